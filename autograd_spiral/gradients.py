@@ -1,0 +1,102 @@
+"""`grad`: the gradients of outputs with respect to inputs, as values or as a graph of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, overload
+
+import numpy as np
+
+from autograd_spiral.errors import DtypeError, GradientError, ShapeError
+from autograd_spiral.modes import MODE, entering
+from autograd_spiral.sweep import dependents, sweep
+from autograd_spiral.tensor import Operand, Tensor, seed_cotangent
+
+__all__ = ["grad"]
+
+
+@overload
+def grad(
+    outputs: Tensor | Sequence[Tensor], inputs: Tensor, cotangents: Any = None, create_graph: bool = False
+) -> Tensor: ...
+@overload
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Sequence[Tensor],
+    cotangents: Any = None,
+    create_graph: bool = False,
+) -> tuple[Tensor, ...]: ...
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    cotangents: Any = None,
+    create_graph: bool = False,
+) -> Tensor | tuple[Tensor, ...]:
+    """The gradient of `outputs` with respect to `inputs`: one Tensor of its shape for each, and nothing stored.
+
+    Each of `outputs` and `inputs` is a Tensor or a sequence of Tensors; for a single input a single Tensor comes
+    back. `cotangents` weigh the elements of the outputs (the result is a vector-Jacobian product, summed over
+    outputs) and are needed for outputs of more than one element. With `create_graph` the results are differentiable
+    in turn. An input that the outputs do not depend on gets zeros. Raises `DtypeError` for integers, `GradientError`
+    for an input that does not require gradients and for a missing cotangent, `StaleLeafError` when `create_graph`
+    meets a leaf assigned since it was recorded.
+
+    >>> x = Tensor(3.0, requires_grad=True)
+    >>> first = grad(x**3, x, create_graph=True)
+    >>> second = grad(first, x)
+    >>> float(first), float(second)
+    (27.0, 18.0)
+    """
+    single_output = isinstance(outputs, Tensor)
+    ends: Sequence[Tensor] = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+    starts: Sequence[Tensor] = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    weights: Sequence[Operand | None] = (
+        [None] * len(ends) if cotangents is None else [cotangents] if single_output else list(cotangents)
+    )
+    if len(weights) != len(ends):
+        raise ShapeError(f"grad: {len(ends)} outputs but {len(weights)} cotangents")
+    _check(ends, starts)
+
+    seeds = [(end, seed_cotangent(end, weight)) for end, weight in zip(ends, weights, strict=True)]
+    needed = dependents(ends, starts)
+    seeds = [(end, seed) for end, seed in seeds if end in needed]
+    mode = MODE.get()
+    if not create_graph:
+        found = sweep(seeds, needed=needed, wanted=set(starts), observer=mode.observer)
+        results = tuple(
+            Tensor(found[start] if start in found else np.zeros(start.shape, start.dtype)) for start in starts
+        )
+    else:
+        tensors = [
+            (end, weight if isinstance(weight, Tensor) else Tensor(seed))
+            for (end, seed), weight in zip(seeds, weights, strict=True)
+        ]
+        with entering(recording=True):
+            found = sweep(tensors, needed=needed, wanted=set(starts), on_tensors=True, observer=mode.observer)
+            results = _distinct(found, starts)
+    return results[0] if isinstance(inputs, Tensor) else results
+
+
+def _distinct(found: dict[Any, Tensor], starts: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """One Tensor for each of `starts`, none of them another one or a cotangent that was passed in."""
+    results: list[Tensor] = []
+    taken: set[Tensor] = set(starts)
+    for start in starts:
+        ct = found[start] if start in found else Tensor(np.zeros(start.shape, start.dtype))
+        if ct in taken or ct.is_leaf:
+            ct = +ct
+        taken.add(ct)
+        results.append(ct)
+    return tuple(results)
+
+
+def _check(ends: Sequence[Tensor], starts: Sequence[Tensor]) -> None:
+    for role, tensors in (("output", ends), ("input", starts)):
+        for i, tensor in enumerate(tensors):
+            if not isinstance(tensor, Tensor):
+                raise TypeError(f"grad: {role} {i} must be a Tensor, not {type(tensor).__name__}")
+            if tensor.dtype.kind != "f":
+                raise DtypeError(f"grad: {role} {i} has dtype {tensor.dtype}; only floating tensors have gradients")
+    for i, start in enumerate(starts):
+        if not start.requires_grad:
+            raise GradientError(f"grad: input {i} does not require gradients; make it with requires_grad=True")

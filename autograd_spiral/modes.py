@@ -1,0 +1,62 @@
+"""Modes: what recording does in this thread or task, kept in one ContextVar. Imports nothing of the package."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+__all__ = ["MODE", "Mode", "Observer", "entering", "no_grad"]
+
+
+class Observer(Protocol):
+    """Sees every recorded operation, and every cotangent that a rule gave, while its mode is on."""
+
+    def recorded(self, node: Any) -> None:
+        """Called with each node that was made."""
+
+    def swept(self, node: Any, argument: int, ct: Any, piece: Any) -> None:
+        """Called with what the VJP of `node` in `argument` made of the cotangent `ct`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """How operations are recorded: whether at all, whether constants' too, and who watches."""
+
+    recording: bool = True
+    constants: bool = False  # record operations on constants too, as pictures and programs need
+    observer: Observer | None = None
+
+
+_PLAIN = Mode()
+MODE: ContextVar[Mode] = ContextVar("autograd_spiral_mode", default=_PLAIN)
+
+
+@contextmanager
+def entering(**changes: Any) -> Iterator[Mode]:
+    """The current mode with `changes`, restored at the end however the block ends."""
+    mode = replace(MODE.get(), **changes)
+    token = MODE.set(mode)
+    try:
+        yield mode
+    finally:
+        MODE.reset(token)
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Compute without recording: a context manager, and a decorator when called (`@no_grad()`).
+
+    Right under threads and asyncio: only the current one stops recording.
+
+    >>> from autograd_spiral import Tensor, no_grad
+    >>> w = Tensor([1.0, 2.0], requires_grad=True)
+    >>> with no_grad():
+    ...     doubled = 2 * w
+    >>> doubled.requires_grad
+    False
+    """
+    with entering(recording=False):
+        yield

@@ -1,0 +1,180 @@
+"""What a primitive is, and the table of them. Imports numpy and errors alone.
+
+A primitive is a function on arrays that the engine can differentiate: a NumPy function, or one declared with
+`@primitive`. Its entry holds how to bind a call to arrays and parameters, how to evaluate it on arrays, and one
+vector-Jacobian product (VJP) per array argument.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+
+from autograd_spiral.errors import NoRuleError, RuleError
+
+__all__ = ["PRIMITIVES", "VJP", "Primitive", "call_bound", "define", "name_of", "overridable", "primitive"]
+
+VJP = Callable[..., Any]
+"""`vjp(ct, out, *args, **params)`: the cotangent of one argument, given that of the output."""
+
+Bind = Callable[..., tuple[tuple[Any, ...], dict[str, Any]]]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """The name a user would write for `function`: `np.add`, `np.linalg.norm`, `relu`."""
+    name = getattr(function, "__name__", repr(function))
+    module = getattr(function, "__module__", None) or ""
+    if isinstance(function, np.ufunc) or module == "numpy":
+        return f"np.{name}"
+    return f"np.linalg.{name}" if module == "numpy.linalg" else name
+
+
+class Primitive:
+    """A differentiable function: its identity, how it is called on arrays, and its VJPs.
+
+    `vjps` has one VJP per array argument, or None where the function has no gradient in that argument. A variadic
+    primitive (`np.concatenate`) gives `rest`, which serves every further argument and is told which one by
+    `argument=`; `rest=None` means that the further arguments have no gradient.
+    """
+
+    __slots__ = ("arity", "bind", "body", "constant_in", "evaluate", "function", "name", "rest", "variadic", "vjps")
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        vjps: tuple[VJP | None, ...],
+        *,
+        bind: Bind | None = None,
+        evaluate: Callable[..., Any] | None = None,
+        body: Callable[..., Any] | None = None,
+        variadic: bool = False,
+        rest: VJP | None = None,
+    ) -> None:
+        self.function = function
+        self.name = name_of(function)
+        self.vjps = vjps
+        self.arity = len(vjps)
+        self.constant_in = None in vjps  # whether some argument has no gradient
+        self.bind = bind
+        self.evaluate = evaluate or function
+        self.body = body  # NumPy that also runs on Tensors; None where NumPy itself does the work
+        self.variadic = variadic
+        self.rest = rest
+
+    def vjps_for(self, count: int) -> tuple[VJP | None, ...]:
+        """One VJP, or None, for each of `count` array arguments; a TypeError when it does not take that many."""
+        if count == len(self.vjps):
+            return self.vjps
+        if not self.variadic or count < len(self.vjps):
+            raise TypeError(f"{self.name} takes {len(self.vjps)} array arguments but got {count}")
+        return self.vjps + tuple(
+            self.rest and functools.partial(self.rest, argument=i) for i in range(len(self.vjps), count)
+        )
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}>"
+
+
+PRIMITIVES: dict[Callable[..., Any], Primitive] = {}
+"""The rule table: from a function to its entry. `rules` and `functions` fill it, and users through `@primitive`."""
+
+
+def define(function: Callable[..., Any], *vjps: VJP | None, **how: Any) -> Primitive:
+    """Add a row to the table: `function`, one VJP per argument, and how to bind and evaluate it if not plainly."""
+    PRIMITIVES[function] = row = Primitive(function, vjps, **how)
+    return row
+
+
+def call_bound(name: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call `function`; arguments it does not take are a NoRuleError that says which ones it takes.
+
+    NumPy's defaults spelled out (`out=None`, `dtype=None`, `where=True`) are let through.
+    """
+    kept = {k: v for k, v in kwargs.items() if not (k in SPELLED_OUT and v is SPELLED_OUT[k])}
+    try:
+        return function(*args, **kept)
+    except TypeError:
+        signature = inspect.signature(function)
+        try:
+            signature.bind(*args, **kept)
+        except TypeError as error:
+            raise NoRuleError(
+                f"{name} on a Tensor is called as {name}{signature}: {error}. "
+                "To compute without a gradient, pass the array: t.data instead of t."
+            ) from None
+        raise
+
+
+SPELLED_OUT = {"out": None, "dtype": None, "where": True}
+
+
+def overridable(body: F) -> F:
+    """`body`, answering NumPy's `__array_function__` protocol as NumPy's own functions do."""
+
+    @functools.wraps(body)
+    def function(*args: Any, **kwargs: Any) -> Any:
+        for arg in (*args, *kwargs.values()):
+            kind = type(arg)
+            if hasattr(kind, "__array_function__") and not issubclass(kind, np.ndarray):
+                return arg.__array_function__(function, (kind,), args, kwargs)
+        return body(*args, **kwargs)
+
+    return function  # type: ignore[return-value]
+
+
+def primitive(*vjps: VJP | None) -> Callable[[F], F]:
+    """Declare a new differentiable operation: the decorated function is its value, `vjps` are its gradient rules.
+
+    The first `len(vjps)` parameters of the function are its arrays, one VJP for each (None where it has no
+    gradient); the others are parameters that the rules receive by keyword. The body gets plain arrays and returns
+    one. A VJP is called as `vjp(ct, out, *arrays, **params)` and returns the cotangent of its argument, in the
+    shape of that argument or of a broadcast of it: the engine sums over broadcast axes and restores the dtype.
+    Written with NumPy functions, rules are differentiable themselves.
+
+    The decorated function takes plain arrays too. Raises `RuleError` when the function has fewer parameters than
+    there are VJPs, or none are given.
+
+    >>> import numpy as np
+    >>> from autograd_spiral import Tensor, primitive
+    >>> @primitive(lambda ct, out, x, scale: ct * out * (1 - out) * scale)
+    ... def logistic(x, scale=1.0):
+    ...     return 1 / (1 + np.exp(-scale * x))
+    >>> x = Tensor([0.0, 2.0], requires_grad=True)
+    >>> logistic(x, scale=2.0).sum().backward()
+    >>> x.grad.round(4)
+    array([0.5   , 0.0353])
+    """
+    if not vjps or any(not (vjp is None or callable(vjp)) for vjp in vjps):
+        raise RuleError(
+            "@primitive takes one VJP per array argument: @primitive(lambda ct, out, x: ct * 2 * x), "
+            "or None for an argument without gradient"
+        )
+
+    def declare(body: F) -> F:
+        signature = inspect.signature(body)
+        names = list(signature.parameters)
+        if len(names) < len(vjps):
+            raise RuleError(f"{body.__name__}{signature} has {len(names)} parameters but {len(vjps)} VJPs were given")
+        defaults = {n: p.default for n, p in signature.parameters.items() if n in names[len(vjps) :]}
+
+        def bind(*args: Any, **kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+            if len(args) == len(vjps) and kwargs.keys() <= defaults.keys():
+                params = {**defaults, **kwargs}
+                if inspect.Parameter.empty not in params.values():
+                    return args, params
+            bound = signature.bind(*args, **kwargs)
+            bound.apply_defaults()
+            values = list(bound.arguments.values())
+            return tuple(values[: len(vjps)]), dict(list(bound.arguments.items())[len(vjps) :])
+
+        function = overridable(body)
+        define(function, *vjps, bind=bind, evaluate=body, body=body)
+        return function
+
+    return declare

@@ -1,0 +1,337 @@
+"""The gradient rules: one row per primitive, one line of NumPy per argument. Imports numpy and the table alone.
+
+A rule gets `ct`, the cotangent of the output, `out`, the output, and the primitive's arguments `x, y, …`; it returns
+the cotangent of one argument. Rules run on arrays, and on Tensors when gradients are to have gradients. They never
+undo broadcasting or promotion: the sweep does that once, for all of them.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+
+from autograd_spiral.primitives import PRIMITIVES, define, overridable
+
+__all__ = ["ARRAY", "PRIMITIVES", "fill", "scatter"]
+
+# --- arithmetic -------------------------------------------------------------------------------------------------
+
+
+def _power_x(ct: Any, out: Any, x: Any, y: Any) -> Any:
+    """`y · x**(y - 1)`, and 0 where y is 0, whatever x is."""
+    if isinstance(y, int | float):
+        return ct * (y * x ** (y - 1)) if y != 0 else np.zeros_like(out)
+    return ct * (y * x ** np.where(y == 0, 0, y - 1))
+
+
+def _power_y(ct: Any, out: Any, x: Any, y: Any) -> Any:
+    """`x**y · log x`, and 0 where x is 0."""
+    return ct * (out * np.log(np.where(x == 0, 1, x)))
+
+
+def _share(ct: Any, out: Any, x: Any, y: Any) -> Any:
+    """The cotangent where `x` is the larger (or smaller) one, half of it in a tie."""
+    return np.where(x == out, np.where(y == out, 0.5 * ct, ct), 0)
+
+
+def _weight(x: Any, out: Any) -> Any:
+    """`exp(x - out)`, the weight of x in `out = log(exp(x) + exp(y))`; 0 where out is -inf."""
+    return np.exp(x - np.where(np.isfinite(out), out, 0))
+
+
+define(np.positive, lambda ct, out, x: ct)
+define(np.negative, lambda ct, out, x: -ct)
+define(np.add, lambda ct, out, x, y: ct, lambda ct, out, x, y: ct)
+define(np.subtract, lambda ct, out, x, y: ct, lambda ct, out, x, y: -ct)
+define(np.multiply, lambda ct, out, x, y: ct * y, lambda ct, out, x, y: ct * x)
+define(np.divide, lambda ct, out, x, y: ct / y, lambda ct, out, x, y: -ct * (out / y))
+define(np.power, _power_x, _power_y)
+define(np.maximum, _share, lambda ct, out, x, y: _share(ct, out, y, x))
+define(np.minimum, _share, lambda ct, out, x, y: _share(ct, out, y, x))
+define(np.fmax, _share, lambda ct, out, x, y: _share(ct, out, y, x))
+define(np.fmin, _share, lambda ct, out, x, y: _share(ct, out, y, x))
+define(
+    np.hypot,
+    lambda ct, out, x, y: ct * (x / np.where(out == 0, 1, out)),
+    lambda ct, out, x, y: ct * (y / np.where(out == 0, 1, out)),
+)
+define(
+    np.arctan2,
+    lambda ct, out, x, y: ct * (y / (x * x + y * y)),
+    lambda ct, out, x, y: -ct * (x / (x * x + y * y)),
+)
+define(
+    np.logaddexp,
+    lambda ct, out, x, y: ct * _weight(x, out),
+    lambda ct, out, x, y: ct * _weight(y, out),
+)
+
+# --- functions of one argument ----------------------------------------------------------------------------------
+
+define(np.square, lambda ct, out, x: ct * (2 * x))
+define(np.sqrt, lambda ct, out, x: ct * (0.5 / out))
+define(np.cbrt, lambda ct, out, x: ct / (3 * out * out))
+define(np.reciprocal, lambda ct, out, x: -ct * (out * out))
+define(np.exp, lambda ct, out, x: ct * out)
+define(np.exp2, lambda ct, out, x: ct * (out * math.log(2)))
+define(np.expm1, lambda ct, out, x: ct * np.exp(x))
+define(np.log, lambda ct, out, x: ct / x)
+define(np.log2, lambda ct, out, x: ct / (x * math.log(2)))
+define(np.log10, lambda ct, out, x: ct / (x * math.log(10)))
+define(np.log1p, lambda ct, out, x: ct / (1 + x))
+define(np.sin, lambda ct, out, x: ct * np.cos(x))
+define(np.cos, lambda ct, out, x: -ct * np.sin(x))
+define(np.tan, lambda ct, out, x: ct * (1 + out * out))
+define(np.arcsin, lambda ct, out, x: ct / np.sqrt((1 - x) * (1 + x)))
+define(np.arccos, lambda ct, out, x: -ct / np.sqrt((1 - x) * (1 + x)))
+define(np.arctan, lambda ct, out, x: ct / (1 + x * x))
+define(np.sinh, lambda ct, out, x: ct * np.cosh(x))
+define(np.cosh, lambda ct, out, x: ct * np.sinh(x))
+define(np.tanh, lambda ct, out, x: ct * (1 - out * out))
+define(np.arcsinh, lambda ct, out, x: ct / np.sqrt(x * x + 1))
+define(np.arccosh, lambda ct, out, x: ct / np.sqrt((x - 1) * (x + 1)))
+define(np.arctanh, lambda ct, out, x: ct / ((1 - x) * (1 + x)))
+define(np.absolute, lambda ct, out, x: ct * np.sign(x))
+
+for flat in (np.sign, np.floor, np.ceil, np.trunc, np.rint):
+    define(flat, lambda ct, out, x: np.zeros_like(ct))
+
+# --- no gradient, but recorded ----------------------------------------------------------------------------------
+
+for predicate in (np.logical_not, np.invert, np.isfinite, np.isinf, np.isnan, np.signbit):
+    define(predicate, None)
+for relation in (np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal):
+    define(relation, None, None)
+for connective in (
+    np.logical_and,
+    np.logical_or,
+    np.logical_xor,
+    np.bitwise_and,
+    np.bitwise_or,
+    np.bitwise_xor,
+):
+    define(connective, None, None)
+
+# --- choosing, converting ---------------------------------------------------------------------------------------
+
+define(
+    np.where,
+    None,
+    lambda ct, out, condition, x, y: np.where(condition, ct, 0),
+    lambda ct, out, condition, x, y: np.where(condition, 0, ct),
+    bind=lambda condition, x, y, /: ((condition, x, y), {}),
+)
+define(
+    np.ndarray.astype,
+    lambda ct, out, x, dtype: ct,  # the sweep restores the dtype of x
+    bind=lambda x, dtype: ((x,), {"dtype": np.dtype(dtype)}),
+)
+
+# --- products ---------------------------------------------------------------------------------------------------
+
+
+def _einsum_rule(ct: Any, out: Any, *args: Any, argument: int, subscripts: str) -> Any:
+    """The einsum of the cotangent with the other operands; axes that only this operand has are broadcast."""
+    terms, result = subscripts.split("->")
+    inputs = terms.split(",")
+    own, x = inputs[argument], args[argument]
+    others = [(term, arg) for i, (term, arg) in enumerate(zip(inputs, args, strict=True)) if i != argument]
+    known = set(result).union(*(term for term, _ in others))
+    kept = "".join(letter for letter in own if letter in known)
+    form = ",".join([result, *(term for term, _ in others)]) + "->" + kept
+    piece = np.einsum(form, ct, *(arg for _, arg in others))
+    if kept == own:
+        return piece
+    sizes = dict(zip(kept, piece.shape, strict=True))
+    piece = piece.reshape(tuple(sizes.get(letter, 1) for letter in own))
+    return np.broadcast_to(piece, tuple(sizes.get(o, n) for o, n in zip(own, x.shape, strict=True)))
+
+
+# Matrices and stacks of matrices; vectors are made into matrices before they are recorded.
+define(np.matmul, lambda ct, out, x, y: ct @ y.mT, lambda ct, out, x, y: x.mT @ ct)
+# Explicit subscripts, no letter twice in one operand; other forms are rewritten before they are recorded.
+define(
+    np.einsum,
+    variadic=True,
+    rest=_einsum_rule,
+    bind=lambda subscripts, *operands: (operands, {"subscripts": subscripts}),
+    evaluate=lambda *operands, subscripts: np.einsum(subscripts, *operands),
+)
+
+# --- reductions and scans ---------------------------------------------------------------------------------------
+
+
+def _bind_reduction(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    axes = tuple(range(a.ndim)) if axis is None else normalize_axis_tuple(axis, a.ndim)
+    return (a,), {"axis": axes, "keepdims": bool(keepdims)}
+
+
+def _spread(ct: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    """A reduction's cotangent (or result) with the reduced axes back, as length 1."""
+    if keepdims:
+        return ct
+    return ct.reshape(tuple(1 if i in axis else n for i, n in enumerate(x.shape)))
+
+
+def _mean_rule(ct: Any, out: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    count = math.prod(x.shape[i] for i in axis)
+    return np.broadcast_to(_spread(ct, x, axis, keepdims) / count, x.shape)
+
+
+def _extremum_rule(ct: Any, out: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    """Equal shares for all entries that attain the extremum."""
+    attains = (x == _spread(out, x, axis, keepdims)).astype(x.dtype)
+    return _spread(ct, x, axis, keepdims) * attains / np.sum(attains, axis=axis, keepdims=True)
+
+
+def _bind_scan(a: Any, axis: int | None = None) -> Any:
+    if axis is None:
+        return (np.ravel(a),), {"axis": 0}
+    return (a,), {"axis": normalize_axis_index(axis, a.ndim)}
+
+
+def _bind_search(a: Any, axis: int | None = None, *, keepdims: bool = False) -> Any:
+    return (a,), {"axis": axis, "keepdims": keepdims}
+
+
+define(
+    np.sum,
+    lambda ct, out, x, axis, keepdims: np.broadcast_to(_spread(ct, x, axis, keepdims), x.shape),
+    bind=_bind_reduction,
+)
+define(np.mean, _mean_rule, bind=_bind_reduction)
+define(np.max, _extremum_rule, bind=_bind_reduction)
+define(np.min, _extremum_rule, bind=_bind_reduction)
+define(
+    np.cumsum,
+    lambda ct, out, x, axis: np.flip(np.cumsum(np.flip(ct, axis), axis), axis),
+    bind=_bind_scan,
+)
+for test in (np.all, np.any):
+    define(test, None, bind=_bind_reduction)
+for search in (np.argmax, np.argmin):
+    define(search, None, bind=_bind_search)
+
+# --- shapes -----------------------------------------------------------------------------------------------------
+
+
+def _bind_reshape(a: Any, /, shape: Any) -> Any:
+    return (a,), {"shape": tuple(map(operator.index, shape)) if np.iterable(shape) else (operator.index(shape),)}
+
+
+def _bind_transpose(a: Any, axes: Any = None) -> Any:
+    order = range(a.ndim)[::-1] if axes is None else normalize_axis_tuple(axes, a.ndim)
+    return (a,), {"axes": tuple(order)}
+
+
+def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(sorted(range(len(axes)), key=axes.__getitem__))
+
+
+def _bind_concatenate(arrays: Any, /, axis: int | None = 0) -> Any:
+    parts = tuple(array if hasattr(array, "ndim") else np.asarray(array) for array in arrays)
+    if axis is None:
+        return tuple(part.reshape(-1) for part in parts), {"axis": 0}
+    return parts, {"axis": normalize_axis_index(axis, parts[0].ndim)}
+
+
+def _concatenate_rule(ct: Any, out: Any, *args: Any, argument: int, axis: int) -> Any:
+    start = sum(x.shape[axis] for x in args[:argument])
+    stop = start + args[argument].shape[axis]
+    return ct[(slice(None),) * axis + (slice(start, stop),)]
+
+
+def _bind_pad(array: Any, pad_width: Any, mode: str = "constant", *, constant_values: float = 0) -> Any:
+    if mode != "constant":
+        raise TypeError(f"mode={mode!r} has no gradient rule, only mode='constant' has")
+    widths = np.broadcast_to(np.asarray(pad_width), (array.ndim, 2))
+    pairs = tuple((int(before), int(after)) for before, after in widths)
+    return (array,), {"pad_width": pairs, "constant_values": constant_values}
+
+
+def _pad_rule(ct: Any, out: Any, x: Any, pad_width: tuple[tuple[int, int], ...], constant_values: float) -> Any:
+    return ct[tuple(slice(before, before + n) for (before, _), n in zip(pad_width, x.shape, strict=True))]
+
+
+define(
+    np.reshape,
+    lambda ct, out, x, shape: np.reshape(ct, x.shape),
+    bind=_bind_reshape,
+)
+define(
+    np.transpose,
+    lambda ct, out, x, axes: np.transpose(ct, _inverse(axes)),
+    bind=_bind_transpose,
+)
+define(
+    np.broadcast_to,
+    lambda ct, out, x, shape: ct,  # the sweep sums over what was broadcast
+    bind=lambda array, shape: _bind_reshape(array, shape),
+)
+define(
+    np.concatenate,
+    variadic=True,
+    rest=_concatenate_rule,
+    bind=_bind_concatenate,
+    evaluate=lambda *arrays, axis: np.concatenate(arrays, axis=axis),
+)
+define(np.pad, _pad_rule, bind=_bind_pad)
+
+# --- indexing ---------------------------------------------------------------------------------------------------
+
+ARRAY = "array"
+"""Stands in a recorded index wherever an index array goes; the arrays themselves are arguments."""
+
+
+def fill(index: tuple[Any, ...], arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The index that NumPy understands: `index` with the arrays put where `ARRAY` stands."""
+    remaining = iter(arrays)
+    return tuple(next(remaining) if item is ARRAY else item for item in index)
+
+
+def _bind_getitem(x: Any, index: Any) -> Any:
+    items: list[Any] = []
+    arrays = []
+    for item in index if isinstance(index, tuple) else (index,):
+        if item is None or item is Ellipsis or isinstance(item, slice):
+            items.append(item)
+        elif isinstance(item, int | np.integer) and not isinstance(item, bool):
+            items.append(int(item))
+        else:
+            array = item if hasattr(item, "ndim") else np.asarray(item)
+            arrays.append(array if array.size else array.astype(np.intp))
+            items.append(ARRAY)
+    return (x, *arrays), {"index": tuple(items)}
+
+
+def _scatter(ct: Any, *arrays: Any, index: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
+    """Zeros of `shape` with `ct` added in at `index`, repeated entries adding up: the adjoint of indexing."""
+    out = np.zeros(shape, ct.dtype)
+    where = fill(index, arrays)
+    if any(array.dtype != bool for array in arrays):
+        np.add.at(out, where, ct)
+    else:
+        out[where] = ct
+    return out
+
+
+scatter = overridable(_scatter)
+
+define(
+    operator.getitem,
+    lambda ct, out, x, *arrays, index: scatter(ct, *arrays, index=index, shape=x.shape),
+    variadic=True,
+    bind=_bind_getitem,
+    evaluate=lambda x, *arrays, index: x[fill(index, arrays)],
+)
+define(
+    scatter,
+    lambda ct, out, x, *arrays, index, shape: ct[fill(index, arrays)],
+    variadic=True,
+    bind=lambda ct, *arrays, index, shape: ((ct, *arrays), {"index": index, "shape": shape}),
+    evaluate=_scatter,
+)

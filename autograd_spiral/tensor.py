@@ -1,0 +1,725 @@
+"""Tensor, and recording: the only place where a node is made.
+
+A Tensor is a value together with how it was computed: the primitive, its arguments, and the arrays they held at the
+time. A leaf was not computed. Values are frozen when they are recorded, so a graph never changes after the fact.
+"""
+
+from __future__ import annotations
+
+import itertools
+import operator
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from autograd_spiral.compositions import COMPOSITIONS
+from autograd_spiral.errors import (
+    DtypeError,
+    GradientError,
+    InPlaceError,
+    LostGraphError,
+    NoRuleError,
+    ShapeError,
+)
+from autograd_spiral.modes import MODE
+from autograd_spiral.primitives import Primitive, call_bound, name_of
+from autograd_spiral.rules import PRIMITIVES
+from autograd_spiral.sweep import sweep
+
+__all__ = ["Tensor", "apply", "record"]
+
+Operand: TypeAlias = "Tensor | ArrayLike"
+
+_next_serial = itertools.count().__next__
+_grad_lock = threading.Lock()
+_NO_PARAMS: dict[str, Any] = {}
+_WEAK_SCALARS = frozenset((float, int, bool))  # NumPy 2 promotion: they take the dtype of what they meet
+
+
+class Tensor:
+    """An array that remembers how it was computed, so that gradients can be taken through it.
+
+    `Tensor(data)` copies `data`, anything NumPy makes an array of numbers from; `requires_grad=True` (floating
+    dtypes only) makes it a leaf that collects gradients; `name` appears in pictures, programs and errors. NumPy's
+    functions and Python's operators on Tensors record a graph; `.data` is the array, read-only. Raises `DtypeError`
+    for complex, object and string data, and for gradients of integers.
+
+    >>> import numpy as np
+    >>> W = Tensor([[1.0, -2.0], [3.0, 0.5]], requires_grad=True, name="W")
+    >>> loss = np.sum(np.maximum(0, W) ** 2)
+    >>> loss.backward()
+    >>> W.grad
+    array([[2., 0.],
+           [6., 1.]])
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_grad",
+        "_requires_grad",
+        "_value",
+        "args",
+        "name",
+        "operands",
+        "params",
+        "place",
+        "primitive",
+        "serial",
+    )
+
+    def __init__(self, data: Operand, requires_grad: bool = False, name: str | None = None) -> None:
+        self._value = _frozen_copy(data, "Tensor(data)")
+        if requires_grad and self._value.dtype.kind != "f":
+            raise DtypeError(
+                f"only floating tensors can require gradients, not {self._value.dtype}: "
+                "pass floats, as in Tensor(np.asarray(data, dtype=float), requires_grad=True)"
+            )
+        self._requires_grad = bool(requires_grad)
+        self._make_leaf(name)
+
+    def _make_leaf(self, name: str | None) -> None:
+        self.name = name
+        self._grad: NDArray[Any] | None = None
+        self.primitive: Primitive | None = None
+        self.args: tuple[Any, ...] = ()
+        self.operands: tuple[Any, ...] = ()
+        self.params = _NO_PARAMS
+        self.serial: int = _next_serial()
+        self.place: str | None = None  # file and line of the user's code, where an observer asked for it
+
+    def __init_subclass__(cls) -> NoReturn:
+        raise TypeError("Tensor is not meant to be subclassed: hold a Tensor in a class of your own")
+
+    # --- value ---------------------------------------------------------------------------------------------------
+
+    @property
+    def data(self) -> NDArray[Any]:
+        """The value, as a read-only array."""
+        return self._value
+
+    def numpy(self) -> NDArray[Any]:
+        """The value, as a read-only array: the same as `.data`."""
+        return self.data
+
+    def item(self) -> Any:
+        """The number that a tensor of one element holds; ValueError for any other size."""
+        return self.data.item()
+
+    def tolist(self) -> Any:
+        """The value as nested lists of Python numbers."""
+        return self.data.tolist()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The lengths of the axes."""
+        return self._value.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of the elements."""
+        return self._value.dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self._value.ndim
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self._value.size
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow to or through this tensor; fixed when it is made."""
+        return self._requires_grad
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether this tensor was made from data instead of being computed from tensors."""
+        return self.primitive is None
+
+    def named(self, name: str) -> Tensor:
+        """Name this tensor, for pictures, programs and errors, and return it.
+
+        >>> x = Tensor([1.0, 2.0], requires_grad=True)
+        >>> (x * x).named("squares").name
+        'squares'
+        """
+        self.name = name
+        return self
+
+    def detach(self) -> Tensor:
+        """A leaf with this value and no history, through which no gradient flows."""
+        return _leaf(self._value, False, self.name)
+
+    def assign(self, value: Operand) -> None:
+        """Give this leaf a new value of the same shape, in its own dtype; graphs already recorded keep the old one.
+
+        Raises `InPlaceError` for a tensor that was computed, `ShapeError` for another shape, `DtypeError` for a dtype
+        that does not convert within its kind (float into integer).
+
+        >>> w = Tensor([1.0, 2.0], requires_grad=True)
+        >>> w.assign(w - 0.5)
+        >>> w.data
+        array([0.5, 1.5])
+        """
+        if self.primitive is not None:
+            raise InPlaceError(
+                f"assign() is for leaves, but {self._called()} was computed by {self.primitive.name}: "
+                "give the new value a name of its own instead"
+            )
+        new = value._value if type(value) is Tensor else _frozen_copy(value, "assign(value)")
+        if new.shape != self.shape:
+            raise ShapeError(f"cannot assign shape {new.shape} to {self._called()} of shape {self.shape}")
+        if new.dtype != self.dtype:
+            weak = type(value) in _WEAK_SCALARS or isinstance(value, list | tuple)
+            if not np.can_cast(new.dtype, self.dtype, "same_kind") and not (weak and self.dtype.kind == "f"):
+                raise DtypeError(f"cannot assign {new.dtype} to {self._called()} of dtype {self.dtype}")
+            new = _frozen(new.astype(self.dtype))
+        self._value = new
+
+    # --- gradients -----------------------------------------------------------------------------------------------
+
+    @property
+    def grad(self) -> NDArray[Any] | None:
+        """The gradient that `backward()` has added up in this leaf, a plain array; None before, and in other nodes.
+
+        Set it to None to start afresh, or to an array of the leaf's shape, which is copied.
+        """
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: ArrayLike | None) -> None:
+        if value is None:
+            self._grad = None
+            return
+        new = np.array(value, dtype=self.dtype)
+        if new.shape != self.shape or not (self.is_leaf and self._requires_grad):
+            raise ShapeError(f"cannot set the grad of {self._called()} of shape {self.shape} to shape {new.shape}")
+        self._grad = new
+
+    def backward(self, cotangent: Operand | None = None) -> None:
+        """Add the gradient of this tensor to `.grad` of every leaf it depends on that requires gradients.
+
+        `cotangent`, of this tensor's shape and dtype, weighs the elements and is needed unless there is just one:
+        each leaf gets its vector-Jacobian product. An error during the sweep leaves every `.grad` as it was.
+        Raises `GradientError` when this tensor does not depend on a leaf that requires gradients.
+        """
+        if not self._requires_grad:
+            raise GradientError(
+                f"{self._called()} does not require gradients: no tensor it was computed from has requires_grad=True"
+            )
+        seed = seed_cotangent(self, cotangent)
+        found = sweep([(self, seed)], observer=MODE.get().observer)
+        with _grad_lock:
+            sums = [(leaf, np.array(ct if leaf._grad is None else leaf._grad + ct)) for leaf, ct in found.items()]
+            before = [(leaf, leaf._grad) for leaf in found]
+            try:
+                for leaf, total in sums:
+                    leaf._grad = total
+            except BaseException:  # an interrupt between two leaves
+                for leaf, old in before:
+                    leaf._grad = old
+                raise
+
+    # --- NumPy's protocols ---------------------------------------------------------------------------------------
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method != "__call__":
+            remedy = {
+                "reduce": _REDUCTIONS.get(ufunc, "np.sum"),
+                "accumulate": "np.cumsum",
+                "outer": "broadcasting",
+            }
+            if method == "at":
+                raise InPlaceError(
+                    f"{name_of(ufunc)}.at writes into its argument, but a recorded value never changes: "
+                    "add an array that holds the changes, as in t + changes"
+                )
+            raise NoRuleError(
+                f"{name_of(ufunc)}.{method} has no gradient rule: use {remedy.get(method, 'whole-array functions')}"
+            )
+        if kwargs:
+            _refuse_keywords(ufunc, kwargs)
+        return apply(ufunc, inputs, _NO_PARAMS)
+
+    def __array_function__(
+        self, function: Callable[..., Any], types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        return apply(function, args, kwargs)
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        if self._requires_grad:
+            raise LostGraphError(
+                f"making a plain array of {self._called()} would silently drop its graph: use t.data for the value; "
+                "to stay differentiable use NumPy functions on the tensor itself, and np.stack for a list of tensors"
+            )
+        return np.array(self.data, dtype=dtype, copy=copy)
+
+    # --- Python's protocols --------------------------------------------------------------------------------------
+
+    def __float__(self) -> float:
+        return float(self.data.item())
+
+    def __int__(self) -> int:
+        return int(self.data.item())
+
+    def __index__(self) -> int:
+        return operator.index(self.data)
+
+    def __bool__(self) -> bool:
+        return bool(self.data)
+
+    def __len__(self) -> int:
+        return len(self._value)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self.ndim == 0:
+            raise TypeError("iteration over a 0-d tensor")
+        return (self[i] for i in range(len(self)))
+
+    def __contains__(self, value: Operand) -> bool:
+        return (value.data if type(value) is Tensor else value) in self.data
+
+    __hash__ = object.__hash__  # by identity: a C function, since the sweep hashes every node
+
+    def __repr__(self) -> str:
+        text = np.array2string(self.data, threshold=20, edgeitems=2, separator=", ", prefix="Tensor(")
+        facts = [] if self.dtype in (np.float64, np.int64, np.bool) else [f"dtype={self.dtype}"]
+        if text.count("\n") > 4:
+            text = f"<array of shape {self.shape}>"
+        elif "..." in text:
+            facts.insert(0, f"shape={self.shape}")
+        if self.name is not None:
+            facts.append(f"name={self.name!r}")
+        if self._requires_grad:
+            facts.append("requires_grad=True")
+        if self.primitive is not None:
+            facts.append(f"from {self.primitive.name}")
+        return f"Tensor({', '.join([text, *facts])})"
+
+    def __str__(self) -> str:
+        return str(self.data) if self.ndim == 0 else repr(self)
+
+    def __format__(self, spec: str) -> str:
+        if self.ndim == 0:
+            return format(self.item(), spec)
+        if spec:
+            raise TypeError(f"format {spec!r} needs a tensor of no axes, not shape {self.shape}")
+        return str(self)
+
+    def __copy__(self) -> Tensor:
+        return _leaf(self._value, self._requires_grad and self.is_leaf, self.name)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        return self.__copy__()
+
+    def __reduce__(self) -> Any:
+        return Tensor, (self._value, self._requires_grad and self.is_leaf, self.name)
+
+    def _called(self) -> str:
+        return repr(self.name) if self.name is not None else "a tensor"
+
+    # --- operators -----------------------------------------------------------------------------------------------
+
+    def __add__(self, other: Operand) -> Tensor:
+        return record(_ADD, (self, other))
+
+    def __radd__(self, other: Operand) -> Tensor:
+        return record(_ADD, (other, self))
+
+    def __sub__(self, other: Operand) -> Tensor:
+        return record(_SUBTRACT, (self, other))
+
+    def __rsub__(self, other: Operand) -> Tensor:
+        return record(_SUBTRACT, (other, self))
+
+    def __mul__(self, other: Operand) -> Tensor:
+        return record(_MULTIPLY, (self, other))
+
+    def __rmul__(self, other: Operand) -> Tensor:
+        return record(_MULTIPLY, (other, self))
+
+    def __truediv__(self, other: Operand) -> Tensor:
+        return record(_DIVIDE, (self, other))
+
+    def __rtruediv__(self, other: Operand) -> Tensor:
+        return record(_DIVIDE, (other, self))
+
+    def __pow__(self, other: Operand) -> Tensor:
+        return record(_POWER, (self, other))
+
+    def __rpow__(self, other: Operand) -> Tensor:
+        return record(_POWER, (other, self))
+
+    def __matmul__(self, other: Operand) -> Tensor:
+        return apply(np.matmul, (self, other), _NO_PARAMS)
+
+    def __rmatmul__(self, other: Operand) -> Tensor:
+        return apply(np.matmul, (other, self), _NO_PARAMS)
+
+    def __neg__(self) -> Tensor:
+        return record(PRIMITIVES[np.negative], (self,))
+
+    def __pos__(self) -> Tensor:
+        return record(PRIMITIVES[np.positive], (self,))
+
+    def __abs__(self) -> Tensor:
+        return record(PRIMITIVES[np.absolute], (self,))
+
+    def __invert__(self) -> Tensor:
+        return record(PRIMITIVES[np.invert], (self,))
+
+    def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
+        return record(PRIMITIVES[np.equal], (self, other))
+
+    def __ne__(self, other: object) -> Tensor:  # type: ignore[override]
+        return record(PRIMITIVES[np.not_equal], (self, other))
+
+    def __lt__(self, other: Operand) -> Tensor:
+        return record(PRIMITIVES[np.less], (self, other))
+
+    def __le__(self, other: Operand) -> Tensor:
+        return record(PRIMITIVES[np.less_equal], (self, other))
+
+    def __gt__(self, other: Operand) -> Tensor:
+        return record(PRIMITIVES[np.greater], (self, other))
+
+    def __ge__(self, other: Operand) -> Tensor:
+        return record(PRIMITIVES[np.greater_equal], (self, other))
+
+    def __and__(self, other: Operand) -> Tensor:
+        return record(PRIMITIVES[np.bitwise_and], (self, other))
+
+    def __rand__(self, other: Operand) -> Tensor:
+        return record(PRIMITIVES[np.bitwise_and], (other, self))
+
+    def __or__(self, other: Operand) -> Tensor:
+        return record(PRIMITIVES[np.bitwise_or], (self, other))
+
+    def __ror__(self, other: Operand) -> Tensor:
+        return record(PRIMITIVES[np.bitwise_or], (other, self))
+
+    def __xor__(self, other: Operand) -> Tensor:
+        return record(PRIMITIVES[np.bitwise_xor], (self, other))
+
+    def __rxor__(self, other: Operand) -> Tensor:
+        return record(PRIMITIVES[np.bitwise_xor], (other, self))
+
+    def __getitem__(self, index: Any) -> Tensor:
+        return apply(operator.getitem, (self, index), _NO_PARAMS)
+
+    def __setitem__(self, index: Any, value: Any) -> NoReturn:
+        raise InPlaceError(
+            "t[index] = value would change a recorded value: write np.where(mask, value, t), "
+            "or assign() a whole new array to a leaf"
+        )
+
+    def _refuse_in_place(self, other: Any) -> NoReturn:
+        raise InPlaceError(
+            f"{self._called()} cannot be changed in place, since what was recorded must not change: "
+            "write t = t + … for a new value, or t.assign(t + …) to update a leaf"
+        )
+
+    __iadd__ = __isub__ = __imul__ = __itruediv__ = __imatmul__ = __ipow__ = _refuse_in_place
+    __iand__ = __ior__ = __ixor__ = __ifloordiv__ = __imod__ = _refuse_in_place
+
+    # --- methods that arrays have, each the NumPy function of the same name ---------------------------------------
+
+    @property
+    def T(self) -> Tensor:
+        """The axes in reverse order."""
+        return apply(np.transpose, (self,), _NO_PARAMS)
+
+    @property
+    def mT(self) -> Tensor:
+        """The last two axes exchanged; ValueError for fewer than two."""
+        if self.ndim < 2:
+            raise ShapeError(f".mT needs two axes or more, not shape {self.shape}")
+        return apply(np.swapaxes, (self, -1, -2), _NO_PARAMS)
+
+    def sum(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
+        """`np.sum` over `axis` (an int, a tuple, or None for all)."""
+        return apply(np.sum, (self, axis), {"keepdims": keepdims})
+
+    def mean(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
+        """`np.mean` over `axis` (an int, a tuple, or None for all)."""
+        return apply(np.mean, (self, axis), {"keepdims": keepdims})
+
+    def prod(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
+        """`np.prod` over `axis` (an int, a tuple, or None for all)."""
+        return apply(np.prod, (self, axis), {"keepdims": keepdims})
+
+    def max(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
+        """`np.max` over `axis`; entries that tie share the gradient equally."""
+        return apply(np.max, (self, axis), {"keepdims": keepdims})
+
+    def min(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
+        """`np.min` over `axis`; entries that tie share the gradient equally."""
+        return apply(np.min, (self, axis), {"keepdims": keepdims})
+
+    def var(self, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Tensor:
+        """`np.var` over `axis`, dividing by the count less `ddof`."""
+        return apply(np.var, (self, axis), {"ddof": ddof, "keepdims": keepdims})
+
+    def std(self, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Tensor:
+        """`np.std` over `axis`, dividing by the count less `ddof`."""
+        return apply(np.std, (self, axis), {"ddof": ddof, "keepdims": keepdims})
+
+    def all(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
+        """`np.all` over `axis`; no gradient."""
+        return apply(np.all, (self, axis), {"keepdims": keepdims})
+
+    def any(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
+        """`np.any` over `axis`; no gradient."""
+        return apply(np.any, (self, axis), {"keepdims": keepdims})
+
+    def argmax(self, axis: int | None = None, *, keepdims: bool = False) -> Tensor:
+        """`np.argmax` over `axis`; no gradient."""
+        return apply(np.argmax, (self, axis), {"keepdims": keepdims})
+
+    def argmin(self, axis: int | None = None, *, keepdims: bool = False) -> Tensor:
+        """`np.argmin` over `axis`; no gradient."""
+        return apply(np.argmin, (self, axis), {"keepdims": keepdims})
+
+    def cumsum(self, axis: int | None = None) -> Tensor:
+        """`np.cumsum` along `axis`, or of the ravelled tensor."""
+        return apply(np.cumsum, (self, axis), _NO_PARAMS)
+
+    def dot(self, other: Operand) -> Tensor:
+        """`np.dot(self, other)`."""
+        return apply(np.dot, (self, other), _NO_PARAMS)
+
+    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+        """`np.trace`: the sum along a diagonal."""
+        return apply(np.trace, (self, offset, axis1, axis2), _NO_PARAMS)
+
+    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+        """`np.diagonal`: the entries along a diagonal, as the last axis."""
+        return apply(np.diagonal, (self, offset, axis1, axis2), _NO_PARAMS)
+
+    def clip(self, min: Any = None, max: Any = None) -> Tensor:
+        """`np.clip` to between `min` and `max`."""
+        return apply(np.clip, (self, min, max), _NO_PARAMS)
+
+    def reshape(self, *shape: Any) -> Tensor:
+        """`np.reshape` to `shape`, given as a tuple or as separate integers."""
+        return apply(np.reshape, (self, shape[0] if len(shape) == 1 else shape), _NO_PARAMS)
+
+    def ravel(self) -> Tensor:
+        """All elements along one axis."""
+        return apply(np.ravel, (self,), _NO_PARAMS)
+
+    def flatten(self) -> Tensor:
+        """All elements along one axis: the same as `ravel`."""
+        return apply(np.ravel, (self,), _NO_PARAMS)
+
+    def transpose(self, *axes: Any) -> Tensor:
+        """`np.transpose`: the axes in the order given, as a tuple or separately, or reversed."""
+        order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None
+        return apply(np.transpose, (self, order), _NO_PARAMS)
+
+    def swapaxes(self, axis1: int, axis2: int) -> Tensor:
+        """`np.swapaxes`: two axes exchanged."""
+        return apply(np.swapaxes, (self, axis1, axis2), _NO_PARAMS)
+
+    def squeeze(self, axis: Any = None) -> Tensor:
+        """`np.squeeze`: axes of length 1 left out."""
+        return apply(np.squeeze, (self, axis), _NO_PARAMS)
+
+    def repeat(self, repeats: Any, axis: int | None = None) -> Tensor:
+        """`np.repeat`: each element repeated."""
+        return apply(np.repeat, (self, repeats, axis), _NO_PARAMS)
+
+    def take(self, indices: Any, axis: int | None = None) -> Tensor:
+        """`np.take`: the entries at `indices` along `axis`."""
+        return apply(np.take, (self, indices, axis), _NO_PARAMS)
+
+    def astype(self, dtype: DTypeLike) -> Tensor:
+        """The same values in another dtype; the gradient comes back in this one."""
+        return apply(np.ndarray.astype, (self, dtype), _NO_PARAMS)
+
+    def copy(self) -> Tensor:
+        """A new tensor of the same values, through which gradients flow."""
+        return apply(np.positive, (self,), _NO_PARAMS)
+
+
+# --- recording ------------------------------------------------------------------------------------------------------
+
+_ADD, _SUBTRACT = PRIMITIVES[np.add], PRIMITIVES[np.subtract]
+_MULTIPLY, _DIVIDE, _POWER = PRIMITIVES[np.multiply], PRIMITIVES[np.divide], PRIMITIVES[np.power]
+_REDUCTIONS: dict[Any, str] = {
+    np.add: "np.sum",
+    np.multiply: "np.prod",
+    np.maximum: "np.max",
+    np.minimum: "np.min",
+}
+
+_new = Tensor.__new__
+
+
+def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call a NumPy function, or a declared primitive, with Tensors among its arguments."""
+    composition = COMPOSITIONS.get(function)
+    if composition is not None:
+        result = call_bound(name_of(function), composition, args, kwargs)
+        if result is not NotImplemented:
+            return result
+    primitive = PRIMITIVES.get(function)
+    if primitive is None:
+        raise NoRuleError(
+            f"{name_of(function)} has no gradient rule. For the value alone pass arrays (t.data); to differentiate it, "
+            "compose it of functions that have rules, or declare it with @primitive(vjp, …)"
+        )
+    if primitive.bind is not None:
+        args, kwargs = call_bound(primitive.name, primitive.bind, args, kwargs)
+    return record(primitive, args, kwargs)
+
+
+def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] = _NO_PARAMS) -> Tensor:
+    """Evaluate `primitive` on the values of `args` and make the node that remembers it.
+
+    A node is kept when a gradient may be asked through it, or it depends on such a node; otherwise the result is a
+    leaf. Arrays among `args` are frozen copies from here on. Raises `ShapeError` when shapes do not fit.
+    """
+    mode = MODE.get()
+    tracked = mode.constants
+    requires_grad = foreign = False
+    operands: list[Any] = []
+    for arg in args:
+        if type(arg) is Tensor:
+            operands.append(arg._value)
+            if arg._requires_grad:
+                tracked = requires_grad = True
+            elif arg.primitive is not None:
+                tracked = True
+        else:
+            operands.append(arg)
+            if type(arg) not in _WEAK_SCALARS:
+                foreign = True
+    if len(args) != primitive.arity or primitive.constant_in:
+        requires_grad = requires_grad and _flows(primitive, args)
+    if foreign:
+        operands = [
+            operand if type(arg) is Tensor or type(arg) in _WEAK_SCALARS else _frozen_copy(arg, primitive.name)
+            for arg, operand in zip(args, operands, strict=True)
+        ]
+        args = tuple(arg if type(arg) is Tensor else operand for arg, operand in zip(args, operands, strict=True))
+    try:
+        value = primitive.evaluate(*operands, **params)
+    except ValueError as error:
+        if isinstance(error, ShapeError) or type(error) is not ValueError:
+            raise
+        shapes = ", ".join(str(np.shape(operand)) for operand in operands)
+        settings = "".join(f", {key}={setting!r}" for key, setting in params.items())
+        raise ShapeError(f"{primitive.name} of shapes {shapes}{settings}: {error}") from error
+    if type(value) is not np.ndarray:
+        value = np.asarray(value)
+    if value.base is not None:
+        value = _own(value)
+    value.setflags(False)
+
+    result = _new(Tensor)
+    result._value = value
+    result._requires_grad = requires_grad and mode.recording and value.dtype.kind == "f"
+    result.name = None
+    result._grad = None
+    result.serial = _next_serial()
+    result.place = None
+    if tracked and mode.recording:
+        result.primitive = primitive
+        result.args = args
+        result.operands = tuple(operands)
+        result.params = params
+    else:
+        result.primitive = None
+        result.args = result.operands = ()
+        result.params = _NO_PARAMS
+    if mode.observer is not None:
+        mode.observer.recorded(result)
+    return result
+
+
+def seed_cotangent(output: Tensor, cotangent: Operand | None) -> NDArray[Any]:
+    """The cotangent to start a sweep of `output` with: ones for one element, or what the caller gave, checked."""
+    if cotangent is None:
+        if output.size != 1:
+            raise GradientError(
+                f"{output._called()} has shape {output.shape}: a gradient without a cotangent needs a single element. "
+                "Reduce it (t.sum().backward()), or pass a cotangent of that shape"
+            )
+        return np.ones(output.shape, output.dtype)
+    given = cotangent._value if type(cotangent) is Tensor else np.asarray(cotangent)
+    weak = type(cotangent) in _WEAK_SCALARS or isinstance(cotangent, list | tuple)
+    if given.shape != output.shape:
+        raise ShapeError(f"the cotangent has shape {given.shape} but {output._called()} has shape {output.shape}")
+    if given.dtype != output.dtype and not (weak and given.dtype.kind in "iuf"):
+        raise DtypeError(
+            f"the cotangent has dtype {given.dtype} but {output._called()} has dtype {output.dtype}: "
+            f"pass cotangent.astype(np.{output.dtype})"
+        )
+    return np.array(given, dtype=output.dtype)
+
+
+def _flows(primitive: Primitive, args: tuple[Any, ...]) -> bool:
+    """Whether a gradient flows to some of `args`: it requires one, and the primitive has a rule for it."""
+    vjps = primitive.vjps_for(len(args))
+    return any(
+        vjp is not None and type(arg) is Tensor and arg._requires_grad for arg, vjp in zip(args, vjps, strict=True)
+    )
+
+
+def _leaf(value: NDArray[Any], requires_grad: bool, name: str | None) -> Tensor:
+    leaf = _new(Tensor)
+    leaf._value = value
+    leaf._requires_grad = requires_grad
+    leaf._make_leaf(name)
+    return leaf
+
+
+def _frozen_copy(data: Any, use: str) -> Any:
+    """A read-only copy of `data` as an array of numbers, for `use`, which errors name."""
+    if isinstance(data, np.generic) and data.dtype.kind in "fiub":
+        return _frozen(np.asarray(data))
+    if type(data) is Tensor and data._requires_grad:
+        raise LostGraphError(f"{use} of a tensor that requires gradients would drop its graph: say so with t.detach()")
+    if isinstance(data, np.ma.MaskedArray):
+        raise DtypeError(f"{use}: a masked array would lose its mask; use np.where with the mask instead")
+    array = np.array(data._value if type(data) is Tensor else data)
+    if array.dtype.kind not in "fiub":
+        raise DtypeError(f"{use}: the dtype must be floating, integer or bool, not {array.dtype}")
+    return _frozen(array)
+
+
+def _frozen(array: NDArray[Any]) -> NDArray[Any]:
+    array.flags.writeable = False
+    return array
+
+
+def _own(view: NDArray[Any]) -> NDArray[Any]:
+    """`view` itself if what it views is frozen, else a copy, since somebody could still write to that."""
+    base = view.base
+    while isinstance(base, np.ndarray):
+        if base.flags.writeable:
+            return view.copy()
+        base = base.base
+    return view if base is None else view.copy()
+
+
+def _refuse_keywords(ufunc: np.ufunc, kwargs: dict[str, Any]) -> None:
+    for key, value in kwargs.items():
+        if key == "out" and any(out is not None for out in value):
+            raise InPlaceError(
+                f"{name_of(ufunc)} with out= would overwrite an array, but a recorded value never changes: "
+                "use the returned tensor, or t.assign(…) to update a leaf"
+            )
+        if key == "where" and value is not True:
+            raise NoRuleError(
+                f"{name_of(ufunc)} with where= has no gradient rule: use np.where(condition, value, other)"
+            )
+        if key not in ("out", "where") and value is not None:
+            raise NoRuleError(f"{name_of(ufunc)} with {key}= has no gradient rule: use t.astype(…) to convert")
