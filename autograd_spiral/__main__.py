@@ -1,0 +1,7 @@
+"""`python -m autograd_spiral`."""
+
+import sys
+
+from autograd_spiral.cli import main
+
+sys.exit(main())

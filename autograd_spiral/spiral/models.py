@@ -1,0 +1,116 @@
+"""The two models of the case study, as frozen dataclasses of Tensors: applying one is a pure function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd_spiral.functions import relu, softmax_cross_entropy
+from autograd_spiral.modes import no_grad
+from autograd_spiral.spiral.data import Generator
+from autograd_spiral.tensor import Tensor
+
+__all__ = ["LinearClassifier", "TwoLayerNet"]
+
+Data: TypeAlias = Any  # an array or a Tensor of shape (N, D); whether `X @ W` is a Tensor is beyond NumPy's stubs
+
+
+def _weights(generator: Generator, rows: int, columns: int, name: str) -> Tensor:
+    """Small random weights, 0.01 times standard normals."""
+    return Tensor(0.01 * generator.standard_normal((rows, columns)), requires_grad=True, name=name)
+
+
+def _bias(width: int, name: str) -> Tensor:
+    return Tensor(np.zeros((1, width)), requires_grad=True, name=name)
+
+
+def _penalised(data_loss: Tensor, reg: float, *weights: Tensor) -> Tensor:
+    """`data_loss` plus the L2 penalty, `reg / 2` times the sum of squares of all `weights`."""
+    penalties: list[Tensor] = [0.5 * reg * np.sum(np.square(W)) for W in weights]
+    reg_loss = sum(penalties[1:], start=penalties[0])
+    return (data_loss.named("data_loss") + reg_loss.named("reg_loss")).named("loss")
+
+
+@dataclass(frozen=True, eq=False)
+class LinearClassifier:
+    """Scores that are linear in the data: `X @ W + b`, with W (D, K) and b (1, K)."""
+
+    W: Tensor
+    b: Tensor
+
+    @classmethod
+    def random(cls, generator: Generator, dimensions: int = 2, classes: int = 3) -> LinearClassifier:
+        """A classifier with small random weights from `generator`, and no bias."""
+        return cls(_weights(generator, dimensions, classes, "W"), _bias(classes, "b"))
+
+    def parameters(self) -> tuple[Tensor, ...]:
+        """W and b."""
+        return self.W, self.b
+
+    def scores(self, X: Data) -> Tensor:
+        """The class scores of the rows of X, shape (N, K)."""
+        scores: Tensor = X @ self.W + self.b
+        return scores.named("scores")
+
+    def loss(self, X: Data, y: Data, reg: float) -> Tensor:
+        """The mean cross-entropy of the scores with classes y, plus `reg / 2 · ΣW²`."""
+        return _penalised(softmax_cross_entropy(self.scores(X), y), reg, self.W)
+
+    def predict(self, X: Data) -> NDArray[np.intp]:
+        """The class with the largest score for each row of X."""
+        return _largest(self, X)
+
+
+@dataclass(frozen=True, eq=False)
+class TwoLayerNet:
+    """One hidden layer of rectified linear units: `h = relu(X @ W1 + b1)`, scores `h @ W2 + b2`.
+
+    W1 is (D, H), b1 (1, H), W2 (H, K), b2 (1, K).
+
+    >>> net = TwoLayerNet.random(np.random.default_rng(0), hidden=5)
+    >>> net.scores(np.ones((4, 2))).shape
+    (4, 3)
+    """
+
+    W1: Tensor
+    b1: Tensor
+    W2: Tensor
+    b2: Tensor
+
+    @classmethod
+    def random(cls, generator: Generator, dimensions: int = 2, hidden: int = 100, classes: int = 3) -> TwoLayerNet:
+        """A net with small random weights from `generator`, and no biases."""
+        W1 = _weights(generator, dimensions, hidden, "W1")
+        W2 = _weights(generator, hidden, classes, "W2")
+        return cls(W1, _bias(hidden, "b1"), W2, _bias(classes, "b2"))
+
+    def parameters(self) -> tuple[Tensor, ...]:
+        """W1, b1, W2 and b2."""
+        return self.W1, self.b1, self.W2, self.b2
+
+    def hidden(self, X: Data) -> Tensor:
+        """The outputs of the hidden units for the rows of X, shape (N, H)."""
+        h: Tensor = relu(X @ self.W1 + self.b1)
+        return h.named("h")
+
+    def scores(self, X: Data) -> Tensor:
+        """The class scores of the rows of X, shape (N, K)."""
+        scores = self.hidden(X) @ self.W2 + self.b2
+        return scores.named("scores")
+
+    def loss(self, X: Data, y: Data, reg: float) -> Tensor:
+        """The mean cross-entropy of the scores with classes y, plus `reg / 2 · (ΣW1² + ΣW2²)`."""
+        return _penalised(softmax_cross_entropy(self.scores(X), y), reg, self.W1, self.W2)
+
+    def predict(self, X: Data) -> NDArray[np.intp]:
+        """The class with the largest score for each row of X."""
+        return _largest(self, X)
+
+
+def _largest(model: LinearClassifier | TwoLayerNet, X: Data) -> NDArray[np.intp]:
+    with no_grad():
+        largest: NDArray[np.intp] = np.argmax(model.scores(X).data, axis=1)
+    return largest

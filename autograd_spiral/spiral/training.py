@@ -1,0 +1,74 @@
+"""Full-batch gradient descent, and how well a model does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd_spiral.gradients import grad
+from autograd_spiral.tensor import Tensor
+
+__all__ = ["Model", "accuracy", "train"]
+
+
+class Model(Protocol):
+    """What training needs of a model."""
+
+    def parameters(self) -> tuple[Tensor, ...]:
+        """The tensors to train."""
+
+    def loss(self, X: Any, y: Any, reg: float) -> Tensor:
+        """The loss to make small."""
+
+    def predict(self, X: Any) -> NDArray[np.intp]:
+        """The class of each row of X."""
+
+
+def train(
+    model: Model,
+    X: NDArray[Any],
+    y: NDArray[Any],
+    *,
+    steps: int,
+    step_size: float = 1.0,
+    reg: float = 1e-3,
+    on_step: Callable[[int, float], None] | None = None,
+) -> NDArray[np.float64]:
+    """Update the model's parameters `steps` times by `-step_size` times the gradient of its loss on all of X and y.
+
+    Returns the losses before each update, shape (steps,); `on_step(i, loss)` is called with each. Raises
+    FloatingPointError when the loss is no longer finite, and ValueError for negative steps.
+
+    >>> from autograd_spiral.spiral import LinearClassifier, spiral
+    >>> generator = np.random.default_rng(0)
+    >>> X, y = spiral(20, generator=generator)
+    >>> losses = train(LinearClassifier.random(generator), X, y, steps=50)
+    >>> bool(losses[-1] < losses[0])
+    True
+    """
+    if steps < 0:
+        raise ValueError(f"train: steps must not be negative, not {steps}")
+    data, labels = Tensor(X, name="X"), Tensor(y, name="y")
+    parameters = model.parameters()
+    losses = np.empty(steps)
+    with np.errstate(over="ignore", invalid="ignore"):  # divergence is reported below, in one place
+        for i in range(steps):
+            loss = model.loss(data, labels, reg)
+            losses[i] = value = loss.item()
+            if not np.isfinite(value):
+                raise FloatingPointError(
+                    f"the loss at step {i} is {value}: training diverged, a smaller step size than {step_size} may help"
+                )
+            if on_step is not None:
+                on_step(i, value)
+            for parameter, gradient in zip(parameters, grad(loss, parameters), strict=True):
+                parameter.assign(parameter - step_size * gradient)
+    return losses
+
+
+def accuracy(model: Model, X: NDArray[Any], y: NDArray[Any]) -> float:
+    """The fraction of rows of X whose predicted class is the one in y."""
+    return float(np.mean(model.predict(X) == y))

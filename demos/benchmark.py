@@ -1,0 +1,347 @@
+"""How fast the engine is, as ratios: each contender in a process of its own, taking turns, medians.
+
+    python demos/benchmark.py            the whole table, about two minutes
+    python demos/benchmark.py --quick    a small one, to see that it runs
+
+Contenders that are not installed (torch, jax, autograd, mygrad) are left out. Only ratios mean anything: the machine's
+other work moves all absolute times. One core: the BLAS threads are set to 1 for everybody.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Step = Callable[[], Any]
+
+
+# --- one training step of the two-layer net, as each contender would write it ------------------------------------------
+
+
+def start() -> tuple[Any, ...]:
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((300, 2)), np.repeat(np.arange(3), 100)
+    W1, W2 = 0.01 * rng.standard_normal((2, 100)), 0.01 * rng.standard_normal((100, 3))
+    return X, y, W1, np.zeros((1, 100)), W2, np.zeros((1, 3))
+
+
+def by_hand() -> Step:
+    """The case study's own step: forward, derived gradients and updates in plain NumPy."""
+    X, y, W, b, W2, b2 = start()
+    n, rows, reg, step_size = len(X), range(len(X)), 1e-3, 1.0
+
+    def step() -> float:
+        nonlocal W, b, W2, b2
+        hidden = np.maximum(0, np.dot(X, W) + b)
+        scores = np.dot(hidden, W2) + b2
+        exps = np.exp(scores)
+        probs = exps / np.sum(exps, axis=1, keepdims=True)
+        data_loss = np.sum(-np.log(probs[rows, y])) / n
+        loss = data_loss + 0.5 * reg * np.sum(W * W) + 0.5 * reg * np.sum(W2 * W2)
+        dscores = probs
+        dscores[rows, y] -= 1
+        dscores /= n
+        dW2 = np.dot(hidden.T, dscores)
+        db2 = np.sum(dscores, axis=0, keepdims=True)
+        dhidden = np.dot(dscores, W2.T)
+        dhidden[hidden <= 0] = 0
+        dW = np.dot(X.T, dhidden)
+        db = np.sum(dhidden, axis=0, keepdims=True)
+        dW2 += reg * W2
+        dW += reg * W
+        W += -step_size * dW
+        b += -step_size * db
+        W2 += -step_size * dW2
+        b2 += -step_size * db2
+        return float(loss)
+
+    return step
+
+
+def eager() -> Step:
+    from autograd_spiral import Tensor, grad
+    from autograd_spiral.spiral import TwoLayerNet
+
+    X, y, *weights = start()
+    X, y = Tensor(X), Tensor(y)
+    net = TwoLayerNet(*(Tensor(w, requires_grad=True) for w in weights))
+
+    def step() -> float:
+        loss = net.loss(X, y, reg=1e-3)
+        for p, dp in zip(net.parameters(), grad(loss, net.parameters()), strict=True):
+            p.assign(p - 1.0 * dp)
+        return loss.item()
+
+    return step
+
+
+def torch() -> Step:
+    import torch
+
+    torch.set_num_threads(1)
+    X, y, *weights = (torch.tensor(array) for array in start())
+    for w in weights:
+        w.requires_grad_()
+    W1, b1, W2, b2 = weights
+
+    def step() -> float:
+        scores = torch.relu(X @ W1 + b1) @ W2 + b2
+        loss = torch.nn.functional.cross_entropy(scores, y) + 5e-4 * ((W1 * W1).sum() + (W2 * W2).sum())
+        gradients = torch.autograd.grad(loss, weights)
+        with torch.no_grad():
+            for w, dw in zip(weights, gradients, strict=True):
+                w -= dw
+        return loss.item()
+
+    return step
+
+
+def jax() -> Step:
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    import jax.numpy as jnp
+
+    X, y, *weights = (jnp.asarray(array) for array in start())
+
+    def loss_of(weights: Any) -> Any:
+        W1, b1, W2, b2 = weights
+        log_p = jax.nn.log_softmax(jnp.maximum(X @ W1 + b1, 0) @ W2 + b2)
+        return -log_p[jnp.arange(len(y)), y].mean() + 5e-4 * ((W1 * W1).sum() + (W2 * W2).sum())
+
+    @jax.jit
+    def update(weights: Any) -> Any:
+        loss, gradients = jax.value_and_grad(loss_of)(weights)
+        return loss, [w - dw for w, dw in zip(weights, gradients, strict=True)]
+
+    def step() -> float:
+        nonlocal weights
+        loss, weights = update(weights)
+        return float(loss)
+
+    return step
+
+
+def autograd() -> Step:
+    import autograd.numpy as anp
+    from autograd import value_and_grad
+
+    X, y, *weights = start()
+    rows = np.arange(len(X))
+
+    def loss_of(weights: Any) -> Any:
+        W1, b1, W2, b2 = weights
+        exps = anp.exp(anp.dot(anp.maximum(0, anp.dot(X, W1) + b1), W2) + b2)
+        probs = exps / anp.sum(exps, axis=1, keepdims=True)
+        data_loss = anp.sum(-anp.log(probs[rows, y])) / len(X)
+        return data_loss + 5e-4 * (anp.sum(W1 * W1) + anp.sum(W2 * W2))
+
+    gradient = value_and_grad(loss_of)
+
+    def step() -> float:
+        nonlocal weights
+        loss, gradients = gradient(weights)
+        weights = [w - dw for w, dw in zip(weights, gradients, strict=True)]
+        return float(loss)
+
+    return step
+
+
+def mygrad() -> Step:
+    import mygrad as mg
+    from mygrad.nnet.activations import relu
+    from mygrad.nnet.losses import softmax_crossentropy
+
+    X, y, *arrays = start()
+    weights = [mg.tensor(array) for array in arrays]
+
+    def step() -> float:
+        W1, b1, W2, b2 = weights
+        loss = softmax_crossentropy(relu(X @ W1 + b1) @ W2 + b2, y)
+        loss = loss + 5e-4 * (mg.sum(W1 * W1) + mg.sum(W2 * W2))
+        loss.backward()
+        for w in weights:
+            w.data -= w.grad
+        return loss.item()
+
+    return step
+
+
+# --- 500 times y = y * x + x on vectors of three, sum, and backward ----------------------------------------------------
+
+
+def chain_bare() -> Step:
+    x = np.array([0.5, 0.2, 0.1])
+
+    def step() -> Any:
+        y = x
+        for _ in range(500):
+            y = y * x + x
+        return y
+
+    return step
+
+
+def chain_eager() -> Step:
+    from autograd_spiral import Tensor
+
+    x = Tensor([0.5, 0.2, 0.1], requires_grad=True)
+
+    def step() -> None:
+        y = x
+        for _ in range(500):
+            y = y * x + x
+        y.sum().backward()
+        x.grad = None
+
+    return step
+
+
+def chain_torch() -> Step:
+    import torch
+
+    torch.set_num_threads(1)
+    x = torch.tensor([0.5, 0.2, 0.1], dtype=torch.float64, requires_grad=True)
+
+    def step() -> None:
+        y = x
+        for _ in range(500):
+            y = y * x + x
+        y.sum().backward()
+        x.grad = None
+
+    return step
+
+
+def chain_autograd() -> Step:
+    import autograd.numpy as anp
+    from autograd import grad
+
+    def function(x: Any) -> Any:
+        y = x
+        for _ in range(500):
+            y = y * x + x
+        return anp.sum(y)
+
+    gradient = grad(function)
+    return lambda: gradient(np.array([0.5, 0.2, 0.1]))
+
+
+def chain_mygrad() -> Step:
+    import mygrad as mg
+
+    x = mg.tensor([0.5, 0.2, 0.1])
+
+    def step() -> None:
+        y = x
+        for _ in range(500):
+            y = y * x + x
+        y.sum().backward()
+
+    return step
+
+
+# --- taking turns -----------------------------------------------------------------------------------------------------
+
+# name: (what builds the step, the module it needs, whether its process keeps freed memory)
+TRAINING = {
+    "the case study's step by hand": (by_hand, "numpy", False),
+    "the same, after keep_memory()": (by_hand, "numpy", True),
+    "autograd_spiral, eager": (eager, "autograd_spiral", False),
+    "autograd_spiral, eager, after keep_memory()": (eager, "autograd_spiral", True),
+    "PyTorch, eager": (torch, "torch", False),
+    "jax.jit": (jax, "jax", False),
+    "HIPS autograd": (autograd, "autograd", False),
+    "MyGrad": (mygrad, "mygrad", False),
+}
+CHAIN = {
+    "bare NumPy, forward only": (chain_bare, "numpy", False),
+    "autograd_spiral": (chain_eager, "autograd_spiral", False),
+    "PyTorch": (chain_torch, "torch", False),
+    "HIPS autograd": (chain_autograd, "autograd", False),
+    "MyGrad": (chain_mygrad, "mygrad", False),
+}
+TABLES = {"training": TRAINING, "chain": CHAIN}
+
+
+def serve(table: str, name: str) -> None:
+    """In a contender's process: for every count read from stdin, run that many steps and print their mean time."""
+    build, _, keep = TABLES[table][name]
+    if keep:
+        from autograd_spiral import keep_memory
+
+        keep_memory()
+    step = build()
+    for line in sys.stdin:
+        count = int(line)
+        began = time.perf_counter()
+        for _ in range(count):
+            step()
+        print((time.perf_counter() - began) / count, flush=True)
+
+
+def measure(table: str, rounds: int, steps: int) -> None:
+    """Print every installed contender's time as a ratio to the first one's."""
+    environment = {k: v for k, v in os.environ.items() if k not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}
+    environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    root = str(Path(__file__).resolve().parents[1])
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, environment.get("PYTHONPATH")]))
+    names = [name for name, (_, module, _) in TABLES[table].items() if importlib.util.find_spec(module)]
+    processes = {
+        name: subprocess.Popen(
+            [sys.executable, __file__, "--serve", table, name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        for name in names
+    }
+    times: dict[str, list[float]] = {name: [] for name in names}
+    try:
+        for turn in range(rounds + 1):
+            for name, process in processes.items():
+                assert process.stdin is not None and process.stdout is not None
+                process.stdin.write(f"{steps}\n")
+                process.stdin.flush()
+                seconds = float(process.stdout.readline())
+                if turn:  # the first turn warms up
+                    times[name].append(seconds)
+    finally:
+        for process in processes.values():
+            process.communicate()
+    reference = times[names[0]]
+    for name in names:
+        ratios = sorted(a / b for a, b in zip(times[name], reference, strict=True))
+        low, high = ratios[len(ratios) // 10], ratios[-1 - len(ratios) // 10]
+        print(f"  {name:45} {statistics.median(ratios):6.2f}   ({low:.2f} to {high:.2f})")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="few and short turns")
+    parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve:
+        serve(*options.serve)
+        return
+    rounds = 3 if options.quick else 40
+    print("one training step of the two-layer net (300 points, 100 hidden units), ratio to the first line:")
+    measure("training", rounds, 5 if options.quick else 200)
+    print("\n500 times y = y * x + x on 3 numbers, sum, backward, ratio to the first line:")
+    measure("chain", rounds, 2 if options.quick else 20)
+    print("\nmedian of the turns' ratios (and the range of the middle four fifths)")
+
+
+if __name__ == "__main__":
+    main()
