@@ -41,30 +41,35 @@ composes(np.ndim)(lambda a: a.ndim)
 
 
 @composes(np.size)
-def _size(a: Any, axis: int | None = None) -> int:
-    return int(a.size if axis is None else a.shape[axis])
+def _size(a: Any, axis: Any = None) -> int:
+    return int(a.size if axis is None else math.prod(a.shape[i] for i in normalize_axis_tuple(axis, a.ndim)))
+
+
+def _constant(array: Any, like: Any) -> Any:
+    """`array` as an array or as a Tensor, whichever `like` is."""
+    return array if isinstance(like, np.ndarray) else type(like)(array)
 
 
 @composes(np.zeros_like)
 def _zeros_like(a: Any, dtype: Any = None) -> Any:
-    return type(a)(np.zeros(a.shape, dtype or a.dtype))
+    return _constant(np.zeros(a.shape, dtype or a.dtype), a)
 
 
 @composes(np.ones_like)
 def _ones_like(a: Any, dtype: Any = None) -> Any:
-    return type(a)(np.ones(a.shape, dtype or a.dtype))
+    return _constant(np.ones(a.shape, dtype or a.dtype), a)
 
 
 @composes(np.full_like)
 def _full_like(a: Any, fill_value: Any, dtype: Any = None) -> Any:
     if hasattr(fill_value, "backward"):
         raise TypeError("np.full_like makes a constant; np.broadcast_to(fill_value, a.shape) has a gradient")
-    return type(a)(np.full(a.shape, fill_value, dtype or a.dtype))
+    return _constant(np.full(a.shape, fill_value, dtype or a.dtype), a)
 
 
 # --- elementwise ------------------------------------------------------------------------------------------------
 
-composes(np.copy)(lambda a: np.positive(a))
+composes(np.copy)(lambda a: a.astype(bool) if a.dtype == bool else np.positive(a))  # +a is not for bools
 if hasattr(np, "astype"):  # NumPy 2.1 and later
     composes(np.astype)(lambda x, dtype, /: x.astype(dtype))
 composes(np.amax)(lambda a, axis=None, *, keepdims=False: np.max(a, axis, keepdims=keepdims))
@@ -74,6 +79,9 @@ composes(np.amin)(lambda a, axis=None, *, keepdims=False: np.min(a, axis, keepdi
 @composes(np.clip)
 def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
     low, high = a_min if min is None else min, a_max if max is None else max
+    if a.dtype.kind in "iu":  # as in NumPy, a Python integer beyond the dtype is no bound
+        low = None if type(low) is int and low <= np.iinfo(a.dtype).min else low
+        high = None if type(high) is int and high >= np.iinfo(a.dtype).max else high
     out = a if low is None else np.maximum(a, low)
     return out if high is None else np.minimum(out, high)
 
@@ -173,8 +181,15 @@ def _einsum(subscripts: Any, /, *operands: Any, optimize: Any = False) -> Any:
     return np.einsum(explicit, *arrays)
 
 
+def _power_of_size(x: Any, exponent: float) -> Any:
+    """`x**exponent` for x ≥ 0 and a positive exponent, with gradient 0 where x is 0, as abs has."""
+    at_zero = x == 0
+    return np.where(at_zero, 0, np.where(at_zero, 1, x) ** exponent)
+
+
 @composes(np.linalg.norm)
 def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    x = x if x.dtype.kind == "f" else x.astype(float)
     if axis is None and (ord is None or x.ndim in (1, 2)):
         axis = tuple(range(x.ndim))
     axes = normalize_axis_tuple(axis, x.ndim)
@@ -186,7 +201,10 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
         size = np.absolute(x)
         if abs(ord) == math.inf:
             return (np.max if ord > 0 else np.min)(size, axis=axes, keepdims=keepdims)
-        return np.sum(size if ord == 1 else size**ord, axis=axes, keepdims=keepdims) ** (1 / ord)
+        if ord == 1:
+            return np.sum(size, axis=axes, keepdims=keepdims)
+        power = _power_of_size if ord > 0 else np.power
+        return power(np.sum(power(size, ord), axis=axes, keepdims=keepdims), 1 / ord)
     if len(axes) == 2 and ord in (1, -1, math.inf, -math.inf):
         summed, searched = axes if abs(ord) == 1 else axes[::-1]
         sums = np.sum(np.absolute(x), axis=summed, keepdims=True)
@@ -201,6 +219,8 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
 @composes(np.prod)
 def _prod(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     """Multiply half with half, so that entries of zero have exact gradients at any order."""
+    if a.dtype.kind != "f":
+        a = a.astype(np.prod(np.ones(0, a.dtype)).dtype)  # NumPy widens small integers
     axes = tuple(range(a.ndim)) if axis is None else normalize_axis_tuple(axis, a.ndim)
     kept = tuple(i for i in range(a.ndim) if i not in axes)
     n = math.prod(a.shape[i] for i in axes)
@@ -371,11 +391,15 @@ def _diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     return planes[..., places, places + offset]
 
 
+def _lower(m: Any, k: int) -> Any:
+    return np.tri(m.shape[-2] if m.ndim > 1 else m.size, m.shape[-1], k, dtype=bool)
+
+
 @composes(np.tril)
 def _tril(m: Any, k: int = 0) -> Any:
-    return np.where(np.tri(m.shape[-2] if m.ndim > 1 else m.size, m.shape[-1], k, dtype=bool), m, 0)
+    return np.where(_lower(m, k), m, np.zeros(1, m.dtype))
 
 
 @composes(np.triu)
 def _triu(m: Any, k: int = 0) -> Any:
-    return np.where(np.tri(m.shape[-2] if m.ndim > 1 else m.size, m.shape[-1], k - 1, dtype=bool), 0, m)
+    return np.where(_lower(m, k - 1), np.zeros(1, m.dtype), m)

@@ -135,7 +135,7 @@ define(
 
 
 def _einsum_rule(ct: Any, out: Any, *args: Any, argument: int, subscripts: str) -> Any:
-    """The einsum of the cotangent with the other operands; axes that only this operand has are broadcast."""
+    """The einsum of the cotangent with the other operands; axes that these do not have are broadcast."""
     terms, result = subscripts.split("->")
     inputs = terms.split(",")
     own, x = inputs[argument], args[argument]
@@ -144,11 +144,10 @@ def _einsum_rule(ct: Any, out: Any, *args: Any, argument: int, subscripts: str) 
     kept = "".join(letter for letter in own if letter in known)
     form = ",".join([result, *(term for term, _ in others)]) + "->" + kept
     piece = np.einsum(form, ct, *(arg for _, arg in others))
-    if kept == own:
-        return piece
     sizes = dict(zip(kept, piece.shape, strict=True))
-    piece = piece.reshape(tuple(sizes.get(letter, 1) for letter in own))
-    return np.broadcast_to(piece, tuple(sizes.get(o, n) for o, n in zip(own, x.shape, strict=True)))
+    shape = tuple(sizes.get(letter, 1) for letter in own)
+    target = np.broadcast_shapes(shape, x.shape)  # einsum stretches axes of length 1, of either of the two
+    return piece if piece.shape == target else np.broadcast_to(piece.reshape(shape), target)
 
 
 # Matrices and stacks of matrices; vectors are made into matrices before they are recorded.

@@ -1,0 +1,329 @@
+"""Example calls for every row of the rule table that is a NumPy function, within its domain and away from kinks."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from examples import Case, Example, Source
+from hypothesis.extra import numpy as hnp
+
+from autograd_spiral.primitives import PRIMITIVES
+from autograd_spiral.rules import ARRAY, scatter
+
+CASES: dict[Callable[..., Any], Case] = {}
+"""From a row's function to what draws example calls of it."""
+
+
+def case(*functions: Callable[..., Any]) -> Callable[[Case], Case]:
+    """Enter the decorated function as the case of each of `functions`."""
+
+    def enter(draw_example: Case) -> Case:
+        CASES.update(dict.fromkeys(functions, draw_example))
+        return draw_example
+
+    return enter
+
+
+# --- elementwise ------------------------------------------------------------------------------------------------
+
+REAL, POSITIVE, NONZERO, UNIT = (
+    {"low": -2, "high": 2},
+    {"low": 0.4, "high": 3},
+    {"low": 0.4, "high": 2, "signed": True},
+    {"low": -0.7, "high": 0.7},
+)
+DOMAINS: dict[Any, dict[str, Any]] = {
+    **dict.fromkeys((np.positive, np.negative, np.square, np.exp, np.exp2, np.expm1, np.sin, np.cos), REAL),
+    **dict.fromkeys((np.arctan, np.sinh, np.cosh, np.tanh, np.arcsinh), REAL),
+    **dict.fromkeys((np.sqrt, np.log, np.log2, np.log10, np.log1p), POSITIVE),
+    **dict.fromkeys((np.cbrt, np.reciprocal, np.absolute), NONZERO),
+    **dict.fromkeys((np.arcsin, np.arccos, np.arctanh), UNIT),
+    np.tan: {"low": -1.1, "high": 1.1},
+    np.arccosh: {"low": 1.4, "high": 3},
+}
+
+
+@case(*DOMAINS)
+def _elementwise(source: Source, function: Any) -> Example:
+    return Example(function, (source.array(source.shape(), **DOMAINS[function]),))
+
+
+@case(np.sign, np.floor, np.ceil, np.trunc, np.rint)
+def _steps(source: Source, function: Any) -> Example:
+    whole = source.integers(source.shape(), -2, 1)
+    return Example(function, (source.laid_out(whole + source.rng.uniform(0.1, 0.4, whole.shape)),))
+
+
+@case(np.add, np.subtract, np.multiply, np.logaddexp)
+def _binary(source: Source, function: Any) -> Example:
+    x, y = (source.array(shape) for shape in source.broadcast_shapes(2))
+    number = source.choose(None, None, None, 1.5, -2)
+    if number is not None:
+        return Example(*source.choose((lambda x: function(x, number), (x,)), (lambda y: function(number, y), (y,))))
+    return Example(function, (x, y))
+
+
+@case(np.divide, np.hypot, np.arctan2)
+def _binary_nonzero(source: Source, function: Any) -> Example:
+    return Example(function, tuple(source.array(shape, **NONZERO) for shape in source.broadcast_shapes(2)))
+
+
+@case(np.power)
+def _power(source: Source, function: Any) -> Example:
+    to_x, to_y = source.broadcast_shapes(2)
+    kind = source.choose("both", "number", "whole number", "base", "whole numbers")
+    if kind == "both":
+        return Example(function, (source.array(to_x, **POSITIVE), source.array(to_y)))
+    if kind == "number":
+        exponent = source.choose(0.5, -1.5, 0.0)
+        return Example(lambda x: function(x, exponent), (source.array(to_x, **POSITIVE),))
+    if kind == "whole number":
+        power = source.integer(-2, 4)
+        return Example(lambda x: function(x, power), (source.array(to_x, **NONZERO),))
+    if kind == "base":
+        return Example(lambda y: function(1.7, y), (source.array(to_y),))
+    return Example(function, (source.array(to_x, **NONZERO), source.integers(to_y, -2, 3)))
+
+
+@case(np.maximum, np.minimum, np.fmax, np.fmin)
+def _choice(source: Source, function: Any) -> Example:
+    return Example(function, source.apart(*source.broadcast_shapes(2)))
+
+
+@case(np.logical_not, np.isfinite, np.isinf, np.isnan, np.signbit)
+def _predicate(source: Source, function: Any) -> Example:
+    x = source.array(source.shape())
+    x = np.where(source.mask(x.shape), x, source.rng.choice([0, np.inf, -np.inf, np.nan], x.shape))
+    return Example(function, (x,), differentiable=False)
+
+
+@case(np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal)
+@case(np.logical_and, np.logical_or, np.logical_xor)
+def _relation(source: Source, function: Any) -> Example:
+    x, y = (source.integers(shape, -1, 1) for shape in source.broadcast_shapes(2))
+    return Example(function, (x.astype(float), y.astype(float)), differentiable=False)
+
+
+@case(np.invert)
+def _invert(source: Source, function: Any) -> Example:
+    draw = source.choose(source.mask, lambda shape: source.integers(shape, -9, 9))
+    return Example(function, (draw(source.shape()),))
+
+
+@case(np.bitwise_and, np.bitwise_or, np.bitwise_xor)
+def _bitwise(source: Source, function: Any) -> Example:
+    draw = source.choose(source.mask, lambda shape: source.integers(shape, -9, 9))
+    return Example(function, tuple(draw(shape) for shape in source.broadcast_shapes(2)))
+
+
+@case(np.where)
+def _where(source: Source, function: Any) -> Example:
+    to_condition, to_x, to_y = source.broadcast_shapes(3)
+    condition, x, y = source.mask(to_condition), source.array(to_x), source.array(to_y)
+    kind = source.choose("arrays", "arrays", "number")
+    if kind == "number":
+        return Example(lambda condition, x: function(condition, x, 0.5), (condition, x))
+    return Example(function, (condition, x, y))
+
+
+@case(np.ndarray.astype)
+def _astype(source: Source, function: Any) -> Example:
+    return Example(lambda x: x.astype(np.float64), (source.array(source.shape()),))
+
+
+# --- products ---------------------------------------------------------------------------------------------------
+
+
+@case(np.matmul)
+def _matmul(source: Source, function: Any) -> Example:
+    stack = source.shape(0, 2)
+    n, m, k = source.shape(3, 3)
+    x = source.array((*source.broadcast_from(stack), n, m))
+    y = source.array((*source.broadcast_from(stack), m, k))
+    return Example(function, (x, y))
+
+
+FORMS = (
+    *("ij,jk->ik", "ij,jk->ki", "i,j->ij", "i,i->", "ij->", "ij->j", "ij->ji", "ij,kj->i"),
+    *("bij,bjk->bik", "ij,j,ik->k", "ij,ij,ij->ij", "ij,kl->il", "ijk,k->ji"),
+)
+
+
+def operands_for(source: Source, inputs: list[str]) -> tuple[np.ndarray, ...]:
+    """An array for each term of an einsum; in half of the cases some axes are of length 1, which NumPy broadcasts."""
+    letters = sorted(set("".join(inputs)))
+    stretched = source.flag()
+    lengths = source.shape(len(letters), len(letters), side=2 if stretched else 1, empty=not stretched)
+    sizes = dict(zip(letters, lengths, strict=True))
+    shapes = [[1 if stretched and source.rng.integers(3) == 2 else sizes[letter] for letter in term] for term in inputs]
+    return tuple(source.array(tuple(shape)) for shape in shapes)
+
+
+@case(np.einsum)
+def _einsum(source: Source, function: Any) -> Example:
+    form = source.choose(*FORMS)
+    return Example(lambda *args: function(form, *args), operands_for(source, form.partition("->")[0].split(",")))
+
+
+# --- reductions and scans ---------------------------------------------------------------------------------------
+
+
+@case(np.sum)
+def _sum(source: Source, function: Any) -> Example:
+    x = source.array(source.shape())
+    axis, keepdims = source.axes(x.ndim), source.flag()
+    return Example(lambda x: function(x, axis=axis, keepdims=keepdims), (x,))
+
+
+@case(np.mean)
+def _mean(source: Source, function: Any) -> Example:
+    x = source.array(source.shape(empty=False))
+    axis, keepdims = source.axes(x.ndim), source.flag()
+    return Example(lambda x: function(x, axis, keepdims=keepdims), (x,))
+
+
+@case(np.max, np.min)
+def _extremum(source: Source, function: Any) -> Example:
+    (x,) = source.apart(source.shape(empty=False))
+    axis, keepdims = source.axes(x.ndim), source.flag()
+    return Example(lambda x: function(x, axis=axis, keepdims=keepdims), (x,))
+
+
+@case(np.cumsum)
+def _cumsum(source: Source, function: Any) -> Example:
+    x = source.array(source.shape(1))
+    axis = source.choose(None, source.axis(x.ndim))
+    return Example(lambda x: function(x, axis=axis), (x,))
+
+
+@case(np.all, np.any)
+def _test(source: Source, function: Any) -> Example:
+    x = source.mask(source.shape())
+    axis, keepdims = source.axes(x.ndim), source.flag()
+    return Example(lambda x: function(x, axis=axis, keepdims=keepdims), (x,))
+
+
+@case(np.argmax, np.argmin)
+def _search(source: Source, function: Any) -> Example:
+    x = source.array(source.shape(1, empty=False))
+    axis, keepdims = source.choose(None, source.axis(x.ndim)), source.flag()
+    return Example(lambda x: function(x, axis=axis, keepdims=keepdims), (x,), differentiable=False)
+
+
+# --- shapes -----------------------------------------------------------------------------------------------------
+
+
+@case(np.reshape)
+def _reshape(source: Source, function: Any) -> Example:
+    x = source.array(source.shape())
+    ordered = tuple(int(n) for n in source.rng.permutation(x.shape))
+    shape = source.choose(ordered, (1, *ordered), x.size, *([-1, (-1, 1)] if x.size else []))
+    return Example(lambda x: function(x, shape), (x,))
+
+
+@case(np.transpose)
+def _transpose(source: Source, function: Any) -> Example:
+    x = source.array(source.shape())
+    order = [int(i) - x.ndim * source.flag() for i in source.rng.permutation(x.ndim)]
+    axes = source.choose(None, order, tuple(order))
+    return Example(lambda x: function(x, axes), (x,))
+
+
+@case(np.broadcast_to)
+def _broadcast_to(source: Source, function: Any) -> Example:
+    shape = source.shape()
+    return Example(lambda x: function(x, shape), (source.array(source.broadcast_from(shape)),))
+
+
+@case(np.concatenate)
+def _concatenate(source: Source, function: Any) -> Example:
+    shape = source.shape(1)
+    axis = source.axis(len(shape))
+    lengths = [source.integer(0, 3) for _ in range(source.integer(1, 4))]
+    parts = tuple(source.array(tuple(n if i == axis % len(shape) else m for i, m in enumerate(shape))) for n in lengths)
+    joint = source.choose(axis, axis, None)
+    return Example(lambda *parts: function(parts, axis=joint), parts)
+
+
+@case(np.pad)
+def _pad(source: Source, function: Any) -> Example:
+    x = source.array(source.shape(1))
+    pairs = [(source.integer(0, 2), source.integer(0, 2)) for _ in x.shape]
+    width, value = source.choose(pairs, pairs[0], pairs[0][0]), source.choose(0, 1.5)
+    return Example(lambda x: function(x, width, constant_values=value), (x,))
+
+
+# --- indexing ---------------------------------------------------------------------------------------------------
+
+
+def index_of(source: Source, shape: tuple[int, ...]) -> tuple[Any, ...]:
+    """An index into `shape`: slices of any sign, integers, None, an ellipsis, integer arrays or masks."""
+    kind = source.choose("basic", "basic", "arrays", "mixed", "mask", "row mask")
+    if kind == "basic":
+        index = source.draw(hnp.basic_indices(shape, allow_newaxis=True, allow_ellipsis=True))
+        return index if isinstance(index, tuple) else (index,)
+    if kind == "mask":
+        return (source.mask(shape),)
+    if kind == "row mask":
+        return (source.mask(shape[:1]), *([slice(None, None, -1)] if len(shape) > 1 else []))
+    if kind == "arrays":
+        return tuple(source.draw(hnp.integer_array_indices(shape)))
+    items: list[Any] = [
+        source.choose(slice(None, None, source.choose(-1, 2)), source.integers((4,), -n, n - 1)) for n in shape
+    ]
+    items.insert(source.integer(0, len(items)), None)
+    return tuple(items)
+
+
+def _indexed(source: Source) -> tuple[tuple[int, ...], tuple[Any, ...], tuple[Any, ...]]:
+    """A shape, an index into it with `ARRAY` for each array, and these arrays."""
+    shape = source.shape(1, empty=False)
+    index = index_of(source, shape)
+    arrays = tuple(item for item in index if isinstance(item, np.ndarray))
+    return shape, tuple(ARRAY if isinstance(item, np.ndarray) else item for item in index), arrays
+
+
+def _filled(index: tuple[Any, ...], arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+    remaining = list(arrays)
+    return tuple(remaining.pop(0) if item is ARRAY else item for item in index)
+
+
+@case(operator.getitem)
+def _getitem(source: Source, function: Any) -> Example:
+    shape, index, arrays = _indexed(source)
+    if len(index) == 1 and source.flag():
+        return Example(lambda x, *arrays: x[_filled(index, arrays)[0]], (source.array(shape), *arrays))
+    return Example(lambda x, *arrays: x[_filled(index, arrays)], (source.array(shape), *arrays))
+
+
+@case(scatter)
+def _scatter(source: Source, function: Any) -> Example:
+    shape, index, arrays = _indexed(source)
+    places = np.arange(np.prod(shape)).reshape(shape)[_filled(index, arrays)]
+
+    def formula(ct: Any, *arrays: Any) -> Any:
+        counted = np.bincount(places.ravel(), ct.ravel(), places.size and np.prod(shape))
+        return counted.astype(ct.dtype).reshape(shape)
+
+    if places.size == 0:
+        formula = lambda ct, *arrays: np.zeros(shape, ct.dtype)  # noqa: E731
+    return Example(
+        lambda ct, *arrays: function(ct, *arrays, index=index, shape=shape),
+        (source.array(places.shape), *arrays),
+        formula,
+    )
+
+
+# --- the rows that must have a case -----------------------------------------------------------------------------
+
+
+def _shipped(function: Callable[..., Any]) -> bool:
+    """Whether the row of `function` is the package's own, not declared by a test."""
+    module = getattr(function, "__module__", None) or "numpy"
+    return module.partition(".")[0] in ("numpy", "_operator", "autograd_spiral")
+
+
+ROWS = [function for function in PRIMITIVES if _shipped(function)]

@@ -1,0 +1,343 @@
+"""Example calls for every NumPy function that is composed of primitives, away from kinks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from cases import NONZERO, operands_for
+from examples import Case, Example, Source
+
+COMPOSITION_CASES: dict[Callable[..., Any], Case] = {}
+"""From a NumPy function to what draws example calls of it."""
+
+
+def composition_case(*functions: Callable[..., Any]) -> Callable[[Case], Case]:
+    """Enter the decorated function as the case of each of `functions`."""
+
+    def enter(draw_example: Case) -> Case:
+        COMPOSITION_CASES.update(dict.fromkeys(functions, draw_example))
+        return draw_example
+
+    return enter
+
+
+def _called(function: Any, source: Source, x: np.ndarray, *settings: dict[str, Any]) -> Example:
+    """`function` of `x` alone, with one of `settings` as keywords."""
+    chosen = source.choose(*settings)
+    return Example(lambda x: function(x, **chosen), (x,))
+
+
+# --- elementwise ------------------------------------------------------------------------------------------------
+
+
+@composition_case(np.zeros_like, np.ones_like)
+def _constant_like(source: Source, function: Any) -> Example:
+    dtype = source.choose(None, np.float32, int)
+    return Example(lambda x: function(x, dtype=dtype), (source.array(source.shape()),), differentiable=False)
+
+
+@composition_case(np.full_like)
+def _full_like(source: Source, function: Any) -> Example:
+    fill = source.choose(2, -0.5)
+    return Example(lambda x: function(x, fill), (source.array(source.shape()),), differentiable=False)
+
+
+@composition_case(np.copy, np.ravel)
+def _plain(source: Source, function: Any) -> Example:
+    return Example(function, (source.array(source.shape()),))
+
+
+@composition_case(*([np.astype] if hasattr(np, "astype") else []))
+def _astype(source: Source, function: Any) -> Example:
+    return Example(lambda x: function(x, np.float64), (source.array(source.shape()),))
+
+
+@composition_case(np.clip)
+def _clip(source: Source, function: Any) -> Example:
+    to_x, to_low, to_high = source.broadcast_shapes(3)
+    x = source.laid_out(source.rng.choice([-1.5, 0, 1.5], to_x) + source.rng.uniform(-0.2, 0.2, to_x))
+    low, high = source.array(to_low, -1.1, -0.9), source.array(to_high, 0.9, 1.1)
+    kind = source.choose("both", "numbers", "low", "high", "a_min", *(["min"] if hasattr(np, "astype") else []))
+    if kind == "both":
+        return Example(function, (x, low, high))
+    if kind == "numbers":
+        return Example(lambda x: function(x, -1, 1), (x,))
+    if kind == "low":
+        return Example(lambda x, low: function(x, low, None), (x, low))
+    if kind == "high":
+        return Example(lambda x, high: function(x, None, high), (x, high))
+    if kind == "min":  # NumPy 2.1 and later
+        return Example(lambda x, low: function(x, min=low, max=1.0), (x, low))
+    return Example(lambda x: function(x, a_min=-1.0, a_max=1.0), (x,))
+
+
+# --- products ---------------------------------------------------------------------------------------------------
+
+
+@composition_case(np.matmul)
+def _matmul(source: Source, function: Any) -> Example:
+    """At least one operand is a vector."""
+    stack, n, m = source.shape(0, 2), *source.shape(2, 2)
+    shapes = source.choose(((m,), (m,)), ((m,), (*stack, m, n)), ((*stack, n, m), (m,)))
+    return Example(function, tuple(map(source.array, shapes)))
+
+
+@composition_case(np.dot)
+def _dot(source: Source, function: Any) -> Example:
+    a, m = source.shape(0, 2), source.integer(0, 3)
+    vector_or_stack = source.choose((m,), (m, 2), (3, m, 2))
+    shapes = source.choose((a, ()), ((), a), ((*a, m), vector_or_stack), ((*a, m), vector_or_stack))
+    return Example(function, tuple(map(source.array, shapes)))
+
+
+@composition_case(np.inner)
+def _inner(source: Source, function: Any) -> Example:
+    a, b, m = source.shape(0, 2), source.shape(0, 2), source.integer(0, 3)
+    shapes = source.choose((a, ()), ((), a), ((*a, m), (*b, m)), ((*a, m), (*b, m)))
+    return Example(function, tuple(map(source.array, shapes)))
+
+
+@composition_case(np.outer)
+def _outer(source: Source, function: Any) -> Example:
+    return Example(function, (source.array(source.shape(0, 2)), source.array(source.shape(0, 2))))
+
+
+@composition_case(np.vdot)
+def _vdot(source: Source, function: Any) -> Example:
+    shape = source.shape()
+    return Example(function, (source.array(shape), source.array(source.choose(shape, shape[::-1]))))
+
+
+@composition_case(np.tensordot)
+def _tensordot(source: Source, function: Any) -> Example:
+    n, m, k, j = source.shape(4, 4)
+    shapes, axes = source.choose(
+        (((n, m), (k,)), 0),
+        (((n, m), (m, k)), 1),
+        (((n, m, k), (m, k, j)), 2),
+        (((n, m), (m, k)), (-1, 0)),
+        (((n, m, k), (k, j, n)), ([0, 2], [2, 0])),
+        (((n, m, k), (k, j, n)), ((-1, 0), (0, -1))),
+        (((n, m), (m, n)), ((0, 1), (1, 0))),
+    )
+    return Example(lambda a, b: function(a, b, axes=axes), tuple(map(source.array, shapes)))
+
+
+FORMS = (
+    *(
+        "ij,jk",
+        "ji",
+        "ij , jk -> ki",
+        "...ij,...jk->...ik",
+        "...i,...i",
+        "i...,i...->...",
+        "...ij->...",
+        "ij...->j...i",
+    ),
+    *("ii->i", "ii", "iij->ij", "iji->j", "ii,ij->j", "iii->i", "iijj->ij"),
+)
+
+
+@composition_case(np.einsum)
+def _einsum(source: Source, function: Any) -> Example:
+    form = source.choose(*FORMS)
+    terms = form.replace(" ", "").partition("->")[0].split(",")
+    if "..." not in form:
+        return Example(lambda *args: function(form, *args), _square_operands(source, terms))
+    stack = "yz"[source.integer(0, 2) :]
+    arrays = operands_for(source, [term.replace("...", stack[source.integer(0, len(stack)) :]) for term in terms])
+    return Example(lambda *args: function(form, *args), arrays)
+
+
+def _square_operands(source: Source, terms: list[str]) -> tuple[np.ndarray, ...]:
+    sizes = dict(zip("ijk", source.shape(3, 3), strict=True))
+    return tuple(source.array(tuple(sizes[letter] for letter in term)) for term in terms)
+
+
+@composition_case(np.linalg.norm)
+def _norm(source: Source, function: Any) -> Example:
+    keepdims = source.flag()
+    kind = source.choose("all", "vectors", "vectors", "matrices", "flat")
+    if kind == "all":
+        x = source.array(source.shape(1, empty=False), **NONZERO)
+        return _called(function, source, x, {}, {"keepdims": True})
+    if kind == "flat":
+        (x,) = source.apart(source.shape(1, 1, empty=False))
+        return _called(function, source, x, *({"ord": ord} for ord in (1, 2, 3, math.inf, -math.inf)))
+    if kind == "vectors":
+        shape = source.shape(1, empty=False)
+        (x,) = source.apart(shape)
+        x = np.sign(x) * (0.4 + source.apart(shape)[0] ** 2) if x.size < 2 else _signed(source, shape)
+        axis, ord = source.axis(x.ndim), source.choose(None, 2, 1, 3, 0.5, -1, math.inf, -math.inf)
+        return Example(lambda x: function(x, ord=ord, axis=axis, keepdims=keepdims), (x,))
+    x = source.array(source.shape(2, empty=False), **NONZERO)
+    rows, columns = (int(i) for i in source.rng.permutation(x.ndim)[:2])
+    ord = source.choose(None, "fro", 1, -1, math.inf, -math.inf)
+    for i in (rows, columns):  # so that no two row sums, nor column sums, are close to each other
+        x = x * 6.0 ** np.arange(x.shape[i]).reshape((-1,) + (1,) * (x.ndim - i - 1))
+    axis = source.choose((rows, columns), (rows - x.ndim, columns)) if x.ndim > 2 or source.flag() else None
+    return Example(lambda x: function(x, ord, axis, keepdims), (source.laid_out(x),))
+
+
+def _signed(source: Source, shape: tuple[int, ...]) -> np.ndarray:
+    """Entries of either sign whose magnitudes differ from each other and from 0."""
+    n = math.prod(shape)
+    magnitudes = 0.4 + 0.1 * source.rng.permutation(n) + source.rng.uniform(0, 0.05, n)
+    return source.laid_out((magnitudes * source.rng.choice([-1, 1], n)).reshape(shape))
+
+
+# --- reductions -------------------------------------------------------------------------------------------------
+
+
+@composition_case(np.amax, np.amin)
+def _extremum(source: Source, function: Any) -> Example:
+    (x,) = source.apart(source.shape(empty=False))
+    return _called(function, source, x, {"axis": source.axes(x.ndim), "keepdims": source.flag()})
+
+
+@composition_case(np.prod)
+def _prod(source: Source, function: Any) -> Example:
+    x = source.array(source.shape())
+    x = np.where(source.rng.uniform(size=x.shape) < 0.2, 0, x)
+    return _called(function, source, x, {"axis": source.axes(x.ndim), "keepdims": source.flag()})
+
+
+@composition_case(np.var, np.std)
+def _var(source: Source, function: Any) -> Example:
+    (x,) = source.apart(source.shape(1, side=2, empty=False))
+    degrees = source.choose({}, {"ddof": 1}, {"ddof": 0.5}, {"correction": 1})
+    return _called(function, source, x, {"axis": source.axes(x.ndim), "keepdims": source.flag(), **degrees})
+
+
+@composition_case(np.trace, np.diagonal)
+def _diagonal(source: Source, function: Any) -> Example:
+    x = source.array(source.shape(2))
+    axis1, axis2 = (int(i) - x.ndim * source.flag() for i in source.rng.permutation(x.ndim)[:2])
+    return _called(function, source, x, {}, {"offset": source.integer(-3, 3), "axis1": axis1, "axis2": axis2})
+
+
+@composition_case(np.tril, np.triu)
+def _triangle(source: Source, function: Any) -> Example:
+    return _called(function, source, source.array(source.shape(1)), {}, {"k": source.integer(-3, 3)})
+
+
+# --- shapes -----------------------------------------------------------------------------------------------------
+
+
+@composition_case(np.moveaxis)
+def _moveaxis(source: Source, function: Any) -> Example:
+    x = source.array(source.shape(1))
+    count = source.integer(1, x.ndim)
+    moved, places = ([int(i) - x.ndim * source.flag() for i in source.rng.permutation(x.ndim)[:count]] for _ in "ab")
+    return _called(
+        function, source, x, {"source": moved, "destination": places}, {"source": moved[0], "destination": places[0]}
+    )
+
+
+@composition_case(np.swapaxes)
+def _swapaxes(source: Source, function: Any) -> Example:
+    x = source.array(source.shape(1))
+    axis1, axis2 = source.axis(x.ndim), source.axis(x.ndim)
+    return Example(lambda x: function(x, axis1, axis2), (x,))
+
+
+@composition_case(np.matrix_transpose)
+def _matrix_transpose(source: Source, function: Any) -> Example:
+    return Example(function, (source.array(source.shape(2)),))
+
+
+@composition_case(np.expand_dims)
+def _expand_dims(source: Source, function: Any) -> Example:
+    x = source.array(source.shape())
+    return _called(function, source, x, {"axis": source.axis(x.ndim + 1)}, {"axis": (0, -1)}, {"axis": (1, 0)})
+
+
+@composition_case(np.squeeze)
+def _squeeze(source: Source, function: Any) -> Example:
+    shape = list(source.shape())
+    axis = source.integer(0, len(shape))
+    x = source.array((*shape[:axis], 1, *shape[axis:], 1))
+    return _called(function, source, x, {}, {"axis": axis}, {"axis": -1}, {"axis": (axis, -1)})
+
+
+@composition_case(np.stack)
+def _stack(source: Source, function: Any) -> Example:
+    shape = source.shape(0, 2)
+    parts = tuple(source.array(shape) for _ in range(source.integer(1, 3)))
+    axis = source.axis(len(shape) + 1)
+    return Example(lambda *parts: function(parts, axis=axis), parts)
+
+
+@composition_case(np.split)
+def _split(source: Source, function: Any) -> Example:
+    shape = source.shape(1)
+    axis = source.axis(len(shape))
+    length = shape[axis]
+    sections = source.choose(1, max(length, 1), [1], [1, 2], [0, 2, 5], [-1], [2, 1])
+    return Example(lambda x: function(x, sections, axis=axis), (source.array(shape),))
+
+
+@composition_case(np.tile)
+def _tile(source: Source, function: Any) -> Example:
+    return _called(function, source, source.array(source.shape()), *({"reps": r} for r in (2, 0, (2, 1), (1, 2, 1, 3))))
+
+
+@composition_case(np.flip)
+def _flip(source: Source, function: Any) -> Example:
+    x = source.array(source.shape())
+    return _called(function, source, x, {"axis": source.axes(x.ndim)})
+
+
+@composition_case(np.roll)
+def _roll(source: Source, function: Any) -> Example:
+    x = source.array(source.shape(1))
+    axis = source.axis(x.ndim)
+    shift = source.integer(-4, 4)
+    return _called(
+        function,
+        source,
+        x,
+        {"shift": shift},
+        {"shift": shift, "axis": axis},
+        {"shift": (shift, 1), "axis": (axis, 0)},
+        {"shift": shift, "axis": (axis, 0)},
+    )
+
+
+# --- indexing ---------------------------------------------------------------------------------------------------
+
+
+@composition_case(np.take)
+def _take(source: Source, function: Any) -> Example:
+    x = source.array(source.shape(1, empty=False))
+    axis = source.choose(None, source.axis(x.ndim))
+    length = x.size if axis is None else x.shape[axis]
+    places = source.integers(source.shape(0, 2), -length, length - 1)
+    if places.ndim == 0:
+        return Example(lambda x: function(x, int(places), axis=axis), (x,))
+    return Example(lambda x, places: function(x, places, axis=axis), (x, places))
+
+
+@composition_case(np.take_along_axis)
+def _take_along_axis(source: Source, function: Any) -> Example:
+    x = source.array(source.shape(1, empty=False))
+    if source.integer(0, 3) == 3:
+        flat = source.integers((4,), 0, x.size - 1)
+        return Example(lambda x, places: function(x, places, axis=None), (x, flat))
+    axis = source.axis(x.ndim)
+    shape = [1 if source.integer(0, 3) == 3 else n for n in x.shape]
+    shape[axis] = source.integer(0, 4)
+    places = source.integers(tuple(shape), -x.shape[axis], x.shape[axis] - 1)
+    return Example(lambda x, places: function(x, places, axis=axis), (x, places))
+
+
+@composition_case(np.repeat)
+def _repeat(source: Source, function: Any) -> Example:
+    x = source.array(source.shape(1))
+    axis = source.choose(None, source.axis(x.ndim))
+    length = x.size if axis is None else x.shape[axis]
+    repeats = source.choose(2, 0, source.integers((length,), 0, 3))
+    return Example(lambda x: function(x, repeats, axis=axis), (x,))
