@@ -9,8 +9,8 @@ import numpy as np
 
 from autograd_spiral.errors import DtypeError, GradientError, ShapeError
 from autograd_spiral.modes import MODE, entering
-from autograd_spiral.sweep import dependents, sweep
-from autograd_spiral.tensor import Operand, Tensor, seed_cotangent
+from autograd_spiral.sweep import sweep
+from autograd_spiral.tensor import Operand, Tensor, constant, seed_cotangent
 
 __all__ = ["grad"]
 
@@ -57,30 +57,25 @@ def grad(
         raise ShapeError(f"grad: {len(ends)} outputs but {len(weights)} cotangents")
     _check(ends, starts)
 
-    seeds = [(end, seed_cotangent(end, weight)) for end, weight in zip(ends, weights, strict=True)]
-    needed = dependents(ends, starts)
-    seeds = [(end, seed) for end, seed in seeds if end in needed]
+    seeds = [(end, seed_cotangent(end, weight), weight) for end, weight in zip(ends, weights, strict=True)]
     mode = MODE.get()
     if not create_graph:
-        found = sweep(seeds, needed=needed, wanted=set(starts), observer=mode.observer)
+        found = sweep([(end, ct) for end, ct, _ in seeds], set(starts), observer=mode.observer)
         results = tuple(
-            Tensor(found[start] if start in found else np.zeros(start.shape, start.dtype)) for start in starts
+            constant(found[start] if start in found else np.zeros(start.shape, start.dtype)) for start in starts
         )
     else:
-        tensors = [
-            (end, weight if isinstance(weight, Tensor) else Tensor(seed))
-            for (end, seed), weight in zip(seeds, weights, strict=True)
-        ]
+        tensors = [(end, weight if isinstance(weight, Tensor) else Tensor(ct)) for end, ct, weight in seeds]
         with entering(recording=True):
-            found = sweep(tensors, needed=needed, wanted=set(starts), on_tensors=True, observer=mode.observer)
-            results = _distinct(found, starts)
+            found = sweep(tensors, set(starts), on_tensors=True, observer=mode.observer)
+            results = _distinct(found, starts, {ct for _, ct in tensors})
     return results[0] if isinstance(inputs, Tensor) else results
 
 
-def _distinct(found: dict[Any, Tensor], starts: Sequence[Tensor]) -> tuple[Tensor, ...]:
+def _distinct(found: dict[Any, Tensor], starts: Sequence[Tensor], given: set[Tensor]) -> tuple[Tensor, ...]:
     """One Tensor for each of `starts`, none of them another one or a cotangent that was passed in."""
     results: list[Tensor] = []
-    taken: set[Tensor] = set(starts)
+    taken = given | set(starts)
     for start in starts:
         ct = found[start] if start in found else Tensor(np.zeros(start.shape, start.dtype))
         if ct in taken or ct.is_leaf:

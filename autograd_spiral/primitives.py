@@ -7,6 +7,7 @@ vector-Jacobian product (VJP) per array argument.
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from autograd_spiral.errors import NoRuleError, RuleError
+from autograd_spiral.errors import LostGraphError, NoRuleError, RuleError
 
 __all__ = ["PRIMITIVES", "VJP", "Primitive", "call_bound", "define", "name_of", "overridable", "primitive"]
 
@@ -28,11 +29,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def name_of(function: Callable[..., Any]) -> str:
     """The name a user would write for `function`: `np.add`, `np.linalg.norm`, `relu`."""
-    name = getattr(function, "__name__", repr(function))
-    module = getattr(function, "__module__", None) or ""
-    if isinstance(function, np.ufunc) or module == "numpy":
-        return f"np.{name}"
-    return f"np.linalg.{name}" if module == "numpy.linalg" else name
+    name: str = getattr(function, "__name__", repr(function))
+    package, _, rest = (getattr(function, "__module__", None) or "").partition(".")
+    if package == "numpy":
+        return ".".join(filter(None, ("np", rest, name)))
+    return f"np.{name}" if getattr(np, name, None) is function else name  # some ufuncs know no module
 
 
 class Primitive:
@@ -96,22 +97,47 @@ def call_bound(name: str, function: Callable[..., Any], args: tuple[Any, ...], k
 
     NumPy's defaults spelled out (`out=None`, `dtype=None`, `where=True`) are let through.
     """
-    kept = {k: v for k, v in kwargs.items() if not (k in SPELLED_OUT and v is SPELLED_OUT[k])}
     try:
-        return function(*args, **kept)
+        return function(*args, **kwargs)
     except TypeError:
         signature = inspect.signature(function)
+        kept = {k: v for k, v in kwargs.items() if not (k in SPELLED_OUT and v is SPELLED_OUT[k])}
         try:
             signature.bind(*args, **kept)
         except TypeError as error:
             raise NoRuleError(
-                f"{name} on a Tensor is called as {name}{signature}: {error}. "
+                f"{name} on a Tensor is called as {name}{_unannotated(signature)}: {error}. "
                 "To compute without a gradient, pass the array: t.data instead of t."
             ) from None
-        raise
+        if len(kept) == len(kwargs):
+            raise
+        return function(*args, **kept)
 
 
 SPELLED_OUT = {"out": None, "dtype": None, "where": True}
+
+
+def _unannotated(signature: inspect.Signature) -> inspect.Signature:
+    empty = inspect.Parameter.empty
+    parameters = [p.replace(annotation=empty) for p in signature.parameters.values()]
+    return signature.replace(parameters=parameters, return_annotation=empty)
+
+
+def _settled(name: str, key: str, value: Any) -> Any:
+    """`value` as a parameter that nobody can change later: arrays and containers are copied."""
+    if isinstance(value, np.ndarray):
+        value = value.copy()
+        value.flags.writeable = False
+        return value
+    if hasattr(type(value), "__array_function__"):
+        raise LostGraphError(
+            f"{name}: {key} is a parameter, which has no gradient rule, but it was given a tensor. Pass the value "
+            f"({key}=t.data), or make it an array argument with a VJP of its own"
+        )
+    return copy.deepcopy(value) if isinstance(value, list | dict | set) else value
+
+
+_IMMUTABLE = frozenset((bool, int, float, str, type(None)))
 
 
 def overridable(body: F) -> F:
@@ -128,6 +154,10 @@ def overridable(body: F) -> F:
     return function  # type: ignore[return-value]
 
 
+_BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_BY_KEYWORD = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
 def primitive(*vjps: VJP | None) -> Callable[[F], F]:
     """Declare a new differentiable operation: the decorated function is its value, `vjps` are its gradient rules.
 
@@ -137,8 +167,8 @@ def primitive(*vjps: VJP | None) -> Callable[[F], F]:
     shape of that argument or of a broadcast of it: the engine sums over broadcast axes and restores the dtype.
     Written with NumPy functions, rules are differentiable themselves.
 
-    The decorated function takes plain arrays too. Raises `RuleError` when the function has fewer parameters than
-    there are VJPs, or none are given.
+    The decorated function takes plain arrays too. Raises `RuleError` when no VJPs are given, when the function has
+    fewer parameters than VJPs, and when its parameters cannot be told apart (`*args`, `**kwargs`).
 
     >>> import numpy as np
     >>> from autograd_spiral import Tensor, primitive
@@ -161,18 +191,29 @@ def primitive(*vjps: VJP | None) -> Callable[[F], F]:
         names = list(signature.parameters)
         if len(names) < len(vjps):
             raise RuleError(f"{body.__name__}{signature} has {len(names)} parameters but {len(vjps)} VJPs were given")
+        for i, parameter in enumerate(signature.parameters.values()):
+            if parameter.kind not in (_BY_POSITION if i < len(vjps) else _BY_KEYWORD):
+                raise RuleError(
+                    f"{body.__name__}{signature}: the first {len(vjps)} parameters are arrays, passed by position, and "
+                    f"the others parameters, passed by keyword, but {str(parameter)!r} cannot be"
+                )
         defaults = {n: p.default for n, p in signature.parameters.items() if n in names[len(vjps) :]}
 
-        def bind(*args: Any, **kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-            if len(args) == len(vjps) and kwargs.keys() <= defaults.keys():
-                params = {**defaults, **kwargs}
-                if inspect.Parameter.empty not in params.values():
-                    return args, params
-            bound = signature.bind(*args, **kwargs)
-            bound.apply_defaults()
-            values = list(bound.arguments.values())
-            return tuple(values[: len(vjps)]), dict(list(bound.arguments.items())[len(vjps) :])
+        required = {n for n, default in defaults.items() if default is inspect.Parameter.empty}
 
+        def bind(*args: Any, **kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+            if len(args) == len(vjps) and required <= kwargs.keys() <= defaults.keys():
+                params = {**defaults, **kwargs}
+            else:
+                bound = signature.bind(*args, **kwargs)
+                bound.apply_defaults()
+                args = tuple(bound.arguments[n] for n in names[: len(vjps)])
+                params = {n: bound.arguments[n] for n in defaults}
+            if not _IMMUTABLE.issuperset(map(type, params.values())):
+                params = {n: _settled(body.__name__, n, value) for n, value in params.items()}
+            return args, params
+
+        bind.__signature__ = signature  # type: ignore[attr-defined]
         function = overridable(body)
         define(function, *vjps, bind=bind, evaluate=body, body=body)
         return function

@@ -38,9 +38,12 @@ def _share(ct: Any, out: Any, x: Any, y: Any) -> Any:
     return np.where(x == out, np.where(y == out, 0.5 * ct, ct), 0)
 
 
-def _weight(x: Any, out: Any) -> Any:
+def _weight(x: Any, y: Any, out: Any) -> Any:
     """`exp(x - out)`, the weight of x in `out = log(exp(x) + exp(y))`; 0 where out is -inf."""
-    return np.exp(x - np.where(np.isfinite(out), out, 0))
+    shift = np.where(np.isfinite(out), out, 0)
+    own = np.exp(x - shift)
+    total = own + np.exp(y - shift)  # 1, but for the rounding of a large out
+    return own / np.where(total == 0, 1, total)
 
 
 define(np.positive, lambda ct, out, x: ct)
@@ -66,8 +69,8 @@ define(
 )
 define(
     np.logaddexp,
-    lambda ct, out, x, y: ct * _weight(x, out),
-    lambda ct, out, x, y: ct * _weight(y, out),
+    lambda ct, out, x, y: ct * _weight(x, y, out),
+    lambda ct, out, x, y: ct * _weight(y, x, out),
 )
 
 # --- functions of one argument ----------------------------------------------------------------------------------
@@ -171,14 +174,23 @@ def _bind_reduction(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
 
 def _spread(ct: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     """A reduction's cotangent (or result) with the reduced axes back, as length 1."""
-    if keepdims:
+    if keepdims or ct.ndim == 0:  # of no axes, it broadcasts as it is
         return ct
     return ct.reshape(tuple(1 if i in axis else n for i, n in enumerate(x.shape)))
 
 
+def _stretch(ct: Any, shape: tuple[int, ...]) -> Any:
+    """`np.broadcast_to(ct, shape)`; on arrays by assignment, which costs a fraction of that call."""
+    if not isinstance(ct, np.ndarray | np.generic):
+        return np.broadcast_to(ct, shape)
+    out = np.empty(shape, ct.dtype)
+    out[...] = ct
+    return out
+
+
 def _mean_rule(ct: Any, out: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     count = math.prod(x.shape[i] for i in axis)
-    return np.broadcast_to(_spread(ct, x, axis, keepdims) / count, x.shape)
+    return _stretch(_spread(ct, x, axis, keepdims) / count, x.shape)
 
 
 def _extremum_rule(ct: Any, out: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
@@ -199,12 +211,13 @@ def _bind_search(a: Any, axis: int | None = None, *, keepdims: bool = False) -> 
 
 define(
     np.sum,
-    lambda ct, out, x, axis, keepdims: np.broadcast_to(_spread(ct, x, axis, keepdims), x.shape),
+    lambda ct, out, x, axis, keepdims: _stretch(_spread(ct, x, axis, keepdims), x.shape),
     bind=_bind_reduction,
+    evaluate=np.ndarray.sum,
 )
-define(np.mean, _mean_rule, bind=_bind_reduction)
-define(np.max, _extremum_rule, bind=_bind_reduction)
-define(np.min, _extremum_rule, bind=_bind_reduction)
+define(np.mean, _mean_rule, bind=_bind_reduction, evaluate=np.ndarray.mean)
+define(np.max, _extremum_rule, bind=_bind_reduction, evaluate=np.ndarray.max)
+define(np.min, _extremum_rule, bind=_bind_reduction, evaluate=np.ndarray.min)
 define(
     np.cumsum,
     lambda ct, out, x, axis: np.flip(np.cumsum(np.flip(ct, axis), axis), axis),
@@ -296,13 +309,16 @@ def _bind_getitem(x: Any, index: Any) -> Any:
     items: list[Any] = []
     arrays = []
     for item in index if isinstance(index, tuple) else (index,):
-        if item is None or item is Ellipsis or isinstance(item, slice):
+        if item is None or item is Ellipsis:
             items.append(item)
+        elif isinstance(item, slice):
+            bounds = (item.start, item.stop, item.step)
+            items.append(slice(*(bound if bound is None else operator.index(bound) for bound in bounds)))
         elif isinstance(item, int | np.integer) and not isinstance(item, bool):
             items.append(int(item))
         else:
             array = item if hasattr(item, "ndim") else np.asarray(item)
-            arrays.append(array if array.size else array.astype(np.intp))
+            arrays.append(array if array.size or array is item else array.astype(np.intp))  # x[[]] selects nothing
             items.append(ARRAY)
     return (x, *arrays), {"index": tuple(items)}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import operator
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
@@ -29,7 +29,7 @@ from autograd_spiral.primitives import Primitive, call_bound, name_of
 from autograd_spiral.rules import PRIMITIVES
 from autograd_spiral.sweep import sweep
 
-__all__ = ["Tensor", "apply", "record"]
+__all__ = ["Operand", "Tensor", "apply", "constant", "record", "seed_cotangent"]
 
 Operand: TypeAlias = "Tensor | ArrayLike"
 
@@ -197,8 +197,10 @@ class Tensor:
         if value is None:
             self._grad = None
             return
+        if not (self.is_leaf and self._requires_grad):
+            raise GradientError(f"{self._called()} has no grad to set: only leaves that require gradients have one")
         new = np.array(value, dtype=self.dtype)
-        if new.shape != self.shape or not (self.is_leaf and self._requires_grad):
+        if new.shape != self.shape:
             raise ShapeError(f"cannot set the grad of {self._called()} of shape {self.shape} to shape {new.shape}")
         self._grad = new
 
@@ -292,7 +294,7 @@ class Tensor:
         facts = [] if self.dtype in (np.float64, np.int64, np.bool) else [f"dtype={self.dtype}"]
         if text.count("\n") > 4:
             text = f"<array of shape {self.shape}>"
-        elif "..." in text:
+        elif "..." in text or (self.size == 0 and self.ndim > 1):
             facts.insert(0, f"shape={self.shape}")
         if self.name is not None:
             facts.append(f"name={self.name!r}")
@@ -357,6 +359,8 @@ class Tensor:
         return record(_POWER, (other, self))
 
     def __matmul__(self, other: Operand) -> Tensor:
+        if type(other) is Tensor and other._value.ndim > 1 < self._value.ndim:
+            return record(_MATMUL, (self, other))
         return apply(np.matmul, (self, other), _NO_PARAMS)
 
     def __rmatmul__(self, other: Operand) -> Tensor:
@@ -551,6 +555,7 @@ class Tensor:
 # --- recording ------------------------------------------------------------------------------------------------------
 
 _ADD, _SUBTRACT = PRIMITIVES[np.add], PRIMITIVES[np.subtract]
+_MATMUL = PRIMITIVES[np.matmul]
 _MULTIPLY, _DIVIDE, _POWER = PRIMITIVES[np.multiply], PRIMITIVES[np.divide], PRIMITIVES[np.power]
 _REDUCTIONS: dict[Any, str] = {
     np.add: "np.sum",
@@ -559,6 +564,8 @@ _REDUCTIONS: dict[Any, str] = {
     np.minimum: "np.min",
 }
 
+_WRITERS = frozenset((np.copyto, np.put, np.place, np.putmask, np.fill_diagonal, np.put_along_axis))
+
 _new = Tensor.__new__
 
 
@@ -566,11 +573,20 @@ def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     """Call a NumPy function, or a declared primitive, with Tensors among its arguments."""
     composition = COMPOSITIONS.get(function)
     if composition is not None:
-        result = call_bound(name_of(function), composition, args, kwargs)
+        try:
+            result = call_bound(name_of(function), composition, args, kwargs)
+        except (ValueError, IndexError) as error:
+            _explain(error, name_of(function), args, kwargs)
+            raise
         if result is not NotImplemented:
             return result
     primitive = PRIMITIVES.get(function)
     if primitive is None:
+        if function in _WRITERS:
+            raise InPlaceError(
+                f"{name_of(function)} writes into its argument, but a recorded value never changes: "
+                "use np.where(mask, value, t) for a new value, or t.assign(…) to update a leaf"
+            )
         raise NoRuleError(
             f"{name_of(function)} has no gradient rule. For the value alone pass arrays (t.data); to differentiate it, "
             "compose it of functions that have rules, or declare it with @primitive(vjp, …)"
@@ -584,7 +600,8 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
     """Evaluate `primitive` on the values of `args` and make the node that remembers it.
 
     A node is kept when a gradient may be asked through it, or it depends on such a node; otherwise the result is a
-    leaf. Arrays among `args` are frozen copies from here on. Raises `ShapeError` when shapes do not fit.
+    leaf. Arrays among `args` are frozen copies from here on. Raises `ShapeError` when shapes do not fit, and
+    `DtypeError` when the result is not an array of real numbers.
     """
     mode = MODE.get()
     tracked = mode.constants
@@ -611,21 +628,21 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
         args = tuple(arg if type(arg) is Tensor else operand for arg, operand in zip(args, operands, strict=True))
     try:
         value = primitive.evaluate(*operands, **params)
-    except ValueError as error:
-        if isinstance(error, ShapeError) or type(error) is not ValueError:
-            raise
-        shapes = ", ".join(str(np.shape(operand)) for operand in operands)
-        settings = "".join(f", {key}={setting!r}" for key, setting in params.items())
-        raise ShapeError(f"{primitive.name} of shapes {shapes}{settings}: {error}") from error
+    except (ValueError, IndexError) as error:
+        _explain(error, primitive.name, operands, params)
+        raise
     if type(value) is not np.ndarray:
         value = np.asarray(value)
     if value.base is not None:
         value = _own(value)
     value.setflags(False)
+    kind = value.dtype.kind
+    if kind not in "fiub":
+        raise DtypeError(f"{primitive.name} gave dtype {value.dtype}: the dtype must be floating, integer or bool")
 
     result = _new(Tensor)
     result._value = value
-    result._requires_grad = requires_grad and mode.recording and value.dtype.kind == "f"
+    result._requires_grad = requires_grad and mode.recording and kind == "f"
     result.name = None
     result._grad = None
     result.serial = _next_serial()
@@ -673,6 +690,30 @@ def _flows(primitive: Primitive, args: tuple[Any, ...]) -> bool:
     )
 
 
+def _explain(error: Exception, name: str, operands: Iterable[Any], params: dict[str, Any]) -> None:
+    """Say `error` with the operation and its shapes: raise it anew where shapes are at fault, else add a note.
+
+    NumPy's errors that are more than a ValueError or IndexError (AxisError) say enough themselves.
+    """
+    if type(error) not in (ValueError, IndexError, ShapeError):
+        return
+    spread = (part for operand in operands for part in (operand if isinstance(operand, list | tuple) else (operand,)))
+    shapes = ", ".join(str(part.shape) for part in spread if hasattr(part, "shape"))
+    settings = "".join(f", {key}={setting!r}" for key, setting in params.items())
+    call = f"{name} of shapes {shapes}{settings}"
+    reason = error.__cause__ if type(error) is ShapeError and error.__cause__ else error
+    if type(reason) is IndexError:
+        raise IndexError(f"{call}: {reason}") from reason
+    if any(word in str(reason) for word in ("shape", "dimension", "size", "length")):
+        raise ShapeError(f"{call}: {reason}") from reason
+    error.add_note(f"in {call}")
+
+
+def constant(array: NDArray[Any]) -> Tensor:
+    """A leaf that holds a copy of `array` and requires no gradients."""
+    return _leaf(_frozen(np.array(array)), False, None)
+
+
 def _leaf(value: NDArray[Any], requires_grad: bool, name: str | None) -> Tensor:
     leaf = _new(Tensor)
     leaf._value = value
@@ -692,11 +733,13 @@ def _frozen_copy(data: Any, use: str) -> Any:
     array = np.array(data._value if type(data) is Tensor else data)
     if array.dtype.kind not in "fiub":
         raise DtypeError(f"{use}: the dtype must be floating, integer or bool, not {array.dtype}")
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
     return _frozen(array)
 
 
 def _frozen(array: NDArray[Any]) -> NDArray[Any]:
-    array.flags.writeable = False
+    array.setflags(False)  # type: ignore[call-arg]  # by position: three times faster than by keyword
     return array
 
 

@@ -16,7 +16,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,64 +25,65 @@ import numpy as np
 Step = Callable[[], Any]
 
 
-# --- one training step of the two-layer net, as each contender would write it ------------------------------------------
+# --- one training step of the two-layer net, as each contender would write it ---------------------------------------
 
 
 def start() -> tuple[Any, ...]:
     rng = np.random.default_rng(0)
-    X, y = rng.standard_normal((300, 2)), np.repeat(np.arange(3), 100)
+    X, y = rng.standard_normal((300, 2)), np.repeat(np.arange(3, dtype=np.uint8), 100)
     W1, W2 = 0.01 * rng.standard_normal((2, 100)), 0.01 * rng.standard_normal((100, 3))
     return X, y, W1, np.zeros((1, 100)), W2, np.zeros((1, 3))
 
 
 def by_hand() -> Step:
-    """The case study's own step: forward, derived gradients and updates in plain NumPy."""
-    X, y, W, b, W2, b2 = start()
-    n, rows, reg, step_size = len(X), range(len(X)), 1e-3, 1.0
+    """The case study's own loop: forward, derived gradients and updates in plain NumPy, one pass for each call."""
 
-    def step() -> float:
-        nonlocal W, b, W2, b2
-        hidden = np.maximum(0, np.dot(X, W) + b)
-        scores = np.dot(hidden, W2) + b2
-        exps = np.exp(scores)
-        probs = exps / np.sum(exps, axis=1, keepdims=True)
-        data_loss = np.sum(-np.log(probs[rows, y])) / n
-        loss = data_loss + 0.5 * reg * np.sum(W * W) + 0.5 * reg * np.sum(W2 * W2)
-        dscores = probs
-        dscores[rows, y] -= 1
-        dscores /= n
-        dW2 = np.dot(hidden.T, dscores)
-        db2 = np.sum(dscores, axis=0, keepdims=True)
-        dhidden = np.dot(dscores, W2.T)
-        dhidden[hidden <= 0] = 0
-        dW = np.dot(X.T, dhidden)
-        db = np.sum(dhidden, axis=0, keepdims=True)
-        dW2 += reg * W2
-        dW += reg * W
-        W += -step_size * dW
-        b += -step_size * db
-        W2 += -step_size * dW2
-        b2 += -step_size * db2
-        return float(loss)
+    def loop() -> Iterator[float]:
+        X, y, W, b, W2, b2 = start()
+        n, reg, step_size = len(X), 1e-3, 1.0
+        while True:
+            hidden = np.maximum(0, np.dot(X, W) + b)
+            scores = np.dot(hidden, W2) + b2
+            exps = np.exp(scores)
+            probs = exps / np.sum(exps, axis=1, keepdims=True)
+            data_loss = np.sum(-np.log(probs[range(n), y])) / n
+            loss = data_loss + 0.5 * reg * np.sum(W * W) + 0.5 * reg * np.sum(W2 * W2)
+            dscores = probs
+            dscores[range(n), y] -= 1
+            dscores /= n
+            dW2 = np.dot(hidden.T, dscores)
+            db2 = np.sum(dscores, axis=0, keepdims=True)
+            dhidden = np.dot(dscores, W2.T)
+            dhidden[hidden <= 0] = 0
+            dW = np.dot(X.T, dhidden)
+            db = np.sum(dhidden, axis=0, keepdims=True)
+            dW2 += reg * W2
+            dW += reg * W
+            W += -step_size * dW
+            b += -step_size * db
+            W2 += -step_size * dW2
+            b2 += -step_size * db2
+            yield float(loss)
 
-    return step
+    return loop().__next__
 
 
 def eager() -> Step:
+    """The same loop over the package's own model."""
     from autograd_spiral import Tensor, grad
     from autograd_spiral.spiral import TwoLayerNet
 
-    X, y, *weights = start()
-    X, y = Tensor(X), Tensor(y)
-    net = TwoLayerNet(*(Tensor(w, requires_grad=True) for w in weights))
+    def loop() -> Iterator[float]:
+        X, y, *weights = start()
+        X, y = Tensor(X), Tensor(y)
+        net = TwoLayerNet(*(Tensor(w, requires_grad=True) for w in weights))
+        while True:
+            loss = net.loss(X, y, reg=1e-3)
+            for p, dp in zip(net.parameters(), grad(loss, net.parameters()), strict=True):
+                p.assign(p.data - 1.0 * dp.data)
+            yield loss.item()
 
-    def step() -> float:
-        loss = net.loss(X, y, reg=1e-3)
-        for p, dp in zip(net.parameters(), grad(loss, net.parameters()), strict=True):
-            p.assign(p - 1.0 * dp)
-        return loss.item()
-
-    return step
+    return loop().__next__
 
 
 def torch() -> Step:
@@ -177,7 +178,7 @@ def mygrad() -> Step:
     return step
 
 
-# --- 500 times y = y * x + x on vectors of three, sum, and backward ----------------------------------------------------
+# --- 500 times y = y * x + x on vectors of three, sum, and backward -------------------------------------------------
 
 
 def chain_bare() -> Step:
@@ -290,13 +291,15 @@ def serve(table: str, name: str) -> None:
         print((time.perf_counter() - began) / count, flush=True)
 
 
-def measure(table: str, rounds: int, steps: int) -> None:
+def measure(table: str, only: str, rounds: int, steps: int) -> None:
     """Print every installed contender's time as a ratio to the first one's."""
+    root = str(Path(__file__).resolve().parents[1])
+    sys.path.insert(0, root)
     environment = {k: v for k, v in os.environ.items() if k not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}
     environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    root = str(Path(__file__).resolve().parents[1])
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, environment.get("PYTHONPATH")]))
-    names = [name for name, (_, module, _) in TABLES[table].items() if importlib.util.find_spec(module)]
+    first, *others = (name for name, (_, module, _) in TABLES[table].items() if importlib.util.find_spec(module))
+    names = [first, *(name for name in others if only in name)]
     processes = {
         name: subprocess.Popen(
             [sys.executable, __file__, "--serve", table, name],
@@ -311,7 +314,8 @@ def measure(table: str, rounds: int, steps: int) -> None:
     try:
         for turn in range(rounds + 1):
             for name, process in processes.items():
-                assert process.stdin is not None and process.stdout is not None
+                assert process.stdin is not None
+                assert process.stdout is not None
                 process.stdin.write(f"{steps}\n")
                 process.stdin.flush()
                 seconds = float(process.stdout.readline())
@@ -330,6 +334,7 @@ def measure(table: str, rounds: int, steps: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="few and short turns")
+    parser.add_argument("--only", metavar="WORD", default="", help="the first line and those with WORD in their name")
     parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
@@ -337,9 +342,9 @@ def main() -> None:
         return
     rounds = 3 if options.quick else 40
     print("one training step of the two-layer net (300 points, 100 hidden units), ratio to the first line:")
-    measure("training", rounds, 5 if options.quick else 200)
+    measure("training", options.only, rounds, 5 if options.quick else 200)
     print("\n500 times y = y * x + x on 3 numbers, sum, backward, ratio to the first line:")
-    measure("chain", rounds, 2 if options.quick else 20)
+    measure("chain", options.only, rounds, 2 if options.quick else 20)
     print("\nmedian of the turns' ratios (and the range of the middle four fifths)")
 
 

@@ -29,8 +29,8 @@ def _bias(width: int, name: str) -> Tensor:
 
 def _penalised(data_loss: Tensor, reg: float, *weights: Tensor) -> Tensor:
     """`data_loss` plus the L2 penalty, `reg / 2` times the sum of squares of all `weights`."""
-    penalties: list[Tensor] = [0.5 * reg * np.sum(np.square(W)) for W in weights]
-    reg_loss = sum(penalties[1:], start=penalties[0])
+    squares = [np.square(W).sum() for W in weights]
+    reg_loss: Tensor = 0.5 * reg * sum(squares[1:], start=squares[0])
     return (data_loss.named("data_loss") + reg_loss.named("reg_loss")).named("loss")
 
 

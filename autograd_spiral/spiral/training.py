@@ -65,7 +65,7 @@ def train(
             if on_step is not None:
                 on_step(i, value)
             for parameter, gradient in zip(parameters, grad(loss, parameters), strict=True):
-                parameter.assign(parameter - step_size * gradient)
+                parameter.assign(parameter.data - step_size * gradient.data)
     return losses
 
 

@@ -1,0 +1,119 @@
+"""The command line, as a user meets it."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from autograd_spiral.cli import main
+from autograd_spiral.spiral import plots
+
+
+@pytest.fixture
+def run(capsys, tmp_path):
+    """Run the command line in this process; gives exit status, stdout and stderr."""
+
+    def run(*words):
+        try:
+            status = main([*words, "--out", str(tmp_path / "out")])
+        except SystemExit as stop:
+            status = stop.code
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
+
+    return run
+
+
+def test_the_default_verb_is_train(run):
+    short = ["--model", "linear", "--steps", "5", "--points", "10"]
+    assert run(*short) == run("train", *short)
+
+
+def test_the_linear_log_stands_beside_the_published_one(run):
+    status, out, _ = run("--model", "linear")
+    assert status == 0
+    rows = re.findall(r"^iteration (\d+): loss (\S+) +published (\S+)$", out, re.MULTILINE)
+    assert [int(i) for i, _, _ in rows] == list(range(0, 200, 10))
+    assert all(ours == theirs for _, ours, theirs in rows)
+    assert re.search(r"^training accuracy: 0.49 +published 0.49$", out, re.MULTILINE)
+    assert "20 of 20 losses equal" in out
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ["--seed", "0"],
+        ["--steps", "20"],
+        ["--points", "11"],
+        ["--classes", "2"],
+        ["--hidden", "7"],
+        ["--step-size", "0.5"],
+        ["--reg", "0"],
+    ],
+)
+def test_a_changed_run_has_no_published_column(run, change):
+    status, out, _ = run("--model", "linear", *change)
+    assert status == 0
+    assert "iteration 0: loss" in out
+    assert "published" not in out
+
+
+def test_every_file_is_named_and_written(run, tmp_path):
+    _, out, err = run("--steps", "3", "--points", "5", "--hidden", "4")
+    written = re.findall(r"^wrote (.+)$", out, re.MULTILINE)
+    assert sorted(written) == sorted(map(str, (tmp_path / "out").iterdir()))
+    if plots.available():
+        names = {"spiral.png", "linear-boundary.png", "net-boundary.png", "net-hidden.png", "loss.png"}
+        assert {str(tmp_path / "out" / name) for name in names} <= set(written)
+    else:
+        assert "pip install 'autograd-spiral[plot]'" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--steps", "-3"], "--steps: must be 0 or more, not -3"),
+        (["--classes", "0"], "--classes: must be 1 or more, not 0"),
+        (["--points", "many"], "--points: must be a whole number, not 'many'"),
+        (["--step-size", "nan"], "--step-size: must be a finite number"),
+        (["--model", "deep"], "--model: invalid choice: 'deep'"),
+        (["--bogus"], "unrecognized arguments: --bogus"),
+    ],
+)
+def test_bad_usage_is_one_line_and_status_2(run, words, message):
+    status, out, err = run(*words)
+    assert status == 2
+    assert out == ""
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_a_folder_that_cannot_be_written_ends_before_training(run, tmp_path):
+    (tmp_path / "out").write_text("a file stands where the folder should be")
+    status, out, err = run("--model", "linear")
+    assert (status, out) == (2, "")
+    assert "cannot write to the folder" in err
+
+
+def test_divergence_ends_with_one_line_and_status_1(run):
+    status, _, err = run("--model", "linear", "--step-size", "1e300", "--steps", "100")
+    assert status == 1
+    assert "diverged" in err
+    assert err.count("\n") == 1
+
+
+def test_no_steps_still_measures_accuracy(run):
+    status, out, _ = run("--steps", "0")
+    assert status == 0
+    assert out.count("training accuracy") == 2
+
+
+def test_it_runs_as_a_module_and_survives_a_closed_pipe(tmp_path):
+    command = [sys.executable, "-m", "autograd_spiral", "--model", "linear", "--steps", "3", "--out", str(tmp_path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stdout.close()
+    errors = process.stderr.read()
+    process.stderr.close()
+    assert process.wait() == 0
+    assert "Traceback" not in errors
