@@ -1,0 +1,254 @@
+"""A recorded value never changes: neither through the arrays it came from, nor in place, nor through its gradients."""
+
+import itertools
+import operator
+
+import numpy as np
+import pytest
+
+from autograd_spiral import Tensor, grad, primitive
+from autograd_spiral.errors import GradientError, InPlaceError, NoRuleError, ShapeError, StaleLeafError
+
+
+def leaf(data):
+    return Tensor(np.array(data, dtype=float), requires_grad=True)
+
+
+# --- arrays that are overwritten after they were recorded -----------------------------------------------------------
+
+
+def test_overwriting_the_array_that_a_tensor_was_made_from_changes_nothing():
+    data = np.array([1.0, 2.0])
+    x = Tensor(data, requires_grad=True)
+    y = (x * x).sum()
+    data[:] = 100
+    y.backward()
+    assert x.data.tolist() == [1, 2]
+    assert x.grad.tolist() == [2, 4]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x, a: x * a,
+        lambda x, a: a * x,
+        lambda x, a: x * a[::-1][::-1],
+        lambda x, a: np.multiply(a, x),
+        lambda x, a: np.einsum("i,i->i", x, a),
+        lambda x, a: np.concatenate([x * a, a])[:2],
+    ],
+)
+def test_overwriting_an_array_operand_leaves_the_gradient_of_the_recorded_values(call):
+    x, a = leaf([1, 2]), np.array([3.0, 5.0])
+    y = call(x, a).sum()
+    a[:] = 100
+    y.backward()
+    assert x.grad.tolist() == [3, 5]
+
+
+def test_overwriting_a_matrix_operand_or_a_zero_dimensional_one():
+    x, w, scale = leaf([[1, 2]]), np.array([[3.0], [5.0]]), np.array(2.0)
+    y = ((x @ w) * scale).sum()
+    w[:] = 100
+    scale[...] = 100
+    y.backward()
+    assert x.grad.tolist() == [[6, 10]]
+
+
+def test_overwriting_an_index_or_a_condition():
+    x = leaf([1, 2, 3])
+    places, mask, chosen = np.array([0, 0]), np.array([True, False, True]), np.array([False, True, False])
+    y = x[places].sum() + 10 * x[mask].sum() + 100 * np.where(chosen, x, 0).sum()
+    places[:] = 2
+    mask[:] = chosen[:] = ~mask
+    y.backward()
+    assert x.grad.tolist() == [12, 100, 10]
+
+
+def test_assigning_to_a_tensor_that_was_a_slice_bound_changes_nothing():
+    x, start = leaf([1, 2, 3]), Tensor(1)
+    y = x[start:].sum()
+    start.assign(2)
+    y.backward()
+    assert x.grad.tolist() == [0, 1, 1]
+
+
+@pytest.mark.parametrize("container", [np.array, list])
+def test_overwriting_a_parameter_of_a_declared_primitive(container):
+    @primitive(lambda ct, out, x, scale: ct * np.asarray(scale))
+    def scaled(x, scale):
+        return x * np.asarray(scale)
+
+    x, scale = leaf([1, 2]), container([3.0, 5.0])
+    y = scaled(x, scale=scale).sum()
+    scale[0] = 100
+    y.backward()
+    assert x.grad.tolist() == [3, 5]
+
+
+def test_a_list_operand_is_read_once():
+    x, a = leaf([1, 2]), [3.0, 5.0]
+    y = (x * a).sum()
+    a[0] = 100
+    y.backward()
+    assert x.grad.tolist() == [3, 5]
+
+
+# --- writing into tensors -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda x: x,
+        lambda x: x + 1,
+        lambda x: x.reshape(1, 2),
+        lambda x: x[:1],
+        lambda x: np.broadcast_to(x, (3, 2)),
+        lambda x: x.detach(),
+        lambda x: x.sum(),
+    ],
+)
+def test_data_is_read_only(make):
+    t = make(leaf([1, 2]))
+    with pytest.raises(ValueError, match="read-only"):
+        t.data[...] = 0
+    with pytest.raises(ValueError, match="read-only"):
+        t.numpy()[...] = 0
+
+
+IN_PLACE = ["add", "sub", "mul", "truediv", "matmul", "pow", "floordiv", "mod", "and", "or", "xor"]
+
+
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_in_place_operators_name_the_remedy(name):
+    operate = getattr(operator, "i" + name if name not in ("and", "or") else f"i{name}")
+    with pytest.raises(InPlaceError, match=r"'w'.*t = t \+ … .*t\.assign"):
+        operate(Tensor([1.0], name="w"), 2)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda t, a: np.add(a, a, out=t),
+        lambda t, a: np.add(t, a, out=a),
+        lambda t, a: operator.iadd(a, t),
+        lambda t, a: np.add.at(t, 0, 1.0),
+        lambda t, a: np.add.at(a, 0, t[0]),
+        lambda t, a: operator.setitem(t, 0, 1.0),
+        lambda t, a: np.copyto(t, a),
+        lambda t, a: np.put(t, 0, 1.0),
+        lambda t, a: np.fill_diagonal(t, 1.0),
+    ],
+)
+def test_writing_into_a_tensor_or_from_one_names_the_remedy(write):
+    t, a = leaf([1, 2]), np.array([3.0, 4.0])
+    with pytest.raises(InPlaceError, match=r"assign\(|t \+ changes"):
+        write(t, a)
+    assert t.data.tolist() == [1, 2]
+    assert a.tolist() == [3, 4]
+
+
+def test_where_of_a_recorded_ufunc_names_the_remedy():
+    with pytest.raises(NoRuleError, match=r"np\.add with where= .*np\.where\(condition"):
+        np.add(leaf([1, 2]), 1, where=np.array([True, False]))
+
+
+# --- assign ---------------------------------------------------------------------------------------------------------
+
+
+def test_assign_between_forward_and_backward_leaves_the_gradient_of_the_recorded_values():
+    x, w = leaf([1, 2]), leaf([3, 5])
+    y = (x * w).sum()
+    w.assign([100.0, 100.0])
+    y.backward()
+    assert x.grad.tolist() == [3, 5]
+    assert w.grad.tolist() == [1, 2]
+    assert w.data.tolist() == [100, 100]
+
+
+def test_create_graph_refuses_a_leaf_that_was_assigned_since():
+    x = Tensor([1.0, 2.0], requires_grad=True, name="x")
+    y = (x**3).sum()
+    x.assign(x * 2)
+    with pytest.raises(StaleLeafError, match=r"x of shape \(2,\) was assigned after np\.power recorded it"):
+        grad(y, x, create_graph=True)
+    assert grad(y, x).data.tolist() == [3, 12]
+
+
+def test_assign_keeps_dtype_and_shape_and_is_for_leaves():
+    w = Tensor(np.ones(2, np.float32), requires_grad=True, name="w")
+    w.assign(np.array([0.5, 2.0]))
+    assert w.dtype == np.float32
+    assert w.data.tolist() == [0.5, 2]
+    with pytest.raises(ShapeError, match=r"shape \(3,\) to 'w' of shape \(2,\)"):
+        w.assign(np.ones(3))
+    with pytest.raises(TypeError, match="cannot assign float64 to a tensor of dtype int64"):
+        Tensor([1, 2]).assign(np.array([0.5, 1.0]))
+    with pytest.raises(InPlaceError, match=r"computed by np\.multiply"):
+        (w * 2).assign([1.0, 2.0])
+
+
+def test_assigned_arrays_are_copied():
+    w, new = leaf([1, 2]), np.array([3.0, 4.0])
+    w.assign(new)
+    new[:] = 100
+    assert w.data.tolist() == [3, 4]
+
+
+# --- gradients share memory with nothing ----------------------------------------------------------------------------
+
+SHARING = {
+    "add": lambda x, y: x + y,
+    "subtract": lambda x, y: x - y,
+    "reshape": lambda x, y: np.concatenate([x.reshape(2, 1), y.reshape(2, 1)], axis=1).reshape(4)[:2],
+    "transpose": lambda x, y: (x.reshape(1, 2).T + y.reshape(1, 2).T).ravel(),
+    "broadcast": lambda x, y: np.broadcast_to(x, (2,)) + np.broadcast_to(y, (2,)),
+    "copies": lambda x, y: +x + y.copy(),
+}
+
+
+@pytest.mark.parametrize("name", SHARING)
+def test_gradients_never_share_memory(name):
+    x, y, cotangent = leaf([1, 2]), leaf([3, 5]), np.array([7.0, 11.0])
+    out = SHARING[name](x, y)
+    out.backward(cotangent)
+    returned = grad(out, (x, y), cotangent)
+    arrays = [x.grad, y.grad, cotangent, x.data, y.data, out.data, *(t.data for t in returned)]
+    for a, b in itertools.combinations(arrays, 2):
+        assert not np.shares_memory(a, b) or b is out.data  # an output may be a view of a frozen input
+    x.grad[...] = 0
+    assert cotangent.tolist() == [7, 11]
+    assert not np.any(x.grad)
+
+
+@pytest.mark.parametrize("call", [lambda x: x.sum(), lambda x: np.mean(x), lambda x: x.T.sum(axis=0).sum()])
+def test_the_gradient_of_a_reduction_can_be_written_to(call):
+    x = leaf(np.ones((2, 3)))
+    call(x).backward()
+    first = x.grad.copy()
+    x.grad *= 2
+    x.grad[0, 0] = -1
+    assert x.grad[0, 0] == -1
+    assert x.grad[1, 2] == 2 * first[1, 2]
+
+
+def test_a_cotangent_that_is_changed_later_changes_no_gradient():
+    x, cotangent = leaf([1, 2]), np.array([1.0, 1.0])
+    for _ in range(2):
+        (+x).backward(cotangent)
+        cotangent *= 10
+    assert x.grad.tolist() == [11, 11]
+
+
+def test_setting_grad_copies_and_checks():
+    x, given = leaf([1, 2]), np.array([3.0, 4.0])
+    x.grad = given
+    given[:] = 100
+    assert x.grad.tolist() == [3, 4]
+    with pytest.raises(ShapeError, match=r"shape \(2,\) to shape \(3,\)"):
+        x.grad = np.zeros(3)
+    with pytest.raises(GradientError, match="only leaves"):
+        (x * 2).grad = np.zeros(2)
+    x.grad = None
+    assert x.grad is None

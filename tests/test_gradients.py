@@ -1,0 +1,170 @@
+"""`grad`: the same numbers as `backward`, nothing stored, results of their own, differentiable on request."""
+
+import numpy as np
+import pytest
+
+from autograd_spiral import Tensor, grad, no_grad, relu
+from autograd_spiral.errors import DtypeError, GradientError, ShapeError
+
+
+def leaf(data):
+    return Tensor(np.array(data, dtype=float), requires_grad=True)
+
+
+both = pytest.mark.parametrize("create_graph", [False, True])
+
+
+@both
+def test_one_input_gives_one_tensor_and_several_give_a_tuple(create_graph):
+    x, y = leaf([1, 2]), leaf([3, 4])
+    loss = (x * y).sum()
+    single = grad(loss, x, create_graph=create_graph)
+    assert single.data.tolist() == [3, 4]
+    assert single.requires_grad is create_graph
+    several = grad(loss, [x, y], create_graph=create_graph)
+    assert [g.data.tolist() for g in several] == [[3, 4], [1, 2]]
+    assert isinstance(several, tuple)
+    assert grad([loss], (x,), create_graph=create_graph)[0].data.tolist() == [3, 4]
+    assert x.grad is None
+    assert y.grad is None
+
+
+@both
+def test_an_input_that_was_never_used_gets_zeros(create_graph):
+    x, unused = leaf([1, 2]), Tensor(np.ones((2, 3), np.float32), requires_grad=True)
+    got = grad((x * 2).sum(), [unused, x], create_graph=create_graph)
+    assert (got[0].shape, got[0].dtype) == ((2, 3), np.float32)
+    assert not got[0].data.any()
+    assert got[1].data.tolist() == [2, 2]
+    assert grad(Tensor(1.0), x, create_graph=create_graph).data.tolist() == [0, 0]
+
+
+@both
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_an_output_that_does_not_depend_on_the_inputs_adds_nothing(create_graph, order):
+    x, other = leaf([1, 2]), leaf(5)
+    outputs = [(x * x).sum(), other * 3]
+    got = grad([outputs[i] for i in order], x, create_graph=create_graph)
+    assert got.data.tolist() == [2, 4]
+
+
+@both
+def test_cotangents_weigh_the_outputs(create_graph):
+    x = leaf([1, 2])
+    outputs = [x * x, x.sum(), x * 3]
+    got = grad(outputs, x, [np.array([1.0, 10.0]), 100.0, leaf([1, 1])], create_graph=create_graph)
+    assert got.data.tolist() == [2 + 100 + 3, 40 + 100 + 3]
+    with pytest.raises(ShapeError, match="3 outputs but 2 cotangents"):
+        grad(outputs, x, [None, None], create_graph=create_graph)
+    with pytest.raises(GradientError, match="needs a single element"):
+        grad(outputs, x, create_graph=create_graph)
+
+
+@both
+def test_gradients_with_respect_to_nodes_and_to_the_output_itself(create_graph):
+    x = leaf([1, 2])
+    h = x * x
+    y = (h * 3 + x).sum()
+    got = grad(y, [h, y, x], create_graph=create_graph)
+    assert got[0].data.tolist() == [3, 3]
+    assert got[1].item() == 1
+    assert got[2].data.tolist() == [7, 13]
+
+
+@both
+def test_an_output_given_twice_counts_twice(create_graph):
+    x = leaf([1, 2])
+    y = (x * x).sum()
+    assert grad([y, y], x, create_graph=create_graph).data.tolist() == [4, 8]
+
+
+@both
+def test_results_are_tensors_of_their_own(create_graph):
+    x, y = leaf([1, 2]), leaf([3, 4])
+    weight = Tensor([1.0, 1.0]), leaf([1, 1]) * 1
+    for cotangent in weight:
+        got = grad(+x + y, [x, y, x], cotangent, create_graph=create_graph)
+        assert len({id(t) for t in (*got, cotangent, x, y)}) == 6
+        assert [g.data.tolist() for g in got] == [[1, 1]] * 3
+    alone = grad(x, x, weight[1], create_graph=create_graph)
+    assert alone is not weight[1]
+    assert alone is not x
+
+
+@both
+def test_what_cannot_be_differentiated(create_graph):
+    x, whole = leaf([1, 2]), Tensor([1, 2])
+    with pytest.raises(DtypeError, match="input 0 has dtype int64"):
+        grad(x.sum(), whole, create_graph=create_graph)
+    with pytest.raises(DtypeError, match="output 0 has dtype int64"):
+        grad(whole.sum(), x, create_graph=create_graph)
+    with pytest.raises(GradientError, match="input 1 does not require gradients"):
+        grad(x.sum(), [x, Tensor([1.0])], create_graph=create_graph)
+    with pytest.raises(TypeError, match="input 0 must be a Tensor, not ndarray"):
+        grad(x.sum(), [x.data], create_graph=create_graph)
+    with pytest.raises(TypeError, match="output 0 must be a Tensor, not float"):
+        grad([1.0], x, create_graph=create_graph)
+
+
+# --- gradients of gradients -----------------------------------------------------------------------------------------
+
+AT = np.array([0.3, 1.7])
+THIRD = {
+    "power": (lambda x: x**5, lambda v: 60 * v**2),
+    "exp": (np.exp, np.exp),
+    "sin": (np.sin, lambda v: -np.cos(v)),
+    "log": (np.log, lambda v: 2 / v**3),
+    "reciprocal": (lambda x: 1 / x, lambda v: -6 / v**4),
+    "product of itself": (lambda x: x * x * x * x, lambda v: 24 * v),
+    "indexed": (lambda x: x[[0, 1]] ** 3, lambda v: np.full(2, 6.0)),
+    "tanh": (np.tanh, lambda v: (1 - np.tanh(v) ** 2) * (6 * np.tanh(v) ** 2 - 2)),
+    "relu of cubes": (lambda x: relu(x**3), lambda v: np.full(2, 6.0)),
+}
+
+
+@pytest.mark.parametrize("name", THIRD)
+def test_third_derivatives(name):
+    call, third = THIRD[name]
+    x = leaf(AT)
+    out = call(x).sum()
+    for _ in range(2):
+        out = grad(out, x, create_graph=True).sum()
+    np.testing.assert_allclose(grad(out, x).data, third(AT), rtol=1e-12)
+    out.backward()
+    np.testing.assert_allclose(x.grad, third(AT), rtol=1e-12)
+
+
+def test_mixed_derivatives_commute():
+    x, y = leaf([0.5, 2]), leaf([3, 0.25])
+    out = (np.sin(x * y) * x).sum()
+    xy = grad(grad(out, x, create_graph=True).sum(), y).data
+    yx = grad(grad(out, y, create_graph=True).sum(), x).data
+    np.testing.assert_allclose(xy, yx, rtol=1e-12)
+    assert np.all(xy != 0)
+
+
+def test_a_gradient_is_differentiable_in_its_cotangent():
+    x, w = leaf([1, 2]), leaf([3, 4])
+    g = grad(x**2, x, w, create_graph=True)
+    assert grad(g.sum(), w).data.tolist() == [2, 4]
+    assert grad(g.sum(), x).data.tolist() == [6, 8]
+
+
+def test_gradients_are_recorded_inside_no_grad_only_on_request():
+    x = leaf(3)
+    y = x**3
+    with no_grad():
+        first = grad(y, x, create_graph=True)
+        assert not grad(y, x).requires_grad
+        assert not (x * 2).requires_grad
+    assert grad(first, x).item() == 18
+
+
+def test_mixed_dtypes_keep_theirs_at_every_order():
+    x = Tensor(np.float32([1, 2]), requires_grad=True)
+    y = leaf([3, 4])
+    first = grad((x * x * y).sum(), [x, y], create_graph=True)
+    assert [g.dtype for g in first] == [np.float32, np.float64]
+    second = grad(first[0].sum(), [x, y])
+    assert [g.dtype for g in second] == [np.float32, np.float64]
+    assert [g.data.tolist() for g in second] == [[6, 8], [2, 4]]

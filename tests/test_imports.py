@@ -1,0 +1,120 @@
+"""Each file of the package imports only from the files above it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "autograd_spiral"
+
+ORDER = (
+    "errors",
+    "primitives",
+    "rules",
+    "compositions",
+    "modes",
+    "memory",
+    "sweep",
+    "tensor",
+    "functions",
+    "gradients",
+    "blame",
+    "rounding",
+    "differences",
+    "gradcheck",
+    "testing",
+    "program",
+    "drawing",
+    "spiral",
+    "__init__",
+    "cli",
+    "__main__",
+)
+"""The rooms, each above those that may import from it; `program` and `spiral` are folders."""
+
+EXTRAS = {"matplotlib", "hypothesis", "pytest"}
+"""What may be imported inside a function, since it need not be installed."""
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def parts(path):
+    return path.relative_to(PACKAGE).with_suffix("").parts
+
+
+def module(path):
+    return ".".join(("autograd_spiral", *parts(path))).removesuffix(".__init__")
+
+
+def imported(tree, path):
+    """The full names of all modules, or of the names in them, that the file imports."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name}:{node.lineno}: relative import"
+            yield from ((node, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def ours(name):
+    """The file of this package that an imported name belongs to, or None."""
+    steps = name.split(".")
+    if steps[0] != "autograd_spiral":
+        return None
+    for end in range(len(steps), 0, -1):
+        place = PACKAGE.joinpath(*steps[1:end])
+        for candidate in (place.with_suffix(".py"), place / "__init__.py"):
+            if candidate in FILES:
+                return candidate
+    raise AssertionError(f"{name} is in no file of the package")
+
+
+ids = [str(path.relative_to(PACKAGE)) for path in FILES]
+every_file = pytest.mark.parametrize("path", FILES, ids=ids)
+
+
+def test_the_package_is_found():
+    assert len(FILES) > 10
+    assert len(set(ORDER)) == len(ORDER)
+
+
+@every_file
+def test_every_file_is_listed(path):
+    assert parts(path)[0] in ORDER
+
+
+@every_file
+def test_imports_come_from_above(path):
+    own = parts(path)[0]
+    for node, name in imported(ast.parse(path.read_text()), path):
+        source = ours(name)
+        if source is not None and (room := parts(source)[0]) != own:
+            assert ORDER.index(room) < ORDER.index(own), f"{path.name}:{node.lineno} imports {name}"
+
+
+def test_files_in_one_folder_do_not_import_each_other_in_a_circle():
+    uses = {
+        path: {source for _, name in imported(ast.parse(path.read_text()), path) if (source := ours(name))} - {path}
+        for path in FILES
+    }
+    while free := [path for path in uses if not uses[path] & uses.keys()]:
+        for path in free:
+            del uses[path]
+    assert not uses, f"in a circle: {[module(path) for path in uses]}"
+
+
+@every_file
+def test_nothing_but_an_optional_extra_is_imported_inside_a_function(path):
+    tree = ast.parse(path.read_text())
+    top = {id(node) for node in tree.body}
+    for node in tree.body:
+        if isinstance(node, ast.If | ast.Try):  # `if TYPE_CHECKING:` and the like
+            top |= {id(inner) for inner in ast.iter_child_nodes(node)}
+    for node, name in imported(tree, path):
+        assert id(node) in top or name.split(".")[0] in EXTRAS, f"{path.name}:{node.lineno} imports {name}"
+
+
+def test_the_hand_derived_gradients_lean_on_numpy_alone():
+    path = PACKAGE / "spiral" / "by_hand.py"
+    names = {name.split(".")[0] for _, name in imported(ast.parse(path.read_text()), path)}
+    assert names - {"__future__", "typing", "collections"} == {"numpy"}
