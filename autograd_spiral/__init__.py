@@ -1,5 +1,6 @@
 """A tiny autograd engine on NumPy: record NumPy once, then differentiate, check, draw, print and replay the record."""
 
+from autograd_spiral.blame import blame
 from autograd_spiral.functions import (
     elu,
     gelu,
@@ -24,6 +25,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Tensor",
+    "blame",
     "elu",
     "gelu",
     "grad",

@@ -39,3 +39,15 @@ class RuleError(AutogradError, RuntimeError):
 
 class StaleLeafError(AutogradError, RuntimeError):
     """A leaf was assigned after it was recorded, so the graph of a gradient cannot be recorded from it."""
+
+
+class GradientMismatch(AutogradError, AssertionError):
+    """A gradient check found something wrong: `report` says what, where, and by how much."""
+
+    def __init__(self, report: object) -> None:
+        super().__init__(f"the gradients do not pass\n{report}")
+        self.report = report
+
+
+class NonFiniteError(AutogradError, FloatingPointError):
+    """A NaN or an infinity arose while `blame()` was on; the message says where and from what."""

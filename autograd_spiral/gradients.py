@@ -66,7 +66,7 @@ def grad(
         )
     else:
         tensors = [(end, weight if isinstance(weight, Tensor) else Tensor(ct)) for end, ct, weight in seeds]
-        with entering(recording=True):
+        with entering(recording=True, phase="backward"):
             found = sweep(tensors, set(starts), on_tensors=True, observer=mode.observer)
             results = _distinct(found, starts, {ct for _, ct in tensors})
     return results[0] if isinstance(inputs, Tensor) else results

@@ -23,9 +23,10 @@ class Observer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """How operations are recorded: whether at all, whether constants' too, and who watches."""
+    """How operations are recorded: whether at all, whether constants' too, in which phase, and who watches."""
 
     recording: bool = True
+    phase: str = "forward"  # "backward" while a sweep records the rules it applies
     constants: bool = False  # record operations on constants too, as pictures and programs need
     observer: Observer | None = None
 

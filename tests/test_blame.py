@@ -1,0 +1,101 @@
+"""Blame mode: the first value that is not finite is an error that says where it came from."""
+
+import numpy as np
+import pytest
+
+from autograd_spiral import Tensor, blame, grad, softmax
+from autograd_spiral.errors import NonFiniteError
+from autograd_spiral.modes import MODE
+
+
+def message_of(function):
+    with pytest.raises(NonFiniteError) as caught, blame():
+        function()
+    assert isinstance(caught.value, FloatingPointError)
+    return str(caught.value)
+
+
+def test_forward_names_the_primitive_the_line_the_place_and_the_ranges():
+    x = Tensor([[1.0, 2.0], [0.0, 3.0]], requires_grad=True)
+    message = message_of(lambda: np.log(x) * 2)  # the line that is blamed
+    assert message.startswith("going forward, np.log gave -inf at (1, 0)\n")
+    assert "test_blame.py:" in message
+    assert "np.log(x) * 2)  # the line that is blamed" in message
+    assert "argument 0: shape (2, 2), 0 to 3" in message
+
+
+def test_backward_names_the_rule_the_line_and_the_cotangent():
+    x = Tensor([4.0, 0.0], requires_grad=True)
+
+    def step():
+        root = np.sqrt(x)  # recorded here
+        np.sum(3 * root).backward()
+
+    message = message_of(step)
+    assert message.startswith("going backward, the rule of np.sqrt for argument 0 gave inf at (1,)\n")
+    assert "root = np.sqrt(x)  # recorded here" in message
+    assert "its cotangent: shape (2,), 3 to 3" in message
+    assert "0 · inf" not in message
+    assert x.grad is None
+
+
+@pytest.mark.parametrize(
+    ("function", "remedy"),
+    [
+        (lambda x: np.sqrt(x), "np.where(good, np.sqrt(np.where(good, x, 1)), other)"),
+        (lambda x: x**0.5, "np.where(good, np.where(good, x, 1) ** a, other)"),
+        (lambda x: np.arcsin(x + 1), "np.where(good, np.arcsin(np.where(good, x, 0)), other)"),
+    ],
+)
+def test_zero_times_infinity_under_where_is_recognised(function, remedy):
+    x = Tensor([4.0, 0.0], requires_grad=True)
+    if "arcsin" in remedy:
+        x = Tensor([-0.5, 0.0], requires_grad=True)
+    message = message_of(lambda: np.where(x == 0, 0.0, function(x)).sum().backward())
+    assert "0 · inf" in message
+    assert remedy in message
+
+
+def test_the_remedy_works():
+    x = Tensor([4.0, 0.0], requires_grad=True)
+    good = x > 0
+    with blame():
+        np.where(good, np.sqrt(np.where(good, x, 1)), 0.0).sum().backward()
+    np.testing.assert_array_equal(x.grad, [0.25, 0.0])
+
+
+def test_a_branch_that_where_discards_says_what_to_write_already_going_forward():
+    x = Tensor([4.0, 0.0], requires_grad=True)
+    message = message_of(lambda: np.where(x > 0, np.log(x), 0.0))
+    assert "np.where(good, np.log(np.where(good, x, 1)), other)" in message
+
+
+def test_a_graph_recorded_outside_says_so():
+    x = Tensor([0.0], requires_grad=True)
+    y = np.sqrt(x)
+    assert "outside blame()" in message_of(y.backward)
+
+
+def test_gradients_of_gradients_are_watched():
+    x = Tensor([0.0], requires_grad=True)
+    message = message_of(lambda: grad(np.sqrt(x).sum(), x, create_graph=True))
+    assert message.startswith("going backward, while recording the rules, np.divide gave inf at (0,)")
+
+
+def test_infinities_in_the_data_and_finite_results_pass():
+    scores = Tensor([[0.0, -np.inf, 1.0]], requires_grad=True)
+    with blame():
+        np.sum(softmax(scores) ** 2).backward()
+    assert np.isfinite(scores.grad).all()
+
+
+def test_outside_nothing_is_checked_and_no_line_is_noted():
+    mode = MODE.get()
+    x = Tensor([0.0], requires_grad=True)
+    with pytest.raises(NonFiniteError), blame():
+        np.log(x)
+    assert MODE.get() is mode
+    with np.errstate(divide="ignore"):
+        y = np.log(x)
+    assert y.place is None
+    assert np.isneginf(y.data).all()
