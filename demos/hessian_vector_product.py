@@ -1,7 +1,7 @@
 """Hessian-vector products: the gradient of (gradient · v), without ever forming the Hessian.
 
-For the two-layer net on the spiral data, power iteration with them finds the sharpest direction of the loss: the largest
-eigenvalue of its Hessian, over 503 parameters. At 2 divided by that, steps of gradient descent begin to overshoot.
+For the two-layer net on the spiral data, power iteration with them finds the sharpest direction of the loss: the
+largest eigenvalue of its Hessian, over 603 parameters. Steps beyond 2 divided by that overshoot.
 """
 
 import numpy as np
