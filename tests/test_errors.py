@@ -19,9 +19,13 @@ EXPECTED = {
 }
 
 
-def test_every_exception_is_expected():
-    defined = {name for name, kind in vars(errors).items() if inspect.isclass(kind)}
-    assert defined == {"AutogradError", *EXPECTED}
+def test_every_exception_is_ours_and_a_builtin_too():
+    defined = {kind for kind in vars(errors).values() if inspect.isclass(kind)} - {errors.AutogradError}
+    assert {kind.__name__ for kind in defined} >= set(EXPECTED)
+    for kind in defined:
+        builtin = [base for base in kind.__mro__ if base.__module__ == "builtins"]
+        assert issubclass(kind, errors.AutogradError)
+        assert builtin[0] is not Exception, f"{kind.__name__} derives from no builtin but Exception"
 
 
 @pytest.mark.parametrize("name", EXPECTED)
