@@ -1,0 +1,199 @@
+"""Numeric derivatives with an error bound, from differences at several steps. Imports numpy alone.
+
+A line is a function of one number t that returns a flat array of outputs; each output is differentiated at t = 0
+by itself. Central and one-sided differences at steps of a fixed ratio are extrapolated to step 0 (Richardson), each
+three neighbouring steps giving one estimate; its bound is
+
+    truncation (how far the extrapolation still moved) + rounding (the noise of the values, over the step).
+
+Estimates are gathered from the smallest steps upward for as long as they agree within their bounds, which leaves
+out every step that reaches beyond a kink, and the one with the tightest bound is taken.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Line", "Slopes", "noise_level", "typical_scale"]
+
+Array: TypeAlias = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Slopes:
+    """The derivatives of the outputs along a line: the central one, and those from the left and the right.
+
+    `bound` holds how far `central` can be off, `gap_bound` how far `right - left` can be; `kinked` marks the outputs
+    whose one-sided slopes differ by more, or that jump at 0. A side where the function is not finite is left out;
+    where both are, the bound is infinite.
+    """
+
+    central: Array
+    left: Array
+    right: Array
+    bound: Array
+    gap_bound: Array
+    kinked: Array
+
+
+class Line:
+    """Differences of `function`, a function of a number t, at steps that are powers of two times `scale`.
+
+    `rounding` is the noise of each output at 0, `dtype` the one that the values are computed in. The steps are chosen
+    so that the smallest ones balance rounding against truncation, at about the cube root of the dtype's spacing;
+    `refine()` adds four smaller ones. Raises nothing for values that are not finite: they only widen the bound.
+
+    >>> line = Line(lambda t: np.exp([t, 2 * t]), 1.0, np.full(2, 1e-16), np.dtype(float))
+    >>> slopes = line.slopes()
+    >>> slopes.central.round(9), bool((slopes.bound < 1e-9).all())
+    (array([1., 2.]), True)
+    >>> bend = Line(lambda t: np.array([max(t, 0.0)]), 1.0, np.zeros(1), np.dtype(float)).slopes()
+    >>> float(bend.left[0]), float(bend.right[0]), bool(bend.kinked[0])
+    (0.0, 1.0, True)
+    """
+
+    def __init__(self, function: Callable[[float], Array], scale: float, rounding: Array, dtype: np.dtype[Any]) -> None:
+        self._function = function
+        self._eps = float(np.finfo(dtype).eps)
+        finest = math.log2(self._eps) / 3  # the exponent of the balanced step, -17 in float64 and -8 in float32
+        self._octaves = max(1, round(-finest / 6))
+        self._next = round(finest / 2 + self._octaves / 2)  # -7, then -10, … -19 in float64; -3 … -7 in float32
+        self._scale = 2.0 ** round(math.log2(scale))
+        self._rounding = rounding
+        self._centre = function(0.0)
+        self._steps: list[float] = []
+        self._right: list[Array] = []
+        self._left: list[Array] = []
+        self._add(5)
+
+    def refine(self) -> None:
+        """Add four steps, each smaller than all before by the same ratio."""
+        self._add(4)
+
+    def _add(self, count: int) -> None:
+        for _ in range(count):
+            step = self._scale * 2.0**self._next
+            self._steps.append(step)
+            self._right.append(self._function(step))
+            self._left.append(self._function(-step))
+            self._next -= self._octaves
+
+    def slopes(self) -> Slopes:
+        """The derivatives at 0 and their bounds, from all steps so far."""
+        steps = np.array(self._steps)[:, None]
+        ratio = 2.0**self._octaves
+        with np.errstate(all="ignore"):
+            right, left = np.array(self._right), np.array(self._left)
+            noise_right = self._rounding + 2 * self._eps * np.abs(right)
+            noise_left = self._rounding + 2 * self._eps * np.abs(left)
+            from_right, right_jumps = self._limit(right, noise_right, ratio)
+            from_left, left_jumps = self._limit(left, noise_left, ratio)
+            noise_centre = self._rounding + 2 * self._eps * np.abs(self._centre)
+
+            rise = _settled(
+                *_extrapolated((right - from_right) / steps, (noise_right + noise_centre) / steps, ratio, (1, 2))
+            )
+            fall = _settled(
+                *_extrapolated((from_left - left) / steps, (noise_left + noise_centre) / steps, ratio, (1, 2))
+            )
+            both = _settled(
+                *_extrapolated((right - left) / (2 * steps), (noise_right + noise_left) / (2 * steps), ratio, (2, 4))
+            )
+        return _combined(both, fall, rise, right_jumps | left_jumps)
+
+    def _limit(self, values: Array, noise: Array, ratio: float) -> tuple[Array, Array]:
+        """What the values on one side tend to at 0, and where that is not the value there: a jump."""
+        limit, bound = _settled(*_extrapolated(values, noise, ratio, (1, 2)))
+        jumps = np.abs(limit - self._centre) > bound + self._rounding + 2 * self._eps * np.abs(self._centre)
+        return np.where(jumps, limit, self._centre), jumps
+
+
+def _extrapolated(estimates: Array, noise: Array, ratio: float, powers: tuple[int, int]) -> tuple[Array, Array]:
+    """Richardson's extrapolation over every three neighbouring steps, and the bound of each result.
+
+    `estimates` (steps, outputs) have errors in step**powers[0], step**powers[1], …; `noise` is their rounding.
+    """
+    q = ratio ** powers[0]
+    two = (q * estimates[1:] - estimates[:-1]) / (q - 1)
+    two_noise = (q * noise[1:] + noise[:-1]) / (q - 1)
+    q = ratio ** powers[1]
+    three = (q * two[1:] - two[:-1]) / (q - 1)
+    three_noise = (q * two_noise[1:] + two_noise[:-1]) / (q - 1)
+    # Both differences: past a kink, one of them can be small by chance.
+    truncation = np.maximum(np.abs(three - two[1:]), np.abs(three - two[:-1]))
+    return three, truncation + three_noise
+
+
+def _settled(estimates: Array, bounds: Array) -> tuple[Array, Array]:
+    """The estimate with the tightest bound among those that agree with all that have smaller steps."""
+    bounds = np.where(np.isfinite(estimates) & np.isfinite(bounds), bounds, np.inf)
+    best, best_bound = estimates[-1], bounds[-1]
+    low, high = best - best_bound, best + best_bound
+    agreeing = np.isfinite(best_bound)
+    for estimate, bound in zip(estimates[-2::-1], bounds[-2::-1], strict=True):
+        agreeing = agreeing & np.isfinite(bound) & (estimate - bound <= high) & (estimate + bound >= low)
+        low = np.where(agreeing, np.maximum(low, estimate - bound), low)
+        high = np.where(agreeing, np.minimum(high, estimate + bound), high)
+        better = agreeing & (bound < best_bound)
+        best, best_bound = np.where(better, estimate, best), np.where(better, bound, best_bound)
+    return best, best_bound
+
+
+def _combined(both: tuple[Array, Array], fall: tuple[Array, Array], rise: tuple[Array, Array], jumps: Array) -> Slopes:
+    """One answer from the two sides: a side that is not finite gives way to the other one."""
+    (left, left_bound), (right, right_bound) = fall, rise
+    no_left, no_right = ~np.isfinite(left_bound), ~np.isfinite(right_bound)
+    left = np.where(no_left, right, left)
+    right = np.where(no_right, left, right)
+    single = np.where(no_left, right_bound, left_bound)
+    one_sided = no_left | no_right
+    split = jumps & ~one_sided
+    with np.errstate(all="ignore"):
+        central = np.where(one_sided, right, np.where(split, left / 2 + right / 2, both[0]))
+        bound = np.where(one_sided, single, np.where(split, np.maximum(left_bound, right_bound), both[1]))
+        gap_bound = np.where(one_sided, 0, left_bound + right_bound)
+        kinked = split | (~one_sided & (np.abs(right - left) > gap_bound))
+    finite = np.isfinite(bound)
+    central, left, right = (np.where(finite, slope, np.nan) for slope in (central, left, right))
+    return Slopes(central, left, right, bound, gap_bound, kinked & finite)
+
+
+def noise_level(samples: Array) -> Array:
+    """The noise of each output, given seven values (7, outputs) at equally spaced points close together.
+
+    A smooth function has vanishing differences of order k there, noise of variance σ² has differences of variance
+    σ² (2k)! / (k!)². (Hamming, 1962; Moré and Wild, 2011, "Estimating computational noise".) The least of orders 4
+    to 6, so that a function with a bend among the points is not taken for a noisy one. Not finite: 0.
+
+    >>> t = 1 + 1e-8 * np.arange(7)
+    >>> bool(noise_level(np.sin(t)[:, None])[0] < 1e-15), bool(noise_level(np.sin(t.astype("f4"))[:, None])[0] > 1e-9)
+    (True, True)
+    """
+    levels = []
+    with np.errstate(all="ignore"):
+        for order in (4, 5, 6):
+            differences = np.diff(samples, order, axis=0)
+            growth = math.factorial(2 * order) / math.factorial(order) ** 2
+            levels.append(np.sqrt(np.mean(differences**2, axis=0) / growth))
+        least = np.min(levels, axis=0)
+    return np.where(np.isfinite(least), least, 0)
+
+
+def typical_scale(x: Array) -> Array:
+    """The scale of each element of `x`: its own size, or that of the others' median where that is larger.
+
+    Zeros and elements that are not finite do not count; without any other, the scale is 1.
+
+    >>> typical_scale(np.array([0.0, 2.0, 3.0, 40.0]))
+    array([ 3.,  3.,  3., 40.])
+    """
+    size = np.abs(np.asarray(x, dtype=float))
+    counted = size[np.isfinite(size) & (size > 0)]
+    middle = float(np.median(counted)) if counted.size else 1.0
+    return np.where(np.isfinite(size), np.maximum(size, middle), middle)

@@ -1,0 +1,160 @@
+"""`check_gradients` and `check_against`: gradients held against differences, with a verdict on every element.
+
+Nothing is compared with a tolerance that somebody chose. A derivative may differ from the numeric one by the bound
+that the differences gave, plus what rounding did to it, which is measured on the record (see `rounding`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd_spiral.errors import GradientMismatch, ShapeError
+from autograd_spiral.findings import Findings
+from autograd_spiral.judging import Judge
+from autograd_spiral.report import CheckReport, InputReport, Verdict, diagnose, diagnose_shape
+from autograd_spiral.subject import Subject
+
+__all__ = ["check_against", "check_gradients"]
+
+Array: TypeAlias = NDArray[Any]
+Hand: TypeAlias = Any  # an array, a sequence of arrays or None, or a function of the inputs that returns these
+
+ELEMENT_LIMIT = 1000  # inputs with more elements are checked along random directions
+DIRECTIONS = 3
+DISPUTED_LIMIT = 200  # so many elements of a hand-derived gradient that differ are held against differences
+
+
+def check_gradients(
+    function: Callable[..., Any],
+    *inputs: Any,
+    order: int = 1,
+    cotangent: Any = None,
+    directions: int | None = None,
+    raise_on_mismatch: bool = True,
+) -> CheckReport:
+    """Hold the gradients of `function` at `inputs` against differences of its values; return a `CheckReport`.
+
+    `function` takes the inputs, as Tensors, and returns a Tensor or several; `inputs` are arrays or Tensors, those
+    of integers being constants. The outputs are weighed with `cotangent` (one array for each output, by default
+    fixed random numbers, and 1 for a single number). `order=2` checks the gradients of gradients too. Inputs of more
+    than 1000 elements are checked along random directions, and a failure is narrowed down to its element;
+    `directions=` sets their number for all inputs.
+
+    A float32 function is evaluated in float64 for the differences, unless it insists on float32. A derivative `ok`
+    differs from the numeric one by no more than the numeric bound plus its own rounding; a `kink` lies between
+    one-sided slopes that differ. Raises `GradientMismatch`, an AssertionError that carries the report, when something
+    is wrong and `raise_on_mismatch`; ValueError for an order other than 1 and 2.
+
+    >>> import numpy as np
+    >>> from autograd_spiral import relu
+    >>> report = check_gradients(lambda x, w: np.sum(relu(x @ w)), np.eye(2, 3), np.ones((3, 2)))
+    >>> report.ok, report.verdict
+    (True, 'ok')
+    >>> counts = check_gradients(lambda x: relu(x), np.array([-1.0, 0.0, 2.0])).rows[0].counts
+    >>> counts["ok"], counts["kink"]
+    (2, 1)
+    """
+    if order not in (1, 2):
+        raise ValueError(f"check_gradients: order must be 1 or 2, not {order!r}")
+    subject = Subject(function, inputs)
+    rows = subject.faults(1)
+    if not rows:
+        cotangents = subject.cotangents(cotangent)
+        rows = _against_differences(subject, cotangents, 1, directions)
+        if order == 2:
+            gradient = subject.gradient(cotangents)
+            rows += gradient.faults(2) or _against_differences(gradient, gradient.cotangents(None), 2, directions)
+    return _conclude(CheckReport(subject.name, tuple(rows)), raise_on_mismatch)
+
+
+def check_against(
+    function: Callable[..., Any],
+    hand_gradients: Hand,
+    *inputs: Any,
+    cotangent: Any = None,
+    raise_on_mismatch: bool = True,
+) -> CheckReport:
+    """Hold gradients derived by hand against those that the engine gives; return a `CheckReport`.
+
+    `hand_gradients` is one array for each floating input (None to leave it out; a single array for a single one), or
+    a function that computes these from the inputs as arrays. They must have the shape and the dtype of their inputs.
+    Elements that differ by more than rounding are held against differences too, which settles who is right, and
+    accepts either convention at a kink. `function`, `inputs`, `cotangent`, errors: as for `check_gradients`;
+    `ShapeError` when there are not as many gradients as floating inputs.
+
+    >>> import numpy as np
+    >>> x = np.array([1.0, 2.0, 3.0])
+    >>> check_against(lambda x: np.sum(x**2), 2 * x, x).ok
+    True
+    >>> print(check_against(lambda x: np.sum(x**2), x, x, raise_on_mismatch=False).rows[0].diagnosis)
+    2.00 × too small
+    """
+    subject = Subject(function, inputs)
+    given = hand_gradients(*(np.array(x) for x in subject.arrays)) if callable(hand_gradients) else hand_gradients
+    if len(subject.floating) == 1 and not isinstance(given, list | tuple):
+        given = [given]
+    if len(given) != len(subject.floating):
+        raise ShapeError(f"check_against: {len(given)} gradients but {len(subject.floating)} floating inputs")
+    rows = subject.faults(1)
+    if not rows:
+        judge = Judge(subject, subject.cotangents(cotangent))
+        for at, hand in zip(subject.floating, given, strict=True):
+            if hand is not None:
+                rows.append(_hand_row(judge, at, np.asarray(hand)))
+    return _conclude(CheckReport(subject.name, tuple(rows)), raise_on_mismatch)
+
+
+def _against_differences(
+    subject: Subject, cotangents: Sequence[Array], order: int, directions: int | None
+) -> list[InputReport]:
+    judge = Judge(subject, cotangents)
+    rows = []
+    for at in subject.floating:
+        x = subject.arrays[at]
+        if directions is None and x.size <= ELEMENT_LIMIT:
+            findings, judged = judge.elements(at, judge.gradients[at], range(x.size)), "elements"
+        else:
+            findings = judge.directions(at, DIRECTIONS if directions is None else directions)
+            judged = "directions"
+        rows.append(_row(judge, at, order, judged, findings))
+    return rows
+
+
+def _row(judge: Judge, at: int, order: int, judged: str, findings: Findings) -> InputReport:
+    x = judge.subject.arrays[at]
+    return InputReport(
+        judge.subject.names[at],
+        x.shape,
+        str(x.dtype),
+        order,
+        judged,
+        dict(findings.counts),
+        findings.worst,
+        diagnose(findings.analytic, findings.numeric, findings.bound, findings.wrong, judge.sizes),
+    )
+
+
+def _hand_row(judge: Judge, at: int, hand: Array) -> InputReport:
+    x = judge.subject.arrays[at]
+    place = (judge.subject.names[at], x.shape, str(x.dtype), 1, "elements")
+    if hand.shape != x.shape:
+        return InputReport(*place, {Verdict.WRONG_SHAPE: x.size}, None, diagnose_shape(hand.shape, x.shape))
+    if hand.dtype != x.dtype:
+        text = f"a {hand.dtype} gradient for a {x.dtype} input"
+        return InputReport(*place, {Verdict.WRONG_DTYPE: x.size}, None, text)
+    findings = judge.compared(at, hand)
+    disputed = np.flatnonzero(findings.wrong)
+    if disputed.size:
+        chosen = disputed[np.linspace(0, disputed.size - 1, min(disputed.size, DISPUTED_LIMIT)).astype(int)]
+        findings.overrule(judge.elements(at, hand, chosen.tolist()), chosen)
+    return _row(judge, at, 1, "elements", findings)
+
+
+def _conclude(report: CheckReport, raise_on_mismatch: bool) -> CheckReport:
+    if raise_on_mismatch and report.ok is False:
+        raise GradientMismatch(report)
+    return report

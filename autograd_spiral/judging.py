@@ -1,0 +1,248 @@
+"""The verdict on each element of a gradient, or on random directions through it, from differences and rounding."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd_spiral.differences import Line, noise_level, typical_scale
+from autograd_spiral.findings import Findings, Ruling, worst_of
+from autograd_spiral.gradients import grad
+from autograd_spiral.report import Verdict, Worst
+from autograd_spiral.rounding import history, rounding_of
+from autograd_spiral.subject import Subject
+from autograd_spiral.tensor import Tensor
+
+__all__ = ["Judge"]
+
+Array: TypeAlias = NDArray[Any]
+
+REFINEMENTS = 3
+WIDE = 1e-2, 1e-3  # a bound wider than both says nothing: parts of the derivative, and of its natural size
+TO_DIAGNOSE = 16  # further elements looked at once a random direction has led to a wrong one
+
+
+class Judge:
+    """Holds the gradients of a subject, weighed with `cotangents`, against differences of its values.
+
+    `gradients` and `rounding` hold, by the place of the input, the engine's gradients and how far rounding can have
+    moved them; `sizes` has the lengths of all axes that were met, and their products.
+    """
+
+    def __init__(self, subject: Subject, cotangents: Sequence[Array]) -> None:
+        self.subject = subject
+        with np.errstate(all="ignore"):
+            leaves, outputs = subject.run(subject.arrays, recorded=True)
+            gradients = (
+                [g.data for g in grad(outputs, leaves, list(cotangents))]
+                if outputs
+                else [np.zeros(leaf.shape, leaf.dtype) for leaf in leaves]
+            )
+        of_outputs, of_gradients = rounding_of(outputs, cotangents, leaves, gradients)
+        nodes = history(outputs)
+        self.sizes = {n for node in nodes for n in (*node.shape, node.size)}
+        self._terms = max(self.sizes, default=1)
+        self.gradients = dict(zip(subject.floating, gradients, strict=True))
+        self.rounding = dict(zip(subject.floating, of_gradients, strict=True))
+        self._weights = _joined(cotangents)
+        self._base, self._noise = self._widened(outputs, of_outputs)
+        self._dtype = min((x.dtype for x in self._base if x.dtype.kind == "f"), key=lambda d: -np.finfo(d).eps)
+        with np.errstate(all="ignore"):
+            self._centre = self._at(self._base)
+            self._noise = np.maximum(self._noise, 3 * self._measured_noise())
+
+    def _widened(self, outputs: list[Tensor], of_outputs: list[Array]) -> tuple[list[Array], Array]:
+        """Where differences are taken: float64 copies of the inputs, where the function computes in float64 then.
+
+        It has to give float64 there, and the same values but for rounding; else differences are taken in the dtypes
+        of the inputs, and have the noise of those.
+        """
+        arrays = self.subject.arrays
+        narrow = [x.dtype.kind == "f" and x.dtype.itemsize < 8 for x in arrays]
+        if any(narrow):
+            wide = [x.astype(float) if small else x for x, small in zip(arrays, narrow, strict=True)]
+            try:
+                with np.errstate(all="ignore"):
+                    leaves, wide_outputs = self.subject.run(wide, recorded=True)
+            except Exception:  # the function insists on the dtype it was given
+                return arrays, _joined(of_outputs)
+            agree = len(outputs) == len(wide_outputs) and all(
+                b.dtype.itemsize >= 8 and np.all((np.abs(a.data - b.data) <= 4 * noise) | ~np.isfinite(b.data))
+                for a, b, noise in zip(outputs, wide_outputs, of_outputs, strict=True)
+            )
+            if agree:
+                return wide, _joined(rounding_of(wide_outputs, (), leaves, None)[0])
+        return arrays, _joined(of_outputs)
+
+    def _at(self, arrays: Sequence[Array]) -> Array:
+        """The outputs at `arrays`, all elements in a row."""
+        return _joined([out.data for out in self.subject.run(arrays)[1]])
+
+    def _measured_noise(self) -> Array:
+        """The noise of the outputs when all inputs change by a little of their own size, to one side or the other."""
+        rng = np.random.default_rng(0)
+        step = max(2.0**-24, 16 * float(np.finfo(self._dtype).eps))
+        ways = [rng.uniform(-1, 1, x.shape) * x if x.dtype.kind == "f" else None for x in self._base]
+
+        def at(t: float) -> Array:
+            pairs = zip(self._base, ways, strict=True)
+            return self._at([x if way is None else np.asarray(x + t * way, x.dtype) for x, way in pairs])
+
+        sides = [noise_level(np.array([at(sign * k * step) for k in range(1, 8)])) for sign in (1, -1)]
+        least: Array = np.minimum(*sides)
+        return least
+
+    # --- one element after the other ------------------------------------------------------------------------------
+
+    def elements(self, at: int, analytic: Array, places: Iterable[int]) -> Findings:
+        """Judge the elements at the flat `places` of `analytic`, a gradient in input `at`."""
+        findings = self._empty(at, analytic)
+        scales = np.ravel(typical_scale(self._base[at]))
+        for j in places:
+            ruling = self._element(at, analytic, j, float(scales[j]))
+            findings.verdicts[j] = ruling.verdict
+            findings.numeric.flat[j], findings.bound.flat[j] = ruling.numeric, ruling.bound
+            findings.natural.flat[j] = ruling.natural
+            findings.wrong.flat[j] = ruling.verdict.fails
+        return findings
+
+    def _empty(self, at: int, analytic: Array) -> Findings:
+        shape = analytic.shape
+        unknown = [np.full(shape, np.nan) for _ in range(3)]
+        return Findings(np.asarray(analytic, float), unknown[0], unknown[1], np.zeros(shape, bool), unknown[2], {})
+
+    def _element(self, at: int, analytic: Array, j: int, scale: float) -> Ruling:
+        arrays = list(self._base)
+
+        def along(t: float) -> Array:
+            arrays[at] = moved = self._base[at].copy()
+            moved.flat[j] += t
+            return self._at(arrays)
+
+        return self._rule(along, scale, float(analytic.flat[j]), float(self.rounding[at].flat[j]))
+
+    def compared(self, at: int, hand: Array) -> Findings:
+        """Judge `hand`, another gradient in input `at`, by the engine's: both may be off by their rounding."""
+        findings = self._empty(at, hand)
+        findings.numeric = np.array(self.gradients[at], float)
+        # Summed in another order, rounding can grow by the square root of the number of terms.
+        findings.bound = max(2.0, self._terms**0.5) * self.rounding[at]
+        findings.natural = np.zeros(hand.shape)
+        with np.errstate(all="ignore"):
+            agree = np.abs(findings.analytic - findings.numeric) <= findings.bound
+        findings.wrong = ~agree
+        lost = np.isnan(findings.analytic)
+        for j, (good, nan) in enumerate(zip(agree.flat, lost.flat, strict=True)):
+            findings.verdicts[j] = Verdict.OK if good else Verdict.NAN if nan else Verdict.WRONG
+        return findings
+
+    # --- random directions ----------------------------------------------------------------------------------------
+
+    def directions(self, at: int, count: int) -> Findings:
+        """Judge the gradient in input `at` along `count` random directions; a failure leads to its element."""
+        analytic = self.gradients[at]
+        rng = np.random.default_rng(count)
+        scales = np.ravel(typical_scale(self._base[at]))
+        tally: Counter[Verdict] = Counter()
+        last: Worst | None = None
+        for _ in range(count):
+            way = rng.choice([-1.0, 1.0], analytic.size) * scales
+            ruling = self._way(at, way)
+            if ruling.verdict.fails:
+                j = self._narrowed(at, way)
+                if j is not None:
+                    others = rng.choice(analytic.size, min(TO_DIAGNOSE, analytic.size), replace=False)
+                    return self.elements(at, analytic, dict.fromkeys([j, *others.tolist()]))
+                ruling = replace(ruling, verdict=Verdict.KINK)
+            tally[ruling.verdict] += 1
+            worst = worst_of(None, ruling.analytic, ruling.numeric, ruling.bound, ruling.natural)
+            if last is None or worst.error > last.error:
+                last = worst
+        findings = self._empty(at, analytic)
+        findings.along = tally, last
+        return findings
+
+    def _way(self, at: int, way: Array) -> Ruling:
+        x, gradient = self._base[at], np.ravel(self.gradients[at])
+        step = way.reshape(x.shape)
+        arrays = list(self._base)
+
+        def along(t: float) -> Array:
+            arrays[at] = np.asarray(x + t * step, x.dtype)
+            return self._at(arrays)
+
+        moving = way != 0
+        with np.errstate(all="ignore"):
+            analytic = float(gradient[moving].astype(float) @ way[moving])
+            rounding = float(np.ravel(self.rounding[at])[moving] @ np.abs(way[moving]))
+        return self._rule(along, 1.0, analytic, rounding)
+
+    def _narrowed(self, at: int, way: Array) -> int | None:
+        """An element that is wrong by itself, halving a direction that is; None where only kinks add up to it."""
+        support = np.flatnonzero(way)
+        while support.size > 1:
+            for half in np.array_split(support, 2):
+                part = np.zeros_like(way)
+                part[half] = way[half]
+                if self._way(at, part).verdict.fails:
+                    support = half
+                    break
+            else:
+                return None
+        j = int(support[0])
+        return j if self._element(at, self.gradients[at], j, abs(float(way[j]))).verdict.fails else None
+
+    # --- the verdict ----------------------------------------------------------------------------------------------
+
+    def _rule(self, along: Callable[[float], Array], scale: float, analytic: float, rounding: float) -> Ruling:
+        """Judge one derivative, with smaller steps until it is plainly ok or the steps end."""
+        with np.errstate(all="ignore"):
+            line = Line(along, scale, self._noise, self._dtype)
+            natural = float(np.sum(np.abs(self._weights * self._centre))) / scale
+            ruling = self._compare(line, analytic, rounding, natural)
+            for _ in range(REFINEMENTS):
+                if ruling.settled:
+                    break
+                line.refine()
+                before, ruling = ruling, self._compare(line, analytic, rounding, natural)
+                if before.verdict is Verdict.KINK:
+                    if ruling.verdict is Verdict.KINK:
+                        break
+                    if ruling.verdict is Verdict.NOISE:
+                        ruling = before
+        return ruling
+
+    def _compare(self, line: Line, analytic: float, rounding: float, natural: float) -> Ruling:
+        slopes = line.slopes()
+        counted = self._weights != 0
+        weights = self._weights[counted]
+        central, left, right = (weights * s[counted] for s in (slopes.central, slopes.left, slopes.right))
+        numeric = float(np.sum(central))
+        bound = float(np.sum(np.abs(weights) * slopes.bound[counted]))
+        low = float(np.sum(np.minimum(np.minimum(left, right), central)))
+        high = float(np.sum(np.maximum(np.maximum(left, right), central)))
+        kinked = bool(np.any(slopes.kinked & counted))
+        total = bound + rounding
+        ruling = Ruling(Verdict.KINK if kinked else Verdict.OK, analytic, numeric, total, natural, bound)
+        if not np.isfinite(bound):
+            return replace(ruling, verdict=Verdict.NOISE)
+        if np.isnan(analytic):
+            return replace(ruling, verdict=Verdict.NAN)
+        # On a kink, the last bits can decide which branch is taken: rounding says nothing then, the slopes must do.
+        own = 4 * float(np.finfo(self._dtype).eps) * abs(analytic)
+        if kinked and low - bound - own <= analytic <= high + bound + own:
+            return ruling
+        if not np.isfinite(total):
+            return replace(ruling, verdict=Verdict.NOISE)
+        if not low - total <= analytic <= high + total:
+            return replace(ruling, verdict=Verdict.WRONG)
+        return replace(ruling, verdict=Verdict.NOISE) if ruling.wider(total, WIDE) else ruling
+
+
+def _joined(arrays: Sequence[Array]) -> Array:
+    return np.concatenate([np.zeros(0), *(np.asarray(a, dtype=np.result_type(a, float)).ravel() for a in arrays)])

@@ -1,0 +1,72 @@
+"""The gradient check of a function that a command line names."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd_spiral.gradcheck import check_gradients
+from autograd_spiral.report import CheckReport
+
+__all__ = ["check_named"]
+
+
+def check_named(spec: str, shapes: str, *, dtype: str = "float64", order: int = 1, seed: int = 0) -> CheckReport:
+    """Check the gradients of the function that `spec` names, as "module:function", at normal inputs of `shapes`.
+
+    `shapes` is written as "(3, 4), (4,)"; the current directory is searched for the module, too. Raises ValueError
+    that says what is wrong with `spec` or `shapes`; what the function itself raises is let through.
+
+    >>> check_named("numpy:tanh", "(3,)", order=2).ok
+    True
+    """
+    function = _resolve(spec)
+    if dtype not in ("float64", "float32"):
+        raise ValueError(f"the dtype must be float64 or float32, not {dtype!r}")
+    rng = np.random.default_rng(seed)
+    inputs = [rng.standard_normal(shape).astype(dtype) for shape in _shapes(shapes)]
+    return check_gradients(function, *inputs, order=order, raise_on_mismatch=False)
+
+
+def _resolve(spec: str) -> Callable[..., Any]:
+    module_name, colon, path = spec.partition(":")
+    if not (module_name and colon and path):
+        raise ValueError(f"{spec!r} does not name a function: write module:function, as in mypackage.losses:hinge")
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        found: Any = importlib.import_module(module_name)
+    except ImportError as error:
+        raise ValueError(f"cannot import {module_name!r}, the module of {spec!r}: {error}") from error
+    for name in path.split("."):
+        if not hasattr(found, name):
+            close = difflib.get_close_matches(name, dir(found))
+            hint = f": did you mean {', '.join(close)}?" if close else ""
+            raise ValueError(f"{module_name} has no {path!r}{hint}")
+        found = getattr(found, name)
+    if not callable(found):
+        raise ValueError(f"{spec} is a {type(found).__name__}, not a function")
+    function: Callable[..., Any] = found
+    return function
+
+
+def _shapes(text: str) -> Sequence[tuple[int, ...]]:
+    wrong = f'shapes are tuples of lengths, as in "(3, 4), (4,)", not {text!r}'
+    try:
+        value = ast.literal_eval(f"[{text}]")
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        raise ValueError(wrong) from None
+    shapes = [(shape,) if isinstance(shape, int) else shape for shape in value]
+    for shape in shapes:
+        if not isinstance(shape, tuple) or not all(type(n) is int and n >= 0 for n in shape):
+            raise ValueError(wrong)
+    if not shapes:
+        raise ValueError(wrong)
+    return shapes
