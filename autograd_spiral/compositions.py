@@ -181,6 +181,12 @@ def _einsum(subscripts: Any, /, *operands: Any, optimize: Any = False) -> Any:
     return np.einsum(explicit, *arrays)
 
 
+def _root(squares: Any) -> Any:
+    """The square root of a sum of squares, with gradient 0 where it is 0, as abs has."""
+    at_zero = squares == 0
+    return np.where(at_zero, 0, np.sqrt(np.where(at_zero, 1, squares)))
+
+
 def _power_of_size(x: Any, exponent: float) -> Any:
     """`x**exponent` for x ≥ 0 and a positive exponent, with gradient 0 where x is 0, as abs has."""
     at_zero = x == 0
@@ -195,8 +201,7 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
     axes = normalize_axis_tuple(axis, x.ndim)
     if ord is None or (ord == "fro" and len(axes) == 2) or (ord == 2 and len(axes) == 1):
         squares = np.sum(np.square(x), axis=axes, keepdims=keepdims)
-        at_zero = squares == 0  # the kink: gradient 0 there, as for abs
-        return np.where(at_zero, 0, np.sqrt(np.where(at_zero, 1, squares)))
+        return _root(squares)
     if len(axes) == 1 and isinstance(ord, int | float) and ord != 0:
         size = np.absolute(x)
         if abs(ord) == math.inf:
@@ -245,7 +250,7 @@ def _var(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, c
 
 @composes(np.std)
 def _std(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, correction: Any = None) -> Any:
-    return np.sqrt(np.var(a, axis=axis, ddof=ddof if correction is None else correction, keepdims=keepdims))
+    return _root(np.var(a, axis=axis, ddof=ddof if correction is None else correction, keepdims=keepdims))
 
 
 @composes(np.trace)

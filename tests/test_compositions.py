@@ -125,6 +125,11 @@ def gradient_of(function: Any, *arrays: Any) -> list[Any]:
     return [piece.data for piece in pieces]
 
 
+def test_std_has_gradient_0_where_all_entries_are_equal() -> None:
+    (piece,) = gradient_of(lambda x: np.std(x, axis=1), [[2, 2], [3, 5]])
+    np.testing.assert_allclose(piece, [[0, 0], [-0.5, 0.5]])
+
+
 @pytest.mark.parametrize(("axis", "ord"), [(None, None), (1, None), (1, 1), (0, 2), (1, 3), (1, 0.5), (1, np.inf)])
 def test_norm_has_gradient_0_at_0(axis: int | None, ord: float | None) -> None:
     (piece,) = gradient_of(lambda x: np.linalg.norm(x, ord=ord, axis=axis), np.zeros((2, 3)))

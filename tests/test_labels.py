@@ -240,3 +240,9 @@ def test_half_precision_losses_stay_in_half_precision():
     loss.backward()
     assert loss.dtype == scores.grad.dtype == np.float16
     assert scores.grad.tolist() == [[0, 0], [0.25, -0.25]]
+
+
+@pytest.mark.parametrize("row", [[0.5, 0.6, 0.4], [1.5, -0.5, 0.0], [np.nan, 0.5, 0.5], [3.0, 1.0, 2.0]])
+def test_rows_that_are_no_probabilities_are_named(row):
+    with pytest.raises(LabelError, match="row 1 is"):
+        softmax_cross_entropy(Tensor(np.zeros((2, 3))), np.array([[0.2, 0.3, 0.5], row]))

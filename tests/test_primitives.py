@@ -329,7 +329,7 @@ def test_call_bound_tells_a_bad_call_from_an_error_inside():
         return x + "text"
 
     with pytest.raises(TypeError, match="unsupported operand"):
-        call_bound("f", inside, (1,), {})
-    with pytest.raises(NoRuleError, match=r"f on a Tensor is called as f\(x\): too many"):
-        call_bound("f", inside, (1, 2), {})
-    assert call_bound("f", abs, (-1,), {"out": None, "dtype": None, "where": True}) == 1
+        call_bound(inside, inside, (1,), {})
+    with pytest.raises(NoRuleError, match=r"inside on a Tensor is called as inside\(x\): too many"):
+        call_bound(inside, inside, (1, 2), {})
+    assert call_bound(np.absolute, abs, (-1,), {"out": None, "dtype": None, "where": True}) == 1

@@ -198,3 +198,10 @@ def test_mixed_dtypes_give_each_input_its_own():
     out.sum().backward()
     assert [t.grad.dtype for t in (x, y, z)] == [np.float16, np.float32, np.float64]
     assert (x.grad.tolist(), y.grad.tolist(), z.grad.item()) == ([15, 20], [5, 10], 11)
+
+
+def test_copy_works_for_every_dtype_and_lets_gradients_flow():
+    assert Tensor([True, False]).copy().tolist() == [True, False]
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    x.copy().sum().backward()
+    assert x.grad.tolist() == [1.0, 1.0]
