@@ -35,7 +35,9 @@ def sweep(
     """
     seeds = list(seeds)
     order = _reachable({node for node, _ in seeds})
-    flows = None if inputs is None else _dependents(order, inputs)
+    flows = None
+    if inputs is not None and any(node not in inputs for node in order if not node.args):
+        flows = _dependents(order, inputs)  # some leaf is not asked for, so not everything is on the way
     pending: dict[Any, Any] = {}
     for node, ct in seeds:
         if flows is None or node in flows:

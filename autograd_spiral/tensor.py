@@ -39,6 +39,17 @@ _NO_PARAMS: dict[str, Any] = {}
 _WEAK_SCALARS = frozenset((float, int, bool))  # NumPy 2 promotion: they take the dtype of what they meet
 
 
+def _binary(ufunc: np.ufunc) -> tuple[Callable[[Tensor, Operand], Tensor], Callable[[Tensor, Operand], Tensor]]:
+    """The operator that records `ufunc`, and the one for a Tensor on the right."""
+    primitive = PRIMITIVES[ufunc]
+    return lambda self, other: record(primitive, (self, other)), lambda self, other: record(primitive, (other, self))
+
+
+def _unary(ufunc: np.ufunc) -> Callable[[Tensor], Tensor]:
+    primitive = PRIMITIVES[ufunc]
+    return lambda self: record(primitive, (self,))
+
+
 class Tensor:
     """An array that remembers how it was computed, so that gradients can be taken through it.
 
@@ -328,35 +339,19 @@ class Tensor:
 
     # --- operators -----------------------------------------------------------------------------------------------
 
-    def __add__(self, other: Operand) -> Tensor:
-        return record(_ADD, (self, other))
-
-    def __radd__(self, other: Operand) -> Tensor:
-        return record(_ADD, (other, self))
-
-    def __sub__(self, other: Operand) -> Tensor:
-        return record(_SUBTRACT, (self, other))
-
-    def __rsub__(self, other: Operand) -> Tensor:
-        return record(_SUBTRACT, (other, self))
-
-    def __mul__(self, other: Operand) -> Tensor:
-        return record(_MULTIPLY, (self, other))
-
-    def __rmul__(self, other: Operand) -> Tensor:
-        return record(_MULTIPLY, (other, self))
-
-    def __truediv__(self, other: Operand) -> Tensor:
-        return record(_DIVIDE, (self, other))
-
-    def __rtruediv__(self, other: Operand) -> Tensor:
-        return record(_DIVIDE, (other, self))
-
-    def __pow__(self, other: Operand) -> Tensor:
-        return record(_POWER, (self, other))
-
-    def __rpow__(self, other: Operand) -> Tensor:
-        return record(_POWER, (other, self))
+    __add__, __radd__ = _binary(np.add)
+    __sub__, __rsub__ = _binary(np.subtract)
+    __mul__, __rmul__ = _binary(np.multiply)
+    __truediv__, __rtruediv__ = _binary(np.divide)
+    __pow__, __rpow__ = _binary(np.power)
+    __and__, __rand__ = _binary(np.bitwise_and)
+    __or__, __ror__ = _binary(np.bitwise_or)
+    __xor__, __rxor__ = _binary(np.bitwise_xor)
+    __lt__, __gt__ = _binary(np.less)[0], _binary(np.greater)[0]
+    __le__, __ge__ = _binary(np.less_equal)[0], _binary(np.greater_equal)[0]
+    __eq__, __ne__ = _binary(np.equal)[0], _binary(np.not_equal)[0]  # type: ignore[assignment]
+    __neg__, __pos__ = _unary(np.negative), _unary(np.positive)
+    __abs__, __invert__ = _unary(np.absolute), _unary(np.invert)
 
     def __matmul__(self, other: Operand) -> Tensor:
         if type(other) is Tensor and other._value.ndim > 1 < self._value.ndim:
@@ -365,54 +360,6 @@ class Tensor:
 
     def __rmatmul__(self, other: Operand) -> Tensor:
         return apply(np.matmul, (other, self), _NO_PARAMS)
-
-    def __neg__(self) -> Tensor:
-        return record(PRIMITIVES[np.negative], (self,))
-
-    def __pos__(self) -> Tensor:
-        return record(PRIMITIVES[np.positive], (self,))
-
-    def __abs__(self) -> Tensor:
-        return record(PRIMITIVES[np.absolute], (self,))
-
-    def __invert__(self) -> Tensor:
-        return record(PRIMITIVES[np.invert], (self,))
-
-    def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
-        return record(PRIMITIVES[np.equal], (self, other))
-
-    def __ne__(self, other: object) -> Tensor:  # type: ignore[override]
-        return record(PRIMITIVES[np.not_equal], (self, other))
-
-    def __lt__(self, other: Operand) -> Tensor:
-        return record(PRIMITIVES[np.less], (self, other))
-
-    def __le__(self, other: Operand) -> Tensor:
-        return record(PRIMITIVES[np.less_equal], (self, other))
-
-    def __gt__(self, other: Operand) -> Tensor:
-        return record(PRIMITIVES[np.greater], (self, other))
-
-    def __ge__(self, other: Operand) -> Tensor:
-        return record(PRIMITIVES[np.greater_equal], (self, other))
-
-    def __and__(self, other: Operand) -> Tensor:
-        return record(PRIMITIVES[np.bitwise_and], (self, other))
-
-    def __rand__(self, other: Operand) -> Tensor:
-        return record(PRIMITIVES[np.bitwise_and], (other, self))
-
-    def __or__(self, other: Operand) -> Tensor:
-        return record(PRIMITIVES[np.bitwise_or], (self, other))
-
-    def __ror__(self, other: Operand) -> Tensor:
-        return record(PRIMITIVES[np.bitwise_or], (other, self))
-
-    def __xor__(self, other: Operand) -> Tensor:
-        return record(PRIMITIVES[np.bitwise_xor], (self, other))
-
-    def __rxor__(self, other: Operand) -> Tensor:
-        return record(PRIMITIVES[np.bitwise_xor], (other, self))
 
     def __getitem__(self, index: Any) -> Tensor:
         return apply(operator.getitem, (self, index), _NO_PARAMS)
@@ -554,9 +501,7 @@ class Tensor:
 
 # --- recording ------------------------------------------------------------------------------------------------------
 
-_ADD, _SUBTRACT = PRIMITIVES[np.add], PRIMITIVES[np.subtract]
 _MATMUL = PRIMITIVES[np.matmul]
-_MULTIPLY, _DIVIDE, _POWER = PRIMITIVES[np.multiply], PRIMITIVES[np.divide], PRIMITIVES[np.power]
 _REDUCTIONS: dict[Any, str] = {
     np.add: "np.sum",
     np.multiply: "np.prod",
