@@ -46,7 +46,7 @@ class Line:
     """Differences of `function`, a function of a number t, at steps that are powers of two times `scale`.
 
     `rounding` is the noise of each output at 0, `dtype` the one that the values are computed in. The steps are chosen
-    so that the smallest ones balance rounding against truncation, at about the cube root of the dtype's spacing;
+    so that the smallest ones balance rounding against truncation, near the cube root of the dtype's spacing;
     `refine()` adds four smaller ones. Raises nothing for values that are not finite: they only widen the bound.
 
     >>> line = Line(lambda t: np.exp([t, 2 * t]), 1.0, np.full(2, 1e-16), np.dtype(float))
@@ -63,14 +63,14 @@ class Line:
         self._eps = float(np.finfo(dtype).eps)
         finest = math.log2(self._eps) / 3  # the exponent of the balanced step, -17 in float64 and -8 in float32
         self._octaves = max(1, round(-finest / 6))
-        self._next = round(finest / 2 + self._octaves / 2)  # -7, then -10, … -19 in float64; -3 … -7 in float32
+        self._next = round(finest / 2 + self._octaves / 2)  # -7, -10, -13, -16 in float64; -3 … -6 in float32
         self._scale = 2.0 ** round(math.log2(scale))
         self._rounding = rounding
         self._centre = function(0.0)
         self._steps: list[float] = []
         self._right: list[Array] = []
         self._left: list[Array] = []
-        self._add(5)
+        self._add(4)
 
     def refine(self) -> None:
         """Add four steps, each smaller than all before by the same ratio."""
@@ -105,7 +105,13 @@ class Line:
             both = _settled(
                 *_extrapolated((right - left) / (2 * steps), (noise_right + noise_left) / (2 * steps), ratio, (2, 4))
             )
-        return _combined(both, fall, rise, right_jumps | left_jumps)
+            slopes = _combined(both, fall, rise, right_jumps | left_jumps)
+            # What does not move at all moves by less than its spacing, however noisy it may be elsewhere.
+            still = np.all(right == self._centre, axis=0) & np.all(left == self._centre, axis=0)
+            least = 2 * self._eps * np.abs(self._centre) / self._steps[0]
+        fixed = np.where(still, 0.0, (slopes.central, slopes.left, slopes.right))
+        bounds = np.where(still, least, (slopes.bound, slopes.gap_bound))
+        return Slopes(*fixed, *bounds, slopes.kinked & ~still)
 
     def _limit(self, values: Array, noise: Array, ratio: float) -> tuple[Array, Array]:
         """What the values on one side tend to at 0, and where that is not the value there: a jump."""
@@ -168,8 +174,8 @@ def noise_level(samples: Array) -> Array:
     """The noise of each output, given seven values (7, outputs) at equally spaced points close together.
 
     A smooth function has vanishing differences of order k there, noise of variance σ² has differences of variance
-    σ² (2k)! / (k!)². (Hamming, 1962; Moré and Wild, 2011, "Estimating computational noise".) The least of orders 4
-    to 6, so that a function with a bend among the points is not taken for a noisy one. Not finite: 0.
+    σ² (2k)! / (k!)². (Hamming, 1962; Moré and Wild, 2011, "Estimating computational noise".) The largest of orders
+    4 to 6. A bend among the points looks like noise. Not finite: 0.
 
     >>> t = 1 + 1e-8 * np.arange(7)
     >>> bool(noise_level(np.sin(t)[:, None])[0] < 1e-15), bool(noise_level(np.sin(t.astype("f4"))[:, None])[0] > 1e-9)
@@ -181,8 +187,8 @@ def noise_level(samples: Array) -> Array:
             differences = np.diff(samples, order, axis=0)
             growth = math.factorial(2 * order) / math.factorial(order) ** 2
             levels.append(np.sqrt(np.mean(differences**2, axis=0) / growth))
-        least = np.min(levels, axis=0)
-    return np.where(np.isfinite(least), least, 0)
+        level = np.max(levels, axis=0)
+    return np.where(np.isfinite(level), level, 0)
 
 
 def typical_scale(x: Array) -> Array:

@@ -92,7 +92,12 @@ class Ruling:
     def settled(self) -> bool:
         """Whether smaller steps can be spared: the two agree, and the numeric one is sharp."""
         agree = self.verdict is Verdict.OK and abs(self.analytic - self.numeric) <= self.bound
-        return agree and not self.wider(self.slack, SHARP)
+        return agree and self.sharp
+
+    @property
+    def sharp(self) -> bool:
+        """Whether the numeric derivative is known well."""
+        return not self.wider(self.slack, SHARP)
 
     def wider(self, bound: float, parts: tuple[float, float]) -> bool:
         """Whether `bound` is wider than both these parts of the derivative and of its natural size."""

@@ -88,12 +88,18 @@ class _Shadow:
             return
         self.primitive = _Rules(node.primitive, len(self.args), change)
         self.operands = tuple(
-            change(arg._value if type(arg) is _Shadow else operand)
+            change(_as_wide(arg._value if type(arg) is _Shadow else operand, original.dtype))
             for arg, operand in zip(self.args, node.operands, strict=True)
         )
         value = change(np.asarray(node.primitive.evaluate(*self.operands, **node.params)))
         # An exact zero is nearly always meant (a masked entry, a point on a kink), not a rounded result.
         self._value = np.where(original == 0, original, value) if not np.all(original) else value
+
+
+def _as_wide(value: Any, dtype: np.dtype[Any]) -> Any:
+    """`value` in the dtype that it is computed with: a float32 constant does not round as such in float64."""
+    narrow = isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.itemsize < dtype.itemsize
+    return value.astype(dtype) if narrow else value
 
 
 def rounding_of(
@@ -110,11 +116,21 @@ def rounding_of(
     for run in range(RUNS):
         moved = _run(order, outputs, cotangents, inputs, with_gradients, functools.partial(blurred, run=run))
         levels = [np.maximum(a, _moved(b, c)) for a, b, c in zip(levels, results, moved, strict=True)]
-    # The rounding of one sum of n terms is within about n roundings of its terms: what goes beyond is no rounding.
+    sizes = [0.0]
+
+    def widened_and_seen(value: Any) -> Any:
+        value = widened(value)
+        if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.size:
+            sizes.append(float(np.max(np.abs(value), where=np.isfinite(value), initial=0.0)))
+        return value
+
+    wide = _run(order, outputs, cotangents, inputs, with_gradients, widened_and_seen)
+    # The rounding of a sum of n terms is within about n roundings of the terms, and none of these is larger than the
+    # largest number that was met: what goes beyond is no rounding.
     cap = max(4.0, max((node.size for node in order), default=0) / 8)
-    wide = _run(order, outputs, cotangents, inputs, with_gradients, widened)
     levels = [
-        np.maximum(a, np.minimum(2 * _moved(b, c), cap * a)) for a, b, c in zip(levels, results, wide, strict=True)
+        np.maximum(a, np.minimum(2 * _moved(b, c), cap * (a + max(sizes) * _eps(b))))
+        for a, b, c in zip(levels, results, wide, strict=True)
     ]
     return levels[: len(outputs)], levels[len(outputs) :]
 
@@ -148,8 +164,12 @@ def _run(
         ]
 
 
+def _eps(value: Array) -> float:
+    return float(np.finfo(value.dtype).eps)
+
+
 def _spacing(value: Array) -> Array:
-    return np.asarray(2 * float(np.finfo(value.dtype).eps) * np.abs(value), dtype=float)
+    return np.asarray(2 * _eps(value) * np.abs(value), dtype=float)
 
 
 def _moved(value: Array, other: Array) -> Array:

@@ -1,0 +1,414 @@
+import json
+
+import numpy as np
+import pytest
+
+from autograd_spiral import Tensor, primitive, relu, softmax_cross_entropy
+from autograd_spiral.errors import AutogradError, GradientMismatch, ShapeError
+from autograd_spiral.gradcheck import check_against, check_gradients
+from autograd_spiral.report import Verdict
+from autograd_spiral.spiral import by_hand
+from autograd_spiral.spiral.data import spiral
+from autograd_spiral.spiral.models import LinearClassifier, TwoLayerNet
+
+RNG = np.random.default_rng(5)
+X = RNG.standard_normal((4, 3))
+
+
+def squares_with(vjp):
+    """A primitive with the value x² and the rule `vjp`, which gets the right derivative to spoil."""
+
+    @primitive(lambda ct, out, x: vjp(ct * 2 * x))
+    def squares(x):
+        return x * x
+
+    return squares
+
+
+def checked(function, *inputs, **how):
+    return check_gradients(function, *inputs, raise_on_mismatch=False, **how)
+
+
+def only(report):
+    (row,) = report.rows
+    return row
+
+
+# --- planted faults -------------------------------------------------------------------------------------------------
+
+FAULTS = {
+    "2.00 × too large": lambda right: 2 * right,
+    "2.00 × too small": lambda right: right / 2,
+    "sign flipped": lambda right: -right,
+    "1 % too large": lambda right: 1.01 * right,
+    "0.1 % too large": lambda right: 1.001 * right,
+    "0.1 % too small": lambda right: 0.999 * right,
+    "sign flipped and 2.50 × too large": lambda right: -2.5 * right,
+    "zero: no path from this input": lambda right: 0 * right,
+}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("diagnosis", FAULTS)
+def test_a_rule_that_is_off_by_a_factor_is_named(diagnosis, dtype):
+    row = only(checked(squares_with(FAULTS[diagnosis]), X.astype(dtype)))
+    assert row.verdict is Verdict.WRONG
+    assert row.diagnosis == diagnosis
+    assert row.counts == {Verdict.WRONG: X.size}
+
+
+@pytest.mark.parametrize("diagnosis", FAULTS)
+def test_hand_gradients_off_by_a_factor_are_named(diagnosis):
+    report = check_against(lambda x: np.sum(x * x), FAULTS[diagnosis](2 * X), X, raise_on_mismatch=False)
+    assert only(report).diagnosis == diagnosis
+
+
+def test_a_missing_mean_is_named():
+    x = RNG.standard_normal((300, 2))
+    row = only(checked(lambda x: np.sum(squares_with(lambda right: 300 * right)(x)), x))
+    assert row.diagnosis == "300 × too large: missing factor of 1/N, N = 300"
+    row = only(check_against(lambda x: np.sum(x * x), 2 * x / 300, x, raise_on_mismatch=False))
+    assert row.diagnosis == "300 × too small: missing factor of N = 300"
+
+
+def test_a_missing_mean_over_data_that_the_function_holds_is_named():
+    data, W = RNG.standard_normal((300, 2)), RNG.standard_normal((2, 3))
+    labels = RNG.integers(0, 3, 300)
+
+    def loss(W):
+        return softmax_cross_entropy(data @ W, labels)
+
+    right = by_hand.linear_gradients(data, labels, W, np.zeros((1, 3)), 0.0)[1][0]
+    row = only(check_against(loss, 300 * right, W, raise_on_mismatch=False))
+    assert row.diagnosis == "300 × too large: missing factor of 1/N, N = 300"
+
+
+@pytest.mark.parametrize("check", ["rule", "hand"])
+def test_a_transposed_gradient_is_named(check):
+    x = RNG.standard_normal((4, 4))
+    if check == "rule":
+        row = only(checked(squares_with(lambda right: np.swapaxes(right, 0, 1)), x, cotangent=np.ones((4, 4))))
+    else:
+        row = only(check_against(lambda x: np.sum(x * x), 2 * x.T, x, raise_on_mismatch=False))
+    assert row.diagnosis == "transposed"
+
+
+def test_hand_gradients_of_the_wrong_shape_are_named():
+    b, data = np.zeros((1, 3)), X
+    unsummed = only(check_against(lambda b: np.sum(data * b), data, b, raise_on_mismatch=False))
+    assert unsummed.verdict is Verdict.WRONG_SHAPE
+    assert unsummed.diagnosis == "gradient of a broadcast not summed: shape (4, 3) for an input of shape (1, 3)"
+    turned = only(check_against(lambda x: np.sum(x * x), 2 * X.T, X, raise_on_mismatch=False))
+    assert turned.diagnosis == "transposed: shape (3, 4) for an input of shape (4, 3)"
+    other = only(check_against(lambda x: np.sum(x * x), np.ones(7), X, raise_on_mismatch=False))
+    assert other.diagnosis == "shape (7,) for an input of shape (4, 3)"
+
+
+def test_a_double_gradient_for_a_single_input_is_named():
+    row = only(check_against(lambda x: np.sum(x * x), 2 * X, X.astype(np.float32), raise_on_mismatch=False))
+    assert row.verdict is Verdict.WRONG_DTYPE
+    assert row.diagnosis == "a float64 gradient for a float32 input"
+
+
+@pytest.mark.parametrize(("slope", "reported"), [(2e-7, 1e-7), (1e-7, 2e-7), (3e-9, 2e-9)])
+def test_tiny_slopes_are_told_apart(slope, reported):
+    @primitive(lambda ct, out, x: ct * reported)
+    def tilted(x):
+        return 1 + slope * x
+
+    row = only(checked(tilted, X))
+    assert row.counts == {Verdict.WRONG: X.size}
+    assert checked(lambda x: 1 + slope * x, X).ok
+
+
+def test_one_wrong_element_in_ten_thousand_is_found():
+    x = RNG.standard_normal((100, 100))
+    for at, factor in (((37, 81), 2.0), ((0, 0), -1.0), ((99, 5), 1.01)):
+        spoil = np.ones(x.shape)
+        spoil[at] = factor
+        row = only(checked(squares_with(lambda right, spoil=spoil: right * spoil), x))
+        assert row.verdict is Verdict.WRONG
+        assert row.worst.index == at
+        assert row.counts[Verdict.WRONG] == 1
+        assert "1 of 10000 elements" in row.diagnosis
+    assert only(checked(lambda x: x * x, x)).judged == "directions"
+
+
+def test_directions_can_be_asked_for_and_failures_are_diagnosed():
+    report = checked(squares_with(lambda right: 2 * right), X, directions=2)
+    assert only(report).diagnosis == "2.00 × too large"
+    assert only(checked(squares_with(lambda right: right), X, directions=2)).counts == {Verdict.OK: 2}
+
+
+# --- what is right --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    ("function", "kinks"),
+    [
+        (relu, 1),
+        (np.absolute, 1),
+        (lambda x: np.maximum(x, x), 0),
+        (lambda x: np.maximum(x, 0), 1),
+        (lambda x: np.minimum(x, 0), 1),
+        (lambda x: np.where(x > 0, x, 3 * x), 1),
+        (lambda x: np.where(x >= 0, x, 3 * x), 1),
+        (lambda x: relu(2 * x - 1) + relu(x), 2),
+        (lambda x: np.sum(np.absolute(x - 0.5)), 1),
+        (lambda x: np.maximum(2 * x, 1), 1),
+    ],
+    ids=str,
+)
+def test_kinks_are_never_wrong(function, kinks, dtype, order):
+    x = np.array([0.0, 0.5, -1.25, 2.0, 1e-3, -1e-5], dtype)
+    for row in checked(function, x, order=order).rows:
+        assert row.verdict in (Verdict.OK, Verdict.KINK)
+        assert row.order == 2 or row.counts.get(Verdict.KINK, 0) == kinks
+        assert not row.counts.get(Verdict.NOISE)
+
+
+def test_a_slope_outside_of_a_kink_is_wrong():
+    @primitive(lambda ct, out, x: ct * np.where(x == 0, 1.5, x > 0))
+    def rectified(x):
+        return np.maximum(x, 0)
+
+    row = only(checked(rectified, np.array([0.0, 1.0, -1.0])))
+    assert row.worst.index == (0,)
+    assert row.counts[Verdict.WRONG] == 1
+
+
+def test_a_middling_slope_near_a_kink_but_not_on_it_is_wrong():
+    @primitive(lambda ct, out, x: ct * 0.5 * (x > -1))
+    def rectified(x):
+        return np.maximum(x, 0)
+
+    row = only(checked(rectified, np.array([1e-4, 1e-7, -1e-6, 0.0, 1.0])))
+    assert row.counts == {Verdict.WRONG: 4, Verdict.KINK: 1}
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: np.sum(np.exp(x)) / 300,
+        lambda x: np.mean(x, axis=0) * 1e-4 + 1,
+        lambda x: np.tanh(8 * x),
+        lambda x: (x - np.mean(x)) / np.std(x),
+        lambda x: np.log(np.sum(np.exp(x - 20))),
+        lambda x: softmax_cross_entropy(30 * x, np.zeros(len(x), int)),
+        lambda x: np.sin(50 * x),
+        lambda x: (1 + x) ** 2 - 2 * x - 1,
+        lambda x: np.sum(x) - np.sum(x * (1 - 1e-3)),
+    ],
+)
+def test_right_functions_in_float32_are_ok(function):
+    for seed in range(3):
+        x = np.random.default_rng(seed).standard_normal((20, 3)).astype(np.float32)
+        assert checked(function, x).ok is True
+
+
+def test_a_function_that_insists_on_float32_is_checked_there():
+    def rounding(x):
+        return np.tanh(x.astype(np.float32)).astype(np.float64) * 3
+
+    assert checked(rounding, X, cotangent=np.ones(X.shape)).ok is not False
+    assert checked(lambda x: np.tanh(x.astype(np.float32)), X.astype(np.float32)).ok
+    wrong = squares_with(lambda right: 1.2 * right)
+    row = only(checked(lambda x: wrong(x.astype(np.float32)), X.astype(np.float32)))
+    assert row.diagnosis.startswith("1.20 × too large")
+
+
+def test_rounding_that_the_record_does_not_show_is_measured():
+    @primitive(lambda ct, out, x: ct * np.cos(x))
+    def coarse(x):  # what is recorded is float64
+        return np.asarray(np.sin(np.asarray(x, np.float32)), np.float64)
+
+    for seed in range(5):
+        assert checked(coarse, np.random.default_rng(seed).uniform(0.1, 1.4, 9)).ok is not False
+
+
+def test_most_noise_is_undecided_and_raises_nothing():
+    def steep(x):
+        return np.sqrt(x)
+
+    report = check_gradients(steep, np.zeros(3))
+    assert report.ok is None
+    assert report.verdict == "undecided"
+    assert only(report).counts == {Verdict.NOISE: 3}
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e-6, 1.0, 1e6, 1e12])
+def test_steps_fit_the_scale_of_the_input(scale):
+    x = scale * np.array([0.5, 1.0, 3.0])
+    assert checked(lambda x: np.log(x), x, order=2).ok is True
+    assert checked(lambda x: np.sum((x / scale) ** 3), x, order=2).ok is True
+    assert checked(lambda x: squares_with(lambda right: 1.001 * right)(x), x).ok is False
+
+
+def test_small_elements_among_large_ones():
+    assert checked(lambda x: np.log(x), np.array([1e-7, 1.0, 5.0, 1e4])).ok is True
+    assert checked(lambda x: 1 / x, np.array([1e-4, -1e-3, 5.0])).ok is True
+    assert checked(lambda x: np.sin(x), np.array([0.0, 1e-9, 5.0, 1e3])).ok is True
+
+
+def test_borders_of_the_domain_are_checked_from_inside():
+    assert checked(lambda x: np.arccos(x), np.array([0.999, -0.9999])).ok is True
+    assert checked(lambda x: np.where(x > 0, np.log1p(x) ** 2, 0), np.array([0.0, 1e-9, 1.0])).ok is True
+    assert only(checked(lambda x: x * np.sqrt(x), np.array([0.0, 1.0]))).counts == {Verdict.NAN: 1, Verdict.OK: 1}
+
+
+def test_scores_of_minus_infinity():
+    scores = np.array([[0.0, -np.inf, 1.0], [1e4, 0.0, -1e4]])
+    assert checked(lambda s: softmax_cross_entropy(s, np.array([0, 0])), scores).ok is True
+
+
+def test_second_order_faults_are_found():
+    @primitive(lambda ct, out, x: ct * once(x))
+    def cube(x):
+        return x**3
+
+    @primitive(lambda ct, out, x: ct * 3 * x)  # half of what it should be
+    def once(x):
+        return 3 * x * x
+
+    report = checked(cube, X, order=2)
+    assert [(row.order, row.verdict) for row in report.rows] == [(1, Verdict.OK), (2, Verdict.WRONG)]
+    assert report.rows[1].diagnosis == "2.00 × too small"
+
+
+# --- inputs and outputs ---------------------------------------------------------------------------------------------
+
+
+def test_several_inputs_and_outputs_and_constants():
+    labels = np.array([0, 2, 1, 1])
+
+    def both(x, w, rows):
+        return x @ w, np.sum(x, axis=1), x[rows]
+
+    report = checked(both, X, Tensor(RNG.standard_normal((3, 2)), name="w"), labels, order=2)
+    assert report.ok
+    assert [row.name for row in report.rows] == ["input 0", "w"] * 2
+
+
+def test_cotangents_weigh_the_outputs():
+    x = np.array([1.0, 2.0, 3.0])
+    report = check_against(lambda x: (x * x, np.sum(x)), 2 * x * [1, 0, -1] + 5, x, cotangent=([1, 0, -1], 5.0))
+    assert report.ok
+    with pytest.raises(ShapeError, match=r"shapes \(2,\) do not fit outputs of shapes \(3,\)"):
+        check_gradients(lambda x: x * x, x, cotangent=[np.ones(2)])
+
+
+def test_an_input_that_the_outputs_ignore_and_one_whose_path_is_cut():
+    assert checked(lambda x, y: np.sum(x) + 0 * np.sum(y), X, X).ok
+    assert checked(lambda x, y: np.sum(x), X, X).ok
+    cut = checked(lambda x, y: np.sum(x * Tensor(y.data)), X, X)
+    assert [row.diagnosis for row in cut.rows] == ["", "zero: no path from this input"]
+    constant = checked(lambda x: np.sum(np.exp(x.data)), X)
+    assert only(constant).diagnosis == "zero: no path from this input"
+
+
+def test_nan_gradients_are_named():
+    positive = squares_with(lambda right: np.where(right > 0, right, np.nan))
+    row = only(checked(positive, X, cotangent=np.ones(X.shape)))
+    assert row.verdict is Verdict.NAN
+    assert row.counts[Verdict.NAN] == np.sum(X <= 0)
+    hand = np.where(X > 0, 2 * X, np.nan)
+    assert only(check_against(lambda x: np.sum(x * x), hand, X, raise_on_mismatch=False)).verdict is Verdict.NAN
+
+
+def test_functions_that_differ_between_calls_are_named():
+    rng = np.random.default_rng()
+    row = only(checked(lambda x: x * rng.standard_normal(), X))
+    assert row.verdict is Verdict.NOT_DETERMINISTIC
+    assert "two calls" in row.diagnosis
+
+
+def test_functions_that_overwrite_their_inputs_are_named():
+    def on_tensors(x):
+        x += 1
+        return x
+
+    def on_arrays(x, places):
+        places[0] = 1
+        return x[places]
+
+    def through_data(x):
+        x.data[0] = 1
+        return x * x
+
+    row = only(checked(on_tensors, X))
+    assert row.verdict is Verdict.OVERWRITTEN
+    assert "assign" in row.diagnosis
+    assert checked(on_arrays, X, np.array([0, 2])).rows[0].verdict is Verdict.OVERWRITTEN
+    assert only(checked(through_data, X)).verdict is Verdict.OVERWRITTEN
+
+
+def test_inputs_are_left_as_they_were():
+    x = X.copy()
+    w = Tensor(X, requires_grad=True)
+    check_gradients(lambda a, b: a * b, x, w)
+    assert np.array_equal(x, X)
+    assert w.grad is None
+
+
+def test_bad_calls():
+    with pytest.raises(ValueError, match="order must be 1 or 2"):
+        check_gradients(np.sin, X, order=3)
+    with pytest.raises(ValueError, match=r"no input is floating \(int64\)"):
+        check_gradients(np.sin, np.arange(3))
+    with pytest.raises(ShapeError, match="2 gradients but 1 floating inputs"):
+        check_against(np.sum, [X, X], X)
+    with pytest.raises(ZeroDivisionError):
+        check_gradients(lambda x: x * (1 / 0), X)
+
+
+def test_a_mismatch_carries_the_report():
+    wrong = squares_with(lambda right: 2 * right)
+    with pytest.raises(GradientMismatch, match="2.00 × too large") as caught:
+        check_gradients(wrong, X)
+    assert isinstance(caught.value, AssertionError)
+    assert isinstance(caught.value, AutogradError)
+    assert caught.value.report.ok is False
+    assert json.loads(json.dumps(caught.value.report.to_json()))["inputs"][0]["diagnosis"] == "2.00 × too large"
+    with pytest.raises(GradientMismatch):
+        check_against(lambda x: np.sum(x * x), X, X)
+
+
+# --- the case study -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("model", "hand"), [(LinearClassifier, by_hand.linear_gradients), (TwoLayerNet, by_hand.two_layer_gradients)]
+)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_the_case_study_passes_in_full(model, hand, dtype):
+    points, classes = spiral(generator=np.random.default_rng(0))
+    points = points.astype(dtype)
+    parameters = [p.data.astype(dtype) for p in model.random(np.random.default_rng(1)).parameters()]
+
+    def loss(*parameters):
+        return model(*parameters).loss(points, classes, 1e-3)
+
+    report = check_gradients(loss, *parameters)
+    assert report.ok is True
+    assert [row.judged for row in report.rows] == ["elements"] * len(parameters)
+    assert sum(sum(row.counts.values()) for row in report.rows) == sum(p.size for p in parameters)
+    assert not any(row.counts.get(Verdict.NOISE) for row in report.rows)
+    against = check_against(loss, lambda *arrays: hand(points, classes, *arrays, 1e-3)[1], *parameters)
+    assert against.ok is True
+
+
+def test_the_other_convention_at_a_kink_is_accepted():
+    points, classes = spiral(generator=np.random.default_rng(0))
+    classes[[0, 100, 200]] = 1  # the three points at the origin, whose gradients would nearly cancel
+    W1, b1, W2, b2 = TwoLayerNet.random(np.random.default_rng(1)).parameters()
+
+    def loss(W1, b1, W2, b2):  # np.maximum shares the gradient of a tie, the derivation by hand gives it away
+        scores = np.maximum(0, points @ W1 + b1) @ W2 + b2
+        return softmax_cross_entropy(scores, classes)
+
+    hand = by_hand.two_layer_gradients(points, classes, W1.data, b1.data, W2.data, b2.data, 0.0)[1]
+    report = check_against(loss, hand, W1, b1, W2, b2)
+    assert report.ok
+    assert report.rows[1].counts[Verdict.KINK] > 50
