@@ -109,9 +109,15 @@ class Line:
             # What does not move at all moves by less than its spacing, however noisy it may be elsewhere.
             still = np.all(right == self._centre, axis=0) & np.all(left == self._centre, axis=0)
             least = 2 * self._eps * np.abs(self._centre) / self._steps[0]
-        fixed = np.where(still, 0.0, (slopes.central, slopes.left, slopes.right))
-        bounds = np.where(still, least, (slopes.bound, slopes.gap_bound))
-        return Slopes(*fixed, *bounds, slopes.kinked & ~still)
+        central, left, right = np.where(still, 0.0, (slopes.central, slopes.left, slopes.right))
+        bound, gap_bound = np.where(still, least, (slopes.bound, slopes.gap_bound))
+        return Slopes(central, left, right, bound, gap_bound, slopes.kinked & ~still)
+
+    def size(self) -> Array:
+        """The size of each output: the largest on the line, of those that are finite."""
+        values = np.abs([self._centre, *self._left, *self._right])
+        largest: Array = np.max(values, axis=0, where=np.isfinite(values), initial=0.0)
+        return largest
 
     def _limit(self, values: Array, noise: Array, ratio: float) -> tuple[Array, Array]:
         """What the values on one side tend to at 0, and where that is not the value there: a jump."""

@@ -54,7 +54,6 @@ class Judge:
         self._base, self._noise = self._widened(outputs, of_outputs)
         self._dtype = min((x.dtype for x in self._base if x.dtype.kind == "f"), key=lambda d: -np.finfo(d).eps)
         with np.errstate(all="ignore"):
-            self._centre = self._at(self._base)
             self._noise = np.maximum(self._noise, NOISE_REACH * self._measured_noise())
 
     def _widened(self, outputs: list[Tensor], of_outputs: list[Array]) -> tuple[list[Array], Array]:
@@ -212,7 +211,7 @@ class Judge:
         """Judge one derivative, with smaller steps until it is plainly ok or the steps end."""
         with np.errstate(all="ignore"):
             line = Line(along, scale, self._noise, self._dtype)
-            natural = float(np.sum(np.abs(self._weights * self._centre))) / scale
+            natural = float(np.sum(np.abs(self._weights) * line.size())) / scale
             ruling = self._compare(line, analytic, rounding, natural)
             for _ in range(REFINEMENTS):
                 if ruling.settled:

@@ -153,7 +153,7 @@ def _cells(row: InputReport) -> tuple[str, ...]:
     counts = [str(row.counts.get(verdict, 0)) for verdict in plain] + [str(failed)]
     says = [row.diagnosis] if row.diagnosis else []
     if row.verdict.fails and row.verdict is not Verdict.WRONG:
-        says.insert(0, str(row.verdict))
+        says = [": ".join([str(row.verdict), *says])]
     if row.judged != "elements" and row.worst is not None:
         says.append(f"(of {row.judged})")
     where = analytic = numeric = ""

@@ -202,7 +202,8 @@ for _f in (functions.softmax_cross_entropy, functions._label_cross_entropy):
             lambda x, labels, function=_f, reduction=_reduction: function(x, labels, reduction=reduction),
         )
 _add(
-    functions.softmax_cross_entropy,
-    _both(_normal(MATRIX), _between(0.1, 1)),
+    functions.softmax_cross_entropy,  # rows of probabilities must sum to 1, at every step of a difference
+    _normal(MATRIX, MATRIX),
+    lambda x, z: functions.softmax_cross_entropy(x, functions.softmax(z)),
 )
 _add(functions.mean_squared_error, _normal(MATRIX, MATRIX))
