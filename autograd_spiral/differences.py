@@ -30,8 +30,8 @@ class Slopes:
     """The derivatives of the outputs along a line: the central one, and those from the left and the right.
 
     `bound` holds how far `central` can be off, `gap_bound` how far `right - left` can be; `kinked` marks the outputs
-    whose one-sided slopes differ by more, or that jump at 0. A side where the function is not finite is left out;
-    where both are, the bound is infinite.
+    whose one-sided slopes differ by more, or that jump at 0, and `jumps` the latter. A side where the function is
+    not finite is left out; where both are, the bound is infinite.
     """
 
     central: Array
@@ -40,6 +40,7 @@ class Slopes:
     bound: Array
     gap_bound: Array
     kinked: Array
+    jumps: Array
 
 
 class Line:
@@ -111,7 +112,7 @@ class Line:
             least = 2 * self._eps * np.abs(self._centre) / self._steps[0]
         central, left, right = np.where(still, 0.0, (slopes.central, slopes.left, slopes.right))
         bound, gap_bound = np.where(still, least, (slopes.bound, slopes.gap_bound))
-        return Slopes(central, left, right, bound, gap_bound, slopes.kinked & ~still)
+        return Slopes(central, left, right, bound, gap_bound, slopes.kinked & ~still, slopes.jumps & ~still)
 
     def size(self) -> Array:
         """The size of each output: the largest on the line, of those that are finite."""
@@ -139,7 +140,21 @@ def _extrapolated(estimates: Array, noise: Array, ratio: float, powers: tuple[in
     three_noise = (q * two_noise[1:] + two_noise[:-1]) / (q - 1)
     # Both differences: past a kink, one of them can be small by chance.
     truncation = np.maximum(np.abs(three - two[1:]), np.abs(three - two[:-1]))
-    return three, truncation + three_noise
+    return three, truncation + three_noise + _tail(three, three_noise)
+
+
+def _tail(estimates: Array, noise: Array) -> Array:
+    """Twice what is still to come where the last estimates shrink towards the limit too slowly, else 0.
+
+    A function like |x|**1.01 has no expansion in powers of the step; its differences approach the slope at 0 like
+    a geometric series that hardly shrinks.
+    """
+    if len(estimates) < 3:
+        return np.zeros(estimates.shape[1:])
+    before, last = np.abs(np.diff(estimates[-3:], axis=0))
+    slow = (last > 0.3 * before) & (last > noise[-1] + noise[-2])
+    ratio = last / before
+    return np.where(slow, np.where(ratio < 1, 2 * last * ratio / (1 - ratio), np.inf), 0.0)
 
 
 def _settled(estimates: Array, bounds: Array) -> tuple[Array, Array]:
@@ -173,7 +188,7 @@ def _combined(both: tuple[Array, Array], fall: tuple[Array, Array], rise: tuple[
         kinked = split | (~one_sided & (np.abs(right - left) > gap_bound))
     finite = np.isfinite(bound)
     central, left, right = (np.where(finite, slope, np.nan) for slope in (central, left, right))
-    return Slopes(central, left, right, bound, gap_bound, kinked & finite)
+    return Slopes(central, left, right, bound, gap_bound, kinked & finite, jumps & finite)
 
 
 def noise_level(samples: Array) -> Array:

@@ -25,6 +25,7 @@ Array: TypeAlias = NDArray[Any]
 REFINEMENTS = 3
 NOISE_REACH = 6  # so many standard deviations of the measured noise count as its bound
 WIDE = 1e-2, 1e-3  # a bound wider than both says nothing: parts of the derivative, and of its natural size
+ACQUITTED = 10  # so many elements may turn out to be kinks before a direction is given up as undecided
 TO_DIAGNOSE = 16  # further elements looked at once a random direction has led to a wrong one
 
 
@@ -132,7 +133,7 @@ class Judge:
             moved.flat[j] += t
             return self._at(arrays)
 
-        return self._rule(along, scale, float(analytic.flat[j]), float(self.rounding[at].flat[j]))
+        return self._rule(along, scale, float(analytic.flat[j]), float(self.rounding[at].flat[j]), alone=True)
 
     def compared(self, at: int, hand: Array) -> Findings:
         """Judge `hand`, another gradient in input `at`, by the engine's: both may be off by their rounding."""
@@ -161,12 +162,20 @@ class Judge:
         for _ in range(count):
             way = rng.choice([-1.0, 1.0], analytic.size) * scales
             ruling = self._way(at, way)
-            if ruling.verdict.fails:
+            for _ in range(ACQUITTED):
+                if not ruling.verdict.fails:
+                    break
                 j = self._narrowed(at, way)
-                if j is not None:
+                if j is None:  # kinks that add up to it
+                    ruling = replace(ruling, verdict=Verdict.KINK)
+                elif self._element(at, analytic, j, float(scales[j])).verdict.fails:
                     others = rng.choice(analytic.size, min(TO_DIAGNOSE, analytic.size), replace=False)
                     return self.elements(at, analytic, dict.fromkeys([j, *others.tolist()]))
-                ruling = replace(ruling, verdict=Verdict.KINK)
+                else:  # a kink by itself: look at the others
+                    way[j] = 0
+                    ruling = self._way(at, way)
+            else:
+                ruling = replace(ruling, verdict=Verdict.NOISE)
             tally[ruling.verdict] += 1
             worst = worst_of(None, ruling.analytic, ruling.numeric, ruling.bound, ruling.natural)
             if last is None or worst.error > last.error:
@@ -191,7 +200,7 @@ class Judge:
         return self._rule(along, 1.0, analytic, rounding)
 
     def _narrowed(self, at: int, way: Array) -> int | None:
-        """An element that is wrong by itself, halving a direction that is; None where only kinks add up to it."""
+        """The element that a failing direction leads to by halving; None where neither half fails."""
         support = np.flatnonzero(way)
         while support.size > 1:
             for half in np.array_split(support, 2):
@@ -202,22 +211,23 @@ class Judge:
                     break
             else:
                 return None
-        j = int(support[0])
-        return j if self._element(at, self.gradients[at], j, abs(float(way[j]))).verdict.fails else None
+        return int(support[0])
 
     # --- the verdict ----------------------------------------------------------------------------------------------
 
-    def _rule(self, along: Callable[[float], Array], scale: float, analytic: float, rounding: float) -> Ruling:
+    def _rule(
+        self, along: Callable[[float], Array], scale: float, analytic: float, rounding: float, *, alone: bool = False
+    ) -> Ruling:
         """Judge one derivative, with smaller steps until it is plainly ok or the steps end."""
         with np.errstate(all="ignore"):
             line = Line(along, scale, self._noise, self._dtype)
             natural = float(np.sum(np.abs(self._weights) * line.size())) / scale
-            ruling = self._compare(line, analytic, rounding, natural)
+            ruling = self._compare(line, analytic, rounding, natural, alone)
             for _ in range(REFINEMENTS):
                 if ruling.settled:
                     break
                 line.refine()
-                before, ruling = ruling, self._compare(line, analytic, rounding, natural)
+                before, ruling = ruling, self._compare(line, analytic, rounding, natural, alone)
                 if before.verdict is Verdict.KINK and ruling.verdict is Verdict.NOISE:
                     ruling = before
                 unmoved = before.verdict is ruling.verdict
@@ -225,7 +235,7 @@ class Judge:
                     break
         return ruling
 
-    def _compare(self, line: Line, analytic: float, rounding: float, natural: float) -> Ruling:
+    def _compare(self, line: Line, analytic: float, rounding: float, natural: float, alone: bool) -> Ruling:
         slopes = line.slopes()
         counted = self._weights != 0
         weights = self._weights[counted]
@@ -247,6 +257,8 @@ class Judge:
         reach = max(bound, sides) + own
         if kinked and low - reach <= analytic <= high + reach:
             return ruling
+        if alone and np.any(slopes.jumps & counted):  # there is no derivative, so none is wrong
+            return replace(ruling, verdict=Verdict.KINK)
         if not np.isfinite(total):
             return replace(ruling, verdict=Verdict.NOISE)
         if not low - total <= analytic <= high + total:

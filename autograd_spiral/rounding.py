@@ -75,7 +75,7 @@ class _Shadow:
 
     __slots__ = ("_requires_grad", "_value", "args", "name", "operands", "params", "primitive", "serial")
 
-    def __init__(self, node: Tensor, shadows: dict[Tensor, _Shadow], change: Change) -> None:
+    def __init__(self, node: Tensor, shadows: dict[Tensor, _Shadow], change: Change, keep_zeros: bool) -> None:
         self.serial, self.params, self.name = node.serial, node.params, node.name
         self._requires_grad = node.requires_grad
         self.primitive: Any = None
@@ -92,8 +92,7 @@ class _Shadow:
             for arg, operand in zip(self.args, node.operands, strict=True)
         )
         value = change(np.asarray(node.primitive.evaluate(*self.operands, **node.params)))
-        # An exact zero is nearly always meant (a masked entry, a point on a kink), not a rounded result.
-        self._value = np.where(original == 0, original, value) if not np.all(original) else value
+        self._value = np.where(original == 0, original, value) if keep_zeros and not np.all(original) else value
 
 
 def _as_wide(value: Any, dtype: np.dtype[Any]) -> Any:
@@ -108,29 +107,40 @@ def rounding_of(
     """How far rounding can move each element of the recorded `outputs`, and of their `gradients` in `inputs`.
 
     The furthest that any of the runs went, plus the spacing of the dtype; without `gradients`, of the outputs alone.
+    An exact zero is mostly meant (a masked entry, a point on a kink), so the runs keep it. It can be what is left of
+    large numbers, too: further runs move it, and count where they stay within what rounding can do.
     """
     order = history(outputs)
     results = [*(out.data for out in outputs), *(gradients or ())]
-    with_gradients = gradients is not None
-    levels = [_spacing(result) for result in results]
-    for run in range(RUNS):
-        moved = _run(order, outputs, cotangents, inputs, with_gradients, functools.partial(blurred, run=run))
-        levels = [np.maximum(a, _moved(b, c)) for a, b, c in zip(levels, results, moved, strict=True)]
-    sizes = [0.0]
+    largest = [0.0]
 
     def widened_and_seen(value: Any) -> Any:
         value = widened(value)
-        if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.size:
-            sizes.append(float(np.max(np.abs(value), where=np.isfinite(value), initial=0.0)))
+        if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+            largest.append(float(np.max(np.abs(value), where=np.isfinite(value), initial=0.0)))
         return value
 
-    wide = _run(order, outputs, cotangents, inputs, with_gradients, widened_and_seen)
+    def moved(change: Change, keep_zeros: bool = True) -> list[Array]:
+        values = _run(order, outputs, cotangents, inputs, gradients is not None, change, keep_zeros)
+        return [_moved(a, b) for a, b in zip(results, values, strict=True)]
+
+    happened = moved(widened_and_seen)
     # The rounding of a sum of n terms is within about n roundings of the terms, and none of these is larger than the
     # largest number that was met: what goes beyond is no rounding.
     cap = max(4.0, max((node.size for node in order), default=0) / 8)
+    floors = [max(largest) * _eps(result) for result in results]
+    levels = [_spacing(result) for result in results]
+    limits = [cap * (a + floor) for a, floor in zip(levels, floors, strict=True)]
+    zeros = any(node.primitive is not None and node.dtype.kind == "f" and not np.all(node.data) for node in order)
+    for run in range(RUNS):
+        change = functools.partial(blurred, run=run)
+        levels = [np.maximum(a, b) for a, b in zip(levels, moved(change), strict=True)]
+        if zeros:
+            further = zip(levels, moved(change, keep_zeros=False), limits, strict=True)
+            levels = [np.maximum(a, np.where(b <= limit, b, 0)) for a, b, limit in further]
     levels = [
-        np.maximum(a, np.minimum(2 * _moved(b, c), cap * (a + max(sizes) * _eps(b))))
-        for a, b, c in zip(levels, results, wide, strict=True)
+        np.maximum(a, np.minimum(2 * b, cap * (a + floor)))
+        for a, b, floor in zip(levels, happened, floors, strict=True)
     ]
     return levels[: len(outputs)], levels[len(outputs) :]
 
@@ -142,12 +152,13 @@ def _run(
     inputs: Sequence[Tensor],
     with_gradients: bool,
     change: Change,
+    keep_zeros: bool,
 ) -> list[Array]:
     """The values of `outputs`, then of their gradients in `inputs`, when all that is read or written is changed."""
     with np.errstate(all="ignore"):
         shadows: dict[Tensor, _Shadow] = {}
         for node in order:
-            shadows[node] = _Shadow(node, shadows, change)
+            shadows[node] = _Shadow(node, shadows, change, keep_zeros)
         values = [shadows[out]._value for out in outputs]
         if not with_gradients:
             return values

@@ -208,6 +208,47 @@ def test_right_functions_in_float32_are_ok(function):
         assert checked(function, x).ok is True
 
 
+HARD = {
+    "cancellation": lambda x, w: (x * w + 1e4) - 1e4,
+    "cancellation of long sums": lambda x, w: np.sum(np.tile(x * w, 500)) - np.sum(np.tile(x, 500)),
+    "a cone": lambda x, w: np.sqrt(np.absolute(x) + np.absolute(w)),
+    "a cusp of order 2": lambda x, w: np.absolute(x) ** (2 + w * w),
+    "masked": lambda x, w: np.clip(x * w, -0.5, 0.5),
+    "two layers": lambda x, w: np.sum(relu(relu(x * w) @ x.mT - 0.3)),
+    "normalised": lambda x, w: (x - np.mean(x, axis=1, keepdims=True)) / np.sqrt(np.var(x) + 1e-5) * w,
+    "saturated": lambda x, w: softmax_cross_entropy(100 * x * w, np.arange(5) % 3),
+    "maxima": lambda x, w: np.max(x * w, axis=1),
+}
+
+
+@pytest.mark.parametrize("directions", [None, 2])
+@pytest.mark.parametrize("name", HARD)
+def test_hard_functions_that_are_right_are_ok(name, directions):
+    for seed, places in ((0, 1), (1, 2), (2, 5)):
+        rng = np.random.default_rng(seed)
+        x, w = rng.standard_normal((2, 5, 3)).round(places)
+        x[0] = w[1] = 0
+        assert checked(HARD[name], x, w, order=2, directions=directions).ok is True
+        single = (a.astype(np.float32) for a in (x, w))
+        assert checked(HARD[name], *single, directions=directions).ok is True
+
+
+def test_a_wrong_element_is_found_among_kinks():
+    x = RNG.standard_normal(2000)
+    x[[3, 700]] = 0
+    spoil = np.ones(x.shape)
+    spoil[1234] = 1.5
+
+    @primitive(lambda ct, out, x: ct * np.sign(x) * spoil)
+    def size(x):
+        return np.absolute(x)
+
+    x[1234] = 0.8
+    row = only(checked(lambda x: np.sum(size(x)), x))
+    assert row.worst.index == (1234,)
+    assert checked(lambda x: np.sum(np.absolute(x)), x, order=2).ok is True
+
+
 def test_a_function_that_insists_on_float32_is_checked_there():
     def rounding(x):
         return np.tanh(x.astype(np.float32)).astype(np.float64) * 3
