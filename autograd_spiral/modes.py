@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-__all__ = ["MODE", "Mode", "Observer", "entering", "no_grad"]
+__all__ = ["MODE", "Mode", "Observer", "entering", "no_grad", "scope"]
 
 
 class Observer(Protocol):
@@ -23,12 +23,13 @@ class Observer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """How operations are recorded: whether at all, whether constants' too, in which phase, and who watches."""
+    """How operations are recorded: whether at all, whether constants' too, in which phase, who watches, and where."""
 
     recording: bool = True
     phase: str = "forward"  # "backward" while a sweep records the rules it applies
     constants: bool = False  # record operations on constants too, as pictures and programs need
     observer: Observer | None = None
+    scope: tuple[str, ...] = ()  # the names of the scopes we are in, outermost first
 
 
 _PLAIN = Mode()
@@ -61,3 +62,30 @@ def no_grad() -> Iterator[None]:
     """
     with entering(recording=False):
         yield
+
+
+@contextmanager
+def scope(name: str) -> Iterator[None]:
+    """Group the operations recorded within under `name`: pictures draw them in one frame, and programs note it.
+
+    Scopes nest, and entering one of the same name again continues it. Raises TypeError unless `name` is a string,
+    ValueError when it is empty.
+
+    >>> from autograd_spiral import Tensor
+    >>> x = Tensor(2.0, requires_grad=True)
+    >>> with scope("layer 1"):
+    ...     y = x * x
+    >>> y.scope
+    ('layer 1',)
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"scope: the name must be a string, not {type(name).__name__}")
+    if not name:
+        raise ValueError("scope: the name must not be empty, since pictures write it on the frame")
+    mode = MODE.get()
+    # Made by hand: models enter scopes in every step, and `replace` takes longer than all the rest.
+    token = MODE.set(Mode(mode.recording, mode.phase, mode.constants, mode.observer, (*mode.scope, name)))
+    try:
+        yield
+    finally:
+        MODE.reset(token)

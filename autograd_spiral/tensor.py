@@ -78,6 +78,7 @@ class Tensor:
         "params",
         "place",
         "primitive",
+        "scope",
         "serial",
     )
 
@@ -99,6 +100,7 @@ class Tensor:
         self.operands: tuple[Any, ...] = ()
         self.params = _NO_PARAMS
         self.serial: int = _next_serial()
+        self.scope: tuple[str, ...] = ()  # those of operations alone: pictures put a leaf where it is used
         self.place: str | None = None  # file and line of the user's code, where an observer asked for it
 
     def __init_subclass__(cls) -> NoReturn:
@@ -591,6 +593,7 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
     result.name = None
     result._grad = None
     result.serial = _next_serial()
+    result.scope = mode.scope
     result.place = None
     if tracked and mode.recording:
         result.primitive = primitive

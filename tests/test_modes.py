@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from autograd_spiral import Tensor, no_grad
-from autograd_spiral.modes import MODE, entering
+from autograd_spiral.modes import MODE, entering, scope
 
 
 def leaf(data):
@@ -156,3 +156,23 @@ def test_a_task_inherits_the_mode_it_was_started_in():
         return await task, await work()
 
     assert asyncio.run(main()) == (False, True)
+
+
+def test_scopes_nest_are_noted_on_operations_and_end_after_errors():
+    x = leaf([1, 2])
+    with scope("outer"):
+        outer = x * 2
+        with pytest.raises(ZeroDivisionError), scope("inner"):
+            inner = outer + 1
+            raise ZeroDivisionError
+        with entering(constants=True), no_grad():
+            assert MODE.get().scope == ("outer",)
+        again = x * 3
+    assert (outer.scope, inner.scope, again.scope) == (("outer",), ("outer", "inner"), ("outer",))
+    assert (x * 2).scope == x.scope == ()
+
+
+@pytest.mark.parametrize(("name", "error"), [("", ValueError), (3, TypeError), (None, TypeError)])
+def test_a_scope_needs_a_name(name, error):
+    with pytest.raises(error, match="scope: the name must"), scope(name):
+        pass

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_spiral.functions import relu, softmax_cross_entropy
-from autograd_spiral.modes import no_grad
+from autograd_spiral.modes import no_grad, scope
 from autograd_spiral.spiral.data import Generator
 from autograd_spiral.tensor import Tensor
 
@@ -27,11 +27,15 @@ def _bias(width: int, name: str) -> Tensor:
     return Tensor(np.zeros((1, width)), requires_grad=True, name=name)
 
 
-def _penalised(data_loss: Tensor, reg: float, *weights: Tensor) -> Tensor:
-    """`data_loss` plus the L2 penalty, `reg / 2` times the sum of squares of all `weights`."""
-    squares = [np.square(W).sum() for W in weights]
-    reg_loss: Tensor = 0.5 * reg * sum(squares[1:], start=squares[0])
-    return (data_loss.named("data_loss") + reg_loss.named("reg_loss")).named("loss")
+def _loss(scores: Tensor, y: Data, reg: float, *weights: Tensor) -> Tensor:
+    """The mean cross-entropy of the scores, plus the L2 penalty, `reg / 2` times the sum of squares of `weights`."""
+    with scope("loss"):
+        data_loss: Tensor = softmax_cross_entropy(scores, y)
+    with scope("L2 penalty"):
+        squares = [np.square(W).sum() for W in weights]
+        reg_loss: Tensor = 0.5 * reg * sum(squares[1:], start=squares[0])
+    with scope("loss"):
+        return (data_loss.named("data_loss") + reg_loss.named("reg_loss")).named("loss")
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,12 +56,13 @@ class LinearClassifier:
 
     def scores(self, X: Data) -> Tensor:
         """The class scores of the rows of X, shape (N, K)."""
-        scores: Tensor = X @ self.W + self.b
+        with scope("layer"):
+            scores: Tensor = X @ self.W + self.b
         return scores.named("scores")
 
     def loss(self, X: Data, y: Data, reg: float) -> Tensor:
         """The mean cross-entropy of the scores with classes y, plus `reg / 2 · ΣW²`."""
-        return _penalised(softmax_cross_entropy(self.scores(X), y), reg, self.W)
+        return _loss(self.scores(X), y, reg, self.W)
 
     def predict(self, X: Data) -> NDArray[np.intp]:
         """The class with the largest score for each row of X."""
@@ -93,17 +98,20 @@ class TwoLayerNet:
 
     def hidden(self, X: Data) -> Tensor:
         """The outputs of the hidden units for the rows of X, shape (N, H)."""
-        h: Tensor = relu(X @ self.W1 + self.b1)
+        with scope("layer 1"):
+            h: Tensor = relu(X @ self.W1 + self.b1)
         return h.named("h")
 
     def scores(self, X: Data) -> Tensor:
         """The class scores of the rows of X, shape (N, K)."""
-        scores = self.hidden(X) @ self.W2 + self.b2
+        h = self.hidden(X)
+        with scope("layer 2"):
+            scores = h @ self.W2 + self.b2
         return scores.named("scores")
 
     def loss(self, X: Data, y: Data, reg: float) -> Tensor:
         """The mean cross-entropy of the scores with classes y, plus `reg / 2 · (ΣW1² + ΣW2²)`."""
-        return _penalised(softmax_cross_entropy(self.scores(X), y), reg, self.W1, self.W2)
+        return _loss(self.scores(X), y, reg, self.W1, self.W2)
 
     def predict(self, X: Data) -> NDArray[np.intp]:
         """The class with the largest score for each row of X."""
