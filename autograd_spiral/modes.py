@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -64,8 +64,7 @@ def no_grad() -> Iterator[None]:
         yield
 
 
-@contextmanager
-def scope(name: str) -> Iterator[None]:
+class scope:
     """Group the operations recorded within under `name`: pictures draw them in one frame, and programs note it.
 
     Scopes nest, and entering one of the same name again continues it. Raises TypeError unless `name` is a string,
@@ -78,14 +77,23 @@ def scope(name: str) -> Iterator[None]:
     >>> y.scope
     ('layer 1',)
     """
-    if not isinstance(name, str):
-        raise TypeError(f"scope: the name must be a string, not {type(name).__name__}")
-    if not name:
-        raise ValueError("scope: the name must not be empty, since pictures write it on the frame")
-    mode = MODE.get()
-    # Made by hand: models enter scopes in every step, and `replace` takes longer than all the rest.
-    token = MODE.set(Mode(mode.recording, mode.phase, mode.constants, mode.observer, (*mode.scope, name)))
-    try:
-        yield
-    finally:
-        MODE.reset(token)
+
+    # A class and not a generator, and its mode made by hand: models enter scopes in every step.
+
+    __slots__ = ("_name", "_tokens")
+
+    def __init__(self, name: str) -> None:
+        if not isinstance(name, str):
+            raise TypeError(f"scope: the name must be a string, not {type(name).__name__}")
+        if not name:
+            raise ValueError("scope: the name must not be empty, since pictures write it on the frame")
+        self._name = name
+        self._tokens: list[Token[Mode]] = []
+
+    def __enter__(self) -> None:
+        mode = MODE.get()
+        inner = Mode(mode.recording, mode.phase, mode.constants, mode.observer, (*mode.scope, self._name))
+        self._tokens.append(MODE.set(inner))
+
+    def __exit__(self, *exception: object) -> None:
+        MODE.reset(self._tokens.pop())
