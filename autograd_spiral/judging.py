@@ -25,7 +25,7 @@ Array: TypeAlias = NDArray[Any]
 REFINEMENTS = 3
 NOISE_REACH = 6  # so many standard deviations of the measured noise count as its bound
 WIDE = 1e-2, 1e-3  # a bound wider than both says nothing: parts of the derivative, and of its natural size
-ACQUITTED = 10  # so many elements may turn out to be kinks before a direction is given up as undecided
+KINKS_SOUGHT = 8  # so many elements that are on kinks are left out of random directions
 TO_DIAGNOSE = 16  # further elements looked at once a random direction has led to a wrong one
 
 
@@ -159,23 +159,31 @@ class Judge:
         scales = np.ravel(typical_scale(self._base[at]))
         tally: Counter[Verdict] = Counter()
         last: Worst | None = None
+        sought = 0
+        kinks: list[int] = []  # elements that are on one: a direction through them says little about the others
         for _ in range(count):
             way = rng.choice([-1.0, 1.0], analytic.size) * scales
+            way[kinks] = 0
             ruling = self._way(at, way)
-            for _ in range(ACQUITTED):
-                if not ruling.verdict.fails:
+            while ruling.verdict.fails or (ruling.verdict is Verdict.KINK and sought < KINKS_SOUGHT):
+                if sought == 2 * KINKS_SOUGHT:
+                    ruling = replace(ruling, verdict=Verdict.NOISE)
                     break
-                j = self._narrowed(at, way)
+                j = self._narrowed(at, way, ruling.verdict)
                 if j is None:  # kinks that add up to it
                     ruling = replace(ruling, verdict=Verdict.KINK)
-                elif self._element(at, analytic, j, float(scales[j])).verdict.fails:
+                    break
+                if self._element(at, analytic, j, float(scales[j])).verdict.fails:
                     others = rng.choice(analytic.size, min(TO_DIAGNOSE, analytic.size), replace=False)
                     return self.elements(at, analytic, dict.fromkeys([j, *others.tolist()]))
-                else:  # a kink by itself: look at the others
-                    way[j] = 0
-                    ruling = self._way(at, way)
-            else:
-                ruling = replace(ruling, verdict=Verdict.NOISE)
+                kinks.append(j)
+                sought += 1
+                if sought == KINKS_SOUGHT:  # then all that share their values, a mask of zeros most likely
+                    kinks += np.flatnonzero(np.isin(self._base[at], self._base[at].flat[kinks])).tolist()
+                way[kinks] = 0
+                ruling = self._way(at, way)
+            if kinks and ruling.verdict is Verdict.OK:
+                ruling = replace(ruling, verdict=Verdict.KINK)
             tally[ruling.verdict] += 1
             worst = worst_of(None, ruling.analytic, ruling.numeric, ruling.bound, ruling.natural)
             if last is None or worst.error > last.error:
@@ -199,14 +207,15 @@ class Judge:
             rounding = float(np.ravel(self.rounding[at])[moving] @ np.abs(way[moving]))
         return self._rule(along, 1.0, analytic, rounding)
 
-    def _narrowed(self, at: int, way: Array) -> int | None:
-        """The element that a failing direction leads to by halving; None where neither half fails."""
+    def _narrowed(self, at: int, way: Array, verdict: Verdict) -> int | None:
+        """The element that a direction of this verdict leads to by halving; None where neither half has it or fails."""
         support = np.flatnonzero(way)
         while support.size > 1:
             for half in np.array_split(support, 2):
                 part = np.zeros_like(way)
                 part[half] = way[half]
-                if self._way(at, part).verdict.fails:
+                found = self._way(at, part).verdict
+                if found.fails or found is verdict:
                     support = half
                     break
             else:

@@ -224,7 +224,7 @@ HARD = {
 @pytest.mark.parametrize("directions", [None, 2])
 @pytest.mark.parametrize("name", HARD)
 def test_hard_functions_that_are_right_are_ok(name, directions):
-    for seed, places in ((0, 1), (1, 2), (2, 5)):
+    for seed, places in ((0, 1), (1, 5)):
         rng = np.random.default_rng(seed)
         x, w = rng.standard_normal((2, 5, 3)).round(places)
         x[0] = w[1] = 0
@@ -237,7 +237,7 @@ def test_a_wrong_element_is_found_among_kinks():
     x = RNG.standard_normal(2000)
     x[[3, 700]] = 0
     spoil = np.ones(x.shape)
-    spoil[1234] = 1.5
+    spoil[1234] = 1.5  # its index is no multiple of three
 
     @primitive(lambda ct, out, x: ct * np.sign(x) * spoil)
     def size(x):
@@ -247,6 +247,9 @@ def test_a_wrong_element_is_found_among_kinks():
     row = only(checked(lambda x: np.sum(size(x)), x))
     assert row.worst.index == (1234,)
     assert checked(lambda x: np.sum(np.absolute(x)), x, order=2).ok is True
+    x[::3] = 0
+    assert only(checked(lambda x: np.sum(size(x)), x)).worst.index == (1234,)
+    assert checked(lambda x: np.sum(np.absolute(x) * spoil), x, order=2).ok is True
 
 
 def test_a_function_that_insists_on_float32_is_checked_there():

@@ -10,7 +10,7 @@ from autograd_spiral.primitives import PRIMITIVES, Primitive, primitive
 from autograd_spiral.rule_check import check_rules, checkable
 from autograd_spiral.rule_examples import EXAMPLES
 
-SEEDS = (0, 1)
+SEEDS = (0,)
 
 
 @pytest.mark.parametrize("name", checkable())
