@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd_spiral.directions import along_directions
 from autograd_spiral.errors import GradientMismatch, ShapeError
 from autograd_spiral.findings import Findings
 from autograd_spiral.judging import Judge
@@ -118,7 +119,7 @@ def _against_differences(
         if directions is None and x.size <= ELEMENT_LIMIT:
             findings, judged = judge.elements(at, judge.gradients[at], range(x.size)), "elements"
         else:
-            findings = judge.directions(at, DIRECTIONS if directions is None else directions)
+            findings = along_directions(judge, at, DIRECTIONS if directions is None else directions)
             judged = "directions"
         rows.append(_row(judge, at, order, judged, findings))
     return rows

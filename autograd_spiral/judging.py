@@ -1,8 +1,7 @@
-"""The verdict on each element of a gradient, or on random directions through it, from differences and rounding."""
+"""The verdict on a derivative, and on each element of a gradient, from differences and rounding."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
@@ -11,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_spiral.differences import Line, noise_level, typical_scale
-from autograd_spiral.findings import Findings, Ruling, worst_of
+from autograd_spiral.findings import Findings, Ruling
 from autograd_spiral.gradients import grad
-from autograd_spiral.report import Verdict, Worst
+from autograd_spiral.report import Verdict
 from autograd_spiral.rounding import history, rounding_of
 from autograd_spiral.subject import Subject
 from autograd_spiral.tensor import Tensor
@@ -25,8 +24,6 @@ Array: TypeAlias = NDArray[Any]
 REFINEMENTS = 3
 NOISE_REACH = 6  # so many standard deviations of the measured noise count as its bound
 WIDE = 1e-2, 1e-3  # a bound wider than both says nothing: parts of the derivative, and of its natural size
-KINKS_SOUGHT = 8  # so many elements that are on kinks are left out of random directions
-TO_DIAGNOSE = 16  # further elements looked at once a random direction has led to a wrong one
 
 
 class Judge:
@@ -52,8 +49,8 @@ class Judge:
         self.gradients = dict(zip(subject.floating, gradients, strict=True))
         self.rounding = dict(zip(subject.floating, of_gradients, strict=True))
         self._weights = _joined(cotangents)
-        self._base, self._noise = self._widened(outputs, of_outputs)
-        self._dtype = min((x.dtype for x in self._base if x.dtype.kind == "f"), key=lambda d: -np.finfo(d).eps)
+        self.base, self._noise = self._widened(outputs, of_outputs)
+        self._dtype = min((x.dtype for x in self.base if x.dtype.kind == "f"), key=lambda d: -np.finfo(d).eps)
         with np.errstate(all="ignore"):
             self._noise = np.maximum(self._noise, NOISE_REACH * self._measured_noise())
 
@@ -80,7 +77,7 @@ class Judge:
                 return wide, _joined(rounding_of(wide_outputs, (), leaves, None)[0])
         return arrays, _joined(of_outputs)
 
-    def _at(self, arrays: Sequence[Array]) -> Array:
+    def outputs_at(self, arrays: Sequence[Array]) -> Array:
         """The outputs at `arrays`, all elements in a row."""
         return _joined([out.data for out in self.subject.run(arrays)[1]])
 
@@ -93,12 +90,12 @@ class Judge:
         step = max(2.0**-22, 16 * float(np.finfo(self._dtype).eps))
         ways = [
             rng.choice([-1.0, 1.0], x.shape) * rng.uniform(0.6, 1.6, x.shape) * x if x.dtype.kind == "f" else None
-            for x in self._base
+            for x in self.base
         ]
 
         def at(t: float) -> Array:
-            pairs = zip(self._base, ways, strict=True)
-            return self._at([x if way is None else np.asarray(x + t * way, x.dtype) for x, way in pairs])
+            pairs = zip(self.base, ways, strict=True)
+            return self.outputs_at([x if way is None else np.asarray(x + t * way, x.dtype) for x, way in pairs])
 
         starts = {-14: 1.37, -7: 0.83, 1: 1.0, 8: 1.71}
         windows = [[at(step * part * k) for k in range(start, start + 7)] for start, part in starts.items()]
@@ -110,34 +107,36 @@ class Judge:
 
     def elements(self, at: int, analytic: Array, places: Iterable[int]) -> Findings:
         """Judge the elements at the flat `places` of `analytic`, a gradient in input `at`."""
-        findings = self._empty(at, analytic)
-        scales = np.ravel(typical_scale(self._base[at]))
+        findings = self.empty(analytic)
+        scales = np.ravel(typical_scale(self.base[at]))
         for j in places:
-            ruling = self._element(at, analytic, j, float(scales[j]))
+            ruling = self.element(at, analytic, j, float(scales[j]))
             findings.verdicts[j] = ruling.verdict
             findings.numeric.flat[j], findings.bound.flat[j] = ruling.numeric, ruling.bound
             findings.natural.flat[j] = ruling.natural
             findings.wrong.flat[j] = ruling.verdict.fails
         return findings
 
-    def _empty(self, at: int, analytic: Array) -> Findings:
+    def empty(self, analytic: Array) -> Findings:
+        """Findings without a verdict yet."""
         shape = analytic.shape
         unknown = [np.full(shape, np.nan) for _ in range(3)]
         return Findings(np.asarray(analytic, float), unknown[0], unknown[1], np.zeros(shape, bool), unknown[2], {})
 
-    def _element(self, at: int, analytic: Array, j: int, scale: float) -> Ruling:
-        arrays = list(self._base)
+    def element(self, at: int, analytic: Array, j: int, scale: float) -> Ruling:
+        """Judge the element at the flat place j of `analytic`, a gradient in input `at`, with steps of this scale."""
+        arrays = list(self.base)
 
         def along(t: float) -> Array:
-            arrays[at] = moved = self._base[at].copy()
+            arrays[at] = moved = self.base[at].copy()
             moved.flat[j] += t
-            return self._at(arrays)
+            return self.outputs_at(arrays)
 
-        return self._rule(along, scale, float(analytic.flat[j]), float(self.rounding[at].flat[j]), alone=True)
+        return self.rule(along, scale, float(analytic.flat[j]), float(self.rounding[at].flat[j]), alone=True)
 
     def compared(self, at: int, hand: Array) -> Findings:
         """Judge `hand`, another gradient in input `at`, by the engine's: both may be off by their rounding."""
-        findings = self._empty(at, hand)
+        findings = self.empty(hand)
         findings.numeric = np.array(self.gradients[at], float)
         # Summed in another order, rounding can grow by the square root of the number of terms.
         findings.bound = max(2.0, self._terms**0.5) * self.rounding[at]
@@ -150,81 +149,9 @@ class Judge:
             findings.verdicts[j] = Verdict.OK if good else Verdict.NAN if nan else Verdict.WRONG
         return findings
 
-    # --- random directions ----------------------------------------------------------------------------------------
-
-    def directions(self, at: int, count: int) -> Findings:
-        """Judge the gradient in input `at` along `count` random directions; a failure leads to its element."""
-        analytic = self.gradients[at]
-        rng = np.random.default_rng(count)
-        scales = np.ravel(typical_scale(self._base[at]))
-        tally: Counter[Verdict] = Counter()
-        last: Worst | None = None
-        sought = 0
-        kinks: list[int] = []  # elements that are on one: a direction through them says little about the others
-        for _ in range(count):
-            way = rng.choice([-1.0, 1.0], analytic.size) * scales
-            way[kinks] = 0
-            ruling = self._way(at, way)
-            while ruling.verdict.fails or (ruling.verdict is Verdict.KINK and sought < KINKS_SOUGHT):
-                if sought == 2 * KINKS_SOUGHT:
-                    ruling = replace(ruling, verdict=Verdict.NOISE)
-                    break
-                j = self._narrowed(at, way, ruling.verdict)
-                if j is None:  # kinks that add up to it
-                    ruling = replace(ruling, verdict=Verdict.KINK)
-                    break
-                if self._element(at, analytic, j, float(scales[j])).verdict.fails:
-                    others = rng.choice(analytic.size, min(TO_DIAGNOSE, analytic.size), replace=False)
-                    return self.elements(at, analytic, dict.fromkeys([j, *others.tolist()]))
-                kinks.append(j)
-                sought += 1
-                if sought == KINKS_SOUGHT:  # then all that share their values, a mask of zeros most likely
-                    kinks += np.flatnonzero(np.isin(self._base[at], self._base[at].flat[kinks])).tolist()
-                way[kinks] = 0
-                ruling = self._way(at, way)
-            if kinks and ruling.verdict is Verdict.OK:
-                ruling = replace(ruling, verdict=Verdict.KINK)
-            tally[ruling.verdict] += 1
-            worst = worst_of(None, ruling.analytic, ruling.numeric, ruling.bound, ruling.natural)
-            if last is None or worst.error > last.error:
-                last = worst
-        findings = self._empty(at, analytic)
-        findings.along = tally, last
-        return findings
-
-    def _way(self, at: int, way: Array) -> Ruling:
-        x, gradient = self._base[at], np.ravel(self.gradients[at])
-        step = way.reshape(x.shape)
-        arrays = list(self._base)
-
-        def along(t: float) -> Array:
-            arrays[at] = np.asarray(x + t * step, x.dtype)
-            return self._at(arrays)
-
-        moving = way != 0
-        with np.errstate(all="ignore"):
-            analytic = float(gradient[moving].astype(float) @ way[moving])
-            rounding = float(np.ravel(self.rounding[at])[moving] @ np.abs(way[moving]))
-        return self._rule(along, 1.0, analytic, rounding)
-
-    def _narrowed(self, at: int, way: Array, verdict: Verdict) -> int | None:
-        """The element that a direction of this verdict leads to by halving; None where neither half has it or fails."""
-        support = np.flatnonzero(way)
-        while support.size > 1:
-            for half in np.array_split(support, 2):
-                part = np.zeros_like(way)
-                part[half] = way[half]
-                found = self._way(at, part).verdict
-                if found.fails or found is verdict:
-                    support = half
-                    break
-            else:
-                return None
-        return int(support[0])
-
     # --- the verdict ----------------------------------------------------------------------------------------------
 
-    def _rule(
+    def rule(
         self, along: Callable[[float], Array], scale: float, analytic: float, rounding: float, *, alone: bool = False
     ) -> Ruling:
         """Judge one derivative, with smaller steps until it is plainly ok or the steps end."""

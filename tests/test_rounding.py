@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+
+from autograd_spiral import Tensor, grad, logsumexp, primitive, relu, softmax
+from autograd_spiral.rounding import blurred, rounding_of
+
+FUNCTIONS = {
+    "product": lambda x, w: x * w,
+    "exponential": lambda x, w: np.exp(3 * x) * w,
+    "cancellation": lambda x, w: (x * w + 100) - 100,
+    "variance": lambda x, w: np.var(x + 30, axis=0) * w,
+    "softmax": lambda x, w: softmax(5 * x) @ w.mT,
+    "logarithm": lambda x, w: logsumexp(8 * x - w, axis=1),
+    "layers": lambda x, w: relu(x @ w.mT) @ relu(w),
+    "long sum": lambda x, w: np.sum(np.tile(x * w, (300, 1)), axis=0),
+    "polynomial": lambda x, w: (1 - x) * (1 - x) - 1 + 2 * x - x * x * w,
+}
+
+
+def gradients(function, arrays):
+    leaves = [Tensor(a, requires_grad=True) for a in arrays]
+    output = function(*leaves)
+    ct = np.asarray(np.cos(np.arange(output.size)).reshape(output.shape), np.float32).astype(output.dtype)
+    found = grad(output, leaves, ct)
+    return leaves, output, ct, [g.data for g in found]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_levels_hold_what_rounding_did_and_little_more(name):
+    for seed in range(20):
+        arrays = [np.random.default_rng((seed, i)).standard_normal((6, 4)).astype(np.float32) for i in range(2)]
+        leaves, output, ct, single = gradients(FUNCTIONS[name], arrays)
+        _, exact, _, double = gradients(FUNCTIONS[name], [a.astype(float) for a in arrays])
+        (of_output,), of_gradients = rounding_of([output], [ct], leaves, single)
+        assert np.all(np.abs(output.data - exact.data) <= of_output)
+        assert np.max(of_output) <= 1e-3 * (1 + np.max(np.abs(exact.data)))
+        for a, b, level in zip(single, double, of_gradients, strict=True):
+            assert np.all(np.abs(a - b) <= level)
+            assert np.max(level) <= 1e-3 * (1 + np.max(np.abs(b)))
+
+
+def test_levels_do_not_cover_a_wrong_rule():
+    @primitive(lambda ct, out, x: ct * np.cos(x) * (1 + 1e-9))
+    def sine(x):
+        return np.sin(x)
+
+    x = Tensor(np.array([0.3, -1.2]), requires_grad=True)
+    output = sine(x)
+    wrong = grad(output, x, np.ones(2)).data
+    _, (level,) = rounding_of([output], [np.ones(2)], [x], [wrong])
+    assert np.all(np.abs(wrong - np.cos(x.data)) > 1000 * level)
+
+
+def test_branches_and_ties_stay_as_they_are():
+    x = Tensor(np.array([0.0, 0.5, 1.0]), requires_grad=True)
+    y = Tensor(np.array([0.0, 0.5, 0.25]), requires_grad=True)
+    for output in (relu(x), np.where(x > 0.5, x, 3 * x), np.maximum(x, y), np.absolute(2 * x - 1)):
+        found = grad(output, x, np.ones(3)).data
+        _, (level,) = rounding_of([output], [np.ones(3)], [x], [found])
+        assert np.max(level) < 1e-13
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_blurring_moves_the_last_bits_alone(dtype):
+    x = np.random.default_rng(0).standard_normal(1000).astype(dtype)
+    x[:3] = 0, np.inf, np.nan
+    seen = set()
+    for run in range(8):
+        other = blurred(x, run)
+        assert other.dtype == x.dtype
+        assert np.array_equal(other[:3], x[:3], equal_nan=True)
+        assert np.array_equal(blurred(other, run), other, equal_nan=True)
+        assert np.all(np.abs(other[3:] - x[3:]) <= 8 * np.finfo(dtype).eps * np.abs(x[3:]))
+        seen.add(other[3:].tobytes())
+    assert len(seen) == 8
+
+
+def test_what_does_not_round_is_not_blurred():
+    for value in (np.arange(4), np.array([True, False]), 3.5, None):
+        assert blurred(value, 0) is value
