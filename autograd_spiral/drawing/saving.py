@@ -1,0 +1,83 @@
+"""A drawing: a `graphviz.Digraph` that can save itself, whether or not the `dot` program is installed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+import graphviz
+
+__all__ = ["Drawing"]
+
+_TEXT = (".dot", ".gv")
+_PICTURES = (".svg", ".png", ".pdf")
+
+
+class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz has no type hints
+    """A picture of a graph in DOT, the language of Graphviz: `.source` is its text, and Jupyter shows it.
+
+    `save_as` writes a file; all else is `graphviz.Digraph`, whose own `render` needs the `dot` program.
+    """
+
+    def save_as(self, path: str | os.PathLike[str]) -> Path:
+        """Write the picture to `path` in the format of its suffix, .svg, .png, .pdf or .dot; return the file written.
+
+        Pictures are made by Graphviz's `dot`, or by the program that `pip install graphviz-pure` brings (which makes
+        no PDF). With neither, the DOT text is written beside, as .dot, and a line on stderr says how to get a
+        picture. Raises ValueError for another suffix, OSError where the file cannot be written.
+
+        >>> import tempfile
+        >>> from autograd_spiral import Tensor
+        >>> from autograd_spiral.drawing import draw
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     draw(Tensor(2.0) * 3).save_as(Path(folder) / "graph.dot").name
+        'graph.dot'
+        """
+        target = Path(path)
+        suffix = target.suffix.lower()
+        if suffix not in _TEXT + _PICTURES:
+            raise ValueError(f"save_as: the suffix must be one of {', '.join(_PICTURES + _TEXT)}, not {target.name!r}")
+        if suffix in _TEXT:
+            target.write_text(self.source, encoding="utf-8")
+            return target
+        picture, trouble = _picture(self.source, suffix[1:])
+        if picture is not None:
+            target.write_bytes(picture)
+            return target
+        target = target.with_suffix(".dot")
+        target.write_text(self.source, encoding="utf-8")
+        print(f"wrote {target} instead of a picture: {trouble}", file=sys.stderr)
+        return target
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **_: Any) -> dict[str, str]:
+        """For Jupyter: the SVG; without a program to make it, how to get one."""
+        picture, trouble = _picture(self.source, "svg")
+        if picture is None:
+            return {"text/plain": f"no picture: {trouble}"}
+        return {"image/svg+xml": picture.decode("utf-8")}
+
+
+def _picture(source: str, kind: str) -> tuple[bytes | None, str]:
+    """The picture, or None and why there is none."""
+    program = _program(kind)
+    if program is None:
+        needed = "graphviz makes a PDF" if kind == "pdf" else "graphviz or `pip install graphviz-pure` makes pictures"
+        return None, f"the program `dot` is not installed; {needed} (https://graphviz.org/download)"
+    run = subprocess.run([program, f"-T{kind}"], input=source.encode(), capture_output=True, check=False)
+    if run.returncode or not run.stdout:
+        reason = run.stderr.decode(errors="replace").strip().splitlines() or [f"exit status {run.returncode}"]
+        return None, f"{Path(program).name} failed: {reason[-1]}"
+    return run.stdout, ""
+
+
+def _program(kind: str) -> str | None:
+    """`dot`; else, unless a PDF is wanted, graphviz-pure, which pip puts beside Python or on the path."""
+    dot = shutil.which("dot")
+    if dot or kind == "pdf":
+        return dot
+    return shutil.which("graphviz-pure") or shutil.which("graphviz-pure", path=sysconfig.get_path("scripts"))

@@ -1,0 +1,85 @@
+"""What labels say: names as they are, numbers in two or three digits, arrays in a few words. Imports numpy alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["WIDTH", "capped", "number", "shape_text", "size_of", "value_text", "visible"]
+
+WIDTH = 32
+"""No line of a label has more characters than this."""
+
+
+def visible(text: str) -> str:
+    """`text` on one line, each character that cannot be printed as its escape; line ends as ↵."""
+    if text.isprintable():
+        return text
+    text = text.replace("\r\n", "↵").replace("\n", "↵")
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def capped(text: str, width: int = WIDTH) -> str:
+    """`text`, its end replaced by … where it is longer than `width`."""
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def number(value: float, digits: int = 3) -> str:
+    """`value` in so many significant digits, with a true minus sign.
+
+    >>> number(-0.01234), number(300), number(-0.0)
+    ('−0.0123', '300', '0')
+    """
+    return "0" if value == 0 else f"{value:.{digits}g}".replace("-", "−")
+
+
+def shape_text(shape: tuple[int, ...]) -> str:
+    """The shape as people say it: `300×2`, `scalar`.
+
+    >>> shape_text((300, 2)), shape_text((3,)), shape_text(())
+    ('300×2', '3', 'scalar')
+    """
+    return "×".join(map(str, shape)) if shape else "scalar"
+
+
+def value_text(array: NDArray[Any]) -> str:
+    """The number in an array of one element; of more, mean ± standard deviation, or the range of integers.
+
+    >>> value_text(np.array([1.0, 2.0, 6.0])), value_text(np.arange(3)), value_text(np.zeros(4))
+    ('3 ± 2.2', '0 to 2', 'all 0')
+    """
+    if array.size == 0:
+        return "empty"
+    kind = array.dtype.kind
+    if array.size == 1:
+        return str(array.item()) if kind != "f" else number(array.item())
+    if kind == "b":
+        return f"{number(100 * float(array.mean()), 2)}% true"
+    low, high = array.min(), array.max()
+    if low == high:
+        return f"all {number(low.item())}"
+    if kind in "iu":
+        return f"{low} to {high}"
+    with np.errstate(all="ignore"):
+        if not np.isfinite(low + high):
+            bad = array.size - int(np.isfinite(array).sum())
+            if bad:
+                return f"{bad} of {array.size} not finite"
+        mean, std = float(array.mean(dtype=np.float64)), float(array.std(dtype=np.float64))
+    if abs(mean) < 1e-5 * std:  # nothing but rounding, which differs from machine to machine
+        mean = 0.0
+    return f"{number(mean, 2)} ± {number(std, 2)}"
+
+
+def size_of(gradient: NDArray[Any]) -> str:
+    """The size of a gradient: the number itself if it is one, else its Euclidean norm.
+
+    >>> size_of(np.array([3.0, 4.0])), size_of(np.array(-2.0))
+    ('‖grad‖ 5', 'grad −2')
+    """
+    if gradient.size == 1:
+        return f"grad {number(gradient.item(), 2)}"
+    with np.errstate(all="ignore"):
+        return f"‖grad‖ {number(float(np.linalg.norm(gradient.astype(np.float64).ravel())), 2)}"
