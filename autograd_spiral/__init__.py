@@ -1,6 +1,7 @@
 """A tiny autograd engine on NumPy: record NumPy once, then differentiate, check, draw, print and replay the record."""
 
 from autograd_spiral.blame import blame
+from autograd_spiral.errors import GradientMismatch
 from autograd_spiral.functions import (
     elu,
     gelu,
@@ -15,17 +16,23 @@ from autograd_spiral.functions import (
     softmax_cross_entropy,
     softplus,
 )
+from autograd_spiral.gradcheck import check_against, check_gradients
 from autograd_spiral.gradients import grad
 from autograd_spiral.memory import keep_memory
-from autograd_spiral.modes import no_grad
+from autograd_spiral.modes import no_grad, scope
 from autograd_spiral.primitives import primitive
+from autograd_spiral.report import CheckReport
 from autograd_spiral.tensor import Tensor
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "CheckReport",
+    "GradientMismatch",
     "Tensor",
     "blame",
+    "check_against",
+    "check_gradients",
     "elu",
     "gelu",
     "grad",
@@ -37,6 +44,7 @@ __all__ = [
     "no_grad",
     "primitive",
     "relu",
+    "scope",
     "sigmoid",
     "silu",
     "softmax",

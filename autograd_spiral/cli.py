@@ -6,6 +6,7 @@ Results go to stdout, everything else to stderr. Exit status: 0 fine, 1 a run or
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import tempfile
@@ -15,6 +16,9 @@ from typing import Any, NoReturn
 
 import autograd_spiral
 from autograd_spiral.memory import keep_memory
+from autograd_spiral.named_check import check_named
+from autograd_spiral.report import CheckReport
+from autograd_spiral.rule_check import RuleReport, check_rules
 from autograd_spiral.spiral import accuracy, plots, published, train
 from autograd_spiral.spiral.models import LinearClassifier, TwoLayerNet
 
@@ -24,8 +28,7 @@ __all__ = ["main"]
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (without the program's name) and return its exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
-    verbs = ("train",)
-    if not words or (words[0] not in verbs and words[0] not in ("-h", "--help", "--version")):
+    if not words or words[0] not in ("train", "check", "-h", "--help", "--version"):
         words.insert(0, "train")
     options = _parser().parse_args(words)
     try:
@@ -51,6 +54,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"autograd-spiral {autograd_spiral.__version__}")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     _add_train(verbs)
+    _add_check(verbs)
+    return parser
+
+
+def _add_verb(verbs: Any, name: str, run: Callable[[argparse.Namespace], int], **texts: str) -> Any:
+    parser = verbs.add_parser(name, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **texts)
+    parser.set_defaults(run=run, parser=parser)
     return parser
 
 
@@ -81,15 +91,15 @@ def _nonnegative(text: str) -> float:
 
 
 def _add_train(verbs: Any) -> None:
-    parser = verbs.add_parser(
+    parser = _add_verb(
+        verbs,
         "train",
+        _train,
         help="retrain the case study and print its losses beside the published ones (the default)",
         description="Train the softmax linear classifier (200 steps) and the two-layer ReLU net (10,000 steps) on the "
         "spiral data. Without options that change the run, the published tables come out again.",
         epilog="examples:\n  autograd-spiral\n  autograd-spiral train --model linear --steps 50\n"
         "  autograd-spiral train --seed 1 --classes 5 --hidden 30 --out pictures",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     whole, positive = _count(0), _count(1)
     parser.add_argument("--model", choices=["linear", "net"], help="train only this model")
@@ -101,7 +111,6 @@ def _add_train(verbs: Any) -> None:
     parser.add_argument("--step-size", type=_nonnegative, default=published.STEP_SIZE, help="(default: %(default)s)")
     parser.add_argument("--reg", type=_nonnegative, default=published.REG, help="L2 strength (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder for pictures (default: %(default)s)")
-    parser.set_defaults(run=_train, parser=parser)
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -212,3 +221,48 @@ def _save_plots(
         written.append(folder / "loss.png")
         plots.plot_losses(written[-1], losses)
     return written
+
+
+# --- check ----------------------------------------------------------------------------------------------------------
+
+
+def _add_check(verbs: Any) -> None:
+    parser = _add_verb(
+        verbs,
+        "check",
+        _check,
+        help="check gradients: of the whole rule table, of some functions, or of your own",
+        description="Hold gradients against finite differences whose error is known, and say what is wrong, where and "
+        "by how much. Exit status 1 when something is wrong.",
+        epilog="examples:\n  autograd-spiral check\n  autograd-spiral check exp matmul softmax\n"
+        '  autograd-spiral check mypackage.losses:hinge --shapes "(3, 4), (4,)" --order 2',
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="functions, or one module:function (default: all)")
+    parser.add_argument("--shapes", help='shapes of the inputs of module:function, as in "(3, 4), (4,)"')
+    parser.add_argument(
+        "--order", type=int, choices=[1, 2], help="gradients, or gradients of gradients too (default: 1)"
+    )
+    parser.add_argument("--dtype", choices=["float64", "float32"], help="of the inputs (default: float64)")
+    parser.add_argument("--seed", type=_count(0), default=0, help="of the drawn inputs (default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+
+
+def _check(options: argparse.Namespace) -> int:
+    own = [name for name in options.names if ":" in name]
+    try:
+        report: CheckReport | RuleReport
+        if own:
+            if len(options.names) > 1:
+                raise ValueError(f"check one module:function at a time, not {' '.join(options.names)}")
+            if options.shapes is None:
+                raise ValueError(f'the shapes of the inputs of {own[0]} are needed, as in --shapes "(3, 4), (4,)"')
+            dtype, order = options.dtype or "float64", options.order or 1
+            report = check_named(own[0], options.shapes, dtype=dtype, order=order, seed=options.seed)
+        else:
+            if options.shapes or options.order or options.dtype:
+                raise ValueError("--shapes, --order and --dtype go with module:function; the table is checked at both")
+            report = check_rules(options.names, seed=options.seed)
+    except ValueError as error:
+        options.parser.error(str(error))
+    print(json.dumps(report.to_json(), indent=2) if options.json else report)
+    return 1 if report.ok is False else 0

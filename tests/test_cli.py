@@ -1,5 +1,6 @@
 """The command line, as a user meets it."""
 
+import json
 import re
 import subprocess
 import sys
@@ -117,3 +118,70 @@ def test_it_runs_as_a_module_and_survives_a_closed_pipe(tmp_path):
     process.stderr.close()
     assert process.wait() == 0
     assert "Traceback" not in errors
+
+
+# --- check ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def check(capsys):
+    """Run the verb `check` in this process; gives exit status, stdout and stderr."""
+
+    def check(*words):
+        try:
+            status = main(["check", *words])
+        except SystemExit as stop:
+            status = stop.code
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
+
+    return check
+
+
+def test_check_prints_a_row_for_each_argument(check):
+    status, out, _ = check("multiply", "np.exp", "relu")
+    assert status == 0
+    assert [line.split()[0] for line in out.splitlines()[1:-1]] == ["np.multiply", "np.multiply", "np.exp", "relu"]
+    assert "all ok" in out
+
+
+def test_check_prints_json(check):
+    status, out, _ = check("tanh", "--json")
+    report = json.loads(out)
+    assert status == 0
+    assert report["ok"] is True
+    assert report["rows"][0]["primitive"] == "np.tanh"
+
+
+def test_check_a_function_of_ones_own(check, tmp_path, monkeypatch):
+    (tmp_path / "mine_to_check.py").write_text(
+        "import numpy as np\n"
+        "from autograd_spiral import primitive\n"
+        "def right(x, y):\n    return np.sum(np.sin(x) * y, axis=0)\n"
+        "@primitive(lambda ct, out, x: ct * x)\n"
+        "def wrong(x):\n    return x * x\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert check("mine_to_check:right", "--shapes", "(3, 4), (4,)", "--order", "2")[0] == 0
+    status, out, _ = check("mine_to_check:wrong", "--shapes", "(3,)")
+    assert status == 1
+    assert "2.00 × too small" in out or "0.50 ×" in out or "missing factor" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["expp"], "did you mean np.exp"),
+        (["numpy:tanh"], '--shapes "(3, 4), (4,)"'),
+        (["numpy:tanh", "--shapes", "three"], "shapes are tuples of lengths"),
+        (["nowhere_at_all:f", "--shapes", "(3,)"], "cannot import 'nowhere_at_all'"),
+        (["numpy:tanh", "numpy:exp", "--shapes", "(3,)"], "one module:function at a time"),
+        (["exp", "--order", "2"], "go with module:function"),
+    ],
+)
+def test_a_check_that_cannot_be_made_is_one_line_and_status_2(check, words, message):
+    status, out, err = check(*words)
+    assert (status, out) == (2, "")
+    assert message in err
+    assert err.count("\n") == 1
