@@ -1,6 +1,7 @@
 """Modes belong to one thread or task, and are restored however a block ends."""
 
 import asyncio
+import contextlib
 import threading
 
 import numpy as np
@@ -162,7 +163,7 @@ def test_scopes_nest_are_noted_on_operations_and_end_after_errors():
     x = leaf([1, 2])
     with scope("outer"):
         outer = x * 2
-        with pytest.raises(ZeroDivisionError), scope("inner"):
+        with contextlib.suppress(ZeroDivisionError), scope("inner"):
             inner = outer + 1
             raise ZeroDivisionError
         with entering(constants=True), no_grad():
