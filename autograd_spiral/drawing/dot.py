@@ -97,7 +97,12 @@ def _side(graph: Graph, backward: bool, values: bool, narrow: bool) -> Iterator[
 
 def _escaped(text: str, width: int = WIDTH) -> str:
     """`text` as an HTML-like label shows it literally."""
-    return html.escape(capped(visible(text), width), quote=False)
+    return _literal(capped(visible(text), width))
+
+
+def _literal(text: str) -> str:
+    """`text` with entities for markup, and two backslashes for one: even in HTML-like labels \\N is a node's name."""
+    return html.escape(text, quote=False).replace("\\", "\\\\")
 
 
 def _node(index: int, node: Node, values: bool, narrow: bool) -> str:
@@ -151,13 +156,8 @@ def _tooltip(node: Node) -> str:
     text = " = ".join(filter(None, (node.name, node.formula))) or str(node.kind)
     if node.place:
         text += f"  ({node.place})"
-    return _quoted(capped(visible(text), 300))
-
-
-def _quoted(text: str) -> str:
-    """`text` as a DOT string that stands for itself."""
-    backslashes = text.replace("\\", "\\\\").replace("&", "&amp;")
-    return '"' + backslashes.replace('"', '\\"') + '"'
+    literal = _literal(capped(visible(text), 300)).replace("\\", "\\\\")  # a quoted string takes them once more
+    return '"' + literal.replace('"', "&quot;") + '"'
 
 
 def _edge(graph: Graph, edge: Edge) -> str:
@@ -182,19 +182,21 @@ def _legend(graph: Graph) -> str:
     flows = {edge.flow for edge in graph.edges}
     nodes = [_swatch(kind) + _cell(html.escape(str(kind))) for kind in Kind if kind in kinds]
     others = [
-        _cell(f'<FONT COLOR="{_FLOWS[flow][0]}">{_ARROWS[flow]}</FONT> {flow}')
+        f'<FONT COLOR="{_FLOWS[flow][0]}">{_ARROWS[flow]}</FONT> {flow}'
         for flow in Flow
         if flow in flows and len(flows) > 1
     ]
     if any(node.gradient is not None for node in graph.nodes):
-        others.append(_cell(f'<FONT COLOR="{SECONDARY["gradient"]}">‖grad‖</FONT> norm of its gradient'))
-    rows = [nodes, others] if len(nodes) + len(others) > 6 else [nodes + others]
-    tables = (f'<TABLE BORDER="0" CELLSPACING="3" CELLPADDING="1"><TR>{"".join(row)}</TR></TABLE>' for row in rows)
-    return f'<TABLE BORDER="0">{"".join(f"<TR><TD>{table}</TD></TR>" for table in tables)}</TABLE>'
+        others.append(f'<FONT COLOR="{SECONDARY["gradient"]}">‖grad‖</FONT> norm of its gradient')
+    other = _cell("      ".join(others)) if others else ""
+    swatches = "".join(nodes)
+    rows = [swatches, other] if len(nodes) + len(others) > 6 else [swatches + other]
+    tables = (f'<TABLE BORDER="0" CELLSPACING="2" CELLPADDING="1"><TR>{row}</TR></TABLE>' for row in rows)
+    return f'<TABLE BORDER="0" CELLSPACING="0">{"".join(f"<TR><TD>{table}</TD></TR>" for table in tables)}</TABLE>'
 
 
 def _cell(text: str) -> str:
-    return f'<TD><FONT POINT-SIZE="11">{text}</FONT></TD>'
+    return f'<TD><FONT POINT-SIZE="11">{text}   </FONT></TD>'
 
 
 def _swatch(kind: Kind) -> str:

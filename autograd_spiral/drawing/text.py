@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -57,18 +58,20 @@ def value_text(array: NDArray[Any]) -> str:
         return str(array.item()) if kind != "f" else number(array.item())
     if kind == "b":
         return f"{number(100 * float(array.mean()), 2)}% true"
-    low, high = array.min(), array.max()
-    if low == high:
-        return f"all {number(low.item())}"
     if kind in "iu":
-        return f"{low} to {high}"
+        low, high = array.min(), array.max()
+        return f"all {low}" if low == high else f"{low} to {high}"
+    flat = array.astype(np.float64).ravel()
     with np.errstate(all="ignore"):
-        if not np.isfinite(low + high):
-            bad = array.size - int(np.isfinite(array).sum())
-            if bad:
-                return f"{bad} of {array.size} not finite"
-        mean, std = float(array.mean(dtype=np.float64)), float(array.std(dtype=np.float64))
-    if abs(mean) < 1e-5 * std:  # nothing but rounding, which differs from machine to machine
+        mean = float(flat.sum()) / flat.size  # by hand: a third of the time of np.std
+        rest = flat - mean
+        std = math.sqrt(np.dot(rest, rest) / flat.size)
+    if not math.isfinite(std):
+        bad = flat.size - int(np.isfinite(flat).sum())
+        return f"{bad} of {flat.size} not finite" if bad else f"up to {number(np.abs(flat).max(), 2)}"
+    if std <= 1e-9 * abs(mean) and flat.min() == flat.max():
+        return f"all {number(flat[0])}"
+    if abs(mean) < 1e-3 * std:  # invisible beside the spread, and often mere rounding, which differs by machine
         mean = 0.0
     return f"{number(mean, 2)} ± {number(std, 2)}"
 
@@ -81,5 +84,6 @@ def size_of(gradient: NDArray[Any]) -> str:
     """
     if gradient.size == 1:
         return f"grad {number(gradient.item(), 2)}"
+    flat = gradient.astype(np.float64).ravel()
     with np.errstate(all="ignore"):
-        return f"‖grad‖ {number(float(np.linalg.norm(gradient.astype(np.float64).ravel())), 2)}"
+        return f"‖grad‖ {number(math.sqrt(np.dot(flat, flat)), 2)}"

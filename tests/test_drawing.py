@@ -1,0 +1,440 @@
+"""Pictures of computation graphs: what they show, that they are the same in every run, and what saving does."""
+
+import html
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from autograd_spiral import Tensor, grad, relu, softmax_cross_entropy
+from autograd_spiral.drawing import dot as dot_module
+from autograd_spiral.drawing import draw, saving
+from autograd_spiral.drawing.backward import record_backward
+from autograd_spiral.drawing.graph import Flow, Kind, reachable, trace
+from autograd_spiral.drawing.text import WIDTH, value_text
+from autograd_spiral.errors import GradientError
+from autograd_spiral.modes import scope
+from autograd_spiral.spiral import published
+
+GOLDEN = Path(__file__).parent / "golden"
+needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="needs the dot program")
+
+
+def leaf(data, name=None):
+    return Tensor(np.array(data, dtype=float), requires_grad=True, name=name)
+
+
+def case_study(model):
+    """The loss of a model of the case study at its published start, and the model."""
+    X, y, linear, net = published.start()
+    chosen = {"linear": linear, "net": net}[model]
+    return chosen.loss(Tensor(X, name="X"), Tensor(y, name="y"), published.REG), chosen
+
+
+def picture(model, direction):
+    loss, chosen = case_study(model)
+    return draw(loss, gradients_of=chosen.parameters() if direction == "joint" else None)
+
+
+def labels(drawing):
+    """For each node its label as lines of text without markup."""
+    rows = re.findall(r"^\t+n\d+ \[label=<(.*?)> tooltip=", drawing.source, re.M)
+    return [[re.sub("<.*?>", "", row) for row in re.findall("<TR><TD>(.*?)</TD></TR>", label)] for label in rows]
+
+
+def titles(drawing):
+    return [" ".join(line for line in label if "=" in line or line == label[0]) for label in labels(drawing)]
+
+
+def edges(drawing):
+    return re.findall(r"^\tn(\d+) -> n(\d+)", drawing.source, re.M)
+
+
+def legend(drawing):
+    return drawing.source[drawing.source.rindex("label=<") :]
+
+
+# --- the same in every run ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", ["linear", "net"])
+@pytest.mark.parametrize("direction", ["forward", "joint"])
+def test_the_pictures_of_the_case_study_are_the_golden_ones(model, direction):
+    """To renew them after a change that was looked at: python tests/test_drawing.py."""
+    expected = (GOLDEN / f"{model}-{direction}.dot").read_text(encoding="utf-8")
+    assert picture(model, direction).source == expected
+    assert picture(model, direction).source == expected  # other serial numbers, the same text
+
+
+@pytest.mark.parametrize("model", ["linear", "net"])
+def test_everything_that_matters_is_present_and_no_line_is_too_wide(model):
+    loss, chosen = case_study(model)
+    drawing = draw(loss, gradients_of=chosen.parameters())
+    names = [re.split(" =", title)[0] for title in titles(drawing)]
+    for name in ["X", "y", "data_loss", "reg_loss", "loss", "scores", "dscores", "dloss"]:
+        assert names.count(name) == 1
+    for parameter in chosen.parameters():
+        assert names.count(parameter.name) == names.count(f"d{parameter.name}") == 1
+    assert max(len(line) for label in labels(drawing) for line in label) <= WIDTH + 1
+    for title in ("L2 penalty", "loss", "forward: values flow down", "backward: gradients flow up"):
+        assert f"label=<{title}> " in drawing.source
+
+
+def test_the_backward_pass_reads_as_it_is_derived_by_hand():
+    drawn = titles(picture("net", "joint"))
+    for formula in (
+        "h = relu(·)",
+        "scores = · + b2",
+        "dloss = 1",
+        "· − onehot(y)",
+        "db2 = Σ₀ dscores",
+        "dh = dscores @ W2ᵀ",
+        "hᵀ @ dscores",
+        "dh × (h &gt; 0)",
+        "Xᵀ @ ·",
+    ):
+        assert formula in drawn
+
+
+@needs_dot
+@pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.dot")), ids=lambda path: path.stem)
+def test_dot_reads_the_golden_files_without_complaint(path):
+    run = subprocess.run(["dot", "-Tsvg", path], capture_output=True, check=True)
+    assert run.stderr == b""
+    assert run.stdout.rstrip().endswith(b"</svg>")
+
+
+# --- nodes, names, kinds --------------------------------------------------------------------------------------------
+
+
+def test_an_argument_used_twice_has_two_edges():
+    W = leaf([[1.0, 2.0]], "W")
+    drawing = draw((W * W).named("squares"))
+    assert titles(drawing) == ["W", "squares = W × W"]
+    assert edges(drawing) == [("0", "1"), ("0", "1")]
+
+
+def test_scalars_transposes_masks_and_broadcasts_are_part_of_formulas():
+    x, y = leaf([[1.0, -2.0]], "x"), leaf([[0.5, 4.0]], "y")
+    out = (2 * x @ y.T * (x > 0) + np.broadcast_to(y, (3, 2)) ** 2 - np.array(3.0)) / (x[:, None, 0] + 1)
+    assert titles(draw(out)) == [
+        *("x", "y", "2 × x", "· @ yᵀ", "· × (x &gt; 0)", "y²", "· + ·", "· − 3"),
+        *("x[:, None, 0]", "· + 1", "· / ·"),
+    ]
+
+
+def test_names_come_from_the_tensor_then_from_names_then_from_the_operation():
+    w, b, data = leaf([1.0, 2.0]), leaf([0.0, 0.0], "bias"), np.array([3.0, 4.0])
+    h = w * data
+    out = relu(h + b) + data * b
+    drawing = draw(out, names={"w": w, "b": b, "data": data, "h": h, "n": 3})
+    assert titles(drawing)[:4] == ["w", "bias", "data", "h = w × data"]
+    assert sum(title == "data" for title in titles(drawing)) == 1
+    joint = draw(out.sum(), gradients_of=w, names={"w": w})
+    assert any(title.startswith("dw = ") for title in titles(joint))
+
+
+def test_labels_say_shape_value_dtype_and_after_backward_the_gradient():
+    x = Tensor(np.array([[3.0, 4.0]], np.float32), requires_grad=True, name="x")
+    loss = np.sum(x * x)
+    assert labels(draw(loss))[0] == ["x", "1×2   float32   3.5 ± 0.5"]
+    loss.backward()
+    assert labels(draw(loss)) == [
+        ["x", "1×2   float32   3.5 ± 0.5", "‖grad‖ 10"],
+        ["x × x", "1×2   float32   12 ± 3.5", "‖grad‖ 1.4"],
+        ["Σ ·", "scalar   float32   25", "grad 1"],
+    ]
+    assert labels(draw(loss, values=False)) == [
+        ["x", "1×2   float32"],
+        ["x × x", "1×2   float32"],
+        ["Σ ·", "scalar   float32"],
+    ]
+    assert "norm of its gradient" in legend(draw(loss))
+
+
+@pytest.mark.parametrize(
+    ("array", "text"),
+    [
+        (np.zeros((2, 3)), "all 0"),
+        (np.array([np.nan, 1.0, np.inf]), "2 of 3 not finite"),
+        (np.array([1.0, 1.0 + 1e-3]), "1 ± 0.0005"),
+        (np.array([-1.0, 1.0, 1e-9]), "0 ± 0.82"),
+        (np.array([True, False, False, False]), "25% true"),
+        (np.array([], dtype=float), "empty"),
+        (np.array([0, 7, 3]), "0 to 7"),
+        (np.array(-2.5), "−2.5"),
+        (np.full(3, 1e300), "all 1e+300"),
+        (np.array([1e300, -1e300]), "up to 1e+300"),
+        (np.array([np.nan]), "nan"),
+    ],
+)
+def test_values_in_a_few_words(array, text):
+    assert value_text(array) == text
+
+
+def test_the_legend_lists_the_kinds_present_and_no_others():
+    x = leaf([1.0], "x")
+    only = draw(x * 2)
+    assert {kind for kind in Kind if str(kind) in legend(only)} == {Kind.PARAMETER, Kind.OUTPUT}
+    joint = picture("net", "joint")
+    assert {kind for kind in Kind if str(kind) in legend(joint)} == set(Kind) - {Kind.SCOPE}
+    assert all(str(flow) in legend(joint) for flow in Flow)
+    assert Flow.SAVED not in legend(picture("net", "forward"))
+
+
+def test_text_stands_out_from_every_fill_and_no_kind_is_told_by_colour_alone():
+    def luminance(colour):
+        parts = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+        linear = np.where(parts <= 0.03928, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+        return linear @ [0.2126, 0.7152, 0.0722]
+
+    styles = dot_module.STYLES
+    for style in styles.values():
+        for text in (dot_module.TEXT, *dot_module.SECONDARY.values()):
+            low, high = sorted([luminance(style.fill), luminance(text)])
+            assert (high + 0.05) / (low + 0.05) >= 4.5
+    cues = {(style.style, style.width, style.borders) for style in styles.values()}
+    assert len(styles) - len(cues) <= 1  # parameters and their gradients, which stand on different sides
+
+
+# --- scopes ---------------------------------------------------------------------------------------------------------
+
+
+def test_scopes_are_frames_that_nest_and_parameters_stand_where_they_are_first_used():
+    w = leaf([1.0], "w")
+    with scope("outer"), scope("inner"):
+        h = w * 2
+    drawing = draw(h + w)
+    inner = drawing.source.index("label=<inner>")
+    assert drawing.source.index("label=<outer>") < inner < drawing.source.index("<B>w</B>")
+    assert drawing.source.count("subgraph") == 2
+
+
+def test_above_max_nodes_scopes_collapse_innermost_first_with_counts():
+    x = leaf([1.0], "x")
+    y = x
+    for block in range(3):
+        w = leaf([2.0])
+        with scope(f"block {block}"):
+            for part in range(2):
+                with scope(f"part {part}"):
+                    y = relu(y * w) + 1
+    assert len(labels(draw(y, max_nodes=22))) == 22
+    assert titles(draw(y, max_nodes=21)) == [*("part 0", "part 1") * 2, "part 0", "part 1", "· + 1"]
+    outermost = labels(draw(y, max_nodes=5))
+    assert outermost == [
+        ["block 0", "2 parameters", "6 operations"],
+        ["block 1", "1 parameter", "6 operations"],
+        ["block 2", "1 parameter", "5 operations"],
+        ["· + 1", "1   127"],
+    ]
+    assert "scope, collapsed" in legend(draw(y, max_nodes=5))
+
+
+def test_collapsed_edges_are_counted_and_what_is_in_no_scope_stays():
+    x = leaf([1.0], "x")
+    with scope("work"):
+        y = x * 2
+        z = y + x * 3
+    out = z * y
+    drawing = draw(out, max_nodes=1)
+    assert len(labels(drawing)) == 2
+    assert "×2</FONT>" in drawing.source
+    assert titles(draw(out * out + 1, max_nodes=1))[1:] == ["· × ·", "· × ·", "· + 1"]
+
+
+# --- both directions ------------------------------------------------------------------------------------------------
+
+
+def test_the_backward_pass_is_the_one_that_grad_computes():
+    loss, net = case_study("net")
+    backward = {node.name: node for node in trace_both(loss, net.parameters()).nodes if node.kind is Kind.GRADIENT}
+    for parameter, expected in zip(net.parameters(), grad(loss, net.parameters()), strict=True):
+        np.testing.assert_allclose(backward[f"d{parameter.name}"].value, expected.data, rtol=1e-12, atol=1e-15)
+
+
+def trace_both(loss, parameters):
+    return trace([loss], {}, record_backward([loss], parameters))
+
+
+def test_gradients_stand_beside_their_values_and_backward_edges_point_up():
+    loss, net = case_study("net")
+    graph = trace_both(loss, net.parameters())
+    names = {(graph.nodes[value].name, graph.nodes[ct].name) for value, ct in graph.pairs}
+    assert {(p.name, f"d{p.name}") for p in net.parameters()} | {("h", "dh"), ("loss", "dloss")} <= names
+    flows = {flow: [edge for edge in graph.edges if edge.flow is flow] for flow in Flow}
+    assert all(flows.values())
+    assert all(not graph.nodes[edge.tail].backward and graph.nodes[edge.head].backward for edge in flows[Flow.SAVED])
+    text = picture("net", "joint").source
+    assert text.count("dir=back") == len(flows[Flow.GRADIENT])
+    assert text.count("constraint=false") == len(flows[Flow.SAVED])
+
+
+def test_every_backward_operation_knows_the_scope_of_its_rule():
+    loss, net = case_study("net")
+    nodes = [node for node in trace_both(loss, net.parameters()).nodes if node.backward and node.formula != "1"]
+    scopes = {node.name: node.scope for node in nodes}
+    assert scopes["db2"] == scopes["dh"] == ("layer 2",)
+    assert scopes["db1"] == ("layer 1",)
+    assert scopes["dscores"] == ("loss",)
+    assert () not in scopes.values()
+
+
+def test_drawing_leaves_everything_as_it_was():
+    loss, net = case_study("net")
+    draw(loss, gradients_of=net.parameters())
+    assert all(parameter.grad is None for parameter in net.parameters())
+    before = loss.name, len(reachable([loss]))
+    draw(loss, names={"other": loss})
+    assert (loss.name, len(reachable([loss]))) == before
+
+
+def test_an_input_that_the_output_does_not_reach_gets_zero():
+    x, far = leaf([1.0, 2.0], "x"), leaf([1.0, 2.0], "far")
+    drawing = draw(x.sum(), gradients_of=[x, far])
+    assert any(label[0].startswith("dfar = ") and label[-1] == "all 0" for label in labels(drawing))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda x: draw(np.ones(3)), TypeError, "outputs must be Tensors, not float64"),
+        (lambda x: draw("loss"), TypeError, "outputs must be Tensors, not str"),
+        (lambda x: draw(x, gradients_of=[1.0]), TypeError, "gradients_of must be Tensors, not float"),
+        (lambda x: draw(x, rankdir="up"), ValueError, "rankdir must be TB, LR, BT or RL, not 'up'"),
+        (lambda x: draw(x * 2, gradients_of=x), GradientError, "cotangent"),
+        (lambda x: draw(x).save_as("graph.jpeg"), ValueError, "the suffix must be one of .svg, .png, .pdf"),
+    ],
+)
+def test_errors_say_what_to_do(call, error, message):
+    with pytest.raises(error, match=re.escape(message)):
+        call(leaf([1.0, 2.0]))
+
+
+# --- safe -----------------------------------------------------------------------------------------------------------
+
+HOSTILE = ['a"b', "a\\b\\N\\n", "<B>x</B>", "&lt;", "$(rm) `ls`;", "label=<>", "-->", "é ∂ 日本", "\\", "{|}", "%s"]
+
+
+@needs_dot
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names_appear_literally(name):
+    x = leaf([1.0, 2.0], name)
+    with scope(name):
+        y = x.sum()
+    run = subprocess.run(
+        ["dot", "-Tsvg"], input=draw(y, gradients_of=x).source.encode(), capture_output=True, check=True
+    )
+    assert run.stderr == b""
+    svg = run.stdout.decode()
+    texts = [html.unescape(text).replace("\xa0", " ") for text in re.findall("<text[^>]*>(.*?)</text>", svg)]
+    assert texts.count(name) == 2  # the leaf and the frame
+    assert f"d{name}" in texts
+    tips = [html.unescape(tip) for tip in re.findall('xlink:title="(.*?)"', svg)]
+    assert name in tips
+
+
+def test_what_cannot_be_printed_is_shown_and_long_names_are_cut():
+    assert titles(draw(leaf(1.0, "two\nlines\x00"))) == ["two↵lines\\\\x00"]
+    assert titles(draw(leaf(1.0, "n" * 1000))) == ["n" * (WIDTH - 1) + "…"]
+    assert len(draw(leaf(1.0, "n" * 1000)).source) < 3000
+
+
+def test_the_walk_visits_each_operation_once_however_often_values_are_shared(monkeypatch):
+    visits = []
+    original = dot_module.value_text
+    monkeypatch.setattr(dot_module, "value_text", lambda value: visits.append(1) or original(value))
+
+    def count(depth):
+        visits.clear()
+        y = leaf([0.5, 0.25], "x")
+        for _ in range(depth):
+            y = y * y  # 2 ** depth paths
+        drawing = draw(y)
+        assert len(edges(drawing)) == 2 * depth
+        return len(visits)
+
+    assert (count(100), count(10_000)) == (101, 10_001)
+
+
+def test_masks_of_masks_do_not_fold_without_end():
+    mask = leaf([0.5, 2.0], "x") > 1
+    for _ in range(100):
+        mask = mask & mask
+    drawing = draw(mask)
+    assert len(edges(drawing)) <= 300
+    assert len(drawing.source) < 100_000
+
+
+def test_deep_scopes_and_views_need_no_recursion():
+    y = leaf([[0.5, 0.25]], "x")
+    for _ in range(5000):
+        y = y.T
+    assert len(labels(draw(y + 1))) < 5002
+
+
+def test_labels_of_one_column_are_not_taken_for_one_hot_rows():
+    x = leaf([0.5, 2.0, 1.0], "x")
+    assert titles(draw(x[:, None] * (x[:, None] == np.array([0.0, 2.0]))))[-1] == "x[:, None] × (x[:, None] = ·)"
+    assert titles(draw(x[:, None] * (x[:, None] == np.arange(3))))[-1] == "x[:, None] × onehot(x)"
+
+
+def test_arrays_that_were_never_tensors_are_data():
+    drawing = draw(softmax_cross_entropy(leaf(np.eye(3), "s"), np.array([0, 1, 2])))
+    assert labels(drawing)[1] == ["data", "3   int64   0 to 2"]
+
+
+# --- saving ---------------------------------------------------------------------------------------------------------
+
+
+@needs_dot
+@pytest.mark.parametrize(("suffix", "start"), [("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF")])
+def test_the_suffix_is_the_format(tmp_path, suffix, start):
+    path = tmp_path / f"graph.{suffix}"
+    assert draw(leaf(1.0) * 2).save_as(path) == path
+    assert path.read_bytes().startswith(start)
+
+
+@pytest.mark.parametrize("suffix", ["dot", "gv"])
+def test_the_text_needs_no_program(tmp_path, suffix, monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda *args, **kwargs: None)
+    drawing = draw(leaf(1.0) * 2)
+    path = drawing.save_as(str(tmp_path / f"graph.{suffix}"))
+    assert path.read_text(encoding="utf-8") == drawing.source
+
+
+def test_without_a_program_the_text_is_written_and_one_line_says_how_to_get_a_picture(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(shutil, "which", lambda *args, **kwargs: None)
+    drawing = draw(leaf(1.0) * 2)
+    path = drawing.save_as(tmp_path / "graph.svg")
+    assert path == tmp_path / "graph.dot"
+    assert path.read_text(encoding="utf-8") == drawing.source
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "pip install graphviz-pure" in said
+    assert "graphviz" in drawing._repr_mimebundle_()["text/plain"]
+
+
+def test_graphviz_pure_is_used_where_there_is_no_dot_but_not_for_pdf(monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name, **kwargs: "/bin/pure" if name == "graphviz-pure" else None)
+    assert saving._program("svg") == "/bin/pure"
+    assert saving._program("pdf") is None
+    monkeypatch.setattr(shutil, "which", lambda name, **kwargs: f"/bin/{name}")
+    assert saving._program("svg") == "/bin/dot"
+
+
+def test_a_program_that_fails_is_no_traceback(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(saving, "_program", lambda kind: sys.executable)
+    assert draw(leaf(1.0) * 2).save_as(tmp_path / "graph.png") == tmp_path / "graph.dot"
+    assert "failed: " in capsys.readouterr().err
+
+
+if __name__ == "__main__":
+    for model in ("linear", "net"):
+        for direction in ("forward", "joint"):
+            text = picture(model, direction).source
+            (GOLDEN / f"{model}-{direction}.dot").write_text(text, encoding="utf-8")
