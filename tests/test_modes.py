@@ -159,7 +159,7 @@ def test_a_task_inherits_the_mode_it_was_started_in():
     assert asyncio.run(main()) == (False, True)
 
 
-def test_scopes_nest_are_noted_on_operations_and_end_after_errors():
+def test_scopes_nest_and_are_noted_on_operations_and_end_after_errors():
     x = leaf([1, 2])
     with scope("outer"):
         outer = x * 2

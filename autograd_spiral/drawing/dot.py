@@ -38,7 +38,7 @@ STYLES = {
 TEXT = "#000000"
 SECONDARY = {"value": "#3d3d3d", "gradient": "#8a3300"}
 _FLOWS = {Flow.VALUE: ("#0072b2", "solid"), Flow.GRADIENT: ("#c04a00", "dashed"), Flow.SAVED: ("#757575", "dotted")}
-_ARROWS = {Flow.VALUE: "──▶", Flow.GRADIENT: "╌╌▶", Flow.SAVED: "┈┈▶"}
+_ARROWS = {Flow.VALUE: "—→", Flow.GRADIENT: "- - →", Flow.SAVED: "· · →"}
 _SMALL = 10
 _FRAME = '"#7f7f7f"'
 
@@ -213,7 +213,7 @@ def _swatch(kind: Kind) -> str:
 
 def picture_attributes(rankdir: str) -> dict[str, Any]:
     """The attributes of the whole picture, of nodes and of edges, as `graphviz.Digraph` takes them."""
-    font = "Helvetica,Arial,sans-serif"
+    font = "Arial"  # one name, whose widths every Graphviz knows; a list of names is measured as Times by some
     return {
         "graph_attr": {
             "rankdir": rankdir,
