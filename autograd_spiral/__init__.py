@@ -16,12 +16,11 @@ from autograd_spiral.functions import (
     softmax_cross_entropy,
     softplus,
 )
-from autograd_spiral.gradcheck import check_against, check_gradients
+from autograd_spiral.gradcheck import CheckReport, check_against, check_gradients
 from autograd_spiral.gradients import grad
 from autograd_spiral.memory import keep_memory
 from autograd_spiral.modes import no_grad, scope
 from autograd_spiral.primitives import primitive
-from autograd_spiral.report import CheckReport
 from autograd_spiral.tensor import Tensor
 
 __version__ = "0.1.0"

@@ -15,10 +15,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import autograd_spiral
+from autograd_spiral.gradcheck import CheckReport, RuleReport, check_named, check_rules
 from autograd_spiral.memory import keep_memory
-from autograd_spiral.named_check import check_named
-from autograd_spiral.report import CheckReport
-from autograd_spiral.rule_check import RuleReport, check_rules
 from autograd_spiral.spiral import accuracy, plots, published, train
 from autograd_spiral.spiral.models import LinearClassifier, TwoLayerNet
 

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from autograd_spiral.differences import Line, noise_level, typical_scale
+from autograd_spiral.gradcheck.differences import Line, noise_level, typical_scale
 
 DOUBLE, SINGLE = np.dtype(float), np.dtype(np.float32)
 

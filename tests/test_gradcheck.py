@@ -6,7 +6,7 @@ import pytest
 from autograd_spiral import Tensor, primitive, relu, softmax_cross_entropy
 from autograd_spiral.errors import AutogradError, GradientMismatch, ShapeError
 from autograd_spiral.gradcheck import check_against, check_gradients
-from autograd_spiral.report import Verdict
+from autograd_spiral.gradcheck.report import Verdict
 from autograd_spiral.spiral import by_hand
 from autograd_spiral.spiral.data import spiral
 from autograd_spiral.spiral.models import LinearClassifier, TwoLayerNet

@@ -19,11 +19,6 @@ ORDER = (
     "functions",
     "gradients",
     "blame",
-    "rounding",
-    "differences",
-    "report",
-    "subject",
-    "judging",
     "gradcheck",
     "testing",
     "program",
@@ -33,7 +28,7 @@ ORDER = (
     "cli",
     "__main__",
 )
-"""The rooms, each above those that may import from it; `program` and `spiral` are folders."""
+"""The rooms, each above those that may import from it; `gradcheck`, `program`, `drawing` and `spiral` are folders."""
 
 EXTRAS = {"matplotlib", "hypothesis", "pytest"}
 """What may be imported inside a function, since it need not be installed."""

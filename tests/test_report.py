@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from autograd_spiral.report import CheckReport, InputReport, Verdict, Worst, diagnose, diagnose_shape, table
+from autograd_spiral.gradcheck.report import CheckReport, InputReport, Verdict, Worst, diagnose, diagnose_shape, table
 
 NUMERIC = np.array([[1.0, -3.0], [0.5, 2.0]])
 BOUND = np.full((2, 2), 1e-9)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from autograd_spiral import Tensor, grad, logsumexp, primitive, relu, softmax
-from autograd_spiral.rounding import blurred, rounding_of
+from autograd_spiral.gradcheck.rounding import blurred, rounding_of
 
 FUNCTIONS = {
     "product": lambda x, w: x * w,

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_spiral.report import Verdict, Worst
+from autograd_spiral.gradcheck.report import Verdict, Worst
 
 __all__ = ["Findings", "Ruling", "worst_of"]
 

@@ -9,12 +9,12 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_spiral.differences import Line, noise_level, typical_scale
-from autograd_spiral.findings import Findings, Ruling
+from autograd_spiral.gradcheck.differences import Line, noise_level, typical_scale
+from autograd_spiral.gradcheck.findings import Findings, Ruling
+from autograd_spiral.gradcheck.report import Verdict
+from autograd_spiral.gradcheck.rounding import history, rounding_of
+from autograd_spiral.gradcheck.subject import Subject
 from autograd_spiral.gradients import grad
-from autograd_spiral.report import Verdict
-from autograd_spiral.rounding import history, rounding_of
-from autograd_spiral.subject import Subject
 from autograd_spiral.tensor import Tensor
 
 __all__ = ["Judge"]

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd_spiral.gradcheck import check_gradients
-from autograd_spiral.report import CheckReport
+from autograd_spiral.gradcheck.check import check_gradients
+from autograd_spiral.gradcheck.report import CheckReport
 
 __all__ = ["check_named"]
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_spiral.errors import InPlaceError, ShapeError
+from autograd_spiral.gradcheck.report import InputReport, Verdict
 from autograd_spiral.gradients import grad
 from autograd_spiral.primitives import name_of
-from autograd_spiral.report import InputReport, Verdict
 from autograd_spiral.tensor import Tensor
 
 __all__ = ["Subject"]

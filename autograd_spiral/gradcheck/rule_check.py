@@ -16,11 +16,11 @@ import numpy as np
 
 from autograd_spiral import functions
 from autograd_spiral.compositions import COMPOSITIONS
-from autograd_spiral.gradcheck import check_gradients
+from autograd_spiral.gradcheck.check import check_gradients
+from autograd_spiral.gradcheck.report import Verdict, table
+from autograd_spiral.gradcheck.rule_examples import EXAMPLES, Example
 from autograd_spiral.modes import entering
 from autograd_spiral.primitives import PRIMITIVES, name_of
-from autograd_spiral.report import Verdict, table
-from autograd_spiral.rule_examples import EXAMPLES, Example
 from autograd_spiral.tensor import Tensor
 
 __all__ = ["RuleReport", "RuleRow", "check_rules", "checkable"]

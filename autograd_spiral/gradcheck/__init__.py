@@ -1,0 +1,14 @@
+"""Gradient checks that give a verdict: gradients held against differences whose error is known.
+
+From the ground up: `differences` (numeric derivatives and their bounds), `rounding` (what rounding can do to a
+recorded computation), `report` (verdicts, tables, diagnoses), `findings`, `subject` (the function under check),
+`judging`, `directions` (large inputs), `check` (the two public functions), then `rule_examples`, `rule_check` and
+`named_check`, which the command line runs.
+"""
+
+from autograd_spiral.gradcheck.check import check_against, check_gradients
+from autograd_spiral.gradcheck.named_check import check_named
+from autograd_spiral.gradcheck.report import CheckReport
+from autograd_spiral.gradcheck.rule_check import RuleReport, check_rules
+
+__all__ = ["CheckReport", "RuleReport", "check_against", "check_gradients", "check_named", "check_rules"]
