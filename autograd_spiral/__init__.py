@@ -1,6 +1,7 @@
 """A tiny autograd engine on NumPy: record NumPy once, then differentiate, check, draw, print and replay the record."""
 
 from autograd_spiral.blame import blame
+from autograd_spiral.drawing import draw
 from autograd_spiral.errors import GradientMismatch
 from autograd_spiral.functions import (
     elu,
@@ -32,6 +33,7 @@ __all__ = [
     "blame",
     "check_against",
     "check_gradients",
+    "draw",
     "elu",
     "gelu",
     "grad",

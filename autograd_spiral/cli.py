@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import autograd_spiral
+from autograd_spiral.drawing import Drawing, draw
 from autograd_spiral.gradcheck import CheckReport, RuleReport, check_named, check_rules
 from autograd_spiral.memory import keep_memory
 from autograd_spiral.spiral import accuracy, plots, published, train
 from autograd_spiral.spiral.models import LinearClassifier, TwoLayerNet
+from autograd_spiral.tensor import Tensor
 
 __all__ = ["main"]
 
@@ -26,7 +28,7 @@ __all__ = ["main"]
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (without the program's name) and return its exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
-    if not words or words[0] not in ("train", "check", "-h", "--help", "--version"):
+    if not words or words[0] not in ("train", "check", "draw", "-h", "--help", "--version"):
         words.insert(0, "train")
     options = _parser().parse_args(words)
     try:
@@ -53,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     _add_train(verbs)
     _add_check(verbs)
+    _add_draw(verbs)
     return parser
 
 
@@ -141,6 +144,9 @@ def _train(options: argparse.Namespace) -> int:
 
     for path in _save_plots(options.out, X, y, chosen, losses):
         print(f"wrote {path}")
+    if options.model != "linear":
+        for stem, backward in (("net-graph", False), ("net-backward", True)):
+            print(f"wrote {_graph_of(net, X, y, backward=backward).save_as(options.out / f'{stem}.svg')}")
     return 0
 
 
@@ -264,3 +270,40 @@ def _check(options: argparse.Namespace) -> int:
         options.parser.error(str(error))
     print(json.dumps(report.to_json(), indent=2) if options.json else report)
     return 1 if report.ok is False else 0
+
+
+# --- draw -----------------------------------------------------------------------------------------------------------
+
+
+def _add_draw(verbs: Any) -> None:
+    parser = _add_verb(
+        verbs,
+        "draw",
+        _draw,
+        help="draw the computation graph of a model's loss",
+        description="Draw the graph of the loss of the net, or of the linear classifier, before training, on the data "
+        "of the case study; with --backward the recorded backward pass beside it.",
+        epilog="examples:\n  autograd-spiral draw\n  autograd-spiral draw --model linear --backward --out linear.png",
+    )
+    parser.add_argument("--model", choices=["linear", "net"], default="net", help="(default: %(default)s)")
+    parser.add_argument("--backward", action="store_true", help="draw the backward pass too")
+    parser.add_argument(
+        "--out", type=Path, default=Path("graph.svg"), help=".svg, .png, .pdf or .dot file (default: %(default)s)"
+    )
+
+
+def _draw(options: argparse.Namespace) -> int:
+    X, y, linear, net = published.start()
+    model = linear if options.model == "linear" else net
+    picture = _graph_of(model, X, y, backward=options.backward)
+    try:
+        written = picture.save_as(options.out)
+    except (ValueError, OSError) as error:
+        options.parser.error(str(error))
+    print(f"wrote {written}")
+    return 0
+
+
+def _graph_of(model: LinearClassifier | TwoLayerNet, X: Any, y: Any, *, backward: bool) -> Drawing:
+    loss = model.loss(Tensor(X, name="X"), Tensor(y, name="y"), published.REG)
+    return draw(loss, gradients_of=model.parameters() if backward else None)

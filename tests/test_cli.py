@@ -185,3 +185,25 @@ def test_a_check_that_cannot_be_made_is_one_line_and_status_2(check, words, mess
     assert (status, out) == (2, "")
     assert message in err
     assert err.count("\n") == 1
+
+
+# --- draw -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", ["linear", "net"])
+@pytest.mark.parametrize("backward", [[], ["--backward"]])
+def test_draw_writes_the_graph_of_a_model(model, backward, capsys, tmp_path):
+    assert main(["draw", "--model", model, *backward, "--out", str(tmp_path / "graph.dot")]) == 0
+    assert capsys.readouterr().out == f"wrote {tmp_path / 'graph.dot'}\n"
+    text = (tmp_path / "graph.dot").read_text(encoding="utf-8")
+    assert text.startswith("digraph")
+    weights = "W1" if model == "net" else "W"
+    assert f"<B>{weights}</B>" in text
+    assert (f"<B>d{weights}</B>" in text) == bool(backward)
+
+
+def test_a_picture_of_no_known_kind_is_status_2(capsys, tmp_path):
+    with pytest.raises(SystemExit) as stop:
+        main(["draw", "--out", str(tmp_path / "graph.jpeg")])
+    assert stop.value.code == 2
+    assert ".svg" in capsys.readouterr().err
