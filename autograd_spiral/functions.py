@@ -46,8 +46,7 @@ def relu(x: Array) -> Array:
     >>> relu(np.array([-1.0, 0.0, 2.0]))
     array([0., 0., 2.])
     """
-    # NumPy compares two arrays twice as fast as an array and a number.
-    return np.maximum(x, np.zeros(x.shape, x.dtype) if type(x) is np.ndarray else 0)
+    return np.maximum(x, 0)
 
 
 @primitive(lambda ct, out, x: ct * (out * (1 - out)))

@@ -29,8 +29,12 @@ Step = Callable[[], Any]
 
 
 def start() -> tuple[Any, ...]:
+    """The case study's data, labels and first weights (with other random numbers)."""
     rng = np.random.default_rng(0)
-    X, y = rng.standard_normal((300, 2)), np.repeat(np.arange(3, dtype=np.uint8), 100)
+    radius, turns = np.linspace(0.0, 1.0, 100), [np.linspace(4 * j, 4 * j + 4, 100) for j in range(3)]
+    angle = np.concatenate(turns) + 0.2 * rng.standard_normal(300)
+    X = np.tile(radius, 3)[:, None] * np.stack([np.sin(angle), np.cos(angle)], axis=1)
+    y = np.repeat(np.arange(3, dtype=np.uint8), 100)
     W1, W2 = 0.01 * rng.standard_normal((2, 100)), 0.01 * rng.standard_normal((100, 3))
     return X, y, W1, np.zeros((1, 100)), W2, np.zeros((1, 3))
 
