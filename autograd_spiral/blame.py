@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import linecache
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from autograd_spiral.errors import NonFiniteError
 from autograd_spiral.modes import MODE, entering
+from autograd_spiral.places import users_line
 
 __all__ = ["blame"]
 
@@ -44,7 +42,7 @@ def blame() -> Iterator[None]:
 class _Blame:
     def recorded(self, node: Any) -> None:
         """Note the user's line, and judge the value."""
-        node.place = _users_line()
+        node.place = users_line()
         at = _first_nonfinite(node._value)
         if at is None:
             return
@@ -110,19 +108,3 @@ def _range(role: str, operand: Any) -> str:
     if finite.size < values.size:
         text += f", {values.size - finite.size} of {values.size} not finite"
     return f"  {role}: shape {values.shape}, {text}"
-
-
-_ENGINE = Path(__file__).parent
-_NUMPY = Path(np.__file__).parent
-
-
-def _users_line() -> str:
-    """The innermost line outside the engine and NumPy: file, number and text."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None:
-        path = Path(frame.f_code.co_filename)
-        if path.parent != _ENGINE and _NUMPY not in path.parents:
-            break
-        frame = frame.f_back
-    file, line = frame.f_code.co_filename, frame.f_lineno
-    return f"{file}:{line}: {linecache.getline(file, line).strip()}".rstrip(": ")

@@ -41,6 +41,10 @@ class StaleLeafError(AutogradError, RuntimeError):
     """A leaf was assigned after it was recorded, so the graph of a gradient cannot be recorded from it."""
 
 
+class CaptureError(AutogradError, RuntimeError):
+    """A step cannot be captured, or a program cannot be printed; the message names the line and what to write."""
+
+
 class GradientMismatch(AutogradError, AssertionError):
     """A gradient check found something wrong: `report` says what, where, and by how much."""
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from autograd_spiral.errors import DtypeError, LabelError, ShapeError
 from autograd_spiral.primitives import PRIMITIVES, primitive
-from autograd_spiral.tensor import Tensor
+from autograd_spiral.tensor import Tensor, verify
 
 __all__ = [
     "elu",
@@ -214,7 +214,7 @@ def _label_cross_entropy(scores: Any, labels: Any, reduction: str) -> Any:
     scores = _by_column(scores, axis=1)
     shifted = scores - scores.max(axis=1, keepdims=True)
     correct = shifted[np.arange(len(scores)), labels]
-    return _reduced(np.log(np.exp(shifted).sum(axis=1)) - correct, reduction)
+    return _reduced(np.log(np.exp(shifted).sum(axis=1, keepdims=True))[:, 0] - correct, reduction)
 
 
 PRIMITIVES[_label_cross_entropy].name = "softmax_cross_entropy"  # what the user called
@@ -242,39 +242,42 @@ def softmax_cross_entropy(scores: Any, labels: Any, *, reduction: str = "mean") 
     if scores.dtype.kind != "f":
         raise DtypeError(f"softmax_cross_entropy: scores must be floating, not {scores.dtype}")
     if labels.ndim == 2 and labels.dtype.kind == "f" and labels.shape == shape and shape[1] > 1:
-        check_probabilities(labels)
+        verify(check_probabilities, labels)
         absent = labels == 0  # 0 · log 0 counts as 0
         log_p = np.where(absent, 0, log_softmax(scores, axis=1))
         return _reduced(-np.sum(labels * log_p, axis=1), reduction)
-    check_labels(labels, *shape)
+    _check_form(labels, shape[0])
+    verify(check_labels, labels, shape[1])
     return _label_cross_entropy(scores, labels, reduction=reduction)
 
 
 def check_probabilities(rows: Any) -> None:
     """Raise `LabelError` unless each of `rows` is nonnegative and sums to 1, to within 0.01."""
-    values = rows.data if hasattr(rows, "backward") else rows
-    bad = (values < -0.01).any(axis=1) | ~(np.absolute(values.sum(axis=1) - 1) <= 0.01)
+    bad = (rows < -0.01).any(axis=1) | ~(np.absolute(rows.sum(axis=1) - 1) <= 0.01)
     if bad.any():
         row = int(np.argmax(bad))
         raise LabelError(
-            f"rows of class probabilities must be nonnegative and sum to 1, but row {row} is {values[row].tolist()}"
+            f"rows of class probabilities must be nonnegative and sum to 1, but row {row} is {rows[row].tolist()}"
         )
 
 
-def check_labels(labels: Any, rows: int, classes: int) -> None:
-    """Raise `LabelError` unless `labels` is one integer in `range(classes)` for each of `rows` rows."""
-    values = labels.data if hasattr(labels, "backward") else labels
-    if values.shape != (rows,):
-        column = " (a column: write labels.ravel())" if values.shape == (rows, 1) else ""
-        raise LabelError(f"labels must have shape ({rows},), one per row of scores, not {values.shape}{column}")
-    if values.dtype.kind not in "iu":
-        first = f": the label at row 0 is {values[0]!r}" if rows else ""
-        raise LabelError(f"labels must be integers, not {values.dtype}{first}; write labels.astype(int)")
-    if rows and not (values.min() >= 0 and values.max() < classes):
-        row = int(np.argmax((values < 0) | (values >= classes)))
+def check_labels(labels: Any, classes: int) -> None:
+    """Raise `LabelError` unless all of the integers `labels` are in `range(classes)`."""
+    if labels.size and not (labels.min() >= 0 and labels.max() < classes):
+        row = int(np.argmax((labels < 0) | (labels >= classes)))
         raise LabelError(
-            f"the label at row {row} is {values[row]}, but {classes} classes are numbered 0 to {classes - 1}"
+            f"the label at row {row} is {labels[row]}, but {classes} classes are numbered 0 to {classes - 1}"
         )
+
+
+def _check_form(labels: Any, rows: int) -> None:
+    """Raise `LabelError` unless `labels` has one integer for each of `rows` rows."""
+    if labels.shape != (rows,):
+        column = " (a column: write labels.ravel())" if labels.shape == (rows, 1) else ""
+        raise LabelError(f"labels must have shape ({rows},), one per row of scores, not {labels.shape}{column}")
+    if labels.dtype.kind not in "iu":
+        first = f": the label at row 0 is {labels[0]!r}" if rows and isinstance(labels, np.ndarray) else ""
+        raise LabelError(f"labels must be integers, not {labels.dtype}{first}; write labels.astype(int)")
 
 
 def mean_squared_error(prediction: Any, target: Any) -> Any:

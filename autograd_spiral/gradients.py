@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any, overload
 
@@ -59,16 +60,20 @@ def grad(
 
     seeds = [(end, seed_cotangent(end, weight), weight) for end, weight in zip(ends, weights, strict=True)]
     mode = MODE.get()
-    if not create_graph:
+    if not create_graph and mode.trace is None:
         found = sweep([(end, ct) for end, ct, _ in seeds], set(starts), observer=mode.observer)
         results = tuple(
             constant(found[start] if start in found else np.zeros(start.shape, start.dtype)) for start in starts
         )
     else:
         tensors = [(end, weight if isinstance(weight, Tensor) else Tensor(ct)) for end, ct, weight in seeds]
-        with entering(recording=True, phase="backward"):
-            found = sweep(tensors, set(starts), on_tensors=True, observer=mode.observer)
+        with entering(recording=create_graph, phase="backward"):
+            operands_of = mode.trace and functools.partial(mode.trace.operands_of, keep_graph=create_graph)
+            found = sweep(tensors, set(starts), on_tensors=True, observer=mode.observer, operands_of=operands_of)
             results = _distinct(found, starts, {ct for _, ct in tensors})
+        if mode.trace is not None:
+            for start, result in zip(starts, results, strict=True):
+                mode.trace.named(result, start)
     return results[0] if isinstance(inputs, Tensor) else results
 
 

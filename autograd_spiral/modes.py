@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
-__all__ = ["MODE", "Mode", "Observer", "entering", "no_grad", "scope"]
+__all__ = ["MODE", "Mode", "Observer", "Trace", "entering", "no_grad", "scope"]
 
 
 class Observer(Protocol):
@@ -21,15 +21,47 @@ class Observer(Protocol):
         """Called with what the VJP of `node` in `argument` made of the cotangent `ct`."""
 
 
+class Trace(Observer, Protocol):
+    """What is kept of a step while it is captured, besides its operations."""
+
+    def value_of(self, tensor: Any) -> Any:
+        """The array that `tensor` holds now: of a leaf that the step has assigned, the new one."""
+
+    def operands_of(self, node: Any, *, keep_graph: bool) -> tuple[Any, ...]:
+        """The arguments of `node` with the values it was computed from, as tensors that rules can be recorded on.
+
+        With `keep_graph`, StaleLeafError where one has been assigned since.
+        """
+
+    def assigned(self, leaf: Any, value: Any) -> None:
+        """Called when the step gives `leaf` the value of the tensor `value`; the leaf itself is not touched."""
+
+    def aliased(self, leaf: Any, tensor: Any) -> None:
+        """Called when `leaf` was made to hold the value of `tensor`, without its history."""
+
+    def froze(self, original: Any, copy: Any) -> None:
+        """Called when `copy` was made of the array `original`."""
+
+    def verified(self, check: Any, values: Any, details: tuple[Any, ...]) -> None:
+        """Called when `check(values, *details)` has passed, which may depend on the values."""
+
+    def named(self, tensor: Any, of: Any) -> None:
+        """Called when `tensor` turns out to be the gradient with respect to `of`."""
+
+    def refuse(self, act: str, remedy: str) -> NoReturn:
+        """Raise the error that says that a captured step cannot do `act`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mode:
     """How operations are recorded: whether at all, whether constants' too, in which phase, who watches, and where."""
 
-    recording: bool = True
+    recording: bool = True  # whether results can require gradients
     phase: str = "forward"  # "backward" while a sweep records the rules it applies
-    constants: bool = False  # record operations on constants too, as pictures and programs need
+    constants: bool = False  # keep every operation, on constants and under `no_grad` too, as pictures and programs need
     observer: Observer | None = None
     scope: tuple[str, ...] = ()  # the names of the scopes we are in, outermost first
+    trace: Trace | None = None  # the capture we are in
 
 
 _PLAIN = Mode()
@@ -92,7 +124,7 @@ class scope:
 
     def __enter__(self) -> None:
         mode = MODE.get()
-        inner = Mode(mode.recording, mode.phase, mode.constants, mode.observer, (*mode.scope, self._name))
+        inner = Mode(mode.recording, mode.phase, mode.constants, mode.observer, (*mode.scope, self._name), mode.trace)
         self._tokens.append(MODE.set(inner))
 
     def __exit__(self, *exception: object) -> None:

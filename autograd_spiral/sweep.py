@@ -7,7 +7,7 @@ a node, and a sweep that fails leaves no trace.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 
 from autograd_spiral.errors import RuleError, StaleLeafError
 
-__all__ = ["sweep", "unbroadcast"]
+__all__ = ["stale", "sweep", "unbroadcast"]
 
 
 def sweep(
@@ -25,13 +25,14 @@ def sweep(
     *,
     on_tensors: bool = False,
     observer: Any = None,
+    operands_of: Callable[[Any], tuple[Any, ...]] | None = None,
 ) -> dict[Any, Any]:
     """The cotangents of `inputs` (by default: of all leaves that require gradients), given `(output, cotangent)` pairs.
 
     Nodes are visited by descending serial number: a node's users all come after it, so its cotangent is complete
     when its turn comes. With `inputs`, only nodes between them and the outputs are visited, and an input that no
     output depends on is missing from the result. With `on_tensors` the rules get the recorded Tensors instead of
-    their arrays. Raises `RuleError` when a rule gives a shape that is not the argument's or a broadcast of it.
+    their arrays, or what `operands_of(node)` gives. Raises `RuleError` when a rule gives a shape that is not the argument's or a broadcast of it.
     """
     seeds = list(seeds)
     order = _reachable({node for node, _ in seeds})
@@ -52,7 +53,10 @@ def sweep(
         kind = type(node)
         if on_tensors:
             out, operands = node, args
-            _refuse_stale(node)
+            if operands_of is not None:
+                operands = operands_of(node)
+            else:
+                _refuse_stale(node)
         else:
             out, operands = node._value, node.operands
             if primitive.body is not None:
@@ -140,11 +144,16 @@ def _dependents(order: list[Any], inputs: Collection[Any]) -> set[Any]:
 def _refuse_stale(node: Any) -> None:
     for arg, operand in zip(node.args, node.operands, strict=True):
         if type(arg) is type(node) and arg._value is not operand:
-            raise StaleLeafError(
-                f"{arg.name or 'a leaf'} of shape {arg.shape} was assigned after {node.primitive.name} recorded it, so "
-                "create_graph=True cannot record the gradient at the old value. Take the gradient before assign(), "
-                "or compute the outputs again."
-            )
+            raise stale(arg, node)
+
+
+def stale(leaf: Any, node: Any) -> StaleLeafError:
+    """The error that says that `leaf` was assigned since `node` was computed from it."""
+    return StaleLeafError(
+        f"{leaf.name or 'a leaf'} of shape {leaf.shape} was assigned after {node.primitive.name} recorded it, so "
+        "create_graph=True cannot record the gradient at the old value. Take the gradient before assign(), "
+        "or compute the outputs again."
+    )
 
 
 def _bad_piece(primitive: Any, argument: int, piece: Any, value: Any) -> str:

@@ -29,13 +29,18 @@ from autograd_spiral.primitives import Primitive, call_bound, name_of
 from autograd_spiral.rules import PRIMITIVES
 from autograd_spiral.sweep import sweep
 
-__all__ = ["Operand", "Tensor", "apply", "constant", "record", "seed_cotangent"]
+__all__ = ["Operand", "Tensor", "apply", "constant", "record", "seed_cotangent", "verify"]
 
 Operand: TypeAlias = "Tensor | ArrayLike"
 
 _next_serial = itertools.count().__next__
 _grad_lock = threading.Lock()
 _NO_PARAMS: dict[str, Any] = {}
+_READING = (
+    "The program must hold for any values: return what you want to see, decide with np.where, and read values outside "
+    "the step, or run step.eager(…), which is not captured"
+)
+_GRADIENTS = "Use grad(loss, parameters), whose results a program can compute, instead of backward() and .grad"
 _WEAK_SCALARS = frozenset((float, int, bool))  # NumPy 2 promotion: they take the dtype of what they meet
 
 
@@ -84,6 +89,9 @@ class Tensor:
 
     def __init__(self, data: Operand, requires_grad: bool = False, name: str | None = None) -> None:
         self._value = _frozen_copy(data, "Tensor(data)")
+        if type(data) is Tensor and (trace := MODE.get().trace) is not None:
+            self._value = trace.value_of(data)
+            trace.aliased(self, data)
         if requires_grad and self._value.dtype.kind != "f":
             raise DtypeError(
                 f"only floating tensors can require gradients, not {self._value.dtype}: "
@@ -110,7 +118,9 @@ class Tensor:
 
     @property
     def data(self) -> NDArray[Any]:
-        """The value, as a read-only array."""
+        """The value, as a read-only array. Raises `CaptureError` while a step is captured."""
+        if (trace := MODE.get().trace) is not None:
+            trace.refuse("reading a value", _READING)
         return self._value
 
     def numpy(self) -> NDArray[Any]:
@@ -167,7 +177,7 @@ class Tensor:
 
     def detach(self) -> Tensor:
         """A leaf with this value and no history, through which no gradient flows."""
-        return _leaf(self._value, False, self.name)
+        return _alias(self, False)
 
     def assign(self, value: Operand) -> None:
         """Give this leaf a new value of the same shape, in its own dtype; graphs already recorded keep the old one.
@@ -185,15 +195,24 @@ class Tensor:
                 f"assign() is for leaves, but {self._called()} was computed by {self.primitive.name}: "
                 "give the new value a name of its own instead"
             )
-        new = value._value if type(value) is Tensor else _frozen_copy(value, "assign(value)")
+        trace = MODE.get().trace
+        if type(value) is not Tensor:
+            new = _frozen_copy(value, "assign(value)")
+        else:
+            new = value._value if trace is None else trace.value_of(value)
         if new.shape != self.shape:
             raise ShapeError(f"cannot assign shape {new.shape} to {self._called()} of shape {self.shape}")
         if new.dtype != self.dtype:
             weak = type(value) in _WEAK_SCALARS or isinstance(value, list | tuple)
             if not np.can_cast(new.dtype, self.dtype, "same_kind") and not (weak and self.dtype.kind == "f"):
                 raise DtypeError(f"cannot assign {new.dtype} to {self._called()} of dtype {self.dtype}")
+            if trace is not None and type(value) is Tensor:
+                value = value.astype(self.dtype)
             new = _frozen(new.astype(self.dtype))
-        self._value = new
+        if trace is None:
+            self._value = new
+        else:
+            trace.assigned(self, value if type(value) is Tensor else _leaf(new, False, None))
 
     # --- gradients -----------------------------------------------------------------------------------------------
 
@@ -203,10 +222,14 @@ class Tensor:
 
         Set it to None to start afresh, or to an array of the leaf's shape, which is copied.
         """
+        if (trace := MODE.get().trace) is not None:
+            trace.refuse("reading .grad", _GRADIENTS)
         return self._grad
 
     @grad.setter
     def grad(self, value: ArrayLike | None) -> None:
+        if (trace := MODE.get().trace) is not None:
+            trace.refuse("setting .grad", _GRADIENTS)
         if value is None:
             self._grad = None
             return
@@ -224,6 +247,8 @@ class Tensor:
         each leaf gets its vector-Jacobian product. An error during the sweep leaves every `.grad` as it was.
         Raises `GradientError` when this tensor does not depend on a leaf that requires gradients.
         """
+        if (trace := MODE.get().trace) is not None:
+            trace.refuse("backward()", _GRADIENTS)
         if not self._requires_grad:
             raise GradientError(
                 f"{self._called()} does not require gradients: no tensor it was computed from has requires_grad=True"
@@ -268,12 +293,13 @@ class Tensor:
         return apply(function, args, kwargs)
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        values = self.data
         if self._requires_grad:
             raise LostGraphError(
                 f"making a plain array of {self._called()} would silently drop its graph: use t.data for the value; "
                 "to stay differentiable use NumPy functions on the tensor itself, and np.stack for a list of tensors"
             )
-        return np.array(self.data, dtype=dtype, copy=copy)
+        return np.array(values, dtype=dtype, copy=copy)
 
     # --- Python's protocols --------------------------------------------------------------------------------------
 
@@ -328,13 +354,13 @@ class Tensor:
         return str(self)
 
     def __copy__(self) -> Tensor:
-        return _leaf(self._value, self._requires_grad and self.is_leaf, self.name)
+        return _alias(self, self._requires_grad and self.is_leaf)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         return self.__copy__()
 
     def __reduce__(self) -> Any:
-        return Tensor, (self._value, self._requires_grad and self.is_leaf, self.name)
+        return Tensor, (self.data, self._requires_grad and self.is_leaf, self.name)
 
     def _called(self) -> str:
         return repr(self.name) if self.name is not None else "a tensor"
@@ -364,6 +390,11 @@ class Tensor:
         return apply(np.matmul, (other, self), _NO_PARAMS)
 
     def __getitem__(self, index: Any) -> Tensor:
+        if (trace := MODE.get().trace) is not None and _has_mask(index):
+            trace.refuse(
+                "indexing by a boolean mask",
+                "Its shape would depend on the values: choose with np.where(mask, t, other), or index by integers",
+            )
         return apply(operator.getitem, (self, index), _NO_PARAMS)
 
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
@@ -567,6 +598,8 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
                 foreign = True
     if len(args) != primitive.arity or primitive.constant_in:
         requires_grad = requires_grad and _flows(primitive, args)
+    if mode.trace is not None:
+        operands = [mode.trace.value_of(arg) if type(arg) is Tensor else arg for arg in args]
     if foreign:
         operands = [
             operand if type(arg) is Tensor or type(arg) in _WEAK_SCALARS else _frozen_copy(arg, primitive.name)
@@ -595,7 +628,7 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
     result.serial = _next_serial()
     result.scope = mode.scope
     result.place = None
-    if tracked and mode.recording:
+    if (tracked and mode.recording) or mode.constants:
         result.primitive = primitive
         result.args = args
         result.operands = tuple(operands)
@@ -662,6 +695,31 @@ def constant(array: NDArray[Any]) -> Tensor:
     return _leaf(_frozen(np.array(array)), False, None)
 
 
+def verify(check: Callable[..., None], values: Any, *details: Any) -> None:
+    """Run `check(array, *details)` on the array behind `values`; in a captured step, again before each replay."""
+    trace = MODE.get().trace
+    if type(values) is not Tensor:
+        check(values, *details)
+    else:
+        check(values._value if trace is None else trace.value_of(values), *details)
+    if trace is not None:
+        trace.verified(check, values, details)
+
+
+def _alias(tensor: Tensor, requires_grad: bool) -> Tensor:
+    """A leaf that holds the value of `tensor`, without its history."""
+    trace = MODE.get().trace
+    if trace is None:
+        return _leaf(tensor._value, requires_grad, tensor.name)
+    leaf = _leaf(trace.value_of(tensor), requires_grad, tensor.name)
+    trace.aliased(leaf, tensor)
+    return leaf
+
+
+def _has_mask(index: Any) -> bool:
+    return any(getattr(item, "dtype", None) == bool for item in (index if isinstance(index, tuple) else (index,)))
+
+
 def _leaf(value: NDArray[Any], requires_grad: bool, name: str | None) -> Tensor:
     leaf = _new(Tensor)
     leaf._value = value
@@ -675,7 +733,7 @@ def _frozen_copy(data: Any, use: str) -> Any:
     if type(data) is Tensor:
         if data._requires_grad:
             raise LostGraphError(f"{use} of a tensor with a gradient would drop its graph: say so with t.detach()")
-        data = data._value
+        return data._value  # which nobody can change
     if isinstance(data, np.ma.MaskedArray):
         raise DtypeError(f"{use}: a masked array would lose its mask; use np.where with the mask instead")
     array = np.array(data)
@@ -683,6 +741,8 @@ def _frozen_copy(data: Any, use: str) -> Any:
         raise DtypeError(f"{use}: the dtype must be floating, integer or bool, not {array.dtype}")
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
+    if (trace := MODE.get().trace) is not None and isinstance(data, np.ndarray):
+        trace.froze(data, array)
     return _frozen(array)
 
 

@@ -14,6 +14,7 @@ ORDER = (
     "compositions",
     "modes",
     "memory",
+    "places",
     "sweep",
     "tensor",
     "functions",

@@ -1,0 +1,33 @@
+"""Where in the user's code we are: the innermost line outside the engine and NumPy. Imports numpy alone."""
+
+from __future__ import annotations
+
+import functools
+import linecache
+import os
+import sys
+from pathlib import Path
+from types import FrameType
+
+import numpy as np
+
+__all__ = ["in_engine", "users_line"]
+
+_ENGINE = str(Path(__file__).parent) + os.sep
+_MODELS = os.path.join(_ENGINE, "spiral") + os.sep  # the case study is a user of the engine
+_NUMPY = str(Path(np.__file__).parent) + os.sep
+
+
+@functools.cache
+def in_engine(file: str) -> bool:
+    """Whether `file`, a code object's file name, belongs to the engine or to NumPy."""
+    return (file.startswith(_ENGINE) and not file.startswith(_MODELS)) or file.startswith(_NUMPY)
+
+
+def users_line() -> str:
+    """The innermost line outside the engine and NumPy: file, number and text."""
+    frame: FrameType = sys._getframe(1)
+    while frame.f_back is not None and in_engine(frame.f_code.co_filename):
+        frame = frame.f_back
+    file, line = frame.f_code.co_filename, frame.f_lineno
+    return f"{file}:{line}: {linecache.getline(file, line).strip()}".rstrip(": ")
