@@ -2,7 +2,7 @@
 
 from autograd_spiral.blame import blame
 from autograd_spiral.drawing import draw
-from autograd_spiral.errors import GradientMismatch
+from autograd_spiral.errors import CaptureError, GradientMismatch
 from autograd_spiral.functions import (
     elu,
     gelu,
@@ -22,15 +22,18 @@ from autograd_spiral.gradients import grad
 from autograd_spiral.memory import keep_memory
 from autograd_spiral.modes import no_grad, scope
 from autograd_spiral.primitives import primitive
+from autograd_spiral.program import capture
 from autograd_spiral.tensor import Tensor
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "CaptureError",
     "CheckReport",
     "GradientMismatch",
     "Tensor",
     "blame",
+    "capture",
     "check_against",
     "check_gradients",
     "draw",

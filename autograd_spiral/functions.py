@@ -156,7 +156,8 @@ def softmax(x: Array, axis: int = -1) -> Array:
     """
     x = _by_column(x, axis)
     exponentials = np.exp(x - x.max(axis=axis, keepdims=True))
-    return exponentials / exponentials.sum(axis=axis, keepdims=True)
+    probs = exponentials / exponentials.sum(axis=axis, keepdims=True)
+    return probs
 
 
 @primitive(lambda ct, out, x, axis: ct - softmax(x, axis=axis) * ct.sum(axis=axis, keepdims=True))
@@ -214,7 +215,8 @@ def _label_cross_entropy(scores: Any, labels: Any, reduction: str) -> Any:
     scores = _by_column(scores, axis=1)
     shifted = scores - scores.max(axis=1, keepdims=True)
     correct = shifted[np.arange(len(scores)), labels]
-    return _reduced(np.log(np.exp(shifted).sum(axis=1, keepdims=True))[:, 0] - correct, reduction)
+    totals = np.exp(shifted).sum(axis=1, keepdims=True)
+    return _reduced(np.log(totals)[:, 0] - correct, reduction)
 
 
 PRIMITIVES[_label_cross_entropy].name = "softmax_cross_entropy"  # what the user called
@@ -263,7 +265,10 @@ def check_probabilities(rows: Any) -> None:
 
 def check_labels(labels: Any, classes: int) -> None:
     """Raise `LabelError` unless all of the integers `labels` are in `range(classes)`."""
-    if labels.size and not (labels.min() >= 0 and labels.max() < classes):
+    if not labels.size:
+        return
+    unsigned = labels if labels.dtype.kind == "u" else labels.view(f"u{labels.itemsize}")  # what is negative is large
+    if np.maximum.reduce(unsigned) >= classes:
         row = int(np.argmax((labels < 0) | (labels >= classes)))
         raise LabelError(
             f"the label at row {row} is {labels[row]}, but {classes} classes are numbered 0 to {classes - 1}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import operator
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
@@ -29,7 +29,7 @@ from autograd_spiral.primitives import Primitive, call_bound, name_of
 from autograd_spiral.rules import PRIMITIVES
 from autograd_spiral.sweep import sweep
 
-__all__ = ["Operand", "Tensor", "apply", "constant", "record", "seed_cotangent", "verify"]
+__all__ = ["Operand", "Tensor", "apply", "constant", "record", "replayed", "seed_cotangent", "verify"]
 
 Operand: TypeAlias = "Tensor | ArrayLike"
 
@@ -693,6 +693,16 @@ def _explain(error: Exception, name: str, operands: Iterable[Any], params: dict[
 def constant(array: NDArray[Any]) -> Tensor:
     """A leaf that holds a copy of `array` and requires no gradients."""
     return _leaf(_frozen(np.array(array)), False, None)
+
+
+def replayed(results: Sequence[NDArray[Any]], updated: Sequence[Tensor]) -> list[Tensor]:
+    """Leaves that hold the first of `results`; the last ones become the values of `updated`. All are fresh arrays."""
+    count = len(results) - len(updated)
+    tensors = [_leaf(_frozen(np.asarray(array)), False, None) for array in results[:count]]
+    values = [_frozen(np.asarray(array)) for array in results[count:]]
+    for leaf, value in zip(updated, values, strict=True):
+        leaf._value = value
+    return tensors
 
 
 def verify(check: Callable[..., None], values: Any, *details: Any) -> None:

@@ -1,0 +1,320 @@
+"""`capture`: a step that records itself once for each kind of call, and is replayed from then on.
+
+A call is of the same kind when its arrays have the same shapes and dtypes, and everything else that the step can see
+by name is the same: other arguments, and the variables of its closure and globals.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd_spiral.errors import CaptureError
+from autograd_spiral.modes import MODE
+from autograd_spiral.program.equations import Equation, Value
+from autograd_spiral.program.listing import CapturedProgram
+from autograd_spiral.program.replay import compiled
+from autograd_spiral.program.structure import LEAF, flatten, unflatten
+from autograd_spiral.program.surroundings import Surroundings
+from autograd_spiral.program.trace import Trace, Values, difference, recording_in
+from autograd_spiral.tensor import Tensor, replayed
+
+__all__ = ["CapturedStep", "capture"]
+
+_KEPT = 64
+"""So many programs are kept for one step; the one that was not used for longest goes first."""
+
+
+def capture(step: Callable[..., Any]) -> CapturedStep:
+    """Make a program of `step` at its first call, and replay the program at later ones: a decorator.
+
+    Arrays among the arguments (and in lists, tuples and dicts there) are inputs, whose shapes and dtypes select the
+    program. So do tensors that require no gradients. Everything else that the step is given or names (numbers, flags,
+    objects) is constant: a change of it makes a new program. Leaf tensors that the step reaches are state: read at each
+    call, and given new arrays by `assign` once the whole step has succeeded. Other arrays that it reaches are read at
+    each call. What it returns, tensors in any nesting, comes back as new leaves; nothing is recorded on the outside.
+
+    Within, use `grad` and `assign`; reading a value (`float(t)`, `t.data`, `print(t)`), `backward()`, `.grad` and
+    indexing by a boolean mask raise `CaptureError` with the line, and so does a step that computes something else when
+    it is run again, as with random numbers inside. What it prints or counts happens while it is captured, not later.
+    Attributes of objects are constants too, except tensors: their changes are not seen. `step.eager(…)` runs without a
+    program, `step.program` is the program used last, `step.source` its text. Replay may be called from several threads.
+
+    >>> from autograd_spiral import Tensor, capture, grad
+    >>> w = Tensor([1.0, -2.0], requires_grad=True, name="w")
+    >>> @capture
+    ... def step(target):
+    ...     loss = np.square(w - target).sum()
+    ...     w.assign(w - 0.25 * grad(loss, w))
+    ...     return loss
+    >>> float(step(np.zeros(2))), float(step(np.zeros(2)))
+    (5.0, 1.25)
+    >>> print(step.source)
+    import numpy as np
+    <BLANKLINE>
+    <BLANKLINE>
+    def step(target, w):
+        \"\"\"Return loss and the new w.\"\"\"
+        # forward
+        t1 = w - target                                           # (2,)
+        loss = np.sum(t1 ** 2)                                    # scalar
+        # update
+        w = w - 0.5 * t1                                          # (2,)
+        return loss, w
+    <BLANKLINE>
+    """
+    return CapturedStep(step)
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A program that can run: what it reads besides its inputs, and the form of what it returns."""
+
+    program: CapturedProgram
+    run: Callable[..., tuple[NDArray[Any], ...]]
+    state: tuple[Tensor, ...]
+    outside: tuple[NDArray[Any], ...]
+    updated: tuple[Tensor, ...]
+    structure: Any
+    constants: tuple[Any, ...]  # what is returned besides tensors; `LEAF` where a tensor goes
+    recording: bool
+    forms: tuple[tuple[tuple[int, ...], np.dtype[Any]], ...] | None  # of the arguments, where all are arrays
+    held: list[Any]  # what the variables of the surroundings held
+    arguments: list[Any]  # kept so that no other object gets the identity by which the key knows one
+    lock: threading.Lock
+
+
+class CapturedStep:
+    """A step that is replayed; what `capture` makes."""
+
+    def __init__(self, step: Callable[..., Any]) -> None:
+        if not callable(step):
+            raise TypeError(f"capture takes a function, not {type(step).__name__}")
+        functools.update_wrapper(self, step)
+        self._step = step
+        self._surroundings = Surroundings(step)
+        self._prepared: OrderedDict[Any, _Prepared] = OrderedDict()
+        self._last: _Prepared | None = None
+        self._lock = threading.RLock()
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+    def eager(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the step as it is, without a program: everything is recorded, and values can be read inside."""
+        return self._step(*args, **kwargs)
+
+    @property
+    def program(self) -> CapturedProgram:
+        """The program that was used last; `CaptureError` before the first call."""
+        if self._last is None:
+            raise CaptureError(f"{self._name} has no program yet: call it first, since shapes decide on the program")
+        return self._last.program
+
+    @property
+    def source(self) -> str:
+        """The program that was used last, as NumPy."""
+        return self.program.source
+
+    @property
+    def _name(self) -> str:
+        return getattr(self._step, "__name__", "step")
+
+    def __repr__(self) -> str:
+        return f"<captured step {self._name}: {len(self._prepared)} programs>"
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        mode = MODE.get()
+        if mode.trace is not None or mode.observer is not None:  # inside another capture, or watched by blame()
+            return self._step(*args, **kwargs)
+        prepared = self._last
+        inputs: Sequence[NDArray[Any]] = args
+        if prepared is None or kwargs or not self._as_before(prepared, args, mode.recording):
+            prepared, inputs = self._find(args, kwargs, mode.recording)
+        with prepared.lock:
+            results = prepared.run(*inputs, *[leaf._value for leaf in prepared.state], *prepared.outside)
+            tensors = replayed(results, prepared.updated)
+        if prepared.structure is LEAF and prepared.constants[0] is LEAF:
+            return tensors[0]
+        made = iter(tensors)
+        return unflatten(prepared.structure, (next(made) if c is LEAF else c for c in prepared.constants))
+
+    def _as_before(self, prepared: _Prepared, args: tuple[Any, ...], recording: bool) -> bool:
+        """Whether a call is of the same kind as the last one, for calls with arrays alone: the short way."""
+        forms = prepared.forms
+        if forms is None or len(args) != len(forms) or recording is not prepared.recording:
+            return False
+        for arg, (shape, dtype) in zip(args, forms, strict=True):
+            if type(arg) is not np.ndarray or arg.shape != shape or arg.dtype is not dtype:
+                return False
+        return self._surroundings.still(prepared.held)
+
+    def _find(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], recording: bool
+    ) -> tuple[_Prepared, list[NDArray[Any]]]:
+        """The program for a call, captured now if there is none, and its inputs."""
+        leaves: list[Any] = []
+        structure = flatten((args, kwargs), leaves)
+        inputs: list[NDArray[Any]] = []
+        held = self._surroundings()
+        key = (structure, tuple(_token(leaf, inputs) for leaf in leaves), tuple(map(_identity, held)), recording)
+        with self._lock:
+            prepared = self._prepared.get(key)
+            if prepared is None:
+                self._prepared[key] = prepared = self._capture(args, kwargs, held, recording)
+            self._prepared.move_to_end(key)
+            while len(self._prepared) > _KEPT:
+                self._prepared.popitem(last=False)
+            self._last = prepared
+        return prepared, inputs
+
+    def _capture(self, args: tuple[Any, ...], kwargs: dict[str, Any], held: list[Any], recording: bool) -> _Prepared:
+        leaves: list[Any] = []
+        structure = flatten((args, kwargs), leaves)
+        given = [_stand_in(leaf) if _is_input(leaf) else leaf for leaf in leaves]
+        arguments = [new for new, leaf in zip(given, leaves, strict=True) if new is not leaf]
+        names = self._input_names(args, kwargs)
+        runs = []
+        for _ in range(2):
+            trace = Trace(frozenset(arguments))
+            copied_args, copied_kwargs = unflatten(structure, iter(given))
+            with recording_in(trace, getattr(self._step, "__func__", self._step)):
+                result = self._step(*copied_args, **copied_kwargs)
+            runs.append((trace, result))
+        (first, one), (trace, result) = runs
+        why = difference(first, trace)
+        if why is not None:
+            raise CaptureError(f"{why}. A captured step must compute the same each time: pass random numbers as arguments")
+        returned: list[Any] = []
+        form = flatten(result, returned)
+        self._compare_results(first, one, trace, form, returned)
+
+        known = {id(array) for array in first.originals.values()}
+        outside = list({id(a): a for a in trace.originals.values() if id(a) in known}.values())
+        values = Values(trace, outside, self._surroundings.tensor_names())
+        inputs = [values.given(tensor, name) for tensor, name in zip(arguments, names, strict=True)]
+        equations = values.equations()
+        outputs = tuple(values.atom(leaf) for leaf in returned if type(leaf) is Tensor)
+        updates = [(leaf, values.atom(new)) for leaf, new in trace.holds.items() if leaf.serial < trace.began]
+        for leaf, _ in updates:
+            values.atom(leaf)
+        checks = values.checks()
+        used = [values.outside[i] for i in values.used]
+        for leaf, value in values.state.items():
+            if leaf in values.around or leaf.name:
+                values._name(leaf)
+        plain = not kwargs and all(type(arg) is np.ndarray for arg in args)
+        program = CapturedProgram(
+            self._name if self._name.isidentifier() else "step",
+            tuple(inputs),
+            tuple(values.state.values()),
+            tuple(_with_updates(equations, outputs)),
+            outputs,
+            tuple((values.state[leaf], new) for leaf, new in updates),
+            tuple(value for value, _ in used),
+            checks,
+            values.names,
+            {value: np.array(array) for value, array in used},
+        )
+        return _Prepared(
+            program,
+            compiled(program),
+            tuple(values.state),
+            tuple(array for _, array in used),
+            tuple(leaf for leaf, _ in updates),
+            form,
+            tuple(LEAF if type(leaf) is Tensor else leaf for leaf in returned),
+            recording,
+            tuple((arg.shape, arg.dtype) for arg in args) if plain else None,
+            held,
+            [leaf for leaf in leaves if not _is_input(leaf)],
+            threading.Lock(),
+        )
+
+    def _input_names(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
+        """A name for each input: that of its parameter, with a number for those in containers and in `*args`."""
+        try:
+            parameters = inspect.signature(self._step).bind(*args, **kwargs).arguments
+        except (TypeError, ValueError):
+            parameters = {f"x{i + 1}": arg for i, arg in enumerate((*args, *kwargs.values()))}
+        names: list[str] = []
+        for name, argument in parameters.items():
+            leaves: list[Any] = []
+            single = flatten(argument, leaves) is LEAF
+            inputs = [leaf for leaf in leaves if _is_input(leaf)]
+            names += [name if single else f"{name}_{i}" for i, _ in enumerate(inputs)]
+        return names
+
+    def _compare_results(self, first: Trace, one: Any, trace: Trace, form: Any, returned: Sequence[Any]) -> None:
+        others: list[Any] = []
+        same = flatten(one, others) == form
+        for a, b in zip(others, returned, strict=False):
+            same = same and type(a) is type(b) and (type(a) is Tensor or _identity(a) == _identity(b))
+        if not same:
+            raise CaptureError(f"{self._name} returned one thing in one run and another in another: {one!r}, then others")
+        for leaf in returned:
+            if isinstance(leaf, np.ndarray):
+                raise CaptureError(f"{self._name} returns an array, which a program cannot compute: return the Tensor")
+
+
+def _is_input(leaf: Any) -> bool:
+    return isinstance(leaf, np.ndarray) or (type(leaf) is Tensor and leaf.is_leaf and not leaf.requires_grad)
+
+
+def _stand_in(leaf: Any) -> Tensor:
+    return Tensor(leaf) if isinstance(leaf, np.ndarray) else leaf.detach()
+
+
+def _token(leaf: Any, inputs: list[Any]) -> Any:
+    """What of an argument selects the program; its array, if it is an input, is appended to `inputs`."""
+    kind = type(leaf)
+    if kind is np.ndarray:
+        inputs.append(leaf)
+        return leaf.shape, leaf.dtype
+    if kind is Tensor and leaf.is_leaf and not leaf._requires_grad:
+        inputs.append(leaf._value)
+        return leaf.shape, leaf.dtype, Tensor
+    if isinstance(leaf, np.ndarray):
+        plain = Tensor(leaf)._value
+        inputs.append(plain)
+        return plain.shape, plain.dtype
+    return _identity(leaf)
+
+
+def _identity(value: Any) -> Any:
+    """A key for what is constant: numbers and strings by type, value and sign of zero, other objects by identity."""
+    kind = type(value)
+    if kind in (int, bool, str, type(None), bytes):
+        return kind, value
+    if kind is float:
+        return kind, "nan" if value != value else value, math.copysign(1.0, value)
+    if isinstance(value, np.generic):
+        return kind, value.tobytes()
+    return id(value)
+
+
+def _with_updates(equations: Sequence[Equation], outputs: Sequence[Any]) -> Iterator[Equation]:
+    """The equations, those that only lead from gradients to new state in the phase "update"."""
+    late: set[Value] = set()  # what depends on gradients
+    for equation in equations:
+        if equation.phase == "backward" or any(value in late for value in equation.reads()):
+            late.add(equation.output)
+    needed = {value for value in outputs if isinstance(value, Value)}
+    for equation in reversed(equations):
+        if equation.phase == "backward" or equation.output in needed:
+            needed.update(equation.reads())
+    for equation in equations:
+        if equation.phase == "forward" and equation.output not in needed:
+            equation = replace(equation, phase="update")
+        yield equation
+
+

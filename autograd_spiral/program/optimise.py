@@ -1,0 +1,427 @@
+"""Passes over programs, each a small function from program to program that keeps the results.
+
+`readable` is what people read and what replay starts from: bodies in place of declared primitives, nothing dead, no
+constant computed, nothing computed twice, no detour where a shorter way gives the same. Sums and products of constants
+are collected, so last bits may differ; the order of sums over arrays stays.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from autograd_spiral.errors import LabelError
+from autograd_spiral.functions import check_labels
+from autograd_spiral.primitives import PRIMITIVES
+from autograd_spiral.program.equations import Atom, Check, Equation, Name, Program, Value, dtype_of, shape_of
+from autograd_spiral.rules import ARRAY, scatter
+
+__all__ = ["expanded", "folded", "readable", "same_function", "shared", "simplified", "without_dead"]
+
+
+def readable(program: Program) -> Program:
+    """`program` after all passes, again and again until none of them finds anything."""
+    program = expanded(program)
+    for _ in range(20):
+        before = program.equations
+        for improve in (simplified, folded, shared, without_dead):
+            program = improve(program)
+        if len(before) == len(program.equations) and all(map(_unchanged, before, program.equations)):
+            break
+    return program
+
+
+def _unchanged(one: Equation, other: Equation) -> bool:
+    same_inputs = len(one.inputs) == len(other.inputs) and all(map(operator.is_, one.inputs, other.inputs))
+    return one.output is other.output and one.primitive is other.primitive and same_inputs
+
+
+# --- the passes -------------------------------------------------------------------------------------------------------
+
+
+def expanded(program: Program) -> Program:
+    """Each declared primitive replaced by the equations of its body, where these are known."""
+
+    def equations(given: Iterable[Equation]) -> Iterable[Equation]:
+        for equation in given:
+            if equation.body:
+                yield from equations(equation.body)
+            else:
+                yield equation
+
+    return program.with_equations(tuple(equations(program.equations)))
+
+
+def without_dead(program: Program) -> Program:
+    """Only the equations that some result depends on."""
+    needed = set(program.results())
+    kept = []
+    for equation in reversed(program.equations):
+        if equation.output in needed:
+            needed.update(equation.reads())
+            kept.append(equation)
+    return program.with_equations(tuple(reversed(kept)))
+
+
+def folded(program: Program) -> Program:
+    """Equations on constants alone computed now, unless that makes a large array of small ones."""
+    substitute = _Substitution(program)
+    for equation in program.equations:
+        equation = substitute.into(equation)
+        if equation.opaque or any(isinstance(atom, Value) for atom in equation.inputs):
+            substitute.keep(equation)
+        elif equation.output.size > max(64, *(int(np.size(atom)) for atom in equation.inputs)):
+            substitute.keep(equation)
+        else:
+            constant = np.asarray(equation.primitive.evaluate(*equation.inputs, **equation.params))
+            constant = np.array(constant, equation.output.dtype)
+            constant.flags.writeable = False
+            substitute.put(equation.output, constant)
+    return substitute.program()
+
+
+def shared(program: Program) -> Program:
+    """Equal equations computed once. Opaque ones stay as they are, since they may not be functions."""
+    substitute = _Substitution(program)
+    known: dict[Any, Value] = {}
+    for equation in program.equations:
+        equation = substitute.into(equation)
+        key = (equation.primitive, tuple(map(_key, equation.inputs)), _key(equation.params))
+        if equation.opaque or key not in known:
+            substitute.keep(equation)
+            known[key] = equation.output
+        else:
+            substitute.put(equation.output, known[key])
+    return substitute.program()
+
+
+def _key(item: Any) -> Any:
+    """Something hashable that is equal for equal inputs and parameters."""
+    if isinstance(item, np.ndarray):
+        return item.shape, item.dtype.str, item.tobytes()
+    if isinstance(item, Mapping):
+        return tuple((name, _key(value)) for name, value in item.items())
+    if isinstance(item, tuple | list):
+        return tuple(map(_key, item))
+    if isinstance(item, slice):
+        return "slice", item.start, item.stop, item.step
+    if isinstance(item, bool | int | float):
+        return type(item), repr(item)
+    return item
+
+
+def simplified(program: Program) -> Program:
+    """Each equation in its shortest form."""
+    substitute = _Substitution(program)
+    for equation in program.equations:
+        equation = substitute.into(equation)
+        simplify = _SIMPLIFY.get(equation.function)
+        result: Equation | Atom = equation
+        if isinstance(equation.function, np.ufunc):
+            result = equation = _unstretched(equation, substitute.made)
+        if simplify is not None:
+            result = simplify(equation, substitute)
+        if isinstance(result, Equation):
+            substitute.keep(result)
+        else:
+            substitute.put(equation.output, result)
+    return substitute.program()
+
+
+class _Substitution:
+    """Builds a program from another one, equation by equation, with values replaced as they come up."""
+
+    def __init__(self, program: Program) -> None:
+        self.before = program
+        self.made: dict[Value, Equation] = {}  # what computes a value, so far
+        self.names: dict[Value, Name] = dict(program.names)
+        self.checks = list(program.checks)
+        self.uses = Counter(value for equation in program.equations for value in equation.reads())
+        self.uses.update(program.results())
+        self._instead: dict[Value, Atom] = {}
+        self._kept: list[Equation] = []
+
+    def into(self, equation: Equation) -> Equation:
+        """`equation`, reading the replacements."""
+        if not any(value in self._instead for value in equation.reads()):
+            return equation
+        return rewritten(equation, inputs=tuple(map(self._now, equation.inputs)))
+
+    def _now(self, atom: Atom) -> Atom:
+        return self._instead.get(atom, atom) if isinstance(atom, Value) else atom
+
+    def keep(self, equation: Equation) -> None:
+        """Take over `equation`."""
+        self._kept.append(equation)
+        self.made[equation.output] = equation
+
+    def put(self, value: Value, atom: Atom) -> None:
+        """Replace `value` by `atom` from here on; the better of their names remains."""
+        self._instead[value] = atom
+        if not isinstance(atom, Value):
+            return
+        self.uses[atom] += self.uses[value] - 1
+        if value in self.names:
+            known = self.names.get(atom)
+            if known is None or self.names[value].rank < known.rank:
+                self.names[atom] = self.names[value]
+
+    def program(self) -> Program:
+        """The program that was built."""
+        before = self.before
+        checks = [check._replace(value=self._now(check.value)) for check in self.checks]
+        for check in checks:
+            if not isinstance(check.value, Value):
+                check.function(np.asarray(check.value), *check.details)
+        return before.with_equations(
+            tuple(self._kept),
+            outputs=tuple(map(self._now, before.outputs)),
+            updates=tuple((state, self._now(new)) for state, new in before.updates),
+            checks=tuple(check for check in checks if isinstance(check.value, Value)),
+            names=self.names,
+        )
+
+
+def rewritten(
+    equation: Equation,
+    function: Callable[..., Any] | None = None,
+    inputs: tuple[Atom, ...] | None = None,
+    params: Mapping[str, Any] | None = None,
+    output: Value | None = None,
+) -> Equation:
+    """An equation that takes the place of `equation`, or is a part of what does."""
+    return Equation(
+        equation.primitive if function is None else PRIMITIVES[function],
+        equation.inputs if inputs is None else inputs,
+        equation.params if params is None and function is None else params or {},
+        equation.output if output is None else output,
+        equation.phase,
+        equation.scope,
+        equation.place,
+    )
+
+
+# --- shorter forms ------------------------------------------------------------------------------------------------------
+
+
+def same_function(atom: Atom, made: Mapping[Value, Equation], function: Callable[..., Any]) -> Equation | None:
+    """The equation that computes `atom`, if it is one of `function`."""
+    equation = made.get(atom) if isinstance(atom, Value) else None
+    return equation if equation is not None and equation.function is function else None
+
+
+def _number(atom: Atom, equation: Equation) -> float | None:
+    """The number that `atom` is, if it does not decide on the dtype of what `equation` gives."""
+    if type(atom) in (bool, int, float):
+        return atom  # type: ignore[return-value]
+    if isinstance(atom, np.ndarray) and atom.size == 1 and atom.dtype == equation.output.dtype:
+        others = [other for other in equation.inputs if other is not atom]
+        if all(dtype_of(other) == atom.dtype and atom.ndim <= len(shape_of(other)) for other in others):
+            number: float = atom.item()
+            return number
+    return None
+
+
+def _fits(atom: Atom, equation: Equation) -> bool:
+    """Whether `atom` can be what `equation` gives, as it is."""
+    return (shape_of(atom), dtype_of(atom)) == (equation.output.shape, equation.output.dtype)
+
+
+def _unstretched(equation: Equation, made: Mapping[Value, Equation]) -> Equation:
+    """Without `np.broadcast_to` before an elementwise function that broadcasts by itself; numbers as numbers."""
+    inputs = list(equation.inputs)
+    for i, atom in enumerate(inputs):
+        stretch = same_function(atom, made, np.broadcast_to)
+        if stretch is not None:
+            rest = [shape_of(other) for j, other in enumerate(inputs) if j != i]
+            if rest and np.broadcast_shapes(shape_of(stretch.inputs[0]), *rest) == equation.output.shape:
+                inputs[i] = stretch.inputs[0]
+    if not all(map(operator.is_, inputs, equation.inputs)):
+        equation = rewritten(equation, inputs=tuple(inputs))
+    numbers = tuple(
+        number if isinstance(atom, np.ndarray) and (number := _number(atom, equation)) is not None else atom
+        for atom in equation.inputs
+    )
+    changed = any(a is not b for a, b in zip(numbers, equation.inputs, strict=True))
+    if changed and any(isinstance(atom, Value | np.ndarray) for atom in numbers):
+        return rewritten(equation, inputs=numbers)
+    return equation
+
+
+def _scaled(equation: Equation) -> tuple[Atom, float] | None:
+    """`(x, c)` when `equation` is `x * c`, `c * x` or `x / c` with a number c, and floating x of the same dtype."""
+    if equation.function not in (np.multiply, np.divide) or equation.output.dtype.kind != "f":
+        return None
+    x, y = equation.inputs
+    for atom, other in ((x, y), (y, x)):
+        number = _number(other, equation)
+        if number is None or dtype_of(atom) != equation.output.dtype:
+            continue
+        if equation.function is np.divide:
+            return (atom, 1 / number) if other is y and number != 0 else None
+        return atom, number
+    return None
+
+
+def _product(equation: Equation, substitute: _Substitution) -> Equation | Atom:
+    found = _scaled(equation)
+    if found is None:
+        return equation
+    x, number = found
+    if number == 1 and _fits(x, equation):
+        return x
+    if equation.function is np.divide:
+        return equation
+    inner = substitute.made.get(x) if isinstance(x, Value) else None
+    if inner is not None and (deeper := _scaled(inner)) is not None:
+        total = deeper[1] * number
+        if math.isfinite(total) and abs(total) >= 1e-300 and substitute.uses[inner.output] == 1:
+            return rewritten(equation, inputs=(deeper[0], total))
+    return equation
+
+
+def _quotient(equation: Equation, substitute: _Substitution) -> Equation | Atom:
+    x, y = equation.inputs
+    return x if _number(y, equation) == 1 and _fits(x, equation) else equation
+
+
+def _power(equation: Equation, substitute: _Substitution) -> Equation | Atom:
+    x, y = equation.inputs
+    number = _number(y, equation)
+    if number == 1 and _fits(x, equation):
+        return x
+    return rewritten(equation, np.square, (x,)) if number == 2 and _fits(x, equation) else equation
+
+
+def _sum(equation: Equation, substitute: _Substitution) -> Equation | Atom:
+    x, y = equation.inputs
+    for this, other in ((x, y), (y, x)):
+        minus = same_function(other, substitute.made, np.negative)
+        if minus is not None and substitute.uses[minus.output] == 1:
+            return rewritten(equation, np.subtract, (this, minus.inputs[0]))
+    return equation
+
+
+def _difference(equation: Equation, substitute: _Substitution) -> Equation | Atom:
+    x, y = equation.inputs
+    if _number(y, equation) == 0 and _fits(x, equation):
+        return x
+    minus = same_function(y, substitute.made, np.negative)
+    if minus is not None and substitute.uses[minus.output] == 1:
+        return rewritten(equation, np.add, (x, minus.inputs[0]))
+    return equation
+
+
+def _negative(equation: Equation, substitute: _Substitution) -> Equation | Atom:
+    minus = same_function(equation.inputs[0], substitute.made, np.negative)
+    return equation if minus is None else minus.inputs[0]
+
+
+def _unchanging(equation: Equation, substitute: _Substitution) -> Equation | Atom:
+    """`+x`, `x` in its own dtype, shape or order."""
+    x = equation.inputs[0]
+    return x if _fits(x, equation) else equation
+
+
+def _reshape(equation: Equation, substitute: _Substitution) -> Equation | Atom:
+    x = equation.inputs[0]
+    if _fits(x, equation):
+        return x
+    inner = same_function(x, substitute.made, np.reshape)
+    if inner is not None:
+        return rewritten(equation, inputs=inner.inputs)
+    for reduction in (np.sum, np.max, np.min, np.mean):
+        inner = same_function(x, substitute.made, reduction)
+        if inner is not None and substitute.uses[inner.output] == 1 and not inner.params["keepdims"]:
+            axes, whole = inner.params["axis"], shape_of(inner.inputs[0])
+            if equation.output.shape == tuple(1 if i in axes else n for i, n in enumerate(whole)):
+                return rewritten(equation, reduction, inner.inputs, {"axis": axes, "keepdims": True})
+    return equation
+
+
+def _reduction(equation: Equation, substitute: _Substitution) -> Equation | Atom:
+    """Over axes of length 1, a reduction is a reshape."""
+    x = equation.inputs[0]
+    if any(shape_of(x)[i] != 1 for i in equation.params["axis"]) or dtype_of(x) != equation.output.dtype:
+        return equation
+    return rewritten(equation, np.reshape, (x,), {"shape": equation.output.shape})
+
+
+def _transpose(equation: Equation, substitute: _Substitution) -> Equation | Atom:
+    x, axes = equation.inputs[0], equation.params["axes"]
+    if axes == tuple(range(len(axes))):
+        return x
+    inner = same_function(x, substitute.made, np.transpose)
+    if inner is None:
+        return equation
+    return rewritten(equation, inputs=inner.inputs, params={"axes": tuple(inner.params["axes"][i] for i in axes)})
+
+
+def _scatter(equation: Equation, substitute: _Substitution) -> Equation | Atom:
+    """The adjoint of picking one entry per row: the cotangents where the column is the one that was picked."""
+    shape, index = equation.params["shape"], equation.params["index"]
+    if index != (ARRAY, ARRAY) or len(shape) != 2:
+        return equation
+    ct, rows, picked = equation.inputs
+    if not (isinstance(rows, np.ndarray) and np.array_equal(rows, np.arange(shape[0]))):
+        return equation
+    picked_dtype, picked_shape = dtype_of(picked), shape_of(picked)
+    if picked_dtype is None or picked_dtype.kind not in "iu" or picked_shape != (shape[0],):
+        return equation
+    if isinstance(picked, Value):
+        if not _known_entries(picked, shape[1], substitute.checks):
+            substitute.checks.append(Check(check_entries, picked, (shape[1],)))
+    elif not np.all((picked >= 0) & (picked < shape[1])):
+        return equation
+    column = {"index": (slice(None), None)}
+    ct_column, picked_column = (Value((shape[0], 1), dtype_of(atom)) for atom in (ct, picked))  # type: ignore[arg-type]
+    chosen = Value(shape, np.dtype(bool))
+    classes = np.arange(shape[1])
+    classes.flags.writeable = False
+    substitute.keep(rewritten(equation, operator.getitem, (ct,), column, ct_column))
+    substitute.keep(rewritten(equation, operator.getitem, (picked,), column, picked_column))
+    substitute.keep(rewritten(equation, np.equal, (picked_column, classes), {}, chosen))
+    return rewritten(equation, np.multiply, (ct_column, chosen))
+
+
+def _known_entries(value: Value, count: int, checks: Iterable[Check]) -> bool:
+    known = (check_labels, check_entries)
+    return any(
+        check.value is value and check.function in known and check.details[0] <= count for check in checks
+    )
+
+
+def check_entries(picked: Any, count: int) -> None:
+    """Raise `LabelError` unless all of `picked`, the entry to pick in each row of `count`, are in `range(count)`."""
+    bad = (picked < 0) | (picked >= count)
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise LabelError(
+            f"entry {picked[row]} is picked in row {row} of {count} entries; in a captured step, entries are numbered 0 "
+            f"to {count - 1}: write index % {count} for indices from the end"
+        )
+
+
+_SIMPLIFY: dict[Callable[..., Any], Callable[[Equation, _Substitution], Equation | Atom]] = {
+    np.multiply: _product,
+    np.divide: _quotient,
+    np.power: _power,
+    np.add: _sum,
+    np.subtract: _difference,
+    np.negative: _negative,
+    np.positive: _unchanging,
+    np.ndarray.astype: _unchanging,
+    np.broadcast_to: _unchanging,
+    np.reshape: _reshape,
+    np.sum: _reduction,
+    np.max: _reduction,
+    np.min: _reduction,
+    np.mean: _reduction,
+    np.transpose: _transpose,
+    scatter: _scatter,
+}
