@@ -92,7 +92,7 @@ def column_ordered(program: Program) -> set[Value]:
         matrices = [value for value in equation.reads() if value.ndim == 2]
         if equation.function is np.transpose and matrices:
             source[output] = source.get(matrices[0], matrices[0])
-        elif isinstance(equation.function, np.ufunc) and equation.function is not np.matmul or equation.function is np.ndarray.astype:
+        elif equation.elementwise or equation.function is np.ndarray.astype:
             for value in matrices:
                 if value.shape == output.shape:
                     if value in given:

@@ -203,7 +203,7 @@ class CapturedStep:
         values = Values(trace, outside, self._surroundings.tensor_names())
         inputs = [values.given(tensor, name) for tensor, name in zip(arguments, names, strict=True)]
         equations = values.equations()
-        outputs = tuple(values.atom(leaf) for leaf in returned if type(leaf) is Tensor)
+        outputs = tuple(values.atom(trace.holds.get(leaf, leaf)) for leaf in returned if type(leaf) is Tensor)
         updates = [(leaf, values.atom(new)) for leaf, new in trace.holds.items() if leaf.serial < trace.began]
         for leaf, _ in updates:
             values.atom(leaf)

@@ -74,6 +74,11 @@ class Equation:
         return self.primitive.function
 
     @property
+    def elementwise(self) -> bool:
+        """Whether each element of the output depends on one element of each input alone, up to broadcasting."""
+        return isinstance(self.function, np.ufunc) and self.function.signature is None
+
+    @property
     def opaque(self) -> bool:
         """Whether this calls a declared primitive whose body is not known as equations."""
         return self.primitive.body is not None and not self.body

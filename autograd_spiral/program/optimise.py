@@ -122,7 +122,7 @@ def simplified(program: Program) -> Program:
         equation = substitute.into(equation)
         simplify = _SIMPLIFY.get(equation.function)
         result: Equation | Atom = equation
-        if isinstance(equation.function, np.ufunc):
+        if equation.elementwise:
             result = equation = _unstretched(equation, substitute.made)
         if simplify is not None:
             result = simplify(equation, substitute)

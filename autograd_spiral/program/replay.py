@@ -207,7 +207,7 @@ class _Compiler:
 
     def _in_place_of(self, equation: Equation, made: dict[Value, Equation]) -> Equation | None:
         position = self.program.equations.index(equation)
-        for operand in equation.reads() if isinstance(equation.function, np.ufunc) else ():
+        for operand in equation.reads() if equation.elementwise else ():
             producer = made.get(operand)
             alike = operand.shape == equation.output.shape and operand.dtype == equation.output.dtype
             if alike and producer is not None and self._last[operand] == position and operand not in self.array:
@@ -224,12 +224,14 @@ class _Compiler:
             _KERNELS[equation.primitive](self, position, equation)
         elif function in _VIEWS and (function is not operator.getitem or len(equation.inputs) == 1):
             self._show(position, equation)
-        elif function is np.matmul or isinstance(function, np.ufunc):
+        elif isinstance(function, np.ufunc):
             self._ufunc(position, equation)
         elif function in _REDUCE:
             self._reduce(position, equation)
         elif function in _FILLED and output.ndim and output not in self.results:
             _FILLED[function](self, position, equation)
+        elif function is np.ndarray.astype and output.ndim == 0:
+            self._local(output, f"{self._bind(output.dtype.type, 'number')}({self._texts(equation.inputs)})")
         else:
             call = functools.partial(equation.primitive.evaluate, **equation.params)
             text = f"{self._bind(call, 'f')}({self._texts(equation.inputs)})"
@@ -250,7 +252,7 @@ class _Compiler:
         if output.ndim == 0 or (output in self.results and output not in self.array):
             self._local(output, f"{called}({', '.join(texts)})")
             return
-        operands = () if function is np.matmul else equation.inputs
+        operands = equation.inputs if equation.elementwise else ()
         out = self._bind(self._buffer(output, position, operands))
         word = "out=" if function in (np.maximum, np.minimum) else ""  # where a third array by position is deprecated
         self.lines.append(f"{called}({', '.join(texts)}, {word}{out})")
@@ -445,8 +447,7 @@ class _Compiler:
 
 def _computes(equation: Equation) -> bool:
     """Whether the equation can write its result anywhere."""
-    function = equation.function
-    return function is np.matmul or isinstance(function, np.ufunc) or equation.primitive is AFFINE
+    return isinstance(equation.function, np.ufunc) or equation.primitive is AFFINE
 
 
 def _called_with_copies(equation: Equation) -> Callable[..., Any]:

@@ -95,13 +95,19 @@ def literal(value: Any) -> Text:
     kind = "" if value.dtype in (np.float64, np.int64, np.bool) else f", dtype={dtype_text(value.dtype)}"
     if value.ndim == 1 and value.dtype.kind in "iu" and np.array_equal(value, np.arange(value.size)):
         return Text(f"np.arange({value.size}{kind})")
-    if value.size > 1 and (value == value.flat[0]).all() and not np.signbit(value.flat[0]):
-        whole = {0: "zeros", 1: "ones"}.get(value.flat[0].item())
+    if value.size == 0 or (value.size > 1 and _is_full(value)):
+        first = value.flat[0].item() if value.size else 0
+        whole = {0: "zeros", 1: "ones"}.get(first)
         typed = "" if value.dtype == np.float64 else f", dtype={dtype_text(value.dtype)}"
         if whole:
             return Text(f"np.{whole}({value.shape}{typed})")
-        return Text(f"np.full({value.shape}, {_number(value.flat[0].item()).text}{typed})")
+        return Text(f"np.full({value.shape}, {_number(first).text}{typed})")
     return Text(f"np.array({_nested(value.tolist())}{kind})")
+
+
+def _is_full(value: NDArray[Any]) -> bool:
+    first = value.flat[0]
+    return value.tobytes() == first.tobytes() * value.size and not (first == 0 and str(first.item()).startswith("-"))
 
 
 def _nested(value: Any) -> str:

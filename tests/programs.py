@@ -1,0 +1,104 @@
+"""What a captured step must give: that of the step run eagerly, when it is replayed and when its text is executed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd_spiral import CaptureError, Tensor, capture
+from autograd_spiral.program.equations import Program, Value
+from autograd_spiral.program.optimise import readable
+
+TOLERANCE = 1e-12
+
+
+def executed(source: str) -> Callable[..., Any]:
+    """The function that the text of a program defines."""
+    names: dict[str, Any] = {}
+    exec(compile(source, "<program>", "exec"), names)
+    (function,) = (f for name, f in names.items() if callable(f) and name != "scatter" and not name.startswith("__"))
+    return function
+
+
+def interpreted(program: Program, arrays: Sequence[Any]) -> list[Any]:
+    """The results of a program, evaluated equation by equation, without any optimisation."""
+    known: dict[Any, Any] = dict(zip((*program.inputs, *program.state, *program.outside), arrays, strict=True))
+
+    def value_of(atom: Any) -> Any:
+        return known[atom] if isinstance(atom, Value) else atom
+
+    for equation in program.equations:
+        inputs = [value_of(atom) for atom in equation.inputs]
+        result = np.asarray(equation.primitive.evaluate(*inputs, **equation.params))
+        assert (result.shape, result.dtype) == (equation.output.shape, equation.output.dtype), equation.primitive
+        known[equation.output] = result
+    return [np.array(value_of(atom)) for atom in (*program.outputs, *(new for _, new in program.updates))]
+
+
+def assert_same(actual: Sequence[Any], expected: Sequence[Any], what: str) -> None:
+    """Same shapes and dtypes, and equal to 1e-12 of the largest entry (or to the precision of narrower dtypes)."""
+    assert len(actual) == len(expected), what
+    for a, b in zip(actual, expected, strict=True):
+        a, b = np.asarray(a), np.asarray(b)
+        assert a.shape == b.shape, what
+        assert a.dtype == b.dtype, what
+        if a.dtype.kind != "f":
+            np.testing.assert_array_equal(a, b, what)
+            continue
+        tolerance = max(TOLERANCE, 64 * float(np.finfo(a.dtype).eps) if a.dtype != np.float64 else 0)
+        scale = np.max(np.abs(b), initial=1, where=np.isfinite(b)).astype(float)
+        np.testing.assert_allclose(a.astype(float), b.astype(float), rtol=tolerance, atol=tolerance * scale, err_msg=what)
+
+
+def flat(result: Any) -> list[Any]:
+    """The arrays of what a step returned."""
+    if isinstance(result, Tensor):
+        return [result.data]
+    return [array for part in result for array in flat(part)]
+
+
+def assert_programs_agree(
+    step: Callable[..., Any], leaves: Sequence[Tensor], calls: Sequence[Sequence[Any]], *, printable: bool = True
+) -> Any:
+    """Run `step` eagerly, replayed and as text on each of `calls`, with the same state: results and state agree."""
+    captured = capture(step)
+    start = [leaf.data for leaf in leaves]
+    expected = []
+    for args in calls:
+        results = flat(step(*[Tensor(arg) for arg in args]))
+        expected.append((results, [leaf.data for leaf in leaves]))
+    for leaf, value in zip(leaves, start, strict=True):
+        leaf.assign(value)
+    kept = []
+    for args, (results, state) in zip(calls, expected, strict=True):
+        before = [np.array(arg) for arg in args]
+        held = [leaf.data for leaf in leaves]
+        copies = [array.copy() for array in held]
+        replayed = captured(*args)
+        kept.append((replayed, [array.copy() for array in flat(replayed)]))
+        assert_same(flat(replayed), results, "replayed results")
+        assert_same([leaf.data for leaf in leaves], state, "replayed state")
+        assert_same(args, before, "inputs are left alone")
+        assert_same(held, copies, "the state that was is left alone")
+        program = captured.program
+        given = {id(leaf): array for leaf, array in zip(leaves, copies, strict=True)}
+        arrays = [*before, *(given[id(leaf)] for leaf in captured._last.state)]
+        updated = [leaf.data for leaf in captured._last.updated]
+        wanted = [*results, *(dict(zip(map(id, leaves), state, strict=True))[id(leaf)] for leaf in captured._last.updated)]
+        assert len(updated) + len(results) == len(wanted)
+        assert_same(interpreted(program, arrays), wanted, "interpreted")
+        assert_same(interpreted(readable(program), arrays), wanted, "interpreted after the passes")
+        if printable:
+            returned = executed(program.source)(*arrays, **program.constants)
+            returned = returned if isinstance(returned, tuple) else (returned,)
+            assert_same([r for r in returned if r is not None], wanted, f"executed\n{program.source}")
+        else:
+            try:
+                program.source  # noqa: B018
+            except CaptureError as error:
+                assert "cannot be printed" in str(error)
+    for result, copy in kept:
+        assert_same(flat(result), copy, "results of earlier calls are left alone")
+    return captured

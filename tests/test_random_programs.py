@@ -1,0 +1,145 @@
+"""Random steps: several operations deep, shared parts, broadcasting, reductions, several outputs and assigned leaves.
+
+Whatever the step, eager = replayed = its printed text executed. Large arrays meet the kernels for large arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from programs import assert_programs_agree
+
+from autograd_spiral import Tensor, grad, log_softmax, logsumexp, no_grad, relu, sigmoid, softmax, softmax_cross_entropy
+
+ONE: Sequence[Callable[[Any], Any]] = (
+    np.tanh,
+    np.sin,
+    np.negative,
+    relu,
+    sigmoid,
+    np.absolute,
+    lambda x: np.exp(np.tanh(x)),
+    lambda x: np.square(np.tanh(x)),
+    lambda x: np.maximum(x, 0),
+    lambda x: np.minimum(0.5, x),
+    lambda x: np.where(x > 0, x, 0.25 * x),
+    lambda x: x * (x > 0.125),
+    lambda x: x * 1.0,
+    lambda x: x / 1 - 0,
+    lambda x: 2 * x / 3,
+    lambda x: np.tanh(x) ** 2,
+    lambda x: +x,
+    lambda x: -(-x),
+    lambda x: x.T,
+    lambda x: x.reshape(-1),
+    lambda x: x[..., ::-1] if x.ndim else x,
+    lambda x: x[..., :1] if x.ndim else x,
+    lambda x: x.sum() / max(x.size, 1),
+    lambda x: np.tanh(x).sum(axis=0) if x.ndim else x,
+    lambda x: x.mean(axis=0, keepdims=True) if x.ndim else x,
+    lambda x: x.max(axis=-1, keepdims=True) if x.ndim else x,
+    lambda x: np.sum(np.square(np.tanh(x))),
+    lambda x: softmax(x, axis=-1) if x.ndim else x,
+    lambda x: log_softmax(x, axis=-1) if x.ndim else x,
+    lambda x: logsumexp(x, axis=-1, keepdims=True) if x.ndim else x,
+    lambda x: np.cumsum(np.tanh(x), axis=-1) if x.ndim else x,
+    lambda x: x.detach(),
+    lambda x: np.broadcast_to(x, (2, *x.shape)).mean(axis=0),
+    lambda x: np.pad(x, 1).sum(axis=-1) if x.ndim == 1 else x,
+    lambda x: x[np.arange(len(x)), np.arange(len(x)) % x.shape[1]] if x.ndim == 2 else x,
+)
+TWO: Sequence[Callable[[Any, Any], Any]] = (
+    np.add,
+    np.subtract,
+    np.multiply,
+    np.maximum,
+    lambda x, y: x / (1 + np.square(y)),
+    lambda x, y: x - (-y),
+    lambda x, y: np.where(x > y, np.tanh(x), y),
+    lambda x, y: np.concatenate([x.reshape(-1), y.reshape(-1)]),
+    lambda x, y: np.matmul(np.tanh(x), np.tanh(y)) / max(y.shape[-1], 1),
+    lambda x, y: np.matmul(np.tanh(x).mT, np.tanh(y)),
+)
+
+
+def combined(x: Any, y: Any, function: Callable[[Any, Any], Any]) -> Any:
+    """`function(x, y)`, or x where the shapes do not fit."""
+    try:
+        return function(x, y)
+    except ValueError:
+        return x
+
+
+@st.composite
+def steps(draw: Any) -> tuple[Callable[..., Any], list[Tensor], list[list[np.ndarray]]]:
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    rows, inner, columns = draw(st.sampled_from([(3, 2, 4), (2, 3, 2), (1, 1, 1), (3, 1, 3), (400, 2, 3), (60, 40, 5)]))
+    dtype = draw(st.sampled_from([np.float64, np.float64, np.float32]))
+    shapes = [(inner, columns), (1, columns), (columns,), (rows, columns), ()]
+    leaves = [
+        Tensor((0.5 * rng.standard_normal(shape)).astype(dtype), requires_grad=i != 2, name=f"p{i}")
+        for i, shape in enumerate(shapes)
+    ]
+    calls = [
+        [(0.5 * rng.standard_normal((rows, inner))).astype(dtype), rng.integers(0, columns, rows)] for _ in range(3)
+    ]
+    number = st.integers(0, 999)
+    script = draw(st.lists(st.tuples(number, number, number, st.booleans()), min_size=1, max_size=10))
+    ends = draw(st.lists(number, min_size=1, max_size=3))
+    assigned = draw(st.lists(st.integers(0, len(leaves) - 1), max_size=4))
+    order = draw(st.sampled_from(["one", "two", "first"]))
+
+    def step(X: Any, y: Any) -> Any:
+        pool = [*leaves, X, X @ leaves[0] + leaves[1]]
+        for which, i, j, single in script:
+            x, z = pool[-1 - i % len(pool)], pool[-1 - j % len(pool)]
+            made = ONE[which % len(ONE)](x) if single else combined(x, z, TWO[which % len(TWO)])
+            pool.append(made)
+        outputs = [pool[-1 - i % len(pool)] for i in ends]
+        losses = [np.sum(np.tanh(out)) for out in outputs]
+        loss = losses[0] + sum(losses[1:]) + 0.5 * np.sum(np.square(leaves[0]))
+        if pool[6].shape == (len(y), columns):
+            loss = loss + softmax_cross_entropy(pool[6], y)
+        trained = [leaf for leaf in leaves if leaf.requires_grad]
+        gradients = grad(loss, trained, create_graph=order == "two")
+        if order == "two":
+            gradients = grad(np.sum(np.tanh(gradients[0])) + loss, trained)
+        with no_grad():
+            for k, i in enumerate(assigned):
+                leaf = leaves[i]
+                places = [at for at, other in enumerate(trained) if other is leaf]
+                change = gradients[places[0]] if places else np.tanh(leaf)
+                leaf.assign(leaf - 0.125 / (k + 1) * change)
+        after = np.sum(leaves[0]) + leaves[4]
+        return outputs, {"loss": loss, "gradients": list(gradients)}, (after, loss)
+
+    def returned(X: Any, y: Any) -> Any:
+        outputs, rest, pair = step(X, y)
+        return [*outputs, rest["loss"], *rest["gradients"], *pair]
+
+    return returned, leaves, calls
+
+
+@settings(max_examples=150)
+@given(steps())
+def test_replayed_steps_and_printed_steps_give_what_eager_ones_give(drawn: Any) -> None:
+    step, leaves, calls = drawn
+    assert_programs_agree(step, leaves, calls)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1), (0, 3), (3, 0)])
+def test_steps_on_numbers_and_on_nothing(shape: tuple[int, ...]) -> None:
+    w = Tensor(np.full(shape, 0.5), requires_grad=True, name="w")
+
+    def step(x: Any) -> Any:
+        loss = np.sum(np.square(np.tanh(w * x) - 0.25))
+        (dw,) = grad(loss, [w])
+        w.assign(w - dw)
+        return [loss, w * 1.0, dw, np.broadcast_to(loss, (2, 2))]
+
+    assert_programs_agree(step, [w], [[np.full(shape, 2.0)], [np.full(shape, -1.0)]])
