@@ -22,16 +22,18 @@ from autograd_spiral.gradients import grad
 from autograd_spiral.memory import keep_memory
 from autograd_spiral.modes import no_grad, scope
 from autograd_spiral.primitives import primitive
-from autograd_spiral.program import capture
+from autograd_spiral.program import CapturedStep, backward_source, capture
 from autograd_spiral.tensor import Tensor
 
 __version__ = "0.1.0"
 
 __all__ = [
     "CaptureError",
+    "CapturedStep",
     "CheckReport",
     "GradientMismatch",
     "Tensor",
+    "backward_source",
     "blame",
     "capture",
     "check_against",

@@ -117,7 +117,12 @@ def tuned() -> Step:
     hidden, dhidden, zeros, mask = np.empty((n, 100)), np.empty((n, 100)), np.zeros((n, 100)), np.empty((n, 100), bool)
     scores, probs, onehot = (np.empty((n, 3), dtype, order="F") for dtype in (float, float, bool))
     top, total, logs, correct, ones = np.empty((n, 1)), np.empty((n, 1)), np.empty((n, 1)), np.empty(n), np.ones((1, n))
-    classes, rows, places, flat = np.arange(3, dtype=y.dtype), np.arange(n), np.empty(n, int), scores.reshape(-1, order="F")
+    classes, rows, places, flat = (
+        np.arange(3, dtype=y.dtype),
+        np.arange(n),
+        np.empty(n, int),
+        scores.reshape(-1, order="F"),
+    )
     dW, db, dW2, db2 = (np.empty_like(w) for w in (W, b, W2, b2))
     decay, decay2, W2_by_column = np.empty_like(W), np.empty_like(W2), np.empty((100, 3), order="F")
 

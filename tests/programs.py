@@ -49,7 +49,9 @@ def assert_same(actual: Sequence[Any], expected: Sequence[Any], what: str) -> No
             continue
         tolerance = max(TOLERANCE, 64 * float(np.finfo(a.dtype).eps) if a.dtype != np.float64 else 0)
         scale = np.max(np.abs(b), initial=1, where=np.isfinite(b)).astype(float)
-        np.testing.assert_allclose(a.astype(float), b.astype(float), rtol=tolerance, atol=tolerance * scale, err_msg=what)
+        np.testing.assert_allclose(
+            a.astype(float), b.astype(float), rtol=tolerance, atol=tolerance * scale, err_msg=what
+        )
 
 
 def flat(result: Any) -> list[Any]:
@@ -86,7 +88,10 @@ def assert_programs_agree(
         given = {id(leaf): array for leaf, array in zip(leaves, copies, strict=True)}
         arrays = [*before, *(given[id(leaf)] for leaf in captured._last.state)]
         updated = [leaf.data for leaf in captured._last.updated]
-        wanted = [*results, *(dict(zip(map(id, leaves), state, strict=True))[id(leaf)] for leaf in captured._last.updated)]
+        wanted = [
+            *results,
+            *(dict(zip(map(id, leaves), state, strict=True))[id(leaf)] for leaf in captured._last.updated),
+        ]
         assert len(updated) + len(results) == len(wanted)
         assert_same(interpreted(program, arrays), wanted, "interpreted")
         assert_same(interpreted(readable(program), arrays), wanted, "interpreted after the passes")

@@ -38,7 +38,11 @@ def captured_and_eager(example: Example, *, printable: bool) -> None:
         if not leaves:
             return outputs
         cotangents = [Tensor(weights[i][: out.size].reshape(out.shape)) for i, out in enumerate(outputs)]
-        pieces = grad([o for o in outputs if o.requires_grad], leaves, [c for o, c in zip(outputs, cotangents, strict=True) if o.requires_grad])
+        pieces = grad(
+            [o for o in outputs if o.requires_grad],
+            leaves,
+            [c for o, c in zip(outputs, cotangents, strict=True) if o.requires_grad],
+        )
         for leaf, piece in zip(leaves, pieces, strict=True):
             leaf.assign(leaf - 2.0**-20 * piece)
         return outputs, pieces

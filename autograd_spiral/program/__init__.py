@@ -1,5 +1,6 @@
 """Programs: a step captured once, then optimised, printed as NumPy, and replayed."""
 
 from autograd_spiral.program.capture import CapturedStep, capture
+from autograd_spiral.program.recorded import backward_source
 
-__all__ = ["CapturedStep", "capture"]
+__all__ = ["CapturedStep", "backward_source", "capture"]

@@ -130,7 +130,7 @@ class CapturedStep:
         return getattr(self._step, "__name__", "step")
 
     def __repr__(self) -> str:
-        return f"<captured step {self._name}: {len(self._prepared)} programs>"
+        return f"<captured step {self._name}: programs for {len(self._prepared)} kinds of call>"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         mode = MODE.get()
@@ -193,7 +193,9 @@ class CapturedStep:
         (first, one), (trace, result) = runs
         why = difference(first, trace)
         if why is not None:
-            raise CaptureError(f"{why}. A captured step must compute the same each time: pass random numbers as arguments")
+            raise CaptureError(
+                f"{why}. A captured step must compute the same each time: pass random numbers as arguments"
+            )
         returned: list[Any] = []
         form = flatten(result, returned)
         self._compare_results(first, one, trace, form, returned)
@@ -224,6 +226,8 @@ class CapturedStep:
             checks,
             values.names,
             {value: np.array(array) for value, array in used},
+            values.primals(),
+            frozenset(value for leaf, value in values.state.items() if leaf.requires_grad),
         )
         return _Prepared(
             program,
@@ -255,15 +259,21 @@ class CapturedStep:
         return names
 
     def _compare_results(self, first: Trace, one: Any, trace: Trace, form: Any, returned: Sequence[Any]) -> None:
+        for leaf in returned:
+            if isinstance(leaf, np.ndarray):
+                raise CaptureError(
+                    f"{self._name} returns an array, which is made while the step is captured and not when it is "
+                    "replayed: return a Tensor that it computes"
+                )
         others: list[Any] = []
         same = flatten(one, others) == form
         for a, b in zip(others, returned, strict=False):
             same = same and type(a) is type(b) and (type(a) is Tensor or _identity(a) == _identity(b))
         if not same:
-            raise CaptureError(f"{self._name} returned one thing in one run and another in another: {one!r}, then others")
-        for leaf in returned:
-            if isinstance(leaf, np.ndarray):
-                raise CaptureError(f"{self._name} returns an array, which a program cannot compute: return the Tensor")
+            raise CaptureError(
+                f"{self._name} returned one thing in one run and another in another: a captured step must compute the "
+                "same each time"
+            )
 
 
 def _is_input(leaf: Any) -> bool:
@@ -316,5 +326,3 @@ def _with_updates(equations: Sequence[Equation], outputs: Sequence[Any]) -> Iter
         if equation.phase == "forward" and equation.output not in needed:
             equation = replace(equation, phase="update")
         yield equation
-
-

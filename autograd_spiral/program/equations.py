@@ -115,7 +115,8 @@ class Program:
 
     `inputs` are the arrays that a call is given, `state` the leaves that the step read or assigned, `outside` other
     arrays that it found (with what they held, `found`); `updates` are pairs of a state and its new value. `checks`
-    run before the state changes. `names` are what values are called. Raises `CaptureError` where an equation reads what
+    run before the state changes. `names` are what values are called, `primals` what values are the gradients with respect
+    to, `trained` the states that require gradients. Raises `CaptureError` where an equation reads what
     no earlier one computes, computes anew what is there, or where a new state has another shape or dtype.
     """
 
@@ -129,6 +130,8 @@ class Program:
     checks: tuple[Check, ...] = ()
     names: Mapping[Value, Name] = field(default_factory=dict)
     found: Mapping[Value, NDArray[Any]] = field(default_factory=dict)
+    primals: Mapping[Value, Value] = field(default_factory=dict)
+    trained: frozenset[Value] = frozenset()
 
     def __post_init__(self) -> None:
         known: set[Value] = set()

@@ -129,7 +129,9 @@ def _affine_gradients(program: Program) -> Program:
             continue
         y = equation.inputs[1]
         left = reading.made.get(equation.inputs[0]) if isinstance(equation.inputs[0], Value) else None
-        turned = left is not None and left.function is np.transpose and shape_of(left.inputs[0])[::-1] == left.output.shape
+        turned = (
+            left is not None and left.function is np.transpose and shape_of(left.inputs[0])[::-1] == left.output.shape
+        )
         if turned and left is not None and left.inputs[0] in augmented and y in sums and y not in joint and _is_real(y):
             x = left.inputs[0]
             rows = shape_of(x)[1]
@@ -166,7 +168,9 @@ def _reductions(program: Program) -> Program:
         elif function is np.mean and isinstance(x, Value) and _is_real(x) and x.size:
             total = Value(equation.output.shape, equation.output.dtype)
             equations.append(
-                Equation(PRIMITIVES[np.sum], (x,), equation.params, total, equation.phase, equation.scope, equation.place)
+                Equation(
+                    PRIMITIVES[np.sum], (x,), equation.params, total, equation.phase, equation.scope, equation.place
+                )
             )
             equation = _by(equation, PRIMITIVES[np.divide], total, x.size // max(equation.output.size, 1))
         elif function is operator.getitem and _picks(equation):
@@ -220,7 +224,11 @@ def _like_constants(program: Program) -> Program:
         inputs = list(equation.inputs)
         for i, atom in enumerate(inputs):
             other = inputs[1 - i]
-            if isinstance(atom, np.ndarray) and isinstance(other, Value) and {atom.dtype.kind, other.dtype.kind} <= {"i", "u"}:
+            if (
+                isinstance(atom, np.ndarray)
+                and isinstance(other, Value)
+                and {atom.dtype.kind, other.dtype.kind} <= {"i", "u"}
+            ):
                 limits = np.iinfo(other.dtype)
                 if atom.size and limits.min <= atom.min() and atom.max() <= limits.max:
                     inputs[i] = atom.astype(other.dtype)
@@ -238,14 +246,16 @@ def _masks_as_numbers(program: Program) -> Program:
         if equation.function is np.multiply and output.dtype.kind == "f" and _MANY <= output.size <= _CACHED / 8:
             inputs = list(equation.inputs)
             for i, mask in enumerate(inputs):
-                if isinstance(mask, Value) and mask.dtype == bool and mask.shape == output.shape == shape_of(inputs[1 - i]):
+                if (
+                    isinstance(mask, Value)
+                    and mask.dtype == bool
+                    and mask.shape == output.shape == shape_of(inputs[1 - i])
+                ):
                     key = mask, output.dtype
                     if key not in numbers:
                         numbers[key] = Value(mask.shape, output.dtype)
                         cast = PRIMITIVES[np.ndarray.astype]
-                        equations.append(
-                            Equation(cast, (mask,), {"dtype": output.dtype}, numbers[key], equation.phase)
-                        )
+                        equations.append(Equation(cast, (mask,), {"dtype": output.dtype}, numbers[key], equation.phase))
                     inputs[i] = numbers[key]
             equation = _by(equation, equation.primitive, *inputs)
         equations.append(equation)

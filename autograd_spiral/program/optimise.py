@@ -349,6 +349,8 @@ def _reduction(equation: Equation, substitute: _Substitution) -> Equation | Atom
     x = equation.inputs[0]
     if any(shape_of(x)[i] != 1 for i in equation.params["axis"]) or dtype_of(x) != equation.output.dtype:
         return equation
+    if not equation.output.shape:
+        return equation  # the sum of everything reads better than a reshape to nothing
     return rewritten(equation, np.reshape, (x,), {"shape": equation.output.shape})
 
 
@@ -391,9 +393,7 @@ def _scatter(equation: Equation, substitute: _Substitution) -> Equation | Atom:
 
 def _known_entries(value: Value, count: int, checks: Iterable[Check]) -> bool:
     known = (check_labels, check_entries)
-    return any(
-        check.value is value and check.function in known and check.details[0] <= count for check in checks
-    )
+    return any(check.value is value and check.function in known and check.details[0] <= count for check in checks)
 
 
 def check_entries(picked: Any, count: int) -> None:

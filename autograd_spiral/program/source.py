@@ -43,7 +43,9 @@ def source(program: Program) -> str:
 
 def large_constants(program: Program) -> dict[str, NDArray[Any]]:
     """The arrays that the function in `source(program)` takes as keyword arguments, by name."""
-    return _Printer(program).keywords
+    printer = _Printer(program)
+    printer.text()
+    return printer.keywords
 
 
 class _Printer:
@@ -69,8 +71,10 @@ class _Printer:
         for position, equation in enumerate(program.equations):
             self._equation(position, equation)
         returned = [self._atom(atom).text for atom in (*program.outputs, *(new for _, new in program.updates))]
-        outputs = [f"out{i + 1}" if not isinstance(a, Value) or a not in self.names else self.names[a]
-                   for i, a in enumerate(program.outputs)]
+        outputs = [
+            f"out{i + 1}" if not isinstance(a, Value) or a not in self.names else self.names[a]
+            for i, a in enumerate(program.outputs)
+        ]
         new = [self.names[state] for state, _ in program.updates]
         contract = " and ".join(filter(None, (", ".join(outputs), new and "the new " + ", ".join(new))))
         arguments = [self.names[value] for value in (*program.inputs, *program.state)]
@@ -101,7 +105,9 @@ class _Printer:
                 known = program.names.get(value)
                 self.names[value] = self._unique(known.text if known else f"{role}{i + 1}")
         order = {equation.output: i for i, equation in enumerate(program.equations)}
-        named = [value for value in order if value in program.names and not (value in self.new_of and self._is_new(value))]
+        named = [
+            value for value in order if value in program.names and not (value in self.new_of and self._is_new(value))
+        ]
         for value in sorted(named, key=lambda value: (program.names[value].rank, order[value])):
             self.names[value] = self._unique(program.names[value].text)
         for value in program.outside:
@@ -146,7 +152,9 @@ class _Printer:
         """The text of an equation; parts of it get lines of their own until it is short enough."""
         while True:
             text = spelled(equation, [self._atom(atom) for atom in equation.inputs])
-            parts = [v for v in equation.reads() if v in self.inline and v in self.made and len(self.inline[v].text) > 24]
+            parts = [
+                v for v in equation.reads() if v in self.inline and v in self.made and len(self.inline[v].text) > 24
+            ]
             if len(text.text) <= WIDTH or not parts:
                 return text
             longest = max(parts, key=lambda value: len(self.inline[value].text))

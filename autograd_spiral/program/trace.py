@@ -42,6 +42,8 @@ class Trace:
         self.checks: list[tuple[Callable[..., None], Any, tuple[Any, ...]]] = []
         self.primal_of: dict[Tensor, Tensor] = {}  # from a cotangent to what it is the gradient with respect to
         self.locals: dict[Tensor, Name] = {}
+        self.scopes: dict[Tensor, tuple[str, ...]] = {}  # of what rules recorded: those of the operation they are for
+        self._unswept = 0  # the nodes from here on are not known to belong to a rule
         self.began = Tensor(0).serial
 
     # --- what a trace is told ------------------------------------------------------------------------------------
@@ -50,14 +52,18 @@ class Trace:
         """Keep a new operation."""
         if node.primitive is None:
             return
+        if MODE.get().phase == "forward":
+            self._unswept = len(self.nodes) + 1
         node.place = users_line()
         self.nodes.append(node)
         self.phases.append(MODE.get().phase)
         self.sources[node] = tuple(self._now(arg) for arg in node.args)
 
     def swept(self, node: Tensor, argument: int, ct: Tensor, piece: Any) -> None:
-        """Note what a cotangent is the gradient of."""
+        """Note what a cotangent is the gradient of, and what the rule recorded."""
         self.primal_of.setdefault(ct, node)
+        self.scopes.update(dict.fromkeys(self.nodes[self._unswept :], node.scope))
+        self._unswept = len(self.nodes)
 
     def value_of(self, tensor: Tensor) -> NDArray[Any]:
         """The array that `tensor` holds now."""
@@ -81,8 +87,8 @@ class Trace:
         """From here on, `leaf` holds what `value` holds."""
         if leaf in self.arguments:
             raise CaptureError(
-                f"{users_line()}: assign() to a tensor that the step was given by value; leaves that require gradients "
-                "are given by reference, and any leaf is that the step reaches from its surroundings"
+                f"{users_line()}\nassign() to an argument that requires no gradients, which a captured step reads by value: "
+                "let the step reach the tensor from outside instead of passing it"
             )
         if leaf not in self.first:
             self.first[leaf] = leaf.detach()
@@ -90,7 +96,9 @@ class Trace:
 
     def aliased(self, leaf: Tensor, tensor: Tensor) -> None:
         """Note that `leaf` is another tensor's value without its history."""
-        self.aliases[leaf] = self._now(tensor)
+        source = self._now(tensor)
+        if source.is_leaf or source in self.sources:  # else it was computed before the step: a constant
+            self.aliases[leaf] = source
 
     def froze(self, original: NDArray[Any], copy: NDArray[Any]) -> None:
         """Note which array a copy was made of."""
@@ -167,9 +175,7 @@ def difference(one: Trace, other: Trace) -> str | None:
     return None
 
 
-def _alike(
-    one: Trace, x: Any, places: dict[Tensor, int], other: Trace, y: Any, others: dict[Tensor, int]
-) -> bool:
+def _alike(one: Trace, x: Any, places: dict[Tensor, int], other: Trace, y: Any, others: dict[Tensor, int]) -> bool:
     if type(x) is not Tensor or type(y) is not Tensor:
         return _same(x, y)
     x, y = _root(one, x), _root(other, y)
@@ -234,6 +240,14 @@ class Values:
                 found.append(Check(function, atom, details))
         return tuple(found)
 
+    def primals(self) -> dict[Value, Value]:
+        """From gradients to what they are the gradients with respect to."""
+        return {
+            ct: primal
+            for ct, primal in ((self._values.get(a), self._values.get(b)) for a, b in self.trace.primal_of.items())
+            if ct is not None and primal is not None
+        }
+
     def atom(self, arg: Any) -> Atom:
         """What an argument of an operation is in the program."""
         if type(arg) is not Tensor:
@@ -268,7 +282,8 @@ class Values:
         output = self._values[node]
         inputs = tuple(self.atom(arg) for arg in self.trace.sources[node])
         body = self._body(node, inputs, phase) if node.primitive.body is not None else ()
-        return Equation(node.primitive, inputs, node.params, output, phase, node.scope, node.place, body)
+        scope = self.trace.scopes.get(node, node.scope)
+        return Equation(node.primitive, inputs, node.params, output, phase, scope, node.place, body)
 
     def _body(self, node: Tensor, inputs: tuple[Atom, ...], phase: str) -> tuple[Equation, ...]:
         """The equations of the body of a declared primitive, by running it on tensors; none where it cannot."""
@@ -322,5 +337,3 @@ class Values:
             candidates.append(self.trace.locals[tensor])
         if candidates:
             self.names[value] = min(candidates, key=lambda name: name.rank)
-
-
