@@ -68,7 +68,7 @@ def grad(
     else:
         tensors = [(end, weight if isinstance(weight, Tensor) else Tensor(ct)) for end, ct, weight in seeds]
         with entering(recording=create_graph, phase="backward"):
-            operands_of = mode.trace and functools.partial(mode.trace.operands_of, keep_graph=create_graph)
+            operands_of = (mode.trace and functools.partial(mode.trace.operands_of, keep_graph=create_graph)) or None
             found = sweep(tensors, set(starts), on_tensors=True, observer=mode.observer, operands_of=operands_of)
             results = _distinct(found, starts, {ct for _, ct in tensors})
         if mode.trace is not None:

@@ -32,7 +32,8 @@ def sweep(
     Nodes are visited by descending serial number: a node's users all come after it, so its cotangent is complete
     when its turn comes. With `inputs`, only nodes between them and the outputs are visited, and an input that no
     output depends on is missing from the result. With `on_tensors` the rules get the recorded Tensors instead of
-    their arrays, or what `operands_of(node)` gives. Raises `RuleError` when a rule gives a shape that is not the argument's or a broadcast of it.
+    their arrays, or what `operands_of(node)` gives. Raises `RuleError` when a rule gives a shape that is not the
+    argument's or a broadcast of it.
     """
     seeds = list(seeds)
     order = _reachable({node for node, _ in seeds})

@@ -36,6 +36,7 @@ Operand: TypeAlias = "Tensor | ArrayLike"
 _next_serial = itertools.count().__next__
 _grad_lock = threading.Lock()
 _NO_PARAMS: dict[str, Any] = {}
+_BOOL = np.dtype(bool)
 _READING = (
     "The program must hold for any values: return what you want to see, decide with np.where, and read values outside "
     "the step, or run step.eager(…), which is not captured"
@@ -727,7 +728,7 @@ def _alias(tensor: Tensor, requires_grad: bool) -> Tensor:
 
 
 def _has_mask(index: Any) -> bool:
-    return any(getattr(item, "dtype", None) == bool for item in (index if isinstance(index, tuple) else (index,)))
+    return any(getattr(item, "dtype", None) == _BOOL for item in (index if isinstance(index, tuple) else (index,)))
 
 
 def _leaf(value: NDArray[Any], requires_grad: bool, name: str | None) -> Tensor:

@@ -34,7 +34,7 @@ ONE: Sequence[Callable[[Any], Any]] = (
     lambda x: 2 * x / 3,
     lambda x: np.tanh(x) ** 2,
     lambda x: +x,
-    lambda x: -(-x),
+    lambda x: np.negative(-x),
     lambda x: x.T,
     lambda x: x.reshape(-1),
     lambda x: x[..., ::-1] if x.ndim else x,

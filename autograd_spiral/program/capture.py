@@ -25,7 +25,8 @@ from autograd_spiral.program.listing import CapturedProgram
 from autograd_spiral.program.replay import compiled
 from autograd_spiral.program.structure import LEAF, flatten, unflatten
 from autograd_spiral.program.surroundings import Surroundings
-from autograd_spiral.program.trace import Trace, Values, difference, recording_in
+from autograd_spiral.program.trace import Trace, difference, recording_in
+from autograd_spiral.program.values import Values
 from autograd_spiral.tensor import Tensor, replayed
 
 __all__ = ["CapturedStep", "capture"]
@@ -133,6 +134,7 @@ class CapturedStep:
         return f"<captured step {self._name}: programs for {len(self._prepared)} kinds of call>"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Replay the program for this kind of call; the first one captures it."""
         mode = MODE.get()
         if mode.trace is not None or mode.observer is not None:  # inside another capture, or watched by blame()
             return self._step(*args, **kwargs)
@@ -211,9 +213,6 @@ class CapturedStep:
             values.atom(leaf)
         checks = values.checks()
         used = [values.outside[i] for i in values.used]
-        for leaf, value in values.state.items():
-            if leaf in values.around or leaf.name:
-                values._name(leaf)
         plain = not kwargs and all(type(arg) is np.ndarray for arg in args)
         program = CapturedProgram(
             self._name if self._name.isidentifier() else "step",

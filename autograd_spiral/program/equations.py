@@ -115,9 +115,9 @@ class Program:
 
     `inputs` are the arrays that a call is given, `state` the leaves that the step read or assigned, `outside` other
     arrays that it found (with what they held, `found`); `updates` are pairs of a state and its new value. `checks`
-    run before the state changes. `names` are what values are called, `primals` what values are the gradients with respect
-    to, `trained` the states that require gradients. Raises `CaptureError` where an equation reads what
-    no earlier one computes, computes anew what is there, or where a new state has another shape or dtype.
+    run before the state changes. `names` are what values are called, `primals` what values are the gradients with
+    respect to, `trained` the states that require gradients. Raises `CaptureError` where an equation reads what no
+    earlier one computes, computes anew what is there, or where a new state has another shape or dtype.
     """
 
     name: str

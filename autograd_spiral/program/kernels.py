@@ -104,7 +104,7 @@ def _affine(program: Program) -> Program:
                 if product is None or shape_of(row) not in ((equation.output.shape[1],), (1, equation.output.shape[1])):
                     continue
                 x, W = product.inputs
-                small = shape_of(x)[1] <= 2 * shape_of(W)[1] or isinstance(x, Value) and x in reading.made
+                small = shape_of(x)[1] <= 2 * shape_of(W)[1] or (isinstance(x, Value) and x in reading.made)
                 if _is_real(x, W, row, this) and len(shape_of(x)) == len(shape_of(W)) == 2 and small:
                     equation = _by(equation, AFFINE, x, W, row)
                     break

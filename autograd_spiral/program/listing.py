@@ -43,5 +43,5 @@ class CapturedProgram(Program):
         target = Path(path)
         target.write_text(self.source, encoding="utf-8")
         if self.constants:
-            np.savez(target.with_suffix(".npz"), **self.constants)
+            np.savez(target.with_suffix(".npz"), allow_pickle=False, **self.constants)
         return target

@@ -73,9 +73,11 @@ def folded(program: Program) -> Program:
     substitute = _Substitution(program)
     for equation in program.equations:
         equation = substitute.into(equation)
-        if equation.opaque or any(isinstance(atom, Value) for atom in equation.inputs):
-            substitute.keep(equation)
-        elif equation.output.size > max(64, *(int(np.size(atom)) for atom in equation.inputs)):
+        if (
+            equation.opaque
+            or any(isinstance(atom, Value) for atom in equation.inputs)
+            or equation.output.size > max(64, *(math.prod(shape_of(atom)) for atom in equation.inputs))
+        ):
             substitute.keep(equation)
         else:
             constant = np.asarray(equation.primitive.evaluate(*equation.inputs, **equation.params))
@@ -174,15 +176,18 @@ class _Substitution:
     def program(self) -> Program:
         """The program that was built."""
         before = self.before
-        checks = [check._replace(value=self._now(check.value)) for check in self.checks]
-        for check in checks:
-            if not isinstance(check.value, Value):
-                check.function(np.asarray(check.value), *check.details)
+        checks = []
+        for check in self.checks:
+            atom = self._now(check.value)
+            if isinstance(atom, Value):
+                checks.append(check._replace(value=atom))
+            else:
+                check.function(np.asarray(atom), *check.details)
         return before.with_equations(
             tuple(self._kept),
             outputs=tuple(map(self._now, before.outputs)),
             updates=tuple((state, self._now(new)) for state, new in before.updates),
-            checks=tuple(check for check in checks if isinstance(check.value, Value)),
+            checks=tuple(checks),
             names=self.names,
         )
 
@@ -206,7 +211,7 @@ def rewritten(
     )
 
 
-# --- shorter forms ------------------------------------------------------------------------------------------------------
+# --- shorter forms ----------------------------------------------------------------------------------------------------
 
 
 def same_function(atom: Atom, made: Mapping[Value, Equation], function: Callable[..., Any]) -> Equation | None:
@@ -402,8 +407,8 @@ def check_entries(picked: Any, count: int) -> None:
     if bad.any():
         row = int(np.argmax(bad))
         raise LabelError(
-            f"entry {picked[row]} is picked in row {row} of {count} entries; in a captured step, entries are numbered 0 "
-            f"to {count - 1}: write index % {count} for indices from the end"
+            f"entry {picked[row]} is picked in row {row} of {count} entries; in a captured step, entries are numbered "
+            f"0 to {count - 1}: write index % {count} for indices from the end"
         )
 
 

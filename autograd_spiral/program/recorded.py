@@ -7,7 +7,8 @@ from typing import Any
 
 from autograd_spiral.gradients import grad
 from autograd_spiral.program.listing import CapturedProgram
-from autograd_spiral.program.trace import Trace, Values, recording_in
+from autograd_spiral.program.trace import Trace, recording_in
+from autograd_spiral.program.values import Values
 from autograd_spiral.sweep import stale
 from autograd_spiral.tensor import Tensor
 
@@ -22,7 +23,7 @@ def backward_source(
     A module with one function, from the leaves (data, then parameters) to the loss and its gradients, in order, that
     needs NumPy alone. `loss` is a recorded tensor of one element, `parameters` are leaves that require gradients.
     Names come from `Tensor(name=…)` and `.named(…)`, else from `names`, such as `locals()`. Raises whatever `grad`
-    raises, `StaleLeafError` where a leaf has been assigned since, and `CaptureError` where an operation cannot be printed.
+    raises, `StaleLeafError` where a leaf has been assigned since, `CaptureError` where an operation cannot be printed.
 
     >>> import numpy as np
     >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]], name="x")

@@ -1,7 +1,7 @@
 """Replay: a program as straight-line Python that computes in buffers made beforehand.
 
-Each equation becomes one call or two, with `out=` into a buffer; a buffer is reused as soon as its value is dead, and an
-elementwise result takes the place of an operand that dies. Views are taken once. Results are fresh arrays.
+Each equation becomes one call or two, with `out=` into a buffer; a buffer is reused as soon as its value is dead, and
+an elementwise result takes the place of an operand that dies. Views are taken once. Results are fresh arrays.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from autograd_spiral.program.kernels import (
     respelled,
 )
 from autograd_spiral.program.optimise import readable
-from autograd_spiral.rules import ARRAY, fill, scatter
+from autograd_spiral.rules import ARRAY, scatter
 
 __all__ = ["compiled"]
 
@@ -167,12 +167,13 @@ class _Compiler:
         values = [atom for atom in operands if isinstance(atom, Value)]
         for operand in values:
             alike = operand.shape == value.shape and operand.dtype == value.dtype and operand in self.array
-            if alike and self._dies(operand, position) and (operand in self.columns) == (value in self.columns):
-                if all(v is operand or self.block.get(v) is not self.block[operand] for v in values):
-                    self.array[value] = self.array[operand]
-                    self.whole.add(value)
-                    self._hold(value, self.block[operand])
-                    return self.array[value]
+            if not (alike and self._dies(operand, position) and (operand in self.columns) == (value in self.columns)):
+                continue
+            if all(v is operand or self.block.get(v) is not self.block[operand] for v in values):
+                self.array[value] = self.array[operand]
+                self.whole.add(value)
+                self._hold(value, self.block[operand])
+                return self.array[value]
         block = self.memory.take(value)
         self.array[value] = block.array(value, order)
         self.whole.add(value)
@@ -209,11 +210,12 @@ class _Compiler:
         position = self.program.equations.index(equation)
         for operand in equation.reads() if equation.elementwise else ():
             producer = made.get(operand)
+            if producer is None or operand in self.array or operand not in self.columns or not _computes(producer):
+                continue
             alike = operand.shape == equation.output.shape and operand.dtype == equation.output.dtype
-            if alike and producer is not None and self._last[operand] == position and operand not in self.array:
-                if operand in self.columns and _computes(producer):
-                    self.array[operand] = self.array[equation.output]
-                    return producer
+            if alike and self._last[operand] == position:
+                self.array[operand] = self.array[equation.output]
+                return producer
         return None
 
     # --- equations -----------------------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 """A program as NumPy source that a person can read, and that runs: one commented line per equation.
 
 The text is a function of NumPy alone, free of side effects and of in-place writes, so that it also runs under
-`jax.jit` with `jax.numpy` for `np`. Names: those the user gave, then "d" and a name for gradients, then local variables.
-A value without a name stands inside the expression that uses it.
+`jax.jit` with `jax.numpy` for `np`. Names: those the user gave, then "d" and a name for gradients, then local
+variables. A value without a name stands inside the expression that uses it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import keyword
 import operator
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from autograd_spiral.program.equations import Atom, Equation, Program, Value
 from autograd_spiral.program.spelling import SCATTER, Text, literal, spelled
-from autograd_spiral.rules import scatter
 
 __all__ = ["large_constants", "source"]
 
@@ -76,7 +75,7 @@ class _Printer:
             for i, a in enumerate(program.outputs)
         ]
         new = [self.names[state] for state, _ in program.updates]
-        contract = " and ".join(filter(None, (", ".join(outputs), new and "the new " + ", ".join(new))))
+        contract = " and ".join(filter(None, (", ".join(outputs), "the new " * bool(new) + ", ".join(new))))
         arguments = [self.names[value] for value in (*program.inputs, *program.state)]
         if self.keywords:
             arguments += ["*", *self.keywords]

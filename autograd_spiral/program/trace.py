@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.modes import MODE, entering
 from autograd_spiral.places import in_engine, users_line
-from autograd_spiral.program.equations import Atom, Check, Equation, Name, Rank, Value
+from autograd_spiral.program.equations import Name, Rank
 from autograd_spiral.sweep import stale
 from autograd_spiral.tensor import Tensor
 
-__all__ = ["Trace", "Values", "difference", "recording_in"]
+__all__ = ["Trace", "difference", "recording_in", "root"]
 
 
 class Trace:
@@ -67,7 +67,8 @@ class Trace:
 
     def value_of(self, tensor: Tensor) -> NDArray[Any]:
         """The array that `tensor` holds now."""
-        return self.holds.get(tensor, tensor)._value
+        value: NDArray[Any] = self.holds.get(tensor, tensor)._value
+        return value
 
     def operands_of(self, node: Tensor, *, keep_graph: bool) -> tuple[Any, ...]:
         """The arguments of `node` with the values it was computed from."""
@@ -87,8 +88,8 @@ class Trace:
         """From here on, `leaf` holds what `value` holds."""
         if leaf in self.arguments:
             raise CaptureError(
-                f"{users_line()}\nassign() to an argument that requires no gradients, which a captured step reads by value: "
-                "let the step reach the tensor from outside instead of passing it"
+                f"{users_line()}\nassign() to an argument that requires no gradients, which a captured step reads by "
+                "value: let the step reach the tensor from outside instead of passing it"
             )
         if leaf not in self.first:
             self.first[leaf] = leaf.detach()
@@ -159,14 +160,14 @@ def difference(one: Trace, other: Trace) -> str | None:
     others: dict[Tensor, int] = {}
     for i, (a, b) in enumerate(itertools.zip_longest(one.nodes, other.nodes)):
         if a is None or b is None:
-            longer = a if b is None else b
-            return f"{longer.place}\n{longer.primitive.name} was computed in one run of the step, and not in another"
+            (longer,) = (node for node in (a, b) if node is not None)
+            return f"{longer.place}\n{_called(longer)} was computed in one run of the step, and not in another"
         if a.primitive is not b.primitive or a.shape != b.shape or a.dtype != b.dtype or not _same(a.params, b.params):
-            return f"{b.place}\n{a.primitive.name} was computed in one run of the step, {b.primitive.name} in another"
+            return f"{b.place}\n{_called(a)} was computed in one run of the step, {_called(b)} in another"
         places[a] = others[b] = i
         for x, y in zip(one.sources[a], other.sources[b], strict=True):
             if not _alike(one, x, places, other, y, others):
-                return f"{b.place}\n{a.primitive.name} was given one value in one run of the step, another in another"
+                return f"{b.place}\n{_called(a)} was given one value in one run of the step, another in another"
     if len(one.holds) != len(other.holds):
         return f"assign() was called for {len(one.holds)} leaves in one run of the step, {len(other.holds)} in another"
     for (p, x), (q, y) in zip(one.holds.items(), other.holds.items(), strict=True):
@@ -175,16 +176,21 @@ def difference(one: Trace, other: Trace) -> str | None:
     return None
 
 
+def _called(node: Tensor) -> str:
+    return node.primitive.name if node.primitive is not None else "a leaf"
+
+
 def _alike(one: Trace, x: Any, places: dict[Tensor, int], other: Trace, y: Any, others: dict[Tensor, int]) -> bool:
     if type(x) is not Tensor or type(y) is not Tensor:
         return _same(x, y)
-    x, y = _root(one, x), _root(other, y)
+    x, y = root(one, x), root(other, y)
     if x in places or y in others:
         return x in places and places[x] == others.get(y)
     return x is y or (x.serial > one.began and y.serial > other.began and _same(x._value, y._value))
 
 
-def _root(trace: Trace, tensor: Tensor) -> Tensor:
+def root(trace: Trace, tensor: Tensor) -> Tensor:
+    """The tensor whose value `tensor` holds, as one that is no alias."""
     while tensor in trace.aliases:
         tensor = trace.aliases[tensor]
     return tensor
@@ -200,140 +206,3 @@ def _same(x: Any, y: Any) -> bool:
     if isinstance(x, tuple | list) and isinstance(y, tuple | list):
         return len(x) == len(y) and all(map(_same, x, y))
     return type(x) is type(y) and (x is y or bool(x == y) or (x != x and y != y))
-
-
-class Values:
-    """From the tensors of a trace to the values and constants of a program."""
-
-    def __init__(
-        self, trace: Trace, outside: Sequence[NDArray[Any]] = (), around: Mapping[Tensor, str] | None = None
-    ) -> None:
-        self.trace = trace
-        self.around = around or {}  # what leaves are called in the surroundings of the step
-        self.state: dict[Tensor, Value] = {}
-        self.outside: dict[int, tuple[Value, NDArray[Any]]] = {id(a): (Value(a.shape, a.dtype), a) for a in outside}
-        self.used: dict[int, None] = {}  # ids of the outside arrays that are read
-        self.names: dict[Value, Name] = {}
-        self._values: dict[Tensor, Value] = {}
-
-    def given(self, tensor: Tensor, name: str) -> Value:
-        """The value of a tensor that stands for an argument."""
-        self._values[tensor] = value = Value(tensor.shape, tensor.dtype)
-        self.names[value] = Name(Rank.GIVEN, name)
-        return value
-
-    def equations(self) -> list[Equation]:
-        """All that was recorded."""
-        for node in self.trace.nodes:
-            self._values[node] = Value(node.shape, node.dtype)
-        made = [self._equation(node, phase) for node, phase in zip(self.trace.nodes, self.trace.phases, strict=True)]
-        for tensor in (*self.trace.nodes, *self.state):
-            self._name(tensor)
-        return made
-
-    def checks(self) -> tuple[Check, ...]:
-        """The checks on what is not constant."""
-        found = []
-        for function, values, details in self.trace.checks:
-            atom = self.atom(values) if type(values) is Tensor else self._array(values, values)
-            if isinstance(atom, Value):
-                found.append(Check(function, atom, details))
-        return tuple(found)
-
-    def primals(self) -> dict[Value, Value]:
-        """From gradients to what they are the gradients with respect to."""
-        return {
-            ct: primal
-            for ct, primal in ((self._values.get(a), self._values.get(b)) for a, b in self.trace.primal_of.items())
-            if ct is not None and primal is not None
-        }
-
-    def atom(self, arg: Any) -> Atom:
-        """What an argument of an operation is in the program."""
-        if type(arg) is not Tensor:
-            return self._array(arg, self.trace.originals.get(id(arg))) if isinstance(arg, np.ndarray) else arg
-        arg = _root(self.trace, arg)
-        if arg in self._values:
-            return self._values[arg]
-        if arg.serial < self.trace.began:
-            if not arg.is_leaf:
-                return self._history(arg)
-            if arg not in self.state:
-                self.state[arg] = self._values[arg] = Value(arg.shape, arg.dtype)
-            return self._values[arg]
-        return self._array(arg._value, self.trace.originals.get(id(arg._value)))
-
-    def _array(self, array: NDArray[Any], original: NDArray[Any] | None) -> Atom:
-        if original is None or id(original) not in self.outside:
-            return array
-        self.used[id(original)] = None
-        return self.outside[id(original)][0]
-
-    def _history(self, tensor: Tensor) -> Atom:
-        if tensor.requires_grad:
-            raise CaptureError(
-                f"{tensor._called()}, of shape {tensor.shape}, was computed by {tensor.primitive and tensor.primitive.name} "
-                "before the step began, and gradients flow through it: compute it inside the step, or detach() it"
-            )
-        return tensor._value
-
-    def _equation(self, node: Tensor, phase: str) -> Equation:
-        assert node.primitive is not None
-        output = self._values[node]
-        inputs = tuple(self.atom(arg) for arg in self.trace.sources[node])
-        body = self._body(node, inputs, phase) if node.primitive.body is not None else ()
-        scope = self.trace.scopes.get(node, node.scope)
-        return Equation(node.primitive, inputs, node.params, output, phase, scope, node.place, body)
-
-    def _body(self, node: Tensor, inputs: tuple[Atom, ...], phase: str) -> tuple[Equation, ...]:
-        """The equations of the body of a declared primitive, by running it on tensors; none where it cannot."""
-        assert node.primitive is not None
-        body = node.primitive.body
-        trace = Trace()
-        inner = Values(trace)
-        inner.outside, inner.used, inner.names = self.outside, self.used, self.names
-        stand_ins = []
-        for operand, atom in zip(node.operands, inputs, strict=True):
-            if isinstance(atom, Value):
-                operand = Tensor(operand)
-                inner._values[operand] = atom
-            stand_ins.append(operand)
-        try:
-            with recording_in(trace, body, Rank.BODY), entering(phase=phase, scope=node.scope, recording=False):
-                with np.errstate(all="ignore"):
-                    result = body(*stand_ins, **node.params)
-            if type(result) is not Tensor or result not in trace.sources or trace.checks or trace.holds:
-                return ()
-            if not np.allclose(result._value, node._value, equal_nan=node.dtype.kind == "f"):
-                return ()
-            for part in trace.nodes:
-                part.place = node.place
-            inner._values[result] = self._values[node]
-            for part in trace.nodes:
-                inner._values.setdefault(part, Value(part.shape, part.dtype))
-            equations = [inner._equation(part, phase) for part in trace.nodes]
-        except Exception:  # whatever a body says to tensors: it is then called as it is
-            return ()
-        for part in trace.nodes:
-            inner._name(part)
-        last = next(i for i, equation in enumerate(equations) if equation.output is self._values[node])
-        return tuple(equations[: last + 1])
-
-    def _name(self, tensor: Tensor) -> None:
-        value = self._values[tensor]
-        primal = self.trace.primal_of.get(tensor)
-        candidates = [self.names[value]] if value in self.names else []
-        if tensor.name:
-            candidates.append(Name(Rank.GIVEN, tensor.name))
-        if primal is not None:
-            known = primal.name or self.around.get(primal)
-            if not known and primal in self.trace.locals and primal.primitive is not None:
-                known = self.trace.locals[primal].text
-            if known:
-                candidates.append(Name(Rank.GRADIENT, f"d{known}"))
-        if tensor in self.around:
-            candidates.append(Name(Rank.GIVEN, self.around[tensor]))
-        if tensor in self.trace.locals and tensor.primitive is not None:
-            candidates.append(self.trace.locals[tensor])
-        if candidates:
-            self.names[value] = min(candidates, key=lambda name: name.rank)

@@ -2,6 +2,6 @@
 
 from autograd_spiral.spiral.data import spiral
 from autograd_spiral.spiral.models import LinearClassifier, TwoLayerNet
-from autograd_spiral.spiral.training import accuracy, train
+from autograd_spiral.spiral.training import accuracy, descent, train
 
-__all__ = ["LinearClassifier", "TwoLayerNet", "accuracy", "spiral", "train"]
+__all__ = ["LinearClassifier", "TwoLayerNet", "accuracy", "descent", "spiral", "train"]

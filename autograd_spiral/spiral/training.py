@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_spiral.gradients import grad
+from autograd_spiral.program import CapturedStep, capture
 from autograd_spiral.tensor import Tensor
 
-__all__ = ["Model", "accuracy", "train"]
+__all__ = ["Model", "accuracy", "descent", "train"]
 
 
 class Model(Protocol):
@@ -36,11 +37,13 @@ def train(
     step_size: float = 1.0,
     reg: float = 1e-3,
     on_step: Callable[[int, float], None] | None = None,
+    eager: bool = False,
 ) -> NDArray[np.float64]:
     """Update the model's parameters `steps` times by `-step_size` times the gradient of its loss on all of X and y.
 
-    Returns the losses before each update, shape (steps,); `on_step(i, loss)` is called with each. Raises
-    FloatingPointError when the loss is no longer finite, and ValueError for negative steps.
+    Returns the losses before each update, shape (steps,); `on_step(i, loss)` is called with each. The step is captured
+    and replayed, or with `eager` recorded anew each time, which gives the same. Raises FloatingPointError when the loss
+    is no longer finite, and ValueError for negative steps.
 
     >>> from autograd_spiral.spiral import LinearClassifier, spiral
     >>> generator = np.random.default_rng(0)
@@ -51,22 +54,42 @@ def train(
     """
     if steps < 0:
         raise ValueError(f"train: steps must not be negative, not {steps}")
-    data, labels = Tensor(X, name="X"), Tensor(y, name="y")
-    parameters = model.parameters()
+    captured = descent(model, step_size=step_size, reg=reg)
+    step = captured.eager if eager else captured
+    X, y = np.asarray(X), np.asarray(y)
     losses = np.empty(steps)
     with np.errstate(over="ignore", invalid="ignore"):  # divergence is reported below, in one place
         for i in range(steps):
-            loss = model.loss(data, labels, reg)
-            losses[i] = value = loss.item()
+            losses[i] = value = step(X, y).item()
             if not np.isfinite(value):
                 raise FloatingPointError(
                     f"the loss at step {i} is {value}: training diverged, a smaller step size than {step_size} may help"
                 )
             if on_step is not None:
                 on_step(i, value)
-            for parameter, gradient in zip(parameters, grad(loss, parameters), strict=True):
-                parameter.assign(parameter.data - step_size * gradient.data)
     return losses
+
+
+def descent(model: Model, *, step_size: float = 1.0, reg: float = 1e-3) -> CapturedStep:
+    """The step of gradient descent on the model's loss: from X and y to the loss, the parameters being updated.
+
+    >>> from autograd_spiral.spiral import LinearClassifier, spiral
+    >>> generator = np.random.default_rng(0)
+    >>> X, y = spiral(20, generator=generator)
+    >>> step = descent(LinearClassifier.random(generator))
+    >>> bool(step(X, y) > step(X, y))
+    True
+    """
+    parameters = model.parameters()
+
+    @capture
+    def step(X: Any, y: Any) -> Tensor:
+        loss = model.loss(X, y, reg)
+        for parameter, gradient in zip(parameters, grad(loss, parameters), strict=True):
+            parameter.assign(parameter - step_size * gradient)
+        return loss
+
+    return step
 
 
 def accuracy(model: Model, X: NDArray[Any], y: NDArray[Any]) -> float:
