@@ -79,7 +79,8 @@ def combined(x: Any, y: Any, function: Callable[[Any, Any], Any]) -> Any:
 def steps(draw: Any) -> tuple[Callable[..., Any], list[Tensor], list[list[np.ndarray]]]:
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     rows, inner, columns = draw(st.sampled_from([(3, 2, 4), (2, 3, 2), (1, 1, 1), (3, 1, 3), (400, 2, 3), (60, 40, 5)]))
-    dtype = draw(st.sampled_from([np.float64, np.float64, np.float32]))
+    # sines of long float32 sums have few digits left, whoever computes them
+    dtype = draw(st.sampled_from([np.float64, np.float64, np.float32 if rows < 10 else np.float64]))
     shapes = [(inner, columns), (1, columns), (columns,), (rows, columns), ()]
     leaves = [
         Tensor((0.5 * rng.standard_normal(shape)).astype(dtype), requires_grad=i != 2, name=f"p{i}")

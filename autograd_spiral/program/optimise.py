@@ -280,19 +280,15 @@ def _product(equation: Equation, substitute: _Substitution) -> Equation | Atom:
     x, number = found
     if number == 1 and _fits(x, equation):
         return x
-    if equation.function is np.divide:
-        return equation
     inner = substitute.made.get(x) if isinstance(x, Value) else None
-    if inner is not None and (deeper := _scaled(inner)) is not None:
+    if inner is None or substitute.uses[inner.output] > 1:
+        return equation
+    deeper = (inner.inputs[0], -1) if inner.function is np.negative else _scaled(inner)
+    if deeper is not None:
         total = deeper[1] * number
-        if math.isfinite(total) and abs(total) >= 1e-300 and substitute.uses[inner.output] == 1:
-            return rewritten(equation, inputs=(deeper[0], total))
+        if math.isfinite(total) and abs(total) >= 1e-300:
+            return rewritten(equation, np.multiply, (deeper[0], total))
     return equation
-
-
-def _quotient(equation: Equation, substitute: _Substitution) -> Equation | Atom:
-    x, y = equation.inputs
-    return x if _number(y, equation) == 1 and _fits(x, equation) else equation
 
 
 def _power(equation: Equation, substitute: _Substitution) -> Equation | Atom:
@@ -414,7 +410,7 @@ def check_entries(picked: Any, count: int) -> None:
 
 _SIMPLIFY: dict[Callable[..., Any], Callable[[Equation, _Substitution], Equation | Atom]] = {
     np.multiply: _product,
-    np.divide: _quotient,
+    np.divide: _product,
     np.power: _power,
     np.add: _sum,
     np.subtract: _difference,

@@ -1,0 +1,268 @@
+"""Each pass keeps the results of any program, and does what it is for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from programs import assert_same, interpreted
+from test_random_programs import steps
+
+from autograd_spiral import Tensor, capture, grad, primitive, relu, sigmoid, softmax, softmax_cross_entropy
+from autograd_spiral.errors import CaptureError
+from autograd_spiral.primitives import PRIMITIVES
+from autograd_spiral.program import kernels, optimise
+from autograd_spiral.program.equations import Equation, Program, Value
+
+PASSES: Sequence[Callable[[Program], Program]] = (
+    optimise.expanded,
+    optimise.without_dead,
+    optimise.folded,
+    optimise.shared,
+    optimise.simplified,
+    optimise.readable,
+    lambda program: kernels.respelled(optimise.readable(program)),
+)
+
+
+def program_of(step: Callable[..., Any], *args: Any) -> Program:
+    captured = capture(step)
+    captured(*args)
+    return captured.program
+
+
+def functions_in(program: Program) -> list[Any]:
+    return [equation.function for equation in program.equations]
+
+
+@settings(max_examples=40)
+@given(steps())
+def test_every_pass_keeps_the_results(drawn: Any) -> None:
+    step, leaves, calls = drawn
+    held = {id(leaf): leaf.data for leaf in leaves}
+    captured = capture(step)
+    captured(*calls[0])
+    program = captured.program
+    arrays = [*calls[1], *(held[id(leaf)] for leaf in captured._last.state)]
+    expected = interpreted(program, arrays)
+    for improve in PASSES:
+        assert_same(interpreted(improve(program), arrays), expected, str(improve))
+
+
+@settings(max_examples=20)
+@given(steps())
+def test_a_readable_program_stays_as_it_is(drawn: Any) -> None:
+    step, _, calls = drawn
+    once = optimise.readable(program_of(step, *calls[0]))
+    twice = optimise.readable(once)
+    assert functions_in(once) == functions_in(twice)
+
+
+# --- single passes ------------------------------------------------------------------------------------------------
+
+
+def leaf(shape: Any = (3, 4), dtype: Any = float) -> Tensor:
+    values = np.random.default_rng(0).uniform(0.5, 1, shape).astype(dtype)
+    return Tensor(values, requires_grad=True, name="w")
+
+
+X = np.random.default_rng(1).uniform(0.5, 1, (3, 4))
+
+
+def test_bodies_take_the_place_of_declared_primitives() -> None:
+    program = program_of(lambda x: relu(sigmoid(x)), X)
+    assert [f.__name__ for f in functions_in(program)] == ["sigmoid", "relu"]
+    assert all(isinstance(f, np.ufunc) or f is np.where for f in functions_in(optimise.expanded(program)))
+
+
+def test_what_no_result_depends_on_is_not_computed() -> None:
+    def step(x: Any) -> Any:
+        np.exp(x) * 3
+        return np.sin(x)
+
+    assert functions_in(optimise.without_dead(program_of(step, X))) == [np.sin]
+
+
+def test_constants_are_computed_once_and_for_all() -> None:
+    def step(x: Any) -> Any:
+        c = Tensor([1.0, 2.0, 3.0, 4.0])
+        return x + np.exp(c) * c.sum()
+
+    assert functions_in(optimise.readable(program_of(step, X))) == [np.add]
+
+
+def test_large_constants_of_small_ones_are_not_stored() -> None:
+    program = optimise.readable(program_of(lambda x: x.sum() * np.broadcast_to(Tensor([1.0, 2.0]), (500, 2)), X))
+    assert max(np.size(atom) for e in program.equations for atom in e.inputs if isinstance(atom, np.ndarray)) <= 2
+
+
+def test_equal_equations_are_computed_once() -> None:
+    program = optimise.readable(program_of(lambda x: np.exp(x).sum(axis=0) * np.exp(x).sum(axis=0), X))
+    assert functions_in(program) == [np.exp, np.sum, np.multiply]
+
+
+def test_forward_and_backward_share_the_exponentials_of_softmax_cross_entropy() -> None:
+    w = leaf()
+    program = optimise.readable(program_of(lambda y: grad(softmax_cross_entropy(w, y), w), np.array([0, 1, 3])))
+    assert functions_in(program).count(np.exp) == 1
+    assert functions_in(program).count(np.max) == 1
+
+
+def test_opaque_primitives_are_neither_shared_nor_folded() -> None:
+    calls = []
+
+    @primitive(lambda ct, out, x: ct)
+    def noisy(x: Any) -> Any:
+        if not isinstance(x, np.ndarray):
+            raise TypeError
+        calls.append(1)
+        return x * 1.0
+
+    captured = capture(lambda x: noisy(x) + noisy(x) + noisy(Tensor(np.ones(4))))
+    captured(X)
+    calls.clear()
+    captured(X)
+    assert len(calls) == 3
+
+
+SAME = [
+    lambda x: x * 1.0,
+    lambda x: 1 * x,
+    lambda x: x / 1,
+    lambda x: x**1,
+    lambda x: x - 0,
+    lambda x: +x,
+    lambda x: np.negative(-x),
+    lambda x: x.T.T,
+    lambda x: x.reshape(12).reshape(3, 4),
+    lambda x: np.broadcast_to(x, (3, 4)),
+    lambda x: x.astype(float),
+    lambda x: x.sum(axis=()),
+    lambda x: np.transpose(x, (1, 0)).T,
+    lambda x: x * Tensor(np.ones((1, 1))),
+]
+
+
+@pytest.mark.parametrize("detour", SAME)
+def test_detours_are_left_out(detour: Any) -> None:
+    assert functions_in(optimise.readable(program_of(lambda x: np.sin(detour(x)), X))) == [np.sin]
+
+
+SHORTER = [
+    (lambda x: x * 2 * 3 / 4, [np.multiply]),
+    (lambda x: x**2, [np.square]),
+    (lambda x: x + (-x * 3), [np.multiply, np.add]),
+    (lambda x: x.sin() if hasattr(x, "sin") else np.sin(x) + (-np.cos(x)), [np.sin, np.cos, np.subtract]),
+    (lambda x: np.sin(x) - (-np.cos(x)), [np.sin, np.cos, np.add]),
+    (lambda x: x.sum(axis=0).reshape(1, 4), [np.sum]),
+    (lambda x: np.broadcast_to(Tensor(3.0), (3, 4)) * x, [np.multiply]),
+    (lambda x: x.reshape(3, 4, 1).sum(axis=2) * 2, [np.multiply]),
+]
+
+
+@pytest.mark.parametrize(("longer", "functions"), SHORTER)
+def test_longer_ways_are_shortened(longer: Any, functions: Any) -> None:
+    assert functions_in(optimise.readable(program_of(longer, X))) == functions
+
+
+KEPT = [
+    (lambda x: x + 0.0, [np.add]),  # which turns -0 into 0
+    (lambda x: x * np.ones((2, 3, 4)), [np.multiply]),  # which broadcasts
+    (lambda x: x * Tensor(np.ones(4)), [np.multiply]),
+    (lambda x: (x > 0.7) * 1.0, [np.greater, np.multiply]),  # which makes floats
+    (lambda x: x.astype(np.float32) * Tensor(1.0), [np.ndarray.astype, np.multiply]),  # which widens
+]
+
+
+@pytest.mark.parametrize(("step", "functions"), KEPT)
+def test_what_only_looks_like_a_detour_is_kept(step: Any, functions: Any) -> None:
+    assert functions_in(optimise.readable(program_of(step, X))) == functions
+
+
+def test_the_gradient_of_a_sum_of_squares_is_one_product() -> None:
+    w = leaf()
+    program = optimise.readable(program_of(lambda x: grad(0.5e-3 * np.square(w).sum(), w), X))
+    (equation,) = program.equations
+    assert equation.function is np.multiply
+    assert 1e-3 in equation.inputs[:2]
+
+
+def test_picking_entries_of_rows_goes_backward_as_a_comparison() -> None:
+    w = leaf()
+
+    def step(y: Any) -> Any:
+        return grad(softmax(w)[np.arange(3), y].sum(), w)
+
+    functions = functions_in(optimise.readable(program_of(step, np.array([0, 3, 1], np.uint8))))
+    assert np.equal in functions
+    assert not any(f.__name__ == "_scatter" for f in functions)
+
+
+# --- kernels --------------------------------------------------------------------------------------------------------
+
+
+def respelled(step: Any, *args: Any) -> list[str]:
+    program = kernels.respelled(optimise.readable(program_of(step, *args)))
+    return [equation.primitive.name.removeprefix("np.") for equation in program.equations]
+
+
+LARGE = np.random.default_rng(2).standard_normal((64, 32))
+SPELLINGS = [
+    (lambda x, w: x @ w + np.ones(24), ["affine"]),
+    (lambda x, w: np.ones((1, 24)) + x @ w, ["affine"]),
+    (lambda x, w: x @ w + np.ones((64, 24)), ["matmul", "add"]),
+    (lambda x, w: x @ w[:, :3] + np.ones(3), ["getitem", "matmul", "add"]),  # x has more columns than its image
+    (lambda x, w: np.sin(x) @ w[:, :3] + np.ones(3), ["sin", "getitem", "affine"]),  # here it need not be copied
+    (lambda x, w: x.sum(axis=0, keepdims=True) * 2, ["column_sums", "multiply"]),
+    (lambda x, w: np.square(x).sum() * 2, ["sum_of_squares", "multiply"]),
+    (lambda x, w: x.mean(axis=1), ["sum", "divide"]),
+    (lambda x, w: np.sin(x) * (x > 0), ["sin", "greater", "astype", "multiply"]),
+    (lambda x, w: w[:4].sum(axis=0, keepdims=True) * 2, ["getitem", "sum", "multiply"]),  # too small to gain
+]
+
+
+@pytest.mark.parametrize(("step", "names"), SPELLINGS)
+def test_fast_spellings(step: Any, names: Any) -> None:
+    assert respelled(step, LARGE, LARGE[:32, :24].copy()) == names
+
+
+def test_a_bound_becomes_a_full_array_where_that_is_faster() -> None:
+    program = kernels.respelled(optimise.readable(program_of(lambda x: np.maximum(0, x), LARGE)))
+    assert program.equations[0].inputs[0].shape == LARGE.shape
+    program = kernels.respelled(optimise.readable(program_of(lambda x: np.maximum(0, x), X)))
+    assert type(program.equations[0].inputs[0]) is int
+
+
+def test_the_gradients_of_an_affine_map_are_one_product() -> None:
+    w, b = leaf((32, 20)), leaf((1, 20))
+
+    def step(x: Any) -> Any:
+        return grad(np.square(np.tanh(x @ w + b)).sum(), [w, b])
+
+    names = respelled(step, LARGE)
+    assert names.count("product_and_sums") == 1
+    assert "matmul" not in names
+
+
+# --- programs are checked -------------------------------------------------------------------------------------------
+
+
+def test_malformed_programs_are_refused() -> None:
+    x, y = Value((2,), np.dtype(float)), Value((2,), np.dtype(float))
+    sine = Equation(PRIMITIVES[np.sin], (x,), {}, y)
+    Program("fine", (x,), (), (sine,), (y,))
+    wrong = Value((3,), np.dtype(float))
+    for build in (
+        lambda: Program("p", (), (), (sine,), (y,)),
+        lambda: Program("p", (x,), (), (sine, sine), (y,)),
+        lambda: Program("p", (x,), (x,), (), ()),
+        lambda: Program("p", (x,), (), (), (y,)),
+        lambda: Program("p", (x, wrong), (), (), (), ((x, x),)),
+        lambda: Program("p", (), (x, wrong), (), (), ((x, wrong),)),
+        lambda: Program("p", (x,), (), (Equation(PRIMITIVES[np.sin], (x,), {}, Value((None,), np.dtype(float))),), ()),
+    ):
+        with pytest.raises(CaptureError, match="p: "):
+            build()
