@@ -209,17 +209,17 @@ def test_other_arguments_select_it_by_value_type_and_sign_of_zero() -> None:
     assert count_of(captured) == 8
 
 
-def test_scalars_in_the_closure_and_among_globals_select_it() -> None:
+def test_scalars_in_the_closure_and_among_globals_select_it(monkeypatch: pytest.MonkeyPatch) -> None:
     rate = 1.0
 
     def step(x: Any) -> Any:
         return sum(v * rate * GLOBAL_RATE for v in (w * x, x))  # within a generator, too
 
     captured = capture(step)
-    global GLOBAL_RATE
-    for rate in (1.0, 2.0, 1.0):
-        for GLOBAL_RATE in (3.0, 5.0):
-            assert_same(flat(captured(ONES)), flat(step(Tensor(ONES))), "value")
+    for inner, outer in [(1.0, 3.0), (2.0, 3.0), (2.0, 5.0), (1.0, 3.0), (1.0, 5.0)]:
+        rate = inner
+        monkeypatch.setitem(globals(), "GLOBAL_RATE", outer)
+        assert_same(flat(captured(ONES)), [rate * outer * (w.data + 1)], "value")
     assert count_of(captured) == 4
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from autograd_spiral.errors import LabelError
 from autograd_spiral.functions import check_labels
 from autograd_spiral.primitives import PRIMITIVES
-from autograd_spiral.program.equations import Atom, Check, Equation, Name, Program, Value, dtype_of, shape_of
+from autograd_spiral.program.equations import Atom, Check, Equation, Name, Program, Rank, Value, dtype_of, shape_of
 from autograd_spiral.rules import ARRAY, scatter
 
 __all__ = ["expanded", "folded", "readable", "same_function", "shared", "simplified", "without_dead"]
@@ -75,6 +75,7 @@ def folded(program: Program) -> Program:
         equation = substitute.into(equation)
         if (
             equation.opaque
+            or equation.function is np.broadcast_to  # what uses it may broadcast by itself
             or any(isinstance(atom, Value) for atom in equation.inputs)
             or equation.output.size > max(64, *(math.prod(shape_of(atom)) for atom in equation.inputs))
         ):
@@ -122,12 +123,10 @@ def simplified(program: Program) -> Program:
     substitute = _Substitution(program)
     for equation in program.equations:
         equation = substitute.into(equation)
-        simplify = _SIMPLIFY.get(equation.function)
-        result: Equation | Atom = equation
         if equation.elementwise:
-            result = equation = _unstretched(equation, substitute.made)
-        if simplify is not None:
-            result = simplify(equation, substitute)
+            equation = _stretched_after(_unstretched(equation, substitute.made), substitute)
+        simplify = _SIMPLIFY.get(equation.function)
+        result = equation if simplify is None else simplify(equation, substitute)
         if isinstance(result, Equation):
             substitute.keep(result)
         else:
@@ -163,15 +162,15 @@ class _Substitution:
         self.made[equation.output] = equation
 
     def put(self, value: Value, atom: Atom) -> None:
-        """Replace `value` by `atom` from here on; the better of their names remains."""
+        """Replace `value` by `atom` from here on, whose name stays unless that of `value` was given by the user."""
         self._instead[value] = atom
         if not isinstance(atom, Value):
             return
         self.uses[atom] += self.uses[value] - 1
         if value in self.names:
-            known = self.names.get(atom)
-            if known is None or self.names[value].rank < known.rank:
-                self.names[atom] = self.names[value]
+            known, other = self.names.get(atom), self.names[value]
+            if known is None or known.rank == Rank.BODY or other.rank == Rank.GIVEN < known.rank:
+                self.names[atom] = other
 
     def program(self) -> Program:
         """The program that was built."""
@@ -258,6 +257,20 @@ def _unstretched(equation: Equation, made: Mapping[Value, Equation]) -> Equation
     return equation
 
 
+def _stretched_after(equation: Equation, substitute: _Substitution) -> Equation:
+    """`np.broadcast_to(f(x), shape)` for `f(np.broadcast_to(x, shape))` with a number x."""
+    output, inputs = equation.output, list(equation.inputs)
+    for i, atom in enumerate(inputs):
+        stretch = same_function(atom, substitute.made, np.broadcast_to)
+        if stretch is not None and shape_of(stretch.inputs[0]) == ():
+            inputs[i] = stretch.inputs[0]
+    if not output.shape or any(shape_of(atom) for atom in inputs) or all(map(operator.is_, inputs, equation.inputs)):
+        return equation
+    number = Value((), output.dtype)
+    substitute.keep(rewritten(equation, inputs=tuple(inputs), output=number))
+    return rewritten(equation, np.broadcast_to, (number,), {"shape": output.shape})
+
+
 def _scaled(equation: Equation) -> tuple[Atom, float] | None:
     """`(x, c)` when `equation` is `x * c`, `c * x` or `x / c` with a number c, and floating x of the same dtype."""
     if equation.function not in (np.multiply, np.divide) or equation.output.dtype.kind != "f":
@@ -301,6 +314,8 @@ def _power(equation: Equation, substitute: _Substitution) -> Equation | Atom:
 
 def _sum(equation: Equation, substitute: _Substitution) -> Equation | Atom:
     x, y = equation.inputs
+    if x is y and isinstance(x, Value) and x.dtype.kind == "f":
+        return rewritten(equation, np.multiply, (2.0, x))
     for this, other in ((x, y), (y, x)):
         minus = same_function(other, substitute.made, np.negative)
         if minus is not None and substitute.uses[minus.output] == 1:

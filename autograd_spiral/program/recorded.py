@@ -69,7 +69,7 @@ def recorded(
     inputs = []
     for i, leaf in enumerate(leaf for leaf in leaves if not leaf.requires_grad):
         inputs.append(values.given(leaf, leaf.name or around.get(leaf) or f"x{i + 1}"))
-    for leaf in (leaf for leaf in leaves if leaf.requires_grad):
+    for leaf in (*parameters, *(leaf for leaf in leaves if leaf.requires_grad)):
         values.atom(leaf)
     equations = values.equations()
     results = [values.atom(tensor) for tensor in (*outputs, *gradients)]

@@ -79,8 +79,8 @@ def _infix(equation: Equation, inputs: Sequence[Text]) -> Text:
     left, right = inputs
     if equation.function is np.multiply:
         for this, number, atom in ((left, right, equation.inputs[1]), (right, left, equation.inputs[0])):
-            if type(atom) is float and 0 < abs(atom) < 1 and len(repr(atom)) > 8 and 1 / round(1 / atom) == atom:
-                return Text(f"{this.within(PRODUCT)} / {round(1 / atom)}", PRODUCT)
+            if type(atom) is float and number.binding == PRODUCT and not number.text.startswith("-"):
+                return Text(f"{this.within(PRODUCT)}{number.text[1:]}", PRODUCT)  # x / 300, for x * (1 / 300)
             if type(atom) is float:
                 return Text(f"{number.within(SIGN)} * {this.within(SIGN)}", PRODUCT)
     chain = binding == COMPARISON
@@ -119,6 +119,8 @@ def _number(value: Any) -> Text:
         text = "np.nan" if math.isnan(value) else "np.inf" if value > 0 else "-np.inf"
     else:
         text = repr(value)
+        if isinstance(value, float) and 0 < abs(value) < 1 and len(text) > 8 and 1 / round(1 / value) == value:
+            return Text(f"{'-' if value < 0 else ''}1 / {abs(round(1 / value))}", PRODUCT)
     return Text(text, SIGN if text.startswith("-") else ATOM)
 
 
