@@ -6,7 +6,6 @@ All take arrays or Tensors. Bodies and rules are NumPy that runs on either.
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from typing import Any, TypeVar
 
 import numpy
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from autograd_spiral.errors import DtypeError, LabelError, ShapeError
 from autograd_spiral.primitives import PRIMITIVES, primitive
-from autograd_spiral.tensor import Tensor
+from autograd_spiral.tensor import Tensor, record
 
 __all__ = [
     "elu",
@@ -38,18 +37,6 @@ Array = TypeVar("Array", Tensor, NDArray[Any])  # what goes in comes out
 # --- activations ----------------------------------------------------------------------------------------------------
 
 
-def _zero(x: Any) -> Any:
-    """A 0 to compare `x` with; of its shape where that is an array that fits the cache: NumPy's loop is faster then."""
-    return _zeros(x.shape, x.dtype) if type(x) is np.ndarray and x.nbytes <= 2**19 and x.dtype.kind == "f" else 0
-
-
-@lru_cache(maxsize=8)  # 4 MB at the most
-def _zeros(shape: tuple[int, ...], dtype: Any) -> Any:
-    zeros = np.zeros(shape, dtype)
-    zeros.setflags(write=False)
-    return zeros
-
-
 def _masked(ct: Any, mask: Any) -> Any:
     """`ct * mask`; on arrays in the memory of the converted mask, faster than NumPy converts it within the product."""
     if type(ct) is not np.ndarray:
@@ -68,7 +55,7 @@ def relu(x: Array) -> Array:
     >>> relu(np.array([-1.0, 0.0, 2.0]))
     array([0., 0., 2.])
     """
-    return np.maximum(x, _zero(x))
+    return np.maximum(x, 0)
 
 
 @primitive(lambda ct, out, x: ct * (out * (1 - out)))
@@ -165,7 +152,8 @@ def _by_column(x: Any, axis: int) -> Any:
 def _one_hot(labels: Any, classes: int) -> Any:
     """Rows that are True at their label, shape (N, classes)."""
     if type(labels) is np.ndarray:
-        return np.equal(labels[:, None], np.arange(classes), order="F")  # the same, looping along the long axis
+        # the same, looping along the long axis and, since labels below `classes` have room for it, in their own dtype
+        return np.equal(labels[:, None], np.arange(classes, dtype=labels.dtype), order="F")
     return labels[:, None] == np.arange(classes)
 
 
@@ -269,6 +257,8 @@ def softmax_cross_entropy(scores: Any, labels: Any, *, reduction: str = "mean") 
         log_p = np.where(absent, 0, log_softmax(scores, axis=1))
         return _reduced(-np.sum(labels * log_p, axis=1), reduction)
     check_labels(labels, *shape)
+    if type(scores) is Tensor or type(labels) is Tensor:
+        return record(PRIMITIVES[_label_cross_entropy], (scores, labels), {"reduction": reduction})
     return _label_cross_entropy(scores, labels, reduction=reduction)
 
 
@@ -292,7 +282,7 @@ def check_labels(labels: Any, rows: int, classes: int) -> None:
     if values.dtype.kind not in "iu":
         first = f": the label at row 0 is {values[0]!r}" if rows else ""
         raise LabelError(f"labels must be integers, not {values.dtype}{first}; write labels.astype(int)")
-    if rows and not (values.min() >= 0 and values.max() < classes):
+    if rows and not (values.max() < classes and (values.dtype.kind == "u" or values.min() >= 0)):
         row = int(np.argmax((values < 0) | (values >= classes)))
         raise LabelError(
             f"the label at row {row} is {values[row]}, but {classes} classes are numbered 0 to {classes - 1}"

@@ -90,8 +90,8 @@ def _check(ends: Sequence[Tensor], starts: Sequence[Tensor]) -> None:
         for i, tensor in enumerate(tensors):
             if not isinstance(tensor, Tensor):
                 raise TypeError(f"grad: {role} {i} must be a Tensor, not {type(tensor).__name__}")
-            if tensor.dtype.kind != "f":
+            if tensor._value.dtype.kind != "f":
                 raise DtypeError(f"grad: {role} {i} has dtype {tensor.dtype}; only floating tensors have gradients")
     for i, start in enumerate(starts):
-        if not start.requires_grad:
+        if not start._requires_grad:
             raise GradientError(f"grad: input {i} does not require gradients; make it with requires_grad=True")

@@ -22,13 +22,19 @@ __all__ = ["ARRAY", "PRIMITIVES", "fill", "scatter"]
 
 
 def _add(x: Any, y: Any) -> Any:
-    """`x + y`; a row is added to a matrix by adding the matrix to copies of the row, where NumPy's loop is faster."""
-    if type(x) is type(y) is np.ndarray and x.ndim == 2 and y.shape in ((1, x.shape[1]), x.shape[1:]):
-        if x.dtype is y.dtype and x.flags.c_contiguous:
-            out = np.empty(x.shape, x.dtype)
-            out[...] = y
-            out += x
-            return out
+    """`x + y`; a row is added to a matrix by adding the matrix to copies of the row, for which NumPy is faster."""
+    if (
+        type(x) is type(y) is np.ndarray
+        and x.ndim == 2
+        and len(x) > 8 < x.shape[1] == y.size == y.shape[-1]
+        and y.ndim <= 2
+        and x.dtype is y.dtype
+        and x.flags.c_contiguous
+    ):
+        out = np.empty(x.shape, x.dtype)
+        out[...] = y
+        out += x
+        return out
     return np.add(x, y)
 
 
@@ -164,7 +170,6 @@ def _einsum_rule(ct: Any, out: Any, *args: Any, argument: int, subscripts: str) 
     return piece if piece.shape == target else np.broadcast_to(piece.reshape(shape), target)
 
 
-
 def _transposed(y: Any) -> Any:
     """`y.mT`; of a matrix of few columns a copy by row, by which BLAS multiplies faster."""
     return y.mT.copy() if type(y) is np.ndarray and y.shape[-1] <= 16 else y.mT
@@ -234,11 +239,11 @@ define(
     np.sum,
     lambda ct, out, x, axis, keepdims: _stretch(_spread(ct, x, axis, keepdims), x.shape),
     bind=_bind_reduction,
-    evaluate=np.ndarray.sum,
+    evaluate=np.add.reduce,
 )
 define(np.mean, _mean_rule, bind=_bind_reduction, evaluate=np.ndarray.mean)
-define(np.max, _extremum_rule, bind=_bind_reduction, evaluate=np.ndarray.max)
-define(np.min, _extremum_rule, bind=_bind_reduction, evaluate=np.ndarray.min)
+define(np.max, _extremum_rule, bind=_bind_reduction, evaluate=np.maximum.reduce)
+define(np.min, _extremum_rule, bind=_bind_reduction, evaluate=np.minimum.reduce)
 define(
     np.cumsum,
     lambda ct, out, x, axis: np.flip(np.cumsum(np.flip(ct, axis), axis), axis),

@@ -25,7 +25,7 @@ from autograd_spiral.errors import (
     ShapeError,
 )
 from autograd_spiral.modes import MODE
-from autograd_spiral.primitives import Primitive, call_bound, name_of
+from autograd_spiral.primitives import Primitive, call_again, call_bound, name_of
 from autograd_spiral.rules import PRIMITIVES
 from autograd_spiral.sweep import sweep
 
@@ -186,9 +186,10 @@ class Tensor:
                 "give the new value a name of its own instead"
             )
         new = value._value if type(value) is Tensor else _frozen_copy(value, "assign(value)")
-        if new.shape != self.shape:
+        old = self._value
+        if new.shape != old.shape:
             raise ShapeError(f"cannot assign shape {new.shape} to {self._called()} of shape {self.shape}")
-        if new.dtype != self.dtype:
+        if new.dtype is not old.dtype and new.dtype != old.dtype:
             weak = type(value) in _WEAK_SCALARS or isinstance(value, list | tuple)
             if not np.can_cast(new.dtype, self.dtype, "same_kind") and not (weak and self.dtype.kind == "f"):
                 raise DtypeError(f"cannot assign {new.dtype} to {self._called()} of dtype {self.dtype}")
@@ -397,11 +398,11 @@ class Tensor:
 
     def sum(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
         """`np.sum` over `axis` (an int, a tuple, or None for all)."""
-        return apply(np.sum, (self, axis), {"keepdims": keepdims})
+        return _reduce(_SUM, self, axis, keepdims)
 
     def mean(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
         """`np.mean` over `axis` (an int, a tuple, or None for all)."""
-        return apply(np.mean, (self, axis), {"keepdims": keepdims})
+        return _reduce(_MEAN, self, axis, keepdims)
 
     def prod(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
         """`np.prod` over `axis` (an int, a tuple, or None for all)."""
@@ -409,11 +410,11 @@ class Tensor:
 
     def max(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
         """`np.max` over `axis`; entries that tie share the gradient equally."""
-        return apply(np.max, (self, axis), {"keepdims": keepdims})
+        return _reduce(_MAX, self, axis, keepdims)
 
     def min(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
         """`np.min` over `axis`; entries that tie share the gradient equally."""
-        return apply(np.min, (self, axis), {"keepdims": keepdims})
+        return _reduce(_MIN, self, axis, keepdims)
 
     def var(self, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Tensor:
         """`np.var` over `axis`, dividing by the count less `ddof`."""
@@ -504,6 +505,7 @@ class Tensor:
 # --- recording ------------------------------------------------------------------------------------------------------
 
 _MATMUL = PRIMITIVES[np.matmul]
+_SUM, _MEAN, _MAX, _MIN = PRIMITIVES[np.sum], PRIMITIVES[np.mean], PRIMITIVES[np.max], PRIMITIVES[np.min]
 _REDUCTIONS: dict[Any, str] = {
     np.add: "np.sum",
     np.multiply: "np.prod",
@@ -539,8 +541,18 @@ def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
             "compose it of functions that have rules, or declare it with @primitive(vjp, …)"
         )
     if primitive.bind is not None:
-        args, kwargs = call_bound(function, primitive.bind, args, kwargs)
+        try:  # as in call_bound, without its frame
+            args, kwargs = primitive.bind(*args, **kwargs)
+        except TypeError:
+            args, kwargs = call_again(function, primitive.bind, args, kwargs)
     return record(primitive, args, kwargs)
+
+
+def _reduce(primitive: Primitive, x: Tensor, axis: Any, keepdims: bool) -> Tensor:
+    """Record a reduction of `x`, bound as its row in the table binds it."""
+    if axis is None:
+        return record(primitive, (x,), {"axis": tuple(range(x._value.ndim)), "keepdims": bool(keepdims)})
+    return apply(primitive.function, (x, axis), {"keepdims": keepdims})
 
 
 def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] = _NO_PARAMS) -> Tensor:
@@ -565,8 +577,8 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
             operands.append(arg)
             if type(arg) not in _WEAK_SCALARS:
                 foreign = True
-    if len(args) != primitive.arity or primitive.constant_in:
-        requires_grad = requires_grad and _flows(primitive, args)
+    if requires_grad and (primitive.constant_in or len(args) != primitive.arity):
+        requires_grad = _flows(primitive, args)
     if foreign:
         operands = [
             operand if type(arg) is Tensor or type(arg) in _WEAK_SCALARS else _frozen_copy(arg, primitive.name)
@@ -574,7 +586,7 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
         ]
         args = tuple(arg if type(arg) is Tensor else operand for arg, operand in zip(args, operands, strict=True))
     try:
-        value = primitive.evaluate(*operands, **params)
+        value = primitive.evaluate(*operands, **params) if params else primitive.evaluate(*operands)
     except (ValueError, IndexError) as error:
         _explain(error, primitive.name, operands, params)
         raise
@@ -617,7 +629,7 @@ def seed_cotangent(output: Tensor, cotangent: Operand | None) -> NDArray[Any]:
                 f"{output._called()} has shape {output.shape}: a gradient without a cotangent needs a single element. "
                 "Reduce it (t.sum().backward()), or pass a cotangent of that shape"
             )
-        return np.ones(output.shape, output.dtype)
+        return np.array(1, output.dtype, ndmin=output.ndim)
     given = cotangent._value if type(cotangent) is Tensor else np.asarray(cotangent)
     weak = type(cotangent) in _WEAK_SCALARS or isinstance(cotangent, list | tuple)
     if given.shape != output.shape:
@@ -679,11 +691,13 @@ def _frozen_copy(data: Any, use: str) -> Any:
     if isinstance(data, np.ma.MaskedArray):
         raise DtypeError(f"{use}: a masked array would lose its mask; use np.where with the mask instead")
     array = np.array(data)
-    if array.dtype.kind not in "fiub":
-        raise DtypeError(f"{use}: the dtype must be floating, integer or bool, not {array.dtype}")
-    if not array.dtype.isnative:
-        array = array.astype(array.dtype.newbyteorder("="))
-    return _frozen(array)
+    dtype = array.dtype
+    if dtype.kind not in "fiub":
+        raise DtypeError(f"{use}: the dtype must be floating, integer or bool, not {dtype}")
+    if not dtype.isnative:
+        array = array.astype(dtype.newbyteorder("="))
+    array.setflags(False)  # type: ignore[call-arg]  # as in _frozen
+    return array
 
 
 def _frozen(array: NDArray[Any]) -> NDArray[Any]:
