@@ -57,18 +57,18 @@ def grad(
         raise ShapeError(f"grad: {len(ends)} outputs but {len(weights)} cotangents")
     _check(ends, starts)
 
-    seeds = [(end, seed_cotangent(end, weight), weight) for end, weight in zip(ends, weights, strict=True)]
+    seeds = [seed_cotangent(end, weight) for end, weight in zip(ends, weights, strict=True)]
     mode = MODE.get()
     if not create_graph:
-        found = sweep([(end, ct) for end, ct, _ in seeds], set(starts), observer=mode.observer)
+        found = sweep(zip(ends, seeds, strict=True), set(starts), observer=mode.observer)
         results = tuple(
             constant(found[start] if start in found else np.zeros(start.shape, start.dtype)) for start in starts
         )
     else:
-        tensors = [(end, weight if isinstance(weight, Tensor) else Tensor(ct)) for end, ct, weight in seeds]
+        given = [w if isinstance(w, Tensor) else Tensor(ct) for ct, w in zip(seeds, weights, strict=True)]
         with entering(recording=True, phase="backward"):
-            found = sweep(tensors, set(starts), on_tensors=True, observer=mode.observer)
-            results = _distinct(found, starts, {ct for _, ct in tensors})
+            found = sweep(zip(ends, given, strict=True), set(starts), on_tensors=True, observer=mode.observer)
+            results = _distinct(found, starts, set(given))
     return results[0] if isinstance(inputs, Tensor) else results
 
 
