@@ -111,6 +111,9 @@ def _dot(a: Any, b: Any) -> Any:
     return np.tensordot(a, b, axes=(-1, -2))
 
 
+composes(np.vdot)(lambda a, b, /: np.dot(np.ravel(_array(a)), np.ravel(_array(b))))
+
+
 @composes(np.inner)
 def _inner(a: Any, b: Any, /) -> Any:
     a, b = _array(a), _array(b)

@@ -152,8 +152,8 @@ def _by_column(x: Any, axis: int) -> Any:
 def _one_hot(labels: Any, classes: int) -> Any:
     """Rows that are True at their label, shape (N, classes)."""
     if type(labels) is np.ndarray:
-        # the same, looping along the long axis and, since labels below `classes` have room for it, in their own dtype
-        return np.equal(labels[:, None], np.arange(classes, dtype=labels.dtype), order="F")
+        # the same, looping along the long axis; comparing within a dtype, as long as every dtype has room for the classes
+        return np.equal(labels[:, None], np.arange(classes, dtype=labels.dtype if classes <= 128 else None), order="F")
     return labels[:, None] == np.arange(classes)
 
 
@@ -244,8 +244,8 @@ def softmax_cross_entropy(scores: Any, labels: Any, *, reduction: str = "mean") 
     """
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"softmax_cross_entropy: reduction must be 'mean', 'sum' or 'none', not {reduction!r}")
-    scores = scores if hasattr(scores, "ndim") else np.asarray(scores)
-    labels = labels if hasattr(labels, "ndim") else np.asarray(labels)
+    scores = scores if hasattr(type(scores), "ndim") else np.asarray(scores)
+    labels = labels if hasattr(type(labels), "ndim") else np.asarray(labels)
     shape = scores.shape
     if len(shape) != 2:
         raise ShapeError(f"softmax_cross_entropy: scores must have shape (N, K), not {shape}")

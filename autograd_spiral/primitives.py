@@ -158,6 +158,7 @@ def _settled(name: str, key: str, value: Any) -> Any:
 
 
 _IMMUTABLE = frozenset((bool, int, float, str, type(None)))
+_PLAIN = _IMMUTABLE | {np.ndarray}  # for sure without an __array_function__ to ask
 
 
 def overridable(body: F) -> F:
@@ -167,7 +168,9 @@ def overridable(body: F) -> F:
     def function(*args: Any, **kwargs: Any) -> Any:
         for arg in (*args, *kwargs.values()) if kwargs else args:
             kind = type(arg)
-            if kind is not np.ndarray and hasattr(kind, "__array_function__") and not issubclass(kind, np.ndarray):
+            if kind in _PLAIN:
+                continue
+            if hasattr(kind, "__array_function__") and not issubclass(kind, np.ndarray):
                 return arg.__array_function__(function, (kind,), args, kwargs)
         return body(*args, **kwargs)
 

@@ -181,12 +181,6 @@ define(
     lambda ct, out, x, y: np.matmul(ct, _transposed(y)),
     lambda ct, out, x, y: np.matmul(x.mT, ct),
 )
-define(
-    np.vdot,
-    lambda ct, out, x, y: ct * (y if y.shape == x.shape else y.reshape(x.shape)),
-    lambda ct, out, x, y: ct * (x if x.shape == y.shape else x.reshape(y.shape)),
-    bind=lambda a, b, /: (tuple(x if hasattr(x, "ndim") else np.asarray(x) for x in (a, b)), {}),
-)
 # Explicit subscripts, no letter twice in one operand; other forms are rewritten before they are recorded.
 define(
     np.einsum,

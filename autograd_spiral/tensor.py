@@ -185,8 +185,11 @@ class Tensor:
                 f"assign() is for leaves, but {self._called()} was computed by {self.primitive.name}: "
                 "give the new value a name of its own instead"
             )
-        new = value._value if type(value) is Tensor else _frozen_copy(value, "assign(value)")
         old = self._value
+        if type(value) is np.ndarray and value.dtype is old.dtype:  # a dtype that needs no checks
+            new = _frozen(np.array(value))
+        else:
+            new = value._value if type(value) is Tensor else _frozen_copy(value, "assign(value)")
         if new.shape != old.shape:
             raise ShapeError(f"cannot assign shape {new.shape} to {self._called()} of shape {self.shape}")
         if new.dtype is not old.dtype and new.dtype != old.dtype:
@@ -505,7 +508,7 @@ class Tensor:
 # --- recording ------------------------------------------------------------------------------------------------------
 
 _MATMUL = PRIMITIVES[np.matmul]
-_SUM, _MEAN, _MAX, _MIN = PRIMITIVES[np.sum], PRIMITIVES[np.mean], PRIMITIVES[np.max], PRIMITIVES[np.min]
+_SUM, _MEAN, _MAX, _MIN = (PRIMITIVES[function] for function in (np.sum, np.mean, np.max, np.min))
 _REDUCTIONS: dict[Any, str] = {
     np.add: "np.sum",
     np.multiply: "np.prod",
@@ -549,7 +552,7 @@ def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
 
 
 def _reduce(primitive: Primitive, x: Tensor, axis: Any, keepdims: bool) -> Tensor:
-    """Record a reduction of `x`, bound as its row in the table binds it."""
+    """Record a reduction of `x`; over all axes, the usual case, without the detour of binding it."""
     if axis is None:
         return record(primitive, (x,), {"axis": tuple(range(x._value.ndim)), "keepdims": bool(keepdims)})
     return apply(primitive.function, (x, axis), {"keepdims": keepdims})
@@ -624,12 +627,13 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
 def seed_cotangent(output: Tensor, cotangent: Operand | None) -> NDArray[Any]:
     """The cotangent to start a sweep of `output` with: ones for one element, or what the caller gave, checked."""
     if cotangent is None:
-        if output.size != 1:
+        value = output._value
+        if value.size != 1:
             raise GradientError(
                 f"{output._called()} has shape {output.shape}: a gradient without a cotangent needs a single element. "
                 "Reduce it (t.sum().backward()), or pass a cotangent of that shape"
             )
-        return np.array(1, output.dtype, ndmin=output.ndim)
+        return np.array(1, value.dtype, ndmin=value.ndim)
     given = cotangent._value if type(cotangent) is Tensor else np.asarray(cotangent)
     weak = type(cotangent) in _WEAK_SCALARS or isinstance(cotangent, list | tuple)
     if given.shape != output.shape:
@@ -691,13 +695,11 @@ def _frozen_copy(data: Any, use: str) -> Any:
     if isinstance(data, np.ma.MaskedArray):
         raise DtypeError(f"{use}: a masked array would lose its mask; use np.where with the mask instead")
     array = np.array(data)
-    dtype = array.dtype
-    if dtype.kind not in "fiub":
-        raise DtypeError(f"{use}: the dtype must be floating, integer or bool, not {dtype}")
-    if not dtype.isnative:
-        array = array.astype(dtype.newbyteorder("="))
-    array.setflags(False)  # type: ignore[call-arg]  # as in _frozen
-    return array
+    if array.dtype.kind not in "fiub":
+        raise DtypeError(f"{use}: the dtype must be floating, integer or bool, not {array.dtype}")
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    return _frozen(array)
 
 
 def _frozen(array: NDArray[Any]) -> NDArray[Any]:

@@ -146,12 +146,6 @@ def _matmul(source: Source, function: Any) -> Example:
     return Example(function, (x, y))
 
 
-@case(np.vdot)
-def _vdot(source: Source, function: Any) -> Example:
-    shape = source.shape()
-    return Example(function, (source.array(shape), source.array(source.choose(shape, shape[::-1]))))
-
-
 FORMS = (
     *("ij,jk->ik", "ij,jk->ki", "i,j->ij", "i,i->", "ij->", "ij->j", "ij->ji", "ij,kj->i"),
     *("bij,bjk->bik", "ij,j,ik->k", "ij,ij,ij->ij", "ij,kl->il", "ijk,k->ji"),

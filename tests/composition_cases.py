@@ -105,6 +105,12 @@ def _outer(source: Source, function: Any) -> Example:
     return Example(function, (source.array(source.shape(0, 2)), source.array(source.shape(0, 2))))
 
 
+@composition_case(np.vdot)
+def _vdot(source: Source, function: Any) -> Example:
+    shape = source.shape()
+    return Example(function, (source.array(shape), source.array(source.choose(shape, shape[::-1]))))
+
+
 @composition_case(np.tensordot)
 def _tensordot(source: Source, function: Any) -> Example:
     n, m, k, j = source.shape(4, 4)

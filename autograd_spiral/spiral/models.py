@@ -30,7 +30,7 @@ def _bias(width: int, name: str) -> Tensor:
 def _loss(scores: Tensor, y: Data, reg: float, *weights: Tensor) -> Tensor:
     """The mean cross-entropy of the scores, plus the L2 penalty, `reg / 2` times the sum of squares of `weights`."""
     with scope("L2 penalty"):
-        squares: list[Any] = [np.vdot(W, W) for W in weights]
+        squares = [np.square(W).sum() for W in weights]
         reg_loss: Tensor = 0.5 * reg * sum(squares[1:], start=squares[0])
     with scope("loss"):
         data_loss: Tensor = softmax_cross_entropy(scores, y)
