@@ -152,7 +152,7 @@ def _by_column(x: Any, axis: int) -> Any:
 def _one_hot(labels: Any, classes: int) -> Any:
     """Rows that are True at their label, shape (N, classes)."""
     if type(labels) is np.ndarray:
-        # the same, looping along the long axis; comparing within a dtype, as long as every dtype has room for the classes
+        # the same, looping along the long axis and comparing within one dtype, where any has room for the classes
         return np.equal(labels[:, None], np.arange(classes, dtype=labels.dtype if classes <= 128 else None), order="F")
     return labels[:, None] == np.arange(classes)
 
