@@ -18,6 +18,8 @@ from autograd_spiral.errors import RuleError, StaleLeafError
 
 __all__ = ["sweep", "unbroadcast"]
 
+_serial = attrgetter("serial")
+
 
 def sweep(
     seeds: Iterable[tuple[Any, Any]],
@@ -119,19 +121,19 @@ def _row_of_ones(length: int, dtype: Any) -> Any:
 def _reachable(outputs: set[Any]) -> tuple[list[Any], set[Any]]:
     """The nodes through which gradients of `outputs` flow, themselves included, users first; and the leaves."""
     leaves = {output for output in outputs if not output.args}
-    nodes = outputs - leaves
-    stack = list(nodes)
-    while stack:
-        node = stack.pop()
+    seen = outputs - leaves
+    nodes = list(seen)
+    for node in nodes:  # those appended meanwhile, too
         kind = type(node)
         for arg in node.args:
-            if type(arg) is kind and arg._requires_grad:
-                if not arg.args:
+            if type(arg) is kind and arg._requires_grad and arg not in seen:
+                if arg.args:
+                    seen.add(arg)
+                    nodes.append(arg)
+                else:
                     leaves.add(arg)
-                elif arg not in nodes:
-                    nodes.add(arg)
-                    stack.append(arg)
-    return sorted(nodes, key=attrgetter("serial"), reverse=True), leaves
+    nodes.sort(key=_serial, reverse=True)
+    return nodes, leaves
 
 
 def _dependents(order: list[Any], inputs: Set[Any]) -> set[Any]:
