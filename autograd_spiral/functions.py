@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from autograd_spiral.errors import DtypeError, LabelError, ShapeError
 from autograd_spiral.primitives import PRIMITIVES, primitive
-from autograd_spiral.tensor import Tensor, verify
+from autograd_spiral.tensor import Tensor, record, verify
 
 __all__ = [
     "elu",
@@ -37,7 +37,16 @@ Array = TypeVar("Array", Tensor, NDArray[Any])  # what goes in comes out
 # --- activations ----------------------------------------------------------------------------------------------------
 
 
-@primitive(lambda ct, out, x: ct * (out > 0))
+def _masked(ct: Any, mask: Any) -> Any:
+    """`ct * mask`; on arrays in the memory of the converted mask, faster than NumPy converts it within the product."""
+    if type(ct) is not np.ndarray:
+        return ct * mask
+    kept = mask.astype(ct.dtype)
+    kept *= ct
+    return kept
+
+
+@primitive(lambda ct, out, x: _masked(ct, out > 0))
 def relu(x: Array) -> Array:
     """The positive part, `max(x, 0)`, elementwise, in any shape; its derivative at 0 is 0.
 
@@ -143,7 +152,8 @@ def _by_column(x: Any, axis: int) -> Any:
 def _one_hot(labels: Any, classes: int) -> Any:
     """Rows that are True at their label, shape (N, classes)."""
     if type(labels) is np.ndarray:
-        return np.equal(labels[:, None], np.arange(classes), order="F")  # the same, looping along the long axis
+        # the same, looping along the long axis and comparing within one dtype, where any has room for the classes
+        return np.equal(labels[:, None], np.arange(classes, dtype=labels.dtype if classes <= 128 else None), order="F")
     return labels[:, None] == np.arange(classes)
 
 
@@ -236,8 +246,8 @@ def softmax_cross_entropy(scores: Any, labels: Any, *, reduction: str = "mean") 
     """
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"softmax_cross_entropy: reduction must be 'mean', 'sum' or 'none', not {reduction!r}")
-    scores = scores if hasattr(scores, "ndim") else np.asarray(scores)
-    labels = labels if hasattr(labels, "ndim") else np.asarray(labels)
+    scores = scores if hasattr(type(scores), "ndim") else np.asarray(scores)
+    labels = labels if hasattr(type(labels), "ndim") else np.asarray(labels)
     shape = scores.shape
     if len(shape) != 2:
         raise ShapeError(f"softmax_cross_entropy: scores must have shape (N, K), not {shape}")
@@ -250,6 +260,8 @@ def softmax_cross_entropy(scores: Any, labels: Any, *, reduction: str = "mean") 
         return _reduced(-np.sum(labels * log_p, axis=1), reduction)
     _check_form(labels, shape[0])
     verify(check_labels, labels, shape[1])
+    if type(scores) is Tensor or type(labels) is Tensor:
+        return record(PRIMITIVES[_label_cross_entropy], (scores, labels), {"reduction": reduction})
     return _label_cross_entropy(scores, labels, reduction=reduction)
 
 

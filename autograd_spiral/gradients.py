@@ -58,19 +58,24 @@ def grad(
         raise ShapeError(f"grad: {len(ends)} outputs but {len(weights)} cotangents")
     _check(ends, starts)
 
-    seeds = [(end, seed_cotangent(end, weight), weight) for end, weight in zip(ends, weights, strict=True)]
+    seeds = [seed_cotangent(end, weight) for end, weight in zip(ends, weights, strict=True)]
     mode = MODE.get()
     if not create_graph and mode.trace is None:
-        found = sweep([(end, ct) for end, ct, _ in seeds], set(starts), observer=mode.observer)
+        found = sweep(zip(ends, seeds, strict=True), set(starts), observer=mode.observer)
         results = tuple(
             constant(found[start] if start in found else np.zeros(start.shape, start.dtype)) for start in starts
         )
     else:
-        tensors = [(end, weight if isinstance(weight, Tensor) else Tensor(ct)) for end, ct, weight in seeds]
+        given = [w if isinstance(w, Tensor) else Tensor(ct) for ct, w in zip(seeds, weights, strict=True)]
+        if mode.trace is not None:
+            for tensor, weight in zip(given, weights, strict=True):
+                if isinstance(weight, np.ndarray):
+                    mode.trace.froze(weight, tensor._value)
         with entering(recording=create_graph, phase="backward"):
             operands_of = (mode.trace and functools.partial(mode.trace.operands_of, keep_graph=create_graph)) or None
-            found = sweep(tensors, set(starts), on_tensors=True, observer=mode.observer, operands_of=operands_of)
-            results = _distinct(found, starts, {ct for _, ct in tensors})
+            pairs = zip(ends, given, strict=True)
+            found = sweep(pairs, set(starts), on_tensors=True, observer=mode.observer, operands_of=operands_of)
+            results = _distinct(found, starts, set(given))
         if mode.trace is not None:
             for start, result in zip(starts, results, strict=True):
                 mode.trace.named(result, start)
@@ -95,8 +100,8 @@ def _check(ends: Sequence[Tensor], starts: Sequence[Tensor]) -> None:
         for i, tensor in enumerate(tensors):
             if not isinstance(tensor, Tensor):
                 raise TypeError(f"grad: {role} {i} must be a Tensor, not {type(tensor).__name__}")
-            if tensor.dtype.kind != "f":
+            if tensor._value.dtype.kind != "f":
                 raise DtypeError(f"grad: {role} {i} has dtype {tensor.dtype}; only floating tensors have gradients")
     for i, start in enumerate(starts):
-        if not start.requires_grad:
+        if not start._requires_grad:
             raise GradientError(f"grad: input {i} does not require gradients; make it with requires_grad=True")

@@ -52,9 +52,12 @@ class Trace(Observer, Protocol):
         """Raise the error that says that a captured step cannot do `act`."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # and not frozen, which makes one in three times the time: models enter scopes in every step
 class Mode:
-    """How operations are recorded: whether at all, whether constants' too, in which phase, who watches, and where."""
+    """How operations are recorded: whether at all, whether constants' too, in which phase, who watches, and where.
+
+    A mode never changes: other contexts may hold it too.
+    """
 
     recording: bool = True  # whether results can require gradients
     phase: str = "forward"  # "backward" while a sweep records the rules it applies

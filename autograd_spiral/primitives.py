@@ -17,7 +17,17 @@ import numpy as np
 
 from autograd_spiral.errors import LostGraphError, NoRuleError, RuleError
 
-__all__ = ["PRIMITIVES", "VJP", "Primitive", "call_bound", "define", "name_of", "overridable", "primitive"]
+__all__ = [
+    "PRIMITIVES",
+    "VJP",
+    "Primitive",
+    "call_again",
+    "call_bound",
+    "define",
+    "name_of",
+    "overridable",
+    "primitive",
+]
 
 VJP = Callable[..., Any]
 """`vjp(ct, out, *args, **params)`: the cotangent of one argument, given that of the output."""
@@ -102,19 +112,26 @@ def call_bound(
     try:
         return function(*args, **kwargs)
     except TypeError:
-        signature = inspect.signature(function)
-        kept = {k: v for k, v in kwargs.items() if not (k in SPELLED_OUT and v is SPELLED_OUT[k])}
-        try:
-            signature.bind(*args, **kept)
-        except TypeError as error:
-            name = name_of(original)
-            raise NoRuleError(
-                f"{name} on a Tensor is called as {name}{_unannotated(signature)}: {error}. "
-                "To compute without a gradient, pass the array: t.data instead of t."
-            ) from None
-        if len(kept) == len(kwargs):
-            raise
-        return function(*args, **kept)
+        return call_again(original, function, args, kwargs)
+
+
+def call_again(
+    original: Callable[..., Any], function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """While a TypeError of that call is handled: the call without defaults spelled out, or the error that explains."""
+    signature = inspect.signature(function)
+    kept = {k: v for k, v in kwargs.items() if not (k in SPELLED_OUT and v is SPELLED_OUT[k])}
+    try:
+        signature.bind(*args, **kept)
+    except TypeError as error:
+        name = name_of(original)
+        raise NoRuleError(
+            f"{name} on a Tensor is called as {name}{_unannotated(signature)}: {error}. "
+            "To compute without a gradient, pass the array: t.data instead of t."
+        ) from None
+    if len(kept) == len(kwargs):
+        raise  # the TypeError being handled
+    return function(*args, **kept)
 
 
 SPELLED_OUT = {"out": None, "dtype": None, "where": True}
@@ -141,6 +158,7 @@ def _settled(name: str, key: str, value: Any) -> Any:
 
 
 _IMMUTABLE = frozenset((bool, int, float, str, type(None)))
+_PLAIN = _IMMUTABLE | {np.ndarray}  # for sure without an __array_function__ to ask
 
 
 def overridable(body: F) -> F:
@@ -150,6 +168,8 @@ def overridable(body: F) -> F:
     def function(*args: Any, **kwargs: Any) -> Any:
         for arg in (*args, *kwargs.values()) if kwargs else args:
             kind = type(arg)
+            if kind in _PLAIN:
+                continue
             if hasattr(kind, "__array_function__") and not issubclass(kind, np.ndarray):
                 return arg.__array_function__(function, (kind,), args, kwargs)
         return body(*args, **kwargs)

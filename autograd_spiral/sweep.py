@@ -7,7 +7,7 @@ a node, and a sweep that fails leaves no trace.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable, Set
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any
@@ -18,10 +18,12 @@ from autograd_spiral.errors import RuleError, StaleLeafError
 
 __all__ = ["stale", "sweep", "unbroadcast"]
 
+_serial = attrgetter("serial")
+
 
 def sweep(
     seeds: Iterable[tuple[Any, Any]],
-    inputs: Collection[Any] | None = None,
+    inputs: Set[Any] | None = None,
     *,
     on_tensors: bool = False,
     observer: Any = None,
@@ -36,21 +38,22 @@ def sweep(
     argument's or a broadcast of it.
     """
     seeds = list(seeds)
-    order = _reachable({node for node, _ in seeds})
+    order, leaves = _reachable({node for node, _ in seeds})
     flows = None
-    if inputs is not None and any(node not in inputs for node in order if not node.args):
+    if inputs is not None and not leaves <= inputs:
         flows = _dependents(order, inputs)  # some leaf is not asked for, so not everything is on the way
     pending: dict[Any, Any] = {}
     for node, ct in seeds:
         if flows is None or node in flows:
             pending[node] = pending[node] + ct if node in pending else ct
 
-    for node in reversed(order):
-        primitive = node.primitive
-        if primitive is None or node not in pending:
+    for node in order:
+        ct = pending.pop(node, None)
+        if ct is None:
             continue
-        ct = pending[node] if inputs is not None and node in inputs else pending.pop(node)
-        args, params = node.args, node.params
+        if inputs is not None and node in inputs:
+            pending[node] = ct
+        primitive, args, params = node.primitive, node.args, node.params
         kind = type(node)
         if on_tensors:
             out, operands = node, args
@@ -72,7 +75,12 @@ def sweep(
             if not (arg._requires_grad if flows is None else arg in flows):
                 continue
             try:
-                piece = vjp(ct, out, *operands, **params) if params else vjp(ct, out, *operands)
+                if params:
+                    piece = vjp(ct, out, *operands, **params)
+                elif len(operands) == 2:
+                    piece = vjp(ct, out, operands[0], operands[1])  # in Python, cheaper than spreading them
+                else:
+                    piece = vjp(ct, out, *operands)
             except Exception as error:
                 error.add_note(f"in the rule of {primitive.name} for argument {i}, sweeping backward")
                 raise
@@ -115,25 +123,28 @@ def _row_of_ones(length: int, dtype: Any) -> Any:
     return np.ones((1, length), dtype)
 
 
-def _reachable(outputs: set[Any]) -> list[Any]:
-    """The nodes and leaves through which gradients of `outputs` flow, themselves included, each before its users."""
-    seen = set(outputs)
-    stack = list(seen)
-    while stack:
-        node = stack.pop()
+def _reachable(outputs: set[Any]) -> tuple[list[Any], set[Any]]:
+    """The nodes through which gradients of `outputs` flow, themselves included, users first; and the leaves."""
+    leaves = {output for output in outputs if not output.args}
+    seen = outputs - leaves
+    nodes = list(seen)
+    for node in nodes:  # those appended meanwhile, too
         kind = type(node)
         for arg in node.args:
             if type(arg) is kind and arg._requires_grad and arg not in seen:
-                seen.add(arg)
                 if arg.args:
-                    stack.append(arg)
-    return sorted(seen, key=attrgetter("serial"))
+                    seen.add(arg)
+                    nodes.append(arg)
+                else:
+                    leaves.add(arg)
+    nodes.sort(key=_serial, reverse=True)
+    return nodes, leaves
 
 
-def _dependents(order: list[Any], inputs: Collection[Any]) -> set[Any]:
+def _dependents(order: list[Any], inputs: Set[Any]) -> set[Any]:
     """Those of the nodes in `order` that depend on `inputs`, and these themselves."""
     found = set(inputs)
-    for node in order:
+    for node in reversed(order):
         kind = type(node)
         for arg in node.args:
             if type(arg) is kind and arg in found:

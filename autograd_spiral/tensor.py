@@ -25,7 +25,7 @@ from autograd_spiral.errors import (
     ShapeError,
 )
 from autograd_spiral.modes import MODE
-from autograd_spiral.primitives import Primitive, call_bound, name_of
+from autograd_spiral.primitives import Primitive, call_again, call_bound, name_of
 from autograd_spiral.rules import PRIMITIVES
 from autograd_spiral.sweep import sweep
 
@@ -196,14 +196,16 @@ class Tensor:
                 f"assign() is for leaves, but {self._called()} was computed by {self.primitive.name}: "
                 "give the new value a name of its own instead"
             )
-        trace = MODE.get().trace
-        if type(value) is not Tensor:
-            new = _frozen_copy(value, "assign(value)")
-        else:
+        old, trace = self._value, MODE.get().trace
+        if type(value) is Tensor:
             new = value._value if trace is None else trace.value_of(value)
-        if new.shape != self.shape:
+        elif trace is None and type(value) is np.ndarray and value.dtype is old.dtype:  # a dtype that needs no checks
+            new = _frozen(np.array(value))
+        else:
+            new = _frozen_copy(value, "assign(value)")
+        if new.shape != old.shape:
             raise ShapeError(f"cannot assign shape {new.shape} to {self._called()} of shape {self.shape}")
-        if new.dtype != self.dtype:
+        if new.dtype is not old.dtype and new.dtype != old.dtype:
             weak = type(value) in _WEAK_SCALARS or isinstance(value, list | tuple)
             if not np.can_cast(new.dtype, self.dtype, "same_kind") and not (weak and self.dtype.kind == "f"):
                 raise DtypeError(f"cannot assign {new.dtype} to {self._called()} of dtype {self.dtype}")
@@ -429,11 +431,11 @@ class Tensor:
 
     def sum(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
         """`np.sum` over `axis` (an int, a tuple, or None for all)."""
-        return apply(np.sum, (self, axis), {"keepdims": keepdims})
+        return _reduce(_SUM, self, axis, keepdims)
 
     def mean(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
         """`np.mean` over `axis` (an int, a tuple, or None for all)."""
-        return apply(np.mean, (self, axis), {"keepdims": keepdims})
+        return _reduce(_MEAN, self, axis, keepdims)
 
     def prod(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
         """`np.prod` over `axis` (an int, a tuple, or None for all)."""
@@ -441,11 +443,11 @@ class Tensor:
 
     def max(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
         """`np.max` over `axis`; entries that tie share the gradient equally."""
-        return apply(np.max, (self, axis), {"keepdims": keepdims})
+        return _reduce(_MAX, self, axis, keepdims)
 
     def min(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
         """`np.min` over `axis`; entries that tie share the gradient equally."""
-        return apply(np.min, (self, axis), {"keepdims": keepdims})
+        return _reduce(_MIN, self, axis, keepdims)
 
     def var(self, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Tensor:
         """`np.var` over `axis`, dividing by the count less `ddof`."""
@@ -536,6 +538,7 @@ class Tensor:
 # --- recording ------------------------------------------------------------------------------------------------------
 
 _MATMUL = PRIMITIVES[np.matmul]
+_SUM, _MEAN, _MAX, _MIN = (PRIMITIVES[function] for function in (np.sum, np.mean, np.max, np.min))
 _REDUCTIONS: dict[Any, str] = {
     np.add: "np.sum",
     np.multiply: "np.prod",
@@ -571,8 +574,18 @@ def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
             "compose it of functions that have rules, or declare it with @primitive(vjp, …)"
         )
     if primitive.bind is not None:
-        args, kwargs = call_bound(function, primitive.bind, args, kwargs)
+        try:  # as in call_bound, without its frame
+            args, kwargs = primitive.bind(*args, **kwargs)
+        except TypeError:
+            args, kwargs = call_again(function, primitive.bind, args, kwargs)
     return record(primitive, args, kwargs)
+
+
+def _reduce(primitive: Primitive, x: Tensor, axis: Any, keepdims: bool) -> Tensor:
+    """Record a reduction of `x`; over all axes, the usual case, without the detour of binding it."""
+    if axis is None:
+        return record(primitive, (x,), {"axis": tuple(range(x._value.ndim)), "keepdims": bool(keepdims)})
+    return apply(primitive.function, (x, axis), {"keepdims": keepdims})
 
 
 def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] = _NO_PARAMS) -> Tensor:
@@ -597,8 +610,8 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
             operands.append(arg)
             if type(arg) not in _WEAK_SCALARS:
                 foreign = True
-    if len(args) != primitive.arity or primitive.constant_in:
-        requires_grad = requires_grad and _flows(primitive, args)
+    if requires_grad and (primitive.constant_in or len(args) != primitive.arity):
+        requires_grad = _flows(primitive, args)
     if mode.trace is not None:
         operands = [mode.trace.value_of(arg) if type(arg) is Tensor else arg for arg in args]
     if foreign:
@@ -608,7 +621,7 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
         ]
         args = tuple(arg if type(arg) is Tensor else operand for arg, operand in zip(args, operands, strict=True))
     try:
-        value = primitive.evaluate(*operands, **params)
+        value = primitive.evaluate(*operands, **params) if params else primitive.evaluate(*operands)
     except (ValueError, IndexError) as error:
         _explain(error, primitive.name, operands, params)
         raise
@@ -646,12 +659,13 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
 def seed_cotangent(output: Tensor, cotangent: Operand | None) -> NDArray[Any]:
     """The cotangent to start a sweep of `output` with: ones for one element, or what the caller gave, checked."""
     if cotangent is None:
-        if output.size != 1:
+        value = output._value
+        if value.size != 1:
             raise GradientError(
                 f"{output._called()} has shape {output.shape}: a gradient without a cotangent needs a single element. "
                 "Reduce it (t.sum().backward()), or pass a cotangent of that shape"
             )
-        return np.ones(output.shape, output.dtype)
+        return np.array(1, value.dtype, ndmin=value.ndim)
     given = cotangent._value if type(cotangent) is Tensor else np.asarray(cotangent)
     weak = type(cotangent) in _WEAK_SCALARS or isinstance(cotangent, list | tuple)
     if given.shape != output.shape:

@@ -298,9 +298,12 @@ def test_a_change_of_state_made_outside_is_honoured() -> None:
 def test_arrays_from_outside_are_read_at_each_call() -> None:
     factors = np.array([1.0, 2.0])
     captured = capture(lambda x: (w * factors * x).sum() + np.sum(np.arange(3) * 1.0))
+    weighted = capture(lambda x: grad(w * x, w, factors))
+    assert_same(flat(weighted(ONES)), [[1.0, 2.0]], "gradient")
     assert float(captured(ONES)) == 0
     factors[:] = 10
     assert float(captured(ONES)) == -7
+    assert_same(flat(weighted(ONES)), [[10.0, 10.0]], "gradient")
     assert len(captured.program.outside) == 1  # np.arange is made anew in each run: a constant
 
 

@@ -116,7 +116,9 @@ def test_given_names_come_before_gradients_and_those_before_local_variables() ->
 
 
 def test_names_are_identifiers_and_each_is_given_once() -> None:
-    tensors = [Tensor(np.ones(2), requires_grad=True, name=name) for name in ("W", "W", "np", "lambda", "2d", "a-b", "step")]
+    tensors = [
+        Tensor(np.ones(2), requires_grad=True, name=name) for name in ("W", "W", "np", "lambda", "2d", "a-b", "step")
+    ]
 
     @capture
     def step(x: Any) -> Any:
@@ -269,7 +271,8 @@ def test_a_saved_program_runs_where_there_is_only_numpy(tmp_path: Path) -> None:
     script = (
         "import sys, numpy as np, saved_step\n"
         "inputs, expected = (list(np.load(f).values()) for f in ('inputs.npz', 'expected.npz'))\n"
-        "for a, b in zip(saved_step.step(*inputs), expected, strict=True): np.testing.assert_allclose(a, b, atol=1e-13)\n"
+        "results = saved_step.step(*inputs)\n"
+        "for a, b in zip(results, expected, strict=True): np.testing.assert_allclose(a, b, atol=1e-13)\n"
         "assert not any('spiral' in name for name in sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
