@@ -711,13 +711,12 @@ def constant(array: NDArray[Any]) -> Tensor:
 
 
 def replayed(results: Sequence[NDArray[Any]], updated: Sequence[Tensor]) -> list[Tensor]:
-    """Leaves that hold the first of `results`; the last ones become the values of `updated`. All are fresh arrays."""
+    """Leaves that hold the first of `results`; the last ones become the values of `updated`. All are frozen arrays."""
     count = len(results) - len(updated)
-    tensors = [_leaf(_frozen(np.asarray(array)), False, None) for array in results[:count]]
-    values = [_frozen(np.asarray(array)) for array in results[count:]]
-    for leaf, value in zip(updated, values, strict=True):
-        leaf._value = value
-    return tensors
+    for leaf in updated:
+        leaf._value = results[count]
+        count += 1
+    return [_leaf(array, False, None) for array in results[: len(results) - len(updated)]]
 
 
 def verify(check: Callable[..., None], values: Any, *details: Any) -> None:

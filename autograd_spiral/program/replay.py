@@ -33,7 +33,7 @@ Run = Callable[..., tuple[Any, ...]]
 
 
 def compiled(program: Program) -> Run:
-    """The function `run(*inputs, *state, *outside)` that gives the outputs and then the new state, fresh arrays.
+    """The function `run(*inputs, *state, *outside)` that gives the outputs and then the new state, fresh frozen arrays.
 
     It is not safe to be called by two threads at once, since its buffers are shared by all calls.
     """
@@ -84,7 +84,8 @@ class _Compiler:
             self._check(checks.get(equation.output, ()))
             self._release(position)
         results = (*program.outputs, *(new for _, new in program.updates))
-        self.lines.append(f"return ({''.join(f'{self._result(atom)}, ' for atom in results)})")
+        returned = [self._result(i, atom) for i, atom in enumerate(results)]
+        self.lines.append(f"return ({''.join(f'{name}, ' for name in returned)})")
         arguments = ", ".join(self.local[value] for value in given)
         body = "\n        ".join(self.lines)
         text = f"def make({', '.join(self.bound)}):\n    def run({arguments}):\n        {body}\n    return run\n"
@@ -144,11 +145,16 @@ class _Compiler:
             details = "".join(f", {self._bind(detail)}" for detail in check.details)
             self.lines.append(f"{self._bind(check.function, 'check')}({self._text(check.value)}{details})")
 
-    def _result(self, atom: Atom) -> str:
-        text = self._text(atom)
-        if isinstance(atom, Value) and atom in self.fresh:
-            return text
-        return f"{self._bind(np.array, 'copy')}({text})"
+    def _result(self, position: int, atom: Atom) -> str:
+        """The name of a fresh and frozen array."""
+        text, name = self._text(atom), f"out{position}"
+        if not (isinstance(atom, Value) and atom in self.fresh):
+            text = f"{self._bind(np.array, 'copy')}({text})"
+        elif not atom.shape:
+            text = f"{self._bind(np.asarray, 'array')}({text})"  # of a number
+        self.lines.append(f"{name} = {text}")
+        self.lines.append(f"{name}.setflags(False)")
+        return name
 
     # --- where results go ----------------------------------------------------------------------------------------
 

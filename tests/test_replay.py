@@ -1,0 +1,154 @@
+"""Replay: buffers are shared only by values that are not alive together, and nothing grows."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from programs import assert_same, flat
+from test_random_programs import steps
+
+from autograd_spiral import Tensor, capture, grad, relu
+from autograd_spiral.program.buffers import Memory, aligned, column_ordered
+from autograd_spiral.program.equations import Value
+from autograd_spiral.program.kernels import respelled
+from autograd_spiral.program.optimise import readable
+from autograd_spiral.program.replay import _Compiler
+from autograd_spiral.spiral import TwoLayerNet, descent, spiral
+
+
+def compiler_of(step: Any, *args: Any) -> _Compiler:
+    captured = capture(step)
+    captured(*args)
+    compiler = _Compiler(respelled(readable(captured.program)))
+    compiler.run()
+    return compiler
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_arrays_begin_at_cache_lines(order: str) -> None:
+    for shape in [(3,), (7, 5), (1, 1), (0, 3)]:
+        array = aligned(shape, np.dtype(float), order)
+        assert array.shape == shape
+        assert array.size == 0 or array.ctypes.data % 64 == 0
+        assert array.flags[f"{order}_CONTIGUOUS"]
+
+
+def test_memory_gives_the_smallest_block_that_fits() -> None:
+    memory = Memory()
+    large, small = Value((1000,), np.dtype(float)), Value((900,), np.dtype(float))
+    blocks = [memory.take(large), memory.take(small)]
+    assert memory.allocated == large.nbytes + small.nbytes
+    for block in blocks:
+        memory.free(block)
+    assert memory.take(small) is blocks[1]
+    assert memory.take(small) is blocks[0]
+    assert memory.take(small) not in blocks
+    assert memory.take(Value((1,), np.dtype(float))).raw.nbytes == 8
+
+
+@settings(max_examples=60)
+@given(steps())
+def test_values_that_are_alive_together_share_no_memory(drawn: Any) -> None:
+    step, _, calls = drawn
+    compiler = compiler_of(step, *calls[0])
+    program, last = compiler.program, compiler._last
+    born = {equation.output: i for i, equation in enumerate(program.equations)}
+    views: dict[Value, Value] = {}  # from a view to what it shows
+    for equation in program.equations:
+        (first, *_) = [*equation.reads(), None]
+        shows = first is not None and first in compiler.array and equation.output in compiler.array
+        if shows and equation.function.__name__ in ("reshape", "transpose", "getitem", "broadcast_to"):
+            views[equation.output] = views.get(first, first)
+    kept = [value for value in compiler.array if value in born]
+    ends: dict[Value, int] = {}
+    for value in kept:
+        root = views.get(value, value)
+        ends[root] = max(ends.get(root, 0), last[value])
+    roots = [value for value in kept if value not in views]
+    for i, one in enumerate(roots):
+        for other in roots[i + 1 :]:
+            together = born[one] < ends[other] and born[other] < ends[one]
+            if together and np.may_share_memory(compiler.array[one], compiler.array[other]):
+                assert not np.shares_memory(compiler.array[one], compiler.array[other])
+
+
+def test_an_elementwise_result_takes_the_place_of_an_operand_that_dies() -> None:
+    compiler = compiler_of(lambda x: np.sin(np.cos(np.exp(x * 2.0))).sum(), np.ones((50, 50)))
+    assert compiler.memory.allocated == 50 * 50 * 8
+
+
+def test_an_operand_that_is_also_read_turned_is_not_overwritten() -> None:
+    def step(x: Any) -> Any:
+        y = np.sin(x)
+        return np.exp(y + y.T).sum(axis=0)
+
+    x = np.random.default_rng(0).standard_normal((40, 40))
+    expected = np.exp(np.sin(x) + np.sin(x).T).sum(axis=0)
+    assert_same(flat(capture(step)(x)), [expected], "value")
+
+
+def test_matrices_with_short_rows_and_narrow_products_are_kept_by_column() -> None:
+    rng = np.random.default_rng(0)
+    X, y = spiral(100, generator=rng)
+    step = descent(TwoLayerNet.random(rng))
+    step(X, y)
+    program = respelled(readable(step.program))
+    columns = column_ordered(program)
+    shapes = {value.shape for value in columns}
+    assert {(300, 3), (300, 100)} <= shapes
+    given = {*program.inputs, *program.state}
+    assert not columns & given
+
+
+def test_steps_of_other_shapes_do_not_disturb_each_other() -> None:
+    w = Tensor(np.ones((4, 3)), requires_grad=True)
+    captured = capture(lambda x: grad(np.square(relu(x @ w)).sum(), w))
+    inputs = [np.random.default_rng(n).standard_normal((n, 4)) for n in (3, 50, 3, 7, 50)]
+    expected = [flat(captured.eager(Tensor(x)))[0] for x in inputs]
+    for _ in range(2):
+        for x, value in zip(inputs, expected, strict=True):
+            assert_same(flat(captured(x)), [value], "gradient")
+
+
+def test_inputs_may_have_any_layout() -> None:
+    w = Tensor(np.random.default_rng(1).standard_normal((4, 3)), requires_grad=True)
+    captured = capture(lambda x, y: grad((np.tanh(x @ w + 1.0) * y[:, None]).sum(), w))
+    base = np.random.default_rng(0).standard_normal((20, 8))
+    for x in (base[:, ::2], base[::-1, :4], np.asfortranarray(base[:, 4:]), base[:, :4].copy()):
+        for y in (base[:, 0], base[:, 1].copy(), base[::-1, 2]):
+            assert_same(flat(captured(x, y)), flat(captured.eager(Tensor(x), Tensor(y))), "gradient")
+    assert len(captured._prepared) == 1
+
+
+def test_bytes_in_another_order_are_read_right() -> None:
+    captured = capture(lambda x: np.sin(x) * 2)
+    x = np.arange(3.0)
+    assert_same(flat(captured(x.astype(">f8"))), [np.sin(x) * 2], "value")
+
+
+def test_warnings_are_numpys() -> None:
+    captured = capture(lambda x: np.log(x).sum())
+    captured(np.ones(3))
+    with pytest.warns(RuntimeWarning, match="divide by zero"):
+        captured(np.zeros(3))
+    with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
+        captured(np.zeros(3))
+
+
+def test_the_memory_of_the_process_does_not_grow_with_steps() -> None:
+    rng = np.random.default_rng(0)
+    X, y = spiral(2000, generator=rng)
+    step = descent(TwoLayerNet.random(rng))
+    for _ in range(5):
+        step(X, y)
+    unit = 1 if sys.platform == "darwin" else 1024
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    for _ in range(100):
+        step(X, y)
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit - before
+    assert grown < 2 * X.shape[0] * 100 * 8  # two of the hidden layers, of a hundred steps
