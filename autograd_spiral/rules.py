@@ -296,6 +296,7 @@ define(
     np.reshape,
     lambda ct, out, x, shape: np.reshape(ct, x.shape),
     bind=_bind_reshape,
+    evaluate=lambda x, shape: np.reshape(x, shape),  # by position: the keyword is `newshape` in NumPy 2.0
 )
 define(
     np.transpose,
