@@ -94,7 +94,38 @@ def test_links_between_pages_lead_somewhere():
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
-@pytest.mark.parametrize("demo", sorted((ROOT / "demos").glob("*.py")), ids=lambda path: path.name)
-def test_demos_run(demo, tmp_path):
-    command = [sys.executable, "-W", "error", str(demo), *DEMOS.get(demo.name, [])]
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=120)
+def run_demo(name, folder, *prelude):
+    """What a demo prints; `prelude` is run before it, in the same interpreter."""
+    path = str(ROOT / "demos" / name)
+    code = "; ".join(["import runpy, sys", *prelude, f"sys.argv = {[path, *DEMOS.get(name, [])]!r}"])
+    code += f"; runpy.run_path({path!r}, run_name='__main__')"
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("demo", sorted(path.name for path in (ROOT / "demos").glob("*.py")))
+def test_demos_run_and_say_something(demo, tmp_path):
+    assert run_demo(demo, tmp_path).count("\n") >= 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_demos_are_short():
+    for path in (ROOT / "demos").glob("*.py"):
+        if path.name != "benchmark.py":
+            assert path.read_text(encoding="utf-8").count("\n") < 60, path.name
+
+
+def test_logistic_regression_is_as_good_as_it_should_be(tmp_path):
+    pytest.importorskip("sklearn.datasets", reason="the data set comes with scikit-learn", exc_type=ImportError)
+    fractions = re.search(
+        r"accuracy: (\S+) on \d+ to train with, (\S+) on", run_demo("logistic_regression.py", tmp_path)
+    )
+    assert all(float(fraction) > 0.95 for fraction in fractions.groups())
+
+
+def test_logistic_regression_says_where_its_data_comes_from(tmp_path):
+    printed = run_demo("logistic_regression.py", tmp_path, "sys.modules['sklearn'] = None")
+    assert "pip install scikit-learn" in printed
+    assert printed.count("\n") == 1
