@@ -42,7 +42,6 @@ def test_primitives_of_others_are_their_own_business():
     assert vocabulary.missing() == []
 
 
-@pytest.mark.skipif(not hasattr(np, "astype"), reason="the page is written with NumPy 2.1 or later, which has astype")
 def test_the_page_is_current():
     assert vocabulary.PAGE.read_text(encoding="utf-8") == vocabulary.page(), "run: python docs/vocabulary.py"
 
