@@ -72,12 +72,22 @@ class Verb:
 
 
 def filled(text: str) -> str:
-    """`text` in lines of a terminal's usual width."""
+    """`text` in lines of a terminal's usual width.
+
+    >>> filled("two   words")
+    'two words'
+    """
     return textwrap.fill(" ".join(text.split()), 79)
 
 
 def examples(pairs: Sequence[tuple[str, str]]) -> str:
-    """The part of a help text that shows example commands, each under what it does."""
+    """The part of a help text that shows example commands, each under what it does.
+
+    >>> print(examples([("check exp", "one function")]))
+    examples:
+      # one function
+      autograd-spiral check exp
+    """
     return "examples:" + "".join(f"\n  # {does}\n  {PROGRAM} {command}".rstrip() for command, does in pairs)
 
 
@@ -85,7 +95,11 @@ def examples(pairs: Sequence[tuple[str, str]]) -> str:
 
 
 def count(least: int) -> Callable[[str], int]:
-    """The type of an option that is a whole number, `least` or more."""
+    """The type of an option that is a whole number, `least` or more: it raises ArgumentTypeError for other text.
+
+    >>> count(1)("12")
+    12
+    """
 
     def whole_number(text: str) -> int:
         try:
@@ -100,7 +114,11 @@ def count(least: int) -> Callable[[str], int]:
 
 
 def nonnegative(text: str) -> float:
-    """The type of an option that is a finite number, 0 or more."""
+    """The type of an option that is a finite number, 0 or more: it raises ArgumentTypeError for other text.
+
+    >>> nonnegative("1e-3")
+    0.001
+    """
     try:
         value = float(text)
     except ValueError:
