@@ -118,7 +118,11 @@ class Tensor:
         return self.data
 
     def item(self) -> Any:
-        """The number that a tensor of one element holds; ValueError for any other size."""
+        """The number that a tensor of one element holds, of Python's type; ValueError for any other size.
+
+        >>> Tensor([[2.5]]).item()
+        2.5
+        """
         return self.data.item()
 
     def tolist(self) -> Any:
@@ -166,7 +170,14 @@ class Tensor:
         return self
 
     def detach(self) -> Tensor:
-        """A leaf with this value and no history, through which no gradient flows."""
+        """A leaf with this value and no history, through which no gradient flows.
+
+        >>> x = Tensor(3.0, requires_grad=True)
+        >>> y = x * x.detach()
+        >>> y.backward()
+        >>> x.grad  # 3, and not the 6 of x * x
+        array(3.)
+        """
         return _leaf(self._value, False, self.name)
 
     def assign(self, value: Operand) -> None:
@@ -201,7 +212,8 @@ class Tensor:
     def grad(self) -> NDArray[Any] | None:
         """The gradient that `backward()` has added up in this leaf, a plain array; None before, and in other nodes.
 
-        Set it to None to start afresh, or to an array of the leaf's shape, which is copied.
+        Set it to None to start afresh, or to an array of the leaf's shape, which is copied. Raises `GradientError`
+        where there is none to set, `ShapeError` for another shape.
         """
         return self._grad
 
@@ -222,7 +234,13 @@ class Tensor:
 
         `cotangent`, of this tensor's shape and dtype, weighs the elements and is needed unless there is just one:
         each leaf gets its vector-Jacobian product. An error during the sweep leaves every `.grad` as it was.
-        Raises `GradientError` when this tensor does not depend on a leaf that requires gradients.
+        Raises `GradientError` when this tensor does not depend on a leaf that requires gradients, or needs a cotangent;
+        `ShapeError` and `DtypeError` for a cotangent that does not fit.
+
+        >>> x = Tensor([1.0, 2.0], requires_grad=True)
+        >>> (x * x).backward([1.0, 10.0])
+        >>> x.grad
+        array([ 2., 40.])
         """
         if not self._requires_grad:
             raise GradientError(
