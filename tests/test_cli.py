@@ -175,7 +175,7 @@ def test_a_closed_pipe_is_no_traceback(words, tmp_path):
     errors = process.stderr.read()
     process.stderr.close()
     assert process.wait() == 0
-    assert errors == ""
+    assert [line for line in errors.splitlines() if not line.startswith("no pictures: matplotlib")] == []
 
 
 def test_a_closed_pipe_does_not_hide_a_failed_check(tmp_path):
