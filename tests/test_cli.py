@@ -316,6 +316,16 @@ def test_check_a_function_of_ones_own(check, tmp_path, monkeypatch):
     assert "2.00 × too small" in out or "0.50 ×" in out or "missing factor" in out
 
 
+def test_what_a_checked_function_prints_is_no_result(check, tmp_path, monkeypatch):
+    (tmp_path / "talking.py").write_text("print('imported')\ndef f(x):\n    print('called')\n    return x * x\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    status, out, err = check("talking:f", "--shapes", "(3,)", "--json")
+    assert status == 0
+    assert json.loads(out)["ok"] is True
+    assert {"imported", "called"} <= set(err.split())
+
+
 @pytest.mark.parametrize(
     ("source", "says"),
     [

@@ -115,3 +115,8 @@ def test_ties_said_to_be_halved_are():
     for function in ties:
         x, y = Tensor(2.0, requires_grad=True), Tensor(2.0, requires_grad=True)
         assert [float(piece) for piece in grad(function(x, y), (x, y))] == [0.5, 0.5]
+
+
+def test_the_cells_of_its_tables_hold_no_bars():
+    for table in re.findall(r"(?:^\|.*\n)+", vocabulary.page(), re.MULTILINE):
+        assert len({line.count("|") for line in table.splitlines()}) == 1

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import sys
 import traceback
 
 from autograd_spiral.cli.common import Verb, count, fail, show
@@ -47,8 +49,9 @@ def _check_own(names: list[str], options: argparse.Namespace) -> int:
     if options.shapes is None:
         options.parser.error(f'the shapes of the inputs of {name} are needed, as in --shapes "(3, 4), (4,)"')
     try:
-        function, inputs = named_subject(name, options.shapes, dtype=options.dtype or "float64", seed=options.seed)
-        report = check_gradients(function, *inputs, order=options.order or 1, raise_on_mismatch=False)
+        with contextlib.redirect_stdout(sys.stderr):  # what the user's code prints is no result of ours
+            function, inputs = named_subject(name, options.shapes, dtype=options.dtype or "float64", seed=options.seed)
+            report = check_gradients(function, *inputs, order=options.order or 1, raise_on_mismatch=False)
     except BadRequest as error:
         options.parser.error(str(error))
     except Exception as error:  # the user's code, at import or at work: that is a finding and not bad usage
