@@ -170,14 +170,7 @@ class Tensor:
         return self
 
     def detach(self) -> Tensor:
-        """A leaf with this value and no history, through which no gradient flows.
-
-        >>> x = Tensor(3.0, requires_grad=True)
-        >>> y = x * x.detach()
-        >>> y.backward()
-        >>> x.grad  # 3, and not the 6 of x * x
-        array(3.)
-        """
+        """A leaf with this value and no history, through which no gradient flows."""
         return _leaf(self._value, False, self.name)
 
     def assign(self, value: Operand) -> None:
