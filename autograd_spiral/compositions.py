@@ -70,8 +70,7 @@ def _full_like(a: Any, fill_value: Any, dtype: Any = None) -> Any:
 # --- elementwise ------------------------------------------------------------------------------------------------
 
 composes(np.copy)(lambda a: a.astype(bool) if a.dtype == bool else np.positive(a))  # +a is not for bools
-if hasattr(np, "astype"):  # NumPy 2.1 and later
-    composes(np.astype)(lambda x, dtype, /: x.astype(dtype))
+composes(np.astype)(lambda x, dtype, /: x.astype(dtype))
 composes(np.amax)(lambda a, axis=None, *, keepdims=False: np.max(a, axis, keepdims=keepdims))
 composes(np.amin)(lambda a, axis=None, *, keepdims=False: np.min(a, axis, keepdims=keepdims))
 

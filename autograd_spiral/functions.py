@@ -62,6 +62,8 @@ def relu(x: Array) -> Array:
 def sigmoid(x: Array) -> Array:
     """The logistic function, `1 / (1 + exp(-x))`, elementwise, in any shape; no x overflows.
 
+    Its derivative is `sigmoid(x) · (1 - sigmoid(x))`.
+
     >>> sigmoid(np.array([-1e4, 0.0, 1e4]))
     array([0. , 0.5, 1. ])
     """
@@ -70,7 +72,7 @@ def sigmoid(x: Array) -> Array:
 
 
 def leaky_relu(x: Array, slope: float = 0.01) -> Array:
-    """`x` where it is positive, `slope · x` elsewhere; its derivative at 0 is `slope`.
+    """`x` where it is positive, `slope · x` elsewhere, elementwise, in any shape; its derivative at 0 is `slope`.
 
     (Maas, Hannun and Ng, 2013.)
 
@@ -81,7 +83,7 @@ def leaky_relu(x: Array, slope: float = 0.01) -> Array:
 
 
 def elu(x: Array, alpha: float = 1.0) -> Array:
-    """`x` where it is positive, `alpha · (exp(x) - 1)` elsewhere.
+    """`x` where it is positive, `alpha · (exp(x) - 1)` elsewhere, elementwise; its derivative at 0 is `alpha`.
 
     (Clevert, Unterthiner and Hochreiter, 2015.)
 
@@ -93,7 +95,7 @@ def elu(x: Array, alpha: float = 1.0) -> Array:
 
 
 def silu(x: Array) -> Array:
-    """`x · sigmoid(x)`, elementwise: also called swish.
+    """`x · sigmoid(x)`, elementwise, in any shape: also called swish.
 
     (Elfwing, Uchibe and Doya, 2017.)
 
@@ -104,7 +106,9 @@ def silu(x: Array) -> Array:
 
 
 def softplus(x: Array) -> Array:
-    """`log(1 + exp(x))`, elementwise, without overflow; its derivative is the sigmoid.
+    """`log(1 + exp(x))`, elementwise, in any shape, without overflow; its derivative is the sigmoid.
+
+    (Dugas, Bengio, Bélisle, Nadeau and Garcia, 2000.)
 
     >>> softplus(np.array([-1e4, 0.0, 2.0])).round(3)
     array([0.   , 0.693, 2.127])
@@ -121,6 +125,8 @@ def _erf_body(x: Any) -> Any:
 def erf(x: Array) -> Array:
     """The error function, `2/√π · ∫₀ˣ exp(-t²) dt`, elementwise, as the C library computes it.
 
+    Its derivative is `2/√π · exp(-x²)`.
+
     >>> erf(np.array([0.0, 1.0])).round(4)
     array([0.    , 0.8427])
     """
@@ -128,7 +134,7 @@ def erf(x: Array) -> Array:
 
 
 def gelu(x: Array, *, approximate: bool = False) -> Array:
-    """`x · Φ(x)` with the normal distribution function Φ; `approximate=True` uses its tanh approximation.
+    """`x · Φ(x)`, elementwise, with the normal distribution function Φ; `approximate=True`: its tanh approximation.
 
     (Hendrycks and Gimpel, 2016.)
 
@@ -161,6 +167,8 @@ def _one_hot(labels: Any, classes: int) -> Any:
 def softmax(x: Array, axis: int = -1) -> Array:
     """`exp(x) / Σ exp(x)` along `axis`, in the shape of x; shifted by the maximum, so that nothing overflows.
 
+    Its VJP is `out · (ct - Σ ct · out)`. Raises AxisError, a ValueError, for an axis that x has not.
+
     >>> softmax(np.array([0.0, 1e4, -np.inf]))
     array([0., 1., 0.])
     """
@@ -172,7 +180,9 @@ def softmax(x: Array, axis: int = -1) -> Array:
 
 @primitive(lambda ct, out, x, axis: ct - softmax(x, axis=axis) * ct.sum(axis=axis, keepdims=True))
 def log_softmax(x: Array, axis: int = -1) -> Array:
-    """The logarithm of `softmax(x, axis)`, without taking the logarithm of a rounded 0.
+    """The logarithm of `softmax(x, axis)`, in the shape of x, without taking the logarithm of a rounded 0.
+
+    Its VJP is `ct - softmax(x) · Σ ct`. Raises AxisError, a ValueError, for an axis that x has not.
 
     >>> log_softmax(np.array([0.0, 1e4]))
     array([-10000.,      0.])
@@ -195,7 +205,8 @@ def _logsumexp_rule(ct: Any, out: Any, x: Any, axis: Any, keepdims: bool) -> Any
 def logsumexp(x: Array, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Array:
     """`log Σ exp(x)` over `axis` (an int, a tuple, or None for all), without overflow; -inf where all of x is -inf.
 
-    Its gradient is the softmax; along a row of -inf it is 0.
+    Its gradient is the softmax; along a row of -inf it is 0. Raises AxisError, a ValueError, for an axis that x has
+    not.
 
     >>> logsumexp(np.array([[0.0, 0.0], [-np.inf, -np.inf], [1e4, 0.0]]), axis=1)
     array([6.93147181e-01,           -inf, 1.00000000e+04])

@@ -38,7 +38,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def name_of(function: Callable[..., Any]) -> str:
-    """The name a user would write for `function`: `np.add`, `np.linalg.norm`, `relu`."""
+    """The name a user would write for `function`: `np.add`, `np.linalg.norm`, `relu`.
+
+    >>> name_of(np.linalg.norm)
+    'np.linalg.norm'
+    """
     name: str = getattr(function, "__name__", repr(function))
     package, _, rest = (getattr(function, "__module__", None) or "").partition(".")
     if package == "numpy":

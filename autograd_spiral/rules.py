@@ -299,6 +299,7 @@ define(
     np.reshape,
     lambda ct, out, x, shape: np.reshape(ct, x.shape),
     bind=_bind_reshape,
+    evaluate=lambda x, shape: np.reshape(x, shape),  # by position: the keyword is `newshape` in NumPy 2.0
 )
 define(
     np.transpose,
@@ -326,7 +327,11 @@ ARRAY = "array"
 
 
 def fill(index: tuple[Any, ...], arrays: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The index that NumPy understands: `index` with the arrays put where `ARRAY` stands."""
+    """The index that NumPy understands: `index` with the arrays put where `ARRAY` stands.
+
+    >>> fill((ARRAY, slice(1, 3)), ([0, 2],))
+    ([0, 2], slice(1, 3, None))
+    """
     remaining = iter(arrays)
     return tuple(next(remaining) if item is ARRAY else item for item in index)
 

@@ -102,6 +102,9 @@ def unbroadcast(ct: Any, shape: tuple[int, ...]) -> Any:
     """`ct` summed over the axes along which `shape` was broadcast: the adjoint of broadcasting.
 
     Raises ValueError when `shape` does not broadcast to the shape of `ct`.
+
+    >>> unbroadcast(np.ones((4, 3)), (1, 3))
+    array([[4., 4., 4.]])
     """
     if (
         type(ct) is np.ndarray

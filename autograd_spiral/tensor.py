@@ -129,7 +129,11 @@ class Tensor:
         return self.data
 
     def item(self) -> Any:
-        """The number that a tensor of one element holds; ValueError for any other size."""
+        """The number that a tensor of one element holds, of Python's type; ValueError for any other size.
+
+        >>> Tensor([[2.5]]).item()
+        2.5
+        """
         return self.data.item()
 
     def tolist(self) -> Any:
@@ -223,7 +227,8 @@ class Tensor:
     def grad(self) -> NDArray[Any] | None:
         """The gradient that `backward()` has added up in this leaf, a plain array; None before, and in other nodes.
 
-        Set it to None to start afresh, or to an array of the leaf's shape, which is copied.
+        Set it to None to start afresh, or to an array of the leaf's shape, which is copied. Raises `GradientError`
+        where there is none to set, `ShapeError` for another shape.
         """
         if (trace := MODE.get().trace) is not None:
             trace.refuse("reading .grad", _GRADIENTS)
@@ -248,7 +253,13 @@ class Tensor:
 
         `cotangent`, of this tensor's shape and dtype, weighs the elements and is needed unless there is just one:
         each leaf gets its vector-Jacobian product. An error during the sweep leaves every `.grad` as it was.
-        Raises `GradientError` when this tensor does not depend on a leaf that requires gradients.
+        Raises `GradientError` when this tensor does not depend on a leaf that requires gradients, or needs a cotangent;
+        `ShapeError` and `DtypeError` for a cotangent that does not fit.
+
+        >>> x = Tensor([1.0, 2.0], requires_grad=True)
+        >>> (x * x).backward([1.0, 10.0])
+        >>> x.grad
+        array([ 2., 40.])
         """
         if (trace := MODE.get().trace) is not None:
             trace.refuse("backward()", _GRADIENTS)

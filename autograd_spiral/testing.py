@@ -72,7 +72,8 @@ def arrays_away_from(
 ) -> Any:
     """Arrays of floats between `low` and `high`, no entry nearer than `gap` to any of `kinks`.
 
-    `shape` is a shape or a strategy for one; without it, up to `max_dims` axes of up to `max_side` entries.
+    `shape` is a shape or a strategy for one; without it, up to `max_dims` axes of up to `max_side` entries. Raises
+    ValueError, as `numbers` does, when the kinks leave nothing.
 
     >>> from hypothesis import find
     >>> find(arrays_away_from([0.0, 1.0], min_dims=1), lambda x: x.size > 1)
@@ -89,7 +90,7 @@ def _cast(elements: Any, dtype: Any) -> Any:
 
 @st.composite
 def tensors(draw: Any, /, kinks: Iterable[float] = (), *, requires_grad: bool = True, **how: Any) -> Tensor:
-    """Tensors of `arrays_away_from(kinks, **how)`.
+    """Tensors of `arrays_away_from(kinks, **how)`, with its errors.
 
     >>> from hypothesis import find
     >>> find(tensors(shape=(2,)), lambda x: x.data.min() > 0)
@@ -102,7 +103,7 @@ def tensors(draw: Any, /, kinks: Iterable[float] = (), *, requires_grad: bool = 
 def broadcastable(
     draw: Any, /, count: int = 2, kinks: Iterable[float] = (), *, max_dims: int = 3, max_side: int = 3, **how: Any
 ) -> tuple[Array, ...]:
-    """`count` arrays whose shapes broadcast together; other keywords as for `arrays_away_from`.
+    """`count` arrays whose shapes broadcast together; other keywords, and errors, as for `arrays_away_from`.
 
     >>> from hypothesis import find
     >>> x, y = find(broadcastable(), lambda pair: pair[0].shape != pair[1].shape)
@@ -136,6 +137,8 @@ def labels_for(draw: Any, /, scores: Any) -> NDArray[np.int64]:
 @st.composite
 def matmul_pairs(draw: Any, /, *, max_side: int = 3, vectors: bool = True, **how: Any) -> tuple[Array, Array]:
     """Two arrays that `@` takes: vectors (unless `vectors=False`), matrices, and stacks of them that broadcast.
+
+    Other keywords, and errors, as for `arrays_away_from`.
 
     >>> from hypothesis import find
     >>> x, y = find(matmul_pairs(), lambda pair: pair[0].ndim == 1 and pair[1].ndim == 2)

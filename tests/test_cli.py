@@ -1,13 +1,18 @@
 """The command line, as a user meets it."""
 
 import json
+import os
 import re
+import shlex
+import signal
 import subprocess
 import sys
 
 import pytest
 
-from autograd_spiral.cli import main
+import autograd_spiral
+from autograd_spiral.cli import VERBS, _parser, main
+from autograd_spiral.drawing import Drawing
 from autograd_spiral.spiral import plots
 
 
@@ -110,14 +115,156 @@ def test_no_steps_still_measures_accuracy(run):
     assert out.count("training accuracy") == 2
 
 
-def test_it_runs_as_a_module_and_survives_a_closed_pipe(tmp_path):
-    command = [sys.executable, "-m", "autograd_spiral", "--model", "linear", "--steps", "3", "--out", str(tmp_path)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def test_json_is_one_object_and_all_that_is_printed(run, tmp_path):
+    status, out, _ = run("--json", "--steps", "4", "--points", "5", "--hidden", "4")
+    report = json.loads(out)
+    assert status == 0
+    assert [(one["model"], one["steps"], len(one["losses"])) for one in report["models"]] == [
+        ("linear", 4, 4),
+        ("net", 4, 4),
+    ]
+    assert all(0 <= one["accuracy"] <= 1 and one["published"] is None for one in report["models"])
+    assert sorted(report["files"]) == sorted(map(str, (tmp_path / "out").iterdir()))
+
+
+def test_json_of_the_published_run_has_the_published_log(run):
+    _, out, _ = run("train", "--json", "--model", "linear")
+    (linear,) = json.loads(out)["models"]
+    every, expected = linear["published"]["every"], linear["published"]["losses"]
+    assert len(linear["losses"]) == 200
+    assert [round(loss, 6) for loss in linear["losses"][::every]] == expected
+    assert round(linear["accuracy"], 2) == linear["published"]["accuracy"]
+
+
+def test_json_of_a_run_that_fails_is_no_half_of_an_object(run):
+    status, out, err = run("--json", "--model", "linear", "--step-size", "1e300", "--steps", "100")
+    assert (status, out) == (1, "")
+    assert "diverged" in err
+
+
+def test_a_disk_that_fails_is_one_line_and_status_1(run, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Drawing, "save_as", full)
+    status, _, err = run("--steps", "1", "--points", "5", "--hidden", "4")
+    assert status == 1
+    assert "No space left on device" in err.splitlines()[-1]
+
+
+# --- all verbs ------------------------------------------------------------------------------------------------------
+
+SHORT = {
+    "train": ["train", "--model", "linear", "--steps", "200", "--points", "5", "--out", "out"],
+    "train --json": ["train", "--json", "--model", "linear", "--steps", "1", "--points", "5", "--out", "out"],
+    "check": ["check", "exp"],
+    "check --json": ["check", "--json", "exp"],
+    "draw": ["draw", "--model", "linear", "--out", "graph.dot"],
+    "--help": ["--help"],
+    "--version": ["--version"],
+}
+SHORT |= {f"{verb.name} --help": [verb.name, "--help"] for verb in VERBS}
+"""A run of each verb, short, that prints something."""
+
+
+@pytest.mark.parametrize("words", SHORT.values(), ids=SHORT)
+def test_a_closed_pipe_is_no_traceback(words, tmp_path):
+    command = [sys.executable, "-m", "autograd_spiral", *words]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     process.stdout.close()
     errors = process.stderr.read()
     process.stderr.close()
     assert process.wait() == 0
-    assert "Traceback" not in errors
+    assert [line for line in errors.splitlines() if not line.startswith("no pictures: matplotlib")] == []
+
+
+def test_a_closed_pipe_does_not_hide_a_failed_check(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "from autograd_spiral import primitive\n@primitive(lambda ct, out, x: ct)\ndef wrong(x):\n    return x * x\n"
+    )
+    command = [sys.executable, "-m", "autograd_spiral", "check", "mine:wrong", "--shapes", "(3,)"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait() == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send")
+def test_an_interrupt_ends_with_one_line(tmp_path):
+    command = [sys.executable, "-m", "autograd_spiral", "--model", "net", "--steps", "10000000", "--out", "out"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline().startswith("two-layer ReLU net")  # it is at work
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors == "interrupted\n"
+
+
+@pytest.fixture(autouse=True)
+def usual_terminal(monkeypatch):
+    """Help texts in the width of a usual terminal, whatever the suite runs in."""
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+def printed_by(capsys, *words):
+    """Exit status and stdout of a run that argparse may end."""
+    try:
+        status = main(list(words))
+    except SystemExit as stop:
+        status = stop.code
+    return status, capsys.readouterr().out
+
+
+def test_the_help_lists_each_verb_in_a_line_and_says_what_the_exit_status_means(capsys):
+    status, out = printed_by(capsys, "--help")
+    assert status == 0
+    for verb in VERBS:
+        assert re.search(rf"^ +{verb.name} +{re.escape(verb.summary)}$", out, re.MULTILINE)
+    assert "0 fine, 1 a run or a check failed, 2 bad usage" in out
+    assert "draw, print" in out  # what the package says of itself
+    assert max(map(len, out.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=[verb.name for verb in VERBS])
+def test_each_verb_has_a_help_text_whose_examples_parse(verb, capsys):
+    status, out = printed_by(capsys, verb.name, "--help")
+    assert status == 0
+    assert len(verb.examples) >= 2
+    for command, does in verb.examples:
+        assert f"  # {does}\n  autograd-spiral {command}".rstrip() in out
+        if command:
+            assert _parser().parse_args(shlex.split(command)).run is verb.run
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=[verb.name for verb in VERBS])
+def test_every_option_says_what_it_is(verb, capsys):
+    _, out = printed_by(capsys, verb.name, "--help")
+    options = out[out.index("\noptions:") : out.index("\nexamples:")]
+    for option in re.split(r"\n  (?=-)", options)[1:]:
+        assert re.search(r"  +\w", option), option
+
+
+def test_the_version(capsys):
+    assert printed_by(capsys, "--version") == (0, f"autograd-spiral {autograd_spiral.__version__}\n")
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("chekc", "no verb 'chekc': did you mean check?"),
+        ("xyz", f"the verbs are {', '.join(verb.name for verb in VERBS)}"),
+    ],
+)
+def test_a_word_that_is_no_verb_is_status_2(word, message, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([word])
+    assert stop.value.code == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert message in printed.err
+    assert "autograd-spiral --help" in printed.err
+    assert printed.err.count("\n") == 1
 
 
 # --- check ----------------------------------------------------------------------------------------------------------
@@ -167,6 +314,44 @@ def test_check_a_function_of_ones_own(check, tmp_path, monkeypatch):
     status, out, _ = check("mine_to_check:wrong", "--shapes", "(3,)")
     assert status == 1
     assert "2.00 × too small" in out or "0.50 ×" in out or "missing factor" in out
+
+
+def test_what_a_checked_function_prints_is_no_result(check, tmp_path, monkeypatch):
+    (tmp_path / "talking.py").write_text("print('imported')\ndef f(x):\n    print('called')\n    return x * x\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    status, out, err = check("talking:f", "--shapes", "(3,)", "--json")
+    assert status == 0
+    assert json.loads(out)["ok"] is True
+    assert {"imported", "called"} <= set(err.split())
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ("def f(x):\n    raise ValueError('the shapes (3, 4)\\nare odd')\n", "ValueError: the shapes (3, 4)"),
+        ("def f(x):\n    return x.nothing\n", "AttributeError: 'Tensor' object has no attribute 'nothing'"),
+        ("import numpy as np\ndef f(x):\n    return np.fft.fft(x)\n", "NoRuleError: np.fft.fft has no gradient rule"),
+        ("import numpy as np\ndef f(x):\n    return np.sum(x + np.ones(7))\n", "ShapeError: np.add"),
+        ("1 / 0\n", "ZeroDivisionError: division by zero"),
+        ("import nothing_of_that_name\n", "ModuleNotFoundError: No module named 'nothing_of_that_name'"),
+    ],
+)
+def test_a_function_that_raises_has_failed_and_is_no_bad_usage(check, source, says, tmp_path, monkeypatch):
+    (tmp_path / "raising.py").write_text(source)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "raising", raising=False)
+    line = next(i for i, text in enumerate(source.splitlines(), 1) if not re.match(r"def|import numpy", text))
+    status, out, err = check("raising:f", "--shapes", "(3, 4)")
+    assert (status, out) == (1, "")
+    assert err.startswith(f"autograd-spiral: raising:f raised {says}")
+    assert err.endswith(f"raising.py, line {line})\n")
+    assert err.count("\n") == 1
+    status, out, _ = check("raising:f", "--shapes", "(3, 4)", "--json")
+    assert status == 1
+    assert json.loads(out)["ok"] is False
+    assert json.loads(out)["error"].startswith(says)
 
 
 @pytest.mark.parametrize(

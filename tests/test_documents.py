@@ -1,6 +1,10 @@
-"""Every example in README and docs runs, and each demo does."""
+"""Every example in README and docs runs and prints what the page says, and each demo runs."""
 
+import contextlib
+import doctest
+import io
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -9,10 +13,17 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+LESSONS = [ROOT / "docs" / name for name in ("how_it_works.md", "your_own_operation.md")]
+"""Pages to be read from the beginning: each block goes on where the one before it ended."""
+
+BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 EXAMPLES = [
     pytest.param(page, code, id=f"{page.name}-{i}")
     for page in PAGES
-    for i, code in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL))
+    if page not in LESSONS
+    for i, code in enumerate(
+        body for kind, _, body in BLOCK.findall(page.read_text(encoding="utf-8")) if kind == "python"
+    )
 ]
 DEMOS = {"benchmark.py": ["--quick", "--only", "nobody"]}
 
@@ -20,6 +31,54 @@ DEMOS = {"benchmark.py": ["--quick", "--only", "nobody"]}
 @pytest.mark.parametrize(("page", "code"), EXAMPLES)
 def test_examples_run(page, code):
     exec(compile(code, str(page), "exec"), {"__name__": "example"})
+
+
+@pytest.mark.parametrize("page", LESSONS, ids=lambda page: page.name)
+def test_lessons_run_from_beginning_to_end(page, tmp_path, monkeypatch):
+    """Python blocks share a namespace, but for those with a file's name, which are that file for the blocks after them.
+
+    A `text` block is what the block before it prints; `...` in it stands for anything.
+    """
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    text = page.read_text(encoding="utf-8")
+    names = {"__name__": "lesson"}
+    printed = ""
+    for block in BLOCK.finditer(text):
+        kind, file, body = block.groups()
+        line = text.count("\n", 0, block.start(3))
+        if file:
+            Path(file).write_text(body, encoding="utf-8")
+            monkeypatch.delitem(sys.modules, Path(file).stem, raising=False)
+        elif kind == "python":
+            with contextlib.redirect_stdout(io.StringIO()) as out:
+                exec(compile("\n" * line + body, str(page), "exec"), names)  # errors name the line of the page
+            printed = out.getvalue()
+        elif kind == "sh":
+            printed = run_as_shell(body)
+        else:
+            assert kind == "text", f"{page.name}:{line}: a block of {kind}"
+            how = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+            same = doctest.OutputChecker().check_output(settled(body), settled(printed), how)
+            assert same, f"{page.name}:{line + 1} should be\n{printed}"
+
+
+def settled(text):
+    """`text` without what differs between machines: error bounds, and which of many right elements is the worst."""
+    text = re.sub(r"(^input \d .*?(?: +\d+){4} +0) .*$", r"\1", text, flags=re.MULTILINE)
+    return re.sub(r"± \S+", "±", text)
+
+
+def run_as_shell(commands):
+    """What the commands of a page print, each `python` being this one."""
+    printed = ""
+    for command in commands.splitlines():
+        program, *words = shlex.split(command)
+        assert program == "python", command
+        done = subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=120, check=False)
+        assert "Traceback" not in done.stderr, done.stderr
+        printed += done.stdout + done.stderr
+    return printed
 
 
 def test_the_readme_has_an_example_and_two_commands():
@@ -30,11 +89,43 @@ def test_the_readme_has_an_example_and_two_commands():
 
 def test_links_between_pages_lead_somewhere():
     for page in PAGES:
-        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
+        prose = BLOCK.sub("", page.read_text(encoding="utf-8"))
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", prose):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
-@pytest.mark.parametrize("demo", sorted((ROOT / "demos").glob("*.py")), ids=lambda path: path.name)
-def test_demos_run(demo, tmp_path):
-    command = [sys.executable, "-W", "error", str(demo), *DEMOS.get(demo.name, [])]
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=120)
+def run_demo(name, folder, *prelude):
+    """What a demo prints; `prelude` is run before it, in the same interpreter."""
+    path = str(ROOT / "demos" / name)
+    code = "; ".join(["import runpy, sys", *prelude, f"sys.argv = {[path, *DEMOS.get(name, [])]!r}"])
+    code += f"; runpy.run_path({path!r}, run_name='__main__')"
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("demo", sorted(path.name for path in (ROOT / "demos").glob("*.py")))
+def test_demos_run_and_say_something(demo, tmp_path):
+    assert run_demo(demo, tmp_path).count("\n") >= 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_demos_are_short():
+    for path in (ROOT / "demos").glob("*.py"):
+        if path.name != "benchmark.py":
+            assert path.read_text(encoding="utf-8").count("\n") < 60, path.name
+
+
+def test_logistic_regression_is_as_good_as_it_should_be(tmp_path):
+    pytest.importorskip("sklearn.datasets", reason="the data set comes with scikit-learn", exc_type=ImportError)
+    fractions = re.search(
+        r"accuracy: (\S+) on \d+ to train with, (\S+) on", run_demo("logistic_regression.py", tmp_path)
+    )
+    assert all(float(fraction) > 0.95 for fraction in fractions.groups())
+
+
+def test_logistic_regression_says_where_its_data_comes_from(tmp_path):
+    printed = run_demo("logistic_regression.py", tmp_path, "sys.modules['sklearn'] = None")
+    assert "pip install scikit-learn" in printed
+    assert printed.count("\n") == 1

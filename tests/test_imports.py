@@ -29,7 +29,7 @@ ORDER = (
     "cli",
     "__main__",
 )
-"""The rooms, each above those that may import from it; `gradcheck`, `program`, `drawing` and `spiral` are folders."""
+"""The rooms, each above those that may import from it; some are folders."""
 
 EXTRAS = {"matplotlib", "hypothesis", "pytest"}
 """What may be imported inside a function, since it need not be installed."""

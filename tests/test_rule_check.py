@@ -22,7 +22,9 @@ def test_every_function_has_an_example(name):
 def test_nothing_is_left_out():
     covered = set(checkable().values())
     assert {getattr(functions, name) for name in functions.__all__} <= covered
-    assert {f for f in COMPOSITIONS if f.__module__.startswith("numpy")} <= covered
+    assert {
+        f for f in COMPOSITIONS if getattr(f, "__module__", "numpy").startswith("numpy")
+    } <= covered  # not all ufuncs know
     assert {f for f in PRIMITIVES if isinstance(f, np.ufunc)} <= covered
     assert {np.ndarray.astype, functions.relu, functions._label_cross_entropy} <= covered
 

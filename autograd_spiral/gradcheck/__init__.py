@@ -7,8 +7,17 @@ recorded computation), `report` (verdicts, tables, diagnoses), `findings`, `subj
 """
 
 from autograd_spiral.gradcheck.check import check_against, check_gradients
-from autograd_spiral.gradcheck.named_check import check_named
+from autograd_spiral.gradcheck.named_check import BadRequest, check_named, named_subject
 from autograd_spiral.gradcheck.report import CheckReport
 from autograd_spiral.gradcheck.rule_check import RuleReport, check_rules
 
-__all__ = ["CheckReport", "RuleReport", "check_against", "check_gradients", "check_named", "check_rules"]
+__all__ = [
+    "BadRequest",
+    "CheckReport",
+    "RuleReport",
+    "check_against",
+    "check_gradients",
+    "check_named",
+    "check_rules",
+    "named_subject",
+]

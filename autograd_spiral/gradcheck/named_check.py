@@ -11,48 +11,68 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autograd_spiral.gradcheck.check import check_gradients
 from autograd_spiral.gradcheck.report import CheckReport
 
-__all__ = ["check_named"]
+__all__ = ["BadRequest", "check_named", "named_subject"]
+
+
+class BadRequest(ValueError):
+    """What was asked for names no function, or no shapes: a fault of the request and not of the user's code."""
 
 
 def check_named(spec: str, shapes: str, *, dtype: str = "float64", order: int = 1, seed: int = 0) -> CheckReport:
     """Check the gradients of the function that `spec` names, as "module:function", at normal inputs of `shapes`.
 
-    `shapes` is written as "(3, 4), (4,)"; the current directory is searched for the module, too. Raises ValueError
-    that says what is wrong with `spec` or `shapes`; what the function itself raises is let through.
+    `shapes` is written as "(3, 4), (4,)"; the current directory is searched for the module, too. Raises `BadRequest`,
+    a ValueError that says what is wrong with `spec` or `shapes`; what the module or the function raises is let through.
 
     >>> check_named("numpy:tanh", "(3,)", order=2).ok
     True
     """
+    function, inputs = named_subject(spec, shapes, dtype=dtype, seed=seed)
+    return check_gradients(function, *inputs, order=order, raise_on_mismatch=False)
+
+
+def named_subject(
+    spec: str, shapes: str, *, dtype: str = "float64", seed: int = 0
+) -> tuple[Callable[..., Any], list[NDArray[Any]]]:
+    """The function that `spec` names and its inputs, as `check_named` takes them. Raises `BadRequest`.
+
+    >>> function, inputs = named_subject("numpy:tanh", "(3, 4), (4,)")
+    >>> function.__name__, [x.shape for x in inputs]
+    ('tanh', [(3, 4), (4,)])
+    """
+    lengths = _shapes(shapes)
     function = _resolve(spec)
     if dtype not in ("float64", "float32"):
-        raise ValueError(f"the dtype must be float64 or float32, not {dtype!r}")
+        raise BadRequest(f"the dtype must be float64 or float32, not {dtype!r}")
     rng = np.random.default_rng(seed)
-    inputs = [rng.standard_normal(shape).astype(dtype) for shape in _shapes(shapes)]
-    return check_gradients(function, *inputs, order=order, raise_on_mismatch=False)
+    return function, [np.asarray(rng.standard_normal(shape), dtype=dtype) for shape in lengths]
 
 
 def _resolve(spec: str) -> Callable[..., Any]:
     module_name, colon, path = spec.partition(":")
     if not (module_name and colon and path):
-        raise ValueError(f"{spec!r} does not name a function: write module:function, as in mypackage.losses:hinge")
+        raise BadRequest(f"{spec!r} does not name a function: write module:function, as in mypackage.losses:hinge")
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     try:
         found: Any = importlib.import_module(module_name)
-    except ImportError as error:
-        raise ValueError(f"cannot import {module_name!r}, the module of {spec!r}: {error}") from error
+    except ModuleNotFoundError as error:
+        if not f"{module_name}.".startswith(f"{error.name}."):  # what the module itself imports is missing
+            raise
+        raise BadRequest(f"cannot import {module_name!r}, the module of {spec!r}: {error}") from error
     for name in path.split("."):
         if not hasattr(found, name):
             close = difflib.get_close_matches(name, dir(found))
             hint = f": did you mean {', '.join(close)}?" if close else ""
-            raise ValueError(f"{module_name} has no {path!r}{hint}")
+            raise BadRequest(f"{module_name} has no {path!r}{hint}")
         found = getattr(found, name)
     if not callable(found):
-        raise ValueError(f"{spec} is a {type(found).__name__}, not a function")
+        raise BadRequest(f"{spec} is a {type(found).__name__}, not a function")
     function: Callable[..., Any] = found
     return function
 
@@ -62,11 +82,11 @@ def _shapes(text: str) -> Sequence[tuple[int, ...]]:
     try:
         value = ast.literal_eval(f"[{text}]")
     except (SyntaxError, ValueError, MemoryError, RecursionError):
-        raise ValueError(wrong) from None
+        raise BadRequest(wrong) from None
     shapes = [(shape,) if isinstance(shape, int) else shape for shape in value]
     for shape in shapes:
         if not isinstance(shape, tuple) or not all(type(n) is int and n >= 0 for n in shape):
-            raise ValueError(wrong)
+            raise BadRequest(wrong)
     if not shapes:
-        raise ValueError(wrong)
+        raise BadRequest(wrong)
     return shapes

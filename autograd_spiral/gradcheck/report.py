@@ -120,7 +120,11 @@ class CheckReport:
         return f"{self.subject}: {self.verdict}\n" + table((*head, "says"), [_cells(row) for row in self.rows])
 
     def to_json(self) -> dict[str, Any]:
-        """The report as what `json.dumps` takes: dicts, lists, strings and numbers (None for what is not finite)."""
+        """The report as what `json.dumps` takes: dicts, lists, strings and numbers (None for what is not finite).
+
+        >>> CheckReport("square", ()).to_json()
+        {'subject': 'square', 'ok': True, 'verdict': 'ok', 'inputs': []}
+        """
         return {
             "subject": self.subject,
             "ok": self.ok,

@@ -52,7 +52,14 @@ class RuleRow:
 
 @dataclass(frozen=True)
 class RuleReport:
-    """The rows of a run over the rule table; prints as a table."""
+    """The rows of a run over the rule table; prints as a table.
+
+    >>> row = RuleRow("np.exp", "0 (2, 3)", "ok", "ok", "ok", 1e-12, 1e-10, kinks=0)
+    >>> print(RuleReport((row,)))
+    primitive  argument  order 1  order 2  float32  worst error ± bound  kinks  says
+    np.exp     0 (2, 3)  ok       ok       ok       1e-12 ± 1e-10
+    1 rows: all ok
+    """
 
     rows: tuple[RuleRow, ...]
 

@@ -94,8 +94,7 @@ _add(np.clip, _normal(MATRIX, kink=-0.5), lambda x: np.clip(x, -0.5, 0.8))
 _add(np.where, _both(_truths((2, 1)), _normal(*PAIR)))
 _add(np.where, _normal(MATRIX, kink=0.25), lambda x: np.where(x > 0.25, x, 2 * x - 0.25))
 _add(np.ndarray.astype, _normal(MATRIX), lambda x: x.astype(np.float64))
-if hasattr(np, "astype"):
-    _add(np.astype, _normal(MATRIX), lambda x: np.astype(x, np.float64))
+_add(np.astype, _normal(MATRIX), lambda x: np.astype(x, np.float64))
 
 # --- no gradient ------------------------------------------------------------------------------------------------
 

@@ -43,7 +43,14 @@ def _data_loss(scores: Array, y: Array) -> tuple[float, Array]:
 def linear_gradients(X: Array, y: Array, W: Array, b: Array, reg: float) -> tuple[float, tuple[Array, Array]]:
     """The loss of the softmax linear classifier and its gradients in W (D, K) and b (1, K).
 
-    `X` is (N, D), `y` N classes; the loss is the mean cross-entropy plus `reg / 2 · ΣW²`.
+    `X` is (N, D), `y` N classes; the loss is the mean cross-entropy plus `reg / 2 · ΣW²`. No argument is changed.
+
+    >>> loss, (dW, db) = linear_gradients(np.eye(2), np.array([0, 1]), np.zeros((2, 2)), np.zeros((1, 2)), 0.0)
+    >>> round(loss, 4)
+    0.6931
+    >>> dW
+    array([[-0.25,  0.25],
+           [ 0.25, -0.25]])
     """
     data_loss, dscores = _data_loss(X @ W + b, y)
     dW = X.T @ dscores + reg * W
@@ -56,7 +63,15 @@ def two_layer_gradients(
 ) -> tuple[float, tuple[Array, Array, Array, Array]]:
     """The loss of the two-layer ReLU net and its gradients in W1 (D, H), b1 (1, H), W2 (H, K) and b2 (1, K).
 
-    The gradient passes through a hidden unit where its output is positive, and nowhere else.
+    The gradient passes through a hidden unit where its output is positive, and nowhere else. No argument is changed.
+
+    >>> W1, b1, W2, b2 = np.eye(2), np.zeros((1, 2)), np.zeros((2, 2)), np.zeros((1, 2))
+    >>> loss, (dW1, db1, dW2, db2) = two_layer_gradients(np.eye(2), np.array([0, 1]), W1, b1, W2, b2, 0.0)
+    >>> dW2
+    array([[-0.25,  0.25],
+           [ 0.25, -0.25]])
+    >>> bool(np.any(dW1))  # nothing comes back through a W2 of zeros
+    False
     """
     h = np.maximum(0, X @ W1 + b1)
     data_loss, dscores = _data_loss(h @ W2 + b2, y)

@@ -39,7 +39,16 @@ def _loss(scores: Tensor, y: Data, reg: float, *weights: Tensor) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class LinearClassifier:
-    """Scores that are linear in the data: `X @ W + b`, with W (D, K) and b (1, K)."""
+    """Scores that are linear in the data: `X @ W + b`, with W (D, K) and b (1, K).
+
+    Source: CS231n, Neural Networks Case Study, as of all here.
+
+    >>> classifier = LinearClassifier.random(np.random.default_rng(0), dimensions=2, classes=3)
+    >>> classifier.scores(np.ones((4, 2))).shape
+    (4, 3)
+    >>> round(float(classifier.loss(np.ones((4, 2)), np.array([0, 1, 2, 0]), reg=1e-3)), 2)
+    1.1
+    """
 
     W: Tensor
     b: Tensor
@@ -54,17 +63,17 @@ class LinearClassifier:
         return self.W, self.b
 
     def scores(self, X: Data) -> Tensor:
-        """The class scores of the rows of X, shape (N, K)."""
+        """The class scores of the rows of X (N, D), shape (N, K); ShapeError when X has not D columns."""
         with scope("layer"):
             scores: Tensor = X @ self.W + self.b
         return scores.named("scores")
 
     def loss(self, X: Data, y: Data, reg: float) -> Tensor:
-        """The mean cross-entropy of the scores with classes y, plus `reg / 2 · ΣW²`."""
+        """The mean cross-entropy of the scores with classes y (N,), plus `reg / 2 · ΣW²`; LabelError for bad labels."""
         return _loss(self.scores(X), y, reg, self.W)
 
     def predict(self, X: Data) -> NDArray[np.intp]:
-        """The class with the largest score for each row of X."""
+        """The class with the largest score for each row of X (N, D), shape (N,); nothing is recorded."""
         return _largest(self, X)
 
 
@@ -75,8 +84,10 @@ class TwoLayerNet:
     W1 is (D, H), b1 (1, H), W2 (H, K), b2 (1, K).
 
     >>> net = TwoLayerNet.random(np.random.default_rng(0), hidden=5)
-    >>> net.scores(np.ones((4, 2))).shape
-    (4, 3)
+    >>> net.hidden(np.ones((4, 2))).shape, net.scores(np.ones((4, 2))).shape
+    ((4, 5), (4, 3))
+    >>> net.predict(np.ones((4, 2))).shape
+    (4,)
     """
 
     W1: Tensor
@@ -96,24 +107,27 @@ class TwoLayerNet:
         return self.W1, self.b1, self.W2, self.b2
 
     def hidden(self, X: Data) -> Tensor:
-        """The outputs of the hidden units for the rows of X, shape (N, H)."""
+        """The outputs of the hidden units for the rows of X (N, D), shape (N, H); ShapeError for other columns."""
         with scope("layer 1"):
             h: Tensor = relu(X @ self.W1 + self.b1)
         return h.named("h")
 
     def scores(self, X: Data) -> Tensor:
-        """The class scores of the rows of X, shape (N, K)."""
+        """The class scores of the rows of X (N, D), shape (N, K); ShapeError when X has not D columns."""
         h = self.hidden(X)
         with scope("layer 2"):
             scores = h @ self.W2 + self.b2
         return scores.named("scores")
 
     def loss(self, X: Data, y: Data, reg: float) -> Tensor:
-        """The mean cross-entropy of the scores with classes y, plus `reg / 2 · (ΣW1² + ΣW2²)`."""
+        """The mean cross-entropy of the scores with classes y (N,), plus `reg / 2 · (ΣW1² + ΣW2²)`.
+
+        Raises LabelError, naming the row, for labels that are not N integers in `range(K)`.
+        """
         return _loss(self.scores(X), y, reg, self.W1, self.W2)
 
     def predict(self, X: Data) -> NDArray[np.intp]:
-        """The class with the largest score for each row of X."""
+        """The class with the largest score for each row of X (N, D), shape (N,); nothing is recorded."""
         return _largest(self, X)
 
 

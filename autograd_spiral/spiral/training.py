@@ -93,5 +93,12 @@ def descent(model: Model, *, step_size: float = 1.0, reg: float = 1e-3) -> Captu
 
 
 def accuracy(model: Model, X: NDArray[Any], y: NDArray[Any]) -> float:
-    """The fraction of rows of X whose predicted class is the one in y."""
+    """The fraction of rows of X (N, D) whose predicted class is the one in y (N,).
+
+    >>> from autograd_spiral.spiral import LinearClassifier
+    >>> W = Tensor([[1.0, -1.0]], requires_grad=True)
+    >>> model = LinearClassifier(W, Tensor([[0.0, 0.0]], requires_grad=True))
+    >>> accuracy(model, np.array([[2.0], [-3.0], [1.0], [-1.0]]), np.array([0, 1, 0, 0]))
+    0.75
+    """
     return float(np.mean(model.predict(X) == y))

@@ -1,0 +1,95 @@
+"""The verb `check`: gradients held against differences, of the rule table or of the user's own function."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+import traceback
+
+from autograd_spiral.cli.common import Verb, count, fail, show
+from autograd_spiral.gradcheck import BadRequest, CheckReport, RuleReport, check_gradients, check_rules, named_subject
+
+__all__ = ["VERB"]
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("names", nargs="*", metavar="NAME", help="functions, or one module:function (default: all)")
+    parser.add_argument("--shapes", help='shapes of the inputs of module:function, as in "(3, 4), (4,)"')
+    parser.add_argument(
+        "--order", type=int, choices=[1, 2], help="gradients, or gradients of gradients too (default: 1)"
+    )
+    parser.add_argument("--dtype", choices=["float64", "float32"], help="of the inputs (default: float64)")
+    parser.add_argument(
+        "--seed", metavar="N", type=count(0), default=0, help="of the drawn inputs (default: %(default)s)"
+    )
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+
+
+def _run(options: argparse.Namespace) -> int:
+    own = [name for name in options.names if ":" in name]
+    return _check_own(own, options) if own else _check_table(options)
+
+
+def _check_table(options: argparse.Namespace) -> int:
+    if options.shapes or options.order or options.dtype:
+        options.parser.error("--shapes, --order and --dtype go with module:function; the table is checked at both")
+    try:
+        report = check_rules(options.names, seed=options.seed)
+    except ValueError as error:  # a name that is none of the table's; what a rule raises is a row of the report
+        options.parser.error(str(error))
+    return _conclude(report, options)
+
+
+def _check_own(names: list[str], options: argparse.Namespace) -> int:
+    if len(options.names) > 1:
+        options.parser.error(f"check one module:function at a time, not {' '.join(options.names)}")
+    (name,) = names
+    if options.shapes is None:
+        options.parser.error(f'the shapes of the inputs of {name} are needed, as in --shapes "(3, 4), (4,)"')
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # what the user's code prints is no result of ours
+            function, inputs = named_subject(name, options.shapes, dtype=options.dtype or "float64", seed=options.seed)
+            report = check_gradients(function, *inputs, order=options.order or 1, raise_on_mismatch=False)
+    except BadRequest as error:
+        options.parser.error(str(error))
+    except Exception as error:  # the user's code, at import or at work: that is a finding and not bad usage
+        says = f"{type(error).__name__}: {error}".splitlines()[0]
+        if options.json:
+            show(json.dumps({"subject": name, "ok": False, "verdict": "error", "error": says}, indent=2))
+        return fail(f"{name} raised {says}{_where(error, name)}")
+    return _conclude(report, options)
+
+
+def _conclude(report: CheckReport | RuleReport, options: argparse.Namespace) -> int:
+    show(json.dumps(report.to_json(), indent=2) if options.json else report)
+    return 1 if report.ok is False else 0
+
+
+def _where(error: Exception, name: str) -> str:
+    """The innermost line of the user's module that the exception passed through, if it did."""
+    ending = name.partition(":")[0].replace(".", "/")
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        stem = frame.filename.replace("\\", "/").removesuffix("/__init__.py").removesuffix(".py")
+        if stem.endswith(ending):
+            return f" ({frame.filename}, line {frame.lineno})"
+    return ""
+
+
+VERB = Verb(
+    name="check",
+    summary="check gradients: of the rule table, or of a function of yours",
+    description="Hold gradients against finite differences whose error is known, and say what is wrong, where and by "
+    "how much. Exit status 1 when something is wrong, or when a function of your own raises.",
+    examples=(
+        ("check", "the whole rule table, at both orders"),
+        ("check exp matmul softmax", "some functions of it"),
+        (
+            'check mypackage.losses:hinge --shapes "(3, 4), (4,)" --order 2',
+            "a function of your own, at random inputs of these shapes",
+        ),
+    ),
+    add_options=_add_options,
+    run=_run,
+)

@@ -1,0 +1,59 @@
+"""The verb `draw`: the computation graph of a model's loss as a picture."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from autograd_spiral.cli.common import Verb, add_problem, problem, require_writable, show
+from autograd_spiral.drawing import Drawing, draw
+from autograd_spiral.spiral.models import LinearClassifier, TwoLayerNet
+from autograd_spiral.tensor import Tensor
+
+__all__ = ["VERB", "graph_of"]
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    add_problem(parser, model="net")
+    parser.add_argument("--backward", action="store_true", help="draw the recorded backward pass too")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("graph.svg"),
+        help="file to write, .svg, .png, .pdf or .dot (default: %(default)s)",
+    )
+
+
+def _run(options: argparse.Namespace) -> int:
+    require_writable(options.out.parent, options.parser)
+    X, y, linear, net = problem(options)
+    picture = graph_of(linear if options.model == "linear" else net, X, y, options.reg, backward=options.backward)
+    try:
+        written = picture.save_as(options.out)
+    except (ValueError, OSError) as error:  # a suffix that is none of ours, a folder of that name
+        options.parser.error(str(error))
+    show(f"wrote {written}")
+    return 0
+
+
+def graph_of(model: LinearClassifier | TwoLayerNet, X: Any, y: Any, reg: float, *, backward: bool) -> Drawing:
+    """The graph of the model's loss on X and y, and with `backward` that of its gradients beside it."""
+    loss = model.loss(Tensor(X, name="X"), Tensor(y, name="y"), reg)
+    return draw(loss, gradients_of=model.parameters() if backward else None)
+
+
+VERB = Verb(
+    name="draw",
+    summary="draw the computation graph of a model's loss",
+    description="Draw the graph of the loss of the net, or of the linear classifier, before training, on the data of "
+    "the case study; with --backward the recorded backward pass beside it. Pictures need Graphviz's dot; without it "
+    "the DOT text is written.",
+    examples=(
+        ("draw", "the net's graph, to graph.svg"),
+        ("draw --model linear --backward --out linear.png", "both passes of the linear classifier"),
+        ("draw --points 2 --hidden 4 --out small.dot", "the DOT text of a small net's graph"),
+    ),
+    add_options=_add_options,
+    run=_run,
+)

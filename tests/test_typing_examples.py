@@ -1,0 +1,19 @@
+"""The typing examples run, too: what they say to mypy is what happens."""
+
+import inspect
+
+import pytest
+import typing_examples
+
+FUNCTIONS = [
+    function
+    for name, function in inspect.getmembers(typing_examples, inspect.isfunction)
+    if function.__module__ == typing_examples.__name__
+    and not name.startswith("_")
+    and not hasattr(function, "__wrapped__")
+]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__name__)
+def test_typing_examples_run(function, tmp_path):
+    function(*([tmp_path] if inspect.signature(function).parameters else []))

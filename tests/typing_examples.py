@@ -1,0 +1,175 @@
+"""Typical code of a user, for `mypy --strict`: what the package's annotations promise, held by `assert_type`.
+
+Tensor's own operators and methods, and the package's functions, need no annotation. NumPy's stubs know arrays only:
+what its functions give for Tensors is Any, and annotated where it gets a name, or NDArray, and cast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar, assert_type, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd_spiral import (
+    CheckReport,
+    GradientMismatch,
+    Tensor,
+    blame,
+    check_against,
+    check_gradients,
+    draw,
+    grad,
+    no_grad,
+    primitive,
+    relu,
+    scope,
+    softmax_cross_entropy,
+)
+from autograd_spiral.spiral import LinearClassifier, TwoLayerNet, accuracy, spiral, train
+
+Array = TypeVar("Array", Tensor, NDArray[Any])
+
+
+# --- tensors --------------------------------------------------------------------------------------------------------
+
+
+def tensors() -> None:
+    x = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True, name="x")
+    assert_type(x + 1, Tensor)
+    assert_type(2.0 * x, Tensor)
+    assert_type(x @ np.ones((2, 3)), Tensor)
+    assert_type(x[0, :], Tensor)
+    assert_type(x.T.reshape(4).sum(axis=0), Tensor)
+    assert_type(x > 2, Tensor)
+    assert_type(-x, Tensor)
+    assert_type(x.shape, tuple[int, ...])
+    assert_type(x.data, NDArray[Any])
+    assert_type(x.grad, NDArray[Any] | None)
+    assert_type(x.named("y"), Tensor)
+    assert_type(float(x.sum()), float)
+    assert_type([row for row in x], list[Tensor])
+    (x * x).sum().backward()
+    if x.grad is not None:
+        x.assign(x.data - 0.1 * x.grad)
+    with no_grad(), scope("update"), blame():
+        x.assign(x * 0.9)
+
+
+def numpy_functions() -> None:
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    y: Tensor = np.sum(np.maximum(0, x) ** 2)
+    z = cast(Tensor, np.concatenate([x, x]))  # the stubs say NDArray
+    assert_type(relu(x), Tensor)
+    assert_type(relu(np.ones(2)), NDArray[Any])
+    assert_type(grad(y, x), Tensor)
+    assert_type(z.size, int)
+
+
+# --- gradients ------------------------------------------------------------------------------------------------------
+
+
+def gradients() -> None:
+    x, y = Tensor(2.0, requires_grad=True), Tensor(3.0, requires_grad=True)
+    assert_type(grad(x * y, x), Tensor)
+    assert_type(grad(x * y, [x, y]), tuple[Tensor, ...])
+    assert_type(grad([x * y, x], (x, y), [1.0, 2.0], create_graph=True), tuple[Tensor, ...])
+    dx, dy = grad(x * y, (x, y))
+    assert_type(dx, Tensor)
+    assert_type(dy.data, NDArray[Any])
+
+
+# --- operations of one's own ----------------------------------------------------------------------------------------
+
+
+@primitive(lambda ct, out, x, scale: ct * scale * (1 - out * out))
+def squashed(x: Array, scale: float = 1.0) -> Array:
+    """The hyperbolic tangent of scale · x, for arrays and for Tensors."""
+    squashed: Array = np.tanh(scale * x)  # type: ignore[assignment]  # the stubs say NDArray, for Tensors too
+    return squashed
+
+
+def _masked_rule(ct: Any, out: Any, x: Any, mask: Any) -> Any:
+    return np.where(mask, ct, 0)
+
+
+@primitive(_masked_rule, None)
+def masked(x: Any, mask: Any) -> Any:
+    """x where mask is true, else 0."""
+    return np.where(mask, x, 0)
+
+
+def own_operations() -> None:
+    x = Tensor([0.5, -0.5], requires_grad=True)
+    assert_type(squashed(x, scale=2.0), Tensor)
+    assert_type(squashed(x.data), NDArray[Any])
+    kept: Tensor = masked(x, np.array([True, False]))
+    kept.sum().backward()
+
+
+# --- checks ---------------------------------------------------------------------------------------------------------
+
+
+def checks() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((3, 4))
+    assert_type(check_gradients(squashed, x, order=2), CheckReport)
+    report = check_against(lambda x: np.sum(x**2), 2 * x, x, raise_on_mismatch=False)
+    assert_type(report.ok, bool | None)
+    assert_type(report.rows[0].shape, tuple[int, ...])
+    try:
+        check_gradients(lambda x, w: (x @ w).sum(), x, np.ones((4, 2)))
+    except GradientMismatch as mismatch:
+        print(mismatch.report)
+
+
+# --- pictures -------------------------------------------------------------------------------------------------------
+
+
+def pictures(folder: Path) -> None:
+    x = Tensor([1.0, 2.0], requires_grad=True, name="x")
+    loss = (x * x).sum().named("loss")
+    assert_type(draw(loss).save_as(folder / "loss.dot"), Path)
+    draw([loss], gradients_of=[x], names={"x": x}, values=False, rankdir="LR").save_as(str(folder / "both.dot"))
+
+
+# --- models ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Regression:
+    """A model of the user's, which `train` takes as it takes those of the case study."""
+
+    w: Tensor
+
+    def parameters(self) -> tuple[Tensor, ...]:
+        """The weights."""
+        return (self.w,)
+
+    def loss(self, X: Any, y: Any, reg: float) -> Tensor:
+        """The cross-entropy of linear scores."""
+        scores: Tensor = X @ self.w
+        loss: Tensor = softmax_cross_entropy(scores, y) + 0.5 * reg * (self.w * self.w).sum()
+        return loss
+
+    def predict(self, X: Any) -> NDArray[np.intp]:
+        """The class of the largest score."""
+        largest: NDArray[np.intp] = np.argmax(X @ self.w.data, axis=1)
+        return largest
+
+
+def models() -> None:
+    rng = np.random.default_rng(0)
+    X, y = spiral(20, generator=rng)
+    several: Sequence[LinearClassifier | TwoLayerNet | Regression] = [
+        LinearClassifier.random(rng),
+        TwoLayerNet.random(rng, hidden=5),
+        Regression(Tensor(np.zeros((2, 3)), requires_grad=True)),
+    ]
+    for model in several:
+        assert_type(train(model, X, y, steps=2, step_size=0.5), NDArray[np.float64])
+        assert_type(accuracy(model, X, y), float)
+        assert_type(model.loss(X, y, reg=1e-3), Tensor)
