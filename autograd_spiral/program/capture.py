@@ -95,7 +95,14 @@ class _Prepared:
 
 
 class CapturedStep:
-    """A step that is replayed; what `capture` makes."""
+    """A step that is replayed; what `capture` makes. Calling it takes and gives what the step does.
+
+    >>> from autograd_spiral import Tensor, capture
+    >>> w = Tensor([1.0, -2.0], requires_grad=True, name="w")
+    >>> step = capture(lambda x: (w * x).sum())
+    >>> float(step(np.ones(2))), step
+    (-1.0, <captured step <lambda>: programs for 1 kinds of call>)
+    """
 
     def __init__(self, step: Callable[..., Any]) -> None:
         if not callable(step):

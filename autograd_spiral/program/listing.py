@@ -43,5 +43,6 @@ class CapturedProgram(Program):
         target = Path(path)
         target.write_text(self.source, encoding="utf-8")
         if self.constants:
-            np.savez(target.with_suffix(".npz"), allow_pickle=False, **self.constants)
+            arrays: dict[str, Any] = dict(self.constants)
+            np.savez(target.with_suffix(".npz"), **arrays)
         return target
