@@ -13,7 +13,7 @@ import pytest
 import autograd_spiral
 from autograd_spiral.cli import VERBS, _parser, main
 from autograd_spiral.drawing import Drawing
-from autograd_spiral.spiral import plots
+from autograd_spiral.spiral import plots, published
 
 
 @pytest.fixture
@@ -160,6 +160,7 @@ SHORT = {
     "check": ["check", "exp"],
     "check --json": ["check", "--json", "exp"],
     "draw": ["draw", "--model", "linear", "--out", "graph.dot"],
+    "source": ["source", "--points", "5"],
     "--help": ["--help"],
     "--version": ["--version"],
 }
@@ -392,3 +393,42 @@ def test_a_picture_of_no_known_kind_is_status_2(capsys, tmp_path):
         main(["draw", "--out", str(tmp_path / "graph.jpeg")])
     assert stop.value.code == 2
     assert ".svg" in capsys.readouterr().err
+
+
+# --- source ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("model", "state"), [("linear", "W, b"), ("net", "W1, b1, W2, b2")])
+def test_source_prints_a_step_that_runs(model, state, capsys):
+    words = ["--model", model, "--points", "7", "--classes", "4", "--reg", "0.01", "--step-size", "0.5"]
+    assert main(["source", *words, "--hidden", "5"]) == 0
+    text = capsys.readouterr().out
+    assert f"def step(X, y, {state}):" in text
+    assert "W2 = W2 - 0.5 * dW2" in text or "W = W - 0.5 * dW" in text
+    names = {}
+    exec(text, names)
+    X, y, linear, net = published.start(None, 7, 4, 5)
+    chosen = linear if model == "linear" else net
+    loss, *new = names["step"](X, y, *(p.data for p in chosen.parameters()))
+    assert loss == pytest.approx(float(chosen.loss(X, y, 0.01)), rel=1e-12)
+    assert [array.shape for array in new] == [p.shape for p in chosen.parameters()]
+
+
+def test_source_writes_a_file(capsys, tmp_path):
+    assert main(["source", "--model", "linear", "--out", str(tmp_path / "step.py")]) == 0
+    assert capsys.readouterr().out == f"wrote {tmp_path / 'step.py'}\n"
+    assert (tmp_path / "step.py").read_text().startswith("import numpy as np\n")
+    with pytest.raises(SystemExit) as stop:
+        main(["source", "--out", str(tmp_path)])
+    assert stop.value.code == 2
+    assert "cannot write" in capsys.readouterr().err
+
+
+def test_eager_training_gives_what_replayed_training_gives(capsys, tmp_path):
+    words = ["train", "--steps", "30", "--points", "20", "--hidden", "10", "--json", "--out", str(tmp_path)]
+    runs = []
+    for more in ([], ["--eager"]):
+        assert main([*words, *more]) == 0
+        runs.append([model["losses"] for model in json.loads(capsys.readouterr().out)["models"]])
+    for replayed, eager in zip(*runs, strict=True):
+        assert replayed == pytest.approx(eager, rel=1e-12)

@@ -13,12 +13,12 @@ import sys
 from collections.abc import Sequence
 
 import autograd_spiral
-from autograd_spiral.cli import check, draw, train
+from autograd_spiral.cli import check, draw, source, train
 from autograd_spiral.cli.common import PROGRAM, Parser, Verb, examples, fail, filled, forget_stdout
 
 __all__ = ["VERBS", "main"]
 
-VERBS: tuple[Verb, ...] = (train.VERB, check.VERB, draw.VERB)
+VERBS: tuple[Verb, ...] = (train.VERB, check.VERB, draw.VERB, source.VERB)
 """In the order in which the help lists them. The first is what runs when no verb is given."""
 
 

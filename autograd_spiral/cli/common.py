@@ -20,6 +20,7 @@ __all__ = [
     "Parser",
     "Verb",
     "add_problem",
+    "add_step_size",
     "count",
     "examples",
     "fail",
@@ -152,6 +153,17 @@ def add_problem(parser: argparse.ArgumentParser, *, model: str | None) -> None:
     )
     parser.add_argument(
         "--reg", metavar="X", type=nonnegative, default=published.REG, help="L2 strength (default: %(default)s)"
+    )
+
+
+def add_step_size(parser: argparse.ArgumentParser) -> None:
+    """Add the option for the size of the steps of gradient descent."""
+    parser.add_argument(
+        "--step-size",
+        metavar="X",
+        type=nonnegative,
+        default=published.STEP_SIZE,
+        help="of gradient descent (default: %(default)s)",
     )
 
 

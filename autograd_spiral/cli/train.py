@@ -12,7 +12,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from autograd_spiral.cli.common import Verb, add_problem, count, fail, nonnegative, problem, require_writable, show
+from autograd_spiral.cli.common import Verb, add_problem, add_step_size, count, fail, problem, require_writable, show
 from autograd_spiral.cli.draw import graph_of
 from autograd_spiral.memory import keep_memory
 from autograd_spiral.spiral import accuracy, plots, published, train
@@ -26,13 +26,8 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--steps", metavar="N", type=count(0), help="steps for each model (default: 200 linear, 10000 net)"
     )
-    parser.add_argument(
-        "--step-size",
-        metavar="X",
-        type=nonnegative,
-        default=published.STEP_SIZE,
-        help="of gradient descent (default: %(default)s)",
-    )
+    add_step_size(parser)
+    parser.add_argument("--eager", action="store_true", help="record every step anew, instead of replaying a program")
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder for pictures (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print losses, accuracies and files written as JSON")
 
@@ -92,6 +87,7 @@ def _run(options: argparse.Namespace) -> int:
                 step_size=options.step_size,
                 reg=options.reg,
                 on_step=report.step,
+                eager=options.eager,
             )
         except FloatingPointError as error:
             report.clear()
@@ -204,6 +200,7 @@ VERB = Verb(
         ("", "the published run"),
         ("train --model linear --steps 50", "a short run of one model"),
         ("train --seed 1 --classes 5 --hidden 30 --out pictures", "other data, a smaller net"),
+        ("train --eager", "the same, every step recorded anew"),
         ("train --model linear --json", "for a program to read"),
     ),
     add_options=_add_options,

@@ -55,12 +55,14 @@ def train(
     if steps < 0:
         raise ValueError(f"train: steps must not be negative, not {steps}")
     captured = descent(model, step_size=step_size, reg=reg)
-    step = captured.eager if eager else captured
-    X, y = np.asarray(X), np.asarray(y)
+    step: Callable[..., Tensor] = captured
+    data: tuple[Any, Any] = np.asarray(X), np.asarray(y)
+    if eager:
+        step, data = captured.eager, (Tensor(X, name="X"), Tensor(y, name="y"))
     losses = np.empty(steps)
     with np.errstate(over="ignore", invalid="ignore"):  # divergence is reported below, in one place
         for i in range(steps):
-            losses[i] = value = step(X, y).item()
+            losses[i] = value = step(*data).item()
             if not np.isfinite(value):
                 raise FloatingPointError(
                     f"the loss at step {i} is {value}: training diverged, a smaller step size than {step_size} may help"
