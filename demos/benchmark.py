@@ -1,8 +1,11 @@
 """How fast the engine is, as ratios: each contender in a process of its own, taking turns, medians.
 
-    python demos/benchmark.py            the whole table, about two minutes
-    python demos/benchmark.py --quick    a small one, to see that it runs
+    python demos/benchmark.py                    everything, about three minutes
+    python demos/benchmark.py --quick            little of it, to see that it runs
+    python demos/benchmark.py --points 10000     the training step on 30,000 rows
 
+Beside the time stand the page faults of a step (pages that the allocator gave back to the system and got again) and the
+largest amount of memory that the contender's process held, less what it held before its first step.
 Contenders that are not installed (torch, jax, autograd, mygrad) are left out. Only ratios mean anything: the machine's
 other work moves all absolute times. One core: the BLAS threads are set to 1 for everybody.
 """
@@ -28,13 +31,16 @@ Step = Callable[[], Any]
 # --- one training step of the two-layer net, as each contender would write it ---------------------------------------
 
 
+points = 100  # of each class
+
+
 def start() -> tuple[Any, ...]:
     """The case study's data, labels and first weights (with other random numbers)."""
     rng = np.random.default_rng(0)
-    radius, turns = np.linspace(0.0, 1.0, 100), [np.linspace(4 * j, 4 * j + 4, 100) for j in range(3)]
-    angle = np.concatenate(turns) + 0.2 * rng.standard_normal(300)
+    radius, turns = np.linspace(0.0, 1.0, points), [np.linspace(4 * j, 4 * j + 4, points) for j in range(3)]
+    angle = np.concatenate(turns) + 0.2 * rng.standard_normal(3 * points)
     X = np.tile(radius, 3)[:, None] * np.stack([np.sin(angle), np.cos(angle)], axis=1)
-    y = np.repeat(np.arange(3, dtype=np.uint8), 100)
+    y = np.repeat(np.arange(3, dtype=np.uint8), points)
     W1, W2 = 0.01 * rng.standard_normal((2, 100)), 0.01 * rng.standard_normal((100, 3))
     return X, y, W1, np.zeros((1, 100)), W2, np.zeros((1, 3))
 
@@ -355,20 +361,39 @@ CHAIN = {
 TABLES = {"training": TRAINING, "chain": CHAIN}
 
 
-def serve(table: str, name: str) -> None:
-    """In a contender's process: for every count read from stdin, run that many steps and print their mean time."""
+def serve(table: str, name: str, given_points: str) -> None:
+    """In a contender's process: for every count read from stdin, run that many steps; print what they took.
+
+    That is the mean time, the page faults of a step, and the growth of the process's memory in MB.
+    """
+    global points
+    points = int(given_points)
     build, _, keep = TABLES[table][name]
     if keep:
         from autograd_spiral import keep_memory
 
         keep_memory()
     step = build()
+    faults, held = used()
+    first = held
     for line in sys.stdin:
         count = int(line)
         began = time.perf_counter()
         for _ in range(count):
             step()
-        print((time.perf_counter() - began) / count, flush=True)
+        seconds = (time.perf_counter() - began) / count
+        before, (faults, held) = faults, used()
+        print(seconds, (faults - before) / count, held - first, flush=True)
+
+
+def used() -> tuple[float, float]:
+    """The page faults of this process so far, and its largest memory in MB; zeros where the system does not say."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0, 0
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_minflt, usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def measure(table: str, only: str, rounds: int, steps: int) -> None:
@@ -382,7 +407,7 @@ def measure(table: str, only: str, rounds: int, steps: int) -> None:
     names = [first, *(name for name in others if only in name)]
     processes = {
         name: subprocess.Popen(
-            [sys.executable, __file__, "--serve", table, name],
+            [sys.executable, __file__, "--serve", table, name, str(points)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -390,7 +415,7 @@ def measure(table: str, only: str, rounds: int, steps: int) -> None:
         )
         for name in names
     }
-    times: dict[str, list[float]] = {name: [] for name in names}
+    turns: dict[str, list[list[float]]] = {name: [] for name in names}
     try:
         for turn in range(rounds + 1):
             for name, process in processes.items():
@@ -398,31 +423,52 @@ def measure(table: str, only: str, rounds: int, steps: int) -> None:
                 assert process.stdout is not None
                 process.stdin.write(f"{steps}\n")
                 process.stdin.flush()
-                seconds = float(process.stdout.readline())
+                figures = [float(word) for word in process.stdout.readline().split()]
                 if turn:  # the first turn warms up
-                    times[name].append(seconds)
+                    turns[name].append(figures)
     finally:
         for process in processes.values():
             process.communicate()
-    reference = times[names[0]]
+    print(f"  {'':45} {'time':>6}   {'':14} {'faults':>7} {'memory':>8}")
     for name in names:
-        ratios = sorted(a / b for a, b in zip(times[name], reference, strict=True))
+        ratios = sorted(a[0] / b[0] for a, b in zip(turns[name], turns[names[0]], strict=True))
         low, high = ratios[len(ratios) // 10], ratios[-1 - len(ratios) // 10]
-        print(f"  {name:45} {statistics.median(ratios):6.2f}   ({low:.2f} to {high:.2f})")
+        faults, memory = statistics.median(turn[1] for turn in turns[name]), turns[name][-1][2]
+        spread = f"({low:.2f} to {high:.2f})"
+        print(f"  {name:45} {statistics.median(ratios):6.2f}   {spread:14} {faults:7.0f} {memory:5.0f} MB")
+
+
+def capture_time() -> float:
+    """Milliseconds from the first call of the net's step to its result: capturing, compiling and one replay."""
+    from autograd_spiral.spiral import TwoLayerNet, descent
+
+    X, y, *_ = start()
+    times = []
+    for _ in range(9):
+        step = descent(TwoLayerNet.random(np.random.default_rng(0)))
+        began = time.perf_counter()
+        step(X, y)
+        times.append(1e3 * (time.perf_counter() - began))
+    return statistics.median(times)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="few and short turns")
     parser.add_argument("--only", metavar="WORD", default="", help="the first line and those with WORD in their name")
-    parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--points", type=int, default=100, help="points of each class (default: %(default)s)")
+    parser.add_argument("--serve", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
         serve(*options.serve)
         return
+    global points
+    points = options.points
     rounds = 3 if options.quick else 40
-    print("one training step of the two-layer net (300 points, 100 hidden units), ratio to the first line:")
-    measure("training", options.only, rounds, 5 if options.quick else 200)
+    steps = 5 if options.quick else max(1, 20_000 // points)
+    print(f"one training step of the two-layer net ({3 * points} points, 100 hidden units), ratio to the first line:")
+    measure("training", options.only, rounds, steps)
+    print(f"\ncapturing and compiling the net's step: {capture_time():.0f} ms")
     print("\n500 times y = y * x + x on 3 numbers, sum, backward, ratio to the first line:")
     measure("chain", options.only, rounds, 2 if options.quick else 20)
     print("\nmedian of the turns' ratios (and the range of the middle four fifths)")
