@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-LESSONS = [ROOT / "docs" / name for name in ("how_it_works.md", "your_own_operation.md")]
+LESSONS = [ROOT / "docs" / name for name in ("case_study.md", "how_it_works.md", "programs.md", "your_own_operation.md")]
 """Pages to be read from the beginning: each block goes on where the one before it ended."""
 
 BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -37,7 +37,7 @@ def test_examples_run(page, code):
 def test_lessons_run_from_beginning_to_end(page, tmp_path, monkeypatch):
     """Python blocks share a namespace, but for those with a file's name, which are that file for the blocks after them.
 
-    A `text` block is what the block before it prints; `...` in it stands for anything.
+    A `text` block, or one of `python printed`, is what the block before it prints; `...` in it stands for anything.
     """
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
@@ -47,10 +47,13 @@ def test_lessons_run_from_beginning_to_end(page, tmp_path, monkeypatch):
     for block in BLOCK.finditer(text):
         kind, file, body = block.groups()
         line = text.count("\n", 0, block.start(3))
-        if file:
+        if file == "printed":
+            kind = "text"
+        elif file:
             Path(file).write_text(body, encoding="utf-8")
             monkeypatch.delitem(sys.modules, Path(file).stem, raising=False)
-        elif kind == "python":
+            continue
+        if kind == "python":
             with contextlib.redirect_stdout(io.StringIO()) as out:
                 exec(compile("\n" * line + body, str(page), "exec"), names)  # errors name the line of the page
             printed = out.getvalue()

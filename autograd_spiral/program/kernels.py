@@ -2,7 +2,7 @@
 
 Each kernel is a plain NumPy function of what it replaces, so a program of kernels can still be evaluated equation by
 equation; replay runs most of them in buffers. The order in which terms are added up changes: products and sums over
-rows are left to BLAS. Micro-timings behind the choices are in `docs/programs.md`.
+rows are left to BLAS.
 """
 
 from __future__ import annotations

@@ -1,0 +1,53 @@
+"""A training step saved as a file that needs NumPy alone, and trained with where this package is out of sight.
+
+The net is trained for a while by its captured step. The step's text goes to a folder of its own, with the state it has
+reached; another Python, which can import nothing but NumPy, goes on from there, and both end with the same loss.
+"""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from autograd_spiral.spiral import descent, published
+
+ELSEWHERE = """
+import sys
+import numpy as np
+import saved_step
+
+arrays = np.load("state.npz")
+X, y, *state = (arrays[name] for name in arrays.files)
+for _ in range(500):
+    loss, *state = saved_step.step(X, y, *state)
+assert not any("autograd" in name for name in sys.modules)
+print(f"{loss:.12f}")
+"""
+
+
+def main() -> None:
+    X, y, _, net = published.start()
+    step = descent(net)
+    for i in range(501):
+        loss = float(step(X, y))
+        if i % 100 == 0:
+            print(f"step {i}: loss {loss:.6f}")
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = step.program.save(Path(folder) / "saved_step.py")
+        print(f"\nsaved {len(path.read_text().splitlines())} lines of NumPy; the backward pass among them:")
+        text = path.read_text().partition("# backward")[2].partition("# update")[0]
+        print(text.rstrip())
+        np.savez(Path(folder) / "state.npz", X, y, *(p.data for p in net.parameters()))
+        command = [sys.executable, "-c", ELSEWHERE]
+        there = float(subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout)
+
+    here = [float(step(X, y)) for _ in range(500)][-1]
+    print(f"\n500 steps later: loss {there:.6f} there, {here:.6f} here")
+    assert abs(there - here) < 1e-9
+
+
+if __name__ == "__main__":
+    main()
