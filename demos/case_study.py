@@ -1,0 +1,145 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # The neural networks case study, with the gradients left to the engine
+#
+# Three spiral arms, a linear classifier, a net with one hidden layer: the
+# [case study](https://cs231n.github.io/neural-networks-case-study/) derives their gradients by hand. Here they are
+# recorded, drawn, checked against the hand-derived ones, printed as NumPy, and trained with.
+
+# %%
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from IPython.display import Image, Markdown, display
+
+from autograd_spiral import Tensor, check_against, check_gradients, draw, grad
+from autograd_spiral.spiral import LinearClassifier, TwoLayerNet, accuracy, by_hand, descent, plots, published, train
+
+folder = Path(tempfile.mkdtemp())
+
+
+def show_plot(name, plot, *args):
+    plot(folder / name, *args)
+    display(Image(folder / name, width=420))
+
+
+# %% [markdown]
+# ## The data
+#
+# `published.start()` draws data and weights as the published run did, from the same stream of random numbers.
+
+# %%
+X, y, linear, net = published.start()
+print(X.shape, y.shape, np.unique(y))
+show_plot("spiral.png", plots.plot_data, X, y)
+
+# %% [markdown]
+# ## A softmax linear classifier
+#
+# The model is three operations on tensors; its loss is the mean cross-entropy plus half the regularisation strength
+# times the sum of squared weights. Nothing else is written by hand.
+
+# %%
+loss = linear.loss(Tensor(X, name="X"), Tensor(y, name="y"), reg=1e-3)
+print(loss)
+draw(loss)
+
+# %% [markdown]
+# The gradients, recorded in turn, stand beside the values that they belong to:
+
+# %%
+draw(loss, gradients_of=linear.parameters())
+
+# %% [markdown]
+# They are the ones that the case study derives, `(p − onehot(y)) / N` and so on, element by element:
+
+# %%
+_, derived = by_hand.linear_gradients(X, y, linear.W.data, linear.b.data, 1e-3)
+check_against(lambda W, b: LinearClassifier(W, b).loss(X, y, 1e-3), derived, linear.W, linear.b)
+
+# %% [markdown]
+# Training replays a captured step. The losses are the published ones, to all six printed decimals:
+
+# %%
+losses = {"linear classifier": train(linear, X, y, steps=200)}
+log = published.LINEAR
+for i, expected in enumerate(log.losses):
+    if i % 5 == 0:
+        step = i * log.print_every
+        print(f"iteration {step}: loss {losses['linear classifier'][step]:.6f}, published {expected:.6f}")
+print(f"training accuracy: {accuracy(linear, X, y):.2f}, published {log.accuracy:.2f}")
+show_plot("linear.png", plots.plot_regions, linear, X, y, "Regions of the linear classifier")
+
+# %% [markdown]
+# ## A net with one hidden layer
+#
+# One line more in the forward pass, one round more in the backward pass.
+
+# %%
+loss = net.loss(Tensor(X, name="X"), Tensor(y, name="y"), reg=1e-3)
+draw(loss, gradients_of=net.parameters())
+
+# %% [markdown]
+# ### Checked three ways
+#
+# Against the hand-derived gradients, and against finite differences whose error is known. Three points start exactly on
+# relu's kink, where there is no one slope to compare with: the report says so.
+
+# %%
+W1, b1, W2, b2 = (p.data for p in net.parameters())
+arrays = W1[:, :10], b1[:, :10], W2[:10], b2  # ten of the hundred hidden units
+
+
+def loss_of(W1, b1, W2, b2):
+    return TwoLayerNet(W1, b1, W2, b2).loss(X, y, 1e-3)
+
+
+_, derived = by_hand.two_layer_gradients(X, y, *arrays, 1e-3)
+display(check_against(loss_of, derived, *arrays))
+display(check_gradients(loss_of, *arrays))
+
+# %% [markdown]
+# ### The backward pass as NumPy
+#
+# The captured step, printed. `dW2 = ... h.T @ dscores` is the line that the case study derives.
+
+# %%
+step = descent(net)
+first_loss = step(X, y)
+display(Markdown(f"```python\n{step.source}```"))
+
+# %% [markdown]
+# ### Trained
+
+# %%
+X, y, _, net = published.start()
+losses["two-layer net"] = train(net, X, y, steps=10_000)
+log = published.TWO_LAYER
+for i, expected in enumerate(log.losses):
+    step = i * log.print_every
+    print(f"iteration {step}: loss {losses['two-layer net'][step]:.6f}, published {expected:.6f}")
+print(f"training accuracy: {accuracy(net, X, y):.2f}, published {log.accuracy:.2f}")
+show_plot("net.png", plots.plot_regions, net, X, y, "Regions of the net")
+show_plot("hidden.png", plots.plot_hidden_units, net, X, y)
+show_plot("loss.png", plots.plot_losses, losses)
+
+# %% [markdown]
+# ## Further than by hand
+#
+# Gradients have gradients. Along its own direction, how fast does the gradient of the trained net's loss change?
+
+# %%
+parameters = net.parameters()
+slopes = grad(net.loss(X, y, reg=1e-3), parameters, create_graph=True)
+length = sum(np.sum(slope**2) for slope in slopes)
+half_length = grad(0.5 * length, parameters)
+curvature = sum(float(np.sum(s * h)) for s, h in zip(slopes, half_length, strict=True)) / float(length)
+print(f"curvature along the gradient: {curvature:.3f}")
