@@ -14,7 +14,9 @@ from autograd_spiral import Tensor, grad, relu, softmax_cross_entropy
 from autograd_spiral.drawing import dot as dot_module
 from autograd_spiral.drawing import draw, saving
 from autograd_spiral.drawing.backward import record_backward
-from autograd_spiral.drawing.graph import Flow, Kind, reachable, trace
+from autograd_spiral.drawing.graph import Flow, trace
+from autograd_spiral.drawing.record import Kind
+from autograd_spiral.drawing.tensors import of_tensors, reachable
 from autograd_spiral.drawing.text import WIDTH, value_text
 from autograd_spiral.errors import GradientError
 from autograd_spiral.modes import scope
@@ -181,8 +183,8 @@ def test_the_legend_lists_the_kinds_present_and_no_others():
     only = draw(x * 2)
     assert {kind for kind in Kind if str(kind) in legend(only)} == {Kind.PARAMETER, Kind.OUTPUT}
     joint = picture("net", "joint")
-    assert {kind for kind in Kind if str(kind) in legend(joint)} == set(Kind) - {Kind.SCOPE}
-    assert all(str(flow) in legend(joint) for flow in Flow)
+    assert {kind for kind in Kind if str(kind) in legend(joint)} == set(Kind) - {Kind.SCOPE, Kind.STATE, Kind.UPDATE}
+    assert {flow for flow in Flow if str(flow) in legend(joint)} == set(Flow) - {Flow.UPDATE}
     assert Flow.SAVED not in legend(picture("net", "forward"))
 
 
@@ -258,7 +260,7 @@ def test_the_backward_pass_is_the_one_that_grad_computes():
 
 
 def trace_both(loss, parameters):
-    return trace([loss], {}, record_backward([loss], parameters))
+    return trace(of_tensors([loss], {}, record_backward([loss], parameters)))
 
 
 def test_gradients_stand_beside_their_values_and_backward_edges_point_up():
@@ -267,8 +269,11 @@ def test_gradients_stand_beside_their_values_and_backward_edges_point_up():
     names = {(graph.nodes[value].name, graph.nodes[ct].name) for value, ct in graph.pairs}
     assert {(p.name, f"d{p.name}") for p in net.parameters()} | {("h", "dh"), ("loss", "dloss")} <= names
     flows = {flow: [edge for edge in graph.edges if edge.flow is flow] for flow in Flow}
-    assert all(flows.values())
-    assert all(not graph.nodes[edge.tail].backward and graph.nodes[edge.head].backward for edge in flows[Flow.SAVED])
+    assert all(flows[flow] for flow in set(Flow) - {Flow.UPDATE})
+    assert all(
+        not graph.nodes[edge.tail].phase == "backward" and graph.nodes[edge.head].phase == "backward"
+        for edge in flows[Flow.SAVED]
+    )
     text = picture("net", "joint").source
     assert text.count("dir=back") == len(flows[Flow.GRADIENT])
     assert text.count("constraint=false") == len(flows[Flow.SAVED])
@@ -276,7 +281,9 @@ def test_gradients_stand_beside_their_values_and_backward_edges_point_up():
 
 def test_every_backward_operation_knows_the_scope_of_its_rule():
     loss, net = case_study("net")
-    nodes = [node for node in trace_both(loss, net.parameters()).nodes if node.backward and node.formula != "1"]
+    nodes = [
+        node for node in trace_both(loss, net.parameters()).nodes if node.phase == "backward" and node.formula != "1"
+    ]
     scopes = {node.name: node.scope for node in nodes}
     assert scopes["db2"] == scopes["dh"] == ("layer 2",)
     assert scopes["db1"] == ("layer 1",)

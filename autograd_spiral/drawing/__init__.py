@@ -8,8 +8,9 @@ from typing import Any
 from autograd_spiral.drawing.backward import gradient_values, record_backward
 from autograd_spiral.drawing.collapse import collapse
 from autograd_spiral.drawing.dot import dot_lines, picture_attributes
-from autograd_spiral.drawing.graph import reachable, trace
+from autograd_spiral.drawing.graph import trace
 from autograd_spiral.drawing.saving import Drawing
+from autograd_spiral.drawing.tensors import of_tensors, reachable
 from autograd_spiral.tensor import Tensor
 
 __all__ = ["Drawing", "draw"]
@@ -58,7 +59,7 @@ def draw(
     differentiable = len(ends) == 1 and ends[0].size == 1 and ends[0].requires_grad
     known = backward is None and differentiable and any(tensor.grad is not None for tensor in reachable(ends))
     sizes = gradient_values(ends[0]) if known else {}
-    graph = collapse(trace(ends, names or {}, backward, sizes), max_nodes)
+    graph = collapse(trace(of_tensors(ends, names or {}, backward, sizes)), max_nodes)
     drawing = Drawing("computation", **picture_attributes(rankdir))
     drawing.body.extend(dot_lines(graph, values=values))
     return drawing

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_spiral.drawing.graph import Edge, Flow, Graph, Kind, Node
+from autograd_spiral.drawing.graph import Edge, Flow, Graph, Node
+from autograd_spiral.drawing.record import PHASES, Kind
 from autograd_spiral.drawing.text import WIDTH, capped, shape_text, size_of, value_text, visible
 
 __all__ = ["SECONDARY", "STYLES", "TEXT", "Style", "dot_lines", "picture_attributes"]
@@ -27,51 +28,62 @@ class Style(NamedTuple):
 STYLES = {
     Kind.DATA: Style("#ececec", "#666666", "filled,rounded"),
     Kind.PARAMETER: Style("#fde7bd", "#b37700", "filled,rounded", 2.6),
+    Kind.STATE: Style("#f6e6f0", "#8f3a76", "filled,rounded", 1.2, 2),
     Kind.OPERATION: Style("#dceefb", "#0072b2"),
     Kind.OUTPUT: Style("#c8ebdd", "#00785a", "filled", 2, 2),
     Kind.BACKWARD: Style("#fde0d2", "#c04a00", "filled,dashed"),
     Kind.GRADIENT: Style("#f7c6ad", "#c04a00", "filled,rounded", 2.6),
+    Kind.UPDATE: Style("#efd0e4", "#8f3a76", "filled", 2.6),
     Kind.SCOPE: Style("#ffffff", "#555555", "filled,dashed,rounded", 2),
 }
 """Fills and borders around the colour-blind-safe palette of Okabe and Ito (2008); no two kinds share all cues."""
 
 TEXT = "#000000"
 SECONDARY = {"value": "#3d3d3d", "gradient": "#8a3300"}
-_FLOWS = {Flow.VALUE: ("#0072b2", "solid"), Flow.GRADIENT: ("#c04a00", "dashed"), Flow.SAVED: ("#757575", "dotted")}
-_ARROWS = {Flow.VALUE: "—→", Flow.GRADIENT: "- - →", Flow.SAVED: "· · →"}
+_FLOWS = {
+    Flow.VALUE: ("#0072b2", "solid"),
+    Flow.GRADIENT: ("#c04a00", "dashed"),
+    Flow.SAVED: ("#757575", "dotted"),
+    Flow.UPDATE: ("#8f3a76", "bold"),
+}
+_ARROWS = {Flow.VALUE: "—→", Flow.GRADIENT: "- - →", Flow.SAVED: "· · →", Flow.UPDATE: "<B>—→</B>"}
+_FRAMES = {
+    "forward": ("forward: values flow down", "l", STYLES[Kind.OPERATION].border),
+    "backward": ("backward: gradients flow up", "r", STYLES[Kind.BACKWARD].border),
+    "update": ("update: new state", "r", STYLES[Kind.UPDATE].border),
+}
 _SMALL = 10
 _FRAME = '"#7f7f7f"'
 
 
 def dot_lines(graph: Graph, *, values: bool) -> Iterator[str]:
     """The lines of the DOT text between the braces."""
-    both = any(node.backward for node in graph.nodes)
-    sides = (False, True) if both else (False,)
-    for backward in sides:
-        if both:
-            title = "backward: gradients flow up" if backward else "forward: values flow down"
-            colour = STYLES[Kind.BACKWARD if backward else Kind.OPERATION].border
-            yield f"\tsubgraph cluster_{'backward' if backward else 'forward'} {{\n"
-            yield f'\t\tlabel=<{title}> labeljust={"r" if backward else "l"} fontcolor="{colour}"\n'
+    phases = [phase for phase in PHASES if any(node.phase == phase for node in graph.nodes)]
+    framed = phases != ["forward"]
+    for phase in phases:
+        if framed:
+            title, side, colour = _FRAMES[phase]
+            yield f"\tsubgraph cluster_{phase} {{\n"
+            yield f'\t\tlabel=<{title}> labeljust={side} fontcolor="{colour}"\n'
             yield f'\t\tcolor="{colour}" style=rounded penwidth=0.8\n'
-        yield from _side(graph, backward, values, narrow=both)
-        if both:
+        yield from _phase(graph, phase, values, narrow=framed)
+        if framed:
             yield "\t}\n"
     for edge in graph.edges:
         yield _edge(graph, edge)
-    if both:
+    if framed:
         for value, ct in graph.pairs:
             yield f"\t{{ rank=same n{value} n{ct} }}\n"
     yield f"\tlabel=<{_legend(graph)}> labelloc=b\n"  # last, since frames take over what stands before them
 
 
-def _side(graph: Graph, backward: bool, values: bool, narrow: bool) -> Iterator[str]:
-    """The nodes of one direction, those of a scope inside its frame."""
+def _phase(graph: Graph, phase: str, values: bool, narrow: bool) -> Iterator[str]:
+    """The nodes of one phase, those of a scope of the forward pass inside its frame."""
     inside: dict[tuple[str, ...], list[int]] = {(): []}
     frames: dict[tuple[str, ...], list[tuple[str, ...]]] = {(): []}
     for i, node in enumerate(graph.nodes):
-        if node.backward is backward:
-            own = () if backward else node.scope
+        if node.phase == phase:
+            own = node.scope if phase == "forward" else ()
             for depth in range(1, len(own) + 1):
                 if own[:depth] not in inside:
                     inside[own[:depth]], frames[own[:depth]] = [], []
@@ -123,25 +135,24 @@ def _node(index: int, node: Node, values: bool, narrow: bool) -> str:
 
 
 def _title(node: Node) -> list[str]:
-    """`name = formula`, on two lines where one would be too long."""
+    """`name = formula`, or `state ← formula`, on two lines where one would be too long."""
+    sign = "←" if node.kind is Kind.UPDATE and node.name else "="
     name = f"<B>{_escaped(node.name)}</B>" if node.name else ""
     text = _escaped(node.formula)
     if not node.name or not text:
         return [name or text or str(node.kind)]
     if len(visible(node.name)) + len(node.formula) + 3 > WIDTH:
-        return [f"{name} =", text]
-    return [f"{name} = {text}"]
+        return [f"{name} {sign}", text]
+    return [f"{name} {sign} {text}"]
 
 
 def _facts(node: Node, values: bool, narrow: bool) -> list[str]:
     if node.kind is Kind.SCOPE:
         return [f"{n} {what if n == 1 else _plural(what)}" for what, n in node.count.items()]
-    if node.value is None:
-        return []
-    shape = shape_text(node.value.shape)
-    if node.value.dtype != np.float64:
-        shape += f"   {node.value.dtype}"
-    if not values:
+    shape = shape_text(node.shape)
+    if node.dtype != np.float64:
+        shape += f"   {node.dtype}"
+    if node.value is None or not values:
         return [shape]
     value = value_text(node.value)
     return [shape, value] if narrow or len(shape + value) + 3 > WIDTH else [f"{shape}   {value}"]
@@ -153,7 +164,8 @@ def _plural(word: str) -> str:
 
 def _tooltip(node: Node) -> str:
     """The label in full, with the line of code where it is known."""
-    text = " = ".join(filter(None, (node.name, node.formula))) or str(node.kind)
+    sign = " ← " if node.kind is Kind.UPDATE else " = "
+    text = sign.join(filter(None, (node.name, node.formula))) or str(node.kind)
     if node.place:
         text += f"  ({node.place})"
     literal = _literal(capped(visible(text), 300)).replace("\\", "\\\\")  # a quoted string takes them once more
