@@ -271,7 +271,7 @@ def test_gradients_stand_beside_their_values_and_backward_edges_point_up():
     flows = {flow: [edge for edge in graph.edges if edge.flow is flow] for flow in Flow}
     assert all(flows[flow] for flow in set(Flow) - {Flow.UPDATE})
     assert all(
-        not graph.nodes[edge.tail].phase == "backward" and graph.nodes[edge.head].phase == "backward"
+        graph.nodes[edge.tail].phase == "forward" and graph.nodes[edge.head].phase == "backward"
         for edge in flows[Flow.SAVED]
     )
     text = picture("net", "joint").source

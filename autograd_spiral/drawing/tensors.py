@@ -1,4 +1,4 @@
-"""From recorded tensors to the record of a picture: the graph behind some outputs, and its backward pass if recorded."""
+"""From recorded tensors to the record of a picture: the graph behind some outputs, and its backward pass."""
 
 from __future__ import annotations
 

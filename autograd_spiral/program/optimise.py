@@ -77,7 +77,9 @@ def folded(program: Program) -> Program:
     substitute = _Substitution(program)
     for equation in program.equations:
         equation = substitute.into(equation)
-        if equation.opaque or any(isinstance(atom, Value) for atom in equation.inputs) or equation.output.size > max(64, *(int(np.size(atom)) for atom in equation.inputs)):
+        if equation.opaque or any(isinstance(atom, Value) for atom in equation.inputs):
+            substitute.keep(equation)
+        elif equation.output.size > max(64, *(int(np.size(atom)) for atom in equation.inputs)):
             substitute.keep(equation)
         else:
             constant = np.asarray(equation.primitive.evaluate(*equation.inputs, **equation.params))
@@ -194,9 +196,9 @@ class _Substitution:
         primals: dict[Value, Value] = {}
         for ct, primal in self.before.primals.items():
             now, of = self._now(ct), self._now(primal)
-            if isinstance(now, Value) and isinstance(of, Value):
-                if now not in primals or of in self.before.trained:
-                    primals[now] = of
+            known = now in primals and of not in self.before.trained
+            if isinstance(now, Value) and isinstance(of, Value) and not known:
+                primals[now] = of
         return primals
 
 
