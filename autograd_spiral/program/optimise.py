@@ -196,8 +196,9 @@ class _Substitution:
         primals: dict[Value, Value] = {}
         for ct, primal in self.before.primals.items():
             now, of = self._now(ct), self._now(primal)
-            known = now in primals and of not in self.before.trained
-            if isinstance(now, Value) and isinstance(of, Value) and not known:
+            if not isinstance(now, Value) or not isinstance(of, Value):
+                continue
+            if now not in primals or of in self.before.trained:
                 primals[now] = of
         return primals
 
