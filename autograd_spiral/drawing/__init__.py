@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from autograd_spiral.drawing.backward import gradient_values, record_backward
@@ -81,15 +81,18 @@ def draw(
 def _of_tensors(
     outputs: Tensor | Sequence[Tensor], gradients_of: Tensor | Sequence[Tensor] | None, names: Mapping[str, Any]
 ) -> Record:
-    ends = [outputs] if isinstance(outputs, Tensor) else list(outputs)
-    starts = [gradients_of] if isinstance(gradients_of, Tensor) else list(gradients_of or ())
-    for role, tensors in (("outputs", ends), ("gradients_of", starts)):
-        for tensor in tensors:
-            if not isinstance(tensor, Tensor):
-                what = "Tensors, a captured step or a program" if role == "outputs" else "Tensors"
-                raise TypeError(f"draw: {role} must be {what}, not {type(tensor).__name__}")
+    ends = _tensors("outputs", "Tensors, a captured step or a program", outputs)
+    starts = _tensors("gradients_of", "Tensors", () if gradients_of is None else gradients_of)
     backward = record_backward(ends, starts) if starts else None
     differentiable = len(ends) == 1 and ends[0].size == 1 and ends[0].requires_grad
     known = backward is None and differentiable and any(tensor.grad is not None for tensor in reachable(ends))
     sizes = gradient_values(ends[0]) if known else {}
     return of_tensors(ends, names, backward, sizes)
+
+
+def _tensors(role: str, what: str, given: Any) -> list[Tensor]:
+    tensors = list(given) if isinstance(given, Iterable) and not isinstance(given, Tensor) else [given]
+    for tensor in tensors:
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"draw: {role} must be {what}, not {type(tensor).__name__}")
+    return tensors

@@ -13,7 +13,7 @@ __all__ = ["collapse"]
 _COUNTED = {
     Kind.PARAMETER: "parameter",
     Kind.GRADIENT: "gradient",
-    Kind.UPDATE: "update",
+    Kind.NEW_STATE: "new state",
     Kind.DATA: "leaf",
     Kind.STATE: "state",
 }

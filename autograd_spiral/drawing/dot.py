@@ -1,58 +1,25 @@
-"""From a graph to the DOT text of its picture: labels, colours, frames and the legend."""
+"""From a graph to the DOT text of its picture: labels, frames, edges."""
 
 from __future__ import annotations
 
 import html
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from autograd_spiral.drawing.graph import Edge, Flow, Graph, Node
+from autograd_spiral.drawing.legend import FLOWS, FRAMES, SECONDARY, STYLES, legend
 from autograd_spiral.drawing.record import PHASES, Kind
 from autograd_spiral.drawing.text import WIDTH, capped, shape_text, size_of, value_text, visible
 
-__all__ = ["SECONDARY", "STYLES", "TEXT", "Style", "dot_lines", "picture_attributes"]
+__all__ = ["dot_lines", "picture_attributes"]
 
 
-class Style(NamedTuple):
-    """How a kind looks: its fill, its border, and cues that do not need colours."""
-
-    fill: str
-    border: str
-    style: str = "filled"
-    width: float = 1.2
-    borders: int = 1
-
-
-STYLES = {
-    Kind.DATA: Style("#ececec", "#666666", "filled,rounded"),
-    Kind.PARAMETER: Style("#fde7bd", "#b37700", "filled,rounded", 2.6),
-    Kind.STATE: Style("#f6e6f0", "#8f3a76", "filled,rounded", 1.2, 2),
-    Kind.OPERATION: Style("#dceefb", "#0072b2"),
-    Kind.OUTPUT: Style("#c8ebdd", "#00785a", "filled", 2, 2),
-    Kind.BACKWARD: Style("#fde0d2", "#c04a00", "filled,dashed"),
-    Kind.GRADIENT: Style("#f7c6ad", "#c04a00", "filled,rounded", 2.6),
-    Kind.UPDATE: Style("#efd0e4", "#8f3a76", "filled", 2.6),
-    Kind.SCOPE: Style("#ffffff", "#555555", "filled,dashed,rounded", 2),
-}
-"""Fills and borders around the colour-blind-safe palette of Okabe and Ito (2008); no two kinds share all cues."""
-
-TEXT = "#000000"
-SECONDARY = {"value": "#3d3d3d", "gradient": "#8a3300"}
-_FLOWS = {
-    Flow.VALUE: ("#0072b2", "solid"),
-    Flow.GRADIENT: ("#c04a00", "dashed"),
-    Flow.SAVED: ("#757575", "dotted"),
-    Flow.UPDATE: ("#8f3a76", "bold"),
-}
-_ARROWS = {Flow.VALUE: "—→", Flow.GRADIENT: "- - →", Flow.SAVED: "· · →", Flow.UPDATE: "<B>—→</B>"}
-_FRAMES = {
-    "forward": ("forward: values flow down", "l", STYLES[Kind.OPERATION].border),
-    "backward": ("backward: gradients flow up", "r", STYLES[Kind.BACKWARD].border),
-    "update": ("update: new state", "r", STYLES[Kind.UPDATE].border),
-}
 _SMALL = 10
+_LONG = 24
+_NARROW = 14
+_MARGIN = 5
 _FRAME = '"#7f7f7f"'
 
 
@@ -60,9 +27,13 @@ def dot_lines(graph: Graph, *, values: bool) -> Iterator[str]:
     """The lines of the DOT text between the braces."""
     phases = [phase for phase in PHASES if any(node.phase == phase for node in graph.nodes)]
     framed = phases != ["forward"]
+    # Read first, the order keeps gradients near the values they come from; read last, near the new state.
+    order = list(_in_order(graph, phases)) if framed else []
+    if "update" not in phases:
+        yield from order
     for phase in phases:
         if framed:
-            title, side, colour = _FRAMES[phase]
+            title, side, colour = FRAMES[phase]
             yield f"\tsubgraph cluster_{phase} {{\n"
             yield f'\t\tlabel=<{title}> labeljust={side} fontcolor="{colour}"\n'
             yield f'\t\tcolor="{colour}" style=rounded penwidth=0.8\n'
@@ -72,9 +43,11 @@ def dot_lines(graph: Graph, *, values: bool) -> Iterator[str]:
     for edge in graph.edges:
         yield _edge(graph, edge)
     if framed:
-        for value, ct in graph.pairs:
-            yield f"\t{{ rank=same n{value} n{ct} }}\n"
-    yield f"\tlabel=<{_legend(graph)}> labelloc=b\n"  # last, since frames take over what stands before them
+        for first, second in graph.pairs:
+            yield f"\t{{ rank=same n{first} n{second} }}\n"
+    if "update" in phases:
+        yield from order
+    yield f"\tlabel=<{legend(graph)}> labelloc=b\n"  # last, since frames take over what stands before them
 
 
 def _phase(graph: Graph, phase: str, values: bool, narrow: bool) -> Iterator[str]:
@@ -98,8 +71,8 @@ def _phase(graph: Graph, phase: str, values: bool, narrow: bool) -> Iterator[str
             continue
         if path:
             yield f"\tsubgraph cluster_{numbered} {{\n"
-            yield f"\t\tlabel=<{_escaped(path[-1])}> labeljust=l fontcolor={_FRAME.replace('7f', '55')}\n"
-            yield f'\t\tcolor={_FRAME} style="dashed,rounded" penwidth=1\n'
+            yield f"\t\tlabel=<{_escaped(path[-1])}> labeljust=r fontcolor={_FRAME.replace('7f', '55')}\n"
+            yield f'\t\tcolor={_FRAME} style="dashed,rounded" penwidth=1 margin={_MARGIN}\n'
             numbered += 1
             stack.append(None)
         for i in inside[path]:
@@ -136,14 +109,20 @@ def _node(index: int, node: Node, values: bool, narrow: bool) -> str:
 
 def _title(node: Node) -> list[str]:
     """`name = formula`, or `state ← formula`, on two lines where one would be too long."""
-    sign = "←" if node.kind is Kind.UPDATE and node.name else "="
+    sign = "←" if node.kind is Kind.NEW_STATE else "="
     name = f"<B>{_escaped(node.name)}</B>" if node.name else ""
     text = _escaped(node.formula)
     if not node.name or not text:
-        return [name or text or str(node.kind)]
+        return [name] if name else _broken(text or str(node.kind))
     if len(visible(node.name)) + len(node.formula) + 3 > WIDTH:
-        return [f"{name} {sign}", text]
+        return [f"{name} {sign}", *_broken(text)]
     return [f"{name} {sign} {text}"]
+
+
+def _broken(formula: str) -> list[str]:
+    """The call of a function with a long name on two lines."""
+    head, bracket, rest = formula.partition("(")
+    return [head, bracket + rest] if len(formula) > _LONG and head.isidentifier() else [formula]
 
 
 def _facts(node: Node, values: bool, narrow: bool) -> list[str]:
@@ -155,7 +134,8 @@ def _facts(node: Node, values: bool, narrow: bool) -> list[str]:
     if node.value is None or not values:
         return [shape]
     value = value_text(node.value)
-    return [shape, value] if narrow or len(shape + value) + 3 > WIDTH else [f"{shape}   {value}"]
+    line = f"{shape}   {value}"
+    return [line] if len(line) <= (_NARROW if narrow else WIDTH) else [shape, value]
 
 
 def _plural(word: str) -> str:
@@ -164,7 +144,7 @@ def _plural(word: str) -> str:
 
 def _tooltip(node: Node) -> str:
     """The label in full, with the line of code where it is known."""
-    sign = " ← " if node.kind is Kind.UPDATE else " = "
+    sign = " ← " if node.kind is Kind.NEW_STATE else " = "
     text = sign.join(filter(None, (node.name, node.formula))) or str(node.kind)
     if node.place:
         text += f"  ({node.place})"
@@ -173,54 +153,39 @@ def _tooltip(node: Node) -> str:
 
 
 def _edge(graph: Graph, edge: Edge) -> str:
-    colour, dash = _FLOWS[edge.flow]
+    colour, dash = FLOWS[edge.flow]
     tail, head = edge.tail, edge.head
+    start, end = graph.nodes[tail], graph.nodes[head]
     how = f'color="{colour}"'
     if edge.flow is not Flow.VALUE:
         how += f" style={dash}"
-    if edge.flow is Flow.GRADIENT:  # drawn from top to bottom as the forward edges are, the arrow at its upper end
-        tail, head = head, tail
+    if end.phase == "backward" or (start.phase == end.phase == "update"):
+        tail, head = head, tail  # from top to bottom as the forward edges are, the arrow at its upper end
         how += " dir=back"
-    if edge.flow is Flow.SAVED:
+    if start.phase != end.phase:
         how += " constraint=false"
     if edge.uses > 1:
         how += f' label=<<FONT POINT-SIZE="{_SMALL}" COLOR="{SECONDARY["value"]}">×{edge.uses}</FONT>>'
     return f"\tn{tail} -> n{head} [{how}]\n"
 
 
-def _legend(graph: Graph) -> str:
-    """One swatch for each kind of node and each kind of edge that the picture has."""
-    kinds = {node.kind for node in graph.nodes}
-    flows = {edge.flow for edge in graph.edges}
-    nodes = [_swatch(kind) + _cell(html.escape(str(kind))) for kind in Kind if kind in kinds]
-    others = [
-        f'<FONT COLOR="{_FLOWS[flow][0]}">{_ARROWS[flow]}</FONT> {flow}'
-        for flow in Flow
-        if flow in flows and len(flows) > 1
-    ]
-    if any(node.gradient is not None for node in graph.nodes):
-        others.append(f'<FONT COLOR="{SECONDARY["gradient"]}">‖grad‖</FONT> norm of its gradient')
-    other = _cell("      ".join(others)) if others else ""
-    swatches = "".join(nodes)
-    rows = [swatches, other] if len(nodes) + len(others) > 6 else [swatches + other]
-    tables = (f'<TABLE BORDER="0" CELLSPACING="2" CELLPADDING="1"><TR>{row}</TR></TABLE>' for row in rows)
-    return f'<TABLE BORDER="0" CELLSPACING="0">{"".join(f"<TR><TD>{table}</TD></TR>" for table in tables)}</TABLE>'
+def _in_order(graph: Graph, phases: list[str]) -> Iterator[str]:
+    """What puts the frames in order: an invisible node above each, in a row, that is tied to what is used first there.
 
-
-def _cell(text: str) -> str:
-    return f'<TD><FONT POINT-SIZE="11">{text}   </FONT></TD>'
-
-
-def _swatch(kind: Kind) -> str:
-    style = STYLES[kind]
-    shape = ",".join(word.upper() for word in style.style.split(",") if word != "filled")
-    look = f' STYLE="{shape}"' if shape else ""
-    attributes = f'BORDER="{round(style.width)}" COLOR="{style.border}" BGCOLOR="{style.fill}"{look}'
-    inner = f'<TABLE {attributes} CELLBORDER="0" CELLPADDING="0"><TR><TD WIDTH="16" HEIGHT="10"></TD></TR></TABLE>'
-    if style.borders > 1:
-        outer = f'BORDER="1" COLOR="{style.border}" CELLBORDER="0" CELLPADDING="1" CELLSPACING="0"'
-        inner = f"<TABLE {outer}><TR><TD>{inner}</TD></TR></TABLE>"
-    return f"<TD>{inner}</TD>"
+    Frames have no order of their own for dot, which puts them where it finds the fewest crossings.
+    """
+    uses: dict[int, int] = {}
+    for edge in graph.edges:
+        uses.setdefault(edge.tail, edge.head)
+    tied = {phase: next(i for i, node in enumerate(graph.nodes) if node.phase == phase) for phase in phases}
+    for phase in phases[1:]:
+        pairs = [pair for pair in graph.pairs if graph.nodes[pair[1]].phase == phase]
+        if pairs:
+            tied["forward"], tied[phase] = min(pairs, key=lambda pair: (uses.get(pair[0], len(graph.nodes)), pair))
+    yield f"\t{{ rank=min {' -> '.join(phases)} [style=invis] }}\n"
+    for phase, index in tied.items():
+        yield f'\t{phase} [style=invis shape=point width=0 height=0 label=""]\n'
+        yield f"\t{phase} -> n{index} [style=invis weight=0]\n"
 
 
 def picture_attributes(rankdir: str) -> dict[str, Any]:
@@ -231,8 +196,8 @@ def picture_attributes(rankdir: str) -> dict[str, Any]:
             "rankdir": rankdir,
             "newrank": "true",
             "fontname": font,
-            "ranksep": "0.35",
-            "nodesep": "0.16",
+            "ranksep": "0.3",
+            "nodesep": "0.1",
         },
         "node_attr": {"shape": "box", "fontname": font, "fontsize": "13", "margin": "0.05,0.03", "height": "0"},
         "edge_attr": {"fontname": font, "arrowsize": "0.7"},

@@ -18,11 +18,12 @@ COMPARISON, SUM, PRODUCT, PREFIX, POSTFIX, ATOM = range(6)
 
 
 class Term(NamedTuple):
-    """A piece of a formula: how it reads, how tightly it binds, and how many axes its value has."""
+    """A piece of a formula: how it reads, how tightly it binds, how many axes its value has, a constant's number."""
 
     text: str
     binding: int = ATOM
     ndim: int = 0
+    number: float | None = None
 
 
 BLANK = "·"
@@ -54,12 +55,16 @@ def constant_term(value: Any) -> Term:
     if isinstance(value, bool | np.bool):
         return Term(str(bool(value)))
     text = number(value, 4)
-    return Term(text, PREFIX if text.startswith("−") else ATOM)
+    return Term(text, PREFIX if text.startswith("−") else ATOM, number=value)
 
 
 def formula(primitive: Primitive, terms: Sequence[Term], params: Mapping[str, Any], ndim: int) -> Term:
     """The formula of a call of `primitive`, whose result has `ndim` axes, on arguments that read as `terms`."""
     function: Callable[..., Any] = primitive.function
+    if function is np.multiply and terms[0].number is None and terms[1].number is not None:
+        terms = terms[::-1]
+    if function is np.multiply and (divisor := _divisor(terms[0].number)):
+        function, terms = np.divide, (terms[1], Term(str(divisor)))
     if function in _INFIX and len(terms) == 2:
         sign, binding = _INFIX[function]
         left, right = terms
@@ -73,6 +78,13 @@ def formula(primitive: Primitive, terms: Sequence[Term], params: Mapping[str, An
     name = primitive.name.removeprefix("np.").lstrip("_")
     shown = [term.text for term in terms] + _settings(params, terms)
     return Term(f"{visible(name)}({', '.join(shown)})", ATOM, ndim)
+
+
+def _divisor(factor: float | None) -> int | None:
+    """The whole number to divide by instead of multiplying by `factor`, such as 300 for 0.003333…"""
+    if type(factor) is not float or not 0 < abs(factor) < 1 or len(repr(factor)) < 9:
+        return None
+    return round(1 / factor) if 1 / round(1 / factor) == factor else None
 
 
 def _within(term: Term, binding: int) -> str:

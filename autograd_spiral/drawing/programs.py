@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from autograd_spiral.drawing.record import Item, Kind, Record
-from autograd_spiral.program.equations import Atom, Equation, Program, Rank, Value
+from autograd_spiral.program.equations import Atom, Equation, Program, Rank, Value, dtype_of, shape_of
 from autograd_spiral.program.optimise import tidied
 
 __all__ = ["of_program"]
@@ -22,6 +26,7 @@ class _Reader:
         self.program = program
         self.items: dict[Value, Item] = {}
         self.record = Record()
+        self.constants: dict[object, NDArray[Any]] = {}  # one array for all that are equal
         self.outputs = {atom for atom in program.outputs if isinstance(atom, Value)}
         self.first_scope = self._first_scopes()
         self.updated = {new: state for state, new in reversed(program.updates) if isinstance(new, Value)}
@@ -32,6 +37,10 @@ class _Reader:
                 self._given(value, f"{role}{i + 1}")
         for equation in equations:
             self._equation(equation, into)
+        for atom in program.outputs:
+            if not isinstance(atom, Value) or self.items[atom].primitive is None:  # no equation computes it
+                copy = Item(Kind.OUTPUT, shape_of(atom), _dtype(atom), args=(self._argument(atom),), result=True)
+                self.record.items.append(copy)
         for state, new in program.updates:
             self._update(state, new)
         self._pairs()
@@ -51,28 +60,25 @@ class _Reader:
         if known is not None and known.rank < Rank.BODY:
             item.name = known.text
         primal = self.program.primals.get(output)
+        state = self.updated.get(output) if item.phase == "update" else None
         if item.phase == "update":
-            item.kind = Kind.UPDATE
             item.scope = item.scope or into.get(output, ())
-            if output in self.updated:
-                item.state = self.items[self.updated[output]]
-        elif primal in self.program.trained:
-            item.kind = Kind.GRADIENT
-            item.scope = self.first_scope.get(primal, item.scope)
+        if state is not None:
+            item.kind, item.state = Kind.NEW_STATE, self.items[state]
         elif output in self.outputs:
             item.kind = Kind.OUTPUT
-        elif item.phase == "backward":
-            item.kind = Kind.BACKWARD
-        item.result = (
-            item.kind in (Kind.GRADIENT, Kind.OUTPUT) or output in self.program.outputs or item.state is not None
-        )
+        elif item.phase != "forward":
+            item.kind = Kind.BACKWARD if item.phase == "backward" else Kind.UPDATE
+        if item.phase == "backward" and primal in self.program.trained:
+            item.kind, item.scope = Kind.GRADIENT, self.first_scope.get(primal, item.scope)
+        item.result = item.kind in (Kind.GRADIENT, Kind.OUTPUT, Kind.NEW_STATE)
         self._add(output, item)
 
     def _update(self, state: Value, new: Atom) -> None:
         """A new state that no equation of the update computes, or that another state has too, is a copy."""
         of = self.items[state]
         if not (isinstance(new, Value) and self.items[new].state is of):
-            copy = Item(Kind.UPDATE, state.shape, state.dtype, args=(self._argument(new),), phase="update")
+            copy = Item(Kind.NEW_STATE, state.shape, state.dtype, args=(self._argument(new),), phase="update")
             copy.result, copy.state, copy.scope = True, of, self.first_scope.get(state, ())
             self.record.items.append(copy)
             self.record.pairs.append((of, copy))
@@ -88,7 +94,9 @@ class _Reader:
         self.record.items.append(item)
 
     def _argument(self, atom: Atom) -> object:
-        return self.items[atom] if isinstance(atom, Value) else atom
+        if not isinstance(atom, np.ndarray):
+            return self.items[atom] if isinstance(atom, Value) else atom
+        return self.constants.setdefault((atom.shape, atom.dtype.str, atom.tobytes()), atom)
 
     def _first_scopes(self) -> dict[Value, tuple[str, ...]]:
         """The scope of the first forward equation that reads a value, of each that is given."""
@@ -109,19 +117,19 @@ class _Reader:
         return into
 
 
+def _dtype(atom: Atom) -> np.dtype[Any]:
+    return dtype_of(atom) or np.asarray(atom).dtype
+
+
 def _with_phases(equations: Sequence[Equation]) -> list[Equation]:
-    """The equations, those that come after the backward pass in the phase "update", whatever they are for."""
+    """The equations, those in the phase "update" that depend on gradients and come after the last backward pass."""
+    last = max((i for i, equation in enumerate(equations) if equation.phase == "backward"), default=-1)
     late: set[Value] = set()
-    for equation in equations:
+    phased = []
+    for i, equation in enumerate(equations):
         if equation.phase == "backward" or any(value in late for value in equation.reads()):
             late.add(equation.output)
-    early: set[Value] = set()  # what a backward pass reads, as in a penalty on gradients
-    for equation in reversed(equations):
-        if equation.phase == "backward" or equation.output in early:
-            early.update(equation.reads())
-    return [
-        replace(equation, phase="update")
-        if equation.phase == "forward" and equation.output in late and equation.output not in early
-        else equation
-        for equation in equations
-    ]
+            if i > last:
+                equation = replace(equation, phase="update")
+        phased.append(equation)
+    return phased

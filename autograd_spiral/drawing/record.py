@@ -30,7 +30,8 @@ class Kind(StrEnum):
     OUTPUT = "output"
     BACKWARD = "backward operation"
     GRADIENT = "gradient of a parameter"
-    UPDATE = "update: new state"
+    UPDATE = "update operation"
+    NEW_STATE = "update: new state"
     SCOPE = "scope, collapsed"
 
 
