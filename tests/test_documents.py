@@ -14,7 +14,7 @@ EXAMPLES = [
     for page in PAGES
     for i, code in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL))
 ]
-DEMOS = {"benchmark.py": ["--quick", "--only", "nobody"]}
+DEMOS = {"benchmark.py": ["--quick", "--only", "nobody"], "pictures.py": ["--quick"]}
 
 
 @pytest.mark.parametrize(("page", "code"), EXAMPLES)

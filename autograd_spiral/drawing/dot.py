@@ -199,6 +199,6 @@ def picture_attributes(rankdir: str) -> dict[str, Any]:
             "ranksep": "0.3",
             "nodesep": "0.1",
         },
-        "node_attr": {"shape": "box", "fontname": font, "fontsize": "13", "margin": "0.05,0.03", "height": "0"},
+        "node_attr": {"shape": "box", "fontname": font, "fontsize": "13", "margin": "0.07,0.03", "height": "0"},
         "edge_attr": {"fontname": font, "arrowsize": "0.7"},
     }
