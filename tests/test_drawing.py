@@ -151,6 +151,22 @@ def test_scalars_transposes_masks_and_broadcasts_are_part_of_formulas():
     ]
 
 
+@pytest.mark.parametrize(
+    ("factor", "formula"),
+    [
+        (2.0, "2 × x"),
+        (1 / 300, "x / 300"),
+        (0.25, "0.25 × x"),
+        (-1 / 300, "−0.003333 × x"),
+        (1.234567e-310, "1.235e−310 × x"),
+        (np.nan, "nan × x"),
+    ],
+)
+def test_a_number_comes_first_and_its_reciprocal_last(factor, formula):
+    x = leaf([1.0, 2.0], "x")
+    assert titles(draw(x * factor))[1] == titles(draw(factor * x))[1] == formula
+
+
 def test_names_come_from_the_tensor_then_from_names_then_from_the_operation():
     w, b, data = leaf([1.0, 2.0]), leaf([0.0, 0.0], "bias"), np.array([3.0, 4.0])
     h = w * data
@@ -318,6 +334,15 @@ def frames(drawing):
 def test_forward_stands_left_of_backward_and_update(model):
     assert frames(picture(model, "joint")) == ["forward", "backward"]
     assert frames(picture(model, "step")) == ["forward", "backward", "update"]
+
+
+@pytest.mark.parametrize(("rankdir", "words"), [("LR", "right left"), ("BT", "up down"), ("RL", "left right")])
+def test_frames_say_the_direction_that_values_and_gradients_flow_in(rankdir, words):
+    x = leaf([1.0, 2.0], "x")
+    source = draw(np.sum(x * x), gradients_of=x, rankdir=rankdir).source
+    assert [
+        re.findall(f"label=<{what} flow (.*?)>", source) for what in ("forward: values", "backward: gradients")
+    ] == [[word] for word in words.split()]
 
 
 def test_every_backward_operation_knows_the_scope_of_its_rule():

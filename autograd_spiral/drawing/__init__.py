@@ -9,6 +9,7 @@ from autograd_spiral.drawing.backward import gradient_values, record_backward
 from autograd_spiral.drawing.collapse import collapse
 from autograd_spiral.drawing.dot import dot_lines, picture_attributes
 from autograd_spiral.drawing.graph import trace
+from autograd_spiral.drawing.legend import DIRECTIONS
 from autograd_spiral.drawing.programs import of_program
 from autograd_spiral.drawing.record import Record
 from autograd_spiral.drawing.saving import Drawing
@@ -63,7 +64,7 @@ def draw(
     >>> "<B>W</B> ← W − ·" in draw(step).source
     True
     """
-    if rankdir not in ("TB", "LR", "BT", "RL"):
+    if rankdir not in DIRECTIONS:
         raise ValueError(f"draw: rankdir must be TB, LR, BT or RL, not {rankdir!r}")
     if isinstance(outputs, CapturedStep | Program):
         if gradients_of is not None or names is not None:
@@ -74,7 +75,7 @@ def draw(
     else:
         record = _of_tensors(outputs, gradients_of, names or {})
     drawing = Drawing("computation", **picture_attributes(rankdir))
-    drawing.body.extend(dot_lines(collapse(trace(record), max_nodes), values=values))
+    drawing.body.extend(dot_lines(collapse(trace(record), max_nodes), values=values, rankdir=rankdir))
     return drawing
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autograd_spiral.drawing.graph import Edge, Flow, Graph, Node
-from autograd_spiral.drawing.legend import FLOWS, FRAMES, SECONDARY, STYLES, legend
+from autograd_spiral.drawing.legend import DIRECTIONS, FLOWS, FRAMES, SECONDARY, STYLES, legend
 from autograd_spiral.drawing.record import PHASES, Kind
 from autograd_spiral.drawing.text import WIDTH, capped, shape_text, size_of, value_text, visible
 
@@ -23,7 +23,7 @@ _MARGIN = 5
 _FRAME = '"#7f7f7f"'
 
 
-def dot_lines(graph: Graph, *, values: bool) -> Iterator[str]:
+def dot_lines(graph: Graph, *, values: bool, rankdir: str) -> Iterator[str]:
     """The lines of the DOT text between the braces."""
     phases = [phase for phase in PHASES if any(node.phase == phase for node in graph.nodes)]
     framed = phases != ["forward"]
@@ -34,6 +34,7 @@ def dot_lines(graph: Graph, *, values: bool) -> Iterator[str]:
     for phase in phases:
         if framed:
             title, side, colour = FRAMES[phase]
+            title = title.format(DIRECTIONS[rankdir].get(phase))
             yield f"\tsubgraph cluster_{phase} {{\n"
             yield f'\t\tlabel=<{title}> labeljust={side} fontcolor="{colour}"\n'
             yield f'\t\tcolor="{colour}" style=rounded penwidth=0.8\n'

@@ -82,7 +82,7 @@ def formula(primitive: Primitive, terms: Sequence[Term], params: Mapping[str, An
 
 def _divisor(factor: float | None) -> int | None:
     """The whole number to divide by instead of multiplying by `factor`, such as 300 for 0.003333…"""
-    if type(factor) is not float or not 0 < abs(factor) < 1 or len(repr(factor)) < 9:
+    if type(factor) is not float or not 1e-6 < factor < 1 or len(repr(factor)) < 9:
         return None
     return round(1 / factor) if 1 / round(1 / factor) == factor else None
 

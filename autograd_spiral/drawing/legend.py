@@ -8,7 +8,7 @@ from typing import NamedTuple
 from autograd_spiral.drawing.graph import Flow, Graph
 from autograd_spiral.drawing.record import Kind
 
-__all__ = ["FLOWS", "FRAMES", "SECONDARY", "STYLES", "TEXT", "Style", "legend"]
+__all__ = ["DIRECTIONS", "FLOWS", "FRAMES", "SECONDARY", "STYLES", "TEXT", "Style", "legend"]
 
 
 class Style(NamedTuple):
@@ -45,9 +45,17 @@ FLOWS = {
 }
 _ARROWS = {Flow.VALUE: "—→", Flow.GRADIENT: "- - →", Flow.SAVED: "· · →", Flow.UPDATE: "<B>—→</B>"}
 FRAMES = {
-    "forward": ("forward: values flow down", "l", STYLES[Kind.OPERATION].border),
-    "backward": ("backward: gradients flow up", "r", STYLES[Kind.BACKWARD].border),
+    "forward": ("forward: values flow {}", "l", STYLES[Kind.OPERATION].border),
+    "backward": ("backward: gradients flow {}", "r", STYLES[Kind.BACKWARD].border),
     "update": ("update: new state", "r", STYLES[Kind.NEW_STATE].border),
+}
+"""Of each phase the title of its frame, with room for a direction, where that stands, and a colour."""
+
+DIRECTIONS = {
+    "TB": {"forward": "down", "backward": "up"},
+    "LR": {"forward": "right", "backward": "left"},
+    "BT": {"forward": "up", "backward": "down"},
+    "RL": {"forward": "left", "backward": "right"},
 }
 
 
