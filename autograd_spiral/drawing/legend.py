@@ -72,8 +72,11 @@ def legend(graph: Graph) -> str:
     if any(node.gradient is not None for node in graph.nodes):
         others.append(f'<FONT COLOR="{SECONDARY["gradient"]}">‖grad‖</FONT> norm of its gradient')
     other = _cell("      ".join(others)) if others else ""
-    swatches = "".join(nodes)
-    rows = [swatches, other] if len(nodes) + len(others) > 6 else [swatches + other]
+    if len(nodes) + len(others) > 6:
+        length = -(-len(nodes) // -(-len(nodes) // 7))  # rows of equal length, of 7 at most
+        rows = ["".join(nodes[i : i + length]) for i in range(0, len(nodes), length)] + [other]
+    else:
+        rows = ["".join(nodes) + other]
     tables = (f'<TABLE BORDER="0" CELLSPACING="2" CELLPADDING="1"><TR>{row}</TR></TABLE>' for row in rows)
     return f'<TABLE BORDER="0" CELLSPACING="0">{"".join(f"<TR><TD>{table}</TD></TR>" for table in tables)}</TABLE>'
 
