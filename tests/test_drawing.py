@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -58,8 +59,9 @@ def captured(model):
 
 
 def picture(model, direction):
-    if direction == "step":
-        return draw(captured(model))
+    if direction == "step":  # without the lines of code, which move
+        program = captured(model).program
+        return draw(program.with_equations(replace(equation, place=None) for equation in program.equations))
     loss, chosen = case_study(model)
     return draw(loss, gradients_of=chosen.parameters() if direction == "joint" else None)
 
@@ -410,6 +412,15 @@ def test_a_captured_step_is_drawn_forward_backward_and_update():
     assert label_of["y"] == ["300   int64"]
     assert label_of["data_loss ="] == ["softmax_cross_entropy", "(scores, y)", "scalar"]
     assert max(len(line) for label in labels(picture("net", "step")) for line in label) <= WIDTH
+
+
+@pytest.mark.parametrize("folder", ["/home/me/", "C:\\me\\", ""])
+def test_tooltips_name_the_line_of_code_without_its_folders(folder):
+    program = captured("linear").program
+    place = f"{folder}my.py:12: y = x / s[3:4: 2]"
+    moved = program.with_equations(replace(equation, place=place) for equation in program.equations)
+    assert 'tooltip="scores = · + b  (my.py:12: y = x / s[3:4: 2])"' in draw(moved).source
+    assert re.search(r'tooltip="X @ W  \(models.py:\d+: ', draw(program).source)
 
 
 def test_a_step_and_its_program_are_the_same_picture_and_gradients_stand_beside_updates():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,9 @@ from autograd_spiral.drawing.text import WIDTH, capped, shape_text, size_of, val
 
 __all__ = ["dot_lines", "picture_attributes"]
 
+
+_FOLDERS = re.compile(r"^.*?(?=[^/\\]*:\d+: )")
+"""What stands before the file's name in `folders/file.py:12: code`: pictures travel further than folders."""
 
 _SMALL = 10
 _LONG = 24
@@ -148,7 +152,7 @@ def _tooltip(node: Node) -> str:
     sign = " ← " if node.kind is Kind.NEW_STATE else " = "
     text = sign.join(filter(None, (node.name, node.formula))) or str(node.kind)
     if node.place:
-        text += f"  ({node.place})"
+        text += f"  ({_FOLDERS.sub('', node.place, count=1)})"
     literal = _literal(capped(visible(text), 300)).replace("\\", "\\\\")  # a quoted string takes them once more
     return '"' + literal.replace('"', "&quot;") + '"'
 
