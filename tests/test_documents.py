@@ -25,7 +25,7 @@ EXAMPLES = [
         body for kind, _, body in BLOCK.findall(page.read_text(encoding="utf-8")) if kind == "python"
     )
 ]
-DEMOS = {"benchmark.py": ["--quick", "--only", "nobody"]}
+DEMOS = {"benchmark.py": ["--quick", "--only", "nobody"], "pictures.py": ["--quick"]}
 
 
 @pytest.mark.parametrize(("page", "code"), EXAMPLES)

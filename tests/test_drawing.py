@@ -5,22 +5,29 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from autograd_spiral import Tensor, grad, relu, softmax_cross_entropy
+from autograd_spiral import Tensor, capture, grad, relu, softmax_cross_entropy
 from autograd_spiral.drawing import dot as dot_module
 from autograd_spiral.drawing import draw, saving
+from autograd_spiral.drawing import legend as legend_module
 from autograd_spiral.drawing.backward import record_backward
-from autograd_spiral.drawing.graph import Flow, Kind, reachable, trace
+from autograd_spiral.drawing.graph import Flow, trace
+from autograd_spiral.drawing.programs import of_program
+from autograd_spiral.drawing.record import Kind
+from autograd_spiral.drawing.tensors import of_tensors, reachable
 from autograd_spiral.drawing.text import WIDTH, value_text
-from autograd_spiral.errors import GradientError
+from autograd_spiral.errors import CaptureError, GradientError
 from autograd_spiral.modes import scope
+from autograd_spiral.program.recorded import recorded
 from autograd_spiral.spiral import published
 
 GOLDEN = Path(__file__).parent / "golden"
+DIRECTIONS = ["forward", "joint", "step"]
 needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="needs the dot program")
 
 
@@ -35,7 +42,26 @@ def case_study(model):
     return chosen.loss(Tensor(X, name="X"), Tensor(y, name="y"), published.REG), chosen
 
 
+def captured(model):
+    """A training step of a model of the case study, called once."""
+    X, y, linear, net = published.start()
+    chosen = {"linear": linear, "net": net}[model]
+
+    @capture
+    def step(X, y):
+        loss = chosen.loss(X, y, published.REG)
+        for parameter, gradient in zip(chosen.parameters(), grad(loss, chosen.parameters()), strict=True):
+            parameter.assign(parameter - published.STEP_SIZE * gradient)
+        return loss
+
+    step(X, y)
+    return step
+
+
 def picture(model, direction):
+    if direction == "step":  # without the lines of code, which move
+        program = captured(model).program
+        return draw(program.with_equations(replace(equation, place=None) for equation in program.equations))
     loss, chosen = case_study(model)
     return draw(loss, gradients_of=chosen.parameters() if direction == "joint" else None)
 
@@ -62,7 +88,7 @@ def legend(drawing):
 
 
 @pytest.mark.parametrize("model", ["linear", "net"])
-@pytest.mark.parametrize("direction", ["forward", "joint"])
+@pytest.mark.parametrize("direction", DIRECTIONS)
 def test_the_pictures_of_the_case_study_are_the_golden_ones(model, direction):
     """To renew them after a change that was looked at: python tests/test_drawing.py."""
     expected = (GOLDEN / f"{model}-{direction}.dot").read_text(encoding="utf-8")
@@ -127,6 +153,22 @@ def test_scalars_transposes_masks_and_broadcasts_are_part_of_formulas():
     ]
 
 
+@pytest.mark.parametrize(
+    ("factor", "formula"),
+    [
+        (2.0, "2 × x"),
+        (1 / 300, "x / 300"),
+        (0.25, "0.25 × x"),
+        (-1 / 300, "−0.003333 × x"),
+        (1.234567e-310, "1.235e−310 × x"),
+        (np.nan, "nan × x"),
+    ],
+)
+def test_a_number_comes_first_and_its_reciprocal_last(factor, formula):
+    x = leaf([1.0, 2.0], "x")
+    assert titles(draw(x * factor))[1] == titles(draw(factor * x))[1] == formula
+
+
 def test_names_come_from_the_tensor_then_from_names_then_from_the_operation():
     w, b, data = leaf([1.0, 2.0]), leaf([0.0, 0.0], "bias"), np.array([3.0, 4.0])
     h = w * data
@@ -181,8 +223,13 @@ def test_the_legend_lists_the_kinds_present_and_no_others():
     only = draw(x * 2)
     assert {kind for kind in Kind if str(kind) in legend(only)} == {Kind.PARAMETER, Kind.OUTPUT}
     joint = picture("net", "joint")
-    assert {kind for kind in Kind if str(kind) in legend(joint)} == set(Kind) - {Kind.SCOPE}
-    assert all(str(flow) in legend(joint) for flow in Flow)
+    assert {kind for kind in Kind if str(kind) in legend(joint)} == set(Kind) - {
+        Kind.SCOPE,
+        Kind.STATE,
+        Kind.UPDATE,
+        Kind.NEW_STATE,
+    }
+    assert {flow for flow in Flow if str(flow) in legend(joint)} == set(Flow) - {Flow.UPDATE}
     assert Flow.SAVED not in legend(picture("net", "forward"))
 
 
@@ -192,9 +239,9 @@ def test_text_stands_out_from_every_fill_and_no_kind_is_told_by_colour_alone():
         linear = np.where(parts <= 0.03928, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
         return linear @ [0.2126, 0.7152, 0.0722]
 
-    styles = dot_module.STYLES
+    styles = legend_module.STYLES
     for style in styles.values():
-        for text in (dot_module.TEXT, *dot_module.SECONDARY.values()):
+        for text in (legend_module.TEXT, *legend_module.SECONDARY.values()):
             low, high = sorted([luminance(style.fill), luminance(text)])
             assert (high + 0.05) / (low + 0.05) >= 4.5
     cues = {(style.style, style.width, style.borders) for style in styles.values()}
@@ -258,7 +305,7 @@ def test_the_backward_pass_is_the_one_that_grad_computes():
 
 
 def trace_both(loss, parameters):
-    return trace([loss], {}, record_backward([loss], parameters))
+    return trace(of_tensors([loss], {}, record_backward([loss], parameters)))
 
 
 def test_gradients_stand_beside_their_values_and_backward_edges_point_up():
@@ -267,16 +314,44 @@ def test_gradients_stand_beside_their_values_and_backward_edges_point_up():
     names = {(graph.nodes[value].name, graph.nodes[ct].name) for value, ct in graph.pairs}
     assert {(p.name, f"d{p.name}") for p in net.parameters()} | {("h", "dh"), ("loss", "dloss")} <= names
     flows = {flow: [edge for edge in graph.edges if edge.flow is flow] for flow in Flow}
-    assert all(flows.values())
-    assert all(not graph.nodes[edge.tail].backward and graph.nodes[edge.head].backward for edge in flows[Flow.SAVED])
+    assert all(flows[flow] for flow in set(Flow) - {Flow.UPDATE})
+    assert all(
+        graph.nodes[edge.tail].phase == "forward" and graph.nodes[edge.head].phase == "backward"
+        for edge in flows[Flow.SAVED]
+    )
     text = picture("net", "joint").source
-    assert text.count("dir=back") == len(flows[Flow.GRADIENT])
+    assert text.count("dir=back") == len(flows[Flow.GRADIENT]) + len(flows[Flow.SAVED])
     assert text.count("constraint=false") == len(flows[Flow.SAVED])
+
+
+def frames(drawing):
+    """The frames of the phases from left to right."""
+    run = subprocess.run(["dot", "-Tdot"], input=drawing.source.encode(), capture_output=True, check=True)
+    boxes = re.findall(r'subgraph cluster_(\w+) \{\s*graph \[bb="([\d.]+),', run.stdout.decode())
+    return [name for name, _ in sorted(boxes, key=lambda box: float(box[1])) if not name.isdigit()]
+
+
+@needs_dot
+@pytest.mark.parametrize("model", ["linear", "net"])
+def test_forward_stands_left_of_backward_and_update(model):
+    assert frames(picture(model, "joint")) == ["forward", "backward"]
+    assert frames(picture(model, "step")) == ["forward", "backward", "update"]
+
+
+@pytest.mark.parametrize(("rankdir", "words"), [("LR", "right left"), ("BT", "up down"), ("RL", "left right")])
+def test_frames_say_the_direction_that_values_and_gradients_flow_in(rankdir, words):
+    x = leaf([1.0, 2.0], "x")
+    source = draw(np.sum(x * x), gradients_of=x, rankdir=rankdir).source
+    assert [
+        re.findall(f"label=<{what} flow (.*?)>", source) for what in ("forward: values", "backward: gradients")
+    ] == [[word] for word in words.split()]
 
 
 def test_every_backward_operation_knows_the_scope_of_its_rule():
     loss, net = case_study("net")
-    nodes = [node for node in trace_both(loss, net.parameters()).nodes if node.backward and node.formula != "1"]
+    nodes = [
+        node for node in trace_both(loss, net.parameters()).nodes if node.phase == "backward" and node.formula != "1"
+    ]
     scopes = {node.name: node.scope for node in nodes}
     assert scopes["db2"] == scopes["dh"] == ("layer 2",)
     assert scopes["db1"] == ("layer 1",)
@@ -296,14 +371,18 @@ def test_drawing_leaves_everything_as_it_was():
 def test_an_input_that_the_output_does_not_reach_gets_zero():
     x, far = leaf([1.0, 2.0], "x"), leaf([1.0, 2.0], "far")
     drawing = draw(x.sum(), gradients_of=[x, far])
-    assert any(label[0].startswith("dfar = ") and label[-1] == "all 0" for label in labels(drawing))
+    assert any(label[0].startswith("dfar = ") and label[-1].endswith("all 0") for label in labels(drawing))
 
 
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda x: draw(np.ones(3)), TypeError, "outputs must be Tensors, not float64"),
-        (lambda x: draw("loss"), TypeError, "outputs must be Tensors, not str"),
+        (lambda x: draw(np.ones(3)), TypeError, "outputs must be Tensors, a captured step or a program, not float64"),
+        (lambda x: draw("loss"), TypeError, "outputs must be Tensors, a captured step or a program, not str"),
+        (lambda x: draw(np.ones), TypeError, "outputs must be Tensors, a captured step or a program, not function"),
+        (lambda x: draw(capture(lambda: x)), CaptureError, "has no program yet: call it first"),
+        (lambda x: draw(captured("linear"), gradients_of=x), TypeError, "a backward pass and names of its own"),
+        (lambda x: draw(captured("linear").program, names={}), TypeError, "gradients_of and names are for tensors"),
         (lambda x: draw(x, gradients_of=[1.0]), TypeError, "gradients_of must be Tensors, not float"),
         (lambda x: draw(x, rankdir="up"), ValueError, "rankdir must be TB, LR, BT or RL, not 'up'"),
         (lambda x: draw(x * 2, gradients_of=x), GradientError, "cotangent"),
@@ -313,6 +392,173 @@ def test_an_input_that_the_output_does_not_reach_gets_zero():
 def test_errors_say_what_to_do(call, error, message):
     with pytest.raises(error, match=re.escape(message)):
         call(leaf([1.0, 2.0]))
+
+
+# --- captured steps -------------------------------------------------------------------------------------------------
+
+
+def test_a_captured_step_is_drawn_forward_backward_and_update():
+    drawn = titles(picture("net", "step"))
+    for formula in (
+        "h = relu(·)",
+        "dscores = · / 300",
+        "dh × (h &gt; 0)",
+        "0.001 × W1",
+        "db2 = Σ₀ dscores",
+        *(f"{name} ← {name} − d{name}" for name in ("W1", "b1", "W2", "b2")),
+    ):
+        assert formula in drawn
+    label_of = {label[0]: label[1:] for label in labels(picture("net", "step"))}
+    assert label_of["y"] == ["300   int64"]
+    assert label_of["data_loss ="] == ["softmax_cross_entropy", "(scores, y)", "scalar"]
+    assert max(len(line) for label in labels(picture("net", "step")) for line in label) <= WIDTH
+
+
+@pytest.mark.parametrize("folder", ["/home/me/", "C:\\me\\", ""])
+def test_tooltips_name_the_line_of_code_without_its_folders(folder):
+    program = captured("linear").program
+    place = f"{folder}my.py:12: y = x / s[3:4: 2]"
+    moved = program.with_equations(replace(equation, place=place) for equation in program.equations)
+    assert 'tooltip="scores = · + b  (my.py:12: y = x / s[3:4: 2])"' in draw(moved).source
+    assert re.search(r'tooltip="X @ W  \(models.py:\d+: ', draw(program).source)
+
+
+def test_a_step_and_its_program_are_the_same_picture_and_gradients_stand_beside_updates():
+    step = captured("net")
+    assert draw(step).source == draw(step.program).source == draw(step, values=False).source
+    graph = trace(of_program(step.program))
+    beside = {(graph.nodes[a].name, graph.nodes[b].name, graph.nodes[b].kind) for a, b in graph.pairs}
+    for name in ("W1", "b1", "W2", "b2"):
+        assert {(name, f"d{name}", Kind.GRADIENT), (name, name, Kind.NEW_STATE)} <= beside
+    into = [(graph.nodes[edge.tail].name, graph.nodes[edge.head].name) for edge in graph.edges]
+    updates = [pair for edge, pair in zip(graph.edges, into, strict=True) if edge.flow is Flow.UPDATE]
+    assert sorted(updates) == [("dW1", "W1"), ("dW2", "W2"), ("db1", "b1"), ("db2", "b2")]
+
+
+def test_the_backward_pass_of_a_program_without_a_step_is_drawn_too():
+    loss, net = case_study("net")
+    drawing = draw(recorded([loss], net.parameters()))
+    assert "cluster_backward" in drawing.source
+    assert "cluster_update" not in drawing.source
+    assert {"X", "W1", "b2"} <= set(titles(drawing))
+
+
+def momentum():
+    W = Tensor(np.ones((2, 3)), requires_grad=True, name="W")
+    v = Tensor(np.zeros((2, 3)), name="v")
+    count = Tensor(0, name="count")
+
+    @capture
+    def step(X):
+        loss = np.square(X @ W).sum()
+        gradient = grad(loss, W)
+        size = np.sqrt(np.sum(gradient**2))
+        velocity = 0.9 * v - 0.1 * gradient
+        W.assign(W + velocity)
+        v.assign(velocity)
+        count.assign(count + 1)
+        return loss, size
+
+    step(np.ones((4, 2)))
+    return step
+
+
+def test_state_that_is_not_trained_and_what_is_computed_after_the_backward_pass():
+    drawing = draw(momentum())
+    assert {"v", "count", "v ← · − ·", "W ← W + ·", "count ← count + 1", "0.9 × v"} <= set(titles(drawing))
+    assert {str(kind) for kind in Kind if str(kind) in legend(drawing)} == set(Kind) - {Kind.SCOPE}
+    nodes = {node.name: node for node in trace(of_program(momentum().program)).nodes}
+    assert (nodes["size"].kind, nodes["size"].phase) == (Kind.OUTPUT, "update")
+    assert (nodes["loss"].kind, nodes["loss"].phase) == (Kind.OUTPUT, "forward")
+
+
+def test_new_states_that_no_equation_computes_are_copies():
+    a, b, c = (leaf(1.0, name) for name in "abc")
+    kept = Tensor([0.0, 0.0], name="kept")
+
+    @capture
+    def step(x):
+        a.assign(x)
+        b.assign(2.0)
+        c.assign(a)
+        kept.assign(np.array([1.0, 2.0]))
+        return x, Tensor(3.0)
+
+    step(np.array(5.0))
+    assert titles(draw(step)) == [
+        *("x", "a", "b", "c", "kept", "x", "3", "data"),
+        *("a ← x", "b ← 2", "c ← x", "kept ← ·"),
+    ]
+
+
+def test_equal_constants_are_one_node_and_names_are_found():
+    w = leaf([1.0, 2.0])
+
+    @capture
+    def step(given):
+        loss = (w * given["x"] * np.arange(2.0)).sum()
+        w.assign(w - grad(loss, w))
+        return loss
+
+    step({"x": np.ones(2)})
+    drawn = titles(draw(step))
+    assert drawn.count("data") == 1
+    assert {"w", "given_0", "w ← w − dw"} <= set(drawn)
+
+
+def test_a_penalty_on_gradients_is_drawn():
+    w = leaf([[1.0, 2.0]], "w")
+
+    @capture
+    def step(x):
+        slope = grad(np.tanh(x @ w.T).sum(), w, create_graph=True)
+        loss = np.sum(slope**2).named("loss")
+        w.assign(w - grad(loss, w))
+        return loss
+
+    step(np.ones((3, 2)))
+    nodes = {node.name: node for node in trace(of_program(step.program)).nodes}
+    assert nodes["loss"].phase == "forward"
+    assert titles(draw(step))[-1] == "w ← w − dw"
+
+
+def test_the_phases_of_a_captured_step_collapse_scope_by_scope():
+    layers = [leaf(np.eye(3), f"W{i}") for i in range(4)]
+
+    @capture
+    def step(x):
+        for i, W in enumerate(layers):
+            with scope(f"layer {i}"):
+                x = np.tanh(x @ W)
+        loss = np.sum(x).named("loss")
+        for W, gradient in zip(layers, grad(loss, layers), strict=True):
+            W.assign(W - 0.1 * gradient)
+        return loss
+
+    step(np.ones((2, 3)))
+    small = labels(draw(step, max_nodes=20))
+    assert len(small) <= 20
+    for i in range(4):
+        assert [label for label in small if label[0] == f"layer {i}"][::2] == [
+            [f"layer {i}", "1 parameter", "2 operations"],
+            [f"layer {i}", "1 operation", "1 new state"],
+        ]
+
+
+@needs_dot
+@pytest.mark.parametrize("rankdir", ["TB", "LR", "BT", "RL"])
+@pytest.mark.parametrize("max_nodes", [3, 100])
+def test_dot_draws_captured_steps_without_complaint(rankdir, max_nodes):
+    for step in (captured("net"), momentum()):
+        drawing = draw(step, rankdir=rankdir, max_nodes=max_nodes)
+        run = subprocess.run(["dot", "-Tsvg"], input=drawing.source.encode(), capture_output=True, check=True)
+        assert run.stderr == b""
+    assert frames(draw(momentum())) == ["forward", "backward", "update"]
+
+
+@needs_dot
+def test_notebooks_show_captured_steps():
+    assert draw(momentum())._repr_mimebundle_()["image/svg+xml"].rstrip().endswith("</svg>")
 
 
 # --- safe -----------------------------------------------------------------------------------------------------------
@@ -336,6 +582,22 @@ def test_hostile_names_appear_literally(name):
     assert f"d{name}" in texts
     tips = [html.unescape(tip) for tip in re.findall('xlink:title="(.*?)"', svg)]
     assert name in tips
+
+
+def test_hostile_names_in_captured_steps():
+    for name in HOSTILE:
+        w = leaf([1.0, 2.0], name)
+
+        @capture
+        def step(w=w):
+            w.assign(w - grad(np.sum(w * w), w))
+
+        step()
+        source = draw(step).source
+        shown = html.escape(name, quote=False).replace("\\", "\\\\")
+        assert source.count(f"<B>{shown}</B> ←") == 1
+        if shutil.which("dot"):
+            assert subprocess.run(["dot"], input=source.encode(), capture_output=True, check=True).stderr == b""
 
 
 def test_what_cannot_be_printed_is_shown_and_long_names_are_cut():
@@ -435,6 +697,6 @@ def test_a_program_that_fails_is_no_traceback(tmp_path, monkeypatch, capsys):
 
 if __name__ == "__main__":
     for model in ("linear", "net"):
-        for direction in ("forward", "joint"):
+        for direction in DIRECTIONS:
             text = picture(model, direction).source
             (GOLDEN / f"{model}-{direction}.dot").write_text(text, encoding="utf-8")

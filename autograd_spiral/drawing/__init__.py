@@ -1,22 +1,28 @@
-"""The computation graph as a picture: forward, or both ways with the recorded backward pass."""
+"""The computation graph as a picture: forward, both ways with the recorded backward pass, or a whole captured step."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from autograd_spiral.drawing.backward import gradient_values, record_backward
 from autograd_spiral.drawing.collapse import collapse
 from autograd_spiral.drawing.dot import dot_lines, picture_attributes
-from autograd_spiral.drawing.graph import reachable, trace
+from autograd_spiral.drawing.graph import trace
+from autograd_spiral.drawing.legend import DIRECTIONS
+from autograd_spiral.drawing.programs import of_program
+from autograd_spiral.drawing.record import Record
 from autograd_spiral.drawing.saving import Drawing
+from autograd_spiral.drawing.tensors import of_tensors, reachable
+from autograd_spiral.program import CapturedStep
+from autograd_spiral.program.equations import Program
 from autograd_spiral.tensor import Tensor
 
 __all__ = ["Drawing", "draw"]
 
 
 def draw(
-    outputs: Tensor | Sequence[Tensor],
+    outputs: Tensor | Sequence[Tensor] | CapturedStep | Program,
     *,
     gradients_of: Tensor | Sequence[Tensor] | None = None,
     names: Mapping[str, Any] | None = None,
@@ -34,31 +40,60 @@ def draw(
     Names come from `Tensor(name=…)` and `.named(…)`, else from `names`, such as `locals()`. With `gradients_of`,
     leaves or other tensors, the backward pass is recorded anew and drawn too, each gradient level with its value;
     the outputs must be scalars. Above `max_nodes`, scopes collapse to one node each. `rankdir` is the direction that
-    values flow in: TB, LR, BT or RL. Raises TypeError for what is not a Tensor, ValueError for another `rankdir`,
-    and whatever `grad` raises.
+    values flow in: TB, LR, BT or RL.
+
+    A captured step, which must have been called, is drawn as the program it used last, and so is a program: forward,
+    backward, and the update, `W ← W − dW`, level with what it renews. There are shapes and no values, and shorter
+    ways to the same are taken, as in the program's source. No edge is drawn from a state to its own new value.
+
+    Raises TypeError for what cannot be drawn, and for `gradients_of` or `names` of a program, which has its own;
+    ValueError for another `rankdir`; `CaptureError` for a step not called yet; and whatever `grad` raises.
 
     >>> import numpy as np
+    >>> from autograd_spiral import capture, grad
     >>> W = Tensor([[1.0, 2.0]], requires_grad=True, name="W")
     >>> picture = draw(np.sum(W**2).named("loss"))
     >>> "<B>loss</B> = Σ ·" in picture.source
     True
+    >>> @capture
+    ... def step():
+    ...     loss = np.sum(W**2)
+    ...     W.assign(W - 0.1 * grad(loss, W))
+    ...     return loss
+    >>> _ = step()
+    >>> "<B>W</B> ← W − ·" in draw(step).source
+    True
     """
-    ends = [outputs] if isinstance(outputs, Tensor) else list(outputs)
-    starts = (
-        [gradients_of] if isinstance(gradients_of, Tensor) else None if gradients_of is None else list(gradients_of)
-    )
-    for role, tensors in (("outputs", ends), ("gradients_of", starts or [])):
-        for tensor in tensors:
-            if not isinstance(tensor, Tensor):
-                raise TypeError(f"draw: {role} must be Tensors, not {type(tensor).__name__}")
-    if rankdir not in ("TB", "LR", "BT", "RL"):
+    if rankdir not in DIRECTIONS:
         raise ValueError(f"draw: rankdir must be TB, LR, BT or RL, not {rankdir!r}")
+    if isinstance(outputs, CapturedStep | Program):
+        if gradients_of is not None or names is not None:
+            raise TypeError(
+                "draw: gradients_of and names are for tensors; a program has a backward pass and names of its own"
+            )
+        record = of_program(outputs.program if isinstance(outputs, CapturedStep) else outputs)
+    else:
+        record = _of_tensors(outputs, gradients_of, names or {})
+    drawing = Drawing("computation", **picture_attributes(rankdir))
+    drawing.body.extend(dot_lines(collapse(trace(record), max_nodes), values=values, rankdir=rankdir))
+    return drawing
 
+
+def _of_tensors(
+    outputs: Tensor | Sequence[Tensor], gradients_of: Tensor | Sequence[Tensor] | None, names: Mapping[str, Any]
+) -> Record:
+    ends = _tensors("outputs", "Tensors, a captured step or a program", outputs)
+    starts = _tensors("gradients_of", "Tensors", () if gradients_of is None else gradients_of)
     backward = record_backward(ends, starts) if starts else None
     differentiable = len(ends) == 1 and ends[0].size == 1 and ends[0].requires_grad
     known = backward is None and differentiable and any(tensor.grad is not None for tensor in reachable(ends))
     sizes = gradient_values(ends[0]) if known else {}
-    graph = collapse(trace(ends, names or {}, backward, sizes), max_nodes)
-    drawing = Drawing("computation", **picture_attributes(rankdir))
-    drawing.body.extend(dot_lines(graph, values=values))
-    return drawing
+    return of_tensors(ends, names, backward, sizes)
+
+
+def _tensors(role: str, what: str, given: Any) -> list[Tensor]:
+    tensors = list(given) if isinstance(given, Iterable) and not isinstance(given, Tensor) else [given]
+    for tensor in tensors:
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"draw: {role} must be {what}, not {type(tensor).__name__}")
+    return tensors

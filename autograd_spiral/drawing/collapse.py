@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable
 
-from autograd_spiral.drawing.graph import Edge, Flow, Graph, Kind, Node
+from autograd_spiral.drawing.graph import Edge, Flow, Graph, Node
+from autograd_spiral.drawing.record import Kind
 
 __all__ = ["collapse"]
 
-_COUNTED = {Kind.PARAMETER: "parameter", Kind.GRADIENT: "gradient", Kind.DATA: "leaf"}
+_COUNTED = {
+    Kind.PARAMETER: "parameter",
+    Kind.GRADIENT: "gradient",
+    Kind.NEW_STATE: "new state",
+    Kind.DATA: "leaf",
+    Kind.STATE: "state",
+}
 
 
 def collapse(graph: Graph, max_nodes: int) -> Graph:
@@ -30,7 +37,7 @@ def _groups(graph: Graph, depth: int) -> list[list[int]]:
     groups: dict[Hashable, list[int]] = {}
     for i, node in enumerate(graph.nodes):
         whole = len(node.scope) < depth or node.kind is Kind.OUTPUT
-        groups.setdefault(i if whole else (node.backward, node.scope[:depth]), []).append(i)
+        groups.setdefault(i if whole else (node.phase, node.scope[:depth]), []).append(i)
     return list(groups.values())
 
 
@@ -60,4 +67,4 @@ def _node(members: list[Node], depth: int) -> Node:
     first = members[0]
     count = Counter(_COUNTED.get(member.kind, "operation") for member in members)
     path = first.scope[:depth]
-    return Node(Kind.SCOPE, path[-1], "", path[:-1], first.backward, count=count)
+    return Node(Kind.SCOPE, path[-1], "", path[:-1], first.phase, count=count)

@@ -1,77 +1,67 @@
-"""From a graph to the DOT text of its picture: labels, colours, frames and the legend."""
+"""From a graph to the DOT text of its picture: labels, frames, edges."""
 
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from autograd_spiral.drawing.graph import Edge, Flow, Graph, Kind, Node
+from autograd_spiral.drawing.graph import Edge, Flow, Graph, Node
+from autograd_spiral.drawing.legend import DIRECTIONS, FLOWS, FRAMES, SECONDARY, STYLES, legend
+from autograd_spiral.drawing.record import PHASES, Kind
 from autograd_spiral.drawing.text import WIDTH, capped, shape_text, size_of, value_text, visible
 
-__all__ = ["SECONDARY", "STYLES", "TEXT", "Style", "dot_lines", "picture_attributes"]
+__all__ = ["dot_lines", "picture_attributes"]
 
 
-class Style(NamedTuple):
-    """How a kind looks: its fill, its border, and cues that do not need colours."""
+_FOLDERS = re.compile(r"^.*?(?=[^/\\]*:\d+: )")
+"""What stands before the file's name in `folders/file.py:12: code`: pictures travel further than folders."""
 
-    fill: str
-    border: str
-    style: str = "filled"
-    width: float = 1.2
-    borders: int = 1
-
-
-STYLES = {
-    Kind.DATA: Style("#ececec", "#666666", "filled,rounded"),
-    Kind.PARAMETER: Style("#fde7bd", "#b37700", "filled,rounded", 2.6),
-    Kind.OPERATION: Style("#dceefb", "#0072b2"),
-    Kind.OUTPUT: Style("#c8ebdd", "#00785a", "filled", 2, 2),
-    Kind.BACKWARD: Style("#fde0d2", "#c04a00", "filled,dashed"),
-    Kind.GRADIENT: Style("#f7c6ad", "#c04a00", "filled,rounded", 2.6),
-    Kind.SCOPE: Style("#ffffff", "#555555", "filled,dashed,rounded", 2),
-}
-"""Fills and borders around the colour-blind-safe palette of Okabe and Ito (2008); no two kinds share all cues."""
-
-TEXT = "#000000"
-SECONDARY = {"value": "#3d3d3d", "gradient": "#8a3300"}
-_FLOWS = {Flow.VALUE: ("#0072b2", "solid"), Flow.GRADIENT: ("#c04a00", "dashed"), Flow.SAVED: ("#757575", "dotted")}
-_ARROWS = {Flow.VALUE: "—→", Flow.GRADIENT: "- - →", Flow.SAVED: "· · →"}
 _SMALL = 10
+_LONG = 24
+_NARROW = 14
+_MARGIN = 5
 _FRAME = '"#7f7f7f"'
 
 
-def dot_lines(graph: Graph, *, values: bool) -> Iterator[str]:
+def dot_lines(graph: Graph, *, values: bool, rankdir: str) -> Iterator[str]:
     """The lines of the DOT text between the braces."""
-    both = any(node.backward for node in graph.nodes)
-    sides = (False, True) if both else (False,)
-    for backward in sides:
-        if both:
-            title = "backward: gradients flow up" if backward else "forward: values flow down"
-            colour = STYLES[Kind.BACKWARD if backward else Kind.OPERATION].border
-            yield f"\tsubgraph cluster_{'backward' if backward else 'forward'} {{\n"
-            yield f'\t\tlabel=<{title}> labeljust={"r" if backward else "l"} fontcolor="{colour}"\n'
+    phases = [phase for phase in PHASES if any(node.phase == phase for node in graph.nodes)]
+    framed = phases != ["forward"]
+    # Read first, the order keeps gradients near the values they come from; read last, near the new state.
+    order = list(_in_order(graph, phases)) if framed else []
+    if "update" not in phases:
+        yield from order
+    for phase in phases:
+        if framed:
+            title, side, colour = FRAMES[phase]
+            title = title.format(DIRECTIONS[rankdir].get(phase))
+            yield f"\tsubgraph cluster_{phase} {{\n"
+            yield f'\t\tlabel=<{title}> labeljust={side} fontcolor="{colour}"\n'
             yield f'\t\tcolor="{colour}" style=rounded penwidth=0.8\n'
-        yield from _side(graph, backward, values, narrow=both)
-        if both:
+        yield from _phase(graph, phase, values, narrow=framed)
+        if framed:
             yield "\t}\n"
     for edge in graph.edges:
         yield _edge(graph, edge)
-    if both:
-        for value, ct in graph.pairs:
-            yield f"\t{{ rank=same n{value} n{ct} }}\n"
-    yield f"\tlabel=<{_legend(graph)}> labelloc=b\n"  # last, since frames take over what stands before them
+    if framed:
+        for first, second in graph.pairs:
+            yield f"\t{{ rank=same n{first} n{second} }}\n"
+    if "update" in phases:
+        yield from order
+    yield f"\tlabel=<{legend(graph)}> labelloc=b\n"  # last, since frames take over what stands before them
 
 
-def _side(graph: Graph, backward: bool, values: bool, narrow: bool) -> Iterator[str]:
-    """The nodes of one direction, those of a scope inside its frame."""
+def _phase(graph: Graph, phase: str, values: bool, narrow: bool) -> Iterator[str]:
+    """The nodes of one phase, those of a scope of the forward pass inside its frame."""
     inside: dict[tuple[str, ...], list[int]] = {(): []}
     frames: dict[tuple[str, ...], list[tuple[str, ...]]] = {(): []}
     for i, node in enumerate(graph.nodes):
-        if node.backward is backward:
-            own = () if backward else node.scope
+        if node.phase == phase:
+            own = node.scope if phase == "forward" else ()
             for depth in range(1, len(own) + 1):
                 if own[:depth] not in inside:
                     inside[own[:depth]], frames[own[:depth]] = [], []
@@ -86,8 +76,8 @@ def _side(graph: Graph, backward: bool, values: bool, narrow: bool) -> Iterator[
             continue
         if path:
             yield f"\tsubgraph cluster_{numbered} {{\n"
-            yield f"\t\tlabel=<{_escaped(path[-1])}> labeljust=l fontcolor={_FRAME.replace('7f', '55')}\n"
-            yield f'\t\tcolor={_FRAME} style="dashed,rounded" penwidth=1\n'
+            yield f"\t\tlabel=<{_escaped(path[-1])}> labeljust=r fontcolor={_FRAME.replace('7f', '55')}\n"
+            yield f'\t\tcolor={_FRAME} style="dashed,rounded" penwidth=1 margin={_MARGIN}\n'
             numbered += 1
             stack.append(None)
         for i in inside[path]:
@@ -123,28 +113,34 @@ def _node(index: int, node: Node, values: bool, narrow: bool) -> str:
 
 
 def _title(node: Node) -> list[str]:
-    """`name = formula`, on two lines where one would be too long."""
+    """`name = formula`, or `state ← formula`, on two lines where one would be too long."""
+    sign = "←" if node.kind is Kind.NEW_STATE else "="
     name = f"<B>{_escaped(node.name)}</B>" if node.name else ""
     text = _escaped(node.formula)
     if not node.name or not text:
-        return [name or text or str(node.kind)]
+        return [name] if name else _broken(text or str(node.kind))
     if len(visible(node.name)) + len(node.formula) + 3 > WIDTH:
-        return [f"{name} =", text]
-    return [f"{name} = {text}"]
+        return [f"{name} {sign}", *_broken(text)]
+    return [f"{name} {sign} {text}"]
+
+
+def _broken(formula: str) -> list[str]:
+    """The call of a function with a long name on two lines."""
+    head, bracket, rest = formula.partition("(")
+    return [head, bracket + rest] if len(formula) > _LONG and head.isidentifier() else [formula]
 
 
 def _facts(node: Node, values: bool, narrow: bool) -> list[str]:
     if node.kind is Kind.SCOPE:
         return [f"{n} {what if n == 1 else _plural(what)}" for what, n in node.count.items()]
-    if node.value is None:
-        return []
-    shape = shape_text(node.value.shape)
-    if node.value.dtype != np.float64:
-        shape += f"   {node.value.dtype}"
-    if not values:
+    shape = shape_text(node.shape)
+    if node.dtype != np.float64:
+        shape += f"   {node.dtype}"
+    if node.value is None or not values:
         return [shape]
     value = value_text(node.value)
-    return [shape, value] if narrow or len(shape + value) + 3 > WIDTH else [f"{shape}   {value}"]
+    line = f"{shape}   {value}"
+    return [line] if len(line) <= (_NARROW if narrow else WIDTH) else [shape, value]
 
 
 def _plural(word: str) -> str:
@@ -153,62 +149,48 @@ def _plural(word: str) -> str:
 
 def _tooltip(node: Node) -> str:
     """The label in full, with the line of code where it is known."""
-    text = " = ".join(filter(None, (node.name, node.formula))) or str(node.kind)
+    sign = " ← " if node.kind is Kind.NEW_STATE else " = "
+    text = sign.join(filter(None, (node.name, node.formula))) or str(node.kind)
     if node.place:
-        text += f"  ({node.place})"
+        text += f"  ({_FOLDERS.sub('', node.place, count=1)})"
     literal = _literal(capped(visible(text), 300)).replace("\\", "\\\\")  # a quoted string takes them once more
     return '"' + literal.replace('"', "&quot;") + '"'
 
 
 def _edge(graph: Graph, edge: Edge) -> str:
-    colour, dash = _FLOWS[edge.flow]
+    colour, dash = FLOWS[edge.flow]
     tail, head = edge.tail, edge.head
+    start, end = graph.nodes[tail], graph.nodes[head]
     how = f'color="{colour}"'
     if edge.flow is not Flow.VALUE:
         how += f" style={dash}"
-    if edge.flow is Flow.GRADIENT:  # drawn from top to bottom as the forward edges are, the arrow at its upper end
-        tail, head = head, tail
+    if end.phase == "backward" or (start.phase == end.phase == "update"):
+        tail, head = head, tail  # from top to bottom as the forward edges are, the arrow at its upper end
         how += " dir=back"
-    if edge.flow is Flow.SAVED:
+    if start.phase != end.phase:
         how += " constraint=false"
     if edge.uses > 1:
         how += f' label=<<FONT POINT-SIZE="{_SMALL}" COLOR="{SECONDARY["value"]}">×{edge.uses}</FONT>>'
     return f"\tn{tail} -> n{head} [{how}]\n"
 
 
-def _legend(graph: Graph) -> str:
-    """One swatch for each kind of node and each kind of edge that the picture has."""
-    kinds = {node.kind for node in graph.nodes}
-    flows = {edge.flow for edge in graph.edges}
-    nodes = [_swatch(kind) + _cell(html.escape(str(kind))) for kind in Kind if kind in kinds]
-    others = [
-        f'<FONT COLOR="{_FLOWS[flow][0]}">{_ARROWS[flow]}</FONT> {flow}'
-        for flow in Flow
-        if flow in flows and len(flows) > 1
-    ]
-    if any(node.gradient is not None for node in graph.nodes):
-        others.append(f'<FONT COLOR="{SECONDARY["gradient"]}">‖grad‖</FONT> norm of its gradient')
-    other = _cell("      ".join(others)) if others else ""
-    swatches = "".join(nodes)
-    rows = [swatches, other] if len(nodes) + len(others) > 6 else [swatches + other]
-    tables = (f'<TABLE BORDER="0" CELLSPACING="2" CELLPADDING="1"><TR>{row}</TR></TABLE>' for row in rows)
-    return f'<TABLE BORDER="0" CELLSPACING="0">{"".join(f"<TR><TD>{table}</TD></TR>" for table in tables)}</TABLE>'
+def _in_order(graph: Graph, phases: list[str]) -> Iterator[str]:
+    """What puts the frames in order: an invisible node above each, in a row, that is tied to what is used first there.
 
-
-def _cell(text: str) -> str:
-    return f'<TD><FONT POINT-SIZE="11">{text}   </FONT></TD>'
-
-
-def _swatch(kind: Kind) -> str:
-    style = STYLES[kind]
-    shape = ",".join(word.upper() for word in style.style.split(",") if word != "filled")
-    look = f' STYLE="{shape}"' if shape else ""
-    attributes = f'BORDER="{round(style.width)}" COLOR="{style.border}" BGCOLOR="{style.fill}"{look}'
-    inner = f'<TABLE {attributes} CELLBORDER="0" CELLPADDING="0"><TR><TD WIDTH="16" HEIGHT="10"></TD></TR></TABLE>'
-    if style.borders > 1:
-        outer = f'BORDER="1" COLOR="{style.border}" CELLBORDER="0" CELLPADDING="1" CELLSPACING="0"'
-        inner = f"<TABLE {outer}><TR><TD>{inner}</TD></TR></TABLE>"
-    return f"<TD>{inner}</TD>"
+    Frames have no order of their own for dot, which puts them where it finds the fewest crossings.
+    """
+    uses: dict[int, int] = {}
+    for edge in graph.edges:
+        uses.setdefault(edge.tail, edge.head)
+    tied = {phase: next(i for i, node in enumerate(graph.nodes) if node.phase == phase) for phase in phases}
+    for phase in phases[1:]:
+        pairs = [pair for pair in graph.pairs if graph.nodes[pair[1]].phase == phase]
+        if pairs:
+            tied["forward"], tied[phase] = min(pairs, key=lambda pair: (uses.get(pair[0], len(graph.nodes)), pair))
+    yield f"\t{{ rank=min {' -> '.join(phases)} [style=invis] }}\n"
+    for phase, index in tied.items():
+        yield f'\t{phase} [style=invis shape=point width=0 height=0 label=""]\n'
+        yield f"\t{phase} -> n{index} [style=invis weight=0]\n"
 
 
 def picture_attributes(rankdir: str) -> dict[str, Any]:
@@ -219,9 +201,9 @@ def picture_attributes(rankdir: str) -> dict[str, Any]:
             "rankdir": rankdir,
             "newrank": "true",
             "fontname": font,
-            "ranksep": "0.35",
-            "nodesep": "0.16",
+            "ranksep": "0.3",
+            "nodesep": "0.1",
         },
-        "node_attr": {"shape": "box", "fontname": font, "fontsize": "13", "margin": "0.05,0.03", "height": "0"},
+        "node_attr": {"shape": "box", "fontname": font, "fontsize": "13", "margin": "0.07,0.03", "height": "0"},
         "edge_attr": {"fontname": font, "arrowsize": "0.7"},
     }

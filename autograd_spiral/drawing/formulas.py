@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,11 +18,12 @@ COMPARISON, SUM, PRODUCT, PREFIX, POSTFIX, ATOM = range(6)
 
 
 class Term(NamedTuple):
-    """A piece of a formula: how it reads, how tightly it binds, and how many axes its value has."""
+    """A piece of a formula: how it reads, how tightly it binds, how many axes its value has, a constant's number."""
 
     text: str
     binding: int = ATOM
     ndim: int = 0
+    number: float | None = None
 
 
 BLANK = "·"
@@ -54,12 +55,16 @@ def constant_term(value: Any) -> Term:
     if isinstance(value, bool | np.bool):
         return Term(str(bool(value)))
     text = number(value, 4)
-    return Term(text, PREFIX if text.startswith("−") else ATOM)
+    return Term(text, PREFIX if text.startswith("−") else ATOM, number=value)
 
 
-def formula(primitive: Primitive, terms: Sequence[Term], params: dict[str, Any], ndim: int) -> Term:
+def formula(primitive: Primitive, terms: Sequence[Term], params: Mapping[str, Any], ndim: int) -> Term:
     """The formula of a call of `primitive`, whose result has `ndim` axes, on arguments that read as `terms`."""
     function: Callable[..., Any] = primitive.function
+    if function is np.multiply and terms[0].number is None and terms[1].number is not None:
+        terms = terms[::-1]
+    if function is np.multiply and (divisor := _divisor(terms[0].number)):
+        function, terms = np.divide, (terms[1], Term(str(divisor)))
     if function in _INFIX and len(terms) == 2:
         sign, binding = _INFIX[function]
         left, right = terms
@@ -75,12 +80,19 @@ def formula(primitive: Primitive, terms: Sequence[Term], params: dict[str, Any],
     return Term(f"{visible(name)}({', '.join(shown)})", ATOM, ndim)
 
 
+def _divisor(factor: float | None) -> int | None:
+    """The whole number to divide by instead of multiplying by `factor`, such as 300 for 0.003333…"""
+    if type(factor) is not float or not 1e-6 < factor < 1 or len(repr(factor)) < 9:
+        return None
+    return round(1 / factor) if 1 / round(1 / factor) == factor else None
+
+
 def _within(term: Term, binding: int) -> str:
     """`term` as part of something that binds with `binding`: in parentheses where it binds less."""
     return term.text if term.binding >= binding else f"({term.text})"
 
 
-def _settings(params: dict[str, Any], terms: Sequence[Term]) -> list[str]:
+def _settings(params: Mapping[str, Any], terms: Sequence[Term]) -> list[str]:
     """The parameters that tell something: not the defaults, and not an axis that is the only or the usual one."""
     shown = []
     ndim = terms[0].ndim if terms else 0
@@ -99,13 +111,13 @@ def _settings(params: dict[str, Any], terms: Sequence[Term]) -> list[str]:
     return shown
 
 
-def _sum(terms: Sequence[Term], params: dict[str, Any]) -> tuple[str, int]:
+def _sum(terms: Sequence[Term], params: Mapping[str, Any]) -> tuple[str, int]:
     axes = params.get("axis", ())
     which = "" if len(axes) == terms[0].ndim else "".join(map(str, axes)).translate(_SUBSCRIPTS)
     return f"Σ{which} {_within(terms[0], PREFIX)}", PREFIX
 
 
-def _power(terms: Sequence[Term], params: dict[str, Any]) -> tuple[str, int]:
+def _power(terms: Sequence[Term], params: Mapping[str, Any]) -> tuple[str, int]:
     base, exponent = terms
     digits = exponent.text.replace("−", "-")
     if digits.lstrip("-").isdigit():
@@ -113,7 +125,7 @@ def _power(terms: Sequence[Term], params: dict[str, Any]) -> tuple[str, int]:
     return f"{_within(base, ATOM)} ** {_within(exponent, ATOM)}", PREFIX
 
 
-def _transpose(terms: Sequence[Term], params: dict[str, Any]) -> tuple[str, int]:
+def _transpose(terms: Sequence[Term], params: Mapping[str, Any]) -> tuple[str, int]:
     term, axes = terms[0], params.get("axes", ())
     ndim = len(axes)
     if axes in (tuple(range(ndim))[::-1], (*range(ndim - 2), ndim - 1, ndim - 2)):
@@ -121,7 +133,7 @@ def _transpose(terms: Sequence[Term], params: dict[str, Any]) -> tuple[str, int]
     return f"transpose({term.text}, {axes})", ATOM
 
 
-def _getitem(terms: Sequence[Term], params: dict[str, Any]) -> tuple[str, int]:
+def _getitem(terms: Sequence[Term], params: Mapping[str, Any]) -> tuple[str, int]:
     arrays = iter(terms[1:])
     items = [next(arrays).text if item is ARRAY else _index_text(item) for item in params["index"]]
     return f"{_within(terms[0], ATOM)}[{', '.join(items)}]", ATOM
@@ -134,7 +146,7 @@ def _index_text(item: Any) -> str:
     return "…" if item is Ellipsis else str(item)
 
 
-_SPECIAL: dict[Any, Callable[[Sequence[Term], dict[str, Any]], tuple[str, int]]] = {
+_SPECIAL: dict[Any, Callable[[Sequence[Term], Mapping[str, Any]], tuple[str, int]]] = {
     np.positive: lambda terms, params: (f"+{_within(terms[0], PREFIX + 1)}", PREFIX),
     np.negative: lambda terms, params: (f"−{_within(terms[0], PREFIX + 1)}", PREFIX),
     np.absolute: lambda terms, params: (f"|{terms[0].text}|", ATOM),

@@ -21,12 +21,16 @@ from autograd_spiral.primitives import PRIMITIVES
 from autograd_spiral.program.equations import Atom, Check, Equation, Name, Program, Rank, Value, dtype_of, shape_of
 from autograd_spiral.rules import ARRAY, scatter
 
-__all__ = ["expanded", "folded", "readable", "same_function", "shared", "simplified", "without_dead"]
+__all__ = ["expanded", "folded", "readable", "same_function", "shared", "simplified", "tidied", "without_dead"]
 
 
 def readable(program: Program) -> Program:
     """`program` after all passes, again and again until none of them finds anything."""
-    program = expanded(program)
+    return tidied(expanded(program))
+
+
+def tidied(program: Program) -> Program:
+    """`program` after all passes but the first: declared primitives stay as they are."""
     for _ in range(20):
         before = program.equations
         for improve in (simplified, folded, shared, without_dead):
@@ -188,7 +192,19 @@ class _Substitution:
             updates=tuple((state, self._now(new)) for state, new in before.updates),
             checks=tuple(checks),
             names=self.names,
+            primals=self._primals(),
         )
+
+    def _primals(self) -> dict[Value, Value]:
+        """What gradients are the gradients of now; where two became one, that of a trained state wins."""
+        primals: dict[Value, Value] = {}
+        for ct, primal in self.before.primals.items():
+            now, of = self._now(ct), self._now(primal)
+            if not isinstance(now, Value) or not isinstance(of, Value):
+                continue
+            if now not in primals or of in self.before.trained:
+                primals[now] = of
+        return primals
 
 
 def rewritten(

@@ -1,0 +1,97 @@
+"""How kinds of nodes and edges look, and the legend that says so."""
+
+from __future__ import annotations
+
+import html
+from typing import NamedTuple
+
+from autograd_spiral.drawing.graph import Flow, Graph
+from autograd_spiral.drawing.record import Kind
+
+__all__ = ["DIRECTIONS", "FLOWS", "FRAMES", "SECONDARY", "STYLES", "TEXT", "Style", "legend"]
+
+
+class Style(NamedTuple):
+    """How a kind looks: its fill, its border, and cues that do not need colours."""
+
+    fill: str
+    border: str
+    style: str = "filled"
+    width: float = 1.2
+    borders: int = 1
+
+
+STYLES = {
+    Kind.DATA: Style("#ececec", "#666666", "filled,rounded"),
+    Kind.PARAMETER: Style("#fde7bd", "#b37700", "filled,rounded", 2.6),
+    Kind.STATE: Style("#f6e6f0", "#8f3a76", "filled,rounded", 1.2, 2),
+    Kind.OPERATION: Style("#dceefb", "#0072b2"),
+    Kind.OUTPUT: Style("#c8ebdd", "#00785a", "filled", 2, 2),
+    Kind.BACKWARD: Style("#fde0d2", "#c04a00", "filled,dashed"),
+    Kind.GRADIENT: Style("#f7c6ad", "#c04a00", "filled,rounded", 2.6),
+    Kind.UPDATE: Style("#f6e6f0", "#8f3a76", "filled,dotted"),
+    Kind.NEW_STATE: Style("#efd0e4", "#8f3a76", "filled", 2.6),
+    Kind.SCOPE: Style("#ffffff", "#555555", "filled,dashed,rounded", 2),
+}
+"""Fills and borders around the colour-blind-safe palette of Okabe and Ito (2008); no two kinds share all cues."""
+
+TEXT = "#000000"
+SECONDARY = {"value": "#3d3d3d", "gradient": "#8a3300"}
+FLOWS = {
+    Flow.VALUE: ("#0072b2", "solid"),
+    Flow.GRADIENT: ("#c04a00", "dashed"),
+    Flow.SAVED: ("#757575", "dotted"),
+    Flow.UPDATE: ("#8f3a76", "bold"),
+}
+_ARROWS = {Flow.VALUE: "—→", Flow.GRADIENT: "- - →", Flow.SAVED: "· · →", Flow.UPDATE: "<B>—→</B>"}
+FRAMES = {
+    "forward": ("forward: values flow {}", "l", STYLES[Kind.OPERATION].border),
+    "backward": ("backward: gradients flow {}", "r", STYLES[Kind.BACKWARD].border),
+    "update": ("update: new state", "r", STYLES[Kind.NEW_STATE].border),
+}
+"""Of each phase the title of its frame, with room for a direction, where that stands, and a colour."""
+
+DIRECTIONS = {
+    "TB": {"forward": "down", "backward": "up"},
+    "LR": {"forward": "right", "backward": "left"},
+    "BT": {"forward": "up", "backward": "down"},
+    "RL": {"forward": "left", "backward": "right"},
+}
+
+
+def legend(graph: Graph) -> str:
+    """One swatch for each kind of node and each kind of edge that the picture has."""
+    kinds = {node.kind for node in graph.nodes}
+    flows = {edge.flow for edge in graph.edges}
+    nodes = [_swatch(kind) + _cell(html.escape(str(kind))) for kind in Kind if kind in kinds]
+    others = [
+        f'<FONT COLOR="{FLOWS[flow][0]}">{_ARROWS[flow]}</FONT> {flow}'
+        for flow in Flow
+        if flow in flows and len(flows) > 1
+    ]
+    if any(node.gradient is not None for node in graph.nodes):
+        others.append(f'<FONT COLOR="{SECONDARY["gradient"]}">‖grad‖</FONT> norm of its gradient')
+    other = _cell("      ".join(others)) if others else ""
+    if len(nodes) + len(others) > 6:
+        length = -(-len(nodes) // -(-len(nodes) // 7))  # rows of equal length, of 7 at most
+        rows = ["".join(nodes[i : i + length]) for i in range(0, len(nodes), length)] + [other]
+    else:
+        rows = ["".join(nodes) + other]
+    tables = (f'<TABLE BORDER="0" CELLSPACING="2" CELLPADDING="1"><TR>{row}</TR></TABLE>' for row in rows)
+    return f'<TABLE BORDER="0" CELLSPACING="0">{"".join(f"<TR><TD>{table}</TD></TR>" for table in tables)}</TABLE>'
+
+
+def _cell(text: str) -> str:
+    return f'<TD><FONT POINT-SIZE="11">{text}   </FONT></TD>'
+
+
+def _swatch(kind: Kind) -> str:
+    style = STYLES[kind]
+    shape = ",".join(word.upper() for word in style.style.split(",") if word != "filled")
+    look = f' STYLE="{shape}"' if shape else ""
+    attributes = f'BORDER="{round(style.width)}" COLOR="{style.border}" BGCOLOR="{style.fill}"{look}'
+    inner = f'<TABLE {attributes} CELLBORDER="0" CELLPADDING="0"><TR><TD WIDTH="16" HEIGHT="10"></TD></TR></TABLE>'
+    if style.borders > 1:
+        outer = f'BORDER="1" COLOR="{style.border}" CELLBORDER="0" CELLPADDING="1" CELLSPACING="0"'
+        inner = f"<TABLE {outer}><TR><TD>{inner}</TD></TR></TABLE>"
+    return f"<TD>{inner}</TD>"

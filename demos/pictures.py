@@ -1,0 +1,84 @@
+"""All pictures in docs/pictures: python demos/pictures.py docs/pictures
+
+Graphs are drawn after 100 steps of training, when values and gradients have settled into sizes that mean something and
+the models still learn; a captured step has shapes alone. Plots show the models after the whole training, 200 steps of
+the linear classifier and 10,000 of the net (a few hundred with --quick). Needs matplotlib and Graphviz; without one of
+them, its part is left out.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from autograd_spiral import Tensor, capture, draw, grad, keep_memory
+from autograd_spiral.drawing import Drawing
+from autograd_spiral.spiral import LinearClassifier, TwoLayerNet, plots, published, train
+
+EARLY = 100
+ON_PAGE = "10.4,10.4"  # inches of 96 pixels: scaled down to 1,000 pixels where a picture is wider
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("pictures"), help="(default: %(default)s)")
+    parser.add_argument("--quick", action="store_true", help="train the net for 300 steps")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    keep_memory()
+
+    X, y, linear, net = published.start()
+    models = {"linear": linear, "net": net}
+    steps = {"linear": published.LINEAR.steps, "net": 300 if options.quick else published.TWO_LAYER.steps}
+    losses = {}
+    for stem, model in models.items():
+        early = train(model, X, y, steps=EARLY)
+        for kind, picture in graphs(model, X, y).items():
+            save(picture, options.folder / f"{stem}-{kind}")
+        losses[stem] = np.concatenate([early, train(model, X, y, steps=steps[stem] - EARLY)])
+
+    if plots.available():
+        plots.plot_data(options.folder / "spiral.png", X, y)
+        plots.plot_regions(options.folder / "linear-boundary.png", linear, X, y, "Regions of the linear classifier")
+        plots.plot_regions(options.folder / "net-boundary.png", net, X, y, "Regions of the two-layer ReLU net")
+        plots.plot_hidden_units(options.folder / "net-hidden.png", net, X, y)
+        names = {"linear": "linear classifier", "net": "two-layer ReLU net"}
+        plots.plot_losses(options.folder / "loss.png", {names[stem]: losses[stem] for stem in models})
+    print(f"{len(list(options.folder.iterdir()))} files in {options.folder}")
+
+
+def graphs(model: LinearClassifier | TwoLayerNet, X: np.ndarray, y: np.ndarray) -> dict[str, Drawing]:
+    """The graph of the loss with the sizes of gradients, with the backward pass beside it, and of a whole step."""
+    data = Tensor(X, name="X"), Tensor(y, name="y")
+    parameters = model.parameters()
+    joint = draw(model.loss(*data, published.REG), gradients_of=parameters)
+
+    loss = model.loss(*data, published.REG)
+    loss.backward()
+    forward = draw(loss)
+    for parameter in parameters:
+        parameter.grad = None
+
+    @capture
+    def step(X: np.ndarray, y: np.ndarray) -> Tensor:
+        loss = model.loss(X, y, published.REG)
+        for parameter, gradient in zip(parameters, grad(loss, parameters), strict=True):
+            parameter.assign(parameter - published.STEP_SIZE * gradient)
+        return loss
+
+    before = [parameter.data for parameter in parameters]
+    step(X, y)
+    for parameter, value in zip(parameters, before, strict=True):
+        parameter.assign(value)
+    return {"forward": forward, "joint": joint, "step": draw(step)}
+
+
+def save(picture: Drawing, path: Path) -> None:
+    """As .png for pages, and as .svg for a closer look."""
+    picture.save_as(path.with_suffix(".svg"))
+    picture.graph_attr["size"] = ON_PAGE
+    picture.save_as(path.with_suffix(".png"))
+
+
+if __name__ == "__main__":
+    main()
