@@ -11,9 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from autograd_spiral.spiral import descent, published
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-LESSONS = [ROOT / "docs" / name for name in ("case_study.md", "how_it_works.md", "programs.md", "your_own_operation.md")]
+LESSONS = [
+    ROOT / "docs" / name
+    for name in ("case_study.md", "how_it_works.md", "pictures_and_programs.md", "your_own_operation.md")
+]
 """Pages to be read from the beginning: each block goes on where the one before it ended."""
 
 BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -22,10 +27,12 @@ EXAMPLES = [
     for page in PAGES
     if page not in LESSONS
     for i, code in enumerate(
-        body for kind, _, body in BLOCK.findall(page.read_text(encoding="utf-8")) if kind == "python"
+        body
+        for kind, file, body in BLOCK.findall(page.read_text(encoding="utf-8"))
+        if kind == "python" and file != "printed"
     )
 ]
-DEMOS = {"benchmark.py": ["--quick", "--only", "nobody"], "pictures.py": ["--quick"]}
+DEMOS = {"benchmark.py": ["--quick", "--only", "nobody"]}
 
 
 @pytest.mark.parametrize(("page", "code"), EXAMPLES)
@@ -90,6 +97,17 @@ def test_the_readme_has_an_example_and_two_commands():
     assert len(re.findall(r"^python3 -m venv \.venv && ", text, re.MULTILINE)) == 2
 
 
+def test_the_readme_prints_the_nets_backward_pass():
+    text = PAGES[0].read_text(encoding="utf-8")
+    (shown,) = (body for kind, file, body in BLOCK.findall(text) if file == "printed")
+    X, y, _, net = published.start()
+    step = descent(net)
+    step(X, y)
+    assert [line.strip() for line in shown.splitlines()] == [
+        line.strip() for line in step.source.partition("# backward\n")[2].partition("    # update")[0].splitlines()
+    ]
+
+
 def test_links_between_pages_lead_somewhere():
     for page in PAGES:
         prose = BLOCK.sub("", page.read_text(encoding="utf-8"))
@@ -97,10 +115,10 @@ def test_links_between_pages_lead_somewhere():
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
-def run_demo(name, folder, *prelude):
-    """What a demo prints; `prelude` is run before it, in the same interpreter."""
-    path = str(ROOT / "demos" / name)
-    code = "; ".join(["import runpy, sys", *prelude, f"sys.argv = {[path, *DEMOS.get(name, [])]!r}"])
+def run_script(path, words, folder, *prelude):
+    """What a script prints; `prelude` is run before it, in the same interpreter."""
+    path = str(path)
+    code = "; ".join(["import runpy, sys", *prelude, f"sys.argv = {[path, *words]!r}"])
     code += f"; runpy.run_path({path!r}, run_name='__main__')"
     command = [sys.executable, "-W", "error", "-c", code]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
@@ -108,15 +126,30 @@ def run_demo(name, folder, *prelude):
     return done.stdout
 
 
+def run_demo(name, folder, *prelude):
+    return run_script(ROOT / "demos" / name, DEMOS.get(name, []), folder, *prelude)
+
+
+def test_the_pictures_can_be_made_again(tmp_path):
+    printed = run_script(ROOT / "docs" / "pictures.py", ["made", "--quick"], tmp_path)
+    assert "files in made" in printed
+    made = {path.stem for path in (tmp_path / "made").iterdir()}
+    shown = {path.stem for path in (ROOT / "docs" / "pictures").iterdir()}
+    assert {name for name in shown if name.endswith(("-forward", "-joint", "-step"))} <= made
+
+
 @pytest.mark.parametrize("demo", sorted(path.name for path in (ROOT / "demos").glob("*.py")))
 def test_demos_run_and_say_something(demo, tmp_path):
+    if demo == "case_study.py":
+        pytest.importorskip("IPython", reason="the script of the notebook shows its pictures in one")
+        pytest.importorskip("matplotlib")
     assert run_demo(demo, tmp_path).count("\n") >= 1
     assert list(tmp_path.iterdir()) == []
 
 
 def test_demos_are_short():
     for path in (ROOT / "demos").glob("*.py"):
-        if path.name != "benchmark.py":
+        if path.name not in ("benchmark.py", "case_study.py"):  # the latter is the notebook's script
             assert path.read_text(encoding="utf-8").count("\n") < 60, path.name
 
 

@@ -67,7 +67,7 @@ def capture(step: Callable[..., Any]) -> CapturedStep:
         \"\"\"Return loss and the new w.\"\"\"
         # forward
         t1 = w - target                                           # (2,)
-        loss = np.sum(t1 ** 2)                                    # scalar
+        loss = np.sum(t1**2)                                      # scalar
         # update
         w = w - 0.5 * t1                                          # (2,)
         return loss, w

@@ -36,7 +36,7 @@ def backward_source(
         \"\"\"Return loss, dW.\"\"\"
         # forward
         y = x @ W                                                 # (2, 1)
-        loss = np.sum(y ** 2)                                     # scalar
+        loss = np.sum(y**2)                                       # scalar
         # backward
         dy = 2 * y                                                # (2, 1)
         dW = x.T @ dy                                             # (2, 1)

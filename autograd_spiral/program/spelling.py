@@ -119,7 +119,7 @@ def _number(value: Any) -> Text:
         text = "np.nan" if math.isnan(value) else "np.inf" if value > 0 else "-np.inf"
     else:
         text = repr(value)
-        if isinstance(value, float) and 0 < abs(value) < 1 and len(text) > 8 and 1 / round(1 / value) == value:
+        if isinstance(value, float) and 1e-9 < abs(value) < 1 and len(text) > 8 and 1 / round(1 / value) == value:
             return Text(f"{'-' if value < 0 else ''}1 / {abs(round(1 / value))}", PRODUCT)
     return Text(text, SIGN if text.startswith("-") else ATOM)
 
@@ -225,8 +225,8 @@ def _pad(equation: Equation, inputs: Sequence[Text]) -> Text:
 _SPELLED: dict[Callable[..., Any], Callable[[Equation, Sequence[Text]], Text]] = {
     np.negative: lambda equation, inputs: Text(f"-{inputs[0].within(SIGN)}", SIGN),
     np.positive: lambda equation, inputs: Text(f"+{inputs[0].within(SIGN)}", SIGN),
-    np.square: lambda equation, inputs: Text(f"{inputs[0].within(ATOM)} ** 2", POWER),
-    np.power: lambda equation, inputs: Text(f"{inputs[0].within(ATOM)} ** {inputs[1].within(ATOM)}", POWER),
+    np.square: lambda equation, inputs: Text(f"{inputs[0].within(ATOM)}**2", POWER),
+    np.power: lambda equation, inputs: Text(f"{inputs[0].within(ATOM)}**{inputs[1].within(ATOM)}", POWER),
     np.transpose: _transpose,
     np.reshape: lambda equation, inputs: Text(f"np.reshape({inputs[0].text}, {equation.output.shape})"),
     np.broadcast_to: lambda equation, inputs: Text(f"np.broadcast_to({inputs[0].text}, {equation.output.shape})"),

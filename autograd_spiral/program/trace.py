@@ -44,6 +44,7 @@ class Trace:
         self.locals: dict[Tensor, Name] = {}
         self.scopes: dict[Tensor, tuple[str, ...]] = {}  # of what rules recorded: those of the operation they are for
         self._unswept = 0  # the nodes from here on are not known to belong to a rule
+        self._swept_scope: tuple[str, ...] = ()
         self.began = Tensor(0).serial
 
     # --- what a trace is told ------------------------------------------------------------------------------------
@@ -62,8 +63,16 @@ class Trace:
     def swept(self, node: Tensor, argument: int, ct: Tensor, piece: Any) -> None:
         """Note what a cotangent is the gradient of, and what the rule recorded."""
         self.primal_of.setdefault(ct, node)
-        self.scopes.update(dict.fromkeys(self.nodes[self._unswept :], node.scope))
-        self._unswept = len(self.nodes)
+        fresh = set(self.nodes[self._unswept :])
+        self.scopes.update(dict.fromkeys(fresh, self._swept_scope))  # what added up the pieces of the rule before
+        stack = [piece]
+        while stack:  # what this rule recorded
+            part = stack.pop()
+            if part in fresh:
+                fresh.discard(part)
+                self.scopes[part] = node.scope
+                stack += [arg for arg in part.args if type(arg) is Tensor]
+        self._unswept, self._swept_scope = len(self.nodes), node.scope
 
     def value_of(self, tensor: Tensor) -> NDArray[Any]:
         """The array that `tensor` holds now."""

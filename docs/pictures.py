@@ -1,4 +1,4 @@
-"""All pictures in docs/pictures: python demos/pictures.py docs/pictures
+"""All pictures in docs/pictures: python docs/pictures.py
 
 Graphs are drawn after 100 steps of training, when values and gradients have settled into sizes that mean something and
 the models still learn; a captured step has shapes alone. Plots show the models after the whole training, 200 steps of
@@ -15,13 +15,14 @@ from autograd_spiral import Tensor, capture, draw, grad, keep_memory
 from autograd_spiral.drawing import Drawing
 from autograd_spiral.spiral import LinearClassifier, TwoLayerNet, plots, published, train
 
+PICTURES = Path(__file__).parent / "pictures"
 EARLY = 100
 ON_PAGE = "10.4,10.4"  # inches of 96 pixels: scaled down to 1,000 pixels where a picture is wider
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, nargs="?", default=Path("pictures"), help="(default: %(default)s)")
+    parser.add_argument("folder", type=Path, nargs="?", default=PICTURES, help="where to (default: docs/pictures)")
     parser.add_argument("--quick", action="store_true", help="train the net for 300 steps")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
