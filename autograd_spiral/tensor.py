@@ -10,6 +10,7 @@ import itertools
 import operator
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import attrgetter
 from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
@@ -29,7 +30,7 @@ from autograd_spiral.primitives import Primitive, call_again, call_bound, name_o
 from autograd_spiral.rules import PRIMITIVES
 from autograd_spiral.sweep import sweep
 
-__all__ = ["Operand", "Tensor", "apply", "constant", "record", "replayed", "seed_cotangent", "verify"]
+__all__ = ["Operand", "Tensor", "apply", "constant", "history", "record", "replayed", "seed_cotangent", "verify"]
 
 Operand: TypeAlias = "Tensor | ArrayLike"
 
@@ -719,6 +720,18 @@ def _explain(error: Exception, name: str, operands: Iterable[Any], params: dict[
 def constant(array: NDArray[Any]) -> Tensor:
     """A leaf that holds a copy of `array` and requires no gradients."""
     return _leaf(_frozen(np.array(array)), False, None)
+
+
+def history(outputs: Iterable[Tensor]) -> list[Tensor]:
+    """All tensors that `outputs` were computed from, themselves included, in the order in which they were made."""
+    seen = set(outputs)
+    stack = list(seen)
+    while stack:
+        for arg in stack.pop().args:
+            if type(arg) is Tensor and arg not in seen:
+                seen.add(arg)
+                stack.append(arg)
+    return sorted(seen, key=attrgetter("serial"))
 
 
 def replayed(results: Sequence[NDArray[Any]], updated: Sequence[Tensor]) -> list[Tensor]:

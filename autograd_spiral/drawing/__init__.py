@@ -13,10 +13,10 @@ from autograd_spiral.drawing.legend import DIRECTIONS
 from autograd_spiral.drawing.programs import of_program
 from autograd_spiral.drawing.record import Record
 from autograd_spiral.drawing.saving import Drawing
-from autograd_spiral.drawing.tensors import of_tensors, reachable
+from autograd_spiral.drawing.tensors import of_tensors
 from autograd_spiral.program import CapturedStep
 from autograd_spiral.program.equations import Program
-from autograd_spiral.tensor import Tensor
+from autograd_spiral.tensor import Tensor, history
 
 __all__ = ["Drawing", "draw"]
 
@@ -86,7 +86,7 @@ def _of_tensors(
     starts = _tensors("gradients_of", "Tensors", () if gradients_of is None else gradients_of)
     backward = record_backward(ends, starts) if starts else None
     differentiable = len(ends) == 1 and ends[0].size == 1 and ends[0].requires_grad
-    known = backward is None and differentiable and any(tensor.grad is not None for tensor in reachable(ends))
+    known = backward is None and differentiable and any(tensor.grad is not None for tensor in history(ends))
     sizes = gradient_values(ends[0]) if known else {}
     return of_tensors(ends, names, backward, sizes)
 

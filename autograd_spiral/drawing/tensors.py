@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from operator import attrgetter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,21 +10,9 @@ from numpy.typing import NDArray
 
 from autograd_spiral.drawing.backward import Backward
 from autograd_spiral.drawing.record import Item, Kind, Record
-from autograd_spiral.tensor import Tensor
+from autograd_spiral.tensor import Tensor, history
 
-__all__ = ["of_tensors", "reachable"]
-
-
-def reachable(roots: Iterable[Tensor]) -> set[Tensor]:
-    """`roots` and all tensors that they were computed from."""
-    seen = set(roots)
-    stack = list(seen)
-    while stack:
-        for arg in stack.pop().args:
-            if type(arg) is Tensor and arg not in seen:
-                seen.add(arg)
-                stack.append(arg)
-    return seen
+__all__ = ["of_tensors"]
 
 
 def of_tensors(
@@ -41,7 +28,7 @@ def of_tensors(
     backward = backward or Backward()
     sizes = sizes or {}
     gradients = set(backward.gradients.values())
-    forward = reachable(outputs)
+    forward = set(history(outputs))
     given = {id(value): name for name, value in reversed(list(names.items())) if type(value) is Tensor}
     ends = set(outputs)
 
@@ -54,7 +41,7 @@ def of_tensors(
         return name
 
     items: dict[Tensor, Item] = {}
-    for tensor in sorted(forward | reachable(gradients), key=attrgetter("serial")):
+    for tensor in history([*outputs, *gradients]):
         inside = tensor in forward
         item = Item(Kind.OPERATION, tensor.shape, tensor.dtype, name=name_of(tensor), value=tensor.data)
         item.phase = "forward" if inside else "backward"

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from autograd_spiral.gradcheck.differences import Line, noise_level, typical_scale
 from autograd_spiral.gradcheck.findings import Findings, Ruling
 from autograd_spiral.gradcheck.report import Verdict
-from autograd_spiral.gradcheck.rounding import history, rounding_of
+from autograd_spiral.gradcheck.rounding import rounding_of
 from autograd_spiral.gradcheck.subject import Subject
 from autograd_spiral.gradients import grad
-from autograd_spiral.tensor import Tensor
+from autograd_spiral.tensor import Tensor, history
 
 __all__ = ["Judge"]
 

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_spiral.sweep import sweep
-from autograd_spiral.tensor import Tensor
+from autograd_spiral.tensor import Tensor, history
 
-__all__ = ["blurred", "history", "rounding_of"]
+__all__ = ["blurred", "rounding_of"]
 
 Array: TypeAlias = NDArray[Any]
 Change: TypeAlias = Callable[[Any], Any]
@@ -188,15 +188,3 @@ def _moved(value: Array, other: Array) -> Array:
         difference = np.asarray(np.abs(other - value), dtype=float)
     moved: Array = np.nan_to_num(difference, nan=0.0, posinf=np.inf) + _spacing(value)
     return moved
-
-
-def history(outputs: Sequence[Tensor]) -> list[Tensor]:
-    """All tensors that `outputs` were computed from, themselves included, in the order they were made."""
-    seen = set(outputs)
-    stack = list(seen)
-    while stack:
-        for arg in stack.pop().args:
-            if type(arg) is Tensor and arg not in seen:
-                seen.add(arg)
-                stack.append(arg)
-    return sorted(seen, key=lambda node: node.serial)

@@ -10,7 +10,7 @@ from autograd_spiral.program.listing import CapturedProgram
 from autograd_spiral.program.trace import Trace, recording_in
 from autograd_spiral.program.values import Values
 from autograd_spiral.sweep import stale
-from autograd_spiral.tensor import Tensor
+from autograd_spiral.tensor import Tensor, history
 
 __all__ = ["backward_source", "recorded"]
 
@@ -52,8 +52,8 @@ def recorded(
 ) -> CapturedProgram:
     """The program from the leaves that `outputs` were computed from to the outputs and their gradients."""
     trace = Trace()
-    history = _history(outputs)
-    for node in history:
+    nodes = history(outputs)
+    for node in nodes:
         if node.primitive is not None:
             trace.nodes.append(node)
             trace.phases.append("forward")
@@ -65,7 +65,7 @@ def recorded(
         gradients = grad(list(outputs), list(parameters)) if parameters else ()
     around = {value: name for name, value in (names or {}).items() if type(value) is Tensor}
     values = Values(trace, around=around)
-    leaves = [node for node in history if node.primitive is None]
+    leaves = [node for node in nodes if node.primitive is None]
     inputs = []
     for i, leaf in enumerate(leaf for leaf in leaves if not leaf.requires_grad):
         inputs.append(values.given(leaf, leaf.name or around.get(leaf) or f"x{i + 1}"))
@@ -83,15 +83,3 @@ def recorded(
         primals=values.primals(),
         trained=frozenset(values.state.values()),
     )
-
-
-def _history(outputs: Sequence[Tensor]) -> list[Tensor]:
-    """All tensors that `outputs` were computed from, themselves included, in the order in which they were made."""
-    seen = set(outputs)
-    stack = list(seen)
-    while stack:
-        for arg in stack.pop().args:
-            if type(arg) is Tensor and arg not in seen:
-                seen.add(arg)
-                stack.append(arg)
-    return sorted(seen, key=lambda tensor: tensor.serial)
