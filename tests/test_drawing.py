@@ -19,12 +19,13 @@ from autograd_spiral.drawing.backward import record_backward
 from autograd_spiral.drawing.graph import Flow, trace
 from autograd_spiral.drawing.programs import of_program
 from autograd_spiral.drawing.record import Kind
-from autograd_spiral.drawing.tensors import of_tensors, reachable
+from autograd_spiral.drawing.tensors import of_tensors
 from autograd_spiral.drawing.text import WIDTH, value_text
 from autograd_spiral.errors import CaptureError, GradientError
 from autograd_spiral.modes import scope
 from autograd_spiral.program.recorded import recorded
 from autograd_spiral.spiral import published
+from autograd_spiral.tensor import history
 
 GOLDEN = Path(__file__).parent / "golden"
 DIRECTIONS = ["forward", "joint", "step"]
@@ -363,9 +364,9 @@ def test_drawing_leaves_everything_as_it_was():
     loss, net = case_study("net")
     draw(loss, gradients_of=net.parameters())
     assert all(parameter.grad is None for parameter in net.parameters())
-    before = loss.name, len(reachable([loss]))
+    before = loss.name, len(history([loss]))
     draw(loss, names={"other": loss})
-    assert (loss.name, len(reachable([loss]))) == before
+    assert (loss.name, len(history([loss]))) == before
 
 
 def test_an_input_that_the_output_does_not_reach_gets_zero():
