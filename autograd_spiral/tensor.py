@@ -16,6 +16,7 @@ from typing import Any, NoReturn, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from autograd_spiral.array_methods import ArrayMethods
 from autograd_spiral.compositions import COMPOSITIONS
 from autograd_spiral.errors import (
     DtypeError,
@@ -57,7 +58,7 @@ def _unary(ufunc: np.ufunc) -> Callable[[Tensor], Tensor]:
     return lambda self: record(primitive, (self,))
 
 
-class Tensor:
+class Tensor(ArrayMethods):
     """An array that remembers how it was computed, so that gradients can be taken through it.
 
     `Tensor(data)` copies `data`, anything NumPy makes an array of numbers from; `requires_grad=True` (floating
@@ -427,7 +428,7 @@ class Tensor:
     __iadd__ = __isub__ = __imul__ = __itruediv__ = __imatmul__ = __ipow__ = _refuse_in_place
     __iand__ = __ior__ = __ixor__ = __ifloordiv__ = __imod__ = _refuse_in_place
 
-    # --- methods that arrays have, each the NumPy function of the same name ---------------------------------------
+    # --- methods that arrays have; those that are not here are in ArrayMethods --------------------------------------
 
     @property
     def T(self) -> Tensor:
@@ -449,10 +450,6 @@ class Tensor:
         """`np.mean` over `axis` (an int, a tuple, or None for all)."""
         return _reduce(_MEAN, self, axis, keepdims)
 
-    def prod(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
-        """`np.prod` over `axis` (an int, a tuple, or None for all)."""
-        return apply(np.prod, (self, axis), {"keepdims": keepdims})
-
     def max(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
         """`np.max` over `axis`; entries that tie share the gradient equally."""
         return _reduce(_MAX, self, axis, keepdims)
@@ -461,90 +458,9 @@ class Tensor:
         """`np.min` over `axis`; entries that tie share the gradient equally."""
         return _reduce(_MIN, self, axis, keepdims)
 
-    def var(self, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Tensor:
-        """`np.var` over `axis`, dividing by the count less `ddof`."""
-        return apply(np.var, (self, axis), {"ddof": ddof, "keepdims": keepdims})
-
-    def std(self, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Tensor:
-        """`np.std` over `axis`, dividing by the count less `ddof`."""
-        return apply(np.std, (self, axis), {"ddof": ddof, "keepdims": keepdims})
-
-    def all(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
-        """`np.all` over `axis`; no gradient."""
-        return apply(np.all, (self, axis), {"keepdims": keepdims})
-
-    def any(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
-        """`np.any` over `axis`; no gradient."""
-        return apply(np.any, (self, axis), {"keepdims": keepdims})
-
-    def argmax(self, axis: int | None = None, *, keepdims: bool = False) -> Tensor:
-        """`np.argmax` over `axis`; no gradient."""
-        return apply(np.argmax, (self, axis), {"keepdims": keepdims})
-
-    def argmin(self, axis: int | None = None, *, keepdims: bool = False) -> Tensor:
-        """`np.argmin` over `axis`; no gradient."""
-        return apply(np.argmin, (self, axis), {"keepdims": keepdims})
-
-    def cumsum(self, axis: int | None = None) -> Tensor:
-        """`np.cumsum` along `axis`, or of the ravelled tensor."""
-        return apply(np.cumsum, (self, axis), _NO_PARAMS)
-
-    def dot(self, other: Operand) -> Tensor:
-        """`np.dot(self, other)`."""
-        return apply(np.dot, (self, other), _NO_PARAMS)
-
-    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
-        """`np.trace`: the sum along a diagonal."""
-        return apply(np.trace, (self, offset, axis1, axis2), _NO_PARAMS)
-
-    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
-        """`np.diagonal`: the entries along a diagonal, as the last axis."""
-        return apply(np.diagonal, (self, offset, axis1, axis2), _NO_PARAMS)
-
-    def clip(self, min: Any = None, max: Any = None) -> Tensor:
-        """`np.clip` to between `min` and `max`."""
-        return apply(np.clip, (self, min, max), _NO_PARAMS)
-
-    def reshape(self, *shape: Any) -> Tensor:
-        """`np.reshape` to `shape`, given as a tuple or as separate integers."""
-        return apply(np.reshape, (self, shape[0] if len(shape) == 1 else shape), _NO_PARAMS)
-
-    def ravel(self) -> Tensor:
-        """All elements along one axis."""
-        return apply(np.ravel, (self,), _NO_PARAMS)
-
-    def flatten(self) -> Tensor:
-        """All elements along one axis: the same as `ravel`."""
-        return apply(np.ravel, (self,), _NO_PARAMS)
-
-    def transpose(self, *axes: Any) -> Tensor:
-        """`np.transpose`: the axes in the order given, as a tuple or separately, or reversed."""
-        order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None
-        return apply(np.transpose, (self, order), _NO_PARAMS)
-
-    def swapaxes(self, axis1: int, axis2: int) -> Tensor:
-        """`np.swapaxes`: two axes exchanged."""
-        return apply(np.swapaxes, (self, axis1, axis2), _NO_PARAMS)
-
-    def squeeze(self, axis: Any = None) -> Tensor:
-        """`np.squeeze`: axes of length 1 left out."""
-        return apply(np.squeeze, (self, axis), _NO_PARAMS)
-
-    def repeat(self, repeats: Any, axis: int | None = None) -> Tensor:
-        """`np.repeat`: each element repeated."""
-        return apply(np.repeat, (self, repeats, axis), _NO_PARAMS)
-
-    def take(self, indices: Any, axis: int | None = None) -> Tensor:
-        """`np.take`: the entries at `indices` along `axis`."""
-        return apply(np.take, (self, indices, axis), _NO_PARAMS)
-
     def astype(self, dtype: DTypeLike) -> Tensor:
         """The same values in another dtype; the gradient comes back in this one."""
         return apply(np.ndarray.astype, (self, dtype), _NO_PARAMS)
-
-    def copy(self) -> Tensor:
-        """A new tensor of the same values, through which gradients flow."""
-        return apply(np.copy, (self,), _NO_PARAMS)
 
 
 # --- recording ------------------------------------------------------------------------------------------------------

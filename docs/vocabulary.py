@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from autograd_spiral import Tensor, functions, grad
+from autograd_spiral.array_methods import ArrayMethods
 from autograd_spiral.compositions import COMPOSITIONS
 from autograd_spiral.errors import AutogradError
 from autograd_spiral.gradcheck.rule_check import checkable
@@ -339,7 +340,7 @@ def _composed() -> str:
 
 
 def _methods() -> str:
-    public = {name: member for name, member in vars(Tensor).items() if not name.startswith("_")}
+    public = {name: member for name, member in (vars(ArrayMethods) | vars(Tensor)).items() if not name.startswith("_")}
     lines = []
     for name, member in public.items():
         text = inspect.getdoc(member)

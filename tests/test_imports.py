@@ -15,6 +15,7 @@ ORDER = (
     "modes",
     "memory",
     "places",
+    "array_methods",
     "sweep",
     "tensor",
     "functions",
