@@ -724,9 +724,15 @@ def constant(array: NDArray[Any]) -> Tensor:
 def replayed(results: Sequence[NDArray[Any]], updated: Sequence[Tensor]) -> list[Tensor]:
     """Leaves that hold the first of `results`; the last ones become the values of `updated`. All are frozen arrays."""
     count = len(results) - len(updated)
-    for leaf in updated:
-        leaf._value = results[count]
-        count += 1
+    before = [leaf._value for leaf in updated]
+    try:
+        for leaf in updated:
+            leaf._value = results[count]
+            count += 1
+    except BaseException:  # an interrupt between two leaves
+        for leaf, value in zip(updated, before, strict=True):
+            leaf._value = value
+        raise
     return [_leaf(array, False, None) for array in results[: len(results) - len(updated)]]
 
 

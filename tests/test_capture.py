@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import gc
+import pickle
 import threading
 import weakref
+from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -24,6 +27,7 @@ from autograd_spiral import (
 )
 from autograd_spiral.errors import LabelError, NonFiniteError, StaleLeafError
 from autograd_spiral.spiral import TwoLayerNet, descent, spiral
+from autograd_spiral.tensor import replayed
 
 ONES = np.ones(2)
 
@@ -274,6 +278,48 @@ def test_arrays_and_tensors_in_containers_are_inputs() -> None:
     assert [captured.program.names[value].text for value in captured.program.inputs] == ["batch_0", "rest_0", "scale"]
 
 
+class Pair(NamedTuple):
+    left: Any
+    right: Any
+
+
+def test_named_tuples_and_ordered_dicts_come_back_as_such() -> None:
+    captured = capture(lambda pair: OrderedDict(pair=Pair(pair.left * w, pair.right.sum())))
+    for k in (1.0, 2.0):
+        result = captured(Pair(k * ONES, k * ONES))
+        assert type(result) is OrderedDict
+        assert type(result["pair"]) is Pair
+        assert_same(flat(list(result["pair"])), [k * w.data, 2 * k], "value")
+    assert count_of(captured) == 1
+
+
+def test_what_a_program_cannot_return_is_named() -> None:
+    for thing, kind in (({1, 2}, "set"), (object(), "object"), ((i for i in ()), "generator")):
+        with pytest.raises(CaptureError, match=f"returns a {kind}"):
+            capture(lambda x, thing=thing: (x, thing))(ONES)
+
+
+def test_arrays_of_other_kinds_are_inputs_or_refused() -> None:
+    captured = capture(lambda scores, y: softmax_cross_entropy(scores * 1.0, y))
+    scores, y = np.array([[1.0, 2.0], [3.0, 5.0]]), np.array([0, 1])
+    expected = captured(scores, y).data
+    for _ in range(2):
+        assert_same(flat(captured(scores.astype(">f8"), y.astype(">i8"))), [expected], "value")
+    assert count_of(captured) == 1
+    with pytest.raises(TypeError, match=r"np\.asarray\(matrix\)"):
+        captured(scores.view(np.matrix), y)
+
+
+def test_captured_steps_are_copied_and_pickled_as_functions_are() -> None:
+    assert copy.deepcopy(module_step) is module_step
+    assert pickle.loads(pickle.dumps(module_step)) is module_step
+
+
+@capture
+def module_step(x: Any) -> Any:
+    return x * 2
+
+
 def test_leaves_that_require_gradients_are_state_as_arguments_too() -> None:
     p, q = leaf(1, 2), leaf(3, 4)
 
@@ -305,6 +351,28 @@ def test_arrays_from_outside_are_read_at_each_call() -> None:
     assert float(captured(ONES)) == -7
     assert_same(flat(weighted(ONES)), [[10.0, 10.0]], "gradient")
     assert len(captured.program.outside) == 1  # np.arange is made anew in each run: a constant
+
+
+def test_views_of_arrays_from_outside_are_read_at_each_call() -> None:
+    table = np.arange(6.0)
+    captured = capture(lambda x: x * table[1:3] + table.reshape(3, 2)[2])
+    assert_same(flat(captured(ONES)), [[5.0, 7.0]], "value")
+    table[:] = 1
+    assert_same(flat(captured(ONES)), [[2.0, 2.0]], "value")
+
+
+def test_an_interrupt_between_two_leaves_changes_neither() -> None:
+    p, q = leaf(1, 2), leaf(3, 4)
+
+    class Interrupted(list[Any]):
+        def __getitem__(self, index: Any) -> Any:
+            if index == 1:
+                raise KeyboardInterrupt
+            return super().__getitem__(index)
+
+    with pytest.raises(KeyboardInterrupt):
+        replayed(Interrupted([ONES, ONES]), [p, q])
+    assert_same([p.data, q.data], [[1.0, 2.0], [3.0, 4.0]], "state")
 
 
 def test_tensors_made_inside_are_constants() -> None:

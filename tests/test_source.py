@@ -134,6 +134,34 @@ def test_names_are_identifiers_and_each_is_given_once() -> None:
     assert_same(executed(source)(np.ones(2), *(t.data for t in tensors)), results, "executed")
 
 
+@pytest.mark.parametrize(
+    "name", ["x₂", "__debug__", "ﬁ", "ª", "é", "t1", "out1", "scatter", "constant", "None", "bool", ""]
+)
+def test_any_name_makes_a_program_that_runs(name: str) -> None:
+    p, q = (Tensor(np.ones(3), requires_grad=True, name=name) for _ in range(2))
+
+    @capture
+    def step(x: Any) -> Any:
+        a = (x * p).named(name)
+        picked = a[np.array([0, 0, 1])] * q
+        return a, grad(picked.sum(), p), (x > 0).astype(bool), np.exp(a) + np.cumsum(np.exp(a)) * np.linspace(0, 1, 3)
+
+    results = flat(step(np.arange(3.0)))
+    given = [np.arange(3.0), *(leaf.data for leaf in step._last.state)]
+    assert_same(executed_step(step.source)(*given), results, "executed")
+
+
+def test_powers_and_paddings_print_what_they_compute() -> None:
+    step = capture(lambda x, mask: [x**0.5, mask**2, np.pad(x, 1, constant_values=-0.0)])
+    x, mask = np.array([-np.inf, -0.0, 4.0]), np.array([True, False])
+    with np.errstate(invalid="ignore"):
+        results = flat(step(x, mask))
+        again = executed(step.source)(x, mask)
+    assert_same(again, results, "executed")
+    for a, b in zip(again, results, strict=True):
+        assert np.array_equal(np.signbit(a.astype(float)), np.signbit(b.astype(float)))
+
+
 def test_a_state_whose_old_value_is_still_read_gets_another_name() -> None:
     a, b = (Tensor(np.full(2, float(v)), requires_grad=True, name=n) for n, v in (("a", 1), ("b", 2)))
 

@@ -6,6 +6,7 @@ by name is the same: other arguments, and the variables of its closure and globa
 
 from __future__ import annotations
 
+import enum
 import functools
 import inspect
 import math
@@ -137,6 +138,9 @@ class CapturedStep:
     def _name(self) -> str:
         return getattr(self._step, "__name__", "step")
 
+    def __reduce__(self) -> str:
+        return str(getattr(self, "__qualname__", self._name))  # as functions: pickled by name, copied as they are
+
     def __repr__(self) -> str:
         return f"<captured step {self._name}: programs for {len(self._prepared)} kinds of call>"
 
@@ -209,8 +213,8 @@ class CapturedStep:
         form = flatten(result, returned)
         self._compare_results(first, one, trace, form, returned)
 
-        known = {id(array) for array in first.originals.values()}
-        outside = list({id(a): a for a in trace.originals.values() if id(a) in known}.values())
+        known = {_memory(array) for array in first.originals.values()}
+        outside = list({id(a): a for a in trace.originals.values() if _memory(a) in known}.values())
         values = Values(trace, outside, self._surroundings.tensor_names())
         inputs = [values.given(tensor, name) for tensor, name in zip(arguments, names, strict=True)]
         equations = values.equations()
@@ -220,7 +224,7 @@ class CapturedStep:
             values.atom(leaf)
         checks = values.checks()
         used = [values.outside[i] for i in values.used]
-        plain = not kwargs and all(type(arg) is np.ndarray for arg in args)
+        plain = not kwargs and all(type(arg) is np.ndarray and arg.dtype.isnative for arg in args)
         program = CapturedProgram(
             self._name if self._name.isidentifier() else "step",
             tuple(inputs),
@@ -271,6 +275,11 @@ class CapturedStep:
                     f"{self._name} returns an array, which is made while the step is captured and not when it is "
                     "replayed: return a Tensor that it computes"
                 )
+            if not isinstance(leaf, (Tensor, *_CONSTANT)):
+                raise CaptureError(
+                    f"{self._name} returns a {type(leaf).__name__}, whose contents are not known to a program: return "
+                    "tensors, numbers and strings, in lists, tuples, named tuples and dicts"
+                )
         others: list[Any] = []
         same = flatten(one, others) == form
         for a, b in zip(others, returned, strict=False):
@@ -282,6 +291,10 @@ class CapturedStep:
             )
 
 
+_CONSTANT = (bool, int, float, complex, str, bytes, type(None), np.generic, type, enum.Enum, np.dtype)
+"""What can be returned as it is."""
+
+
 def _is_input(leaf: Any) -> bool:
     return isinstance(leaf, np.ndarray) or (type(leaf) is Tensor and leaf.is_leaf and not leaf.requires_grad)
 
@@ -290,16 +303,23 @@ def _stand_in(leaf: Any) -> Tensor:
     return Tensor(leaf) if isinstance(leaf, np.ndarray) else leaf.detach()
 
 
+def _memory(array: NDArray[Any]) -> Any:
+    """Which memory an array is: the same in two runs only if something outside of them holds it, or what it views."""
+    return array.ctypes.data, array.shape, array.strides, array.dtype
+
+
 def _token(leaf: Any, inputs: list[Any]) -> Any:
     """What of an argument selects the program; its array, if it is an input, is appended to `inputs`."""
     kind = type(leaf)
-    if kind is np.ndarray:
+    if kind is np.ndarray and leaf.dtype.isnative:
         inputs.append(leaf)
         return leaf.shape, leaf.dtype
     if kind is Tensor and leaf.is_leaf and not leaf._requires_grad:
         inputs.append(leaf._value)
         return leaf.shape, leaf.dtype, Tensor
     if isinstance(leaf, np.ndarray):
+        if isinstance(leaf, np.matrix):
+            raise TypeError("a captured step takes arrays, and np.matrix multiplies otherwise: pass np.asarray(matrix)")
         plain = Tensor(leaf)._value
         inputs.append(plain)
         return plain.shape, plain.dtype
