@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import functools
 import gc
 import pickle
 import threading
+import time
 import weakref
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -623,6 +625,33 @@ def test_replay_from_several_threads() -> None:
     assert_same([p.data], [[404.0, 404.0]], "no update is lost")
 
 
+def test_replay_of_several_programs_from_several_threads_loses_no_update() -> None:
+    p = leaf(0, 0)
+
+    @primitive(lambda ct, out, x: ct)
+    def slow(x: Any) -> Any:
+        if not isinstance(x, np.ndarray):
+            raise TypeError
+        time.sleep(1e-4)  # between reading the state and writing it
+        return x
+
+    captured = capture(lambda x: p.assign(slow(p) + 1))
+    sizes = (1, 2, 3)
+    for n in sizes:
+        captured(np.ones(n))
+
+    def work(n: int) -> None:
+        for _ in range(50):
+            captured(np.ones(n))
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in sizes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert_same([p.data], [[153.0, 153.0]], "state")
+
+
 def test_capturing_in_one_thread_does_not_disturb_another() -> None:
     inside, done = threading.Event(), threading.Event()
     p = leaf(1, 2)
@@ -661,3 +690,123 @@ def test_the_first_call_gives_what_later_ones_give() -> None:
         assert_same(flat(captured(X, y)), flat(eager.eager(X, y)), "loss")
     for a, b in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
         assert_same([b.data], [a.data], "parameters")
+
+
+# --- what a step reaches --------------------------------------------------------------------------------------------
+
+SCALE = 2.0
+
+
+def scaled(x: Any) -> Any:
+    return x * SCALE
+
+
+class Layer:
+    kind_factor = 1.0
+
+    def __init__(self) -> None:
+        self.w = leaf(1, 2)
+        self.rate = 1.0
+        self.settings = {"power": 1}
+        self.parts = [leaf(1, 1)]
+
+    def __call__(self, x: Any) -> Any:
+        return self.forward(x) * self.kind_factor
+
+    def forward(self, x: Any) -> Any:
+        return scaled(x) * self.w * self.rate ** self.settings["power"] + self.parts[0]
+
+
+class Slotted:
+    __slots__ = ("rate",)
+
+    def __init__(self) -> None:
+        self.rate = 1.0
+
+
+def wrapping(function: Any) -> Any:
+    @functools.wraps(function)
+    def wrapper(*args: Any) -> Any:
+        return function(*args)
+
+    return wrapper
+
+
+def calling(inner: Any) -> Any:
+    return lambda x: inner(x)
+
+
+def steps_that_call(layer: Layer) -> dict[str, Any]:
+    return {
+        "closure": lambda x: layer.forward(x),
+        "object": layer,
+        "bound method": layer.forward,
+        "partial": functools.partial(Layer.forward, layer),
+        "wrapped": wrapping(layer.forward),
+        "captured": calling(capture(layer)),
+        "list": lambda x, layers=[layer]: layers[0](x),
+    }
+
+
+CHANGES: dict[str, Any] = {
+    "attribute": lambda layer, patch: setattr(layer, "rate", 3.0),
+    "leaf": lambda layer, patch: setattr(layer, "w", leaf(5, 6)),
+    "item of a dictionary": lambda layer, patch: layer.settings.update(power=2) or setattr(layer, "rate", 2.0),
+    "item of a list": lambda layer, patch: layer.parts.__setitem__(0, leaf(7, 7)),
+    "global of a callee": lambda layer, patch: patch.setitem(globals(), "SCALE", 5.0),
+    "method": lambda layer, patch: setattr(layer, "forward", lambda x: x * 11.0),
+    "attribute of a class": lambda layer, patch: patch.setattr(Layer, "kind_factor", 4.0),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("way", steps_that_call(Layer()))
+def test_what_functions_reach_that_a_step_calls_is_honoured(
+    way: str, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer = Layer()
+    step = steps_that_call(layer)[way]
+    captured = capture(step)
+    captured(ONES)
+    captured(ONES)
+    assert count_of(captured) == 1
+    CHANGES[change](layer, monkeypatch)
+    assert_same(flat(captured(ONES)), flat(step(Tensor(ONES))), "value")
+
+
+def test_objects_as_arguments_are_known_by_what_the_step_reads_of_them() -> None:
+    captured = capture(lambda layer, x: layer(x) * 1.0)
+    slotted = capture(lambda thing, x: x * thing.rate)
+    layer, other, thing = Layer(), Layer(), Slotted()
+    for rate in (1.0, 2.0, 1.0):
+        layer.rate = thing.rate = rate
+        assert_same(flat(captured(layer, ONES)), flat(layer(Tensor(ONES))), "value")
+        assert_same(flat(captured(other, ONES)), flat(other(Tensor(ONES))), "value")
+        assert_same(flat(slotted(thing, ONES)), [rate * ONES], "value")
+    assert (count_of(captured), count_of(slotted)) == (3, 2)
+
+
+def test_defaults_of_parameters_are_honoured() -> None:
+    def step(x: Any, c: float = 2.0) -> Any:
+        return x * c
+
+    captured = capture(step)
+    captured(ONES)
+    step.__defaults__ = (3.0,)
+    assert_same(flat(captured(ONES)), [3 * ONES], "value")
+
+
+def test_what_a_step_does_not_read_makes_no_new_program() -> None:
+    layer = Layer()
+    history: list[Any] = []
+
+    def step(x: Any) -> Any:
+        history.append(len(history))
+        return layer(x)
+
+    captured = capture(step)
+    for k in range(5):
+        layer.epoch = k  # type: ignore[attr-defined]
+        captured(k * ONES)
+    assert count_of(captured) == 1
+    assert len(history) == 2  # it ran twice, while it was captured

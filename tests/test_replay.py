@@ -215,3 +215,14 @@ def test_the_memory_of_the_process_does_not_grow_with_steps() -> None:
         step(X, y)
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit - before
     assert grown < 2 * X.shape[0] * 100 * 8  # two of the hidden layers, of a hundred steps
+
+
+def test_infinite_weights_with_a_penalty_become_nan_as_they_do_eagerly() -> None:
+    w = Tensor([np.inf, -np.inf, 1e308, 1.0], requires_grad=True)
+
+    def step(x: Any) -> Any:
+        w.assign(w - (1e-3 * w + x))
+
+    with np.errstate(invalid="ignore"):
+        capture(step)(np.ones(4))
+    assert_same([w.data], [[np.nan, np.nan, 1e308 * (1 - 1e-3), 1 - 1e-3 - 1]], "state")

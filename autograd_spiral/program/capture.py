@@ -1,7 +1,7 @@
 """`capture`: a step that records itself once for each kind of call, and is replayed from then on.
 
-A call is of the same kind when its arrays have the same shapes and dtypes, and everything else that the step can see
-by name is the same: other arguments, and the variables of its closure and globals.
+A call is of the same kind when its arrays have the same shapes and dtypes, and everything else that the step reads by
+name is the same: other arguments, variables, attributes, and items of lists and dictionaries.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from autograd_spiral.program.equations import Equation, Value
 from autograd_spiral.program.listing import CapturedProgram
 from autograd_spiral.program.replay import compiled
 from autograd_spiral.program.structure import LEAF, flatten, unflatten
-from autograd_spiral.program.surroundings import Surroundings
+from autograd_spiral.program.surroundings import Reached, Surroundings
 from autograd_spiral.program.trace import Trace, difference, recording_in
 from autograd_spiral.program.values import Values
 from autograd_spiral.tensor import Tensor, replayed
@@ -40,16 +40,19 @@ def capture(step: Callable[..., Any]) -> CapturedStep:
     """Make a program of `step` at its first call, and replay the program at later ones: a decorator.
 
     Arrays among the arguments (and in lists, tuples and dicts there) are inputs, whose shapes and dtypes select the
-    program. So do tensors that require no gradients. Everything else that the step is given or names (numbers, flags,
-    objects) is constant: a change of it makes a new program. Leaf tensors that the step reaches are state: read at each
-    call, and given new arrays by `assign` once the whole step has succeeded. Other arrays that it reaches are read at
-    each call. What it returns, tensors in any nesting, comes back as new leaves; nothing is recorded on the outside.
+    program. So do tensors that require no gradients. Everything else that the step is given or reads by name (numbers,
+    flags, objects; variables, attributes of your objects, items of short lists and dicts) is constant: a change of it
+    makes a new program. So it is for plain functions and methods that the step calls by name, and those that they call;
+    what installed packages read, and what is looked up by `getattr` is not watched. Leaf tensors that the step reaches
+    are state: read at each call, and given new arrays by `assign` once the whole step has succeeded. Other arrays that
+    it reaches are read at each call. What it returns, tensors in any nesting, comes back as new leaves; nothing is
+    recorded on the outside.
 
     Within, use `grad` and `assign`; reading a value (`float(t)`, `t.data`, `print(t)`), `backward()`, `.grad` and
     indexing by a boolean mask raise `CaptureError` with the line, and so does a step that computes something else when
     it is run again, as with random numbers inside. What it prints or counts happens while it is captured, not later.
-    Attributes of objects are constants too, except tensors: their changes are not seen. `step.eager(…)` runs without a
-    program, `step.program` is the program used last, `step.source` its text. Replay may be called from several threads.
+    `step.eager(…)` runs without a program, `step.program` is the program used last, `step.source` its text. Replay may
+    be called from several threads.
 
     >>> from autograd_spiral import Tensor, capture, grad
     >>> w = Tensor([1.0, -2.0], requires_grad=True, name="w")
@@ -90,7 +93,7 @@ class _Prepared:
     constants: tuple[Any, ...]  # what is returned besides tensors; `LEAF` where a tensor goes
     recording: bool
     forms: tuple[tuple[tuple[int, ...], np.dtype[Any]], ...] | None  # of the arguments, where all are arrays
-    held: list[Any]  # what the variables of the surroundings held
+    reached: Reached  # what the variables of the surroundings held
     arguments: list[Any]  # kept so that no other object gets the identity by which the key knows one
     lock: threading.Lock
 
@@ -112,8 +115,9 @@ class CapturedStep:
         self._step = step
         self._surroundings = Surroundings(step)
         self._prepared: OrderedDict[Any, _Prepared] = OrderedDict()
-        self._last: _Prepared | None = None
+        self._latest: tuple[_Prepared, Reached] | None = None  # the program used last, and for which surroundings
         self._lock = threading.RLock()
+        self._updating = threading.Lock()  # of programs for any kind of call: they read and write the same state
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
@@ -125,14 +129,20 @@ class CapturedStep:
     @property
     def program(self) -> CapturedProgram:
         """The program that was used last; `CaptureError` before the first call."""
-        if self._last is None:
+        last = self._last
+        if last is None:
             raise CaptureError(f"{self._name} has no program yet: call it first, since shapes decide on the program")
-        return self._last.program
+        return last.program
 
     @property
     def source(self) -> str:
         """The program that was used last, as NumPy."""
         return self.program.source
+
+    @property
+    def _last(self) -> _Prepared | None:
+        latest = self._latest
+        return None if latest is None else latest[0]
 
     @property
     def _name(self) -> str:
@@ -149,10 +159,12 @@ class CapturedStep:
         mode = MODE.get()
         if mode.trace is not None or mode.observer is not None:  # inside another capture, or watched by blame()
             return self._step(*args, **kwargs)
-        prepared = self._last
+        latest = self._latest
         inputs: Sequence[NDArray[Any]] = args
-        if prepared is None or kwargs or not self._as_before(prepared, args, mode.recording):
+        if latest is None or kwargs or not self._as_before(*latest, args, mode.recording):
             prepared, inputs = self._find(args, kwargs, mode.recording)
+        else:
+            prepared = latest[0]
         with prepared.lock:
             results = prepared.run(*inputs, *[leaf._value for leaf in prepared.state], *prepared.outside)
             tensors = replayed(results, prepared.updated)
@@ -161,7 +173,7 @@ class CapturedStep:
         made = iter(tensors)
         return unflatten(prepared.structure, (next(made) if c is LEAF else c for c in prepared.constants))
 
-    def _as_before(self, prepared: _Prepared, args: tuple[Any, ...], recording: bool) -> bool:
+    def _as_before(self, prepared: _Prepared, reached: Reached, args: tuple[Any, ...], recording: bool) -> bool:
         """Whether a call is of the same kind as the last one, for calls with arrays alone: the short way."""
         forms = prepared.forms
         if forms is None or len(args) != len(forms) or recording is not prepared.recording:
@@ -169,7 +181,7 @@ class CapturedStep:
         for arg, (shape, dtype) in zip(args, forms, strict=True):
             if type(arg) is not np.ndarray or arg.shape != shape or arg.dtype is not dtype:
                 return False
-        return self._surroundings.still(prepared.held)
+        return reached.still()
 
     def _find(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], recording: bool
@@ -178,19 +190,26 @@ class CapturedStep:
         leaves: list[Any] = []
         structure = flatten((args, kwargs), leaves)
         inputs: list[NDArray[Any]] = []
-        held = self._surroundings()
-        key = (structure, tuple(_token(leaf, inputs) for leaf in leaves), tuple(map(_identity, held)), recording)
+        tokens = structure, tuple(_token(leaf, inputs) for leaf in leaves), recording
+        constants = [leaf for leaf in leaves if not _is_input(leaf)]
+        reached = self._surroundings(constants)
+        key = (tokens, tuple(map(_identity, reached.held)))
         with self._lock:
             prepared = self._prepared.get(key)
             if prepared is None:
-                self._prepared[key] = prepared = self._capture(args, kwargs, held, recording)
+                prepared = self._capture(args, kwargs, constants, recording)
+                reached = prepared.reached  # which the step may have changed, as when it counts its calls
+                key = (tokens, tuple(map(_identity, reached.held)))
+                self._prepared[key] = prepared
             self._prepared.move_to_end(key)
             while len(self._prepared) > _KEPT:
                 self._prepared.popitem(last=False)
-            self._last = prepared
+            self._latest = prepared, reached
         return prepared, inputs
 
-    def _capture(self, args: tuple[Any, ...], kwargs: dict[str, Any], held: list[Any], recording: bool) -> _Prepared:
+    def _capture(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], constants: list[Any], recording: bool
+    ) -> _Prepared:
         leaves: list[Any] = []
         structure = flatten((args, kwargs), leaves)
         given = [_stand_in(leaf) if _is_input(leaf) else leaf for leaf in leaves]
@@ -215,7 +234,8 @@ class CapturedStep:
 
         known = {_memory(array) for array in first.originals.values()}
         outside = list({id(a): a for a in trace.originals.values() if _memory(a) in known}.values())
-        values = Values(trace, outside, self._surroundings.tensor_names())
+        reached = self._surroundings(constants)
+        values = Values(trace, outside, reached.tensor_names())
         inputs = [values.given(tensor, name) for tensor, name in zip(arguments, names, strict=True)]
         equations = values.equations()
         outputs = tuple(values.atom(trace.holds.get(leaf, leaf)) for leaf in returned if type(leaf) is Tensor)
@@ -249,9 +269,9 @@ class CapturedStep:
             tuple(LEAF if type(leaf) is Tensor else leaf for leaf in returned),
             recording,
             tuple((arg.shape, arg.dtype) for arg in args) if plain else None,
-            held,
-            [leaf for leaf in leaves if not _is_input(leaf)],
-            threading.Lock(),
+            reached,
+            constants,
+            self._updating if updates else threading.Lock(),
         )
 
     def _input_names(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
@@ -335,6 +355,8 @@ def _identity(value: Any) -> Any:
         return kind, "nan" if value != value else value, math.copysign(1.0, value)
     if isinstance(value, np.generic):
         return kind, value.tobytes()
+    if kind is tuple:
+        return kind, tuple(map(_identity, value))
     return id(value)
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import operator
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -67,7 +66,6 @@ def respelled(program: Program) -> Program:
     for respell in (
         _affine,
         _affine_gradients,
-        _decayed,
         _reductions,
         _full_bounds,
         _masks_as_numbers,
@@ -163,26 +161,6 @@ def _affine_gradients(program: Program) -> Program:
             instead[first.output] = (product, *parts)
     for equation in program.equations:
         equations += instead.get(equation.output, (equation,))
-    return without_dead(program.with_equations(tuple(equations)))
-
-
-def _decayed(program: Program) -> Program:
-    """`p - (c * p + g)` as `(1 - c) * p - g`: the update of a weight with an L2 penalty."""
-    reading = _Reading(program)
-    equations: list[Equation] = []
-    for equation in program.equations:
-        if equation.function is np.subtract and _is_real(*equation.inputs):
-            p, change = equation.inputs
-            total = reading.only(change, np.add)
-            for decay, g in (total.inputs, total.inputs[::-1]) if total is not None else ():
-                product = reading.only(decay, np.multiply)
-                factors = [atom for atom in product.inputs if type(atom) is float] if product is not None else []
-                if product is not None and factors and p in product.inputs and _is_real(p, g, equation.output):
-                    kept = Value(equation.output.shape, equation.output.dtype)
-                    equations.append(replace(product, inputs=(1 - factors[0], p), output=kept))
-                    equation = _by(equation, equation.primitive, kept, g)
-                    break
-        equations.append(equation)
     return without_dead(program.with_equations(tuple(equations)))
 
 

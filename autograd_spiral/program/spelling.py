@@ -84,8 +84,7 @@ def _infix(equation: Equation, inputs: Sequence[Text]) -> Text:
             if type(atom) is float:
                 return Text(f"{number.within(SIGN)} * {this.within(SIGN)}", PRODUCT)
     chain = binding == COMPARISON
-    after = binding + (equation.function is not np.add and equation.function is not np.multiply)
-    return Text(f"{left.within(binding + chain)} {sign} {right.within(after)}", binding)
+    return Text(f"{left.within(binding + chain)} {sign} {right.within(binding + 1)}", binding)  # from left to right
 
 
 def literal(value: Any) -> Text:
