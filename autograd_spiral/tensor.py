@@ -758,7 +758,11 @@ def _alias(tensor: Tensor, requires_grad: bool) -> Tensor:
 
 
 def _has_mask(index: Any) -> bool:
-    return any(getattr(item, "dtype", None) == _BOOL for item in (index if isinstance(index, tuple) else (index,)))
+    items = index if isinstance(index, tuple) else (index,)
+    lists = (item for item in items if isinstance(item, list) and item)
+    return any(getattr(item, "dtype", None) == _BOOL for item in items) or any(
+        all(isinstance(entry, bool) for entry in entries) for entries in lists
+    )
 
 
 def _leaf(value: NDArray[Any], requires_grad: bool, name: str | None) -> Tensor:

@@ -9,8 +9,10 @@ import pickle
 import threading
 import time
 import weakref
-from collections import OrderedDict
+from argparse import Namespace
+from collections import OrderedDict, defaultdict
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,6 +64,12 @@ def _backward(x: Any) -> Any:
     return loss
 
 
+def _store(x: Any) -> Any:
+    values = np.zeros(2)
+    values[0] = (w * x)[0]  # of which NumPy says that it sets an element with a sequence
+    return w * values
+
+
 def _clear(x: Any) -> Any:
     w.grad = None
     return w * x
@@ -91,6 +99,8 @@ def _clear(x: Any) -> Any:
         (lambda x: w[np.array([True, False])], "boolean mask"),
         (lambda x: w[np.ones(7, bool)], "boolean mask"),  # and not what NumPy says of the shape
         (lambda x: np.take(w, w > 0), "boolean mask"),
+        (lambda x: w[[True, False]], "boolean mask"),
+        (_store, "reading a value"),
     ],
 )
 def test_what_depends_on_values_is_refused_with_the_line_and_a_remedy(step: Any, word: str) -> None:
@@ -784,6 +794,39 @@ def test_objects_as_arguments_are_known_by_what_the_step_reads_of_them() -> None
         assert_same(flat(captured(other, ONES)), flat(other(Tensor(ONES))), "value")
         assert_same(flat(slotted(thing, ONES)), [rate * ONES], "value")
     assert (count_of(captured), count_of(slotted)) == (3, 2)
+
+
+def test_namespaces_and_dicts_of_any_kind_are_watched() -> None:
+    for settings, change in (
+        (SimpleNamespace(rate=1.0), lambda s: setattr(s, "rate", 2.0)),
+        (Namespace(rate=1.0), lambda s: setattr(s, "rate", 2.0)),
+        (OrderedDict(rate=1.0), lambda s: s.update(rate=2.0)),
+        (defaultdict(float, rate=1.0), lambda s: s.update(rate=2.0)),
+    ):
+        captured = capture(lambda x, s=settings: x * (s["rate"] if isinstance(s, dict) else s.rate))
+        assert_same(flat(captured(ONES)), [ONES], "value")
+        change(settings)
+        assert_same(flat(captured(ONES)), [2 * ONES], "value")
+
+
+def test_methods_of_base_classes_are_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Deeper(Layer):
+        def forward(self, x: Any) -> Any:
+            return super().forward(x) * 1.0
+
+    layer = Deeper()
+    captured = capture(lambda x: layer(x))
+    captured(ONES)
+    monkeypatch.setitem(globals(), "SCALE", 7.0)
+    assert_same(flat(captured(ONES)), flat(layer(Tensor(ONES))), "value")
+
+
+def test_bodies_and_rules_of_declared_primitives_are_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    times_scale = primitive(lambda ct, out, x: scaled(ct))(lambda x: x * SCALE)
+    gradient = capture(lambda x: [times_scale(w * x), grad(times_scale(w * x).sum(), w)])
+    for scale in (2.0, 3.0, 2.0):
+        monkeypatch.setitem(globals(), "SCALE", scale)
+        assert_same(flat(gradient(ONES)), [scale * w.data, scale * ONES], "value and gradient")
 
 
 def test_defaults_of_parameters_are_honoured() -> None:

@@ -43,7 +43,7 @@ def capture(step: Callable[..., Any]) -> CapturedStep:
     program. So do tensors that require no gradients. Everything else that the step is given or reads by name (numbers,
     flags, objects; variables, attributes of your objects, items of short lists and dicts) is constant: a change of it
     makes a new program. So it is for plain functions and methods that the step calls by name, and those that they call;
-    what installed packages read, and what is looked up by `getattr` is not watched. Leaf tensors that the step reaches
+    what installed packages read, and what is looked up by `getattr`, is not watched. Leaf tensors that the step reaches
     are state: read at each call, and given new arrays by `assign` once the whole step has succeeded. Other arrays that
     it reaches are read at each call. What it returns, tensors in any nesting, comes back as new leaves; nothing is
     recorded on the outside.
@@ -220,7 +220,13 @@ class CapturedStep:
             trace = Trace(frozenset(arguments))
             copied_args, copied_kwargs = unflatten(structure, iter(given))
             with recording_in(trace, getattr(self._step, "__func__", self._step)):
-                result = self._step(*copied_args, **copied_kwargs)
+                try:
+                    result = self._step(*copied_args, **copied_kwargs)
+                except Exception as error:
+                    refusal = error.__cause__
+                    if isinstance(refusal, CaptureError):  # NumPy says something else of it, as for array[i] = tensor
+                        raise refusal from None
+                    raise
             runs.append((trace, result))
         (first, one), (trace, result) = runs
         why = difference(first, trace)

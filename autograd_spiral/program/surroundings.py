@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from autograd_spiral.places import in_engine
+from autograd_spiral.primitives import PRIMITIVES
 from autograd_spiral.tensor import Tensor
 
 __all__ = ["Reached", "Surroundings"]
@@ -135,18 +136,18 @@ class _Search:
             return
         if isinstance(thing, types.ModuleType):
             return
-        for kind in (thing if isinstance(thing, type) else type(thing)).__mro__:
-            if name not in kind.__dict__:
-                continue
+        kinds = [kind for kind in (thing if isinstance(thing, type) else type(thing)).__mro__ if name in kind.__dict__]
+        if kinds and own is not None and not isinstance(thing, type):
+            self._item(own, name)  # where what the class has may be hidden later
+        for kind in kinds:
             value = kind.__dict__[name]
-            if own is not None and not isinstance(thing, type):
-                self._item(own, name)  # where what the class has may be hidden later
             if isinstance(value, types.MemberDescriptorType):
                 held = getattr(thing, name, _MISSING)
                 self._place(name, held, "getattr({thing}, " + repr(name) + ", missing) is {held}", thing=thing)
             elif hasattr(type(value), "__get__"):  # a method or a property, which is taken to stay
                 self.queue.append((name, value))
-            elif _is_users(getattr(sys.modules.get(kind.__module__), "__file__", None)):
+                continue  # to what `super()` finds
+            elif _is_users_thing(kind):
                 self._item(kind.__dict__, name)
             return
 
@@ -158,7 +159,10 @@ class _Search:
         self.seen[id(value)] = value
         root = any(value is root or value is getattr(root, "__func__", None) for root in self.roots)
         if isinstance(value, types.FunctionType):
-            if root or _is_users(value.__code__.co_filename):
+            row = PRIMITIVES.get(value)
+            if row is not None and row.body is not None:  # a declared primitive
+                self.queue += [(name, part) for part in (row.body, *row.vjps)]
+            elif root or _is_users(value.__code__.co_filename):
                 self._function(value)
         elif isinstance(value, types.MethodType):
             self.queue += [(name, value.__func__), (name, value.__self__)]
@@ -168,9 +172,9 @@ class _Search:
             self.queue += [(name, value.fget)]
         elif isinstance(value, classmethod | staticmethod) or "__wrapped__" in getattr(value, "__dict__", ()):
             self.queue += [(name, value.__wrapped__)]  # of a captured step, too
-        elif type(value) in (list, tuple, dict):
+        elif isinstance(value, list | tuple | dict):
             self._container(name, value)
-        elif _is_users_thing(value) or root:
+        elif root or not isinstance(value, type | types.ModuleType) or _is_users_thing(value):
             self.objects.append((value, set()))
 
     def _function(self, function: types.FunctionType) -> None:
@@ -188,11 +192,11 @@ class _Search:
     def _container(self, name: str, value: Any) -> None:
         if len(value) > _ITEMS:
             return
-        if type(value) is not tuple:
+        if not isinstance(value, tuple):
             self._contents(name, value, "")
-        if type(value) is dict:
+        if isinstance(value, dict):
             self._contents(name, value, ".values()")
-        named = value.items() if type(value) is dict else ((f"{name}_{i}", item) for i, item in enumerate(value))
+        named = value.items() if isinstance(value, dict) else ((f"{name}_{i}", item) for i, item in enumerate(value))
         for key, item in named:
             if type(item) is Tensor:  # for its name
                 self._place(str(key), item, "")
@@ -230,10 +234,8 @@ def _is_users(file: str | None) -> bool:
     return file is not None and not in_engine(file) and not file.startswith(_INSTALLED)
 
 
-def _is_users_thing(value: Any) -> bool:
-    """Whether a module, a class or an object is one of the user's own, whose attributes may change."""
-    if isinstance(value, types.ModuleType):
-        return _is_users(getattr(value, "__file__", None))
-    kind = value if isinstance(value, type) else type(value)
-    module = sys.modules.get(kind.__module__)
-    return module is not None and kind.__module__ != "builtins" and _is_users(getattr(module, "__file__", "<text>"))
+def _is_users_thing(value: type | types.ModuleType) -> bool:
+    """Whether a module or a class is one of the user's own, whose attributes may change."""
+    module = value if isinstance(value, types.ModuleType) else sys.modules.get(value.__module__)
+    name = getattr(module, "__name__", "builtins")
+    return name not in sys.builtin_module_names and _is_users(getattr(module, "__file__", None) or "<text>")
