@@ -151,6 +151,13 @@ def test_weights_of_an_affine_map_may_be_results() -> None:
         assert_same(flat(captured(x)), flat(step(Tensor(x))), "value")
 
 
+@pytest.mark.parametrize("reduction", [np.max, np.min, np.sum])
+def test_short_rows_of_a_view_of_an_input_are_reduced(reduction: Any) -> None:
+    x = np.random.default_rng(0).standard_normal((40, 4))
+    result = capture(lambda x: np.sin(reduction(x[1:], axis=1)) * 2)(x)
+    assert_same(flat(result), [np.sin(reduction(x[1:], axis=1)) * 2], "value")
+
+
 def test_integers_of_any_size_are_factors() -> None:
     assert_same(flat(capture(lambda x: x * 2**40 * 2**40)(np.ones(2))), [[2.0**80, 2.0**80]], "value")
 

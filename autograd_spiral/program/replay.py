@@ -309,7 +309,13 @@ class _Compiler:
     def _combines_columns(self, equation: Equation, x: Value) -> bool:
         """Whether this is the reduction of short rows, kept by columns, without a change of dtype."""
         short = x.ndim == 2 and 2 <= x.shape[1] <= _SHORT and x.shape[1] < x.shape[0]
-        return short and x in self.columns and equation.params["axis"] == (1,) and x.dtype == equation.output.dtype
+        return (
+            short
+            and x in self.columns
+            and x in self.array
+            and equation.params["axis"] == (1,)
+            and x.dtype == equation.output.dtype
+        )
 
     def _combine(self, ufunc: np.ufunc, matrix: NDArray[Any], out: NDArray[Any]) -> None:
         """Column after column: each is a long loop, where a reduction of rows makes many short ones."""

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from autograd_spiral.places import in_engine
-from autograd_spiral.primitives import PRIMITIVES
+from autograd_spiral.primitives import PRIMITIVES, Primitive
 from autograd_spiral.tensor import Tensor
 
 __all__ = ["Reached", "Surroundings"]
@@ -160,8 +160,8 @@ class _Search:
         root = any(value is root or value is getattr(root, "__func__", None) for root in self.roots)
         if isinstance(value, types.FunctionType):
             row = PRIMITIVES.get(value)
-            if row is not None and row.body is not None:  # a declared primitive
-                self.queue += [(name, part) for part in (row.body, *row.vjps)]
+            if row is not None and row.body is not None:
+                self._declared(row)
             elif root or _is_users(value.__code__.co_filename):
                 self._function(value)
         elif isinstance(value, types.MethodType):
@@ -188,6 +188,18 @@ class _Search:
             if getattr(function, name):
                 held = getattr(function, name)
                 self._place(name, held, "{function}." + name + " is {held}", function=function)
+
+    def _declared(self, row: Primitive) -> None:
+        """The body and the rules of a declared primitive: what they call, and numbers; not what they may keep notes in.
+
+        A body that is not known as equations runs in each replay, and what it writes down is no new kind of call.
+        """
+        before = len(self.held)
+        for part in (row.body, *row.vjps):
+            if isinstance(part, types.FunctionType) and _is_users(part.__code__.co_filename):
+                self._function(part)
+        notes = (value for value in self.held[before:] if not isinstance(value, types.FunctionType))
+        self.seen.update({id(value): value for value in notes})
 
     def _container(self, name: str, value: Any) -> None:
         if len(value) > _ITEMS:
