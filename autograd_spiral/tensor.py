@@ -653,9 +653,15 @@ def history(outputs: Iterable[Tensor]) -> list[Tensor]:
 def replayed(results: Sequence[NDArray[Any]], updated: Sequence[Tensor]) -> list[Tensor]:
     """Leaves that hold the first of `results`; the last ones become the values of `updated`. All are frozen arrays."""
     count = len(results) - len(updated)
-    for leaf in updated:
-        leaf._value = results[count]
-        count += 1
+    before = [leaf._value for leaf in updated]
+    try:
+        for leaf in updated:
+            leaf._value = results[count]
+            count += 1
+    except BaseException:  # an interrupt between two leaves
+        for leaf, value in zip(updated, before, strict=True):
+            leaf._value = value
+        raise
     return [_leaf(array, False, None) for array in results[: len(results) - len(updated)]]
 
 
@@ -681,7 +687,11 @@ def _alias(tensor: Tensor, requires_grad: bool) -> Tensor:
 
 
 def _has_mask(index: Any) -> bool:
-    return any(getattr(item, "dtype", None) == _BOOL for item in (index if isinstance(index, tuple) else (index,)))
+    items = index if isinstance(index, tuple) else (index,)
+    lists = (item for item in items if isinstance(item, list) and item)
+    return any(getattr(item, "dtype", None) == _BOOL for item in items) or any(
+        all(isinstance(entry, bool) for entry in entries) for entries in lists
+    )
 
 
 def _leaf(value: NDArray[Any], requires_grad: bool, name: str | None) -> Tensor:

@@ -137,8 +137,9 @@ def assert_programs_agree(
             *(dict(zip(map(id, leaves), state, strict=True))[id(leaf)] for leaf in captured._last.updated),
         ]
         assert len(updated) + len(results) == len(wanted)
-        assert_same(interpreted(program, arrays), wanted, "interpreted", slack)
-        assert_same(interpreted(readable(program), arrays), wanted, "interpreted after the passes", slack)
+        reached = [*arrays, *captured._last.outside]
+        assert_same(interpreted(program, reached), wanted, "interpreted", slack)
+        assert_same(interpreted(readable(program), reached), wanted, "interpreted after the passes", slack)
         if printable:
             returned = executed(program.source)(*arrays, **program.constants)
             returned = returned if isinstance(returned, tuple) else (returned,)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import gc
+import pickle
 import threading
+import time
 import weakref
+from argparse import Namespace
+from collections import OrderedDict, defaultdict
 from dataclasses import dataclass
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -24,6 +31,7 @@ from autograd_spiral import (
 )
 from autograd_spiral.errors import LabelError, NonFiniteError, StaleLeafError
 from autograd_spiral.spiral import TwoLayerNet, descent, spiral
+from autograd_spiral.tensor import replayed
 
 ONES = np.ones(2)
 
@@ -56,6 +64,12 @@ def _backward(x: Any) -> Any:
     return loss
 
 
+def _store(x: Any) -> Any:
+    values = np.zeros(2)
+    values[0] = (w * x)[0]  # of which NumPy says that it sets an element with a sequence
+    return w * values
+
+
 def _clear(x: Any) -> Any:
     w.grad = None
     return w * x
@@ -85,6 +99,8 @@ def _clear(x: Any) -> Any:
         (lambda x: w[np.array([True, False])], "boolean mask"),
         (lambda x: w[np.ones(7, bool)], "boolean mask"),  # and not what NumPy says of the shape
         (lambda x: np.take(w, w > 0), "boolean mask"),
+        (lambda x: w[[True, False]], "boolean mask"),
+        (_store, "reading a value"),
     ],
 )
 def test_what_depends_on_values_is_refused_with_the_line_and_a_remedy(step: Any, word: str) -> None:
@@ -274,6 +290,48 @@ def test_arrays_and_tensors_in_containers_are_inputs() -> None:
     assert [captured.program.names[value].text for value in captured.program.inputs] == ["batch_0", "rest_0", "scale"]
 
 
+class Pair(NamedTuple):
+    left: Any
+    right: Any
+
+
+def test_named_tuples_and_ordered_dicts_come_back_as_such() -> None:
+    captured = capture(lambda pair: OrderedDict(pair=Pair(pair.left * w, pair.right.sum())))
+    for k in (1.0, 2.0):
+        result = captured(Pair(k * ONES, k * ONES))
+        assert type(result) is OrderedDict
+        assert type(result["pair"]) is Pair
+        assert_same(flat(list(result["pair"])), [k * w.data, 2 * k], "value")
+    assert count_of(captured) == 1
+
+
+def test_what_a_program_cannot_return_is_named() -> None:
+    for thing, kind in (({1, 2}, "set"), (object(), "object"), ((i for i in ()), "generator")):
+        with pytest.raises(CaptureError, match=f"returns a {kind}"):
+            capture(lambda x, thing=thing: (x, thing))(ONES)
+
+
+def test_arrays_of_other_kinds_are_inputs_or_refused() -> None:
+    captured = capture(lambda scores, y: softmax_cross_entropy(scores * 1.0, y))
+    scores, y = np.array([[1.0, 2.0], [3.0, 5.0]]), np.array([0, 1])
+    expected = captured(scores, y).data
+    for _ in range(2):
+        assert_same(flat(captured(scores.astype(">f8"), y.astype(">i8"))), [expected], "value")
+    assert count_of(captured) == 1
+    with pytest.raises(TypeError, match=r"np\.asarray\(matrix\)"):
+        captured(scores.view(np.matrix), y)
+
+
+def test_captured_steps_are_copied_and_pickled_as_functions_are() -> None:
+    assert copy.deepcopy(module_step) is module_step
+    assert pickle.loads(pickle.dumps(module_step)) is module_step
+
+
+@capture
+def module_step(x: Any) -> Any:
+    return x * 2
+
+
 def test_leaves_that_require_gradients_are_state_as_arguments_too() -> None:
     p, q = leaf(1, 2), leaf(3, 4)
 
@@ -305,6 +363,28 @@ def test_arrays_from_outside_are_read_at_each_call() -> None:
     assert float(captured(ONES)) == -7
     assert_same(flat(weighted(ONES)), [[10.0, 10.0]], "gradient")
     assert len(captured.program.outside) == 1  # np.arange is made anew in each run: a constant
+
+
+def test_views_of_arrays_from_outside_are_read_at_each_call() -> None:
+    table = np.arange(6.0)
+    captured = capture(lambda x: x * table[1:3] + table.reshape(3, 2)[2])
+    assert_same(flat(captured(ONES)), [[5.0, 7.0]], "value")
+    table[:] = 1
+    assert_same(flat(captured(ONES)), [[2.0, 2.0]], "value")
+
+
+def test_an_interrupt_between_two_leaves_changes_neither() -> None:
+    p, q = leaf(1, 2), leaf(3, 4)
+
+    class Interrupted(list[Any]):
+        def __getitem__(self, index: Any) -> Any:
+            if index == 1:
+                raise KeyboardInterrupt
+            return super().__getitem__(index)
+
+    with pytest.raises(KeyboardInterrupt):
+        replayed(Interrupted([ONES, ONES]), [p, q])
+    assert_same([p.data, q.data], [[1.0, 2.0], [3.0, 4.0]], "state")
 
 
 def test_tensors_made_inside_are_constants() -> None:
@@ -555,6 +635,33 @@ def test_replay_from_several_threads() -> None:
     assert_same([p.data], [[404.0, 404.0]], "no update is lost")
 
 
+def test_replay_of_several_programs_from_several_threads_loses_no_update() -> None:
+    p = leaf(0, 0)
+
+    @primitive(lambda ct, out, x: ct)
+    def slow(x: Any) -> Any:
+        if not isinstance(x, np.ndarray):
+            raise TypeError
+        time.sleep(1e-4)  # between reading the state and writing it
+        return x
+
+    captured = capture(lambda x: p.assign(slow(p) + 1))
+    sizes = (1, 2, 3)
+    for n in sizes:
+        captured(np.ones(n))
+
+    def work(n: int) -> None:
+        for _ in range(50):
+            captured(np.ones(n))
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in sizes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert_same([p.data], [[153.0, 153.0]], "state")
+
+
 def test_capturing_in_one_thread_does_not_disturb_another() -> None:
     inside, done = threading.Event(), threading.Event()
     p = leaf(1, 2)
@@ -593,3 +700,156 @@ def test_the_first_call_gives_what_later_ones_give() -> None:
         assert_same(flat(captured(X, y)), flat(eager.eager(X, y)), "loss")
     for a, b in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
         assert_same([b.data], [a.data], "parameters")
+
+
+# --- what a step reaches --------------------------------------------------------------------------------------------
+
+SCALE = 2.0
+
+
+def scaled(x: Any) -> Any:
+    return x * SCALE
+
+
+class Layer:
+    kind_factor = 1.0
+
+    def __init__(self) -> None:
+        self.w = leaf(1, 2)
+        self.rate = 1.0
+        self.settings = {"power": 1}
+        self.parts = [leaf(1, 1)]
+
+    def __call__(self, x: Any) -> Any:
+        return self.forward(x) * self.kind_factor
+
+    def forward(self, x: Any) -> Any:
+        return scaled(x) * self.w * self.rate ** self.settings["power"] + self.parts[0]
+
+
+class Slotted:
+    __slots__ = ("rate",)
+
+    def __init__(self) -> None:
+        self.rate = 1.0
+
+
+def wrapping(function: Any) -> Any:
+    @functools.wraps(function)
+    def wrapper(*args: Any) -> Any:
+        return function(*args)
+
+    return wrapper
+
+
+def calling(inner: Any) -> Any:
+    return lambda x: inner(x)
+
+
+def steps_that_call(layer: Layer) -> dict[str, Any]:
+    return {
+        "closure": lambda x: layer.forward(x),
+        "object": layer,
+        "bound method": layer.forward,
+        "partial": functools.partial(Layer.forward, layer),
+        "wrapped": wrapping(layer.forward),
+        "captured": calling(capture(layer)),
+        "list": lambda x, layers=[layer]: layers[0](x),
+    }
+
+
+CHANGES: dict[str, Any] = {
+    "attribute": lambda layer, patch: setattr(layer, "rate", 3.0),
+    "leaf": lambda layer, patch: setattr(layer, "w", leaf(5, 6)),
+    "item of a dictionary": lambda layer, patch: layer.settings.update(power=2) or setattr(layer, "rate", 2.0),
+    "item of a list": lambda layer, patch: layer.parts.__setitem__(0, leaf(7, 7)),
+    "global of a callee": lambda layer, patch: patch.setitem(globals(), "SCALE", 5.0),
+    "method": lambda layer, patch: setattr(layer, "forward", lambda x: x * 11.0),
+    "attribute of a class": lambda layer, patch: patch.setattr(Layer, "kind_factor", 4.0),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("way", steps_that_call(Layer()))
+def test_what_functions_reach_that_a_step_calls_is_honoured(
+    way: str, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer = Layer()
+    step = steps_that_call(layer)[way]
+    captured = capture(step)
+    captured(ONES)
+    captured(ONES)
+    assert count_of(captured) == 1
+    CHANGES[change](layer, monkeypatch)
+    assert_same(flat(captured(ONES)), flat(step(Tensor(ONES))), "value")
+
+
+def test_objects_as_arguments_are_known_by_what_the_step_reads_of_them() -> None:
+    captured = capture(lambda layer, x: layer(x) * 1.0)
+    slotted = capture(lambda thing, x: x * thing.rate)
+    layer, other, thing = Layer(), Layer(), Slotted()
+    for rate in (1.0, 2.0, 1.0):
+        layer.rate = thing.rate = rate
+        assert_same(flat(captured(layer, ONES)), flat(layer(Tensor(ONES))), "value")
+        assert_same(flat(captured(other, ONES)), flat(other(Tensor(ONES))), "value")
+        assert_same(flat(slotted(thing, ONES)), [rate * ONES], "value")
+    assert (count_of(captured), count_of(slotted)) == (3, 2)
+
+
+def test_namespaces_and_dicts_of_any_kind_are_watched() -> None:
+    for settings, change in (
+        (SimpleNamespace(rate=1.0), lambda s: setattr(s, "rate", 2.0)),
+        (Namespace(rate=1.0), lambda s: setattr(s, "rate", 2.0)),
+        (OrderedDict(rate=1.0), lambda s: s.update(rate=2.0)),
+        (defaultdict(float, rate=1.0), lambda s: s.update(rate=2.0)),
+    ):
+        captured = capture(lambda x, s=settings: x * (s["rate"] if isinstance(s, dict) else s.rate))
+        assert_same(flat(captured(ONES)), [ONES], "value")
+        change(settings)
+        assert_same(flat(captured(ONES)), [2 * ONES], "value")
+
+
+def test_methods_of_base_classes_are_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Deeper(Layer):
+        def forward(self, x: Any) -> Any:
+            return super().forward(x) * 1.0
+
+    layer = Deeper()
+    captured = capture(lambda x: layer(x))
+    captured(ONES)
+    monkeypatch.setitem(globals(), "SCALE", 7.0)
+    assert_same(flat(captured(ONES)), flat(layer(Tensor(ONES))), "value")
+
+
+def test_bodies_and_rules_of_declared_primitives_are_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    times_scale = primitive(lambda ct, out, x: scaled(ct))(lambda x: x * SCALE)
+    gradient = capture(lambda x: [times_scale(w * x), grad(times_scale(w * x).sum(), w)])
+    for scale in (2.0, 3.0, 2.0):
+        monkeypatch.setitem(globals(), "SCALE", scale)
+        assert_same(flat(gradient(ONES)), [scale * w.data, scale * ONES], "value and gradient")
+
+
+def test_defaults_of_parameters_are_honoured() -> None:
+    def step(x: Any, c: float = 2.0) -> Any:
+        return x * c
+
+    captured = capture(step)
+    captured(ONES)
+    step.__defaults__ = (3.0,)
+    assert_same(flat(captured(ONES)), [3 * ONES], "value")
+
+
+def test_what_a_step_does_not_read_makes_no_new_program() -> None:
+    layer = Layer()
+    history: list[Any] = []
+
+    def step(x: Any) -> Any:
+        history.append(len(history))
+        return layer(x)
+
+    captured = capture(step)
+    for k in range(5):
+        layer.epoch = k  # type: ignore[attr-defined]
+        captured(k * ONES)
+    assert count_of(captured) == 1
+    assert len(history) == 2  # it ran twice, while it was captured

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from programs import assert_same, interpreted
+from hypothesis import strategies as st
+from programs import assert_same, flat, interpreted
 from test_random_programs import steps
 
 from autograd_spiral import Tensor, capture, grad, primitive, relu, sigmoid, softmax, softmax_cross_entropy
@@ -266,3 +267,93 @@ def test_malformed_programs_are_refused() -> None:
     ):
         with pytest.raises(CaptureError, match="p: "):
             build()
+
+
+# --- at the limits of numbers -----------------------------------------------------------------------------------------
+
+EXTREMES = [0.0, -0.0, 1.0, np.inf, -np.inf, np.nan, 5e-324, 1e-300, 1e300, 1.7e308]
+FACTORS = [3.0, -0.1, 1e200, 1e-200, 1e30, 1e-30, 1000, 2**40, -1]
+DETOURS = [
+    lambda x, a, b: x * a * b,
+    lambda x, a, b: a * (x / b),
+    lambda x, a, b: x / a / b,
+    lambda x, a, b: -x * a,
+    lambda x, a, b: np.negative(-x),
+    lambda x, a, b: x - (-0.0),
+    lambda x, a, b: x - 0,
+    lambda x, a, b: x + (-x * b),
+    lambda x, a, b: x - (-x),
+    lambda x, a, b: x + x,
+    lambda x, a, b: x**1 + x**2,
+]
+
+
+@pytest.mark.parametrize("detour", DETOURS)
+@given(
+    a=st.sampled_from(FACTORS), b=st.sampled_from(FACTORS), dtype=st.sampled_from([np.float64, np.float32, np.float16])
+)
+def test_shorter_ways_overflow_and_vanish_as_longer_ones_do(detour: Any, a: float, b: float, dtype: Any) -> None:
+    """Up to a factor of 2**16 from the limits, within which factors that shrink and grow may be merged."""
+    with np.errstate(all="ignore"):
+        x = np.array(EXTREMES, dtype)
+        if any(2**-16 <= abs(factor) <= 2**16 for factor in (a, b)):
+            x = np.where((np.abs(x) > 2**16) & np.isfinite(x), 2.0**15, np.where(np.abs(x) < 1, 0 * x, x)).astype(dtype)
+        expected = np.asarray(detour(Tensor(x), a, b).data)
+        result = capture(lambda x: detour(x, a, b))(x).data
+    np.testing.assert_allclose(result, expected, rtol=8 * np.finfo(dtype).eps, atol=np.finfo(dtype).tiny)
+    zeros = (expected == 0) & (x == 0)
+    assert np.array_equal(np.signbit(result[zeros]), np.signbit(expected[zeros]))
+
+
+INTEGERS = [np.int8, np.uint8, np.int16, np.uint16, np.int64, np.uint64]
+
+
+@pytest.mark.parametrize("detour", [lambda x, y: x + (-y), lambda x, y: x - (-y), lambda x, y: np.negative(-y) + x])
+@pytest.mark.parametrize("dtype", INTEGERS)
+@pytest.mark.parametrize("other", [*INTEGERS, np.float32])
+def test_integers_that_wrap_around_keep_doing_so(detour: Any, dtype: Any, other: Any) -> None:
+    x, y = np.array([3, 7, 1], other), np.array([0, 5, np.iinfo(dtype).min], dtype)
+    assert_same(flat(capture(detour)(x, y)), [detour(x, y)], "value")
+
+
+def test_opaque_primitives_may_have_parameters_of_any_kind() -> None:
+    @primitive(lambda ct, out, x, keep: ct)
+    def chosen(x: Any, keep: Any = None) -> Any:
+        if not isinstance(x, np.ndarray):
+            raise TypeError
+        return x * len(keep)
+
+    assert_same(flat(capture(lambda x: chosen(x, keep={1, 2}))(X)), [2 * X], "value")
+
+
+# --- where kernels do not fit -----------------------------------------------------------------------------------------
+
+
+def test_a_product_that_is_broadcast_against_a_row_is_no_affine_map() -> None:
+    w, b = leaf((4, 1)), leaf((1, 5))
+    assert_same(flat(capture(lambda x: np.tanh(x @ w + b))(X)), [np.tanh(X @ w.data + b.data)], "value")
+
+
+def test_column_sums_that_a_matrix_is_computed_from_come_before_it() -> None:
+    w, b = leaf((4, 4)), leaf((1, 4))
+
+    def step(x: Any) -> Any:
+        y = np.sin(x)
+        sums = y.sum(axis=0)
+        h = np.tanh(y + sums)
+        return (h @ w + b).sum(), h.T @ y, sums * 2
+
+    x = np.random.default_rng(0).standard_normal((40, 4))
+    assert_same(flat(capture(step)(x)), flat(step(Tensor(x))), "value")
+
+
+def test_a_product_of_matrices_of_two_dtypes_keeps_the_wider_one() -> None:
+    w, b = leaf((4, 4)), leaf((1, 4))
+
+    def step(x: Any) -> Any:
+        y = np.sin(x).astype(np.float32)
+        h = np.tanh(x @ w + b)
+        return (h @ w + b).sum(), (h.T @ y) * 2, y.sum(axis=0) * 2
+
+    x = np.random.default_rng(0).standard_normal((40, 4))
+    assert_same(flat(capture(step)(x)), flat(step(Tensor(x))), "value")

@@ -92,6 +92,76 @@ def test_an_operand_that_is_also_read_turned_is_not_overwritten() -> None:
     assert_same(flat(capture(step)(x)), [expected], "value")
 
 
+def test_a_view_outlives_what_is_computed_in_the_place_of_its_base() -> None:
+    rng = np.random.default_rng(0)
+    w, b = (Tensor(rng.standard_normal(shape), requires_grad=True) for shape in ((4, 3), (1, 3)))
+    x = rng.standard_normal((40, 4))
+    for view in (np.transpose, lambda y: y[:, 0], lambda y: y.reshape(-1)[::2]):
+
+        def step(x: Any, view: Any = view) -> Any:
+            y = np.sin(x)
+            shown = view(y)
+            z = np.tanh(np.cos(y) @ w + b)
+            return z.sum(), (shown * 2).sum() * z.sum()
+
+        assert_same(flat(capture(step)(x)), flat(step(Tensor(x))), "value")
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda x: x[..., 0],
+        lambda x: x[1, ...],
+        lambda x: x[0],
+        lambda x: x[::-1],
+        lambda x: x[None, ..., ::-2],
+        lambda x: np.einsum("i->i", x),
+        lambda x: np.einsum("ij->ji", x[None]),
+        lambda x: x.reshape(2, 2).T.reshape(-1),
+        lambda x: np.broadcast_to(x, (2, 4))[:, 1],
+        lambda x: np.broadcast_to(x[2:3].reshape(()), (2,)),
+        lambda x: x[:1].reshape(()),
+    ],
+)
+def test_results_that_are_views_are_copied(view: Any) -> None:
+    """Of an input, of a state, and of a buffer: none of which a later call, or the caller, may change in a result."""
+    state = Tensor([5.0, 6.0, 7.0, 8.0], requires_grad=True)
+    captured = capture(lambda x: [view(x), view(state), view(np.sin(x) * 2), np.exp(view(np.cos(x)))])
+    x = np.array([1.0, 2.0, 3.0, 4.0])
+    results = flat(captured(x))
+    copies = [result.copy() for result in results]
+    assert_same(results, flat(captured.eager(Tensor(x))), "value")
+    x[:] = -1
+    captured(x)
+    assert_same(results, copies, "results of earlier calls")
+    assert x.flags.writeable
+
+
+def test_weights_of_an_affine_map_may_be_results() -> None:
+    rng = np.random.default_rng(0)
+    w, b = (Tensor(rng.standard_normal(shape), requires_grad=True) for shape in ((4, 3), (1, 3)))
+
+    def step(x: Any) -> Any:
+        W2, b2 = np.tanh(w), np.tanh(b)
+        return W2, b2, np.tanh(x @ W2 + b2) * 2
+
+    captured = capture(step)
+    for _ in range(3):
+        x = rng.standard_normal((5, 4))
+        assert_same(flat(captured(x)), flat(step(Tensor(x))), "value")
+
+
+@pytest.mark.parametrize("reduction", [np.max, np.min, np.sum])
+def test_short_rows_of_a_view_of_an_input_are_reduced(reduction: Any) -> None:
+    x = np.random.default_rng(0).standard_normal((40, 4))
+    result = capture(lambda x: np.sin(reduction(x[1:], axis=1)) * 2)(x)
+    assert_same(flat(result), [np.sin(reduction(x[1:], axis=1)) * 2], "value")
+
+
+def test_integers_of_any_size_are_factors() -> None:
+    assert_same(flat(capture(lambda x: x * 2**40 * 2**40)(np.ones(2))), [[2.0**80, 2.0**80]], "value")
+
+
 def test_matrices_with_short_rows_and_narrow_products_are_kept_by_column() -> None:
     rng = np.random.default_rng(0)
     X, y = spiral(100, generator=rng)
@@ -152,3 +222,14 @@ def test_the_memory_of_the_process_does_not_grow_with_steps() -> None:
         step(X, y)
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit - before
     assert grown < 2 * X.shape[0] * 100 * 8  # two of the hidden layers, of a hundred steps
+
+
+def test_infinite_weights_with_a_penalty_become_nan_as_they_do_eagerly() -> None:
+    w = Tensor([np.inf, -np.inf, 1e308, 1.0], requires_grad=True)
+
+    def step(x: Any) -> Any:
+        w.assign(w - (1e-3 * w + x))
+
+    with np.errstate(invalid="ignore"):
+        capture(step)(np.ones(4))
+    assert_same([w.data], [[np.nan, np.nan, 1e308 * (1 - 1e-3), 1 - 1e-3 - 1]], "state")

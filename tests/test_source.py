@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ast
+import operator as op
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from programs import assert_same, executed, flat
 
 from autograd_spiral import Tensor, backward_source, capture, grad, relu, softmax_cross_entropy
@@ -132,6 +136,78 @@ def test_names_are_identifiers_and_each_is_given_once() -> None:
     assert len(set(names)) == len(names) == 8
     assert names[1:] == ["W", "W_2", "np_2", "_lambda", "_2d", "a_b", "step_2"]
     assert_same(executed(source)(np.ones(2), *(t.data for t in tensors)), results, "executed")
+
+
+@pytest.mark.parametrize(
+    "name", ["x₂", "__debug__", "ﬁ", "ª", "é", "t1", "out1", "scatter", "constant", "None", "bool", ""]
+)
+def test_any_name_makes_a_program_that_runs(name: str) -> None:
+    p, q = (Tensor(np.ones(3), requires_grad=True, name=name) for _ in range(2))
+
+    @capture
+    def step(x: Any) -> Any:
+        a = (x * p).named(name)
+        picked = a[np.array([0, 0, 1])] * q
+        return a, grad(picked.sum(), p), (x > 0).astype(bool), np.exp(a) + np.cumsum(np.exp(a)) * np.linspace(0, 1, 3)
+
+    results = flat(step(np.arange(3.0)))
+    given = [np.arange(3.0), *(leaf.data for leaf in step._last.state)]
+    assert_same(executed_step(step.source)(*given), results, "executed")
+
+
+def test_powers_and_paddings_print_what_they_compute() -> None:
+    step = capture(lambda x, mask: [x**0.5, mask**2, np.pad(x, 1, constant_values=-0.0)])
+    x, mask = np.array([-np.inf, -0.0, 4.0]), np.array([True, False])
+    with np.errstate(invalid="ignore"):
+        results = flat(step(x, mask))
+        again = executed(step.source)(x, mask)
+    assert_same(again, results, "executed")
+    for a, b in zip(again, results, strict=True):
+        assert np.array_equal(np.signbit(a.astype(float)), np.signbit(b.astype(float)))
+
+
+LEAVES = st.sampled_from(["x", "y", "w", 2, 3.0, -0.5, 1 / 3, -1 / 300, 1e-320])
+
+
+SINGLE = [op.neg, op.pos, np.square, np.tanh, np.transpose, lambda a: a**3, lambda a: a[::-1], lambda a: 2.0**a]
+SINGLE += [lambda a: a[0], lambda a: a.astype(np.float32), lambda a: np.sum(a, axis=-1) if a.ndim else a]
+
+
+def nested(parts: Any) -> Any:
+    operators = st.sampled_from([op.add, op.sub, op.mul, op.truediv, op.matmul, op.gt, op.eq])
+    single = st.sampled_from(SINGLE)
+    return st.tuples(operators, parts, parts) | st.tuples(single, parts)
+
+
+def value_of(tree: Any, names: dict[str, Any]) -> Any:
+    """What a nested expression of functions, names and numbers gives; the first operand alone where shapes refuse."""
+    if not isinstance(tree, tuple):
+        return names.get(tree, tree) if isinstance(tree, str) else tree
+    function, *operands = tree
+    values = [value_of(operand, names) for operand in operands]
+    try:
+        if not any(isinstance(value, Tensor) for value in values):
+            values[0] = names["x"] * values[0]
+        return function(*values)
+    except (ValueError, IndexError, TypeError):
+        return values[0]
+
+
+@settings(max_examples=200)
+@given(st.recursive(LEAVES, nested, max_leaves=12))
+def test_any_nesting_of_operators_prints_as_it_computes(tree: Any) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.uniform(0.5, 1.5, (2, 3, 3))
+    w = Tensor(rng.uniform(0.5, 1.5, (3, 3)), requires_grad=True, name="w")
+    step = capture(lambda x, y: x * value_of(tree, {"x": x, "y": y, "w": w}))
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = step.eager(Tensor(x), Tensor(y)).data
+        step(x, y)
+        given_arrays = [x, y, *(leaf.data for leaf in step._last.state)]
+        text = executed(step.source)(*given_arrays, **step.program.constants)
+    assert (text.shape, text.dtype) == (expected.shape, expected.dtype), step.source
+    np.testing.assert_allclose(text, expected, rtol=1e-5 if "float32" in step.source else 1e-11, err_msg=step.source)
 
 
 def test_a_state_whose_old_value_is_still_read_gets_another_name() -> None:

@@ -1,11 +1,12 @@
 """`capture`: a step that records itself once for each kind of call, and is replayed from then on.
 
-A call is of the same kind when its arrays have the same shapes and dtypes, and everything else that the step can see
-by name is the same: other arguments, and the variables of its closure and globals.
+A call is of the same kind when its arrays have the same shapes and dtypes, and everything else that the step reads by
+name is the same: other arguments, variables, attributes, and items of lists and dictionaries.
 """
 
 from __future__ import annotations
 
+import enum
 import functools
 import inspect
 import math
@@ -24,7 +25,7 @@ from autograd_spiral.program.equations import Equation, Value
 from autograd_spiral.program.listing import CapturedProgram
 from autograd_spiral.program.replay import compiled
 from autograd_spiral.program.structure import LEAF, flatten, unflatten
-from autograd_spiral.program.surroundings import Surroundings
+from autograd_spiral.program.surroundings import Reached, Surroundings
 from autograd_spiral.program.trace import Trace, difference, recording_in
 from autograd_spiral.program.values import Values
 from autograd_spiral.tensor import Tensor, replayed
@@ -39,16 +40,19 @@ def capture(step: Callable[..., Any]) -> CapturedStep:
     """Make a program of `step` at its first call, and replay the program at later ones: a decorator.
 
     Arrays among the arguments (and in lists, tuples and dicts there) are inputs, whose shapes and dtypes select the
-    program. So do tensors that require no gradients. Everything else that the step is given or names (numbers, flags,
-    objects) is constant: a change of it makes a new program. Leaf tensors that the step reaches are state: read at each
-    call, and given new arrays by `assign` once the whole step has succeeded. Other arrays that it reaches are read at
-    each call. What it returns, tensors in any nesting, comes back as new leaves; nothing is recorded on the outside.
+    program. So do tensors that require no gradients. Everything else that the step is given or reads by name (numbers,
+    flags, objects; variables, attributes of your objects, items of short lists and dicts) is constant: a change of it
+    makes a new program. So it is for plain functions and methods that the step calls by name, and those that they call;
+    what installed packages read, and what is looked up by `getattr`, is not watched. Leaf tensors that the step reaches
+    are state: read at each call, and given new arrays by `assign` once the whole step has succeeded. Other arrays that
+    it reaches are read at each call. What it returns, tensors in any nesting, comes back as new leaves; nothing is
+    recorded on the outside.
 
     Within, use `grad` and `assign`; reading a value (`float(t)`, `t.data`, `print(t)`), `backward()`, `.grad` and
     indexing by a boolean mask raise `CaptureError` with the line, and so does a step that computes something else when
     it is run again, as with random numbers inside. What it prints or counts happens while it is captured, not later.
-    Attributes of objects are constants too, except tensors: their changes are not seen. `step.eager(…)` runs without a
-    program, `step.program` is the program used last, `step.source` its text. Replay may be called from several threads.
+    `step.eager(…)` runs without a program, `step.program` is the program used last, `step.source` its text. Replay may
+    be called from several threads.
 
     >>> from autograd_spiral import Tensor, capture, grad
     >>> w = Tensor([1.0, -2.0], requires_grad=True, name="w")
@@ -89,7 +93,7 @@ class _Prepared:
     constants: tuple[Any, ...]  # what is returned besides tensors; `LEAF` where a tensor goes
     recording: bool
     forms: tuple[tuple[tuple[int, ...], np.dtype[Any]], ...] | None  # of the arguments, where all are arrays
-    held: list[Any]  # what the variables of the surroundings held
+    reached: Reached  # what the variables of the surroundings held
     arguments: list[Any]  # kept so that no other object gets the identity by which the key knows one
     lock: threading.Lock
 
@@ -111,8 +115,9 @@ class CapturedStep:
         self._step = step
         self._surroundings = Surroundings(step)
         self._prepared: OrderedDict[Any, _Prepared] = OrderedDict()
-        self._last: _Prepared | None = None
+        self._latest: tuple[_Prepared, Reached] | None = None  # the program used last, and for which surroundings
         self._lock = threading.RLock()
+        self._updating = threading.Lock()  # of programs for any kind of call: they read and write the same state
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
@@ -124,9 +129,10 @@ class CapturedStep:
     @property
     def program(self) -> CapturedProgram:
         """The program that was used last; `CaptureError` before the first call."""
-        if self._last is None:
+        last = self._last
+        if last is None:
             raise CaptureError(f"{self._name} has no program yet: call it first, since shapes decide on the program")
-        return self._last.program
+        return last.program
 
     @property
     def source(self) -> str:
@@ -134,8 +140,16 @@ class CapturedStep:
         return self.program.source
 
     @property
+    def _last(self) -> _Prepared | None:
+        latest = self._latest
+        return None if latest is None else latest[0]
+
+    @property
     def _name(self) -> str:
         return getattr(self._step, "__name__", "step")
+
+    def __reduce__(self) -> str:
+        return str(getattr(self, "__qualname__", self._name))  # as functions: pickled by name, copied as they are
 
     def __repr__(self) -> str:
         return f"<captured step {self._name}: programs for {len(self._prepared)} kinds of call>"
@@ -145,10 +159,12 @@ class CapturedStep:
         mode = MODE.get()
         if mode.trace is not None or mode.observer is not None:  # inside another capture, or watched by blame()
             return self._step(*args, **kwargs)
-        prepared = self._last
+        latest = self._latest
         inputs: Sequence[NDArray[Any]] = args
-        if prepared is None or kwargs or not self._as_before(prepared, args, mode.recording):
+        if latest is None or kwargs or not self._as_before(*latest, args, mode.recording):
             prepared, inputs = self._find(args, kwargs, mode.recording)
+        else:
+            prepared = latest[0]
         with prepared.lock:
             results = prepared.run(*inputs, *[leaf._value for leaf in prepared.state], *prepared.outside)
             tensors = replayed(results, prepared.updated)
@@ -157,7 +173,7 @@ class CapturedStep:
         made = iter(tensors)
         return unflatten(prepared.structure, (next(made) if c is LEAF else c for c in prepared.constants))
 
-    def _as_before(self, prepared: _Prepared, args: tuple[Any, ...], recording: bool) -> bool:
+    def _as_before(self, prepared: _Prepared, reached: Reached, args: tuple[Any, ...], recording: bool) -> bool:
         """Whether a call is of the same kind as the last one, for calls with arrays alone: the short way."""
         forms = prepared.forms
         if forms is None or len(args) != len(forms) or recording is not prepared.recording:
@@ -165,7 +181,7 @@ class CapturedStep:
         for arg, (shape, dtype) in zip(args, forms, strict=True):
             if type(arg) is not np.ndarray or arg.shape != shape or arg.dtype is not dtype:
                 return False
-        return self._surroundings.still(prepared.held)
+        return reached.still()
 
     def _find(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], recording: bool
@@ -174,19 +190,26 @@ class CapturedStep:
         leaves: list[Any] = []
         structure = flatten((args, kwargs), leaves)
         inputs: list[NDArray[Any]] = []
-        held = self._surroundings()
-        key = (structure, tuple(_token(leaf, inputs) for leaf in leaves), tuple(map(_identity, held)), recording)
+        tokens = structure, tuple(_token(leaf, inputs) for leaf in leaves), recording
+        constants = [leaf for leaf in leaves if not _is_input(leaf)]
+        reached = self._surroundings(constants)
+        key = (tokens, tuple(map(_identity, reached.held)))
         with self._lock:
             prepared = self._prepared.get(key)
             if prepared is None:
-                self._prepared[key] = prepared = self._capture(args, kwargs, held, recording)
+                prepared = self._capture(args, kwargs, constants, recording)
+                reached = prepared.reached  # which the step may have changed, as when it counts its calls
+                key = (tokens, tuple(map(_identity, reached.held)))
+                self._prepared[key] = prepared
             self._prepared.move_to_end(key)
             while len(self._prepared) > _KEPT:
                 self._prepared.popitem(last=False)
-            self._last = prepared
+            self._latest = prepared, reached
         return prepared, inputs
 
-    def _capture(self, args: tuple[Any, ...], kwargs: dict[str, Any], held: list[Any], recording: bool) -> _Prepared:
+    def _capture(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], constants: list[Any], recording: bool
+    ) -> _Prepared:
         leaves: list[Any] = []
         structure = flatten((args, kwargs), leaves)
         given = [_stand_in(leaf) if _is_input(leaf) else leaf for leaf in leaves]
@@ -197,7 +220,13 @@ class CapturedStep:
             trace = Trace(frozenset(arguments))
             copied_args, copied_kwargs = unflatten(structure, iter(given))
             with recording_in(trace, getattr(self._step, "__func__", self._step)):
-                result = self._step(*copied_args, **copied_kwargs)
+                try:
+                    result = self._step(*copied_args, **copied_kwargs)
+                except Exception as error:
+                    refusal = error.__cause__
+                    if isinstance(refusal, CaptureError):  # NumPy says something else of it, as for array[i] = tensor
+                        raise refusal from None
+                    raise
             runs.append((trace, result))
         (first, one), (trace, result) = runs
         why = difference(first, trace)
@@ -209,9 +238,10 @@ class CapturedStep:
         form = flatten(result, returned)
         self._compare_results(first, one, trace, form, returned)
 
-        known = {id(array) for array in first.originals.values()}
-        outside = list({id(a): a for a in trace.originals.values() if id(a) in known}.values())
-        values = Values(trace, outside, self._surroundings.tensor_names())
+        known = {_memory(array) for array in first.originals.values()}
+        outside = list({id(a): a for a in trace.originals.values() if _memory(a) in known}.values())
+        reached = self._surroundings(constants)
+        values = Values(trace, outside, reached.tensor_names())
         inputs = [values.given(tensor, name) for tensor, name in zip(arguments, names, strict=True)]
         equations = values.equations()
         outputs = tuple(values.atom(trace.holds.get(leaf, leaf)) for leaf in returned if type(leaf) is Tensor)
@@ -220,7 +250,7 @@ class CapturedStep:
             values.atom(leaf)
         checks = values.checks()
         used = [values.outside[i] for i in values.used]
-        plain = not kwargs and all(type(arg) is np.ndarray for arg in args)
+        plain = not kwargs and all(type(arg) is np.ndarray and arg.dtype.isnative for arg in args)
         program = CapturedProgram(
             self._name if self._name.isidentifier() else "step",
             tuple(inputs),
@@ -245,9 +275,9 @@ class CapturedStep:
             tuple(LEAF if type(leaf) is Tensor else leaf for leaf in returned),
             recording,
             tuple((arg.shape, arg.dtype) for arg in args) if plain else None,
-            held,
-            [leaf for leaf in leaves if not _is_input(leaf)],
-            threading.Lock(),
+            reached,
+            constants,
+            self._updating if updates else threading.Lock(),
         )
 
     def _input_names(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
@@ -271,6 +301,11 @@ class CapturedStep:
                     f"{self._name} returns an array, which is made while the step is captured and not when it is "
                     "replayed: return a Tensor that it computes"
                 )
+            if not isinstance(leaf, (Tensor, *_CONSTANT)):
+                raise CaptureError(
+                    f"{self._name} returns a {type(leaf).__name__}, whose contents are not known to a program: return "
+                    "tensors, numbers and strings, in lists, tuples, named tuples and dicts"
+                )
         others: list[Any] = []
         same = flatten(one, others) == form
         for a, b in zip(others, returned, strict=False):
@@ -282,6 +317,10 @@ class CapturedStep:
             )
 
 
+_CONSTANT = (bool, int, float, complex, str, bytes, type(None), np.generic, type, enum.Enum, np.dtype)
+"""What can be returned as it is."""
+
+
 def _is_input(leaf: Any) -> bool:
     return isinstance(leaf, np.ndarray) or (type(leaf) is Tensor and leaf.is_leaf and not leaf.requires_grad)
 
@@ -290,16 +329,23 @@ def _stand_in(leaf: Any) -> Tensor:
     return Tensor(leaf) if isinstance(leaf, np.ndarray) else leaf.detach()
 
 
+def _memory(array: NDArray[Any]) -> Any:
+    """Which memory an array is: the same in two runs only if something outside of them holds it, or what it views."""
+    return array.ctypes.data, array.shape, array.strides, array.dtype
+
+
 def _token(leaf: Any, inputs: list[Any]) -> Any:
     """What of an argument selects the program; its array, if it is an input, is appended to `inputs`."""
     kind = type(leaf)
-    if kind is np.ndarray:
+    if kind is np.ndarray and leaf.dtype.isnative:
         inputs.append(leaf)
         return leaf.shape, leaf.dtype
     if kind is Tensor and leaf.is_leaf and not leaf._requires_grad:
         inputs.append(leaf._value)
         return leaf.shape, leaf.dtype, Tensor
     if isinstance(leaf, np.ndarray):
+        if isinstance(leaf, np.matrix):
+            raise TypeError("a captured step takes arrays, and np.matrix multiplies otherwise: pass np.asarray(matrix)")
         plain = Tensor(leaf)._value
         inputs.append(plain)
         return plain.shape, plain.dtype
@@ -315,6 +361,8 @@ def _identity(value: Any) -> Any:
         return kind, "nan" if value != value else value, math.copysign(1.0, value)
     if isinstance(value, np.generic):
         return kind, value.tobytes()
+    if kind is tuple:
+        return kind, tuple(map(_identity, value))
     return id(value)
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import operator
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -67,7 +66,6 @@ def respelled(program: Program) -> Program:
     for respell in (
         _affine,
         _affine_gradients,
-        _decayed,
         _reductions,
         _full_bounds,
         _masks_as_numbers,
@@ -113,6 +111,8 @@ def _affine(program: Program) -> Program:
                 if product is None or shape_of(row) not in ((equation.output.shape[1],), (1, equation.output.shape[1])):
                     continue
                 x, W = product.inputs
+                if product.output.shape != equation.output.shape:  # the product is broadcast, too
+                    continue
                 small = shape_of(x)[1] <= 2 * shape_of(W)[1] or (isinstance(x, Value) and x in reading.made)
                 if _is_real(x, W, row, this) and len(shape_of(x)) == len(shape_of(W)) == 2 and small:
                     equation = _by(equation, AFFINE, x, W, row)
@@ -130,6 +130,7 @@ def _affine_gradients(program: Program) -> Program:
         y = equation.inputs[0] if equation.inputs else None
         if equation.function is np.sum and equation.params["axis"] == (0,) and isinstance(y, Value) and y.ndim == 2:
             sums.setdefault(y, []).append(equation)
+    position = {equation.output: i for i, equation in enumerate(program.equations)}
     joint: dict[Value, Value] = {}  # from y to the product with its column sums
     equations: list[Equation] = []
     instead: dict[Value, tuple[Equation, ...]] = {}
@@ -141,8 +142,11 @@ def _affine_gradients(program: Program) -> Program:
         turned = (
             left is not None and left.function is np.transpose and shape_of(left.inputs[0])[::-1] == left.output.shape
         )
-        if turned and left is not None and left.inputs[0] in augmented and y in sums and y not in joint and _is_real(y):
+        if turned and left is not None and left.inputs[0] in augmented and y in sums and y not in joint:
             x = left.inputs[0]
+            early = min(position[one.output] for one in (equation, *sums[y]))
+            if not _is_real(x, y) or (isinstance(x, Value) and position.get(x, -1) > early):
+                continue  # the sums may even be what x is computed from
             rows = shape_of(x)[1]
             both = joint[y] = Value((rows + 1, y.shape[1]), y.dtype)
             get = PRIMITIVES[operator.getitem]
@@ -153,30 +157,10 @@ def _affine_gradients(program: Program) -> Program:
                 parts.append(_by(total, get, both, index=index))
             for part in parts:
                 instead[part.output] = ()
-            first = min(parts, key=lambda part: program.equations.index(reading.made[part.output]))
+            first = min(parts, key=lambda part: position[part.output])
             instead[first.output] = (product, *parts)
     for equation in program.equations:
         equations += instead.get(equation.output, (equation,))
-    return without_dead(program.with_equations(tuple(equations)))
-
-
-def _decayed(program: Program) -> Program:
-    """`p - (c * p + g)` as `(1 - c) * p - g`: the update of a weight with an L2 penalty."""
-    reading = _Reading(program)
-    equations: list[Equation] = []
-    for equation in program.equations:
-        if equation.function is np.subtract and _is_real(*equation.inputs):
-            p, change = equation.inputs
-            total = reading.only(change, np.add)
-            for decay, g in (total.inputs, total.inputs[::-1]) if total is not None else ():
-                product = reading.only(decay, np.multiply)
-                factors = [atom for atom in product.inputs if type(atom) is float] if product is not None else []
-                if product is not None and factors and p in product.inputs and _is_real(p, g, equation.output):
-                    kept = Value(equation.output.shape, equation.output.dtype)
-                    equations.append(replace(product, inputs=(1 - factors[0], p), output=kept))
-                    equation = _by(equation, equation.primitive, kept, g)
-                    break
-        equations.append(equation)
     return without_dead(program.with_equations(tuple(equations)))
 
 

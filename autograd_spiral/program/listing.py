@@ -41,6 +41,8 @@ class CapturedProgram(Program):
         Large constants go to a file beside it, of the same name ending in .npz.
         """
         target = Path(path)
+        if target.suffix == ".npz":
+            raise ValueError(f"{target}: a program is text; its large constants go to the .npz file, so use .py here")
         target.write_text(self.source, encoding="utf-8")
         if self.constants:
             arrays: dict[str, Any] = dict(self.constants)

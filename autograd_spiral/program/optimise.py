@@ -98,8 +98,11 @@ def shared(program: Program) -> Program:
     known: dict[Any, Value] = {}
     for equation in program.equations:
         equation = substitute.into(equation)
+        if equation.opaque:
+            substitute.keep(equation)
+            continue
         key = (equation.primitive, tuple(map(_key, equation.inputs)), _key(equation.params))
-        if equation.opaque or key not in known:
+        if key not in known:
             substitute.keep(equation)
             known[key] = equation.output
         else:
@@ -313,11 +316,24 @@ def _product(equation: Equation, substitute: _Substitution) -> Equation | Atom:
     if inner is None or substitute.uses[inner.output] > 1:
         return equation
     deeper = (inner.inputs[0], -1) if inner.function is np.negative else _scaled(inner)
-    if deeper is not None:
+    if deeper is not None and _merge(deeper[1], number, equation.output.dtype):
         total = deeper[1] * number
-        if math.isfinite(total) and abs(total) >= 1e-300:
-            return rewritten(equation, np.multiply, (deeper[0], total))
+        return rewritten(equation, np.multiply, (deeper[0], total))
     return equation
+
+
+_MODEST = 2.0**16
+"""What is multiplied by no more than this, and then divided, overflows in between only if it is near the limits."""
+
+
+def _merge(first: float, second: float, dtype: np.dtype[Any]) -> bool:
+    """Whether `x * first * second` is `x * (first * second)` in `dtype`: nothing overflows or vanishes in one alone."""
+    limits, total = np.finfo(dtype), float(first) * float(second)
+    if not float(limits.tiny) <= abs(total) <= float(limits.max):
+        return False
+    if (abs(first) > 1) == (abs(second) > 1) or abs(first) == 1 or abs(second) == 1:
+        return True  # what overflows or vanishes on the way does so in the end
+    return dtype.itemsize > 2 and 1 / _MODEST <= abs(first) <= _MODEST
 
 
 def _power(equation: Equation, substitute: _Substitution) -> Equation | Atom:
@@ -333,18 +349,27 @@ def _sum(equation: Equation, substitute: _Substitution) -> Equation | Atom:
     if x is y and isinstance(x, Value) and x.dtype.kind == "f":
         return rewritten(equation, np.multiply, (2.0, x))
     for this, other in ((x, y), (y, x)):
-        minus = same_function(other, substitute.made, np.negative)
-        if minus is not None and substitute.uses[minus.output] == 1:
+        minus = _opposite(other, equation, substitute)
+        if minus is not None:
             return rewritten(equation, np.subtract, (this, minus.inputs[0]))
     return equation
 
 
+def _opposite(atom: Atom, equation: Equation, substitute: _Substitution) -> Equation | None:
+    """What computes `-x`, if that is read by `equation` alone, in whose dtype integers wrap around as -x does."""
+    minus = same_function(atom, substitute.made, np.negative)
+    if minus is None or substitute.uses[minus.output] > 1:
+        return None
+    return minus if minus.output.dtype.kind == "f" or minus.output.dtype == equation.output.dtype else None
+
+
 def _difference(equation: Equation, substitute: _Substitution) -> Equation | Atom:
     x, y = equation.inputs
-    if _number(y, equation) == 0 and _fits(x, equation):
+    number = _number(y, equation)
+    if number == 0 and math.copysign(1, number) == 1 and _fits(x, equation):  # -0.0 - -0.0 is 0.0
         return x
-    minus = same_function(y, substitute.made, np.negative)
-    if minus is not None and substitute.uses[minus.output] == 1:
+    minus = _opposite(y, equation, substitute)
+    if minus is not None:
         return rewritten(equation, np.add, (x, minus.inputs[0]))
     return equation
 

@@ -7,6 +7,7 @@ an elementwise result takes the place of an operand that dies. Views are taken o
 from __future__ import annotations
 
 import functools
+import math
 import operator
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -66,6 +67,7 @@ class _Compiler:
         self._names: dict[int, str] = {}
         self._constants: dict[tuple[int, bool], NDArray[Any]] = {}  # in the order of axes that they are read in
         self._last = self._last_reads()
+        self.shown = {value for e in program.equations if e.function in _VIEWS for value in e.reads()}
 
     def run(self) -> Run:
         """The function."""
@@ -135,7 +137,7 @@ class _Compiler:
             return self._bind(self.array[atom]) if atom in self.array else self.local[atom]
         if isinstance(atom, np.ndarray):
             return self._bind(atom)
-        return repr(atom) if np.isfinite(atom) else self._bind(atom)
+        return repr(atom) if type(atom) is not float or math.isfinite(atom) else self._bind(atom)
 
     def _texts(self, atoms: Iterable[Atom]) -> str:
         return ", ".join(map(self._text, atoms))
@@ -147,11 +149,13 @@ class _Compiler:
 
     def _result(self, position: int, atom: Atom) -> str:
         """The name of a fresh and frozen array."""
-        text, name = self._text(atom), f"out{position}"
+        name = f"out{position}"
         if not (isinstance(atom, Value) and atom in self.fresh):
-            text = f"{self._bind(np.array, 'copy')}({text})"
-        elif not atom.shape:
-            text = f"{self._bind(np.asarray, 'array')}({text})"  # of a number
+            text = f"{self._bind(np.array, 'copy')}({self._text(atom)})"
+        elif atom.shape:
+            text = self.local[atom]  # and not a copy of it in a buffer
+        else:
+            text = f"{self._bind(np.asarray, 'array')}({self.local[atom]})"  # of a number
         self.lines.append(f"{name} = {text}")
         self.lines.append(f"{name}.setflags(False)")
         return name
@@ -218,6 +222,8 @@ class _Compiler:
             producer = made.get(operand)
             if producer is None or operand in self.array or operand not in self.columns or not _computes(producer):
                 continue
+            if operand in self.shown:  # by a view that may be read later
+                continue
             alike = operand.shape == equation.output.shape and operand.dtype == equation.output.dtype
             if alike and self._last[operand] == position:
                 self.array[operand] = self.array[equation.output]
@@ -243,6 +249,8 @@ class _Compiler:
         else:
             call = functools.partial(equation.primitive.evaluate, **equation.params)
             text = f"{self._bind(call, 'f')}({self._texts(equation.inputs)})"
+            if function is np.einsum and len(equation.inputs) == 1:
+                text = f"{self._bind(np.array, 'copy')}({text})"  # of what may be a view
             if equation.opaque:  # it may keep or give away what it is given
                 frozen = self._bind(_called_with_copies(equation), "f")
                 text = f"{frozen}({self._texts(equation.inputs)})"
@@ -301,7 +309,13 @@ class _Compiler:
     def _combines_columns(self, equation: Equation, x: Value) -> bool:
         """Whether this is the reduction of short rows, kept by columns, without a change of dtype."""
         short = x.ndim == 2 and 2 <= x.shape[1] <= _SHORT and x.shape[1] < x.shape[0]
-        return short and x in self.columns and equation.params["axis"] == (1,) and x.dtype == equation.output.dtype
+        return (
+            short
+            and x in self.columns
+            and x in self.array
+            and equation.params["axis"] == (1,)
+            and x.dtype == equation.output.dtype
+        )
 
     def _combine(self, ufunc: np.ufunc, matrix: NDArray[Any], out: NDArray[Any]) -> None:
         """Column after column: each is a long loop, where a reduction of rows makes many short ones."""
@@ -316,7 +330,9 @@ class _Compiler:
         output, x = equation.output, equation.inputs[0]
         evaluate = functools.partial(equation.primitive.evaluate, **equation.params)
         if output.ndim == 0:
-            at = equation.params["index"] if equation.function is operator.getitem else ()
+            at: tuple[Any, ...] = ()
+            if equation.function is operator.getitem:
+                at = tuple(item for item in equation.params["index"] if item is not Ellipsis)  # which gives a view
             if equation.function is np.reshape:
                 at = (0,) * len(shape_of(x))
             self._local(output, f"{self._text(x)}[{self._bind(at)}]")  # of an array, a number: not a view

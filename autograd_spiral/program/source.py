@@ -11,6 +11,7 @@ import itertools
 import keyword
 import operator
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -121,8 +122,10 @@ class _Printer:
         return value not in self.program.names or self.program.names[value].rank > 0
 
     def _unique(self, wish: str) -> str:
-        name = re.sub(r"\W", "_", wish) or "_"
-        if name[0].isdigit() or keyword.iskeyword(name):
+        name = unicodedata.normalize("NFKC", re.sub(r"\W", "_", wish)) or "_"  # as Python reads identifiers
+        if not name.isidentifier():
+            name = "".join(letter if f"_{letter}".isidentifier() else "_" for letter in f"_{name}")
+        if keyword.iskeyword(name) or name == "__debug__":
             name = f"_{name}"
         base, count = name, itertools.count(2)
         while name in self.taken:

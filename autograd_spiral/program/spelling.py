@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_spiral.errors import CaptureError
-from autograd_spiral.program.equations import Equation, shape_of
+from autograd_spiral.program.equations import Equation, dtype_of, shape_of
 from autograd_spiral.rules import ARRAY, scatter
 
 __all__ = ["SCATTER", "Text", "literal", "spelled"]
@@ -84,8 +84,7 @@ def _infix(equation: Equation, inputs: Sequence[Text]) -> Text:
             if type(atom) is float:
                 return Text(f"{number.within(SIGN)} * {this.within(SIGN)}", PRODUCT)
     chain = binding == COMPARISON
-    after = binding + (equation.function is not np.add and equation.function is not np.multiply)
-    return Text(f"{left.within(binding + chain)} {sign} {right.within(after)}", binding)
+    return Text(f"{left.within(binding + chain)} {sign} {right.within(binding + 1)}", binding)  # from left to right
 
 
 def literal(value: Any) -> Text:
@@ -141,6 +140,14 @@ def _reduction(equation: Equation, inputs: Sequence[Text]) -> Text:
     if keepdims:
         words.append("keepdims=True")
     return Text(f"{equation.primitive.name}({', '.join(words)})")
+
+
+def _power(equation: Equation, inputs: Sequence[Text]) -> Text:
+    """`x ** y`, which NumPy computes as roots, reciprocals and squares for some numbers y: if that is all the same."""
+    x, y = equation.inputs
+    if dtype_of(x) == np.bool or (type(y) is float and y == 0.5):
+        return Text(f"np.power({inputs[0].text}, {inputs[1].text})")
+    return Text(f"{inputs[0].within(ATOM)}**{inputs[1].within(ATOM)}", POWER)
 
 
 def _transpose(equation: Equation, inputs: Sequence[Text]) -> Text:
@@ -218,7 +225,7 @@ def _placed(equation: Equation, ct: Text) -> Text | None:
 
 def _pad(equation: Equation, inputs: Sequence[Text]) -> Text:
     value = equation.params["constant_values"]
-    more = "" if value == 0 else f", constant_values={_number(value).text}"
+    more = "" if value == 0 and not np.signbit(value) else f", constant_values={_number(value).text}"
     return Text(f"np.pad({inputs[0].text}, {equation.params['pad_width']}{more})")
 
 
@@ -226,7 +233,7 @@ _SPELLED: dict[Callable[..., Any], Callable[[Equation, Sequence[Text]], Text]] =
     np.negative: lambda equation, inputs: Text(f"-{inputs[0].within(SIGN)}", SIGN),
     np.positive: lambda equation, inputs: Text(f"+{inputs[0].within(SIGN)}", SIGN),
     np.square: lambda equation, inputs: Text(f"{inputs[0].within(ATOM)}**2", POWER),
-    np.power: lambda equation, inputs: Text(f"{inputs[0].within(ATOM)}**{inputs[1].within(ATOM)}", POWER),
+    np.power: _power,
     np.transpose: _transpose,
     np.reshape: lambda equation, inputs: Text(f"np.reshape({inputs[0].text}, {equation.output.shape})"),
     np.broadcast_to: lambda equation, inputs: Text(f"np.broadcast_to({inputs[0].text}, {equation.output.shape})"),

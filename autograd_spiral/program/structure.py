@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,9 +15,9 @@ LEAF = object()
 def flatten(nested: Any, leaves: list[Any]) -> Any:
     """The structure of `nested`; what is in it is appended to `leaves`, in order."""
     kind = type(nested)
-    if kind is tuple or kind is list:
+    if kind is tuple or kind is list or (isinstance(nested, tuple) and hasattr(kind, "_make")):
         return kind, tuple(flatten(item, leaves) for item in nested)
-    if kind is dict:
+    if kind is dict or kind is OrderedDict:
         return kind, tuple((key, flatten(item, leaves)) for key, item in nested.items())
     leaves.append(nested)
     return LEAF
@@ -27,7 +28,7 @@ def unflatten(structure: Any, leaves: Iterator[Any]) -> Any:
     if structure is LEAF:
         return next(leaves)
     kind, parts = structure
-    if kind is dict:
-        return {key: unflatten(part, leaves) for key, part in parts}
-    build: Callable[[Any], Any] = kind
+    if kind is dict or kind is OrderedDict:
+        return kind((key, unflatten(part, leaves)) for key, part in parts)
+    build: Callable[[Any], Any] = getattr(kind, "_make", kind)  # of a named tuple
     return build(unflatten(part, leaves) for part in parts)
