@@ -105,7 +105,7 @@ class CapturedStep:
     >>> w = Tensor([1.0, -2.0], requires_grad=True, name="w")
     >>> step = capture(lambda x: (w * x).sum())
     >>> float(step(np.ones(2))), step
-    (-1.0, <captured step <lambda>: programs for 1 kinds of call>)
+    (-1.0, <captured step <lambda>, 1 program>)
     """
 
     def __init__(self, step: Callable[..., Any]) -> None:
@@ -152,7 +152,8 @@ class CapturedStep:
         return str(getattr(self, "__qualname__", self._name))  # as functions: pickled by name, copied as they are
 
     def __repr__(self) -> str:
-        return f"<captured step {self._name}: programs for {len(self._prepared)} kinds of call>"
+        count = len(self._prepared)
+        return f"<captured step {self._name}, {count} program{'s' if count != 1 else ''}>"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Replay the program for this kind of call; the first one captures it."""
