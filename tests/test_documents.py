@@ -36,7 +36,8 @@ DEMOS = {"benchmark.py": ["--quick", "--only", "nobody"]}
 
 
 @pytest.mark.parametrize(("page", "code"), EXAMPLES)
-def test_examples_run(page, code):
+def test_examples_run(page, code, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     exec(compile(code, str(page), "exec"), {"__name__": "example"})
 
 
