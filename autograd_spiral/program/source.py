@@ -170,11 +170,10 @@ class _Printer:
 
     def _name_of_new(self, position: int, state: Value) -> str:
         """The name of the state itself if nothing reads its old value from here on."""
-        later = itertools.chain.from_iterable(e.reads() for e in self.program.equations[position + 1 :])
-        waiting = (v for v in itertools.chain.from_iterable(e.reads() for e in self.program.equations[position + 1 :]))
-        behind = itertools.chain.from_iterable(self.unread.get(value, ()) for value in waiting)
+        later = set(itertools.chain.from_iterable(e.reads() for e in self.program.equations[position + 1 :]))
+        behind = set(itertools.chain.from_iterable(self.unread.get(value, ()) for value in later))
         results = (*self.program.outputs, *(new for _, new in self.program.updates))
-        if state in set(later) or state in set(behind) or any(atom is state for atom in results):
+        if state in later | behind or any(atom is state for atom in results):
             return self._unique(f"new_{self.names[state]}")
         return self.names[state]
 
