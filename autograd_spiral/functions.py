@@ -71,6 +71,10 @@ def sigmoid(x: Array) -> Array:
     return np.where(x >= 0, 1, decay) / (1 + decay)
 
 
+def _array(x: Any) -> Any:
+    return x if hasattr(type(x), "ndim") else np.asarray(x)
+
+
 def leaky_relu(x: Array, slope: float = 0.01) -> Array:
     """`x` where it is positive, `slope · x` elsewhere, elementwise, in any shape; its derivative at 0 is `slope`.
 
@@ -79,6 +83,7 @@ def leaky_relu(x: Array, slope: float = 0.01) -> Array:
     >>> leaky_relu(np.array([-2.0, 3.0]), slope=0.1)
     array([-0.2,  3. ])
     """
+    x = _array(x)
     return np.where(x > 0, x, slope * x)
 
 
@@ -90,6 +95,7 @@ def elu(x: Array, alpha: float = 1.0) -> Array:
     >>> elu(np.array([-1.0, 3.0])).round(3)
     array([-0.632,  3.   ])
     """
+    x = _array(x)
     positive = x > 0
     return np.where(positive, x, alpha * np.expm1(np.where(positive, 0, x)))
 
@@ -141,6 +147,7 @@ def gelu(x: Array, *, approximate: bool = False) -> Array:
     >>> gelu(np.array([-1.0, 1.0])).round(4)
     array([-0.1587,  0.8413])
     """
+    x = _array(x)
     if approximate:
         inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
         return 0.5 * x * (1 + np.tanh(inner))
@@ -257,8 +264,7 @@ def softmax_cross_entropy(scores: Any, labels: Any, *, reduction: str = "mean") 
     """
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"softmax_cross_entropy: reduction must be 'mean', 'sum' or 'none', not {reduction!r}")
-    scores = scores if hasattr(type(scores), "ndim") else np.asarray(scores)
-    labels = labels if hasattr(type(labels), "ndim") else np.asarray(labels)
+    scores, labels = _array(scores), _array(labels)
     shape = scores.shape
     if len(shape) != 2:
         raise ShapeError(f"softmax_cross_entropy: scores must have shape (N, K), not {shape}")
@@ -293,16 +299,21 @@ def check_labels(labels: Any, classes: int) -> None:
     unsigned = labels if labels.dtype.kind == "u" else labels.view(f"u{labels.itemsize}")  # what is negative is large
     if np.maximum.reduce(unsigned) >= classes:
         row = int(np.argmax((labels < 0) | (labels >= classes)))
+        from_1 = labels.min() == 1 and labels.max() == classes
+        remedy = "; if yours are numbered from 1, write labels - 1" if from_1 else ""
         raise LabelError(
-            f"the label at row {row} is {labels[row]}, but {classes} classes are numbered 0 to {classes - 1}"
+            f"the label at row {row} is {labels[row]}, but {classes} classes are numbered 0 to {classes - 1}{remedy}"
         )
 
 
 def _check_form(labels: Any, rows: int) -> None:
     """Raise `LabelError` unless `labels` has one integer for each of `rows` rows."""
     if labels.shape != (rows,):
-        column = " (a column: write labels.ravel())" if labels.shape == (rows, 1) else ""
-        raise LabelError(f"labels must have shape ({rows},), one per row of scores, not {labels.shape}{column}")
+        column = labels.shape == (rows, 1)
+        remedy = " (a column: write labels.ravel())" if column else ""
+        if len(labels.shape) == 2 and labels.shape[0] == rows and not column and labels.dtype.kind in "iub":
+            remedy = " (rows of 0 and 1: write labels.argmax(axis=1), or labels.astype(float) for probabilities)"
+        raise LabelError(f"labels must have shape ({rows},), one per row of scores, not {labels.shape}{remedy}")
     if labels.dtype.kind not in "iu":
         first = f": the label at row 0 is {labels[0]!r}" if rows and isinstance(labels, np.ndarray) else ""
         raise LabelError(f"labels must be integers, not {labels.dtype}{first}; write labels.astype(int)")

@@ -242,7 +242,14 @@ def primitive(*vjps: VJP | None) -> Callable[[F], F]:
             return args, params
 
         bind.__signature__ = signature  # type: ignore[attr-defined]
-        function = overridable(body)
+
+        @functools.wraps(body)
+        def on_arrays(*args: Any, **kwargs: Any) -> Any:
+            if list in map(type, args):
+                args = tuple(np.asarray(a) if type(a) is list and i < len(vjps) else a for i, a in enumerate(args))
+            return body(*args, **kwargs)
+
+        function: F = overridable(on_arrays)  # type: ignore[assignment]
         define(function, *vjps, bind=bind, evaluate=body, body=body)
         return function
 

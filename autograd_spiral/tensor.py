@@ -325,6 +325,9 @@ class Tensor(ArrayMethods):
     def __int__(self) -> int:
         return int(self.data.item())
 
+    def __round__(self, digits: int | None = None) -> Any:
+        return round(self.item(), digits)
+
     def __index__(self) -> int:
         return operator.index(self.data)
 

@@ -171,3 +171,12 @@ def test_the_gradient_of_the_mean_loss_is_the_derived_one() -> None:
     p[[0, 1], [2, 0]] -= 1
     assert scores.grad is not None
     np.testing.assert_allclose(scores.grad, p / 2, rtol=1e-14)
+
+
+ON_LISTS = ("relu", "sigmoid", "leaky_relu", "elu", "gelu", "silu", "softplus", "softmax", "log_softmax", "logsumexp")
+
+
+@pytest.mark.parametrize("name", ON_LISTS)
+def test_lists_are_taken_as_arrays(name):
+    function = getattr(functions, name)
+    np.testing.assert_array_equal(function([1.0, -2.0]), function(np.array([1.0, -2.0])))

@@ -246,3 +246,13 @@ def test_half_precision_losses_stay_in_half_precision():
 def test_rows_that_are_no_probabilities_are_named(row):
     with pytest.raises(LabelError, match="row 1 is"):
         softmax_cross_entropy(Tensor(np.zeros((2, 3))), np.array([[0.2, 0.3, 0.5], row]))
+
+
+def test_labels_numbered_from_1_are_told_how_to_be_numbered_from_0():
+    with pytest.raises(LabelError, match=r"row 2 is 3, but 3 classes are numbered 0 to 2; .* write labels - 1"):
+        softmax_cross_entropy(np.zeros((3, 3)), np.array([1, 2, 3]))
+
+
+def test_one_hot_rows_of_integers_are_told_what_to_write():
+    with pytest.raises(LabelError, match=r"rows of 0 and 1: write labels.argmax\(axis=1\)"):
+        softmax_cross_entropy(np.zeros((3, 4)), np.eye(3, 4, dtype=int))

@@ -210,3 +210,8 @@ def test_copy_works_for_every_dtype_and_lets_gradients_flow():
     x = Tensor([1.0, 2.0], requires_grad=True)
     x.copy().sum().backward()
     assert x.grad.tolist() == [1.0, 1.0]
+
+
+def test_rounding_gives_a_number():
+    assert round(Tensor(2.567), 1) == 2.6
+    assert round(Tensor([2.567])) == 3

@@ -227,6 +227,8 @@ def _of_ratio(analytic: Array, numeric: Array, bound: Array, sizes: Collection[i
     if whole in sizes and whole > 2 and abs(size / whole - 1) <= accuracy:
         factor = f"1/N, N = {whole}" if direction == "large" else f"N = {whole}"
         much = f"{whole} × too {direction}: missing factor of {factor}"
+        if whole < 5:  # so small a factor may be another one that an axis is as long as by chance
+            much += ", the length of an axis, or another factor"
     elif size < 1.1:
         much = f"{100 * abs(abs(ratio) - 1):.2g} % too {direction}"
     else:

@@ -233,7 +233,8 @@ class CapturedStep:
         why = difference(first, trace)
         if why is not None:
             raise CaptureError(
-                f"{why}. A captured step must compute the same each time: pass random numbers as arguments"
+                f"{why}. A captured step must compute the same each time: pass random numbers and counters as "
+                "arguments, and keep what it carries along in a Tensor that it assigns"
             )
         returned: list[Any] = []
         form = flatten(result, returned)
