@@ -1,5 +1,6 @@
 """The command line, as a user meets it."""
 
+import functools
 import json
 import os
 import re
@@ -194,10 +195,17 @@ def test_a_closed_pipe_does_not_hide_a_failed_check(tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send")
 def test_an_interrupt_ends_with_one_line(tmp_path):
     command = [sys.executable, "-m", "autograd_spiral", "--model", "net", "--steps", "10000000", "--out", "out"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout.readline().startswith("two-layer ReLU net")  # it is at work
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    heeded = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # shells' background jobs ignore it
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heeded
+    )
+    try:
+        assert process.stdout.readline().startswith("two-layer ReLU net")  # it is at work
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.communicate()
     assert process.returncode == 130
     assert errors == "interrupted\n"
 
