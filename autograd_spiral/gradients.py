@@ -104,4 +104,5 @@ def _check(ends: Sequence[Tensor], starts: Sequence[Tensor]) -> None:
                 raise DtypeError(f"grad: {role} {i} has dtype {tensor.dtype}; only floating tensors have gradients")
     for i, start in enumerate(starts):
         if not start._requires_grad:
-            raise GradientError(f"grad: input {i} does not require gradients; make it with requires_grad=True")
+            named = f" ({start.name!r})" if start.name else ""
+            raise GradientError(f"grad: input {i}{named} does not require gradients; make it with requires_grad=True")

@@ -701,3 +701,15 @@ if __name__ == "__main__":
         for direction in DIRECTIONS:
             text = picture(model, direction).source
             (GOLDEN / f"{model}-{direction}.dot").write_text(text, encoding="utf-8")
+
+
+def test_an_array_that_both_passes_use_is_one_box():
+    x = np.random.default_rng(0).standard_normal((5, 2))
+    W = leaf(np.ones((2, 3)), "W")
+    loss = np.sum(np.tanh(x @ W)).named("loss")
+    text = draw(loss, gradients_of=W, names={"x": x}).source
+    assert text.count("<B>x</B>") == 1
+    assert "xᵀ @" in text
+    unnamed = draw(loss, gradients_of=W).source
+    assert unnamed.count("5×2") == 1
+    assert "2×5" not in unnamed

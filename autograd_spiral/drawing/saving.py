@@ -54,6 +54,10 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz has no type h
         print(f"wrote {target} instead of a picture: {trouble}", file=sys.stderr)
         return target
 
+    def __repr__(self) -> str:
+        count = self.source.count(" [label=<")
+        return f"<drawing of {count} nodes: shows itself in notebooks, save_as() writes a file>"
+
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **_: Any) -> dict[str, str]:
         """For Jupyter: the SVG; without a program to make it, how to get one."""
         picture, trouble = _picture(self.source, "svg")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from autograd_spiral.drawing.backward import Backward
 from autograd_spiral.drawing.record import Item, Kind, Record
+from autograd_spiral.primitives import PRIMITIVES
 from autograd_spiral.tensor import Tensor, history
 
 __all__ = ["of_tensors"]
@@ -41,6 +42,26 @@ def of_tensors(
         return name
 
     items: dict[Tensor, Item] = {}
+    ordered: list[Item] = []
+    arrays_seen: dict[tuple[Any, ...], NDArray[Any]] = {}
+
+    def shown(arg: Any) -> Any:
+        """What an argument is in the record: of arrays with the same entries, one; of their transposes, that turned."""
+        if type(arg) is Tensor:
+            return items[arg]
+        if not isinstance(arg, np.ndarray) or arg.size < 2:
+            return arg
+        if arg.ndim >= 2:
+            turned = arrays_seen.get(_content(np.swapaxes(arg, -1, -2)))
+            if turned is not None and _content(arg) not in arrays_seen:
+                item = Item(Kind.OPERATION, arg.shape, arg.dtype, value=arg)
+                item.primitive, item.args = PRIMITIVES[np.transpose], (turned,)
+                item.params = {"axes": (*range(arg.ndim - 2), arg.ndim - 1, arg.ndim - 2)}
+                item.phase = "backward"
+                ordered.append(item)
+                return item
+        return arrays_seen.setdefault(_content(arg), arg)
+
     for tensor in history([*outputs, *gradients]):
         inside = tensor in forward
         item = Item(Kind.OPERATION, tensor.shape, tensor.dtype, name=name_of(tensor), value=tensor.data)
@@ -48,7 +69,7 @@ def of_tensors(
         if tensor.primitive is not None:
             origin = tensor if inside else backward.origin.get(tensor)
             item.primitive, item.params, item.place = tensor.primitive, tensor.params, tensor.place
-            item.args = tuple(items[arg] if type(arg) is Tensor else arg for arg in tensor.args)
+            item.args = tuple(map(shown, tensor.args))
             item.scope = origin.scope if origin is not None else ()
             item.result = tensor in gradients or tensor in ends
             item.gradient = sizes.get(tensor)
@@ -63,7 +84,12 @@ def of_tensors(
             item.kind = Kind.BACKWARD
             item.args = (tensor.data.flat[0],) if tensor.size else ()
         items[tensor] = item
+        ordered.append(item)
 
     pairs = [(items[value], items[ct]) for ct, value in backward.cotangent_of.items() if ct in items and value in items]
     arrays = [(name, value) for name, value in names.items() if type(value) is np.ndarray]
-    return Record(list(items.values()), pairs, arrays)
+    return Record(ordered, pairs, arrays)
+
+
+def _content(array: NDArray[Any]) -> tuple[Any, ...]:
+    return array.shape, array.dtype.str, array.tobytes()
