@@ -233,3 +233,21 @@ def test_infinite_weights_with_a_penalty_become_nan_as_they_do_eagerly() -> None
     with np.errstate(invalid="ignore"):
         capture(step)(np.ones(4))
     assert_same([w.data], [[np.nan, np.nan, 1e308 * (1 - 1e-3), 1 - 1e-3 - 1]], "state")
+
+
+@pytest.mark.parametrize("constant", [0, 1, 2, (0, 1), (1, 2), (0, 2)])
+def test_parts_of_an_affine_map_may_be_constants(constant: Any) -> None:
+    chosen = constant if isinstance(constant, tuple) else (constant,)
+    rng = np.random.default_rng(0)
+    arrays = [rng.standard_normal(shape) for shape in ((30, 3), (3, 8), (1, 8))]
+    leaves = [Tensor(array, requires_grad=True) for i, array in enumerate(arrays) if i not in chosen]
+
+    def step(scale: Any) -> Any:
+        remaining = iter(leaves)
+        x, W, b = (Tensor(a) if i in chosen else next(remaining) for i, a in enumerate(arrays))
+        y = np.tanh(x @ W + b)
+        return [y, *grad(np.sum(y * y) * scale, leaves)]
+
+    captured = capture(step)
+    for scale in (np.array(1.0), np.array(2.0)):
+        assert_same(flat(captured(scale)), flat(captured.eager(Tensor(scale))), "value and gradients")

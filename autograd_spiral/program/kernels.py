@@ -124,7 +124,8 @@ def _affine(program: Program) -> Program:
 def _affine_gradients(program: Program) -> Program:
     """`x.T @ y` and the column sums of y as one product, where `[x 1]` is there because of an affine map."""
     reading = _Reading(program)
-    augmented = {equation.inputs[0] for equation in program.equations if equation.primitive is AFFINE}
+    affine_inputs = (equation.inputs[0] for equation in program.equations if equation.primitive is AFFINE)
+    augmented = {x for x in affine_inputs if isinstance(x, Value)}  # of a constant x, no `[x 1]` is kept
     sums: dict[Value, list[Equation]] = {}
     for equation in program.equations:
         y = equation.inputs[0] if equation.inputs else None
@@ -142,10 +143,10 @@ def _affine_gradients(program: Program) -> Program:
         turned = (
             left is not None and left.function is np.transpose and shape_of(left.inputs[0])[::-1] == left.output.shape
         )
-        if turned and left is not None and left.inputs[0] in augmented and y in sums and y not in joint:
-            x = left.inputs[0]
+        x = left.inputs[0] if turned and left is not None else None
+        if isinstance(x, Value) and x in augmented and y in sums and y not in joint:
             early = min(position[one.output] for one in (equation, *sums[y]))
-            if not _is_real(x, y) or (isinstance(x, Value) and position.get(x, -1) > early):
+            if not _is_real(x, y) or position.get(x, -1) > early:
                 continue  # the sums may even be what x is computed from
             rows = shape_of(x)[1]
             both = joint[y] = Value((rows + 1, y.shape[1]), y.dtype)

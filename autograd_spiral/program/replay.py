@@ -357,7 +357,7 @@ class _Compiler:
 
     def _affine(self, position: int, equation: Equation) -> None:
         x, W, b = equation.inputs
-        if x not in self.column or not isinstance(x, Value):
+        if not isinstance(x, Value) or x not in self.column:
             product = self._buffer(equation.output, position)
             out = self._bind(product)
             self.lines.append(f"{self._bind(np.matmul, 'f')}({self._text(x)}, {self._text(W)}, {out})")
