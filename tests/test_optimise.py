@@ -47,7 +47,7 @@ def test_every_pass_keeps_the_results(drawn: Any) -> None:
     captured = capture(step)
     captured(*calls[0])
     program = captured.program
-    arrays = [*calls[1], *(held[id(leaf)] for leaf in captured._last.state)]
+    arrays = [*calls[1], *(held[id(leaf)] for leaf in captured._last.state), *captured._last.outside]
     expected = interpreted(program, arrays)
     for improve in PASSES:
         assert_same(interpreted(improve(program), arrays), expected, str(improve))

@@ -89,6 +89,7 @@ def steps(draw: Any) -> tuple[Callable[..., Any], list[Tensor], list[list[np.nda
     calls = [
         [(0.5 * rng.standard_normal((rows, inner))).astype(dtype), rng.integers(0, columns, rows)] for _ in range(3)
     ]
+    constants = [rng.standard_normal(shape).astype(dtype) for shape in ((rows, inner), (rows, columns))]
     number = st.integers(0, 999)
     script = draw(st.lists(st.tuples(number, number, number, st.booleans()), min_size=1, max_size=10))
     ends = draw(st.lists(number, min_size=1, max_size=3))
@@ -96,7 +97,9 @@ def steps(draw: Any) -> tuple[Callable[..., Any], list[Tensor], list[list[np.nda
     order = draw(st.sampled_from(["one", "two", "first"]))
 
     def step(X: Any, y: Any) -> Any:
-        pool = [*leaves, X, X @ leaves[0] + leaves[1]]
+        outside, made = Tensor(constants[0]), Tensor(constants[1] * 1.0)  # read at each call, and a constant
+        pool = [*leaves, X, X @ leaves[0] + leaves[1], np.tanh(outside @ leaves[0] + leaves[1])]
+        pool.append(np.tanh(made.T @ X + leaves[1][:, :1]))
         for which, i, j, single in script:
             x, z = pool[-1 - i % len(pool)], pool[-1 - j % len(pool)]
             made = ONE[which % len(ONE)](x) if single else combined(x, z, TWO[which % len(TWO)])
