@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from programs import assert_same, flat
 from test_random_programs import steps
 
@@ -233,6 +234,24 @@ def test_infinite_weights_with_a_penalty_become_nan_as_they_do_eagerly() -> None
     with np.errstate(invalid="ignore"):
         capture(step)(np.ones(4))
     assert_same([w.data], [[np.nan, np.nan, 1e308 * (1 - 1e-3), 1 - 1e-3 - 1]], "state")
+
+
+@pytest.mark.parametrize("computed", [True, False])
+@given(st.integers(40, 90), st.integers(1, 5), st.integers(1, 4), st.integers(48, 60), st.integers(0, 2**32 - 1))
+def test_masked_products_and_sums(computed: bool, n: int, d: int, k: int, h: int, seed: int) -> None:
+    """`x.T @ ((a @ b) * mask)` and column sums, whatever order they are computed in; with a in a buffer or not."""
+    rng = np.random.default_rng(seed)
+    arrays = [rng.standard_normal(shape) for shape in ((n, d), (d, h), (1, h), (n, k), (k, h))]
+
+    def step(x: Any, W: Any, b: Any, a: Any, c: Any) -> Any:
+        hidden = relu(x @ W + b)
+        masked = ((np.sin(a) if computed else a) @ c) * (hidden > 0)
+        return x.T @ masked * 2, masked.sum(axis=0, keepdims=True), hidden.sum()
+
+    captured = capture(step)
+    for scale in (1.0, 2.0):
+        now = [scale * array for array in arrays]
+        assert_same(flat(captured(*now)), flat(captured.eager(*map(Tensor, now))), "value")
 
 
 @pytest.mark.parametrize("constant", [0, 1, 2, (0, 1), (1, 2), (0, 2)])

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_spiral.program.equations import Program, Value, shape_of
-from autograd_spiral.program.kernels import AFFINE, PICK, PRODUCT_AND_SUMS
+from autograd_spiral.program.kernels import AFFINE, MASKED_PRODUCT_AND_SUMS, PICK, PRODUCT_AND_SUMS
 
 __all__ = ["Block", "Memory", "aligned", "column_ordered"]
 
@@ -104,8 +104,8 @@ def column_ordered(program: Program) -> set[Value]:
                 sides = {n for shape in (*shapes, output.shape) for n in shape}
                 if min(sides) <= _NARROW < max(sides):
                     wanted += [source.get(value, value) for value in (*matrices, output)]
-        elif equation.primitive is PICK:
-            wanted += matrices[:1]
+        elif equation.primitive in (PICK, MASKED_PRODUCT_AND_SUMS):
+            wanted += matrices[:2]
         if output.ndim == 2 and 1 < output.shape[1] <= _NARROW < output.shape[0]:
             wanted.append(output)
     refused = {find(value) for value in fixed}

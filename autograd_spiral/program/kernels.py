@@ -20,7 +20,15 @@ from autograd_spiral.program.equations import Atom, Equation, Program, Value, dt
 from autograd_spiral.program.optimise import check_entries, without_dead
 from autograd_spiral.rules import ARRAY
 
-__all__ = ["AFFINE", "COLUMN_SUMS", "PICK", "PRODUCT_AND_SUMS", "SUM_OF_SQUARES", "respelled"]
+__all__ = [
+    "AFFINE",
+    "COLUMN_SUMS",
+    "MASKED_PRODUCT_AND_SUMS",
+    "PICK",
+    "PRODUCT_AND_SUMS",
+    "SUM_OF_SQUARES",
+    "respelled",
+]
 
 
 def affine(x: Any, W: Any, b: Any) -> Any:
@@ -31,6 +39,14 @@ def affine(x: Any, W: Any, b: Any) -> Any:
 def product_and_sums(x: Any, y: Any) -> Any:
     """`x.T @ y` above the sums of the columns of y, (D + 1, H): in buffers one product, `[x 1].T @ y`."""
     return np.concatenate([np.matmul(x.T, y), np.sum(y, axis=0, keepdims=True)])
+
+
+def masked_product_and_sums(x: Any, a: Any, b: Any, m: Any) -> Any:
+    """`product_and_sums(x, (a @ b) * m)`, in buffers without the (N, H) array `a @ b` where x and a are narrow.
+
+    With X for `[x 1]`: `Σ_n X[n,d] · m[n,h] · Σ_k a[n,k] · b[k,h] = Σ_k b[k,h] · Σ_n (X[n,d] · a[n,k]) · m[n,h]`.
+    """
+    return product_and_sums(x, np.matmul(a, b) * m)
 
 
 def column_sums(x: Any) -> Any:
@@ -50,6 +66,7 @@ def pick(x: Any, index: Any) -> Any:
 
 AFFINE = Primitive(affine, (None, None, None))
 PRODUCT_AND_SUMS = Primitive(product_and_sums, (None, None))
+MASKED_PRODUCT_AND_SUMS = Primitive(masked_product_and_sums, (None, None, None, None))
 COLUMN_SUMS = Primitive(column_sums, (None,))
 SUM_OF_SQUARES = Primitive(sum_of_squares, (None,))
 PICK = Primitive(pick, (None, None))
@@ -70,6 +87,7 @@ def respelled(program: Program) -> Program:
         _full_bounds,
         _masks_as_numbers,
         _like_constants,
+        _masked_products,
     ):
         program = respell(program)
     return program
@@ -274,3 +292,29 @@ def _masks_as_numbers(program: Program) -> Program:
             equation = _by(equation, equation.primitive, *inputs)
         equations.append(equation)
     return program.with_equations(tuple(equations))
+
+
+_FEW = 12
+"""So many columns of products cost less than to make, mask and multiply the product that they stand for."""
+
+
+def _masked_products(program: Program) -> Program:
+    """`x.T @ ((a @ b) * m)` with the mask multiplied first, where x and a are much narrower than m."""
+    reading = _Reading(program)
+    equations = []
+    for equation in program.equations:
+        if equation.primitive is PRODUCT_AND_SUMS and (masked := reading.only(equation.inputs[1], np.multiply)):
+            x = equation.inputs[0]
+            for product, m in (masked.inputs, masked.inputs[::-1]):
+                made = reading.only(product, np.matmul)
+                if made is None or {dtype_of(atom) for atom in (*made.inputs, m, x)} != {np.dtype(np.float64)}:
+                    continue  # in narrower dtypes, a product of entries of x and a might overflow
+                if shape_of(m) != made.output.shape:
+                    continue
+                (rows, inner), (_, width) = map(shape_of, made.inputs)
+                columns = inner * (shape_of(x)[1] + 1)
+                if columns <= min(_FEW, width // 4) and rows * width >= _MANY:
+                    equation = _by(equation, MASKED_PRODUCT_AND_SUMS, x, *made.inputs, m)
+                    break
+        equations.append(equation)
+    return without_dead(program.with_equations(tuple(equations)))

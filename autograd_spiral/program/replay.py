@@ -20,6 +20,7 @@ from autograd_spiral.program.equations import Atom, Equation, Program, Value, sh
 from autograd_spiral.program.kernels import (
     AFFINE,
     COLUMN_SUMS,
+    MASKED_PRODUCT_AND_SUMS,
     PICK,
     PRODUCT_AND_SUMS,
     SUM_OF_SQUARES,
@@ -44,6 +45,9 @@ def compiled(program: Program) -> Run:
 _OPERATORS = {np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/", np.negative: "-"}
 _REDUCE = {np.sum: np.add, np.max: np.maximum, np.min: np.minimum, np.all: np.logical_and, np.any: np.logical_or}
 
+
+_FEW = 1024
+"""Up to so many elements are summed by a dot product with ones."""
 
 _SHORT = 4
 """Rows of so many elements are combined column by column."""
@@ -293,6 +297,10 @@ class _Compiler:
             array = self.array.get(x) if isinstance(x, Value) else None
             if array is not None and (array.flags.c_contiguous or array.flags.f_contiguous):
                 flat = array.reshape(-1, order="C" if array.flags.c_contiguous else "F")
+                if equation.function is np.sum and _sums_by_dot(array, output):
+                    ones = self._bind(np.ones(array.size, array.dtype))
+                    self._local(output, f"{self._bind(np.vdot, 'f')}({self._bind(flat)}, {ones})")
+                    return
                 self._local(output, f"{called}({self._bind(flat)})")
             else:
                 self._local(output, f"{called}({text}, None)")
@@ -388,6 +396,25 @@ class _Compiler:
         ones = np.ones((1, shape_of(y)[0]), equation.output.dtype)
         self.lines.append(f"{self._bind(np.matmul, 'f')}({self._bind(ones)}, {self._text(y)}, {self._bind(out[-1:])})")
 
+    def _masked_product_and_sums(self, position: int, equation: Equation) -> None:
+        x, a, b, m = equation.inputs
+        left = self.array.get(a) if isinstance(a, Value) else None
+        if left is None or not isinstance(x, Value) or x not in self.column:
+            self._local(equation.output, f"{self._bind(equation.function, 'f')}({self._texts(equation.inputs)})")
+            return
+        right, dtype = self.column[x][0], equation.output.dtype
+        (rows, inner), (columns, width) = left.shape, equation.output.shape
+        products = aligned((inner, columns, rows), dtype)
+        sums = aligned((inner, columns, width), dtype)
+        multiply, matmul, add = (self._bind(f, "f") for f in (np.multiply, np.matmul, np.add.reduce))
+        by_row, total = self._bind(products.reshape(-1, rows)), self._bind(sums)
+        self.lines += [
+            f"{multiply}({self._bind(left.T[:, None])}, {self._bind(right.T)}, {self._bind(products)})",
+            f"{matmul}({by_row}, {self._text(m)}, {self._bind(sums.reshape(-1, width))})",
+            f"{multiply}({total}, {self._text(b)}[:, None], {total})",
+            f"{add}({total}, 0, None, {self._bind(self._buffer(equation.output, position))})",
+        ]
+
     def _column_sums(self, position: int, equation: Equation) -> None:
         (x,) = equation.inputs
         ones = self._bind(np.ones((1, shape_of(x)[0]), equation.output.dtype))
@@ -469,6 +496,11 @@ class _Compiler:
         self.lines.append(f"{self._bind(np.add.at, 'f')}({out}, ({', '.join(items)},), {self._text(ct)})")
 
 
+def _sums_by_dot(array: NDArray[Any], output: Value) -> bool:
+    """Whether the elements are so few that a dot product with ones is done before a reduction has begun."""
+    return array.dtype.char in "fd" and array.dtype == output.dtype and array.size <= _FEW
+
+
 def _computes(equation: Equation) -> bool:
     """Whether the equation can write its result anywhere."""
     return isinstance(equation.function, np.ufunc) or equation.primitive is AFFINE
@@ -492,6 +524,7 @@ _KERNELS = {
     AFFINE: _Compiler._affine,
     PRODUCT_AND_SUMS: _Compiler._product_and_sums,
     COLUMN_SUMS: _Compiler._column_sums,
+    MASKED_PRODUCT_AND_SUMS: _Compiler._masked_product_and_sums,
     SUM_OF_SQUARES: _Compiler._sum_of_squares,
     PICK: _Compiler._pick,
 }
