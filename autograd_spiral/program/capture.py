@@ -123,12 +123,25 @@ class CapturedStep:
         return self if instance is None else functools.partial(self, instance)
 
     def eager(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the step as it is, without a program: everything is recorded, and values can be read inside."""
+        """Call the step as it is, without a program: everything is recorded, and values can be read inside.
+
+        Raises what the step raises.
+
+        >>> step = capture(lambda x: x / float(x.sum()))
+        >>> step.eager(Tensor([1.0, 3.0]))
+        Tensor([0.25, 0.75])
+        """
         return self._step(*args, **kwargs)
 
     @property
     def program(self) -> CapturedProgram:
-        """The program that was used last; `CaptureError` before the first call."""
+        """The program that was used last; `CaptureError` before the first call.
+
+        >>> step = capture(lambda x: np.sum(x * x))
+        >>> _ = step(np.ones(3))
+        >>> [equation.primitive.name for equation in step.program.equations]
+        ['np.multiply', 'np.sum']
+        """
         last = self._last
         if last is None:
             raise CaptureError(f"{self._name} has no program yet: call it first, since shapes decide on the program")
@@ -136,7 +149,15 @@ class CapturedStep:
 
     @property
     def source(self) -> str:
-        """The program that was used last, as NumPy."""
+        """The program that was used last, as NumPy.
+
+        Raises `CaptureError` before the first call, and as `CapturedProgram.source` does.
+
+        >>> step = capture(lambda x: 1 / np.exp(x))
+        >>> _ = step(np.ones(3))
+        >>> "1 / np.exp(x)" in step.source
+        True
+        """
         return self.program.source
 
     @property
