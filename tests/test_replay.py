@@ -15,19 +15,18 @@ from test_random_programs import steps
 
 from autograd_spiral import Tensor, capture, grad, relu
 from autograd_spiral.program.buffers import Memory, aligned, column_ordered
+from autograd_spiral.program.code import Code
 from autograd_spiral.program.equations import Value
 from autograd_spiral.program.kernels import respelled
 from autograd_spiral.program.optimise import readable
-from autograd_spiral.program.replay import _Compiler
+from autograd_spiral.program.replay import written
 from autograd_spiral.spiral import TwoLayerNet, descent, spiral
 
 
-def compiler_of(step: Any, *args: Any) -> _Compiler:
+def code_of(step: Any, *args: Any) -> Code:
     captured = capture(step)
     captured(*args)
-    compiler = _Compiler(respelled(readable(captured.program)))
-    compiler.run()
-    return compiler
+    return written(respelled(readable(captured.program)))
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
@@ -56,16 +55,16 @@ def test_memory_gives_the_smallest_block_that_fits() -> None:
 @given(steps())
 def test_values_that_are_alive_together_share_no_memory(drawn: Any) -> None:
     step, _, calls = drawn
-    compiler = compiler_of(step, *calls[0])
-    program, last = compiler.program, compiler._last
+    layout = code_of(step, *calls[0]).layout
+    program, last = layout.program, layout.last
     born = {equation.output: i for i, equation in enumerate(program.equations)}
     views: dict[Value, Value] = {}  # from a view to what it shows
     for equation in program.equations:
         (first, *_) = [*equation.reads(), None]
-        shows = first is not None and first in compiler.array and equation.output in compiler.array
+        shows = first is not None and first in layout.array and equation.output in layout.array
         if shows and equation.function.__name__ in ("reshape", "transpose", "getitem", "broadcast_to"):
             views[equation.output] = views.get(first, first)
-    kept = [value for value in compiler.array if value in born]
+    kept = [value for value in layout.array if value in born]
     ends: dict[Value, int] = {}
     for value in kept:
         root = views.get(value, value)
@@ -74,13 +73,13 @@ def test_values_that_are_alive_together_share_no_memory(drawn: Any) -> None:
     for i, one in enumerate(roots):
         for other in roots[i + 1 :]:
             together = born[one] < ends[other] and born[other] < ends[one]
-            if together and np.may_share_memory(compiler.array[one], compiler.array[other]):
-                assert not np.shares_memory(compiler.array[one], compiler.array[other])
+            if together and np.may_share_memory(layout.array[one], layout.array[other]):
+                assert not np.shares_memory(layout.array[one], layout.array[other])
 
 
 def test_an_elementwise_result_takes_the_place_of_an_operand_that_dies() -> None:
-    compiler = compiler_of(lambda x: np.sin(np.cos(np.exp(x * 2.0))).sum(), np.ones((50, 50)))
-    assert compiler.memory.allocated == 50 * 50 * 8
+    layout = code_of(lambda x: np.sin(np.cos(np.exp(x * 2.0))).sum(), np.ones((50, 50))).layout
+    assert layout.memory.allocated == 50 * 50 * 8
 
 
 def test_an_operand_that_is_also_read_turned_is_not_overwritten() -> None:
