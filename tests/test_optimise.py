@@ -277,6 +277,23 @@ def test_a_masked_product_of_narrow_matrices_is_not_made(
     assert ("masked_product_and_sums" in respelled(step, x, w, a, b)) == expected
 
 
+ONE_HOTS = [
+    (lambda x, y: x - (y[:, None] == np.arange(4)), True),
+    (lambda x, y: x - (y[:, None] == np.arange(1, 5)), False),
+    (lambda x, y: (y[:, None] == np.arange(4)) - x, False),
+    (lambda x, y: x - (x[:, :1] == np.arange(4)), False),
+    (lambda x, y: x[:, :1] - (y[:, None] == np.arange(4)), False),
+]
+
+
+@pytest.mark.parametrize(("step", "expected"), ONE_HOTS)
+def test_one_hot_rows_are_subtracted_at_one_place_of_each_row(step: Any, expected: bool) -> None:
+    x, y = np.random.default_rng(0).standard_normal((6, 4)), np.array([0, 3, 1, 2, 0, 1])
+    names = respelled(lambda x, y: (step(np.sin(x), y) * 2, softmax_cross_entropy(x, y)), x, y)
+    assert ("less_one_hot" in names) == expected
+    assert "less_one_hot" not in respelled(lambda x, y: step(np.sin(x), y) * 2, x, y)  # nothing is known of y
+
+
 # --- programs are checked -------------------------------------------------------------------------------------------
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from programs import assert_same, flat
 from test_random_programs import steps
 
-from autograd_spiral import Tensor, capture, grad, relu
+from autograd_spiral import Tensor, capture, grad, relu, softmax_cross_entropy
 from autograd_spiral.program.buffers import Memory, aligned, column_ordered
 from autograd_spiral.program.code import Code
 from autograd_spiral.program.equations import Value
@@ -251,6 +251,25 @@ def test_masked_products_and_sums(computed: bool, n: int, d: int, k: int, h: int
     for scale in (1.0, 2.0):
         now = [scale * array for array in arrays]
         assert_same(flat(captured(*now)), flat(captured.eager(*map(Tensor, now))), "value")
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int64, np.uint64])
+@pytest.mark.parametrize("computed", [True, False])
+@given(st.integers(1, 40), st.integers(1, 20), st.integers(0, 2**32 - 1))
+def test_one_entry_of_each_row(dtype: Any, computed: bool, n: int, k: int, seed: int) -> None:
+    """Picked, and made less by 1 as in the gradient of a softmax-cross-entropy, of matrices kept in either order."""
+    rng = np.random.default_rng(seed)
+
+    def step(x: Any, y: Any) -> Any:
+        if computed:
+            x = np.sin(x)
+        loss = softmax_cross_entropy(x, y)
+        return loss, np.exp(x - (y[:, None] == np.arange(k))), x - (y[:, None] == np.arange(k)), x[np.arange(n), y]
+
+    captured = capture(step)
+    for _ in range(2):
+        x, y = rng.standard_normal((n, k)), rng.integers(0, k, n).astype(dtype)
+        assert_same(flat(captured(x, y)), flat(captured.eager(Tensor(x), Tensor(y))), "value")
 
 
 @pytest.mark.parametrize("constant", [0, 1, 2, (0, 1), (1, 2), (0, 2)])

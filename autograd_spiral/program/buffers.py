@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_spiral.program.equations import Program, Value, shape_of
-from autograd_spiral.program.kernels import AFFINE, MASKED_PRODUCT_AND_SUMS, PICK, PRODUCT_AND_SUMS
+from autograd_spiral.program.kernels import AFFINE, LESS_ONE_HOT, MASKED_PRODUCT_AND_SUMS, PICK, PRODUCT_AND_SUMS
 
 __all__ = ["Array", "Block", "Memory", "aligned", "column_ordered"]
 
@@ -94,7 +94,7 @@ def column_ordered(program: Program) -> set[Value]:
         matrices = [value for value in equation.reads() if value.ndim == 2]
         if equation.function is np.transpose and matrices:
             source[output] = source.get(matrices[0], matrices[0])
-        elif equation.elementwise or equation.function is np.ndarray.astype:
+        elif equation.elementwise or equation.function is np.ndarray.astype or equation.primitive is LESS_ONE_HOT:
             for value in matrices:
                 if value.shape == output.shape:
                     if value in given:

@@ -27,6 +27,7 @@ class Code:
         self.local: dict[Value, str] = {}  # names of values that are new at each call
         self.fresh: set[Value] = set()  # those that nothing else holds
         self.results = set(program.results())
+        self.known: dict[Any, str] = {}  # names of what several equations need, and none of them is
         self._bound: dict[str, Any] = {}  # what the code names: functions, buffers, views, constants
         self._names: dict[int, str] = {}
 

@@ -11,10 +11,11 @@ import numpy as np
 
 from autograd_spiral.program.buffers import aligned
 from autograd_spiral.program.code import Code
-from autograd_spiral.program.equations import Equation, Value, shape_of
+from autograd_spiral.program.equations import Atom, Equation, Value, shape_of
 from autograd_spiral.program.kernels import (
     AFFINE,
     COLUMN_SUMS,
+    LESS_ONE_HOT,
     MASKED_PRODUCT_AND_SUMS,
     PICK,
     PRODUCT_AND_SUMS,
@@ -91,24 +92,44 @@ def _sum_of_squares(code: Code, position: int, equation: Equation) -> None:
 
 def _pick(code: Code, position: int, equation: Equation) -> None:
     x, index = equation.inputs
-    rows, columns = shape_of(x)
     flat = code.flat(x)
     if flat is None:
-        pick, at = code.bind(functools.partial(operator.getitem), "f"), code.bind(np.arange(rows))
+        pick, at = code.bind(functools.partial(operator.getitem), "f"), code.bind(np.arange(shape_of(x)[0]))
         code.new(equation.output, f"{pick}({code.text(x)}, ({at}, {code.text(index)}))")
         return
     elements, by_row = flat
-    starts = code.bind(np.arange(rows) * (columns if by_row else 1))
-    stride = code.bind(np.intp(1 if by_row else rows))
-    places = code.bind(aligned((rows,), np.dtype(np.intp)))
-    code.line(np.multiply, f"{code.text(index)}, {stride}", places)
-    code.line(np.add, f"{places}, {starts}", places)
-    take = code.bind(elements.take, "take")
+    take, places = code.bind(elements.take, "take"), _places(code, index, shape_of(x), by_row)
     if equation.output in code.results:
         code.new(equation.output, f"{take}({places})")
     else:
         out = code.bind(code.layout.buffer(equation.output, position))
         code.lines.append(f"{take}({places}, None, {out}, 'clip')")  # all are in range: 'clip' just checks nothing
+
+
+def _less_one_hot(code: Code, position: int, equation: Equation) -> None:
+    x, index = equation.inputs
+    if equation.output in code.results:
+        code.new(equation.output, f"{code.bind(equation.function, 'f')}({code.texts(equation.inputs)})")
+        return
+    out = code.layout.buffer(equation.output, position, (x,))
+    if code.array(x) is not out:
+        code.copy(out, code.text(x))
+    by_row = bool(out.flags.c_contiguous)
+    elements = out.reshape(-1, order="C" if by_row else "F")
+    places = _places(code, index, shape_of(x), by_row)
+    code.lines.append(f"{code.bind(elements)}[{places}] -= 1")
+
+
+def _places(code: Code, index: Atom, shape: tuple[int, ...], by_row: bool) -> str:
+    """The places in the flat matrix of this shape of the entries `index` of its rows; computed once."""
+    rows, columns = shape
+    key = "places", index, shape, by_row
+    if key not in code.known:
+        places = code.known[key] = code.bind(aligned((rows,), np.dtype(np.intp)))
+        stride = code.bind(np.intp(1 if by_row else rows))
+        code.line(np.multiply, f"{code.text(index)}, {stride}", places)
+        code.line(np.add, f"{places}, {code.bind(np.arange(rows) * (columns if by_row else 1))}", places)
+    return code.known[key]
 
 
 KERNELS: dict[Any, Writer] = {
@@ -118,6 +139,7 @@ KERNELS: dict[Any, Writer] = {
     COLUMN_SUMS: _column_sums,
     SUM_OF_SQUARES: _sum_of_squares,
     PICK: _pick,
+    LESS_ONE_HOT: _less_one_hot,
 }
 
 # --- functions that fill a buffer -----------------------------------------------------------------------------------

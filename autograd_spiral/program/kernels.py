@@ -24,6 +24,7 @@ from autograd_spiral.rules import ARRAY
 __all__ = [
     "AFFINE",
     "COLUMN_SUMS",
+    "LESS_ONE_HOT",
     "MASKED_PRODUCT_AND_SUMS",
     "PICK",
     "PRODUCT_AND_SUMS",
@@ -65,12 +66,18 @@ def pick(x: Any, index: Any) -> Any:
     return x[np.arange(len(x)), index]
 
 
+def less_one_hot(x: Any, index: Any) -> Any:
+    """`x - (index[:, None] == np.arange(x.shape[1]))`: in buffers, 1 less at one place of each row."""
+    return x - (index[:, None] == np.arange(x.shape[1]))
+
+
 AFFINE = Primitive(affine, (None, None, None))
 PRODUCT_AND_SUMS = Primitive(product_and_sums, (None, None))
 MASKED_PRODUCT_AND_SUMS = Primitive(masked_product_and_sums, (None, None, None, None))
 COLUMN_SUMS = Primitive(column_sums, (None,))
 SUM_OF_SQUARES = Primitive(sum_of_squares, (None,))
 PICK = Primitive(pick, (None, None))
+LESS_ONE_HOT = Primitive(less_one_hot, (None, None))
 
 _CACHED = 2**20
 """Arrays of so many bytes stay in the processor's cache, where reading another array is cheap."""
@@ -85,6 +92,7 @@ def respelled(program: Program) -> Program:
         _affine,
         _affine_gradients,
         _reductions,
+        _entries_of_rows,
         _full_bounds,
         _masks_as_numbers,
         _like_constants,
@@ -185,11 +193,8 @@ def _affine_gradients(program: Program) -> Program:
 
 
 def _reductions(program: Program) -> Program:
-    """Sums of squares, sums of columns, means and entries of rows by faster functions."""
+    """Sums of squares, sums of columns and means by faster functions."""
     reading = _Reading(program)
-    safe = {
-        (check.value, check.details[0]) for check in program.checks if check.function in (check_labels, check_entries)
-    }
     equations: list[Equation] = []
     for equation in program.equations:
         function, x = equation.function, equation.inputs[0] if equation.inputs else 0
@@ -206,10 +211,6 @@ def _reductions(program: Program) -> Program:
                 )
             )
             equation = _by(equation, PRIMITIVES[np.divide], total, x.size // max(equation.output.size, 1))
-        elif function is operator.getitem and _picks(equation):
-            index = equation.inputs[2]
-            if isinstance(index, Value) and any((index, n) in safe for n in range(1, shape_of(x)[1] + 1)):
-                equation = _by(equation, PICK, x, index)
         equations.append(equation)
     return without_dead(program.with_equations(tuple(equations)))
 
@@ -220,14 +221,52 @@ def _sums_columns(equation: Equation) -> bool:
     return whole and shape[0] * shape[1] >= _MANY
 
 
-def _picks(equation: Equation) -> bool:
+def _entries_of_rows(program: Program) -> Program:
+    """One entry of each row, picked or made less by 1, by its place in the flat array; for entries that are checked."""
+    reading = _Reading(program)
+    safe = {
+        (check.value, check.details[0]) for check in program.checks if check.function in (check_labels, check_entries)
+    }
+    equations: list[Equation] = []
+    for equation in program.equations:
+        primitive, index = None, None
+        if equation.function is operator.getitem:
+            primitive, index = PICK, _picked(equation)
+        elif equation.function is np.subtract:
+            primitive, index = LESS_ONE_HOT, _hot(equation, reading)
+        if primitive and isinstance(index, Value):
+            rows, columns = shape_of(equation.inputs[0])
+            narrow = index.dtype.kind in "iu" and np.can_cast(index.dtype, np.intp)
+            if narrow and index.shape == (rows,) and any((index, n) in safe for n in range(1, columns + 1)):
+                equation = _by(equation, primitive, equation.inputs[0], index)
+        equations.append(equation)
+    return without_dead(program.with_equations(tuple(equations)))
+
+
+def _picked(equation: Equation) -> Atom | None:
+    """`index`, if the equation is `x[np.arange(len(x)), index]`."""
     if equation.params["index"] != (ARRAY, ARRAY) or len(shape_of(equation.inputs[0])) != 2:
-        return False
-    rows, index = equation.inputs[1], equation.inputs[2]
-    n = shape_of(equation.inputs[0])[0]
-    dtype = dtype_of(index)
-    narrow = dtype is not None and dtype.kind in "iu" and np.can_cast(dtype, np.intp)
-    return narrow and shape_of(index) == (n,) and isinstance(rows, np.ndarray) and np.array_equal(rows, np.arange(n))
+        return None
+    x, rows, index = equation.inputs
+    in_order = isinstance(rows, np.ndarray) and np.array_equal(rows, np.arange(shape_of(x)[0]))
+    return index if in_order else None
+
+
+def _hot(equation: Equation, reading: _Reading) -> Atom | None:
+    """`index`, if the equation is `x - (index[:, None] == np.arange(K))` for a matrix x of that shape."""
+    x, hot = equation.inputs
+    equal = reading.only(hot, np.equal)
+    column = reading.only(equal.inputs[0], operator.getitem) if equal else None
+    if (
+        equal is None
+        or column is None
+        or column.params["index"] != (slice(None), None)
+        or not _is_real(x, equation.output)
+    ):
+        return None
+    classes = equal.inputs[1]
+    ordered = isinstance(classes, np.ndarray) and np.array_equal(classes, np.arange(equal.output.shape[-1]))
+    return column.inputs[0] if ordered and shape_of(x) == equal.output.shape else None
 
 
 def _full_bounds(program: Program) -> Program:
