@@ -1,9 +1,9 @@
 """Gradient checks that give a verdict: gradients held against differences whose error is known.
 
 From the ground up: `differences` (numeric derivatives and their bounds), `rounding` (what rounding can do to a
-recorded computation), `report` (verdicts, tables, diagnoses), `findings`, `subject` (the function under check),
-`judging`, `directions` (large inputs), `check` (the two public functions), then `rule_examples`, `rule_check` and
-`named_check`, which the command line runs.
+recorded computation), `report` (verdicts and tables), `diagnoses` (what wrong numbers have in common), `findings`,
+`subject` (the function under check), `judging`, `directions` (large inputs), `check` (the two public functions), then
+`rule_examples`, `rule_check` and `named_check`, which the command line runs.
 """
 
 from autograd_spiral.gradcheck.check import check_against, check_gradients

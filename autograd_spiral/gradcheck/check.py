@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_spiral.errors import GradientMismatch, ShapeError
+from autograd_spiral.gradcheck.diagnoses import diagnose, diagnose_shape
 from autograd_spiral.gradcheck.directions import along_directions
 from autograd_spiral.gradcheck.findings import Findings
 from autograd_spiral.gradcheck.judging import Judge
-from autograd_spiral.gradcheck.report import CheckReport, InputReport, Verdict, diagnose, diagnose_shape
+from autograd_spiral.gradcheck.report import CheckReport, InputReport, Verdict
 from autograd_spiral.gradcheck.subject import Subject
 
 __all__ = ["check_against", "check_gradients"]
