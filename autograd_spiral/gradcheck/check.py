@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_spiral.errors import GradientMismatch, ShapeError
-from autograd_spiral.gradcheck.diagnoses import diagnose, diagnose_shape
+from autograd_spiral.gradcheck.clues import clues_of
+from autograd_spiral.gradcheck.diagnoses import Clues, diagnose, diagnose_shape
 from autograd_spiral.gradcheck.directions import along_directions
 from autograd_spiral.gradcheck.findings import Findings
 from autograd_spiral.gradcheck.judging import Judge
@@ -104,9 +105,12 @@ def check_against(
     rows = subject.faults(1)
     if not rows:
         judge = Judge(subject, subject.cotangents(cotangent))
-        for at, hand in zip(subject.floating, given, strict=True):
-            if hand is not None:
-                rows.append(_hand_row(judge, at, np.asarray(hand)))
+        hands = {at: np.asarray(hand) for at, hand in zip(subject.floating, given, strict=True) if hand is not None}
+        misfits = {at: _misfit(judge, at, hand) for at, hand in hands.items()}
+        found = {at: _by_hand(judge, at, hand) for at, hand in hands.items() if misfits[at] is None}
+        clues = clues_of(judge, found, by_hand=True)
+        for at in hands:
+            rows.append(misfits[at] or _row(judge, at, 1, "elements", found[at], clues.get(at)))
     return _conclude(CheckReport(subject.name, tuple(rows)), raise_on_mismatch)
 
 
@@ -114,19 +118,19 @@ def _against_differences(
     subject: Subject, cotangents: Sequence[Array], order: int, directions: int | None
 ) -> list[InputReport]:
     judge = Judge(subject, cotangents)
-    rows = []
+    found, judged = {}, {}
     for at in subject.floating:
         x = subject.arrays[at]
         if directions is None and x.size <= ELEMENT_LIMIT:
-            findings, judged = judge.elements(at, judge.gradients[at], range(x.size)), "elements"
+            found[at], judged[at] = judge.elements(at, judge.gradients[at], range(x.size)), "elements"
         else:
-            findings = along_directions(judge, at, DIRECTIONS if directions is None else directions)
-            judged = "directions"
-        rows.append(_row(judge, at, order, judged, findings))
-    return rows
+            found[at] = along_directions(judge, at, DIRECTIONS if directions is None else directions)
+            judged[at] = "directions"
+    clues = clues_of(judge, found)
+    return [_row(judge, at, order, judged[at], found[at], clues.get(at)) for at in subject.floating]
 
 
-def _row(judge: Judge, at: int, order: int, judged: str, findings: Findings) -> InputReport:
+def _row(judge: Judge, at: int, order: int, judged: str, findings: Findings, clues: Clues | None) -> InputReport:
     x = judge.subject.arrays[at]
     return InputReport(
         judge.subject.names[at],
@@ -136,11 +140,12 @@ def _row(judge: Judge, at: int, order: int, judged: str, findings: Findings) -> 
         judged,
         dict(findings.counts),
         findings.worst,
-        diagnose(findings.analytic, findings.numeric, findings.bound, findings.wrong, judge.sizes),
+        diagnose(findings.analytic, findings.numeric, findings.bound, findings.wrong, judge.sizes, clues),
     )
 
 
-def _hand_row(judge: Judge, at: int, hand: Array) -> InputReport:
+def _misfit(judge: Judge, at: int, hand: Array) -> InputReport | None:
+    """The row of a gradient by hand that has not the shape and the dtype of its input; None if it has."""
     x = judge.subject.arrays[at]
     place = (judge.subject.names[at], x.shape, str(x.dtype), 1, "elements")
     if hand.shape != x.shape:
@@ -148,12 +153,16 @@ def _hand_row(judge: Judge, at: int, hand: Array) -> InputReport:
     if hand.dtype != x.dtype:
         text = f"a {hand.dtype} gradient for a {x.dtype} input"
         return InputReport(*place, {Verdict.WRONG_DTYPE: x.size}, None, text)
+    return None
+
+
+def _by_hand(judge: Judge, at: int, hand: Array) -> Findings:
     findings = judge.compared(at, hand)
     disputed = np.flatnonzero(findings.wrong)
     if disputed.size:
         chosen = disputed[np.linspace(0, disputed.size - 1, min(disputed.size, DISPUTED_LIMIT)).astype(int)]
         findings.overrule(judge.elements(at, hand, chosen.tolist()), chosen)
-    return _row(judge, at, 1, "elements", findings)
+    return findings
 
 
 def _conclude(report: CheckReport, raise_on_mismatch: bool) -> CheckReport:

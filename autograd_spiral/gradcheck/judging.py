@@ -35,24 +35,31 @@ class Judge:
 
     def __init__(self, subject: Subject, cotangents: Sequence[Array]) -> None:
         self.subject = subject
-        with np.errstate(all="ignore"):
-            leaves, outputs = subject.run(subject.arrays, recorded=True)
-            gradients = (
-                [g.data for g in grad(outputs, leaves, list(cotangents))]
-                if outputs
-                else [np.zeros(leaf.shape, leaf.dtype) for leaf in leaves]
-            )
+        self.cotangents = list(cotangents)
+        by_place, outputs, self.gradients = self.swept(self.cotangents)
+        leaves, gradients = list(by_place.values()), list(self.gradients.values())
         of_outputs, of_gradients = rounding_of(outputs, cotangents, leaves, gradients)
         nodes = history(outputs)
         self.sizes = {n for node in nodes for n in (*node.shape, node.size)}
         self._terms = max(self.sizes, default=1)
-        self.gradients = dict(zip(subject.floating, gradients, strict=True))
         self.rounding = dict(zip(subject.floating, of_gradients, strict=True))
         self._weights = _joined(cotangents)
         self.base, self._noise = self._widened(outputs, of_outputs)
         self._dtype = min((x.dtype for x in self.base if x.dtype.kind == "f"), key=lambda d: -np.finfo(d).eps)
         with np.errstate(all="ignore"):
             self._noise = np.maximum(self._noise, NOISE_REACH * self._measured_noise())
+
+    def swept(self, cotangents: list[Array]) -> tuple[dict[int, Tensor], list[Tensor], dict[int, Array]]:
+        """A run of the subject: leaves by the place of the input, outputs, and gradients with these cotangents."""
+        with np.errstate(all="ignore"):
+            leaves, outputs = self.subject.run(self.subject.arrays, recorded=True)
+            gradients = (
+                [g.data for g in grad(outputs, leaves, cotangents)]
+                if outputs
+                else [np.zeros(leaf.shape, leaf.dtype) for leaf in leaves]
+            )
+        places = self.subject.floating
+        return dict(zip(places, leaves, strict=True)), outputs, dict(zip(places, gradients, strict=True))
 
     def _widened(self, outputs: list[Tensor], of_outputs: list[Array]) -> tuple[list[Array], Array]:
         """Where differences are taken: float64 copies of the inputs, where the function computes in float64 then.
@@ -187,7 +194,7 @@ class Judge:
         if not np.isfinite(bound):
             return replace(ruling, verdict=Verdict.NOISE)
         if np.isnan(analytic):
-            return replace(ruling, verdict=Verdict.NAN)
+            return replace(ruling, verdict=Verdict.NAN, bound=bound)  # the numeric one's, which is known
         # On a kink, the last bits can decide which branch is taken: rounding says nothing then, the slopes must do.
         own = 4 * float(np.finfo(self._dtype).eps) * abs(analytic)
         reach = max(bound, sides) + own

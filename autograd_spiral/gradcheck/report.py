@@ -150,7 +150,7 @@ def _cells(row: InputReport) -> tuple[str, ...]:
     failed = sum(count for verdict, count in row.counts.items() if verdict.fails)
     counts = [str(row.counts.get(verdict, 0)) for verdict in plain] + [str(failed)]
     says = [row.diagnosis] if row.diagnosis else []
-    if row.verdict.fails and row.verdict is not Verdict.WRONG:
+    if row.verdict.fails and not (says and row.verdict in (Verdict.WRONG, Verdict.NAN)):
         says = [": ".join([str(row.verdict), *says])]
     if row.judged != "elements" and row.worst is not None:
         says.append(f"(of {row.judged})")
