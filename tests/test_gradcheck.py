@@ -491,6 +491,45 @@ def test_nan_gradients_are_named():
     assert only(check_against(lambda x: np.sum(x * x), hand, X, raise_on_mismatch=False)).verdict is Verdict.NAN
 
 
+def test_infinite_gradients_are_wrong_where_the_slope_is_finite():
+    x = np.array([0.0, 1.0, 2.0, 3.0])
+    infinite = declared(square, lambda ct, out, x: ct * np.where(x == 0, np.inf, 2 * x))
+    for dtype in ("float64", "float32"):
+        row = only(checked(infinite, x.astype(dtype)))
+        assert row.counts == {Verdict.WRONG: 1, Verdict.OK: 3}
+        assert row.diagnosis == "inf in 1 of 4 elements: where the input is 0"
+        assert abs(row.worst.numeric) <= row.worst.bound < 1e-9
+    row = only(checked(infinite, np.linspace(0, 5, 2000)))
+    assert row.worst.index == (0,)
+    assert row.diagnosis == "inf in at least 1 of 2000 elements"
+    hand = check_against(lambda x: np.sum(x * x), np.where(x == 1, np.inf, 2 * x), x, raise_on_mismatch=False)
+    assert only(hand).diagnosis == "inf in 1 of 4 elements"
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    "function",
+    [
+        np.cbrt,
+        lambda x: np.cbrt(x) + 100 * x,
+        lambda x: np.sqrt(x),
+        lambda x: np.sqrt(np.clip(x, 0, None)),
+        lambda x: np.sum(x**0.9),
+        lambda x: x**0.99,
+        lambda x: np.tanh(np.cbrt(x)),
+        lambda x: np.log1p(-np.cbrt(x) / 2),
+    ],
+)
+def test_slopes_that_are_infinite_are_not_wrong(function, dtype):
+    x = np.array([0.0, 1.0, 0.5, 0.0], dtype)
+    assert checked(function, x, order=2).ok is not False
+    assert checked(function, x, directions=2).ok is not False
+
+
+def test_slopes_too_large_for_their_dtype_are_not_wrong():
+    assert checked(lambda x: 1 / x, np.array([1e-25, 1.0], np.float32)).ok is not False
+
+
 def test_functions_that_differ_between_calls_are_named():
     rng = np.random.default_rng()
     row = only(checked(lambda x: x * rng.standard_normal(), X))

@@ -42,6 +42,7 @@ class Judge:
         nodes = history(outputs)
         self.sizes = {n for node in nodes for n in (*node.shape, node.size)}
         self._terms = max(self.sizes, default=1)
+        self._largest = min(float(np.finfo(subject.arrays[at].dtype).max) for at in subject.floating)
         self.rounding = dict(zip(subject.floating, of_gradients, strict=True))
         self._weights = _joined(cotangents)
         self.base, self._noise = self._widened(outputs, of_outputs)
@@ -61,6 +62,7 @@ class Judge:
         places = self.subject.floating
         return dict(zip(places, leaves, strict=True)), outputs, dict(zip(places, gradients, strict=True))
 
+    @np.errstate(all="ignore")
     def _widened(self, outputs: list[Tensor], of_outputs: list[Array]) -> tuple[list[Array], Array]:
         """Where differences are taken: float64 copies of the inputs, where the function computes in float64 then.
 
@@ -72,8 +74,7 @@ class Judge:
         if any(narrow):
             wide = [x.astype(float) if small else x for x, small in zip(arrays, narrow, strict=True)]
             try:
-                with np.errstate(all="ignore"):
-                    leaves, wide_outputs = self.subject.run(wide, recorded=True)
+                leaves, wide_outputs = self.subject.run(wide, recorded=True)
             except Exception:  # the function insists on the dtype it was given
                 return arrays, _joined(of_outputs)
             agree = len(outputs) == len(wide_outputs) and all(
@@ -202,6 +203,10 @@ class Judge:
             return ruling
         if alone and np.any(slopes.jumps & counted):  # there is no derivative, so none is wrong
             return replace(ruling, verdict=Verdict.KINK)
+        if np.isinf(analytic):  # it can be the slope of a side that was left out, or too large for its dtype
+            doubtful = np.any(slopes.one_sided & counted) or abs(numeric) + bound > self._largest
+            verdict = Verdict.NOISE if doubtful or ruling.wider(bound, WIDE) else Verdict.WRONG
+            return replace(ruling, verdict=verdict, bound=bound)
         if not np.isfinite(total):
             return replace(ruling, verdict=Verdict.NOISE)
         if not low - total <= analytic <= high + total:
