@@ -8,6 +8,7 @@ from autograd_spiral.errors import AutogradError, GradientMismatch, ShapeError
 from autograd_spiral.gradcheck import check_against, check_gradients
 from autograd_spiral.gradcheck.judging import Judge
 from autograd_spiral.gradcheck.report import Verdict
+from autograd_spiral.gradcheck.subject import Subject
 from autograd_spiral.spiral import by_hand
 from autograd_spiral.spiral.data import spiral
 from autograd_spiral.spiral.models import LinearClassifier, TwoLayerNet
@@ -471,6 +472,19 @@ def test_cotangents_weigh_the_outputs():
     assert report.ok
     with pytest.raises(ShapeError, match=r"shapes \(2,\) do not fit outputs of shapes \(3,\)"):
         check_gradients(lambda x: x * x, x, cotangent=[np.ones(2)])
+
+
+def test_the_report_says_what_the_outputs_were_weighed_with_if_one_needs_to_know():
+    wrong = squares_with(lambda right: 2 * right)
+    by_random_numbers = "slopes of Σ ct · output, with fixed random weights ct from ±0.5 to ±1.5"
+    assert str(checked(wrong, X)).endswith(f"{by_random_numbers}; cotangent=np.ones((4, 3)) makes them all 1")
+    assert by_random_numbers in str(check_against(lambda x: x * x, X, X, raise_on_mismatch=False))
+    ones = checked(wrong, X, cotangent=np.ones((4, 3)))
+    for report in (ones, checked(lambda x: np.sum(wrong(x)), X), checked(lambda x: x * x, X, order=2)):
+        assert "weights" not in str(report)
+    assert only(ones).worst.numeric == pytest.approx(2 * X[only(ones).worst.index])
+    low, high = (f(np.abs(Subject(np.exp, [np.zeros(10**5)]).cotangents(None)[0])) for f in (np.min, np.max))
+    assert (low.round(3), high.round(3)) == (0.5, 1.5)
 
 
 def test_an_input_that_the_outputs_ignore_and_one_whose_path_is_cut():

@@ -51,6 +51,33 @@ def test_tables_name_the_element_the_numbers_and_the_diagnosis():
     assert str(CheckReport("f", (along,))).endswith("(of directions)")
 
 
+def weighed(order=1, diagnosis="", shapes=((2, 2),), counts=None):
+    worst = Worst((0, 0), 1.0, 0.5, 1e-11, 0.5, 1e-11)
+    return InputReport(
+        "x", (2, 2), "float64", order, "elements", counts or {Verdict.WRONG: 4}, worst, diagnosis, shapes
+    )
+
+
+def test_random_weights_are_told_of_below_the_table_where_something_failed():
+    text = "analytic and numeric: slopes of Σ ct · output, with fixed random weights ct from ±0.5 to ±1.5"
+    second = text.replace("output", "gradient")
+
+    def last(*rows):
+        return str(CheckReport("f", rows)).splitlines()[-1]
+
+    assert last(weighed()) == f"{text}; cotangent=np.ones((2, 2)) makes them all 1"
+    several = last(weighed(shapes=((), (3,))))
+    assert several == f"{text}; cotangent=[np.ones(()), np.ones((3,))] makes them all 1"
+    assert last(weighed(diagnosis="not linear in the cotangent")) == text
+    assert last(weighed(counts={Verdict.OK: 4}), weighed(order=2)) == second
+    both = last(weighed(), weighed(order=2))
+    assert both.startswith(text.replace("output", "output and of Σ ct · gradient"))
+    silent = (weighed(counts={Verdict.OK: 4}), weighed(shapes=()), row({Verdict.OVERWRITTEN: 4}))
+    assert not any(last(*rows).startswith("analytic") for rows in ((silent[0],), silent))
+    assert str(CheckReport("f", silent)).count("\n") == 4
+    assert [plain["random_weights"] for plain in CheckReport("f", silent).to_json()["inputs"]] == [[[2, 2]], [], []]
+
+
 def test_json_has_no_infinities():
     worst = Worst((0, 0), float("nan"), 0.5, float("inf"), float("nan"), float("inf"))
     plain = CheckReport("f", (row({Verdict.NAN: 4}, worst=worst),)).to_json()

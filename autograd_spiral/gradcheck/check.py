@@ -6,7 +6,7 @@ that the differences gave, plus what rounding did to it, which is measured on th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -43,9 +43,9 @@ def check_gradients(
 
     `function` takes the inputs, as Tensors, and returns a Tensor or several; `inputs` are arrays or Tensors, those
     of integers being constants. The outputs are weighed with `cotangent` (one array for each output, by default
-    fixed random numbers, and 1 for a single number). `order=2` checks the gradients of gradients too. Inputs of more
-    than 1000 elements are checked along random directions, and a failure is narrowed down to its element;
-    `directions=` sets their number for all inputs.
+    fixed random numbers, and 1 for a single number), and the slopes in the report are those of the weighed sum.
+    `order=2` checks the gradients of gradients too. Inputs of more than 1000 elements are checked along random
+    directions, and a failure is narrowed down to its element; `directions=` sets their number for all inputs.
 
     A float32 function is evaluated in float64 for the differences, unless it insists on float32. A derivative `ok`
     differs from the numeric one by no more than the numeric bound plus its own rounding; a `kink` lies between
@@ -67,10 +67,12 @@ def check_gradients(
     rows = subject.faults(1)
     if not rows:
         cotangents = subject.cotangents(cotangent)
-        rows = _against_differences(subject, cotangents, 1, directions)
+        rows = _against_differences(Judge(subject, cotangents, drawn=cotangent is None), 1, directions)
         if order == 2:
             gradient = subject.gradient(cotangents)
-            rows += gradient.faults(2) or _against_differences(gradient, gradient.cotangents(None), 2, directions)
+            rows += gradient.faults(2) or _against_differences(
+                Judge(gradient, gradient.cotangents(None), drawn=True), 2, directions
+            )
     return _conclude(CheckReport(subject.name, tuple(rows)), raise_on_mismatch)
 
 
@@ -104,7 +106,7 @@ def check_against(
         raise ShapeError(f"check_against: {len(given)} gradients but {len(subject.floating)} floating inputs")
     rows = subject.faults(1)
     if not rows:
-        judge = Judge(subject, subject.cotangents(cotangent))
+        judge = Judge(subject, subject.cotangents(cotangent), drawn=cotangent is None)
         hands = {at: np.asarray(hand) for at, hand in zip(subject.floating, given, strict=True) if hand is not None}
         misfits = {at: _misfit(judge, at, hand) for at, hand in hands.items()}
         found = {at: _by_hand(judge, at, hand) for at, hand in hands.items() if misfits[at] is None}
@@ -114,10 +116,8 @@ def check_against(
     return _conclude(CheckReport(subject.name, tuple(rows)), raise_on_mismatch)
 
 
-def _against_differences(
-    subject: Subject, cotangents: Sequence[Array], order: int, directions: int | None
-) -> list[InputReport]:
-    judge = Judge(subject, cotangents)
+def _against_differences(judge: Judge, order: int, directions: int | None) -> list[InputReport]:
+    subject = judge.subject
     found, judged = {}, {}
     for at in subject.floating:
         x = subject.arrays[at]
@@ -141,6 +141,7 @@ def _row(judge: Judge, at: int, order: int, judged: str, findings: Findings, clu
         dict(findings.counts),
         findings.worst,
         diagnose(findings.analytic, findings.numeric, findings.bound, findings.wrong, judge.sizes, clues),
+        judge.random_weights,
     )
 
 

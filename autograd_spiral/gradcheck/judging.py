@@ -30,12 +30,15 @@ class Judge:
     """Holds the gradients of a subject, weighed with `cotangents`, against differences of its values.
 
     `gradients` and `rounding` hold, by the place of the input, the engine's gradients and how far rounding can have
-    moved them; `sizes` has the lengths of all axes that were met, and their products.
+    moved them; `sizes` has the lengths of all axes that were met, and their products; `random_weights` the shapes of
+    the cotangents if these were `drawn` and are more than a single 1.
     """
 
-    def __init__(self, subject: Subject, cotangents: Sequence[Array]) -> None:
+    def __init__(self, subject: Subject, cotangents: Sequence[Array], *, drawn: bool) -> None:
         self.subject = subject
         self.cotangents = list(cotangents)
+        single = [ct.size for ct in cotangents] == [1]
+        self.random_weights = tuple(ct.shape for ct in cotangents) if drawn and not single else ()
         by_place, outputs, self.gradients = self.swept(self.cotangents)
         leaves, gradients = list(by_place.values()), list(self.gradients.values())
         of_outputs, of_gradients = rounding_of(outputs, cotangents, leaves, gradients)

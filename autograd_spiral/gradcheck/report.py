@@ -52,7 +52,8 @@ class Worst:
 class InputReport:
     """What was found of the gradient in one input, at order 1 or 2.
 
-    `counts` says how many of the `judged` ("elements" or "directions") got each verdict.
+    `counts` says how many of the `judged` ("elements" or "directions") got each verdict. `random_weights` has the
+    shape of each output if these were weighed with random numbers.
     """
 
     name: str
@@ -63,6 +64,7 @@ class InputReport:
     counts: Mapping[Verdict, int]
     worst: Worst | None
     diagnosis: str = ""
+    random_weights: tuple[tuple[int, ...], ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -81,7 +83,7 @@ class CheckReport:
 
     >>> counts = {Verdict.OK: 2, Verdict.WRONG: 1}
     >>> worst = Worst((2,), 4.0, 2.0, 1e-11, 0.5, 5e-12)
-    >>> row = InputReport("x", (3,), "float64", 1, "elements", counts, worst, "2.00 × too large")
+    >>> row = InputReport("x", (3,), "float64", 1, "elements", counts, worst, "2.00 × too large", ((3,),))
     >>> report = CheckReport("square", (row,))
     >>> report.ok
     False
@@ -89,6 +91,7 @@ class CheckReport:
     square: wrong
     input  shape  order  ok  kink  noise  wrong  worst at  analytic  numeric ± bound  says
     x      (3,)   1      2   0     0      1      (2,)      4         2 ± 1e-11        2.00 × too large
+    analytic and numeric: slopes of Σ ct · output, with fixed random weights ct from ±0.5 to ±1.5; ...
     """
 
     subject: str
@@ -111,7 +114,22 @@ class CheckReport:
 
     def __str__(self) -> str:
         head = ("input", "shape", "order", "ok", "kink", "noise", "wrong", "worst at", "analytic", "numeric ± bound")
-        return f"{self.subject}: {self.verdict}\n" + table((*head, "says"), [_cells(row) for row in self.rows])
+        lines = table((*head, "says"), [_cells(row) for row in self.rows])
+        return "\n".join(filter(None, (f"{self.subject}: {self.verdict}", lines, self._of_weights())))
+
+    def _of_weights(self) -> str:
+        """What the numbers in the failing rows are the slopes of, if one could not tell; else ""."""
+        rows = [row for row in self.rows if row.verdict.fails and row.worst is not None and row.random_weights]
+        if not rows:
+            return ""
+        sums = {row.order: "Σ ct · output" if row.order == 1 else "Σ ct · gradient" for row in rows}
+        slopes = f"slopes of {' and of '.join(sums.values())}"
+        text = f"analytic and numeric: {slopes}, with fixed random weights ct from ±0.5 to ±1.5"
+        # Ones would hide a rule that forgets the cotangent.
+        if 1 not in sums or any("cotangent" in row.diagnosis for row in rows):
+            return text
+        ones = ", ".join(f"np.ones({shape})" for shape in rows[0].random_weights)
+        return f"{text}; cotangent={ones if len(rows[0].random_weights) == 1 else f'[{ones}]'} makes them all 1"
 
     def to_json(self) -> dict[str, Any]:
         """The report as what `json.dumps` takes: dicts, lists, strings and numbers (None for what is not finite).
@@ -142,6 +160,7 @@ def _plain(row: InputReport) -> dict[str, Any]:
         "counts": {str(verdict): count for verdict, count in row.counts.items()},
         "worst": worst,
         "diagnosis": row.diagnosis,
+        "random_weights": [list(shape) for shape in row.random_weights],
     }
 
 
