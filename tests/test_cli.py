@@ -342,7 +342,9 @@ def test_what_a_checked_function_prints_is_no_result(check, tmp_path, monkeypatc
         ("def f(x):\n    return x.nothing\n", "AttributeError: 'Tensor' object has no attribute 'nothing'"),
         ("import numpy as np\ndef f(x):\n    return np.fft.fft(x)\n", "NoRuleError: np.fft.fft has no gradient rule"),
         ("import numpy as np\ndef f(x):\n    return np.sum(x + np.ones(7))\n", "ShapeError: np.add"),
+        ("def f(x):\n    raise ValueError\n", "ValueError ("),
         ("1 / 0\n", "ZeroDivisionError: division by zero"),
+        ("import sys; sys.exit(0)\n", "SystemExit: 0"),
         ("import nothing_of_that_name\n", "ModuleNotFoundError: No module named 'nothing_of_that_name'"),
     ],
 )
@@ -355,12 +357,63 @@ def test_a_function_that_raises_has_failed_and_is_no_bad_usage(check, source, sa
     status, out, err = check("raising:f", "--shapes", "(3, 4)")
     assert (status, out) == (1, "")
     assert err.startswith(f"autograd-spiral: raising:f raised {says}")
-    assert err.endswith(f"raising.py, line {line})\n")
+    assert err.endswith(f"raising.py, line {line}); --traceback shows how it came to that\n")
     assert err.count("\n") == 1
     status, out, _ = check("raising:f", "--shapes", "(3, 4)", "--json")
     assert status == 1
     assert json.loads(out)["ok"] is False
-    assert json.loads(out)["error"].startswith(says)
+    assert json.loads(out)["error"].startswith(says.removesuffix(" ("))
+    status, out, err = check("raising:f", "--shapes", "(3, 4)", "--traceback")
+    assert (status, out) == (1, "")
+    assert err.startswith("Traceback (most recent call last):\n")
+    assert err.splitlines()[-1].endswith(f"raising.py, line {line})")
+
+
+def test_a_rule_that_raises_is_named(check, tmp_path, monkeypatch):
+    (tmp_path / "ruled.py").write_text(
+        "from autograd_spiral import primitive\n@primitive(lambda ct, out, x: ct[:, 1])\ndef f(x):\n    return x + 1\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    status, _, err = check("ruled:f", "--shapes", "(3,)")
+    assert status == 1
+    assert re.search(r"raised IndexError: .*, in the rule of f for argument 0, .*ruled\.py, line 2\)", err)
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["own_ops.cube"], "own_ops:cube"),
+        (["own_ops.cube", "--shapes", "(3,)"], "own_ops:cube"),
+        (["exp", "own_ops.tanh"], "own_ops:tanh"),
+        (["own_ops.py"], "own_ops:function"),
+        (["own_ops.py:cube", "--shapes", "(3,)"], "own_ops:cube"),
+        (["./own_ops:cube", "--shapes", "(3,)"], "own_ops:cube"),
+        (["inner.ops.cube"], "inner.ops:cube"),
+        (["inner/ops.py:cube", "--shapes", "(3,)"], "inner.ops:cube"),
+        (["inner.ops.Cubes.cube"], "inner.ops:Cubes.cube"),
+    ],
+)
+def test_a_function_of_ones_own_written_otherwise_is_understood(check, words, meant, tmp_path, monkeypatch):
+    (tmp_path / "inner").mkdir()
+    for file in ("own_ops.py", "inner/ops.py"):
+        (tmp_path / file).write_text("raise RuntimeError('a hint imports nothing')")
+    monkeypatch.chdir(tmp_path)
+    if ".py:" in words[0]:  # Python imports what is before the ending as a package
+        (tmp_path / "own_ops.py").write_text("")
+    status, out, err = check(*words)
+    assert (status, out) == (2, "")
+    assert f": did you mean {meant}? (see" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["nowhere_at_all.f", "folder.f", "numpy.tanhh", "np.tanhh", "../nowhere:f", "."])
+def test_no_function_is_made_up(check, name, tmp_path, monkeypatch):
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path)
+    status, _, err = check(name, *(["--shapes", "(3,)"] if ":" in name else []))
+    assert status == 2
+    assert not re.search(r"mean [^?]*:", err)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ import pytest
 from autograd_spiral import Tensor, primitive, relu, softmax_cross_entropy
 from autograd_spiral.errors import AutogradError, GradientMismatch, ShapeError
 from autograd_spiral.gradcheck import check_against, check_gradients
+from autograd_spiral.gradcheck.judging import Judge
 from autograd_spiral.gradcheck.report import Verdict
+from autograd_spiral.gradcheck.subject import Subject
 from autograd_spiral.spiral import by_hand
 from autograd_spiral.spiral.data import spiral
 from autograd_spiral.spiral.models import LinearClassifier, TwoLayerNet
@@ -46,6 +48,135 @@ FAULTS = {
     "sign flipped and 2.50 × too large": lambda right: -2.5 * right,
     "zero: no path from this input": lambda right: 0 * right,
 }
+
+
+def declared(body, *vjps):
+    return primitive(*vjps)(body)
+
+
+def square(x):
+    return x * x
+
+
+def product(x, y):
+    return x * y
+
+
+def of_x(ct, out, x, y):
+    return ct * x
+
+
+def of_y(ct, out, x, y):
+    return ct * y
+
+
+MIXED = np.array([1.0, -2.0, 3.0, 0.5, -0.25])
+UNPATTERNED = [
+    (square, lambda ct, out, x: 2 * x, "does not depend on the cotangent: multiply by ct"),
+    (square, lambda ct, out, x: 3 * x, "does not depend on the cotangent"),
+    (square, lambda ct, out, x: ct * ct * 2 * x, "not linear in the cotangent"),
+    (square, lambda ct, out, x: np.absolute(ct) * 2 * x, "not linear in the cotangent; sign flipped, 2 of 5 elements"),
+    (square, lambda ct, out, x: ct * 2 * x + 1, "not linear in the cotangent; off by a constant: +1"),
+    (square, lambda ct, out, x: ct * (2 * x - 1), "off by a constant times ct: -1"),
+    (np.exp, lambda ct, out, x: ct * x, "right with out in place of x"),
+    (np.tanh, lambda ct, out, x: ct * (1 - x * x), "right with out in place of x"),
+    (np.sin, lambda ct, out, x: ct * np.cos(out), "right with x in place of out"),
+    (np.tanh, lambda ct, out, x: ct * (1 - out), "no common factor: off by 32 % to more than 1000 %"),
+    (square, lambda ct, out, x: (ct * 2 * x)[::-1], "reversed"),
+    (square, lambda ct, out, x: np.roll(ct * 2 * x, 1), "the right numbers in another order"),
+    (
+        square,
+        lambda ct, out, x: ct * np.where(x > 0, 2 * x, x),
+        "2.00 × too small, 2 of 5 elements: where the input is below 0",
+    ),
+    (
+        square,
+        lambda ct, out, x: ct * np.where(x > 0, 2 * x, np.exp(x)),
+        "no common factor: off by 103 % to 256 %, 2 of 5 elements: where the input is below 0",
+    ),
+    (
+        square,
+        lambda ct, out, x: ct * np.where(x > 0, 2 * x, np.nan),
+        "nan in 2 of 5 elements: where the input is below 0",
+    ),
+    (square, lambda ct, out, x: ct * np.where(x == 3, np.nan, 2 * x), "nan in 1 of 5 elements"),
+]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(("body", "vjp", "diagnosis"), UNPATTERNED)
+def test_a_rule_that_is_off_by_no_factor_is_described(body, vjp, diagnosis, dtype):
+    report = checked(declared(lambda x: body(x), vjp), MIXED.astype(dtype))
+    assert report.ok is False
+    assert only(report).diagnosis == diagnosis
+    assert str(report).splitlines()[2].endswith(f"  {diagnosis}")
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_rules_of_the_wrong_argument_are_named(dtype):
+    x, y = RNG.standard_normal((2, 4, 3)).astype(dtype)
+    for vjps, says in (
+        ((of_x, of_y), ["swapped with the gradient in input 1", "swapped with the gradient in input 0"]),
+        ((of_x, of_x), ["equal to the gradient in input 1", ""]),
+    ):
+        assert [row.diagnosis for row in checked(declared(product, *vjps), x, y).rows] == says
+    broadcast = checked(declared(product, of_x, of_y), x, y[0])
+    assert [row.diagnosis for row in broadcast.rows] == [
+        "right with the rule for argument 1",
+        "right with the rule for argument 0",
+    ]
+    hand = check_against(lambda x, y: np.sum(x * y), [x, y], x, y, raise_on_mismatch=False)
+    assert hand.rows[1].diagnosis == "swapped with the gradient in input 0"
+
+
+def test_one_rule_of_two_with_a_parameter_can_be_mended():
+    @primitive(lambda ct, out, x, y, power: ct * power * y ** (power - 1), None)
+    def raised(x, y, power=3):
+        return x**power + y
+
+    row = checked(lambda x, y: raised(x, y, power=2), X, X + 0.3 * X * X).rows[0]
+    assert row.diagnosis == "right with x in place of y"
+
+
+def test_a_forgotten_cotangent_is_named_wherever_it_is_forgotten():
+    forgetful = declared(square, lambda ct, out, x: 2 * x)
+    says = "does not depend on the cotangent"
+    assert only(checked(lambda x: np.sum(forgetful(x), axis=1), X)).diagnosis == says
+    assert only(checked(lambda x: 3 * forgetful(x), X)).diagnosis == says
+    assert only(checked(lambda x: (forgetful(x), x), X)).diagnosis == "not linear in the cotangent"
+    assert only(checked(lambda x: forgetful(x) + x, X)).diagnosis == "not linear in the cotangent"
+    assert only(checked(forgetful, np.array(3.0), cotangent=0.5)).diagnosis == f"{says}: multiply by ct"
+    large = only(checked(forgetful, RNG.standard_normal((50, 40))))
+    assert large.diagnosis == f"{says}: multiply by ct"
+    hand = check_against(square, 2 * X, X, raise_on_mismatch=False)
+    assert only(hand).diagnosis == "right once multiplied by the cotangent"
+
+
+def test_a_cotangent_that_is_forgotten_at_second_order_is_named():
+    @primitive(lambda ct, out, x: ct * once(x))
+    def cube(x):
+        return x**3
+
+    once = declared(lambda x: 3 * x * x, lambda ct, out, x: 6 * x)
+    assert [row.diagnosis for row in checked(cube, X, order=2).rows] == ["", "does not depend on the cotangent"]
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("inputs", [(MIXED,), (X, X + 1), (X, X[0]), (np.array(2.0), np.array(-1.0)), (np.zeros(3),)])
+def test_nothing_is_said_of_right_rules(inputs, order):
+    function = declared(product, of_y, of_x) if len(inputs) == 2 else declared(square, lambda ct, out, x: ct * 2 * x)
+    report = check_gradients(function, *inputs, order=order)
+    assert [row.diagnosis for row in report.rows] == [""] * (order * len(inputs))
+
+
+def test_a_right_gradient_is_swept_once_and_a_wrong_one_twice(monkeypatch):
+    sweeps = []
+    swept = Judge.swept
+    monkeypatch.setattr(Judge, "swept", lambda judge, cotangents: sweeps.append(judge) or swept(judge, cotangents))
+    checked(square, X)
+    assert len(sweeps) == 1
+    checked(squares_with(lambda right: -right), X)
+    assert len(sweeps) == 3
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -343,6 +474,19 @@ def test_cotangents_weigh_the_outputs():
         check_gradients(lambda x: x * x, x, cotangent=[np.ones(2)])
 
 
+def test_the_report_says_what_the_outputs_were_weighed_with_if_one_needs_to_know():
+    wrong = squares_with(lambda right: 2 * right)
+    by_random_numbers = "slopes of Σ ct · output, with fixed random weights ct from ±0.5 to ±1.5"
+    assert str(checked(wrong, X)).endswith(f"{by_random_numbers}; cotangent=np.ones((4, 3)) makes them all 1")
+    assert by_random_numbers in str(check_against(lambda x: x * x, X, X, raise_on_mismatch=False))
+    ones = checked(wrong, X, cotangent=np.ones((4, 3)))
+    for report in (ones, checked(lambda x: np.sum(wrong(x)), X), checked(lambda x: x * x, X, order=2)):
+        assert "weights" not in str(report)
+    assert only(ones).worst.numeric == pytest.approx(2 * X[only(ones).worst.index])
+    low, high = (f(np.abs(Subject(np.exp, [np.zeros(10**5)]).cotangents(None)[0])) for f in (np.min, np.max))
+    assert (low.round(3), high.round(3)) == (0.5, 1.5)
+
+
 def test_an_input_that_the_outputs_ignore_and_one_whose_path_is_cut():
     assert checked(lambda x, y: np.sum(x) + 0 * np.sum(y), X, X).ok
     assert checked(lambda x, y: np.sum(x), X, X).ok
@@ -359,6 +503,45 @@ def test_nan_gradients_are_named():
     assert row.counts[Verdict.NAN] == np.sum(X <= 0)
     hand = np.where(X > 0, 2 * X, np.nan)
     assert only(check_against(lambda x: np.sum(x * x), hand, X, raise_on_mismatch=False)).verdict is Verdict.NAN
+
+
+def test_infinite_gradients_are_wrong_where_the_slope_is_finite():
+    x = np.array([0.0, 1.0, 2.0, 3.0])
+    infinite = declared(square, lambda ct, out, x: ct * np.where(x == 0, np.inf, 2 * x))
+    for dtype in ("float64", "float32"):
+        row = only(checked(infinite, x.astype(dtype)))
+        assert row.counts == {Verdict.WRONG: 1, Verdict.OK: 3}
+        assert row.diagnosis == "inf in 1 of 4 elements: where the input is 0"
+        assert abs(row.worst.numeric) <= row.worst.bound < 1e-9
+    row = only(checked(infinite, np.linspace(0, 5, 2000)))
+    assert row.worst.index == (0,)
+    assert row.diagnosis == "inf in at least 1 of 2000 elements"
+    hand = check_against(lambda x: np.sum(x * x), np.where(x == 1, np.inf, 2 * x), x, raise_on_mismatch=False)
+    assert only(hand).diagnosis == "inf in 1 of 4 elements"
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    "function",
+    [
+        np.cbrt,
+        lambda x: np.cbrt(x) + 100 * x,
+        lambda x: np.sqrt(x),
+        lambda x: np.sqrt(np.clip(x, 0, None)),
+        lambda x: np.sum(x**0.9),
+        lambda x: x**0.99,
+        lambda x: np.tanh(np.cbrt(x)),
+        lambda x: np.log1p(-np.cbrt(x) / 2),
+    ],
+)
+def test_slopes_that_are_infinite_are_not_wrong(function, dtype):
+    x = np.array([0.0, 1.0, 0.5, 0.0], dtype)
+    assert checked(function, x, order=2).ok is not False
+    assert checked(function, x, directions=2).ok is not False
+
+
+def test_slopes_too_large_for_their_dtype_are_not_wrong():
+    assert checked(lambda x: 1 / x, np.array([1e-25, 1.0], np.float32)).ok is not False
 
 
 def test_functions_that_differ_between_calls_are_named():

@@ -1,54 +1,8 @@
 import json
 
-import numpy as np
 import pytest
 
-from autograd_spiral.gradcheck.report import CheckReport, InputReport, Verdict, Worst, diagnose, diagnose_shape, table
-
-NUMERIC = np.array([[1.0, -3.0], [0.5, 2.0]])
-BOUND = np.full((2, 2), 1e-9)
-
-
-def said(analytic, numeric=NUMERIC, bound=BOUND, sizes=()):
-    return diagnose(analytic, numeric, bound, ~(np.abs(analytic - numeric) <= bound), sizes)
-
-
-@pytest.mark.parametrize(
-    ("factor", "text"),
-    [
-        (2, "2.00 × too large"),
-        (0.5, "2.00 × too small"),
-        (-1, "sign flipped"),
-        (1.01, "1 % too large"),
-        (0.999, "0.1 % too small"),
-        (-0.5, "sign flipped and 2.00 × too small"),
-        (7, "7 × too large: missing factor of 1/N, N = 7"),
-        (1 / 7, "7 × too small: missing factor of N = 7"),
-        (0, "zero: no path from this input"),
-    ],
-)
-def test_common_factors_are_named(factor, text):
-    assert said(factor * NUMERIC, sizes={2, 7}) == text
-
-
-def test_one_factor_has_to_fit_all_wrong_elements():
-    assert said(NUMERIC * [[1, 2], [3, 4]]) == "3 of 4 elements"
-    assert said(NUMERIC * [[1, 2], [1, 2]]) == "2.00 × too large, 2 of 4 elements"
-    assert said(np.add(NUMERIC, [[0, 0], [1e-6, 0]])).endswith("1 of 4 elements")
-
-
-def test_transposed_and_zero_where_it_should_not_be():
-    assert said(NUMERIC.T) == "transposed"
-    assert said(np.where(NUMERIC > 1, 0, NUMERIC)) == "zero, 1 of 4 elements"
-    assert said(NUMERIC + 1, np.zeros((2, 2))) == "not 0, where it should be"
-    assert said(NUMERIC) == ""
-
-
-def test_shapes():
-    assert diagnose_shape((5, 2, 3), (2, 3)).startswith("gradient of a broadcast not summed")
-    assert diagnose_shape((3,), ()).startswith("gradient of a broadcast not summed")
-    assert diagnose_shape((3, 2), (2, 3)).startswith("transposed")
-    assert diagnose_shape((3,), (2, 3)) == "shape (3,) for an input of shape (2, 3)"
+from autograd_spiral.gradcheck.report import CheckReport, InputReport, Verdict, Worst, table
 
 
 def row(counts, *, worst=None, order=1, judged="elements", diagnosis=""):
@@ -95,6 +49,33 @@ def test_tables_name_the_element_the_numbers_and_the_diagnosis():
     assert str(CheckReport("f", (shape,))).endswith("wrong shape: shape (2,) for an input of shape (2, 2)")
     along = row({Verdict.OK: 3}, worst=Worst(None, 1.0, 1.0, 1e-9, 0.0, 1e-9), judged="directions")
     assert str(CheckReport("f", (along,))).endswith("(of directions)")
+
+
+def weighed(order=1, diagnosis="", shapes=((2, 2),), counts=None):
+    worst = Worst((0, 0), 1.0, 0.5, 1e-11, 0.5, 1e-11)
+    return InputReport(
+        "x", (2, 2), "float64", order, "elements", counts or {Verdict.WRONG: 4}, worst, diagnosis, shapes
+    )
+
+
+def test_random_weights_are_told_of_below_the_table_where_something_failed():
+    text = "analytic and numeric: slopes of Σ ct · output, with fixed random weights ct from ±0.5 to ±1.5"
+    second = text.replace("output", "gradient")
+
+    def last(*rows):
+        return str(CheckReport("f", rows)).splitlines()[-1]
+
+    assert last(weighed()) == f"{text}; cotangent=np.ones((2, 2)) makes them all 1"
+    several = last(weighed(shapes=((), (3,))))
+    assert several == f"{text}; cotangent=[np.ones(()), np.ones((3,))] makes them all 1"
+    assert last(weighed(diagnosis="not linear in the cotangent")) == text
+    assert last(weighed(counts={Verdict.OK: 4}), weighed(order=2)) == second
+    both = last(weighed(), weighed(order=2))
+    assert both.startswith(text.replace("output", "output and of Σ ct · gradient"))
+    silent = (weighed(counts={Verdict.OK: 4}), weighed(shapes=()), row({Verdict.OVERWRITTEN: 4}))
+    assert not any(last(*rows).startswith("analytic") for rows in ((silent[0],), silent))
+    assert str(CheckReport("f", silent)).count("\n") == 4
+    assert [plain["random_weights"] for plain in CheckReport("f", silent).to_json()["inputs"]] == [[[2, 2]], [], []]
 
 
 def test_json_has_no_infinities():

@@ -9,7 +9,16 @@ import sys
 import traceback
 
 from autograd_spiral.cli.common import Verb, count, fail, show
-from autograd_spiral.gradcheck import BadRequest, CheckReport, RuleReport, check_gradients, check_rules, named_subject
+from autograd_spiral.gradcheck import (
+    BadRequest,
+    CheckReport,
+    RuleReport,
+    check_gradients,
+    check_rules,
+    checkable,
+    named_subject,
+    spelled_out,
+)
 
 __all__ = ["VERB"]
 
@@ -25,6 +34,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--seed", metavar="N", type=count(0), default=0, help="of the drawn inputs (default: %(default)s)"
     )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.add_argument("--traceback", action="store_true", help="show that of what module:function raises")
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -33,6 +43,11 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _check_table(options: argparse.Namespace) -> int:
+    known = checkable()
+    for name in options.names:
+        numpys = name in known or f"np.{name}" in known or name.startswith("numpy.")
+        if not numpys and (meant := spelled_out(name)):
+            options.parser.error(f"no function called {name!r} to check: did you mean {meant}?")
     if options.shapes or options.order or options.dtype:
         options.parser.error("--shapes, --order and --dtype go with module:function; the table is checked at both")
     try:
@@ -54,11 +69,15 @@ def _check_own(names: list[str], options: argparse.Namespace) -> int:
             report = check_gradients(function, *inputs, order=options.order or 1, raise_on_mismatch=False)
     except BadRequest as error:
         options.parser.error(str(error))
-    except Exception as error:  # the user's code, at import or at work: that is a finding and not bad usage
-        says = f"{type(error).__name__}: {error}".splitlines()[0]
+    except (Exception, SystemExit) as error:  # the user's code, at import or at work: a finding and not bad usage
+        first = f"{type(error).__name__}: {error}".splitlines()[0].removesuffix(": ")
+        says = ", ".join([first, *getattr(error, "__notes__", [])])
         if options.json:
             show(json.dumps({"subject": name, "ok": False, "verdict": "error", "error": says}, indent=2))
-        return fail(f"{name} raised {says}{_where(error, name)}")
+        if options.traceback:
+            traceback.print_exception(error)
+        hint = "" if options.traceback else "; --traceback shows how it came to that"
+        return fail(f"{name} raised {says}{_where(error, name)}{hint}")
     return _conclude(report, options)
 
 
@@ -67,7 +86,7 @@ def _conclude(report: CheckReport | RuleReport, options: argparse.Namespace) -> 
     return 1 if report.ok is False else 0
 
 
-def _where(error: Exception, name: str) -> str:
+def _where(error: BaseException, name: str) -> str:
     """The innermost line of the user's module that the exception passed through, if it did."""
     ending = name.partition(":")[0].replace(".", "/")
     for frame in reversed(traceback.extract_tb(error.__traceback__)):

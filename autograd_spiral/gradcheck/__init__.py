@@ -1,15 +1,15 @@
 """Gradient checks that give a verdict: gradients held against differences whose error is known.
 
 From the ground up: `differences` (numeric derivatives and their bounds), `rounding` (what rounding can do to a
-recorded computation), `report` (verdicts, tables, diagnoses), `findings`, `subject` (the function under check),
-`judging`, `directions` (large inputs), `check` (the two public functions), then `rule_examples`, `rule_check` and
-`named_check`, which the command line runs.
+recorded computation), `report` (verdicts and tables), `diagnoses` (what wrong numbers have in common), `findings`,
+`subject` (the function under check), `judging`, `directions` (large inputs), `clues` (what helps a diagnosis), `check`
+(the two public functions), then `rule_examples`, `rule_check` and `named_check`, which the command line runs.
 """
 
 from autograd_spiral.gradcheck.check import check_against, check_gradients
-from autograd_spiral.gradcheck.named_check import BadRequest, check_named, named_subject
+from autograd_spiral.gradcheck.named_check import BadRequest, check_named, named_subject, spelled_out
 from autograd_spiral.gradcheck.report import CheckReport
-from autograd_spiral.gradcheck.rule_check import RuleReport, check_rules
+from autograd_spiral.gradcheck.rule_check import RuleReport, check_rules, checkable
 
 __all__ = [
     "BadRequest",
@@ -19,5 +19,7 @@ __all__ = [
     "check_gradients",
     "check_named",
     "check_rules",
+    "checkable",
     "named_subject",
+    "spelled_out",
 ]

@@ -6,17 +6,19 @@ that the differences gave, plus what rounding did to it, which is measured on th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autograd_spiral.errors import GradientMismatch, ShapeError
+from autograd_spiral.gradcheck.clues import clues_of
+from autograd_spiral.gradcheck.diagnoses import Clues, diagnose, diagnose_shape
 from autograd_spiral.gradcheck.directions import along_directions
 from autograd_spiral.gradcheck.findings import Findings
 from autograd_spiral.gradcheck.judging import Judge
-from autograd_spiral.gradcheck.report import CheckReport, InputReport, Verdict, diagnose, diagnose_shape
+from autograd_spiral.gradcheck.report import CheckReport, InputReport, Verdict
 from autograd_spiral.gradcheck.subject import Subject
 
 __all__ = ["check_against", "check_gradients"]
@@ -41,9 +43,9 @@ def check_gradients(
 
     `function` takes the inputs, as Tensors, and returns a Tensor or several; `inputs` are arrays or Tensors, those
     of integers being constants. The outputs are weighed with `cotangent` (one array for each output, by default
-    fixed random numbers, and 1 for a single number). `order=2` checks the gradients of gradients too. Inputs of more
-    than 1000 elements are checked along random directions, and a failure is narrowed down to its element;
-    `directions=` sets their number for all inputs.
+    fixed random numbers, and 1 for a single number), and the slopes in the report are those of the weighed sum.
+    `order=2` checks the gradients of gradients too. Inputs of more than 1000 elements are checked along random
+    directions, and a failure is narrowed down to its element; `directions=` sets their number for all inputs.
 
     A float32 function is evaluated in float64 for the differences, unless it insists on float32. A derivative `ok`
     differs from the numeric one by no more than the numeric bound plus its own rounding; a `kink` lies between
@@ -65,10 +67,12 @@ def check_gradients(
     rows = subject.faults(1)
     if not rows:
         cotangents = subject.cotangents(cotangent)
-        rows = _against_differences(subject, cotangents, 1, directions)
+        rows = _against_differences(Judge(subject, cotangents, drawn=cotangent is None), 1, directions)
         if order == 2:
             gradient = subject.gradient(cotangents)
-            rows += gradient.faults(2) or _against_differences(gradient, gradient.cotangents(None), 2, directions)
+            rows += gradient.faults(2) or _against_differences(
+                Judge(gradient, gradient.cotangents(None), drawn=True), 2, directions
+            )
     return _conclude(CheckReport(subject.name, tuple(rows)), raise_on_mismatch)
 
 
@@ -102,30 +106,31 @@ def check_against(
         raise ShapeError(f"check_against: {len(given)} gradients but {len(subject.floating)} floating inputs")
     rows = subject.faults(1)
     if not rows:
-        judge = Judge(subject, subject.cotangents(cotangent))
-        for at, hand in zip(subject.floating, given, strict=True):
-            if hand is not None:
-                rows.append(_hand_row(judge, at, np.asarray(hand)))
+        judge = Judge(subject, subject.cotangents(cotangent), drawn=cotangent is None)
+        hands = {at: np.asarray(hand) for at, hand in zip(subject.floating, given, strict=True) if hand is not None}
+        misfits = {at: _misfit(judge, at, hand) for at, hand in hands.items()}
+        found = {at: _by_hand(judge, at, hand) for at, hand in hands.items() if misfits[at] is None}
+        clues = clues_of(judge, found, by_hand=True)
+        for at in hands:
+            rows.append(misfits[at] or _row(judge, at, 1, "elements", found[at], clues.get(at)))
     return _conclude(CheckReport(subject.name, tuple(rows)), raise_on_mismatch)
 
 
-def _against_differences(
-    subject: Subject, cotangents: Sequence[Array], order: int, directions: int | None
-) -> list[InputReport]:
-    judge = Judge(subject, cotangents)
-    rows = []
+def _against_differences(judge: Judge, order: int, directions: int | None) -> list[InputReport]:
+    subject = judge.subject
+    found, judged = {}, {}
     for at in subject.floating:
         x = subject.arrays[at]
         if directions is None and x.size <= ELEMENT_LIMIT:
-            findings, judged = judge.elements(at, judge.gradients[at], range(x.size)), "elements"
+            found[at], judged[at] = judge.elements(at, judge.gradients[at], range(x.size)), "elements"
         else:
-            findings = along_directions(judge, at, DIRECTIONS if directions is None else directions)
-            judged = "directions"
-        rows.append(_row(judge, at, order, judged, findings))
-    return rows
+            found[at] = along_directions(judge, at, DIRECTIONS if directions is None else directions)
+            judged[at] = "directions"
+    clues = clues_of(judge, found)
+    return [_row(judge, at, order, judged[at], found[at], clues.get(at)) for at in subject.floating]
 
 
-def _row(judge: Judge, at: int, order: int, judged: str, findings: Findings) -> InputReport:
+def _row(judge: Judge, at: int, order: int, judged: str, findings: Findings, clues: Clues | None) -> InputReport:
     x = judge.subject.arrays[at]
     return InputReport(
         judge.subject.names[at],
@@ -135,11 +140,13 @@ def _row(judge: Judge, at: int, order: int, judged: str, findings: Findings) -> 
         judged,
         dict(findings.counts),
         findings.worst,
-        diagnose(findings.analytic, findings.numeric, findings.bound, findings.wrong, judge.sizes),
+        diagnose(findings.analytic, findings.numeric, findings.bound, findings.wrong, judge.sizes, clues),
+        judge.random_weights,
     )
 
 
-def _hand_row(judge: Judge, at: int, hand: Array) -> InputReport:
+def _misfit(judge: Judge, at: int, hand: Array) -> InputReport | None:
+    """The row of a gradient by hand that has not the shape and the dtype of its input; None if it has."""
     x = judge.subject.arrays[at]
     place = (judge.subject.names[at], x.shape, str(x.dtype), 1, "elements")
     if hand.shape != x.shape:
@@ -147,12 +154,16 @@ def _hand_row(judge: Judge, at: int, hand: Array) -> InputReport:
     if hand.dtype != x.dtype:
         text = f"a {hand.dtype} gradient for a {x.dtype} input"
         return InputReport(*place, {Verdict.WRONG_DTYPE: x.size}, None, text)
+    return None
+
+
+def _by_hand(judge: Judge, at: int, hand: Array) -> Findings:
     findings = judge.compared(at, hand)
     disputed = np.flatnonzero(findings.wrong)
     if disputed.size:
         chosen = disputed[np.linspace(0, disputed.size - 1, min(disputed.size, DISPUTED_LIMIT)).astype(int)]
         findings.overrule(judge.elements(at, hand, chosen.tolist()), chosen)
-    return _row(judge, at, 1, "elements", findings)
+    return findings
 
 
 def _conclude(report: CheckReport, raise_on_mismatch: bool) -> CheckReport:

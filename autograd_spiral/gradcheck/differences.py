@@ -31,7 +31,7 @@ class Slopes:
 
     `bound` holds how far `central` can be off, `gap_bound` how far `right - left` can be; `kinked` marks the outputs
     whose one-sided slopes differ by more, or that jump at 0, and `jumps` the latter. A side where the function is
-    not finite is left out; where both are, the bound is infinite.
+    not finite is left out, which `one_sided` marks; where both are, the bound is infinite.
     """
 
     central: Array
@@ -41,6 +41,7 @@ class Slopes:
     gap_bound: Array
     kinked: Array
     jumps: Array
+    one_sided: Array
 
 
 class Line:
@@ -112,7 +113,8 @@ class Line:
             least = 2 * self._eps * np.abs(self._centre) / self._steps[0]
         central, left, right = np.where(still, 0.0, (slopes.central, slopes.left, slopes.right))
         bound, gap_bound = np.where(still, least, (slopes.bound, slopes.gap_bound))
-        return Slopes(central, left, right, bound, gap_bound, slopes.kinked & ~still, slopes.jumps & ~still)
+        marks = (mark & ~still for mark in (slopes.kinked, slopes.jumps, slopes.one_sided))
+        return Slopes(central, left, right, bound, gap_bound, *marks)
 
     def size(self) -> Array:
         """The size of each output: the largest on the line, of those that are finite."""
@@ -188,7 +190,7 @@ def _combined(both: tuple[Array, Array], fall: tuple[Array, Array], rise: tuple[
         kinked = split | (~one_sided & (np.abs(right - left) > gap_bound))
     finite = np.isfinite(bound)
     central, left, right = (np.where(finite, slope, np.nan) for slope in (central, left, right))
-    return Slopes(central, left, right, bound, gap_bound, kinked & finite, jumps & finite)
+    return Slopes(central, left, right, bound, gap_bound, kinked & finite, jumps & finite, one_sided)
 
 
 def noise_level(samples: Array) -> Array:

@@ -101,5 +101,5 @@ class Ruling:
 
     def wider(self, bound: float, parts: tuple[float, float]) -> bool:
         """Whether `bound` is wider than both these parts of the derivative and of its natural size."""
-        size = max(abs(self.analytic), abs(self.numeric))
+        size = max((abs(slope) for slope in (self.analytic, self.numeric) if np.isfinite(slope)), default=0.0)
         return bound > parts[0] * size and bound > parts[1] * self.natural

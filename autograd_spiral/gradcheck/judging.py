@@ -30,23 +30,22 @@ class Judge:
     """Holds the gradients of a subject, weighed with `cotangents`, against differences of its values.
 
     `gradients` and `rounding` hold, by the place of the input, the engine's gradients and how far rounding can have
-    moved them; `sizes` has the lengths of all axes that were met, and their products.
+    moved them; `sizes` has the lengths of all axes that were met, and their products; `random_weights` the shapes of
+    the cotangents if these were `drawn` and are more than a single 1.
     """
 
-    def __init__(self, subject: Subject, cotangents: Sequence[Array]) -> None:
+    def __init__(self, subject: Subject, cotangents: Sequence[Array], *, drawn: bool) -> None:
         self.subject = subject
-        with np.errstate(all="ignore"):
-            leaves, outputs = subject.run(subject.arrays, recorded=True)
-            gradients = (
-                [g.data for g in grad(outputs, leaves, list(cotangents))]
-                if outputs
-                else [np.zeros(leaf.shape, leaf.dtype) for leaf in leaves]
-            )
+        self.cotangents = list(cotangents)
+        single = [ct.size for ct in cotangents] == [1]
+        self.random_weights = tuple(ct.shape for ct in cotangents) if drawn and not single else ()
+        by_place, outputs, self.gradients = self.swept(self.cotangents)
+        leaves, gradients = list(by_place.values()), list(self.gradients.values())
         of_outputs, of_gradients = rounding_of(outputs, cotangents, leaves, gradients)
         nodes = history(outputs)
         self.sizes = {n for node in nodes for n in (*node.shape, node.size)}
         self._terms = max(self.sizes, default=1)
-        self.gradients = dict(zip(subject.floating, gradients, strict=True))
+        self._largest = min(float(np.finfo(subject.arrays[at].dtype).max) for at in subject.floating)
         self.rounding = dict(zip(subject.floating, of_gradients, strict=True))
         self._weights = _joined(cotangents)
         self.base, self._noise = self._widened(outputs, of_outputs)
@@ -54,6 +53,19 @@ class Judge:
         with np.errstate(all="ignore"):
             self._noise = np.maximum(self._noise, NOISE_REACH * self._measured_noise())
 
+    def swept(self, cotangents: list[Array]) -> tuple[dict[int, Tensor], list[Tensor], dict[int, Array]]:
+        """A run of the subject: leaves by the place of the input, outputs, and gradients with these cotangents."""
+        with np.errstate(all="ignore"):
+            leaves, outputs = self.subject.run(self.subject.arrays, recorded=True)
+            gradients = (
+                [g.data for g in grad(outputs, leaves, cotangents)]
+                if outputs
+                else [np.zeros(leaf.shape, leaf.dtype) for leaf in leaves]
+            )
+        places = self.subject.floating
+        return dict(zip(places, leaves, strict=True)), outputs, dict(zip(places, gradients, strict=True))
+
+    @np.errstate(all="ignore")
     def _widened(self, outputs: list[Tensor], of_outputs: list[Array]) -> tuple[list[Array], Array]:
         """Where differences are taken: float64 copies of the inputs, where the function computes in float64 then.
 
@@ -65,8 +77,7 @@ class Judge:
         if any(narrow):
             wide = [x.astype(float) if small else x for x, small in zip(arrays, narrow, strict=True)]
             try:
-                with np.errstate(all="ignore"):
-                    leaves, wide_outputs = self.subject.run(wide, recorded=True)
+                leaves, wide_outputs = self.subject.run(wide, recorded=True)
             except Exception:  # the function insists on the dtype it was given
                 return arrays, _joined(of_outputs)
             agree = len(outputs) == len(wide_outputs) and all(
@@ -187,7 +198,7 @@ class Judge:
         if not np.isfinite(bound):
             return replace(ruling, verdict=Verdict.NOISE)
         if np.isnan(analytic):
-            return replace(ruling, verdict=Verdict.NAN)
+            return replace(ruling, verdict=Verdict.NAN, bound=bound)  # the numeric one's, which is known
         # On a kink, the last bits can decide which branch is taken: rounding says nothing then, the slopes must do.
         own = 4 * float(np.finfo(self._dtype).eps) * abs(analytic)
         reach = max(bound, sides) + own
@@ -195,6 +206,10 @@ class Judge:
             return ruling
         if alone and np.any(slopes.jumps & counted):  # there is no derivative, so none is wrong
             return replace(ruling, verdict=Verdict.KINK)
+        if np.isinf(analytic):  # it can be the slope of a side that was left out, or too large for its dtype
+            doubtful = np.any(slopes.one_sided & counted) or abs(numeric) + bound > self._largest
+            verdict = Verdict.NOISE if doubtful or ruling.wider(bound, WIDE) else Verdict.WRONG
+            return replace(ruling, verdict=verdict, bound=bound)
         if not np.isfinite(total):
             return replace(ruling, verdict=Verdict.NOISE)
         if not low - total <= analytic <= high + total:

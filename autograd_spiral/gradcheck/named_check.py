@@ -8,6 +8,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib.machinery import PathFinder
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from autograd_spiral.gradcheck.check import check_gradients
 from autograd_spiral.gradcheck.report import CheckReport
 
-__all__ = ["BadRequest", "check_named", "named_subject"]
+__all__ = ["BadRequest", "check_named", "named_subject", "spelled_out"]
 
 
 class BadRequest(ValueError):
@@ -53,18 +54,50 @@ def named_subject(
     return function, [np.asarray(rng.standard_normal(shape), dtype=dtype) for shape in lengths]
 
 
+def spelled_out(name: str) -> str | None:
+    """The "module:function" that `name` may stand for, written with a dot, a slash or the ending of a file; or None.
+
+    The module is looked for, in the current directory too, and not imported.
+
+    >>> spelled_out("json.decoder.scanstring"), spelled_out("json/decoder.py:scanstring"), spelled_out("no.such")
+    ('json.decoder:scanstring', 'json.decoder:scanstring', None)
+    """
+    path, colon, function = name.partition(":")
+    file = path.removesuffix(".py")
+    parts = [part for part in file.replace(os.sep, ".").replace("/", ".").split(".") if part]
+    if colon or file != path:
+        splits = [(parts, function or "function")]
+    else:
+        splits = [(parts[:end], ".".join(parts[end:])) for end in range(len(parts) - 1, 0, -1)]
+    return next((f"{'.'.join(module)}:{rest}" for module, rest in splits if _exists(module)), None)
+
+
+def _exists(module: Sequence[str]) -> bool:
+    """Whether there is a file of that module."""
+    folders: Sequence[str] | None = [os.getcwd(), *sys.path]
+    spec = None
+    for part in module:
+        spec = PathFinder.find_spec(part, folders) if folders else None
+        folders = spec.submodule_search_locations if spec is not None else None
+    return spec is not None and spec.origin is not None
+
+
 def _resolve(spec: str) -> Callable[..., Any]:
     module_name, colon, path = spec.partition(":")
     if not (module_name and colon and path):
         raise BadRequest(f"{spec!r} does not name a function: write module:function, as in mypackage.losses:hinge")
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
+    meant = spelled_out(spec)
+    hint = f": did you mean {meant}?" if meant not in (None, spec) else ""
+    if module_name.startswith("."):
+        raise BadRequest(f"{module_name!r} is not the name of a module{hint}")
     try:
         found: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if not f"{module_name}.".startswith(f"{error.name}."):  # what the module itself imports is missing
             raise
-        raise BadRequest(f"cannot import {module_name!r}, the module of {spec!r}: {error}") from error
+        raise BadRequest(f"cannot import {module_name!r}, the module of {spec!r}{hint or f': {error}'}") from error
     for name in path.split("."):
         if not hasattr(found, name):
             close = difflib.get_close_matches(name, dir(found))

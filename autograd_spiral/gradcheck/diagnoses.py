@@ -1,0 +1,243 @@
+"""What the numbers of a wrong gradient have in common, in a few words. Imports numpy alone.
+
+Nothing is guessed: whatever is said holds for every number that it speaks of, within the bounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["SCALE", "Clues", "Other", "diagnose", "diagnose_shape"]
+
+Array: TypeAlias = NDArray[Any]
+
+SCALE = -2.0  # a power of two, which scales without rounding, and negative, which tells apart |ct| and ct
+
+
+@dataclass(frozen=True)
+class Other:
+    """The gradient in another input of the same shape, its numeric value, and how far the two may differ."""
+
+    analytic: Array
+    numeric: Array
+    bound: Array
+
+
+@dataclass(frozen=True)
+class Clues:
+    """What is known besides a gradient and its numeric value; any of it may be missing.
+
+    `x` is the input. `ct` holds the weights of the output, where there is one and they broadcast to the shape of `x`;
+    `scaled` is the gradient with SCALE times the weights. `others` are gradients in other inputs, and `remedies` what
+    the gradient would be with a change to its rule, both by what to call them. `sampled`: whether elements were left
+    out.
+    """
+
+    x: Array | None = None
+    ct: Array | None = None
+    scaled: Array | None = None
+    others: Mapping[str, Other] = field(default_factory=dict)
+    remedies: Mapping[str, Array] = field(default_factory=dict)
+    sampled: bool = False
+
+
+@np.errstate(all="ignore")
+def diagnose(
+    analytic: Array, numeric: Array, bound: Array, wrong: Array, sizes: Collection[int], clues: Clues | None = None
+) -> str:
+    """What the wrong elements of a gradient have in common, in a few words; "" where none is wrong.
+
+    `numeric` is NaN where it was not determined; `bound` is how far the two may differ; `sizes` are the lengths of
+    axes, and their products, that a forgotten factor could be.
+
+    >>> numeric, bound, all_wrong = np.array([1.0, 3.0]), np.full(2, 1e-9), np.full(2, True)
+    >>> diagnose(2 * numeric, numeric, bound, all_wrong, ())
+    '2.00 × too large'
+    >>> diagnose(numeric / 300, numeric, bound, all_wrong, {300})
+    '300 × too small: missing factor of N = 300'
+    >>> diagnose(numeric * [3, 1.5], numeric, bound, all_wrong, ())
+    'no common factor: off by 50 % to 200 %'
+    >>> diagnose(numeric * [3, 1.5], numeric, bound, all_wrong, (), Clues(ct=np.array([1 / 3, 2 / 3])))
+    'right once multiplied by the cotangent'
+    """
+    if not wrong.any():
+        return ""
+    if not np.any(analytic):
+        return "zero: no path from this input"
+    clues = clues or Clues()
+    known = np.isfinite(numeric) & np.isfinite(bound)
+    lost = wrong & ~np.isfinite(analytic)
+    wrong = wrong & known & ~lost
+    fine = known & ~wrong & ~lost
+    square = analytic.ndim == 2 and analytic.shape[0] == analytic.shape[1]
+    if square and _moved_to(numeric.T, bound.T, analytic, numeric, bound):
+        return "transposed"
+    says = []
+    if lost.any():
+        nans = np.isnan(analytic[lost])
+        kind = "nan" if nans.all() else "nan or inf" if nans.any() else "inf"
+        says.append(f"{kind} in {_counted(lost, fine, clues)}" if lost.size > 1 else kind)
+    if wrong.any():
+        few = wrong.sum() == 1 or lost.any() or np.any(fine & (np.abs(numeric) > 10 * bound))
+        where = _counted(wrong, fine, clues) if few and wrong.size > 1 else ""
+        says.append(_of_numbers(analytic, numeric, bound, wrong, sizes, clues, where))
+    return "; ".join(says)
+
+
+def _counted(chosen: Array, fine: Array, clues: Clues) -> str:
+    """How many elements were chosen, and which: those of a sign of the input, if the `fine` ones have another."""
+    count = np.count_nonzero(chosen)
+    if count == chosen.size:
+        return f"all {count} elements"
+    text = f"{count} of {chosen.size} elements"
+    if clues.sampled:
+        return f"at least {text}"
+    if clues.x is not None and fine.any():
+        x = clues.x
+        signs = {"below 0": x < 0, "0": x == 0, "above 0": x > 0, "not above 0": x <= 0, "not below 0": x >= 0}
+        for sign, has in signs.items():
+            if np.all(has[chosen]) and not np.any(has[fine]):
+                return f"{text}: where the input is {sign}"
+    return text
+
+
+def _of_numbers(
+    analytic: Array, numeric: Array, bound: Array, wrong: Array, sizes: Collection[int], clues: Clues, where: str
+) -> str:
+    """What is wrong with the `wrong` elements, which are all finite, and `where` they are unless it is about all."""
+    a, n, b = analytic[wrong], numeric[wrong], bound[wrong]
+    ct = None if clues.ct is None else np.broadcast_to(clues.ct, analytic.shape)[wrong]
+    lacks_ct = ct is not None and _agree(a * ct, n, b * (1 + np.abs(ct)))
+    of_ct = "" if clues.scaled is None else _of_scaling(a, clues.scaled[wrong], b)
+    if of_ct and lacks_ct:
+        return _together(", ", f"{of_ct}: multiply by ct", where)
+    ratio = _of_ratio(a, n, b, sizes)
+    if not ratio and (of_all := _of_all(analytic, numeric, bound, clues)):
+        return _together("; ", of_ct, of_all)
+    by_hand = "right once multiplied by the cotangent" if lacks_ct and clues.scaled is None else ""
+    text = ratio or by_hand or _of_difference(a - n, b, ct) or ("" if of_ct else _of_spread(a, n, b))
+    return _together(", ", _together("; ", of_ct, text), where)
+
+
+def _together(between: str, *parts: str) -> str:
+    return between.join(part for part in parts if part)
+
+
+def _of_ratio(analytic: Array, numeric: Array, bound: Array, sizes: Collection[int]) -> str:
+    telling = np.abs(numeric) > 10 * bound
+    if not telling.any():
+        return "not 0, where it should be" if np.any(np.abs(analytic) > bound) else ""
+    best = int(np.argmax(np.where(telling, np.abs(numeric) / np.maximum(bound, 1e-300), 0)))
+    ratio = float(analytic[best] / numeric[best])
+    slack = bound + abs(ratio) * bound + np.abs(numeric) * (1 + abs(ratio)) * bound[best] / abs(numeric[best])
+    if np.any(np.abs(analytic - ratio * numeric) > slack):
+        return ""
+    if ratio == 0:
+        return "zero"
+    sign = "sign flipped" if ratio < 0 else ""
+    size = max(abs(ratio), 1 / abs(ratio))
+    direction = "large" if abs(ratio) > 1 else "small"
+    accuracy = 10 * (bound[best] / abs(numeric[best])) + 1e-6
+    if size - 1 <= accuracy:
+        return sign or f"off by {_percent(np.max(np.abs(analytic / numeric - 1), where=telling, initial=0))}"
+    whole = round(size)
+    if whole in sizes and whole > 2 and abs(size / whole - 1) <= accuracy:
+        factor = f"1/N, N = {whole}" if direction == "large" else f"N = {whole}"
+        much = f"{whole} × too {direction}: missing factor of {factor}"
+        if whole < 5:  # so small a factor may be another one that an axis is as long as by chance
+            much += ", the length of an axis, or another factor"
+    elif size < 1.1:
+        much = f"{100 * abs(abs(ratio) - 1):.2g} % too {direction}"
+    else:
+        much = f"{size:.2f} × too {direction}"
+    return _together(" and ", sign, much)
+
+
+def _of_scaling(analytic: Array, scaled: Array, bound: Array) -> str:
+    """What is wrong with how a gradient depends on the cotangent, which it has to be proportional to."""
+    if not np.all(np.isfinite(scaled)) or _agree(scaled, SCALE * analytic, 4 * bound):
+        return ""
+    if _agree(scaled, analytic, 4 * bound):
+        return "does not depend on the cotangent"
+    return "not linear in the cotangent"
+
+
+def _of_difference(difference: Array, bound: Array, ct: Array | None) -> str:
+    for weights, name in ((np.ones(difference.shape), "a constant"), (ct, "a constant times ct")):
+        if weights is None or difference.size < 2 or not np.all(weights):
+            continue
+        constants, bounds = difference / weights, bound / np.abs(weights)
+        best = int(np.argmin(bounds))
+        if _agree(constants, constants[best], bounds + bounds[best]):
+            return f"off by {name}: {constants[best]:+.3g}"
+    return ""
+
+
+def _of_all(analytic: Array, numeric: Array, bound: Array, clues: Clues) -> str:
+    """What holds for a whole gradient: it is that of another input, would be right with a change, or is reordered."""
+    for name, other in clues.others.items():
+        if _agree(analytic, other.numeric, bound + other.bound):
+            both = _agree(other.analytic, numeric, bound + other.bound)
+            return f"{'swapped with' if both else 'equal to'} the gradient in {name}"
+    known = np.isfinite(numeric) & np.isfinite(bound)
+    for name, remedy in clues.remedies.items():
+        if _agree(remedy[known], numeric[known], 2 * bound[known]):
+            return f"right {name}"
+    for axis in range(analytic.ndim):
+        if _moved_to(np.flip(numeric, axis), np.flip(bound, axis), analytic, numeric, bound):
+            return "reversed" if analytic.ndim == 1 else f"reversed along axis {axis}"
+    places, right_places = np.argsort(analytic, axis=None), np.argsort(numeric, axis=None)
+    bounds = bound.ravel()[places] + bound.ravel()[right_places]
+    if _agree(analytic.ravel()[places], numeric.ravel()[right_places], bounds):
+        return "the right numbers in another order"
+    return ""
+
+
+def _moved_to(moved: Array, moved_bound: Array, analytic: Array, numeric: Array, bound: Array) -> bool:
+    """Whether a gradient has the right numbers in the places that they have in `moved`, and not in their own."""
+    both = bound + moved_bound
+    return _agree(analytic, moved, both) and not _agree(analytic, numeric, both)
+
+
+def _of_spread(analytic: Array, numeric: Array, bound: Array) -> str:
+    """How far off the elements are that have nothing known in common."""
+    telling = np.abs(numeric) > 10 * bound
+    if not telling.any():
+        return f"off by up to {np.max(np.abs(analytic - numeric)):.1g}"
+    off = np.abs(analytic / numeric - 1)[telling]
+    least, most = _percent(off.min()), _percent(off.max())
+    text = f"no common factor: off by {least}" + (f" to {most}" if most != least else "")
+    return text if telling.all() else f"{text}, and not 0 where it should be"
+
+
+def _percent(part: float) -> str:
+    if part > 10:
+        return "more than 1000 %"
+    return f"{100 * part:.0f} %" if part > 0.1 else f"{100 * part:.2g} %"
+
+
+def _agree(a: Array, b: Array, bound: Array) -> bool:
+    """Whether all elements differ by no more than `bound`; those that are not known do not agree."""
+    return a.shape == np.broadcast_shapes(a.shape, np.shape(b)) and bool(np.all(np.abs(a - b) <= bound))
+
+
+def diagnose_shape(given: tuple[int, ...], shape: tuple[int, ...]) -> str:
+    """What is wrong with a gradient of shape `given` for an input of `shape`.
+
+    >>> diagnose_shape((300, 3), (1, 3))
+    'gradient of a broadcast not summed: shape (300, 3) for an input of shape (1, 3)'
+    >>> diagnose_shape((3, 2), (2, 3))
+    'transposed: shape (3, 2) for an input of shape (2, 3)'
+    """
+    shapes = f"shape {given} for an input of shape {shape}"
+    if len(shape) > 1 and given == shape[::-1]:
+        return f"transposed: {shapes}"
+    extra = len(given) - len(shape)
+    if extra >= 0 and all(n in (1, m) for n, m in zip(shape, given[extra:], strict=True)):
+        return f"gradient of a broadcast not summed: {shapes}"
+    return shapes

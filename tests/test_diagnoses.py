@@ -1,0 +1,135 @@
+import numpy as np
+import pytest
+
+from autograd_spiral.gradcheck.diagnoses import Clues, Other, diagnose, diagnose_shape
+
+NUMERIC = np.array([[1.0, -3.0], [0.5, 2.0]])
+BOUND = np.full((2, 2), 1e-9)
+
+
+def said(analytic, numeric=NUMERIC, bound=BOUND, sizes=(), **clues):
+    return diagnose(analytic, numeric, bound, ~(np.abs(analytic - numeric) <= bound), sizes, Clues(**clues))
+
+
+@pytest.mark.parametrize(
+    ("factor", "text"),
+    [
+        (2, "2.00 × too large"),
+        (0.5, "2.00 × too small"),
+        (-1, "sign flipped"),
+        (1.01, "1 % too large"),
+        (0.999, "0.1 % too small"),
+        (-0.5, "sign flipped and 2.00 × too small"),
+        (7, "7 × too large: missing factor of 1/N, N = 7"),
+        (1 / 7, "7 × too small: missing factor of N = 7"),
+        (0, "zero: no path from this input"),
+    ],
+)
+def test_common_factors_are_named(factor, text):
+    assert said(factor * NUMERIC, sizes={2, 7}) == text
+
+
+def test_one_factor_has_to_fit_all_wrong_elements():
+    assert said(NUMERIC * [[1, 2], [3, 4]]) == "no common factor: off by 100 % to 300 %, 3 of 4 elements"
+    assert said(NUMERIC * [[1, 2], [1, 2]]) == "2.00 × too large, 2 of 4 elements"
+    assert said(np.add(NUMERIC, [[0, 0], [1e-6, 0]])).endswith("1 of 4 elements")
+
+
+def test_transposed_and_zero_where_it_should_not_be():
+    assert said(NUMERIC.T) == "transposed"
+    assert said(np.where(NUMERIC > 1, 0, NUMERIC)) == "zero, 1 of 4 elements"
+    assert said(NUMERIC + 1, np.zeros((2, 2))) == "not 0, where it should be"
+    assert said(NUMERIC) == ""
+
+
+def test_how_far_off_elements_are_that_have_nothing_in_common():
+    assert said(NUMERIC * [[1.01, 1.02], [1.03, 1.004]]) == "no common factor: off by 0.4 % to 3 %"
+    assert said(NUMERIC * [[1.5, 0.5], [1.5, 1.5]]) == "no common factor: off by 50 %"
+    assert said(NUMERIC * [[-1, 5], [1e4, 2]]) == "no common factor: off by 100 % to more than 1000 %"
+    assert said(NUMERIC * [[np.pi, 0], [2, 3]]) == "no common factor: off by 100 % to 214 %"
+    partly = said(NUMERIC + 1, NUMERIC * [[0, 1], [1, 1]])
+    assert partly == "no common factor: off by 33 % to 200 %, and not 0 where it should be"
+    assert said(NUMERIC * (1 + 1e-8)) == "off by 1e-06 %"
+    assert said(BOUND * 4, BOUND * 2) == "not 0, where it should be"
+    assert said(np.array(0.5e-9), np.array(9e-9), np.array(1e-9)) == "off by up to 9e-09"
+
+
+def test_constants_that_are_added():
+    assert said(NUMERIC + 0.5) == "off by a constant: +0.5"
+    assert said(NUMERIC - [[0, 2], [2, 0]]) == "off by a constant: -2, 2 of 4 elements"
+    ct = np.array([0.7, -1.2])
+    assert said(NUMERIC + 3 * ct, ct=ct) == "off by a constant times ct: +3"
+    assert said(NUMERIC + 3 * ct).startswith("no common factor")
+
+
+def test_numbers_in_another_order():
+    numeric = np.array([[1.0, -3.0, 0.5], [2.0, 7.0, 0.0]])
+    bound = np.full((2, 3), 1e-9)
+    assert said(numeric[::-1], numeric, bound) == "reversed along axis 0"
+    assert said(numeric[:, ::-1], numeric, bound) == "reversed along axis 1"
+    assert said(np.roll(numeric, 1, 1), numeric, bound) == "the right numbers in another order"
+    assert said(numeric[0, ::-1], numeric[0], bound[0]) == "reversed"
+    assert said(np.roll(numeric * [1, 1, 1.1], 1, 1), numeric, bound).startswith("no common factor")
+    even = np.full((2, 2), 2e-9)  # an order cannot be told of equal numbers
+    assert said(even + 1.5e-9, even) == "not 0, where it should be"
+
+
+def test_gradients_of_other_inputs():
+    other = NUMERIC * [[1, 2], [3, 4]]
+    assert said(other, others={"w": Other(NUMERIC, other, BOUND)}) == "swapped with the gradient in w"
+    assert said(other, others={"w": Other(other, other, BOUND)}) == "equal to the gradient in w"
+    assert said(other, others={"w": Other(other, other + 1, BOUND)}).startswith("no common factor")
+
+
+def test_changes_to_the_rule_that_would_do():
+    wrong = NUMERIC * [[1, 2], [3, 4]]
+    remedies = {"with y in place of x": wrong, "with out in place of x": NUMERIC}
+    assert said(wrong, remedies=remedies) == "right with out in place of x"
+    assert said(2 * NUMERIC, remedies=remedies) == "2.00 × too large"
+
+
+def test_rules_that_are_not_proportional_to_the_cotangent():
+    ct = np.array([0.7, -1.2])
+    forgotten = NUMERIC / ct
+    assert said(forgotten, ct=ct, scaled=forgotten) == "does not depend on the cotangent: multiply by ct"
+    assert said(3 * forgotten, ct=ct, scaled=3 * forgotten) == "does not depend on the cotangent"
+    assert said(2 * NUMERIC, ct=ct, scaled=2 * NUMERIC) == "does not depend on the cotangent; 2.00 × too large"
+    assert said(NUMERIC * ct, ct=ct, scaled=4 * NUMERIC * ct) == "not linear in the cotangent"
+    assert said(NUMERIC + 1, ct=ct, scaled=1 - 2 * NUMERIC) == "not linear in the cotangent; off by a constant: +1"
+    assert said(forgotten, ct=ct, scaled=-2 * forgotten).startswith("no common factor")
+    assert said(forgotten, ct=ct, scaled=np.full((2, 2), np.inf)).startswith("no common factor")
+    assert said(forgotten, ct=ct) == "right once multiplied by the cotangent"
+
+
+def test_where_the_wrong_elements_are():
+    x = np.array([[-1.0, 2.0], [-3.0, 0.0]])
+    doubled = {"below 0": x < 0, "above 0": x > 0, "0": x == 0, "not above 0": x <= 0, "not below 0": x >= 0}
+    for sign, where in doubled.items():
+        text = f"2.00 × too large, {where.sum()} of 4 elements: where the input is {sign}"
+        assert said(NUMERIC * np.where(where, 2, 1), x=x) == text
+    assert said(NUMERIC * [[2, 1], [1, 1]], x=x) == "2.00 × too large, 1 of 4 elements"
+    assert said(NUMERIC * 2, x=-np.abs(x)) == "2.00 × too large"
+    assert said(NUMERIC * np.where(x < 0, 2, 1), x=x, sampled=True) == "2.00 × too large, at least 2 of 4 elements"
+
+
+def test_elements_that_are_not_numbers():
+    nan, inf, x = np.nan, np.inf, np.array([[0.0, 1.0], [2.0, 3.0]])
+    assert said(NUMERIC * [[nan, 1], [1, 1]]) == "nan in 1 of 4 elements"
+    assert said(NUMERIC * [[nan, 1], [1, 1]], x=x) == "nan in 1 of 4 elements: where the input is 0"
+    assert said(NUMERIC * [[inf, 1], [1, 1]], x=-x) == "inf in 1 of 4 elements: where the input is 0"
+    assert said(NUMERIC * [[inf, 1], [nan, 1]]) == "nan or inf in 2 of 4 elements"
+    assert said(NUMERIC * nan) == "nan in all 4 elements"
+    assert said(np.array(nan), np.array(1.0), np.array(1e-9)) == "nan"
+    assert said(NUMERIC * [[nan, 2], [2, 2]]) == "nan in 1 of 4 elements; 2.00 × too large, 3 of 4 elements"
+
+
+def test_the_least_is_said_of_a_single_number():
+    for analytic, text in ((3.0, "1.50 × too large"), (np.inf, "inf"), (0.0, "zero: no path from this input")):
+        assert said(np.array(analytic), np.array(2.0), np.array(1e-9), x=np.array(-1.0)) == text
+
+
+def test_shapes():
+    assert diagnose_shape((5, 2, 3), (2, 3)).startswith("gradient of a broadcast not summed")
+    assert diagnose_shape((3,), ()).startswith("gradient of a broadcast not summed")
+    assert diagnose_shape((3, 2), (2, 3)).startswith("transposed")
+    assert diagnose_shape((3,), (2, 3)) == "shape (3,) for an input of shape (2, 3)"
