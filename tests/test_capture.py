@@ -111,6 +111,20 @@ def test_what_depends_on_values_is_refused_with_the_line_and_a_remedy(step: Any,
     assert_same([w.data], [[1.0, -2.0]], "the state")
 
 
+def test_a_rule_that_reads_a_value_is_refused_with_its_line() -> None:
+    def storing(ct: Any, out: Any, x: Any) -> Any:
+        piece = np.zeros(2)
+        piece[0] = x[0]  # the line
+        return piece
+
+    @primitive(storing)
+    def same(x: Any) -> Any:
+        return x * 1
+
+    with pytest.raises(CaptureError, match=r"piece\[0\] = x\[0\]  # the line\nreading a value"):
+        capture(lambda x: grad((same(w) * x).sum(), w))(ONES)
+
+
 def test_a_refusal_leaves_no_mode_behind() -> None:
     with pytest.raises(CaptureError):
         capture(_branch)(ONES)
