@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import operator
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any, NoReturn, TypeAlias
@@ -227,13 +228,24 @@ class Tensor(ArrayMethods):
 
     @property
     def grad(self) -> NDArray[Any] | None:
-        """The gradient that `backward()` has added up in this leaf, a plain array; None before, and in other nodes.
+        """The gradient that `backward()` has added up in this leaf, a plain array; None before.
 
-        Set it to None to start afresh, or to an array of the leaf's shape, which is copied. Raises `GradientError`
-        where there is none to set, `ShapeError` for another shape.
+        It is None in all other tensors, too, where reading it is a UserWarning that says how to get the gradient. Set
+        it to None to start afresh, or to an array of the leaf's shape, which is copied. Raises `GradientError` where
+        there is none to set, `ShapeError` for another shape.
         """
         if (trace := MODE.get().trace) is not None:
             trace.refuse("reading .grad", _GRADIENTS)
+        if self._grad is None and (self.primitive is not None or not self._requires_grad):
+            if self.primitive is None:
+                remedy = "Tensor(data, requires_grad=True) makes one, and backward() fills it"
+            else:
+                remedy = f"use grad(loss, {self.name or 't'}) for the gradient of a tensor that was computed"
+            warnings.warn(
+                f"{self._called()} has no .grad: only leaves with requires_grad=True collect one; {remedy}",
+                UserWarning,
+                stacklevel=2,
+            )
         return self._grad
 
     @grad.setter

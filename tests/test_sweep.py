@@ -1,12 +1,14 @@
 """The reverse sweep: exact sums over every path, nothing left behind, and all or nothing."""
 
+import copy
 import itertools
+import pickle
 import threading
 
 import numpy as np
 import pytest
 
-from autograd_spiral import Tensor, grad, primitive
+from autograd_spiral import Tensor, draw, grad, no_grad, primitive
 from autograd_spiral.errors import (
     DtypeError,
     GradientError,
@@ -92,8 +94,8 @@ def test_backward_twice_adds_the_same_twice_to_leaves_and_to_nothing_else():
     for times in (1, 2, 3):
         y.backward()
         assert x.grad.tolist() == [6 * times, 12 * times]
-        assert h.grad is None
-        assert y.grad is None
+        assert h._grad is None
+        assert y._grad is None
 
 
 def test_two_losses_that_share_a_node():
@@ -102,14 +104,47 @@ def test_two_losses_that_share_a_node():
     (shared * 3).sum().backward()
     shared.sum().backward()
     assert x.grad.tolist() == [8, 16]
-    assert shared.grad is None
+    assert shared._grad is None
 
 
 def test_leaves_that_do_not_require_gradients_get_none():
     x, constant = leaf([1, 2]), Tensor([3.0, 5.0])
     (x * constant).sum().backward()
     assert x.grad.tolist() == [3, 5]
-    assert constant.grad is None
+    assert constant._grad is None
+
+
+def test_reading_grad_where_there_is_none_says_where_gradients_are():
+    x, data = leaf([1, 2]), Tensor([3.0, 5.0], name="data")
+    assert x.grad is None  # not yet, and without a word
+    h = (x * data).named("h")
+    h.sum().backward()
+    computed = (
+        "has no .grad: only leaves with requires_grad=True collect one; "
+        "use grad(loss, {}) for the gradient of a tensor that was computed"
+    )
+    with no_grad():
+        untracked = x * 2
+    for tensor, called, message in (
+        (h, "'h'", computed.format("h")),
+        (h.sum(), "a tensor", computed.format("t")),
+        (data, "'data'", "Tensor(data, requires_grad=True) makes one, and backward() fills it"),
+        (untracked, "a tensor", "Tensor(data, requires_grad=True) makes one"),
+    ):
+        with pytest.warns(UserWarning, match=f"^{called} has no .grad: only leaves with requires_grad=True") as caught:
+            assert tensor.grad is None
+        assert message in str(caught[0].message)
+        assert caught[0].filename == __file__
+
+
+def test_pictures_and_copies_read_no_grad_aloud():
+    x, data = leaf([1, 2]), Tensor([3.0, 5.0])
+    y = (x * data).sum()
+    y.backward()
+    for use in (repr, draw, copy.copy, copy.deepcopy, pickle.dumps):  # a warning is an error in these tests
+        use(y)
+        use(data)
+    y.grad = None
 
 
 def test_a_leaf_is_its_own_gradient():
