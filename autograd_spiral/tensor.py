@@ -281,7 +281,7 @@ class Tensor(ArrayMethods):
             raise GradientError(
                 f"{self._called()} does not require gradients: no tensor it was computed from has requires_grad=True"
             )
-        seed = seed_cotangent(self, cotangent)
+        seed = seed_cotangent(self, cotangent, "backward")
         found = sweep([(self, seed)], observer=MODE.get().observer)
         with _grad_lock:
             sums = [(leaf, np.array(ct if leaf._grad is None else leaf._grad + ct)) for leaf, ct in found.items()]
@@ -324,8 +324,9 @@ class Tensor(ArrayMethods):
         values = self.data
         if self._requires_grad:
             raise LostGraphError(
-                f"making a plain array of {self._called()} would silently drop its graph: use t.data for the value; "
-                "to stay differentiable use NumPy functions on the tensor itself, and np.stack for a list of tensors"
+                f"making a plain array of {self._called()} would silently drop its graph: use t.data for the value, "
+                "float(t) or t.item() for one number; to stay differentiable use NumPy functions on the tensor itself, "
+                "and np.stack for a list of tensors"
             )
         return np.array(values, dtype=dtype, copy=copy)
 
@@ -599,14 +600,20 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
     return result
 
 
-def seed_cotangent(output: Tensor, cotangent: Operand | None) -> NDArray[Any]:
+_REDUCED = {
+    "backward": "as in t.sum().backward() or t.mean().backward(), or pass cotangent=",
+    "grad": "as in grad(t.sum(), …) or grad(t.mean(), …), or pass cotangents=",
+}
+
+
+def seed_cotangent(output: Tensor, cotangent: Operand | None, caller: str = "grad") -> NDArray[Any]:
     """The cotangent to start a sweep of `output` with: ones for one element, or what the caller gave, checked."""
     if cotangent is None:
         value = output._value
         if value.size != 1:
             raise GradientError(
-                f"{output._called()} has shape {output.shape}: a gradient without a cotangent needs a single element. "
-                "Reduce it (t.sum().backward()), or pass a cotangent of that shape"
+                f"{caller}() starts from a single number, a loss, but {output._called()} has shape {output.shape}: "
+                f"reduce it, {_REDUCED[caller]}, an array of that shape that weighs the elements"
             )
         return np.array(1, value.dtype, ndmin=value.ndim)
     given = cotangent._value if type(cotangent) is Tensor else np.asarray(cotangent)
