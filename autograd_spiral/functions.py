@@ -315,7 +315,7 @@ def _check_form(labels: Any, rows: int) -> None:
             remedy = " (rows of 0 and 1: write labels.argmax(axis=1), or labels.astype(float) for probabilities)"
         raise LabelError(f"labels must have shape ({rows},), one per row of scores, not {labels.shape}{remedy}")
     if labels.dtype.kind not in "iu":
-        first = f": the label at row 0 is {labels[0]!r}" if rows and isinstance(labels, np.ndarray) else ""
+        first = f": the label at row 0 is {labels.item(0)!r}" if rows and isinstance(labels, np.ndarray) else ""
         raise LabelError(f"labels must be integers, not {labels.dtype}{first}; write labels.astype(int)")
 
 
