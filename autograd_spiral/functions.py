@@ -12,6 +12,7 @@ import numpy
 from numpy.typing import NDArray
 
 from autograd_spiral.errors import DtypeError, LabelError, ShapeError
+from autograd_spiral.hints import hint_at
 from autograd_spiral.primitives import PRIMITIVES, primitive
 from autograd_spiral.tensor import Tensor, record, verify
 
@@ -333,3 +334,10 @@ def mean_squared_error(prediction: Any, target: Any) -> Any:
             "must have the same shape; reshape one of them"
         )
     return np.mean(np.square(np.subtract(prediction, target)))
+
+
+# --- none of them is a method ---------------------------------------------------------------------------------------
+
+for _name in __all__:
+    hint_at(_name, globals()[_name], _name, ", from autograd_spiral")
+hint_at("erf", erf, "erf", ", from autograd_spiral.functions")

@@ -27,6 +27,7 @@ from autograd_spiral.errors import (
     NoRuleError,
     ShapeError,
 )
+from autograd_spiral.hints import Hints
 from autograd_spiral.modes import MODE
 from autograd_spiral.primitives import Primitive, call_again, call_bound, name_of
 from autograd_spiral.rules import PRIMITIVES
@@ -59,7 +60,7 @@ def _unary(ufunc: np.ufunc) -> Callable[[Tensor], Tensor]:
     return lambda self: record(primitive, (self,))
 
 
-class Tensor(ArrayMethods):
+class Tensor(ArrayMethods, Hints):
     """An array that remembers how it was computed, so that gradients can be taken through it.
 
     `Tensor(data)` copies `data`, anything NumPy makes an array of numbers from; `requires_grad=True` (floating
