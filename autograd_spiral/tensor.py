@@ -12,7 +12,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, Never, NoReturn, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -128,6 +128,14 @@ class Tensor(ArrayMethods, Hints):
             trace.refuse("reading a value", _READING)
         return self._value
 
+    @data.setter
+    def data(self, value: Never) -> NoReturn:
+        t = self.name or "t"
+        raise InPlaceError(
+            f".data of {self._called()} cannot be set, since what was recorded must not change: "
+            f"write {t}.assign(…) to update a leaf, as in {t}.assign({t}.data - 0.1 * {t}.grad)"
+        )
+
     def numpy(self) -> NDArray[Any]:
         """The value, as a read-only array: the same as `.data`."""
         return self.data
@@ -168,6 +176,14 @@ class Tensor(ArrayMethods, Hints):
     def requires_grad(self) -> bool:
         """Whether gradients flow to or through this tensor; fixed when it is made."""
         return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: Never) -> NoReturn:
+        t = self.name or "t"
+        raise GradientError(
+            f"requires_grad of {self._called()} is fixed when it is made: write Tensor({t}.data, requires_grad=True) "
+            f"for a leaf that collects a gradient, {t}.detach() for one through which none flows"
+        )
 
     @property
     def is_leaf(self) -> bool:
