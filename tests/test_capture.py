@@ -304,6 +304,19 @@ def test_arrays_and_tensors_in_containers_are_inputs() -> None:
     assert [captured.program.names[value].text for value in captured.program.inputs] == ["batch_0", "rest_0", "scale"]
 
 
+def test_inputs_have_the_names_of_their_parameters_whatever_the_order_of_the_keywords() -> None:
+    def step(X: Any, *rest: Any, y: Any, **more: Any) -> Any:
+        return (w * X - 2 * y + more["z"]).sum()
+
+    captured = capture(step)
+    arrays = {"z": np.array([1.0, 5.0]), "y": np.array([3.0, 4.0])}
+    expected = captured(ONES, **arrays)
+    assert [captured.program.names[value].text for value in captured.program.inputs] == ["X", "z", "y"]
+    namespace: dict[str, Any] = {}
+    exec(captured.source, namespace)
+    assert_same(flat(expected), [namespace["step"](X=ONES, w=w.data, **arrays)], "value")
+
+
 class Pair(NamedTuple):
     left: Any
     right: Any

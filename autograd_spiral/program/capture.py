@@ -282,14 +282,18 @@ class CapturedStep:
             self._updating if updates else threading.Lock(),
         )
 
+    def _arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[tuple[str, Any]]:
+        """The arguments in the order of the call, each with the name of its parameter."""
+        try:
+            by_position = inspect.signature(self._step).bind_partial(*args).arguments
+        except (TypeError, ValueError):
+            by_position = {f"x{i + 1}": arg for i, arg in enumerate(args)}
+        return [*by_position.items(), *kwargs.items()]
+
     def _input_names(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
         """A name for each input: that of its parameter, with a number for those in containers and in `*args`."""
-        try:
-            parameters = inspect.signature(self._step).bind(*args, **kwargs).arguments
-        except (TypeError, ValueError):
-            parameters = {f"x{i + 1}": arg for i, arg in enumerate((*args, *kwargs.values()))}
         names: list[str] = []
-        for name, argument in parameters.items():
+        for name, argument in self._arguments(args, kwargs):
             leaves: list[Any] = []
             single = flatten(argument, leaves) is LEAF
             inputs = [leaf for leaf in leaves if _is_input(leaf)]
