@@ -279,10 +279,62 @@ def test_no_grad_around_the_call_selects_it() -> None:
 
 def test_programs_are_forgotten_when_there_are_many() -> None:
     step = capture(lambda x, c: w * x * c)
-    for c in range(80):
-        step(ONES, c)
+    with pytest.warns(UserWarning, match="'c'"):
+        _ = [step(ONES, c) for c in range(80)]
     assert count_of(step) == 64
     assert_same(flat(step(ONES, 0)), [np.zeros(2)], "value")
+
+
+def step_of(x: Any, rate: float = 1.0, *, mode: str = "", more: Any = ()) -> Any:
+    return (w * x * rate).sum()
+
+
+@pytest.mark.parametrize(
+    ("call", "called", "code"),
+    [
+        (lambda step, i: step(ONES, 0.5**i), "the number 'rate'", "np.asarray(rate)"),
+        (lambda step, i: step(rate=i, x=ONES), "the number 'rate'", "np.asarray(rate)"),
+        (lambda step, i: step(ONES, np.float32(i), mode="a"), "the number 'rate'", "np.asarray(rate)"),
+        (lambda step, i: step(ONES, more={"a": ONES, "b": [1, i]}), "a number in 'more'", "np.asarray(number)"),
+    ],
+)
+def test_a_number_that_makes_many_programs_is_a_warning(call: Any, called: str, code: str) -> None:
+    step = capture(step_of)
+    for i in range(7):
+        call(step, i)  # without a word: warnings are errors in these tests
+    with pytest.warns(UserWarning, match="has made 8 programs") as caught:
+        call(step, 7)
+    assert str(caught[0].message) == (
+        f"step_of has made 8 programs that differ only in {called}, one for each of its values. "
+        f"To compute with a number that changes, pass it as an array, {code}"
+    )
+    assert caught[0].filename == __file__
+    for i in range(20):
+        call(step, i)  # and once only
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda step, i: step(ONES, np.array(0.5**i)),
+        lambda step, i: step(np.ones((i + 1, 2)), 0.5),
+        lambda step, i: step(ONES, mode=f"{i}"),
+        lambda step, i: step(ONES, more=(i, -i)),  # two numbers, of which neither alone makes programs
+        lambda step, i: step(np.ones((i % 3 + 1, 2)), i // 3),
+        lambda step, i: step(ONES, i % 7),
+    ],
+)
+def test_what_is_no_number_that_changes_is_no_warning(call: Any) -> None:
+    step = capture(step_of)
+    for i in range(12):
+        call(step, i)
+
+
+def test_a_rate_passed_as_an_array_makes_one_program() -> None:
+    step = capture(step_of)
+    for i in range(12):
+        assert float(step(ONES, np.asarray(0.5**i))) == -(0.5**i)
+    assert count_of(step) == 1
 
 
 # --- inputs, state, results -----------------------------------------------------------------------------------------
