@@ -15,91 +15,269 @@ np: Any = numpy  # its stubs know nothing of what answers its protocols
 
 
 class ArrayMethods:
-    """What a class that answers NumPy's protocols inherits to have the methods of arrays."""
+    """What a class that answers NumPy's protocols inherits to have the methods of arrays.
+
+    What they give, and their errors, are up to the class; what is said here of gradients and errors is of a Tensor.
+
+    >>> class Told(ArrayMethods):
+    ...     def __array_function__(self, function, types, args, kwargs):
+    ...         return f"np.{function.__name__}", args[1:]
+    >>> Told().swapaxes(0, -1)
+    ('np.swapaxes', (0, -1))
+    """
 
     __slots__ = ()
 
     def prod(self, axis: Any = None, *, keepdims: bool = False) -> Self:
-        """`np.prod` over `axis` (an int, a tuple, or None for all)."""
+        """`np.prod` over `axis` (an int, a tuple, or None for all).
+
+        The shape loses `axis`, or keeps it at length 1 with `keepdims`; AxisError where there is no such axis.
+        Each entry gets the product of the others times the gradient, also where one of them is 0.
+
+        >>> from autograd_spiral import Tensor
+        >>> x = Tensor([2.0, 0.0, 5.0], requires_grad=True)
+        >>> x.prod().backward()
+        >>> x.grad
+        array([ 0., 10.,  0.])
+        """
         return np.prod(self, axis, keepdims=keepdims)
 
     def var(self, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Self:
-        """`np.var` over `axis`, dividing by the count less `ddof`."""
+        """`np.var` over `axis`, dividing by the count less `ddof`.
+
+        The sum of (x − mean)² over that count; shape and errors as for `prod`.
+
+        >>> from autograd_spiral import Tensor
+        >>> x = Tensor([1.0, 2.0, 6.0], requires_grad=True)
+        >>> x.var(ddof=1).backward()
+        >>> x.grad
+        array([-2., -1.,  3.])
+        """
         return np.var(self, axis, ddof=ddof, keepdims=keepdims)
 
     def std(self, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Self:
-        """`np.std` over `axis`, dividing by the count less `ddof`."""
+        """`np.std` over `axis`, dividing by the count less `ddof`.
+
+        The square root of `var`, with its shape and errors; the gradient is 0 where all entries are equal.
+
+        >>> from autograd_spiral import Tensor
+        >>> x = Tensor([[1.0, 3.0], [2.0, 2.0]], requires_grad=True)
+        >>> x.std(axis=1).sum().backward()
+        >>> x.grad
+        array([[-0.5,  0.5],
+               [ 0. ,  0. ]])
+        """
         return np.std(self, axis, ddof=ddof, keepdims=keepdims)
 
     def all(self, axis: Any = None, *, keepdims: bool = False) -> Self:
-        """`np.all` over `axis`; no gradient."""
+        """`np.all` over `axis`; no gradient.
+
+        Shape and errors as for `prod`.
+
+        >>> from autograd_spiral import Tensor
+        >>> (Tensor([[1.0, 2.0], [0.0, 3.0]]) > 0).all(axis=1)
+        Tensor([ True, False])
+        """
         return np.all(self, axis, keepdims=keepdims)
 
     def any(self, axis: Any = None, *, keepdims: bool = False) -> Self:
-        """`np.any` over `axis`; no gradient."""
+        """`np.any` over `axis`; no gradient.
+
+        Shape and errors as for `prod`.
+
+        >>> from autograd_spiral import Tensor
+        >>> np.isnan(Tensor([[1.0, np.nan], [3.0, 4.0]])).any(axis=1, keepdims=True)
+        Tensor([[ True],
+                [False]])
+        """
         return np.any(self, axis, keepdims=keepdims)
 
     def argmax(self, axis: int | None = None, *, keepdims: bool = False) -> Self:
-        """`np.argmax` over `axis`; no gradient."""
+        """`np.argmax` over `axis`; no gradient.
+
+        The first place of the largest entry, counted along `axis`; AxisError where there is no such axis, ValueError
+        where there is no entry.
+
+        >>> from autograd_spiral import Tensor
+        >>> Tensor([[1.0, 5.0, 5.0], [2.0, 0.0, 1.0]]).argmax(axis=1)
+        Tensor([1, 0])
+        """
         return np.argmax(self, axis, keepdims=keepdims)
 
     def argmin(self, axis: int | None = None, *, keepdims: bool = False) -> Self:
-        """`np.argmin` over `axis`; no gradient."""
+        """`np.argmin` over `axis`; no gradient.
+
+        Without `axis` the place is that in the ravelled tensor; errors as for `argmax`.
+
+        >>> from autograd_spiral import Tensor
+        >>> Tensor([[3.0, 2.0], [1.0, 4.0]]).argmin()
+        Tensor(2)
+        """
         return np.argmin(self, axis, keepdims=keepdims)
 
     def cumsum(self, axis: int | None = None) -> Self:
-        """`np.cumsum` along `axis`, or of the ravelled tensor."""
+        """`np.cumsum` along `axis`, or of the ravelled tensor.
+
+        The shape stays, or is that of the ravelled tensor; AxisError where there is no such axis.
+
+        >>> from autograd_spiral import Tensor
+        >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+        >>> x.cumsum().sum().backward()  # an entry is in all sums from its place on
+        >>> x.grad
+        array([3., 2., 1.])
+        """
         return np.cumsum(self, axis)
 
     def dot(self, other: Any) -> Self:
-        """`np.dot(self, other)`."""
+        """`np.dot(self, other)`.
+
+        Sums over the last axis of this and the last but one, or only one, of `other`; `ShapeError` where they differ.
+
+        >>> from autograd_spiral import Tensor
+        >>> x = Tensor([1.0, 2.0], requires_grad=True)
+        >>> x.dot([3.0, 4.0]).backward()
+        >>> x.grad
+        array([3., 4.])
+        """
         return np.dot(self, other)
 
     def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Self:
-        """`np.trace`: the sum along a diagonal."""
+        """`np.trace`: the sum along a diagonal.
+
+        The shape loses `axis1` and `axis2`; AxisError where there are no such axes, ValueError where they are the same.
+
+        >>> from autograd_spiral import Tensor
+        >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+        >>> x.trace().backward()
+        >>> x.grad
+        array([[1., 0.],
+               [0., 1.]])
+        """
         return np.trace(self, offset, axis1, axis2)
 
     def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Self:
-        """`np.diagonal`: the entries along a diagonal, as the last axis."""
+        """`np.diagonal`: the entries along a diagonal, as the last axis.
+
+        `offset` is how far right of the main one it lies; errors as for `trace`.
+
+        >>> from autograd_spiral import Tensor
+        >>> Tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]).diagonal(offset=1)
+        Tensor([2., 6.])
+        """
         return np.diagonal(self, offset, axis1, axis2)
 
     def clip(self, min: Any = None, max: Any = None) -> Self:
-        """`np.clip` to between `min` and `max`."""
+        """`np.clip` to between `min` and `max`.
+
+        The gradient is 1 between the bounds, 0 outside, half at a bound; `ShapeError` for bounds that do not broadcast.
+
+        >>> from autograd_spiral import Tensor
+        >>> x = Tensor([-2.0, 0.0, 0.5, 3.0], requires_grad=True)
+        >>> x.clip(0.0, 1.0).sum().backward()
+        >>> x.grad
+        array([0. , 0.5, 1. , 0. ])
+        """
         return np.clip(self, min, max)
 
     def reshape(self, *shape: Any) -> Self:
-        """`np.reshape` to `shape`, given as a tuple or as separate integers."""
+        """`np.reshape` to `shape`, given as a tuple or as separate integers.
+
+        One of them may be -1, for what is left; `ShapeError` where the sizes differ.
+
+        >>> from autograd_spiral import Tensor
+        >>> Tensor(np.arange(6)).reshape(3, -1)
+        Tensor([[0, 1],
+                [2, 3],
+                [4, 5]])
+        """
         return np.reshape(self, shape[0] if len(shape) == 1 else shape)
 
     def ravel(self) -> Self:
-        """All elements along one axis."""
+        """All elements along one axis.
+
+        >>> from autograd_spiral import Tensor
+        >>> Tensor([[1.0, 2.0], [3.0, 4.0]]).ravel()
+        Tensor([1., 2., 3., 4.])
+        """
         return np.ravel(self)
 
     def flatten(self) -> Self:
-        """All elements along one axis: the same as `ravel`."""
+        """All elements along one axis: the same as `ravel`.
+
+        >>> from autograd_spiral import Tensor
+        >>> x = Tensor([[1.0, 2.0]], requires_grad=True)
+        >>> x.flatten().backward([3.0, 4.0])
+        >>> x.grad
+        array([[3., 4.]])
+        """
         return np.ravel(self)
 
     def transpose(self, *axes: Any) -> Self:
-        """`np.transpose`: the axes in the order given, as a tuple or separately, or reversed."""
+        """`np.transpose`: the axes in the order given, as a tuple or separately, or reversed.
+
+        ValueError unless each axis is given once, or none.
+
+        >>> from autograd_spiral import Tensor
+        >>> Tensor(np.ones((2, 3, 4))).transpose(1, 0, 2).shape
+        (3, 2, 4)
+        """
         order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None
         return np.transpose(self, order)
 
     def swapaxes(self, axis1: int, axis2: int) -> Self:
-        """`np.swapaxes`: two axes exchanged."""
+        """`np.swapaxes`: two axes exchanged.
+
+        AxisError where there is no such axis.
+
+        >>> from autograd_spiral import Tensor
+        >>> Tensor(np.ones((2, 3, 4))).swapaxes(0, -1).shape
+        (4, 3, 2)
+        """
         return np.swapaxes(self, axis1, axis2)
 
     def squeeze(self, axis: Any = None) -> Self:
-        """`np.squeeze`: axes of length 1 left out."""
+        """`np.squeeze`: axes of length 1 left out.
+
+        All of them, or `axis` alone (an int or a tuple); `ShapeError` where that has another length.
+
+        >>> from autograd_spiral import Tensor
+        >>> Tensor(np.ones((1, 3, 1))).squeeze(axis=0).shape
+        (3, 1)
+        """
         return np.squeeze(self, axis)
 
     def repeat(self, repeats: Any, axis: int | None = None) -> Self:
-        """`np.repeat`: each element repeated."""
+        """`np.repeat`: each element repeated.
+
+        Along `axis`, or of the ravelled tensor; `repeats` is one count or one for each entry, else `ShapeError`.
+
+        >>> from autograd_spiral import Tensor
+        >>> x = Tensor([1.0, 2.0], requires_grad=True)
+        >>> x.repeat([1, 3]).sum().backward()
+        >>> x.grad
+        array([1., 3.])
+        """
         return np.repeat(self, repeats, axis)
 
     def take(self, indices: Any, axis: int | None = None) -> Self:
-        """`np.take`: the entries at `indices` along `axis`."""
+        """`np.take`: the entries at `indices` along `axis`.
+
+        Without `axis`, of the ravelled tensor; IndexError for an index out of range. An entry taken twice gets both
+        gradients.
+
+        >>> from autograd_spiral import Tensor
+        >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+        >>> x.take([2, 0, 2]).sum().backward()
+        >>> x.grad
+        array([1., 0., 2.])
+        """
         return np.take(self, indices, axis)
 
     def copy(self) -> Self:
-        """A new tensor of the same values, through which gradients flow."""
+        """A new tensor of the same values, through which gradients flow.
+
+        >>> from autograd_spiral import Tensor
+        >>> Tensor([1.0, 2.0], requires_grad=True).copy()
+        Tensor([1., 2.], requires_grad=True, from np.positive)
+        """
         return np.copy(self)

@@ -20,7 +20,14 @@ __all__ = ["Hints", "hint", "hint_at"]
 
 
 class Hints:
-    """What Tensor inherits to answer names that it does not have with what to write instead."""
+    """What Tensor inherits to answer names that it does not have with what to write instead.
+
+    >>> from autograd_spiral import Tensor
+    >>> Tensor([1.0, 2.0]).unsqueeze
+    Traceback (most recent call last):
+      ...
+    AttributeError: Tensor has no 'unsqueeze': write np.expand_dims(t, axis)
+    """
 
     __slots__ = ()
 

@@ -56,6 +56,10 @@ class Primitive:
     `vjps` has one VJP per array argument, or None where the function has no gradient in that argument. A variadic
     primitive (`np.concatenate`) gives `rest`, which serves every further argument and is told which one by
     `argument=`; `rest=None` means that the further arguments have no gradient.
+
+    >>> row = PRIMITIVES[np.multiply]
+    >>> row, row.arity, row.vjps[0](1.0, 6.0, 2.0, 3.0)  # ct, out, x, y
+    (<primitive np.multiply>, 2, 3.0)
     """
 
     __slots__ = ("arity", "bind", "body", "constant_in", "evaluate", "function", "name", "rest", "variadic", "vjps")
@@ -83,7 +87,11 @@ class Primitive:
         self.rest = rest
 
     def vjps_for(self, count: int) -> tuple[VJP | None, ...]:
-        """One VJP, or None, for each of `count` array arguments; a TypeError when it does not take that many."""
+        """One VJP, or None, for each of `count` array arguments; a TypeError when it does not take that many.
+
+        >>> [vjp is not None for vjp in PRIMITIVES[np.where].vjps_for(3)]  # the condition has no gradient
+        [False, True, True]
+        """
         if count == len(self.vjps):
             return self.vjps
         if not self.variadic or count < len(self.vjps):
@@ -93,7 +101,12 @@ class Primitive:
         )
 
     def argument(self, i: int) -> str:
-        """What errors call an array argument: by its number, and by its name where it was declared with one."""
+        """What errors call an array argument: by its number, and by its name where it was declared with one.
+
+        >>> from autograd_spiral import relu
+        >>> PRIMITIVES[relu].argument(0), PRIMITIVES[np.add].argument(1)
+        ('argument 0 (x)', 'argument 1')
+        """
         names = [] if self.body is None else list(inspect.signature(self.body).parameters)
         return f"argument {i} ({names[i]})" if i < len(names) else f"argument {i}"
 

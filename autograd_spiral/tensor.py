@@ -123,7 +123,13 @@ class Tensor(ArrayMethods, Hints):
 
     @property
     def data(self) -> NDArray[Any]:
-        """The value, as a read-only array. Raises `CaptureError` while a step is captured."""
+        """The value, as a read-only array. Raises `CaptureError` while a step is captured.
+
+        >>> Tensor([1.0, 2.0]).data[0] = 5.0
+        Traceback (most recent call last):
+          ...
+        ValueError: assignment destination is read-only
+        """
         if (trace := MODE.get().trace) is not None:
             trace.refuse("reading a value", _READING)
         return self._value
@@ -137,11 +143,18 @@ class Tensor(ArrayMethods, Hints):
         )
 
     def numpy(self) -> NDArray[Any]:
-        """The value, as a read-only array: the same as `.data`."""
+        """The value, as a read-only array: the same as `.data`.
+
+        >>> t = Tensor([1.0, 2.0])
+        >>> t.numpy() is t.data
+        True
+        """
         return self.data
 
     def item(self) -> Any:
         """The number that a tensor of one element holds, of Python's type; ValueError for any other size.
+
+        Raises `CaptureError` while a step is captured.
 
         >>> Tensor([[2.5]]).item()
         2.5
@@ -149,32 +162,59 @@ class Tensor(ArrayMethods, Hints):
         return self.data.item()
 
     def tolist(self) -> Any:
-        """The value as nested lists of Python numbers."""
+        """The value as nested lists of Python numbers.
+
+        Raises `CaptureError` while a step is captured.
+
+        >>> Tensor([[1, 2], [3, 4]]).tolist()
+        [[1, 2], [3, 4]]
+        """
         return self.data.tolist()
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The lengths of the axes."""
+        """The lengths of the axes.
+
+        >>> Tensor(np.ones((300, 2))).shape
+        (300, 2)
+        """
         return self._value.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The dtype of the elements."""
+        """The dtype of the elements.
+
+        >>> (0.5 * Tensor(np.ones(3, np.float32))).dtype  # Python's numbers take the dtype of what they meet
+        dtype('float32')
+        """
         return self._value.dtype
 
     @property
     def ndim(self) -> int:
-        """The number of axes."""
+        """The number of axes.
+
+        >>> Tensor([[1.0, 2.0]]).ndim
+        2
+        """
         return self._value.ndim
 
     @property
     def size(self) -> int:
-        """The number of elements."""
+        """The number of elements.
+
+        >>> Tensor(np.ones((300, 2))).size
+        600
+        """
         return self._value.size
 
     @property
     def requires_grad(self) -> bool:
-        """Whether gradients flow to or through this tensor; fixed when it is made."""
+        """Whether gradients flow to or through this tensor; fixed when it is made.
+
+        >>> w = Tensor([1.0, 2.0], requires_grad=True)
+        >>> (2 * w).requires_grad, (w > 1.5).requires_grad
+        (True, False)
+        """
         return self._requires_grad
 
     @requires_grad.setter
@@ -187,7 +227,14 @@ class Tensor(ArrayMethods, Hints):
 
     @property
     def is_leaf(self) -> bool:
-        """Whether this tensor was made from data instead of being computed from tensors."""
+        """Whether this tensor was made from data instead of being computed from tensors.
+
+        What is computed from constants alone is not recorded, and so is a leaf too.
+
+        >>> w = Tensor([1.0, 2.0], requires_grad=True)
+        >>> w.is_leaf, (2 * w).is_leaf, (2 * w.detach()).is_leaf
+        (True, False, True)
+        """
         return self.primitive is None
 
     def named(self, name: str) -> Tensor:
@@ -201,7 +248,13 @@ class Tensor(ArrayMethods, Hints):
         return self
 
     def detach(self) -> Tensor:
-        """A leaf with this value and no history, through which no gradient flows."""
+        """A leaf with this value and no history, through which no gradient flows.
+
+        >>> x = Tensor(3.0, requires_grad=True)
+        >>> (x * x.detach()).backward()
+        >>> x.grad
+        array(3.)
+        """
         return _alias(self, False)
 
     def assign(self, value: Operand) -> None:
@@ -249,7 +302,13 @@ class Tensor(ArrayMethods, Hints):
 
         It is None in all other tensors, too, where reading it is a UserWarning that says how to get the gradient. Set
         it to None to start afresh, or to an array of the leaf's shape, which is copied. Raises `GradientError` where
-        there is none to set, `ShapeError` for another shape.
+        there is none to set, `ShapeError` for another shape, `CaptureError` while a step is captured.
+
+        >>> w = Tensor(3.0, requires_grad=True)
+        >>> (w * w).backward()
+        >>> (w * w).backward()
+        >>> w.grad
+        array(12.)
         """
         if (trace := MODE.get().trace) is not None:
             trace.refuse("reading .grad", _GRADIENTS)
@@ -465,34 +524,82 @@ class Tensor(ArrayMethods, Hints):
 
     @property
     def T(self) -> Tensor:
-        """The axes in reverse order."""
+        """The axes in reverse order.
+
+        >>> Tensor(np.ones((2, 3, 4))).T.shape
+        (4, 3, 2)
+        """
         return apply(np.transpose, (self,), _NO_PARAMS)
 
     @property
     def mT(self) -> Tensor:
-        """The last two axes exchanged; ValueError for fewer than two."""
+        """The last two axes exchanged; ValueError for fewer than two.
+
+        >>> Tensor(np.ones((2, 3, 4))).mT.shape
+        (2, 4, 3)
+        """
         if self.ndim < 2:
             raise ShapeError(f".mT needs two axes or more, not shape {self.shape}")
         return apply(np.swapaxes, (self, -1, -2), _NO_PARAMS)
 
     def sum(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
-        """`np.sum` over `axis` (an int, a tuple, or None for all)."""
+        """`np.sum` over `axis` (an int, a tuple, or None for all).
+
+        The shape loses `axis`, or keeps it at length 1 with `keepdims`; AxisError where there is no such axis.
+
+        >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+        >>> x.sum(axis=0, keepdims=True)
+        Tensor([[4., 6.]], requires_grad=True, from np.sum)
+        """
         return _reduce(_SUM, self, axis, keepdims)
 
     def mean(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
-        """`np.mean` over `axis` (an int, a tuple, or None for all)."""
+        """`np.mean` over `axis` (an int, a tuple, or None for all).
+
+        Each of n entries gets 1/n of the gradient. Shape and errors as for `sum`.
+
+        >>> x = Tensor([1.0, 5.0, 2.0, 4.0], requires_grad=True)
+        >>> x.mean().backward()
+        >>> x.grad
+        array([0.25, 0.25, 0.25, 0.25])
+        """
         return _reduce(_MEAN, self, axis, keepdims)
 
     def max(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
-        """`np.max` over `axis`; entries that tie share the gradient equally."""
+        """`np.max` over `axis`; entries that tie share the gradient equally.
+
+        Shape and errors as for `sum`; `ShapeError` where there is no entry.
+
+        >>> x = Tensor([1.0, 5.0, 5.0], requires_grad=True)
+        >>> x.max().backward()
+        >>> x.grad
+        array([0. , 0.5, 0.5])
+        """
         return _reduce(_MAX, self, axis, keepdims)
 
     def min(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
-        """`np.min` over `axis`; entries that tie share the gradient equally."""
+        """`np.min` over `axis`; entries that tie share the gradient equally.
+
+        Shape and errors as for `max`.
+
+        >>> x = Tensor([[3.0, 1.0], [2.0, 4.0]], requires_grad=True)
+        >>> x.min(axis=1).backward([1.0, 10.0])
+        >>> x.grad
+        array([[ 0.,  1.],
+               [10.,  0.]])
+        """
         return _reduce(_MIN, self, axis, keepdims)
 
     def astype(self, dtype: DTypeLike) -> Tensor:
-        """The same values in another dtype; the gradient comes back in this one."""
+        """The same values in another dtype; the gradient comes back in this one.
+
+        No gradient flows through integers and booleans. Raises `DtypeError` for complex, object and string dtypes.
+
+        >>> x = Tensor([1.0, 2.0], requires_grad=True)
+        >>> x.astype(np.float32).sum().backward()
+        >>> x.grad.dtype
+        dtype('float64')
+        """
         return apply(np.ndarray.astype, (self, dtype), _NO_PARAMS)
 
 

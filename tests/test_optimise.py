@@ -248,6 +248,52 @@ def test_the_gradients_of_an_affine_map_are_one_product() -> None:
     assert "matmul" not in names
 
 
+MASKED = [  # columns of x, columns of a, columns of m, dtype of all, whether a @ b is needed besides: is it worth it?
+    (2, 3, 40, float, False, True),
+    (3, 3, 48, float, False, True),
+    (3, 4, 48, float, False, False),  # more columns of products than it pays for
+    (2, 3, 32, float, False, False),  # m is hardly wider than those
+    (2, 3, 40, np.float32, False, False),
+    (2, 3, 40, float, True, False),
+]
+
+
+@pytest.mark.parametrize(("columns", "inner", "width", "dtype", "needed", "expected"), MASKED)
+def test_a_masked_product_of_narrow_matrices_is_not_made(
+    columns: int, inner: int, width: int, dtype: Any, needed: bool, expected: bool
+) -> None:
+    rng = np.random.default_rng(0)
+    x, w, a, b = (
+        rng.standard_normal(shape).astype(dtype)
+        for shape in ((60, columns), (columns, width), (60, inner), (inner, width))
+    )
+
+    def step(x: Any, w: Any, a: Any, b: Any) -> Any:
+        h = relu(x @ w + b[0])
+        product = a @ b
+        masked = product * (h > 0)
+        return x.T @ masked, masked.sum(axis=0, keepdims=True), np.tanh(h), *([product] if needed else [])
+
+    assert ("masked_product_and_sums" in respelled(step, x, w, a, b)) == expected
+
+
+ONE_HOTS = [
+    (lambda x, y: x - (y[:, None] == np.arange(4)), True),
+    (lambda x, y: x - (y[:, None] == np.arange(1, 5)), False),
+    (lambda x, y: (y[:, None] == np.arange(4)) - x, False),
+    (lambda x, y: x - (x[:, :1] == np.arange(4)), False),
+    (lambda x, y: x[:, :1] - (y[:, None] == np.arange(4)), False),
+]
+
+
+@pytest.mark.parametrize(("step", "expected"), ONE_HOTS)
+def test_one_hot_rows_are_subtracted_at_one_place_of_each_row(step: Any, expected: bool) -> None:
+    x, y = np.random.default_rng(0).standard_normal((6, 4)), np.array([0, 3, 1, 2, 0, 1])
+    names = respelled(lambda x, y: (step(np.sin(x), y) * 2, softmax_cross_entropy(x, y)), x, y)
+    assert ("less_one_hot" in names) == expected
+    assert "less_one_hot" not in respelled(lambda x, y: step(np.sin(x), y) * 2, x, y)  # nothing is known of y
+
+
 # --- programs are checked -------------------------------------------------------------------------------------------
 
 

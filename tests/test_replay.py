@@ -9,24 +9,24 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from programs import assert_same, flat
 from test_random_programs import steps
 
-from autograd_spiral import Tensor, capture, grad, relu
+from autograd_spiral import Tensor, capture, grad, relu, softmax_cross_entropy
 from autograd_spiral.program.buffers import Memory, aligned, column_ordered
+from autograd_spiral.program.code import Code
 from autograd_spiral.program.equations import Value
 from autograd_spiral.program.kernels import respelled
 from autograd_spiral.program.optimise import readable
-from autograd_spiral.program.replay import _Compiler
+from autograd_spiral.program.replay import written
 from autograd_spiral.spiral import TwoLayerNet, descent, spiral
 
 
-def compiler_of(step: Any, *args: Any) -> _Compiler:
+def code_of(step: Any, *args: Any) -> Code:
     captured = capture(step)
     captured(*args)
-    compiler = _Compiler(respelled(readable(captured.program)))
-    compiler.run()
-    return compiler
+    return written(respelled(readable(captured.program)))
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
@@ -55,16 +55,16 @@ def test_memory_gives_the_smallest_block_that_fits() -> None:
 @given(steps())
 def test_values_that_are_alive_together_share_no_memory(drawn: Any) -> None:
     step, _, calls = drawn
-    compiler = compiler_of(step, *calls[0])
-    program, last = compiler.program, compiler._last
+    layout = code_of(step, *calls[0]).layout
+    program, last = layout.program, layout.last
     born = {equation.output: i for i, equation in enumerate(program.equations)}
     views: dict[Value, Value] = {}  # from a view to what it shows
     for equation in program.equations:
         (first, *_) = [*equation.reads(), None]
-        shows = first is not None and first in compiler.array and equation.output in compiler.array
+        shows = first is not None and first in layout.array and equation.output in layout.array
         if shows and equation.function.__name__ in ("reshape", "transpose", "getitem", "broadcast_to"):
             views[equation.output] = views.get(first, first)
-    kept = [value for value in compiler.array if value in born]
+    kept = [value for value in layout.array if value in born]
     ends: dict[Value, int] = {}
     for value in kept:
         root = views.get(value, value)
@@ -73,13 +73,13 @@ def test_values_that_are_alive_together_share_no_memory(drawn: Any) -> None:
     for i, one in enumerate(roots):
         for other in roots[i + 1 :]:
             together = born[one] < ends[other] and born[other] < ends[one]
-            if together and np.may_share_memory(compiler.array[one], compiler.array[other]):
-                assert not np.shares_memory(compiler.array[one], compiler.array[other])
+            if together and np.may_share_memory(layout.array[one], layout.array[other]):
+                assert not np.shares_memory(layout.array[one], layout.array[other])
 
 
 def test_an_elementwise_result_takes_the_place_of_an_operand_that_dies() -> None:
-    compiler = compiler_of(lambda x: np.sin(np.cos(np.exp(x * 2.0))).sum(), np.ones((50, 50)))
-    assert compiler.memory.allocated == 50 * 50 * 8
+    layout = code_of(lambda x: np.sin(np.cos(np.exp(x * 2.0))).sum(), np.ones((50, 50))).layout
+    assert layout.memory.allocated == 50 * 50 * 8
 
 
 def test_an_operand_that_is_also_read_turned_is_not_overwritten() -> None:
@@ -233,6 +233,43 @@ def test_infinite_weights_with_a_penalty_become_nan_as_they_do_eagerly() -> None
     with np.errstate(invalid="ignore"):
         capture(step)(np.ones(4))
     assert_same([w.data], [[np.nan, np.nan, 1e308 * (1 - 1e-3), 1 - 1e-3 - 1]], "state")
+
+
+@pytest.mark.parametrize("computed", [True, False])
+@given(st.integers(40, 90), st.integers(1, 5), st.integers(1, 4), st.integers(48, 60), st.integers(0, 2**32 - 1))
+def test_masked_products_and_sums(computed: bool, n: int, d: int, k: int, h: int, seed: int) -> None:
+    """`x.T @ ((a @ b) * mask)` and column sums, whatever order they are computed in; with a in a buffer or not."""
+    rng = np.random.default_rng(seed)
+    arrays = [rng.standard_normal(shape) for shape in ((n, d), (d, h), (1, h), (n, k), (k, h))]
+
+    def step(x: Any, W: Any, b: Any, a: Any, c: Any) -> Any:
+        hidden = relu(x @ W + b)
+        masked = ((np.sin(a) if computed else a) @ c) * (hidden > 0)
+        return x.T @ masked * 2, masked.sum(axis=0, keepdims=True), hidden.sum()
+
+    captured = capture(step)
+    for scale in (1.0, 2.0):
+        now = [scale * array for array in arrays]
+        assert_same(flat(captured(*now)), flat(captured.eager(*map(Tensor, now))), "value")
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int64, np.uint64])
+@pytest.mark.parametrize("computed", [True, False])
+@given(st.integers(1, 40), st.integers(1, 20), st.integers(0, 2**32 - 1))
+def test_one_entry_of_each_row(dtype: Any, computed: bool, n: int, k: int, seed: int) -> None:
+    """Picked, and made less by 1 as in the gradient of a softmax-cross-entropy, of matrices kept in either order."""
+    rng = np.random.default_rng(seed)
+
+    def step(x: Any, y: Any) -> Any:
+        if computed:
+            x = np.sin(x)
+        loss = softmax_cross_entropy(x, y)
+        return loss, np.exp(x - (y[:, None] == np.arange(k))), x - (y[:, None] == np.arange(k)), x[np.arange(n), y]
+
+    captured = capture(step)
+    for _ in range(2):
+        x, y = rng.standard_normal((n, k)), rng.integers(0, k, n).astype(dtype)
+        assert_same(flat(captured(x, y)), flat(captured.eager(Tensor(x), Tensor(y))), "value")
 
 
 @pytest.mark.parametrize("constant", [0, 1, 2, (0, 1), (1, 2), (0, 2)])

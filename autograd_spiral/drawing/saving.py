@@ -22,6 +22,10 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz has no type h
     """A picture of a graph in DOT, the language of Graphviz: `.source` is its text, and Jupyter shows it.
 
     `save_as` writes a file; all else is `graphviz.Digraph`, whose own `render` needs the `dot` program.
+
+    >>> from autograd_spiral import Tensor, draw
+    >>> draw(3 * Tensor(2.0, requires_grad=True))
+    <drawing of 2 nodes: shows itself in notebooks, save_as() writes a file>
     """
 
     def save_as(self, path: str | os.PathLike[str]) -> Path:

@@ -19,7 +19,13 @@ Array: TypeAlias = NDArray[Any]
 
 
 class Verdict(StrEnum):
-    """What was found of one element, of one random direction, or of a whole input."""
+    """What was found of one element, of one random direction, or of a whole input.
+
+    From harmless to grave; each is a string too.
+
+    >>> {Verdict.WRONG_SHAPE: 3}["wrong shape"]
+    3
+    """
 
     OK = "ok"
     KINK = "kink"  # the one-sided slopes differ, and the analytic value lies between them
@@ -33,7 +39,11 @@ class Verdict(StrEnum):
 
     @property
     def fails(self) -> bool:
-        """Whether a report with this verdict in it is not ok."""
+        """Whether a report with this verdict in it is not ok.
+
+        >>> [str(verdict) for verdict in Verdict if not verdict.fails]
+        ['ok', 'kink', 'noise']
+        """
         return self not in (Verdict.OK, Verdict.KINK, Verdict.NOISE)
 
 
@@ -44,6 +54,12 @@ class Worst:
     `bound` is the error bound of the numeric value plus the rounding of the analytic one; `error` is their
     difference relative to the size of the derivative, or to the function's own where that is larger, and
     `error_bound` the same of the bound. `index` is None for a random direction.
+
+    >>> from autograd_spiral import check_against
+    >>> x = np.array([3.0])
+    >>> worst = check_against(lambda x: np.sum(x**2), x, x, raise_on_mismatch=False).rows[0].worst
+    >>> worst.index, worst.analytic, round(worst.numeric, 6), round(worst.error, 6)
+    ((0,), 3.0, 6.0, 0.5)
     """
 
     index: tuple[int, ...] | None
@@ -59,6 +75,11 @@ class InputReport:
     """What was found of the gradient in one input, at order 1 or 2.
 
     `counts` says how many of the `judged` ("elements" or "directions") got each verdict.
+
+    >>> from autograd_spiral import check_gradients
+    >>> row = check_gradients(np.abs, np.array([-1.0, 0.0, 2.0])).rows[0]
+    >>> row.name, row.shape, row.judged, row.counts["kink"]
+    ('input 0', (3,), 'elements', 1)
     """
 
     name: str
@@ -72,7 +93,11 @@ class InputReport:
 
     @property
     def verdict(self) -> Verdict:
-        """The gravest verdict: a failure, or `noise` where that is what most got, or a kink, or ok."""
+        """The gravest verdict: a failure, or `noise` where that is what most got, or a kink, or ok.
+
+        >>> InputReport("x", (3,), "float64", 1, "elements", {Verdict.OK: 2, Verdict.KINK: 1}, None).verdict
+        <Verdict.KINK: 'kink'>
+        """
         for verdict in reversed(Verdict):
             if verdict.fails and self.counts.get(verdict):
                 return verdict
@@ -102,7 +127,12 @@ class CheckReport:
 
     @property
     def ok(self) -> bool | None:
-        """True when all is well, False when something is wrong, None when most of it is too noisy to tell."""
+        """True when all is well, False when something is wrong, None when most of it is too noisy to tell.
+
+        >>> row = InputReport("x", (3,), "float64", 1, "elements", {Verdict.OK: 1, Verdict.NOISE: 2}, None)
+        >>> print(CheckReport("noisy", (row,)).ok)
+        None
+        """
         verdicts = [row.verdict for row in self.rows]
         if any(verdict.fails for verdict in verdicts):
             return False
@@ -112,7 +142,12 @@ class CheckReport:
 
     @property
     def verdict(self) -> str:
-        """One line: "ok", "wrong", or "undecided"."""
+        """One line: "ok", "wrong", or "undecided".
+
+        >>> row = InputReport("x", (3,), "float64", 1, "elements", {Verdict.OK: 2, Verdict.NAN: 1}, None)
+        >>> CheckReport("square root", (row,)).verdict
+        'wrong'
+        """
         return "undecided" if self.ok is None else "ok" if self.ok else "wrong"
 
     def __str__(self) -> str:

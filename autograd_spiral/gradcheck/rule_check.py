@@ -32,6 +32,10 @@ class RuleRow:
 
     `order1`, `order2` and `float32` (order 1 on float32 inputs) are verdicts, or "no gradient"; `error` is the worst
     relative error in float64 with its `bound`; `kinks` counts the elements that lay on one; `says` is the diagnosis.
+
+    >>> (row,) = check_rules(["tanh"]).rows
+    >>> row.primitive, row.argument, row.order2, row.error <= row.bound
+    ('np.tanh', '0 (2, 3)', 'ok', True)
     """
 
     primitive: str
@@ -46,7 +50,11 @@ class RuleRow:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong, or too noisy to tell."""
+        """Whether nothing is wrong, or too noisy to tell.
+
+        >>> RuleRow("np.exp", "0 (2, 3)", "ok", "wrong", "ok", 0.5, 1e-10, kinks=0).ok
+        False
+        """
         return {self.order1, self.order2, self.float32} <= {Verdict.OK, Verdict.KINK, "no gradient"}
 
 
@@ -65,7 +73,11 @@ class RuleReport:
 
     @property
     def ok(self) -> bool:
-        """Whether all rows are."""
+        """Whether all rows are.
+
+        >>> check_rules(["sin", "cos"]).ok
+        True
+        """
         return all(row.ok for row in self.rows)
 
     def __str__(self) -> str:
@@ -83,7 +95,14 @@ class RuleReport:
         return f"{table(head, cells)}\n{len(self.rows)} rows: {f'{bad} not ok' if bad else 'all ok'}"
 
     def to_json(self) -> dict[str, Any]:
-        """The report as what `json.dumps` takes."""
+        """The report as what `json.dumps` takes.
+
+        Dicts, lists, strings and numbers; None for what is not finite.
+
+        >>> row = RuleRow("np.exp", "", "error", "error", "error", np.nan, np.nan, kinks=0, says="ValueError: no")
+        >>> RuleReport((row,)).to_json()["rows"][0]["error"] is None
+        True
+        """
         rows = [
             {
                 **{k: v if not isinstance(v, float) or np.isfinite(v) else None for k, v in asdict(row).items()},

@@ -5,15 +5,17 @@ All buffers are made once, aligned to the processor's cache lines, and live as l
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autograd_spiral.program.equations import Program, Value, shape_of
-from autograd_spiral.program.kernels import AFFINE, PICK, PRODUCT_AND_SUMS
+from autograd_spiral.program.kernels import AFFINE, LESS_ONE_HOT, MASKED_PRODUCT_AND_SUMS, PICK, PRODUCT_AND_SUMS
 
-__all__ = ["Block", "Memory", "aligned", "column_ordered"]
+__all__ = ["Array", "Block", "Memory", "aligned", "column_ordered"]
+
+Array: TypeAlias = NDArray[Any]
 
 _LINE = 64
 """Bytes of a cache line: vector loads across two of them take longer."""
@@ -22,12 +24,12 @@ _NARROW = 16
 """A product with a side of so many elements or fewer is fastest when the long axis runs through memory."""
 
 
-def aligned(shape: tuple[int, ...], dtype: np.dtype[Any], order: str = "C") -> NDArray[Any]:
+def aligned(shape: tuple[int, ...], dtype: np.dtype[Any], order: str = "C") -> Array:
     """An array of unset elements that begins at a cache line; `order` is that of its axes, as in NumPy."""
     size = int(np.prod(shape)) * dtype.itemsize
     raw = np.empty(size + _LINE, np.uint8)
     start = -raw.ctypes.data % _LINE
-    array: NDArray[Any] = raw[start : start + size].view(dtype)
+    array: Array = raw[start : start + size].view(dtype)
     return array.reshape(shape, order=order)  # type: ignore[call-overload, no-any-return]
 
 
@@ -39,7 +41,7 @@ class Block:
     def __init__(self, size: int) -> None:
         self.raw = aligned((size,), np.dtype(np.uint8))
 
-    def array(self, value: Value, order: str) -> NDArray[Any]:
+    def array(self, value: Value, order: str) -> Array:
         """The memory as an array for `value`."""
         flat = self.raw[: value.nbytes].view(value.dtype)
         return flat.reshape(value.shape, order=order)  # type: ignore[call-overload, no-any-return]
@@ -92,7 +94,7 @@ def column_ordered(program: Program) -> set[Value]:
         matrices = [value for value in equation.reads() if value.ndim == 2]
         if equation.function is np.transpose and matrices:
             source[output] = source.get(matrices[0], matrices[0])
-        elif equation.elementwise or equation.function is np.ndarray.astype:
+        elif equation.elementwise or equation.function is np.ndarray.astype or equation.primitive is LESS_ONE_HOT:
             for value in matrices:
                 if value.shape == output.shape:
                     if value in given:
@@ -104,8 +106,8 @@ def column_ordered(program: Program) -> set[Value]:
                 sides = {n for shape in (*shapes, output.shape) for n in shape}
                 if min(sides) <= _NARROW < max(sides):
                     wanted += [source.get(value, value) for value in (*matrices, output)]
-        elif equation.primitive is PICK:
-            wanted += matrices[:1]
+        elif equation.primitive in (PICK, MASKED_PRODUCT_AND_SUMS):
+            wanted += matrices[:2]
         if output.ndim == 2 and 1 < output.shape[1] <= _NARROW < output.shape[0]:
             wanted.append(output)
     refused = {find(value) for value in fixed}

@@ -96,7 +96,7 @@ class _Prepared:
     structure: Any
     constants: tuple[Any, ...]  # what is returned besides tensors; `LEAF` where a tensor goes
     recording: bool
-    forms: tuple[tuple[tuple[int, ...], np.dtype[Any]], ...] | None  # of the arguments, where all are arrays
+    fits: Callable[[tuple[Any, ...]], bool] | None  # whether arguments are of this kind, where all are arrays
     reached: Reached  # what the variables of the surroundings held
     arguments: list[Any]  # kept so that no other object gets the identity by which the key knows one
     lock: threading.Lock
@@ -128,12 +128,25 @@ class CapturedStep:
         return self if instance is None else functools.partial(self, instance)
 
     def eager(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the step as it is, without a program: everything is recorded, and values can be read inside."""
+        """Call the step as it is, without a program: everything is recorded, and values can be read inside.
+
+        Raises what the step raises.
+
+        >>> step = capture(lambda x: x / float(x.sum()))
+        >>> step.eager(Tensor([1.0, 3.0]))
+        Tensor([0.25, 0.75])
+        """
         return self._step(*args, **kwargs)
 
     @property
     def program(self) -> CapturedProgram:
-        """The program that was used last; `CaptureError` before the first call."""
+        """The program that was used last; `CaptureError` before the first call.
+
+        >>> step = capture(lambda x: np.sum(x * x))
+        >>> _ = step(np.ones(3))
+        >>> [equation.primitive.name for equation in step.program.equations]
+        ['np.multiply', 'np.sum']
+        """
         last = self._last
         if last is None:
             raise CaptureError(f"{self._name} has no program yet: call it first, since shapes decide on the program")
@@ -141,7 +154,15 @@ class CapturedStep:
 
     @property
     def source(self) -> str:
-        """The program that was used last, as NumPy."""
+        """The program that was used last, as NumPy.
+
+        Raises `CaptureError` before the first call, and as `CapturedProgram.source` does.
+
+        >>> step = capture(lambda x: 1 / np.exp(x))
+        >>> _ = step(np.ones(3))
+        >>> "1 / np.exp(x)" in step.source
+        True
+        """
         return self.program.source
 
     @property
@@ -181,13 +202,8 @@ class CapturedStep:
 
     def _as_before(self, prepared: _Prepared, reached: Reached, args: tuple[Any, ...], recording: bool) -> bool:
         """Whether a call is of the same kind as the last one, for calls with arrays alone: the short way."""
-        forms = prepared.forms
-        if forms is None or len(args) != len(forms) or recording is not prepared.recording:
-            return False
-        for arg, (shape, dtype) in zip(args, forms, strict=True):
-            if type(arg) is not np.ndarray or arg.shape != shape or arg.dtype is not dtype:
-                return False
-        return reached.still()
+        fits = prepared.fits
+        return fits is not None and recording is prepared.recording and fits(args) and reached.still()
 
     def _find(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], recording: bool
@@ -283,7 +299,7 @@ class CapturedStep:
             form,
             tuple(LEAF if type(leaf) is Tensor else leaf for leaf in returned),
             recording,
-            tuple((arg.shape, arg.dtype) for arg in args) if plain else None,
+            _fits(args) if plain else None,
             reached,
             constants,
             self._updating if updates else threading.Lock(),
@@ -354,6 +370,17 @@ class CapturedStep:
 
 _CONSTANT = (bool, int, float, complex, str, bytes, type(None), np.generic, type, enum.Enum, np.dtype)
 """What can be returned as it is."""
+
+
+def _fits(args: Sequence[NDArray[Any]]) -> Callable[[tuple[Any, ...]], bool]:
+    """A function that says whether arguments are arrays of the same shapes and dtypes, as code for these alone."""
+    names: dict[str, Any] = {"Array": np.ndarray}
+    conditions = [f"len(args) == {len(args)}"]
+    for i, arg in enumerate(args):
+        names |= {f"shape{i}": arg.shape, f"dtype{i}": arg.dtype}
+        conditions.append(f"type(x := args[{i}]) is Array and x.shape == shape{i} and x.dtype is dtype{i}")
+    fits: Callable[[tuple[Any, ...]], bool] = eval(f"lambda args: {' and '.join(conditions)}", names)
+    return fits
 
 
 def _is_input(leaf: Any) -> bool:

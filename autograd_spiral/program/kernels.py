@@ -17,10 +17,20 @@ import numpy as np
 from autograd_spiral.functions import check_labels
 from autograd_spiral.primitives import PRIMITIVES, Primitive
 from autograd_spiral.program.equations import Atom, Equation, Program, Value, dtype_of, shape_of
-from autograd_spiral.program.optimise import check_entries, without_dead
+from autograd_spiral.program.optimise import without_dead
+from autograd_spiral.program.shorter import check_entries
 from autograd_spiral.rules import ARRAY
 
-__all__ = ["AFFINE", "COLUMN_SUMS", "PICK", "PRODUCT_AND_SUMS", "SUM_OF_SQUARES", "respelled"]
+__all__ = [
+    "AFFINE",
+    "COLUMN_SUMS",
+    "LESS_ONE_HOT",
+    "MASKED_PRODUCT_AND_SUMS",
+    "PICK",
+    "PRODUCT_AND_SUMS",
+    "SUM_OF_SQUARES",
+    "respelled",
+]
 
 
 def affine(x: Any, W: Any, b: Any) -> Any:
@@ -31,6 +41,14 @@ def affine(x: Any, W: Any, b: Any) -> Any:
 def product_and_sums(x: Any, y: Any) -> Any:
     """`x.T @ y` above the sums of the columns of y, (D + 1, H): in buffers one product, `[x 1].T @ y`."""
     return np.concatenate([np.matmul(x.T, y), np.sum(y, axis=0, keepdims=True)])
+
+
+def masked_product_and_sums(x: Any, a: Any, b: Any, m: Any) -> Any:
+    """`product_and_sums(x, (a @ b) * m)`, in buffers without the (N, H) array `a @ b` where x and a are narrow.
+
+    With X for `[x 1]`: `Σ_n X[n,d] · m[n,h] · Σ_k a[n,k] · b[k,h] = Σ_k b[k,h] · Σ_n (X[n,d] · a[n,k]) · m[n,h]`.
+    """
+    return product_and_sums(x, np.matmul(a, b) * m)
 
 
 def column_sums(x: Any) -> Any:
@@ -48,11 +66,18 @@ def pick(x: Any, index: Any) -> Any:
     return x[np.arange(len(x)), index]
 
 
+def less_one_hot(x: Any, index: Any) -> Any:
+    """`x - (index[:, None] == np.arange(x.shape[1]))`: in buffers, 1 less at one place of each row."""
+    return x - (index[:, None] == np.arange(x.shape[1]))
+
+
 AFFINE = Primitive(affine, (None, None, None))
 PRODUCT_AND_SUMS = Primitive(product_and_sums, (None, None))
+MASKED_PRODUCT_AND_SUMS = Primitive(masked_product_and_sums, (None, None, None, None))
 COLUMN_SUMS = Primitive(column_sums, (None,))
 SUM_OF_SQUARES = Primitive(sum_of_squares, (None,))
 PICK = Primitive(pick, (None, None))
+LESS_ONE_HOT = Primitive(less_one_hot, (None, None))
 
 _CACHED = 2**20
 """Arrays of so many bytes stay in the processor's cache, where reading another array is cheap."""
@@ -67,9 +92,11 @@ def respelled(program: Program) -> Program:
         _affine,
         _affine_gradients,
         _reductions,
+        _entries_of_rows,
         _full_bounds,
         _masks_as_numbers,
         _like_constants,
+        _masked_products,
     ):
         program = respell(program)
     return program
@@ -166,11 +193,8 @@ def _affine_gradients(program: Program) -> Program:
 
 
 def _reductions(program: Program) -> Program:
-    """Sums of squares, sums of columns, means and entries of rows by faster functions."""
+    """Sums of squares, sums of columns and means by faster functions."""
     reading = _Reading(program)
-    safe = {
-        (check.value, check.details[0]) for check in program.checks if check.function in (check_labels, check_entries)
-    }
     equations: list[Equation] = []
     for equation in program.equations:
         function, x = equation.function, equation.inputs[0] if equation.inputs else 0
@@ -187,10 +211,6 @@ def _reductions(program: Program) -> Program:
                 )
             )
             equation = _by(equation, PRIMITIVES[np.divide], total, x.size // max(equation.output.size, 1))
-        elif function is operator.getitem and _picks(equation):
-            index = equation.inputs[2]
-            if isinstance(index, Value) and any((index, n) in safe for n in range(1, shape_of(x)[1] + 1)):
-                equation = _by(equation, PICK, x, index)
         equations.append(equation)
     return without_dead(program.with_equations(tuple(equations)))
 
@@ -201,14 +221,52 @@ def _sums_columns(equation: Equation) -> bool:
     return whole and shape[0] * shape[1] >= _MANY
 
 
-def _picks(equation: Equation) -> bool:
+def _entries_of_rows(program: Program) -> Program:
+    """One entry of each row, picked or made less by 1, by its place in the flat array; for entries that are checked."""
+    reading = _Reading(program)
+    safe = {
+        (check.value, check.details[0]) for check in program.checks if check.function in (check_labels, check_entries)
+    }
+    equations: list[Equation] = []
+    for equation in program.equations:
+        primitive, index = None, None
+        if equation.function is operator.getitem:
+            primitive, index = PICK, _picked(equation)
+        elif equation.function is np.subtract:
+            primitive, index = LESS_ONE_HOT, _hot(equation, reading)
+        if primitive and isinstance(index, Value):
+            rows, columns = shape_of(equation.inputs[0])
+            narrow = index.dtype.kind in "iu" and np.can_cast(index.dtype, np.intp)
+            if narrow and index.shape == (rows,) and any((index, n) in safe for n in range(1, columns + 1)):
+                equation = _by(equation, primitive, equation.inputs[0], index)
+        equations.append(equation)
+    return without_dead(program.with_equations(tuple(equations)))
+
+
+def _picked(equation: Equation) -> Atom | None:
+    """`index`, if the equation is `x[np.arange(len(x)), index]`."""
     if equation.params["index"] != (ARRAY, ARRAY) or len(shape_of(equation.inputs[0])) != 2:
-        return False
-    rows, index = equation.inputs[1], equation.inputs[2]
-    n = shape_of(equation.inputs[0])[0]
-    dtype = dtype_of(index)
-    narrow = dtype is not None and dtype.kind in "iu" and np.can_cast(dtype, np.intp)
-    return narrow and shape_of(index) == (n,) and isinstance(rows, np.ndarray) and np.array_equal(rows, np.arange(n))
+        return None
+    x, rows, index = equation.inputs
+    in_order = isinstance(rows, np.ndarray) and np.array_equal(rows, np.arange(shape_of(x)[0]))
+    return index if in_order else None
+
+
+def _hot(equation: Equation, reading: _Reading) -> Atom | None:
+    """`index`, if the equation is `x - (index[:, None] == np.arange(K))` for a matrix x of that shape."""
+    x, hot = equation.inputs
+    equal = reading.only(hot, np.equal)
+    column = reading.only(equal.inputs[0], operator.getitem) if equal else None
+    if (
+        equal is None
+        or column is None
+        or column.params["index"] != (slice(None), None)
+        or not _is_real(x, equation.output)
+    ):
+        return None
+    classes = equal.inputs[1]
+    ordered = isinstance(classes, np.ndarray) and np.array_equal(classes, np.arange(equal.output.shape[-1]))
+    return column.inputs[0] if ordered and shape_of(x) == equal.output.shape else None
 
 
 def _full_bounds(program: Program) -> Program:
@@ -274,3 +332,29 @@ def _masks_as_numbers(program: Program) -> Program:
             equation = _by(equation, equation.primitive, *inputs)
         equations.append(equation)
     return program.with_equations(tuple(equations))
+
+
+_FEW = 12
+"""So many columns of products cost less than to make, mask and multiply the product that they stand for."""
+
+
+def _masked_products(program: Program) -> Program:
+    """`x.T @ ((a @ b) * m)` with the mask multiplied first, where x and a are much narrower than m."""
+    reading = _Reading(program)
+    equations = []
+    for equation in program.equations:
+        if equation.primitive is PRODUCT_AND_SUMS and (masked := reading.only(equation.inputs[1], np.multiply)):
+            x = equation.inputs[0]
+            for product, m in (masked.inputs, masked.inputs[::-1]):
+                made = reading.only(product, np.matmul)
+                if made is None or {dtype_of(atom) for atom in (*made.inputs, m, x)} != {np.dtype(np.float64)}:
+                    continue  # in narrower dtypes, a product of entries of x and a might overflow
+                if shape_of(m) != made.output.shape:
+                    continue
+                (rows, inner), (_, width) = map(shape_of, made.inputs)
+                columns = inner * (shape_of(x)[1] + 1)
+                if columns <= min(_FEW, width // 4) and rows * width >= _MANY:
+                    equation = _by(equation, MASKED_PRODUCT_AND_SUMS, x, *made.inputs, m)
+                    break
+        equations.append(equation)
+    return without_dead(program.with_equations(tuple(equations)))

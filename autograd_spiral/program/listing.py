@@ -20,25 +20,57 @@ __all__ = ["CapturedProgram"]
 
 @dataclass(frozen=True, eq=False)
 class CapturedProgram(Program):
-    """A program with its text."""
+    """A program with its text.
+
+    >>> from autograd_spiral import capture
+    >>> step = capture(lambda x: 2 * x)
+    >>> _ = step(np.ones(3)), step(np.ones((4, 2)))
+    >>> type(step.program).__name__, step.program.inputs[0].shape  # that of the last call
+    ('CapturedProgram', (4, 2))
+    """
 
     @functools.cached_property
     def source(self) -> str:
         """The program as NumPy: a module with one function, from inputs and state to outputs and new state.
 
         Raises `CaptureError` where it calls a declared primitive whose body cannot run on Tensors.
+
+        >>> from autograd_spiral import capture
+        >>> step = capture(lambda x: 2 * x)
+        >>> _, namespace = step(np.ones(3)), {}
+        >>> exec(step.program.source, namespace)
+        >>> namespace["step"](np.array([1.0, 2.0, 3.0]))
+        array([2., 4., 6.])
         """
         return source(readable(self))
 
     @functools.cached_property
     def constants(self) -> dict[str, NDArray[Any]]:
-        """The large arrays that the function in `source` takes as keyword arguments."""
+        """The large arrays that the function in `source` takes as keyword arguments.
+
+        By name; `CaptureError` where `source` raises it.
+
+        >>> from autograd_spiral import capture
+        >>> step = capture(lambda x: x + np.arange(100.0))
+        >>> _ = step(np.ones(100))
+        >>> {name: array.shape for name, array in step.program.constants.items()}
+        {'constant': (100,)}
+        """
         return large_constants(readable(self))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write `source` to `path`, a file that can be imported where there is only NumPy, and return the path.
 
-        Large constants go to a file beside it, of the same name ending in .npz. Folders on the way to it are made.
+        Large constants go to a file beside it, of the same name ending in .npz; missing folders are made. Raises
+        ValueError where `path` ends so, OSError where it cannot be written, `CaptureError` as `source` does.
+
+        >>> import tempfile
+        >>> from autograd_spiral import capture
+        >>> step = capture(lambda x: 2 * x)
+        >>> _ = step(np.ones(3))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     step.program.save(Path(folder) / "step.py").name
+        'step.py'
         """
         target = Path(path)
         if target.suffix == ".npz":

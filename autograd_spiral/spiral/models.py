@@ -55,25 +55,54 @@ class LinearClassifier:
 
     @classmethod
     def random(cls, generator: Generator, dimensions: int = 2, classes: int = 3) -> LinearClassifier:
-        """A classifier with small random weights from `generator`, and no bias."""
+        """A classifier with small random weights from `generator`, and no bias.
+
+        Weights are 0.01 times standard normals, of shape (dimensions, classes).
+
+        >>> LinearClassifier.random(np.random.default_rng(0), dimensions=4, classes=10).W.shape
+        (4, 10)
+        """
         return cls(_weights(generator, dimensions, classes, "W"), _bias(classes, "b"))
 
     def parameters(self) -> tuple[Tensor, ...]:
-        """W and b."""
+        """W and b.
+
+        >>> [parameter.name for parameter in LinearClassifier.random(np.random.default_rng(0)).parameters()]
+        ['W', 'b']
+        """
         return self.W, self.b
 
     def scores(self, X: Data) -> Tensor:
-        """The class scores of the rows of X (N, D), shape (N, K); ShapeError when X has not D columns."""
+        """The class scores of the rows of X (N, D), shape (N, K); ShapeError when X has not D columns.
+
+        >>> classifier = LinearClassifier(Tensor([[1.0, -1.0]]), Tensor([[0.5, 0.0]]))
+        >>> classifier.scores(np.array([[2.0], [0.0]])).data
+        array([[ 2.5, -2. ],
+               [ 0.5,  0. ]])
+        """
         with scope("layer"):
             scores: Tensor = X @ self.W + self.b
         return scores.named("scores")
 
     def loss(self, X: Data, y: Data, reg: float) -> Tensor:
-        """The mean cross-entropy of the scores with classes y (N,), plus `reg / 2 · ΣW²`; LabelError for bad labels."""
+        """The mean cross-entropy of the scores with classes y (N,), plus `reg / 2 · ΣW²`; LabelError for bad labels.
+
+        >>> classifier = LinearClassifier(Tensor([[3.0, 3.0]]), Tensor([[0.0, 0.0]]))
+        >>> data, penalty = np.log(2), 0.1 / 2 * (3**2 + 3**2)
+        >>> bool(np.isclose(classifier.loss(np.ones((4, 1)), np.array([0, 1, 1, 0]), reg=0.1).data, data + penalty))
+        True
+        """
         return _loss(self.scores(X), y, reg, self.W)
 
     def predict(self, X: Data) -> NDArray[np.intp]:
-        """The class with the largest score for each row of X (N, D), shape (N,); nothing is recorded."""
+        """The class with the largest score for each row of X (N, D), shape (N,); nothing is recorded.
+
+        The first of equal ones. Raises ShapeError as `scores` does.
+
+        >>> classifier = LinearClassifier(Tensor([[1.0, -1.0]]), Tensor([[0.0, 0.0]]))
+        >>> classifier.predict(np.array([[2.0], [-3.0], [0.0]]))
+        array([0, 1, 0])
+        """
         return _largest(self, X)
 
 
@@ -97,23 +126,46 @@ class TwoLayerNet:
 
     @classmethod
     def random(cls, generator: Generator, dimensions: int = 2, hidden: int = 100, classes: int = 3) -> TwoLayerNet:
-        """A net with small random weights from `generator`, and no biases."""
+        """A net with small random weights from `generator`, and no biases.
+
+        Weights are 0.01 times standard normals, of shapes (dimensions, hidden) and (hidden, classes).
+
+        >>> net = TwoLayerNet.random(np.random.default_rng(0), hidden=50)
+        >>> net.W1.shape, net.W2.shape
+        ((2, 50), (50, 3))
+        """
         W1 = _weights(generator, dimensions, hidden, "W1")
         W2 = _weights(generator, hidden, classes, "W2")
         return cls(W1, _bias(hidden, "b1"), W2, _bias(classes, "b2"))
 
     def parameters(self) -> tuple[Tensor, ...]:
-        """W1, b1, W2 and b2."""
+        """W1, b1, W2 and b2.
+
+        >>> sum(parameter.size for parameter in TwoLayerNet.random(np.random.default_rng(0)).parameters())
+        603
+        """
         return self.W1, self.b1, self.W2, self.b2
 
     def hidden(self, X: Data) -> Tensor:
-        """The outputs of the hidden units for the rows of X (N, D), shape (N, H); ShapeError for other columns."""
+        """The outputs of the hidden units for the rows of X (N, D), shape (N, H); ShapeError for other columns.
+
+        >>> unused = Tensor([[0.0]])
+        >>> net = TwoLayerNet(Tensor([[1.0, -1.0]]), Tensor([[0.5, 0.5]]), unused, unused)
+        >>> net.hidden(np.array([[2.0], [0.0]])).data
+        array([[2.5, 0. ],
+               [0.5, 0.5]])
+        """
         with scope("layer 1"):
             h: Tensor = relu(X @ self.W1 + self.b1)
         return h.named("h")
 
     def scores(self, X: Data) -> Tensor:
-        """The class scores of the rows of X (N, D), shape (N, K); ShapeError when X has not D columns."""
+        """The class scores of the rows of X (N, D), shape (N, K); ShapeError when X has not D columns.
+
+        >>> net = TwoLayerNet.random(np.random.default_rng(0), dimensions=4, classes=10)
+        >>> net.scores(np.ones((5, 4))).shape
+        (5, 10)
+        """
         h = self.hidden(X)
         with scope("layer 2"):
             scores = h @ self.W2 + self.b2
@@ -123,11 +175,23 @@ class TwoLayerNet:
         """The mean cross-entropy of the scores with classes y (N,), plus `reg / 2 · (ΣW1² + ΣW2²)`.
 
         Raises LabelError, naming the row, for labels that are not N integers in `range(K)`.
+
+        >>> TwoLayerNet.random(np.random.default_rng(0)).loss(np.ones((2, 2)), np.array([0, 3]), reg=1e-3)
+        Traceback (most recent call last):
+          ...
+        autograd_spiral.errors.LabelError: the label at row 1 is 3, but 3 classes are numbered 0 to 2
         """
         return _loss(self.scores(X), y, reg, self.W1, self.W2)
 
     def predict(self, X: Data) -> NDArray[np.intp]:
-        """The class with the largest score for each row of X (N, D), shape (N,); nothing is recorded."""
+        """The class with the largest score for each row of X (N, D), shape (N,); nothing is recorded.
+
+        The first of equal ones. Raises ShapeError as `scores` does.
+
+        >>> net = TwoLayerNet(Tensor([[1.0, -1.0]]), Tensor([[0.0, 0.0]]), Tensor(np.eye(2)), Tensor([[0.0, 1.0]]))
+        >>> net.predict(np.array([[2.0], [0.5], [-1.0]]))
+        array([0, 1, 1])
+        """
         return _largest(self, X)
 
 
