@@ -49,7 +49,7 @@ class _Blame:
         name = node.primitive.name if node.primitive is not None else "an operation on constants"
         direction = "forward" if MODE.get().phase == "forward" else "backward, while recording the rules"
         lines = [f"going {direction}, {name} gave {node._value[at]} at {at}", f"recorded at {node.place}"]
-        lines += [_range(f"argument {i}", operand) for i, operand in enumerate(node.operands)]
+        lines += _ranges(node)
         if name in _SAFE_INPUTS:
             lines.append(_remedy(name))
         raise NonFiniteError("\n".join(lines))
@@ -60,10 +60,10 @@ class _Blame:
         at = _first_nonfinite(values)
         if at is None:
             return
-        name = node.primitive.name
-        lines = [f"going backward, the rule of {name} for argument {argument} gave {values[at]} at {at}"]
+        name, place = node.primitive.name, node.primitive.argument(argument)
+        lines = [f"going backward, the rule of {name} for {place} gave {values[at]} at {at}"]
         lines.append(f"recorded at {node.place or 'a line outside blame(): put the forward pass inside to see it'}")
-        lines += [_range(f"argument {i}", operand) for i, operand in enumerate(node.operands)]
+        lines += _ranges(node)
         lines += [_range("the output", node._value), _range("its cotangent", _array(ct))]
         if np.shape(_array(ct)) == values.shape and not _array(ct)[~np.isfinite(values)].any():
             lines.append(
@@ -99,6 +99,10 @@ def _first_nonfinite(values: Any) -> tuple[int, ...] | None:
         return None
     bad = ~np.isfinite(values)
     return tuple(map(int, np.unravel_index(np.argmax(bad), bad.shape))) if bad.any() else None
+
+
+def _ranges(node: Any) -> list[str]:
+    return [_range(node.primitive.argument(i), operand) for i, operand in enumerate(node.operands)]
 
 
 def _range(role: str, operand: Any) -> str:

@@ -34,7 +34,7 @@ class GradientError(AutogradError, RuntimeError):
 
 
 class RuleError(AutogradError, RuntimeError):
-    """A primitive's rule, or its declaration, is malformed: wrong shape, wrong number of VJPs."""
+    """A primitive's rule raised, or it or its declaration is malformed: wrong shape, wrong number of VJPs."""
 
 
 class StaleLeafError(AutogradError, RuntimeError):

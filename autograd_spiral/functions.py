@@ -12,6 +12,7 @@ import numpy
 from numpy.typing import NDArray
 
 from autograd_spiral.errors import DtypeError, LabelError, ShapeError
+from autograd_spiral.hints import hint_at
 from autograd_spiral.primitives import PRIMITIVES, primitive
 from autograd_spiral.tensor import Tensor, record, verify
 
@@ -315,7 +316,7 @@ def _check_form(labels: Any, rows: int) -> None:
             remedy = " (rows of 0 and 1: write labels.argmax(axis=1), or labels.astype(float) for probabilities)"
         raise LabelError(f"labels must have shape ({rows},), one per row of scores, not {labels.shape}{remedy}")
     if labels.dtype.kind not in "iu":
-        first = f": the label at row 0 is {labels[0]!r}" if rows and isinstance(labels, np.ndarray) else ""
+        first = f": the label at row 0 is {labels.item(0)!r}" if rows and isinstance(labels, np.ndarray) else ""
         raise LabelError(f"labels must be integers, not {labels.dtype}{first}; write labels.astype(int)")
 
 
@@ -333,3 +334,10 @@ def mean_squared_error(prediction: Any, target: Any) -> Any:
             "must have the same shape; reshape one of them"
         )
     return np.mean(np.square(np.subtract(prediction, target)))
+
+
+# --- none of them is a method ---------------------------------------------------------------------------------------
+
+for _name in __all__:
+    hint_at(_name, globals()[_name], _name, ", from autograd_spiral")
+hint_at("erf", erf, "erf", ", from autograd_spiral.functions")

@@ -100,6 +100,16 @@ class Primitive:
             self.rest and functools.partial(self.rest, argument=i) for i in range(len(self.vjps), count)
         )
 
+    def argument(self, i: int) -> str:
+        """What errors call an array argument: by its number, and by its name where it was declared with one.
+
+        >>> from autograd_spiral import relu
+        >>> PRIMITIVES[relu].argument(0), PRIMITIVES[np.add].argument(1)
+        ('argument 0 (x)', 'argument 1')
+        """
+        names = [] if self.body is None else list(inspect.signature(self.body).parameters)
+        return f"argument {i} ({names[i]})" if i < len(names) else f"argument {i}"
+
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
 
@@ -203,7 +213,8 @@ def primitive(*vjps: VJP | None) -> Callable[[F], F]:
     Written with NumPy functions, rules are differentiable themselves.
 
     The decorated function takes plain arrays too. Raises `RuleError` when no VJPs are given, when the function has
-    fewer parameters than VJPs, and when its parameters cannot be told apart (`*args`, `**kwargs`).
+    fewer parameters than VJPs, when its parameters cannot be told apart (`*args`, `**kwargs`), and when a VJP does not
+    take what it is called with.
 
     >>> import numpy as np
     >>> from autograd_spiral import Tensor, primitive
@@ -234,6 +245,9 @@ def primitive(*vjps: VJP | None) -> Callable[[F], F]:
                 )
         defaults = {n: p.default for n, p in signature.parameters.items() if n in names[len(vjps) :]}
         required = {n for n, default in defaults.items() if default is inspect.Parameter.empty}
+        for name, vjp in zip(names, vjps, strict=False):
+            if vjp is not None:
+                _check_call(body.__name__, name, vjp, names[: len(vjps)], list(defaults))
 
         def bind(*args: Any, **kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
             if not defaults and not kwargs and len(args) == len(vjps):
@@ -262,3 +276,21 @@ def primitive(*vjps: VJP | None) -> Callable[[F], F]:
         return function
 
     return declare
+
+
+def _check_call(primitive: str, argument: str, vjp: VJP, arrays: list[str], params: list[str]) -> None:
+    """Raise `RuleError` unless `vjp`, the rule for `argument`, can be called as the sweep will call it."""
+    try:
+        signature = inspect.signature(vjp)
+    except (TypeError, ValueError):  # written in C, perhaps: only the call will tell
+        return
+    try:
+        signature.bind("ct", "out", *arrays, **dict.fromkeys(params))
+    except TypeError as error:
+        given = ["ct", "out", *arrays]
+        call = ", ".join([*given, *(f"{name}={name}" for name in params)])
+        raise RuleError(
+            f"{primitive}: the VJP for {argument} takes {_unannotated(signature)}, but a VJP is called as "
+            f"vjp(ct, out, *arrays, **params), here vjp({call}): {error}. "
+            f"Write it as lambda {', '.join([*given, *params])}: …"
+        ) from None

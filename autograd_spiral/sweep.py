@@ -14,11 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from autograd_spiral.errors import RuleError, StaleLeafError
+from autograd_spiral.errors import AutogradError, RuleError, ShapeError, StaleLeafError
 
 __all__ = ["stale", "sweep", "unbroadcast"]
 
 _serial = attrgetter("serial")
+_NO_FAULT_OF_A_RULE = (AutogradError, MemoryError, FloatingPointError, Warning)
+"""What passes through a rule as it is: errors that say enough, and those that NumPy was told to raise."""
 
 
 def sweep(
@@ -34,8 +36,8 @@ def sweep(
     Nodes are visited by descending serial number: a node's users all come after it, so its cotangent is complete
     when its turn comes. With `inputs`, only nodes between them and the outputs are visited, and an input that no
     output depends on is missing from the result. With `on_tensors` the rules get the recorded Tensors instead of
-    their arrays, or what `operands_of(node)` gives. Raises `RuleError` when a rule gives a shape that is not the
-    argument's or a broadcast of it.
+    their arrays, or what `operands_of(node)` gives. Raises `RuleError` when a rule raises, and when it gives a shape
+    that is not the argument's or a broadcast of it.
     """
     seeds = list(seeds)
     order, leaves = _reachable({node for node, _ in seeds})
@@ -82,7 +84,7 @@ def sweep(
                 else:
                     piece = vjp(ct, out, *operands)
             except Exception as error:
-                error.add_note(f"in the rule of {primitive.name} for argument {i}, sweeping backward")
+                _explain(error, primitive, i, ct, out, operands, params)
                 raise
             value = operands[i]
             if observer is not None:
@@ -171,9 +173,28 @@ def stale(leaf: Any, node: Any) -> StaleLeafError:
     )
 
 
+def _explain(error: Exception, primitive: Any, argument: int, ct: Any, out: Any, operands: Any, params: Any) -> None:
+    """Raise `error`, which a rule raised, anew as a `RuleError`, with what the rule was called with.
+
+    What is no fault of the rule only gets a note; so does what NumPy made of such an error (`array[i] = tensor`).
+    """
+    rule = f"the rule of {primitive.name} for {primitive.argument(argument)}"
+    reason = error.__cause__ if isinstance(error.__cause__, AutogradError) else error
+    if isinstance(reason, _NO_FAULT_OF_A_RULE) and not isinstance(reason, ShapeError):
+        error.add_note(f"in {rule}, sweeping backward")
+        return
+    given = {"ct": ct, "out": out, **{primitive.argument(i): x for i, x in enumerate(operands)}, **params}
+    called = (f"{name} of shape {x.shape}" if hasattr(x, "shape") else f"{name} = {x!r}" for name, x in given.items())
+    said = f"{type(error).__name__}: {error}".rstrip(": ")
+    lines = [f"{rule} raised {said}", f"it was called with {', '.join(called)}"]
+    if "read-only" in said:
+        lines.append("others share what a rule is given: let it compute a new array")
+    raise RuleError("\n".join(lines)) from error
+
+
 def _bad_piece(primitive: Any, argument: int, piece: Any, value: Any) -> str:
     got = f"shape {piece.shape}" if hasattr(piece, "shape") else f"a {type(piece).__name__}"
     return (
-        f"the rule of {primitive.name} for argument {argument} gave {got}, but that argument has shape {value.shape}: "
-        "a rule returns the shape of its argument, or of a broadcast of it"
+        f"the rule of {primitive.name} for {primitive.argument(argument)} gave {got}, but that argument has shape "
+        f"{value.shape}: a rule returns the shape of its argument, or of a broadcast of it"
     )

@@ -9,9 +9,10 @@ from __future__ import annotations
 import itertools
 import operator
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, Never, NoReturn, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -26,6 +27,7 @@ from autograd_spiral.errors import (
     NoRuleError,
     ShapeError,
 )
+from autograd_spiral.hints import Hints
 from autograd_spiral.modes import MODE
 from autograd_spiral.primitives import Primitive, call_again, call_bound, name_of
 from autograd_spiral.rules import PRIMITIVES
@@ -58,7 +60,7 @@ def _unary(ufunc: np.ufunc) -> Callable[[Tensor], Tensor]:
     return lambda self: record(primitive, (self,))
 
 
-class Tensor(ArrayMethods):
+class Tensor(ArrayMethods, Hints):
     """An array that remembers how it was computed, so that gradients can be taken through it.
 
     `Tensor(data)` copies `data`, anything NumPy makes an array of numbers from; `requires_grad=True` (floating
@@ -131,6 +133,14 @@ class Tensor(ArrayMethods):
         if (trace := MODE.get().trace) is not None:
             trace.refuse("reading a value", _READING)
         return self._value
+
+    @data.setter
+    def data(self, value: Never) -> NoReturn:
+        t = self.name or "t"
+        raise InPlaceError(
+            f".data of {self._called()} cannot be set, since what was recorded must not change: "
+            f"write {t}.assign(…) to update a leaf, as in {t}.assign({t}.data - 0.1 * {t}.grad)"
+        )
 
     def numpy(self) -> NDArray[Any]:
         """The value, as a read-only array: the same as `.data`.
@@ -207,6 +217,14 @@ class Tensor(ArrayMethods):
         """
         return self._requires_grad
 
+    @requires_grad.setter
+    def requires_grad(self, value: Never) -> NoReturn:
+        t = self.name or "t"
+        raise GradientError(
+            f"requires_grad of {self._called()} is fixed when it is made: write Tensor({t}.data, requires_grad=True) "
+            f"for a leaf that collects a gradient, {t}.detach() for one through which none flows"
+        )
+
     @property
     def is_leaf(self) -> bool:
         """Whether this tensor was made from data instead of being computed from tensors.
@@ -280,10 +298,11 @@ class Tensor(ArrayMethods):
 
     @property
     def grad(self) -> NDArray[Any] | None:
-        """The gradient that `backward()` has added up in this leaf, a plain array; None before, and in other nodes.
+        """The gradient that `backward()` has added up in this leaf, a plain array; None before.
 
-        Set it to None to start afresh, or to an array of the leaf's shape, which is copied. Raises `GradientError`
-        where there is none to set, `ShapeError` for another shape, `CaptureError` while a step is captured.
+        It is None in all other tensors, too, where reading it is a UserWarning that says how to get the gradient. Set
+        it to None to start afresh, or to an array of the leaf's shape, which is copied. Raises `GradientError` where
+        there is none to set, `ShapeError` for another shape, `CaptureError` while a step is captured.
 
         >>> w = Tensor(3.0, requires_grad=True)
         >>> (w * w).backward()
@@ -293,6 +312,16 @@ class Tensor(ArrayMethods):
         """
         if (trace := MODE.get().trace) is not None:
             trace.refuse("reading .grad", _GRADIENTS)
+        if self._grad is None and (self.primitive is not None or not self._requires_grad):
+            if self.primitive is None:
+                remedy = "Tensor(data, requires_grad=True) makes one, and backward() fills it"
+            else:
+                remedy = f"use grad(loss, {self.name or 't'}) for the gradient of a tensor that was computed"
+            warnings.warn(
+                f"{self._called()} has no .grad: only leaves with requires_grad=True collect one; {remedy}",
+                UserWarning,
+                stacklevel=2,
+            )
         return self._grad
 
     @grad.setter
@@ -328,7 +357,7 @@ class Tensor(ArrayMethods):
             raise GradientError(
                 f"{self._called()} does not require gradients: no tensor it was computed from has requires_grad=True"
             )
-        seed = seed_cotangent(self, cotangent)
+        seed = seed_cotangent(self, cotangent, "backward")
         found = sweep([(self, seed)], observer=MODE.get().observer)
         with _grad_lock:
             sums = [(leaf, np.array(ct if leaf._grad is None else leaf._grad + ct)) for leaf, ct in found.items()]
@@ -371,8 +400,9 @@ class Tensor(ArrayMethods):
         values = self.data
         if self._requires_grad:
             raise LostGraphError(
-                f"making a plain array of {self._called()} would silently drop its graph: use t.data for the value; "
-                "to stay differentiable use NumPy functions on the tensor itself, and np.stack for a list of tensors"
+                f"making a plain array of {self._called()} would silently drop its graph: use t.data for the value, "
+                "float(t) or t.item() for one number; to stay differentiable use NumPy functions on the tensor itself, "
+                "and np.stack for a list of tensors"
             )
         return np.array(values, dtype=dtype, copy=copy)
 
@@ -694,14 +724,20 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
     return result
 
 
-def seed_cotangent(output: Tensor, cotangent: Operand | None) -> NDArray[Any]:
+_REDUCED = {
+    "backward": "as in t.sum().backward() or t.mean().backward(), or pass cotangent=",
+    "grad": "as in grad(t.sum(), …) or grad(t.mean(), …), or pass cotangents=",
+}
+
+
+def seed_cotangent(output: Tensor, cotangent: Operand | None, caller: str = "grad") -> NDArray[Any]:
     """The cotangent to start a sweep of `output` with: ones for one element, or what the caller gave, checked."""
     if cotangent is None:
         value = output._value
         if value.size != 1:
             raise GradientError(
-                f"{output._called()} has shape {output.shape}: a gradient without a cotangent needs a single element. "
-                "Reduce it (t.sum().backward()), or pass a cotangent of that shape"
+                f"{caller}() starts from a single number, a loss, but {output._called()} has shape {output.shape}: "
+                f"reduce it, {_REDUCED[caller]}, an array of that shape that weighs the elements"
             )
         return np.array(1, value.dtype, ndmin=value.ndim)
     given = cotangent._value if type(cotangent) is Tensor else np.asarray(cotangent)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import inspect
 import operator
+import re
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from autograd_spiral import Tensor, functions, grad
+import autograd_spiral
+from autograd_spiral import CapturedStep, CheckReport, Tensor, functions, grad
 from autograd_spiral.array_methods import ArrayMethods
 from autograd_spiral.compositions import COMPOSITIONS
 from autograd_spiral.errors import AutogradError
@@ -283,7 +285,7 @@ def page() -> str:
             for function, one in group.items()
         ]
         parts.append(f"## {title}\n\n| call | gradient | edges | orders |\n|---|---|---|---|\n" + "\n".join(lines))
-    parts += [_without_gradient(), _composed(), _methods(), _left_out()]
+    parts += [_without_gradient(), _composed(), _methods(), _around(), _left_out()]
     return "\n\n".join(parts) + "\n"
 
 
@@ -356,6 +358,22 @@ def _methods() -> str:
         "## What a Tensor has\n\nOperators: `+ - * / ** @`, `-x`, `abs(x)`, comparisons, and `& | ^ ~` of masks; "
         "indexing with integers, slices,\n`None`, `...`, masks and integer arrays; `len`, iteration, `float` and `int` "
         "of one element. Methods and attributes:\n\n| name | what it is |\n|---|---|\n" + "\n".join(lines)
+    )
+
+
+def _around() -> str:
+    lines = []
+    for name in autograd_spiral.__all__:
+        member = getattr(autograd_spiral, name)
+        if name not in functions.__all__:
+            given = isinstance(member, type) and issubclass(member, (Exception, CapturedStep, CheckReport))
+            text = " ".join((inspect.getdoc(member) or "").split())
+            sentence = re.split(r"(?<=\.) (?=[A-Z`>])", text)[0]
+            lines.append(f"| `{name if given else called(member)}` | {sentence} |")
+    return (
+        "## Around the operations\n\nWhat else `from autograd_spiral import …` has: for tensors and their gradients, "
+        "for checks, pictures and programs. What\nhas no parentheses is not made by users, but returned or raised.\n\n"
+        "| name | what it is or does |\n|---|---|\n" + "\n".join(lines)
     )
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from autograd_spiral import Tensor, blame, grad, softmax
+from autograd_spiral import Tensor, blame, grad, primitive, softmax
 from autograd_spiral.errors import NonFiniteError
 from autograd_spiral.modes import MODE
 
@@ -37,6 +37,17 @@ def test_backward_names_the_rule_the_line_and_the_cotangent():
     assert "its cotangent: shape (2,), 3 to 3" in message
     assert "0 · inf" not in message
     assert x.grad is None
+
+
+def test_arguments_of_declared_primitives_have_their_names():
+    @primitive(None, lambda ct, out, weights, x: ct / (x - x))
+    def weighed(weights, x):
+        return weights * x
+
+    x = Tensor([4.0, 1.0], requires_grad=True)
+    message = message_of(lambda: weighed(2.0, x).sum().backward())
+    assert message.startswith("going backward, the rule of weighed for argument 1 (x) gave inf at (0,)\n")
+    assert "\n  argument 0 (weights): shape (), 2 to 2\n  argument 1 (x): shape (2,), 1 to 4\n" in message
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,20 @@ def test_what_depends_on_values_is_refused_with_the_line_and_a_remedy(step: Any,
     assert_same([w.data], [[1.0, -2.0]], "the state")
 
 
+def test_a_rule_that_reads_a_value_is_refused_with_its_line() -> None:
+    def storing(ct: Any, out: Any, x: Any) -> Any:
+        piece = np.zeros(2)
+        piece[0] = x[0]  # the line
+        return piece
+
+    @primitive(storing)
+    def same(x: Any) -> Any:
+        return x * 1
+
+    with pytest.raises(CaptureError, match=r"piece\[0\] = x\[0\]  # the line\nreading a value"):
+        capture(lambda x: grad((same(w) * x).sum(), w))(ONES)
+
+
 def test_a_refusal_leaves_no_mode_behind() -> None:
     with pytest.raises(CaptureError):
         capture(_branch)(ONES)
@@ -265,10 +279,62 @@ def test_no_grad_around_the_call_selects_it() -> None:
 
 def test_programs_are_forgotten_when_there_are_many() -> None:
     step = capture(lambda x, c: w * x * c)
-    for c in range(80):
-        step(ONES, c)
+    with pytest.warns(UserWarning, match="'c'"):
+        _ = [step(ONES, c) for c in range(80)]
     assert count_of(step) == 64
     assert_same(flat(step(ONES, 0)), [np.zeros(2)], "value")
+
+
+def step_of(x: Any, rate: float = 1.0, *, mode: str = "", more: Any = ()) -> Any:
+    return (w * x * rate).sum()
+
+
+@pytest.mark.parametrize(
+    ("call", "called", "code"),
+    [
+        (lambda step, i: step(ONES, 0.5**i), "the number 'rate'", "np.asarray(rate)"),
+        (lambda step, i: step(rate=i, x=ONES), "the number 'rate'", "np.asarray(rate)"),
+        (lambda step, i: step(ONES, np.float32(i), mode="a"), "the number 'rate'", "np.asarray(rate)"),
+        (lambda step, i: step(ONES, more={"a": ONES, "b": [1, i]}), "a number in 'more'", "np.asarray(number)"),
+    ],
+)
+def test_a_number_that_makes_many_programs_is_a_warning(call: Any, called: str, code: str) -> None:
+    step = capture(step_of)
+    for i in range(7):
+        call(step, i)  # without a word: warnings are errors in these tests
+    with pytest.warns(UserWarning, match="has made 8 programs") as caught:
+        call(step, 7)
+    assert str(caught[0].message) == (
+        f"step_of has made 8 programs that differ only in {called}, one for each of its values. "
+        f"To compute with a number that changes, pass it as an array, {code}"
+    )
+    assert caught[0].filename == __file__
+    for i in range(20):
+        call(step, i)  # and once only
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda step, i: step(ONES, np.array(0.5**i)),
+        lambda step, i: step(np.ones((i + 1, 2)), 0.5),
+        lambda step, i: step(ONES, mode=f"{i}"),
+        lambda step, i: step(ONES, more=(i, -i)),  # two numbers, of which neither alone makes programs
+        lambda step, i: step(np.ones((i % 3 + 1, 2)), i // 3),
+        lambda step, i: step(ONES, i % 7),
+    ],
+)
+def test_what_is_no_number_that_changes_is_no_warning(call: Any) -> None:
+    step = capture(step_of)
+    for i in range(12):
+        call(step, i)
+
+
+def test_a_rate_passed_as_an_array_makes_one_program() -> None:
+    step = capture(step_of)
+    for i in range(12):
+        assert float(step(ONES, np.asarray(0.5**i))) == -(0.5**i)
+    assert count_of(step) == 1
 
 
 # --- inputs, state, results -----------------------------------------------------------------------------------------
@@ -288,6 +354,19 @@ def test_arrays_and_tensors_in_containers_are_inputs() -> None:
         assert float(result["more"][1][0]) == k
     assert count_of(captured) == 1
     assert [captured.program.names[value].text for value in captured.program.inputs] == ["batch_0", "rest_0", "scale"]
+
+
+def test_inputs_have_the_names_of_their_parameters_whatever_the_order_of_the_keywords() -> None:
+    def step(X: Any, *rest: Any, y: Any, **more: Any) -> Any:
+        return (w * X - 2 * y + more["z"]).sum()
+
+    captured = capture(step)
+    arrays = {"z": np.array([1.0, 5.0]), "y": np.array([3.0, 4.0])}
+    expected = captured(ONES, **arrays)
+    assert [captured.program.names[value].text for value in captured.program.inputs] == ["X", "z", "y"]
+    namespace: dict[str, Any] = {}
+    exec(captured.source, namespace)
+    assert_same(flat(expected), [namespace["step"](X=ONES, w=w.data, **arrays)], "value")
 
 
 class Pair(NamedTuple):

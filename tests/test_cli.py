@@ -453,7 +453,10 @@ def test_a_picture_of_no_known_kind_is_status_2(capsys, tmp_path):
     with pytest.raises(SystemExit) as stop:
         main(["draw", "--out", str(tmp_path / "graph.jpeg")])
     assert stop.value.code == 2
-    assert ".svg" in capsys.readouterr().err
+    assert capsys.readouterr().err == (
+        "autograd-spiral draw: error: argument --out: the suffix must be one of .svg, .png, .pdf, .dot, .gv, "
+        "not as in 'graph.jpeg' (see autograd-spiral draw --help)\n"
+    )
 
 
 # --- source ---------------------------------------------------------------------------------------------------------
@@ -479,10 +482,26 @@ def test_source_writes_a_file(capsys, tmp_path):
     assert main(["source", "--model", "linear", "--out", str(tmp_path / "step.py")]) == 0
     assert capsys.readouterr().out == f"wrote {tmp_path / 'step.py'}\n"
     assert (tmp_path / "step.py").read_text().startswith("import numpy as np\n")
+    assert main(["source", "--model", "linear", "--out", str(tmp_path / "no" / "folders" / "step.py")]) == 0
+
+
+@pytest.mark.parametrize(("verb", "name"), [("source", "folder.py"), ("draw", "folder.dot")])
+def test_a_file_that_is_a_folder_is_status_2(verb, name, capsys, tmp_path):
+    (tmp_path / name).mkdir()
     with pytest.raises(SystemExit) as stop:
-        main(["source", "--out", str(tmp_path)])
+        main([verb, "--points", "2", "--hidden", "2", "--out", str(tmp_path / name)])
     assert stop.value.code == 2
-    assert "cannot write" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert said.startswith(f"autograd-spiral {verb}: error: argument --out: cannot write '{tmp_path / name}': ")
+    assert said.count("\n") == 1
+
+
+def test_a_program_is_no_file_of_arrays(capsys, tmp_path):
+    with pytest.raises(SystemExit) as stop:
+        main(["source", "--points", "2", "--hidden", "2", "--out", str(tmp_path / "step.npz")])
+    assert stop.value.code == 2
+    assert "argument --out: " in (said := capsys.readouterr().err)
+    assert "so use .py here" in said
 
 
 def test_eager_training_gives_what_replayed_training_gives(capsys, tmp_path):

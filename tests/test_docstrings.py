@@ -207,7 +207,7 @@ def test_a_method_without_an_example_does_not_arrive_unnoticed():
 
 
 def test_all_that_a_tensor_has_is_public_or_a_field():
-    for name in dir(Tensor):
+    for name in dir(Tensor(0.0)):  # without the names that only have a hint
         member = inspect.getattr_static(Tensor, name)
         if not name.startswith("_") and not inspect.ismemberdescriptor(member):
             assert member in PUBLIC.values(), name

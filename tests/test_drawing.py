@@ -670,6 +670,17 @@ def test_the_text_needs_no_program(tmp_path, suffix, monkeypatch):
     assert path.read_text(encoding="utf-8") == drawing.source
 
 
+def test_missing_folders_are_made(tmp_path):
+    path = draw(leaf(1.0) * 2).save_as(tmp_path / "missing" / "folder" / "graph.dot")
+    assert path.read_text(encoding="utf-8").startswith("digraph")
+    with pytest.raises(ValueError, match="suffix"):
+        draw(leaf(1.0) * 2).save_as(tmp_path / "other" / "graph.jpeg")
+    assert not (tmp_path / "other").exists()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        draw(leaf(1.0) * 2).save_as(tmp_path / "file" / "graph.dot")
+
+
 def test_without_a_program_the_text_is_written_and_one_line_says_how_to_get_a_picture(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(shutil, "which", lambda *args, **kwargs: None)
     drawing = draw(leaf(1.0) * 2)

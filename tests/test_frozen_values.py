@@ -117,6 +117,31 @@ def test_data_is_read_only(make):
         t.numpy()[...] = 0
 
 
+@pytest.mark.parametrize(
+    ("tensor", "called", "t"),
+    [(Tensor([1.0], requires_grad=True, name="W"), "'W'", "W"), (Tensor(2.0) * 3, "a tensor", "t")],
+)
+def test_setting_data_names_assign(tensor, called, t):
+    before = tensor.data
+    with pytest.raises(InPlaceError) as caught:
+        tensor.data = tensor.data - 0.1
+    assert str(caught.value) == (
+        f".data of {called} cannot be set, since what was recorded must not change: "
+        f"write {t}.assign(…) to update a leaf, as in {t}.assign({t}.data - 0.1 * {t}.grad)"
+    )
+    with pytest.raises(ValueError, match="read-only"):  # NumPy's, before anything of ours is asked
+        tensor.data -= 0.1
+    assert tensor.data is before
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_setting_requires_grad_names_what_to_make(value):
+    x = leaf([1, 2]).named("x")
+    with pytest.raises(GradientError, match=r"Tensor\(x\.data, requires_grad=True\) .*, x\.detach\(\) for one"):
+        x.requires_grad = value
+    assert x.requires_grad
+
+
 IN_PLACE = ["add", "sub", "mul", "truediv", "matmul", "pow", "floordiv", "mod", "and", "or", "xor"]
 
 

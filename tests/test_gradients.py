@@ -56,8 +56,12 @@ def test_cotangents_weigh_the_outputs(create_graph):
     assert got.data.tolist() == [2 + 100 + 3, 40 + 100 + 3]
     with pytest.raises(ShapeError, match="3 outputs but 2 cotangents"):
         grad(outputs, x, [None, None], create_graph=create_graph)
-    with pytest.raises(GradientError, match="needs a single element"):
+    with pytest.raises(GradientError) as caught:
         grad(outputs, x, create_graph=create_graph)
+    assert str(caught.value) == (
+        "grad() starts from a single number, a loss, but a tensor has shape (2,): reduce it, as in grad(t.sum(), …) or "
+        "grad(t.mean(), …), or pass cotangents=, an array of that shape that weighs the elements"
+    )
 
 
 @both

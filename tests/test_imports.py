@@ -16,6 +16,7 @@ ORDER = (
     "memory",
     "places",
     "array_methods",
+    "hints",
     "sweep",
     "tensor",
     "functions",

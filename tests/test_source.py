@@ -357,9 +357,10 @@ def test_a_saved_program_runs_where_there_is_only_numpy(tmp_path: Path) -> None:
 def test_large_constants_are_saved_beside_the_program(tmp_path: Path) -> None:
     step = capture(lambda x: x @ (np.sin(np.arange(100.0)).reshape(10, 10) * 1.0))
     expected = flat(step(np.ones(10)))
-    step.program.save(tmp_path / "step.py")
-    constants = dict(np.load(tmp_path / "step.npz"))
-    assert_same([executed_lambda(tmp_path / "step.py")(np.ones(10), **constants)], expected, "executed")
+    folder = tmp_path / "missing" / "folder"  # which is made
+    step.program.save(folder / "step.py")
+    constants = dict(np.load(folder / "step.npz"))
+    assert_same([executed_lambda(folder / "step.py")(np.ones(10), **constants)], expected, "executed")
 
 
 def executed_lambda(path: Path) -> Any:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import autograd_spiral
 from autograd_spiral import Tensor, functions, grad
 from autograd_spiral.primitives import PRIMITIVES, name_of, primitive
 
@@ -44,6 +45,11 @@ def test_primitives_of_others_are_their_own_business():
 
 def test_the_page_is_current():
     assert vocabulary.PAGE.read_text(encoding="utf-8") == vocabulary.page(), "run: python docs/vocabulary.py"
+
+
+def test_every_public_name_is_on_the_page():
+    text = vocabulary.PAGE.read_text(encoding="utf-8")
+    assert [name for name in autograd_spiral.__all__ if not re.search(rf"^\| `{name}\b", text, re.MULTILINE)] == []
 
 
 TRANSLATION = {

@@ -30,6 +30,7 @@ __all__ = [
     "problem",
     "require_writable",
     "show",
+    "written_by",
 ]
 
 PROGRAM = "autograd-spiral"
@@ -202,3 +203,13 @@ def require_writable(folder: Path, parser: argparse.ArgumentParser) -> None:
             pass
     except OSError as error:
         parser.error(f"cannot write to the folder {str(folder)!r}: {error.strerror or error}")
+
+
+def written_by(save: Callable[[Path], Path], path: Path, parser: argparse.ArgumentParser) -> Path:
+    """The file that `save(path)` writes; a usage error about --out where `path` is none that it can write."""
+    try:
+        return save(path)
+    except ValueError as error:  # a suffix that it does not know
+        parser.error(f"argument --out: {error}")
+    except OSError as error:  # a folder of that name
+        parser.error(f"argument --out: cannot write {str(path)!r}: {error.strerror or error}")

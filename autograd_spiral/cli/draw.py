@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from autograd_spiral.cli.common import Verb, add_problem, problem, require_writable, show
+from autograd_spiral.cli.common import Verb, add_problem, problem, require_writable, show, written_by
 from autograd_spiral.drawing import Drawing, draw
 from autograd_spiral.spiral.models import LinearClassifier, TwoLayerNet
 from autograd_spiral.tensor import Tensor
@@ -29,11 +29,7 @@ def _run(options: argparse.Namespace) -> int:
     require_writable(options.out.parent, options.parser)
     X, y, linear, net = problem(options)
     picture = graph_of(linear if options.model == "linear" else net, X, y, options.reg, backward=options.backward)
-    try:
-        written = picture.save_as(options.out)
-    except (ValueError, OSError) as error:  # a suffix that is none of ours, a folder of that name
-        options.parser.error(str(error))
-    show(f"wrote {written}")
+    show(f"wrote {written_by(picture.save_as, options.out, options.parser)}")
     return 0
 
 

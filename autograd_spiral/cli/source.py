@@ -5,7 +5,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from autograd_spiral.cli.common import Verb, add_problem, add_step_size, problem, require_writable, show
+from autograd_spiral.cli.common import (
+    Verb,
+    add_problem,
+    add_step_size,
+    problem,
+    require_writable,
+    show,
+    written_by,
+)
 from autograd_spiral.spiral import descent
 
 __all__ = ["VERB"]
@@ -26,11 +34,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.out is None:
         show(step.source.rstrip())
         return 0
-    try:
-        written = step.program.save(options.out)
-    except OSError as error:  # a folder of that name
-        options.parser.error(f"cannot write {str(options.out)!r}: {error.strerror or error}")
-    show(f"wrote {written}")
+    show(f"wrote {written_by(step.program.save, options.out, options.parser)}")
     return 0
 
 

@@ -86,7 +86,7 @@ def _of_tensors(
     starts = _tensors("gradients_of", "Tensors", () if gradients_of is None else gradients_of)
     backward = record_backward(ends, starts) if starts else None
     differentiable = len(ends) == 1 and ends[0].size == 1 and ends[0].requires_grad
-    known = backward is None and differentiable and any(tensor.grad is not None for tensor in history(ends))
+    known = backward is None and differentiable and any(tensor._grad is not None for tensor in history(ends))
     sizes = gradient_values(ends[0]) if known else {}
     return of_tensors(ends, names, backward, sizes)
 

@@ -31,9 +31,9 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz has no type h
     def save_as(self, path: str | os.PathLike[str]) -> Path:
         """Write the picture to `path` in the format of its suffix, .svg, .png, .pdf or .dot; return the file written.
 
-        Pictures are made by Graphviz's `dot`, or by the program that `pip install graphviz-pure` brings (which makes
-        no PDF). With neither, the DOT text is written beside, as .dot, and a line on stderr says how to get a
-        picture. Raises ValueError for another suffix, OSError where the file cannot be written.
+        Folders on the way to it are made. Pictures are made by Graphviz's `dot`, or by the program that `pip install
+        graphviz-pure` brings (which makes no PDF). With neither, the DOT text is written beside, as .dot, and a line on
+        stderr says how to get a picture. Raises ValueError for another suffix, OSError where it cannot be written.
 
         >>> import tempfile
         >>> from autograd_spiral import Tensor
@@ -45,7 +45,8 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz has no type h
         target = Path(path)
         suffix = target.suffix.lower()
         if suffix not in _TEXT + _PICTURES:
-            raise ValueError(f"save_as: the suffix must be one of {', '.join(_PICTURES + _TEXT)}, not {target.name!r}")
+            raise ValueError(f"the suffix must be one of {', '.join(_PICTURES + _TEXT)}, not as in {target.name!r}")
+        target.parent.mkdir(parents=True, exist_ok=True)
         if suffix in _TEXT:
             target.write_text(self.source, encoding="utf-8")
             return target

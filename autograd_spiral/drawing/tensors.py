@@ -79,7 +79,7 @@ def of_tensors(
                 item.kind = Kind.BACKWARD
         elif inside:
             item.kind = Kind.PARAMETER if tensor.requires_grad else Kind.DATA
-            item.gradient = None if backward.gradients else tensor.grad
+            item.gradient = None if backward.gradients else tensor._grad
         else:  # where a sweep starts: ones, or zeros for what it does not reach
             item.kind = Kind.BACKWARD
             item.args = (tensor.data.flat[0],) if tensor.size else ()

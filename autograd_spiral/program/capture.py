@@ -11,6 +11,7 @@ import functools
 import inspect
 import math
 import threading
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -35,6 +36,9 @@ __all__ = ["CapturedStep", "capture"]
 _KEPT = 64
 """So many programs are kept for one step; the one that was not used for longest goes first."""
 
+_MANY = 8
+"""So many programs for the values of one number are worth a warning."""
+
 
 def capture(step: Callable[..., Any]) -> CapturedStep:
     """Make a program of `step` at its first call, and replay the program at later ones: a decorator.
@@ -42,11 +46,11 @@ def capture(step: Callable[..., Any]) -> CapturedStep:
     Arrays among the arguments (and in lists, tuples and dicts there) are inputs, whose shapes and dtypes select the
     program. So do tensors that require no gradients. Everything else that the step is given or reads by name (numbers,
     flags, objects; variables, attributes of your objects, items of short lists and dicts) is constant: a change of it
-    makes a new program. So it is for plain functions and methods that the step calls by name, and those that they call;
-    what installed packages read, and what is looked up by `getattr`, is not watched. Leaf tensors that the step reaches
-    are state: read at each call, and given new arrays by `assign` once the whole step has succeeded. Other arrays that
-    it reaches are read at each call. What it returns, tensors in any nesting, comes back as new leaves; nothing is
-    recorded on the outside.
+    makes a new program (a number among the arguments that has made eight of them is a UserWarning). So it is for plain
+    functions and methods that the step calls by name, and those that they call; what installed packages read, and what
+    is looked up by `getattr`, is not watched. Leaf tensors that the step reaches are state: read at each call, and
+    given new arrays by `assign` once the whole step has succeeded. Other arrays that it reaches are read at each call.
+    What it returns, tensors in any nesting, comes back as new leaves; nothing is recorded on the outside.
 
     Within, use `grad` and `assign`; reading a value (`float(t)`, `t.data`, `print(t)`), `backward()`, `.grad` and
     indexing by a boolean mask raise `CaptureError` with the line, and so does a step that computes something else when
@@ -116,6 +120,7 @@ class CapturedStep:
         self._surroundings = Surroundings(step)
         self._prepared: OrderedDict[Any, _Prepared] = OrderedDict()
         self._latest: tuple[_Prepared, Reached] | None = None  # the program used last, and for which surroundings
+        self._warned = False  # that it makes a program for each value of a number
         self._lock = threading.RLock()
         self._updating = threading.Lock()  # of programs for any kind of call: they read and write the same state
 
@@ -218,6 +223,8 @@ class CapturedStep:
                 reached = prepared.reached  # which the step may have changed, as when it counts its calls
                 key = (tokens, tuple(map(_identity, reached.held)))
                 self._prepared[key] = prepared
+                if not self._warned and len(self._prepared) >= _MANY:
+                    self._warn_of_numbers(key, args, kwargs)
             self._prepared.move_to_end(key)
             while len(self._prepared) > _KEPT:
                 self._prepared.popitem(last=False)
@@ -298,14 +305,40 @@ class CapturedStep:
             self._updating if updates else threading.Lock(),
         )
 
+    def _arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[tuple[str, Any]]:
+        """The arguments in the order of the call, each with the name of its parameter."""
+        try:
+            by_position = inspect.signature(self._step).bind_partial(*args).arguments
+        except (TypeError, ValueError):
+            by_position = {f"x{i + 1}": arg for i, arg in enumerate(args)}
+        return [*by_position.items(), *kwargs.items()]
+
+    def _warn_of_numbers(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Warn, once, where a number among the arguments has made many programs that differ in nothing else."""
+        (structure, tokens, recording), held = key
+        alike = [t for (s, t, r), h in self._prepared if (s, r, h) == (structure, recording, held)]
+        names: list[tuple[str, str]] = []  # in the message, and in code
+        for name, argument in self._arguments(args, kwargs):
+            leaves: list[Any] = []
+            single = flatten(argument, leaves) is LEAF
+            names += [(f"the number {name!r}", name) if single else (f"a number in {name!r}", "number")] * len(leaves)
+        for i, (called, name) in enumerate(names):
+            rest = tokens[:i] + tokens[i + 1 :]
+            values = [t[i] for t in alike if t[:i] + t[i + 1 :] == rest and _is_number(t[i])]
+            if len(values) >= _MANY and _is_number(tokens[i]):
+                self._warned = True
+                warnings.warn(
+                    f"{self._name} has made {len(values)} programs that differ only in {called}, one for each of its "
+                    f"values. To compute with a number that changes, pass it as an array, np.asarray({name})",
+                    UserWarning,
+                    stacklevel=4,
+                )
+                return
+
     def _input_names(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
         """A name for each input: that of its parameter, with a number for those in containers and in `*args`."""
-        try:
-            parameters = inspect.signature(self._step).bind(*args, **kwargs).arguments
-        except (TypeError, ValueError):
-            parameters = {f"x{i + 1}": arg for i, arg in enumerate((*args, *kwargs.values()))}
         names: list[str] = []
-        for name, argument in parameters.items():
+        for name, argument in self._arguments(args, kwargs):
             leaves: list[Any] = []
             single = flatten(argument, leaves) is LEAF
             inputs = [leaf for leaf in leaves if _is_input(leaf)]
@@ -393,6 +426,12 @@ def _identity(value: Any) -> Any:
     if kind is tuple:
         return kind, tuple(map(_identity, value))
     return id(value)
+
+
+def _is_number(token: Any) -> bool:
+    """Whether what selects a program is a number of Python or NumPy, a flag excepted."""
+    kind = token[0] if type(token) is tuple else None
+    return isinstance(kind, type) and issubclass(kind, (int, float, np.number)) and kind is not bool
 
 
 def _with_updates(equations: Sequence[Equation], outputs: Sequence[Any]) -> Iterator[Equation]:

@@ -61,8 +61,8 @@ class CapturedProgram(Program):
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write `source` to `path`, a file that can be imported where there is only NumPy, and return the path.
 
-        Large constants go to a file beside it, of the same name ending in .npz. Raises ValueError where `path` ends so,
-        OSError where it cannot be written, `CaptureError` as `source` does.
+        Large constants go to a file beside it, of the same name ending in .npz; missing folders are made. Raises
+        ValueError where `path` ends so, OSError where it cannot be written, `CaptureError` as `source` does.
 
         >>> import tempfile
         >>> from autograd_spiral import capture
@@ -75,7 +75,9 @@ class CapturedProgram(Program):
         target = Path(path)
         if target.suffix == ".npz":
             raise ValueError(f"{target}: a program is text; its large constants go to the .npz file, so use .py here")
-        target.write_text(self.source, encoding="utf-8")
+        text = self.source
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
         if self.constants:
             arrays: dict[str, Any] = dict(self.constants)
             np.savez(target.with_suffix(".npz"), **arrays)
