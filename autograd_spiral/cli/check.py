@@ -87,9 +87,12 @@ def _conclude(report: CheckReport | RuleReport, options: argparse.Namespace) -> 
 
 
 def _where(error: BaseException, name: str) -> str:
-    """The innermost line of the user's module that the exception passed through, if it did."""
+    """The innermost line of the user's module that the exception, or what caused it, passed through, if it did."""
     ending = name.partition(":")[0].replace(".", "/")
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+    frames = [*traceback.extract_tb(error.__traceback__)]
+    if error.__cause__ is not None:
+        frames += traceback.extract_tb(error.__cause__.__traceback__)
+    for frame in reversed(frames):
         stem = frame.filename.replace("\\", "/").removesuffix("/__init__.py").removesuffix(".py")
         if stem.endswith(ending):
             return f" ({frame.filename}, line {frame.lineno})"
