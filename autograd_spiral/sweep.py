@@ -36,8 +36,8 @@ def sweep(
     Nodes are visited by descending serial number: a node's users all come after it, so its cotangent is complete
     when its turn comes. With `inputs`, only nodes between them and the outputs are visited, and an input that no
     output depends on is missing from the result. With `on_tensors` the rules get the recorded Tensors instead of
-    their arrays, or what `operands_of(node)` gives. Raises `RuleError` when a rule raises, and when it gives a shape
-    that is not the argument's or a broadcast of it.
+    their arrays, or what `operands_of(node)` gives. Raises `RuleError` when a rule raises, when it gives a shape
+    that is not the argument's or a broadcast of it, and when it gives an array for Tensors.
     """
     seeds = list(seeds)
     order, leaves = _reachable({node for node, _ in seeds})
@@ -86,6 +86,10 @@ def sweep(
             except Exception as error:
                 _explain(error, primitive, i, ct, out, operands, params)
                 raise
+            if on_tensors and type(piece) is not kind and hasattr(piece, "shape"):
+                if np.any(piece):
+                    raise RuleError(_unrecorded(primitive, i))
+                continue  # nothing, whatever the cotangent
             value = operands[i]
             if observer is not None:
                 observer.swept(node, i, ct, piece)
@@ -190,6 +194,15 @@ def _explain(error: Exception, primitive: Any, argument: int, ct: Any, out: Any,
     if "read-only" in said:
         lines.append("others share what a rule is given: let it compute a new array")
     raise RuleError("\n".join(lines)) from error
+
+
+def _unrecorded(primitive: Any, argument: int) -> str:
+    return (
+        f"the rule of {primitive.name} for {primitive.argument(argument)} gave an array where the gradient is recorded "
+        "(by create_graph=True, or in a captured step or a picture): an array does not show what it depends on. Write "
+        "the rule with NumPy functions on what it is given, not on .data or in a loop; what they cannot express can be "
+        "a @primitive of its own, with rules of its own"
+    )
 
 
 def _bad_piece(primitive: Any, argument: int, piece: Any, value: Any) -> str:

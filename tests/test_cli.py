@@ -377,7 +377,9 @@ def test_a_rule_that_raises_is_named(check, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     status, _, err = check("ruled:f", "--shapes", "(3,)")
     assert status == 1
-    assert re.search(r"raised RuleError: the rule of f for argument 0 \(x\) raised IndexError: .*ruled\.py, line 2\)", err)
+    assert re.search(
+        r"raised RuleError: the rule of f for argument 0 \(x\) raised IndexError: .*ruled\.py, line 2\)", err
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import pytest
 from autograd_spiral import Tensor, primitive, relu, softmax_cross_entropy
 from autograd_spiral.errors import AutogradError, GradientMismatch, ShapeError
 from autograd_spiral.gradcheck import check_against, check_gradients
-from autograd_spiral.gradcheck.judging import Judge
 from autograd_spiral.gradcheck.report import Verdict
 from autograd_spiral.gradcheck.subject import Subject
 from autograd_spiral.spiral import by_hand
@@ -169,14 +168,20 @@ def test_nothing_is_said_of_right_rules(inputs, order):
     assert [row.diagnosis for row in report.rows] == [""] * (order * len(inputs))
 
 
-def test_a_right_gradient_is_swept_once_and_a_wrong_one_twice(monkeypatch):
-    sweeps = []
-    swept = Judge.swept
-    monkeypatch.setattr(Judge, "swept", lambda judge, cotangents: sweeps.append(judge) or swept(judge, cotangents))
-    checked(square, X)
-    assert len(sweeps) == 1
-    checked(squares_with(lambda right: -right), X)
-    assert len(sweeps) == 3
+BENT = {
+    "does not depend on the cotangent: multiply by ct": lambda ct, out, x: 2 * x,
+    "not linear in the cotangent": lambda ct, out, x: ct * ct * 2 * x,
+}
+
+
+@pytest.mark.parametrize("words", BENT)
+@pytest.mark.parametrize("size", [1, 5, 1200])
+def test_a_rule_that_is_right_for_a_cotangent_of_1_alone_is_found(words, size):
+    x = RNG.standard_normal(size)
+    row = only(checked(lambda x: np.sum(declared(square, BENT[words])(x)), x))
+    assert row.verdict is Verdict.WRONG
+    assert row.diagnosis.startswith(words)
+    assert row.worst.analytic == pytest.approx(row.worst.numeric)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

@@ -8,8 +8,9 @@ import threading
 import numpy as np
 import pytest
 
-from autograd_spiral import Tensor, draw, grad, no_grad, primitive
+from autograd_spiral import Tensor, capture, draw, grad, no_grad, primitive
 from autograd_spiral.errors import (
+    CaptureError,
     DtypeError,
     GradientError,
     InPlaceError,
@@ -424,3 +425,29 @@ def test_a_rule_may_give_a_broadcast_of_its_argument():
     wide(x).sum().backward()
     assert x.grad.tolist() == [5, 5]
     assert x.grad.dtype == np.float32
+
+
+def test_a_rule_that_gives_an_array_is_refused_where_gradients_are_recorded():
+    """What the array was computed from is lost, and second derivatives would lack a part."""
+
+    @primitive(lambda ct, out, x: np.array([2.0 * c * v for c, v in zip(ct.tolist(), x.tolist(), strict=True)]))
+    def square(x):
+        return x * x
+
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    assert grad(square(x * x).sum(), x).data.tolist() == [4, 32]
+    with pytest.raises(RuleError, match=r"the rule of square for argument 0 \(x\) gave an array where the"):
+        grad(square(x * x).sum(), x, create_graph=True)
+    with pytest.raises((RuleError, CaptureError)):
+        capture(lambda: grad(square(x * x).sum(), x))()
+
+
+def test_a_rule_may_give_an_array_of_zeros_where_gradients_are_recorded():
+    @primitive(lambda ct, out, x: np.zeros(x.shape))
+    def stairs(x):
+        return np.floor(x)
+
+    x = Tensor([1.5, 2.5], requires_grad=True)
+    first = grad((x * stairs(x)).sum(), x, create_graph=True)
+    assert first.data.tolist() == [1, 2]
+    assert grad(first.sum(), x).data.tolist() == [0, 0]

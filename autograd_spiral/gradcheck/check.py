@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from autograd_spiral.errors import GradientMismatch, ShapeError
 from autograd_spiral.gradcheck.clues import clues_of
-from autograd_spiral.gradcheck.diagnoses import Clues, diagnose, diagnose_shape
+from autograd_spiral.gradcheck.diagnoses import SCALE, Clues, diagnose, diagnose_shape
 from autograd_spiral.gradcheck.directions import along_directions
 from autograd_spiral.gradcheck.findings import Findings
 from autograd_spiral.gradcheck.judging import Judge
@@ -28,7 +28,7 @@ Hand: TypeAlias = Any  # an array, a sequence of arrays or None, or a function o
 
 ELEMENT_LIMIT = 1000  # inputs with more elements are checked along random directions
 DIRECTIONS = 3
-DISPUTED_LIMIT = 200  # so many elements of a hand-derived gradient that differ are held against differences
+DISPUTED_LIMIT = 200  # so many elements that are in doubt are held against differences
 
 
 def check_gradients(
@@ -43,7 +43,8 @@ def check_gradients(
 
     `function` takes the inputs, as Tensors, and returns a Tensor or several; `inputs` are arrays or Tensors, those
     of integers being constants. The outputs are weighed with `cotangent` (one array for each output, by default
-    fixed random numbers, and 1 for a single number), and the slopes in the report are those of the weighed sum.
+    fixed random numbers, and 1 for a single number), and the slopes in the report are those of the weighed sum. A
+    gradient that does not grow in proportion with the weights is wrong, too.
     `order=2` checks the gradients of gradients too. Inputs of more than 1000 elements are checked along random
     directions, and a failure is narrowed down to its element; `directions=` sets their number for all inputs.
 
@@ -110,7 +111,7 @@ def check_against(
         hands = {at: np.asarray(hand) for at, hand in zip(subject.floating, given, strict=True) if hand is not None}
         misfits = {at: _misfit(judge, at, hand) for at, hand in hands.items()}
         found = {at: _by_hand(judge, at, hand) for at, hand in hands.items() if misfits[at] is None}
-        clues = clues_of(judge, found, by_hand=True)
+        clues = clues_of(judge, found)
         for at in hands:
             rows.append(misfits[at] or _row(judge, at, 1, "elements", found[at], clues.get(at)))
     return _conclude(CheckReport(subject.name, tuple(rows)), raise_on_mismatch)
@@ -126,8 +127,25 @@ def _against_differences(judge: Judge, order: int, directions: int | None) -> li
         else:
             found[at] = along_directions(judge, at, DIRECTIONS if directions is None else directions)
             judged[at] = "directions"
-    clues = clues_of(judge, found)
+    scaled = judge.swept([np.asarray(SCALE * ct, ct.dtype) for ct in judge.cotangents])
+    for at, findings in found.items():
+        _hold_to_scale(judge, at, findings, scaled[2][at])
+    clues = clues_of(judge, found, scaled)
     return [_row(judge, at, order, judged[at], found[at], clues.get(at)) for at in subject.floating]
+
+
+def _hold_to_scale(judge: Judge, at: int, findings: Findings, scaled: Array) -> None:
+    """Find wrong what does not grow with the cotangent, though it is right for this one: it is 1 in many a check."""
+    gradient = judge.gradients[at]
+    with np.errstate(all="ignore"):
+        rounding = 4 * judge.rounding[at] + np.finfo(gradient.dtype).tiny
+        bent = np.flatnonzero(np.isfinite(scaled) & (np.abs(scaled - SCALE * gradient) > rounding))
+    if bent.size and not findings.wrong.any():
+        chosen = _some(bent)
+        findings.along = None
+        findings.overrule(judge.elements(at, gradient, chosen), chosen)
+        findings.verdicts |= dict.fromkeys(chosen, Verdict.WRONG)
+        findings.wrong.flat[chosen] = True
 
 
 def _row(judge: Judge, at: int, order: int, judged: str, findings: Findings, clues: Clues | None) -> InputReport:
@@ -161,9 +179,15 @@ def _by_hand(judge: Judge, at: int, hand: Array) -> Findings:
     findings = judge.compared(at, hand)
     disputed = np.flatnonzero(findings.wrong)
     if disputed.size:
-        chosen = disputed[np.linspace(0, disputed.size - 1, min(disputed.size, DISPUTED_LIMIT)).astype(int)]
-        findings.overrule(judge.elements(at, hand, chosen.tolist()), chosen)
+        chosen = _some(disputed)
+        findings.overrule(judge.elements(at, hand, chosen), chosen)
     return findings
+
+
+def _some(places: Array) -> list[int]:
+    """Some of `places`, evenly spread, where there are too many to hold each against differences."""
+    chosen: list[int] = places[np.linspace(0, places.size - 1, min(places.size, DISPUTED_LIMIT)).astype(int)].tolist()
+    return chosen
 
 
 def _conclude(report: CheckReport, raise_on_mismatch: bool) -> CheckReport:

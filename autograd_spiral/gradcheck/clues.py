@@ -1,4 +1,4 @@
-"""What helps to say what is wrong with a gradient. It is gathered once something is, so a right one costs nothing."""
+"""What helps to say what is wrong with a gradient, gathered once something is."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_spiral.gradcheck.diagnoses import SCALE, Clues, Other
+from autograd_spiral.gradcheck.diagnoses import Clues, Other
 from autograd_spiral.gradcheck.findings import Findings
-from autograd_spiral.gradcheck.judging import Judge
+from autograd_spiral.gradcheck.judging import Judge, Swept
 from autograd_spiral.sweep import unbroadcast
 from autograd_spiral.tensor import Tensor
 
@@ -21,15 +21,14 @@ __all__ = ["clues_of"]
 Array: TypeAlias = NDArray[Any]
 
 
-def clues_of(judge: Judge, found: Mapping[int, Findings], *, by_hand: bool = False) -> dict[int, Clues]:
-    """The clues to each input of `found` that is wrong in some element; `by_hand` are gradients that no rule gave."""
-    wrong = [at for at, findings in found.items() if findings.wrong.any()]
-    if not wrong:
-        return {}
+def clues_of(judge: Judge, found: Mapping[int, Findings], swept: Swept | None = None) -> dict[int, Clues]:
+    """The clues to each input of `found` that is wrong in some element.
+
+    `swept` is a sweep with SCALE times the cotangents; None for gradients that no rule gave.
+    """
     subject = judge.subject
-    swept = None if by_hand else judge.swept([np.asarray(SCALE * ct, ct.dtype) for ct in judge.cotangents])
     clues = {}
-    for at in wrong:
+    for at in [at for at, findings in found.items() if findings.wrong.any()]:
         shape = subject.arrays[at].shape
         others = {
             subject.names[other]: Other(findings.analytic, findings.numeric, findings.bound)

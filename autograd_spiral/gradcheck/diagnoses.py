@@ -116,6 +116,8 @@ def _of_numbers(
     of_ct = "" if clues.scaled is None else _of_scaling(a, clues.scaled[wrong], b)
     if of_ct and lacks_ct:
         return _together(", ", f"{of_ct}: multiply by ct", where)
+    if of_ct and _agree(a, n, b):
+        return _together(", ", of_ct, where)
     ratio = _of_ratio(a, n, b, sizes)
     if not ratio and (of_all := _of_all(analytic, numeric, bound, clues)):
         return _together("; ", of_ct, of_all)

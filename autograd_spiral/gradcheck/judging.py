@@ -17,9 +17,10 @@ from autograd_spiral.gradcheck.subject import Subject
 from autograd_spiral.gradients import grad
 from autograd_spiral.tensor import Tensor, history
 
-__all__ = ["Judge"]
+__all__ = ["Judge", "Swept"]
 
 Array: TypeAlias = NDArray[Any]
+Swept: TypeAlias = tuple[dict[int, Tensor], list[Tensor], dict[int, Array]]
 
 REFINEMENTS = 3
 NOISE_REACH = 6  # so many standard deviations of the measured noise count as its bound
@@ -53,7 +54,7 @@ class Judge:
         with np.errstate(all="ignore"):
             self._noise = np.maximum(self._noise, NOISE_REACH * self._measured_noise())
 
-    def swept(self, cotangents: list[Array]) -> tuple[dict[int, Tensor], list[Tensor], dict[int, Array]]:
+    def swept(self, cotangents: list[Array]) -> Swept:
         """A run of the subject: leaves by the place of the input, outputs, and gradients with these cotangents."""
         with np.errstate(all="ignore"):
             leaves, outputs = self.subject.run(self.subject.arrays, recorded=True)
