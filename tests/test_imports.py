@@ -1,6 +1,7 @@
 """Each file of the package imports only from the files above it."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,17 @@ def test_the_package_is_found():
 @every_file
 def test_every_file_is_listed(path):
     assert parts(path)[0] in ORDER
+
+
+def test_the_page_on_the_design_lists_the_rooms_in_this_order():
+    page = (PACKAGE.parent / "docs" / "design.md").read_text()
+    _, rooms, files, *_ = re.split(r"^\|---\|---\|$", page, flags=re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)(?:\.py|/)` \|", rooms, re.MULTILINE)
+    assert rows == [room for room in ORDER if not room.startswith("__")]
+    named = {
+        name for row in re.findall(r"^\| (`.*?) \|", files, re.MULTILINE) for name in re.findall(r"`(\w+)\.py`", row)
+    }
+    assert named == {path.stem for path in (PACKAGE / "program").glob("*.py")} - {"__init__"}
 
 
 @every_file
