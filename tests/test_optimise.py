@@ -291,6 +291,10 @@ def test_one_hot_rows_are_subtracted_at_one_place_of_each_row(step: Any, expecte
     x, y = np.random.default_rng(0).standard_normal((6, 4)), np.array([0, 3, 1, 2, 0, 1])
     names = respelled(lambda x, y: (step(np.sin(x), y) * 2, softmax_cross_entropy(x, y)), x, y)
     assert ("less_one_hot" in names) == expected
+    matrix = np.array([[0, 3], [1, 2]])
+    assert "less_one_hot" not in respelled(
+        lambda x, y: np.sin(x) - (y[:, None] == np.arange(2)), np.ones((2, 1, 2)), matrix
+    )
     assert "less_one_hot" not in respelled(lambda x, y: step(np.sin(x), y) * 2, x, y)  # nothing is known of y
 
 

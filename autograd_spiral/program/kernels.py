@@ -257,16 +257,12 @@ def _hot(equation: Equation, reading: _Reading) -> Atom | None:
     x, hot = equation.inputs
     equal = reading.only(hot, np.equal)
     column = reading.only(equal.inputs[0], operator.getitem) if equal else None
-    if (
-        equal is None
-        or column is None
-        or column.params["index"] != (slice(None), None)
-        or not _is_real(x, equation.output)
-    ):
+    if equal is None or column is None or column.params["index"] != (slice(None), None):
         return None
-    classes = equal.inputs[1]
+    index, classes = column.inputs[0], equal.inputs[1]
+    of_rows = len(shape_of(index)) == 1 and shape_of(x) == equal.output.shape and _is_real(x, equation.output)
     ordered = isinstance(classes, np.ndarray) and np.array_equal(classes, np.arange(equal.output.shape[-1]))
-    return column.inputs[0] if ordered and shape_of(x) == equal.output.shape else None
+    return index if of_rows and ordered else None
 
 
 def _full_bounds(program: Program) -> Program:
