@@ -383,6 +383,7 @@ def _take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
 def _repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     if axis is None:
         a, axis = np.ravel(a), 0
+    axis = normalize_axis_index(axis, a.ndim)
     return np.take(a, np.repeat(np.arange(a.shape[axis]), repeats), axis=axis)
 
 

@@ -35,8 +35,6 @@ from autograd_spiral.sweep import sweep
 
 __all__ = ["Operand", "Tensor", "apply", "constant", "history", "record", "replayed", "seed_cotangent", "verify"]
 
-Operand: TypeAlias = "Tensor | ArrayLike"
-
 _next_serial = itertools.count().__next__
 _grad_lock = threading.Lock()
 _NO_PARAMS: dict[str, Any] = {}
@@ -603,6 +601,8 @@ class Tensor(ArrayMethods, Hints):
         return apply(np.ndarray.astype, (self, dtype), _NO_PARAMS)
 
 
+Operand: TypeAlias = Tensor | ArrayLike
+
 # --- recording ------------------------------------------------------------------------------------------------------
 
 _MATMUL = PRIMITIVES[np.matmul]
@@ -771,7 +771,7 @@ def _explain(error: Exception, name: str, operands: Iterable[Any], params: dict[
     shapes = ", ".join(str(part.shape) for part in spread if hasattr(part, "shape"))
     settings = "".join(f", {key}={setting!r}" for key, setting in params.items())
     call = f"{name} of shapes {shapes}{settings}"
-    reason = error.__cause__ if type(error) is ShapeError and error.__cause__ else error
+    reason = error.__cause__ if isinstance(error.__cause__, ValueError | IndexError) else error  # NumPy's own
     if type(reason) is IndexError:
         raise IndexError(f"{call}: {reason}") from reason
     if any(word in str(reason) for word in ("shape", "dimension", "size", "length")):

@@ -169,3 +169,17 @@ def test_clip_shares_the_gradient_at_its_bounds() -> None:
 @given(data=st.data())
 def test_likes_are_constants(function: Any, data: st.DataObject) -> None:
     assert_recorded_without_gradient(data.draw(EXAMPLES[function]))
+
+
+def test_an_axis_that_is_not_there_is_an_axis_error() -> None:
+    t = Tensor(np.ones((2, 3)))
+    for call in (lambda: np.repeat(t, 2, axis=2), lambda: np.take(t, 0, axis=2), lambda: t.repeat(2, axis=-3)):
+        with pytest.raises(np.exceptions.AxisError, match="is out of bounds for array of dimension 2"):
+            call()
+
+
+def test_an_index_that_is_not_there_is_told_of_the_function_that_was_called() -> None:
+    with pytest.raises(
+        IndexError, match=r"^np\.take of shapes \(2, 3\), axis=1: index 7 is out of bounds for axis 1 with size 3$"
+    ):
+        np.take(Tensor(np.ones((2, 3))), [7], axis=1)
