@@ -230,7 +230,7 @@ def _prod(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     n = math.prod(a.shape[i] for i in axes)
     out = np.transpose(a, kept + axes).reshape((*(a.shape[i] for i in kept), n))
     if n == 0:
-        return np.ones_like(np.sum(a, axis=axes, keepdims=keepdims))
+        return 1 + np.sum(a, axis=axes, keepdims=keepdims)  # of nothing, yet computed from a
     while n > 1:
         half, odd = divmod(n, 2)
         product = out[..., :half] * out[..., half : 2 * half]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Sequence
 from typing import Any, overload
 
@@ -11,7 +12,7 @@ import numpy as np
 from autograd_spiral.errors import DtypeError, GradientError, ShapeError
 from autograd_spiral.modes import MODE, entering
 from autograd_spiral.sweep import sweep
-from autograd_spiral.tensor import Operand, Tensor, constant, seed_cotangent
+from autograd_spiral.tensor import Operand, Tensor, constant, seed_cotangent, why_no_gradient
 
 __all__ = ["grad"]
 
@@ -38,7 +39,8 @@ def grad(
     Each of `outputs` and `inputs` is a Tensor or a sequence of Tensors; for a single input a single Tensor comes
     back. `cotangents` weigh the elements of the outputs (the result is a vector-Jacobian product, summed over
     outputs) and are needed for outputs of more than one element. With `create_graph` the results are differentiable
-    in turn. An input that the outputs do not depend on gets zeros. Raises `DtypeError` for integers, `GradientError`
+    in turn. An input that the outputs do not depend on gets zeros; outputs that depend on no tensor at all, since they
+    have no graph, are a UserWarning. Raises `DtypeError` for integers, `GradientError`
     for an input that does not require gradients and for a missing cotangent, `StaleLeafError` when `create_graph`
     meets a leaf assigned since it was recorded.
 
@@ -57,6 +59,8 @@ def grad(
     if len(weights) != len(ends):
         raise ShapeError(f"grad: {len(ends)} outputs but {len(weights)} cotangents")
     _check(ends, starts)
+    if ends and not any(end._requires_grad or end.args for end in ends):
+        warnings.warn(f"grad gives zeros, since {why_no_gradient(ends[0])}", UserWarning, stacklevel=2)
 
     seeds = [seed_cotangent(end, weight) for end, weight in zip(ends, weights, strict=True)]
     mode = MODE.get()
@@ -89,7 +93,8 @@ def _distinct(found: dict[Any, Tensor], starts: Sequence[Tensor], given: set[Ten
     for start in starts:
         ct = found[start] if start in found else Tensor(np.zeros(start.shape, start.dtype))
         if ct in taken or ct.is_leaf:
-            ct = +ct
+            with entering(constants=True):  # a node, so that what is 0 when derived again is told from a lost graph
+                ct = +ct
         taken.add(ct)
         results.append(ct)
     return tuple(results)

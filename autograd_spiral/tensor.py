@@ -33,7 +33,18 @@ from autograd_spiral.primitives import Primitive, call_again, call_bound, name_o
 from autograd_spiral.rules import PRIMITIVES
 from autograd_spiral.sweep import sweep
 
-__all__ = ["Operand", "Tensor", "apply", "constant", "history", "record", "replayed", "seed_cotangent", "verify"]
+__all__ = [
+    "Operand",
+    "Tensor",
+    "apply",
+    "constant",
+    "history",
+    "record",
+    "replayed",
+    "seed_cotangent",
+    "verify",
+    "why_no_gradient",
+]
 
 _next_serial = itertools.count().__next__
 _grad_lock = threading.Lock()
@@ -352,9 +363,7 @@ class Tensor(ArrayMethods, Hints):
         if (trace := MODE.get().trace) is not None:
             trace.refuse("backward()", _GRADIENTS)
         if not self._requires_grad:
-            raise GradientError(
-                f"{self._called()} does not require gradients: no tensor it was computed from has requires_grad=True"
-            )
+            raise GradientError(why_no_gradient(self))
         seed = seed_cotangent(self, cotangent, "backward")
         found = sweep([(self, seed)], observer=MODE.get().observer)
         with _grad_lock:
@@ -722,6 +731,15 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
     if mode.observer is not None:
         mode.observer.recorded(result)
     return result
+
+
+def why_no_gradient(tensor: Tensor) -> str:
+    """What to say where a gradient is asked of a tensor through which none flows."""
+    return (
+        f"{tensor._called()} does not require gradients: no tensor it was computed from has requires_grad=True, or the "
+        "graph was lost on the way: by no_grad(), detach() or .data, in a gradient taken without create_graph=True, or "
+        "in the result of a captured step (take its gradient inside the step)"
+    )
 
 
 _REDUCED = {

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from autograd_spiral import Tensor, grad, no_grad, relu
+from autograd_spiral import Tensor, capture, grad, no_grad, relu
 from autograd_spiral.errors import DtypeError, GradientError, ShapeError
 
 
@@ -36,7 +36,40 @@ def test_an_input_that_was_never_used_gets_zeros(create_graph):
     assert (got[0].shape, got[0].dtype) == ((2, 3), np.float32)
     assert not got[0].data.any()
     assert got[1].data.tolist() == [2, 2]
-    assert grad(Tensor(1.0), x, create_graph=create_graph).data.tolist() == [0, 0]
+
+
+@capture
+def captured_loss(w):
+    return (w * w).sum()
+
+
+LOST = {
+    "a constant": lambda w: Tensor(1.0),
+    "of no_grad": lambda w: no_grad()(lambda: (w * w).sum())(),
+    "detached": lambda w: (w * w).detach().sum(),
+    "of values": lambda w: Tensor(np.sum(w.data**2)),
+    "of a gradient": lambda w: np.square(grad((w**3).sum(), w)).sum(),
+    "of a captured step": lambda w: captured_loss(w),
+}
+
+
+@both
+@pytest.mark.parametrize("lost", LOST)
+def test_zeros_of_an_output_without_a_graph_are_a_warning(lost, create_graph):
+    w = leaf([1, 2])
+    output = LOST[lost](w)
+    with pytest.warns(
+        UserWarning, match=r"grad gives zeros, since a tensor does not require gradients: .*create_graph=True"
+    ):
+        got = grad(output, w, create_graph=create_graph)
+    assert got.data.tolist() == [0, 0]
+
+
+def test_zeros_of_a_function_whose_slope_is_constant_are_no_warning():
+    w = leaf([1, 2])
+    first = grad((3 * w).sum(), w, create_graph=True)
+    assert grad((first * first).sum(), w, create_graph=True).data.tolist() == [0, 0]
+    assert grad(np.floor(w).sum(), w).data.tolist() == [0, 0]
 
 
 @both

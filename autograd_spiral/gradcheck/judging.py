@@ -13,8 +13,7 @@ from autograd_spiral.gradcheck.differences import Line, noise_level, typical_sca
 from autograd_spiral.gradcheck.findings import Findings, Ruling
 from autograd_spiral.gradcheck.report import Verdict
 from autograd_spiral.gradcheck.rounding import rounding_of
-from autograd_spiral.gradcheck.subject import Subject
-from autograd_spiral.gradients import grad
+from autograd_spiral.gradcheck.subject import Subject, gradients_of
 from autograd_spiral.tensor import Tensor, history
 
 __all__ = ["Judge", "Swept"]
@@ -58,11 +57,7 @@ class Judge:
         """A run of the subject: leaves by the place of the input, outputs, and gradients with these cotangents."""
         with np.errstate(all="ignore"):
             leaves, outputs = self.subject.run(self.subject.arrays, recorded=True)
-            gradients = (
-                [g.data for g in grad(outputs, leaves, cotangents)]
-                if outputs
-                else [np.zeros(leaf.shape, leaf.dtype) for leaf in leaves]
-            )
+            gradients = [g.data for g in gradients_of(outputs, leaves, cotangents)]
         places = self.subject.floating
         return dict(zip(places, leaves, strict=True)), outputs, dict(zip(places, gradients, strict=True))
 

@@ -14,7 +14,7 @@ from autograd_spiral.gradients import grad
 from autograd_spiral.primitives import name_of
 from autograd_spiral.tensor import Tensor
 
-__all__ = ["Subject"]
+__all__ = ["Subject", "gradients_of"]
 
 Array: TypeAlias = NDArray[Any]
 
@@ -116,7 +116,7 @@ class Subject:
             leaves = [arg for arg in args if isinstance(arg, Tensor) and arg.requires_grad]
             outputs = _floating_outputs(self._function(*args))
             weights = [np.asarray(ct, dtype=out.dtype) for ct, out in zip(cotangents, outputs, strict=True)]
-            return grad(outputs, leaves, weights, create_graph=create_graph)
+            return gradients_of(outputs, leaves, weights, create_graph)
 
         inputs = [Tensor(x, name=name) for x, name in zip(self.arrays, self.names, strict=True)]
         subject = Subject(
@@ -127,6 +127,15 @@ class Subject:
         )
         subject._were_tensors = self._were_tensors
         return subject
+
+
+def gradients_of(
+    outputs: Sequence[Tensor], leaves: Sequence[Tensor], weights: Sequence[Array], create_graph: bool = False
+) -> tuple[Tensor, ...]:
+    """`grad`; zeros without a warning where all outputs are constants, since a check says itself that a path is cut."""
+    if all(out.is_leaf and not out.requires_grad for out in outputs):
+        return tuple(Tensor(np.zeros(leaf.shape, leaf.dtype)) for leaf in leaves)
+    return grad(outputs, leaves, weights, create_graph=create_graph)
 
 
 def _floating_outputs(result: Any) -> list[Tensor]:
