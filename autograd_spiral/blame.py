@@ -50,8 +50,13 @@ class _Blame:
         direction = "forward" if MODE.get().phase == "forward" else "backward, while recording the rules"
         lines = [f"going {direction}, {name} gave {node._value[at]} at {at}", f"recorded at {node.place}"]
         lines += _ranges(node)
-        if name in _SAFE_INPUTS:
+        bad = [i for i, operand in enumerate(node.operands) if not np.all(np.isfinite(operand))]
+        if bad:
+            lines.append(f"{node.primitive.argument(bad[0])} came in like this: look at where it is made.")
+        elif name in _SAFE_INPUTS:
             lines.append(_remedy(name))
+        elif name in _GROWING:
+            lines.append(_GROWING[name])
         raise NonFiniteError("\n".join(lines))
 
     def swept(self, node: Any, argument: int, ct: Any, piece: Any) -> None:
@@ -71,6 +76,8 @@ class _Blame:
                 "but the derivative is infinite."
             )
             lines.append(_remedy(name))
+        elif name in _SAFE_INPUTS:
+            lines.append(f"The derivative of {name} is infinite at the edge of what it takes. {_remedy(name)}")
         raise NonFiniteError("\n".join(lines))
 
 
@@ -81,6 +88,17 @@ _SAFE_INPUTS = {
     "np.arccosh": "2",
 }
 """For functions with an edge to their domain, an input on which they and their derivatives are finite."""
+
+
+_EXP = (
+    "It overflows for large inputs: subtract the largest first, np.exp(x - np.max(x, axis=1, keepdims=True)), or use "
+)
+_GROWING = {
+    "np.exp": _EXP + "softmax, log_softmax or logsumexp, which do.",
+    "np.expm1": "It overflows for large inputs: softplus and sigmoid do not.",
+    "np.power": "It overflows for large inputs or powers: compare logarithms, power * np.log(x), where these do.",
+}
+"""What to write instead of functions that overflow."""
 
 
 def _remedy(name: str) -> str:
@@ -102,7 +120,9 @@ def _first_nonfinite(values: Any) -> tuple[int, ...] | None:
 
 
 def _ranges(node: Any) -> list[str]:
-    return [_range(node.primitive.argument(i), operand) for i, operand in enumerate(node.operands)]
+    names = [getattr(arg, "name", None) for arg in node.args]
+    roles = [node.primitive.argument(i) + (f", {name!r}" if name else "") for i, name in enumerate(names)]
+    return [_range(role, operand) for role, operand in zip(roles, node.operands, strict=True)]
 
 
 def _range(role: str, operand: Any) -> str:

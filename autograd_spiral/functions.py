@@ -73,7 +73,7 @@ def sigmoid(x: Array) -> Array:
 
 
 def _array(x: Any) -> Any:
-    return x if hasattr(type(x), "ndim") else np.asarray(x)
+    return x if type(x) is Tensor or isinstance(x, np.ndarray) else np.asarray(x)  # of pandas' columns, too
 
 
 def leaky_relu(x: Array, slope: float = 0.01) -> Array:
@@ -317,7 +317,12 @@ def _check_form(labels: Any, rows: int) -> None:
         raise LabelError(f"labels must have shape ({rows},), one per row of scores, not {labels.shape}{remedy}")
     if labels.dtype.kind not in "iu":
         first = f": the label at row 0 is {labels.item(0)!r}" if rows and isinstance(labels, np.ndarray) else ""
-        raise LabelError(f"labels must be integers, not {labels.dtype}{first}; write labels.astype(int)")
+        remedy = "write labels.astype(int)"
+        if labels.dtype.kind not in "bf":
+            remedy = "write np.unique(labels, return_inverse=True)[1]"
+        elif isinstance(labels, np.ndarray) and not np.all(labels == np.rint(labels)):
+            remedy = "these are not even whole numbers"
+        raise LabelError(f"labels must be integers, not {labels.dtype}{first}; {remedy}")
 
 
 def mean_squared_error(prediction: Any, target: Any) -> Any:

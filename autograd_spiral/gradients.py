@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, overload
 
 import numpy as np
@@ -51,8 +51,8 @@ def grad(
     (27.0, 18.0)
     """
     single_output = isinstance(outputs, Tensor)
-    ends: Sequence[Tensor] = [outputs] if isinstance(outputs, Tensor) else list(outputs)
-    starts: Sequence[Tensor] = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    ends = _tensors("outputs", outputs)
+    starts = _tensors("inputs", inputs)
     weights: Sequence[Operand | None] = (
         [None] * len(ends) if cotangents is None else [cotangents] if single_output else list(cotangents)
     )
@@ -98,6 +98,14 @@ def _distinct(found: dict[Any, Tensor], starts: Sequence[Tensor], given: set[Ten
         taken.add(ct)
         results.append(ct)
     return tuple(results)
+
+
+def _tensors(role: str, given: Tensor | Sequence[Tensor]) -> Sequence[Tensor]:
+    if isinstance(given, Tensor):
+        return [given]
+    if not isinstance(given, Iterable):
+        raise TypeError(f"grad: {role} must be a Tensor or a sequence of Tensors, not {type(given).__name__}")
+    return list(given)
 
 
 def _check(ends: Sequence[Tensor], starts: Sequence[Tensor]) -> None:

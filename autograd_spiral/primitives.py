@@ -233,6 +233,11 @@ def primitive(*vjps: VJP | None) -> Callable[[F], F]:
         )
 
     def declare(body: F) -> F:
+        if not callable(body):
+            raise RuleError(
+                f"@primitive was given a rule and no function to declare, but a {type(body).__name__}: its rules go in "
+                "parentheses, @primitive(lambda ct, out, x: …), on the line above def"
+            )
         signature = inspect.signature(body)
         names = list(signature.parameters)
         if len(names) < len(vjps):

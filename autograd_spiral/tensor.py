@@ -25,12 +25,13 @@ from autograd_spiral.errors import (
     InPlaceError,
     LostGraphError,
     NoRuleError,
+    RuleError,
     ShapeError,
 )
 from autograd_spiral.hints import Hints
 from autograd_spiral.modes import MODE
 from autograd_spiral.primitives import Primitive, call_again, call_bound, name_of
-from autograd_spiral.rules import PRIMITIVES
+from autograd_spiral.rules import ARRAY, PRIMITIVES
 from autograd_spiral.sweep import sweep
 
 __all__ = [
@@ -703,6 +704,11 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
         _explain(error, primitive.name, operands, params)
         raise
     if type(value) is not np.ndarray:
+        if type(value) is tuple:
+            raise RuleError(
+                f"{primitive.name} returned a tuple of {len(value)}, but an operation has one output, an array: declare "
+                "an operation for each of them, or let np.stack make one array"
+            )
         value = np.asarray(value)
     if value.base is not None:
         value = _own(value)
@@ -787,7 +793,8 @@ def _explain(error: Exception, name: str, operands: Iterable[Any], params: dict[
         return
     spread = (part for operand in operands for part in (operand if isinstance(operand, list | tuple) else (operand,)))
     shapes = ", ".join(str(part.shape) for part in spread if hasattr(part, "shape"))
-    settings = "".join(f", {key}={setting!r}" for key, setting in params.items())
+    told = {k: v for k, v in params.items() if not (type(v) is tuple and any(item is ARRAY for item in v))}
+    settings = "".join(f", {key}={setting!r}" for key, setting in told.items())
     call = f"{name} of shapes {shapes}{settings}"
     reason = error.__cause__ if isinstance(error.__cause__, ValueError | IndexError) else error  # NumPy's own
     if type(reason) is IndexError:

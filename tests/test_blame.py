@@ -110,3 +110,25 @@ def test_outside_nothing_is_checked_and_no_line_is_noted():
         y = np.log(x)
     assert y.place is None
     assert np.isneginf(y.data).all()
+
+
+def test_overflow_is_told_what_does_not_overflow():
+    scores = Tensor([1.0, 800.0], requires_grad=True, name="scores")
+    with (
+        blame(),
+        pytest.raises(NonFiniteError, match=r"argument 0, 'scores': shape \(2,\).*\n.*use softmax, log_softmax"),
+    ):
+        np.exp(scores)
+
+
+def test_what_came_in_is_not_blamed_on_the_operation():
+    x = Tensor([1.0, np.nan], requires_grad=True)
+    with blame(), pytest.raises(NonFiniteError, match="argument 0 came in like this") as caught:
+        np.log(x)
+    assert "safe input" not in str(caught.value)
+
+
+def test_an_infinite_derivative_at_the_edge_of_a_domain_has_a_remedy():
+    x = Tensor([0.0, 1.0], requires_grad=True)
+    with blame(), pytest.raises(NonFiniteError, match=r"infinite at the edge .* np\.sqrt\(np\.where\(good, x, 1\)\)"):
+        np.sqrt(x).sum().backward()

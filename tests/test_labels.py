@@ -257,3 +257,27 @@ def test_labels_numbered_from_1_are_told_how_to_be_numbered_from_0():
 def test_one_hot_rows_of_integers_are_told_what_to_write():
     with pytest.raises(LabelError, match=r"rows of 0 and 1: write labels.argmax\(axis=1\)"):
         softmax_cross_entropy(np.zeros((3, 4)), np.eye(3, 4, dtype=int))
+
+
+class Column:
+    """As of pandas: with some of the names that arrays have, and made an array by NumPy."""
+
+    ndim, dtype, shape = 1, np.dtype(int), (2,)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array([0, 1], dtype)
+
+
+def test_what_numpy_makes_an_array_of_can_be_labels():
+    scores = Tensor(np.eye(2), requires_grad=True)
+    assert softmax_cross_entropy(scores, Column()).item() == softmax_cross_entropy(scores, [0, 1]).item()
+
+
+def test_labels_in_words_are_numbered_first():
+    with pytest.raises(LabelError, match=r"not <U3: .* 'cat'; write np\.unique\(labels, return_inverse=True\)\[1\]"):
+        softmax_cross_entropy(np.eye(2), np.array(["cat", "dog"]))
+
+
+def test_labels_that_are_not_whole_are_not_to_be_cut_off():
+    with pytest.raises(LabelError, match=r"the label at row 0 is 0\.5; these are not even whole numbers$"):
+        softmax_cross_entropy(np.eye(2), [0.5, 1.7])

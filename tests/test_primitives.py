@@ -400,3 +400,21 @@ def test_call_bound_tells_a_bad_call_from_an_error_inside():
     with pytest.raises(NoRuleError, match=r"inside on a Tensor is called as inside\(x\): too many"):
         call_bound(inside, inside, (1, 2), {})
     assert call_bound(np.absolute, abs, (-1,), {"out": None, "dtype": None, "where": True}) == 1
+
+
+def test_an_operation_has_one_output():
+    @primitive(lambda ct, out, x: ct)
+    def both(x):
+        return x, x * x
+
+    with pytest.raises(RuleError, match="both returned a tuple of 2, but an operation has one output"):
+        both(Tensor([1.0, 2.0]))
+
+
+def test_rules_go_in_parentheses():
+    @primitive
+    def cubed(x):
+        return x**3
+
+    with pytest.raises(RuleError, match=r"@primitive was given a rule and no function to declare, but a Tensor"):
+        cubed(Tensor([1.0, 2.0]))
