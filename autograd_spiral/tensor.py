@@ -706,8 +706,8 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
     if type(value) is not np.ndarray:
         if type(value) is tuple:
             raise RuleError(
-                f"{primitive.name} returned a tuple of {len(value)}, but an operation has one output, an array: declare "
-                "an operation for each of them, or let np.stack make one array"
+                f"{primitive.name} returned a tuple of {len(value)}, but an operation has one output, an array: "
+                "declare an operation for each of them, or let np.stack make one array"
             )
         value = np.asarray(value)
     if value.base is not None:
