@@ -325,6 +325,18 @@ def test_check_a_function_of_ones_own(check, tmp_path, monkeypatch):
     assert "2.00 × too small" in out or "0.50 ×" in out or "missing factor" in out
 
 
+@pytest.mark.parametrize("json", [[], ["--json"]])
+def test_a_check_that_judged_nothing_has_failed(check, json, tmp_path, monkeypatch):
+    (tmp_path / "nowhere_finite.py").write_text("import numpy as np\n\n\ndef f(x):\n    return x * np.nan\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    status, out, err = check("nowhere_finite:f", "--shapes", "(3,)", *json)
+    assert status == 1
+    assert "undecided" in out
+    assert "not judged: the function is nan everywhere" in out
+    assert "nothing could be judged in input 0" in err
+
+
 def test_what_a_checked_function_prints_is_no_result(check, tmp_path, monkeypatch):
     (tmp_path / "talking.py").write_text("print('imported')\ndef f(x):\n    print('called')\n    return x * x\n")
     monkeypatch.chdir(tmp_path)

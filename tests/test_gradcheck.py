@@ -418,6 +418,79 @@ def test_most_noise_is_undecided_and_raises_nothing():
     assert only(report).counts == {Verdict.NOISE: 3}
 
 
+# --- outputs that are not finite --------------------------------------------------------------------------------------
+
+
+@primitive(lambda ct, out, x: 999 * ct)
+def wrong_log(x):
+    return np.log(x)
+
+
+def test_elements_are_judged_beside_outputs_that_are_not_finite():
+    x = np.array([0.5, -1.0, 2.0])
+    for order in (1, 2):
+        for row in checked(np.log, x, order=order).rows:
+            assert row.counts == {Verdict.OK: 2, Verdict.UNJUDGED: 1}
+            assert row.diagnosis == "1 of 3 elements not judged: the function is nan at (1,)"
+    assert only(checked(np.exp, np.array([1.0, np.nan]))).counts == {Verdict.OK: 1, Verdict.UNJUDGED: 1}
+    assert only(checked(np.log, np.array([0.0, 1.0]))).diagnosis.endswith("not judged: the function is inf at (0,)")
+    row = only(checked(wrong_log, x))
+    assert row.counts == {Verdict.WRONG: 2, Verdict.UNJUDGED: 1}
+    with pytest.raises(GradientMismatch):
+        check_gradients(wrong_log, x)
+
+
+def test_an_output_that_is_not_finite_spoils_no_input_that_leads_to_others_too():
+    a, b = np.array([[1.0, np.nan], [2.0, 3.0]]), np.ones((2, 2))
+    report = checked(lambda a, b: b @ a, a, b, order=2)
+    assert report.ok is True
+    report = checked(lambda a, b: (a[0] * b, np.log(-np.exp(b))), a, np.ones(2))
+    assert all("output 1 is nan everywhere" in row.diagnosis for row in report.rows)
+    assert only(checked(lambda x: np.concatenate([np.log(x[:1]), x * x]), np.array([-1.0, 2.0]))).diagnosis == (
+        "judged by the other outputs: the function is nan at (0,)"
+    )
+
+
+@pytest.mark.parametrize("x", [np.array([-1.0, -2.0]), -np.ones(2000)])
+@pytest.mark.parametrize("function", [wrong_log, np.log, lambda x: np.sum(np.log(x)), lambda x: 0 * x / 0 * x])
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_a_check_that_judged_nothing_does_not_pass(function, x):
+    report = checked(function, x)
+    assert report.ok is None
+    assert report.verdict == "undecided"
+    assert report.unjudged == ("input 0",)
+    assert only(report).verdict is Verdict.UNJUDGED
+    assert only(report).diagnosis.startswith("not judged: the function is nan")
+    with pytest.raises(GradientMismatch, match="not judged: the function is nan"):
+        check_gradients(function, x)
+
+
+def test_an_input_that_judged_nothing_does_not_pass_beside_one_that_did():
+    x, y = np.array([-1.0, -2.0]), np.array([1.0, 2.0, 3.0])
+    with pytest.raises(GradientMismatch) as raised:
+        check_gradients(lambda x, y: (np.log(x), y * y), x, y)
+    assert raised.value.report.unjudged == ("input 0",)
+    assert raised.value.report.rows[1].counts == {Verdict.OK: 3}
+
+
+def test_many_elements_are_judged_beside_outputs_that_are_not_finite():
+    x = np.append(np.linspace(1, 2, 2000), [-1.0, np.nan])
+    assert only(checked(np.log, x)).counts == {Verdict.OK: 3}
+    assert only(checked(np.log, x)).diagnosis == "judged by the other outputs: the function is nan at (2000,), (2001,)"
+    assert checked(wrong_log, x).ok is False
+
+
+def test_hands_are_judged_beside_outputs_that_are_not_finite():
+    x = np.array([0.5, -1.0, 2.0])
+    ones = np.ones(3)
+    assert only(check_against(np.log, 1 / x, x, cotangent=ones)).counts == {Verdict.OK: 2, Verdict.UNJUDGED: 1}
+    row = only(check_against(np.log, 2 / x, x, cotangent=ones, raise_on_mismatch=False))
+    assert row.counts == {Verdict.WRONG: 2, Verdict.UNJUDGED: 1}
+    assert row.diagnosis == "2.00 × too large; 1 of 3 elements not judged: the function is nan at (1,)"
+    with pytest.raises(GradientMismatch):
+        check_against(lambda x: np.sum(np.log(x)), 1 / x, x)
+
+
 @pytest.mark.parametrize("scale", [1e-12, 1e-6, 1.0, 1e6, 1e12])
 def test_steps_fit_the_scale_of_the_input(scale):
     x = scale * np.array([0.5, 1.0, 3.0])

@@ -83,6 +83,8 @@ def _check_own(names: list[str], options: argparse.Namespace) -> int:
 
 def _conclude(report: CheckReport | RuleReport, options: argparse.Namespace) -> int:
     show(json.dumps(report.to_json(), indent=2) if options.json else report)
+    if isinstance(report, CheckReport) and report.unjudged and report.ok is None:
+        return fail(f"{report.subject}: nothing could be judged in {', '.join(report.unjudged)}")
     return 1 if report.ok is False else 0
 
 
@@ -103,7 +105,8 @@ VERB = Verb(
     name="check",
     summary="check gradients: of the rule table, or of a function of yours",
     description="Hold gradients against finite differences whose error is known, and say what is wrong, where and by "
-    "how much. Exit status 1 when something is wrong, or when a function of your own raises.",
+    "how much. Exit status 1 when something is wrong, when nothing could be judged for want of finite values, or when "
+    "a function of your own raises.",
     examples=(
         ("check", "the whole rule table, at both orders"),
         ("check exp matmul softmax", "some functions of it"),

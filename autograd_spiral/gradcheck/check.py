@@ -50,8 +50,9 @@ def check_gradients(
 
     A float32 function is evaluated in float64 for the differences, unless it insists on float32. A derivative `ok`
     differs from the numeric one by no more than the numeric bound plus its own rounding; a `kink` lies between
-    one-sided slopes that differ. Raises `GradientMismatch`, an AssertionError that carries the report, when something
-    is wrong and `raise_on_mismatch`; ValueError for an order other than 1 and 2.
+    one-sided slopes that differ. Outputs that are nan or infinite at the inputs are left out of the sum. Raises
+    `GradientMismatch`, an AssertionError that carries the report, when something is wrong, or nothing in some input
+    could be judged for want of finite outputs, and `raise_on_mismatch`; ValueError for an order other than 1 and 2.
 
     >>> import numpy as np
     >>> from autograd_spiral import relu
@@ -68,11 +69,12 @@ def check_gradients(
     rows = subject.faults(1)
     if not rows:
         cotangents = subject.cotangents(cotangent)
-        rows = _against_differences(Judge(subject, cotangents, drawn=cotangent is None), 1, directions)
+        judge = Judge(subject, cotangents, drawn=cotangent is None)
+        rows = _against_differences(judge, 1, directions)
         if order == 2:
-            gradient = subject.gradient(cotangents)
+            gradient = subject.gradient(judge.cotangents)
             rows += gradient.faults(2) or _against_differences(
-                Judge(gradient, gradient.cotangents(None), drawn=True), 2, directions
+                Judge(gradient, gradient.cotangents(None), drawn=True, before=judge), 2, directions
             )
     return _conclude(CheckReport(subject.name, tuple(rows)), raise_on_mismatch)
 
@@ -150,6 +152,9 @@ def _hold_to_scale(judge: Judge, at: int, findings: Findings, scaled: Array) -> 
 
 def _row(judge: Judge, at: int, order: int, judged: str, findings: Findings, clues: Clues | None) -> InputReport:
     x = judge.subject.arrays[at]
+    says = [diagnose(findings.analytic, findings.numeric, findings.bound, findings.wrong, judge.sizes, clues)]
+    if judge.leading[at].any():
+        says.append(_not_judged(findings, judged, judge.left_out))
     return InputReport(
         judge.subject.names[at],
         x.shape,
@@ -158,9 +163,17 @@ def _row(judge: Judge, at: int, order: int, judged: str, findings: Findings, clu
         judged,
         dict(findings.counts),
         findings.worst,
-        diagnose(findings.analytic, findings.numeric, findings.bound, findings.wrong, judge.sizes, clues),
+        "; ".join(filter(None, says)),
         judge.random_weights,
     )
+
+
+def _not_judged(findings: Findings, judged: str, left_out: str) -> str:
+    """What to say of an input with elements that lead to outputs that are not finite."""
+    total, count = sum(findings.counts.values()), findings.counts.get(Verdict.UNJUDGED, 0)
+    if not count:
+        return f"judged by the other outputs: {left_out}"
+    return f"not judged: {left_out}" if count == total else f"{count} of {total} {judged} not judged: {left_out}"
 
 
 def _misfit(judge: Judge, at: int, hand: Array) -> InputReport | None:
@@ -191,6 +204,6 @@ def _some(places: Array) -> list[int]:
 
 
 def _conclude(report: CheckReport, raise_on_mismatch: bool) -> CheckReport:
-    if raise_on_mismatch and report.ok is False:
+    if raise_on_mismatch and (report.ok is False or report.unjudged):
         raise GradientMismatch(report)
     return report
