@@ -325,6 +325,20 @@ def test_check_a_function_of_ones_own(check, tmp_path, monkeypatch):
     assert "2.00 × too small" in out or "0.50 ×" in out or "missing factor" in out
 
 
+def test_an_argument_without_a_rule_is_drawn_and_not_checked(check, tmp_path, monkeypatch):
+    (tmp_path / "masked.py").write_text(
+        "import numpy as np\nfrom autograd_spiral import primitive\n\n\n"
+        "@primitive(lambda ct, out, x, mask: ct * mask, None)\n"
+        "def f(x, mask):\n    return np.sum(x * mask)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    status, out, _ = check("masked:f", "--shapes", "(3,), (3,)")
+    assert status == 0
+    assert "input 0" in out
+    assert "input 1" not in out
+
+
 @pytest.mark.parametrize("json", [[], ["--json"]])
 def test_a_check_that_judged_nothing_has_failed(check, json, tmp_path, monkeypatch):
     (tmp_path / "nowhere_finite.py").write_text("import numpy as np\n\n\ndef f(x):\n    return x * np.nan\n")

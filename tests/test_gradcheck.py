@@ -418,6 +418,26 @@ def test_most_noise_is_undecided_and_raises_nothing():
     assert only(report).counts == {Verdict.NOISE: 3}
 
 
+def test_an_argument_without_a_rule_is_a_constant():
+    @primitive(lambda ct, out, x, mask: ct * mask / np.sum(mask), None)
+    def masked_mean(x, mask):
+        assert not isinstance(mask, Tensor)
+        return np.sum(x * mask) / np.sum(mask)
+
+    mask = np.array([1.0, 0.5, 2.0])
+    for given in (mask, Tensor(mask)):
+        report = checked(masked_mean, RNG.standard_normal(3), given, order=2)
+        assert report.ok is True
+        assert [(row.name, row.order) for row in report.rows] == [("input 0", 1), ("input 0", 2)]
+    assert checked(lambda x, mask: masked_mean(x, mask), mask, mask).ok is False
+
+    @primitive(None)
+    def flat(x):
+        return x * x
+
+    assert only(checked(flat, X)).diagnosis == "zero: no path from this input"
+
+
 # --- outputs that are not finite --------------------------------------------------------------------------------------
 
 

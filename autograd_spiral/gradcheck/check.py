@@ -6,7 +6,7 @@ that the differences gave, plus what rounding did to it, which is measured on th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,6 +20,7 @@ from autograd_spiral.gradcheck.findings import Findings
 from autograd_spiral.gradcheck.judging import Judge
 from autograd_spiral.gradcheck.report import CheckReport, InputReport, Verdict
 from autograd_spiral.gradcheck.subject import Subject
+from autograd_spiral.primitives import PRIMITIVES
 
 __all__ = ["check_against", "check_gradients"]
 
@@ -41,10 +42,11 @@ def check_gradients(
 ) -> CheckReport:
     """Hold the gradients of `function` at `inputs` against differences of its values; return a `CheckReport`.
 
-    `function` takes the inputs, as Tensors, and returns a Tensor or several; `inputs` are arrays or Tensors, those
-    of integers being constants. The outputs are weighed with `cotangent` (one array for each output, by default
-    fixed random numbers, and 1 for a single number), and the slopes in the report are those of the weighed sum. A
-    gradient that does not grow in proportion with the weights is wrong, too.
+    `function` takes the inputs, as Tensors, and returns a Tensor or several; `inputs` are arrays or Tensors, those of
+    integers being constants, and those for which a declared operation has None in place of a VJP. The outputs are
+    weighed with `cotangent` (one array for each output, by default fixed random numbers, and 1 for a single number),
+    and the slopes in the report are those of the weighed sum. A gradient that does not grow in
+    proportion with the weights is wrong, too.
     `order=2` checks the gradients of gradients too. Inputs of more than 1000 elements are checked along random
     directions, and a failure is narrowed down to its element; `directions=` sets their number for all inputs.
 
@@ -65,7 +67,7 @@ def check_gradients(
     """
     if order not in (1, 2):
         raise ValueError(f"check_gradients: order must be 1 or 2, not {order!r}")
-    subject = Subject(function, inputs)
+    subject = Subject(function, inputs, constants=_constants_of(function))
     rows = subject.faults(1)
     if not rows:
         cotangents = subject.cotangents(cotangent)
@@ -117,6 +119,14 @@ def check_against(
         for at in hands:
             rows.append(misfits[at] or _row(judge, at, 1, "elements", found[at], clues.get(at)))
     return _conclude(CheckReport(subject.name, tuple(rows)), raise_on_mismatch)
+
+
+def _constants_of(function: Callable[..., Any]) -> tuple[int, ...]:
+    """The places of the arguments in which a declared operation has no gradient, if it has one in others."""
+    row = PRIMITIVES.get(function) if isinstance(function, Hashable) else None
+    if row is None or row.body is None or not any(row.vjps):
+        return ()
+    return tuple(i for i, vjp in enumerate(row.vjps) if vjp is None)
 
 
 def _against_differences(judge: Judge, order: int, directions: int | None) -> list[InputReport]:

@@ -132,8 +132,10 @@ class Judge:
         rng = np.random.default_rng(0)
         step = max(2.0**-22, 16 * float(np.finfo(self._dtype).eps))
         ways = [
-            rng.choice([-1.0, 1.0], x.shape) * rng.uniform(0.6, 1.6, x.shape) * x if x.dtype.kind == "f" else None
-            for x in self.base
+            rng.choice([-1.0, 1.0], x.shape) * rng.uniform(0.6, 1.6, x.shape) * x
+            if at in self.subject.floating
+            else None
+            for at, x in enumerate(self.base)
         ]
 
         def at(t: float) -> Array:
