@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from autograd_spiral import Tensor, primitive, relu, softmax_cross_entropy
+from autograd_spiral import Tensor, capture, primitive, relu, softmax_cross_entropy
 from autograd_spiral.errors import AutogradError, GradientMismatch, ShapeError
 from autograd_spiral.gradcheck import check_against, check_gradients
 from autograd_spiral.gradcheck.report import Verdict
@@ -416,6 +416,23 @@ def test_most_noise_is_undecided_and_raises_nothing():
     assert report.ok is None
     assert report.verdict == "undecided"
     assert only(report).counts == {Verdict.NOISE: 3}
+
+
+def test_what_cannot_be_differentiated_is_refused():
+    calls = []
+
+    @capture
+    def step(x):
+        calls.append(x)
+        return np.sum(x * x)
+
+    for check in (lambda f: check_gradients(f, X), lambda f: check_against(f, 2 * X, X)):
+        with pytest.raises(TypeError, match=r"what the captured step step returns has no graph.*step\.eager"):
+            check(step)
+        with pytest.raises(TypeError, match=r"takes a function, as in \w+\(np\.sin, x\), not 'sin'"):
+            check("sin")
+    assert not calls
+    assert check_gradients(step.eager, X).ok is True
 
 
 def test_an_argument_without_a_rule_is_a_constant():

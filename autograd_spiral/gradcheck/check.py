@@ -54,7 +54,8 @@ def check_gradients(
     differs from the numeric one by no more than the numeric bound plus its own rounding; a `kink` lies between
     one-sided slopes that differ. Outputs that are nan or infinite at the inputs are left out of the sum. Raises
     `GradientMismatch`, an AssertionError that carries the report, when something is wrong, or nothing in some input
-    could be judged for want of finite outputs, and `raise_on_mismatch`; ValueError for an order other than 1 and 2.
+    could be judged for want of finite outputs, and `raise_on_mismatch`; ValueError for an order other than 1 and 2;
+    TypeError for what is no function, and for a captured step, whose results have no graph.
 
     >>> import numpy as np
     >>> from autograd_spiral import relu
@@ -65,6 +66,7 @@ def check_gradients(
     >>> counts["ok"], counts["kink"]
     (2, 1)
     """
+    _refuse("check_gradients", function)
     if order not in (1, 2):
         raise ValueError(f"check_gradients: order must be 1 or 2, not {order!r}")
     subject = Subject(function, inputs, constants=_constants_of(function))
@@ -103,6 +105,7 @@ def check_against(
     >>> print(check_against(lambda x: np.sum(x**2), x, x, raise_on_mismatch=False).rows[0].diagnosis)
     2.00 × too small
     """
+    _refuse("check_against", function)
     subject = Subject(function, inputs)
     given = hand_gradients(*(np.array(x) for x in subject.arrays)) if callable(hand_gradients) else hand_gradients
     if len(subject.floating) == 1 and not isinstance(given, list | tuple):
@@ -119,6 +122,18 @@ def check_against(
         for at in hands:
             rows.append(misfits[at] or _row(judge, at, 1, "elements", found[at], clues.get(at)))
     return _conclude(CheckReport(subject.name, tuple(rows)), raise_on_mismatch)
+
+
+def _refuse(check: str, function: Any) -> None:
+    """Raise TypeError for what cannot be differentiated, whatever the inputs."""
+    if not callable(function):
+        raise TypeError(f"{check} takes a function, as in {check}(np.sin, x), not {function!r}")
+    if {"eager", "program"} <= set(dir(type(function))):  # `program` is above this room, and cannot be asked
+        name = getattr(function, "__name__", "step")
+        raise TypeError(
+            f"{check}: what the captured step {name} returns has no graph, so no gradient can be checked: "
+            f"check {name}.eager, the step as it was written"
+        )
 
 
 def _constants_of(function: Callable[..., Any]) -> tuple[int, ...]:
