@@ -61,8 +61,6 @@ def _check_own(names: list[str], options: argparse.Namespace) -> int:
     if len(options.names) > 1:
         options.parser.error(f"check one module:function at a time, not {' '.join(options.names)}")
     (name,) = names
-    if options.shapes is None:
-        options.parser.error(f'the shapes of the inputs of {name} are needed, as in --shapes "(3, 4), (4,)"')
     try:
         with contextlib.redirect_stdout(sys.stderr):  # what the user's code prints is no result of ours
             function, inputs = named_subject(name, options.shapes, dtype=options.dtype or "float64", seed=options.seed)
