@@ -229,6 +229,16 @@ def test_a_transposed_gradient_is_named(check):
     assert row.diagnosis == "transposed"
 
 
+def test_a_transpose_that_a_rule_forgot_is_named():
+    @primitive(lambda ct, out, x, y: ct @ y, lambda ct, out, x, y: x @ ct)
+    def product(x, y):
+        return x @ y
+
+    x, y = RNG.standard_normal((2, 3, 3))
+    diagnoses = [row.diagnosis for row in checked(product, x, y).rows]
+    assert diagnoses == ["right with y transposed", "right with x transposed"]
+
+
 def test_hand_gradients_of_the_wrong_shape_are_named():
     b, data = np.zeros((1, 3)), X
     unsummed = only(check_against(lambda b: np.sum(data * b), data, b, raise_on_mismatch=False))
