@@ -46,7 +46,7 @@ class CaptureError(AutogradError, RuntimeError):
 
 
 class GradientMismatch(AutogradError, AssertionError):
-    """A gradient check found something wrong: `report` says what, where, and by how much."""
+    """A gradient check found something wrong, or nothing it could judge: `report` says what, where, by how much."""
 
     def __init__(self, report: object) -> None:
         super().__init__(f"the gradients do not pass\n{report}")

@@ -325,6 +325,32 @@ def test_check_a_function_of_ones_own(check, tmp_path, monkeypatch):
     assert "2.00 × too small" in out or "0.50 ×" in out or "missing factor" in out
 
 
+def test_an_argument_without_a_rule_is_drawn_and_not_checked(check, tmp_path, monkeypatch):
+    (tmp_path / "masked.py").write_text(
+        "import numpy as np\nfrom autograd_spiral import primitive\n\n\n"
+        "@primitive(lambda ct, out, x, mask: ct * mask, None)\n"
+        "def f(x, mask):\n    return np.sum(x * mask)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    status, out, _ = check("masked:f", "--shapes", "(3,), (3,)")
+    assert status == 0
+    assert "input 0" in out
+    assert "input 1" not in out
+
+
+@pytest.mark.parametrize("json", [[], ["--json"]])
+def test_a_check_that_judged_nothing_has_failed(check, json, tmp_path, monkeypatch):
+    (tmp_path / "nowhere_finite.py").write_text("import numpy as np\n\n\ndef f(x):\n    return x * np.nan\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    status, out, err = check("nowhere_finite:f", "--shapes", "(3,)", *json)
+    assert status == 1
+    assert "undecided" in out
+    assert "not judged: the function is nan everywhere" in out
+    assert "nothing could be judged in input 0" in err
+
+
 def test_what_a_checked_function_prints_is_no_result(check, tmp_path, monkeypatch):
     (tmp_path / "talking.py").write_text("print('imported')\ndef f(x):\n    print('called')\n    return x * x\n")
     monkeypatch.chdir(tmp_path)
@@ -424,6 +450,10 @@ def test_no_function_is_made_up(check, name, tmp_path, monkeypatch):
         (["expp"], "did you mean np.exp"),
         (["numpy:tanh"], '--shapes "(3, 4), (4,)"'),
         (["numpy:tanh", "--shapes", "three"], "shapes are tuples of lengths"),
+        (["numpy:tanh", "--shapes", "3,4"], 'write "(3, 4)" for one input, or "(3,), (4,)" for several, not \'3,4\''),
+        (["numpy:tanh", "--shapes", "(3, 4), (4)"], 'write "(3, 4), (4,)", not'),
+        (["numpy:tahn"], "numpy has no 'tahn': did you mean tan"),
+        (["nowhere_at_all:f"], "cannot import 'nowhere_at_all'"),
         (["nowhere_at_all:f", "--shapes", "(3,)"], "cannot import 'nowhere_at_all'"),
         (["numpy:tanh", "numpy:exp", "--shapes", "(3,)"], "one module:function at a time"),
         (["exp", "--order", "2"], "go with module:function"),

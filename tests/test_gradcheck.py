@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from autograd_spiral import Tensor, primitive, relu, softmax_cross_entropy
+from autograd_spiral import Tensor, capture, primitive, relu, softmax_cross_entropy
 from autograd_spiral.errors import AutogradError, GradientMismatch, ShapeError
 from autograd_spiral.gradcheck import check_against, check_gradients
 from autograd_spiral.gradcheck.report import Verdict
@@ -229,6 +229,16 @@ def test_a_transposed_gradient_is_named(check):
     assert row.diagnosis == "transposed"
 
 
+def test_a_transpose_that_a_rule_forgot_is_named():
+    @primitive(lambda ct, out, x, y: ct @ y, lambda ct, out, x, y: x @ ct)
+    def product(x, y):
+        return x @ y
+
+    x, y = RNG.standard_normal((2, 3, 3))
+    diagnoses = [row.diagnosis for row in checked(product, x, y).rows]
+    assert diagnoses == ["right with y transposed", "right with x transposed"]
+
+
 def test_hand_gradients_of_the_wrong_shape_are_named():
     b, data = np.zeros((1, 3)), X
     unsummed = only(check_against(lambda b: np.sum(data * b), data, b, raise_on_mismatch=False))
@@ -416,6 +426,116 @@ def test_most_noise_is_undecided_and_raises_nothing():
     assert report.ok is None
     assert report.verdict == "undecided"
     assert only(report).counts == {Verdict.NOISE: 3}
+
+
+def test_what_cannot_be_differentiated_is_refused():
+    calls = []
+
+    @capture
+    def step(x):
+        calls.append(x)
+        return np.sum(x * x)
+
+    for check in (lambda f: check_gradients(f, X), lambda f: check_against(f, 2 * X, X)):
+        with pytest.raises(TypeError, match=r"what the captured step step returns has no graph.*step\.eager"):
+            check(step)
+        with pytest.raises(TypeError, match=r"takes a function, as in \w+\(np\.sin, x\), not 'sin'"):
+            check("sin")
+    assert not calls
+    assert check_gradients(step.eager, X).ok is True
+
+
+def test_an_argument_without_a_rule_is_a_constant():
+    @primitive(lambda ct, out, x, mask: ct * mask / np.sum(mask), None)
+    def masked_mean(x, mask):
+        assert not isinstance(mask, Tensor)
+        return np.sum(x * mask) / np.sum(mask)
+
+    mask = np.array([1.0, 0.5, 2.0])
+    for given in (mask, Tensor(mask)):
+        report = checked(masked_mean, RNG.standard_normal(3), given, order=2)
+        assert report.ok is True
+        assert [(row.name, row.order) for row in report.rows] == [("input 0", 1), ("input 0", 2)]
+    assert checked(lambda x, mask: masked_mean(x, mask), mask, mask).ok is False
+
+    @primitive(None)
+    def flat(x):
+        return x * x
+
+    assert only(checked(flat, X)).diagnosis == "zero: no path from this input"
+
+
+# --- outputs that are not finite --------------------------------------------------------------------------------------
+
+
+@primitive(lambda ct, out, x: 999 * ct)
+def wrong_log(x):
+    return np.log(x)
+
+
+def test_elements_are_judged_beside_outputs_that_are_not_finite():
+    x = np.array([0.5, -1.0, 2.0])
+    for order in (1, 2):
+        for row in checked(np.log, x, order=order).rows:
+            assert row.counts == {Verdict.OK: 2, Verdict.UNJUDGED: 1}
+            assert row.diagnosis == "1 of 3 elements not judged: the function is nan at (1,)"
+    assert only(checked(np.exp, np.array([1.0, np.nan]))).counts == {Verdict.OK: 1, Verdict.UNJUDGED: 1}
+    assert only(checked(np.log, np.array([0.0, 1.0]))).diagnosis.endswith("not judged: the function is inf at (0,)")
+    row = only(checked(wrong_log, x))
+    assert row.counts == {Verdict.WRONG: 2, Verdict.UNJUDGED: 1}
+    with pytest.raises(GradientMismatch):
+        check_gradients(wrong_log, x)
+
+
+def test_an_output_that_is_not_finite_spoils_no_input_that_leads_to_others_too():
+    a, b = np.array([[1.0, np.nan], [2.0, 3.0]]), np.ones((2, 2))
+    report = checked(lambda a, b: b @ a, a, b, order=2)
+    assert report.ok is True
+    report = checked(lambda a, b: (a[0] * b, np.log(-np.exp(b))), a, np.ones(2))
+    assert all("output 1 is nan everywhere" in row.diagnosis for row in report.rows)
+    assert only(checked(lambda x: np.concatenate([np.log(x[:1]), x * x]), np.array([-1.0, 2.0]))).diagnosis == (
+        "judged by the other outputs: the function is nan at (0,)"
+    )
+
+
+@pytest.mark.parametrize("x", [np.array([-1.0, -2.0]), -np.ones(2000)])
+@pytest.mark.parametrize("function", [wrong_log, np.log, lambda x: np.sum(np.log(x)), lambda x: 0 * x / 0 * x])
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_a_check_that_judged_nothing_does_not_pass(function, x):
+    report = checked(function, x)
+    assert report.ok is None
+    assert report.verdict == "undecided"
+    assert report.unjudged == ("input 0",)
+    assert only(report).verdict is Verdict.UNJUDGED
+    assert only(report).diagnosis.startswith("not judged: the function is nan")
+    with pytest.raises(GradientMismatch, match="not judged: the function is nan"):
+        check_gradients(function, x)
+
+
+def test_an_input_that_judged_nothing_does_not_pass_beside_one_that_did():
+    x, y = np.array([-1.0, -2.0]), np.array([1.0, 2.0, 3.0])
+    with pytest.raises(GradientMismatch) as raised:
+        check_gradients(lambda x, y: (np.log(x), y * y), x, y)
+    assert raised.value.report.unjudged == ("input 0",)
+    assert raised.value.report.rows[1].counts == {Verdict.OK: 3}
+
+
+def test_many_elements_are_judged_beside_outputs_that_are_not_finite():
+    x = np.append(np.linspace(1, 2, 2000), [-1.0, np.nan])
+    assert only(checked(np.log, x)).counts == {Verdict.OK: 3}
+    assert only(checked(np.log, x)).diagnosis == "judged by the other outputs: the function is nan at (2000,), (2001,)"
+    assert checked(wrong_log, x).ok is False
+
+
+def test_hands_are_judged_beside_outputs_that_are_not_finite():
+    x = np.array([0.5, -1.0, 2.0])
+    ones = np.ones(3)
+    assert only(check_against(np.log, 1 / x, x, cotangent=ones)).counts == {Verdict.OK: 2, Verdict.UNJUDGED: 1}
+    row = only(check_against(np.log, 2 / x, x, cotangent=ones, raise_on_mismatch=False))
+    assert row.counts == {Verdict.WRONG: 2, Verdict.UNJUDGED: 1}
+    assert row.diagnosis == "2.00 × too large; 1 of 3 elements not judged: the function is nan at (1,)"
+    with pytest.raises(GradientMismatch):
+        check_against(lambda x: np.sum(np.log(x)), 1 / x, x)
 
 
 @pytest.mark.parametrize("scale", [1e-12, 1e-6, 1.0, 1e6, 1e12])

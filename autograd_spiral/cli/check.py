@@ -61,8 +61,6 @@ def _check_own(names: list[str], options: argparse.Namespace) -> int:
     if len(options.names) > 1:
         options.parser.error(f"check one module:function at a time, not {' '.join(options.names)}")
     (name,) = names
-    if options.shapes is None:
-        options.parser.error(f'the shapes of the inputs of {name} are needed, as in --shapes "(3, 4), (4,)"')
     try:
         with contextlib.redirect_stdout(sys.stderr):  # what the user's code prints is no result of ours
             function, inputs = named_subject(name, options.shapes, dtype=options.dtype or "float64", seed=options.seed)
@@ -83,6 +81,8 @@ def _check_own(names: list[str], options: argparse.Namespace) -> int:
 
 def _conclude(report: CheckReport | RuleReport, options: argparse.Namespace) -> int:
     show(json.dumps(report.to_json(), indent=2) if options.json else report)
+    if isinstance(report, CheckReport) and report.unjudged and report.ok is None:
+        return fail(f"{report.subject}: nothing could be judged in {', '.join(report.unjudged)}")
     return 1 if report.ok is False else 0
 
 
@@ -103,7 +103,8 @@ VERB = Verb(
     name="check",
     summary="check gradients: of the rule table, or of a function of yours",
     description="Hold gradients against finite differences whose error is known, and say what is wrong, where and by "
-    "how much. Exit status 1 when something is wrong, or when a function of your own raises.",
+    "how much. Exit status 1 when something is wrong, when nothing could be judged for want of finite values, or when "
+    "a function of your own raises.",
     examples=(
         ("check", "the whole rule table, at both orders"),
         ("check exp matmul softmax", "some functions of it"),

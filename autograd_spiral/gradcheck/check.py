@@ -6,7 +6,7 @@ that the differences gave, plus what rounding did to it, which is measured on th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,6 +20,7 @@ from autograd_spiral.gradcheck.findings import Findings
 from autograd_spiral.gradcheck.judging import Judge
 from autograd_spiral.gradcheck.report import CheckReport, InputReport, Verdict
 from autograd_spiral.gradcheck.subject import Subject
+from autograd_spiral.primitives import PRIMITIVES
 
 __all__ = ["check_against", "check_gradients"]
 
@@ -41,17 +42,20 @@ def check_gradients(
 ) -> CheckReport:
     """Hold the gradients of `function` at `inputs` against differences of its values; return a `CheckReport`.
 
-    `function` takes the inputs, as Tensors, and returns a Tensor or several; `inputs` are arrays or Tensors, those
-    of integers being constants. The outputs are weighed with `cotangent` (one array for each output, by default
-    fixed random numbers, and 1 for a single number), and the slopes in the report are those of the weighed sum. A
-    gradient that does not grow in proportion with the weights is wrong, too.
+    `function` takes the inputs, as Tensors, and returns a Tensor or several; `inputs` are arrays or Tensors, those of
+    integers being constants, and those for which a declared operation has None in place of a VJP. The outputs are
+    weighed with `cotangent` (one array for each output, by default fixed random numbers, and 1 for a single number),
+    and the slopes in the report are those of the weighed sum. A gradient that does not grow in
+    proportion with the weights is wrong, too.
     `order=2` checks the gradients of gradients too. Inputs of more than 1000 elements are checked along random
     directions, and a failure is narrowed down to its element; `directions=` sets their number for all inputs.
 
     A float32 function is evaluated in float64 for the differences, unless it insists on float32. A derivative `ok`
     differs from the numeric one by no more than the numeric bound plus its own rounding; a `kink` lies between
-    one-sided slopes that differ. Raises `GradientMismatch`, an AssertionError that carries the report, when something
-    is wrong and `raise_on_mismatch`; ValueError for an order other than 1 and 2.
+    one-sided slopes that differ. Outputs that are nan or infinite at the inputs are left out of the sum. Raises
+    `GradientMismatch`, an AssertionError that carries the report, when something is wrong, or nothing in some input
+    could be judged for want of finite outputs, and `raise_on_mismatch`; ValueError for an order other than 1 and 2;
+    TypeError for what is no function, and for a captured step, whose results have no graph.
 
     >>> import numpy as np
     >>> from autograd_spiral import relu
@@ -62,17 +66,19 @@ def check_gradients(
     >>> counts["ok"], counts["kink"]
     (2, 1)
     """
+    _refuse("check_gradients", function)
     if order not in (1, 2):
         raise ValueError(f"check_gradients: order must be 1 or 2, not {order!r}")
-    subject = Subject(function, inputs)
+    subject = Subject(function, inputs, constants=_constants_of(function))
     rows = subject.faults(1)
     if not rows:
         cotangents = subject.cotangents(cotangent)
-        rows = _against_differences(Judge(subject, cotangents, drawn=cotangent is None), 1, directions)
+        judge = Judge(subject, cotangents, drawn=cotangent is None)
+        rows = _against_differences(judge, 1, directions)
         if order == 2:
-            gradient = subject.gradient(cotangents)
+            gradient = subject.gradient(judge.cotangents)
             rows += gradient.faults(2) or _against_differences(
-                Judge(gradient, gradient.cotangents(None), drawn=True), 2, directions
+                Judge(gradient, gradient.cotangents(None), drawn=True, before=judge), 2, directions
             )
     return _conclude(CheckReport(subject.name, tuple(rows)), raise_on_mismatch)
 
@@ -99,6 +105,7 @@ def check_against(
     >>> print(check_against(lambda x: np.sum(x**2), x, x, raise_on_mismatch=False).rows[0].diagnosis)
     2.00 × too small
     """
+    _refuse("check_against", function)
     subject = Subject(function, inputs)
     given = hand_gradients(*(np.array(x) for x in subject.arrays)) if callable(hand_gradients) else hand_gradients
     if len(subject.floating) == 1 and not isinstance(given, list | tuple):
@@ -115,6 +122,26 @@ def check_against(
         for at in hands:
             rows.append(misfits[at] or _row(judge, at, 1, "elements", found[at], clues.get(at)))
     return _conclude(CheckReport(subject.name, tuple(rows)), raise_on_mismatch)
+
+
+def _refuse(check: str, function: Any) -> None:
+    """Raise TypeError for what cannot be differentiated, whatever the inputs."""
+    if not callable(function):
+        raise TypeError(f"{check} takes a function, as in {check}(np.sin, x), not {function!r}")
+    if {"eager", "program"} <= set(dir(type(function))):  # `program` is above this room, and cannot be asked
+        name = getattr(function, "__name__", "step")
+        raise TypeError(
+            f"{check}: what the captured step {name} returns has no graph, so no gradient can be checked: "
+            f"check {name}.eager, the step as it was written"
+        )
+
+
+def _constants_of(function: Callable[..., Any]) -> tuple[int, ...]:
+    """The places of the arguments in which a declared operation has no gradient, if it has one in others."""
+    row = PRIMITIVES.get(function) if isinstance(function, Hashable) else None
+    if row is None or row.body is None or not any(row.vjps):
+        return ()
+    return tuple(i for i, vjp in enumerate(row.vjps) if vjp is None)
 
 
 def _against_differences(judge: Judge, order: int, directions: int | None) -> list[InputReport]:
@@ -150,6 +177,9 @@ def _hold_to_scale(judge: Judge, at: int, findings: Findings, scaled: Array) -> 
 
 def _row(judge: Judge, at: int, order: int, judged: str, findings: Findings, clues: Clues | None) -> InputReport:
     x = judge.subject.arrays[at]
+    says = [diagnose(findings.analytic, findings.numeric, findings.bound, findings.wrong, judge.sizes, clues)]
+    if judge.leading[at].any():
+        says.append(_not_judged(findings, judged, judge.left_out))
     return InputReport(
         judge.subject.names[at],
         x.shape,
@@ -158,9 +188,17 @@ def _row(judge: Judge, at: int, order: int, judged: str, findings: Findings, clu
         judged,
         dict(findings.counts),
         findings.worst,
-        diagnose(findings.analytic, findings.numeric, findings.bound, findings.wrong, judge.sizes, clues),
+        "; ".join(filter(None, says)),
         judge.random_weights,
     )
+
+
+def _not_judged(findings: Findings, judged: str, left_out: str) -> str:
+    """What to say of an input with elements that lead to outputs that are not finite."""
+    total, count = sum(findings.counts.values()), findings.counts.get(Verdict.UNJUDGED, 0)
+    if not count:
+        return f"judged by the other outputs: {left_out}"
+    return f"not judged: {left_out}" if count == total else f"{count} of {total} {judged} not judged: {left_out}"
 
 
 def _misfit(judge: Judge, at: int, hand: Array) -> InputReport | None:
@@ -191,6 +229,6 @@ def _some(places: Array) -> list[int]:
 
 
 def _conclude(report: CheckReport, raise_on_mismatch: bool) -> CheckReport:
-    if raise_on_mismatch and report.ok is False:
+    if raise_on_mismatch and (report.ok is False or report.unjudged):
         raise GradientMismatch(report)
     return report

@@ -77,6 +77,10 @@ def _remedies(leaf: Tensor, outputs: list[Tensor], cotangents: list[Array]) -> I
         if np.shape(values[i]) == np.shape(values[j]):
             change = f"with {names[j]} in place of {names[i]}"
             changes.append((change, own, [*values[:i], values[j], *values[i + 1 :]]))
+    for i, name in enumerate(names if len(names) == len(values) else ()):
+        shape = np.shape(values[i])
+        if len(shape) == 2 and shape[0] == shape[1]:
+            changes.append((f"with {name} transposed", own, [*values[:i], np.transpose(values[i]), *values[i + 1 :]]))
     for change, rule, operands in changes:
         try:
             piece = unbroadcast(np.asarray(rule(ct.copy(), *operands, **node.params)), leaf.shape)

@@ -30,10 +30,11 @@ def along_directions(judge: Judge, at: int, count: int) -> Findings:
     tally: Counter[Verdict] = Counter()
     last: Worst | None = None
     sought = 0
+    lost = np.flatnonzero(judge.leading[at] & ~np.isfinite(analytic))  # by the outputs that were left out
     kinks: list[int] = []  # elements that are on one: a direction through them says little about the others
     for _ in range(count):
         way = rng.choice([-1.0, 1.0], analytic.size) * scales
-        way[kinks] = 0
+        way[kinks] = way[lost] = 0
         ruling = _way(judge, at, way)
         while ruling.verdict.fails or (ruling.verdict is Verdict.KINK and sought < KINKS_SOUGHT):
             if sought == 2 * KINKS_SOUGHT:
@@ -54,6 +55,9 @@ def along_directions(judge: Judge, at: int, count: int) -> Findings:
             ruling = _way(judge, at, way)
         if kinks and ruling.verdict is Verdict.OK:
             ruling = replace(ruling, verdict=Verdict.KINK)
+        if not (ruling.analytic or ruling.numeric) and judge.leading[at].any():
+            tally[Verdict.UNJUDGED] += 1
+            continue
         tally[ruling.verdict] += 1
         worst = worst_of(None, ruling.analytic, ruling.numeric, ruling.bound, ruling.natural)
         if last is None or worst.error > last.error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from autograd_spiral.gradcheck.report import Verdict, Worst
 
-__all__ = ["Findings", "Ruling", "worst_of"]
+__all__ = ["Findings", "Ruling", "places_of", "worst_of"]
 
 Array: TypeAlias = NDArray[Any]
 
 SHARP = 1e-4, 1e-9  # a numeric bound wider than both these parts, of the derivative and of its natural size, is
 # worth smaller steps
+NAMED = 3  # so many outputs that are not finite are named by their places
 
 
 @dataclass
@@ -45,9 +46,9 @@ class Findings:
         verdicts = set(self.verdicts.values())
         failing = any(verdict.fails for verdict in verdicts)
         # On a kink, the distance from the middle of the slopes is no error: others come first.
-        passed_over = (
-            {v for v in verdicts if not v.fails} if failing else {Verdict.KINK} if len(verdicts) > 1 else set()
-        )
+        judged = verdicts - {Verdict.UNJUDGED}
+        passed_over = {v for v in verdicts if not v.fails} if failing else {Verdict.KINK} if len(judged) > 1 else set()
+        passed_over.add(Verdict.UNJUDGED)
         best: tuple[float, Worst] | None = None
         for j, verdict in self.verdicts.items():
             if verdict in passed_over:
@@ -66,6 +67,29 @@ class Findings:
             verdict = self.verdicts[j] = other.verdicts[j]
             self.wrong.flat[j] = verdict.fails
             self.numeric.flat[j], self.bound.flat[j] = other.numeric.flat[j], other.bound.flat[j]
+
+
+def places_of(outputs: Sequence[Array]) -> str:
+    """Where the outputs of a function are not finite, in words; "" where they all are.
+
+    >>> places_of([np.array([1.0, np.nan, np.nan])]), places_of([np.ones(2), np.array(np.inf)]), places_of([np.ones(2)])
+    ('the function is nan at (1,), (2,)', 'output 1 is inf', '')
+    """
+    says = []
+    for i, out in enumerate(outputs):
+        lost = np.argwhere(~np.isfinite(out)).tolist()
+        if not lost:
+            continue
+        kinds = dict.fromkeys("nan" if nan else "inf" for nan in np.isnan(out[~np.isfinite(out)]).tolist())
+        name = "the function" if len(outputs) == 1 else f"output {i}"
+        where = ", ".join(str(tuple(place)) for place in lost[:NAMED])
+        more = f" and {len(lost) - NAMED} more" if len(lost) > NAMED else ""
+        everywhere = out.size > 1 and len(lost) == out.size
+        says.append(
+            f"{name} is {' or '.join(kinds)}"
+            + (" everywhere" if everywhere else f" at {where}{more}" if out.size > 1 else "")
+        )
+    return ", ".join(says)
 
 
 def worst_of(index: tuple[int, ...] | None, analytic: float, numeric: float, bound: float, natural: float) -> Worst:

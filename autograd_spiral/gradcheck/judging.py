@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_spiral.gradcheck.differences import Line, noise_level, typical_scale
-from autograd_spiral.gradcheck.findings import Findings, Ruling
+from autograd_spiral.gradcheck.findings import Findings, Ruling, places_of
 from autograd_spiral.gradcheck.report import Verdict
 from autograd_spiral.gradcheck.rounding import rounding_of
 from autograd_spiral.gradcheck.subject import Subject, gradients_of
@@ -32,14 +32,31 @@ class Judge:
     `gradients` and `rounding` hold, by the place of the input, the engine's gradients and how far rounding can have
     moved them; `sizes` has the lengths of all axes that were met, and their products; `random_weights` the shapes of
     the cotangents if these were `drawn` and are more than a single 1.
+
+    Outputs that are not finite have no slope: their cotangents are set to 0, which leaves them out of the sum that
+    is checked. `left_out` says which, in words, and `leading` marks the elements of each input that lead to them.
+    `before` is the judge of the subject that this one is the gradient of.
     """
 
-    def __init__(self, subject: Subject, cotangents: Sequence[Array], *, drawn: bool) -> None:
+    def __init__(
+        self, subject: Subject, cotangents: Sequence[Array], *, drawn: bool, before: Judge | None = None
+    ) -> None:
         self.subject = subject
         self.cotangents = list(cotangents)
         single = [ct.size for ct in cotangents] == [1]
         self.random_weights = tuple(ct.shape for ct in cotangents) if drawn and not single else ()
         by_place, outputs, self.gradients = self.swept(self.cotangents)
+        infinite = [~np.isfinite(out.data) for out in outputs]
+        self.left_out = places_of([out.data for out in outputs])
+        self.leading = self._leading(infinite)
+        if self.left_out:
+            self.cotangents = cotangents = [
+                np.where(lost, ct.dtype.type(0), ct) for ct, lost in zip(self.cotangents, infinite, strict=True)
+            ]
+            by_place, outputs, self.gradients = self.swept(self.cotangents)
+        if before is not None and before.left_out:
+            self.left_out = before.left_out
+            self.leading = {at: leads | before.leading[at] for at, leads in self.leading.items()}
         leaves, gradients = list(by_place.values()), list(self.gradients.values())
         of_outputs, of_gradients = rounding_of(outputs, cotangents, leaves, gradients)
         nodes = history(outputs)
@@ -60,6 +77,20 @@ class Judge:
             gradients = [g.data for g in gradients_of(outputs, leaves, cotangents)]
         places = self.subject.floating
         return dict(zip(places, leaves, strict=True)), outputs, dict(zip(places, gradients, strict=True))
+
+    def _leading(self, infinite: list[Array]) -> dict[int, Array]:
+        """Which elements of each input lead to an output that is `infinite`, by the rules or by their place."""
+        leading = {at: np.zeros(self.subject.arrays[at].shape, bool) for at in self.subject.floating}
+        if not any(lost.any() for lost in infinite):
+            return leading
+        ones = [lost.astype(ct.dtype) for lost, ct in zip(infinite, self.cotangents, strict=True)]
+        for at, gradient in self.swept(ones)[2].items():
+            leading[at] |= gradient != 0  # nan, too
+            for lost in infinite:
+                if lost.shape == gradient.shape:
+                    leading[at] |= lost
+            leading[at] |= all(lost.all() for lost in infinite)
+        return leading
 
     @np.errstate(all="ignore")
     def _widened(self, outputs: list[Tensor], of_outputs: list[Array]) -> tuple[list[Array], Array]:
@@ -96,8 +127,10 @@ class Judge:
         rng = np.random.default_rng(0)
         step = max(2.0**-22, 16 * float(np.finfo(self._dtype).eps))
         ways = [
-            rng.choice([-1.0, 1.0], x.shape) * rng.uniform(0.6, 1.6, x.shape) * x if x.dtype.kind == "f" else None
-            for x in self.base
+            rng.choice([-1.0, 1.0], x.shape) * rng.uniform(0.6, 1.6, x.shape) * x
+            if at in self.subject.floating
+            else None
+            for at, x in enumerate(self.base)
         ]
 
         def at(t: float) -> Array:
@@ -119,6 +152,8 @@ class Judge:
         for j in places:
             ruling = self.element(at, analytic, j, float(scales[j]))
             findings.verdicts[j] = ruling.verdict
+            if ruling.verdict is Verdict.UNJUDGED:
+                continue
             findings.numeric.flat[j], findings.bound.flat[j] = ruling.numeric, ruling.bound
             findings.natural.flat[j] = ruling.natural
             findings.wrong.flat[j] = ruling.verdict.fails
@@ -139,7 +174,8 @@ class Judge:
             moved.flat[j] += t
             return self.outputs_at(arrays)
 
-        return self.rule(along, scale, float(analytic.flat[j]), float(self.rounding[at].flat[j]), alone=True)
+        ruling = self.rule(along, scale, float(analytic.flat[j]), float(self.rounding[at].flat[j]), alone=True)
+        return _without_outputs(ruling) if self.leading[at].flat[j] else ruling
 
     def compared(self, at: int, hand: Array) -> Findings:
         """Judge `hand`, another gradient in input `at`, by the engine's: both may be off by their rounding."""
@@ -154,6 +190,10 @@ class Judge:
         lost = np.isnan(findings.analytic)
         for j, (good, nan) in enumerate(zip(agree.flat, lost.flat, strict=True)):
             findings.verdicts[j] = Verdict.OK if good else Verdict.NAN if nan else Verdict.WRONG
+        leading = self.leading[at]  # by hand, the outputs that are left out may count
+        findings.wrong &= ~leading
+        findings.numeric[leading] = np.nan
+        findings.verdicts |= dict.fromkeys(np.flatnonzero(leading).tolist(), Verdict.UNJUDGED)
         return findings
 
     # --- the verdict ----------------------------------------------------------------------------------------------
@@ -212,6 +252,13 @@ class Judge:
             beyond = not low - total - sides <= analytic <= high + total + sides
             return replace(ruling, verdict=Verdict.WRONG if beyond else Verdict.NOISE)
         return replace(ruling, verdict=Verdict.NOISE) if ruling.wider(total, WIDE) else ruling
+
+
+def _without_outputs(ruling: Ruling) -> Ruling:
+    """The ruling on what leads to outputs that were left out: not judged where these seem to be all."""
+    # Times a cotangent of 0, their derivatives come out as 0, or as nan where they are not finite.
+    nothing = ruling.analytic == 0 and ruling.numeric == 0
+    return replace(ruling, verdict=Verdict.UNJUDGED) if nothing or not np.isfinite(ruling.analytic) else ruling
 
 
 def _joined(arrays: Sequence[Array]) -> Array:

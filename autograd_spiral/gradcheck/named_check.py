@@ -38,16 +38,20 @@ def check_named(spec: str, shapes: str, *, dtype: str = "float64", order: int = 
 
 
 def named_subject(
-    spec: str, shapes: str, *, dtype: str = "float64", seed: int = 0
+    spec: str, shapes: str | None, *, dtype: str = "float64", seed: int = 0
 ) -> tuple[Callable[..., Any], list[NDArray[Any]]]:
     """The function that `spec` names and its inputs, as `check_named` takes them. Raises `BadRequest`.
+
+    Without `shapes`, too: what does not exist is named first.
 
     >>> function, inputs = named_subject("numpy:tanh", "(3, 4), (4,)")
     >>> function.__name__, [x.shape for x in inputs]
     ('tanh', [(3, 4), (4,)])
     """
-    lengths = _shapes(shapes)
     function = _resolve(spec)
+    if shapes is None:
+        raise BadRequest(f'the shapes of the inputs of {spec} are needed, as in --shapes "(3, 4), (4,)"')
+    lengths = _shapes(shapes)
     if dtype not in ("float64", "float32"):
         raise BadRequest(f"the dtype must be float64 or float32, not {dtype!r}")
     rng = np.random.default_rng(seed)
@@ -116,6 +120,11 @@ def _shapes(text: str) -> Sequence[tuple[int, ...]]:
         value = ast.literal_eval(f"[{text}]")
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise BadRequest(wrong) from None
+    if len(value) > 1 and any(isinstance(shape, int) for shape in value):
+        one, several = tuple(value), ", ".join(str((n,) if isinstance(n, int) else n) for n in value)
+        all_ints = all(isinstance(shape, int) for shape in value)
+        meant = f'"{one}" for one input, or "{several}" for several' if all_ints else f'"{several}"'
+        raise BadRequest(f"shapes are tuples of lengths: write {meant}, not {text!r}")
     shapes = [(shape,) if isinstance(shape, int) else shape for shape in value]
     for shape in shapes:
         if not isinstance(shape, tuple) or not all(type(n) is int and n >= 0 for n in shape):

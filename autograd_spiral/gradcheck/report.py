@@ -24,6 +24,7 @@ class Verdict(StrEnum):
     OK = "ok"
     KINK = "kink"  # the one-sided slopes differ, and the analytic value lies between them
     NOISE = "noise"  # the bound is too wide to decide
+    UNJUDGED = "not judged"  # the function is nan or infinite there, so there is nothing to hold it against
     WRONG = "wrong"
     NAN = "nan"  # not a number, where the numeric derivative is finite
     WRONG_SHAPE = "wrong shape"
@@ -36,9 +37,9 @@ class Verdict(StrEnum):
         """Whether a report with this verdict in it is not ok.
 
         >>> [str(verdict) for verdict in Verdict if not verdict.fails]
-        ['ok', 'kink', 'noise']
+        ['ok', 'kink', 'noise', 'not judged']
         """
-        return self not in (Verdict.OK, Verdict.KINK, Verdict.NOISE)
+        return self not in (Verdict.OK, Verdict.KINK, Verdict.NOISE, Verdict.UNJUDGED)
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class InputReport:
 
     @property
     def verdict(self) -> Verdict:
-        """The gravest verdict: a failure, or `noise` where that is what most got, or a kink, or ok.
+        """The gravest: a failure, or that nothing was judged, or `noise` where most got no answer, or a kink, or ok.
 
         >>> InputReport("x", (3,), "float64", 1, "elements", {Verdict.OK: 2, Verdict.KINK: 1}, None).verdict
         <Verdict.KINK: 'kink'>
@@ -97,9 +98,30 @@ class InputReport:
         for verdict in reversed(Verdict):
             if verdict.fails and self.counts.get(verdict):
                 return verdict
-        if 2 * self.counts.get(Verdict.NOISE, 0) > sum(self.counts.values()):
+        if self.unjudged:
+            return Verdict.UNJUDGED
+        if 2 * self.unanswered > sum(self.counts.values()):
             return Verdict.NOISE
         return Verdict.KINK if self.counts.get(Verdict.KINK) else Verdict.OK
+
+    @property
+    def unanswered(self) -> int:
+        """How many were lost in noise, or not judged.
+
+        >>> counts = {Verdict.OK: 4, Verdict.NOISE: 2, Verdict.UNJUDGED: 1}
+        >>> InputReport("x", (7,), "float64", 1, "elements", counts, None).unanswered
+        3
+        """
+        return self.counts.get(Verdict.NOISE, 0) + self.counts.get(Verdict.UNJUDGED, 0)
+
+    @property
+    def unjudged(self) -> bool:
+        """Whether nothing could be judged since the function is not finite at the inputs.
+
+        >>> InputReport("x", (3,), "float64", 1, "elements", {Verdict.UNJUDGED: 3}, None).unjudged
+        True
+        """
+        return bool(self.counts.get(Verdict.UNJUDGED)) and self.unanswered == sum(self.counts.values())
 
 
 @dataclass(frozen=True)
@@ -124,7 +146,9 @@ class CheckReport:
 
     @property
     def ok(self) -> bool | None:
-        """True when all is well, False when something is wrong, None when most of it is too noisy to tell.
+        """True when all is well, False when something is wrong, None when that is undecided.
+
+        It is where most of it is too noisy or not finite, or where nothing in some input could be judged.
 
         >>> row = InputReport("x", (3,), "float64", 1, "elements", {Verdict.OK: 1, Verdict.NOISE: 2}, None)
         >>> print(CheckReport("noisy", (row,)).ok)
@@ -134,8 +158,18 @@ class CheckReport:
         if any(verdict.fails for verdict in verdicts):
             return False
         total = sum(sum(row.counts.values()) for row in self.rows)
-        noisy = sum(row.counts.get(Verdict.NOISE, 0) for row in self.rows)
-        return None if 2 * noisy > total else True
+        unanswered = sum(row.unanswered for row in self.rows)
+        return None if 2 * unanswered > total or self.unjudged else True
+
+    @property
+    def unjudged(self) -> tuple[str, ...]:
+        """The inputs in which nothing could be judged, since the function is not finite there: this does not pass.
+
+        >>> from autograd_spiral import check_gradients
+        >>> check_gradients(np.log, np.array([-1.0, -2.0]), raise_on_mismatch=False).unjudged
+        ('input 0',)
+        """
+        return tuple(dict.fromkeys(row.name for row in self.rows if row.unjudged))
 
     @property
     def verdict(self) -> str:

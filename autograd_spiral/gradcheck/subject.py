@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -22,6 +22,8 @@ Array: TypeAlias = NDArray[Any]
 class Subject:
     """A function and its inputs: `arrays` holds copies of them, `floating` the places of those with gradients.
 
+    Those at the places `constants` are passed as they are, and have none.
+
     Raises `ValueError` when no input is floating.
     """
 
@@ -32,13 +34,15 @@ class Subject:
         *,
         values: Callable[..., Any] | None = None,
         name: str | None = None,
+        constants: Collection[int] = (),
     ) -> None:
         self._function = function
         self._values = values or function  # what is evaluated where no gradient is asked for
         self._were_tensors = [isinstance(x, Tensor) for x in inputs]
         self.arrays = [np.array(x.data if isinstance(x, Tensor) else x) for x in inputs]
         self.names = [getattr(x, "name", None) or f"input {i}" for i, x in enumerate(inputs)]
-        self.floating = [i for i, x in enumerate(self.arrays) if x.dtype.kind == "f"]
+        self.floating = [i for i, x in enumerate(self.arrays) if x.dtype.kind == "f" and i not in constants]
+        self._constants = constants
         self.name = name or name_of(function)
         if not self.floating:
             dtypes = ", ".join(str(x.dtype) for x in self.arrays) or "there is none"
@@ -48,8 +52,8 @@ class Subject:
         """The function at `arrays`: the leaves it was given for the floating ones, and its floating outputs."""
         leaves: list[Tensor] = []
         args: list[Any] = []
-        for x, was_tensor, name in zip(arrays, self._were_tensors, self.names, strict=True):
-            if x.dtype.kind == "f":
+        for i, (x, was_tensor, name) in enumerate(zip(arrays, self._were_tensors, self.names, strict=True)):
+            if i in self.floating:
                 leaves.append(Tensor(x, requires_grad=True, name=name))
                 args.append(leaves[-1])
             else:
@@ -124,6 +128,7 @@ class Subject:
             inputs,
             values=lambda *args: gradients(False, *args),
             name=self.name,
+            constants=self._constants,
         )
         subject._were_tensors = self._were_tensors
         return subject
