@@ -6,6 +6,7 @@ import copy
 import functools
 import gc
 import pickle
+import random
 import threading
 import time
 import weakref
@@ -136,6 +137,45 @@ def test_random_numbers_inside_are_refused_with_the_line(draw: Any) -> None:
     rng = np.random.default_rng(0)
     with pytest.raises(CaptureError, match=r"test_capture.py:\d+[\s\S]*np.multiply was given one value"):
         capture(lambda x: w * draw(rng))(ONES)
+
+
+class _Drawing:
+    def __init__(self, rng: Any) -> None:
+        self.rng = rng
+
+    def step(self, x: Any) -> Any:
+        return w * x * (0 if self.rng.random() < 0.01 else 1)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_random_numbers_that_seldom_change_anything_are_refused(seed: int) -> None:
+    rng, old, python = np.random.default_rng(seed), np.random.RandomState(seed), random.Random(seed)
+    draw = rng.random
+    steps: dict[str, Any] = {
+        "rng": lambda x: w * x * (rng.random(2) > 0.001),
+        "old": lambda x: w * x * (0 if old.rand() < 0.01 else 1),
+        "python": lambda x: w * x * (0 if python.random() < 0.01 else 1),
+        "draw": lambda x: w * x * (0 if draw() < 0.01 else 1),
+        "np.random": lambda x: w * x * (0 if np.random.rand() < 0.01 else 1),  # noqa: NPY002
+        "the module random": lambda x: w * x * (0 if random.random() < 0.01 else 1),
+    }
+    for name, step in steps.items():
+        with pytest.raises(CaptureError, match=f"random numbers from {name}, .*|one run of the step"):
+            capture(step)(ONES)
+    with pytest.raises(CaptureError, match=r"from rng, [\s\S]* as arrays|one run of the step"):
+        capture(_Drawing(rng).step)(ONES)
+    with pytest.raises(CaptureError, match=r"from a generator among its arguments|one run of the step"):
+        capture(lambda x, source: w * x * (0 if source.random() < 0.01 else 1))(ONES, rng)
+    with pytest.raises(CaptureError, match=r"without a seed|one run of the step"):
+        capture(lambda x: w * x * (0 if np.random.default_rng().random() < 0.01 else 1))(ONES)
+
+
+def test_a_generator_that_is_not_drawn_from_or_made_anew_from_a_seed_is_fine() -> None:
+    rng = np.random.default_rng(0)
+    step = capture(lambda x: w * x * (np.random.default_rng(1).random(2) > 0.5) if rng is not None else w)
+    for _ in range(3):
+        assert_same([step(ONES).data], [step.eager(ONES).data], "the mask of a seed")
+    assert count_of(step) == 1
 
 
 def test_a_step_that_does_more_the_second_time_is_refused() -> None:

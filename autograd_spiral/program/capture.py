@@ -27,7 +27,7 @@ from autograd_spiral.program.listing import CapturedProgram
 from autograd_spiral.program.replay import compiled
 from autograd_spiral.program.structure import LEAF, flatten, unflatten
 from autograd_spiral.program.surroundings import Reached, Surroundings
-from autograd_spiral.program.trace import Trace, difference, recording_in
+from autograd_spiral.program.trace import Trace, difference, recording_in, same
 from autograd_spiral.program.values import Values
 from autograd_spiral.tensor import Tensor, replayed
 
@@ -239,6 +239,8 @@ class CapturedStep:
         given = [_stand_in(leaf) if _is_input(leaf) else leaf for leaf in leaves]
         arguments = [new for new, leaf in zip(given, leaves, strict=True) if new is not leaf]
         names = self._input_names(args, kwargs)
+        before = self._surroundings(constants)
+        states = before.random_states()
         runs = []
         for _ in range(2):
             trace = Trace(frozenset(arguments))
@@ -259,6 +261,7 @@ class CapturedStep:
                 f"{why}. A captured step must compute the same each time: pass random numbers and counters as "
                 "arguments, and keep what it carries along in a Tensor that it assigns"
             )
+        self._refuse_random_numbers(states, before.random_states(), first.entropy)
         returned: list[Any] = []
         form = flatten(result, returned)
         self._compare_results(first, one, trace, form, returned)
@@ -344,6 +347,20 @@ class CapturedStep:
             inputs = [leaf for leaf in leaves if _is_input(leaf)]
             names += [name if single else f"{name}_{i}" for i, _ in enumerate(inputs)]
         return names
+
+    def _refuse_random_numbers(
+        self, before: Sequence[tuple[str, Any]], after: Sequence[tuple[str, Any]], entropy: bool
+    ) -> None:
+        """Raise where the step drew random numbers, though both runs computed the same: a mask may seldom have zeros."""  # noqa: E501
+        drawn = [name for (name, old), (_, new) in zip(before, after, strict=True) if not same(old, new)]
+        if not (drawn or entropy):
+            return
+        what = f"from {drawn[0] or 'a generator among its arguments'}" if drawn else "from a generator without a seed"
+        raise CaptureError(
+            f"{self._name} draws random numbers {what}, which a program would repeat at every call. A captured "
+            "step must compute the same each time: draw them outside of it, and pass them, or the mask or the rows "
+            "that they choose, as arrays"
+        )
 
     def _compare_results(self, first: Trace, one: Any, trace: Trace, form: Any, returned: Sequence[Any]) -> None:
         for leaf in returned:
