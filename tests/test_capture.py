@@ -484,6 +484,77 @@ def test_arrays_from_outside_are_read_at_each_call() -> None:
     assert len(captured.program.outside) == 1  # np.arange is made anew in each run: a constant
 
 
+_FROM_PLAIN_NUMPY: dict[str, Any] = {
+    "product": lambda a: lambda x: w * x * (a["mask"] * a["data"]),
+    "entries": lambda a: lambda x: w * x * a["data"][a["index"]],
+    "quotient": lambda a: lambda x: w * x + a["data"] / 2,
+    "number": lambda a: lambda x: w * x * 0.9 ** a["t"],
+    "decision": lambda a: lambda x: w * x if a["mask"][0] > 0 else -w * x,
+    "float": lambda a: lambda x: w * x * float(a["t"]),
+    "tensor": lambda a: lambda x: w * x * Tensor(a["mask"] + 1),
+    "read, too": lambda a: lambda x: w * x * a["data"] * (a["data"] - 5),
+    "returned": lambda a: lambda x: Tensor(a["data"] + 1),
+    "a list": lambda a: functools.partial(lambda arrays, x: w * x * (arrays[0] * 2), [a["data"]]),
+}
+
+
+@pytest.mark.parametrize("name", _FROM_PLAIN_NUMPY)
+def test_what_plain_numpy_makes_of_arrays_from_outside_is_made_anew_when_they_change_in_place(name: str) -> None:
+    arrays = {"mask": np.ones(2), "data": np.array([3.0, 4.0]), "index": np.array([0, 1]), "t": np.array(2.0)}
+    step = capture(_FROM_PLAIN_NUMPY[name](arrays))
+
+    def check() -> None:
+        for _ in range(2):
+            assert_same([step(ONES).data], [step.eager(ONES).data], name)
+
+    check()
+    for changed, value in (("mask", [0, 1]), ("data", [5, 6]), ("index", [1, 0]), ("t", 3.0), ("mask", [1, 1])):
+        arrays[changed][...] = value
+        check()
+    made = count_of(step)
+    arrays["mask"][...] = [0, 1]
+    check()
+    arrays["mask"][...] = [1, 1]
+    check()
+    assert count_of(step) <= made + 1  # a program for what was there before is used again
+
+
+def test_many_programs_for_the_contents_of_an_array_are_worth_a_warning() -> None:
+    mask = np.ones(2)
+    step = capture(lambda x: w * x * (mask * 2))
+    for i in range(7):
+        mask[0] = i
+        step(ONES)
+    mask[0] = 7
+    with pytest.warns(UserWarning, match=r"8 programs[\s\S]*\(mask\)"):
+        step(ONES)
+
+
+def test_arrays_that_are_only_computed_with_are_not_looked_at() -> None:
+    data, target = np.ones((3, 2)), np.zeros(3)
+
+    def step() -> Any:
+        loss = np.mean((data @ w - target) ** 2)
+        return loss, grad(loss, w)
+
+    captured = capture(step)
+    captured()
+    assert captured._last is not None
+    assert captured._last.watched == ()
+
+
+def test_objects_that_answer_for_their_own_attributes_are_not_asked_for_others() -> None:
+    class Settings:
+        def __init__(self) -> None:
+            self.values = {"rate": 2.0}
+
+        def __getattr__(self, name: str) -> Any:
+            return self.values[name]  # KeyError for any other
+
+    settings = Settings()
+    assert_same([capture(lambda x: x * settings.rate)(ONES).data], [2 * ONES], "value")
+
+
 def test_views_of_arrays_from_outside_are_read_at_each_call() -> None:
     table = np.arange(6.0)
     captured = capture(lambda x: x * table[1:3] + table.reshape(3, 2)[2])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import functools
+import hashlib
 import inspect
 import math
 import threading
@@ -49,7 +50,9 @@ def capture(step: Callable[..., Any]) -> CapturedStep:
     makes a new program (a number among the arguments that has made eight of them is a UserWarning). So it is for plain
     functions and methods that the step calls by name, and those that they call; what installed packages read, and what
     is looked up by `getattr`, is not watched. Leaf tensors that the step reaches are state: read at each call, and
-    given new arrays by `assign` once the whole step has succeeded. Other arrays that it reaches are read at each call.
+    given new arrays by `assign` once the whole step has succeeded. Other arrays that it reaches are read at each call
+    where it computes with them; where it makes others of them in plain NumPy (`X[i]`, `X / 2`), a change of what is in
+    them makes a new program.
     What it returns, tensors in any nesting, comes back as new leaves; nothing is recorded on the outside.
 
     Within, use `grad` and `assign`; reading a value (`float(t)`, `t.data`, `print(t)`), `backward()`, `.grad` and
@@ -98,6 +101,8 @@ class _Prepared:
     recording: bool
     fits: Callable[[tuple[Any, ...]], bool] | None  # whether arguments are of this kind, where all are arrays
     reached: Reached  # what the variables of the surroundings held
+    watched: tuple[NDArray[Any], ...]  # arrays from outside of which the step may have made others by plain NumPy
+    contents: tuple[Any, ...]  # what was in them
     arguments: list[Any]  # kept so that no other object gets the identity by which the key knows one
     lock: threading.Lock
 
@@ -120,6 +125,7 @@ class CapturedStep:
         self._surroundings = Surroundings(step)
         self._prepared: OrderedDict[Any, _Prepared] = OrderedDict()
         self._latest: tuple[_Prepared, Reached] | None = None  # the program used last, and for which surroundings
+        self._watched: dict[Any, tuple[NDArray[Any], ...]] = {}  # for each kind of call, where there are some
         self._warned = False  # that it makes a program for each value of a number
         self._lock = threading.RLock()
         self._updating = threading.Lock()  # of programs for any kind of call: they read and write the same state
@@ -203,7 +209,13 @@ class CapturedStep:
     def _as_before(self, prepared: _Prepared, reached: Reached, args: tuple[Any, ...], recording: bool) -> bool:
         """Whether a call is of the same kind as the last one, for calls with arrays alone: the short way."""
         fits = prepared.fits
-        return fits is not None and recording is prepared.recording and fits(args) and reached.still()
+        return (
+            fits is not None
+            and recording is prepared.recording
+            and fits(args)
+            and reached.still()
+            and (not prepared.watched or _contents(prepared.watched) == prepared.contents)
+        )
 
     def _find(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], recording: bool
@@ -215,19 +227,26 @@ class CapturedStep:
         tokens = structure, tuple(_token(leaf, inputs) for leaf in leaves), recording
         constants = [leaf for leaf in leaves if not _is_input(leaf)]
         reached = self._surroundings(constants)
-        key = (tokens, tuple(map(_identity, reached.held)))
+        kind = (tokens, tuple(map(_identity, reached.held)))
         with self._lock:
-            prepared = self._prepared.get(key)
+            prepared = self._prepared.get(key := (*kind, _contents(self._watched.get(kind, ()))))
             if prepared is None:
                 prepared = self._capture(args, kwargs, constants, recording)
                 reached = prepared.reached  # which the step may have changed, as when it counts its calls
-                key = (tokens, tuple(map(_identity, reached.held)))
+                kind = (tokens, tuple(map(_identity, reached.held)))
+                if prepared.watched:  # with those of other programs, which may have branched elsewhere
+                    both = (*self._watched.get(kind, ()), *prepared.watched)
+                    self._watched[kind] = tuple({id(array): array for array in both}.values())
+                key = (*kind, _contents(self._watched.get(kind, ())))
                 self._prepared[key] = prepared
                 if not self._warned and len(self._prepared) >= _MANY:
                     self._warn_of_numbers(key, args, kwargs)
+                    self._warn_of_arrays(key, prepared)
             self._prepared.move_to_end(key)
             while len(self._prepared) > _KEPT:
-                self._prepared.popitem(last=False)
+                (*gone, _), _ = self._prepared.popitem(last=False)
+                if not any(other[:2] == tuple(gone) for other in self._prepared):
+                    self._watched.pop(tuple(gone), None)
             self._latest = prepared, reached
         return prepared, inputs
 
@@ -278,6 +297,12 @@ class CapturedStep:
             values.atom(leaf)
         checks = values.checks()
         used = [values.outside[i] for i in values.used]
+        read = [array for _, array in used]
+        watched = tuple(
+            array
+            for _, array in reached.arrays
+            if values.derived or not any(np.may_share_memory(array, other) for other in read)
+        )
         plain = not kwargs and all(type(arg) is np.ndarray and arg.dtype.isnative for arg in args)
         program = CapturedProgram(
             self._name if self._name.isidentifier() else "step",
@@ -304,6 +329,8 @@ class CapturedStep:
             recording,
             _fits(args) if plain else None,
             reached,
+            watched,
+            _contents(watched),
             constants,
             self._updating if updates else threading.Lock(),
         )
@@ -318,8 +345,8 @@ class CapturedStep:
 
     def _warn_of_numbers(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Warn, once, where a number among the arguments has made many programs that differ in nothing else."""
-        (structure, tokens, recording), held = key
-        alike = [t for (s, t, r), h in self._prepared if (s, r, h) == (structure, recording, held)]
+        (structure, tokens, recording), *held = key
+        alike = [t for (s, t, r), *h in self._prepared if (s, r, h) == (structure, recording, held)]
         names: list[tuple[str, str]] = []  # in the message, and in code
         for name, argument in self._arguments(args, kwargs):
             leaves: list[Any] = []
@@ -337,6 +364,20 @@ class CapturedStep:
                     stacklevel=4,
                 )
                 return
+
+    def _warn_of_arrays(self, key: Any, prepared: _Prepared) -> None:
+        """Warn, once, where the contents of arrays that are changed in place have made many programs."""
+        count = sum(other[:2] == key[:2] for other in self._prepared)
+        if count >= _MANY and prepared.watched and not self._warned:
+            self._warned = True
+            known = {id(array): name for name, array in prepared.reached.arrays}
+            names = ", ".join(known[id(array)] or "an array" for array in prepared.watched)
+            warnings.warn(
+                f"{self._name} has made {count} programs, one for each content of what it reads in plain NumPy from "
+                f"outside ({names}). Pass what changes as an argument, or compute with tensors: Tensor(array)[i]",
+                UserWarning,
+                stacklevel=4,
+            )
 
     def _input_names(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
         """A name for each input: that of its parameter, with a number for those in containers and in `*args`."""
@@ -411,6 +452,11 @@ def _stand_in(leaf: Any) -> Tensor:
 def _memory(array: NDArray[Any]) -> Any:
     """Which memory an array is: the same in two runs only if something outside of them holds it, or what it views."""
     return array.ctypes.data, array.shape, array.strides, array.dtype
+
+
+def _contents(arrays: Sequence[NDArray[Any]]) -> tuple[Any, ...]:
+    """What is in some arrays, in short."""
+    return tuple((a.shape, a.dtype, hashlib.blake2b(a.tobytes(), digest_size=16).digest()) for a in arrays)
 
 
 def _token(leaf: Any, inputs: list[Any]) -> Any:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autograd_spiral.places import in_engine
 from autograd_spiral.primitives import PRIMITIVES, Primitive
@@ -48,6 +49,7 @@ class Reached:
     names: list[str]
     roots: tuple[Any, ...]
     generators: list[tuple[str, Any]]  # of random numbers, with names
+    arrays: list[tuple[str, NDArray[Any]]]  # with names
 
     def tensor_names(self) -> dict[Tensor, str]:
         """Names for the tensors that variables hold, directly or in a list or a tuple."""
@@ -98,6 +100,7 @@ class _Search:
         self.objects: list[tuple[Any, set[str]]] = []  # and the attributes that were looked for
         self.attributes: dict[str, None] = {"__call__": None}  # that functions name
         self.generators: list[tuple[str, Any]] = []
+        self.arrays: list[tuple[str, NDArray[Any]]] = []
 
     def reached(self) -> Reached:
         """The result."""
@@ -115,7 +118,7 @@ class _Search:
         )
         names: dict[str, Any] = {}
         exec(compile(text, "<surroundings>", "exec"), names)
-        return Reached(self.held, names["make"](**self.bound), self.names, self.roots, self.generators)
+        return Reached(self.held, names["make"](**self.bound), self.names, self.roots, self.generators, self.arrays)
 
     # --- places ----------------------------------------------------------------------------------------------------
 
@@ -166,10 +169,13 @@ class _Search:
     # --- things ----------------------------------------------------------------------------------------------------
 
     def _follow(self, name: str, value: Any) -> None:
-        if isinstance(value, _PLAIN) or id(value) in self.seen:
+        if id(value) in self.seen or (isinstance(value, _PLAIN) and not isinstance(value, np.ndarray)):
             return
         self.seen[id(value)] = value
-        owner = getattr(value, "__self__", None)  # of `draw = rng.random`
+        if isinstance(value, np.ndarray):
+            self.arrays.append((name, value))
+            return
+        owner = value.__self__ if isinstance(value, types.BuiltinMethodType) else None  # of `draw = random.random`
         if isinstance(value, _GENERATORS) or isinstance(owner, _GENERATORS):
             self.generators.append((name, value if isinstance(value, _GENERATORS) else owner))
         root = any(value is root or value is getattr(root, "__func__", None) for root in self.roots)
