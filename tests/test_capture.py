@@ -25,6 +25,7 @@ from autograd_spiral import (
     Tensor,
     blame,
     capture,
+    draw,
     grad,
     no_grad,
     primitive,
@@ -90,7 +91,9 @@ def _clear(x: Any) -> Any:
         (lambda x: w * (1.0 in w), "reading a value"),
         (lambda x: f"{(w * x).sum():.3f}" and w, "reading a value"),
         (lambda x: repr(w) and w, "reading a value"),
-        (lambda x: np.arange(4)[w.sum().astype(int)] * w, "reading a value"),
+        (lambda x: np.arange(4)[w.sum().astype(int)] * w, "indexing a plain array"),
+        (lambda x: np.arange(4)[w.astype(int)] * w, "indexing a plain array"),
+        (lambda x: [1, 2][w.sum().astype(int)] * w, "indexing a plain array"),
         (_branch, "reading a value"),
         (_print, "reading a value"),
         (_backward, "backward"),
@@ -135,8 +138,56 @@ def test_a_refusal_leaves_no_mode_behind() -> None:
 @pytest.mark.parametrize("draw", [lambda rng: rng.standard_normal(2), lambda rng: rng.standard_normal()])
 def test_random_numbers_inside_are_refused_with_the_line(draw: Any) -> None:
     rng = np.random.default_rng(0)
-    with pytest.raises(CaptureError, match=r"test_capture.py:\d+[\s\S]*np.multiply was given one value"):
+    with pytest.raises(
+        CaptureError, match=r"test_capture.py:\d+[\s\S]*a constant of np.multiply differed between two runs"
+    ):
         capture(lambda x: w * draw(rng))(ONES)
+
+
+def test_constants_that_differ_are_shown() -> None:
+    numbers = iter([0.3, 0.7])
+    with pytest.raises(
+        CaptureError, match=r"a constant of np.divide differed between two runs of the step: 0\.3 and 0\.7"
+    ):
+        capture(lambda x: w / next(numbers))(ONES)
+    arrays = iter([np.zeros(3), np.arange(1000.0)[:3]])
+    with pytest.raises(CaptureError, match=r"np.add differed .*: \[0. 0. 0.\] and \[0. 1. 2.\]"):
+        capture(lambda x: w.sum() + next(arrays))(ONES)
+
+
+def test_what_the_message_on_indices_says_to_write_works() -> None:
+    table = np.arange(6.0).reshape(3, 2)
+    step = capture(lambda i: w * Tensor(table)[i])
+    for i in (0, 2):
+        assert_same([step(np.array(i)).data], [w.data * table[i]], "entries")
+    assert count_of(step) == 1
+
+
+class _Model:
+    def __init__(self, rate: float) -> None:
+        self.rate, self.w = rate, leaf(1, 2, name="w")
+
+    @capture
+    def step(self, x: Any) -> Any:
+        loss = (self.w * x).sum()
+        self.w.assign(self.w - self.rate * grad(loss, self.w))
+        return loss
+
+
+def test_a_captured_method_has_what_a_captured_function_has() -> None:
+    model = _Model(0.5)
+    assert float(model.step(ONES)) == 3
+    assert float(model.step.eager(ONES)) == 2
+    assert_same([model.w.data], [[0.0, 1.0]], "state")
+    assert model.step.program is _Model.step.program
+    assert model.step.source.startswith("import numpy")
+    assert "<B>w</B>" in draw(model.step).source
+    assert repr(model.step) == f"<captured step step, {count_of(_Model.step)} program, of a _Model>"
+
+
+def test_capture_with_parentheses_says_how_to_write_it() -> None:
+    with pytest.raises(TypeError, match="write @capture, without parentheses"):
+        capture()
 
 
 class _Drawing:
@@ -160,13 +211,13 @@ def test_random_numbers_that_seldom_change_anything_are_refused(seed: int) -> No
         "the module random": lambda x: w * x * (0 if random.random() < 0.01 else 1),
     }
     for name, step in steps.items():
-        with pytest.raises(CaptureError, match=f"random numbers from {name}, .*|one run of the step"):
+        with pytest.raises(CaptureError, match=f"random numbers from {name}, .*|two runs|one run of the step"):
             capture(step)(ONES)
-    with pytest.raises(CaptureError, match=r"from rng, [\s\S]* as arrays|one run of the step"):
+    with pytest.raises(CaptureError, match=r"from rng, [\s\S]* as arrays|two runs|one run of the step"):
         capture(_Drawing(rng).step)(ONES)
-    with pytest.raises(CaptureError, match=r"from a generator among its arguments|one run of the step"):
+    with pytest.raises(CaptureError, match=r"from a generator among its arguments|two runs|one run of the step"):
         capture(lambda x, source: w * x * (0 if source.random() < 0.01 else 1))(ONES, rng)
-    with pytest.raises(CaptureError, match=r"without a seed|one run of the step"):
+    with pytest.raises(CaptureError, match=r"without a seed|two runs|one run of the step"):
         capture(lambda x: w * x * (0 if np.random.default_rng().random() < 0.01 else 1))(ONES)
 
 
@@ -198,7 +249,7 @@ def test_a_step_that_assigns_something_else_the_second_time_is_refused(change: A
         change(len(seen))
         return (w * x).sum()
 
-    with pytest.raises(CaptureError, match="one run"):
+    with pytest.raises(CaptureError, match=r"one run|two runs"):
         capture(step)(ONES)
     assert_same([w.data], [[1.0, -2.0]], "the state")
 

@@ -32,7 +32,7 @@ from autograd_spiral.program.trace import Trace, difference, recording_in, same
 from autograd_spiral.program.values import Values
 from autograd_spiral.tensor import Tensor, replayed
 
-__all__ = ["CapturedStep", "capture"]
+__all__ = ["BoundStep", "CapturedStep", "capture"]
 
 _KEPT = 64
 """So many programs are kept for one step; the one that was not used for longest goes first."""
@@ -41,7 +41,7 @@ _MANY = 8
 """So many programs for the values of one number are worth a warning."""
 
 
-def capture(step: Callable[..., Any]) -> CapturedStep:
+def capture(step: Callable[..., Any] | None = None) -> CapturedStep:
     """Make a program of `step` at its first call, and replay the program at later ones: a decorator.
 
     Arrays among the arguments (and in lists, tuples and dicts there) are inputs, whose shapes and dtypes select the
@@ -84,7 +84,46 @@ def capture(step: Callable[..., Any]) -> CapturedStep:
         return loss, w
     <BLANKLINE>
     """
+    if step is None:
+        raise TypeError("capture takes no options: write @capture, without parentheses")
     return CapturedStep(step)
+
+
+class BoundStep(functools.partial[Any]):
+    """A captured method of an object. `eager`, `program` and `source` are those of the method.
+
+    >>> class Model:
+    ...     @capture
+    ...     def double(self, x):
+    ...         return 2 * x
+    >>> model = Model()
+    >>> float(model.double(np.array(3.0))), model.double
+    (6.0, <captured step double, 1 program, of a Model>)
+    """
+
+    def _captured(self) -> CapturedStep:
+        step: CapturedStep = self.func  # type: ignore[assignment]  # which is never another function
+        return step
+
+    def eager(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the method without a program, as `CapturedStep.eager` does.
+
+        Raises what the method raises.
+        """
+        return self._captured().eager(*self.args, *args, **kwargs)
+
+    @property
+    def program(self) -> CapturedProgram:
+        """The program that the method used last, for whichever object; `CaptureError` before the first call."""
+        return self._captured().program
+
+    @property
+    def source(self) -> str:
+        """The program that the method used last, as NumPy; raises as `CapturedStep.source` does."""
+        return self._captured().source
+
+    def __repr__(self) -> str:
+        return f"{repr(self._captured())[:-1]}, of a {type(self.args[0]).__name__}>"
 
 
 @dataclass(frozen=True)
@@ -131,7 +170,7 @@ class CapturedStep:
         self._updating = threading.Lock()  # of programs for any kind of call: they read and write the same state
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        return self if instance is None else functools.partial(self, instance)
+        return self if instance is None else BoundStep(self, instance)
 
     def eager(self, *args: Any, **kwargs: Any) -> Any:
         """Call the step as it is, without a program: everything is recorded, and values can be read inside.

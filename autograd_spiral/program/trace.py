@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.modes import MODE, entering
-from autograd_spiral.places import in_engine, users_line
+from autograd_spiral.places import in_engine, users_line, users_line_indexes
 from autograd_spiral.program.equations import Name, Rank
 from autograd_spiral.sweep import stale
-from autograd_spiral.tensor import Tensor
+from autograd_spiral.tensor import READING, Tensor
 
 __all__ = ["Trace", "difference", "recording_in", "root", "same"]
 
@@ -127,6 +127,12 @@ class Trace:
 
     def refuse(self, act: str, remedy: str) -> NoReturn:
         """Raise the error that says that a captured step cannot do `act`."""
+        if remedy is READING and users_line_indexes():
+            act = "indexing a plain array or a list by a tensor"
+            remedy = (
+                "That would read its value, and the program must hold for any values: index a tensor, Tensor(X)[i], "
+                "or np.stack(tensors)[i]; or index outside of the step, and pass X[i]"
+            )
         raise CaptureError(f"{users_line()}\n{act} while the step is being captured. {remedy}.")
 
     def _now(self, arg: Any) -> Any:
@@ -180,7 +186,10 @@ def difference(one: Trace, other: Trace) -> str | None:
         places[a] = others[b] = i
         for x, y in zip(one.sources[a], other.sources[b], strict=True):
             if not _alike(one, x, places, other, y, others):
-                return f"{b.place}\n{_called(a)} was given one value in one run of the step, another in another"
+                x, y = _constant(one, x, places), _constant(other, y, others)
+                if x is None or y is None:
+                    return f"{b.place}\n{_called(a)} was given something else in one run of the step than in another"
+                return f"{b.place}\na constant of {_called(a)} differed between two runs of the step: {x} and {y}"
     if len(one.holds) != len(other.holds):
         return f"assign() was called for {len(one.holds)} leaves in one run of the step, {len(other.holds)} in another"
     for (p, x), (q, y) in zip(one.holds.items(), other.holds.items(), strict=True):
@@ -201,6 +210,19 @@ def _alike(one: Trace, x: Any, places: dict[Tensor, int], other: Trace, y: Any, 
     if x in places or y in others:
         return x in places and places[x] == others.get(y)
     return x is y or (x.serial > one.began and y.serial > other.began and same(x._value, y._value))
+
+
+def _constant(trace: Trace, x: Any, places: dict[Tensor, int]) -> str | None:
+    """A constant in words; None for what was computed."""
+    if type(x) is Tensor:
+        x = root(trace, x)
+        if x in places or x.serial < trace.began:
+            return None
+        x = x._value
+    if isinstance(x, np.ndarray):
+        with np.printoptions(threshold=6, edgeitems=2, precision=6):
+            return " ".join(str(x).split())
+    return repr(x)
 
 
 def root(trace: Trace, tensor: Tensor) -> Tensor:
