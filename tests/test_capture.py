@@ -185,6 +185,25 @@ def test_a_captured_method_has_what_a_captured_function_has() -> None:
     assert repr(model.step) == f"<captured step step, {count_of(_Model.step)} program, of a _Model>"
 
 
+def test_tensors_that_a_step_keeps_outside_are_worth_a_warning() -> None:
+    losses: list[Any] = []
+    notes: dict[str, Any] = {}
+
+    def append(x: Any) -> Any:
+        losses.append((w * x).sum())
+        return w
+
+    def note(x: Any) -> Any:
+        notes["loss"] = (w * x).sum()
+        return w
+
+    with pytest.warns(UserWarning, match="'losses' holds a tensor .* return the tensor instead") as warned:
+        capture(append)(ONES)
+    assert warned[0].filename == __file__
+    with pytest.warns(UserWarning, match="'notes' holds a tensor"):
+        capture(note)(ONES)
+
+
 def test_capture_with_parentheses_says_how_to_write_it() -> None:
     with pytest.raises(TypeError, match="write @capture, without parentheses"):
         capture()

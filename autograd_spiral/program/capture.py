@@ -327,6 +327,7 @@ class CapturedStep:
         known = {_memory(array) for array in first.originals.values()}
         outside = list({id(a): a for a in trace.originals.values() if _memory(a) in known}.values())
         reached = self._surroundings(constants)
+        self._warn_of_what_is_kept({*first.nodes, *trace.nodes}, reached)
         values = Values(trace, outside, reached.tensor_names())
         inputs = [values.given(tensor, name) for tensor, name in zip(arguments, names, strict=True)]
         equations = values.equations()
@@ -441,6 +442,19 @@ class CapturedStep:
             "step must compute the same each time: draw them outside of it, and pass them, or the mask or the rows "
             "that they choose, as arrays"
         )
+
+    def _warn_of_what_is_kept(self, computed: set[Tensor], reached: Reached) -> None:
+        """Warn where a variable, a list or a dictionary holds what was computed while the step was captured."""
+        for name, held in zip(reached.names, reached.held, strict=True):
+            parts = held if type(held) is tuple else (held,)
+            if any(type(part) is Tensor and part in computed for part in parts):
+                warnings.warn(
+                    f"{name!r} holds a tensor that {self._name} computed while it was captured; a replay puts nothing "
+                    "there: return the tensor instead",
+                    UserWarning,
+                    stacklevel=5,
+                )
+                return
 
     def _compare_results(self, first: Trace, one: Any, trace: Trace, form: Any, returned: Sequence[Any]) -> None:
         for leaf in returned:
