@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import functools
 import linecache
 import os
@@ -11,7 +12,7 @@ from types import FrameType
 
 import numpy as np
 
-__all__ = ["in_engine", "users_line"]
+__all__ = ["in_engine", "users_line", "users_line_indexes"]
 
 _ENGINE = str(Path(__file__).parent) + os.sep
 _MODELS = os.path.join(_ENGINE, "spiral") + os.sep  # the case study is a user of the engine
@@ -24,10 +25,22 @@ def in_engine(file: str) -> bool:
     return (file.startswith(_ENGINE) and not file.startswith(_MODELS)) or file.startswith(_NUMPY)
 
 
-def users_line() -> str:
-    """The innermost line outside the engine and NumPy: file, number and text."""
+def _users_frame() -> FrameType:
     frame: FrameType = sys._getframe(1)
     while frame.f_back is not None and in_engine(frame.f_code.co_filename):
         frame = frame.f_back
+    return frame
+
+
+def users_line() -> str:
+    """The innermost line outside the engine and NumPy: file, number and text."""
+    frame = _users_frame()
     file, line = frame.f_code.co_filename, frame.f_lineno
     return f"{file}:{line}: {linecache.getline(file, line).strip()}".rstrip(": ")
+
+
+def users_line_indexes() -> bool:
+    """Whether that line is just taking `something[index]`."""
+    frame = _users_frame()
+    steps = (step for step in dis.get_instructions(frame.f_code) if step.offset == frame.f_lasti)
+    return any(step.opname == "BINARY_SUBSCR" or step.argrepr == "[]" for step in steps)  # "[]" from Python 3.14 on

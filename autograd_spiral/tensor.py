@@ -51,7 +51,7 @@ _next_serial = itertools.count().__next__
 _grad_lock = threading.Lock()
 _NO_PARAMS: dict[str, Any] = {}
 _BOOL = np.dtype(bool)
-_READING = (
+READING = (
     "The program must hold for any values: return what you want to see, decide with np.where, and read values outside "
     "the step, or run step.eager(…), which is not captured"
 )
@@ -141,7 +141,7 @@ class Tensor(ArrayMethods, Hints):
         ValueError: assignment destination is read-only
         """
         if (trace := MODE.get().trace) is not None:
-            trace.refuse("reading a value", _READING)
+            trace.refuse("reading a value", READING)
         return self._value
 
     @data.setter

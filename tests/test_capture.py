@@ -6,6 +6,7 @@ import copy
 import functools
 import gc
 import pickle
+import random
 import threading
 import time
 import weakref
@@ -24,6 +25,7 @@ from autograd_spiral import (
     Tensor,
     blame,
     capture,
+    draw,
     grad,
     no_grad,
     primitive,
@@ -89,7 +91,9 @@ def _clear(x: Any) -> Any:
         (lambda x: w * (1.0 in w), "reading a value"),
         (lambda x: f"{(w * x).sum():.3f}" and w, "reading a value"),
         (lambda x: repr(w) and w, "reading a value"),
-        (lambda x: np.arange(4)[w.sum().astype(int)] * w, "reading a value"),
+        (lambda x: np.arange(4)[w.sum().astype(int)] * w, "indexing a plain array"),
+        (lambda x: np.arange(4)[w.astype(int)] * w, "indexing a plain array"),
+        (lambda x: [1, 2][w.sum().astype(int)] * w, "indexing a plain array"),
         (_branch, "reading a value"),
         (_print, "reading a value"),
         (_backward, "backward"),
@@ -134,8 +138,114 @@ def test_a_refusal_leaves_no_mode_behind() -> None:
 @pytest.mark.parametrize("draw", [lambda rng: rng.standard_normal(2), lambda rng: rng.standard_normal()])
 def test_random_numbers_inside_are_refused_with_the_line(draw: Any) -> None:
     rng = np.random.default_rng(0)
-    with pytest.raises(CaptureError, match=r"test_capture.py:\d+[\s\S]*np.multiply was given one value"):
+    with pytest.raises(
+        CaptureError, match=r"test_capture.py:\d+[\s\S]*a constant of np.multiply differed between two runs"
+    ):
         capture(lambda x: w * draw(rng))(ONES)
+
+
+def test_constants_that_differ_are_shown() -> None:
+    numbers = iter([0.3, 0.7])
+    with pytest.raises(
+        CaptureError, match=r"a constant of np.divide differed between two runs of the step: 0\.3 and 0\.7"
+    ):
+        capture(lambda x: w / next(numbers))(ONES)
+    arrays = iter([np.zeros(3), np.arange(1000.0)[:3]])
+    with pytest.raises(CaptureError, match=r"np.add differed .*: \[0. 0. 0.\] and \[0. 1. 2.\]"):
+        capture(lambda x: w.sum() + next(arrays))(ONES)
+
+
+def test_what_the_message_on_indices_says_to_write_works() -> None:
+    table = np.arange(6.0).reshape(3, 2)
+    step = capture(lambda i: w * Tensor(table)[i])
+    for i in (0, 2):
+        assert_same([step(np.array(i)).data], [w.data * table[i]], "entries")
+    assert count_of(step) == 1
+
+
+class _Model:
+    def __init__(self, rate: float) -> None:
+        self.rate, self.w = rate, leaf(1, 2, name="w")
+
+    @capture
+    def step(self, x: Any) -> Any:
+        loss = (self.w * x).sum()
+        self.w.assign(self.w - self.rate * grad(loss, self.w))
+        return loss
+
+
+def test_a_captured_method_has_what_a_captured_function_has() -> None:
+    model = _Model(0.5)
+    assert float(model.step(ONES)) == 3
+    assert float(model.step.eager(ONES)) == 2
+    assert_same([model.w.data], [[0.0, 1.0]], "state")
+    assert model.step.program is _Model.step.program
+    assert model.step.source.startswith("import numpy")
+    assert "<B>w</B>" in draw(model.step).source
+    assert repr(model.step) == f"<captured step step, {count_of(_Model.step)} program, of a _Model>"
+
+
+def test_tensors_that_a_step_keeps_outside_are_worth_a_warning() -> None:
+    losses: list[Any] = []
+    notes: dict[str, Any] = {}
+
+    def append(x: Any) -> Any:
+        losses.append((w * x).sum())
+        return w
+
+    def note(x: Any) -> Any:
+        notes["loss"] = (w * x).sum()
+        return w
+
+    with pytest.warns(UserWarning, match="'losses' holds a tensor .* return the tensor instead") as warned:
+        capture(append)(ONES)
+    assert warned[0].filename == __file__
+    with pytest.warns(UserWarning, match="'notes' holds a tensor"):
+        capture(note)(ONES)
+
+
+def test_capture_with_parentheses_says_how_to_write_it() -> None:
+    with pytest.raises(TypeError, match="write @capture, without parentheses"):
+        capture()
+
+
+class _Drawing:
+    def __init__(self, rng: Any) -> None:
+        self.rng = rng
+
+    def step(self, x: Any) -> Any:
+        return w * x * (0 if self.rng.random() < 0.01 else 1)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_random_numbers_that_seldom_change_anything_are_refused(seed: int) -> None:
+    rng, old, python = np.random.default_rng(seed), np.random.RandomState(seed), random.Random(seed)
+    draw = rng.random
+    steps: dict[str, Any] = {
+        "rng": lambda x: w * x * (rng.random(2) > 0.001),
+        "old": lambda x: w * x * (0 if old.rand() < 0.01 else 1),
+        "python": lambda x: w * x * (0 if python.random() < 0.01 else 1),
+        "draw": lambda x: w * x * (0 if draw() < 0.01 else 1),
+        "np.random": lambda x: w * x * (0 if np.random.rand() < 0.01 else 1),  # noqa: NPY002
+        "the module random": lambda x: w * x * (0 if random.random() < 0.01 else 1),
+    }
+    for name, step in steps.items():
+        with pytest.raises(CaptureError, match=f"random numbers from {name}, .*|two runs|one run of the step"):
+            capture(step)(ONES)
+    with pytest.raises(CaptureError, match=r"from rng, [\s\S]* as arrays|two runs|one run of the step"):
+        capture(_Drawing(rng).step)(ONES)
+    with pytest.raises(CaptureError, match=r"from a generator among its arguments|two runs|one run of the step"):
+        capture(lambda x, source: w * x * (0 if source.random() < 0.01 else 1))(ONES, rng)
+    with pytest.raises(CaptureError, match=r"without a seed|two runs|one run of the step"):
+        capture(lambda x: w * x * (0 if np.random.default_rng().random() < 0.01 else 1))(ONES)
+
+
+def test_a_generator_that_is_not_drawn_from_or_made_anew_from_a_seed_is_fine() -> None:
+    rng = np.random.default_rng(0)
+    step = capture(lambda x: w * x * (np.random.default_rng(1).random(2) > 0.5) if rng is not None else w)
+    for _ in range(3):
+        assert_same([step(ONES).data], [step.eager(ONES).data], "the mask of a seed")
+    assert count_of(step) == 1
 
 
 def test_a_step_that_does_more_the_second_time_is_refused() -> None:
@@ -158,7 +268,7 @@ def test_a_step_that_assigns_something_else_the_second_time_is_refused(change: A
         change(len(seen))
         return (w * x).sum()
 
-    with pytest.raises(CaptureError, match="one run"):
+    with pytest.raises(CaptureError, match=r"one run|two runs"):
         capture(step)(ONES)
     assert_same([w.data], [[1.0, -2.0]], "the state")
 
@@ -442,6 +552,77 @@ def test_arrays_from_outside_are_read_at_each_call() -> None:
     assert float(captured(ONES)) == -7
     assert_same(flat(weighted(ONES)), [[10.0, 10.0]], "gradient")
     assert len(captured.program.outside) == 1  # np.arange is made anew in each run: a constant
+
+
+_FROM_PLAIN_NUMPY: dict[str, Any] = {
+    "product": lambda a: lambda x: w * x * (a["mask"] * a["data"]),
+    "entries": lambda a: lambda x: w * x * a["data"][a["index"]],
+    "quotient": lambda a: lambda x: w * x + a["data"] / 2,
+    "number": lambda a: lambda x: w * x * 0.9 ** a["t"],
+    "decision": lambda a: lambda x: w * x if a["mask"][0] > 0 else -w * x,
+    "float": lambda a: lambda x: w * x * float(a["t"]),
+    "tensor": lambda a: lambda x: w * x * Tensor(a["mask"] + 1),
+    "read, too": lambda a: lambda x: w * x * a["data"] * (a["data"] - 5),
+    "returned": lambda a: lambda x: Tensor(a["data"] + 1),
+    "a list": lambda a: functools.partial(lambda arrays, x: w * x * (arrays[0] * 2), [a["data"]]),
+}
+
+
+@pytest.mark.parametrize("name", _FROM_PLAIN_NUMPY)
+def test_what_plain_numpy_makes_of_arrays_from_outside_is_made_anew_when_they_change_in_place(name: str) -> None:
+    arrays = {"mask": np.ones(2), "data": np.array([3.0, 4.0]), "index": np.array([0, 1]), "t": np.array(2.0)}
+    step = capture(_FROM_PLAIN_NUMPY[name](arrays))
+
+    def check() -> None:
+        for _ in range(2):
+            assert_same([step(ONES).data], [step.eager(ONES).data], name)
+
+    check()
+    for changed, value in (("mask", [0, 1]), ("data", [5, 6]), ("index", [1, 0]), ("t", 3.0), ("mask", [1, 1])):
+        arrays[changed][...] = value
+        check()
+    made = count_of(step)
+    arrays["mask"][...] = [0, 1]
+    check()
+    arrays["mask"][...] = [1, 1]
+    check()
+    assert count_of(step) <= made + 1  # a program for what was there before is used again
+
+
+def test_many_programs_for_the_contents_of_an_array_are_worth_a_warning() -> None:
+    mask = np.ones(2)
+    step = capture(lambda x: w * x * (mask * 2))
+    for i in range(7):
+        mask[0] = i
+        step(ONES)
+    mask[0] = 7
+    with pytest.warns(UserWarning, match=r"8 programs[\s\S]*\(mask\)"):
+        step(ONES)
+
+
+def test_arrays_that_are_only_computed_with_are_not_looked_at() -> None:
+    data, target = np.ones((3, 2)), np.zeros(3)
+
+    def step() -> Any:
+        loss = np.mean((data @ w - target) ** 2)
+        return loss, grad(loss, w)
+
+    captured = capture(step)
+    captured()
+    assert captured._last is not None
+    assert captured._last.watched == ()
+
+
+def test_objects_that_answer_for_their_own_attributes_are_not_asked_for_others() -> None:
+    class Settings:
+        def __init__(self) -> None:
+            self.values = {"rate": 2.0}
+
+        def __getattr__(self, name: str) -> Any:
+            return self.values[name]  # KeyError for any other
+
+    settings = Settings()
+    assert_same([capture(lambda x: x * settings.rate)(ONES).data], [2 * ONES], "value")
 
 
 def test_views_of_arrays_from_outside_are_read_at_each_call() -> None:

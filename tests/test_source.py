@@ -361,6 +361,14 @@ def test_large_constants_are_saved_beside_the_program(tmp_path: Path) -> None:
     step.program.save(folder / "step.py")
     constants = dict(np.load(folder / "step.npz"))
     assert_same([executed_lambda(folder / "step.py")(np.ones(10), **constants)], expected, "executed")
+    head = (folder / "step.py").read_text().splitlines()[:3]
+    assert head[1:] == ["#     constants = np.load('step.npz')", "#     step(..., **constants)"]
+
+
+def test_equal_large_constants_are_one() -> None:
+    step = capture(lambda x: x * np.sin(np.arange(100.0)) + np.exp(x) - np.sin(np.arange(100.0)))
+    step(np.ones(100))
+    assert list(step.program.constants) == ["constant"]
 
 
 def executed_lambda(path: Path) -> Any:

@@ -14,7 +14,7 @@ from autograd_spiral.drawing.programs import of_program
 from autograd_spiral.drawing.record import Record
 from autograd_spiral.drawing.saving import Drawing
 from autograd_spiral.drawing.tensors import of_tensors
-from autograd_spiral.program import CapturedStep
+from autograd_spiral.program import BoundStep, CapturedStep
 from autograd_spiral.program.equations import Program
 from autograd_spiral.tensor import Tensor, history
 
@@ -22,7 +22,7 @@ __all__ = ["Drawing", "draw"]
 
 
 def draw(
-    outputs: Tensor | Sequence[Tensor] | CapturedStep | Program,
+    outputs: Tensor | Sequence[Tensor] | CapturedStep | BoundStep | Program,
     *,
     gradients_of: Tensor | Sequence[Tensor] | None = None,
     names: Mapping[str, Any] | None = None,
@@ -66,12 +66,12 @@ def draw(
     """
     if rankdir not in DIRECTIONS:
         raise ValueError(f"draw: rankdir must be TB, LR, BT or RL, not {rankdir!r}")
-    if isinstance(outputs, CapturedStep | Program):
+    if isinstance(outputs, CapturedStep | BoundStep | Program):
         if gradients_of is not None or names is not None:
             raise TypeError(
                 "draw: gradients_of and names are for tensors; a program has a backward pass and names of its own"
             )
-        record = of_program(outputs.program if isinstance(outputs, CapturedStep) else outputs)
+        record = of_program(outputs if isinstance(outputs, Program) else outputs.program)
     else:
         record = _of_tensors(outputs, gradients_of, names or {})
     drawing = Drawing("computation", **picture_attributes(rankdir))

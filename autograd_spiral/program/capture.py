@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import functools
+import hashlib
 import inspect
 import math
 import threading
@@ -27,11 +28,11 @@ from autograd_spiral.program.listing import CapturedProgram
 from autograd_spiral.program.replay import compiled
 from autograd_spiral.program.structure import LEAF, flatten, unflatten
 from autograd_spiral.program.surroundings import Reached, Surroundings
-from autograd_spiral.program.trace import Trace, difference, recording_in
+from autograd_spiral.program.trace import Trace, difference, recording_in, same
 from autograd_spiral.program.values import Values
 from autograd_spiral.tensor import Tensor, replayed
 
-__all__ = ["CapturedStep", "capture"]
+__all__ = ["BoundStep", "CapturedStep", "capture"]
 
 _KEPT = 64
 """So many programs are kept for one step; the one that was not used for longest goes first."""
@@ -40,7 +41,7 @@ _MANY = 8
 """So many programs for the values of one number are worth a warning."""
 
 
-def capture(step: Callable[..., Any]) -> CapturedStep:
+def capture(step: Callable[..., Any] | None = None) -> CapturedStep:
     """Make a program of `step` at its first call, and replay the program at later ones: a decorator.
 
     Arrays among the arguments (and in lists, tuples and dicts there) are inputs, whose shapes and dtypes select the
@@ -49,7 +50,9 @@ def capture(step: Callable[..., Any]) -> CapturedStep:
     makes a new program (a number among the arguments that has made eight of them is a UserWarning). So it is for plain
     functions and methods that the step calls by name, and those that they call; what installed packages read, and what
     is looked up by `getattr`, is not watched. Leaf tensors that the step reaches are state: read at each call, and
-    given new arrays by `assign` once the whole step has succeeded. Other arrays that it reaches are read at each call.
+    given new arrays by `assign` once the whole step has succeeded. Other arrays that it reaches are read at each call
+    where it computes with them; where it makes others of them in plain NumPy (`X[i]`, `X / 2`), a change of what is in
+    them makes a new program.
     What it returns, tensors in any nesting, comes back as new leaves; nothing is recorded on the outside.
 
     Within, use `grad` and `assign`; reading a value (`float(t)`, `t.data`, `print(t)`), `backward()`, `.grad` and
@@ -81,7 +84,46 @@ def capture(step: Callable[..., Any]) -> CapturedStep:
         return loss, w
     <BLANKLINE>
     """
+    if step is None:
+        raise TypeError("capture takes no options: write @capture, without parentheses")
     return CapturedStep(step)
+
+
+class BoundStep(functools.partial[Any]):
+    """A captured method of an object. `eager`, `program` and `source` are those of the method.
+
+    >>> class Model:
+    ...     @capture
+    ...     def double(self, x):
+    ...         return 2 * x
+    >>> model = Model()
+    >>> float(model.double(np.array(3.0))), model.double
+    (6.0, <captured step double, 1 program, of a Model>)
+    """
+
+    def _captured(self) -> CapturedStep:
+        step: CapturedStep = self.func  # type: ignore[assignment]  # which is never another function
+        return step
+
+    def eager(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the method without a program, as `CapturedStep.eager` does.
+
+        Raises what the method raises.
+        """
+        return self._captured().eager(*self.args, *args, **kwargs)
+
+    @property
+    def program(self) -> CapturedProgram:
+        """The program that the method used last, for whichever object; `CaptureError` before the first call."""
+        return self._captured().program
+
+    @property
+    def source(self) -> str:
+        """The program that the method used last, as NumPy; raises as `CapturedStep.source` does."""
+        return self._captured().source
+
+    def __repr__(self) -> str:
+        return f"{repr(self._captured())[:-1]}, of a {type(self.args[0]).__name__}>"
 
 
 @dataclass(frozen=True)
@@ -98,6 +140,8 @@ class _Prepared:
     recording: bool
     fits: Callable[[tuple[Any, ...]], bool] | None  # whether arguments are of this kind, where all are arrays
     reached: Reached  # what the variables of the surroundings held
+    watched: tuple[NDArray[Any], ...]  # arrays from outside of which the step may have made others by plain NumPy
+    contents: tuple[Any, ...]  # what was in them
     arguments: list[Any]  # kept so that no other object gets the identity by which the key knows one
     lock: threading.Lock
 
@@ -120,12 +164,13 @@ class CapturedStep:
         self._surroundings = Surroundings(step)
         self._prepared: OrderedDict[Any, _Prepared] = OrderedDict()
         self._latest: tuple[_Prepared, Reached] | None = None  # the program used last, and for which surroundings
+        self._watched: dict[Any, tuple[NDArray[Any], ...]] = {}  # for each kind of call, where there are some
         self._warned = False  # that it makes a program for each value of a number
         self._lock = threading.RLock()
         self._updating = threading.Lock()  # of programs for any kind of call: they read and write the same state
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        return self if instance is None else functools.partial(self, instance)
+        return self if instance is None else BoundStep(self, instance)
 
     def eager(self, *args: Any, **kwargs: Any) -> Any:
         """Call the step as it is, without a program: everything is recorded, and values can be read inside.
@@ -203,7 +248,13 @@ class CapturedStep:
     def _as_before(self, prepared: _Prepared, reached: Reached, args: tuple[Any, ...], recording: bool) -> bool:
         """Whether a call is of the same kind as the last one, for calls with arrays alone: the short way."""
         fits = prepared.fits
-        return fits is not None and recording is prepared.recording and fits(args) and reached.still()
+        return (
+            fits is not None
+            and recording is prepared.recording
+            and fits(args)
+            and reached.still()
+            and (not prepared.watched or _contents(prepared.watched) == prepared.contents)
+        )
 
     def _find(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], recording: bool
@@ -215,19 +266,26 @@ class CapturedStep:
         tokens = structure, tuple(_token(leaf, inputs) for leaf in leaves), recording
         constants = [leaf for leaf in leaves if not _is_input(leaf)]
         reached = self._surroundings(constants)
-        key = (tokens, tuple(map(_identity, reached.held)))
+        kind = (tokens, tuple(map(_identity, reached.held)))
         with self._lock:
-            prepared = self._prepared.get(key)
+            prepared = self._prepared.get(key := (*kind, _contents(self._watched.get(kind, ()))))
             if prepared is None:
                 prepared = self._capture(args, kwargs, constants, recording)
                 reached = prepared.reached  # which the step may have changed, as when it counts its calls
-                key = (tokens, tuple(map(_identity, reached.held)))
+                kind = (tokens, tuple(map(_identity, reached.held)))
+                if prepared.watched:  # with those of other programs, which may have branched elsewhere
+                    both = (*self._watched.get(kind, ()), *prepared.watched)
+                    self._watched[kind] = tuple({id(array): array for array in both}.values())
+                key = (*kind, _contents(self._watched.get(kind, ())))
                 self._prepared[key] = prepared
                 if not self._warned and len(self._prepared) >= _MANY:
                     self._warn_of_numbers(key, args, kwargs)
+                    self._warn_of_arrays(key, prepared)
             self._prepared.move_to_end(key)
             while len(self._prepared) > _KEPT:
-                self._prepared.popitem(last=False)
+                (*gone, _), _ = self._prepared.popitem(last=False)
+                if not any(other[:2] == tuple(gone) for other in self._prepared):
+                    self._watched.pop(tuple(gone), None)
             self._latest = prepared, reached
         return prepared, inputs
 
@@ -239,6 +297,8 @@ class CapturedStep:
         given = [_stand_in(leaf) if _is_input(leaf) else leaf for leaf in leaves]
         arguments = [new for new, leaf in zip(given, leaves, strict=True) if new is not leaf]
         names = self._input_names(args, kwargs)
+        before = self._surroundings(constants)
+        states = before.random_states()
         runs = []
         for _ in range(2):
             trace = Trace(frozenset(arguments))
@@ -259,6 +319,7 @@ class CapturedStep:
                 f"{why}. A captured step must compute the same each time: pass random numbers and counters as "
                 "arguments, and keep what it carries along in a Tensor that it assigns"
             )
+        self._refuse_random_numbers(states, before.random_states(), first.entropy)
         returned: list[Any] = []
         form = flatten(result, returned)
         self._compare_results(first, one, trace, form, returned)
@@ -266,6 +327,7 @@ class CapturedStep:
         known = {_memory(array) for array in first.originals.values()}
         outside = list({id(a): a for a in trace.originals.values() if _memory(a) in known}.values())
         reached = self._surroundings(constants)
+        self._warn_of_what_is_kept({*first.nodes, *trace.nodes}, reached)
         values = Values(trace, outside, reached.tensor_names())
         inputs = [values.given(tensor, name) for tensor, name in zip(arguments, names, strict=True)]
         equations = values.equations()
@@ -275,6 +337,12 @@ class CapturedStep:
             values.atom(leaf)
         checks = values.checks()
         used = [values.outside[i] for i in values.used]
+        read = [array for _, array in used]
+        watched = tuple(
+            array
+            for _, array in reached.arrays
+            if values.derived or not any(np.may_share_memory(array, other) for other in read)
+        )
         plain = not kwargs and all(type(arg) is np.ndarray and arg.dtype.isnative for arg in args)
         program = CapturedProgram(
             self._name if self._name.isidentifier() else "step",
@@ -301,6 +369,8 @@ class CapturedStep:
             recording,
             _fits(args) if plain else None,
             reached,
+            watched,
+            _contents(watched),
             constants,
             self._updating if updates else threading.Lock(),
         )
@@ -315,8 +385,8 @@ class CapturedStep:
 
     def _warn_of_numbers(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Warn, once, where a number among the arguments has made many programs that differ in nothing else."""
-        (structure, tokens, recording), held = key
-        alike = [t for (s, t, r), h in self._prepared if (s, r, h) == (structure, recording, held)]
+        (structure, tokens, recording), *held = key
+        alike = [t for (s, t, r), *h in self._prepared if (s, r, h) == (structure, recording, held)]
         names: list[tuple[str, str]] = []  # in the message, and in code
         for name, argument in self._arguments(args, kwargs):
             leaves: list[Any] = []
@@ -335,6 +405,20 @@ class CapturedStep:
                 )
                 return
 
+    def _warn_of_arrays(self, key: Any, prepared: _Prepared) -> None:
+        """Warn, once, where the contents of arrays that are changed in place have made many programs."""
+        count = sum(other[:2] == key[:2] for other in self._prepared)
+        if count >= _MANY and prepared.watched and not self._warned:
+            self._warned = True
+            known = {id(array): name for name, array in prepared.reached.arrays}
+            names = ", ".join(known[id(array)] or "an array" for array in prepared.watched)
+            warnings.warn(
+                f"{self._name} has made {count} programs, one for each content of what it reads in plain NumPy from "
+                f"outside ({names}). Pass what changes as an argument, or compute with tensors: Tensor(array)[i]",
+                UserWarning,
+                stacklevel=4,
+            )
+
     def _input_names(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
         """A name for each input: that of its parameter, with a number for those in containers and in `*args`."""
         names: list[str] = []
@@ -344,6 +428,33 @@ class CapturedStep:
             inputs = [leaf for leaf in leaves if _is_input(leaf)]
             names += [name if single else f"{name}_{i}" for i, _ in enumerate(inputs)]
         return names
+
+    def _refuse_random_numbers(
+        self, before: Sequence[tuple[str, Any]], after: Sequence[tuple[str, Any]], entropy: bool
+    ) -> None:
+        """Raise where the step drew random numbers, though both runs computed the same: a mask may seldom have zeros."""  # noqa: E501
+        drawn = [name for (name, old), (_, new) in zip(before, after, strict=True) if not same(old, new)]
+        if not (drawn or entropy):
+            return
+        what = f"from {drawn[0] or 'a generator among its arguments'}" if drawn else "from a generator without a seed"
+        raise CaptureError(
+            f"{self._name} draws random numbers {what}, which a program would repeat at every call. A captured "
+            "step must compute the same each time: draw them outside of it, and pass them, or the mask or the rows "
+            "that they choose, as arrays"
+        )
+
+    def _warn_of_what_is_kept(self, computed: set[Tensor], reached: Reached) -> None:
+        """Warn where a variable, a list or a dictionary holds what was computed while the step was captured."""
+        for name, held in zip(reached.names, reached.held, strict=True):
+            parts = held if type(held) is tuple else (held,)
+            if any(type(part) is Tensor and part in computed for part in parts):
+                warnings.warn(
+                    f"{name!r} holds a tensor that {self._name} computed while it was captured; a replay puts nothing "
+                    "there: return the tensor instead",
+                    UserWarning,
+                    stacklevel=5,
+                )
+                return
 
     def _compare_results(self, first: Trace, one: Any, trace: Trace, form: Any, returned: Sequence[Any]) -> None:
         for leaf in returned:
@@ -394,6 +505,11 @@ def _stand_in(leaf: Any) -> Tensor:
 def _memory(array: NDArray[Any]) -> Any:
     """Which memory an array is: the same in two runs only if something outside of them holds it, or what it views."""
     return array.ctypes.data, array.shape, array.strides, array.dtype
+
+
+def _contents(arrays: Sequence[NDArray[Any]]) -> tuple[Any, ...]:
+    """What is in some arrays, in short."""
+    return tuple((a.shape, a.dtype, hashlib.blake2b(a.tobytes(), digest_size=16).digest()) for a in arrays)
 
 
 def _token(leaf: Any, inputs: list[Any]) -> Any:

@@ -61,8 +61,9 @@ class CapturedProgram(Program):
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write `source` to `path`, a file that can be imported where there is only NumPy, and return the path.
 
-        Large constants go to a file beside it, of the same name ending in .npz; missing folders are made. Raises
-        ValueError where `path` ends so, OSError where it cannot be written, `CaptureError` as `source` does.
+        Large constants go to a file beside it, of the same name ending in .npz, which is an argument of the function:
+        `step(…, **np.load("step.npz"))`, as the text says at its head. Missing folders are made. Raises ValueError
+        where `path` ends so, OSError where it cannot be written, `CaptureError` as `source` does.
 
         >>> import tempfile
         >>> from autograd_spiral import capture
@@ -77,8 +78,13 @@ class CapturedProgram(Program):
             raise ValueError(f"{target}: a program is text; its large constants go to the .npz file, so use .py here")
         text = self.source
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, encoding="utf-8")
         if self.constants:
             arrays: dict[str, Any] = dict(self.constants)
-            np.savez(target.with_suffix(".npz"), **arrays)
+            beside = target.with_suffix(".npz")
+            np.savez(beside, **arrays)
+            text = (
+                f"# The large constants ({', '.join(arrays)}) are in {beside.name}, beside this file:\n"
+                f"#     constants = np.load({beside.name!r})\n#     {self.name}(..., **constants)\n{text}"
+            )
+        target.write_text(text, encoding="utf-8")
         return target

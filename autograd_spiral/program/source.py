@@ -60,7 +60,7 @@ class _Printer:
         self.inline: dict[Value, Text] = {}  # what stands inside its consumer
         self.unread: dict[Value, set[Value]] = {}  # of inline values not yet printed: the states they read
         self.keywords: dict[str, NDArray[Any]] = {}
-        self._constants: dict[int, str] = {}
+        self._constants: dict[tuple[Any, ...], str] = {}  # equal ones are one
         self.lines: list[tuple[str, str, str]] = []  # phase, code, comment
         self._fresh = itertools.count(1)
         self._give_names()
@@ -188,10 +188,11 @@ class _Printer:
         return literal(atom)
 
     def _constant(self, array: NDArray[Any]) -> str:
-        if id(array) not in self._constants:
-            name = self._constants[id(array)] = self._unique("constant")
+        key = (array.shape, array.dtype, array.tobytes())
+        if key not in self._constants:
+            name = self._constants[key] = self._unique("constant")
             self.keywords[name] = array
-        return self._constants[id(array)]
+        return self._constants[key]
 
 
 def _is_view(equation: Equation) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dis
 import functools
 import operator
+import random
 import sys
 import sysconfig
 import types
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autograd_spiral.places import in_engine
 from autograd_spiral.primitives import PRIMITIVES, Primitive
@@ -34,6 +36,7 @@ _PLACES = 1000
 
 _REMEMBERED = 8
 _PLAIN = (int, float, complex, str, bytes, type(None), Tensor, np.ndarray, np.generic)
+_GENERATORS = (np.random.Generator, np.random.RandomState, np.random.BitGenerator, random.Random)
 _INSTALLED = tuple({sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
@@ -45,6 +48,8 @@ class Reached:
     still: Callable[[], bool]
     names: list[str]
     roots: tuple[Any, ...]
+    generators: list[tuple[str, Any]]  # of random numbers, with names
+    arrays: list[tuple[str, NDArray[Any]]]  # with names
 
     def tensor_names(self) -> dict[Tensor, str]:
         """Names for the tensors that variables hold, directly or in a list or a tuple."""
@@ -53,6 +58,14 @@ class Reached:
             if type(value) is Tensor:
                 found.setdefault(value, name)
         return found
+
+    def random_states(self) -> list[tuple[str, Any]]:
+        """The names and the states of the generators of random numbers: NumPy's, Python's, and those reached."""
+        found: list[tuple[str, Any]] = [
+            ("np.random", np.random.get_state(legacy=False)),  # noqa: NPY002
+            ("the module random", random.getstate()),
+        ]
+        return found + [(name, _random_state(generator)) for name, generator in self.generators]
 
 
 class Surroundings:
@@ -86,6 +99,8 @@ class _Search:
         self.seen: dict[int, Any] = {}
         self.objects: list[tuple[Any, set[str]]] = []  # and the attributes that were looked for
         self.attributes: dict[str, None] = {"__call__": None}  # that functions name
+        self.generators: list[tuple[str, Any]] = []
+        self.arrays: list[tuple[str, NDArray[Any]]] = []
 
     def reached(self) -> Reached:
         """The result."""
@@ -103,7 +118,7 @@ class _Search:
         )
         names: dict[str, Any] = {}
         exec(compile(text, "<surroundings>", "exec"), names)
-        return Reached(self.held, names["make"](**self.bound), self.names, self.roots)
+        return Reached(self.held, names["make"](**self.bound), self.names, self.roots, self.generators, self.arrays)
 
     # --- places ----------------------------------------------------------------------------------------------------
 
@@ -154,9 +169,15 @@ class _Search:
     # --- things ----------------------------------------------------------------------------------------------------
 
     def _follow(self, name: str, value: Any) -> None:
-        if isinstance(value, _PLAIN) or id(value) in self.seen:
+        if id(value) in self.seen or (isinstance(value, _PLAIN) and not isinstance(value, np.ndarray)):
             return
         self.seen[id(value)] = value
+        if isinstance(value, np.ndarray):
+            self.arrays.append((name, value))
+            return
+        owner = value.__self__ if isinstance(value, types.BuiltinMethodType) else None  # of `draw = random.random`
+        if isinstance(value, _GENERATORS) or isinstance(owner, _GENERATORS):
+            self.generators.append((name, value if isinstance(value, _GENERATORS) else owner))
         root = any(value is root or value is getattr(root, "__func__", None) for root in self.roots)
         if isinstance(value, types.FunctionType):
             row = PRIMITIVES.get(value)
@@ -221,6 +242,14 @@ class _Search:
         self.seen[id(held)] = held  # what is in it is followed as such
         condition = "len({container}) == " + str(len(held)) + " and all(map(same, {container}" + part + ", {held}))"
         self._place(name, held, condition, container=container)
+
+
+def _random_state(generator: Any) -> Any:
+    if isinstance(generator, random.Random):
+        return None if isinstance(generator, random.SystemRandom) else generator.getstate()
+    if isinstance(generator, np.random.RandomState):
+        return generator.get_state(legacy=False)
+    return getattr(generator, "bit_generator", generator).state
 
 
 def _is_empty(cell: types.CellType) -> bool:

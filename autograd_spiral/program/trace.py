@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import sys
 from collections.abc import Callable, Collection, Iterator
 from types import FrameType
@@ -18,12 +19,12 @@ from numpy.typing import NDArray
 
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.modes import MODE, entering
-from autograd_spiral.places import in_engine, users_line
+from autograd_spiral.places import in_engine, users_line, users_line_indexes
 from autograd_spiral.program.equations import Name, Rank
 from autograd_spiral.sweep import stale
-from autograd_spiral.tensor import Tensor
+from autograd_spiral.tensor import READING, Tensor
 
-__all__ = ["Trace", "difference", "recording_in", "root"]
+__all__ = ["Trace", "difference", "recording_in", "root", "same"]
 
 
 class Trace:
@@ -43,6 +44,7 @@ class Trace:
         self.primal_of: dict[Tensor, Tensor] = {}  # from a cotangent to what it is the gradient with respect to
         self.locals: dict[Tensor, Name] = {}
         self.scopes: dict[Tensor, tuple[str, ...]] = {}  # of what rules recorded: those of the operation they are for
+        self.entropy = False  # whether the system was asked for random numbers, as by an unseeded generator
         self._unswept = 0  # the nodes from here on are not known to belong to a rule
         self._swept_scope: tuple[str, ...] = ()
         self.began = Tensor(0).serial
@@ -125,6 +127,12 @@ class Trace:
 
     def refuse(self, act: str, remedy: str) -> NoReturn:
         """Raise the error that says that a captured step cannot do `act`."""
+        if remedy is READING and users_line_indexes():
+            act = "indexing a plain array or a list by a tensor"
+            remedy = (
+                "That would read its value, and the program must hold for any values: index a tensor, Tensor(X)[i], "
+                "or np.stack(tensors)[i]; or index outside of the step, and pass X[i]"
+            )
         raise CaptureError(f"{users_line()}\n{act} while the step is being captured. {remedy}.")
 
     def _now(self, arg: Any) -> Any:
@@ -147,12 +155,14 @@ def recording_in(trace: Trace, step: Callable[..., Any] | None, rank: int = Rank
     """Keep in `trace` all that the block records, and what `step` and the functions it calls name it."""
     code = getattr(step, "__code__", None)
 
-    def profile(frame: FrameType, event: str, _: Any) -> None:
+    def profile(frame: FrameType, event: str, called: Any) -> None:
         if event == "return":
             if frame.f_code is code:
                 trace.returned(frame, rank)
             elif rank == Rank.STEP and not in_engine(frame.f_code.co_filename):
                 trace.returned(frame, Rank.CALLER)
+        elif event == "c_call" and called is os.urandom:
+            trace.entropy = True
 
     before = sys.getprofile()
     with entering(constants=True, observer=trace, trace=trace):
@@ -171,12 +181,15 @@ def difference(one: Trace, other: Trace) -> str | None:
         if a is None or b is None:
             (longer,) = (node for node in (a, b) if node is not None)
             return f"{longer.place}\n{_called(longer)} was computed in one run of the step, and not in another"
-        if a.primitive is not b.primitive or a.shape != b.shape or a.dtype != b.dtype or not _same(a.params, b.params):
+        if a.primitive is not b.primitive or a.shape != b.shape or a.dtype != b.dtype or not same(a.params, b.params):
             return f"{b.place}\n{_called(a)} was computed in one run of the step, {_called(b)} in another"
         places[a] = others[b] = i
         for x, y in zip(one.sources[a], other.sources[b], strict=True):
             if not _alike(one, x, places, other, y, others):
-                return f"{b.place}\n{_called(a)} was given one value in one run of the step, another in another"
+                x, y = _constant(one, x, places), _constant(other, y, others)
+                if x is None or y is None:
+                    return f"{b.place}\n{_called(a)} was given something else in one run of the step than in another"
+                return f"{b.place}\na constant of {_called(a)} differed between two runs of the step: {x} and {y}"
     if len(one.holds) != len(other.holds):
         return f"assign() was called for {len(one.holds)} leaves in one run of the step, {len(other.holds)} in another"
     for (p, x), (q, y) in zip(one.holds.items(), other.holds.items(), strict=True):
@@ -192,11 +205,24 @@ def _called(node: Tensor) -> str:
 
 def _alike(one: Trace, x: Any, places: dict[Tensor, int], other: Trace, y: Any, others: dict[Tensor, int]) -> bool:
     if type(x) is not Tensor or type(y) is not Tensor:
-        return _same(x, y)
+        return same(x, y)
     x, y = root(one, x), root(other, y)
     if x in places or y in others:
         return x in places and places[x] == others.get(y)
-    return x is y or (x.serial > one.began and y.serial > other.began and _same(x._value, y._value))
+    return x is y or (x.serial > one.began and y.serial > other.began and same(x._value, y._value))
+
+
+def _constant(trace: Trace, x: Any, places: dict[Tensor, int]) -> str | None:
+    """A constant in words; None for what was computed."""
+    if type(x) is Tensor:
+        x = root(trace, x)
+        if x in places or x.serial < trace.began:
+            return None
+        x = x._value
+    if isinstance(x, np.ndarray):
+        with np.printoptions(threshold=6, edgeitems=2, precision=6):
+            return " ".join(str(x).split())
+    return repr(x)
 
 
 def root(trace: Trace, tensor: Tensor) -> Tensor:
@@ -206,13 +232,13 @@ def root(trace: Trace, tensor: Tensor) -> Tensor:
     return tensor
 
 
-def _same(x: Any, y: Any) -> bool:
+def same(x: Any, y: Any) -> bool:
     """Whether two constants, or the parameters of two equations, are the same."""
     if isinstance(x, np.ndarray) and isinstance(y, np.ndarray):
         equal_nan = x.dtype.kind == "f"
         return x.shape == y.shape and x.dtype == y.dtype and bool(np.array_equal(x, y, equal_nan=equal_nan))
     if isinstance(x, dict) and isinstance(y, dict):
-        return x.keys() == y.keys() and all(_same(value, y[key]) for key, value in x.items())
+        return x.keys() == y.keys() and all(same(value, y[key]) for key, value in x.items())
     if isinstance(x, tuple | list) and isinstance(y, tuple | list):
-        return len(x) == len(y) and all(map(_same, x, y))
+        return len(x) == len(y) and all(map(same, x, y))
     return type(x) is type(y) and (x is y or bool(x == y) or (x != x and y != y))

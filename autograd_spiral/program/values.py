@@ -28,6 +28,7 @@ class Values:
         self.state: dict[Tensor, Value] = {}
         self.outside: dict[int, tuple[Value, NDArray[Any]]] = {id(a): (Value(a.shape, a.dtype), a) for a in outside}
         self.used: dict[int, None] = {}  # ids of the outside arrays that are read
+        self.derived = False  # whether the step computes with arrays that it made by plain NumPy
         self.names: dict[Value, Name] = {}
         self._values: dict[Tensor, Value] = {}
 
@@ -80,6 +81,7 @@ class Values:
 
     def _array(self, array: NDArray[Any], original: NDArray[Any] | None) -> Atom:
         if original is None or id(original) not in self.outside:
+            self.derived = True
             return array
         self.used[id(original)] = None
         return self.outside[id(original)][0]
@@ -95,8 +97,10 @@ class Values:
 
     def _equation(self, node: Tensor, phase: str) -> Equation:
         assert node.primitive is not None
-        output = self._values[node]
+        output, derived = self._values[node], self.derived
         inputs = tuple(self.atom(arg) for arg in self.trace.sources[node])
+        if phase == "backward":  # what rules make, of shapes
+            self.derived = derived
         body = self._body(node, inputs, phase) if node.primitive.body is not None else ()
         scope = self.trace.scopes.get(node, node.scope)
         return Equation(node.primitive, inputs, node.params, output, phase, scope, node.place, body)
