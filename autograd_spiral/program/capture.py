@@ -37,6 +37,9 @@ __all__ = ["BoundStep", "CapturedStep", "capture"]
 _KEPT = 64
 """So many programs are kept for one step; the one that was not used for longest goes first."""
 
+_LARGE = 2**23
+"""Comparing so many bytes at each call takes some milliseconds, which is worth a warning."""
+
 _MANY = 8
 """So many programs for the values of one number are worth a warning."""
 
@@ -343,6 +346,14 @@ class CapturedStep:
             for _, array in reached.arrays
             if values.derived or not any(np.may_share_memory(array, other) for other in read)
         )
+        if sum(array.nbytes for array in watched) > _LARGE and not self._prepared:  # once
+            warnings.warn(
+                f"{self._name} compares {sum(array.nbytes for array in watched) / 2**20:.0f} MB of arrays from outside "
+                "at each call, since it may make others of them in plain NumPy, which change with them: pass them as "
+                "arguments, or compute with Tensor(array)",
+                UserWarning,
+                stacklevel=5,
+            )
         plain = not kwargs and all(type(arg) is np.ndarray and arg.dtype.isnative for arg in args)
         program = CapturedProgram(
             self._name if self._name.isidentifier() else "step",
