@@ -35,7 +35,8 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz has no type h
 
         Folders on the way to it are made. Pictures are made by Graphviz's `dot`, or by the program that `pip install
         graphviz-pure` brings (which makes no PDF). With neither, or where it fails or takes more than a minute, the DOT
-        text is written beside, as .dot, and a line on stderr says why and what to do. Raises ValueError for another suffix, OSError where it cannot be written.
+        text is written beside, as .dot, and a line on stderr says why and what to do. Raises ValueError for another
+        suffix, OSError where it cannot be written.
 
         >>> import tempfile
         >>> from autograd_spiral import Tensor
