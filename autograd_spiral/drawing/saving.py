@@ -12,10 +12,11 @@ from typing import Any
 
 import graphviz
 
-__all__ = ["Drawing"]
+__all__ = ["SUFFIXES", "Drawing"]
 
 _TEXT = (".dot", ".gv")
-_PICTURES = (".svg", ".png", ".pdf")
+SUFFIXES = (".svg", ".png", ".pdf", *_TEXT)
+"""Of the files that a drawing can be saved as."""
 _PATIENCE = 60.0
 """Seconds that a program has to make a picture."""
 
@@ -47,8 +48,8 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz has no type h
         """
         target = Path(path)
         suffix = target.suffix.lower()
-        if suffix not in _TEXT + _PICTURES:
-            raise ValueError(f"the suffix must be one of {', '.join(_PICTURES + _TEXT)}, not as in {target.name!r}")
+        if suffix not in SUFFIXES:
+            raise ValueError(f"the suffix must be one of {', '.join(SUFFIXES)}, not as in {target.name!r}")
         target.parent.mkdir(parents=True, exist_ok=True)
         if suffix in _TEXT:
             target.write_text(self.source, encoding="utf-8")
