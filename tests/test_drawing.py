@@ -155,6 +155,13 @@ def test_scalars_transposes_masks_and_broadcasts_are_part_of_formulas():
     ]
 
 
+def test_a_raised_sign_is_not_lost_beside_a_dot():
+    x = leaf([[1.0, -2.0]], "x")
+    formulas = [title for out in ((x - 1) ** 2, np.square(x - 1), (x - 1).T + 1) for title in titles(draw(out))]
+    assert [formula for formula in formulas if formula[0] == "("] == ["(·)²", "(·)²", "(·)ᵀ + 1"]
+    assert titles(draw(x**2)) == ["x", "x²"]
+
+
 @pytest.mark.parametrize(
     ("factor", "formula"),
     [
