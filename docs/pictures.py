@@ -7,6 +7,7 @@ them, its part is left out.
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +72,8 @@ def graphs(model: LinearClassifier | TwoLayerNet, X: np.ndarray, y: np.ndarray) 
     step(X, y)
     for parameter, value in zip(parameters, before, strict=True):
         parameter.assign(value)
-    return {"forward": forward, "joint": joint, "step": draw(step)}
+    program = step.program.with_equations(replace(equation, place=None) for equation in step.program.equations)
+    return {"forward": forward, "joint": joint, "step": draw(program)}  # without lines of code, which move
 
 
 def save(picture: Drawing, path: Path) -> None:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 import autograd_spiral
-from autograd_spiral import CapturedStep, CheckReport, Tensor, functions, grad
+from autograd_spiral import CapturedStep, CheckReport, Tensor, errors, functions, grad
 from autograd_spiral.array_methods import ArrayMethods
 from autograd_spiral.compositions import COMPOSITIONS
 from autograd_spiral.errors import AutogradError
@@ -285,7 +285,7 @@ def page() -> str:
             for function, one in group.items()
         ]
         parts.append(f"## {title}\n\n| call | gradient | edges | orders |\n|---|---|---|---|\n" + "\n".join(lines))
-    parts += [_without_gradient(), _composed(), _methods(), _around(), _left_out()]
+    parts += [_without_gradient(), _composed(), _methods(), _around(), _errors(), _left_out()]
     return "\n\n".join(parts) + "\n"
 
 
@@ -367,13 +367,30 @@ def _around() -> str:
         member = getattr(autograd_spiral, name)
         if name not in functions.__all__:
             given = isinstance(member, type) and issubclass(member, (Exception, CapturedStep, CheckReport))
-            text = " ".join((inspect.getdoc(member) or "").split())
-            sentence = re.split(r"(?<=\.) (?=[A-Z`>])", text)[0]
-            lines.append(f"| `{name if given else called(member)}` | {sentence} |")
+            lines.append(f"| `{name if given else called(member)}` | {_first_sentence(member)} |")
     return (
         "## Around the operations\n\nWhat else `from autograd_spiral import …` has: for tensors and their gradients, "
         "for checks, pictures and programs. What\nhas no parentheses is not made by users, but returned or raised.\n\n"
         "| name | what it is or does |\n|---|---|\n" + "\n".join(lines)
+    )
+
+
+def _first_sentence(member: Any) -> str:
+    text = " ".join((inspect.getdoc(member) or "").split())
+    return re.split(r"(?<=\.) (?=[A-Z`>])", text)[0]
+
+
+def _errors() -> str:
+    lines = []
+    for name, member in vars(errors).items():
+        if isinstance(member, type) and member is not AutogradError:
+            builtin = next(base for base in member.__mro__ if base.__module__ == "builtins")
+            text = _first_sentence(member)
+            lines.append(f"| `{name}` | `{builtin.__name__}` | {text} |")
+    return (
+        "## Errors\n\nEach is also the builtin exception that a caller would expect, and all are `AutogradError`. To "
+        "catch one by name:\n`from autograd_spiral.errors import ShapeError`.\n\n"
+        "| class | also | what has happened |\n|---|---|---|\n" + "\n".join(lines)
     )
 
 

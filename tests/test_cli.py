@@ -96,6 +96,17 @@ def test_bad_usage_is_one_line_and_status_2(run, words, message):
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize("words", [["--bogus"], *([verb.name, "--bogus"] for verb in VERBS)], ids=" ".join)
+def test_an_option_that_a_verb_does_not_have_leads_to_its_help(words, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert stop.value.code == 2
+    name = words[0] if len(words) > 1 else "train"
+    assert capsys.readouterr().err == (
+        f"autograd-spiral {name}: error: unrecognized arguments: --bogus (see autograd-spiral {name} --help)\n"
+    )
+
+
 def test_a_folder_that_cannot_be_written_ends_before_training(run, tmp_path):
     (tmp_path / "out").write_text("a file stands where the folder should be")
     status, out, err = run("--model", "linear")
@@ -483,8 +494,9 @@ def test_draw_writes_the_graph_of_a_model(model, backward, capsys, tmp_path):
 
 def test_a_picture_of_no_known_kind_is_status_2(capsys, tmp_path):
     with pytest.raises(SystemExit) as stop:
-        main(["draw", "--out", str(tmp_path / "graph.jpeg")])
+        main(["draw", "--out", str(tmp_path / "new" / "graph.jpeg")])
     assert stop.value.code == 2
+    assert not (tmp_path / "new").exists()
     assert capsys.readouterr().err == (
         "autograd-spiral draw: error: argument --out: the suffix must be one of .svg, .png, .pdf, .dot, .gv, "
         "not as in 'graph.jpeg' (see autograd-spiral draw --help)\n"
@@ -528,12 +540,16 @@ def test_a_file_that_is_a_folder_is_status_2(verb, name, capsys, tmp_path):
     assert said.count("\n") == 1
 
 
-def test_a_program_is_no_file_of_arrays(capsys, tmp_path):
+@pytest.mark.parametrize("name", ["step.npz", "step.txt", "step"])
+def test_a_program_is_written_as_python_alone(name, capsys, tmp_path):
     with pytest.raises(SystemExit) as stop:
-        main(["source", "--points", "2", "--hidden", "2", "--out", str(tmp_path / "step.npz")])
+        main(["source", "--out", str(tmp_path / "new" / name)])
     assert stop.value.code == 2
-    assert "argument --out: " in (said := capsys.readouterr().err)
-    assert "so use .py here" in said
+    assert capsys.readouterr().err == (
+        f"autograd-spiral source: error: argument --out: the suffix must be .py, not as in {name!r} "
+        "(see autograd-spiral source --help)\n"
+    )
+    assert not (tmp_path / "new").exists()
 
 
 def test_eager_training_gives_what_replayed_training_gives(capsys, tmp_path):

@@ -2,6 +2,7 @@
 
 import contextlib
 import doctest
+import html
 import io
 import re
 import shlex
@@ -129,6 +130,19 @@ def run_script(path, words, folder, *prelude):
 
 def run_demo(name, folder, *prelude):
     return run_script(ROOT / "demos" / name, DEMOS.get(name, []), folder, *prelude)
+
+
+def tips(text, pattern):
+    found = (html.unescape(tip) for tip in re.findall(pattern, text))
+    return sorted(tip.replace("\xa0", " ") for tip in found)
+
+
+@pytest.mark.parametrize("picture", sorted((ROOT / "docs" / "pictures").glob("*.svg")), ids=lambda path: path.stem)
+def test_the_pictures_say_what_is_drawn_today_and_no_line_numbers(picture):
+    golden = (ROOT / "tests" / "golden" / f"{picture.stem}.dot").read_text(encoding="utf-8")
+    shown = tips(picture.read_text(encoding="utf-8"), r'xlink:title="(.*?)"')
+    assert shown == tips(golden, r' tooltip="(.*?)"'), "run: python docs/pictures.py"
+    assert not any(".py:" in tip for tip in shown)
 
 
 def test_the_pictures_can_be_made_again(tmp_path):

@@ -1,6 +1,7 @@
 """Pictures of computation graphs: what they show, that they are the same in every run, and what saving does."""
 
 import html
+import os
 import re
 import shutil
 import subprocess
@@ -152,6 +153,13 @@ def test_scalars_transposes_masks_and_broadcasts_are_part_of_formulas():
         *("x", "y", "2 × x", "· @ yᵀ", "· × (x &gt; 0)", "y²", "· + ·", "· − 3"),
         *("x[:, None, 0]", "· + 1", "· / ·"),
     ]
+
+
+def test_a_raised_sign_is_not_lost_beside_a_dot():
+    x = leaf([[1.0, -2.0]], "x")
+    formulas = [title for out in ((x - 1) ** 2, np.square(x - 1), (x - 1).T + 1) for title in titles(draw(out))]
+    assert [formula for formula in formulas if formula[0] == "("] == ["(·)²", "(·)²", "(·)ᵀ + 1"]
+    assert titles(draw(x**2)) == ["x", "x²"]
 
 
 @pytest.mark.parametrize(
@@ -624,6 +632,31 @@ def test_the_walk_visits_each_operation_once_however_often_values_are_shared(mon
     assert (count(100), count(10_000)) == (101, 10_001)
 
 
+def loop(steps):
+    """A loop whose every step uses the same parameter: long edges, and no scopes."""
+    w = leaf([0.1, 0.2], "w")
+    h = w
+    for _ in range(steps):
+        h = np.tanh(h + w)
+    return np.sum(h), w
+
+
+@needs_dot
+@pytest.mark.parametrize("both", [False, True])
+def test_a_loop_of_a_hundred_steps_is_drawn_in_seconds(both, monkeypatch, tmp_path, capsys):
+    out, w = loop(100)
+    monkeypatch.setattr(saving, "_PATIENCE", 45.0)  # without bounds, dot takes minutes
+    path = draw(out, gradients_of=w if both else None).save_as(tmp_path / "loop.svg")
+    assert capsys.readouterr().err == ""
+    assert path.read_text(encoding="utf-8").count('class="node"') > 200
+
+
+def test_dot_is_hurried_in_large_graphs_alone():
+    said = [draw(loop(steps)[0]).source.splitlines()[1] for steps in (30, 50, 300)]
+    assert ["nslimit=" in line for line in said] == [False, True, True]
+    assert ["splines=line" in line for line in said] == [False, False, True]
+
+
 def test_masks_of_masks_do_not_fold_without_end():
     mask = leaf([0.5, 2.0], "x") > 1
     for _ in range(100):
@@ -699,6 +732,23 @@ def test_graphviz_pure_is_used_where_there_is_no_dot_but_not_for_pdf(monkeypatch
     assert saving._program("pdf") is None
     monkeypatch.setattr(shutil, "which", lambda name, **kwargs: f"/bin/{name}")
     assert saving._program("svg") == "/bin/dot"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a script is no program on Windows")
+def test_a_program_that_takes_too_long_is_stopped_and_one_line_says_what_to_do(tmp_path, monkeypatch, capsys):
+    slow = tmp_path / "slow"
+    slow.write_text(f"#!{sys.executable}\nimport time\ntime.sleep(60)\n")
+    slow.chmod(0o755)
+    monkeypatch.setattr(saving, "_PATIENCE", 0.2)
+    monkeypatch.setattr(saving, "_program", lambda kind: str(slow))
+    drawing = draw(leaf(1.0) * 2)
+    path = drawing.save_as(tmp_path / "graph.svg")
+    assert path == tmp_path / "graph.dot"
+    assert path.read_text(encoding="utf-8") == drawing.source
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "slow was not done after 0.2 seconds; record loops and layers `with scope(…):`" in said
+    assert "not done" in drawing._repr_mimebundle_()["text/plain"]
 
 
 def test_a_program_that_fails_is_no_traceback(tmp_path, monkeypatch, capsys):

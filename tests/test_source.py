@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator as op
+import re
 import subprocess
 import sys
 import warnings
@@ -369,6 +370,15 @@ def test_equal_large_constants_are_one() -> None:
     step = capture(lambda x: x * np.sin(np.arange(100.0)) + np.exp(x) - np.sin(np.arange(100.0)))
     step(np.ones(100))
     assert list(step.program.constants) == ["constant"]
+
+
+@pytest.mark.parametrize("name", ["s", "step.txt", "step.npz"])
+def test_a_program_is_saved_as_python_alone(name: str, tmp_path: Path) -> None:
+    step = capture(lambda x: 2 * x)
+    step(np.ones(3))
+    with pytest.raises(ValueError, match=re.escape(f"the suffix must be .py, not as in {name!r}")):
+        step.program.save(tmp_path / "new" / name)
+    assert not (tmp_path / "new").exists()
 
 
 def executed_lambda(path: Path) -> Any:

@@ -1,5 +1,6 @@
 """docs/vocabulary.md is what its script writes, and the mathematics in it is what the rules compute."""
 
+import builtins
 import importlib.util
 import re
 import sys
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 
 import autograd_spiral
-from autograd_spiral import Tensor, functions, grad
+from autograd_spiral import Tensor, errors, functions, grad
+from autograd_spiral.errors import AutogradError
 from autograd_spiral.primitives import PRIMITIVES, name_of, primitive
 
 SCRIPT = Path(__file__).parents[1] / "docs" / "vocabulary.py"
@@ -50,6 +52,14 @@ def test_the_page_is_current():
 def test_every_public_name_is_on_the_page():
     text = vocabulary.PAGE.read_text(encoding="utf-8")
     assert [name for name in autograd_spiral.__all__ if not re.search(rf"^\| `{name}\b", text, re.MULTILINE)] == []
+
+
+def test_every_error_is_on_the_page_with_the_builtin_it_is():
+    text = vocabulary.PAGE.read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \| \S", text, re.MULTILINE)
+    own = {kind.__name__: kind for kind in AutogradError.__subclasses__() if kind.__module__ == errors.__name__}
+    assert {name for name, _ in rows} == set(own)
+    assert all(issubclass(own[name], getattr(builtins, builtin)) for name, builtin in rows)
 
 
 TRANSLATION = {

@@ -58,7 +58,9 @@ def _run(words: list[str]) -> int:
         close = difflib.get_close_matches(words[0], names, 1)
         hint = f"did you mean {close[0]}?" if close else f"the verbs are {', '.join(names)}"
         parser.error(f"no verb {words[0]!r}: {hint}")
-    options = parser.parse_args(words)
+    options, unknown = parser.parse_known_args(words)
+    if unknown:  # here, so that the line names the help of the verb and not that of the top level
+        options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     status: int = options.run(options)
     return status
 

@@ -24,6 +24,7 @@ __all__ = [
     "count",
     "examples",
     "fail",
+    "file_ending",
     "filled",
     "forget_stdout",
     "nonnegative",
@@ -130,6 +131,23 @@ def nonnegative(text: str) -> float:
     return value
 
 
+def file_ending(*suffixes: str) -> Callable[[str], Path]:
+    """The type of an option that is a file to write: it raises ArgumentTypeError for one with another suffix.
+
+    >>> file_ending(".py")("step.py").name
+    'step.py'
+    """
+
+    def file(text: str) -> Path:
+        path = Path(text)
+        if path.suffix.lower() not in suffixes:
+            which = suffixes[0] if len(suffixes) == 1 else f"one of {', '.join(suffixes)}"
+            raise argparse.ArgumentTypeError(f"the suffix must be {which}, not as in {path.name!r}")
+        return path
+
+    return file
+
+
 # --- the case study's data and models, for each verb that works on them ---------------------------------------------
 
 
@@ -209,7 +227,5 @@ def written_by(save: Callable[[Path], Path], path: Path, parser: argparse.Argume
     """The file that `save(path)` writes; a usage error about --out where `path` is none that it can write."""
     try:
         return save(path)
-    except ValueError as error:  # a suffix that it does not know
-        parser.error(f"argument --out: {error}")
     except OSError as error:  # a folder of that name
         parser.error(f"argument --out: cannot write {str(path)!r}: {error.strerror or error}")

@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from autograd_spiral.cli.common import Verb, add_problem, problem, require_writable, show, written_by
+from autograd_spiral.cli.common import Verb, add_problem, file_ending, problem, require_writable, show, written_by
 from autograd_spiral.drawing import Drawing, draw
+from autograd_spiral.drawing.saving import SUFFIXES
 from autograd_spiral.spiral.models import LinearClassifier, TwoLayerNet
 from autograd_spiral.tensor import Tensor
 
@@ -19,7 +20,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--backward", action="store_true", help="draw the recorded backward pass too")
     parser.add_argument(
         "--out",
-        type=Path,
+        type=file_ending(*SUFFIXES),
         default=Path("graph.svg"),
         help="file to write, .svg, .png, .pdf or .dot (default: %(default)s)",
     )

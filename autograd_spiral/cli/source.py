@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from autograd_spiral.cli.common import (
     Verb,
     add_problem,
     add_step_size,
+    file_ending,
     problem,
     require_writable,
     show,
@@ -22,7 +22,7 @@ __all__ = ["VERB"]
 def _add_options(parser: argparse.ArgumentParser) -> None:
     add_problem(parser, model="net")
     add_step_size(parser)
-    parser.add_argument("--out", type=Path, help="Python file to write (default: print)")
+    parser.add_argument("--out", type=file_ending(".py"), help="Python file to write, .py (default: print)")
 
 
 def _run(options: argparse.Namespace) -> int:

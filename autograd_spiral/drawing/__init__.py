@@ -39,7 +39,8 @@ def draw(
 
     Names come from `Tensor(name=…)` and `.named(…)`, else from `names`, such as `locals()`. With `gradients_of`,
     leaves or other tensors, the backward pass is recorded anew and drawn too, each gradient level with its value;
-    the outputs must be scalars. Above `max_nodes`, scopes collapse to one node each. `rankdir` is the direction that
+    the outputs must be scalars. Above `max_nodes`, scopes collapse to one node each; what is in
+    no `scope(…)` stays. `rankdir` is the direction that
     values flow in: TB, LR, BT or RL.
 
     A captured step, which must have been called, is drawn as the program it used last, and so is a program: forward,
@@ -74,8 +75,9 @@ def draw(
         record = of_program(outputs if isinstance(outputs, Program) else outputs.program)
     else:
         record = _of_tensors(outputs, gradients_of, names or {})
-    drawing = Drawing("computation", **picture_attributes(rankdir))
-    drawing.body.extend(dot_lines(collapse(trace(record), max_nodes), values=values, rankdir=rankdir))
+    graph = collapse(trace(record), max_nodes)
+    drawing = Drawing("computation", **picture_attributes(graph, rankdir))
+    drawing.body.extend(dot_lines(graph, values=values, rankdir=rankdir))
     return drawing
 
 

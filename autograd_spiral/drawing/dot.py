@@ -25,6 +25,9 @@ _LONG = 24
 _NARROW = 14
 _MARGIN = 5
 _FRAME = '"#7f7f7f"'
+_MANY = 100
+_VERY_MANY = 500
+"""Edges from which on dot is given less time to place nodes and uncross edges, and then draws straight ones."""
 
 
 def dot_lines(graph: Graph, *, values: bool, rankdir: str) -> Iterator[str]:
@@ -193,9 +196,16 @@ def _in_order(graph: Graph, phases: list[str]) -> Iterator[str]:
         yield f"\t{phase} -> n{index} [style=invis weight=0]\n"
 
 
-def picture_attributes(rankdir: str) -> dict[str, Any]:
-    """The attributes of the whole picture, of nodes and of edges, as `graphviz.Digraph` takes them."""
+def picture_attributes(graph: Graph, rankdir: str) -> dict[str, Any]:
+    """The attributes of the whole picture, of nodes and of edges, as `graphviz.Digraph` takes them.
+
+    Left to itself, dot takes minutes for a loop of eighty steps that all use one parameter: most of them to move nodes
+    sideways, by a network simplex whose rounds `nslimit` bounds, and in larger graphs to route curves around nodes.
+    """
     font = "Arial"  # one name, whose widths every Graphviz knows; a list of names is measured as Times by some
+    quick = {"nslimit": "0.2", "mclimit": "0.1"} if len(graph.edges) > _MANY else {}
+    if len(graph.edges) > _VERY_MANY:
+        quick["splines"] = "line"
     return {
         "graph_attr": {
             "rankdir": rankdir,
@@ -203,6 +213,7 @@ def picture_attributes(rankdir: str) -> dict[str, Any]:
             "fontname": font,
             "ranksep": "0.3",
             "nodesep": "0.1",
+            **quick,
         },
         "node_attr": {"shape": "box", "fontname": font, "fontsize": "13", "margin": "0.07,0.03", "height": "0"},
         "edge_attr": {"fontname": font, "arrowsize": "0.7"},

@@ -92,6 +92,11 @@ def _within(term: Term, binding: int) -> str:
     return term.text if term.binding >= binding else f"({term.text})"
 
 
+def _raised(term: Term, sign: str) -> str:
+    """`term` with a small raised sign, which `·` alone would be lost beside."""
+    return f"({BLANK}){sign}" if term.text == BLANK else f"{_within(term, ATOM)}{sign}"
+
+
 def _settings(params: Mapping[str, Any], terms: Sequence[Term]) -> list[str]:
     """The parameters that tell something: not the defaults, and not an axis that is the only or the usual one."""
     shown = []
@@ -121,7 +126,7 @@ def _power(terms: Sequence[Term], params: Mapping[str, Any]) -> tuple[str, int]:
     base, exponent = terms
     digits = exponent.text.replace("−", "-")
     if digits.lstrip("-").isdigit():
-        return _within(base, ATOM) + digits.translate(_SUPERSCRIPTS), POSTFIX
+        return _raised(base, digits.translate(_SUPERSCRIPTS)), POSTFIX
     return f"{_within(base, ATOM)} ** {_within(exponent, ATOM)}", PREFIX
 
 
@@ -129,7 +134,7 @@ def _transpose(terms: Sequence[Term], params: Mapping[str, Any]) -> tuple[str, i
     term, axes = terms[0], params.get("axes", ())
     ndim = len(axes)
     if axes in (tuple(range(ndim))[::-1], (*range(ndim - 2), ndim - 1, ndim - 2)):
-        return f"{_within(term, ATOM)}ᵀ", POSTFIX
+        return _raised(term, "ᵀ"), POSTFIX
     return f"transpose({term.text}, {axes})", ATOM
 
 
@@ -150,7 +155,7 @@ _SPECIAL: dict[Any, Callable[[Sequence[Term], Mapping[str, Any]], tuple[str, int
     np.positive: lambda terms, params: (f"+{_within(terms[0], PREFIX + 1)}", PREFIX),
     np.negative: lambda terms, params: (f"−{_within(terms[0], PREFIX + 1)}", PREFIX),
     np.absolute: lambda terms, params: (f"|{terms[0].text}|", ATOM),
-    np.square: lambda terms, params: (f"{_within(terms[0], ATOM)}²", POSTFIX),
+    np.square: lambda terms, params: (_raised(terms[0], "²"), POSTFIX),
     np.power: _power,
     np.sum: _sum,
     np.transpose: _transpose,

@@ -12,10 +12,13 @@ from typing import Any
 
 import graphviz
 
-__all__ = ["Drawing"]
+__all__ = ["SUFFIXES", "Drawing"]
 
 _TEXT = (".dot", ".gv")
-_PICTURES = (".svg", ".png", ".pdf")
+SUFFIXES = (".svg", ".png", ".pdf", *_TEXT)
+"""Of the files that a drawing can be saved as."""
+_PATIENCE = 60.0
+"""Seconds that a program has to make a picture."""
 
 
 class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz has no type hints
@@ -32,8 +35,9 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz has no type h
         """Write the picture to `path` in the format of its suffix, .svg, .png, .pdf or .dot; return the file written.
 
         Folders on the way to it are made. Pictures are made by Graphviz's `dot`, or by the program that `pip install
-        graphviz-pure` brings (which makes no PDF). With neither, the DOT text is written beside, as .dot, and a line on
-        stderr says how to get a picture. Raises ValueError for another suffix, OSError where it cannot be written.
+        graphviz-pure` brings (which makes no PDF). With neither, or where it fails or takes more than a minute, the DOT
+        text is written beside, as .dot, and a line on stderr says why and what to do. Raises ValueError for another
+        suffix, OSError where it cannot be written.
 
         >>> import tempfile
         >>> from autograd_spiral import Tensor
@@ -44,8 +48,8 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz has no type h
         """
         target = Path(path)
         suffix = target.suffix.lower()
-        if suffix not in _TEXT + _PICTURES:
-            raise ValueError(f"the suffix must be one of {', '.join(_PICTURES + _TEXT)}, not as in {target.name!r}")
+        if suffix not in SUFFIXES:
+            raise ValueError(f"the suffix must be one of {', '.join(SUFFIXES)}, not as in {target.name!r}")
         target.parent.mkdir(parents=True, exist_ok=True)
         if suffix in _TEXT:
             target.write_text(self.source, encoding="utf-8")
@@ -77,7 +81,14 @@ def _picture(source: str, kind: str) -> tuple[bytes | None, str]:
     if program is None:
         needed = "graphviz makes a PDF" if kind == "pdf" else "graphviz or `pip install graphviz-pure` makes pictures"
         return None, f"the program `dot` is not installed; {needed} (https://graphviz.org/download)"
-    run = subprocess.run([program, f"-T{kind}"], input=source.encode(), capture_output=True, check=False)
+    command = [program, f"-T{kind}"]
+    try:
+        run = subprocess.run(command, input=source.encode(), capture_output=True, check=False, timeout=_PATIENCE)
+    except subprocess.TimeoutExpired:
+        return None, (
+            f"{Path(program).name} was not done after {_PATIENCE:g} seconds; "
+            "record loops and layers `with scope(…):`, whose insides `draw` leaves out of large graphs (max_nodes=)"
+        )
     if run.returncode or not run.stdout:
         reason = run.stderr.decode(errors="replace").strip().splitlines() or [f"exit status {run.returncode}"]
         return None, f"{Path(program).name} failed: {reason[-1]}"

@@ -63,7 +63,7 @@ class CapturedProgram(Program):
 
         Large constants go to a file beside it, of the same name ending in .npz, which is an argument of the function:
         `step(…, **np.load("step.npz"))`, as the text says at its head. Missing folders are made. Raises ValueError
-        where `path` ends so, OSError where it cannot be written, `CaptureError` as `source` does.
+        where `path` does not end in .py, OSError where it cannot be written, `CaptureError` as `source` does.
 
         >>> import tempfile
         >>> from autograd_spiral import capture
@@ -74,8 +74,8 @@ class CapturedProgram(Program):
         'step.py'
         """
         target = Path(path)
-        if target.suffix == ".npz":
-            raise ValueError(f"{target}: a program is text; its large constants go to the .npz file, so use .py here")
+        if target.suffix.lower() != ".py":
+            raise ValueError(f"the suffix must be .py, not as in {target.name!r}: a program is saved as Python")
         text = self.source
         target.parent.mkdir(parents=True, exist_ok=True)
         if self.constants:
