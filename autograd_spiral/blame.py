@@ -34,6 +34,8 @@ def blame() -> Iterator[None]:
       argument 0: shape (2,), 0 to 4
       the output: shape (2,), 0 to 2
       its cotangent: shape (2,), 1 to 1
+    The derivative of np.sqrt is infinite at the edge of what it takes.
+    To leave such entries out, choose a safe input first: np.where(good, np.sqrt(np.where(good, x, 1)), other)
     """
     with np.errstate(all="ignore"), entering(observer=_Blame()):
         yield
@@ -77,7 +79,7 @@ class _Blame:
             )
             lines.append(_remedy(name))
         elif name in _SAFE_INPUTS:
-            lines.append(f"The derivative of {name} is infinite at the edge of what it takes. {_remedy(name)}")
+            lines += [f"The derivative of {name} is infinite at the edge of what it takes.", _remedy(name)]
         raise NonFiniteError("\n".join(lines))
 
 
