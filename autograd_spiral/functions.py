@@ -297,8 +297,10 @@ def check_labels(labels: Any, classes: int) -> None:
     """Raise `LabelError` unless all of the integers `labels` are in `range(classes)`."""
     if not labels.size:
         return
-    unsigned = labels if labels.dtype.kind == "u" else labels.view(f"u{labels.itemsize}")  # what is negative is large
-    if np.maximum.reduce(unsigned) >= classes:
+    limit, unsigned = classes, labels
+    if labels.dtype.kind != "u":  # what is negative is then large
+        limit, unsigned = min(classes, 1 << 8 * labels.itemsize - 1), labels.view(f"u{labels.itemsize}")
+    if np.maximum.reduce(unsigned) >= limit:
         row = int(np.argmax((labels < 0) | (labels >= classes)))
         from_1 = labels.min() == 1 and labels.max() == classes
         remedy = "; if yours are numbered from 1, write labels - 1" if from_1 else ""

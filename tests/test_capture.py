@@ -1122,3 +1122,57 @@ def test_comparing_large_arrays_at_each_call_is_a_warning() -> None:
         step()
     large[0] = 2
     assert_same(flat(step()), [4 * np.sum(w.data)], "value")
+
+
+OUTSIDE = {
+    "a product with it": lambda w, a: (w * a).sum(),
+    "a matrix product": lambda w, a: ((w @ a) ** 2).sum(),
+    "a quotient": lambda w, a: (w / a).sum(),
+    "a choice": lambda w, a: np.where(Tensor(a) > 2, w * w, w).sum(),
+    "a power": lambda w, a: ((w * w) ** a).sum(),
+    "the larger one": lambda w, a: np.maximum(w * w, a).sum(),
+    "einsum": lambda w, a: np.einsum("i,i->", w * w, a),
+    "labels": lambda w, a: softmax_cross_entropy(np.outer(a, w), LABELS),
+    "a part of the labels": lambda w, a: softmax_cross_entropy(np.outer(a, w)[:1], LABELS[:1]),
+    "rows": lambda w, a: (w[LABELS] * a).sum(),
+}
+LABELS = np.array([0, 1])
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_arrays_from_outside_are_read_at_each_call_in_the_backward_pass_too(name: str) -> None:
+    array = np.array([1.0, 3.0])
+
+    @capture
+    def step() -> Any:
+        loss = OUTSIDE[name](w, array)
+        return loss, grad(loss, w)
+
+    try:
+        for _ in range(3):
+            assert_same(flat(step()), flat(step.eager()), "loss and gradient")
+            array[:] = array[::-1] + 0.5
+            if "labels" in name or name == "rows":
+                LABELS[:] = 1 - LABELS
+        assert count_of(step) == 1
+    finally:
+        LABELS[:] = 0, 1
+
+
+def test_numbers_are_arrays_to_functions_and_to_opaque_operations() -> None:
+    @primitive(lambda ct, out, x: ct)
+    def clipped(x: Any) -> Any:
+        out = x.copy()
+        out[out < 0] = 0
+        return out
+
+    means = capture(lambda x: np.mean(np.sum(x)))
+    assert_same(flat(means(np.arange(3))), [3.0], "mean")
+    step = capture(lambda x: clipped(np.sum(x) * 2))
+    assert_same(flat(step(np.ones(2))), [4.0], "value")
+
+
+def test_numbers_of_wider_dtypes_are_factors() -> None:
+    wide = Tensor(np.ones(3, np.longdouble), requires_grad=True)
+    step = capture(lambda x: grad(np.sum(wide * wide * x), wide))
+    assert_same(flat(step(np.ones(3, np.longdouble))), [2 * np.ones(3, np.longdouble)], "gradient")

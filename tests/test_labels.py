@@ -281,3 +281,14 @@ def test_labels_in_words_are_numbered_first():
 def test_labels_that_are_not_whole_are_not_to_be_cut_off():
     with pytest.raises(LabelError, match=r"the label at row 0 is 0\.5; these are not even whole numbers$"):
         softmax_cross_entropy(np.eye(2), [0.5, 1.7])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "classes"), [(np.int8, 127), (np.int8, 128), (np.int8, 129), (np.int8, 300), (np.int16, 40_000)]
+)
+def test_negative_labels_of_narrow_dtypes_are_found_among_many_classes(dtype, classes):
+    scores = np.zeros((2, classes))
+    softmax_cross_entropy(scores, np.array([0, min(classes - 1, np.iinfo(dtype).max)], dtype))
+    for bad in (-1, np.iinfo(dtype).min):
+        with pytest.raises(LabelError, match=f"the label at row 1 is {bad}, but"):
+            softmax_cross_entropy(scores, np.array([0, bad], dtype))

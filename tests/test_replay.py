@@ -288,3 +288,10 @@ def test_parts_of_an_affine_map_may_be_constants(constant: Any) -> None:
     captured = capture(step)
     for scale in (np.array(1.0), np.array(2.0)):
         assert_same(flat(captured(scale)), flat(captured.eager(Tensor(scale))), "value and gradients")
+
+
+def test_long_sums_of_squares_of_single_precision_are_added_up_in_pairs() -> None:
+    step = capture(lambda x: np.sum(np.square(x)))
+    x = np.full(2**18, 0.1, np.float32)
+    exact = np.sum(np.square(x.astype(float)))
+    assert abs(step(x).item() - exact) <= 8 * np.finfo(np.float32).eps * exact

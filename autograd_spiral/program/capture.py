@@ -383,7 +383,7 @@ class CapturedStep:
             watched,
             _contents(watched),
             constants,
-            self._updating if updates else threading.Lock(),
+            self._updating if updates or values.state else threading.Lock(),
         )
 
     def _arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[tuple[str, Any]]:

@@ -42,7 +42,7 @@ class Code:
         """The name of a value or of a constant array, or a number."""
         if isinstance(atom, Value):
             return self.bind(self.layout.array[atom]) if atom in self.layout.array else self.local[atom]
-        if isinstance(atom, np.ndarray):
+        if isinstance(atom, np.ndarray | np.generic):
             return self.bind(atom)
         return repr(atom) if type(atom) is not float or math.isfinite(atom) else self.bind(atom)
 

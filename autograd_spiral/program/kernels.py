@@ -7,6 +7,7 @@ rows are left to BLAS.
 
 from __future__ import annotations
 
+import math
 import operator
 from collections import Counter
 from collections.abc import Callable
@@ -81,6 +82,9 @@ LESS_ONE_HOT = Primitive(less_one_hot, (None, None))
 
 _CACHED = 2**20
 """Arrays of so many bytes stay in the processor's cache, where reading another array is cheap."""
+
+_FLOAT32 = 2**14
+"""So many numbers of single precision are added up by BLAS, in long runs; of more, NumPy's sums in pairs lose less."""
 
 _MANY = 1024
 """Below so many elements, the calls cost more than the work."""
@@ -199,8 +203,9 @@ def _reductions(program: Program) -> Program:
     for equation in program.equations:
         function, x = equation.function, equation.inputs[0] if equation.inputs else 0
         if function is np.sum and equation.output.ndim == 0 and (square := reading.only(x, np.square)):
-            if _is_real(square.inputs[0]):
-                equation = _by(equation, SUM_OF_SQUARES, square.inputs[0])
+            x = square.inputs[0]
+            if _is_real(x) and (dtype_of(x) == np.float64 or math.prod(shape_of(x)) <= _FLOAT32):
+                equation = _by(equation, SUM_OF_SQUARES, x)
         elif function is np.sum and _sums_columns(equation) and _is_real(x):
             equation = _by(equation, COLUMN_SUMS, x)
         elif function is np.mean and isinstance(x, Value) and _is_real(x) and x.size:

@@ -90,7 +90,12 @@ def _call(code: Code, equation: Equation) -> None:
     call = functools.partial(equation.primitive.evaluate, **equation.params)
     if equation.opaque:  # it may keep or give away what it is given
         call = functools.partial(_called_with_copies, equation)
-    text = f"{code.bind(call, 'f')}({code.texts(equation.inputs)})"
+    number = code.bind(np.asarray, "array")  # of what has no axes, since methods of arrays are no methods of numbers
+    arguments = [
+        f"{number}({code.text(atom)})" if isinstance(atom, Value) and not atom.shape else code.text(atom)
+        for atom in equation.inputs
+    ]
+    text = f"{code.bind(call, 'f')}({', '.join(arguments)})"
     if equation.function is np.einsum and len(equation.inputs) == 1:
         text = f"{code.bind(np.array, 'copy')}({text})"  # of what may be a view
     code.new(equation.output, text)

@@ -22,7 +22,7 @@ from autograd_spiral.modes import MODE, entering
 from autograd_spiral.places import in_engine, users_line, users_line_indexes
 from autograd_spiral.program.equations import Name, Rank
 from autograd_spiral.sweep import stale
-from autograd_spiral.tensor import READING, Tensor
+from autograd_spiral.tensor import READING, Tensor, constant
 
 __all__ = ["Trace", "difference", "recording_in", "root", "same"]
 
@@ -87,13 +87,21 @@ class Trace:
             return node.args  # computed before the step
         operands = []
         for arg, source in zip(node.args, self.sources[node], strict=True):
-            if type(arg) is not Tensor or self._now(arg) is source:
+            if isinstance(arg, np.ndarray):
+                operands.append(self._as_tensor(arg))
+            elif type(arg) is not Tensor or self._now(arg) is source:
                 operands.append(arg)
             elif keep_graph:
                 raise stale(arg, node)
             else:
                 operands.append(self.first[arg] if source is arg else source)
         return tuple(operands)
+
+    def _as_tensor(self, array: NDArray[Any]) -> Tensor:
+        """A leaf for a frozen array, so that what rules make of it is recorded: it may be read anew at each call."""
+        leaf = constant(array)
+        self.froze(self.originals.get(id(array), array), leaf._value)
+        return leaf
 
     def assigned(self, leaf: Tensor, value: Tensor) -> None:
         """From here on, `leaf` holds what `value` holds."""
