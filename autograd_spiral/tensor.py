@@ -113,6 +113,8 @@ class Tensor(ArrayMethods, Hints):
                 "pass floats, as in Tensor(np.asarray(data, dtype=float), requires_grad=True)"
             )
         self._requires_grad = bool(requires_grad)
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"Tensor: the name must be a string, not {type(name).__name__}")
         self._make_leaf(name)
 
     def _make_leaf(self, name: str | None) -> None:
@@ -624,6 +626,23 @@ _REDUCTIONS: dict[Any, str] = {
     np.minimum: "np.min",
 }
 
+_INSTEAD: dict[Any, str] = {
+    np.vstack: "np.concatenate(…, axis=0), of parts with as many axes",
+    np.hstack: "np.concatenate(…, axis=1), or axis=0 for vectors",
+    np.append: "np.concatenate([…], axis)",
+    np.round: "np.rint(t), or np.round(t.data) for digits",
+    np.diag: "np.diagonal(t), or t * np.eye(n) for a matrix of them",
+    np.average: "np.mean(t, axis), or np.sum(weights * t, axis) / np.sum(weights)",
+    np.atleast_2d: "t.reshape(…)",
+    np.atleast_1d: "t.reshape(…)",
+    np.nansum: "np.sum(np.where(good, t, 0)), with good = ~np.isnan(t.data)",
+    np.allclose: "np.allclose(t.data, …), of values",
+    np.array_equal: "np.array_equal(t.data, …), of values",
+    np.save: "np.save(file, t.data), of values",
+    np.savez: "np.savez(file, name=t.data), of values",
+}
+"""What to write for functions that are easily written otherwise."""
+
 _WRITERS = frozenset((np.copyto, np.put, np.place, np.putmask, np.fill_diagonal, np.put_along_axis))
 
 _new = Tensor.__new__
@@ -647,6 +666,9 @@ def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
                 f"{name_of(function)} writes into its argument, but a recorded value never changes: "
                 "use np.where(mask, value, t) for a new value, or t.assign(…) to update a leaf"
             )
+        instead = _INSTEAD.get(function)
+        if instead is not None:
+            raise NoRuleError(f"{name_of(function)} has no gradient rule: write {instead}")
         raise NoRuleError(
             f"{name_of(function)} has no gradient rule. For the value alone pass arrays (t.data); to differentiate it, "
             "compose it of functions that have rules, or declare it with @primitive(vjp, …)"
@@ -792,13 +814,18 @@ def _explain(error: Exception, name: str, operands: Iterable[Any], params: dict[
     if type(error) not in (ValueError, IndexError, ShapeError):
         return
     spread = (part for operand in operands for part in (operand if isinstance(operand, list | tuple) else (operand,)))
-    shapes = ", ".join(str(part.shape) for part in spread if hasattr(part, "shape"))
+    known = [part.shape for part in spread if hasattr(part, "shape")]
+    shapes = ", ".join(map(str, known))
     told = {k: v for k, v in params.items() if not (type(v) is tuple and any(item is ARRAY for item in v))}
     settings = "".join(f", {key}={setting!r}" for key, setting in told.items())
     call = f"{name} of shapes {shapes}{settings}"
     reason = error.__cause__ if isinstance(error.__cause__, ValueError | IndexError) else error  # NumPy's own
     if type(reason) is IndexError:
         raise IndexError(f"{call}: {reason}") from reason
+    if "core dimension" in str(reason) and len(known) == 2:  # of a product of matrices or vectors
+        inner = known[1][-2] if len(known[1]) > 1 else known[1][0]
+        said = f"the rows of the first have {known[0][-1]} entries, and the columns of the second {inner}: not as many"
+        raise ShapeError(f"{call}: {said}") from reason
     if any(word in str(reason) for word in ("shape", "dimension", "size", "length")):
         raise ShapeError(f"{call}: {reason}") from reason
     error.add_note(f"in {call}")

@@ -293,3 +293,28 @@ def test_no_row_and_no_column_in_a_product():
     out = thin @ flat
     out.sum().backward()
     assert (out.data.tolist(), thin.grad.shape, flat.grad.shape) == ([[0] * 4] * 2, (2, 0), (0, 4))
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (
+            lambda t: t @ np.ones((4, 2)),
+            r"np\.matmul of shapes \(4, 3\), \(4, 2\): the rows .* 3 entries, .* second 4: not",
+        ),
+        (
+            lambda t: np.dot(t, np.ones(2)),
+            r"np\.dot of shapes \(4, 3\), \(2,\): the rows .* 3 entries, .* second 2: not",
+        ),
+        (
+            lambda t: np.ones((5, 4, 2)) @ t,
+            r"np\.matmul of shapes .*: the rows .* 2 entries, .* second 4: not as many$",
+        ),
+        (lambda t: np.hstack([t, t]), r"np\.hstack has no gradient rule: write np\.concatenate\(…, axis=1\)"),
+        (lambda t: np.round(t), r"np\.round has no gradient rule: write np\.rint\(t\)"),
+        (lambda t: Tensor(1.0, name=3), r"the name must be a string, not int"),
+    ],
+)
+def test_errors_say_what_does_not_fit_and_what_to_write(call, says):
+    with pytest.raises((ShapeError, NoRuleError, TypeError), match=says):
+        call(Tensor(np.ones((4, 3)), requires_grad=True))
