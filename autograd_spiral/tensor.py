@@ -412,7 +412,7 @@ class Tensor(ArrayMethods, Hints):
             raise LostGraphError(
                 f"making a plain array of {self._called()} would silently drop its graph: use t.data for the value, "
                 "float(t) or t.item() for one number; to stay differentiable use NumPy functions on the tensor itself, "
-                "and np.stack for a list of tensors"
+                "np.stack for a list of tensors, and df.to_numpy() for a pandas table beside it"
             )
         return np.array(values, dtype=dtype, copy=copy)
 
