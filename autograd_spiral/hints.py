@@ -1,7 +1,7 @@
-"""What to write instead of names that other libraries give their tensors, and that Tensors do not have.
+"""What to write instead of functions that have no rule, and of names that other libraries give their tensors.
 
-They are attributes that raise, in a base class: `hasattr` is False for them, and they cost nothing. A `__getattr__` on
-Tensor would do the same in fewer lines, but Python then finds all other attributes more slowly.
+The names are attributes that raise, in a base class: `hasattr` is False for them, and they cost nothing. A
+`__getattr__` on Tensor would do the same in fewer lines, but Python then finds all other attributes more slowly.
 """
 
 from __future__ import annotations
@@ -16,7 +16,24 @@ from autograd_spiral.compositions import COMPOSITIONS
 from autograd_spiral.primitives import name_of
 from autograd_spiral.rules import PRIMITIVES
 
-__all__ = ["Hints", "hint", "hint_at"]
+__all__ = ["INSTEAD", "Hints", "hint", "hint_at"]
+
+INSTEAD: dict[Callable[..., Any], str] = {
+    np.vstack: "np.concatenate(…, axis=0), of parts with as many axes",
+    np.hstack: "np.concatenate(…, axis=1), or axis=0 for vectors",
+    np.append: "np.concatenate([…], axis)",
+    np.round: "np.rint(t), or np.round(t.data) for digits",
+    np.diag: "np.diagonal(t), or t * np.eye(n) for a matrix of them",
+    np.average: "np.mean(t, axis), or np.sum(weights * t, axis) / np.sum(weights)",
+    np.atleast_2d: "t.reshape(…)",
+    np.atleast_1d: "t.reshape(…)",
+    np.nansum: "np.sum(np.where(good, t, 0)), with good = ~np.isnan(t.data)",
+    np.allclose: "np.allclose(t.data, …), of values",
+    np.array_equal: "np.array_equal(t.data, …), of values",
+    np.save: "np.save(file, t.data), of values",
+    np.savez: "np.savez(file, name=t.data), of values",
+}
+"""What to write for functions of NumPy that have no rule and are easily written otherwise."""
 
 
 class Hints:
@@ -101,7 +118,6 @@ _CALLS = {
     "permute": "t.transpose(…)",
     "requires_grad_": "Tensor(data, requires_grad=True)",
     "retain_grad": "grad(loss, t)",
-    "round": "np.round(t.data), which has no gradient",
     "sort": "np.sort(t.data), which has no gradient",
     "stack": "np.stack([t, …])",
     "t": "t.T",
@@ -116,6 +132,7 @@ _IN_PLACE = "a recorded value never changes: write t = t + … for a new value, 
 
 for name, call in _CALLS.items():
     hint(name, f"write {call}")
+hint("round", f"write {INSTEAD[np.round]}")
 for name in ("contiguous", "cpu", "cuda", "device"):
     hint(name, _HERE)
 hint("to", f"{_HERE}; t.astype(dtype) converts")

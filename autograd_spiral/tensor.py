@@ -28,7 +28,7 @@ from autograd_spiral.errors import (
     RuleError,
     ShapeError,
 )
-from autograd_spiral.hints import Hints
+from autograd_spiral.hints import INSTEAD, Hints
 from autograd_spiral.modes import MODE
 from autograd_spiral.primitives import Primitive, call_again, call_bound, name_of
 from autograd_spiral.rules import ARRAY, PRIMITIVES
@@ -626,23 +626,6 @@ _REDUCTIONS: dict[Any, str] = {
     np.minimum: "np.min",
 }
 
-_INSTEAD: dict[Any, str] = {
-    np.vstack: "np.concatenate(…, axis=0), of parts with as many axes",
-    np.hstack: "np.concatenate(…, axis=1), or axis=0 for vectors",
-    np.append: "np.concatenate([…], axis)",
-    np.round: "np.rint(t), or np.round(t.data) for digits",
-    np.diag: "np.diagonal(t), or t * np.eye(n) for a matrix of them",
-    np.average: "np.mean(t, axis), or np.sum(weights * t, axis) / np.sum(weights)",
-    np.atleast_2d: "t.reshape(…)",
-    np.atleast_1d: "t.reshape(…)",
-    np.nansum: "np.sum(np.where(good, t, 0)), with good = ~np.isnan(t.data)",
-    np.allclose: "np.allclose(t.data, …), of values",
-    np.array_equal: "np.array_equal(t.data, …), of values",
-    np.save: "np.save(file, t.data), of values",
-    np.savez: "np.savez(file, name=t.data), of values",
-}
-"""What to write for functions that are easily written otherwise."""
-
 _WRITERS = frozenset((np.copyto, np.put, np.place, np.putmask, np.fill_diagonal, np.put_along_axis))
 
 _new = Tensor.__new__
@@ -666,7 +649,7 @@ def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
                 f"{name_of(function)} writes into its argument, but a recorded value never changes: "
                 "use np.where(mask, value, t) for a new value, or t.assign(…) to update a leaf"
             )
-        instead = _INSTEAD.get(function)
+        instead = INSTEAD.get(function)
         if instead is not None:
             raise NoRuleError(f"{name_of(function)} has no gradient rule: write {instead}")
         raise NoRuleError(

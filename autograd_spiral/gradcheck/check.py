@@ -45,10 +45,10 @@ def check_gradients(
     `function` takes the inputs, as Tensors, and returns a Tensor or several; `inputs` are arrays or Tensors, those of
     integers being constants, and those for which a declared operation has None in place of a VJP. The outputs are
     weighed with `cotangent` (one array for each output, by default fixed random numbers, and 1 for a single number),
-    and the slopes in the report are those of the weighed sum. A gradient that does not grow in
-    proportion with the weights is wrong, too.
-    `order=2` checks the gradients of gradients too. Inputs of more than 1000 elements are checked along random
-    directions, and a failure is narrowed down to its element; `directions=` sets their number for all inputs.
+    and the slopes in the report are those of the weighed sum. A gradient that does not grow in proportion with the
+    weights is wrong, too. `order=2` checks the gradients of gradients too. Inputs of more than 1000 elements are
+    checked along random directions, and a failure is narrowed down to its element; `directions=` sets their number
+    for all inputs.
 
     A float32 function is evaluated in float64 for the differences, unless it insists on float32. A derivative `ok`
     differs from the numeric one by no more than the numeric bound plus its own rounding; a `kink` lies between
