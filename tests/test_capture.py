@@ -1118,8 +1118,9 @@ def test_what_a_step_does_not_read_makes_no_new_program() -> None:
 def test_comparing_large_arrays_at_each_call_is_a_warning() -> None:
     large, rows = np.ones((2**17, 9)), np.arange(3)
     step = capture(lambda: (w * large[rows, 0].sum()).sum())
-    with pytest.warns(UserWarning, match=r"<lambda> compares 9 MB of arrays from outside at each call"):
+    with pytest.warns(UserWarning, match=r"<lambda> compares 9 MB of arrays from outside at each call") as warned:
         step()
+    assert warned[0].filename == __file__
     large[0] = 2
     assert_same(flat(step()), [4 * np.sum(w.data)], "value")
 

@@ -12,7 +12,6 @@ import hashlib
 import inspect
 import math
 import threading
-import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -23,12 +22,13 @@ from numpy.typing import NDArray
 
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.modes import MODE
+from autograd_spiral.program.cautions import refuse_random_numbers, warn_of_many, warn_of_size, warn_of_what_is_kept
 from autograd_spiral.program.equations import Equation, Value
 from autograd_spiral.program.listing import CapturedProgram
 from autograd_spiral.program.replay import compiled
 from autograd_spiral.program.structure import LEAF, flatten, unflatten
 from autograd_spiral.program.surroundings import Reached, Surroundings
-from autograd_spiral.program.trace import Trace, difference, recording_in, same
+from autograd_spiral.program.trace import Trace, difference, recording_in
 from autograd_spiral.program.values import Values
 from autograd_spiral.tensor import Tensor, replayed
 
@@ -36,12 +36,6 @@ __all__ = ["BoundStep", "CapturedStep", "capture"]
 
 _KEPT = 64
 """So many programs are kept for one step; the one that was not used for longest goes first."""
-
-_LARGE = 2**23
-"""Comparing so many bytes at each call takes some milliseconds, which is worth a warning."""
-
-_MANY = 8
-"""So many programs for the values of one number are worth a warning."""
 
 
 def capture(step: Callable[..., Any] | None = None) -> CapturedStep:
@@ -55,8 +49,8 @@ def capture(step: Callable[..., Any] | None = None) -> CapturedStep:
     is looked up by `getattr`, is not watched. Leaf tensors that the step reaches are state: read at each call, and
     given new arrays by `assign` once the whole step has succeeded. Other arrays that it reaches are read at each call
     where it computes with them; where it makes others of them in plain NumPy (`X[i]`, `X / 2`), a change of what is in
-    them makes a new program.
-    What it returns, tensors in any nesting, comes back as new leaves; nothing is recorded on the outside.
+    them makes a new program. What it returns, tensors in any nesting, comes back as new leaves; nothing is recorded on
+    the outside.
 
     Within, use `grad` and `assign`; reading a value (`float(t)`, `t.data`, `print(t)`), `backward()`, `.grad` and
     indexing by a boolean mask raise `CaptureError` with the line, and so does a step that computes something else when
@@ -281,9 +275,9 @@ class CapturedStep:
                     self._watched[kind] = tuple({id(array): array for array in both}.values())
                 key = (*kind, _contents(self._watched.get(kind, ())))
                 self._prepared[key] = prepared
-                if not self._warned and len(self._prepared) >= _MANY:
-                    self._warn_of_numbers(key, args, kwargs)
-                    self._warn_of_arrays(key, prepared)
+                if not self._warned:
+                    keys, arguments = list(self._prepared), self._arguments(args, kwargs)
+                    self._warned = warn_of_many(self._name, key, keys, arguments, reached, prepared.watched)
             self._prepared.move_to_end(key)
             while len(self._prepared) > _KEPT:
                 (*gone, _), _ = self._prepared.popitem(last=False)
@@ -322,7 +316,7 @@ class CapturedStep:
                 f"{why}. A captured step must compute the same each time: pass random numbers and counters as "
                 "arguments, and keep what it carries along in a Tensor that it assigns"
             )
-        self._refuse_random_numbers(states, before.random_states(), first.entropy)
+        refuse_random_numbers(self._name, states, before.random_states(), asked=first.entropy)
         returned: list[Any] = []
         form = flatten(result, returned)
         self._compare_results(first, one, trace, form, returned)
@@ -330,7 +324,7 @@ class CapturedStep:
         known = {_memory(array) for array in first.originals.values()}
         outside = list({id(a): a for a in trace.originals.values() if _memory(a) in known}.values())
         reached = self._surroundings(constants)
-        self._warn_of_what_is_kept({*first.nodes, *trace.nodes}, reached)
+        warn_of_what_is_kept(self._name, {*first.nodes, *trace.nodes}, reached)
         values = Values(trace, outside, reached.tensor_names())
         inputs = [values.given(tensor, name) for tensor, name in zip(arguments, names, strict=True)]
         equations = values.equations()
@@ -346,14 +340,8 @@ class CapturedStep:
             for _, array in reached.arrays
             if values.derived or not any(np.may_share_memory(array, other) for other in read)
         )
-        if sum(array.nbytes for array in watched) > _LARGE and not self._prepared:  # once
-            warnings.warn(
-                f"{self._name} compares {sum(array.nbytes for array in watched) / 2**20:.0f} MB of arrays from outside "
-                "at each call, since it may make others of them in plain NumPy, which change with them: pass them as "
-                "arguments, or compute with Tensor(array)",
-                UserWarning,
-                stacklevel=5,
-            )
+        if not self._prepared:
+            warn_of_size(self._name, watched)
         plain = not kwargs and all(type(arg) is np.ndarray and arg.dtype.isnative for arg in args)
         program = CapturedProgram(
             self._name if self._name.isidentifier() else "step",
@@ -394,42 +382,6 @@ class CapturedStep:
             by_position = {f"x{i + 1}": arg for i, arg in enumerate(args)}
         return [*by_position.items(), *kwargs.items()]
 
-    def _warn_of_numbers(self, key: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Warn, once, where a number among the arguments has made many programs that differ in nothing else."""
-        (structure, tokens, recording), *held = key
-        alike = [t for (s, t, r), *h in self._prepared if (s, r, h) == (structure, recording, held)]
-        names: list[tuple[str, str]] = []  # in the message, and in code
-        for name, argument in self._arguments(args, kwargs):
-            leaves: list[Any] = []
-            single = flatten(argument, leaves) is LEAF
-            names += [(f"the number {name!r}", name) if single else (f"a number in {name!r}", "number")] * len(leaves)
-        for i, (called, name) in enumerate(names):
-            rest = tokens[:i] + tokens[i + 1 :]
-            values = [t[i] for t in alike if t[:i] + t[i + 1 :] == rest and _is_number(t[i])]
-            if len(values) >= _MANY and _is_number(tokens[i]):
-                self._warned = True
-                warnings.warn(
-                    f"{self._name} has made {len(values)} programs that differ only in {called}, one for each of its "
-                    f"values. To compute with a number that changes, pass it as an array, np.asarray({name})",
-                    UserWarning,
-                    stacklevel=4,
-                )
-                return
-
-    def _warn_of_arrays(self, key: Any, prepared: _Prepared) -> None:
-        """Warn, once, where the contents of arrays that are changed in place have made many programs."""
-        count = sum(other[:2] == key[:2] for other in self._prepared)
-        if count >= _MANY and prepared.watched and not self._warned:
-            self._warned = True
-            known = {id(array): name for name, array in prepared.reached.arrays}
-            names = ", ".join(known[id(array)] or "an array" for array in prepared.watched)
-            warnings.warn(
-                f"{self._name} has made {count} programs, one for each content of what it reads in plain NumPy from "
-                f"outside ({names}). Pass what changes as an argument, or compute with tensors: Tensor(array)[i]",
-                UserWarning,
-                stacklevel=4,
-            )
-
     def _input_names(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[str]:
         """A name for each input: that of its parameter, with a number for those in containers and in `*args`."""
         names: list[str] = []
@@ -439,33 +391,6 @@ class CapturedStep:
             inputs = [leaf for leaf in leaves if _is_input(leaf)]
             names += [name if single else f"{name}_{i}" for i, _ in enumerate(inputs)]
         return names
-
-    def _refuse_random_numbers(
-        self, before: Sequence[tuple[str, Any]], after: Sequence[tuple[str, Any]], entropy: bool
-    ) -> None:
-        """Raise where the step drew random numbers, though both runs computed the same: a mask may seldom have zeros."""  # noqa: E501
-        drawn = [name for (name, old), (_, new) in zip(before, after, strict=True) if not same(old, new)]
-        if not (drawn or entropy):
-            return
-        what = f"from {drawn[0] or 'a generator among its arguments'}" if drawn else "from a generator without a seed"
-        raise CaptureError(
-            f"{self._name} draws random numbers {what}, which a program would repeat at every call. A captured "
-            "step must compute the same each time: draw them outside of it, and pass them, or the mask or the rows "
-            "that they choose, as arrays"
-        )
-
-    def _warn_of_what_is_kept(self, computed: set[Tensor], reached: Reached) -> None:
-        """Warn where a variable, a list or a dictionary holds what was computed while the step was captured."""
-        for name, held in zip(reached.names, reached.held, strict=True):
-            parts = held if type(held) is tuple else (held,)
-            if any(type(part) is Tensor and part in computed for part in parts):
-                warnings.warn(
-                    f"{name!r} holds a tensor that {self._name} computed while it was captured; a replay puts nothing "
-                    "there: return the tensor instead",
-                    UserWarning,
-                    stacklevel=5,
-                )
-                return
 
     def _compare_results(self, first: Trace, one: Any, trace: Trace, form: Any, returned: Sequence[Any]) -> None:
         for leaf in returned:
@@ -553,12 +478,6 @@ def _identity(value: Any) -> Any:
     if kind is tuple:
         return kind, tuple(map(_identity, value))
     return id(value)
-
-
-def _is_number(token: Any) -> bool:
-    """Whether what selects a program is a number of Python or NumPy, a flag excepted."""
-    kind = token[0] if type(token) is tuple else None
-    return isinstance(kind, type) and issubclass(kind, (int, float, np.number)) and kind is not bool
 
 
 def _with_updates(equations: Sequence[Equation], outputs: Sequence[Any]) -> Iterator[Equation]:
