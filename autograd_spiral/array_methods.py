@@ -1,13 +1,18 @@
-"""Methods that arrays have, each calling the NumPy function of the same name. Imports numpy alone.
+"""What a Tensor has because arrays have it: shapes, Python's protocols, and the methods of NumPy's functions.
 
-What they are called on answers NumPy's protocols, so nothing here knows how.
+What inherits it holds an array as `_value`, lets it be read as `data`, and answers NumPy's protocols, so nothing here
+knows how anything is recorded. Imports numpy and errors alone.
 """
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy
+
+from autograd_spiral.errors import ShapeError
 
 __all__ = ["ArrayMethods"]
 
@@ -15,7 +20,7 @@ np: Any = numpy  # its stubs know nothing of what answers its protocols
 
 
 class ArrayMethods:
-    """What a class that answers NumPy's protocols inherits to have the methods of arrays.
+    """What a class that answers NumPy's protocols inherits to be used as arrays are.
 
     What they give, and their errors, are up to the class; what is said here of gradients and errors is of a Tensor.
 
@@ -27,6 +32,146 @@ class ArrayMethods:
     """
 
     __slots__ = ()
+
+    _value: numpy.ndarray[Any, Any]
+    data: Any
+
+    # --- shape and dtype --------------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The lengths of the axes.
+
+        >>> from autograd_spiral import Tensor
+        >>> Tensor(np.ones((300, 2))).shape
+        (300, 2)
+        """
+        return self._value.shape
+
+    @property
+    def dtype(self) -> numpy.dtype[Any]:
+        """The dtype of the elements.
+
+        >>> from autograd_spiral import Tensor
+        >>> (0.5 * Tensor(np.ones(3, np.float32))).dtype  # Python's numbers take the dtype of what they meet
+        dtype('float32')
+        """
+        return self._value.dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes.
+
+        >>> from autograd_spiral import Tensor
+        >>> Tensor([[1.0, 2.0]]).ndim
+        2
+        """
+        return self._value.ndim
+
+    @property
+    def size(self) -> int:
+        """The number of elements.
+
+        >>> from autograd_spiral import Tensor
+        >>> Tensor(np.ones((300, 2))).size
+        600
+        """
+        return self._value.size
+
+    @property
+    def T(self) -> Self:
+        """The axes in reverse order.
+
+        >>> from autograd_spiral import Tensor
+        >>> Tensor(np.ones((2, 3, 4))).T.shape
+        (4, 3, 2)
+        """
+        return np.transpose(self)
+
+    @property
+    def mT(self) -> Self:
+        """The last two axes exchanged; ValueError for fewer than two.
+
+        >>> from autograd_spiral import Tensor
+        >>> Tensor(np.ones((2, 3, 4))).mT.shape
+        (2, 4, 3)
+        """
+        if self.ndim < 2:
+            raise ShapeError(f".mT needs two axes or more, not shape {self.shape}")
+        return np.swapaxes(self, -1, -2)
+
+    # --- as values: numbers, lists, text ---------------------------------------------------------------------------
+
+    def numpy(self) -> numpy.ndarray[Any, Any]:
+        """The value, as a read-only array: the same as `.data`.
+
+        >>> from autograd_spiral import Tensor
+        >>> t = Tensor([1.0, 2.0])
+        >>> t.numpy() is t.data
+        True
+        """
+        return self.data
+
+    def item(self) -> Any:
+        """The number that a tensor of one element holds, of Python's type; ValueError for any other size.
+
+        Raises `CaptureError` while a step is captured.
+
+        >>> from autograd_spiral import Tensor
+        >>> Tensor([[2.5]]).item()
+        2.5
+        """
+        return self.data.item()
+
+    def tolist(self) -> Any:
+        """The value as nested lists of Python numbers.
+
+        Raises `CaptureError` while a step is captured.
+
+        >>> from autograd_spiral import Tensor
+        >>> Tensor([[1, 2], [3, 4]]).tolist()
+        [[1, 2], [3, 4]]
+        """
+        return self.data.tolist()
+
+    def __float__(self) -> float:
+        return float(self.data.item())
+
+    def __int__(self) -> int:
+        return int(self.data.item())
+
+    def __round__(self, digits: int | None = None) -> Any:
+        return round(self.item(), digits)
+
+    def __index__(self) -> int:
+        return operator.index(self.data)
+
+    def __bool__(self) -> bool:
+        return bool(self.data)
+
+    def __len__(self) -> int:
+        return len(self._value)
+
+    def __iter__(self) -> Iterator[Self]:
+        if self.ndim == 0:
+            raise TypeError("iteration over a 0-d tensor")
+        indexed: Any = self
+        return (indexed[i] for i in range(len(self)))
+
+    def __contains__(self, value: Any) -> bool:
+        return (value.data if isinstance(value, ArrayMethods) else value) in self.data
+
+    def __str__(self) -> str:
+        return str(self.data) if self.ndim == 0 else repr(self)
+
+    def __format__(self, spec: str) -> str:
+        if self.ndim == 0:
+            return format(self.item(), spec)
+        if spec:
+            raise TypeError(f"format {spec!r} needs a tensor of no axes, not shape {self.shape}")
+        return str(self)
+
+    # --- methods, by NumPy's functions ------------------------------------------------------------------------------
 
     def prod(self, axis: Any = None, *, keepdims: bool = False) -> Self:
         """`np.prod` over `axis` (an int, a tuple, or None for all).

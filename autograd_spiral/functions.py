@@ -11,8 +11,10 @@ from typing import Any, TypeVar
 import numpy
 from numpy.typing import NDArray
 
-from autograd_spiral.errors import DtypeError, LabelError, ShapeError
+from autograd_spiral import fast
+from autograd_spiral.errors import DtypeError, ShapeError
 from autograd_spiral.hints import hint_at
+from autograd_spiral.labels import check_form, check_labels, check_probabilities
 from autograd_spiral.primitives import PRIMITIVES, primitive
 from autograd_spiral.tensor import Tensor, record, verify
 
@@ -38,16 +40,7 @@ Array = TypeVar("Array", Tensor, NDArray[Any])  # what goes in comes out
 # --- activations ----------------------------------------------------------------------------------------------------
 
 
-def _masked(ct: Any, mask: Any) -> Any:
-    """`ct * mask`; on arrays in the memory of the converted mask, faster than NumPy converts it within the product."""
-    if type(ct) is not np.ndarray:
-        return ct * mask
-    kept = mask.astype(ct.dtype)
-    kept *= ct
-    return kept
-
-
-@primitive(lambda ct, out, x: _masked(ct, out > 0))
+@primitive(lambda ct, out, x: fast.mask(ct, out > 0))
 def relu(x: Array) -> Array:
     """The positive part, `max(x, 0)`, elementwise, in any shape; its derivative at 0 is 0.
 
@@ -158,19 +151,6 @@ def gelu(x: Array, *, approximate: bool = False) -> Array:
 # --- softmax and its relatives --------------------------------------------------------------------------------------
 
 
-def _by_column(x: Any, axis: int) -> Any:
-    """`x`, as an array in an order in which NumPy reduces short rows several times faster."""
-    return np.asfortranarray(x) if type(x) is np.ndarray and x.ndim == 2 and axis in (1, -1) else x
-
-
-def _one_hot(labels: Any, classes: int) -> Any:
-    """Rows that are True at their label, shape (N, classes)."""
-    if type(labels) is np.ndarray:
-        # the same, looping along the long axis and comparing within one dtype, where any has room for the classes
-        return np.equal(labels[:, None], np.arange(classes, dtype=labels.dtype if classes <= 128 else None), order="F")
-    return labels[:, None] == np.arange(classes)
-
-
 @primitive(lambda ct, out, x, axis: out * (ct - (ct * out).sum(axis=axis, keepdims=True)))
 def softmax(x: Array, axis: int = -1) -> Array:
     """`exp(x) / Σ exp(x)` along `axis`, in the shape of x; shifted by the maximum, so that nothing overflows.
@@ -180,7 +160,7 @@ def softmax(x: Array, axis: int = -1) -> Array:
     >>> softmax(np.array([0.0, 1e4, -np.inf]))
     array([0., 1., 0.])
     """
-    x = _by_column(x, axis)
+    x = fast.by_column(x, axis)
     exponentials = np.exp(x - x.max(axis=axis, keepdims=True))
     probs = exponentials / exponentials.sum(axis=axis, keepdims=True)
     return probs
@@ -236,12 +216,12 @@ def _reduced(losses: Any, reduction: str) -> Any:
 def _cross_entropy_rule(ct: Any, out: Any, scores: Any, labels: Any, reduction: str) -> Any:
     """The derived gradient, `(p - onehot(y)) / N`."""
     per_row = ct[:, None] if reduction == "none" else ct / len(scores) if reduction == "mean" else ct
-    return (softmax(scores, axis=1) - _one_hot(labels, scores.shape[1])) * per_row
+    return (softmax(scores, axis=1) - fast.one_hot(labels, scores.shape[1])) * per_row
 
 
 @primitive(_cross_entropy_rule, None)
 def _label_cross_entropy(scores: Any, labels: Any, reduction: str) -> Any:
-    scores = _by_column(scores, axis=1)
+    scores = fast.by_column(scores, axis=1)
     shifted = scores - scores.max(axis=1, keepdims=True)
     correct = shifted[np.arange(len(scores)), labels]
     totals = np.exp(shifted).sum(axis=1, keepdims=True)
@@ -276,55 +256,11 @@ def softmax_cross_entropy(scores: Any, labels: Any, *, reduction: str = "mean") 
         absent = labels == 0  # 0 · log 0 counts as 0
         log_p = np.where(absent, 0, log_softmax(scores, axis=1))
         return _reduced(-np.sum(labels * log_p, axis=1), reduction)
-    _check_form(labels, shape[0])
+    check_form(labels, shape[0])
     verify(check_labels, labels, shape[1])
     if type(scores) is Tensor or type(labels) is Tensor:
         return record(PRIMITIVES[_label_cross_entropy], (scores, labels), {"reduction": reduction})
     return _label_cross_entropy(scores, labels, reduction=reduction)
-
-
-def check_probabilities(rows: Any) -> None:
-    """Raise `LabelError` unless each of `rows` is nonnegative and sums to 1, to within 0.01."""
-    bad = (rows < -0.01).any(axis=1) | ~(np.absolute(rows.sum(axis=1) - 1) <= 0.01)
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise LabelError(
-            f"rows of class probabilities must be nonnegative and sum to 1, but row {row} is {rows[row].tolist()}"
-        )
-
-
-def check_labels(labels: Any, classes: int) -> None:
-    """Raise `LabelError` unless all of the integers `labels` are in `range(classes)`."""
-    if not labels.size:
-        return
-    limit, unsigned = classes, labels
-    if labels.dtype.kind != "u":  # what is negative is then large
-        limit, unsigned = min(classes, 1 << 8 * labels.itemsize - 1), labels.view(f"u{labels.itemsize}")
-    if np.maximum.reduce(unsigned) >= limit:
-        row = int(np.argmax((labels < 0) | (labels >= classes)))
-        from_1 = labels.min() == 1 and labels.max() == classes
-        remedy = "; if yours are numbered from 1, write labels - 1" if from_1 else ""
-        raise LabelError(
-            f"the label at row {row} is {labels[row]}, but {classes} classes are numbered 0 to {classes - 1}{remedy}"
-        )
-
-
-def _check_form(labels: Any, rows: int) -> None:
-    """Raise `LabelError` unless `labels` has one integer for each of `rows` rows."""
-    if labels.shape != (rows,):
-        column = labels.shape == (rows, 1)
-        remedy = " (a column: write labels.ravel())" if column else ""
-        if len(labels.shape) == 2 and labels.shape[0] == rows and not column and labels.dtype.kind in "iub":
-            remedy = " (rows of 0 and 1: write labels.argmax(axis=1), or labels.astype(float) for probabilities)"
-        raise LabelError(f"labels must have shape ({rows},), one per row of scores, not {labels.shape}{remedy}")
-    if labels.dtype.kind not in "iu":
-        first = f": the label at row 0 is {labels.item(0)!r}" if rows and isinstance(labels, np.ndarray) else ""
-        remedy = "write labels.astype(int)"
-        if labels.dtype.kind not in "bf":
-            remedy = "write np.unique(labels, return_inverse=True)[1]"
-        elif isinstance(labels, np.ndarray) and not np.all(labels == np.rint(labels)):
-            remedy = "these are not even whole numbers"
-        raise LabelError(f"labels must be integers, not {labels.dtype}{first}; {remedy}")
 
 
 def mean_squared_error(prediction: Any, target: Any) -> Any:

@@ -9,10 +9,11 @@ from typing import Any, overload
 
 import numpy as np
 
-from autograd_spiral.errors import DtypeError, GradientError, ShapeError
+from autograd_spiral import refusals
+from autograd_spiral.errors import ShapeError
 from autograd_spiral.modes import MODE, entering
 from autograd_spiral.sweep import sweep
-from autograd_spiral.tensor import Operand, Tensor, constant, seed_cotangent, why_no_gradient
+from autograd_spiral.tensor import Operand, Tensor, constant, seed_cotangent
 
 __all__ = ["grad"]
 
@@ -60,7 +61,7 @@ def grad(
         raise ShapeError(f"grad: {len(ends)} outputs but {len(weights)} cotangents")
     _check(ends, starts)
     if ends and not any(end._requires_grad or end.args for end in ends):
-        warnings.warn(f"grad gives zeros, since {why_no_gradient(ends[0])}", UserWarning, stacklevel=2)
+        warnings.warn(f"grad gives zeros, since {refusals.no_gradient(ends[0])}", UserWarning, stacklevel=2)
 
     seeds = [seed_cotangent(end, weight) for end, weight in zip(ends, weights, strict=True)]
     mode = MODE.get()
@@ -114,8 +115,7 @@ def _check(ends: Sequence[Tensor], starts: Sequence[Tensor]) -> None:
             if not isinstance(tensor, Tensor):
                 raise TypeError(f"grad: {role} {i} must be a Tensor, not {type(tensor).__name__}")
             if tensor._value.dtype.kind != "f":
-                raise DtypeError(f"grad: {role} {i} has dtype {tensor.dtype}; only floating tensors have gradients")
+                raise refusals.integer_in_grad(f"{role} {i}", tensor)
     for i, start in enumerate(starts):
         if not start._requires_grad:
-            named = f" ({start.name!r})" if start.name else ""
-            raise GradientError(f"grad: input {i}{named} does not require gradients; make it with requires_grad=True")
+            raise refusals.input_without_gradient(f"input {i}", start)

@@ -19,6 +19,7 @@ from autograd_spiral.errors import LostGraphError, NoRuleError, RuleError
 
 __all__ = [
     "PRIMITIVES",
+    "SPELLED_OUT",
     "VJP",
     "Primitive",
     "call_again",
@@ -157,6 +158,7 @@ def call_again(
 
 
 SPELLED_OUT = {"out": None, "dtype": None, "where": True}
+"""NumPy's defaults, which may be passed though no rule knows their keywords."""
 
 
 def _unannotated(signature: inspect.Signature) -> inspect.Signature:

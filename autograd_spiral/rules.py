@@ -12,30 +12,14 @@ import operator
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from autograd_spiral import binding, fast
+from autograd_spiral.binding import fill
 from autograd_spiral.primitives import PRIMITIVES, define, overridable
 
-__all__ = ["ARRAY", "PRIMITIVES", "fill", "scatter"]
+__all__ = ["PRIMITIVES", "scatter"]
 
 # --- arithmetic -------------------------------------------------------------------------------------------------
-
-
-def _add(x: Any, y: Any) -> Any:
-    """`x + y`; a row is added to a matrix by adding the matrix to copies of the row, for which NumPy is faster."""
-    if (
-        type(x) is type(y) is np.ndarray
-        and x.ndim == 2
-        and len(x) > 8 < x.shape[1] == y.size == y.shape[-1]
-        and y.ndim <= 2
-        and x.dtype is y.dtype
-        and x.flags.c_contiguous
-    ):
-        out = np.empty(x.shape, x.dtype)
-        out[...] = y
-        out += x
-        return out
-    return np.add(x, y)
 
 
 def _power_x(ct: Any, out: Any, x: Any, y: Any) -> Any:
@@ -65,7 +49,7 @@ def _weight(x: Any, y: Any, out: Any) -> Any:
 
 define(np.positive, lambda ct, out, x: ct)
 define(np.negative, lambda ct, out, x: -ct)
-define(np.add, lambda ct, out, x, y: ct, lambda ct, out, x, y: ct, evaluate=_add)
+define(np.add, lambda ct, out, x, y: ct, lambda ct, out, x, y: ct, evaluate=fast.add)
 define(np.subtract, lambda ct, out, x, y: ct, lambda ct, out, x, y: -ct)
 define(np.multiply, lambda ct, out, x, y: ct * y, lambda ct, out, x, y: ct * x)
 define(np.divide, lambda ct, out, x, y: ct / y, lambda ct, out, x, y: -ct * (out / y))
@@ -143,12 +127,12 @@ define(
     None,
     lambda ct, out, condition, x, y: np.where(condition, ct, 0),
     lambda ct, out, condition, x, y: np.where(condition, 0, ct),
-    bind=lambda condition, x, y, /: ((condition, x, y), {}),
+    bind=binding.where,
 )
 define(
     np.ndarray.astype,
     lambda ct, out, x, dtype: ct,  # the sweep restores the dtype of x
-    bind=lambda x, dtype: ((x,), {"dtype": np.dtype(dtype)}),
+    bind=binding.astype,
 )
 
 # --- products ---------------------------------------------------------------------------------------------------
@@ -170,15 +154,10 @@ def _einsum_rule(ct: Any, out: Any, *args: Any, argument: int, subscripts: str) 
     return piece if piece.shape == target else np.broadcast_to(piece.reshape(shape), target)
 
 
-def _transposed(y: Any) -> Any:
-    """`y.mT`; of a matrix of few columns a copy by row, by which BLAS multiplies faster."""
-    return y.mT.copy() if type(y) is np.ndarray and y.shape[-1] <= 16 else y.mT
-
-
 # Matrices and stacks of matrices; vectors are made into matrices before they are recorded.
 define(
     np.matmul,
-    lambda ct, out, x, y: np.matmul(ct, _transposed(y)),
+    lambda ct, out, x, y: np.matmul(ct, fast.transposed(y)),
     lambda ct, out, x, y: np.matmul(x.mT, ct),
 )
 # Explicit subscripts, no letter twice in one operand; other forms are rewritten before they are recorded.
@@ -186,16 +165,11 @@ define(
     np.einsum,
     variadic=True,
     rest=_einsum_rule,
-    bind=lambda subscripts, *operands: (operands, {"subscripts": subscripts}),
+    bind=binding.einsum,
     evaluate=lambda *operands, subscripts: np.einsum(subscripts, *operands),
 )
 
 # --- reductions and scans ---------------------------------------------------------------------------------------
-
-
-def _bind_reduction(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    axes = tuple(range(a.ndim)) if axis is None else normalize_axis_tuple(axis, a.ndim)
-    return (a,), {"axis": axes, "keepdims": bool(keepdims)}
 
 
 def _spread(ct: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
@@ -205,18 +179,9 @@ def _spread(ct: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     return ct.reshape(tuple(1 if i in axis else n for i, n in enumerate(x.shape)))
 
 
-def _stretch(ct: Any, shape: tuple[int, ...]) -> Any:
-    """`np.broadcast_to(ct, shape)`; on arrays by assignment, which costs a fraction of that call."""
-    if hasattr(ct, "primitive"):
-        return np.broadcast_to(ct, shape)
-    out = np.empty(shape, ct.dtype)
-    out[...] = ct
-    return out
-
-
 def _mean_rule(ct: Any, out: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     count = math.prod(x.shape[i] for i in axis)
-    return _stretch(_spread(ct, x, axis, keepdims) / count, x.shape)
+    return fast.broadcast_to(_spread(ct, x, axis, keepdims) / count, x.shape)
 
 
 def _extremum_rule(ct: Any, out: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
@@ -225,70 +190,36 @@ def _extremum_rule(ct: Any, out: Any, x: Any, axis: tuple[int, ...], keepdims: b
     return _spread(ct, x, axis, keepdims) * attains / np.sum(attains, axis=axis, keepdims=True)
 
 
-def _bind_scan(a: Any, axis: int | None = None) -> Any:
-    if axis is None:
-        return (np.ravel(a),), {"axis": 0}
-    return (a,), {"axis": normalize_axis_index(axis, a.ndim)}
-
-
-def _bind_search(a: Any, axis: int | None = None, *, keepdims: bool = False) -> Any:
-    return (a,), {"axis": axis, "keepdims": keepdims}
-
-
 define(
     np.sum,
-    lambda ct, out, x, axis, keepdims: _stretch(_spread(ct, x, axis, keepdims), x.shape),
-    bind=_bind_reduction,
+    lambda ct, out, x, axis, keepdims: fast.broadcast_to(_spread(ct, x, axis, keepdims), x.shape),
+    bind=binding.reduction,
     evaluate=np.add.reduce,
 )
-define(np.mean, _mean_rule, bind=_bind_reduction, evaluate=np.ndarray.mean)
-define(np.max, _extremum_rule, bind=_bind_reduction, evaluate=np.maximum.reduce)
-define(np.min, _extremum_rule, bind=_bind_reduction, evaluate=np.minimum.reduce)
+define(np.mean, _mean_rule, bind=binding.reduction, evaluate=np.ndarray.mean)
+define(np.max, _extremum_rule, bind=binding.reduction, evaluate=np.maximum.reduce)
+define(np.min, _extremum_rule, bind=binding.reduction, evaluate=np.minimum.reduce)
 define(
     np.cumsum,
     lambda ct, out, x, axis: np.flip(np.cumsum(np.flip(ct, axis), axis), axis),
-    bind=_bind_scan,
+    bind=binding.scan,
 )
 for test in (np.all, np.any):
-    define(test, None, bind=_bind_reduction)
+    define(test, None, bind=binding.reduction)
 for search in (np.argmax, np.argmin):
-    define(search, None, bind=_bind_search)
+    define(search, None, bind=binding.search)
 
 # --- shapes -----------------------------------------------------------------------------------------------------
-
-
-def _bind_reshape(a: Any, /, shape: Any) -> Any:
-    return (a,), {"shape": tuple(map(operator.index, shape)) if np.iterable(shape) else (operator.index(shape),)}
-
-
-def _bind_transpose(a: Any, axes: Any = None) -> Any:
-    order = range(a.ndim)[::-1] if axes is None else normalize_axis_tuple(axes, a.ndim)
-    return (a,), {"axes": tuple(order)}
 
 
 def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(sorted(range(len(axes)), key=axes.__getitem__))
 
 
-def _bind_concatenate(arrays: Any, /, axis: int | None = 0) -> Any:
-    parts = tuple(array if hasattr(array, "ndim") else np.asarray(array) for array in arrays)
-    if axis is None:
-        return tuple(part.reshape(-1) for part in parts), {"axis": 0}
-    return parts, {"axis": normalize_axis_index(axis, parts[0].ndim)}
-
-
 def _concatenate_rule(ct: Any, out: Any, *args: Any, argument: int, axis: int) -> Any:
     start = sum(x.shape[axis] for x in args[:argument])
     stop = start + args[argument].shape[axis]
     return ct[(slice(None),) * axis + (slice(start, stop),)]
-
-
-def _bind_pad(array: Any, pad_width: Any, mode: str = "constant", *, constant_values: float = 0) -> Any:
-    if mode != "constant":
-        raise TypeError(f"mode={mode!r} has no gradient rule, only mode='constant' has")
-    widths = np.broadcast_to(np.asarray(pad_width), (array.ndim, 2))
-    pairs = tuple((int(before), int(after)) for before, after in widths)
-    return (array,), {"pad_width": pairs, "constant_values": constant_values}
 
 
 def _pad_rule(ct: Any, out: Any, x: Any, pad_width: tuple[tuple[int, int], ...], constant_values: float) -> Any:
@@ -298,60 +229,29 @@ def _pad_rule(ct: Any, out: Any, x: Any, pad_width: tuple[tuple[int, int], ...],
 define(
     np.reshape,
     lambda ct, out, x, shape: np.reshape(ct, x.shape),
-    bind=_bind_reshape,
+    bind=binding.reshape,
     evaluate=lambda x, shape: np.reshape(x, shape),  # by position: the keyword is `newshape` in NumPy 2.0
 )
 define(
     np.transpose,
     lambda ct, out, x, axes: np.transpose(ct, _inverse(axes)),
-    bind=_bind_transpose,
+    bind=binding.transpose,
 )
 define(
     np.broadcast_to,
     lambda ct, out, x, shape: ct,  # the sweep sums over what was broadcast
-    bind=lambda array, shape: _bind_reshape(array, shape),
+    bind=binding.broadcast_to,
 )
 define(
     np.concatenate,
     variadic=True,
     rest=_concatenate_rule,
-    bind=_bind_concatenate,
+    bind=binding.concatenate,
     evaluate=lambda *arrays, axis: np.concatenate(arrays, axis=axis),
 )
-define(np.pad, _pad_rule, bind=_bind_pad)
+define(np.pad, _pad_rule, bind=binding.pad)
 
 # --- indexing ---------------------------------------------------------------------------------------------------
-
-ARRAY = "array"
-"""Stands in a recorded index wherever an index array goes; the arrays themselves are arguments."""
-
-
-def fill(index: tuple[Any, ...], arrays: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The index that NumPy understands: `index` with the arrays put where `ARRAY` stands.
-
-    >>> fill((ARRAY, slice(1, 3)), ([0, 2],))
-    ([0, 2], slice(1, 3, None))
-    """
-    remaining = iter(arrays)
-    return tuple(next(remaining) if item is ARRAY else item for item in index)
-
-
-def _bind_getitem(x: Any, index: Any) -> Any:
-    items: list[Any] = []
-    arrays = []
-    for item in index if isinstance(index, tuple) else (index,):
-        if item is None or item is Ellipsis:
-            items.append(item)
-        elif isinstance(item, slice):
-            bounds = (item.start, item.stop, item.step)
-            items.append(slice(*(bound if bound is None else operator.index(bound) for bound in bounds)))
-        elif isinstance(item, int | np.integer) and not isinstance(item, bool):
-            items.append(int(item))
-        else:
-            array = item if hasattr(item, "ndim") else np.asarray(item)
-            arrays.append(array if array.size or array is item else array.astype(np.intp))  # x[[]] selects nothing
-            items.append(ARRAY)
-    return (x, *arrays), {"index": tuple(items)}
 
 
 def _scatter(ct: Any, *arrays: Any, index: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
@@ -371,7 +271,7 @@ define(
     operator.getitem,
     lambda ct, out, x, *arrays, index: scatter(ct, *arrays, index=index, shape=x.shape),
     variadic=True,
-    bind=_bind_getitem,
+    bind=binding.getitem,
     evaluate=lambda x, *arrays, index: x[fill(index, arrays)],
 )
 define(

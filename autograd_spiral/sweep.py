@@ -8,19 +8,16 @@ a node, and a sweep that fails leaves no trace.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Set
-from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
-from autograd_spiral.errors import AutogradError, RuleError, ShapeError, StaleLeafError
+from autograd_spiral import fast, refusals
 
-__all__ = ["stale", "sweep", "unbroadcast"]
+__all__ = ["sweep", "unbroadcast"]
 
 _serial = attrgetter("serial")
-_NO_FAULT_OF_A_RULE = (AutogradError, MemoryError, FloatingPointError, Warning)
-"""What passes through a rule as it is: errors that say enough, and those that NumPy was told to raise."""
 
 
 def sweep(
@@ -84,11 +81,11 @@ def sweep(
                 else:
                     piece = vjp(ct, out, *operands)
             except Exception as error:
-                _explain(error, primitive, i, ct, out, operands, params)
+                refusals.explain_rule(error, node, i, ct, out, operands)
                 raise
             if on_tensors and type(piece) is not kind and hasattr(piece, "shape"):
                 if np.any(piece):
-                    raise RuleError(_unrecorded(primitive, i))
+                    raise refusals.unrecorded_piece(primitive, i)
                 continue  # nothing, whatever the cotangent
             value = operands[i]
             if observer is not None:
@@ -99,7 +96,7 @@ def sweep(
                 if piece.dtype is not value.dtype:
                     piece = piece.astype(value.dtype)
             except (AttributeError, ValueError) as error:
-                raise RuleError(_bad_piece(primitive, i, piece, value)) from error
+                raise refusals.wrong_piece(primitive, i, piece, value) from error
             pending[arg] = pending[arg] + piece if arg in pending else piece
     return pending
 
@@ -112,24 +109,13 @@ def unbroadcast(ct: Any, shape: tuple[int, ...]) -> Any:
     >>> unbroadcast(np.ones((4, 3)), (1, 3))
     array([[4., 4., 4.]])
     """
-    if (
-        type(ct) is np.ndarray
-        and ct.ndim == 2
-        and shape == (1, ct.shape[1])
-        and shape[1] != 1
-        and ct.dtype.char in "fd"
-    ):
-        return np.dot(_row_of_ones(len(ct), ct.dtype), ct)  # column sums, several times faster than ct.sum(0)
+    if ct.ndim == 2 and shape == (1, ct.shape[1]):
+        return fast.column_sums(ct)
     extra = ct.ndim - len(shape)
     if extra < 0 or any(n not in (1, m) for n, m in zip(shape, ct.shape[extra:], strict=True)):
         raise ValueError(f"shape {shape} does not broadcast to {ct.shape}")
     stretched = tuple(extra + i for i, n in enumerate(shape) if n == 1 and ct.shape[extra + i] != 1)
     return ct.sum(axis=tuple(range(extra)) + stretched).reshape(shape)
-
-
-@lru_cache(maxsize=8)
-def _row_of_ones(length: int, dtype: Any) -> Any:
-    return np.ones((1, length), dtype)
 
 
 def _reachable(outputs: set[Any]) -> tuple[list[Any], set[Any]]:
@@ -165,49 +151,4 @@ def _dependents(order: list[Any], inputs: Set[Any]) -> set[Any]:
 def _refuse_stale(node: Any) -> None:
     for arg, operand in zip(node.args, node.operands, strict=True):
         if type(arg) is type(node) and arg._value is not operand:
-            raise stale(arg, node)
-
-
-def stale(leaf: Any, node: Any) -> StaleLeafError:
-    """The error that says that `leaf` was assigned since `node` was computed from it."""
-    return StaleLeafError(
-        f"{leaf.name or 'a leaf'} of shape {leaf.shape} was assigned after {node.primitive.name} recorded it, so "
-        "create_graph=True cannot record the gradient at the old value. Take the gradient before assign(), "
-        "or compute the outputs again."
-    )
-
-
-def _explain(error: Exception, primitive: Any, argument: int, ct: Any, out: Any, operands: Any, params: Any) -> None:
-    """Raise `error`, which a rule raised, anew as a `RuleError`, with what the rule was called with.
-
-    What is no fault of the rule only gets a note; so does what NumPy made of such an error (`array[i] = tensor`).
-    """
-    rule = f"the rule of {primitive.name} for {primitive.argument(argument)}"
-    reason = error.__cause__ if isinstance(error.__cause__, AutogradError) else error
-    if isinstance(reason, _NO_FAULT_OF_A_RULE) and not isinstance(reason, ShapeError):
-        error.add_note(f"in {rule}, sweeping backward")
-        return
-    given = {"ct": ct, "out": out, **{primitive.argument(i): x for i, x in enumerate(operands)}, **params}
-    called = (f"{name} of shape {x.shape}" if hasattr(x, "shape") else f"{name} = {x!r}" for name, x in given.items())
-    said = f"{type(error).__name__}: {error}".rstrip(": ")
-    lines = [f"{rule} raised {said}", f"it was called with {', '.join(called)}"]
-    if "read-only" in said:
-        lines.append("others share what a rule is given: let it compute a new array")
-    raise RuleError("\n".join(lines)) from error
-
-
-def _unrecorded(primitive: Any, argument: int) -> str:
-    return (
-        f"the rule of {primitive.name} for {primitive.argument(argument)} gave an array where the gradient is recorded "
-        "(by create_graph=True, or in a captured step or a picture): an array does not show what it depends on. Write "
-        "the rule with NumPy functions on what it is given, not on .data or in a loop; what they cannot express can be "
-        "a @primitive of its own, with rules of its own"
-    )
-
-
-def _bad_piece(primitive: Any, argument: int, piece: Any, value: Any) -> str:
-    got = f"shape {piece.shape}" if hasattr(piece, "shape") else f"a {type(piece).__name__}"
-    return (
-        f"the rule of {primitive.name} for {primitive.argument(argument)} gave {got}, but that argument has shape "
-        f"{value.shape}: a rule returns the shape of its argument, or of a broadcast of it"
-    )
+            raise refusals.stale(arg, node)

@@ -10,28 +10,20 @@ import itertools
 import operator
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import Any, Never, NoReturn, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from autograd_spiral import refusals
 from autograd_spiral.array_methods import ArrayMethods
 from autograd_spiral.compositions import COMPOSITIONS
-from autograd_spiral.errors import (
-    DtypeError,
-    GradientError,
-    InPlaceError,
-    LostGraphError,
-    NoRuleError,
-    RuleError,
-    ShapeError,
-)
-from autograd_spiral.hints import INSTEAD, Hints
+from autograd_spiral.hints import Hints
 from autograd_spiral.modes import MODE
-from autograd_spiral.primitives import Primitive, call_again, call_bound, name_of
-from autograd_spiral.rules import ARRAY, PRIMITIVES
+from autograd_spiral.primitives import SPELLED_OUT, Primitive, call_again, call_bound, name_of
+from autograd_spiral.rules import PRIMITIVES
 from autograd_spiral.sweep import sweep
 
 __all__ = [
@@ -44,18 +36,12 @@ __all__ = [
     "replayed",
     "seed_cotangent",
     "verify",
-    "why_no_gradient",
 ]
 
 _next_serial = itertools.count().__next__
 _grad_lock = threading.Lock()
 _NO_PARAMS: dict[str, Any] = {}
 _BOOL = np.dtype(bool)
-READING = (
-    "The program must hold for any values: return what you want to see, decide with np.where, and read values outside "
-    "the step, or run step.eager(…), which is not captured"
-)
-_GRADIENTS = "Use grad(loss, parameters), whose results a program can compute, instead of backward() and .grad"
 _WEAK_SCALARS = frozenset((float, int, bool))  # NumPy 2 promotion: they take the dtype of what they meet
 
 
@@ -108,10 +94,7 @@ class Tensor(ArrayMethods, Hints):
             self._value = trace.value_of(data)
             trace.aliased(self, data)
         if requires_grad and self._value.dtype.kind != "f":
-            raise DtypeError(
-                f"only floating tensors can require gradients, not {self._value.dtype}: "
-                "pass floats, as in Tensor(np.asarray(data, dtype=float), requires_grad=True)"
-            )
+            raise refusals.integer_gradient(self._value.dtype)
         self._requires_grad = bool(requires_grad)
         if name is not None and not isinstance(name, str):
             raise TypeError(f"Tensor: the name must be a string, not {type(name).__name__}")
@@ -143,81 +126,12 @@ class Tensor(ArrayMethods, Hints):
         ValueError: assignment destination is read-only
         """
         if (trace := MODE.get().trace) is not None:
-            trace.refuse("reading a value", READING)
+            trace.refuse("reading a value", refusals.READING)
         return self._value
 
     @data.setter
     def data(self, value: Never) -> NoReturn:
-        t = self.name or "t"
-        raise InPlaceError(
-            f".data of {self._called()} cannot be set, since what was recorded must not change: "
-            f"write {t}.assign(…) to update a leaf, as in {t}.assign({t}.data - 0.1 * {t}.grad)"
-        )
-
-    def numpy(self) -> NDArray[Any]:
-        """The value, as a read-only array: the same as `.data`.
-
-        >>> t = Tensor([1.0, 2.0])
-        >>> t.numpy() is t.data
-        True
-        """
-        return self.data
-
-    def item(self) -> Any:
-        """The number that a tensor of one element holds, of Python's type; ValueError for any other size.
-
-        Raises `CaptureError` while a step is captured.
-
-        >>> Tensor([[2.5]]).item()
-        2.5
-        """
-        return self.data.item()
-
-    def tolist(self) -> Any:
-        """The value as nested lists of Python numbers.
-
-        Raises `CaptureError` while a step is captured.
-
-        >>> Tensor([[1, 2], [3, 4]]).tolist()
-        [[1, 2], [3, 4]]
-        """
-        return self.data.tolist()
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The lengths of the axes.
-
-        >>> Tensor(np.ones((300, 2))).shape
-        (300, 2)
-        """
-        return self._value.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The dtype of the elements.
-
-        >>> (0.5 * Tensor(np.ones(3, np.float32))).dtype  # Python's numbers take the dtype of what they meet
-        dtype('float32')
-        """
-        return self._value.dtype
-
-    @property
-    def ndim(self) -> int:
-        """The number of axes.
-
-        >>> Tensor([[1.0, 2.0]]).ndim
-        2
-        """
-        return self._value.ndim
-
-    @property
-    def size(self) -> int:
-        """The number of elements.
-
-        >>> Tensor(np.ones((300, 2))).size
-        600
-        """
-        return self._value.size
+        raise refusals.set_data(self)
 
     @property
     def requires_grad(self) -> bool:
@@ -231,11 +145,7 @@ class Tensor(ArrayMethods, Hints):
 
     @requires_grad.setter
     def requires_grad(self, value: Never) -> NoReturn:
-        t = self.name or "t"
-        raise GradientError(
-            f"requires_grad of {self._called()} is fixed when it is made: write Tensor({t}.data, requires_grad=True) "
-            f"for a leaf that collects a gradient, {t}.detach() for one through which none flows"
-        )
+        raise refusals.set_requires_grad(self)
 
     @property
     def is_leaf(self) -> bool:
@@ -281,10 +191,7 @@ class Tensor(ArrayMethods, Hints):
         array([0.5, 1.5])
         """
         if self.primitive is not None:
-            raise InPlaceError(
-                f"assign() is for leaves, but {self._called()} was computed by {self.primitive.name}: "
-                "give the new value a name of its own instead"
-            )
+            raise refusals.assigned_result(self)
         old, trace = self._value, MODE.get().trace
         if type(value) is Tensor:
             new = value._value if trace is None else trace.value_of(value)
@@ -293,11 +200,11 @@ class Tensor(ArrayMethods, Hints):
         else:
             new = _frozen_copy(value, "assign(value)")
         if new.shape != old.shape:
-            raise ShapeError(f"cannot assign shape {new.shape} to {self._called()} of shape {self.shape}")
+            raise refusals.assigned_shape(self, new.shape)
         if new.dtype is not old.dtype and new.dtype != old.dtype:
             weak = type(value) in _WEAK_SCALARS or isinstance(value, list | tuple)
             if not np.can_cast(new.dtype, self.dtype, "same_kind") and not (weak and self.dtype.kind == "f"):
-                raise DtypeError(f"cannot assign {new.dtype} to {self._called()} of dtype {self.dtype}")
+                raise refusals.assigned_dtype(self, new.dtype)
             if trace is not None and type(value) is Tensor:
                 value = value.astype(self.dtype)
             new = _frozen(new.astype(self.dtype))
@@ -323,31 +230,23 @@ class Tensor(ArrayMethods, Hints):
         array(12.)
         """
         if (trace := MODE.get().trace) is not None:
-            trace.refuse("reading .grad", _GRADIENTS)
+            trace.refuse("reading .grad", refusals.GRADIENTS)
         if self._grad is None and (self.primitive is not None or not self._requires_grad):
-            if self.primitive is None:
-                remedy = "Tensor(data, requires_grad=True) makes one, and backward() fills it"
-            else:
-                remedy = f"use grad(loss, {self.name or 't'}) for the gradient of a tensor that was computed"
-            warnings.warn(
-                f"{self._called()} has no .grad: only leaves with requires_grad=True collect one; {remedy}",
-                UserWarning,
-                stacklevel=2,
-            )
+            warnings.warn(refusals.no_collected_gradient(self), UserWarning, stacklevel=2)
         return self._grad
 
     @grad.setter
     def grad(self, value: ArrayLike | None) -> None:
         if (trace := MODE.get().trace) is not None:
-            trace.refuse("setting .grad", _GRADIENTS)
+            trace.refuse("setting .grad", refusals.GRADIENTS)
         if value is None:
             self._grad = None
             return
         if not (self.is_leaf and self._requires_grad):
-            raise GradientError(f"{self._called()} has no grad to set: only leaves that require gradients have one")
+            raise refusals.grad_of_no_leaf(self)
         new = np.array(value, dtype=self.dtype)
         if new.shape != self.shape:
-            raise ShapeError(f"cannot set the grad of {self._called()} of shape {self.shape} to shape {new.shape}")
+            raise refusals.grad_shape(self, new.shape)
         self._grad = new
 
     def backward(self, cotangent: Operand | None = None) -> None:
@@ -364,9 +263,9 @@ class Tensor(ArrayMethods, Hints):
         array([ 2., 40.])
         """
         if (trace := MODE.get().trace) is not None:
-            trace.refuse("backward()", _GRADIENTS)
+            trace.refuse("backward()", refusals.GRADIENTS)
         if not self._requires_grad:
-            raise GradientError(why_no_gradient(self))
+            raise refusals.no_gradient(self)
         seed = seed_cotangent(self, cotangent, "backward")
         found = sweep([(self, seed)], observer=MODE.get().observer)
         with _grad_lock:
@@ -384,21 +283,10 @@ class Tensor(ArrayMethods, Hints):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method != "__call__":
-            remedy = {
-                "reduce": _REDUCTIONS.get(ufunc, "np.sum"),
-                "accumulate": "np.cumsum",
-                "outer": "broadcasting",
-            }
-            if method == "at":
-                raise InPlaceError(
-                    f"{name_of(ufunc)}.at writes into its argument, but a recorded value never changes: "
-                    "add an array that holds the changes, as in t + changes"
-                )
-            raise NoRuleError(
-                f"{name_of(ufunc)}.{method} has no gradient rule: use {remedy.get(method, 'whole-array functions')}"
-            )
-        if kwargs:
-            _refuse_keywords(ufunc, kwargs)
+            raise refusals.ufunc_method(ufunc, method)
+        for key, value in kwargs.items():
+            if value is not SPELLED_OUT.get(key):
+                raise refusals.keyword(ufunc, key)
         return apply(ufunc, inputs, _NO_PARAMS)
 
     def __array_function__(
@@ -409,40 +297,10 @@ class Tensor(ArrayMethods, Hints):
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         values = self.data
         if self._requires_grad:
-            raise LostGraphError(
-                f"making a plain array of {self._called()} would silently drop its graph: use t.data for the value, "
-                "float(t) or t.item() for one number; to stay differentiable use NumPy functions on the tensor itself, "
-                "np.stack for a list of tensors, and df.to_numpy() for a pandas table beside it"
-            )
+            raise refusals.plain_array(self)
         return np.array(values, dtype=dtype, copy=copy)
 
     # --- Python's protocols --------------------------------------------------------------------------------------
-
-    def __float__(self) -> float:
-        return float(self.data.item())
-
-    def __int__(self) -> int:
-        return int(self.data.item())
-
-    def __round__(self, digits: int | None = None) -> Any:
-        return round(self.item(), digits)
-
-    def __index__(self) -> int:
-        return operator.index(self.data)
-
-    def __bool__(self) -> bool:
-        return bool(self.data)
-
-    def __len__(self) -> int:
-        return len(self._value)
-
-    def __iter__(self) -> Iterator[Tensor]:
-        if self.ndim == 0:
-            raise TypeError("iteration over a 0-d tensor")
-        return (self[i] for i in range(len(self)))
-
-    def __contains__(self, value: Operand) -> bool:
-        return (value.data if type(value) is Tensor else value) in self.data
 
     __hash__ = object.__hash__  # by identity: a C function, since the sweep hashes every node
 
@@ -461,16 +319,6 @@ class Tensor(ArrayMethods, Hints):
             facts.append(f"from {self.primitive.name}")
         return f"Tensor({', '.join([text, *facts])})"
 
-    def __str__(self) -> str:
-        return str(self.data) if self.ndim == 0 else repr(self)
-
-    def __format__(self, spec: str) -> str:
-        if self.ndim == 0:
-            return format(self.item(), spec)
-        if spec:
-            raise TypeError(f"format {spec!r} needs a tensor of no axes, not shape {self.shape}")
-        return str(self)
-
     def __copy__(self) -> Tensor:
         return _alias(self, self._requires_grad and self.is_leaf)
 
@@ -479,9 +327,6 @@ class Tensor(ArrayMethods, Hints):
 
     def __reduce__(self) -> Any:
         return Tensor, (self.data, self._requires_grad and self.is_leaf, self.name)
-
-    def _called(self) -> str:
-        return repr(self.name) if self.name is not None else "a tensor"
 
     # --- operators -----------------------------------------------------------------------------------------------
 
@@ -509,48 +354,19 @@ class Tensor(ArrayMethods, Hints):
 
     def __getitem__(self, index: Any) -> Tensor:
         if (trace := MODE.get().trace) is not None and _has_mask(index):
-            trace.refuse(
-                "indexing by a boolean mask",
-                "Its shape would depend on the values: choose with np.where(mask, t, other), or index by integers",
-            )
+            trace.refuse("indexing by a boolean mask", refusals.MASKS)
         return apply(operator.getitem, (self, index), _NO_PARAMS)
 
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
-        raise InPlaceError(
-            "t[index] = value would change a recorded value: write np.where(mask, value, t), "
-            "or assign() a whole new array to a leaf"
-        )
+        raise refusals.set_item()
 
     def _refuse_in_place(self, other: Any) -> NoReturn:
-        raise InPlaceError(
-            f"{self._called()} cannot be changed in place, since what was recorded must not change: "
-            "write t = t + … for a new value, or t.assign(t + …) to update a leaf"
-        )
+        raise refusals.changed_in_place(self)
 
     __iadd__ = __isub__ = __imul__ = __itruediv__ = __imatmul__ = __ipow__ = _refuse_in_place
     __iand__ = __ior__ = __ixor__ = __ifloordiv__ = __imod__ = _refuse_in_place
 
     # --- methods that arrays have; those that are not here are in ArrayMethods --------------------------------------
-
-    @property
-    def T(self) -> Tensor:
-        """The axes in reverse order.
-
-        >>> Tensor(np.ones((2, 3, 4))).T.shape
-        (4, 3, 2)
-        """
-        return apply(np.transpose, (self,), _NO_PARAMS)
-
-    @property
-    def mT(self) -> Tensor:
-        """The last two axes exchanged; ValueError for fewer than two.
-
-        >>> Tensor(np.ones((2, 3, 4))).mT.shape
-        (2, 4, 3)
-        """
-        if self.ndim < 2:
-            raise ShapeError(f".mT needs two axes or more, not shape {self.shape}")
-        return apply(np.swapaxes, (self, -1, -2), _NO_PARAMS)
 
     def sum(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
         """`np.sum` over `axis` (an int, a tuple, or None for all).
@@ -619,15 +435,6 @@ Operand: TypeAlias = Tensor | ArrayLike
 
 _MATMUL = PRIMITIVES[np.matmul]
 _SUM, _MEAN, _MAX, _MIN = (PRIMITIVES[function] for function in (np.sum, np.mean, np.max, np.min))
-_REDUCTIONS: dict[Any, str] = {
-    np.add: "np.sum",
-    np.multiply: "np.prod",
-    np.maximum: "np.max",
-    np.minimum: "np.min",
-}
-
-_WRITERS = frozenset((np.copyto, np.put, np.place, np.putmask, np.fill_diagonal, np.put_along_axis))
-
 _new = Tensor.__new__
 
 
@@ -638,24 +445,13 @@ def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
         try:
             result = call_bound(function, composition, args, kwargs)
         except (ValueError, IndexError) as error:
-            _explain(error, name_of(function), args, kwargs)
+            refusals.explain_call(error, name_of(function), args, kwargs)
             raise
         if result is not NotImplemented:
             return result
     primitive = PRIMITIVES.get(function)
     if primitive is None:
-        if function in _WRITERS:
-            raise InPlaceError(
-                f"{name_of(function)} writes into its argument, but a recorded value never changes: "
-                "use np.where(mask, value, t) for a new value, or t.assign(…) to update a leaf"
-            )
-        instead = INSTEAD.get(function)
-        if instead is not None:
-            raise NoRuleError(f"{name_of(function)} has no gradient rule: write {instead}")
-        raise NoRuleError(
-            f"{name_of(function)} has no gradient rule. For the value alone pass arrays (t.data); to differentiate it, "
-            "compose it of functions that have rules, or declare it with @primitive(vjp, …)"
-        )
+        raise refusals.no_rule(function)
     if primitive.bind is not None:
         try:  # as in call_bound, without its frame
             args, kwargs = primitive.bind(*args, **kwargs)
@@ -706,21 +502,18 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
     try:
         value = primitive.evaluate(*operands, **params) if params else primitive.evaluate(*operands)
     except (ValueError, IndexError) as error:
-        _explain(error, primitive.name, operands, params)
+        refusals.explain_call(error, primitive.name, operands, params)
         raise
     if type(value) is not np.ndarray:
         if type(value) is tuple:
-            raise RuleError(
-                f"{primitive.name} returned a tuple of {len(value)}, but an operation has one output, an array: "
-                "declare an operation for each of them, or let np.stack make one array"
-            )
+            raise refusals.several_outputs(primitive, len(value))
         value = np.asarray(value)
     if value.base is not None:
         value = _own(value)
     value.setflags(False)
     kind = value.dtype.kind
     if kind not in "fiub":
-        raise DtypeError(f"{primitive.name} gave dtype {value.dtype}: the dtype must be floating, integer or bool")
+        raise refusals.result_dtype(primitive, value.dtype)
 
     result = _new(Tensor)
     result._value = value
@@ -744,40 +537,19 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
     return result
 
 
-def why_no_gradient(tensor: Tensor) -> str:
-    """What to say where a gradient is asked of a tensor through which none flows."""
-    return (
-        f"{tensor._called()} does not require gradients: no tensor it was computed from has requires_grad=True, or the "
-        "graph was lost on the way: by no_grad(), detach() or .data, in a gradient taken without create_graph=True, or "
-        "in the result of a captured step (take its gradient inside the step)"
-    )
-
-
-_REDUCED = {
-    "backward": "as in t.sum().backward() or t.mean().backward(), or pass cotangent=",
-    "grad": "as in grad(t.sum(), …) or grad(t.mean(), …), or pass cotangents=",
-}
-
-
 def seed_cotangent(output: Tensor, cotangent: Operand | None, caller: str = "grad") -> NDArray[Any]:
     """The cotangent to start a sweep of `output` with: ones for one element, or what the caller gave, checked."""
     if cotangent is None:
         value = output._value
         if value.size != 1:
-            raise GradientError(
-                f"{caller}() starts from a single number, a loss, but {output._called()} has shape {output.shape}: "
-                f"reduce it, {_REDUCED[caller]}, an array of that shape that weighs the elements"
-            )
+            raise refusals.no_cotangent(output, caller)
         return np.array(1, value.dtype, ndmin=value.ndim)
     given = cotangent._value if type(cotangent) is Tensor else np.asarray(cotangent)
     weak = type(cotangent) in _WEAK_SCALARS or isinstance(cotangent, list | tuple)
     if given.shape != output.shape:
-        raise ShapeError(f"the cotangent has shape {given.shape} but {output._called()} has shape {output.shape}")
+        raise refusals.cotangent_shape(output, given.shape)
     if given.dtype != output.dtype and not (weak and given.dtype.kind in "iuf"):
-        raise DtypeError(
-            f"the cotangent has dtype {given.dtype} but {output._called()} has dtype {output.dtype}: "
-            f"pass cotangent.astype(np.{output.dtype})"
-        )
+        raise refusals.cotangent_dtype(output, given.dtype)
     return np.array(given, dtype=output.dtype)
 
 
@@ -787,31 +559,6 @@ def _flows(primitive: Primitive, args: tuple[Any, ...]) -> bool:
         if vjp is not None and type(arg) is Tensor and arg._requires_grad:
             return True
     return False
-
-
-def _explain(error: Exception, name: str, operands: Iterable[Any], params: dict[str, Any]) -> None:
-    """Say `error` with the operation and its shapes: raise it anew where shapes are at fault, else add a note.
-
-    NumPy's errors that are more than a ValueError or IndexError (AxisError) say enough themselves.
-    """
-    if type(error) not in (ValueError, IndexError, ShapeError):
-        return
-    spread = (part for operand in operands for part in (operand if isinstance(operand, list | tuple) else (operand,)))
-    known = [part.shape for part in spread if hasattr(part, "shape")]
-    shapes = ", ".join(map(str, known))
-    told = {k: v for k, v in params.items() if not (type(v) is tuple and any(item is ARRAY for item in v))}
-    settings = "".join(f", {key}={setting!r}" for key, setting in told.items())
-    call = f"{name} of shapes {shapes}{settings}"
-    reason = error.__cause__ if isinstance(error.__cause__, ValueError | IndexError) else error  # NumPy's own
-    if type(reason) is IndexError:
-        raise IndexError(f"{call}: {reason}") from reason
-    if "core dimension" in str(reason) and len(known) == 2:  # of a product of matrices or vectors
-        inner = known[1][-2] if len(known[1]) > 1 else known[1][0]
-        said = f"the rows of the first have {known[0][-1]} entries, and the columns of the second {inner}: not as many"
-        raise ShapeError(f"{call}: {said}") from reason
-    if any(word in str(reason) for word in ("shape", "dimension", "size", "length")):
-        raise ShapeError(f"{call}: {reason}") from reason
-    error.add_note(f"in {call}")
 
 
 def constant(array: NDArray[Any]) -> Tensor:
@@ -887,13 +634,13 @@ def _frozen_copy(data: Any, use: str) -> Any:
     """A read-only copy of `data` as an array of numbers, for `use`, which errors name."""
     if type(data) is Tensor:
         if data._requires_grad:
-            raise LostGraphError(f"{use} of a tensor with a gradient would drop its graph: say so with t.detach()")
+            raise refusals.lost_graph(use)
         return data._value  # which nobody can change
     if isinstance(data, np.ma.MaskedArray):
-        raise DtypeError(f"{use}: a masked array would lose its mask; use np.where with the mask instead")
+        raise refusals.masked_array(use)
     array = np.array(data)
     if array.dtype.kind not in "fiub":
-        raise DtypeError(f"{use}: the dtype must be floating, integer or bool, not {array.dtype}")
+        raise refusals.data_dtype(use, array.dtype)
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
     if (trace := MODE.get().trace) is not None and isinstance(data, np.ndarray):
@@ -914,18 +661,3 @@ def _own(view: NDArray[Any]) -> NDArray[Any]:
             return view.copy()
         base = base.base
     return view if base is None else view.copy()
-
-
-def _refuse_keywords(ufunc: np.ufunc, kwargs: dict[str, Any]) -> None:
-    for key, value in kwargs.items():
-        if key == "out" and any(out is not None for out in value):
-            raise InPlaceError(
-                f"{name_of(ufunc)} with out= would overwrite an array, but a recorded value never changes: "
-                "use the returned tensor, or t.assign(…) to update a leaf"
-            )
-        if key == "where" and value is not True:
-            raise NoRuleError(
-                f"{name_of(ufunc)} with where= has no gradient rule: use np.where(condition, value, other)"
-            )
-        if key not in ("out", "where") and value is not None:
-            raise NoRuleError(f"{name_of(ufunc)} with {key}= has no gradient rule: use t.astype(…) to convert")

@@ -10,8 +10,9 @@ import numpy as np
 from examples import Case, Example, Source
 from hypothesis.extra import numpy as hnp
 
+from autograd_spiral.binding import ARRAY
 from autograd_spiral.primitives import PRIMITIVES
-from autograd_spiral.rules import ARRAY, scatter
+from autograd_spiral.rules import scatter
 
 CASES: dict[Callable[..., Any], Case] = {}
 """From a row's function to what draws example calls of it."""

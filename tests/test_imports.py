@@ -10,7 +10,10 @@ PACKAGE = Path(__file__).parents[1] / "autograd_spiral"
 
 ORDER = (
     "errors",
+    "labels",
+    "fast",
     "primitives",
+    "binding",
     "rules",
     "compositions",
     "modes",
@@ -18,6 +21,7 @@ ORDER = (
     "places",
     "array_methods",
     "hints",
+    "refusals",
     "sweep",
     "tensor",
     "functions",

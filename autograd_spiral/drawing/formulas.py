@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd_spiral.binding import ARRAY
 from autograd_spiral.drawing.text import number, visible
 from autograd_spiral.primitives import Primitive
-from autograd_spiral.rules import ARRAY, scatter
+from autograd_spiral.rules import scatter
 
 __all__ = ["BLANK", "Term", "constant_term", "formula"]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_spiral.binding import ARRAY
 from autograd_spiral.program.buffers import aligned
 from autograd_spiral.program.code import Code
 from autograd_spiral.program.equations import Atom, Equation, Value, shape_of
@@ -21,7 +22,7 @@ from autograd_spiral.program.kernels import (
     PRODUCT_AND_SUMS,
     SUM_OF_SQUARES,
 )
-from autograd_spiral.rules import ARRAY, scatter
+from autograd_spiral.rules import scatter
 
 __all__ = ["FILLS", "KERNELS"]
 

@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from autograd_spiral.functions import check_labels
+from autograd_spiral.binding import ARRAY
+from autograd_spiral.labels import check_labels
 from autograd_spiral.primitives import PRIMITIVES, Primitive
 from autograd_spiral.program.equations import Atom, Equation, Program, Value, dtype_of, shape_of
 from autograd_spiral.program.optimise import without_dead
 from autograd_spiral.program.shorter import check_entries
-from autograd_spiral.rules import ARRAY
 
 __all__ = [
     "AFFINE",

@@ -9,7 +9,7 @@ from autograd_spiral.gradients import grad
 from autograd_spiral.program.listing import CapturedProgram
 from autograd_spiral.program.trace import Trace, recording_in
 from autograd_spiral.program.values import Values
-from autograd_spiral.sweep import stale
+from autograd_spiral.refusals import stale
 from autograd_spiral.tensor import Tensor, history
 
 __all__ = ["backward_source", "recorded"]

@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from autograd_spiral.binding import ARRAY
 from autograd_spiral.errors import LabelError
-from autograd_spiral.functions import check_labels
+from autograd_spiral.labels import check_labels
 from autograd_spiral.program.equations import Atom, Check, Equation, Value, dtype_of, shape_of
 from autograd_spiral.program.substitution import Substitution, rewritten
-from autograd_spiral.rules import ARRAY, scatter
+from autograd_spiral.rules import scatter
 
 __all__ = ["SHORTER", "check_entries", "stretched_after", "unstretched"]
 

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd_spiral.binding import ARRAY
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.program.equations import Equation, dtype_of, shape_of
-from autograd_spiral.rules import ARRAY, scatter
+from autograd_spiral.rules import scatter
 
 __all__ = ["SCATTER", "Text", "literal", "spelled"]
 

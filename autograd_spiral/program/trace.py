@@ -21,8 +21,8 @@ from autograd_spiral.errors import CaptureError
 from autograd_spiral.modes import MODE, entering
 from autograd_spiral.places import in_engine, users_line, users_line_indexes
 from autograd_spiral.program.equations import Name, Rank
-from autograd_spiral.sweep import stale
-from autograd_spiral.tensor import READING, Tensor, constant
+from autograd_spiral.refusals import READING, called, stale
+from autograd_spiral.tensor import Tensor, constant
 
 __all__ = ["Trace", "difference", "recording_in", "root", "same"]
 
@@ -188,26 +188,26 @@ def difference(one: Trace, other: Trace) -> str | None:
     for i, (a, b) in enumerate(itertools.zip_longest(one.nodes, other.nodes)):
         if a is None or b is None:
             (longer,) = (node for node in (a, b) if node is not None)
-            return f"{longer.place}\n{_called(longer)} was computed in one run of the step, and not in another"
+            return f"{longer.place}\n{_told(longer)} was computed in one run of the step, and not in another"
         if a.primitive is not b.primitive or a.shape != b.shape or a.dtype != b.dtype or not same(a.params, b.params):
-            return f"{b.place}\n{_called(a)} was computed in one run of the step, {_called(b)} in another"
+            return f"{b.place}\n{_told(a)} was computed in one run of the step, {_told(b)} in another"
         places[a] = others[b] = i
         for x, y in zip(one.sources[a], other.sources[b], strict=True):
             if not _alike(one, x, places, other, y, others):
                 x, y = _constant(one, x, places), _constant(other, y, others)
                 if x is None or y is None:
-                    return f"{b.place}\n{_called(a)} was given something else in one run of the step than in another"
-                return f"{b.place}\na constant of {_called(a)} differed between two runs of the step: {x} and {y}"
+                    return f"{b.place}\n{_told(a)} was given something else in one run of the step than in another"
+                return f"{b.place}\na constant of {_told(a)} differed between two runs of the step: {x} and {y}"
     if len(one.holds) != len(other.holds):
         return f"assign() was called for {len(one.holds)} leaves in one run of the step, {len(other.holds)} in another"
     for (p, x), (q, y) in zip(one.holds.items(), other.holds.items(), strict=True):
         inside = p.serial > one.began and q.serial > other.began
         if (p is not q and not inside) or not _alike(one, x, places, other, y, others):
-            return f"{p._called()} was assigned one value in one run of the step, another in another"
+            return f"{called(p)} was assigned one value in one run of the step, another in another"
     return None
 
 
-def _called(node: Tensor) -> str:
+def _told(node: Tensor) -> str:
     return node.primitive.name if node.primitive is not None else "a leaf"
 
 

@@ -12,6 +12,7 @@ from autograd_spiral.errors import CaptureError
 from autograd_spiral.modes import entering
 from autograd_spiral.program.equations import Atom, Check, Equation, Name, Rank, Value
 from autograd_spiral.program.trace import Trace, recording_in, root
+from autograd_spiral.refusals import called
 from autograd_spiral.tensor import Tensor
 
 __all__ = ["Values"]
@@ -89,7 +90,7 @@ class Values:
     def _history(self, tensor: Tensor) -> Atom:
         if tensor.requires_grad:
             raise CaptureError(
-                f"{tensor._called()}, of shape {tensor.shape}, was computed before the step began, and gradients flow "
+                f"{called(tensor)}, of shape {tensor.shape}, was computed before the step began, and gradients flow "
                 "through it: compute it inside the step, or detach() it"
             )
         value: NDArray[Any] = tensor._value

@@ -1,0 +1,55 @@
+"""Class labels: what they must be, and what to say of those that are not. On arrays; imports numpy and errors alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograd_spiral.errors import LabelError
+
+__all__ = ["check_form", "check_labels", "check_probabilities"]
+
+
+def check_probabilities(rows: Any) -> None:
+    """Raise `LabelError` unless each of `rows` is nonnegative and sums to 1, to within 0.01."""
+    bad = (rows < -0.01).any(axis=1) | ~(np.absolute(rows.sum(axis=1) - 1) <= 0.01)
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise LabelError(
+            f"rows of class probabilities must be nonnegative and sum to 1, but row {row} is {rows[row].tolist()}"
+        )
+
+
+def check_labels(labels: Any, classes: int) -> None:
+    """Raise `LabelError` unless all of the integers `labels` are in `range(classes)`."""
+    if not labels.size:
+        return
+    limit, unsigned = classes, labels
+    if labels.dtype.kind != "u":  # what is negative is then large
+        limit, unsigned = min(classes, 1 << 8 * labels.itemsize - 1), labels.view(f"u{labels.itemsize}")
+    if np.maximum.reduce(unsigned) >= limit:
+        row = int(np.argmax((labels < 0) | (labels >= classes)))
+        from_1 = labels.min() == 1 and labels.max() == classes
+        remedy = "; if yours are numbered from 1, write labels - 1" if from_1 else ""
+        raise LabelError(
+            f"the label at row {row} is {labels[row]}, but {classes} classes are numbered 0 to {classes - 1}{remedy}"
+        )
+
+
+def check_form(labels: Any, rows: int) -> None:
+    """Raise `LabelError` unless `labels` has one integer for each of `rows` rows."""
+    if labels.shape != (rows,):
+        column = labels.shape == (rows, 1)
+        remedy = " (a column: write labels.ravel())" if column else ""
+        if len(labels.shape) == 2 and labels.shape[0] == rows and not column and labels.dtype.kind in "iub":
+            remedy = " (rows of 0 and 1: write labels.argmax(axis=1), or labels.astype(float) for probabilities)"
+        raise LabelError(f"labels must have shape ({rows},), one per row of scores, not {labels.shape}{remedy}")
+    if labels.dtype.kind not in "iu":
+        first = f": the label at row 0 is {labels.item(0)!r}" if rows and isinstance(labels, np.ndarray) else ""
+        remedy = "write labels.astype(int)"
+        if labels.dtype.kind not in "bf":
+            remedy = "write np.unique(labels, return_inverse=True)[1]"
+        elif isinstance(labels, np.ndarray) and not np.all(labels == np.rint(labels)):
+            remedy = "these are not even whole numbers"
+        raise LabelError(f"labels must be integers, not {labels.dtype}{first}; {remedy}")
