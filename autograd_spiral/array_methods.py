@@ -161,6 +161,20 @@ class ArrayMethods:
     def __contains__(self, value: Any) -> bool:
         return (value.data if isinstance(value, ArrayMethods) else value) in self.data
 
+    def __repr__(self) -> str:
+        kind = type(self).__name__
+        text = np.array2string(self.data, threshold=20, edgeitems=2, separator=", ", prefix=f"{kind}(")
+        facts = [] if self.dtype in (np.float64, np.int64, np.bool) else [f"dtype={self.dtype}"]
+        if text.count("\n") > 4:
+            text = f"<array of shape {self.shape}>"
+        elif "..." in text or (self.size == 0 and self.ndim > 1):
+            facts.insert(0, f"shape={self.shape}")
+        return f"{kind}({', '.join([text, *facts, *self._facts()])})"
+
+    def _facts(self) -> Iterator[str]:
+        """What else the text says."""
+        return iter(())
+
     def __str__(self) -> str:
         return str(self.data) if self.ndim == 0 else repr(self)
 
@@ -173,10 +187,61 @@ class ArrayMethods:
 
     # --- methods, by NumPy's functions ------------------------------------------------------------------------------
 
+    def sum(self, axis: Any = None, *, keepdims: bool = False) -> Self:
+        """`np.sum` over `axis` (an int, a tuple, or None for all).
+
+        The shape loses `axis`, or keeps it at length 1 with `keepdims`; AxisError where there is no such axis.
+
+        >>> from autograd_spiral import Tensor
+        >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+        >>> x.sum(axis=0, keepdims=True)
+        Tensor([[4., 6.]], requires_grad=True, from np.sum)
+        """
+        return np.sum(self, axis, keepdims=keepdims)
+
+    def mean(self, axis: Any = None, *, keepdims: bool = False) -> Self:
+        """`np.mean` over `axis` (an int, a tuple, or None for all).
+
+        Each of n entries gets 1/n of the gradient. Shape and errors as for `sum`.
+
+        >>> from autograd_spiral import Tensor
+        >>> x = Tensor([1.0, 5.0, 2.0, 4.0], requires_grad=True)
+        >>> x.mean().backward()
+        >>> x.grad
+        array([0.25, 0.25, 0.25, 0.25])
+        """
+        return np.mean(self, axis, keepdims=keepdims)
+
+    def max(self, axis: Any = None, *, keepdims: bool = False) -> Self:
+        """`np.max` over `axis`; entries that tie share the gradient equally.
+
+        Shape and errors as for `sum`; `ShapeError` where there is no entry.
+
+        >>> from autograd_spiral import Tensor
+        >>> x = Tensor([1.0, 5.0, 5.0], requires_grad=True)
+        >>> x.max().backward()
+        >>> x.grad
+        array([0. , 0.5, 0.5])
+        """
+        return np.max(self, axis, keepdims=keepdims)
+
+    def min(self, axis: Any = None, *, keepdims: bool = False) -> Self:
+        """`np.min` over `axis`; entries that tie share the gradient equally.
+
+        Shape and errors as for `max`.
+
+        >>> from autograd_spiral import Tensor
+        >>> x = Tensor([[3.0, 1.0], [2.0, 4.0]], requires_grad=True)
+        >>> x.min(axis=1).backward([1.0, 10.0])
+        >>> x.grad
+        array([[ 0.,  1.],
+               [10.,  0.]])
+        """
+        return np.min(self, axis, keepdims=keepdims)
+
     def prod(self, axis: Any = None, *, keepdims: bool = False) -> Self:
         """`np.prod` over `axis` (an int, a tuple, or None for all).
 
-        The shape loses `axis`, or keeps it at length 1 with `keepdims`; AxisError where there is no such axis.
         Each entry gets the product of the others times the gradient, also where one of them is 0.
 
         >>> from autograd_spiral import Tensor
@@ -190,7 +255,7 @@ class ArrayMethods:
     def var(self, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Self:
         """`np.var` over `axis`, dividing by the count less `ddof`.
 
-        The sum of (x − mean)² over that count; shape and errors as for `prod`.
+        The sum of (x − mean)² over that count; shape and errors as for `sum`.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([1.0, 2.0, 6.0], requires_grad=True)
@@ -217,7 +282,7 @@ class ArrayMethods:
     def all(self, axis: Any = None, *, keepdims: bool = False) -> Self:
         """`np.all` over `axis`; no gradient.
 
-        Shape and errors as for `prod`.
+        Shape and errors as for `sum`.
 
         >>> from autograd_spiral import Tensor
         >>> (Tensor([[1.0, 2.0], [0.0, 3.0]]) > 0).all(axis=1)
@@ -228,7 +293,7 @@ class ArrayMethods:
     def any(self, axis: Any = None, *, keepdims: bool = False) -> Self:
         """`np.any` over `axis`; no gradient.
 
-        Shape and errors as for `prod`.
+        Shape and errors as for `sum`.
 
         >>> from autograd_spiral import Tensor
         >>> np.isnan(Tensor([[1.0, np.nan], [3.0, 4.0]])).any(axis=1, keepdims=True)

@@ -6,6 +6,7 @@ All take arrays or Tensors. Bodies and rules are NumPy that runs on either.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy
@@ -15,8 +16,9 @@ from autograd_spiral import fast
 from autograd_spiral.errors import DtypeError, ShapeError
 from autograd_spiral.hints import hint_at
 from autograd_spiral.labels import check_form, check_labels, check_probabilities
+from autograd_spiral.modes import MODE
 from autograd_spiral.primitives import PRIMITIVES, primitive
-from autograd_spiral.tensor import Tensor, record, verify
+from autograd_spiral.tensor import Tensor, record
 
 __all__ = [
     "elu",
@@ -252,15 +254,22 @@ def softmax_cross_entropy(scores: Any, labels: Any, *, reduction: str = "mean") 
     if scores.dtype.kind != "f":
         raise DtypeError(f"softmax_cross_entropy: scores must be floating, not {scores.dtype}")
     if labels.ndim == 2 and labels.dtype.kind == "f" and labels.shape == shape and shape[1] > 1:
-        verify(check_probabilities, labels)
+        _verify(check_probabilities, labels)
         absent = labels == 0  # 0 · log 0 counts as 0
         log_p = np.where(absent, 0, log_softmax(scores, axis=1))
         return _reduced(-np.sum(labels * log_p, axis=1), reduction)
     check_form(labels, shape[0])
-    verify(check_labels, labels, shape[1])
+    _verify(check_labels, labels, shape[1])
     if type(scores) is Tensor or type(labels) is Tensor:
         return record(PRIMITIVES[_label_cross_entropy], (scores, labels), {"reduction": reduction})
     return _label_cross_entropy(scores, labels, reduction=reduction)
+
+
+def _verify(check: Callable[..., None], values: Any, *details: Any) -> None:
+    """Run `check(array, *details)` on the array behind `values`; in a captured step, again before each replay."""
+    trace = MODE.get().trace
+    check(trace.value_of(values) if type(values) is Tensor else values, *details)
+    trace.verified(check, values, details)
 
 
 def mean_squared_error(prediction: Any, target: Any) -> Any:

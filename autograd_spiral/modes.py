@@ -1,4 +1,4 @@
-"""Modes: what recording does in this thread or task, kept in one ContextVar. Imports nothing of the package."""
+"""Modes: what recording does in this thread or task, kept in one ContextVar."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
-__all__ = ["MODE", "Mode", "Observer", "Trace", "entering", "no_grad", "scope"]
+from autograd_spiral.refusals import stale
+
+__all__ = ["MODE", "NO_TRACE", "Mode", "Observer", "Trace", "entering", "no_grad", "scope"]
 
 
 class Observer(Protocol):
@@ -21,20 +23,37 @@ class Observer(Protocol):
         """Called with what the VJP of `node` in `argument` made of the cotangent `ct`."""
 
 
-class Trace(Observer, Protocol):
-    """What is kept of a step while it is captured, besides its operations."""
+class Trace:
+    """What a run is asked, and told, besides its operations. This one is of an ordinary run and keeps nothing.
+
+    A captured step has a trace of its own: there a leaf that the step assigns is left alone, and holds its new value
+    in the trace.
+    """
+
+    def permit(self, act: str, remedy: str) -> None:
+        """Raise where `act` cannot be done, as in a captured step, saying the `remedy`."""
+
+    def permit_index(self, index: Any) -> None:
+        """Raise where a tensor cannot be indexed by `index`."""
 
     def value_of(self, tensor: Any) -> Any:
-        """The array that `tensor` holds now: of a leaf that the step has assigned, the new one."""
+        """The array that `tensor` holds now."""
+        return tensor._value
 
     def operands_of(self, node: Any, *, keep_graph: bool) -> tuple[Any, ...]:
         """The arguments of `node` with the values it was computed from, as tensors that rules can be recorded on.
 
         With `keep_graph`, StaleLeafError where one has been assigned since.
         """
+        for arg, operand in zip(node.args, node.operands, strict=True):
+            if type(arg) is type(node) and arg._value is not operand:
+                raise stale(arg, node)
+        arguments: tuple[Any, ...] = node.args
+        return arguments
 
     def assigned(self, leaf: Any, value: Any) -> None:
-        """Called when the step gives `leaf` the value of the tensor `value`; the leaf itself is not touched."""
+        """Give `leaf` the value of the tensor `value`."""
+        leaf._value = value._value
 
     def aliased(self, leaf: Any, tensor: Any) -> None:
         """Called when `leaf` was made to hold the value of `tensor`, without its history."""
@@ -48,8 +67,8 @@ class Trace(Observer, Protocol):
     def named(self, tensor: Any, of: Any) -> None:
         """Called when `tensor` turns out to be the gradient with respect to `of`."""
 
-    def refuse(self, act: str, remedy: str) -> NoReturn:
-        """Raise the error that says that a captured step cannot do `act`."""
+
+NO_TRACE = Trace()
 
 
 @dataclass(slots=True)  # and not frozen, which makes one in three times the time: models enter scopes in every step
@@ -64,7 +83,7 @@ class Mode:
     constants: bool = False  # keep every operation, on constants and under `no_grad` too, as pictures and programs need
     observer: Observer | None = None
     scope: tuple[str, ...] = ()  # the names of the scopes we are in, outermost first
-    trace: Trace | None = None  # the capture we are in
+    trace: Trace = NO_TRACE  # that of the capture we are in
 
 
 _PLAIN = Mode()

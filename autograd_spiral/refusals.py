@@ -7,7 +7,7 @@ fields alone. That errors are written here keeps the core short, and puts all th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -30,11 +30,11 @@ __all__ = [
     "GRADIENTS",
     "MASKS",
     "READING",
+    "NeverInPlace",
     "assigned_dtype",
     "assigned_result",
     "assigned_shape",
     "called",
-    "changed_in_place",
     "cotangent_dtype",
     "cotangent_shape",
     "data_dtype",
@@ -55,7 +55,6 @@ __all__ = [
     "plain_array",
     "result_dtype",
     "set_data",
-    "set_item",
     "set_requires_grad",
     "several_outputs",
     "stale",
@@ -97,20 +96,32 @@ def set_data(tensor: Any) -> InPlaceError:
     )
 
 
-def set_item() -> InPlaceError:
-    """For `t[index] = …`."""
-    return InPlaceError(
-        "t[index] = value would change a recorded value: write np.where(mask, value, t), "
-        "or assign() a whole new array to a leaf"
-    )
+class NeverInPlace:
+    """What Tensor inherits to refuse `t[index] = value`, `t += …` and its like.
 
+    >>> from autograd_spiral import Tensor
+    >>> Tensor([1.0, 2.0])[0] = 5.0  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+      ...
+    autograd_spiral.errors.InPlaceError: t[index] = value would change a recorded value: ...
+    """
 
-def changed_in_place(tensor: Any) -> InPlaceError:
-    """For `t += …` and its like."""
-    return InPlaceError(
-        f"{called(tensor)} cannot be changed in place, since what was recorded must not change: "
-        "write t = t + … for a new value, or t.assign(t + …) to update a leaf"
-    )
+    __slots__ = ()
+
+    def __setitem__(self, index: Any, value: Any) -> NoReturn:
+        raise InPlaceError(
+            "t[index] = value would change a recorded value: write np.where(mask, value, t), "
+            "or assign() a whole new array to a leaf"
+        )
+
+    def _refuse(self, other: Any) -> NoReturn:
+        raise InPlaceError(
+            f"{called(self)} cannot be changed in place, since what was recorded must not change: "
+            "write t = t + … for a new value, or t.assign(t + …) to update a leaf"
+        )
+
+    __iadd__ = __isub__ = __imul__ = __itruediv__ = __imatmul__ = __ipow__ = _refuse
+    __iand__ = __ior__ = __ixor__ = __ifloordiv__ = __imod__ = _refuse
 
 
 def set_requires_grad(tensor: Any) -> GradientError:
@@ -161,9 +172,9 @@ def masked_array(use: str) -> DtypeError:
     return DtypeError(f"{use}: a masked array would lose its mask; use np.where with the mask instead")
 
 
-def lost_graph(use: str) -> LostGraphError:
-    """For a tensor that requires gradients, given to `use`, which takes values."""
-    return LostGraphError(f"{use} of a tensor with a gradient would drop its graph: say so with t.detach()")
+def lost_graph() -> LostGraphError:
+    """For `Tensor(t)` of a tensor that requires gradients."""
+    return LostGraphError("Tensor(data) of a tensor with a gradient would drop its graph: say so with t.detach()")
 
 
 def plain_array(tensor: Any) -> LostGraphError:

@@ -24,7 +24,6 @@ def sweep(
     seeds: Iterable[tuple[Any, Any]],
     inputs: Set[Any] | None = None,
     *,
-    on_tensors: bool = False,
     observer: Any = None,
     operands_of: Callable[[Any], tuple[Any, ...]] | None = None,
 ) -> dict[Any, Any]:
@@ -32,34 +31,26 @@ def sweep(
 
     Nodes are visited by descending serial number: a node's users all come after it, so its cotangent is complete
     when its turn comes. With `inputs`, only nodes between them and the outputs are visited, and an input that no
-    output depends on is missing from the result. With `on_tensors` the rules get the recorded Tensors instead of
-    their arrays, or what `operands_of(node)` gives. Raises `RuleError` when a rule raises, when it gives a shape
-    that is not the argument's or a broadcast of it, and when it gives an array for Tensors.
+    output depends on is missing from the result. With `operands_of` the rules run on Tensors and not on the arrays
+    they held: on the node and on what `operands_of(node)` gives. Raises `RuleError` when a rule raises, when it gives
+    a shape that is not the argument's or a broadcast of it, and when it gives an array for Tensors.
     """
     seeds = list(seeds)
     order, leaves = _reachable({node for node, _ in seeds})
-    flows = None
-    if inputs is not None and not leaves <= inputs:
-        flows = _dependents(order, inputs)  # some leaf is not asked for, so not everything is on the way
+    flows = None if inputs is None or leaves <= inputs else _dependents(order, inputs)  # None: through all of them
     pending: dict[Any, Any] = {}
     for node, ct in seeds:
         if flows is None or node in flows:
             pending[node] = pending[node] + ct if node in pending else ct
 
     for node in order:
-        ct = pending.pop(node, None)
-        if ct is None:
+        if node not in pending:
             continue
-        if inputs is not None and node in inputs:
-            pending[node] = ct
+        ct = pending[node] if inputs is not None and node in inputs else pending.pop(node)
         primitive, args, params = node.primitive, node.args, node.params
         kind = type(node)
-        if on_tensors:
-            out, operands = node, args
-            if operands_of is not None:
-                operands = operands_of(node)
-            else:
-                _refuse_stale(node)
+        if operands_of is not None:
+            out, operands = node, operands_of(node)
         else:
             out, operands = node._value, node.operands
             if primitive.body is not None:
@@ -83,7 +74,7 @@ def sweep(
             except Exception as error:
                 refusals.explain_rule(error, node, i, ct, out, operands)
                 raise
-            if on_tensors and type(piece) is not kind and hasattr(piece, "shape"):
+            if operands_of is not None and type(piece) is not kind and hasattr(piece, "shape"):
                 if np.any(piece):
                     raise refusals.unrecorded_piece(primitive, i)
                 continue  # nothing, whatever the cotangent
@@ -140,15 +131,6 @@ def _dependents(order: list[Any], inputs: Set[Any]) -> set[Any]:
     """Those of the nodes in `order` that depend on `inputs`, and these themselves."""
     found = set(inputs)
     for node in reversed(order):
-        kind = type(node)
-        for arg in node.args:
-            if type(arg) is kind and arg in found:
-                found.add(node)
-                break
+        if any(type(arg) is type(node) and arg in found for arg in node.args):
+            found.add(node)
     return found
-
-
-def _refuse_stale(node: Any) -> None:
-    for arg, operand in zip(node.args, node.operands, strict=True):
-        if type(arg) is type(node) and arg._value is not operand:
-            raise refusals.stale(arg, node)

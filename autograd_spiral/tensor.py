@@ -10,8 +10,7 @@ import itertools
 import operator
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Sequence
-from operator import attrgetter
+from collections.abc import Callable, Iterator
 from typing import Any, Never, NoReturn, TypeAlias
 
 import numpy as np
@@ -20,28 +19,19 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from autograd_spiral import refusals
 from autograd_spiral.array_methods import ArrayMethods
 from autograd_spiral.compositions import COMPOSITIONS
+from autograd_spiral.frozen import frozen, frozen_copy, frozen_view
 from autograd_spiral.hints import Hints
-from autograd_spiral.modes import MODE
+from autograd_spiral.modes import MODE, NO_TRACE
 from autograd_spiral.primitives import SPELLED_OUT, Primitive, call_again, call_bound, name_of
+from autograd_spiral.refusals import GRADIENTS, READING, NeverInPlace
 from autograd_spiral.rules import PRIMITIVES
 from autograd_spiral.sweep import sweep
 
-__all__ = [
-    "Operand",
-    "Tensor",
-    "apply",
-    "constant",
-    "history",
-    "record",
-    "replayed",
-    "seed_cotangent",
-    "verify",
-]
+__all__ = ["Operand", "Tensor", "apply", "as_leaf", "constant", "record", "seed_cotangent"]
 
 _next_serial = itertools.count().__next__
 _grad_lock = threading.Lock()
 _NO_PARAMS: dict[str, Any] = {}
-_BOOL = np.dtype(bool)
 _WEAK_SCALARS = frozenset((float, int, bool))  # NumPy 2 promotion: they take the dtype of what they meet
 
 
@@ -56,7 +46,7 @@ def _unary(ufunc: np.ufunc) -> Callable[[Tensor], Tensor]:
     return lambda self: record(primitive, (self,))
 
 
-class Tensor(ArrayMethods, Hints):
+class Tensor(ArrayMethods, NeverInPlace, Hints):
     """An array that remembers how it was computed, so that gradients can be taken through it.
 
     `Tensor(data)` copies `data`, anything NumPy makes an array of numbers from; `requires_grad=True` (floating
@@ -89,8 +79,12 @@ class Tensor(ArrayMethods, Hints):
     )
 
     def __init__(self, data: Operand, requires_grad: bool = False, name: str | None = None) -> None:
-        self._value = _frozen_copy(data, "Tensor(data)")
-        if type(data) is Tensor and (trace := MODE.get().trace) is not None:
+        if type(data) is not Tensor:
+            self._value = frozen_copy(data, "Tensor(data)")
+        elif data.requires_grad:
+            raise refusals.lost_graph()
+        else:
+            trace = MODE.get().trace
             self._value = trace.value_of(data)
             trace.aliased(self, data)
         if requires_grad and self._value.dtype.kind != "f":
@@ -125,8 +119,7 @@ class Tensor(ArrayMethods, Hints):
           ...
         ValueError: assignment destination is read-only
         """
-        if (trace := MODE.get().trace) is not None:
-            trace.refuse("reading a value", refusals.READING)
+        MODE.get().trace.permit("reading a value", READING)
         return self._value
 
     @data.setter
@@ -193,25 +186,19 @@ class Tensor(ArrayMethods, Hints):
         if self.primitive is not None:
             raise refusals.assigned_result(self)
         old, trace = self._value, MODE.get().trace
-        if type(value) is Tensor:
-            new = value._value if trace is None else trace.value_of(value)
-        elif trace is None and type(value) is np.ndarray and value.dtype is old.dtype:  # a dtype that needs no checks
-            new = _frozen(np.array(value))
-        else:
-            new = _frozen_copy(value, "assign(value)")
+        if trace is NO_TRACE and type(value) is np.ndarray and value.dtype is old.dtype and value.shape == old.shape:
+            self._value = frozen(np.array(value))  # the usual case, at a fraction of the time
+            return
+        tensor = value if type(value) is Tensor else as_leaf(frozen_copy(value, "assign(value)"))
+        new = trace.value_of(tensor)
         if new.shape != old.shape:
             raise refusals.assigned_shape(self, new.shape)
-        if new.dtype is not old.dtype and new.dtype != old.dtype:
-            weak = type(value) in _WEAK_SCALARS or isinstance(value, list | tuple)
-            if not np.can_cast(new.dtype, self.dtype, "same_kind") and not (weak and self.dtype.kind == "f"):
+        if new.dtype != old.dtype:
+            weak = _is_weak(value) and old.dtype.kind == "f"
+            if not weak and not np.can_cast(new.dtype, old.dtype, "same_kind"):
                 raise refusals.assigned_dtype(self, new.dtype)
-            if trace is not None and type(value) is Tensor:
-                value = value.astype(self.dtype)
-            new = _frozen(new.astype(self.dtype))
-        if trace is None:
-            self._value = new
-        else:
-            trace.assigned(self, value if type(value) is Tensor else _leaf(new, False, None))
+            tensor = tensor.astype(old.dtype)
+        trace.assigned(self, tensor)
 
     # --- gradients -----------------------------------------------------------------------------------------------
 
@@ -229,25 +216,21 @@ class Tensor(ArrayMethods, Hints):
         >>> w.grad
         array(12.)
         """
-        if (trace := MODE.get().trace) is not None:
-            trace.refuse("reading .grad", refusals.GRADIENTS)
+        MODE.get().trace.permit("reading .grad", GRADIENTS)
         if self._grad is None and (self.primitive is not None or not self._requires_grad):
             warnings.warn(refusals.no_collected_gradient(self), UserWarning, stacklevel=2)
         return self._grad
 
     @grad.setter
     def grad(self, value: ArrayLike | None) -> None:
-        if (trace := MODE.get().trace) is not None:
-            trace.refuse("setting .grad", refusals.GRADIENTS)
-        if value is None:
-            self._grad = None
-            return
-        if not (self.is_leaf and self._requires_grad):
-            raise refusals.grad_of_no_leaf(self)
-        new = np.array(value, dtype=self.dtype)
-        if new.shape != self.shape:
-            raise refusals.grad_shape(self, new.shape)
-        self._grad = new
+        MODE.get().trace.permit("setting .grad", GRADIENTS)
+        if value is not None:
+            if not (self.is_leaf and self._requires_grad):
+                raise refusals.grad_of_no_leaf(self)
+            value = np.array(value, self.dtype)
+            if value.shape != self.shape:
+                raise refusals.grad_shape(self, value.shape)
+        self._grad = value
 
     def backward(self, cotangent: Operand | None = None) -> None:
         """Add the gradient of this tensor to `.grad` of every leaf it depends on that requires gradients.
@@ -262,8 +245,7 @@ class Tensor(ArrayMethods, Hints):
         >>> x.grad
         array([ 2., 40.])
         """
-        if (trace := MODE.get().trace) is not None:
-            trace.refuse("backward()", refusals.GRADIENTS)
+        MODE.get().trace.permit("backward()", GRADIENTS)
         if not self._requires_grad:
             raise refusals.no_gradient(self)
         seed = seed_cotangent(self, cotangent, "backward")
@@ -304,20 +286,13 @@ class Tensor(ArrayMethods, Hints):
 
     __hash__ = object.__hash__  # by identity: a C function, since the sweep hashes every node
 
-    def __repr__(self) -> str:
-        text = np.array2string(self.data, threshold=20, edgeitems=2, separator=", ", prefix="Tensor(")
-        facts = [] if self.dtype in (np.float64, np.int64, np.bool) else [f"dtype={self.dtype}"]
-        if text.count("\n") > 4:
-            text = f"<array of shape {self.shape}>"
-        elif "..." in text or (self.size == 0 and self.ndim > 1):
-            facts.insert(0, f"shape={self.shape}")
+    def _facts(self) -> Iterator[str]:
         if self.name is not None:
-            facts.append(f"name={self.name!r}")
+            yield f"name={self.name!r}"
         if self._requires_grad:
-            facts.append("requires_grad=True")
+            yield "requires_grad=True"
         if self.primitive is not None:
-            facts.append(f"from {self.primitive.name}")
-        return f"Tensor({', '.join([text, *facts])})"
+            yield f"from {self.primitive.name}"
 
     def __copy__(self) -> Tensor:
         return _alias(self, self._requires_grad and self.is_leaf)
@@ -353,68 +328,8 @@ class Tensor(ArrayMethods, Hints):
         return apply(np.matmul, (other, self), _NO_PARAMS)
 
     def __getitem__(self, index: Any) -> Tensor:
-        if (trace := MODE.get().trace) is not None and _has_mask(index):
-            trace.refuse("indexing by a boolean mask", refusals.MASKS)
+        MODE.get().trace.permit_index(index)
         return apply(operator.getitem, (self, index), _NO_PARAMS)
-
-    def __setitem__(self, index: Any, value: Any) -> NoReturn:
-        raise refusals.set_item()
-
-    def _refuse_in_place(self, other: Any) -> NoReturn:
-        raise refusals.changed_in_place(self)
-
-    __iadd__ = __isub__ = __imul__ = __itruediv__ = __imatmul__ = __ipow__ = _refuse_in_place
-    __iand__ = __ior__ = __ixor__ = __ifloordiv__ = __imod__ = _refuse_in_place
-
-    # --- methods that arrays have; those that are not here are in ArrayMethods --------------------------------------
-
-    def sum(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
-        """`np.sum` over `axis` (an int, a tuple, or None for all).
-
-        The shape loses `axis`, or keeps it at length 1 with `keepdims`; AxisError where there is no such axis.
-
-        >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
-        >>> x.sum(axis=0, keepdims=True)
-        Tensor([[4., 6.]], requires_grad=True, from np.sum)
-        """
-        return _reduce(_SUM, self, axis, keepdims)
-
-    def mean(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
-        """`np.mean` over `axis` (an int, a tuple, or None for all).
-
-        Each of n entries gets 1/n of the gradient. Shape and errors as for `sum`.
-
-        >>> x = Tensor([1.0, 5.0, 2.0, 4.0], requires_grad=True)
-        >>> x.mean().backward()
-        >>> x.grad
-        array([0.25, 0.25, 0.25, 0.25])
-        """
-        return _reduce(_MEAN, self, axis, keepdims)
-
-    def max(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
-        """`np.max` over `axis`; entries that tie share the gradient equally.
-
-        Shape and errors as for `sum`; `ShapeError` where there is no entry.
-
-        >>> x = Tensor([1.0, 5.0, 5.0], requires_grad=True)
-        >>> x.max().backward()
-        >>> x.grad
-        array([0. , 0.5, 0.5])
-        """
-        return _reduce(_MAX, self, axis, keepdims)
-
-    def min(self, axis: Any = None, *, keepdims: bool = False) -> Tensor:
-        """`np.min` over `axis`; entries that tie share the gradient equally.
-
-        Shape and errors as for `max`.
-
-        >>> x = Tensor([[3.0, 1.0], [2.0, 4.0]], requires_grad=True)
-        >>> x.min(axis=1).backward([1.0, 10.0])
-        >>> x.grad
-        array([[ 0.,  1.],
-               [10.,  0.]])
-        """
-        return _reduce(_MIN, self, axis, keepdims)
 
     def astype(self, dtype: DTypeLike) -> Tensor:
         """The same values in another dtype; the gradient comes back in this one.
@@ -434,7 +349,6 @@ Operand: TypeAlias = Tensor | ArrayLike
 # --- recording ------------------------------------------------------------------------------------------------------
 
 _MATMUL = PRIMITIVES[np.matmul]
-_SUM, _MEAN, _MAX, _MIN = (PRIMITIVES[function] for function in (np.sum, np.mean, np.max, np.min))
 _new = Tensor.__new__
 
 
@@ -460,13 +374,6 @@ def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     return record(primitive, args, kwargs)
 
 
-def _reduce(primitive: Primitive, x: Tensor, axis: Any, keepdims: bool) -> Tensor:
-    """Record a reduction of `x`; over all axes, the usual case, without the detour of binding it."""
-    if axis is None:
-        return record(primitive, (x,), {"axis": tuple(range(x._value.ndim)), "keepdims": bool(keepdims)})
-    return apply(primitive.function, (x, axis), {"keepdims": keepdims})
-
-
 def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] = _NO_PARAMS) -> Tensor:
     """Evaluate `primitive` on the values of `args` and make the node that remembers it.
 
@@ -485,20 +392,18 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
                 tracked = requires_grad = True
             elif arg.primitive is not None:
                 tracked = True
-        else:
+        elif type(arg) in _WEAK_SCALARS:
             operands.append(arg)
-            if type(arg) not in _WEAK_SCALARS:
-                foreign = True
-    if requires_grad and (primitive.constant_in or len(args) != primitive.arity):
-        requires_grad = _flows(primitive, args)
-    if mode.trace is not None:
-        operands = [mode.trace.value_of(arg) if type(arg) is Tensor else arg for arg in args]
+        else:
+            operands.append(frozen_copy(arg, primitive.name))
+            foreign = True
     if foreign:
-        operands = [
-            operand if type(arg) is Tensor or type(arg) in _WEAK_SCALARS else _frozen_copy(arg, primitive.name)
-            for arg, operand in zip(args, operands, strict=True)
-        ]
         args = tuple(arg if type(arg) is Tensor else operand for arg, operand in zip(args, operands, strict=True))
+    if requires_grad and (primitive.constant_in or len(args) != primitive.arity):
+        pairs = zip(args, primitive.vjps_for(len(args)), strict=True)
+        requires_grad = any(vjp and type(arg) is Tensor and arg._requires_grad for arg, vjp in pairs)
+    if mode.trace is not NO_TRACE:
+        operands = [mode.trace.value_of(arg) if type(arg) is Tensor else arg for arg in args]
     try:
         value = primitive.evaluate(*operands, **params) if params else primitive.evaluate(*operands)
     except (ValueError, IndexError) as error:
@@ -508,30 +413,29 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
         if type(value) is tuple:
             raise refusals.several_outputs(primitive, len(value))
         value = np.asarray(value)
-    if value.base is not None:
-        value = _own(value)
-    value.setflags(False)
+    if value.base is None:
+        value.setflags(False)
+    else:
+        value = frozen_view(value)
     kind = value.dtype.kind
     if kind not in "fiub":
         raise refusals.result_dtype(primitive, value.dtype)
 
-    result = _new(Tensor)
-    result._value = value
-    result._requires_grad = requires_grad and mode.recording and kind == "f"
-    result.name = None
-    result._grad = None
-    result.serial = _next_serial()
-    result.scope = mode.scope
-    result.place = None
-    if (tracked and mode.recording) or mode.constants:
+    if not mode.constants and not (tracked and mode.recording):
+        result = as_leaf(value)
+    else:
+        result = _new(Tensor)
+        result._value = value
+        result._requires_grad = requires_grad and mode.recording and kind == "f"
+        result._grad = None
+        result.name = None
         result.primitive = primitive
         result.args = args
         result.operands = tuple(operands)
         result.params = params
-    else:
-        result.primitive = None
-        result.args = result.operands = ()
-        result.params = _NO_PARAMS
+        result.serial = _next_serial()
+        result.scope = mode.scope
+        result.place = None
     if mode.observer is not None:
         mode.observer.recorded(result)
     return result
@@ -544,120 +448,35 @@ def seed_cotangent(output: Tensor, cotangent: Operand | None, caller: str = "gra
         if value.size != 1:
             raise refusals.no_cotangent(output, caller)
         return np.array(1, value.dtype, ndmin=value.ndim)
-    given = cotangent._value if type(cotangent) is Tensor else np.asarray(cotangent)
-    weak = type(cotangent) in _WEAK_SCALARS or isinstance(cotangent, list | tuple)
+    given = cotangent._value if type(cotangent) is Tensor else frozen_copy(cotangent, "the cotangent")
     if given.shape != output.shape:
         raise refusals.cotangent_shape(output, given.shape)
-    if given.dtype != output.dtype and not (weak and given.dtype.kind in "iuf"):
+    if given.dtype != output.dtype and not (_is_weak(cotangent) and given.dtype.kind in "iuf"):
         raise refusals.cotangent_dtype(output, given.dtype)
-    return np.array(given, dtype=output.dtype)
+    return given.astype(output.dtype, copy=False)
 
 
-def _flows(primitive: Primitive, args: tuple[Any, ...]) -> bool:
-    """Whether a gradient flows to some of `args`: it requires one, and the primitive has a rule for it."""
-    for arg, vjp in zip(args, primitive.vjps_for(len(args)), strict=True):
-        if vjp is not None and type(arg) is Tensor and arg._requires_grad:
-            return True
-    return False
+def _is_weak(value: Any) -> bool:
+    return type(value) in _WEAK_SCALARS or isinstance(value, list | tuple)
 
 
 def constant(array: NDArray[Any]) -> Tensor:
     """A leaf that holds a copy of `array` and requires no gradients."""
-    return _leaf(_frozen(np.array(array)), False, None)
-
-
-def history(outputs: Iterable[Tensor]) -> list[Tensor]:
-    """All tensors that `outputs` were computed from, themselves included, in the order in which they were made."""
-    seen = set(outputs)
-    stack = list(seen)
-    while stack:
-        for arg in stack.pop().args:
-            if type(arg) is Tensor and arg not in seen:
-                seen.add(arg)
-                stack.append(arg)
-    return sorted(seen, key=attrgetter("serial"))
-
-
-def replayed(results: Sequence[NDArray[Any]], updated: Sequence[Tensor]) -> list[Tensor]:
-    """Leaves that hold the first of `results`; the last ones become the values of `updated`. All are frozen arrays."""
-    count = len(results) - len(updated)
-    before = [leaf._value for leaf in updated]
-    try:
-        for leaf in updated:
-            leaf._value = results[count]
-            count += 1
-    except BaseException:  # an interrupt between two leaves
-        for leaf, value in zip(updated, before, strict=True):
-            leaf._value = value
-        raise
-    return [_leaf(array, False, None) for array in results[: len(results) - len(updated)]]
-
-
-def verify(check: Callable[..., None], values: Any, *details: Any) -> None:
-    """Run `check(array, *details)` on the array behind `values`; in a captured step, again before each replay."""
-    trace = MODE.get().trace
-    if type(values) is not Tensor:
-        check(values, *details)
-    else:
-        check(values._value if trace is None else trace.value_of(values), *details)
-    if trace is not None:
-        trace.verified(check, values, details)
+    return as_leaf(frozen(np.array(array)))
 
 
 def _alias(tensor: Tensor, requires_grad: bool) -> Tensor:
     """A leaf that holds the value of `tensor`, without its history."""
     trace = MODE.get().trace
-    if trace is None:
-        return _leaf(tensor._value, requires_grad, tensor.name)
-    leaf = _leaf(trace.value_of(tensor), requires_grad, tensor.name)
+    leaf = as_leaf(trace.value_of(tensor), requires_grad, tensor.name)
     trace.aliased(leaf, tensor)
     return leaf
 
 
-def _has_mask(index: Any) -> bool:
-    items = index if isinstance(index, tuple) else (index,)
-    lists = (item for item in items if isinstance(item, list) and item)
-    return any(getattr(item, "dtype", None) == _BOOL for item in items) or any(
-        all(isinstance(entry, bool) for entry in entries) for entries in lists
-    )
-
-
-def _leaf(value: NDArray[Any], requires_grad: bool, name: str | None) -> Tensor:
+def as_leaf(value: NDArray[Any], requires_grad: bool = False, name: str | None = None) -> Tensor:
+    """A leaf that holds `value` itself, a frozen array."""
     leaf = _new(Tensor)
     leaf._value = value
     leaf._requires_grad = requires_grad
     leaf._make_leaf(name)
     return leaf
-
-
-def _frozen_copy(data: Any, use: str) -> Any:
-    """A read-only copy of `data` as an array of numbers, for `use`, which errors name."""
-    if type(data) is Tensor:
-        if data._requires_grad:
-            raise refusals.lost_graph(use)
-        return data._value  # which nobody can change
-    if isinstance(data, np.ma.MaskedArray):
-        raise refusals.masked_array(use)
-    array = np.array(data)
-    if array.dtype.kind not in "fiub":
-        raise refusals.data_dtype(use, array.dtype)
-    if not array.dtype.isnative:
-        array = array.astype(array.dtype.newbyteorder("="))
-    if (trace := MODE.get().trace) is not None and isinstance(data, np.ndarray):
-        trace.froze(data, array)
-    return _frozen(array)
-
-
-def _frozen(array: NDArray[Any]) -> NDArray[Any]:
-    array.setflags(False)  # type: ignore[call-arg]  # by position: three times faster than by keyword
-    return array
-
-
-def _own(view: NDArray[Any]) -> NDArray[Any]:
-    """`view` itself if what it views is frozen, else a copy, since somebody could still write to that."""
-    base = view.base
-    while isinstance(base, np.ndarray):
-        if base.flags.writeable:
-            return view.copy()
-        base = base.base
-    return view if base is None else view.copy()

@@ -32,8 +32,8 @@ from autograd_spiral import (
     softmax_cross_entropy,
 )
 from autograd_spiral.errors import LabelError, NonFiniteError, StaleLeafError
+from autograd_spiral.program.capture import replayed
 from autograd_spiral.spiral import TwoLayerNet, descent, spiral
-from autograd_spiral.tensor import replayed
 
 ONES = np.ones(2)
 

@@ -130,7 +130,7 @@ def test_the_package_says_what_it_is():
 @pytest.mark.parametrize(
     "name",
     [
-        "tensor.Tensor.T",  # a property of what `__all__` names
+        "array_methods.ArrayMethods.T",  # a property of what `__all__` names
         "array_methods.ArrayMethods.prod",  # inherited
         "spiral.models.TwoLayerNet.random",  # a class method
         "gradcheck.report.Verdict.fails",  # of the keys of a mapping that a row of a report holds

@@ -23,10 +23,10 @@ from autograd_spiral.drawing.record import Kind
 from autograd_spiral.drawing.tensors import of_tensors
 from autograd_spiral.drawing.text import WIDTH, value_text
 from autograd_spiral.errors import CaptureError, GradientError
+from autograd_spiral.history import history
 from autograd_spiral.modes import scope
 from autograd_spiral.program.recorded import recorded
 from autograd_spiral.spiral import published
-from autograd_spiral.tensor import history
 
 GOLDEN = Path(__file__).parent / "golden"
 DIRECTIONS = ["forward", "joint", "step"]

@@ -14,9 +14,10 @@ from autograd_spiral.drawing.programs import of_program
 from autograd_spiral.drawing.record import Record
 from autograd_spiral.drawing.saving import Drawing
 from autograd_spiral.drawing.tensors import of_tensors
+from autograd_spiral.history import history
 from autograd_spiral.program import BoundStep, CapturedStep
 from autograd_spiral.program.equations import Program
-from autograd_spiral.tensor import Tensor, history
+from autograd_spiral.tensor import Tensor
 
 __all__ = ["Drawing", "draw"]
 

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from autograd_spiral.drawing.backward import Backward
 from autograd_spiral.drawing.record import Item, Kind, Record
+from autograd_spiral.history import history
 from autograd_spiral.primitives import PRIMITIVES
-from autograd_spiral.tensor import Tensor, history
+from autograd_spiral.tensor import Tensor
 
 __all__ = ["of_tensors"]
 

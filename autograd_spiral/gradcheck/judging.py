@@ -14,7 +14,8 @@ from autograd_spiral.gradcheck.findings import Findings, Ruling, places_of
 from autograd_spiral.gradcheck.report import Verdict
 from autograd_spiral.gradcheck.rounding import rounding_of
 from autograd_spiral.gradcheck.subject import Subject, gradients_of
-from autograd_spiral.tensor import Tensor, history
+from autograd_spiral.history import history
+from autograd_spiral.tensor import Tensor
 
 __all__ = ["Judge", "Swept"]
 

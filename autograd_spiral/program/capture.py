@@ -21,16 +21,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_spiral.errors import CaptureError
-from autograd_spiral.modes import MODE
+from autograd_spiral.modes import MODE, NO_TRACE
 from autograd_spiral.program.cautions import refuse_random_numbers, warn_of_many, warn_of_size, warn_of_what_is_kept
 from autograd_spiral.program.equations import Equation, Value
 from autograd_spiral.program.listing import CapturedProgram
 from autograd_spiral.program.replay import compiled
 from autograd_spiral.program.structure import LEAF, flatten, unflatten
 from autograd_spiral.program.surroundings import Reached, Surroundings
-from autograd_spiral.program.trace import Trace, difference, recording_in
+from autograd_spiral.program.trace import StepTrace, difference, recording_in
 from autograd_spiral.program.values import Values
-from autograd_spiral.tensor import Tensor, replayed
+from autograd_spiral.tensor import Tensor, as_leaf
 
 __all__ = ["BoundStep", "CapturedStep", "capture"]
 
@@ -226,7 +226,7 @@ class CapturedStep:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Replay the program for this kind of call; the first one captures it."""
         mode = MODE.get()
-        if mode.trace is not None or mode.observer is not None:  # inside another capture, or watched by blame()
+        if mode.trace is not NO_TRACE or mode.observer is not None:  # inside another capture, or watched by blame()
             return self._step(*args, **kwargs)
         latest = self._latest
         inputs: Sequence[NDArray[Any]] = args
@@ -298,7 +298,7 @@ class CapturedStep:
         states = before.random_states()
         runs = []
         for _ in range(2):
-            trace = Trace(frozenset(arguments))
+            trace = StepTrace(frozenset(arguments))
             copied_args, copied_kwargs = unflatten(structure, iter(given))
             with recording_in(trace, getattr(self._step, "__func__", self._step)):
                 try:
@@ -392,7 +392,9 @@ class CapturedStep:
             names += [name if single else f"{name}_{i}" for i, _ in enumerate(inputs)]
         return names
 
-    def _compare_results(self, first: Trace, one: Any, trace: Trace, form: Any, returned: Sequence[Any]) -> None:
+    def _compare_results(
+        self, first: StepTrace, one: Any, trace: StepTrace, form: Any, returned: Sequence[Any]
+    ) -> None:
         for leaf in returned:
             if isinstance(leaf, np.ndarray):
                 raise CaptureError(
@@ -494,3 +496,18 @@ def _with_updates(equations: Sequence[Equation], outputs: Sequence[Any]) -> Iter
         if equation.phase == "forward" and equation.output not in needed:
             equation = replace(equation, phase="update")
         yield equation
+
+
+def replayed(results: Sequence[NDArray[Any]], updated: Sequence[Tensor]) -> list[Tensor]:
+    """Leaves that hold the first of `results`; the last ones become the values of `updated`. All are frozen arrays."""
+    count = len(results) - len(updated)
+    before = [leaf._value for leaf in updated]
+    try:
+        for leaf in updated:
+            leaf._value = results[count]
+            count += 1
+    except BaseException:  # an interrupt between two leaves
+        for leaf, value in zip(updated, before, strict=True):
+            leaf._value = value
+        raise
+    return [as_leaf(array) for array in results[: len(results) - len(updated)]]

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autograd_spiral.gradients import grad
+from autograd_spiral.history import history
 from autograd_spiral.program.listing import CapturedProgram
-from autograd_spiral.program.trace import Trace, recording_in
+from autograd_spiral.program.trace import StepTrace, recording_in
 from autograd_spiral.program.values import Values
 from autograd_spiral.refusals import stale
-from autograd_spiral.tensor import Tensor, history
+from autograd_spiral.tensor import Tensor
 
 __all__ = ["backward_source", "recorded"]
 
@@ -51,7 +52,7 @@ def recorded(
     outputs: Sequence[Tensor], parameters: Sequence[Tensor], names: Mapping[str, Any] | None = None
 ) -> CapturedProgram:
     """The program from the leaves that `outputs` were computed from to the outputs and their gradients."""
-    trace = Trace()
+    trace = StepTrace()
     nodes = history(outputs)
     for node in nodes:
         if node.primitive is not None:

@@ -18,17 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_spiral.errors import CaptureError
-from autograd_spiral.modes import MODE, entering
+from autograd_spiral.modes import MODE, Trace, entering
 from autograd_spiral.places import in_engine, users_line, users_line_indexes
 from autograd_spiral.program.equations import Name, Rank
-from autograd_spiral.refusals import READING, called, stale
+from autograd_spiral.refusals import MASKS, READING, called, stale
 from autograd_spiral.tensor import Tensor, constant
 
-__all__ = ["Trace", "difference", "recording_in", "root", "same"]
+__all__ = ["StepTrace", "difference", "recording_in", "root", "same"]
 
 
-class Trace:
-    """The observer of one run of a step. See `modes.Trace` for what it is told."""
+class StepTrace(Trace):
+    """The observer of one run of a step. See `modes.Trace` for what else it is told, and asked."""
 
     def __init__(self, arguments: Collection[Tensor] = ()) -> None:
         self.arguments = arguments
@@ -122,7 +122,7 @@ class Trace:
 
     def froze(self, original: NDArray[Any], copy: NDArray[Any]) -> None:
         """Note which array a copy was made of."""
-        self.originals[id(copy)] = original
+        self.originals[id(copy)] = self.originals.get(id(original), original)  # of a copy, what that was made of
         self.copies.append(copy)
 
     def verified(self, check: Callable[..., None], values: Any, details: tuple[Any, ...]) -> None:
@@ -133,8 +133,8 @@ class Trace:
         """Note a gradient of a leaf."""
         self.primal_of[tensor] = of
 
-    def refuse(self, act: str, remedy: str) -> NoReturn:
-        """Raise the error that says that a captured step cannot do `act`."""
+    def permit(self, act: str, remedy: str) -> NoReturn:
+        """Refuse: a captured step cannot do `act`."""
         if remedy is READING and users_line_indexes():
             act = "indexing a plain array or a list by a tensor"
             remedy = (
@@ -142,6 +142,15 @@ class Trace:
                 "or np.stack(tensors)[i]; or index outside of the step, and pass X[i]"
             )
         raise CaptureError(f"{users_line()}\n{act} while the step is being captured. {remedy}.")
+
+    def permit_index(self, index: Any) -> None:
+        """Refuse boolean masks, of whose values the shape of the result would depend."""
+        items = index if isinstance(index, tuple) else (index,)
+        lists = (item for item in items if isinstance(item, list) and item)
+        if any(getattr(item, "dtype", None) == np.dtype(bool) for item in items) or any(
+            all(isinstance(entry, bool) for entry in entries) for entries in lists
+        ):
+            self.permit("indexing by a boolean mask", MASKS)
 
     def _now(self, arg: Any) -> Any:
         return self.holds.get(arg, arg) if type(arg) is Tensor else arg
@@ -159,7 +168,7 @@ class Trace:
 
 
 @contextlib.contextmanager
-def recording_in(trace: Trace, step: Callable[..., Any] | None, rank: int = Rank.STEP) -> Iterator[None]:
+def recording_in(trace: StepTrace, step: Callable[..., Any] | None, rank: int = Rank.STEP) -> Iterator[None]:
     """Keep in `trace` all that the block records, and what `step` and the functions it calls name it."""
     code = getattr(step, "__code__", None)
 
@@ -181,7 +190,7 @@ def recording_in(trace: Trace, step: Callable[..., Any] | None, rank: int = Rank
             sys.setprofile(before)
 
 
-def difference(one: Trace, other: Trace) -> str | None:
+def difference(one: StepTrace, other: StepTrace) -> str | None:
     """Where two traces of a step differ, in words; None where they are alike."""
     places: dict[Tensor, int] = {}
     others: dict[Tensor, int] = {}
@@ -211,7 +220,9 @@ def _told(node: Tensor) -> str:
     return node.primitive.name if node.primitive is not None else "a leaf"
 
 
-def _alike(one: Trace, x: Any, places: dict[Tensor, int], other: Trace, y: Any, others: dict[Tensor, int]) -> bool:
+def _alike(
+    one: StepTrace, x: Any, places: dict[Tensor, int], other: StepTrace, y: Any, others: dict[Tensor, int]
+) -> bool:
     if type(x) is not Tensor or type(y) is not Tensor:
         return same(x, y)
     x, y = root(one, x), root(other, y)
@@ -220,7 +231,7 @@ def _alike(one: Trace, x: Any, places: dict[Tensor, int], other: Trace, y: Any, 
     return x is y or (x.serial > one.began and y.serial > other.began and same(x._value, y._value))
 
 
-def _constant(trace: Trace, x: Any, places: dict[Tensor, int]) -> str | None:
+def _constant(trace: StepTrace, x: Any, places: dict[Tensor, int]) -> str | None:
     """A constant in words; None for what was computed."""
     if type(x) is Tensor:
         x = root(trace, x)
@@ -233,7 +244,7 @@ def _constant(trace: Trace, x: Any, places: dict[Tensor, int]) -> str | None:
     return repr(x)
 
 
-def root(trace: Trace, tensor: Tensor) -> Tensor:
+def root(trace: StepTrace, tensor: Tensor) -> Tensor:
     """The tensor whose value `tensor` holds, as one that is no alias."""
     while tensor in trace.aliases:
         tensor = trace.aliases[tensor]

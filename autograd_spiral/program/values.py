@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.modes import entering
 from autograd_spiral.program.equations import Atom, Check, Equation, Name, Rank, Value
-from autograd_spiral.program.trace import Trace, recording_in, root
+from autograd_spiral.program.trace import StepTrace, recording_in, root
 from autograd_spiral.refusals import called
 from autograd_spiral.tensor import Tensor
 
@@ -22,7 +22,7 @@ class Values:
     """From the tensors of a trace to the values and constants of a program."""
 
     def __init__(
-        self, trace: Trace, outside: Sequence[NDArray[Any]] = (), around: Mapping[Tensor, str] | None = None
+        self, trace: StepTrace, outside: Sequence[NDArray[Any]] = (), around: Mapping[Tensor, str] | None = None
     ) -> None:
         self.trace = trace
         self.around = around or {}  # what leaves are called in the surroundings of the step
@@ -111,7 +111,7 @@ class Values:
         assert node.primitive is not None
         body = node.primitive.body
         assert body is not None
-        trace = Trace()
+        trace = StepTrace()
         inner = Values(trace)
         inner.outside, inner.used, inner.names = self.outside, self.used, self.names
         stand_ins = []
