@@ -80,7 +80,7 @@ class Primitive:
         self.name = name_of(function)
         self.vjps = vjps
         self.arity = len(vjps)
-        self.constant_in = None in vjps  # whether some argument has no gradient
+        self.constant_in = variadic or None in vjps  # whether some argument has no gradient, or may have none
         self.bind = bind
         self.evaluate = evaluate or function
         self.body = body  # NumPy that also runs on Tensors; None where NumPy itself does the work

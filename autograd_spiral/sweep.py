@@ -44,9 +44,11 @@ def sweep(
             pending[node] = pending[node] + ct if node in pending else ct
 
     for node in order:
-        if node not in pending:
+        ct = pending.pop(node, None)
+        if ct is None:
             continue
-        ct = pending[node] if inputs is not None and node in inputs else pending.pop(node)
+        if inputs is not None and node in inputs:
+            pending[node] = ct
         primitive, args, params = node.primitive, node.args, node.params
         kind = type(node)
         if operands_of is not None:
@@ -55,6 +57,9 @@ def sweep(
             out, operands = node._value, node.operands
             if primitive.body is not None:
                 ct.setflags(False)  # other nodes may hold it too, and a declared rule might write into it
+        binary = len(operands) == 2 and not params
+        if binary:
+            x, y = operands  # spreading them in each call costs more than all else here
         vjps = primitive.vjps
         if len(vjps) != len(args):
             vjps = primitive.vjps_for(len(args))
@@ -65,12 +70,7 @@ def sweep(
             if not (arg._requires_grad if flows is None else arg in flows):
                 continue
             try:
-                if params:
-                    piece = vjp(ct, out, *operands, **params)
-                elif len(operands) == 2:
-                    piece = vjp(ct, out, operands[0], operands[1])  # in Python, cheaper than spreading them
-                else:
-                    piece = vjp(ct, out, *operands)
+                piece = vjp(ct, out, x, y) if binary else vjp(ct, out, *operands, **params)
             except Exception as error:
                 refusals.explain_rule(error, node, i, ct, out, operands)
                 raise
@@ -88,7 +88,8 @@ def sweep(
                     piece = piece.astype(value.dtype)
             except (AttributeError, ValueError) as error:
                 raise refusals.wrong_piece(primitive, i, piece, value) from error
-            pending[arg] = pending[arg] + piece if arg in pending else piece
+            before = pending.get(arg)
+            pending[arg] = piece if before is None else before + piece
     return pending
 
 

@@ -350,6 +350,7 @@ Operand: TypeAlias = Tensor | ArrayLike
 
 _MATMUL = PRIMITIVES[np.matmul]
 _new = Tensor.__new__
+_ndarray = np.ndarray
 
 
 def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -399,7 +400,7 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
             foreign = True
     if foreign:
         args = tuple(arg if type(arg) is Tensor else operand for arg, operand in zip(args, operands, strict=True))
-    if requires_grad and (primitive.constant_in or len(args) != primitive.arity):
+    if requires_grad and primitive.constant_in:
         pairs = zip(args, primitive.vjps_for(len(args)), strict=True)
         requires_grad = any(vjp and type(arg) is Tensor and arg._requires_grad for arg, vjp in pairs)
     if mode.trace is not NO_TRACE:
@@ -409,7 +410,7 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
     except (ValueError, IndexError) as error:
         refusals.explain_call(error, primitive.name, operands, params)
         raise
-    if type(value) is not np.ndarray:
+    if type(value) is not _ndarray:
         if type(value) is tuple:
             raise refusals.several_outputs(primitive, len(value))
         value = np.asarray(value)
@@ -418,15 +419,17 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
     else:
         value = frozen_view(value)
     kind = value.dtype.kind
-    if kind not in "fiub":
-        raise refusals.result_dtype(primitive, value.dtype)
+    if kind != "f":
+        if kind not in "iub":
+            raise refusals.result_dtype(primitive, value.dtype)
+        requires_grad = False
 
-    if not mode.constants and not (tracked and mode.recording):
+    if not (tracked and (mode.recording or mode.constants)):
         result = as_leaf(value)
     else:
         result = _new(Tensor)
         result._value = value
-        result._requires_grad = requires_grad and mode.recording and kind == "f"
+        result._requires_grad = requires_grad and mode.recording
         result._grad = None
         result.name = None
         result.primitive = primitive
