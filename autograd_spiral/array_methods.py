@@ -35,6 +35,9 @@ class ArrayMethods:
 
     _value: numpy.ndarray[Any, Any]
     data: Any
+    name: str | None
+    requires_grad: Any
+    primitive: Any
 
     # --- shape and dtype --------------------------------------------------------------------------------------------
 
@@ -162,18 +165,19 @@ class ArrayMethods:
         return (value.data if isinstance(value, ArrayMethods) else value) in self.data
 
     def __repr__(self) -> str:
-        kind = type(self).__name__
-        text = np.array2string(self.data, threshold=20, edgeitems=2, separator=", ", prefix=f"{kind}(")
+        text = np.array2string(self.data, threshold=20, edgeitems=2, separator=", ", prefix="Tensor(")
         facts = [] if self.dtype in (np.float64, np.int64, np.bool) else [f"dtype={self.dtype}"]
         if text.count("\n") > 4:
             text = f"<array of shape {self.shape}>"
         elif "..." in text or (self.size == 0 and self.ndim > 1):
             facts.insert(0, f"shape={self.shape}")
-        return f"{kind}({', '.join([text, *facts, *self._facts()])})"
-
-    def _facts(self) -> Iterator[str]:
-        """What else the text says."""
-        return iter(())
+        if self.name is not None:
+            facts.append(f"name={self.name!r}")
+        if self.requires_grad:
+            facts.append("requires_grad=True")
+        if self.primitive is not None:
+            facts.append(f"from {self.primitive.name}")
+        return f"Tensor({', '.join([text, *facts])})"
 
     def __str__(self) -> str:
         return str(self.data) if self.ndim == 0 else repr(self)

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from autograd_spiral import refusals
 from autograd_spiral.modes import MODE
+from autograd_spiral.primitives import Primitive
 
-__all__ = ["frozen", "frozen_copy", "frozen_view"]
+__all__ = ["frozen", "frozen_copy", "frozen_result"]
 
 
 def frozen(array: NDArray[Any]) -> NDArray[Any]:
@@ -43,16 +44,24 @@ def frozen_copy(data: Any, use: str) -> NDArray[Any]:
     return frozen(array)
 
 
-def frozen_view(view: NDArray[Any]) -> NDArray[Any]:
-    """`view` itself, read-only, if what it views is frozen; else a copy, since somebody could still write to that.
+def frozen_result(value: Any, primitive: Primitive) -> NDArray[Any]:
+    """What `primitive` gave, as an array that is read-only: itself, or a copy if somebody could still write to it.
 
-    >>> array = np.zeros(3)
-    >>> np.shares_memory(frozen_view(array[1:]), array)
+    Raises `RuleError` for a tuple and `DtypeError` for what is not of real numbers, naming the primitive.
+
+    >>> from autograd_spiral.rules import PRIMITIVES
+    >>> frozen_result(np.float64(2.0), PRIMITIVES[np.sum])
+    array(2.)
+    >>> array = np.arange(6)
+    >>> np.shares_memory(frozen_result(array.reshape(2, 3), PRIMITIVES[np.reshape]), array)
     False
     """
-    base = view.base
-    while isinstance(base, np.ndarray):
-        if base.flags.writeable:
-            return frozen(view.copy())
+    if type(value) is tuple:
+        raise refusals.several_outputs(primitive, len(value))
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiub":
+        raise refusals.result_dtype(primitive, array.dtype)
+    base = array.base
+    while isinstance(base, np.ndarray) and not base.flags.writeable:
         base = base.base
-    return frozen(view if base is None else view.copy())
+    return frozen(array if base is None else array.copy())

@@ -13,9 +13,9 @@ import numpy
 from numpy.typing import NDArray
 
 from autograd_spiral import fast
-from autograd_spiral.errors import DtypeError, ShapeError
+from autograd_spiral.errors import ShapeError
 from autograd_spiral.hints import hint_at
-from autograd_spiral.labels import check_form, check_labels, check_probabilities
+from autograd_spiral.labels import check_form, check_labels, check_probabilities, check_scores
 from autograd_spiral.modes import MODE
 from autograd_spiral.primitives import PRIMITIVES, primitive
 from autograd_spiral.tensor import Tensor, record
@@ -248,11 +248,8 @@ def softmax_cross_entropy(scores: Any, labels: Any, *, reduction: str = "mean") 
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"softmax_cross_entropy: reduction must be 'mean', 'sum' or 'none', not {reduction!r}")
     scores, labels = _array(scores), _array(labels)
+    check_scores(scores)
     shape = scores.shape
-    if len(shape) != 2:
-        raise ShapeError(f"softmax_cross_entropy: scores must have shape (N, K), not {shape}")
-    if scores.dtype.kind != "f":
-        raise DtypeError(f"softmax_cross_entropy: scores must be floating, not {scores.dtype}")
     if labels.ndim == 2 and labels.dtype.kind == "f" and labels.shape == shape and shape[1] > 1:
         _verify(check_probabilities, labels)
         absent = labels == 0  # 0 · log 0 counts as 0

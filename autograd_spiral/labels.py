@@ -1,4 +1,7 @@
-"""Class labels: what they must be, and what to say of those that are not. On arrays; imports numpy and errors alone."""
+"""Scores and class labels: what they must be, and what to say of those that are not.
+
+All look at arrays. Imports numpy and errors alone.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from autograd_spiral.errors import LabelError
+from autograd_spiral.errors import DtypeError, LabelError, ShapeError
 
-__all__ = ["check_form", "check_labels", "check_probabilities"]
+__all__ = ["check_form", "check_labels", "check_probabilities", "check_scores"]
+
+
+def check_scores(scores: Any) -> None:
+    """Raise `ShapeError` unless `scores` have shape (N, K), `DtypeError` unless they are floating."""
+    if scores.ndim != 2:
+        raise ShapeError(f"softmax_cross_entropy: scores must have shape (N, K), not {scores.shape}")
+    if scores.dtype.kind != "f":
+        raise DtypeError(f"softmax_cross_entropy: scores must be floating, not {scores.dtype}")
 
 
 def check_probabilities(rows: Any) -> None:

@@ -110,14 +110,7 @@ for predicate in (np.logical_not, np.invert, np.isfinite, np.isinf, np.isnan, np
     define(predicate, None)
 for relation in (np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal):
     define(relation, None, None)
-for connective in (
-    np.logical_and,
-    np.logical_or,
-    np.logical_xor,
-    np.bitwise_and,
-    np.bitwise_or,
-    np.bitwise_xor,
-):
+for connective in (np.logical_and, np.logical_or, np.logical_xor, np.bitwise_and, np.bitwise_or, np.bitwise_xor):
     define(connective, None, None)
 
 # --- choosing, converting ---------------------------------------------------------------------------------------
@@ -129,11 +122,7 @@ define(
     lambda ct, out, condition, x, y: np.where(condition, 0, ct),
     bind=binding.where,
 )
-define(
-    np.ndarray.astype,
-    lambda ct, out, x, dtype: ct,  # the sweep restores the dtype of x
-    bind=binding.astype,
-)
+define(np.ndarray.astype, lambda ct, out, x, dtype: ct, bind=binding.astype)  # the sweep restores the dtype of x
 
 # --- products ---------------------------------------------------------------------------------------------------
 
@@ -155,11 +144,7 @@ def _einsum_rule(ct: Any, out: Any, *args: Any, argument: int, subscripts: str) 
 
 
 # Matrices and stacks of matrices; vectors are made into matrices before they are recorded.
-define(
-    np.matmul,
-    lambda ct, out, x, y: np.matmul(ct, fast.transposed(y)),
-    lambda ct, out, x, y: np.matmul(x.mT, ct),
-)
+define(np.matmul, lambda ct, out, x, y: np.matmul(ct, fast.transposed(y)), lambda ct, out, x, y: np.matmul(x.mT, ct))
 # Explicit subscripts, no letter twice in one operand; other forms are rewritten before they are recorded.
 define(
     np.einsum,
@@ -199,11 +184,7 @@ define(
 define(np.mean, _mean_rule, bind=binding.reduction, evaluate=np.ndarray.mean)
 define(np.max, _extremum_rule, bind=binding.reduction, evaluate=np.maximum.reduce)
 define(np.min, _extremum_rule, bind=binding.reduction, evaluate=np.minimum.reduce)
-define(
-    np.cumsum,
-    lambda ct, out, x, axis: np.flip(np.cumsum(np.flip(ct, axis), axis), axis),
-    bind=binding.scan,
-)
+define(np.cumsum, lambda ct, out, x, axis: np.flip(np.cumsum(np.flip(ct, axis), axis), axis), bind=binding.scan)
 for test in (np.all, np.any):
     define(test, None, bind=binding.reduction)
 for search in (np.argmax, np.argmin):
@@ -232,16 +213,8 @@ define(
     bind=binding.reshape,
     evaluate=lambda x, shape: np.reshape(x, shape),  # by position: the keyword is `newshape` in NumPy 2.0
 )
-define(
-    np.transpose,
-    lambda ct, out, x, axes: np.transpose(ct, _inverse(axes)),
-    bind=binding.transpose,
-)
-define(
-    np.broadcast_to,
-    lambda ct, out, x, shape: ct,  # the sweep sums over what was broadcast
-    bind=binding.broadcast_to,
-)
+define(np.transpose, lambda ct, out, x, axes: np.transpose(ct, _inverse(axes)), bind=binding.transpose)
+define(np.broadcast_to, lambda ct, out, x, shape: ct, bind=binding.broadcast_to)  # the sweep undoes broadcasting
 define(
     np.concatenate,
     variadic=True,

@@ -10,7 +10,7 @@ import itertools
 import operator
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Never, NoReturn, TypeAlias
 
 import numpy as np
@@ -19,10 +19,10 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from autograd_spiral import refusals
 from autograd_spiral.array_methods import ArrayMethods
 from autograd_spiral.compositions import COMPOSITIONS
-from autograd_spiral.frozen import frozen, frozen_copy, frozen_view
+from autograd_spiral.frozen import frozen, frozen_copy, frozen_result
 from autograd_spiral.hints import Hints
 from autograd_spiral.modes import MODE, NO_TRACE
-from autograd_spiral.primitives import SPELLED_OUT, Primitive, call_again, call_bound, name_of
+from autograd_spiral.primitives import SPELLED_OUT, Primitive, call_bound, name_of
 from autograd_spiral.refusals import GRADIENTS, READING, NeverInPlace
 from autograd_spiral.rules import PRIMITIVES
 from autograd_spiral.sweep import sweep
@@ -271,9 +271,7 @@ class Tensor(ArrayMethods, NeverInPlace, Hints):
                 raise refusals.keyword(ufunc, key)
         return apply(ufunc, inputs, _NO_PARAMS)
 
-    def __array_function__(
-        self, function: Callable[..., Any], types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
+    def __array_function__(self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return apply(function, args, kwargs)
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
@@ -285,14 +283,6 @@ class Tensor(ArrayMethods, NeverInPlace, Hints):
     # --- Python's protocols --------------------------------------------------------------------------------------
 
     __hash__ = object.__hash__  # by identity: a C function, since the sweep hashes every node
-
-    def _facts(self) -> Iterator[str]:
-        if self.name is not None:
-            yield f"name={self.name!r}"
-        if self._requires_grad:
-            yield "requires_grad=True"
-        if self.primitive is not None:
-            yield f"from {self.primitive.name}"
 
     def __copy__(self) -> Tensor:
         return _alias(self, self._requires_grad and self.is_leaf)
@@ -368,10 +358,7 @@ def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     if primitive is None:
         raise refusals.no_rule(function)
     if primitive.bind is not None:
-        try:  # as in call_bound, without its frame
-            args, kwargs = primitive.bind(*args, **kwargs)
-        except TypeError:
-            args, kwargs = call_again(function, primitive.bind, args, kwargs)
+        args, kwargs = call_bound(function, primitive.bind, args, kwargs)
     return record(primitive, args, kwargs)
 
 
@@ -410,19 +397,11 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
     except (ValueError, IndexError) as error:
         refusals.explain_call(error, primitive.name, operands, params)
         raise
-    if type(value) is not _ndarray:
-        if type(value) is tuple:
-            raise refusals.several_outputs(primitive, len(value))
-        value = np.asarray(value)
-    if value.base is None:
-        value.setflags(False)
+    if type(value) is _ndarray and value.base is None and value.dtype.kind == "f":
+        value.setflags(False)  # type: ignore[call-arg]  # by position, as in `frozen`: the usual case
     else:
-        value = frozen_view(value)
-    kind = value.dtype.kind
-    if kind != "f":
-        if kind not in "iub":
-            raise refusals.result_dtype(primitive, value.dtype)
-        requires_grad = False
+        value = frozen_result(value, primitive)
+        requires_grad = requires_grad and value.dtype.kind == "f"
 
     if not (tracked and (mode.recording or mode.constants)):
         result = as_leaf(value)
