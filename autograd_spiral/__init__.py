@@ -1,6 +1,7 @@
 """A tiny autograd engine on NumPy: record NumPy once, then differentiate, check, draw, print and replay the record."""
 
 from autograd_spiral.blame import blame
+from autograd_spiral.declaration import primitive
 from autograd_spiral.drawing import draw
 from autograd_spiral.errors import CaptureError, GradientMismatch
 from autograd_spiral.functions import (
@@ -21,7 +22,6 @@ from autograd_spiral.gradcheck import CheckReport, check_against, check_gradient
 from autograd_spiral.gradients import grad
 from autograd_spiral.memory import keep_memory
 from autograd_spiral.modes import no_grad, scope
-from autograd_spiral.primitives import primitive
 from autograd_spiral.program import CapturedStep, backward_source, capture
 from autograd_spiral.tensor import Tensor
 

@@ -13,11 +13,12 @@ import numpy
 from numpy.typing import NDArray
 
 from autograd_spiral import fast
+from autograd_spiral.declaration import primitive
 from autograd_spiral.errors import ShapeError
 from autograd_spiral.hints import hint_at
 from autograd_spiral.labels import check_form, check_labels, check_probabilities, check_scores
 from autograd_spiral.modes import MODE
-from autograd_spiral.primitives import PRIMITIVES, primitive
+from autograd_spiral.primitives import PRIMITIVES
 from autograd_spiral.tensor import Tensor, record
 
 __all__ = [

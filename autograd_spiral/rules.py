@@ -15,7 +15,8 @@ import numpy as np
 
 from autograd_spiral import binding, fast
 from autograd_spiral.binding import fill
-from autograd_spiral.primitives import PRIMITIVES, define, overridable
+from autograd_spiral.dispatch import overridable
+from autograd_spiral.primitives import PRIMITIVES, define
 
 __all__ = ["PRIMITIVES", "scatter"]
 

@@ -19,10 +19,11 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from autograd_spiral import refusals
 from autograd_spiral.array_methods import ArrayMethods
 from autograd_spiral.compositions import COMPOSITIONS
+from autograd_spiral.dispatch import SPELLED_OUT, call_bound
 from autograd_spiral.frozen import frozen, frozen_copy, frozen_result
 from autograd_spiral.hints import Hints
 from autograd_spiral.modes import MODE, NO_TRACE
-from autograd_spiral.primitives import SPELLED_OUT, Primitive, call_bound, name_of
+from autograd_spiral.primitives import Primitive, name_of
 from autograd_spiral.refusals import GRADIENTS, READING, NeverInPlace
 from autograd_spiral.rules import PRIMITIVES
 from autograd_spiral.sweep import sweep

@@ -13,6 +13,8 @@ ORDER = (
     "labels",
     "fast",
     "primitives",
+    "dispatch",
+    "declaration",
     "binding",
     "rules",
     "compositions",

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from autograd_spiral import Tensor, grad, primitive
+from autograd_spiral.dispatch import call_bound
 from autograd_spiral.errors import DtypeError, LostGraphError, NoRuleError, RuleError
-from autograd_spiral.primitives import PRIMITIVES, Primitive, call_bound, name_of
+from autograd_spiral.primitives import PRIMITIVES, Primitive, name_of
 
 
 def leaf(data):

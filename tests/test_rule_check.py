@@ -5,11 +5,12 @@ import pytest
 
 from autograd_spiral import functions
 from autograd_spiral.compositions import COMPOSITIONS
+from autograd_spiral.declaration import primitive
 from autograd_spiral.gradcheck import rule_check
 from autograd_spiral.gradcheck.named_check import check_named
 from autograd_spiral.gradcheck.rule_check import check_rules, checkable
 from autograd_spiral.gradcheck.rule_examples import EXAMPLES
-from autograd_spiral.primitives import PRIMITIVES, Primitive, primitive
+from autograd_spiral.primitives import PRIMITIVES, Primitive
 
 SEEDS = (0,)
 

@@ -11,8 +11,9 @@ import pytest
 
 import autograd_spiral
 from autograd_spiral import Tensor, errors, functions, grad
+from autograd_spiral.declaration import primitive
 from autograd_spiral.errors import AutogradError
-from autograd_spiral.primitives import PRIMITIVES, name_of, primitive
+from autograd_spiral.primitives import PRIMITIVES, name_of
 
 SCRIPT = Path(__file__).parents[1] / "docs" / "vocabulary.py"
 
