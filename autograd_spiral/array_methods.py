@@ -1,6 +1,6 @@
 """What a Tensor has because arrays have it: shapes, Python's protocols, and the methods of NumPy's functions.
 
-What inherits it holds an array as `_value`, lets it be read as `data`, and answers NumPy's protocols, so nothing here
+What inherits it holds an array as `_value`, lets it be read as `data`, and answers NumPy's protocols, so no method here
 knows how anything is recorded. Imports numpy and errors alone.
 """
 
@@ -495,3 +495,8 @@ class ArrayMethods:
         Tensor([1., 2.], requires_grad=True, from np.positive)
         """
         return np.copy(self)
+
+
+for _name, _member in vars(ArrayMethods).items():
+    if callable(_member):
+        _member.__qualname__ = f"Tensor.{_name}"  # Python's errors of calls say this name

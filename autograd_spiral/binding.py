@@ -1,7 +1,7 @@
-"""NumPy's signatures: what a call of a NumPy function is, as arrays and parameters in one form for the rules.
+"""NumPy's signatures: they bring a call into one form for the rules, its arrays and its parameters.
 
-Each takes what its NumPy function takes and returns `(arrays, params)`: axes are counted from the front, and sequences
-of arrays and the arrays of an index are arguments of their own. Imports numpy alone.
+Each takes those arguments of its NumPy function that recording honours and returns `(arrays, params)`: axes are counted
+from the front, and sequences of arrays and the arrays of an index are arguments of their own. Imports numpy alone.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ __all__ = [
     "reduction",
     "reshape",
     "scan",
+    "scatter",
     "search",
     "transpose",
     "where",
@@ -64,7 +65,7 @@ def scan(a: Any, axis: int | None = None) -> Bound:
 
 
 def search(a: Any, axis: int | None = None, *, keepdims: bool = False) -> Bound:
-    """One axis or None, as NumPy takes it."""
+    """One axis or None, as NumPy takes it: no rule reads it."""
     return (a,), {"axis": axis, "keepdims": keepdims}
 
 
@@ -134,3 +135,8 @@ def getitem(x: Any, index: Any) -> Bound:
             arrays.append(array if array.size or array is item else array.astype(np.intp))  # x[[]] selects nothing
             items.append(ARRAY)
     return (x, *arrays), {"index": tuple(items)}
+
+
+def scatter(ct: Any, *arrays: Any, index: tuple[Any, ...], shape: tuple[int, ...]) -> Bound:
+    """The adjoint of indexing is called with an index in that form."""
+    return (ct, *arrays), {"index": index, "shape": shape}

@@ -45,7 +45,7 @@ def frozen_copy(data: Any, use: str) -> NDArray[Any]:
 
 
 def frozen_result(value: Any, primitive: Primitive) -> NDArray[Any]:
-    """What `primitive` gave, as an array that is read-only: itself, or a copy if somebody could still write to it.
+    """What `primitive` gave, as a read-only array: itself, or a copy where it views what somebody could write to.
 
     Raises `RuleError` for a tuple and `DtypeError` for what is not of real numbers, naming the primitive.
 

@@ -6,7 +6,6 @@ All take arrays or Tensors. Bodies and rules are NumPy that runs on either.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy
@@ -43,6 +42,10 @@ Array = TypeVar("Array", Tensor, NDArray[Any])  # what goes in comes out
 # --- activations ----------------------------------------------------------------------------------------------------
 
 
+def _array(x: Any) -> Any:
+    return x if type(x) is Tensor or isinstance(x, np.ndarray) else np.asarray(x)  # of pandas' columns, too
+
+
 @primitive(lambda ct, out, x: fast.mask(ct, out > 0))
 def relu(x: Array) -> Array:
     """The positive part, `max(x, 0)`, elementwise, in any shape; its derivative at 0 is 0.
@@ -66,10 +69,6 @@ def sigmoid(x: Array) -> Array:
     """
     decay = np.exp(-np.absolute(x))
     return np.where(x >= 0, 1, decay) / (1 + decay)
-
-
-def _array(x: Any) -> Any:
-    return x if type(x) is Tensor or isinstance(x, np.ndarray) else np.asarray(x)  # of pandas' columns, too
 
 
 def leaky_relu(x: Array, slope: float = 0.01) -> Array:
@@ -119,11 +118,6 @@ def softplus(x: Array) -> Array:
     return np.logaddexp(x, 0)
 
 
-def _erf_body(x: Any) -> Any:
-    values = np.asarray(x)
-    return np.array([math.erf(entry) for entry in values.ravel().tolist()], values.dtype).reshape(values.shape)
-
-
 @primitive(lambda ct, out, x: ct * (2 / math.sqrt(math.pi) * np.exp(-np.square(x))))
 def erf(x: Array) -> Array:
     """The error function, `2/√π · ∫₀ˣ exp(-t²) dt`, elementwise, as the C library computes it.
@@ -133,7 +127,8 @@ def erf(x: Array) -> Array:
     >>> erf(np.array([0.0, 1.0])).round(4)
     array([0.    , 0.8427])
     """
-    return _erf_body(x)
+    values = np.asarray(x)
+    return np.array([math.erf(entry) for entry in values.ravel().tolist()], values.dtype).reshape(values.shape)
 
 
 def gelu(x: Array, *, approximate: bool = False) -> Array:
@@ -166,7 +161,7 @@ def softmax(x: Array, axis: int = -1) -> Array:
     x = fast.by_column(x, axis)
     exponentials = np.exp(x - x.max(axis=axis, keepdims=True))
     probs = exponentials / exponentials.sum(axis=axis, keepdims=True)
-    return probs
+    return probs  # printed programs take the names of these variables
 
 
 @primitive(lambda ct, out, x, axis: ct - softmax(x, axis=axis) * ct.sum(axis=axis, keepdims=True))
@@ -213,7 +208,9 @@ def logsumexp(x: Array, axis: int | tuple[int, ...] | None = None, keepdims: boo
 
 
 def _reduced(losses: Any, reduction: str) -> Any:
-    return losses if reduction == "none" else losses.sum() / len(losses) if reduction == "mean" else losses.sum()
+    if reduction == "none":
+        return losses
+    return losses.sum() / len(losses) if reduction == "mean" else losses.sum()
 
 
 def _cross_entropy_rule(ct: Any, out: Any, scores: Any, labels: Any, reduction: str) -> Any:
@@ -252,22 +249,15 @@ def softmax_cross_entropy(scores: Any, labels: Any, *, reduction: str = "mean") 
     check_scores(scores)
     shape = scores.shape
     if labels.ndim == 2 and labels.dtype.kind == "f" and labels.shape == shape and shape[1] > 1:
-        _verify(check_probabilities, labels)
+        MODE.get().trace.verify(check_probabilities, labels)
         absent = labels == 0  # 0 · log 0 counts as 0
         log_p = np.where(absent, 0, log_softmax(scores, axis=1))
         return _reduced(-np.sum(labels * log_p, axis=1), reduction)
     check_form(labels, shape[0])
-    _verify(check_labels, labels, shape[1])
+    MODE.get().trace.verify(check_labels, labels, shape[1])
     if type(scores) is Tensor or type(labels) is Tensor:
         return record(PRIMITIVES[_label_cross_entropy], (scores, labels), {"reduction": reduction})
     return _label_cross_entropy(scores, labels, reduction=reduction)
-
-
-def _verify(check: Callable[..., None], values: Any, *details: Any) -> None:
-    """Run `check(array, *details)` on the array behind `values`; in a captured step, again before each replay."""
-    trace = MODE.get().trace
-    check(trace.value_of(values) if type(values) is Tensor else values, *details)
-    trace.verified(check, values, details)
 
 
 def mean_squared_error(prediction: Any, target: Any) -> Any:

@@ -40,10 +40,9 @@ def grad(
     Each of `outputs` and `inputs` is a Tensor or a sequence of Tensors; for a single input a single Tensor comes
     back. `cotangents` weigh the elements of the outputs (the result is a vector-Jacobian product, summed over
     outputs) and are needed for outputs of more than one element. With `create_graph` the results are differentiable
-    in turn. An input that the outputs do not depend on gets zeros; outputs that depend on no tensor at all, since they
-    have no graph, are a UserWarning. Raises `DtypeError` for integers, `GradientError`
-    for an input that does not require gradients and for a missing cotangent, `StaleLeafError` when `create_graph`
-    meets a leaf assigned since it was recorded.
+    in turn. An input that the outputs do not depend on gets zeros; where no output has a graph, that is a UserWarning.
+    Raises `DtypeError` for integers, `GradientError` for an input that does not require gradients and for a missing
+    cotangent, `StaleLeafError` when `create_graph` meets a leaf assigned since it was recorded.
 
     >>> x = Tensor(3.0, requires_grad=True)
     >>> first = grad(x**3, x, create_graph=True)
@@ -76,7 +75,7 @@ def grad(
 def _recorded(
     ends: list[Tensor], starts: list[Tensor], seeds: list[Any], weights: Sequence[Any], keep_graph: bool
 ) -> list[Tensor]:
-    """The gradients by a sweep that is recorded: one Tensor for each of `starts`, none of them another or a weight."""
+    """The gradients by a sweep that is recorded: one Tensor for each of `starts`, no two the same, none a weight."""
     mode = MODE.get()
     weighed = zip(seeds, weights, strict=True)
     given = [weight if isinstance(weight, Tensor) else Tensor(seed) for seed, weight in weighed]
@@ -92,8 +91,7 @@ def _recorded(
                     ct = +ct
             taken.add(ct)
             results.append(ct)
-    for start, result in zip(starts, results, strict=True):
-        mode.trace.named(result, start)
+            mode.trace.named(ct, start)
     return results
 
 

@@ -1,4 +1,4 @@
-"""What to write instead of functions that have no rule, and of names that other libraries give their tensors.
+"""What to write instead of names that arrays, and the tensors of other libraries, have and ours do not.
 
 The names are attributes that raise, in a base class: `hasattr` is False for them, and they cost nothing. A
 `__getattr__` on Tensor would do the same in fewer lines, but Python then finds all other attributes more slowly.
@@ -14,26 +14,10 @@ import numpy as np
 
 from autograd_spiral.compositions import COMPOSITIONS
 from autograd_spiral.primitives import name_of
+from autograd_spiral.refusals import INSTEAD
 from autograd_spiral.rules import PRIMITIVES
 
-__all__ = ["INSTEAD", "Hints", "hint", "hint_at"]
-
-INSTEAD: dict[Callable[..., Any], str] = {
-    np.vstack: "np.concatenate(…, axis=0), of parts with as many axes",
-    np.hstack: "np.concatenate(…, axis=1), or axis=0 for vectors",
-    np.append: "np.concatenate([…], axis)",
-    np.round: "np.rint(t), or np.round(t.data) for digits",
-    np.diag: "np.diagonal(t), or t * np.eye(n) for a matrix of them",
-    np.average: "np.mean(t, axis), or np.sum(weights * t, axis) / np.sum(weights)",
-    np.atleast_2d: "t.reshape(…)",
-    np.atleast_1d: "t.reshape(…)",
-    np.nansum: "np.sum(np.where(good, t, 0)), with good = ~np.isnan(t.data)",
-    np.allclose: "np.allclose(t.data, …), of values",
-    np.array_equal: "np.array_equal(t.data, …), of values",
-    np.save: "np.save(file, t.data), of values",
-    np.savez: "np.savez(file, name=t.data), of values",
-}
-"""What to write for functions of NumPy that have no rule and are easily written otherwise."""
+__all__ = ["Hints", "hint_at"]
 
 
 class Hints:
@@ -69,7 +53,7 @@ class _Hint:
         return f"<no attribute: {self._instead}>"
 
 
-def hint(name: str, instead: str) -> None:
+def _hint(name: str, instead: str) -> None:
     """Let the error for `t.name` say what to do instead."""
     setattr(Hints, name, _Hint(name, instead))
 
@@ -83,7 +67,7 @@ def hint_at(name: str, function: Callable[..., Any], called: str, source: str = 
     else:
         empty = inspect.Parameter.empty
         several = sum(parameter.default is empty for parameter in inspect.signature(takes).parameters.values()) > 1
-    hint(name, f"write {called}({'t, …' if several else 't'}){source}")
+    _hint(name, f"write {called}({'t, …' if several else 't'}){source}")
 
 
 for function in (*PRIMITIVES, *COMPOSITIONS):
@@ -131,10 +115,10 @@ _HERE = "leave it out, since values are always arrays in this machine's memory"
 _IN_PLACE = "a recorded value never changes: write t = t + … for a new value, or t.assign(…) to update a leaf"
 
 for name, call in _CALLS.items():
-    hint(name, f"write {call}")
-hint("round", f"write {INSTEAD[np.round]}")
+    _hint(name, f"write {call}")
+_hint("round", f"write {INSTEAD[np.round]}")
 for name in ("contiguous", "cpu", "cuda", "device"):
-    hint(name, _HERE)
-hint("to", f"{_HERE}; t.astype(dtype) converts")
+    _hint(name, _HERE)
+_hint("to", f"{_HERE}; t.astype(dtype) converts")
 for name in ("add_", "clamp_", "copy_", "div_", "fill", "fill_", "mul_", "put", "sub_", "zero_"):
-    hint(name, _IN_PLACE)
+    _hint(name, _IN_PLACE)

@@ -1,6 +1,7 @@
 """Scores and class labels: what they must be, and what to say of those that are not.
 
-All look at arrays. Imports numpy and errors alone.
+`check_scores` and `check_form` look at shapes and dtypes, the others at the entries of arrays. Imports numpy
+and errors alone.
 """
 
 from __future__ import annotations

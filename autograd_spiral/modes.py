@@ -24,10 +24,10 @@ class Observer(Protocol):
 
 
 class Trace:
-    """What a run is asked, and told, besides its operations. This one is of an ordinary run and keeps nothing.
+    """Whom recording asks, and tells, what operations do not show. This one is for ordinary runs.
 
-    A captured step has a trace of its own: there a leaf that the step assigns is left alone, and holds its new value
-    in the trace.
+    It permits everything and keeps nothing. A captured step has a trace of its own: there a leaf that the step assigns
+    is left alone, and holds its new value in the trace.
     """
 
     def permit(self, act: str, remedy: str) -> None:
@@ -43,13 +43,12 @@ class Trace:
     def operands_of(self, node: Any, *, keep_graph: bool) -> tuple[Any, ...]:
         """The arguments of `node` with the values it was computed from, as tensors that rules can be recorded on.
 
-        With `keep_graph`, StaleLeafError where one has been assigned since.
+        StaleLeafError where one has been assigned since; in a captured step, with `keep_graph` alone.
         """
         for arg, operand in zip(node.args, node.operands, strict=True):
             if type(arg) is type(node) and arg._value is not operand:
                 raise stale(arg, node)
-        arguments: tuple[Any, ...] = node.args
-        return arguments
+        return tuple(node.args)
 
     def assigned(self, leaf: Any, value: Any) -> None:
         """Give `leaf` the value of the tensor `value`."""
@@ -61,8 +60,9 @@ class Trace:
     def froze(self, original: Any, copy: Any) -> None:
         """Called when `copy` was made of the array `original`."""
 
-    def verified(self, check: Any, values: Any, details: tuple[Any, ...]) -> None:
-        """Called when `check(values, *details)` has passed, which may depend on the values."""
+    def verify(self, check: Any, values: Any, *details: Any) -> None:
+        """Run `check(array, *details)` on the array behind `values`; what it raises may depend on the values."""
+        check(getattr(values, "_value", values), *details)
 
     def named(self, tensor: Any, of: Any) -> None:
         """Called when `tensor` turns out to be the gradient with respect to `of`."""
@@ -83,7 +83,7 @@ class Mode:
     constants: bool = False  # keep every operation, on constants and under `no_grad` too, as pictures and programs need
     observer: Observer | None = None
     scope: tuple[str, ...] = ()  # the names of the scopes we are in, outermost first
-    trace: Trace = NO_TRACE  # that of the capture we are in
+    trace: Trace = NO_TRACE  # of the capture we are in, if any
 
 
 _PLAIN = Mode()

@@ -47,7 +47,7 @@ class Primitive:
     (<primitive np.multiply>, 2, 3.0)
     """
 
-    __slots__ = ("arity", "bind", "body", "constant_in", "evaluate", "function", "name", "rest", "variadic", "vjps")
+    __slots__ = ("arity", "bind", "body", "evaluate", "flowing", "function", "name", "rest", "variadic", "vjps")
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Primitive:
         self.name = name_of(function)
         self.vjps = vjps
         self.arity = len(vjps)
-        self.constant_in = variadic or None in vjps  # whether some argument has no gradient, or may have none
+        self.flowing = -1 if None in vjps else len(vjps)  # the number of arguments with which all have gradients
         self.bind = bind
         self.evaluate = evaluate or function
         self.body = body  # NumPy that also runs on Tensors; None where NumPy itself does the work

@@ -1,7 +1,7 @@
-"""What the engine refuses, and what it says to write instead: one function for each error of the core.
+"""What the engine refuses, and what it says to write instead: the core's longer errors, side by side.
 
-Each gives the exception for `raise`, or raises a better one in place of one being handled. Tensors are known by their
-fields alone. That errors are written here keeps the core short, and puts all that it says side by side.
+Most functions give an exception for `raise`; those named `explain` are called while one is handled, and raise a better
+one in its place. Tensors are known by their fields alone.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from autograd_spiral.errors import (
     ShapeError,
     StaleLeafError,
 )
-from autograd_spiral.hints import INSTEAD
 from autograd_spiral.primitives import name_of
 
 __all__ = [
-    "GRADIENTS",
-    "MASKS",
-    "READING",
+    "INSTEAD",
+    "INSTEAD_OF_BACKWARD",
+    "INSTEAD_OF_MASKS",
+    "INSTEAD_OF_READING",
     "NeverInPlace",
     "assigned_dtype",
     "assigned_result",
@@ -76,12 +76,12 @@ def called(tensor: Any) -> str:
 
 # --- in a captured step: what Mode.trace is told to refuse -----------------------------------------------------------
 
-READING = (
+INSTEAD_OF_READING = (
     "The program must hold for any values: return what you want to see, decide with np.where, and read values outside "
     "the step, or run step.eager(…), which is not captured"
 )
-GRADIENTS = "Use grad(loss, parameters), whose results a program can compute, instead of backward() and .grad"
-MASKS = "Its shape would depend on the values: choose with np.where(mask, t, other), or index by integers"
+INSTEAD_OF_BACKWARD = "Use grad(loss, parameters), whose results a program can compute, instead of backward() and .grad"
+INSTEAD_OF_MASKS = "Its shape would depend on the values: choose with np.where(mask, t, other), or index by integers"
 
 
 # --- values that would change ---------------------------------------------------------------------------------------
@@ -187,6 +187,23 @@ def plain_array(tensor: Any) -> LostGraphError:
 
 
 # --- calls that cannot be recorded ----------------------------------------------------------------------------------
+
+INSTEAD: dict[Callable[..., Any], str] = {
+    np.vstack: "np.concatenate(…, axis=0), of parts with as many axes",
+    np.hstack: "np.concatenate(…, axis=1), or axis=0 for vectors",
+    np.append: "np.concatenate([…], axis)",
+    np.round: "np.rint(t), or np.round(t.data) for digits",
+    np.diag: "np.diagonal(t), or t * np.eye(n) for a matrix of them",
+    np.average: "np.mean(t, axis), or np.sum(weights * t, axis) / np.sum(weights)",
+    np.atleast_2d: "t.reshape(…)",
+    np.atleast_1d: "t.reshape(…)",
+    np.nansum: "np.sum(np.where(good, t, 0)), with good = ~np.isnan(t.data)",
+    np.allclose: "np.allclose(t.data, …), of values",
+    np.array_equal: "np.array_equal(t.data, …), of values",
+    np.save: "np.save(file, t.data), of values",
+    np.savez: "np.savez(file, name=t.data), of values",
+}
+"""What to write for functions of NumPy that have no rule and are easily written otherwise."""
 
 _WRITERS = frozenset((np.copyto, np.put, np.place, np.putmask, np.fill_diagonal, np.put_along_axis))
 _REDUCTIONS: dict[Any, str] = {

@@ -1,4 +1,4 @@
-"""The gradient rules: one row per primitive, one line of NumPy per argument. Imports numpy and the table alone.
+"""The gradient rules: one row per primitive, one line of NumPy per argument.
 
 A rule gets `ct`, the cotangent of the output, `out`, the output, and the primitive's arguments `x, y, …`; it returns
 the cotangent of one argument. Rules run on arrays, and on Tensors when gradients are to have gradients. They never
@@ -55,10 +55,8 @@ define(np.subtract, lambda ct, out, x, y: ct, lambda ct, out, x, y: -ct)
 define(np.multiply, lambda ct, out, x, y: ct * y, lambda ct, out, x, y: ct * x)
 define(np.divide, lambda ct, out, x, y: ct / y, lambda ct, out, x, y: -ct * (out / y))
 define(np.power, _power_x, _power_y)
-define(np.maximum, _share, lambda ct, out, x, y: _share(ct, out, y, x))
-define(np.minimum, _share, lambda ct, out, x, y: _share(ct, out, y, x))
-define(np.fmax, _share, lambda ct, out, x, y: _share(ct, out, y, x))
-define(np.fmin, _share, lambda ct, out, x, y: _share(ct, out, y, x))
+for extremum in (np.maximum, np.minimum, np.fmax, np.fmin):
+    define(extremum, _share, lambda ct, out, x, y: _share(ct, out, y, x))
 define(
     np.hypot,
     lambda ct, out, x, y: ct * (x / np.where(out == 0, 1, out)),
@@ -252,6 +250,6 @@ define(
     scatter,
     lambda ct, out, x, *arrays, index, shape: ct[fill(index, arrays)],
     variadic=True,
-    bind=lambda ct, *arrays, index, shape: ((ct, *arrays), {"index": index, "shape": shape}),
+    bind=binding.scatter,
     evaluate=_scatter,
 )

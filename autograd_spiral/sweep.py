@@ -1,4 +1,4 @@
-"""The reverse sweep: from cotangents of outputs to those of everything they depend on. Imports numpy and errors.
+"""The reverse sweep: from cotangents of outputs to those of everything they depend on.
 
 It knows nodes by their fields only (`primitive`, `args`, `operands`, `params`, `serial`), so it runs on arrays, and
 on recorded values when the gradients are to be differentiated in turn. It is a pure function: nothing is stored on
@@ -31,8 +31,8 @@ def sweep(
 
     Nodes are visited by descending serial number: a node's users all come after it, so its cotangent is complete
     when its turn comes. With `inputs`, only nodes between them and the outputs are visited, and an input that no
-    output depends on is missing from the result. With `operands_of` the rules run on Tensors and not on the arrays
-    they held: on the node and on what `operands_of(node)` gives. Raises `RuleError` when a rule raises, when it gives
+    output depends on is missing from the result. With `operands_of` the rules run on Tensors, not on the arrays
+    these held: on the node itself and on `operands_of(node)`. Raises `RuleError` when a rule raises, when it gives
     a shape that is not the argument's or a broadcast of it, and when it gives an array for Tensors.
     """
     seeds = list(seeds)

@@ -24,7 +24,7 @@ from autograd_spiral.frozen import frozen, frozen_copy, frozen_result
 from autograd_spiral.hints import Hints
 from autograd_spiral.modes import MODE, NO_TRACE
 from autograd_spiral.primitives import Primitive, name_of
-from autograd_spiral.refusals import GRADIENTS, READING, NeverInPlace
+from autograd_spiral.refusals import INSTEAD_OF_BACKWARD, INSTEAD_OF_READING, NeverInPlace, called
 from autograd_spiral.rules import PRIMITIVES
 from autograd_spiral.sweep import sweep
 
@@ -120,7 +120,7 @@ class Tensor(ArrayMethods, NeverInPlace, Hints):
           ...
         ValueError: assignment destination is read-only
         """
-        MODE.get().trace.permit("reading a value", READING)
+        MODE.get().trace.permit("reading a value", INSTEAD_OF_READING)
         return self._value
 
     @data.setter
@@ -198,7 +198,7 @@ class Tensor(ArrayMethods, NeverInPlace, Hints):
             weak = _is_weak(value) and old.dtype.kind == "f"
             if not weak and not np.can_cast(new.dtype, old.dtype, "same_kind"):
                 raise refusals.assigned_dtype(self, new.dtype)
-            tensor = tensor.astype(old.dtype)
+            tensor = as_leaf(frozen(new.astype(old.dtype))) if trace is NO_TRACE else tensor.astype(old.dtype)
         trace.assigned(self, tensor)
 
     # --- gradients -----------------------------------------------------------------------------------------------
@@ -217,14 +217,14 @@ class Tensor(ArrayMethods, NeverInPlace, Hints):
         >>> w.grad
         array(12.)
         """
-        MODE.get().trace.permit("reading .grad", GRADIENTS)
+        MODE.get().trace.permit("reading .grad", INSTEAD_OF_BACKWARD)
         if self._grad is None and (self.primitive is not None or not self._requires_grad):
             warnings.warn(refusals.no_collected_gradient(self), UserWarning, stacklevel=2)
         return self._grad
 
     @grad.setter
     def grad(self, value: ArrayLike | None) -> None:
-        MODE.get().trace.permit("setting .grad", GRADIENTS)
+        MODE.get().trace.permit("setting .grad", INSTEAD_OF_BACKWARD)
         if value is not None:
             if not (self.is_leaf and self._requires_grad):
                 raise refusals.grad_of_no_leaf(self)
@@ -246,7 +246,7 @@ class Tensor(ArrayMethods, NeverInPlace, Hints):
         >>> x.grad
         array([ 2., 40.])
         """
-        MODE.get().trace.permit("backward()", GRADIENTS)
+        MODE.get().trace.permit("backward()", INSTEAD_OF_BACKWARD)
         if not self._requires_grad:
             raise refusals.no_gradient(self)
         seed = seed_cotangent(self, cotangent, "backward")
@@ -341,7 +341,7 @@ Operand: TypeAlias = Tensor | ArrayLike
 
 _MATMUL = PRIMITIVES[np.matmul]
 _new = Tensor.__new__
-_ndarray = np.ndarray
+_ndarray = np.ndarray  # a global is found faster than an attribute
 
 
 def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -371,8 +371,7 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
     `DtypeError` when the result is not an array of real numbers.
     """
     mode = MODE.get()
-    tracked = mode.constants
-    requires_grad = foreign = False
+    tracked = requires_grad = foreign = False
     operands: list[Any] = []
     for arg in args:
         if type(arg) is Tensor:
@@ -388,7 +387,7 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
             foreign = True
     if foreign:
         args = tuple(arg if type(arg) is Tensor else operand for arg, operand in zip(args, operands, strict=True))
-    if requires_grad and primitive.constant_in:
+    if requires_grad and len(args) != primitive.flowing:
         pairs = zip(args, primitive.vjps_for(len(args)), strict=True)
         requires_grad = any(vjp and type(arg) is Tensor and arg._requires_grad for arg, vjp in pairs)
     if mode.trace is not NO_TRACE:
@@ -404,7 +403,7 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
         value = frozen_result(value, primitive)
         requires_grad = requires_grad and value.dtype.kind == "f"
 
-    if not (tracked and (mode.recording or mode.constants)):
+    if not (tracked and mode.recording) and not mode.constants:
         result = as_leaf(value)
     else:
         result = _new(Tensor)
@@ -431,7 +430,8 @@ def seed_cotangent(output: Tensor, cotangent: Operand | None, caller: str = "gra
         if value.size != 1:
             raise refusals.no_cotangent(output, caller)
         return np.array(1, value.dtype, ndmin=value.ndim)
-    given = cotangent._value if type(cotangent) is Tensor else frozen_copy(cotangent, "the cotangent")
+    use = f"the cotangent of {called(output)}"
+    given = cotangent._value if type(cotangent) is Tensor else frozen_copy(cotangent, use)
     if given.shape != output.shape:
         raise refusals.cotangent_shape(output, given.shape)
     if given.dtype != output.dtype and not (_is_weak(cotangent) and given.dtype.kind in "iuf"):

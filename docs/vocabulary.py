@@ -342,7 +342,7 @@ def _composed() -> str:
 
 
 def _methods() -> str:
-    public = {name: member for name, member in (vars(ArrayMethods) | vars(Tensor)).items() if not name.startswith("_")}
+    public = {name: member for name, member in (vars(Tensor) | vars(ArrayMethods)).items() if not name.startswith("_")}
     lines = []
     for name, member in public.items():
         text = inspect.getdoc(member)

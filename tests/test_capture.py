@@ -698,6 +698,33 @@ def test_swaps_and_repeated_assignments_see_what_was_before() -> None:
     assert_same([a.data, b.data], [[1.0, 1.0], [6.0, 6.0]], "state")
 
 
+def test_an_array_of_another_dtype_that_a_step_assigns_is_read_at_each_call() -> None:
+    outside = np.array([1.5, 2.5])
+    p = Tensor(np.float32([0, 0]))
+
+    @capture
+    def step(x: Any) -> Any:
+        p.assign(outside)
+        return p * x
+
+    for values in ([1.5, 2.5], [3.5, 4.5], [5.0, 6.0]):
+        outside[...] = values
+        assert step(np.float32([2, 2])).data.tolist() == [2 * value for value in values]
+        assert p.data.tolist() == values
+        assert p.dtype == np.float32
+    assert repr(step) == "<captured step step, 1 program>"
+    assert step.source.count(".astype(np.float32)") == 1
+
+
+def test_an_array_that_weighs_a_gradient_is_read_at_each_call() -> None:
+    weights = np.array([1.0, 10.0])
+    p = leaf(1, 2)
+    step = capture(lambda x: grad(p * p * x, p, weights))
+    for values in ([1.0, 10.0], [2.0, -3.0]):
+        weights[...] = values
+        assert_same([step(ONES).data], [[2 * values[0], 4 * values[1]]], "weighed gradient")
+
+
 def test_gradients_of_what_was_recorded_before_an_assignment() -> None:
     p, q = leaf(1, 2), leaf(3, 4)
 

@@ -173,6 +173,17 @@ def test_scopes_nest_and_are_noted_on_operations_and_end_after_errors():
     assert (x * 2).scope == x.scope == ()
 
 
+def test_what_is_not_recorded_is_a_leaf_and_in_no_scope():
+    x = leaf([1, 2])
+    with scope("S"), no_grad():
+        unrecorded = x * 2
+    with scope("S"):
+        constant = x.detach() * 2
+    for tensor in (unrecorded, constant):
+        assert tensor.is_leaf
+        assert tensor.scope == ()
+
+
 @pytest.mark.parametrize(("name", "error"), [("", ValueError), (3, TypeError), (None, TypeError)])
 def test_a_scope_needs_a_name(name, error):
     with pytest.raises(error, match="scope: the name must"), scope(name):

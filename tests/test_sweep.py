@@ -181,8 +181,8 @@ def test_a_cotangent_of_another_dtype(seed, dtype):
 @pytest.mark.parametrize("seed", [lambda y, ct: y.backward(ct), lambda y, ct: grad(y, y.args[0], ct)])
 def test_a_cotangent_that_is_not_of_real_numbers(seed):
     for ct in (np.ones(2, complex), ["1", "2"], [None, None]):
-        with pytest.raises(DtypeError, match="the cotangent: the dtype must be floating, integer or bool, not "):
-            seed(leaf([1, 2]) * 2, ct)
+        with pytest.raises(DtypeError, match="the cotangent of 'y': the dtype must be floating, integer or bool, "):
+            seed((leaf([1, 2]) * 2).named("y"), ct)
 
 
 @pytest.mark.parametrize("cotangent", [3, 3.0])

@@ -1,4 +1,4 @@
-"""From a primitive and the texts of its arguments to the formula that a reader would write. Imports numpy and rules."""
+"""From a primitive and the texts of its arguments to the formula that a reader would write."""
 
 from __future__ import annotations
 

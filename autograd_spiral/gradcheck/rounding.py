@@ -2,7 +2,7 @@
 
 Monte Carlo arithmetic (Parker, 1997): every floating value that is read or written gets other last bits, in several
 runs, and what the results move by is what rounding can do to them, cancellation and all. What accumulates inside one
-long sum is not seen that way: one more run, in a wider dtype, gives the rounding that happened. Imports sweep, tensor.
+long sum is not seen that way: one more run, in a wider dtype, gives the rounding that happened.
 """
 
 from __future__ import annotations

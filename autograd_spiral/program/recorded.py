@@ -7,10 +7,10 @@ from typing import Any
 
 from autograd_spiral.gradients import grad
 from autograd_spiral.history import history
+from autograd_spiral.modes import NO_TRACE
 from autograd_spiral.program.listing import CapturedProgram
 from autograd_spiral.program.trace import StepTrace, recording_in
 from autograd_spiral.program.values import Values
-from autograd_spiral.refusals import stale
 from autograd_spiral.tensor import Tensor
 
 __all__ = ["backward_source", "recorded"]
@@ -58,10 +58,7 @@ def recorded(
         if node.primitive is not None:
             trace.nodes.append(node)
             trace.phases.append("forward")
-            trace.sources[node] = node.args
-            for arg, operand in zip(node.args, node.operands, strict=True):
-                if type(arg) is Tensor and arg._value is not operand:
-                    raise stale(arg, node)
+            trace.sources[node] = NO_TRACE.operands_of(node, keep_graph=True)
     with recording_in(trace, None):
         gradients = grad(list(outputs), list(parameters)) if parameters else ()
     around = {value: name for name, value in (names or {}).items() if type(value) is Tensor}

@@ -21,7 +21,7 @@ from autograd_spiral.errors import CaptureError
 from autograd_spiral.modes import MODE, Trace, entering
 from autograd_spiral.places import in_engine, users_line, users_line_indexes
 from autograd_spiral.program.equations import Name, Rank
-from autograd_spiral.refusals import MASKS, READING, called, stale
+from autograd_spiral.refusals import INSTEAD_OF_MASKS, INSTEAD_OF_READING, called, stale
 from autograd_spiral.tensor import Tensor, constant
 
 __all__ = ["StepTrace", "difference", "recording_in", "root", "same"]
@@ -100,7 +100,7 @@ class StepTrace(Trace):
     def _as_tensor(self, array: NDArray[Any]) -> Tensor:
         """A leaf for a frozen array, so that what rules make of it is recorded: it may be read anew at each call."""
         leaf = constant(array)
-        self.froze(self.originals.get(id(array), array), leaf._value)
+        self.froze(array, leaf._value)
         return leaf
 
     def assigned(self, leaf: Tensor, value: Tensor) -> None:
@@ -125,17 +125,19 @@ class StepTrace(Trace):
         self.originals[id(copy)] = self.originals.get(id(original), original)  # of a copy, what that was made of
         self.copies.append(copy)
 
-    def verified(self, check: Callable[..., None], values: Any, details: tuple[Any, ...]) -> None:
-        """Keep a check."""
-        self.checks.append((check, self._now(values), details))
+    def verify(self, check: Callable[..., None], values: Any, *details: Any) -> None:
+        """Run a check, and keep it for each replay."""
+        now = self._now(values)
+        super().verify(check, now, *details)
+        self.checks.append((check, now, details))
 
     def named(self, tensor: Tensor, of: Tensor) -> None:
         """Note a gradient of a leaf."""
         self.primal_of[tensor] = of
 
     def permit(self, act: str, remedy: str) -> NoReturn:
-        """Refuse: a captured step cannot do `act`."""
-        if remedy is READING and users_line_indexes():
+        """Permit nothing: raise the error that a captured step cannot do `act`."""
+        if remedy is INSTEAD_OF_READING and users_line_indexes():
             act = "indexing a plain array or a list by a tensor"
             remedy = (
                 "That would read its value, and the program must hold for any values: index a tensor, Tensor(X)[i], "
@@ -150,7 +152,7 @@ class StepTrace(Trace):
         if any(getattr(item, "dtype", None) == np.dtype(bool) for item in items) or any(
             all(isinstance(entry, bool) for entry in entries) for entries in lists
         ):
-            self.permit("indexing by a boolean mask", MASKS)
+            self.permit("indexing by a boolean mask", INSTEAD_OF_MASKS)
 
     def _now(self, arg: Any) -> Any:
         return self.holds.get(arg, arg) if type(arg) is Tensor else arg
