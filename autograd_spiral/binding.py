@@ -98,7 +98,7 @@ def pad(array: Any, pad_width: Any, mode: str = "constant", *, constant_values: 
     if mode != "constant":
         raise TypeError(f"mode={mode!r} has no gradient rule, only mode='constant' has")
     widths = np.broadcast_to(np.asarray(pad_width), (array.ndim, 2))
-    pairs = tuple((int(before), int(after)) for before, after in widths)
+    pairs = tuple((operator.index(before), operator.index(after)) for before, after in widths)
     return (array,), {"pad_width": pairs, "constant_values": constant_values}
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from autograd_spiral.errors import NonFiniteError
-from autograd_spiral.modes import MODE, entering
+from autograd_spiral.modes import MODE, Observer, entering
 from autograd_spiral.places import users_line
+from autograd_spiral.refusals import called
 
 __all__ = ["blame"]
 
@@ -41,7 +42,7 @@ def blame() -> Iterator[None]:
         yield
 
 
-class _Blame:
+class _Blame(Observer):
     def recorded(self, node: Any) -> None:
         """Note the user's line, and judge the value."""
         node.place = users_line()
@@ -81,6 +82,21 @@ class _Blame:
         elif name in _SAFE_INPUTS:
             lines += [f"The derivative of {name} is infinite at the edge of what it takes.", _remedy(name)]
         raise NonFiniteError("\n".join(lines))
+
+    def added(self, tensor: Any, ct: Any) -> None:
+        """Judge what pieces of a gradient, each of them finite, add up to."""
+        values = _array(ct)
+        at = _first_nonfinite(values)
+        if at is not None:
+            if tensor.primitive is not None:
+                what = f"what {tensor.primitive.name} gave, recorded at {tensor.place or 'a line outside blame()'}"
+            else:
+                what = called(tensor)
+            raise NonFiniteError(
+                f"going backward, the gradient of {what} is {values[at]} at {at}\n"
+                f"The rules gave it in finite pieces, but their sum, or their conversion to {values.dtype}, is too "
+                "large: scale the loss, or the data, down."
+            )
 
 
 _SAFE_INPUTS = {

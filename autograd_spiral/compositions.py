@@ -7,6 +7,7 @@ A composition that returns NotImplemented leaves the call to the primitive of th
 from __future__ import annotations
 
 import math
+import operator
 import string
 from collections.abc import Callable
 from typing import Any
@@ -127,7 +128,7 @@ def _outer(a: Any, b: Any) -> Any:
 @composes(np.tensordot)
 def _tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     a, b = _array(a), _array(b)
-    if isinstance(axes, int):
+    if isinstance(axes, int | np.integer):
         axes = (tuple(range(a.ndim - axes, a.ndim)), tuple(range(axes)))
     summed_a = normalize_axis_tuple(axes[0], a.ndim)
     summed_b = normalize_axis_tuple(axes[1], b.ndim)
@@ -195,6 +196,7 @@ def _power_of_size(x: Any, exponent: float) -> Any:
 @composes(np.linalg.norm)
 def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     x = x if x.dtype.kind == "f" else x.astype(float)
+    ord = ord.item() if isinstance(ord, np.number) else ord
     if axis is None and (ord is None or x.ndim in (1, 2)):
         axis = tuple(range(x.ndim))
     axes = normalize_axis_tuple(axis, x.ndim)
@@ -317,13 +319,13 @@ def _stack(arrays: Any, axis: int = 0) -> Any:
 def _split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
     axis = normalize_axis_index(axis, ary.ndim)
     length = ary.shape[axis]
-    if isinstance(indices_or_sections, int):
-        width, rest = divmod(length, indices_or_sections)
-        if rest:
-            raise ValueError(f"np.split: length {length} does not divide into {indices_or_sections} equal parts")
-        cuts = [width * i for i in range(1, indices_or_sections)]
+    if np.iterable(indices_or_sections):
+        cuts = [operator.index(i) for i in indices_or_sections]
     else:
-        cuts = [int(i) for i in indices_or_sections]
+        sections = operator.index(indices_or_sections)
+        if sections < 1 or length % sections:
+            raise ValueError(f"np.split: length {length} does not divide into {sections} equal parts")
+        cuts = [length // sections * i for i in range(1, sections)]
     before = (slice(None),) * axis
     return [ary[(*before, slice(a, b))] for a, b in zip([0, *cuts], [*cuts, length], strict=True)]
 
@@ -350,8 +352,7 @@ def _roll(a: Any, shift: Any, axis: Any = None) -> Any:
     if axis is None:
         return np.roll(np.ravel(a), shift, 0).reshape(a.shape)
     axes = normalize_axis_tuple(axis, a.ndim, allow_duplicate=True)
-    shifts = tuple(shift) if np.iterable(shift) else (shift,) * len(axes)
-    for i, by in zip(axes, shifts, strict=True):
+    for i, by in np.broadcast(axes, shift):
         places = (np.arange(a.shape[i]) - by) % max(a.shape[i], 1)
         a = np.take(a, places, axis=i)
     return a
@@ -362,7 +363,9 @@ def _roll(a: Any, shift: Any, axis: Any = None) -> Any:
 
 @composes(np.take)
 def _take(a: Any, indices: Any, axis: int | None = None) -> Any:
-    places = indices if isinstance(indices, int) else _array(indices)
+    places = _array(indices)
+    if places.dtype == bool or not places.size:  # which would choose by a mask, and are places 0 and 1, or none
+        places = places.astype(np.intp)
     if axis is None:
         return np.ravel(a)[places]
     return a[(*(slice(None),) * normalize_axis_index(axis, a.ndim), places)]

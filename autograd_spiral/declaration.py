@@ -27,9 +27,10 @@ def primitive(*vjps: VJP | None) -> Callable[[F], F]:
     """Declare a new differentiable operation: the decorated function is its value, `vjps` are its gradient rules.
 
     The first `len(vjps)` parameters of the function are its arrays, one VJP for each (None where it has no
-    gradient); the others are parameters that the rules receive by keyword. The body gets plain arrays and returns
-    one. A VJP is called as `vjp(ct, out, *arrays, **params)` and returns the cotangent of its argument, in the
-    shape of that argument or of a broadcast of it: the engine sums over broadcast axes and restores the dtype.
+    gradient); the others are parameters that the rules receive by keyword. The body gets plain arrays and returns a
+    new one, which is read-only from then on. A VJP is called as `vjp(ct, out, *arrays, **params)` and returns the
+    cotangent of its argument, in the shape of that argument or of a broadcast of it: the engine sums over broadcast
+    axes and restores the dtype.
     Written with NumPy functions, rules are differentiable themselves.
 
     The decorated function takes plain arrays too. Raises `RuleError` when no VJPs are given, when the function has
@@ -127,9 +128,13 @@ def _settled(name: str, key: str, value: Any) -> Any:
         value = value.copy()
         value.flags.writeable = False
         return value
+    if isinstance(value, list | tuple | dict | set):
+        for item in (*value, *value.values()) if isinstance(value, dict) else value:
+            _settled(name, key, item)
+        return copy.deepcopy(value)
     if hasattr(type(value), "__array_function__"):
         raise LostGraphError(
             f"{name}: {key} is a parameter, which has no gradient rule, but it was given a tensor. Pass the value "
             f"({key}=t.data), or make it an array argument with a VJP of its own"
         )
-    return copy.deepcopy(value) if isinstance(value, list | dict | set) else value
+    return value

@@ -58,9 +58,13 @@ def frozen_result(value: Any, primitive: Primitive) -> NDArray[Any]:
     """
     if type(value) is tuple:
         raise refusals.several_outputs(primitive, len(value))
+    if isinstance(value, np.ma.MaskedArray):
+        raise refusals.masked_array(primitive.name)
     array = np.asarray(value)
     if array.dtype.kind not in "fiub":
         raise refusals.result_dtype(primitive, array.dtype)
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
     base = array.base
     while isinstance(base, np.ndarray) and not base.flags.writeable:
         base = base.base

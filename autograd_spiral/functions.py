@@ -18,6 +18,7 @@ from autograd_spiral.hints import hint_at
 from autograd_spiral.labels import check_form, check_labels, check_probabilities, check_scores
 from autograd_spiral.modes import MODE
 from autograd_spiral.primitives import PRIMITIVES
+from autograd_spiral.rules import share
 from autograd_spiral.tensor import Tensor, record
 
 __all__ = [
@@ -215,7 +216,7 @@ def _reduced(losses: Any, reduction: str) -> Any:
 
 def _cross_entropy_rule(ct: Any, out: Any, scores: Any, labels: Any, reduction: str) -> Any:
     """The derived gradient, `(p - onehot(y)) / N`."""
-    per_row = ct[:, None] if reduction == "none" else ct / len(scores) if reduction == "mean" else ct
+    per_row = ct[:, None] if reduction == "none" else share(ct, len(scores)) if reduction == "mean" else ct
     return (softmax(scores, axis=1) - fast.one_hot(labels, scores.shape[1])) * per_row
 
 

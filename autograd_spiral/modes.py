@@ -6,21 +6,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 from autograd_spiral.refusals import stale
 
 __all__ = ["MODE", "NO_TRACE", "Mode", "Observer", "Trace", "entering", "no_grad", "scope"]
 
 
-class Observer(Protocol):
-    """Sees every recorded operation, and every cotangent that a rule gave, while its mode is on."""
+class Observer:
+    """Sees every recorded operation, and every cotangent that a sweep makes, while its mode is on."""
 
     def recorded(self, node: Any) -> None:
         """Called with each node that was made."""
 
     def swept(self, node: Any, argument: int, ct: Any, piece: Any) -> None:
         """Called with what the VJP of `node` in `argument` made of the cotangent `ct`."""
+
+    def added(self, tensor: Any, ct: Any) -> None:
+        """Called with the cotangent of `tensor` so far, whenever a piece of it has come in and was made to fit."""
 
 
 class Trace:

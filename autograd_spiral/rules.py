@@ -18,7 +18,7 @@ from autograd_spiral.binding import fill
 from autograd_spiral.dispatch import overridable
 from autograd_spiral.primitives import PRIMITIVES, define
 
-__all__ = ["PRIMITIVES", "scatter"]
+__all__ = ["PRIMITIVES", "scatter", "share"]
 
 # --- arithmetic -------------------------------------------------------------------------------------------------
 
@@ -27,12 +27,12 @@ def _power_x(ct: Any, out: Any, x: Any, y: Any) -> Any:
     """`y · x**(y - 1)`, and 0 where y is 0, whatever x is."""
     if isinstance(y, int | float):
         return ct * (y * x ** (y - 1)) if y != 0 else np.zeros_like(out)
-    return ct * (y * x ** np.where(y == 0, 0, y - 1))
+    return ct * (y * x ** np.where((y == 0) & ~(np.absolute(x) > 0), 0, y - 1))
 
 
 def _power_y(ct: Any, out: Any, x: Any, y: Any) -> Any:
     """`x**y · log x`, and 0 where x is 0."""
-    return ct * (out * np.log(np.where(x == 0, 1, x)))
+    return ct * (out * np.log(np.where(x == 0, np.ones_like(out), x)))  # not in the dtype of x, which may be narrow
 
 
 def _share(ct: Any, out: Any, x: Any, y: Any) -> Any:
@@ -64,8 +64,8 @@ define(
 )
 define(
     np.arctan2,
-    lambda ct, out, x, y: ct * (y / (x * x + y * y)),
-    lambda ct, out, x, y: -ct * (x / (x * x + y * y)),
+    lambda ct, out, x, y: ct * (y / np.hypot(x, y) / np.hypot(x, y)),
+    lambda ct, out, x, y: -ct * (x / np.hypot(x, y) / np.hypot(x, y)),
 )
 define(
     np.logaddexp,
@@ -163,9 +163,18 @@ def _spread(ct: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     return ct.reshape(tuple(1 if i in axis else n for i, n in enumerate(x.shape)))
 
 
+def share(ct: Any, count: int) -> Any:
+    """`ct / count`; by the reciprocal where float16 has no number as large as `count`.
+
+    >>> float(share(np.float16(7.0), 70000)) > 0
+    True
+    """
+    return ct / count if count <= 65504 else ct * (1 / count)
+
+
 def _mean_rule(ct: Any, out: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     count = math.prod(x.shape[i] for i in axis)
-    return fast.broadcast_to(_spread(ct, x, axis, keepdims) / count, x.shape)
+    return fast.broadcast_to(share(_spread(ct, x, axis, keepdims), count), x.shape)
 
 
 def _extremum_rule(ct: Any, out: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:

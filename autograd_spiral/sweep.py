@@ -55,8 +55,9 @@ def sweep(
             out, operands = node, operands_of(node)
         else:
             out, operands = node._value, node.operands
-            if primitive.body is not None:
-                ct.setflags(False)  # other nodes may hold it too, and a declared rule might write into it
+            if primitive.body is not None:  # a declared rule may compute with a Tensor, or write into what it is given
+                ct = getattr(ct, "_value", ct)
+                ct.setflags(False)
         binary = len(operands) == 2 and not params
         if binary:
             x, y = operands  # spreading them in each call costs more than all else here
@@ -79,7 +80,7 @@ def sweep(
                     raise refusals.unrecorded_piece(primitive, i)
                 continue  # nothing, whatever the cotangent
             value = operands[i]
-            if observer is not None:
+            if observer is not None and hasattr(piece, "shape"):  # if not, it is refused below
                 observer.swept(node, i, ct, piece)
             try:
                 if piece.shape != value.shape:
@@ -90,6 +91,8 @@ def sweep(
                 raise refusals.wrong_piece(primitive, i, piece, value) from error
             before = pending.get(arg)
             pending[arg] = piece if before is None else before + piece
+            if observer is not None:
+                observer.added(arg, pending[arg])
     return pending
 
 

@@ -228,7 +228,7 @@ class Tensor(ArrayMethods, NeverInPlace, Hints):
         if value is not None:
             if not (self.is_leaf and self._requires_grad):
                 raise refusals.grad_of_no_leaf(self)
-            value = np.array(value, self.dtype)
+            value = frozen_copy(value, ".grad = value").astype(self.dtype)
             if value.shape != self.shape:
                 raise refusals.grad_shape(self, value.shape)
         self._grad = value
@@ -397,7 +397,7 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
     except (ValueError, IndexError) as error:
         refusals.explain_call(error, primitive.name, operands, params)
         raise
-    if type(value) is _ndarray and value.base is None and value.dtype.kind == "f":
+    if type(value) is _ndarray and value.base is None and value.dtype.kind == "f" and primitive.body is None:
         value.setflags(False)  # type: ignore[call-arg]  # by position, as in `frozen`: the usual case
     else:
         value = frozen_result(value, primitive)

@@ -27,7 +27,7 @@ from autograd_spiral.compositions import COMPOSITIONS
 from autograd_spiral.errors import AutogradError
 from autograd_spiral.gradcheck.rule_check import checkable
 from autograd_spiral.gradcheck.rule_examples import EXAMPLES
-from autograd_spiral.modes import entering
+from autograd_spiral.modes import Observer, entering
 from autograd_spiral.primitives import PRIMITIVES, name_of
 from autograd_spiral.rules import scatter
 
@@ -237,7 +237,7 @@ def recorded_by(function: Any) -> list[str]:
     """The primitives that example calls of `function` record, in the order in which they first do."""
     seen: dict[str, None] = {}
 
-    class Seen:
+    class Seen(Observer):
         def recorded(self, node: Tensor) -> None:
             if node.primitive is not None:
                 seen[node.primitive.name] = None

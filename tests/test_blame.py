@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from autograd_spiral import Tensor, blame, grad, primitive, softmax
-from autograd_spiral.errors import NonFiniteError
+from autograd_spiral.errors import NonFiniteError, RuleError
 from autograd_spiral.modes import MODE
 
 
@@ -132,3 +132,32 @@ def test_an_infinite_derivative_at_the_edge_of_a_domain_has_a_remedy():
     x = Tensor([0.0, 1.0], requires_grad=True)
     with blame(), pytest.raises(NonFiniteError, match=r"infinite at the edge .*\n.*np\.where\(good, x, 1\)"):
         np.sqrt(x).sum().backward()
+
+
+def test_pieces_that_add_up_to_infinity_are_blamed_on_what_they_are_pieces_of():
+    x = Tensor(0.0, requires_grad=True, name="x")
+    message = message_of(lambda: (x * 1e308 + x * 1e308).backward())
+    assert message.startswith("going backward, the gradient of 'x' is inf at ()\nThe rules gave it in finite pieces")
+
+    def of_a_result():
+        h = x * 1.0  # the line that is blamed
+        grad(h * 1e308 + h * 1e308, x)
+
+    message = message_of(of_a_result)
+    assert message.startswith("going backward, the gradient of what np.multiply gave, recorded at ")
+    assert "h = x * 1.0  # the line that is blamed is inf at ()" in message
+
+
+def test_pieces_too_large_for_the_dtype_of_what_they_are_pieces_of():
+    x = Tensor(np.float16(2), requires_grad=True, name="x")
+    message = message_of(lambda: (x * np.array(1e6)).backward())
+    assert message.startswith("going backward, the gradient of 'x' is inf at ()\n")
+    assert "conversion to float16" in message
+
+
+@pytest.mark.parametrize("piece", [2.0, None, [1.0, 1.0]])
+def test_a_rule_that_gives_no_array_is_refused_as_it_is_outside(piece):
+    wrong = primitive(lambda ct, out, x: piece)(lambda x: x * 2)
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(RuleError, match="a rule returns the shape of its argument"), blame():
+        wrong(x).sum().backward()

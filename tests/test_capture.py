@@ -102,7 +102,6 @@ def _clear(x: Any) -> Any:
         (lambda x: w[w > 0], "boolean mask"),
         (lambda x: w[np.array([True, False])], "boolean mask"),
         (lambda x: w[np.ones(7, bool)], "boolean mask"),  # and not what NumPy says of the shape
-        (lambda x: np.take(w, w > 0), "boolean mask"),
         (lambda x: w[[True, False]], "boolean mask"),
         (_store, "reading a value"),
     ],

@@ -183,3 +183,44 @@ def test_an_index_that_is_not_there_is_told_of_the_function_that_was_called() ->
         IndexError, match=r"^np\.take of shapes \(2, 3\), axis=1: index 7 is out of bounds for axis 1 with size 3$"
     ):
         np.take(Tensor(np.ones((2, 3))), [7], axis=1)
+
+
+@pytest.mark.parametrize("indices", [[True, False, True], True, [], np.zeros((2, 0)), np.array([[False], [True]])])
+@pytest.mark.parametrize("axis", [None, 0, 1])
+def test_take_reads_booleans_as_places_and_takes_nothing_of_nothing(indices: Any, axis: Any) -> None:
+    x = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    np.testing.assert_array_equal(np.take(Tensor(x), indices, axis).data, np.take(x, np.array(indices, int), axis))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: np.roll(x, (1, 1), axis=0),
+        lambda x: np.roll(x, 1, axis=(0, 1)),
+        lambda x: np.roll(x, [1, 2], axis=(0, 1)),
+        lambda x: np.tensordot(x, x.T, np.int64(1)),
+        lambda x: np.linalg.norm(x, np.int64(1), axis=0),
+        lambda x: np.stack(np.split(x, np.int64(3), axis=1)),
+        lambda x: np.stack(np.split(x, np.array([1, 2]), axis=1)),
+    ],
+)
+def test_numbers_of_numpy_and_what_it_broadcasts_are_taken_as_numpy_takes_them(call: Any) -> None:
+    x = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    found = call(Tensor(x, requires_grad=True))
+    np.testing.assert_allclose(found.data, call(x))
+    assert found.requires_grad
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        (lambda t: np.split(t, -2), ValueError),
+        (lambda t: np.split(t, 0), ValueError),
+        (lambda t: np.split(t, [1.9]), TypeError),
+        (lambda t: np.split(t, 2.0), TypeError),
+        (lambda t: np.pad(t, 1.9), TypeError),
+    ],
+)
+def test_numbers_that_are_no_counts_are_refused(call: Any, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        call(Tensor([1.0, 2.0]))

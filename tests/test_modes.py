@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from autograd_spiral import Tensor, no_grad
-from autograd_spiral.modes import MODE, entering, scope
+from autograd_spiral.modes import MODE, Observer, entering, scope
 
 
 def leaf(data):
@@ -75,7 +75,7 @@ def test_constants_are_recorded_on_request():
 
 
 def test_an_observer_sees_every_node_and_every_piece_and_backward_uses_it():
-    class Log:
+    class Log(Observer):
         def __init__(self):
             self.nodes, self.pieces = [], []
 

@@ -419,3 +419,48 @@ def test_rules_go_in_parentheses():
 
     with pytest.raises(RuleError, match=r"@primitive was given a rule and no function to declare, but a Tensor"):
         cubed(Tensor([1.0, 2.0]))
+
+
+def test_results_are_in_the_byte_order_of_the_machine():
+    @primitive(lambda ct, out, x: ct * 2)
+    def swapped(x):
+        return (x * 2).astype(x.dtype.newbyteorder())
+
+    x = leaf([1, 2])
+    y = swapped(x)
+    assert y.dtype.isnative
+    y.backward(np.ones(2, y.dtype))
+    assert x.grad.tolist() == [2, 2]
+
+
+def test_a_masked_result_is_refused():
+    masked = primitive(passing)(lambda x: np.ma.masked_less(x, 1.5))
+    with pytest.raises(DtypeError, match="a masked array would lose its mask"):
+        masked(leaf([1, 2]))
+
+
+@pytest.mark.parametrize("wrap", [lambda a: (a,), lambda a: [a], lambda a: {"k": (1, [a])}])
+def test_arrays_in_containers_that_are_parameters_are_copied(wrap):
+    def only(k):
+        while not isinstance(k, np.ndarray):
+            k = next(iter(k.values())) if isinstance(k, dict) else k[-1]
+        return k
+
+    scaled = primitive(lambda ct, out, x, k: ct * only(k))(lambda x, k: x * only(k))
+    scale, x = np.array([1.0, 2.0]), leaf([1, 1])
+    y = scaled(x, k=wrap(scale))
+    scale[:] = 100
+    y.sum().backward()
+    assert x.grad.tolist() == [1, 2]
+    with pytest.raises(LostGraphError, match=r"k is a parameter.*given a tensor"):
+        scaled(x, k=wrap(leaf([1, 2])))
+
+
+def test_a_rule_may_compute_with_a_tensor():
+    W = Tensor([3.0, 4.0])
+    weighed = primitive(lambda ct, out, x: ct * W)(lambda x: x * W.data)
+    doubled = primitive(lambda ct, out, x: ct * 2)(lambda x: 2 * x)
+    x = leaf([1, 2])
+    weighed(doubled(x)).sum().backward()
+    assert x.grad.tolist() == [6, 8]
+    assert grad(weighed(x).sum(), x).data.tolist() == [3, 4]

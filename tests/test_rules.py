@@ -164,3 +164,32 @@ def test_einsum_stretches_axes_of_length_1_in_gradients_too(shapes: Any) -> None
     wide = gradients_of(lambda x, y: np.sum(x[:, :, None] * y[None, :, :], axis=1), x, y)
     for piece, expected in zip(gradients_of(lambda x, y: np.einsum("ij,jk->ik", x, y), x, y), wide, strict=True):
         np.testing.assert_allclose(piece, expected)
+
+
+@pytest.mark.parametrize("other", [np.int8(100), np.int32(50000), np.float16(300)])
+def test_a_rule_is_not_computed_in_the_narrow_dtype_of_the_other_argument(other: Any) -> None:
+    y, wide = np.array(other), float(other)
+    (along_x,) = gradients_of(lambda x: np.arctan2(x, y), np.array(1.0))
+    np.testing.assert_allclose(along_x, wide / (1 + wide**2), rtol=1e-14)
+    (along_y,) = gradients_of(lambda x: np.arctan2(y, x), np.array(1.0))
+    np.testing.assert_allclose(along_y, -wide / (1 + wide**2), rtol=1e-14)
+    (of_power,) = gradients_of(lambda x: np.power(y, x), np.array(0.5))
+    np.testing.assert_allclose(of_power, wide**0.5 * np.log(wide), rtol=1e-14)
+
+
+@pytest.mark.parametrize("base", [2.0, 0.25])
+def test_mixed_second_derivatives_of_a_power_are_the_same_at_the_power_0(base: float) -> None:
+    x, y = Tensor(base, requires_grad=True), Tensor(0.0, requires_grad=True)
+    assert grad(grad(x**y, x, create_graph=True), y).item() == 1 / base
+    assert grad(grad(x**y, y, create_graph=True), x).item() == 1 / base
+
+
+def test_the_power_0_has_derivative_0_whatever_the_base() -> None:
+    for power in (0.0, Tensor(0.0), Tensor([0.0] * 5)):
+        x = Tensor([0.0, 2.0, -1.0, np.inf, np.nan], requires_grad=True)
+        np.testing.assert_array_equal(grad(np.sum(x**power), x).data, 0)
+
+
+def test_a_mean_over_more_entries_than_float16_can_count() -> None:
+    x = Tensor(np.ones(70_000, np.float16), requires_grad=True)
+    np.testing.assert_array_equal(grad(np.mean(x), x).data, np.float16(1 / 70_000))

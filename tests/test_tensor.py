@@ -215,3 +215,20 @@ def test_copy_works_for_every_dtype_and_lets_gradients_flow():
 def test_rounding_gives_a_number():
     assert round(Tensor(2.567), 1) == 2.6
     assert round(Tensor([2.567])) == 3
+
+
+@pytest.mark.parametrize("value", [np.ones(2, complex), np.ma.masked_less([1.0, 2.0], 1.5), ["a", "b"]])
+def test_a_grad_that_would_lose_something_is_refused(value):
+    x = leaf([1, 2])
+    with pytest.raises(DtypeError, match=r"^\.grad = value: "):
+        x.grad = value
+    assert x.grad is None
+
+
+def test_a_grad_that_was_set_is_a_copy_that_can_be_written_to():
+    x, given = leaf([1, 2], np.float32), np.array([3, 4])
+    x.grad = given
+    x.grad[0] = 5
+    assert x.grad.tolist() == [5, 4]
+    assert x.grad.dtype == np.float32
+    assert given.tolist() == [3, 4]

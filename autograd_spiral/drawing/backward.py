@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from autograd_spiral.gradients import grad
-from autograd_spiral.modes import entering
+from autograd_spiral.modes import Observer, entering
 from autograd_spiral.sweep import sweep
 from autograd_spiral.tensor import Tensor, seed_cotangent
 
@@ -17,7 +17,7 @@ __all__ = ["Backward", "gradient_values", "record_backward"]
 
 
 @dataclass
-class Backward:
+class Backward(Observer):
     """A recorded backward pass. It watches the sweep, so it is the pass that really runs."""
 
     gradients: dict[Tensor, Tensor] = field(default_factory=dict)  # of each input asked for
@@ -62,12 +62,9 @@ def record_backward(outputs: Sequence[Tensor], inputs: Sequence[Tensor]) -> Back
     return backward
 
 
-class _Values:
+class _Values(Observer):
     def __init__(self) -> None:
         self.of: dict[Tensor, NDArray[Any]] = {}
-
-    def recorded(self, node: Tensor) -> None:
-        """Rules on arrays record nothing."""
 
     def swept(self, node: Tensor, argument: int, ct: NDArray[Any], piece: Any) -> None:
         self.of[node] = ct

@@ -19,7 +19,7 @@ from autograd_spiral.compositions import COMPOSITIONS
 from autograd_spiral.gradcheck.check import check_gradients
 from autograd_spiral.gradcheck.report import Verdict, table
 from autograd_spiral.gradcheck.rule_examples import EXAMPLES, Example
-from autograd_spiral.modes import entering
+from autograd_spiral.modes import Observer, entering
 from autograd_spiral.primitives import PRIMITIVES, name_of
 from autograd_spiral.tensor import Tensor
 
@@ -219,14 +219,11 @@ def _has_gradient(example: Example) -> bool:
     return bool(from_floats) and any(getattr(out, "requires_grad", False) for out in several)
 
 
-class _RawResults:
+class _RawResults(Observer):
     """Watches what rules return before the sweep repairs it: no float64 for a float32 argument and cotangent."""
 
     def __init__(self) -> None:
         self.faults: dict[str, None] = {}
-
-    def recorded(self, node: Any) -> None:
-        """Nothing to see in values."""
 
     def swept(self, node: Any, argument: int, ct: Any, piece: Any) -> None:
         """Look at the cotangent `piece` that the rule of `node` gave for `argument`."""

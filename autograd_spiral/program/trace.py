@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_spiral.errors import CaptureError
-from autograd_spiral.modes import MODE, Trace, entering
+from autograd_spiral.modes import MODE, Observer, Trace, entering
 from autograd_spiral.places import in_engine, users_line, users_line_indexes
 from autograd_spiral.program.equations import Name, Rank
 from autograd_spiral.refusals import INSTEAD_OF_MASKS, INSTEAD_OF_READING, called, stale
@@ -27,8 +27,8 @@ from autograd_spiral.tensor import Tensor, constant
 __all__ = ["StepTrace", "difference", "recording_in", "root", "same"]
 
 
-class StepTrace(Trace):
-    """The observer of one run of a step. See `modes.Trace` for what else it is told, and asked."""
+class StepTrace(Trace, Observer):
+    """What is kept of one run of a step. See `modes.Trace` and `modes.Observer` for what it is told, and asked."""
 
     def __init__(self, arguments: Collection[Tensor] = ()) -> None:
         self.arguments = arguments
