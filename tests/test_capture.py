@@ -307,6 +307,26 @@ def test_an_argument_by_value_cannot_be_assigned() -> None:
         capture(step)(ONES)
 
 
+def test_a_leaf_that_is_an_argument_and_reached_by_name_cannot_be_assigned() -> None:
+    state, other = Tensor(1.0), Tensor(5.0)
+
+    def step(x: Any) -> Any:
+        state.assign(state + 1)
+        return x * 1
+
+    with pytest.raises(CaptureError, match=r"state.assign\(state \+ 1\)\nassign\(\) to an argument .* reads by value"):
+        capture(step)(state)
+    captured = capture(step)
+    assert float(captured(other)) == 5
+    with pytest.raises(
+        CaptureError, match=r"captured\(state\)  # a call of the same kind\nassign\(\) to an argument .* reads by value"
+    ):
+        captured(state)  # a call of the same kind
+    assert (float(state), float(captured(other)), float(state)) == (2, 5, 3)
+    reading = capture(lambda x: x * state)
+    assert float(reading(state)) == 9
+
+
 def test_capture_takes_functions() -> None:
     with pytest.raises(TypeError, match="takes a function"):
         capture(3)  # type: ignore[arg-type]
@@ -438,6 +458,17 @@ def test_what_is_no_number_that_changes_is_no_warning(call: Any) -> None:
     step = capture(step_of)
     for i in range(12):
         call(step, i)
+
+
+def test_tensors_that_require_no_gradients_are_inputs_though_they_were_recorded() -> None:
+    p = leaf(1, 3)
+    step = capture(lambda mask, whole: grad(np.where(mask, p * whole, p * p).sum(), p))
+    for i in range(4):
+        mask, whole = p > i, (p * i).astype(int)
+        assert not mask.is_leaf
+        assert not whole.is_leaf
+        assert_same(flat(step(mask, whole)), flat(step.eager(mask, whole)), "gradient")
+    assert count_of(step) == 1
 
 
 def test_a_rate_passed_as_an_array_makes_one_program() -> None:

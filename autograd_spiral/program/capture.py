@@ -28,7 +28,7 @@ from autograd_spiral.program.listing import CapturedProgram
 from autograd_spiral.program.replay import compiled
 from autograd_spiral.program.structure import LEAF, flatten, unflatten
 from autograd_spiral.program.surroundings import Reached, Surroundings
-from autograd_spiral.program.trace import StepTrace, difference, recording_in
+from autograd_spiral.program.trace import StepTrace, assigned_input, difference, recording_in
 from autograd_spiral.program.values import Values
 from autograd_spiral.tensor import Tensor, as_leaf
 
@@ -284,6 +284,8 @@ class CapturedStep:
                 if not any(other[:2] == tuple(gone) for other in self._prepared):
                     self._watched.pop(tuple(gone), None)
             self._latest = prepared, reached
+        if not _input_tensors(leaves).isdisjoint(prepared.updated):
+            raise assigned_input()
         return prepared, inputs
 
     def _capture(
@@ -298,7 +300,7 @@ class CapturedStep:
         states = before.random_states()
         runs = []
         for _ in range(2):
-            trace = StepTrace(frozenset(arguments))
+            trace = StepTrace({*arguments, *_input_tensors(leaves)})
             copied_args, copied_kwargs = unflatten(structure, iter(given))
             with recording_in(trace, getattr(self._step, "__func__", self._step)):
                 try:
@@ -433,7 +435,11 @@ def _fits(args: Sequence[NDArray[Any]]) -> Callable[[tuple[Any, ...]], bool]:
 
 
 def _is_input(leaf: Any) -> bool:
-    return isinstance(leaf, np.ndarray) or (type(leaf) is Tensor and leaf.is_leaf and not leaf.requires_grad)
+    return isinstance(leaf, np.ndarray) or (type(leaf) is Tensor and not leaf.requires_grad)
+
+
+def _input_tensors(leaves: Sequence[Any]) -> set[Tensor]:
+    return {leaf for leaf in leaves if type(leaf) is Tensor and _is_input(leaf)}
 
 
 def _stand_in(leaf: Any) -> Tensor:
@@ -456,7 +462,7 @@ def _token(leaf: Any, inputs: list[Any]) -> Any:
     if kind is np.ndarray and leaf.dtype.isnative:
         inputs.append(leaf)
         return leaf.shape, leaf.dtype
-    if kind is Tensor and leaf.is_leaf and not leaf._requires_grad:
+    if kind is Tensor and not leaf._requires_grad:
         inputs.append(leaf._value)
         return leaf.shape, leaf.dtype, Tensor
     if isinstance(leaf, np.ndarray):

@@ -24,13 +24,13 @@ from autograd_spiral.program.equations import Name, Rank
 from autograd_spiral.refusals import INSTEAD_OF_MASKS, INSTEAD_OF_READING, called, stale
 from autograd_spiral.tensor import Tensor, constant
 
-__all__ = ["StepTrace", "difference", "recording_in", "root", "same"]
+__all__ = ["StepTrace", "assigned_input", "difference", "recording_in", "root", "same"]
 
 
 class StepTrace(Trace):
     """The observer of one run of a step. See `modes.Trace` for what else it is told, and asked."""
 
-    def __init__(self, arguments: Collection[Tensor] = ()) -> None:
+    def __init__(self, arguments: Collection[Tensor] = ()) -> None:  # inputs, and what stands for them in this run
         self.arguments = arguments
         self.nodes: list[Tensor] = []
         self.phases: list[str] = []
@@ -106,10 +106,7 @@ class StepTrace(Trace):
     def assigned(self, leaf: Tensor, value: Tensor) -> None:
         """From here on, `leaf` holds what `value` holds."""
         if leaf in self.arguments:
-            raise CaptureError(
-                f"{users_line()}\nassign() to an argument that requires no gradients, which a captured step reads by "
-                "value: let the step reach the tensor from outside instead of passing it"
-            )
+            raise assigned_input()
         if leaf not in self.first:
             self.first[leaf] = leaf.detach()
         self.holds[leaf] = self._now(value)
@@ -190,6 +187,14 @@ def recording_in(trace: StepTrace, step: Callable[..., Any] | None, rank: int = 
             yield
         finally:
             sys.setprofile(before)
+
+
+def assigned_input() -> CaptureError:
+    """For a step that assigns one of its inputs, whether it has it as an argument or by name."""
+    return CaptureError(
+        f"{users_line()}\nassign() to an argument that requires no gradients, which a captured step reads by value: "
+        "let the step reach the tensor from outside instead of passing it"
+    )
 
 
 def difference(one: StepTrace, other: StepTrace) -> str | None:
