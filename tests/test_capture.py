@@ -1147,6 +1147,84 @@ def test_bodies_and_rules_of_declared_primitives_are_followed(monkeypatch: pytes
         assert_same(flat(gradient(ONES)), [scale * w.data, scale * ONES], "value and gradient")
 
 
+def reading(array: Any, of: Any, items: Any) -> dict[str, Any]:
+    """Declared primitives that read these, one way each."""
+
+    def inner(x: Any) -> Any:
+        return x * array
+
+    return {
+        "array": primitive(lambda ct, out, x: ct * array)(lambda x: x * array),
+        "made of an array": primitive(lambda ct, out, x: ct * (2 * array))(lambda x: x * (2 * array)),
+        "number": primitive(lambda ct, out, x: ct * array.sum())(lambda x: x * array.sum()),
+        "entry": primitive(lambda ct, out, x: ct * array[0])(lambda x: x * array[0]),
+        "item of a dictionary": primitive(lambda ct, out, x: ct * of["k"])(lambda x: x * of["k"]),
+        "item of a list": primitive(lambda ct, out, x: ct * items[0])(lambda x: x * items[0]),
+        "function": primitive(lambda ct, out, x: inner(ct))(lambda x: inner(x)),
+        "primitive": primitive(lambda ct, out, x: ct * of["k"])(
+            primitive(lambda ct, out, x: ct)(lambda x: x * of["k"]),
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", reading(ONES, {}, []))
+@pytest.mark.parametrize("beside", ["alone", "beside the array"])
+def test_what_bodies_and_rules_of_declared_primitives_read_is_honoured(name: str, beside: str) -> None:
+    array, of, items = np.array([1.0, 2.0]), {"k": 2.0}, [3.0]
+    declared = reading(array, of, items)[name]
+    if beside == "alone":
+        value = capture(lambda x: declared(w * x))
+        gradient = capture(lambda x: grad(declared(w * x).sum(), w))
+    else:
+        value = capture(lambda x: declared(w * x) * array)
+        gradient = capture(lambda x: grad(declared(w * x).sum(), w) * array)
+    for _ in range(3):
+        for step in (value, gradient, value, gradient):
+            assert_same(flat(step(ONES)), flat(step.eager(Tensor(ONES))), name)
+            assert step.source
+        array += 1
+        of["k"] += 1
+        items[0] += 1
+    assert max(count_of(value), count_of(gradient)) == 3
+
+
+def test_what_a_declared_primitive_reads_makes_other_arrays_no_contents_to_compare() -> None:
+    table, data = np.array([1.0, 2.0]), np.ones(2)
+    declared = primitive(lambda ct, out, x: ct * table)(lambda x: x * (2 * table))
+    step = capture(lambda: grad((declared(w) * data).sum(), w))
+    step()
+    assert step._last is not None
+    assert len(step._last.watched) == 1
+    assert step._last.watched[0] is table
+
+
+def test_arrays_among_parameters_of_declared_primitives_are_copied_anew_when_they_change() -> None:
+    factors = np.array([1.0, 2.0])
+    times = primitive(lambda ct, out, x, by: ct * by)(lambda x, by: x * by)
+    step = capture(lambda x: times(w * x, by=factors) + factors * x)
+    for _ in range(2):
+        assert_same(flat(step(ONES)), flat(step.eager(Tensor(ONES))), "value")
+        factors *= 3
+
+
+def test_what_an_opaque_body_writes_down_makes_no_new_program() -> None:
+    notes: list[Any] = []
+    factor = {"k": 2.0}
+
+    @primitive(lambda ct, out, x: ct * factor["k"])
+    def noted(x: Any) -> Any:
+        notes.append(len(notes))
+        return np.asarray(x) * factor["k"]
+
+    step = capture(lambda x: noted(w * x))
+    for k in (2.0, 2.0, 3.0):
+        factor["k"] = k
+        assert_same(flat(step(ONES)), [k * w.data], "value")
+        made = count_of(step)
+        step(ONES)
+        assert count_of(step) == made
+
+
 def test_defaults_of_parameters_are_honoured() -> None:
     def step(x: Any, c: float = 2.0) -> Any:
         return x * c

@@ -262,9 +262,9 @@ class CapturedStep:
         inputs: list[NDArray[Any]] = []
         tokens = structure, tuple(_token(leaf, inputs) for leaf in leaves), recording
         constants = [leaf for leaf in leaves if not _is_input(leaf)]
-        reached = self._surroundings(constants)
-        kind = (tokens, tuple(map(_identity, reached.held)))
         with self._lock:
+            reached = self._surroundings(constants)
+            kind = (tokens, tuple(map(_identity, reached.held)))
             prepared = self._prepared.get(key := (*kind, _contents(self._watched.get(kind, ()))))
             if prepared is None:
                 prepared = self._capture(args, kwargs, constants, recording)
@@ -330,6 +330,8 @@ class CapturedStep:
         values = Values(trace, outside, reached.tensor_names())
         inputs = [values.given(tensor, name) for tensor, name in zip(arguments, names, strict=True)]
         equations = values.equations()
+        self._surroundings.expand(values.expanded)
+        reached = self._surroundings(constants)
         outputs = tuple(values.atom(trace.holds.get(leaf, leaf)) for leaf in returned if type(leaf) is Tensor)
         updates = [(leaf, values.atom(new)) for leaf, new in trace.holds.items() if leaf.serial < trace.began]
         for leaf, _ in updates:
@@ -340,7 +342,9 @@ class CapturedStep:
         watched = tuple(
             array
             for _, array in reached.arrays
-            if values.derived or not any(np.may_share_memory(array, other) for other in read)
+            if values.derived
+            or id(array) in reached.of_primitives
+            or not any(np.may_share_memory(array, other) for other in read)
         )
         if not self._prepared:
             warn_of_size(self._name, watched)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.modes import entering
+from autograd_spiral.primitives import Primitive
 from autograd_spiral.program.equations import Atom, Check, Equation, Name, Rank, Value
 from autograd_spiral.program.trace import StepTrace, recording_in, root
 from autograd_spiral.refusals import called
@@ -31,6 +32,7 @@ class Values:
         self.used: dict[int, None] = {}  # ids of the outside arrays that are read
         self.derived = False  # whether the step computes with arrays that it made by plain NumPy
         self.names: dict[Value, Name] = {}
+        self.expanded: set[Primitive] = set()  # declared primitives of which the program has equations
         self._values: dict[Tensor, Value] = {}
 
     def given(self, tensor: Tensor, name: str) -> Value:
@@ -102,6 +104,8 @@ class Values:
         inputs = tuple(self.atom(arg) for arg in self.trace.sources[node])
         if phase == "backward":  # what rules make, of shapes
             self.derived = derived
+        if any(isinstance(parameter, np.ndarray) for parameter in node.params.values()):
+            self.derived = True  # copied, and not read anew
         body = self._body(node, inputs, phase) if node.primitive.body is not None else ()
         scope = self.trace.scopes.get(node, node.scope)
         return Equation(node.primitive, inputs, node.params, output, phase, scope, node.place, body)
@@ -140,6 +144,7 @@ class Values:
             return ()
         for part in trace.nodes:
             inner._name(part)
+        self.expanded |= {node.primitive, *inner.expanded}
         last = next(i for i, equation in enumerate(equations) if equation.output is self._values[node])
         return tuple(equations[: last + 1])
 
