@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import copy
 import functools
 import gc
@@ -12,6 +13,7 @@ import time
 import weakref
 from argparse import Namespace
 from collections import OrderedDict, defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -1223,6 +1225,48 @@ def test_what_an_opaque_body_writes_down_makes_no_new_program() -> None:
         made = count_of(step)
         step(ONES)
         assert count_of(step) == made
+
+
+def in_a_new_thread(function: Any) -> Any:
+    results: list[Any] = []
+    thread = threading.Thread(target=lambda: results.append(function()))
+    thread.start()
+    thread.join()
+    return results[0]
+
+
+POOL = ThreadPoolExecutor(1)
+ELSEWHERE: dict[str, Any] = {
+    "a new thread": in_a_new_thread,
+    "a new pool": lambda function: next(ThreadPoolExecutor(1).map(lambda _: function(), [0])),
+    "a pool of before": lambda function: POOL.submit(function).result(),
+    "a context of its own": lambda function: contextvars.Context().run(function),
+}
+
+
+@pytest.mark.parametrize("way", ELSEWHERE)
+def test_what_is_computed_in_other_threads_and_contexts_is_refused_or_warned_of(way: str) -> None:
+    run = ELSEWHERE[way]
+    run(lambda: None)
+    with pytest.raises(CaptureError, match=r"test_capture.py:\d+: .* # the line\nwhat np.multiply gave"):
+        capture(lambda x: run(lambda: w * 2) * x)(ONES)  # the line
+    for lost in (lambda x: run(lambda: w * 2) * x, lambda x: run(lambda: w * 2), lambda x: [w, run(lambda: w > 0)]):
+        with pytest.raises(
+            CaptureError, match=r"what np\.\w+ gave, of shape \(2,\), was computed .* thread that calls"
+        ):
+            capture(lost)(ONES)
+    with pytest.warns(UserWarning, match=r"<lambda> gave work to another thread, or to a context") as warned:
+        capture(lambda x: run(lambda: x * 2) + w)(ONES)
+    assert warned[0].filename == __file__
+
+
+def test_a_copied_context_and_threads_of_a_declared_primitive_are_fine() -> None:
+    copied = capture(lambda x: contextvars.copy_context().run(lambda: w * x))
+    doubled = primitive(lambda ct, out, x: 2 * ct)(lambda x: in_a_new_thread(lambda: np.multiply(x, 2)))
+    called = capture(lambda x: doubled(w * x))
+    for k in (1.0, 3.0):
+        assert_same(flat(copied(k * ONES)), [k * w.data], "copied context")
+        assert_same(flat(called(k * ONES)), [2 * k * w.data], "declared")
 
 
 def test_defaults_of_parameters_are_honoured() -> None:

@@ -22,7 +22,13 @@ from numpy.typing import NDArray
 
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.modes import MODE, NO_TRACE
-from autograd_spiral.program.cautions import refuse_random_numbers, warn_of_many, warn_of_size, warn_of_what_is_kept
+from autograd_spiral.program.cautions import (
+    refuse_random_numbers,
+    warn_of_many,
+    warn_of_other_threads,
+    warn_of_size,
+    warn_of_what_is_kept,
+)
 from autograd_spiral.program.equations import Equation, Value
 from autograd_spiral.program.listing import CapturedProgram
 from autograd_spiral.program.replay import compiled
@@ -45,12 +51,12 @@ def capture(step: Callable[..., Any] | None = None) -> CapturedStep:
     program. So do tensors that require no gradients. Everything else that the step is given or reads by name (numbers,
     flags, objects; variables, attributes of your objects, items of short lists and dicts) is constant: a change of it
     makes a new program (a number among the arguments that has made eight of them is a UserWarning). So it is for plain
-    functions and methods that the step calls by name, and those that they call; what installed packages read, and what
-    is looked up by `getattr`, is not watched. Leaf tensors that the step reaches are state: read at each call, and
-    given new arrays by `assign` once the whole step has succeeded. Other arrays that it reaches are read at each call
-    where it computes with them; where it makes others of them in plain NumPy (`X[i]`, `X / 2`), a change of what is in
-    them makes a new program. What it returns, tensors in any nesting, comes back as new leaves; nothing is recorded on
-    the outside.
+    functions and methods that the step calls by name, those that they call, and bodies and rules of primitives; what
+    installed packages read, what is looked up by `getattr`, and what other threads compute, is not watched. Leaf
+    tensors that the step reaches are state: read at each call, and given new arrays by `assign` once the whole step has
+    succeeded. Other arrays that it reaches are read at each call where it computes with them; where it makes others of
+    them in plain NumPy (`X[i]`, `X / 2`), a change of what is in them makes a new program. What it returns, tensors in
+    any nesting, comes back as new leaves; nothing is recorded on the outside.
 
     Within, use `grad` and `assign`; reading a value (`float(t)`, `t.data`, `print(t)`), `backward()`, `.grad` and
     indexing by a boolean mask raise `CaptureError` with the line, and so does a step that computes something else when
@@ -346,6 +352,8 @@ class CapturedStep:
             or id(array) in reached.of_primitives
             or not any(np.may_share_memory(array, other) for other in read)
         )
+        if first.elsewhere or trace.elsewhere:
+            warn_of_other_threads(self._name)
         if not self._prepared:
             warn_of_size(self._name, watched)
         plain = not kwargs and all(type(arg) is np.ndarray and arg.dtype.isnative for arg in args)

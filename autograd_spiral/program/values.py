@@ -67,8 +67,8 @@ class Values:
             if ct is not None and primal is not None
         }
 
-    def atom(self, arg: Any) -> Atom:
-        """What an argument of an operation is in the program."""
+    def atom(self, arg: Any, place: str | None = None) -> Atom:
+        """What an argument of an operation is in the program; `place` is the line of the operation, for errors."""
         if type(arg) is not Tensor:
             return self._array(arg, self.trace.originals.get(id(arg))) if isinstance(arg, np.ndarray) else arg
         arg = root(self.trace, arg)
@@ -80,6 +80,13 @@ class Values:
             self.state[arg] = self._values[arg] = Value(arg.shape, arg.dtype)
             self._name(arg)
             return self._values[arg]
+        if arg.primitive is not None:
+            raise CaptureError(
+                (f"{place}\n" if place else "")
+                + f"what {arg.primitive.name} gave, of shape {arg.shape}, was computed while the step was captured, "
+                "but in another thread or in a context of its own, where it escapes the recording: compute it in the "
+                "thread that calls the step"
+            )
         return self._array(arg._value, self.trace.originals.get(id(arg._value)))
 
     def _array(self, array: NDArray[Any], original: NDArray[Any] | None) -> Atom:
@@ -101,7 +108,7 @@ class Values:
     def _equation(self, node: Tensor, phase: str) -> Equation:
         assert node.primitive is not None
         output, derived = self._values[node], self.derived
-        inputs = tuple(self.atom(arg) for arg in self.trace.sources[node])
+        inputs = tuple(self.atom(arg, node.place) for arg in self.trace.sources[node])
         if phase == "backward":  # what rules make, of shapes
             self.derived = derived
         if any(isinstance(parameter, np.ndarray) for parameter in node.params.values()):
@@ -128,7 +135,9 @@ class Values:
             inside = entering(phase=phase, scope=node.scope, recording=False)
             with recording_in(trace, body, Rank.BODY), inside, np.errstate(all="ignore"):
                 result = body(*stand_ins, **node.params)
-            if type(result) is not Tensor or result not in trace.sources or trace.checks or trace.holds:
+            if trace.elsewhere or type(result) is not Tensor or result not in trace.sources:
+                return ()
+            if trace.checks or trace.holds:
                 return ()
             if (result.shape, result.dtype) != (node.shape, node.dtype):
                 return ()
