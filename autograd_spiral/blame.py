@@ -11,7 +11,7 @@ import numpy as np
 from autograd_spiral.errors import NonFiniteError
 from autograd_spiral.modes import MODE, Observer, entering
 from autograd_spiral.places import users_line
-from autograd_spiral.refusals import called
+from autograd_spiral.refusals import INSTEAD_OF_BLAME, called
 
 __all__ = ["blame"]
 
@@ -22,7 +22,8 @@ def blame() -> Iterator[None]:
 
     The error names the primitive, the user's line that recorded it, the direction, and the range of each input.
     Data may hold infinities (a score of -inf rules a class out); only results are judged. NumPy's own warnings are
-    silent within, since the error says more. Outside the mode nothing is checked and nothing is slower.
+    silent within, since the error says more. Outside the mode nothing is checked and nothing is slower. A captured step
+    that is called within runs eagerly and is checked; inside such a step, `blame()` is a `CaptureError`.
 
     >>> from autograd_spiral import Tensor
     >>> x = Tensor([4.0, 0.0], requires_grad=True)
@@ -38,6 +39,7 @@ def blame() -> Iterator[None]:
     The derivative of np.sqrt is infinite at the edge of what it takes.
     To leave such entries out, choose a safe input first: np.where(good, np.sqrt(np.where(good, x, 1)), other)
     """
+    MODE.get().trace.permit("blame()", INSTEAD_OF_BLAME)
     with np.errstate(all="ignore"), entering(observer=_Blame()):
         yield
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dis
 import functools
 import linecache
@@ -17,6 +18,7 @@ __all__ = ["in_engine", "users_line", "users_line_indexes"]
 _ENGINE = str(Path(__file__).parent) + os.sep
 _MODELS = os.path.join(_ENGINE, "spiral") + os.sep  # the case study is a user of the engine
 _NUMPY = str(Path(np.__file__).parent) + os.sep
+_CONTEXTS = contextlib.__file__  # which enters what the engine writes as generators
 
 
 @functools.cache
@@ -27,7 +29,7 @@ def in_engine(file: str) -> bool:
 
 def _users_frame() -> FrameType:
     frame: FrameType = sys._getframe(1)
-    while frame.f_back is not None and in_engine(frame.f_code.co_filename):
+    while frame.f_back is not None and (in_engine(file := frame.f_code.co_filename) or file == _CONTEXTS):
         frame = frame.f_back
     return frame
 

@@ -28,6 +28,7 @@ from autograd_spiral.primitives import name_of
 __all__ = [
     "INSTEAD",
     "INSTEAD_OF_BACKWARD",
+    "INSTEAD_OF_BLAME",
     "INSTEAD_OF_MASKS",
     "INSTEAD_OF_READING",
     "NeverInPlace",
@@ -81,6 +82,7 @@ INSTEAD_OF_READING = (
     "the step, or run step.eager(…), which is not captured"
 )
 INSTEAD_OF_BACKWARD = "Use grad(loss, parameters), whose results a program can compute, instead of backward() and .grad"
+INSTEAD_OF_BLAME = "Write with blame(): around the call of the step, which then runs eagerly and has every value judged"
 INSTEAD_OF_MASKS = "Its shape would depend on the values: choose with np.where(mask, t, other), or index by integers"
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from autograd_spiral import Tensor, blame, grad, primitive, softmax
-from autograd_spiral.errors import NonFiniteError, RuleError
+from autograd_spiral import Tensor, blame, capture, grad, primitive, softmax
+from autograd_spiral.errors import CaptureError, NonFiniteError, RuleError
 from autograd_spiral.modes import MODE
 
 
@@ -161,3 +161,32 @@ def test_a_rule_that_gives_no_array_is_refused_as_it_is_outside(piece):
     x = Tensor([1.0, 2.0], requires_grad=True)
     with pytest.raises(RuleError, match="a rule returns the shape of its argument"), blame():
         wrong(x).sum().backward()
+
+
+def test_blame_inside_a_captured_step_is_refused_with_its_line_and_works_around_the_call():
+    def inside(x):
+        with blame():  # the line
+            return np.log(x)
+
+    @blame()
+    def decorated(x):
+        return np.log(x)
+
+    for function, line in ((inside, "with blame():  # the line"), (decorated, "return function(x) + 1  # calls it")):
+
+        @capture
+        def step(x, function=function):
+            return function(x) + 1  # calls it
+
+        with pytest.raises(CaptureError) as caught:
+            step(np.ones(2))
+        where, what = str(caught.value).splitlines()
+        assert "test_blame.py:" in where
+        assert line in where
+        assert what.startswith(
+            "blame() while the step is being captured. Write with blame(): around the call of the step"
+        )
+        with blame():
+            assert step(Tensor(np.ones(2))).data.tolist() == [1, 1]
+            with pytest.raises(NonFiniteError, match="gave -inf"):
+                step(Tensor(np.zeros(2)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import copy
 import functools
 import gc
@@ -12,6 +13,7 @@ import time
 import weakref
 from argparse import Namespace
 from collections import OrderedDict, defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -306,6 +308,26 @@ def test_an_argument_by_value_cannot_be_assigned() -> None:
         capture(step)(ONES)
 
 
+def test_a_leaf_that_is_an_argument_and_reached_by_name_cannot_be_assigned() -> None:
+    state, other = Tensor(1.0), Tensor(5.0)
+
+    def step(x: Any) -> Any:
+        state.assign(state + 1)
+        return x * 1
+
+    with pytest.raises(CaptureError, match=r"state.assign\(state \+ 1\)\nassign\(\) to an argument .* reads by value"):
+        capture(step)(state)
+    captured = capture(step)
+    assert float(captured(other)) == 5
+    with pytest.raises(
+        CaptureError, match=r"captured\(state\)  # a call of the same kind\nassign\(\) to an argument .* reads by value"
+    ):
+        captured(state)  # a call of the same kind
+    assert (float(state), float(captured(other)), float(state)) == (2, 5, 3)
+    reading = capture(lambda x: x * state)
+    assert float(reading(state)) == 9
+
+
 def test_capture_takes_functions() -> None:
     with pytest.raises(TypeError, match="takes a function"):
         capture(3)  # type: ignore[arg-type]
@@ -437,6 +459,17 @@ def test_what_is_no_number_that_changes_is_no_warning(call: Any) -> None:
     step = capture(step_of)
     for i in range(12):
         call(step, i)
+
+
+def test_tensors_that_require_no_gradients_are_inputs_though_they_were_recorded() -> None:
+    p = leaf(1, 3)
+    step = capture(lambda mask, whole: grad(np.where(mask, p * whole, p * p).sum(), p))
+    for i in range(4):
+        mask, whole = p > i, (p * i).astype(int)
+        assert not mask.is_leaf
+        assert not whole.is_leaf
+        assert_same(flat(step(mask, whole)), flat(step.eager(mask, whole)), "gradient")
+    assert count_of(step) == 1
 
 
 def test_a_rate_passed_as_an_array_makes_one_program() -> None:
@@ -1113,6 +1146,126 @@ def test_bodies_and_rules_of_declared_primitives_are_followed(monkeypatch: pytes
     for scale in (2.0, 3.0, 2.0):
         monkeypatch.setitem(globals(), "SCALE", scale)
         assert_same(flat(gradient(ONES)), [scale * w.data, scale * ONES], "value and gradient")
+
+
+def reading(array: Any, of: Any, items: Any) -> dict[str, Any]:
+    """Declared primitives that read these, one way each."""
+
+    def inner(x: Any) -> Any:
+        return x * array
+
+    return {
+        "array": primitive(lambda ct, out, x: ct * array)(lambda x: x * array),
+        "made of an array": primitive(lambda ct, out, x: ct * (2 * array))(lambda x: x * (2 * array)),
+        "number": primitive(lambda ct, out, x: ct * array.sum())(lambda x: x * array.sum()),
+        "entry": primitive(lambda ct, out, x: ct * array[0])(lambda x: x * array[0]),
+        "item of a dictionary": primitive(lambda ct, out, x: ct * of["k"])(lambda x: x * of["k"]),
+        "item of a list": primitive(lambda ct, out, x: ct * items[0])(lambda x: x * items[0]),
+        "function": primitive(lambda ct, out, x: inner(ct))(lambda x: inner(x)),
+        "primitive": primitive(lambda ct, out, x: ct * of["k"])(
+            primitive(lambda ct, out, x: ct)(lambda x: x * of["k"]),
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", reading(ONES, {}, []))
+@pytest.mark.parametrize("beside", ["alone", "beside the array"])
+def test_what_bodies_and_rules_of_declared_primitives_read_is_honoured(name: str, beside: str) -> None:
+    array, of, items = np.array([1.0, 2.0]), {"k": 2.0}, [3.0]
+    declared = reading(array, of, items)[name]
+    if beside == "alone":
+        value = capture(lambda x: declared(w * x))
+        gradient = capture(lambda x: grad(declared(w * x).sum(), w))
+    else:
+        value = capture(lambda x: declared(w * x) * array)
+        gradient = capture(lambda x: grad(declared(w * x).sum(), w) * array)
+    for _ in range(3):
+        for step in (value, gradient, value, gradient):
+            assert_same(flat(step(ONES)), flat(step.eager(Tensor(ONES))), name)
+            assert step.source
+        array += 1
+        of["k"] += 1
+        items[0] += 1
+    assert max(count_of(value), count_of(gradient)) == 3
+
+
+def test_what_a_declared_primitive_reads_makes_other_arrays_no_contents_to_compare() -> None:
+    table, data = np.array([1.0, 2.0]), np.ones(2)
+    declared = primitive(lambda ct, out, x: ct * table)(lambda x: x * (2 * table))
+    step = capture(lambda: grad((declared(w) * data).sum(), w))
+    step()
+    assert step._last is not None
+    assert len(step._last.watched) == 1
+    assert step._last.watched[0] is table
+
+
+def test_arrays_among_parameters_of_declared_primitives_are_copied_anew_when_they_change() -> None:
+    factors = np.array([1.0, 2.0])
+    times = primitive(lambda ct, out, x, by: ct * by)(lambda x, by: x * by)
+    step = capture(lambda x: times(w * x, by=factors) + factors * x)
+    for _ in range(2):
+        assert_same(flat(step(ONES)), flat(step.eager(Tensor(ONES))), "value")
+        factors *= 3
+
+
+def test_what_an_opaque_body_writes_down_makes_no_new_program() -> None:
+    notes: list[Any] = []
+    factor = {"k": 2.0}
+
+    @primitive(lambda ct, out, x: ct * factor["k"])
+    def noted(x: Any) -> Any:
+        notes.append(len(notes))
+        return np.asarray(x) * factor["k"]
+
+    step = capture(lambda x: noted(w * x))
+    for k in (2.0, 2.0, 3.0):
+        factor["k"] = k
+        assert_same(flat(step(ONES)), [k * w.data], "value")
+        made = count_of(step)
+        step(ONES)
+        assert count_of(step) == made
+
+
+def in_a_new_thread(function: Any) -> Any:
+    results: list[Any] = []
+    thread = threading.Thread(target=lambda: results.append(function()))
+    thread.start()
+    thread.join()
+    return results[0]
+
+
+POOL = ThreadPoolExecutor(1)
+ELSEWHERE: dict[str, Any] = {
+    "a new thread": in_a_new_thread,
+    "a new pool": lambda function: next(ThreadPoolExecutor(1).map(lambda _: function(), [0])),
+    "a pool of before": lambda function: POOL.submit(function).result(),
+    "a context of its own": lambda function: contextvars.Context().run(function),
+}
+
+
+@pytest.mark.parametrize("way", ELSEWHERE)
+def test_what_is_computed_in_other_threads_and_contexts_is_refused_or_warned_of(way: str) -> None:
+    run = ELSEWHERE[way]
+    run(lambda: None)
+    with pytest.raises(CaptureError, match=r"test_capture.py:\d+: .* # the line\nwhat np.multiply gave"):
+        capture(lambda x: run(lambda: w * 2) * x)(ONES)  # the line
+    for lost in (lambda x: run(lambda: w * 2) * x, lambda x: run(lambda: w * 2), lambda x: [w, run(lambda: w > 0)]):
+        with pytest.raises(
+            CaptureError, match=r"what np\.\w+ gave, of shape \(2,\), was computed .* thread that calls"
+        ):
+            capture(lost)(ONES)
+    with pytest.warns(UserWarning, match=r"<lambda> gave work to another thread, or to a context") as warned:
+        capture(lambda x: run(lambda: x * 2) + w)(ONES)
+    assert warned[0].filename == __file__
+
+
+def test_a_copied_context_and_threads_of_a_declared_primitive_are_fine() -> None:
+    copied = capture(lambda x: contextvars.copy_context().run(lambda: w * x))
+    doubled = primitive(lambda ct, out, x: 2 * ct)(lambda x: in_a_new_thread(lambda: np.multiply(x, 2)))
+    called = capture(lambda x: doubled(w * x))
+    for k in (1.0, 3.0):
+        assert_same(flat(copied(k * ONES)), [k * w.data], "copied context")
+        assert_same(flat(called(k * ONES)), [2 * k * w.data], "declared")
 
 
 def test_defaults_of_parameters_are_honoured() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from programs import assert_same, flat
 from test_random_programs import steps
 
-from autograd_spiral import Tensor, capture, grad, relu, softmax_cross_entropy
+from autograd_spiral import CaptureError, Tensor, capture, grad, primitive, relu, softmax_cross_entropy
 from autograd_spiral.program.buffers import Memory, aligned, column_ordered
 from autograd_spiral.program.code import Code
 from autograd_spiral.program.equations import Value
@@ -295,3 +295,61 @@ def test_long_sums_of_squares_of_single_precision_are_added_up_in_pairs() -> Non
     x = np.full(2**18, 0.1, np.float32)
     exact = np.sum(np.square(x.astype(float)))
     assert abs(step(x).item() - exact) <= 8 * np.finfo(np.float32).eps * exact
+
+
+def test_an_opaque_operation_that_gives_another_shape_or_dtype_than_it_did_is_refused() -> None:
+    total = Tensor(0.0, name="total")
+
+    @primitive(None)
+    def positives(x: Any) -> Any:
+        values = np.array(x)
+        return values[values > 0]
+
+    @primitive(None)
+    def halves(x: Any) -> Any:
+        values = np.array(x)
+        return values / 2 if values.max() > 1 else values.astype(np.float32)
+
+    @capture
+    def step(x: Any) -> Any:
+        total.assign(total + 1)
+        return np.sum(positives(x) * 2.0)  # the line
+
+    assert float(step(np.array([1.0, -1.0, 2.0]))) == 6
+    for x, shape in (([-1.0, -1.0, 3.0], r"\(1,\)"), ([1.0, 1.0, 3.0], r"\(3,\)")):
+        message = (
+            r"test_replay.py:\d+: return np.sum\(positives\(x\) \* 2.0\)  # the line\n"
+            rf"positives gave an array of shape {shape} and dtype float64, but of shape \(2,\) and dtype float64 when"
+        )
+        with pytest.raises(CaptureError, match=message):
+            step(np.array(x))
+        assert float(total) == 1
+    assert float(step(np.array([5.0, -1.0, 2.0]))) == 14
+    halved = capture(lambda x: halves(x) * 2)
+    halved(np.array([2.0]))
+    with pytest.raises(CaptureError, match=r"halves gave .* dtype float32, but .* dtype float64 when"):
+        halved(np.array([1.0]))
+
+
+@pytest.mark.parametrize(
+    ("x", "value"),
+    [
+        (np.ones(3), (1, 2)),
+        (np.ones((2, 3)), ((1, 2), (3, 4))),
+        (np.ones((2, 3)), [5]),
+        (np.ones((2, 3)), np.array(0.1, np.float32)),
+        (np.ones(3, np.uint8), -1),
+        (np.ones(3, np.uint8), 300),
+        (np.ones(3, np.int32), -1.9),
+        (np.ones(3, np.float32), 0.1),
+        (np.ones(3, bool), 3),
+        (np.ones(3), 2**70),
+    ],
+)
+def test_padding_is_filled_as_numpy_fills_it(x: Any, value: Any) -> None:
+    captured = capture(lambda x: np.pad(x, 1, constant_values=value) * 2)
+    for _ in range(2):
+        (result,) = flat(captured(x))
+        expected = np.pad(x, 1, constant_values=value) * 2
+        assert result.dtype == expected.dtype
+        assert_same([result], [expected], "padded")

@@ -22,13 +22,19 @@ from numpy.typing import NDArray
 
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.modes import MODE, NO_TRACE
-from autograd_spiral.program.cautions import refuse_random_numbers, warn_of_many, warn_of_size, warn_of_what_is_kept
+from autograd_spiral.program.cautions import (
+    refuse_random_numbers,
+    warn_of_many,
+    warn_of_other_threads,
+    warn_of_size,
+    warn_of_what_is_kept,
+)
 from autograd_spiral.program.equations import Equation, Value
 from autograd_spiral.program.listing import CapturedProgram
 from autograd_spiral.program.replay import compiled
 from autograd_spiral.program.structure import LEAF, flatten, unflatten
 from autograd_spiral.program.surroundings import Reached, Surroundings
-from autograd_spiral.program.trace import StepTrace, difference, recording_in
+from autograd_spiral.program.trace import StepTrace, assigned_input, difference, recording_in
 from autograd_spiral.program.values import Values
 from autograd_spiral.tensor import Tensor, as_leaf
 
@@ -45,12 +51,12 @@ def capture(step: Callable[..., Any] | None = None) -> CapturedStep:
     program. So do tensors that require no gradients. Everything else that the step is given or reads by name (numbers,
     flags, objects; variables, attributes of your objects, items of short lists and dicts) is constant: a change of it
     makes a new program (a number among the arguments that has made eight of them is a UserWarning). So it is for plain
-    functions and methods that the step calls by name, and those that they call; what installed packages read, and what
-    is looked up by `getattr`, is not watched. Leaf tensors that the step reaches are state: read at each call, and
-    given new arrays by `assign` once the whole step has succeeded. Other arrays that it reaches are read at each call
-    where it computes with them; where it makes others of them in plain NumPy (`X[i]`, `X / 2`), a change of what is in
-    them makes a new program. What it returns, tensors in any nesting, comes back as new leaves; nothing is recorded on
-    the outside.
+    functions and methods that the step calls by name, those that they call, and bodies and rules of primitives; what
+    installed packages read, what is looked up by `getattr`, and what other threads compute, is not watched. Leaf
+    tensors that the step reaches are state: read at each call, and given new arrays by `assign` once the whole step has
+    succeeded. Other arrays that it reaches are read at each call where it computes with them; where it makes others of
+    them in plain NumPy (`X[i]`, `X / 2`), a change of what is in them makes a new program. What it returns, tensors in
+    any nesting, comes back as new leaves; nothing is recorded on the outside.
 
     Within, use `grad` and `assign`; reading a value (`float(t)`, `t.data`, `print(t)`), `backward()`, `.grad` and
     indexing by a boolean mask raise `CaptureError` with the line, and so does a step that computes something else when
@@ -262,9 +268,9 @@ class CapturedStep:
         inputs: list[NDArray[Any]] = []
         tokens = structure, tuple(_token(leaf, inputs) for leaf in leaves), recording
         constants = [leaf for leaf in leaves if not _is_input(leaf)]
-        reached = self._surroundings(constants)
-        kind = (tokens, tuple(map(_identity, reached.held)))
         with self._lock:
+            reached = self._surroundings(constants)
+            kind = (tokens, tuple(map(_identity, reached.held)))
             prepared = self._prepared.get(key := (*kind, _contents(self._watched.get(kind, ()))))
             if prepared is None:
                 prepared = self._capture(args, kwargs, constants, recording)
@@ -284,6 +290,8 @@ class CapturedStep:
                 if not any(other[:2] == tuple(gone) for other in self._prepared):
                     self._watched.pop(tuple(gone), None)
             self._latest = prepared, reached
+        if not _input_tensors(leaves).isdisjoint(prepared.updated):
+            raise assigned_input()
         return prepared, inputs
 
     def _capture(
@@ -298,7 +306,7 @@ class CapturedStep:
         states = before.random_states()
         runs = []
         for _ in range(2):
-            trace = StepTrace(frozenset(arguments))
+            trace = StepTrace({*arguments, *_input_tensors(leaves)})
             copied_args, copied_kwargs = unflatten(structure, iter(given))
             with recording_in(trace, getattr(self._step, "__func__", self._step)):
                 try:
@@ -328,6 +336,8 @@ class CapturedStep:
         values = Values(trace, outside, reached.tensor_names())
         inputs = [values.given(tensor, name) for tensor, name in zip(arguments, names, strict=True)]
         equations = values.equations()
+        self._surroundings.expand(values.expanded)
+        reached = self._surroundings(constants)
         outputs = tuple(values.atom(trace.holds.get(leaf, leaf)) for leaf in returned if type(leaf) is Tensor)
         updates = [(leaf, values.atom(new)) for leaf, new in trace.holds.items() if leaf.serial < trace.began]
         for leaf, _ in updates:
@@ -338,8 +348,12 @@ class CapturedStep:
         watched = tuple(
             array
             for _, array in reached.arrays
-            if values.derived or not any(np.may_share_memory(array, other) for other in read)
+            if values.derived
+            or id(array) in reached.of_primitives
+            or not any(np.may_share_memory(array, other) for other in read)
         )
+        if first.elsewhere or trace.elsewhere:
+            warn_of_other_threads(self._name)
         if not self._prepared:
             warn_of_size(self._name, watched)
         plain = not kwargs and all(type(arg) is np.ndarray and arg.dtype.isnative for arg in args)
@@ -433,7 +447,11 @@ def _fits(args: Sequence[NDArray[Any]]) -> Callable[[tuple[Any, ...]], bool]:
 
 
 def _is_input(leaf: Any) -> bool:
-    return isinstance(leaf, np.ndarray) or (type(leaf) is Tensor and leaf.is_leaf and not leaf.requires_grad)
+    return isinstance(leaf, np.ndarray) or (type(leaf) is Tensor and not leaf.requires_grad)
+
+
+def _input_tensors(leaves: Sequence[Any]) -> set[Tensor]:
+    return {leaf for leaf in leaves if type(leaf) is Tensor and _is_input(leaf)}
 
 
 def _stand_in(leaf: Any) -> Tensor:
@@ -456,7 +474,7 @@ def _token(leaf: Any, inputs: list[Any]) -> Any:
     if kind is np.ndarray and leaf.dtype.isnative:
         inputs.append(leaf)
         return leaf.shape, leaf.dtype
-    if kind is Tensor and leaf.is_leaf and not leaf._requires_grad:
+    if kind is Tensor and not leaf._requires_grad:
         inputs.append(leaf._value)
         return leaf.shape, leaf.dtype, Tensor
     if isinstance(leaf, np.ndarray):

@@ -18,7 +18,7 @@ from autograd_spiral.program.surroundings import Reached
 from autograd_spiral.program.trace import same
 from autograd_spiral.tensor import Tensor
 
-__all__ = ["refuse_random_numbers", "warn_of_many", "warn_of_size", "warn_of_what_is_kept"]
+__all__ = ["refuse_random_numbers", "warn_of_many", "warn_of_other_threads", "warn_of_size", "warn_of_what_is_kept"]
 
 MANY = 8
 """So many programs for the values of one number, or the contents of the same arrays, are worth a warning."""
@@ -42,6 +42,17 @@ def refuse_random_numbers(
         f"{step} draws random numbers {source}, which a program would repeat at every call. A captured step must "
         "compute the same each time: draw them outside of it, and pass them, or the mask or the rows that they choose, "
         "as arrays"
+    )
+
+
+def warn_of_other_threads(step: str) -> None:
+    """Warn that work was given to another thread or context while the step was captured."""
+    warnings.warn(
+        f"{step} gave work to another thread, or to a context of its own, while it was captured. What is computed "
+        "there can escape the recording, and a replay then goes on with what it was in this call: compute it in the "
+        "thread that calls the step, or in the body of a @primitive, which each replay calls",
+        UserWarning,
+        stacklevel=5,
     )
 
 

@@ -167,9 +167,15 @@ def _cumsum(code: Code, position: int, equation: Equation) -> None:
 
 
 def _pad(code: Code, position: int, equation: Equation) -> None:
+    around = np.array(equation.params["constant_values"])
+    if around.size != 1:  # one for each side or axis
+        call = functools.partial(np.pad, **equation.params)
+        code.new(equation.output, f"{code.bind(call, 'f')}({code.texts(equation.inputs)})")
+        return
     buffer = code.layout.buffer(equation.output, position)
     widths = zip(equation.params["pad_width"], shape_of(equation.inputs[0]), strict=True)
-    code.lines.append(f"{code.bind(buffer)}.fill({code.bind(equation.params['constant_values'])})")
+    number = around.astype(buffer.dtype).reshape(-1)[0]  # as np.pad converts it: -1 wraps around in uint8
+    code.lines.append(f"{code.bind(buffer)}.fill({code.bind(number)})")
     code.copy(buffer[tuple(slice(before, before + n) for (before, _), n in widths)], code.texts(equation.inputs))
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd_spiral.errors import CaptureError
 from autograd_spiral.program.buffers import Array
 from autograd_spiral.program.code import Code, Run
 from autograd_spiral.program.equations import Check, Equation, Program, Value, shape_of
@@ -102,12 +103,23 @@ def _call(code: Code, equation: Equation) -> None:
 
 
 def _called_with_copies(equation: Equation, *operands: Any) -> NDArray[Any]:
-    """What an opaque primitive gives, copied; it gets frozen copies, as it does while it is recorded."""
+    """What an opaque primitive gives, copied; it gets frozen copies, as it does while it is recorded.
+
+    Raises `CaptureError` where that has another shape or dtype than it had then.
+    """
     frozen = [np.array(operand) if isinstance(operand, np.ndarray) else operand for operand in operands]
     for operand in frozen:
         if isinstance(operand, np.ndarray):
             operand.flags.writeable = False
-    return np.array(equation.primitive.evaluate(*frozen, **equation.params))
+    result, expected = np.array(equation.primitive.evaluate(*frozen, **equation.params)), equation.output
+    if result.shape != expected.shape or result.dtype != expected.dtype:
+        raise CaptureError(
+            f"{equation.place}\n{equation.primitive.name} gave an array of shape {result.shape} and dtype "
+            f"{result.dtype}, but of shape {expected.shape} and dtype {expected.dtype} when the step was captured, and "
+            "the program was made for that. Let its result have one shape and dtype for inputs of one shape and dtype, "
+            "as with np.where(mask, x, 0) for x[mask], or call it outside of the step and pass what it gives"
+        )
+    return result
 
 
 # --- elementwise functions ------------------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
 """What a step reaches besides its arguments: variables, attributes and items, in the functions it calls by name, too.
 
 Followed are plain Python functions of the user's own: those that the step names, methods that it names of objects that
-it reaches, and so on; of objects, the attributes that some of these functions name. Python's library, installed
-packages and the engine are taken to stay as they are.
+it reaches, and so on; of objects, the attributes that some of these functions name. The rules of declared primitives
+are followed, and those bodies that a program has as equations: others run in each replay, and read anew what they read.
+Python's library, installed packages and the engine are taken to stay as they are.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import random
 import sys
 import sysconfig
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +51,7 @@ class Reached:
     roots: tuple[Any, ...]
     generators: list[tuple[str, Any]]  # of random numbers, with names
     arrays: list[tuple[str, NDArray[Any]]]  # with names
+    of_primitives: frozenset[int]  # the ids of those that rules and bodies reach
 
     def tensor_names(self) -> dict[Tensor, str]:
         """Names for the tensors that variables hold, directly or in a list or a tuple."""
@@ -74,6 +76,7 @@ class Surroundings:
     def __init__(self, step: Callable[..., Any]) -> None:
         self._step = step
         self._known: list[Reached] = []  # the latest first: finding out takes longer than looking again
+        self._expanded: frozenset[Primitive] = frozenset()
 
     def __call__(self, arguments: Sequence[Any] = ()) -> Reached:
         """What is reached from the step and from `arguments`, those that are no arrays."""
@@ -81,16 +84,23 @@ class Surroundings:
         for reached in self._known:
             if len(roots) == len(reached.roots) and all(map(operator.is_, roots, reached.roots)) and reached.still():
                 return reached
-        reached = _Search(roots).reached()
+        reached = _Search(roots, self._expanded).reached()
         self._known = [reached, *self._known[: _REMEMBERED - 1]]
         return reached
+
+    def expand(self, primitives: Set[Primitive]) -> None:
+        """From here on, follow the bodies of these declared primitives too: a program has their equations."""
+        if not primitives <= self._expanded:
+            self._expanded, self._known = self._expanded | primitives, []
 
 
 class _Search:
     """From some objects, all that is reached by name: functions first, then what they name of objects."""
 
-    def __init__(self, roots: tuple[Any, ...]) -> None:
+    def __init__(self, roots: tuple[Any, ...], expanded: frozenset[Primitive]) -> None:
         self.roots = roots
+        self.expanded = expanded
+        self.parts: list[tuple[str, Any]] = []  # rules and bodies of declared primitives
         self.names: list[str] = []
         self.held: list[Any] = []
         self.bound: dict[str, Any] = {"missing": _MISSING, "same": operator.is_}
@@ -102,8 +112,8 @@ class _Search:
         self.generators: list[tuple[str, Any]] = []
         self.arrays: list[tuple[str, NDArray[Any]]] = []
 
-    def reached(self) -> Reached:
-        """The result."""
+    def search(self) -> None:
+        """Follow everything."""
         while self.queue:
             while self.queue:
                 self._follow(*self.queue.pop(0))
@@ -111,6 +121,13 @@ class _Search:
                 for name in [name for name in self.attributes if name not in done]:
                     done.add(name)
                     self._attribute(thing, name)
+
+    def reached(self) -> Reached:
+        """The result."""
+        self.search()
+        inner = _Search((), self.expanded)
+        inner.queue += self.parts
+        inner.search()
         body = " and ".join(self.conditions) or "True"
         text = (
             f"def make({', '.join(self.bound)}):\n    def still():\n        try:\n            return {body}\n"
@@ -118,7 +135,8 @@ class _Search:
         )
         names: dict[str, Any] = {}
         exec(compile(text, "<surroundings>", "exec"), names)
-        return Reached(self.held, names["make"](**self.bound), self.names, self.roots, self.generators, self.arrays)
+        still, of_primitives = names["make"](**self.bound), frozenset(id(array) for _, array in inner.arrays)
+        return Reached(self.held, still, self.names, self.roots, self.generators, self.arrays, of_primitives)
 
     # --- places ----------------------------------------------------------------------------------------------------
 
@@ -182,7 +200,9 @@ class _Search:
         if isinstance(value, types.FunctionType):
             row = PRIMITIVES.get(value)
             if row is not None and row.body is not None:
-                self._declared(row)
+                parts = [(name, part) for part in (*row.vjps, *((row.body,) if row in self.expanded else ()))]
+                self.parts += parts
+                self.queue += parts
             elif root or _is_users(value.__code__.co_filename):
                 self._function(value)
         elif isinstance(value, types.MethodType):
@@ -209,18 +229,6 @@ class _Search:
             if getattr(function, name):
                 held = getattr(function, name)
                 self._place(name, held, "{function}." + name + " is {held}", function=function)
-
-    def _declared(self, row: Primitive) -> None:
-        """The body and the rules of a declared primitive: what they call, and numbers; not what they may keep notes in.
-
-        A body that is not known as equations runs in each replay, and what it writes down is no new kind of call.
-        """
-        before = len(self.held)
-        for part in (row.body, *row.vjps):
-            if isinstance(part, types.FunctionType) and _is_users(part.__code__.co_filename):
-                self._function(part)
-        notes = (value for value in self.held[before:] if not isinstance(value, types.FunctionType))
-        self.seen.update({id(value): value for value in notes})
 
     def _container(self, name: str, value: Any) -> None:
         if len(value) > _ITEMS:

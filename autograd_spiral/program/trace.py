@@ -6,9 +6,12 @@ was assigned, and which arrays came from outside. Two traces of one step must be
 
 from __future__ import annotations
 
+import _thread
 import contextlib
+import contextvars
 import itertools
 import os
+import queue
 import sys
 from collections.abc import Callable, Collection, Iterator
 from types import FrameType
@@ -22,15 +25,15 @@ from autograd_spiral.modes import MODE, Observer, Trace, entering
 from autograd_spiral.places import in_engine, users_line, users_line_indexes
 from autograd_spiral.program.equations import Name, Rank
 from autograd_spiral.refusals import INSTEAD_OF_MASKS, INSTEAD_OF_READING, called, stale
-from autograd_spiral.tensor import Tensor, constant
+from autograd_spiral.tensor import Tensor, constant, record
 
-__all__ = ["StepTrace", "difference", "recording_in", "root", "same"]
+__all__ = ["StepTrace", "assigned_input", "difference", "recording_in", "root", "same"]
 
 
 class StepTrace(Trace, Observer):
     """What is kept of one run of a step. See `modes.Trace` and `modes.Observer` for what it is told, and asked."""
 
-    def __init__(self, arguments: Collection[Tensor] = ()) -> None:
+    def __init__(self, arguments: Collection[Tensor] = ()) -> None:  # inputs, and what stands for them in this run
         self.arguments = arguments
         self.nodes: list[Tensor] = []
         self.phases: list[str] = []
@@ -45,6 +48,7 @@ class StepTrace(Trace, Observer):
         self.locals: dict[Tensor, Name] = {}
         self.scopes: dict[Tensor, tuple[str, ...]] = {}  # of what rules recorded: those of the operation they are for
         self.entropy = False  # whether the system was asked for random numbers, as by an unseeded generator
+        self.elsewhere = False  # whether work was given to another thread, or to a context that this does not watch
         self._unswept = 0  # the nodes from here on are not known to belong to a rule
         self._swept_scope: tuple[str, ...] = ()
         self.began = Tensor(0).serial
@@ -106,10 +110,7 @@ class StepTrace(Trace, Observer):
     def assigned(self, leaf: Tensor, value: Tensor) -> None:
         """From here on, `leaf` holds what `value` holds."""
         if leaf in self.arguments:
-            raise CaptureError(
-                f"{users_line()}\nassign() to an argument that requires no gradients, which a captured step reads by "
-                "value: let the step reach the tensor from outside instead of passing it"
-            )
+            raise assigned_input()
         if leaf not in self.first:
             self.first[leaf] = leaf.detach()
         self.holds[leaf] = self._now(value)
@@ -169,6 +170,23 @@ class StepTrace(Trace, Observer):
                     self.locals[value] = Name(rank, name)
 
 
+_THREADS = [getattr(_thread, name) for name in ("start_new_thread", "start_joinable_thread") if hasattr(_thread, name)]
+
+
+def _runs_elsewhere(function: Any, frame: FrameType | None, trace: StepTrace) -> bool:
+    """Whether a call of `function`, one written in C, gives work to another thread, or to a context without `trace`."""
+    owner, name = getattr(function, "__self__", None), getattr(function, "__name__", "")
+    if type(owner) is contextvars.Context and name == "run":
+        mode = owner.get(MODE)
+        leaves = mode is None or mode.trace is not trace
+    else:  # to a new thread, or to one that waits in a pool
+        leaves = function in _THREADS or (type(owner) is queue.SimpleQueue and name == "put")
+    while leaves and frame is not None:
+        leaves = frame.f_code is not record.__code__  # a primitive gets arrays, whatever it does with them
+        frame = frame.f_back
+    return leaves
+
+
 @contextlib.contextmanager
 def recording_in(trace: StepTrace, step: Callable[..., Any] | None, rank: int = Rank.STEP) -> Iterator[None]:
     """Keep in `trace` all that the block records, and what `step` and the functions it calls name it."""
@@ -180,8 +198,9 @@ def recording_in(trace: StepTrace, step: Callable[..., Any] | None, rank: int = 
                 trace.returned(frame, rank)
             elif rank == Rank.STEP and not in_engine(frame.f_code.co_filename):
                 trace.returned(frame, Rank.CALLER)
-        elif event == "c_call" and called is os.urandom:
-            trace.entropy = True
+        elif event == "c_call":
+            trace.entropy |= called is os.urandom
+            trace.elsewhere |= _runs_elsewhere(called, frame, trace)
 
     before = sys.getprofile()
     with entering(constants=True, observer=trace, trace=trace):
@@ -190,6 +209,14 @@ def recording_in(trace: StepTrace, step: Callable[..., Any] | None, rank: int = 
             yield
         finally:
             sys.setprofile(before)
+
+
+def assigned_input() -> CaptureError:
+    """For a step that assigns one of its inputs, whether it has it as an argument or by name."""
+    return CaptureError(
+        f"{users_line()}\nassign() to an argument that requires no gradients, which a captured step reads by value: "
+        "let the step reach the tensor from outside instead of passing it"
+    )
 
 
 def difference(one: StepTrace, other: StepTrace) -> str | None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.modes import entering
+from autograd_spiral.primitives import Primitive
 from autograd_spiral.program.equations import Atom, Check, Equation, Name, Rank, Value
 from autograd_spiral.program.trace import StepTrace, recording_in, root
 from autograd_spiral.refusals import called
@@ -31,6 +32,7 @@ class Values:
         self.used: dict[int, None] = {}  # ids of the outside arrays that are read
         self.derived = False  # whether the step computes with arrays that it made by plain NumPy
         self.names: dict[Value, Name] = {}
+        self.expanded: set[Primitive] = set()  # declared primitives of which the program has equations
         self._values: dict[Tensor, Value] = {}
 
     def given(self, tensor: Tensor, name: str) -> Value:
@@ -65,8 +67,8 @@ class Values:
             if ct is not None and primal is not None
         }
 
-    def atom(self, arg: Any) -> Atom:
-        """What an argument of an operation is in the program."""
+    def atom(self, arg: Any, place: str | None = None) -> Atom:
+        """What an argument of an operation is in the program; `place` is the line of the operation, for errors."""
         if type(arg) is not Tensor:
             return self._array(arg, self.trace.originals.get(id(arg))) if isinstance(arg, np.ndarray) else arg
         arg = root(self.trace, arg)
@@ -78,6 +80,13 @@ class Values:
             self.state[arg] = self._values[arg] = Value(arg.shape, arg.dtype)
             self._name(arg)
             return self._values[arg]
+        if arg.primitive is not None:
+            raise CaptureError(
+                (f"{place}\n" if place else "")
+                + f"what {arg.primitive.name} gave, of shape {arg.shape}, was computed while the step was captured, "
+                "but in another thread or in a context of its own, where it escapes the recording: compute it in the "
+                "thread that calls the step"
+            )
         return self._array(arg._value, self.trace.originals.get(id(arg._value)))
 
     def _array(self, array: NDArray[Any], original: NDArray[Any] | None) -> Atom:
@@ -99,9 +108,11 @@ class Values:
     def _equation(self, node: Tensor, phase: str) -> Equation:
         assert node.primitive is not None
         output, derived = self._values[node], self.derived
-        inputs = tuple(self.atom(arg) for arg in self.trace.sources[node])
+        inputs = tuple(self.atom(arg, node.place) for arg in self.trace.sources[node])
         if phase == "backward":  # what rules make, of shapes
             self.derived = derived
+        if any(isinstance(parameter, np.ndarray) for parameter in node.params.values()):
+            self.derived = True  # copied, and not read anew
         body = self._body(node, inputs, phase) if node.primitive.body is not None else ()
         scope = self.trace.scopes.get(node, node.scope)
         return Equation(node.primitive, inputs, node.params, output, phase, scope, node.place, body)
@@ -124,7 +135,9 @@ class Values:
             inside = entering(phase=phase, scope=node.scope, recording=False)
             with recording_in(trace, body, Rank.BODY), inside, np.errstate(all="ignore"):
                 result = body(*stand_ins, **node.params)
-            if type(result) is not Tensor or result not in trace.sources or trace.checks or trace.holds:
+            if trace.elsewhere or type(result) is not Tensor or result not in trace.sources:
+                return ()
+            if trace.checks or trace.holds:
                 return ()
             if (result.shape, result.dtype) != (node.shape, node.dtype):
                 return ()
@@ -140,6 +153,7 @@ class Values:
             return ()
         for part in trace.nodes:
             inner._name(part)
+        self.expanded |= {node.primitive, *inner.expanded}
         last = next(i for i, equation in enumerate(equations) if equation.output is self._values[node])
         return tuple(equations[: last + 1])
 
