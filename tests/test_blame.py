@@ -187,6 +187,6 @@ def test_blame_inside_a_captured_step_is_refused_with_its_line_and_works_around_
             "blame() while the step is being captured. Write with blame(): around the call of the step"
         )
         with blame():
-            assert step(Tensor(np.ones(2))).data.tolist() == [1, 1]
+            assert step(np.ones(2)).data.tolist() == [1, 1]
             with pytest.raises(NonFiniteError, match="gave -inf"):
-                step(Tensor(np.zeros(2)))
+                step(np.zeros(2))

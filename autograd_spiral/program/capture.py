@@ -233,6 +233,10 @@ class CapturedStep:
         """Replay the program for this kind of call; the first one captures it."""
         mode = MODE.get()
         if mode.trace is not NO_TRACE or mode.observer is not None:  # inside another capture, or watched by blame()
+            leaves: list[Any] = []
+            structure = flatten((args, kwargs), leaves)
+            given = (Tensor(leaf) if isinstance(leaf, np.ndarray) else leaf for leaf in leaves)  # as a program gives
+            args, kwargs = unflatten(structure, given)
             return self._step(*args, **kwargs)
         latest = self._latest
         inputs: Sequence[NDArray[Any]] = args
