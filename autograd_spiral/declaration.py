@@ -128,13 +128,16 @@ def _settled(name: str, key: str, value: Any) -> Any:
         value = value.copy()
         value.flags.writeable = False
         return value
-    if isinstance(value, list | tuple | dict | set):
-        for item in (*value, *value.values()) if isinstance(value, dict) else value:
-            _settled(name, key, item)
-        return copy.deepcopy(value)
+    if type(value) is tuple:
+        return tuple(_settled(name, key, item) for item in value)
     if hasattr(type(value), "__array_function__"):
         raise LostGraphError(
             f"{name}: {key} is a parameter, which has no gradient rule, but it was given a tensor. Pass the value "
             f"({key}=t.data), or make it an array argument with a VJP of its own"
         )
+    if isinstance(value, list | dict | set):
+        for item in value.values() if isinstance(value, dict) else value:
+            if not isinstance(item, list | dict | set):
+                _settled(name, key, item)  # refuses a tensor
+        return copy.deepcopy(value)
     return value

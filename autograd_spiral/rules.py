@@ -27,7 +27,9 @@ def _power_x(ct: Any, out: Any, x: Any, y: Any) -> Any:
     """`y · x**(y - 1)`, and 0 where y is 0, whatever x is."""
     if isinstance(y, int | float):
         return ct * (y * x ** (y - 1)) if y != 0 else np.zeros_like(out)
-    return ct * (y * x ** np.where((y == 0) & ~(np.absolute(x) > 0), 0, y - 1))
+    constant = y == 0
+    base = np.where(np.absolute(x) > 0, x, 1)  # of x**0 alone: any will do where x is 0 or NaN
+    return ct * np.where(constant, y / base, y * x ** np.where(constant, 0, y - 1))
 
 
 def _power_y(ct: Any, out: Any, x: Any, y: Any) -> Any:
@@ -38,6 +40,12 @@ def _power_y(ct: Any, out: Any, x: Any, y: Any) -> Any:
 def _share(ct: Any, out: Any, x: Any, y: Any) -> Any:
     """The cotangent where `x` is the larger (or smaller) one, half of it in a tie."""
     return np.where(x == out, np.where(y == out, 0.5 * ct, ct), 0)
+
+
+def _sum_of_squares(x: Any, y: Any, out: Any) -> Any:
+    """`x² + y²`, in the dtype of `out`: in a narrower one of x or y it may overflow."""
+    x, y = (a if getattr(a, "dtype", out.dtype) == out.dtype else a * np.ones_like(out) for a in (x, y))
+    return x * x + y * y
 
 
 def _weight(x: Any, y: Any, out: Any) -> Any:
@@ -64,8 +72,8 @@ define(
 )
 define(
     np.arctan2,
-    lambda ct, out, x, y: ct * (y / np.hypot(x, y) / np.hypot(x, y)),
-    lambda ct, out, x, y: -ct * (x / np.hypot(x, y) / np.hypot(x, y)),
+    lambda ct, out, x, y: ct * (y / _sum_of_squares(x, y, out)),
+    lambda ct, out, x, y: -ct * (x / _sum_of_squares(x, y, out)),
 )
 define(
     np.logaddexp,

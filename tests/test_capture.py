@@ -1186,7 +1186,8 @@ def test_what_bodies_and_rules_of_declared_primitives_read_is_honoured(name: str
         array += 1
         of["k"] += 1
         items[0] += 1
-    assert max(count_of(value), count_of(gradient)) == 3
+    read_at_each_call = name in ("array", "function")
+    assert max(count_of(value), count_of(gradient)) == (1 if read_at_each_call else 3)
 
 
 def test_what_a_declared_primitive_reads_makes_other_arrays_no_contents_to_compare() -> None:

@@ -232,10 +232,12 @@ class CapturedStep:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Replay the program for this kind of call; the first one captures it."""
         mode = MODE.get()
-        if mode.trace is not NO_TRACE or mode.observer is not None:  # inside another capture, or watched by blame()
+        if mode.trace is not NO_TRACE:  # inside another capture
+            return self._step(*args, **kwargs)
+        if mode.observer is not None:  # watched by blame(): with tensors, as while it is captured
             leaves: list[Any] = []
             structure = flatten((args, kwargs), leaves)
-            given = (Tensor(leaf) if isinstance(leaf, np.ndarray) else leaf for leaf in leaves)  # as a program gives
+            given = (Tensor(leaf) if isinstance(leaf, np.ndarray) else leaf for leaf in leaves)
             args, kwargs = unflatten(structure, given)
             return self._step(*args, **kwargs)
         latest = self._latest
@@ -353,7 +355,7 @@ class CapturedStep:
             array
             for _, array in reached.arrays
             if values.derived
-            or id(array) in reached.of_primitives
+            or id(array) in values.suspects
             or not any(np.may_share_memory(array, other) for other in read)
         )
         if first.elsewhere or trace.elsewhere:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_spiral.errors import CaptureError
+from autograd_spiral.frozen import frozen_result
 from autograd_spiral.program.buffers import Array
 from autograd_spiral.program.code import Code, Run
 from autograd_spiral.program.equations import Check, Equation, Program, Value, shape_of
@@ -111,7 +112,8 @@ def _called_with_copies(equation: Equation, *operands: Any) -> NDArray[Any]:
     for operand in frozen:
         if isinstance(operand, np.ndarray):
             operand.flags.writeable = False
-    result, expected = np.array(equation.primitive.evaluate(*frozen, **equation.params)), equation.output
+    given, expected = equation.primitive.evaluate(*frozen, **equation.params), equation.output
+    result = frozen_result(given, equation.primitive).copy()
     if result.shape != expected.shape or result.dtype != expected.dtype:
         raise CaptureError(
             f"{equation.place}\n{equation.primitive.name} gave an array of shape {result.shape} and dtype "

@@ -51,7 +51,6 @@ class Reached:
     roots: tuple[Any, ...]
     generators: list[tuple[str, Any]]  # of random numbers, with names
     arrays: list[tuple[str, NDArray[Any]]]  # with names
-    of_primitives: frozenset[int]  # the ids of those that rules and bodies reach
 
     def tensor_names(self) -> dict[Tensor, str]:
         """Names for the tensors that variables hold, directly or in a list or a tuple."""
@@ -94,13 +93,17 @@ class Surroundings:
             self._expanded, self._known = self._expanded | primitives, []
 
 
+def arrays_named_by(function: Any) -> list[NDArray[Any]]:
+    """The arrays that a function of the user's own reaches by name."""
+    return [array for _, array in _Search((function,), frozenset()).reached().arrays]
+
+
 class _Search:
     """From some objects, all that is reached by name: functions first, then what they name of objects."""
 
     def __init__(self, roots: tuple[Any, ...], expanded: frozenset[Primitive]) -> None:
         self.roots = roots
         self.expanded = expanded
-        self.parts: list[tuple[str, Any]] = []  # rules and bodies of declared primitives
         self.names: list[str] = []
         self.held: list[Any] = []
         self.bound: dict[str, Any] = {"missing": _MISSING, "same": operator.is_}
@@ -112,8 +115,8 @@ class _Search:
         self.generators: list[tuple[str, Any]] = []
         self.arrays: list[tuple[str, NDArray[Any]]] = []
 
-    def search(self) -> None:
-        """Follow everything."""
+    def reached(self) -> Reached:
+        """The result."""
         while self.queue:
             while self.queue:
                 self._follow(*self.queue.pop(0))
@@ -121,13 +124,6 @@ class _Search:
                 for name in [name for name in self.attributes if name not in done]:
                     done.add(name)
                     self._attribute(thing, name)
-
-    def reached(self) -> Reached:
-        """The result."""
-        self.search()
-        inner = _Search((), self.expanded)
-        inner.queue += self.parts
-        inner.search()
         body = " and ".join(self.conditions) or "True"
         text = (
             f"def make({', '.join(self.bound)}):\n    def still():\n        try:\n            return {body}\n"
@@ -135,8 +131,7 @@ class _Search:
         )
         names: dict[str, Any] = {}
         exec(compile(text, "<surroundings>", "exec"), names)
-        still, of_primitives = names["make"](**self.bound), frozenset(id(array) for _, array in inner.arrays)
-        return Reached(self.held, still, self.names, self.roots, self.generators, self.arrays, of_primitives)
+        return Reached(self.held, names["make"](**self.bound), self.names, self.roots, self.generators, self.arrays)
 
     # --- places ----------------------------------------------------------------------------------------------------
 
@@ -200,9 +195,7 @@ class _Search:
         if isinstance(value, types.FunctionType):
             row = PRIMITIVES.get(value)
             if row is not None and row.body is not None:
-                parts = [(name, part) for part in (*row.vjps, *((row.body,) if row in self.expanded else ()))]
-                self.parts += parts
-                self.queue += parts
+                self.queue += [(name, part) for part in (*row.vjps, *((row.body,) if row in self.expanded else ()))]
             elif root or _is_users(value.__code__.co_filename):
                 self._function(value)
         elif isinstance(value, types.MethodType):

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.modes import MODE, Observer, Trace, entering
 from autograd_spiral.places import in_engine, users_line, users_line_indexes
+from autograd_spiral.primitives import Primitive
 from autograd_spiral.program.equations import Name, Rank
 from autograd_spiral.refusals import INSTEAD_OF_MASKS, INSTEAD_OF_READING, called, stale
 from autograd_spiral.tensor import Tensor, constant, record
@@ -47,6 +48,7 @@ class StepTrace(Trace, Observer):
         self.primal_of: dict[Tensor, Tensor] = {}  # from a cotangent to what it is the gradient with respect to
         self.locals: dict[Tensor, Name] = {}
         self.scopes: dict[Tensor, tuple[str, ...]] = {}  # of what rules recorded: those of the operation they are for
+        self.rules_of: dict[Tensor, Primitive | None] = {}  # of what rules recorded: whose they are
         self.entropy = False  # whether the system was asked for random numbers, as by an unseeded generator
         self.elsewhere = False  # whether work was given to another thread, or to a context that this does not watch
         self._unswept = 0  # the nodes from here on are not known to belong to a rule
@@ -77,6 +79,7 @@ class StepTrace(Trace, Observer):
             if part in fresh:
                 fresh.discard(part)
                 self.scopes[part] = node.scope
+                self.rules_of[part] = node.primitive
                 stack += [arg for arg in part.args if type(arg) is Tensor]
         self._unswept, self._swept_scope = len(self.nodes), node.scope
 

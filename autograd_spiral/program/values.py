@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.modes import entering
+from autograd_spiral.places import in_engine
 from autograd_spiral.primitives import Primitive
 from autograd_spiral.program.equations import Atom, Check, Equation, Name, Rank, Value
+from autograd_spiral.program.surroundings import arrays_named_by
 from autograd_spiral.program.trace import StepTrace, recording_in, root
 from autograd_spiral.refusals import called
 from autograd_spiral.tensor import Tensor
@@ -33,6 +35,7 @@ class Values:
         self.derived = False  # whether the step computes with arrays that it made by plain NumPy
         self.names: dict[Value, Name] = {}
         self.expanded: set[Primitive] = set()  # declared primitives of which the program has equations
+        self.suspects: set[int] = set()  # ids of the arrays of which bodies and rules may have made others
         self._values: dict[Tensor, Value] = {}
 
     def given(self, tensor: Tensor, name: str) -> Value:
@@ -109,13 +112,19 @@ class Values:
         assert node.primitive is not None
         output, derived = self._values[node], self.derived
         inputs = tuple(self.atom(arg, node.place) for arg in self.trace.sources[node])
-        if phase == "backward":  # what rules make, of shapes
-            self.derived = derived
-        if any(isinstance(parameter, np.ndarray) for parameter in node.params.values()):
+        if phase == "backward":
+            rule_of = self.trace.rules_of.get(node)
+            if self.derived and _declared_by_user(rule_of):
+                self._suspect(*rule_of.vjps)
+            self.derived = derived  # what the engine's rules make, of shapes
+        if any(map(_holds_arrays, node.params.values())):
             self.derived = True  # copied, and not read anew
         body = self._body(node, inputs, phase) if node.primitive.body is not None else ()
         scope = self.trace.scopes.get(node, node.scope)
         return Equation(node.primitive, inputs, node.params, output, phase, scope, node.place, body)
+
+    def _suspect(self, *functions: Any) -> None:
+        self.suspects.update(id(array) for function in functions for array in arrays_named_by(function))
 
     def _body(self, node: Tensor, inputs: tuple[Atom, ...], phase: str) -> tuple[Equation, ...]:
         """The equations of the body of a declared primitive, by running it on tensors; none where it cannot."""
@@ -125,6 +134,9 @@ class Values:
         trace = StepTrace()
         inner = Values(trace)
         inner.outside, inner.used, inner.names = self.outside, self.used, self.names
+        if _declared_by_user(node.primitive):
+            for array in arrays_named_by(body):
+                self.outside.setdefault(id(array), (Value(array.shape, array.dtype), array))
         stand_ins = []
         for operand, atom in zip(node.operands, inputs, strict=True):
             if isinstance(atom, Value):
@@ -154,6 +166,9 @@ class Values:
         for part in trace.nodes:
             inner._name(part)
         self.expanded |= {node.primitive, *inner.expanded}
+        self.suspects |= inner.suspects
+        if inner.derived and _declared_by_user(node.primitive):
+            self._suspect(body)
         last = next(i for i, equation in enumerate(equations) if equation.output is self._values[node])
         return tuple(equations[: last + 1])
 
@@ -175,3 +190,16 @@ class Values:
             candidates.append(self.trace.locals[tensor])
         if candidates:
             self.names[value] = min(candidates, key=lambda name: name.rank)
+
+
+def _declared_by_user(primitive: Primitive | None) -> TypeGuard[Primitive]:
+    code = getattr(primitive and primitive.body, "__code__", None)
+    return code is not None and not in_engine(code.co_filename)
+
+
+def _holds_arrays(parameter: Any) -> bool:
+    if isinstance(parameter, dict):
+        return any(map(_holds_arrays, parameter.values()))
+    if isinstance(parameter, list | tuple | set):
+        return any(map(_holds_arrays, parameter))
+    return isinstance(parameter, np.ndarray)
