@@ -364,7 +364,7 @@ def _roll(a: Any, shift: Any, axis: Any = None) -> Any:
 @composes(np.take)
 def _take(a: Any, indices: Any, axis: int | None = None) -> Any:
     places = _array(indices)
-    if places.dtype == bool or not places.size:  # which would choose by a mask, and are places 0 and 1, or none
+    if places.dtype == bool or (places is not indices and not places.size):  # places 0 and 1, and not a mask; or []
         places = places.astype(np.intp)
     if axis is None:
         return np.ravel(a)[places]

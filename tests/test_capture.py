@@ -10,6 +10,7 @@ import pickle
 import random
 import threading
 import time
+import warnings
 import weakref
 from argparse import Namespace
 from collections import OrderedDict, defaultdict
@@ -1357,3 +1358,66 @@ def test_numbers_of_wider_dtypes_are_factors() -> None:
     wide = Tensor(np.ones(3, np.longdouble), requires_grad=True)
     step = capture(lambda x: grad(np.sum(wide * wide * x), wide))
     assert_same(flat(step(np.ones(3, np.longdouble))), [2 * np.ones(3, np.longdouble)], "gradient")
+
+
+def test_many_programs_for_a_number_that_is_read_by_name_are_warned_of_once() -> None:
+    class Counted:
+        calls = 0
+
+        def body(self, x: Any) -> Any:
+            self.calls += 1
+            return np.array([2.0 * float(entry) for entry in x])
+
+        def rule(self, ct: Any, out: Any, x: Any) -> Any:
+            return 2 * ct if self.calls else ct
+
+    counted = Counted()
+    doubled = primitive(counted.rule)(counted.body)
+    step = capture(lambda x: (doubled(w * x), grad(np.sum(doubled(w * x)), w)))
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        for _ in range(12):
+            assert_same(flat(step(ONES)), [2 * w.data, 2 * ONES], "value")
+    (warning,) = seen
+    assert "has made 8 programs that differ only in 'calls', a number that it reads by name" in str(warning.message)
+    assert warning.filename == __file__
+
+
+def test_arrays_and_objects_in_parameters_of_declared_primitives() -> None:
+    class Scale:
+        by = 2.0
+
+    held, array = Scale(), np.array([1.0, 1.0])
+    scaled = primitive(lambda ct, out, x, c: ct * c[0].by)(lambda x, c: x * c[0].by)
+    assert_same(flat(capture(lambda x: scaled(w * x, c=(held,)))(ONES)), [2 * w.data], "an object in a tuple")
+    weighed = primitive(lambda ct, out, x, c: ct * c[-1])(lambda x, c: x * c[-1])
+    for wrap in (lambda a: (a,), lambda a: (0, a), lambda a: [a]):
+        step = capture(lambda x, wrap=wrap: (x * array, weighed(w * x, c=wrap(array))))
+        for entry in (1.0, 5.0):
+            array[0] = entry
+            assert_same(flat(step(ONES)), [array, w.data * array], "an array in a container")
+
+
+def test_a_captured_step_in_the_body_of_a_declared_primitive() -> None:
+    inner = capture(lambda c: np.tanh(c))
+    bent = primitive(lambda ct, out, x: ct * (1 - out * out))(lambda x: np.asarray(inner(x)))
+    assert_same(flat(capture(lambda x: bent(w * x))(ONES)), [np.tanh(w.data)], "value")
+
+
+def test_an_opaque_body_may_give_another_byte_order() -> None:
+    swapped = primitive(lambda ct, out, x: ct)(lambda x: np.array([float(v) for v in x]).astype(">f8"))
+    step = capture(lambda x: swapped(w * x))
+    for k in (1.0, 2.0):
+        assert_same(flat(step(k * ONES)), [k * w.data], "value")
+
+
+def test_an_array_that_a_body_and_a_rule_read_as_it_is_needs_no_contents_compared() -> None:
+    matrix = np.array([[1.0, 2.0], [3.0, 4.0]])
+    product = primitive(lambda ct, out, x: matrix.T @ ct)(lambda x: matrix @ x)
+    step = capture(lambda x: (product(w * x), grad(np.sum(product(w * x)), w)))
+    for _ in range(3):
+        assert_same(flat(step(ONES)), [matrix @ w.data, matrix.sum(axis=0)], "value")
+        matrix *= 2
+    assert step._last is not None
+    assert step._last.watched == ()
+    assert count_of(step) == 1

@@ -185,7 +185,7 @@ def test_an_index_that_is_not_there_is_told_of_the_function_that_was_called() ->
         np.take(Tensor(np.ones((2, 3))), [7], axis=1)
 
 
-@pytest.mark.parametrize("indices", [[True, False, True], True, [], np.zeros((2, 0)), np.array([[False], [True]])])
+@pytest.mark.parametrize("indices", [[True, False, True], True, [], [[], []], np.array([[False], [True]])])
 @pytest.mark.parametrize("axis", [None, 0, 1])
 def test_take_reads_booleans_as_places_and_takes_nothing_of_nothing(indices: Any, axis: Any) -> None:
     x = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])

@@ -184,6 +184,14 @@ def test_mixed_second_derivatives_of_a_power_are_the_same_at_the_power_0(base: f
     assert grad(grad(x**y, y, create_graph=True), x).item() == 1 / base
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint64, np.float64])
+@pytest.mark.parametrize("base", [np.float64(20), np.float32(1.5), np.float16(1e-5), np.float64(5e-310)])
+def test_the_power_0_overflows_nowhere(base: Any, dtype: Any) -> None:
+    x = Tensor(base, requires_grad=True)
+    for power in (np.array(0, dtype), np.array([0, 0], dtype)):
+        assert grad(np.sum(x**power), x).item() == 0
+
+
 def test_the_power_0_has_derivative_0_whatever_the_base() -> None:
     for power in (0.0, Tensor(0.0), Tensor([0.0] * 5)):
         x = Tensor([0.0, 2.0, -1.0, np.inf, np.nan], requires_grad=True)

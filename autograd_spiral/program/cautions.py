@@ -92,11 +92,11 @@ def warn_of_many(
 ) -> bool:
     """Warn where many programs, known by their `keys`, differ from the one of `key` in a single thing; whether it did.
 
-    That is a number among the `arguments`, or what is in arrays from outside that are `watched`.
+    That is a number among the `arguments` or read by name, or what is in arrays from outside that are `watched`.
     """
     if len(keys) < MANY:
         return False
-    message = _of_numbers(step, key, keys, arguments)
+    message = _of_numbers(step, key, keys, arguments) or _of_variables(step, key, keys, reached)
     count = sum(other[:2] == key[:2] for other in keys)
     if message is None and watched and count >= MANY:
         known = {id(array): name for name, array in reached.arrays}
@@ -126,6 +126,21 @@ def _of_numbers(step: str, key: Any, keys: Sequence[Any], arguments: Sequence[tu
             return (
                 f"{step} has made {len(values)} programs that differ only in {called}, one for each of its values. To "
                 f"compute with a number that changes, pass it as an array, np.asarray({name})"
+            )
+    return None
+
+
+def _of_variables(step: str, key: Any, keys: Sequence[Any], reached: Reached) -> str | None:
+    tokens, held, *_ = key
+    alike = [h for t, h, *_ in keys if t == tokens and len(h) == len(held)]
+    for i, (name, token) in enumerate(zip(reached.names, held, strict=True)):
+        rest = held[:i] + held[i + 1 :]
+        values = {h[i] for h in alike if h[:i] + h[i + 1 :] == rest and _is_number(h[i])}
+        if len(values) >= MANY and _is_number(token):
+            return (
+                f"{step} has made {len(values)} programs that differ only in {name!r}, a number that it reads by name, "
+                "one for each of its values. To compute with a number that changes, keep it in a Tensor that the step "
+                "assigns, or pass it as an array; do not read a counter in the step, or in rules of operations in it"
             )
     return None
 
