@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["PRIMITIVES", "VJP", "Bind", "Primitive", "define", "name_of"]
+__all__ = ["PRIMITIVES", "VJP", "Primitive", "define", "name_of"]
 
 VJP = Callable[..., Any]
 """`vjp(ct, out, *args, **params)`: the cotangent of one argument, given that of the output."""

@@ -108,13 +108,15 @@ def test_one_hot(data, classes, dtype):
 def test_tensors_are_recorded_with_the_plain_functions():
     x = Tensor(np.arange(30.0).reshape(10, 3), requires_grad=True)
     mask = x > 4
-    for made, name in (
-        (fast.add(x, x), "np.add"),
-        (fast.mask(x, mask), "np.multiply"),
-        (fast.transposed(x), "np.transpose"),
-        (fast.broadcast_to(x, (2, 10, 3)), "np.broadcast_to"),
-        (fast.column_sums(x), "np.sum"),
-        (fast.one_hot(Tensor([1, 0]) + mask[0, 0], 3), "np.equal"),
+    labels = Tensor([1, 0]) + mask[0, 0]
+    for made, name, value in (
+        (fast.add(x, x), "np.add", x.data + x.data),
+        (fast.mask(x, mask), "np.multiply", x.data * mask.data),
+        (fast.transposed(x), "np.transpose", x.data.T),
+        (fast.broadcast_to(x, (2, 10, 3)), "np.broadcast_to", np.broadcast_to(x.data, (2, 10, 3))),
+        (fast.column_sums(x), "np.sum", x.data.sum(axis=0, keepdims=True)),
+        (fast.one_hot(labels, 3), "np.equal", labels.data[:, None] == np.arange(3)),
     ):
         assert made.primitive.name == name
+        same(made.data, value)
     assert fast.by_column(x, axis=1) is x

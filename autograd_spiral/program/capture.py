@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import enum
 import functools
-import hashlib
 import inspect
-import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +28,7 @@ from autograd_spiral.program.cautions import (
     warn_of_what_is_kept,
 )
 from autograd_spiral.program.equations import Equation, Value
+from autograd_spiral.program.kinds import contents, fits, identity, input_tensors, is_input, token
 from autograd_spiral.program.listing import CapturedProgram
 from autograd_spiral.program.replay import compiled
 from autograd_spiral.program.structure import LEAF, flatten, unflatten
@@ -256,13 +255,13 @@ class CapturedStep:
 
     def _as_before(self, prepared: _Prepared, reached: Reached, args: tuple[Any, ...], recording: bool) -> bool:
         """Whether a call is of the same kind as the last one, for calls with arrays alone: the short way."""
-        fits = prepared.fits
+        alike = prepared.fits
         return (
-            fits is not None
+            alike is not None
             and recording is prepared.recording
-            and fits(args)
+            and alike(args)
             and reached.still()
-            and (not prepared.watched or _contents(prepared.watched) == prepared.contents)
+            and (not prepared.watched or contents(prepared.watched) == prepared.contents)
         )
 
     def _find(
@@ -272,20 +271,20 @@ class CapturedStep:
         leaves: list[Any] = []
         structure = flatten((args, kwargs), leaves)
         inputs: list[NDArray[Any]] = []
-        tokens = structure, tuple(_token(leaf, inputs) for leaf in leaves), recording
-        constants = [leaf for leaf in leaves if not _is_input(leaf)]
+        tokens = structure, tuple(token(leaf, inputs) for leaf in leaves), recording
+        constants = [leaf for leaf in leaves if not is_input(leaf)]
         with self._lock:
             reached = self._surroundings(constants)
-            kind = (tokens, tuple(map(_identity, reached.held)))
-            prepared = self._prepared.get(key := (*kind, _contents(self._watched.get(kind, ()))))
+            kind = (tokens, tuple(map(identity, reached.held)))
+            prepared = self._prepared.get(key := (*kind, contents(self._watched.get(kind, ()))))
             if prepared is None:
                 prepared = self._capture(args, kwargs, constants, recording)
                 reached = prepared.reached  # which the step may have changed, as when it counts its calls
-                kind = (tokens, tuple(map(_identity, reached.held)))
+                kind = (tokens, tuple(map(identity, reached.held)))
                 if prepared.watched:  # with those of other programs, which may have branched elsewhere
                     both = (*self._watched.get(kind, ()), *prepared.watched)
                     self._watched[kind] = tuple({id(array): array for array in both}.values())
-                key = (*kind, _contents(self._watched.get(kind, ())))
+                key = (*kind, contents(self._watched.get(kind, ())))
                 self._prepared[key] = prepared
                 if not self._warned:
                     keys, arguments = list(self._prepared), self._arguments(args, kwargs)
@@ -296,7 +295,7 @@ class CapturedStep:
                 if not any(other[:2] == tuple(gone) for other in self._prepared):
                     self._watched.pop(tuple(gone), None)
             self._latest = prepared, reached
-        if not _input_tensors(leaves).isdisjoint(prepared.updated):
+        if not input_tensors(leaves).isdisjoint(prepared.updated):
             raise assigned_input()
         return prepared, inputs
 
@@ -305,14 +304,14 @@ class CapturedStep:
     ) -> _Prepared:
         leaves: list[Any] = []
         structure = flatten((args, kwargs), leaves)
-        given = [_stand_in(leaf) if _is_input(leaf) else leaf for leaf in leaves]
+        given = [_stand_in(leaf) if is_input(leaf) else leaf for leaf in leaves]
         arguments = [new for new, leaf in zip(given, leaves, strict=True) if new is not leaf]
         names = self._input_names(args, kwargs)
         before = self._surroundings(constants)
         states = before.random_states()
         runs = []
         for _ in range(2):
-            trace = StepTrace({*arguments, *_input_tensors(leaves)})
+            trace = StepTrace({*arguments, *input_tensors(leaves)})
             copied_args, copied_kwargs = unflatten(structure, iter(given))
             with recording_in(trace, getattr(self._step, "__func__", self._step)):
                 try:
@@ -386,10 +385,10 @@ class CapturedStep:
             form,
             tuple(LEAF if type(leaf) is Tensor else leaf for leaf in returned),
             recording,
-            _fits(args) if plain else None,
+            fits(args) if plain else None,
             reached,
             watched,
-            _contents(watched),
+            contents(watched),
             constants,
             self._updating if updates or values.state else threading.Lock(),
         )
@@ -408,7 +407,7 @@ class CapturedStep:
         for name, argument in self._arguments(args, kwargs):
             leaves: list[Any] = []
             single = flatten(argument, leaves) is LEAF
-            inputs = [leaf for leaf in leaves if _is_input(leaf)]
+            inputs = [leaf for leaf in leaves if is_input(leaf)]
             names += [name if single else f"{name}_{i}" for i, _ in enumerate(inputs)]
         return names
 
@@ -429,7 +428,7 @@ class CapturedStep:
         others: list[Any] = []
         same = flatten(one, others) == form
         for a, b in zip(others, returned, strict=False):
-            same = same and type(a) is type(b) and (type(a) is Tensor or _identity(a) == _identity(b))
+            same = same and type(a) is type(b) and (type(a) is Tensor or identity(a) == identity(b))
         if not same:
             raise CaptureError(
                 f"{self._name} returned one thing in one run and another in another: a captured step must compute the "
@@ -441,25 +440,6 @@ _CONSTANT = (bool, int, float, complex, str, bytes, type(None), np.generic, type
 """What can be returned as it is."""
 
 
-def _fits(args: Sequence[NDArray[Any]]) -> Callable[[tuple[Any, ...]], bool]:
-    """A function that says whether arguments are arrays of the same shapes and dtypes, as code for these alone."""
-    names: dict[str, Any] = {"Array": np.ndarray}
-    conditions = [f"len(args) == {len(args)}"]
-    for i, arg in enumerate(args):
-        names |= {f"shape{i}": arg.shape, f"dtype{i}": arg.dtype}
-        conditions.append(f"type(x := args[{i}]) is Array and x.shape == shape{i} and x.dtype is dtype{i}")
-    fits: Callable[[tuple[Any, ...]], bool] = eval(f"lambda args: {' and '.join(conditions)}", names)
-    return fits
-
-
-def _is_input(leaf: Any) -> bool:
-    return isinstance(leaf, np.ndarray) or (type(leaf) is Tensor and not leaf.requires_grad)
-
-
-def _input_tensors(leaves: Sequence[Any]) -> set[Tensor]:
-    return {leaf for leaf in leaves if type(leaf) is Tensor and _is_input(leaf)}
-
-
 def _stand_in(leaf: Any) -> Tensor:
     return Tensor(leaf) if isinstance(leaf, np.ndarray) else leaf.detach()
 
@@ -467,43 +447,6 @@ def _stand_in(leaf: Any) -> Tensor:
 def _memory(array: NDArray[Any]) -> Any:
     """Which memory an array is: the same in two runs only if something outside of them holds it, or what it views."""
     return array.ctypes.data, array.shape, array.strides, array.dtype
-
-
-def _contents(arrays: Sequence[NDArray[Any]]) -> tuple[Any, ...]:
-    """What is in some arrays, in short."""
-    return tuple((a.shape, a.dtype, hashlib.blake2b(a.tobytes(), digest_size=16).digest()) for a in arrays)
-
-
-def _token(leaf: Any, inputs: list[Any]) -> Any:
-    """What of an argument selects the program; its array, if it is an input, is appended to `inputs`."""
-    kind = type(leaf)
-    if kind is np.ndarray and leaf.dtype.isnative:
-        inputs.append(leaf)
-        return leaf.shape, leaf.dtype
-    if kind is Tensor and not leaf._requires_grad:
-        inputs.append(leaf._value)
-        return leaf.shape, leaf.dtype, Tensor
-    if isinstance(leaf, np.ndarray):
-        if isinstance(leaf, np.matrix):
-            raise TypeError("a captured step takes arrays, and np.matrix multiplies otherwise: pass np.asarray(matrix)")
-        plain = Tensor(leaf)._value
-        inputs.append(plain)
-        return plain.shape, plain.dtype
-    return _identity(leaf)
-
-
-def _identity(value: Any) -> Any:
-    """A key for what is constant: numbers and strings by type, value and sign of zero, other objects by identity."""
-    kind = type(value)
-    if kind in (int, bool, str, type(None), bytes):
-        return kind, value
-    if kind is float:
-        return kind, "nan" if value != value else value, math.copysign(1.0, value)
-    if isinstance(value, np.generic):
-        return kind, value.tobytes()
-    if kind is tuple:
-        return kind, tuple(map(_identity, value))
-    return id(value)
 
 
 def _with_updates(equations: Sequence[Equation], outputs: Sequence[Any]) -> Iterator[Equation]:
