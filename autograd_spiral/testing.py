@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_spiral.tensor import Tensor
+from autograd_spiral.engine.tensor import Tensor
 
 try:
     import hypothesis.strategies as st

@@ -21,15 +21,16 @@ from typing import Any
 import numpy as np
 
 import autograd_spiral
-from autograd_spiral import CapturedStep, CheckReport, Tensor, errors, functions, grad
-from autograd_spiral.array_methods import ArrayMethods
-from autograd_spiral.compositions import COMPOSITIONS
+from autograd_spiral import CapturedStep, CheckReport, Tensor, errors, grad
+from autograd_spiral.engine.array_methods import ArrayMethods
+from autograd_spiral.engine.messages import name_of
+from autograd_spiral.engine.modes import Observer, entering
+from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES
 from autograd_spiral.errors import AutogradError
 from autograd_spiral.gradcheck.rule_check import checkable
 from autograd_spiral.gradcheck.rule_examples import EXAMPLES
-from autograd_spiral.modes import Observer, entering
-from autograd_spiral.primitives import PRIMITIVES, name_of
-from autograd_spiral.rules import scatter
+from autograd_spiral.vocabulary import functions
+from autograd_spiral.vocabulary.rules import scatter
 
 PAGE = Path(__file__).with_name("vocabulary.md")
 
@@ -155,7 +156,6 @@ CALLED: dict[Any, str] = {
     np.ndarray.astype: "x.astype(dtype)",
     np.einsum: "np.einsum(subscripts, *operands)",
     np.concatenate: "np.concatenate(arrays, axis=0)",
-    functions.erf: "autograd_spiral.functions.erf(x)",
     scatter: "scatter(x, *arrays, index, shape)",
     functions._label_cross_entropy: "softmax_cross_entropy(x, y, *, reduction='mean')",
     functions.softmax_cross_entropy: "softmax_cross_entropy(x, y, *, reduction='mean')",

@@ -10,9 +10,8 @@ import numpy as np
 from examples import Case, Example, Source
 from hypothesis.extra import numpy as hnp
 
-from autograd_spiral.binding import ARRAY
-from autograd_spiral.primitives import PRIMITIVES
-from autograd_spiral.rules import scatter
+from autograd_spiral.engine.table import ARRAY, PRIMITIVES
+from autograd_spiral.vocabulary.rules import scatter
 
 CASES: dict[Callable[..., Any], Case] = {}
 """From a row's function to what draws example calls of it."""

@@ -170,7 +170,7 @@ def _norm(source: Source, function: Any) -> Example:
         x = source.array(source.shape(1, empty=False), **NONZERO)
         return _called(function, source, x, {}, {"keepdims": True})
     if kind == "flat":
-        (x,) = source.apart(source.shape(1, 1, empty=False))
+        x = _signed(source, source.shape(1, 1, empty=False))  # apart in size, which the largest one is chosen by
         return _called(function, source, x, *({"ord": ord} for ord in (1, 2, 3, math.inf, -math.inf)))
     if kind == "vectors":
         shape = source.shape(1, empty=False)

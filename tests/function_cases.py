@@ -10,7 +10,7 @@ import numpy as np
 from cases import NONZERO
 from examples import Case, Example, Source
 
-from autograd_spiral import functions
+from autograd_spiral.vocabulary import functions
 
 FUNCTION_CASES: dict[Callable[..., Any], Case] = {}
 """From a function to what draws example calls of it."""

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from autograd_spiral import CaptureError, Tensor, capture
-from autograd_spiral.program.equations import Program, Value
-from autograd_spiral.program.optimise import readable
+from autograd_spiral.program.ir import Program, Value
+from autograd_spiral.program.passes.pipeline import readable
 
 TOLERANCE = 1e-12
 

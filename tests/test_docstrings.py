@@ -130,13 +130,13 @@ def test_the_package_says_what_it_is():
 @pytest.mark.parametrize(
     "name",
     [
-        "array_methods.ArrayMethods.T",  # a property of what `__all__` names
-        "array_methods.ArrayMethods.prod",  # inherited
+        "engine.array_methods.ArrayMethods.T",  # a property of what `__all__` names
+        "engine.array_methods.ArrayMethods.prod",  # inherited
         "spiral.models.TwoLayerNet.random",  # a class method
         "gradcheck.report.Verdict.fails",  # of the keys of a mapping that a row of a report holds
-        "program.listing.CapturedProgram.source",  # a cached property of what a property gives
-        "program.equations.Equation.reads",
-        "drawing.saving.Drawing.save_as",  # of what a function returns
+        "program.printing.saved.CapturedProgram.source",  # a cached property of what a property gives
+        "program.ir.Equation.reads",
+        "drawing.export.Drawing.save_as",  # of what a function returns
     ],
 )
 def test_the_walk_reaches(name):
@@ -146,7 +146,7 @@ def test_the_walk_reaches(name):
 def test_private_classes_and_what_others_define_are_not_public():
     assert not [name for name in PUBLIC if "._" in name]
     assert all(name.startswith("autograd_spiral.") for name in PUBLIC)
-    assert "autograd_spiral.drawing.saving.Drawing.render" not in PUBLIC
+    assert "autograd_spiral.drawing.export.Drawing.render" not in PUBLIC
 
 
 class Base:

@@ -139,7 +139,7 @@ def tips(text, pattern):
 
 @pytest.mark.parametrize("picture", sorted((ROOT / "docs" / "pictures").glob("*.svg")), ids=lambda path: path.stem)
 def test_the_pictures_say_what_is_drawn_today_and_no_line_numbers(picture):
-    golden = (ROOT / "tests" / "golden" / f"{picture.stem}.dot").read_text(encoding="utf-8")
+    golden = (ROOT / "tests" / "drawing" / "golden" / f"{picture.stem}.dot").read_text(encoding="utf-8")
     shown = tips(picture.read_text(encoding="utf-8"), r'xlink:title="(.*?)"')
     assert shown == tips(golden, r' tooltip="(.*?)"'), "run: python docs/pictures.py"
     assert not any(".py:" in tip for tip in shown)

@@ -9,16 +9,8 @@ import sys
 import traceback
 
 from autograd_spiral.cli.common import Verb, count, fail, show
-from autograd_spiral.gradcheck import (
-    BadRequest,
-    CheckReport,
-    RuleReport,
-    check_gradients,
-    check_rules,
-    checkable,
-    named_subject,
-    spelled_out,
-)
+from autograd_spiral.cli.named_function import BadRequest, named_subject, spelled_out
+from autograd_spiral.gradcheck import CheckReport, RuleReport, check_gradients, check_rules, checkable
 
 __all__ = ["VERB"]
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from autograd_spiral.cli.common import Verb, add_problem, file_ending, problem, require_writable, show, written_by
 from autograd_spiral.drawing import Drawing, draw
-from autograd_spiral.drawing.saving import SUFFIXES
+from autograd_spiral.drawing.export import SUFFIXES
+from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.spiral.models import LinearClassifier, TwoLayerNet
-from autograd_spiral.tensor import Tensor
 
 __all__ = ["VERB", "graph_of"]
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from autograd_spiral.cli.common import Verb, add_problem, add_step_size, count, fail, problem, require_writable, show
 from autograd_spiral.cli.draw import graph_of
-from autograd_spiral.memory import keep_memory
+from autograd_spiral.debug.memory import keep_memory
 from autograd_spiral.spiral import accuracy, plots, published, train
 from autograd_spiral.spiral.models import LinearClassifier, TwoLayerNet
 

@@ -8,16 +8,16 @@ from typing import Any
 from autograd_spiral.drawing.backward import gradient_values, record_backward
 from autograd_spiral.drawing.collapse import collapse
 from autograd_spiral.drawing.dot import dot_lines, picture_attributes
+from autograd_spiral.drawing.export import Drawing
+from autograd_spiral.drawing.from_program import of_program
+from autograd_spiral.drawing.from_tensors import of_tensors
 from autograd_spiral.drawing.graph import trace
 from autograd_spiral.drawing.legend import DIRECTIONS
-from autograd_spiral.drawing.programs import of_program
 from autograd_spiral.drawing.record import Record
-from autograd_spiral.drawing.saving import Drawing
-from autograd_spiral.drawing.tensors import of_tensors
-from autograd_spiral.history import history
+from autograd_spiral.engine.history import history
+from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.program import BoundStep, CapturedStep
-from autograd_spiral.program.equations import Program
-from autograd_spiral.tensor import Tensor
+from autograd_spiral.program.ir import Program
 
 __all__ = ["Drawing", "draw"]
 

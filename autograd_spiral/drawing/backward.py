@@ -8,10 +8,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from autograd_spiral.gradients import grad
-from autograd_spiral.modes import Observer, entering
-from autograd_spiral.sweep import sweep
-from autograd_spiral.tensor import Tensor, seed_cotangent
+from autograd_spiral.engine.grad import grad
+from autograd_spiral.engine.modes import Observer, entering
+from autograd_spiral.engine.sweep import sweep
+from autograd_spiral.engine.tensor import Tensor, seed_cotangent
 
 __all__ = ["Backward", "gradient_values", "record_backward"]
 

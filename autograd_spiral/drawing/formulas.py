@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_spiral.binding import ARRAY
 from autograd_spiral.drawing.text import number, visible
-from autograd_spiral.primitives import Primitive
-from autograd_spiral.rules import scatter
+from autograd_spiral.engine.table import ARRAY, Primitive
+from autograd_spiral.vocabulary.rules import scatter
 
 __all__ = ["BLANK", "Term", "constant_term", "formula"]
 

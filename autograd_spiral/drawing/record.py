@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_spiral.primitives import Primitive
+from autograd_spiral.engine.table import Primitive
 
 __all__ = ["PHASES", "Item", "Kind", "Record"]
 

@@ -7,19 +7,14 @@ recorded computation), `report` (verdicts and tables), `diagnoses` (what wrong n
 """
 
 from autograd_spiral.gradcheck.check import check_against, check_gradients
-from autograd_spiral.gradcheck.named_check import BadRequest, check_named, named_subject, spelled_out
 from autograd_spiral.gradcheck.report import CheckReport
 from autograd_spiral.gradcheck.rule_check import RuleReport, check_rules, checkable
 
 __all__ = [
-    "BadRequest",
     "CheckReport",
     "RuleReport",
     "check_against",
     "check_gradients",
-    "check_named",
     "check_rules",
     "checkable",
-    "named_subject",
-    "spelled_out",
 ]

@@ -12,15 +12,15 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd_spiral.engine.table import PRIMITIVES
 from autograd_spiral.errors import GradientMismatch, ShapeError
-from autograd_spiral.gradcheck.clues import clues_of
 from autograd_spiral.gradcheck.diagnoses import SCALE, Clues, diagnose, diagnose_shape
 from autograd_spiral.gradcheck.directions import along_directions
-from autograd_spiral.gradcheck.findings import Findings
+from autograd_spiral.gradcheck.evidence import clues_of
+from autograd_spiral.gradcheck.function import Subject
 from autograd_spiral.gradcheck.judging import Judge
 from autograd_spiral.gradcheck.report import CheckReport, InputReport, Verdict
-from autograd_spiral.gradcheck.subject import Subject
-from autograd_spiral.primitives import PRIMITIVES
+from autograd_spiral.gradcheck.results import Findings
 
 __all__ = ["check_against", "check_gradients"]
 

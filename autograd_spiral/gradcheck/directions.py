@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_spiral.gradcheck.differences import typical_scale
-from autograd_spiral.gradcheck.findings import Findings, Ruling, worst_of
 from autograd_spiral.gradcheck.judging import Judge
 from autograd_spiral.gradcheck.report import Verdict, Worst
+from autograd_spiral.gradcheck.results import Findings, Ruling, worst_of
 
 __all__ = ["along_directions"]
 

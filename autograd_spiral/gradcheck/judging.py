@@ -9,13 +9,13 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd_spiral.engine.history import history
+from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.gradcheck.differences import Line, noise_level, typical_scale
-from autograd_spiral.gradcheck.findings import Findings, Ruling, places_of
+from autograd_spiral.gradcheck.function import Subject, gradients_of
 from autograd_spiral.gradcheck.report import Verdict
+from autograd_spiral.gradcheck.results import Findings, Ruling, places_of
 from autograd_spiral.gradcheck.rounding import rounding_of
-from autograd_spiral.gradcheck.subject import Subject, gradients_of
-from autograd_spiral.history import history
-from autograd_spiral.tensor import Tensor
 
 __all__ = ["Judge", "Swept"]
 

@@ -14,9 +14,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_spiral.history import history
-from autograd_spiral.sweep import sweep
-from autograd_spiral.tensor import Tensor
+from autograd_spiral.engine.history import history
+from autograd_spiral.engine.sweep import sweep
+from autograd_spiral.engine.tensor import Tensor
 
 __all__ = ["blurred", "rounding_of"]
 

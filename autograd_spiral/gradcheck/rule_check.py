@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from autograd_spiral import functions
-from autograd_spiral.compositions import COMPOSITIONS
+from autograd_spiral.engine.messages import name_of
+from autograd_spiral.engine.modes import Observer, entering
+from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES
+from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.gradcheck.check import check_gradients
 from autograd_spiral.gradcheck.report import Verdict, table
 from autograd_spiral.gradcheck.rule_examples import EXAMPLES, Example
-from autograd_spiral.modes import Observer, entering
-from autograd_spiral.primitives import PRIMITIVES, name_of
-from autograd_spiral.tensor import Tensor
+from autograd_spiral.vocabulary import functions
 
 __all__ = ["RuleReport", "RuleRow", "check_rules", "checkable"]
 

@@ -13,8 +13,8 @@ from typing import Any, TypeAlias
 import numpy
 from numpy.typing import NDArray
 
-from autograd_spiral import functions
-from autograd_spiral.rules import scatter
+from autograd_spiral.vocabulary import functions
+from autograd_spiral.vocabulary.rules import scatter
 
 __all__ = ["EXAMPLES", "Example"]
 

@@ -8,10 +8,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_spiral.functions import relu, softmax_cross_entropy
-from autograd_spiral.modes import no_grad, scope
+from autograd_spiral.engine.modes import no_grad, scope
+from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.spiral.data import Generator
-from autograd_spiral.tensor import Tensor
+from autograd_spiral.vocabulary.functions import relu, softmax_cross_entropy
 
 __all__ = ["LinearClassifier", "TwoLayerNet"]
 

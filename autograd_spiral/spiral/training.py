@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_spiral.gradients import grad
+from autograd_spiral.engine.grad import grad
+from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.program import CapturedStep, capture
-from autograd_spiral.tensor import Tensor
 
 __all__ = ["Model", "accuracy", "descent", "train"]
 

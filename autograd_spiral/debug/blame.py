@@ -1,0 +1,154 @@
+"""Blame mode: the first NaN or infinity is an error that says where it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from autograd_spiral.debug.user_code import users_line
+from autograd_spiral.engine.messages import INSTEAD_OF_BLAME, called
+from autograd_spiral.engine.modes import MODE, Observer, entering
+from autograd_spiral.errors import NonFiniteError
+
+__all__ = ["blame"]
+
+
+@contextmanager
+def blame() -> Iterator[None]:
+    """Raise `NonFiniteError` at the first operation, forward or backward, whose result is not finite.
+
+    The error names the primitive, the user's line that recorded it, the direction, and the range of each input.
+    Data may hold infinities (a score of -inf rules a class out); only results are judged. NumPy's own warnings are
+    silent within, since the error says more. Outside the mode nothing is checked and nothing is slower. A captured step
+    that is called within runs eagerly and is checked; inside such a step, `blame()` is a `CaptureError`.
+
+    >>> from autograd_spiral import Tensor
+    >>> x = Tensor([4.0, 0.0], requires_grad=True)
+    >>> with blame():
+    ...     np.sqrt(x).sum().backward()
+    Traceback (most recent call last):
+      ...
+    autograd_spiral.errors.NonFiniteError: going backward, the rule of np.sqrt for argument 0 gave inf at (1,)
+    recorded at <doctest autograd_spiral.debug.blame.blame[2]>:2: np.sqrt(x).sum().backward()
+      argument 0: shape (2,), 0 to 4
+      the output: shape (2,), 0 to 2
+      its cotangent: shape (2,), 1 to 1
+    The derivative of np.sqrt is infinite at the edge of what it takes.
+    To leave such entries out, choose a safe input first: np.where(good, np.sqrt(np.where(good, x, 1)), other)
+    """
+    MODE.get().trace.permit("blame()", INSTEAD_OF_BLAME)
+    with np.errstate(all="ignore"), entering(observer=_Blame()):
+        yield
+
+
+class _Blame(Observer):
+    def recorded(self, node: Any) -> None:
+        """Note the user's line, and judge the value."""
+        node.place = users_line()
+        at = _first_nonfinite(node._value)
+        if at is None:
+            return
+        name = node.primitive.name if node.primitive is not None else "an operation on constants"
+        direction = "forward" if MODE.get().phase == "forward" else "backward, while recording the rules"
+        lines = [f"going {direction}, {name} gave {node._value[at]} at {at}", f"recorded at {node.place}"]
+        lines += _ranges(node)
+        bad = [i for i, operand in enumerate(node.operands) if not np.all(np.isfinite(operand))]
+        if bad:
+            lines.append(f"{node.primitive.argument(bad[0])} came in like this: look at where it is made.")
+        elif name in _SAFE_INPUTS:
+            lines.append(_remedy(name))
+        elif name in _GROWING:
+            lines.append(_GROWING[name])
+        raise NonFiniteError("\n".join(lines))
+
+    def swept(self, node: Any, argument: int, ct: Any, piece: Any) -> None:
+        """Judge what a rule made of the cotangent."""
+        values = _array(piece)
+        at = _first_nonfinite(values)
+        if at is None:
+            return
+        name, place = node.primitive.name, node.primitive.argument(argument)
+        lines = [f"going backward, the rule of {name} for {place} gave {values[at]} at {at}"]
+        lines.append(f"recorded at {node.place or 'a line outside blame(): put the forward pass inside to see it'}")
+        lines += _ranges(node)
+        lines += [_range("the output", node._value), _range("its cotangent", _array(ct))]
+        if np.shape(_array(ct)) == values.shape and not _array(ct)[~np.isfinite(values)].any():
+            lines.append(
+                "This is 0 · inf: the cotangent is 0 there, as where np.where chose the other branch, "
+                "but the derivative is infinite."
+            )
+            lines.append(_remedy(name))
+        elif name in _SAFE_INPUTS:
+            lines += [f"The derivative of {name} is infinite at the edge of what it takes.", _remedy(name)]
+        raise NonFiniteError("\n".join(lines))
+
+    def added(self, tensor: Any, ct: Any) -> None:
+        """Judge what pieces of a gradient, each of them finite, add up to."""
+        values = _array(ct)
+        at = _first_nonfinite(values)
+        if at is not None:
+            if tensor.primitive is not None:
+                what = f"what {tensor.primitive.name} gave, recorded at {tensor.place or 'a line outside blame()'}"
+            else:
+                what = called(tensor)
+            raise NonFiniteError(
+                f"going backward, the gradient of {what} is {values[at]} at {at}\n"
+                f"The rules gave it in finite pieces, but their sum, or their conversion to {values.dtype}, is too "
+                "large: scale the loss, or the data, down."
+            )
+
+
+_SAFE_INPUTS = {
+    **dict.fromkeys(("np.log", "np.log2", "np.log10", "np.sqrt", "np.cbrt", "np.reciprocal", "np.divide"), "1"),
+    **dict.fromkeys(("np.power", "np.arctan2"), "1"),
+    **dict.fromkeys(("np.log1p", "np.arcsin", "np.arccos", "np.arctanh"), "0"),
+    "np.arccosh": "2",
+}
+"""For functions with an edge to their domain, an input on which they and their derivatives are finite."""
+
+
+_EXP = (
+    "It overflows for large inputs: subtract the largest first, np.exp(x - np.max(x, axis=1, keepdims=True)), or use "
+)
+_GROWING = {
+    "np.exp": _EXP + "softmax, log_softmax or logsumexp, which do.",
+    "np.expm1": "It overflows for large inputs: softplus and sigmoid do not.",
+    "np.power": "It overflows for large inputs or powers: compare logarithms, power * np.log(x), where these do.",
+}
+"""What to write instead of functions that overflow."""
+
+
+def _remedy(name: str) -> str:
+    safe = _SAFE_INPUTS.get(name, "safe")
+    inner = f"np.where(good, x, {safe})"
+    call = {"np.divide": f"a / {inner}", "np.power": f"{inner} ** a"}.get(name, f"{name}({inner})")
+    return f"To leave such entries out, choose a safe input first: np.where(good, {call}, other)"
+
+
+def _array(value: Any) -> Any:
+    return getattr(value, "_value", value)
+
+
+def _first_nonfinite(values: Any) -> tuple[int, ...] | None:
+    if values.dtype.kind != "f":
+        return None
+    bad = ~np.isfinite(values)
+    return tuple(map(int, np.unravel_index(np.argmax(bad), bad.shape))) if bad.any() else None
+
+
+def _ranges(node: Any) -> list[str]:
+    names = [getattr(arg, "name", None) for arg in node.args]
+    roles = [node.primitive.argument(i) + (f", {name!r}" if name else "") for i, name in enumerate(names)]
+    return [_range(role, operand) for role, operand in zip(roles, node.operands, strict=True)]
+
+
+def _range(role: str, operand: Any) -> str:
+    values = np.asarray(operand)
+    finite = values[np.isfinite(values)]
+    text = f"{finite.min():.6g} to {finite.max():.6g}" if finite.size else "nothing finite"
+    if finite.size < values.size:
+        text += f", {values.size - finite.size} of {values.size} not finite"
+    return f"  {role}: shape {values.shape}, {text}"

@@ -1,0 +1,112 @@
+"""`grad`: the gradients of outputs with respect to inputs, as values or as a graph of their own."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Iterable, Sequence
+from typing import Any, overload
+
+import numpy as np
+
+from autograd_spiral.engine import messages
+from autograd_spiral.engine.modes import MODE, NO_TRACE, entering
+from autograd_spiral.engine.sweep import sweep
+from autograd_spiral.engine.tensor import Tensor, constant, seed_cotangent
+from autograd_spiral.errors import ShapeError
+
+__all__ = ["grad"]
+
+
+@overload
+def grad(
+    outputs: Tensor | Sequence[Tensor], inputs: Tensor, cotangents: Any = None, create_graph: bool = False
+) -> Tensor: ...
+@overload
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Sequence[Tensor],
+    cotangents: Any = None,
+    create_graph: bool = False,
+) -> tuple[Tensor, ...]: ...
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    cotangents: Any = None,
+    create_graph: bool = False,
+) -> Tensor | tuple[Tensor, ...]:
+    """The gradient of `outputs` with respect to `inputs`: one Tensor of its shape for each, and nothing stored.
+
+    Each of `outputs` and `inputs` is a Tensor or a sequence of Tensors; for a single input a single Tensor comes
+    back. `cotangents` weigh the elements of the outputs (the result is a vector-Jacobian product, summed over
+    outputs) and are needed for outputs of more than one element. With `create_graph` the results are differentiable
+    in turn. An input that the outputs do not depend on gets zeros; where no output has a graph, that is a UserWarning.
+    Raises `DtypeError` for integers, `GradientError` for an input that does not require gradients and for a missing
+    cotangent, `StaleLeafError` when `create_graph` meets a leaf assigned since it was recorded.
+
+    >>> x = Tensor(3.0, requires_grad=True)
+    >>> first = grad(x**3, x, create_graph=True)
+    >>> second = grad(first, x)
+    >>> float(first), float(second)
+    (27.0, 18.0)
+    """
+    ends, starts = _tensors("output", outputs), _tensors("input", inputs)
+    weights: Sequence[Any] = [None] * len(ends)
+    if cotangents is not None:
+        weights = [cotangents] if isinstance(outputs, Tensor) else list(cotangents)
+    if len(weights) != len(ends):
+        raise ShapeError(f"grad: {len(ends)} outputs but {len(weights)} cotangents")
+    for i, start in enumerate(starts):
+        if not start._requires_grad:
+            raise messages.input_without_gradient(f"input {i}", start)
+    if ends and not any(end._requires_grad or end.args for end in ends):
+        warnings.warn(f"grad gives zeros, since {messages.no_gradient(ends[0])}", UserWarning, stacklevel=2)
+
+    seeds = [seed_cotangent(end, weight) for end, weight in zip(ends, weights, strict=True)]
+    mode = MODE.get()
+    if create_graph or mode.trace is not NO_TRACE:
+        results = _recorded(ends, starts, seeds, weights, create_graph)
+    else:
+        found = sweep(zip(ends, seeds, strict=True), set(starts), observer=mode.observer)
+        results = [constant(found[start]) if start in found else _zeros(start) for start in starts]
+    return results[0] if isinstance(inputs, Tensor) else tuple(results)
+
+
+def _recorded(
+    ends: list[Tensor], starts: list[Tensor], seeds: list[Any], weights: Sequence[Any], keep_graph: bool
+) -> list[Tensor]:
+    """The gradients by a sweep that is recorded: one Tensor for each of `starts`, no two the same, none a weight."""
+    mode = MODE.get()
+    weighed = zip(seeds, weights, strict=True)
+    given = [weight if isinstance(weight, Tensor) else Tensor(seed) for seed, weight in weighed]
+    operands_of = functools.partial(mode.trace.operands_of, keep_graph=keep_graph)
+    results = []
+    taken = {*given, *starts}
+    with entering(recording=keep_graph, phase="backward"):
+        found = sweep(zip(ends, given, strict=True), set(starts), operands_of=operands_of, observer=mode.observer)
+        for start in starts:
+            ct = found[start] if start in found else _zeros(start)
+            if ct in taken or ct.is_leaf:
+                with entering(constants=True):  # a node, so that what is 0 when derived again is told from a lost graph
+                    ct = +ct
+            taken.add(ct)
+            results.append(ct)
+            mode.trace.named(ct, start)
+    return results
+
+
+def _zeros(like: Tensor) -> Tensor:
+    return Tensor(np.zeros(like.shape, like.dtype))
+
+
+def _tensors(role: str, given: Tensor | Sequence[Tensor]) -> list[Tensor]:
+    """One tensor or several as a list, each checked to be floating."""
+    if not isinstance(given, Iterable):
+        raise TypeError(f"grad: {role}s must be a Tensor or a sequence of Tensors, not {type(given).__name__}")
+    tensors = [given] if isinstance(given, Tensor) else list(given)
+    for i, tensor in enumerate(tensors):
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"grad: {role} {i} must be a Tensor, not {type(tensor).__name__}")
+        if tensor._value.dtype.kind != "f":
+            raise messages.integer_in_grad(f"{role} {i}", tensor)
+    return tensors

@@ -1,0 +1,22 @@
+"""Where a tensor came from: the walk over a record that its readers share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from operator import attrgetter
+
+from autograd_spiral.engine.tensor import Tensor
+
+__all__ = ["history"]
+
+
+def history(outputs: Iterable[Tensor]) -> list[Tensor]:
+    """All tensors that `outputs` were computed from, themselves included, in the order in which they were made."""
+    seen = set(outputs)
+    stack = list(seen)
+    while stack:
+        for arg in stack.pop().args:
+            if type(arg) is Tensor and arg not in seen:
+                seen.add(arg)
+                stack.append(arg)
+    return sorted(seen, key=attrgetter("serial"))

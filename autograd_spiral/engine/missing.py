@@ -1,0 +1,51 @@
+"""Attributes that raise: names that arrays or other libraries' tensors have and ours lack, each with what to write.
+
+They are in a base class: `hasattr` is False for them, and they cost nothing. A `__getattr__` on Tensor would do the
+same in fewer lines, but Python then finds all other attributes more slowly.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import NoReturn
+
+__all__ = ["Hints", "hint"]
+
+
+class Hints:
+    """What Tensor inherits to answer names that it does not have with what to write instead.
+
+    >>> from autograd_spiral import Tensor
+    >>> Tensor([1.0, 2.0]).unsqueeze
+    Traceback (most recent call last):
+      ...
+    AttributeError: Tensor has no 'unsqueeze': write np.expand_dims(t, axis)
+    """
+
+    __slots__ = ()
+
+    def __dir__(self) -> list[str]:
+        kind = type(self)
+        return [name for name in super().__dir__() if type(inspect.getattr_static(kind, name, None)) is not _Hint]
+
+
+class _Hint:
+    """Stands for an attribute that is not there."""
+
+    __slots__ = ("_instead", "_name")
+
+    def __init__(self, name: str, instead: str | Callable[[], str]) -> None:
+        self._name, self._instead = name, instead
+
+    def __get__(self, instance: object, owner: type) -> NoReturn:
+        # With the name alone, Python adds no guess of its own at another attribute that might be meant.
+        raise AttributeError(f"{owner.__name__} has no {self._name!r}: {self}", name=self._name)
+
+    def __str__(self) -> str:
+        return self._instead if isinstance(self._instead, str) else self._instead()
+
+
+def hint(name: str, instead: str | Callable[[], str]) -> None:
+    """Let the error for `t.name` say what to do instead: a text, or a function that returns it."""
+    setattr(Hints, name, _Hint(name, instead))

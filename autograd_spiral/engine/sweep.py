@@ -1,0 +1,157 @@
+"""The reverse sweep: from cotangents of outputs to those of everything they depend on.
+
+It knows nodes by their fields only (`primitive`, `args`, `operands`, `params`, `serial`), so it runs on arrays, and
+on recorded values when the gradients are to be differentiated in turn. It is a pure function: nothing is stored on
+a node, and a sweep that fails leaves no trace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Set
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+
+from autograd_spiral.engine import messages
+
+__all__ = ["sweep", "unbroadcast"]
+
+_serial = attrgetter("serial")
+
+
+def sweep(
+    seeds: Iterable[tuple[Any, Any]],
+    inputs: Set[Any] | None = None,
+    *,
+    observer: Any = None,
+    operands_of: Callable[[Any], tuple[Any, ...]] | None = None,
+) -> dict[Any, Any]:
+    """The cotangents of `inputs` (by default: of all leaves that require gradients), given `(output, cotangent)` pairs.
+
+    Nodes are visited by descending serial number: a node's users all come after it, so its cotangent is complete
+    when its turn comes. With `inputs`, only nodes between them and the outputs are visited, and an input that no
+    output depends on is missing from the result. With `operands_of` the rules run on Tensors, not on the arrays
+    these held: on the node itself and on `operands_of(node)`. Raises `RuleError` when a rule raises, when it gives
+    a shape that is not the argument's or a broadcast of it, and when it gives an array for Tensors.
+    """
+    seeds = list(seeds)
+    order, leaves = _reachable({node for node, _ in seeds})
+    flows = None if inputs is None or leaves <= inputs else _dependents(order, inputs)  # None: through all of them
+    pending: dict[Any, Any] = {}
+    for node, ct in seeds:
+        if flows is None or node in flows:
+            pending[node] = pending[node] + ct if node in pending else ct
+
+    for node in order:
+        ct = pending.pop(node, None)
+        if ct is None:
+            continue
+        if inputs is not None and node in inputs:
+            pending[node] = ct
+        primitive, args, params = node.primitive, node.args, node.params
+        kind = type(node)
+        if operands_of is not None:
+            out, operands = node, operands_of(node)
+        else:
+            out, operands = node._value, node.operands
+            if primitive.body is not None:  # a declared rule may compute with a Tensor, or write into what it is given
+                ct = getattr(ct, "_value", ct)
+                ct.setflags(False)
+        binary = len(operands) == 2 and not params
+        if binary:
+            x, y = operands  # spreading them in each call costs more than all else here
+        vjps = primitive.vjps
+        if len(vjps) != len(args):
+            vjps = primitive.vjps_for(len(args))
+        for i, arg in enumerate(args):
+            vjp = vjps[i]
+            if vjp is None or type(arg) is not kind:
+                continue
+            if not (arg._requires_grad if flows is None else arg in flows):
+                continue
+            try:
+                piece = vjp(ct, out, x, y) if binary else vjp(ct, out, *operands, **params)
+            except Exception as error:
+                messages.explain_rule(error, node, i, ct, out, operands)
+                raise
+            if operands_of is not None and type(piece) is not kind and hasattr(piece, "shape"):
+                if np.any(piece):
+                    raise messages.unrecorded_piece(primitive, i)
+                continue  # nothing, whatever the cotangent
+            value = operands[i]
+            if observer is not None and hasattr(piece, "shape"):  # if not, it is refused below
+                observer.swept(node, i, ct, piece)
+            try:
+                if piece.shape != value.shape:
+                    piece = unbroadcast(piece, value.shape)
+                if piece.dtype is not value.dtype:
+                    piece = piece.astype(value.dtype)
+            except (AttributeError, ValueError) as error:
+                raise messages.wrong_piece(primitive, i, piece, value) from error
+            before = pending.get(arg)
+            pending[arg] = piece if before is None else before + piece
+            if observer is not None:
+                observer.added(arg, pending[arg])
+    return pending
+
+
+def unbroadcast(ct: Any, shape: tuple[int, ...]) -> Any:
+    """`ct` summed over the axes along which `shape` was broadcast: the adjoint of broadcasting.
+
+    Raises ValueError when `shape` does not broadcast to the shape of `ct`.
+
+    >>> unbroadcast(np.ones((4, 3)), (1, 3))
+    array([[4., 4., 4.]])
+    """
+    if ct.ndim == 2 and shape == (1, ct.shape[1]):
+        return column_sums(ct)
+    extra = ct.ndim - len(shape)
+    if extra < 0 or any(n not in (1, m) for n, m in zip(shape, ct.shape[extra:], strict=True)):
+        raise ValueError(f"shape {shape} does not broadcast to {ct.shape}")
+    stretched = tuple(extra + i for i, n in enumerate(shape) if n == 1 and ct.shape[extra + i] != 1)
+    return ct.sum(axis=tuple(range(extra)) + stretched).reshape(shape)
+
+
+def _reachable(outputs: set[Any]) -> tuple[list[Any], set[Any]]:
+    """The nodes through which gradients of `outputs` flow, themselves included, users first; and the leaves."""
+    leaves = {output for output in outputs if not output.args}
+    seen = outputs - leaves
+    nodes = list(seen)
+    for node in nodes:  # those appended meanwhile, too
+        kind = type(node)
+        for arg in node.args:
+            if type(arg) is kind and arg._requires_grad and arg not in seen:
+                if arg.args:
+                    seen.add(arg)
+                    nodes.append(arg)
+                else:
+                    leaves.add(arg)
+    nodes.sort(key=_serial, reverse=True)
+    return nodes, leaves
+
+
+def _dependents(order: list[Any], inputs: Set[Any]) -> set[Any]:
+    """Those of the nodes in `order` that depend on `inputs`, and these themselves."""
+    found = set(inputs)
+    for node in reversed(order):
+        if any(type(arg) is type(node) and arg in found for arg in node.args):
+            found.add(node)
+    return found
+
+
+@lru_cache(maxsize=8)
+def _row_of_ones(length: int, dtype: Any) -> Any:
+    return np.ones((1, length), dtype)
+
+
+def column_sums(x: Any) -> Any:
+    """`x.sum(axis=0, keepdims=True)` of a matrix; by BLAS, in another order.
+
+    >>> column_sums(np.ones((4, 3)))
+    array([[4., 4., 4.]])
+    """
+    if type(x) is np.ndarray and x.dtype.char in "fd" and x.shape[1] != 1:
+        return np.dot(_row_of_ones(len(x), x.dtype), x)
+    return x.sum(axis=0, keepdims=True)

@@ -1,0 +1,138 @@
+"""The table that the engine looks functions up in: primitives, which have rules, and compositions of them.
+
+A primitive is a function on arrays that the engine can differentiate: a NumPy function, or one declared with
+`@primitive`. Its row holds how to bind a call to arrays and parameters, how to evaluate it on arrays, and one
+vector-Jacobian product (VJP) per array argument. A composition is a function of Tensors that calls primitives. The
+engine knows no row: a vocabulary enters them from above, with `define` and `composes`.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from autograd_spiral.engine.messages import name_of, no_rule
+
+__all__ = ["ARRAY", "COMPOSITIONS", "PRIMITIVES", "VJP", "Primitive", "composes", "define", "fill"]
+
+VJP = Callable[..., Any]
+"""`vjp(ct, out, *args, **params)`: the cotangent of one argument, given that of the output."""
+
+Bind = Callable[..., tuple[tuple[Any, ...], dict[str, Any]]]
+
+
+class Primitive:
+    """A differentiable function: its identity, how it is called on arrays, and its VJPs.
+
+    `vjps` has one VJP per array argument, or None where the function has no gradient in that argument. A variadic
+    primitive (`np.concatenate`) gives `rest`, which serves every further argument and is told which one by
+    `argument=`; `rest=None` means that the further arguments have no gradient.
+
+    >>> import numpy as np
+    >>> row = PRIMITIVES[np.multiply]
+    >>> row, row.arity, row.vjps[0](1.0, 6.0, 2.0, 3.0)  # ct, out, x, y
+    (<primitive np.multiply>, 2, 3.0)
+    """
+
+    __slots__ = ("arity", "bind", "body", "evaluate", "flowing", "function", "name", "rest", "variadic", "vjps")
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        vjps: tuple[VJP | None, ...],
+        *,
+        bind: Bind | None = None,
+        evaluate: Callable[..., Any] | None = None,
+        body: Callable[..., Any] | None = None,
+        variadic: bool = False,
+        rest: VJP | None = None,
+    ) -> None:
+        self.function = function
+        self.name = name_of(function)
+        self.vjps = vjps
+        self.arity = len(vjps)
+        self.flowing = -1 if None in vjps else len(vjps)  # the number of arguments with which all have gradients
+        self.bind = bind
+        self.evaluate = evaluate or function
+        self.body = body  # NumPy that also runs on Tensors; None where NumPy itself does the work
+        self.variadic = variadic
+        self.rest = rest
+
+    def vjps_for(self, count: int) -> tuple[VJP | None, ...]:
+        """One VJP, or None, for each of `count` array arguments; a TypeError when it does not take that many.
+
+        >>> import numpy as np
+        >>> [vjp is not None for vjp in PRIMITIVES[np.where].vjps_for(3)]  # the condition has no gradient
+        [False, True, True]
+        """
+        if count == len(self.vjps):
+            return self.vjps
+        if not self.variadic or count < len(self.vjps):
+            raise TypeError(f"{self.name} takes {len(self.vjps)} array arguments but got {count}")
+        return self.vjps + tuple(
+            self.rest and functools.partial(self.rest, argument=i) for i in range(len(self.vjps), count)
+        )
+
+    def argument(self, i: int) -> str:
+        """What errors call an array argument: by its number, and by its name where it was declared with one.
+
+        >>> import numpy as np
+        >>> from autograd_spiral import relu
+        >>> PRIMITIVES[relu].argument(0), PRIMITIVES[np.add].argument(1)
+        ('argument 0 (x)', 'argument 1')
+        """
+        names = [] if self.body is None else list(inspect.signature(self.body).parameters)
+        return f"argument {i} ({names[i]})" if i < len(names) else f"argument {i}"
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}>"
+
+
+Function = Callable[..., Any]
+
+
+class _Rules(dict[Function, Primitive]):
+    def __missing__(self, function: Function) -> Primitive:
+        raise no_rule(function)
+
+
+PRIMITIVES = _Rules()
+"""The rule table: from a function to its row. Looking up a function without a row raises `NoRuleError`."""
+
+COMPOSITIONS: dict[Function, Function] = {}
+"""From a NumPy function to the function that composes it of primitives."""
+
+
+def define(function: Function, *vjps: VJP | None, **how: Any) -> Primitive:
+    """Add a row to the table: `function`, one VJP per argument, and how to bind and evaluate it if not plainly."""
+    PRIMITIVES[function] = row = Primitive(function, vjps, **how)
+    return row
+
+
+def composes(*originals: Function) -> Callable[[Function], Function]:
+    """Enter the decorated function as the composition of each of the `originals`.
+
+    It takes the arguments of its original. If it returns NotImplemented, the call goes to the primitive of that name.
+    """
+
+    def enter(composition: Function) -> Function:
+        COMPOSITIONS.update(dict.fromkeys(originals, composition))
+        return composition
+
+    return enter
+
+
+ARRAY = "array"
+"""Stands in a recorded index wherever an index array goes; the arrays themselves are arguments."""
+
+
+def fill(index: tuple[Any, ...], arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The index that NumPy understands: `index` with the arrays put where `ARRAY` stands.
+
+    >>> fill((ARRAY, slice(1, 3)), ([0, 2],))
+    ([0, 2], slice(1, 3, None))
+    """
+    remaining = iter(arrays)
+    return tuple(next(remaining) if item is ARRAY else item for item in index)

@@ -1,0 +1,461 @@
+"""Tensor, and recording: the only place where a node is made.
+
+A Tensor is a value together with how it was computed: the primitive, its arguments, and the arrays they held at the
+time. A leaf was not computed. Values are frozen when they are recorded, so a graph never changes after the fact.
+"""
+
+from __future__ import annotations
+
+import itertools
+import operator
+import threading
+import warnings
+from collections.abc import Callable
+from typing import Any, Never, NoReturn, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from autograd_spiral.engine import messages
+from autograd_spiral.engine.array_methods import ArrayMethods
+from autograd_spiral.engine.calls import SPELLED_OUT, call_bound
+from autograd_spiral.engine.frozen import frozen, frozen_copy, frozen_result
+from autograd_spiral.engine.messages import INSTEAD_OF_BACKWARD, INSTEAD_OF_READING, NeverInPlace, called, name_of
+from autograd_spiral.engine.missing import Hints
+from autograd_spiral.engine.modes import MODE, NO_TRACE
+from autograd_spiral.engine.sweep import sweep
+from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES, Primitive
+
+__all__ = ["Operand", "Tensor", "apply", "as_leaf", "constant", "record", "seed_cotangent"]
+
+_next_serial = itertools.count().__next__
+_grad_lock = threading.Lock()
+_NO_PARAMS: dict[str, Any] = {}
+_WEAK_SCALARS = frozenset((float, int, bool))  # NumPy 2 promotion: they take the dtype of what they meet
+
+
+def _binary(ufunc: np.ufunc) -> tuple[Callable[[Tensor, Operand], Tensor], Callable[[Tensor, Operand], Tensor]]:
+    """The operator that records `ufunc`, and the one for a Tensor on the right."""
+    return (
+        lambda self, other: record(PRIMITIVES[ufunc], (self, other)),
+        lambda self, other: record(PRIMITIVES[ufunc], (other, self)),
+    )
+
+
+def _unary(ufunc: np.ufunc) -> Callable[[Tensor], Tensor]:
+    return lambda self: record(PRIMITIVES[ufunc], (self,))
+
+
+class Tensor(ArrayMethods, NeverInPlace, Hints):
+    """An array that remembers how it was computed, so that gradients can be taken through it.
+
+    `Tensor(data)` copies `data`, anything NumPy makes an array of numbers from; `requires_grad=True` (floating
+    dtypes only) makes it a leaf that collects gradients; `name` appears in pictures, programs and errors. NumPy's
+    functions and Python's operators on Tensors record a graph; `.data` is the array, read-only. Raises `DtypeError`
+    for complex, object and string data, and for gradients of integers.
+
+    >>> import numpy as np
+    >>> W = Tensor([[1.0, -2.0], [3.0, 0.5]], requires_grad=True, name="W")
+    >>> loss = np.sum(np.maximum(0, W) ** 2)
+    >>> loss.backward()
+    >>> W.grad
+    array([[2., 0.],
+           [6., 1.]])
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_grad",
+        "_requires_grad",
+        "_value",
+        "args",
+        "name",
+        "operands",
+        "params",
+        "place",
+        "primitive",
+        "scope",
+        "serial",
+    )
+
+    def __init__(self, data: Operand, requires_grad: bool = False, name: str | None = None) -> None:
+        if type(data) is not Tensor:
+            self._value = frozen_copy(data, "Tensor(data)")
+        elif data.requires_grad:
+            raise messages.lost_graph()
+        else:
+            trace = MODE.get().trace
+            self._value = trace.value_of(data)
+            trace.aliased(self, data)
+        if requires_grad and self._value.dtype.kind != "f":
+            raise messages.integer_gradient(self._value.dtype)
+        self._requires_grad = bool(requires_grad)
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"Tensor: the name must be a string, not {type(name).__name__}")
+        self._make_leaf(name)
+
+    def _make_leaf(self, name: str | None) -> None:
+        self.name = name
+        self._grad: NDArray[Any] | None = None
+        self.primitive: Primitive | None = None
+        self.args: tuple[Any, ...] = ()
+        self.operands: tuple[Any, ...] = ()
+        self.params = _NO_PARAMS
+        self.serial: int = _next_serial()
+        self.scope: tuple[str, ...] = ()  # those of operations alone: pictures put a leaf where it is used
+        self.place: str | None = None  # file and line of the user's code, where an observer asked for it
+
+    def __init_subclass__(cls) -> NoReturn:
+        raise TypeError("Tensor is not meant to be subclassed: hold a Tensor in a class of your own")
+
+    # --- value ---------------------------------------------------------------------------------------------------
+
+    @property
+    def data(self) -> NDArray[Any]:
+        """The value, as a read-only array. Raises `CaptureError` while a step is captured.
+
+        >>> Tensor([1.0, 2.0]).data[0] = 5.0
+        Traceback (most recent call last):
+          ...
+        ValueError: assignment destination is read-only
+        """
+        MODE.get().trace.permit("reading a value", INSTEAD_OF_READING)
+        return self._value
+
+    @data.setter
+    def data(self, value: Never) -> NoReturn:
+        raise messages.set_data(self)
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow to or through this tensor; fixed when it is made.
+
+        >>> w = Tensor([1.0, 2.0], requires_grad=True)
+        >>> (2 * w).requires_grad, (w > 1.5).requires_grad
+        (True, False)
+        """
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: Never) -> NoReturn:
+        raise messages.set_requires_grad(self)
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether this tensor was made from data instead of being computed from tensors.
+
+        What is computed from constants alone is not recorded, and so is a leaf too.
+
+        >>> w = Tensor([1.0, 2.0], requires_grad=True)
+        >>> w.is_leaf, (2 * w).is_leaf, (2 * w.detach()).is_leaf
+        (True, False, True)
+        """
+        return self.primitive is None
+
+    def named(self, name: str) -> Tensor:
+        """Name this tensor, for pictures, programs and errors, and return it.
+
+        >>> x = Tensor([1.0, 2.0], requires_grad=True)
+        >>> (x * x).named("squares").name
+        'squares'
+        """
+        self.name = name
+        return self
+
+    def detach(self) -> Tensor:
+        """A leaf with this value and no history, through which no gradient flows.
+
+        >>> x = Tensor(3.0, requires_grad=True)
+        >>> (x * x.detach()).backward()
+        >>> x.grad
+        array(3.)
+        """
+        return _alias(self, False)
+
+    def assign(self, value: Operand) -> None:
+        """Give this leaf a new value of the same shape, in its own dtype; graphs already recorded keep the old one.
+
+        Raises `InPlaceError` for a tensor that was computed, `ShapeError` for another shape, `DtypeError` for a dtype
+        that does not convert within its kind (float into integer).
+
+        >>> w = Tensor([1.0, 2.0], requires_grad=True)
+        >>> w.assign(w - 0.5)
+        >>> w.data
+        array([0.5, 1.5])
+        """
+        if self.primitive is not None:
+            raise messages.assigned_result(self)
+        old, trace = self._value, MODE.get().trace
+        if trace is NO_TRACE and type(value) is np.ndarray and value.dtype is old.dtype and value.shape == old.shape:
+            self._value = frozen(np.array(value))  # the usual case, at a fraction of the time
+            return
+        tensor = value if type(value) is Tensor else as_leaf(frozen_copy(value, "assign(value)"))
+        new = trace.value_of(tensor)
+        if new.shape != old.shape:
+            raise messages.assigned_shape(self, new.shape)
+        if new.dtype != old.dtype:
+            weak = _is_weak(value) and old.dtype.kind == "f"
+            if not weak and not np.can_cast(new.dtype, old.dtype, "same_kind"):
+                raise messages.assigned_dtype(self, new.dtype)
+            tensor = as_leaf(frozen(new.astype(old.dtype))) if trace is NO_TRACE else tensor.astype(old.dtype)
+        trace.assigned(self, tensor)
+
+    # --- gradients -----------------------------------------------------------------------------------------------
+
+    @property
+    def grad(self) -> NDArray[Any] | None:
+        """The gradient that `backward()` has added up in this leaf, a plain array; None before.
+
+        It is None in all other tensors, too, where reading it is a UserWarning that says how to get the gradient. Set
+        it to None to start afresh, or to an array of the leaf's shape, which is copied. Raises `GradientError` where
+        there is none to set, `ShapeError` for another shape, `CaptureError` while a step is captured.
+
+        >>> w = Tensor(3.0, requires_grad=True)
+        >>> (w * w).backward()
+        >>> (w * w).backward()
+        >>> w.grad
+        array(12.)
+        """
+        MODE.get().trace.permit("reading .grad", INSTEAD_OF_BACKWARD)
+        if self._grad is None and (self.primitive is not None or not self._requires_grad):
+            warnings.warn(messages.no_collected_gradient(self), UserWarning, stacklevel=2)
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: ArrayLike | None) -> None:
+        MODE.get().trace.permit("setting .grad", INSTEAD_OF_BACKWARD)
+        if value is not None:
+            if not (self.is_leaf and self._requires_grad):
+                raise messages.grad_of_no_leaf(self)
+            value = frozen_copy(value, ".grad = value").astype(self.dtype)
+            if value.shape != self.shape:
+                raise messages.grad_shape(self, value.shape)
+        self._grad = value
+
+    def backward(self, cotangent: Operand | None = None) -> None:
+        """Add the gradient of this tensor to `.grad` of every leaf it depends on that requires gradients.
+
+        `cotangent`, of this tensor's shape and dtype, weighs the elements and is needed unless there is just one:
+        each leaf gets its vector-Jacobian product. An error during the sweep leaves every `.grad` as it was.
+        Raises `GradientError` when this tensor does not depend on a leaf that requires gradients, or needs a cotangent;
+        `ShapeError` and `DtypeError` for a cotangent that does not fit.
+
+        >>> x = Tensor([1.0, 2.0], requires_grad=True)
+        >>> (x * x).backward([1.0, 10.0])
+        >>> x.grad
+        array([ 2., 40.])
+        """
+        MODE.get().trace.permit("backward()", INSTEAD_OF_BACKWARD)
+        if not self._requires_grad:
+            raise messages.no_gradient(self)
+        seed = seed_cotangent(self, cotangent, "backward")
+        found = sweep([(self, seed)], observer=MODE.get().observer)
+        with _grad_lock:
+            sums = [(leaf, np.array(ct if leaf._grad is None else leaf._grad + ct)) for leaf, ct in found.items()]
+            before = [(leaf, leaf._grad) for leaf in found]
+            try:
+                for leaf, total in sums:
+                    leaf._grad = total
+            except BaseException:  # an interrupt between two leaves
+                for leaf, old in before:
+                    leaf._grad = old
+                raise
+
+    # --- NumPy's protocols ---------------------------------------------------------------------------------------
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method != "__call__":
+            raise messages.ufunc_method(ufunc, method)
+        for key, value in kwargs.items():
+            if value is not SPELLED_OUT.get(key):
+                raise messages.keyword(ufunc, key)
+        return apply(ufunc, inputs, _NO_PARAMS)
+
+    def __array_function__(self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return apply(function, args, kwargs)
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        values = self.data
+        if self._requires_grad:
+            raise messages.plain_array(self)
+        return np.array(values, dtype=dtype, copy=copy)
+
+    # --- Python's protocols --------------------------------------------------------------------------------------
+
+    __hash__ = object.__hash__  # by identity: a C function, since the sweep hashes every node
+
+    def __copy__(self) -> Tensor:
+        return _alias(self, self._requires_grad and self.is_leaf)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        return self.__copy__()
+
+    def __reduce__(self) -> Any:
+        return Tensor, (self.data, self._requires_grad and self.is_leaf, self.name)
+
+    # --- operators -----------------------------------------------------------------------------------------------
+
+    __add__, __radd__ = _binary(np.add)
+    __sub__, __rsub__ = _binary(np.subtract)
+    __mul__, __rmul__ = _binary(np.multiply)
+    __truediv__, __rtruediv__ = _binary(np.divide)
+    __pow__, __rpow__ = _binary(np.power)
+    __and__, __rand__ = _binary(np.bitwise_and)
+    __or__, __ror__ = _binary(np.bitwise_or)
+    __xor__, __rxor__ = _binary(np.bitwise_xor)
+    __lt__, __gt__ = _binary(np.less)[0], _binary(np.greater)[0]
+    __le__, __ge__ = _binary(np.less_equal)[0], _binary(np.greater_equal)[0]
+    __eq__, __ne__ = _binary(np.equal)[0], _binary(np.not_equal)[0]  # type: ignore[assignment]
+    __neg__, __pos__ = _unary(np.negative), _unary(np.positive)
+    __abs__, __invert__ = _unary(np.absolute), _unary(np.invert)
+
+    def __matmul__(self, other: Operand) -> Tensor:
+        if type(other) is Tensor and other._value.ndim > 1 < self._value.ndim:
+            return record(PRIMITIVES[np.matmul], (self, other))
+        return apply(np.matmul, (self, other), _NO_PARAMS)
+
+    def __rmatmul__(self, other: Operand) -> Tensor:
+        return apply(np.matmul, (other, self), _NO_PARAMS)
+
+    def __getitem__(self, index: Any) -> Tensor:
+        MODE.get().trace.permit_index(index)
+        return apply(operator.getitem, (self, index), _NO_PARAMS)
+
+    def astype(self, dtype: DTypeLike) -> Tensor:
+        """The same values in another dtype; the gradient comes back in this one.
+
+        No gradient flows through integers and booleans. Raises `DtypeError` for complex, object and string dtypes.
+
+        >>> x = Tensor([1.0, 2.0], requires_grad=True)
+        >>> x.astype(np.float32).sum().backward()
+        >>> x.grad.dtype
+        dtype('float64')
+        """
+        return apply(np.ndarray.astype, (self, dtype), _NO_PARAMS)
+
+
+Operand: TypeAlias = Tensor | ArrayLike
+
+# --- recording ------------------------------------------------------------------------------------------------------
+
+_new = Tensor.__new__
+_ndarray = np.ndarray  # a global is found faster than an attribute
+
+
+def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call a NumPy function, or a declared primitive, with Tensors among its arguments."""
+    composition = COMPOSITIONS.get(function)
+    if composition is not None:
+        try:
+            result = call_bound(function, composition, args, kwargs)
+        except (ValueError, IndexError) as error:
+            messages.explain_call(error, name_of(function), args, kwargs)
+            raise
+        if result is not NotImplemented:
+            return result
+    primitive = PRIMITIVES[function]
+    if primitive.bind is not None:
+        args, kwargs = call_bound(function, primitive.bind, args, kwargs)
+    return record(primitive, args, kwargs)
+
+
+def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] = _NO_PARAMS) -> Tensor:
+    """Evaluate `primitive` on the values of `args` and make the node that remembers it.
+
+    A node is kept when a gradient may be asked through it, or it depends on such a node; otherwise the result is a
+    leaf. Arrays among `args` are frozen copies from here on. Raises `ShapeError` when shapes do not fit, and
+    `DtypeError` when the result is not an array of real numbers.
+    """
+    mode = MODE.get()
+    tracked = requires_grad = foreign = False
+    operands: list[Any] = []
+    for arg in args:
+        if type(arg) is Tensor:
+            operands.append(arg._value)
+            if arg._requires_grad:
+                tracked = requires_grad = True
+            elif arg.primitive is not None:
+                tracked = True
+        elif type(arg) in _WEAK_SCALARS:
+            operands.append(arg)
+        else:
+            operands.append(frozen_copy(arg, primitive.name))
+            foreign = True
+    if foreign:
+        args = tuple(arg if type(arg) is Tensor else operand for arg, operand in zip(args, operands, strict=True))
+    if requires_grad and len(args) != primitive.flowing:
+        pairs = zip(args, primitive.vjps_for(len(args)), strict=True)
+        requires_grad = any(vjp and type(arg) is Tensor and arg._requires_grad for arg, vjp in pairs)
+    if mode.trace is not NO_TRACE:
+        operands = [mode.trace.value_of(arg) if type(arg) is Tensor else arg for arg in args]
+    try:
+        value = primitive.evaluate(*operands, **params) if params else primitive.evaluate(*operands)
+    except (ValueError, IndexError) as error:
+        messages.explain_call(error, primitive.name, operands, params)
+        raise
+    if type(value) is _ndarray and value.base is None and value.dtype.kind == "f" and primitive.body is None:
+        value.setflags(False)  # type: ignore[call-arg]  # by position, as in `frozen`: the usual case
+    else:
+        value = frozen_result(value, primitive)
+        requires_grad = requires_grad and value.dtype.kind == "f"
+
+    if not (tracked and mode.recording) and not mode.constants:
+        result = as_leaf(value)
+    else:
+        result = _new(Tensor)
+        result._value = value
+        result._requires_grad = requires_grad and mode.recording
+        result._grad = None
+        result.name = None
+        result.primitive = primitive
+        result.args = args
+        result.operands = tuple(operands)
+        result.params = params
+        result.serial = _next_serial()
+        result.scope = mode.scope
+        result.place = None
+    if mode.observer is not None:
+        mode.observer.recorded(result)
+    return result
+
+
+def seed_cotangent(output: Tensor, cotangent: Operand | None, caller: str = "grad") -> NDArray[Any]:
+    """The cotangent to start a sweep of `output` with: ones for one element, or what the caller gave, checked."""
+    if cotangent is None:
+        value = output._value
+        if value.size != 1:
+            raise messages.no_cotangent(output, caller)
+        return np.array(1, value.dtype, ndmin=value.ndim)
+    use = f"the cotangent of {called(output)}"
+    given = cotangent._value if type(cotangent) is Tensor else frozen_copy(cotangent, use)
+    if given.shape != output.shape:
+        raise messages.cotangent_shape(output, given.shape)
+    if given.dtype != output.dtype and not (_is_weak(cotangent) and given.dtype.kind in "iuf"):
+        raise messages.cotangent_dtype(output, given.dtype)
+    return given.astype(output.dtype, copy=False)
+
+
+def _is_weak(value: Any) -> bool:
+    return type(value) in _WEAK_SCALARS or isinstance(value, list | tuple)
+
+
+def constant(array: NDArray[Any]) -> Tensor:
+    """A leaf that holds a copy of `array` and requires no gradients."""
+    return as_leaf(frozen(np.array(array)))
+
+
+def _alias(tensor: Tensor, requires_grad: bool) -> Tensor:
+    """A leaf that holds the value of `tensor`, without its history."""
+    trace = MODE.get().trace
+    leaf = as_leaf(trace.value_of(tensor), requires_grad, tensor.name)
+    trace.aliased(leaf, tensor)
+    return leaf
+
+
+def as_leaf(value: NDArray[Any], requires_grad: bool = False, name: str | None = None) -> Tensor:
+    """A leaf that holds `value` itself, a frozen array."""
+    leaf = _new(Tensor)
+    leaf._value = value
+    leaf._requires_grad = requires_grad
+    leaf._make_leaf(name)
+    return leaf

@@ -1,0 +1,262 @@
+"""A program as data: an immutable list of equations, checked when it is built. Imports primitives and errors alone.
+
+Everything else about programs reads this list: optimiser, printer, replayer and pictures know nothing of each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd_spiral.engine.table import Primitive
+from autograd_spiral.errors import CaptureError
+
+__all__ = ["Atom", "Check", "Equation", "Name", "Program", "Rank", "Value", "dtype_of", "shape_of"]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Value:
+    """What an equation computes or the caller supplies: an array of known shape and dtype, itself unknown.
+
+    Two of the same shape and dtype are two values.
+
+    >>> Value((3,), np.dtype(float)) == Value((3,), np.dtype(float))
+    False
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes.
+
+        >>> Value((300, 2), np.dtype(float)).ndim
+        2
+        """
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements.
+
+        >>> Value((), np.dtype(float)).size
+        1
+        """
+        return int(np.prod(self.shape, dtype=object))
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that the elements take, in bytes.
+
+        >>> Value((300, 2), np.dtype(np.float32)).nbytes
+        2400
+        """
+        return self.size * self.dtype.itemsize
+
+
+Atom: TypeAlias = Value | NDArray[Any] | bool | int | float
+"""An argument of an equation: a value, or a constant; Python's numbers are weak, as in NumPy 2 promotion."""
+
+
+def shape_of(atom: Atom) -> tuple[int, ...]:
+    """The shape of a value or a constant."""
+    return atom.shape if isinstance(atom, Value | np.ndarray) else ()
+
+
+def dtype_of(atom: Atom) -> np.dtype[Any] | None:
+    """The dtype of a value or an array; None for Python's numbers, which take that of what they meet."""
+    return atom.dtype if isinstance(atom, Value | np.ndarray) else None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Equation:
+    """`output = primitive(*inputs, **params)`, where it was written, and for which phase and scope.
+
+    >>> from autograd_spiral import capture
+    >>> step = capture(lambda x: np.sum(x, axis=0))
+    >>> _ = step(np.ones((5, 3)))
+    >>> (equation,) = step.program.equations
+    >>> equation.primitive, equation.params, equation.output.shape, equation.phase
+    (<primitive np.sum>, {'axis': (0,), 'keepdims': False}, (3,), 'forward')
+    """
+
+    primitive: Primitive
+    inputs: tuple[Atom, ...]
+    params: Mapping[str, Any]
+    output: Value
+    phase: str = "forward"  # or "backward", or "update"
+    scope: tuple[str, ...] = ()
+    place: str | None = None
+    body: tuple[Equation, ...] = ()  # what a declared primitive computes, the last one `output` itself
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """The function that the primitive is.
+
+        >>> from autograd_spiral import capture
+        >>> step = capture(lambda x: np.exp(x))
+        >>> _ = step(np.ones(3))
+        >>> step.program.equations[0].function
+        <ufunc 'exp'>
+        """
+        return self.primitive.function
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether each element of the output depends on one element of each input alone, up to broadcasting.
+
+        >>> from autograd_spiral import capture
+        >>> step = capture(lambda x: np.exp(x).sum())
+        >>> _ = step(np.ones(3))
+        >>> [equation.elementwise for equation in step.program.equations]
+        [True, False]
+        """
+        return isinstance(self.function, np.ufunc) and self.function.signature is None
+
+    @property
+    def opaque(self) -> bool:
+        """Whether this calls a declared primitive whose body is not known as equations.
+
+        >>> from autograd_spiral import capture, primitive
+        >>> inverse = primitive(None)(lambda x: np.linalg.inv(x))  # which has no rule, so that it cannot be recorded
+        >>> step = capture(lambda x: inverse(x))
+        >>> _ = step(np.eye(2))
+        >>> step.program.equations[0].opaque
+        True
+        """
+        return self.primitive.body is not None and not self.body
+
+    def reads(self) -> Iterator[Value]:
+        """The values among the inputs.
+
+        >>> from autograd_spiral import capture
+        >>> step = capture(lambda x: 2 * x)
+        >>> _ = step(np.ones(3))
+        >>> list(step.program.equations[0].reads()) == list(step.program.inputs)
+        True
+        """
+        return (atom for atom in self.inputs if isinstance(atom, Value))
+
+
+class Rank:
+    """How good a name is; the best one wins."""
+
+    GIVEN, GRADIENT, STEP, CALLER, BODY = range(5)  # by the user; "d" + name; locals of the step, of what it called
+
+
+class Name(NamedTuple):
+    """A name for a value, and how good it is.
+
+    >>> min(Name(Rank.STEP, "total"), Name(Rank.GIVEN, "loss")).text
+    'loss'
+    """
+
+    rank: int
+    text: str
+
+
+class Check(NamedTuple):
+    """`function(value, *details)` raises where the program must not run on `value`.
+
+    >>> from autograd_spiral import capture, softmax_cross_entropy
+    >>> step = capture(lambda scores, y: softmax_cross_entropy(scores, y))
+    >>> _ = step(np.zeros((2, 3)), np.array([0, 2]))
+    >>> [check.value is step.program.inputs[1] for check in step.program.checks]  # the labels
+    [True]
+    """
+
+    function: Callable[..., None]
+    value: Value
+    details: tuple[Any, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """What a captured step computes: `equations` from `inputs` and `state` to `outputs` and the new state.
+
+    `inputs` are the arrays that a call is given, `state` the leaves that the step read or assigned, `outside` other
+    arrays that it found (with what they held, `found`); `updates` are pairs of a state and its new value. `checks`
+    run before the state changes. `names` are what values are called, `primals` what values are the gradients with
+    respect to, `trained` the states that require gradients. Raises `CaptureError` where an equation reads what no
+    earlier one computes, computes anew what is there, or where a new state has another shape or dtype.
+
+    >>> Program("f", inputs=(), state=(), equations=(), outputs=(Value((3,), np.dtype(float)),))
+    Traceback (most recent call last):
+      ...
+    autograd_spiral.errors.CaptureError: f: a result is computed by no equation
+    """
+
+    name: str
+    inputs: tuple[Value, ...]
+    state: tuple[Value, ...]
+    equations: tuple[Equation, ...]
+    outputs: tuple[Atom, ...]
+    updates: tuple[tuple[Value, Atom], ...] = ()
+    outside: tuple[Value, ...] = ()
+    checks: tuple[Check, ...] = ()
+    names: Mapping[Value, Name] = field(default_factory=dict)
+    found: Mapping[Value, NDArray[Any]] = field(default_factory=dict)
+    primals: Mapping[Value, Value] = field(default_factory=dict)
+    trained: frozenset[Value] = frozenset()
+
+    def __post_init__(self) -> None:
+        known: set[Value] = set()
+        for given in (*self.inputs, *self.state, *self.outside):
+            if given in known:
+                raise CaptureError(f"{self.name}: {self.call(given)} is given twice")
+            known.add(given)
+        for equation in self.equations:
+            for value in equation.reads():
+                if value not in known:
+                    raise CaptureError(f"{self.name}: {equation.primitive.name} reads a value before it is computed")
+            output = equation.output
+            if output in known:
+                raise CaptureError(f"{self.name}: {equation.primitive.name} computes {self.call(output)} again")
+            if not isinstance(output.dtype, np.dtype) or not all(type(n) is int for n in output.shape):
+                raise CaptureError(f"{self.name}: the shape and dtype of what {equation.primitive.name} gives is open")
+            known.add(output)
+        for state, new in self.updates:
+            if state not in self.state or (shape_of(new), dtype_of(new)) != (state.shape, state.dtype):
+                raise CaptureError(f"{self.name}: the new value of {self.call(state)} does not fit it")
+        for atom in (*self.outputs, *(new for _, new in self.updates), *(check.value for check in self.checks)):
+            if isinstance(atom, Value) and atom not in known:
+                raise CaptureError(f"{self.name}: a result is computed by no equation")
+
+    def call(self, value: Value) -> str:
+        """What `value` is called in messages.
+
+        Its name, or else its shape.
+
+        >>> x = Value((3,), np.dtype(float))
+        >>> Program("f", (x,), (), (), (x,), names={x: Name(Rank.GIVEN, "x")}).call(x)
+        'x'
+        """
+        return self.names[value].text if value in self.names else f"a value of shape {value.shape}"
+
+    def results(self) -> Iterator[Value]:
+        """The values that must be computed: outputs, new state, and what is checked.
+
+        Constants are none.
+
+        >>> x = Value((3,), np.dtype(float))
+        >>> [value.shape for value in Program("f", (x,), (), (), (2.0, x)).results()]
+        [(3,)]
+        """
+        atoms = (*self.outputs, *(new for _, new in self.updates), *(check.value for check in self.checks))
+        return (atom for atom in atoms if isinstance(atom, Value))
+
+    def with_equations(self, equations: Iterator[Equation] | tuple[Equation, ...], **changes: Any) -> Program:
+        """The same program of other equations.
+
+        `changes` are new values of other fields. Raises `CaptureError` as every program does.
+
+        >>> x = Value((3,), np.dtype(float))
+        >>> Program("f", (x,), (), (), (x,)).with_equations((), name="g").name
+        'g'
+        """
+        return replace(self, equations=tuple(equations), **changes)

@@ -1,0 +1,1 @@
+"""Programs as NumPy source that a person can read."""

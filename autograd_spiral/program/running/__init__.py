@@ -1,0 +1,1 @@
+"""Replay: programs run as straight-line NumPy in buffers made beforehand."""

@@ -1,0 +1,5 @@
+"""The vocabulary: importing it enters NumPy's functions, and those that NumPy lacks, in the engine's table."""
+
+from autograd_spiral.vocabulary import compositions, functions, missing_names, rules
+
+__all__ = ["compositions", "functions", "missing_names", "rules"]

@@ -1,0 +1,143 @@
+"""`@primitive`: the declaration of a new operation, and what is checked of it before it is ever called."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+
+from autograd_spiral.engine.calls import overridable, unannotated
+from autograd_spiral.engine.table import VJP, define
+from autograd_spiral.errors import LostGraphError, RuleError
+
+__all__ = ["primitive"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_IMMUTABLE = frozenset((bool, int, float, str, type(None)))
+_BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_BY_KEYWORD = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+def primitive(*vjps: VJP | None) -> Callable[[F], F]:
+    """Declare a new differentiable operation: the decorated function is its value, `vjps` are its gradient rules.
+
+    The first `len(vjps)` parameters of the function are its arrays, one VJP for each (None where it has no
+    gradient); the others are parameters that the rules receive by keyword. The body gets plain arrays and returns a
+    new one, which is read-only from then on. A VJP is called as `vjp(ct, out, *arrays, **params)` and returns the
+    cotangent of its argument, in the shape of that argument or of a broadcast of it: the engine sums over broadcast
+    axes and restores the dtype.
+    Written with NumPy functions, rules are differentiable themselves.
+
+    The decorated function takes plain arrays too. Raises `RuleError` when no VJPs are given, when the function has
+    fewer parameters than VJPs, when its parameters cannot be told apart (`*args`, `**kwargs`), and when a VJP does not
+    take what it is called with.
+
+    >>> import numpy as np
+    >>> from autograd_spiral import Tensor, primitive
+    >>> @primitive(lambda ct, out, x, scale: ct * out * (1 - out) * scale)
+    ... def logistic(x, scale=1.0):
+    ...     return 1 / (1 + np.exp(-scale * x))
+    >>> x = Tensor([0.0, 2.0], requires_grad=True)
+    >>> logistic(x, scale=2.0).sum().backward()
+    >>> x.grad.round(4)
+    array([0.5   , 0.0353])
+    """
+    if not vjps or any(not (vjp is None or callable(vjp)) for vjp in vjps):
+        raise RuleError(
+            "@primitive takes one VJP per array argument: @primitive(lambda ct, out, x: ct * 2 * x), "
+            "or None for an argument without gradient"
+        )
+
+    def declare(body: F) -> F:
+        if not callable(body):
+            raise RuleError(
+                f"@primitive was given a rule and no function to declare, but a {type(body).__name__}: its rules go in "
+                "parentheses, @primitive(lambda ct, out, x: …), on the line above def"
+            )
+        signature = inspect.signature(body)
+        names = list(signature.parameters)
+        if len(names) < len(vjps):
+            raise RuleError(f"{body.__name__}{signature} has {len(names)} parameters but {len(vjps)} VJPs were given")
+        for i, parameter in enumerate(signature.parameters.values()):
+            if parameter.kind not in (_BY_POSITION if i < len(vjps) else _BY_KEYWORD):
+                raise RuleError(
+                    f"{body.__name__}{signature}: the first {len(vjps)} parameters are arrays, passed by position, and "
+                    f"the others parameters, passed by keyword, but {str(parameter)!r} cannot be"
+                )
+        defaults = {n: p.default for n, p in signature.parameters.items() if n in names[len(vjps) :]}
+        required = {n for n, default in defaults.items() if default is inspect.Parameter.empty}
+        for name, vjp in zip(names, vjps, strict=False):
+            if vjp is not None:
+                _check_call(body.__name__, name, vjp, names[: len(vjps)], list(defaults))
+
+        def bind(*args: Any, **kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+            if not defaults and not kwargs and len(args) == len(vjps):
+                return args, defaults
+            if len(args) == len(vjps) and required <= kwargs.keys() <= defaults.keys():
+                params = {**defaults, **kwargs}
+            else:
+                bound = signature.bind(*args, **kwargs)
+                bound.apply_defaults()
+                args = tuple(bound.arguments[n] for n in names[: len(vjps)])
+                params = {n: bound.arguments[n] for n in defaults}
+            if not _IMMUTABLE.issuperset(map(type, params.values())):
+                params = {n: _settled(body.__name__, n, value) for n, value in params.items()}
+            return args, params
+
+        bind.__signature__ = signature  # type: ignore[attr-defined]
+
+        @functools.wraps(body)
+        def on_arrays(*args: Any, **kwargs: Any) -> Any:
+            if list in map(type, args):
+                args = tuple(np.asarray(a) if type(a) is list and i < len(vjps) else a for i, a in enumerate(args))
+            return body(*args, **kwargs)
+
+        function: F = overridable(on_arrays)  # type: ignore[assignment]
+        define(function, *vjps, bind=bind, evaluate=body, body=body)
+        return function
+
+    return declare
+
+
+def _check_call(primitive: str, argument: str, vjp: VJP, arrays: list[str], params: list[str]) -> None:
+    """Raise `RuleError` unless `vjp`, the rule for `argument`, can be called as the sweep will call it."""
+    try:
+        signature = inspect.signature(vjp)
+    except (TypeError, ValueError):  # written in C, perhaps: only the call will tell
+        return
+    try:
+        signature.bind("ct", "out", *arrays, **dict.fromkeys(params))
+    except TypeError as error:
+        given = ["ct", "out", *arrays]
+        call = ", ".join([*given, *(f"{name}={name}" for name in params)])
+        raise RuleError(
+            f"{primitive}: the VJP for {argument} takes {unannotated(signature)}, but a VJP is called as "
+            f"vjp(ct, out, *arrays, **params), here vjp({call}): {error}. "
+            f"Write it as lambda {', '.join([*given, *params])}: …"
+        ) from None
+
+
+def _settled(name: str, key: str, value: Any) -> Any:
+    """`value` as a parameter that nobody can change later: arrays and containers are copied."""
+    if isinstance(value, np.ndarray):
+        value = value.copy()
+        value.flags.writeable = False
+        return value
+    if type(value) is tuple:
+        return tuple(_settled(name, key, item) for item in value)
+    if hasattr(type(value), "__array_function__"):
+        raise LostGraphError(
+            f"{name}: {key} is a parameter, which has no gradient rule, but it was given a tensor. Pass the value "
+            f"({key}=t.data), or make it an array argument with a VJP of its own"
+        )
+    if isinstance(value, list | dict | set):
+        for item in value.values() if isinstance(value, dict) else value:
+            if not isinstance(item, list | dict | set):
+                _settled(name, key, item)  # refuses a tensor
+        return copy.deepcopy(value)
+    return value

@@ -1,0 +1,277 @@
+"""The differentiable functions that NumPy lacks. Declared with the `@primitive` that users have, or composed.
+
+All take arrays or Tensors. Bodies and rules are NumPy that runs on either.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeVar
+
+import numpy
+from numpy.typing import NDArray
+
+from autograd_spiral.engine.modes import MODE
+from autograd_spiral.engine.table import PRIMITIVES
+from autograd_spiral.engine.tensor import Tensor, record
+from autograd_spiral.errors import ShapeError
+from autograd_spiral.vocabulary import fast_paths
+from autograd_spiral.vocabulary.declare import primitive
+from autograd_spiral.vocabulary.labels import check_form, check_labels, check_probabilities, check_scores
+from autograd_spiral.vocabulary.rules import share
+
+__all__ = [
+    "elu",
+    "erf",
+    "gelu",
+    "leaky_relu",
+    "log_softmax",
+    "logsumexp",
+    "mean_squared_error",
+    "relu",
+    "sigmoid",
+    "silu",
+    "softmax",
+    "softmax_cross_entropy",
+    "softplus",
+]
+
+np: Any = numpy  # its stubs know nothing of Tensors
+Array = TypeVar("Array", Tensor, NDArray[Any])  # what goes in comes out
+
+
+# --- activations ----------------------------------------------------------------------------------------------------
+
+
+def _array(x: Any) -> Any:
+    return x if type(x) is Tensor or isinstance(x, np.ndarray) else np.asarray(x)  # of pandas' columns, too
+
+
+@primitive(lambda ct, out, x: fast_paths.mask(ct, out > 0))
+def relu(x: Array) -> Array:
+    """The positive part, `max(x, 0)`, elementwise, in any shape; its derivative at 0 is 0.
+
+    (Glorot, Bordes and Bengio, 2011.)
+
+    >>> relu(np.array([-1.0, 0.0, 2.0]))
+    array([0., 0., 2.])
+    """
+    return np.maximum(x, 0)
+
+
+@primitive(lambda ct, out, x: ct * (out * (1 - out)))
+def sigmoid(x: Array) -> Array:
+    """The logistic function, `1 / (1 + exp(-x))`, elementwise, in any shape; no x overflows.
+
+    Its derivative is `sigmoid(x) · (1 - sigmoid(x))`.
+
+    >>> sigmoid(np.array([-1e4, 0.0, 1e4]))
+    array([0. , 0.5, 1. ])
+    """
+    decay = np.exp(-np.absolute(x))
+    return np.where(x >= 0, 1, decay) / (1 + decay)
+
+
+def leaky_relu(x: Array, slope: float = 0.01) -> Array:
+    """`x` where it is positive, `slope · x` elsewhere, elementwise, in any shape; its derivative at 0 is `slope`.
+
+    (Maas, Hannun and Ng, 2013.)
+
+    >>> leaky_relu(np.array([-2.0, 3.0]), slope=0.1)
+    array([-0.2,  3. ])
+    """
+    x = _array(x)
+    return np.where(x > 0, x, slope * x)
+
+
+def elu(x: Array, alpha: float = 1.0) -> Array:
+    """`x` where it is positive, `alpha · (exp(x) - 1)` elsewhere, elementwise; its derivative at 0 is `alpha`.
+
+    (Clevert, Unterthiner and Hochreiter, 2015.)
+
+    >>> elu(np.array([-1.0, 3.0])).round(3)
+    array([-0.632,  3.   ])
+    """
+    x = _array(x)
+    positive = x > 0
+    return np.where(positive, x, alpha * np.expm1(np.where(positive, 0, x)))
+
+
+def silu(x: Array) -> Array:
+    """`x · sigmoid(x)`, elementwise, in any shape: also called swish.
+
+    (Elfwing, Uchibe and Doya, 2017.)
+
+    >>> silu(np.array([-1.0, 0.0, 1.0])).round(3)
+    array([-0.269,  0.   ,  0.731])
+    """
+    return x * sigmoid(x)
+
+
+def softplus(x: Array) -> Array:
+    """`log(1 + exp(x))`, elementwise, in any shape, without overflow; its derivative is the sigmoid.
+
+    (Dugas, Bengio, Bélisle, Nadeau and Garcia, 2000.)
+
+    >>> softplus(np.array([-1e4, 0.0, 2.0])).round(3)
+    array([0.   , 0.693, 2.127])
+    """
+    return np.logaddexp(x, 0)
+
+
+@primitive(lambda ct, out, x: ct * (2 / math.sqrt(math.pi) * np.exp(-np.square(x))))
+def erf(x: Array) -> Array:
+    """The error function, `2/√π · ∫₀ˣ exp(-t²) dt`, elementwise, as the C library computes it.
+
+    Its derivative is `2/√π · exp(-x²)`.
+
+    >>> erf(np.array([0.0, 1.0])).round(4)
+    array([0.    , 0.8427])
+    """
+    values = np.asarray(x)
+    return np.array([math.erf(entry) for entry in values.ravel().tolist()], values.dtype).reshape(values.shape)
+
+
+def gelu(x: Array, *, approximate: bool = False) -> Array:
+    """`x · Φ(x)`, elementwise, with the normal distribution function Φ; `approximate=True`: its tanh approximation.
+
+    (Hendrycks and Gimpel, 2016.)
+
+    >>> gelu(np.array([-1.0, 1.0])).round(4)
+    array([-0.1587,  0.8413])
+    """
+    x = _array(x)
+    if approximate:
+        inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
+        return 0.5 * x * (1 + np.tanh(inner))
+    return 0.5 * x * (1 + erf(x / math.sqrt(2)))
+
+
+# --- softmax and its relatives --------------------------------------------------------------------------------------
+
+
+@primitive(lambda ct, out, x, axis: out * (ct - (ct * out).sum(axis=axis, keepdims=True)))
+def softmax(x: Array, axis: int = -1) -> Array:
+    """`exp(x) / Σ exp(x)` along `axis`, in the shape of x; shifted by the maximum, so that nothing overflows.
+
+    Its VJP is `out · (ct - Σ ct · out)`. Raises AxisError, a ValueError, for an axis that x has not.
+
+    >>> softmax(np.array([0.0, 1e4, -np.inf]))
+    array([0., 1., 0.])
+    """
+    x = fast_paths.by_column(x, axis)
+    exponentials = np.exp(x - x.max(axis=axis, keepdims=True))
+    probs = exponentials / exponentials.sum(axis=axis, keepdims=True)
+    return probs  # printed programs take the names of these variables
+
+
+@primitive(lambda ct, out, x, axis: ct - softmax(x, axis=axis) * ct.sum(axis=axis, keepdims=True))
+def log_softmax(x: Array, axis: int = -1) -> Array:
+    """The logarithm of `softmax(x, axis)`, in the shape of x, without taking the logarithm of a rounded 0.
+
+    Its VJP is `ct - softmax(x) · Σ ct`. Raises AxisError, a ValueError, for an axis that x has not.
+
+    >>> log_softmax(np.array([0.0, 1e4]))
+    array([-10000.,      0.])
+    """
+    shifted = x - x.max(axis=axis, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
+
+
+def _logsumexp_rule(ct: Any, out: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    if not keepdims:
+        axes = range(x.ndim) if axis is None else [i % x.ndim for i in (axis if isinstance(axis, tuple) else (axis,))]
+        shape = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
+        ct, out = ct.reshape(shape), out.reshape(shape)
+    weights = np.exp(x - np.where(np.isfinite(out), out, 0))
+    total = np.sum(weights, axis=axis, keepdims=True)  # 1, but for the rounding of a large out, and 0 for rows of -inf
+    return ct * (weights / np.where(total == 0, 1, total))
+
+
+@primitive(_logsumexp_rule)
+def logsumexp(x: Array, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Array:
+    """`log Σ exp(x)` over `axis` (an int, a tuple, or None for all), without overflow; -inf where all of x is -inf.
+
+    Its gradient is the softmax; along a row of -inf it is 0. Raises AxisError, a ValueError, for an axis that x has
+    not.
+
+    >>> logsumexp(np.array([[0.0, 0.0], [-np.inf, -np.inf], [1e4, 0.0]]), axis=1)
+    array([6.93147181e-01,           -inf, 1.00000000e+04])
+    """
+    top = np.max(x, axis=axis, keepdims=True)
+    shift = np.where(np.isfinite(top), top, 0)
+    total = np.sum(np.exp(x - shift), axis=axis, keepdims=True)
+    out = np.log(np.where(total == 0, 1, total)) + np.where(total == 0, top, shift)
+    return out if keepdims else np.squeeze(out, axis=axis)
+
+
+# --- losses ---------------------------------------------------------------------------------------------------------
+
+
+def _reduced(losses: Any, reduction: str) -> Any:
+    if reduction == "none":
+        return losses
+    return losses.sum() / len(losses) if reduction == "mean" else losses.sum()
+
+
+def _cross_entropy_rule(ct: Any, out: Any, scores: Any, labels: Any, reduction: str) -> Any:
+    """The derived gradient, `(p - onehot(y)) / N`."""
+    per_row = ct[:, None] if reduction == "none" else share(ct, len(scores)) if reduction == "mean" else ct
+    return (softmax(scores, axis=1) - fast_paths.one_hot(labels, scores.shape[1])) * per_row
+
+
+@primitive(_cross_entropy_rule, None)
+def _label_cross_entropy(scores: Any, labels: Any, reduction: str) -> Any:
+    scores = fast_paths.by_column(scores, axis=1)
+    shifted = scores - scores.max(axis=1, keepdims=True)
+    correct = shifted[np.arange(len(scores)), labels]
+    totals = np.exp(shifted).sum(axis=1, keepdims=True)
+    return _reduced(np.log(totals)[:, 0] - correct, reduction)
+
+
+PRIMITIVES[_label_cross_entropy].name = "softmax_cross_entropy"  # what the user called
+
+
+def softmax_cross_entropy(scores: Any, labels: Any, *, reduction: str = "mean") -> Any:
+    """The cross-entropy of `softmax(scores)` with the correct classes: `-log p[y]` for each row, then the mean.
+
+    `scores` has shape (N, K). `labels` is N integers in `range(K)`, one class for each row; or an (N, K) array of
+    floats, one row of class probabilities each. `reduction` is "mean", "sum" or "none" (shape (N,)). The gradient
+    in the scores is `(softmax(scores) - onehot(labels)) / N` for the mean (CS231n, Neural Networks Case Study).
+    Stable for scores of any size. Raises `LabelError` naming the first bad label and its row, and `ShapeError`.
+
+    >>> scores = np.log(np.array([[0.2, 0.3, 0.5]]))
+    >>> round(float(softmax_cross_entropy(scores, [1])), 6) == round(-math.log(0.3), 6)
+    True
+    """
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"softmax_cross_entropy: reduction must be 'mean', 'sum' or 'none', not {reduction!r}")
+    scores, labels = _array(scores), _array(labels)
+    check_scores(scores)
+    shape = scores.shape
+    if labels.ndim == 2 and labels.dtype.kind == "f" and labels.shape == shape and shape[1] > 1:
+        MODE.get().trace.verify(check_probabilities, labels)
+        absent = labels == 0  # 0 · log 0 counts as 0
+        log_p = np.where(absent, 0, log_softmax(scores, axis=1))
+        return _reduced(-np.sum(labels * log_p, axis=1), reduction)
+    check_form(labels, shape[0])
+    MODE.get().trace.verify(check_labels, labels, shape[1])
+    if type(scores) is Tensor or type(labels) is Tensor:
+        return record(PRIMITIVES[_label_cross_entropy], (scores, labels), {"reduction": reduction})
+    return _label_cross_entropy(scores, labels, reduction=reduction)
+
+
+def mean_squared_error(prediction: Any, target: Any) -> Any:
+    """The mean of `(prediction - target)²` over all elements; both must have the same shape.
+
+    Raises `ShapeError` for different shapes, which would broadcast to something nobody means.
+
+    >>> float(mean_squared_error(np.array([1.0, 2.0]), np.array([1.0, 4.0])))
+    2.0
+    """
+    if np.shape(prediction) != np.shape(target):
+        raise ShapeError(
+            f"mean_squared_error: prediction of shape {np.shape(prediction)} and target of shape {np.shape(target)} "
+            "must have the same shape; reshape one of them"
+        )
+    return np.mean(np.square(np.subtract(prediction, target)))

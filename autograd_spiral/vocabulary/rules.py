@@ -1,0 +1,273 @@
+"""The gradient rules: one row per primitive, one line of NumPy per argument.
+
+A rule gets `ct`, the cotangent of the output, `out`, the output, and the primitive's arguments `x, y, …`; it returns
+the cotangent of one argument. Rules run on arrays, and on Tensors when gradients are to have gradients. They never
+undo broadcasting or promotion: the sweep does that once, for all of them.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+import numpy as np
+
+from autograd_spiral.engine.calls import overridable
+from autograd_spiral.engine.table import PRIMITIVES, define, fill
+from autograd_spiral.vocabulary import fast_paths, signatures
+
+__all__ = ["PRIMITIVES", "scatter", "share"]
+
+# --- arithmetic -------------------------------------------------------------------------------------------------
+
+
+def _power_x(ct: Any, out: Any, x: Any, y: Any) -> Any:
+    """`y · x**(y - 1)`, and 0 where y is 0, whatever x is."""
+    if isinstance(y, int | float):
+        return ct * (y * x ** (y - 1)) if y != 0 else np.zeros_like(out)
+    constant = y == 0
+    base = np.where(np.absolute(x) > 0, x, 1)  # of x**0 alone: any will do where x is 0 or NaN
+    return ct * np.where(constant, y / base, y * x ** np.where(constant, 0, y - 1))
+
+
+def _power_y(ct: Any, out: Any, x: Any, y: Any) -> Any:
+    """`x**y · log x`, and 0 where x is 0."""
+    return ct * (out * np.log(np.where(x == 0, np.ones_like(out), x)))  # not in the dtype of x, which may be narrow
+
+
+def _share(ct: Any, out: Any, x: Any, y: Any) -> Any:
+    """The cotangent where `x` is the larger (or smaller) one, half of it in a tie."""
+    return np.where(x == out, np.where(y == out, 0.5 * ct, ct), 0)
+
+
+def _sum_of_squares(x: Any, y: Any, out: Any) -> Any:
+    """`x² + y²`, in the dtype of `out`: in a narrower one of x or y it may overflow."""
+    x, y = (a if getattr(a, "dtype", out.dtype) == out.dtype else a * np.ones_like(out) for a in (x, y))
+    return x * x + y * y
+
+
+def _weight(x: Any, y: Any, out: Any) -> Any:
+    """`exp(x - out)`, the weight of x in `out = log(exp(x) + exp(y))`; 0 where out is -inf."""
+    shift = np.where(np.isfinite(out), out, 0)
+    own = np.exp(x - shift)
+    total = own + np.exp(y - shift)  # 1, but for the rounding of a large out
+    return own / np.where(total == 0, 1, total)
+
+
+define(np.positive, lambda ct, out, x: ct)
+define(np.negative, lambda ct, out, x: -ct)
+define(np.add, lambda ct, out, x, y: ct, lambda ct, out, x, y: ct, evaluate=fast_paths.add)
+define(np.subtract, lambda ct, out, x, y: ct, lambda ct, out, x, y: -ct)
+define(np.multiply, lambda ct, out, x, y: ct * y, lambda ct, out, x, y: ct * x)
+define(np.divide, lambda ct, out, x, y: ct / y, lambda ct, out, x, y: -ct * (out / y))
+define(np.power, _power_x, _power_y)
+for extremum in (np.maximum, np.minimum, np.fmax, np.fmin):
+    define(extremum, _share, lambda ct, out, x, y: _share(ct, out, y, x))
+define(
+    np.hypot,
+    lambda ct, out, x, y: ct * (x / np.where(out == 0, 1, out)),
+    lambda ct, out, x, y: ct * (y / np.where(out == 0, 1, out)),
+)
+define(
+    np.arctan2,
+    lambda ct, out, x, y: ct * (y / _sum_of_squares(x, y, out)),
+    lambda ct, out, x, y: -ct * (x / _sum_of_squares(x, y, out)),
+)
+define(
+    np.logaddexp,
+    lambda ct, out, x, y: ct * _weight(x, y, out),
+    lambda ct, out, x, y: ct * _weight(y, x, out),
+)
+
+# --- functions of one argument ----------------------------------------------------------------------------------
+
+define(np.square, lambda ct, out, x: ct * (2 * x))
+define(np.sqrt, lambda ct, out, x: ct * (0.5 / out))
+define(np.cbrt, lambda ct, out, x: ct / (3 * out * out))
+define(np.reciprocal, lambda ct, out, x: -ct * (out * out))
+define(np.exp, lambda ct, out, x: ct * out)
+define(np.exp2, lambda ct, out, x: ct * (out * math.log(2)))
+define(np.expm1, lambda ct, out, x: ct * np.exp(x))
+define(np.log, lambda ct, out, x: ct / x)
+define(np.log2, lambda ct, out, x: ct / (x * math.log(2)))
+define(np.log10, lambda ct, out, x: ct / (x * math.log(10)))
+define(np.log1p, lambda ct, out, x: ct / (1 + x))
+define(np.sin, lambda ct, out, x: ct * np.cos(x))
+define(np.cos, lambda ct, out, x: -ct * np.sin(x))
+define(np.tan, lambda ct, out, x: ct * (1 + out * out))
+define(np.arcsin, lambda ct, out, x: ct / np.sqrt((1 - x) * (1 + x)))
+define(np.arccos, lambda ct, out, x: -ct / np.sqrt((1 - x) * (1 + x)))
+define(np.arctan, lambda ct, out, x: ct / (1 + x * x))
+define(np.sinh, lambda ct, out, x: ct * np.cosh(x))
+define(np.cosh, lambda ct, out, x: ct * np.sinh(x))
+define(np.tanh, lambda ct, out, x: ct * (1 - out * out))
+define(np.arcsinh, lambda ct, out, x: ct / np.sqrt(x * x + 1))
+define(np.arccosh, lambda ct, out, x: ct / np.sqrt((x - 1) * (x + 1)))
+define(np.arctanh, lambda ct, out, x: ct / ((1 - x) * (1 + x)))
+define(np.absolute, lambda ct, out, x: ct * np.sign(x))
+
+for flat in (np.sign, np.floor, np.ceil, np.trunc, np.rint):
+    define(flat, lambda ct, out, x: np.zeros_like(ct))
+
+# --- no gradient, but recorded ----------------------------------------------------------------------------------
+
+for predicate in (np.logical_not, np.invert, np.isfinite, np.isinf, np.isnan, np.signbit):
+    define(predicate, None)
+for relation in (np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal):
+    define(relation, None, None)
+for connective in (np.logical_and, np.logical_or, np.logical_xor, np.bitwise_and, np.bitwise_or, np.bitwise_xor):
+    define(connective, None, None)
+
+# --- choosing, converting ---------------------------------------------------------------------------------------
+
+define(
+    np.where,
+    None,
+    lambda ct, out, condition, x, y: np.where(condition, ct, 0),
+    lambda ct, out, condition, x, y: np.where(condition, 0, ct),
+    bind=signatures.where,
+)
+define(np.ndarray.astype, lambda ct, out, x, dtype: ct, bind=signatures.astype)  # the sweep restores the dtype of x
+
+# --- products ---------------------------------------------------------------------------------------------------
+
+
+def _einsum_rule(ct: Any, out: Any, *args: Any, argument: int, subscripts: str) -> Any:
+    """The einsum of the cotangent with the other operands; axes that these do not have are broadcast."""
+    terms, result = subscripts.split("->")
+    inputs = terms.split(",")
+    own, x = inputs[argument], args[argument]
+    others = [(term, arg) for i, (term, arg) in enumerate(zip(inputs, args, strict=True)) if i != argument]
+    known = set(result).union(*(term for term, _ in others))
+    kept = "".join(letter for letter in own if letter in known)
+    form = ",".join([result, *(term for term, _ in others)]) + "->" + kept
+    piece = np.einsum(form, ct, *(arg for _, arg in others))
+    sizes = dict(zip(kept, piece.shape, strict=True))
+    shape = tuple(sizes.get(letter, 1) for letter in own)
+    target = np.broadcast_shapes(shape, x.shape)  # einsum stretches axes of length 1, of either of the two
+    return piece if piece.shape == target else np.broadcast_to(piece.reshape(shape), target)
+
+
+# Matrices and stacks of matrices; vectors are made into matrices before they are recorded.
+define(
+    np.matmul, lambda ct, out, x, y: np.matmul(ct, fast_paths.transposed(y)), lambda ct, out, x, y: np.matmul(x.mT, ct)
+)
+# Explicit subscripts, no letter twice in one operand; other forms are rewritten before they are recorded.
+define(
+    np.einsum,
+    variadic=True,
+    rest=_einsum_rule,
+    bind=signatures.einsum,
+    evaluate=lambda *operands, subscripts: np.einsum(subscripts, *operands),
+)
+
+# --- reductions and scans ---------------------------------------------------------------------------------------
+
+
+def _spread(ct: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    """A reduction's cotangent (or result) with the reduced axes back, as length 1."""
+    if keepdims or ct.ndim == 0:  # of no axes, it broadcasts as it is
+        return ct
+    return ct.reshape(tuple(1 if i in axis else n for i, n in enumerate(x.shape)))
+
+
+def share(ct: Any, count: int) -> Any:
+    """`ct / count`; by the reciprocal where float16 has no number as large as `count`.
+
+    >>> float(share(np.float16(7.0), 70000)) > 0
+    True
+    """
+    return ct / count if count <= 65504 else ct * (1 / count)
+
+
+def _mean_rule(ct: Any, out: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    count = math.prod(x.shape[i] for i in axis)
+    return fast_paths.broadcast_to(share(_spread(ct, x, axis, keepdims), count), x.shape)
+
+
+def _extremum_rule(ct: Any, out: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    """Equal shares for all entries that attain the extremum."""
+    attains = (x == _spread(out, x, axis, keepdims)).astype(x.dtype)
+    return _spread(ct, x, axis, keepdims) * attains / np.sum(attains, axis=axis, keepdims=True)
+
+
+define(
+    np.sum,
+    lambda ct, out, x, axis, keepdims: fast_paths.broadcast_to(_spread(ct, x, axis, keepdims), x.shape),
+    bind=signatures.reduction,
+    evaluate=np.add.reduce,
+)
+define(np.mean, _mean_rule, bind=signatures.reduction, evaluate=np.ndarray.mean)
+define(np.max, _extremum_rule, bind=signatures.reduction, evaluate=np.maximum.reduce)
+define(np.min, _extremum_rule, bind=signatures.reduction, evaluate=np.minimum.reduce)
+define(np.cumsum, lambda ct, out, x, axis: np.flip(np.cumsum(np.flip(ct, axis), axis), axis), bind=signatures.scan)
+for test in (np.all, np.any):
+    define(test, None, bind=signatures.reduction)
+for search in (np.argmax, np.argmin):
+    define(search, None, bind=signatures.search)
+
+# --- shapes -----------------------------------------------------------------------------------------------------
+
+
+def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(sorted(range(len(axes)), key=axes.__getitem__))
+
+
+def _concatenate_rule(ct: Any, out: Any, *args: Any, argument: int, axis: int) -> Any:
+    start = sum(x.shape[axis] for x in args[:argument])
+    stop = start + args[argument].shape[axis]
+    return ct[(slice(None),) * axis + (slice(start, stop),)]
+
+
+def _pad_rule(ct: Any, out: Any, x: Any, pad_width: tuple[tuple[int, int], ...], constant_values: float) -> Any:
+    return ct[tuple(slice(before, before + n) for (before, _), n in zip(pad_width, x.shape, strict=True))]
+
+
+define(
+    np.reshape,
+    lambda ct, out, x, shape: np.reshape(ct, x.shape),
+    bind=signatures.reshape,
+    evaluate=lambda x, shape: np.reshape(x, shape),  # by position: the keyword is `newshape` in NumPy 2.0
+)
+define(np.transpose, lambda ct, out, x, axes: np.transpose(ct, _inverse(axes)), bind=signatures.transpose)
+define(np.broadcast_to, lambda ct, out, x, shape: ct, bind=signatures.broadcast_to)  # the sweep undoes broadcasting
+define(
+    np.concatenate,
+    variadic=True,
+    rest=_concatenate_rule,
+    bind=signatures.concatenate,
+    evaluate=lambda *arrays, axis: np.concatenate(arrays, axis=axis),
+)
+define(np.pad, _pad_rule, bind=signatures.pad)
+
+# --- indexing ---------------------------------------------------------------------------------------------------
+
+
+def _scatter(ct: Any, *arrays: Any, index: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
+    """Zeros of `shape` with `ct` added in at `index`, repeated entries adding up: the adjoint of indexing."""
+    out = np.zeros(shape, ct.dtype)
+    where = fill(index, arrays)
+    if any(array.dtype != bool for array in arrays):
+        np.add.at(out, where, ct)
+    else:
+        out[where] = ct
+    return out
+
+
+scatter = overridable(_scatter)
+
+define(
+    operator.getitem,
+    lambda ct, out, x, *arrays, index: scatter(ct, *arrays, index=index, shape=x.shape),
+    variadic=True,
+    bind=signatures.getitem,
+    evaluate=lambda x, *arrays, index: x[fill(index, arrays)],
+)
+define(
+    scatter,
+    lambda ct, out, x, *arrays, index, shape: ct[fill(index, arrays)],
+    variadic=True,
+    bind=signatures.scatter,
+    evaluate=_scatter,
+)

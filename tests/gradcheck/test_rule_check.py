@@ -1,0 +1,154 @@
+import json
+
+import numpy as np
+import pytest
+
+from autograd_spiral.cli.named_function import check_named
+from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES, Primitive
+from autograd_spiral.gradcheck import rule_check
+from autograd_spiral.gradcheck.rule_check import check_rules, checkable
+from autograd_spiral.gradcheck.rule_examples import EXAMPLES
+from autograd_spiral.vocabulary import functions
+from autograd_spiral.vocabulary.declare import primitive
+
+SEEDS = (0,)
+
+
+@pytest.mark.parametrize("name", checkable())
+def test_every_function_has_an_example(name):
+    assert EXAMPLES.get(checkable()[name])
+
+
+def test_nothing_is_left_out():
+    covered = set(checkable().values())
+    assert {getattr(functions, name) for name in functions.__all__} <= covered
+    assert {
+        f for f in COMPOSITIONS if getattr(f, "__module__", "numpy").startswith("numpy")
+    } <= covered  # not all ufuncs know
+    assert {f for f in PRIMITIVES if isinstance(f, np.ufunc)} <= covered
+    assert {np.ndarray.astype, functions.relu, functions._label_cross_entropy} <= covered
+
+
+@pytest.mark.parametrize("name", checkable())
+def test_every_function_passes(name):
+    for seed in SEEDS:
+        report = check_rules([name], seed=seed)
+        assert report.ok, str(report)
+        assert report.rows
+
+
+def test_kinks_are_met_and_accepted():
+    for name in ("relu", "np.absolute", "np.maximum", "np.where", "np.max", "leaky_relu"):
+        assert sum(row.kinks for row in check_rules([name]).rows)
+
+
+def spoiled(monkeypatch, function, vjp):
+    """Give `function` another rule for its first argument."""
+    row = PRIMITIVES[function]
+    wrong = Primitive(function, (vjp, *row.vjps[1:]), bind=row.bind, evaluate=row.evaluate, body=row.body)
+    monkeypatch.setitem(PRIMITIVES, function, wrong)
+
+
+def test_a_wrong_rule_is_found(monkeypatch):
+    spoiled(monkeypatch, np.exp, lambda ct, out, x: ct * out * 1.001)
+    report = check_rules(["exp", "log"])
+    assert not report.ok
+    exp, log = report.rows
+    assert (exp.order1, exp.float32, log.order1) == ("wrong", "wrong", "ok")
+    assert "0.1 % too large" in exp.says
+    assert "2 rows: 1 not ok" in str(report)
+
+
+def test_a_rule_that_widens_the_dtype_is_found(monkeypatch):
+    spoiled(monkeypatch, np.exp, lambda ct, out, x: (ct * out).astype(np.float64))
+    (row,) = check_rules(["exp"]).rows
+    assert (row.order1, row.float32) == ("ok", "wrong dtype")
+    assert "np.exp gave float64 for argument 0, a float32" in row.says
+
+
+def test_a_rule_of_the_wrong_shape_is_found(monkeypatch):
+    spoiled(monkeypatch, np.exp, lambda ct, out, x: (ct * out)[0])
+    (row,) = check_rules(["exp"]).rows
+    assert row.order1 == "error"
+    assert "RuleError" in row.says
+    assert not row.ok
+
+
+def test_a_broadcast_of_the_shape_is_fine(monkeypatch):
+    spoiled(monkeypatch, np.exp, lambda ct, out, x: np.broadcast_to(ct * out / 4, (4, *x.shape)))
+    assert check_rules(["exp"]).ok
+
+
+def test_a_function_without_an_example_is_not_ok(monkeypatch):
+    monkeypatch.delitem(EXAMPLES, np.exp)
+    report = check_rules(["exp"])
+    assert not report.ok
+    assert report.rows[0].order1 == "no example"
+
+
+def test_primitives_of_others_are_not_run_over():
+    @primitive(lambda ct, out, x: ct)
+    def mine(x):
+        return x + 0
+
+    assert mine not in checkable().values()
+
+
+def test_reports_print_and_dump():
+    report = check_rules(["exp", "isnan"])
+    assert str(report).endswith("2 rows: all ok")
+    plain = json.loads(json.dumps(report.to_json(), allow_nan=False))
+    assert plain["ok"] is True
+    assert [row["primitive"] for row in plain["rows"]] == ["np.exp", "np.isnan"]
+    assert plain["rows"][1]["order1"] == "no gradient"
+
+
+def test_unknown_names_are_refused_with_a_hint():
+    with pytest.raises(ValueError, match=r"no function called 'softmx' to check: did you mean .*softmax"):
+        check_rules(["softmx"])
+    assert rule_check.check_rules(["np.exp"]).rows == check_rules(["exp"]).rows
+
+
+def test_functions_named_by_module(tmp_path, monkeypatch):
+    (tmp_path / "mylosses.py").write_text(
+        "import numpy as np\n"
+        "from autograd_spiral import primitive\n"
+        "def good(x, w):\n    return np.sum(np.tanh(x @ w))\n"
+        "@primitive(lambda ct, out, x: ct * 3 * x)\n"
+        "def bad(x):\n    return x * x\n"
+        "constant = 3\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    assert check_named("mylosses:good", "(3, 4), (4,)", order=2).ok
+    assert check_named("mylosses:good", "(3,4),(4,)", dtype="float32").ok
+    assert "1.50 × too large" in str(check_named("mylosses:bad", "3"))
+    assert check_named("mylosses:bad", "()").ok is False
+    with pytest.raises(ValueError, match="has no 'goood': did you mean good"):
+        check_named("mylosses:goood", "3")
+    with pytest.raises(ValueError, match="is a int, not a function"):
+        check_named("mylosses:constant", "3")
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("nothing", "write module:function"),
+        (":f", "write module:function"),
+        ("m:", "write module:function"),
+        ("no_such_module_here:f", "cannot import 'no_such_module_here'"),
+    ],
+)
+def test_bad_names_say_what_to_write(spec, message):
+    with pytest.raises(ValueError, match=message):
+        check_named(spec, "(3,)")
+
+
+@pytest.mark.parametrize("shapes", ["", "(3", "(3, -1)", "'a'", "(3.5,)", "x", "[3]", "(True,)"])
+def test_bad_shapes_say_what_to_write(shapes):
+    with pytest.raises(ValueError, match=r'as in "\(3, 4\), \(4,\)"'):
+        check_named("numpy:tanh", shapes)
+
+
+def test_other_dtypes_are_refused():
+    with pytest.raises(ValueError, match="must be float64 or float32, not 'int64'"):
+        check_named("numpy:tanh", "3", dtype="int64")

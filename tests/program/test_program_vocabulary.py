@@ -1,0 +1,61 @@
+"""Every function of the vocabulary in a captured step, with its gradients, as drawn for the eager tests."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+import pytest
+from cases import CASES
+from composition_cases import COMPOSITION_CASES
+from examples import Example, strategy
+from finite_differences import listed
+from function_cases import FUNCTION_CASES
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from programs import assert_programs_agree
+
+from autograd_spiral import Tensor, grad
+from autograd_spiral.engine.messages import name_of
+from autograd_spiral.vocabulary import functions
+from autograd_spiral.vocabulary.rules import scatter
+
+ALL = CASES | COMPOSITION_CASES | FUNCTION_CASES
+EXAMPLES = {function: strategy(function, case) for function, case in ALL.items()}
+INDEXING = {operator.getitem, scatter}
+OPAQUE = {functions.erf, functions.gelu}
+
+
+def captured_and_eager(example: Example, *, printable: bool) -> None:
+    leaves = [Tensor(a, requires_grad=True) for i, a in enumerate(example.arrays) if i in example.places]
+    rest = [a for i, a in enumerate(example.arrays) if i not in example.places]
+    rng = np.random.default_rng(3)
+
+    def step(*constants: Any) -> Any:
+        given_leaves, given_constants = iter(leaves), iter(constants)
+        args = [next(given_leaves if i in example.places else given_constants) for i in range(len(example.arrays))]
+        outputs = listed(example.call(*args))
+        if not leaves:
+            return outputs
+        cotangents = [Tensor(weights[i][: out.size].reshape(out.shape)) for i, out in enumerate(outputs)]
+        pieces = grad(
+            [o for o in outputs if o.requires_grad],
+            leaves,
+            [c for o, c in zip(outputs, cotangents, strict=True) if o.requires_grad],
+        )
+        for leaf, piece in zip(leaves, pieces, strict=True):
+            leaf.assign(leaf - 2.0**-20 * piece)
+        return outputs, pieces
+
+    weights = rng.uniform(0.5, 2, (10, 4000))
+    assert_programs_agree(step, leaves, [rest, rest], printable=printable)
+
+
+@pytest.mark.parametrize("function", EXAMPLES, ids=name_of)
+@settings(max_examples=6)
+@given(data=st.data())
+def test_programs_of_every_function_agree(function: Any, data: st.DataObject) -> None:
+    example = data.draw(EXAMPLES[function])
+    assume(not (function in INDEXING and any(a.dtype == bool for a in example.arrays[1:])))  # that is refused
+    captured_and_eager(example, printable=function not in OPAQUE)

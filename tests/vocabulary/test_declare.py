@@ -1,0 +1,467 @@
+"""`@primitive`: what a declaration may say, what its body and its rules may do, and what is refused."""
+
+import functools
+
+import numpy as np
+import pytest
+
+from autograd_spiral import Tensor, grad, primitive
+from autograd_spiral.engine.calls import call_bound
+from autograd_spiral.engine.messages import name_of
+from autograd_spiral.engine.table import PRIMITIVES, Primitive
+from autograd_spiral.errors import DtypeError, LostGraphError, NoRuleError, RuleError
+
+
+def leaf(data):
+    return Tensor(np.array(data, dtype=float), requires_grad=True)
+
+
+def passing(ct, out, *args, **params):
+    return ct
+
+
+# --- declarations ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("vjps", [(), (3,), (passing, "rule")])
+def test_rules_are_functions_or_none_and_there_is_one(vjps):
+    with pytest.raises(RuleError, match="one VJP per array argument"):
+        primitive(*vjps)
+
+
+def test_more_rules_than_parameters():
+    with pytest.raises(RuleError, match=r"f\(x\) has 1 parameters but 2 VJPs were given"):
+
+        @primitive(passing, passing)
+        def f(x):
+            return x
+
+
+@pytest.mark.parametrize(
+    ("body", "culprit"),
+    [
+        (lambda *xs: xs[0], r"\*xs"),
+        (lambda x, *more: x, r"\*more"),
+        (lambda x, **settings: x, r"\*\*settings"),
+        (lambda *, x: x, "x"),
+        (lambda x, scale=1.0, /: x, "scale=1.0"),
+    ],
+)
+def test_parameters_that_cannot_be_told_apart(body, culprit):
+    with pytest.raises(RuleError, match=f"but '{culprit}' cannot be"):
+        primitive(passing)(body)
+
+
+MALFORMED = {
+    "no parameter": (lambda ct, out, x, y: ct, "got an unexpected keyword argument 'scale'"),
+    "no out": (lambda ct, x, y, scale: ct, "multiple values for argument 'scale'"),
+    "one too few": (lambda ct, out, x, scale: ct, "multiple values for argument 'scale'"),
+    "another name": (lambda ct, out, x, y, factor: ct, "missing a required argument: 'factor'"),
+    "one too many": (lambda ct, out, x, y, z, scale: ct, "missing a required argument: 'z'"),
+    "keywords alone": (lambda ct, out, *, x, y, scale: ct, "too many positional arguments"),
+}
+
+
+@pytest.mark.parametrize(("vjp", "reason"), MALFORMED.values(), ids=MALFORMED)
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_rule_that_cannot_be_called_is_refused_when_it_is_declared(vjp, reason, place):
+    def scaled(x, y, scale=1.0):
+        return scale * x * y
+
+    vjps = [passing, passing]
+    vjps[place] = vjp
+    with pytest.raises(RuleError, match=reason) as caught:
+        primitive(*vjps)(scaled)
+    message = str(caught.value)
+    assert message.startswith(f"scaled: the VJP for {'xy'[place]} takes (ct, ")
+    assert "called as vjp(ct, out, *arrays, **params), here vjp(ct, out, x, y, scale=scale): " in message
+    assert message.endswith("Write it as lambda ct, out, x, y, scale: …")
+
+
+class Unsigned:
+    """Callable, and nothing is known of its signature, as of some functions in C."""
+
+    @property
+    def __signature__(self):
+        raise ValueError
+
+    def __call__(self, ct, out, x, scale):
+        return ct * scale
+
+
+@pytest.mark.parametrize(
+    "vjp",
+    [
+        passing,
+        lambda *args, **params: args[0],
+        lambda ct, out, *arrays, scale: ct,
+        lambda ct, out, x, /, scale: ct,
+        lambda cotangent, output, array, scale=3.0, more=None: cotangent,
+        functools.partial(lambda factor, ct, out, x, scale: ct * factor, 2),
+        Unsigned(),
+    ],
+)
+def test_rules_that_can_be_called_are_let_through(vjp):
+    @primitive(vjp)
+    def scaled(x, scale=1.0):
+        return scale * x
+
+    x = leaf([1, 2])
+    scaled(x, scale=2.0).sum().backward()
+    assert x.grad.shape == (2,)
+
+
+def test_a_parameter_cannot_have_the_name_of_what_a_rule_gets_first():
+    with pytest.raises(RuleError, match=r"here vjp\(ct, out, x, out=out\): multiple values for argument 'out'"):
+
+        @primitive(lambda ct, out, x: ct)
+        def f(x, out=None):
+            return x
+
+
+def test_fewer_rules_than_arrays_make_the_rest_parameters_which_take_no_tensors():
+    @primitive(lambda ct, out, x, y: ct * y)
+    def times(x, y):
+        return x * y
+
+    x = leaf([1, 2])
+    times(x, 3.0).sum().backward()
+    assert x.grad.tolist() == [3, 3]
+    for y in (leaf([3, 4]), Tensor([3.0, 4.0])):
+        for first in (x, x.data):
+            with pytest.raises(LostGraphError, match=r"times: y is a parameter.*y=t\.data"):
+                times(first, y)
+            with pytest.raises(LostGraphError):
+                times(first, y=y)
+
+
+def test_the_decorated_function_keeps_its_name_and_works_on_arrays():
+    @primitive(lambda ct, out, x, power: ct * power * x ** (power - 1))
+    def raised(x, power=2):
+        """Powers."""
+        return x**power
+
+    assert (raised.__name__, raised.__doc__, name_of(raised)) == ("raised", "Powers.", "raised")
+    assert raised(np.array([1.0, 3.0])).tolist() == [1, 9]
+    assert raised(3.0, power=3) == 27
+    assert repr(PRIMITIVES[raised]) == "<primitive raised>"
+
+
+# --- calls ----------------------------------------------------------------------------------------------------------
+
+
+@primitive(lambda ct, out, x, y, slope, mode: ct * slope, lambda ct, out, x, y, slope, mode: ct * (mode == "both"))
+def blend(x, y=1.0, slope=2.0, *, mode="both"):
+    return slope * x + (y if mode == "both" else 0)
+
+
+@pytest.mark.parametrize(
+    ("call", "value", "slopes"),
+    [
+        (lambda x, y: blend(x, y), 8, (2, 1)),
+        (lambda x, y: blend(x, y, 3.0), 11, (3, 1)),
+        (lambda x, y: blend(x, y, slope=3.0), 11, (3, 1)),
+        (lambda x, y: blend(y=y, x=x), 8, (2, 1)),
+        (lambda x, y: blend(x, y=y, slope=3.0, mode="both"), 11, (3, 1)),
+        (lambda x, y: blend(x, y, mode="first"), 6, (2, 0)),
+        (lambda x, y: blend(x) + 0 * y, 7, (2, 0)),
+        (lambda x, y: blend(x, mode="both", slope=4.0) + y, 15, (4, 1)),
+        (lambda x, y: blend(3.0, y) + 0 * x, 8, (0, 1)),
+    ],
+)
+def test_arguments_by_position_by_keyword_and_by_default(call, value, slopes):
+    x, y = leaf(3), leaf(2)
+    out = call(x, y)
+    assert out.item() == value
+    out.backward()
+    assert (x.grad, y.grad) == slopes
+
+
+def test_calls_that_do_not_fit_say_the_signature():
+    x = leaf(3)
+    for call in (
+        lambda: blend(x, scale=3),
+        lambda: blend(x, 1.0, 2.0, "both"),
+        lambda: blend(x, x=x),
+        lambda: blend(y=x),
+    ):
+        with pytest.raises(NoRuleError, match=r"blend\(x, y=1\.0, slope=2\.0, \*, mode='both'\)"):
+            call()
+
+
+def test_a_required_parameter():
+    @primitive(lambda ct, out, x, scale: ct * scale)
+    def scaled(x, scale):
+        return x * scale
+
+    x = leaf([1, 2])
+    with pytest.raises(TypeError, match="missing a required argument: 'scale'"):
+        scaled(x)
+    scaled(x, scale=np.array([3.0, 4.0])).sum().backward()
+    assert x.grad.tolist() == [3, 4]
+
+
+def test_rules_of_none_and_what_they_stop():
+    @primitive(None, lambda ct, out, mask, x: ct * mask)
+    def masked(mask, x):
+        return mask * x
+
+    mask, x = leaf([0, 1]), leaf([3, 4])
+    masked(mask, x).sum().backward()
+    assert x.grad.tolist() == [0, 1]
+    assert mask.grad is None
+    assert not masked(mask, Tensor([3.0, 4.0])).requires_grad
+
+
+def test_declared_rules_are_differentiable():
+    @primitive(lambda ct, out, x: ct * 3 * x**2)
+    def cube(x):
+        return x * x * x
+
+    x = leaf(2)
+    first = grad(cube(x), x, create_graph=True)
+    second = grad(first, x, create_graph=True)
+    assert (first.item(), second.item(), grad(second, x).item()) == (12, 12, 6)
+
+
+# --- bodies ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("view", [lambda b: b[:], lambda b: b[::-1], lambda b: b.reshape(1, 2), lambda b: b.T])
+def test_a_body_that_returns_a_view_of_a_buffer_it_writes_to_again(view):
+    buffer = np.zeros(2)
+
+    @primitive(lambda ct, out, x: 2 * out.ravel() * ct.ravel())
+    def buffered(x):
+        buffer[:] = x
+        return view(buffer)
+
+    x = leaf([3, 3])
+    first = buffered(x)
+    second = buffered(leaf([5, 5]))
+    assert first.data.ravel().tolist() == [3, 3]
+    assert second.data.ravel().tolist() == [5, 5]
+    first.sum().backward()
+    assert x.grad.tolist() == [6, 6]
+    assert buffer.flags.writeable
+
+
+def test_a_body_that_returns_its_buffer_gives_it_away():
+    buffer = np.zeros(2)
+
+    @primitive(passing)
+    def buffered(x):
+        buffer[:] = x
+        return buffer
+
+    first = buffered(leaf([3, 3]))
+    with pytest.raises(ValueError, match="read-only") as caught:
+        buffered(leaf([5, 5]))
+    assert caught.value.__notes__ == ["in buffered of shapes (2,)"]
+    assert first.data.tolist() == [3, 3]
+
+
+def test_a_body_cannot_write_into_its_input():
+    @primitive(passing)
+    def clobber(x):
+        x[0] = 100
+        return x
+
+    x = leaf([1, 2])
+    with pytest.raises(ValueError, match="read-only") as caught:
+        clobber(x)
+    assert caught.value.__notes__ == ["in clobber of shapes (2,)"]
+    assert x.data.tolist() == [1, 2]
+
+
+def test_a_body_may_return_its_input():
+    @primitive(lambda ct, out, x: 3 * ct)
+    def same(x):
+        return x
+
+    x = leaf([1, 2])
+    same(same(x)).sum().backward()
+    assert x.grad.tolist() == [9, 9]
+    assert not np.shares_memory(x.grad, x.data)
+
+
+@pytest.mark.parametrize("result", [None, "text", 1j, np.array([1 + 1j]), np.array([None]), np.array(["a"])])
+def test_a_body_that_gives_no_real_numbers(result):
+    @primitive(passing)
+    def strange(x):
+        return result
+
+    with pytest.raises(DtypeError, match="strange gave dtype"):
+        strange(leaf([1, 2]))
+
+
+@pytest.mark.parametrize("result", [2.0, np.float64(2), np.array(2.0), [2.0, 2.0]])
+def test_a_body_may_give_what_numpy_makes_an_array_of(result):
+    @primitive(lambda ct, out, x: np.broadcast_to(np.sum(ct), x.shape))
+    def given(x):
+        return result
+
+    x = leaf([1, 2])
+    out = given(x)
+    assert out.shape == np.shape(result)
+    out.sum().backward()
+    assert x.grad.tolist() == [out.size, out.size]
+
+
+def test_a_body_that_gives_integers_ends_the_gradient():
+    @primitive(passing)
+    def counted(x):
+        return np.arange(3)
+
+    assert not counted(leaf([1, 2])).requires_grad
+
+
+# --- rules ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_rule_cannot_write_into_the_cotangent_that_others_share():
+    def doubling(ct, out, x):
+        ct *= 2
+        return ct
+
+    @primitive(doubling)
+    def twice(x):
+        return 2 * x
+
+    x, y = leaf([1, 2]), leaf([3, 4])
+    with pytest.raises(RuleError, match="read-only") as caught:
+        (twice(x * 1) + y).backward(np.ones(2))
+    assert str(caught.value).endswith("others share what a rule is given: let it compute a new array")
+    assert x.grad is None
+    assert y.grad is None
+
+
+@pytest.mark.parametrize("which", [1, 2])
+def test_a_rule_cannot_write_into_recorded_values(which):
+    def scribbling(*args):
+        args[which][...] = 0
+        return args[0]
+
+    @primitive(scribbling)
+    def plain(x):
+        return x + 1
+
+    with pytest.raises(RuleError, match="compute a new array"):
+        plain(leaf([1, 2])).sum().backward()
+
+
+def test_rules_for_constants_are_never_called():
+    def never(ct, out, x, y):
+        raise AssertionError
+
+    @primitive(lambda ct, out, x, y: ct * y, never)
+    def times(x, y):
+        return x * y
+
+    x = leaf([1, 2])
+    for y in (3.0, np.array([3.0, 3.0]), Tensor([3.0, 3.0])):
+        times(x, y).sum().backward()
+    assert x.grad.tolist() == [9, 9]
+
+
+# --- the table ------------------------------------------------------------------------------------------------------
+
+
+def test_rules_for_further_arguments():
+    rest = functools.partial(passing)
+    row = Primitive(np.sin, (None,), variadic=True, rest=rest)
+    first, second, third = row.vjps_for(3)
+    assert first is None
+    assert (second.keywords, third.keywords) == ({"argument": 1}, {"argument": 2})
+    assert Primitive(np.sin, (passing,), variadic=True).vjps_for(2) == (passing, None)
+    with pytest.raises(TypeError, match=r"np\.sin takes 1 array arguments but got 2"):
+        Primitive(np.sin, (passing,)).vjps_for(2)
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        (np.add, "np.add"),
+        (np.sum, "np.sum"),
+        (np.linalg.norm, "np.linalg.norm"),
+        (np.fft.fft, "np.fft.fft"),
+        (np.frompyfunc(len, 1, 1), "len (vectorized)"),
+        (PRIMITIVES[np.ndarray.astype].function, "astype"),
+    ],
+)
+def test_functions_are_called_what_a_user_writes(function, name):
+    assert name_of(function) == name
+
+
+def test_call_bound_tells_a_bad_call_from_an_error_inside():
+    def inside(x):
+        return x + "text"
+
+    with pytest.raises(TypeError, match="unsupported operand"):
+        call_bound(inside, inside, (1,), {})
+    with pytest.raises(NoRuleError, match=r"inside on a Tensor is called as inside\(x\): too many"):
+        call_bound(inside, inside, (1, 2), {})
+    assert call_bound(np.absolute, abs, (-1,), {"out": None, "dtype": None, "where": True}) == 1
+
+
+def test_an_operation_has_one_output():
+    @primitive(lambda ct, out, x: ct)
+    def both(x):
+        return x, x * x
+
+    with pytest.raises(RuleError, match="both returned a tuple of 2, but an operation has one output"):
+        both(Tensor([1.0, 2.0]))
+
+
+def test_rules_go_in_parentheses():
+    @primitive
+    def cubed(x):
+        return x**3
+
+    with pytest.raises(RuleError, match=r"@primitive was given a rule and no function to declare, but a Tensor"):
+        cubed(Tensor([1.0, 2.0]))
+
+
+def test_results_are_in_the_byte_order_of_the_machine():
+    @primitive(lambda ct, out, x: ct * 2)
+    def swapped(x):
+        return (x * 2).astype(x.dtype.newbyteorder())
+
+    x = leaf([1, 2])
+    y = swapped(x)
+    assert y.dtype.isnative
+    y.backward(np.ones(2, y.dtype))
+    assert x.grad.tolist() == [2, 2]
+
+
+def test_a_masked_result_is_refused():
+    masked = primitive(passing)(lambda x: np.ma.masked_less(x, 1.5))
+    with pytest.raises(DtypeError, match="a masked array would lose its mask"):
+        masked(leaf([1, 2]))
+
+
+@pytest.mark.parametrize("wrap", [lambda a: (a,), lambda a: [a], lambda a: {"k": (1, [a])}])
+def test_arrays_in_containers_that_are_parameters_are_copied(wrap):
+    def only(k):
+        while not isinstance(k, np.ndarray):
+            k = next(iter(k.values())) if isinstance(k, dict) else k[-1]
+        return k
+
+    scaled = primitive(lambda ct, out, x, k: ct * only(k))(lambda x, k: x * only(k))
+    scale, x = np.array([1.0, 2.0]), leaf([1, 1])
+    y = scaled(x, k=wrap(scale))
+    scale[:] = 100
+    y.sum().backward()
+    assert x.grad.tolist() == [1, 2]
+    with pytest.raises(LostGraphError, match=r"k is a parameter.*given a tensor"):
+        scaled(x, k=wrap(leaf([1, 2])))
+
+
+def test_a_rule_may_compute_with_a_tensor():
+    W = Tensor([3.0, 4.0])
+    weighed = primitive(lambda ct, out, x: ct * W)(lambda x: x * W.data)
+    doubled = primitive(lambda ct, out, x: ct * 2)(lambda x: 2 * x)
+    x = leaf([1, 2])
+    weighed(doubled(x)).sum().backward()
+    assert x.grad.tolist() == [6, 8]
+    assert grad(weighed(x).sum(), x).data.tolist() == [3, 4]
