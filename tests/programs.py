@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from autograd_spiral import CaptureError, Tensor, capture
-from autograd_spiral.program.ir import Program, Value
+from autograd_spiral.program.evaluate import evaluate
 from autograd_spiral.program.passes.pipeline import readable
 
 TOLERANCE = 1e-12
@@ -23,21 +23,6 @@ def executed(source: str) -> Callable[..., Any]:
     exec(compile(source, "<program>", "exec"), names)
     (function,) = (f for name, f in names.items() if callable(f) and name != "scatter" and not name.startswith("__"))
     return function
-
-
-def interpreted(program: Program, arrays: Sequence[Any]) -> list[Any]:
-    """The results of a program, evaluated equation by equation, without any optimisation."""
-    known: dict[Any, Any] = dict(zip((*program.inputs, *program.state, *program.outside), arrays, strict=True))
-
-    def value_of(atom: Any) -> Any:
-        return known[atom] if isinstance(atom, Value) else atom
-
-    for equation in program.equations:
-        inputs = [value_of(atom) for atom in equation.inputs]
-        result = np.asarray(equation.primitive.evaluate(*inputs, **equation.params))
-        assert (result.shape, result.dtype) == (equation.output.shape, equation.output.dtype), equation.primitive
-        known[equation.output] = result
-    return [np.array(value_of(atom)) for atom in (*program.outputs, *(new for _, new in program.updates))]
 
 
 def assert_same(actual: Sequence[Any], expected: Sequence[Any], what: str, slack: Sequence[float] = ()) -> None:
@@ -138,8 +123,8 @@ def assert_programs_agree(
         ]
         assert len(updated) + len(results) == len(wanted)
         reached = [*arrays, *captured._last.outside]
-        assert_same(interpreted(program, reached), wanted, "interpreted", slack)
-        assert_same(interpreted(readable(program), reached), wanted, "interpreted after the passes", slack)
+        assert_same(evaluate(program, *reached), wanted, "evaluated", slack)
+        assert_same(evaluate(readable(program), *reached), wanted, "evaluated after the passes", slack)
         if printable:
             returned = executed(program.source)(*arrays, **program.constants)
             returned = returned if isinstance(returned, tuple) else (returned,)

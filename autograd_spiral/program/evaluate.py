@@ -1,0 +1,79 @@
+"""What a program means: its equations computed one by one on arrays, as NumPy computes them.
+
+This is the reference: every pass keeps these results, every executor is compared with them, and a reader of the values
+inside a program gets them from the hook.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd_spiral.engine.frozen import frozen, frozen_result
+from autograd_spiral.errors import CaptureError
+from autograd_spiral.program.executor import Run
+from autograd_spiral.program.ir import Atom, Equation, Program, Value
+
+__all__ = ["compute", "evaluate", "interpret"]
+
+
+def compute(equation: Equation, operands: tuple[Any, ...]) -> NDArray[Any]:
+    """Return the value of `equation` on `operands`: a frozen array, of the shape and dtype that the equation states.
+
+    Raises `CaptureError` if it has others, as the body of a declared primitive may return them.
+    """
+    value = frozen_result(equation.primitive.evaluate(*operands, **equation.params), equation.primitive)
+    expected = equation.output
+    if value.shape != expected.shape or value.dtype != expected.dtype:
+        raise CaptureError(
+            f"{equation.place}\n{equation.primitive.name} returned an array of shape {value.shape} and dtype "
+            f"{value.dtype}, but of shape {expected.shape} and dtype {expected.dtype} when the step was captured, and "
+            "the program relies on that. For inputs of the same shapes and dtypes it must return the same shape and "
+            "dtype: write np.where(mask, x, 0) instead of x[mask], for example, or call it outside the step and pass "
+            "the result"
+        )
+    return value
+
+
+def evaluate(
+    program: Program, *arrays: Any, each: Callable[[Equation, tuple[Any, ...]], Any] = compute
+) -> tuple[NDArray[Any], ...]:
+    """Return the outputs of `program` and then its new state, as new read-only arrays.
+
+    `arrays` are those of its inputs, state and outside, in this order. `each(equation, operands)` is called for every
+    equation in turn and returns its value: it may look at the operands and the value, or change them. Raises ValueError
+    if the number of arrays differs, what a check of the program raises, and `CaptureError` as `compute` does.
+
+    >>> from autograd_spiral import capture
+    >>> step = capture(lambda x: np.exp(x).sum())
+    >>> _ = step(np.zeros(3))
+    >>> evaluate(step.program, np.zeros(3))
+    (array(3.),)
+    """
+    given = (*program.inputs, *program.state, *program.outside)
+    if len(arrays) != len(given):
+        raise ValueError(f"{program.name} takes {len(given)} arrays, but got {len(arrays)}")
+    known: dict[Value, Any] = {value: frozen(np.asarray(a).view()) for value, a in zip(given, arrays, strict=True)}
+
+    def now(atom: Atom) -> Any:
+        return known[atom] if isinstance(atom, Value) else atom
+
+    def verify(value: Value) -> None:
+        for check in program.checks:
+            if check.value is value:
+                check.function(known[value], *check.details)
+
+    for value in given:
+        verify(value)
+    for equation in program.equations:
+        known[equation.output] = each(equation, tuple(map(now, equation.inputs)))
+        verify(equation.output)
+    return tuple(frozen(np.array(now(atom))) for atom in (*program.outputs, *(new for _, new in program.updates)))
+
+
+def interpret(program: Program) -> Run:
+    """Run `program` by evaluating it: the simplest executor, and the slowest."""
+    return Run(lambda *arrays: evaluate(program, *arrays), reentrant=True)
