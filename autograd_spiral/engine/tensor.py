@@ -21,7 +21,7 @@ from autograd_spiral.engine.array_methods import ArrayMethods
 from autograd_spiral.engine.calls import SPELLED_OUT, call_bound
 from autograd_spiral.engine.frozen import frozen, frozen_copy, frozen_result
 from autograd_spiral.engine.messages import INSTEAD_OF_BACKWARD, INSTEAD_OF_READING, NeverInPlace, called, name_of
-from autograd_spiral.engine.missing import Hints
+from autograd_spiral.engine.missing import MissingNames
 from autograd_spiral.engine.modes import MODE, NO_TRACE
 from autograd_spiral.engine.sweep import sweep
 from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES, Primitive
@@ -46,7 +46,7 @@ def _unary(ufunc: np.ufunc) -> Callable[[Tensor], Tensor]:
     return lambda self: record(PRIMITIVES[ufunc], (self,))
 
 
-class Tensor(ArrayMethods, NeverInPlace, Hints):
+class Tensor(ArrayMethods, NeverInPlace, MissingNames):
     """An array that remembers how it was computed, so that gradients can be taken through it.
 
     `Tensor(data)` copies `data`, anything NumPy makes an array of numbers from; `requires_grad=True` (floating
