@@ -88,6 +88,14 @@ def test_the_page_on_the_design_lists_the_rooms_in_this_order():
     assert rows == [room for rooms in ORDER.values() for room in rooms if not room.startswith("__")]
 
 
+def test_every_file_that_the_page_on_the_design_names_is_there():
+    page = (PACKAGE.parent / "docs" / "design.md").read_text()
+    named = re.findall(r"`([a-z_/]+\.py|[a-z_]+/[a-z_/]*)`", page)
+    assert len(named) > 25
+    folders = (PACKAGE, PACKAGE / "engine", PACKAGE / "program")
+    assert [name for name in named if not any((folder / name).exists() for folder in folders)] == []
+
+
 @every_file
 def test_imports_come_from_above(path):
     for node, name in imported(ast.parse(path.read_text()), path):
