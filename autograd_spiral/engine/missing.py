@@ -1,7 +1,7 @@
-"""Attributes that raise: names that arrays or other libraries' tensors have and ours lack, each with what to write.
+"""Attributes that Tensor lacks: reading one raises an AttributeError that says what to write instead.
 
-They are in a base class: `hasattr` is False for them, and they cost nothing. A `__getattr__` on Tensor would do the
-same in fewer lines, but Python then finds all other attributes more slowly.
+They are descriptors in a base class, so `hasattr` is False for them, and other attributes are as fast as without them.
+A `__getattr__` on Tensor would do the same in fewer lines, but would slow down every other attribute.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ __all__ = ["Hints", "hint"]
 
 
 class Hints:
-    """What Tensor inherits to answer names that it does not have with what to write instead.
+    """A base class of Tensor that holds the missing attributes, each with what to write instead.
 
     >>> from autograd_spiral import Tensor
     >>> Tensor([1.0, 2.0]).unsqueeze
@@ -31,7 +31,7 @@ class Hints:
 
 
 class _Hint:
-    """Stands for an attribute that is not there."""
+    """A descriptor for a missing attribute: reading it raises."""
 
     __slots__ = ("_instead", "_name")
 
@@ -39,7 +39,7 @@ class _Hint:
         self._name, self._instead = name, instead
 
     def __get__(self, instance: object, owner: type) -> NoReturn:
-        # With the name alone, Python adds no guess of its own at another attribute that might be meant.
+        # Only the name is passed on, so that Python does not suggest another attribute itself.
         raise AttributeError(f"{owner.__name__} has no {self._name!r}: {self}", name=self._name)
 
     def __str__(self) -> str:
@@ -47,5 +47,5 @@ class _Hint:
 
 
 def hint(name: str, instead: str | Callable[[], str]) -> None:
-    """Let the error for `t.name` say what to do instead: a text, or a function that returns it."""
+    """Make `t.name` raise an error that says what to do `instead`: a text, or a function that returns one."""
     setattr(Hints, name, _Hint(name, instead))

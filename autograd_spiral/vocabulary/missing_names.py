@@ -1,4 +1,4 @@
-"""What to write instead of names that arrays or other libraries' tensors have and ours lack."""
+"""Hints for attributes that arrays or other libraries' tensors have and ours lack: what to write instead."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from autograd_spiral.vocabulary import compositions, functions
 
 __all__ = ["call_of"]
 
-_ENTERED = compositions, functions  # whose rows the loops below go through
+_ENTERED = compositions, functions  # imported first, since the loops below read the rows that they enter
 
 
 def call_of(function: Callable[..., Any], called: str, source: str = "") -> str:
-    """How `function`, which a user writes as `called`, is called on a tensor t: `np.exp(t)`, `np.power(t, …)`."""
+    """Return how to call `function`, named `called`, on a tensor t: "write np.exp(t)" or "write np.power(t, …)"."""
     primitive = PRIMITIVES.get(function)
     takes: Callable[..., Any] = COMPOSITIONS.get(function) or (primitive and primitive.bind) or function
     if primitive is not None and takes is function:
@@ -34,7 +34,7 @@ def call_of(function: Callable[..., Any], called: str, source: str = "") -> str:
 for function in (*PRIMITIVES, *COMPOSITIONS):
     if (full := name_of(function)).startswith("np."):
         hint(full.rpartition(".")[2], partial(call_of, function, full))
-for name, value in vars(np).items():  # aliases, too, such as np.abs
+for name, value in vars(np).items():  # aliases too, such as np.abs
     if callable(value) and (value in PRIMITIVES or value in COMPOSITIONS):
         hint(name, partial(call_of, value, f"np.{name}"))
 for name in functions.__all__:
@@ -53,10 +53,10 @@ _CALLS = {
     "double": "t.astype(np.float64)",
     "einsum": 'np.einsum("ij,jk->ik", t, other)',
     "expand": "np.broadcast_to(t, shape)",
-    "float": "t.astype(np.float32), or float(t) for one number",
+    "float": "t.astype(np.float32), or float(t) for a single number",
     "gather": "np.take_along_axis(t, indices, axis)",
     "grad_fn": "t.primitive",
-    "int": "t.astype(int), or int(t) for one number",
+    "int": "t.astype(int), or int(t) for a single number",
     "long": "t.astype(int)",
     "masked_fill": "np.where(mask, value, t)",
     "mm": "t @ other",
@@ -74,7 +74,7 @@ _CALLS = {
     "where": "np.where(condition, t, other)",
     "zero_grad": "t.grad = None",
 }
-_HERE = "leave it out, since values are always arrays in this machine's memory"
+_HERE = "leave it out; values are always NumPy arrays in main memory"
 _IN_PLACE = "a recorded value never changes: write t = t + … for a new value, or t.assign(…) to update a leaf"
 
 for name, call in _CALLS.items():

@@ -126,7 +126,7 @@ def test_setting_data_names_assign(tensor, called, t):
     with pytest.raises(InPlaceError) as caught:
         tensor.data = tensor.data - 0.1
     assert str(caught.value) == (
-        f".data of {called} cannot be set, since what was recorded must not change: "
+        f".data of {called} cannot be set, since a recorded value must not change: "
         f"write {t}.assign(…) to update a leaf, as in {t}.assign({t}.data - 0.1 * {t}.grad)"
     )
     with pytest.raises(ValueError, match="read-only"):  # NumPy's, before anything of ours is asked
@@ -137,7 +137,7 @@ def test_setting_data_names_assign(tensor, called, t):
 @pytest.mark.parametrize("value", [True, False])
 def test_setting_requires_grad_names_what_to_make(value):
     x = leaf([1, 2]).named("x")
-    with pytest.raises(GradientError, match=r"Tensor\(x\.data, requires_grad=True\) .*, x\.detach\(\) for one"):
+    with pytest.raises(GradientError, match=r"Tensor\(x\.data, requires_grad=True\) .*, or x\.detach\(\) for one"):
         x.requires_grad = value
     assert x.requires_grad
 

@@ -59,7 +59,7 @@ def test_zeros_of_an_output_without_a_graph_are_a_warning(lost, create_graph):
     w = leaf([1, 2])
     output = LOST[lost](w)
     with pytest.warns(
-        UserWarning, match=r"grad gives zeros, since a tensor does not require gradients: .*create_graph=True"
+        UserWarning, match=r"grad returns zeros, because a tensor does not require gradients. .*create_graph=True"
     ):
         got = grad(output, w, create_graph=create_graph)
     assert got.data.tolist() == [0, 0]
@@ -92,8 +92,8 @@ def test_cotangents_weigh_the_outputs(create_graph):
     with pytest.raises(GradientError) as caught:
         grad(outputs, x, create_graph=create_graph)
     assert str(caught.value) == (
-        "grad() starts from a single number, a loss, but a tensor has shape (2,): reduce it, as in grad(t.sum(), …) or "
-        "grad(t.mean(), …), or pass cotangents=, an array of that shape that weighs the elements"
+        "grad() needs a single number, such as a loss, but a tensor has shape (2,): reduce it, as in grad(t.sum(), …) "
+        "or grad(t.mean(), …), or pass cotangents=, an array of that shape that weights its elements"
     )
 
 

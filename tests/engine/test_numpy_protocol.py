@@ -299,15 +299,15 @@ def test_no_row_and_no_column_in_a_product():
     [
         (
             lambda t: t @ np.ones((4, 2)),
-            r"np\.matmul of shapes \(4, 3\), \(4, 2\): the rows .* 3 entries, .* second 4: not",
+            r"np\.matmul of shapes \(4, 3\), \(4, 2\): the rows .* 3 entries, but .* second have 4",
         ),
         (
             lambda t: np.dot(t, np.ones(2)),
-            r"np\.dot of shapes \(4, 3\), \(2,\): the rows .* 3 entries, .* second 2: not",
+            r"np\.dot of shapes \(4, 3\), \(2,\): the rows .* 3 entries, but .* second have 2",
         ),
         (
             lambda t: np.ones((5, 4, 2)) @ t,
-            r"np\.matmul of shapes .*: the rows .* 2 entries, .* second 4: not as many$",
+            r"np\.matmul of shapes .*: the rows .* 2 entries, but .* second have 4$",
         ),
         (lambda t: np.hstack([t, t]), r"np\.hstack has no gradient rule: write np\.concatenate\(…, axis=1\)"),
         (lambda t: np.round(t), r"np\.round has no gradient rule: write np\.rint\(t\)"),

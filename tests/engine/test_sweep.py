@@ -129,8 +129,8 @@ def test_reading_grad_where_there_is_none_says_where_gradients_are():
     for tensor, called, message in (
         (h, "'h'", computed.format("h")),
         (h.sum(), "a tensor", computed.format("t")),
-        (data, "'data'", "Tensor(data, requires_grad=True) makes one, and backward() fills it"),
-        (untracked, "a tensor", "Tensor(data, requires_grad=True) makes one"),
+        (data, "'data'", "make one with Tensor(data, requires_grad=True), and backward() fills it"),
+        (untracked, "a tensor", "make one with Tensor(data, requires_grad=True)"),
     ):
         with pytest.warns(UserWarning, match=f"^{called} has no .grad: only leaves with requires_grad=True") as caught:
             assert tensor.grad is None
@@ -200,8 +200,8 @@ def test_a_missing_cotangent_and_a_missing_gradient():
     with pytest.raises(GradientError) as caught:
         (leaf([1, 2]) * 2).named("h").backward()
     assert str(caught.value) == (
-        "backward() starts from a single number, a loss, but 'h' has shape (2,): reduce it, as in t.sum().backward() "
-        "or t.mean().backward(), or pass cotangent=, an array of that shape that weighs the elements"
+        "backward() needs a single number, such as a loss, but 'h' has shape (2,): reduce it, as in t.sum().backward() "
+        "or t.mean().backward(), or pass cotangent=, an array of that shape that weights its elements"
     )
     with pytest.raises(GradientError, match="'c' does not require gradients"):
         Tensor(1.0, name="c").backward()
@@ -418,7 +418,7 @@ def test_a_rule_that_gives_the_wrong_shape(piece, got):
         return x * 1
 
     x = leaf([1, 2])
-    with pytest.raises(RuleError, match=rf"rule of odd for argument 1 \(x\) gave {got}, .* has shape \(2,\)"):
+    with pytest.raises(RuleError, match=rf"rule of odd for argument 1 \(x\) returned {got}, .* has shape \(2,\)"):
         odd(0.0, x).sum().backward()
     assert x.grad is None
 
@@ -443,7 +443,7 @@ def test_a_rule_that_gives_an_array_is_refused_where_gradients_are_recorded():
 
     x = Tensor([1.0, 2.0], requires_grad=True)
     assert grad(square(x * x).sum(), x).data.tolist() == [4, 32]
-    with pytest.raises(RuleError, match=r"the rule of square for argument 0 \(x\) gave an array where the"):
+    with pytest.raises(RuleError, match=r"the rule of square for argument 0 \(x\) returned a plain array while the"):
         grad(square(x * x).sum(), x, create_graph=True)
     with pytest.raises(CaptureError, match="reading a value while the step is being captured"):
         capture(lambda: grad(square(x * x).sum(), x))()

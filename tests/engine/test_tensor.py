@@ -42,7 +42,7 @@ def test_a_tensor_of_a_tensor_that_requires_gradients_says_to_detach():
 
 
 def test_tensors_cannot_be_subclassed():
-    with pytest.raises(TypeError, match="not meant to be subclassed"):
+    with pytest.raises(TypeError, match="cannot be subclassed: write a class that holds a Tensor"):
         type("Parameter", (Tensor,), {})
 
 
@@ -51,7 +51,7 @@ def test_tensors_cannot_be_subclassed():
 
 @pytest.mark.parametrize("convert", [np.asarray, np.array, lambda t: np.array([t, t]), lambda t: np.add(1, [t, t])])
 def test_converting_to_an_array_would_lose_the_graph(convert):
-    with pytest.raises(LostGraphError, match=r"t\.data for the value, float\(t\) or t\.item\(\) for"):
+    with pytest.raises(LostGraphError, match=r"t\.data for the value, or float\(t\) or t\.item\(\) for"):
         convert(leaf([1, 2]))
 
 

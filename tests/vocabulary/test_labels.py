@@ -279,7 +279,7 @@ def test_labels_in_words_are_numbered_first():
 
 
 def test_labels_that_are_not_whole_are_not_to_be_cut_off():
-    with pytest.raises(LabelError, match=r"the label at row 0 is 0\.5; these are not even whole numbers$"):
+    with pytest.raises(LabelError, match=r"the label at row 0 is 0\.5; some labels are not whole numbers$"):
         softmax_cross_entropy(np.eye(2), [0.5, 1.7])
 
 

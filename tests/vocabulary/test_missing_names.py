@@ -40,7 +40,7 @@ def said(name, tensor=None):
         ("unsqueeze", "write np.expand_dims(t, axis)"),
         ("zero_grad", "write t.grad = None"),
         ("requires_grad_", "write Tensor(data, requires_grad=True)"),
-        ("cpu", "leave it out, since values are always arrays in this machine's memory"),
+        ("cpu", "leave it out; values are always NumPy arrays in main memory"),
     ],
 )
 def test_a_name_from_elsewhere_says_what_to_write(name, instead):
