@@ -11,6 +11,7 @@ import numpy
 
 __all__ = ["add", "broadcast_to", "by_column", "mask", "one_hot", "transposed"]
 
+_ndarray, _add = numpy.ndarray, numpy.add
 np: Any = numpy  # its type stubs know nothing of Tensors
 
 
@@ -20,19 +21,15 @@ def add(x: Any, y: Any) -> Any:
     >>> add(np.zeros((9, 9)), np.arange(9.0))[0, :4]
     array([0., 1., 2., 3.])
     """
-    if (
-        type(x) is type(y) is np.ndarray
-        and x.ndim == 2
-        and len(x) > 8 < x.shape[1] == y.size == y.shape[-1]
-        and y.ndim <= 2
-        and x.dtype is y.dtype
-        and x.flags.c_contiguous
-    ):
-        out = np.empty(x.shape, x.dtype)
-        out[...] = y
-        out += x
-        return out
-    return np.add(x, y)
+    if type(x) is not _ndarray or x.ndim != 2 or type(y) is not _ndarray:  # most calls: as fast as possible
+        return _add(x, y)
+    row = len(x) > 8 < x.shape[1] == y.size == y.shape[-1] and y.ndim <= 2
+    if not (row and x.dtype is y.dtype and x.flags.c_contiguous):
+        return _add(x, y)
+    out = np.empty(x.shape, x.dtype)
+    out[...] = y
+    out += x
+    return out
 
 
 def mask(ct: Any, where: Any) -> Any:
