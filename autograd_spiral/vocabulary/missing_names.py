@@ -16,7 +16,7 @@ from autograd_spiral.vocabulary import compositions, functions
 
 __all__ = ["call_of"]
 
-_ENTERED = compositions, functions  # imported first, since the loops below read the rows that they enter
+_ENTERED = compositions, functions  # imported for the rows that they enter, which the loops below read
 
 
 def call_of(function: Callable[..., Any], called: str, source: str = "") -> str:

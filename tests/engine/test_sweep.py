@@ -121,8 +121,8 @@ def test_reading_grad_of_other_tensors_warns_and_says_what_to_write():
     for tensor, called, message in (
         (h, "'h'", computed.format("h")),
         (h.sum(), "a tensor", computed.format("t")),
-        (data, "'data'", "make one with Tensor(data, requires_grad=True), and backward() fills it"),
-        (untracked, "a tensor", "make one with Tensor(data, requires_grad=True)"),
+        (data, "'data'", "make such a leaf with Tensor(data, requires_grad=True)"),
+        (untracked, "a tensor", "make such a leaf with Tensor(data, requires_grad=True)"),
     ):
         with pytest.warns(UserWarning, match=f"^{called} has no .grad: only leaves with requires_grad=True") as caught:
             assert tensor.grad is None
