@@ -109,7 +109,7 @@ def test_leaves_that_do_not_require_gradients_get_none():
 
 def test_reading_grad_of_other_tensors_warns_and_says_what_to_write():
     x, data = leaf([1, 2]), Tensor([3.0, 5.0], name="data")
-    assert x.grad is None  # not yet, and without a word
+    assert x.grad is None  # None before `backward`, without a warning
     h = (x * data).named("h")
     h.sum().backward()
     computed = (
