@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 @dataclass(frozen=True)
 class Example:
-    """A call of array arguments, and the NumPy formula it must agree with.
+    """A call with array arguments, and the NumPy formula that it must agree with.
 
-    `call` on plain arrays is NumPy's own function, which then is the formula; for functions that NumPy lacks the
-    formula is given. `differentiable` says whether floating arguments have gradients.
+    On plain arrays, `call` is NumPy's own function, which is then the formula too; functions that NumPy lacks come with
+    a `formula`. `differentiable` says whether floating arguments have gradients.
     """
 
     call: Callable[..., Any]
@@ -30,8 +30,8 @@ class Example:
         return self.formula or self.call
 
     @property
-    def places(self) -> list[int]:
-        """Which arguments have gradients."""
+    def argnums(self) -> list[int]:
+        """The indices of the arguments that have gradients."""
         return [i for i, a in enumerate(self.arrays) if self.differentiable and a.dtype.kind == "f"]
 
     def cast(self, dtype: Any) -> Example:
