@@ -3,6 +3,7 @@
 import pytest
 
 from autograd_spiral.cli import main
+from autograd_spiral.spiral import plots
 
 
 @pytest.fixture
@@ -21,3 +22,9 @@ def run(capsys, monkeypatch, tmp_path):
         return status, printed.out, printed.err
 
     return run
+
+
+@pytest.fixture
+def without_plots(monkeypatch):
+    """Leave the plots out of a test that looks at numbers only."""
+    monkeypatch.setattr(plots, "available", lambda: False)

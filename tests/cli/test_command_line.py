@@ -23,6 +23,7 @@ def test_commands_are_named_as_their_files():
     assert [command.name for command in LOADED.values()] == list(COMMANDS)
 
 
+@pytest.mark.usefixtures("without_plots")
 def test_the_default_command_is_train(run):
     short = ["--model", "linear", "--steps", "0", "--points", "10", "--json"]
     assert run(*short) == run("train", *short)

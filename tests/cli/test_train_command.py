@@ -10,12 +10,6 @@ from autograd_spiral.drawing import Drawing
 from autograd_spiral.spiral import plots
 
 
-@pytest.fixture
-def without_plots(monkeypatch):
-    """Leave the plots out of a test that looks at numbers only."""
-    monkeypatch.setattr(plots, "available", lambda: False)
-
-
 def test_the_linear_log_stands_beside_the_published_one(run):
     status, out, _ = run("--model", "linear")
     assert status == 0
