@@ -171,7 +171,7 @@ def test_demos_are_short():
 def test_logistic_regression_is_as_good_as_it_should_be(tmp_path):
     pytest.importorskip("sklearn.datasets", reason="the data set comes with scikit-learn", exc_type=ImportError)
     fractions = re.search(
-        r"accuracy: (\S+) on \d+ to train with, (\S+) on", run_demo("logistic_regression.py", tmp_path)
+        r"accuracy: (\S+) on \d+ training samples, (\S+) on", run_demo("logistic_regression.py", tmp_path)
     )
     assert all(float(fraction) > 0.95 for fraction in fractions.groups())
 
