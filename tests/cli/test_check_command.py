@@ -28,7 +28,7 @@ def test_check_prints_json(check):
     assert report["rows"][0]["primitive"] == "np.tanh"
 
 
-def test_check_a_function_of_ones_own(check, tmp_path):
+def test_check_your_own_function(check, tmp_path):
     (tmp_path / "mine_to_check.py").write_text(
         "import numpy as np\n"
         "from autograd_spiral import primitive\n"
@@ -64,7 +64,7 @@ def test_a_check_that_judged_nothing_has_failed(check, json, tmp_path):
     assert "nothing could be judged in input 0" in err
 
 
-def test_what_a_checked_function_prints_is_no_result(check, tmp_path):
+def test_output_of_a_checked_function_goes_to_stderr(check, tmp_path):
     (tmp_path / "talking.py").write_text("print('imported')\ndef f(x):\n    print('called')\n    return x * x\n")
     status, out, err = check("talking:f", "--shapes", "(3,)", "--json")
     assert status == 0
@@ -85,7 +85,7 @@ def test_what_a_checked_function_prints_is_no_result(check, tmp_path):
         ("import nothing_of_that_name\n", "ModuleNotFoundError: No module named 'nothing_of_that_name'"),
     ],
 )
-def test_a_function_that_raises_has_failed_and_is_no_bad_usage(check, source, says, tmp_path, monkeypatch):
+def test_a_function_that_raises_is_a_failed_check_not_bad_usage(check, source, says, tmp_path, monkeypatch):
     (tmp_path / "raising.py").write_text(source)
     monkeypatch.delitem(sys.modules, "raising", raising=False)
     line = next(i for i, text in enumerate(source.splitlines(), 1) if not re.match(r"def|import numpy", text))
@@ -129,7 +129,7 @@ def test_a_rule_that_raises_is_named(check, tmp_path):
         (["inner.ops.Cubes.cube"], "inner.ops:Cubes.cube"),
     ],
 )
-def test_a_function_of_ones_own_written_otherwise_is_understood(check, words, meant, tmp_path):
+def test_other_ways_to_name_your_own_function_get_a_hint(check, words, meant, tmp_path):
     (tmp_path / "inner").mkdir()
     for file in ("own_ops.py", "inner/ops.py"):
         (tmp_path / file).write_text("raise RuntimeError('a hint imports nothing')")
@@ -142,7 +142,7 @@ def test_a_function_of_ones_own_written_otherwise_is_understood(check, words, me
 
 
 @pytest.mark.parametrize("name", ["nowhere_at_all.f", "folder.f", "numpy.tanhh", "np.tanhh", "../nowhere:f", "."])
-def test_no_function_is_made_up(check, name, tmp_path):
+def test_hints_name_only_functions_that_may_exist(check, name, tmp_path):
     (tmp_path / "folder").mkdir()
     status, _, err = check(name, *(["--shapes", "(3,)"] if ":" in name else []))
     assert status == 2
@@ -164,7 +164,7 @@ def test_no_function_is_made_up(check, name, tmp_path):
         (["exp", "--order", "2"], "apply only to module:function"),
     ],
 )
-def test_a_check_that_cannot_be_made_is_one_line_and_status_2(check, words, message):
+def test_an_impossible_check_is_one_line_and_status_2(check, words, message):
     status, out, err = check(*words)
     assert (status, out) == (2, "")
     assert message in err

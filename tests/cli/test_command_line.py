@@ -65,7 +65,7 @@ def test_an_option_that_a_command_does_not_have_leads_to_its_help(run, words):
         ("xyz", f"the commands are {', '.join(COMMANDS)}"),
     ],
 )
-def test_a_word_that_is_no_command_is_status_2(run, word, message):
+def test_an_unknown_command_is_status_2(run, word, message):
     status, out, err = run(word)
     assert (status, out) == (2, "")
     assert message in err
@@ -174,7 +174,7 @@ def test_a_closed_pipe_does_not_hide_a_failed_check(run, tmp_path):
 
 
 @pytest.mark.parametrize("words", [SHORT["check --json"], SHORT["source"], SHORT["--help"]], ids=" ".join)
-def test_a_process_whose_pipe_is_closed_ends_without_a_word(words, tmp_path):
+def test_a_process_with_a_closed_pipe_prints_no_error(words, tmp_path):
     process = subprocess.Popen([*PROCESS, *words], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdout.close()
     assert process.stderr.read() == b""

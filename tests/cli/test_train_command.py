@@ -10,7 +10,7 @@ from autograd_spiral.drawing import Drawing
 from autograd_spiral.spiral import plots
 
 
-def test_the_linear_log_stands_beside_the_published_one(run):
+def test_the_linear_log_is_next_to_the_published_one(run):
     status, out, _ = run("--model", "linear")
     assert status == 0
     rows = re.findall(r"^iteration (\d+): loss (\S+) +published (\S+)$", out, re.MULTILINE)
@@ -94,7 +94,7 @@ def test_json_of_the_published_run_has_the_published_log(run):
     assert round(linear["accuracy"], 2) == linear["published"]["accuracy"]
 
 
-def test_json_of_a_run_that_fails_is_no_half_of_an_object(run):
+def test_a_run_that_fails_prints_no_json(run):
     status, out, err = run("--json", "--model", "linear", "--step-size", "1e300", "--steps", "100")
     assert (status, out) == (1, "")
     assert "diverged" in err
