@@ -20,7 +20,7 @@ def main() -> None:
     try:
         from sklearn.datasets import load_breast_cancer
     except ImportError:
-        print("the data set comes with scikit-learn, which is not installed: write pip install scikit-learn")
+        print("the data set comes with scikit-learn, which is not installed: run pip install scikit-learn")
         sys.exit(0)
     data = load_breast_cancer()
     shuffled = np.random.default_rng(0).permutation(len(data.target))

@@ -163,7 +163,7 @@ class _Log:
 
 def _save_plots(folder: Path, X: Any, y: Any, trainings: Sequence[_Training]) -> list[Path]:
     if not plots.available():
-        print("no pictures: matplotlib is not installed; write pip install 'autograd-spiral[plot]'", file=sys.stderr)
+        print("no pictures: matplotlib is not installed; run pip install 'autograd-spiral[plot]'", file=sys.stderr)
         return []
     written = [folder / "spiral.png"]
     plots.plot_data(written[0], X, y)

@@ -79,8 +79,8 @@ def _regions(axes: Any, model: Model, X: NDArray[Any], y: NDArray[Any]) -> None:
 
     reach = _reach(X)
     ticks = np.linspace(-reach, reach, 401)
-    grid = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
-    regions = model.predict(grid).reshape(len(ticks), len(ticks))
+    grid = np.stack(np.meshgrid(ticks, ticks), axis=-1)
+    regions = np.stack([model.predict(row) for row in grid])  # row by row, so that hidden layers stay in the cache
     classes = int(max(y.max(), regions.max())) + 1
     colours = ListedColormap([_class_style(k)["color"] for k in range(classes)])
     axes.pcolormesh(ticks, ticks, regions, cmap=colours, vmin=-0.5, vmax=classes - 0.5, alpha=0.3, rasterized=True)
