@@ -66,7 +66,7 @@ def _run(words: list[str]) -> int:
     first = words[0] if words else ""
     if first in ("-h", "--help", "--version"):
         _parser().parse_args([first])  # prints and exits
-    if not first or first.startswith("-"):
+    if not words or first.startswith("-"):
         words.insert(0, next(iter(COMMANDS)))
     elif first not in COMMANDS:
         close = difflib.get_close_matches(first, COMMANDS, 1)

@@ -62,6 +62,7 @@ def test_an_option_that_a_command_does_not_have_leads_to_its_help(run, words):
     ("word", "message"),
     [
         ("chekc", "no command 'chekc': did you mean check?"),
+        ("", "no command ''"),
         ("xyz", f"the commands are {', '.join(COMMANDS)}"),
     ],
 )
