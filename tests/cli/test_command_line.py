@@ -157,7 +157,7 @@ def closed_stdout(monkeypatch):
         yield
 
 
-@pytest.mark.usefixtures("closed_stdout")
+@pytest.mark.usefixtures("closed_stdout", "without_plots")
 @pytest.mark.parametrize("words", SHORT.values(), ids=SHORT)
 def test_a_closed_pipe_is_no_traceback(run, words):
     status, _, err = run(*words)

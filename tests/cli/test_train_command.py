@@ -72,6 +72,7 @@ def test_no_steps_still_measures_accuracy(run):
     assert out.count("training accuracy") == 2
 
 
+@pytest.mark.usefixtures("without_plots")
 def test_json_is_one_object_and_all_that_is_printed(run):
     status, out, _ = run("--json", "--steps", "4", "--points", "5", "--hidden", "4")
     report = json.loads(out)
