@@ -45,6 +45,9 @@ class Example:
         return Example(self.call, arrays, self.formula, differentiable=False)
 
 
+_integers = functools.cache(st.integers)  # making a strategy costs more than drawing from it
+
+
 class Source:
     """Draws the parts of an example: structure from hypothesis, entries from a generator that it seeds."""
 
@@ -53,13 +56,13 @@ class Source:
         self.rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
 
     def choose(self, *options: Any) -> Any:
-        return options[self.draw(st.integers(0, len(options) - 1))]
+        return options[self.draw(_integers(0, len(options) - 1))]
 
     def flag(self) -> bool:
         return bool(self.draw(st.booleans()))
 
     def integer(self, low: int, high: int) -> int:
-        return int(self.draw(st.integers(low, high)))
+        return int(self.draw(_integers(low, high)))
 
     # --- shapes and axes ---------------------------------------------------------------------------------------
 
