@@ -133,7 +133,7 @@ def test_the_package_says_what_it_is():
         "engine.array_methods.ArrayMethods.T",  # a property of what `__all__` names
         "engine.array_methods.ArrayMethods.prod",  # inherited
         "spiral.models.TwoLayerNet.random",  # a class method
-        "gradcheck.report.Verdict.fails",  # of the keys of a mapping that a row of a report holds
+        "gradcheck.results.Verdict.fails",  # of the keys of a mapping that a row of a report holds
         "program.printing.saved.CapturedProgram.source",  # a cached property of what a property gives
         "program.ir.Equation.reads",
         "drawing.export.Drawing.save_as",  # of what a function returns

@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     >>> main(["check", "exp"])
     primitive  argument  order 1  order 2  float32  worst error ± bound  kinks  says
     np.exp     0 (2, 3)  ok       ok       ok       ...
-    1 rows: all ok
+    1 row: all ok
     0
     """
     status = 0
