@@ -11,11 +11,4 @@ from autograd_spiral.gradcheck.check import check_against, check_gradients
 from autograd_spiral.gradcheck.report import CheckReport
 from autograd_spiral.gradcheck.rule_check import RuleReport, check_rules, checkable
 
-__all__ = [
-    "CheckReport",
-    "RuleReport",
-    "check_against",
-    "check_gradients",
-    "check_rules",
-    "checkable",
-]
+__all__ = ["CheckReport", "RuleReport", "check_against", "check_gradients", "check_rules", "checkable"]

@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from autograd_spiral.engine.table import PRIMITIVES
 from autograd_spiral.errors import GradientMismatch, ShapeError
@@ -21,12 +20,11 @@ from autograd_spiral.gradcheck.evidence import evidence_of
 from autograd_spiral.gradcheck.function import CheckedFunction
 from autograd_spiral.gradcheck.judging import Judge, Swept
 from autograd_spiral.gradcheck.report import CheckReport
-from autograd_spiral.gradcheck.results import Findings, Verdict
+from autograd_spiral.gradcheck.results import Array, Findings, Verdict
 from autograd_spiral.program.capturing.step import BoundStep, CapturedStep
 
 __all__ = ["check_against", "check_gradients"]
 
-Array: TypeAlias = NDArray[Any]
 Hand: TypeAlias = Any  # an array, a sequence of arrays or None, or a function of the inputs that returns these
 
 ELEMENT_LIMIT = 1000  # inputs with more elements are checked along random directions

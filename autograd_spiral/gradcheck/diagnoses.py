@@ -7,16 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from autograd_spiral.gradcheck.results import Findings
+from autograd_spiral.gradcheck.results import Array, Findings
 
 __all__ = ["SCALE", "Evidence", "diagnose", "diagnose_shape"]
 
-Array: TypeAlias = NDArray[Any]
 
 SCALE = -2.0  # a power of two, which scales without rounding, and negative, which tells apart |ct| and ct
 
@@ -42,7 +39,7 @@ def diagnose(findings: Findings, sizes: Collection[int], evidence: Evidence) -> 
 
     `sizes` are the lengths of axes, and their products, that a forgotten factor could be.
 
-    >>> from autograd_spiral.gradcheck.results import Slope, Verdict
+    >>> from autograd_spiral.gradcheck.results import Array, Slope, Verdict
     >>> def said(*gradient, **evidence):
     ...     pairs = enumerate(zip(gradient, (1.0, 3.0)))
     ...     slopes = tuple(Slope(Verdict.WRONG, a, n, 1e-9, index=(i,)) for i, (a, n) in pairs)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from autograd_spiral.gradcheck.differences import typical_scale
 from autograd_spiral.gradcheck.judging import Judge
-from autograd_spiral.gradcheck.results import Findings, Slope, Verdict
+from autograd_spiral.gradcheck.results import Array, Findings, Slope, Verdict
 
 __all__ = ["along_directions"]
 
-Array: TypeAlias = NDArray[Any]
 
 KINKS_SOUGHT = 8  # at most this many elements that are on kinks are sought, and left out of random directions
 TO_DIAGNOSE = 16  # this many further elements are judged once a random direction has led to a wrong one

@@ -5,20 +5,17 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Mapping
 from itertools import permutations
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from autograd_spiral.engine.sweep import unbroadcast
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.gradcheck.diagnoses import Evidence
 from autograd_spiral.gradcheck.judging import Judge, Swept
-from autograd_spiral.gradcheck.results import Findings
+from autograd_spiral.gradcheck.results import Array, Findings
 
 __all__ = ["evidence_of"]
-
-Array: TypeAlias = NDArray[Any]
 
 
 def evidence_of(judge: Judge, found: Mapping[int, Findings], scaled: Swept | None = None) -> dict[int, Evidence]:
@@ -43,10 +40,8 @@ def _fitting(cotangents: list[Array], shape: tuple[int, ...]) -> Array | None:
     if len(cotangents) != 1:
         return None
     (ct,) = cotangents
-    try:
-        return ct if np.broadcast_shapes(ct.shape, shape) == shape else None
-    except ValueError:
-        return None
+    fits = ct.ndim <= len(shape) and all(n in (1, m) for n, m in zip(ct.shape[::-1], shape[::-1], strict=False))
+    return ct if fits else None
 
 
 def _remedies(leaf: Tensor, outputs: list[Tensor], cotangents: list[Array]) -> Iterator[tuple[str, Array]]:
@@ -66,15 +61,12 @@ def _remedies(leaf: Tensor, outputs: list[Tensor], cotangents: list[Array]) -> I
     changes = [(f"with the rule for argument {i}", rule, values) for i, rule in rules.items()]
     names = list(inspect.signature(own).parameters)[1 : 1 + len(values)] if inspect.isfunction(own) else []
     if len(names) == len(values):
-        shapes = [np.shape(value) for value in values]
-        for i, j in permutations(range(len(names)), 2):
-            if shapes[i] == shapes[j]:
-                change = f"with {names[j]} in place of {names[i]}"
-                changes.append((change, own, [*values[:i], values[j], *values[i + 1 :]]))
-        for i, (name, shape) in enumerate(zip(names, shapes, strict=True)):
-            if len(shape) == 2 and shape[0] == shape[1]:
-                turned = np.transpose(values[i])
-                changes.append((f"with {name} transposed", own, [*values[:i], turned, *values[i + 1 :]]))
+        shapes = list(map(np.shape, values))
+        pairs = [(i, j) for i, j in permutations(range(len(values)), 2) if shapes[i] == shapes[j]]
+        square = [i for i, shape in enumerate(shapes) if len(shape) == 2 and shape[0] == shape[1]]
+        instead = [(f"with {names[j]} in place of {names[i]}", i, values[j]) for i, j in pairs]
+        instead += [(f"with {names[i]} transposed", i, np.transpose(values[i])) for i in square]
+        changes += [(change, own, [*values[:i], value, *values[i + 1 :]]) for change, i, value in instead]
     for change, rule, operands in changes:
         try:
             piece = unbroadcast(np.asarray(rule(ct.copy(), *operands, **node.params)), leaf.shape)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, TypeAlias
+from copy import copy
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from autograd_spiral.engine.grad import grad
 from autograd_spiral.engine.messages import name_of
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import InPlaceError, ShapeError
-from autograd_spiral.gradcheck.results import Findings, Verdict
+from autograd_spiral.gradcheck.results import Array, Findings, Verdict
 
 __all__ = ["CheckedFunction", "gradients_of", "not_finite"]
 
-Array: TypeAlias = NDArray[Any]
 
 NAMED = 3  # at most this many non-finite outputs are listed with their indices
 
@@ -30,25 +29,13 @@ class CheckedFunction:
     Raises ValueError if no input is floating.
     """
 
-    def __init__(
-        self,
-        function: Callable[..., Any],
-        inputs: Sequence[Any],
-        *,
-        values: Callable[..., Any] | None = None,
-        name: str | None = None,
-        constants: Collection[int] = (),
-        order: int = 1,
-    ) -> None:
-        self._function = function
-        self._values = values or function  # computes the same without gradients
+    def __init__(self, function: Callable[..., Any], inputs: Sequence[Any], *, constants: Collection[int] = ()) -> None:
+        self.name, self.order = name_of(function), 1
+        self._function = self._values = function  # the latter computes the same without gradients
         self._were_tensors = [isinstance(x, Tensor) for x in inputs]
         self.arrays = [np.array(x.data if isinstance(x, Tensor) else x) for x in inputs]
         self.names = [getattr(x, "name", None) or f"input {i}" for i, x in enumerate(inputs)]
         self.floating = [i for i, x in enumerate(self.arrays) if x.dtype.kind == "f" and i not in constants]
-        self._constants = constants
-        self.name = name or name_of(function)
-        self.order = order
         if not self.floating:
             dtypes = ", ".join(str(x.dtype) for x in self.arrays) or "there is none"
             raise ValueError(f"{self.name}: no input is floating ({dtypes}), so there is no gradient to check")
@@ -118,16 +105,11 @@ class CheckedFunction:
             weights = [np.asarray(ct, dtype=out.dtype) for ct, out in zip(cotangents, outputs, strict=True)]
             return gradients_of(outputs, leaves, weights, create_graph)
 
-        function = CheckedFunction(
-            lambda *args: gradients(True, *args),
-            [Tensor(x, name=name) for x, name in zip(self.arrays, self.names, strict=True)],
-            values=lambda *args: gradients(False, *args),
-            name=self.name,
-            constants=self._constants,
-            order=2,
-        )
-        function._were_tensors = self._were_tensors
-        return function
+        derivative = copy(self)
+        derivative.order = 2
+        derivative._function = lambda *args: gradients(True, *args)
+        derivative._values = lambda *args: gradients(False, *args)
+        return derivative
 
 
 def gradients_of(

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from autograd_spiral.engine.history import history
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.gradcheck.differences import Line, noise_level, typical_scale
 from autograd_spiral.gradcheck.function import CheckedFunction, gradients_of, not_finite
-from autograd_spiral.gradcheck.results import Findings, Slope, Verdict
+from autograd_spiral.gradcheck.results import Array, Findings, Slope, Verdict
 from autograd_spiral.gradcheck.rounding import rounding_of
 
 __all__ = ["Judge", "Swept"]
 
-Array: TypeAlias = NDArray[Any]
 
 REFINEMENTS = 3
 NOISE_REACH = 6  # this many standard deviations of the measured noise count as its bound
@@ -114,7 +112,7 @@ class Judge:
         if any(narrow):
             wide = [x.astype(float) if small else x for x, small in zip(arrays, narrow, strict=True)]
             try:
-                leaves, wide_outputs = self.function.run(wide, recorded=True)
+                _, wide_outputs = self.function.run(wide, recorded=True)
             except Exception:  # the function insists on the dtype it was given
                 return arrays, _joined(of_outputs)
             agree = len(outputs) == len(wide_outputs) and all(
@@ -122,7 +120,7 @@ class Judge:
                 for a, b, noise in zip(outputs, wide_outputs, of_outputs, strict=True)
             )
             if agree:
-                return wide, _joined(rounding_of(wide_outputs, (), leaves, None)[0])
+                return wide, _joined(rounding_of(wide_outputs, (), (), ())[0])
         return arrays, _joined(of_outputs)
 
     def outputs_at(self, arrays: Sequence[Array]) -> Array:
@@ -179,7 +177,7 @@ class Judge:
         # Times a cotangent of 0, the derivatives of outputs left out come out as 0, or as nan if they are not finite.
         nothing = slope.analytic == slope.numeric == 0 or not np.isfinite(slope.analytic)
         verdict = Verdict.UNJUDGED if self.leading[at].flat[j] and nothing else slope.verdict
-        return replace(slope, verdict=verdict, index=_index(gradient, j))
+        return replace(slope, verdict=verdict, index=tuple(map(int, np.unravel_index(j, gradient.shape))))
 
     def compared(self, at: int, hand: Array) -> list[Slope]:
         """Judge `hand`, another gradient with respect to input `at`, by the engine's: both may be off by rounding."""
@@ -266,10 +264,6 @@ def _is_wide(slope: Slope, bound: float, parts: tuple[float, float]) -> bool:
     """Return whether `bound` exceeds both these parts: of the derivative, and of its natural size."""
     size = max((abs(value) for value in (slope.analytic, slope.numeric) if np.isfinite(value)), default=0.0)
     return bound > parts[0] * size and bound > parts[1] * slope.natural
-
-
-def _index(array: Array, j: int) -> tuple[int, ...]:
-    return tuple(int(i) for i in np.unravel_index(j, array.shape))
 
 
 def _joined(arrays: Sequence[Array]) -> Array:

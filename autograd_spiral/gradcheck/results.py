@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Findings", "Slope", "Verdict"]
+__all__ = ["Array", "Findings", "Slope", "Verdict"]
 
 Array: TypeAlias = NDArray[Any]
 

@@ -17,8 +17,8 @@ import numpy as np
 from autograd_spiral.engine.messages import name_of
 from autograd_spiral.engine.modes import Observer, entering
 from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES
-from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.gradcheck.check import check_gradients
+from autograd_spiral.gradcheck.function import CheckedFunction
 from autograd_spiral.gradcheck.report import Report
 from autograd_spiral.gradcheck.results import Verdict
 from autograd_spiral.gradcheck.rule_examples import EXAMPLES, Example
@@ -198,11 +198,8 @@ def _checked(name: str, example: Example) -> list[RuleRow]:
 
 
 def _has_gradient(example: Example) -> bool:
-    with entering(recording=True):
-        leaves = [Tensor(x, requires_grad=x.dtype.kind == "f") for x in example.inputs]
-        result = example.function(*leaves)
-    several = result if isinstance(result, list | tuple) else [result]
-    return any(getattr(out, "requires_grad", False) for out in several)
+    _, outputs = CheckedFunction(example.function, example.inputs).run(example.inputs, recorded=True)
+    return any(out.requires_grad for out in outputs)
 
 
 class _RawResults(Observer):
