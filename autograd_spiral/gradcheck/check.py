@@ -172,8 +172,7 @@ def _in_proportion(judge: Judge, at: int, findings: Findings, scaled: Array) -> 
 def _by_hand(judge: Judge, at: int, hand: Array) -> Findings:
     x = judge.function.arrays[at]
     if hand.shape != x.shape:
-        text = diagnose_shape(hand.shape, x.shape)
-        return judge.function.findings(at, fault=Verdict.WRONG_SHAPE, diagnosis=text)
+        return judge.function.findings(at, fault=Verdict.WRONG_SHAPE, diagnosis=diagnose_shape(hand.shape, x.shape))
     if hand.dtype != x.dtype:
         text = f"a {hand.dtype} gradient for a {x.dtype} input"
         return judge.function.findings(at, fault=Verdict.WRONG_DTYPE, diagnosis=text)
@@ -185,8 +184,7 @@ def _by_hand(judge: Judge, at: int, hand: Array) -> Findings:
 def _some(indices: Array) -> list[int]:
     """Return some of `indices`, evenly spread, if there are too many to compare each with differences."""
     count = min(indices.size, DISPUTED_LIMIT)
-    chosen: list[int] = indices[np.linspace(0, indices.size - 1, count).astype(int)].tolist()
-    return chosen
+    return [int(i) for i in indices[np.linspace(0, indices.size - 1, count).astype(int)]]
 
 
 def _diagnosed(judge: Judge, found: Mapping[int, Findings], scaled: Swept | None = None) -> list[Findings]:

@@ -71,14 +71,11 @@ class Line:
         self._steps: list[float] = []
         self._right: list[Array] = []
         self._left: list[Array] = []
-        self._add(4)
+        self.refine()
 
     def refine(self) -> None:
         """Add four steps, each smaller than all before by the same ratio."""
-        self._add(4)
-
-    def _add(self, count: int) -> None:
-        for _ in range(count):
+        for _ in range(4):
             step = self._scale * 2.0**self._next
             self._steps.append(step)
             self._right.append(self._function(step))
@@ -112,8 +109,7 @@ class Line:
     def size(self) -> Array:
         """Return the size of each output: the largest of its finite values on the line."""
         values = np.abs([self._centre, *self._left, *self._right])
-        largest: Array = np.max(values, axis=0, where=np.isfinite(values), initial=0.0)
-        return largest
+        return np.asarray(np.max(values, axis=0, where=np.isfinite(values), initial=0.0))
 
     def _limit(self, values: Array, noise: Array, noise_centre: Array, ratio: float) -> tuple[Array, Array]:
         """Return what the values on one side tend to at 0, and whether that differs from the value there: a jump."""

@@ -60,17 +60,11 @@ def _along(judge: Judge, at: int, way: Array) -> Slope:
     """Judge the derivative along `way`, a flat array of steps."""
     x, gradient = judge.base[at], np.ravel(judge.gradients[at])
     step = way.reshape(x.shape)
-    arrays = list(judge.base)
-
-    def along(t: float) -> Array:
-        arrays[at] = np.asarray(x + t * step, x.dtype)
-        return judge.outputs_at(arrays)
-
     moving = way != 0
     with np.errstate(all="ignore"):
         analytic = float(gradient[moving].astype(float) @ way[moving])
         rounding = float(np.ravel(judge.rounding[at])[moving] @ np.abs(way[moving]))
-    return judge.slope(along, 1.0, analytic, rounding)
+    return judge.slope(at, lambda t: np.asarray(x + t * step, x.dtype), 1.0, analytic, rounding, alone=False)
 
 
 def _narrowed(judge: Judge, at: int, way: Array, verdict: Verdict) -> int | None:

@@ -68,8 +68,7 @@ class Judge:
             swept.outputs, self.cotangents, list(swept.leaves.values()), list(self.gradients.values())
         )
         self.rounding = dict(zip(function.floating, of_gradients, strict=True))
-        nodes = history(swept.outputs)
-        self.sizes = {n for node in nodes for n in (*node.shape, node.size)}
+        self.sizes = {n for node in history(swept.outputs) for n in (*node.shape, node.size)}
         self._terms = max(self.sizes, default=1)
         self._largest = min(float(np.finfo(function.arrays[at].dtype).max) for at in function.floating)
         self._weights = _joined(self.cotangents)
@@ -123,7 +122,7 @@ class Judge:
                 return wide, _joined(rounding_of(wide_outputs, (), (), ())[0])
         return arrays, _joined(of_outputs)
 
-    def outputs_at(self, arrays: Sequence[Array]) -> Array:
+    def _outputs_at(self, arrays: Sequence[Array]) -> Array:
         """Return the outputs at `arrays`, all elements in a row."""
         return _joined([out.data for out in self.function.run(arrays)[1]])
 
@@ -143,13 +142,11 @@ class Judge:
 
         def moved(t: float) -> Array:
             moving = {at: np.asarray(self.base[at] + t * way, self.base[at].dtype) for at, way in ways.items()}
-            return self.outputs_at([moving.get(at, x) for at, x in enumerate(self.base)])
+            return self._outputs_at([moving.get(at, x) for at, x in enumerate(self.base)])
 
         starts = {-14: 1.37, -7: 0.83, 1: 1.0, 8: 1.71}
         windows = [[moved(step * part * k) for k in range(start, start + 7)] for start, part in starts.items()]
-        levels = np.sort([noise_level(np.array(window)) for window in windows], axis=0)
-        third: Array = levels[2]
-        return third
+        return np.asarray(np.sort([noise_level(np.array(window)) for window in windows], axis=0)[2])
 
     # --- one element after the other ------------------------------------------------------------------------------
 
@@ -166,14 +163,14 @@ class Judge:
 
     def element(self, at: int, gradient: Array, j: int, scale: float) -> Slope:
         """Judge the element with flat index `j` of `gradient`, with respect to input `at`, in steps of this scale."""
-        arrays = list(self.base)
 
-        def along(t: float) -> Array:
-            arrays[at] = moved = self.base[at].copy()
-            moved.flat[j] += t
-            return self.outputs_at(arrays)
+        def moved(t: float) -> Array:
+            x = self.base[at].copy()
+            x.flat[j] += t
+            return x
 
-        slope = self.slope(along, scale, float(gradient.flat[j]), float(self.rounding[at].flat[j]), alone=True)
+        analytic, rounding = float(gradient.flat[j]), float(self.rounding[at].flat[j])
+        slope = self.slope(at, moved, scale, analytic, rounding, alone=True)
         # Times a cotangent of 0, the derivatives of outputs left out come out as 0, or as nan if they are not finite.
         nothing = slope.analytic == slope.numeric == 0 or not np.isfinite(slope.analytic)
         verdict = Verdict.UNJUDGED if self.leading[at].flat[j] and nothing else slope.verdict
@@ -196,9 +193,18 @@ class Judge:
     # --- the verdict ----------------------------------------------------------------------------------------------
 
     def slope(
-        self, along: Callable[[float], Array], scale: float, analytic: float, rounding: float, *, alone: bool = False
+        self, at: int, moved: Callable[[float], Array], scale: float, analytic: float, rounding: float, *, alone: bool
     ) -> Slope:
-        """Judge one derivative, with smaller steps until it is plainly ok or the steps end."""
+        """Judge the derivative by t of the outputs at `moved(t)` in place of input `at`, in steps of this scale.
+
+        The steps get smaller until the derivative is plainly ok or the steps end. `alone` is for single elements.
+        """
+        arrays = list(self.base)
+
+        def along(t: float) -> Array:
+            arrays[at] = moved(t)
+            return self._outputs_at(arrays)
+
         with np.errstate(all="ignore"):
             line = Line(along, scale, self._noise, self._dtype)
             natural = float(np.sum(np.abs(self._weights) * line.size())) / scale

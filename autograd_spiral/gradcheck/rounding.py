@@ -191,5 +191,4 @@ def _spacing(value: Array) -> Array:
 def _moved(value: Array, other: Array) -> Array:
     with np.errstate(all="ignore"):
         difference = np.asarray(np.abs(other - value), dtype=float)
-    moved: Array = np.nan_to_num(difference, nan=0.0, posinf=np.inf) + _spacing(value)
-    return moved
+    return np.asarray(np.nan_to_num(difference, nan=0.0, posinf=np.inf) + _spacing(value))

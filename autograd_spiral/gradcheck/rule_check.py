@@ -179,21 +179,14 @@ def _checked(name: str, example: Example) -> list[RuleRow]:
     rows = []
     for one, two, three in zip(first, second, single.rows, strict=True):
         # Faults of raw results belong to the call as a whole: any of its rules may have returned them.
+        narrow_verdict = Verdict.WRONG_DTYPE if raw.faults else three.verdict
+        verdicts = str(one.verdict), str(two.verdict), str(narrow_verdict)
         says = dict.fromkeys([one.diagnosis, two.diagnosis, three.diagnosis, *raw.faults])
         worst = max((w for w in (one.worst, two.worst) if w), key=lambda w: w.error, default=None)
-        rows.append(
-            RuleRow(
-                name,
-                f"{one.name.removeprefix('input ')} {one.shape}",
-                str(one.verdict),
-                str(two.verdict),
-                str(Verdict.WRONG_DTYPE if raw.faults else three.verdict),
-                worst.error if worst else 0.0,
-                worst.error_bound if worst else 0.0,
-                max(row.counts[Verdict.KINK] for row in (one, two)),
-                "; ".join(filter(None, says)),
-            )
-        )
+        error, bound = (worst.error, worst.error_bound) if worst else (0.0, 0.0)
+        argument = f"{one.name.removeprefix('input ')} {one.shape}"
+        kinks = max(row.counts[Verdict.KINK] for row in (one, two))
+        rows.append(RuleRow(name, argument, *verdicts, error, bound, kinks, "; ".join(filter(None, says))))
     return rows
 
 
@@ -212,6 +205,5 @@ class _RawResults(Observer):
         """Look at the cotangent `piece` that the rule of `node` returned for `argument`."""
         floats = [x.dtype for x in node.operands if getattr(x, "dtype", np.dtype(int)).kind == "f"]
         if piece.dtype.itemsize > np.result_type(ct.dtype, *floats).itemsize:
-            operand = node.operands[argument]
-            text = f"returned {piece.dtype} for argument {argument}, a {operand.dtype}"
+            text = f"returned {piece.dtype} for argument {argument}, a {node.operands[argument].dtype}"
             self.faults[f"the rule of {node.primitive.name} {text}"] = None

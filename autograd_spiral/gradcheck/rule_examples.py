@@ -102,7 +102,6 @@ TURNS = (np.transpose, np.matrix_transpose, np.tril, np.triu, np.trace)
 SUMS = (np.sum, np.mean, np.prod, np.var, np.std)
 EXTREMA = (np.max, np.min, np.amax, np.amin)
 ALONG_AN_AXIS = (functions.softmax, functions.log_softmax, functions.logsumexp)
-WITH_LABELS = (functions.softmax_cross_entropy, functions._label_cross_entropy)
 
 # --- examples -----------------------------------------------------------------------------------------------------
 
@@ -137,7 +136,7 @@ for _f in BITWISE:
     _add(_f, _mask(2, 3), _mask(2, 3), REAL(2, 3), call=lambda a, b, x, f=_f: np.where(f(a, b), x, 0))
 for _f in SUMS:
     _add(_f, REAL(2, 3, 2), call=lambda x, f=_f: f(x, axis=(0, 2), keepdims=True))
-for _f in WITH_LABELS:
+for _f in (functions.softmax_cross_entropy, functions._label_cross_entropy):
     for _how in ("mean", "sum", "none"):
         _add(_f, REAL(4, 3), _below(3, 4), call=lambda x, labels, f=_f, how=_how: f(x, labels, reduction=how))
 for _order in (None, 1, np.inf, 3):
