@@ -130,7 +130,7 @@ Case = Callable[[Source, Callable[..., Any]], Example]
 
 
 class Cases(dict[Callable[..., Any], Case]):
-    """From a function to what draws example calls of it."""
+    """From each function to the case that draws example calls of it."""
 
     def of(self, *functions: Callable[..., Any]) -> Callable[[Case], Case]:
         """Enter the decorated function as the case of each of `functions`."""

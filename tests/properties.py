@@ -14,7 +14,7 @@ CLOSE = 1e-7  # finite differences keep nine digits or more on the domains of th
 
 
 def tensors_of(example: Example) -> list[Any]:
-    """The arguments, those with gradients as leaves; the others as they are."""
+    """The arguments: those with gradients as leaves, the others unchanged."""
     return [Tensor(a, requires_grad=True) if i in example.places else a for i, a in enumerate(example.arrays)]
 
 
@@ -56,7 +56,7 @@ def assert_recorded_without_gradient(example: Example) -> None:
 
 
 def assert_gradients(example: Example) -> None:
-    """First order: the gradient in every argument is that of finite differences of NumPy's function."""
+    """First order: the gradient with respect to every argument matches finite differences of NumPy's function."""
     tensors, point, function = _smooth(example)
     outputs = listed(example.call(*tensors))
     rng = np.random.default_rng(0)
@@ -69,7 +69,7 @@ def assert_gradients(example: Example) -> None:
 
 
 def assert_second_order(example: Example) -> None:
-    """Second order: gradients of the gradients along a random direction are those of finite differences.
+    """Second order: gradients of the gradients along a random direction match finite differences.
 
     In the arguments that is the product of the direction with the second derivative, against differences of the
     first-order gradient; in the cotangents it is the derivative of the outputs along the direction, against NumPy.

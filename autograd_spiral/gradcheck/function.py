@@ -54,7 +54,7 @@ class CheckedFunction:
         return Findings(self.names[at], self.arrays[at], self.order, **found)
 
     def faults(self) -> list[Findings]:
-        """Return what makes a check impossible: two calls that differ, or inputs that the function overwrites."""
+        """Return the faults that make a check impossible: two calls differ, or the function overwrites its inputs."""
         given = [x.copy() for x in self.arrays]
         with np.errstate(all="ignore"):
             try:

@@ -159,7 +159,7 @@ class CheckReport(Report):
         return row.name, str(row.shape), str(row.order), *map(str, numbers), where, analytic, numeric, says
 
     def _footing(self) -> str:
-        """Return what the numbers of failing rows are the slopes of, if the reader cannot tell; else ""."""
+        """Return a line on the function whose slopes failing rows show, if the reader cannot tell; else ""."""
         rows = [row for row in self.rows if row.verdict.fails and row.worst is not None and row.random_weights]
         if not rows:
             return ""

@@ -67,7 +67,7 @@ def widened(value: Any) -> Any:
 
 
 class _Shadow:
-    """A node, evaluated again on changed operands: what the sweep needs of it, and nothing else."""
+    """A node evaluated again on changed operands, with the fields that the sweep reads."""
 
     def __init__(self, node: Tensor, shadows: dict[Tensor, _Shadow], change: Change, keep_zeros: bool) -> None:
         self.serial, self.params, self.name = node.serial, node.params, node.name
@@ -113,9 +113,10 @@ def rerun(
     change: Change,
     keep_zeros: bool = True,
 ) -> list[Array]:
-    """Return `outputs`, and their gradients with respect to `inputs`, when `change` is applied to all numbers.
+    """Return `outputs`, and their gradients with respect to `inputs`, computed again from changed numbers.
 
-    `order` is the history of the outputs. Applied to all that is read or written; zeros stay if `keep_zeros`.
+    `change` is applied to every number that an operation or a rule reads or writes; zeros stay if `keep_zeros`.
+    `order` is the history of the outputs.
 
     >>> x = Tensor(np.array([1.0, 2.0]), requires_grad=True)
     >>> y = 3 * x
@@ -140,10 +141,10 @@ def rounding_of(
 ) -> tuple[list[Array], list[Array]]:
     """Return how far rounding can move each element of the recorded `outputs`, and of their `gradients`.
 
-    It is the furthest that any of the runs went, plus the spacing of the dtype. `gradients` are those with respect to
+    This is the largest change in any of the runs, plus the spacing of the dtype. `gradients` are those with respect to
     `inputs`; without `cotangents`, `inputs` and `gradients`, outputs alone are measured. An exact zero is mostly meant
-    (a masked entry, a point on a kink), so the runs keep it. It can also be what is left of large numbers: further runs
-    move it, and count if they stay within what rounding can do.
+    (a masked entry, a point on a kink), so the runs keep it. It can also be the rest of large numbers that cancel:
+    further runs move zeros, and count where they stay within the reach of rounding.
     """
     order = history(outputs)
     results = [*(out.data for out in outputs), *gradients]

@@ -196,7 +196,7 @@ def _has_gradient(example: Example) -> bool:
 
 
 class _RawResults(Observer):
-    """Watches what rules return before the sweep repairs it: no float64 for a float32 argument and cotangent."""
+    """Watches the results of rules before the sweep repairs them: float32 arguments must not give float64."""
 
     def __init__(self) -> None:
         self.faults: dict[str, None] = {}

@@ -1,4 +1,4 @@
-"""Example calls of every function of the rule table, within its domain and on its kinks: what `check` runs over.
+"""Example calls of every function of the rule table, within its domain and on its kinks, which `check` runs over.
 
 The groups of functions and their domains are listed here alone: the tests draw calls of many shapes from them.
 """
@@ -45,7 +45,7 @@ class Domain:
     kink: float | None = None
 
     def draw(self, rng: numpy.random.Generator, shape: Shape) -> Array:
-        """Return numbers of the domain, away from the kink if the domain leaves it out.
+        """Return an array of numbers of the domain.
 
         >>> Domain(0.5, 0.5).draw(np.random.default_rng(0), (2,))
         array([0.5, 0.5])
@@ -54,7 +54,7 @@ class Domain:
         return values * rng.choice([-1, 1], shape) if self.signed else values
 
     def __call__(self, *shape: int) -> Callable[[numpy.random.Generator], Array]:
-        """Return what draws an array of this shape, whose first element is the kink."""
+        """Return a function that draws an array of this shape; its first element is the kink, if there is one."""
 
         def draw(rng: numpy.random.Generator) -> Array:
             x = self.draw(rng, shape)
@@ -106,7 +106,7 @@ ALONG_AN_AXIS = (functions.softmax, functions.log_softmax, functions.logsumexp)
 # --- examples -----------------------------------------------------------------------------------------------------
 
 EXAMPLES: dict[Function, list[Callable[[numpy.random.Generator], Example]]] = {}
-"""From a function to what draws example calls of it."""
+"""From each function to the functions that draw example calls of it."""
 
 
 def _add(function: Function, *draws: Callable[[numpy.random.Generator], Array], call: Function | None = None) -> None:

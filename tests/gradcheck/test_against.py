@@ -64,7 +64,7 @@ def test_hands_are_judged_beside_outputs_that_are_not_finite():
         check_against(lambda x: np.sum(np.log(x)), 1 / x, x)
 
 
-def test_cotangents_weigh_the_outputs():
+def test_cotangents_weight_the_outputs():
     x = np.array([1.0, 2.0, 3.0])
     report = check_against(lambda x: (x * x, np.sum(x)), 2 * x * [1, 0, -1] + 5, x, cotangent=([1, 0, -1], 5.0))
     assert report.ok

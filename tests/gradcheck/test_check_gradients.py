@@ -86,7 +86,7 @@ def test_a_mismatch_carries_the_report():
         check_against(lambda x: np.sum(x * x), X, X)
 
 
-def test_the_report_says_what_the_outputs_were_weighed_with_if_one_needs_to_know():
+def test_the_report_names_the_weights_of_the_outputs_if_one_needs_to_know():
     wrong = squares_with(lambda right: 2 * right)
     by_random_numbers = "slopes of Σ ct · output, with fixed random weights ct from ±0.5 to ±1.5"
     assert str(checked(wrong, X)).endswith(f"{by_random_numbers}; cotangent=np.ones((4, 3)) makes them all 1")
