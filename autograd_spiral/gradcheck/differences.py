@@ -69,8 +69,7 @@ class Line:
         self._rounding = rounding
         self._centre = function(0.0)
         self._steps: list[float] = []
-        self._right: list[Array] = []
-        self._left: list[Array] = []
+        self._sides: list[Array] = []  # for each step the outputs to the right and to the left, shape (2, outputs)
         self.refine()
 
     def refine(self) -> None:
@@ -78,28 +77,30 @@ class Line:
         for _ in range(4):
             step = self._scale * 2.0**self._next
             self._steps.append(step)
-            self._right.append(self._function(step))
-            self._left.append(self._function(-step))
+            self._sides.append(np.array([self._function(step), self._function(-step)]))
             self._next -= self._octaves
 
     def slopes(self) -> Slopes:
         """Return the derivatives at 0 and their bounds, from all steps so far."""
-        steps = np.array(self._steps)[:, None]
+        steps = np.array(self._steps)[:, None, None]
         ratio = 2.0**self._octaves
         with np.errstate(all="ignore"):
-            right, left = np.array(self._right), np.array(self._left)
-            noise_right = self._rounding + 2 * self._eps * np.abs(right)
-            noise_left = self._rounding + 2 * self._eps * np.abs(left)
+            values = np.array(self._sides)
+            noise = self._rounding + 2 * self._eps * np.abs(values)
             noise_centre = self._rounding + 2 * self._eps * np.abs(self._centre)
-            from_right, right_jumps = self._limit(right, noise_right, noise_centre, ratio)
-            from_left, left_jumps = self._limit(left, noise_left, noise_centre, ratio)
-            rise = _extrapolated((right - from_right) / steps, (noise_right + noise_centre) / steps, ratio)
-            fall = _extrapolated((from_left - left) / steps, (noise_left + noise_centre) / steps, ratio)
-            two_steps = 2 * steps
-            both = _extrapolated((right - left) / two_steps, (noise_right + noise_left) / two_steps, ratio, (2, 4))
-            slopes = _combined(both, fall, rise, right_jumps | left_jumps)
+            limits, bounds = _extrapolated(values, noise, ratio, ratio**2)
+            jumps = np.abs(limits - self._centre) > bounds + noise_centre
+            from_right, from_left = np.where(jumps, limits, self._centre)
+            right, left = values[:, 0], values[:, 1]
+            differences = np.stack([right - from_right, from_left - left, (right - left) / 2], axis=1) / steps
+            noises = np.concatenate([noise + noise_centre, np.mean(noise, axis=1, keepdims=True)], axis=1) / steps
+            powers = np.array([[1], [1], [2]])  # of the steps in the error: central differences have even ones only
+            rise, fall, both = zip(
+                *_extrapolated(differences, noises, ratio**powers, ratio ** (2 * powers)), strict=True
+            )
+            slopes = _combined(both, fall, rise, jumps.any(axis=0))
             # An output that does not move at all moves by less than its spacing, however noisy it is elsewhere.
-            still = np.all(right == self._centre, axis=0) & np.all(left == self._centre, axis=0)
+            still = np.all(values == self._centre, axis=(0, 1))
             least = 2 * self._eps * np.abs(self._centre) / self._steps[0]
         central, left, right = np.where(still, 0.0, (slopes.central, slopes.left, slopes.right))
         bound, gap_bound = np.where(still, least, (slopes.bound, slopes.gap_bound))
@@ -108,29 +109,20 @@ class Line:
 
     def size(self) -> Array:
         """Return the size of each output: the largest of its finite values on the line."""
-        values = np.abs([self._centre, *self._left, *self._right])
+        values = np.abs([self._centre, *(side for sides in self._sides for side in sides)])
         return np.asarray(np.max(values, axis=0, where=np.isfinite(values), initial=0.0))
 
-    def _limit(self, values: Array, noise: Array, noise_centre: Array, ratio: float) -> tuple[Array, Array]:
-        """Return what the values on one side tend to at 0, and whether that differs from the value there: a jump."""
-        limit, bound = _extrapolated(values, noise, ratio)
-        jumps = np.abs(limit - self._centre) > bound + noise_centre
-        return np.where(jumps, limit, self._centre), jumps
 
-
-def _extrapolated(
-    estimates: Array, noise: Array, ratio: float, powers: tuple[int, int] = (1, 2)
-) -> tuple[Array, Array]:
+def _extrapolated(estimates: Array, noise: Array, first: Any, second: Any) -> tuple[Array, Array]:
     """Return the best of Richardson's extrapolations over every three neighbouring steps, and its bound.
 
-    `estimates` (steps, outputs) have errors in step**powers[0], step**powers[1], …; `noise` is their rounding.
+    From one of the `estimates`, shape (steps, …, outputs), to the next, their error shrinks by the ratio `first`, and
+    what is left of it then by `second`; `noise` is their rounding.
     """
-    q = ratio ** powers[0]
-    two = (q * estimates[1:] - estimates[:-1]) / (q - 1)
-    two_noise = (q * noise[1:] + noise[:-1]) / (q - 1)
-    q = ratio ** powers[1]
-    three = (q * two[1:] - two[:-1]) / (q - 1)
-    three_noise = (q * two_noise[1:] + two_noise[:-1]) / (q - 1)
+    two = (first * estimates[1:] - estimates[:-1]) / (first - 1)
+    two_noise = (first * noise[1:] + noise[:-1]) / (first - 1)
+    three = (second * two[1:] - two[:-1]) / (second - 1)
+    three_noise = (second * two_noise[1:] + two_noise[:-1]) / (second - 1)
     # Both differences: past a kink, one of them can be small by chance.
     truncation = np.maximum(np.abs(three - two[1:]), np.abs(three - two[:-1]))
     return _settled(three, truncation + three_noise + _tail(three, three_noise))
