@@ -116,8 +116,8 @@ class Line:
 def _extrapolated(estimates: Array, noise: Array, first: Any, second: Any) -> tuple[Array, Array]:
     """Return the best of Richardson's extrapolations over every three neighbouring steps, and its bound.
 
-    From one of the `estimates`, shape (steps, …, outputs), to the next, their error shrinks by the ratio `first`, and
-    what is left of it then by `second`; `noise` is their rounding.
+    `estimates` have shape (steps, …, outputs), and `noise` is their rounding. From each step to the next, the leading
+    term of their error shrinks by the ratio `first`, and the following term by `second`.
     """
     two = (first * estimates[1:] - estimates[:-1]) / (first - 1)
     two_noise = (first * noise[1:] + noise[:-1]) / (first - 1)

@@ -98,7 +98,7 @@ TRUTHS = (np.all, np.any)
 SEARCHES = (np.argmax, np.argmin)
 FACTS = (np.shape, np.ndim, np.size)
 LIKES = (np.zeros_like, np.ones_like)
-TURNS = (np.transpose, np.matrix_transpose, np.tril, np.triu, np.trace)
+OF_MATRICES = (np.transpose, np.matrix_transpose, np.tril, np.triu, np.trace)
 SUMS = (np.sum, np.mean, np.prod, np.var, np.std)
 EXTREMA = (np.max, np.min, np.amax, np.amin)
 ALONG_AN_AXIS = (functions.softmax, functions.log_softmax, functions.logsumexp)
@@ -128,7 +128,7 @@ for _f, _domain in BINARY.items():
     _add(_f, _domain(2, 3), _domain(3))
 for _f in CHOICES:
     _add(_f, Domain(kink=0.5)(2, 3), Domain(kink=0.5)(3))
-for _f in (*TURNS, *STEPS, *PREDICATES, *TRUTHS, *SEARCHES, *FACTS, *LIKES, *SUMS, *ALONG_AN_AXIS):
+for _f in (*OF_MATRICES, *STEPS, *PREDICATES, *TRUTHS, *SEARCHES, *FACTS, *LIKES, *SUMS, *ALONG_AN_AXIS):
     _add(_f, REAL(2, 3))
 for _f in RELATIONS:
     _add(_f, REAL(2, 3), REAL(3))
