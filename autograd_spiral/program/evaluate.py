@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from autograd_spiral.engine.frozen import frozen, frozen_result
 from autograd_spiral.errors import CaptureError
-from autograd_spiral.program.executor import Run
 from autograd_spiral.program.ir import Atom, Equation, Program, Value
 
-__all__ = ["compute", "evaluate", "interpret"]
+__all__ = ["compute", "evaluate"]
 
 
 def compute(equation: Equation, operands: tuple[Any, ...]) -> NDArray[Any]:
@@ -72,8 +71,3 @@ def evaluate(
         known[equation.output] = each(equation, tuple(map(now, equation.inputs)))
         verify(equation.output)
     return tuple(frozen(np.array(now(atom))) for atom in (*program.outputs, *(new for _, new in program.updates)))
-
-
-def interpret(program: Program) -> Run:
-    """Run `program` by evaluating it: the simplest executor, and the slowest."""
-    return Run(lambda *arrays: evaluate(program, *arrays), reentrant=True)

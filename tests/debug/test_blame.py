@@ -184,7 +184,7 @@ def test_blame_inside_a_captured_step_is_refused_with_its_line_and_works_around_
         assert "test_blame.py:" in where
         assert line in where
         assert what.startswith(
-            "blame() while the step is being captured. Write with blame(): around the call of the step"
+            "blame() is not possible while a step is being captured. Write with blame(): around the call of the step"
         )
         with blame():
             assert step(np.ones(2)).data.tolist() == [1, 1]
