@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd_spiral.engine.frozen import frozen
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.program.evaluate import evaluate
 from autograd_spiral.program.ir import Program, Value
@@ -26,8 +27,8 @@ __all__ = ["Executor", "Run", "checked", "interpret"]
 class Run:
     """A program that is ready to run: `run(*inputs, *state, *outside)` returns `(*outputs, *new_state)`.
 
-    The results are fresh read-only arrays that nothing else holds. The given arrays stay as they are. The program's
-    checks run, and raise, before anything is returned. `reentrant` says whether two threads may be inside `function`
+    The results are fresh read-only arrays that novalue else holds. The given arrays stay as they are. The program's
+    checks run, and raise, before anyvalue is returned. `reentrant` says whether two threads may be inside `function`
     at the same time. If not, for example because calls share buffers, a run lets in one thread at a time.
 
     >>> import numpy as np
@@ -78,7 +79,7 @@ def checked(executor: Executor) -> Executor:
     >>> checked(lambda program: Run(lambda x: (2 * x[:2],), reentrant=True))(step.program)(np.ones(3))
     Traceback (most recent call last):
       ...
-    autograd_spiral.errors.CaptureError: the executor of step returned ... shape (2,) and dtype float64 as result 0, ...
+    autograd_spiral.errors.CaptureError: the executor of step returned ['float64[2]'], but ...
     """
 
     def prepare(program: Program) -> Run:
@@ -100,20 +101,17 @@ def checked(executor: Executor) -> Executor:
 
 
 def _check_results(program: Program, arrays: Sequence[NDArray[Any]], results: Any) -> None:
-    expected = [*program.outputs, *(new for _, new in program.updates)]
+    atoms = (*program.outputs, *(new for _, new in program.updates))
+    expected = [_described(atom if isinstance(atom, Value) else np.asarray(atom)) for atom in atoms]
+    found = [_described(result) for result in results] if isinstance(results, tuple) else _described(results)
     start = f"the executor of {program.name} returned"
-    if not isinstance(results, tuple) or len(results) != len(expected):
-        found = f"{len(results)} results" if isinstance(results, tuple) else f"a {type(results).__name__}"
-        raise CaptureError(f"{start} {found}: return a tuple of {len(expected)} arrays, the outputs and the new state")
-    for i, (result, atom) in enumerate(zip(results, expected, strict=True)):
-        wanted = atom if isinstance(atom, Value) else np.asarray(atom)
-        if not isinstance(result, np.ndarray):
-            raise CaptureError(f"{start} a {type(result).__name__} as result {i}: return NumPy arrays")
-        if (result.shape, result.dtype) != (wanted.shape, wanted.dtype):
-            raise CaptureError(
-                f"{start} an array of shape {result.shape} and dtype {result.dtype} as result {i}, but the program "
-                f"states shape {wanted.shape} and dtype {wanted.dtype}"
-            )
+    if found != expected:
+        raise CaptureError(f"{start} {found}, but the program states {expected}: return a tuple of these arrays")
+    for i, result in enumerate(results):
         if any(np.may_share_memory(result, array) for array in arrays):
             raise CaptureError(f"{start} an array as result {i} that shares memory with an argument: return a copy")
-        result.setflags(write=False)
+        frozen(result)
+
+
+def _described(value: Any) -> str:
+    return f"{value.dtype}{list(value.shape)}" if isinstance(value, Value | np.ndarray) else type(value).__name__

@@ -188,7 +188,7 @@ class Program:
     >>> Program("f", inputs=(), state=(), equations=(), outputs=(Value((3,), np.dtype(float)),))
     Traceback (most recent call last):
       ...
-    autograd_spiral.errors.CaptureError: f: a result is computed by no equation
+    autograd_spiral.errors.CaptureError: f: no equation computes one of the results
     """
 
     name: str
@@ -223,9 +223,8 @@ class Program:
         for state, new in self.updates:
             if state not in self.state or (shape_of(new), dtype_of(new)) != (state.shape, state.dtype):
                 raise CaptureError(f"{self.name}: the new value of {self.call(state)} does not fit it")
-        for atom in (*self.outputs, *(new for _, new in self.updates), *(check.value for check in self.checks)):
-            if isinstance(atom, Value) and atom not in known:
-                raise CaptureError(f"{self.name}: a result is computed by no equation")
+        if not known.issuperset(self.results()):
+            raise CaptureError(f"{self.name}: no equation computes one of the results")
 
     def call(self, value: Value) -> str:
         """What `value` is called in messages.

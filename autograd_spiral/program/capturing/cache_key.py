@@ -122,19 +122,22 @@ def digests(arrays: Sequence[NDArray[Any]]) -> tuple[Any, ...]:
     return tuple((a.shape, a.dtype, hashlib.blake2b(a.tobytes(), digest_size=16).digest()) for a in arrays)
 
 
-def signature_check(args: Sequence[NDArray[Any]]) -> Callable[[tuple[Any, ...]], bool]:
-    """Return a function that says whether arguments are arrays with the shapes and dtypes of `args`.
+def signature_check(call: Call) -> Callable[[tuple[Any, ...], bool], bool]:
+    """Return a function that says whether a call has the signature of `call`, if `call` has arrays alone.
 
-    It is generated code, for these shapes and dtypes alone: every call of a captured step asks it first.
+    It takes the arguments, and whether gradients are recorded. It is generated code for these shapes and dtypes, since
+    every call of a captured step asks it first.
 
-    >>> check = signature_check([np.zeros(3)])
-    >>> check((np.ones(3),)), check((np.ones(4),)), check((np.ones(3), np.ones(3)))
+    >>> check = signature_check(Call(np.sin, (np.zeros(3),), {}, recording=True))
+    >>> check((np.ones(3),), True), check((np.ones(4),), True), check((np.ones(3), np.ones(3)), True)
     (True, False, False)
     """
+    if call.kwargs or not all(type(arg) is np.ndarray and arg.dtype.isnative for arg in call.args):
+        return lambda args, recording: False
     names: dict[str, Any] = {"Array": np.ndarray}
-    conditions = [f"len(args) == {len(args)}"]
-    for i, arg in enumerate(args):
+    conditions = [f"recording is {call.recording} and len(args) == {len(call.args)}"]
+    for i, arg in enumerate(call.args):
         names |= {f"shape{i}": arg.shape, f"dtype{i}": arg.dtype}
         conditions.append(f"type(x := args[{i}]) is Array and x.shape == shape{i} and x.dtype is dtype{i}")
-    check: Callable[[tuple[Any, ...]], bool] = eval(f"lambda args: {' and '.join(conditions)}", names)
+    check: Callable[[tuple[Any, ...], bool], bool] = eval(f"lambda args, recording: {' and '.join(conditions)}", names)
     return check

@@ -186,13 +186,15 @@ class Lowering:
             inside = entering(phase=phase, scope=node.scope, recording=False)
             with recording_in(trace, body, Rank.BODY), inside, np.errstate(all="ignore"):
                 result = body(*stand_ins, **node.params)
-            if trace.elsewhere or type(result) is not Tensor or result not in trace.sources:
-                return ()
-            if trace.checks or trace.holds:
-                return ()
-            if (result.shape, result.dtype) != (node.shape, node.dtype):
-                return ()
-            if not np.allclose(result._value, node._value, equal_nan=node.dtype.kind == "f"):
+            if (
+                trace.elsewhere
+                or trace.checks
+                or trace.holds
+                or type(result) is not Tensor
+                or result not in trace.sources
+                or (result.shape, result.dtype) != (node.shape, node.dtype)
+                or not np.allclose(result._value, node._value, equal_nan=node.dtype.kind == "f")
+            ):
                 return ()
             for part in trace.nodes:
                 part.place = node.place

@@ -38,8 +38,7 @@ class Prepared:
     updated: tuple[Tensor, ...]  # the leaves that get the new state
     treedef: Any
     leaves: tuple[Any, ...]  # of the result: `LEAF` for each tensor, and constants
-    recording: bool
-    same_signature: Callable[[tuple[Any, ...]], bool] | None  # None unless all arguments are arrays
+    same_signature: Callable[[tuple[Any, ...], bool], bool]  # of a call's arguments, and whether it is recorded
     guards: GuardSet
     watched: tuple[NDArray[Any], ...]  # outside arrays that the step may derive constants from in plain NumPy
     digests: tuple[Any, ...]  # of these arrays, when the step was captured
@@ -115,7 +114,6 @@ def _ready(
         or id(array) in lowering.derived_from
         or not any(np.may_share_memory(array, other) for other in outside)
     )
-    arrays_alone = not call.kwargs and all(type(arg) is np.ndarray and arg.dtype.isnative for arg in call.args)
     return Prepared(
         program,
         executor(program),
@@ -124,8 +122,7 @@ def _ready(
         traced.second.updated(),
         traced.treedef,
         tuple(LEAF if type(leaf) is Tensor else leaf for leaf in traced.results),
-        call.recording,
-        signature_check(call.args) if arrays_alone else None,
+        signature_check(call),
         guards,
         watched,
         digests(watched),

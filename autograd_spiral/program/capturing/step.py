@@ -246,11 +246,8 @@ class CapturedStep:
 
     def _is_repeated(self, prepared: Prepared, guards: GuardSet, args: tuple[Any, ...], recording: bool) -> bool:
         """Whether a call is of the same kind as the latest one, if both have arrays alone: the fast path."""
-        same_signature = prepared.same_signature
         return (
-            same_signature is not None
-            and recording is prepared.recording
-            and same_signature(args)
+            prepared.same_signature(args, recording)
             and guards.hold()
             and (not prepared.watched or digests(prepared.watched) == prepared.digests)
         )

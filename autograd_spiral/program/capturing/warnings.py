@@ -78,59 +78,57 @@ def warn_of_many(
     """
     if len(keys) < MANY:
         return False
-    message = _about_arguments(call, key, keys) or _about_variables(call.step_name, key, keys, guards)
+    message = _about_numbers(call, key, keys, guards)
     if message is None and watched:
         count = sum(other.without_digests() == key.without_digests() for other in keys)
         if count >= MANY:
             known = {id(array): name for name, array in guards.arrays}
             names = ", ".join(known[id(array)] or "an array" for array in watched)
             message = (
-                f"{call.step_name} has made {count} programs, one for each state of the outside arrays that it reads "
-                f"in plain NumPy ({names}). Pass what changes as an argument, or index a tensor, as in Tensor(array)[i]"
+                f"{count} programs, one for each state of the outside arrays that it reads in plain NumPy ({names}). "
+                "Pass what changes as an argument, or index a tensor, as in Tensor(array)[i]"
             )
     if message is not None:
-        _warn(message)
+        _warn(f"{call.step_name} has made {message}")
     return message is not None
 
 
-def _about_arguments(call: Call, key: CacheKey, keys: Sequence[CacheKey]) -> str | None:
-    others = [
-        other.call.leaves
-        for other in keys
-        if other._replace(call=other.call._replace(leaves=())) == key._replace(call=key.call._replace(leaves=()))
-    ]
-    names: list[tuple[str, str]] = []  # in the message, and in code
-    for name, argument in call.arguments():
-        leaves, treedef = flatten(argument)
-        single = treedef is LEAF
-        names += [(f"the number {name!r}", name) if single else (f"a number in {name!r}", "number")] * len(leaves)
-    for i, count in _changing_numbers(key.call.leaves, others):
-        called, name = names[i]
-        return (
-            f"{call.step_name} has made {count} programs, one for each value of {called}. If the number changes from "
-            f"call to call, pass it as an array: np.asarray({name})"
-        )
-    return None
-
-
-def _about_variables(step: str, key: CacheKey, keys: Sequence[CacheKey], guards: GuardSet) -> str | None:
-    others = [other.guards for other in keys if other.call == key.call and len(other.guards) == len(key.guards)]
-    for i, count in _changing_numbers(key.guards, others):
-        return (
-            f"{step} has made {count} programs, one for each value of {guards.names[i]!r}, a number that it reads by "
-            "name. If the number changes from call to call, pass it as an array, or keep it in a Tensor that the step "
-            "assigns; do not read a counter in the step or in the rules of its operations"
-        )
-    return None
-
-
-def _changing_numbers(own: tuple[Any, ...], others: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, int]]:
-    """The positions of numbers with many values where all else is as in `own`, each with the number of values."""
-    for i, key in enumerate(own):
+def _about_numbers(call: Call, key: CacheKey, keys: Sequence[CacheKey], guards: GuardSet) -> str | None:
+    """Return the message about the first number that has many values where all other constants are as in `key`."""
+    own, others = _constants(key), [_constants(other) for other in keys if _form(other) == _form(key)]
+    for i, (name, remedy) in enumerate(_remedies(call, guards)):
         rest = own[:i] + own[i + 1 :]
         values = {other[i] for other in others if _is_number(other[i]) and other[:i] + other[i + 1 :] == rest}
-        if len(values) >= MANY and _is_number(key):
-            yield i, len(values)
+        if len(values) >= MANY and _is_number(own[i]):
+            return (
+                f"{len(values)} programs, one for each value of {name}. If the number changes from call to call, pass "
+                f"it as an array{remedy}"
+            )
+    return None
+
+
+def _form(key: CacheKey) -> Any:
+    return key.call.treedef, key.call.recording, len(key.guards)
+
+
+def _constants(key: CacheKey) -> tuple[Any, ...]:
+    return (*key.call.leaves, *key.guards)
+
+
+def _remedies(call: Call, guards: GuardSet) -> Iterator[tuple[str, str]]:
+    """Yield what the message calls each constant of a key, and what to write if it is a number that changes."""
+    for name, argument in call.arguments():
+        leaves, treedef = flatten(argument)
+        if treedef is LEAF:
+            yield f"the number {name!r}", f": np.asarray({name})"
+        else:
+            yield from [(f"a number in {name!r}", ": np.asarray(number)")] * len(leaves)
+    for name in guards.names:
+        yield (
+            f"{name!r}, a number that it reads by name",
+            ", or keep it in a Tensor that the step assigns; do not read a counter in the step or in the rules of its "
+            "operations",
+        )
 
 
 def _is_number(key: Any) -> bool:
