@@ -112,11 +112,11 @@ def lacks(thing):
 
 
 @pytest.mark.parametrize("name", PUBLIC)
-def test_what_is_public_has_a_docstring_with_an_example(name):
+def test_everything_public_has_a_docstring_with_an_example(name):
     assert lacks(PUBLIC[name]) == ("an example that runs" if name in NO_EXAMPLE else None)
 
 
-def test_what_has_no_example_exists():
+def test_names_without_an_example_exist():
     assert PUBLIC.keys() >= NO_EXAMPLE.keys()
 
 
@@ -143,7 +143,7 @@ def test_the_walk_reaches(name):
     assert f"autograd_spiral.{name}" in PUBLIC
 
 
-def test_private_classes_and_what_others_define_are_not_public():
+def test_private_classes_and_members_of_other_packages_are_not_public():
     assert not [name for name in PUBLIC if "._" in name]
     assert all(name.startswith("autograd_spiral.") for name in PUBLIC)
     assert "autograd_spiral.drawing.export.Drawing.render" not in PUBLIC
@@ -194,7 +194,7 @@ class Holder:
 def maker() -> Holder: ...
 
 
-def test_a_method_without_an_example_does_not_arrive_unnoticed():
+def test_a_method_without_an_example_is_noticed():
     found = by_name(classes_from([maker]))
     assert {name.removeprefix("autograd_spiral."): lack for name, thing in found.items() if (lack := lacks(thing))} == {
         "Base": "a docstring",
@@ -206,7 +206,7 @@ def test_a_method_without_an_example_does_not_arrive_unnoticed():
     }
 
 
-def test_all_that_a_tensor_has_is_public_or_a_field():
+def test_every_attribute_of_a_tensor_is_public_or_a_field():
     for name in dir(Tensor(0.0)):  # without the names that only have a hint
         member = inspect.getattr_static(Tensor, name)
         if not name.startswith("_") and not inspect.ismemberdescriptor(member):

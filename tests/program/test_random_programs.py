@@ -87,7 +87,7 @@ def steps(draw: Any) -> tuple[Callable[..., Any], list[Tensor], list[list[np.nda
         for i, shape in enumerate(shapes)
     ]
     calls = [
-        [(0.5 * rng.standard_normal((rows, inner))).astype(dtype), rng.integers(0, columns, rows)] for _ in range(3)
+        [(0.5 * rng.standard_normal((rows, inner))).astype(dtype), rng.integers(0, columns, rows)] for _ in range(2)
     ]
     constants = [rng.standard_normal(shape).astype(dtype) for shape in ((rows, inner), (rows, columns))]
     number = st.integers(0, 999)

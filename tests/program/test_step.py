@@ -112,7 +112,7 @@ def test_blame_watches_the_step_itself() -> None:
     captured = capture(lambda x: np.log(w * x).sum())
     with np.errstate(invalid="ignore"):
         captured(ONES)
-    with blame(), pytest.raises(NonFiniteError, match=r"np\.log gave nan"):
+    with blame(), pytest.raises(NonFiniteError, match=r"np\.log returned nan"):
         captured(ONES)
 
 

@@ -1,19 +1,17 @@
 """The guard of the rule tests: a rule made wrong in any of five ways must fail them.
 
-Each VJP in the table is replaced in turn by a perturbed one, and the same assertions that `test_rules` makes are made
-of a few fixed examples. A perturbation that changes nothing is listed with the reason, and only then may it pass.
+Each VJP in the table is replaced in turn by a perturbed one, which must fail the assertions of `test_rules` on the
+first few examples there; the right rule passes them. A perturbation that changes nothing is listed with the reason,
+and only then may it pass.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
-from examples import Example
-from hypothesis import Phase, given, settings
 from properties import assert_gradients, assert_second_order
 from test_rules import EXAMPLES, has_gradient
 
@@ -68,24 +66,10 @@ EQUIVALENT: dict[tuple[Callable[..., Any], Any, str], str] = {
 # --- the guard ----------------------------------------------------------------------------------------------------
 
 
-@functools.cache
-def fixed_examples(function: Callable[..., Any]) -> list[Example]:
-    """The same few examples of `function` every time, of at least one entry each."""
-    found: list[Example] = []
-
-    @settings(max_examples=8, derandomize=True, database=None, deadline=None, phases=[Phase.generate])
-    @given(EXAMPLES[function])
-    def collect(example: Example) -> None:
-        found.append(example)
-
-    collect()
-    return found
-
-
 def caught(function: Callable[..., Any]) -> bool:
     """Whether some assertion about the fixed examples fails."""
     try:
-        for example in fixed_examples(function):
+        for example in EXAMPLES[function].drawn[:8]:
             assert_gradients(example)
             assert_second_order(example)
     except Exception:  # a wrong rule may give wrong numbers, or shapes and warnings that raise
@@ -106,11 +90,6 @@ def replaced(row: Primitive, place: Any, perturbation: str, patch: pytest.Monkey
 MUTANTS = list(mutants())
 
 
-@pytest.mark.parametrize("function", [f for f in EXAMPLES if has_gradient(f)], ids=name_of)
-def test_the_rules_as_they_are_pass(function: Callable[..., Any]) -> None:
-    assert not caught(function)
-
-
 @pytest.mark.parametrize(
     ("function", "place", "perturbation"), MUTANTS, ids=[f"{name_of(f)}-{place}-{how}" for f, place, how in MUTANTS]
 )
@@ -124,6 +103,6 @@ def test_a_wrong_rule_is_caught(
         assert caught(function)
 
 
-def test_only_perturbations_that_are_made_are_listed() -> None:
+def test_only_perturbations_that_are_tried_are_listed() -> None:
     assert EQUIVALENT.keys() <= set(MUTANTS)
     assert all(EQUIVALENT.values())
