@@ -18,7 +18,7 @@ __all__ = ["CacheKey", "Call", "CallKey", "constant_key", "digests", "is_input",
 
 
 class CallKey(NamedTuple):
-    """What the arguments contribute to a cache key: equal for calls that may run the same program."""
+    """The key of the arguments of a call: equal for calls that may run the same program."""
 
     treedef: Any
     leaves: tuple[Any, ...]  # the shape and dtype of an input, or the key of a constant
@@ -26,7 +26,7 @@ class CallKey(NamedTuple):
 
 
 class CacheKey(NamedTuple):
-    """What selects a program: the call, the guarded values, and the contents of the watched arrays."""
+    """The key of a program: that of a call, of the guarded values, and of the contents of the watched arrays."""
 
     call: CallKey
     guards: tuple[Any, ...]
@@ -49,7 +49,7 @@ class Call:
 
     @property
     def step_name(self) -> str:
-        """What messages call the step."""
+        """The name of the step in messages."""
         return getattr(self.step, "__name__", "step")
 
     def input_tensors(self) -> set[Tensor]:

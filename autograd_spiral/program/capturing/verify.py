@@ -20,7 +20,7 @@ from autograd_spiral.program.capturing.trace import StepTrace, recording_in, roo
 __all__ = ["Traced", "trace_twice"]
 
 _CONSTANT = (bool, int, float, complex, str, bytes, type(None), np.generic, type, enum.Enum, np.dtype)
-"""What a step may return besides tensors."""
+"""The types that a step may return besides tensors."""
 
 
 class Traced(NamedTuple):
