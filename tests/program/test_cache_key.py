@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import numpy as np
 import pytest
 from captured import ONES, count_of, leaf
+from hypothesis import given
+from hypothesis import strategies as st
 from programs import assert_same, flat
 
-from autograd_spiral import (
-    capture,
-    grad,
-    no_grad,
-    softmax_cross_entropy,
-)
+from autograd_spiral import Tensor, capture, grad, no_grad, softmax_cross_entropy
+from autograd_spiral.program.capturing.cache_key import Call, constant_key, signature_check
 
 w = leaf(name="w")
 
@@ -88,3 +87,29 @@ def test_arrays_of_other_kinds_are_inputs_or_refused() -> None:
     assert count_of(captured) == 1
     with pytest.raises(TypeError, match=r"np\.asarray\(matrix\)"):
         captured(scores.view(np.matrix), y)
+
+
+SHAPES = st.sampled_from([(), (2,), (2, 1)])
+ARRAYS = st.builds(np.zeros, SHAPES, st.sampled_from(["f8", "f4", "i8", ">f8"]))
+
+
+@given(st.lists(ARRAYS, max_size=3), st.lists(ARRAYS, max_size=3), st.booleans(), st.booleans())
+def test_the_fast_check_of_a_signature_says_what_the_key_says(one: Any, other: Any, a: bool, b: bool) -> None:
+    first, second = Call(np.sin, tuple(one), {}, recording=a), Call(np.sin, tuple(other), {}, recording=b)
+    native = all(array.dtype.isnative for array in (*one, *other))
+    assert signature_check(first)(tuple(other), b) == (native and first.key()[0] == second.key()[0])
+
+
+@pytest.mark.parametrize("arguments", [((ONES, 1), {}), (([ONES],), {}), ((), {"x": ONES}), ((Tensor(ONES),), {})])
+def test_the_fast_check_is_for_arrays_alone(arguments: Any) -> None:
+    args, kwargs = arguments
+    assert not signature_check(Call(np.sin, args, kwargs, recording=True))(args, True)
+
+
+def test_constants_have_the_same_key_if_programs_for_them_are_the_same() -> None:
+    values = [0, False, 0.0, -0.0, None, "0", b"0", np.float32(0), np.float64(0), (0,), (0.0,), 1]
+    assert len({constant_key(value) for value in values}) == len(values)
+    for value in [*values, float("nan"), (float("nan"), "a")]:
+        assert constant_key(value) == constant_key(pickle.loads(pickle.dumps(value)))
+    one, other = object(), object()
+    assert constant_key(one) == constant_key(one) != constant_key(other)

@@ -13,12 +13,8 @@ import pytest
 from captured import ONES, count_of, leaf
 from programs import assert_same, flat
 
-from autograd_spiral import (
-    Tensor,
-    capture,
-    grad,
-    primitive,
-)
+from autograd_spiral import Tensor, capture, grad, primitive
+from autograd_spiral.program.capturing.guards import Guards
 from autograd_spiral.spiral import TwoLayerNet, spiral
 
 w = leaf(name="w")
@@ -144,6 +140,25 @@ def test_what_functions_reach_that_a_step_calls_is_honoured(
     assert count_of(captured) == 1
     CHANGES[change](layer, monkeypatch)
     assert_same(flat(captured(ONES)), flat(step(Tensor(ONES))), "value")
+
+
+def test_guards_hold_until_something_that_the_step_reads_changes() -> None:
+    layer = Layer()
+    guards = Guards(lambda x: layer.forward(x))
+    before = guards.current()
+    assert before.hold()
+    assert guards.current() is before
+    layer.epoch = 1  # type: ignore[attr-defined]  # which the step does not read
+    assert before.hold()
+    layer.rate = 2.0
+    assert not before.hold()
+    after = guards.current()
+    assert after.hold()
+    assert after.key() != before.key()
+    layer.rate = before.values[before.names.index("rate")]
+    assert guards.current() is before
+    assert {"layer", "rate", "w", "SCALE"} <= set(before.names)
+    assert before.tensor_names()[layer.w] == "w"
 
 
 def test_objects_as_arguments_are_known_by_what_the_step_reads_of_them() -> None:

@@ -9,14 +9,7 @@ import pytest
 from captured import ONES, count_of, leaf
 from programs import assert_same, flat
 
-from autograd_spiral import (
-    CaptureError,
-    Tensor,
-    capture,
-    grad,
-    primitive,
-    softmax_cross_entropy,
-)
+from autograd_spiral import CaptureError, Tensor, capture, grad, primitive, softmax_cross_entropy
 from autograd_spiral.errors import LabelError
 
 w = leaf(name="w")

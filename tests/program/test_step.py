@@ -14,15 +14,7 @@ import pytest
 from captured import ONES, count_of, leaf
 from programs import assert_same, flat
 
-from autograd_spiral import (
-    CaptureError,
-    Tensor,
-    blame,
-    capture,
-    draw,
-    grad,
-    primitive,
-)
+from autograd_spiral import CaptureError, Tensor, blame, capture, draw, grad, primitive
 from autograd_spiral.errors import NonFiniteError
 from autograd_spiral.program.executor import interpret
 from autograd_spiral.spiral import TwoLayerNet, descent, spiral

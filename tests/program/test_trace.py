@@ -12,13 +12,7 @@ import pytest
 from captured import ONES, count_of, leaf
 from programs import assert_same, flat
 
-from autograd_spiral import (
-    CaptureError,
-    Tensor,
-    capture,
-    grad,
-    primitive,
-)
+from autograd_spiral import CaptureError, Tensor, capture, grad, primitive
 
 w = leaf(name="w")
 

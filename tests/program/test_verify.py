@@ -10,10 +10,7 @@ import pytest
 from captured import ONES, count_of, leaf
 from programs import assert_same
 
-from autograd_spiral import (
-    CaptureError,
-    capture,
-)
+from autograd_spiral import CaptureError, capture
 
 w = leaf(name="w")
 
@@ -100,6 +97,15 @@ def test_a_step_that_assigns_something_else_the_second_time_is_refused(change: A
     with pytest.raises(CaptureError, match=r"one run|two runs"):
         capture(step)(ONES)
     assert_same([w.data], [[1.0, -2.0]], "the state")
+
+
+def test_a_step_that_passes_another_number_of_arguments_the_second_time_is_refused() -> None:
+    parts = iter([[w], [w[:1], w[1:]]])
+    with pytest.raises(CaptureError, match=r"concatenate|getitem"):
+        capture(lambda x: np.concatenate([*next(parts), x]))(ONES)
+    counts = iter([[ONES], [np.ones(1), np.ones(1)]])
+    with pytest.raises(CaptureError, match=r"np.concatenate had different arguments in the two runs of the step"):
+        capture(lambda x: np.concatenate([w, *next(counts)]))(ONES)
 
 
 def test_a_step_that_returns_something_else_the_second_time_is_refused() -> None:
