@@ -166,3 +166,21 @@ def test_a_captured_step_in_the_body_of_a_declared_primitive() -> None:
     inner = capture(lambda c: np.tanh(c))
     bent = primitive(lambda ct, out, x: ct * (1 - out * out))(lambda x: np.asarray(inner(x)))
     assert_same(flat(capture(lambda x: bent(w * x))(ONES)), [np.tanh(w.data)], "value")
+
+
+def test_programs_are_forgotten_when_there_are_many() -> None:
+    step = capture(lambda x, c: w * x * c)
+    with pytest.warns(UserWarning, match="'c'"):
+        _ = [step(ONES, c) for c in range(80)]
+    assert count_of(step) == 64
+    assert_same(flat(step(ONES, 0)), [np.zeros(2)], "value")
+
+
+def test_a_program_that_is_used_is_kept() -> None:
+    step = capture(lambda x, c: w * x * c)
+    step(ONES, 0.5)
+    first = step.program
+    with pytest.warns(UserWarning, match="'c'"):
+        _ = [(step(ONES, c), step(ONES, 0.5)) for c in range(70)]
+    assert step.program is first
+    assert count_of(step) == 64

@@ -14,27 +14,16 @@ from numpy.typing import NDArray
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.program.capturing.pytree import LEAF, flatten
 
-__all__ = ["CacheKey", "Call", "CallKey", "constant_key", "digests", "is_input", "signature_check"]
+__all__ = ["CacheKey", "Call", "constant_key", "digests", "is_input", "signature_check"]
 
 
-class CallKey(NamedTuple):
-    """The key of the arguments of a call: equal for calls that may run the same program."""
+class CacheKey(NamedTuple):
+    """The key of a program: what the arguments of a call, and the guards of the step, contribute to it."""
 
     treedef: Any
     leaves: tuple[Any, ...]  # the shape and dtype of an input, or the key of a constant
     recording: bool
-
-
-class CacheKey(NamedTuple):
-    """The key of a program: that of a call, of the guarded values, and of the contents of the watched arrays."""
-
-    call: CallKey
     guards: tuple[Any, ...]
-    digests: tuple[Any, ...] = ()
-
-    def without_digests(self) -> CacheKey:
-        """Return the key without the contents of arrays: the same for calls that watch the same arrays."""
-        return self._replace(digests=())
 
 
 class Call:
@@ -56,11 +45,11 @@ class Call:
         """Return the tensors among the inputs."""
         return {leaf for leaf in self.leaves if type(leaf) is Tensor and is_input(leaf)}
 
-    def key(self) -> tuple[CallKey, list[NDArray[Any]]]:
-        """Return the key of the call, and the arrays of its inputs."""
+    def key(self, guarded: Sequence[Any]) -> tuple[CacheKey, list[NDArray[Any]]]:
+        """Return the key of the call while the step reads these guarded values, and the arrays of its inputs."""
         inputs: list[NDArray[Any]] = []
         leaves = tuple(_leaf_key(leaf, inputs) for leaf in self.leaves)
-        return CallKey(self.treedef, leaves, self.recording), inputs
+        return CacheKey(self.treedef, leaves, self.recording, tuple(map(constant_key, guarded))), inputs
 
     def arguments(self) -> list[tuple[str, Any]]:
         """Return the arguments in the order of the call, each with the name of its parameter."""

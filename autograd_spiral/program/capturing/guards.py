@@ -25,7 +25,6 @@ from numpy.typing import NDArray
 from autograd_spiral.debug.user_code import in_engine
 from autograd_spiral.engine.table import PRIMITIVES, Primitive
 from autograd_spiral.engine.tensor import Tensor
-from autograd_spiral.program.capturing.cache_key import constant_key
 
 __all__ = ["GuardSet", "Guards", "arrays_named_by"]
 
@@ -52,10 +51,6 @@ class GuardSet:
     roots: tuple[Any, ...]
     generators: list[tuple[str, Any]]  # of random numbers, with names
     arrays: list[tuple[str, NDArray[Any]]]  # with names
-
-    def key(self) -> tuple[Any, ...]:
-        """Return what the values contribute to the cache key."""
-        return tuple(map(constant_key, self.values))
 
     def tensor_names(self) -> dict[Tensor, str]:
         """Return names for the tensors that variables hold, directly or in a list or a tuple."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,6 @@ from autograd_spiral.errors import CaptureError
 from autograd_spiral.program.capturing.guards import arrays_named_by
 from autograd_spiral.program.capturing.trace import StepTrace, recording_in, root
 from autograd_spiral.program.ir import Atom, Check, Equation, Name, Rank, Value
-from autograd_spiral.program.printing.saved import CapturedProgram
 
 __all__ = ["Lowering"]
 
@@ -57,32 +56,6 @@ class Lowering:
             self._name(tensor)
         return made
 
-    def program(
-        self,
-        name: str,
-        inputs: Sequence[Value],
-        equations: Sequence[Equation],
-        outputs: Sequence[Atom],
-        updates: Sequence[tuple[Value, Atom]] = (),
-    ) -> CapturedProgram:
-        """Return the program from `inputs` to `outputs`, with the state and the outside arrays that it reads."""
-        checks = self._checks()
-        read = self.outside_reads()
-        return CapturedProgram(
-            name,
-            tuple(inputs),
-            tuple(self.state.values()),
-            tuple(equations),
-            tuple(outputs),
-            tuple(updates),
-            tuple(read),
-            checks,
-            self.names,
-            {value: np.array(array) for value, array in read.items()},
-            self.primals(),
-            frozenset(value for leaf, value in self.state.items() if leaf.requires_grad),
-        )
-
     def outside_reads(self) -> dict[Value, NDArray[Any]]:
         """Return the outside arrays that are read, by value."""
         return dict(self.outside[i] for i in self.used)
@@ -95,9 +68,14 @@ class Lowering:
         if arg in self._values:
             return self._values[arg]
         if arg.serial < self.trace.began:
-            if not arg.is_leaf:
-                return self._history(arg)
-            return self.state_of(arg)
+            if arg.is_leaf:
+                return self.state_of(arg)
+            if arg.requires_grad:
+                raise CaptureError(
+                    f"{called(arg)}, of shape {arg.shape}, was computed before the step began, and gradients flow "
+                    "through it: compute it inside the step, or detach() it"
+                )
+            return cast(Atom, arg._value)
         if arg.primitive is not None:
             raise CaptureError(
                 (f"{place}\n" if place else "")
@@ -114,7 +92,7 @@ class Lowering:
             self._name(leaf)
         return self.state[leaf]
 
-    def _checks(self) -> tuple[Check, ...]:
+    def checks(self) -> tuple[Check, ...]:
         """Return the checks, except those on constants."""
         found = []
         for function, values, details in self.trace.checks:
@@ -125,11 +103,8 @@ class Lowering:
 
     def primals(self) -> dict[Value, Value]:
         """Return the values that gradients are taken with respect to, keyed by gradient."""
-        return {
-            ct: primal
-            for ct, primal in ((self._values.get(a), self._values.get(b)) for a, b in self.trace.primal_of.items())
-            if ct is not None and primal is not None
-        }
+        known = self._values
+        return {known[ct]: known[of] for ct, of in self.trace.primal_of.items() if ct in known and of in known}
 
     def _array(self, array: NDArray[Any], original: NDArray[Any] | None) -> Atom:
         if original is None or id(original) not in self.outside:
@@ -137,15 +112,6 @@ class Lowering:
             return array
         self.used[id(original)] = None
         return self.outside[id(original)][0]
-
-    def _history(self, tensor: Tensor) -> Atom:
-        if tensor.requires_grad:
-            raise CaptureError(
-                f"{called(tensor)}, of shape {tensor.shape}, was computed before the step began, and gradients flow "
-                "through it: compute it inside the step, or detach() it"
-            )
-        value: NDArray[Any] = tensor._value
-        return value
 
     def _equation(self, node: Tensor, phase: str) -> Equation:
         assert node.primitive is not None
@@ -196,10 +162,9 @@ class Lowering:
                 or not np.allclose(result._value, node._value, equal_nan=node.dtype.kind == "f")
             ):
                 return ()
-            for part in trace.nodes:
-                part.place = node.place
             inner._values[result] = self._values[node]
             for part in trace.nodes:
+                part.place = node.place
                 inner._values.setdefault(part, Value(part.shape, part.dtype))
             equations = [inner._equation(part, phase) for part in trace.nodes]
         except Exception:  # a body may raise anything when given tensors: it then stays one opaque call

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_spiral.engine.tensor import Tensor
-from autograd_spiral.program.capturing.cache_key import Call, digests, signature_check
+from autograd_spiral.program.capturing.cache_key import CacheKey, Call, digests, signature_check
 from autograd_spiral.program.capturing.guards import Guards, GuardSet
 from autograd_spiral.program.capturing.lowering import Lowering
 from autograd_spiral.program.capturing.pytree import LEAF
@@ -27,10 +27,11 @@ from autograd_spiral.program.printing.saved import CapturedProgram
 __all__ = ["Prepared", "prepare"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Prepared:
     """A program that is ready to run, with all that it reads besides its inputs, and the form of its results."""
 
+    key: CacheKey
     program: CapturedProgram
     run: Run
     state: tuple[Tensor, ...]
@@ -43,6 +44,10 @@ class Prepared:
     watched: tuple[NDArray[Any], ...]  # outside arrays that the step may derive constants from in plain NumPy
     digests: tuple[Any, ...]  # of these arrays, when the step was captured
     constants: list[Any]  # among the arguments: kept alive, since the cache key may have their ids
+
+    def is_current(self) -> bool:
+        """Whether the watched arrays hold what they held when the step was captured."""
+        return not self.watched or digests(self.watched) == self.digests
 
 
 def prepare(call: Call, guards: Guards, executor: Executor) -> Prepared:
@@ -77,8 +82,22 @@ def _lower(call: Call, traced: Traced, lowering: Lowering) -> CapturedProgram:
     outputs = [lowering.atom(trace.holds.get(leaf, leaf)) for leaf in traced.results if type(leaf) is Tensor]
     new_state = [lowering.atom(trace.holds[leaf]) for leaf in trace.updated()]
     updates = [(lowering.state_of(leaf), new) for leaf, new in zip(trace.updated(), new_state, strict=True)]
-    name = call.step_name if call.step_name.isidentifier() else "step"
-    return lowering.program(name, inputs, list(_with_updates(equations, outputs)), outputs, updates)
+    checks = lowering.checks()
+    read = lowering.outside_reads()
+    return CapturedProgram(
+        call.step_name if call.step_name.isidentifier() else "step",
+        tuple(inputs),
+        tuple(lowering.state.values()),
+        tuple(_with_updates(equations, outputs)),
+        tuple(outputs),
+        tuple(updates),
+        tuple(read),
+        checks,
+        lowering.names,
+        {value: np.array(array) for value, array in read.items()},
+        lowering.primals(),
+        frozenset(value for leaf, value in lowering.state.items() if leaf.requires_grad),
+    )
 
 
 def _with_updates(equations: Sequence[Equation], outputs: Sequence[Any]) -> Iterator[Equation]:
@@ -115,6 +134,7 @@ def _ready(
         or not any(np.may_share_memory(array, other) for other in outside)
     )
     return Prepared(
+        call.key(guards.values)[0],
         program,
         executor(program),
         tuple(lowering.state),

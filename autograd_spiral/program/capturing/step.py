@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from autograd_spiral.engine.modes import MODE, NO_TRACE
 from autograd_spiral.engine.tensor import Tensor, as_leaf
 from autograd_spiral.errors import CaptureError
-from autograd_spiral.program.capturing.cache import Cache
-from autograd_spiral.program.capturing.cache_key import Call, digests
+from autograd_spiral.program.capturing.cache_key import Call
 from autograd_spiral.program.capturing.guards import Guards, GuardSet
 from autograd_spiral.program.capturing.prepare import Prepared, prepare
 from autograd_spiral.program.capturing.pytree import LEAF, flatten, unflatten
@@ -29,6 +28,9 @@ from autograd_spiral.program.printing.saved import CapturedProgram
 from autograd_spiral.program.running.replay import replay
 
 __all__ = ["BoundStep", "CapturedStep", "capture"]
+
+_CAPACITY = 64
+"""The number of programs kept per step; the least recently used one is dropped first."""
 
 
 @overload
@@ -149,7 +151,7 @@ class CapturedStep:
         self._step = step
         self._executor = executor if executor is replay else checked(executor)
         self._guards = Guards(step)
-        self._cache = Cache()
+        self._cache: list[Prepared] = []  # the most recently used program first
         self._latest: tuple[Prepared, GuardSet] | None = None  # the program used last, and the guards of that call
         self._warned = False  # whether the warning of many programs was issued
         self._capturing = threading.RLock()
@@ -246,30 +248,35 @@ class CapturedStep:
 
     def _is_repeated(self, prepared: Prepared, guards: GuardSet, args: tuple[Any, ...], recording: bool) -> bool:
         """Whether a call is of the same kind as the latest one, if both have arrays alone: the fast path."""
-        return (
-            prepared.same_signature(args, recording)
-            and guards.hold()
-            and (not prepared.watched or digests(prepared.watched) == prepared.digests)
-        )
+        return prepared.same_signature(args, recording) and guards.hold() and prepared.is_current()
 
     def _find(self, call: Call) -> tuple[Prepared, list[NDArray[Any]]]:
         """Return the program for a call, captured now if there is none, and the arrays of its inputs."""
-        key, inputs = call.key()
         with self._capturing:
             guards = self._guards.current(call.constants)
-            prepared = self._cache.get(key, guards)
+            key, inputs = call.key(guards.values)
+            prepared = next((p for p in self._cache if p.key == key and p.is_current()), None)
             if prepared is None:
-                prepared = prepare(call, self._guards, self._executor)
+                prepared = self._capture(call)
                 guards = prepared.guards  # whose values the step may have changed, for example by counting its calls
-                if not len(self._cache):
-                    warn_of_size(self._name, prepared.watched)
-                added = self._cache.add(key, prepared)
-                if not self._warned:
-                    self._warned = warn_of_many(call, added, self._cache.keys(), guards, prepared.watched)
+            self._cache.remove(prepared)
+            self._cache.insert(0, prepared)
             self._latest = prepared, guards
         if not call.input_tensors().isdisjoint(prepared.updated):
             raise assigned_input()
         return prepared, inputs
+
+    def _capture(self, call: Call) -> Prepared:
+        """Add a program to the cache, in place of one that it repeats."""
+        prepared = prepare(call, self._guards, self._executor)
+        if not self._cache:
+            warn_of_size(self._name, prepared.watched)
+        others = [p for p in self._cache if (p.key, p.digests) != (prepared.key, prepared.digests)]
+        self._cache = [prepared, *others][:_CAPACITY]
+        if not self._warned:
+            keys = [p.key for p in self._cache]
+            self._warned = warn_of_many(call, keys, prepared.guards, prepared.watched)
+        return prepared
 
 
 def update(leaves: Sequence[Tensor], results: Sequence[NDArray[Any]]) -> None:

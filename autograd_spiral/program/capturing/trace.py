@@ -154,12 +154,10 @@ class StepTrace(Trace, Observer):
 
     def permit_index(self, index: Any) -> None:
         """Refuse boolean masks: the shape of the result would depend on their values."""
-        items = index if isinstance(index, tuple) else (index,)
-        lists = (item for item in items if isinstance(item, list) and item)
-        if any(getattr(item, "dtype", None) == np.dtype(bool) for item in items) or any(
-            all(isinstance(entry, bool) for entry in entries) for entries in lists
-        ):
-            self.permit("indexing by a boolean mask", INSTEAD_OF_MASKS)
+        for item in index if isinstance(index, tuple) else (index,):
+            entries = isinstance(item, list) and item and all(isinstance(entry, bool) for entry in item)
+            if entries or getattr(item, "dtype", None) == np.dtype(bool):
+                self.permit("indexing by a boolean mask", INSTEAD_OF_MASKS)
 
     def _now(self, arg: Any) -> Any:
         return self.holds.get(arg, arg) if type(arg) is Tensor else arg

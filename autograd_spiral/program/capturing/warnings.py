@@ -69,18 +69,16 @@ def warn_of_size(step: str, watched: Sequence[NDArray[Any]]) -> None:
         )
 
 
-def warn_of_many(
-    call: Call, key: CacheKey, keys: Sequence[CacheKey], guards: GuardSet, watched: Sequence[NDArray[Any]]
-) -> bool:
-    """Warn if many programs differ from the program of `key` in one thing alone; return whether a warning was issued.
+def warn_of_many(call: Call, keys: Sequence[CacheKey], guards: GuardSet, watched: Sequence[NDArray[Any]]) -> bool:
+    """Warn if many programs differ from the first, the new one, in one thing alone; return whether this warned.
 
     The one thing is a number among the arguments, a number read by name, or the contents of the `watched` arrays.
     """
     if len(keys) < MANY:
         return False
-    message = _about_numbers(call, key, keys, guards)
+    message = _about_numbers(call, keys, guards)
     if message is None and watched:
-        count = sum(other.without_digests() == key.without_digests() for other in keys)
+        count = keys.count(keys[0])
         if count >= MANY:
             known = {id(array): name for name, array in guards.arrays}
             names = ", ".join(known[id(array)] or "an array" for array in watched)
@@ -93,26 +91,19 @@ def warn_of_many(
     return message is not None
 
 
-def _about_numbers(call: Call, key: CacheKey, keys: Sequence[CacheKey], guards: GuardSet) -> str | None:
-    """Return the message about the first number that has many values where all other constants are as in `key`."""
-    own, others = _constants(key), [_constants(other) for other in keys if _form(other) == _form(key)]
+def _about_numbers(call: Call, keys: Sequence[CacheKey], guards: GuardSet) -> str | None:
+    """Return the message about the first number with many values in keys that are otherwise as the first key."""
+    alike = [k for k in keys if (k.treedef, k.recording) == (keys[0].treedef, keys[0].recording)]
+    own, *_ = constants = [(*k.leaves, *k.guards) for k in alike]
     for i, (name, remedy) in enumerate(_remedies(call, guards)):
         rest = own[:i] + own[i + 1 :]
-        values = {other[i] for other in others if _is_number(other[i]) and other[:i] + other[i + 1 :] == rest}
+        values = {other[i] for other in constants if other[:i] + other[i + 1 :] == rest and _is_number(other[i])}
         if len(values) >= MANY and _is_number(own[i]):
             return (
                 f"{len(values)} programs, one for each value of {name}. If the number changes from call to call, pass "
                 f"it as an array{remedy}"
             )
     return None
-
-
-def _form(key: CacheKey) -> Any:
-    return key.call.treedef, key.call.recording, len(key.guards)
-
-
-def _constants(key: CacheKey) -> tuple[Any, ...]:
-    return (*key.call.leaves, *key.guards)
 
 
 def _remedies(call: Call, guards: GuardSet) -> Iterator[tuple[str, str]]:
