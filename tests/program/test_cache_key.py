@@ -78,7 +78,7 @@ def test_inputs_have_the_names_of_their_parameters_whatever_the_order_of_the_key
     assert_same(flat(expected), [namespace["step"](X=ONES, w=w.data, **arrays)], "value")
 
 
-def test_arrays_of_other_kinds_are_inputs_or_refused() -> None:
+def test_arrays_of_other_types_are_inputs_or_refused() -> None:
     captured = capture(lambda scores, y: softmax_cross_entropy(scores * 1.0, y))
     scores, y = np.array([[1.0, 2.0], [3.0, 5.0]]), np.array([0, 1])
     expected = captured(scores, y).data

@@ -15,7 +15,7 @@ from autograd_spiral import capture, grad, primitive
 w = leaf(name="w")
 
 
-def test_tensors_that_a_step_keeps_outside_are_worth_a_warning() -> None:
+def test_keeping_a_tensor_outside_the_step_warns() -> None:
     losses: list[Any] = []
     notes: dict[str, Any] = {}
 
@@ -47,7 +47,7 @@ def step_of(x: Any, rate: float = 1.0, *, mode: str = "", more: Any = ()) -> Any
         (lambda step, i: step(ONES, more={"a": ONES, "b": [1, i]}), "a number in 'more'", "np.asarray(number)"),
     ],
 )
-def test_a_number_that_makes_many_programs_is_a_warning(call: Any, called: str, code: str) -> None:
+def test_a_number_that_makes_many_programs_warns(call: Any, called: str, code: str) -> None:
     step = capture(step_of)
     for i in range(7):
         call(step, i)  # without a word: warnings are errors in these tests
@@ -73,7 +73,7 @@ def test_a_number_that_makes_many_programs_is_a_warning(call: Any, called: str, 
         lambda step, i: step(ONES, i % 7),
     ],
 )
-def test_what_is_no_number_that_changes_is_no_warning(call: Any) -> None:
+def test_other_arguments_that_make_programs_do_not_warn(call: Any) -> None:
     step = capture(step_of)
     for i in range(12):
         call(step, i)
@@ -86,7 +86,7 @@ def test_a_rate_passed_as_an_array_makes_one_program() -> None:
     assert count_of(step) == 1
 
 
-def test_many_programs_for_the_contents_of_an_array_are_worth_a_warning() -> None:
+def test_many_programs_for_the_contents_of_an_array_warn() -> None:
     mask = np.ones(2)
     step = capture(lambda x: w * x * (mask * 2))
     for i in range(7):
@@ -97,7 +97,7 @@ def test_many_programs_for_the_contents_of_an_array_are_worth_a_warning() -> Non
         step(ONES)
 
 
-def test_comparing_large_arrays_at_each_call_is_a_warning() -> None:
+def test_comparing_large_arrays_at_each_call_warns() -> None:
     large, rows = np.ones((2**17, 9)), np.arange(3)
     step = capture(lambda: (w * large[rows, 0].sum()).sum())
     with pytest.warns(UserWarning, match=r"<lambda> compares 9 MB of outside arrays at each call") as warned:
@@ -107,7 +107,7 @@ def test_comparing_large_arrays_at_each_call_is_a_warning() -> None:
     assert_same(flat(step()), [4 * np.sum(w.data)], "value")
 
 
-def test_many_programs_for_a_number_that_is_read_by_name_are_warned_of_once() -> None:
+def test_many_programs_for_a_number_that_is_read_by_name_warn_once() -> None:
     class Counted:
         calls = 0
 

@@ -129,7 +129,7 @@ CHANGES: dict[str, Any] = {
 
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("way", steps_that_call(Layer()))
-def test_what_functions_reach_that_a_step_calls_is_honoured(
+def test_changes_in_what_called_functions_read_are_noticed(
     way: str, change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     layer = Layer()
@@ -161,7 +161,7 @@ def test_guards_hold_until_something_that_the_step_reads_changes() -> None:
     assert before.tensor_names()[layer.w] == "w"
 
 
-def test_objects_as_arguments_are_known_by_what_the_step_reads_of_them() -> None:
+def test_objects_as_arguments_are_identified_by_the_attributes_that_the_step_reads() -> None:
     captured = capture(lambda layer, x: layer(x) * 1.0)
     slotted = capture(lambda thing, x: x * thing.rate)
     layer, other, thing = Layer(), Layer(), Slotted()
@@ -198,7 +198,7 @@ def test_methods_of_base_classes_are_followed(monkeypatch: pytest.MonkeyPatch) -
     assert_same(flat(captured(ONES)), flat(layer(Tensor(ONES))), "value")
 
 
-def test_bodies_and_rules_of_declared_primitives_are_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_guards_follow_bodies_and_rules_of_declared_primitives(monkeypatch: pytest.MonkeyPatch) -> None:
     times_scale = primitive(lambda ct, out, x: scaled(ct))(lambda x: x * SCALE)
     gradient = capture(lambda x: [times_scale(w * x), grad(times_scale(w * x).sum(), w)])
     for scale in (2.0, 3.0, 2.0):
@@ -227,11 +227,11 @@ def reading(array: Any, of: Any, items: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", reading(ONES, {}, []))
-@pytest.mark.parametrize("beside", ["alone", "beside the array"])
-def test_what_bodies_and_rules_of_declared_primitives_read_is_honoured(name: str, beside: str) -> None:
+@pytest.mark.parametrize("company", ["alone", "with the array"])
+def test_changes_in_what_bodies_and_rules_read_are_noticed(name: str, company: str) -> None:
     array, of, items = np.array([1.0, 2.0]), {"k": 2.0}, [3.0]
     declared = reading(array, of, items)[name]
-    if beside == "alone":
+    if company == "alone":
         value = capture(lambda x: declared(w * x))
         gradient = capture(lambda x: grad(declared(w * x).sum(), w))
     else:
@@ -248,7 +248,7 @@ def test_what_bodies_and_rules_of_declared_primitives_read_is_honoured(name: str
     assert max(count_of(value), count_of(gradient)) == (1 if read_at_each_call else 3)
 
 
-def test_what_a_declared_primitive_reads_makes_other_arrays_no_contents_to_compare() -> None:
+def test_only_the_array_that_a_declared_primitive_derives_from_is_watched() -> None:
     table, data = np.array([1.0, 2.0]), np.ones(2)
     declared = primitive(lambda ct, out, x: ct * table)(lambda x: x * (2 * table))
     step = capture(lambda: grad((declared(w) * data).sum(), w))
@@ -258,7 +258,7 @@ def test_what_a_declared_primitive_reads_makes_other_arrays_no_contents_to_compa
     assert step._last.watched[0] is table
 
 
-def test_what_an_opaque_body_writes_down_makes_no_new_program() -> None:
+def test_side_effects_of_an_opaque_body_make_no_new_program() -> None:
     notes: list[Any] = []
     factor = {"k": 2.0}
 
@@ -276,7 +276,7 @@ def test_what_an_opaque_body_writes_down_makes_no_new_program() -> None:
         assert count_of(step) == made
 
 
-def test_defaults_of_parameters_are_honoured() -> None:
+def test_changes_of_default_arguments_are_noticed() -> None:
     def step(x: Any, c: float = 2.0) -> Any:
         return x * c
 
@@ -286,7 +286,7 @@ def test_defaults_of_parameters_are_honoured() -> None:
     assert_same(flat(captured(ONES)), [3 * ONES], "value")
 
 
-def test_what_a_step_does_not_read_makes_no_new_program() -> None:
+def test_changes_that_a_step_does_not_read_make_no_new_program() -> None:
     layer = Layer()
     history: list[Any] = []
 
@@ -302,7 +302,7 @@ def test_what_a_step_does_not_read_makes_no_new_program() -> None:
     assert len(history) == 2  # it ran twice, while it was captured
 
 
-def test_an_array_that_a_body_and_a_rule_read_as_it_is_needs_no_contents_compared() -> None:
+def test_an_array_that_a_body_and_a_rule_read_unchanged_is_not_watched() -> None:
     matrix = np.array([[1.0, 2.0], [3.0, 4.0]])
     product = primitive(lambda ct, out, x: matrix.T @ ct)(lambda x: matrix @ x)
     step = capture(lambda x: (product(w * x), grad(np.sum(product(w * x)), w)))

@@ -24,7 +24,7 @@ def test_gradients_through_what_was_computed_before_are_refused() -> None:
         assert float(step(ONES)) == -2
 
 
-def test_arrays_from_outside_are_read_at_each_call() -> None:
+def test_outside_arrays_are_read_at_each_call() -> None:
     factors = np.array([1.0, 2.0])
     captured = capture(lambda x: (w * factors * x).sum() + np.sum(np.arange(3) * 1.0))
     weighted = capture(lambda x: grad(w * x, w, factors))
@@ -33,10 +33,10 @@ def test_arrays_from_outside_are_read_at_each_call() -> None:
     factors[:] = 10
     assert float(captured(ONES)) == -7
     assert_same(flat(weighted(ONES)), [[10.0, 10.0]], "gradient")
-    assert len(captured.program.outside) == 1  # np.arange is made anew in each run: a constant
+    assert len(captured.program.outside) == 1  # np.arange is made again in each run: a constant
 
 
-def test_views_of_arrays_from_outside_are_read_at_each_call() -> None:
+def test_views_of_outside_arrays_are_read_at_each_call() -> None:
     table = np.arange(6.0)
     captured = capture(lambda x: x * table[1:3] + table.reshape(3, 2)[2])
     assert_same(flat(captured(ONES)), [[5.0, 7.0]], "value")
@@ -44,13 +44,13 @@ def test_views_of_arrays_from_outside_are_read_at_each_call() -> None:
     assert_same(flat(captured(ONES)), [[2.0, 2.0]], "value")
 
 
-def test_an_array_that_weighs_a_gradient_is_read_at_each_call() -> None:
+def test_an_array_that_weights_a_gradient_is_read_at_each_call() -> None:
     weights = np.array([1.0, 10.0])
     p = leaf(1, 2)
     step = capture(lambda x: grad(p * p * x, p, weights))
     for values in ([1.0, 10.0], [2.0, -3.0]):
         weights[...] = values
-        assert_same([step(ONES).data], [[2 * values[0], 4 * values[1]]], "weighed gradient")
+        assert_same([step(ONES).data], [[2 * values[0], 4 * values[1]]], "weighted gradient")
 
 
 def test_entries_from_the_end_of_a_row_are_refused_rather_than_wrong() -> None:
@@ -92,7 +92,7 @@ def test_opaque_primitives_are_called_at_each_replay_with_frozen_copies() -> Non
         value.source  # noqa: B018
 
 
-def test_a_primitive_whose_body_gives_something_else_on_tensors_is_opaque() -> None:
+def test_a_primitive_whose_body_returns_something_else_on_tensors_is_opaque() -> None:
     @primitive(lambda ct, out, x: ct)
     def sly(x: Any) -> Any:
         return x + 1 if isinstance(x, np.ndarray) else x + 2
@@ -100,7 +100,7 @@ def test_a_primitive_whose_body_gives_something_else_on_tensors_is_opaque() -> N
     assert_same(flat(capture(lambda x: sly(w * x))(ONES)), [w.data + 1], "value")
 
 
-def test_arrays_among_parameters_of_declared_primitives_are_copied_anew_when_they_change() -> None:
+def test_arrays_among_parameters_of_declared_primitives_are_copied_again_when_they_change() -> None:
     factors = np.array([1.0, 2.0])
     times = primitive(lambda ct, out, x, by: ct * by)(lambda x, by: x * by)
     step = capture(lambda x: times(w * x, by=factors) + factors * x)
@@ -127,7 +127,7 @@ LABELS = np.array([0, 1])
 
 
 @pytest.mark.parametrize("name", OUTSIDE)
-def test_arrays_from_outside_are_read_at_each_call_in_the_backward_pass_too(name: str) -> None:
+def test_outside_arrays_are_read_at_each_call_in_the_backward_pass_too(name: str) -> None:
     array = np.array([1.0, 3.0])
 
     @capture
@@ -172,15 +172,15 @@ def test_arrays_and_objects_in_parameters_of_declared_primitives() -> None:
     held, array = Scale(), np.array([1.0, 1.0])
     scaled = primitive(lambda ct, out, x, c: ct * c[0].by)(lambda x, c: x * c[0].by)
     assert_same(flat(capture(lambda x: scaled(w * x, c=(held,)))(ONES)), [2 * w.data], "an object in a tuple")
-    weighed = primitive(lambda ct, out, x, c: ct * c[-1])(lambda x, c: x * c[-1])
+    weighted = primitive(lambda ct, out, x, c: ct * c[-1])(lambda x, c: x * c[-1])
     for wrap in (lambda a: (a,), lambda a: (0, a), lambda a: [a]):
-        step = capture(lambda x, wrap=wrap: (x * array, weighed(w * x, c=wrap(array))))
+        step = capture(lambda x, wrap=wrap: (x * array, weighted(w * x, c=wrap(array))))
         for entry in (1.0, 5.0):
             array[0] = entry
             assert_same(flat(step(ONES)), [array, w.data * array], "an array in a container")
 
 
-def test_an_opaque_body_may_give_another_byte_order() -> None:
+def test_an_opaque_body_may_return_another_byte_order() -> None:
     swapped = primitive(lambda ct, out, x: ct)(lambda x: np.array([float(v) for v in x]).astype(">f8"))
     step = capture(lambda x: swapped(w * x))
     for k in (1.0, 2.0):

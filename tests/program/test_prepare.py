@@ -30,7 +30,7 @@ _FROM_PLAIN_NUMPY: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", _FROM_PLAIN_NUMPY)
-def test_what_plain_numpy_makes_of_arrays_from_outside_is_made_anew_when_they_change_in_place(name: str) -> None:
+def test_what_plain_numpy_derives_from_outside_arrays_follows_their_changes_in_place(name: str) -> None:
     arrays = {"mask": np.ones(2), "data": np.array([3.0, 4.0]), "index": np.array([0, 1]), "t": np.array(2.0)}
     step = capture(_FROM_PLAIN_NUMPY[name](arrays))
 
@@ -50,7 +50,7 @@ def test_what_plain_numpy_makes_of_arrays_from_outside_is_made_anew_when_they_ch
     assert count_of(step) <= made + 1  # a program for what was there before is used again
 
 
-def test_arrays_that_are_only_computed_with_are_not_looked_at() -> None:
+def test_arrays_that_a_step_only_computes_with_are_not_watched() -> None:
     data, target = np.ones((3, 2)), np.zeros(3)
 
     def step() -> Any:

@@ -40,7 +40,7 @@ def test_leaves_that_require_gradients_are_state_as_arguments_too(capture: Any) 
     assert_same([p.data, q.data], [[0.25, 0.5], [1.5, 2]], "state")
 
 
-def test_a_change_of_state_made_outside_is_honoured(capture: Any) -> None:
+def test_a_change_of_state_outside_the_step_is_noticed(capture: Any) -> None:
     p = leaf(1, 2)
     captured = capture(lambda x: (p * x).sum())
     assert float(captured(ONES)) == 3
@@ -131,7 +131,7 @@ def test_an_array_of_another_dtype_that_a_step_assigns_is_read_at_each_call(capt
     assert step.source.count(".astype(np.float32)") == 1
 
 
-def test_gradients_of_what_was_recorded_before_an_assignment(capture: Any) -> None:
+def test_gradients_are_taken_at_the_values_from_before_an_assignment(capture: Any) -> None:
     p, q = leaf(1, 2), leaf(3, 4)
 
     def step(x: Any) -> Any:
@@ -147,7 +147,7 @@ def test_gradients_of_what_was_recorded_before_an_assignment(capture: Any) -> No
     assert_same([p.data, q.data], expected, "state")
 
 
-def test_a_graph_of_gradients_at_an_old_value_is_refused_as_it_is_eagerly(capture: Any) -> None:
+def test_a_graph_of_gradients_at_an_old_value_is_refused_as_in_eager_mode(capture: Any) -> None:
     p = leaf(1, 2)
 
     def step(x: Any) -> Any:

@@ -151,7 +151,7 @@ def test_a_step_that_is_dropped_takes_its_programs_along() -> None:
     assert gone() is None
 
 
-def test_the_first_call_gives_what_later_ones_give() -> None:
+def test_every_call_returns_what_the_eager_step_does() -> None:
     rng = np.random.default_rng(0)
     X, y = spiral(20, generator=rng)
     nets = [TwoLayerNet.random(np.random.default_rng(5), hidden=7) for _ in range(2)]

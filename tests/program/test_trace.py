@@ -72,7 +72,7 @@ def _clear(x: Any) -> Any:
         (_store, "reading a value"),
     ],
 )
-def test_what_depends_on_values_is_refused_with_the_line_and_a_remedy(step: Any, word: str) -> None:
+def test_operations_that_depend_on_values_are_refused_with_the_line_and_a_remedy(step: Any, word: str) -> None:
     with pytest.raises(CaptureError, match=word) as error:
         capture(step)(ONES)
     assert "test_trace.py:" in str(error.value)
@@ -175,7 +175,7 @@ ELSEWHERE: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("way", ELSEWHERE)
-def test_what_is_computed_in_other_threads_and_contexts_is_refused_or_warned_of(way: str) -> None:
+def test_computing_in_other_threads_and_contexts_raises_or_warns(way: str) -> None:
     run = ELSEWHERE[way]
     run(lambda: None)
     with pytest.raises(CaptureError, match=r"test_trace.py:\d+: .* # the line\nthe result of np.multiply"):

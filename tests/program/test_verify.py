@@ -44,7 +44,7 @@ class _Drawing:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_random_numbers_that_seldom_change_anything_are_refused(seed: int) -> None:
+def test_random_numbers_that_rarely_change_anything_are_refused(seed: int) -> None:
     rng, old, python = np.random.default_rng(seed), np.random.RandomState(seed), random.Random(seed)
     draw = rng.random
     steps: dict[str, Any] = {
@@ -66,7 +66,7 @@ def test_random_numbers_that_seldom_change_anything_are_refused(seed: int) -> No
         capture(lambda x: w * x * (0 if np.random.default_rng().random() < 0.01 else 1))(ONES)
 
 
-def test_a_generator_that_is_not_drawn_from_or_made_anew_from_a_seed_is_fine() -> None:
+def test_a_generator_that_is_not_used_or_made_from_a_seed_is_fine() -> None:
     rng = np.random.default_rng(0)
     step = capture(lambda x: w * x * (np.random.default_rng(1).random(2) > 0.5) if rng is not None else w)
     for _ in range(3):
@@ -119,12 +119,12 @@ def test_a_step_that_returns_something_else_the_second_time_is_refused() -> None
         capture(step)(ONES)
 
 
-def test_an_array_is_not_a_result() -> None:
+def test_returning_an_array_is_refused() -> None:
     with pytest.raises(CaptureError, match="return a Tensor"):
         capture(lambda x: np.ones(2))(ONES)
 
 
-def test_what_a_program_cannot_return_is_named() -> None:
+def test_results_that_a_program_cannot_return_are_named() -> None:
     for thing, kind in (({1, 2}, "set"), (object(), "object"), ((i for i in ()), "generator")):
         with pytest.raises(CaptureError, match=f"returns a {kind}"):
             capture(lambda x, thing=thing: (x, thing))(ONES)

@@ -155,7 +155,7 @@ class CapturedStep:
         self._latest: tuple[Prepared, GuardSet] | None = None  # the program used last, and the guards of that call
         self._warned = False  # whether the warning of many programs was issued
         self._capturing = threading.RLock()
-        self._updating = threading.Lock()  # of state, which programs for all kinds of calls share
+        self._updating = threading.Lock()  # held while the state is read and written: all programs share it
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else BoundStep(self, instance)
