@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 @dataclass(frozen=True)
 class Example:
-    """A call of array arguments, and the NumPy formula it must agree with.
+    """A call with array arguments, and the NumPy formula that it must agree with.
 
-    `call` on plain arrays is NumPy's own function, which then is the formula; for functions that NumPy lacks the
-    formula is given. `differentiable` says whether floating arguments have gradients.
+    On plain arrays, `call` is NumPy's own function, which is then the formula too; functions that NumPy lacks come with
+    a `formula`. `differentiable` says whether floating arguments have gradients.
     """
 
     call: Callable[..., Any]
@@ -30,8 +30,8 @@ class Example:
         return self.formula or self.call
 
     @property
-    def places(self) -> list[int]:
-        """Which arguments have gradients."""
+    def argnums(self) -> list[int]:
+        """The indices of the arguments that have gradients."""
         return [i for i, a in enumerate(self.arrays) if self.differentiable and a.dtype.kind == "f"]
 
     def cast(self, dtype: Any) -> Example:
@@ -45,6 +45,9 @@ class Example:
         return Example(self.call, arrays, self.formula, differentiable=False)
 
 
+_integers = functools.cache(st.integers)  # making a strategy costs more than drawing from it
+
+
 class Source:
     """Draws the parts of an example: structure from hypothesis, entries from a generator that it seeds."""
 
@@ -53,13 +56,13 @@ class Source:
         self.rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
 
     def choose(self, *options: Any) -> Any:
-        return options[self.draw(st.integers(0, len(options) - 1))]
+        return options[self.draw(_integers(0, len(options) - 1))]
 
     def flag(self) -> bool:
         return bool(self.draw(st.booleans()))
 
     def integer(self, low: int, high: int) -> int:
-        return int(self.draw(st.integers(low, high)))
+        return int(self.draw(_integers(low, high)))
 
     # --- shapes and axes ---------------------------------------------------------------------------------------
 

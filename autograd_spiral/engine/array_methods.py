@@ -93,7 +93,7 @@ class ArrayMethods:
 
     @property
     def mT(self) -> Self:
-        """The tensor with its last two axes exchanged; raises ShapeError for fewer than two axes.
+        """The tensor with its last two axes exchanged; raises `ShapeError` for fewer than two axes.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor(np.ones((2, 3, 4))).mT.shape
@@ -433,7 +433,7 @@ class ArrayMethods:
     def transpose(self, *axes: Any) -> Self:
         """Return `np.transpose`: the axes in the given order (a tuple or separate integers), or reversed.
 
-        Raises ValueError unless each axis is given exactly once, or none.
+        Raises ValueError unless each axis is given exactly once, or no axis is given.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor(np.ones((2, 3, 4))).transpose(1, 0, 2).shape

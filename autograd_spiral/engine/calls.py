@@ -1,4 +1,4 @@
-"""Calls: functions that Tensors can override, and calls to one function with the arguments of another."""
+"""Calls: functions that Tensors can override, and which arguments are accepted, ignored or rejected."""
 
 from __future__ import annotations
 

@@ -27,8 +27,8 @@ def frozen(array: NDArray[Any]) -> NDArray[Any]:
 def frozen_copy(data: Any, use: str) -> NDArray[Any]:
     """Return a read-only copy of `data`, anything that NumPy turns into an array of real numbers.
 
-    The current trace is told when `data` is an array. Raises `DtypeError`, naming `use`, for other data and for masked
-    arrays.
+    If `data` is an array, the current trace is told of the copy. Raises `DtypeError`, naming `use`, for other data and
+    for masked arrays.
 
     >>> frozen_copy([1, 2], "Tensor(data)")
     array([1, 2])

@@ -35,14 +35,15 @@ def grad(
     cotangents: Any = None,
     create_graph: bool = False,
 ) -> Tensor | tuple[Tensor, ...]:
-    """Return the gradient of `outputs` with respect to each of `inputs`, a Tensor of its shape; store nothing.
+    """Return the gradients of `outputs` with respect to `inputs`: one Tensor for each input, of its shape.
 
-    `outputs` and `inputs` are Tensors or sequences of Tensors; for a single input, a single Tensor is returned.
-    `cotangents` weight the elements of the outputs (the result is a vector-Jacobian product, summed over outputs) and
-    are required for outputs of more than one element. With `create_graph`, the results can be differentiated in turn.
-    An input that the outputs do not depend on gets zeros; if no output has a graph, a UserWarning is issued. Raises
-    `DtypeError` for integers, `GradientError` for an input that does not require gradients and for a missing
-    cotangent, and `StaleLeafError` if `create_graph` needs a leaf that was assigned after it was recorded.
+    `outputs` and `inputs` are Tensors or sequences of Tensors; for a single input, a single Tensor is returned. No
+    `.grad` changes. `cotangents` weight the elements of the outputs (the result is a vector-Jacobian product, summed
+    over outputs) and are required for outputs of more than one element. With `create_graph`, the results can be
+    differentiated in turn. An input that the outputs do not depend on gets zeros; if no output has a graph, a
+    UserWarning is issued. Raises `DtypeError` for integers, `GradientError` for an input that does not require
+    gradients and for a missing cotangent, and `StaleLeafError` if `create_graph` needs a leaf that was assigned after
+    it was recorded.
 
     >>> x = Tensor(3.0, requires_grad=True)
     >>> first = grad(x**3, x, create_graph=True)
@@ -75,7 +76,7 @@ def grad(
 def _recorded(
     ends: list[Tensor], starts: list[Tensor], seeds: list[Any], weights: Sequence[Any], keep_graph: bool
 ) -> list[Tensor]:
-    """Return the gradients by a recorded sweep: one Tensor for each of `starts`, no two the same, none a cotangent."""
+    """Return the gradients from a recorded sweep: a new Tensor for each of `starts`, even if one is given twice."""
     mode = MODE.get()
     pairs = zip(seeds, weights, strict=True)
     given = [weight if isinstance(weight, Tensor) else Tensor(seed) for seed, weight in pairs]

@@ -87,7 +87,7 @@ def called(tensor: Any) -> str:
     return repr(tensor.name) if tensor.name is not None else "a tensor"
 
 
-# --- acts that a captured step does not permit -----------------------------------------------------------------------
+# --- not permitted in a captured step ---------------------------------------------------------------------------------
 
 INSTEAD_OF_READING = (
     "The program must be valid for any values: return what you want to see, choose with np.where, and read values "
@@ -142,7 +142,7 @@ def set_requires_grad(tensor: Any) -> GradientError:
     """Error for `t.requires_grad = …`."""
     t = tensor.name or "t"
     return GradientError(
-        f"requires_grad of {called(tensor)} is fixed when it is made: write Tensor({t}.data, requires_grad=True) "
+        f"requires_grad of {called(tensor)} cannot be changed: write Tensor({t}.data, requires_grad=True) "
         f"for a leaf that collects a gradient, or {t}.detach() for one that does not"
     )
 
@@ -219,7 +219,7 @@ INSTEAD: dict[Callable[..., Any], str] = {
     np.save: "np.save(file, t.data)",
     np.savez: "np.savez(file, name=t.data)",
 }
-"""What to write for NumPy functions that have no rule but are easily written with functions that do."""
+"""What to write instead of NumPy functions that have no rule."""
 
 _WRITERS = frozenset((np.copyto, np.put, np.place, np.putmask, np.fill_diagonal, np.put_along_axis))
 _REDUCTIONS: dict[Any, str] = {
@@ -292,7 +292,7 @@ def explain_call(error: Exception, name: str, operands: Iterable[Any], params: d
     spread = (part for operand in operands for part in (operand if isinstance(operand, list | tuple) else (operand,)))
     known = [part.shape for part in spread if hasattr(part, "shape")]
     shapes = ", ".join(map(str, known))
-    indexed = any(isinstance(item, str) for item in params.get("index", ()))  # by arrays, whose shapes are listed
+    indexed = any(isinstance(item, str) for item in params.get("index", ()))  # its arrays are listed by shape
     told = {k: v for k, v in params.items() if not (k == "index" and indexed)}
     settings = "".join(f", {key}={setting!r}" for key, setting in told.items())
     call = f"{name} of shapes {shapes}{settings}"
@@ -308,7 +308,7 @@ def explain_call(error: Exception, name: str, operands: Iterable[Any], params: d
     error.add_note(f"in {call}")
 
 
-# --- gradients that are not there -----------------------------------------------------------------------------------
+# --- missing gradients ----------------------------------------------------------------------------------------------
 
 
 def no_gradient(tensor: Any) -> GradientError:
@@ -323,7 +323,7 @@ def no_gradient(tensor: Any) -> GradientError:
 def no_collected_gradient(tensor: Any) -> str:
     """Return the warning for reading `.grad` of a tensor that never collects one."""
     if tensor.primitive is None:
-        remedy = "make one with Tensor(data, requires_grad=True), and backward() fills it"
+        remedy = "make such a leaf with Tensor(data, requires_grad=True)"
     else:
         remedy = f"use grad(loss, {tensor.name or 't'}) for the gradient of a tensor that was computed"
     return f"{called(tensor)} has no .grad: only leaves with requires_grad=True collect one; {remedy}"

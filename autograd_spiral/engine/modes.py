@@ -14,7 +14,7 @@ __all__ = ["MODE", "NO_TRACE", "Mode", "Observer", "Trace", "entering", "no_grad
 
 
 class Observer:
-    """Hooks for every recorded operation, and for every cotangent that a sweep computes, while its mode is on."""
+    """Hooks for every recorded operation, and for every cotangent that a sweep computes."""
 
     def recorded(self, node: Any) -> None:
         """Called with each result of a primitive, after it was recorded."""
@@ -96,7 +96,7 @@ MODE: ContextVar[Mode] = ContextVar("autograd_spiral_mode", default=_PLAIN)
 
 @contextmanager
 def entering(**changes: Any) -> Iterator[Mode]:
-    """Enter the current mode with `changes`; restore the previous one however the block ends."""
+    """Enter a copy of the current mode with `changes`; restore the current mode at the end, even after an error."""
     mode = replace(MODE.get(), **changes)
     token = MODE.set(mode)
     try:

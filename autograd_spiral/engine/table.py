@@ -18,7 +18,7 @@ from autograd_spiral.engine.messages import name_of, no_rule
 __all__ = ["ARRAY", "COMPOSITIONS", "PRIMITIVES", "VJP", "Primitive", "composes", "define", "fill"]
 
 VJP = Callable[..., Any]
-"""`vjp(ct, out, *args, **params)`: the cotangent of one argument, given that of the output."""
+"""`vjp(ct, out, *args, **params)`: the cotangent of one argument, given the cotangent `ct` of the output `out`."""
 
 Bind = Callable[..., tuple[tuple[Any, ...], dict[str, Any]]]
 
@@ -61,7 +61,7 @@ class Primitive:
         self.rest = rest
 
     def vjps_for(self, count: int) -> tuple[VJP | None, ...]:
-        """Return the VJP, or None, of each of `count` array arguments; raise TypeError if it does not take that many.
+        """Return the VJP, or None, of each of `count` array arguments; raise TypeError for a wrong number of them.
 
         >>> import numpy as np
         >>> [vjp is not None for vjp in PRIMITIVES[np.where].vjps_for(3)]  # the condition has no gradient

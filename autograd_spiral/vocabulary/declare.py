@@ -33,8 +33,8 @@ def primitive(*vjps: VJP | None) -> Callable[[F], F]:
     axes and restores the dtype. A rule written with NumPy functions can be differentiated itself.
 
     The decorated function takes plain arrays too. Raises `RuleError` when no VJPs are given, when the function has
-    fewer parameters than VJPs, or parameters of unknown number (`*args`, `**kwargs`), and when a VJP does not take the
-    arguments that it is called with.
+    fewer parameters than VJPs, when its arrays cannot be passed by position or its parameters by keyword (as with
+    `*args` and `**kwargs`), and when a VJP does not take the arguments that it is called with.
 
     >>> import numpy as np
     >>> from autograd_spiral import Tensor, primitive
@@ -85,7 +85,7 @@ def primitive(*vjps: VJP | None) -> Callable[[F], F]:
                 args = tuple(bound.arguments[n] for n in names[: len(vjps)])
                 params = {n: bound.arguments[n] for n in defaults}
             if not _IMMUTABLE.issuperset(map(type, params.values())):
-                params = {n: _settled(body.__name__, n, value) for n, value in params.items()}
+                params = {n: _copied_parameter(body.__name__, n, value) for n, value in params.items()}
             return args, params
 
         bind.__signature__ = signature  # type: ignore[attr-defined]
@@ -107,7 +107,7 @@ def _check_call(primitive: str, argument: str, vjp: VJP, arrays: list[str], para
     """Raise `RuleError` unless `vjp`, the rule for `argument`, can be called as the sweep will call it."""
     try:
         signature = inspect.signature(vjp)
-    except (TypeError, ValueError):  # it may be written in C: only the call will show
+    except (TypeError, ValueError):  # perhaps written in C: only the call will show whether it fits
         return
     try:
         signature.bind("ct", "out", *arrays, **dict.fromkeys(params))
@@ -121,14 +121,14 @@ def _check_call(primitive: str, argument: str, vjp: VJP, arrays: list[str], para
         ) from None
 
 
-def _settled(name: str, key: str, value: Any) -> Any:
+def _copied_parameter(name: str, key: str, value: Any) -> Any:
     """Return `value` as a parameter that nobody can change later: a copy of an array or container."""
     if isinstance(value, np.ndarray):
         value = value.copy()
         value.flags.writeable = False
         return value
     if type(value) is tuple:
-        return tuple(_settled(name, key, item) for item in value)
+        return tuple(_copied_parameter(name, key, item) for item in value)
     if hasattr(type(value), "__array_function__"):
         raise LostGraphError(
             f"{name}: {key} is a parameter, which has no gradient rule, but a tensor was passed. Pass the value "
@@ -137,6 +137,6 @@ def _settled(name: str, key: str, value: Any) -> Any:
     if isinstance(value, list | dict | set):
         for item in value.values() if isinstance(value, dict) else value:
             if not isinstance(item, list | dict | set):
-                _settled(name, key, item)  # raises for a tensor
+                _copied_parameter(name, key, item)  # raises for a tensor
         return copy.deepcopy(value)
     return value

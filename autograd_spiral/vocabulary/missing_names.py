@@ -16,11 +16,11 @@ from autograd_spiral.vocabulary import compositions, functions
 
 __all__ = ["instead_on_the_package"]
 
-_ENTERED = compositions, functions  # their rows are in the tables by now
+_ENTERED = compositions, functions  # imported for the rows that they enter, which the loops below read
 
 
 def _call(function: Callable[..., Any], called: str, source: str = "") -> str:
-    """How to call `function`, which a user writes as `called`, on a tensor t: `np.exp(t)`, `np.power(t, …)`."""
+    """Return how to call `function`, named `called`, on a tensor t: "write np.exp(t)" or "write np.power(t, …)"."""
     primitive = PRIMITIVES.get(function)
     takes: Callable[..., Any] = COMPOSITIONS.get(function) or (primitive and primitive.bind) or function
     if primitive is not None and takes is function:

@@ -134,7 +134,7 @@ define(np.ndarray.astype, lambda ct, out, x, dtype: ct, bind=signatures.astype) 
 
 
 def _einsum_rule(ct: Any, out: Any, *args: Any, argument: int, subscripts: str) -> Any:
-    """Return the einsum of the cotangent with the other operands, broadcast along axes that neither of them has."""
+    """Return the einsum of the cotangent with the other operands, broadcast along axes that only this argument has."""
     terms, result = subscripts.split("->")
     inputs = terms.split(",")
     own, x = inputs[argument], args[argument]
@@ -165,7 +165,7 @@ define(
 # --- reductions and scans ---------------------------------------------------------------------------------------
 
 
-def _spread(ct: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+def _restore_axes(ct: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     """Return a reduction's cotangent (or result) with the reduced axes put back, with length 1."""
     if keepdims or ct.ndim == 0:  # without axes it broadcasts anyway
         return ct
@@ -183,18 +183,18 @@ def share(ct: Any, count: int) -> Any:
 
 def _mean_rule(ct: Any, out: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     count = math.prod(x.shape[i] for i in axis)
-    return fast_paths.broadcast_to(share(_spread(ct, x, axis, keepdims), count), x.shape)
+    return fast_paths.broadcast_to(share(_restore_axes(ct, x, axis, keepdims), count), x.shape)
 
 
 def _extremum_rule(ct: Any, out: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     """Return the cotangent, shared equally among the entries that attain the extremum."""
-    attains = (x == _spread(out, x, axis, keepdims)).astype(x.dtype)
-    return _spread(ct, x, axis, keepdims) * attains / np.sum(attains, axis=axis, keepdims=True)
+    attains = (x == _restore_axes(out, x, axis, keepdims)).astype(x.dtype)
+    return _restore_axes(ct, x, axis, keepdims) * attains / np.sum(attains, axis=axis, keepdims=True)
 
 
 define(
     np.sum,
-    lambda ct, out, x, axis, keepdims: fast_paths.broadcast_to(_spread(ct, x, axis, keepdims), x.shape),
+    lambda ct, out, x, axis, keepdims: fast_paths.broadcast_to(_restore_axes(ct, x, axis, keepdims), x.shape),
     bind=signatures.reduction,
     evaluate=np.add.reduce,
 )

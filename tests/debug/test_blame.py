@@ -1,4 +1,4 @@
-"""Blame mode: the first value that is not finite is an error that says where it came from."""
+"""Blame mode: an error is raised at the first NaN or infinity, and says where it came from."""
 
 import numpy as np
 import pytest
@@ -41,12 +41,12 @@ def test_backward_names_the_rule_the_line_and_the_cotangent():
 
 def test_arguments_of_declared_primitives_have_their_names():
     @primitive(None, lambda ct, out, weights, x: ct / (x - x))
-    def weighed(weights, x):
+    def weighted(weights, x):
         return weights * x
 
     x = Tensor([4.0, 1.0], requires_grad=True)
-    message = message_of(lambda: weighed(2.0, x).sum().backward())
-    assert message.startswith("going backward, the rule of weighed for argument 1 (x) returned inf at (0,)\n")
+    message = message_of(lambda: weighted(2.0, x).sum().backward())
+    assert message.startswith("going backward, the rule of weighted for argument 1 (x) returned inf at (0,)\n")
     assert "\n  argument 0 (weights): shape (), 2 to 2\n  argument 1 (x): shape (2,), 1 to 4\n" in message
 
 

@@ -51,7 +51,7 @@ def test_call_bound_tells_a_bad_call_from_an_error_inside():
 SQUARE = [[1.0, 2.0], [3.0, 4.0]]
 
 
-UNHONOURED = [
+UNSUPPORTED = [
     (np.sum, {"initial": 3.0}),
     (np.sum, {"where": np.array(True)}),
     (np.sum, {"dtype": np.float32}),
@@ -76,7 +76,7 @@ UNHONOURED = [
 ]
 
 
-@pytest.mark.parametrize(("function", "keywords"), UNHONOURED, ids=lambda case: str(case)[:40])
+@pytest.mark.parametrize(("function", "keywords"), UNSUPPORTED, ids=lambda case: str(case)[:40])
 def test_unsupported_keywords_raise_and_are_named(function, keywords):
     with pytest.raises(NoRuleError, match="|".join(keywords)):
         function(leaf(SQUARE), **keywords)

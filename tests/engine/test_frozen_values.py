@@ -53,9 +53,9 @@ def test_overwriting_a_matrix_or_a_0d_operand_changes_nothing():
 
 def test_overwriting_an_index_or_a_condition_changes_nothing():
     x = leaf([1, 2, 3])
-    places, mask, chosen = np.array([0, 0]), np.array([True, False, True]), np.array([False, True, False])
-    y = x[places].sum() + 10 * x[mask].sum() + 100 * np.where(chosen, x, 0).sum()
-    places[:] = 2
+    index, mask, chosen = np.array([0, 0]), np.array([True, False, True]), np.array([False, True, False])
+    y = x[index].sum() + 10 * x[mask].sum() + 100 * np.where(chosen, x, 0).sum()
+    index[:] = 2
     mask[:] = chosen[:] = ~mask
     y.backward()
     assert x.grad.tolist() == [12, 100, 10]
@@ -125,7 +125,7 @@ def test_setting_data_names_assign(tensor, called, t):
         f".data of {called} cannot be set, since a recorded value must not change: "
         f"write {t}.assign(…) to update a leaf, as in {t}.assign({t}.data - 0.1 * {t}.grad)"
     )
-    with pytest.raises(ValueError, match="read-only"):  # NumPy's, before anything of ours is asked
+    with pytest.raises(ValueError, match="read-only"):  # raised by NumPy, before `data` is set
         tensor.data -= 0.1
     assert tensor.data is before
 

@@ -1,4 +1,4 @@
-"""`grad`: the same numbers as `backward`, nothing stored, results of their own, differentiable on request."""
+"""`grad`: the numbers that `backward` adds, returned as new tensors, stored nowhere, differentiable on request."""
 
 import numpy as np
 import pytest

@@ -1,12 +1,10 @@
-"""NumPy's functions on Tensors: what is refused, which arguments are read, and arrays of every shape and layout."""
+"""NumPy's functions on Tensors of every shape and memory layout, empty ones included."""
 
 import numpy as np
 import pytest
 from leaves import leaf
 
 from autograd_spiral import Tensor, grad
-
-# --- arrays of every shape and layout -------------------------------------------------------------------------------
 
 BASE = np.arange(1.0, 13).reshape(3, 4)
 

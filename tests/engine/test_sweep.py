@@ -109,7 +109,7 @@ def test_leaves_that_do_not_require_gradients_get_none():
 
 def test_reading_grad_of_other_tensors_warns_and_says_what_to_write():
     x, data = leaf([1, 2]), Tensor([3.0, 5.0], name="data")
-    assert x.grad is None  # not yet, and without a word
+    assert x.grad is None  # None before `backward`, without a warning
     h = (x * data).named("h")
     h.sum().backward()
     computed = (
@@ -121,8 +121,8 @@ def test_reading_grad_of_other_tensors_warns_and_says_what_to_write():
     for tensor, called, message in (
         (h, "'h'", computed.format("h")),
         (h.sum(), "a tensor", computed.format("t")),
-        (data, "'data'", "make one with Tensor(data, requires_grad=True), and backward() fills it"),
-        (untracked, "a tensor", "make one with Tensor(data, requires_grad=True)"),
+        (data, "'data'", "make such a leaf with Tensor(data, requires_grad=True)"),
+        (untracked, "a tensor", "make such a leaf with Tensor(data, requires_grad=True)"),
     ):
         with pytest.warns(UserWarning, match=f"^{called} has no .grad: only leaves with requires_grad=True") as caught:
             assert tensor.grad is None

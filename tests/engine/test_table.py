@@ -1,4 +1,4 @@
-"""The table: what a row holds, and how the engine looks a function up."""
+"""The table: what a row holds, and how rows are entered and looked up."""
 
 import functools
 

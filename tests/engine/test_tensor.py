@@ -1,4 +1,4 @@
-"""What a Tensor is to Python and to NumPy's constructors: making, converting, showing, comparing."""
+"""Tensors in Python and NumPy: making, converting, printing and comparing them, and their dtypes."""
 
 import numpy as np
 import pytest

@@ -25,7 +25,7 @@ from autograd_spiral.engine.messages import name_of
 from autograd_spiral.engine.table import COMPOSITIONS
 
 FACTS = {np.shape, np.ndim, np.size}
-"""What a tensor answers without computing: plain numbers, no tensors."""
+"""Functions whose results are plain numbers, not tensors."""
 
 EXAMPLES = {function: Examples(function, case, 40) for function, case in COMPOSITION_CASES.items()}
 
@@ -89,7 +89,7 @@ def test_on_arrays_a_composition_returns_what_numpys_function_returns(function: 
     args, kwargs = seen[-1]
     results = listed(COMPOSITIONS[function](*args, **kwargs))
     if results[0] is NotImplemented:
-        return  # the call is left to the primitive
+        return  # the primitive is called instead
     assert len(results) == len(expected)
     for result, value in zip(results, expected, strict=True):
         assert type(result) in (np.ndarray, np.float64)
@@ -113,7 +113,7 @@ def test_shape_ndim_and_size_are_plain_numbers(shape: tuple[int, ...]) -> None:
 
 
 def gradient_of(function: Any, *arrays: Any) -> list[Any]:
-    """The gradients of the summed output in each argument, which are differentiated once more on the way."""
+    """The gradients of the summed output with respect to each argument; differentiates them once more, as a check."""
     leaves = [Tensor(np.asarray(a, float), requires_grad=True) for a in arrays]
     pieces = grad(np.sum(function(*leaves)), leaves, create_graph=True)
     grad(pieces, leaves, [np.ones(leaf.shape) for leaf in leaves])

@@ -1,4 +1,4 @@
-"""`@primitive`: what a declaration may say, what its body and its rules may do, and what is refused."""
+"""`@primitive`: which declarations, bodies and rules are accepted, and which raise."""
 
 import functools
 
@@ -68,23 +68,23 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize(("vjp", "reason"), MALFORMED.values(), ids=MALFORMED)
-@pytest.mark.parametrize("place", [0, 1])
-def test_a_rule_that_cannot_be_called_raises_when_it_is_declared(vjp, reason, place):
+@pytest.mark.parametrize("argument", [0, 1])
+def test_a_rule_that_cannot_be_called_raises_when_it_is_declared(vjp, reason, argument):
     def scaled(x, y, scale=1.0):
         return scale * x * y
 
     vjps = [passing, passing]
-    vjps[place] = vjp
+    vjps[argument] = vjp
     with pytest.raises(RuleError, match=reason) as caught:
         primitive(*vjps)(scaled)
     message = str(caught.value)
-    assert message.startswith(f"scaled: the VJP for {'xy'[place]} takes (ct, ")
+    assert message.startswith(f"scaled: the VJP for {'xy'[argument]} takes (ct, ")
     assert "called as vjp(ct, out, *arrays, **params), here vjp(ct, out, x, y, scale=scale): " in message
     assert message.endswith("Write it as lambda ct, out, x, y, scale: …")
 
 
 class Unsigned:
-    """Callable, and nothing is known of its signature, as of some functions in C."""
+    """Callable, without a known signature, like some functions in C."""
 
     @property
     def __signature__(self):
@@ -417,9 +417,9 @@ def test_rules_for_constants_are_never_called():
 
 def test_a_rule_may_compute_with_a_tensor():
     W = Tensor([3.0, 4.0])
-    weighed = primitive(lambda ct, out, x: ct * W)(lambda x: x * W.data)
+    weighted = primitive(lambda ct, out, x: ct * W)(lambda x: x * W.data)
     doubled = primitive(lambda ct, out, x: ct * 2)(lambda x: 2 * x)
     x = leaf([1, 2])
-    weighed(doubled(x)).sum().backward()
+    weighted(doubled(x)).sum().backward()
     assert x.grad.tolist() == [6, 8]
-    assert grad(weighed(x).sum(), x).data.tolist() == [3, 4]
+    assert grad(weighted(x).sum(), x).data.tolist() == [3, 4]

@@ -1,4 +1,4 @@
-"""The functions that NumPy lacks: against independent formulas, finite differences, and far out."""
+"""The functions that NumPy lacks: compared with independent formulas and finite differences, and at extreme inputs."""
 
 from __future__ import annotations
 

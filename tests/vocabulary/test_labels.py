@@ -93,7 +93,7 @@ def test_one_hot_rows_of_integers_say_what_to_write():
 
 
 class Column:
-    """As of pandas: with some of the names that arrays have, and made an array by NumPy."""
+    """Like a column of pandas: it has some attributes of arrays, and NumPy turns it into an array."""
 
     ndim, dtype, shape = 1, np.dtype(int), (2,)
 

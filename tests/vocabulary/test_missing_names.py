@@ -1,4 +1,4 @@
-"""What is said of names that other libraries give their tensors: true, and without harm to anything else."""
+"""Hints for names that Tensors lack: what they say is true, and they change nothing else."""
 
 import copy
 import pickle

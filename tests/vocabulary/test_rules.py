@@ -1,4 +1,4 @@
-"""Every row of the rule table: value, dtype, and gradients of first and second order against finite differences."""
+"""Every row of the rule table: value, dtype, and gradients of first and second order, by finite differences."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_the_second_order_is_that_of_finite_differences(function: Any) -> None:
 
 
 def gradients_of(function: Any, *arrays: Any) -> list[Any]:
-    """The gradients of the summed output in each argument."""
+    """The gradients of the summed output with respect to each argument."""
     leaves = [Tensor(np.asarray(a, float), requires_grad=True) for a in arrays]
     return [piece.data for piece in grad(np.sum(function(*leaves)), leaves)]
 

@@ -1,4 +1,4 @@
-"""Calls as NumPy takes them, in the one form that the rules know: the same result, with axes from the front."""
+"""NumPy's signatures: a bound call computes the same as NumPy's, with axes counted from the front."""
 
 import inspect
 import operator
@@ -16,7 +16,7 @@ AXES = st.one_of(st.none(), st.integers(-3, 2), st.lists(st.integers(-3, 2), max
 
 
 def bound(function, *args, **kwargs):
-    """What the table's row gives for a call, by its form; and that form."""
+    """The result of a call by the table's row, and the bound arrays and parameters."""
     row = PRIMITIVES[function]
     arrays, params = row.bind(*args, **kwargs)
     return row.evaluate(*arrays, **params), arrays, params
@@ -99,7 +99,7 @@ def test_every_signature_is_a_prefix_of_numpys():
         checked += 1
         try:
             theirs = list(inspect.signature(function).parameters.values())
-        except ValueError:  # of functions written in C, older NumPys know none
+        except ValueError:  # older versions of NumPy have none for functions in C
             continue
         names = {p.name for p in theirs}
         positional = [p for p in theirs if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
