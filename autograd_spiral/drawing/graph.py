@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_spiral.drawing.formulas import BLANK, Term, constant_term, formula
+from autograd_spiral.drawing.formulas import BLANK, FORMULAS, constant_text
 from autograd_spiral.drawing.record import Item, Kind, Record
 from autograd_spiral.drawing.text import WIDTH, capped, visible
+from autograd_spiral.program.printing.expressions import Text
 
 __all__ = ["Edge", "Flow", "Graph", "Node", "trace"]
 
@@ -76,7 +77,7 @@ class _Trace:
         self.graph = Graph()
         self.arrays = record.arrays
         self.index: dict[Any, int] = {}  # where a drawn value stands in the list of nodes
-        self.terms: dict[Any, tuple[Term, tuple[int, ...]]] = {}  # how an argument reads, and the nodes behind it
+        self.terms: dict[Any, tuple[Text, tuple[int, ...]]] = {}  # how an argument reads, and the nodes behind it
         self.absorbed = _absorbed(record)
         for item in record.items:
             self._item(item)
@@ -88,36 +89,37 @@ class _Trace:
         if item in self.absorbed or (item.name is None and _folds(item, term, sources)):
             self.terms[item] = term, sources
             return
-        node = Node(item.kind, item.name, term.text, item.scope, item.phase, item.shape, item.dtype)
-        node.value, node.gradient, node.place = item.value, item.gradient, item.place
+        node = Node(item.kind, item.name, term.text, item.scope, item.phase, item.output.shape, item.output.dtype)
+        node.value, node.gradient = item.value, item.gradient
+        node.place = item.equation.place if item.equation is not None else None
         head = self._add(item, node)
         if item.state is not None:
             node.name = item.state.name
-            self.terms[item] = Term(BLANK, ndim=len(item.shape)), (head,)  # its name means the old value
+            self.terms[item] = Text(BLANK), (head,)  # its name means the old value
             own = self.index.get(item.state)
             sources = tuple(source for source in sources if source != own)  # the name says so
         for tail in sources:
             self._edge(tail, head)
 
-    def _reading(self, item: Item) -> tuple[Term, tuple[int, ...]]:
+    def _reading(self, item: Item) -> tuple[Text, tuple[int, ...]]:
         """The formula of `item`, and the nodes whose values it shows."""
         if not item.args:
-            return Term(""), ()
+            return Text(""), ()
         one_hot = _one_hot_labels(item)
         if one_hot is not None:
             label, sources = self._argument(one_hot)
-            return Term(f"onehot({label.text})", ndim=len(item.shape)), sources
+            return Text(f"onehot({label.text})"), sources
         arguments = [self._argument(arg) for arg in item.args]
         sources = tuple(source for _, behind in arguments for source in behind)
-        if item.primitive is None or (type(item.args[0]) is Item and item.args[0] in self.absorbed):
+        if item.equation is None or (type(item.args[0]) is Item and item.args[0] in self.absorbed):
             return arguments[0][0], sources
-        return formula(item.primitive, [term for term, _ in arguments], item.params, len(item.shape)), sources
+        return FORMULAS.write(item.equation, [term for term, _ in arguments]), sources
 
     def _add(self, key: Any, node: Node) -> int:
         self.index[key] = index = len(self.graph.nodes)
         self.graph.nodes.append(node)
         text = capped(visible(node.name), WIDTH // 2) if node.name else BLANK
-        self.terms[key] = Term(text, ndim=len(node.shape)), (index,)
+        self.terms[key] = Text(text), (index,)
         return index
 
     def _edge(self, tail: int, head: int) -> None:
@@ -132,12 +134,12 @@ class _Trace:
                 start.scope = end.scope  # a parameter is drawn with the operation that uses it first
         self.graph.edges.append(Edge(tail, head, flow))
 
-    def _argument(self, arg: Any) -> tuple[Term, tuple[int, ...]]:
+    def _argument(self, arg: Any) -> tuple[Text, tuple[int, ...]]:
         """How `arg` reads in a formula, and the nodes whose values it shows."""
         if type(arg) is Item:
             return self.terms[arg]
         if not isinstance(arg, np.ndarray) or arg.size == 1:
-            return constant_term(arg if not isinstance(arg, np.ndarray) else arg.item()), ()
+            return constant_text(arg if not isinstance(arg, np.ndarray) else arg.item()), ()
         name = self._array_name(arg)
         key = name if name is not None else id(arg)  # an array is frozen anew at each use; its name makes it one node
         if key not in self.terms:
@@ -151,14 +153,14 @@ class _Trace:
         return None
 
 
-def _folds(item: Item, term: Term, sources: tuple[int, ...]) -> bool:
+def _folds(item: Item, term: Text, sources: tuple[int, ...]) -> bool:
     """Whether `item` is no more than a way to look at a value: a transpose, a mask, a broadcast."""
-    if item.primitive is None or item.result or len(term.text) > WIDTH // 2 or len(sources) > 3:
+    if item.equation is None or item.result or len(term.text) > WIDTH // 2 or len(sources) > 3:
         return False  # the last two keep formulas short, and the walk linear
     return (
         item.function in (np.transpose, np.broadcast_to)
-        or item.dtype == bool
-        or (item.function is operator.getitem and all(_whole_axis(index) for index in item.params["index"]))
+        or item.output.dtype == bool
+        or (item.function is operator.getitem and all(_whole_axis(index) for index in item.equation.params["index"]))
     )
 
 
@@ -182,10 +184,14 @@ def _one_hot_labels(item: Item) -> Item | None:
     if item.function is not np.equal:
         return None
     column, classes = item.args
-    if type(column) is not Item or column.function is not operator.getitem:
+    if type(column) is not Item or column.equation is None or column.function is not operator.getitem:
         return None
     labels = column.args[0]
-    if column.params["index"] != (slice(None), None) or type(labels) is not Item or len(labels.shape) != 1:
+    if (
+        column.equation.params["index"] != (slice(None), None)
+        or type(labels) is not Item
+        or len(labels.output.shape) != 1
+    ):
         return None
     counted = isinstance(classes, np.ndarray) and np.array_equal(classes, np.arange(classes.size))
     return labels if counted else None

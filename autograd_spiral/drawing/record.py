@@ -1,19 +1,14 @@
-"""What a picture is drawn of: a list of items, each a value and how it was computed.
-
-Recorded tensors and programs are both turned into one of these; whatever draws knows neither.
-"""
+"""The record of a picture: items, each a value of a program and how it was computed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from autograd_spiral.engine.table import Primitive
+from autograd_spiral.program.ir import Equation, Value
 
 __all__ = ["PHASES", "Item", "Kind", "Record"]
 
@@ -21,7 +16,7 @@ PHASES = ("forward", "backward", "update")
 
 
 class Kind(StrEnum):
-    """What a node is; the words are those of the legend."""
+    """The kind of a node, in the words of the legend."""
 
     DATA = "data"
     PARAMETER = "parameter"
@@ -37,17 +32,14 @@ class Kind(StrEnum):
 
 @dataclass(eq=False, slots=True)
 class Item:
-    """A value. Without a primitive it is given, or, where it has an argument, the same as that argument."""
+    """A value and the equation that computes it. Without an equation it is given, or a copy of its one argument."""
 
     kind: Kind
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    primitive: Primitive | None = None
+    output: Value
+    equation: Equation | None = None
     args: tuple[Any, ...] = ()  # items, arrays and numbers
-    params: Mapping[str, Any] = field(default_factory=dict)
     name: str | None = None
     scope: tuple[str, ...] = ()
-    place: str | None = None
     phase: str = "forward"
     result: bool = False  # whether it must have a node of its own
     state: Item | None = None  # whose new value this is
@@ -56,8 +48,8 @@ class Item:
 
     @property
     def function(self) -> Any:
-        """The function that computes it; None of what is given."""
-        return self.primitive and self.primitive.function
+        """The function that computes it; None if it is given."""
+        return self.equation and self.equation.function
 
 
 @dataclass

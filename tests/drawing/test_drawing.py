@@ -16,10 +16,8 @@ from autograd_spiral import Tensor, capture, grad, relu, softmax_cross_entropy
 from autograd_spiral.drawing import dot as dot_module
 from autograd_spiral.drawing import draw, export
 from autograd_spiral.drawing import legend as legend_module
-from autograd_spiral.drawing.backward import record_backward
-from autograd_spiral.drawing.from_program import of_program
-from autograd_spiral.drawing.from_tensors import of_tensors
 from autograd_spiral.drawing.graph import Flow, trace
+from autograd_spiral.drawing.picture import record_of
 from autograd_spiral.drawing.record import Kind
 from autograd_spiral.drawing.text import WIDTH, value_text
 from autograd_spiral.engine.history import history
@@ -314,7 +312,7 @@ def test_the_backward_pass_is_the_one_that_grad_computes():
 
 
 def trace_both(loss, parameters):
-    return trace(of_tensors([loss], {}, record_backward([loss], parameters)))
+    return trace(record_of(loss, parameters))
 
 
 def test_gradients_stand_beside_their_values_and_backward_edges_point_up():
@@ -435,7 +433,7 @@ def test_tooltips_name_the_line_of_code_without_its_folders(folder):
 def test_a_step_and_its_program_are_the_same_picture_and_gradients_stand_beside_updates():
     step = captured("net")
     assert draw(step).source == draw(step.program).source == draw(step, values=False).source
-    graph = trace(of_program(step.program))
+    graph = trace(record_of(step.program))
     beside = {(graph.nodes[a].name, graph.nodes[b].name, graph.nodes[b].kind) for a, b in graph.pairs}
     for name in ("W1", "b1", "W2", "b2"):
         assert {(name, f"d{name}", Kind.GRADIENT), (name, name, Kind.NEW_STATE)} <= beside
@@ -476,7 +474,7 @@ def test_state_that_is_not_trained_and_what_is_computed_after_the_backward_pass(
     drawing = draw(momentum())
     assert {"v", "count", "v ← · − ·", "W ← W + ·", "count ← count + 1", "0.9 × v"} <= set(titles(drawing))
     assert {str(kind) for kind in Kind if str(kind) in legend(drawing)} == set(Kind) - {Kind.SCOPE}
-    nodes = {node.name: node for node in trace(of_program(momentum().program)).nodes}
+    nodes = {node.name: node for node in trace(record_of(momentum().program)).nodes}
     assert (nodes["size"].kind, nodes["size"].phase) == (Kind.OUTPUT, "update")
     assert (nodes["loss"].kind, nodes["loss"].phase) == (Kind.OUTPUT, "forward")
 
@@ -526,7 +524,7 @@ def test_a_penalty_on_gradients_is_drawn():
         return loss
 
     step(np.ones((3, 2)))
-    nodes = {node.name: node for node in trace(of_program(step.program)).nodes}
+    nodes = {node.name: node for node in trace(record_of(step.program)).nodes}
     assert nodes["loss"].phase == "forward"
     assert titles(draw(step))[-1] == "w ← w − dw"
 

@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_spiral.program.ir import Atom, Equation, Program, Value
-from autograd_spiral.program.printing.expressions import SCATTER, Text, literal, spelled
+from autograd_spiral.program.printing.expressions import Text
+from autograd_spiral.program.printing.numpy_text import NUMPY, SCATTER, literal
 
 __all__ = ["large_constants", "source"]
 
@@ -153,7 +154,7 @@ class _Printer:
     def _expression(self, equation: Equation) -> Text:
         """The text of an equation; parts of it get lines of their own until it is short enough."""
         while True:
-            text = spelled(equation, [self._atom(atom) for atom in equation.inputs])
+            text = NUMPY.write(equation, [self._atom(atom) for atom in equation.inputs])
             parts = [
                 v for v in equation.reads() if v in self.inline and v in self.made and len(self.inline[v].text) > 24
             ]
