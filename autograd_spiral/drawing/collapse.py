@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable
 
-from autograd_spiral.drawing.graph import Edge, Flow, Graph, Node
-from autograd_spiral.drawing.record import Kind
+from autograd_spiral.drawing.graph import Edge, Flow, Graph
+from autograd_spiral.drawing.record import Kind, Node
 
 __all__ = ["collapse"]
 
@@ -67,4 +67,4 @@ def _node(members: list[Node], depth: int) -> Node:
     first = members[0]
     count = Counter(_COUNTED.get(member.kind, "operation") for member in members)
     path = first.scope[:depth]
-    return Node(Kind.SCOPE, path[-1], "", path[:-1], first.phase, count=count)
+    return Node(Kind.SCOPE, first.output, path[-1], scope=path[:-1], phase=first.phase, count=count)

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from autograd_spiral.drawing.graph import Edge, Flow, Graph, Node
+from autograd_spiral.drawing.graph import Edge, Flow, Graph
 from autograd_spiral.drawing.legend import DIRECTIONS, FLOWS, FRAMES, SECONDARY, STYLES, legend
-from autograd_spiral.drawing.record import PHASES, Kind
+from autograd_spiral.drawing.record import PHASES, Kind, Node
 from autograd_spiral.drawing.text import WIDTH, capped, shape_text, size_of, value_text, visible
 
 __all__ = ["dot_lines", "picture_attributes"]
@@ -136,9 +136,9 @@ def _broken(formula: str) -> list[str]:
 def _facts(node: Node, values: bool, narrow: bool) -> list[str]:
     if node.kind is Kind.SCOPE:
         return [f"{n} {what if n == 1 else _plural(what)}" for what, n in node.count.items()]
-    shape = shape_text(node.shape)
-    if node.dtype != np.float64:
-        shape += f"   {node.dtype}"
+    shape = shape_text(node.output.shape)
+    if node.output.dtype != np.float64:
+        shape += f"   {node.output.dtype}"
     if node.value is None or not values:
         return [shape]
     value = value_text(node.value)
@@ -154,8 +154,8 @@ def _tooltip(node: Node) -> str:
     """The label in full, with the line of code where it is known."""
     sign = " ← " if node.kind is Kind.NEW_STATE else " = "
     text = sign.join(filter(None, (node.name, node.formula))) or str(node.kind)
-    if node.place:
-        text += f"  ({_FOLDERS.sub('', node.place, count=1)})"
+    if node.equation is not None and node.equation.place:
+        text += f"  ({_FOLDERS.sub('', node.equation.place, count=1)})"
     literal = _literal(capped(visible(text), 300)).replace("\\", "\\\\")  # a quoted string takes them once more
     return '"' + literal.replace('"', "&quot;") + '"'
 

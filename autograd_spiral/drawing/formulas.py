@@ -11,13 +11,9 @@ import numpy as np
 from autograd_spiral.drawing.text import number, visible
 from autograd_spiral.program.ir import Equation, shape_of
 from autograd_spiral.program.printing.expressions import (
-    ATOM,
-    COMPARISON,
-    POWER,
-    PRODUCT,
-    SIGN,
-    SUM,
+    COMPARISONS,
     Alphabet,
+    Binding,
     Text,
     index_text,
     settings,
@@ -39,7 +35,7 @@ def constant_text(value: Any) -> Text:
     if isinstance(value, bool | np.bool):
         return Text(str(bool(value)))
     text = number(value, 4)
-    return Text(text, SIGN if text.startswith("−") else ATOM, value)
+    return Text(text, Binding.SIGN if text.startswith("−") else Binding.ATOM, value)
 
 
 def _call(equation: Equation, terms: Sequence[Text]) -> Text:
@@ -61,13 +57,13 @@ def _settings(equation: Equation) -> list[str]:
 
 def _raised(term: Text, sign: str) -> Text:
     """Write `term` with a small raised sign, next to which a bare `·` would be lost."""
-    return Text(f"({BLANK}){sign}" if term.text == BLANK else f"{term.within(ATOM)}{sign}", POWER)
+    return Text(f"({BLANK}){sign}" if term.text == BLANK else f"{term.within(Binding.ATOM)}{sign}", Binding.POWER)
 
 
 def _sum(equation: Equation, terms: Sequence[Text]) -> Text:
     axes = dict(settings(equation)).get("axis", ())
     which = "".join(map(str, axes if isinstance(axes, tuple) else (axes,))).translate(_SUBSCRIPTS)
-    return Text(f"Σ{which} {terms[0].within(SIGN)}", SIGN)
+    return Text(f"Σ{which} {terms[0].within(Binding.SIGN)}", Binding.SIGN)
 
 
 def _power(equation: Equation, terms: Sequence[Text]) -> Text:
@@ -75,7 +71,7 @@ def _power(equation: Equation, terms: Sequence[Text]) -> Text:
     digits = exponent.text.replace("−", "-")
     if digits.lstrip("-").isdigit():
         return _raised(base, digits.translate(_SUPERSCRIPTS))
-    return Text(f"{base.within(ATOM)} ** {exponent.within(ATOM)}", SIGN)
+    return Text(f"{base.within(Binding.ATOM)} ** {exponent.within(Binding.ATOM)}", Binding.SIGN)
 
 
 def _transpose(equation: Equation, terms: Sequence[Text]) -> Text:
@@ -85,21 +81,10 @@ def _transpose(equation: Equation, terms: Sequence[Text]) -> Text:
 
 FORMULAS = Alphabet(
     infix={
-        np.add: ("+", SUM),
-        np.subtract: ("−", SUM),
-        np.multiply: ("×", PRODUCT),
-        np.divide: ("/", PRODUCT),
-        np.matmul: ("@", PRODUCT),
-        np.equal: ("=", COMPARISON),
-        np.not_equal: ("≠", COMPARISON),
-        np.less: ("<", COMPARISON),
-        np.less_equal: ("≤", COMPARISON),
-        np.greater: (">", COMPARISON),
-        np.greater_equal: ("≥", COMPARISON),
-        np.logical_and: ("and", COMPARISON),
-        np.logical_or: ("or", COMPARISON),
-        np.bitwise_and: ("&", COMPARISON),
-        np.bitwise_or: ("|", COMPARISON),
+        Binding.COMPARISON: dict(zip(COMPARISONS, ("=", "≠", "<", "≤", ">", "≥"), strict=True))
+        | {np.logical_and: "and", np.logical_or: "or", np.bitwise_and: "&", np.bitwise_or: "|"},
+        Binding.SUM: {np.add: "+", np.subtract: "−"},
+        Binding.PRODUCT: {np.multiply: "×", np.divide: "/", np.matmul: "@"},
     },
     prefix={np.negative: "−", np.positive: "+"},
     special={
@@ -113,7 +98,7 @@ FORMULAS = Alphabet(
         np.ndarray.astype: lambda equation, terms: Text(f"{equation.params['dtype']}({terms[0].text})"),
         np.concatenate: lambda equation, terms: Text(f"concatenate({', '.join(term.text for term in terms[:9])})"),
         operator.getitem: lambda equation, terms: Text(
-            f"{terms[0].within(ATOM)}[{index_text(equation, terms[1:], '…')}]"
+            f"{terms[0].within(Binding.ATOM)}[{index_text(equation, terms[1:], '…')}]"
         ),
         scatter: lambda equation, terms: Text(f"scatter({terms[0].text})"),
     },

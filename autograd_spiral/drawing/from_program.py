@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_spiral.drawing.record import Item, Kind, Record
+from autograd_spiral.drawing.record import Kind, Node, Record
 from autograd_spiral.engine.table import PRIMITIVES
 from autograd_spiral.program.ir import Atom, Equation, Program, Rank, Value, dtype_of, shape_of
 
@@ -19,29 +19,24 @@ __all__ = ["read"]
 def read(
     program: Program,
     values: Mapping[Value, NDArray[Any]] | None = None,
-    gradients: Mapping[Value, NDArray[Any]] | None = None,
     arrays: Sequence[tuple[str, NDArray[Any]]] = (),
 ) -> Record:
     """Return the record of `program`, equation by equation.
 
-    If the program was read off a recorded graph, `values` are what its values held, in the order in which they were
-    made, and only these become items. `gradients` are noted on the items; `arrays` are names for constants.
+    For a program of what was recorded, `values` are what its values held, in the order in which they were made; only
+    these become nodes. `arrays` are names for constants.
     """
-    return _Reader(program, values or {}, gradients or {}, list(arrays)).record
+    return _Reader(program, values or {}, arrays).record
 
 
 class _Reader:
     def __init__(
-        self,
-        program: Program,
-        values: Mapping[Value, NDArray[Any]],
-        gradients: Mapping[Value, NDArray[Any]],
-        arrays: list[tuple[str, NDArray[Any]]],
+        self, program: Program, values: Mapping[Value, NDArray[Any]], arrays: Sequence[tuple[str, NDArray[Any]]]
     ) -> None:
-        self.program, self.values, self.gradients = program, values, gradients
-        self.items: dict[Value, Item] = {}
-        self.record = Record(arrays=arrays)
-        self.constants: dict[object, NDArray[Any]] = {}  # one array for all that are equal
+        self.program, self.values, self.arrays = program, values, arrays
+        self.record = Record()
+        self.nodes: dict[Value, Node] = {}
+        self.constants: dict[object, Node] = {}  # one node for all arrays that are equal
         self.outputs = {atom for atom in program.outputs if isinstance(atom, Value)}
         self.first_scope = self._first_scopes()
         self.updated = {new: state for state, new in reversed(program.updates) if isinstance(new, Value)}
@@ -55,84 +50,84 @@ class _Reader:
             else:
                 self._given(value, None if values else names[value])
         for atom in program.outputs:
-            if not isinstance(atom, Value) or self.items[atom].equation is None:  # no equation computes it
+            if not isinstance(atom, Value) or self.nodes[atom].equation is None:  # no equation computes it
                 copied = Value(shape_of(atom), dtype_of(atom) or np.asarray(atom).dtype)
-                item = Item(Kind.OUTPUT, copied, args=(self._argument(atom, "forward"),), result=True)
-                self.record.items.append(item)
+                self.record.nodes.append(Node(Kind.OUTPUT, copied, args=(self._argument(atom, "forward"),)))
         for state, new in program.updates:
             self._update(state, new)
-        self._pairs()
+        for ct, primal in program.primals.items():
+            if ct in self.nodes and primal in self.nodes:
+                self.record.pairs.append((self.nodes[primal], self.nodes[ct]))
+        self.record.pairs += [(node.state, node) for node in self.nodes.values() if node.state is not None]
 
     def _given(self, value: Value, otherwise: str | None) -> None:
         program = self.program
         kind = Kind.PARAMETER if value in program.trained else Kind.STATE if value in program.state else Kind.DATA
-        item = Item(kind, value, name=self._name(value) or otherwise)
+        node = Node(kind, value, self._name(value) or otherwise)
         if value in self.values and value in program.outside:
             # where a recorded sweep starts: ones, or zeros for an input that it does not reach
-            item.kind, item.phase, item.args = Kind.BACKWARD, "backward", tuple(self.values[value].flat[:1])
-        self._add(item)
+            node.kind, node.phase, node.args = Kind.BACKWARD, "backward", tuple(self.values[value].flat[:1])
+        self._add(node)
 
     def _equation(self, equation: Equation) -> None:
         output = equation.output
-        item = Item(Kind.OPERATION, output, equation, name=self._name(output))
-        item.phase, item.scope = equation.phase, equation.scope
-        item.args = tuple(self._argument(atom, item.phase) for atom in equation.inputs)
+        args = tuple(self._argument(atom, equation.phase) for atom in equation.inputs)
+        node = Node(Kind.OPERATION, output, self._name(output), equation, args, equation.scope, equation.phase)
         primal = self.program.primals.get(output)
-        state = self.updated.get(output) if item.phase == "update" else None
-        if item.phase == "update":
-            item.scope = item.scope or self.into.get(output, ())
+        state = self.updated.get(output) if node.phase == "update" else None
+        if node.phase == "update":
+            node.scope = node.scope or self.into.get(output, ())
         if state is not None:
-            item.kind, item.state = Kind.NEW_STATE, self.items[state]
+            node.kind, node.state = Kind.NEW_STATE, self.nodes[state]
         elif output in self.outputs:
-            item.kind = Kind.OUTPUT
-        elif item.phase != "forward":
-            item.kind = Kind.BACKWARD if item.phase == "backward" else Kind.UPDATE
-        if item.phase == "backward" and primal in self.program.trained:
-            item.kind, item.scope = Kind.GRADIENT, self.first_scope.get(primal, item.scope)
-        item.result = item.kind in (Kind.GRADIENT, Kind.OUTPUT, Kind.NEW_STATE)
-        self._add(item)
+            node.kind = Kind.OUTPUT
+        elif node.phase != "forward":
+            node.kind = Kind.BACKWARD if node.phase == "backward" else Kind.UPDATE
+        if node.phase == "backward" and primal in self.program.trained:
+            node.kind, node.scope = Kind.GRADIENT, self.first_scope.get(primal, node.scope)
+        self._add(node)
 
     def _update(self, state: Value, new: Atom) -> None:
         """Add a copy for a new state that no equation of the update computes, or that another state has too."""
-        of = self.items[state]
-        if not (isinstance(new, Value) and self.items[new].state is of):
-            copy = Item(Kind.NEW_STATE, state, args=(self._argument(new, "update"),), phase="update", result=True)
-            copy.state, copy.scope = of, self.first_scope.get(state, ())
-            self.record.items.append(copy)
+        of = self.nodes[state]
+        if not (isinstance(new, Value) and self.nodes[new].state is of):
+            copy = Node(Kind.NEW_STATE, state, args=(self._argument(new, "update"),), phase="update", state=of)
+            copy.scope = self.first_scope.get(state, ())
+            self.record.nodes.append(copy)
             self.record.pairs.append((of, copy))
-
-    def _pairs(self) -> None:
-        for ct, primal in self.program.primals.items():
-            if ct in self.items and primal in self.items:
-                self.record.pairs.append((self.items[primal], self.items[ct]))
-        self.record.pairs += [(item.state, item) for item in self.items.values() if item.state is not None]
 
     def _name(self, value: Value) -> str | None:
         known = self.program.names.get(value)
         return known.text if known is not None and known.rank < Rank.BODY else None
 
-    def _add(self, item: Item) -> None:
-        item.value, item.gradient = self.values.get(item.output), self.gradients.get(item.output)
-        self.items[item.output] = item
-        self.record.items.append(item)
+    def _add(self, node: Node) -> None:
+        node.value = self.values.get(node.output)
+        self.nodes[node.output] = node
+        self.record.nodes.append(node)
 
     def _argument(self, atom: Atom, phase: str) -> object:
-        """Return what an argument is in the record: equal arrays are one, and so are an array and its transpose."""
+        """Return the node or the number for an argument: equal arrays share a node, and so do transposed ones."""
         if isinstance(atom, Value):
-            return self.items[atom]
+            return self.nodes[atom]
         if not isinstance(atom, np.ndarray) or atom.size == 1:
-            return atom
-        content = _content(atom)
-        if atom.ndim >= 2 and content not in self.constants:
-            turned = self.constants.get(_content(np.swapaxes(atom, -1, -2)))
+            return atom.item() if isinstance(atom, np.ndarray) else atom
+        content, output = _content(atom), Value(atom.shape, atom.dtype)
+        if content not in self.constants:
+            turned = self.constants.get(_content(np.swapaxes(atom, -1, -2))) if atom.ndim >= 2 else None
             if turned is not None:
                 axes = (*range(atom.ndim - 2), atom.ndim - 1, atom.ndim - 2)
-                output = Value(atom.shape, atom.dtype)
-                turn = Equation(PRIMITIVES[np.transpose], (turned,), {"axes": axes}, output, phase)
-                item = Item(Kind.OPERATION, output, turn, (turned,), phase=phase, value=atom)
-                self.record.items.append(item)
-                return item
-        return self.constants.setdefault(content, atom)
+                equation = Equation(PRIMITIVES[np.transpose], (turned.output,), {"axes": axes}, output)
+                node = Node(Kind.OPERATION, output, None, equation, (turned,), phase=phase, value=atom)
+                self.record.nodes.append(node)
+                return node
+            self.constants[content] = Node(Kind.DATA, output, self._array_name(atom), value=atom)
+        return self.constants[content]
+
+    def _array_name(self, array: NDArray[Any]) -> str | None:
+        for name, value in self.arrays:
+            if value.shape == array.shape and value.dtype == array.dtype and np.array_equal(value, array):
+                return name
+        return None
 
     def _first_scopes(self) -> dict[Value, tuple[str, ...]]:
         """Return for each value the scope of the first forward equation that reads it."""

@@ -96,7 +96,11 @@ def record_of(outputs: Any, gradients_of: Any = None, names: Mapping[str, Any] |
     }
     values = {value: used.get(tensor, tensor.data) for value, tensor in tensors.items()}
     arrays = [(name, array) for name, array in (names or {}).items() if type(array) is np.ndarray]
-    return read(program, values, {} if starts else _gradients(ends, tensors), arrays)
+    record = read(program, values, arrays)
+    gradients = {} if starts else _gradients(ends, tensors)
+    for node in record.nodes:
+        node.gradient = gradients.get(node.output)
+    return record
 
 
 def _gradients(ends: Sequence[Tensor], tensors: Mapping[Value, Tensor]) -> dict[Value, NDArray[Any]]:

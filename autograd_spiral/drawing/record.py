@@ -1,7 +1,8 @@
-"""The record of a picture: items, each a value of a program and how it was computed."""
+"""The record of a picture: the values of a program as nodes, before any of them is part of a formula."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from autograd_spiral.program.ir import Equation, Value
 
-__all__ = ["PHASES", "Item", "Kind", "Record"]
+__all__ = ["PHASES", "Kind", "Node", "Record"]
 
 PHASES = ("forward", "backward", "update")
 
@@ -31,31 +32,39 @@ class Kind(StrEnum):
 
 
 @dataclass(eq=False, slots=True)
-class Item:
-    """A value and the equation that computes it. Without an equation it is given, or a copy of its one argument."""
+class Node:
+    """A value of a program and what the picture says about it; or a scope, collapsed into one node.
+
+    Without an equation the value is given, or a copy of its one argument.
+    """
 
     kind: Kind
     output: Value
-    equation: Equation | None = None
-    args: tuple[Any, ...] = ()  # items, arrays and numbers
     name: str | None = None
+    equation: Equation | None = None
+    args: tuple[Any, ...] = ()  # nodes and numbers
     scope: tuple[str, ...] = ()
     phase: str = "forward"
-    result: bool = False  # whether it must have a node of its own
-    state: Item | None = None  # whose new value this is
+    state: Node | None = None  # whose new value this is
     value: NDArray[Any] | None = None
     gradient: NDArray[Any] | None = None
+    formula: str = ""  # what its graph finds
+    count: Counter[str] = field(default_factory=Counter)  # what a collapsed scope holds
 
     @property
     def function(self) -> Any:
-        """The function that computes it; None if it is given."""
+        """The function that computes the value; None if it is given."""
         return self.equation and self.equation.function
+
+    @property
+    def result(self) -> bool:
+        """Whether the value must have a node of its own."""
+        return self.kind in (Kind.GRADIENT, Kind.OUTPUT, Kind.NEW_STATE)
 
 
 @dataclass
 class Record:
-    """Items, arguments before their users; pairs of items that belong side by side; and names of arrays."""
+    """Nodes, arguments before their users, but for constants, which are arguments alone; and pairs to draw level."""
 
-    items: list[Item] = field(default_factory=list)
-    pairs: list[tuple[Item, Item]] = field(default_factory=list)
-    arrays: list[tuple[str, NDArray[Any]]] = field(default_factory=list)
+    nodes: list[Node] = field(default_factory=list)
+    pairs: list[tuple[Node, Node]] = field(default_factory=list)

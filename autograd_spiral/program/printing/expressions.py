@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -15,20 +16,26 @@ import numpy as np
 from autograd_spiral.engine.table import ARRAY
 from autograd_spiral.program.ir import Equation, shape_of
 
-__all__ = ["ATOM", "COMPARISON", "POWER", "PRODUCT", "SIGN", "SUM", "Alphabet", "Text"]
-__all__ += ["index_text", "reciprocal", "settings", "transposed"]
-
-COMPARISON, SUM, PRODUCT, SIGN, POWER, ATOM = range(6)
-"""How tightly operators bind, the loosest first. An ATOM never needs parentheses."""
+__all__ = ["COMPARISONS", "Alphabet", "Binding", "Text", "index_text", "reciprocal", "settings", "transposed"]
 
 Function: TypeAlias = Callable[..., Any]
+
+
+class Binding(IntEnum):
+    """How tightly operators bind, the loosest first. An ATOM never needs parentheses."""
+
+    COMPARISON, SUM, PRODUCT, SIGN, POWER, ATOM = range(6)
+
+
+COMPARISONS = (np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal)
+"""In the order in which alphabets list their signs."""
 
 
 class Text(NamedTuple):
     """An expression, how tightly its outermost operator binds, and its value if it is a number."""
 
     text: str
-    binding: int = ATOM
+    binding: int = Binding.ATOM
     number: float | None = None
 
     def within(self, binding: int) -> str:
@@ -47,7 +54,7 @@ class Alphabet:
     whether two signs may follow each other, as in `--x`.
     """
 
-    infix: Mapping[Function, tuple[str, int]]
+    infix: Mapping[Binding, Mapping[Function, str]]
     prefix: Mapping[Function, str]
     special: Mapping[Function, Writer]
     call: Writer
@@ -59,15 +66,14 @@ class Alphabet:
         function = equation.function
         if function is np.multiply:
             function, operands = _scaled(equation, *operands)
-        if function in self.infix:
-            sign, binding = self.infix[function]
-            left, right = operands
-            chain = binding == COMPARISON  # a < b < c means something else in Python
-            outer = binding + (function not in self.associative)
-            return Text(f"{left.within(binding + chain)} {sign} {right.within(outer)}", binding)
+        for binding, signs in self.infix.items():
+            if function in signs:
+                left = operands[0].within(binding + (binding == Binding.COMPARISON))  # Python chains a < b < c
+                right = operands[1].within(binding + (function not in self.associative))
+                return Text(f"{left} {signs[function]} {right}", binding)
         if function in self.prefix:
-            inner = SIGN if self.stacked else SIGN + 1
-            return Text(f"{self.prefix[function]}{operands[0].within(inner)}", SIGN)
+            inner = Binding.SIGN + (not self.stacked)
+            return Text(f"{self.prefix[function]}{operands[0].within(inner)}", Binding.SIGN)
         return self.special.get(function, self.call)(equation, operands)
 
 
@@ -79,7 +85,7 @@ def _scaled(equation: Equation, left: Text, right: Text) -> tuple[Function, Sequ
         divisor = reciprocal(left.number)
         if divisor is not None and 0 < divisor <= np.finfo(equation.output.dtype).max:
             return np.divide, (right, Text(str(divisor)))
-        left = Text(left.within(SIGN))
+        left = Text(left.within(Binding.SIGN))
     return np.multiply, (left, right)
 
 

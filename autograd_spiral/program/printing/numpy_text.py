@@ -14,13 +14,9 @@ from autograd_spiral.engine.table import ARRAY
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.program.ir import Equation, dtype_of, shape_of
 from autograd_spiral.program.printing.expressions import (
-    ATOM,
-    COMPARISON,
-    POWER,
-    PRODUCT,
-    SIGN,
-    SUM,
+    COMPARISONS,
     Alphabet,
+    Binding,
     Text,
     index_text,
     reciprocal,
@@ -73,10 +69,10 @@ def _number(value: Any) -> Text:
     if isinstance(value, float) and not math.isfinite(value):
         text = "np.nan" if math.isnan(value) else "np.inf" if value > 0 else "-np.inf"
     elif (whole := reciprocal(value)) is not None:
-        return Text(f"{'-' if whole < 0 else ''}1 / {abs(whole)}", PRODUCT, number)
+        return Text(f"{'-' if whole < 0 else ''}1 / {abs(whole)}", Binding.PRODUCT, number)
     else:
         text = repr(value)
-    return Text(text, SIGN if text.startswith("-") else ATOM, number)
+    return Text(text, Binding.SIGN if text.startswith("-") else Binding.ATOM, number)
 
 
 def _dtype(dtype: np.dtype[Any]) -> str:
@@ -99,55 +95,49 @@ def _power(equation: Equation, inputs: Sequence[Text]) -> Text:
     x, y = equation.inputs
     if dtype_of(x) == np.bool or (type(y) is float and y == 0.5):
         return Text(f"np.power({inputs[0].text}, {inputs[1].text})")
-    return Text(f"{inputs[0].within(ATOM)}**{inputs[1].within(ATOM)}", POWER)
+    return Text(f"{inputs[0].within(Binding.ATOM)}**{inputs[1].within(Binding.ATOM)}", Binding.POWER)
+
+
+def _to_shape(equation: Equation, inputs: Sequence[Text]) -> Text:
+    return Text(f"{equation.primitive.name}({inputs[0].text}, {equation.output.shape})")
 
 
 def _transpose(equation: Equation, inputs: Sequence[Text]) -> Text:
     axes = equation.params["axes"]
     suffix = transposed(axes)
-    return Text(f"{inputs[0].within(ATOM)}.{suffix}" if suffix else f"np.transpose({inputs[0].text}, {axes})")
+    return Text(f"{inputs[0].within(Binding.ATOM)}.{suffix}" if suffix else f"np.transpose({inputs[0].text}, {axes})")
 
 
 def _scatter(equation: Equation, inputs: Sequence[Text]) -> Text:
     shape = equation.params["shape"]
-    placed = _placed(equation, inputs[0])
-    if placed is not None:
-        return placed
+    padded = _padded(equation, inputs[0])
+    if padded is not None:
+        return padded
     return Text(f"scatter({inputs[0].text}, np.s_[{index_text(equation, inputs[1:])}], {shape})")
 
 
-def _placed(equation: Equation, ct: Text) -> Text | None:
+def _padded(equation: Equation, ct: Text) -> Text | None:
     """Write the adjoint of slicing as a reversal and a padding; return None if it takes more than that."""
-    shape, index = equation.params["shape"], list(equation.params["index"])
-    if Ellipsis in index:
-        at = index.index(Ellipsis)
-        given = sum(item is not None for item in index) - 1
-        index[at : at + 1] = [slice(None)] * (len(shape) - given)
+    shape = equation.params["shape"]
+    index = [item for item in equation.params["index"] if item is not None]
     if ARRAY in index:
         return None
-    index += [slice(None)] * (len(shape) - sum(item is not None for item in index))
-    lengths = iter(shape)
+    whole = index.index(Ellipsis) if Ellipsis in index else len(index)
+    index[whole : whole + 1] = [slice(None)] * (len(shape) - len(index) + (Ellipsis in index))
     widths, reversal, kept = [], [], []
-    for item in index:
-        if item is None:
-            continue
-        n = next(lengths)
-        if isinstance(item, int):
-            start, stop, step, item = item % n, item % n + 1, 1, slice(item, item + 1)
-        else:
-            start, stop, step = item.indices(n)
-        count = len(range(start, stop, step))
-        if step not in (1, -1) or count == 0:
+    for n, item in zip(shape, index, strict=True):
+        taken = np.atleast_1d(np.arange(n)[item])
+        step = (isinstance(item, slice) and item.step) or 1
+        if taken.size == 0 or step not in (1, -1):
             return None
-        low = start if step == 1 else start - count + 1
-        kept.append(count)
-        widths.append((low, n - low - count))
+        kept.append(taken.size)
+        widths.append((int(taken.min()), n - 1 - int(taken.max())))
         reversal.append("::-1" if step == -1 else ":")
     text = ct
     if tuple(kept) != shape_of(equation.inputs[0]):
         text = Text(f"np.reshape({text.text}, {tuple(kept)})")
     if "::-1" in reversal:
-        text = Text(f"{text.within(ATOM)}[{', '.join(reversal)}]")
+        text = Text(f"{text.within(Binding.ATOM)}[{', '.join(reversal)}]")
     if any(width != (0, 0) for width in widths):
         text = Text(f"np.pad({text.text}, {tuple(widths)})")
     return text
@@ -161,37 +151,29 @@ def _pad(equation: Equation, inputs: Sequence[Text]) -> Text:
 
 NUMPY = Alphabet(
     infix={
-        np.add: ("+", SUM),
-        np.subtract: ("-", SUM),
-        np.multiply: ("*", PRODUCT),
-        np.divide: ("/", PRODUCT),
-        np.matmul: ("@", PRODUCT),
-        np.equal: ("==", COMPARISON),
-        np.not_equal: ("!=", COMPARISON),
-        np.less: ("<", COMPARISON),
-        np.less_equal: ("<=", COMPARISON),
-        np.greater: (">", COMPARISON),
-        np.greater_equal: (">=", COMPARISON),
+        Binding.COMPARISON: dict(zip(COMPARISONS, ("==", "!=", "<", "<=", ">", ">="), strict=True)),
+        Binding.SUM: {np.add: "+", np.subtract: "-"},
+        Binding.PRODUCT: {np.multiply: "*", np.divide: "/", np.matmul: "@"},
     },
     prefix={np.negative: "-", np.positive: "+"},
     special={
-        np.square: lambda equation, inputs: Text(f"{inputs[0].within(ATOM)}**2", POWER),
+        np.square: lambda equation, inputs: Text(f"{inputs[0].within(Binding.ATOM)}**2", Binding.POWER),
         np.power: _power,
         np.transpose: _transpose,
-        np.reshape: lambda equation, inputs: Text(f"np.reshape({inputs[0].text}, {equation.output.shape})"),
-        np.broadcast_to: lambda equation, inputs: Text(f"np.broadcast_to({inputs[0].text}, {equation.output.shape})"),
+        np.reshape: _to_shape,
+        np.broadcast_to: _to_shape,
         np.concatenate: lambda equation, inputs: Text(
             f"np.concatenate([{', '.join(text.text for text in inputs)}], axis={equation.params['axis']})"
         ),
         np.ndarray.astype: lambda equation, inputs: Text(
-            f"{inputs[0].within(ATOM)}.astype({_dtype(equation.params['dtype'])})"
+            f"{inputs[0].within(Binding.ATOM)}.astype({_dtype(equation.params['dtype'])})"
         ),
         np.einsum: lambda equation, inputs: Text(
             f'np.einsum("{equation.params["subscripts"]}", {", ".join(text.text for text in inputs)})'
         ),
         np.pad: _pad,
         operator.getitem: lambda equation, inputs: Text(
-            f"{inputs[0].within(ATOM)}[{index_text(equation, inputs[1:])}]"
+            f"{inputs[0].within(Binding.ATOM)}[{index_text(equation, inputs[1:])}]"
         ),
         scatter: _scatter,
     },

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from autograd_spiral.program.ir import Program
 from autograd_spiral.program.passes.pipeline import readable
-from autograd_spiral.program.printing.source import large_constants, source
+from autograd_spiral.program.printing.source import Source, source
 
 __all__ = ["CapturedProgram"]
 
@@ -30,6 +30,10 @@ class CapturedProgram(Program):
     """
 
     @functools.cached_property
+    def _printed(self) -> Source:
+        return source(readable(self))
+
+    @property
     def source(self) -> str:
         """The program as NumPy: a module with one function, from inputs and state to outputs and new state.
 
@@ -42,9 +46,9 @@ class CapturedProgram(Program):
         >>> namespace["step"](np.array([1.0, 2.0, 3.0]))
         array([2., 4., 6.])
         """
-        return source(readable(self))
+        return self._printed.text
 
-    @functools.cached_property
+    @property
     def constants(self) -> dict[str, NDArray[Any]]:
         """The large arrays that the function in `source` takes as keyword arguments.
 
@@ -56,7 +60,7 @@ class CapturedProgram(Program):
         >>> {name: array.shape for name, array in step.program.constants.items()}
         {'constant': (100,)}
         """
-        return large_constants(readable(self))
+        return self._printed.constants
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write `source` to `path`, a file that can be imported where there is only NumPy, and return the path.

@@ -14,7 +14,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ from autograd_spiral.program.ir import Atom, Equation, Program, Value
 from autograd_spiral.program.printing.expressions import Text
 from autograd_spiral.program.printing.numpy_text import NUMPY, SCATTER, literal
 
-__all__ = ["large_constants", "source"]
+__all__ = ["Source", "source"]
 
 WIDTH = 88
 """Expressions are broken up into lines of about so many characters."""
@@ -33,20 +33,21 @@ _LITERAL = 32
 """Constants of so many elements are written out; larger ones are keyword arguments."""
 
 
-def source(program: Program) -> str:
-    """The text of `program`, which is printed equation by equation as it is.
+class Source(NamedTuple):
+    """The text of a program, and the large arrays that its function takes as keyword arguments, by name."""
 
-    A module with one function, `name(inputs…, state…, *, large constants…)`, that returns the outputs and then the
-    new state, of the states that have one. Raises `CaptureError` where an equation cannot be printed.
+    text: str
+    constants: dict[str, NDArray[Any]]
+
+
+def source(program: Program) -> Source:
+    """Return the source of `program`, which is printed equation by equation as it is.
+
+    The text is a module with one function, `name(inputs…, state…, *, large constants…)`, that returns the outputs and
+    then the new state of each state that has one. Raises `CaptureError` if an equation cannot be printed.
     """
-    return _Printer(program).text()
-
-
-def large_constants(program: Program) -> dict[str, NDArray[Any]]:
-    """The arrays that the function in `source(program)` takes as keyword arguments, by name."""
     printer = _Printer(program)
-    printer.text()
-    return printer.keywords
+    return Source(printer.text(), printer.keywords)
 
 
 class _Printer:
