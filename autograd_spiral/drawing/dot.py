@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import itertools
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -59,33 +60,27 @@ def dot_lines(graph: Graph, *, values: bool, rankdir: str) -> Iterator[str]:
 
 
 def _phase(graph: Graph, phase: str, values: bool, narrow: bool) -> Iterator[str]:
-    """The nodes of one phase, those of a scope of the forward pass inside its frame."""
-    inside: dict[tuple[str, ...], list[int]] = {(): []}
-    frames: dict[tuple[str, ...], list[tuple[str, ...]]] = {(): []}
-    for i, node in enumerate(graph.nodes):
-        if node.phase == phase:
-            own = node.scope if phase == "forward" else ()
-            for depth in range(1, len(own) + 1):
-                if own[:depth] not in inside:
-                    inside[own[:depth]], frames[own[:depth]] = [], []
-                    frames[own[: depth - 1]].append(own[:depth])
-            inside[own].append(i)
+    """Yield the nodes of one phase, those of a scope of the forward pass inside its frame."""
+    scopes = {i: node.scope if phase == "forward" else () for i, node in enumerate(graph.nodes) if node.phase == phase}
+    seen: dict[tuple[str, ...], int] = {}
 
-    numbered = 0
-    stack: list[tuple[str, ...] | None] = [()]
-    while stack:
-        if (path := stack.pop()) is None:
+    def order(i: int) -> list[int]:
+        """Sort nodes by frames, these in the order in which they come up, and what is in the frame itself first."""
+        return [seen.setdefault(scopes[i][:depth], len(seen)) for depth in range(1, len(scopes[i]) + 1)]
+
+    entered: tuple[str, ...] = ()
+    numbers = itertools.count()
+    for i in sorted(scopes, key=order):
+        while entered != scopes[i][: len(entered)]:
             yield "\t}\n"
-            continue
-        if path:
-            yield f"\tsubgraph cluster_{numbered} {{\n"
-            yield f"\t\tlabel=<{_escaped(path[-1])}> labeljust=r fontcolor={_FRAME.replace('7f', '55')}\n"
+            entered = entered[:-1]
+        for name in scopes[i][len(entered) :]:
+            yield f"\tsubgraph cluster_{next(numbers)} {{\n"
+            yield f"\t\tlabel=<{_escaped(name)}> labeljust=r fontcolor={_FRAME.replace('7f', '55')}\n"
             yield f'\t\tcolor={_FRAME} style="dashed,rounded" penwidth=1 margin={_MARGIN}\n'
-            numbered += 1
-            stack.append(None)
-        for i in inside[path]:
-            yield _node(i, graph.nodes[i], values, narrow)
-        stack += reversed(frames[path])
+        entered = scopes[i]
+        yield _node(i, graph.nodes[i], values, narrow)
+    yield from ["\t}\n"] * len(entered)
 
 
 def _escaped(text: str, width: int = WIDTH) -> str:
@@ -203,18 +198,13 @@ def picture_attributes(graph: Graph, rankdir: str) -> dict[str, Any]:
     sideways, by a network simplex whose rounds `nslimit` bounds, and in larger graphs to route curves around nodes.
     """
     font = "Arial"  # one name, whose widths every Graphviz knows; a list of names is measured as Times by some
-    quick = {"nslimit": "0.2", "mclimit": "0.1"} if len(graph.edges) > _MANY else {}
+    whole = {"rankdir": rankdir, "newrank": "true", "fontname": font, "ranksep": "0.3", "nodesep": "0.1"}
+    if len(graph.edges) > _MANY:
+        whole |= {"nslimit": "0.2", "mclimit": "0.1"}
     if len(graph.edges) > _VERY_MANY:
-        quick["splines"] = "line"
+        whole["splines"] = "line"
     return {
-        "graph_attr": {
-            "rankdir": rankdir,
-            "newrank": "true",
-            "fontname": font,
-            "ranksep": "0.3",
-            "nodesep": "0.1",
-            **quick,
-        },
+        "graph_attr": whole,
         "node_attr": {"shape": "box", "fontname": font, "fontsize": "13", "margin": "0.07,0.03", "height": "0"},
         "edge_attr": {"fontname": font, "arrowsize": "0.7"},
     }

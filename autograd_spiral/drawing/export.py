@@ -51,16 +51,15 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz has no type h
         if suffix not in SUFFIXES:
             raise ValueError(f"the suffix must be one of {', '.join(SUFFIXES)}, not as in {target.name!r}")
         target.parent.mkdir(parents=True, exist_ok=True)
-        if suffix in _TEXT:
-            target.write_text(self.source, encoding="utf-8")
-            return target
-        picture, trouble = _picture(self.source, suffix[1:])
+        picture, trouble = (None, "") if suffix in _TEXT else _picture(self.source, suffix[1:])
         if picture is not None:
             target.write_bytes(picture)
             return target
-        target = target.with_suffix(".dot")
+        if trouble:
+            target = target.with_suffix(".dot")
         target.write_text(self.source, encoding="utf-8")
-        print(f"wrote {target} instead of a picture: {trouble}", file=sys.stderr)
+        if trouble:
+            print(f"wrote {target} instead of a picture: {trouble}", file=sys.stderr)
         return target
 
     def __repr__(self) -> str:

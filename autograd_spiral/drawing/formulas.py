@@ -16,6 +16,7 @@ from autograd_spiral.program.printing.expressions import (
     Binding,
     Text,
     index_text,
+    listed,
     settings,
     transposed,
 )
@@ -40,7 +41,7 @@ def constant_text(value: Any) -> Text:
 
 def _call(equation: Equation, terms: Sequence[Text]) -> Text:
     name = equation.primitive.name.removeprefix("np.").lstrip("_")
-    return Text(f"{visible(name)}({', '.join([*(term.text for term in terms), *_settings(equation)])})")
+    return Text(f"{visible(name)}({', '.join([listed(terms), *_settings(equation)])})")
 
 
 def _settings(equation: Equation) -> list[str]:
@@ -57,7 +58,7 @@ def _settings(equation: Equation) -> list[str]:
 
 def _raised(term: Text, sign: str) -> Text:
     """Write `term` with a small raised sign, next to which a bare `·` would be lost."""
-    return Text(f"({BLANK}){sign}" if term.text == BLANK else f"{term.within(Binding.ATOM)}{sign}", Binding.POWER)
+    return Text(f"({BLANK}){sign}" if term.text == BLANK else f"{term.atom}{sign}", Binding.POWER)
 
 
 def _sum(equation: Equation, terms: Sequence[Text]) -> Text:
@@ -71,7 +72,7 @@ def _power(equation: Equation, terms: Sequence[Text]) -> Text:
     digits = exponent.text.replace("−", "-")
     if digits.lstrip("-").isdigit():
         return _raised(base, digits.translate(_SUPERSCRIPTS))
-    return Text(f"{base.within(Binding.ATOM)} ** {exponent.within(Binding.ATOM)}", Binding.SIGN)
+    return Text(f"{base.atom} ** {exponent.atom}", Binding.SIGN)
 
 
 def _transpose(equation: Equation, terms: Sequence[Text]) -> Text:
@@ -96,10 +97,8 @@ FORMULAS = Alphabet(
         np.broadcast_to: lambda equation, terms: terms[0]._replace(number=None),
         np.reshape: lambda equation, terms: Text(f"reshape({terms[0].text})"),
         np.ndarray.astype: lambda equation, terms: Text(f"{equation.params['dtype']}({terms[0].text})"),
-        np.concatenate: lambda equation, terms: Text(f"concatenate({', '.join(term.text for term in terms[:9])})"),
-        operator.getitem: lambda equation, terms: Text(
-            f"{terms[0].within(Binding.ATOM)}[{index_text(equation, terms[1:], '…')}]"
-        ),
+        np.concatenate: lambda equation, terms: Text(f"concatenate({listed(terms[:9])})"),
+        operator.getitem: lambda equation, terms: Text(f"{terms[0].atom}[{index_text(equation, terms[1:], '…')}]"),
         scatter: lambda equation, terms: Text(f"scatter({terms[0].text})"),
     },
     call=_call,

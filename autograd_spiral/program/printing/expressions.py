@@ -6,7 +6,7 @@ pictures (`drawing.formulas`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, NamedTuple, TypeAlias
@@ -16,7 +16,7 @@ import numpy as np
 from autograd_spiral.engine.table import ARRAY
 from autograd_spiral.program.ir import Equation, shape_of
 
-__all__ = ["COMPARISONS", "Alphabet", "Binding", "Text", "index_text", "reciprocal", "settings", "transposed"]
+__all__ = ["COMPARISONS", "Alphabet", "Binding", "Text", "index_text", "listed", "reciprocal", "settings", "transposed"]
 
 Function: TypeAlias = Callable[..., Any]
 
@@ -41,6 +41,16 @@ class Text(NamedTuple):
     def within(self, binding: int) -> str:
         """Return the expression as an operand of an operator that binds with `binding`."""
         return self.text if self.binding >= binding else f"({self.text})"
+
+    @property
+    def atom(self) -> str:
+        """The expression as it stands before a dot, a bracket or a power."""
+        return self.within(Binding.ATOM)
+
+
+def listed(texts: Iterable[Text]) -> str:
+    """Return expressions as the arguments of a call."""
+    return ", ".join(text.text for text in texts)
 
 
 Writer: TypeAlias = Callable[[Equation, Sequence[Text]], Text]

@@ -19,6 +19,7 @@ from autograd_spiral.program.printing.expressions import (
     Binding,
     Text,
     index_text,
+    listed,
     reciprocal,
     settings,
     transposed,
@@ -86,7 +87,7 @@ def _call(equation: Equation, inputs: Sequence[Text]) -> Text:
             f"{equation.place}\n{name} cannot be printed: its body does not run on Tensors, so its equations are not "
             "known. Write the body with NumPy functions that have rules"
         )
-    words = [text.text for text in inputs] + [f"{key}={value!r}" for key, value in settings(equation)]
+    words = [listed(inputs), *(f"{key}={value!r}" for key, value in settings(equation))]
     return Text(f"{name}({', '.join(words)})")
 
 
@@ -95,7 +96,7 @@ def _power(equation: Equation, inputs: Sequence[Text]) -> Text:
     x, y = equation.inputs
     if dtype_of(x) == np.bool or (type(y) is float and y == 0.5):
         return Text(f"np.power({inputs[0].text}, {inputs[1].text})")
-    return Text(f"{inputs[0].within(Binding.ATOM)}**{inputs[1].within(Binding.ATOM)}", Binding.POWER)
+    return Text(f"{inputs[0].atom}**{inputs[1].atom}", Binding.POWER)
 
 
 def _to_shape(equation: Equation, inputs: Sequence[Text]) -> Text:
@@ -105,7 +106,7 @@ def _to_shape(equation: Equation, inputs: Sequence[Text]) -> Text:
 def _transpose(equation: Equation, inputs: Sequence[Text]) -> Text:
     axes = equation.params["axes"]
     suffix = transposed(axes)
-    return Text(f"{inputs[0].within(Binding.ATOM)}.{suffix}" if suffix else f"np.transpose({inputs[0].text}, {axes})")
+    return Text(f"{inputs[0].atom}.{suffix}" if suffix else f"np.transpose({inputs[0].text}, {axes})")
 
 
 def _scatter(equation: Equation, inputs: Sequence[Text]) -> Text:
@@ -137,7 +138,7 @@ def _padded(equation: Equation, ct: Text) -> Text | None:
     if tuple(kept) != shape_of(equation.inputs[0]):
         text = Text(f"np.reshape({text.text}, {tuple(kept)})")
     if "::-1" in reversal:
-        text = Text(f"{text.within(Binding.ATOM)}[{', '.join(reversal)}]")
+        text = Text(f"{text.atom}[{', '.join(reversal)}]")
     if any(width != (0, 0) for width in widths):
         text = Text(f"np.pad({text.text}, {tuple(widths)})")
     return text
@@ -157,24 +158,20 @@ NUMPY = Alphabet(
     },
     prefix={np.negative: "-", np.positive: "+"},
     special={
-        np.square: lambda equation, inputs: Text(f"{inputs[0].within(Binding.ATOM)}**2", Binding.POWER),
+        np.square: lambda equation, inputs: Text(f"{inputs[0].atom}**2", Binding.POWER),
         np.power: _power,
         np.transpose: _transpose,
         np.reshape: _to_shape,
         np.broadcast_to: _to_shape,
         np.concatenate: lambda equation, inputs: Text(
-            f"np.concatenate([{', '.join(text.text for text in inputs)}], axis={equation.params['axis']})"
+            f"np.concatenate([{listed(inputs)}], axis={equation.params['axis']})"
         ),
         np.ndarray.astype: lambda equation, inputs: Text(
-            f"{inputs[0].within(Binding.ATOM)}.astype({_dtype(equation.params['dtype'])})"
+            f"{inputs[0].atom}.astype({_dtype(equation.params['dtype'])})"
         ),
-        np.einsum: lambda equation, inputs: Text(
-            f'np.einsum("{equation.params["subscripts"]}", {", ".join(text.text for text in inputs)})'
-        ),
+        np.einsum: lambda equation, inputs: Text(f'np.einsum("{equation.params["subscripts"]}", {listed(inputs)})'),
         np.pad: _pad,
-        operator.getitem: lambda equation, inputs: Text(
-            f"{inputs[0].within(Binding.ATOM)}[{index_text(equation, inputs[1:])}]"
-        ),
+        operator.getitem: lambda equation, inputs: Text(f"{inputs[0].atom}[{index_text(equation, inputs[1:])}]"),
         scatter: _scatter,
     },
     call=_call,
