@@ -19,7 +19,7 @@ __all__ = ["dot_lines", "picture_attributes"]
 
 
 _FOLDERS = re.compile(r"^.*?(?=[^/\\]*:\d+: )")
-"""What stands before the file's name in `folders/file.py:12: code`: pictures travel further than folders."""
+"""The folders in `folders/file.py:12: code`, which are left out: pictures travel further than folders."""
 
 _SMALL = 10
 _LONG = 24
@@ -28,11 +28,11 @@ _MARGIN = 5
 _FRAME = '"#7f7f7f"'
 _MANY = 100
 _VERY_MANY = 500
-"""Edges from which on dot is given less time to place nodes and uncross edges, and then draws straight ones."""
+"""With more edges than _MANY, dot gets less time to place nodes; with more than _VERY_MANY, it draws straight edges."""
 
 
 def dot_lines(graph: Graph, *, values: bool, rankdir: str) -> Iterator[str]:
-    """The lines of the DOT text between the braces."""
+    """Yield the lines of the DOT text between the braces."""
     phases = [phase for phase in PHASES if any(node.phase == phase for node in graph.nodes)]
     framed = phases != ["forward"]
     # Read first, the order keeps gradients near the values they come from; read last, near the new state.
@@ -42,9 +42,8 @@ def dot_lines(graph: Graph, *, values: bool, rankdir: str) -> Iterator[str]:
     for phase in phases:
         if framed:
             title, side, colour = FRAMES[phase]
-            title = title.format(DIRECTIONS[rankdir].get(phase))
             yield f"\tsubgraph cluster_{phase} {{\n"
-            yield f'\t\tlabel=<{title}> labeljust={side} fontcolor="{colour}"\n'
+            yield f'\t\tlabel=<{title.format(*DIRECTIONS[rankdir])}> labeljust={side} fontcolor="{colour}"\n'
             yield f'\t\tcolor="{colour}" style=rounded penwidth=0.8\n'
         yield from _phase(graph, phase, values, narrow=framed)
         if framed:
@@ -65,7 +64,7 @@ def _phase(graph: Graph, phase: str, values: bool, narrow: bool) -> Iterator[str
     seen: dict[tuple[str, ...], int] = {}
 
     def order(i: int) -> list[int]:
-        """Sort nodes by frames, these in the order in which they come up, and what is in the frame itself first."""
+        """Return a sort key: a frame's own nodes before its inner frames, and frames in the order they come up."""
         return [seen.setdefault(scopes[i][:depth], len(seen)) for depth in range(1, len(scopes[i]) + 1)]
 
     entered: tuple[str, ...] = ()
@@ -84,12 +83,12 @@ def _phase(graph: Graph, phase: str, values: bool, narrow: bool) -> Iterator[str
 
 
 def _escaped(text: str, width: int = WIDTH) -> str:
-    """`text` as an HTML-like label shows it literally."""
+    """Return `text` so that an HTML-like label shows it literally."""
     return _literal(capped(visible(text), width))
 
 
 def _literal(text: str) -> str:
-    """`text` with entities for markup, and two backslashes for one: even in HTML-like labels \\N is a node's name."""
+    """Escape markup, and backslashes too: even in HTML-like labels \\N is the name of the node."""
     return html.escape(text, quote=False).replace("\\", "\\\\")
 
 
@@ -111,7 +110,7 @@ def _node(index: int, node: Node, values: bool, narrow: bool) -> str:
 
 
 def _title(node: Node) -> list[str]:
-    """`name = formula`, or `state ← formula`, on two lines where one would be too long."""
+    """Return `name = formula`, or `state ← formula`, on two lines if one would be too long."""
     sign = "←" if node.kind is Kind.NEW_STATE else "="
     name = f"<B>{_escaped(node.name)}</B>" if node.name else ""
     text = _escaped(node.formula)
@@ -123,7 +122,7 @@ def _title(node: Node) -> list[str]:
 
 
 def _broken(formula: str) -> list[str]:
-    """The call of a function with a long name on two lines."""
+    """Return a formula, on two lines if it is a call of a function with a long name."""
     head, bracket, rest = formula.partition("(")
     return [head, bracket + rest] if len(formula) > _LONG and head.isidentifier() else [formula]
 
@@ -146,7 +145,7 @@ def _plural(word: str) -> str:
 
 
 def _tooltip(node: Node) -> str:
-    """The label in full, with the line of code where it is known."""
+    """Return the label in full, with the line of code if it is known."""
     sign = " ← " if node.kind is Kind.NEW_STATE else " = "
     text = sign.join(filter(None, (node.name, node.formula))) or str(node.kind)
     if node.equation is not None and node.equation.place:
@@ -156,7 +155,7 @@ def _tooltip(node: Node) -> str:
 
 
 def _edge(graph: Graph, edge: Edge) -> str:
-    colour, dash = FLOWS[edge.flow]
+    colour, dash, _ = FLOWS[edge.flow]
     tail, head = edge.tail, edge.head
     start, end = graph.nodes[tail], graph.nodes[head]
     how = f'color="{colour}"'
@@ -173,9 +172,9 @@ def _edge(graph: Graph, edge: Edge) -> str:
 
 
 def _in_order(graph: Graph, phases: list[str]) -> Iterator[str]:
-    """What puts the frames in order: an invisible node above each, in a row, that is tied to what is used first there.
+    """Yield what puts the frames in order: a row of invisible nodes, one above each frame and tied to a node in it.
 
-    Frames have no order of their own for dot, which puts them where it finds the fewest crossings.
+    To dot frames have no order: it puts them where it finds the fewest crossings.
     """
     uses: dict[int, int] = {}
     for edge in graph.edges:
@@ -192,10 +191,10 @@ def _in_order(graph: Graph, phases: list[str]) -> Iterator[str]:
 
 
 def picture_attributes(graph: Graph, rankdir: str) -> dict[str, Any]:
-    """The attributes of the whole picture, of nodes and of edges, as `graphviz.Digraph` takes them.
+    """Return the attributes of the whole picture, of nodes and of edges, as `graphviz.Digraph` takes them.
 
-    Left to itself, dot takes minutes for a loop of eighty steps that all use one parameter: most of them to move nodes
-    sideways, by a network simplex whose rounds `nslimit` bounds, and in larger graphs to route curves around nodes.
+    By default, dot takes minutes for a loop of eighty steps that all use one parameter. Most of that time it moves
+    nodes sideways by a network simplex, whose rounds `nslimit` bounds; in larger graphs it routes curves around nodes.
     """
     font = "Arial"  # one name, whose widths every Graphviz knows; a list of names is measured as Times by some
     whole = {"rankdir": rankdir, "newrank": "true", "fontname": font, "ranksep": "0.3", "nodesep": "0.1"}

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from autograd_spiral.drawing.record import Kind, Node, Record
 from autograd_spiral.engine.table import PRIMITIVES
 from autograd_spiral.program.ir import Atom, Equation, Program, Rank, Value, dtype_of, shape_of
+from autograd_spiral.program.printing.source import given_names
 
 __all__ = ["read"]
 
@@ -42,13 +43,12 @@ class _Reader:
         self.updated = {new: state for state, new in reversed(program.updates) if isinstance(new, Value)}
         equations = {equation.output: equation for equation in _with_phases(program.equations)}
         self.into = self._scopes_of_updates(list(equations.values()))
-        roles = (("x", program.inputs), ("w", program.state), ("a", program.outside))
-        names = {value: f"{role}{i + 1}" for role, given in roles for i, value in enumerate(given)}
-        for value in values or [*names, *equations]:
+        given = given_names(program)
+        for value in values or [*given, *equations]:
             if value in equations:
                 self._equation(equations[value])
             else:
-                self._given(value, None if values else names[value])
+                self._given(value, self._name(value) if values else given[value])
         for atom in program.outputs:
             if not isinstance(atom, Value) or self.nodes[atom].equation is None:  # no equation computes it
                 copied = Value(shape_of(atom), dtype_of(atom) or np.asarray(atom).dtype)
@@ -60,12 +60,12 @@ class _Reader:
                 self.record.pairs.append((self.nodes[primal], self.nodes[ct]))
         self.record.pairs += [(node.state, node) for node in self.nodes.values() if node.state is not None]
 
-    def _given(self, value: Value, otherwise: str | None) -> None:
+    def _given(self, value: Value, name: str | None) -> None:
         program = self.program
         kind = Kind.PARAMETER if value in program.trained else Kind.STATE if value in program.state else Kind.DATA
-        node = Node(kind, value, self._name(value) or otherwise)
+        node = Node(kind, value, name)
         if value in self.values and value in program.outside:
-            # where a recorded sweep starts: ones, or zeros for an input that it does not reach
+            # a recorded sweep starts here: from ones, or from zeros for an input that it does not reach
             node.kind, node.phase, node.args = Kind.BACKWARD, "backward", tuple(self.values[value].flat[:1])
         self._add(node)
 
@@ -88,7 +88,7 @@ class _Reader:
         self._add(node)
 
     def _update(self, state: Value, new: Atom) -> None:
-        """Add a copy for a new state that no equation of the update computes, or that another state has too."""
+        """Add a copy if no equation of the update computes the new state, or if another state has the same."""
         of = self.nodes[state]
         if not (isinstance(new, Value) and self.nodes[new].state is of):
             copy = Node(Kind.NEW_STATE, state, args=(self._argument(new, "update"),), phase="update", state=of)
@@ -106,7 +106,7 @@ class _Reader:
         self.record.nodes.append(node)
 
     def _argument(self, atom: Atom, phase: str) -> object:
-        """Return the node or the number for an argument: equal arrays share a node, and so do transposed ones."""
+        """Return the node or the number for an argument: arrays share a node if one is the other, or its transpose."""
         if isinstance(atom, Value):
             return self.nodes[atom]
         if not isinstance(atom, np.ndarray) or atom.size == 1:
@@ -139,7 +139,7 @@ class _Reader:
         return scopes
 
     def _scopes_of_updates(self, equations: Sequence[Equation]) -> dict[Value, tuple[str, ...]]:
-        """Return for what the update computes the scope in which the state that it leads to is used first."""
+        """Return for each value of the update the scope in which the state that it leads to is used first."""
         into = {new: self.first_scope.get(state, ()) for new, state in self.updated.items()}
         for equation in reversed(equations):
             if equation.phase == "update" and equation.output in into:
@@ -153,7 +153,7 @@ def _content(array: NDArray[Any]) -> tuple[Any, ...]:
 
 
 def _with_phases(equations: Sequence[Equation]) -> list[Equation]:
-    """Return the equations, those after the last backward pass that depend on gradients in the phase "update"."""
+    """Return the equations, with "update" as the phase of what uses gradients after the last backward pass."""
     last = max((i for i, equation in enumerate(equations) if equation.phase == "backward"), default=-1)
     late: set[Value] = set()
     phased = []

@@ -34,22 +34,21 @@ def draw(
     max_nodes: int = 100,
     rankdir: str = "TB",
 ) -> Drawing:
-    """The graph that `outputs` were computed by, as a picture: one node per operation, leaves apart.
+    """Return a picture of the graph that `outputs` were computed by: one node per operation, and one per leaf.
 
-    A node says `name = formula`, the shape, the value (mean ± standard deviation of more than one element), the
-    dtype unless it is float64, and after `backward()` the size of the gradient: `.grad` of leaves, and of operations
-    the gradient of a single scalar output. `values=False` leaves values and gradients out. Numbers, transposes,
-    masks and broadcasts are part of the formula that uses them.
+    A node says `name = formula`, the shape, the value as it was recorded (mean ± standard deviation of more than one
+    element), and the dtype unless it is float64. After `backward()` it also says the size of the gradient: `.grad` of
+    leaves, and the gradient of a single scalar output with respect to each operation. `values=False` leaves values and
+    gradients out. Numbers, transposes, masks and broadcasts are part of the formula that uses them.
 
     Names come from `Tensor(name=…)` and `.named(…)`, else from `names`, such as `locals()`. With `gradients_of`,
-    leaves or other tensors, the backward pass is recorded anew and drawn too, each gradient level with its value;
-    the outputs must be scalars. Above `max_nodes`, scopes collapse to one node each; what is in
-    no `scope(…)` stays. `rankdir` is the direction that
-    values flow in: TB, LR, BT or RL.
+    leaves or other tensors, the backward pass is recorded again and drawn too, each gradient level with its value;
+    the outputs must be scalars. Above `max_nodes`, scopes collapse to one node each; operations outside any `scope(…)`
+    stay. `rankdir` is the direction that values flow in: TB, LR, BT or RL.
 
-    A captured step, which must have been called, is drawn as the program it used last, and so is a program: forward,
-    backward, and the update, `W ← W − dW`, level with what it renews. There are shapes and no values, and shorter
-    ways to the same are taken, as in the program's source. No edge is drawn from a state to its own new value.
+    A captured step must have been called, and is drawn as the program it used last. A program is drawn forward,
+    backward, and with its updates, `W ← W − dW`, level with the state that they change. It shows shapes but no values,
+    after the same simplifications as the program's source. No edge leads from a state to its own new value.
 
     Raises TypeError for what cannot be drawn, and for `gradients_of` or `names` of a program, which has its own;
     ValueError for another `rankdir`; `CaptureError` for a step not called yet; and whatever `grad` raises.
@@ -78,7 +77,7 @@ def draw(
 
 
 def record_of(outputs: Any, gradients_of: Any = None, names: Mapping[str, Any] | None = None) -> Record:
-    """Return what `draw` draws of these arguments: a program is tidied, and tensors are read as a program."""
+    """Return the record that `draw` draws for these arguments: of a tidied program, or of tensors read as a program."""
     if isinstance(outputs, CapturedStep | BoundStep | Program):
         if gradients_of is not None or names is not None:
             raise TypeError(
@@ -88,7 +87,7 @@ def record_of(outputs: Any, gradients_of: Any = None, names: Mapping[str, Any] |
     ends = _tensors("outputs", "Tensors, a captured step or a program", outputs)
     starts = _tensors("gradients_of", "Tensors", () if gradients_of is None else gradients_of)
     program, tensors = recorded_graph(ends, starts, names or {})
-    used = {  # what leaves held then: they may have been assigned since
+    used = {  # the values of leaves when they were used: they may have been assigned since
         arg: operand
         for tensor in tensors.values()
         for arg, operand in zip(tensor.args, tensor.operands, strict=True)
@@ -104,7 +103,7 @@ def record_of(outputs: Any, gradients_of: Any = None, names: Mapping[str, Any] |
 
 
 def _gradients(ends: Sequence[Tensor], tensors: Mapping[Value, Tensor]) -> dict[Value, NDArray[Any]]:
-    """Return the gradients to note after `backward()`: those of leaves, and the operations' for a single scalar."""
+    """Return the gradients to show after `backward()`: `.grad` of leaves; for a scalar output, the operations' too."""
     found = {value: tensor._grad for value, tensor in tensors.items() if tensor._grad is not None}
     if found and len(ends) == 1 and ends[0].size == 1 and ends[0].requires_grad:
         inner = {tensor: value for value, tensor in tensors.items() if tensor.requires_grad and not tensor.is_leaf}

@@ -48,7 +48,7 @@ class Node:
     state: Node | None = None  # whose new value this is
     value: NDArray[Any] | None = None
     gradient: NDArray[Any] | None = None
-    formula: str = ""  # what its graph finds
+    formula: str = ""  # filled in by `graph.trace`
     count: Counter[str] = field(default_factory=Counter)  # what a collapsed scope holds
 
     @property
@@ -64,7 +64,7 @@ class Node:
 
 @dataclass
 class Record:
-    """Nodes, arguments before their users, but for constants, which are arguments alone; and pairs to draw level."""
+    """Nodes, arguments before their users (constants are only arguments), and pairs of nodes to draw level."""
 
     nodes: list[Node] = field(default_factory=list)
     pairs: list[tuple[Node, Node]] = field(default_factory=list)

@@ -745,8 +745,8 @@ def test_a_program_that_takes_too_long_is_stopped_and_one_line_says_what_to_do(t
     assert path.read_text(encoding="utf-8") == drawing.source
     said = capsys.readouterr().err
     assert said.count("\n") == 1
-    assert "slow was not done after 0.2 seconds; record loops and layers `with scope(…):`" in said
-    assert "not done" in drawing._repr_mimebundle_()["text/plain"]
+    assert "slow did not finish within 0.2 seconds; record loops and layers inside `with scope(…):`" in said
+    assert "did not finish" in drawing._repr_mimebundle_()["text/plain"]
 
 
 def test_a_program_that_fails_is_no_traceback(tmp_path, monkeypatch, capsys):

@@ -1,4 +1,4 @@
-"""A program that people use: its text, and the file it is saved in."""
+"""Programs as users see them: with a text, and a file to save it in."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class CapturedProgram(Program):
     >>> from autograd_spiral import capture
     >>> step = capture(lambda x: 2 * x)
     >>> _ = step(np.ones(3)), step(np.ones((4, 2)))
-    >>> type(step.program).__name__, step.program.inputs[0].shape  # that of the last call
+    >>> type(step.program).__name__, step.program.inputs[0].shape  # of the last call
     ('CapturedProgram', (4, 2))
     """
 
@@ -37,7 +37,7 @@ class CapturedProgram(Program):
     def source(self) -> str:
         """The program as NumPy: a module with one function, from inputs and state to outputs and new state.
 
-        Raises `CaptureError` where it calls a declared primitive whose body cannot run on Tensors.
+        Raises `CaptureError` if it calls a declared primitive whose body cannot run on Tensors.
 
         >>> from autograd_spiral import capture
         >>> step = capture(lambda x: 2 * x)
@@ -52,7 +52,7 @@ class CapturedProgram(Program):
     def constants(self) -> dict[str, NDArray[Any]]:
         """The large arrays that the function in `source` takes as keyword arguments.
 
-        By name; `CaptureError` where `source` raises it.
+        The keys are their names. Raises `CaptureError` as `source` does.
 
         >>> from autograd_spiral import capture
         >>> step = capture(lambda x: x + np.arange(100.0))
@@ -65,9 +65,9 @@ class CapturedProgram(Program):
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write `source` to `path`, a file that can be imported where there is only NumPy, and return the path.
 
-        Large constants go to a file beside it, of the same name ending in .npz, which is an argument of the function:
-        `step(…, **np.load("step.npz"))`, as the text says at its head. Missing folders are made. Raises ValueError
-        where `path` does not end in .py, OSError where it cannot be written, `CaptureError` as `source` does.
+        Large constants are saved next to it, in a file of the same name that ends in .npz. Pass them to the function,
+        as the head of the text says: `step(…, **np.load("step.npz"))`. Missing folders are made. Raises ValueError if
+        `path` does not end in .py, OSError if it cannot be written, `CaptureError` as `source` does.
 
         >>> import tempfile
         >>> from autograd_spiral import capture

@@ -23,14 +23,14 @@ from autograd_spiral.program.ir import Atom, Equation, Program, Rank, Value
 from autograd_spiral.program.printing.expressions import Text
 from autograd_spiral.program.printing.numpy_text import NUMPY, SCATTER, literal
 
-__all__ = ["Source", "source"]
+__all__ = ["Source", "given_names", "source"]
 
 WIDTH = 88
-"""Expressions are broken up into lines of about so many characters."""
+"""The length, in characters, above which an expression is broken up into lines."""
 
 _COMMENT = 56
 _LITERAL = 32
-"""Constants of so many elements are written out; larger ones are keyword arguments."""
+"""The number of elements up to which constants are written out; larger ones are keyword arguments."""
 
 
 class Source(NamedTuple):
@@ -50,6 +50,13 @@ def source(program: Program) -> Source:
     return Source(printer.text(), printer.keywords)
 
 
+def given_names(program: Program) -> dict[Value, str]:
+    """Return the names of inputs, state and outside arrays: x1, w1, a1 and so on if they have none."""
+    roles = (("x", program.inputs), ("w", program.state), ("a", program.outside))
+    names = {value: f"{role}{i + 1}" for role, values in roles for i, value in enumerate(values)}
+    return {value: program.names[value].text if value in program.names else names[value] for value in names}
+
+
 class _Printer:
     def __init__(self, program: Program) -> None:
         self.program = program
@@ -60,8 +67,8 @@ class _Printer:
         self.new_of = {new: state for state, new in reversed(program.updates) if isinstance(new, Value)}
         self.taken = {"np", "scatter", "bool", program.name}
         self.names: dict[Value, str] = {}
-        self.inline: dict[Value, Text] = {}  # what stands inside its consumer
-        self.unread: dict[Value, set[Value]] = {}  # of inline values not yet printed: the states they read
+        self.inline: dict[Value, Text] = {}  # expressions that are written inside the one that uses them
+        self.unread: dict[Value, set[Value]] = {}  # the states that inline values read, which are not yet printed
         self.keywords: dict[str, NDArray[Any]] = {}
         self._constants: dict[tuple[Any, ...], str] = {}  # equal ones are one
         self.lines: list[tuple[str, str, str]] = []  # phase, code, comment
@@ -103,10 +110,8 @@ class _Printer:
     def _give_names(self) -> None:
         """Give names to what is given, and then to what has one, the best ranks first."""
         program = self.program
-        for role, values in (("x", program.inputs), ("w", program.state), ("a", program.outside)):
-            for i, value in enumerate(values):
-                known = program.names.get(value)
-                self.names[value] = self._unique(known.text if known else f"{role}{i + 1}")
+        for value, wish in given_names(program).items():
+            self.names[value] = self._unique(wish)
         named = [
             value
             for value in self.made  # a new state has the name of the state, unless the user gave it one
