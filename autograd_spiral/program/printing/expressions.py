@@ -93,7 +93,7 @@ def _scaled(equation: Equation, left: Text, right: Text) -> tuple[Function, Sequ
         left, right = right, left
     if left.number is not None:
         divisor = reciprocal(left.number)
-        if divisor is not None and 0 < divisor <= np.finfo(equation.output.dtype).max:
+        if divisor is not None and 0 < divisor <= float(np.finfo(equation.output.dtype).max):
             return np.divide, (right, Text(str(divisor)))
         left = Text(left.within(Binding.SIGN))
     return np.multiply, (left, right)

@@ -86,8 +86,9 @@ class CapturedProgram(Program):
             arrays: dict[str, Any] = dict(self.constants)
             beside = target.with_suffix(".npz")
             np.savez(beside, **arrays)
+            shown = beside.name if beside.name.isprintable() else repr(beside.name)  # a line end would end the comment
             text = (
-                f"# The large constants ({', '.join(arrays)}) are in {beside.name}, beside this file:\n"
+                f"# The large constants ({', '.join(arrays)}) are in {shown}, beside this file:\n"
                 f"#     constants = np.load({beside.name!r})\n#     {self.name}(..., **constants)\n{text}"
             )
         target.write_text(text, encoding="utf-8")
