@@ -1,7 +1,7 @@
-"""Typical code of a user, for `mypy --strict`: what the package's annotations promise, held by `assert_type`.
+"""Typical user code for `mypy --strict`: `assert_type` enforces what the package's annotations promise.
 
-Tensor's own operators and methods, and the package's functions, need no annotation. NumPy's stubs know arrays only:
-what its functions give for Tensors is Any, and annotated where it gets a name, or NDArray, and cast.
+Tensor's own operators and methods, and the package's functions, need no annotations. NumPy's stubs know only arrays: on
+Tensors, the result of a NumPy function is Any, and is annotated when it gets a name, or it is NDArray, and is cast.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def gradients() -> None:
     assert_type(dy.data, NDArray[Any])
 
 
-# --- operations of one's own ----------------------------------------------------------------------------------------
+# --- your own operations --------------------------------------------------------------------------------------------
 
 
 @primitive(lambda ct, out, x, scale: ct * scale * (1 - out * out))
@@ -141,7 +141,7 @@ def pictures(folder: Path) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Regression:
-    """A model of the user's, which `train` takes as it takes those of the case study."""
+    """A user's own model, which `train` accepts like those of the case study."""
 
     w: Tensor
 

@@ -404,7 +404,7 @@ def test_another_object_in_the_closure_is_another_program() -> None:
 def test_no_grad_around_the_call_selects_it() -> None:
     captured = capture(lambda x: grad((w * w * x).sum(), w))
     assert_same(flat(captured(ONES)), [2 * w.data], "gradient")
-    with no_grad(), pytest.warns(UserWarning, match="grad gives zeros"):
+    with no_grad(), pytest.warns(UserWarning, match="grad returns zeros"):
         assert_same(flat(captured(ONES)), flat(captured.eager(ONES)), "gradient")
     assert_same(flat(captured(ONES)), [2 * w.data], "gradient")
 
@@ -861,7 +861,7 @@ def test_blame_watches_the_step_itself() -> None:
     captured = capture(lambda x: np.log(w * x).sum())
     with np.errstate(invalid="ignore"):
         captured(ONES)
-    with blame(), pytest.raises(NonFiniteError, match=r"np\.log gave nan"):
+    with blame(), pytest.raises(NonFiniteError, match=r"np\.log returned nan"):
         captured(ONES)
 
 
