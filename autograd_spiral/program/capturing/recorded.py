@@ -93,11 +93,11 @@ def recorded(
 def recorded_graph(
     outputs: Sequence[Tensor], inputs: Sequence[Tensor], names: Mapping[str, Any]
 ) -> tuple[Program, dict[Value, Tensor]]:
-    """Return the graph behind `outputs` as a program, and the tensors its values were, in the order they were made.
+    """Return the graph behind `outputs` as a program, and the tensor of each value, in the order they were made.
 
     The backward pass to `inputs`, any tensors that require gradients, is recorded here. The program says what ran: no
-    operation is computed again, no body looked into, and what was an array or an `assign`ed leaf is one still. Arrays
-    `outside` are those that sweeps start from. Raises what `grad` with `create_graph=True` raises.
+    operation is computed again, no body is looked into, and arrays among the arguments are constants. Its `outside`
+    arrays are those that the backward pass starts from. Raises what `grad` with `create_graph=True` raises.
     """
     trace = StepTrace()
     gradient_of: dict[Tensor, Tensor] = {}
@@ -115,18 +115,19 @@ def recorded_graph(
     state: list[Value] = []
     outside: dict[Value, NDArray[Any]] = {}
     for tensor, value in value_of.items():
-        primal = primal_of.get(tensor) if tensor not in forward else None
+        backward = tensor in made and tensor not in forward
+        primal = primal_of.get(tensor) if backward else None
         if name := tensor.name or given.get(tensor):
             named[value] = Name(Rank.GIVEN, name)
         elif primal is not None and (name := primal.name or given.get(primal)):
             named[value] = Name(Rank.GRADIENT, f"d{name}")
         if tensor.primitive is not None and tensor in made:
             args = tuple(value_of[arg] if type(arg) is Tensor else arg for arg in tensor.args)
-            how = "forward", tensor.scope, tensor.place
-            if tensor not in forward:
-                how = "backward", trace.scopes.get(tensor, trace._swept_scope), None
+            how = ("forward", tensor.scope, tensor.place)
+            if backward:  # what no rule recorded adds up the pieces of the last one
+                how = ("backward", trace.scopes.get(tensor, trace._swept_scope), None)
             equations.append(Equation(tensor.primitive, args, tensor.params, value, *how))
-        elif tensor in made and tensor not in forward:
+        elif backward:
             outside[value] = tensor.data
         else:
             (state if tensor.requires_grad else data).append(value)
