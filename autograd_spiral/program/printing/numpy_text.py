@@ -110,14 +110,11 @@ def _transpose(equation: Equation, inputs: Sequence[Text]) -> Text:
 
 
 def _scatter(equation: Equation, inputs: Sequence[Text]) -> Text:
-    shape = equation.params["shape"]
-    padded = _padded(equation, inputs[0])
-    if padded is not None:
-        return padded
-    return Text(f"scatter({inputs[0].text}, np.s_[{index_text(equation, inputs[1:])}], {shape})")
+    call = f"scatter({inputs[0].text}, np.s_[{index_text(equation, inputs[1:])}], {equation.params['shape']})"
+    return _padded(equation, inputs[0]) or Text(call)
 
 
-def _padded(equation: Equation, ct: Text) -> Text | None:
+def _padded(equation: Equation, text: Text) -> Text | None:
     """Write the adjoint of slicing as a reversal and a padding; return None if it takes more than that."""
     shape = equation.params["shape"]
     index = [item for item in equation.params["index"] if item is not None]
@@ -134,7 +131,6 @@ def _padded(equation: Equation, ct: Text) -> Text | None:
         kept.append(taken.size)
         widths.append((int(taken.min()), n - 1 - int(taken.max())))
         reversal.append("::-1" if step == -1 else ":")
-    text = ct
     if tuple(kept) != shape_of(equation.inputs[0]):
         text = Text(f"np.reshape({text.text}, {tuple(kept)})")
     if "::-1" in reversal:

@@ -81,10 +81,8 @@ class _Printer:
         for position, equation in enumerate(program.equations):
             self._equation(position, equation)
         returned = [self._atom(atom).text for atom in (*program.outputs, *(new for _, new in program.updates))]
-        outputs = [
-            f"out{i + 1}" if not isinstance(a, Value) or a not in self.names else self.names[a]
-            for i, a in enumerate(program.outputs)
-        ]
+        numbered = ((a, f"out{i + 1}") for i, a in enumerate(program.outputs))
+        outputs = [self.names.get(a, number) if isinstance(a, Value) else number for a, number in numbered]
         new = [self.names[state] for state, _ in program.updates]
         contract = " and ".join(filter(None, (", ".join(outputs), "the new " * bool(new) + ", ".join(new))))
         arguments = [self.names[value] for value in (*program.inputs, *program.state)]
