@@ -24,7 +24,7 @@ ORDER = {
         "cli",
         "__main__",
     ),
-    "program": ("ir", "executor", "evaluate", "passes", "printing", "running", "capturing", "__init__"),
+    "program": ("ir", "evaluate", "executor", "passes", "printing", "running", "capturing", "__init__"),
 }
 """Of the package and of its largest room: the files and folders in it, each above those that may import from it."""
 

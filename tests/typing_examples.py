@@ -15,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_spiral import (
+    CapturedStep,
     CheckReport,
     GradientMismatch,
     Tensor,
     blame,
+    capture,
     check_against,
     check_gradients,
     draw,
@@ -29,6 +31,7 @@ from autograd_spiral import (
     scope,
     softmax_cross_entropy,
 )
+from autograd_spiral.program.executor import interpret
 from autograd_spiral.spiral import LinearClassifier, TwoLayerNet, accuracy, spiral, train
 
 Array = TypeVar("Array", Tensor, NDArray[Any])
@@ -134,6 +137,27 @@ def pictures(folder: Path) -> None:
     loss = (x * x).sum().named("loss")
     assert_type(draw(loss).save_as(folder / "loss.dot"), Path)
     draw([loss], gradients_of=[x], names={"x": x}, values=False, rankdir="LR").save_as(str(folder / "both.dot"))
+
+
+# --- captured steps -------------------------------------------------------------------------------------------------
+
+
+def captured_steps() -> None:
+    def doubled(x: Any) -> Any:
+        return 2 * x
+
+    @capture
+    def plain(x: Any) -> Any:
+        return doubled(x)
+
+    @capture(executor=interpret)
+    def interpreted(x: Any) -> Any:
+        return doubled(x)
+
+    for step in (plain, interpreted, capture(doubled), capture(doubled, executor=interpret)):
+        assert_type(step, CapturedStep)
+        step(np.ones(2))
+        assert_type(step.source, str)
 
 
 # --- models ---------------------------------------------------------------------------------------------------------

@@ -33,8 +33,8 @@ def primitive(*vjps: VJP | None) -> Callable[[F], F]:
     axes and restores the dtype. A rule written with NumPy functions can be differentiated itself.
 
     The decorated function takes plain arrays too. Raises `RuleError` when no VJPs are given, when the function has
-    fewer parameters than VJPs, or parameters of unknown number (`*args`, `**kwargs`), and when a VJP does not take the
-    arguments that it is called with.
+    fewer parameters than VJPs, when its arrays cannot be passed by position or its parameters by keyword (as with
+    `*args` and `**kwargs`), and when a VJP does not take the arguments that it is called with.
 
     >>> import numpy as np
     >>> from autograd_spiral import Tensor, primitive
@@ -107,7 +107,7 @@ def _check_call(primitive: str, argument: str, vjp: VJP, arrays: list[str], para
     """Raise `RuleError` unless `vjp`, the rule for `argument`, can be called as the sweep will call it."""
     try:
         signature = inspect.signature(vjp)
-    except (TypeError, ValueError):  # it may be written in C: only the call will show
+    except (TypeError, ValueError):  # perhaps written in C: only the call will show whether it fits
         return
     try:
         signature.bind("ct", "out", *arrays, **dict.fromkeys(params))

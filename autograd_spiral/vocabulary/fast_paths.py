@@ -1,6 +1,7 @@
-"""Faster ways to write some NumPy expressions, for some shapes of arrays; the values are the same.
+"""Faster ways to write some NumPy expressions, for some shapes of arrays.
 
-On other arrays, and on Tensors, each evaluates the expression in its docstring.
+The values are the same, except for the rounding of sums. On other arrays, and on Tensors, each function evaluates the
+expression in its docstring.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def mask(ct: Any, where: Any) -> Any:
 
 
 def transposed(y: Any) -> Any:
-    """Return `y.mT`; copy it if `y` has few columns, since BLAS multiplies faster by the copy.
+    """Return `y.mT`; copy it if `y` has few columns, since BLAS then multiplies faster.
 
     >>> transposed(np.array([[1.0, 2.0, 3.0]])).shape
     (3, 1)

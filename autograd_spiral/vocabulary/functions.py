@@ -44,7 +44,7 @@ Array = TypeVar("Array", Tensor, NDArray[Any])  # the result has the type of the
 
 
 def _array(x: Any) -> Any:
-    return x if type(x) is Tensor or isinstance(x, np.ndarray) else np.asarray(x)  # also of a pandas column
+    return x if type(x) is Tensor or isinstance(x, np.ndarray) else np.asarray(x)  # such as a pandas column
 
 
 @primitive(lambda ct, out, x: fast_paths.mask(ct, out > 0))
@@ -133,7 +133,7 @@ def erf(x: Array) -> Array:
 
 
 def gelu(x: Array, *, approximate: bool = False) -> Array:
-    """Return `x · Φ(x)`, elementwise, where Φ is the normal distribution function, or its tanh approximation.
+    """Return `x · Φ(x)`, elementwise, where Φ is the normal distribution function; `approximate=True` uses tanh for Φ.
 
     (Hendrycks and Gimpel, 2016.)
 
@@ -167,7 +167,7 @@ def softmax(x: Array, axis: int = -1) -> Array:
 
 @primitive(lambda ct, out, x, axis: ct - softmax(x, axis=axis) * ct.sum(axis=axis, keepdims=True))
 def log_softmax(x: Array, axis: int = -1) -> Array:
-    """Return the logarithm of `softmax(x, axis)`, in the shape of x, finite even where the softmax rounds to 0.
+    """Return the logarithm of `softmax(x, axis)`, in the shape of x, accurate even where the softmax rounds to 0.
 
     Its VJP is `ct - softmax(x) · Σ ct`. Raises AxisError, a ValueError, if x has no such axis.
 

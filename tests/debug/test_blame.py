@@ -184,7 +184,7 @@ def test_blame_raises_inside_a_captured_step_and_works_around_its_call():
         assert "test_blame.py:" in where
         assert line in where
         assert what.startswith(
-            "blame() while the step is being captured. Write with blame(): around the call of the step"
+            "blame() is not possible while a step is being captured. Write with blame(): around the call of the step"
         )
         with blame():
             assert step(np.ones(2)).data.tolist() == [1, 1]

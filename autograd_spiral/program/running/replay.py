@@ -13,26 +13,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_spiral.engine.frozen import frozen_result
-from autograd_spiral.errors import CaptureError
+from autograd_spiral.engine.frozen import frozen
+from autograd_spiral.program.evaluate import compute
+from autograd_spiral.program.executor import Run
 from autograd_spiral.program.ir import Check, Equation, Program, Value, shape_of
 from autograd_spiral.program.passes.pipeline import readable
 from autograd_spiral.program.running.buffers import Array
-from autograd_spiral.program.running.codegen import Code, Run
+from autograd_spiral.program.running.codegen import Code
 from autograd_spiral.program.running.kernel_code import FILLS, KERNELS
 from autograd_spiral.program.running.kernels import respelled
 from autograd_spiral.program.running.layout import VIEWS
 
-__all__ = ["compiled", "written"]
+__all__ = ["replay", "written"]
 
 
-def compiled(program: Program) -> Run:
-    """The function `run(*inputs, *state, *outside)` that gives the outputs and then the new state, fresh frozen arrays.
+def replay(program: Program) -> Run:
+    """Run `program` as straight-line Python that computes in buffers: the default executor.
 
-    It is not safe to be called by two threads at once, since its buffers are shared by all calls.
+    The run is not reentrant, since all calls share its buffers.
     """
     code = written(respelled(readable(program)))
-    return code.function([f"x{i}" for i, _ in enumerate(_given(program))])
+    return Run(code.function([f"x{i}" for i, _ in enumerate(_given(program))]), reentrant=False)
 
 
 def written(program: Program) -> Code:
@@ -104,24 +105,9 @@ def _call(code: Code, equation: Equation) -> None:
 
 
 def _called_with_copies(equation: Equation, *operands: Any) -> NDArray[Any]:
-    """What an opaque primitive gives, copied; it gets frozen copies, as it does while it is recorded.
-
-    Raises `CaptureError` where that has another shape or dtype than it had then.
-    """
-    frozen = [np.array(operand) if isinstance(operand, np.ndarray) else operand for operand in operands]
-    for operand in frozen:
-        if isinstance(operand, np.ndarray):
-            operand.flags.writeable = False
-    given, expected = equation.primitive.evaluate(*frozen, **equation.params), equation.output
-    result = frozen_result(given, equation.primitive).copy()
-    if result.shape != expected.shape or result.dtype != expected.dtype:
-        raise CaptureError(
-            f"{equation.place}\n{equation.primitive.name} gave an array of shape {result.shape} and dtype "
-            f"{result.dtype}, but of shape {expected.shape} and dtype {expected.dtype} when the step was captured, and "
-            "the program was made for that. Let its result have one shape and dtype for inputs of one shape and dtype, "
-            "as with np.where(mask, x, 0) for x[mask], or call it outside of the step and pass what it gives"
-        )
-    return result
+    """Return a copy of what an opaque primitive returns for frozen copies of `operands`; raise as `compute` does."""
+    copies = (frozen(np.array(operand)) if isinstance(operand, np.ndarray) else operand for operand in operands)
+    return compute(equation, tuple(copies)).copy()
 
 
 # --- elementwise functions ------------------------------------------------------------------------------------------
