@@ -47,6 +47,7 @@ def test_the_backward_pass_of_a_program_without_a_step_is_drawn_too():
     assert "cluster_backward" in drawing.source
     assert "cluster_update" not in drawing.source
     assert {"X", "W1", "b2"} <= set(titles(drawing))
+    assert all(f"label=<{name}> " in drawing.source for name in ("layer 1", "layer 2", "loss", "L2 penalty"))
 
 
 def test_state_that_is_not_trained_and_what_is_computed_after_the_backward_pass():

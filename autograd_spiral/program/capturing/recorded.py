@@ -61,19 +61,17 @@ def recorded(
     """
     trace = StepTrace()
     nodes = history(outputs)
-    for node in nodes:
-        if node.primitive is not None:
-            trace.nodes.append(node)
-            trace.phases.append("forward")
-            trace.sources[node] = NO_TRACE.operands_of(node, keep_graph=True)
+    trace.nodes = [node for node in nodes if node.primitive is not None]
+    trace.phases = ["forward"] * len(trace.nodes)
+    trace.sources = {node: NO_TRACE.operands_of(node, keep_graph=True) for node in trace.nodes}
+    trace._unswept = len(trace.nodes)  # none of them is part of a rule
     with recording_in(trace, None):
         gradients = grad(list(outputs), list(parameters)) if parameters else ()
     around = {value: name for name, value in (names or {}).items() if type(value) is Tensor}
     values = Lowering(trace, outside_names=around)
     leaves = [node for node in nodes if node.primitive is None]
-    inputs = []
-    for i, leaf in enumerate(leaf for leaf in leaves if not leaf.requires_grad):
-        inputs.append(values.add_input(leaf, leaf.name or around.get(leaf) or f"x{i + 1}"))
+    data = [leaf for leaf in leaves if not leaf.requires_grad]
+    inputs = [values.add_input(leaf, leaf.name or around.get(leaf) or f"x{i + 1}") for i, leaf in enumerate(data)]
     for leaf in (*parameters, *(leaf for leaf in leaves if leaf.requires_grad)):
         values.atom(leaf)
     equations = values.equations()
