@@ -23,46 +23,6 @@ from autograd_spiral.errors import (
     StaleLeafError,
 )
 
-__all__ = [
-    "INSTEAD",
-    "INSTEAD_OF_BACKWARD",
-    "INSTEAD_OF_BLAME",
-    "INSTEAD_OF_MASKS",
-    "INSTEAD_OF_READING",
-    "NeverInPlace",
-    "assigned_dtype",
-    "assigned_result",
-    "assigned_shape",
-    "called",
-    "cotangent_dtype",
-    "cotangent_shape",
-    "data_dtype",
-    "explain_call",
-    "explain_rule",
-    "grad_of_no_leaf",
-    "grad_shape",
-    "input_without_gradient",
-    "integer_gradient",
-    "integer_in_grad",
-    "keyword",
-    "lost_graph",
-    "masked_array",
-    "name_of",
-    "no_collected_gradient",
-    "no_cotangent",
-    "no_gradient",
-    "no_rule",
-    "plain_array",
-    "result_dtype",
-    "set_data",
-    "set_requires_grad",
-    "several_outputs",
-    "stale",
-    "ufunc_method",
-    "unrecorded_piece",
-    "wrong_piece",
-]
-
 
 def name_of(function: Callable[..., Any]) -> str:
     """Return the name a user would write for `function`: `np.add`, `np.linalg.norm`, `relu`.

@@ -14,21 +14,6 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from autograd_spiral.engine.table import ARRAY
 
-__all__ = [
-    "astype",
-    "broadcast_to",
-    "concatenate",
-    "einsum",
-    "getitem",
-    "pad",
-    "reduction",
-    "reshape",
-    "scan",
-    "scatter",
-    "search",
-    "transpose",
-    "where",
-]
 
 Bound = tuple[tuple[Any, ...], dict[str, Any]]
 
