@@ -14,7 +14,6 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from autograd_spiral.engine.table import ARRAY
 
-
 Bound = tuple[tuple[Any, ...], dict[str, Any]]
 
 
