@@ -33,9 +33,10 @@ from autograd_spiral.program.capturing.warnings import (
     warn_of_size,
     warn_of_what_is_kept,
 )
+from autograd_spiral.program.executor import Run
 from autograd_spiral.program.ir import Equation, Value
 from autograd_spiral.program.printing.saved import CapturedProgram
-from autograd_spiral.program.running.replay import compiled
+from autograd_spiral.program.running.replay import replay
 
 __all__ = ["BoundStep", "CapturedStep", "capture"]
 
@@ -133,7 +134,7 @@ class _Prepared:
     """A program that can run: what it reads besides its inputs, and the form of what it returns."""
 
     program: CapturedProgram
-    run: Callable[..., tuple[NDArray[Any], ...]]
+    run: Run
     state: tuple[Tensor, ...]
     outside: tuple[NDArray[Any], ...]
     updated: tuple[Tensor, ...]
@@ -145,7 +146,6 @@ class _Prepared:
     watched: tuple[NDArray[Any], ...]  # arrays from outside of which the step may have made others by plain NumPy
     contents: tuple[Any, ...]  # what was in them
     arguments: list[Any]  # kept so that no other object gets the identity by which the key knows one
-    lock: threading.Lock
 
 
 class CapturedStep:
@@ -245,9 +245,12 @@ class CapturedStep:
             prepared, inputs = self._find(args, kwargs, mode.recording)
         else:
             prepared = latest[0]
-        with prepared.lock:
-            results = prepared.run(*inputs, *[leaf._value for leaf in prepared.state], *prepared.outside)
-            tensors = replayed(results, prepared.updated)
+        if prepared.state:
+            with self._updating:
+                results = prepared.run(*inputs, *[leaf._value for leaf in prepared.state], *prepared.outside)
+                tensors = replayed(results, prepared.updated)
+        else:
+            tensors = [as_leaf(array) for array in prepared.run(*inputs, *prepared.outside)]
         if prepared.structure is LEAF and prepared.constants[0] is LEAF:
             return tensors[0]
         made = iter(tensors)
@@ -378,7 +381,7 @@ class CapturedStep:
         )
         return _Prepared(
             program,
-            compiled(program),
+            replay(program),
             tuple(values.state),
             tuple(array for _, array in used),
             tuple(leaf for leaf, _ in updates),
@@ -390,7 +393,6 @@ class CapturedStep:
             watched,
             contents(watched),
             constants,
-            self._updating if updates or values.state else threading.Lock(),
         )
 
     def _arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[tuple[str, Any]]:

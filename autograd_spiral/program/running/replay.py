@@ -15,24 +15,25 @@ from numpy.typing import NDArray
 
 from autograd_spiral.engine.frozen import frozen_result
 from autograd_spiral.errors import CaptureError
+from autograd_spiral.program.executor import Run
 from autograd_spiral.program.ir import Check, Equation, Program, Value, shape_of
 from autograd_spiral.program.passes.pipeline import readable
 from autograd_spiral.program.running.buffers import Array
-from autograd_spiral.program.running.codegen import Code, Run
+from autograd_spiral.program.running.codegen import Code
 from autograd_spiral.program.running.kernel_code import FILLS, KERNELS
 from autograd_spiral.program.running.kernels import respelled
 from autograd_spiral.program.running.layout import VIEWS
 
-__all__ = ["compiled", "written"]
+__all__ = ["replay", "written"]
 
 
-def compiled(program: Program) -> Run:
-    """The function `run(*inputs, *state, *outside)` that gives the outputs and then the new state, fresh frozen arrays.
+def replay(program: Program) -> Run:
+    """Run `program` as straight-line Python that computes in buffers: the default executor.
 
-    It is not safe to be called by two threads at once, since its buffers are shared by all calls.
+    The run is not reentrant, since all calls share its buffers.
     """
     code = written(respelled(readable(program)))
-    return code.function([f"x{i}" for i, _ in enumerate(_given(program))])
+    return Run(code.function([f"x{i}" for i, _ in enumerate(_given(program))]), reentrant=False)
 
 
 def written(program: Program) -> Code:
