@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from autograd_spiral.drawing.record import Item, Kind, Record
 from autograd_spiral.program.ir import Atom, Equation, Program, Rank, Value, dtype_of, shape_of
-from autograd_spiral.program.passes.pipeline import tidied
+from autograd_spiral.program.passes.pipeline import optimised
 
 __all__ = ["of_program"]
 
 
 def of_program(program: Program) -> Record:
-    """The record of `program`, tidied as its printed source is, with declared primitives as they are."""
-    return _Reader(tidied(program)).record
+    """The record of `program`, optimised as its printed source is, with declared primitives as they are."""
+    return _Reader(optimised(program)).record
 
 
 class _Reader:

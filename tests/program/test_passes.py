@@ -17,15 +17,15 @@ from autograd_spiral.engine.table import PRIMITIVES
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.program.evaluate import evaluate
 from autograd_spiral.program.ir import Equation, Program, Value
-from autograd_spiral.program.passes import pipeline
+from autograd_spiral.program.passes import pipeline, simplify
 from autograd_spiral.program.running import kernels
 
 PASSES: Sequence[Callable[[Program], Program]] = (
-    pipeline.expanded,
-    pipeline.without_dead,
-    pipeline.folded,
-    pipeline.shared,
-    pipeline.simplified,
+    pipeline.inlined,
+    pipeline.without_dead_code,
+    pipeline.with_constants_folded,
+    pipeline.without_common_subexpressions,
+    simplify.simplified,
     pipeline.readable,
     lambda program: kernels.respelled(pipeline.readable(program)),
 )
@@ -78,7 +78,7 @@ X = np.random.default_rng(1).uniform(0.5, 1, (3, 4))
 def test_bodies_take_the_place_of_declared_primitives() -> None:
     program = program_of(lambda x: relu(sigmoid(x)), X)
     assert [f.__name__ for f in functions_in(program)] == ["sigmoid", "relu"]
-    assert all(isinstance(f, np.ufunc) or f is np.where for f in functions_in(pipeline.expanded(program)))
+    assert all(isinstance(f, np.ufunc) or f is np.where for f in functions_in(pipeline.inlined(program)))
 
 
 def test_what_no_result_depends_on_is_not_computed() -> None:
@@ -86,7 +86,7 @@ def test_what_no_result_depends_on_is_not_computed() -> None:
         np.exp(x) * 3
         return np.sin(x)
 
-    assert functions_in(pipeline.without_dead(program_of(step, X))) == [np.sin]
+    assert functions_in(pipeline.without_dead_code(program_of(step, X))) == [np.sin]
 
 
 def test_constants_are_computed_once_and_for_all() -> None:

@@ -17,8 +17,8 @@ import numpy as np
 
 from autograd_spiral.engine.table import ARRAY, PRIMITIVES, Primitive
 from autograd_spiral.program.ir import Atom, Equation, Program, Value, dtype_of, shape_of
-from autograd_spiral.program.passes.pipeline import without_dead
-from autograd_spiral.program.passes.simplify import check_entries
+from autograd_spiral.program.passes.entries import check_entries
+from autograd_spiral.program.passes.pipeline import without_dead_code
 from autograd_spiral.vocabulary.labels import check_labels
 
 __all__ = [
@@ -148,7 +148,7 @@ def _affine(program: Program) -> Program:
                     equation = _by(equation, AFFINE, x, W, row)
                     break
         equations.append(equation)
-    return without_dead(program.with_equations(tuple(equations)))
+    return without_dead_code(program.with_equations(tuple(equations)))
 
 
 def _affine_gradients(program: Program) -> Program:
@@ -192,7 +192,7 @@ def _affine_gradients(program: Program) -> Program:
             instead[first.output] = (product, *parts)
     for equation in program.equations:
         equations += instead.get(equation.output, (equation,))
-    return without_dead(program.with_equations(tuple(equations)))
+    return without_dead_code(program.with_equations(tuple(equations)))
 
 
 def _reductions(program: Program) -> Program:
@@ -216,7 +216,7 @@ def _reductions(program: Program) -> Program:
             )
             equation = _by(equation, PRIMITIVES[np.divide], total, x.size // max(equation.output.size, 1))
         equations.append(equation)
-    return without_dead(program.with_equations(tuple(equations)))
+    return without_dead_code(program.with_equations(tuple(equations)))
 
 
 def _sums_columns(equation: Equation) -> bool:
@@ -244,7 +244,7 @@ def _entries_of_rows(program: Program) -> Program:
             if narrow and index.shape == (rows,) and any((index, n) in safe for n in range(1, columns + 1)):
                 equation = _by(equation, primitive, equation.inputs[0], index)
         equations.append(equation)
-    return without_dead(program.with_equations(tuple(equations)))
+    return without_dead_code(program.with_equations(tuple(equations)))
 
 
 def _picked(equation: Equation) -> Atom | None:
@@ -357,4 +357,4 @@ def _masked_products(program: Program) -> Program:
                     equation = _by(equation, MASKED_PRODUCT_AND_SUMS, x, *made.inputs, m)
                     break
         equations.append(equation)
-    return without_dead(program.with_equations(tuple(equations)))
+    return without_dead_code(program.with_equations(tuple(equations)))
