@@ -12,7 +12,7 @@ import numpy as np
 from autograd_spiral.engine.table import PRIMITIVES, Primitive
 from autograd_spiral.program.ir import Atom, Check, Equation, Name, Program, Rank, Value
 
-__all__ = ["Builder", "rewritten"]
+__all__ = ["Builder", "rebuilt", "rewritten"]
 
 
 class Builder:
@@ -93,6 +93,19 @@ class Builder:
         return primals
 
 
+def rebuilt(program: Program, step: Callable[[Equation, Builder], Equation | Atom]) -> Program:
+    """Return `program` with what `step` returns for each equation: an equation, or an atom that replaces the output."""
+    builder = Builder(program)
+    for equation in program.equations:
+        equation = builder.current(equation)
+        result = step(equation, builder)
+        if isinstance(result, Equation):
+            builder.add(result)
+        else:
+            builder.replace(equation.output, result)
+    return builder.program()
+
+
 def rewritten(
     equation: Equation,
     function: Callable[..., Any] | Primitive,
@@ -102,6 +115,5 @@ def rewritten(
 ) -> Equation:
     """Return a call of `function` that replaces `equation`: with its output, if no other is given, and its line."""
     primitive = function if isinstance(function, Primitive) else PRIMITIVES[function]
-    return replace(
-        equation, primitive=primitive, inputs=inputs, params=params, output=output or equation.output, body=()
-    )
+    output = output or equation.output
+    return replace(equation, primitive=primitive, inputs=inputs, params=params, output=output, body=())

@@ -8,14 +8,14 @@ bits may differ; the order of sums over arrays stays.
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from autograd_spiral.program.ir import Equation, Program, Value, shape_of
-from autograd_spiral.program.passes.builder import Builder
+from autograd_spiral.engine.frozen import frozen
+from autograd_spiral.program.ir import Atom, Equation, Program, Value, shape_of
+from autograd_spiral.program.passes.builder import Builder, rebuilt
 from autograd_spiral.program.passes.simplify import simplified
 
 __all__ = [
@@ -39,14 +39,9 @@ def optimised(program: Program) -> Program:
         before = program.equations
         for improved in (simplified, with_constants_folded, without_common_subexpressions, without_dead_code):
             program = improved(program)
-        if len(before) == len(program.equations) and all(map(_unchanged, before, program.equations)):
+        if program.equations == before:  # the same objects
             break
     return program
-
-
-def _unchanged(one: Equation, other: Equation) -> bool:
-    same_inputs = len(one.inputs) == len(other.inputs) and all(map(operator.is_, one.inputs, other.inputs))
-    return one.output is other.output and one.primitive is other.primitive and same_inputs
 
 
 def inlined(program: Program) -> Program:
@@ -75,37 +70,31 @@ def without_dead_code(program: Program) -> Program:
 
 def with_constants_folded(program: Program) -> Program:
     """Equations on constants alone replaced by what they compute, unless that makes a large array of small ones."""
-    builder = Builder(program)
-    for equation in program.equations:
-        equation = builder.current(equation)
-        if (
-            equation.opaque
-            or equation.function is np.broadcast_to  # the functions that read the result may broadcast by themselves
-            or any(isinstance(atom, Value) for atom in equation.inputs)
-            or equation.output.size > max(64, *(math.prod(shape_of(atom)) for atom in equation.inputs))
-        ):
-            builder.add(equation)
-        else:
-            constant = np.asarray(equation.primitive.evaluate(*equation.inputs, **equation.params))
-            constant = np.array(constant, equation.output.dtype)
-            constant.flags.writeable = False
-            builder.replace(equation.output, constant)
-    return builder.program()
+    return rebuilt(program, _folded)
+
+
+def _folded(equation: Equation, builder: Builder) -> Equation | Atom:
+    if (
+        equation.opaque
+        or equation.function is np.broadcast_to  # the functions that read the result may broadcast by themselves
+        or any(isinstance(atom, Value) for atom in equation.inputs)
+        or equation.output.size > max(64, *(math.prod(shape_of(atom)) for atom in equation.inputs))
+    ):
+        return equation
+    value = np.asarray(equation.primitive.evaluate(*equation.inputs, **equation.params))
+    return frozen(np.array(value, equation.output.dtype))
 
 
 def without_common_subexpressions(program: Program) -> Program:
     """Equal equations computed once. Opaque ones stay: they may return something else at each call."""
-    builder = Builder(program)
-    known: dict[Any, Value] = {}
-    for equation in program.equations:
-        equation = builder.current(equation)
+    known: dict[Any, Equation] = {}
+
+    def first(equation: Equation, builder: Builder) -> Equation | Atom:
         key = equation if equation.opaque else _key((equation.primitive, equation.inputs, equation.params))
-        if key in known:
-            builder.replace(equation.output, known[key])
-        else:
-            builder.add(equation)
-            known[key] = equation.output
-    return builder.program()
+        earlier = known.setdefault(key, equation)
+        return equation if earlier is equation else earlier.output
+
+    return rebuilt(program, first)
 
 
 def _key(item: Any) -> Any:

@@ -14,7 +14,7 @@ import numpy as np
 
 from autograd_spiral.program.ir import Atom, Equation, Program, Value, dtype_of, shape_of
 from autograd_spiral.program.passes.broadcasting import broadcast_afterwards, without_broadcasts
-from autograd_spiral.program.passes.builder import Builder, rewritten
+from autograd_spiral.program.passes.builder import Builder, rebuilt, rewritten
 from autograd_spiral.program.passes.entries import scatter_by_comparison
 from autograd_spiral.program.passes.patterns import ANY, Match, Rule, number_in
 from autograd_spiral.vocabulary.rules import scatter
@@ -24,18 +24,17 @@ __all__ = ["simplified"]
 
 def simplified(program: Program) -> Program:
     """Each equation in its simplest form."""
-    builder = Builder(program)
-    for equation in program.equations:
-        equation = builder.current(equation)
-        if equation.elementwise:
-            equation = broadcast_afterwards(without_broadcasts(equation, builder), builder)
-        simpler = (rule(equation, builder) for rule in _RULES.get(equation.function, ()))
-        result = next((found for found in simpler if found is not None), equation)
-        if isinstance(result, Equation):
-            builder.add(result)
-        else:
-            builder.replace(equation.output, result)
-    return builder.program()
+    return rebuilt(program, _simpler)
+
+
+def _simpler(equation: Equation, builder: Builder) -> Equation | Atom:
+    if equation.elementwise:
+        equation = broadcast_afterwards(without_broadcasts(equation, builder), builder)
+    for rule in _RULES.get(equation.function, ()):
+        result = rule(equation, builder)
+        if result is not None:
+            return result
+    return equation
 
 
 # --- when rules apply -----------------------------------------------------------------------------------------------
