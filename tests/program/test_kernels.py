@@ -11,8 +11,12 @@ from hypothesis import strategies as st
 from programs import assert_same, flat, leaf, program_of
 
 from autograd_spiral import Tensor, capture, grad, relu, softmax_cross_entropy
+from autograd_spiral.engine.table import PRIMITIVES
+from autograd_spiral.program.evaluate import evaluate
+from autograd_spiral.program.ir import Equation, Program, Value
 from autograd_spiral.program.passes.pipeline import readable
-from autograd_spiral.program.running.kernels import with_kernels
+from autograd_spiral.program.running.kernels import AFFINE, KERNELS, with_kernels
+from autograd_spiral.program.running.replay import generate
 
 X = np.random.default_rng(1).uniform(0.5, 1, (3, 4))
 
@@ -23,6 +27,111 @@ def kernels_in(step: Any, *args: Any) -> list[str]:
 
 
 LARGE = np.random.default_rng(2).standard_normal((64, 32))
+
+# --- the table ------------------------------------------------------------------------------------------------------
+
+VALUES = {
+    "affine": lambda x, W, b: x @ W + b,
+    "product_and_sums": lambda x, y: np.vstack([x.T @ y, y.sum(axis=0)]),
+    "masked_product_and_sums": lambda x, a, b, m: np.vstack([x.T @ ((a @ b) * m), ((a @ b) * m).sum(axis=0)]),
+    "sum_of_squares": lambda x: (x * x).sum(),
+    "column_sums": lambda x: x.sum(axis=0)[None],
+    "pick": lambda x, index: np.array([row[i] for row, i in zip(x, index, strict=True)]),
+    "less_one_hot": lambda x, index: x - np.eye(x.shape[1], dtype=x.dtype)[index],
+}
+"""What each kernel computes."""
+
+ARGUMENTS = {
+    "affine": "nd dh 1h",
+    "product_and_sums": "nd nh",
+    "masked_product_and_sums": "nd nk kh nh",
+    "sum_of_squares": "nd",
+    "column_sums": "nh",
+    "pick": "nd n",
+    "less_one_hot": "nd n",
+}
+"""The shapes of its arguments; an argument with one axis is an index of the columns of the first one."""
+
+
+def _net(x: Any, y: Any) -> Any:
+    """The loss of a small net on two columns of x, and its gradients."""
+    weights = W, b, W2, b2 = leaf((2, 40)), leaf((1, 40)), leaf((40, 3)), leaf((1, 3))
+    loss = softmax_cross_entropy(relu(np.sin(x[:, :2]) @ W + b) @ W2 + b2, y)
+    return [loss, *grad(loss, weights)]
+
+
+STEPS = {
+    "affine": lambda x, y: x @ LARGE.T + np.ones(64),
+    "product_and_sums": _net,
+    "masked_product_and_sums": _net,
+    "sum_of_squares": lambda x, y: np.sum(np.square(x)) * 2,
+    "column_sums": lambda x, y: np.sum(x, axis=0, keepdims=True) * 2,
+    "pick": _net,
+    "less_one_hot": _net,
+}
+"""A step whose program has it."""
+
+
+def test_every_kernel_is_tested() -> None:
+    names = [kernel.name for kernel in KERNELS]
+    assert set(names) == VALUES.keys() == ARGUMENTS.keys() == STEPS.keys()
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name)
+def test_some_program_has_the_kernel(kernel: Any) -> None:
+    y = np.random.default_rng(0).integers(0, 3, 64)
+    names = kernels_in(STEPS[kernel.name], LARGE, y)
+    assert kernel.name in names, names
+
+
+def _program_of_kernel(kernel: Any, arrays: list[Any], computed: bool) -> Program:
+    """The kernel on its arguments, given or in buffers, and an affine map of the first one."""
+    given = tuple(Value(array.shape, array.dtype) for array in arrays)
+    copies = tuple(Value(value.shape, value.dtype) for value in given)
+    equations = [Equation(PRIMITIVES[np.positive], (x,), {}, y) for x, y in zip(given, copies, strict=True) if computed]
+    operands = copies if computed else given
+    x, n, dtype = operands[0], len(arrays[0]), arrays[0].dtype
+    expected = np.asarray(VALUES[kernel.name](*arrays))
+    mapped, output, doubled = Value((n, 2), dtype), Value(expected.shape, dtype), Value(expected.shape, dtype)
+    weights = np.ones((x.shape[1], 2), dtype), np.ones((1, 2), dtype)
+    equations += [
+        Equation(AFFINE, (x, *weights), {}, mapped),
+        Equation(kernel, operands, {}, output),
+        Equation(PRIMITIVES[np.multiply], (output, 2.0), {}, doubled),
+    ]
+    return Program("kernel", given, (), tuple(equations), (doubled, mapped))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel.name)
+@settings(max_examples=25)
+@given(
+    n=st.integers(1, 40),
+    d=st.integers(1, 20),
+    h=st.integers(1, 30),
+    k=st.integers(1, 4),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_bodies_and_code_compute_the_kernel(kernel: Any, dtype: Any, n: int, d: int, h: int, k: int, seed: int) -> None:
+    rng, sizes = np.random.default_rng(seed), {"n": n, "d": d, "h": h, "k": k, "1": 1}
+    shapes = [tuple(sizes[letter] for letter in letters) for letters in ARGUMENTS[kernel.name].split()]
+    arrays = [
+        rng.integers(0, d, shape) if len(shape) == 1 else rng.standard_normal(shape).astype(dtype) for shape in shapes
+    ]
+    expected = np.asarray(VALUES[kernel.name](*arrays))
+    assert_same([kernel(*arrays)], [expected], "body")
+    for computed in (False, True):
+        program = _program_of_kernel(kernel, arrays, computed)
+        run = generate(program).function([f"x{i}" for i, _ in enumerate(arrays)])
+        wanted = evaluate(program, *arrays)
+        assert_same([wanted[0]], [2 * expected], "evaluated")
+        for _ in range(2):
+            assert_same(run(*arrays), wanted, "replayed")
+
+
+# --- where kernels apply --------------------------------------------------------------------------------------------
+
 REPLACED = [
     (lambda x, w: x @ w + np.ones(24), ["affine"]),
     (lambda x, w: np.ones((1, 24)) + x @ w, ["affine"]),

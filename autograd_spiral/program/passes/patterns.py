@@ -22,7 +22,7 @@ from autograd_spiral.program.passes.builder import Builder, rewritten
 
 __all__ = ["ANY", "Match", "Pattern", "Rule", "number_in"]
 
-Expression = Callable[..., Any]
+Function = Callable[..., Any]
 
 ANY: Any = object()
 """An axis, a shape or an index that may be any."""
@@ -36,11 +36,7 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
     __hash__ = object.__hash__
 
     def __init__(
-        self,
-        function: Callable[..., Any] | None = None,
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-        shape: tuple[int, ...] = (1, 1),
+        self, function: Function | None = None, args: Any = (), kwargs: Any = None, shape: tuple[int, ...] = (1, 1)
     ) -> None:
         self.function, self.args, self.kwargs, self.shape = function, args, kwargs or {}, shape
         self.any_params = any(arg is ANY for arg in (*args, *self.kwargs.values()))
@@ -59,11 +55,6 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __len__(self) -> int:
         return self.shape[0]
-
-    @property
-    def T(self) -> Symbol:
-        """The transpose."""
-        return Symbol(np.transpose, (self,))
 
     def astype(self, dtype: Any) -> Symbol:
         """Record a conversion."""
@@ -116,7 +107,7 @@ class Match:
 class Pattern:
     """An expression to look for, whose variables are the arguments of a function."""
 
-    def __init__(self, expression: Expression) -> None:
+    def __init__(self, expression: Function) -> None:
         self.expression = expression
         self.variables = tuple(Symbol() for _ in inspect.signature(expression).parameters)
         self.root: Symbol = expression(*self.variables)
@@ -186,11 +177,7 @@ class Rule:
     """
 
     def __init__(
-        self,
-        pattern: Expression,
-        replacement: Expression,
-        when: Callable[..., bool] = lambda match, *atoms: True,
-        params: Callable[[Match], Mapping[str, Any]] | None = None,
+        self, pattern: Function, replacement: Function, when: Function | None = None, params: Function | None = None
     ) -> None:
         self.pattern = Pattern(pattern)
         self.replacement: Symbol = replacement(*self.pattern.variables)
@@ -200,7 +187,7 @@ class Rule:
         """Return the equation, or the atom, that replaces `equation`; None if the rule does not apply."""
         new = self.replacement
         for match, atoms in self.pattern.matches(equation, builder):
-            if not self.when(match, *atoms):
+            if self.when is not None and not self.when(match, *atoms):
                 continue
             if new.function is None:
                 return match.bound[new]

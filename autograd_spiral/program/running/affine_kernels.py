@@ -60,17 +60,13 @@ AFFINE = Kernel(affine, _when_affine, _write_affine, Order.PRODUCT, ones=True)
 
 def product_and_sums(x: Any, y: Any) -> Any:
     """`x.T @ y` above the sums of the columns of y, (D + 1, H): in buffers one product, `[x 1].T @ y`."""
-    return np.concatenate([np.matmul(x.T, y), np.sum(y, axis=0, keepdims=True)])
-
-
-def _when_product_and_sums(match: Match, x: Atom, y: Atom) -> bool:
-    return is_real(x, y)
+    return np.concatenate([np.matmul(np.transpose(x), y), np.sum(y, axis=0, keepdims=True)])
 
 
 class _Joint(Kernel):
     """A kernel for several equations, which read parts of what it computes."""
 
-    product = Pattern(lambda x, y: np.matmul(x.T, y))
+    product = Pattern(lambda x, y: np.matmul(np.transpose(x), y))
     sums = Pattern(lambda y: np.sum(y, axis=0)), Pattern(lambda y: np.sum(y, axis=0, keepdims=True))
 
     def select(self, program: Program) -> Program:
@@ -116,7 +112,7 @@ def _write_product_and_sums(code: Code, position: int, equation: Equation) -> No
     code.line(np.matmul, f"{code.bind(ones)}, {code.text(y)}", out[-1:])
 
 
-PRODUCT_AND_SUMS = _Joint(product_and_sums, _when_product_and_sums, _write_product_and_sums, Order.PRODUCT)
+PRODUCT_AND_SUMS = _Joint(product_and_sums, lambda match, x, y: is_real(x, y), _write_product_and_sums, Order.PRODUCT)
 
 _FEW = 12
 """At most this many columns of products cost less than making, masking and multiplying the product they replace."""
