@@ -16,7 +16,7 @@ __all__ = ["Builder", "rebuilt", "rewritten"]
 
 
 class Builder:
-    """Builds a program from another one: call `add` for each equation to keep, `replace` for each value to drop."""
+    """A program under construction, made from another one: `add` keeps an equation, `replace` drops a value."""
 
     def __init__(self, program: Program) -> None:
         self.before = program
@@ -43,14 +43,14 @@ class Builder:
         self.producers[equation.output] = equation
 
     def add_check(self, check: Check) -> None:
-        """Let the program check a value."""
+        """Append a check to the program."""
         self.checks.setdefault(check.value, []).append(check)
 
     def replace(self, value: Value, atom: Atom) -> None:
         """Read `atom` instead of `value` from now on.
 
-        If `atom` is a value, the better one of the two names stays: one given by the user to `value` replaces one that
-        was not, and any name replaces that of a local variable of a body.
+        If `atom` is a value, it keeps the better one of the two names: a name given by the user is better than others,
+        and a local variable in the body of a primitive is the worst.
         """
         self._replacements[value] = atom
         if not isinstance(atom, Value):
@@ -62,7 +62,7 @@ class Builder:
                 self.names[atom] = other
 
     def program(self) -> Program:
-        """Return the program built so far. Raise what the checks raise on values that have become constants."""
+        """Return the program that was built; run the checks of values that have become constants."""
         before = self.before
         checks = []
         for value, its_checks in self.checks.items():

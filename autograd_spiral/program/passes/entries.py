@@ -1,4 +1,4 @@
-"""One entry picked from each row, and the adjoint of that: which indices are known to be within range."""
+"""Picking one entry of each row, and its adjoint; both rely on checks that the indices are within range."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_spiral.engine.frozen import frozen
 from autograd_spiral.engine.table import ARRAY
 from autograd_spiral.errors import LabelError
 from autograd_spiral.program.ir import Check, Equation, Value, dtype_of, shape_of
@@ -34,7 +35,7 @@ def is_checked(index: Value, count: int, builder: Builder) -> bool:
 
 
 def scatter_by_comparison(equation: Equation, builder: Builder) -> Equation | None:
-    """The adjoint of picking one entry per row: `ct[:, None] * (picked[:, None] == np.arange(count))`."""
+    """Return `ct[:, None] * (picked[:, None] == np.arange(count))` for the adjoint of picking one entry per row."""
     shape, index = equation.params["shape"], equation.params["index"]
     if index != (ARRAY, ARRAY) or len(shape) != 2:
         return None
@@ -52,8 +53,7 @@ def scatter_by_comparison(equation: Equation, builder: Builder) -> Equation | No
     column = {"index": (slice(None), None)}
     ct_column, picked_column = Value((shape[0], 1), ct_dtype), Value((shape[0], 1), dtype)
     chosen = Value(shape, np.dtype(bool))
-    classes = np.arange(shape[1])
-    classes.flags.writeable = False
+    classes = frozen(np.arange(shape[1]))
     builder.add(rewritten(equation, operator.getitem, ct, output=ct_column, **column))
     builder.add(rewritten(equation, operator.getitem, picked, output=picked_column, **column))
     builder.add(rewritten(equation, np.equal, picked_column, classes, output=chosen))

@@ -12,8 +12,7 @@ import inspect
 import math
 import operator
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -80,7 +79,7 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
         return params == equation.params
 
     def constants(self) -> Iterator[Any]:
-        """The constant arrays in this call and in those inside it."""
+        """Yield the constant arrays in this call and in those inside it."""
         for part in self.operands:
             if isinstance(part, Symbol):
                 yield from part.constants()
@@ -88,13 +87,12 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
                 yield part
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """An equation that computes a pattern."""
 
     equation: Equation
     builder: Builder
-    bound: Mapping[Symbol, Atom] = field(default_factory=dict)  # what the variables stand for
+    bound: Mapping[Symbol, Atom] = {}  # what the variables stand for
     inner: tuple[Equation, ...] = ()  # what computes the calls inside the pattern
     constants: tuple[Any, ...] = ()
 
@@ -114,7 +112,9 @@ class Pattern:
         self.function = self.root.function
 
     def matches(self, equation: Equation, builder: Builder) -> Iterator[tuple[Match, tuple[Atom, ...]]]:
-        """The ways in which `equation` computes this, each with the atoms that the variables stand for."""
+        """Yield the ways in which `equation` computes this, each with the atoms that the variables stand for."""
+        if equation.function is not self.function:
+            return
         for match in _call(self.root, equation, Match(equation, builder)):
             atoms = tuple(match.bound[variable] for variable in self.variables)
             if not match.constants or self._constants_equal(match, atoms):
@@ -129,28 +129,34 @@ class Pattern:
 
 
 def _call(symbol: Symbol, equation: Equation, match: Match) -> Iterator[Match]:
-    """The ways in which `equation` computes the call that `symbol` records, given what is bound already."""
+    """Yield the ways in which `equation` computes the call that `symbol` records, extending `match`."""
     if not symbol.describes(equation):
         return
     swapped = (equation.inputs[::-1],) if symbol.function in _COMMUTATIVE else ()
     for inputs in (equation.inputs, *swapped):
         found = [match]
-        for part, atom in zip(symbol.operands, inputs, strict=True):
+        for part, atom in sorted(zip(symbol.operands, inputs, strict=True), key=_is_variable):
             found = [more for one in found for more in _operand(part, atom, equation, one)]
         yield from found
 
 
+def _is_variable(operand: tuple[Any, Atom]) -> bool:
+    """Whether an operand matches any atom, so that the other operands are compared first."""
+    part, _ = operand
+    return isinstance(part, Symbol) and part.function is None
+
+
 def _operand(part: Any, atom: Atom, equation: Equation, match: Match) -> Iterator[Match]:
-    """The ways in which `atom`, an input of `equation`, is the operand `part` of a pattern."""
+    """Yield the ways in which `atom`, an input of `equation`, is the operand `part` of a pattern, extending `match`."""
     if isinstance(part, Symbol):
         if part.function is None:
             if match.bound.get(part, atom) is atom:
-                yield replace(match, bound={**match.bound, part: atom})
+                yield match._replace(bound={**match.bound, part: atom})
         elif isinstance(atom, Value) and (inner := match.builder.producers.get(atom)):
-            yield from _call(part, inner, replace(match, inner=(*match.inner, inner)))
+            yield from _call(part, inner, match._replace(inner=(*match.inner, inner)))
     elif isinstance(part, np.ndarray):
         if isinstance(atom, np.ndarray):
-            yield replace(match, constants=(*match.constants, atom))
+            yield match._replace(constants=(*match.constants, atom))
     else:
         number = number_in(atom, equation)
         if number is not None and number == part and math.copysign(1, number) == math.copysign(1, part):
@@ -170,7 +176,7 @@ def number_in(atom: Atom, equation: Equation) -> float | None:
 
 
 class Rule:
-    """What replaces a pattern: an expression of the same variables.
+    """A pattern and its replacement, an expression of the same variables.
 
     `when(match, *atoms)` says whether the rule applies, `params(match)` gives the parameters of the new call; `ANY` in
     the replacement stands for the parameters of the equation that is replaced.

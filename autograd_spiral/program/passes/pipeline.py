@@ -1,4 +1,4 @@
-"""The passes over programs: each is a small function from program to program that keeps the results.
+"""The passes over programs, and the order in which they run.
 
 `readable` is what people read and what replay starts from: declared primitives replaced by their bodies, no dead or
 repeated equations, no equations on constants alone, no detours. Sums and products of constants are combined, so last
@@ -45,7 +45,7 @@ def optimised(program: Program) -> Program:
 
 
 def inlined(program: Program) -> Program:
-    """Each declared primitive replaced by the equations of its body, if they are known."""
+    """Return `program` with the equations of their bodies for declared primitives, if they are known."""
 
     def equations(given: Iterable[Equation]) -> Iterable[Equation]:
         for equation in given:
@@ -58,7 +58,7 @@ def inlined(program: Program) -> Program:
 
 
 def without_dead_code(program: Program) -> Program:
-    """Only the equations that some result depends on."""
+    """Return `program` with only those equations that some result depends on."""
     needed = set(program.results())
     kept = []
     for equation in reversed(program.equations):
@@ -69,7 +69,7 @@ def without_dead_code(program: Program) -> Program:
 
 
 def with_constants_folded(program: Program) -> Program:
-    """Equations on constants alone replaced by what they compute, unless that makes a large array of small ones."""
+    """Return `program` without equations on constants alone, unless they make a large array of small ones."""
     return rebuilt(program, _folded)
 
 
@@ -86,7 +86,7 @@ def _folded(equation: Equation, builder: Builder) -> Equation | Atom:
 
 
 def without_common_subexpressions(program: Program) -> Program:
-    """Equal equations computed once. Opaque ones stay: they may return something else at each call."""
+    """Return `program` with equal equations computed once, except opaque ones: these may not be functions."""
     known: dict[Any, Equation] = {}
 
     def first(equation: Equation, builder: Builder) -> Equation | Atom:

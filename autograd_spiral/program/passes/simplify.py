@@ -23,7 +23,7 @@ __all__ = ["simplified"]
 
 
 def simplified(program: Program) -> Program:
-    """Each equation in its simplest form."""
+    """Return `program` with each equation in its simplest form."""
     return rebuilt(program, _simpler)
 
 
@@ -51,14 +51,14 @@ def _is_float(match: Match, x: Atom) -> bool:
 
 
 def _negation_is_exact(match: Match, x: Atom, y: Atom) -> bool:
-    """Whether only this equation reads -y, and integers wrap around in its dtype as they do in that of -y."""
+    """Whether nothing else reads -y, and integers wrap around in the dtype of this equation as they do in that of -y."""
     (minus,) = match.inner
     dtype = minus.output.dtype
     return match.alone and (dtype.kind == "f" or dtype == match.equation.output.dtype)
 
 
 def _keeps_axes(match: Match, x: Atom) -> bool:
-    """Whether a reshape after a reduction is what `keepdims=True` does."""
+    """Whether the reshape after a reduction does what `keepdims=True` does."""
     (reduction,) = match.inner
     axes = reduction.params["axis"]
     kept = tuple(1 if i in axes else n for i, n in enumerate(shape_of(x)))
@@ -66,7 +66,7 @@ def _keeps_axes(match: Match, x: Atom) -> bool:
 
 
 def _is_reshape(match: Match, x: Atom) -> bool:
-    """Whether a reduction is over axes of length 1 alone; the sum of everything reads better as it is."""
+    """Whether all reduced axes have length 1; a sum of everything is left unchanged, since it reads better."""
     equation, shape = match.equation, shape_of(x)
     single = all(shape[i] == 1 for i in equation.params["axis"])
     return single and dtype_of(x) == equation.output.dtype and equation.output.shape != ()
@@ -78,7 +78,7 @@ def _keeps_order(match: Match, x: Atom) -> bool:
 
 
 def _composed(match: Match) -> Mapping[str, Any]:
-    """The order of axes after two transposes."""
+    """Return the order of axes after two transposes."""
     (inner,) = match.inner
     return {"axes": tuple(inner.params["axes"][i] for i in match.equation.params["axes"])}
 
@@ -102,7 +102,7 @@ def _scaled(equation: Equation) -> tuple[Atom, float] | None:
 
 
 def _one_factor(equation: Equation, builder: Builder) -> Equation | None:
-    """`x * (a * b)` for `x * a * b`, and `x * -a` for `-x * a`."""
+    """Return `x * (a * b)` for `x * a * b`, and `x * -a` for `-x * a`."""
     x, number = _scaled(equation) or (None, 1)
     inner = builder.producers.get(x) if isinstance(x, Value) else None
     if inner is None or builder.uses[inner.output] > 1:

@@ -64,13 +64,13 @@ def product_and_sums(x: Any, y: Any) -> Any:
 
 
 class _Joint(Kernel):
-    """A kernel for several equations, which read parts of what it computes."""
+    """A kernel that computes the results of several equations at once."""
 
     product = Pattern(lambda x, y: np.matmul(np.transpose(x), y))
     sums = Pattern(lambda y: np.sum(y, axis=0)), Pattern(lambda y: np.sum(y, axis=0, keepdims=True))
 
     def select(self, program: Program) -> Program:
-        """Compute `x.T @ y` and all sums of the columns of y at once, if an affine map of x keeps `[x 1]` anyway."""
+        """Return `program` with `x.T @ y` and the column sums of y as one product, if `[x 1]` is kept for an affine map."""
         builder, position, sums = Builder(program), dict[Value, int](), dict[Atom, list[Equation]]()
         for i, equation in enumerate(program.equations):
             builder.add(equation)

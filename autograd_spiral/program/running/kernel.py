@@ -61,7 +61,8 @@ class Kernel(Primitive):
                     return rewritten(equation, self, *atoms)
             return equation
 
-        return without_dead_code(rebuilt(program, selected))
+        functions = {equation.function for equation in program.equations}
+        return without_dead_code(rebuilt(program, selected)) if self.pattern.function in functions else program
 
 
 def is_real(*atoms: Atom) -> bool:

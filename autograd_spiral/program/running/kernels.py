@@ -150,7 +150,7 @@ KERNELS = (AFFINE, PRODUCT_AND_SUMS, SUM_OF_SQUARES, COLUMN_SUMS, PICK, LESS_ONE
 
 
 def with_kernels(program: Program) -> Program:
-    """The program with kernels where they are faster than what they replace."""
+    """Return `program` with kernels wherever they are faster than what they replace."""
     program = with_fast_operands(program)
     for kernel in KERNELS:
         program = kernel.select(program)

@@ -22,7 +22,7 @@ Known = dict[Any, Atom]
 
 
 def with_fast_operands(program: Program) -> Program:
-    """The program with full arrays for bounds, floats for masks, and constants that need no casts."""
+    """Return `program` with full arrays for bounds, floats for masks, and constants that need no casts."""
     known: Known = {}
 
     def prepared(equation: Equation, builder: Builder) -> Equation:
@@ -43,7 +43,7 @@ def _pays(equation: Equation, *operands: Atom) -> bool:
 
 
 def _full_array(atom: Atom, other: Atom, equation: Equation, builder: Builder, known: Known) -> Atom:
-    """A bound as a full array: NumPy's loop over two arrays is faster than that over an array and a number."""
+    """Return a full array for a bound: NumPy's loop over two arrays is faster than over an array and a number."""
     if type(atom) not in (int, float) or not _pays(equation, other):
         return atom
     shape, dtype = equation.output.shape, equation.output.dtype
@@ -54,7 +54,7 @@ def _full_array(atom: Atom, other: Atom, equation: Equation, builder: Builder, k
 
 
 def _mask_as_floats(atom: Atom, other: Atom, equation: Equation, builder: Builder, known: Known) -> Atom:
-    """A mask as floats: NumPy casts it faster beforehand than inside a product."""
+    """Return floats for a mask: NumPy casts it faster beforehand than inside a product."""
     if not (isinstance(atom, Value) and atom.dtype == bool and _pays(equation, atom, other)):
         return atom
     key = atom, equation.output.dtype
@@ -65,7 +65,7 @@ def _mask_as_floats(atom: Atom, other: Atom, equation: Equation, builder: Builde
 
 
 def _without_cast(atom: Atom, other: Atom, equation: Equation, builder: Builder, known: Known) -> Atom:
-    """An integer constant in the dtype of the integers that it is compared with, if it fits."""
+    """Return an integer constant in the dtype of the integers that it is compared with, if it fits."""
     if not (isinstance(atom, np.ndarray) and atom.size and isinstance(other, Value)):
         return atom
     if not {atom.dtype.kind, other.dtype.kind} <= {"i", "u"}:
@@ -82,7 +82,7 @@ _PREPARE: dict[Callable[..., Any], Callable[[Atom, Atom, Equation, Builder, Know
 
 
 def with_means_as_sums(program: Program) -> Program:
-    """The program with means as sums divided by a count."""
+    """Return `program` with means as sums divided by a count."""
 
     def divided(equation: Equation, builder: Builder) -> Equation:
         x, output = equation.inputs[0] if equation.inputs else 0, equation.output

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd_spiral.engine.frozen import frozen
 from autograd_spiral.program.evaluate import compute
 from autograd_spiral.program.executor import Run
 from autograd_spiral.program.ir import Check, Equation, Program, Value
@@ -122,12 +123,6 @@ def _write_call(code: Code, equation: Equation) -> None:
 
 
 def _call_on_copies(equation: Equation, *operands: Any) -> NDArray[Any]:
-    """Return a copy of the value of an opaque equation on frozen copies of `operands`.
-
-    Raises `CaptureError` as `compute` does.
-    """
-    frozen = [np.array(operand) if isinstance(operand, np.ndarray) else operand for operand in operands]
-    for operand in frozen:
-        if isinstance(operand, np.ndarray):
-            operand.flags.writeable = False
-    return compute(equation, tuple(frozen)).copy()
+    """Return a copy of what an opaque primitive returns for frozen copies of `operands`; raise as `compute` does."""
+    copies = (frozen(np.array(operand)) if isinstance(operand, np.ndarray) else operand for operand in operands)
+    return compute(equation, tuple(copies)).copy()
