@@ -36,8 +36,8 @@ VALUES = {
     "masked_product_and_sums": lambda x, a, b, m: np.vstack([x.T @ ((a @ b) * m), ((a @ b) * m).sum(axis=0)]),
     "sum_of_squares": lambda x: (x * x).sum(),
     "column_sums": lambda x: x.sum(axis=0)[None],
-    "pick": lambda x, index: np.array([row[i] for row, i in zip(x, index, strict=True)]),
-    "less_one_hot": lambda x, index: x - np.eye(x.shape[1], dtype=x.dtype)[index],
+    "pick": lambda x, rows, index: np.array([row[i] for row, i in zip(x, index, strict=True)]),
+    "less_one_hot": lambda x, index, columns: x - np.eye(x.shape[1], dtype=x.dtype)[index],
 }
 """What each kernel computes."""
 
@@ -47,10 +47,10 @@ ARGUMENTS = {
     "masked_product_and_sums": "nd nk kh nh",
     "sum_of_squares": "nd",
     "column_sums": "nh",
-    "pick": "nd n",
-    "less_one_hot": "nd n",
+    "pick": "nd N n",
+    "less_one_hot": "nd n D",
 }
-"""The shapes of its arguments; an argument with one axis is an index of the columns of the first one."""
+"""The shapes of its arguments: "n" is an index of the columns of the first one, "N" counts rows, "D" columns."""
 
 
 def _net(x: Any, y: Any) -> Any:
@@ -115,12 +115,13 @@ def _program_of_kernel(kernel: Any, arrays: list[Any], computed: bool) -> Progra
 )
 def test_bodies_and_code_compute_the_kernel(kernel: Any, dtype: Any, n: int, d: int, h: int, k: int, seed: int) -> None:
     rng, sizes = np.random.default_rng(seed), {"n": n, "d": d, "h": h, "k": k, "1": 1}
-    shapes = [tuple(sizes[letter] for letter in letters) for letters in ARGUMENTS[kernel.name].split()]
+    known = {"n": rng.integers(0, d, n), "N": np.arange(n), "D": np.arange(d)}
     arrays = [
-        rng.integers(0, d, shape) if len(shape) == 1 else rng.standard_normal(shape).astype(dtype) for shape in shapes
+        known[letters] if letters in known else rng.standard_normal([sizes[c] for c in letters]).astype(dtype)
+        for letters in ARGUMENTS[kernel.name].split()
     ]
     expected = np.asarray(VALUES[kernel.name](*arrays))
-    assert_same([kernel(*arrays)], [expected], "body")
+    assert_same([kernel.function(*arrays)], [expected], "body")
     for computed in (False, True):
         program = _program_of_kernel(kernel, arrays, computed)
         run = generate(program).function([f"x{i}" for i, _ in enumerate(arrays)])

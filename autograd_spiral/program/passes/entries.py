@@ -10,11 +10,11 @@ import numpy as np
 from autograd_spiral.engine.frozen import frozen
 from autograd_spiral.engine.table import ARRAY
 from autograd_spiral.errors import LabelError
-from autograd_spiral.program.ir import Check, Equation, Value, dtype_of, shape_of
+from autograd_spiral.program.ir import Atom, Check, Equation, Value, dtype_of, shape_of
 from autograd_spiral.program.passes.builder import Builder, rewritten
 from autograd_spiral.vocabulary.labels import check_labels
 
-__all__ = ["check_entries", "is_checked", "scatter_by_comparison"]
+__all__ = ["check_entries", "counts", "is_checked", "scatter_by_comparison"]
 
 
 def check_entries(picked: Any, count: int) -> None:
@@ -26,6 +26,11 @@ def check_entries(picked: Any, count: int) -> None:
             f"entry {picked[row]} is out of range in row {row}: in a captured step, the {count} entries of a row are "
             f"numbered 0 to {count - 1}; write index % {count} to count from the end"
         )
+
+
+def counts(atom: Atom, n: int) -> bool:
+    """Whether `atom` is the constant array `np.arange(n)`."""
+    return isinstance(atom, np.ndarray) and np.array_equal(atom, np.arange(n))
 
 
 def is_checked(index: Value, count: int, builder: Builder) -> bool:
@@ -40,7 +45,7 @@ def scatter_by_comparison(equation: Equation, builder: Builder) -> Equation | No
     if index != (ARRAY, ARRAY) or len(shape) != 2:
         return None
     ct, rows, picked = equation.inputs
-    if not (isinstance(rows, np.ndarray) and np.array_equal(rows, np.arange(shape[0]))):
+    if not counts(rows, shape[0]):
         return None
     ct_dtype, dtype = dtype_of(ct), dtype_of(picked)
     if ct_dtype is None or dtype is None or dtype.kind not in "iu" or shape_of(picked) != (shape[0],):

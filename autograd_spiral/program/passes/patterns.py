@@ -2,8 +2,7 @@
 
 A pattern is written as a function, `lambda x, y: x - (-y)`. It is called once, on symbols that record by NumPy's own
 protocols what is computed with them. Each argument stands for any atom, and for the same one wherever it occurs. Axes,
-shapes and indices must be those that are written; `ANY` in their place matches all of them. A constant array may depend
-on shapes, as in `x[np.arange(len(x)), index]`: it is computed again for the shapes found.
+shapes and indices must be those that are written; `ANY` in their place matches all of them.
 """
 
 from __future__ import annotations
@@ -30,18 +29,18 @@ _COMMUTATIVE = (np.add, np.multiply)
 
 
 class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
-    """A variable of a pattern, or the call of a function on symbols and constants."""
+    """A variable of a pattern, or the call of a function on symbols and numbers."""
 
     __hash__ = object.__hash__
 
     def __init__(
-        self, function: Function | None = None, args: Any = (), kwargs: Any = None, shape: tuple[int, ...] = (1, 1)
+        self, function: Function | None = None, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> None:
-        self.function, self.args, self.kwargs, self.shape = function, args, kwargs or {}, shape
+        self.function, self.args, self.kwargs = function, args, kwargs or {}
         self.any_params = any(arg is ANY for arg in (*args, *self.kwargs.values()))
         parts = [part for arg in args for part in (arg if isinstance(arg, list | tuple) else (arg,))]
-        arrays = tuple(part for part in parts if isinstance(part, Symbol | np.ndarray))
-        self.operands = args if isinstance(function, np.ufunc) else arrays
+        symbols = tuple(part for part in parts if isinstance(part, Symbol))
+        self.operands = args if isinstance(function, np.ufunc) else symbols
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any) -> Symbol:
         return Symbol(ufunc, inputs)
@@ -51,9 +50,6 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __getitem__(self, index: Any) -> Symbol:
         return Symbol(operator.getitem, (self, index))
-
-    def __len__(self) -> int:
-        return self.shape[0]
 
     def astype(self, dtype: Any) -> Symbol:
         """Record a conversion."""
@@ -68,7 +64,7 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
         atoms = iter(equation.inputs)
 
         def filled(arg: Any) -> Any:
-            if isinstance(arg, Symbol | np.ndarray):
+            if isinstance(arg, Symbol):
                 return next(atoms)
             return tuple(map(filled, arg)) if isinstance(arg, list | tuple) else arg
 
@@ -78,14 +74,6 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
             return False
         return params == equation.params
 
-    def constants(self) -> Iterator[Any]:
-        """Yield the constant arrays in this call and in those inside it."""
-        for part in self.operands:
-            if isinstance(part, Symbol):
-                yield from part.constants()
-            elif isinstance(part, np.ndarray):
-                yield part
-
 
 class Match(NamedTuple):
     """An equation that computes a pattern."""
@@ -94,7 +82,6 @@ class Match(NamedTuple):
     builder: Builder
     bound: Mapping[Symbol, Atom] = {}  # what the variables stand for
     inner: tuple[Equation, ...] = ()  # what computes the calls inside the pattern
-    constants: tuple[Any, ...] = ()
 
     @property
     def alone(self) -> bool:
@@ -106,7 +93,6 @@ class Pattern:
     """An expression to look for, whose variables are the arguments of a function."""
 
     def __init__(self, expression: Function) -> None:
-        self.expression = expression
         self.variables = tuple(Symbol() for _ in inspect.signature(expression).parameters)
         self.root: Symbol = expression(*self.variables)
         self.function = self.root.function
@@ -116,16 +102,7 @@ class Pattern:
         if equation.function is not self.function:
             return
         for match in _call(self.root, equation, Match(equation, builder)):
-            atoms = tuple(match.bound[variable] for variable in self.variables)
-            if not match.constants or self._constants_equal(match, atoms):
-                yield match, atoms
-
-    def _constants_equal(self, match: Match, atoms: tuple[Atom, ...]) -> bool:
-        try:
-            exact: Symbol = self.expression(*(Symbol(shape=shape_of(atom)) for atom in atoms))
-        except IndexError:  # an axis that the operand does not have
-            return False
-        return all(map(np.array_equal, exact.constants(), match.constants))
+            yield match, tuple(match.bound[variable] for variable in self.variables)
 
 
 def _call(symbol: Symbol, equation: Equation, match: Match) -> Iterator[Match]:
@@ -154,9 +131,6 @@ def _operand(part: Any, atom: Atom, equation: Equation, match: Match) -> Iterato
                 yield match._replace(bound={**match.bound, part: atom})
         elif isinstance(atom, Value) and (inner := match.builder.producers.get(atom)):
             yield from _call(part, inner, match._replace(inner=(*match.inner, inner)))
-    elif isinstance(part, np.ndarray):
-        if isinstance(atom, np.ndarray):
-            yield match._replace(constants=(*match.constants, atom))
     else:
         number = number_in(atom, equation)
         if number is not None and number == part and math.copysign(1, number) == math.copysign(1, part):

@@ -51,7 +51,7 @@ def _is_float(match: Match, x: Atom) -> bool:
 
 
 def _negation_is_exact(match: Match, x: Atom, y: Atom) -> bool:
-    """Whether nothing else reads -y, and integers wrap around in the dtype of this equation as they do in that of -y."""
+    """Whether nothing else reads -y, and integers wrap around in the result as they do in -y."""
     (minus,) = match.inner
     dtype = minus.output.dtype
     return match.alone and (dtype.kind == "f" or dtype == match.equation.output.dtype)

@@ -70,7 +70,7 @@ class _Joint(Kernel):
     sums = Pattern(lambda y: np.sum(y, axis=0)), Pattern(lambda y: np.sum(y, axis=0, keepdims=True))
 
     def select(self, program: Program) -> Program:
-        """Return `program` with `x.T @ y` and the column sums of y as one product, if `[x 1]` is kept for an affine map."""
+        """Return `program` with `x.T @ y` and column sums of y as one product, if `[x 1]` is kept for an affine map."""
         builder, position, sums = Builder(program), dict[Value, int](), dict[Atom, list[Equation]]()
         for i, equation in enumerate(program.equations):
             builder.add(equation)
@@ -123,7 +123,7 @@ def masked_product_and_sums(x: Any, a: Any, b: Any, m: Any) -> Any:
 
     With X for `[x 1]`: `Σ_n X[n,d] · m[n,h] · Σ_k a[n,k] · b[k,h] = Σ_k b[k,h] · Σ_n (X[n,d] · a[n,k]) · m[n,h]`.
     """
-    return PRODUCT_AND_SUMS(x, np.matmul(a, b) * m)
+    return PRODUCT_AND_SUMS.function(x, np.matmul(a, b) * m)
 
 
 def _when_masked(match: Match, x: Atom, a: Atom, b: Atom, m: Atom) -> bool:

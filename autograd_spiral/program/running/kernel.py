@@ -48,10 +48,6 @@ class Kernel(Primitive):
         self.when, self.write, self.order, self.ones = when, write, order, ones
         super().__init__(overridable(body), (None,) * len(self.pattern.variables))
 
-    def __call__(self, *arrays: Any) -> Any:
-        """Compute the body on arrays, or record the call in the pattern of another kernel."""
-        return self.function(*arrays)
-
     def select(self, program: Program) -> Program:
         """Return `program` with this kernel wherever it applies."""
 

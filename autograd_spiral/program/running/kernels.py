@@ -6,15 +6,13 @@ rows are left to BLAS, so terms are added up in another order.
 
 from __future__ import annotations
 
-import functools
 import math
-import operator
 from typing import Any
 
 import numpy as np
 
 from autograd_spiral.program.ir import Atom, Equation, Program, Value, dtype_of, shape_of
-from autograd_spiral.program.passes.entries import is_checked
+from autograd_spiral.program.passes.entries import counts, is_checked
 from autograd_spiral.program.passes.patterns import Match
 from autograd_spiral.program.running.affine_kernels import AFFINE, MASKED_PRODUCT_AND_SUMS, PRODUCT_AND_SUMS
 from autograd_spiral.program.running.buffers import aligned
@@ -70,8 +68,9 @@ COLUMN_SUMS = Kernel(column_sums, _when_column_sums, _write_column_sums)
 # --- one entry of each row ------------------------------------------------------------------------------------------
 
 
-def _is_index(match: Match, index: Atom, shape: tuple[int, ...]) -> bool:
-    """Whether `index` has one entry for each row of a matrix of this shape, and is checked to be within range."""
+def _picks_from_rows(match: Match, x: Atom, index: Atom) -> bool:
+    """Whether `index` has one entry for each row of a matrix x, and is checked to be within range."""
+    shape = shape_of(x)
     if not (isinstance(index, Value) and len(shape) == 2 and index.shape == shape[:1]):
         return False
     fits = index.dtype.kind in "iu" and np.can_cast(index.dtype, np.intp)
@@ -90,21 +89,20 @@ def _flat_index(code: Code, index: Atom, shape: tuple[int, ...], by_row: bool) -
     return code.shared[key]
 
 
-def pick(x: Any, index: Any) -> Any:
-    """`x[np.arange(len(x)), index]` for an index that is checked to be within range: in buffers, of the flat array."""
-    return x[np.arange(len(x)), index]
+def pick(x: Any, rows: Any, index: Any) -> Any:
+    """`x[rows, index]` for all rows in order: in buffers, entries of the flat array."""
+    return x[rows, index]
 
 
-def _when_pick(match: Match, x: Atom, index: Atom) -> bool:
-    return _is_index(match, index, shape_of(x))
+def _when_pick(match: Match, x: Atom, rows: Atom, index: Atom) -> bool:
+    return _picks_from_rows(match, x, index) and counts(rows, shape_of(x)[0])
 
 
 def _write_pick(code: Code, position: int, equation: Equation) -> None:
-    x, index = equation.inputs
+    x, _, index = equation.inputs
     flat = code.flat(x)
     if flat is None:
-        getitem, rows = code.bind(functools.partial(operator.getitem), "f"), code.bind(np.arange(shape_of(x)[0]))
-        code.new(equation.output, f"{getitem}({code.text(x)}, ({rows}, {code.text(index)}))")
+        code.new(equation.output, f"{code.bind(equation.function, 'f')}({code.texts(equation.inputs)})")
         return
     elements, by_row = flat
     take, indices = code.bind(elements.take, "take"), _flat_index(code, index, shape_of(x), by_row)
@@ -118,17 +116,18 @@ def _write_pick(code: Code, position: int, equation: Equation) -> None:
 PICK = Kernel(pick, _when_pick, _write_pick, Order.COLUMNS)
 
 
-def less_one_hot(x: Any, index: Any) -> Any:
-    """`x - (index[:, None] == np.arange(x.shape[1]))`: in buffers, one entry of each row less 1."""
-    return x - (index[:, None] == np.arange(x.shape[1]))
+def less_one_hot(x: Any, index: Any, columns: Any) -> Any:
+    """`x - (index[:, None] == columns)` for all columns in order: in buffers, one entry of each row less 1."""
+    return x - (index[:, None] == columns)
 
 
-def _when_less_one_hot(match: Match, x: Atom, index: Atom) -> bool:
-    return is_real(x, match.equation.output) and _is_index(match, index, shape_of(x))
+def _when_less_one_hot(match: Match, x: Atom, index: Atom, columns: Atom) -> bool:
+    real = is_real(x, match.equation.output)
+    return real and _picks_from_rows(match, x, index) and counts(columns, shape_of(x)[1])
 
 
 def _write_less_one_hot(code: Code, position: int, equation: Equation) -> None:
-    x, index = equation.inputs
+    x, index, _ = equation.inputs
     if equation.output in code.results:
         code.new(equation.output, f"{code.bind(equation.function, 'f')}({code.texts(equation.inputs)})")
         return
