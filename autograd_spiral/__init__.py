@@ -1,7 +1,25 @@
-"""A tiny autograd engine on NumPy: record NumPy once, then differentiate, check, draw, print and replay the record."""
+"""A tiny autograd engine on NumPy: record NumPy once, then differentiate, check, draw, print and replay the record.
+
+>>> import numpy as np
+>>> from autograd_spiral import Tensor, backward_source, capture, check_gradients, draw, grad, relu
+>>> w = Tensor([1.0, -2.0], requires_grad=True, name="w")  # NumPy's functions and Python's operators record a graph
+>>> loss = np.sum(relu(w) ** 2).named("loss")
+>>> loss.backward()                                        # adds the gradient to w.grad …
+>>> slope = grad(loss, w, create_graph=True)               # … and grad returns it, differentiable again
+>>> check_gradients(np.tanh, w.data).verdict               # gradients compared with finite differences
+'ok'
+>>> picture = draw(loss, gradients_of=w)                   # the graph, forward and backward: picture.save_as("w.svg")
+>>> text = backward_source(loss, w)                        # the same as NumPy that a person could have written
+>>> step = capture(lambda x: np.sum(w * x))                # a step, recorded at the first call and replayed later
+
+Besides: `@primitive` declares an operation with its rule, `no_grad()`, `scope(name)` and `blame()` are contexts, and
+`softmax_cross_entropy` and other functions that NumPy lacks are here too. `python -m autograd_spiral --help` lists the
+commands, and the pages in docs/ explain the rest.
+"""
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +43,7 @@ from autograd_spiral.vocabulary.functions import (
     softmax_cross_entropy,
     softplus,
 )
+from autograd_spiral.vocabulary.missing_names import instead_on_the_package
 
 if TYPE_CHECKING:
     from autograd_spiral.debug.blame import blame
@@ -83,6 +102,13 @@ _LATER = {
 
 def __getattr__(name: str) -> Any:
     if name in _LATER:
-        value = globals()[name] = getattr(import_module(f"autograd_spiral.{_LATER[name]}"), name)
+        value = globals()[name] = getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
         return value
-    raise AttributeError(f"module 'autograd_spiral' has no attribute {name!r}", name=name)
+    instead = instead_on_the_package(name)
+    if instead is not None:  # without `obj=`, Python does not suggest another name itself
+        raise AttributeError(f"{__name__} has no {name!r}: {instead}", name=name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__])
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__doc__", "__version__"]

@@ -1,4 +1,4 @@
-"""The exceptions, each also the builtin exception that a caller would expect. Imports nothing."""
+"""The exceptions. Each is also the builtin exception that a caller would expect."""
 
 
 class AutogradError(Exception):
@@ -10,11 +10,11 @@ class ShapeError(AutogradError, ValueError):
 
 
 class DtypeError(AutogradError, TypeError):
-    """A dtype cannot do what was asked of it (object arrays, complex numbers, gradients of integers)."""
+    """A dtype does not support the operation (object arrays, complex numbers, gradients of integers)."""
 
 
 class NoRuleError(AutogradError, TypeError):
-    """A NumPy function, or one of its keywords, has no gradient rule here."""
+    """A NumPy function, or one of its keywords, has no gradient rule."""
 
 
 class InPlaceError(AutogradError, TypeError):
@@ -30,28 +30,28 @@ class LabelError(AutogradError, ValueError):
 
 
 class GradientError(AutogradError, RuntimeError):
-    """A gradient was asked for where there is none, or of the wrong thing."""
+    """A gradient was requested or set where there can be none, or requested without the cotangent it needs."""
 
 
 class RuleError(AutogradError, RuntimeError):
-    """A primitive's rule raised, or it or its declaration is malformed: wrong shape, wrong number of VJPs."""
+    """A primitive's rule failed, returned a wrong shape, or was declared wrongly (such as a wrong number of VJPs)."""
 
 
 class StaleLeafError(AutogradError, RuntimeError):
-    """A leaf was assigned after it was recorded, so the graph of a gradient cannot be recorded from it."""
+    """A leaf was assigned after it was recorded, so `create_graph=True` cannot record a gradient at the old value."""
 
 
 class CaptureError(AutogradError, RuntimeError):
-    """A step cannot be captured, or a program cannot be printed; the message names the line and what to write."""
+    """A step cannot be captured, or a program printed; the message names the line and says what to write instead."""
 
 
 class GradientMismatch(AutogradError, AssertionError):
-    """A gradient check found something wrong, or nothing it could judge: `report` says what, where, by how much."""
+    """A gradient check failed, or could judge nothing: `report` says what is wrong, where, and by how much."""
 
     def __init__(self, report: object) -> None:
-        super().__init__(f"the gradients do not pass\n{report}")
+        super().__init__(f"gradient check failed\n{report}")
         self.report = report
 
 
 class NonFiniteError(AutogradError, FloatingPointError):
-    """A NaN or an infinity arose while `blame()` was on; the message says where and from what."""
+    """A NaN or infinity occurred inside `blame()`; the message says where, and from which inputs."""

@@ -1,13 +1,18 @@
-"""How fast the engine is, as ratios: each contender in a process of its own, taking turns, medians.
+"""How fast the engine is, as ratios: each contender has its own process, they take turns, and medians are shown.
 
     python demos/benchmark.py                    everything, about three minutes
-    python demos/benchmark.py --quick            little of it, to see that it runs
+    python demos/benchmark.py --quick            a short run, to see that it works
     python demos/benchmark.py --points 10000     the training step on 30,000 rows
+    python demos/benchmark.py --threads 2        two cores and two BLAS threads for every contender
 
-Beside the time stand the page faults of a step (pages that the allocator gave back to the system and got again) and the
-largest amount of memory that the contender's process held, less what it held before its first step.
-Contenders that are not installed (torch, jax, autograd, mygrad) are left out. Only ratios mean anything: the machine's
-other work moves all absolute times. One core: the BLAS threads are set to 1 for everybody.
+All processes are pinned to one core (`os.sched_setaffinity`), or to as many as `--threads` says. This matters for XLA,
+which ignores the thread settings that BLAS and OpenMP read, and starts a thread for every core that it may use. Where
+processes cannot be pinned, as on macOS and Windows, the output says so.
+
+Next to the time, the table shows the page faults of a step (pages that the allocator returned to the system and
+requested again) and the largest amount of memory that the contender's process held, less what it held before its first
+step. Contenders that are not installed (torch, jax, autograd, mygrad) are left out. Only the ratios mean anything,
+since other work on the machine changes all absolute times.
 """
 
 from __future__ import annotations
@@ -32,10 +37,11 @@ Step = Callable[[], Any]
 
 
 points = 100  # of each class
+threads = 1  # of each contender
 
 
 def start() -> tuple[Any, ...]:
-    """The case study's data, labels and first weights (with other random numbers)."""
+    """Return the case study's data, labels and initial weights (with other random numbers)."""
     rng = np.random.default_rng(0)
     radius, turns = np.linspace(0.0, 1.0, points), [np.linspace(4 * j, 4 * j + 4, points) for j in range(3)]
     angle = np.concatenate(turns) + 0.2 * rng.standard_normal(3 * points)
@@ -115,9 +121,9 @@ def replayed() -> Step:
 
 
 def tuned() -> Step:
-    """The step by hand once more, tuned: every result in a buffer made beforehand, and the fastest spelling known of
-    each operation. Scores are kept column by column, relu's bound is a full array, column sums and sums of squares go
-    to BLAS, the entry of each row is taken from the flat array, and the mask of relu is multiplied with."""
+    """The step by hand, tuned: every result goes to a buffer allocated beforehand, and each operation is written in the
+    fastest way known. Scores are kept column by column, relu's bound is a full array, BLAS computes column sums and
+    sums of squares, the entry of each row is taken from the flat array, and relu's mask is a factor."""
     X, y, W, b, W2, b2 = start()
     n, reg, step_size = len(X), 1e-3, 1.0
     hidden, dhidden, zeros, mask = np.empty((n, 100)), np.empty((n, 100)), np.zeros((n, 100)), np.empty((n, 100), bool)
@@ -173,7 +179,7 @@ def tuned() -> Step:
 def torch() -> Step:
     import torch
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(threads)
     X, y, *weights = (torch.tensor(array) for array in start())
     for w in weights:
         w.requires_grad_()
@@ -295,7 +301,7 @@ def chain_eager() -> Step:
 def chain_torch() -> Step:
     import torch
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(threads)
     x = torch.tensor([0.5, 0.2, 0.1], dtype=torch.float64, requires_grad=True)
 
     def step() -> None:
@@ -338,7 +344,7 @@ def chain_mygrad() -> Step:
 
 # --- taking turns -----------------------------------------------------------------------------------------------------
 
-# name: (what builds the step, the module it needs, whether its process keeps freed memory)
+# name: (the function that builds the step, the module it needs, whether its process keeps freed memory)
 TRAINING = {
     "the case study's step by hand": (by_hand, "numpy", False),
     "the same, after keep_memory()": (by_hand, "numpy", True),
@@ -361,14 +367,41 @@ CHAIN = {
 TABLES = {"training": TRAINING, "chain": CHAIN}
 
 
-def serve(table: str, name: str, given_points: str) -> None:
-    """In a contender's process: for every count read from stdin, run that many steps; print what they took.
+def pin(cores: int) -> str:
+    """Pin this process, and those that it will start, to this number of cores; return a line that says so.
 
-    That is the mean time, the page faults of a step, and the growth of the process's memory in MB. A fifth as many
-    steps go before them untimed.
+    Raises ValueError if there are not as many.
     """
-    global points
-    points = int(given_points)
+    if not hasattr(os, "sched_setaffinity"):
+        return "processes are not pinned to cores, since this system has no way to do that; XLA may use all cores"
+    available = sorted(os.sched_getaffinity(0))
+    if cores > len(available):
+        raise ValueError(f"there are {len(available)} cores to use, not {cores}")
+    chosen = available[:cores]
+    os.sched_setaffinity(0, chosen)
+    return f"every process is pinned to {'core' if cores == 1 else 'cores'} {', '.join(map(str, chosen))}"
+
+
+def environment(threads: int) -> dict[str, str]:
+    """Return the environment of contenders: this project first, this number of threads, no tuning of OpenBLAS."""
+    root = str(Path(__file__).resolve().parents[1])
+    tuning = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+    libraries = ("OPENBLAS", "OMP", "MKL", "BLIS", "NUMEXPR", "NUMBA")
+    variables = {name: value for name, value in os.environ.items() if name not in tuning}
+    variables |= {f"{library}_NUM_THREADS": str(threads) for library in libraries}
+    variables["VECLIB_MAXIMUM_THREADS"] = str(threads)  # Apple's BLAS
+    variables["PYTHONPATH"] = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    return variables
+
+
+def serve(table: str, name: str, given_points: str, given_threads: str) -> None:
+    """In a contender's process: for every count read from stdin, run that many steps and print their figures.
+
+    These are the mean time, the page faults of a step, and the growth of the process's memory in MB. A fifth as many
+    steps run before them, untimed.
+    """
+    global points, threads
+    points, threads = int(given_points), int(given_threads)
     build, _, keep = TABLES[table][name]
     if keep:
         from autograd_spiral import keep_memory
@@ -378,7 +411,7 @@ def serve(table: str, name: str, given_points: str) -> None:
     _, first = used()
     for line in sys.stdin:
         count = int(line)
-        for _ in range(count // 5):  # until the caches are warm: other contenders had their turn
+        for _ in range(count // 5):  # to warm the caches after the turns of the others
             step()
         faults, _ = used()
         began = time.perf_counter()
@@ -390,7 +423,7 @@ def serve(table: str, name: str, given_points: str) -> None:
 
 
 def used() -> tuple[float, float]:
-    """The page faults of this process so far, and its largest memory in MB; zeros where the system does not say."""
+    """Return this process's page faults so far and its largest memory in MB, or zeros if the system does not say."""
     try:
         import resource
     except ImportError:  # Windows
@@ -400,21 +433,16 @@ def used() -> tuple[float, float]:
 
 
 def measure(table: str, only: str, rounds: int, steps: int) -> None:
-    """Print every installed contender's time as a ratio to the first one's."""
-    root = str(Path(__file__).resolve().parents[1])
-    sys.path.insert(0, root)
-    environment = {k: v for k, v in os.environ.items() if k not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}
-    environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, environment.get("PYTHONPATH")]))
+    """Print the time of every installed contender as a ratio to the first one's."""
     first, *others = (name for name, (_, module, _) in TABLES[table].items() if importlib.util.find_spec(module))
     names = [first, *(name for name in others if only in name)]
     processes = {
         name: subprocess.Popen(
-            [sys.executable, __file__, "--serve", table, name, str(points)],
+            [sys.executable, __file__, "--serve", table, name, str(points), str(threads)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=environment,
+            env=environment(threads),
         )
         for name in names
     }
@@ -442,7 +470,7 @@ def measure(table: str, only: str, rounds: int, steps: int) -> None:
 
 
 def capture_time() -> float:
-    """Milliseconds from the first call of the net's step to its result: capturing, compiling and one replay."""
+    """Return the milliseconds that the first call of the net's step takes: capture, compilation and one replay."""
     from autograd_spiral.spiral import TwoLayerNet, descent
 
     X, y, *_ = start()
@@ -460,21 +488,29 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="few and short turns")
     parser.add_argument("--only", metavar="WORD", default="", help="the first line and those with WORD in their name")
     parser.add_argument("--points", type=int, default=100, help="points of each class (default: %(default)s)")
-    parser.add_argument("--serve", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--threads", type=int, default=1, help="cores and BLAS threads (default: %(default)s)")
+    parser.add_argument("--serve", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
         serve(*options.serve)
         return
-    global points
-    points = options.points
+    global points, threads
+    points, threads = options.points, options.threads
+    if points < 1 or threads < 1:
+        parser.error("--points and --threads must be 1 or more")
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    try:
+        print(f"{pin(threads)}; BLAS threads: {threads}\n")
+    except ValueError as error:
+        parser.error(f"--threads {threads}: {error}")
     rounds = 3 if options.quick else 40
     steps = 5 if options.quick else max(1, 20_000 // points)
     print(f"one training step of the two-layer net ({3 * points} points, 100 hidden units), ratio to the first line:")
     measure("training", options.only, rounds, steps)
     print(f"\ncapturing and compiling the net's step: {capture_time():.0f} ms")
-    print("\n500 times y = y * x + x on 3 numbers, sum, backward, ratio to the first line:")
+    print("\n500 times y = y * x + x on 3 numbers, sum and backward, ratio to the first line:")
     measure("chain", options.only, rounds, 2 if options.quick else 20)
-    print("\nmedian of the turns' ratios (and the range of the middle four fifths)")
+    print("\ntime: the median of the turns' ratios (and the range of the middle four fifths)")
 
 
 if __name__ == "__main__":

@@ -9,9 +9,9 @@
 # %% [markdown]
 # # The neural networks case study, with the gradients left to the engine
 #
-# Three spiral arms, a linear classifier, a net with one hidden layer: the
-# [case study](https://cs231n.github.io/neural-networks-case-study/) derives their gradients by hand. Here they are
-# recorded, drawn, checked against the hand-derived ones, printed as NumPy, and trained with.
+# The [case study](https://cs231n.github.io/neural-networks-case-study/) trains two models on three spiral arms, a
+# linear classifier and a net with one hidden layer, and derives their gradients by hand. Here the gradients are
+# recorded, drawn, compared with the hand-derived ones, printed as NumPy, and used for training.
 
 # %%
 import tempfile
@@ -44,8 +44,8 @@ show_plot("spiral.png", plots.plot_data, X, y)
 # %% [markdown]
 # ## A softmax linear classifier
 #
-# The model is three operations on tensors; its loss is the mean cross-entropy plus half the regularisation strength
-# times the sum of squared weights. Nothing else is written by hand.
+# The scores are one line, `X @ W + b`. The loss is their mean cross-entropy plus half the regularisation strength times
+# the sum of squared weights. Nothing else is written by hand.
 
 # %%
 loss = linear.loss(Tensor(X, name="X"), Tensor(y, name="y"), reg=1e-3)
@@ -53,13 +53,13 @@ print(loss)
 draw(loss)
 
 # %% [markdown]
-# The gradients, recorded in turn, stand beside the values that they belong to:
+# The gradients are recorded too, and drawn next to the values that they belong to:
 
 # %%
 draw(loss, gradients_of=linear.parameters())
 
 # %% [markdown]
-# They are the ones that the case study derives, `(p − onehot(y)) / N` and so on, element by element:
+# They are equal, element by element, to the ones that the case study derives, `(p − onehot(y)) / N` and so on:
 
 # %%
 _, derived = by_hand.linear_gradients(X, y, linear.W.data, linear.b.data, 1e-3)
@@ -81,17 +81,18 @@ show_plot("linear.png", plots.plot_regions, linear, X, y, "Regions of the linear
 # %% [markdown]
 # ## A net with one hidden layer
 #
-# One line more in the forward pass, one round more in the backward pass.
+# The net has one more line in the forward pass, and one more round in the backward pass.
 
 # %%
 loss = net.loss(Tensor(X, name="X"), Tensor(y, name="y"), reg=1e-3)
 draw(loss, gradients_of=net.parameters())
 
 # %% [markdown]
-# ### Checked three ways
+# ### Three gradients compared
 #
-# Against the hand-derived gradients, and against finite differences whose error is known. Three points start exactly on
-# relu's kink, where there is no one slope to compare with: the report says so.
+# The recorded gradients are compared with the hand-derived ones, and with finite differences whose error bound is
+# known. Three points start exactly on relu's kink, where there is no single slope to compare with, and the report says
+# so.
 
 # %%
 W1, b1, W2, b2 = (p.data for p in net.parameters())
@@ -109,7 +110,7 @@ display(check_gradients(loss_of, *arrays))
 # %% [markdown]
 # ### The backward pass as NumPy
 #
-# The captured step, printed. `dW2 = ... h.T @ dscores` is the line that the case study derives.
+# This is the captured step. The line `dW2 = ... h.T @ dscores` is the one that the case study derives.
 
 # %%
 step = descent(net)
@@ -117,7 +118,7 @@ first_loss = step(X, y)
 display(Markdown(f"```python\n{step.source}```"))
 
 # %% [markdown]
-# ### Trained
+# ### Training
 
 # %%
 X, y, _, net = published.start()
@@ -132,9 +133,9 @@ show_plot("hidden.png", plots.plot_hidden_units, net, X, y)
 show_plot("loss.png", plots.plot_losses, losses)
 
 # %% [markdown]
-# ## Further than by hand
+# ## Gradients of gradients
 #
-# Gradients have gradients. Along its own direction, how fast does the gradient of the trained net's loss change?
+# How fast does the gradient of the trained net's loss change along its own direction?
 
 # %%
 parameters = net.parameters()

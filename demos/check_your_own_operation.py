@@ -1,4 +1,4 @@
-"""Declare an operation with a wrong rule, let the gradient check find it, and put it right.
+"""Declare an operation with a wrong rule, let the gradient check find the mistake, and correct it.
 
 Run: python demos/check_your_own_operation.py
 """
@@ -14,7 +14,7 @@ x = rng.standard_normal((3, 4))
 
 @primitive(lambda ct, out, x: ct * (1 - out))
 def tanh(x):
-    """The hyperbolic tangent; its derivative is 1 - tanh², and the square was forgotten."""
+    """The hyperbolic tangent. Its derivative is 1 - tanh², but the rule forgets the square."""
     return np.tanh(x)
 
 
@@ -24,7 +24,7 @@ print(check_gradients(tanh, x, raise_on_mismatch=False))
 
 @primitive(lambda ct, out, x: ct * 2 * (1 - out * out))
 def doubled(x):
-    """The same with a factor too much: the report says which."""
+    """The same function, and a rule with an extra factor: the report says which."""
     return np.tanh(x)
 
 
@@ -34,16 +34,16 @@ print(check_gradients(doubled, x, raise_on_mismatch=False))
 
 @primitive(lambda ct, out, x: ct * (1 - out * out))
 def right(x):
-    """The rule as it should be."""
+    """The same function with the right rule."""
     return np.tanh(x)
 
 
-print("\nPut right, and checked at both orders:\n")
+print("\nThe right rule, checked at both orders:\n")
 print(check_gradients(right, x, order=2))
 
 data, W, b = rng.standard_normal((300, 2)), rng.standard_normal((2, 3)), np.zeros((1, 3))
 by_hand = 2 * (data @ W + b) / 300
-print("\nGradients derived by hand, of the mean of squared scores; that of b is not summed over the rows:\n")
+print("\nGradients of the mean of squared scores, derived by hand; the one of b is not summed over the rows:\n")
 print(
     check_against(
         lambda W, b: np.sum((data @ W + b) ** 2) / 300, (data.T @ by_hand, by_hand), W, b, raise_on_mismatch=False

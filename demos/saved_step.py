@@ -1,7 +1,8 @@
-"""A training step saved as a file that needs NumPy alone, and trained with where this package is out of sight.
+"""A training step saved as a file that needs only NumPy, and used for training without this package.
 
-The net is trained for a while by its captured step. The step's text goes to a folder of its own, with the state it has
-reached; another Python, which can import nothing but NumPy, goes on from there, and both end with the same loss.
+The net is trained for a while by its captured step. The step's text and the state that the training has reached are
+saved in a folder. Another Python process, which imports only NumPy, continues the training from there, and both
+processes end with the same loss.
 """
 
 import subprocess
@@ -37,7 +38,7 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         path = step.program.save(Path(folder) / "saved_step.py")
-        print(f"\nsaved {len(path.read_text().splitlines())} lines of NumPy; the backward pass among them:")
+        print(f"\nsaved {len(path.read_text().splitlines())} lines of NumPy, with this backward pass:")
         text = path.read_text().partition("# backward")[2].partition("# update")[0]
         print(text.rstrip())
         np.savez(Path(folder) / "state.npz", X, y, *(p.data for p in net.parameters()))

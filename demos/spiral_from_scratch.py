@@ -10,7 +10,7 @@ from autograd_spiral.spiral import spiral
 
 
 def loss_of(X, y, W1, b1, W2, b2, reg):
-    """The case study's loss, line by line as it is written there; nothing says that these are not arrays."""
+    """Return the case study's loss, written line by line as it is there, for arrays and for Tensors."""
     hidden = np.maximum(0, np.dot(X, W1) + b1)
     scores = np.dot(hidden, W2) + b2
     exp_scores = np.exp(scores - np.max(scores, axis=1, keepdims=True))
@@ -22,7 +22,7 @@ def loss_of(X, y, W1, b1, W2, b2, reg):
 
 
 def main() -> None:
-    keep_memory()  # thousands of steps that allocate alike
+    keep_memory()  # thousands of steps will allocate the same amounts
     rng = np.random.default_rng(3)
     X, y = spiral(100, 3, generator=rng)
     starts = 0.01 * rng.standard_normal((2, 100)), np.zeros((1, 100)), 0.01 * rng.standard_normal((100, 3)), np.zeros(3)
@@ -35,11 +35,11 @@ def main() -> None:
         for p, gradient in zip(parameters, grad(loss, parameters), strict=True):
             p.assign(p - 1.0 * gradient)
 
-    W1, b1, W2, b2 = (p.data for p in parameters)  # arrays again, and the same NumPy computes with them
+    W1, b1, W2, b2 = (p.data for p in parameters)  # plain arrays again, for the same NumPy functions
     predicted = np.argmax(np.maximum(0, X @ W1 + b1) @ W2 + b2, axis=1)
     print(f"training accuracy: {np.mean(predicted == y):.2f}")
     for j in range(3):
-        print(f"  arm {j}: {np.sum(predicted[y == j] == j)} of {np.sum(y == j)} points right")
+        print(f"  arm {j}: {np.sum(predicted[y == j] == j)} of {np.sum(y == j)} points are right")
     assert np.mean(predicted == y) > 0.95
 
 

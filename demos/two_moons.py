@@ -1,4 +1,4 @@
-"""The case study's net on other data: two moons, one in the arms of the other, and its regions drawn in characters.
+"""The case study's net on other data, two interlocking half circles, and its regions drawn in characters.
 
 Run: python demos/two_moons.py
 """
@@ -9,7 +9,7 @@ from autograd_spiral.spiral import LinearClassifier, TwoLayerNet, accuracy, trai
 
 
 def two_moons(points: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """`points` points on each of two half circles, the second upside down and shifted into the first, with noise."""
+    """Return `points` noisy points on each of two half circles, the second upside down and shifted into the first."""
     angle = rng.uniform(0, np.pi, (2, points))
     upper = np.stack([np.cos(angle[0]), np.sin(angle[0])], axis=1)
     lower = np.stack([1 - np.cos(angle[1]), 0.5 - np.sin(angle[1])], axis=1)
@@ -18,7 +18,7 @@ def two_moons(points: int, rng: np.random.Generator) -> tuple[np.ndarray, np.nda
 
 
 def picture(net: TwoLayerNet, X: np.ndarray, y: np.ndarray) -> str:
-    """The plane in characters: the region of each class as `.` or blank, the points of each as `o` or `x`."""
+    """Return the plane in characters: the region of each class as `.` or blank, its points as `o` or `x`."""
     (left, bottom), (right, top) = X.min(axis=0), X.max(axis=0)
     columns, rows = 66, 22
     xs, ys = np.linspace(left, right, columns), np.linspace(top, bottom, rows)
@@ -33,7 +33,7 @@ def picture(net: TwoLayerNet, X: np.ndarray, y: np.ndarray) -> str:
 def main() -> None:
     rng = np.random.default_rng(0)
     X, y = two_moons(200, rng)
-    X_new, y_new = two_moons(1000, rng)  # of the same kind, and never trained on
+    X_new, y_new = two_moons(1000, rng)  # from the same distribution, never used for training
     models = {
         "linear classifier": LinearClassifier.random(rng, classes=2),
         "two-layer net": TwoLayerNet.random(rng, hidden=20, classes=2),

@@ -1,9 +1,9 @@
-"""All pictures in docs/pictures: python docs/pictures.py
+"""Makes all pictures in docs/pictures: python docs/pictures.py
 
-Graphs are drawn after 100 steps of training, when values and gradients have settled into sizes that mean something and
-the models still learn; a captured step has shapes alone. Plots show the models after the whole training, 200 steps of
-the linear classifier and 10,000 of the net (a few hundred with --quick). Needs matplotlib and Graphviz; without one of
-them, its part is left out.
+Graphs are drawn after 100 steps of training, when values and gradients have settled into typical sizes and the models
+still learn; a captured step shows only shapes. Plots show the models after the whole training: 200 steps of the linear
+classifier and 10,000 of the net (300 with --quick). Needs matplotlib for plots and Graphviz for graphs; if one of them
+is missing, its pictures are left out.
 """
 
 import argparse
@@ -18,12 +18,14 @@ from autograd_spiral.spiral import LinearClassifier, TwoLayerNet, plots, publish
 
 PICTURES = Path(__file__).parent / "pictures"
 EARLY = 100
-ON_PAGE = "10.4,10.4"  # inches of 96 pixels: scaled down to 1,000 pixels where a picture is wider
+ON_PAGE = "10.4,10.4"  # inches of 96 pixels: wider pictures are scaled down to 1,000 pixels
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, nargs="?", default=PICTURES, help="where to (default: docs/pictures)")
+    parser.add_argument(
+        "folder", type=Path, nargs="?", default=PICTURES, help="folder to write to (default: docs/pictures)"
+    )
     parser.add_argument("--quick", action="store_true", help="train the net for 300 steps")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
@@ -50,7 +52,7 @@ def main() -> None:
 
 
 def graphs(model: LinearClassifier | TwoLayerNet, X: np.ndarray, y: np.ndarray) -> dict[str, Drawing]:
-    """The graph of the loss with the sizes of gradients, with the backward pass beside it, and of a whole step."""
+    """Return the graphs of the loss with the sizes of gradients, of both passes, and of a whole training step."""
     data = Tensor(X, name="X"), Tensor(y, name="y")
     parameters = model.parameters()
     joint = draw(model.loss(*data, published.REG), gradients_of=parameters)
@@ -73,11 +75,11 @@ def graphs(model: LinearClassifier | TwoLayerNet, X: np.ndarray, y: np.ndarray) 
     for parameter, value in zip(parameters, before, strict=True):
         parameter.assign(value)
     program = step.program.with_equations(replace(equation, place=None) for equation in step.program.equations)
-    return {"forward": forward, "joint": joint, "step": draw(program)}  # without lines of code, which move
+    return {"forward": forward, "joint": joint, "step": draw(program)}  # without line numbers, which change
 
 
 def save(picture: Drawing, path: Path) -> None:
-    """As .png for pages, and as .svg for a closer look."""
+    """Save a picture as .png for the pages, and as .svg for a closer look."""
     picture.save_as(path.with_suffix(".svg"))
     picture.graph_attr["size"] = ON_PAGE
     picture.save_as(path.with_suffix(".png"))

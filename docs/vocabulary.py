@@ -1,10 +1,10 @@
-"""Writes `vocabulary.md`, the page beside this file, from the rule table itself: `python docs/vocabulary.py`.
+"""Writes `vocabulary.md`, the page next to this file, from the rule table itself: `python docs/vocabulary.py`.
 
-It stands here, where somebody who wants to change the page looks, and not in the package, since nobody needs it to
-compute. What the engine knows is asked of the engine: how each function is called, what a composition records, how
-often a function can be differentiated, what an error says. What it cannot know is written below: the mathematics of
-each rule in `ROWS`, and remarks in `REMARKS`. A primitive without a row ends this script with its name, a test holds
-the mathematics against the rules, and another that the page is what this script writes.
+It is here, next to the page, and not in the package, since computing does not need it. What the engine knows is taken
+from the engine: how each function is called, what a composition records, how often a function can be differentiated,
+what an error says. The rest is written below: the mathematics of each rule in `ROWS`, and remarks in `REMARKS`. The
+script ends with the name of a primitive that has no row. Tests compare the mathematics with the rules, and the page
+with what this script writes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import inspect
 import operator
 import re
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,9 +37,9 @@ PAGE = Path(__file__).with_name("vocabulary.md")
 
 @dataclass(frozen=True)
 class Row:
-    """The mathematics of one rule: a cotangent for each argument, None where there is none, and its edges.
+    """The mathematics of one rule: the cotangent of each argument, None if it has none, and the edges.
 
-    With `formula` the cotangents are formulas, which a test evaluates; otherwise they are said in words.
+    With `formula`, the cotangents are formulas, which a test evaluates; otherwise they are described in words.
     """
 
     cotangents: tuple[str | None, ...]
@@ -48,12 +48,12 @@ class Row:
 
 
 def words(*cotangents: str | None, edges: str = "") -> Row:
-    """A row whose cotangents are said in words."""
+    """Return a row whose cotangents are described in words."""
     return Row(cotangents, edges, formula=False)
 
 
 def row(*cotangents: str | None, edges: str = "") -> Row:
-    """A row of formulas."""
+    """Return a row whose cotangents are formulas."""
     return Row(cotangents, edges)
 
 
@@ -113,29 +113,25 @@ ROWS: dict[str, dict[Any, Row]] = {
     },
     "Products": {
         np.matmul: row("z̄ @ yᵀ", "xᵀ @ z̄"),
-        np.einsum: words(
-            'the einsum of z̄ with the other operands: of "ij,jk->ik" in x that is einsum("ik,jk->ij", z̄, y)'
-        ),
+        np.einsum: words('the einsum of z̄ with the other operands: for "ij,jk->ik" it is einsum("ik,jk->ij", z̄, y)'),
     },
     "Reductions and scans": {
         np.sum: words("z̄, broadcast to the shape of x"),
         np.mean: words("z̄ / n, broadcast to the shape of x, for a mean of n entries"),
         np.max: EXTREMUM,
         np.min: EXTREMUM,
-        np.cumsum: words("the sum of z̄ from each place to the end of the axis"),
+        np.cumsum: words("the sum of z̄ from each index to the end of the axis"),
     },
     "Shapes": {
         np.reshape: words("z̄, in the shape of x"),
-        np.transpose: words("z̄, its axes put back in their order"),
+        np.transpose: words("z̄, with its axes in their original order"),
         np.broadcast_to: words("z̄, summed over the axes that were broadcast"),
         np.concatenate: words("the part of z̄ that came from x"),
-        np.pad: words("z̄ without its margins"),
+        np.pad: words("z̄ without the padding"),
     },
     "Indexing": {
-        operator.getitem: words(
-            "zeros of the shape of x, with z̄ added in at the index", edges="repeated entries add up"
-        ),
-        scatter: words("z̄ at the index", edges="the rule of indexing is written with it"),
+        operator.getitem: words("zeros in the shape of x, with z̄ added at the index", edges="repeated entries add up"),
+        scatter: words("z̄ at the index", edges="the rule of indexing uses it"),
     },
     "Functions that NumPy lacks": {
         functions.relu: row("z̄ · [x > 0]", edges="0 at 0"),
@@ -145,11 +141,11 @@ ROWS: dict[str, dict[Any, Row]] = {
         functions.log_softmax: row("z̄ − softmax(x) · Σ(z̄)"),
         functions.logsumexp: words("z̄ · softmax(x)", edges="0 along a row of −∞"),
         functions._label_cross_entropy: words(
-            "z̄ · (softmax(x) − onehot(y)) / N, without the N unless the mean is taken", None
+            "z̄ · (softmax(x) − onehot(y)) / N, where N is 1 unless the mean is taken", None
         ),
     },
 }
-"""Groups in the order of the page; the functions of each with the mathematics of their rules."""
+"""Groups in the order of the page: the functions of each, with the mathematics of their rules."""
 
 CALLED: dict[Any, str] = {
     operator.getitem: "x[index]",
@@ -160,31 +156,31 @@ CALLED: dict[Any, str] = {
     functions._label_cross_entropy: "softmax_cross_entropy(x, y, *, reduction='mean')",
     functions.softmax_cross_entropy: "softmax_cross_entropy(x, y, *, reduction='mean')",
 }
-"""How to call what has no signature, or one that says less."""
+"""How to call functions whose signature is missing or says less."""
 
 REMARKS: dict[Any, str] = {
-    np.clip: "at a bound: half",
-    np.prod: "exact where entries are 0, at any order",
-    np.std: "0 where all entries are equal",
-    np.linalg.norm: "0 at 0; vectors: any order but 0; matrices: 'fro', 1, -1, inf, -inf",
+    np.clip: "at a bound: half the gradient",
+    np.prod: "exact gradients at entries of 0, at any order",
+    np.std: "gradient 0 if all entries are equal",
+    np.linalg.norm: "gradient 0 at 0; vectors: any order except 0; matrices: 'fro', 1, -1, inf, -inf",
     np.full_like: "a constant",
     np.zeros_like: "a constant",
     np.ones_like: "a constant",
     np.shape: "no gradient",
     np.ndim: "no gradient",
     np.size: "no gradient",
-    np.einsum: "rewritten, where a letter is twice in an operand or the result is left out",
-    np.matmul: "vectors are made matrices",
-    functions.leaky_relu: "at 0: the slope",
-    functions.elu: "at 0: alpha",
-    functions.softmax_cross_entropy: "of rows of class probabilities y; of integers y, see above",
+    np.einsum: "rewritten if an operand repeats a letter or the result is omitted",
+    np.matmul: "vectors become matrices",
+    functions.leaky_relu: "derivative at 0: the slope",
+    functions.elu: "derivative at 0: alpha",
+    functions.softmax_cross_entropy: "for rows of class probabilities y; for integers y, see above",
 }
-"""What to know of compositions that their records do not say."""
+"""Remarks on compositions that their records do not show."""
 
 AROUND: dict[Any, str] = {np.squeeze: "getitem", functions.softmax_cross_entropy: "softmax"}
-"""What an example call records around the function that it is an example of."""
+"""What an example call records besides the function of which it is an example."""
 
-LEFT_OUT: tuple[tuple[str, str], ...] = (
+NOT_SUPPORTED: tuple[tuple[str, str], ...] = (
     ("solvers, inverses, decompositions", "np.linalg.solve(M, x)"),
     ("Fourier transforms", "np.fft.fft(x)"),
     ("sorting", "np.sort(x)"),
@@ -198,28 +194,28 @@ LEFT_OUT: tuple[tuple[str, str], ...] = (
     ("plain arrays of tensors", "np.asarray(x)"),
     ("gradients of integers", "Tensor([1, 2], requires_grad=True)"),
 )
-"""What is left out on purpose, and a line that meets the error."""
+"""What is left out on purpose, and a line that raises the error."""
 
 
-# --- what the engine is asked ---------------------------------------------------------------------------------------
+# --- what the engine knows ------------------------------------------------------------------------------------------
 
 
 def missing() -> list[str]:
-    """Rows of the rule table that have a gradient and no mathematics above, and mathematics without a row."""
+    """Return the functions that have a rule but no mathematics above, and those with mathematics but no rule."""
     known = set(checkable().values())
-    told = {function for group in ROWS.values() for function in group}
+    described = {function for group in ROWS.values() for function in group}
     table = {function for function in PRIMITIVES if function in known and has_gradient(function)}
-    return sorted(map(name_of, table ^ told))
+    return sorted(map(name_of, table ^ described))
 
 
 def has_gradient(function: Any) -> bool:
-    """Whether the rule table has a rule for some argument of `function`."""
+    """Return whether the rule table has a rule for some argument of `function`."""
     primitive = PRIMITIVES[function]
     return primitive.rest is not None or any(primitive.vjps)
 
 
 def called(function: Any) -> str:
-    """How `function` is called on a Tensor: the arguments that it takes here."""
+    """Return how `function` is called on a Tensor, with the arguments that it takes there."""
     if function in CALLED:
         return CALLED[function]
     composition, primitive = COMPOSITIONS.get(function), PRIMITIVES.get(function)
@@ -234,7 +230,7 @@ def called(function: Any) -> str:
 
 
 def recorded_by(function: Any) -> list[str]:
-    """The primitives that example calls of `function` record, in the order in which they first do."""
+    """Return the primitives that example calls of `function` record, in the order in which they first appear."""
     seen: dict[str, None] = {}
 
     class Seen(Observer):
@@ -249,14 +245,14 @@ def recorded_by(function: Any) -> list[str]:
 
 
 def _calls(function: Any) -> Iterator[tuple[Callable[..., Any], list[Any]]]:
-    """Example calls of `function`, with inputs that are leaves where they are floating."""
+    """Yield example calls of `function` and their inputs, as leaves that require gradients if they are floating."""
     for draw in EXAMPLES[function]:
         example = draw(np.random.default_rng(1))
         yield example.function, [Tensor(x, requires_grad=x.dtype.kind == "f") for x in example.inputs]
 
 
 def orders(function: Any) -> str:
-    """How often `function` can be differentiated before nothing is left, found by doing it twice."""
+    """Return how often `function` can be differentiated before only zeros are left, found by doing it twice."""
     left = 0
     rng = np.random.default_rng(2)
     for example, given in _calls(function):
@@ -277,34 +273,45 @@ def orders(function: Any) -> str:
 
 
 def page() -> str:
-    """The text of the page."""
+    """Return the text of the page."""
     parts = [HEAD]
     for title, group in ROWS.items():
-        lines = [
-            f"| `{called(function)}` | {_gradients(one)} | {one.edges} | {orders(function)} |"
-            for function, one in group.items()
+        rows = [
+            (f"`{called(function)}`", _gradients(row), row.edges, orders(function)) for function, row in group.items()
         ]
-        parts.append(f"## {title}\n\n| call | gradient | edges | orders |\n|---|---|---|---|\n" + "\n".join(lines))
-    parts += [_without_gradient(), _composed(), _methods(), _around(), _errors(), _left_out()]
+        parts.append(f"## {title}\n\n{_table('call gradient edges orders', rows)}")
+    parts += [_without_gradient(), _composed(), _methods(), _others(), _errors(), _not_supported()]
     return "\n\n".join(parts) + "\n"
+
+
+def _section(title: str, text: str, table: str = "") -> str:
+    filled = textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False)
+    return f"## {title}\n\n{filled}" + (f"\n\n{table}" if table else "")
+
+
+def _table(columns: str, rows: Iterable[Sequence[str]]) -> str:
+    names = columns.split()
+    lines = [f"| {' | '.join(cells)} |" for cells in (names, *rows)]
+    return "\n".join([lines[0], f"|{'---|' * len(names)}", *lines[1:]])
 
 
 HEAD = """# Vocabulary
 
-What can be differentiated, and by which rule. This page is written by [vocabulary.py](vocabulary.py) from the rule
-table, so it is complete: what is not on it has no gradient, and says so when it is called.
+This page lists the functions that can be differentiated, with their gradient rules. [vocabulary.py](vocabulary.py)
+writes it from the rule table, so it is complete: a function that is not listed has no gradient, and raises an error
+when it is called.
 
-In the tables the output is `z` and the arguments are `x` and `y`, whatever their names are in the call; `z̄` is the
-cotangent of the output (`ct` in the code of a rule, where the output is `out`), and `x̄` the one that the rule gives
-for `x`. `[x > y]` is 1 where that holds and 0 elsewhere; `Σ` is a sum along the axis; products are elementwise, but
-for `@`. Broadcasting and dtypes need no mention: the sweep sums what was broadcast and casts to the dtype of the
-argument, for all rules alike. Shapes and keywords are NumPy's; a keyword that is not in the call is refused.
+In the tables, the output is `z` and the arguments are `x` and `y`, whatever their names are in the call. `z̄` is the
+cotangent of the output, and `x̄` the cotangent that the rule returns for `x`. (The code of a rule calls the output `out`
+and its cotangent `ct`.) `[x > y]` is 1 where that holds and 0 elsewhere. `Σ` is a sum along the axis. Products are
+elementwise, except `@`. Rules can ignore broadcasting and dtypes: the sweep sums over the axes that were stretched, and
+casts to the dtype of the argument. Shapes and keywords are NumPy's; a keyword that is not in the table raises an error.
 
-*Edges* are the places where the derivative is a convention, or is not finite. *Orders* says how often a function can
-be differentiated before nothing is left: rules are written with functions that have rules, so gradients have gradients
-at any order, and of what is linear in pieces the second one is 0.
+*Edges* are the points where the derivative is a convention, or is not finite. *Orders* says how often a function can
+be differentiated before only zeros are left. Rules are written with functions that have rules, so gradients have
+gradients at any order; the second gradient of a piecewise linear function is 0.
 
-`autograd-spiral check` holds every line of these tables against finite differences, at both orders."""
+`autograd-spiral check` compares every line of these tables with finite differences, at both orders."""
 
 
 def _gradients(one: Row) -> str:
@@ -318,32 +325,30 @@ def _gradients(one: Row) -> str:
 def _without_gradient() -> str:
     known = set(checkable().values())
     names = [name_of(f) for f in PRIMITIVES if f in known and not has_gradient(f)]
-    return (
-        "## Recorded, without a gradient\n\nTheir results are masks and places, which are recorded with everything "
-        "else but let no gradient through.\n\n" + textwrap.fill(", ".join(f"`{name}`" for name in names) + ".", 120)
-    )
+    text = "Their results are masks and indices, which are recorded like everything else but let no gradient through."
+    listed = textwrap.fill(", ".join(f"`{name}`" for name in names) + ".", 120)
+    return _section("Recorded, without a gradient", text, listed)
 
 
 def _composed() -> str:
     own = [getattr(functions, name) for name in functions.__all__]
     composed = [f for f in checkable().values() if f in COMPOSITIONS or (f in own and f not in PRIMITIVES)]
-    lines = []
+    rows = []
     for function in composed:
         parts = [f"`{name}`" for name in recorded_by(function) if name != name_of(function)]
         if function in PRIMITIVES:
             parts.append("its own rule, above")
-        made = ", ".join(parts) or "answered without computing"
-        lines.append(f"| `{called(function)}` | {made} | {REMARKS.get(function, '')} |")
-    return (
-        "## Composed\n\nFunctions of NumPy and of this package that are written with those above, and record what they "
-        "are made of: here, what\nexample calls record.\n\n"
-        "| call | records | to know |\n|---|---|---|\n" + "\n".join(lines)
+        rows.append((f"`{called(function)}`", ", ".join(parts) or "nothing", REMARKS.get(function, "")))
+    text = (
+        "Functions of NumPy and of this package that are composed of the functions above and record those. The table "
+        "shows what example calls record."
     )
+    return _section("Composed", text, _table("call records remarks", rows))
 
 
 def _methods() -> str:
     public = {name: member for name, member in (vars(Tensor) | vars(ArrayMethods)).items() if not name.startswith("_")}
-    lines = []
+    rows = []
     for name, member in public.items():
         text = inspect.getdoc(member)
         if text is None or inspect.ismemberdescriptor(member):
@@ -353,26 +358,27 @@ def _methods() -> str:
             _, *given = inspect.signature(member).parameters.values()  # all but self
             empty = inspect.Parameter.empty
             takes = str(inspect.Signature([parameter.replace(annotation=empty) for parameter in given]))
-        lines.append(f"| `.{name}{takes}` | {text.splitlines()[0]} |")
-    return (
-        "## What a Tensor has\n\nOperators: `+ - * / ** @`, `-x`, `abs(x)`, comparisons, and `& | ^ ~` of masks; "
-        "indexing with integers, slices,\n`None`, `...`, masks and integer arrays; `len`, iteration, `float` and `int` "
-        "of one element. Methods and attributes:\n\n| name | what it is |\n|---|---|\n" + "\n".join(lines)
+        rows.append((f"`.{name}{takes}`", text.splitlines()[0]))
+    text = (
+        "Operators: `+ - * / ** @`, `-x`, `abs(x)`, comparisons, and `& | ^ ~` of masks; indexing with integers, "
+        "slices, `None`, `...`, masks and integer arrays; `len`, iteration, `float` and `int` of one element. Methods "
+        "and attributes:"
     )
+    return _section("Operators, methods and attributes of a Tensor", text, _table("name description", rows))
 
 
-def _around() -> str:
-    lines = []
+def _others() -> str:
+    rows = []
     for name in autograd_spiral.__all__:
         member = getattr(autograd_spiral, name)
         if name not in functions.__all__:
             given = isinstance(member, type) and issubclass(member, (Exception, CapturedStep, CheckReport))
-            lines.append(f"| `{name if given else called(member)}` | {_first_sentence(member)} |")
-    return (
-        "## Around the operations\n\nWhat else `from autograd_spiral import …` has: for tensors and their gradients, "
-        "for checks, pictures and programs. What\nhas no parentheses is not made by users, but returned or raised.\n\n"
-        "| name | what it is or does |\n|---|---|\n" + "\n".join(lines)
+            rows.append((f"`{name if given else called(member)}`", _first_sentence(member)))
+    text = (
+        "`from autograd_spiral import …` also has these names, for tensors and their gradients, checks, pictures and "
+        "programs. You do not create the entries without parentheses: the package returns or raises them."
     )
+    return _section("Other names in the package", text, _table("name description", rows))
 
 
 def _first_sentence(member: Any) -> str:
@@ -381,27 +387,25 @@ def _first_sentence(member: Any) -> str:
 
 
 def _errors() -> str:
-    lines = []
+    rows = []
     for name, member in vars(errors).items():
         if isinstance(member, type) and member is not AutogradError:
             builtin = next(base for base in member.__mro__ if base.__module__ == "builtins")
-            text = _first_sentence(member)
-            lines.append(f"| `{name}` | `{builtin.__name__}` | {text} |")
-    return (
-        "## Errors\n\nEach is also the builtin exception that a caller would expect, and all are `AutogradError`. To "
-        "catch one by name:\n`from autograd_spiral.errors import ShapeError`.\n\n"
-        "| class | also | what has happened |\n|---|---|---|\n" + "\n".join(lines)
+            rows.append((f"`{name}`", f"`{builtin.__name__}`", _first_sentence(member)))
+    text = (
+        "Each is also the builtin exception that a caller would expect, and all are `AutogradError`. Import them by "
+        "name: `from autograd_spiral.errors import ShapeError`."
     )
+    return _section("Errors", text, _table("class builtin meaning", rows))
 
 
-def _left_out() -> str:
-    lines = []
-    for what, code in LEFT_OUT:
-        x = Tensor([1.0, 2.0], requires_grad=True)
+def _not_supported() -> str:
+    rows = []
+    for what, code in NOT_SUPPORTED:
         names = {
             "np": np,
             "Tensor": Tensor,
-            "x": x,
+            "x": Tensor([1.0, 2.0], requires_grad=True),
             "M": np.eye(2),
             "buffer": np.zeros(2),
             "mask": np.array([True, False]),
@@ -409,19 +413,18 @@ def _left_out() -> str:
         try:
             exec(code, names)
         except AutogradError as error:
-            says = f"{type(error).__name__}: {error}"
+            rows.append((what, f"`{code}`", f"{type(error).__name__}: {error}"))
         else:
-            raise AssertionError(f"{code} is said to be left out, but it runs")
-        lines.append(f"| {what} | `{code}` | {says} |")
-    return (
-        "## Left out\n\nLeft out on purpose: what small models of composed operations do without, and what would break "
-        "the promise that a\nrecorded value never changes. Each is an error where it is called, and not later:\n\n"
-        "| what | for example | what it says |\n|---|---|---|\n" + "\n".join(lines)
+            raise AssertionError(f"{code} is said not to be supported, but it runs")
+    text = (
+        "The following is left out on purpose: small models of composed operations do not need it, or it would break "
+        "the promise that a recorded value never changes. Each raises an error at the call itself, not later:"
     )
+    return _section("Not supported", text, _table("what example error", rows))
 
 
 if __name__ == "__main__":
     if names := missing():
-        raise SystemExit(f"in the rule table or in ROWS, but not in both: {', '.join(names)}")
+        raise SystemExit(f"only in the rule table or only in ROWS: {', '.join(names)}")
     PAGE.write_text(page(), encoding="utf-8")
     print(f"wrote {PAGE}")

@@ -14,7 +14,7 @@ from autograd_spiral.engine.table import ARRAY, PRIMITIVES
 from autograd_spiral.vocabulary.rules import scatter
 
 CASES: dict[Callable[..., Any], Case] = {}
-"""From a row's function to what draws example calls of it."""
+"""Maps the function of a row to the function that draws example calls of it."""
 
 
 def case(*functions: Callable[..., Any]) -> Callable[[Case], Case]:
@@ -302,17 +302,17 @@ def _getitem(source: Source, function: Any) -> Example:
 @case(scatter)
 def _scatter(source: Source, function: Any) -> Example:
     shape, index, arrays = _indexed(source)
-    places = np.arange(np.prod(shape)).reshape(shape)[_filled(index, arrays)]
+    positions = np.arange(np.prod(shape)).reshape(shape)[_filled(index, arrays)]
 
     def formula(ct: Any, *arrays: Any) -> Any:
-        counted = np.bincount(places.ravel(), ct.ravel(), places.size and np.prod(shape))
+        counted = np.bincount(positions.ravel(), ct.ravel(), positions.size and np.prod(shape))
         return counted.astype(ct.dtype).reshape(shape)
 
-    if places.size == 0:
+    if positions.size == 0:
         formula = lambda ct, *arrays: np.zeros(shape, ct.dtype)  # noqa: E731
     return Example(
         lambda ct, *arrays: function(ct, *arrays, index=index, shape=shape),
-        (source.array(places.shape), *arrays),
+        (source.array(positions.shape), *arrays),
         formula,
     )
 

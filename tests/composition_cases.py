@@ -12,7 +12,7 @@ from cases import NONZERO, operands_for
 from examples import Case, Example, Source
 
 COMPOSITION_CASES: dict[Callable[..., Any], Case] = {}
-"""From a NumPy function to what draws example calls of it."""
+"""Maps a NumPy function to the function that draws example calls of it."""
 
 
 def composition_case(*functions: Callable[..., Any]) -> Callable[[Case], Case]:
@@ -53,7 +53,7 @@ def _plain(source: Source, function: Any) -> Example:
 
 @composition_case(np.astype)
 def _astype(source: Source, function: Any) -> Example:
-    # One axis at least: arithmetic makes scalars of arrays without axes, and NumPy 2.0's takes none of those.
+    # At least one axis: arithmetic turns 0-d arrays into scalars, which np.astype of NumPy 2.0 does not take.
     return Example(lambda x: function(x, np.float64), (source.array(source.shape(1)),))
 
 
@@ -170,7 +170,7 @@ def _norm(source: Source, function: Any) -> Example:
         x = source.array(source.shape(1, empty=False), **NONZERO)
         return _called(function, source, x, {}, {"keepdims": True})
     if kind == "flat":
-        x = _signed(source, source.shape(1, 1, empty=False))  # apart in size, which the largest one is chosen by
+        x = _signed(source, source.shape(1, 1, empty=False))  # of distinct sizes, since the largest one is chosen
         return _called(function, source, x, *({"ord": ord} for ord in (1, 2, 3, math.inf, -math.inf)))
     if kind == "vectors":
         shape = source.shape(1, empty=False)
@@ -236,9 +236,9 @@ def _triangle(source: Source, function: Any) -> Example:
 def _moveaxis(source: Source, function: Any) -> Example:
     x = source.array(source.shape(1))
     count = source.integer(1, x.ndim)
-    moved, places = ([int(i) - x.ndim * source.flag() for i in source.rng.permutation(x.ndim)[:count]] for _ in "ab")
+    moved, targets = ([int(i) - x.ndim * source.flag() for i in source.rng.permutation(x.ndim)[:count]] for _ in "ab")
     return _called(
-        function, source, x, {"source": moved, "destination": places}, {"source": moved[0], "destination": places[0]}
+        function, source, x, {"source": moved, "destination": targets}, {"source": moved[0], "destination": targets[0]}
     )
 
 
@@ -320,10 +320,10 @@ def _take(source: Source, function: Any) -> Example:
     x = source.array(source.shape(1, empty=False))
     axis = source.choose(None, source.axis(x.ndim))
     length = x.size if axis is None else x.shape[axis]
-    places = source.integers(source.shape(0, 2), -length, length - 1)
-    if places.ndim == 0:
-        return Example(lambda x: function(x, int(places), axis=axis), (x,))
-    return Example(lambda x, places: function(x, places, axis=axis), (x, places))
+    indices = source.integers(source.shape(0, 2), -length, length - 1)
+    if indices.ndim == 0:
+        return Example(lambda x: function(x, int(indices), axis=axis), (x,))
+    return Example(lambda x, indices: function(x, indices, axis=axis), (x, indices))
 
 
 @composition_case(np.take_along_axis)
@@ -331,12 +331,12 @@ def _take_along_axis(source: Source, function: Any) -> Example:
     x = source.array(source.shape(1, empty=False))
     if source.integer(0, 3) == 3:
         flat = source.integers((4,), 0, x.size - 1)
-        return Example(lambda x, places: function(x, places, axis=None), (x, flat))
+        return Example(lambda x, indices: function(x, indices, axis=None), (x, flat))
     axis = source.axis(x.ndim)
     shape = [1 if source.integer(0, 3) == 3 else n for n in x.shape]
     shape[axis] = source.integer(0, 4)
-    places = source.integers(tuple(shape), -x.shape[axis], x.shape[axis] - 1)
-    return Example(lambda x, places: function(x, places, axis=axis), (x, places))
+    indices = source.integers(tuple(shape), -x.shape[axis], x.shape[axis] - 1)
+    return Example(lambda x, indices: function(x, indices, axis=axis), (x, indices))
 
 
 @composition_case(np.repeat)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 
 @dataclass(frozen=True)
 class Example:
-    """A call of array arguments, and the NumPy formula it must agree with.
+    """A call with array arguments, and the NumPy formula that it must agree with.
 
-    `call` on plain arrays is NumPy's own function, which then is the formula; for functions that NumPy lacks the
-    formula is given. `differentiable` says whether floating arguments have gradients.
+    On plain arrays, `call` is NumPy's own function, which is then the formula too; functions that NumPy lacks come with
+    a `formula`. `differentiable` says whether floating arguments have gradients.
     """
 
     call: Callable[..., Any]
@@ -28,8 +30,8 @@ class Example:
         return self.formula or self.call
 
     @property
-    def places(self) -> list[int]:
-        """Which arguments have gradients."""
+    def argnums(self) -> list[int]:
+        """The indices of the arguments that have gradients."""
         return [i for i, a in enumerate(self.arrays) if self.differentiable and a.dtype.kind == "f"]
 
     def cast(self, dtype: Any) -> Example:
@@ -43,6 +45,9 @@ class Example:
         return Example(self.call, arrays, self.formula, differentiable=False)
 
 
+_integers = functools.cache(st.integers)  # making a strategy costs more than drawing from it
+
+
 class Source:
     """Draws the parts of an example: structure from hypothesis, entries from a generator that it seeds."""
 
@@ -51,13 +56,13 @@ class Source:
         self.rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
 
     def choose(self, *options: Any) -> Any:
-        return options[self.draw(st.integers(0, len(options) - 1))]
+        return options[self.draw(_integers(0, len(options) - 1))]
 
     def flag(self) -> bool:
         return bool(self.draw(st.booleans()))
 
     def integer(self, low: int, high: int) -> int:
-        return int(self.draw(st.integers(low, high)))
+        return int(self.draw(_integers(low, high)))
 
     # --- shapes and axes ---------------------------------------------------------------------------------------
 
@@ -131,3 +136,38 @@ Case = Callable[[Source, Callable[..., Any]], Example]
 def strategy(function: Callable[..., Any], case: Case) -> st.SearchStrategy[Example]:
     """The examples that `case` makes of `function`."""
     return st.composite(lambda draw: case(Source(draw), function))()
+
+
+class Examples:
+    """Examples of one function, drawn once for all properties, since drawing costs more than checking."""
+
+    def __init__(self, function: Callable[..., Any], case: Case, count: int = 30) -> None:
+        self.strategy = strategy(function, case)
+        self.count = count
+
+    @functools.cached_property
+    def drawn(self) -> list[Example]:
+        """The examples, the same in every run."""
+        found: list[Example] = []
+
+        @settings(max_examples=self.count, derandomize=True, database=None, deadline=None, phases=[Phase.generate])
+        @given(self.strategy)
+        def collect(example: Example) -> None:
+            found.append(example)
+
+        collect()
+        return found
+
+    def check(self, holds: Callable[[Example], None], count: int | None = None) -> None:
+        """Call `holds` with all examples, or the first `count`; if it raises, let hypothesis find a smaller one."""
+        try:
+            for example in self.drawn[:count]:
+                holds(example)
+        except Exception:
+
+            @given(self.strategy)
+            def shrink(example: Example) -> None:
+                holds(example)
+
+            shrink()
+            raise

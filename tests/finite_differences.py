@@ -1,6 +1,6 @@
-"""Derivatives by central differences, extrapolated: the oracle of the gradient tests. Imports numpy alone.
+"""Derivatives by extrapolated central differences: the oracle of the gradient tests. Imports only NumPy.
 
-A function takes float64 arrays and gives an array or a list of them. The step is halved twice and Richardson
+A function takes float64 arrays and returns an array or a list of arrays. The step is halved twice and Richardson
 extrapolation removes the error terms in h² and h⁴, so ten digits remain for functions smooth within `STEP`.
 """
 
@@ -17,7 +17,7 @@ Arrays = list[np.ndarray]
 
 
 def listed(result: Any) -> list[Any]:
-    """The outputs of a function as a list, whether it gave one or several."""
+    """The outputs of a function as a list, whether it returned one or several."""
     return list(result) if isinstance(result, list | tuple) else [result]
 
 
@@ -38,7 +38,7 @@ def directional(function: Callable[..., Any], point: Sequence[np.ndarray], direc
 
 
 def gradients(function: Callable[..., Any], point: Sequence[np.ndarray], cotangents: Sequence[np.ndarray]) -> Arrays:
-    """The gradients in each array of `point` of the outputs weighted by `cotangents` and summed."""
+    """The gradients of the outputs, weighted by `cotangents` and summed, with respect to each array of `point`."""
 
     def contraction(*arrays: np.ndarray) -> float:
         outputs = listed(function(*arrays))
@@ -46,8 +46,8 @@ def gradients(function: Callable[..., Any], point: Sequence[np.ndarray], cotange
 
     results = [np.zeros(x.shape) for x in point]
     for i, result in enumerate(results):
-        for place in np.ndindex(result.shape):
+        for index in np.ndindex(result.shape):
             direction = [np.zeros(x.shape) for x in point]
-            direction[i][place] = 1
-            (result[place],) = directional(contraction, point, direction)
+            direction[i][index] = 1
+            (result[index],) = directional(contraction, point, direction)
     return results

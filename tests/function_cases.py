@@ -13,7 +13,7 @@ from examples import Case, Example, Source
 from autograd_spiral.vocabulary import functions
 
 FUNCTION_CASES: dict[Callable[..., Any], Case] = {}
-"""From a function to what draws example calls of it."""
+"""Maps a function to the function that draws example calls of it."""
 
 
 def function_case(function: Callable[..., Any]) -> Callable[[Case], Case]:

@@ -1,7 +1,7 @@
-"""What is public says what it promises, and shows it: a docstring with an example, which the suite runs.
+"""Everything public has a docstring with an example that the suite runs.
 
-Public are the names that the modules in `PLACES` give in `__all__`; the classes of the package that those return or
-hold, and so on from their methods and fields; what these inherit from; and every method and property of all of them.
+Public are the names in `__all__` of the modules in `MODULES`; the classes of the package that these return or hold, and
+so on from their methods and fields; their base classes; and every method and property of all of them.
 """
 
 import doctest
@@ -16,24 +16,24 @@ import pytest
 import autograd_spiral
 from autograd_spiral import Tensor
 
-PLACES = [
+MODULES = [
     "autograd_spiral",
     *(f"autograd_spiral.{name}" for name in ("gradcheck", "testing", "drawing", "spiral", "cli")),
     *(f"autograd_spiral.spiral.{name}" for name in ("by_hand", "plots", "published")),
 ]
 NAMED = [
-    getattr(module, name) for place in PLACES for module in [importlib.import_module(place)] for name in module.__all__
+    getattr(module, name) for path in MODULES for module in [importlib.import_module(path)] for name in module.__all__
 ]
 
-_MATPLOTLIB = "needs matplotlib, an extra without which the suite runs too"
+_MATPLOTLIB = "needs matplotlib, an extra that the suite does not need"
 NO_EXAMPLE = {
-    "autograd_spiral.spiral.plots.available": "differs with what is installed",
+    "autograd_spiral.spiral.plots.available": "depends on what is installed",
     "autograd_spiral.spiral.plots.plot_data": _MATPLOTLIB,
     "autograd_spiral.spiral.plots.plot_hidden_units": _MATPLOTLIB,
     "autograd_spiral.spiral.plots.plot_losses": _MATPLOTLIB,
     "autograd_spiral.spiral.plots.plot_regions": _MATPLOTLIB,
 }
-"""Where an example is impossible, and why. An error needs none: what raises it says when."""
+"""Names for which an example is impossible, and why. Errors need none: the functions that raise them say when."""
 
 
 def is_ours(thing):
@@ -55,7 +55,7 @@ def members(kind):
 
 
 def returned(member):
-    """The type that a function, a method or a property is said to give."""
+    """The annotated return type of a function, a method or a property."""
     for part in ("fget", "func", "__func__"):
         member = getattr(member, part, member)
     function = inspect.unwrap(member)
@@ -64,12 +64,12 @@ def returned(member):
 
 
 def classes_in(hint):
-    """The classes of the package that a type names, within containers and unions too."""
+    """The classes of the package in a type, also in containers and unions."""
     return {hint} if is_ours(hint) else {kind for part in typing.get_args(hint) for kind in classes_in(part)}
 
 
 def classes_from(things):
-    """The classes among `things`, those that they return or hold, and so on, and what all these inherit from."""
+    """The classes among `things`, those that they return or hold, and so on, and the base classes of all these."""
     waiting, found = list(things), set()
     while waiting:
         thing = waiting.pop()
@@ -112,11 +112,11 @@ def lacks(thing):
 
 
 @pytest.mark.parametrize("name", PUBLIC)
-def test_what_is_public_has_a_docstring_with_an_example(name):
+def test_everything_public_has_a_docstring_with_an_example(name):
     assert lacks(PUBLIC[name]) == ("an example that runs" if name in NO_EXAMPLE else None)
 
 
-def test_what_has_no_example_exists():
+def test_names_without_an_example_exist():
     assert PUBLIC.keys() >= NO_EXAMPLE.keys()
 
 
@@ -130,20 +130,20 @@ def test_the_package_says_what_it_is():
 @pytest.mark.parametrize(
     "name",
     [
-        "engine.array_methods.ArrayMethods.T",  # a property of what `__all__` names
+        "engine.array_methods.ArrayMethods.T",  # a property of a class in `__all__`
         "engine.array_methods.ArrayMethods.prod",  # inherited
         "spiral.models.TwoLayerNet.random",  # a class method
-        "gradcheck.report.Verdict.fails",  # of the keys of a mapping that a row of a report holds
-        "program.printing.saved.CapturedProgram.source",  # a cached property of what a property gives
+        "gradcheck.report.Verdict.fails",  # of the keys of a mapping in a row of a report
+        "program.printing.saved.CapturedProgram.source",  # a cached property of the class that a property returns
         "program.ir.Equation.reads",
-        "drawing.export.Drawing.save_as",  # of what a function returns
+        "drawing.export.Drawing.save_as",  # of the class that a function returns
     ],
 )
 def test_the_walk_reaches(name):
     assert f"autograd_spiral.{name}" in PUBLIC
 
 
-def test_private_classes_and_what_others_define_are_not_public():
+def test_private_classes_and_members_of_other_packages_are_not_public():
     assert not [name for name in PUBLIC if "._" in name]
     assert all(name.startswith("autograd_spiral.") for name in PUBLIC)
     assert "autograd_spiral.drawing.export.Drawing.render" not in PUBLIC
@@ -194,7 +194,7 @@ class Holder:
 def maker() -> Holder: ...
 
 
-def test_a_method_without_an_example_does_not_arrive_unnoticed():
+def test_a_method_without_an_example_is_noticed():
     found = by_name(classes_from([maker]))
     assert {name.removeprefix("autograd_spiral."): lack for name, thing in found.items() if (lack := lacks(thing))} == {
         "Base": "a docstring",
@@ -206,8 +206,8 @@ def test_a_method_without_an_example_does_not_arrive_unnoticed():
     }
 
 
-def test_all_that_a_tensor_has_is_public_or_a_field():
-    for name in dir(Tensor(0.0)):  # without the names that only have a hint
+def test_every_attribute_of_a_tensor_is_public_or_a_field():
+    for name in dir(Tensor(0.0)):  # does not list the names that only have a hint
         member = inspect.getattr_static(Tensor, name)
         if not name.startswith("_") and not inspect.ismemberdescriptor(member):
             assert member in PUBLIC.values(), name

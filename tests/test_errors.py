@@ -1,4 +1,4 @@
-"""Every exception is this package's own and also the builtin that a caller would expect."""
+"""Every exception is the package's own and also the builtin that a caller would expect."""
 
 import inspect
 
@@ -19,7 +19,7 @@ EXPECTED = {
 }
 
 
-def test_every_exception_is_ours_and_a_builtin_too():
+def test_every_exception_is_an_autograd_error_and_a_builtin_one():
     defined = {kind for kind in vars(errors).values() if inspect.isclass(kind)} - {errors.AutogradError}
     assert {kind.__name__ for kind in defined} >= set(EXPECTED)
     for kind in defined:
@@ -29,7 +29,7 @@ def test_every_exception_is_ours_and_a_builtin_too():
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_each_is_the_builtin_and_ours(name):
+def test_each_exception_is_caught_by_both_classes(name):
     kind = getattr(errors, name)
     assert issubclass(kind, EXPECTED[name])
     assert issubclass(kind, errors.AutogradError)

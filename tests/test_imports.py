@@ -1,28 +1,32 @@
-"""Each file of the package imports only from the files above it."""
+"""The rooms of the package, and the direction of every arrow between them: imports come from above."""
 
 import ast
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "autograd_spiral"
 
-ORDER = (
-    "errors",
-    "engine",
-    "vocabulary",
-    "debug",
-    "program",
-    "gradcheck",
-    "testing",
-    "drawing",
-    "spiral",
-    "__init__",
-    "cli",
-    "__main__",
-)
-"""The rooms, each above those that may import from it; some are folders."""
+ORDER = {
+    "": (
+        "errors",
+        "engine",
+        "vocabulary",
+        "debug",
+        "program",
+        "gradcheck",
+        "testing",
+        "drawing",
+        "spiral",
+        "__init__",
+        "cli",
+        "__main__",
+    ),
+    "program": ("ir", "evaluate", "executor", "passes", "printing", "running", "capturing", "__init__"),
+}
+"""Of the package and of its largest room: the files and folders in it, each above those that may import from it."""
 
 EXTRAS = {"matplotlib", "hypothesis", "pytest"}
 """What may be imported inside a function, since it need not be installed."""
@@ -67,27 +71,54 @@ every_file = pytest.mark.parametrize("path", FILES, ids=ids)
 
 def test_the_package_is_found():
     assert len(FILES) > 10
-    assert len(set(ORDER)) == len(ORDER)
+    assert all(len(set(rooms)) == len(rooms) for rooms in ORDER.values())
 
 
-@every_file
-def test_every_file_is_listed(path):
-    assert parts(path)[0] in ORDER
+@pytest.mark.parametrize("folder", ORDER)
+def test_every_room_is_listed(folder):
+    found = {
+        path.stem for path in (PACKAGE / folder).iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    assert found == set(ORDER[folder])
 
 
 def test_the_page_on_the_design_lists_the_rooms_in_this_order():
     page = (PACKAGE.parent / "docs" / "design.md").read_text()
     rows = re.findall(r"^\| `(\w+)(?:\.py|/)` \|", page, re.MULTILINE)
-    assert rows == [room for room in ORDER if not room.startswith("__")]
+    assert rows == [room for rooms in ORDER.values() for room in rooms if not room.startswith("__")]
+
+
+def test_every_file_that_the_page_on_the_design_names_is_there():
+    page = (PACKAGE.parent / "docs" / "design.md").read_text()
+    named = re.findall(r"`([a-z_/]+\.py|[a-z_]+/[a-z_/]*)`", page)
+    assert len(named) > 25
+    folders = (PACKAGE, PACKAGE / "engine", PACKAGE / "program")
+    assert [name for name in named if not any((folder / name).exists() for folder in folders)] == []
 
 
 @every_file
 def test_imports_come_from_above(path):
-    own = parts(path)[0]
     for node, name in imported(ast.parse(path.read_text()), path):
         source = ours(name)
-        if source is not None and (room := parts(source)[0]) != own:
-            assert ORDER.index(room) < ORDER.index(own), f"{path.name}:{node.lineno} imports {name}"
+        if source is None:
+            continue
+        for folder, order in ORDER.items():
+            inside = folder.split("/") if folder else []
+            own, other = (parts(file)[: len(inside) + 1] for file in (path, source))
+            if [*own[:-1]] == [*other[:-1]] == inside and own != other:
+                assert order.index(other[-1]) < order.index(own[-1]), f"{path.name}:{node.lineno} imports {name}"
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "engine").glob("*.py")), ids=lambda path: path.stem)
+def test_the_engine_imports_errors_and_numpy_alone(path):
+    for node, name in imported(ast.parse(path.read_text()), path):
+        top, _, rest = name.partition(".")
+        known = (
+            rest.startswith(("engine.", "errors."))
+            if top == PACKAGE.name
+            else top in {*sys.stdlib_module_names, "numpy"}
+        )
+        assert known, f"{path.name}:{node.lineno} imports {name}"
 
 
 def test_files_in_one_folder_do_not_import_each_other_in_a_circle():

@@ -1,4 +1,4 @@
-"""The notebook of the case study: generated from its script, and runs from top to bottom.
+"""The notebook of the case study is generated from its script, and runs from top to bottom.
 
 python tests/test_notebook.py    generates it, with its outputs (needs the `notebook` extra and Graphviz)
 """
@@ -9,6 +9,8 @@ import pytest
 
 SCRIPT = Path(__file__).parents[1] / "demos" / "case_study.py"
 NOTEBOOK = SCRIPT.with_suffix(".ipynb")
+STRICT = "import warnings\nfor kind in UserWarning, RuntimeWarning:\n    warnings.simplefilter('error', kind)"
+"""Makes the warnings that this package and NumPy issue errors, and leaves those of Jupyter alone."""
 
 
 def sources(notebook):
@@ -34,11 +36,14 @@ def test_the_notebook_runs_from_top_to_bottom(tmp_path):
     pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")
     pytest.importorskip("matplotlib")
-    notebook = executed(jupytext.read(SCRIPT), tmp_path)
+    notebook = jupytext.read(SCRIPT)
+    notebook.cells[1].source = f"{STRICT}\n{notebook.cells[1].source}"
+    executed(notebook, tmp_path)
     printed = "".join(
         output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", []) if "text" in output
     )
     assert "training accuracy: 0.98, published 0.98" in printed
+    assert list(tmp_path.iterdir()) == []
 
 
 def generate():

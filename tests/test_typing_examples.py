@@ -1,4 +1,4 @@
-"""The typing examples run, too: what they say to mypy is what happens."""
+"""The typing examples also run: what they promise to mypy is what happens."""
 
 import inspect
 

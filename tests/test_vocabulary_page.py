@@ -1,4 +1,4 @@
-"""docs/vocabulary.md is what its script writes, and the mathematics in it is what the rules compute."""
+"""docs/vocabulary.md is what its script writes, and its mathematics is what the rules compute."""
 
 import builtins
 import importlib.util
@@ -81,7 +81,7 @@ TRANSLATION = {
 
 
 def evaluated(formula, **values):
-    """The value of a formula of the page: its signs are Python's, or stand for Python's."""
+    """Return the value of a formula of the page, whose symbols are those of Python or stand for them."""
     for sign, code in TRANSLATION.items():
         formula = formula.replace(sign, code)
     names = {name: getattr(np, name) for name in re.findall(r"[a-z]\w+", formula) if hasattr(np, name)}

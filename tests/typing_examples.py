@@ -1,7 +1,7 @@
-"""Typical code of a user, for `mypy --strict`: what the package's annotations promise, held by `assert_type`.
+"""Typical user code for `mypy --strict`: `assert_type` enforces what the package's annotations promise.
 
-Tensor's own operators and methods, and the package's functions, need no annotation. NumPy's stubs know arrays only:
-what its functions give for Tensors is Any, and annotated where it gets a name, or NDArray, and cast.
+Tensor's own operators and methods, and the package's functions, need no annotations. NumPy's stubs know only arrays: on
+Tensors, the result of a NumPy function is Any, and is annotated when it gets a name, or it is NDArray, and is cast.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_spiral import (
+    CapturedStep,
     CheckReport,
     GradientMismatch,
     Tensor,
     blame,
+    capture,
     check_against,
     check_gradients,
     draw,
@@ -29,6 +31,7 @@ from autograd_spiral import (
     scope,
     softmax_cross_entropy,
 )
+from autograd_spiral.program.executor import interpret
 from autograd_spiral.spiral import LinearClassifier, TwoLayerNet, accuracy, spiral, train
 
 Array = TypeVar("Array", Tensor, NDArray[Any])
@@ -82,7 +85,7 @@ def gradients() -> None:
     assert_type(dy.data, NDArray[Any])
 
 
-# --- operations of one's own ----------------------------------------------------------------------------------------
+# --- your own operations --------------------------------------------------------------------------------------------
 
 
 @primitive(lambda ct, out, x, scale: ct * scale * (1 - out * out))
@@ -136,12 +139,33 @@ def pictures(folder: Path) -> None:
     draw([loss], gradients_of=[x], names={"x": x}, values=False, rankdir="LR").save_as(str(folder / "both.dot"))
 
 
+# --- captured steps -------------------------------------------------------------------------------------------------
+
+
+def captured_steps() -> None:
+    def doubled(x: Any) -> Any:
+        return 2 * x
+
+    @capture
+    def plain(x: Any) -> Any:
+        return doubled(x)
+
+    @capture(executor=interpret)
+    def interpreted(x: Any) -> Any:
+        return doubled(x)
+
+    for step in (plain, interpreted, capture(doubled), capture(doubled, executor=interpret)):
+        assert_type(step, CapturedStep)
+        step(np.ones(2))
+        assert_type(step.source, str)
+
+
 # --- models ---------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
 class Regression:
-    """A model of the user's, which `train` takes as it takes those of the case study."""
+    """A user's own model, which `train` accepts like those of the case study."""
 
     w: Tensor
 

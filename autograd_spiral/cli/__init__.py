@@ -1,25 +1,37 @@
 """The command line: `python -m autograd_spiral`, also installed as `autograd-spiral`.
 
-One file per verb, each ending in its `VERB`; what verbs have in common is in `common`. A new verb is a new file and its
-name in `VERBS` below. Results go to stdout, everything else to stderr. Exit status: 0 fine, 1 a run or a check failed,
-2 bad usage, 130 interrupted.
+Each command has a file of its own, which ends in its `COMMAND` and is imported when the command runs. A new command is
+a new file and its row in `COMMANDS` below. Results go to stdout, everything else to stderr. Exit status: 0 fine, 1 a
+run or a check failed, 2 bad usage, 130 interrupted.
 """
 
 from __future__ import annotations
 
-import argparse
 import difflib
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 import autograd_spiral
-from autograd_spiral.cli import check, draw, source, train
-from autograd_spiral.cli.common import PROGRAM, Parser, Verb, examples, fail, filled, forget_stdout
+from autograd_spiral.cli.command import PROGRAM, Command, Parser, examples
+from autograd_spiral.cli.output import fail, forget_stdout
 
-__all__ = ["VERBS", "main"]
+__all__ = ["COMMANDS", "main"]
 
-VERBS: tuple[Verb, ...] = (train.VERB, check.VERB, draw.VERB, source.VERB)
-"""In the order in which the help lists them. The first is what runs when no verb is given."""
+COMMANDS = {
+    "train": "retrain the case study and print the published losses next to its own (default)",
+    "check": "check the gradients of the rule table or of your own function",
+    "draw": "draw the computation graph of a model's loss",
+    "source": "print a model's training step, including its backward pass, as NumPy",
+}
+"""What each command does, in the order of the help text. The first one runs if no command is given."""
+
+_EXAMPLES = (
+    ("", "the published run"),
+    ("check", "the whole rule table, at both orders"),
+    ("draw", "the net's graph, to graph.svg"),
+    ("source", "the net's step"),
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,10 +39,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Raises SystemExit, as argparse does, after printing a help text or a usage error.
 
-    >>> main(["check", "exp"])
-    primitive  argument  order 1  order 2  float32  worst error ± bound  kinks  says
-    np.exp     0 (2, 3)  ok       ok       ok       ...
-    1 rows: all ok
+    >>> main(["check", "multiply"])
+    primitive    argument  order 1  order 2  float32  worst error ± bound  kinks  says
+    np.multiply  0 (2, 3)  ok       ok       ok       ...
+    np.multiply  1 (3,)    ok       ok       ok       ...
+    2 rows: all ok
     0
     """
     status = 0
@@ -38,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             status = _run(list(sys.argv[1:] if argv is None else argv))
         finally:
-            sys.stdout.flush()  # here, where a pipe that was closed can still be told from a failure
+            sys.stdout.flush()  # here, where a closed pipe can still be told from a failure
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
@@ -50,33 +63,29 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
-    parser = _parser()
-    names = [verb.name for verb in VERBS]
-    if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help", "--version")):
-        words.insert(0, VERBS[0].name)
-    elif not words[0].startswith("-") and words[0] not in names:
-        close = difflib.get_close_matches(words[0], names, 1)
-        hint = f"did you mean {close[0]}?" if close else f"the verbs are {', '.join(names)}"
-        parser.error(f"no verb {words[0]!r}: {hint}")
-    options, unknown = parser.parse_known_args(words)
-    if unknown:  # here, so that the line names the help of the verb and not that of the top level
-        options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
-    status: int = options.run(options)
-    return status
+    first = words[0] if words else ""
+    if first in ("-h", "--help", "--version"):
+        _parser().parse_args([first])  # prints and exits
+    if not words or first.startswith("-"):
+        words.insert(0, next(iter(COMMANDS)))
+    elif first not in COMMANDS:
+        close = difflib.get_close_matches(first, COMMANDS, 1)
+        hint = f"did you mean {close[0]}?" if close else f"the commands are {', '.join(COMMANDS)}"
+        _parser().error(f"no command {first!r}: {hint}")
+    command: Command = import_module(f"{__name__}.{words[0]}").COMMAND
+    return command.run(command.parser().parse_args(words[1:]))
 
 
 def _parser() -> Parser:
+    """Return the parser of what comes before any command: help and version."""
+    listed = "".join(f"\n  {name:8}{summary}" for name, summary in COMMANDS.items())
     parser = Parser(
-        prog=PROGRAM,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-        description=filled(autograd_spiral.__doc__ or ""),
-        epilog=examples([verb.examples[0] for verb in VERBS])
-        + f"\n\nWithout a verb, {VERBS[0].name} runs. `{PROGRAM} VERB --help` has the options and more examples."
-        "\nExit status: 0 fine, 1 a run or a check failed, 2 bad usage, 130 interrupted.",
+        PROGRAM,
+        (autograd_spiral.__doc__ or "").partition("\n\n")[0],
+        f"commands:{listed}\n\n{examples(_EXAMPLES)}\n\n"
+        f"Without a command, train runs. `{PROGRAM} COMMAND --help` lists options and more examples.\n"
+        "Exit status: 0 fine, 1 a run or a check failed, 2 bad usage, 130 interrupted.",
     )
+    parser.usage = "%(prog)s [-h] [--version] COMMAND ..."
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {autograd_spiral.__version__}")
-    subparsers = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for verb in VERBS:
-        verb.add_to(subparsers)
     return parser

@@ -1,4 +1,4 @@
-"""The verb `check`: gradients held against differences, of the rule table or of the user's own function."""
+"""The command `check`: the gradients of the rule table, or of the user's own function, against differences."""
 
 from __future__ import annotations
 
@@ -8,65 +8,72 @@ import json
 import sys
 import traceback
 
-from autograd_spiral.cli.common import Verb, count, fail, show
-from autograd_spiral.cli.named_function import BadRequest, named_subject, spelled_out
+from autograd_spiral.cli.command import Command
+from autograd_spiral.cli.named_function import UsageError, function_and_inputs, suggestion
+from autograd_spiral.cli.options import count
+from autograd_spiral.cli.output import fail, show
 from autograd_spiral.gradcheck import CheckReport, RuleReport, check_gradients, check_rules, checkable
 
-__all__ = ["VERB"]
+__all__ = ["COMMAND"]
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="functions, or one module:function (default: all)")
     parser.add_argument("--shapes", help='shapes of the inputs of module:function, as in "(3, 4), (4,)"')
     parser.add_argument(
-        "--order", type=int, choices=[1, 2], help="gradients, or gradients of gradients too (default: 1)"
+        "--order", type=int, choices=[1, 2], help="1 for gradients, 2 for gradients of gradients too (default: 1)"
     )
-    parser.add_argument("--dtype", choices=["float64", "float32"], help="of the inputs (default: float64)")
+    parser.add_argument("--dtype", choices=["float64", "float32"], help="dtype of the inputs (default: float64)")
     parser.add_argument(
-        "--seed", metavar="N", type=count(0), default=0, help="of the drawn inputs (default: %(default)s)"
+        "--seed", metavar="N", type=count(0), default=0, help="random seed for the inputs (default: %(default)s)"
     )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
-    parser.add_argument("--traceback", action="store_true", help="show that of what module:function raises")
+    parser.add_argument(
+        "--traceback", action="store_true", help="show the traceback of an exception raised by module:function"
+    )
 
 
 def _run(options: argparse.Namespace) -> int:
-    own = [name for name in options.names if ":" in name]
-    return _check_own(own, options) if own else _check_table(options)
+    own = next((name for name in options.names if ":" in name), None)
+    return _check_table(options) if own is None else _check_function(own, options)
 
 
 def _check_table(options: argparse.Namespace) -> int:
     known = checkable()
     for name in options.names:
         numpys = name in known or f"np.{name}" in known or name.startswith("numpy.")
-        if not numpys and (meant := spelled_out(name)):
+        if not numpys and (meant := suggestion(name)):
             options.parser.error(f"no function called {name!r} to check: did you mean {meant}?")
     if options.shapes or options.order or options.dtype:
-        options.parser.error("--shapes, --order and --dtype go with module:function; the table is checked at both")
+        options.parser.error(
+            "--shapes, --order and --dtype apply only to module:function; the table is always checked at both orders, "
+            "and in float32"
+        )
     try:
         report = check_rules(options.names, seed=options.seed)
-    except ValueError as error:  # a name that is none of the table's; what a rule raises is a row of the report
+    except ValueError as error:  # a name that is not in the table; the report has what a rule raises
         options.parser.error(str(error))
     return _conclude(report, options)
 
 
-def _check_own(names: list[str], options: argparse.Namespace) -> int:
+def _check_function(name: str, options: argparse.Namespace) -> int:
     if len(options.names) > 1:
         options.parser.error(f"check one module:function at a time, not {' '.join(options.names)}")
-    (name,) = names
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # what the user's code prints is no result of ours
-            function, inputs = named_subject(name, options.shapes, dtype=options.dtype or "float64", seed=options.seed)
+        with contextlib.redirect_stdout(sys.stderr):  # what the user's code prints is not our result
+            dtype = options.dtype or "float64"
+            function, inputs = function_and_inputs(name, options.shapes, dtype=dtype, seed=options.seed)
             report = check_gradients(function, *inputs, order=options.order or 1, raise_on_mismatch=False)
-    except BadRequest as error:
+    except UsageError as error:
         options.parser.error(str(error))
-    except (Exception, SystemExit) as error:  # the user's code, at import or at work: a finding and not bad usage
+    except (Exception, SystemExit) as error:  # raised by the user's code: a failed check, not bad usage
         first = f"{type(error).__name__}: {error}".splitlines()[0].removesuffix(": ")
         says = ", ".join([first, *getattr(error, "__notes__", [])])
         if options.json:
             show(json.dumps({"subject": name, "ok": False, "verdict": "error", "error": says}, indent=2))
         if options.traceback:
             traceback.print_exception(error)
-        hint = "" if options.traceback else "; --traceback shows how it came to that"
+        hint = "" if options.traceback else "; add --traceback for the full traceback"
         return fail(f"{name} raised {says}{_where(error, name)}{hint}")
     return _conclude(report, options)
 
@@ -79,7 +86,7 @@ def _conclude(report: CheckReport | RuleReport, options: argparse.Namespace) -> 
 
 
 def _where(error: BaseException, name: str) -> str:
-    """The innermost line of the user's module that the exception, or what caused it, passed through, if it did."""
+    """Return the innermost line of the user's module in the traceback of the exception or its cause, or ""."""
     ending = name.partition(":")[0].replace(".", "/")
     frames = [*traceback.extract_tb(error.__traceback__)]
     if error.__cause__ is not None:
@@ -91,18 +98,17 @@ def _where(error: BaseException, name: str) -> str:
     return ""
 
 
-VERB = Verb(
+COMMAND = Command(
     name="check",
-    summary="check gradients: of the rule table, or of a function of yours",
-    description="Hold gradients against finite differences whose error is known, and say what is wrong, where and by "
-    "how much. Exit status 1 when something is wrong, when nothing could be judged for want of finite values, or when "
-    "a function of your own raises.",
+    description="Compare gradients with finite differences whose error bound is known, and report what is wrong, where "
+    "and by how much. Exit status 1 when something is wrong, when nothing could be judged because no values were "
+    "finite, or when your own function raises.",
     examples=(
         ("check", "the whole rule table, at both orders"),
-        ("check exp matmul softmax", "some functions of it"),
+        ("check exp matmul softmax", "some functions of the table"),
         (
             'check mypackage.losses:hinge --shapes "(3, 4), (4,)" --order 2',
-            "a function of your own, at random inputs of these shapes",
+            "your own function, at random inputs of these shapes",
         ),
     ),
     add_options=_add_options,

@@ -1,4 +1,4 @@
-"""The verb `draw`: the computation graph of a model's loss as a picture."""
+"""The command `draw`: the computation graph of a model's loss as a picture."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from autograd_spiral.cli.common import Verb, add_problem, file_ending, problem, require_writable, show, written_by
+from autograd_spiral.cli.command import Command
+from autograd_spiral.cli.options import add_problem, file_ending, problem
+from autograd_spiral.cli.output import require_writable, save
 from autograd_spiral.drawing import Drawing, draw
 from autograd_spiral.drawing.export import SUFFIXES
 from autograd_spiral.engine.tensor import Tensor
-from autograd_spiral.spiral.models import LinearClassifier, TwoLayerNet
+from autograd_spiral.spiral.training import Model
 
-__all__ = ["VERB", "graph_of"]
+__all__ = ["COMMAND", "graph_of"]
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -28,24 +30,22 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     require_writable(options.out.parent, options.parser)
-    X, y, linear, net = problem(options)
-    picture = graph_of(linear if options.model == "linear" else net, X, y, options.reg, backward=options.backward)
-    show(f"wrote {written_by(picture.save_as, options.out, options.parser)}")
-    return 0
+    X, y, models = problem(options)
+    picture = graph_of(models[options.model], X, y, options.reg, backward=options.backward)
+    return save(picture.save_as, options)
 
 
-def graph_of(model: LinearClassifier | TwoLayerNet, X: Any, y: Any, reg: float, *, backward: bool) -> Drawing:
-    """The graph of the model's loss on X and y, and with `backward` that of its gradients beside it."""
+def graph_of(model: Model, X: Any, y: Any, reg: float, *, backward: bool) -> Drawing:
+    """Return the graph of the model's loss on X and y, with `backward` next to the graph of its gradients."""
     loss = model.loss(Tensor(X, name="X"), Tensor(y, name="y"), reg)
     return draw(loss, gradients_of=model.parameters() if backward else None)
 
 
-VERB = Verb(
+COMMAND = Command(
     name="draw",
-    summary="draw the computation graph of a model's loss",
     description="Draw the graph of the loss of the net, or of the linear classifier, before training, on the data of "
-    "the case study; with --backward the recorded backward pass beside it. Pictures need Graphviz's dot; without it "
-    "the DOT text is written.",
+    "the case study; with --backward, draw the recorded backward pass next to it. Pictures need Graphviz's dot; "
+    "without it, the DOT text is written.",
     examples=(
         ("draw", "the net's graph, to graph.svg"),
         ("draw --model linear --backward --out linear.png", "both passes of the linear classifier"),

@@ -1,4 +1,4 @@
-"""The gradient check of a function that a command line names."""
+"""A function that the command line names as "module:function", and random inputs for it."""
 
 from __future__ import annotations
 
@@ -14,56 +14,43 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_spiral.gradcheck.check import check_gradients
-from autograd_spiral.gradcheck.report import CheckReport
-
-__all__ = ["BadRequest", "check_named", "named_subject", "spelled_out"]
+__all__ = ["UsageError", "function_and_inputs", "suggestion"]
 
 
-class BadRequest(ValueError):
-    """What was asked for names no function, or no shapes: a fault of the request and not of the user's code."""
+class UsageError(ValueError):
+    """The request names no function or no shapes. The user's code is not at fault."""
 
 
-def check_named(spec: str, shapes: str, *, dtype: str = "float64", order: int = 1, seed: int = 0) -> CheckReport:
-    """Check the gradients of the function that `spec` names, as "module:function", at normal inputs of `shapes`.
-
-    `shapes` is written as "(3, 4), (4,)"; the current directory is searched for the module, too. Raises `BadRequest`,
-    a ValueError that says what is wrong with `spec` or `shapes`; what the module or the function raises is let through.
-
-    >>> check_named("numpy:tanh", "(3,)", order=2).ok
-    True
-    """
-    function, inputs = named_subject(spec, shapes, dtype=dtype, seed=seed)
-    return check_gradients(function, *inputs, order=order, raise_on_mismatch=False)
-
-
-def named_subject(
+def function_and_inputs(
     spec: str, shapes: str | None, *, dtype: str = "float64", seed: int = 0
 ) -> tuple[Callable[..., Any], list[NDArray[Any]]]:
-    """The function that `spec` names and its inputs, as `check_named` takes them. Raises `BadRequest`.
+    """Return the function that `spec` names, as "module:function", and normal random inputs of `shapes`.
 
-    Without `shapes`, too: what does not exist is named first.
+    `shapes` is written as "(3, 4), (4,)"; None raises an error, but only after the function was found. The current
+    directory is searched for the module, too. Raises `UsageError`, which says what is wrong with the request;
+    exceptions of the module itself pass through.
 
-    >>> function, inputs = named_subject("numpy:tanh", "(3, 4), (4,)")
+    >>> function, inputs = function_and_inputs("numpy:tanh", "(3, 4), (4,)")
     >>> function.__name__, [x.shape for x in inputs]
     ('tanh', [(3, 4), (4,)])
     """
     function = _resolve(spec)
     if shapes is None:
-        raise BadRequest(f'the shapes of the inputs of {spec} are needed, as in --shapes "(3, 4), (4,)"')
+        raise UsageError(f'give the shapes of the inputs of {spec}, as in --shapes "(3, 4), (4,)"')
     lengths = _shapes(shapes)
     if dtype not in ("float64", "float32"):
-        raise BadRequest(f"the dtype must be float64 or float32, not {dtype!r}")
+        raise UsageError(f"the dtype must be float64 or float32, not {dtype!r}")
     rng = np.random.default_rng(seed)
     return function, [np.asarray(rng.standard_normal(shape), dtype=dtype) for shape in lengths]
 
 
-def spelled_out(name: str) -> str | None:
-    """The "module:function" that `name` may stand for, written with a dot, a slash or the ending of a file; or None.
+def suggestion(name: str) -> str | None:
+    """Return the "module:function" that `name` probably means, or None.
 
-    The module is looked for, in the current directory too, and not imported.
+    In `name`, the two may be separated by a dot, or the module written as the path of a file. Searches for the module,
+    in the current directory too, but does not import it.
 
-    >>> spelled_out("json.decoder.scanstring"), spelled_out("json/decoder.py:scanstring"), spelled_out("no.such")
+    >>> suggestion("json.decoder.scanstring"), suggestion("json/decoder.py:scanstring"), suggestion("no.such")
     ('json.decoder:scanstring', 'json.decoder:scanstring', None)
     """
     path, colon, function = name.partition(":")
@@ -77,7 +64,7 @@ def spelled_out(name: str) -> str | None:
 
 
 def _exists(module: Sequence[str]) -> bool:
-    """Whether there is a file of that module."""
+    """Return whether there is a file for the module with these parts of a name."""
     folders: Sequence[str] | None = [os.getcwd(), *sys.path]
     spec = None
     for part in module:
@@ -89,27 +76,27 @@ def _exists(module: Sequence[str]) -> bool:
 def _resolve(spec: str) -> Callable[..., Any]:
     module_name, colon, path = spec.partition(":")
     if not (module_name and colon and path):
-        raise BadRequest(f"{spec!r} does not name a function: write module:function, as in mypackage.losses:hinge")
+        raise UsageError(f"{spec!r} does not name a function: write module:function, as in mypackage.losses:hinge")
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
-    meant = spelled_out(spec)
+    meant = suggestion(spec)
     hint = f": did you mean {meant}?" if meant not in (None, spec) else ""
     if module_name.startswith("."):
-        raise BadRequest(f"{module_name!r} is not the name of a module{hint}")
+        raise UsageError(f"{module_name!r} is not the name of a module{hint}")
     try:
         found: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
-        if not f"{module_name}.".startswith(f"{error.name}."):  # what the module itself imports is missing
+        if not f"{module_name}.".startswith(f"{error.name}."):  # the module is there, but one of its imports is missing
             raise
-        raise BadRequest(f"cannot import {module_name!r}, the module of {spec!r}{hint or f': {error}'}") from error
+        raise UsageError(f"cannot import {module_name!r}, the module of {spec!r}{hint or f': {error}'}") from error
     for name in path.split("."):
         if not hasattr(found, name):
             close = difflib.get_close_matches(name, dir(found))
             hint = f": did you mean {', '.join(close)}?" if close else ""
-            raise BadRequest(f"{module_name} has no {path!r}{hint}")
+            raise UsageError(f"{module_name} has no {path!r}{hint}")
         found = getattr(found, name)
     if not callable(found):
-        raise BadRequest(f"{spec} is a {type(found).__name__}, not a function")
+        raise UsageError(f"{spec} is a {type(found).__name__}, not a function")
     function: Callable[..., Any] = found
     return function
 
@@ -119,16 +106,14 @@ def _shapes(text: str) -> Sequence[tuple[int, ...]]:
     try:
         value = ast.literal_eval(f"[{text}]")
     except (SyntaxError, ValueError, MemoryError, RecursionError):
-        raise BadRequest(wrong) from None
+        raise UsageError(wrong) from None
     if len(value) > 1 and any(isinstance(shape, int) for shape in value):
         one, several = tuple(value), ", ".join(str((n,) if isinstance(n, int) else n) for n in value)
         all_ints = all(isinstance(shape, int) for shape in value)
         meant = f'"{one}" for one input, or "{several}" for several' if all_ints else f'"{several}"'
-        raise BadRequest(f"shapes are tuples of lengths: write {meant}, not {text!r}")
+        raise UsageError(f"shapes are tuples of lengths: write {meant}, not {text!r}")
     shapes = [(shape,) if isinstance(shape, int) else shape for shape in value]
-    for shape in shapes:
-        if not isinstance(shape, tuple) or not all(type(n) is int and n >= 0 for n in shape):
-            raise BadRequest(wrong)
-    if not shapes:
-        raise BadRequest(wrong)
+    tuples = all(isinstance(shape, tuple) for shape in shapes)
+    if not shapes or not tuples or not all(type(n) is int and n >= 0 for shape in shapes for n in shape):
+        raise UsageError(wrong)
     return shapes

@@ -1,1 +1,1 @@
-"""Finding out what went wrong, and where: `blame`, the line of the user's code, and memory that is kept."""
+"""Tools for debugging and timing: `blame`, the line of the user's code, and `keep_memory`."""

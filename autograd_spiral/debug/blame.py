@@ -1,4 +1,4 @@
-"""Blame mode: the first NaN or infinity is an error that says where it came from."""
+"""Blame mode: raise an error at the first NaN or infinity, saying where it came from."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ def blame() -> Iterator[None]:
     """Raise `NonFiniteError` at the first operation, forward or backward, whose result is not finite.
 
     The error names the primitive, the user's line that recorded it, the direction, and the range of each input.
-    Data may hold infinities (a score of -inf rules a class out); only results are judged. NumPy's own warnings are
-    silent within, since the error says more. Outside the mode nothing is checked and nothing is slower. A captured step
-    that is called within runs eagerly and is checked; inside such a step, `blame()` is a `CaptureError`.
+    Data may hold infinities (a score of -inf rules out a class): only results are checked. NumPy's own warnings are
+    silenced inside the block, since the error says more. Outside it nothing is checked, and nothing is slower. A
+    captured step that is called inside the block runs eagerly and is checked; inside such a step, `blame()` raises a
+    `CaptureError`.
 
     >>> from autograd_spiral import Tensor
     >>> x = Tensor([4.0, 0.0], requires_grad=True)
@@ -31,12 +32,12 @@ def blame() -> Iterator[None]:
     ...     np.sqrt(x).sum().backward()
     Traceback (most recent call last):
       ...
-    autograd_spiral.errors.NonFiniteError: going backward, the rule of np.sqrt for argument 0 gave inf at (1,)
+    autograd_spiral.errors.NonFiniteError: going backward, the rule of np.sqrt for argument 0 returned inf at (1,)
     recorded at <doctest autograd_spiral.debug.blame.blame[2]>:2: np.sqrt(x).sum().backward()
       argument 0: shape (2,), 0 to 4
       the output: shape (2,), 0 to 2
       its cotangent: shape (2,), 1 to 1
-    The derivative of np.sqrt is infinite at the edge of what it takes.
+    The derivative of np.sqrt is infinite at the edge of its domain.
     To leave such entries out, choose a safe input first: np.where(good, np.sqrt(np.where(good, x, 1)), other)
     """
     MODE.get().trace.permit("blame()", INSTEAD_OF_BLAME)
@@ -46,18 +47,18 @@ def blame() -> Iterator[None]:
 
 class _Blame(Observer):
     def recorded(self, node: Any) -> None:
-        """Note the user's line, and judge the value."""
+        """Note the user's line, and raise if the value is not finite."""
         node.place = users_line()
         at = _first_nonfinite(node._value)
         if at is None:
             return
         name = node.primitive.name if node.primitive is not None else "an operation on constants"
         direction = "forward" if MODE.get().phase == "forward" else "backward, while recording the rules"
-        lines = [f"going {direction}, {name} gave {node._value[at]} at {at}", f"recorded at {node.place}"]
+        lines = [f"going {direction}, {name} returned {node._value[at]} at {at}", f"recorded at {node.place}"]
         lines += _ranges(node)
         bad = [i for i, operand in enumerate(node.operands) if not np.all(np.isfinite(operand))]
         if bad:
-            lines.append(f"{node.primitive.argument(bad[0])} came in like this: look at where it is made.")
+            lines.append(f"{node.primitive.argument(bad[0])} was already not finite: look at where it was computed.")
         elif name in _SAFE_INPUTS:
             lines.append(_remedy(name))
         elif name in _GROWING:
@@ -65,13 +66,13 @@ class _Blame(Observer):
         raise NonFiniteError("\n".join(lines))
 
     def swept(self, node: Any, argument: int, ct: Any, piece: Any) -> None:
-        """Judge what a rule made of the cotangent."""
+        """Raise if what a rule computed from the cotangent is not finite."""
         values = _array(piece)
         at = _first_nonfinite(values)
         if at is None:
             return
-        name, place = node.primitive.name, node.primitive.argument(argument)
-        lines = [f"going backward, the rule of {name} for {place} gave {values[at]} at {at}"]
+        name, role = node.primitive.name, node.primitive.argument(argument)
+        lines = [f"going backward, the rule of {name} for {role} returned {values[at]} at {at}"]
         lines.append(f"recorded at {node.place or 'a line outside blame(): put the forward pass inside to see it'}")
         lines += _ranges(node)
         lines += [_range("the output", node._value), _range("its cotangent", _array(ct))]
@@ -82,22 +83,22 @@ class _Blame(Observer):
             )
             lines.append(_remedy(name))
         elif name in _SAFE_INPUTS:
-            lines += [f"The derivative of {name} is infinite at the edge of what it takes.", _remedy(name)]
+            lines += [f"The derivative of {name} is infinite at the edge of its domain.", _remedy(name)]
         raise NonFiniteError("\n".join(lines))
 
     def added(self, tensor: Any, ct: Any) -> None:
-        """Judge what pieces of a gradient, each of them finite, add up to."""
+        """Raise if finite contributions to a gradient have a sum that is not finite."""
         values = _array(ct)
         at = _first_nonfinite(values)
         if at is not None:
             if tensor.primitive is not None:
-                what = f"what {tensor.primitive.name} gave, recorded at {tensor.place or 'a line outside blame()'}"
+                what = f"the result of {tensor.primitive.name}, recorded at {tensor.place or 'a line outside blame()'}"
             else:
                 what = called(tensor)
             raise NonFiniteError(
                 f"going backward, the gradient of {what} is {values[at]} at {at}\n"
-                f"The rules gave it in finite pieces, but their sum, or their conversion to {values.dtype}, is too "
-                "large: scale the loss, or the data, down."
+                f"Its contributions were finite, but their sum, or their conversion to {values.dtype}, overflows: "
+                "scale down the loss or the data."
             )
 
 
@@ -107,18 +108,18 @@ _SAFE_INPUTS = {
     **dict.fromkeys(("np.log1p", "np.arcsin", "np.arccos", "np.arctanh"), "0"),
     "np.arccosh": "2",
 }
-"""For functions with an edge to their domain, an input on which they and their derivatives are finite."""
+"""For functions whose domain has an edge: an input at which they and their derivatives are finite."""
 
 
 _EXP = (
     "It overflows for large inputs: subtract the largest first, np.exp(x - np.max(x, axis=1, keepdims=True)), or use "
 )
 _GROWING = {
-    "np.exp": _EXP + "softmax, log_softmax or logsumexp, which do.",
-    "np.expm1": "It overflows for large inputs: softplus and sigmoid do not.",
-    "np.power": "It overflows for large inputs or powers: compare logarithms, power * np.log(x), where these do.",
+    "np.exp": _EXP + "softmax, log_softmax or logsumexp, which do so.",
+    "np.expm1": "It overflows for large inputs: use softplus or sigmoid, which do not.",
+    "np.power": "It overflows for large inputs or powers: compare logarithms, power * np.log(x), which do not.",
 }
-"""What to write instead of functions that overflow."""
+"""What to write instead of functions that overflow for large inputs."""
 
 
 def _remedy(name: str) -> str:

@@ -1,4 +1,4 @@
-"""`keep_memory`: a setting of the C allocator that array programs gain from. Imports numpy alone."""
+"""`keep_memory`: a setting of the C allocator that makes array programs faster."""
 
 import numpy as np
 
@@ -8,10 +8,10 @@ __all__ = ["keep_memory"]
 def keep_memory() -> None:
     """Make this process keep freed memory for its next arrays instead of giving it back to the system.
 
-    On Linux with glibc, arrays of a few hundred kilobytes are otherwise returned after every step and cost page
-    faults at the next, more time than their arithmetic. One allocation of 30 MB, freed at once, raises the
-    allocator's threshold (mallopt(3), M_TRIM_THRESHOLD: it adapts to the largest block freed, up to 32 MB). The
-    whole process is affected, so nothing here calls it for you. Elsewhere it does nothing.
+    On Linux with glibc, the memory of arrays of a few hundred kilobytes is otherwise given back after every step, and
+    the page faults at the next step cost more time than the arithmetic. One allocation of 30 MB, freed at once, raises
+    the allocator's threshold (mallopt(3), M_TRIM_THRESHOLD: it adapts to the largest block freed, up to 32 MB). This
+    affects the whole process, so the package never calls it by itself. On other systems it does nothing.
 
     >>> keep_memory()
     """

@@ -1,4 +1,4 @@
-"""Where in the user's code we are: the innermost line outside the engine and NumPy. Imports numpy alone."""
+"""The line of the user's code that is running: the innermost one outside the package and NumPy."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ import numpy as np
 __all__ = ["in_engine", "users_line", "users_line_indexes"]
 
 _ENGINE = str(Path(__file__).parents[1]) + os.sep
-_MODELS = os.path.join(_ENGINE, "spiral") + os.sep  # the case study is a user of the engine
+_MODELS = os.path.join(_ENGINE, "spiral") + os.sep  # the case study counts as the user's code
 _NUMPY = str(Path(np.__file__).parent) + os.sep
-_CONTEXTS = contextlib.__file__  # which enters what the engine writes as generators
+_CONTEXTS = contextlib.__file__  # its frames stand between the user and the package's context managers
 
 
 @functools.cache
 def in_engine(file: str) -> bool:
-    """Whether `file`, a code object's file name, belongs to the engine or to NumPy."""
+    """Whether `file`, a code object's file name, belongs to the package or to NumPy."""
     return (file.startswith(_ENGINE) and not file.startswith(_MODELS)) or file.startswith(_NUMPY)
 
 
@@ -35,14 +35,14 @@ def _users_frame() -> FrameType:
 
 
 def users_line() -> str:
-    """The innermost line outside the engine and NumPy: file, number and text."""
+    """Return the innermost line outside the package and NumPy: file, number and text."""
     frame = _users_frame()
     file, line = frame.f_code.co_filename, frame.f_lineno
     return f"{file}:{line}: {linecache.getline(file, line).strip()}".rstrip(": ")
 
 
 def users_line_indexes() -> bool:
-    """Whether that line is just taking `something[index]`."""
+    """Whether that line is currently evaluating `something[index]`."""
     frame = _users_frame()
     steps = (step for step in dis.get_instructions(frame.f_code) if step.offset == frame.f_lasti)
-    return any(step.opname == "BINARY_SUBSCR" or step.argrepr == "[]" for step in steps)  # "[]" from Python 3.14 on
+    return any(step.opname == "BINARY_SUBSCR" or step.argrepr == "[]" for step in steps)  # "[]" since Python 3.14

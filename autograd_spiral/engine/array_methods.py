@@ -1,7 +1,7 @@
-"""What a Tensor has because arrays have it: shapes, Python's protocols, and the methods of NumPy's functions.
+"""The methods and attributes that a Tensor shares with arrays: shapes, Python's protocols, methods named as in NumPy.
 
-What inherits it holds an array as `_value`, lets it be read as `data`, and answers NumPy's protocols, so no method here
-knows how anything is recorded. Imports numpy and errors alone.
+A class that inherits them holds an array as `_value`, lets it be read as `data`, and answers NumPy's protocols, so no
+method here knows how anything is recorded.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from autograd_spiral.errors import ShapeError
 
 __all__ = ["ArrayMethods"]
 
-np: Any = numpy  # its stubs know nothing of what answers its protocols
+np: Any = numpy  # its type stubs know only arrays, not other classes that answer its protocols
 
 
 class ArrayMethods:
-    """What a class that answers NumPy's protocols inherits to be used as arrays are.
+    """A base class with the methods of arrays, for classes that answer NumPy's protocols.
 
-    What they give, and their errors, are up to the class; what is said here of gradients and errors is of a Tensor.
+    Results and errors are up to that class; the gradients and errors described here are those of a Tensor.
 
     >>> class Told(ArrayMethods):
     ...     def __array_function__(self, function, types, args, kwargs):
@@ -56,7 +56,7 @@ class ArrayMethods:
         """The dtype of the elements.
 
         >>> from autograd_spiral import Tensor
-        >>> (0.5 * Tensor(np.ones(3, np.float32))).dtype  # Python's numbers take the dtype of what they meet
+        >>> (0.5 * Tensor(np.ones(3, np.float32))).dtype  # a Python number takes the dtype of the array
         dtype('float32')
         """
         return self._value.dtype
@@ -83,7 +83,7 @@ class ArrayMethods:
 
     @property
     def T(self) -> Self:
-        """The axes in reverse order.
+        """The tensor with its axes in reverse order.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor(np.ones((2, 3, 4))).T.shape
@@ -93,7 +93,7 @@ class ArrayMethods:
 
     @property
     def mT(self) -> Self:
-        """The last two axes exchanged; ValueError for fewer than two.
+        """The tensor with its last two axes exchanged; raises `ShapeError` for fewer than two axes.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor(np.ones((2, 3, 4))).mT.shape
@@ -106,7 +106,7 @@ class ArrayMethods:
     # --- as values: numbers, lists, text ---------------------------------------------------------------------------
 
     def numpy(self) -> numpy.ndarray[Any, Any]:
-        """The value, as a read-only array: the same as `.data`.
+        """Return the value, as a read-only array: the same as `.data`.
 
         >>> from autograd_spiral import Tensor
         >>> t = Tensor([1.0, 2.0])
@@ -116,9 +116,9 @@ class ArrayMethods:
         return self.data
 
     def item(self) -> Any:
-        """The number that a tensor of one element holds, of Python's type; ValueError for any other size.
+        """Return the value of a tensor of one element, as a Python number.
 
-        Raises `CaptureError` while a step is captured.
+        Raises ValueError for any other size, and `CaptureError` while a step is captured.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor([[2.5]]).item()
@@ -127,7 +127,7 @@ class ArrayMethods:
         return self.data.item()
 
     def tolist(self) -> Any:
-        """The value as nested lists of Python numbers.
+        """Return the value as nested lists of Python numbers.
 
         Raises `CaptureError` while a step is captured.
 
@@ -192,9 +192,9 @@ class ArrayMethods:
     # --- methods, by NumPy's functions ------------------------------------------------------------------------------
 
     def sum(self, axis: Any = None, *, keepdims: bool = False) -> Self:
-        """`np.sum` over `axis` (an int, a tuple, or None for all).
+        """Return `np.sum` over `axis` (an int, a tuple, or None for all axes).
 
-        The shape loses `axis`, or keeps it at length 1 with `keepdims`; AxisError where there is no such axis.
+        The shape loses `axis`, or keeps it with length 1 if `keepdims`. Raises AxisError if there is no such axis.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
@@ -204,9 +204,9 @@ class ArrayMethods:
         return np.sum(self, axis, keepdims=keepdims)
 
     def mean(self, axis: Any = None, *, keepdims: bool = False) -> Self:
-        """`np.mean` over `axis` (an int, a tuple, or None for all).
+        """Return `np.mean` over `axis` (an int, a tuple, or None for all axes).
 
-        Each of n entries gets 1/n of the gradient. Shape and errors as for `sum`.
+        Each of n entries gets 1/n of the gradient. Shape and errors are as for `sum`.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([1.0, 5.0, 2.0, 4.0], requires_grad=True)
@@ -217,9 +217,9 @@ class ArrayMethods:
         return np.mean(self, axis, keepdims=keepdims)
 
     def max(self, axis: Any = None, *, keepdims: bool = False) -> Self:
-        """`np.max` over `axis`; entries that tie share the gradient equally.
+        """Return `np.max` over `axis`; entries that tie share the gradient equally.
 
-        Shape and errors as for `sum`; `ShapeError` where there is no entry.
+        Shape and errors are as for `sum`; raises `ShapeError` if there are no entries.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([1.0, 5.0, 5.0], requires_grad=True)
@@ -230,9 +230,9 @@ class ArrayMethods:
         return np.max(self, axis, keepdims=keepdims)
 
     def min(self, axis: Any = None, *, keepdims: bool = False) -> Self:
-        """`np.min` over `axis`; entries that tie share the gradient equally.
+        """Return `np.min` over `axis`; entries that tie share the gradient equally.
 
-        Shape and errors as for `max`.
+        Shape and errors are as for `max`.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([[3.0, 1.0], [2.0, 4.0]], requires_grad=True)
@@ -244,9 +244,10 @@ class ArrayMethods:
         return np.min(self, axis, keepdims=keepdims)
 
     def prod(self, axis: Any = None, *, keepdims: bool = False) -> Self:
-        """`np.prod` over `axis` (an int, a tuple, or None for all).
+        """Return `np.prod` over `axis` (an int, a tuple, or None for all axes).
 
-        Each entry gets the product of the others times the gradient, also where one of them is 0.
+        Each entry gets the gradient times the product of the other entries, also if some are 0. Shape and errors are as
+        for `sum`.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([2.0, 0.0, 5.0], requires_grad=True)
@@ -257,9 +258,9 @@ class ArrayMethods:
         return np.prod(self, axis, keepdims=keepdims)
 
     def var(self, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Self:
-        """`np.var` over `axis`, dividing by the count less `ddof`.
+        """Return `np.var` over `axis`: the sum of (x − mean)², divided by the number of entries minus `ddof`.
 
-        The sum of (x − mean)² over that count; shape and errors as for `sum`.
+        Shape and errors are as for `sum`.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([1.0, 2.0, 6.0], requires_grad=True)
@@ -270,9 +271,9 @@ class ArrayMethods:
         return np.var(self, axis, ddof=ddof, keepdims=keepdims)
 
     def std(self, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Self:
-        """`np.std` over `axis`, dividing by the count less `ddof`.
+        """Return `np.std` over `axis`: the square root of `var`.
 
-        The square root of `var`, with its shape and errors; the gradient is 0 where all entries are equal.
+        Shape and errors are as for `sum`; the gradient is 0 where all entries are equal.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([[1.0, 3.0], [2.0, 2.0]], requires_grad=True)
@@ -284,9 +285,9 @@ class ArrayMethods:
         return np.std(self, axis, ddof=ddof, keepdims=keepdims)
 
     def all(self, axis: Any = None, *, keepdims: bool = False) -> Self:
-        """`np.all` over `axis`; no gradient.
+        """Return `np.all` over `axis`; it has no gradient.
 
-        Shape and errors as for `sum`.
+        Shape and errors are as for `sum`.
 
         >>> from autograd_spiral import Tensor
         >>> (Tensor([[1.0, 2.0], [0.0, 3.0]]) > 0).all(axis=1)
@@ -295,9 +296,9 @@ class ArrayMethods:
         return np.all(self, axis, keepdims=keepdims)
 
     def any(self, axis: Any = None, *, keepdims: bool = False) -> Self:
-        """`np.any` over `axis`; no gradient.
+        """Return `np.any` over `axis`; it has no gradient.
 
-        Shape and errors as for `sum`.
+        Shape and errors are as for `sum`.
 
         >>> from autograd_spiral import Tensor
         >>> np.isnan(Tensor([[1.0, np.nan], [3.0, 4.0]])).any(axis=1, keepdims=True)
@@ -307,10 +308,10 @@ class ArrayMethods:
         return np.any(self, axis, keepdims=keepdims)
 
     def argmax(self, axis: int | None = None, *, keepdims: bool = False) -> Self:
-        """`np.argmax` over `axis`; no gradient.
+        """Return `np.argmax` along `axis`: the index of the largest entry, the first one in a tie; it has no gradient.
 
-        The first place of the largest entry, counted along `axis`; AxisError where there is no such axis, ValueError
-        where there is no entry.
+        Without `axis`, the index is into the ravelled tensor. Raises AxisError if there is no such axis, and ValueError
+        if there are no entries.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor([[1.0, 5.0, 5.0], [2.0, 0.0, 1.0]]).argmax(axis=1)
@@ -319,9 +320,9 @@ class ArrayMethods:
         return np.argmax(self, axis, keepdims=keepdims)
 
     def argmin(self, axis: int | None = None, *, keepdims: bool = False) -> Self:
-        """`np.argmin` over `axis`; no gradient.
+        """Return `np.argmin` along `axis`: the index of the smallest entry, the first one in a tie; it has no gradient.
 
-        Without `axis` the place is that in the ravelled tensor; errors as for `argmax`.
+        Without `axis`, the index is into the ravelled tensor. Errors are as for `argmax`.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor([[3.0, 2.0], [1.0, 4.0]]).argmin()
@@ -330,22 +331,23 @@ class ArrayMethods:
         return np.argmin(self, axis, keepdims=keepdims)
 
     def cumsum(self, axis: int | None = None) -> Self:
-        """`np.cumsum` along `axis`, or of the ravelled tensor.
+        """Return `np.cumsum` along `axis`, or of the ravelled tensor if `axis` is None.
 
-        The shape stays, or is that of the ravelled tensor; AxisError where there is no such axis.
+        The result has the shape of the tensor, or of the ravelled one. Raises AxisError if there is no such axis.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
-        >>> x.cumsum().sum().backward()  # an entry is in all sums from its place on
+        >>> x.cumsum().sum().backward()  # an entry is part of every sum from its index on
         >>> x.grad
         array([3., 2., 1.])
         """
         return np.cumsum(self, axis)
 
     def dot(self, other: Any) -> Self:
-        """`np.dot(self, other)`.
+        """Return `np.dot(self, other)`.
 
-        Sums over the last axis of this and the last but one, or only one, of `other`; `ShapeError` where they differ.
+        It sums over the last axis of this tensor and the second-to-last axis of `other` (its only axis, for a vector).
+        Raises `ShapeError` if their lengths differ.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([1.0, 2.0], requires_grad=True)
@@ -356,9 +358,10 @@ class ArrayMethods:
         return np.dot(self, other)
 
     def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Self:
-        """`np.trace`: the sum along a diagonal.
+        """Return `np.trace`: the sum along a diagonal.
 
-        The shape loses `axis1` and `axis2`; AxisError where there are no such axes, ValueError where they are the same.
+        The shape loses `axis1` and `axis2`. Raises AxisError if there are no such axes, and ValueError if
+        they are the same.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
@@ -370,9 +373,9 @@ class ArrayMethods:
         return np.trace(self, offset, axis1, axis2)
 
     def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Self:
-        """`np.diagonal`: the entries along a diagonal, as the last axis.
+        """Return `np.diagonal`: the entries along a diagonal, as the last axis.
 
-        `offset` is how far right of the main one it lies; errors as for `trace`.
+        The diagonal is `offset` columns to the right of the main one. Errors are as for `trace`.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]).diagonal(offset=1)
@@ -381,9 +384,10 @@ class ArrayMethods:
         return np.diagonal(self, offset, axis1, axis2)
 
     def clip(self, min: Any = None, max: Any = None) -> Self:
-        """`np.clip` to between `min` and `max`.
+        """Return `np.clip`: the entries limited to the interval from `min` to `max`.
 
-        The gradient is 1 between the bounds, 0 outside, half at a bound; `ShapeError` for bounds that do not broadcast.
+        The derivative is 1 between the bounds, 0 outside, and ½ at a bound. Raises `ShapeError` for bounds that do not
+        broadcast.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([-2.0, 0.0, 0.5, 3.0], requires_grad=True)
@@ -394,9 +398,9 @@ class ArrayMethods:
         return np.clip(self, min, max)
 
     def reshape(self, *shape: Any) -> Self:
-        """`np.reshape` to `shape`, given as a tuple or as separate integers.
+        """Return `np.reshape` to `shape`, a tuple or separate integers.
 
-        One of them may be -1, for what is left; `ShapeError` where the sizes differ.
+        One of them may be -1, which stands for the remaining length. Raises `ShapeError` if the sizes differ.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor(np.arange(6)).reshape(3, -1)
@@ -407,7 +411,7 @@ class ArrayMethods:
         return np.reshape(self, shape[0] if len(shape) == 1 else shape)
 
     def ravel(self) -> Self:
-        """All elements along one axis.
+        """Return all elements along one axis.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor([[1.0, 2.0], [3.0, 4.0]]).ravel()
@@ -416,7 +420,7 @@ class ArrayMethods:
         return np.ravel(self)
 
     def flatten(self) -> Self:
-        """All elements along one axis: the same as `ravel`.
+        """Return all elements along one axis: the same as `ravel`.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([[1.0, 2.0]], requires_grad=True)
@@ -427,9 +431,9 @@ class ArrayMethods:
         return np.ravel(self)
 
     def transpose(self, *axes: Any) -> Self:
-        """`np.transpose`: the axes in the order given, as a tuple or separately, or reversed.
+        """Return `np.transpose`: the axes in the given order (a tuple or separate integers), or reversed.
 
-        ValueError unless each axis is given once, or none.
+        Raises ValueError unless each axis is given exactly once, or no axis is given.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor(np.ones((2, 3, 4))).transpose(1, 0, 2).shape
@@ -439,9 +443,9 @@ class ArrayMethods:
         return np.transpose(self, order)
 
     def swapaxes(self, axis1: int, axis2: int) -> Self:
-        """`np.swapaxes`: two axes exchanged.
+        """Return `np.swapaxes`: two axes exchanged.
 
-        AxisError where there is no such axis.
+        Raises AxisError if there is no such axis.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor(np.ones((2, 3, 4))).swapaxes(0, -1).shape
@@ -450,9 +454,9 @@ class ArrayMethods:
         return np.swapaxes(self, axis1, axis2)
 
     def squeeze(self, axis: Any = None) -> Self:
-        """`np.squeeze`: axes of length 1 left out.
+        """Return `np.squeeze`: the axes of length 1 dropped, or only `axis` (an int or a tuple).
 
-        All of them, or `axis` alone (an int or a tuple); `ShapeError` where that has another length.
+        Raises `ShapeError` if `axis` has another length.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor(np.ones((1, 3, 1))).squeeze(axis=0).shape
@@ -461,9 +465,9 @@ class ArrayMethods:
         return np.squeeze(self, axis)
 
     def repeat(self, repeats: Any, axis: int | None = None) -> Self:
-        """`np.repeat`: each element repeated.
+        """Return `np.repeat`: each entry repeated along `axis`, or in the ravelled tensor if `axis` is None.
 
-        Along `axis`, or of the ravelled tensor; `repeats` is one count or one for each entry, else `ShapeError`.
+        `repeats` is one count, or one for each entry; raises `ShapeError` for any other number of counts.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([1.0, 2.0], requires_grad=True)
@@ -474,10 +478,9 @@ class ArrayMethods:
         return np.repeat(self, repeats, axis)
 
     def take(self, indices: Any, axis: int | None = None) -> Self:
-        """`np.take`: the entries at `indices` along `axis`.
+        """Return `np.take`: the entries at `indices` along `axis`, or in the ravelled tensor if `axis` is None.
 
-        Without `axis`, of the ravelled tensor; IndexError for an index out of range. An entry taken twice gets both
-        gradients.
+        An entry taken twice gets the sum of both gradients. Raises IndexError for an index out of range.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
@@ -488,7 +491,7 @@ class ArrayMethods:
         return np.take(self, indices, axis)
 
     def copy(self) -> Self:
-        """A new tensor of the same values, through which gradients flow.
+        """Return a new tensor with the same values, through which gradients flow.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor([1.0, 2.0], requires_grad=True).copy()
@@ -499,4 +502,4 @@ class ArrayMethods:
 
 for _name, _member in vars(ArrayMethods).items():
     if callable(_member):
-        _member.__qualname__ = f"Tensor.{_name}"  # Python's errors of calls say this name
+        _member.__qualname__ = f"Tensor.{_name}"  # Python's errors for wrong arguments print this name

@@ -1,7 +1,4 @@
-"""From a call to what answers it: functions that Tensors can take over, and calls in the signature of another function.
-
-Imports numpy, errors and primitives.
-"""
+"""Calls: functions that Tensors can override, and which arguments are accepted, ignored or rejected."""
 
 from __future__ import annotations
 
@@ -19,11 +16,11 @@ __all__ = ["SPELLED_OUT", "call_bound", "overridable", "unannotated"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_PLAIN = frozenset((bool, int, float, str, type(None), np.ndarray))  # for sure without an __array_function__ to ask
+_PLAIN = frozenset((bool, int, float, str, type(None), np.ndarray))  # which have no __array_function__ to call
 
 
 def overridable(body: F) -> F:
-    """`body`, answering NumPy's `__array_function__` protocol as NumPy's own functions do."""
+    """Return `body` as a function that Tensors can override: it follows NumPy's `__array_function__` protocol."""
 
     @functools.wraps(body)
     def function(*args: Any, **kwargs: Any) -> Any:
@@ -39,15 +36,15 @@ def overridable(body: F) -> F:
 
 
 SPELLED_OUT = {"out": None, "dtype": None, "where": True}
-"""NumPy's defaults, which may be passed though no rule knows their keywords."""
+"""Keywords that no rule takes, with NumPy's default of each, which may be passed."""
 
 
 def call_bound(
     original: Callable[..., Any], function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    """Call `function` in place of `original`, letting NumPy's defaults through that are spelled out.
+    """Call `function` in place of `original`; ignore the keywords of `SPELLED_OUT` if they have NumPy's default.
 
-    Arguments that it does not take are a NoRuleError that says which it takes.
+    Raises `NoRuleError`, with the accepted signature, for arguments that `function` does not take.
 
     >>> call_bound(np.sum, lambda a, axis=None: a[axis], ([1, 2],), {"axis": 0, "out": None})
     1
@@ -71,7 +68,7 @@ def call_bound(
 
 
 def unannotated(signature: inspect.Signature) -> inspect.Signature:
-    """`signature` without its types, as errors show it."""
+    """Return `signature` without its types, as error messages show it."""
     empty = inspect.Parameter.empty
     parameters = [p.replace(annotation=empty) for p in signature.parameters.values()]
     return signature.replace(parameters=parameters, return_annotation=empty)

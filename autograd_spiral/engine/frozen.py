@@ -1,4 +1,4 @@
-"""Arrays that nobody can change any more, which is what a record is made of."""
+"""Read-only arrays, the building blocks of a record."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ __all__ = ["frozen", "frozen_copy", "frozen_result"]
 
 
 def frozen(array: NDArray[Any]) -> NDArray[Any]:
-    """`array` itself, read-only from here on.
+    """Make `array` read-only, and return it.
 
     >>> frozen(np.zeros(3)).flags.writeable
     False
     """
-    array.setflags(False)  # type: ignore[call-arg]  # by position: three times faster than by keyword
+    array.setflags(False)  # type: ignore[call-arg]  # by position, which is three times faster than by keyword
     return array
 
 
 def frozen_copy(data: Any, use: str) -> NDArray[Any]:
-    """A read-only copy of `data`, anything that NumPy makes an array of real numbers from.
+    """Return a read-only copy of `data`, anything that NumPy turns into an array of real numbers.
 
-    Raises `DtypeError`, naming `use`, for other data and for masked arrays. Traces are told of copies of arrays.
+    If `data` is an array, the current trace is told of the copy. Raises `DtypeError`, naming `use`, for other data and
+    for masked arrays.
 
     >>> frozen_copy([1, 2], "Tensor(data)")
     array([1, 2])
@@ -45,9 +46,9 @@ def frozen_copy(data: Any, use: str) -> NDArray[Any]:
 
 
 def frozen_result(value: Any, primitive: Primitive) -> NDArray[Any]:
-    """What `primitive` gave, as a read-only array: itself, or a copy where it views what somebody could write to.
+    """Return `value`, the result of `primitive`, as a read-only array; copy it if it is a view of a writable array.
 
-    Raises `RuleError` for a tuple and `DtypeError` for what is not of real numbers, naming the primitive.
+    Raises `RuleError` for a tuple, and `DtypeError` for anything but real numbers; both name the primitive.
 
     >>> from autograd_spiral.engine.table import PRIMITIVES
     >>> frozen_result(np.float64(2.0), PRIMITIVES[np.sum])

@@ -1,4 +1,4 @@
-"""`grad`: the gradients of outputs with respect to inputs, as values or as a graph of their own."""
+"""`grad`: the gradients of outputs with respect to inputs, as values or with a graph of their own."""
 
 from __future__ import annotations
 
@@ -35,14 +35,15 @@ def grad(
     cotangents: Any = None,
     create_graph: bool = False,
 ) -> Tensor | tuple[Tensor, ...]:
-    """The gradient of `outputs` with respect to `inputs`: one Tensor of its shape for each, and nothing stored.
+    """Return the gradients of `outputs` with respect to `inputs`: one Tensor for each input, of its shape.
 
-    Each of `outputs` and `inputs` is a Tensor or a sequence of Tensors; for a single input a single Tensor comes
-    back. `cotangents` weigh the elements of the outputs (the result is a vector-Jacobian product, summed over
-    outputs) and are needed for outputs of more than one element. With `create_graph` the results are differentiable
-    in turn. An input that the outputs do not depend on gets zeros; where no output has a graph, that is a UserWarning.
-    Raises `DtypeError` for integers, `GradientError` for an input that does not require gradients and for a missing
-    cotangent, `StaleLeafError` when `create_graph` meets a leaf assigned since it was recorded.
+    `outputs` and `inputs` are Tensors or sequences of Tensors; for a single input, a single Tensor is returned. No
+    `.grad` changes. `cotangents` weight the elements of the outputs (the result is a vector-Jacobian product, summed
+    over outputs) and are required for outputs of more than one element. With `create_graph`, the results can be
+    differentiated in turn. An input that the outputs do not depend on gets zeros; if no output has a graph, a
+    UserWarning is issued. Raises `DtypeError` for integers, `GradientError` for an input that does not require
+    gradients and for a missing cotangent, and `StaleLeafError` if `create_graph` needs a leaf that was assigned after
+    it was recorded.
 
     >>> x = Tensor(3.0, requires_grad=True)
     >>> first = grad(x**3, x, create_graph=True)
@@ -60,7 +61,7 @@ def grad(
         if not start._requires_grad:
             raise messages.input_without_gradient(f"input {i}", start)
     if ends and not any(end._requires_grad or end.args for end in ends):
-        warnings.warn(f"grad gives zeros, since {messages.no_gradient(ends[0])}", UserWarning, stacklevel=2)
+        warnings.warn(f"grad returns zeros, because {messages.no_gradient(ends[0])}", UserWarning, stacklevel=2)
 
     seeds = [seed_cotangent(end, weight) for end, weight in zip(ends, weights, strict=True)]
     mode = MODE.get()
@@ -75,10 +76,10 @@ def grad(
 def _recorded(
     ends: list[Tensor], starts: list[Tensor], seeds: list[Any], weights: Sequence[Any], keep_graph: bool
 ) -> list[Tensor]:
-    """The gradients by a sweep that is recorded: one Tensor for each of `starts`, no two the same, none a weight."""
+    """Return the gradients from a recorded sweep: a new Tensor for each of `starts`, even if one is given twice."""
     mode = MODE.get()
-    weighed = zip(seeds, weights, strict=True)
-    given = [weight if isinstance(weight, Tensor) else Tensor(seed) for seed, weight in weighed]
+    pairs = zip(seeds, weights, strict=True)
+    given = [weight if isinstance(weight, Tensor) else Tensor(seed) for seed, weight in pairs]
     operands_of = functools.partial(mode.trace.operands_of, keep_graph=keep_graph)
     results = []
     taken = {*given, *starts}
@@ -87,7 +88,7 @@ def _recorded(
         for start in starts:
             ct = found[start] if start in found else _zeros(start)
             if ct in taken or ct.is_leaf:
-                with entering(constants=True):  # a node, so that what is 0 when derived again is told from a lost graph
+                with entering(constants=True):  # a node, so that a constant gradient is not mistaken for a lost graph
                     ct = +ct
             taken.add(ct)
             results.append(ct)
@@ -100,7 +101,7 @@ def _zeros(like: Tensor) -> Tensor:
 
 
 def _tensors(role: str, given: Tensor | Sequence[Tensor]) -> list[Tensor]:
-    """One tensor or several as a list, each checked to be floating."""
+    """Return the tensor or tensors as a list; raise unless each is a floating Tensor."""
     if not isinstance(given, Iterable):
         raise TypeError(f"grad: {role}s must be a Tensor or a sequence of Tensors, not {type(given).__name__}")
     tensors = [given] if isinstance(given, Tensor) else list(given)

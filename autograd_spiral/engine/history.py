@@ -1,4 +1,4 @@
-"""Where a tensor came from: the walk over a record that its readers share."""
+"""The walk over a recorded graph that all readers of the graph share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["history"]
 
 
 def history(outputs: Iterable[Tensor]) -> list[Tensor]:
-    """All tensors that `outputs` were computed from, themselves included, in the order in which they were made."""
+    """Return `outputs` and all tensors that they were computed from, in the order in which they were made."""
     seen = set(outputs)
     stack = list(seen)
     while stack:

@@ -1,7 +1,7 @@
-"""What the engine refuses, and what it says to write instead: the core's longer errors, side by side.
+"""The engine's longer error messages: what was wrong, and what to write instead.
 
-Most functions give an exception for `raise`; those named `explain` are called while one is handled, and raise a better
-one in its place. Tensors are known by their fields alone.
+Most functions return an exception to raise; the `explain_*` functions are called while one is being handled, and raise
+a clearer one instead. The module does not import Tensor; it uses only its fields.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ __all__ = [
 
 
 def name_of(function: Callable[..., Any]) -> str:
-    """The name a user would write for `function`: `np.add`, `np.linalg.norm`, `relu`.
+    """Return the name a user would write for `function`: `np.add`, `np.linalg.norm`, `relu`.
 
     >>> name_of(np.linalg.norm)
     'np.linalg.norm'
@@ -74,11 +74,11 @@ def name_of(function: Callable[..., Any]) -> str:
     package, _, rest = (getattr(function, "__module__", None) or "").partition(".")
     if package == "numpy":
         return ".".join(filter(None, ("np", rest, name)))
-    return f"np.{name}" if getattr(np, name, None) is function else name  # some ufuncs know no module
+    return f"np.{name}" if getattr(np, name, None) is function else name  # some ufuncs have no module
 
 
 def called(tensor: Any) -> str:
-    """What errors call a tensor: by its name, if it has one.
+    """Return how error messages refer to a tensor: by its name if it has one, else as "a tensor".
 
     >>> from autograd_spiral import Tensor
     >>> called(Tensor(1.0, name="w")), called(Tensor(1.0))
@@ -87,14 +87,14 @@ def called(tensor: Any) -> str:
     return repr(tensor.name) if tensor.name is not None else "a tensor"
 
 
-# --- in a captured step: what Mode.trace is told to refuse -----------------------------------------------------------
+# --- not permitted in a captured step ---------------------------------------------------------------------------------
 
 INSTEAD_OF_READING = (
-    "The program must hold for any values: return what you want to see, decide with np.where, and read values outside "
-    "the step, or run step.eager(…), which is not captured"
+    "The program must be valid for any values: return what you want to see, choose with np.where, and read values "
+    "outside the step, or run step.eager(…), which is not captured"
 )
 INSTEAD_OF_BACKWARD = "Use grad(loss, parameters), whose results a program can compute, instead of backward() and .grad"
-INSTEAD_OF_BLAME = "Write with blame(): around the call of the step, which then runs eagerly and has every value judged"
+INSTEAD_OF_BLAME = "Write with blame(): around the call of the step, which then runs eagerly with every value checked"
 INSTEAD_OF_MASKS = "Its shape would depend on the values: choose with np.where(mask, t, other), or index by integers"
 
 
@@ -102,16 +102,16 @@ INSTEAD_OF_MASKS = "Its shape would depend on the values: choose with np.where(m
 
 
 def set_data(tensor: Any) -> InPlaceError:
-    """For `t.data = …`."""
+    """Error for `t.data = …`."""
     t = tensor.name or "t"
     return InPlaceError(
-        f".data of {called(tensor)} cannot be set, since what was recorded must not change: "
+        f".data of {called(tensor)} cannot be set, since a recorded value must not change: "
         f"write {t}.assign(…) to update a leaf, as in {t}.assign({t}.data - 0.1 * {t}.grad)"
     )
 
 
 class NeverInPlace:
-    """What Tensor inherits to refuse `t[index] = value`, `t += …` and its like.
+    """A base class of Tensor whose `t[index] = value`, `t += …` and the like raise.
 
     >>> from autograd_spiral import Tensor
     >>> Tensor([1.0, 2.0])[0] = 5.0  # doctest: +ELLIPSIS
@@ -130,7 +130,7 @@ class NeverInPlace:
 
     def _refuse(self, other: Any) -> NoReturn:
         raise InPlaceError(
-            f"{called(self)} cannot be changed in place, since what was recorded must not change: "
+            f"{called(self)} cannot be changed in place, since a recorded value must not change: "
             "write t = t + … for a new value, or t.assign(t + …) to update a leaf"
         )
 
@@ -139,16 +139,16 @@ class NeverInPlace:
 
 
 def set_requires_grad(tensor: Any) -> GradientError:
-    """For `t.requires_grad = …`."""
+    """Error for `t.requires_grad = …`."""
     t = tensor.name or "t"
     return GradientError(
-        f"requires_grad of {called(tensor)} is fixed when it is made: write Tensor({t}.data, requires_grad=True) "
-        f"for a leaf that collects a gradient, {t}.detach() for one through which none flows"
+        f"requires_grad of {called(tensor)} cannot be changed: write Tensor({t}.data, requires_grad=True) "
+        f"for a leaf that collects a gradient, or {t}.detach() for one that does not"
     )
 
 
 def assigned_result(tensor: Any) -> InPlaceError:
-    """For `assign` to a tensor that was computed."""
+    """Error for `assign` to a tensor that was computed."""
     return InPlaceError(
         f"assign() is for leaves, but {called(tensor)} was computed by {tensor.primitive.name}: "
         "give the new value a name of its own instead"
@@ -156,12 +156,12 @@ def assigned_result(tensor: Any) -> InPlaceError:
 
 
 def assigned_shape(tensor: Any, shape: tuple[int, ...]) -> ShapeError:
-    """For `assign` of another shape."""
+    """Error for `assign` with another shape."""
     return ShapeError(f"cannot assign shape {shape} to {called(tensor)} of shape {tensor.shape}")
 
 
 def assigned_dtype(tensor: Any, dtype: np.dtype[Any]) -> DtypeError:
-    """For `assign` of a dtype that does not convert."""
+    """Error for `assign` with a dtype that does not convert."""
     return DtypeError(f"cannot assign {dtype} to {called(tensor)} of dtype {tensor.dtype}")
 
 
@@ -169,7 +169,7 @@ def assigned_dtype(tensor: Any, dtype: np.dtype[Any]) -> DtypeError:
 
 
 def integer_gradient(dtype: np.dtype[Any]) -> DtypeError:
-    """For `requires_grad=True` of what is not floating."""
+    """Error for `requires_grad=True` with a dtype that is not floating."""
     return DtypeError(
         f"only floating tensors can require gradients, not {dtype}: "
         "pass floats, as in Tensor(np.asarray(data, dtype=float), requires_grad=True)"
@@ -177,47 +177,49 @@ def integer_gradient(dtype: np.dtype[Any]) -> DtypeError:
 
 
 def data_dtype(use: str, dtype: np.dtype[Any]) -> DtypeError:
-    """For data, given to `use`, that are not real numbers."""
+    """Error for data, passed to `use`, that are not real numbers."""
     return DtypeError(f"{use}: the dtype must be floating, integer or bool, not {dtype}")
 
 
 def masked_array(use: str) -> DtypeError:
-    """For one of NumPy's masked arrays, given to `use`."""
+    """Error for one of NumPy's masked arrays, passed to `use`."""
     return DtypeError(f"{use}: a masked array would lose its mask; use np.where with the mask instead")
 
 
 def lost_graph() -> LostGraphError:
-    """For `Tensor(t)` of a tensor that requires gradients."""
-    return LostGraphError("Tensor(data) of a tensor with a gradient would drop its graph: say so with t.detach()")
+    """Error for `Tensor(t)` of a tensor that requires gradients."""
+    return LostGraphError(
+        "Tensor(t) would drop the graph of a tensor that requires gradients: write t.detach() if you mean that"
+    )
 
 
 def plain_array(tensor: Any) -> LostGraphError:
-    """For `np.asarray(t)`."""
+    """Error for `np.asarray(t)`."""
     return LostGraphError(
-        f"making a plain array of {called(tensor)} would silently drop its graph: use t.data for the value, "
-        "float(t) or t.item() for one number; to stay differentiable use NumPy functions on the tensor itself, "
-        "np.stack for a list of tensors, and df.to_numpy() for a pandas table beside it"
+        f"making a plain array of {called(tensor)} would silently drop its graph: use t.data for the value, or "
+        "float(t) or t.item() for a single number. To keep the graph, apply NumPy functions to the tensor itself, "
+        "np.stack to a list of tensors, and df.to_numpy() to a pandas table used with it"
     )
 
 
 # --- calls that cannot be recorded ----------------------------------------------------------------------------------
 
 INSTEAD: dict[Callable[..., Any], str] = {
-    np.vstack: "np.concatenate(…, axis=0), of parts with as many axes",
+    np.vstack: "np.concatenate(…, axis=0), for parts of the same number of axes",
     np.hstack: "np.concatenate(…, axis=1), or axis=0 for vectors",
     np.append: "np.concatenate([…], axis)",
-    np.round: "np.rint(t), or np.round(t.data) for digits",
-    np.diag: "np.diagonal(t), or t * np.eye(n) for a matrix of them",
+    np.round: "np.rint(t), or np.round(t.data, digits) for the value alone",
+    np.diag: "np.diagonal(t), or t * np.eye(n) for a diagonal matrix",
     np.average: "np.mean(t, axis), or np.sum(weights * t, axis) / np.sum(weights)",
     np.atleast_2d: "t.reshape(…)",
     np.atleast_1d: "t.reshape(…)",
     np.nansum: "np.sum(np.where(good, t, 0)), with good = ~np.isnan(t.data)",
-    np.allclose: "np.allclose(t.data, …), of values",
-    np.array_equal: "np.array_equal(t.data, …), of values",
-    np.save: "np.save(file, t.data), of values",
-    np.savez: "np.savez(file, name=t.data), of values",
+    np.allclose: "np.allclose(t.data, …)",
+    np.array_equal: "np.array_equal(t.data, …)",
+    np.save: "np.save(file, t.data)",
+    np.savez: "np.savez(file, name=t.data)",
 }
-"""What to write for functions of NumPy that have no rule and are easily written otherwise."""
+"""What to write instead of NumPy functions that have no rule."""
 
 _WRITERS = frozenset((np.copyto, np.put, np.place, np.putmask, np.fill_diagonal, np.put_along_axis))
 _REDUCTIONS: dict[Any, str] = {
@@ -229,7 +231,7 @@ _REDUCTIONS: dict[Any, str] = {
 
 
 def no_rule(function: Callable[..., Any]) -> AutogradError:
-    """For a function that is not in the table."""
+    """Error for a function that is not in the table."""
     name = name_of(function)
     if function in _WRITERS:
         return InPlaceError(
@@ -239,13 +241,13 @@ def no_rule(function: Callable[..., Any]) -> AutogradError:
     if function in INSTEAD:
         return NoRuleError(f"{name} has no gradient rule: write {INSTEAD[function]}")
     return NoRuleError(
-        f"{name} has no gradient rule. For the value alone pass arrays (t.data); to differentiate it, "
-        "compose it of functions that have rules, or declare it with @primitive(vjp, …)"
+        f"{name} has no gradient rule. For the value alone, pass arrays (t.data); to differentiate it, "
+        "compose it from functions that have rules, or declare it with @primitive(vjp, …)"
     )
 
 
 def ufunc_method(ufunc: np.ufunc, method: str) -> AutogradError:
-    """For `np.add.reduce(t)` and the other methods of ufuncs."""
+    """Error for `np.add.reduce(t)` and the other methods of ufuncs."""
     if method == "at":
         return InPlaceError(
             f"{name_of(ufunc)}.at writes into its argument, but a recorded value never changes: "
@@ -257,7 +259,7 @@ def ufunc_method(ufunc: np.ufunc, method: str) -> AutogradError:
 
 
 def keyword(ufunc: np.ufunc, key: str) -> AutogradError:
-    """For a keyword of a ufunc that recording does not honour."""
+    """Error for a keyword of a ufunc that recording does not support."""
     if key == "out":
         return InPlaceError(
             f"{name_of(ufunc)} with out= would overwrite an array, but a recorded value never changes: "
@@ -268,94 +270,94 @@ def keyword(ufunc: np.ufunc, key: str) -> AutogradError:
 
 
 def several_outputs(primitive: Any, count: int) -> RuleError:
-    """For a primitive whose body returned a tuple."""
+    """Error for a primitive whose body returned a tuple."""
     return RuleError(
-        f"{primitive.name} returned a tuple of {count}, but an operation has one output, an array: "
-        "declare an operation for each of them, or let np.stack make one array"
+        f"{primitive.name} returned a tuple of {count}, but an operation must return one array: "
+        "declare an operation for each output, or combine them with np.stack"
     )
 
 
 def result_dtype(primitive: Any, dtype: np.dtype[Any]) -> DtypeError:
-    """For a primitive whose result is not of real numbers."""
-    return DtypeError(f"{primitive.name} gave dtype {dtype}: the dtype must be floating, integer or bool")
+    """Error for a primitive whose result is not an array of real numbers."""
+    return DtypeError(f"{primitive.name} returned dtype {dtype}: the dtype must be floating, integer or bool")
 
 
 def explain_call(error: Exception, name: str, operands: Iterable[Any], params: dict[str, Any]) -> None:
-    """Say `error` with the operation and its shapes: raise it anew where shapes are at fault, else add a note.
+    """Add the operation and its shapes to `error`: raise a new one if shapes or an index are at fault, else add a note.
 
-    NumPy's errors that are more than a ValueError or IndexError (AxisError) say enough themselves.
+    More specific errors of NumPy, such as AxisError, are clear enough and stay unchanged.
     """
     if type(error) not in (ValueError, IndexError, ShapeError):
         return
     spread = (part for operand in operands for part in (operand if isinstance(operand, list | tuple) else (operand,)))
     known = [part.shape for part in spread if hasattr(part, "shape")]
     shapes = ", ".join(map(str, known))
-    indexed = any(isinstance(item, str) for item in params.get("index", ()))  # by arrays, whose shapes are told
+    indexed = any(isinstance(item, str) for item in params.get("index", ()))  # its arrays are listed by shape
     told = {k: v for k, v in params.items() if not (k == "index" and indexed)}
     settings = "".join(f", {key}={setting!r}" for key, setting in told.items())
     call = f"{name} of shapes {shapes}{settings}"
-    reason = error.__cause__ if isinstance(error.__cause__, ValueError | IndexError) else error  # NumPy's own
+    reason = error.__cause__ if isinstance(error.__cause__, ValueError | IndexError) else error  # that of NumPy
     if type(reason) is IndexError:
         raise IndexError(f"{call}: {reason}") from reason
     if "core dimension" in str(reason) and len(known) == 2:  # of a product of matrices or vectors
         inner = known[1][-2] if len(known[1]) > 1 else known[1][0]
-        said = f"the rows of the first have {known[0][-1]} entries, and the columns of the second {inner}: not as many"
+        said = f"the rows of the first have {known[0][-1]} entries, but the columns of the second have {inner}"
         raise ShapeError(f"{call}: {said}") from reason
     if any(word in str(reason) for word in ("shape", "dimension", "size", "length")):
         raise ShapeError(f"{call}: {reason}") from reason
     error.add_note(f"in {call}")
 
 
-# --- gradients that are not there -----------------------------------------------------------------------------------
+# --- missing gradients ----------------------------------------------------------------------------------------------
 
 
 def no_gradient(tensor: Any) -> GradientError:
-    """For a gradient of a tensor through which none flows."""
+    """Error for a gradient of a tensor that does not require gradients."""
     return GradientError(
-        f"{called(tensor)} does not require gradients: no tensor it was computed from has requires_grad=True, or the "
-        "graph was lost on the way: by no_grad(), detach() or .data, in a gradient taken without create_graph=True, or "
-        "in the result of a captured step (take its gradient inside the step)"
+        f"{called(tensor)} does not require gradients. Either no tensor it was computed from has requires_grad=True, "
+        "or its graph was cut by no_grad(), detach(), .data, grad() without create_graph=True, or a captured step "
+        "(take the gradient inside the step)"
     )
 
 
 def no_collected_gradient(tensor: Any) -> str:
-    """The warning for reading `.grad` where none is ever collected."""
+    """Return the warning for reading `.grad` of a tensor that never collects one."""
     if tensor.primitive is None:
-        remedy = "Tensor(data, requires_grad=True) makes one, and backward() fills it"
+        remedy = "make such a leaf with Tensor(data, requires_grad=True)"
     else:
         remedy = f"use grad(loss, {tensor.name or 't'}) for the gradient of a tensor that was computed"
     return f"{called(tensor)} has no .grad: only leaves with requires_grad=True collect one; {remedy}"
 
 
 def grad_of_no_leaf(tensor: Any) -> GradientError:
-    """For setting `.grad` where none is ever collected."""
-    return GradientError(f"{called(tensor)} has no grad to set: only leaves that require gradients have one")
+    """Error for setting `.grad` of a tensor that never collects one."""
+    return GradientError(f"{called(tensor)} has no .grad to set: only leaves with requires_grad=True have one")
 
 
 def grad_shape(tensor: Any, shape: tuple[int, ...]) -> ShapeError:
-    """For setting `.grad` to another shape."""
-    return ShapeError(f"cannot set the grad of {called(tensor)} of shape {tensor.shape} to shape {shape}")
+    """Error for setting `.grad` to another shape."""
+    return ShapeError(f"cannot set .grad of {called(tensor)} of shape {tensor.shape} to shape {shape}")
 
 
 def no_cotangent(tensor: Any, caller: str) -> GradientError:
-    """For a gradient of many elements that nothing weighs."""
+    """Error for a gradient of several elements without a cotangent."""
     if caller == "backward":
         remedy = "as in t.sum().backward() or t.mean().backward(), or pass cotangent="
     else:
         remedy = "as in grad(t.sum(), …) or grad(t.mean(), …), or pass cotangents="
     return GradientError(
-        f"{caller}() starts from a single number, a loss, but {called(tensor)} has shape {tensor.shape}: "
-        f"reduce it, {remedy}, an array of that shape that weighs the elements"
+        f"{caller}() needs a single number, such as a loss, but {called(tensor)} has shape {tensor.shape}: "
+        f"reduce it, {remedy}, an array of that shape that weights its elements"
     )
 
 
 def cotangent_shape(tensor: Any, shape: tuple[int, ...]) -> ShapeError:
-    """For a cotangent of another shape than its output's."""
+    """Error for a cotangent whose shape differs from that of its output."""
     return ShapeError(f"the cotangent has shape {shape} but {called(tensor)} has shape {tensor.shape}")
 
 
 def cotangent_dtype(tensor: Any, dtype: np.dtype[Any]) -> DtypeError:
-    """For a cotangent of another dtype than its output's."""
+    """Error for a cotangent whose dtype differs from that of its output."""
     return DtypeError(
         f"the cotangent has dtype {dtype} but {called(tensor)} has dtype {tensor.dtype}: "
         f"pass cotangent.astype(np.{tensor.dtype})"
@@ -363,18 +365,18 @@ def cotangent_dtype(tensor: Any, dtype: np.dtype[Any]) -> DtypeError:
 
 
 def integer_in_grad(role: str, tensor: Any) -> DtypeError:
-    """For `grad` of, or in, what is not floating; `role` is `input 0`, say."""
+    """Error for an output or input of `grad` that is not floating; `role` says which, as in `input 0`."""
     return DtypeError(f"grad: {role} has dtype {tensor.dtype}; only floating tensors have gradients")
 
 
 def input_without_gradient(role: str, tensor: Any) -> GradientError:
-    """For `grad` in a tensor that does not require gradients."""
+    """Error for an input of `grad` that does not require gradients."""
     named = f" ({tensor.name!r})" if tensor.name else ""
     return GradientError(f"grad: {role}{named} does not require gradients; make it with requires_grad=True")
 
 
 def stale(leaf: Any, node: Any) -> StaleLeafError:
-    """For recording a gradient at the value that `leaf` had when `node` was computed, and has no longer."""
+    """Error for recording a gradient at a value of `leaf` that has changed since `node` was computed."""
     return StaleLeafError(
         f"{leaf.name or 'a leaf'} of shape {leaf.shape} was assigned after {node.primitive.name} recorded it, so "
         "create_graph=True cannot record the gradient at the old value. Take the gradient before assign(), "
@@ -382,10 +384,10 @@ def stale(leaf: Any, node: Any) -> StaleLeafError:
     )
 
 
-# --- rules that do not keep their contract --------------------------------------------------------------------------
+# --- rules that break their contract --------------------------------------------------------------------------------
 
 _NO_FAULT_OF_A_RULE = (AutogradError, MemoryError, FloatingPointError, Warning)
-"""What passes through a rule as it is: errors that say enough, and those that NumPy was told to raise."""
+"""Exceptions that stay as a rule raised them: those that are clear already, and those that NumPy was told to raise."""
 
 
 def _rule(primitive: Any, argument: int) -> str:
@@ -393,9 +395,10 @@ def _rule(primitive: Any, argument: int) -> str:
 
 
 def explain_rule(error: Exception, node: Any, argument: int, ct: Any, out: Any, operands: Any) -> None:
-    """Raise `error`, which a rule raised, anew as a `RuleError`, with what the rule was called with.
+    """Raise a `RuleError` for `error`, which a rule raised, saying what the rule was called with.
 
-    What is no fault of the rule only gets a note; so does what NumPy made of such an error (`array[i] = tensor`).
+    An error that is not the rule's fault only gets a note. So does one that NumPy raised because of such an error, as
+    in `array[i] = tensor`.
     """
     primitive = node.primitive
     rule = _rule(primitive, argument)
@@ -409,24 +412,24 @@ def explain_rule(error: Exception, node: Any, argument: int, ct: Any, out: Any, 
     said = f"{type(error).__name__}: {error}".rstrip(": ")
     lines = [f"{rule} raised {said}", f"it was called with {', '.join(listed)}"]
     if "read-only" in said:
-        lines.append("others share what a rule is given: let it compute a new array")
+        lines.append("a rule must not change its arguments, which are shared: compute a new array instead")
     raise RuleError("\n".join(lines)) from error
 
 
 def unrecorded_piece(primitive: Any, argument: int) -> RuleError:
-    """For a rule that gave an array where it was called with Tensors."""
+    """Error for a rule that was called with Tensors but returned an array."""
     return RuleError(
-        f"{_rule(primitive, argument)} gave an array where the gradient is recorded "
-        "(by create_graph=True, or in a captured step or a picture): an array does not show what it depends on. Write "
-        "the rule with NumPy functions on what it is given, not on .data or in a loop; what they cannot express can be "
-        "a @primitive of its own, with rules of its own"
+        f"{_rule(primitive, argument)} returned a plain array while the gradient was being recorded "
+        "(for create_graph=True, a captured step or a picture), but a plain array has no graph. Apply NumPy functions "
+        "to the arguments of the rule, not to .data or in a loop; declare what they cannot express as another "
+        "@primitive, with its own rules"
     )
 
 
 def wrong_piece(primitive: Any, argument: int, piece: Any, value: Any) -> RuleError:
-    """For a rule that gave something else than the shape of its argument, `value`, or of a broadcast of it."""
+    """Error for a rule that returned neither the shape of its argument `value` nor one that it broadcasts to."""
     got = f"shape {piece.shape}" if hasattr(piece, "shape") else f"a {type(piece).__name__}"
     return RuleError(
-        f"{_rule(primitive, argument)} gave {got}, but that argument has shape "
-        f"{value.shape}: a rule returns the shape of its argument, or of a broadcast of it"
+        f"{_rule(primitive, argument)} returned {got}, but the argument has shape "
+        f"{value.shape}: a rule must return that shape, or one that the argument broadcasts to"
     )

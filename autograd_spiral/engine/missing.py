@@ -10,11 +10,11 @@ import inspect
 from collections.abc import Callable
 from typing import NoReturn
 
-__all__ = ["Hints", "hint"]
+__all__ = ["MissingNames", "add_missing"]
 
 
-class Hints:
-    """What Tensor inherits to answer names that it does not have with what to write instead.
+class MissingNames:
+    """A base class whose missing attributes say what to write instead; a vocabulary enters them with `add_missing`.
 
     >>> from autograd_spiral import Tensor
     >>> Tensor([1.0, 2.0]).unsqueeze
@@ -27,11 +27,11 @@ class Hints:
 
     def __dir__(self) -> list[str]:
         kind = type(self)
-        return [name for name in super().__dir__() if type(inspect.getattr_static(kind, name, None)) is not _Hint]
+        return [name for name in super().__dir__() if type(inspect.getattr_static(kind, name, None)) is not _Missing]
 
 
-class _Hint:
-    """Stands for an attribute that is not there."""
+class _Missing:
+    """A descriptor that stands for an attribute that is not there."""
 
     __slots__ = ("_instead", "_name")
 
@@ -39,13 +39,11 @@ class _Hint:
         self._name, self._instead = name, instead
 
     def __get__(self, instance: object, owner: type) -> NoReturn:
-        # With the name alone, Python adds no guess of its own at another attribute that might be meant.
-        raise AttributeError(f"{owner.__name__} has no {self._name!r}: {self}", name=self._name)
-
-    def __str__(self) -> str:
-        return self._instead if isinstance(self._instead, str) else self._instead()
+        instead = self._instead if isinstance(self._instead, str) else self._instead()
+        # Without `obj=`, Python does not suggest another attribute itself.
+        raise AttributeError(f"{owner.__name__} has no {self._name!r}: {instead}", name=self._name)
 
 
-def hint(name: str, instead: str | Callable[[], str]) -> None:
-    """Let the error for `t.name` say what to do instead: a text, or a function that returns it."""
-    setattr(Hints, name, _Hint(name, instead))
+def add_missing(name: str, instead: str | Callable[[], str]) -> None:
+    """Let the error for `t.name` say what to do `instead`: a text, or a function that returns it."""
+    setattr(MissingNames, name, _Missing(name, instead))

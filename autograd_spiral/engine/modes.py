@@ -1,4 +1,4 @@
-"""Modes: what recording does in this thread or task, kept in one ContextVar."""
+"""Modes: how operations are recorded in this thread or task, kept in one ContextVar."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ __all__ = ["MODE", "NO_TRACE", "Mode", "Observer", "Trace", "entering", "no_grad
 
 
 class Observer:
-    """Sees every recorded operation, and every cotangent that a sweep makes, while its mode is on."""
+    """Hooks for every recorded operation, and for every cotangent that a sweep computes."""
 
     def recorded(self, node: Any) -> None:
-        """Called with each node that was made."""
+        """Called with each result of a primitive, after it was recorded."""
 
     def swept(self, node: Any, argument: int, ct: Any, piece: Any) -> None:
-        """Called with what the VJP of `node` in `argument` made of the cotangent `ct`."""
+        """Called with the `piece` that the VJP of `node` for `argument` computed from the cotangent `ct`."""
 
     def added(self, tensor: Any, ct: Any) -> None:
-        """Called with the cotangent of `tensor` so far, whenever a piece of it has come in and was made to fit."""
+        """Called with the cotangent of `tensor` so far, after each contribution was cast to fit and added."""
 
 
 class Trace:
-    """Whom recording asks, and tells, what operations do not show. This one is for ordinary runs.
+    """Hooks for what recorded operations do not show, such as `assign` or reading a value.
 
-    It permits everything and keeps nothing. A captured step has a trace of its own: there a leaf that the step assigns
-    is left alone, and holds its new value in the trace.
+    This class is for ordinary runs: it permits everything and keeps nothing. A captured step has its own trace: there,
+    a leaf that the step assigns stays unchanged, and the trace holds its new value.
     """
 
     def permit(self, act: str, remedy: str) -> None:
-        """Raise where `act` cannot be done, as in a captured step, saying the `remedy`."""
+        """Raise, naming the `remedy`, if `act` is not possible, as in a captured step."""
 
     def permit_index(self, index: Any) -> None:
-        """Raise where a tensor cannot be indexed by `index`."""
+        """Raise if a tensor cannot be indexed by `index`."""
 
     def value_of(self, tensor: Any) -> Any:
-        """The array that `tensor` holds now."""
+        """Return the array that `tensor` holds now."""
         return tensor._value
 
     def operands_of(self, node: Any, *, keep_graph: bool) -> tuple[Any, ...]:
-        """The arguments of `node` with the values it was computed from, as tensors that rules can be recorded on.
+        """Return the arguments of `node` with the values it was computed from, as tensors for rules to be recorded on.
 
-        StaleLeafError where one has been assigned since; in a captured step, with `keep_graph` alone.
+        Raises `StaleLeafError` if one was assigned since then; in a captured step, only with `keep_graph`.
         """
         for arg, operand in zip(node.args, node.operands, strict=True):
             if type(arg) is type(node) and arg._value is not operand:
@@ -58,35 +58,36 @@ class Trace:
         leaf._value = value._value
 
     def aliased(self, leaf: Any, tensor: Any) -> None:
-        """Called when `leaf` was made to hold the value of `tensor`, without its history."""
+        """Called when `leaf` was created with the value of `tensor`, without its history."""
 
     def froze(self, original: Any, copy: Any) -> None:
-        """Called when `copy` was made of the array `original`."""
+        """Called when the array `original` was copied to `copy`."""
 
     def verify(self, check: Any, values: Any, *details: Any) -> None:
-        """Run `check(array, *details)` on the array behind `values`; what it raises may depend on the values."""
+        """Run `check(array, *details)`, which raises for some values, on the array behind `values`."""
         check(getattr(values, "_value", values), *details)
 
     def named(self, tensor: Any, of: Any) -> None:
-        """Called when `tensor` turns out to be the gradient with respect to `of`."""
+        """Called when `tensor` is found to be the gradient with respect to `of`."""
 
 
 NO_TRACE = Trace()
 
 
-@dataclass(slots=True)  # and not frozen, which makes one in three times the time: models enter scopes in every step
+# Not frozen: a frozen one takes three times as long to create, and models enter scopes in every step.
+@dataclass(slots=True)
 class Mode:
-    """How operations are recorded: whether at all, whether constants' too, in which phase, who watches, and where.
+    """How operations are recorded: whether at all, whether on constants too, in which phase, who watches, and where.
 
-    A mode never changes: other contexts may hold it too.
+    A mode never changes, since other contexts may hold it too.
     """
 
     recording: bool = True  # whether results can require gradients
     phase: str = "forward"  # "backward" while a sweep records the rules it applies
-    constants: bool = False  # keep every operation, on constants and under `no_grad` too, as pictures and programs need
+    constants: bool = False  # record all operations, also on constants and under `no_grad`, for pictures and programs
     observer: Observer | None = None
     scope: tuple[str, ...] = ()  # the names of the scopes we are in, outermost first
-    trace: Trace = NO_TRACE  # of the capture we are in, if any
+    trace: Trace = NO_TRACE  # that of the capture we are in, if any
 
 
 _PLAIN = Mode()
@@ -95,7 +96,7 @@ MODE: ContextVar[Mode] = ContextVar("autograd_spiral_mode", default=_PLAIN)
 
 @contextmanager
 def entering(**changes: Any) -> Iterator[Mode]:
-    """The current mode with `changes`, restored at the end however the block ends."""
+    """Enter a copy of the current mode with `changes`; restore the current mode at the end, even after an error."""
     mode = replace(MODE.get(), **changes)
     token = MODE.set(mode)
     try:
@@ -108,7 +109,7 @@ def entering(**changes: Any) -> Iterator[Mode]:
 def no_grad() -> Iterator[None]:
     """Compute without recording: a context manager, and a decorator when called (`@no_grad()`).
 
-    Right under threads and asyncio: only the current one stops recording.
+    Safe with threads and asyncio: recording stops in the current thread or task only.
 
     >>> from autograd_spiral import Tensor, no_grad
     >>> w = Tensor([1.0, 2.0], requires_grad=True)
@@ -124,8 +125,8 @@ def no_grad() -> Iterator[None]:
 class scope:
     """Group the operations recorded within under `name`: pictures draw them in one frame, and programs note it.
 
-    Scopes nest, and entering one of the same name again continues it. Raises TypeError unless `name` is a string,
-    ValueError when it is empty.
+    Scopes nest, and entering one of the same name again continues it. Raises TypeError unless `name` is a string, and
+    ValueError if it is empty.
 
     >>> from autograd_spiral import Tensor
     >>> x = Tensor(2.0, requires_grad=True)
@@ -135,7 +136,7 @@ class scope:
     ('layer 1',)
     """
 
-    # A class and not a generator, and its mode made by hand: models enter scopes in every step.
+    # A class and not a generator, and without `replace`: models enter scopes in every step, so it must be fast.
 
     __slots__ = ("_name", "_tokens")
 

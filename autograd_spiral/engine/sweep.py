@@ -1,8 +1,8 @@
-"""The reverse sweep: from cotangents of outputs to those of everything they depend on.
+"""The reverse sweep: computes the cotangents of everything that some outputs depend on.
 
-It knows nodes by their fields only (`primitive`, `args`, `operands`, `params`, `serial`), so it runs on arrays, and
-on recorded values when the gradients are to be differentiated in turn. It is a pure function: nothing is stored on
-a node, and a sweep that fails leaves no trace.
+It uses only the fields of nodes (`primitive`, `args`, `operands`, `params`, `serial`). So it runs on arrays, and on
+Tensors when the gradients are to be differentiated in turn. It is a pure function: it stores nothing on a node, and a
+sweep that fails changes nothing.
 """
 
 from __future__ import annotations
@@ -28,17 +28,18 @@ def sweep(
     observer: Any = None,
     operands_of: Callable[[Any], tuple[Any, ...]] | None = None,
 ) -> dict[Any, Any]:
-    """The cotangents of `inputs` (by default: of all leaves that require gradients), given `(output, cotangent)` pairs.
+    """Return the cotangents of `inputs` (by default all leaves that require gradients), given those of outputs.
 
-    Nodes are visited by descending serial number: a node's users all come after it, so its cotangent is complete
-    when its turn comes. With `inputs`, only nodes between them and the outputs are visited, and an input that no
-    output depends on is missing from the result. With `operands_of` the rules run on Tensors, not on the arrays
-    these held: on the node itself and on `operands_of(node)`. Raises `RuleError` when a rule raises, when it gives
-    a shape that is not the argument's or a broadcast of it, and when it gives an array for Tensors.
+    `seeds` are `(output, cotangent)` pairs. Nodes are visited by descending serial number: all users of a node have
+    higher numbers, so its cotangent is complete when the node is visited. With `inputs`, only nodes between them and
+    the outputs are visited, and an input that no output depends on is missing from the result. With `operands_of`, the
+    rules are called with Tensors instead of arrays: the node itself and `operands_of(node)`. Raises `RuleError` when a
+    rule raises, when it returns neither the argument's shape nor one that it broadcasts to, and when it returns an
+    array but was called with Tensors.
     """
     seeds = list(seeds)
     order, leaves = _reachable({node for node, _ in seeds})
-    flows = None if inputs is None or leaves <= inputs else _dependents(order, inputs)  # None: through all of them
+    flows = None if inputs is None or leaves <= inputs else _dependents(order, inputs)  # None: all of them
     pending: dict[Any, Any] = {}
     for node, ct in seeds:
         if flows is None or node in flows:
@@ -56,12 +57,12 @@ def sweep(
             out, operands = node, operands_of(node)
         else:
             out, operands = node._value, node.operands
-            if primitive.body is not None:  # a declared rule may compute with a Tensor, or write into what it is given
+            if primitive.body is not None:  # a user's rule may compute with Tensors, or try to change its arguments
                 ct = getattr(ct, "_value", ct)
                 ct.setflags(False)
         binary = len(operands) == 2 and not params
         if binary:
-            x, y = operands  # spreading them in each call costs more than all else here
+            x, y = operands  # unpacking them in each call would cost more than everything else here
         vjps = primitive.vjps
         if len(vjps) != len(args):
             vjps = primitive.vjps_for(len(args))
@@ -79,9 +80,9 @@ def sweep(
             if operands_of is not None and type(piece) is not kind and hasattr(piece, "shape"):
                 if np.any(piece):
                     raise messages.unrecorded_piece(primitive, i)
-                continue  # nothing, whatever the cotangent
+                continue  # all zeros: contributes nothing
             value = operands[i]
-            if observer is not None and hasattr(piece, "shape"):  # if not, it is refused below
+            if observer is not None and hasattr(piece, "shape"):  # without a shape, it raises below
                 observer.swept(node, i, ct, piece)
             try:
                 if piece.shape != value.shape:
@@ -98,7 +99,7 @@ def sweep(
 
 
 def unbroadcast(ct: Any, shape: tuple[int, ...]) -> Any:
-    """`ct` summed over the axes along which `shape` was broadcast: the adjoint of broadcasting.
+    """Return `ct` summed over the axes along which `shape` was broadcast: the adjoint of broadcasting.
 
     Raises ValueError when `shape` does not broadcast to the shape of `ct`.
 
@@ -115,11 +116,11 @@ def unbroadcast(ct: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _reachable(outputs: set[Any]) -> tuple[list[Any], set[Any]]:
-    """The nodes through which gradients of `outputs` flow, themselves included, users first; and the leaves."""
+    """Return the nodes through which gradients of `outputs` flow, `outputs` included, users first; and the leaves."""
     leaves = {output for output in outputs if not output.args}
     seen = outputs - leaves
     nodes = list(seen)
-    for node in nodes:  # those appended meanwhile, too
+    for node in nodes:  # including those appended in the loop
         kind = type(node)
         for arg in node.args:
             if type(arg) is kind and arg._requires_grad and arg not in seen:
@@ -133,7 +134,7 @@ def _reachable(outputs: set[Any]) -> tuple[list[Any], set[Any]]:
 
 
 def _dependents(order: list[Any], inputs: Set[Any]) -> set[Any]:
-    """Those of the nodes in `order` that depend on `inputs`, and these themselves."""
+    """Return `inputs` and those nodes in `order` that depend on them."""
     found = set(inputs)
     for node in reversed(order):
         if any(type(arg) is type(node) and arg in found for arg in node.args):
@@ -147,7 +148,7 @@ def _row_of_ones(length: int, dtype: Any) -> Any:
 
 
 def column_sums(x: Any) -> Any:
-    """`x.sum(axis=0, keepdims=True)` of a matrix; by BLAS, in another order.
+    """Return `x.sum(axis=0, keepdims=True)` of a matrix; computed by BLAS, so rounding may differ.
 
     >>> column_sums(np.ones((4, 3)))
     array([[4., 4., 4.]])

@@ -1,9 +1,9 @@
-"""The table that the engine looks functions up in: primitives, which have rules, and compositions of them.
+"""The table in which the engine looks up functions: primitives, which have rules, and compositions of primitives.
 
 A primitive is a function on arrays that the engine can differentiate: a NumPy function, or one declared with
-`@primitive`. Its row holds how to bind a call to arrays and parameters, how to evaluate it on arrays, and one
+`@primitive`. Its row says how to bind a call to arrays and parameters, how to evaluate it on arrays, and holds one
 vector-Jacobian product (VJP) per array argument. A composition is a function of Tensors that calls primitives. The
-engine knows no row: a vocabulary enters them from above, with `define` and `composes`.
+engine itself enters no rows: a vocabulary does so from above, with `define` and `composes`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from autograd_spiral.engine.messages import name_of, no_rule
 __all__ = ["ARRAY", "COMPOSITIONS", "PRIMITIVES", "VJP", "Primitive", "composes", "define", "fill"]
 
 VJP = Callable[..., Any]
-"""`vjp(ct, out, *args, **params)`: the cotangent of one argument, given that of the output."""
+"""`vjp(ct, out, *args, **params)`: the cotangent of one argument, given the cotangent `ct` of the output `out`."""
 
 Bind = Callable[..., tuple[tuple[Any, ...], dict[str, Any]]]
 
@@ -26,9 +26,9 @@ Bind = Callable[..., tuple[tuple[Any, ...], dict[str, Any]]]
 class Primitive:
     """A differentiable function: its identity, how it is called on arrays, and its VJPs.
 
-    `vjps` has one VJP per array argument, or None where the function has no gradient in that argument. A variadic
-    primitive (`np.concatenate`) gives `rest`, which serves every further argument and is told which one by
-    `argument=`; `rest=None` means that the further arguments have no gradient.
+    `vjps` has one entry per array argument: its VJP, or None if the function has no gradient with respect to it. A
+    variadic primitive (`np.concatenate`) also has `rest`, the VJP of every further argument, which is called with the
+    argument's index as `argument=`. `rest=None` means that the further arguments have no gradient.
 
     >>> import numpy as np
     >>> row = PRIMITIVES[np.multiply]
@@ -53,15 +53,15 @@ class Primitive:
         self.name = name_of(function)
         self.vjps = vjps
         self.arity = len(vjps)
-        self.flowing = -1 if None in vjps else len(vjps)  # the number of arguments with which all have gradients
+        self.flowing = -1 if None in vjps else len(vjps)  # with this many arguments, all of them have gradients
         self.bind = bind
         self.evaluate = evaluate or function
-        self.body = body  # NumPy that also runs on Tensors; None where NumPy itself does the work
+        self.body = body  # of a declared primitive: it also runs on Tensors
         self.variadic = variadic
         self.rest = rest
 
     def vjps_for(self, count: int) -> tuple[VJP | None, ...]:
-        """One VJP, or None, for each of `count` array arguments; a TypeError when it does not take that many.
+        """Return the VJP, or None, of each of `count` array arguments; raise TypeError for a wrong number of them.
 
         >>> import numpy as np
         >>> [vjp is not None for vjp in PRIMITIVES[np.where].vjps_for(3)]  # the condition has no gradient
@@ -76,7 +76,7 @@ class Primitive:
         )
 
     def argument(self, i: int) -> str:
-        """What errors call an array argument: by its number, and by its name where it was declared with one.
+        """Return how error messages refer to array argument `i`: by its number, and by its name if it has one.
 
         >>> import numpy as np
         >>> from autograd_spiral import relu
@@ -99,14 +99,14 @@ class _Rules(dict[Function, Primitive]):
 
 
 PRIMITIVES = _Rules()
-"""The rule table: from a function to its row. Looking up a function without a row raises `NoRuleError`."""
+"""The rule table: maps a function to its row. Looking up a function without a row raises an error that names it."""
 
 COMPOSITIONS: dict[Function, Function] = {}
-"""From a NumPy function to the function that composes it of primitives."""
+"""Maps a NumPy function to the function that composes it from primitives."""
 
 
 def define(function: Function, *vjps: VJP | None, **how: Any) -> Primitive:
-    """Add a row to the table: `function`, one VJP per argument, and how to bind and evaluate it if not plainly."""
+    """Add a row to the table: `function`, one VJP per array argument, and any keyword arguments of `Primitive`."""
     PRIMITIVES[function] = row = Primitive(function, vjps, **how)
     return row
 
@@ -114,7 +114,7 @@ def define(function: Function, *vjps: VJP | None, **how: Any) -> Primitive:
 def composes(*originals: Function) -> Callable[[Function], Function]:
     """Enter the decorated function as the composition of each of the `originals`.
 
-    It takes the arguments of its original. If it returns NotImplemented, the call goes to the primitive of that name.
+    It takes the arguments of its original. If it returns NotImplemented, the primitive of that name is called.
     """
 
     def enter(composition: Function) -> Function:
@@ -125,11 +125,11 @@ def composes(*originals: Function) -> Callable[[Function], Function]:
 
 
 ARRAY = "array"
-"""Stands in a recorded index wherever an index array goes; the arrays themselves are arguments."""
+"""Marks the positions of index arrays in a recorded index; the arrays themselves are arguments."""
 
 
 def fill(index: tuple[Any, ...], arrays: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The index that NumPy understands: `index` with the arrays put where `ARRAY` stands.
+    """Return the index that NumPy understands: `index` with each `ARRAY` replaced by the next of `arrays`.
 
     >>> fill((ARRAY, slice(1, 3)), ([0, 2],))
     ([0, 2], slice(1, 3, None))

@@ -1,7 +1,7 @@
-"""Tensor, and recording: the only place where a node is made.
+"""Tensor, and recording: the only module that makes nodes.
 
-A Tensor is a value together with how it was computed: the primitive, its arguments, and the arrays they held at the
-time. A leaf was not computed. Values are frozen when they are recorded, so a graph never changes after the fact.
+A Tensor is a value together with how it was computed: the primitive, its arguments, and the arrays that these held at
+that time. A leaf was not computed. Values are frozen when they are recorded, so a recorded graph never changes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from autograd_spiral.engine.array_methods import ArrayMethods
 from autograd_spiral.engine.calls import SPELLED_OUT, call_bound
 from autograd_spiral.engine.frozen import frozen, frozen_copy, frozen_result
 from autograd_spiral.engine.messages import INSTEAD_OF_BACKWARD, INSTEAD_OF_READING, NeverInPlace, called, name_of
-from autograd_spiral.engine.missing import Hints
+from autograd_spiral.engine.missing import MissingNames
 from autograd_spiral.engine.modes import MODE, NO_TRACE
 from autograd_spiral.engine.sweep import sweep
 from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES, Primitive
@@ -31,11 +31,11 @@ __all__ = ["Operand", "Tensor", "apply", "as_leaf", "constant", "record", "seed_
 _next_serial = itertools.count().__next__
 _grad_lock = threading.Lock()
 _NO_PARAMS: dict[str, Any] = {}
-_WEAK_SCALARS = frozenset((float, int, bool))  # NumPy 2 promotion: they take the dtype of what they meet
+_WEAK_SCALARS = frozenset((float, int, bool))  # as in NumPy 2, they take the dtype of the array
 
 
 def _binary(ufunc: np.ufunc) -> tuple[Callable[[Tensor, Operand], Tensor], Callable[[Tensor, Operand], Tensor]]:
-    """The operator that records `ufunc`, and the one for a Tensor on the right."""
+    """Return the operator that records `ufunc`, and the reflected one, for a Tensor on the right."""
     return (
         lambda self, other: record(PRIMITIVES[ufunc], (self, other)),
         lambda self, other: record(PRIMITIVES[ufunc], (other, self)),
@@ -46,10 +46,10 @@ def _unary(ufunc: np.ufunc) -> Callable[[Tensor], Tensor]:
     return lambda self: record(PRIMITIVES[ufunc], (self,))
 
 
-class Tensor(ArrayMethods, NeverInPlace, Hints):
+class Tensor(ArrayMethods, NeverInPlace, MissingNames):
     """An array that remembers how it was computed, so that gradients can be taken through it.
 
-    `Tensor(data)` copies `data`, anything NumPy makes an array of numbers from; `requires_grad=True` (floating
+    `Tensor(data)` copies `data`, anything that NumPy turns into an array of numbers; `requires_grad=True` (floating
     dtypes only) makes it a leaf that collects gradients; `name` appears in pictures, programs and errors. NumPy's
     functions and Python's operators on Tensors record a graph; `.data` is the array, read-only. Raises `DtypeError`
     for complex, object and string data, and for gradients of integers.
@@ -102,11 +102,11 @@ class Tensor(ArrayMethods, NeverInPlace, Hints):
         self.operands: tuple[Any, ...] = ()
         self.params = _NO_PARAMS
         self.serial: int = _next_serial()
-        self.scope: tuple[str, ...] = ()  # those of operations alone: pictures put a leaf where it is used
-        self.place: str | None = None  # file and line of the user's code, where an observer asked for it
+        self.scope: tuple[str, ...] = ()  # of operations only: pictures draw a leaf where it is used
+        self.place: str | None = None  # the line of the user's code, if an observer noted it
 
     def __init_subclass__(cls) -> NoReturn:
-        raise TypeError("Tensor is not meant to be subclassed: hold a Tensor in a class of your own")
+        raise TypeError("Tensor cannot be subclassed: write a class that holds a Tensor")
 
     # --- value ---------------------------------------------------------------------------------------------------
 
@@ -128,7 +128,7 @@ class Tensor(ArrayMethods, NeverInPlace, Hints):
 
     @property
     def requires_grad(self) -> bool:
-        """Whether gradients flow to or through this tensor; fixed when it is made.
+        """Whether gradients flow to or through this tensor; fixed when the tensor is made.
 
         >>> w = Tensor([1.0, 2.0], requires_grad=True)
         >>> (2 * w).requires_grad, (w > 1.5).requires_grad
@@ -144,7 +144,7 @@ class Tensor(ArrayMethods, NeverInPlace, Hints):
     def is_leaf(self) -> bool:
         """Whether this tensor was made from data instead of being computed from tensors.
 
-        What is computed from constants alone is not recorded, and so is a leaf too.
+        A result computed only from constants is not recorded, so it is a leaf too.
 
         >>> w = Tensor([1.0, 2.0], requires_grad=True)
         >>> w.is_leaf, (2 * w).is_leaf, (2 * w.detach()).is_leaf
@@ -163,7 +163,7 @@ class Tensor(ArrayMethods, NeverInPlace, Hints):
         return self
 
     def detach(self) -> Tensor:
-        """A leaf with this value and no history, through which no gradient flows.
+        """Return a leaf with this value and no history, through which no gradient flows.
 
         >>> x = Tensor(3.0, requires_grad=True)
         >>> (x * x.detach()).backward()
@@ -175,8 +175,8 @@ class Tensor(ArrayMethods, NeverInPlace, Hints):
     def assign(self, value: Operand) -> None:
         """Give this leaf a new value of the same shape, in its own dtype; graphs already recorded keep the old one.
 
-        Raises `InPlaceError` for a tensor that was computed, `ShapeError` for another shape, `DtypeError` for a dtype
-        that does not convert within its kind (float into integer).
+        Raises `InPlaceError` for a tensor that was computed, `ShapeError` for another shape, and `DtypeError` for a
+        dtype that NumPy does not cast with `casting="same_kind"` (such as float to integer).
 
         >>> w = Tensor([1.0, 2.0], requires_grad=True)
         >>> w.assign(w - 0.5)
@@ -187,7 +187,7 @@ class Tensor(ArrayMethods, NeverInPlace, Hints):
             raise messages.assigned_result(self)
         old, trace = self._value, MODE.get().trace
         if trace is NO_TRACE and type(value) is np.ndarray and value.dtype is old.dtype and value.shape == old.shape:
-            self._value = frozen(np.array(value))  # the usual case, at a fraction of the time
+            self._value = frozen(np.array(value))  # a shortcut for the usual case, several times faster
             return
         tensor = value if type(value) is Tensor else as_leaf(frozen_copy(value, "assign(value)"))
         new = trace.value_of(tensor)
@@ -204,11 +204,12 @@ class Tensor(ArrayMethods, NeverInPlace, Hints):
 
     @property
     def grad(self) -> NDArray[Any] | None:
-        """The gradient that `backward()` has added up in this leaf, a plain array; None before.
+        """The gradient that `backward()` has added up in this leaf, a plain array; None before the first `backward()`.
 
-        It is None in all other tensors, too, where reading it is a UserWarning that says how to get the gradient. Set
-        it to None to start afresh, or to an array of the leaf's shape, which is copied. Raises `GradientError` where
-        there is none to set, `ShapeError` for another shape, `CaptureError` while a step is captured.
+        All other tensors have None, and reading it there issues a UserWarning that says how to get the gradient. Set it
+        to None to start again from zero, or to an array of the leaf's shape, which is copied. Setting it raises
+        `GradientError` for all other tensors and `ShapeError` for another shape. Both raise `CaptureError` while a step
+        is captured.
 
         >>> w = Tensor(3.0, requires_grad=True)
         >>> (w * w).backward()
@@ -235,10 +236,10 @@ class Tensor(ArrayMethods, NeverInPlace, Hints):
     def backward(self, cotangent: Operand | None = None) -> None:
         """Add the gradient of this tensor to `.grad` of every leaf it depends on that requires gradients.
 
-        `cotangent`, of this tensor's shape and dtype, weighs the elements and is needed unless there is just one:
-        each leaf gets its vector-Jacobian product. An error during the sweep leaves every `.grad` as it was.
+        `cotangent`, of this tensor's shape and dtype, weights the elements, and is required unless there is only one:
+        each leaf gets its vector-Jacobian product. An error during the sweep leaves every `.grad` unchanged.
         Raises `GradientError` when this tensor does not depend on a leaf that requires gradients, or needs a cotangent;
-        `ShapeError` and `DtypeError` for a cotangent that does not fit.
+        `ShapeError` and `DtypeError` for a cotangent of another shape or dtype.
 
         >>> x = Tensor([1.0, 2.0], requires_grad=True)
         >>> (x * x).backward([1.0, 10.0])
@@ -282,7 +283,7 @@ class Tensor(ArrayMethods, NeverInPlace, Hints):
 
     # --- Python's protocols --------------------------------------------------------------------------------------
 
-    __hash__ = object.__hash__  # by identity: a C function, since the sweep hashes every node
+    __hash__ = object.__hash__  # by identity, and in C, since the sweep hashes every node
 
     def __copy__(self) -> Tensor:
         return _alias(self, self._requires_grad and self.is_leaf)
@@ -322,7 +323,7 @@ class Tensor(ArrayMethods, NeverInPlace, Hints):
         return apply(operator.getitem, (self, index), _NO_PARAMS)
 
     def astype(self, dtype: DTypeLike) -> Tensor:
-        """The same values in another dtype; the gradient comes back in this one.
+        """Return the same values in another dtype; the gradient is converted back to the dtype of this tensor.
 
         No gradient flows through integers and booleans. Raises `DtypeError` for complex, object and string dtypes.
 
@@ -339,11 +340,11 @@ Operand: TypeAlias = Tensor | ArrayLike
 # --- recording ------------------------------------------------------------------------------------------------------
 
 _new = Tensor.__new__
-_ndarray = np.ndarray  # a global is found faster than an attribute
+_ndarray = np.ndarray  # looking up a global is faster than an attribute of a module
 
 
 def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Call a NumPy function, or a declared primitive, with Tensors among its arguments."""
+    """Call a NumPy function, or a declared primitive, that has Tensors among its arguments."""
     composition = COMPOSITIONS.get(function)
     if composition is not None:
         try:
@@ -360,11 +361,11 @@ def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
 
 
 def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] = _NO_PARAMS) -> Tensor:
-    """Evaluate `primitive` on the values of `args` and make the node that remembers it.
+    """Evaluate `primitive` on the values of `args`, and return the node that records it.
 
-    A node is kept when a gradient may be asked through it, or it depends on such a node; otherwise the result is a
-    leaf. Arrays among `args` are frozen copies from here on. Raises `ShapeError` when shapes do not fit, and
-    `DtypeError` when the result is not an array of real numbers.
+    The result is a node if gradients may flow through it, or if it depends on a node; otherwise it is a leaf. The node
+    keeps frozen copies of the arrays among `args`. Raises `ShapeError` when shapes do not fit, and `DtypeError` when
+    the result is not an array of real numbers.
     """
     mode = MODE.get()
     tracked = requires_grad = foreign = False
@@ -394,7 +395,7 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
         messages.explain_call(error, primitive.name, operands, params)
         raise
     if type(value) is _ndarray and value.base is None and value.dtype.kind == "f" and primitive.body is None:
-        value.setflags(False)  # type: ignore[call-arg]  # by position, as in `frozen`: the usual case
+        value.setflags(False)  # type: ignore[call-arg]  # the usual case; by position as in `frozen`
     else:
         value = frozen_result(value, primitive)
         requires_grad = requires_grad and value.dtype.kind == "f"
@@ -420,7 +421,7 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
 
 
 def seed_cotangent(output: Tensor, cotangent: Operand | None, caller: str = "grad") -> NDArray[Any]:
-    """The cotangent to start a sweep of `output` with: ones for one element, or what the caller gave, checked."""
+    """Return the cotangent that a sweep of `output` starts from: 1 for a single element, or `cotangent`, checked."""
     if cotangent is None:
         value = output._value
         if value.size != 1:
@@ -440,12 +441,12 @@ def _is_weak(value: Any) -> bool:
 
 
 def constant(array: NDArray[Any]) -> Tensor:
-    """A leaf that holds a copy of `array` and requires no gradients."""
+    """Return a leaf that holds a copy of `array` and does not require gradients."""
     return as_leaf(frozen(np.array(array)))
 
 
 def _alias(tensor: Tensor, requires_grad: bool) -> Tensor:
-    """A leaf that holds the value of `tensor`, without its history."""
+    """Return a leaf that holds the value of `tensor`, without its history."""
     trace = MODE.get().trace
     leaf = as_leaf(trace.value_of(tensor), requires_grad, tensor.name)
     trace.aliased(leaf, tensor)
@@ -453,7 +454,7 @@ def _alias(tensor: Tensor, requires_grad: bool) -> Tensor:
 
 
 def as_leaf(value: NDArray[Any], requires_grad: bool = False, name: str | None = None) -> Tensor:
-    """A leaf that holds `value` itself, a frozen array."""
+    """Return a leaf that holds `value` itself, a frozen array."""
     leaf = _new(Tensor)
     leaf._value = value
     leaf._requires_grad = requires_grad

@@ -1,7 +1,7 @@
-"""What a program means: its equations computed one by one on arrays, as NumPy computes them.
+"""The meaning of a program: its equations, computed one by one on arrays as NumPy computes them.
 
-This is the reference: every pass keeps these results, every executor is compared with them, and a reader of the values
-inside a program gets them from the hook.
+This is the reference: every pass keeps these results, every executor is compared with them, and readers of values
+inside a program get them from the hook.
 """
 
 from __future__ import annotations
@@ -14,16 +14,15 @@ from numpy.typing import NDArray
 
 from autograd_spiral.engine.frozen import frozen, frozen_result
 from autograd_spiral.errors import CaptureError
-from autograd_spiral.program.executor import Run
 from autograd_spiral.program.ir import Atom, Equation, Program, Value
 
-__all__ = ["compute", "evaluate", "interpret"]
+__all__ = ["compute", "evaluate"]
 
 
 def compute(equation: Equation, operands: tuple[Any, ...]) -> NDArray[Any]:
     """Return the value of `equation` on `operands`: a frozen array, of the shape and dtype that the equation states.
 
-    Raises `CaptureError` if it has others, as the body of a declared primitive may return them.
+    Raises `CaptureError` if the shape or dtype differs, which the body of a declared primitive can cause.
     """
     value = frozen_result(equation.primitive.evaluate(*operands, **equation.params), equation.primitive)
     expected = equation.output
@@ -41,11 +40,11 @@ def compute(equation: Equation, operands: tuple[Any, ...]) -> NDArray[Any]:
 def evaluate(
     program: Program, *arrays: Any, each: Callable[[Equation, tuple[Any, ...]], Any] = compute
 ) -> tuple[NDArray[Any], ...]:
-    """Return the outputs of `program` and then its new state, as new read-only arrays.
+    """Return the outputs of `program` and then its new state, as fresh read-only arrays.
 
-    `arrays` are those of its inputs, state and outside, in this order. `each(equation, operands)` is called for every
-    equation in turn and returns its value: it may look at the operands and the value, or change them. Raises ValueError
-    if the number of arrays differs, what a check of the program raises, and `CaptureError` as `compute` does.
+    `arrays` are the arrays for its inputs, state and outside, in this order. `each(equation, operands)` is called for
+    every equation in turn and returns its value: it may look at the operands and the value, or change them. Raises
+    ValueError if the number of arrays differs, whatever a check of the program raises, and what `compute` raises.
 
     >>> from autograd_spiral import capture
     >>> step = capture(lambda x: np.exp(x).sum())
@@ -72,8 +71,3 @@ def evaluate(
         known[equation.output] = each(equation, tuple(map(now, equation.inputs)))
         verify(equation.output)
     return tuple(frozen(np.array(now(atom))) for atom in (*program.outputs, *(new for _, new in program.updates)))
-
-
-def interpret(program: Program) -> Run:
-    """Run `program` by evaluating it: the simplest executor, and the slowest."""
-    return Run(lambda *arrays: evaluate(program, *arrays), reentrant=True)

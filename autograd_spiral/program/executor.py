@@ -1,30 +1,35 @@
-"""Executors: what runs a program. `capture(step, executor=…)` takes any of them; replay is the default.
+"""Executors: the interface between a program and what runs it, and the simplest executor.
 
-An executor is called with a program, once, and returns a `Run`.
+An executor is called once for each program, and returns a `Run`. `capture(step, executor=…)` takes any executor. The
+default one is `replay`, in `running/`.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+import numpy as np
 from numpy.typing import NDArray
 
-from autograd_spiral.program.ir import Program
+from autograd_spiral.engine.frozen import frozen
+from autograd_spiral.errors import CaptureError
+from autograd_spiral.program.evaluate import evaluate
+from autograd_spiral.program.ir import Program, Value
 
-__all__ = ["Executor", "Run"]
+__all__ = ["Executor", "Run", "checked", "interpret"]
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A program made ready to run: `run(*inputs, *state, *outside)` returns `(*outputs, *new_state)`.
+    """A program that is ready to run: `run(*inputs, *state, *outside)` returns `(*outputs, *new_state)`.
 
-    Results are fresh arrays, which nothing else holds and nobody can write to. The arrays that a run is given stay as
-    they are. The checks of the program run, and raise, before anything is returned. `reentrant` says whether two
-    threads may be inside `function` at the same time; if not, as where calls share buffers, a run lets one in at a
-    time, so that calling it is safe from any thread.
+    The results are fresh read-only arrays that novalue else holds. The given arrays stay as they are. The program's
+    checks run, and raise, before anyvalue is returned. `reentrant` says whether two threads may be inside `function`
+    at the same time. If not, for example because calls share buffers, a run lets in one thread at a time.
 
     >>> import numpy as np
     >>> run = Run(lambda x: (x + 1,), reentrant=True)
@@ -34,14 +39,79 @@ class Run:
 
     function: Callable[..., tuple[NDArray[Any], ...]]
     reentrant: bool
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    lock: AbstractContextManager[Any] = field(init=False, repr=False)  # held during a call
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lock", nullcontext() if self.reentrant else threading.Lock())
 
     def __call__(self, *arrays: NDArray[Any]) -> tuple[NDArray[Any], ...]:
         """Return the outputs and then the new state."""
-        if self.reentrant:
-            return self.function(*arrays)
-        with self._lock:
+        with self.lock:
             return self.function(*arrays)
 
 
 Executor: TypeAlias = Callable[[Program], Run]
+
+
+def interpret(program: Program) -> Run:
+    """Run `program` by evaluating it: the simplest executor, and the slowest.
+
+    >>> import numpy as np
+    >>> from autograd_spiral import capture
+    >>> step = capture(lambda x: np.exp(x).sum(), executor=interpret)
+    >>> float(step(np.zeros(3)))
+    3.0
+    """
+    return Run(lambda *arrays: evaluate(program, *arrays), reentrant=True)
+
+
+def checked(executor: Executor) -> Executor:
+    """Return `executor` with its results checked: they must be arrays as the program states them, and fresh.
+
+    The new executor raises TypeError if `executor` returns no `Run`. Its run makes results read-only, and raises
+    `CaptureError` if their number, shapes or dtypes differ from those of the program, or if one of them shares memory
+    with an array that the run was given.
+
+    >>> import numpy as np
+    >>> from autograd_spiral import capture
+    >>> step = capture(lambda x: 2 * x)
+    >>> _ = step(np.ones(3))
+    >>> checked(lambda program: Run(lambda x: (2 * x[:2],), reentrant=True))(step.program)(np.ones(3))
+    Traceback (most recent call last):
+      ...
+    autograd_spiral.errors.CaptureError: the executor of step returned ['float64[2]'], but ...
+    """
+
+    def prepare(program: Program) -> Run:
+        run = executor(program)
+        if not isinstance(run, Run):
+            raise TypeError(
+                f"an executor must return a Run, but {getattr(executor, '__name__', executor)!r} returned "
+                f"{type(run).__name__}: return Run(function, reentrant=False)"
+            )
+
+        def function(*arrays: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+            results = run(*arrays)
+            _check_results(program, arrays, results)
+            return results
+
+        return Run(function, reentrant=True)
+
+    return prepare
+
+
+def _check_results(program: Program, arrays: Sequence[NDArray[Any]], results: Any) -> None:
+    atoms = (*program.outputs, *(new for _, new in program.updates))
+    expected = [_described(atom if isinstance(atom, Value) else np.asarray(atom)) for atom in atoms]
+    found = [_described(result) for result in results] if isinstance(results, tuple) else _described(results)
+    start = f"the executor of {program.name} returned"
+    if found != expected:
+        raise CaptureError(f"{start} {found}, but the program states {expected}: return a tuple of these arrays")
+    for i, result in enumerate(results):
+        if any(np.may_share_memory(result, array) for array in arrays):
+            raise CaptureError(f"{start} an array as result {i} that shares memory with an argument: return a copy")
+        frozen(result)
+
+
+def _described(value: Any) -> str:
+    return f"{value.dtype}{list(value.shape)}" if isinstance(value, Value | np.ndarray) else type(value).__name__

@@ -1,6 +1,6 @@
-"""A program as data: an immutable list of equations, checked when it is built. Imports primitives and errors alone.
+"""A program as data: an immutable list of equations, checked when it is built. Imports only primitives and errors.
 
-Everything else about programs reads this list: optimiser, printer, replayer and pictures know nothing of each other.
+Everything else about programs reads this list: passes, printer, executors and pictures know nothing of each other.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ __all__ = ["Atom", "Check", "Equation", "Name", "Program", "Rank", "Value", "dty
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Value:
-    """What an equation computes or the caller supplies: an array of known shape and dtype, itself unknown.
+    """A placeholder for an array that an equation computes or the caller supplies: its shape and dtype are known.
 
-    Two of the same shape and dtype are two values.
+    Values are compared by identity: two of the same shape and dtype are two values.
 
     >>> Value((3,), np.dtype(float)) == Value((3,), np.dtype(float))
     False
@@ -51,7 +51,7 @@ class Value:
 
     @property
     def nbytes(self) -> int:
-        """The memory that the elements take, in bytes.
+        """The memory that the elements take up, in bytes.
 
         >>> Value((300, 2), np.dtype(np.float32)).nbytes
         2400
@@ -60,22 +60,22 @@ class Value:
 
 
 Atom: TypeAlias = Value | NDArray[Any] | bool | int | float
-"""An argument of an equation: a value, or a constant; Python's numbers are weak, as in NumPy 2 promotion."""
+"""An argument of an equation: a value or a constant. Python numbers are weak, as in NumPy 2 promotion."""
 
 
 def shape_of(atom: Atom) -> tuple[int, ...]:
-    """The shape of a value or a constant."""
+    """Return the shape of a value or a constant."""
     return atom.shape if isinstance(atom, Value | np.ndarray) else ()
 
 
 def dtype_of(atom: Atom) -> np.dtype[Any] | None:
-    """The dtype of a value or an array; None for Python's numbers, which take that of what they meet."""
+    """Return the dtype of a value or an array; None for a Python number, which takes the dtype of the other operand."""
     return atom.dtype if isinstance(atom, Value | np.ndarray) else None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Equation:
-    """`output = primitive(*inputs, **params)`, where it was written, and for which phase and scope.
+    """`output = primitive(*inputs, **params)`, with the phase, the scopes and the line of code that it belongs to.
 
     >>> from autograd_spiral import capture
     >>> step = capture(lambda x: np.sum(x, axis=0))
@@ -92,11 +92,11 @@ class Equation:
     phase: str = "forward"  # or "backward", or "update"
     scope: tuple[str, ...] = ()
     place: str | None = None
-    body: tuple[Equation, ...] = ()  # what a declared primitive computes, the last one `output` itself
+    body: tuple[Equation, ...] = ()  # of a declared primitive; the last one computes `output`
 
     @property
     def function(self) -> Callable[..., Any]:
-        """The function that the primitive is.
+        """The function of the primitive: NumPy's, or a declared one.
 
         >>> from autograd_spiral import capture
         >>> step = capture(lambda x: np.exp(x))
@@ -108,7 +108,7 @@ class Equation:
 
     @property
     def elementwise(self) -> bool:
-        """Whether each element of the output depends on one element of each input alone, up to broadcasting.
+        """Whether each element of the output depends on only one element of each input, up to broadcasting.
 
         >>> from autograd_spiral import capture
         >>> step = capture(lambda x: np.exp(x).sum())
@@ -120,10 +120,10 @@ class Equation:
 
     @property
     def opaque(self) -> bool:
-        """Whether this calls a declared primitive whose body is not known as equations.
+        """Whether this calls a declared primitive whose body could not be recorded as equations.
 
         >>> from autograd_spiral import capture, primitive
-        >>> inverse = primitive(None)(lambda x: np.linalg.inv(x))  # which has no rule, so that it cannot be recorded
+        >>> inverse = primitive(None)(lambda x: np.linalg.inv(x))  # np.linalg.inv has no rule: it cannot be recorded
         >>> step = capture(lambda x: inverse(x))
         >>> _ = step(np.eye(2))
         >>> step.program.equations[0].opaque
@@ -132,7 +132,7 @@ class Equation:
         return self.primitive.body is not None and not self.body
 
     def reads(self) -> Iterator[Value]:
-        """The values among the inputs.
+        """Yield the values among the inputs.
 
         >>> from autograd_spiral import capture
         >>> step = capture(lambda x: 2 * x)
@@ -146,11 +146,11 @@ class Equation:
 class Rank:
     """How good a name is; the best one wins."""
 
-    GIVEN, GRADIENT, STEP, CALLER, BODY = range(5)  # by the user; "d" + name; locals of the step, of what it called
+    GIVEN, GRADIENT, STEP, CALLER, BODY = range(5)  # the user's; "d" + name; locals of the step, of callees, of bodies
 
 
 class Name(NamedTuple):
-    """A name for a value, and how good it is.
+    """A name for a value, with its rank.
 
     >>> min(Name(Rank.STEP, "total"), Name(Rank.GIVEN, "loss")).text
     'loss'
@@ -161,7 +161,7 @@ class Name(NamedTuple):
 
 
 class Check(NamedTuple):
-    """`function(value, *details)` raises where the program must not run on `value`.
+    """A condition on a value: `function(value, *details)` raises if the program must not run on it.
 
     >>> from autograd_spiral import capture, softmax_cross_entropy
     >>> step = capture(lambda scores, y: softmax_cross_entropy(scores, y))
@@ -177,18 +177,18 @@ class Check(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """What a captured step computes: `equations` from `inputs` and `state` to `outputs` and the new state.
+    """The computation of a captured step: `equations` from `inputs` and `state` to `outputs` and the new state.
 
-    `inputs` are the arrays that a call is given, `state` the leaves that the step read or assigned, `outside` other
-    arrays that it found (with what they held, `found`); `updates` are pairs of a state and its new value. `checks`
-    run before the state changes. `names` are what values are called, `primals` what values are the gradients with
-    respect to, `trained` the states that require gradients. Raises `CaptureError` where an equation reads what no
-    earlier one computes, computes anew what is there, or where a new state has another shape or dtype.
+    `inputs` are the arrays that a call is given, `state` the leaves that the step read or assigned, and `outside` the
+    other arrays that it read (`found` has their contents at that time). `updates` are pairs of a state and its new
+    value. `checks` run before the state changes. `names` has the names of values, `primals` the values that gradients
+    are taken with respect to, and `trained` the states that require gradients. Raises `CaptureError` if an equation
+    reads a value that no earlier one computes, or computes a value again, or if a new state has another shape or dtype.
 
     >>> Program("f", inputs=(), state=(), equations=(), outputs=(Value((3,), np.dtype(float)),))
     Traceback (most recent call last):
       ...
-    autograd_spiral.errors.CaptureError: f: a result is computed by no equation
+    autograd_spiral.errors.CaptureError: f: no equation computes one of the results
     """
 
     name: str
@@ -218,19 +218,17 @@ class Program:
             if output in known:
                 raise CaptureError(f"{self.name}: {equation.primitive.name} computes {self.call(output)} again")
             if not isinstance(output.dtype, np.dtype) or not all(type(n) is int for n in output.shape):
-                raise CaptureError(f"{self.name}: the shape and dtype of what {equation.primitive.name} gives is open")
+                name = equation.primitive.name
+                raise CaptureError(f"{self.name}: the shape and dtype of the result of {name} are not known")
             known.add(output)
         for state, new in self.updates:
             if state not in self.state or (shape_of(new), dtype_of(new)) != (state.shape, state.dtype):
-                raise CaptureError(f"{self.name}: the new value of {self.call(state)} does not fit it")
-        for atom in (*self.outputs, *(new for _, new in self.updates), *(check.value for check in self.checks)):
-            if isinstance(atom, Value) and atom not in known:
-                raise CaptureError(f"{self.name}: a result is computed by no equation")
+                raise CaptureError(f"{self.name}: the new value of {self.call(state)} does not match that state")
+        if not known.issuperset(self.results()):
+            raise CaptureError(f"{self.name}: no equation computes one of the results")
 
     def call(self, value: Value) -> str:
-        """What `value` is called in messages.
-
-        Its name, or else its shape.
+        """Return what messages call `value`: its name, or else its shape.
 
         >>> x = Value((3,), np.dtype(float))
         >>> Program("f", (x,), (), (), (x,), names={x: Name(Rank.GIVEN, "x")}).call(x)
@@ -239,9 +237,7 @@ class Program:
         return self.names[value].text if value in self.names else f"a value of shape {value.shape}"
 
     def results(self) -> Iterator[Value]:
-        """The values that must be computed: outputs, new state, and what is checked.
-
-        Constants are none.
+        """Yield the values that must be computed: outputs, new state, and checked values; no constants.
 
         >>> x = Value((3,), np.dtype(float))
         >>> [value.shape for value in Program("f", (x,), (), (), (2.0, x)).results()]

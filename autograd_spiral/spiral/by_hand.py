@@ -1,6 +1,6 @@
-"""The losses and gradients derived by hand, in plain NumPy: the oracle that the engine is held against.
+"""The losses and gradients derived by hand, in plain NumPy: the oracle that the engine is checked against.
 
-Imports numpy alone, so that it cannot lean on what it judges. Derivations: CS231n, Neural Networks Case Study.
+Imports only numpy, so that it cannot depend on what it judges. Derivations: CS231n, Neural Networks Case Study.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ Array = NDArray[Any]
 
 
 def softmax_gradient(p: Array, correct: int) -> Array:
-    """The gradient of `-log p[correct]` in the scores whose softmax is `p`: p itself, less 1 at the correct class.
+    """Return the gradient of `-log p[correct]` with respect to the scores whose softmax is `p`.
 
-    From `dL/df[k] = p[k] - 1(k = correct)`.
+    It is p itself, less 1 at the correct class: `dL/df[k] = p[k] - 1(k = correct)`.
 
     >>> softmax_gradient(np.array([0.2, 0.3, 0.5]), 1)
     array([ 0.2, -0.7,  0.5])
@@ -29,7 +29,7 @@ def softmax_gradient(p: Array, correct: int) -> Array:
 
 
 def _data_loss(scores: Array, y: Array) -> tuple[float, Array]:
-    """The mean cross-entropy of the softmax of `scores` (N, K), and its gradient `(p - onehot(y)) / N`."""
+    """Return the mean cross-entropy of the softmax of `scores` (N, K), and its gradient `(p - onehot(y)) / N`."""
     n = len(scores)
     unnormalised = np.exp(scores - scores.max(axis=1, keepdims=True))
     probs = unnormalised / unnormalised.sum(axis=1, keepdims=True)
@@ -41,9 +41,10 @@ def _data_loss(scores: Array, y: Array) -> tuple[float, Array]:
 
 
 def linear_gradients(X: Array, y: Array, W: Array, b: Array, reg: float) -> tuple[float, tuple[Array, Array]]:
-    """The loss of the softmax linear classifier and its gradients in W (D, K) and b (1, K).
+    """Return the loss of the softmax linear classifier and its gradients with respect to W (D, K) and b (1, K).
 
-    `X` is (N, D), `y` N classes; the loss is the mean cross-entropy plus `reg / 2 · ΣW²`. No argument is changed.
+    `X` is (N, D), and `y` has N classes. The loss is the mean cross-entropy plus `reg / 2 · ΣW²`. No argument is
+    changed.
 
     >>> loss, (dW, db) = linear_gradients(np.eye(2), np.array([0, 1]), np.zeros((2, 2)), np.zeros((1, 2)), 0.0)
     >>> round(loss, 4)
@@ -61,16 +62,17 @@ def linear_gradients(X: Array, y: Array, W: Array, b: Array, reg: float) -> tupl
 def two_layer_gradients(
     X: Array, y: Array, W1: Array, b1: Array, W2: Array, b2: Array, reg: float
 ) -> tuple[float, tuple[Array, Array, Array, Array]]:
-    """The loss of the two-layer ReLU net and its gradients in W1 (D, H), b1 (1, H), W2 (H, K) and b2 (1, K).
+    """Return the loss of the two-layer ReLU net and its gradients with respect to its parameters.
 
-    The gradient passes through a hidden unit where its output is positive, and nowhere else. No argument is changed.
+    These are W1 (D, H), b1 (1, H), W2 (H, K) and b2 (1, K). The gradient passes through a hidden unit only where the
+    unit's output is positive. No argument is changed.
 
     >>> W1, b1, W2, b2 = np.eye(2), np.zeros((1, 2)), np.zeros((2, 2)), np.zeros((1, 2))
     >>> loss, (dW1, db1, dW2, db2) = two_layer_gradients(np.eye(2), np.array([0, 1]), W1, b1, W2, b2, 0.0)
     >>> dW2
     array([[-0.25,  0.25],
            [ 0.25, -0.25]])
-    >>> bool(np.any(dW1))  # nothing comes back through a W2 of zeros
+    >>> bool(np.any(dW1))  # no gradient passes through a W2 of zeros
     False
     """
     h = np.maximum(0, X @ W1 + b1)

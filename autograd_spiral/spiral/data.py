@@ -1,4 +1,4 @@
-"""The spiral data set: one noisy arm per class. Imports numpy alone."""
+"""The spiral data set: one noisy arm per class. Imports only numpy."""
 
 from __future__ import annotations
 
@@ -15,18 +15,20 @@ Generator: TypeAlias = np.random.Generator | np.random.RandomState
 def spiral(
     points_per_class: int = 100, classes: int = 3, noise: float = 0.2, *, generator: Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Points in the plane on `classes` spiral arms that cannot be separated by lines.
+    """Return points in the plane on `classes` spiral arms, which no straight lines can separate, and their classes.
 
-    Returns the points X, shape (points_per_class · classes, 2), and their classes y, in order. Arm j has radius r
-    from 0 to 1 and angle t from 4j to 4(j + 1) plus `noise` times a standard normal, drawn arm by arm; its points
-    are (r sin t, r cos t). (CS231n, Neural Networks Case Study.) Raises ValueError for counts below 1.
+    The points X have shape (points_per_class · classes, 2), and the classes y are in order. On arm j, the radius r
+    goes from 0 to 1, and the angle t from 4j to 4(j + 1), plus `noise` times a standard normal number. The numbers are
+    drawn arm by arm, and the points are (r sin t, r cos t). Source: CS231n, Neural Networks Case Study. Raises
+    ValueError for counts below 1.
 
     >>> X, y = spiral(100, 3, generator=np.random.default_rng(0))
     >>> X.shape, y[[0, 100, 200]]
     ((300, 2), array([0, 1, 2]))
     """
     if points_per_class < 1 or classes < 1:
-        raise ValueError(f"spiral: needs one class and one point at least, not {classes} and {points_per_class}")
+        counts = f"{classes} and {points_per_class}"
+        raise ValueError(f"spiral: needs at least one class and one point per class, not {counts}")
     radius = np.linspace(0.0, 1.0, points_per_class)
     arms: list[NDArray[Any]] = []
     for j in range(classes):

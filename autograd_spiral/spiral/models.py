@@ -1,4 +1,4 @@
-"""The two models of the case study, as frozen dataclasses of Tensors: applying one is a pure function."""
+"""The two models of the case study, as frozen dataclasses of Tensors: to apply one is a pure function."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Data: TypeAlias = Any  # an array or a Tensor of shape (N, D); whether `X @ W` i
 
 
 def _weights(generator: Generator, rows: int, columns: int, name: str) -> Tensor:
-    """Small random weights, 0.01 times standard normals."""
+    """Return small random weights, 0.01 times standard normals."""
     return Tensor(0.01 * generator.standard_normal((rows, columns)), requires_grad=True, name=name)
 
 
@@ -28,7 +28,7 @@ def _bias(width: int, name: str) -> Tensor:
 
 
 def _loss(scores: Tensor, y: Data, reg: float, *weights: Tensor) -> Tensor:
-    """The mean cross-entropy of the scores, plus the L2 penalty, `reg / 2` times the sum of squares of `weights`."""
+    """Return the mean cross-entropy of the scores plus the L2 penalty: `reg / 2` times the sum of squared `weights`."""
     with scope("L2 penalty"):
         squares = [np.square(W).sum() for W in weights]
         reg_loss: Tensor = 0.5 * reg * sum(squares[1:], start=squares[0])
@@ -39,9 +39,9 @@ def _loss(scores: Tensor, y: Data, reg: float, *weights: Tensor) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class LinearClassifier:
-    """Scores that are linear in the data: `X @ W + b`, with W (D, K) and b (1, K).
+    """A classifier whose scores are linear in the data: `X @ W + b`, with W (D, K) and b (1, K).
 
-    Source: CS231n, Neural Networks Case Study, as of all here.
+    Source of both models: CS231n, Neural Networks Case Study.
 
     >>> classifier = LinearClassifier.random(np.random.default_rng(0), dimensions=2, classes=3)
     >>> classifier.scores(np.ones((4, 2))).shape
@@ -55,7 +55,7 @@ class LinearClassifier:
 
     @classmethod
     def random(cls, generator: Generator, dimensions: int = 2, classes: int = 3) -> LinearClassifier:
-        """A classifier with small random weights from `generator`, and no bias.
+        """Return a classifier with small random weights from `generator` and biases of 0.
 
         Weights are 0.01 times standard normals, of shape (dimensions, classes).
 
@@ -65,7 +65,7 @@ class LinearClassifier:
         return cls(_weights(generator, dimensions, classes, "W"), _bias(classes, "b"))
 
     def parameters(self) -> tuple[Tensor, ...]:
-        """W and b.
+        """Return W and b.
 
         >>> [parameter.name for parameter in LinearClassifier.random(np.random.default_rng(0)).parameters()]
         ['W', 'b']
@@ -73,7 +73,9 @@ class LinearClassifier:
         return self.W, self.b
 
     def scores(self, X: Data) -> Tensor:
-        """The class scores of the rows of X (N, D), shape (N, K); ShapeError when X has not D columns.
+        """Return the class scores of the rows of X (N, D), shape (N, K).
+
+        Raises ShapeError when X does not have D columns.
 
         >>> classifier = LinearClassifier(Tensor([[1.0, -1.0]]), Tensor([[0.5, 0.0]]))
         >>> classifier.scores(np.array([[2.0], [0.0]])).data
@@ -85,7 +87,9 @@ class LinearClassifier:
         return scores.named("scores")
 
     def loss(self, X: Data, y: Data, reg: float) -> Tensor:
-        """The mean cross-entropy of the scores with classes y (N,), plus `reg / 2 · ΣW²`; LabelError for bad labels.
+        """Return the mean cross-entropy of the scores with classes y (N,), plus `reg / 2 · ΣW²`.
+
+        Raises LabelError, naming the row, for labels that are not N integers in `range(K)`.
 
         >>> classifier = LinearClassifier(Tensor([[3.0, 3.0]]), Tensor([[0.0, 0.0]]))
         >>> data, penalty = np.log(2), 0.1 / 2 * (3**2 + 3**2)
@@ -95,9 +99,9 @@ class LinearClassifier:
         return _loss(self.scores(X), y, reg, self.W)
 
     def predict(self, X: Data) -> NDArray[np.intp]:
-        """The class with the largest score for each row of X (N, D), shape (N,); nothing is recorded.
+        """Return the class with the largest score for each row of X (N, D), shape (N,), without recording.
 
-        The first of equal ones. Raises ShapeError as `scores` does.
+        The first of equal scores counts. Raises ShapeError as `scores` does.
 
         >>> classifier = LinearClassifier(Tensor([[1.0, -1.0]]), Tensor([[0.0, 0.0]]))
         >>> classifier.predict(np.array([[2.0], [-3.0], [0.0]]))
@@ -108,7 +112,7 @@ class LinearClassifier:
 
 @dataclass(frozen=True, eq=False)
 class TwoLayerNet:
-    """One hidden layer of rectified linear units: `h = relu(X @ W1 + b1)`, scores `h @ W2 + b2`.
+    """A net with one hidden layer of rectified linear units: `h = relu(X @ W1 + b1)`, scores `h @ W2 + b2`.
 
     W1 is (D, H), b1 (1, H), W2 (H, K), b2 (1, K).
 
@@ -126,7 +130,7 @@ class TwoLayerNet:
 
     @classmethod
     def random(cls, generator: Generator, dimensions: int = 2, hidden: int = 100, classes: int = 3) -> TwoLayerNet:
-        """A net with small random weights from `generator`, and no biases.
+        """Return a net with small random weights from `generator` and biases of 0.
 
         Weights are 0.01 times standard normals, of shapes (dimensions, hidden) and (hidden, classes).
 
@@ -134,12 +138,12 @@ class TwoLayerNet:
         >>> net.W1.shape, net.W2.shape
         ((2, 50), (50, 3))
         """
-        W1 = _weights(generator, dimensions, hidden, "W1")
-        W2 = _weights(generator, hidden, classes, "W2")
-        return cls(W1, _bias(hidden, "b1"), W2, _bias(classes, "b2"))
+        W1, b1 = _weights(generator, dimensions, hidden, "W1"), _bias(hidden, "b1")
+        W2, b2 = _weights(generator, hidden, classes, "W2"), _bias(classes, "b2")
+        return cls(W1, b1, W2, b2)
 
     def parameters(self) -> tuple[Tensor, ...]:
-        """W1, b1, W2 and b2.
+        """Return W1, b1, W2 and b2.
 
         >>> sum(parameter.size for parameter in TwoLayerNet.random(np.random.default_rng(0)).parameters())
         603
@@ -147,7 +151,9 @@ class TwoLayerNet:
         return self.W1, self.b1, self.W2, self.b2
 
     def hidden(self, X: Data) -> Tensor:
-        """The outputs of the hidden units for the rows of X (N, D), shape (N, H); ShapeError for other columns.
+        """Return the outputs of the hidden units for the rows of X (N, D), shape (N, H).
+
+        Raises ShapeError when X does not have D columns.
 
         >>> unused = Tensor([[0.0]])
         >>> net = TwoLayerNet(Tensor([[1.0, -1.0]]), Tensor([[0.5, 0.5]]), unused, unused)
@@ -160,7 +166,9 @@ class TwoLayerNet:
         return h.named("h")
 
     def scores(self, X: Data) -> Tensor:
-        """The class scores of the rows of X (N, D), shape (N, K); ShapeError when X has not D columns.
+        """Return the class scores of the rows of X (N, D), shape (N, K).
+
+        Raises ShapeError when X does not have D columns.
 
         >>> net = TwoLayerNet.random(np.random.default_rng(0), dimensions=4, classes=10)
         >>> net.scores(np.ones((5, 4))).shape
@@ -172,7 +180,7 @@ class TwoLayerNet:
         return scores.named("scores")
 
     def loss(self, X: Data, y: Data, reg: float) -> Tensor:
-        """The mean cross-entropy of the scores with classes y (N,), plus `reg / 2 · (ΣW1² + ΣW2²)`.
+        """Return the mean cross-entropy of the scores with classes y (N,), plus `reg / 2 · (ΣW1² + ΣW2²)`.
 
         Raises LabelError, naming the row, for labels that are not N integers in `range(K)`.
 
@@ -184,9 +192,9 @@ class TwoLayerNet:
         return _loss(self.scores(X), y, reg, self.W1, self.W2)
 
     def predict(self, X: Data) -> NDArray[np.intp]:
-        """The class with the largest score for each row of X (N, D), shape (N,); nothing is recorded.
+        """Return the class with the largest score for each row of X (N, D), shape (N,), without recording.
 
-        The first of equal ones. Raises ShapeError as `scores` does.
+        The first of equal scores counts. Raises ShapeError as `scores` does.
 
         >>> net = TwoLayerNet(Tensor([[1.0, -1.0]]), Tensor([[0.0, 0.0]]), Tensor(np.eye(2)), Tensor([[0.0, 1.0]]))
         >>> net.predict(np.array([[2.0], [0.5], [-1.0]]))

@@ -1,4 +1,4 @@
-"""Plots of the case study: data, decision regions, hidden units and losses. Needs matplotlib, the `plot` extra."""
+"""Plots of the case study: data, decision regions, hidden units and losses. Needs matplotlib (the `plot` extra)."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from autograd_spiral.spiral.training import Model
 __all__ = ["CLASS_COLOURS", "available", "plot_data", "plot_hidden_units", "plot_losses", "plot_regions"]
 
 CLASS_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f", "#f0e442")
-"""The colour-blind-safe palette of Okabe and Ito (2008), in the order in which classes take them."""
+"""The colours of the classes, in order: the colour-blind-safe palette of Okabe and Ito (2008)."""
 
 CLASS_MARKERS = "o^sDvPX*"
 
-_LOSS_STYLES = (("#b37700", "--"), ("#8f3a76", "-"), ("#333333", ":"))  # not the colours of classes: these are models
+_LOSS_STYLES = (("#b37700", "--"), ("#8f3a76", "-"), ("#333333", ":"))  # other colours than the classes have
 _WIDTH = 5.6
-"""Inches: with the usual fonts, what is drawn this wide can be read at 400 pixels."""
+"""Inches. A figure of this width, with the usual fonts, can be read at 400 pixels."""
 
 
 def available() -> bool:
@@ -39,7 +39,7 @@ def plot_data(path: Path, X: NDArray[Any], y: NDArray[Any]) -> None:
 
 
 def plot_regions(path: Path, model: Model, X: NDArray[Any], y: NDArray[Any], title: str) -> None:
-    """Save the regions of the plane that `model` assigns to each class, and the training points on top of them."""
+    """Save the regions of the plane that `model` assigns to each class, with the training points on top."""
     figure, axes = _square_figure(title)
     _regions(axes, model, X, y)
     _scatter(axes, X, y)
@@ -47,10 +47,10 @@ def plot_regions(path: Path, model: Model, X: NDArray[Any], y: NDArray[Any], tit
 
 
 def plot_hidden_units(path: Path, net: TwoLayerNet, X: NDArray[Any], y: NDArray[Any], most: int = 20) -> None:
-    """Save the net's regions with the line along which each of its `most` strongest hidden units switches on.
+    """Save the net's regions, with a line where each of its `most` strongest hidden units switches on.
 
-    Unit i is on where `x @ W1[:, i] + b1[i] > 0`, which is the side that the triangle on its line points to; its
-    strength, the darkness of the line, is the length of its input weights times that of its output weights.
+    Unit i is on where `x @ W1[:, i] + b1[i] > 0`; the triangle on its line points to that side. Its strength is the
+    length of its input weights times the length of its output weights; stronger units have darker lines.
     """
     figure, axes = _square_figure(f"Where the {min(most, net.b1.size)} strongest hidden units switch on")
     _regions(axes, net, X, y)
@@ -67,7 +67,7 @@ def plot_hidden_units(path: Path, net: TwoLayerNet, X: NDArray[Any], y: NDArray[
             look = {"color": "black", "alpha": 0.3 + 0.6 * weight}
             line = foot + np.array([[-3.0], [3.0]]) * reach * along
             axes.plot(line[:, 0], line[:, 1], linewidth=0.5 + 1.2 * weight, **look)
-            # The triangles stand apart from each other: on the left, in the middle or on the right of the lines.
+            # To keep the triangles apart, they are in turn on the left, in the middle and on the right of their lines.
             x, y_ = foot + along * reach * (rank % 3 - 1) * 0.55 + 0.024 * reach * normal
             turn = np.degrees(np.arctan2(normal[1], normal[0])) - 90
             axes.plot(x, y_, marker=(3, 0, turn), markersize=9, markeredgewidth=0, **look)
@@ -79,15 +79,15 @@ def _regions(axes: Any, model: Model, X: NDArray[Any], y: NDArray[Any]) -> None:
 
     reach = _reach(X)
     ticks = np.linspace(-reach, reach, 401)
-    grid = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
-    regions = model.predict(grid).reshape(len(ticks), len(ticks))
+    grid = np.stack(np.meshgrid(ticks, ticks), axis=-1)
+    regions = np.stack([model.predict(row) for row in grid])  # row by row, so that hidden layers stay in the cache
     classes = int(max(y.max(), regions.max())) + 1
     colours = ListedColormap([_class_style(k)["color"] for k in range(classes)])
     axes.pcolormesh(ticks, ticks, regions, cmap=colours, vmin=-0.5, vmax=classes - 0.5, alpha=0.3, rasterized=True)
 
 
 def plot_losses(path: Path, losses: Mapping[str, NDArray[Any]]) -> None:
-    """Save the losses of each model (at least one loss each), by name, against the step, both axes logarithmic."""
+    """Save a plot of each model's losses (at least one each) against the step, with both axes logarithmic."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator, NullFormatter
 
@@ -102,7 +102,7 @@ def plot_losses(path: Path, losses: Mapping[str, NDArray[Any]]) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_formatter("{x:,g}")
     axes.grid(visible=True, alpha=0.3)
-    figure.legend(loc="outside lower center")  # below, where it hides nothing
+    figure.legend(loc="outside lower center")  # below the plot, where it hides nothing
     figure.savefig(path, dpi=130)
 
 

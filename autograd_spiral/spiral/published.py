@@ -1,6 +1,6 @@
-"""The numbers that the case study prints, and the recipe that starts from the same random draws.
+"""The numbers that the case study prints, and a start from the same random numbers.
 
-Source: CS231n, Neural Networks Case Study, the two training logs and the two accuracies.
+Source: CS231n, Neural Networks Case Study: the two training logs and the two accuracies.
 """
 
 from __future__ import annotations
@@ -50,16 +50,16 @@ TWO_LAYER = Log(
     accuracy=0.98,
 )
 
-_DISCARDED_DRAWS = 18  # three earlier initialisations of the linear classifier, 2 × 3 weights each
+_DISCARDED_DRAWS = 18  # for three earlier linear classifiers, with 2 × 3 weights each
 
 
 def start(
     seed: int | None = None, points: int = 100, classes: int = 3, hidden: int = 100
 ) -> tuple[NDArray[Any], NDArray[Any], LinearClassifier, TwoLayerNet]:
-    """Data X and y, and both models before training.
+    """Return data X and y, and both models before training.
 
-    Without a seed, the draws are those behind the published numbers: one stream of standard normals from
-    `RandomState(0)` for the data, 18 that are thrown away, then the weights of both models.
+    Without a seed, the random numbers are those of the published run: one stream of standard normals from
+    `RandomState(0)` for the data, 18 unused numbers, then the weights of both models.
 
     >>> X, y, linear, net = start()
     >>> round(float(net.loss(X, y, REG)), 6)

@@ -1,4 +1,4 @@
-"""Full-batch gradient descent, and how well a model does."""
+"""Full-batch gradient descent, and the accuracy of a model."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ __all__ = ["Model", "accuracy", "descent", "train"]
 
 
 class Model(Protocol):
-    """What training needs of a model."""
+    """The methods that a model needs for training."""
 
     def parameters(self) -> tuple[Tensor, ...]:
-        """The tensors to train."""
+        """Return the tensors to train."""
 
     def loss(self, X: Any, y: Any, reg: float) -> Tensor:
-        """The loss to make small."""
+        """Return the loss to minimise."""
 
     def predict(self, X: Any) -> NDArray[np.intp]:
-        """The class of each row of X."""
+        """Return the class of each row of X."""
 
 
 def train(
@@ -41,9 +41,9 @@ def train(
 ) -> NDArray[np.float64]:
     """Update the model's parameters `steps` times by `-step_size` times the gradient of its loss on all of X and y.
 
-    Returns the losses before each update, shape (steps,); `on_step(i, loss)` is called with each. The step is captured
-    and replayed, or with `eager` recorded anew each time, which gives the same. Raises FloatingPointError when the loss
-    is no longer finite, and ValueError for negative steps.
+    Returns the loss before each update, shape (steps,); `on_step(i, loss)` is called with each. The step is captured
+    and replayed, or with `eager` recorded again each time; the results are the same. Raises FloatingPointError when the
+    loss is no longer finite, and ValueError for negative steps.
 
     >>> from autograd_spiral.spiral import LinearClassifier, spiral
     >>> generator = np.random.default_rng(0)
@@ -60,12 +60,12 @@ def train(
     if eager:
         step, data = captured.eager, (Tensor(X, name="X"), Tensor(y, name="y"))
     losses = np.empty(steps)
-    with np.errstate(over="ignore", invalid="ignore"):  # divergence is reported below, in one place
+    with np.errstate(over="ignore", invalid="ignore"):  # divergence is reported below
         for i in range(steps):
             losses[i] = value = step(*data).item()
             if not np.isfinite(value):
                 raise FloatingPointError(
-                    f"the loss at step {i} is {value}: training diverged, a smaller step size than {step_size} may help"
+                    f"the loss at step {i} is {value}: training diverged; try a step size smaller than {step_size}"
                 )
             if on_step is not None:
                 on_step(i, value)
@@ -73,7 +73,7 @@ def train(
 
 
 def descent(model: Model, *, step_size: float = 1.0, reg: float = 1e-3) -> CapturedStep:
-    """The step of gradient descent on the model's loss: from X and y to the loss, the parameters being updated.
+    """Return a captured step of gradient descent: it takes X and y, updates the parameters and returns the loss.
 
     >>> from autograd_spiral.spiral import LinearClassifier, spiral
     >>> generator = np.random.default_rng(0)
@@ -95,7 +95,7 @@ def descent(model: Model, *, step_size: float = 1.0, reg: float = 1e-3) -> Captu
 
 
 def accuracy(model: Model, X: NDArray[Any], y: NDArray[Any]) -> float:
-    """The fraction of rows of X (N, D) whose predicted class is the one in y (N,).
+    """Return the fraction of the rows of X (N, D) whose predicted class is the one in y (N,).
 
     >>> from autograd_spiral.spiral import LinearClassifier
     >>> W = Tensor([[1.0, -1.0]], requires_grad=True)

@@ -1,4 +1,4 @@
-"""The vocabulary: importing it enters NumPy's functions, and those that NumPy lacks, in the engine's table."""
+"""The vocabulary: importing it enters NumPy's functions, and some that NumPy lacks, in the engine's table."""
 
 from autograd_spiral.vocabulary import compositions, functions, missing_names, rules
 

@@ -1,7 +1,7 @@
-"""NumPy functions composed of primitives: NumPy's signature in, NumPy functions that have rules out.
+"""NumPy functions composed from primitives: each takes NumPy's arguments, and calls NumPy functions that have rules.
 
-Imports numpy alone. Each composition runs on arrays and on Tensors; on arrays it gives what its original gives.
-A composition that returns NotImplemented leaves the call to the primitive of the same name.
+Each composition runs on arrays and on Tensors; on arrays it returns the same as NumPy's function. If it returns
+NotImplemented, the primitive of the same name is called.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def _array(x: Any) -> Any:
     return x if hasattr(x, "ndim") else np.asarray(x)
 
 
-# --- what a Tensor answers without computing --------------------------------------------------------------------
+# --- answered without computing ---------------------------------------------------------------------------------
 
 composes(np.shape)(lambda a: a.shape)
 composes(np.ndim)(lambda a: a.ndim)
@@ -33,7 +33,7 @@ def _size(a: Any, axis: Any = None) -> int:
 
 
 def _constant(array: Any, like: Any) -> Any:
-    """`array` as an array or as a Tensor, whichever `like` is."""
+    """Return `array` as an array or as a Tensor, whichever `like` is."""
     return array if isinstance(like, np.ndarray) else type(like)(array)
 
 
@@ -50,13 +50,13 @@ def _ones_like(a: Any, dtype: Any = None) -> Any:
 @composes(np.full_like)
 def _full_like(a: Any, fill_value: Any, dtype: Any = None) -> Any:
     if hasattr(fill_value, "backward"):
-        raise TypeError("np.full_like makes a constant; np.broadcast_to(fill_value, a.shape) has a gradient")
+        raise TypeError("np.full_like makes a constant: for a gradient write np.broadcast_to(fill_value, a.shape)")
     return _constant(np.full(a.shape, fill_value, dtype or a.dtype), a)
 
 
 # --- elementwise ------------------------------------------------------------------------------------------------
 
-composes(np.copy)(lambda a: a.astype(bool) if a.dtype == bool else np.positive(a))  # +a is not for bools
+composes(np.copy)(lambda a: a.astype(bool) if a.dtype == bool else np.positive(a))  # NumPy has no +a for bools
 composes(np.astype)(lambda x, dtype, /: x.astype(dtype))
 composes(np.amax)(lambda a, axis=None, *, keepdims=False: np.max(a, axis, keepdims=keepdims))
 composes(np.amin)(lambda a, axis=None, *, keepdims=False: np.min(a, axis, keepdims=keepdims))
@@ -65,7 +65,7 @@ composes(np.amin)(lambda a, axis=None, *, keepdims=False: np.min(a, axis, keepdi
 @composes(np.clip)
 def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
     low, high = a_min if min is None else min, a_max if max is None else max
-    if a.dtype.kind in "iu":  # as in NumPy, a Python integer beyond the dtype is no bound
+    if a.dtype.kind in "iu":  # as in NumPy, a Python integer outside the dtype's range does not clip
         low = None if type(low) is int and low <= np.iinfo(a.dtype).min else low
         high = None if type(high) is int and high >= np.iinfo(a.dtype).max else high
     out = a if low is None else np.maximum(a, low)
@@ -134,9 +134,9 @@ def _tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
 
 @composes(np.einsum)
 def _einsum(subscripts: Any, /, *operands: Any, optimize: Any = False) -> Any:
-    """Rewrite to explicit subscripts with no letter twice in an operand, which is the primitive's form."""
+    """Rewrite to explicit subscripts without repeated letters in an operand, the only form that the primitive takes."""
     if not isinstance(subscripts, str):
-        raise TypeError("the form np.einsum(operand, axes, …) has no rule; write np.einsum('ij,jk->ik', x, y)")
+        raise TypeError("np.einsum(operand, axes, …) has no gradient rule: write np.einsum('ij,jk->ik', x, y)")
     arrays = [_array(operand) for operand in operands]
     terms, arrow, result = subscripts.replace(" ", "").partition("->")
     inputs = terms.split(",")
@@ -168,13 +168,13 @@ def _einsum(subscripts: Any, /, *operands: Any, optimize: Any = False) -> Any:
 
 
 def _root(squares: Any) -> Any:
-    """The square root of a sum of squares, with gradient 0 where it is 0, as abs has."""
+    """Return the square root of a sum of squares; its gradient is 0 where the sum is 0, as for `abs`."""
     at_zero = squares == 0
     return np.where(at_zero, 0, np.sqrt(np.where(at_zero, 1, squares)))
 
 
 def _power_of_size(x: Any, exponent: float) -> Any:
-    """`x**exponent` for x ≥ 0 and a positive exponent, with gradient 0 where x is 0, as abs has."""
+    """Return `x**exponent` for x ≥ 0 and a positive exponent; its gradient is 0 where x is 0, as for `abs`."""
     at_zero = x == 0
     return np.where(at_zero, 0, np.where(at_zero, 1, x) ** exponent)
 
@@ -210,7 +210,7 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
 
 @composes(np.prod)
 def _prod(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    """Multiply half with half, so that entries of zero have exact gradients at any order."""
+    """Multiply one half with the other, repeatedly, so that zero entries have exact gradients at any order."""
     if a.dtype.kind != "f":
         a = a.astype(np.prod(np.ones(0, a.dtype)).dtype)  # NumPy widens small integers
     axes = tuple(range(a.ndim)) if axis is None else normalize_axis_tuple(axis, a.ndim)
@@ -218,7 +218,7 @@ def _prod(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     n = math.prod(a.shape[i] for i in axes)
     out = np.transpose(a, kept + axes).reshape((*(a.shape[i] for i in kept), n))
     if n == 0:
-        return 1 + np.sum(a, axis=axes, keepdims=keepdims)  # of nothing, yet computed from a
+        return 1 + np.sum(a, axis=axes, keepdims=keepdims)  # an empty product, but one that depends on a
     while n > 1:
         half, odd = divmod(n, 2)
         product = out[..., :half] * out[..., half : 2 * half]
@@ -339,8 +339,8 @@ def _roll(a: Any, shift: Any, axis: Any = None) -> Any:
         return np.roll(np.ravel(a), shift, 0).reshape(a.shape)
     axes = normalize_axis_tuple(axis, a.ndim, allow_duplicate=True)
     for i, by in np.broadcast(axes, shift):
-        places = (np.arange(a.shape[i]) - by) % max(a.shape[i], 1)
-        a = np.take(a, places, axis=i)
+        indices = (np.arange(a.shape[i]) - by) % max(a.shape[i], 1)
+        a = np.take(a, indices, axis=i)
     return a
 
 
@@ -349,12 +349,12 @@ def _roll(a: Any, shift: Any, axis: Any = None) -> Any:
 
 @composes(np.take)
 def _take(a: Any, indices: Any, axis: int | None = None) -> Any:
-    places = _array(indices)
-    if places.dtype == bool or (places is not indices and not places.size):  # places 0 and 1, and not a mask; or []
-        places = places.astype(np.intp)
+    index = _array(indices)
+    if index.dtype == bool or (index is not indices and not index.size):  # np.take has no masks; [] becomes float
+        index = index.astype(np.intp)
     if axis is None:
-        return np.ravel(a)[places]
-    return a[(*(slice(None),) * normalize_axis_index(axis, a.ndim), places)]
+        return np.ravel(a)[index]
+    return a[(*(slice(None),) * normalize_axis_index(axis, a.ndim), index)]
 
 
 @composes(np.take_along_axis)
@@ -381,8 +381,8 @@ def _diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     planes = np.moveaxis(a, (axis1, axis2), (-2, -1))
     rows, columns = planes.shape[-2:]
     start = max(-offset, 0)
-    places = np.arange(start, max(min(rows, columns - offset), start))
-    return planes[..., places, places + offset]
+    row = np.arange(start, max(min(rows, columns - offset), start))
+    return planes[..., row, row + offset]
 
 
 def _lower(m: Any, k: int) -> Any:

@@ -1,4 +1,4 @@
-"""`@primitive`: the declaration of a new operation, and what is checked of it before it is ever called."""
+"""`@primitive`: declares a new operation, and checks the declaration before it is ever called."""
 
 from __future__ import annotations
 
@@ -24,18 +24,17 @@ _BY_KEYWORD = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWOR
 
 
 def primitive(*vjps: VJP | None) -> Callable[[F], F]:
-    """Declare a new differentiable operation: the decorated function is its value, `vjps` are its gradient rules.
+    """Declare a new differentiable operation: the decorated function computes its value, `vjps` its gradients.
 
-    The first `len(vjps)` parameters of the function are its arrays, one VJP for each (None where it has no
-    gradient); the others are parameters that the rules receive by keyword. The body gets plain arrays and returns a
-    new one, which is read-only from then on. A VJP is called as `vjp(ct, out, *arrays, **params)` and returns the
-    cotangent of its argument, in the shape of that argument or of a broadcast of it: the engine sums over broadcast
-    axes and restores the dtype.
-    Written with NumPy functions, rules are differentiable themselves.
+    The first `len(vjps)` parameters of the function are its arrays, with one VJP each (None for an array without a
+    gradient); the others are parameters that the rules receive by keyword. The function is called with plain arrays
+    and returns a new one, which becomes read-only. A VJP is called as `vjp(ct, out, *arrays, **params)` and returns
+    the cotangent of its argument, in the argument's shape or one that it broadcasts to: the engine sums over broadcast
+    axes and restores the dtype. A rule written with NumPy functions can be differentiated itself.
 
     The decorated function takes plain arrays too. Raises `RuleError` when no VJPs are given, when the function has
-    fewer parameters than VJPs, when its parameters cannot be told apart (`*args`, `**kwargs`), and when a VJP does not
-    take what it is called with.
+    fewer parameters than VJPs, when its arrays cannot be passed by position or its parameters by keyword (as with
+    `*args` and `**kwargs`), and when a VJP does not take the arguments that it is called with.
 
     >>> import numpy as np
     >>> from autograd_spiral import Tensor, primitive
@@ -50,14 +49,14 @@ def primitive(*vjps: VJP | None) -> Callable[[F], F]:
     if not vjps or any(not (vjp is None or callable(vjp)) for vjp in vjps):
         raise RuleError(
             "@primitive takes one VJP per array argument: @primitive(lambda ct, out, x: ct * 2 * x), "
-            "or None for an argument without gradient"
+            "or None for an argument without a gradient"
         )
 
     def declare(body: F) -> F:
         if not callable(body):
             raise RuleError(
-                f"@primitive was given a rule and no function to declare, but a {type(body).__name__}: its rules go in "
-                "parentheses, @primitive(lambda ct, out, x: …), on the line above def"
+                f"@primitive(…) must decorate a function, not a {type(body).__name__}: write the rules in parentheses, "
+                "as in @primitive(lambda ct, out, x: …), on the line above def"
             )
         signature = inspect.signature(body)
         names = list(signature.parameters)
@@ -67,7 +66,7 @@ def primitive(*vjps: VJP | None) -> Callable[[F], F]:
             if parameter.kind not in (_BY_POSITION if i < len(vjps) else _BY_KEYWORD):
                 raise RuleError(
                     f"{body.__name__}{signature}: the first {len(vjps)} parameters are arrays, passed by position, and "
-                    f"the others parameters, passed by keyword, but {str(parameter)!r} cannot be"
+                    f"the others are passed by keyword, but {str(parameter)!r} cannot be passed that way"
                 )
         defaults = {n: p.default for n, p in signature.parameters.items() if n in names[len(vjps) :]}
         required = {n for n, default in defaults.items() if default is inspect.Parameter.empty}
@@ -86,7 +85,7 @@ def primitive(*vjps: VJP | None) -> Callable[[F], F]:
                 args = tuple(bound.arguments[n] for n in names[: len(vjps)])
                 params = {n: bound.arguments[n] for n in defaults}
             if not _IMMUTABLE.issuperset(map(type, params.values())):
-                params = {n: _settled(body.__name__, n, value) for n, value in params.items()}
+                params = {n: _copied_parameter(body.__name__, n, value) for n, value in params.items()}
             return args, params
 
         bind.__signature__ = signature  # type: ignore[attr-defined]
@@ -108,7 +107,7 @@ def _check_call(primitive: str, argument: str, vjp: VJP, arrays: list[str], para
     """Raise `RuleError` unless `vjp`, the rule for `argument`, can be called as the sweep will call it."""
     try:
         signature = inspect.signature(vjp)
-    except (TypeError, ValueError):  # written in C, perhaps: only the call will tell
+    except (TypeError, ValueError):  # perhaps written in C: only the call will show whether it fits
         return
     try:
         signature.bind("ct", "out", *arrays, **dict.fromkeys(params))
@@ -122,22 +121,22 @@ def _check_call(primitive: str, argument: str, vjp: VJP, arrays: list[str], para
         ) from None
 
 
-def _settled(name: str, key: str, value: Any) -> Any:
-    """`value` as a parameter that nobody can change later: arrays and containers are copied."""
+def _copied_parameter(name: str, key: str, value: Any) -> Any:
+    """Return `value` as a parameter that nobody can change later: a copy of an array or container."""
     if isinstance(value, np.ndarray):
         value = value.copy()
         value.flags.writeable = False
         return value
     if type(value) is tuple:
-        return tuple(_settled(name, key, item) for item in value)
+        return tuple(_copied_parameter(name, key, item) for item in value)
     if hasattr(type(value), "__array_function__"):
         raise LostGraphError(
-            f"{name}: {key} is a parameter, which has no gradient rule, but it was given a tensor. Pass the value "
-            f"({key}=t.data), or make it an array argument with a VJP of its own"
+            f"{name}: {key} is a parameter, which has no gradient rule, but a tensor was passed. Pass the value "
+            f"({key}=t.data), or make it an array argument with its own VJP"
         )
     if isinstance(value, list | dict | set):
         for item in value.values() if isinstance(value, dict) else value:
             if not isinstance(item, list | dict | set):
-                _settled(name, key, item)  # refuses a tensor
+                _copied_parameter(name, key, item)  # raises for a tensor
         return copy.deepcopy(value)
     return value

@@ -1,6 +1,7 @@
-"""Functions of NumPy spelled faster for some shapes of arrays. The values are the same, but for the rounding of sums.
+"""Faster ways to write some NumPy expressions, for some shapes of arrays.
 
-On anything else, Tensors too, each does what its docstring says in plain NumPy. Imports numpy alone.
+The values are the same, except for the rounding of sums. On other arrays, and on Tensors, each function evaluates the
+expression in its docstring.
 """
 
 from __future__ import annotations
@@ -11,32 +12,29 @@ import numpy
 
 __all__ = ["add", "broadcast_to", "by_column", "mask", "one_hot", "transposed"]
 
-np: Any = numpy  # its stubs know nothing of Tensors
+_ndarray, _add = numpy.ndarray, numpy.add
+np: Any = numpy  # its type stubs know nothing of Tensors
 
 
 def add(x: Any, y: Any) -> Any:
-    """`x + y`; a row is added to a matrix by adding the matrix to copies of the row.
+    """Return `x + y`; add a row to a matrix by adding the matrix to copies of the row.
 
     >>> add(np.zeros((9, 9)), np.arange(9.0))[0, :4]
     array([0., 1., 2., 3.])
     """
-    if (
-        type(x) is type(y) is np.ndarray
-        and x.ndim == 2
-        and len(x) > 8 < x.shape[1] == y.size == y.shape[-1]
-        and y.ndim <= 2
-        and x.dtype is y.dtype
-        and x.flags.c_contiguous
-    ):
-        out = np.empty(x.shape, x.dtype)
-        out[...] = y
-        out += x
-        return out
-    return np.add(x, y)
+    if type(x) is not _ndarray or x.ndim != 2 or type(y) is not _ndarray:  # most calls: as fast as possible
+        return _add(x, y)
+    row = len(x) > 8 < x.shape[1] == y.size == y.shape[-1] and y.ndim <= 2
+    if not (row and x.dtype is y.dtype and x.flags.c_contiguous):
+        return _add(x, y)
+    out = np.empty(x.shape, x.dtype)
+    out[...] = y
+    out += x
+    return out
 
 
 def mask(ct: Any, where: Any) -> Any:
-    """`ct * where`, for booleans `where`: converted first, as NumPy is slower at converting within a product.
+    """Return `ct * where` for booleans `where`; convert them first, since NumPy is slower at converting in the product.
 
     >>> mask(np.array([2.0, 3.0]), np.array([False, True]))
     array([0., 3.])
@@ -49,7 +47,7 @@ def mask(ct: Any, where: Any) -> Any:
 
 
 def transposed(y: Any) -> Any:
-    """`y.mT`; of a matrix of few columns a copy by row, by which BLAS multiplies faster.
+    """Return `y.mT`; copy it if `y` has few columns, since BLAS then multiplies faster.
 
     >>> transposed(np.array([[1.0, 2.0, 3.0]])).shape
     (3, 1)
@@ -58,7 +56,7 @@ def transposed(y: Any) -> Any:
 
 
 def broadcast_to(ct: Any, shape: tuple[int, ...]) -> Any:
-    """`np.broadcast_to(ct, shape)`; on arrays by assignment, which costs a fraction of that call.
+    """Return `np.broadcast_to(ct, shape)`; for arrays, fill a new one, which is much faster than that call.
 
     >>> broadcast_to(np.array(2.0), (3,))
     array([2., 2., 2.])
@@ -71,7 +69,7 @@ def broadcast_to(ct: Any, shape: tuple[int, ...]) -> Any:
 
 
 def by_column(x: Any, axis: int) -> Any:
-    """`x`; a matrix is laid out by column before it is reduced along `axis` 1, several times faster for short rows.
+    """Return `x`; copy a matrix to column-major order if `axis` is 1, since short rows are then reduced faster.
 
     >>> by_column(np.ones((3, 2)), axis=1).flags.f_contiguous
     True
@@ -80,7 +78,7 @@ def by_column(x: Any, axis: int) -> Any:
 
 
 def one_hot(labels: Any, classes: int) -> Any:
-    """`labels[:, None] == np.arange(classes)`, comparing within one dtype, in loops along the long axis.
+    """Return `labels[:, None] == np.arange(classes)`; compare in one dtype, in loops along the longer axis.
 
     >>> one_hot(np.array([1, 0]), 2)
     array([[False,  True],

@@ -1,6 +1,6 @@
-"""The differentiable functions that NumPy lacks. Declared with the `@primitive` that users have, or composed.
+"""The differentiable functions that NumPy lacks: declared with `@primitive`, as users declare theirs, or composed.
 
-All take arrays or Tensors. Bodies and rules are NumPy that runs on either.
+All take arrays or Tensors, and their bodies and rules run on both.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ __all__ = [
     "softplus",
 ]
 
-np: Any = numpy  # its stubs know nothing of Tensors
-Array = TypeVar("Array", Tensor, NDArray[Any])  # what goes in comes out
+np: Any = numpy  # its type stubs know nothing of Tensors
+Array = TypeVar("Array", Tensor, NDArray[Any])  # the result has the type of the argument
 
 
 # --- activations ----------------------------------------------------------------------------------------------------
 
 
 def _array(x: Any) -> Any:
-    return x if type(x) is Tensor or isinstance(x, np.ndarray) else np.asarray(x)  # of pandas' columns, too
+    return x if type(x) is Tensor or isinstance(x, np.ndarray) else np.asarray(x)  # such as a pandas column
 
 
 @primitive(lambda ct, out, x: fast_paths.mask(ct, out > 0))
 def relu(x: Array) -> Array:
-    """The positive part, `max(x, 0)`, elementwise, in any shape; its derivative at 0 is 0.
+    """Return the positive part, `max(x, 0)`, elementwise, in any shape; its derivative at 0 is 0.
 
     (Glorot, Bordes and Bengio, 2011.)
 
@@ -61,7 +61,7 @@ def relu(x: Array) -> Array:
 
 @primitive(lambda ct, out, x: ct * (out * (1 - out)))
 def sigmoid(x: Array) -> Array:
-    """The logistic function, `1 / (1 + exp(-x))`, elementwise, in any shape; no x overflows.
+    """Return the logistic function, `1 / (1 + exp(-x))`, elementwise, in any shape, without overflow.
 
     Its derivative is `sigmoid(x) · (1 - sigmoid(x))`.
 
@@ -73,7 +73,7 @@ def sigmoid(x: Array) -> Array:
 
 
 def leaky_relu(x: Array, slope: float = 0.01) -> Array:
-    """`x` where it is positive, `slope · x` elsewhere, elementwise, in any shape; its derivative at 0 is `slope`.
+    """Return `x` where it is positive, else `slope · x`, elementwise, in any shape; its derivative at 0 is `slope`.
 
     (Maas, Hannun and Ng, 2013.)
 
@@ -85,7 +85,7 @@ def leaky_relu(x: Array, slope: float = 0.01) -> Array:
 
 
 def elu(x: Array, alpha: float = 1.0) -> Array:
-    """`x` where it is positive, `alpha · (exp(x) - 1)` elsewhere, elementwise; its derivative at 0 is `alpha`.
+    """Return `x` where it is positive, else `alpha · (exp(x) - 1)`, elementwise; its derivative at 0 is `alpha`.
 
     (Clevert, Unterthiner and Hochreiter, 2015.)
 
@@ -98,7 +98,7 @@ def elu(x: Array, alpha: float = 1.0) -> Array:
 
 
 def silu(x: Array) -> Array:
-    """`x · sigmoid(x)`, elementwise, in any shape: also called swish.
+    """Return `x · sigmoid(x)`, elementwise, in any shape; the function is also called swish.
 
     (Elfwing, Uchibe and Doya, 2017.)
 
@@ -109,7 +109,7 @@ def silu(x: Array) -> Array:
 
 
 def softplus(x: Array) -> Array:
-    """`log(1 + exp(x))`, elementwise, in any shape, without overflow; its derivative is the sigmoid.
+    """Return `log(1 + exp(x))`, elementwise, in any shape, without overflow; its derivative is the sigmoid.
 
     (Dugas, Bengio, Bélisle, Nadeau and Garcia, 2000.)
 
@@ -121,7 +121,7 @@ def softplus(x: Array) -> Array:
 
 @primitive(lambda ct, out, x: ct * (2 / math.sqrt(math.pi) * np.exp(-np.square(x))))
 def erf(x: Array) -> Array:
-    """The error function, `2/√π · ∫₀ˣ exp(-t²) dt`, elementwise, as the C library computes it.
+    """Return the error function, `2/√π · ∫₀ˣ exp(-t²) dt`, elementwise, as the C library computes it.
 
     Its derivative is `2/√π · exp(-x²)`.
 
@@ -133,7 +133,7 @@ def erf(x: Array) -> Array:
 
 
 def gelu(x: Array, *, approximate: bool = False) -> Array:
-    """`x · Φ(x)`, elementwise, with the normal distribution function Φ; `approximate=True`: its tanh approximation.
+    """Return `x · Φ(x)`, elementwise, where Φ is the normal distribution function; `approximate=True` uses tanh for Φ.
 
     (Hendrycks and Gimpel, 2016.)
 
@@ -152,9 +152,9 @@ def gelu(x: Array, *, approximate: bool = False) -> Array:
 
 @primitive(lambda ct, out, x, axis: out * (ct - (ct * out).sum(axis=axis, keepdims=True)))
 def softmax(x: Array, axis: int = -1) -> Array:
-    """`exp(x) / Σ exp(x)` along `axis`, in the shape of x; shifted by the maximum, so that nothing overflows.
+    """Return `exp(x) / Σ exp(x)` along `axis`, in the shape of x, without overflow.
 
-    Its VJP is `out · (ct - Σ ct · out)`. Raises AxisError, a ValueError, for an axis that x has not.
+    Its VJP is `out · (ct - Σ ct · out)`. Raises AxisError, a ValueError, if x has no such axis.
 
     >>> softmax(np.array([0.0, 1e4, -np.inf]))
     array([0., 1., 0.])
@@ -162,14 +162,14 @@ def softmax(x: Array, axis: int = -1) -> Array:
     x = fast_paths.by_column(x, axis)
     exponentials = np.exp(x - x.max(axis=axis, keepdims=True))
     probs = exponentials / exponentials.sum(axis=axis, keepdims=True)
-    return probs  # printed programs take the names of these variables
+    return probs  # printed programs use the names of these variables
 
 
 @primitive(lambda ct, out, x, axis: ct - softmax(x, axis=axis) * ct.sum(axis=axis, keepdims=True))
 def log_softmax(x: Array, axis: int = -1) -> Array:
-    """The logarithm of `softmax(x, axis)`, in the shape of x, without taking the logarithm of a rounded 0.
+    """Return the logarithm of `softmax(x, axis)`, in the shape of x, accurate even where the softmax rounds to 0.
 
-    Its VJP is `ct - softmax(x) · Σ ct`. Raises AxisError, a ValueError, for an axis that x has not.
+    Its VJP is `ct - softmax(x) · Σ ct`. Raises AxisError, a ValueError, if x has no such axis.
 
     >>> log_softmax(np.array([0.0, 1e4]))
     array([-10000.,      0.])
@@ -184,16 +184,16 @@ def _logsumexp_rule(ct: Any, out: Any, x: Any, axis: Any, keepdims: bool) -> Any
         shape = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
         ct, out = ct.reshape(shape), out.reshape(shape)
     weights = np.exp(x - np.where(np.isfinite(out), out, 0))
-    total = np.sum(weights, axis=axis, keepdims=True)  # 1, but for the rounding of a large out, and 0 for rows of -inf
+    total = np.sum(weights, axis=axis, keepdims=True)  # 1 up to the rounding of a large out; 0 for rows of -inf
     return ct * (weights / np.where(total == 0, 1, total))
 
 
 @primitive(_logsumexp_rule)
 def logsumexp(x: Array, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Array:
-    """`log Σ exp(x)` over `axis` (an int, a tuple, or None for all), without overflow; -inf where all of x is -inf.
+    """Return `log Σ exp(x)` over `axis` (an int, a tuple, or None for all axes), without overflow.
 
-    Its gradient is the softmax; along a row of -inf it is 0. Raises AxisError, a ValueError, for an axis that x has
-    not.
+    The result is -inf where all of x is -inf. The gradient is the softmax, or 0 along a row of -inf. Raises AxisError,
+    a ValueError, if x has no such axis.
 
     >>> logsumexp(np.array([[0.0, 0.0], [-np.inf, -np.inf], [1e4, 0.0]]), axis=1)
     array([6.93147181e-01,           -inf, 1.00000000e+04])
@@ -215,7 +215,7 @@ def _reduced(losses: Any, reduction: str) -> Any:
 
 
 def _cross_entropy_rule(ct: Any, out: Any, scores: Any, labels: Any, reduction: str) -> Any:
-    """The derived gradient, `(p - onehot(y)) / N`."""
+    """Return the gradient `(p - onehot(y)) / N`, as derived by hand."""
     per_row = ct[:, None] if reduction == "none" else share(ct, len(scores)) if reduction == "mean" else ct
     return (softmax(scores, axis=1) - fast_paths.one_hot(labels, scores.shape[1])) * per_row
 
@@ -229,16 +229,16 @@ def _label_cross_entropy(scores: Any, labels: Any, reduction: str) -> Any:
     return _reduced(np.log(totals)[:, 0] - correct, reduction)
 
 
-PRIMITIVES[_label_cross_entropy].name = "softmax_cross_entropy"  # what the user called
+PRIMITIVES[_label_cross_entropy].name = "softmax_cross_entropy"  # the name of the function that the user called
 
 
 def softmax_cross_entropy(scores: Any, labels: Any, *, reduction: str = "mean") -> Any:
-    """The cross-entropy of `softmax(scores)` with the correct classes: `-log p[y]` for each row, then the mean.
+    """Return the cross-entropy of `softmax(scores)` with the correct classes: `-log p[y]` for each row, then the mean.
 
-    `scores` has shape (N, K). `labels` is N integers in `range(K)`, one class for each row; or an (N, K) array of
-    floats, one row of class probabilities each. `reduction` is "mean", "sum" or "none" (shape (N,)). The gradient
-    in the scores is `(softmax(scores) - onehot(labels)) / N` for the mean (CS231n, Neural Networks Case Study).
-    Stable for scores of any size. Raises `LabelError` naming the first bad label and its row, and `ShapeError`.
+    `scores` has shape (N, K). `labels` holds N integers in `range(K)`, the class of each row; or it is an (N, K) array
+    of floats, the class probabilities of each row. `reduction` is "mean", "sum" or "none" (shape (N,)). The gradient
+    with respect to the scores is `(softmax(scores) - onehot(labels)) / N` for the mean (CS231n, Neural Networks Case
+    Study). Scores of any size are safe. Raises `LabelError`, naming the first bad label and its row, and `ShapeError`.
 
     >>> scores = np.log(np.array([[0.2, 0.3, 0.5]]))
     >>> round(float(softmax_cross_entropy(scores, [1])), 6) == round(-math.log(0.3), 6)
@@ -251,7 +251,7 @@ def softmax_cross_entropy(scores: Any, labels: Any, *, reduction: str = "mean") 
     shape = scores.shape
     if labels.ndim == 2 and labels.dtype.kind == "f" and labels.shape == shape and shape[1] > 1:
         MODE.get().trace.verify(check_probabilities, labels)
-        absent = labels == 0  # 0 · log 0 counts as 0
+        absent = labels == 0  # here 0 · log 0 is 0
         log_p = np.where(absent, 0, log_softmax(scores, axis=1))
         return _reduced(-np.sum(labels * log_p, axis=1), reduction)
     check_form(labels, shape[0])
@@ -262,9 +262,9 @@ def softmax_cross_entropy(scores: Any, labels: Any, *, reduction: str = "mean") 
 
 
 def mean_squared_error(prediction: Any, target: Any) -> Any:
-    """The mean of `(prediction - target)²` over all elements; both must have the same shape.
+    """Return the mean of `(prediction - target)²` over all elements; both must have the same shape.
 
-    Raises `ShapeError` for different shapes, which would broadcast to something nobody means.
+    Raises `ShapeError` for different shapes, since broadcasting them is almost always a mistake.
 
     >>> float(mean_squared_error(np.array([1.0, 2.0]), np.array([1.0, 4.0])))
     2.0
@@ -272,6 +272,6 @@ def mean_squared_error(prediction: Any, target: Any) -> Any:
     if np.shape(prediction) != np.shape(target):
         raise ShapeError(
             f"mean_squared_error: prediction of shape {np.shape(prediction)} and target of shape {np.shape(target)} "
-            "must have the same shape; reshape one of them"
+            "must have the same shape: reshape one of them"
         )
     return np.mean(np.square(np.subtract(prediction, target)))

@@ -1,7 +1,6 @@
-"""Scores and class labels: what they must be, and what to say of those that are not.
+"""Checks of scores and class labels, and the errors for invalid ones.
 
-`check_scores` and `check_form` look at shapes and dtypes, the others at the entries of arrays. Imports numpy
-and errors alone.
+`check_scores` and `check_form` look at shapes and dtypes, the others at the entries.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ __all__ = ["check_form", "check_labels", "check_probabilities", "check_scores"]
 
 
 def check_scores(scores: Any) -> None:
-    """Raise `ShapeError` unless `scores` have shape (N, K), `DtypeError` unless they are floating."""
+    """Raise `ShapeError` unless `scores` have shape (N, K), and `DtypeError` unless they are floating."""
     if scores.ndim != 2:
         raise ShapeError(f"softmax_cross_entropy: scores must have shape (N, K), not {scores.shape}")
     if scores.dtype.kind != "f":
@@ -24,7 +23,7 @@ def check_scores(scores: Any) -> None:
 
 
 def check_probabilities(rows: Any) -> None:
-    """Raise `LabelError` unless each of `rows` is nonnegative and sums to 1, to within 0.01."""
+    """Raise `LabelError` unless each of `rows` is nonnegative and sums to 1, up to 0.01."""
     bad = (rows < -0.01).any(axis=1) | ~(np.absolute(rows.sum(axis=1) - 1) <= 0.01)
     if bad.any():
         row = int(np.argmax(bad))
@@ -38,7 +37,7 @@ def check_labels(labels: Any, classes: int) -> None:
     if not labels.size:
         return
     limit, unsigned = classes, labels
-    if labels.dtype.kind != "u":  # what is negative is then large
+    if labels.dtype.kind != "u":  # as unsigned integers, negative labels are large
         limit, unsigned = min(classes, 1 << 8 * labels.itemsize - 1), labels.view(f"u{labels.itemsize}")
     if np.maximum.reduce(unsigned) >= limit:
         row = int(np.argmax((labels < 0) | (labels >= classes)))
@@ -63,5 +62,5 @@ def check_form(labels: Any, rows: int) -> None:
         if labels.dtype.kind not in "bf":
             remedy = "write np.unique(labels, return_inverse=True)[1]"
         elif isinstance(labels, np.ndarray) and not np.all(labels == np.rint(labels)):
-            remedy = "these are not even whole numbers"
+            remedy = "some labels are not whole numbers"
         raise LabelError(f"labels must be integers, not {labels.dtype}{first}; {remedy}")

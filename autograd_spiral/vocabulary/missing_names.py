@@ -1,4 +1,4 @@
-"""What to write instead of names that arrays or other libraries' tensors have and ours lack."""
+"""What to write instead of names that arrays or other libraries have and ours lack: on a Tensor, and on the package."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 
 from autograd_spiral.engine.messages import INSTEAD, name_of
-from autograd_spiral.engine.missing import hint
+from autograd_spiral.engine.missing import add_missing
 from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES
 from autograd_spiral.vocabulary import compositions, functions
 
-__all__ = ["call_of"]
+__all__ = ["instead_on_the_package"]
 
-_ENTERED = compositions, functions  # whose rows the loops below go through
+_ENTERED = compositions, functions  # imported for the rows that they enter, which the loops below read
 
 
-def call_of(function: Callable[..., Any], called: str, source: str = "") -> str:
-    """How `function`, which a user writes as `called`, is called on a tensor t: `np.exp(t)`, `np.power(t, …)`."""
+def _call(function: Callable[..., Any], called: str, source: str = "") -> str:
+    """Return how to call `function`, named `called`, on a tensor t: "write np.exp(t)" or "write np.power(t, …)"."""
     primitive = PRIMITIVES.get(function)
     takes: Callable[..., Any] = COMPOSITIONS.get(function) or (primitive and primitive.bind) or function
     if primitive is not None and takes is function:
@@ -31,14 +31,16 @@ def call_of(function: Callable[..., Any], called: str, source: str = "") -> str:
     return f"write {called}({'t, …' if several else 't'}){source}"
 
 
+# --- on a Tensor: t.unsqueeze(0) --------------------------------------------------------------------------------------
+
 for function in (*PRIMITIVES, *COMPOSITIONS):
     if (full := name_of(function)).startswith("np."):
-        hint(full.rpartition(".")[2], partial(call_of, function, full))
+        add_missing(full.rpartition(".")[2], partial(_call, function, full))
 for name, value in vars(np).items():  # aliases, too, such as np.abs
     if callable(value) and (value in PRIMITIVES or value in COMPOSITIONS):
-        hint(name, partial(call_of, value, f"np.{name}"))
+        add_missing(name, partial(_call, value, f"np.{name}"))
 for name in functions.__all__:
-    hint(name, partial(call_of, getattr(functions, name), name, ", from autograd_spiral"))
+    add_missing(name, partial(_call, getattr(functions, name), name, ", from autograd_spiral"))
 
 _CALLS = {
     "argsort": "np.argsort(t.data), which has no gradient",
@@ -65,6 +67,7 @@ _CALLS = {
     "permute": "t.transpose(…)",
     "requires_grad_": "Tensor(data, requires_grad=True)",
     "retain_grad": "grad(loss, t)",
+    "round": INSTEAD[np.round],
     "sort": "np.sort(t.data), which has no gradient",
     "stack": "np.stack([t, …])",
     "t": "t.T",
@@ -74,14 +77,65 @@ _CALLS = {
     "where": "np.where(condition, t, other)",
     "zero_grad": "t.grad = None",
 }
-_HERE = "leave it out, since values are always arrays in this machine's memory"
+_IN_MEMORY = "leave it out; values are always NumPy arrays in main memory"
 _IN_PLACE = "a recorded value never changes: write t = t + … for a new value, or t.assign(…) to update a leaf"
 
 for name, call in _CALLS.items():
-    hint(name, f"write {call}")
-hint("round", f"write {INSTEAD[np.round]}")
+    add_missing(name, f"write {call}")
 for name in ("contiguous", "cpu", "cuda", "device"):
-    hint(name, _HERE)
-hint("to", f"{_HERE}; t.astype(dtype) converts")
+    add_missing(name, _IN_MEMORY)
+add_missing("to", f"{_IN_MEMORY}; t.astype(dtype) converts")
 for name in ("add_", "clamp_", "copy_", "div_", "fill", "fill_", "mul_", "put", "sub_", "zero_"):
-    hint(name, _IN_PLACE)
+    add_missing(name, _IN_PLACE)
+
+
+# --- on the package: autograd_spiral.nn -------------------------------------------------------------------------------
+
+_LAYER = "write X @ W + b, where W and b are Tensor(data, requires_grad=True)"
+_MODEL = "a model is any object that holds tensors: write a function of them, as in autograd_spiral.spiral.TwoLayerNet"
+_STEP = "write p.assign(p - step_size * dp) for p, dp in zip(parameters, grad(loss, parameters))"
+_LEAF = "write Tensor(data, requires_grad=True)"
+_RULE = "declare an operation and its gradient rules with @primitive(lambda ct, out, x: …)"
+
+_ON_THE_PACKAGE = {
+    **dict.fromkeys(("Dense", "Linear"), _LAYER),
+    **dict.fromkeys(("Module", "Sequential", "nn"), _MODEL),
+    **dict.fromkeys(("SGD", "optim"), _STEP),
+    **dict.fromkeys(("Adam", "AdamW", "RMSprop"), f"keep the moments in Tensors, and {_STEP}"),
+    **dict.fromkeys(("Parameter", "Variable", "tensor"), _LEAF),
+    **dict.fromkeys(("Function", "custom_jvp", "custom_vjp", "defjvp", "defvjp"), _RULE),
+    **dict.fromkeys(("BCELoss", "binary_cross_entropy"), "write np.mean(softplus(scores) - labels * scores)"),
+    **dict.fromkeys(("CrossEntropyLoss", "cross_entropy"), "write softmax_cross_entropy(scores, labels)"),
+    **dict.fromkeys(("MSELoss", "mse_loss"), "write mean_squared_error(prediction, target)"),
+    **dict.fromkeys(("compile", "jit"), "write capture(step), which records a step once and replays it"),
+    **dict.fromkeys(("load", "save"), "write np.savez(file, W=W.data), and Tensor(np.load(file)['W'])"),
+    **dict.fromkeys(
+        ("manual_seed", "rand", "randn"), "write Tensor(np.random.default_rng(seed).standard_normal(shape))"
+    ),
+    **dict.fromkeys(("F", "functional", "numpy", "np"), "write import numpy as np; its functions take Tensors"),
+    **dict.fromkeys(("jvp", "vjp"), "write grad(outputs, inputs, cotangents) for a vector-Jacobian product"),
+    "Dropout": "write x * mask / keep, with a mask that a NumPy generator draws outside the step",
+    "ReLU": "write relu(x)",
+    "backward": "write loss.backward()",
+    "enable_grad": "leave it out; operations are recorded outside `with no_grad():`",
+    "gradcheck": "write check_gradients(function, *inputs)",
+    "hessian": "write grad(grad(loss, x, create_graph=True)[i], x) for row i",
+    "jacobian": "write grad(y[i], x) for row i",
+    "value_and_grad": "write loss = f(x), then grad(loss, x)",
+    "vmap": "leave it out; NumPy's functions broadcast over leading axes",
+}
+
+
+def instead_on_the_package(name: str) -> str | None:
+    """Return what to write instead of `autograd_spiral.name`, for names of other libraries; None for other names.
+
+    >>> instead_on_the_package("tanh"), instead_on_the_package("cross_entropy"), instead_on_the_package("gard")
+    ('write np.tanh(t)', 'write softmax_cross_entropy(scores, labels)', None)
+    """
+    if name in _ON_THE_PACKAGE:
+        return _ON_THE_PACKAGE[name]
+    if name.startswith("_") or not hasattr(np, name):
+        return None
+    value = getattr(np, name)
+    known = callable(value) and (value in PRIMITIVES or value in COMPOSITIONS)
+    return _call(value, f"np.{name}") if known else f"write np.{name}"

@@ -2,7 +2,7 @@
 
 A rule gets `ct`, the cotangent of the output, `out`, the output, and the primitive's arguments `x, y, …`; it returns
 the cotangent of one argument. Rules run on arrays, and on Tensors when gradients are to have gradients. They never
-undo broadcasting or promotion: the sweep does that once, for all of them.
+undo broadcasting or promotion: the sweep does that, once for all of them.
 """
 
 from __future__ import annotations
@@ -23,35 +23,35 @@ __all__ = ["PRIMITIVES", "scatter", "share"]
 
 
 def _power_x(ct: Any, out: Any, x: Any, y: Any) -> Any:
-    """`y · x**(y - 1)`, and 0 where y is 0, whatever x is."""
+    """Return `ct · y · x**(y - 1)`; 0 where y is 0, for any x."""
     if isinstance(y, int | float):
         return ct * (y * x ** (y - 1)) if y != 0 else np.zeros_like(out)
     constant = y == 0
-    base = np.where(np.absolute(x) > 0, x, 1)  # of x**0 alone: any will do where x is 0 or NaN
+    base = np.where(np.absolute(x) > 0, x, 1)  # used for x**0 only: any number will do where x is 0 or NaN
     return ct * np.where(constant, y / base, y * x ** np.where(constant, 0, y - 1))
 
 
 def _power_y(ct: Any, out: Any, x: Any, y: Any) -> Any:
-    """`x**y · log x`, and 0 where x is 0."""
-    return ct * (out * np.log(np.where(x == 0, np.ones_like(out), x)))  # not in the dtype of x, which may be narrow
+    """Return `ct · x**y · log x`; 0 where x is 0."""
+    return ct * (out * np.log(np.where(x == 0, np.ones_like(out), x)))  # in the dtype of out: that of x may be narrower
 
 
 def _share(ct: Any, out: Any, x: Any, y: Any) -> Any:
-    """The cotangent where `x` is the larger (or smaller) one, half of it in a tie."""
+    """Return the cotangent where `x` is the extremum of x and y, half of it in a tie, and 0 elsewhere."""
     return np.where(x == out, np.where(y == out, 0.5 * ct, ct), 0)
 
 
 def _sum_of_squares(x: Any, y: Any, out: Any) -> Any:
-    """`x² + y²`, in the dtype of `out`: in a narrower one of x or y it may overflow."""
+    """Return `x² + y²` in the dtype of `out`, since it may overflow in a narrower dtype of x or y."""
     x, y = (a if getattr(a, "dtype", out.dtype) == out.dtype else a * np.ones_like(out) for a in (x, y))
     return x * x + y * y
 
 
 def _weight(x: Any, y: Any, out: Any) -> Any:
-    """`exp(x - out)`, the weight of x in `out = log(exp(x) + exp(y))`; 0 where out is -inf."""
+    """Return `exp(x - out)`, the weight of x in `out = log(exp(x) + exp(y))`; 0 where out is -inf."""
     shift = np.where(np.isfinite(out), out, 0)
     own = np.exp(x - shift)
-    total = own + np.exp(y - shift)  # 1, but for the rounding of a large out
+    total = own + np.exp(y - shift)  # 1 up to the rounding of a large out
     return own / np.where(total == 0, 1, total)
 
 
@@ -134,7 +134,7 @@ define(np.ndarray.astype, lambda ct, out, x, dtype: ct, bind=signatures.astype) 
 
 
 def _einsum_rule(ct: Any, out: Any, *args: Any, argument: int, subscripts: str) -> Any:
-    """The einsum of the cotangent with the other operands; axes that these do not have are broadcast."""
+    """Return the einsum of the cotangent with the other operands, broadcast along axes that only this argument has."""
     terms, result = subscripts.split("->")
     inputs = terms.split(",")
     own, x = inputs[argument], args[argument]
@@ -145,15 +145,15 @@ def _einsum_rule(ct: Any, out: Any, *args: Any, argument: int, subscripts: str) 
     piece = np.einsum(form, ct, *(arg for _, arg in others))
     sizes = dict(zip(kept, piece.shape, strict=True))
     shape = tuple(sizes.get(letter, 1) for letter in own)
-    target = np.broadcast_shapes(shape, x.shape)  # einsum stretches axes of length 1, of either of the two
+    target = np.broadcast_shapes(shape, x.shape)  # einsum broadcasts axes of length 1
     return piece if piece.shape == target else np.broadcast_to(piece.reshape(shape), target)
 
 
-# Matrices and stacks of matrices; vectors are made into matrices before they are recorded.
+# For matrices and stacks of matrices: the composition turns vectors into matrices first.
 define(
     np.matmul, lambda ct, out, x, y: np.matmul(ct, fast_paths.transposed(y)), lambda ct, out, x, y: np.matmul(x.mT, ct)
 )
-# Explicit subscripts, no letter twice in one operand; other forms are rewritten before they are recorded.
+# For explicit subscripts without repeated letters in an operand: the composition rewrites other forms first.
 define(
     np.einsum,
     variadic=True,
@@ -165,15 +165,15 @@ define(
 # --- reductions and scans ---------------------------------------------------------------------------------------
 
 
-def _spread(ct: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
-    """A reduction's cotangent (or result) with the reduced axes back, as length 1."""
-    if keepdims or ct.ndim == 0:  # of no axes, it broadcasts as it is
+def _restore_axes(ct: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    """Return a reduction's cotangent (or result) with the reduced axes put back, with length 1."""
+    if keepdims or ct.ndim == 0:  # without axes it broadcasts anyway
         return ct
     return ct.reshape(tuple(1 if i in axis else n for i, n in enumerate(x.shape)))
 
 
 def share(ct: Any, count: int) -> Any:
-    """`ct / count`; by the reciprocal where float16 has no number as large as `count`.
+    """Return `ct / count`; multiply by the reciprocal if `count` is too large for float16.
 
     >>> float(share(np.float16(7.0), 70000)) > 0
     True
@@ -183,18 +183,18 @@ def share(ct: Any, count: int) -> Any:
 
 def _mean_rule(ct: Any, out: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     count = math.prod(x.shape[i] for i in axis)
-    return fast_paths.broadcast_to(share(_spread(ct, x, axis, keepdims), count), x.shape)
+    return fast_paths.broadcast_to(share(_restore_axes(ct, x, axis, keepdims), count), x.shape)
 
 
 def _extremum_rule(ct: Any, out: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
-    """Equal shares for all entries that attain the extremum."""
-    attains = (x == _spread(out, x, axis, keepdims)).astype(x.dtype)
-    return _spread(ct, x, axis, keepdims) * attains / np.sum(attains, axis=axis, keepdims=True)
+    """Return the cotangent, shared equally among the entries that attain the extremum."""
+    attains = (x == _restore_axes(out, x, axis, keepdims)).astype(x.dtype)
+    return _restore_axes(ct, x, axis, keepdims) * attains / np.sum(attains, axis=axis, keepdims=True)
 
 
 define(
     np.sum,
-    lambda ct, out, x, axis, keepdims: fast_paths.broadcast_to(_spread(ct, x, axis, keepdims), x.shape),
+    lambda ct, out, x, axis, keepdims: fast_paths.broadcast_to(_restore_axes(ct, x, axis, keepdims), x.shape),
     bind=signatures.reduction,
     evaluate=np.add.reduce,
 )
@@ -245,7 +245,7 @@ define(np.pad, _pad_rule, bind=signatures.pad)
 
 
 def _scatter(ct: Any, *arrays: Any, index: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
-    """Zeros of `shape` with `ct` added in at `index`, repeated entries adding up: the adjoint of indexing."""
+    """Return zeros of `shape` with `ct` added at `index`, where repeated entries add up: the adjoint of indexing."""
     out = np.zeros(shape, ct.dtype)
     where = fill(index, arrays)
     if any(array.dtype != bool for array in arrays):

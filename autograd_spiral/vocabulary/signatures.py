@@ -1,7 +1,7 @@
-"""NumPy's signatures: they bring a call into one form for the rules, its arrays and its parameters.
+"""NumPy's signatures: each function here turns the arguments of a NumPy function into the form that its rules expect.
 
-Each takes those arguments of its NumPy function that recording honours and returns `(arrays, params)`: axes are counted
-from the front, and sequences of arrays and the arrays of an index are arguments of their own. Imports numpy alone.
+It takes the supported arguments of the NumPy function, and returns `(arrays, params)`. Axes are counted from the front.
+Each array of a sequence or an index is a separate argument.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ Bound = tuple[tuple[Any, ...], dict[str, Any]]
 
 
 def where(condition: Any, x: Any, y: Any, /) -> Bound:
-    """The form with three arguments, the only one that has a gradient."""
+    """Bind the form with three arguments, the only one that has a gradient."""
     return (condition, x, y), {}
 
 
 def astype(x: Any, dtype: Any) -> Bound:
-    """`dtype` as one of NumPy's dtypes."""
+    """Bind `dtype` as a NumPy dtype."""
     return (x,), {"dtype": np.dtype(dtype)}
 
 
 def einsum(subscripts: str, *operands: Any) -> Bound:
-    """Explicit subscripts, as a parameter."""
+    """Bind the subscripts as a parameter."""
     return operands, {"subscripts": subscripts}
 
 
@@ -52,41 +52,41 @@ def einsum(subscripts: str, *operands: Any) -> Bound:
 
 
 def reduction(a: Any, axis: Any = None, *, keepdims: bool = False) -> Bound:
-    """`axis` as a tuple of all axes meant, counted from the front."""
+    """Bind `axis` as a tuple of all reduced axes, counted from the front."""
     axes = tuple(range(a.ndim)) if axis is None else normalize_axis_tuple(axis, a.ndim)
     return (a,), {"axis": axes, "keepdims": bool(keepdims)}
 
 
 def scan(a: Any, axis: int | None = None) -> Bound:
-    """One axis, counted from the front; without one the array is ravelled."""
+    """Bind `axis` counted from the front; without one, ravel the array."""
     if axis is None:
         return (np.ravel(a),), {"axis": 0}
     return (a,), {"axis": normalize_axis_index(axis, a.ndim)}
 
 
 def search(a: Any, axis: int | None = None, *, keepdims: bool = False) -> Bound:
-    """One axis or None, as NumPy takes it: no rule reads it."""
+    """Bind `axis` unchanged, since no rule uses it."""
     return (a,), {"axis": axis, "keepdims": keepdims}
 
 
 def reshape(a: Any, /, shape: Any) -> Bound:
-    """`shape` as a tuple of Python integers."""
+    """Bind `shape` as a tuple of Python integers."""
     return (a,), {"shape": tuple(map(operator.index, shape)) if np.iterable(shape) else (operator.index(shape),)}
 
 
 def broadcast_to(array: Any, shape: Any) -> Bound:
-    """`shape` as a tuple of Python integers."""
+    """Bind `shape` as a tuple of Python integers."""
     return reshape(array, shape)
 
 
 def transpose(a: Any, axes: Any = None) -> Bound:
-    """`axes` as the order of all axes, counted from the front."""
+    """Bind `axes` as the order of all axes, counted from the front."""
     order = range(a.ndim)[::-1] if axes is None else normalize_axis_tuple(axes, a.ndim)
     return (a,), {"axes": tuple(order)}
 
 
 def concatenate(arrays: Any, /, axis: int | None = 0) -> Bound:
-    """A sequence of arrays as arguments of their own."""
+    """Bind each array of the sequence as a separate argument."""
     parts = tuple(array if hasattr(array, "ndim") else np.asarray(array) for array in arrays)
     if axis is None:
         return tuple(part.reshape(-1) for part in parts), {"axis": 0}
@@ -94,9 +94,9 @@ def concatenate(arrays: Any, /, axis: int | None = 0) -> Bound:
 
 
 def pad(array: Any, pad_width: Any, mode: str = "constant", *, constant_values: float = 0) -> Bound:
-    """The width before and after each axis; `mode="constant"` alone has a rule."""
+    """Bind the widths before and after each axis; raise TypeError for modes without a rule."""
     if mode != "constant":
-        raise TypeError(f"mode={mode!r} has no gradient rule, only mode='constant' has")
+        raise TypeError(f"mode={mode!r} has no gradient rule; use mode='constant'")
     widths = np.broadcast_to(np.asarray(pad_width), (array.ndim, 2))
     pairs = tuple((operator.index(before), operator.index(after)) for before, after in widths)
     return (array,), {"pad_width": pairs, "constant_values": constant_values}
@@ -106,7 +106,7 @@ def pad(array: Any, pad_width: Any, mode: str = "constant", *, constant_values: 
 
 
 def getitem(x: Any, index: Any) -> Bound:
-    """An index with `ARRAY` where it has arrays, and these as arguments."""
+    """Bind the index with `ARRAY` in place of its arrays, which become separate arguments."""
     items: list[Any] = []
     arrays = []
     for item in index if isinstance(index, tuple) else (index,):
@@ -125,5 +125,5 @@ def getitem(x: Any, index: Any) -> Bound:
 
 
 def scatter(ct: Any, *arrays: Any, index: tuple[Any, ...], shape: tuple[int, ...]) -> Bound:
-    """The adjoint of indexing is called with an index in that form."""
+    """Bind an index that is in the form of `getitem` already."""
     return (ct, *arrays), {"index": index, "shape": shape}

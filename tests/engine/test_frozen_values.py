@@ -5,14 +5,10 @@ import operator
 
 import numpy as np
 import pytest
+from leaves import leaf
 
 from autograd_spiral import Tensor, grad, primitive
 from autograd_spiral.errors import GradientError, InPlaceError, NoRuleError, ShapeError, StaleLeafError
-
-
-def leaf(data):
-    return Tensor(np.array(data, dtype=float), requires_grad=True)
-
 
 # --- arrays that are overwritten after they were recorded -----------------------------------------------------------
 
@@ -46,7 +42,7 @@ def test_overwriting_an_array_operand_leaves_the_gradient_of_the_recorded_values
     assert x.grad.tolist() == [3, 5]
 
 
-def test_overwriting_a_matrix_operand_or_a_zero_dimensional_one():
+def test_overwriting_a_matrix_or_a_0d_operand_changes_nothing():
     x, w, scale = leaf([[1, 2]]), np.array([[3.0], [5.0]]), np.array(2.0)
     y = ((x @ w) * scale).sum()
     w[:] = 100
@@ -55,11 +51,11 @@ def test_overwriting_a_matrix_operand_or_a_zero_dimensional_one():
     assert x.grad.tolist() == [[6, 10]]
 
 
-def test_overwriting_an_index_or_a_condition():
+def test_overwriting_an_index_or_a_condition_changes_nothing():
     x = leaf([1, 2, 3])
-    places, mask, chosen = np.array([0, 0]), np.array([True, False, True]), np.array([False, True, False])
-    y = x[places].sum() + 10 * x[mask].sum() + 100 * np.where(chosen, x, 0).sum()
-    places[:] = 2
+    index, mask, chosen = np.array([0, 0]), np.array([True, False, True]), np.array([False, True, False])
+    y = x[index].sum() + 10 * x[mask].sum() + 100 * np.where(chosen, x, 0).sum()
+    index[:] = 2
     mask[:] = chosen[:] = ~mask
     y.backward()
     assert x.grad.tolist() == [12, 100, 10]
@@ -74,7 +70,7 @@ def test_assigning_to_a_tensor_that_was_a_slice_bound_changes_nothing():
 
 
 @pytest.mark.parametrize("container", [np.array, list])
-def test_overwriting_a_parameter_of_a_declared_primitive(container):
+def test_overwriting_a_parameter_of_a_declared_primitive_changes_nothing(container):
     @primitive(lambda ct, out, x, scale: ct * np.asarray(scale))
     def scaled(x, scale):
         return x * np.asarray(scale)
@@ -126,10 +122,10 @@ def test_setting_data_names_assign(tensor, called, t):
     with pytest.raises(InPlaceError) as caught:
         tensor.data = tensor.data - 0.1
     assert str(caught.value) == (
-        f".data of {called} cannot be set, since what was recorded must not change: "
+        f".data of {called} cannot be set, since a recorded value must not change: "
         f"write {t}.assign(…) to update a leaf, as in {t}.assign({t}.data - 0.1 * {t}.grad)"
     )
-    with pytest.raises(ValueError, match="read-only"):  # NumPy's, before anything of ours is asked
+    with pytest.raises(ValueError, match="read-only"):  # raised by NumPy, before `data` is set
         tensor.data -= 0.1
     assert tensor.data is before
 
@@ -137,7 +133,7 @@ def test_setting_data_names_assign(tensor, called, t):
 @pytest.mark.parametrize("value", [True, False])
 def test_setting_requires_grad_names_what_to_make(value):
     x = leaf([1, 2]).named("x")
-    with pytest.raises(GradientError, match=r"Tensor\(x\.data, requires_grad=True\) .*, x\.detach\(\) for one"):
+    with pytest.raises(GradientError, match=r"Tensor\(x\.data, requires_grad=True\) .*, or x\.detach\(\) for one"):
         x.requires_grad = value
     assert x.requires_grad
 
@@ -192,7 +188,7 @@ def test_assign_between_forward_and_backward_leaves_the_gradient_of_the_recorded
     assert w.data.tolist() == [100, 100]
 
 
-def test_create_graph_refuses_a_leaf_that_was_assigned_since():
+def test_create_graph_raises_for_a_leaf_assigned_after_it_was_recorded():
     x = Tensor([1.0, 2.0], requires_grad=True, name="x")
     y = (x**3).sum()
     x.assign(x * 2)
@@ -248,7 +244,7 @@ def test_gradients_never_share_memory(name):
 
 
 @pytest.mark.parametrize("call", [lambda x: x.sum(), lambda x: np.mean(x), lambda x: x.T.sum(axis=0).sum()])
-def test_the_gradient_of_a_reduction_can_be_written_to(call):
+def test_the_gradient_of_a_reduction_is_writable(call):
     x = leaf(np.ones((2, 3)))
     call(x).backward()
     first = x.grad.copy()
@@ -258,7 +254,7 @@ def test_the_gradient_of_a_reduction_can_be_written_to(call):
     assert x.grad[1, 2] == 2 * first[1, 2]
 
 
-def test_a_cotangent_that_is_changed_later_changes_no_gradient():
+def test_changing_a_cotangent_later_changes_no_gradient():
     x, cotangent = leaf([1, 2]), np.array([1.0, 1.0])
     for _ in range(2):
         (+x).backward(cotangent)

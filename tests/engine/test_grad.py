@@ -1,21 +1,17 @@
-"""`grad`: the same numbers as `backward`, nothing stored, results of their own, differentiable on request."""
+"""`grad`: the numbers that `backward` adds, returned as new tensors, stored nowhere, differentiable on request."""
 
 import numpy as np
 import pytest
+from leaves import leaf
 
 from autograd_spiral import Tensor, capture, grad, no_grad, relu
 from autograd_spiral.errors import DtypeError, GradientError, ShapeError
-
-
-def leaf(data):
-    return Tensor(np.array(data, dtype=float), requires_grad=True)
-
 
 both = pytest.mark.parametrize("create_graph", [False, True])
 
 
 @both
-def test_one_input_gives_one_tensor_and_several_give_a_tuple(create_graph):
+def test_one_input_returns_a_tensor_and_several_return_a_tuple(create_graph):
     x, y = leaf([1, 2]), leaf([3, 4])
     loss = (x * y).sum()
     single = grad(loss, x, create_graph=create_graph)
@@ -55,17 +51,17 @@ LOST = {
 
 @both
 @pytest.mark.parametrize("lost", LOST)
-def test_zeros_of_an_output_without_a_graph_are_a_warning(lost, create_graph):
+def test_grad_of_an_output_without_a_graph_warns_and_returns_zeros(lost, create_graph):
     w = leaf([1, 2])
     output = LOST[lost](w)
     with pytest.warns(
-        UserWarning, match=r"grad gives zeros, since a tensor does not require gradients: .*create_graph=True"
+        UserWarning, match=r"grad returns zeros, because a tensor does not require gradients. .*create_graph=True"
     ):
         got = grad(output, w, create_graph=create_graph)
     assert got.data.tolist() == [0, 0]
 
 
-def test_zeros_of_a_function_whose_slope_is_constant_are_no_warning():
+def test_zero_gradients_of_a_recorded_function_do_not_warn():
     w = leaf([1, 2])
     first = grad((3 * w).sum(), w, create_graph=True)
     assert grad((first * first).sum(), w, create_graph=True).data.tolist() == [0, 0]
@@ -82,7 +78,7 @@ def test_an_output_that_does_not_depend_on_the_inputs_adds_nothing(create_graph,
 
 
 @both
-def test_cotangents_weigh_the_outputs(create_graph):
+def test_cotangents_weight_the_outputs(create_graph):
     x = leaf([1, 2])
     outputs = [x * x, x.sum(), x * 3]
     got = grad(outputs, x, [np.array([1.0, 10.0]), 100.0, leaf([1, 1])], create_graph=create_graph)
@@ -92,8 +88,8 @@ def test_cotangents_weigh_the_outputs(create_graph):
     with pytest.raises(GradientError) as caught:
         grad(outputs, x, create_graph=create_graph)
     assert str(caught.value) == (
-        "grad() starts from a single number, a loss, but a tensor has shape (2,): reduce it, as in grad(t.sum(), …) or "
-        "grad(t.mean(), …), or pass cotangents=, an array of that shape that weighs the elements"
+        "grad() needs a single number, such as a loss, but a tensor has shape (2,): reduce it, as in grad(t.sum(), …) "
+        "or grad(t.mean(), …), or pass cotangents=, an array of that shape that weights its elements"
     )
 
 
@@ -116,7 +112,7 @@ def test_an_output_given_twice_counts_twice(create_graph):
 
 
 @both
-def test_results_are_tensors_of_their_own(create_graph):
+def test_results_are_new_tensors(create_graph):
     x, y = leaf([1, 2]), leaf([3, 4])
     weight = Tensor([1.0, 1.0]), leaf([1, 1]) * 1
     for cotangent in weight:
@@ -129,7 +125,7 @@ def test_results_are_tensors_of_their_own(create_graph):
 
 
 @both
-def test_what_cannot_be_differentiated(create_graph):
+def test_inputs_and_outputs_without_gradients_raise(create_graph):
     x, whole = leaf([1, 2]), Tensor([1, 2])
     with pytest.raises(DtypeError, match="input 0 has dtype int64"):
         grad(x.sum(), whole, create_graph=create_graph)
@@ -180,7 +176,7 @@ def test_mixed_derivatives_commute():
     assert np.all(xy != 0)
 
 
-def test_a_gradient_is_differentiable_in_its_cotangent():
+def test_a_gradient_is_differentiable_with_respect_to_its_cotangent():
     x, w = leaf([1, 2]), leaf([3, 4])
     g = grad(x**2, x, w, create_graph=True)
     assert grad(g.sum(), w).data.tolist() == [2, 4]
@@ -197,7 +193,7 @@ def test_gradients_are_recorded_inside_no_grad_only_on_request():
     assert grad(first, x).item() == 18
 
 
-def test_mixed_dtypes_keep_theirs_at_every_order():
+def test_gradients_have_the_dtypes_of_their_inputs_at_every_order():
     x = Tensor(np.float32([1, 2]), requires_grad=True)
     y = leaf([3, 4])
     first = grad((x * x * y).sum(), [x, y], create_graph=True)

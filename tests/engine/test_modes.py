@@ -6,13 +6,10 @@ import threading
 
 import numpy as np
 import pytest
+from leaves import leaf
 
 from autograd_spiral import Tensor, no_grad
 from autograd_spiral.engine.modes import MODE, Observer, entering, scope
-
-
-def leaf(data):
-    return Tensor(np.array(data, dtype=float), requires_grad=True)
 
 
 def test_no_grad_records_nothing_and_ends():
@@ -74,7 +71,7 @@ def test_constants_are_recorded_on_request():
     assert y.args == (c, 2)
 
 
-def test_an_observer_sees_every_node_and_every_piece_and_backward_uses_it():
+def test_an_observer_sees_every_node_and_every_cotangent():
     class Log(Observer):
         def __init__(self):
             self.nodes, self.pieces = [], []
@@ -173,7 +170,7 @@ def test_scopes_nest_and_are_noted_on_operations_and_end_after_errors():
     assert (x * 2).scope == x.scope == ()
 
 
-def test_what_is_not_recorded_is_a_leaf_and_in_no_scope():
+def test_unrecorded_results_are_leaves_without_a_scope():
     x = leaf([1, 2])
     with scope("S"), no_grad():
         unrecorded = x * 2

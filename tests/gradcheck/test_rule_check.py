@@ -3,7 +3,6 @@ import json
 import numpy as np
 import pytest
 
-from autograd_spiral.cli.named_function import check_named
 from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES, Primitive
 from autograd_spiral.gradcheck import rule_check
 from autograd_spiral.gradcheck.rule_check import check_rules, checkable
@@ -107,48 +106,3 @@ def test_unknown_names_are_refused_with_a_hint():
     with pytest.raises(ValueError, match=r"no function called 'softmx' to check: did you mean .*softmax"):
         check_rules(["softmx"])
     assert rule_check.check_rules(["np.exp"]).rows == check_rules(["exp"]).rows
-
-
-def test_functions_named_by_module(tmp_path, monkeypatch):
-    (tmp_path / "mylosses.py").write_text(
-        "import numpy as np\n"
-        "from autograd_spiral import primitive\n"
-        "def good(x, w):\n    return np.sum(np.tanh(x @ w))\n"
-        "@primitive(lambda ct, out, x: ct * 3 * x)\n"
-        "def bad(x):\n    return x * x\n"
-        "constant = 3\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    assert check_named("mylosses:good", "(3, 4), (4,)", order=2).ok
-    assert check_named("mylosses:good", "(3,4),(4,)", dtype="float32").ok
-    assert "1.50 × too large" in str(check_named("mylosses:bad", "3"))
-    assert check_named("mylosses:bad", "()").ok is False
-    with pytest.raises(ValueError, match="has no 'goood': did you mean good"):
-        check_named("mylosses:goood", "3")
-    with pytest.raises(ValueError, match="is a int, not a function"):
-        check_named("mylosses:constant", "3")
-
-
-@pytest.mark.parametrize(
-    ("spec", "message"),
-    [
-        ("nothing", "write module:function"),
-        (":f", "write module:function"),
-        ("m:", "write module:function"),
-        ("no_such_module_here:f", "cannot import 'no_such_module_here'"),
-    ],
-)
-def test_bad_names_say_what_to_write(spec, message):
-    with pytest.raises(ValueError, match=message):
-        check_named(spec, "(3,)")
-
-
-@pytest.mark.parametrize("shapes", ["", "(3", "(3, -1)", "'a'", "(3.5,)", "x", "[3]", "(True,)"])
-def test_bad_shapes_say_what_to_write(shapes):
-    with pytest.raises(ValueError, match=r'as in "\(3, 4\), \(4,\)"'):
-        check_named("numpy:tanh", shapes)
-
-
-def test_other_dtypes_are_refused():
-    with pytest.raises(ValueError, match="must be float64 or float32, not 'int64'"):
-        check_named("numpy:tanh", "3", dtype="int64")

@@ -28,13 +28,13 @@ OPAQUE = {functions.erf, functions.gelu}
 
 
 def captured_and_eager(example: Example, *, printable: bool) -> None:
-    leaves = [Tensor(a, requires_grad=True) for i, a in enumerate(example.arrays) if i in example.places]
-    rest = [a for i, a in enumerate(example.arrays) if i not in example.places]
+    leaves = [Tensor(a, requires_grad=True) for i, a in enumerate(example.arrays) if i in example.argnums]
+    rest = [a for i, a in enumerate(example.arrays) if i not in example.argnums]
     rng = np.random.default_rng(3)
 
     def step(*constants: Any) -> Any:
         given_leaves, given_constants = iter(leaves), iter(constants)
-        args = [next(given_leaves if i in example.places else given_constants) for i in range(len(example.arrays))]
+        args = [next(given_leaves if i in example.argnums else given_constants) for i in range(len(example.arrays))]
         outputs = listed(example.call(*args))
         if not leaves:
             return outputs

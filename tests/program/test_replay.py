@@ -111,7 +111,7 @@ def test_inputs_may_have_any_layout() -> None:
     for x in (base[:, ::2], base[::-1, :4], np.asfortranarray(base[:, 4:]), base[:, :4].copy()):
         for y in (base[:, 0], base[:, 1].copy(), base[::-1, 2]):
             assert_same(flat(captured(x, y)), flat(captured.eager(Tensor(x), Tensor(y))), "gradient")
-    assert len(captured._prepared) == 1
+    assert len(captured._cache) == 1
 
 
 def test_bytes_in_another_order_are_read_right() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from composition_cases import COMPOSITION_CASES
-from examples import strategy
+from examples import Example, Examples, strategy
 from finite_differences import listed
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,9 +25,9 @@ from autograd_spiral.engine.messages import name_of
 from autograd_spiral.engine.table import COMPOSITIONS
 
 FACTS = {np.shape, np.ndim, np.size}
-"""What a tensor answers without computing: plain numbers, no tensors."""
+"""Functions whose results are plain numbers, not tensors."""
 
-EXAMPLES = {function: strategy(function, case) for function, case in COMPOSITION_CASES.items()}
+EXAMPLES = {function: Examples(function, case, 40) for function, case in COMPOSITION_CASES.items()}
 
 CONSTANTS = [np.zeros_like, np.ones_like, np.full_like]
 
@@ -40,49 +40,44 @@ def test_every_composition_has_a_case_and_every_case_a_composition() -> None:
 
 
 @every_composition
-@settings(max_examples=40)
-@given(data=st.data())
-def test_the_value_is_numpys(function: Any, data: st.DataObject) -> None:
-    assert_value(data.draw(EXAMPLES[function]))
+def test_the_value_is_numpys(function: Any) -> None:
+    EXAMPLES[function].check(assert_value)
 
 
 @every_composition
-@settings(max_examples=10)
-@given(data=st.data(), dtype=st.sampled_from((np.float32, np.float16)))
-def test_narrow_dtypes_are_kept(function: Any, data: st.DataObject, dtype: Any) -> None:
-    assert_precision(data.draw(EXAMPLES[function]), dtype)
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_narrow_dtypes_are_kept(function: Any, dtype: Any) -> None:
+    EXAMPLES[function].check(lambda example: assert_precision(example, dtype), count=10)
 
 
 @every_composition
-@settings(max_examples=10)
-@given(data=st.data(), dtype=st.sampled_from((np.int64, np.int32, np.uint8, np.bool)))
-def test_integers_are_widened_as_numpy_widens_them(function: Any, data: st.DataObject, dtype: Any) -> None:
-    example = data.draw(EXAMPLES[function]).of_integers(dtype)
-    try:
-        example.oracle(*example.arrays)
-    except (TypeError, OverflowError, RuntimeWarning):
-        return  # NumPy itself refuses these: subtracting bools, bounds outside the dtype, dividing by 0
-    assert_value(example)
+@pytest.mark.parametrize("dtype", [np.int64, np.int32, np.uint8, np.bool])
+def test_integers_are_widened_as_numpy_widens_them(function: Any, dtype: Any) -> None:
+    def holds(example: Example) -> None:
+        whole = example.of_integers(dtype)
+        try:
+            whole.oracle(*whole.arrays)
+        except (TypeError, OverflowError, RuntimeWarning):
+            return  # NumPy itself refuses these: subtracting bools, bounds outside the dtype, dividing by 0
+        assert_value(whole)
+
+    EXAMPLES[function].check(holds, count=10)
 
 
 @every_differentiable
-@settings(max_examples=40)
-@given(data=st.data())
-def test_the_gradient_is_that_of_finite_differences(function: Any, data: st.DataObject) -> None:
-    assert_gradients(data.draw(EXAMPLES[function]))
+def test_the_gradient_is_that_of_finite_differences(function: Any) -> None:
+    EXAMPLES[function].check(assert_gradients)
 
 
 @every_differentiable
-@settings(max_examples=40)
-@given(data=st.data())
-def test_the_second_order_is_that_of_finite_differences(function: Any, data: st.DataObject) -> None:
-    assert_second_order(data.draw(EXAMPLES[function]))
+def test_the_second_order_is_that_of_finite_differences(function: Any) -> None:
+    EXAMPLES[function].check(assert_second_order)
 
 
 @every_composition
 @settings(max_examples=10)
 @given(data=st.data())
-def test_on_arrays_a_composition_gives_what_its_original_gives(function: Any, data: st.DataObject) -> None:
+def test_on_arrays_a_composition_returns_what_numpys_function_returns(function: Any, data: st.DataObject) -> None:
     seen: list[Any] = []
 
     def observed(*args: Any, **kwargs: Any) -> Any:
@@ -94,7 +89,7 @@ def test_on_arrays_a_composition_gives_what_its_original_gives(function: Any, da
     args, kwargs = seen[-1]
     results = listed(COMPOSITIONS[function](*args, **kwargs))
     if results[0] is NotImplemented:
-        return  # the call is left to the primitive
+        return  # the primitive is called instead
     assert len(results) == len(expected)
     for result, value in zip(results, expected, strict=True):
         assert type(result) in (np.ndarray, np.float64)
@@ -104,7 +99,7 @@ def test_on_arrays_a_composition_gives_what_its_original_gives(function: Any, da
 
 
 @pytest.mark.parametrize("shape", [(), (3,), (2, 0)])
-def test_facts_are_plain_numbers(shape: tuple[int, ...]) -> None:
+def test_shape_ndim_and_size_are_plain_numbers(shape: tuple[int, ...]) -> None:
     array = np.zeros(shape)
     tensor = Tensor(array, requires_grad=True)
     assert np.shape(tensor) == shape
@@ -118,7 +113,7 @@ def test_facts_are_plain_numbers(shape: tuple[int, ...]) -> None:
 
 
 def gradient_of(function: Any, *arrays: Any) -> list[Any]:
-    """The gradients of the summed output in each argument, which are differentiated once more on the way."""
+    """The gradients of the summed output with respect to each argument; differentiates them once more, as a check."""
     leaves = [Tensor(np.asarray(a, float), requires_grad=True) for a in arrays]
     pieces = grad(np.sum(function(*leaves)), leaves, create_graph=True)
     grad(pieces, leaves, [np.ones(leaf.shape) for leaf in leaves])
@@ -136,7 +131,7 @@ def test_norm_has_gradient_0_at_0(axis: int | None, ord: float | None) -> None:
     np.testing.assert_array_equal(piece, np.zeros((2, 3)))
 
 
-def test_norm_has_gradient_0_in_a_row_of_zeros_beside_another() -> None:
+def test_norm_has_gradient_0_in_a_row_of_zeros_next_to_another_row() -> None:
     (piece,) = gradient_of(lambda x: np.linalg.norm(x, axis=1), [[0, 0], [3, 4]])
     np.testing.assert_allclose(piece, [[0, 0], [0.6, 0.8]])
     (piece,) = gradient_of(lambda x: np.linalg.norm(x, ord=4, axis=1), [[0, 0], [0, 2]])
@@ -165,20 +160,18 @@ def test_clip_shares_the_gradient_at_its_bounds() -> None:
 
 
 @pytest.mark.parametrize("function", CONSTANTS, ids=name_of)
-@settings(max_examples=5)
-@given(data=st.data())
-def test_likes_are_constants(function: Any, data: st.DataObject) -> None:
-    assert_recorded_without_gradient(data.draw(EXAMPLES[function]))
+def test_zeros_like_and_its_relatives_are_constants(function: Any) -> None:
+    EXAMPLES[function].check(assert_recorded_without_gradient, count=5)
 
 
-def test_an_axis_that_is_not_there_is_an_axis_error() -> None:
+def test_a_missing_axis_raises_an_axis_error() -> None:
     t = Tensor(np.ones((2, 3)))
     for call in (lambda: np.repeat(t, 2, axis=2), lambda: np.take(t, 0, axis=2), lambda: t.repeat(2, axis=-3)):
         with pytest.raises(np.exceptions.AxisError, match="is out of bounds for array of dimension 2"):
             call()
 
 
-def test_an_index_that_is_not_there_is_told_of_the_function_that_was_called() -> None:
+def test_an_index_out_of_range_names_the_function_that_was_called() -> None:
     with pytest.raises(
         IndexError, match=r"^np\.take of shapes \(2, 3\), axis=1: index 7 is out of bounds for axis 1 with size 3$"
     ):
@@ -187,7 +180,7 @@ def test_an_index_that_is_not_there_is_told_of_the_function_that_was_called() ->
 
 @pytest.mark.parametrize("indices", [[True, False, True], True, [], [[], []], np.array([[False], [True]])])
 @pytest.mark.parametrize("axis", [None, 0, 1])
-def test_take_reads_booleans_as_places_and_takes_nothing_of_nothing(indices: Any, axis: Any) -> None:
+def test_take_reads_booleans_as_integers_and_accepts_empty_lists(indices: Any, axis: Any) -> None:
     x = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
     np.testing.assert_array_equal(np.take(Tensor(x), indices, axis).data, np.take(x, np.array(indices, int), axis))
 
@@ -204,7 +197,7 @@ def test_take_reads_booleans_as_places_and_takes_nothing_of_nothing(indices: Any
         lambda x: np.stack(np.split(x, np.array([1, 2]), axis=1)),
     ],
 )
-def test_numbers_of_numpy_and_what_it_broadcasts_are_taken_as_numpy_takes_them(call: Any) -> None:
+def test_numpys_integers_and_sequences_are_accepted_as_numpy_accepts_them(call: Any) -> None:
     x = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
     found = call(Tensor(x, requires_grad=True))
     np.testing.assert_allclose(found.data, call(x))
@@ -221,6 +214,6 @@ def test_numbers_of_numpy_and_what_it_broadcasts_are_taken_as_numpy_takes_them(c
         (lambda t: np.pad(t, 1.9), TypeError),
     ],
 )
-def test_numbers_that_are_no_counts_are_refused(call: Any, error: type[Exception]) -> None:
+def test_invalid_counts_raise(call: Any, error: type[Exception]) -> None:
     with pytest.raises(error):
         call(Tensor([1.0, 2.0]))

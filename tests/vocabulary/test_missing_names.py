@@ -1,8 +1,8 @@
-"""What is said of names that other libraries give their tensors: true, and without harm to anything else."""
+"""Hints for names that Tensors lack: what they say is true, and they change nothing else."""
 
 import copy
 import pickle
-import subprocess
+import re
 import sys
 
 import numpy as np
@@ -10,11 +10,12 @@ import pytest
 
 import autograd_spiral
 from autograd_spiral import Tensor
-from autograd_spiral.engine.missing import Hints
+from autograd_spiral.engine.missing import MissingNames
 from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES
 from autograd_spiral.vocabulary import functions
+from autograd_spiral.vocabulary.missing_names import _ON_THE_PACKAGE, instead_on_the_package
 
-HINTS = sorted(name for name in vars(Hints) if not name.startswith("__") and not hasattr(Tensor([1.0]), name))
+MISSING = sorted(name for name in vars(MissingNames) if not name.startswith("__") and not hasattr(Tensor([1.0]), name))
 
 
 def said(name, tensor=None):
@@ -40,21 +41,21 @@ def said(name, tensor=None):
         ("unsqueeze", "write np.expand_dims(t, axis)"),
         ("zero_grad", "write t.grad = None"),
         ("requires_grad_", "write Tensor(data, requires_grad=True)"),
-        ("cpu", "leave it out, since values are always arrays in this machine's memory"),
+        ("cpu", "leave it out; values are always NumPy arrays in main memory"),
     ],
 )
-def test_a_name_from_elsewhere_says_what_to_write(name, instead):
+def test_a_name_of_another_library_says_what_to_write(name, instead):
     assert said(name) == f"Tensor has no {name!r}: {instead}"
 
 
-def test_every_function_of_the_package_and_of_numpys_vocabulary_is_a_method_or_has_a_hint():
+def test_every_function_with_a_rule_is_a_method_or_has_a_hint():
     known = {name for name, value in vars(np).items() if callable(value) and value in PRIMITIVES.keys() | COMPOSITIONS}
     assert len(known) > 90
     for name in known | set(functions.__all__):
-        assert hasattr(Tensor, name) or name in HINTS, name
+        assert hasattr(Tensor, name) or name in MISSING, name
 
 
-@pytest.mark.parametrize("name", HINTS)
+@pytest.mark.parametrize("name", MISSING)
 def test_what_a_hint_says_to_write_runs(name):
     instead = said(name).partition(": write ")[2].partition(", from ")[0].partition(", which ")[0].partition(", or ")[0]
     if not instead or "…" in instead:
@@ -84,10 +85,10 @@ def test_what_a_hint_says_to_write_runs(name):
         exec(instead, names | {"t": t})
 
 
-def test_names_with_a_hint_are_not_there():
+def test_names_with_a_hint_are_not_attributes():
     t = Tensor([1.0, 2.0], requires_grad=True)
-    assert not any(hasattr(t, name) or hasattr(Tensor, name) for name in HINTS)
-    assert set(dir(t)).isdisjoint(HINTS)
+    assert not any(hasattr(t, name) or hasattr(Tensor, name) for name in MISSING)
+    assert set(dir(t)).isdisjoint(MISSING)
     assert {"sum", "reshape", "data", "_value", "__add__"} <= set(dir(t))
     assert getattr(t, "relu", None) is None
     with pytest.raises(AttributeError):
@@ -105,16 +106,16 @@ def test_names_with_a_hint_are_not_there():
         "__cuda_array_interface__",
     ],
 )
-def test_other_names_and_protocols_are_pythons_error(name):
+def test_other_names_and_protocols_raise_pythons_error(name):
     assert said(name) == f"'Tensor' object has no attribute {name!r}"
 
 
-def test_methods_that_tensors_have_stay_theirs():
+def test_hints_do_not_replace_methods():
     t = Tensor([[1.0, 2.0]], requires_grad=True)
     assert (t.sum().item(), t.reshape(2).shape, t.dot([1.0, 1.0]).item()) == (3, (2,), 3)
 
 
-def test_copies_and_conversions_are_unharmed():
+def test_copies_and_conversions_work_with_hints():
     t = Tensor([1.0, 2.0], name="t")
     for twin in (copy.copy(t), copy.deepcopy(t), pickle.loads(pickle.dumps(t))):
         assert (twin.name, twin.data.tolist()) == ("t", [1, 2])
@@ -123,7 +124,57 @@ def test_copies_and_conversions_are_unharmed():
 
 
 @pytest.mark.parametrize(("name", "last"), [("abs", "np.abs(t)"), ("argma", "Did you mean: 'argmax'?")])
-def test_python_adds_its_own_guess_to_other_names_alone(name, last):
-    code = f"from autograd_spiral import Tensor\nTensor([1.0]).{name}"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.stderr.strip().endswith(last)
+def test_python_suggests_another_name_only_where_there_is_no_hint(name, last, capsys):
+    with pytest.raises(AttributeError) as caught:
+        getattr(Tensor([1.0]), name)
+    sys.__excepthook__(caught.type, caught.value, caught.tb)  # what the interpreter prints, suggestions included
+    assert capsys.readouterr().err.strip().endswith(last)
+
+
+# --- on the package -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("nn", "a model is any object that holds tensors: "),
+        ("Adam", "keep the moments in Tensors, and write p.assign(p - step_size * dp) for "),
+        ("cross_entropy", "write softmax_cross_entropy(scores, labels)"),
+        ("tanh", "write np.tanh(t)"),
+        ("power", "write np.power(t, …)"),
+        ("abs", "write np.abs(t)"),
+        ("float32", "write np.float32"),
+        ("tensor", "write Tensor(data, requires_grad=True)"),
+    ],
+)
+def test_a_name_from_elsewhere_asked_of_the_package_says_what_to_write(name, instead):
+    with pytest.raises(AttributeError, match=re.escape(f"autograd_spiral has no {name!r}: {instead}")):
+        getattr(autograd_spiral, name)
+    assert not hasattr(autograd_spiral, name)
+
+
+@pytest.mark.parametrize("name", ["gard", "_value", "__path_to__"])
+def test_other_names_asked_of_the_package_are_pythons_error(name):
+    with pytest.raises(AttributeError, match=f"^module 'autograd_spiral' has no attribute '{name}'$"):
+        getattr(autograd_spiral, name)
+
+
+def test_what_the_package_says_to_write_runs():
+    rng = np.random.default_rng(0)
+    w = Tensor([0.5, -0.25], requires_grad=True)
+    names = {
+        **{name: getattr(autograd_spiral, name) for name in autograd_spiral.__all__},
+        **{"np": np, "t": w, "x": w, "data": [0.5], "seed": 0, "shape": (2,), "labels": np.array([1.0, 0.0])},
+        **{"scores": w, "target": np.zeros(2), "prediction": w, "mask": np.ones(2), "keep": 0.5, "step": lambda: w},
+        **{"inputs": [w], "outputs": w * 2, "cotangents": np.ones(2), "X": rng.standard_normal((3, 2)), "b": 1.0},
+        **{"function": np.sin, "loss": w.sum(), "parameters": [w], "step_size": 0.1, "W": w, "y": w * w, "i": 0},
+    }
+    asked = [name for name in _ON_THE_PACKAGE if "write " in _ON_THE_PACKAGE[name]]
+    assert len(asked) > 20
+    for name in asked:
+        text = instead_on_the_package(name).partition("write ")[2]
+        code = re.split(r", (?:which|where|and|as|then|with) |; | for (?:a|row) ", text)[0]
+        if "file" in code or "…" in code or code.startswith(("import", "p.assign", "loss =", "a function")):
+            continue
+        of_classes = {"labels": np.array([1, 0]), "scores": w * np.ones((2, 2))} if "softmax" in code else {}
+        exec(code, {**names, **of_classes, "loss": np.sum(w**2)})

@@ -1,5 +1,6 @@
-"""Calls as NumPy takes them, in the one form that the rules know: the same result, with axes from the front."""
+"""NumPy's signatures: a bound call computes the same as NumPy's, with axes counted from the front."""
 
+import inspect
 import operator
 
 import numpy as np
@@ -8,15 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from autograd_spiral.engine.table import ARRAY, fill
-from autograd_spiral.vocabulary.rules import PRIMITIVES
+from autograd_spiral.engine.table import ARRAY, COMPOSITIONS, PRIMITIVES, fill
 
 X = np.arange(24.0).reshape(2, 3, 4)
 AXES = st.one_of(st.none(), st.integers(-3, 2), st.lists(st.integers(-3, 2), max_size=3).map(tuple))
 
 
 def bound(function, *args, **kwargs):
-    """What the table's row gives for a call, by its form; and that form."""
+    """The result of a call by the table's row, and the bound arrays and parameters."""
     row = PRIMITIVES[function]
     arrays, params = row.bind(*args, **kwargs)
     return row.evaluate(*arrays, **params), arrays, params
@@ -86,3 +86,34 @@ def test_indices_with_arrays(data):
         assert params["index"].count(ARRAY) == len(arrays) > 0
         filled = fill(params["index"], tuple(arrays))
         np.testing.assert_array_equal(X[filled], expected)
+
+
+def test_every_signature_is_a_prefix_of_numpys():
+    checked = 0
+    binds = {function: row.bind for function, row in PRIMITIVES.items() if row.bind is not None}
+    for function, ours in [*COMPOSITIONS.items(), *binds.items()]:
+        if isinstance(function, np.ufunc) or not str(getattr(function, "__module__", "")).startswith("numpy"):
+            continue
+        if function is np.einsum:  # its first operand is the subscripts
+            continue
+        checked += 1
+        try:
+            theirs = list(inspect.signature(function).parameters.values())
+        except ValueError:  # older versions of NumPy have none for functions in C
+            continue
+        names = {p.name for p in theirs}
+        positional = [p for p in theirs if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        index = 0
+        for parameter in inspect.signature(ours).parameters.values():
+            where = f"{function.__name__}: {parameter}"
+            if parameter.kind is parameter.KEYWORD_ONLY:
+                assert parameter.name in names or any(p.kind is p.VAR_KEYWORD for p in theirs), where
+                continue
+            assert parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD), where
+            assert index < len(positional), where
+            if positional[index].kind is not parameter.POSITIONAL_ONLY:
+                assert positional[index].name.replace("newshape", "shape") == parameter.name, where  # before NumPy 2.1
+            if isinstance(positional[index].default, int | str) and parameter.default is not parameter.empty:
+                assert positional[index].default == parameter.default, where
+            index += 1
+    assert checked > 30

@@ -1,48 +1,81 @@
-"""The kind of a call: what of its arguments, and of what the step reaches, selects a program."""
+"""Cache keys: the parts of a call, and of what the step reads by name, that select a program."""
 
 from __future__ import annotations
 
 import hashlib
+import inspect
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autograd_spiral.engine.tensor import Tensor
+from autograd_spiral.program.capturing.pytree import LEAF, flatten
 
-__all__ = ["contents", "fits", "identity", "input_tensors", "is_input", "token"]
+__all__ = ["CacheKey", "Call", "constant_key", "digests", "is_input", "signature_check"]
 
 
-def fits(args: Sequence[NDArray[Any]]) -> Callable[[tuple[Any, ...]], bool]:
-    """A function that says whether arguments are arrays of the same shapes and dtypes, as code for these alone."""
-    names: dict[str, Any] = {"Array": np.ndarray}
-    conditions = [f"len(args) == {len(args)}"]
-    for i, arg in enumerate(args):
-        names |= {f"shape{i}": arg.shape, f"dtype{i}": arg.dtype}
-        conditions.append(f"type(x := args[{i}]) is Array and x.shape == shape{i} and x.dtype is dtype{i}")
-    check: Callable[[tuple[Any, ...]], bool] = eval(f"lambda args: {' and '.join(conditions)}", names)
-    return check
+class CacheKey(NamedTuple):
+    """The key of a program: what the arguments of a call, and the guards of the step, contribute to it."""
+
+    treedef: Any
+    leaves: tuple[Any, ...]  # the shape and dtype of an input, or the key of a constant
+    recording: bool
+    guards: tuple[Any, ...]
+
+
+class Call:
+    """One call of a step: its arguments as they were passed, and flattened."""
+
+    def __init__(
+        self, step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], *, recording: bool
+    ) -> None:
+        self.step, self.args, self.kwargs, self.recording = step, args, kwargs, recording
+        self.leaves, self.treedef = flatten((args, kwargs))
+        self.constants = [leaf for leaf in self.leaves if not is_input(leaf)]
+
+    @property
+    def step_name(self) -> str:
+        """The name of the step in messages."""
+        return getattr(self.step, "__name__", "step")
+
+    def input_tensors(self) -> set[Tensor]:
+        """Return the tensors among the inputs."""
+        return {leaf for leaf in self.leaves if type(leaf) is Tensor and is_input(leaf)}
+
+    def key(self, guarded: Sequence[Any]) -> tuple[CacheKey, list[NDArray[Any]]]:
+        """Return the key of the call while the step reads these guarded values, and the arrays of its inputs."""
+        inputs: list[NDArray[Any]] = []
+        leaves = tuple(_leaf_key(leaf, inputs) for leaf in self.leaves)
+        return CacheKey(self.treedef, leaves, self.recording, tuple(map(constant_key, guarded))), inputs
+
+    def arguments(self) -> list[tuple[str, Any]]:
+        """Return the arguments in the order of the call, each with the name of its parameter."""
+        try:
+            by_position = inspect.signature(self.step).bind_partial(*self.args).arguments
+        except (TypeError, ValueError):
+            by_position = {f"x{i + 1}": arg for i, arg in enumerate(self.args)}
+        return [*by_position.items(), *self.kwargs.items()]
+
+    def input_names(self) -> list[str]:
+        """Return a name for each input: its parameter's, with a number for inputs in containers and in `*args`."""
+        names: list[str] = []
+        for name, argument in self.arguments():
+            leaves, treedef = flatten(argument)
+            inputs = [leaf for leaf in leaves if is_input(leaf)]
+            names += [name if treedef is LEAF else f"{name}_{i}" for i, _ in enumerate(inputs)]
+        return names
 
 
 def is_input(leaf: Any) -> bool:
-    """Whether an argument is an input of the program: arrays, and tensors through which no gradient flows."""
+    """Whether an argument is an input of the program: an array, or a tensor that requires no gradients."""
     return isinstance(leaf, np.ndarray) or (type(leaf) is Tensor and not leaf.requires_grad)
 
 
-def input_tensors(leaves: Sequence[Any]) -> set[Tensor]:
-    """The tensors among the inputs."""
-    return {leaf for leaf in leaves if type(leaf) is Tensor and is_input(leaf)}
-
-
-def contents(arrays: Sequence[NDArray[Any]]) -> tuple[Any, ...]:
-    """What is in some arrays, in short."""
-    return tuple((a.shape, a.dtype, hashlib.blake2b(a.tobytes(), digest_size=16).digest()) for a in arrays)
-
-
-def token(leaf: Any, inputs: list[Any]) -> Any:
-    """What of an argument selects the program; its array, if it is an input, is appended to `inputs`."""
+def _leaf_key(leaf: Any, inputs: list[NDArray[Any]]) -> Any:
+    """Return what a leaf contributes to the key; if it is an input, append its array to `inputs`."""
     kind = type(leaf)
     if kind is np.ndarray and leaf.dtype.isnative:
         inputs.append(leaf)
@@ -52,15 +85,15 @@ def token(leaf: Any, inputs: list[Any]) -> Any:
         return leaf.shape, leaf.dtype, Tensor
     if isinstance(leaf, np.ndarray):
         if isinstance(leaf, np.matrix):
-            raise TypeError("a captured step takes arrays, and np.matrix multiplies otherwise: pass np.asarray(matrix)")
+            raise TypeError("a captured step takes no np.matrix, which multiplies differently: pass np.asarray(matrix)")
         plain = Tensor(leaf)._value
         inputs.append(plain)
         return plain.shape, plain.dtype
-    return identity(leaf)
+    return constant_key(leaf)
 
 
-def identity(value: Any) -> Any:
-    """A key for what is constant: numbers and strings by type, value and sign of zero, other objects by identity."""
+def constant_key(value: Any) -> Any:
+    """Return a key for a constant: numbers and strings by type, value and sign of zero, other objects by identity."""
     kind = type(value)
     if kind in (int, bool, str, type(None), bytes):
         return kind, value
@@ -69,5 +102,31 @@ def identity(value: Any) -> Any:
     if isinstance(value, np.generic):
         return kind, value.tobytes()
     if kind is tuple:
-        return kind, tuple(map(identity, value))
+        return kind, tuple(map(constant_key, value))
     return id(value)
+
+
+def digests(arrays: Sequence[NDArray[Any]]) -> tuple[Any, ...]:
+    """Return the shape, dtype and a hash of the contents of each array."""
+    return tuple((a.shape, a.dtype, hashlib.blake2b(a.tobytes(), digest_size=16).digest()) for a in arrays)
+
+
+def signature_check(call: Call) -> Callable[[tuple[Any, ...], bool], bool]:
+    """Return a function that says whether a call has the signature of `call`, if `call` has arrays alone.
+
+    It takes the arguments, and whether gradients are recorded. It is generated code for these shapes and dtypes, since
+    every call of a captured step asks it first.
+
+    >>> check = signature_check(Call(np.sin, (np.zeros(3),), {}, recording=True))
+    >>> check((np.ones(3),), True), check((np.ones(4),), True), check((np.ones(3), np.ones(3)), True)
+    (True, False, False)
+    """
+    if call.kwargs or not all(type(arg) is np.ndarray and arg.dtype.isnative for arg in call.args):
+        return lambda args, recording: False
+    names: dict[str, Any] = {"Array": np.ndarray}
+    conditions = [f"recording is {call.recording} and len(args) == {len(call.args)}"]
+    for i, arg in enumerate(call.args):
+        names |= {f"shape{i}": arg.shape, f"dtype{i}": arg.dtype}
+        conditions.append(f"type(x := args[{i}]) is Array and x.shape == shape{i} and x.dtype is dtype{i}")
+    check: Callable[[tuple[Any, ...], bool], bool] = eval(f"lambda args, recording: {' and '.join(conditions)}", names)
+    return check

@@ -1,9 +1,9 @@
-"""From the tensors of a trace to the values, constants and equations of a program."""
+"""Lowering: from the tensors of a trace to the values, constants and equations of a program."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,34 +18,37 @@ from autograd_spiral.program.capturing.guards import arrays_named_by
 from autograd_spiral.program.capturing.trace import StepTrace, recording_in, root
 from autograd_spiral.program.ir import Atom, Check, Equation, Name, Rank, Value
 
-__all__ = ["Values"]
+__all__ = ["Lowering"]
 
 
-class Values:
-    """From the tensors of a trace to the values and constants of a program."""
+class Lowering:
+    """Maps the tensors of one trace to values and constants of a program."""
 
     def __init__(
-        self, trace: StepTrace, outside: Sequence[NDArray[Any]] = (), around: Mapping[Tensor, str] | None = None
+        self,
+        trace: StepTrace,
+        outside: Sequence[NDArray[Any]] = (),
+        outside_names: Mapping[Tensor, str] | None = None,
     ) -> None:
         self.trace = trace
-        self.around = around or {}  # what leaves are called in the surroundings of the step
+        self.outside_names = outside_names or {}  # the names of leaves in outside variables
         self.state: dict[Tensor, Value] = {}
         self.outside: dict[int, tuple[Value, NDArray[Any]]] = {id(a): (Value(a.shape, a.dtype), a) for a in outside}
         self.used: dict[int, None] = {}  # ids of the outside arrays that are read
-        self.derived = False  # whether the step computes with arrays that it made by plain NumPy
+        self.derived = False  # whether the step uses arrays that plain NumPy derived
         self.names: dict[Value, Name] = {}
-        self.expanded: set[Primitive] = set()  # declared primitives of which the program has equations
-        self.suspects: set[int] = set()  # ids of the arrays of which bodies and rules may have made others
+        self.expanded: set[Primitive] = set()  # declared primitives whose bodies the program has as equations
+        self.derived_from: set[int] = set()  # ids of arrays that bodies and rules may derive others from
         self._values: dict[Tensor, Value] = {}
 
-    def given(self, tensor: Tensor, name: str) -> Value:
-        """The value of a tensor that stands for an argument."""
+    def add_input(self, tensor: Tensor, name: str) -> Value:
+        """Return the value of `tensor`, which is an input called `name`."""
         self._values[tensor] = value = Value(tensor.shape, tensor.dtype)
         self.names[value] = Name(Rank.GIVEN, name)
         return value
 
     def equations(self) -> list[Equation]:
-        """All that was recorded."""
+        """Return the equations of everything that was recorded."""
         for node in self.trace.nodes:
             self._values[node] = Value(node.shape, node.dtype)
         made = [self._equation(node, phase) for node, phase in zip(self.trace.nodes, self.trace.phases, strict=True)]
@@ -53,8 +56,44 @@ class Values:
             self._name(tensor)
         return made
 
+    def outside_reads(self) -> dict[Value, NDArray[Any]]:
+        """Return the outside arrays that are read, by value."""
+        return dict(self.outside[i] for i in self.used)
+
+    def atom(self, arg: Any, place: str | None = None) -> Atom:
+        """Return the value or constant for an argument of an operation. Errors name `place`, the operation's line."""
+        if type(arg) is not Tensor:
+            return self._array(arg, self.trace.originals.get(id(arg))) if isinstance(arg, np.ndarray) else arg
+        arg = root(self.trace, arg)
+        if arg in self._values:
+            return self._values[arg]
+        if arg.serial < self.trace.began:
+            if arg.is_leaf:
+                return self.state_of(arg)
+            if arg.requires_grad:
+                raise CaptureError(
+                    f"{called(arg)}, of shape {arg.shape}, was computed before the step began, and gradients flow "
+                    "through it: compute it inside the step, or detach() it"
+                )
+            return cast(Atom, arg._value)
+        if arg.primitive is not None:
+            raise CaptureError(
+                (f"{place}\n" if place else "")
+                + f"the result of {arg.primitive.name}, of shape {arg.shape}, was computed in another thread or "
+                "context while the step was captured, so it was not recorded: compute it in the thread that calls "
+                "the step"
+            )
+        return self._array(arg._value, self.trace.originals.get(id(arg._value)))
+
+    def state_of(self, leaf: Tensor) -> Value:
+        """Return the value of a leaf from before the step."""
+        if leaf not in self.state:
+            self.state[leaf] = self._values[leaf] = Value(leaf.shape, leaf.dtype)
+            self._name(leaf)
+        return self.state[leaf]
+
     def checks(self) -> tuple[Check, ...]:
-        """The checks on what is not constant."""
+        """Return the checks, except those on constants."""
         found = []
         for function, values, details in self.trace.checks:
             atom = self.atom(values) if type(values) is Tensor else self._array(values, values)
@@ -63,34 +102,9 @@ class Values:
         return tuple(found)
 
     def primals(self) -> dict[Value, Value]:
-        """From gradients to what they are the gradients with respect to."""
-        return {
-            ct: primal
-            for ct, primal in ((self._values.get(a), self._values.get(b)) for a, b in self.trace.primal_of.items())
-            if ct is not None and primal is not None
-        }
-
-    def atom(self, arg: Any, place: str | None = None) -> Atom:
-        """What an argument of an operation is in the program; `place` is the line of the operation, for errors."""
-        if type(arg) is not Tensor:
-            return self._array(arg, self.trace.originals.get(id(arg))) if isinstance(arg, np.ndarray) else arg
-        arg = root(self.trace, arg)
-        if arg in self._values:
-            return self._values[arg]
-        if arg.serial < self.trace.began:
-            if not arg.is_leaf:
-                return self._history(arg)
-            self.state[arg] = self._values[arg] = Value(arg.shape, arg.dtype)
-            self._name(arg)
-            return self._values[arg]
-        if arg.primitive is not None:
-            raise CaptureError(
-                (f"{place}\n" if place else "")
-                + f"what {arg.primitive.name} gave, of shape {arg.shape}, was computed while the step was captured, "
-                "but in another thread or in a context of its own, where it escapes the recording: compute it in the "
-                "thread that calls the step"
-            )
-        return self._array(arg._value, self.trace.originals.get(id(arg._value)))
+        """Return the values that gradients are taken with respect to, keyed by gradient."""
+        known = self._values
+        return {known[ct]: known[of] for ct, of in self.trace.primal_of.items() if ct in known and of in known}
 
     def _array(self, array: NDArray[Any], original: NDArray[Any] | None) -> Atom:
         if original is None or id(original) not in self.outside:
@@ -99,15 +113,6 @@ class Values:
         self.used[id(original)] = None
         return self.outside[id(original)][0]
 
-    def _history(self, tensor: Tensor) -> Atom:
-        if tensor.requires_grad:
-            raise CaptureError(
-                f"{called(tensor)}, of shape {tensor.shape}, was computed before the step began, and gradients flow "
-                "through it: compute it inside the step, or detach() it"
-            )
-        value: NDArray[Any] = tensor._value
-        return value
-
     def _equation(self, node: Tensor, phase: str) -> Equation:
         assert node.primitive is not None
         output, derived = self._values[node], self.derived
@@ -115,24 +120,24 @@ class Values:
         if phase == "backward":
             rule_of = self.trace.rules_of.get(node)
             if self.derived and _declared_by_user(rule_of):
-                self._suspect(*rule_of.vjps)
-            self.derived = derived  # what the engine's rules make, of shapes
+                self._may_derive_from(*rule_of.vjps)
+            self.derived = derived  # since the engine's rules derive arrays from shapes alone
         if any(map(_holds_arrays, node.params.values())):
-            self.derived = True  # copied, and not read anew
+            self.derived = True  # parameters are copied, and not read again
         body = self._body(node, inputs, phase) if node.primitive.body is not None else ()
         scope = self.trace.scopes.get(node, node.scope)
         return Equation(node.primitive, inputs, node.params, output, phase, scope, node.place, body)
 
-    def _suspect(self, *functions: Any) -> None:
-        self.suspects.update(id(array) for function in functions for array in arrays_named_by(function))
+    def _may_derive_from(self, *functions: Any) -> None:
+        self.derived_from.update(id(array) for function in functions for array in arrays_named_by(function))
 
     def _body(self, node: Tensor, inputs: tuple[Atom, ...], phase: str) -> tuple[Equation, ...]:
-        """The equations of the body of a declared primitive, by running it on tensors; none where it cannot."""
+        """Return the equations of a declared primitive's body, run on tensors; none if it cannot run on them."""
         assert node.primitive is not None
         body = node.primitive.body
         assert body is not None
         trace = StepTrace()
-        inner = Values(trace)
+        inner = Lowering(trace)
         inner.outside, inner.used, inner.names = self.outside, self.used, self.names
         if _declared_by_user(node.primitive):
             for array in arrays_named_by(body):
@@ -147,28 +152,29 @@ class Values:
             inside = entering(phase=phase, scope=node.scope, recording=False)
             with recording_in(trace, body, Rank.BODY), inside, np.errstate(all="ignore"):
                 result = body(*stand_ins, **node.params)
-            if trace.elsewhere or type(result) is not Tensor or result not in trace.sources:
+            if (
+                trace.elsewhere
+                or trace.checks
+                or trace.holds
+                or type(result) is not Tensor
+                or result not in trace.sources
+                or (result.shape, result.dtype) != (node.shape, node.dtype)
+                or not np.allclose(result._value, node._value, equal_nan=node.dtype.kind == "f")
+            ):
                 return ()
-            if trace.checks or trace.holds:
-                return ()
-            if (result.shape, result.dtype) != (node.shape, node.dtype):
-                return ()
-            if not np.allclose(result._value, node._value, equal_nan=node.dtype.kind == "f"):
-                return ()
-            for part in trace.nodes:
-                part.place = node.place
             inner._values[result] = self._values[node]
             for part in trace.nodes:
+                part.place = node.place
                 inner._values.setdefault(part, Value(part.shape, part.dtype))
             equations = [inner._equation(part, phase) for part in trace.nodes]
-        except Exception:  # whatever a body says to tensors: it is then called as it is
+        except Exception:  # a body may raise anything when given tensors: it then stays one opaque call
             return ()
         for part in trace.nodes:
             inner._name(part)
         self.expanded |= {node.primitive, *inner.expanded}
-        self.suspects |= inner.suspects
+        self.derived_from |= inner.derived_from
         if inner.derived and _declared_by_user(node.primitive):
-            self._suspect(body)
+            self._may_derive_from(body)
         last = next(i for i, equation in enumerate(equations) if equation.output is self._values[node])
         return tuple(equations[: last + 1])
 
@@ -179,13 +185,13 @@ class Values:
         if tensor.name:
             candidates.append(Name(Rank.GIVEN, tensor.name))
         if primal is not None:
-            known = primal.name or self.around.get(primal)
+            known = primal.name or self.outside_names.get(primal)
             if not known and primal in self.trace.locals and primal.primitive is not None:
                 known = self.trace.locals[primal].text
             if known:
                 candidates.append(Name(Rank.GRADIENT, f"d{known}"))
-        if tensor in self.around:
-            candidates.append(Name(Rank.GIVEN, self.around[tensor]))
+        if tensor in self.outside_names:
+            candidates.append(Name(Rank.GIVEN, self.outside_names[tensor]))
         if tensor in self.trace.locals and tensor.primitive is not None:
             candidates.append(self.trace.locals[tensor])
         if candidates:

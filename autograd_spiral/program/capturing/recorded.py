@@ -9,7 +9,7 @@ from autograd_spiral.engine.grad import grad
 from autograd_spiral.engine.history import history
 from autograd_spiral.engine.modes import NO_TRACE
 from autograd_spiral.engine.tensor import Tensor
-from autograd_spiral.program.capturing.lowering import Values
+from autograd_spiral.program.capturing.lowering import Lowering
 from autograd_spiral.program.capturing.trace import StepTrace, recording_in
 from autograd_spiral.program.printing.saved import CapturedProgram
 
@@ -62,11 +62,11 @@ def recorded(
     with recording_in(trace, None):
         gradients = grad(list(outputs), list(parameters)) if parameters else ()
     around = {value: name for name, value in (names or {}).items() if type(value) is Tensor}
-    values = Values(trace, around=around)
+    values = Lowering(trace, outside_names=around)
     leaves = [node for node in nodes if node.primitive is None]
     inputs = []
     for i, leaf in enumerate(leaf for leaf in leaves if not leaf.requires_grad):
-        inputs.append(values.given(leaf, leaf.name or around.get(leaf) or f"x{i + 1}"))
+        inputs.append(values.add_input(leaf, leaf.name or around.get(leaf) or f"x{i + 1}"))
     for leaf in (*parameters, *(leaf for leaf in leaves if leaf.requires_grad)):
         values.atom(leaf)
     equations = values.equations()

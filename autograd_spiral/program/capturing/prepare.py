@@ -1,0 +1,150 @@
+"""Preparation: from one call of a step to a program that is ready to run.
+
+Four steps: trace the step twice, find the outside arrays that it reads, lower the trace to a program, and make the
+program ready to run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd_spiral.engine.tensor import Tensor
+from autograd_spiral.program.capturing.cache_key import CacheKey, Call, digests, signature_check
+from autograd_spiral.program.capturing.guards import Guards, GuardSet
+from autograd_spiral.program.capturing.lowering import Lowering
+from autograd_spiral.program.capturing.pytree import LEAF
+from autograd_spiral.program.capturing.verify import Traced, trace_twice
+from autograd_spiral.program.capturing.warnings import warn_of_kept_tensors, warn_of_other_threads
+from autograd_spiral.program.executor import Executor, Run
+from autograd_spiral.program.ir import Equation, Value
+from autograd_spiral.program.printing.saved import CapturedProgram
+
+__all__ = ["Prepared", "prepare"]
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A program that is ready to run, with all that it reads besides its inputs, and the form of its results."""
+
+    key: CacheKey
+    program: CapturedProgram
+    run: Run
+    state: tuple[Tensor, ...]
+    outside: tuple[NDArray[Any], ...]
+    updated: tuple[Tensor, ...]  # the leaves that get the new state
+    treedef: Any
+    leaves: tuple[Any, ...]  # of the result: `LEAF` for each tensor, and constants
+    same_signature: Callable[[tuple[Any, ...], bool], bool]  # of a call's arguments, and whether it is recorded
+    guards: GuardSet
+    watched: tuple[NDArray[Any], ...]  # outside arrays that the step may derive constants from in plain NumPy
+    digests: tuple[Any, ...]  # of these arrays, when the step was captured
+    constants: list[Any]  # among the arguments: kept alive, since the cache key may have their ids
+
+    def is_current(self) -> bool:
+        """Whether the watched arrays hold what they held when the step was captured."""
+        return not self.watched or digests(self.watched) == self.digests
+
+
+def prepare(call: Call, guards: Guards, executor: Executor) -> Prepared:
+    """Capture a step for one kind of call. Raises `CaptureError` if that is impossible, and what the step raises."""
+    traced = trace_twice(call, guards.current(call.constants))
+    outside = _outside_arrays(traced)
+    found = guards.current(call.constants)
+    warn_of_kept_tensors(call.step_name, {*traced.first.nodes, *traced.second.nodes}, found)
+    lowering = Lowering(traced.second, outside, found.tensor_names())
+    program = _lower(call, traced, lowering)
+    guards.expand(lowering.expanded)
+    if traced.first.elsewhere or traced.second.elsewhere:
+        warn_of_other_threads(call.step_name)
+    return _ready(call, traced, lowering, program, guards.current(call.constants), executor)
+
+
+def _outside_arrays(traced: Traced) -> list[NDArray[Any]]:
+    """Return the arrays that both runs read: arrays that the step makes lie in other memory in the second run."""
+    known = {_memory(array) for array in traced.first.originals.values()}
+    return list({id(a): a for a in traced.second.originals.values() if _memory(a) in known}.values())
+
+
+def _memory(array: NDArray[Any]) -> Any:
+    return array.ctypes.data, array.shape, array.strides, array.dtype
+
+
+def _lower(call: Call, traced: Traced, lowering: Lowering) -> CapturedProgram:
+    """Return the program of the second trace."""
+    trace = traced.second
+    inputs = [lowering.add_input(tensor, name) for tensor, name in zip(traced.inputs, call.input_names(), strict=True)]
+    equations = lowering.equations()
+    outputs = [lowering.atom(trace.holds.get(leaf, leaf)) for leaf in traced.results if type(leaf) is Tensor]
+    new_state = [lowering.atom(trace.holds[leaf]) for leaf in trace.updated()]
+    updates = [(lowering.state_of(leaf), new) for leaf, new in zip(trace.updated(), new_state, strict=True)]
+    checks = lowering.checks()
+    read = lowering.outside_reads()
+    return CapturedProgram(
+        call.step_name if call.step_name.isidentifier() else "step",
+        tuple(inputs),
+        tuple(lowering.state.values()),
+        tuple(_with_updates(equations, outputs)),
+        tuple(outputs),
+        tuple(updates),
+        tuple(read),
+        checks,
+        lowering.names,
+        {value: np.array(array) for value, array in read.items()},
+        lowering.primals(),
+        frozenset(value for leaf, value in lowering.state.items() if leaf.requires_grad),
+    )
+
+
+def _with_updates(equations: Sequence[Equation], outputs: Sequence[Any]) -> Iterator[Equation]:
+    """Yield the equations, with those that only lead from gradients to new state in the phase "update"."""
+    late: set[Value] = set()  # depends on gradients
+    for equation in equations:
+        if equation.phase == "backward" or any(value in late for value in equation.reads()):
+            late.add(equation.output)
+    needed = {value for value in outputs if isinstance(value, Value)}
+    for equation in reversed(equations):
+        if equation.phase == "backward" or equation.output in needed:
+            needed.update(equation.reads())
+    for equation in equations:
+        if equation.phase == "forward" and equation.output not in needed:
+            equation = replace(equation, phase="update")
+        yield equation
+
+
+def _ready(
+    call: Call,
+    traced: Traced,
+    lowering: Lowering,
+    program: CapturedProgram,
+    guards: GuardSet,
+    executor: Executor,
+) -> Prepared:
+    """Give the program to the executor, and note what a later call must have in common with this one."""
+    outside = lowering.outside_reads().values()
+    watched = tuple(
+        array
+        for _, array in guards.arrays
+        if lowering.derived
+        or id(array) in lowering.derived_from
+        or not any(np.may_share_memory(array, other) for other in outside)
+    )
+    return Prepared(
+        call.key(guards.values)[0],
+        program,
+        executor(program),
+        tuple(lowering.state),
+        tuple(outside),
+        traced.second.updated(),
+        traced.treedef,
+        tuple(LEAF if type(leaf) is Tensor else leaf for leaf in traced.results),
+        signature_check(call),
+        guards,
+        watched,
+        digests(watched),
+        call.constants,
+    )

@@ -1,0 +1,236 @@
+"""The text of errors: what was wrong, with which shapes, and what to write instead."""
+
+import numpy as np
+import pytest
+from leaves import leaf
+
+from autograd_spiral import Tensor, grad, primitive
+from autograd_spiral.engine.messages import name_of
+from autograd_spiral.engine.table import PRIMITIVES
+from autograd_spiral.errors import (
+    DtypeError,
+    GradientError,
+    InPlaceError,
+    LostGraphError,
+    NoRuleError,
+    RuleError,
+    ShapeError,
+)
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        (np.add, "np.add"),
+        (np.sum, "np.sum"),
+        (np.linalg.norm, "np.linalg.norm"),
+        (np.fft.fft, "np.fft.fft"),
+        (np.frompyfunc(len, 1, 1), "len (vectorized)"),
+        (PRIMITIVES[np.ndarray.astype].function, "astype"),
+    ],
+)
+def test_functions_have_the_names_that_a_user_writes(function, name):
+    assert name_of(function) == name
+
+
+# --- functions without a rule -----------------------------------------------------------------------------------------
+
+
+NO_RULE = {
+    "np.sort": lambda t: np.sort(t),
+    "np.linalg.svd": lambda t: np.linalg.svd(t),
+    "np.fft.fft": lambda t: np.fft.fft(t),
+    "np.floor_divide": lambda t: np.floor_divide(t, 2),
+    "np.modf": lambda t: np.modf(t),
+    "np.nan_to_num": lambda t: np.nan_to_num(t),
+}
+
+
+@pytest.mark.parametrize("name", NO_RULE)
+@pytest.mark.parametrize("make", [leaf, Tensor], ids=["leaf", "constant"])
+def test_a_function_without_a_rule_raises_and_is_named(name, make):
+    with pytest.raises(NoRuleError, match=rf"{name} has no gradient rule.*t\.data.*@primitive"):
+        NO_RULE[name](make([[1.0, 2.0], [3.0, 5.0]]))
+
+
+@pytest.mark.parametrize(
+    ("call", "remedy"),
+    [
+        (lambda t: np.add.reduce(t), r"np\.add\.reduce .*np\.sum"),
+        (lambda t: np.multiply.reduce(t), r"np\.prod"),
+        (lambda t: np.maximum.reduce(t), r"np\.max"),
+        (lambda t: np.add.accumulate(t), r"np\.cumsum"),
+        (lambda t: np.multiply.outer(t, t), "broadcasting"),
+    ],
+)
+def test_ufunc_methods_name_the_function_to_use(call, remedy):
+    with pytest.raises(NoRuleError, match=remedy):
+        call(leaf([1, 2]))
+
+
+@pytest.mark.parametrize("other", [1j, np.array([1j, 2]), np.array([1, None]), None, "text"], ids=repr)
+@pytest.mark.parametrize("call", [np.multiply, np.add, lambda t, o: o * t, lambda t, o: np.where([True, False], t, o)])
+def test_operands_without_real_numbers_raise_and_name_the_function(call, other):
+    with pytest.raises(DtypeError, match=r"np\.\w+: the dtype must be floating, integer or bool"):
+        call(leaf([1, 2]), other)
+
+
+# --- shapes that do not fit -------------------------------------------------------------------------------------------
+
+
+PAIRWISE = [row for row in PRIMITIVES.values() if row.arity >= 2 and isinstance(row.function, np.ufunc)]
+
+
+MISFITS = {
+    "np.where": lambda x, y: np.where(x > 0, x, y),
+    "np.concatenate": lambda x, y: np.concatenate([x, y]),
+    "np.stack": lambda x, y: np.stack([x, y]),
+    "np.einsum": lambda x, y: np.einsum("ij,jk->ik", x, y),
+    "np.dot": np.dot,
+    "np.inner": np.inner,
+    "np.tensordot": lambda x, y: np.tensordot(x, y, 1),
+    "np.vdot": np.vdot,
+}
+
+
+@pytest.mark.parametrize("row", PAIRWISE, ids=lambda row: row.name)
+def test_shapes_that_do_not_fit_name_the_function_and_both_shapes(row):
+    bits = row.name.startswith("np.bitwise")
+    x, y = (np.ones(shape, bool if bits else float) for shape in ((2, 3), (2, 4)))
+    for call in ((Tensor(x), Tensor(y)), (x, Tensor(y)), (Tensor(x), y)):
+        with pytest.raises(ShapeError, match=rf"{row.name} of shapes \(2, 3\), \(2, 4\)"):
+            row.function(*call)
+
+
+@pytest.mark.parametrize("name", MISFITS)
+def test_other_functions_name_themselves_and_both_shapes(name):
+    with pytest.raises(ShapeError, match=rf"^{name} of shapes .*\(2, 3\), \(2, 4\)"):
+        MISFITS[name](leaf(np.ones((2, 3))), leaf(np.ones((2, 4))))
+
+
+def test_shapes_of_vectors_are_those_that_the_user_passed():
+    with pytest.raises(ShapeError, match=r"^np\.matmul of shapes \(3,\), \(2, 4\)"):
+        leaf([1, 2, 3]) @ np.ones((2, 4))
+
+
+def test_indices_that_do_not_fit_name_the_shapes():
+    x = leaf(np.ones((2, 3)))
+    for index in (5, [5], (0, 0, 0), ([0, 1], [0, 1, 2]), [True, False, True], 1.0):
+        with pytest.raises(IndexError, match=r"^getitem of shapes \(2, 3\)"):
+            x[index]
+
+
+def test_errors_that_are_not_about_shapes_keep_their_class():
+    with pytest.raises(ValueError, match="negative integer powers") as caught:
+        Tensor([2]) ** Tensor([-1])
+    assert not isinstance(caught.value, ShapeError)
+    assert caught.value.__notes__ == ["in np.power of shapes (1,), (1,)"]
+    with pytest.raises(np.exceptions.AxisError, match="axis 5 is out of bounds"):
+        leaf([1, 2]).sum(axis=5)
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (
+            lambda t: t @ np.ones((4, 2)),
+            r"np\.matmul of shapes \(4, 3\), \(4, 2\): the rows .* 3 entries, but .* second have 4",
+        ),
+        (
+            lambda t: np.dot(t, np.ones(2)),
+            r"np\.dot of shapes \(4, 3\), \(2,\): the rows .* 3 entries, but .* second have 2",
+        ),
+        (
+            lambda t: np.ones((5, 4, 2)) @ t,
+            r"np\.matmul of shapes .*: the rows .* 2 entries, but .* second have 4$",
+        ),
+        (lambda t: np.hstack([t, t]), r"np\.hstack has no gradient rule: write np\.concatenate\(…, axis=1\)"),
+        (lambda t: np.round(t), r"np\.round has no gradient rule: write np\.rint\(t\)"),
+        (lambda t: Tensor(1.0, name=3), r"the name must be a string, not int"),
+    ],
+)
+def test_errors_say_what_does_not_fit_and_what_to_write(call, says):
+    with pytest.raises((ShapeError, NoRuleError, TypeError), match=says):
+        call(Tensor(np.ones((4, 3)), requires_grad=True))
+
+
+# --- errors in rules --------------------------------------------------------------------------------------------------
+
+
+def test_an_error_in_a_rule_says_which_rule_and_what_it_was_called_with():
+    @primitive(None, lambda ct, out, x, weights, scale, mode: ct * scale * np.ones(3))
+    def scaled(x, weights, scale=1.0, mode="all"):
+        return x * weights
+
+    message = (
+        "the rule of scaled for argument 1 (weights) raised ValueError: "
+        "operands could not be broadcast together with shapes (2,) (3,)\n"
+        "it was called with ct of shape (2,), out of shape (2,), argument 0 (x) = 2.0, argument 1 (weights) of shape "
+        "(2,), scale of shape (1,), mode = 'all'"
+    )
+    weights = leaf([1, 2])
+    with pytest.raises(RuleError) as caught:
+        scaled(2.0, weights, scale=np.ones(1)).sum().backward()
+    assert str(caught.value) == message
+    assert type(caught.value.__cause__) is ValueError
+    assert weights.grad is None
+    with pytest.raises(
+        RuleError, match=r"argument 1 \(weights\) raised ShapeError: np\.multiply of shapes \(2,\), \(3,\)"
+    ):
+        grad(scaled(2.0, weights).sum(), weights, create_graph=True)
+
+
+def test_an_error_in_a_rule_of_numpys_functions_numbers_the_arguments(monkeypatch):
+    def broken(ct, out, x, y):
+        raise KeyError("gone")
+
+    monkeypatch.setattr(PRIMITIVES[np.multiply], "vjps", (broken, broken))
+    x = leaf([1, 2])
+    with pytest.raises(RuleError) as caught:
+        (x * 3.0).sum().backward()
+    assert str(caught.value) == (
+        "the rule of np.multiply for argument 0 raised KeyError: 'gone'\n"
+        "it was called with ct of shape (2,), out of shape (2,), argument 0 of shape (2,), argument 1 = 3.0"
+    )
+
+
+def raising(error):
+    def rule(ct, out, x):
+        raise error
+
+    return rule
+
+
+def divided(ct, out, x):
+    with np.errstate(divide="raise"):
+        return ct / np.zeros(2)
+
+
+PASSING = {
+    "an interrupt": (raising(KeyboardInterrupt()), KeyboardInterrupt),
+    "no memory": (raising(MemoryError()), MemoryError),
+    "floating point": (divided, FloatingPointError),
+    "a warning": (lambda ct, out, x: ct / np.zeros(2), RuntimeWarning),
+    "no rule": (lambda ct, out, x: np.sort(x), NoRuleError),
+    "in place": (lambda ct, out, x: ct.__iadd__(1), InPlaceError),
+    "a lost graph": (lambda ct, out, x: np.asarray(x), LostGraphError),
+    "a mismatch of dtypes": (lambda ct, out, x: ct * 1j, DtypeError),
+    "no gradient": (lambda ct, out, x: x.backward(), GradientError),
+    "a rule of a rule": (raising(RuleError("mine")), RuleError),
+}
+
+
+@pytest.mark.parametrize("name", PASSING)
+def test_errors_that_are_not_the_rules_fault_keep_their_class_and_get_a_note(name):
+    rule, error = PASSING[name]
+
+    @primitive(rule)
+    def same(x):
+        return x * 1
+
+    x = leaf([1, 2])
+    with pytest.raises(error) as caught:
+        grad(same(x), x, np.ones(2), create_graph=True)
+    assert type(caught.value) is error
+    if name != "an interrupt":
+        assert caught.value.__notes__[-1] == "in the rule of same for argument 0 (x), sweeping backward"

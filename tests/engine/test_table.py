@@ -1,0 +1,68 @@
+"""The table: what a row holds, and how rows are entered and looked up."""
+
+import functools
+
+import numpy as np
+import pytest
+
+from autograd_spiral.engine.table import ARRAY, COMPOSITIONS, PRIMITIVES, Primitive, composes, define, fill
+from autograd_spiral.errors import NoRuleError
+
+
+def passing(ct, out, *args, **params):
+    return ct
+
+
+def test_rules_for_further_arguments():
+    rest = functools.partial(passing)
+    row = Primitive(np.sin, (None,), variadic=True, rest=rest)
+    first, second, third = row.vjps_for(3)
+    assert first is None
+    assert (second.keywords, third.keywords) == ({"argument": 1}, {"argument": 2})
+    assert Primitive(np.sin, (passing,), variadic=True).vjps_for(2) == (passing, None)
+    with pytest.raises(TypeError, match=r"np\.sin takes 1 array arguments but got 2"):
+        Primitive(np.sin, (passing,)).vjps_for(2)
+
+
+@pytest.fixture
+def rows_removed():
+    """Remove the rows that a test enters."""
+    primitives, compositions = dict(PRIMITIVES), dict(COMPOSITIONS)
+    yield
+    for table, before in ((PRIMITIVES, primitives), (COMPOSITIONS, compositions)):
+        table.clear()
+        table.update(before)
+
+
+@pytest.mark.usefixtures("rows_removed")
+def test_define_enters_a_row_and_returns_it():
+    def tripled(x):
+        return 3 * x
+
+    with pytest.raises(NoRuleError, match="tripled has no gradient rule"):
+        PRIMITIVES[tripled]
+    row = define(tripled, passing, evaluate=abs)
+    assert PRIMITIVES[tripled] is row
+    assert (row.function, row.vjps, row.arity, row.evaluate, row.name) == (tripled, (passing,), 1, abs, "tripled")
+    assert define(tripled, passing).evaluate is tripled
+
+
+@pytest.mark.usefixtures("rows_removed")
+def test_composes_enters_a_function_for_each_original():
+    def composition(a):
+        return a
+
+    assert composes(np.sort, np.argsort)(composition) is composition
+    assert COMPOSITIONS[np.sort] is COMPOSITIONS[np.argsort] is composition
+
+
+@pytest.mark.parametrize(
+    ("index", "arrays", "filled"),
+    [
+        ((), (), ()),
+        ((0, slice(1, 3), None, Ellipsis), (), (0, slice(1, 3), None, Ellipsis)),
+        ((ARRAY, slice(None), ARRAY), ("first", "second"), ("first", slice(None), "second")),
+    ],
+)
+def test_fill_replaces_the_markers_by_the_arrays_in_order(index, arrays, filled):
+    assert fill(index, arrays) == filled

@@ -1,0 +1,130 @@
+"""Warnings about captured steps: each once, at the user's line, and none without a reason."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+from captured import ONES, count_of, leaf
+from programs import assert_same, flat
+
+from autograd_spiral import capture, grad, primitive
+
+w = leaf(name="w")
+
+
+def test_keeping_a_tensor_outside_the_step_warns() -> None:
+    losses: list[Any] = []
+    notes: dict[str, Any] = {}
+
+    def append(x: Any) -> Any:
+        losses.append((w * x).sum())
+        return w
+
+    def note(x: Any) -> Any:
+        notes["loss"] = (w * x).sum()
+        return w
+
+    with pytest.warns(UserWarning, match="'losses' holds a tensor .* return the tensor instead") as warned:
+        capture(append)(ONES)
+    assert warned[0].filename == __file__
+    with pytest.warns(UserWarning, match="'notes' holds a tensor"):
+        capture(note)(ONES)
+
+
+def step_of(x: Any, rate: float = 1.0, *, mode: str = "", more: Any = ()) -> Any:
+    return (w * x * rate).sum()
+
+
+@pytest.mark.parametrize(
+    ("call", "called", "code"),
+    [
+        (lambda step, i: step(ONES, 0.5**i), "the number 'rate'", "np.asarray(rate)"),
+        (lambda step, i: step(rate=i, x=ONES), "the number 'rate'", "np.asarray(rate)"),
+        (lambda step, i: step(ONES, np.float32(i), mode="a"), "the number 'rate'", "np.asarray(rate)"),
+        (lambda step, i: step(ONES, more={"a": ONES, "b": [1, i]}), "a number in 'more'", "np.asarray(number)"),
+    ],
+)
+def test_a_number_that_makes_many_programs_warns(call: Any, called: str, code: str) -> None:
+    step = capture(step_of)
+    for i in range(7):
+        call(step, i)  # without a word: warnings are errors in these tests
+    with pytest.warns(UserWarning, match="has made 8 programs") as caught:
+        call(step, 7)
+    assert str(caught[0].message) == (
+        f"step_of has made 8 programs, one for each value of {called}. "
+        f"If the number changes from call to call, pass it as an array: {code}"
+    )
+    assert caught[0].filename == __file__
+    for i in range(20):
+        call(step, i)  # and once only
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda step, i: step(ONES, np.array(0.5**i)),
+        lambda step, i: step(np.ones((i + 1, 2)), 0.5),
+        lambda step, i: step(ONES, mode=f"{i}"),
+        lambda step, i: step(ONES, more=(i, -i)),  # two numbers, of which neither alone makes programs
+        lambda step, i: step(np.ones((i % 3 + 1, 2)), i // 3),
+        lambda step, i: step(ONES, i % 7),
+    ],
+)
+def test_other_arguments_that_make_programs_do_not_warn(call: Any) -> None:
+    step = capture(step_of)
+    for i in range(12):
+        call(step, i)
+
+
+def test_a_rate_passed_as_an_array_makes_one_program() -> None:
+    step = capture(step_of)
+    for i in range(12):
+        assert float(step(ONES, np.asarray(0.5**i))) == -(0.5**i)
+    assert count_of(step) == 1
+
+
+def test_many_programs_for_the_contents_of_an_array_warn() -> None:
+    mask = np.ones(2)
+    step = capture(lambda x: w * x * (mask * 2))
+    for i in range(7):
+        mask[0] = i
+        step(ONES)
+    mask[0] = 7
+    with pytest.warns(UserWarning, match=r"8 programs[\s\S]*\(mask\)"):
+        step(ONES)
+
+
+def test_comparing_large_arrays_at_each_call_warns() -> None:
+    large, rows = np.ones((2**17, 9)), np.arange(3)
+    step = capture(lambda: (w * large[rows, 0].sum()).sum())
+    with pytest.warns(UserWarning, match=r"<lambda> compares 9 MB of outside arrays at each call") as warned:
+        step()
+    assert warned[0].filename == __file__
+    large[0] = 2
+    assert_same(flat(step()), [4 * np.sum(w.data)], "value")
+
+
+def test_many_programs_for_a_number_that_is_read_by_name_warn_once() -> None:
+    class Counted:
+        calls = 0
+
+        def body(self, x: Any) -> Any:
+            self.calls += 1
+            return np.array([2.0 * float(entry) for entry in x])
+
+        def rule(self, ct: Any, out: Any, x: Any) -> Any:
+            return 2 * ct if self.calls else ct
+
+    counted = Counted()
+    doubled = primitive(counted.rule)(counted.body)
+    step = capture(lambda x: (doubled(w * x), grad(np.sum(doubled(w * x)), w)))
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        for _ in range(12):
+            assert_same(flat(step(ONES)), [2 * w.data, 2 * ONES], "value")
+    (warning,) = seen
+    assert "has made 8 programs, one for each value of 'calls', a number that it reads by name" in str(warning.message)
+    assert warning.filename == __file__

@@ -1,0 +1,63 @@
+"""Outside arrays that a program reads at each call, or was made for the contents of."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+import pytest
+from captured import ONES, count_of, leaf
+from programs import assert_same
+
+from autograd_spiral import Tensor, capture, grad
+
+w = leaf(name="w")
+
+
+_FROM_PLAIN_NUMPY: dict[str, Any] = {
+    "product": lambda a: lambda x: w * x * (a["mask"] * a["data"]),
+    "entries": lambda a: lambda x: w * x * a["data"][a["index"]],
+    "quotient": lambda a: lambda x: w * x + a["data"] / 2,
+    "number": lambda a: lambda x: w * x * 0.9 ** a["t"],
+    "decision": lambda a: lambda x: w * x if a["mask"][0] > 0 else -w * x,
+    "float": lambda a: lambda x: w * x * float(a["t"]),
+    "tensor": lambda a: lambda x: w * x * Tensor(a["mask"] + 1),
+    "read, too": lambda a: lambda x: w * x * a["data"] * (a["data"] - 5),
+    "returned": lambda a: lambda x: Tensor(a["data"] + 1),
+    "a list": lambda a: functools.partial(lambda arrays, x: w * x * (arrays[0] * 2), [a["data"]]),
+}
+
+
+@pytest.mark.parametrize("name", _FROM_PLAIN_NUMPY)
+def test_what_plain_numpy_derives_from_outside_arrays_follows_their_changes_in_place(name: str) -> None:
+    arrays = {"mask": np.ones(2), "data": np.array([3.0, 4.0]), "index": np.array([0, 1]), "t": np.array(2.0)}
+    step = capture(_FROM_PLAIN_NUMPY[name](arrays))
+
+    def check() -> None:
+        for _ in range(2):
+            assert_same([step(ONES).data], [step.eager(ONES).data], name)
+
+    check()
+    for changed, value in (("mask", [0, 1]), ("data", [5, 6]), ("index", [1, 0]), ("t", 3.0), ("mask", [1, 1])):
+        arrays[changed][...] = value
+        check()
+    made = count_of(step)
+    arrays["mask"][...] = [0, 1]
+    check()
+    arrays["mask"][...] = [1, 1]
+    check()
+    assert count_of(step) <= made + 1  # a program for what was there before is used again
+
+
+def test_arrays_that_a_step_only_computes_with_are_not_watched() -> None:
+    data, target = np.ones((3, 2)), np.zeros(3)
+
+    def step() -> Any:
+        loss = np.mean((data @ w - target) ** 2)
+        return loss, grad(loss, w)
+
+    captured = capture(step)
+    captured()
+    assert captured._last is not None
+    assert captured._last.watched == ()

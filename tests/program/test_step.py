@@ -1,0 +1,186 @@
+"""Captured steps as functions and methods: calling, nesting, copying, dropping."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import pickle
+import weakref
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from captured import ONES, count_of, leaf
+from programs import assert_same, flat
+
+from autograd_spiral import CaptureError, Tensor, blame, capture, draw, grad, primitive
+from autograd_spiral.errors import NonFiniteError
+from autograd_spiral.program.executor import interpret
+from autograd_spiral.spiral import TwoLayerNet, descent, spiral
+
+w = leaf(name="w")
+
+
+class _Model:
+    def __init__(self, rate: float) -> None:
+        self.rate, self.w = rate, leaf(1, 2, name="w")
+
+    @capture
+    def step(self, x: Any) -> Any:
+        loss = (self.w * x).sum()
+        self.w.assign(self.w - self.rate * grad(loss, self.w))
+        return loss
+
+
+def test_a_captured_method_has_what_a_captured_function_has() -> None:
+    model = _Model(0.5)
+    assert float(model.step(ONES)) == 3
+    assert float(model.step.eager(ONES)) == 2
+    assert_same([model.w.data], [[0.0, 1.0]], "state")
+    assert model.step.program is _Model.step.program
+    assert model.step.source.startswith("import numpy")
+    assert "<B>w</B>" in draw(model.step).source
+    assert repr(model.step) == f"<captured step step, {count_of(_Model.step)} program, of a _Model>"
+
+
+def test_capture_is_a_decorator_with_and_without_parentheses() -> None:
+    @capture
+    def plain(x: Any) -> Any:
+        return w * x
+
+    @capture()
+    def called(x: Any) -> Any:
+        return w * x
+
+    @capture(executor=interpret)
+    def interpreted(x: Any) -> Any:
+        return w * x
+
+    for step in (plain, called, interpreted, capture(plain.eager, executor=interpret)):
+        assert_same([step(ONES).data], [w.data], "value")
+    assert repr(interpreted) == "<captured step interpreted, 1 program>"
+
+
+@pytest.mark.parametrize("step", [3, "replay", np.ones(2)])
+def test_capture_takes_functions(step: Any) -> None:
+    with pytest.raises(TypeError, match=f"capture takes a function, not {type(step).__name__}"):
+        capture(step)
+    with pytest.raises(TypeError, match="capture takes a function"):
+        capture(executor=interpret)(step)
+
+
+@pytest.mark.parametrize("executor", [0, 3, "replay", np])
+def test_capture_says_what_an_executor_is(executor: Any) -> None:
+    for make in (lambda: capture(lambda x: x, executor=executor), lambda: capture(executor=executor)(lambda x: x)):
+        with pytest.raises(TypeError, match="executor must be a function from a program to a Run, such as interpret"):
+            make()
+
+
+def test_there_is_no_program_before_the_first_call() -> None:
+    step = capture(lambda x: w * x)
+    with pytest.raises(CaptureError, match="call it first"):
+        step.program  # noqa: B018
+
+
+def test_captured_steps_are_copied_and_pickled_as_functions_are() -> None:
+    assert copy.deepcopy(module_step) is module_step
+    assert pickle.loads(pickle.dumps(module_step)) is module_step
+
+
+@capture
+def module_step(x: Any) -> Any:
+    return x * 2
+
+
+def test_steps_nest() -> None:
+    inner = capture(lambda x: (w * x).sum())
+    outer = capture(lambda x: inner(x) * 2)
+    assert float(outer(ONES)) == -2
+    assert count_of(inner) == 0
+
+
+def test_blame_watches_the_step_itself() -> None:
+    captured = capture(lambda x: np.log(w * x).sum())
+    with np.errstate(invalid="ignore"):
+        captured(ONES)
+    with blame(), pytest.raises(NonFiniteError, match=r"np\.log returned nan"):
+        captured(ONES)
+
+
+def test_eager_runs_without_the_program() -> None:
+    p = leaf(1, 2)
+
+    def step(x: Any) -> Any:
+        loss = (p * x).sum()
+        assert float(loss) > 0  # which reads a value
+        return loss
+
+    captured = capture(step)
+    loss = captured.eager(ONES)
+    assert loss.requires_grad
+    with pytest.raises(CaptureError):
+        captured(ONES)
+
+
+def test_methods_can_be_captured() -> None:
+    @dataclass(frozen=True, eq=False)
+    class Model:
+        p: Tensor
+
+        @capture
+        def step(self, x: Any) -> Any:
+            self.p.assign(self.p - grad((self.p * x).sum(), self.p))
+            return self.p
+
+    one, two = Model(leaf(1, 2)), Model(leaf(5, 6))
+    for _ in range(2):
+        one.step(ONES)
+    two.step(ONES)
+    assert_same([one.p.data, two.p.data], [[-1.0, 0.0], [4.0, 5.0]], "state")
+    assert_same(flat(capture(lambda m, x: m.p * x)(one, ONES)), [[-1.0, 0.0]], "value")
+
+
+def test_a_step_that_is_dropped_takes_its_programs_along() -> None:
+    p = leaf(1, 2)
+    captured = capture(lambda x: (p * x).sum())
+    captured(ONES)
+    gone = weakref.ref(captured)
+    del captured
+    gc.collect()
+    assert gone() is None
+
+
+def test_every_call_returns_what_the_eager_step_does() -> None:
+    rng = np.random.default_rng(0)
+    X, y = spiral(20, generator=rng)
+    nets = [TwoLayerNet.random(np.random.default_rng(5), hidden=7) for _ in range(2)]
+    eager, captured = (descent(net) for net in nets)
+    for _ in range(20):
+        assert_same(flat(captured(X, y)), flat(eager.eager(X, y)), "loss")
+    for a, b in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
+        assert_same([b.data], [a.data], "parameters")
+
+
+def test_a_captured_step_in_the_body_of_a_declared_primitive() -> None:
+    inner = capture(lambda c: np.tanh(c))
+    bent = primitive(lambda ct, out, x: ct * (1 - out * out))(lambda x: np.asarray(inner(x)))
+    assert_same(flat(capture(lambda x: bent(w * x))(ONES)), [np.tanh(w.data)], "value")
+
+
+def test_programs_are_forgotten_when_there_are_many() -> None:
+    step = capture(lambda x, c: w * x * c)
+    with pytest.warns(UserWarning, match="'c'"):
+        _ = [step(ONES, c) for c in range(80)]
+    assert count_of(step) == 64
+    assert_same(flat(step(ONES, 0)), [np.zeros(2)], "value")
+
+
+def test_a_program_that_is_used_is_kept() -> None:
+    step = capture(lambda x, c: w * x * c)
+    step(ONES, 0.5)
+    first = step.program
+    with pytest.warns(UserWarning, match="'c'"):
+        _ = [(step(ONES, c), step(ONES, 0.5)) for c in range(70)]
+    assert step.program is first
+    assert count_of(step) == 64

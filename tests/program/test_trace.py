@@ -1,0 +1,199 @@
+"""What a captured step may do while it is recorded, and what is refused with the line and a remedy."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+from captured import ONES, count_of, leaf
+from programs import assert_same, flat
+
+from autograd_spiral import CaptureError, Tensor, capture, grad, primitive
+
+w = leaf(name="w")
+
+
+def _branch(x: Any) -> Any:
+    return w if (w * x).sum() > 0 else -w
+
+
+def _print(x: Any) -> Any:
+    print(w * x)
+    return w
+
+
+def _backward(x: Any) -> Any:
+    loss = (w * x).sum()
+    loss.backward()
+    return loss
+
+
+def _store(x: Any) -> Any:
+    values = np.zeros(2)
+    values[0] = (w * x)[0]  # of which NumPy says that it sets an element with a sequence
+    return w * values
+
+
+def _clear(x: Any) -> Any:
+    w.grad = None
+    return w * x
+
+
+@pytest.mark.parametrize(
+    ("step", "word"),
+    [
+        (lambda x: w * float((w * x).sum()), "reading a value"),
+        (lambda x: w * int((w * x).sum()), "reading a value"),
+        (lambda x: w * (w * x).sum().item(), "reading a value"),
+        (lambda x: w * (w * x).data, "reading a value"),
+        (lambda x: w * (w * x).numpy(), "reading a value"),
+        (lambda x: w * (w * x).tolist(), "reading a value"),
+        (lambda x: w * np.asarray(w), "reading a value"),
+        (lambda x: w * np.array([(w * x).sum()]), "reading a value"),
+        (lambda x: w * (1.0 in w), "reading a value"),
+        (lambda x: f"{(w * x).sum():.3f}" and w, "reading a value"),
+        (lambda x: repr(w) and w, "reading a value"),
+        (lambda x: np.arange(4)[w.sum().astype(int)] * w, "indexing a plain array"),
+        (lambda x: np.arange(4)[w.astype(int)] * w, "indexing a plain array"),
+        (lambda x: [1, 2][w.sum().astype(int)] * w, "indexing a plain array"),
+        (_branch, "reading a value"),
+        (_print, "reading a value"),
+        (_backward, "backward"),
+        (_clear, "setting .grad"),
+        (lambda x: w * w.grad, "reading .grad"),
+        (lambda x: w[w > 0], "boolean mask"),
+        (lambda x: w[np.array([True, False])], "boolean mask"),
+        (lambda x: w[np.ones(7, bool)], "boolean mask"),  # and not what NumPy says of the shape
+        (lambda x: w[[True, False]], "boolean mask"),
+        (_store, "reading a value"),
+    ],
+)
+def test_operations_that_depend_on_values_are_refused_with_the_line_and_a_remedy(step: Any, word: str) -> None:
+    with pytest.raises(CaptureError, match=word) as error:
+        capture(step)(ONES)
+    assert "test_trace.py:" in str(error.value)
+    assert len(str(error.value).splitlines()[-1]) > 40  # the remedy
+    assert_same([w.data], [[1.0, -2.0]], "the state")
+
+
+def test_a_rule_that_reads_a_value_is_refused_with_its_line() -> None:
+    def storing(ct: Any, out: Any, x: Any) -> Any:
+        piece = np.zeros(2)
+        piece[0] = x[0]  # the line
+        return piece
+
+    @primitive(storing)
+    def same(x: Any) -> Any:
+        return x * 1
+
+    with pytest.raises(CaptureError, match=r"piece\[0\] = x\[0\]  # the line\nreading a value"):
+        capture(lambda x: grad((same(w) * x).sum(), w))(ONES)
+
+
+def test_a_refusal_leaves_no_mode_behind() -> None:
+    with pytest.raises(CaptureError):
+        capture(_branch)(ONES)
+    assert float(w.sum()) == -1
+
+
+def test_what_the_message_on_indices_says_to_write_works() -> None:
+    table = np.arange(6.0).reshape(3, 2)
+    step = capture(lambda i: w * Tensor(table)[i])
+    for i in (0, 2):
+        assert_same([step(np.array(i)).data], [w.data * table[i]], "entries")
+    assert count_of(step) == 1
+
+
+def test_an_argument_by_value_cannot_be_assigned() -> None:
+    def step(x: Any) -> Any:
+        x.assign(x * 2)
+        return x
+
+    with pytest.raises(CaptureError, match="gets only its value"):
+        capture(step)(ONES)
+
+
+def test_a_leaf_that_is_an_argument_and_reached_by_name_cannot_be_assigned() -> None:
+    state, other = Tensor(1.0), Tensor(5.0)
+
+    def step(x: Any) -> Any:
+        state.assign(state + 1)
+        return x * 1
+
+    refused = r"a captured step cannot assign\(\) to an argument .* gets only its value"
+    with pytest.raises(CaptureError, match=rf"state.assign\(state \+ 1\)\n{refused}"):
+        capture(step)(state)
+    captured = capture(step)
+    assert float(captured(other)) == 5
+    with pytest.raises(CaptureError, match=rf"captured\(state\)  # a call of the same kind\n{refused}"):
+        captured(state)  # a call of the same kind
+    assert (float(state), float(captured(other)), float(state)) == (2, 5, 3)
+    reading = capture(lambda x: x * state)
+    assert float(reading(state)) == 9
+
+
+def test_capturing_in_one_thread_does_not_disturb_another() -> None:
+    inside, done = threading.Event(), threading.Event()
+    p = leaf(1, 2)
+
+    def step(x: Any) -> Any:
+        p.assign(p * 2)
+        inside.set()
+        done.wait(5)
+        return p * x
+
+    thread = threading.Thread(target=lambda: capture(step)(ONES))
+    thread.start()
+    inside.wait(5)
+    assert_same([p.data], [[1.0, 2.0]], "the state is untouched while a step is captured")
+    done.set()
+    thread.join()
+    assert_same([p.data], [[2.0, 4.0]], "and changed once it has run")
+
+
+def in_a_new_thread(function: Any) -> Any:
+    results: list[Any] = []
+    thread = threading.Thread(target=lambda: results.append(function()))
+    thread.start()
+    thread.join()
+    return results[0]
+
+
+POOL = ThreadPoolExecutor(1)
+
+
+ELSEWHERE: dict[str, Any] = {
+    "a new thread": in_a_new_thread,
+    "a new pool": lambda function: next(ThreadPoolExecutor(1).map(lambda _: function(), [0])),
+    "a pool of before": lambda function: POOL.submit(function).result(),
+    "a context of its own": lambda function: contextvars.Context().run(function),
+}
+
+
+@pytest.mark.parametrize("way", ELSEWHERE)
+def test_computing_in_other_threads_and_contexts_raises_or_warns(way: str) -> None:
+    run = ELSEWHERE[way]
+    run(lambda: None)
+    with pytest.raises(CaptureError, match=r"test_trace.py:\d+: .* # the line\nthe result of np.multiply"):
+        capture(lambda x: run(lambda: w * 2) * x)(ONES)  # the line
+    for lost in (lambda x: run(lambda: w * 2) * x, lambda x: run(lambda: w * 2), lambda x: [w, run(lambda: w > 0)]):
+        with pytest.raises(
+            CaptureError, match=r"the result of np\.\w+, of shape \(2,\), was computed .* thread that calls"
+        ):
+            capture(lost)(ONES)
+    with pytest.warns(UserWarning, match=r"<lambda> used another thread or context") as warned:
+        capture(lambda x: run(lambda: x * 2) + w)(ONES)
+    assert warned[0].filename == __file__
+
+
+def test_a_copied_context_and_threads_of_a_declared_primitive_are_fine() -> None:
+    copied = capture(lambda x: contextvars.copy_context().run(lambda: w * x))
+    doubled = primitive(lambda ct, out, x: 2 * ct)(lambda x: in_a_new_thread(lambda: np.multiply(x, 2)))
+    called = capture(lambda x: doubled(w * x))
+    for k in (1.0, 3.0):
+        assert_same(flat(copied(k * ONES)), [k * w.data], "copied context")
+        assert_same(flat(called(k * ONES)), [2 * k * w.data], "declared")

@@ -1,0 +1,130 @@
+"""A step that computes something else in its second run, or returns what a program cannot, is refused."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+from captured import ONES, count_of, leaf
+from programs import assert_same
+
+from autograd_spiral import CaptureError, capture
+
+w = leaf(name="w")
+
+
+@pytest.mark.parametrize("draw", [lambda rng: rng.standard_normal(2), lambda rng: rng.standard_normal()])
+def test_random_numbers_inside_are_refused_with_the_line(draw: Any) -> None:
+    rng = np.random.default_rng(0)
+    with pytest.raises(
+        CaptureError, match=r"test_verify.py:\d+[\s\S]*a constant of np.multiply differed between the two runs"
+    ):
+        capture(lambda x: w * draw(rng))(ONES)
+
+
+def test_constants_that_differ_are_shown() -> None:
+    numbers = iter([0.3, 0.7])
+    with pytest.raises(
+        CaptureError, match=r"a constant of np.divide differed between the two runs of the step: 0\.3 and 0\.7"
+    ):
+        capture(lambda x: w / next(numbers))(ONES)
+    arrays = iter([np.zeros(3), np.arange(1000.0)[:3]])
+    with pytest.raises(CaptureError, match=r"np.add differed .*: \[0. 0. 0.\] and \[0. 1. 2.\]"):
+        capture(lambda x: w.sum() + next(arrays))(ONES)
+
+
+class _Drawing:
+    def __init__(self, rng: Any) -> None:
+        self.rng = rng
+
+    def step(self, x: Any) -> Any:
+        return w * x * (0 if self.rng.random() < 0.01 else 1)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_random_numbers_that_rarely_change_anything_are_refused(seed: int) -> None:
+    rng, old, python = np.random.default_rng(seed), np.random.RandomState(seed), random.Random(seed)
+    draw = rng.random
+    steps: dict[str, Any] = {
+        "rng": lambda x: w * x * (rng.random(2) > 0.001),
+        "old": lambda x: w * x * (0 if old.rand() < 0.01 else 1),
+        "python": lambda x: w * x * (0 if python.random() < 0.01 else 1),
+        "draw": lambda x: w * x * (0 if draw() < 0.01 else 1),
+        "np.random": lambda x: w * x * (0 if np.random.rand() < 0.01 else 1),  # noqa: NPY002
+        "the module random": lambda x: w * x * (0 if random.random() < 0.01 else 1),
+    }
+    for name, step in steps.items():
+        with pytest.raises(CaptureError, match=f"random numbers from {name}, .*|two runs|one run of the step"):
+            capture(step)(ONES)
+    with pytest.raises(CaptureError, match=r"from rng, [\s\S]* as arrays|two runs|one run of the step"):
+        capture(_Drawing(rng).step)(ONES)
+    with pytest.raises(CaptureError, match=r"from a generator among its arguments|two runs|one run of the step"):
+        capture(lambda x, source: w * x * (0 if source.random() < 0.01 else 1))(ONES, rng)
+    with pytest.raises(CaptureError, match=r"without a seed|two runs|one run of the step"):
+        capture(lambda x: w * x * (0 if np.random.default_rng().random() < 0.01 else 1))(ONES)
+
+
+def test_a_generator_that_is_not_used_or_made_from_a_seed_is_fine() -> None:
+    rng = np.random.default_rng(0)
+    step = capture(lambda x: w * x * (np.random.default_rng(1).random(2) > 0.5) if rng is not None else w)
+    for _ in range(3):
+        assert_same([step(ONES).data], [step.eager(ONES).data], "the mask of a seed")
+    assert count_of(step) == 1
+
+
+def test_a_step_that_does_more_the_second_time_is_refused() -> None:
+    seen: list[int] = []
+
+    def step(x: Any) -> Any:
+        seen.append(1)
+        return w * x if len(seen) % 2 else w * x + 1
+
+    with pytest.raises(CaptureError, match="in one run of the step but not in the other"):
+        capture(step)(ONES)
+
+
+@pytest.mark.parametrize("change", [lambda seen: w.assign(w * seen), lambda seen: seen > 1 and w.assign(w)])
+def test_a_step_that_assigns_something_else_the_second_time_is_refused(change: Any) -> None:
+    seen: list[int] = []
+
+    def step(x: Any) -> Any:
+        seen.append(1)
+        change(len(seen))
+        return (w * x).sum()
+
+    with pytest.raises(CaptureError, match=r"one run|two runs"):
+        capture(step)(ONES)
+    assert_same([w.data], [[1.0, -2.0]], "the state")
+
+
+def test_a_step_that_passes_another_number_of_arguments_the_second_time_is_refused() -> None:
+    parts = iter([[w], [w[:1], w[1:]]])
+    with pytest.raises(CaptureError, match=r"concatenate|getitem"):
+        capture(lambda x: np.concatenate([*next(parts), x]))(ONES)
+    counts = iter([[ONES], [np.ones(1), np.ones(1)]])
+    with pytest.raises(CaptureError, match=r"np.concatenate had different arguments in the two runs of the step"):
+        capture(lambda x: np.concatenate([w, *next(counts)]))(ONES)
+
+
+def test_a_step_that_returns_something_else_the_second_time_is_refused() -> None:
+    seen: list[int] = []
+
+    def step(x: Any) -> Any:
+        seen.append(1)
+        return (w * x).sum(), len(seen)
+
+    with pytest.raises(CaptureError, match="returned different things in its two runs"):
+        capture(step)(ONES)
+
+
+def test_returning_an_array_is_refused() -> None:
+    with pytest.raises(CaptureError, match="return a Tensor"):
+        capture(lambda x: np.ones(2))(ONES)
+
+
+def test_results_that_a_program_cannot_return_are_named() -> None:
+    for thing, kind in (({1, 2}, "set"), (object(), "object"), ((i for i in ()), "generator")):
+        with pytest.raises(CaptureError, match=f"returns a {kind}"):
+            capture(lambda x, thing=thing: (x, thing))(ONES)

@@ -1,0 +1,79 @@
+"""The benchmark measures what it says: contenders are pinned, and get the same number of threads."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[1] / "demos" / "benchmark.py"
+
+
+def loaded():
+    spec = importlib.util.spec_from_file_location("benchmark", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+benchmark = loaded()
+
+
+@pytest.fixture
+def eight_cores(monkeypatch):
+    """Have cores 4 to 11, and note what is pinned instead of pinning it."""
+    pinned = []
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(4, 12)), raising=False)
+    monkeypatch.setattr(os, "sched_setaffinity", lambda *given: pinned.append(given), raising=False)
+    return pinned
+
+
+@pytest.mark.parametrize(("cores", "says"), [(1, "pinned to core 4"), (3, "pinned to cores 4, 5, 6")])
+def test_this_process_is_pinned_and_says_so(eight_cores, cores, says):
+    assert benchmark.pin(cores).endswith(says)
+    assert eight_cores == [(0, list(range(4, 4 + cores)))]
+
+
+def test_more_threads_than_cores_are_refused(eight_cores):
+    with pytest.raises(ValueError, match="8 cores to use, not 9"):
+        benchmark.pin(9)
+    assert eight_cores == []
+
+
+def test_where_nothing_can_be_pinned_the_output_says_so(monkeypatch):
+    monkeypatch.delattr(os, "sched_setaffinity", raising=False)
+    assert "not pinned" in benchmark.pin(1)
+
+
+def test_contenders_get_the_threads_and_no_tuning_of_openblas(monkeypatch):
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    monkeypatch.setenv("OPENBLAS_L2_SIZE", "1")
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.setenv("PYTHONPATH", "elsewhere")
+    variables = benchmark.environment(2)
+    assert {variables[f"{name}_NUM_THREADS"] for name in ("OPENBLAS", "OMP", "MKL")} == {"2"}
+    assert not variables.keys() & {"OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"}
+    assert variables["PYTHONPATH"].split(os.pathsep) == [str(SCRIPT.parents[1]), "elsewhere"]
+
+
+@pytest.mark.parametrize("words", [["--threads", "0"], ["--threads", "many"], ["--threads", "9"], ["--points", "0"]])
+def test_bad_options_are_usage_errors(eight_cores, words, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["benchmark.py", *words])
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    with pytest.raises(SystemExit) as stop:
+        benchmark.main()
+    assert stop.value.code == 2
+    assert words[0] in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system pins no processes")
+def test_a_contender_runs_on_the_core_that_was_chosen(tmp_path):
+    before = os.sched_getaffinity(0)
+    code = (
+        f"import sys; sys.path.insert(0, {str(SCRIPT.parent)!r}); import os, subprocess, benchmark; benchmark.pin(1); "
+    )
+    code += "subprocess.run([sys.executable, '-c', 'import os; print(os.sched_getaffinity(0))'])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str({min(before)})

@@ -1,0 +1,65 @@
+"""The package's face: names that are there at once, names that are imported when they are asked for, and the tour."""
+
+import json
+import subprocess
+import sys
+import types
+
+import pytest
+
+import autograd_spiral
+
+
+def loaded_after(code):
+    """The modules that a fresh process has loaded after `code`; graphviz and matplotlib cannot be imported there."""
+    block = "import json, sys; sys.modules['graphviz'] = sys.modules['matplotlib'] = None\n"
+    report = "\nprint(json.dumps([name for name, module in sys.modules.items() if module is not None]))"
+    done = subprocess.run([sys.executable, "-c", block + code + report], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout))
+
+
+def test_recording_and_gradients_import_no_reader_of_the_record():
+    code = """
+from autograd_spiral import Tensor, grad, no_grad, primitive, relu, softmax_cross_entropy
+w = Tensor([[1.0, -2.0]], requires_grad=True)
+assert grad(softmax_cross_entropy(relu(w), [0]), w).shape == (1, 2)
+"""
+    rooms = {name.split(".")[1] for name in loaded_after(code) if name.startswith("autograd_spiral.")}
+    assert rooms == {"errors", "engine", "vocabulary"}
+
+
+@pytest.mark.parametrize(
+    ("name", "room"),
+    [("capture", "program"), ("backward_source", "program"), ("check_gradients", "gradcheck"), ("blame", "debug")],
+)
+def test_other_names_come_with_their_room_and_without_graphviz(name, room):
+    loaded = loaded_after(f"from autograd_spiral import {name}\nassert callable({name})")
+    assert f"autograd_spiral.{room}" in loaded
+    assert "autograd_spiral.drawing" not in loaded
+
+
+def test_every_public_name_is_there_and_listed():
+    for name in autograd_spiral.__all__:
+        value = getattr(autograd_spiral, name)
+        assert callable(value)
+        assert not isinstance(value, types.ModuleType), name
+        assert getattr(autograd_spiral, name) is value
+    assert set(autograd_spiral.__all__) <= set(dir(autograd_spiral))
+    names: dict[str, object] = {}
+    exec("from autograd_spiral import *", names)
+    assert set(autograd_spiral.__all__) <= names.keys()
+
+
+def test_the_tour_names_what_there_is():
+    tour = autograd_spiral.__doc__
+    for name in ("Tensor", "backward", "grad", "check_gradients", "draw", "backward_source", "capture", "@primitive"):
+        assert name in tour
+    assert sum(line.startswith(">>>") for line in tour.splitlines()) == 10
+
+
+def test_python_suggests_public_names():
+    done = subprocess.run(
+        [sys.executable, "-c", "import autograd_spiral; autograd_spiral.captre"], capture_output=True, text=True
+    )
+    assert done.stderr.strip().endswith("has no attribute 'captre'. Did you mean: 'capture'?")
