@@ -39,7 +39,7 @@ def test_detours_are_left_out(detour: Any) -> None:
     assert functions_in(readable(program_of(lambda x: np.sin(detour(x)), X))) == [np.sin]
 
 
-SHORTER = [
+SIMPLER = [
     (lambda x: x * 2 * 3 / 4, [np.multiply]),
     (lambda x: x**2, [np.square]),
     (lambda x: x + (-x * 3), [np.multiply, np.add]),
@@ -51,8 +51,8 @@ SHORTER = [
 ]
 
 
-@pytest.mark.parametrize(("longer", "functions"), SHORTER)
-def test_longer_ways_are_shortened(longer: Any, functions: Any) -> None:
+@pytest.mark.parametrize(("longer", "functions"), SIMPLER)
+def test_longer_ways_are_simplified(longer: Any, functions: Any) -> None:
     assert functions_in(readable(program_of(longer, X))) == functions
 
 
@@ -110,7 +110,7 @@ DETOURS = [
 @given(
     a=st.sampled_from(FACTORS), b=st.sampled_from(FACTORS), dtype=st.sampled_from([np.float64, np.float32, np.float16])
 )
-def test_shorter_ways_overflow_and_vanish_as_longer_ones_do(detour: Any, a: float, b: float, dtype: Any) -> None:
+def test_simpler_ways_overflow_and_underflow_as_longer_ones_do(detour: Any, a: float, b: float, dtype: Any) -> None:
     """Up to a factor of 2**16 from the limits, within which factors that shrink and grow may be merged."""
     with np.errstate(all="ignore"):
         x = np.array(EXTREMES, dtype)

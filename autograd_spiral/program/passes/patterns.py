@@ -85,7 +85,7 @@ class Match(NamedTuple):
 
     @property
     def alone(self) -> bool:
-        """Whether nothing else reads what the inner equations compute."""
+        """Whether nothing else reads what the inner equations compute; values added by this pass count as unread."""
         return all(self.builder.uses[equation.output] <= 1 for equation in self.inner)
 
 
