@@ -1,6 +1,6 @@
 """Hypothesis strategies for testing operations and their gradients; they need the `test` extra.
 
-Numbers come from a short list of round ones, so that what a failing test shrinks to can be read at a glance: 0, 1,
+Numbers come from a short list of round ones, so a failing test shrinks to arrays that can be read at a glance: 0, 1,
 then halves and whole numbers, then tenths. Shapes shrink to few, short axes.
 
 >>> from hypothesis import given, settings
@@ -37,9 +37,9 @@ Shape: TypeAlias = tuple[int, ...]
 
 
 def numbers(low: float = -3.0, high: float = 3.0, *, away_from: Iterable[float] = (), gap: float = 0.05) -> Any:
-    """Floats between `low` and `high`, tenths of the simplest kind first, none nearer than `gap` to `away_from`.
+    """Return a strategy for floats between `low` and `high`, at least `gap` away from each of `away_from`.
 
-    Raises ValueError when nothing is left, or `low` is above `high`.
+    Round numbers come first. Raises ValueError when no number is left, or when `low` is above `high`.
 
     >>> from hypothesis import find
     >>> find(numbers(0.5, 2), lambda x: x != 1)
@@ -50,11 +50,11 @@ def numbers(low: float = -3.0, high: float = 3.0, *, away_from: Iterable[float] 
         raise ValueError(f"numbers: low={low} is above high={high}")
     whole = range(int(np.ceil(10 * low)), int(np.floor(10 * high)) + 1)
     tenths = [n / 10 for n in sorted(whole, key=lambda n: (n % 10 != 0, n % 5 != 0, abs(n), n < 0))]
-    # A grid beside the tenths, for ranges that hold few of them, or none.
+    # A grid as well as the tenths, for ranges that contain few tenths, or none.
     choices = tenths + [float(x) for x in np.linspace(low, high, 23) if x not in tenths]
     kept = [x for x in choices if all(abs(x - kink) >= gap for kink in kinks)]
     if not kept:
-        raise ValueError(f"numbers: nothing between {low} and {high} is {gap} away from all of {kinks}")
+        raise ValueError(f"numbers: no number between {low} and {high} is at least {gap} away from all of {kinks}")
     return st.sampled_from(kept)
 
 
@@ -70,10 +70,10 @@ def arrays_away_from(
     max_dims: int = 3,
     max_side: int = 4,
 ) -> Any:
-    """Arrays of floats between `low` and `high`, no entry nearer than `gap` to any of `kinks`.
+    """Return a strategy for arrays of floats between `low` and `high`, at least `gap` away from each of `kinks`.
 
-    `shape` is a shape or a strategy for one; without it, up to `max_dims` axes of up to `max_side` entries. Raises
-    ValueError, as `numbers` does, when the kinks leave nothing.
+    `shape` is a shape or a strategy for one; without it, arrays have up to `max_dims` axes of up to `max_side`
+    entries. Raises ValueError, as `numbers` does, when the kinks leave no number.
 
     >>> from hypothesis import find
     >>> find(arrays_away_from([0.0, 1.0], min_dims=1), lambda x: x.size > 1)
@@ -90,7 +90,7 @@ def _cast(elements: Any, dtype: Any) -> Any:
 
 @st.composite
 def tensors(draw: Any, /, kinks: Iterable[float] = (), *, requires_grad: bool = True, **how: Any) -> Tensor:
-    """Tensors of `arrays_away_from(kinks, **how)`, with its errors.
+    """Draw a Tensor of an array from `arrays_away_from(kinks, **how)`, which raises the errors.
 
     >>> from hypothesis import find
     >>> find(tensors(shape=(2,)), lambda x: x.data.min() > 0)
@@ -103,7 +103,9 @@ def tensors(draw: Any, /, kinks: Iterable[float] = (), *, requires_grad: bool = 
 def broadcastable(
     draw: Any, /, count: int = 2, kinks: Iterable[float] = (), *, max_dims: int = 3, max_side: int = 3, **how: Any
 ) -> tuple[Array, ...]:
-    """`count` arrays whose shapes broadcast together; other keywords, and errors, as for `arrays_away_from`.
+    """Draw `count` arrays whose shapes broadcast together.
+
+    Other keywords, and errors, are those of `arrays_away_from`.
 
     >>> from hypothesis import find
     >>> x, y = find(broadcastable(), lambda pair: pair[0].shape != pair[1].shape)
@@ -119,9 +121,9 @@ def broadcastable(
 
 @st.composite
 def labels_for(draw: Any, /, scores: Any) -> NDArray[np.int64]:
-    """Class labels for `scores` of shape (N, K), an array or a Tensor: N integers in `range(K)`.
+    """Draw class labels for `scores` of shape (N, K), an array or a Tensor: N integers in `range(K)`.
 
-    Raises ValueError for scores of another number of axes, or without classes.
+    Raises ValueError if the scores do not have two axes, or have no classes.
 
     >>> from hypothesis import find
     >>> find(labels_for(np.zeros((4, 3))), lambda labels: labels.max() == 2)
@@ -136,9 +138,9 @@ def labels_for(draw: Any, /, scores: Any) -> NDArray[np.int64]:
 
 @st.composite
 def matmul_pairs(draw: Any, /, *, max_side: int = 3, vectors: bool = True, **how: Any) -> tuple[Array, Array]:
-    """Two arrays that `@` takes: vectors (unless `vectors=False`), matrices, and stacks of them that broadcast.
+    """Draw two arrays for `@`: vectors (unless `vectors=False`), matrices, or stacks of matrices that broadcast.
 
-    Other keywords, and errors, as for `arrays_away_from`.
+    Other keywords, and errors, are those of `arrays_away_from`.
 
     >>> from hypothesis import find
     >>> x, y = find(matmul_pairs(), lambda pair: pair[0].ndim == 1 and pair[1].ndim == 2)

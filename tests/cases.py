@@ -7,68 +7,39 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from examples import Case, Example, Source
+from examples import Cases, Example, Source, reduced
 from hypothesis.extra import numpy as hnp
 
 from autograd_spiral.engine.table import ARRAY, PRIMITIVES
+from autograd_spiral.gradcheck import rule_examples as groups
+from autograd_spiral.gradcheck.rule_examples import BINARY, NONZERO, POSITIVE, UNARY
 from autograd_spiral.vocabulary.rules import scatter
 
-CASES: dict[Callable[..., Any], Case] = {}
-"""Maps the function of a row to the function that draws example calls of it."""
-
-
-def case(*functions: Callable[..., Any]) -> Callable[[Case], Case]:
-    """Enter the decorated function as the case of each of `functions`."""
-
-    def enter(draw_example: Case) -> Case:
-        CASES.update(dict.fromkeys(functions, draw_example))
-        return draw_example
-
-    return enter
-
+CASES = Cases()
+case = CASES.of
 
 # --- elementwise ------------------------------------------------------------------------------------------------
 
-REAL, POSITIVE, NONZERO, UNIT = (
-    {"low": -2, "high": 2},
-    {"low": 0.4, "high": 3},
-    {"low": 0.4, "high": 2, "signed": True},
-    {"low": -0.7, "high": 0.7},
-)
-DOMAINS: dict[Any, dict[str, Any]] = {
-    **dict.fromkeys((np.positive, np.negative, np.square, np.exp, np.exp2, np.expm1, np.sin, np.cos), REAL),
-    **dict.fromkeys((np.arctan, np.sinh, np.cosh, np.tanh, np.arcsinh), REAL),
-    **dict.fromkeys((np.sqrt, np.log, np.log2, np.log10, np.log1p), POSITIVE),
-    **dict.fromkeys((np.cbrt, np.reciprocal, np.absolute), NONZERO),
-    **dict.fromkeys((np.arcsin, np.arccos, np.arctanh), UNIT),
-    np.tan: {"low": -1.1, "high": 1.1},
-    np.arccosh: {"low": 1.4, "high": 3},
-}
+
+@case(*(function for function in UNARY if isinstance(function, np.ufunc)))
+def unary(source: Source, function: Any) -> Example:
+    domain = UNARY.get(function, groups.REAL)  # for a function that watches another one, too
+    return Example(function, (source.array(source.shape(), domain),))
 
 
-@case(*DOMAINS)
-def _elementwise(source: Source, function: Any) -> Example:
-    return Example(function, (source.array(source.shape(), **DOMAINS[function]),))
-
-
-@case(np.sign, np.floor, np.ceil, np.trunc, np.rint)
+@case(*groups.STEPS)
 def _steps(source: Source, function: Any) -> Example:
     whole = source.integers(source.shape(), -2, 1)
     return Example(function, (source.laid_out(whole + source.rng.uniform(0.1, 0.4, whole.shape)),))
 
 
-@case(np.add, np.subtract, np.multiply, np.logaddexp)
+@case(*(function for function in BINARY if function is not np.power))
 def _binary(source: Source, function: Any) -> Example:
-    x, y = (source.array(shape) for shape in source.broadcast_shapes(2))
+    x, y = (source.array(shape, BINARY[function]) for shape in source.broadcast_shapes(2))
     number = source.choose(None, None, None, 1.5, -2)
     if number is not None:
         return Example(*source.choose((lambda x: function(x, number), (x,)), (lambda y: function(number, y), (y,))))
     return Example(function, (x, y))
-
-
-@case(np.divide, np.hypot, np.arctan2)
-def _binary_nonzero(source: Source, function: Any) -> Example:
-    return Example(function, tuple(source.array(shape, **NONZERO) for shape in source.broadcast_shapes(2)))
 
 
 @case(np.power)
@@ -76,32 +47,31 @@ def _power(source: Source, function: Any) -> Example:
     to_x, to_y = source.broadcast_shapes(2)
     kind = source.choose("both", "number", "whole number", "base", "whole numbers")
     if kind == "both":
-        return Example(function, (source.array(to_x, **POSITIVE), source.array(to_y)))
+        return Example(function, (source.array(to_x, POSITIVE), source.array(to_y)))
     if kind == "number":
         exponent = source.choose(0.5, -1.5, 0.0)
-        return Example(lambda x: function(x, exponent), (source.array(to_x, **POSITIVE),))
+        return Example(lambda x: function(x, exponent), (source.array(to_x, POSITIVE),))
     if kind == "whole number":
         power = source.integer(-2, 4)
-        return Example(lambda x: function(x, power), (source.array(to_x, **NONZERO),))
+        return Example(lambda x: function(x, power), (source.array(to_x, NONZERO),))
     if kind == "base":
         return Example(lambda y: function(1.7, y), (source.array(to_y),))
-    return Example(function, (source.array(to_x, **NONZERO), source.integers(to_y, -2, 3)))
+    return Example(function, (source.array(to_x, NONZERO), source.integers(to_y, -2, 3)))
 
 
-@case(np.maximum, np.minimum, np.fmax, np.fmin)
+@case(*groups.CHOICES)
 def _choice(source: Source, function: Any) -> Example:
     return Example(function, source.apart(*source.broadcast_shapes(2)))
 
 
-@case(np.logical_not, np.isfinite, np.isinf, np.isnan, np.signbit)
+@case(*groups.PREDICATES)
 def _predicate(source: Source, function: Any) -> Example:
     x = source.array(source.shape())
     x = np.where(source.mask(x.shape), x, source.rng.choice([0, np.inf, -np.inf, np.nan], x.shape))
     return Example(function, (x,), differentiable=False)
 
 
-@case(np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal)
-@case(np.logical_and, np.logical_or, np.logical_xor)
+@case(*groups.RELATIONS)
 def _relation(source: Source, function: Any) -> Example:
     x, y = (source.integers(shape, -1, 1) for shape in source.broadcast_shapes(2))
     return Example(function, (x.astype(float), y.astype(float)), differentiable=False)
@@ -113,7 +83,7 @@ def _invert(source: Source, function: Any) -> Example:
     return Example(function, (draw(source.shape()),))
 
 
-@case(np.bitwise_and, np.bitwise_or, np.bitwise_xor)
+@case(*groups.BITWISE)
 def _bitwise(source: Source, function: Any) -> Example:
     draw = source.choose(source.mask, lambda shape: source.integers(shape, -9, 9))
     return Example(function, tuple(draw(shape) for shape in source.broadcast_shapes(2)))
@@ -171,25 +141,19 @@ def _einsum(source: Source, function: Any) -> Example:
 # --- reductions and scans ---------------------------------------------------------------------------------------
 
 
-@case(np.sum)
+@case(np.sum, np.mean)
 def _sum(source: Source, function: Any) -> Example:
-    x = source.array(source.shape())
-    axis, keepdims = source.axes(x.ndim), source.flag()
-    return Example(lambda x: function(x, axis=axis, keepdims=keepdims), (x,))
-
-
-@case(np.mean)
-def _mean(source: Source, function: Any) -> Example:
-    x = source.array(source.shape(empty=False))
-    axis, keepdims = source.axes(x.ndim), source.flag()
-    return Example(lambda x: function(x, axis, keepdims=keepdims), (x,))
+    return reduced(source, function, source.array(source.shape(empty=function is np.sum)))
 
 
 @case(np.max, np.min)
-def _extremum(source: Source, function: Any) -> Example:
-    (x,) = source.apart(source.shape(empty=False))
-    axis, keepdims = source.axes(x.ndim), source.flag()
-    return Example(lambda x: function(x, axis=axis, keepdims=keepdims), (x,))
+def extremum(source: Source, function: Any) -> Example:
+    return reduced(source, function, *source.apart(source.shape(empty=False)))
+
+
+@case(*groups.TRUTHS)
+def _test(source: Source, function: Any) -> Example:
+    return reduced(source, function, source.mask(source.shape()))
 
 
 @case(np.cumsum)
@@ -199,14 +163,7 @@ def _cumsum(source: Source, function: Any) -> Example:
     return Example(lambda x: function(x, axis=axis), (x,))
 
 
-@case(np.all, np.any)
-def _test(source: Source, function: Any) -> Example:
-    x = source.mask(source.shape())
-    axis, keepdims = source.axes(x.ndim), source.flag()
-    return Example(lambda x: function(x, axis=axis, keepdims=keepdims), (x,))
-
-
-@case(np.argmax, np.argmin)
+@case(*groups.SEARCHES)
 def _search(source: Source, function: Any) -> Example:
     x = source.array(source.shape(1, empty=False))
     axis, keepdims = source.choose(None, source.axis(x.ndim)), source.flag()

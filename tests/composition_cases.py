@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from cases import NONZERO, operands_for
-from examples import Case, Example, Source
+from cases import extremum, operands_for, unary
+from examples import Cases, Example, Source, reduced
 
-COMPOSITION_CASES: dict[Callable[..., Any], Case] = {}
-"""Maps a NumPy function to the function that draws example calls of it."""
+from autograd_spiral.engine.table import COMPOSITIONS
+from autograd_spiral.gradcheck.rule_examples import LIKES, NONZERO, UNARY, Domain
 
-
-def composition_case(*functions: Callable[..., Any]) -> Callable[[Case], Case]:
-    """Enter the decorated function as the case of each of `functions`."""
-
-    def enter(draw_example: Case) -> Case:
-        COMPOSITION_CASES.update(dict.fromkeys(functions, draw_example))
-        return draw_example
-
-    return enter
+COMPOSITION_CASES = Cases()
+composition_case = COMPOSITION_CASES.of
+composition_case(*(function for function in UNARY if function in COMPOSITIONS))(unary)
+composition_case(np.amax, np.amin)(extremum)
 
 
 def _called(function: Any, source: Source, x: np.ndarray, *settings: dict[str, Any]) -> Example:
@@ -34,7 +28,7 @@ def _called(function: Any, source: Source, x: np.ndarray, *settings: dict[str, A
 # --- elementwise ------------------------------------------------------------------------------------------------
 
 
-@composition_case(np.zeros_like, np.ones_like)
+@composition_case(*LIKES)
 def _constant_like(source: Source, function: Any) -> Example:
     dtype = source.choose(None, np.float32, int)
     return Example(lambda x: function(x, dtype=dtype), (source.array(source.shape()),), differentiable=False)
@@ -44,11 +38,6 @@ def _constant_like(source: Source, function: Any) -> Example:
 def _full_like(source: Source, function: Any) -> Example:
     fill = source.choose(2, -0.5)
     return Example(lambda x: function(x, fill), (source.array(source.shape()),), differentiable=False)
-
-
-@composition_case(np.copy, np.ravel)
-def _plain(source: Source, function: Any) -> Example:
-    return Example(function, (source.array(source.shape()),))
 
 
 @composition_case(np.astype)
@@ -64,7 +53,7 @@ CLIP_TAKES_MIN = "min" in inspect.signature(np.clip).parameters  # NumPy 2.1 and
 def _clip(source: Source, function: Any) -> Example:
     to_x, to_low, to_high = source.broadcast_shapes(3)
     x = source.laid_out(source.rng.choice([-1.5, 0, 1.5], to_x) + source.rng.uniform(-0.2, 0.2, to_x))
-    low, high = source.array(to_low, -1.1, -0.9), source.array(to_high, 0.9, 1.1)
+    low, high = source.array(to_low, Domain(-1.1, -0.9)), source.array(to_high, Domain(0.9, 1.1))
     kind = source.choose("both", "numbers", "low", "high", "a_min", *(["min"] if CLIP_TAKES_MIN else []))
     if kind == "both":
         return Example(function, (x, low, high))
@@ -167,7 +156,7 @@ def _norm(source: Source, function: Any) -> Example:
     keepdims = source.flag()
     kind = source.choose("all", "vectors", "vectors", "matrices", "flat")
     if kind == "all":
-        x = source.array(source.shape(1, empty=False), **NONZERO)
+        x = source.array(source.shape(1, empty=False), NONZERO)
         return _called(function, source, x, {}, {"keepdims": True})
     if kind == "flat":
         x = _signed(source, source.shape(1, 1, empty=False))  # of distinct sizes, since the largest one is chosen
@@ -178,7 +167,7 @@ def _norm(source: Source, function: Any) -> Example:
         x = np.sign(x) * (0.4 + source.apart(shape)[0] ** 2) if x.size < 2 else _signed(source, shape)
         axis, ord = source.axis(x.ndim), source.choose(None, 2, 1, 3, 0.5, -1, math.inf, -math.inf)
         return Example(lambda x: function(x, ord=ord, axis=axis, keepdims=keepdims), (x,))
-    x = source.array(source.shape(2, empty=False), **NONZERO)
+    x = source.array(source.shape(2, empty=False), NONZERO)
     rows, columns = (int(i) for i in source.rng.permutation(x.ndim)[:2])
     ord = source.choose(None, "fro", 1, -1, math.inf, -math.inf)
     for i in (rows, columns):  # so that no two row sums, nor column sums, are close to each other
@@ -197,24 +186,17 @@ def _signed(source: Source, shape: tuple[int, ...]) -> np.ndarray:
 # --- reductions -------------------------------------------------------------------------------------------------
 
 
-@composition_case(np.amax, np.amin)
-def _extremum(source: Source, function: Any) -> Example:
-    (x,) = source.apart(source.shape(empty=False))
-    return _called(function, source, x, {"axis": source.axes(x.ndim), "keepdims": source.flag()})
-
-
 @composition_case(np.prod)
 def _prod(source: Source, function: Any) -> Example:
     x = source.array(source.shape())
     x = np.where(source.rng.uniform(size=x.shape) < 0.2, 0, x)
-    return _called(function, source, x, {"axis": source.axes(x.ndim), "keepdims": source.flag()})
+    return reduced(source, function, x)
 
 
 @composition_case(np.var, np.std)
 def _var(source: Source, function: Any) -> Example:
     (x,) = source.apart(source.shape(1, side=2, empty=False))
-    degrees = source.choose({}, {"ddof": 1}, {"ddof": 0.5}, {"correction": 1})
-    return _called(function, source, x, {"axis": source.axes(x.ndim), "keepdims": source.flag(), **degrees})
+    return reduced(source, function, x, **source.choose({}, {"ddof": 1}, {"ddof": 0.5}, {"correction": 1}))
 
 
 @composition_case(np.trace, np.diagonal)

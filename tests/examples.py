@@ -11,6 +11,8 @@ import numpy as np
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from autograd_spiral.gradcheck.rule_examples import REAL, Domain
+
 
 @dataclass(frozen=True)
 class Example:
@@ -98,10 +100,9 @@ class Source:
 
     # --- arrays ------------------------------------------------------------------------------------------------
 
-    def array(self, shape: tuple[int, ...], low: float = -2, high: float = 2, *, signed: bool = False) -> np.ndarray:
-        """Entries between `low` and `high`, or, `signed`, their negatives, in any memory layout."""
-        values = self.rng.uniform(low, high, shape)
-        return self.laid_out(values * self.rng.choice([-1, 1], shape) if signed else values)
+    def array(self, shape: tuple[int, ...], domain: Domain = REAL) -> np.ndarray:
+        """Entries from `domain`, in any memory layout."""
+        return self.laid_out(domain.draw(self.rng, shape))
 
     def apart(self, *shapes: tuple[int, ...]) -> tuple[np.ndarray, ...]:
         """Arrays whose entries, all of them together, are at least 0.1 from each other and from 0."""
@@ -131,6 +132,29 @@ class Source:
 
 
 Case = Callable[[Source, Callable[..., Any]], Example]
+
+
+class Cases(dict[Callable[..., Any], Case]):
+    """From each function to the case that draws example calls of it."""
+
+    def of(self, *functions: Callable[..., Any]) -> Callable[[Case], Case]:
+        """Enter the decorated function as the case of each of `functions`."""
+
+        def enter(case: Case) -> Case:
+            self.update(dict.fromkeys(functions, case))
+            return case
+
+        return enter
+
+
+def reduced(source: Source, function: Callable[..., Any], x: np.ndarray, **further: Any) -> Example:
+    """`function` along some axes of `x`."""
+    axis, keepdims = source.axes(x.ndim), source.flag()
+    call = source.choose(
+        lambda x: function(x, axis, keepdims=keepdims, **further),
+        lambda x: function(x, axis=axis, keepdims=keepdims, **further),
+    )
+    return Example(call, (x,))
 
 
 def strategy(function: Callable[..., Any], case: Case) -> st.SearchStrategy[Example]:

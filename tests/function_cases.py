@@ -7,23 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from cases import NONZERO
-from examples import Case, Example, Source
+from examples import Cases, Example, Source
 
+from autograd_spiral.gradcheck.rule_examples import UNARY, Domain
 from autograd_spiral.vocabulary import functions
 
-FUNCTION_CASES: dict[Callable[..., Any], Case] = {}
-"""Maps a function to the function that draws example calls of it."""
-
-
-def function_case(function: Callable[..., Any]) -> Callable[[Case], Case]:
-    """Enter the decorated function as the case of `function`."""
-
-    def enter(draw_example: Case) -> Case:
-        FUNCTION_CASES[function] = draw_example
-        return draw_example
-
-    return enter
+FUNCTION_CASES = Cases()
+function_case = FUNCTION_CASES.of
 
 
 def _sigmoid(x: Any) -> Any:
@@ -41,74 +31,52 @@ def _logsumexp(x: Any, axis: Any, keepdims: bool) -> Any:
 # --- activations ----------------------------------------------------------------------------------------------------
 
 
-@function_case(functions.relu)
-def _relu(source: Source, function: Any) -> Example:
-    return Example(function, (source.array(source.shape(), **NONZERO),), lambda x: x * (x > 0))
+def _leaky(slope: float) -> Callable[[Any], Any]:
+    return lambda x: np.maximum(x, 0) + slope * np.minimum(x, 0)
 
 
-@function_case(functions.sigmoid)
-def _logistic(source: Source, function: Any) -> Example:
-    return Example(function, (source.array(source.shape(), **NONZERO),), _sigmoid)
+def _elu(alpha: float) -> Callable[[Any], Any]:
+    return lambda x: np.maximum(x, 0) + alpha * (np.exp(np.minimum(x, 0)) - 1)
 
 
-@function_case(functions.leaky_relu)
-def _leaky_relu(source: Source, function: Any) -> Example:
-    x = source.array(source.shape(), **NONZERO)
-    slope = source.choose(None, 0.2)
-    formula = lambda x: np.maximum(x, 0) + (slope or 0.01) * np.minimum(x, 0)  # noqa: E731
-    return Example(function if slope is None else lambda x: function(x, slope), (x,), formula)
+ACTIVATIONS: dict[Callable[..., Any], list[tuple[dict[str, Any], Callable[[Any], Any]]]] = {
+    functions.relu: [({}, lambda x: x * (x > 0))],
+    functions.sigmoid: [({}, _sigmoid)],
+    functions.leaky_relu: [({}, _leaky(0.01)), ({"slope": 0.2}, _leaky(0.2))],
+    functions.elu: [({}, _elu(1)), ({"alpha": 0.5}, _elu(0.5))],
+    functions.silu: [({}, lambda x: x * _sigmoid(x))],
+    functions.softplus: [({}, lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))))],
+    functions.erf: [({}, _erf)],
+    functions.gelu: [
+        ({}, lambda x: x * (0.5 + 0.5 * _erf(x / math.sqrt(2)))),
+        ({"approximate": True}, lambda x: x * _sigmoid(math.sqrt(8 / math.pi) * (x + 0.044715 * x * x * x))),
+    ],
+}
+"""For each function the keywords that it takes, with the formula of its value."""
 
 
-@function_case(functions.elu)
-def _elu(source: Source, function: Any) -> Example:
-    x = source.array(source.shape(), **NONZERO)
-    alpha = source.choose(None, 0.5)
-    formula = lambda x: np.maximum(x, 0) + (alpha or 1) * (np.exp(np.minimum(x, 0)) - 1)  # noqa: E731
-    return Example(function if alpha is None else lambda x: function(x, alpha=alpha), (x,), formula)
-
-
-@function_case(functions.silu)
-def _silu(source: Source, function: Any) -> Example:
-    return Example(function, (source.array(source.shape(), **NONZERO),), lambda x: x * _sigmoid(x))
-
-
-@function_case(functions.softplus)
-def _softplus(source: Source, function: Any) -> Example:
-    formula = lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))  # noqa: E731
-    return Example(function, (source.array(source.shape(), **NONZERO),), formula)
-
-
-@function_case(functions.erf)
-def _error_function(source: Source, function: Any) -> Example:
-    return Example(function, (source.array(source.shape()),), _erf)
-
-
-@function_case(functions.gelu)
-def _gelu(source: Source, function: Any) -> Example:
-    x = source.array(source.shape())
-    if source.flag():
-        formula = lambda x: x * _sigmoid(math.sqrt(8 / math.pi) * (x + 0.044715 * x * x * x))  # noqa: E731
-        return Example(lambda x: function(x, approximate=True), (x,), formula)
-    return Example(function, (x,), lambda x: x * (0.5 + 0.5 * _erf(x / math.sqrt(2))))
+@function_case(*ACTIVATIONS)
+def _activation(source: Source, function: Any) -> Example:
+    keywords, formula = source.choose(*ACTIVATIONS[function])
+    call = (lambda x: function(x, **keywords)) if keywords else function
+    return Example(call, (source.array(source.shape(), UNARY[function]),), formula)
 
 
 # --- softmax and its relatives --------------------------------------------------------------------------------------
 
 
-@function_case(functions.softmax)
-def _softmax(source: Source, function: Any) -> Example:
-    x = source.array(source.shape(1, empty=False))
-    axis = source.axis(x.ndim)
-    formula = lambda x: np.exp(x - _logsumexp(x, axis, True))  # noqa: E731
-    return Example(lambda x: function(x, axis=axis), (x,), formula)
+ALONG_AN_AXIS: dict[Callable[..., Any], Callable[..., Any]] = {
+    functions.softmax: lambda x, axis: np.exp(x - _logsumexp(x, axis, True)),
+    functions.log_softmax: lambda x, axis: x - _logsumexp(x, axis, True),
+}
 
 
-@function_case(functions.log_softmax)
-def _log_softmax(source: Source, function: Any) -> Example:
+@function_case(*ALONG_AN_AXIS)
+def _along_an_axis(source: Source, function: Any) -> Example:
     x = source.array(source.shape(1, empty=False))
     axis = source.axis(x.ndim)
-    formula = lambda x: x - _logsumexp(x, axis, True)  # noqa: E731
-    return Example(lambda x: function(x, axis), (x,), formula)
+    call = source.choose(lambda x: function(x, axis=axis), lambda x: function(x, axis))
+    return Example(call, (x,), lambda x: ALONG_AN_AXIS[function](x, axis))
 
 
 @function_case(functions.logsumexp)
@@ -149,7 +117,7 @@ def _label_cross_entropy(source: Source, function: Any) -> Example:
 def _cross_entropy(source: Source, function: Any) -> Example:
     if source.flag():
         return _label_cross_entropy(source, function)
-    scores, weights = (source.array((2, 3), low, 2) for low in (-2, 0.1))
+    scores, weights = source.array((2, 3)), source.array((2, 3), Domain(0.1, 2))
     reduction = source.choose(*REDUCTIONS)
     return Example(
         lambda scores, probabilities: function(scores, probabilities, reduction=reduction),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import find, given, settings
+from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 from autograd_spiral import Tensor, relu, softmax_cross_entropy
@@ -62,8 +62,9 @@ def test_without_vectors_there_are_matrices(pair):
 
 
 def test_all_forms_of_products_occur():
+    search = settings(phases=[Phase.generate], derandomize=True, max_examples=1000)
     for left, right in ((1, 1), (1, 2), (2, 1), (2, 2), (3, 2), (2, 4)):
-        find(matmul_pairs(), lambda pair, dims=(left, right): tuple(x.ndim for x in pair) == dims)
+        find(matmul_pairs(), lambda pair, dims=(left, right): tuple(x.ndim for x in pair) == dims, settings=search)
 
 
 def test_failures_shrink_to_something_small():
@@ -77,7 +78,7 @@ def test_failures_shrink_to_something_small():
 def test_bad_requests():
     with pytest.raises(ValueError, match="is above high"):
         numbers(1, 0)
-    with pytest.raises(ValueError, match="nothing between 0 and 1"):
+    with pytest.raises(ValueError, match="no number between 0 and 1 is at least 3 away"):
         numbers(0, 1, away_from=[0.5], gap=3)
     with pytest.raises(ValueError, match=r"shape \(N, K\)"):
         find(labels_for(np.zeros(3)), lambda labels: True)

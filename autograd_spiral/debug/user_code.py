@@ -13,23 +13,23 @@ from types import FrameType
 
 import numpy as np
 
-__all__ = ["in_engine", "users_line", "users_line_indexes"]
+__all__ = ["in_package", "users_line", "users_line_indexes"]
 
-_ENGINE = str(Path(__file__).parents[1]) + os.sep
-_MODELS = os.path.join(_ENGINE, "spiral") + os.sep  # the case study counts as the user's code
+_PACKAGE = str(Path(__file__).parents[1]) + os.sep
+_MODELS = os.path.join(_PACKAGE, "spiral") + os.sep  # the case study counts as the user's code
 _NUMPY = str(Path(np.__file__).parent) + os.sep
 _CONTEXTS = contextlib.__file__  # its frames stand between the user and the package's context managers
 
 
 @functools.cache
-def in_engine(file: str) -> bool:
+def in_package(file: str) -> bool:
     """Whether `file`, a code object's file name, belongs to the package or to NumPy."""
-    return (file.startswith(_ENGINE) and not file.startswith(_MODELS)) or file.startswith(_NUMPY)
+    return (file.startswith(_PACKAGE) and not file.startswith(_MODELS)) or file.startswith(_NUMPY)
 
 
 def _users_frame() -> FrameType:
     frame: FrameType = sys._getframe(1)
-    while frame.f_back is not None and (in_engine(file := frame.f_code.co_filename) or file == _CONTEXTS):
+    while frame.f_back is not None and (in_package(file := frame.f_code.co_filename) or file == _CONTEXTS):
         frame = frame.f_back
     return frame
 

@@ -12,7 +12,7 @@ import numpy as np
 from autograd_spiral.engine.messages import name_of
 from autograd_spiral.errors import NoRuleError
 
-__all__ = ["SPELLED_OUT", "call_bound", "overridable", "unannotated"]
+__all__ = ["NUMPY_DEFAULTS", "call_bound", "overridable", "unannotated"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -35,14 +35,14 @@ def overridable(body: F) -> F:
     return function  # type: ignore[return-value]
 
 
-SPELLED_OUT = {"out": None, "dtype": None, "where": True}
+NUMPY_DEFAULTS = {"out": None, "dtype": None, "where": True}
 """Keywords that no rule takes, with NumPy's default of each, which may be passed."""
 
 
 def call_bound(
     original: Callable[..., Any], function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    """Call `function` in place of `original`; ignore the keywords of `SPELLED_OUT` if they have NumPy's default.
+    """Call `function` in place of `original`; ignore the keywords of `NUMPY_DEFAULTS` if they have NumPy's default.
 
     Raises `NoRuleError`, with the accepted signature, for arguments that `function` does not take.
 
@@ -53,7 +53,7 @@ def call_bound(
         return function(*args, **kwargs)
     except TypeError:
         signature = inspect.signature(function)
-        kept = {k: v for k, v in kwargs.items() if not (k in SPELLED_OUT and v is SPELLED_OUT[k])}
+        kept = {k: v for k, v in kwargs.items() if not (k in NUMPY_DEFAULTS and v is NUMPY_DEFAULTS[k])}
         try:
             signature.bind(*args, **kept)
         except TypeError as error:

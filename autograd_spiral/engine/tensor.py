@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from autograd_spiral.engine import messages
 from autograd_spiral.engine.array_methods import ArrayMethods
-from autograd_spiral.engine.calls import SPELLED_OUT, call_bound
+from autograd_spiral.engine.calls import NUMPY_DEFAULTS, call_bound
 from autograd_spiral.engine.frozen import frozen, frozen_copy, frozen_result
 from autograd_spiral.engine.messages import INSTEAD_OF_BACKWARD, INSTEAD_OF_READING, NeverInPlace, called, name_of
 from autograd_spiral.engine.missing import MissingNames
@@ -268,7 +268,7 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
         if method != "__call__":
             raise messages.ufunc_method(ufunc, method)
         for key, value in kwargs.items():
-            if value is not SPELLED_OUT.get(key):
+            if value is not NUMPY_DEFAULTS.get(key):
                 raise messages.keyword(ufunc, key)
         return apply(ufunc, inputs, _NO_PARAMS)
 

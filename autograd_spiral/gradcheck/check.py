@@ -1,35 +1,35 @@
-"""`check_gradients` and `check_against`: gradients held against differences, with a verdict on every element.
+"""`check_gradients` and `check_against`: gradients compared with finite differences, with a verdict on every element.
 
-Nothing is compared with a tolerance that somebody chose. A derivative may differ from the numeric one by the bound
-that the differences gave, plus what rounding did to it, which is measured on the record (see `rounding`).
+No tolerance is chosen by hand. A derivative may differ from the numeric one by the error bound of the differences,
+plus what rounding did to it, which is measured on the record (see `rounding`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from autograd_spiral.engine.table import PRIMITIVES
 from autograd_spiral.errors import GradientMismatch, ShapeError
-from autograd_spiral.gradcheck.diagnoses import SCALE, Clues, diagnose, diagnose_shape
+from autograd_spiral.gradcheck.diagnoses import SCALE, Evidence, diagnose, diagnose_shape
 from autograd_spiral.gradcheck.directions import along_directions
-from autograd_spiral.gradcheck.evidence import clues_of
-from autograd_spiral.gradcheck.function import Subject
-from autograd_spiral.gradcheck.judging import Judge
-from autograd_spiral.gradcheck.report import CheckReport, InputReport, Verdict
-from autograd_spiral.gradcheck.results import Findings
+from autograd_spiral.gradcheck.evidence import evidence_of
+from autograd_spiral.gradcheck.function import CheckedFunction
+from autograd_spiral.gradcheck.judging import Judge, Swept
+from autograd_spiral.gradcheck.report import CheckReport
+from autograd_spiral.gradcheck.results import Array, Findings, Verdict
+from autograd_spiral.program.capturing.step import BoundStep, CapturedStep
 
 __all__ = ["check_against", "check_gradients"]
 
-Array: TypeAlias = NDArray[Any]
 Hand: TypeAlias = Any  # an array, a sequence of arrays or None, or a function of the inputs that returns these
 
 ELEMENT_LIMIT = 1000  # inputs with more elements are checked along random directions
 DIRECTIONS = 3
-DISPUTED_LIMIT = 200  # so many elements that are in doubt are held against differences
+DISPUTED_LIMIT = 200  # at most this many disputed elements are compared with differences
 
 
 def check_gradients(
@@ -40,22 +40,24 @@ def check_gradients(
     directions: int | None = None,
     raise_on_mismatch: bool = True,
 ) -> CheckReport:
-    """Hold the gradients of `function` at `inputs` against differences of its values; return a `CheckReport`.
+    """Compare the gradients of `function` at `inputs` with finite differences; return a `CheckReport`.
 
-    `function` takes the inputs, as Tensors, and returns a Tensor or several; `inputs` are arrays or Tensors, those of
-    integers being constants, and those for which a declared operation has None in place of a VJP. The outputs are
-    weighed with `cotangent` (one array for each output, by default fixed random numbers, and 1 for a single number),
-    and the slopes in the report are those of the weighed sum. A gradient that does not grow in proportion with the
+    `function` takes the inputs, as Tensors, and returns a Tensor or several. `inputs` are arrays or Tensors; integers
+    are constants, and so are arguments for which a declared operation has None in place of a VJP. The slopes in the
+    report are those of one number: the sum of the outputs weighted with `cotangent`, one array for each output (by
+    default fixed random numbers, and 1 for a single number). A gradient that does not grow in proportion to the
     weights is wrong, too. `order=2` checks the gradients of gradients too. Inputs of more than 1000 elements are
     checked along random directions, and a failure is narrowed down to its element; `directions=` sets their number
     for all inputs.
 
-    A float32 function is evaluated in float64 for the differences, unless it insists on float32. A derivative `ok`
-    differs from the numeric one by no more than the numeric bound plus its own rounding; a `kink` lies between
-    one-sided slopes that differ. Outputs that are nan or infinite at the inputs are left out of the sum. Raises
-    `GradientMismatch`, an AssertionError that carries the report, when something is wrong, or nothing in some input
-    could be judged for want of finite outputs, and `raise_on_mismatch`; ValueError for an order other than 1 and 2;
-    TypeError for what is no function, and for a captured step, whose results have no graph.
+    A float32 function is evaluated in float64 for the differences, unless it insists on float32. A derivative is `ok`
+    if it differs from the numeric one by no more than the numeric bound plus its own rounding; a `kink` lies between
+    one-sided slopes that differ. Outputs that are nan or infinite at the inputs are left out of the sum.
+
+    Raises `GradientMismatch`, an AssertionError that carries the report, when something is wrong, or when nothing in
+    some input could be judged because no outputs were finite (unless `raise_on_mismatch=False`). Raises ValueError for
+    an order other than 1 and 2; TypeError for anything that is not callable, and for a captured step, whose results
+    have no graph.
 
     >>> import numpy as np
     >>> from autograd_spiral import relu
@@ -69,18 +71,17 @@ def check_gradients(
     _refuse("check_gradients", function)
     if order not in (1, 2):
         raise ValueError(f"check_gradients: order must be 1 or 2, not {order!r}")
-    subject = Subject(function, inputs, constants=_constants_of(function))
-    rows = subject.faults(1)
+    checked = CheckedFunction(function, inputs, constants=_constants_of(function))
+    rows = checked.faults()
     if not rows:
-        cotangents = subject.cotangents(cotangent)
-        judge = Judge(subject, cotangents, drawn=cotangent is None)
-        rows = _against_differences(judge, 1, directions)
+        judge = Judge(checked, checked.cotangents(cotangent), drawn=cotangent is None)
+        rows = _against_differences(judge, directions)
         if order == 2:
-            gradient = subject.gradient(judge.cotangents)
-            rows += gradient.faults(2) or _against_differences(
-                Judge(gradient, gradient.cotangents(None), drawn=True, before=judge), 2, directions
+            gradient = checked.gradient(judge.cotangents)
+            rows += gradient.faults() or _against_differences(
+                Judge(gradient, gradient.cotangents(None), drawn=True, before=judge), directions
             )
-    return _conclude(CheckReport(subject.name, tuple(rows)), raise_on_mismatch)
+    return _conclude(CheckReport(checked.name, tuple(rows)), raise_on_mismatch)
 
 
 def check_against(
@@ -90,13 +91,13 @@ def check_against(
     cotangent: Any = None,
     raise_on_mismatch: bool = True,
 ) -> CheckReport:
-    """Hold gradients derived by hand against those that the engine gives; return a `CheckReport`.
+    """Compare gradients derived by hand with the engine's gradients; return a `CheckReport`.
 
     `hand_gradients` is one array for each floating input (None to leave it out; a single array for a single one), or
     a function that computes these from the inputs as arrays. They must have the shape and the dtype of their inputs.
-    Elements that differ by more than rounding are held against differences too, which settles who is right, and
-    accepts either convention at a kink. `function`, `inputs`, `cotangent`, errors: as for `check_gradients`;
-    `ShapeError` when there are not as many gradients as floating inputs.
+    Elements that differ by more than rounding are compared with differences too, which settles who is right, and
+    accepts either convention at a kink. `function`, `inputs`, `cotangent` and errors are those of `check_gradients`.
+    Raises `ShapeError` when the numbers of gradients and floating inputs differ.
 
     >>> import numpy as np
     >>> x = np.array([1.0, 2.0, 3.0])
@@ -106,126 +107,105 @@ def check_against(
     2.00 × too small
     """
     _refuse("check_against", function)
-    subject = Subject(function, inputs)
-    given = hand_gradients(*(np.array(x) for x in subject.arrays)) if callable(hand_gradients) else hand_gradients
-    if len(subject.floating) == 1 and not isinstance(given, list | tuple):
+    checked = CheckedFunction(function, inputs)
+    given = hand_gradients(*(np.array(x) for x in checked.arrays)) if callable(hand_gradients) else hand_gradients
+    if len(checked.floating) == 1 and not isinstance(given, list | tuple):
         given = [given]
-    if len(given) != len(subject.floating):
-        raise ShapeError(f"check_against: {len(given)} gradients but {len(subject.floating)} floating inputs")
-    rows = subject.faults(1)
+    if len(given) != len(checked.floating):
+        raise ShapeError(f"check_against: {len(given)} gradients but {len(checked.floating)} floating inputs")
+    rows = checked.faults()
     if not rows:
-        judge = Judge(subject, subject.cotangents(cotangent), drawn=cotangent is None)
-        hands = {at: np.asarray(hand) for at, hand in zip(subject.floating, given, strict=True) if hand is not None}
-        misfits = {at: _misfit(judge, at, hand) for at, hand in hands.items()}
-        found = {at: _by_hand(judge, at, hand) for at, hand in hands.items() if misfits[at] is None}
-        clues = clues_of(judge, found)
-        for at in hands:
-            rows.append(misfits[at] or _row(judge, at, 1, "elements", found[at], clues.get(at)))
-    return _conclude(CheckReport(subject.name, tuple(rows)), raise_on_mismatch)
+        judge = Judge(checked, checked.cotangents(cotangent), drawn=cotangent is None)
+        hands = zip(checked.floating, given, strict=True)
+        found = {at: _by_hand(judge, at, np.asarray(hand)) for at, hand in hands if hand is not None}
+        rows = _diagnosed(judge, found)
+    return _conclude(CheckReport(checked.name, tuple(rows)), raise_on_mismatch)
 
 
 def _refuse(check: str, function: Any) -> None:
-    """Raise TypeError for what cannot be differentiated, whatever the inputs."""
+    """Raise TypeError for anything that cannot be differentiated, whatever the inputs."""
     if not callable(function):
         raise TypeError(f"{check} takes a function, as in {check}(np.sin, x), not {function!r}")
-    if {"eager", "program"} <= set(dir(type(function))):  # `program` is above this room, and cannot be asked
+    if isinstance(function, CapturedStep | BoundStep):
         name = getattr(function, "__name__", "step")
         raise TypeError(
-            f"{check}: what the captured step {name} returns has no graph, so no gradient can be checked: "
-            f"check {name}.eager, the step as it was written"
+            f"{check}: the captured step {name} returns tensors without a graph, so there is no gradient to check: "
+            f"pass {name}.eager, the original function"
         )
 
 
 def _constants_of(function: Callable[..., Any]) -> tuple[int, ...]:
-    """The places of the arguments in which a declared operation has no gradient, if it has one in others."""
+    """Return the arguments for which a declared operation has no gradient, if it has one for others."""
     row = PRIMITIVES.get(function) if isinstance(function, Hashable) else None
     if row is None or row.body is None or not any(row.vjps):
         return ()
     return tuple(i for i, vjp in enumerate(row.vjps) if vjp is None)
 
 
-def _against_differences(judge: Judge, order: int, directions: int | None) -> list[InputReport]:
-    subject = judge.subject
-    found, judged = {}, {}
-    for at in subject.floating:
-        x = subject.arrays[at]
-        if directions is None and x.size <= ELEMENT_LIMIT:
-            found[at], judged[at] = judge.elements(at, judge.gradients[at], range(x.size)), "elements"
-        else:
-            found[at] = along_directions(judge, at, DIRECTIONS if directions is None else directions)
-            judged[at] = "directions"
+def _against_differences(judge: Judge, directions: int | None) -> list[Findings]:
     scaled = judge.swept([np.asarray(SCALE * ct, ct.dtype) for ct in judge.cotangents])
-    for at, findings in found.items():
-        _hold_to_scale(judge, at, findings, scaled[2][at])
-    clues = clues_of(judge, found, scaled)
-    return [_row(judge, at, order, judged[at], found[at], clues.get(at)) for at in subject.floating]
+    found = {}
+    for at, gradient in judge.gradients.items():
+        if directions is None and gradient.size <= ELEMENT_LIMIT:
+            findings = judge.findings(at, gradient, judge.elements(at, gradient, range(gradient.size)))
+        else:
+            findings = along_directions(judge, at, DIRECTIONS if directions is None else directions)
+        found[at] = _in_proportion(judge, at, findings, scaled.gradients[at])
+    return _diagnosed(judge, found, scaled)
 
 
-def _hold_to_scale(judge: Judge, at: int, findings: Findings, scaled: Array) -> None:
-    """Find wrong what does not grow with the cotangent, though it is right for this one: it is 1 in many a check."""
+def _in_proportion(judge: Judge, at: int, findings: Findings, scaled: Array) -> Findings:
+    """Return the findings with elements wrong that do not grow with the cotangent, though they are right for this one.
+
+    The cotangent is 1 in many checks, so a rule that forgets it would pass.
+    """
     gradient = judge.gradients[at]
     with np.errstate(all="ignore"):
         rounding = 4 * judge.rounding[at] + np.finfo(gradient.dtype).tiny
         bent = np.flatnonzero(np.isfinite(scaled) & (np.abs(scaled - SCALE * gradient) > rounding))
-    if bent.size and not findings.wrong.any():
-        chosen = _some(bent)
-        findings.along = None
-        findings.overrule(judge.elements(at, gradient, chosen), chosen)
-        findings.verdicts |= dict.fromkeys(chosen, Verdict.WRONG)
-        findings.wrong.flat[chosen] = True
-
-
-def _row(judge: Judge, at: int, order: int, judged: str, findings: Findings, clues: Clues | None) -> InputReport:
-    x = judge.subject.arrays[at]
-    says = [diagnose(findings.analytic, findings.numeric, findings.bound, findings.wrong, judge.sizes, clues)]
-    if judge.leading[at].any():
-        says.append(_not_judged(findings, judged, judge.left_out))
-    return InputReport(
-        judge.subject.names[at],
-        x.shape,
-        str(x.dtype),
-        order,
-        judged,
-        dict(findings.counts),
-        findings.worst,
-        "; ".join(filter(None, says)),
-        judge.random_weights,
-    )
-
-
-def _not_judged(findings: Findings, judged: str, left_out: str) -> str:
-    """What to say of an input with elements that lead to outputs that are not finite."""
-    total, count = sum(findings.counts.values()), findings.counts.get(Verdict.UNJUDGED, 0)
-    if not count:
-        return f"judged by the other outputs: {left_out}"
-    return f"not judged: {left_out}" if count == total else f"{count} of {total} {judged} not judged: {left_out}"
-
-
-def _misfit(judge: Judge, at: int, hand: Array) -> InputReport | None:
-    """The row of a gradient by hand that has not the shape and the dtype of its input; None if it has."""
-    x = judge.subject.arrays[at]
-    place = (judge.subject.names[at], x.shape, str(x.dtype), 1, "elements")
-    if hand.shape != x.shape:
-        return InputReport(*place, {Verdict.WRONG_SHAPE: x.size}, None, diagnose_shape(hand.shape, x.shape))
-    if hand.dtype != x.dtype:
-        text = f"a {hand.dtype} gradient for a {x.dtype} input"
-        return InputReport(*place, {Verdict.WRONG_DTYPE: x.size}, None, text)
-    return None
+    if not bent.size or findings.wrong.any():
+        return findings
+    slopes = judge.elements(at, gradient, _some(bent))
+    return findings.overruled(replace(slope, verdict=Verdict.WRONG) for slope in slopes)
 
 
 def _by_hand(judge: Judge, at: int, hand: Array) -> Findings:
-    findings = judge.compared(at, hand)
+    x = judge.function.arrays[at]
+    if hand.shape != x.shape:
+        return judge.function.findings(at, fault=Verdict.WRONG_SHAPE, diagnosis=diagnose_shape(hand.shape, x.shape))
+    if hand.dtype != x.dtype:
+        text = f"a {hand.dtype} gradient for a {x.dtype} input"
+        return judge.function.findings(at, fault=Verdict.WRONG_DTYPE, diagnosis=text)
+    findings = judge.findings(at, hand, judge.compared(at, hand))
     disputed = np.flatnonzero(findings.wrong)
-    if disputed.size:
-        chosen = _some(disputed)
-        findings.overrule(judge.elements(at, hand, chosen), chosen)
-    return findings
+    return findings.overruled(judge.elements(at, hand, _some(disputed)))
 
 
-def _some(places: Array) -> list[int]:
-    """Some of `places`, evenly spread, where there are too many to hold each against differences."""
-    chosen: list[int] = places[np.linspace(0, places.size - 1, min(places.size, DISPUTED_LIMIT)).astype(int)].tolist()
-    return chosen
+def _some(indices: Array) -> list[int]:
+    """Return some of `indices`, evenly spread, if there are too many to compare each with differences."""
+    count = min(indices.size, DISPUTED_LIMIT)
+    return [int(i) for i in indices[np.linspace(0, indices.size - 1, count).astype(int)]]
+
+
+def _diagnosed(judge: Judge, found: Mapping[int, Findings], scaled: Swept | None = None) -> list[Findings]:
+    """Return the findings with their diagnoses."""
+    rows = []
+    evidence = evidence_of(judge, found, scaled)
+    for at, findings in found.items():
+        says = [findings.diagnosis or diagnose(findings, judge.sizes, evidence.get(at, Evidence()))]
+        if not findings.fault and judge.leading[at].any():
+            says.append(_not_judged(findings, judge.left_out))
+        rows.append(replace(findings, diagnosis="; ".join(filter(None, says))))
+    return rows
+
+
+def _not_judged(findings: Findings, left_out: str) -> str:
+    """Return what to say of an input with elements that lead to outputs that are not finite."""
+    total, count = findings.counts.total(), findings.counts[Verdict.UNJUDGED]
+    if not count:
+        return f"checked with the remaining outputs only: {left_out}"
+    some = "" if count == total else f"{count} of {total} {findings.judged} "
+    return f"{some}not judged: {left_out}"
 
 
 def _conclude(report: CheckReport, raise_on_mismatch: bool) -> CheckReport:

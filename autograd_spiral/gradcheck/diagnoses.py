@@ -1,75 +1,63 @@
-"""What the numbers of a wrong gradient have in common, in a few words. Imports numpy alone.
+"""What the numbers of a wrong gradient have in common, in a few words. Imports numpy and results.
 
-Nothing is guessed: whatever is said holds for every number that it speaks of, within the bounds.
+Nothing is guessed: each statement holds for every number it covers, within the bounds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-__all__ = ["SCALE", "Clues", "Other", "diagnose", "diagnose_shape"]
+from autograd_spiral.gradcheck.results import Array, Findings
 
-Array: TypeAlias = NDArray[Any]
+__all__ = ["SCALE", "Evidence", "diagnose", "diagnose_shape"]
+
 
 SCALE = -2.0  # a power of two, which scales without rounding, and negative, which tells apart |ct| and ct
 
 
 @dataclass(frozen=True)
-class Other:
-    """The gradient in another input of the same shape, its numeric value, and how far the two may differ."""
-
-    analytic: Array
-    numeric: Array
-    bound: Array
-
-
-@dataclass(frozen=True)
-class Clues:
+class Evidence:
     """What is known besides a gradient and its numeric value; any of it may be missing.
 
-    `x` is the input. `ct` holds the weights of the output, where there is one and they broadcast to the shape of `x`;
-    `scaled` is the gradient with SCALE times the weights. `others` are gradients in other inputs, and `remedies` what
-    the gradient would be with a change to its rule, both by what to call them. `sampled`: whether elements were left
-    out.
+    `ct` holds the weights of the output, if there is one output and they broadcast to the shape of the input;
+    `scaled` is the gradient with SCALE times the weights. `others` are the findings on other inputs of the same shape,
+    and `remedies` what the gradient would be with a change to its rule, both by name.
     """
 
-    x: Array | None = None
     ct: Array | None = None
     scaled: Array | None = None
-    others: Mapping[str, Other] = field(default_factory=dict)
+    others: Mapping[str, Findings] = field(default_factory=dict)
     remedies: Mapping[str, Array] = field(default_factory=dict)
-    sampled: bool = False
 
 
 @np.errstate(all="ignore")
-def diagnose(
-    analytic: Array, numeric: Array, bound: Array, wrong: Array, sizes: Collection[int], clues: Clues | None = None
-) -> str:
-    """What the wrong elements of a gradient have in common, in a few words; "" where none is wrong.
+def diagnose(findings: Findings, sizes: Collection[int], evidence: Evidence) -> str:
+    """Return what the wrong elements of a gradient have in common, in a few words; "" if none is wrong.
 
-    `numeric` is NaN where it was not determined; `bound` is how far the two may differ; `sizes` are the lengths of
-    axes, and their products, that a forgotten factor could be.
+    `sizes` are the lengths of axes, and their products, that a forgotten factor could be.
 
-    >>> numeric, bound, all_wrong = np.array([1.0, 3.0]), np.full(2, 1e-9), np.full(2, True)
-    >>> diagnose(2 * numeric, numeric, bound, all_wrong, ())
+    >>> from autograd_spiral.gradcheck.results import Array, Slope, Verdict
+    >>> def said(*gradient, **evidence):
+    ...     pairs = enumerate(zip(gradient, (1.0, 3.0)))
+    ...     slopes = tuple(Slope(Verdict.WRONG, a, n, 1e-9, index=(i,)) for i, (a, n) in pairs)
+    ...     return diagnose(Findings("x", np.zeros(2), 1, np.array(gradient), slopes), {300}, Evidence(**evidence))
+    >>> said(2.0, 6.0)
     '2.00 × too large'
-    >>> diagnose(numeric / 300, numeric, bound, all_wrong, {300})
+    >>> said(1 / 300, 3 / 300)
     '300 × too small: missing factor of N = 300'
-    >>> diagnose(numeric * [3, 1.5], numeric, bound, all_wrong, ())
+    >>> said(3.0, 4.5)
     'no common factor: off by 50 % to 200 %'
-    >>> diagnose(numeric * [3, 1.5], numeric, bound, all_wrong, (), Clues(ct=np.array([1 / 3, 2 / 3])))
-    'right once multiplied by the cotangent'
+    >>> said(3.0, 4.5, ct=np.array([1 / 3, 2 / 3]))
+    'right after multiplying by the cotangent'
     """
+    analytic, numeric, bound, wrong = findings.analytic, findings.numeric, findings.bound, findings.wrong
     if not wrong.any():
         return ""
     if not np.any(analytic):
         return "zero: no path from this input"
-    clues = clues or Clues()
     known = np.isfinite(numeric) & np.isfinite(bound)
     lost = wrong & ~np.isfinite(analytic)
     wrong = wrong & known & ~lost
@@ -81,24 +69,24 @@ def diagnose(
     if lost.any():
         nans = np.isnan(analytic[lost])
         kind = "nan" if nans.all() else "nan or inf" if nans.any() else "inf"
-        says.append(f"{kind} in {_counted(lost, fine, clues)}" if lost.size > 1 else kind)
+        says.append(f"{kind} in {_counted(lost, fine, findings)}" if lost.size > 1 else kind)
     if wrong.any():
         few = wrong.sum() == 1 or lost.any() or np.any(fine & (np.abs(numeric) > 10 * bound))
-        where = _counted(wrong, fine, clues) if few and wrong.size > 1 else ""
-        says.append(_of_numbers(analytic, numeric, bound, wrong, sizes, clues, where))
+        where = _counted(wrong, fine, findings) if few and wrong.size > 1 else ""
+        says.append(_of_numbers(analytic, numeric, bound, wrong, sizes, evidence, where))
     return "; ".join(says)
 
 
-def _counted(chosen: Array, fine: Array, clues: Clues) -> str:
-    """How many elements were chosen, and which: those of a sign of the input, if the `fine` ones have another."""
+def _counted(chosen: Array, fine: Array, findings: Findings) -> str:
+    """Return how many elements are `chosen`, and the sign of the input there if no `fine` element has it."""
     count = np.count_nonzero(chosen)
     if count == chosen.size:
         return f"all {count} elements"
     text = f"{count} of {chosen.size} elements"
-    if clues.sampled:
+    if len(findings.slopes) < chosen.size:
         return f"at least {text}"
-    if clues.x is not None and fine.any():
-        x = clues.x
+    if fine.any():
+        x = findings.x
         signs = {"below 0": x < 0, "0": x == 0, "above 0": x > 0, "not above 0": x <= 0, "not below 0": x >= 0}
         for sign, has in signs.items():
             if np.all(has[chosen]) and not np.any(has[fine]):
@@ -107,21 +95,21 @@ def _counted(chosen: Array, fine: Array, clues: Clues) -> str:
 
 
 def _of_numbers(
-    analytic: Array, numeric: Array, bound: Array, wrong: Array, sizes: Collection[int], clues: Clues, where: str
+    analytic: Array, numeric: Array, bound: Array, wrong: Array, sizes: Collection[int], evidence: Evidence, where: str
 ) -> str:
-    """What is wrong with the `wrong` elements, which are all finite, and `where` they are unless it is about all."""
+    """Return what is wrong with the `wrong` elements, which are all finite, and `where` they are unless all are."""
     a, n, b = analytic[wrong], numeric[wrong], bound[wrong]
-    ct = None if clues.ct is None else np.broadcast_to(clues.ct, analytic.shape)[wrong]
+    ct = None if evidence.ct is None else np.broadcast_to(evidence.ct, analytic.shape)[wrong]
     lacks_ct = ct is not None and _agree(a * ct, n, b * (1 + np.abs(ct)))
-    of_ct = "" if clues.scaled is None else _of_scaling(a, clues.scaled[wrong], b)
+    of_ct = "" if evidence.scaled is None else _of_scaling(a, evidence.scaled[wrong], b)
     if of_ct and lacks_ct:
         return _together(", ", f"{of_ct}: multiply by ct", where)
     if of_ct and _agree(a, n, b):
         return _together(", ", of_ct, where)
     ratio = _of_ratio(a, n, b, sizes)
-    if not ratio and (of_all := _of_all(analytic, numeric, bound, clues)):
+    if not ratio and (of_all := _of_all(analytic, numeric, bound, evidence)):
         return _together("; ", of_ct, of_all)
-    by_hand = "right once multiplied by the cotangent" if lacks_ct and clues.scaled is None else ""
+    by_hand = "right after multiplying by the cotangent" if lacks_ct and evidence.scaled is None else ""
     text = ratio or by_hand or _of_difference(a - n, b, ct) or ("" if of_ct else _of_spread(a, n, b))
     return _together(", ", _together("; ", of_ct, text), where)
 
@@ -131,9 +119,10 @@ def _together(between: str, *parts: str) -> str:
 
 
 def _of_ratio(analytic: Array, numeric: Array, bound: Array, sizes: Collection[int]) -> str:
+    """Return the factor that all numbers are off by, with the size that it could be; "" if there is none."""
     telling = np.abs(numeric) > 10 * bound
     if not telling.any():
-        return "not 0, where it should be" if np.any(np.abs(analytic) > bound) else ""
+        return "nonzero where it should be 0" if np.any(np.abs(analytic) > bound) else ""
     best = int(np.argmax(np.where(telling, np.abs(numeric) / np.maximum(bound, 1e-300), 0)))
     ratio = float(analytic[best] / numeric[best])
     slack = bound + abs(ratio) * bound + np.abs(numeric) * (1 + abs(ratio)) * bound[best] / abs(numeric[best])
@@ -161,7 +150,7 @@ def _of_ratio(analytic: Array, numeric: Array, bound: Array, sizes: Collection[i
 
 
 def _of_scaling(analytic: Array, scaled: Array, bound: Array) -> str:
-    """What is wrong with how a gradient depends on the cotangent, which it has to be proportional to."""
+    """Return how a gradient depends on the cotangent if it is not proportional to it; else ""."""
     if not np.all(np.isfinite(scaled)) or _agree(scaled, SCALE * analytic, 4 * bound):
         return ""
     if _agree(scaled, analytic, 4 * bound):
@@ -170,6 +159,7 @@ def _of_scaling(analytic: Array, scaled: Array, bound: Array) -> str:
 
 
 def _of_difference(difference: Array, bound: Array, ct: Array | None) -> str:
+    """Return the constant, or the constant times ct, that all numbers are off by; "" if there is none."""
     for weights, name in ((np.ones(difference.shape), "a constant"), (ct, "a constant times ct")):
         if weights is None or difference.size < 2 or not np.all(weights):
             continue
@@ -180,41 +170,41 @@ def _of_difference(difference: Array, bound: Array, ct: Array | None) -> str:
     return ""
 
 
-def _of_all(analytic: Array, numeric: Array, bound: Array, clues: Clues) -> str:
-    """What holds for a whole gradient: it is that of another input, would be right with a change, or is reordered."""
-    for name, other in clues.others.items():
+def _of_all(analytic: Array, numeric: Array, bound: Array, evidence: Evidence) -> str:
+    """Return which other input a whole gradient belongs to, which change would mend it, or how it is reordered."""
+    for name, other in evidence.others.items():
         if _agree(analytic, other.numeric, bound + other.bound):
             both = _agree(other.analytic, numeric, bound + other.bound)
             return f"{'swapped with' if both else 'equal to'} the gradient in {name}"
     known = np.isfinite(numeric) & np.isfinite(bound)
-    for name, remedy in clues.remedies.items():
+    for name, remedy in evidence.remedies.items():
         if _agree(remedy[known], numeric[known], 2 * bound[known]):
             return f"right {name}"
     for axis in range(analytic.ndim):
         if _moved_to(np.flip(numeric, axis), np.flip(bound, axis), analytic, numeric, bound):
             return "reversed" if analytic.ndim == 1 else f"reversed along axis {axis}"
-    places, right_places = np.argsort(analytic, axis=None), np.argsort(numeric, axis=None)
-    bounds = bound.ravel()[places] + bound.ravel()[right_places]
-    if _agree(analytic.ravel()[places], numeric.ravel()[right_places], bounds):
+    order, right_order = np.argsort(analytic, axis=None), np.argsort(numeric, axis=None)
+    bounds = bound.ravel()[order] + bound.ravel()[right_order]
+    if _agree(analytic.ravel()[order], numeric.ravel()[right_order], bounds):
         return "the right numbers in another order"
     return ""
 
 
 def _moved_to(moved: Array, moved_bound: Array, analytic: Array, numeric: Array, bound: Array) -> bool:
-    """Whether a gradient has the right numbers in the places that they have in `moved`, and not in their own."""
+    """Return whether a gradient has the right numbers in the order of `moved`, and not in their own."""
     both = bound + moved_bound
     return _agree(analytic, moved, both) and not _agree(analytic, numeric, both)
 
 
 def _of_spread(analytic: Array, numeric: Array, bound: Array) -> str:
-    """How far off the elements are that have nothing known in common."""
+    """Return how far off elements are that have nothing known in common."""
     telling = np.abs(numeric) > 10 * bound
     if not telling.any():
         return f"off by up to {np.max(np.abs(analytic - numeric)):.1g}"
     off = np.abs(analytic / numeric - 1)[telling]
     least, most = _percent(off.min()), _percent(off.max())
     text = f"no common factor: off by {least}" + (f" to {most}" if most != least else "")
-    return text if telling.all() else f"{text}, and not 0 where it should be"
+    return text if telling.all() else f"{text}, and nonzero where it should be 0"
 
 
 def _percent(part: float) -> str:
@@ -224,12 +214,12 @@ def _percent(part: float) -> str:
 
 
 def _agree(a: Array, b: Array, bound: Array) -> bool:
-    """Whether all elements differ by no more than `bound`; those that are not known do not agree."""
+    """Return whether all elements differ by no more than `bound`; unknown elements do not agree."""
     return a.shape == np.broadcast_shapes(a.shape, np.shape(b)) and bool(np.all(np.abs(a - b) <= bound))
 
 
 def diagnose_shape(given: tuple[int, ...], shape: tuple[int, ...]) -> str:
-    """What is wrong with a gradient of shape `given` for an input of `shape`.
+    """Return what is wrong with a gradient of shape `given` for an input of `shape`.
 
     >>> diagnose_shape((300, 3), (1, 3))
     'gradient of a broadcast not summed: shape (300, 3) for an input of shape (1, 3)'

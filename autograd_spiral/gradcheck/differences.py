@@ -1,13 +1,13 @@
-"""Numeric derivatives with an error bound, from differences at several steps. Imports numpy alone.
+"""Numeric derivatives with an error bound, from differences at several steps. Imports nothing that it judges.
 
 A line is a function of one number t that returns a flat array of outputs; each output is differentiated at t = 0
-by itself. Central and one-sided differences at steps of a fixed ratio are extrapolated to step 0 (Richardson), each
-three neighbouring steps giving one estimate; its bound is
+by itself. Central and one-sided differences at steps of a fixed ratio are extrapolated to step 0 (Richardson). Every
+three neighbouring steps give one estimate, with the bound
 
     truncation (how far the extrapolation still moved) + rounding (the noise of the values, over the step).
 
-Estimates are gathered from the smallest steps upward for as long as they agree within their bounds, which leaves
-out every step that reaches beyond a kink, and the one with the tightest bound is taken.
+Estimates are collected from the smallest steps upward as long as they agree within their bounds, which leaves out
+every step that reaches beyond a kink. The one with the tightest bound is taken.
 """
 
 from __future__ import annotations
@@ -15,23 +15,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from autograd_spiral.gradcheck.results import Array
 
 __all__ = ["Line", "Slopes", "noise_level", "typical_scale"]
-
-Array: TypeAlias = NDArray[Any]
 
 
 @dataclass(frozen=True)
 class Slopes:
     """The derivatives of the outputs along a line: the central one, and those from the left and the right.
 
-    `bound` holds how far `central` can be off, `gap_bound` how far `right - left` can be; `kinked` marks the outputs
-    whose one-sided slopes differ by more, or that jump at 0, and `jumps` the latter. A side where the function is
-    not finite is left out, which `one_sided` marks; where both are, the bound is infinite.
+    `bound` holds how far `central` can be off, `gap_bound` how far `right - left` can be. `kinked` marks the outputs
+    whose one-sided slopes differ by more, or that jump at 0; `jumps` marks only the latter. A side on which the
+    function is not finite is left out, which `one_sided` marks; if both are, the bound is infinite.
     """
 
     central: Array
@@ -47,9 +46,9 @@ class Slopes:
 class Line:
     """Differences of `function`, a function of a number t, at steps that are powers of two times `scale`.
 
-    `rounding` is the noise of each output at 0, `dtype` the one that the values are computed in. The steps are chosen
-    so that the smallest ones balance rounding against truncation, near the cube root of the dtype's spacing;
-    `refine()` adds four smaller ones. Raises nothing for values that are not finite: they only widen the bound.
+    `rounding` is the noise of each output at 0, and the values are computed in `dtype`. The steps are chosen so that
+    the smallest ones balance rounding against truncation, near the cube root of the dtype's spacing; `refine()` adds
+    four smaller ones. Values that are not finite only widen the bound.
 
     >>> line = Line(lambda t: np.exp([t, 2 * t]), 1.0, np.full(2, 1e-16), np.dtype(float))
     >>> slopes = line.slopes()
@@ -70,46 +69,38 @@ class Line:
         self._rounding = rounding
         self._centre = function(0.0)
         self._steps: list[float] = []
-        self._right: list[Array] = []
-        self._left: list[Array] = []
-        self._add(4)
+        self._sides: list[Array] = []  # for each step the outputs to the right and to the left, shape (2, outputs)
+        self.refine()
 
     def refine(self) -> None:
         """Add four steps, each smaller than all before by the same ratio."""
-        self._add(4)
-
-    def _add(self, count: int) -> None:
-        for _ in range(count):
+        for _ in range(4):
             step = self._scale * 2.0**self._next
             self._steps.append(step)
-            self._right.append(self._function(step))
-            self._left.append(self._function(-step))
+            self._sides.append(np.array([self._function(step), self._function(-step)]))
             self._next -= self._octaves
 
     def slopes(self) -> Slopes:
-        """The derivatives at 0 and their bounds, from all steps so far."""
-        steps = np.array(self._steps)[:, None]
+        """Return the derivatives at 0 and their bounds, from all steps so far."""
+        steps = np.array(self._steps)[:, None, None]
         ratio = 2.0**self._octaves
         with np.errstate(all="ignore"):
-            right, left = np.array(self._right), np.array(self._left)
-            noise_right = self._rounding + 2 * self._eps * np.abs(right)
-            noise_left = self._rounding + 2 * self._eps * np.abs(left)
-            from_right, right_jumps = self._limit(right, noise_right, ratio)
-            from_left, left_jumps = self._limit(left, noise_left, ratio)
+            values = np.array(self._sides)
+            noise = self._rounding + 2 * self._eps * np.abs(values)
             noise_centre = self._rounding + 2 * self._eps * np.abs(self._centre)
-
-            rise = _settled(
-                *_extrapolated((right - from_right) / steps, (noise_right + noise_centre) / steps, ratio, (1, 2))
+            limits, bounds = _extrapolated(values, noise, ratio, ratio**2)
+            jumps = np.abs(limits - self._centre) > bounds + noise_centre
+            from_right, from_left = np.where(jumps, limits, self._centre)
+            right, left = values[:, 0], values[:, 1]
+            differences = np.stack([right - from_right, from_left - left, (right - left) / 2], axis=1) / steps
+            noises = np.concatenate([noise + noise_centre, np.mean(noise, axis=1, keepdims=True)], axis=1) / steps
+            powers = np.array([[1], [1], [2]])  # of the steps in the error: central differences have even ones only
+            rise, fall, both = zip(
+                *_extrapolated(differences, noises, ratio**powers, ratio ** (2 * powers)), strict=True
             )
-            fall = _settled(
-                *_extrapolated((from_left - left) / steps, (noise_left + noise_centre) / steps, ratio, (1, 2))
-            )
-            both = _settled(
-                *_extrapolated((right - left) / (2 * steps), (noise_right + noise_left) / (2 * steps), ratio, (2, 4))
-            )
-            slopes = _combined(both, fall, rise, right_jumps | left_jumps)
-            # What does not move at all moves by less than its spacing, however noisy it may be elsewhere.
-            still = np.all(right == self._centre, axis=0) & np.all(left == self._centre, axis=0)
+            slopes = _combined(both, fall, rise, jumps.any(axis=0))
+            # An output that does not move at all moves by less than its spacing, however noisy it is elsewhere.
+            still = np.all(values == self._centre, axis=(0, 1))
             least = 2 * self._eps * np.abs(self._centre) / self._steps[0]
         central, left, right = np.where(still, 0.0, (slopes.central, slopes.left, slopes.right))
         bound, gap_bound = np.where(still, least, (slopes.bound, slopes.gap_bound))
@@ -117,39 +108,31 @@ class Line:
         return Slopes(central, left, right, bound, gap_bound, *marks)
 
     def size(self) -> Array:
-        """The size of each output: the largest on the line, of those that are finite."""
-        values = np.abs([self._centre, *self._left, *self._right])
-        largest: Array = np.max(values, axis=0, where=np.isfinite(values), initial=0.0)
-        return largest
-
-    def _limit(self, values: Array, noise: Array, ratio: float) -> tuple[Array, Array]:
-        """What the values on one side tend to at 0, and where that is not the value there: a jump."""
-        limit, bound = _settled(*_extrapolated(values, noise, ratio, (1, 2)))
-        jumps = np.abs(limit - self._centre) > bound + self._rounding + 2 * self._eps * np.abs(self._centre)
-        return np.where(jumps, limit, self._centre), jumps
+        """Return the size of each output: the largest of its finite values on the line."""
+        values = np.abs([self._centre, *(side for sides in self._sides for side in sides)])
+        return np.asarray(np.max(values, axis=0, where=np.isfinite(values), initial=0.0))
 
 
-def _extrapolated(estimates: Array, noise: Array, ratio: float, powers: tuple[int, int]) -> tuple[Array, Array]:
-    """Richardson's extrapolation over every three neighbouring steps, and the bound of each result.
+def _extrapolated(estimates: Array, noise: Array, first: Any, second: Any) -> tuple[Array, Array]:
+    """Return the best of Richardson's extrapolations over every three neighbouring steps, and its bound.
 
-    `estimates` (steps, outputs) have errors in step**powers[0], step**powers[1], …; `noise` is their rounding.
+    `estimates` have shape (steps, …, outputs), and `noise` is their rounding. From each step to the next, the leading
+    term of their error shrinks by the ratio `first`, and the following term by `second`.
     """
-    q = ratio ** powers[0]
-    two = (q * estimates[1:] - estimates[:-1]) / (q - 1)
-    two_noise = (q * noise[1:] + noise[:-1]) / (q - 1)
-    q = ratio ** powers[1]
-    three = (q * two[1:] - two[:-1]) / (q - 1)
-    three_noise = (q * two_noise[1:] + two_noise[:-1]) / (q - 1)
+    two = (first * estimates[1:] - estimates[:-1]) / (first - 1)
+    two_noise = (first * noise[1:] + noise[:-1]) / (first - 1)
+    three = (second * two[1:] - two[:-1]) / (second - 1)
+    three_noise = (second * two_noise[1:] + two_noise[:-1]) / (second - 1)
     # Both differences: past a kink, one of them can be small by chance.
     truncation = np.maximum(np.abs(three - two[1:]), np.abs(three - two[:-1]))
-    return three, truncation + three_noise + _tail(three, three_noise)
+    return _settled(three, truncation + three_noise + _tail(three, three_noise))
 
 
 def _tail(estimates: Array, noise: Array) -> Array:
-    """Twice what is still to come where the last estimates shrink towards the limit too slowly, else 0.
+    """Return twice the distance that remains if the last estimates approach the limit too slowly, else 0.
 
-    A function like |x|**1.01 has no expansion in powers of the step; its differences approach the slope at 0 like
-    a geometric series that hardly shrinks.
+    A function like |x|**1.01 has no expansion in powers of the step: its differences approach the slope at 0 like
+    a geometric series that barely shrinks.
     """
     if len(estimates) < 3:
         return np.zeros(estimates.shape[1:])
@@ -160,7 +143,7 @@ def _tail(estimates: Array, noise: Array) -> Array:
 
 
 def _settled(estimates: Array, bounds: Array) -> tuple[Array, Array]:
-    """The estimate with the tightest bound among those that agree with all that have smaller steps."""
+    """Return the estimate with the tightest bound among those that agree with all estimates at smaller steps."""
     bounds = np.where(np.isfinite(estimates) & np.isfinite(bounds), bounds, np.inf)
     best, best_bound = estimates[-1], bounds[-1]
     low, high = best - best_bound, best + best_bound
@@ -175,7 +158,7 @@ def _settled(estimates: Array, bounds: Array) -> tuple[Array, Array]:
 
 
 def _combined(both: tuple[Array, Array], fall: tuple[Array, Array], rise: tuple[Array, Array], jumps: Array) -> Slopes:
-    """One answer from the two sides: a side that is not finite gives way to the other one."""
+    """Return one answer from the two sides; if one side is not finite, that of the other side."""
     (left, left_bound), (right, right_bound) = fall, rise
     no_left, no_right = ~np.isfinite(left_bound), ~np.isfinite(right_bound)
     left = np.where(no_left, right, left)
@@ -194,11 +177,11 @@ def _combined(both: tuple[Array, Array], fall: tuple[Array, Array], rise: tuple[
 
 
 def noise_level(samples: Array) -> Array:
-    """The noise of each output, given seven values (7, outputs) at equally spaced points close together.
+    """Return the noise of each output, given seven values (7, outputs) at equally spaced points close together.
 
-    A smooth function has vanishing differences of order k there, noise of variance σ² has differences of variance
-    σ² (2k)! / (k!)². (Hamming, 1962; Moré and Wild, 2011, "Estimating computational noise".) The largest of orders
-    4 to 6. A bend among the points looks like noise. Not finite: 0.
+    There, the differences of order k vanish for a smooth function, and have variance σ² (2k)! / (k!)² for noise of
+    variance σ². (Hamming, 1962; Moré and Wild, 2011, "Estimating computational noise".) The result is the largest over
+    the orders 4 to 6, and 0 if values are not finite. A bend among the points looks like noise.
 
     >>> t = 1 + 1e-8 * np.arange(7)
     >>> bool(noise_level(np.sin(t)[:, None])[0] < 1e-15), bool(noise_level(np.sin(t.astype("f4"))[:, None])[0] > 1e-9)
@@ -215,7 +198,7 @@ def noise_level(samples: Array) -> Array:
 
 
 def typical_scale(x: Array) -> Array:
-    """The scale of each element of `x`: its own size, or that of the others' median where that is larger.
+    """Return the scale of each element of `x`: its own size, or the median size if that is larger.
 
     Zeros and elements that are not finite do not count; without any other, the scale is 1.
 

@@ -1,89 +1,75 @@
-"""What helps to say what is wrong with a gradient, gathered once something is."""
+"""Evidence for the diagnosis of a wrong gradient, collected only when a check has failed."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
 from itertools import permutations
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from autograd_spiral.engine.sweep import unbroadcast
 from autograd_spiral.engine.tensor import Tensor
-from autograd_spiral.gradcheck.diagnoses import Clues, Other
+from autograd_spiral.gradcheck.diagnoses import Evidence
 from autograd_spiral.gradcheck.judging import Judge, Swept
-from autograd_spiral.gradcheck.results import Findings
+from autograd_spiral.gradcheck.results import Array, Findings
 
-__all__ = ["clues_of"]
-
-Array: TypeAlias = NDArray[Any]
+__all__ = ["evidence_of"]
 
 
-def clues_of(judge: Judge, found: Mapping[int, Findings], swept: Swept | None = None) -> dict[int, Clues]:
-    """The clues to each input of `found` that is wrong in some element.
+def evidence_of(judge: Judge, found: Mapping[int, Findings], scaled: Swept | None = None) -> dict[int, Evidence]:
+    """Return the evidence on each input of `found` that is wrong in some element.
 
-    `swept` is a sweep with SCALE times the cotangents; None for gradients that no rule gave.
+    `scaled` is a run with SCALE times the cotangents; None for gradients that were not computed by rules.
     """
-    subject = judge.subject
-    clues = {}
-    for at in [at for at, findings in found.items() if findings.wrong.any()]:
-        shape = subject.arrays[at].shape
-        others = {
-            subject.names[other]: Other(findings.analytic, findings.numeric, findings.bound)
-            for other, findings in found.items()
-            if other != at and findings.analytic.shape == shape
-        }
-        clues[at] = Clues(
-            x=subject.arrays[at],
-            ct=_fitting(judge.cotangents, shape),
-            scaled=None if swept is None else swept[2][at],
-            others=others,
-            remedies=dict(_remedies(swept[0][at], swept[1], judge.cotangents)) if swept else {},
-            sampled=len(found[at].verdicts) < found[at].analytic.size,
+    return {
+        at: Evidence(
+            ct=_fitting(judge.cotangents, findings.shape),
+            scaled=None if scaled is None else scaled.gradients[at],
+            others={o.name: o for other, o in found.items() if other != at and o.shape == findings.shape},
+            remedies=dict(_remedies(scaled.leaves[at], scaled.outputs, judge.cotangents)) if scaled else {},
         )
-    return clues
+        for at, findings in found.items()
+        if findings.wrong.any()
+    }
 
 
 def _fitting(cotangents: list[Array], shape: tuple[int, ...]) -> Array | None:
-    """The cotangent of a single output, if it broadcasts to `shape`."""
+    """Return the cotangent of a single output, if it broadcasts to `shape`."""
     if len(cotangents) != 1:
         return None
     (ct,) = cotangents
-    try:
-        return ct if np.broadcast_shapes(ct.shape, shape) == shape else None
-    except ValueError:
-        return None
+    fits = ct.ndim <= len(shape) and all(n in (1, m) for n, m in zip(ct.shape[::-1], shape[::-1], strict=False))
+    return ct if fits else None
 
 
 def _remedies(leaf: Tensor, outputs: list[Tensor], cotangents: list[Array]) -> Iterator[tuple[str, Array]]:
-    """What a declared operation gives for `leaf` with a change to its rule, and what to call the change.
+    """Yield gradients that a declared operation would give `leaf` with a change to its rule, named by the change.
 
-    Only where the function is that one operation: then what the rule gives is the gradient.
+    Only if the function is that one operation: then the result of the rule is the gradient.
     """
     if len(outputs) != 1:
         return
     (node,), (ct,) = outputs, cotangents
-    places = [i for i, arg in enumerate(node.args) if arg is leaf]
-    if len(places) != 1 or node.primitive is None or node.primitive.body is None:
+    arguments = [i for i, arg in enumerate(node.args) if arg is leaf]
+    if len(arguments) != 1 or node.primitive is None or node.primitive.body is None:
         return
     rules: dict[int, Any] = dict(enumerate(node.primitive.vjps_for(len(node.args))))
-    own = rules.pop(places[0])
+    own = rules.pop(arguments[0])
     values = [node.data, *node.operands]
     changes = [(f"with the rule for argument {i}", rule, values) for i, rule in rules.items()]
     names = list(inspect.signature(own).parameters)[1 : 1 + len(values)] if inspect.isfunction(own) else []
-    for i, j in permutations(range(len(names)), 2) if len(names) == len(values) else ():
-        if np.shape(values[i]) == np.shape(values[j]):
-            change = f"with {names[j]} in place of {names[i]}"
-            changes.append((change, own, [*values[:i], values[j], *values[i + 1 :]]))
-    for i, name in enumerate(names if len(names) == len(values) else ()):
-        shape = np.shape(values[i])
-        if len(shape) == 2 and shape[0] == shape[1]:
-            changes.append((f"with {name} transposed", own, [*values[:i], np.transpose(values[i]), *values[i + 1 :]]))
+    if len(names) == len(values):
+        shapes = list(map(np.shape, values))
+        pairs = [(i, j) for i, j in permutations(range(len(values)), 2) if shapes[i] == shapes[j]]
+        square = [i for i, shape in enumerate(shapes) if len(shape) == 2 and shape[0] == shape[1]]
+        instead = [(f"with {names[j]} in place of {names[i]}", i, values[j]) for i, j in pairs]
+        instead += [(f"with {names[i]} transposed", i, np.transpose(values[i])) for i in square]
+        changes += [(change, own, [*values[:i], value, *values[i + 1 :]]) for change, i, value in instead]
     for change, rule, operands in changes:
         try:
             piece = unbroadcast(np.asarray(rule(ct.copy(), *operands, **node.params)), leaf.shape)
-        except Exception:  # a rule that the change breaks, or that there is not, is no remedy
+        except Exception:  # a rule that is missing, or that the change breaks, is no remedy
             continue
         yield change, piece

@@ -1,68 +1,60 @@
-"""What a gradient check is made of: a function with its inputs, recorded once and evaluated at will."""
+"""The function that is checked, with its inputs: evaluated on arrays, or recorded with gradients."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, TypeAlias
+from copy import copy
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from autograd_spiral.engine.grad import grad
 from autograd_spiral.engine.messages import name_of
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import InPlaceError, ShapeError
-from autograd_spiral.gradcheck.report import InputReport, Verdict
+from autograd_spiral.gradcheck.results import Array, Findings, Verdict
 
-__all__ = ["Subject", "gradients_of"]
-
-Array: TypeAlias = NDArray[Any]
+__all__ = ["CheckedFunction", "gradients_of", "not_finite"]
 
 
-class Subject:
-    """A function and its inputs: `arrays` holds copies of them, `floating` the places of those with gradients.
+NAMED = 3  # at most this many non-finite outputs are listed with their indices
 
-    Those at the places `constants` are passed as they are, and have none.
 
-    Raises `ValueError` when no input is floating.
+class CheckedFunction:
+    """A function and its inputs: `arrays` holds copies of them, `floating` the indices of those with gradients.
+
+    Inputs at the indices `constants` are passed unchanged, and have no gradient. `order` is 1, or 2 for the gradients
+    of such a function.
+
+    Raises ValueError if no input is floating.
     """
 
-    def __init__(
-        self,
-        function: Callable[..., Any],
-        inputs: Sequence[Any],
-        *,
-        values: Callable[..., Any] | None = None,
-        name: str | None = None,
-        constants: Collection[int] = (),
-    ) -> None:
-        self._function = function
-        self._values = values or function  # what is evaluated where no gradient is asked for
+    def __init__(self, function: Callable[..., Any], inputs: Sequence[Any], *, constants: Collection[int] = ()) -> None:
+        self.name, self.order = name_of(function), 1
+        self._function = self._values = function  # the latter computes the same without gradients
         self._were_tensors = [isinstance(x, Tensor) for x in inputs]
         self.arrays = [np.array(x.data if isinstance(x, Tensor) else x) for x in inputs]
         self.names = [getattr(x, "name", None) or f"input {i}" for i, x in enumerate(inputs)]
         self.floating = [i for i, x in enumerate(self.arrays) if x.dtype.kind == "f" and i not in constants]
-        self._constants = constants
-        self.name = name or name_of(function)
         if not self.floating:
             dtypes = ", ".join(str(x.dtype) for x in self.arrays) or "there is none"
             raise ValueError(f"{self.name}: no input is floating ({dtypes}), so there is no gradient to check")
 
     def run(self, arrays: Sequence[Array], *, recorded: bool = False) -> tuple[list[Tensor], list[Tensor]]:
-        """The function at `arrays`: the leaves it was given for the floating ones, and its floating outputs."""
-        leaves: list[Tensor] = []
-        args: list[Any] = []
-        for i, (x, was_tensor, name) in enumerate(zip(arrays, self._were_tensors, self.names, strict=True)):
-            if i in self.floating:
-                leaves.append(Tensor(x, requires_grad=True, name=name))
-                args.append(leaves[-1])
-            else:
-                args.append(Tensor(x) if was_tensor else x)
+        """Return the leaves that the function was given for its floating inputs, and its floating outputs."""
+        args: list[Any] = [
+            Tensor(x, requires_grad=i in self.floating, name=name) if i in self.floating or was_tensor else x
+            for i, (x, was_tensor, name) in enumerate(zip(arrays, self._were_tensors, self.names, strict=True))
+        ]
         result = (self._function if recorded else self._values)(*args)
-        return leaves, _floating_outputs(result)
+        return [args[i] for i in self.floating], _floating_outputs(result)
 
-    def faults(self, order: int) -> list[InputReport]:
-        """What makes a check impossible: a function that differs between two calls, or overwrites its inputs."""
+    def findings(self, at: int, **found: Any) -> Findings:
+        """Return the record of what was `found` of the gradient with respect to input `at`."""
+        return Findings(self.names[at], self.arrays[at], self.order, **found)
+
+    def faults(self) -> list[Findings]:
+        """Return the faults that make a check impossible: two calls differ, or the function overwrites its inputs."""
         given = [x.copy() for x in self.arrays]
         with np.errstate(all="ignore"):
             try:
@@ -70,27 +62,22 @@ class Subject:
                 _, second = self.run([x.copy() for x in self.arrays])
             except (InPlaceError, ValueError) as error:
                 if isinstance(error, InPlaceError) or "read-only" in str(error):
-                    return self._fault(order, Verdict.OVERWRITTEN, str(error), self.floating)
+                    return self._faults(Verdict.OVERWRITTEN, str(error), self.floating)
                 raise
         changed = [i for i, (x, was) in enumerate(zip(given, self.arrays, strict=True)) if not _same(x, was)]
         if changed:
-            return self._fault(order, Verdict.OVERWRITTEN, "the function writes into this input", changed)
+            return self._faults(Verdict.OVERWRITTEN, "the function writes into this input", changed)
         if len(first) != len(second) or not all(_same(a.data, b.data) for a, b in zip(first, second, strict=True)):
-            return self._fault(order, Verdict.NOT_DETERMINISTIC, "two calls gave different values", self.floating)
+            return self._faults(Verdict.NOT_DETERMINISTIC, "two calls returned different values", self.floating)
         return []
 
-    def _fault(self, order: int, verdict: Verdict, text: str, places: Sequence[int]) -> list[InputReport]:
-        rows = []
-        for i in places:
-            x = self.arrays[i]
-            counts = {verdict: max(x.size, 1)}
-            rows.append(InputReport(self.names[i], x.shape, str(x.dtype), order, "elements", counts, None, text))
-        return rows
+    def _faults(self, verdict: Verdict, text: str, inputs: Sequence[int]) -> list[Findings]:
+        return [self.findings(at, fault=verdict, diagnosis=text) for at in inputs]
 
     def cotangents(self, given: Any) -> list[Array]:
-        """One weight for each element of the outputs: `given` ones, or random ones, or 1 for a single number.
+        """Return a weight for each element of the outputs: those `given`, else 1 for a single number, else random ones.
 
-        Raises `ShapeError` when `given` does not fit the outputs.
+        Raises `ShapeError` if those given do not fit the outputs.
         """
         with np.errstate(all="ignore"):
             _, outputs = self.run(self.arrays)
@@ -99,22 +86,18 @@ class Subject:
                 return [np.ones(outputs[0].shape, outputs[0].dtype)]
             rng = np.random.default_rng(len(outputs))
             signs = [rng.choice([-1.0, 1.0], out.shape) for out in outputs]
-            return [
-                np.asarray(sign * rng.uniform(0.5, 1.5, out.shape), dtype=out.dtype)
-                for sign, out in zip(signs, outputs, strict=True)
-            ]
+            given = [sign * rng.uniform(0.5, 1.5, sign.shape) for sign in signs]
         several = given if isinstance(given, list | tuple) else [given]
         weights = [np.asarray(ct.data if isinstance(ct, Tensor) else ct) for ct in several]
         if [ct.shape for ct in weights] != [out.shape for out in outputs]:
-            shapes = ", ".join(str(out.shape) for out in outputs)
             raise ShapeError(
                 f"{self.name}: cotangents of shapes {', '.join(str(ct.shape) for ct in weights)} "
-                f"do not fit outputs of shapes {shapes}"
+                f"do not fit outputs of shapes {', '.join(str(out.shape) for out in outputs)}"
             )
         return [np.asarray(ct, dtype=out.dtype) for ct, out in zip(weights, outputs, strict=True)]
 
-    def gradient(self, cotangents: Sequence[Array]) -> Subject:
-        """The gradients of this subject as a subject of their own, to be differentiated in turn."""
+    def gradient(self, cotangents: Sequence[Array]) -> CheckedFunction:
+        """Return the gradients of this function as a function, to be differentiated in turn."""
 
         def gradients(create_graph: bool, *args: Any) -> tuple[Tensor, ...]:
             leaves = [arg for arg in args if isinstance(arg, Tensor) and arg.requires_grad]
@@ -122,25 +105,42 @@ class Subject:
             weights = [np.asarray(ct, dtype=out.dtype) for ct, out in zip(cotangents, outputs, strict=True)]
             return gradients_of(outputs, leaves, weights, create_graph)
 
-        inputs = [Tensor(x, name=name) for x, name in zip(self.arrays, self.names, strict=True)]
-        subject = Subject(
-            lambda *args: gradients(True, *args),
-            inputs,
-            values=lambda *args: gradients(False, *args),
-            name=self.name,
-            constants=self._constants,
-        )
-        subject._were_tensors = self._were_tensors
-        return subject
+        derivative = copy(self)
+        derivative.order = 2
+        derivative._function = lambda *args: gradients(True, *args)
+        derivative._values = lambda *args: gradients(False, *args)
+        return derivative
 
 
 def gradients_of(
     outputs: Sequence[Tensor], leaves: Sequence[Tensor], weights: Sequence[Array], create_graph: bool = False
 ) -> tuple[Tensor, ...]:
-    """`grad`; zeros without a warning where all outputs are constants, since a check says itself that a path is cut."""
+    """Return what `grad` does; zeros, without a warning, if all outputs are constants: a check says that itself."""
     if all(out.is_leaf and not out.requires_grad for out in outputs):
         return tuple(Tensor(np.zeros(leaf.shape, leaf.dtype)) for leaf in leaves)
     return grad(outputs, leaves, weights, create_graph=create_graph)
+
+
+def not_finite(outputs: Sequence[Array]) -> str:
+    """Return where the outputs of a function are not finite, in words; "" if they all are.
+
+    >>> not_finite([np.array([1.0, np.nan, np.nan])]), not_finite([np.ones(2), np.array(np.inf)])
+    ('the function is nan at (1,), (2,)', 'output 1 is inf')
+    """
+    says = []
+    for i, out in enumerate(outputs):
+        lost = np.argwhere(~np.isfinite(out)).tolist()
+        if not lost:
+            continue
+        values = dict.fromkeys("nan" if nan else "inf" for nan in np.isnan(out[~np.isfinite(out)]).tolist())
+        text = f"{'the function' if len(outputs) == 1 else f'output {i}'} is {' or '.join(values)}"
+        if out.size > 1 and len(lost) == out.size:
+            text += " everywhere"
+        elif out.size > 1:
+            more = f" and {len(lost) - NAMED} more" if len(lost) > NAMED else ""
+            text += f" at {', '.join(str(tuple(index)) for index in lost[:NAMED])}{more}"
+        says.append(text)
+    return ", ".join(says)
 
 
 def _floating_outputs(result: Any) -> list[Tensor]:

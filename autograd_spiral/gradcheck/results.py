@@ -1,129 +1,264 @@
-"""What was found of a gradient, element by element or along a direction. Imports report."""
+"""What a gradient check found: a verdict on each derivative, and one record for each input. Imports numpy alone."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_spiral.gradcheck.report import Verdict, Worst
-
-__all__ = ["Findings", "Ruling", "places_of", "worst_of"]
+__all__ = ["Array", "Findings", "Slope", "Verdict"]
 
 Array: TypeAlias = NDArray[Any]
 
-SHARP = 1e-4, 1e-9  # a numeric bound wider than both these parts, of the derivative and of its natural size, is
-# worth smaller steps
-NAMED = 3  # so many outputs that are not finite are named by their places
+
+class Verdict(StrEnum):
+    """What was found of one element, of one random direction, or of a whole input.
+
+    From harmless to grave; each is a string too.
+
+    >>> {Verdict.WRONG_SHAPE: 3}["wrong shape"]
+    3
+    """
+
+    OK = "ok"
+    KINK = "kink"  # the one-sided slopes differ, and the analytic value lies between them
+    NOISE = "noise"  # the bound is too wide to decide
+    UNJUDGED = "not judged"  # the function is nan or infinite there, so there is nothing to compare with
+    WRONG = "wrong"
+    NAN = "nan"  # not a number, although the numeric derivative is finite
+    WRONG_SHAPE = "wrong shape"
+    WRONG_DTYPE = "wrong dtype"
+    NOT_DETERMINISTIC = "not deterministic"
+    OVERWRITTEN = "overwritten"
+
+    @property
+    def fails(self) -> bool:
+        """Whether a report that contains this verdict is not ok.
+
+        >>> [str(verdict) for verdict in Verdict if not verdict.fails]
+        ['ok', 'kink', 'noise', 'not judged']
+        """
+        return self not in (Verdict.OK, Verdict.KINK, Verdict.NOISE, Verdict.UNJUDGED)
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
+class Slope:
+    """One derivative with its verdict: of the element at `index`, or of a random direction, whose index is None.
+
+    `numeric` is the finite-difference estimate, with the error bound `slack`; `bound` is how far it may differ from
+    `analytic`: `slack` plus the rounding of `analytic`. `natural` is the slope that would change the outputs by their
+    own size over the scale of the step.
+
+    >>> from autograd_spiral import check_against
+    >>> x = np.array([3.0])
+    >>> worst = check_against(lambda x: np.sum(x**2), x, x, raise_on_mismatch=False).rows[0].worst
+    >>> worst.index, worst.analytic, round(worst.numeric, 6), round(worst.error, 6)
+    ((0,), 3.0, 6.0, 0.5)
+    """
+
+    JSON: ClassVar = ("index", "analytic", "numeric", "bound", "error", "error_bound")
+
+    verdict: Verdict
+    analytic: float = np.nan
+    numeric: float = np.nan
+    bound: float = np.nan
+    natural: float = 0.0
+    slack: float = 0.0
+    index: tuple[int, ...] | None = None
+
+    @property
+    def error(self) -> float:
+        """The difference of the two values, relative to the size of the derivative.
+
+        >>> Slope(Verdict.WRONG, analytic=3.0, numeric=6.0, bound=1e-9).error
+        0.5
+        """
+        return abs(self.analytic - self.numeric) / self._size if np.isfinite(self._size) else np.nan
+
+    @property
+    def error_bound(self) -> float:
+        """The bound of the difference, relative to the size of the derivative.
+
+        >>> Slope(Verdict.OK, analytic=10.0, numeric=10.0, bound=1.0).error_bound
+        0.1
+        """
+        return self.bound / self._size if np.isfinite(self._size) else np.inf
+
+    @property
+    def _size(self) -> float:
+        """The size of the derivative, or a thousandth of its natural size if that is larger; 1 if both are 0."""
+        return max(abs(self.analytic), abs(self.numeric), 1e-3 * self.natural) or 1.0
+
+
+@dataclass(frozen=True, eq=False)
 class Findings:
-    """What was found of one input: arrays of its shape, NaN where an element was not judged, and the verdicts."""
+    """What was found of the `gradient` with respect to one input, at order 1 or 2; all else is derived from this.
 
-    analytic: Array
-    numeric: Array
-    bound: Array
-    wrong: Array
-    natural: Array  # the slope that would change the outputs by their own size over the element's scale
-    verdicts: dict[int, Verdict]
-    along: tuple[Counter[Verdict], Worst | None] | None = None  # of directions, where there was no failure
+    `slopes` are the derivatives that were compared. `judged` says what the check began with, "elements" or random
+    "directions": after a failure, the slopes are those of elements in either case. A `fault` of the input as a whole
+    leaves no gradient to compare. `random_weights` has the shape of each output if random numbers weighted them.
+
+    >>> from autograd_spiral import check_gradients
+    >>> row = check_gradients(np.abs, np.array([-1.0, 0.0, 2.0])).rows[0]
+    >>> row.name, row.shape, row.judged, row.counts["kink"]
+    ('input 0', (3,), 'elements', 1)
+    """
+
+    JSON: ClassVar = (
+        *("name", "shape", "dtype", "order", "verdict", "judged", "counts", "worst", "diagnosis"),
+        "random_weights",
+    )
+
+    name: str
+    x: Array
+    order: int = 1
+    gradient: Array | None = None
+    slopes: tuple[Slope, ...] = ()
+    judged: str = "elements"
+    fault: Verdict | None = None
+    diagnosis: str = ""
+    random_weights: tuple[tuple[int, ...], ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the input.
+
+        >>> Findings("x", np.zeros((2, 3))).shape
+        (2, 3)
+        """
+        return self.x.shape
+
+    @property
+    def dtype(self) -> str:
+        """The name of the input's dtype.
+
+        >>> Findings("x", np.zeros(3)).dtype
+        'float64'
+        """
+        return str(self.x.dtype)
 
     @property
     def counts(self) -> Counter[Verdict]:
-        """How many elements, or directions, got each verdict."""
-        return self.along[0] if self.along is not None else Counter(self.verdicts.values())
+        """How many elements, or directions, got each verdict.
+
+        >>> Findings("x", np.zeros(3), slopes=(Slope(Verdict.OK), Slope(Verdict.KINK))).counts["kink"]
+        1
+        """
+        if self.fault is not None:
+            return Counter({self.fault: max(self.x.size, 1)})
+        return Counter(slope.verdict for slope in self.slopes)
 
     @property
-    def worst(self) -> Worst | None:
-        """The element that is furthest off: against its bound where something is wrong, else against its size."""
-        if self.along is not None and self.along[1] is not None:
-            return self.along[1]
-        verdicts = set(self.verdicts.values())
-        failing = any(verdict.fails for verdict in verdicts)
+    def verdict(self) -> Verdict:
+        """The worst: a failure, else `not judged` if nothing was, else `noise` if most are unanswered, else kink or ok.
+
+        >>> Findings("x", np.zeros(2), slopes=(Slope(Verdict.OK), Slope(Verdict.KINK))).verdict
+        <Verdict.KINK: 'kink'>
+        """
+        counts = self.counts
+        for verdict in reversed(Verdict):
+            if verdict.fails and counts[verdict]:
+                return verdict
+        if self.unjudged:
+            return Verdict.UNJUDGED
+        if 2 * self.unanswered > counts.total():
+            return Verdict.NOISE
+        return Verdict.KINK if counts[Verdict.KINK] else Verdict.OK
+
+    @property
+    def unanswered(self) -> int:
+        """How many were lost in noise, or not judged.
+
+        >>> slopes = [Slope(verdict) for verdict in (Verdict.OK, Verdict.NOISE, Verdict.UNJUDGED)]
+        >>> Findings("x", np.zeros(3), slopes=tuple(slopes)).unanswered
+        2
+        """
+        return self.counts[Verdict.NOISE] + self.counts[Verdict.UNJUDGED]
+
+    @property
+    def unjudged(self) -> bool:
+        """Whether nothing could be judged because the function is not finite at the inputs.
+
+        >>> Findings("x", np.zeros(1), slopes=(Slope(Verdict.UNJUDGED),)).unjudged
+        True
+        """
+        return bool(self.counts[Verdict.UNJUDGED]) and self.unanswered == self.counts.total()
+
+    @property
+    def worst(self) -> Slope | None:
+        """The worst slope: measured by its bound if something fails, else by its size; None if none was judged.
+
+        >>> slopes = tuple(Slope(Verdict.WRONG, value, 1.0, 0.1, index=(i,)) for i, value in enumerate([2.0, -3.0]))
+        >>> Findings("x", np.zeros(2), slopes=slopes).worst.index
+        (1,)
+        """
+        judged = [slope for slope in self.slopes if slope.verdict is not Verdict.UNJUDGED]
+        failing = [slope for slope in judged if slope.verdict.fails]
         # On a kink, the distance from the middle of the slopes is no error: others come first.
-        judged = verdicts - {Verdict.UNJUDGED}
-        passed_over = {v for v in verdicts if not v.fails} if failing else {Verdict.KINK} if len(judged) > 1 else set()
-        passed_over.add(Verdict.UNJUDGED)
-        best: tuple[float, Worst] | None = None
-        for j, verdict in self.verdicts.items():
-            if verdict in passed_over:
-                continue
-            values = [float(a.flat[j]) for a in (self.analytic, self.numeric, self.bound, self.natural)]
-            worst = worst_of(tuple(int(i) for i in np.unravel_index(j, self.analytic.shape)), *values)
-            grade = abs(worst.analytic - worst.numeric) / (worst.bound + 1e-300) if failing else worst.error
-            grade = np.inf if np.isnan(grade) else grade
-            if best is None or grade > best[0]:
-                best = grade, worst
-        return best and best[1]
+        smooth = [slope for slope in judged if slope.verdict is not Verdict.KINK]
 
-    def overrule(self, other: Findings, places: Iterable[int]) -> None:
-        """Take the verdicts of `other` on the elements at `places`."""
-        for j in places:
-            verdict = self.verdicts[j] = other.verdicts[j]
-            self.wrong.flat[j] = verdict.fails
-            self.numeric.flat[j], self.bound.flat[j] = other.numeric.flat[j], other.bound.flat[j]
+        def grade(slope: Slope) -> float:
+            off = abs(slope.analytic - slope.numeric) / (slope.bound + 1e-300) if failing else slope.error
+            return np.inf if np.isnan(off) else off
 
+        return max(failing or smooth or judged, key=grade, default=None)
 
-def places_of(outputs: Sequence[Array]) -> str:
-    """Where the outputs of a function are not finite, in words; "" where they all are.
-
-    >>> places_of([np.array([1.0, np.nan, np.nan])]), places_of([np.ones(2), np.array(np.inf)]), places_of([np.ones(2)])
-    ('the function is nan at (1,), (2,)', 'output 1 is inf', '')
-    """
-    says = []
-    for i, out in enumerate(outputs):
-        lost = np.argwhere(~np.isfinite(out)).tolist()
-        if not lost:
-            continue
-        kinds = dict.fromkeys("nan" if nan else "inf" for nan in np.isnan(out[~np.isfinite(out)]).tolist())
-        name = "the function" if len(outputs) == 1 else f"output {i}"
-        where = ", ".join(str(tuple(place)) for place in lost[:NAMED])
-        more = f" and {len(lost) - NAMED} more" if len(lost) > NAMED else ""
-        everywhere = out.size > 1 and len(lost) == out.size
-        says.append(
-            f"{name} is {' or '.join(kinds)}"
-            + (" everywhere" if everywhere else f" at {where}{more}" if out.size > 1 else "")
-        )
-    return ", ".join(says)
-
-
-def worst_of(index: tuple[int, ...] | None, analytic: float, numeric: float, bound: float, natural: float) -> Worst:
-    """The `Worst` of these numbers, with its error relative to the derivative or a thousandth of its natural size."""
-    size = max(abs(analytic), abs(numeric), 1e-3 * natural)
-    if not np.isfinite(size):
-        return Worst(index, analytic, numeric, bound, float("nan"), float("inf"))
-    error = abs(analytic - numeric)
-    return Worst(index, analytic, numeric, bound, error / size if size else error, bound / size if size else bound)
-
-
-@dataclass(frozen=True)
-class Ruling:
-    """One derivative judged; `bound` is the `slack` of the numeric one plus the rounding of the analytic one."""
-
-    verdict: Verdict
-    analytic: float
-    numeric: float
-    bound: float
-    natural: float
-    slack: float
+    # --- as arrays of the shape of the input ------------------------------------------------------------------------
 
     @property
-    def settled(self) -> bool:
-        """Whether smaller steps can be spared: the two agree, and the numeric one is sharp."""
-        agree = self.verdict is Verdict.OK and abs(self.analytic - self.numeric) <= self.bound
-        return agree and self.sharp
+    def analytic(self) -> Array:
+        """The gradient in float64.
+
+        >>> Findings("x", np.zeros(2), gradient=np.array([1, 2], np.float32)).analytic
+        array([1., 2.])
+        """
+        return np.asarray(self.gradient, float)
 
     @property
-    def sharp(self) -> bool:
-        """Whether the numeric derivative is known well."""
-        return not self.wider(self.slack, SHARP)
+    def numeric(self) -> Array:
+        """The numeric derivatives, NaN for elements that were not judged.
 
-    def wider(self, bound: float, parts: tuple[float, float]) -> bool:
-        """Whether `bound` is wider than both these parts of the derivative and of its natural size."""
-        size = max((abs(slope) for slope in (self.analytic, self.numeric) if np.isfinite(slope)), default=0.0)
-        return bound > parts[0] * size and bound > parts[1] * self.natural
+        >>> Findings("x", np.zeros(2), slopes=(Slope(Verdict.OK, 1.0, 1.0, 1e-9, index=(0,)),)).numeric
+        array([ 1., nan])
+        """
+        return self._filled(np.nan, lambda slope: slope.numeric)
+
+    @property
+    def bound(self) -> Array:
+        """How far the two may differ, NaN for elements that were not judged.
+
+        >>> Findings("x", np.zeros(2), slopes=(Slope(Verdict.OK, 1.0, 1.0, 1e-9, index=(0,)),)).bound
+        array([1.e-09,    nan])
+        """
+        return self._filled(np.nan, lambda slope: slope.bound)
+
+    @property
+    def wrong(self) -> Array:
+        """Which elements fail.
+
+        >>> Findings("x", np.zeros(2), slopes=(Slope(Verdict.NAN, index=(1,)),)).wrong
+        array([False,  True])
+        """
+        return self._filled(False, lambda slope: slope.verdict.fails)
+
+    def _filled(self, missing: Any, read: Callable[[Slope], Any]) -> Array:
+        array = np.full(self.shape, missing)
+        for slope in self.slopes:
+            if slope.index is not None and slope.verdict is not Verdict.UNJUDGED:
+                array[slope.index] = read(slope)
+        return array
+
+    def overruled(self, slopes: Iterable[Slope]) -> Findings:
+        """Return the same with `slopes` of elements replacing those of the same elements, and all of directions.
+
+        >>> findings = Findings("x", np.zeros(2), slopes=(Slope(Verdict.WRONG, index=(0,)),))
+        >>> findings.overruled([Slope(Verdict.KINK, index=(0,))]).verdict
+        <Verdict.KINK: 'kink'>
+        """
+        by_index = {slope.index: slope for slope in (*self.slopes, *slopes) if slope.index is not None}
+        return replace(self, slopes=tuple(by_index.values()))

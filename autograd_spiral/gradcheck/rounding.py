@@ -1,8 +1,11 @@
-"""The rounding of recorded values and of their gradients, measured by running the record again with blurred numbers.
+"""The rounding of recorded values and their gradients, measured by running the record again with blurred numbers.
 
 Monte Carlo arithmetic (Parker, 1997): every floating value that is read or written gets other last bits, in several
-runs, and what the results move by is what rounding can do to them, cancellation and all. What accumulates inside one
-long sum is not seen that way: one more run, in a wider dtype, gives the rounding that happened.
+runs. How far the results move is what rounding can do to them, cancellation included. Rounding that accumulates inside
+one long sum does not show that way: one more run, in a wider dtype, gives the rounding that happened.
+
+The record is run again as the sweep ran it, rules included, and not as a program: rules of declared operations may need
+plain arrays, and a program would blur each step within a rule, which widens the bounds of gradients that are right.
 """
 
 from __future__ import annotations
@@ -12,29 +15,29 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from autograd_spiral.engine.history import history
 from autograd_spiral.engine.sweep import sweep
+from autograd_spiral.engine.table import Primitive
 from autograd_spiral.engine.tensor import Tensor
+from autograd_spiral.gradcheck.results import Array
 
-__all__ = ["blurred", "rounding_of"]
+__all__ = ["blurred", "rerun", "rounding_of", "widened"]
 
-Array: TypeAlias = NDArray[Any]
 Change: TypeAlias = Callable[[Any], Any]
 
 RUNS = 8
-_BITS = 3  # so many last bits of a mantissa are replaced: up to 7 units in the last place, where NumPy's own
+_BITS = 3  # this many last bits of a mantissa are replaced: up to 7 units in the last place, where NumPy's own
 # elementary functions in float32 are up to 4 off
 _UNSIGNED: dict[int, Any] = {2: np.uint16, 4: np.uint32, 8: np.uint64}
 _MULTIPLIERS = np.random.default_rng(7).integers(2**62, 2**63, size=RUNS, dtype=np.uint64) | np.uint64(1)
 
 
 def blurred(value: Any, run: int) -> Any:
-    """`value` with other last bits, in a way that run `run` and the number's leading bits decide.
+    """Return `value` with other last bits, which depend on `run` and the leading bits of each number only.
 
-    So equal values stay equal, and what is blurred stays as it is when blurred again: comparisons between a maximum
-    and its arguments come out as they did. Zeros and infinities stay, and so does what is not a floating array.
+    So equal values stay equal, and blurring a second time changes nothing: comparisons between a maximum and its
+    arguments have the same results. Zeros, infinities, and values that are not floating arrays stay unchanged.
 
     >>> x = np.array([0.0, 1.0, 0.1])
     >>> bool(np.all(abs(blurred(x, 0) - x) <= 2e-15 * x)), bool(np.all(blurred(blurred(x, 0), 0) == blurred(x, 0)))
@@ -53,41 +56,31 @@ def blurred(value: Any, run: int) -> Any:
 
 
 def widened(value: Any) -> Any:
-    """`value` in the next wider dtype if it is a floating array: float64, or the long double of the platform."""
+    """Return `value` in the next wider dtype if it is a floating array: float64, or the platform's long double.
+
+    >>> widened(np.float32([1, 2])).dtype
+    dtype('float64')
+    """
     if not (isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "f"):
         return value
     return np.asarray(value, dtype=np.float64 if value.itemsize < 8 else np.longdouble)
 
 
-class _Rules:
-    """A primitive whose rules read a changed cotangent."""
-
-    def __init__(self, primitive: Any, count: int, change: Change) -> None:
-        self.name, self.body = primitive.name, primitive.body
-        self.vjps = tuple(vjp and _reading_changed(vjp, change) for vjp in primitive.vjps_for(count))
-
-
-def _reading_changed(vjp: Any, change: Change) -> Any:
-    return lambda ct, *args, **params: vjp(change(ct), *args, **params)
-
-
 class _Shadow:
-    """A node, evaluated again on changed operands: what the sweep needs of it, and nothing else."""
-
-    __slots__ = ("_requires_grad", "_value", "args", "name", "operands", "params", "primitive", "serial")
+    """A node evaluated again on changed operands, with the fields that the sweep reads."""
 
     def __init__(self, node: Tensor, shadows: dict[Tensor, _Shadow], change: Change, keep_zeros: bool) -> None:
         self.serial, self.params, self.name = node.serial, node.params, node.name
         self._requires_grad = node.requires_grad
+        self._value: Any = node.data
         self.primitive: Any = None
-        self.args: tuple[Any, ...] = tuple(shadows[arg] if type(arg) is Tensor else arg for arg in node.args)
+        self.args: tuple[Any, ...] = ()
         self.operands: tuple[Any, ...] = ()
         original = node.data
-        if node.primitive is None or original.dtype.kind != "f":  # which branch was taken does not round
-            self._value: Any = original
-            self.args = ()
+        if node.primitive is None or original.dtype.kind != "f":  # a branch that was taken does not round
             return
-        self.primitive = _Rules(node.primitive, len(self.args), change)
+        self.args = tuple(shadows[arg] if type(arg) is Tensor else arg for arg in node.args)
+        self.primitive = _reading_changed(node.primitive, len(self.args), change)
         self.operands = tuple(
             change(_as_wide(arg._value if type(arg) is _Shadow else operand, original.dtype))
             for arg, operand in zip(self.args, node.operands, strict=True)
@@ -96,23 +89,65 @@ class _Shadow:
         self._value = np.where(original == 0, original, value) if keep_zeros and not np.all(original) else value
 
 
+def _reading_changed(primitive: Primitive, count: int, change: Change) -> Primitive:
+    """Return `primitive` with rules that read a changed cotangent."""
+
+    def changed(vjp: Any) -> Any:
+        return vjp and (lambda ct, *args, **params: vjp(change(ct), *args, **params))
+
+    return Primitive(primitive.function, tuple(map(changed, primitive.vjps_for(count))), body=primitive.body)
+
+
 def _as_wide(value: Any, dtype: np.dtype[Any]) -> Any:
-    """`value` in the dtype that it is computed with: a float32 constant does not round as such in float64."""
+    """Return `value` in the dtype that it is computed with: a float32 constant does not round as such in float64."""
     narrow = isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.itemsize < dtype.itemsize
     return value.astype(dtype) if narrow else value
 
 
-def rounding_of(
-    outputs: Sequence[Tensor], cotangents: Sequence[Array], inputs: Sequence[Tensor], gradients: Sequence[Array] | None
-) -> tuple[list[Array], list[Array]]:
-    """How far rounding can move each element of the recorded `outputs`, and of their `gradients` in `inputs`.
+@np.errstate(all="ignore")
+def rerun(
+    order: Sequence[Tensor],
+    outputs: Sequence[Tensor],
+    cotangents: Sequence[Array],
+    inputs: Sequence[Tensor],
+    change: Change,
+    keep_zeros: bool = True,
+) -> list[Array]:
+    """Return `outputs`, and their gradients with respect to `inputs`, computed again from changed numbers.
 
-    The furthest that any of the runs went, plus the spacing of the dtype; without `gradients`, of the outputs alone.
-    An exact zero is mostly meant (a masked entry, a point on a kink), so the runs keep it. It can be what is left of
-    large numbers, too: further runs move it, and count where they stay within what rounding can do.
+    `change` is applied to every number that an operation or a rule reads or writes; zeros stay if `keep_zeros`.
+    `order` is the history of the outputs.
+
+    >>> x = Tensor(np.array([1.0, 2.0]), requires_grad=True)
+    >>> y = 3 * x
+    >>> rerun(history([y]), [y], [np.ones(2)], [x], lambda number: number)
+    [array([3., 6.]), array([3., 3.])]
+    """
+    shadows: dict[Any, Any] = {}
+    for node in order:
+        shadows[node] = _Shadow(node, shadows, change, keep_zeros)
+    seeds = [
+        (shadows[out], np.array(change(np.asarray(ct))))
+        for out, ct in zip(outputs, cotangents, strict=False)
+        if out.requires_grad
+    ]
+    found = sweep(seeds, {shadows[leaf] for leaf in inputs if leaf in shadows})
+    gradients = [found.get(shadows.get(leaf), np.zeros(leaf.shape, leaf.dtype)) for leaf in inputs]
+    return [*(shadows[out]._value for out in outputs), *gradients]
+
+
+def rounding_of(
+    outputs: Sequence[Tensor], cotangents: Sequence[Array], inputs: Sequence[Tensor], gradients: Sequence[Array]
+) -> tuple[list[Array], list[Array]]:
+    """Return how far rounding can move each element of the recorded `outputs`, and of their `gradients`.
+
+    This is the largest change in any of the runs, plus the spacing of the dtype. `gradients` are those with respect to
+    `inputs`; without `cotangents`, `inputs` and `gradients`, outputs alone are measured. An exact zero is mostly meant
+    (a masked entry, a point on a kink), so the runs keep it. It can also be the rest of large numbers that cancel:
+    further runs move zeros, and count where they stay within the reach of rounding.
     """
     order = history(outputs)
-    results = [*(out.data for out in outputs), *(gradients or ())]
+    results = [*(out.data for out in outputs), *gradients]
     largest = [0.0]
 
     def widened_and_seen(value: Any) -> Any:
@@ -122,12 +157,12 @@ def rounding_of(
         return value
 
     def moved(change: Change, keep_zeros: bool = True) -> list[Array]:
-        values = _run(order, outputs, cotangents, inputs, gradients is not None, change, keep_zeros)
+        values = rerun(order, outputs, cotangents, inputs, change, keep_zeros)
         return [_moved(a, b) for a, b in zip(results, values, strict=True)]
 
     happened = moved(widened_and_seen)
     # The rounding of a sum of n terms is within about n roundings of the terms, and none of these is larger than the
-    # largest number that was met: what goes beyond is no rounding.
+    # largest number that was met: anything beyond is no rounding.
     cap = max(4.0, max((node.size for node in order), default=0) / 8)
     floors = [max(largest) * _eps(result) for result in results]
     levels = [_spacing(result) for result in results]
@@ -146,36 +181,6 @@ def rounding_of(
     return levels[: len(outputs)], levels[len(outputs) :]
 
 
-def _run(
-    order: Sequence[Tensor],
-    outputs: Sequence[Tensor],
-    cotangents: Sequence[Array],
-    inputs: Sequence[Tensor],
-    with_gradients: bool,
-    change: Change,
-    keep_zeros: bool,
-) -> list[Array]:
-    """The values of `outputs`, then of their gradients in `inputs`, when all that is read or written is changed."""
-    with np.errstate(all="ignore"):
-        shadows: dict[Tensor, _Shadow] = {}
-        for node in order:
-            shadows[node] = _Shadow(node, shadows, change, keep_zeros)
-        values = [shadows[out]._value for out in outputs]
-        if not with_gradients:
-            return values
-        seeds = [
-            (shadows[out], np.array(change(np.asarray(ct))))
-            for out, ct in zip(outputs, cotangents, strict=True)
-            if out.requires_grad
-        ]
-        starts = [shadows.get(leaf) for leaf in inputs]
-        found = sweep(seeds, {start for start in starts if start is not None})
-        return values + [
-            found[start] if start in found else np.zeros(leaf.shape, leaf.dtype)
-            for start, leaf in zip(starts, inputs, strict=True)
-        ]
-
-
 def _eps(value: Array) -> float:
     return float(np.finfo(value.dtype).eps)
 
@@ -187,5 +192,4 @@ def _spacing(value: Array) -> Array:
 def _moved(value: Array, other: Array) -> Array:
     with np.errstate(all="ignore"):
         difference = np.asarray(np.abs(other - value), dtype=float)
-    moved: Array = np.nan_to_num(difference, nan=0.0, posinf=np.inf) + _spacing(value)
-    return moved
+    return np.asarray(np.nan_to_num(difference, nan=0.0, posinf=np.inf) + _spacing(value))

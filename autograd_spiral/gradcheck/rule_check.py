@@ -1,7 +1,7 @@
 """The gradient check of the whole rule table.
 
-The raw results of rules are looked at too: the sweep sums what was broadcast and restores the dtype, so that a rule
-that gets these wrong would go unnoticed but for the time it takes.
+The raw results of rules are checked too: the sweep sums what was broadcast and restores the dtype, so a rule that gets
+these wrong would otherwise pass unnoticed and only cost time.
 """
 
 from __future__ import annotations
@@ -9,17 +9,18 @@ from __future__ import annotations
 import difflib
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
 from autograd_spiral.engine.messages import name_of
 from autograd_spiral.engine.modes import Observer, entering
 from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES
-from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.gradcheck.check import check_gradients
-from autograd_spiral.gradcheck.report import Verdict, table
+from autograd_spiral.gradcheck.function import CheckedFunction
+from autograd_spiral.gradcheck.report import Report
+from autograd_spiral.gradcheck.results import Verdict
 from autograd_spiral.gradcheck.rule_examples import EXAMPLES, Example
 from autograd_spiral.vocabulary import functions
 
@@ -38,85 +39,71 @@ class RuleRow:
     ('np.tanh', '0 (2, 3)', 'ok', True)
     """
 
+    JSON: ClassVar = ("primitive", "argument", "order1", "order2", "float32", "error", "bound", "kinks", "says", "ok")
+
     primitive: str
     argument: str
     order1: str
     order2: str
     float32: str
-    error: float
-    bound: float
-    kinks: int
+    error: float = 0.0
+    bound: float = 0.0
+    kinks: int = 0
     says: str = ""
 
     @property
     def ok(self) -> bool:
         """Whether nothing is wrong, or too noisy to tell.
 
-        >>> RuleRow("np.exp", "0 (2, 3)", "ok", "wrong", "ok", 0.5, 1e-10, kinks=0).ok
+        >>> RuleRow("np.exp", "0 (2, 3)", "ok", "wrong", "ok", 0.5, 1e-10).ok
         False
         """
         return {self.order1, self.order2, self.float32} <= {Verdict.OK, Verdict.KINK, "no gradient"}
 
 
 @dataclass(frozen=True)
-class RuleReport:
+class RuleReport(Report):
     """The rows of a run over the rule table; prints as a table.
 
-    >>> row = RuleRow("np.exp", "0 (2, 3)", "ok", "ok", "ok", 1e-12, 1e-10, kinks=0)
+    >>> row = RuleRow("np.exp", "0 (2, 3)", "ok", "ok", "ok", 1e-12, 1e-10)
     >>> print(RuleReport((row,)))
     primitive  argument  order 1  order 2  float32  worst error ± bound  kinks  says
     np.exp     0 (2, 3)  ok       ok       ok       1e-12 ± 1e-10
-    1 rows: all ok
+    1 row: all ok
     """
+
+    COLUMNS: ClassVar = (
+        *("primitive", "argument", "order 1", "order 2", "float32"),
+        *("worst error ± bound", "kinks", "says"),
+    )
+    JSON: ClassVar = {"ok": "ok", "rows": "rows"}
 
     rows: tuple[RuleRow, ...]
 
     @property
     def ok(self) -> bool:
-        """Whether all rows are.
+        """Whether all rows are ok.
 
         >>> check_rules(["sin", "cos"]).ok
         True
         """
         return all(row.ok for row in self.rows)
 
-    def __str__(self) -> str:
-        head = ("primitive", "argument", "order 1", "order 2", "float32", "worst error ± bound", "kinks", "says")
-        cells: list[tuple[str, ...]] = [
-            (
-                *(row.primitive, row.argument, row.order1, row.order2, row.float32),
-                f"{row.error:.0e} ± {row.bound:.0e}" if row.order1 != "no gradient" else "",
-                str(row.kinks or ""),
-                row.says,
-            )
-            for row in self.rows
-        ]
-        bad = sum(not row.ok for row in self.rows)
-        return f"{table(head, cells)}\n{len(self.rows)} rows: {f'{bad} not ok' if bad else 'all ok'}"
+    def _cells(self, row: RuleRow) -> tuple[str, ...]:
+        error = f"{row.error:.0e} ± {row.bound:.0e}" if row.order1 != "no gradient" else ""
+        verdicts = row.order1, row.order2, row.float32
+        return row.primitive, row.argument, *verdicts, error, str(row.kinks or ""), row.says
 
-    def to_json(self) -> dict[str, Any]:
-        """The report as what `json.dumps` takes.
-
-        Dicts, lists, strings and numbers; None for what is not finite.
-
-        >>> row = RuleRow("np.exp", "", "error", "error", "error", np.nan, np.nan, kinks=0, says="ValueError: no")
-        >>> RuleReport((row,)).to_json()["rows"][0]["error"] is None
-        True
-        """
-        rows = [
-            {
-                **{k: v if not isinstance(v, float) or np.isfinite(v) else None for k, v in asdict(row).items()},
-                "ok": row.ok,
-            }
-            for row in self.rows
-        ]
-        return {"ok": self.ok, "rows": rows}
+    def _footing(self) -> str:
+        count, bad = len(self.rows), sum(not row.ok for row in self.rows)
+        return f"{count} {'row' if count == 1 else 'rows'}: {f'{bad} not ok' if bad else 'all ok'}"
 
 
 def checkable() -> dict[str, Callable[..., Any]]:
-    """What a run covers, by name: the rows of the rule table, the compositions, and the functions that NumPy lacks.
+    """Return the functions that a run covers, by name.
 
-    Primitives that were declared elsewhere are not among them.
+    They are those of the rule table, the compositions, and the functions that NumPy lacks, without primitives that
+    were declared elsewhere.
 
     >>> checkable()["np.exp"]
     <ufunc 'exp'>
@@ -126,7 +113,7 @@ def checkable() -> dict[str, Callable[..., Any]]:
 
 
 def _ours(function: Callable[..., Any]) -> bool:
-    """Whether `function` is one of NumPy's, Python's, or of this package, and not declared by somebody else."""
+    """Return whether `function` belongs to NumPy, Python or this package, and was not declared by somebody else."""
     module = getattr(function, "__module__", None)
     if module is None or not module.startswith("autograd_spiral"):
         return module is None or module.split(".")[0] in ("numpy", "_operator")
@@ -138,8 +125,8 @@ def _ours(function: Callable[..., Any]) -> bool:
 def check_rules(names: Iterable[str] = (), *, seed: int = 0) -> RuleReport:
     """Check the gradients of the functions called `names` (by default all) on example calls drawn with `seed`.
 
-    Each at orders 1 and 2 in float64, and at order 1 in float32. A function without an example is a row that is not
-    ok. Raises ValueError for a name that is none of `checkable()`, naming those that are close.
+    Each is checked at orders 1 and 2 in float64, and at order 1 in float32. A function without an example makes a row
+    that is not ok. Raises ValueError for a name that is not in `checkable()`, with suggestions.
 
     >>> print(check_rules(["exp", "relu"]))
     primitive  argument  order 1  order 2  float32  worst error ± bound  kinks  says
@@ -160,77 +147,63 @@ def check_rules(names: Iterable[str] = (), *, seed: int = 0) -> RuleReport:
 
 
 def _rows_of(name: str, function: Callable[..., Any], seed: int) -> list[RuleRow]:
-    draws = EXAMPLES.get(function)
-    if draws is None:
-        text = "has no example call: add one to rule_examples"
-        return [RuleRow(name, "", "no example", "no example", "no example", np.nan, np.nan, 0, text)]
+    if function not in EXAMPLES:
+        return [_without_verdict(name, "no example", "has no example call: add one to rule_examples")]
     rows = []
-    for i, draw in enumerate(draws):
+    for i, draw in enumerate(EXAMPLES[function]):
         example = draw(np.random.default_rng((seed, i)))
         try:
             rows += _checked(name, example)
         except Exception as error:  # a rule that raises must not hide the others
             text = f"{type(error).__name__}: {error}"
-            rows.append(RuleRow(name, "", "error", "error", "error", np.nan, np.nan, 0, text.splitlines()[0]))
+            rows.append(_without_verdict(name, "error", text.splitlines()[0]))
     return rows
 
 
+def _without_verdict(name: str, why: str, says: str) -> RuleRow:
+    return RuleRow(name, "", why, why, why, np.nan, np.nan, says=says)
+
+
 def _checked(name: str, example: Example) -> list[RuleRow]:
-    """One row for each floating input of `example`."""
+    """Return one row for each floating input of `example`."""
     narrow = [x.astype(np.float32) if x.dtype.kind == "f" else x for x in example.inputs]
     raw = _RawResults()
     with entering(observer=raw):
         double = check_gradients(example.function, *example.inputs, order=2, raise_on_mismatch=False)
         single = check_gradients(example.function, *narrow, raise_on_mismatch=False)
     if not _has_gradient(example):
-        places = [i for i, x in enumerate(example.inputs) if x.dtype.kind == "f"]
         found = "no gradient" if double.ok and single.ok else "wrong"
-        return [RuleRow(name, f"{i} {example.inputs[i].shape}", found, found, found, 0.0, 0.0, 0) for i in places]
-    first = [row for row in double.rows if row.order == 1]
-    second = [row for row in double.rows if row.order == 2]
+        floating = [i for i, x in enumerate(example.inputs) if x.dtype.kind == "f"]
+        return [RuleRow(name, f"{i} {example.inputs[i].shape}", found, found, found) for i in floating]
+    first, second = ([row for row in double.rows if row.order == order] for order in (1, 2))
     rows = []
     for one, two, three in zip(first, second, single.rows, strict=True):
-        # Faults of raw results belong to the call as a whole: any of its rules may have given them.
+        # Faults of raw results belong to the call as a whole: any of its rules may have returned them.
         narrow_verdict = Verdict.WRONG_DTYPE if raw.faults else three.verdict
+        verdicts = str(one.verdict), str(two.verdict), str(narrow_verdict)
         says = dict.fromkeys([one.diagnosis, two.diagnosis, three.diagnosis, *raw.faults])
         worst = max((w for w in (one.worst, two.worst) if w), key=lambda w: w.error, default=None)
-        rows.append(
-            RuleRow(
-                name,
-                f"{one.name.removeprefix('input ')} {one.shape}",
-                str(one.verdict),
-                str(two.verdict),
-                str(narrow_verdict),
-                worst.error if worst else 0.0,
-                worst.error_bound if worst else 0.0,
-                max(row.counts.get(Verdict.KINK, 0) for row in (one, two)),
-                "; ".join(filter(None, says)),
-            )
-        )
+        error, bound = (worst.error, worst.error_bound) if worst else (0.0, 0.0)
+        argument = f"{one.name.removeprefix('input ')} {one.shape}"
+        kinks = max(row.counts[Verdict.KINK] for row in (one, two))
+        rows.append(RuleRow(name, argument, *verdicts, error, bound, kinks, "; ".join(filter(None, says))))
     return rows
 
 
 def _has_gradient(example: Example) -> bool:
-    from_floats = [x for x in example.inputs if x.dtype.kind == "f"]
-    with entering(recording=True):
-        leaves = [Tensor(x, requires_grad=x.dtype.kind == "f") for x in example.inputs]
-        result = example.function(*leaves)
-    several = result if isinstance(result, list | tuple) else [result]
-    return bool(from_floats) and any(getattr(out, "requires_grad", False) for out in several)
+    _, outputs = CheckedFunction(example.function, example.inputs).run(example.inputs, recorded=True)
+    return any(out.requires_grad for out in outputs)
 
 
 class _RawResults(Observer):
-    """Watches what rules return before the sweep repairs it: no float64 for a float32 argument and cotangent."""
+    """Watches the results of rules before the sweep repairs them: float32 arguments must not give float64."""
 
     def __init__(self) -> None:
         self.faults: dict[str, None] = {}
 
     def swept(self, node: Any, argument: int, ct: Any, piece: Any) -> None:
-        """Look at the cotangent `piece` that the rule of `node` gave for `argument`."""
-        operand, primitive = node.operands[argument], node.primitive
+        """Look at the cotangent `piece` that the rule of `node` returned for `argument`."""
         floats = [x.dtype for x in node.operands if getattr(x, "dtype", np.dtype(int)).kind == "f"]
-        widest = np.result_type(ct.dtype, *floats)
-        if piece.dtype.itemsize > widest.itemsize:
-            self.faults[
-                f"the rule of {primitive.name} gave {piece.dtype} for argument {argument}, a {operand.dtype}"
-            ] = None
+        if piece.dtype.itemsize > np.result_type(ct.dtype, *floats).itemsize:
+            text = f"returned {piece.dtype} for argument {argument}, a {node.operands[argument].dtype}"
+            self.faults[f"the rule of {node.primitive.name} {text}"] = None

@@ -27,8 +27,8 @@ __all__ = ["Executor", "Run", "checked", "interpret"]
 class Run:
     """A program that is ready to run: `run(*inputs, *state, *outside)` returns `(*outputs, *new_state)`.
 
-    The results are fresh read-only arrays that novalue else holds. The given arrays stay as they are. The program's
-    checks run, and raise, before anyvalue is returned. `reentrant` says whether two threads may be inside `function`
+    The results are fresh read-only arrays that nothing else holds. The given arrays stay as they are. The program's
+    checks run, and raise, before anything is returned. `reentrant` says whether two threads may be inside `function`
     at the same time. If not, for example because calls share buffers, a run lets in one thread at a time.
 
     >>> import numpy as np

@@ -1,14 +1,27 @@
 import numpy as np
 import pytest
 
-from autograd_spiral.gradcheck.diagnoses import Clues, Other, diagnose, diagnose_shape
+from autograd_spiral.gradcheck.diagnoses import Evidence, diagnose, diagnose_shape
+from autograd_spiral.gradcheck.results import Findings, Slope, Verdict
 
 NUMERIC = np.array([[1.0, -3.0], [0.5, 2.0]])
 BOUND = np.full((2, 2), 1e-9)
 
 
-def said(analytic, numeric=NUMERIC, bound=BOUND, sizes=(), **clues):
-    return diagnose(analytic, numeric, bound, ~(np.abs(analytic - numeric) <= bound), sizes, Clues(**clues))
+def found(analytic, numeric=NUMERIC, bound=BOUND, x=None, sampled=False):
+    """Findings on the gradient `analytic`: wrong where it differs from `numeric` by more than `bound`."""
+    wrong = ~(np.abs(analytic - numeric) <= bound)
+    slopes = [
+        Slope(Verdict.WRONG if wrong[i] else Verdict.OK, analytic[i], numeric[i], bound[i], index=i)
+        for i in np.ndindex(np.shape(analytic))
+    ]
+    if sampled:
+        slopes = [slope for slope in slopes if slope.index != (1, 1)]
+    return Findings("x", np.full(np.shape(analytic), np.nan) if x is None else x, 1, analytic, tuple(slopes))
+
+
+def said(analytic, numeric=NUMERIC, bound=BOUND, sizes=(), x=None, sampled=False, **evidence):
+    return diagnose(found(analytic, numeric, bound, x, sampled), sizes, Evidence(**evidence))
 
 
 @pytest.mark.parametrize(
@@ -38,7 +51,7 @@ def test_one_factor_has_to_fit_all_wrong_elements():
 def test_transposed_and_zero_where_it_should_not_be():
     assert said(NUMERIC.T) == "transposed"
     assert said(np.where(NUMERIC > 1, 0, NUMERIC)) == "zero, 1 of 4 elements"
-    assert said(NUMERIC + 1, np.zeros((2, 2))) == "not 0, where it should be"
+    assert said(NUMERIC + 1, np.zeros((2, 2))) == "nonzero where it should be 0"
     assert said(NUMERIC) == ""
 
 
@@ -48,9 +61,9 @@ def test_how_far_off_elements_are_that_have_nothing_in_common():
     assert said(NUMERIC * [[-1, 5], [1e4, 2]]) == "no common factor: off by 100 % to more than 1000 %"
     assert said(NUMERIC * [[np.pi, 0], [2, 3]]) == "no common factor: off by 100 % to 214 %"
     partly = said(NUMERIC + 1, NUMERIC * [[0, 1], [1, 1]])
-    assert partly == "no common factor: off by 33 % to 200 %, and not 0 where it should be"
+    assert partly == "no common factor: off by 33 % to 200 %, and nonzero where it should be 0"
     assert said(NUMERIC * (1 + 1e-8)) == "off by 1e-06 %"
-    assert said(BOUND * 4, BOUND * 2) == "not 0, where it should be"
+    assert said(BOUND * 4, BOUND * 2) == "nonzero where it should be 0"
     assert said(np.array(0.5e-9), np.array(9e-9), np.array(1e-9)) == "off by up to 9e-09"
 
 
@@ -71,14 +84,14 @@ def test_numbers_in_another_order():
     assert said(numeric[0, ::-1], numeric[0], bound[0]) == "reversed"
     assert said(np.roll(numeric * [1, 1, 1.1], 1, 1), numeric, bound).startswith("no common factor")
     even = np.full((2, 2), 2e-9)  # an order cannot be told of equal numbers
-    assert said(even + 1.5e-9, even) == "not 0, where it should be"
+    assert said(even + 1.5e-9, even) == "nonzero where it should be 0"
 
 
 def test_gradients_of_other_inputs():
     other = NUMERIC * [[1, 2], [3, 4]]
-    assert said(other, others={"w": Other(NUMERIC, other, BOUND)}) == "swapped with the gradient in w"
-    assert said(other, others={"w": Other(other, other, BOUND)}) == "equal to the gradient in w"
-    assert said(other, others={"w": Other(other, other + 1, BOUND)}).startswith("no common factor")
+    assert said(other, others={"w": found(NUMERIC, other)}) == "swapped with the gradient in w"
+    assert said(other, others={"w": found(other, other)}) == "equal to the gradient in w"
+    assert said(other, others={"w": found(other, other + 1)}).startswith("no common factor")
 
 
 def test_changes_to_the_rule_that_would_do():
@@ -98,7 +111,7 @@ def test_rules_that_are_not_proportional_to_the_cotangent():
     assert said(NUMERIC + 1, ct=ct, scaled=1 - 2 * NUMERIC) == "not linear in the cotangent; off by a constant: +1"
     assert said(forgotten, ct=ct, scaled=-2 * forgotten).startswith("no common factor")
     assert said(forgotten, ct=ct, scaled=np.full((2, 2), np.inf)).startswith("no common factor")
-    assert said(forgotten, ct=ct) == "right once multiplied by the cotangent"
+    assert said(forgotten, ct=ct) == "right after multiplying by the cotangent"
 
 
 def test_where_the_wrong_elements_are():

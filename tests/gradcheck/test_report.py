@@ -1,12 +1,22 @@
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from autograd_spiral.gradcheck.report import CheckReport, InputReport, Verdict, Worst, table
+from autograd_spiral.gradcheck.report import CheckReport, table
+from autograd_spiral.gradcheck.results import Findings, Slope, Verdict
+from autograd_spiral.gradcheck.rule_check import RuleReport, RuleRow
+
+X = np.zeros((2, 2))
 
 
-def row(counts, *, worst=None, order=1, judged="elements", diagnosis=""):
-    return InputReport("x", (2, 2), "float64", order, judged, counts, worst, diagnosis)
+def row(counts, *, worst=None, **how):
+    """Findings with these counts; `worst` is the slope with the gravest of these verdicts."""
+    slopes = [Slope(verdict) for verdict, count in counts.items() for _ in range(count)]
+    if worst is not None:
+        slopes[-1] = replace(worst, verdict=slopes[-1].verdict)
+    return Findings("x", X, slopes=tuple(slopes), **how)
 
 
 @pytest.mark.parametrize(
@@ -21,15 +31,15 @@ def row(counts, *, worst=None, order=1, judged="elements", diagnosis=""):
         ({Verdict.OK: 1, Verdict.NOISE: 2, Verdict.UNJUDGED: 1}, None, "undecided"),
         ({Verdict.NOISE: 3, Verdict.WRONG: 1}, False, "wrong"),
         ({Verdict.NAN: 4}, False, "wrong"),
-        ({Verdict.WRONG_SHAPE: 4}, False, "wrong"),
-        ({Verdict.WRONG_DTYPE: 4}, False, "wrong"),
-        ({Verdict.NOT_DETERMINISTIC: 4}, False, "wrong"),
-        ({Verdict.OVERWRITTEN: 4}, False, "wrong"),
         ({}, True, "ok"),
+        (Verdict.WRONG_SHAPE, False, "wrong"),
+        (Verdict.WRONG_DTYPE, False, "wrong"),
+        (Verdict.NOT_DETERMINISTIC, False, "wrong"),
+        (Verdict.OVERWRITTEN, False, "wrong"),
     ],
 )
 def test_the_verdict_of_a_report(counts, ok, verdict):
-    report = CheckReport("f", (row(counts),))
+    report = CheckReport("f", (row(counts) if isinstance(counts, dict) else row({}, fault=counts),))
     assert report.ok is ok
     assert report.verdict == verdict
     assert str(report).startswith(f"f: {verdict}\n")
@@ -44,21 +54,19 @@ def test_the_verdict_of_a_row_is_the_gravest():
 
 
 def test_tables_name_the_element_the_numbers_and_the_diagnosis():
-    worst = Worst((1, 0), 1.0, 0.5, 1e-11, 0.5, 1e-11)
+    worst = Slope(Verdict.WRONG, 1.0, 0.5, 1e-11, index=(1, 0))
     text = str(CheckReport("f", (row({Verdict.OK: 3, Verdict.WRONG: 1}, worst=worst, diagnosis="sign flipped"),)))
     assert "(1, 0)    1         0.5 ± 1e-11" in text
     assert text.endswith("sign flipped")
-    shape = row({Verdict.WRONG_SHAPE: 4}, diagnosis="shape (2,) for an input of shape (2, 2)")
+    shape = row({}, fault=Verdict.WRONG_SHAPE, diagnosis="shape (2,) for an input of shape (2, 2)")
     assert str(CheckReport("f", (shape,))).endswith("wrong shape: shape (2,) for an input of shape (2, 2)")
-    along = row({Verdict.OK: 3}, worst=Worst(None, 1.0, 1.0, 1e-9, 0.0, 1e-9), judged="directions")
+    along = row({Verdict.OK: 1}, worst=Slope(Verdict.OK, 1.0, 1.0, 1e-9), judged="directions")
     assert str(CheckReport("f", (along,))).endswith("(of directions)")
 
 
-def weighed(order=1, diagnosis="", shapes=((2, 2),), counts=None):
-    worst = Worst((0, 0), 1.0, 0.5, 1e-11, 0.5, 1e-11)
-    return InputReport(
-        "x", (2, 2), "float64", order, "elements", counts or {Verdict.WRONG: 4}, worst, diagnosis, shapes
-    )
+def weighted(shapes=((2, 2),), counts=None, **how):
+    worst = Slope(Verdict.WRONG, 1.0, 0.5, 1e-11, index=(0, 0))
+    return row(counts or {Verdict.WRONG: 4}, worst=worst, random_weights=shapes, **how)
 
 
 def test_random_weights_are_told_of_below_the_table_where_something_failed():
@@ -68,22 +76,22 @@ def test_random_weights_are_told_of_below_the_table_where_something_failed():
     def last(*rows):
         return str(CheckReport("f", rows)).splitlines()[-1]
 
-    assert last(weighed()) == f"{text}; cotangent=np.ones((2, 2)) makes them all 1"
-    several = last(weighed(shapes=((), (3,))))
+    assert last(weighted()) == f"{text}; cotangent=np.ones((2, 2)) makes them all 1"
+    several = last(weighted(shapes=((), (3,))))
     assert several == f"{text}; cotangent=[np.ones(()), np.ones((3,))] makes them all 1"
-    assert last(weighed(diagnosis="not linear in the cotangent")) == text
-    assert last(weighed(counts={Verdict.OK: 4}), weighed(order=2)) == second
-    both = last(weighed(), weighed(order=2))
+    assert last(weighted(diagnosis="not linear in the cotangent")) == text
+    assert last(weighted(counts={Verdict.OK: 4}), weighted(order=2)) == second
+    both = last(weighted(), weighted(order=2))
     assert both.startswith(text.replace("output", "output and of Σ ct · gradient"))
-    silent = (weighed(counts={Verdict.OK: 4}), weighed(shapes=()), row({Verdict.OVERWRITTEN: 4}))
+    silent = (weighted(counts={Verdict.OK: 4}), weighted(shapes=()), row({}, fault=Verdict.OVERWRITTEN))
     assert not any(last(*rows).startswith("analytic") for rows in ((silent[0],), silent))
     assert str(CheckReport("f", silent)).count("\n") == 4
     assert [plain["random_weights"] for plain in CheckReport("f", silent).to_json()["inputs"]] == [[[2, 2]], [], []]
 
 
 def test_json_has_no_infinities():
-    worst = Worst((0, 0), float("nan"), 0.5, float("inf"), float("nan"), float("inf"))
-    plain = CheckReport("f", (row({Verdict.NAN: 4}, worst=worst),)).to_json()
+    worst = Slope(Verdict.NAN, np.nan, 0.5, np.inf, index=(0, 0))
+    plain = CheckReport("f", (row({Verdict.NAN: 1}, worst=worst),)).to_json()
     text = json.dumps(plain, allow_nan=False)
     assert json.loads(text)["inputs"][0]["worst"] == {
         "index": [0, 0],
@@ -93,7 +101,24 @@ def test_json_has_no_infinities():
         "error": None,
         "error_bound": None,
     }
-    assert json.loads(text)["inputs"][0]["counts"] == {"nan": 4}
+    assert json.loads(text)["inputs"][0]["counts"] == {"nan": 1}
+    rule = RuleReport((RuleRow("np.exp", "", "error", "error", "error", np.nan, np.inf, says="ValueError: no"),))
+    (plain,) = json.loads(json.dumps(rule.to_json(), allow_nan=False))["rows"]
+    assert (plain["error"], plain["bound"], plain["says"], plain["ok"]) == (None, None, "ValueError: no", False)
+
+
+def test_the_keys_of_json_stay():
+    report = CheckReport("f", (weighted(),)).to_json()
+    assert list(report) == ["subject", "ok", "verdict", "inputs"]
+    assert list(report["inputs"][0]) == [
+        *("name", "shape", "dtype", "order", "verdict", "judged", "counts", "worst", "diagnosis", "random_weights")
+    ]
+    assert list(report["inputs"][0]["worst"]) == ["index", "analytic", "numeric", "bound", "error", "error_bound"]
+    rules = RuleReport((RuleRow("np.exp", "0 (3,)", "ok", "ok", "ok"),)).to_json()
+    assert list(rules) == ["ok", "rows"]
+    assert list(rules["rows"][0]) == [
+        *("primitive", "argument", "order1", "order2", "float32", "error", "bound", "kinks", "says", "ok")
+    ]
 
 
 def test_columns_line_up():

@@ -1,8 +1,13 @@
+import math
+
 import numpy as np
 import pytest
 
 from autograd_spiral import Tensor, grad, logsumexp, primitive, relu, softmax
-from autograd_spiral.gradcheck.rounding import blurred, rounding_of
+from autograd_spiral.engine.history import history
+from autograd_spiral.gradcheck.rounding import blurred, rerun, rounding_of, widened
+from autograd_spiral.program.capturing.recorded import recorded
+from autograd_spiral.program.evaluate import evaluate
 
 FUNCTIONS = {
     "product": lambda x, w: x * w,
@@ -78,3 +83,55 @@ def test_blurring_moves_the_last_bits_alone(dtype):
 def test_what_does_not_round_is_not_blurred():
     for value in (np.arange(4), np.array([True, False]), 3.5, None):
         assert blurred(value, 0) is value
+
+
+# --- against the meaning of a program -------------------------------------------------------------------------------
+
+CHANGES = {
+    "nothing": lambda value: value,
+    "other last bits": lambda value: blurred(value, 3),
+    "a wider dtype": widened,
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_running_the_record_again_is_evaluating_its_program_with_changed_numbers(name, change):
+    arrays = [np.random.default_rng(i).standard_normal((6, 4)).astype(np.float32) for i in range(2)]
+    _, output, _, _ = gradients(FUNCTIONS[name], arrays)
+    constants = [node.data for node in history([output]) if node.is_leaf and not node.requires_grad]
+
+    def changed(equation, operands):
+        value = equation.primitive.evaluate(*map(change, operands), **equation.params)
+        return change(np.asarray(value)) if equation.output.dtype.kind == "f" else value
+
+    with np.errstate(all="ignore"):
+        (expected,) = evaluate(recorded([output], ()), *constants, *arrays, each=changed)
+    (again,) = rerun(history([output]), [output], (), (), change, keep_zeros=False)
+    assert again.dtype == expected.dtype
+    np.testing.assert_array_equal(again, expected)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_running_the_record_again_unchanged_computes_the_gradients_of_its_program(name):
+    arrays = [np.random.default_rng(i).standard_normal((6, 4)) for i in range(2)]
+    leaves, output, ct, _ = gradients(FUNCTIONS[name], arrays)
+    loss = np.sum(output * ct)
+    constants = [node.data for node in history([loss]) if node.is_leaf and not node.requires_grad]
+    expected = evaluate(recorded([loss], leaves), *constants, *arrays)
+    again = rerun(history([loss]), [loss], [np.ones(())], leaves, lambda value: value)
+    for a, b in zip(again, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12 * np.max(np.abs(b)))
+
+
+def test_a_rule_that_needs_plain_arrays_is_run_again():
+    @primitive(lambda ct, out, x: np.asarray(ct) * np.vectorize(math.cos)(x))
+    def sine(x):
+        return np.vectorize(math.sin)(np.asarray(x))
+
+    x = Tensor(np.array([0.3, -1.2]), requires_grad=True)
+    output = sine(x)
+    found = grad(output, x, np.ones(2)).data
+    (of_output,), (level,) = rounding_of([output], [np.ones(2)], [x], [found])
+    assert np.all((level > 0) & (level < 1e-13))
+    assert np.all((of_output > 0) & (of_output < 1e-13))

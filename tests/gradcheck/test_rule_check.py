@@ -62,7 +62,7 @@ def test_a_rule_that_widens_the_dtype_is_found(monkeypatch):
     spoiled(monkeypatch, np.exp, lambda ct, out, x: (ct * out).astype(np.float64))
     (row,) = check_rules(["exp"]).rows
     assert (row.order1, row.float32) == ("ok", "wrong dtype")
-    assert "np.exp gave float64 for argument 0, a float32" in row.says
+    assert "np.exp returned float64 for argument 0, a float32" in row.says
 
 
 def test_a_rule_of_the_wrong_shape_is_found(monkeypatch):

@@ -1,4 +1,4 @@
-"""Hints for names that Tensors lack: what they say is true, and they change nothing else."""
+"""Names that Tensors and the package lack: what errors say to write is true, and nothing else changes."""
 
 import copy
 import pickle

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_spiral.debug.user_code import in_engine
+from autograd_spiral.debug.user_code import in_package
 from autograd_spiral.engine.table import PRIMITIVES, Primitive
 from autograd_spiral.engine.tensor import Tensor
 
@@ -273,7 +273,7 @@ def _names_in(code: types.CodeType, *operations: str) -> tuple[str, ...]:
 @functools.cache
 def _is_users_file(file: str | None) -> bool:
     """Whether a file belongs neither to the engine, nor to Python's library, nor to an installed package."""
-    return file is not None and not in_engine(file) and not file.startswith(_INSTALLED)
+    return file is not None and not in_package(file) and not file.startswith(_INSTALLED)
 
 
 def _is_users_own(value: type | types.ModuleType) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, TypeGuard, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_spiral.debug.user_code import in_engine
+from autograd_spiral.debug.user_code import in_package
 from autograd_spiral.engine.messages import called
 from autograd_spiral.engine.modes import entering
 from autograd_spiral.engine.table import Primitive
@@ -200,7 +200,7 @@ class Lowering:
 
 def _declared_by_user(primitive: Primitive | None) -> TypeGuard[Primitive]:
     code = getattr(primitive and primitive.body, "__code__", None)
-    return code is not None and not in_engine(code.co_filename)
+    return code is not None and not in_package(code.co_filename)
 
 
 def _holds_arrays(parameter: Any) -> bool:

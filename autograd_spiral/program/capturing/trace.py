@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_spiral.debug.user_code import in_engine, users_line, users_line_indexes
+from autograd_spiral.debug.user_code import in_package, users_line, users_line_indexes
 from autograd_spiral.engine.messages import INSTEAD_OF_MASKS, INSTEAD_OF_READING, stale
 from autograd_spiral.engine.modes import MODE, Observer, Trace, entering
 from autograd_spiral.engine.table import Primitive
@@ -200,7 +200,7 @@ def recording_in(trace: StepTrace, step: Callable[..., Any] | None, rank: int = 
         if event == "return":
             if frame.f_code is code:
                 trace.returned(frame, rank)
-            elif rank == Rank.STEP and not in_engine(frame.f_code.co_filename):
+            elif rank == Rank.STEP and not in_package(frame.f_code.co_filename):
                 trace.returned(frame, Rank.CALLER)
         elif event == "c_call":
             trace.entropy |= called is os.urandom

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_spiral.debug.user_code import in_engine
+from autograd_spiral.debug.user_code import in_package
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.program.capturing.cache_key import CacheKey, Call
 from autograd_spiral.program.capturing.guards import GuardSet
@@ -33,7 +33,7 @@ def _warn(message: str) -> None:
     """Issue a UserWarning for the user's line that called the step."""
     frame: FrameType | None = sys._getframe()
     level = 0
-    while frame is not None and in_engine(frame.f_code.co_filename):
+    while frame is not None and in_package(frame.f_code.co_filename):
         frame, level = frame.f_back, level + 1
     warnings.warn(message, UserWarning, stacklevel=level + 1)
 

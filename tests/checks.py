@@ -1,0 +1,58 @@
+"""Helpers of the tests of gradient checks: rules that are off by a known amount, and their reports."""
+
+import numpy as np
+
+from autograd_spiral import primitive
+from autograd_spiral.gradcheck import check_gradients
+
+
+def normal(*shape):
+    """Standard normal numbers, the same ones at every call."""
+    return np.random.default_rng(5).standard_normal(shape)
+
+
+X = normal(4, 3)
+
+
+def square(x):
+    return x * x
+
+
+def declared(body, *vjps):
+    return primitive(*vjps)(body)
+
+
+def squares_with(vjp):
+    """A primitive with the value x² and the rule `vjp`, which gets the right derivative to spoil."""
+
+    @primitive(lambda ct, out, x: vjp(ct * 2 * x))
+    def squares(x):
+        return x * x
+
+    return squares
+
+
+def checked(function, *inputs, **how):
+    return check_gradients(function, *inputs, raise_on_mismatch=False, **how)
+
+
+def only(report):
+    (row,) = report.rows
+    return row
+
+
+FAULTS = {
+    "2.00 × too large": lambda right: 2 * right,
+    "2.00 × too small": lambda right: right / 2,
+    "sign flipped": lambda right: -right,
+    "1 % too large": lambda right: 1.01 * right,
+    "0.1 % too large": lambda right: 1.001 * right,
+    "0.1 % too small": lambda right: 0.999 * right,
+    "sign flipped and 2.50 × too large": lambda right: -2.5 * right,
+    "zero: no path from this input": lambda right: 0 * right,
+}
+
+
+@primitive(lambda ct, out, x: 999 * ct)
+def wrong_log(x):
+    return np.log(x)
