@@ -238,6 +238,18 @@ def test_column_sums_that_a_matrix_is_computed_from_come_before_it() -> None:
     assert_same(flat(capture(step)(x)), flat(step(Tensor(x))), "value")
 
 
+def test_a_product_with_a_stack_of_matrices_is_left_alone() -> None:
+    w, b = leaf((4, 4)), leaf((1, 4))
+
+    def step(x: Any, stack: Any) -> Any:
+        y, h = np.sin(stack), np.tanh(x @ w + b)
+        return (h @ w + b).sum(), (h.T @ y) * 2, y.sum(axis=0) * 2
+
+    rng = np.random.default_rng(0)
+    x, stack = rng.standard_normal((40, 4)), rng.standard_normal((3, 40, 4))
+    assert_same(flat(capture(step)(x, stack)), flat(step(Tensor(x), Tensor(stack))), "value")
+
+
 def test_a_product_of_matrices_of_two_dtypes_keeps_the_wider_one() -> None:
     w, b = leaf((4, 4)), leaf((1, 4))
 

@@ -2,7 +2,7 @@
 
 A pattern is written as a function, `lambda x, y: x - (-y)`. It is called once, on symbols that record by NumPy's own
 protocols what is computed with them. Each argument stands for any atom, and for the same one wherever it occurs. Axes,
-shapes and indices must be those that are written; `ANY` in their place matches all of them.
+shapes and indices must be those that are written; `ANY` instead of one matches all of them.
 """
 
 from __future__ import annotations

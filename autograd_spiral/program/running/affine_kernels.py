@@ -76,7 +76,7 @@ class _Joint(Kernel):
             builder.add(equation)
             position[equation.output] = i
             for _, (y,) in (match for pattern in self.sums for match in pattern.matches(equation, builder)):
-                if isinstance(y, Value):
+                if isinstance(y, Value) and y.ndim == 2:
                     sums.setdefault(y, []).append(equation)
         with_ones = {id(equation.inputs[0]) for equation in program.equations if equation.primitive is AFFINE}
         new: dict[Value, list[Equation]] = {}

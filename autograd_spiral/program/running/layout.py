@@ -1,7 +1,7 @@
 """The layout of a replay: which memory each value of a program is kept in, and until when.
 
 A block of memory is used again as soon as nothing reads what is in it, and an elementwise result overwrites an operand
-that nothing else reads. The operand of an affine map is kept with a column of ones beside it.
+that nothing else reads. The operand of an affine map is kept with a column of ones next to it.
 """
 
 from __future__ import annotations
