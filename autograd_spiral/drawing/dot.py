@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import html
+import itertools
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from autograd_spiral.drawing.graph import Edge, Flow, Graph, Node
+from autograd_spiral.drawing.graph import Edge, Flow, Graph
 from autograd_spiral.drawing.legend import DIRECTIONS, FLOWS, FRAMES, SECONDARY, STYLES, legend
-from autograd_spiral.drawing.record import PHASES, Kind
+from autograd_spiral.drawing.record import PHASES, Kind, Node
 from autograd_spiral.drawing.text import WIDTH, capped, shape_text, size_of, value_text, visible
 
 __all__ = ["dot_lines", "picture_attributes"]
 
 
 _FOLDERS = re.compile(r"^.*?(?=[^/\\]*:\d+: )")
-"""What stands before the file's name in `folders/file.py:12: code`: pictures travel further than folders."""
+"""The folders in `folders/file.py:12: code`, which are left out: pictures travel further than folders."""
 
 _SMALL = 10
 _LONG = 24
@@ -27,11 +28,11 @@ _MARGIN = 5
 _FRAME = '"#7f7f7f"'
 _MANY = 100
 _VERY_MANY = 500
-"""Edges from which on dot is given less time to place nodes and uncross edges, and then draws straight ones."""
+"""With more edges than _MANY, dot gets less time to place nodes; with more than _VERY_MANY, it draws straight edges."""
 
 
 def dot_lines(graph: Graph, *, values: bool, rankdir: str) -> Iterator[str]:
-    """The lines of the DOT text between the braces."""
+    """Yield the lines of the DOT text between the braces."""
     phases = [phase for phase in PHASES if any(node.phase == phase for node in graph.nodes)]
     framed = phases != ["forward"]
     # Read first, the order keeps gradients near the values they come from; read last, near the new state.
@@ -41,9 +42,8 @@ def dot_lines(graph: Graph, *, values: bool, rankdir: str) -> Iterator[str]:
     for phase in phases:
         if framed:
             title, side, colour = FRAMES[phase]
-            title = title.format(DIRECTIONS[rankdir].get(phase))
             yield f"\tsubgraph cluster_{phase} {{\n"
-            yield f'\t\tlabel=<{title}> labeljust={side} fontcolor="{colour}"\n'
+            yield f'\t\tlabel=<{title.format(*DIRECTIONS[rankdir])}> labeljust={side} fontcolor="{colour}"\n'
             yield f'\t\tcolor="{colour}" style=rounded penwidth=0.8\n'
         yield from _phase(graph, phase, values, narrow=framed)
         if framed:
@@ -59,42 +59,36 @@ def dot_lines(graph: Graph, *, values: bool, rankdir: str) -> Iterator[str]:
 
 
 def _phase(graph: Graph, phase: str, values: bool, narrow: bool) -> Iterator[str]:
-    """The nodes of one phase, those of a scope of the forward pass inside its frame."""
-    inside: dict[tuple[str, ...], list[int]] = {(): []}
-    frames: dict[tuple[str, ...], list[tuple[str, ...]]] = {(): []}
-    for i, node in enumerate(graph.nodes):
-        if node.phase == phase:
-            own = node.scope if phase == "forward" else ()
-            for depth in range(1, len(own) + 1):
-                if own[:depth] not in inside:
-                    inside[own[:depth]], frames[own[:depth]] = [], []
-                    frames[own[: depth - 1]].append(own[:depth])
-            inside[own].append(i)
+    """Yield the nodes of one phase, those of a scope of the forward pass inside its frame."""
+    scopes = {i: node.scope if phase == "forward" else () for i, node in enumerate(graph.nodes) if node.phase == phase}
+    seen: dict[tuple[str, ...], int] = {}
 
-    numbered = 0
-    stack: list[tuple[str, ...] | None] = [()]
-    while stack:
-        if (path := stack.pop()) is None:
+    def order(i: int) -> list[int]:
+        """Return a sort key: a frame's own nodes before its inner frames, and frames in the order they come up."""
+        return [seen.setdefault(scopes[i][:depth], len(seen)) for depth in range(1, len(scopes[i]) + 1)]
+
+    entered: tuple[str, ...] = ()
+    numbers = itertools.count()
+    for i in sorted(scopes, key=order):
+        while entered != scopes[i][: len(entered)]:
             yield "\t}\n"
-            continue
-        if path:
-            yield f"\tsubgraph cluster_{numbered} {{\n"
-            yield f"\t\tlabel=<{_escaped(path[-1])}> labeljust=r fontcolor={_FRAME.replace('7f', '55')}\n"
+            entered = entered[:-1]
+        for name in scopes[i][len(entered) :]:
+            yield f"\tsubgraph cluster_{next(numbers)} {{\n"
+            yield f"\t\tlabel=<{_escaped(name)}> labeljust=r fontcolor={_FRAME.replace('7f', '55')}\n"
             yield f'\t\tcolor={_FRAME} style="dashed,rounded" penwidth=1 margin={_MARGIN}\n'
-            numbered += 1
-            stack.append(None)
-        for i in inside[path]:
-            yield _node(i, graph.nodes[i], values, narrow)
-        stack += reversed(frames[path])
+        entered = scopes[i]
+        yield _node(i, graph.nodes[i], values, narrow)
+    yield from ["\t}\n"] * len(entered)
 
 
 def _escaped(text: str, width: int = WIDTH) -> str:
-    """`text` as an HTML-like label shows it literally."""
+    """Return `text` so that an HTML-like label shows it literally."""
     return _literal(capped(visible(text), width))
 
 
 def _literal(text: str) -> str:
-    """`text` with entities for markup, and two backslashes for one: even in HTML-like labels \\N is a node's name."""
+    """Escape markup, and backslashes too: even in HTML-like labels \\N is the name of the node."""
     return html.escape(text, quote=False).replace("\\", "\\\\")
 
 
@@ -116,7 +110,7 @@ def _node(index: int, node: Node, values: bool, narrow: bool) -> str:
 
 
 def _title(node: Node) -> list[str]:
-    """`name = formula`, or `state ← formula`, on two lines where one would be too long."""
+    """Return `name = formula`, or `state ← formula`, on two lines if one would be too long."""
     sign = "←" if node.kind is Kind.NEW_STATE else "="
     name = f"<B>{_escaped(node.name)}</B>" if node.name else ""
     text = _escaped(node.formula)
@@ -128,7 +122,7 @@ def _title(node: Node) -> list[str]:
 
 
 def _broken(formula: str) -> list[str]:
-    """The call of a function with a long name on two lines."""
+    """Return a formula, on two lines if it is a call of a function with a long name."""
     head, bracket, rest = formula.partition("(")
     return [head, bracket + rest] if len(formula) > _LONG and head.isidentifier() else [formula]
 
@@ -136,9 +130,9 @@ def _broken(formula: str) -> list[str]:
 def _facts(node: Node, values: bool, narrow: bool) -> list[str]:
     if node.kind is Kind.SCOPE:
         return [f"{n} {what if n == 1 else _plural(what)}" for what, n in node.count.items()]
-    shape = shape_text(node.shape)
-    if node.dtype != np.float64:
-        shape += f"   {node.dtype}"
+    shape = shape_text(node.output.shape)
+    if node.output.dtype != np.float64:
+        shape += f"   {node.output.dtype}"
     if node.value is None or not values:
         return [shape]
     value = value_text(node.value)
@@ -151,17 +145,17 @@ def _plural(word: str) -> str:
 
 
 def _tooltip(node: Node) -> str:
-    """The label in full, with the line of code where it is known."""
+    """Return the label in full, with the line of code if it is known."""
     sign = " ← " if node.kind is Kind.NEW_STATE else " = "
     text = sign.join(filter(None, (node.name, node.formula))) or str(node.kind)
-    if node.place:
-        text += f"  ({_FOLDERS.sub('', node.place, count=1)})"
+    if node.equation is not None and node.equation.place:
+        text += f"  ({_FOLDERS.sub('', node.equation.place, count=1)})"
     literal = _literal(capped(visible(text), 300)).replace("\\", "\\\\")  # a quoted string takes them once more
     return '"' + literal.replace('"', "&quot;") + '"'
 
 
 def _edge(graph: Graph, edge: Edge) -> str:
-    colour, dash = FLOWS[edge.flow]
+    colour, dash, _ = FLOWS[edge.flow]
     tail, head = edge.tail, edge.head
     start, end = graph.nodes[tail], graph.nodes[head]
     how = f'color="{colour}"'
@@ -178,9 +172,9 @@ def _edge(graph: Graph, edge: Edge) -> str:
 
 
 def _in_order(graph: Graph, phases: list[str]) -> Iterator[str]:
-    """What puts the frames in order: an invisible node above each, in a row, that is tied to what is used first there.
+    """Yield what puts the frames in order: a row of invisible nodes, one above each frame and tied to a node in it.
 
-    Frames have no order of their own for dot, which puts them where it finds the fewest crossings.
+    To dot frames have no order: it puts them where it finds the fewest crossings.
     """
     uses: dict[int, int] = {}
     for edge in graph.edges:
@@ -197,24 +191,19 @@ def _in_order(graph: Graph, phases: list[str]) -> Iterator[str]:
 
 
 def picture_attributes(graph: Graph, rankdir: str) -> dict[str, Any]:
-    """The attributes of the whole picture, of nodes and of edges, as `graphviz.Digraph` takes them.
+    """Return the attributes of the whole picture, of nodes and of edges, as `graphviz.Digraph` takes them.
 
-    Left to itself, dot takes minutes for a loop of eighty steps that all use one parameter: most of them to move nodes
-    sideways, by a network simplex whose rounds `nslimit` bounds, and in larger graphs to route curves around nodes.
+    By default, dot takes minutes for a loop of eighty steps that all use one parameter. Most of that time it moves
+    nodes sideways by a network simplex, whose rounds `nslimit` bounds; in larger graphs it routes curves around nodes.
     """
     font = "Arial"  # one name, whose widths every Graphviz knows; a list of names is measured as Times by some
-    quick = {"nslimit": "0.2", "mclimit": "0.1"} if len(graph.edges) > _MANY else {}
+    whole = {"rankdir": rankdir, "newrank": "true", "fontname": font, "ranksep": "0.3", "nodesep": "0.1"}
+    if len(graph.edges) > _MANY:
+        whole |= {"nslimit": "0.2", "mclimit": "0.1"}
     if len(graph.edges) > _VERY_MANY:
-        quick["splines"] = "line"
+        whole["splines"] = "line"
     return {
-        "graph_attr": {
-            "rankdir": rankdir,
-            "newrank": "true",
-            "fontname": font,
-            "ranksep": "0.3",
-            "nodesep": "0.1",
-            **quick,
-        },
+        "graph_attr": whole,
         "node_attr": {"shape": "box", "fontname": font, "fontsize": "13", "margin": "0.07,0.03", "height": "0"},
         "edge_attr": {"fontname": font, "arrowsize": "0.7"},
     }

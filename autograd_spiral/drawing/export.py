@@ -1,4 +1,4 @@
-"""A drawing: a `graphviz.Digraph` that can save itself, whether or not the `dot` program is installed."""
+"""Drawings: a `graphviz.Digraph` that can save itself, whether or not the `dot` program is installed."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ __all__ = ["SUFFIXES", "Drawing"]
 
 _TEXT = (".dot", ".gv")
 SUFFIXES = (".svg", ".png", ".pdf", *_TEXT)
-"""Of the files that a drawing can be saved as."""
+"""The suffixes of the files that a drawing can be saved as."""
 _PATIENCE = 60.0
-"""Seconds that a program has to make a picture."""
+"""The seconds that a program has to make a picture."""
 
 
 class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz has no type hints
     """A picture of a graph in DOT, the language of Graphviz: `.source` is its text, and Jupyter shows it.
 
-    `save_as` writes a file; all else is `graphviz.Digraph`, whose own `render` needs the `dot` program.
+    `save_as` writes a file. The other methods are those of `graphviz.Digraph`, whose `render` needs the `dot` program.
 
     >>> from autograd_spiral import Tensor, draw
     >>> draw(3 * Tensor(2.0, requires_grad=True))
@@ -34,10 +34,10 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz has no type h
     def save_as(self, path: str | os.PathLike[str]) -> Path:
         """Write the picture to `path` in the format of its suffix, .svg, .png, .pdf or .dot; return the file written.
 
-        Folders on the way to it are made. Pictures are made by Graphviz's `dot`, or by the program that `pip install
-        graphviz-pure` brings (which makes no PDF). With neither, or where it fails or takes more than a minute, the DOT
-        text is written beside, as .dot, and a line on stderr says why and what to do. Raises ValueError for another
-        suffix, OSError where it cannot be written.
+        Missing folders are made. Pictures are made by Graphviz's `dot`, or by the program that `pip install
+        graphviz-pure` installs (which makes no PDF). Without either, or if it fails or takes more than a minute, the
+        DOT text is written instead, as .dot, and a line on stderr says why and what to do. Raises ValueError for
+        another suffix, OSError if the file cannot be written.
 
         >>> import tempfile
         >>> from autograd_spiral import Tensor
@@ -51,16 +51,15 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz has no type h
         if suffix not in SUFFIXES:
             raise ValueError(f"the suffix must be one of {', '.join(SUFFIXES)}, not as in {target.name!r}")
         target.parent.mkdir(parents=True, exist_ok=True)
-        if suffix in _TEXT:
-            target.write_text(self.source, encoding="utf-8")
-            return target
-        picture, trouble = _picture(self.source, suffix[1:])
+        picture, trouble = (None, "") if suffix in _TEXT else _picture(self.source, suffix[1:])
         if picture is not None:
             target.write_bytes(picture)
             return target
-        target = target.with_suffix(".dot")
+        if trouble:
+            target = target.with_suffix(".dot")
         target.write_text(self.source, encoding="utf-8")
-        print(f"wrote {target} instead of a picture: {trouble}", file=sys.stderr)
+        if trouble:
+            print(f"wrote {target} instead of a picture: {trouble}", file=sys.stderr)
         return target
 
     def __repr__(self) -> str:
@@ -68,7 +67,7 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz has no type h
         return f"<drawing of {count} nodes: shows itself in notebooks, save_as() writes a file>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **_: Any) -> dict[str, str]:
-        """For Jupyter: the SVG; without a program to make it, how to get one."""
+        """Return the SVG for Jupyter, or how to get a program that makes it."""
         picture, trouble = _picture(self.source, "svg")
         if picture is None:
             return {"text/plain": f"no picture: {trouble}"}
@@ -76,7 +75,7 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz has no type h
 
 
 def _picture(source: str, kind: str) -> tuple[bytes | None, str]:
-    """The picture, or None and why there is none."""
+    """Return the picture, or None and why there is none."""
     program = _program(kind)
     if program is None:
         needed = "graphviz makes a PDF" if kind == "pdf" else "graphviz or `pip install graphviz-pure` makes pictures"
@@ -86,8 +85,8 @@ def _picture(source: str, kind: str) -> tuple[bytes | None, str]:
         run = subprocess.run(command, input=source.encode(), capture_output=True, check=False, timeout=_PATIENCE)
     except subprocess.TimeoutExpired:
         return None, (
-            f"{Path(program).name} was not done after {_PATIENCE:g} seconds; "
-            "record loops and layers `with scope(…):`, whose insides `draw` leaves out of large graphs (max_nodes=)"
+            f"{Path(program).name} did not finish within {_PATIENCE:g} seconds; "
+            "record loops and layers inside `with scope(…):`, which `draw` collapses in large graphs (max_nodes=)"
         )
     if run.returncode or not run.stdout:
         reason = run.stderr.decode(errors="replace").strip().splitlines() or [f"exit status {run.returncode}"]
@@ -96,7 +95,7 @@ def _picture(source: str, kind: str) -> tuple[bytes | None, str]:
 
 
 def _program(kind: str) -> str | None:
-    """`dot`; else, unless a PDF is wanted, graphviz-pure, which pip puts beside Python or on the path."""
+    """Return `dot`; else, unless a PDF is wanted, graphviz-pure, which pip puts next to Python or on the path."""
     dot = shutil.which("dot")
     if dot or kind == "pdf":
         return dot

@@ -1,4 +1,4 @@
-"""How kinds of nodes and edges look, and the legend that says so."""
+"""The look of each kind of node and edge, and the legend that explains it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["DIRECTIONS", "FLOWS", "FRAMES", "SECONDARY", "STYLES", "TEXT", "Styl
 
 
 class Style(NamedTuple):
-    """How a kind looks: its fill, its border, and cues that do not need colours."""
+    """The look of a kind: its fill, its border, and cues that do not need colours."""
 
     fill: str
     border: str
@@ -38,34 +38,31 @@ STYLES = {
 TEXT = "#000000"
 SECONDARY = {"value": "#3d3d3d", "gradient": "#8a3300"}
 FLOWS = {
-    Flow.VALUE: ("#0072b2", "solid"),
-    Flow.GRADIENT: ("#c04a00", "dashed"),
-    Flow.SAVED: ("#757575", "dotted"),
-    Flow.UPDATE: ("#8f3a76", "bold"),
+    Flow.VALUE: ("#0072b2", "solid", "—→"),
+    Flow.GRADIENT: ("#c04a00", "dashed", "- - →"),
+    Flow.SAVED: ("#757575", "dotted", "· · →"),
+    Flow.UPDATE: ("#8f3a76", "bold", "<B>—→</B>"),
 }
-_ARROWS = {Flow.VALUE: "—→", Flow.GRADIENT: "- - →", Flow.SAVED: "· · →", Flow.UPDATE: "<B>—→</B>"}
+"""The colour and the line of each kind of edge, and its arrow in the legend."""
+
 FRAMES = {
-    "forward": ("forward: values flow {}", "l", STYLES[Kind.OPERATION].border),
-    "backward": ("backward: gradients flow {}", "r", STYLES[Kind.BACKWARD].border),
+    "forward": ("forward: values flow {0}", "l", STYLES[Kind.OPERATION].border),
+    "backward": ("backward: gradients flow {1}", "r", STYLES[Kind.BACKWARD].border),
     "update": ("update: new state", "r", STYLES[Kind.NEW_STATE].border),
 }
-"""Of each phase the title of its frame, with room for a direction, where that stands, and a colour."""
+"""For each phase the title of its frame, the side that the title is on, and a colour."""
 
-DIRECTIONS = {
-    "TB": {"forward": "down", "backward": "up"},
-    "LR": {"forward": "right", "backward": "left"},
-    "BT": {"forward": "up", "backward": "down"},
-    "RL": {"forward": "left", "backward": "right"},
-}
+DIRECTIONS = {"TB": ("down", "up"), "LR": ("right", "left"), "BT": ("up", "down"), "RL": ("left", "right")}
+"""For each `rankdir` the directions that values and gradients flow in."""
 
 
 def legend(graph: Graph) -> str:
-    """One swatch for each kind of node and each kind of edge that the picture has."""
+    """Return the legend: one swatch for each kind of node and edge that the picture has."""
     kinds = {node.kind for node in graph.nodes}
     flows = {edge.flow for edge in graph.edges}
     nodes = [_swatch(kind) + _cell(html.escape(str(kind))) for kind in Kind if kind in kinds]
     others = [
-        f'<FONT COLOR="{FLOWS[flow][0]}">{_ARROWS[flow]}</FONT> {flow}'
+        f'<FONT COLOR="{FLOWS[flow][0]}">{FLOWS[flow][2]}</FONT> {flow}'
         for flow in Flow
         if flow in flows and len(flows) > 1
     ]

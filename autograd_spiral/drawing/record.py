@@ -1,27 +1,23 @@
-"""What a picture is drawn of: a list of items, each a value and how it was computed.
-
-Recorded tensors and programs are both turned into one of these; whatever draws knows neither.
-"""
+"""The record of a picture: the values of a program as nodes, before any of them is part of a formula."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from autograd_spiral.engine.table import Primitive
+from autograd_spiral.program.ir import Equation, Value
 
-__all__ = ["PHASES", "Item", "Kind", "Record"]
+__all__ = ["PHASES", "Kind", "Node", "Record"]
 
 PHASES = ("forward", "backward", "update")
 
 
 class Kind(StrEnum):
-    """What a node is; the words are those of the legend."""
+    """The kind of a node, in the words of the legend."""
 
     DATA = "data"
     PARAMETER = "parameter"
@@ -36,34 +32,39 @@ class Kind(StrEnum):
 
 
 @dataclass(eq=False, slots=True)
-class Item:
-    """A value. Without a primitive it is given, or, where it has an argument, the same as that argument."""
+class Node:
+    """A value of a program and what the picture says about it; or a scope, collapsed into one node.
+
+    Without an equation the value is given, or a copy of its one argument.
+    """
 
     kind: Kind
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    primitive: Primitive | None = None
-    args: tuple[Any, ...] = ()  # items, arrays and numbers
-    params: Mapping[str, Any] = field(default_factory=dict)
+    output: Value
     name: str | None = None
+    equation: Equation | None = None
+    args: tuple[Any, ...] = ()  # nodes and numbers
     scope: tuple[str, ...] = ()
-    place: str | None = None
     phase: str = "forward"
-    result: bool = False  # whether it must have a node of its own
-    state: Item | None = None  # whose new value this is
+    state: Node | None = None  # whose new value this is
     value: NDArray[Any] | None = None
     gradient: NDArray[Any] | None = None
+    formula: str = ""  # filled in by `graph.trace`
+    count: Counter[str] = field(default_factory=Counter)  # what a collapsed scope holds
 
     @property
     def function(self) -> Any:
-        """The function that computes it; None of what is given."""
-        return self.primitive and self.primitive.function
+        """The function that computes the value; None if it is given."""
+        return self.equation and self.equation.function
+
+    @property
+    def result(self) -> bool:
+        """Whether the value must have a node of its own."""
+        return self.kind in (Kind.GRADIENT, Kind.OUTPUT, Kind.NEW_STATE)
 
 
 @dataclass
 class Record:
-    """Items, arguments before their users; pairs of items that belong side by side; and names of arrays."""
+    """Nodes, arguments before their users (constants are only arguments), and pairs of nodes to draw level."""
 
-    items: list[Item] = field(default_factory=list)
-    pairs: list[tuple[Item, Item]] = field(default_factory=list)
-    arrays: list[tuple[str, NDArray[Any]]] = field(default_factory=list)
+    nodes: list[Node] = field(default_factory=list)
+    pairs: list[tuple[Node, Node]] = field(default_factory=list)

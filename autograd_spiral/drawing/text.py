@@ -1,4 +1,4 @@
-"""What labels say: names as they are, numbers in two or three digits, arrays in a few words. Imports numpy alone."""
+"""The words of labels: names unchanged, numbers in two or three digits, arrays in a few words. Imports numpy alone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WIDTH = 32
 
 
 def visible(text: str) -> str:
-    """`text` on one line, each character that cannot be printed as its escape; line ends as ↵."""
+    """Return `text` on one line: line ends as ↵, other characters that cannot be printed as their escapes."""
     if text.isprintable():
         return text
     text = text.replace("\r\n", "↵").replace("\n", "↵")
@@ -23,12 +23,12 @@ def visible(text: str) -> str:
 
 
 def capped(text: str, width: int = WIDTH) -> str:
-    """`text`, its end replaced by … where it is longer than `width`."""
+    """Return `text`, its end replaced by … if it is longer than `width`."""
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def number(value: float, digits: int = 3) -> str:
-    """`value` in so many significant digits, with a true minus sign.
+    """Return `value` with this number of significant digits and a true minus sign.
 
     >>> number(-0.01234), number(300), number(-0.0)
     ('−0.0123', '300', '0')
@@ -37,7 +37,7 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def shape_text(shape: tuple[int, ...]) -> str:
-    """The shape as people say it: `300×2`, `scalar`.
+    """Return the shape as people say it: `300×2`, `scalar`.
 
     >>> shape_text((300, 2)), shape_text((3,)), shape_text(())
     ('300×2', '3', 'scalar')
@@ -46,7 +46,7 @@ def shape_text(shape: tuple[int, ...]) -> str:
 
 
 def value_text(array: NDArray[Any]) -> str:
-    """The number in an array of one element; of more, mean ± standard deviation, or the range of integers.
+    """Return the number in an array of one element, else mean ± standard deviation, or the range of integers.
 
     >>> value_text(np.array([1.0, 2.0, 6.0])), value_text(np.arange(3)), value_text(np.zeros(4))
     ('3 ± 2.2', '0 to 2', 'all 0')
@@ -77,7 +77,7 @@ def value_text(array: NDArray[Any]) -> str:
 
 
 def size_of(gradient: NDArray[Any]) -> str:
-    """The size of a gradient: the number itself if it is one, else its Euclidean norm.
+    """Return the size of a gradient: the number itself if it has one element, else its Euclidean norm.
 
     >>> size_of(np.array([3.0, 4.0])), size_of(np.array(-2.0))
     ('‖grad‖ 5', 'grad −2')

@@ -138,9 +138,9 @@ class TwoLayerNet:
         >>> net.W1.shape, net.W2.shape
         ((2, 50), (50, 3))
         """
-        W1, b1 = _weights(generator, dimensions, hidden, "W1"), _bias(hidden, "b1")
-        W2, b2 = _weights(generator, hidden, classes, "W2"), _bias(classes, "b2")
-        return cls(W1, b1, W2, b2)
+        W1 = _weights(generator, dimensions, hidden, "W1")
+        W2 = _weights(generator, hidden, classes, "W2")
+        return cls(W1, _bias(hidden, "b1"), W2, _bias(classes, "b2"))
 
     def parameters(self) -> tuple[Tensor, ...]:
         """Return W1, b1, W2 and b2.

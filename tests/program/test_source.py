@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator as op
+import os
 import re
 import subprocess
 import sys
@@ -154,6 +155,41 @@ def test_any_name_makes_a_program_that_runs(name: str) -> None:
     results = flat(step(np.arange(3.0)))
     given = [np.arange(3.0), *(leaf.data for leaf in step._last.state)]
     assert_same(executed_step(step.source)(*given), results, "executed")
+
+
+def test_results_without_a_name_do_not_take_that_of_a_value() -> None:
+    w = Tensor([1.0, 2.0], requires_grad=True, name="t2")
+
+    @capture
+    def step(x: Any) -> Any:
+        t1 = np.exp(x)
+        return 2 * t1, t1 + w, np.sin(w) * x, np.sum(w * x) * 3.0
+
+    results = flat(step(np.array([0.0, 1.0])))
+    assert_same(executed(step.source)(np.array([0.0, 1.0]), w.data), results, "executed")
+
+
+def test_a_value_called_bool_does_not_hide_the_dtype() -> None:
+    mask = Tensor([1.0, 0.0, 2.0], requires_grad=True, name="bool")
+    step = capture(lambda x: np.where(mask.astype(np.bool_), x, 0.0))
+    results = flat(step(np.ones(3)))
+    assert "def step(x, bool_2):" in step.source
+    assert_same([executed(step.source)(np.ones(3), mask.data)], results, "executed")
+
+
+def test_numbers_that_a_narrow_dtype_cannot_hold_do_not_become_divisors() -> None:
+    step = capture(lambda x: [x * (1 / 70000), x * (1 / 300)])
+    x = np.array([100.0, 30000.0], np.float16)
+    results = flat(step(x))
+    assert "x / 300" in step.source
+    assert_same(executed(step.source)(x), results, "executed")
+
+
+def test_constants_in_a_foreign_byte_order_are_printed_in_the_native_one() -> None:
+    big = np.linspace(0.0, 1.0, 3).astype(">f8")
+    step = capture(lambda x: x * big)
+    results = flat(step(np.ones(3)))
+    assert_same([executed(step.source)(np.ones(3))], results, "executed")
 
 
 def test_powers_and_paddings_print_what_they_compute() -> None:
@@ -364,6 +400,14 @@ def test_large_constants_are_saved_beside_the_program(tmp_path: Path) -> None:
     assert_same([executed_lambda(folder / "step.py")(np.ones(10), **constants)], expected, "executed")
     head = (folder / "step.py").read_text().splitlines()[:3]
     assert head[1:] == ["#     constants = np.load('step.npz')", "#     step(..., **constants)"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="file names on Windows have no line ends")
+def test_a_line_end_in_the_name_of_the_file_does_not_end_the_comment(tmp_path: Path) -> None:
+    step = capture(lambda x: x + np.sin(np.arange(100.0)))
+    step(np.ones(100))
+    path = step.program.save(tmp_path / "x\nraise SystemExit\n#.py")
+    executed_lambda(path)
 
 
 def test_equal_large_constants_are_one() -> None:

@@ -1,30 +1,33 @@
-"""A program of what was recorded without capturing: the graph behind some outputs, and its gradients."""
+"""Programs of what was recorded without capturing: the graph behind some outputs, and its gradients."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from numpy.typing import NDArray
+
 from autograd_spiral.engine.grad import grad
 from autograd_spiral.engine.history import history
-from autograd_spiral.engine.modes import NO_TRACE
+from autograd_spiral.engine.modes import NO_TRACE, entering
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.program.capturing.lowering import Lowering
 from autograd_spiral.program.capturing.trace import StepTrace, recording_in
+from autograd_spiral.program.ir import Equation, Name, Program, Rank, Value
 from autograd_spiral.program.printing.saved import CapturedProgram
 
-__all__ = ["backward_source", "recorded"]
+__all__ = ["backward_source", "recorded", "recorded_graph"]
 
 
 def backward_source(
     loss: Tensor, parameters: Tensor | Sequence[Tensor], *, names: Mapping[str, Any] | None = None
 ) -> str:
-    """The forward pass behind `loss` and the backward pass to `parameters`, as NumPy source.
+    """Return the forward pass behind `loss` and the backward pass to `parameters` as NumPy source.
 
-    A module with one function, from the leaves (data, then parameters) to the loss and its gradients, in order, that
-    needs NumPy alone. `loss` is a recorded tensor of one element, `parameters` are leaves that require gradients.
-    Names come from `Tensor(name=…)` and `.named(…)`, else from `names`, such as `locals()`. Raises whatever `grad`
-    raises, `StaleLeafError` where a leaf has been assigned since, `CaptureError` where an operation cannot be printed.
+    The source is a module with one function, from the leaves (data, then parameters) to the loss and its gradients, in
+    order, and needs NumPy alone. `loss` is a recorded tensor of one element, `parameters` are leaves that require
+    gradients. Names come from `Tensor(name=…)` and `.named(…)`, else from `names`, such as `locals()`. Raises whatever
+    `grad` raises, `StaleLeafError` if a leaf has been assigned since, `CaptureError` if an operation cannot be printed.
 
     >>> import numpy as np
     >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]], name="x")
@@ -51,22 +54,24 @@ def backward_source(
 def recorded(
     outputs: Sequence[Tensor], parameters: Sequence[Tensor], names: Mapping[str, Any] | None = None
 ) -> CapturedProgram:
-    """The program from the leaves that `outputs` were computed from to the outputs and their gradients."""
+    """Return the program from the leaves behind `outputs` to the outputs and their gradients, for any values of these.
+
+    The backward pass to `parameters`, which are leaves, is recorded here, and the bodies of declared primitives are
+    looked into. Raises what `backward_source` raises.
+    """
     trace = StepTrace()
     nodes = history(outputs)
-    for node in nodes:
-        if node.primitive is not None:
-            trace.nodes.append(node)
-            trace.phases.append("forward")
-            trace.sources[node] = NO_TRACE.operands_of(node, keep_graph=True)
+    trace.nodes = [node for node in nodes if node.primitive is not None]
+    trace.phases = ["forward"] * len(trace.nodes)
+    trace.sources = {node: NO_TRACE.operands_of(node, keep_graph=True) for node in trace.nodes}
+    trace._unswept = len(trace.nodes)  # none of them is part of a rule
     with recording_in(trace, None):
         gradients = grad(list(outputs), list(parameters)) if parameters else ()
     around = {value: name for name, value in (names or {}).items() if type(value) is Tensor}
     values = Lowering(trace, outside_names=around)
     leaves = [node for node in nodes if node.primitive is None]
-    inputs = []
-    for i, leaf in enumerate(leaf for leaf in leaves if not leaf.requires_grad):
-        inputs.append(values.add_input(leaf, leaf.name or around.get(leaf) or f"x{i + 1}"))
+    data = [leaf for leaf in leaves if not leaf.requires_grad]
+    inputs = [values.add_input(leaf, leaf.name or around.get(leaf) or f"x{i + 1}") for i, leaf in enumerate(data)]
     for leaf in (*parameters, *(leaf for leaf in leaves if leaf.requires_grad)):
         values.atom(leaf)
     equations = values.equations()
@@ -81,3 +86,59 @@ def recorded(
         primals=values.primals(),
         trained=frozenset(values.state.values()),
     )
+
+
+def recorded_graph(
+    outputs: Sequence[Tensor], inputs: Sequence[Tensor], names: Mapping[str, Any]
+) -> tuple[Program, dict[Value, Tensor]]:
+    """Return the graph behind `outputs` as a program, and the tensor of each value, in the order they were made.
+
+    The backward pass to `inputs`, any tensors that require gradients, is recorded here. The program says what ran: no
+    operation is computed again, no body is looked into, and arrays among the arguments are constants. Its `outside`
+    arrays are those that the backward pass starts from. Raises what `grad` with `create_graph=True` raises.
+    """
+    trace = StepTrace()
+    gradient_of: dict[Tensor, Tensor] = {}
+    if inputs:
+        with entering(constants=True, observer=trace, scope=()):
+            gradient_of = dict(zip(inputs, grad(list(outputs), list(inputs), create_graph=True), strict=True))
+    primal_of = trace.primal_of | {gradient: tensor for tensor, gradient in gradient_of.items()}
+    forward = set(history(outputs))
+    made = dict.fromkeys(history([*outputs, *gradient_of.values()]))
+    value_of = {tensor: Value(tensor.shape, tensor.dtype) for tensor in (*made, *inputs)}
+    given = {tensor: name for name, tensor in reversed(list(names.items())) if type(tensor) is Tensor}
+    named: dict[Value, Name] = {}
+    equations: list[Equation] = []
+    data: list[Value] = []
+    state: list[Value] = []
+    outside: dict[Value, NDArray[Any]] = {}
+    for tensor, value in value_of.items():
+        backward = tensor in made and tensor not in forward
+        primal = primal_of.get(tensor) if backward else None
+        if name := tensor.name or given.get(tensor):
+            named[value] = Name(Rank.GIVEN, name)
+        elif primal is not None and (name := primal.name or given.get(primal)):
+            named[value] = Name(Rank.GRADIENT, f"d{name}")
+        if tensor.primitive is not None and tensor in made:
+            args = tuple(value_of[arg] if type(arg) is Tensor else arg for arg in tensor.args)
+            how = ("forward", tensor.scope, tensor.place)
+            if backward:  # what no rule recorded adds up the pieces of the last one
+                how = ("backward", trace.scopes.get(tensor, trace._swept_scope), None)
+            equations.append(Equation(tensor.primitive, args, tensor.params, value, *how))
+        elif backward:
+            outside[value] = tensor.data
+        else:
+            (state if tensor.requires_grad else data).append(value)
+    program = Program(
+        "graph",
+        tuple(data),
+        tuple(state),
+        tuple(equations),
+        tuple(value_of[tensor] for tensor in (*outputs, *gradient_of.values()) if not tensor.is_leaf),
+        outside=tuple(outside),
+        found=outside,
+        names=named,
+        primals={value_of[ct]: value_of[of] for ct, of in primal_of.items() if ct in value_of and of in value_of},
+        trained=frozenset([*state, *(value_of[tensor] for tensor in inputs)]),
+    )
+    return program, {value_of[tensor]: tensor for tensor in made}

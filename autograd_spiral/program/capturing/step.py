@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,6 +129,13 @@ class BoundStep(functools.partial[Any]):
         return f"{repr(self._captured())[:-1]}, of a {type(self.args[0]).__name__}>"
 
 
+class _Latest(NamedTuple):
+    """The program of the latest call, and the guards that held for it."""
+
+    prepared: Prepared
+    guards: GuardSet
+
+
 class CapturedStep:
     """A captured step, as returned by `capture`. Call it like the original function.
 
@@ -152,7 +159,7 @@ class CapturedStep:
         self._executor = executor if executor is replay else checked(executor)
         self._guards = Guards(step)
         self._cache: list[Prepared] = []  # the most recently used program first
-        self._latest: tuple[Prepared, GuardSet] | None = None  # the program used last, and the guards of that call
+        self._latest: _Latest | None = None
         self._warned = False  # whether the warning of many programs was issued
         self._capturing = threading.RLock()
         self._updating = threading.Lock()  # held while the state is read and written: all programs share it
@@ -203,7 +210,7 @@ class CapturedStep:
     @property
     def _last(self) -> Prepared | None:
         latest = self._latest
-        return None if latest is None else latest[0]
+        return None if latest is None else latest.prepared
 
     @property
     def _name(self) -> str:
@@ -227,10 +234,16 @@ class CapturedStep:
             return self._step(*args, **kwargs)
         latest = self._latest
         inputs: Sequence[NDArray[Any]] = args
-        if latest is None or kwargs or not self._is_repeated(*latest, args, mode.recording):
-            prepared, inputs = self._find(Call(self._step, args, kwargs, recording=mode.recording))
+        if (
+            latest is not None
+            and not kwargs
+            and latest.prepared.same_signature(args, mode.recording)
+            and latest.guards.hold()
+            and (not latest.prepared.watched or latest.prepared.is_current())
+        ):  # a call of the same kind as the latest one, both with arrays alone: the fast path
+            prepared = latest.prepared
         else:
-            prepared = latest[0]
+            prepared, inputs = self._find(Call(self._step, args, kwargs, recording=mode.recording))
         run = prepared.run
         if prepared.state:
             with self._updating, run.lock:  # and not run(…): a Python call less in every call of a step
@@ -246,10 +259,6 @@ class CapturedStep:
             prepared.treedef, (as_leaf(next(outputs)) if leaf is LEAF else leaf for leaf in prepared.leaves)
         )
 
-    def _is_repeated(self, prepared: Prepared, guards: GuardSet, args: tuple[Any, ...], recording: bool) -> bool:
-        """Whether a call is of the same kind as the latest one, if both have arrays alone: the fast path."""
-        return prepared.same_signature(args, recording) and guards.hold() and prepared.is_current()
-
     def _find(self, call: Call) -> tuple[Prepared, list[NDArray[Any]]]:
         """Return the program for a call, captured now if there is none, and the arrays of its inputs."""
         with self._capturing:
@@ -261,7 +270,7 @@ class CapturedStep:
                 guards = prepared.guards  # whose values the step may have changed, for example by counting its calls
             self._cache.remove(prepared)
             self._cache.insert(0, prepared)
-            self._latest = prepared, guards
+            self._latest = _Latest(prepared, guards)
         if not call.input_tensors().isdisjoint(prepared.updated):
             raise assigned_input()
         return prepared, inputs

@@ -1,4 +1,4 @@
-"""A program that people use: its text, and the file it is saved in."""
+"""Programs as users see them: with a text, and a file to save it in."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from autograd_spiral.program.ir import Program
 from autograd_spiral.program.passes.pipeline import readable
-from autograd_spiral.program.printing.source import large_constants, source
+from autograd_spiral.program.printing.source import Source, source
 
 __all__ = ["CapturedProgram"]
 
@@ -25,15 +25,19 @@ class CapturedProgram(Program):
     >>> from autograd_spiral import capture
     >>> step = capture(lambda x: 2 * x)
     >>> _ = step(np.ones(3)), step(np.ones((4, 2)))
-    >>> type(step.program).__name__, step.program.inputs[0].shape  # that of the last call
+    >>> type(step.program).__name__, step.program.inputs[0].shape  # of the last call
     ('CapturedProgram', (4, 2))
     """
 
     @functools.cached_property
+    def _printed(self) -> Source:
+        return source(readable(self))
+
+    @property
     def source(self) -> str:
         """The program as NumPy: a module with one function, from inputs and state to outputs and new state.
 
-        Raises `CaptureError` where it calls a declared primitive whose body cannot run on Tensors.
+        Raises `CaptureError` if it calls a declared primitive whose body cannot run on Tensors.
 
         >>> from autograd_spiral import capture
         >>> step = capture(lambda x: 2 * x)
@@ -42,13 +46,13 @@ class CapturedProgram(Program):
         >>> namespace["step"](np.array([1.0, 2.0, 3.0]))
         array([2., 4., 6.])
         """
-        return source(readable(self))
+        return self._printed.text
 
-    @functools.cached_property
+    @property
     def constants(self) -> dict[str, NDArray[Any]]:
         """The large arrays that the function in `source` takes as keyword arguments.
 
-        By name; `CaptureError` where `source` raises it.
+        The keys are their names. Raises `CaptureError` as `source` does.
 
         >>> from autograd_spiral import capture
         >>> step = capture(lambda x: x + np.arange(100.0))
@@ -56,14 +60,14 @@ class CapturedProgram(Program):
         >>> {name: array.shape for name, array in step.program.constants.items()}
         {'constant': (100,)}
         """
-        return large_constants(readable(self))
+        return self._printed.constants
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write `source` to `path`, a file that can be imported where there is only NumPy, and return the path.
 
-        Large constants go to a file beside it, of the same name ending in .npz, which is an argument of the function:
-        `step(…, **np.load("step.npz"))`, as the text says at its head. Missing folders are made. Raises ValueError
-        where `path` does not end in .py, OSError where it cannot be written, `CaptureError` as `source` does.
+        Large constants are saved next to it, in a file of the same name that ends in .npz. Pass them to the function,
+        as the head of the text says: `step(…, **np.load("step.npz"))`. Missing folders are made. Raises ValueError if
+        `path` does not end in .py, OSError if it cannot be written, `CaptureError` as `source` does.
 
         >>> import tempfile
         >>> from autograd_spiral import capture
@@ -82,8 +86,9 @@ class CapturedProgram(Program):
             arrays: dict[str, Any] = dict(self.constants)
             beside = target.with_suffix(".npz")
             np.savez(beside, **arrays)
+            shown = beside.name if beside.name.isprintable() else repr(beside.name)  # a line end would end the comment
             text = (
-                f"# The large constants ({', '.join(arrays)}) are in {beside.name}, beside this file:\n"
+                f"# The large constants ({', '.join(arrays)}) are in {shown}, beside this file:\n"
                 f"#     constants = np.load({beside.name!r})\n#     {self.name}(..., **constants)\n{text}"
             )
         target.write_text(text, encoding="utf-8")

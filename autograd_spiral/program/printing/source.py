@@ -14,51 +14,61 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_spiral.program.ir import Atom, Equation, Program, Value
-from autograd_spiral.program.printing.expressions import SCATTER, Text, literal, spelled
+from autograd_spiral.program.ir import Atom, Equation, Program, Rank, Value
+from autograd_spiral.program.printing.expressions import Text
+from autograd_spiral.program.printing.numpy_text import NUMPY, SCATTER, literal
 
-__all__ = ["large_constants", "source"]
+__all__ = ["Source", "given_names", "source"]
 
 WIDTH = 88
-"""Expressions are broken up into lines of about so many characters."""
+"""The length, in characters, above which an expression is broken up into lines."""
 
 _COMMENT = 56
 _LITERAL = 32
-"""Constants of so many elements are written out; larger ones are keyword arguments."""
+"""The number of elements up to which constants are written out; larger ones are keyword arguments."""
 
 
-def source(program: Program) -> str:
-    """The text of `program`, which is printed equation by equation as it is.
+class Source(NamedTuple):
+    """The text of a program, and the large arrays that its function takes as keyword arguments, by name."""
 
-    A module with one function, `name(inputs…, state…, *, large constants…)`, that returns the outputs and then the
-    new state, of the states that have one. Raises `CaptureError` where an equation cannot be printed.
+    text: str
+    constants: dict[str, NDArray[Any]]
+
+
+def source(program: Program) -> Source:
+    """Return the source of `program`, which is printed equation by equation as it is.
+
+    The text is a module with one function, `name(inputs…, state…, *, large constants…)`, that returns the outputs and
+    then the new state of each state that has one. Raises `CaptureError` if an equation cannot be printed.
     """
-    return _Printer(program).text()
-
-
-def large_constants(program: Program) -> dict[str, NDArray[Any]]:
-    """The arrays that the function in `source(program)` takes as keyword arguments, by name."""
     printer = _Printer(program)
-    printer.text()
-    return printer.keywords
+    return Source(printer.text(), printer.keywords)
+
+
+def given_names(program: Program) -> dict[Value, str]:
+    """Return the names of inputs, state and outside arrays: x1, w1, a1 and so on if they have none."""
+    roles = (("x", program.inputs), ("w", program.state), ("a", program.outside))
+    names = {value: f"{role}{i + 1}" for role, values in roles for i, value in enumerate(values)}
+    return {value: program.names[value].text if value in program.names else names[value] for value in names}
 
 
 class _Printer:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.uses = Counter(value for equation in program.equations for value in equation.reads())
-        self.results = Counter(value for value in program.results())
+        self.last_read = {value: i for i, equation in enumerate(program.equations) for value in equation.reads()}
+        self.results = set(program.results())
         self.made = {equation.output: equation for equation in program.equations}
         self.new_of = {new: state for state, new in reversed(program.updates) if isinstance(new, Value)}
-        self.taken = {"np", "scatter", program.name}
+        self.taken = {"np", "scatter", "bool", program.name}
         self.names: dict[Value, str] = {}
-        self.inline: dict[Value, Text] = {}  # what stands inside its consumer
-        self.unread: dict[Value, set[Value]] = {}  # of inline values not yet printed: the states they read
+        self.inline: dict[Value, Text] = {}  # expressions that are written inside the one that uses them
+        self.unread: dict[Value, set[Value]] = {}  # the states that inline values read, which are not yet printed
         self.keywords: dict[str, NDArray[Any]] = {}
         self._constants: dict[tuple[Any, ...], str] = {}  # equal ones are one
         self.lines: list[tuple[str, str, str]] = []  # phase, code, comment
@@ -66,15 +76,13 @@ class _Printer:
         self._give_names()
 
     def text(self) -> str:
-        """The whole module."""
+        """Return the whole module."""
         program = self.program
         for position, equation in enumerate(program.equations):
             self._equation(position, equation)
         returned = [self._atom(atom).text for atom in (*program.outputs, *(new for _, new in program.updates))]
-        outputs = [
-            f"out{i + 1}" if not isinstance(a, Value) or a not in self.names else self.names[a]
-            for i, a in enumerate(program.outputs)
-        ]
+        numbered = ((a, f"out{i + 1}") for i, a in enumerate(program.outputs))
+        outputs = [self.names.get(a, number) if isinstance(a, Value) else number for a, number in numbered]
         new = [self.names[state] for state, _ in program.updates]
         contract = " and ".join(filter(None, (", ".join(outputs), "the new " * bool(new) + ", ".join(new))))
         arguments = [self.names[value] for value in (*program.inputs, *program.state)]
@@ -98,17 +106,16 @@ class _Printer:
     # --- names ---------------------------------------------------------------------------------------------------
 
     def _give_names(self) -> None:
-        """Names for what is given, and for what has one, the best ranks first."""
+        """Give names to what is given, and then to what has one, the best ranks first."""
         program = self.program
-        for role, values in (("x", program.inputs), ("w", program.state), ("a", program.outside)):
-            for i, value in enumerate(values):
-                known = program.names.get(value)
-                self.names[value] = self._unique(known.text if known else f"{role}{i + 1}")
-        order = {equation.output: i for i, equation in enumerate(program.equations)}
+        for value, wish in given_names(program).items():
+            self.names[value] = self._unique(wish)
         named = [
-            value for value in order if value in program.names and not (value in self.new_of and self._is_new(value))
+            value
+            for value in self.made  # a new state has the name of the state, unless the user gave it one
+            if value in program.names and (value not in self.new_of or program.names[value].rank == Rank.GIVEN)
         ]
-        for value in sorted(named, key=lambda value: (program.names[value].rank, order[value])):
+        for value in sorted(named, key=lambda value: program.names[value].rank):
             self.names[value] = self._unique(program.names[value].text)
         for value in program.outside:
             found = program.found[value]
@@ -116,10 +123,6 @@ class _Printer:
                 self.keywords[self.names[value]] = found
             else:
                 self.inline[value] = literal(found)
-
-    def _is_new(self, value: Value) -> bool:
-        """Whether the best name for `value` is that of the state it is the new value of."""
-        return value not in self.program.names or self.program.names[value].rank > 0
 
     def _unique(self, wish: str) -> str:
         name = unicodedata.normalize("NFKC", re.sub(r"\W", "_", wish)) or "_"  # as Python reads identifiers
@@ -133,34 +136,38 @@ class _Printer:
         self.taken.add(name)
         return name
 
+    def _fresh_name(self) -> str:
+        return self._unique(f"t{next(self._fresh)}")
+
     # --- lines ---------------------------------------------------------------------------------------------------
 
     def _equation(self, position: int, equation: Equation) -> None:
         output = equation.output
         text = self._expression(equation)
-        state = self.new_of.get(output)
-        if state is not None and output not in self.names:
-            self._line(equation, self._name_of_new(position, state), text)
-        elif output in self.names or output in self.results:
-            self._line(equation, self.names.get(output) or f"t{next(self._fresh)}", text)
-        elif self.uses[output] == 1 or (_is_view(equation) and len(text.text) < 20):
-            self.inline[output] = text
-            reads = set(itertools.chain.from_iterable(self.unread.get(value, {value}) for value in equation.reads()))
-            self.unread[output] = reads
+        if output in self.names:
+            name = self.names[output]
+        elif output in self.new_of:
+            name = self._name_of_new(position, self.new_of[output])
+        elif output in self.results or (self.uses[output] != 1 and not (_is_view(equation) and len(text.text) < 20)):
+            name = self._fresh_name()
         else:
-            self._line(equation, self._unique(f"t{next(self._fresh)}"), text)
+            self.inline[output] = text
+            reads = (self.unread.get(value, {value}) for value in equation.reads())
+            self.unread[output] = set(itertools.chain.from_iterable(reads))
+            return
+        self._line(equation, name, text)
 
     def _expression(self, equation: Equation) -> Text:
-        """The text of an equation; parts of it get lines of their own until it is short enough."""
+        """Return the text of an equation, after giving parts of it their own lines until it is short enough."""
         while True:
-            text = spelled(equation, [self._atom(atom) for atom in equation.inputs])
+            text = NUMPY.write(equation, [self._atom(atom) for atom in equation.inputs])
             parts = [
                 v for v in equation.reads() if v in self.inline and v in self.made and len(self.inline[v].text) > 24
             ]
             if len(text.text) <= WIDTH or not parts:
                 return text
             longest = max(parts, key=lambda value: len(self.inline[value].text))
-            self._line(self.made[longest], self._unique(f"t{next(self._fresh)}"), self.inline.pop(longest))
+            self._line(self.made[longest], self._fresh_name(), self.inline.pop(longest))
 
     def _line(self, equation: Equation, name: str, text: Text) -> None:
         self.names[equation.output] = name
@@ -169,30 +176,26 @@ class _Printer:
         self.lines.append((equation.phase, f"{name} = {text.text}", _comment(equation.output)))
 
     def _name_of_new(self, position: int, state: Value) -> str:
-        """The name of the state itself if nothing reads its old value from here on."""
-        later = set(itertools.chain.from_iterable(e.reads() for e in self.program.equations[position + 1 :]))
-        behind = set(itertools.chain.from_iterable(self.unread.get(value, ()) for value in later))
-        results = (*self.program.outputs, *(new for _, new in self.program.updates))
-        if state in later | behind or any(atom is state for atom in results):
+        """Return the name of the state itself, or another one if its old value is still read later."""
+        readers = [state, *(value for value, reads in self.unread.items() if state in reads)]
+        returned = (*self.program.outputs, *(new for _, new in self.program.updates))
+        if any(atom is state for atom in returned) or any(
+            self.last_read.get(value, -1) > position for value in readers
+        ):
             return self._unique(f"new_{self.names[state]}")
         return self.names[state]
 
     def _atom(self, atom: Atom) -> Text:
         if isinstance(atom, Value):
             return self.inline[atom] if atom in self.inline else Text(self.names[atom])
-        if isinstance(atom, np.ndarray) and atom.size > _LITERAL:
-            text = literal(atom)
-            if text.text.startswith("np.array("):
-                return Text(self._constant(atom))
-            return text
-        return literal(atom)
-
-    def _constant(self, array: NDArray[Any]) -> str:
-        key = (array.shape, array.dtype, array.tobytes())
-        if key not in self._constants:
-            name = self._constants[key] = self._unique("constant")
-            self.keywords[name] = array
-        return self._constants[key]
+        text = literal(atom)
+        if isinstance(atom, np.ndarray) and atom.size > _LITERAL and text.text.startswith("np.array("):
+            key = (atom.shape, atom.dtype, atom.tobytes())
+            if key not in self._constants:
+                name = self._constants[key] = self._unique("constant")
+                self.keywords[name] = atom
+            return Text(self._constants[key])
+        return text
 
 
 def _is_view(equation: Equation) -> bool:

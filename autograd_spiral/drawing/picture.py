@@ -1,0 +1,120 @@
+"""`draw`: a computation graph as a picture, of recorded tensors, of a captured step or of a program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd_spiral.drawing.collapse import collapse
+from autograd_spiral.drawing.dot import dot_lines, picture_attributes
+from autograd_spiral.drawing.export import Drawing
+from autograd_spiral.drawing.from_program import read
+from autograd_spiral.drawing.graph import trace
+from autograd_spiral.drawing.legend import DIRECTIONS
+from autograd_spiral.drawing.record import Record
+from autograd_spiral.engine.sweep import sweep
+from autograd_spiral.engine.tensor import Tensor, seed_cotangent
+from autograd_spiral.program import BoundStep, CapturedStep
+from autograd_spiral.program.capturing.recorded import recorded_graph
+from autograd_spiral.program.ir import Program, Value
+from autograd_spiral.program.passes.pipeline import optimised
+
+__all__ = ["draw", "record_of"]
+
+
+def draw(
+    outputs: Tensor | Sequence[Tensor] | CapturedStep | BoundStep | Program,
+    *,
+    gradients_of: Tensor | Sequence[Tensor] | None = None,
+    names: Mapping[str, Any] | None = None,
+    values: bool = True,
+    max_nodes: int = 100,
+    rankdir: str = "TB",
+) -> Drawing:
+    """Return a picture of the graph that `outputs` were computed by: one node per operation, and one per leaf.
+
+    A node says `name = formula`, the shape, the value as it was recorded (mean ± standard deviation of more than one
+    element), and the dtype unless it is float64. After `backward()` it also says the size of the gradient: `.grad` of
+    leaves, and the gradient of a single scalar output with respect to each operation. `values=False` leaves values and
+    gradients out. Numbers, transposes, masks and broadcasts are part of the formula that uses them.
+
+    Names come from `Tensor(name=…)` and `.named(…)`, else from `names`, such as `locals()`. With `gradients_of`,
+    leaves or other tensors, the backward pass is recorded again and drawn too, each gradient level with its value;
+    the outputs must be scalars. Above `max_nodes`, scopes collapse to one node each; operations outside any `scope(…)`
+    stay. `rankdir` is the direction that values flow in: TB, LR, BT or RL.
+
+    A captured step must have been called, and is drawn as the program it used last. A program is drawn forward,
+    backward, and with its updates, `W ← W − dW`, level with the state that they change. It shows shapes but no values,
+    after the same simplifications as the program's source. No edge leads from a state to its own new value.
+
+    Raises TypeError for what cannot be drawn, and for `gradients_of` or `names` of a program, which has its own;
+    ValueError for another `rankdir`; `CaptureError` for a step not called yet; and whatever `grad` raises.
+
+    >>> import numpy as np
+    >>> from autograd_spiral import capture, grad
+    >>> W = Tensor([[1.0, 2.0]], requires_grad=True, name="W")
+    >>> picture = draw(np.sum(W**2).named("loss"))
+    >>> "<B>loss</B> = Σ ·" in picture.source
+    True
+    >>> @capture
+    ... def step():
+    ...     loss = np.sum(W**2)
+    ...     W.assign(W - 0.1 * grad(loss, W))
+    ...     return loss
+    >>> _ = step()
+    >>> "<B>W</B> ← W − ·" in draw(step).source
+    True
+    """
+    if rankdir not in DIRECTIONS:
+        raise ValueError(f"draw: rankdir must be TB, LR, BT or RL, not {rankdir!r}")
+    graph = collapse(trace(record_of(outputs, gradients_of, names)), max_nodes)
+    drawing = Drawing("computation", **picture_attributes(graph, rankdir))
+    drawing.body.extend(dot_lines(graph, values=values, rankdir=rankdir))
+    return drawing
+
+
+def record_of(outputs: Any, gradients_of: Any = None, names: Mapping[str, Any] | None = None) -> Record:
+    """Return the record that `draw` draws for these arguments: an optimised program, or tensors read as a program."""
+    if isinstance(outputs, CapturedStep | BoundStep | Program):
+        if gradients_of is not None or names is not None:
+            raise TypeError(
+                "draw: gradients_of and names are for tensors; a program has a backward pass and names of its own"
+            )
+        return read(optimised(outputs if isinstance(outputs, Program) else outputs.program))
+    ends = _tensors("outputs", "Tensors, a captured step or a program", outputs)
+    starts = _tensors("gradients_of", "Tensors", () if gradients_of is None else gradients_of)
+    program, tensors = recorded_graph(ends, starts, names or {})
+    used = {  # the values of leaves when they were used: they may have been assigned since
+        arg: operand
+        for tensor in tensors.values()
+        for arg, operand in zip(tensor.args, tensor.operands, strict=True)
+        if type(arg) is Tensor
+    }
+    values = {value: used.get(tensor, tensor.data) for value, tensor in tensors.items()}
+    arrays = [(name, array) for name, array in (names or {}).items() if type(array) is np.ndarray]
+    record = read(program, values, arrays)
+    gradients = {} if starts else _gradients(ends, tensors)
+    for node in record.nodes:
+        node.gradient = gradients.get(node.output)
+    return record
+
+
+def _gradients(ends: Sequence[Tensor], tensors: Mapping[Value, Tensor]) -> dict[Value, NDArray[Any]]:
+    """Return the gradients to show after `backward()`: `.grad` of leaves; for a scalar output, the operations' too."""
+    found = {value: tensor._grad for value, tensor in tensors.items() if tensor._grad is not None}
+    if found and len(ends) == 1 and ends[0].size == 1 and ends[0].requires_grad:
+        inner = {tensor: value for value, tensor in tensors.items() if tensor.requires_grad and not tensor.is_leaf}
+        cotangents = sweep([(ends[0], seed_cotangent(ends[0], None))], inner.keys())
+        found |= {inner[tensor]: ct for tensor, ct in cotangents.items()}
+    return found
+
+
+def _tensors(role: str, what: str, given: Any) -> list[Tensor]:
+    tensors = list(given) if isinstance(given, Iterable) and not isinstance(given, Tensor) else [given]
+    for tensor in tensors:
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"draw: {role} must be {what}, not {type(tensor).__name__}")
+    return tensors

@@ -1,0 +1,175 @@
+"""NumPy source: how equations and constants are written as NumPy expressions."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd_spiral.engine.table import ARRAY
+from autograd_spiral.errors import CaptureError
+from autograd_spiral.program.ir import Equation, dtype_of, shape_of
+from autograd_spiral.program.printing.expressions import (
+    COMPARISONS,
+    Alphabet,
+    Binding,
+    Text,
+    index_text,
+    listed,
+    reciprocal,
+    settings,
+    transposed,
+)
+from autograd_spiral.vocabulary.rules import scatter
+
+__all__ = ["NUMPY", "SCATTER", "literal"]
+
+SCATTER = '''
+
+def scatter(ct, index, shape):
+    """Zeros of `shape` with `ct` added in at `index`, repeated entries adding up."""
+    out = np.zeros(shape, ct.dtype)
+    np.add.at(out, index, ct)
+    return out
+'''
+"""The source of a function that a program needs if its integer indexing takes more than one entry per row."""
+
+
+def literal(value: Any) -> Text:
+    """Return a constant as source: a Python number, or an array as a call that makes it or by its elements."""
+    if not isinstance(value, np.ndarray):
+        return _number(value)
+    kind = "" if value.dtype in (np.float64, np.int64, np.bool) else f", dtype={_dtype(value.dtype)}"
+    if value.ndim == 1 and value.dtype.kind in "iu" and np.array_equal(value, np.arange(value.size)):
+        return Text(f"np.arange({value.size}{kind})")
+    if value.size == 0 or (value.size > 1 and _is_full(value)):
+        first = value.flat[0].item() if value.size else 0
+        whole = {0: "zeros", 1: "ones"}.get(first)
+        typed = "" if value.dtype == np.float64 else f", dtype={_dtype(value.dtype)}"
+        if whole:
+            return Text(f"np.{whole}({value.shape}{typed})")
+        return Text(f"np.full({value.shape}, {_number(first).text}{typed})")
+    return Text(f"np.array({_nested(value.tolist())}{kind})")
+
+
+def _is_full(value: NDArray[Any]) -> bool:
+    first = value.flat[0]
+    return value.tobytes() == first.tobytes() * value.size and not (first == 0 and str(first.item()).startswith("-"))
+
+
+def _nested(value: Any) -> str:
+    return f"[{', '.join(map(_nested, value))}]" if isinstance(value, list) else _number(value).text
+
+
+def _number(value: Any) -> Text:
+    number = value if type(value) is float else None
+    if isinstance(value, float) and not math.isfinite(value):
+        text = "np.nan" if math.isnan(value) else "np.inf" if value > 0 else "-np.inf"
+    elif (whole := reciprocal(value)) is not None:
+        return Text(f"{'-' if whole < 0 else ''}1 / {abs(whole)}", Binding.PRODUCT, number)
+    else:
+        text = repr(value)
+    return Text(text, Binding.SIGN if text.startswith("-") else Binding.ATOM, number)
+
+
+def _dtype(dtype: np.dtype[Any]) -> str:
+    return "bool" if dtype == np.bool else f"np.{dtype.name}"
+
+
+def _call(equation: Equation, inputs: Sequence[Text]) -> Text:
+    name = equation.primitive.name
+    if equation.opaque or not name.startswith("np."):
+        raise CaptureError(
+            f"{equation.place}\n{name} cannot be printed: its body does not run on Tensors, so its equations are not "
+            "known. Write the body with NumPy functions that have rules"
+        )
+    words = [listed(inputs), *(f"{key}={value!r}" for key, value in settings(equation))]
+    return Text(f"{name}({', '.join(words)})")
+
+
+def _power(equation: Equation, inputs: Sequence[Text]) -> Text:
+    """Write `x**y`, unless the operator computes something else: NumPy takes roots and squares for some numbers y."""
+    x, y = equation.inputs
+    if dtype_of(x) == np.bool or (type(y) is float and y == 0.5):
+        return Text(f"np.power({inputs[0].text}, {inputs[1].text})")
+    return Text(f"{inputs[0].atom}**{inputs[1].atom}", Binding.POWER)
+
+
+def _to_shape(equation: Equation, inputs: Sequence[Text]) -> Text:
+    return Text(f"{equation.primitive.name}({inputs[0].text}, {equation.output.shape})")
+
+
+def _transpose(equation: Equation, inputs: Sequence[Text]) -> Text:
+    axes = equation.params["axes"]
+    suffix = transposed(axes)
+    return Text(f"{inputs[0].atom}.{suffix}" if suffix else f"np.transpose({inputs[0].text}, {axes})")
+
+
+def _scatter(equation: Equation, inputs: Sequence[Text]) -> Text:
+    call = f"scatter({inputs[0].text}, np.s_[{index_text(equation, inputs[1:])}], {equation.params['shape']})"
+    return _padded(equation, inputs[0]) or Text(call)
+
+
+def _padded(equation: Equation, text: Text) -> Text | None:
+    """Write the adjoint of slicing as a reversal and a padding; return None if it takes more than that."""
+    shape = equation.params["shape"]
+    index = [item for item in equation.params["index"] if item is not None]
+    if ARRAY in index:
+        return None
+    whole = index.index(Ellipsis) if Ellipsis in index else len(index)
+    index[whole : whole + 1] = [slice(None)] * (len(shape) - len(index) + (Ellipsis in index))
+    widths, reversal, kept = [], [], []
+    for n, item in zip(shape, index, strict=True):
+        taken = np.atleast_1d(np.arange(n)[item])
+        step = (isinstance(item, slice) and item.step) or 1
+        if taken.size == 0 or step not in (1, -1):
+            return None
+        kept.append(taken.size)
+        widths.append((int(taken.min()), n - 1 - int(taken.max())))
+        reversal.append("::-1" if step == -1 else ":")
+    if tuple(kept) != shape_of(equation.inputs[0]):
+        text = Text(f"np.reshape({text.text}, {tuple(kept)})")
+    if "::-1" in reversal:
+        text = Text(f"{text.atom}[{', '.join(reversal)}]")
+    if any(width != (0, 0) for width in widths):
+        text = Text(f"np.pad({text.text}, {tuple(widths)})")
+    return text
+
+
+def _pad(equation: Equation, inputs: Sequence[Text]) -> Text:
+    value = equation.params["constant_values"]
+    more = "" if value == 0 and not np.signbit(value) else f", constant_values={_number(value).text}"
+    return Text(f"np.pad({inputs[0].text}, {equation.params['pad_width']}{more})")
+
+
+NUMPY = Alphabet(
+    infix={
+        Binding.COMPARISON: dict(zip(COMPARISONS, ("==", "!=", "<", "<=", ">", ">="), strict=True)),
+        Binding.SUM: {np.add: "+", np.subtract: "-"},
+        Binding.PRODUCT: {np.multiply: "*", np.divide: "/", np.matmul: "@"},
+    },
+    prefix={np.negative: "-", np.positive: "+"},
+    special={
+        np.square: lambda equation, inputs: Text(f"{inputs[0].atom}**2", Binding.POWER),
+        np.power: _power,
+        np.transpose: _transpose,
+        np.reshape: _to_shape,
+        np.broadcast_to: _to_shape,
+        np.concatenate: lambda equation, inputs: Text(
+            f"np.concatenate([{listed(inputs)}], axis={equation.params['axis']})"
+        ),
+        np.ndarray.astype: lambda equation, inputs: Text(
+            f"{inputs[0].atom}.astype({_dtype(equation.params['dtype'])})"
+        ),
+        np.einsum: lambda equation, inputs: Text(f'np.einsum("{equation.params["subscripts"]}", {listed(inputs)})'),
+        np.pad: _pad,
+        operator.getitem: lambda equation, inputs: Text(f"{inputs[0].atom}[{index_text(equation, inputs[1:])}]"),
+        scatter: _scatter,
+    },
+    call=_call,
+)
+"""NumPy source. `write` raises `CaptureError` for a declared primitive whose body is not known as equations."""
