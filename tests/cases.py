@@ -11,8 +11,8 @@ from examples import Cases, Example, Source, reduced
 from hypothesis.extra import numpy as hnp
 
 from autograd_spiral.engine.table import ARRAY, PRIMITIVES
-from autograd_spiral.gradcheck import rule_examples as groups
-from autograd_spiral.gradcheck.rule_examples import BINARY, NONZERO, POSITIVE, UNARY
+from autograd_spiral.vocabulary import examples as groups
+from autograd_spiral.vocabulary.examples import BINARY, NONZERO, POSITIVE, UNARY
 from autograd_spiral.vocabulary.rules import scatter
 
 CASES = Cases()

@@ -11,7 +11,7 @@ from cases import extremum, operands_for, unary
 from examples import Cases, Example, Source, reduced
 
 from autograd_spiral.engine.table import COMPOSITIONS
-from autograd_spiral.gradcheck.rule_examples import LIKES, NONZERO, UNARY, Domain
+from autograd_spiral.vocabulary.examples import LIKES, NONZERO, UNARY, Domain
 
 COMPOSITION_CASES = Cases()
 composition_case = COMPOSITION_CASES.of

@@ -1,11 +1,14 @@
-"""What holds for the whole suite: its hypothesis profile, and the package that processes started by tests import."""
+"""What holds for the whole suite: its hypothesis profile, the package that processes import, and the command line."""
 
 import os
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 import autograd_spiral
+from autograd_spiral.cli import main
+from autograd_spiral.spiral import plots
 
 # The same examples in every run, without a time limit for each.
 settings.register_profile("suite", derandomize=True, deadline=None)
@@ -15,3 +18,27 @@ settings.load_profile("suite")
 # package that this process imported, and not another one that is installed.
 COPY = str(Path(autograd_spiral.__file__).parents[1])
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [COPY, os.environ.get("PYTHONPATH")]))
+
+
+@pytest.fixture
+def run(capsys, monkeypatch, tmp_path):
+    """Run the command line in this process, in `tmp_path`; return exit status, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")  # help texts in the width of a usual terminal
+
+    def run(*words):
+        try:
+            status = main(list(words))
+        except SystemExit as stop:
+            status = stop.code
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
+
+    return run
+
+
+@pytest.fixture
+def without_plots(monkeypatch):
+    """Leave the plots out of a test that looks at numbers only."""
+    monkeypatch.setattr(plots, "available", lambda: False)

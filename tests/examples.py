@@ -11,7 +11,7 @@ import numpy as np
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from autograd_spiral.gradcheck.rule_examples import REAL, Domain
+from autograd_spiral.vocabulary.examples import REAL, Domain
 
 
 @dataclass(frozen=True)

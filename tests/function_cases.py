@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from examples import Cases, Example, Source
 
-from autograd_spiral.gradcheck.rule_examples import UNARY, Domain
 from autograd_spiral.vocabulary import functions
+from autograd_spiral.vocabulary.examples import UNARY, Domain
 
 FUNCTION_CASES = Cases()
 function_case = FUNCTION_CASES.of

@@ -82,6 +82,14 @@ def test_every_room_is_listed(folder):
     assert found == set(ORDER[folder])
 
 
+def test_rooms_stay_small_enough_to_be_seen_at_a_glance():
+    sizes = {}
+    for path in FILES:
+        sizes.setdefault(path.parent.relative_to(PACKAGE).as_posix(), []).append(path.name)
+    assert len(set(sizes.pop(".")) - {"__init__.py", "__main__.py"}) <= 6
+    assert {room: names for room, names in sizes.items() if len(names) > 12} == {}
+
+
 def test_the_page_on_the_design_lists_the_rooms_in_this_order():
     page = (PACKAGE.parent / "docs" / "design.md").read_text()
     rows = re.findall(r"^\| `(\w+)(?:\.py|/)` \|", page, re.MULTILINE)
@@ -119,6 +127,23 @@ def test_the_engine_imports_errors_and_numpy_alone(path):
             else top in {*sys.stdlib_module_names, "numpy"}
         )
         assert known, f"{path.name}:{node.lineno} imports {name}"
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if path.name == "__init__.py"], ids=lambda path: path.parent.name
+)
+def test_no_name_in_a_folder_hides_a_module_of_it(path):
+    modules = {file.stem for file in path.parent.glob("*.py")} | {
+        file.parent.name for file in path.parent.glob("*/*.py")
+    }
+    bound = {}
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            bound[node.name] = node.name
+        elif isinstance(node, ast.ImportFrom):
+            bound |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+    hidden = {name for name in bound.keys() & modules if bound[name] != f"{module(path)}.{name}"}
+    assert not hidden
 
 
 def test_files_in_one_folder_do_not_import_each_other_in_a_circle():

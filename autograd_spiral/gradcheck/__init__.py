@@ -3,8 +3,8 @@
 From the ground up: `results` (verdicts, and the record of what was found), `report` (its table and JSON), `differences`
 (numeric derivatives and their bounds), `rounding` (what rounding can do to a recorded computation), `function` (the
 function that is checked), `judging` (verdicts on derivatives), `directions` (large inputs), `diagnoses` (what wrong
-numbers have in common), `evidence` (what helps a diagnosis), `check` (the two public functions), then `rule_examples`
-and `rule_check`, the check of the whole rule table.
+numbers have in common), `evidence` (what helps a diagnosis), `check` (the two public functions), and `rule_check`, the
+check of the whole rule table, on the calls in `vocabulary/examples`.
 """
 
 from autograd_spiral.gradcheck.check import check_against, check_gradients

@@ -21,8 +21,8 @@ from autograd_spiral.gradcheck.check import check_gradients
 from autograd_spiral.gradcheck.function import CheckedFunction
 from autograd_spiral.gradcheck.report import Report
 from autograd_spiral.gradcheck.results import Verdict
-from autograd_spiral.gradcheck.rule_examples import EXAMPLES, Example
 from autograd_spiral.vocabulary import functions
+from autograd_spiral.vocabulary.examples import EXAMPLES, Example
 
 __all__ = ["RuleReport", "RuleRow", "check_rules", "checkable"]
 
@@ -148,7 +148,7 @@ def check_rules(names: Iterable[str] = (), *, seed: int = 0) -> RuleReport:
 
 def _rows_of(name: str, function: Callable[..., Any], seed: int) -> list[RuleRow]:
     if function not in EXAMPLES:
-        return [_without_verdict(name, "no example", "has no example call: add one to rule_examples")]
+        return [_without_verdict(name, "no example", "has no example call: add one to vocabulary/examples.py")]
     rows = []
     for i, draw in enumerate(EXAMPLES[function]):
         example = draw(np.random.default_rng((seed, i)))

@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy
+from numpy.typing import NDArray
 
-from autograd_spiral.gradcheck.results import Array
 from autograd_spiral.vocabulary import functions
 from autograd_spiral.vocabulary.rules import scatter
 
 __all__ = ["EXAMPLES", "Domain", "Example"]
 
 np: Any = numpy  # its stubs know nothing of Tensors
+Array: TypeAlias = NDArray[Any]
 Function: TypeAlias = Callable[..., Any]
 Shape: TypeAlias = tuple[int, ...]
 
