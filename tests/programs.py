@@ -13,6 +13,7 @@ import pytest
 
 from autograd_spiral import CaptureError, Tensor, capture
 from autograd_spiral.program.evaluate import evaluate
+from autograd_spiral.program.ir import Program
 from autograd_spiral.program.passes.pipeline import readable
 
 TOLERANCE = 1e-12
@@ -139,3 +140,21 @@ def assert_programs_agree(
     for result, copy in kept:
         assert_same(flat(result), copy, "results of earlier calls are left alone")
     return captured
+
+
+def program_of(step: Callable[..., Any], *args: Any) -> Program:
+    """The program of `step` as it was captured."""
+    captured = capture(step)
+    captured(*args)
+    return captured.program
+
+
+def functions_in(program: Program) -> list[Any]:
+    """The functions of its equations."""
+    return [equation.function for equation in program.equations]
+
+
+def leaf(shape: Any = (3, 4), dtype: Any = float) -> Tensor:
+    """A leaf w of numbers from 0.5 to 1."""
+    values = np.random.default_rng(0).uniform(0.5, 1, shape).astype(dtype)
+    return Tensor(values, requires_grad=True, name="w")

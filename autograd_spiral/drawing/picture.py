@@ -20,7 +20,7 @@ from autograd_spiral.engine.tensor import Tensor, seed_cotangent
 from autograd_spiral.program import BoundStep, CapturedStep
 from autograd_spiral.program.capturing.recorded import recorded_graph
 from autograd_spiral.program.ir import Program, Value
-from autograd_spiral.program.passes.pipeline import tidied
+from autograd_spiral.program.passes.pipeline import optimised
 
 __all__ = ["draw", "record_of"]
 
@@ -77,13 +77,13 @@ def draw(
 
 
 def record_of(outputs: Any, gradients_of: Any = None, names: Mapping[str, Any] | None = None) -> Record:
-    """Return the record that `draw` draws for these arguments: of a tidied program, or of tensors read as a program."""
+    """Return the record that `draw` draws for these arguments: an optimised program, or tensors read as a program."""
     if isinstance(outputs, CapturedStep | BoundStep | Program):
         if gradients_of is not None or names is not None:
             raise TypeError(
                 "draw: gradients_of and names are for tensors; a program has a backward pass and names of its own"
             )
-        return read(tidied(outputs if isinstance(outputs, Program) else outputs.program))
+        return read(optimised(outputs if isinstance(outputs, Program) else outputs.program))
     ends = _tensors("outputs", "Tensors, a captured step or a program", outputs)
     starts = _tensors("gradients_of", "Tensors", () if gradients_of is None else gradients_of)
     program, tensors = recorded_graph(ends, starts, names or {})

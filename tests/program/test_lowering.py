@@ -61,9 +61,9 @@ def test_entries_from_the_end_of_a_row_are_refused_rather_than_wrong() -> None:
 
     captured = capture(step)
     assert_same(flat(captured(np.array([0, 2]))), [[[0, 0, 0], [0, 0, 10.0]]], "gradient")
-    with pytest.raises(LabelError, match=r"entry -1 is picked in row 1 .* write index % 3"):
+    with pytest.raises(LabelError, match=r"entry -1 is out of range in row 1: .* write index % 3"):
         captured(np.array([0, -1]))
-    with pytest.raises(LabelError, match="entry 3 is picked in row 0"):
+    with pytest.raises(LabelError, match="entry 3 is out of range in row 0"):
         captured(np.array([3, 0]))
     wrapped = capture(lambda picked: grad(np.square(scores[np.arange(2), picked % 3]).sum(), scores).sum())
     with pytest.raises(TypeError):  # np.remainder has no rule, so the remedy is for outside the step

@@ -1,1 +1,1 @@
-"""Passes: from program to program, with the same results."""
+"""Passes: functions from program to program that keep the results."""

@@ -1,1 +1,1 @@
-"""Replay: programs run as straight-line NumPy in buffers made beforehand."""
+"""Replay: programs run as straight-line NumPy in buffers that are allocated once."""

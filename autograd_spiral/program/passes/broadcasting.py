@@ -1,0 +1,57 @@
+"""Simplification of elementwise equations: no needless `np.broadcast_to`, Python numbers for arrays of one number."""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import replace
+
+import numpy as np
+
+from autograd_spiral.program.ir import Atom, Equation, Value, shape_of
+from autograd_spiral.program.passes.builder import Builder, rewritten
+from autograd_spiral.program.passes.patterns import number_in
+
+__all__ = ["broadcast_afterwards", "without_broadcasts"]
+
+
+def _source(atom: Atom, builder: Builder) -> Atom | None:
+    """Return the array or number that `np.broadcast_to` stretches to `atom`; None if it does not."""
+    producer = builder.producers.get(atom) if isinstance(atom, Value) else None
+    return producer.inputs[0] if producer is not None and producer.function is np.broadcast_to else None
+
+
+def without_broadcasts(equation: Equation, builder: Builder) -> Equation:
+    """Return an elementwise `equation` that broadcasts by itself, with Python numbers for arrays of one number."""
+    inputs = list(equation.inputs)
+    for i, atom in enumerate(inputs):
+        source = _source(atom, builder)
+        rest = [shape_of(other) for j, other in enumerate(inputs) if j != i]
+        if source is not None and rest and np.broadcast_shapes(shape_of(source), *rest) == equation.output.shape:
+            inputs[i] = source
+    if not all(map(operator.is_, inputs, equation.inputs)):
+        equation = replace(equation, inputs=tuple(inputs))
+    numbers: list[Atom] = []
+    for atom in equation.inputs:
+        number = number_in(atom, equation)
+        numbers.append(atom if number is None else number)
+    if all(map(operator.is_, numbers, equation.inputs)):
+        return equation
+    return (
+        replace(equation, inputs=tuple(numbers))
+        if any(isinstance(n, Value | np.ndarray) for n in numbers)
+        else equation
+    )
+
+
+def broadcast_afterwards(equation: Equation, builder: Builder) -> Equation:
+    """Return `np.broadcast_to(f(x), shape)` for `f(np.broadcast_to(x, shape))` with a number x."""
+    output, inputs = equation.output, list(equation.inputs)
+    for i, atom in enumerate(inputs):
+        source = _source(atom, builder)
+        if source is not None and shape_of(source) == ():
+            inputs[i] = source
+    if not output.shape or any(shape_of(atom) for atom in inputs) or all(map(operator.is_, inputs, equation.inputs)):
+        return equation
+    number = Value((), output.dtype)
+    builder.add(replace(equation, inputs=tuple(inputs), output=number))
+    return rewritten(equation, np.broadcast_to, number, shape=output.shape)

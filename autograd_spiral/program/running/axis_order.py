@@ -1,0 +1,66 @@
+"""The order of axes in memory: which matrices are kept column by column."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from autograd_spiral.program.ir import Equation, Program, Value, shape_of
+from autograd_spiral.program.running.kernel import Kernel, Order
+
+__all__ = ["column_major"]
+
+_NARROW = 16
+"""A product with a side of at most this many elements is fastest if the long axis is contiguous."""
+
+
+def _order_for(equation: Equation) -> Order:
+    """Return the order that the function of `equation` is fastest with."""
+    if isinstance(equation.primitive, Kernel):
+        return equation.primitive.order
+    if equation.elementwise or equation.function is np.ndarray.astype:
+        return Order.SAME
+    return Order.PRODUCT if equation.function is np.matmul else Order.ANY
+
+
+def column_major(program: Program) -> set[Value]:
+    """Return the matrices that are kept column by column.
+
+    This is faster where rows are short (maxima and sums along them), and where a product has a narrow side. Operands of
+    elementwise functions have one order. The arrays of the caller are row by row, and so are those combined with them.
+    """
+    group: dict[Value, Value] = {}  # union-find
+
+    def find(value: Value) -> Value:
+        while group.setdefault(value, value) is not value:
+            group[value] = value = group[group[value]]
+        return value
+
+    given = {*program.inputs, *program.state, *program.outside}
+    wanted: list[Value] = []
+    fixed: list[Value] = [value for value in program.results() if value.ndim == 2]
+    bases: dict[Value, Value] = {}  # from a transpose to the matrix that it shows
+
+    for equation in program.equations:
+        output, order = equation.output, _order_for(equation)
+        matrices = [value for value in equation.reads() if value.ndim == 2]
+        if equation.function is np.transpose and matrices:
+            bases[output] = bases.get(matrices[0], matrices[0])
+        elif order is Order.SAME:
+            for value in matrices:
+                if value.shape == output.shape:
+                    if value in given:
+                        fixed.append(output)
+                    group[find(value)] = find(output)
+        elif order is Order.PRODUCT:
+            shapes = [shape_of(atom) for atom in equation.inputs[:2]]
+            sides = {n for shape in (*shapes, output.shape) for n in shape}
+            if all(len(shape) == 2 for shape in shapes) and min(sides) <= _NARROW < max(sides):
+                wanted += [bases.get(value, value) for value in (*matrices, output)]
+        elif order is Order.COLUMNS:
+            wanted += matrices[:2]
+        if output.ndim == 2 and 1 < output.shape[1] <= _NARROW < output.shape[0]:
+            wanted.append(output)
+    refused = {find(value) for value in fixed}
+    chosen = {find(value) for value in wanted if value.shape[0] > value.shape[1]} - refused
+    computed = (equation.output for equation in program.equations)
+    return {value for value in computed if value.ndim == 2 and find(value) in chosen}

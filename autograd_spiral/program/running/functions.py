@@ -1,0 +1,110 @@
+"""The code of NumPy functions that are neither ufuncs nor reductions: views, and functions that fill a buffer."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autograd_spiral.engine.table import ARRAY
+from autograd_spiral.program.ir import Equation, Value, shape_of
+from autograd_spiral.program.running.codegen import Code
+from autograd_spiral.vocabulary.rules import scatter
+
+__all__ = ["FILLS", "write_view"]
+
+# --- views ----------------------------------------------------------------------------------------------------------
+
+
+def write_view(code: Code, position: int, equation: Equation) -> None:
+    """Write the lines for a function that may return a view, if it needs any."""
+    function, output, x = equation.function, equation.output, equation.inputs[0]
+    evaluate = functools.partial(equation.primitive.evaluate, **equation.params)
+    if output.ndim == 0:
+        code.new(output, f"{code.text(x)}[{code.bind(_element(equation))}]")  # a number, and not a view
+        return
+    if not isinstance(x, Value):
+        code.layout.array[output] = evaluate(x)
+        return
+    base = code.array(x)
+    if base is not None:
+        view = evaluate(base)
+        if np.may_share_memory(view, base):
+            code.layout.show(output, x, view)
+            return
+    if function is np.broadcast_to:
+        code.copy(code.layout.buffer(output, position), code.text(x))
+    elif function is np.transpose and equation.params["axes"] == tuple(range(output.ndim))[::-1]:
+        code.new(output, f"{code.text(x)}.T", fresh=False)
+    elif function is operator.getitem:
+        code.new(output, f"{code.text(x)}[{code.bind(equation.params['index'])}]", fresh=False)
+    else:
+        code.new(output, f"{code.bind(evaluate, 'f')}({code.text(x)})", fresh=False)
+
+
+def _element(equation: Equation) -> tuple[Any, ...]:
+    """Return the index of the element that a view without axes shows."""
+    if equation.function is operator.getitem:
+        return tuple(item for item in equation.params["index"] if item is not Ellipsis)  # which would return a view
+    return (0,) * len(shape_of(equation.inputs[0])) if equation.function is np.reshape else ()
+
+
+# --- functions that fill a buffer -----------------------------------------------------------------------------------
+
+
+def _astype(code: Code, position: int, equation: Equation) -> None:
+    out = code.bind(code.layout.buffer(equation.output, position))
+    code.lines.append(f"{code.bind(np.copyto, 'f')}({out}, {code.texts(equation.inputs)}, 'unsafe')")
+
+
+def _concatenate(code: Code, position: int, equation: Equation) -> None:
+    parts = f"({code.texts(equation.inputs)},), {equation.params['axis']}"
+    code.line(np.concatenate, parts, code.layout.buffer(equation.output, position))
+
+
+def _einsum(code: Code, position: int, equation: Equation) -> None:
+    arguments = f"{code.bind(equation.params['subscripts'])}, {code.texts(equation.inputs)}"
+    code.line(np.einsum, arguments, code.layout.buffer(equation.output, position), keyword=True)
+
+
+def _cumsum(code: Code, position: int, equation: Equation) -> None:
+    arguments = f"{code.texts(equation.inputs)}, {equation.params['axis']}, None"
+    code.line(np.add.accumulate, arguments, code.layout.buffer(equation.output, position))
+
+
+def _pad(code: Code, position: int, equation: Equation) -> None:
+    filling = np.array(equation.params["constant_values"])
+    if filling.size != 1:  # one for each side or axis
+        call = functools.partial(np.pad, **equation.params)
+        code.new(equation.output, f"{code.bind(call, 'f')}({code.texts(equation.inputs)})")
+        return
+    buffer = code.layout.buffer(equation.output, position)
+    widths = zip(equation.params["pad_width"], shape_of(equation.inputs[0]), strict=True)
+    number = filling.astype(buffer.dtype).reshape(-1)[0]  # as np.pad converts it: -1 wraps around in uint8
+    code.lines.append(f"{code.bind(buffer)}.fill({code.bind(number)})")
+    code.copy(buffer[tuple(slice(before, before + n) for (before, _), n in widths)], code.texts(equation.inputs))
+
+
+def _scatter(code: Code, position: int, equation: Equation) -> None:
+    out, index = code.bind(code.layout.buffer(equation.output, position)), equation.params["index"]
+    code.lines.append(f"{out}.fill(0)")
+    ct, *arrays = equation.inputs
+    if not arrays:
+        code.lines.append(f"{out}[{code.bind(index)}] = {code.text(ct)}")
+        return
+    remaining = iter(arrays)
+    items = [code.text(next(remaining)) if item is ARRAY else code.bind(item) for item in index]
+    code.lines.append(f"{code.bind(np.add.at, 'f')}({out}, ({', '.join(items)},), {code.text(ct)})")
+
+
+FILLS: dict[Callable[..., Any], Callable[[Code, int, Equation], None]] = {
+    np.ndarray.astype: _astype,
+    np.concatenate: _concatenate,
+    np.einsum: _einsum,
+    np.cumsum: _cumsum,
+    np.pad: _pad,
+    scatter: _scatter,
+}

@@ -1,0 +1,68 @@
+"""The code of reductions: into buffers, to numbers, and of short rows column by column."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from autograd_spiral.program.ir import Equation, Value
+from autograd_spiral.program.running.buffers import Array
+from autograd_spiral.program.running.codegen import Code
+
+__all__ = ["REDUCTIONS", "write_reduction"]
+
+REDUCTIONS = {np.sum: np.add, np.max: np.maximum, np.min: np.minimum, np.all: np.logical_and, np.any: np.logical_or}
+
+_SHORT = 4
+"""Rows of at most this many elements are combined column by column."""
+
+_FEW = 1024
+"""At most this many elements are summed faster by a dot product with ones."""
+
+
+def write_reduction(code: Code, position: int, equation: Equation) -> None:
+    """Write the lines for a reduction."""
+    output, x, ufunc = equation.output, equation.inputs[0], REDUCTIONS[equation.function]
+    if output.ndim == 0:
+        _write_total(code, equation)
+        return
+    axis, keepdims = equation.params["axis"], equation.params["keepdims"]
+    reduce = code.bind(ufunc.reduce, "reduce")
+    if output in code.results:
+        code.new(output, f"{reduce}({code.text(x)}, {axis}, None, None, {keepdims})")
+        return
+    buffer = code.layout.buffer(output, position)
+    if isinstance(x, Value) and _combines_columns(code, equation, x):
+        _combine(code, ufunc, code.layout.array[x], buffer.reshape(-1))
+    else:
+        code.lines.append(f"{reduce}({code.text(x)}, {axis}, None, {code.bind(buffer)}, {keepdims})")
+
+
+def _write_total(code: Code, equation: Equation) -> None:
+    """Write the reduction to a number, of the flat array if there is one."""
+    output, x = equation.output, equation.inputs[0]
+    reduce, flat = code.bind(REDUCTIONS[equation.function].reduce, "reduce"), code.flat(x)
+    if flat is None:
+        code.new(output, f"{reduce}({code.text(x)}, None)")
+        return
+    elements, _ = flat
+    few = elements.size <= _FEW and elements.dtype.char in "fd" and elements.dtype == output.dtype
+    if few and equation.function is np.sum:
+        ones = code.bind(np.ones(elements.size, elements.dtype))
+        code.new(output, f"{code.bind(np.vdot, 'f')}({code.bind(elements)}, {ones})")
+    else:
+        code.new(output, f"{reduce}({code.bind(elements)})")
+
+
+def _combines_columns(code: Code, equation: Equation, x: Value) -> bool:
+    """Whether this reduces short rows of a matrix that is kept by columns, without a change of dtype."""
+    short = x.ndim == 2 and 2 <= x.shape[1] <= _SHORT and x.shape[1] < x.shape[0]
+    by_column = x in code.layout.column_major and x in code.layout.array
+    return short and by_column and equation.params["axis"] == (1,) and x.dtype == equation.output.dtype
+
+
+def _combine(code: Code, ufunc: np.ufunc, matrix: Array, out: Array) -> None:
+    """Combine column after column: each is a long loop, while a reduction of rows makes many short ones."""
+    before = code.bind(matrix[:, 0])
+    for i in range(1, matrix.shape[1]):
+        code.line(ufunc, f"{before}, {code.bind(matrix[:, i])}", out, keyword=True)
+        before = code.bind(out)

@@ -1,0 +1,92 @@
+"""The layout: buffers are shared only by values that are not alive together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from test_random_programs import steps
+
+from autograd_spiral import capture
+from autograd_spiral.program.ir import Value
+from autograd_spiral.program.passes.pipeline import readable
+from autograd_spiral.program.running.axis_order import column_major
+from autograd_spiral.program.running.buffers import Memory, aligned
+from autograd_spiral.program.running.codegen import Code
+from autograd_spiral.program.running.kernels import with_kernels
+from autograd_spiral.program.running.replay import generate
+from autograd_spiral.spiral import TwoLayerNet, descent, spiral
+
+
+def code_of(step: Any, *args: Any) -> Code:
+    captured = capture(step)
+    captured(*args)
+    return generate(with_kernels(readable(captured.program)))
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_arrays_begin_at_cache_lines(order: str) -> None:
+    for shape in [(3,), (7, 5), (1, 1), (0, 3)]:
+        array = aligned(shape, np.dtype(float), order)
+        assert array.shape == shape
+        assert array.size == 0 or array.ctypes.data % 64 == 0
+        assert array.flags[f"{order}_CONTIGUOUS"]
+
+
+def test_memory_gives_the_smallest_block_that_fits() -> None:
+    memory = Memory()
+    large, small = Value((1000,), np.dtype(float)), Value((900,), np.dtype(float))
+    blocks = [memory.take(large), memory.take(small)]
+    assert memory.allocated == large.nbytes + small.nbytes
+    for block in blocks:
+        memory.free(block)
+    assert memory.take(small) is blocks[1]
+    assert memory.take(small) is blocks[0]
+    assert memory.take(small) not in blocks
+    assert memory.take(Value((1,), np.dtype(float))).raw.nbytes == 8
+
+
+@settings(max_examples=40)
+@given(steps())
+def test_values_that_are_alive_together_share_no_memory(drawn: Any) -> None:
+    step, _, calls = drawn
+    layout = code_of(step, *calls[0]).layout
+    program, last = layout.program, layout.last
+    born = {equation.output: i for i, equation in enumerate(program.equations)}
+    views: dict[Value, Value] = {}  # from a view to what it shows
+    for equation in program.equations:
+        (first, *_) = [*equation.reads(), None]
+        shows = first is not None and first in layout.array and equation.output in layout.array
+        if shows and equation.function.__name__ in ("reshape", "transpose", "getitem", "broadcast_to"):
+            views[equation.output] = views.get(first, first)
+    kept = [value for value in layout.array if value in born]
+    ends: dict[Value, int] = {}
+    for value in kept:
+        root = views.get(value, value)
+        ends[root] = max(ends.get(root, 0), last[value])
+    roots = [value for value in kept if value not in views]
+    for i, one in enumerate(roots):
+        for other in roots[i + 1 :]:
+            together = born[one] < ends[other] and born[other] < ends[one]
+            if together and np.may_share_memory(layout.array[one], layout.array[other]):
+                assert not np.shares_memory(layout.array[one], layout.array[other])
+
+
+def test_an_elementwise_result_takes_the_place_of_an_operand_that_dies() -> None:
+    layout = code_of(lambda x: np.sin(np.cos(np.exp(x * 2.0))).sum(), np.ones((50, 50))).layout
+    assert layout.memory.allocated == 50 * 50 * 8
+
+
+def test_matrices_with_short_rows_and_narrow_products_are_kept_by_column() -> None:
+    rng = np.random.default_rng(0)
+    X, y = spiral(100, generator=rng)
+    step = descent(TwoLayerNet.random(rng))
+    step(X, y)
+    program = with_kernels(readable(step.program))
+    columns = column_major(program)
+    shapes = {value.shape for value in columns}
+    assert {(300, 3), (300, 100)} <= shapes
+    given = {*program.inputs, *program.state}
+    assert not columns & given

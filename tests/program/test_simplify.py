@@ -1,0 +1,134 @@
+"""Simplification leaves out detours, and keeps what only looks like one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from programs import assert_same, flat, functions_in, leaf, program_of
+
+from autograd_spiral import Tensor, capture, grad, softmax
+from autograd_spiral.program.passes.pipeline import readable
+
+X = np.random.default_rng(1).uniform(0.5, 1, (3, 4))
+
+
+SAME = [
+    lambda x: x * 1.0,
+    lambda x: 1 * x,
+    lambda x: x / 1,
+    lambda x: x**1,
+    lambda x: x - 0,
+    lambda x: +x,
+    lambda x: np.negative(-x),
+    lambda x: x.T.T,
+    lambda x: x.reshape(12).reshape(3, 4),
+    lambda x: np.broadcast_to(x, (3, 4)),
+    lambda x: x.astype(float),
+    lambda x: x.sum(axis=()),
+    lambda x: np.transpose(x, (1, 0)).T,
+    lambda x: x * Tensor(np.ones((1, 1))),
+]
+
+
+@pytest.mark.parametrize("detour", SAME)
+def test_detours_are_left_out(detour: Any) -> None:
+    assert functions_in(readable(program_of(lambda x: np.sin(detour(x)), X))) == [np.sin]
+
+
+SIMPLER = [
+    (lambda x: x * 2 * 3 / 4, [np.multiply]),
+    (lambda x: x**2, [np.square]),
+    (lambda x: x + (-x * 3), [np.multiply, np.add]),
+    (lambda x: x.sin() if hasattr(x, "sin") else np.sin(x) + (-np.cos(x)), [np.sin, np.cos, np.subtract]),
+    (lambda x: np.sin(x) - (-np.cos(x)), [np.sin, np.cos, np.add]),
+    (lambda x: x.sum(axis=0).reshape(1, 4), [np.sum]),
+    (lambda x: np.broadcast_to(Tensor(3.0), (3, 4)) * x, [np.multiply]),
+    (lambda x: x.reshape(3, 4, 1).sum(axis=2) * 2, [np.multiply]),
+]
+
+
+@pytest.mark.parametrize(("longer", "functions"), SIMPLER)
+def test_longer_ways_are_simplified(longer: Any, functions: Any) -> None:
+    assert functions_in(readable(program_of(longer, X))) == functions
+
+
+KEPT = [
+    (lambda x: x + 0.0, [np.add]),  # which turns -0 into 0
+    (lambda x: x * np.ones((2, 3, 4)), [np.multiply]),  # which broadcasts
+    (lambda x: x * Tensor(np.ones(4)), [np.multiply]),
+    (lambda x: (x > 0.7) * 1.0, [np.greater, np.multiply]),  # which makes floats
+    (lambda x: x.astype(np.float32) * Tensor(1.0), [np.ndarray.astype, np.multiply]),  # which widens
+]
+
+
+@pytest.mark.parametrize(("step", "functions"), KEPT)
+def test_what_only_looks_like_a_detour_is_kept(step: Any, functions: Any) -> None:
+    assert functions_in(readable(program_of(step, X))) == functions
+
+
+def test_the_gradient_of_a_sum_of_squares_is_one_product() -> None:
+    w = leaf()
+    program = readable(program_of(lambda x: grad(0.5e-3 * np.square(w).sum(), w), X))
+    (equation,) = program.equations
+    assert equation.function is np.multiply
+    assert 1e-3 in equation.inputs[:2]
+
+
+def test_picking_entries_of_rows_goes_backward_as_a_comparison() -> None:
+    w = leaf()
+
+    def step(y: Any) -> Any:
+        return grad(softmax(w)[np.arange(3), y].sum(), w)
+
+    functions = functions_in(readable(program_of(step, np.array([0, 3, 1], np.uint8))))
+    assert np.equal in functions
+    assert not any(f.__name__ == "_scatter" for f in functions)
+
+
+EXTREMES = [0.0, -0.0, 1.0, np.inf, -np.inf, np.nan, 5e-324, 1e-300, 1e300, 1.7e308]
+FACTORS = [3.0, -0.1, 1e200, 1e-200, 1e30, 1e-30, 1000, 2**40, -1]
+DETOURS = [
+    lambda x, a, b: x * a * b,
+    lambda x, a, b: a * (x / b),
+    lambda x, a, b: x / a / b,
+    lambda x, a, b: -x * a,
+    lambda x, a, b: np.negative(-x),
+    lambda x, a, b: x - (-0.0),
+    lambda x, a, b: x - 0,
+    lambda x, a, b: x + (-x * b),
+    lambda x, a, b: x - (-x),
+    lambda x, a, b: x + x,
+    lambda x, a, b: x**1 + x**2,
+]
+
+
+@pytest.mark.parametrize("detour", DETOURS)
+@given(
+    a=st.sampled_from(FACTORS), b=st.sampled_from(FACTORS), dtype=st.sampled_from([np.float64, np.float32, np.float16])
+)
+def test_simpler_ways_overflow_and_underflow_as_longer_ones_do(detour: Any, a: float, b: float, dtype: Any) -> None:
+    """Up to a factor of 2**16 from the limits, within which factors that shrink and grow may be merged."""
+    with np.errstate(all="ignore"):
+        x = np.array(EXTREMES, dtype)
+        if any(2**-16 <= abs(factor) <= 2**16 for factor in (a, b)):
+            x = np.where((np.abs(x) > 2**16) & np.isfinite(x), 2.0**15, np.where(np.abs(x) < 1, 0 * x, x)).astype(dtype)
+        expected = np.asarray(detour(Tensor(x), a, b).data)
+        result = capture(lambda x: detour(x, a, b))(x).data
+    np.testing.assert_allclose(result, expected, rtol=8 * np.finfo(dtype).eps, atol=np.finfo(dtype).tiny)
+    zeros = (expected == 0) & (x == 0)
+    assert np.array_equal(np.signbit(result[zeros]), np.signbit(expected[zeros]))
+
+
+INTEGERS = [np.int8, np.uint8, np.int16, np.uint16, np.int64, np.uint64]
+
+
+@pytest.mark.parametrize("detour", [lambda x, y: x + (-y), lambda x, y: x - (-y), lambda x, y: np.negative(-y) + x])
+@pytest.mark.parametrize("dtype", INTEGERS)
+@pytest.mark.parametrize("other", [*INTEGERS, np.float32])
+def test_integers_that_wrap_around_keep_doing_so(detour: Any, dtype: Any, other: Any) -> None:
+    x, y = np.array([3, 7, 1], other), np.array([0, 5, np.iinfo(dtype).min], dtype)
+    assert_same(flat(capture(detour)(x, y)), [detour(x, y)], "value")
