@@ -52,21 +52,21 @@ def grad(
     (27.0, 18.0)
     """
     ends, starts = _tensors("output", outputs), _tensors("input", inputs)
-    weights: Sequence[Any] = [None] * len(ends)
+    given: Sequence[Any] = [None] * len(ends)
     if cotangents is not None:
-        weights = [cotangents] if isinstance(outputs, Tensor) else list(cotangents)
-    if len(weights) != len(ends):
-        raise ShapeError(f"grad: {len(ends)} outputs but {len(weights)} cotangents")
+        given = [cotangents] if isinstance(outputs, Tensor) else list(cotangents)
+    if len(given) != len(ends):
+        raise ShapeError(f"grad: {len(ends)} outputs but {len(given)} cotangents")
     for i, start in enumerate(starts):
         if not start._requires_grad:
             raise messages.input_without_gradient(f"input {i}", start)
     if ends and not any(end._requires_grad or end.args for end in ends):
         warnings.warn(f"grad returns zeros, because {messages.no_gradient(ends[0])}", UserWarning, stacklevel=2)
 
-    seeds = [seed_cotangent(end, weight) for end, weight in zip(ends, weights, strict=True)]
+    seeds = [seed_cotangent(end, ct) for end, ct in zip(ends, given, strict=True)]
     mode = MODE.get()
     if create_graph or mode.trace is not NO_TRACE:
-        results = _recorded(ends, starts, seeds, weights, create_graph)
+        results = _recorded(ends, starts, seeds, given, create_graph)
     else:
         found = sweep(zip(ends, seeds, strict=True), set(starts), observer=mode.observer)
         results = [constant(found[start]) if start in found else _zeros(start) for start in starts]
@@ -74,21 +74,21 @@ def grad(
 
 
 def _recorded(
-    ends: list[Tensor], starts: list[Tensor], seeds: list[Any], weights: Sequence[Any], keep_graph: bool
+    ends: list[Tensor], starts: list[Tensor], seeds: list[Any], given: Sequence[Any], create_graph: bool
 ) -> list[Tensor]:
     """Return the gradients from a recorded sweep: a new Tensor for each of `starts`, even if one is given twice."""
     mode = MODE.get()
-    pairs = zip(seeds, weights, strict=True)
-    given = [weight if isinstance(weight, Tensor) else Tensor(seed) for seed, weight in pairs]
-    operands_of = functools.partial(mode.trace.operands_of, keep_graph=keep_graph)
+    pairs = zip(seeds, given, strict=True)
+    cotangents = [ct if isinstance(ct, Tensor) else Tensor(seed) for seed, ct in pairs]
+    operands_of = functools.partial(mode.trace.operands_of, create_graph=create_graph)
     results = []
-    taken = {*given, *starts}
-    with entering(recording=keep_graph, phase="backward"):
-        found = sweep(zip(ends, given, strict=True), set(starts), operands_of=operands_of, observer=mode.observer)
+    taken = {*cotangents, *starts}
+    with entering(recording=create_graph, phase="backward"):
+        found = sweep(zip(ends, cotangents, strict=True), set(starts), operands_of=operands_of, observer=mode.observer)
         for start in starts:
             ct = found[start] if start in found else _zeros(start)
-            if ct in taken or ct.is_leaf:
-                with entering(constants=True):  # a node, so that a constant gradient is not mistaken for a lost graph
+            if ct in taken or ct.is_leaf:  # each input gets a node of its own, a constant gradient too
+                with entering(constants=True):
                     ct = +ct
             taken.add(ct)
             results.append(ct)

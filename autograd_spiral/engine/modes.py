@@ -43,10 +43,10 @@ class Trace:
         """Return the array that `tensor` holds now."""
         return tensor._value
 
-    def operands_of(self, node: Any, *, keep_graph: bool) -> tuple[Any, ...]:
+    def operands_of(self, node: Any, *, create_graph: bool) -> tuple[Any, ...]:
         """Return the arguments of `node` with the values it was computed from, as tensors for rules to be recorded on.
 
-        Raises `StaleLeafError` if one was assigned since then; in a captured step, only with `keep_graph`.
+        Raises `StaleLeafError` if one was assigned since then; in a captured step, only with `create_graph`.
         """
         for arg, operand in zip(node.args, node.operands, strict=True):
             if type(arg) is type(node) and arg._value is not operand:

@@ -1,8 +1,7 @@
 """The reverse sweep: computes the cotangents of everything that some outputs depend on.
 
-It uses only the fields of nodes (`primitive`, `args`, `operands`, `params`, `serial`). So it runs on arrays, and on
-Tensors when the gradients are to be differentiated in turn. It is a pure function: it stores nothing on a node, and a
-sweep that fails changes nothing.
+It does not import Tensor, and uses only its fields. Rules run on arrays, or on Tensors when the gradients are to be
+differentiated in turn. The sweep is a pure function: it stores nothing on a node, and if it fails it changes nothing.
 """
 
 from __future__ import annotations
@@ -40,19 +39,20 @@ def sweep(
     seeds = list(seeds)
     order, leaves = _reachable({node for node, _ in seeds})
     flows = None if inputs is None or leaves <= inputs else _dependents(order, inputs)  # None: all of them
-    pending: dict[Any, Any] = {}
+    cotangents: dict[Any, Any] = {}  # popped when a node is visited; what remains is the result
+    recorded = operands_of is not None
     for node, ct in seeds:
         if flows is None or node in flows:
-            pending[node] = pending[node] + ct if node in pending else ct
+            cotangents[node] = cotangents[node] + ct if node in cotangents else ct
 
     for node in order:
-        ct = pending.pop(node, None)
+        ct = cotangents.pop(node, None)
         if ct is None:
             continue
         if inputs is not None and node in inputs:
-            pending[node] = ct
+            cotangents[node] = ct
         primitive, args, params = node.primitive, node.args, node.params
-        kind = type(node)
+        tensor_type = type(node)  # anything else among the arguments is a constant
         if operands_of is not None:
             out, operands = node, operands_of(node)
         else:
@@ -68,7 +68,7 @@ def sweep(
             vjps = primitive.vjps_for(len(args))
         for i, arg in enumerate(args):
             vjp = vjps[i]
-            if vjp is None or type(arg) is not kind:
+            if vjp is None or type(arg) is not tensor_type:
                 continue
             if not (arg._requires_grad if flows is None else arg in flows):
                 continue
@@ -77,7 +77,7 @@ def sweep(
             except Exception as error:
                 messages.explain_rule(error, node, i, ct, out, operands)
                 raise
-            if operands_of is not None and type(piece) is not kind and hasattr(piece, "shape"):
+            if recorded and type(piece) is not tensor_type and hasattr(piece, "shape"):
                 if np.any(piece):
                     raise messages.unrecorded_piece(primitive, i)
                 continue  # all zeros: contributes nothing
@@ -91,11 +91,11 @@ def sweep(
                     piece = piece.astype(value.dtype)
             except (AttributeError, ValueError) as error:
                 raise messages.wrong_piece(primitive, i, piece, value) from error
-            before = pending.get(arg)
-            pending[arg] = piece if before is None else before + piece
+            before = cotangents.get(arg)
+            cotangents[arg] = piece if before is None else before + piece
             if observer is not None:
-                observer.added(arg, pending[arg])
-    return pending
+                observer.added(arg, cotangents[arg])
+    return cotangents
 
 
 def unbroadcast(ct: Any, shape: tuple[int, ...]) -> Any:
@@ -106,7 +106,7 @@ def unbroadcast(ct: Any, shape: tuple[int, ...]) -> Any:
     >>> unbroadcast(np.ones((4, 3)), (1, 3))
     array([[4., 4., 4.]])
     """
-    if ct.ndim == 2 and shape == (1, ct.shape[1]):
+    if ct.ndim == 2 and shape == (1, ct.shape[1]):  # the usual case, a row that was added to a matrix
         return column_sums(ct)
     extra = ct.ndim - len(shape)
     if extra < 0 or any(n not in (1, m) for n, m in zip(shape, ct.shape[extra:], strict=True)):

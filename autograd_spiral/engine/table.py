@@ -3,7 +3,7 @@
 A primitive is a function on arrays that the engine can differentiate: a NumPy function, or one declared with
 `@primitive`. Its row says how to bind a call to arrays and parameters, how to evaluate it on arrays, and holds one
 vector-Jacobian product (VJP) per array argument. A composition is a function of Tensors that calls primitives. The
-engine itself enters no rows: a vocabulary does so from above, with `define` and `composes`.
+engine itself enters no rows: a vocabulary does so, with `define` and `composes`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ Bind = Callable[..., tuple[tuple[Any, ...], dict[str, Any]]]
 class Primitive:
     """A differentiable function: its identity, how it is called on arrays, and its VJPs.
 
+    `function` is the key of the row. `bind` turns a user's call into arrays and parameters, and `evaluate(*arrays,
+    **params)` returns the value. `body` is the function of a primitive that a user declared, else None.
+
     `vjps` has one entry per array argument: its VJP, or None if the function has no gradient with respect to it. A
     variadic primitive (`np.concatenate`) also has `rest`, the VJP of every further argument, which is called with the
     argument's index as `argument=`. `rest=None` means that the further arguments have no gradient.
@@ -36,7 +39,18 @@ class Primitive:
     (<primitive np.multiply>, 2, 3.0)
     """
 
-    __slots__ = ("arity", "bind", "body", "evaluate", "flowing", "function", "name", "rest", "variadic", "vjps")
+    __slots__ = (
+        "arity",
+        "bind",
+        "body",
+        "differentiable_arity",
+        "evaluate",
+        "function",
+        "name",
+        "rest",
+        "variadic",
+        "vjps",
+    )
 
     def __init__(
         self,
@@ -53,7 +67,7 @@ class Primitive:
         self.name = name_of(function)
         self.vjps = vjps
         self.arity = len(vjps)
-        self.flowing = -1 if None in vjps else len(vjps)  # with this many arguments, all of them have gradients
+        self.differentiable_arity = -1 if None in vjps else self.arity  # -1: not all arguments have gradients
         self.bind = bind
         self.evaluate = evaluate or function
         self.body = body  # of a declared primitive: it also runs on Tensors
@@ -93,28 +107,28 @@ class Primitive:
 Function = Callable[..., Any]
 
 
-class _Rules(dict[Function, Primitive]):
+class _Table(dict[Function, Primitive]):
     def __missing__(self, function: Function) -> Primitive:
         raise no_rule(function)
 
 
-PRIMITIVES = _Rules()
+PRIMITIVES = _Table()
 """The rule table: maps a function to its row. Looking up a function without a row raises an error that names it."""
 
 COMPOSITIONS: dict[Function, Function] = {}
 """Maps a NumPy function to the function that composes it from primitives."""
 
 
-def define(function: Function, *vjps: VJP | None, **how: Any) -> Primitive:
+def define(function: Function, *vjps: VJP | None, **options: Any) -> Primitive:
     """Add a row to the table: `function`, one VJP per array argument, and any keyword arguments of `Primitive`."""
-    PRIMITIVES[function] = row = Primitive(function, vjps, **how)
+    PRIMITIVES[function] = row = Primitive(function, vjps, **options)
     return row
 
 
 def composes(*originals: Function) -> Callable[[Function], Function]:
     """Enter the decorated function as the composition of each of the `originals`.
 
-    It takes the arguments of its original. If it returns NotImplemented, the primitive of that name is called.
+    It takes the arguments of its original. If it returns NotImplemented, the row of its original is used.
     """
 
     def enter(composition: Function) -> Function:

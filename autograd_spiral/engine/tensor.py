@@ -1,7 +1,10 @@
 """Tensor, and recording: the only module that makes nodes.
 
 A Tensor is a value together with how it was computed: the primitive, its arguments, and the arrays that these held at
-that time. A leaf was not computed. Values are frozen when they are recorded, so a recorded graph never changes.
+that time. A leaf has no such history. Values are frozen when they are recorded, so a recorded graph never changes.
+
+Start reading at `record`. While a step is captured, `MODE.get().trace` stands between a tensor and its value; otherwise
+it is `NO_TRACE`, which permits everything and keeps nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from autograd_spiral.engine.modes import MODE, NO_TRACE
 from autograd_spiral.engine.sweep import sweep
 from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES, Primitive
 
-__all__ = ["Operand", "Tensor", "apply", "as_leaf", "constant", "record", "seed_cotangent"]
+__all__ = ["Tensor", "TensorLike", "apply", "as_leaf", "constant", "record", "seed_cotangent"]
 
 _next_serial = itertools.count().__next__
 _grad_lock = threading.Lock()
@@ -34,7 +37,7 @@ _NO_PARAMS: dict[str, Any] = {}
 _WEAK_SCALARS = frozenset((float, int, bool))  # as in NumPy 2, they take the dtype of the array
 
 
-def _binary(ufunc: np.ufunc) -> tuple[Callable[[Tensor, Operand], Tensor], Callable[[Tensor, Operand], Tensor]]:
+def _binary(ufunc: np.ufunc) -> tuple[Callable[[Tensor, TensorLike], Tensor], Callable[[Tensor, TensorLike], Tensor]]:
     """Return the operator that records `ufunc`, and the reflected one, for a Tensor on the right."""
     return (
         lambda self, other: record(PRIMITIVES[ufunc], (self, other)),
@@ -78,7 +81,7 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
         "serial",
     )
 
-    def __init__(self, data: Operand, requires_grad: bool = False, name: str | None = None) -> None:
+    def __init__(self, data: TensorLike, requires_grad: bool = False, name: str | None = None) -> None:
         if type(data) is not Tensor:
             self._value = frozen_copy(data, "Tensor(data)")
         elif data.requires_grad:
@@ -172,7 +175,7 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
         """
         return _alias(self, False)
 
-    def assign(self, value: Operand) -> None:
+    def assign(self, value: TensorLike) -> None:
         """Give this leaf a new value of the same shape, in its own dtype; graphs already recorded keep the old one.
 
         Raises `InPlaceError` for a tensor that was computed, `ShapeError` for another shape, and `DtypeError` for a
@@ -233,7 +236,7 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
                 raise messages.grad_shape(self, value.shape)
         self._grad = value
 
-    def backward(self, cotangent: Operand | None = None) -> None:
+    def backward(self, cotangent: TensorLike | None = None) -> None:
         """Add the gradient of this tensor to `.grad` of every leaf it depends on that requires gradients.
 
         `cotangent`, of this tensor's shape and dtype, weights the elements, and is required unless there is only one:
@@ -310,12 +313,12 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
     __neg__, __pos__ = _unary(np.negative), _unary(np.positive)
     __abs__, __invert__ = _unary(np.absolute), _unary(np.invert)
 
-    def __matmul__(self, other: Operand) -> Tensor:
+    def __matmul__(self, other: TensorLike) -> Tensor:
         if type(other) is Tensor and other._value.ndim > 1 < self._value.ndim:
             return record(PRIMITIVES[np.matmul], (self, other))
         return apply(np.matmul, (self, other), _NO_PARAMS)
 
-    def __rmatmul__(self, other: Operand) -> Tensor:
+    def __rmatmul__(self, other: TensorLike) -> Tensor:
         return apply(np.matmul, (other, self), _NO_PARAMS)
 
     def __getitem__(self, index: Any) -> Tensor:
@@ -335,7 +338,7 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
         return apply(np.ndarray.astype, (self, dtype), _NO_PARAMS)
 
 
-Operand: TypeAlias = Tensor | ArrayLike
+TensorLike: TypeAlias = Tensor | ArrayLike
 
 # --- recording ------------------------------------------------------------------------------------------------------
 
@@ -368,26 +371,26 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
     the result is not an array of real numbers.
     """
     mode = MODE.get()
-    tracked = requires_grad = foreign = False
+    has_history = requires_grad = has_arrays = False
     operands: list[Any] = []
     for arg in args:
         if type(arg) is Tensor:
             operands.append(arg._value)
             if arg._requires_grad:
-                tracked = requires_grad = True
+                has_history = requires_grad = True
             elif arg.primitive is not None:
-                tracked = True
+                has_history = True
         elif type(arg) in _WEAK_SCALARS:
             operands.append(arg)
         else:
             operands.append(frozen_copy(arg, primitive.name))
-            foreign = True
-    if foreign:
+            has_arrays = True
+    if has_arrays:
         args = tuple(arg if type(arg) is Tensor else operand for arg, operand in zip(args, operands, strict=True))
-    if requires_grad and len(args) != primitive.flowing:
+    if requires_grad and len(args) != primitive.differentiable_arity:
         pairs = zip(args, primitive.vjps_for(len(args)), strict=True)
         requires_grad = any(vjp and type(arg) is Tensor and arg._requires_grad for arg, vjp in pairs)
-    if mode.trace is not NO_TRACE:
+    if mode.trace is not NO_TRACE:  # which knows what assigned leaves hold now
         operands = [mode.trace.value_of(arg) if type(arg) is Tensor else arg for arg in args]
     try:
         value = primitive.evaluate(*operands, **params) if params else primitive.evaluate(*operands)
@@ -400,9 +403,7 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
         value = frozen_result(value, primitive)
         requires_grad = requires_grad and value.dtype.kind == "f"
 
-    if not (tracked and mode.recording) and not mode.constants:
-        result = as_leaf(value)
-    else:
+    if (has_history and mode.recording) or mode.constants:
         result = _new(Tensor)
         result._value = value
         result._requires_grad = requires_grad and mode.recording
@@ -415,12 +416,14 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
         result.serial = _next_serial()
         result.scope = mode.scope
         result.place = None
+    else:
+        result = as_leaf(value)
     if mode.observer is not None:
         mode.observer.recorded(result)
     return result
 
 
-def seed_cotangent(output: Tensor, cotangent: Operand | None, caller: str = "grad") -> NDArray[Any]:
+def seed_cotangent(output: Tensor, cotangent: TensorLike | None, caller: str = "grad") -> NDArray[Any]:
     """Return the cotangent that a sweep of `output` starts from: 1 for a single element, or `cotangent`, checked."""
     if cotangent is None:
         value = output._value

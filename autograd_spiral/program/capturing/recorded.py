@@ -63,7 +63,7 @@ def recorded(
     nodes = history(outputs)
     trace.nodes = [node for node in nodes if node.primitive is not None]
     trace.phases = ["forward"] * len(trace.nodes)
-    trace.sources = {node: NO_TRACE.operands_of(node, keep_graph=True) for node in trace.nodes}
+    trace.sources = {node: NO_TRACE.operands_of(node, create_graph=True) for node in trace.nodes}
     trace._unswept = len(trace.nodes)  # none of them is part of a rule
     with recording_in(trace, None):
         gradients = grad(list(outputs), list(parameters)) if parameters else ()

@@ -87,7 +87,7 @@ class StepTrace(Trace, Observer):
         value: NDArray[Any] = self.holds.get(tensor, tensor)._value
         return value
 
-    def operands_of(self, node: Tensor, *, keep_graph: bool) -> tuple[Any, ...]:
+    def operands_of(self, node: Tensor, *, create_graph: bool) -> tuple[Any, ...]:
         """Return the arguments of `node` with the values that it was computed from."""
         if node not in self.sources:
             return node.args  # computed before the step
@@ -97,7 +97,7 @@ class StepTrace(Trace, Observer):
                 operands.append(self._as_tensor(arg))
             elif type(arg) is not Tensor or self._now(arg) is source:
                 operands.append(arg)
-            elif keep_graph:
+            elif create_graph:
                 raise stale(arg, node)
             else:
                 operands.append(self.first[arg] if source is arg else source)
