@@ -139,11 +139,7 @@ def _absorbed(record: Record) -> set[Node]:
     """Return the sums that are only reshaped: the two read as one operation."""
     uses = Counter(arg for node in record.nodes for arg in node.args if type(arg) is Node)
     shaped = (node.args[0] for node in record.nodes if node.function is np.reshape)
-    return {
-        arg
-        for arg in shaped
-        if type(arg) is Node and arg.function is np.sum and uses[arg] == 1 and not (arg.result or arg.name)
-    }
+    return {arg for arg in shaped if uses[arg] == 1 and arg.function is np.sum and not (arg.result or arg.name)}
 
 
 def _one_hot_labels(node: Node) -> Node | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -67,12 +66,9 @@ def _nested(value: Any) -> str:
 
 def _number(value: Any) -> Text:
     number = value if type(value) is float else None
-    if isinstance(value, float) and not math.isfinite(value):
-        text = "np.nan" if math.isnan(value) else "np.inf" if value > 0 else "-np.inf"
-    elif (whole := reciprocal(value)) is not None:
+    if (whole := reciprocal(value)) is not None:
         return Text(f"{'-' if whole < 0 else ''}1 / {abs(whole)}", Binding.PRODUCT, number)
-    else:
-        text = repr(value)
+    text = repr(value).replace("nan", "np.nan").replace("inf", "np.inf")
     return Text(text, Binding.SIGN if text.startswith("-") else Binding.ATOM, number)
 
 
