@@ -82,13 +82,11 @@ def _phase(graph: Graph, phase: str, values: bool, narrow: bool) -> Iterator[str
 
 
 def _escaped(text: str, width: int = WIDTH) -> str:
-    """Return `text` so that an HTML-like label shows it literally."""
-    return _literal(capped(visible(text), width))
+    """Return `text` so that an HTML-like label shows it literally.
 
-
-def _literal(text: str) -> str:
-    """Escape markup, and backslashes too: even in HTML-like labels \\N is the name of the node."""
-    return html.escape(text, quote=False).replace("\\", "\\\\")
+    Markup is escaped, and backslashes too: even in HTML-like labels \\N is the name of the node.
+    """
+    return html.escape(capped(visible(text), width), quote=False).replace("\\", "\\\\")
 
 
 def _small(text: str, role: str) -> str:
@@ -150,7 +148,7 @@ def _tooltip(node: Node) -> str:
     text = sign.join(filter(None, (node.name, node.formula))) or str(node.kind)
     if node.equation is not None and node.equation.place:
         text += f"  ({_FOLDERS.sub('', node.equation.place, count=1)})"
-    literal = _literal(capped(visible(text), 300)).replace("\\", "\\\\")  # a quoted string takes them once more
+    literal = _escaped(text, 300).replace("\\", "\\\\")  # a quoted string takes them once more
     return '"' + literal.replace('"', "&quot;") + '"'
 
 

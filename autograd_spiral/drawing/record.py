@@ -82,24 +82,22 @@ class Record:
         self.nodes: list[Node] = []
         self.pairs: list[tuple[Node, Node]] = []
         self._program, self._values, self._names = program, values, names
+        self._name_of = {value: name.text for value, name in program.names.items() if name.rank < Rank.BODY}
         self._node_of: dict[Value, Node] = {}
         self._constants: dict[object, Node] = {}  # one node for all arrays that are equal
         self._outputs = {atom for atom in program.outputs if isinstance(atom, Value)}
-        self._first_scope = {  # of each value: the scope of the first forward equation that reads it
-            value: equation.scope
-            for equation in reversed(program.equations)
-            if equation.phase == "forward"
-            for value in equation.reads()
-        }
+        forward = [equation for equation in program.equations if equation.phase == "forward"]
+        # of each value: the scope of the first forward equation that reads it
+        self._first_scope = {value: equation.scope for equation in reversed(forward) for value in equation.reads()}
         self._updated = {new: state for state, new in reversed(program.updates) if isinstance(new, Value)}
         equations = {equation.output: equation for equation in _with_phases(program.equations)}
         self._into = self._scopes_of_updates(list(equations.values()))
-        given = given_names(program)
-        for value in values or [*given, *equations]:
+        given_name = self._name_of if values else given_names(program)
+        for value in values or [*program.inputs, *program.state, *program.outside, *equations]:
             if value in equations:
                 self._equation(equations[value])
             else:
-                self._given(value, self._name(value) if values else given[value])
+                self._given(value, given_name.get(value))
         for atom in program.outputs:
             if not isinstance(atom, Value) or self._node_of[atom].equation is None:  # no equation computes it
                 copied = Value(shape_of(atom), dtype_of(atom) or np.asarray(atom).dtype)
@@ -123,7 +121,7 @@ class Record:
     def _equation(self, equation: Equation) -> None:
         output, phase = equation.output, equation.phase
         args = tuple(self._argument(atom, phase) for atom in equation.inputs)
-        node = Node(_KINDS[phase], output, self._name(output), equation, args, equation.scope, phase)
+        node = Node(_KINDS[phase], output, self._name_of.get(output), equation, args, equation.scope, phase)
         primal = self._program.primals.get(output)
         if output in self._outputs:
             node.kind = Kind.OUTPUT
@@ -143,10 +141,6 @@ class Record:
             copy = Node(Kind.NEW_STATE, state, args=args, scope=scope, phase="update", state=of)
             self.nodes.append(copy)
             self.pairs.append((of, copy))
-
-    def _name(self, value: Value) -> str | None:
-        known = self._program.names.get(value)
-        return known.text if known is not None and known.rank < Rank.BODY else None
 
     def _add(self, node: Node) -> None:
         node.value = self._values.get(node.output)

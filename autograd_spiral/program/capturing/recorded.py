@@ -74,14 +74,12 @@ def recorded(
     inputs = [values.add_input(leaf, leaf.name or around.get(leaf) or f"x{i + 1}") for i, leaf in enumerate(data)]
     for leaf in (*parameters, *(leaf for leaf in leaves if leaf.requires_grad)):
         values.atom(leaf)
-    equations = values.equations()
-    results = [values.atom(tensor) for tensor in (*outputs, *gradients)]
     return CapturedProgram(
         "loss_and_gradients" if parameters else "outputs",
-        tuple(inputs),
-        tuple(values.state.values()),
-        tuple(equations),
-        tuple(results),
+        inputs=tuple(inputs),
+        equations=tuple(values.equations()),  # before outputs and state, which it adds to
+        outputs=tuple(values.atom(tensor) for tensor in (*outputs, *gradients)),
+        state=tuple(values.state.values()),
         names=values.names,
         primals=values.primals(),
         trained=frozenset(values.state.values()),
