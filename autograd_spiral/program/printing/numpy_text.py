@@ -67,6 +67,8 @@ def _number(value: Any) -> Text:
     number = value if type(value) is float else None
     if (whole := reciprocal(value)) is not None:
         return Text(f"{'-' if whole < 0 else ''}1 / {abs(whole)}", Binding.PRODUCT, number)
+    if isinstance(value, float | np.floating) and not np.isfinite(value):
+        value = float(value)
     text = repr(value).replace("nan", "np.nan").replace("inf", "np.inf")
     return Text(text, Binding.SIGN if text.startswith("-") else Binding.ATOM, number)
 
