@@ -21,7 +21,6 @@ __all__ = ["dot_lines", "picture_attributes"]
 _FOLDERS = re.compile(r"^.*?(?=[^/\\]*:\d+: )")
 """The folders in `folders/file.py:12: code`, which are left out: pictures travel further than folders."""
 
-_SMALL = 10
 _LONG = 24
 _NARROW = 14
 _MARGIN = 5
@@ -83,23 +82,22 @@ def _phase(graph: Graph, phase: str, values: bool, narrow: bool) -> Iterator[str
 
 
 def _escaped(text: str, width: int = WIDTH) -> str:
-    """Return `text` so that an HTML-like label shows it literally."""
-    return _literal(capped(visible(text), width))
+    """Return `text` so that an HTML-like label shows it literally.
+
+    Markup is escaped, and backslashes too: even in HTML-like labels \\N is the name of the node.
+    """
+    return html.escape(capped(visible(text), width), quote=False).replace("\\", "\\\\")
 
 
-def _literal(text: str) -> str:
-    """Escape markup, and backslashes too: even in HTML-like labels \\N is the name of the node."""
-    return html.escape(text, quote=False).replace("\\", "\\\\")
+def _small(text: str, role: str) -> str:
+    return f'<FONT POINT-SIZE="10" COLOR="{SECONDARY[role]}">{_escaped(text)}</FONT>'
 
 
 def _node(index: int, node: Node, values: bool, narrow: bool) -> str:
     style = STYLES[node.kind]
-    lines = _title(node)
-    small = [(text, "value") for text in _facts(node, values, narrow)]
+    lines = [*_title(node), *(_small(text, "value") for text in _facts(node, values, narrow))]
     if node.gradient is not None and values:
-        small.append((size_of(node.gradient), "gradient"))
-    for text, role in small:
-        lines.append(f'<FONT POINT-SIZE="{_SMALL}" COLOR="{SECONDARY[role]}">{_escaped(text)}</FONT>')
+        lines.append(_small(size_of(node.gradient), "gradient"))
     more = f" peripheries={style.borders}" if style.borders > 1 else ""
     rows = "".join(f"<TR><TD>{line}</TD></TR>" for line in lines)
     table = f'<TABLE BORDER="0" CELLSPACING="0" CELLPADDING="1">{rows}</TABLE>'
@@ -150,7 +148,7 @@ def _tooltip(node: Node) -> str:
     text = sign.join(filter(None, (node.name, node.formula))) or str(node.kind)
     if node.equation is not None and node.equation.place:
         text += f"  ({_FOLDERS.sub('', node.equation.place, count=1)})"
-    literal = _literal(capped(visible(text), 300)).replace("\\", "\\\\")  # a quoted string takes them once more
+    literal = _escaped(text, 300).replace("\\", "\\\\")  # a quoted string takes them once more
     return '"' + literal.replace('"', "&quot;") + '"'
 
 
@@ -167,7 +165,7 @@ def _edge(graph: Graph, edge: Edge) -> str:
     if start.phase != end.phase:
         how += " constraint=false"
     if edge.uses > 1:
-        how += f' label=<<FONT POINT-SIZE="{_SMALL}" COLOR="{SECONDARY["value"]}">×{edge.uses}</FONT>>'
+        how += f" label=<{_small(f'×{edge.uses}', 'value')}>"
     return f"\tn{tail} -> n{head} [{how}]\n"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,16 +44,14 @@ def _call(equation: Equation, terms: Sequence[Text]) -> Text:
     return Text(f"{visible(name)}({', '.join([listed(terms), *_settings(equation)])})")
 
 
-def _settings(equation: Equation) -> list[str]:
-    """Return the parameters that say something; an axis that is the usual one does not."""
-    shown = []
+def _settings(equation: Equation) -> Iterator[str]:
+    """Yield the parameters that say something; an axis that is the usual one does not."""
     ndim = len(shape_of(equation.inputs[0])) if equation.inputs else 0
     for key, value in settings(equation):
         usual = key == "axis" and type(equation.params[key]) is int and value in (-1, ndim - 1) and ndim < 3
         if not usual and (key, value) != ("reduction", "mean"):
             text = str(value) if isinstance(value, np.dtype) else "…" if isinstance(value, np.ndarray) else repr(value)
-            shown.append(visible(f"{key}={text}"))
-    return shown
+            yield visible(f"{key}={text}")
 
 
 def _raised(term: Text, sign: str) -> Text:

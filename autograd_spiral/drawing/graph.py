@@ -58,7 +58,7 @@ class _Trace:
     def __init__(self, record: Record) -> None:
         self.graph = Graph()
         self.index: dict[Node, int] = {}  # the position of each drawn node
-        self.read: dict[Node, tuple[Text, tuple[int, ...]]] = {}  # how an argument reads, and the nodes behind it
+        self.read: dict[Node, tuple[Text, tuple[Node, ...]]] = {}  # how an argument reads, and the nodes behind it
         self.absorbed = _absorbed(record)
         for node in record.nodes:
             self._node(node)
@@ -74,14 +74,13 @@ class _Trace:
         self._add(node)
         if node.state is not None:
             node.name = node.state.name
-            self.read[node] = Text(BLANK), (self.index[node],)  # its name means the old value
-            own = self.index.get(node.state)
-            sources = tuple(source for source in sources if source != own)  # the name says so
-        for tail in sources:
-            self._edge(tail, self.index[node])
+            self.read[node] = Text(BLANK), (node,)  # its name means the old value
+            sources = tuple(source for source in sources if source is not node.state)  # the name says so
+        for source in sources:
+            self._edge(source, node)
 
-    def _formula(self, node: Node) -> tuple[Text, tuple[int, ...]]:
-        """Return the formula of `node`, and the positions of the nodes whose values it shows."""
+    def _formula(self, node: Node) -> tuple[Text, tuple[Node, ...]]:
+        """Return the formula of `node`, and the nodes whose values it shows."""
         if not node.args:
             return Text(""), ()
         labels = _one_hot_labels(node)
@@ -94,8 +93,8 @@ class _Trace:
             return arguments[0][0], sources
         return FORMULAS.write(node.equation, [text for text, _ in arguments]), sources
 
-    def _argument(self, arg: Any) -> tuple[Text, tuple[int, ...]]:
-        """Return how `arg` reads in a formula, and the positions of the nodes whose values it shows."""
+    def _argument(self, arg: Any) -> tuple[Text, tuple[Node, ...]]:
+        """Return how `arg` reads in a formula, and the nodes whose values it shows."""
         if type(arg) is not Node:
             return constant_text(arg), ()
         if arg not in self.read:  # a constant, which is drawn where it is first used
@@ -105,10 +104,9 @@ class _Trace:
     def _add(self, node: Node) -> None:
         self.index[node] = len(self.graph.nodes)
         self.graph.nodes.append(node)
-        self.read[node] = Text(capped(visible(node.name), WIDTH // 2) if node.name else BLANK), (self.index[node],)
+        self.read[node] = Text(capped(visible(node.name), WIDTH // 2) if node.name else BLANK), (node,)
 
-    def _edge(self, tail: int, head: int) -> None:
-        start, end = self.graph.nodes[tail], self.graph.nodes[head]
+    def _edge(self, start: Node, end: Node) -> None:
         if end.phase == "update":
             flow = Flow.UPDATE
         elif start.phase != "forward":
@@ -117,33 +115,29 @@ class _Trace:
             flow = Flow.SAVED if end.phase == "backward" else Flow.VALUE
             if start.kind is Kind.PARAMETER and not start.scope:
                 start.scope = end.scope  # a parameter is drawn with the operation that uses it first
-        self.graph.edges.append(Edge(tail, head, flow))
+        self.graph.edges.append(Edge(self.index[start], self.index[end], flow))
 
 
-def _folds(node: Node, text: Text, sources: tuple[int, ...]) -> bool:
+_WHOLE_AXES = (None, Ellipsis, slice(None))
+"""The items of an index that leave out no element."""
+
+
+def _folds(node: Node, text: Text, sources: tuple[Node, ...]) -> bool:
     """Whether `node` is only a way to look at a value: a transpose, a mask, a broadcast."""
     if node.equation is None or node.result or len(text.text) > WIDTH // 2 or len(sources) > 3:
         return False  # the last two keep formulas short, and the walk linear
     return (
         node.function in (np.transpose, np.broadcast_to)
         or node.output.dtype == bool
-        or (node.function is operator.getitem and all(map(_is_whole_axis, node.equation.params["index"])))
+        or (node.function is operator.getitem and all(item in _WHOLE_AXES for item in node.equation.params["index"]))
     )
-
-
-def _is_whole_axis(item: Any) -> bool:
-    return item is None or item is Ellipsis or item == slice(None)
 
 
 def _absorbed(record: Record) -> set[Node]:
     """Return the sums that are only reshaped: the two read as one operation."""
     uses = Counter(arg for node in record.nodes for arg in node.args if type(arg) is Node)
     shaped = (node.args[0] for node in record.nodes if node.function is np.reshape)
-    return {
-        arg
-        for arg in shaped
-        if type(arg) is Node and arg.function is np.sum and uses[arg] == 1 and not (arg.result or arg.name)
-    }
+    return {arg for arg in shaped if uses[arg] == 1 and arg.function is np.sum and not (arg.result or arg.name)}
 
 
 def _one_hot_labels(node: Node) -> Node | None:

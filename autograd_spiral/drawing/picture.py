@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from autograd_spiral.drawing.collapse import collapse
 from autograd_spiral.drawing.dot import dot_lines, picture_attributes
 from autograd_spiral.drawing.export import Drawing
-from autograd_spiral.drawing.from_program import read
 from autograd_spiral.drawing.graph import trace
 from autograd_spiral.drawing.legend import DIRECTIONS
 from autograd_spiral.drawing.record import Record
@@ -83,7 +81,7 @@ def record_of(outputs: Any, gradients_of: Any = None, names: Mapping[str, Any] |
             raise TypeError(
                 "draw: gradients_of and names are for tensors; a program has a backward pass and names of its own"
             )
-        return read(optimised(outputs if isinstance(outputs, Program) else outputs.program))
+        return Record(optimised(outputs if isinstance(outputs, Program) else outputs.program), {}, {})
     ends = _tensors("outputs", "Tensors, a captured step or a program", outputs)
     starts = _tensors("gradients_of", "Tensors", () if gradients_of is None else gradients_of)
     program, tensors = recorded_graph(ends, starts, names or {})
@@ -94,8 +92,7 @@ def record_of(outputs: Any, gradients_of: Any = None, names: Mapping[str, Any] |
         if type(arg) is Tensor
     }
     values = {value: used.get(tensor, tensor.data) for value, tensor in tensors.items()}
-    arrays = [(name, array) for name, array in (names or {}).items() if type(array) is np.ndarray]
-    record = read(program, values, arrays)
+    record = Record(program, values, names or {})
     gradients = {} if starts else _gradients(ends, tensors)
     for node in record.nodes:
         node.gradient = gradients.get(node.output)

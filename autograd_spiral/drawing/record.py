@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
-from autograd_spiral.program.ir import Equation, Value
+from autograd_spiral.engine.table import PRIMITIVES
+from autograd_spiral.program.ir import Atom, Equation, Program, Rank, Value, dtype_of, shape_of
+from autograd_spiral.program.printing.source import given_names
 
 __all__ = ["PHASES", "Kind", "Node", "Record"]
 
@@ -29,6 +33,10 @@ class Kind(StrEnum):
     UPDATE = "update operation"
     NEW_STATE = "update: new state"
     SCOPE = "scope, collapsed"
+
+
+_KINDS = {"forward": Kind.OPERATION, "backward": Kind.BACKWARD, "update": Kind.UPDATE}
+"""The kinds of the nodes of each phase that have no other role."""
 
 
 @dataclass(eq=False, slots=True)
@@ -62,9 +70,127 @@ class Node:
         return self.kind in (Kind.GRADIENT, Kind.OUTPUT, Kind.NEW_STATE)
 
 
-@dataclass
 class Record:
-    """Nodes, arguments before their users (constants are only arguments), and pairs of nodes to draw level."""
+    """A program, forward, backward and update, with values where they are known.
 
-    nodes: list[Node] = field(default_factory=list)
-    pairs: list[tuple[Node, Node]] = field(default_factory=list)
+    `nodes` come before their users (constants are only arguments), and `pairs` are nodes to draw level. For a program
+    of what was recorded, `values` are what its values held, in the order in which they were made; only these become
+    nodes. The arrays among `names` name constants.
+    """
+
+    def __init__(self, program: Program, values: Mapping[Value, NDArray[Any]], names: Mapping[str, Any]) -> None:
+        self.nodes: list[Node] = []
+        self.pairs: list[tuple[Node, Node]] = []
+        self._program, self._values, self._names = program, values, names
+        self._name_of = {value: name.text for value, name in program.names.items() if name.rank < Rank.BODY}
+        self._node_of: dict[Value, Node] = {}
+        self._constants: dict[object, Node] = {}  # one node for all arrays that are equal
+        self._outputs = {atom for atom in program.outputs if isinstance(atom, Value)}
+        forward = [equation for equation in program.equations if equation.phase == "forward"]
+        # of each value: the scope of the first forward equation that reads it
+        self._first_scope = {value: equation.scope for equation in reversed(forward) for value in equation.reads()}
+        self._updated = {new: state for state, new in reversed(program.updates) if isinstance(new, Value)}
+        equations = {equation.output: equation for equation in _with_phases(program.equations)}
+        self._into = self._scopes_of_updates(list(equations.values()))
+        given_name = self._name_of if values else given_names(program)
+        for value in values or [*program.inputs, *program.state, *program.outside, *equations]:
+            if value in equations:
+                self._equation(equations[value])
+            else:
+                self._given(value, given_name.get(value))
+        for atom in program.outputs:
+            if not isinstance(atom, Value) or self._node_of[atom].equation is None:  # no equation computes it
+                copied = Value(shape_of(atom), dtype_of(atom) or np.asarray(atom).dtype)
+                self.nodes.append(Node(Kind.OUTPUT, copied, args=(self._argument(atom, "forward"),)))
+        for state, new in program.updates:
+            self._update(state, new)
+        for ct, primal in program.primals.items():
+            if ct in self._node_of and primal in self._node_of:
+                self.pairs.append((self._node_of[primal], self._node_of[ct]))
+        self.pairs += [(node.state, node) for node in self._node_of.values() if node.state is not None]
+
+    def _given(self, value: Value, name: str | None) -> None:
+        program = self._program
+        kind = Kind.PARAMETER if value in program.trained else Kind.STATE if value in program.state else Kind.DATA
+        node = Node(kind, value, name)
+        if value in self._values and value in program.outside:
+            # a recorded sweep starts here: from ones, or from zeros for an input that it does not reach
+            node.kind, node.phase, node.args = Kind.BACKWARD, "backward", tuple(self._values[value].flat[:1])
+        self._add(node)
+
+    def _equation(self, equation: Equation) -> None:
+        output, phase = equation.output, equation.phase
+        args = tuple(self._argument(atom, phase) for atom in equation.inputs)
+        node = Node(_KINDS[phase], output, self._name_of.get(output), equation, args, equation.scope, phase)
+        primal = self._program.primals.get(output)
+        if output in self._outputs:
+            node.kind = Kind.OUTPUT
+        if phase == "backward" and primal in self._program.trained:
+            node.kind, node.scope = Kind.GRADIENT, self._first_scope.get(primal, node.scope)
+        if phase == "update":
+            node.scope = node.scope or self._into.get(output, ())
+            if output in self._updated:
+                node.kind, node.state = Kind.NEW_STATE, self._node_of[self._updated[output]]
+        self._add(node)
+
+    def _update(self, state: Value, new: Atom) -> None:
+        """Add a copy if no equation of the update computes the new state, or if another state has the same."""
+        of = self._node_of[state]
+        if not (isinstance(new, Value) and self._node_of[new].state is of):
+            args, scope = (self._argument(new, "update"),), self._first_scope.get(state, ())
+            copy = Node(Kind.NEW_STATE, state, args=args, scope=scope, phase="update", state=of)
+            self.nodes.append(copy)
+            self.pairs.append((of, copy))
+
+    def _add(self, node: Node) -> None:
+        node.value = self._values.get(node.output)
+        self._node_of[node.output] = node
+        self.nodes.append(node)
+
+    def _argument(self, atom: Atom, phase: str) -> object:
+        """Return the node or the number for an argument: arrays share a node if one is the other, or its transpose."""
+        if isinstance(atom, Value):
+            return self._node_of[atom]
+        if not isinstance(atom, np.ndarray) or atom.size == 1:
+            return atom.item() if isinstance(atom, np.ndarray) else atom
+        content, output = _content(atom), Value(atom.shape, atom.dtype)
+        if content not in self._constants:
+            turned = self._constants.get(_content(np.swapaxes(atom, -1, -2))) if atom.ndim >= 2 else None
+            if turned is not None:
+                axes = (*range(atom.ndim - 2), atom.ndim - 1, atom.ndim - 2)
+                equation = Equation(PRIMITIVES[np.transpose], (turned.output,), {"axes": axes}, output)
+                self.nodes.append(Node(Kind.OPERATION, output, None, equation, (turned,), phase=phase, value=atom))
+                return self.nodes[-1]
+            self._constants[content] = Node(Kind.DATA, output, self._array_name(atom), value=atom)
+        return self._constants[content]
+
+    def _array_name(self, array: NDArray[Any]) -> str | None:
+        for name, value in self._names.items():
+            if type(value) is np.ndarray and value.dtype == array.dtype and np.array_equal(value, array):
+                return name
+        return None
+
+    def _scopes_of_updates(self, equations: Sequence[Equation]) -> dict[Value, tuple[str, ...]]:
+        """Return for each value of the update the scope in which the state that it leads to is used first."""
+        into = {new: self._first_scope.get(state, ()) for new, state in self._updated.items()}
+        for equation in reversed(equations):
+            if equation.phase == "update" and equation.output in into:
+                for value in equation.reads():
+                    into.setdefault(value, into[equation.output])
+        return into
+
+
+def _content(array: NDArray[Any]) -> tuple[Any, ...]:
+    return array.shape, array.dtype.str, array.tobytes()
+
+
+def _with_phases(equations: Sequence[Equation]) -> Iterator[Equation]:
+    """Yield the equations, with "update" as the phase of what uses gradients after the last backward pass."""
+    last = max((i for i, equation in enumerate(equations) if equation.phase == "backward"), default=-1)
+    late: set[Value] = set()
+    for i, equation in enumerate(equations):
+        if equation.phase == "backward" or not late.isdisjoint(equation.reads()):
+            late.add(equation.output)
+            if i > last:
+                equation = replace(equation, phase="update")
+        yield equation

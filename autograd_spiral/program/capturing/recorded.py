@@ -75,13 +75,12 @@ def recorded(
     for leaf in (*parameters, *(leaf for leaf in leaves if leaf.requires_grad)):
         values.atom(leaf)
     equations = values.equations()
-    results = [values.atom(tensor) for tensor in (*outputs, *gradients)]
     return CapturedProgram(
         "loss_and_gradients" if parameters else "outputs",
-        tuple(inputs),
-        tuple(values.state.values()),
-        tuple(equations),
-        tuple(results),
+        inputs=tuple(inputs),
+        equations=tuple(equations),
+        outputs=tuple(values.atom(tensor) for tensor in (*outputs, *gradients)),
+        state=tuple(values.state.values()),
         names=values.names,
         primals=values.primals(),
         trained=frozenset(values.state.values()),
@@ -103,8 +102,8 @@ def recorded_graph(
         with entering(constants=True, observer=trace, scope=()):
             gradient_of = dict(zip(inputs, grad(list(outputs), list(inputs), create_graph=True), strict=True))
     primal_of = trace.primal_of | {gradient: tensor for tensor, gradient in gradient_of.items()}
-    forward = set(history(outputs))
     made = dict.fromkeys(history([*outputs, *gradient_of.values()]))
+    backward = made.keys() - history(outputs)
     value_of = {tensor: Value(tensor.shape, tensor.dtype) for tensor in (*made, *inputs)}
     given = {tensor: name for name, tensor in reversed(list(names.items())) if type(tensor) is Tensor}
     named: dict[Value, Name] = {}
@@ -113,8 +112,7 @@ def recorded_graph(
     state: list[Value] = []
     outside: dict[Value, NDArray[Any]] = {}
     for tensor, value in value_of.items():
-        backward = tensor in made and tensor not in forward
-        primal = primal_of.get(tensor) if backward else None
+        primal = primal_of.get(tensor) if tensor in backward else None
         if name := tensor.name or given.get(tensor):
             named[value] = Name(Rank.GIVEN, name)
         elif primal is not None and (name := primal.name or given.get(primal)):
@@ -122,10 +120,10 @@ def recorded_graph(
         if tensor.primitive is not None and tensor in made:
             args = tuple(value_of[arg] if type(arg) is Tensor else arg for arg in tensor.args)
             how = ("forward", tensor.scope, tensor.place)
-            if backward:  # what no rule recorded adds up the pieces of the last one
+            if tensor in backward:  # what no rule recorded adds up the pieces of the last one
                 how = ("backward", trace.scopes.get(tensor, trace._swept_scope), None)
             equations.append(Equation(tensor.primitive, args, tensor.params, value, *how))
-        elif backward:
+        elif tensor in backward:
             outside[value] = tensor.data
         else:
             (state if tensor.requires_grad else data).append(value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -43,15 +42,14 @@ def literal(value: Any) -> Text:
     """Return a constant as source: a Python number, or an array as a call that makes it or by its elements."""
     if not isinstance(value, np.ndarray):
         return _number(value)
-    kind = "" if value.dtype in (np.float64, np.int64, np.bool) else f", dtype={_dtype(value.dtype)}"
+    typed = "" if value.dtype == np.float64 else f", dtype={_dtype(value.dtype)}"
+    kind = "" if value.dtype in (np.int64, np.bool) else typed
     if value.ndim == 1 and value.dtype.kind in "iu" and np.array_equal(value, np.arange(value.size)):
         return Text(f"np.arange({value.size}{kind})")
     if value.size == 0 or (value.size > 1 and _is_full(value)):
         first = value.flat[0].item() if value.size else 0
-        whole = {0: "zeros", 1: "ones"}.get(first)
-        typed = "" if value.dtype == np.float64 else f", dtype={_dtype(value.dtype)}"
-        if whole:
-            return Text(f"np.{whole}({value.shape}{typed})")
+        if first in (0, 1):
+            return Text(f"np.{'ones' if first else 'zeros'}({value.shape}{typed})")
         return Text(f"np.full({value.shape}, {_number(first).text}{typed})")
     return Text(f"np.array({_nested(value.tolist())}{kind})")
 
@@ -67,12 +65,11 @@ def _nested(value: Any) -> str:
 
 def _number(value: Any) -> Text:
     number = value if type(value) is float else None
-    if isinstance(value, float) and not math.isfinite(value):
-        text = "np.nan" if math.isnan(value) else "np.inf" if value > 0 else "-np.inf"
-    elif (whole := reciprocal(value)) is not None:
+    if (whole := reciprocal(value)) is not None:
         return Text(f"{'-' if whole < 0 else ''}1 / {abs(whole)}", Binding.PRODUCT, number)
-    else:
-        text = repr(value)
+    if isinstance(value, float | np.floating) and not np.isfinite(value):
+        value = float(value)
+    text = repr(value).replace("nan", "np.nan").replace("inf", "np.inf")
     return Text(text, Binding.SIGN if text.startswith("-") else Binding.ATOM, number)
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from autograd_spiral.program.ir import Program
 from autograd_spiral.program.passes.pipeline import readable
-from autograd_spiral.program.printing.source import Source, source
+from autograd_spiral.program.printing.source import Source
 
 __all__ = ["CapturedProgram"]
 
@@ -31,7 +31,7 @@ class CapturedProgram(Program):
 
     @functools.cached_property
     def _printed(self) -> Source:
-        return source(readable(self))
+        return Source(readable(self))
 
     @property
     def source(self) -> str:
