@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:  # the reader of our output has left, as `head` does: nothing went wrong
         forget_stdout()
-    except (OSError, MemoryError) as error:  # a full disk, a thousand million points
+    except (OSError, MemoryError, FloatingPointError) as error:  # a full disk, too many points, a step size too large
         return fail(str(error) or type(error).__name__)
     return status
 

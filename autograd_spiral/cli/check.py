@@ -20,17 +20,14 @@ __all__ = ["COMMAND"]
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="functions, or one module:function (default: all)")
     parser.add_argument("--shapes", help='shapes of the inputs of module:function, as in "(3, 4), (4,)"')
-    parser.add_argument(
-        "--order", type=int, choices=[1, 2], help="1 for gradients, 2 for gradients of gradients too (default: 1)"
-    )
+    order = "1 for gradients, 2 for gradients of gradients too (default: 1)"
+    parser.add_argument("--order", type=int, choices=[1, 2], help=order)
     parser.add_argument("--dtype", choices=["float64", "float32"], help="dtype of the inputs (default: float64)")
-    parser.add_argument(
-        "--seed", metavar="N", type=count(0), default=0, help="random seed for the inputs (default: %(default)s)"
-    )
+    seed = "random seed for the inputs (default: %(default)s)"
+    parser.add_argument("--seed", metavar="N", type=count(0), default=0, help=seed)
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
-    parser.add_argument(
-        "--traceback", action="store_true", help="show the traceback of an exception raised by module:function"
-    )
+    shown = "show the traceback of an exception raised by module:function"
+    parser.add_argument("--traceback", action="store_true", help=shown)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -88,13 +85,11 @@ def _conclude(report: CheckReport | RuleReport, options: argparse.Namespace) -> 
 def _where(error: BaseException, name: str) -> str:
     """Return the innermost line of the user's module in the traceback of the exception or its cause, or ""."""
     ending = name.partition(":")[0].replace(".", "/")
-    frames = [*traceback.extract_tb(error.__traceback__)]
-    if error.__cause__ is not None:
-        frames += traceback.extract_tb(error.__cause__.__traceback__)
-    for frame in reversed(frames):
-        stem = frame.filename.replace("\\", "/").removesuffix("/__init__.py").removesuffix(".py")
-        if stem.endswith(ending):
-            return f" ({frame.filename}, line {frame.lineno})"
+    for raised in filter(None, (error.__cause__, error)):
+        for frame in reversed(traceback.extract_tb(raised.__traceback__)):
+            stem = frame.filename.replace("\\", "/").removesuffix("/__init__.py").removesuffix(".py")
+            if stem.endswith(ending):
+                return f" ({frame.filename}, line {frame.lineno})"
     return ""
 
 

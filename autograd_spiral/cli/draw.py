@@ -20,12 +20,8 @@ __all__ = ["COMMAND", "graph_of"]
 def _add_options(parser: argparse.ArgumentParser) -> None:
     add_problem(parser, model="net")
     parser.add_argument("--backward", action="store_true", help="draw the recorded backward pass too")
-    parser.add_argument(
-        "--out",
-        type=file_ending(*SUFFIXES),
-        default=Path("graph.svg"),
-        help="file to write, .svg, .png, .pdf or .dot (default: %(default)s)",
-    )
+    out = "file to write, .svg, .png, .pdf or .dot (default: %(default)s)"
+    parser.add_argument("--out", type=file_ending(*SUFFIXES), default=Path("graph.svg"), help=out)
 
 
 def _run(options: argparse.Namespace) -> int:

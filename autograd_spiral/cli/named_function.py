@@ -37,11 +37,10 @@ def function_and_inputs(
     function = _resolve(spec)
     if shapes is None:
         raise UsageError(f'give the shapes of the inputs of {spec}, as in --shapes "(3, 4), (4,)"')
-    lengths = _shapes(shapes)
     if dtype not in ("float64", "float32"):
         raise UsageError(f"the dtype must be float64 or float32, not {dtype!r}")
     rng = np.random.default_rng(seed)
-    return function, [np.asarray(rng.standard_normal(shape), dtype=dtype) for shape in lengths]
+    return function, [np.asarray(rng.standard_normal(shape), dtype=dtype) for shape in _shapes(shapes)]
 
 
 def suggestion(name: str) -> str | None:
@@ -84,7 +83,7 @@ def _resolve(spec: str) -> Callable[..., Any]:
     if module_name.startswith("."):
         raise UsageError(f"{module_name!r} is not the name of a module{hint}")
     try:
-        found: Any = importlib.import_module(module_name)
+        found: object = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if not f"{module_name}.".startswith(f"{error.name}."):  # the module is there, but one of its imports is missing
             raise
@@ -97,23 +96,21 @@ def _resolve(spec: str) -> Callable[..., Any]:
         found = getattr(found, name)
     if not callable(found):
         raise UsageError(f"{spec} is a {type(found).__name__}, not a function")
-    function: Callable[..., Any] = found
-    return function
+    return found
 
 
 def _shapes(text: str) -> Sequence[tuple[int, ...]]:
-    wrong = f'shapes are tuples of lengths, as in "(3, 4), (4,)", not {text!r}'
     try:
         value = ast.literal_eval(f"[{text}]")
     except (SyntaxError, ValueError, MemoryError, RecursionError):
-        raise UsageError(wrong) from None
-    if len(value) > 1 and any(isinstance(shape, int) for shape in value):
-        one, several = tuple(value), ", ".join(str((n,) if isinstance(n, int) else n) for n in value)
-        all_ints = all(isinstance(shape, int) for shape in value)
-        meant = f'"{one}" for one input, or "{several}" for several' if all_ints else f'"{several}"'
-        raise UsageError(f"shapes are tuples of lengths: write {meant}, not {text!r}")
+        value = []  # refused below
     shapes = [(shape,) if isinstance(shape, int) else shape for shape in value]
+    if len(value) > 1 and shapes != value:
+        several = ", ".join(map(str, shapes))
+        all_ints = all(isinstance(shape, int) for shape in value)
+        meant = f'"{tuple(value)}" for one input, or "{several}" for several' if all_ints else f'"{several}"'
+        raise UsageError(f"shapes are tuples of lengths: write {meant}, not {text!r}")
     tuples = all(isinstance(shape, tuple) for shape in shapes)
     if not shapes or not tuples or not all(type(n) is int and n >= 0 for shape in shapes for n in shape):
-        raise UsageError(wrong)
+        raise UsageError(f'shapes are tuples of lengths, as in "(3, 4), (4,)", not {text!r}')
     return shapes

@@ -73,12 +73,9 @@ def add_problem(parser: argparse.ArgumentParser, *, model: str | None) -> None:
     parser.add_argument("--model", choices=["linear", "net"], default=model, help=which)
     seed = "random seed for data and weights (default: as published)"
     parser.add_argument("--seed", metavar="N", type=count(0), help=seed)
-    for name, default, says in (
-        ("--points", 100, "points per class"),
-        ("--classes", 3, "number of classes"),
-        ("--hidden", 100, "hidden units of the net"),
-    ):
-        parser.add_argument(name, metavar="N", type=count(1), default=default, help=f"{says} (default: {default})")
+    _add_number(parser, "--points", 100, "points per class")
+    _add_number(parser, "--classes", 3, "number of classes")
+    _add_number(parser, "--hidden", 100, "hidden units of the net")
     _add_number(parser, "--reg", published.REG, "L2 strength")
 
 
@@ -88,7 +85,9 @@ def add_step_size(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_number(parser: argparse.ArgumentParser, name: str, default: float, says: str) -> None:
-    parser.add_argument(name, metavar="X", type=nonnegative, default=default, help=f"{says} (default: {default})")
+    """Add an option for a number of the kind of its default: an int stands for a count, a float for any size."""
+    kind, letter = (count(1), "N") if isinstance(default, int) else (nonnegative, "X")
+    parser.add_argument(name, metavar=letter, type=kind, default=default, help=f"{says} (default: {default})")
 
 
 def problem(options: argparse.Namespace) -> tuple[Any, Any, dict[str, Model]]:

@@ -37,8 +37,7 @@ def require_writable(folder: Path, parser: argparse.ArgumentParser) -> None:
     """Exit with a usage error, before any work, unless files can be created in `folder`."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         parser.error(f"cannot write to the folder {str(folder)!r}: {error.strerror or error}")
 

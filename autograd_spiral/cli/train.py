@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from autograd_spiral.cli.command import Command
 from autograd_spiral.cli.draw import graph_of
 from autograd_spiral.cli.options import add_problem, add_step_size, count, problem
-from autograd_spiral.cli.output import fail, require_writable, show
+from autograd_spiral.cli.output import require_writable, show
 from autograd_spiral.debug.memory import keep_memory
 from autograd_spiral.spiral import TwoLayerNet, accuracy, plots, published, train
 from autograd_spiral.spiral.training import Model
@@ -42,62 +42,46 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print losses, accuracies and files written as JSON")
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Training:
-    """The training of one model: the log to compare it with, if the run is the published one, and its results."""
+    """The training of one model: its results, and the log to compare them with, if the run is the published one."""
 
     name: str
     title: str
     model: Model
-    steps: int
     log: published.Log | None
-    losses: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
-    accuracy: float = 0.0
+    losses: NDArray[np.float64]
+    accuracy: float
 
     def to_json(self) -> dict[str, Any]:
         """Return the results in the form that `json.dumps` takes; `losses` are those before each update."""
         log = self.log
         return {
             "model": self.name,
-            "steps": self.steps,
+            "steps": len(self.losses),
             "losses": self.losses.tolist(),
             "accuracy": self.accuracy,
             "published": log and {"every": log.print_every, "losses": [*log.losses], "accuracy": log.accuracy},
         }
+
+    def summary(self) -> str:
+        """Return the accuracy, and how the losses compare with the published ones."""
+        line = f"training accuracy: {self.accuracy:.2f}"
+        if self.log is None:
+            return line
+        gaps = np.abs(np.round(self.losses[:: self.log.print_every], 6) - self.log.losses)
+        equal = np.sum(gaps < 5e-7)
+        line = f"{line:32} published {self.log.accuracy:.2f}"
+        line += f"\n{equal} of {len(gaps)} losses equal the published ones to all six decimals"
+        return line if equal == len(gaps) else f"{line}, the others to within {max(gaps):.6f}"
 
 
 def _run(options: argparse.Namespace) -> int:
     require_writable(options.out, options.parser)
     keep_memory()
     X, y, models = problem(options)
-    as_published = all(getattr(options, name) == options.parser.get_default(name) for name in _OF_THE_RUN)
-    trainings = []
-    for name in [options.model] if options.model else models:
-        title, expected = _PUBLISHED[name]
-        steps = expected.steps if options.steps is None else options.steps
-        training = _Training(name, title, models[name], steps, expected if as_published else None)
-        trainings.append(training)
-        log = _Log(training, quiet=options.json)
-        log.say(f"{training.title}: {training.steps} steps of size {options.step_size:g}, reg {options.reg:g}")
-        try:
-            training.losses = train(
-                training.model,
-                X,
-                y,
-                steps=training.steps,
-                step_size=options.step_size,
-                reg=options.reg,
-                on_step=log.step,
-                eager=options.eager,
-            )
-        except FloatingPointError as error:
-            log.clear()
-            return fail(str(error))
-        finally:
-            log.clear()  # also after an interrupt
-        training.accuracy = accuracy(training.model, X, y)
-        log.end()
-
+    names = [options.model] if options.model else models
+    trainings = [_training(name, models[name], X, y, options) for name in names]
     files = _save_plots(options.out, X, y, trainings)
     if options.model != "linear":
         for stem, backward in (("net-graph", False), ("net-backward", True)):
@@ -111,54 +95,44 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-class _Log:
-    """Prints the training log, the published loss next to each line, and a progress counter on a terminal.
+def _training(name: str, model: Model, X: Any, y: Any, options: argparse.Namespace) -> _Training:
+    """Train a model, and print the training log, the published loss next to each line, and a progress counter.
 
-    The log is a result and goes to stdout, unless `quiet`; the counter goes to stderr.
+    The log is a result and goes to stdout, unless JSON is to be printed; the counter goes to stderr, on a terminal.
     """
+    title, expected = _PUBLISHED[name]
+    steps = expected.steps if options.steps is None else options.steps
+    every = max(1, steps // len(expected.losses))
+    as_published = all(getattr(options, key) == options.parser.get_default(key) for key in _OF_THE_RUN)
+    log = expected if as_published else None
 
-    def __init__(self, training: _Training, *, quiet: bool) -> None:
-        self.training = training
-        self.quiet = quiet
-        lines = 20 if training.name == "linear" else 10
-        self.every = max(1, training.steps // lines) if training.log is None else training.log.print_every
-        self.gaps: list[float] = []
-        self.on_terminal = sys.stderr.isatty()
-
-    def say(self, line: str) -> None:
-        """Print a line of the log."""
-        if not self.quiet:
-            self.clear()
+    def say(line: str) -> None:
+        if not options.json:
+            _show_progress()
             print(line, flush=True)
 
-    def step(self, i: int, loss: float) -> None:
-        """Note the loss before step `i`, and print it if the log shows this step."""
-        training = self.training
-        if self.on_terminal and i % 100 == 0:
-            print(f"\r{training.title}: step {i:,} of {training.steps:,}", end="", file=sys.stderr, flush=True)
-        if i % self.every == 0:
+    def on_step(i: int, loss: float) -> None:
+        if i % 100 == 0:
+            _show_progress(f"{title}: step {i:,} of {steps:,}")
+        if i % every == 0:
             line = f"iteration {i}: loss {loss:.6f}"
-            if training.log is not None:
-                expected = training.log.losses[i // self.every]
-                self.gaps.append(abs(round(loss, 6) - expected))
-                line = f"{line:32} published {expected:.6f}"
-            self.say(line)
+            say(line if log is None else f"{line:32} published {log.losses[i // every]:.6f}")
 
-    def end(self) -> None:
-        """Print the accuracy, and how the losses compare with the published ones."""
-        line = f"training accuracy: {self.training.accuracy:.2f}"
-        if self.training.log is not None:
-            line = f"{line:32} published {self.training.log.accuracy:.2f}"
-            equal = sum(gap < 5e-7 for gap in self.gaps)
-            line += f"\n{equal} of {len(self.gaps)} losses equal the published ones to all six decimals"
-            if equal < len(self.gaps):
-                line += f", the others to within {max(self.gaps):.6f}"
-        self.say(line + "\n")
+    step_size, reg = options.step_size, options.reg
+    say(f"{title}: {steps} steps of size {step_size:g}, reg {reg:g}")
+    try:
+        losses = train(model, X, y, steps=steps, step_size=step_size, reg=reg, on_step=on_step, eager=options.eager)
+    finally:
+        _show_progress()  # also after an interrupt
+    training = _Training(name, title, model, log, losses, accuracy(model, X, y))
+    say(f"{training.summary()}\n")
+    return training
 
-    def clear(self) -> None:
-        """Remove the counter from the terminal."""
-        if self.on_terminal:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+def _show_progress(counter: str = "\033[K") -> None:
+    """Write the progress counter on a terminal; by default, remove it."""
+    if sys.stderr.isatty():
+        print(f"\r{counter}", end="", file=sys.stderr, flush=True)
 
 
 def _save_plots(folder: Path, X: Any, y: Any, trainings: Sequence[_Training]) -> list[Path]:

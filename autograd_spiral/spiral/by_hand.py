@@ -15,10 +15,11 @@ __all__ = ["linear_gradients", "softmax_gradient", "two_layer_gradients"]
 Array = NDArray[Any]
 
 
-def softmax_gradient(p: Array, correct: int) -> Array:
+def softmax_gradient(p: Array, correct: int | tuple[Array, Array]) -> Array:
     """Return the gradient of `-log p[correct]` with respect to the scores whose softmax is `p`.
 
-    It is p itself, less 1 at the correct class: `dL/df[k] = p[k] - 1(k = correct)`.
+    It is p itself, less 1 at the correct class: `dL/df[k] = p[k] - 1(k = correct)`. If each row of `p` is a softmax,
+    `correct` is a pair of arrays: the rows, and the correct class of each.
 
     >>> softmax_gradient(np.array([0.2, 0.3, 0.5]), 1)
     array([ 0.2, -0.7,  0.5])
@@ -31,13 +32,11 @@ def softmax_gradient(p: Array, correct: int) -> Array:
 def _data_loss(scores: Array, y: Array) -> tuple[float, Array]:
     """Return the mean cross-entropy of the softmax of `scores` (N, K), and its gradient `(p - onehot(y)) / N`."""
     n = len(scores)
+    correct = np.arange(n), y
     unnormalised = np.exp(scores - scores.max(axis=1, keepdims=True))
     probs = unnormalised / unnormalised.sum(axis=1, keepdims=True)
-    loss = -np.log(probs[np.arange(n), y]).sum() / n
-    dscores = probs
-    dscores[np.arange(n), y] -= 1
-    dscores /= n
-    return float(loss), dscores
+    loss = -np.log(probs[correct]).sum() / n
+    return float(loss), softmax_gradient(probs, correct) / n
 
 
 def linear_gradients(X: Array, y: Array, W: Array, b: Array, reg: float) -> tuple[float, tuple[Array, Array]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,10 +29,8 @@ def spiral(
     if points_per_class < 1 or classes < 1:
         counts = f"{classes} and {points_per_class}"
         raise ValueError(f"spiral: needs at least one class and one point per class, not {counts}")
-    radius = np.linspace(0.0, 1.0, points_per_class)
-    arms: list[NDArray[Any]] = []
-    for j in range(classes):
-        angle = np.linspace(4 * j, 4 * (j + 1), points_per_class)
-        angle = angle + noise * generator.standard_normal(points_per_class)
-        arms.append(np.stack([radius * np.sin(angle), radius * np.cos(angle)], axis=1))
-    return np.concatenate(arms), np.repeat(np.arange(classes), points_per_class)
+    j = np.arange(classes)
+    radius = np.tile(np.linspace(0.0, 1.0, points_per_class), classes)
+    angle = np.linspace(4 * j, 4 * (j + 1), points_per_class, axis=1).ravel()
+    angle += noise * generator.standard_normal(angle.size)
+    return np.stack([radius * np.sin(angle), radius * np.cos(angle)], axis=1), np.repeat(j, points_per_class)

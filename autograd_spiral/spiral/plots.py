@@ -33,17 +33,17 @@ def available() -> bool:
 
 def plot_data(path: Path, X: NDArray[Any], y: NDArray[Any]) -> None:
     """Save a scatter plot of the points X (N, 2), with a colour and a marker for each class in y (N,)."""
-    figure, axes = _square_figure("Spiral data")
+    axes = _plane("Spiral data", X)
     _scatter(axes, X, y)
-    _finish(figure, axes, path, X)
+    _save(axes, path)
 
 
 def plot_regions(path: Path, model: Model, X: NDArray[Any], y: NDArray[Any], title: str) -> None:
     """Save the regions of the plane that `model` assigns to each class, with the training points on top."""
-    figure, axes = _square_figure(title)
-    _regions(axes, model, X, y)
+    axes = _plane(title, X)
+    _regions(axes, model, y)
     _scatter(axes, X, y)
-    _finish(figure, axes, path, X)
+    _save(axes, path)
 
 
 def plot_hidden_units(path: Path, net: TwoLayerNet, X: NDArray[Any], y: NDArray[Any], most: int = 20) -> None:
@@ -52,11 +52,11 @@ def plot_hidden_units(path: Path, net: TwoLayerNet, X: NDArray[Any], y: NDArray[
     Unit i is on where `x @ W1[:, i] + b1[i] > 0`; the triangle on its line points to that side. Its strength is the
     length of its input weights times the length of its output weights; stronger units have darker lines.
     """
-    figure, axes = _square_figure(f"Where the {min(most, net.b1.size)} strongest hidden units switch on")
-    _regions(axes, net, X, y)
+    axes = _plane(f"Where the {min(most, net.b1.size)} strongest hidden units switch on", X)
+    _regions(axes, net, y)
     W1, b1 = net.W1.data, net.b1.data[0]
     strength = np.linalg.norm(W1, axis=0) * np.linalg.norm(net.W2.data, axis=1)
-    reach = _reach(X)
+    reach = axes.get_xlim()[1]
     for rank, unit in enumerate(np.argsort(strength)[::-1][:most]):
         length = float(np.linalg.norm(W1[:, unit]))
         if length > 0:
@@ -71,13 +71,13 @@ def plot_hidden_units(path: Path, net: TwoLayerNet, X: NDArray[Any], y: NDArray[
             x, y_ = foot + along * reach * (rank % 3 - 1) * 0.55 + 0.024 * reach * normal
             turn = np.degrees(np.arctan2(normal[1], normal[0])) - 90
             axes.plot(x, y_, marker=(3, 0, turn), markersize=9, markeredgewidth=0, **look)
-    _finish(figure, axes, path, X)
+    _save(axes, path)
 
 
-def _regions(axes: Any, model: Model, X: NDArray[Any], y: NDArray[Any]) -> None:
+def _regions(axes: Any, model: Model, y: NDArray[Any]) -> None:
     from matplotlib.colors import ListedColormap
 
-    reach = _reach(X)
+    reach = axes.get_xlim()[1]
     ticks = np.linspace(-reach, reach, 401)
     grid = np.stack(np.meshgrid(ticks, ticks), axis=-1)
     regions = np.stack([model.predict(row) for row in grid])  # row by row, so that hidden layers stay in the cache
@@ -88,39 +88,40 @@ def _regions(axes: Any, model: Model, X: NDArray[Any], y: NDArray[Any]) -> None:
 
 def plot_losses(path: Path, losses: Mapping[str, NDArray[Any]]) -> None:
     """Save a plot of each model's losses (at least one each) against the step, with both axes logarithmic."""
-    from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator, NullFormatter
 
-    figure = Figure(figsize=(_WIDTH, 0.8 * _WIDTH), layout="constrained")
-    axes = figure.subplots()
+    axes = _axes("Loss during training", 0.8 * _WIDTH)
     for (name, values), (colour, dash) in zip(losses.items(), itertools.cycle(_LOSS_STYLES), strict=False):
         steps = np.arange(1, len(values) + 1)
         axes.plot(steps, values, dash, color=colour, linewidth=1.8, label=f"{name}, at the end {values[-1]:.3f}")
-    axes.set(xscale="log", yscale="log", xlabel="step", ylabel="loss", title="Loss during training")
+    axes.set(xscale="log", yscale="log", xlabel="step", ylabel="loss")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
     axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_formatter("{x:,g}")
     axes.grid(visible=True, alpha=0.3)
-    figure.legend(loc="outside lower center")  # below the plot, where it hides nothing
-    figure.savefig(path, dpi=130)
+    axes.figure.legend(loc="outside lower center")  # below the plot, where it hides nothing
+    _save(axes, path)
 
 
-def _square_figure(title: str) -> tuple[Any, Any]:
+def _axes(title: str, height: float) -> Any:
     from matplotlib.figure import Figure
+
+    axes = Figure(figsize=(_WIDTH, height), layout="constrained").subplots()
+    axes.set_title(title)
+    return axes
+
+
+def _plane(title: str, X: NDArray[Any]) -> Any:
+    """Return the axes of a square around the origin that holds the points X."""
     from matplotlib.ticker import MaxNLocator
 
-    figure = Figure(figsize=(_WIDTH, _WIDTH), layout="constrained")
-    axes = figure.subplots()
-    axes.set_title(title)
-    axes.set_aspect("equal")
+    axes = _axes(title, _WIDTH)
+    reach = 1.1 * float(np.abs(X).max(initial=0.5))
+    axes.set(aspect="equal", xlim=(-reach, reach), ylim=(-reach, reach), xlabel="x₀", ylabel="x₁")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(5))
-    return figure, axes
-
-
-def _reach(X: NDArray[Any]) -> float:
-    return 1.1 * float(np.abs(X).max(initial=0.5))
+    return axes
 
 
 def _class_style(k: int) -> dict[str, str]:
@@ -130,15 +131,11 @@ def _class_style(k: int) -> dict[str, str]:
 
 def _scatter(axes: Any, X: NDArray[Any], y: NDArray[Any]) -> None:
     for k in np.unique(y):
-        points = X[y == k]
-        axes.scatter(
-            points[:, 0], points[:, 1], s=32, edgecolors="black", linewidths=0.6, label=f"class {k}", **_class_style(k)
-        )
-
-
-def _finish(figure: Any, axes: Any, path: Path, X: NDArray[Any]) -> None:
-    reach = _reach(X)
-    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), xlabel="x₀", ylabel="x₁")
-    if axes.get_legend_handles_labels()[0]:
+        x0, x1 = X[y == k].T
+        axes.scatter(x0, x1, s=32, edgecolors="black", linewidths=0.6, label=f"class {k}", **_class_style(k))
+    if len(y):
         axes.legend(loc="upper right", framealpha=0.9)
-    figure.savefig(path, dpi=130)
+
+
+def _save(axes: Any, path: Path) -> None:
+    axes.figure.savefig(path, dpi=130)

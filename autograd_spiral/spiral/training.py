@@ -55,10 +55,8 @@ def train(
     if steps < 0:
         raise ValueError(f"train: steps must not be negative, not {steps}")
     captured = descent(model, step_size=step_size, reg=reg)
-    step: Callable[..., Tensor] = captured
-    data: tuple[Any, Any] = np.asarray(X), np.asarray(y)
-    if eager:
-        step, data = captured.eager, (Tensor(X, name="X"), Tensor(y, name="y"))
+    step = captured.eager if eager else captured
+    data = (Tensor(X, name="X"), Tensor(y, name="y")) if eager else (np.asarray(X), np.asarray(y))
     losses = np.empty(steps)
     with np.errstate(over="ignore", invalid="ignore"):  # divergence is reported below
         for i in range(steps):
