@@ -10,10 +10,11 @@ import numpy as np
 from examples import Cases, Example, Source, reduced
 from hypothesis.extra import numpy as hnp
 
-from autograd_spiral.engine.table import ARRAY, PRIMITIVES
+from autograd_spiral.engine.table import PRIMITIVES
 from autograd_spiral.vocabulary import examples as groups
 from autograd_spiral.vocabulary.examples import BINARY, NONZERO, POSITIVE, UNARY
 from autograd_spiral.vocabulary.rules import scatter
+from autograd_spiral.vocabulary.signatures import ARRAY
 
 CASES = Cases()
 case = CASES.of

@@ -15,7 +15,7 @@ from typing import Any
 
 from autograd_spiral.engine.messages import name_of, no_rule
 
-__all__ = ["ARRAY", "COMPOSITIONS", "PRIMITIVES", "VJP", "Primitive", "composes", "define", "fill"]
+__all__ = ["COMPOSITIONS", "PRIMITIVES", "VJP", "Primitive", "composes", "define"]
 
 VJP = Callable[..., Any]
 """`vjp(ct, out, *args, **params)`: the cotangent of one argument, given the cotangent `ct` of the output `out`."""
@@ -136,17 +136,3 @@ def composes(*originals: Function) -> Callable[[Function], Function]:
         return composition
 
     return enter
-
-
-ARRAY = "array"
-"""Marks the positions of index arrays in a recorded index; the arrays themselves are arguments."""
-
-
-def fill(index: tuple[Any, ...], arrays: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return the index that NumPy understands: `index` with each `ARRAY` replaced by the next of `arrays`.
-
-    >>> fill((ARRAY, slice(1, 3)), ([0, 2],))
-    ([0, 2], slice(1, 3, None))
-    """
-    remaining = iter(arrays)
-    return tuple(next(remaining) if item is ARRAY else item for item in index)

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from autograd_spiral.engine.calls import overridable
-from autograd_spiral.engine.table import PRIMITIVES, define, fill
+from autograd_spiral.engine.table import PRIMITIVES, define
 from autograd_spiral.vocabulary import fast_paths, signatures
+from autograd_spiral.vocabulary.signatures import fill
 
 __all__ = ["PRIMITIVES", "scatter", "share"]
 

@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from autograd_spiral.engine.table import ARRAY
-
 Bound = tuple[tuple[Any, ...], dict[str, Any]]
 
 
@@ -87,6 +85,20 @@ def pad(array: Any, pad_width: Any, mode: str = "constant", *, constant_values: 
 
 
 # --- indices --------------------------------------------------------------------------------------------------------
+
+
+ARRAY = "array"
+"""Marks the positions of index arrays in a recorded index; the arrays themselves are arguments."""
+
+
+def fill(index: tuple[Any, ...], arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the index that NumPy understands: `index` with each `ARRAY` replaced by the next of `arrays`.
+
+    >>> fill((ARRAY, slice(1, 3)), ([0, 2],))
+    ([0, 2], slice(1, 3, None))
+    """
+    remaining = iter(arrays)
+    return tuple(next(remaining) if item is ARRAY else item for item in index)
 
 
 def getitem(x: Any, index: Any) -> Bound:

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import pytest
 
-from autograd_spiral.engine.table import ARRAY, COMPOSITIONS, PRIMITIVES, Primitive, composes, define, fill
+from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES, Primitive, composes, define
 from autograd_spiral.errors import NoRuleError
 
 
@@ -54,15 +54,3 @@ def test_composes_enters_a_function_for_each_original():
 
     assert composes(np.sort, np.argsort)(composition) is composition
     assert COMPOSITIONS[np.sort] is COMPOSITIONS[np.argsort] is composition
-
-
-@pytest.mark.parametrize(
-    ("index", "arrays", "filled"),
-    [
-        ((), (), ()),
-        ((0, slice(1, 3), None, Ellipsis), (), (0, slice(1, 3), None, Ellipsis)),
-        ((ARRAY, slice(None), ARRAY), ("first", "second"), ("first", slice(None), "second")),
-    ],
-)
-def test_fill_replaces_the_markers_by_the_arrays_in_order(index, arrays, filled):
-    assert fill(index, arrays) == filled

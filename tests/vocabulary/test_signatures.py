@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from autograd_spiral.engine.table import ARRAY, COMPOSITIONS, PRIMITIVES, fill
+from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES
+from autograd_spiral.vocabulary.signatures import ARRAY, fill
 
 X = np.arange(24.0).reshape(2, 3, 4)
 AXES = st.one_of(st.none(), st.integers(-3, 2), st.lists(st.integers(-3, 2), max_size=3).map(tuple))
@@ -117,3 +118,15 @@ def test_every_signature_is_a_prefix_of_numpys():
                 assert positional[index].default == parameter.default, where
             index += 1
     assert checked > 30
+
+
+@pytest.mark.parametrize(
+    ("index", "arrays", "filled"),
+    [
+        ((), (), ()),
+        ((0, slice(1, 3), None, Ellipsis), (), (0, slice(1, 3), None, Ellipsis)),
+        ((ARRAY, slice(None), ARRAY), ("first", "second"), ("first", slice(None), "second")),
+    ],
+)
+def test_fill_replaces_the_markers_by_the_arrays_in_order(index, arrays, filled):
+    assert fill(index, arrays) == filled

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from autograd_spiral.engine.frozen import frozen
-from autograd_spiral.engine.table import ARRAY
 from autograd_spiral.errors import LabelError
 from autograd_spiral.program.ir import Atom, Check, Equation, Value, dtype_of, shape_of
 from autograd_spiral.program.passes.builder import Builder, rewritten
 from autograd_spiral.vocabulary.labels import check_labels
+from autograd_spiral.vocabulary.signatures import ARRAY
 
 __all__ = ["check_entries", "counts", "is_checked", "scatter_by_comparison"]
 

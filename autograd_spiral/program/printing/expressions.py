@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from autograd_spiral.engine.table import ARRAY
 from autograd_spiral.program.ir import Equation, shape_of
+from autograd_spiral.vocabulary.signatures import ARRAY
 
 __all__ = ["COMPARISONS", "Alphabet", "Binding", "Text", "index_text", "listed", "reciprocal", "settings", "transposed"]
 

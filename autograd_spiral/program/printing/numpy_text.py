@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_spiral.engine.table import ARRAY
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.program.ir import Equation, dtype_of, shape_of
 from autograd_spiral.program.printing.expressions import (
@@ -24,6 +23,7 @@ from autograd_spiral.program.printing.expressions import (
     transposed,
 )
 from autograd_spiral.vocabulary.rules import scatter
+from autograd_spiral.vocabulary.signatures import ARRAY
 
 __all__ = ["NUMPY", "SCATTER", "literal"]
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from autograd_spiral.engine.table import ARRAY
 from autograd_spiral.program.ir import Equation, Value, shape_of
 from autograd_spiral.program.running.codegen import Code
 from autograd_spiral.vocabulary.rules import scatter
+from autograd_spiral.vocabulary.signatures import ARRAY
 
 __all__ = ["FILLS", "write_view"]
 
