@@ -50,7 +50,7 @@ class Lowering:
     def equations(self) -> list[Equation]:
         """Return the equations of everything that was recorded."""
         for node in self.trace.nodes:
-            self._values[node] = Value(node.shape, node.dtype)
+            self._values.setdefault(node, Value(node.shape, node.dtype))
         made = [self._equation(node, phase) for node, phase in zip(self.trace.nodes, self.trace.phases, strict=True)]
         for tensor in self.trace.nodes:
             self._name(tensor)
@@ -162,12 +162,10 @@ class Lowering:
             inner._values[result] = self._values[node]
             for part in trace.nodes:
                 part.place = node.place
-                inner._values.setdefault(part, Value(part.shape, part.dtype))
-            equations = [inner._equation(part, phase) for part in trace.nodes]
+            trace.phases = [phase] * len(trace.nodes)
+            equations = inner.equations()
         except Exception:  # a body may raise anything when given tensors: it then stays one opaque call
             return ()
-        for part in trace.nodes:
-            inner._name(part)
         self.expanded |= {node.primitive, *inner.expanded}
         self.derived_from |= inner.derived_from
         if inner.derived and _declared_by_user(node.primitive):
