@@ -69,11 +69,11 @@ class GuardSet:
 
     def random_states(self) -> list[tuple[str, Any]]:
         """Return the names and states of the random generators: NumPy's, Python's, and those that the step reads."""
-        found: list[tuple[str, Any]] = [
+        return [
             ("np.random", np.random.get_state(legacy=False)),  # noqa: NPY002
             ("the module random", random.getstate()),
+            *((name, _random_state(generator)) for name, generator in self.generators),
         ]
-        return found + [(name, _random_state(generator)) for name, generator in self.generators]
 
 
 class Guards:
@@ -171,9 +171,9 @@ class _Search:
         if isinstance(value, np.ndarray):
             self.found.arrays.append((name, value))
             return
-        owner = value.__self__ if isinstance(value, types.BuiltinMethodType) else None  # of `draw = random.random`
-        if isinstance(value, _GENERATORS) or isinstance(owner, _GENERATORS):
-            self.found.generators.append((name, value if isinstance(value, _GENERATORS) else owner))
+        owner = value.__self__ if isinstance(value, types.BuiltinMethodType) else value  # of `draw = random.random`
+        if isinstance(owner, _GENERATORS):
+            self.found.generators.append((name, owner))
         root = any(value is root or value is getattr(root, "__func__", None) for root in self.found.roots)
         if isinstance(value, types.FunctionType):
             row = PRIMITIVES.get(value)
@@ -214,10 +214,7 @@ class _Search:
             self._guard(name, functools.partial(_if_same_items, value), items)
         named = value.items() if isinstance(value, dict) else ((f"{name}_{i}", item) for i, item in enumerate(value))
         for key, item in named:
-            if type(item) is Tensor:  # for its name
-                self._note(str(key), item)
-            else:
-                self.queue.append((str(key), item))
+            self._note(str(key), item)  # for its name: the container is guarded as a whole
 
 
 def _contents_of(cell: types.CellType, otherwise: Any) -> Any:
