@@ -80,8 +80,9 @@ def _leaf_key(leaf: Any, inputs: list[NDArray[Any]]) -> Any:
         return constant_key(leaf)
     if isinstance(leaf, np.matrix):
         raise TypeError("a captured step takes no np.matrix, which multiplies differently: pass np.asarray(matrix)")
-    plain = type(leaf) is np.ndarray and leaf.dtype.isnative
-    array = leaf if plain else (leaf if type(leaf) is Tensor else Tensor(leaf))._value
+    array = leaf._value if type(leaf) is Tensor else leaf
+    if type(array) is not np.ndarray or not array.dtype.isnative:
+        array = Tensor(array)._value
     inputs.append(array)
     return array.shape, array.dtype, type(leaf) is Tensor
 
