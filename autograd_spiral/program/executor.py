@@ -89,18 +89,12 @@ def checked(executor: Executor) -> Executor:
                 f"an executor must return a Run, but {getattr(executor, '__name__', executor)!r} returned "
                 f"{type(run).__name__}: return Run(function, reentrant=False)"
             )
-
-        def function(*arrays: NDArray[Any]) -> tuple[NDArray[Any], ...]:
-            results = run(*arrays)
-            _check_results(program, arrays, results)
-            return results
-
-        return Run(function, reentrant=True)
+        return Run(lambda *arrays: _checked_results(program, arrays, run(*arrays)), reentrant=True)
 
     return prepare
 
 
-def _check_results(program: Program, arrays: Sequence[NDArray[Any]], results: Any) -> None:
+def _checked_results(program: Program, arrays: Sequence[NDArray[Any]], results: Any) -> tuple[NDArray[Any], ...]:
     atoms = (*program.outputs, *(new for _, new in program.updates))
     expected = [_described(atom if isinstance(atom, Value) else np.asarray(atom)) for atom in atoms]
     found = [_described(result) for result in results] if isinstance(results, tuple) else _described(results)
@@ -110,7 +104,7 @@ def _check_results(program: Program, arrays: Sequence[NDArray[Any]], results: An
     for i, result in enumerate(results):
         if any(np.may_share_memory(result, array) for array in arrays):
             raise CaptureError(f"{start} an array as result {i} that shares memory with an argument: return a copy")
-        frozen(result)
+    return tuple(map(frozen, results))
 
 
 def _described(value: Any) -> str:

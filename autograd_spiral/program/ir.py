@@ -211,14 +211,12 @@ class Program:
                 raise CaptureError(f"{self.name}: {self.call(given)} is given twice")
             known.add(given)
         for equation in self.equations:
-            for value in equation.reads():
-                if value not in known:
-                    raise CaptureError(f"{self.name}: {equation.primitive.name} reads a value before it is computed")
-            output = equation.output
+            name, output = equation.primitive.name, equation.output
+            if not known.issuperset(equation.reads()):
+                raise CaptureError(f"{self.name}: {name} reads a value before it is computed")
             if output in known:
-                raise CaptureError(f"{self.name}: {equation.primitive.name} computes {self.call(output)} again")
+                raise CaptureError(f"{self.name}: {name} computes {self.call(output)} again")
             if not isinstance(output.dtype, np.dtype) or not all(type(n) is int for n in output.shape):
-                name = equation.primitive.name
                 raise CaptureError(f"{self.name}: the shape and dtype of the result of {name} are not known")
             known.add(output)
         for state, new in self.updates:

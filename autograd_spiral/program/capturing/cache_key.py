@@ -76,20 +76,15 @@ def is_input(leaf: Any) -> bool:
 
 def _leaf_key(leaf: Any, inputs: list[NDArray[Any]]) -> Any:
     """Return what a leaf contributes to the key; if it is an input, append its array to `inputs`."""
-    kind = type(leaf)
-    if kind is np.ndarray and leaf.dtype.isnative:
-        inputs.append(leaf)
-        return leaf.shape, leaf.dtype
-    if kind is Tensor and not leaf._requires_grad:
-        inputs.append(leaf._value)
-        return leaf.shape, leaf.dtype, Tensor
-    if isinstance(leaf, np.ndarray):
-        if isinstance(leaf, np.matrix):
-            raise TypeError("a captured step takes no np.matrix, which multiplies differently: pass np.asarray(matrix)")
-        plain = Tensor(leaf)._value
-        inputs.append(plain)
-        return plain.shape, plain.dtype
-    return constant_key(leaf)
+    if not is_input(leaf):
+        return constant_key(leaf)
+    if isinstance(leaf, np.matrix):
+        raise TypeError("a captured step takes no np.matrix, which multiplies differently: pass np.asarray(matrix)")
+    array = leaf._value if type(leaf) is Tensor else leaf
+    if type(array) is not np.ndarray or not array.dtype.isnative:
+        array = Tensor(array)._value
+    inputs.append(array)
+    return array.shape, array.dtype, type(leaf) is Tensor
 
 
 def constant_key(value: Any) -> Any:

@@ -15,9 +15,9 @@ import random
 import sys
 import sysconfig
 import types
-from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,9 @@ from autograd_spiral.engine.table import PRIMITIVES, Primitive
 from autograd_spiral.engine.tensor import Tensor
 
 __all__ = ["GuardSet", "Guards", "arrays_named_by"]
+
+_Getter: TypeAlias = Callable[[Any, Any], Any]
+"""Like `dict.get`: takes what to look up, and a default."""
 
 _MISSING = object()
 _MOST_ITEMS = 64
@@ -43,30 +46,34 @@ _INSTALLED = tuple({sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib
 
 @dataclass(frozen=True, eq=False)
 class GuardSet:
-    """The guarded `values` that a step read at some time, and `hold()`: whether it would read the same ones now."""
+    """The guarded `values` that a step read at some time, with their `names`, and how it read them from `roots`."""
 
-    values: list[Any]
-    hold: Callable[[], bool]
-    names: list[str]
     roots: tuple[Any, ...]
-    generators: list[tuple[str, Any]]  # of random numbers, with names
-    arrays: list[tuple[str, NDArray[Any]]]  # with names
+    names: list[str] = field(default_factory=list)
+    values: list[Any] = field(default_factory=list)
+    reads: list[tuple[_Getter, Any, Any]] = field(default_factory=list)  # `get`, `key` and what it returned
+    generators: list[tuple[str, Any]] = field(default_factory=list)  # of random numbers, with names
+    arrays: list[tuple[str, NDArray[Any]]] = field(default_factory=list)  # with names
+
+    def hold(self) -> bool:
+        """Whether the step would read the same values now."""
+        for get, key, held in self.reads:  # noqa: SIM110  # every call asks this, and all() takes twice as long
+            if get(key, _MISSING) is not held:
+                return False
+        return True
 
     def tensor_names(self) -> dict[Tensor, str]:
         """Return names for the tensors that variables hold, directly or in a list or a tuple."""
-        found: dict[Tensor, str] = {}
-        for name, value in zip(self.names, self.values, strict=True):
-            if type(value) is Tensor:
-                found.setdefault(value, name)
-        return found
+        named = zip(reversed(self.values), reversed(self.names), strict=True)  # so that the first name wins
+        return {value: name for value, name in named if type(value) is Tensor}
 
     def random_states(self) -> list[tuple[str, Any]]:
         """Return the names and states of the random generators: NumPy's, Python's, and those that the step reads."""
-        found: list[tuple[str, Any]] = [
+        return [
             ("np.random", np.random.get_state(legacy=False)),  # noqa: NPY002
             ("the module random", random.getstate()),
+            *((name, _random_state(generator)) for name, generator in self.generators),
         ]
-        return found + [(name, _random_state(generator)) for name, generator in self.generators]
 
 
 class Guards:
@@ -102,18 +109,12 @@ class _Search:
     """A search from some objects for all that is read by name: functions first, then the attributes that they name."""
 
     def __init__(self, roots: tuple[Any, ...], expanded: frozenset[Primitive]) -> None:
-        self.roots = roots
+        self.found = GuardSet(roots)
         self.expanded = expanded
-        self.names: list[str] = []
-        self.values: list[Any] = []
-        self.bound: dict[str, Any] = {"missing": _MISSING, "same": operator.is_}
-        self.conditions: list[str] = []
         self.queue: list[tuple[str, Any]] = [("", root) for root in roots]
         self.seen: dict[int, Any] = {}
         self.objects: list[tuple[Any, set[str]]] = []  # and the attributes that were looked for
         self.attributes: dict[str, None] = {"__call__": None}  # named by functions
-        self.generators: list[tuple[str, Any]] = []
-        self.arrays: list[tuple[str, NDArray[Any]]] = []
 
     def guards(self) -> GuardSet:
         """Search, and return the guards."""
@@ -124,59 +125,41 @@ class _Search:
                 for name in [name for name in self.attributes if name not in done]:
                     done.add(name)
                     self._attribute(obj, name)
-        body = " and ".join(self.conditions) or "True"
-        text = (
-            f"def make({', '.join(self.bound)}):\n    def hold():\n        try:\n            return {body}\n"
-            "        except ValueError:  # a cell that holds nothing\n            return False\n    return hold\n"
-        )
-        names: dict[str, Any] = {}
-        exec(compile(text, "<guards>", "exec"), names)
-        return GuardSet(self.values, names["make"](**self.bound), self.names, self.roots, self.generators, self.arrays)
+        return self.found
 
     # --- guards ----------------------------------------------------------------------------------------------------
 
-    def _guard(self, name: str, value: Any, condition: str, **bound: Any) -> None:
-        """Add a guard: `condition` says of the `bound` objects and `held`, which is `value`, that nothing changed."""
-        if len(self.values) >= _MOST_GUARDS:
-            return
-        number = len(self.values)
-        renamed = {key: f"{key}{number}" for key in (*bound, "held")}
-        self.bound.update({renamed[key]: obj for key, obj in {**bound, "held": value}.items()})
-        if condition:
-            self.conditions.append(condition.format(**renamed))
-        self.names.append(name)
-        self.values.append(value)
+    def _guard(self, name: str, get: _Getter, key: Any) -> None:
+        """Guard what `get(key, _MISSING)` returns."""
+        if len(self.found.reads) < _MOST_GUARDS:
+            held = get(key, _MISSING)
+            self.found.reads.append((get, key, held))
+            self._note(name, held)
+
+    def _note(self, name: str, value: Any) -> None:
+        self.found.names.append(name)
+        self.found.values.append(value)
         self.queue.append((name, value))
-
-    def _item(self, holder: Mapping[str, Any], name: str) -> None:
-        self._guard(name, holder.get(name, _MISSING), "{get}(" + repr(name) + ", missing) is {held}", get=holder.get)
-
-    def _cell(self, name: str, cell: types.CellType) -> None:
-        try:
-            self._guard(name, cell.cell_contents, "{cell}.cell_contents is {held}", cell=cell)
-        except ValueError:
-            self._guard(name, _MISSING, "{empty}({cell})", cell=cell, empty=_is_empty)
 
     def _attribute(self, obj: Any, name: str) -> None:
         own = getattr(obj, "__dict__", None)
         if own is not None and name in own:
-            self._item(own, name)
+            self._guard(name, own.get, name)
             return
         if isinstance(obj, types.ModuleType):
             return
         classes = [cls for cls in (obj if isinstance(obj, type) else type(obj)).__mro__ if name in cls.__dict__]
         if classes and own is not None and not isinstance(obj, type):
-            self._item(own, name)  # since an attribute of the object would hide that of the class
+            self._guard(name, own.get, name)  # since an attribute of the object would hide that of the class
         for cls in classes:
             value = cls.__dict__[name]
             if isinstance(value, types.MemberDescriptorType):
-                held = getattr(obj, name, _MISSING)
-                self._guard(name, held, "getattr({obj}, " + repr(name) + ", missing) is {held}", obj=obj)
+                self._guard(name, functools.partial(getattr, obj), name)
             elif hasattr(type(value), "__get__"):  # a method or a property, which is taken to stay unchanged
                 self.queue.append((name, value))
                 continue  # to what `super()` would find
             elif _is_users_own(cls):
-                self._item(cls.__dict__, name)
+                self._guard(name, cls.__dict__.get, name)
             return
 
     # --- objects --------------------------------------------------------------------------------------------------
@@ -186,12 +169,12 @@ class _Search:
             return
         self.seen[id(value)] = value
         if isinstance(value, np.ndarray):
-            self.arrays.append((name, value))
+            self.found.arrays.append((name, value))
             return
-        owner = value.__self__ if isinstance(value, types.BuiltinMethodType) else None  # of `draw = random.random`
-        if isinstance(value, _GENERATORS) or isinstance(owner, _GENERATORS):
-            self.generators.append((name, value if isinstance(value, _GENERATORS) else owner))
-        root = any(value is root or value is getattr(root, "__func__", None) for root in self.roots)
+        owner = value.__self__ if isinstance(value, types.BuiltinMethodType) else value  # of `draw = random.random`
+        if isinstance(owner, _GENERATORS):
+            self.found.generators.append((name, owner))
+        root = any(value is root or value is getattr(root, "__func__", None) for root in self.found.roots)
         if isinstance(value, types.FunctionType):
             row = PRIMITIVES.get(value)
             if row is not None and row.body is not None:
@@ -214,35 +197,42 @@ class _Search:
     def _function(self, function: types.FunctionType) -> None:
         code = function.__code__
         for name in sorted(set(_names_in(code, "LOAD_GLOBAL", "LOAD_NAME"))):
-            self._item(function.__globals__, name)
+            self._guard(name, function.__globals__.get, name)
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
-            self._cell(name, cell)
+            self._guard(name, _contents_of, cell)
         self.attributes.update(dict.fromkeys(_names_in(code, "LOAD_ATTR", "LOAD_METHOD")))
         for name in ("__defaults__", "__kwdefaults__"):
             if getattr(function, name):
-                held = getattr(function, name)
-                self._guard(name, held, "{function}." + name + " is {held}", function=function)
+                self._guard(name, functools.partial(getattr, function), name)
 
     def _container(self, name: str, value: Any) -> None:
         if len(value) > _MOST_ITEMS:
             return
         if not isinstance(value, tuple):
-            self._contents(name, value, "")
-        if isinstance(value, dict):
-            self._contents(name, value, ".values()")
+            items = tuple(_items_of(value))
+            self.seen[id(items)] = items  # they are followed on their own
+            self._guard(name, functools.partial(_if_same_items, value), items)
         named = value.items() if isinstance(value, dict) else ((f"{name}_{i}", item) for i, item in enumerate(value))
         for key, item in named:
-            if type(item) is Tensor:  # for its name
-                self._guard(str(key), item, "")
-            else:
-                self.queue.append((str(key), item))
+            self._note(str(key), item)  # for its name: the container is guarded as a whole
 
-    def _contents(self, name: str, container: Any, part: str) -> None:
-        """Guard the items of a list, or the keys or values of a dictionary."""
-        held = tuple(container.values() if part else container)
-        self.seen[id(held)] = held  # its items are followed on their own
-        condition = "len({container}) == " + str(len(held)) + " and all(map(same, {container}" + part + ", {held}))"
-        self._guard(name, held, condition, container=container)
+
+def _contents_of(cell: types.CellType, otherwise: Any) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return otherwise
+
+
+def _items_of(container: Any) -> Any:
+    """Return the items of a list, or the keys and values of a dictionary."""
+    return (*container, *container.values()) if isinstance(container, dict) else container
+
+
+def _if_same_items(container: Any, items: tuple[Any, ...], otherwise: Any) -> Any:
+    """Return `items` if they are still those of the container."""
+    now = _items_of(container)
+    return items if len(now) == len(items) and all(map(operator.is_, now, items)) else otherwise
 
 
 def _random_state(generator: Any) -> Any:
@@ -251,13 +241,6 @@ def _random_state(generator: Any) -> Any:
     if isinstance(generator, np.random.RandomState):
         return generator.get_state(legacy=False)
     return getattr(generator, "bit_generator", generator).state
-
-
-def _is_empty(cell: types.CellType) -> bool:
-    try:
-        return cell.cell_contents is _MISSING
-    except ValueError:
-        return True
 
 
 @functools.cache

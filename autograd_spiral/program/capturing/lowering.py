@@ -34,7 +34,7 @@ class Lowering:
         self.outside_names = outside_names or {}  # the names of leaves in outside variables
         self.state: dict[Tensor, Value] = {}
         self.outside: dict[int, tuple[Value, NDArray[Any]]] = {id(a): (Value(a.shape, a.dtype), a) for a in outside}
-        self.used: dict[int, None] = {}  # ids of the outside arrays that are read
+        self.read: dict[Value, NDArray[Any]] = {}  # the outside arrays that the program reads
         self.derived = False  # whether the step uses arrays that plain NumPy derived
         self.names: dict[Value, Name] = {}
         self.expanded: set[Primitive] = set()  # declared primitives whose bodies the program has as equations
@@ -50,15 +50,11 @@ class Lowering:
     def equations(self) -> list[Equation]:
         """Return the equations of everything that was recorded."""
         for node in self.trace.nodes:
-            self._values[node] = Value(node.shape, node.dtype)
+            self._values.setdefault(node, Value(node.shape, node.dtype))
         made = [self._equation(node, phase) for node, phase in zip(self.trace.nodes, self.trace.phases, strict=True)]
         for tensor in self.trace.nodes:
             self._name(tensor)
         return made
-
-    def outside_reads(self) -> dict[Value, NDArray[Any]]:
-        """Return the outside arrays that are read, by value."""
-        return dict(self.outside[i] for i in self.used)
 
     def atom(self, arg: Any, place: str | None = None) -> Atom:
         """Return the value or constant for an argument of an operation. Errors name `place`, the operation's line."""
@@ -107,11 +103,12 @@ class Lowering:
         return {known[ct]: known[of] for ct, of in self.trace.primal_of.items() if ct in known and of in known}
 
     def _array(self, array: NDArray[Any], original: NDArray[Any] | None) -> Atom:
-        if original is None or id(original) not in self.outside:
+        known = self.outside.get(id(original))
+        if known is None:
             self.derived = True
             return array
-        self.used[id(original)] = None
-        return self.outside[id(original)][0]
+        value, self.read[value] = known
+        return value
 
     def _equation(self, node: Tensor, phase: str) -> Equation:
         assert node.primitive is not None
@@ -138,7 +135,7 @@ class Lowering:
         assert body is not None
         trace = StepTrace()
         inner = Lowering(trace)
-        inner.outside, inner.used, inner.names = self.outside, self.used, self.names
+        inner.outside, inner.read, inner.names = self.outside, self.read, self.names
         if _declared_by_user(node.primitive):
             for array in arrays_named_by(body):
                 self.outside.setdefault(id(array), (Value(array.shape, array.dtype), array))
@@ -165,12 +162,10 @@ class Lowering:
             inner._values[result] = self._values[node]
             for part in trace.nodes:
                 part.place = node.place
-                inner._values.setdefault(part, Value(part.shape, part.dtype))
-            equations = [inner._equation(part, phase) for part in trace.nodes]
+            trace.phases = [phase] * len(trace.nodes)
+            equations = inner.equations()
         except Exception:  # a body may raise anything when given tensors: it then stays one opaque call
             return ()
-        for part in trace.nodes:
-            inner._name(part)
         self.expanded |= {node.primitive, *inner.expanded}
         self.derived_from |= inner.derived_from
         if inner.derived and _declared_by_user(node.primitive):

@@ -61,7 +61,23 @@ def prepare(call: Call, guards: Guards, executor: Executor) -> Prepared:
     guards.expand(lowering.expanded)
     if traced.first.elsewhere or traced.second.elsewhere:
         warn_of_other_threads(call.step_name)
-    return _ready(call, traced, lowering, program, guards.current(call.constants), executor)
+    found = guards.current(call.constants)
+    watched = _watched(lowering, found)
+    return Prepared(
+        call.key(found.values)[0],
+        program,
+        executor(program),
+        tuple(lowering.state),
+        tuple(lowering.read.values()),
+        traced.second.updated(),
+        traced.treedef,
+        tuple(LEAF if type(leaf) is Tensor else leaf for leaf in traced.results),
+        signature_check(call),
+        found,
+        watched,
+        digests(watched),
+        call.constants,
+    )
 
 
 def _outside_arrays(traced: Traced) -> list[NDArray[Any]]:
@@ -83,7 +99,6 @@ def _lower(call: Call, traced: Traced, lowering: Lowering) -> CapturedProgram:
     new_state = [lowering.atom(trace.holds[leaf]) for leaf in trace.updated()]
     updates = [(lowering.state_of(leaf), new) for leaf, new in zip(trace.updated(), new_state, strict=True)]
     checks = lowering.checks()
-    read = lowering.outside_reads()
     return CapturedProgram(
         call.step_name if call.step_name.isidentifier() else "step",
         tuple(inputs),
@@ -91,10 +106,10 @@ def _lower(call: Call, traced: Traced, lowering: Lowering) -> CapturedProgram:
         tuple(_with_updates(equations, outputs)),
         tuple(outputs),
         tuple(updates),
-        tuple(read),
+        tuple(lowering.read),
         checks,
         lowering.names,
-        {value: np.array(array) for value, array in read.items()},
+        {value: np.array(array) for value, array in lowering.read.items()},
         lowering.primals(),
         frozenset(value for leaf, value in lowering.state.items() if leaf.requires_grad),
     )
@@ -116,35 +131,12 @@ def _with_updates(equations: Sequence[Equation], outputs: Sequence[Any]) -> Iter
         yield equation
 
 
-def _ready(
-    call: Call,
-    traced: Traced,
-    lowering: Lowering,
-    program: CapturedProgram,
-    guards: GuardSet,
-    executor: Executor,
-) -> Prepared:
-    """Give the program to the executor, and note what a later call must have in common with this one."""
-    outside = lowering.outside_reads().values()
-    watched = tuple(
+def _watched(lowering: Lowering, guards: GuardSet) -> tuple[NDArray[Any], ...]:
+    """Return the outside arrays that the step may derive constants from in plain NumPy."""
+    return tuple(
         array
         for _, array in guards.arrays
         if lowering.derived
         or id(array) in lowering.derived_from
-        or not any(np.may_share_memory(array, other) for other in outside)
-    )
-    return Prepared(
-        call.key(guards.values)[0],
-        program,
-        executor(program),
-        tuple(lowering.state),
-        tuple(outside),
-        traced.second.updated(),
-        traced.treedef,
-        tuple(LEAF if type(leaf) is Tensor else leaf for leaf in traced.results),
-        signature_check(call),
-        guards,
-        watched,
-        digests(watched),
-        call.constants,
+        or not any(np.may_share_memory(array, other) for other in lowering.read.values())
     )

@@ -9,7 +9,8 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, overload
+from dataclasses import replace
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from autograd_spiral.engine.modes import MODE, NO_TRACE
 from autograd_spiral.engine.tensor import Tensor, as_leaf
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.program.capturing.cache_key import Call
-from autograd_spiral.program.capturing.guards import Guards, GuardSet
+from autograd_spiral.program.capturing.guards import Guards
 from autograd_spiral.program.capturing.prepare import Prepared, prepare
 from autograd_spiral.program.capturing.pytree import LEAF, flatten, unflatten
 from autograd_spiral.program.capturing.trace import assigned_input
@@ -105,8 +106,7 @@ class BoundStep(functools.partial[Any]):
     """
 
     def _captured(self) -> CapturedStep:
-        step: CapturedStep = self.func  # type: ignore[assignment]  # since capture binds nothing else
-        return step
+        return self.func  # type: ignore[return-value]  # since capture binds nothing else
 
     def eager(self, *args: Any, **kwargs: Any) -> Any:
         """Call the method without a program, as `CapturedStep.eager` does.
@@ -129,13 +129,6 @@ class BoundStep(functools.partial[Any]):
         return f"{repr(self._captured())[:-1]}, of a {type(self.args[0]).__name__}>"
 
 
-class _Latest(NamedTuple):
-    """The program of the latest call, and the guards that held for it."""
-
-    prepared: Prepared
-    guards: GuardSet
-
-
 class CapturedStep:
     """A captured step, as returned by `capture`. Call it like the original function.
 
@@ -156,10 +149,11 @@ class CapturedStep:
             )
         functools.update_wrapper(self, step)
         self._step = step
+        self._name: str = getattr(step, "__name__", "step")
         self._executor = executor if executor is replay else checked(executor)
         self._guards = Guards(step)
         self._cache: list[Prepared] = []  # the most recently used program first
-        self._latest: _Latest | None = None
+        self._last: Prepared | None = None  # the program of the latest call, with the guards that held for it
         self._warned = False  # whether the warning of many programs was issued
         self._capturing = threading.RLock()
         self._updating = threading.Lock()  # held while the state is read and written: all programs share it
@@ -187,12 +181,11 @@ class CapturedStep:
         >>> [equation.primitive.name for equation in step.program.equations]
         ['np.multiply', 'np.sum']
         """
-        last = self._last
-        if last is None:
+        if self._last is None:
             raise CaptureError(
                 f"{self._name} has no program yet: call it first, since the program depends on the shapes"
             )
-        return last.program
+        return self._last.program
 
     @property
     def source(self) -> str:
@@ -206,15 +199,6 @@ class CapturedStep:
         True
         """
         return self.program.source
-
-    @property
-    def _last(self) -> Prepared | None:
-        latest = self._latest
-        return None if latest is None else latest.prepared
-
-    @property
-    def _name(self) -> str:
-        return getattr(self._step, "__name__", "step")
 
     def __reduce__(self) -> str:
         return str(getattr(self, "__qualname__", self._name))  # like functions: pickled by name, copied as themselves
@@ -232,17 +216,15 @@ class CapturedStep:
             leaves, treedef = flatten((args, kwargs))
             args, kwargs = unflatten(treedef, (Tensor(x) if isinstance(x, np.ndarray) else x for x in leaves))
             return self._step(*args, **kwargs)
-        latest = self._latest
+        prepared = self._last
         inputs: Sequence[NDArray[Any]] = args
         if (
-            latest is not None
-            and not kwargs
-            and latest.prepared.same_signature(args, mode.recording)
-            and latest.guards.hold()
-            and (not latest.prepared.watched or latest.prepared.is_current())
-        ):  # a call of the same kind as the latest one, both with arrays alone: the fast path
-            prepared = latest.prepared
-        else:
+            prepared is None
+            or kwargs
+            or not prepared.same_signature(args, mode.recording)
+            or not prepared.guards.hold()
+            or (prepared.watched and not prepared.is_current())
+        ):  # no call of the same kind as the latest one, both with arrays alone, which takes the fast path
             prepared, inputs = self._find(Call(self._step, args, kwargs, recording=mode.recording))
         run = prepared.run
         if prepared.state:
@@ -267,10 +249,12 @@ class CapturedStep:
             prepared = next((p for p in self._cache if p.key == key and p.is_current()), None)
             if prepared is None:
                 prepared = self._capture(call)
-                guards = prepared.guards  # whose values the step may have changed, for example by counting its calls
-            self._cache.remove(prepared)
-            self._cache.insert(0, prepared)
-            self._latest = _Latest(prepared, guards)
+            else:
+                self._cache.remove(prepared)
+                if prepared.guards is not guards:
+                    prepared = replace(prepared, guards=guards)
+                self._cache.insert(0, prepared)
+            self._last = prepared
         if not call.input_tensors().isdisjoint(prepared.updated):
             raise assigned_input()
         return prepared, inputs

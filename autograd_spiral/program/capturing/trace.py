@@ -84,8 +84,7 @@ class StepTrace(Trace, Observer):
 
     def value_of(self, tensor: Tensor) -> NDArray[Any]:
         """Return the array that `tensor` holds now."""
-        value: NDArray[Any] = self.holds.get(tensor, tensor)._value
-        return value
+        return self.holds.get(tensor, tensor)._value
 
     def operands_of(self, node: Tensor, *, create_graph: bool) -> tuple[Any, ...]:
         """Return the arguments of `node` with the values that it was computed from."""

@@ -43,8 +43,7 @@ def trace_twice(call: Call, guards: GuardSet) -> Traced:
     inputs = [new for new, leaf in zip(arguments, call.leaves, strict=True) if new is not leaf]
     states = guards.random_states()
     (first, one), (second, other) = (_trace(call, arguments, {*inputs, *call.input_tensors()}) for _ in range(2))
-    why = difference(first, second)
-    if why is not None:
+    if why := difference(first, second):
         raise CaptureError(
             f"{why}. A captured step must compute the same thing each time: pass random numbers and counters as "
             "arguments, and keep its state in a Tensor that it assigns"
@@ -138,13 +137,12 @@ def _refuse_random_numbers(
     Two runs can agree by chance: a mask that is rarely 0 may be all 1 in both.
     """
     drawn = [name for (name, old), (_, new) in zip(before, after, strict=True) if not same(old, new)]
-    if not (drawn or entropy):
-        return
-    source = f"from {drawn[0] or 'a generator among its arguments'}" if drawn else "from a generator without a seed"
-    raise CaptureError(
-        f"{step} draws random numbers {source}, and a program would repeat them at every call. Draw the numbers "
-        "outside the step, and pass them (or the mask or rows they select) as arrays"
-    )
+    if drawn or entropy:
+        source = (drawn[0] or "a generator among its arguments") if drawn else "a generator without a seed"
+        raise CaptureError(
+            f"{step} draws random numbers from {source}, and a program would repeat them at every call. Draw the "
+            "numbers outside the step, and pass them (or the mask or rows they select) as arrays"
+        )
 
 
 def _check_results(step: str, one: tuple[list[Any], Any], other: tuple[list[Any], Any]) -> None:
@@ -160,10 +158,8 @@ def _check_results(step: str, one: tuple[list[Any], Any], other: tuple[list[Any]
                 f"{step} returns a {type(leaf).__name__}, whose contents a program does not know: return tensors, "
                 "numbers and strings, in lists, tuples, named tuples or dicts"
             )
-    if one[1] != other[1] or any(
-        type(a) is not type(b) or (type(a) is not Tensor and constant_key(a) != constant_key(b))
-        for a, b in zip(one[0], other[0], strict=True)
-    ):
+    ones, others = ([Tensor if type(x) is Tensor else constant_key(x) for x in leaves] for leaves, _ in (one, other))
+    if one[1] != other[1] or ones != others:
         raise CaptureError(
             f"{step} returned different things in its two runs: a captured step must compute the same thing each time"
         )
@@ -174,8 +170,7 @@ def same(x: Any, y: Any) -> bool:
     if isinstance(x, Tensor):
         return x is y
     if isinstance(x, np.ndarray) and isinstance(y, np.ndarray):
-        equal_nan = x.dtype.kind == "f"
-        return x.shape == y.shape and x.dtype == y.dtype and bool(np.array_equal(x, y, equal_nan=equal_nan))
+        return x.dtype == y.dtype and np.array_equal(x, y, equal_nan=x.dtype.kind == "f")
     if isinstance(x, dict) and isinstance(y, dict):
         return x.keys() == y.keys() and all(same(value, y[key]) for key, value in x.items())
     if isinstance(x, tuple | list) and isinstance(y, tuple | list):

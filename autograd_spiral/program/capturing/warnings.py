@@ -74,18 +74,15 @@ def warn_of_many(call: Call, keys: Sequence[CacheKey], guards: GuardSet, watched
 
     The one thing is a number among the arguments, a number read by name, or the contents of the `watched` arrays.
     """
-    if len(keys) < MANY:
-        return False
     message = _about_numbers(call, keys, guards)
-    if message is None and watched:
-        count = keys.count(keys[0])
-        if count >= MANY:
-            known = {id(array): name for name, array in guards.arrays}
-            names = ", ".join(known[id(array)] or "an array" for array in watched)
-            message = (
-                f"{count} programs, one for each state of the outside arrays that it reads in plain NumPy ({names}). "
-                "Pass what changes as an argument, or index a tensor, as in Tensor(array)[i]"
-            )
+    count = keys.count(keys[0])
+    if message is None and watched and count >= MANY:
+        known = {id(array): name for name, array in guards.arrays}
+        names = ", ".join(known[id(array)] or "an array" for array in watched)
+        message = (
+            f"{count} programs, one for each state of the outside arrays that it reads in plain NumPy ({names}). "
+            "Pass what changes as an argument, or index a tensor, as in Tensor(array)[i]"
+        )
     if message is not None:
         _warn(f"{call.step_name} has made {message}")
     return message is not None
