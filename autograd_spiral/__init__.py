@@ -99,11 +99,15 @@ _LATER = {
 }
 """Names whose rooms are imported when they are first asked for, so that recording and gradients import quickly."""
 
+_ROOMS = ("cli", "debug", "drawing", "gradcheck", "program", "spiral")
+
 
 def __getattr__(name: str) -> Any:
     if name in _LATER:
         value = globals()[name] = getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
         return value
+    if name in _ROOMS:
+        return import_module(f"{__name__}.{name}")
     instead = instead_on_the_package(name)
     if instead is not None:  # without `obj=`, Python does not suggest another name itself
         raise AttributeError(f"{__name__} has no {name!r}: {instead}", name=name)
@@ -111,4 +115,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "__doc__", "__version__"]
+    return [*__all__, *_ROOMS, "__doc__", "__version__", "engine", "errors", "vocabulary"]

@@ -39,6 +39,29 @@ def test_other_names_come_with_their_room_and_without_graphviz(name, room):
     assert "autograd_spiral.drawing" not in loaded
 
 
+def test_all_but_drawing_works_without_graphviz():
+    code = """
+import inspect
+from autograd_spiral import *
+import autograd_spiral
+from autograd_spiral.cli import main
+assert {name for name, _ in inspect.getmembers(autograd_spiral)} >= set(autograd_spiral.__all__)
+try:
+    draw(Tensor(2.0, requires_grad=True) * 3)
+except ImportError as error:
+    assert str(error).endswith("pip install graphviz"), error
+else:
+    raise AssertionError("graphviz is there")
+"""
+    loaded_after(code)
+
+
+@pytest.mark.parametrize("room", ["program", "gradcheck", "drawing", "debug", "spiral", "cli"])
+def test_rooms_are_attributes_of_the_package_and_listed(room):
+    loaded_after(f"import autograd_spiral\nassert autograd_spiral.{room}.__name__ == 'autograd_spiral.{room}'")
+    assert room in dir(autograd_spiral)
+
+
 def test_every_public_name_is_there_and_listed():
     for name in autograd_spiral.__all__:
         value = getattr(autograd_spiral, name)

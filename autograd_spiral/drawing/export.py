@@ -10,7 +10,16 @@ import sysconfig
 from pathlib import Path
 from typing import Any
 
-import graphviz
+try:
+    from graphviz import Digraph
+except ImportError:
+
+    class Digraph:  # type: ignore[no-redef]
+        """The place of `graphviz.Digraph` where graphviz is not installed, so that all but drawing works."""
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            raise ImportError("draw needs graphviz, the Python package, which is not installed: pip install graphviz")
+
 
 __all__ = ["SUFFIXES", "Drawing"]
 
@@ -21,7 +30,7 @@ _PATIENCE = 60.0
 """The seconds that a program has to make a picture."""
 
 
-class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz has no type hints
+class Drawing(Digraph):  # type: ignore[misc]  # graphviz has no type hints
     """A picture of a graph in DOT, the language of Graphviz: `.source` is its text, and Jupyter shows it.
 
     `save_as` writes a file. The other methods are those of `graphviz.Digraph`, whose `render` needs the `dot` program.

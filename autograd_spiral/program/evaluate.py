@@ -44,7 +44,8 @@ def evaluate(
 
     `arrays` are the arrays for its inputs, state and outside, in this order. `each(equation, operands)` is called for
     every equation in turn and returns its value: it may look at the operands and the value, or change them. Raises
-    ValueError if the number of arrays differs, whatever a check of the program raises, and what `compute` raises.
+    ValueError if the arrays are not of the number, shapes and dtypes that the program states, whatever a check of the
+    program raises, and what `compute` raises.
 
     >>> from autograd_spiral import capture
     >>> step = capture(lambda x: np.exp(x).sum())
@@ -56,6 +57,12 @@ def evaluate(
     if len(arrays) != len(given):
         raise ValueError(f"{program.name} takes {len(given)} arrays, but got {len(arrays)}")
     known: dict[Value, Any] = {value: frozen(np.asarray(a).view()) for value, a in zip(given, arrays, strict=True)}
+    for value, array in known.items():
+        if (array.shape, array.dtype) != (value.shape, value.dtype):
+            raise ValueError(
+                f"{program.name}: {program.call(value)} must be of shape {value.shape} and dtype {value.dtype}, not of "
+                f"shape {array.shape} and dtype {array.dtype}"
+            )
 
     def now(atom: Atom) -> Any:
         return known[atom] if isinstance(atom, Value) else atom

@@ -7,7 +7,7 @@ default one is `replay`, in `running/`.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -66,11 +66,10 @@ def interpret(program: Program) -> Run:
 
 
 def checked(executor: Executor) -> Executor:
-    """Return `executor` with its results checked: they must be arrays as the program states them, and fresh.
+    """Return `executor` with its results checked and copied: the default executor alone is trusted to return new arrays.
 
-    The new executor raises TypeError if `executor` returns no `Run`. Its run makes results read-only, and raises
-    `CaptureError` if their number, shapes or dtypes differ from those of the program, or if one of them shares memory
-    with an array that the run was given.
+    The new executor raises TypeError if `executor` returns no `Run`. Its run is given read-only views, and raises
+    `CaptureError` if the results are not arrays of the number, shapes and dtypes that the program states.
 
     >>> import numpy as np
     >>> from autograd_spiral import capture
@@ -89,23 +88,28 @@ def checked(executor: Executor) -> Executor:
                 f"an executor must return a Run, but {getattr(executor, '__name__', executor)!r} returned "
                 f"{type(run).__name__}: return Run(function, reentrant=False)"
             )
-        return Run(lambda *arrays: _checked_results(program, arrays, run(*arrays)), reentrant=True)
+        return Run(lambda *arrays: _checked_results(program, run(*map(_view, arrays))), reentrant=True)
 
     return prepare
 
 
-def _checked_results(program: Program, arrays: Sequence[NDArray[Any]], results: Any) -> tuple[NDArray[Any], ...]:
+def _view(array: NDArray[Any]) -> NDArray[Any]:
+    """Return `array` as an array that the executor cannot write to."""
+    return frozen(array.view())
+
+
+def _checked_results(program: Program, results: Any) -> tuple[NDArray[Any], ...]:
     atoms = (*program.outputs, *(new for _, new in program.updates))
     expected = [_described(atom if isinstance(atom, Value) else np.asarray(atom)) for atom in atoms]
     found = [_described(result) for result in results] if isinstance(results, tuple) else _described(results)
-    start = f"the executor of {program.name} returned"
     if found != expected:
-        raise CaptureError(f"{start} {found}, but the program states {expected}: return a tuple of these arrays")
-    for i, result in enumerate(results):
-        if any(np.may_share_memory(result, array) for array in arrays):
-            raise CaptureError(f"{start} an array as result {i} that shares memory with an argument: return a copy")
-    return tuple(map(frozen, results))
+        raise CaptureError(
+            f"the executor of {program.name} returned {found}, but the program states {expected}: return a tuple of "
+            "these arrays"
+        )
+    return tuple(frozen(np.array(result)) for result in results)
 
 
 def _described(value: Any) -> str:
-    return f"{value.dtype}{list(value.shape)}" if isinstance(value, Value | np.ndarray) else type(value).__name__
+    is_array = isinstance(value, Value) or type(value) is np.ndarray  # np.matrix, a subclass, multiplies differently
+    return f"{value.dtype}{list(value.shape)}" if is_array else type(value).__name__

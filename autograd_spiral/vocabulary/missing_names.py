@@ -118,9 +118,9 @@ _ON_THE_PACKAGE = {
     "ReLU": "write relu(x)",
     "backward": "write loss.backward()",
     "enable_grad": "leave it out; operations are recorded outside `with no_grad():`",
-    "gradcheck": "write check_gradients(function, *inputs)",
     "hessian": "write grad(grad(loss, x, create_graph=True)[i], x) for row i",
     "jacobian": "write grad(y[i], x) for row i",
+    "testing": "write from autograd_spiral import testing; it needs hypothesis",
     "value_and_grad": "write loss = f(x), then grad(loss, x)",
     "vmap": "leave it out; NumPy's functions broadcast over leading axes",
 }
@@ -134,8 +134,11 @@ def instead_on_the_package(name: str) -> str | None:
     """
     if name in _ON_THE_PACKAGE:
         return _ON_THE_PACKAGE[name]
-    if name.startswith("_") or not hasattr(np, name):
+    if name in _CALLS:
+        return f"write {_CALLS[name]}"
+    value = getattr(np, name, None)
+    if name.startswith("_") or not (callable(value) or isinstance(value, float)):
         return None
-    value = getattr(np, name)
-    known = callable(value) and (value in PRIMITIVES or value in COMPOSITIONS)
-    return _call(value, f"np.{name}") if known else f"write np.{name}"
+    if callable(value) and value in INSTEAD:
+        return f"write {INSTEAD[value]}"
+    return _call(value, f"np.{name}") if value in PRIMITIVES or value in COMPOSITIONS else f"write np.{name}"

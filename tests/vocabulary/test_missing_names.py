@@ -145,6 +145,12 @@ def test_python_suggests_another_name_only_where_there_is_no_hint(name, last, ca
         ("abs", "write np.abs(t)"),
         ("float32", "write np.float32"),
         ("tensor", "write Tensor(data, requires_grad=True)"),
+        ("einsum", 'write np.einsum("ij,jk->ik", t, other)'),
+        ("where", "write np.where(condition, t, other)"),
+        ("unsqueeze", "write np.expand_dims(t, axis)"),
+        ("vstack", "write np.concatenate(…, axis=0)"),
+        ("round", "write np.rint(t)"),
+        ("pi", "write np.pi"),
     ],
 )
 def test_a_name_from_elsewhere_asked_of_the_package_says_what_to_write(name, instead):
@@ -153,7 +159,7 @@ def test_a_name_from_elsewhere_asked_of_the_package_says_what_to_write(name, ins
     assert not hasattr(autograd_spiral, name)
 
 
-@pytest.mark.parametrize("name", ["gard", "_value", "__path_to__"])
+@pytest.mark.parametrize("name", ["gard", "_value", "__path_to__", "linalg", "test"])
 def test_other_names_asked_of_the_package_are_pythons_error(name):
     with pytest.raises(AttributeError, match=f"^module 'autograd_spiral' has no attribute '{name}'$"):
         getattr(autograd_spiral, name)

@@ -64,7 +64,7 @@ def recorded(
     trace.nodes = [node for node in nodes if node.primitive is not None]
     trace.phases = ["forward"] * len(trace.nodes)
     trace.sources = {node: NO_TRACE.operands_of(node, create_graph=True) for node in trace.nodes}
-    trace._unswept = len(trace.nodes)  # none of them is part of a rule
+    trace.unswept = len(trace.nodes)  # none of them is part of a rule
     with recording_in(trace, None):
         gradients = grad(list(outputs), list(parameters)) if parameters else ()
     around = {value: name for name, value in (names or {}).items() if type(value) is Tensor}
@@ -121,7 +121,7 @@ def recorded_graph(
             args = tuple(value_of[arg] if type(arg) is Tensor else arg for arg in tensor.args)
             how = ("forward", tensor.scope, tensor.place)
             if tensor in backward:  # what no rule recorded adds up the pieces of the last one
-                how = ("backward", trace.scopes.get(tensor, trace._swept_scope), None)
+                how = ("backward", trace.scopes.get(tensor, trace.swept_scope), None)
             equations.append(Equation(tensor.primitive, args, tensor.params, value, *how))
         elif tensor in backward:
             outside[value] = tensor.data

@@ -50,8 +50,8 @@ class StepTrace(Trace, Observer):
         self.rules_of: dict[Tensor, Primitive | None] = {}  # of nodes that rules recorded: whose rule it was
         self.entropy = False  # whether the system was asked for random numbers, for example by an unseeded generator
         self.elsewhere = False  # whether work was given to another thread, or to a context without this trace
-        self._unswept = 0  # nodes from this index on are not yet assigned to a rule
-        self._swept_scope: tuple[str, ...] = ()
+        self.unswept = 0  # nodes from this index on are not yet assigned to a rule
+        self.swept_scope: tuple[str, ...] = ()  # of the operation whose rule ran last
         self.began = Tensor(0).serial
 
     # --- what recording reports ------------------------------------------------------------------------------------
@@ -61,7 +61,7 @@ class StepTrace(Trace, Observer):
         if node.primitive is None:
             return
         if MODE.get().phase == "forward":
-            self._unswept = len(self.nodes) + 1
+            self.unswept = len(self.nodes) + 1
         node.place = users_line()
         self.nodes.append(node)
         self.phases.append(MODE.get().phase)
@@ -70,8 +70,8 @@ class StepTrace(Trace, Observer):
     def swept(self, node: Tensor, argument: int, ct: Tensor, piece: Any) -> None:
         """Note what the cotangent `ct` is the gradient with respect to, and which nodes the rule recorded."""
         self.primal_of.setdefault(ct, node)
-        fresh = set(self.nodes[self._unswept :])
-        self.scopes.update(dict.fromkeys(fresh, self._swept_scope))  # additions of pieces since the previous rule
+        fresh = set(self.nodes[self.unswept :])
+        self.scopes.update(dict.fromkeys(fresh, self.swept_scope))  # additions of pieces since the previous rule
         stack = [piece]
         while stack:  # from the piece back to all that this rule recorded
             part = stack.pop()
@@ -80,7 +80,7 @@ class StepTrace(Trace, Observer):
                 self.scopes[part] = node.scope
                 self.rules_of[part] = node.primitive
                 stack += [arg for arg in part.args if type(arg) is Tensor]
-        self._unswept, self._swept_scope = len(self.nodes), node.scope
+        self.unswept, self.swept_scope = len(self.nodes), node.scope
 
     def value_of(self, tensor: Tensor) -> NDArray[Any]:
         """Return the array that `tensor` holds now."""
