@@ -15,7 +15,7 @@ then halves and whole numbers, then tenths. Shapes shrink to few, short axes.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,9 +31,6 @@ except ImportError as error:
     ) from error
 
 __all__ = ["arrays_away_from", "broadcastable", "labels_for", "matmul_pairs", "numbers", "tensors"]
-
-Array: TypeAlias = NDArray[Any]
-Shape: TypeAlias = tuple[int, ...]
 
 
 def numbers(low: float = -3.0, high: float = 3.0, *, away_from: Iterable[float] = (), gap: float = 0.05) -> Any:
@@ -81,11 +78,9 @@ def arrays_away_from(
     """
     if shape is None:
         shape = hnp.array_shapes(min_dims=min_dims, max_dims=max_dims, min_side=1, max_side=max_side)
-    return hnp.arrays(np.dtype(dtype), shape, elements=_cast(numbers(low, high, away_from=kinks, gap=gap), dtype))
-
-
-def _cast(elements: Any, dtype: Any) -> Any:
-    return elements.map(lambda x: float(np.dtype(dtype).type(x)))
+    dtype = np.dtype(dtype)
+    elements = numbers(low, high, away_from=kinks, gap=gap).map(lambda x: float(dtype.type(x)))
+    return hnp.arrays(dtype, shape, elements=elements)
 
 
 @st.composite
@@ -102,7 +97,7 @@ def tensors(draw: Any, /, kinks: Iterable[float] = (), *, requires_grad: bool = 
 @st.composite
 def broadcastable(
     draw: Any, /, count: int = 2, kinks: Iterable[float] = (), *, max_dims: int = 3, max_side: int = 3, **how: Any
-) -> tuple[Array, ...]:
+) -> tuple[NDArray[Any], ...]:
     """Draw `count` arrays whose shapes broadcast together.
 
     Other keywords, and errors, are those of `arrays_away_from`.
@@ -137,7 +132,9 @@ def labels_for(draw: Any, /, scores: Any) -> NDArray[np.int64]:
 
 
 @st.composite
-def matmul_pairs(draw: Any, /, *, max_side: int = 3, vectors: bool = True, **how: Any) -> tuple[Array, Array]:
+def matmul_pairs(
+    draw: Any, /, *, max_side: int = 3, vectors: bool = True, **how: Any
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """Draw two arrays for `@`: vectors (unless `vectors=False`), matrices, or stacks of matrices that broadcast.
 
     Other keywords, and errors, are those of `arrays_away_from`.
@@ -149,14 +146,10 @@ def matmul_pairs(draw: Any, /, *, max_side: int = 3, vectors: bool = True, **how
     """
     sides = st.integers(1, max_side)
     rows, inner, columns = draw(sides), draw(sides), draw(sides)
-    left: Shape = (rows, inner)
-    right: Shape = (inner, columns)
     form = draw(st.sampled_from(["matrices", "stacks", "left", "right", "both"] if vectors else ["matrices", "stacks"]))
+    left: tuple[int, ...] = (inner,) if form in ("left", "both") else (rows, inner)
+    right: tuple[int, ...] = (inner,) if form in ("right", "both") else (inner, columns)
     if form == "stacks":
         stacks = draw(hnp.mutually_broadcastable_shapes(num_shapes=2, min_side=1, max_dims=2, max_side=2))
         left, right = (tuple(stack) + shape for stack, shape in zip(stacks.input_shapes, (left, right), strict=True))
-    if form in ("left", "both"):
-        left = (inner,)
-    if form in ("right", "both"):
-        right = (inner,)
     return draw(arrays_away_from(shape=left, **how)), draw(arrays_away_from(shape=right, **how))
