@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -24,8 +24,6 @@ from autograd_spiral.gradcheck.results import Array, Findings, Verdict
 from autograd_spiral.program.capturing.step import BoundStep, CapturedStep
 
 __all__ = ["check_against", "check_gradients"]
-
-Hand: TypeAlias = Any  # an array, a sequence of arrays or None, or a function of the inputs that returns these
 
 ELEMENT_LIMIT = 1000  # inputs with more elements are checked along random directions
 DIRECTIONS = 3
@@ -74,19 +72,17 @@ def check_gradients(
     checked = CheckedFunction(function, inputs, constants=_constants_of(function))
     rows = checked.faults()
     if not rows:
-        judge = Judge(checked, checked.cotangents(cotangent), drawn=cotangent is None)
+        judge = Judge(checked, cotangent)
         rows = _against_differences(judge, directions)
         if order == 2:
             gradient = checked.gradient(judge.cotangents)
-            rows += gradient.faults() or _against_differences(
-                Judge(gradient, gradient.cotangents(None), drawn=True, before=judge), directions
-            )
+            rows += gradient.faults() or _against_differences(Judge(gradient, before=judge), directions)
     return _conclude(CheckReport(checked.name, tuple(rows)), raise_on_mismatch)
 
 
 def check_against(
     function: Callable[..., Any],
-    hand_gradients: Hand,
+    hand_gradients: Any,
     *inputs: Any,
     cotangent: Any = None,
     raise_on_mismatch: bool = True,
@@ -115,7 +111,7 @@ def check_against(
         raise ShapeError(f"check_against: {len(given)} gradients but {len(checked.floating)} floating inputs")
     rows = checked.faults()
     if not rows:
-        judge = Judge(checked, checked.cotangents(cotangent), drawn=cotangent is None)
+        judge = Judge(checked, cotangent)
         hands = zip(checked.floating, given, strict=True)
         found = {at: _by_hand(judge, at, np.asarray(hand)) for at, hand in hands if hand is not None}
         rows = _diagnosed(judge, found)

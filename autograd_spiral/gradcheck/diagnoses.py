@@ -12,7 +12,7 @@ import numpy as np
 
 from autograd_spiral.gradcheck.results import Array, Findings
 
-__all__ = ["SCALE", "Evidence", "diagnose", "diagnose_shape"]
+__all__ = ["SCALE", "Evidence", "broadcasts_to", "diagnose", "diagnose_shape"]
 
 
 SCALE = -2.0  # a power of two, which scales without rounding, and negative, which tells apart |ct| and ct
@@ -229,7 +229,14 @@ def diagnose_shape(given: tuple[int, ...], shape: tuple[int, ...]) -> str:
     shapes = f"shape {given} for an input of shape {shape}"
     if len(shape) > 1 and given == shape[::-1]:
         return f"transposed: {shapes}"
-    extra = len(given) - len(shape)
-    if extra >= 0 and all(n in (1, m) for n, m in zip(shape, given[extra:], strict=True)):
-        return f"gradient of a broadcast not summed: {shapes}"
-    return shapes
+    return f"gradient of a broadcast not summed: {shapes}" if broadcasts_to(shape, given) else shapes
+
+
+def broadcasts_to(shape: tuple[int, ...], larger: tuple[int, ...]) -> bool:
+    """Return whether an array of this shape broadcasts to the `larger` one.
+
+    >>> broadcasts_to((1, 3), (4, 2, 3)), broadcasts_to((2, 3), (1, 3))
+    (True, False)
+    """
+    pairs = zip(shape[::-1], larger[::-1], strict=False)
+    return len(shape) <= len(larger) and all(n in (1, m) for n, m in pairs)

@@ -11,7 +11,7 @@ import numpy as np
 
 from autograd_spiral.engine.sweep import unbroadcast
 from autograd_spiral.engine.tensor import Tensor
-from autograd_spiral.gradcheck.diagnoses import Evidence
+from autograd_spiral.gradcheck.diagnoses import Evidence, broadcasts_to
 from autograd_spiral.gradcheck.judging import Judge, Swept
 from autograd_spiral.gradcheck.results import Array, Findings
 
@@ -37,11 +37,8 @@ def evidence_of(judge: Judge, found: Mapping[int, Findings], scaled: Swept | Non
 
 def _fitting(cotangents: list[Array], shape: tuple[int, ...]) -> Array | None:
     """Return the cotangent of a single output, if it broadcasts to `shape`."""
-    if len(cotangents) != 1:
-        return None
-    (ct,) = cotangents
-    fits = ct.ndim <= len(shape) and all(n in (1, m) for n, m in zip(ct.shape[::-1], shape[::-1], strict=False))
-    return ct if fits else None
+    fits = len(cotangents) == 1 and broadcasts_to(cotangents[0].shape, shape)
+    return cotangents[0] if fits else None
 
 
 def _remedies(leaf: Tensor, outputs: list[Tensor], cotangents: list[Array]) -> Iterator[tuple[str, Array]]:

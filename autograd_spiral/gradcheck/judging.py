@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.gradcheck.differences import Line, noise_level, typical_scale
 from autograd_spiral.gradcheck.function import CheckedFunction, gradients_of, not_finite
 from autograd_spiral.gradcheck.results import Array, Findings, Slope, Verdict
-from autograd_spiral.gradcheck.rounding import rounding_of
+from autograd_spiral.gradcheck.rounding import at_least, rounding_of
 
 __all__ = ["Judge", "Swept"]
 
@@ -33,32 +33,30 @@ class Swept(NamedTuple):
 
 
 class Judge:
-    """Compares the gradients of a function, weighted with `cotangents`, with differences of its values.
+    """Compares the gradients of a function with differences of its values.
 
-    `gradients` and `rounding` hold, by the index of the input, the engine's gradients and how far rounding can have
-    moved them. `sizes` has the lengths of all axes that were met, and their products. `random_weights` has the shapes
-    of the cotangents if these were `drawn` and are more than a single 1.
+    The outputs are weighted with `cotangents`, those `given` or fixed random numbers; `random_weights` has the shapes
+    of the latter, unless they are a single 1. `gradients` and `rounding` hold, by the index of the input, the engine's
+    gradients and how far rounding can have moved them. `sizes` has the lengths of all axes that were met, and their
+    products. Differences are taken at `base`, in steps of the `scales` of the elements of each input.
 
     Outputs that are not finite have no slope: their cotangents are set to 0, which leaves them out of the sum that
     is checked. `left_out` says which, in words, and `leading` marks the elements of each input that lead to them.
     `before` is the judge of the function that this one is the gradient of.
     """
 
-    def __init__(
-        self, function: CheckedFunction, cotangents: Sequence[Array], *, drawn: bool, before: Judge | None = None
-    ) -> None:
+    def __init__(self, function: CheckedFunction, given: Any = None, before: Judge | None = None) -> None:
         self.function = function
-        self.cotangents = list(cotangents)
-        single = [ct.size for ct in cotangents] == [1]
-        self.random_weights = tuple(ct.shape for ct in cotangents) if drawn and not single else ()
+        self.cotangents = function.cotangents(given)
+        random = given is None and [ct.size for ct in self.cotangents] != [1]
+        self.random_weights = tuple(ct.shape for ct in self.cotangents) if random else ()
         swept = self.swept(self.cotangents)
-        infinite = [~np.isfinite(out.data) for out in swept.outputs]
         self.left_out = not_finite([out.data for out in swept.outputs])
-        self.leading = self._leading(infinite)
+        self.leading = {at: np.zeros(function.arrays[at].shape, bool) for at in function.floating}
         if self.left_out:
-            self.cotangents = [
-                np.where(lost, ct.dtype.type(0), ct) for ct, lost in zip(self.cotangents, infinite, strict=True)
-            ]
+            lost = [~np.isfinite(out.data) for out in swept.outputs]
+            self.leading = self._leading(lost)
+            self.cotangents = [np.where(no, ct.dtype.type(0), ct) for ct, no in zip(self.cotangents, lost, strict=True)]
             swept = self.swept(self.cotangents)
         if before is not None and before.left_out:
             self.left_out = before.left_out
@@ -74,29 +72,25 @@ class Judge:
         self._weights = _joined(self.cotangents)
         self.base, self._noise = self._widened(swept.outputs, of_outputs)
         self._dtype = min((x.dtype for x in self.base if x.dtype.kind == "f"), key=lambda d: -np.finfo(d).eps)
-        with np.errstate(all="ignore"):
-            self._noise = np.maximum(self._noise, NOISE_REACH * self._measured_noise())
+        self._noise = np.maximum(self._noise, NOISE_REACH * self._measured_noise())
+        self.scales = {at: np.ravel(typical_scale(self.base[at])) for at in function.floating}
 
+    @np.errstate(all="ignore")
     def swept(self, cotangents: list[Array]) -> Swept:
         """Run the function, and take the gradients with these cotangents."""
-        with np.errstate(all="ignore"):
-            leaves, outputs = self.function.run(self.function.arrays, recorded=True)
-            gradients = [g.data for g in gradients_of(outputs, leaves, cotangents)]
+        leaves, outputs = self.function.run(self.function.arrays, recorded=True)
+        gradients = [g.data for g in gradients_of(outputs, leaves, cotangents)]
         at = self.function.floating
         return Swept(dict(zip(at, leaves, strict=True)), outputs, dict(zip(at, gradients, strict=True)))
 
-    def _leading(self, infinite: list[Array]) -> dict[int, Array]:
-        """Return which elements of each input lead to an `infinite` output, by the rules or by their index."""
-        leading = {at: np.zeros(self.function.arrays[at].shape, bool) for at in self.function.floating}
-        if not any(lost.any() for lost in infinite):
-            return leading
-        ones = [lost.astype(ct.dtype) for lost, ct in zip(infinite, self.cotangents, strict=True)]
+    def _leading(self, lost: list[Array]) -> dict[int, Array]:
+        """Return which elements of each input lead to a `lost` element of an output, by the rules or by their index."""
+        ones = [no.astype(ct.dtype) for no, ct in zip(lost, self.cotangents, strict=True)]
+        everywhere = all(no.all() for no in lost)
+        leading = {}
         for at, gradient in self.swept(ones).gradients.items():
-            leading[at] |= gradient != 0  # nan, too
-            for lost in infinite:
-                if lost.shape == gradient.shape:
-                    leading[at] |= lost
-            leading[at] |= all(lost.all() for lost in infinite)
+            by_index = [no for no in lost if no.shape == gradient.shape]
+            leading[at] = np.any([gradient != 0, *by_index], axis=0) | everywhere  # nan, too
         return leading
 
     @np.errstate(all="ignore")
@@ -107,9 +101,8 @@ class Judge:
         the dtypes of the inputs, with their noise.
         """
         arrays = self.function.arrays
-        narrow = [x.dtype.kind == "f" and x.dtype.itemsize < 8 for x in arrays]
-        if any(narrow):
-            wide = [x.astype(float) if small else x for x, small in zip(arrays, narrow, strict=True)]
+        wide = [at_least(x, np.dtype(float)) for x in arrays]
+        if any(a is not b for a, b in zip(wide, arrays, strict=True)):
             try:
                 _, wide_outputs = self.function.run(wide, recorded=True)
             except Exception:  # the function insists on the dtype it was given
@@ -126,6 +119,7 @@ class Judge:
         """Return the outputs at `arrays`, all elements in a row."""
         return _joined([out.data for out in self.function.run(arrays)[1]])
 
+    @np.errstate(all="ignore")
     def _measured_noise(self) -> Array:
         """Return the noise of the outputs when all inputs change a little, relative to their size.
 
@@ -134,15 +128,14 @@ class Judge:
         """
         rng = np.random.default_rng(0)
         step = max(2.0**-22, 16 * float(np.finfo(self._dtype).eps))
-        ways = {
-            at: rng.choice([-1.0, 1.0], x.shape) * rng.uniform(0.6, 1.6, x.shape) * x
-            for at, x in enumerate(self.base)
-            if at in self.function.floating
-        }
+        moving = {at: self.base[at] for at in self.function.floating}
+        ways = [rng.choice([-1.0, 1.0], x.shape) * rng.uniform(0.6, 1.6, x.shape) * x for x in moving.values()]
 
         def moved(t: float) -> Array:
-            moving = {at: np.asarray(self.base[at] + t * way, self.base[at].dtype) for at, way in ways.items()}
-            return self._outputs_at([moving.get(at, x) for at, x in enumerate(self.base)])
+            arrays = list(self.base)
+            for (at, x), way in zip(moving.items(), ways, strict=True):
+                arrays[at] = np.asarray(x + t * way, x.dtype)
+            return self._outputs_at(arrays)
 
         starts = {-14: 1.37, -7: 0.83, 1: 1.0, 8: 1.71}
         windows = [[moved(step * part * k) for k in range(start, start + 7)] for start, part in starts.items()]
@@ -158,11 +151,10 @@ class Judge:
 
     def elements(self, at: int, gradient: Array, elements: Iterable[int]) -> list[Slope]:
         """Judge these elements, by their flat index, of `gradient`, with respect to input `at`."""
-        scales = np.ravel(typical_scale(self.base[at]))
-        return [self.element(at, gradient, j, float(scales[j])) for j in elements]
+        return [self.element(at, gradient, j) for j in elements]
 
-    def element(self, at: int, gradient: Array, j: int, scale: float) -> Slope:
-        """Judge the element with flat index `j` of `gradient`, with respect to input `at`, in steps of this scale."""
+    def element(self, at: int, gradient: Array, j: int) -> Slope:
+        """Judge the element with flat index `j` of `gradient`, with respect to input `at`."""
 
         def moved(t: float) -> Array:
             x = self.base[at].copy()
@@ -170,7 +162,7 @@ class Judge:
             return x
 
         analytic, rounding = float(gradient.flat[j]), float(self.rounding[at].flat[j])
-        slope = self.slope(at, moved, scale, analytic, rounding, alone=True)
+        slope = self.slope(at, moved, float(self.scales[at][j]), analytic, rounding, alone=True)
         # Times a cotangent of 0, the derivatives of outputs left out come out as 0, or as nan if they are not finite.
         nothing = slope.analytic == slope.numeric == 0 or not np.isfinite(slope.analytic)
         verdict = Verdict.UNJUDGED if self.leading[at].flat[j] and nothing else slope.verdict
@@ -226,11 +218,10 @@ class Judge:
         slopes = line.slopes()
         counted = self._weights != 0
         weights = self._weights[counted]
-        central, left, right = (weights * s[counted] for s in (slopes.central, slopes.left, slopes.right))
-        numeric = float(np.sum(central))
+        weighted = weights * np.array([slopes.central, slopes.left, slopes.right])[:, counted]
+        numeric = float(np.sum(weighted[0]))
+        low, high = float(np.sum(np.min(weighted, axis=0))), float(np.sum(np.max(weighted, axis=0)))
         slack = float(np.sum(np.abs(weights) * slopes.bound[counted]))
-        low = float(np.sum(np.minimum(np.minimum(left, right), central)))
-        high = float(np.sum(np.maximum(np.maximum(left, right), central)))
         kinked = bool(np.any(slopes.kinked & counted))
         sides = float(np.sum(np.abs(weights) * slopes.gap_bound[counted]))
         bound = slack + rounding if np.isfinite(analytic) else slack

@@ -22,15 +22,18 @@ from autograd_spiral.engine.table import Primitive
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.gradcheck.results import Array
 
-__all__ = ["blurred", "rerun", "rounding_of", "widened"]
+__all__ = ["at_least", "blurred", "rerun", "rounding_of", "widened"]
 
 Change: TypeAlias = Callable[[Any], Any]
 
 RUNS = 8
 _BITS = 3  # this many last bits of a mantissa are replaced: up to 7 units in the last place, where NumPy's own
 # elementary functions in float32 are up to 4 off
-_UNSIGNED: dict[int, Any] = {2: np.uint16, 4: np.uint32, 8: np.uint64}
 _MULTIPLIERS = np.random.default_rng(7).integers(2**62, 2**63, size=RUNS, dtype=np.uint64) | np.uint64(1)
+
+
+def _is_floating(value: Any) -> bool:
+    return isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "f"
 
 
 def blurred(value: Any, run: int) -> Any:
@@ -43,9 +46,9 @@ def blurred(value: Any, run: int) -> Any:
     >>> bool(np.all(abs(blurred(x, 0) - x) <= 2e-15 * x)), bool(np.all(blurred(blurred(x, 0), 0) == blurred(x, 0)))
     (True, True)
     """
-    if not (isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "f" and value.itemsize in _UNSIGNED):
+    if not _is_floating(value) or value.itemsize > 8:
         return value
-    unsigned = _UNSIGNED[value.itemsize]
+    unsigned: Any = np.dtype(f"u{value.itemsize}").type
     head = np.asarray(value).view(unsigned) >> unsigned(_BITS)
     width = 8 * value.itemsize
     multiplier = unsigned((int(_MULTIPLIERS[run]) >> (64 - width)) | 1)
@@ -61,9 +64,18 @@ def widened(value: Any) -> Any:
     >>> widened(np.float32([1, 2])).dtype
     dtype('float64')
     """
-    if not (isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "f"):
-        return value
-    return np.asarray(value, dtype=np.float64 if value.itemsize < 8 else np.longdouble)
+    return (
+        at_least(value, np.dtype(np.float64 if value.itemsize < 8 else np.longdouble)) if _is_floating(value) else value
+    )
+
+
+def at_least(value: Any, dtype: np.dtype[Any]) -> Any:
+    """Return `value` in this dtype if it is an array of a narrower one.
+
+    >>> at_least(np.float32([1, 2]), np.dtype(float)).dtype, at_least(np.arange(2), np.dtype(float)).dtype
+    (dtype('float64'), dtype('int64'))
+    """
+    return value.astype(dtype) if _is_floating(value) and value.itemsize < dtype.itemsize else value
 
 
 class _Shadow:
@@ -82,7 +94,8 @@ class _Shadow:
         self.args = tuple(shadows[arg] if type(arg) is Tensor else arg for arg in node.args)
         self.primitive = _reading_changed(node.primitive, len(self.args), change)
         self.operands = tuple(
-            change(_as_wide(arg._value if type(arg) is _Shadow else operand, original.dtype))
+            # computed as the operation does: a float32 constant does not round as such in float64
+            change(at_least(arg._value if type(arg) is _Shadow else operand, original.dtype))
             for arg, operand in zip(self.args, node.operands, strict=True)
         )
         value = change(np.asarray(node.primitive.evaluate(*self.operands, **node.params)))
@@ -96,12 +109,6 @@ def _reading_changed(primitive: Primitive, count: int, change: Change) -> Primit
         return vjp and (lambda ct, *args, **params: vjp(change(ct), *args, **params))
 
     return Primitive(primitive.function, tuple(map(changed, primitive.vjps_for(count))), body=primitive.body)
-
-
-def _as_wide(value: Any, dtype: np.dtype[Any]) -> Any:
-    """Return `value` in the dtype that it is computed with: a float32 constant does not round as such in float64."""
-    narrow = isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.itemsize < dtype.itemsize
-    return value.astype(dtype) if narrow else value
 
 
 @np.errstate(all="ignore")
@@ -148,26 +155,32 @@ def rounding_of(
     """
     order = history(outputs)
     results = [*(out.data for out in outputs), *gradients]
+    epsilons = [float(np.finfo(result.dtype).eps) for result in results]
+    spacings = [np.asarray(2 * eps * np.abs(result), float) for eps, result in zip(epsilons, results, strict=True)]
     largest = [0.0]
 
     def widened_and_seen(value: Any) -> Any:
         value = widened(value)
-        if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+        if _is_floating(value):
             largest.append(float(np.max(np.abs(value), where=np.isfinite(value), initial=0.0)))
         return value
 
+    @np.errstate(all="ignore")
     def moved(change: Change, keep_zeros: bool = True) -> list[Array]:
         values = rerun(order, outputs, cotangents, inputs, change, keep_zeros)
-        return [_moved(a, b) for a, b in zip(results, values, strict=True)]
+        differences = [np.asarray(np.abs(b - a), float) for a, b in zip(results, values, strict=True)]
+        return [
+            np.nan_to_num(d, nan=0.0, posinf=np.inf) + level for d, level in zip(differences, spacings, strict=True)
+        ]
 
     happened = moved(widened_and_seen)
     # The rounding of a sum of n terms is within about n roundings of the terms, and none of these is larger than the
     # largest number that was met: anything beyond is no rounding.
     cap = max(4.0, max((node.size for node in order), default=0) / 8)
-    floors = [max(largest) * _eps(result) for result in results]
-    levels = [_spacing(result) for result in results]
-    limits = [cap * (a + floor) for a, floor in zip(levels, floors, strict=True)]
+    floors = [max(largest) * eps for eps in epsilons]
+    limits = [cap * (a + floor) for a, floor in zip(spacings, floors, strict=True)]
     zeros = any(node.primitive is not None and node.dtype.kind == "f" and not np.all(node.data) for node in order)
+    levels = spacings
     for run in range(RUNS):
         change = functools.partial(blurred, run=run)
         levels = [np.maximum(a, b) for a, b in zip(levels, moved(change), strict=True)]
@@ -179,17 +192,3 @@ def rounding_of(
         for a, b, floor in zip(levels, happened, floors, strict=True)
     ]
     return levels[: len(outputs)], levels[len(outputs) :]
-
-
-def _eps(value: Array) -> float:
-    return float(np.finfo(value.dtype).eps)
-
-
-def _spacing(value: Array) -> Array:
-    return np.asarray(2 * _eps(value) * np.abs(value), dtype=float)
-
-
-def _moved(value: Array, other: Array) -> Array:
-    with np.errstate(all="ignore"):
-        difference = np.asarray(np.abs(other - value), dtype=float)
-    return np.asarray(np.nan_to_num(difference, nan=0.0, posinf=np.inf) + _spacing(value))
