@@ -107,11 +107,9 @@ def broadcastable(
     >>> (x + y).shape == np.broadcast_shapes(x.shape, y.shape)
     True
     """
-    shapes = draw(
-        hnp.mutually_broadcastable_shapes(num_shapes=count, min_side=1, max_dims=max_dims, max_side=max_side)
-    ).input_shapes
+    shapes = hnp.mutually_broadcastable_shapes(num_shapes=count, min_side=1, max_dims=max_dims, max_side=max_side)
     kinks = list(kinks)
-    return tuple(draw(arrays_away_from(kinks, shape=shape, **how)) for shape in shapes)
+    return tuple(draw(arrays_away_from(kinks, shape=shape, **how)) for shape in draw(shapes).input_shapes)
 
 
 @st.composite

@@ -33,10 +33,10 @@ class CheckedFunction:
         self.name, self.order = name_of(function), 1
         # called with `recorded` and the arguments: if that is False, the results need no graph
         self._call: Callable[..., Any] = lambda recorded, *args: function(*args)
-        self._were_tensors = [isinstance(x, Tensor) for x in inputs]
         self.arrays = [np.array(x.data if isinstance(x, Tensor) else x) for x in inputs]
         self.names = [getattr(x, "name", None) or f"input {i}" for i, x in enumerate(inputs)]
         self.floating = [i for i, x in enumerate(self.arrays) if x.dtype.kind == "f" and i not in constants]
+        self._tensors = {*self.floating, *(i for i, x in enumerate(inputs) if isinstance(x, Tensor))}
         if not self.floating:
             dtypes = ", ".join(str(x.dtype) for x in self.arrays) or "there is none"
             raise ValueError(f"{self.name}: no input is floating ({dtypes}), so there is no gradient to check")
@@ -44,10 +44,9 @@ class CheckedFunction:
     @np.errstate(all="ignore")
     def run(self, arrays: Sequence[Array], *, recorded: bool = False) -> tuple[list[Tensor], list[Tensor]]:
         """Return the leaves that the function was given for its floating inputs, and its floating outputs."""
-        args: list[Any] = [
-            Tensor(x, requires_grad=i in self.floating, name=name) if i in self.floating or was_tensor else x
-            for i, (x, was_tensor, name) in enumerate(zip(arrays, self._were_tensors, self.names, strict=True))
-        ]
+        args: list[Any] = list(arrays)
+        for i in self._tensors:
+            args[i] = Tensor(args[i], requires_grad=i in self.floating, name=self.names[i])
         return [args[i] for i in self.floating], _floating_outputs(self._call(recorded, *args))
 
     def findings(self, at: int, **found: Any) -> Findings:

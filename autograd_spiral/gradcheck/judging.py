@@ -13,7 +13,7 @@ from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.gradcheck.differences import Line, noise_level, typical_scale
 from autograd_spiral.gradcheck.function import CheckedFunction, gradients_of, not_finite
 from autograd_spiral.gradcheck.results import Array, Findings, Slope, Verdict
-from autograd_spiral.gradcheck.rounding import at_least, rounding_of
+from autograd_spiral.gradcheck.rounding import at_least, joined, rounding_of
 
 __all__ = ["Judge", "Swept"]
 
@@ -48,28 +48,27 @@ class Judge:
     def __init__(self, function: CheckedFunction, given: Any = None, before: Judge | None = None) -> None:
         self.function = function
         self.cotangents = function.cotangents(given)
-        random = given is None and [ct.size for ct in self.cotangents] != [1]
-        self.random_weights = tuple(ct.shape for ct in self.cotangents) if random else ()
+        drawn = given is None and [ct.size for ct in self.cotangents] != [1]
+        self.random_weights = tuple(ct.shape for ct in self.cotangents) if drawn else ()
         swept = self.swept(self.cotangents)
         self.left_out = not_finite([out.data for out in swept.outputs])
         self.leading = {at: np.zeros(function.arrays[at].shape, bool) for at in function.floating}
         if self.left_out:
-            lost = [~np.isfinite(out.data) for out in swept.outputs]
-            self.leading = self._leading(lost)
-            self.cotangents = [np.where(no, ct.dtype.type(0), ct) for ct, no in zip(self.cotangents, lost, strict=True)]
+            infinite = [~np.isfinite(out.data) for out in swept.outputs]
+            self.leading = self._leading(infinite)
+            pairs = zip(self.cotangents, infinite, strict=True)
+            self.cotangents = [np.where(lost, ct.dtype.type(0), ct) for ct, lost in pairs]
             swept = self.swept(self.cotangents)
         if before is not None and before.left_out:
             self.left_out = before.left_out
             self.leading = {at: leads | before.leading[at] for at, leads in self.leading.items()}
         self.gradients = swept.gradients
-        of_outputs, of_gradients = rounding_of(
-            swept.outputs, self.cotangents, list(swept.leaves.values()), list(self.gradients.values())
-        )
+        leaves, gradients = list(swept.leaves.values()), list(self.gradients.values())
+        of_outputs, of_gradients = rounding_of(swept.outputs, self.cotangents, leaves, gradients)
         self.rounding = dict(zip(function.floating, of_gradients, strict=True))
         self.sizes = {n for node in history(swept.outputs) for n in (*node.shape, node.size)}
-        self._terms = max(self.sizes, default=1)
         self._largest = min(float(np.finfo(function.arrays[at].dtype).max) for at in function.floating)
-        self._weights = _joined(self.cotangents)
+        self._weights = joined(self.cotangents)
         self.base, self._noise = self._widened(swept.outputs, of_outputs)
         self._dtype = min((x.dtype for x in self.base if x.dtype.kind == "f"), key=lambda d: -np.finfo(d).eps)
         self._noise = np.maximum(self._noise, NOISE_REACH * self._measured_noise())
@@ -83,13 +82,13 @@ class Judge:
         at = self.function.floating
         return Swept(dict(zip(at, leaves, strict=True)), outputs, dict(zip(at, gradients, strict=True)))
 
-    def _leading(self, lost: list[Array]) -> dict[int, Array]:
-        """Return which elements of each input lead to a `lost` element of an output, by the rules or by their index."""
-        ones = [no.astype(ct.dtype) for no, ct in zip(lost, self.cotangents, strict=True)]
-        everywhere = all(no.all() for no in lost)
+    def _leading(self, infinite: list[Array]) -> dict[int, Array]:
+        """Return which elements of each input lead to an `infinite` output, by the rules or by their index."""
+        ones = [lost.astype(ct.dtype) for lost, ct in zip(infinite, self.cotangents, strict=True)]
+        everywhere = all(lost.all() for lost in infinite)
         leading = {}
         for at, gradient in self.swept(ones).gradients.items():
-            by_index = [no for no in lost if no.shape == gradient.shape]
+            by_index = [lost for lost in infinite if lost.shape == gradient.shape]
             leading[at] = np.any([gradient != 0, *by_index], axis=0) | everywhere  # nan, too
         return leading
 
@@ -100,24 +99,23 @@ class Judge:
         The function must return float64 there, and the same values up to rounding; otherwise differences are taken in
         the dtypes of the inputs, with their noise.
         """
-        arrays = self.function.arrays
-        wide = [at_least(x, np.dtype(float)) for x in arrays]
+        arrays, noise = self.function.arrays, joined(of_outputs)
+        wide = [at_least(x, float) for x in arrays]
         if any(a is not b for a, b in zip(wide, arrays, strict=True)):
             try:
                 _, wide_outputs = self.function.run(wide, recorded=True)
             except Exception:  # the function insists on the dtype it was given
-                return arrays, _joined(of_outputs)
-            agree = len(outputs) == len(wide_outputs) and all(
-                b.dtype.itemsize >= 8 and np.all((np.abs(a.data - b.data) <= 4 * noise) | ~np.isfinite(b.data))
-                for a, b, noise in zip(outputs, wide_outputs, of_outputs, strict=True)
-            )
-            if agree:
-                return wide, _joined(rounding_of(wide_outputs, (), (), ())[0])
-        return arrays, _joined(of_outputs)
+                return arrays, noise
+            values, wide_values = (joined([out.data for out in run]) for run in (outputs, wide_outputs))
+            if values.size == wide_values.size and all(out.dtype.itemsize >= 8 for out in wide_outputs):
+                agree = (np.abs(values - wide_values) <= 4 * noise) | ~np.isfinite(wide_values)
+                if agree.all():
+                    return wide, joined(rounding_of(wide_outputs, (), (), ())[0])
+        return arrays, noise
 
     def _outputs_at(self, arrays: Sequence[Array]) -> Array:
         """Return the outputs at `arrays`, all elements in a row."""
-        return _joined([out.data for out in self.function.run(arrays)[1]])
+        return joined([out.data for out in self.function.run(arrays)[1]])
 
     @np.errstate(all="ignore")
     def _measured_noise(self) -> Array:
@@ -171,13 +169,11 @@ class Judge:
     def compared(self, at: int, hand: Array) -> list[Slope]:
         """Judge `hand`, another gradient with respect to input `at`, by the engine's: both may be off by rounding."""
         # Summed in another order, rounding can grow by the square root of the number of terms.
-        bound = max(2.0, self._terms**0.5) * self.rounding[at]
+        bound = max(2.0, max(self.sizes, default=1) ** 0.5) * self.rounding[at]
         with np.errstate(all="ignore"):
-            verdicts = np.select(
-                [self.leading[at], np.abs(hand - self.gradients[at].astype(float)) <= bound, np.isnan(hand)],
-                [Verdict.UNJUDGED, Verdict.OK, Verdict.NAN],  # by hand, the outputs that are left out may count
-                Verdict.WRONG,
-            )
+            agree = np.abs(hand - self.gradients[at].astype(float)) <= bound
+        cases = [self.leading[at], agree, np.isnan(hand)]  # by hand, the outputs that are left out may count
+        verdicts = np.select(cases, [Verdict.UNJUDGED, Verdict.OK, Verdict.NAN], Verdict.WRONG)
         values = (verdicts, hand, self.gradients[at], bound)
         numbers = zip(*(array.ravel().tolist() for array in values), np.ndindex(hand.shape), strict=True)
         return [Slope(Verdict(verdict), a, n, b, index=index) for verdict, a, n, b, index in numbers]
@@ -261,7 +257,3 @@ def _is_wide(slope: Slope, bound: float, parts: tuple[float, float]) -> bool:
     """Return whether `bound` exceeds both these parts: of the derivative, and of its natural size."""
     size = max((abs(value) for value in (slope.analytic, slope.numeric) if np.isfinite(value)), default=0.0)
     return bound > parts[0] * size and bound > parts[1] * slope.natural
-
-
-def _joined(arrays: Sequence[Array]) -> Array:
-    return np.concatenate([np.zeros(0), *(np.asarray(a, dtype=np.result_type(a, float)).ravel() for a in arrays)])

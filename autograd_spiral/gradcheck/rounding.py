@@ -22,7 +22,7 @@ from autograd_spiral.engine.table import Primitive
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.gradcheck.results import Array
 
-__all__ = ["at_least", "blurred", "rerun", "rounding_of", "widened"]
+__all__ = ["at_least", "blurred", "joined", "rerun", "rounding_of", "widened"]
 
 Change: TypeAlias = Callable[[Any], Any]
 
@@ -64,18 +64,18 @@ def widened(value: Any) -> Any:
     >>> widened(np.float32([1, 2])).dtype
     dtype('float64')
     """
-    return (
-        at_least(value, np.dtype(np.float64 if value.itemsize < 8 else np.longdouble)) if _is_floating(value) else value
-    )
+    if not _is_floating(value):
+        return value
+    return at_least(value, np.float64 if value.itemsize < 8 else np.longdouble)
 
 
-def at_least(value: Any, dtype: np.dtype[Any]) -> Any:
+def at_least(value: Any, dtype: Any) -> Any:
     """Return `value` in this dtype if it is an array of a narrower one.
 
-    >>> at_least(np.float32([1, 2]), np.dtype(float)).dtype, at_least(np.arange(2), np.dtype(float)).dtype
+    >>> at_least(np.float32([1, 2]), float).dtype, at_least(np.arange(2), float).dtype
     (dtype('float64'), dtype('int64'))
     """
-    return value.astype(dtype) if _is_floating(value) and value.itemsize < dtype.itemsize else value
+    return value.astype(dtype) if _is_floating(value) and value.itemsize < np.dtype(dtype).itemsize else value
 
 
 class _Shadow:
@@ -93,11 +93,10 @@ class _Shadow:
             return
         self.args = tuple(shadows[arg] if type(arg) is Tensor else arg for arg in node.args)
         self.primitive = _reading_changed(node.primitive, len(self.args), change)
-        self.operands = tuple(
-            # computed as the operation does: a float32 constant does not round as such in float64
-            change(at_least(arg._value if type(arg) is _Shadow else operand, original.dtype))
-            for arg, operand in zip(self.args, node.operands, strict=True)
-        )
+        pairs = zip(self.args, node.operands, strict=True)
+        operands = (arg._value if type(arg) is _Shadow else operand for arg, operand in pairs)
+        # A float32 constant does not round as such in float64.
+        self.operands = tuple(change(at_least(operand, original.dtype)) for operand in operands)
         value = change(np.asarray(node.primitive.evaluate(*self.operands, **node.params)))
         self._value = np.where(original == 0, original, value) if keep_zeros and not np.all(original) else value
 
@@ -133,11 +132,8 @@ def rerun(
     shadows: dict[Any, Any] = {}
     for node in order:
         shadows[node] = _Shadow(node, shadows, change, keep_zeros)
-    seeds = [
-        (shadows[out], np.array(change(np.asarray(ct))))
-        for out, ct in zip(outputs, cotangents, strict=False)
-        if out.requires_grad
-    ]
+    pairs = zip(outputs, cotangents, strict=False)
+    seeds = [(shadows[out], np.array(change(np.asarray(ct)))) for out, ct in pairs if out.requires_grad]
     found = sweep(seeds, {shadows[leaf] for leaf in inputs if leaf in shadows})
     gradients = [found.get(shadows.get(leaf), np.zeros(leaf.shape, leaf.dtype)) for leaf in inputs]
     return [*(shadows[out]._value for out in outputs), *gradients]
@@ -155,8 +151,9 @@ def rounding_of(
     """
     order = history(outputs)
     results = [*(out.data for out in outputs), *gradients]
-    epsilons = [float(np.finfo(result.dtype).eps) for result in results]
-    spacings = [np.asarray(2 * eps * np.abs(result), float) for eps, result in zip(epsilons, results, strict=True)]
+    values = joined(results)
+    eps = joined([np.full(result.shape, np.finfo(result.dtype).eps) for result in results])
+    spacing = np.asarray(2 * eps * np.abs(values), dtype=float)
     largest = [0.0]
 
     def widened_and_seen(value: Any) -> Any:
@@ -166,29 +163,35 @@ def rounding_of(
         return value
 
     @np.errstate(all="ignore")
-    def moved(change: Change, keep_zeros: bool = True) -> list[Array]:
-        values = rerun(order, outputs, cotangents, inputs, change, keep_zeros)
-        differences = [np.asarray(np.abs(b - a), float) for a, b in zip(results, values, strict=True)]
-        return [
-            np.nan_to_num(d, nan=0.0, posinf=np.inf) + level for d, level in zip(differences, spacings, strict=True)
-        ]
+    def moved(change: Change, keep_zeros: bool = True) -> Array:
+        again = joined(rerun(order, outputs, cotangents, inputs, change, keep_zeros))
+        distance = np.abs(again - values).astype(float)
+        return np.asarray(np.where(np.isnan(distance), 0.0, distance) + spacing)
 
     happened = moved(widened_and_seen)
     # The rounding of a sum of n terms is within about n roundings of the terms, and none of these is larger than the
     # largest number that was met: anything beyond is no rounding.
     cap = max(4.0, max((node.size for node in order), default=0) / 8)
-    floors = [max(largest) * eps for eps in epsilons]
-    limits = [cap * (a + floor) for a, floor in zip(spacings, floors, strict=True)]
+    floor = max(largest) * eps
+    limit = cap * (spacing + floor)
     zeros = any(node.primitive is not None and node.dtype.kind == "f" and not np.all(node.data) for node in order)
-    levels = spacings
+    levels = spacing
     for run in range(RUNS):
         change = functools.partial(blurred, run=run)
-        levels = [np.maximum(a, b) for a, b in zip(levels, moved(change), strict=True)]
+        levels = np.maximum(levels, moved(change))
         if zeros:
-            further = zip(levels, moved(change, keep_zeros=False), limits, strict=True)
-            levels = [np.maximum(a, np.where(b <= limit, b, 0)) for a, b, limit in further]
-    levels = [
-        np.maximum(a, np.minimum(2 * b, cap * (a + floor)))
-        for a, b, floor in zip(levels, happened, floors, strict=True)
-    ]
-    return levels[: len(outputs)], levels[len(outputs) :]
+            further = moved(change, keep_zeros=False)
+            levels = np.maximum(levels, np.where(further <= limit, further, 0))
+    levels = np.maximum(levels, np.minimum(2 * happened, cap * (levels + floor)))
+    ends = np.cumsum([result.size for result in results], dtype=int)
+    found = [levels[end - r.size : end].reshape(r.shape) for end, r in zip(ends, results, strict=True)]
+    return found[: len(outputs)], found[len(outputs) :]
+
+
+def joined(arrays: Sequence[Array]) -> Array:
+    """Return all elements of `arrays` in a row, in float64 or wider.
+
+    >>> joined([np.ones((2, 1)), np.float32(3)])
+    array([1., 1., 3.])
+    """
+    return np.concatenate([np.zeros(0), *map(np.ravel, arrays)])

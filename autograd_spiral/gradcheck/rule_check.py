@@ -94,9 +94,10 @@ class RuleReport(Report):
         verdicts = row.order1, row.order2, row.float32
         return row.primitive, row.argument, *verdicts, error, str(row.kinks or ""), row.says
 
-    def _footing(self) -> str:
+    def __str__(self) -> str:
         count, bad = len(self.rows), sum(not row.ok for row in self.rows)
-        return f"{count} {'row' if count == 1 else 'rows'}: {f'{bad} not ok' if bad else 'all ok'}"
+        rows = "row" if count == 1 else "rows"
+        return f"{super().__str__()}\n{count} {rows}: {f'{bad} not ok' if bad else 'all ok'}"
 
 
 def checkable() -> dict[str, Callable[..., Any]]:
@@ -151,9 +152,8 @@ def _rows_of(name: str, function: Callable[..., Any], seed: int) -> list[RuleRow
         return [_without_verdict(name, "no example", "has no example call: add one to vocabulary/examples.py")]
     rows = []
     for i, draw in enumerate(EXAMPLES[function]):
-        example = draw(np.random.default_rng((seed, i)))
         try:
-            rows += _checked(name, example)
+            rows += _checked(name, draw(np.random.default_rng((seed, i))))
         except Exception as error:  # a rule that raises must not hide the others
             text = f"{type(error).__name__}: {error}"
             rows.append(_without_verdict(name, "error", text.splitlines()[0]))
