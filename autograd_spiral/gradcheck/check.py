@@ -14,7 +14,7 @@ import numpy as np
 
 from autograd_spiral.engine.table import PRIMITIVES
 from autograd_spiral.errors import GradientMismatch, ShapeError
-from autograd_spiral.gradcheck.diagnoses import SCALE, Evidence, diagnose, diagnose_shape
+from autograd_spiral.gradcheck.diagnoses import SCALE, diagnose, diagnose_shape
 from autograd_spiral.gradcheck.directions import along_directions
 from autograd_spiral.gradcheck.evidence import evidence_of
 from autograd_spiral.gradcheck.function import CheckedFunction
@@ -186,9 +186,10 @@ def _some(indices: Array) -> list[int]:
 def _diagnosed(judge: Judge, found: Mapping[int, Findings], scaled: Swept | None = None) -> list[Findings]:
     """Return the findings with their diagnoses."""
     rows = []
-    evidence = evidence_of(judge, found, scaled)
     for at, findings in found.items():
-        says = [findings.diagnosis or diagnose(findings, judge.sizes, evidence.get(at, Evidence()))]
+        says = [findings.diagnosis]
+        if findings.wrong.any():
+            says = [diagnose(findings, judge.sizes, evidence_of(judge, found, at, scaled))]
         if not findings.fault and judge.leading[at].any():
             says.append(_not_judged(findings, judge.left_out))
         rows.append(replace(findings, diagnosis="; ".join(filter(None, says))))

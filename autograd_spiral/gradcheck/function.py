@@ -36,7 +36,7 @@ class CheckedFunction:
         self.arrays = [np.array(x.data if isinstance(x, Tensor) else x) for x in inputs]
         self.names = [getattr(x, "name", None) or f"input {i}" for i, x in enumerate(inputs)]
         self.floating = [i for i, x in enumerate(self.arrays) if x.dtype.kind == "f" and i not in constants]
-        self._tensors = {*self.floating, *(i for i, x in enumerate(inputs) if isinstance(x, Tensor))}
+        self._tensors = [i for i, x in enumerate(inputs) if i in self.floating or isinstance(x, Tensor)]
         if not self.floating:
             dtypes = ", ".join(str(x.dtype) for x in self.arrays) or "there is none"
             raise ValueError(f"{self.name}: no input is floating ({dtypes}), so there is no gradient to check")

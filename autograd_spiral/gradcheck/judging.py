@@ -180,6 +180,7 @@ class Judge:
 
     # --- the verdict ----------------------------------------------------------------------------------------------
 
+    @np.errstate(all="ignore")
     def slope(
         self, at: int, moved: Callable[[float], Array], scale: float, analytic: float, rounding: float, *, alone: bool
     ) -> Slope:
@@ -193,21 +194,20 @@ class Judge:
             arrays[at] = moved(t)
             return self._outputs_at(arrays)
 
-        with np.errstate(all="ignore"):
-            line = Line(along, scale, self._noise, self._dtype)
-            natural = float(np.sum(np.abs(self._weights) * line.size())) / scale
-            slope = self._compare(line, analytic, rounding, natural, alone)
-            for _ in range(REFINEMENTS):
-                agree = slope.verdict is Verdict.OK and abs(analytic - slope.numeric) <= slope.bound
-                if agree and _is_sharp(slope):
-                    break
-                line.refine()
-                before, slope = slope, self._compare(line, analytic, rounding, natural, alone)
-                if before.verdict is Verdict.KINK and slope.verdict is Verdict.NOISE:
-                    slope = before
-                plain = slope.verdict is Verdict.KINK or (slope.verdict.fails and _is_sharp(slope))
-                if plain and before.verdict is slope.verdict:
-                    break
+        line = Line(along, scale, self._noise, self._dtype)
+        natural = float(np.sum(np.abs(self._weights) * line.size())) / scale
+        slope = self._compare(line, analytic, rounding, natural, alone)
+        for _ in range(REFINEMENTS):
+            agree = slope.verdict is Verdict.OK and abs(analytic - slope.numeric) <= slope.bound
+            if agree and _is_sharp(slope):
+                break
+            line.refine()
+            before, slope = slope, self._compare(line, analytic, rounding, natural, alone)
+            if before.verdict is Verdict.KINK and slope.verdict is Verdict.NOISE:
+                slope = before
+            plain = slope.verdict is Verdict.KINK or (slope.verdict.fails and _is_sharp(slope))
+            if plain and before.verdict is slope.verdict:
+                break
         return slope
 
     def _compare(self, line: Line, analytic: float, rounding: float, natural: float, alone: bool) -> Slope:
