@@ -15,7 +15,7 @@ then halves and whole numbers, then tenths. Shapes shrink to few, short axes.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,8 @@ except ImportError as error:
     ) from error
 
 __all__ = ["arrays_away_from", "broadcastable", "labels_for", "matmul_pairs", "numbers", "tensors"]
+
+Array: TypeAlias = NDArray[Any]
 
 
 def numbers(low: float = -3.0, high: float = 3.0, *, away_from: Iterable[float] = (), gap: float = 0.05) -> Any:
@@ -97,7 +99,7 @@ def tensors(draw: Any, /, kinks: Iterable[float] = (), *, requires_grad: bool = 
 @st.composite
 def broadcastable(
     draw: Any, /, count: int = 2, kinks: Iterable[float] = (), *, max_dims: int = 3, max_side: int = 3, **how: Any
-) -> tuple[NDArray[Any], ...]:
+) -> tuple[Array, ...]:
     """Draw `count` arrays whose shapes broadcast together.
 
     Other keywords, and errors, are those of `arrays_away_from`.
@@ -130,9 +132,7 @@ def labels_for(draw: Any, /, scores: Any) -> NDArray[np.int64]:
 
 
 @st.composite
-def matmul_pairs(
-    draw: Any, /, *, max_side: int = 3, vectors: bool = True, **how: Any
-) -> tuple[NDArray[Any], NDArray[Any]]:
+def matmul_pairs(draw: Any, /, *, max_side: int = 3, vectors: bool = True, **how: Any) -> tuple[Array, Array]:
     """Draw two arrays for `@`: vectors (unless `vectors=False`), matrices, or stacks of matrices that broadcast.
 
     Other keywords, and errors, are those of `arrays_away_from`.

@@ -86,8 +86,11 @@ class Line:
         steps = np.array(self._steps)[:, None, None]
         ratio = 2.0**self._octaves
         values = np.array(self._sides)
-        noise = self._rounding + 2 * self._eps * np.abs(values)
-        noise_centre = self._rounding + 2 * self._eps * np.abs(self._centre)
+        # An output that does not move at all moves by less than its spacing, however noisy it is elsewhere.
+        still = np.all(values == self._centre, axis=(0, 1))
+        rounding = np.where(still, 0.0, self._rounding)
+        noise = rounding + 2 * self._eps * np.abs(values)
+        noise_centre = rounding + 2 * self._eps * np.abs(self._centre)
         limits, bounds = _extrapolated(values, noise, ratio, ratio**2)
         jumps = np.abs(limits - self._centre) > bounds + noise_centre
         from_right, from_left = np.where(jumps, limits, self._centre)
@@ -97,8 +100,6 @@ class Line:
         powers = np.array([[1], [1], [2]])  # of the steps in the error: central differences have even ones only
         estimates, bounds = _extrapolated(differences, noises, ratio**powers, ratio ** (2 * powers))
         slopes = _combined(estimates, bounds, jumps.any(axis=0))
-        # An output that does not move at all moves by less than its spacing, however noisy it is elsewhere.
-        still = np.all(values == self._centre, axis=(0, 1))
         least = 2 * self._eps * np.abs(self._centre) / self._steps[0]
         bound, gap_bound = np.where(still, least, (slopes.bound, slopes.gap_bound))
         return replace(slopes, bound=bound, gap_bound=gap_bound)
