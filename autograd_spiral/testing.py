@@ -33,7 +33,6 @@ except ImportError as error:
 __all__ = ["arrays_away_from", "broadcastable", "labels_for", "matmul_pairs", "numbers", "tensors"]
 
 Array: TypeAlias = NDArray[Any]
-Shape: TypeAlias = tuple[int, ...]
 
 
 def numbers(low: float = -3.0, high: float = 3.0, *, away_from: Iterable[float] = (), gap: float = 0.05) -> Any:
@@ -81,11 +80,9 @@ def arrays_away_from(
     """
     if shape is None:
         shape = hnp.array_shapes(min_dims=min_dims, max_dims=max_dims, min_side=1, max_side=max_side)
-    return hnp.arrays(np.dtype(dtype), shape, elements=_cast(numbers(low, high, away_from=kinks, gap=gap), dtype))
-
-
-def _cast(elements: Any, dtype: Any) -> Any:
-    return elements.map(lambda x: float(np.dtype(dtype).type(x)))
+    dtype = np.dtype(dtype)
+    elements = numbers(low, high, away_from=kinks, gap=gap).map(lambda x: float(dtype.type(x)))
+    return hnp.arrays(dtype, shape, elements=elements)
 
 
 @st.composite
@@ -112,11 +109,9 @@ def broadcastable(
     >>> (x + y).shape == np.broadcast_shapes(x.shape, y.shape)
     True
     """
-    shapes = draw(
-        hnp.mutually_broadcastable_shapes(num_shapes=count, min_side=1, max_dims=max_dims, max_side=max_side)
-    ).input_shapes
+    shapes = hnp.mutually_broadcastable_shapes(num_shapes=count, min_side=1, max_dims=max_dims, max_side=max_side)
     kinks = list(kinks)
-    return tuple(draw(arrays_away_from(kinks, shape=shape, **how)) for shape in shapes)
+    return tuple(draw(arrays_away_from(kinks, shape=shape, **how)) for shape in draw(shapes).input_shapes)
 
 
 @st.composite
@@ -149,14 +144,10 @@ def matmul_pairs(draw: Any, /, *, max_side: int = 3, vectors: bool = True, **how
     """
     sides = st.integers(1, max_side)
     rows, inner, columns = draw(sides), draw(sides), draw(sides)
-    left: Shape = (rows, inner)
-    right: Shape = (inner, columns)
     form = draw(st.sampled_from(["matrices", "stacks", "left", "right", "both"] if vectors else ["matrices", "stacks"]))
+    left: tuple[int, ...] = (inner,) if form in ("left", "both") else (rows, inner)
+    right: tuple[int, ...] = (inner,) if form in ("right", "both") else (inner, columns)
     if form == "stacks":
         stacks = draw(hnp.mutually_broadcastable_shapes(num_shapes=2, min_side=1, max_dims=2, max_side=2))
         left, right = (tuple(stack) + shape for stack, shape in zip(stacks.input_shapes, (left, right), strict=True))
-    if form in ("left", "both"):
-        left = (inner,)
-    if form in ("right", "both"):
-        right = (inner,)
     return draw(arrays_away_from(shape=left, **how)), draw(arrays_away_from(shape=right, **how))

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from autograd_spiral.engine.table import PRIMITIVES
 from autograd_spiral.errors import GradientMismatch, ShapeError
-from autograd_spiral.gradcheck.diagnoses import SCALE, Evidence, diagnose, diagnose_shape
+from autograd_spiral.gradcheck.diagnoses import SCALE, diagnose, diagnose_shape
 from autograd_spiral.gradcheck.directions import along_directions
 from autograd_spiral.gradcheck.evidence import evidence_of
 from autograd_spiral.gradcheck.function import CheckedFunction
@@ -24,8 +24,6 @@ from autograd_spiral.gradcheck.results import Array, Findings, Verdict
 from autograd_spiral.program.capturing.step import BoundStep, CapturedStep
 
 __all__ = ["check_against", "check_gradients"]
-
-Hand: TypeAlias = Any  # an array, a sequence of arrays or None, or a function of the inputs that returns these
 
 ELEMENT_LIMIT = 1000  # inputs with more elements are checked along random directions
 DIRECTIONS = 3
@@ -74,19 +72,17 @@ def check_gradients(
     checked = CheckedFunction(function, inputs, constants=_constants_of(function))
     rows = checked.faults()
     if not rows:
-        judge = Judge(checked, checked.cotangents(cotangent), drawn=cotangent is None)
+        judge = Judge(checked, cotangent)
         rows = _against_differences(judge, directions)
         if order == 2:
             gradient = checked.gradient(judge.cotangents)
-            rows += gradient.faults() or _against_differences(
-                Judge(gradient, gradient.cotangents(None), drawn=True, before=judge), directions
-            )
+            rows += gradient.faults() or _against_differences(Judge(gradient, before=judge), directions)
     return _conclude(CheckReport(checked.name, tuple(rows)), raise_on_mismatch)
 
 
 def check_against(
     function: Callable[..., Any],
-    hand_gradients: Hand,
+    hand_gradients: Any,
     *inputs: Any,
     cotangent: Any = None,
     raise_on_mismatch: bool = True,
@@ -115,7 +111,7 @@ def check_against(
         raise ShapeError(f"check_against: {len(given)} gradients but {len(checked.floating)} floating inputs")
     rows = checked.faults()
     if not rows:
-        judge = Judge(checked, checked.cotangents(cotangent), drawn=cotangent is None)
+        judge = Judge(checked, cotangent)
         hands = zip(checked.floating, given, strict=True)
         found = {at: _by_hand(judge, at, np.asarray(hand)) for at, hand in hands if hand is not None}
         rows = _diagnosed(judge, found)
@@ -190,9 +186,10 @@ def _some(indices: Array) -> list[int]:
 def _diagnosed(judge: Judge, found: Mapping[int, Findings], scaled: Swept | None = None) -> list[Findings]:
     """Return the findings with their diagnoses."""
     rows = []
-    evidence = evidence_of(judge, found, scaled)
     for at, findings in found.items():
-        says = [findings.diagnosis or diagnose(findings, judge.sizes, evidence.get(at, Evidence()))]
+        says = [findings.diagnosis]
+        if findings.wrong.any():
+            says = [diagnose(findings, judge.sizes, evidence_of(judge, found, at, scaled))]
         if not findings.fault and judge.leading[at].any():
             says.append(_not_judged(findings, judge.left_out))
         rows.append(replace(findings, diagnosis="; ".join(filter(None, says))))

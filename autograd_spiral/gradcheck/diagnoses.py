@@ -12,7 +12,7 @@ import numpy as np
 
 from autograd_spiral.gradcheck.results import Array, Findings
 
-__all__ = ["SCALE", "Evidence", "diagnose", "diagnose_shape"]
+__all__ = ["SCALE", "Evidence", "broadcasts_to", "diagnose", "diagnose_shape"]
 
 
 SCALE = -2.0  # a power of two, which scales without rounding, and negative, which tells apart |ct| and ct
@@ -73,7 +73,7 @@ def diagnose(findings: Findings, sizes: Collection[int], evidence: Evidence) -> 
     if wrong.any():
         few = wrong.sum() == 1 or lost.any() or np.any(fine & (np.abs(numeric) > 10 * bound))
         where = _counted(wrong, fine, findings) if few and wrong.size > 1 else ""
-        says.append(_of_numbers(analytic, numeric, bound, wrong, sizes, evidence, where))
+        says.append(_of_numbers(findings, wrong, sizes, evidence, where))
     return "; ".join(says)
 
 
@@ -94,12 +94,10 @@ def _counted(chosen: Array, fine: Array, findings: Findings) -> str:
     return text
 
 
-def _of_numbers(
-    analytic: Array, numeric: Array, bound: Array, wrong: Array, sizes: Collection[int], evidence: Evidence, where: str
-) -> str:
+def _of_numbers(findings: Findings, wrong: Array, sizes: Collection[int], evidence: Evidence, where: str) -> str:
     """Return what is wrong with the `wrong` elements, which are all finite, and `where` they are unless all are."""
-    a, n, b = analytic[wrong], numeric[wrong], bound[wrong]
-    ct = None if evidence.ct is None else np.broadcast_to(evidence.ct, analytic.shape)[wrong]
+    a, n, b = (values[wrong] for values in (findings.analytic, findings.numeric, findings.bound))
+    ct = None if evidence.ct is None else np.broadcast_to(evidence.ct, findings.shape)[wrong]
     lacks_ct = ct is not None and _agree(a * ct, n, b * (1 + np.abs(ct)))
     of_ct = "" if evidence.scaled is None else _of_scaling(a, evidence.scaled[wrong], b)
     if of_ct and lacks_ct:
@@ -107,7 +105,7 @@ def _of_numbers(
     if of_ct and _agree(a, n, b):
         return _together(", ", of_ct, where)
     ratio = _of_ratio(a, n, b, sizes)
-    if not ratio and (of_all := _of_all(analytic, numeric, bound, evidence)):
+    if not ratio and (of_all := _of_all(findings, evidence)):
         return _together("; ", of_ct, of_all)
     by_hand = "right after multiplying by the cotangent" if lacks_ct and evidence.scaled is None else ""
     text = ratio or by_hand or _of_difference(a - n, b, ct) or ("" if of_ct else _of_spread(a, n, b))
@@ -170,8 +168,9 @@ def _of_difference(difference: Array, bound: Array, ct: Array | None) -> str:
     return ""
 
 
-def _of_all(analytic: Array, numeric: Array, bound: Array, evidence: Evidence) -> str:
+def _of_all(findings: Findings, evidence: Evidence) -> str:
     """Return which other input a whole gradient belongs to, which change would mend it, or how it is reordered."""
+    analytic, numeric, bound = findings.analytic, findings.numeric, findings.bound
     for name, other in evidence.others.items():
         if _agree(analytic, other.numeric, bound + other.bound):
             both = _agree(other.analytic, numeric, bound + other.bound)
@@ -229,7 +228,14 @@ def diagnose_shape(given: tuple[int, ...], shape: tuple[int, ...]) -> str:
     shapes = f"shape {given} for an input of shape {shape}"
     if len(shape) > 1 and given == shape[::-1]:
         return f"transposed: {shapes}"
-    extra = len(given) - len(shape)
-    if extra >= 0 and all(n in (1, m) for n, m in zip(shape, given[extra:], strict=True)):
-        return f"gradient of a broadcast not summed: {shapes}"
-    return shapes
+    return f"gradient of a broadcast not summed: {shapes}" if broadcasts_to(shape, given) else shapes
+
+
+def broadcasts_to(shape: tuple[int, ...], larger: tuple[int, ...]) -> bool:
+    """Return whether an array of this shape broadcasts to the `larger` one.
+
+    >>> broadcasts_to((1, 3), (4, 2, 3)), broadcasts_to((2, 3), (1, 3))
+    (True, False)
+    """
+    pairs = zip(shape[::-1], larger[::-1], strict=False)
+    return len(shape) <= len(larger) and all(n in (1, m) for n, m in pairs)

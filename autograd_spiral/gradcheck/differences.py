@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -64,8 +64,8 @@ class Line:
         self._eps = float(np.finfo(dtype).eps)
         finest = math.log2(self._eps) / 3  # the exponent of the balanced step, -17 in float64 and -8 in float32
         self._octaves = max(1, round(-finest / 6))
-        self._next = round(finest / 2 + self._octaves / 2)  # -7, -10, -13, -16 in float64; -3 … -6 in float32
-        self._scale = 2.0 ** round(math.log2(scale))
+        first = round(finest / 2 + self._octaves / 2)  # -7, -10, -13, -16 in float64; -3 … -6 in float32
+        self._exponent = first + round(math.log2(scale))  # of the next step
         self._rounding = rounding
         self._centre = function(0.0)
         self._steps: list[float] = []
@@ -75,37 +75,34 @@ class Line:
     def refine(self) -> None:
         """Add four steps, each smaller than all before by the same ratio."""
         for _ in range(4):
-            step = self._scale * 2.0**self._next
+            step = 2.0**self._exponent
             self._steps.append(step)
             self._sides.append(np.array([self._function(step), self._function(-step)]))
-            self._next -= self._octaves
+            self._exponent -= self._octaves
 
+    @np.errstate(all="ignore")
     def slopes(self) -> Slopes:
         """Return the derivatives at 0 and their bounds, from all steps so far."""
         steps = np.array(self._steps)[:, None, None]
         ratio = 2.0**self._octaves
-        with np.errstate(all="ignore"):
-            values = np.array(self._sides)
-            noise = self._rounding + 2 * self._eps * np.abs(values)
-            noise_centre = self._rounding + 2 * self._eps * np.abs(self._centre)
-            limits, bounds = _extrapolated(values, noise, ratio, ratio**2)
-            jumps = np.abs(limits - self._centre) > bounds + noise_centre
-            from_right, from_left = np.where(jumps, limits, self._centre)
-            right, left = values[:, 0], values[:, 1]
-            differences = np.stack([right - from_right, from_left - left, (right - left) / 2], axis=1) / steps
-            noises = np.concatenate([noise + noise_centre, np.mean(noise, axis=1, keepdims=True)], axis=1) / steps
-            powers = np.array([[1], [1], [2]])  # of the steps in the error: central differences have even ones only
-            rise, fall, both = zip(
-                *_extrapolated(differences, noises, ratio**powers, ratio ** (2 * powers)), strict=True
-            )
-            slopes = _combined(both, fall, rise, jumps.any(axis=0))
-            # An output that does not move at all moves by less than its spacing, however noisy it is elsewhere.
-            still = np.all(values == self._centre, axis=(0, 1))
-            least = 2 * self._eps * np.abs(self._centre) / self._steps[0]
-        central, left, right = np.where(still, 0.0, (slopes.central, slopes.left, slopes.right))
+        values = np.array(self._sides)
+        # An output that does not move at all moves by less than its spacing, however noisy it is elsewhere.
+        still = np.all(values == self._centre, axis=(0, 1))
+        rounding = np.where(still, 0.0, self._rounding)
+        noise = rounding + 2 * self._eps * np.abs(values)
+        noise_centre = rounding + 2 * self._eps * np.abs(self._centre)
+        limits, bounds = _extrapolated(values, noise, ratio, ratio**2)
+        jumps = np.abs(limits - self._centre) > bounds + noise_centre
+        from_right, from_left = np.where(jumps, limits, self._centre)
+        right, left = values[:, 0], values[:, 1]
+        differences = np.stack([right - from_right, from_left - left, (right - left) / 2], axis=1) / steps
+        noises = np.concatenate([noise + noise_centre, np.mean(noise, axis=1, keepdims=True)], axis=1) / steps
+        powers = np.array([[1], [1], [2]])  # of the steps in the error: central differences have even ones only
+        estimates, bounds = _extrapolated(differences, noises, ratio**powers, ratio ** (2 * powers))
+        slopes = _combined(estimates, bounds, jumps.any(axis=0))
+        least = 2 * self._eps * np.abs(self._centre) / self._steps[0]
         bound, gap_bound = np.where(still, least, (slopes.bound, slopes.gap_bound))
-        marks = (mark & ~still for mark in (slopes.kinked, slopes.jumps, slopes.one_sided))
-        return Slopes(central, left, right, bound, gap_bound, *marks)
+        return replace(slopes, bound=bound, gap_bound=gap_bound)
 
     def size(self) -> Array:
         """Return the size of each output: the largest of its finite values on the line."""
@@ -157,20 +154,21 @@ def _settled(estimates: Array, bounds: Array) -> tuple[Array, Array]:
     return best, best_bound
 
 
-def _combined(both: tuple[Array, Array], fall: tuple[Array, Array], rise: tuple[Array, Array], jumps: Array) -> Slopes:
-    """Return one answer from the two sides; if one side is not finite, that of the other side."""
-    (left, left_bound), (right, right_bound) = fall, rise
-    no_left, no_right = ~np.isfinite(left_bound), ~np.isfinite(right_bound)
-    left = np.where(no_left, right, left)
-    right = np.where(no_right, left, right)
-    single = np.where(no_left, right_bound, left_bound)
+def _combined(estimates: Array, bounds: Array, jumps: Array) -> Slopes:
+    """Return one answer from what was found on the right, on the left, and by central differences.
+
+    If one side is not finite, it is that of the other side.
+    """
+    (right, left, both), (right_bound, left_bound, both_bound) = estimates, bounds
+    no_left, no_right = np.isinf(left_bound), np.isinf(right_bound)
+    left, right = np.where(no_left, right, left), np.where(no_right, left, right)
     one_sided = no_left | no_right
     split = jumps & ~one_sided
-    with np.errstate(all="ignore"):
-        central = np.where(one_sided, right, np.where(split, left / 2 + right / 2, both[0]))
-        bound = np.where(one_sided, single, np.where(split, np.maximum(left_bound, right_bound), both[1]))
-        gap_bound = np.where(one_sided, 0, left_bound + right_bound)
-        kinked = split | (~one_sided & (np.abs(right - left) > gap_bound))
+    central = np.select([one_sided, split], [right, left / 2 + right / 2], both)
+    tighter, looser = np.minimum(left_bound, right_bound), np.maximum(left_bound, right_bound)
+    bound = np.select([one_sided, split], [tighter, looser], both_bound)
+    gap_bound = np.where(one_sided, 0, left_bound + right_bound)
+    kinked = split | (~one_sided & (np.abs(right - left) > gap_bound))
     finite = np.isfinite(bound)
     central, left, right = (np.where(finite, slope, np.nan) for slope in (central, left, right))
     return Slopes(central, left, right, bound, gap_bound, kinked & finite, jumps & finite, one_sided)

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from autograd_spiral.gradcheck.differences import typical_scale
 from autograd_spiral.gradcheck.judging import Judge
 from autograd_spiral.gradcheck.results import Array, Findings, Slope, Verdict
 
@@ -21,13 +20,12 @@ def along_directions(judge: Judge, at: int, count: int) -> Findings:
     """Judge the gradient with respect to input `at` along `count` random directions; a failure leads to its element."""
     gradient = judge.gradients[at]
     rng = np.random.default_rng(count)
-    scales = np.ravel(typical_scale(judge.base[at]))
     slopes: list[Slope] = []
     sought = 0
     lost = np.flatnonzero(judge.leading[at] & ~np.isfinite(gradient))  # by the outputs that were left out
     kinks: list[int] = []  # elements that are on one: a direction through them says little about the others
     for _ in range(count):
-        way = rng.choice([-1.0, 1.0], gradient.size) * scales
+        way = rng.choice([-1.0, 1.0], gradient.size) * judge.scales[at]
         way[kinks] = way[lost] = 0
         slope = _along(judge, at, way)
         while slope.verdict.fails or (slope.verdict is Verdict.KINK and sought < KINKS_SOUGHT):
@@ -38,7 +36,7 @@ def along_directions(judge: Judge, at: int, count: int) -> Findings:
             if j is None:  # several kinks add up to it
                 slope = replace(slope, verdict=Verdict.KINK)
                 break
-            if judge.element(at, gradient, j, float(scales[j])).verdict.fails:
+            if judge.element(at, gradient, j).verdict.fails:
                 others = rng.choice(gradient.size, min(TO_DIAGNOSE, gradient.size), replace=False)
                 elements = judge.elements(at, gradient, dict.fromkeys([j, *others.tolist()]))
                 return judge.findings(at, gradient, elements, "directions")

@@ -11,37 +11,26 @@ import numpy as np
 
 from autograd_spiral.engine.sweep import unbroadcast
 from autograd_spiral.engine.tensor import Tensor
-from autograd_spiral.gradcheck.diagnoses import Evidence
+from autograd_spiral.gradcheck.diagnoses import Evidence, broadcasts_to
 from autograd_spiral.gradcheck.judging import Judge, Swept
 from autograd_spiral.gradcheck.results import Array, Findings
 
 __all__ = ["evidence_of"]
 
 
-def evidence_of(judge: Judge, found: Mapping[int, Findings], scaled: Swept | None = None) -> dict[int, Evidence]:
-    """Return the evidence on each input of `found` that is wrong in some element.
+def evidence_of(judge: Judge, found: Mapping[int, Findings], at: int, scaled: Swept | None = None) -> Evidence:
+    """Return the evidence on input `at`, given what was `found` of all inputs.
 
     `scaled` is a run with SCALE times the cotangents; None for gradients that were not computed by rules.
     """
-    return {
-        at: Evidence(
-            ct=_fitting(judge.cotangents, findings.shape),
-            scaled=None if scaled is None else scaled.gradients[at],
-            others={o.name: o for other, o in found.items() if other != at and o.shape == findings.shape},
-            remedies=dict(_remedies(scaled.leaves[at], scaled.outputs, judge.cotangents)) if scaled else {},
-        )
-        for at, findings in found.items()
-        if findings.wrong.any()
-    }
-
-
-def _fitting(cotangents: list[Array], shape: tuple[int, ...]) -> Array | None:
-    """Return the cotangent of a single output, if it broadcasts to `shape`."""
-    if len(cotangents) != 1:
-        return None
-    (ct,) = cotangents
-    fits = ct.ndim <= len(shape) and all(n in (1, m) for n, m in zip(ct.shape[::-1], shape[::-1], strict=False))
-    return ct if fits else None
+    shape = found[at].shape
+    weighted = len(judge.cotangents) == 1 and broadcasts_to(judge.cotangents[0].shape, shape)
+    return Evidence(
+        ct=judge.cotangents[0] if weighted else None,
+        scaled=None if scaled is None else scaled.gradients[at],
+        others={o.name: o for other, o in found.items() if other != at and o.shape == shape},
+        remedies=dict(_remedies(scaled.leaves[at], scaled.outputs, judge.cotangents)) if scaled else {},
+    )
 
 
 def _remedies(leaf: Tensor, outputs: list[Tensor], cotangents: list[Array]) -> Iterator[tuple[str, Array]]:

@@ -31,23 +31,23 @@ class CheckedFunction:
 
     def __init__(self, function: Callable[..., Any], inputs: Sequence[Any], *, constants: Collection[int] = ()) -> None:
         self.name, self.order = name_of(function), 1
-        self._function = self._values = function  # the latter computes the same without gradients
-        self._were_tensors = [isinstance(x, Tensor) for x in inputs]
+        # called with `recorded` and the arguments: if that is False, the results need no graph
+        self._call: Callable[..., Any] = lambda recorded, *args: function(*args)
         self.arrays = [np.array(x.data if isinstance(x, Tensor) else x) for x in inputs]
         self.names = [getattr(x, "name", None) or f"input {i}" for i, x in enumerate(inputs)]
         self.floating = [i for i, x in enumerate(self.arrays) if x.dtype.kind == "f" and i not in constants]
+        self._tensors = [i for i, x in enumerate(inputs) if i in self.floating or isinstance(x, Tensor)]
         if not self.floating:
             dtypes = ", ".join(str(x.dtype) for x in self.arrays) or "there is none"
             raise ValueError(f"{self.name}: no input is floating ({dtypes}), so there is no gradient to check")
 
+    @np.errstate(all="ignore")
     def run(self, arrays: Sequence[Array], *, recorded: bool = False) -> tuple[list[Tensor], list[Tensor]]:
         """Return the leaves that the function was given for its floating inputs, and its floating outputs."""
-        args: list[Any] = [
-            Tensor(x, requires_grad=i in self.floating, name=name) if i in self.floating or was_tensor else x
-            for i, (x, was_tensor, name) in enumerate(zip(arrays, self._were_tensors, self.names, strict=True))
-        ]
-        result = (self._function if recorded else self._values)(*args)
-        return [args[i] for i in self.floating], _floating_outputs(result)
+        args: list[Any] = list(arrays)
+        for i in self._tensors:
+            args[i] = Tensor(args[i], requires_grad=i in self.floating, name=self.names[i])
+        return [args[i] for i in self.floating], _floating_outputs(self._call(recorded, *args))
 
     def findings(self, at: int, **found: Any) -> Findings:
         """Return the record of what was `found` of the gradient with respect to input `at`."""
@@ -56,14 +56,13 @@ class CheckedFunction:
     def faults(self) -> list[Findings]:
         """Return the faults that make a check impossible: two calls differ, or the function overwrites its inputs."""
         given = [x.copy() for x in self.arrays]
-        with np.errstate(all="ignore"):
-            try:
-                _, first = self.run(given)
-                _, second = self.run([x.copy() for x in self.arrays])
-            except (InPlaceError, ValueError) as error:
-                if isinstance(error, InPlaceError) or "read-only" in str(error):
-                    return self._faults(Verdict.OVERWRITTEN, str(error), self.floating)
-                raise
+        try:
+            _, first = self.run(given)
+            _, second = self.run([x.copy() for x in self.arrays])
+        except (InPlaceError, ValueError) as error:
+            if isinstance(error, InPlaceError) or "read-only" in str(error):
+                return self._faults(Verdict.OVERWRITTEN, str(error), self.floating)
+            raise
         changed = [i for i, (x, was) in enumerate(zip(given, self.arrays, strict=True)) if not _same(x, was)]
         if changed:
             return self._faults(Verdict.OVERWRITTEN, "the function writes into this input", changed)
@@ -79,8 +78,7 @@ class CheckedFunction:
 
         Raises `ShapeError` if those given do not fit the outputs.
         """
-        with np.errstate(all="ignore"):
-            _, outputs = self.run(self.arrays)
+        _, outputs = self.run(self.arrays)
         if given is None:
             if len(outputs) == 1 and outputs[0].size == 1:
                 return [np.ones(outputs[0].shape, outputs[0].dtype)]
@@ -99,16 +97,15 @@ class CheckedFunction:
     def gradient(self, cotangents: Sequence[Array]) -> CheckedFunction:
         """Return the gradients of this function as a function, to be differentiated in turn."""
 
-        def gradients(create_graph: bool, *args: Any) -> tuple[Tensor, ...]:
+        def gradients(recorded: bool, *args: Any) -> tuple[Tensor, ...]:
             leaves = [arg for arg in args if isinstance(arg, Tensor) and arg.requires_grad]
-            outputs = _floating_outputs(self._function(*args))
+            outputs = _floating_outputs(self._call(True, *args))
             weights = [np.asarray(ct, dtype=out.dtype) for ct, out in zip(cotangents, outputs, strict=True)]
-            return gradients_of(outputs, leaves, weights, create_graph)
+            return gradients_of(outputs, leaves, weights, create_graph=recorded)
 
         derivative = copy(self)
         derivative.order = 2
-        derivative._function = lambda *args: gradients(True, *args)
-        derivative._values = lambda *args: gradients(False, *args)
+        derivative._call = gradients
         return derivative
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.gradcheck.differences import Line, noise_level, typical_scale
 from autograd_spiral.gradcheck.function import CheckedFunction, gradients_of, not_finite
 from autograd_spiral.gradcheck.results import Array, Findings, Slope, Verdict
-from autograd_spiral.gradcheck.rounding import rounding_of
+from autograd_spiral.gradcheck.rounding import at_least, joined, rounding_of
 
 __all__ = ["Judge", "Swept"]
 
@@ -33,70 +33,63 @@ class Swept(NamedTuple):
 
 
 class Judge:
-    """Compares the gradients of a function, weighted with `cotangents`, with differences of its values.
+    """Compares the gradients of a function with differences of its values.
 
-    `gradients` and `rounding` hold, by the index of the input, the engine's gradients and how far rounding can have
-    moved them. `sizes` has the lengths of all axes that were met, and their products. `random_weights` has the shapes
-    of the cotangents if these were `drawn` and are more than a single 1.
+    The outputs are weighted with `cotangents`, those `given` or fixed random numbers; `random_weights` has the shapes
+    of the latter, unless they are a single 1. `gradients` and `rounding` hold, by the index of the input, the engine's
+    gradients and how far rounding can have moved them. `sizes` has the lengths of all axes that were met, and their
+    products. Differences are taken at `base`, in steps of the `scales` of the elements of each input.
 
     Outputs that are not finite have no slope: their cotangents are set to 0, which leaves them out of the sum that
     is checked. `left_out` says which, in words, and `leading` marks the elements of each input that lead to them.
     `before` is the judge of the function that this one is the gradient of.
     """
 
-    def __init__(
-        self, function: CheckedFunction, cotangents: Sequence[Array], *, drawn: bool, before: Judge | None = None
-    ) -> None:
+    def __init__(self, function: CheckedFunction, given: Any = None, before: Judge | None = None) -> None:
         self.function = function
-        self.cotangents = list(cotangents)
-        single = [ct.size for ct in cotangents] == [1]
-        self.random_weights = tuple(ct.shape for ct in cotangents) if drawn and not single else ()
+        self.cotangents = function.cotangents(given)
+        drawn = given is None and [ct.size for ct in self.cotangents] != [1]
+        self.random_weights = tuple(ct.shape for ct in self.cotangents) if drawn else ()
         swept = self.swept(self.cotangents)
-        infinite = [~np.isfinite(out.data) for out in swept.outputs]
         self.left_out = not_finite([out.data for out in swept.outputs])
-        self.leading = self._leading(infinite)
+        self.leading = {at: np.zeros(function.arrays[at].shape, bool) for at in function.floating}
         if self.left_out:
-            self.cotangents = [
-                np.where(lost, ct.dtype.type(0), ct) for ct, lost in zip(self.cotangents, infinite, strict=True)
-            ]
+            infinite = [~np.isfinite(out.data) for out in swept.outputs]
+            self.leading = self._leading(infinite)
+            pairs = zip(self.cotangents, infinite, strict=True)
+            self.cotangents = [np.where(lost, ct.dtype.type(0), ct) for ct, lost in pairs]
             swept = self.swept(self.cotangents)
         if before is not None and before.left_out:
             self.left_out = before.left_out
             self.leading = {at: leads | before.leading[at] for at, leads in self.leading.items()}
         self.gradients = swept.gradients
-        of_outputs, of_gradients = rounding_of(
-            swept.outputs, self.cotangents, list(swept.leaves.values()), list(self.gradients.values())
-        )
+        leaves, gradients = list(swept.leaves.values()), list(self.gradients.values())
+        of_outputs, of_gradients = rounding_of(swept.outputs, self.cotangents, leaves, gradients)
         self.rounding = dict(zip(function.floating, of_gradients, strict=True))
         self.sizes = {n for node in history(swept.outputs) for n in (*node.shape, node.size)}
-        self._terms = max(self.sizes, default=1)
         self._largest = min(float(np.finfo(function.arrays[at].dtype).max) for at in function.floating)
-        self._weights = _joined(self.cotangents)
+        self._weights = joined(self.cotangents)
         self.base, self._noise = self._widened(swept.outputs, of_outputs)
         self._dtype = min((x.dtype for x in self.base if x.dtype.kind == "f"), key=lambda d: -np.finfo(d).eps)
-        with np.errstate(all="ignore"):
-            self._noise = np.maximum(self._noise, NOISE_REACH * self._measured_noise())
+        self._noise = np.maximum(self._noise, NOISE_REACH * self._measured_noise())
+        self.scales = {at: np.ravel(typical_scale(self.base[at])) for at in function.floating}
 
+    @np.errstate(all="ignore")
     def swept(self, cotangents: list[Array]) -> Swept:
         """Run the function, and take the gradients with these cotangents."""
-        with np.errstate(all="ignore"):
-            leaves, outputs = self.function.run(self.function.arrays, recorded=True)
-            gradients = [g.data for g in gradients_of(outputs, leaves, cotangents)]
+        leaves, outputs = self.function.run(self.function.arrays, recorded=True)
+        gradients = [g.data for g in gradients_of(outputs, leaves, cotangents)]
         at = self.function.floating
         return Swept(dict(zip(at, leaves, strict=True)), outputs, dict(zip(at, gradients, strict=True)))
 
     def _leading(self, infinite: list[Array]) -> dict[int, Array]:
         """Return which elements of each input lead to an `infinite` output, by the rules or by their index."""
-        leading = {at: np.zeros(self.function.arrays[at].shape, bool) for at in self.function.floating}
-        if not any(lost.any() for lost in infinite):
-            return leading
         ones = [lost.astype(ct.dtype) for lost, ct in zip(infinite, self.cotangents, strict=True)]
+        everywhere = all(lost.all() for lost in infinite)
+        leading = {}
         for at, gradient in self.swept(ones).gradients.items():
-            leading[at] |= gradient != 0  # nan, too
-            for lost in infinite:
-                if lost.shape == gradient.shape:
-                    leading[at] |= lost
-            leading[at] |= all(lost.all() for lost in infinite)
+            by_index = [lost for lost in infinite if lost.shape == gradient.shape]
+            leading[at] = np.any([gradient != 0, *by_index], axis=0) | everywhere  # nan, too
         return leading
 
     @np.errstate(all="ignore")
@@ -106,26 +99,25 @@ class Judge:
         The function must return float64 there, and the same values up to rounding; otherwise differences are taken in
         the dtypes of the inputs, with their noise.
         """
-        arrays = self.function.arrays
-        narrow = [x.dtype.kind == "f" and x.dtype.itemsize < 8 for x in arrays]
-        if any(narrow):
-            wide = [x.astype(float) if small else x for x, small in zip(arrays, narrow, strict=True)]
+        arrays, noise = self.function.arrays, joined(of_outputs)
+        wide = [at_least(x, float) for x in arrays]
+        if any(a is not b for a, b in zip(wide, arrays, strict=True)):
             try:
                 _, wide_outputs = self.function.run(wide, recorded=True)
             except Exception:  # the function insists on the dtype it was given
-                return arrays, _joined(of_outputs)
-            agree = len(outputs) == len(wide_outputs) and all(
-                b.dtype.itemsize >= 8 and np.all((np.abs(a.data - b.data) <= 4 * noise) | ~np.isfinite(b.data))
-                for a, b, noise in zip(outputs, wide_outputs, of_outputs, strict=True)
-            )
-            if agree:
-                return wide, _joined(rounding_of(wide_outputs, (), (), ())[0])
-        return arrays, _joined(of_outputs)
+                return arrays, noise
+            values, wide_values = (joined([out.data for out in run]) for run in (outputs, wide_outputs))
+            if values.size == wide_values.size and all(out.dtype.itemsize >= 8 for out in wide_outputs):
+                agree = (np.abs(values - wide_values) <= 4 * noise) | ~np.isfinite(wide_values)
+                if agree.all():
+                    return wide, joined(rounding_of(wide_outputs, (), (), ())[0])
+        return arrays, noise
 
     def _outputs_at(self, arrays: Sequence[Array]) -> Array:
         """Return the outputs at `arrays`, all elements in a row."""
-        return _joined([out.data for out in self.function.run(arrays)[1]])
+        return joined([out.data for out in self.function.run(arrays)[1]])
 
+    @np.errstate(all="ignore")
     def _measured_noise(self) -> Array:
         """Return the noise of the outputs when all inputs change a little, relative to their size.
 
@@ -134,15 +126,14 @@ class Judge:
         """
         rng = np.random.default_rng(0)
         step = max(2.0**-22, 16 * float(np.finfo(self._dtype).eps))
-        ways = {
-            at: rng.choice([-1.0, 1.0], x.shape) * rng.uniform(0.6, 1.6, x.shape) * x
-            for at, x in enumerate(self.base)
-            if at in self.function.floating
-        }
+        moving = {at: self.base[at] for at in self.function.floating}
+        ways = [rng.choice([-1.0, 1.0], x.shape) * rng.uniform(0.6, 1.6, x.shape) * x for x in moving.values()]
 
         def moved(t: float) -> Array:
-            moving = {at: np.asarray(self.base[at] + t * way, self.base[at].dtype) for at, way in ways.items()}
-            return self._outputs_at([moving.get(at, x) for at, x in enumerate(self.base)])
+            arrays = list(self.base)
+            for (at, x), way in zip(moving.items(), ways, strict=True):
+                arrays[at] = np.asarray(x + t * way, x.dtype)
+            return self._outputs_at(arrays)
 
         starts = {-14: 1.37, -7: 0.83, 1: 1.0, 8: 1.71}
         windows = [[moved(step * part * k) for k in range(start, start + 7)] for start, part in starts.items()]
@@ -158,11 +149,10 @@ class Judge:
 
     def elements(self, at: int, gradient: Array, elements: Iterable[int]) -> list[Slope]:
         """Judge these elements, by their flat index, of `gradient`, with respect to input `at`."""
-        scales = np.ravel(typical_scale(self.base[at]))
-        return [self.element(at, gradient, j, float(scales[j])) for j in elements]
+        return [self.element(at, gradient, j) for j in elements]
 
-    def element(self, at: int, gradient: Array, j: int, scale: float) -> Slope:
-        """Judge the element with flat index `j` of `gradient`, with respect to input `at`, in steps of this scale."""
+    def element(self, at: int, gradient: Array, j: int) -> Slope:
+        """Judge the element with flat index `j` of `gradient`, with respect to input `at`."""
 
         def moved(t: float) -> Array:
             x = self.base[at].copy()
@@ -170,7 +160,7 @@ class Judge:
             return x
 
         analytic, rounding = float(gradient.flat[j]), float(self.rounding[at].flat[j])
-        slope = self.slope(at, moved, scale, analytic, rounding, alone=True)
+        slope = self.slope(at, moved, float(self.scales[at][j]), analytic, rounding, alone=True)
         # Times a cotangent of 0, the derivatives of outputs left out come out as 0, or as nan if they are not finite.
         nothing = slope.analytic == slope.numeric == 0 or not np.isfinite(slope.analytic)
         verdict = Verdict.UNJUDGED if self.leading[at].flat[j] and nothing else slope.verdict
@@ -179,19 +169,18 @@ class Judge:
     def compared(self, at: int, hand: Array) -> list[Slope]:
         """Judge `hand`, another gradient with respect to input `at`, by the engine's: both may be off by rounding."""
         # Summed in another order, rounding can grow by the square root of the number of terms.
-        bound = max(2.0, self._terms**0.5) * self.rounding[at]
+        bound = max(2.0, max(self.sizes, default=1) ** 0.5) * self.rounding[at]
         with np.errstate(all="ignore"):
-            verdicts = np.select(
-                [self.leading[at], np.abs(hand - self.gradients[at].astype(float)) <= bound, np.isnan(hand)],
-                [Verdict.UNJUDGED, Verdict.OK, Verdict.NAN],  # by hand, the outputs that are left out may count
-                Verdict.WRONG,
-            )
+            agree = np.abs(hand - self.gradients[at].astype(float)) <= bound
+        cases = [self.leading[at], agree, np.isnan(hand)]  # by hand, the outputs that are left out may count
+        verdicts = np.select(cases, [Verdict.UNJUDGED, Verdict.OK, Verdict.NAN], Verdict.WRONG)
         values = (verdicts, hand, self.gradients[at], bound)
         numbers = zip(*(array.ravel().tolist() for array in values), np.ndindex(hand.shape), strict=True)
         return [Slope(Verdict(verdict), a, n, b, index=index) for verdict, a, n, b, index in numbers]
 
     # --- the verdict ----------------------------------------------------------------------------------------------
 
+    @np.errstate(all="ignore")
     def slope(
         self, at: int, moved: Callable[[float], Array], scale: float, analytic: float, rounding: float, *, alone: bool
     ) -> Slope:
@@ -205,32 +194,30 @@ class Judge:
             arrays[at] = moved(t)
             return self._outputs_at(arrays)
 
-        with np.errstate(all="ignore"):
-            line = Line(along, scale, self._noise, self._dtype)
-            natural = float(np.sum(np.abs(self._weights) * line.size())) / scale
-            slope = self._compare(line, analytic, rounding, natural, alone)
-            for _ in range(REFINEMENTS):
-                agree = slope.verdict is Verdict.OK and abs(analytic - slope.numeric) <= slope.bound
-                if agree and _is_sharp(slope):
-                    break
-                line.refine()
-                before, slope = slope, self._compare(line, analytic, rounding, natural, alone)
-                if before.verdict is Verdict.KINK and slope.verdict is Verdict.NOISE:
-                    slope = before
-                plain = slope.verdict is Verdict.KINK or (slope.verdict.fails and _is_sharp(slope))
-                if plain and before.verdict is slope.verdict:
-                    break
+        line = Line(along, scale, self._noise, self._dtype)
+        natural = float(np.sum(np.abs(self._weights) * line.size())) / scale
+        slope = self._compare(line, analytic, rounding, natural, alone)
+        for _ in range(REFINEMENTS):
+            agree = slope.verdict is Verdict.OK and abs(analytic - slope.numeric) <= slope.bound
+            if agree and _is_sharp(slope):
+                break
+            line.refine()
+            before, slope = slope, self._compare(line, analytic, rounding, natural, alone)
+            if before.verdict is Verdict.KINK and slope.verdict is Verdict.NOISE:
+                slope = before
+            plain = slope.verdict is Verdict.KINK or (slope.verdict.fails and _is_sharp(slope))
+            if plain and before.verdict is slope.verdict:
+                break
         return slope
 
     def _compare(self, line: Line, analytic: float, rounding: float, natural: float, alone: bool) -> Slope:
         slopes = line.slopes()
         counted = self._weights != 0
         weights = self._weights[counted]
-        central, left, right = (weights * s[counted] for s in (slopes.central, slopes.left, slopes.right))
-        numeric = float(np.sum(central))
+        weighted = weights * np.array([slopes.central, slopes.left, slopes.right])[:, counted]
+        numeric = float(np.sum(weighted[0]))
+        low, high = float(np.sum(np.min(weighted, axis=0))), float(np.sum(np.max(weighted, axis=0)))
         slack = float(np.sum(np.abs(weights) * slopes.bound[counted]))
-        low = float(np.sum(np.minimum(np.minimum(left, right), central)))
-        high = float(np.sum(np.maximum(np.maximum(left, right), central)))
         kinked = bool(np.any(slopes.kinked & counted))
         sides = float(np.sum(np.abs(weights) * slopes.gap_bound[counted]))
         bound = slack + rounding if np.isfinite(analytic) else slack
@@ -270,7 +257,3 @@ def _is_wide(slope: Slope, bound: float, parts: tuple[float, float]) -> bool:
     """Return whether `bound` exceeds both these parts: of the derivative, and of its natural size."""
     size = max((abs(value) for value in (slope.analytic, slope.numeric) if np.isfinite(value)), default=0.0)
     return bound > parts[0] * size and bound > parts[1] * slope.natural
-
-
-def _joined(arrays: Sequence[Array]) -> Array:
-    return np.concatenate([np.zeros(0), *(np.asarray(a, dtype=np.result_type(a, float)).ravel() for a in arrays)])

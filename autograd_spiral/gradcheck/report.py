@@ -14,7 +14,7 @@ __all__ = ["CheckReport", "Report", "table"]
 
 
 class Report:
-    """Rows that print as a table, between a heading and a footing, and turn into JSON.
+    """Rows that print as a table and turn into JSON.
 
     >>> class Squares(Report):
     ...     COLUMNS = ("number", "square")
@@ -36,18 +36,11 @@ class Report:
 
     rows: tuple[Any, ...]
 
-    def _heading(self) -> str:
-        return ""
-
-    def _footing(self) -> str:
-        return ""
-
     def _cells(self, row: Any) -> tuple[str, ...]:
         raise NotImplementedError
 
     def __str__(self) -> str:
-        lines = table(self.COLUMNS, [self._cells(row) for row in self.rows])
-        return "\n".join(filter(None, (self._heading(), lines, self._footing())))
+        return table(self.COLUMNS, [self._cells(row) for row in self.rows])
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as `json.dumps` takes it: dicts, lists, strings and numbers.
@@ -141,8 +134,8 @@ class CheckReport(Report):
         """
         return "undecided" if self.ok is None else "ok" if self.ok else "wrong"
 
-    def _heading(self) -> str:
-        return f"{self.subject}: {self.verdict}"
+    def __str__(self) -> str:
+        return "\n".join(filter(None, (f"{self.subject}: {self.verdict}", super().__str__(), self._footing())))
 
     def _cells(self, row: Findings) -> tuple[str, ...]:
         counts, worst = row.counts, row.worst

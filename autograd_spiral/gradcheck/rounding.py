@@ -22,15 +22,18 @@ from autograd_spiral.engine.table import Primitive
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.gradcheck.results import Array
 
-__all__ = ["blurred", "rerun", "rounding_of", "widened"]
+__all__ = ["at_least", "blurred", "joined", "rerun", "rounding_of", "widened"]
 
 Change: TypeAlias = Callable[[Any], Any]
 
 RUNS = 8
 _BITS = 3  # this many last bits of a mantissa are replaced: up to 7 units in the last place, where NumPy's own
 # elementary functions in float32 are up to 4 off
-_UNSIGNED: dict[int, Any] = {2: np.uint16, 4: np.uint32, 8: np.uint64}
 _MULTIPLIERS = np.random.default_rng(7).integers(2**62, 2**63, size=RUNS, dtype=np.uint64) | np.uint64(1)
+
+
+def _is_floating(value: Any) -> bool:
+    return isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "f"
 
 
 def blurred(value: Any, run: int) -> Any:
@@ -43,9 +46,9 @@ def blurred(value: Any, run: int) -> Any:
     >>> bool(np.all(abs(blurred(x, 0) - x) <= 2e-15 * x)), bool(np.all(blurred(blurred(x, 0), 0) == blurred(x, 0)))
     (True, True)
     """
-    if not (isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "f" and value.itemsize in _UNSIGNED):
+    if not _is_floating(value) or value.itemsize > 8:
         return value
-    unsigned = _UNSIGNED[value.itemsize]
+    unsigned: Any = np.dtype(f"u{value.itemsize}").type
     head = np.asarray(value).view(unsigned) >> unsigned(_BITS)
     width = 8 * value.itemsize
     multiplier = unsigned((int(_MULTIPLIERS[run]) >> (64 - width)) | 1)
@@ -61,9 +64,18 @@ def widened(value: Any) -> Any:
     >>> widened(np.float32([1, 2])).dtype
     dtype('float64')
     """
-    if not (isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "f"):
+    if not _is_floating(value):
         return value
-    return np.asarray(value, dtype=np.float64 if value.itemsize < 8 else np.longdouble)
+    return at_least(value, np.float64 if value.itemsize < 8 else np.longdouble)
+
+
+def at_least(value: Any, dtype: Any) -> Any:
+    """Return `value` in this dtype if it is an array of a narrower one.
+
+    >>> at_least(np.float32([1, 2]), float).dtype, at_least(np.arange(2), float).dtype
+    (dtype('float64'), dtype('int64'))
+    """
+    return value.astype(dtype) if _is_floating(value) and value.itemsize < np.dtype(dtype).itemsize else value
 
 
 class _Shadow:
@@ -81,10 +93,10 @@ class _Shadow:
             return
         self.args = tuple(shadows[arg] if type(arg) is Tensor else arg for arg in node.args)
         self.primitive = _reading_changed(node.primitive, len(self.args), change)
-        self.operands = tuple(
-            change(_as_wide(arg._value if type(arg) is _Shadow else operand, original.dtype))
-            for arg, operand in zip(self.args, node.operands, strict=True)
-        )
+        pairs = zip(self.args, node.operands, strict=True)
+        operands = (arg._value if type(arg) is _Shadow else operand for arg, operand in pairs)
+        # A float32 constant does not round as such in float64.
+        self.operands = tuple(change(at_least(operand, original.dtype)) for operand in operands)
         value = change(np.asarray(node.primitive.evaluate(*self.operands, **node.params)))
         self._value = np.where(original == 0, original, value) if keep_zeros and not np.all(original) else value
 
@@ -96,12 +108,6 @@ def _reading_changed(primitive: Primitive, count: int, change: Change) -> Primit
         return vjp and (lambda ct, *args, **params: vjp(change(ct), *args, **params))
 
     return Primitive(primitive.function, tuple(map(changed, primitive.vjps_for(count))), body=primitive.body)
-
-
-def _as_wide(value: Any, dtype: np.dtype[Any]) -> Any:
-    """Return `value` in the dtype that it is computed with: a float32 constant does not round as such in float64."""
-    narrow = isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.itemsize < dtype.itemsize
-    return value.astype(dtype) if narrow else value
 
 
 @np.errstate(all="ignore")
@@ -126,11 +132,8 @@ def rerun(
     shadows: dict[Any, Any] = {}
     for node in order:
         shadows[node] = _Shadow(node, shadows, change, keep_zeros)
-    seeds = [
-        (shadows[out], np.array(change(np.asarray(ct))))
-        for out, ct in zip(outputs, cotangents, strict=False)
-        if out.requires_grad
-    ]
+    pairs = zip(outputs, cotangents, strict=False)
+    seeds = [(shadows[out], np.array(change(np.asarray(ct)))) for out, ct in pairs if out.requires_grad]
     found = sweep(seeds, {shadows[leaf] for leaf in inputs if leaf in shadows})
     gradients = [found.get(shadows.get(leaf), np.zeros(leaf.shape, leaf.dtype)) for leaf in inputs]
     return [*(shadows[out]._value for out in outputs), *gradients]
@@ -148,48 +151,47 @@ def rounding_of(
     """
     order = history(outputs)
     results = [*(out.data for out in outputs), *gradients]
+    values = joined(results)
+    eps = joined([np.full(result.shape, np.finfo(result.dtype).eps) for result in results])
+    spacing = np.asarray(2 * eps * np.abs(values), dtype=float)
     largest = [0.0]
 
     def widened_and_seen(value: Any) -> Any:
         value = widened(value)
-        if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+        if _is_floating(value):
             largest.append(float(np.max(np.abs(value), where=np.isfinite(value), initial=0.0)))
         return value
 
-    def moved(change: Change, keep_zeros: bool = True) -> list[Array]:
-        values = rerun(order, outputs, cotangents, inputs, change, keep_zeros)
-        return [_moved(a, b) for a, b in zip(results, values, strict=True)]
+    @np.errstate(all="ignore")
+    def moved(change: Change, keep_zeros: bool = True) -> Array:
+        again = joined(rerun(order, outputs, cotangents, inputs, change, keep_zeros))
+        distance = np.abs(again - values).astype(float)
+        return np.asarray(np.where(np.isnan(distance), 0.0, distance) + spacing)
 
     happened = moved(widened_and_seen)
     # The rounding of a sum of n terms is within about n roundings of the terms, and none of these is larger than the
     # largest number that was met: anything beyond is no rounding.
     cap = max(4.0, max((node.size for node in order), default=0) / 8)
-    floors = [max(largest) * _eps(result) for result in results]
-    levels = [_spacing(result) for result in results]
-    limits = [cap * (a + floor) for a, floor in zip(levels, floors, strict=True)]
+    floor = max(largest) * eps
+    limit = cap * (spacing + floor)
     zeros = any(node.primitive is not None and node.dtype.kind == "f" and not np.all(node.data) for node in order)
+    levels = spacing
     for run in range(RUNS):
         change = functools.partial(blurred, run=run)
-        levels = [np.maximum(a, b) for a, b in zip(levels, moved(change), strict=True)]
+        levels = np.maximum(levels, moved(change))
         if zeros:
-            further = zip(levels, moved(change, keep_zeros=False), limits, strict=True)
-            levels = [np.maximum(a, np.where(b <= limit, b, 0)) for a, b, limit in further]
-    levels = [
-        np.maximum(a, np.minimum(2 * b, cap * (a + floor)))
-        for a, b, floor in zip(levels, happened, floors, strict=True)
-    ]
-    return levels[: len(outputs)], levels[len(outputs) :]
+            further = moved(change, keep_zeros=False)
+            levels = np.maximum(levels, np.where(further <= limit, further, 0))
+    levels = np.maximum(levels, np.minimum(2 * happened, cap * (levels + floor)))
+    ends = np.cumsum([result.size for result in results], dtype=int)
+    found = [levels[end - r.size : end].reshape(r.shape) for end, r in zip(ends, results, strict=True)]
+    return found[: len(outputs)], found[len(outputs) :]
 
 
-def _eps(value: Array) -> float:
-    return float(np.finfo(value.dtype).eps)
+def joined(arrays: Sequence[Array]) -> Array:
+    """Return all elements of `arrays` in a row, in float64 or wider.
 
-
-def _spacing(value: Array) -> Array:
-    return np.asarray(2 * _eps(value) * np.abs(value), dtype=float)
-
-
-def _moved(value: Array, other: Array) -> Array:
-    with np.errstate(all="ignore"):
-        difference = np.asarray(np.abs(other - value), dtype=float)
-    return np.asarray(np.nan_to_num(difference, nan=0.0, posinf=np.inf) + _spacing(value))
+    >>> joined([np.ones((2, 1)), np.float32(3)])
+    array([1., 1., 3.])
+    """
+    return np.concatenate([np.zeros(0), *map(np.ravel, arrays)])

@@ -94,9 +94,10 @@ class RuleReport(Report):
         verdicts = row.order1, row.order2, row.float32
         return row.primitive, row.argument, *verdicts, error, str(row.kinks or ""), row.says
 
-    def _footing(self) -> str:
+    def __str__(self) -> str:
         count, bad = len(self.rows), sum(not row.ok for row in self.rows)
-        return f"{count} {'row' if count == 1 else 'rows'}: {f'{bad} not ok' if bad else 'all ok'}"
+        rows = "row" if count == 1 else "rows"
+        return f"{super().__str__()}\n{count} {rows}: {f'{bad} not ok' if bad else 'all ok'}"
 
 
 def checkable() -> dict[str, Callable[..., Any]]:
@@ -114,9 +115,9 @@ def checkable() -> dict[str, Callable[..., Any]]:
 
 def _ours(function: Callable[..., Any]) -> bool:
     """Return whether `function` belongs to NumPy, Python or this package, and was not declared by somebody else."""
-    module = getattr(function, "__module__", None)
-    if module is None or not module.startswith("autograd_spiral"):
-        return module is None or module.split(".")[0] in ("numpy", "_operator")
+    module = getattr(function, "__module__", None) or "numpy"  # not all ufuncs know
+    if not module.startswith("autograd_spiral"):
+        return module.split(".")[0] in ("numpy", "_operator")
     name = getattr(function, "__name__", "")
     holder = sys.modules.get(module)
     return any(getattr(holder, known, None) is function for known in (name, name.lstrip("_")))
@@ -151,9 +152,8 @@ def _rows_of(name: str, function: Callable[..., Any], seed: int) -> list[RuleRow
         return [_without_verdict(name, "no example", "has no example call: add one to vocabulary/examples.py")]
     rows = []
     for i, draw in enumerate(EXAMPLES[function]):
-        example = draw(np.random.default_rng((seed, i)))
         try:
-            rows += _checked(name, example)
+            rows += _checked(name, draw(np.random.default_rng((seed, i))))
         except Exception as error:  # a rule that raises must not hide the others
             text = f"{type(error).__name__}: {error}"
             rows.append(_without_verdict(name, "error", text.splitlines()[0]))
@@ -171,10 +171,11 @@ def _checked(name: str, example: Example) -> list[RuleRow]:
     with entering(observer=raw):
         double = check_gradients(example.function, *example.inputs, order=2, raise_on_mismatch=False)
         single = check_gradients(example.function, *narrow, raise_on_mismatch=False)
-    if not _has_gradient(example):
+    call = CheckedFunction(example.function, example.inputs)
+    _, outputs = call.run(call.arrays, recorded=True)
+    if not any(out.requires_grad for out in outputs):
         found = "no gradient" if double.ok and single.ok else "wrong"
-        floating = [i for i, x in enumerate(example.inputs) if x.dtype.kind == "f"]
-        return [RuleRow(name, f"{i} {example.inputs[i].shape}", found, found, found) for i in floating]
+        return [RuleRow(name, f"{i} {call.arrays[i].shape}", found, found, found) for i in call.floating]
     first, second = ([row for row in double.rows if row.order == order] for order in (1, 2))
     rows = []
     for one, two, three in zip(first, second, single.rows, strict=True):
@@ -188,11 +189,6 @@ def _checked(name: str, example: Example) -> list[RuleRow]:
         kinks = max(row.counts[Verdict.KINK] for row in (one, two))
         rows.append(RuleRow(name, argument, *verdicts, error, bound, kinks, "; ".join(filter(None, says))))
     return rows
-
-
-def _has_gradient(example: Example) -> bool:
-    _, outputs = CheckedFunction(example.function, example.inputs).run(example.inputs, recorded=True)
-    return any(out.requires_grad for out in outputs)
 
 
 class _RawResults(Observer):

@@ -66,7 +66,7 @@ def interpret(program: Program) -> Run:
 
 
 def checked(executor: Executor) -> Executor:
-    """Return `executor` with its results checked and copied: the default executor alone is trusted to return new arrays.
+    """Return `executor` with its results checked and copied; only the default one is trusted to return new arrays.
 
     The new executor raises TypeError if `executor` returns no `Run`. Its run is given read-only views, and raises
     `CaptureError` if the results are not arrays of the number, shapes and dtypes that the program states.

@@ -73,10 +73,8 @@ BENT = Domain(0.4, 2, signed=True, kink=0.0)
 
 UNARY: dict[Function, Domain] = {
     **dict.fromkeys((np.positive, np.negative, np.square, np.exp, np.exp2, np.expm1, np.sin, np.cos, np.arctan), REAL),
-    **dict.fromkeys(
-        (np.sinh, np.cosh, np.tanh, np.arcsinh, np.copy, np.ravel, functions.sigmoid, functions.silu), REAL
-    ),
-    **dict.fromkeys((functions.softplus, functions.erf, functions.gelu), REAL),
+    **dict.fromkeys((np.sinh, np.cosh, np.tanh, np.arcsinh, np.copy, np.ravel), REAL),
+    **dict.fromkeys((functions.sigmoid, functions.silu, functions.softplus, functions.erf, functions.gelu), REAL),
     **dict.fromkeys((np.sqrt, np.log, np.log2, np.log10, np.log1p), POSITIVE),
     **dict.fromkeys((np.cbrt, np.reciprocal), NONZERO),
     **dict.fromkeys((np.absolute, functions.relu, functions.leaky_relu, functions.elu), BENT),
@@ -123,16 +121,11 @@ def _mask(*shape: int) -> Callable[[numpy.random.Generator], Array]:
     return lambda rng: rng.integers(0, 2, shape).astype(bool)
 
 
-for _f, _domain in UNARY.items():
+_of_reals = (*OF_MATRICES, *STEPS, *PREDICATES, *TRUTHS, *SEARCHES, *FACTS, *LIKES, *SUMS, *ALONG_AN_AXIS)
+for _f, _domain in {**UNARY, **dict.fromkeys(_of_reals, REAL)}.items():
     _add(_f, _domain(2, 3))
-for _f, _domain in BINARY.items():
+for _f, _domain in {**BINARY, **dict.fromkeys(CHOICES, Domain(kink=0.5)), **dict.fromkeys(RELATIONS, REAL)}.items():
     _add(_f, _domain(2, 3), _domain(3))
-for _f in CHOICES:
-    _add(_f, Domain(kink=0.5)(2, 3), Domain(kink=0.5)(3))
-for _f in (*OF_MATRICES, *STEPS, *PREDICATES, *TRUTHS, *SEARCHES, *FACTS, *LIKES, *SUMS, *ALONG_AN_AXIS):
-    _add(_f, REAL(2, 3))
-for _f in RELATIONS:
-    _add(_f, REAL(2, 3), REAL(3))
 for _f in BITWISE:
     _add(_f, _mask(2, 3), _mask(2, 3), REAL(2, 3), call=lambda a, b, x, f=_f: np.where(f(a, b), x, 0))
 for _f in SUMS:

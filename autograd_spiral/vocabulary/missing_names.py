@@ -137,8 +137,10 @@ def instead_on_the_package(name: str) -> str | None:
     if name in _CALLS:
         return f"write {_CALLS[name]}"
     value = getattr(np, name, None)
-    if name.startswith("_") or not (callable(value) or isinstance(value, float)):
+    if isinstance(value, float) or (isinstance(value, type) and issubclass(value, np.generic)):
+        return f"write np.{name}"  # a constant, or a dtype
+    if not callable(value) or not hasattr(value, "__name__") or name.startswith("_"):
         return None
-    if callable(value) and value in INSTEAD:
+    if value in INSTEAD:
         return f"write {INSTEAD[value]}"
     return _call(value, f"np.{name}") if value in PRIMITIVES or value in COMPOSITIONS else f"write np.{name}"

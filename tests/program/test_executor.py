@@ -161,8 +161,7 @@ WRONG: dict[str, tuple[Callable[..., Any], str]] = {
     "a list": (lambda x, w: (x * 2, [1.0, 2.0]), r"\['float64\[2\]', 'list'\]" + STATED),
     "a shape": (lambda x, w: (x * 2, w[:1] * 2), r"\['float64\[2\]', 'float64\[1\]'\]" + STATED),
     "a dtype": (lambda x, w: (x.astype(np.int8), w * 2), r"\['int8\[2\]', 'float64\[2\]'\]" + STATED),
-    "an input": (lambda x, w: (x, w * 2), "an array as result 0 that shares memory with an argument: return a copy"),
-    "the state": (lambda x, w: (x * 2, w[::-1]), "an array as result 1 that shares memory with an argument"),
+    "a subclass": (lambda x, w: (np.ma.masked_array(x), w * 2), r"\['MaskedArray', 'float64\[2\]'\]" + STATED),
 }
 
 
@@ -178,6 +177,35 @@ def test_wrong_results_of_an_executor_raise_before_the_state_changes(name: str) 
     with pytest.raises(CaptureError, match=f"the executor of step returned {message}"):
         capture(step, executor=lambda program: Run(function, reentrant=True))(ONES)
     assert_same([w.data], [[1.0, 2.0]], "state")
+
+
+def test_results_that_an_executor_keeps_or_was_given_are_copied() -> None:
+    buffer, w = np.empty(2), leaf(1, 2)
+
+    def run(x: Any, held: Any) -> Any:
+        np.multiply(x, 2, out=buffer)
+        return buffer, held[::-1]
+
+    def step(x: Any) -> Any:
+        w.assign(w + x)
+        return 2 * x
+
+    captured = capture(step, executor=lambda program: Run(run, reentrant=False))
+    first, given = captured(ONES), np.array([5.0, 5.0])
+    second = captured(given)
+    assert_same([first.data, second.data, w.data], [[2.0, 2.0], [10.0, 10.0], [1.0, 2.0]], "copies")
+    assert given.flags.writeable
+
+
+def test_an_executor_cannot_write_to_what_it_is_given() -> None:
+    def run(x: Any) -> Any:
+        x += 1
+        return (x,)
+
+    x = np.zeros(2)
+    with pytest.raises(ValueError, match="read-only"):
+        capture(lambda x: x + 1, executor=lambda program: Run(run, reentrant=True))(x)
+    assert_same([x], [[0.0, 0.0]], "the argument")
 
 
 def test_an_executor_must_return_a_run() -> None:
