@@ -1,10 +1,9 @@
 """Writes `vocabulary.md`, the page next to this file, from the rule table itself: `python docs/vocabulary.py`.
 
 It is here, next to the page, and not in the package, since computing does not need it. What the engine knows is taken
-from the engine: how each function is called, what a composition records, how often a function can be differentiated,
-what an error says. The rest is written below: the mathematics of each rule in `ROWS`, and remarks in `REMARKS`. The
-script ends with the name of a primitive that has no row. Tests compare the mathematics with the rules, and the page
-with what this script writes.
+from the engine: how each function is called, what a composition records, which gradients are 0, what an error says. The
+rest is written below: the mathematics of each rule in `ROWS`, and remarks in `REMARKS`. The script ends with the name
+of a primitive that has no row. Tests compare the mathematics with the rules, and the page with what this script writes.
 """
 
 from __future__ import annotations
@@ -59,6 +58,7 @@ def row(*cotangents: str | None, edges: str = "") -> Row:
 
 TIE = "a tie: half each"
 STEPS = "0 at the jumps too"
+POWER = "x̄: 0 where y is 0, else infinite where x is 0 and y < 1; ȳ: 0 where x is 0 and y ≥ 0, NaN where x < 0"
 EXTREMUM = words(
     "z̄ shared equally among the entries that attain the extremum, 0 elsewhere", edges="a tie: equal shares"
 )
@@ -71,7 +71,7 @@ ROWS: dict[str, dict[Any, Row]] = {
         np.subtract: row("z̄", "−z̄"),
         np.multiply: row("z̄ · y", "z̄ · x"),
         np.divide: row("z̄ / y", "−z̄ · z / y", edges="infinite where y is 0"),
-        np.power: row("z̄ · y · x^(y − 1)", "z̄ · z · log(x)", edges="x̄ = 0 where y is 0; ȳ = 0 where x is 0"),
+        np.power: row("z̄ · y · x^(y − 1)", "z̄ · z · log(x)", edges=POWER),
         np.maximum: row("z̄ · [x > y]", "z̄ · [y > x]", edges=TIE),
         np.minimum: row("z̄ · [x < y]", "z̄ · [y < x]", edges=TIE),
         np.fmax: row("z̄ · [x > y]", "z̄ · [y > x]", edges=f"{TIE}; a NaN gets 0"),
@@ -131,7 +131,7 @@ ROWS: dict[str, dict[Any, Row]] = {
     },
     "Indexing": {
         operator.getitem: words("zeros in the shape of x, with z̄ added at the index", edges="repeated entries add up"),
-        scatter: words("z̄ at the index", edges="the rule of indexing uses it"),
+        scatter: words("z̄ at the index", edges="internal: records the gradient of `x[index]`"),
     },
     "Functions that NumPy lacks": {
         functions.relu: row("z̄ · [x > 0]", edges="0 at 0"),
@@ -252,7 +252,7 @@ def _calls(function: Any) -> Iterator[tuple[Callable[..., Any], list[Any]]]:
 
 
 def orders(function: Any) -> str:
-    """Return how often `function` can be differentiated before only zeros are left, found by doing it twice."""
+    """Return which gradients of `function` can differ from 0, found by taking the first two of example calls."""
     left = 0
     rng = np.random.default_rng(2)
     for example, given in _calls(function):
@@ -298,8 +298,10 @@ def _table(columns: str, rows: Iterable[Sequence[str]]) -> str:
 HEAD = """# Vocabulary
 
 This page lists the functions that can be differentiated, with their gradient rules. [vocabulary.py](vocabulary.py)
-writes it from the rule table, so it is complete: a function that is not listed has no gradient, and raises an error
-when it is called.
+writes it from the rule table, so it is complete: a NumPy function of arrays that is not listed has no gradient rule,
+and raises an error when it is called on a tensor. An alias counts as the function that it names: `np.abs` is
+`np.absolute`, `np.pow` is `np.power`, `np.concat` is `np.concatenate`, `np.permute_dims` is `np.transpose`, `np.acos`
+is `np.arccos`, and so on for the other inverse functions.
 
 In the tables, the output is `z` and the arguments are `x` and `y`, whatever their names are in the call. `z̄` is the
 cotangent of the output, and `x̄` the cotangent that the rule returns for `x`. (The code of a rule calls the output `out`
@@ -307,11 +309,15 @@ and its cotangent `ct`.) `[x > y]` is 1 where that holds and 0 elsewhere. `Σ` i
 elementwise, except `@`. Rules can ignore broadcasting and dtypes: the sweep sums over the axes that were stretched, and
 casts to the dtype of the argument. Shapes and keywords are NumPy's; a keyword that is not in the table raises an error.
 
-*Edges* are the points where the derivative is a convention, or is not finite. *Orders* says how often a function can
-be differentiated before only zeros are left. Rules are written with functions that have rules, so gradients have
-gradients at any order; the second gradient of a piecewise linear function is 0.
+*Edges* are the points where the derivative is a convention, or is not finite. Rules are written with functions that
+have rules, so gradients have gradients, at any order. *Orders* says which of them can differ from 0:
 
-`autograd-spiral check` compares every line of these tables with finite differences, at both orders."""
+- *any*: the first, the second, and all further ones too, unless the function is a polynomial like `np.square`;
+- *first, then 0*: only the first, since the function is linear or piecewise linear;
+- *0 at every order*: none.
+
+`autograd-spiral check` compares the gradients of every function in these tables with finite differences, and the
+gradients of these gradients, too."""
 
 
 def _gradients(one: Row) -> str:
@@ -376,7 +382,8 @@ def _others() -> str:
             rows.append((f"`{name if given else called(member)}`", _first_sentence(member)))
     text = (
         "`from autograd_spiral import …` also has these names, for tensors and their gradients, checks, pictures and "
-        "programs. You do not create the entries without parentheses: the package returns or raises them."
+        "programs. Entries without parentheses are classes: the package creates their objects, and returns or raises "
+        "them."
     )
     return _section("Other names in the package", text, _table("name description", rows))
 

@@ -136,6 +136,30 @@ def test_ties_said_to_be_halved_are():
         assert [float(piece) for piece in grad(function(x, y), (x, y))] == [0.5, 0.5]
 
 
+@pytest.mark.parametrize(
+    ("x", "y", "at_x", "at_y"),
+    [
+        (0, 0.5, np.inf, 0),
+        (0, 0, 0, 0),
+        (0, 1, 1, 0),
+        (0, -1, -np.inf, np.nan),
+        (-1, 0, 0, np.nan),
+        (-1, 2, -2, np.nan),
+    ],
+)
+def test_edges_of_powers_are_as_said(x, y, at_x, at_y):
+    leaves = [Tensor([float(number)], requires_grad=True) for number in (x, y)]
+    with np.errstate(all="ignore"):
+        found = [piece.data for piece in grad(np.power(*leaves), leaves, np.ones(1))]
+    np.testing.assert_array_equal(found, [[at_x], [at_y]])
+
+
+def test_aliases_are_the_functions_that_they_name():
+    aliases = re.findall(r"`np\.(\w+)`\s+is\s+`np\.(\w+)`", vocabulary.HEAD)
+    assert ("abs", "absolute") in aliases
+    assert all(getattr(np, alias) is getattr(np, name) for alias, name in aliases)
+
+
 def test_the_cells_of_its_tables_hold_no_bars():
     for table in re.findall(r"(?:^\|.*\n)+", vocabulary.page(), re.MULTILINE):
         assert len({line.count("|") for line in table.splitlines()}) == 1

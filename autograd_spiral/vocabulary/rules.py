@@ -1,4 +1,4 @@
-"""The gradient rules: one row per primitive, one line of NumPy per argument.
+"""The gradient rules: one row per primitive, and a rule, usually one line of NumPy, per argument.
 
 A rule gets `ct`, the cotangent of the output, `out`, the output, and the primitive's arguments `x, y, …`; it returns
 the cotangent of one argument. Rules run on arrays, and on Tensors when gradients are to have gradients. They never
