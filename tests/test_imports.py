@@ -1,4 +1,4 @@
-"""The rooms of the package, and the direction of every arrow between them: imports come from above."""
+"""The rooms of the package, and the direction of every arrow between them: each imports only from those before it."""
 
 import ast
 import re
@@ -26,7 +26,7 @@ ORDER = {
     ),
     "program": ("ir", "evaluate", "executor", "passes", "printing", "running", "capturing", "__init__"),
 }
-"""Of the package and of its largest room: the files and folders in it, each above those that may import from it."""
+"""Of the package and of its largest room: the files and folders in it, each before those that may import from it."""
 
 EXTRAS = {"matplotlib", "hypothesis", "pytest"}
 """What may be imported inside a function, since it need not be installed."""
@@ -105,7 +105,7 @@ def test_every_file_that_the_page_on_the_design_names_is_there():
 
 
 @every_file
-def test_imports_come_from_above(path):
+def test_imports_come_from_rooms_before(path):
     for node, name in imported(ast.parse(path.read_text()), path):
         source = ours(name)
         if source is None:
