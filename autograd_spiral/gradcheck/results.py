@@ -73,7 +73,9 @@ class Slope:
 
     @property
     def error(self) -> float:
-        """The difference of the two values, relative to the size of the derivative.
+        """The difference of the two values, relative to the derivative, or to a thousandth of its natural size.
+
+        The natural size is that of a slope which changes the outputs by their own size; the larger of the two counts.
 
         >>> Slope(Verdict.WRONG, analytic=3.0, numeric=6.0, bound=1e-9).error
         0.5
@@ -123,6 +125,14 @@ class Findings:
     fault: Verdict | None = None
     diagnosis: str = ""
     random_weights: tuple[tuple[int, ...], ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Findings({', '.join(f'{name}={getattr(self, name)!r}' for name in self.JSON)})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Findings):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in self.JSON)
 
     @property
     def shape(self) -> tuple[int, ...]:

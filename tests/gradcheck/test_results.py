@@ -1,8 +1,11 @@
 """What is derived from the record of a gradient."""
 
+import pickle
+
 import numpy as np
 import pytest
 
+from autograd_spiral import check_gradients
 from autograd_spiral.gradcheck.results import Findings, Slope, Verdict
 
 GRADIENT = np.array([[1.0, 2.0], [3.0, 4.0]])
@@ -66,3 +69,12 @@ def test_errors_are_relative_to_the_derivative_or_a_thousandth_of_its_natural_si
     assert Slope(Verdict.OK, 0.0, 0.0, 0.5).error_bound == 0.5
     assert np.isnan(Slope(Verdict.WRONG, np.inf, 1.0, 0.5).error)
     assert Slope(Verdict.WRONG, np.inf, 1.0, 0.5).error_bound == np.inf
+
+
+def test_a_report_of_many_elements_reads_in_one_glance_and_equals_its_copies():
+    first, second = (check_gradients(np.tanh, np.linspace(0.1, 1, 400).reshape(20, 20)) for _ in range(2))
+    assert len(repr(first)) < 600
+    assert "counts=Counter({<Verdict.OK: 'ok'>: 400})" in repr(first.rows[0])
+    assert first == second == pickle.loads(pickle.dumps(first))
+    assert first != check_gradients(np.tanh, np.linspace(0.1, 2, 400).reshape(20, 20))
+    assert first.rows[0] != "a row"
