@@ -19,7 +19,7 @@ from autograd_spiral.cli.output import fail, forget_stdout
 __all__ = ["COMMANDS", "main"]
 
 COMMANDS = {
-    "train": "retrain the models of the case study and print the published losses next to its own (default)",
+    "train": "retrain the case study and print the published losses next to its own (default)",
     "check": "check the gradients of the rule table or of your own function",
     "draw": "draw the computation graph of a model's loss",
     "source": "print a model's training step, including its backward pass, as NumPy",
