@@ -31,7 +31,7 @@ class Builder:
 
     def current(self, equation: Equation) -> Equation:
         """Return `equation` with the values that it reads replaced."""
-        if not any(value in self._replacements for value in equation.reads()):
+        if not self._replacements or not any(value in self._replacements for value in equation.reads()):
             return equation
         return replace(equation, inputs=tuple(map(self._current, equation.inputs)), body=())
 
@@ -64,6 +64,8 @@ class Builder:
     def program(self) -> Program:
         """Return the program that was built; run the checks of values that have become constants."""
         before = self.before
+        if not self._replacements and tuple(self.producers.values()) == before.equations:  # the same objects
+            return before
         checks = []
         for value, its_checks in self.checks.items():
             atom = self._current(value)

@@ -65,7 +65,7 @@ def without_dead_code(program: Program) -> Program:
         if equation.output in needed:
             needed.update(equation.reads())
             kept.append(equation)
-    return program.with_equations(tuple(reversed(kept)))
+    return program if len(kept) == len(program.equations) else program.with_equations(tuple(reversed(kept)))
 
 
 def with_constants_folded(program: Program) -> Program:
