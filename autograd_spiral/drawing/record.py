@@ -155,7 +155,8 @@ class Record:
             return atom.item() if isinstance(atom, np.ndarray) else atom
         content, output = _content(atom), Value(atom.shape, atom.dtype)
         if content not in self._constants:
-            turned = self._constants.get(_content(np.swapaxes(atom, -1, -2))) if atom.ndim >= 2 else None
+            other = self._constants.get(_content(np.swapaxes(atom, -1, -2))) if atom.ndim >= 2 else None
+            turned = other if self._values or np.unique(atom).size > 1 else None  # all zeros say nothing
             if turned is not None:
                 axes = (*range(atom.ndim - 2), atom.ndim - 1, atom.ndim - 2)
                 equation = Equation(PRIMITIVES[np.transpose], (turned.output,), {"axes": axes}, output)

@@ -151,3 +151,12 @@ def test_a_constant_and_its_transpose_are_one_box_in_captured_steps_too():
     drawn = titles(draw(step))
     assert drawn.count("data") == 1
     assert "dW = (·)ᵀ @ ·" in drawn
+
+
+def test_constants_of_equal_entries_are_not_taken_for_transposes_of_each_other():
+    W = leaf(np.ones((2, 3)), "W")
+    step = capture(lambda: (W * np.full((2, 3), 2.5)).sum() + (W.T * np.full((3, 2), 2.5)).sum())
+    step()
+    drawn = titles(draw(step))
+    assert drawn.count("data") == 2
+    assert not any("(·)ᵀ" in title for title in drawn)
