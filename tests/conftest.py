@@ -19,6 +19,12 @@ settings.load_profile("suite")
 COPY = str(Path(autograd_spiral.__file__).parents[1])
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [COPY, os.environ.get("PYTHONPATH")]))
 
+# Without this, where Python writes no bytecode, each of these processes would compile the whole package again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# hypothesis reads the constants of the whole package; in these processes, it finds those that it has read before.
+os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(Path(__file__).parents[1] / ".hypothesis"))
+
 
 @pytest.fixture
 def run(capsys, monkeypatch, tmp_path):
