@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import shutil
+import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,6 +76,13 @@ def edges(drawing):
 
 def legend(drawing):
     return drawing.source[drawing.source.rindex("label=<") :]
+
+
+def size(path):
+    """The width and height of a PNG file."""
+    data = path.read_bytes()
+    assert data.startswith(b"\x89PNG")
+    return struct.unpack(">II", data[16:24])
 
 
 def trace_both(loss, parameters):

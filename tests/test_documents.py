@@ -12,9 +12,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from pictures import size
 
 import autograd_spiral
-from autograd_spiral.spiral import descent, published
+from autograd_spiral.spiral import descent, plots, published
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -162,6 +163,10 @@ def test_the_pictures_can_be_made_again(run_script, tmp_path):
     made = {path.stem for path in (tmp_path / "made").iterdir()}
     shown = {path.stem for path in (ROOT / "docs" / "pictures").iterdir()}
     assert {name for name in shown if name.endswith(("-forward", "-joint", "-step"))} <= made
+    if plots.available():
+        assert shown <= made
+        named = ("spiral.png", "linear-boundary.png", "net-boundary.png", "net-hidden.png")
+        assert {size(tmp_path / "made" / name) for name in named} == {(728, 728)}
 
 
 ELSEWHERE = {"benchmark.py", "case_study.py"}
