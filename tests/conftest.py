@@ -1,5 +1,6 @@
 """What holds for the whole suite: its hypothesis profile, the package that processes import, and the command line."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -18,6 +19,17 @@ settings.load_profile("suite")
 # package that this process imported, and not another one that is installed.
 COPY = str(Path(autograd_spiral.__file__).parents[1])
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [COPY, os.environ.get("PYTHONPATH")]))
+
+# Without this, where Python writes no bytecode, each of these processes would compile the whole package again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# hypothesis reads the constants of the whole package; in these processes, it finds those that it has read before.
+os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(Path(__file__).parents[1] / ".hypothesis"))
+
+
+def pytest_collection_finish():
+    """Leave what the collection made, thousands of tests and their examples, out of every search for garbage."""
+    gc.freeze()
 
 
 @pytest.fixture

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shutil
+import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,6 +33,7 @@ def case_study(model):
     return chosen.loss(Tensor(X, name="X"), Tensor(y, name="y"), published.REG), chosen
 
 
+@functools.cache
 def captured(model):
     """A training step of a model of the case study, called once."""
     X, y, linear, net = published.start()
@@ -47,9 +50,11 @@ def captured(model):
     return step
 
 
+@functools.cache
 def picture(model, direction):
+    """The picture of a model of the case study; `picture.__wrapped__` draws it anew."""
     if direction == "step":  # without the lines of code, which move
-        program = captured(model).program
+        program = captured.__wrapped__(model).program
         return draw(program.with_equations(replace(equation, place=None) for equation in program.equations))
     loss, chosen = case_study(model)
     return draw(loss, gradients_of=chosen.parameters() if direction == "joint" else None)
@@ -73,11 +78,20 @@ def legend(drawing):
     return drawing.source[drawing.source.rindex("label=<") :]
 
 
+def size(path):
+    """The width and height of a PNG file."""
+    data = path.read_bytes()
+    assert data.startswith(b"\x89PNG")
+    return struct.unpack(">II", data[16:24])
+
+
 def trace_both(loss, parameters):
     return trace(record_of(loss, parameters))
 
 
+@functools.cache
 def momentum():
+    """A training step that keeps a velocity and a count, called once."""
     W = Tensor(np.ones((2, 3)), requires_grad=True, name="W")
     v = Tensor(np.zeros((2, 3)), name="v")
     count = Tensor(0, name="count")

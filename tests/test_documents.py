@@ -5,15 +5,17 @@ import doctest
 import html
 import io
 import re
+import runpy
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from pictures import size
 
 import autograd_spiral
-from autograd_spiral.spiral import descent, published
+from autograd_spiral.spiral import descent, plots, published
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -34,7 +36,7 @@ EXAMPLES = [
         if kind == "python" and file != "printed"
     )
 ]
-DEMOS = {"benchmark.py": ["--quick", "--only", "nobody"]}
+DEMOS = ROOT / "demos"
 
 
 @pytest.mark.parametrize(("page", "code"), EXAMPLES)
@@ -118,25 +120,28 @@ def test_links_between_pages_lead_somewhere():
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
-def run_script(path, words, folder, *prelude):
-    """Return what a script prints; `prelude` runs before it, in the same interpreter."""
-    path = str(path)
-    code = "; ".join(["import runpy, sys", *prelude, f"sys.argv = {[path, *words]!r}"])
-    code += f"; runpy.run_path({path!r}, run_name='__main__')"
-    command = [sys.executable, "-W", "error", "-c", code]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+@pytest.fixture
+def run_script(capsys, monkeypatch, tmp_path):
+    """Run a script in this process, as if it had a process of its own, in `tmp_path`; return what it prints."""
+    monkeypatch.chdir(tmp_path)
+
+    def run_script(path, *words):
+        monkeypatch.setattr(sys, "argv", [str(path), *words])
+        monkeypatch.syspath_prepend(path.parent)
+        try:
+            runpy.run_path(str(path), run_name="__main__")
+        except SystemExit as stop:
+            if stop.code:
+                raise
+        return capsys.readouterr().out
+
+    return run_script
 
 
 def test_processes_import_the_copy_of_the_package_that_is_tested(tmp_path):
     command = [sys.executable, "-c", "import autograd_spiral; print(autograd_spiral.__file__)"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == autograd_spiral.__file__
-
-
-def run_demo(name, folder, *prelude):
-    return run_script(ROOT / "demos" / name, DEMOS.get(name, []), folder, *prelude)
 
 
 def tips(text, pattern):
@@ -152,39 +157,51 @@ def test_the_pictures_say_what_is_drawn_today_and_no_line_numbers(picture):
     assert not any(".py:" in tip for tip in shown)
 
 
-def test_the_pictures_can_be_made_again(tmp_path):
-    printed = run_script(ROOT / "docs" / "pictures.py", ["made", "--quick"], tmp_path)
+def test_the_pictures_can_be_made_again(run_script, tmp_path):
+    printed = run_script(ROOT / "docs" / "pictures.py", "made", "--quick")
     assert "files in made" in printed
     made = {path.stem for path in (tmp_path / "made").iterdir()}
     shown = {path.stem for path in (ROOT / "docs" / "pictures").iterdir()}
     assert {name for name in shown if name.endswith(("-forward", "-joint", "-step"))} <= made
+    if plots.available():
+        assert shown <= made
+        named = ("spiral.png", "linear-boundary.png", "net-boundary.png", "net-hidden.png")
+        assert {size(tmp_path / "made" / name) for name in named} == {(728, 728)}
 
 
-NOTEBOOK = "case_study.py"
-"""The script of the notebook, which test_notebook.py runs."""
+ELSEWHERE = {"benchmark.py", "case_study.py"}
+"""The benchmark, which pins its process to a core, and the script of the notebook, which test_notebook.py runs."""
 
 
-@pytest.mark.parametrize("demo", sorted({path.name for path in (ROOT / "demos").glob("*.py")} - {NOTEBOOK}))
-def test_demos_run_and_say_something(demo, tmp_path):
-    assert run_demo(demo, tmp_path).count("\n") >= 1
+@pytest.mark.parametrize("demo", sorted({path.name for path in DEMOS.glob("*.py")} - ELSEWHERE))
+def test_demos_run_and_say_something(demo, run_script, tmp_path):
+    assert run_script(DEMOS / demo).count("\n") >= 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_benchmark_runs_and_says_something(tmp_path):
+    command = [sys.executable, "-W", "error", DEMOS / "benchmark.py", "--quick", "--only", "nobody"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n") >= 1
     assert list(tmp_path.iterdir()) == []
 
 
 def test_demos_are_short():
-    for path in (ROOT / "demos").glob("*.py"):
-        if path.name not in ("benchmark.py", NOTEBOOK):
+    for path in DEMOS.glob("*.py"):
+        if path.name not in ELSEWHERE:
             assert path.read_text(encoding="utf-8").count("\n") < 60, path.name
 
 
-def test_logistic_regression_is_as_good_as_it_should_be(tmp_path):
+def test_logistic_regression_is_as_good_as_it_should_be(run_script):
     pytest.importorskip("sklearn.datasets", reason="the data set comes with scikit-learn", exc_type=ImportError)
-    fractions = re.search(
-        r"accuracy: (\S+) on \d+ training samples, (\S+) on", run_demo("logistic_regression.py", tmp_path)
-    )
+    printed = run_script(DEMOS / "logistic_regression.py")
+    fractions = re.search(r"accuracy: (\S+) on \d+ training samples, (\S+) on", printed)
     assert all(float(fraction) > 0.95 for fraction in fractions.groups())
 
 
-def test_logistic_regression_says_where_its_data_comes_from(tmp_path):
-    printed = run_demo("logistic_regression.py", tmp_path, "sys.modules['sklearn'] = None")
+def test_logistic_regression_says_where_its_data_comes_from(run_script, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    printed = run_script(DEMOS / "logistic_regression.py")
     assert "pip install scikit-learn" in printed
     assert printed.count("\n") == 1

@@ -1,6 +1,7 @@
 """The rooms of the package, and the direction of every arrow between them: each imports only from those before it."""
 
 import ast
+import functools
 import re
 import sys
 from pathlib import Path
@@ -42,9 +43,14 @@ def module(path):
     return ".".join(("autograd_spiral", *parts(path))).removesuffix(".__init__")
 
 
-def imported(tree, path):
-    """The full names of all modules, or of the names in them, that the file imports."""
-    for node in ast.walk(tree):
+@functools.cache
+def parsed(path):
+    return ast.parse(path.read_text())
+
+
+def imported(path):
+    """The full names of all modules, or of the names in them, that the file imports, each with its node."""
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             yield from ((node, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -52,6 +58,7 @@ def imported(tree, path):
             yield from ((node, f"{node.module}.{alias.name}") for alias in node.names)
 
 
+@functools.cache
 def ours(name):
     """The file of this package that an imported name belongs to, or None."""
     steps = name.split(".")
@@ -106,7 +113,7 @@ def test_every_file_that_the_page_on_the_design_names_is_there():
 
 @every_file
 def test_imports_come_from_rooms_before(path):
-    for node, name in imported(ast.parse(path.read_text()), path):
+    for node, name in imported(path):
         source = ours(name)
         if source is None:
             continue
@@ -119,7 +126,7 @@ def test_imports_come_from_rooms_before(path):
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "engine").glob("*.py")), ids=lambda path: path.stem)
 def test_the_engine_imports_errors_and_numpy_alone(path):
-    for node, name in imported(ast.parse(path.read_text()), path):
+    for node, name in imported(path):
         top, _, rest = name.partition(".")
         known = (
             rest.startswith(("engine.", "errors."))
@@ -137,7 +144,7 @@ def test_no_name_in_a_folder_hides_a_module_of_it(path):
         file.parent.name for file in path.parent.glob("*/*.py")
     }
     bound = {}
-    for node in ast.parse(path.read_text()).body:
+    for node in parsed(path).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             bound[node.name] = node.name
         elif isinstance(node, ast.ImportFrom):
@@ -147,10 +154,7 @@ def test_no_name_in_a_folder_hides_a_module_of_it(path):
 
 
 def test_files_in_one_folder_do_not_import_each_other_in_a_circle():
-    uses = {
-        path: {source for _, name in imported(ast.parse(path.read_text()), path) if (source := ours(name))} - {path}
-        for path in FILES
-    }
+    uses = {path: {source for _, name in imported(path) if (source := ours(name))} - {path} for path in FILES}
     while free := [path for path in uses if not uses[path] & uses.keys()]:
         for path in free:
             del uses[path]
@@ -159,16 +163,16 @@ def test_files_in_one_folder_do_not_import_each_other_in_a_circle():
 
 @every_file
 def test_nothing_but_an_optional_extra_is_imported_inside_a_function(path):
-    tree = ast.parse(path.read_text())
+    tree = parsed(path)
     top = {id(node) for node in tree.body}
     for node in tree.body:
         if isinstance(node, ast.If | ast.Try):  # `if TYPE_CHECKING:` and the like
             top |= {id(inner) for inner in ast.iter_child_nodes(node)}
-    for node, name in imported(tree, path):
+    for node, name in imported(path):
         assert id(node) in top or name.split(".")[0] in EXTRAS, f"{path.name}:{node.lineno} imports {name}"
 
 
 def test_the_hand_derived_gradients_lean_on_numpy_alone():
     path = PACKAGE / "spiral" / "by_hand.py"
-    names = {name.split(".")[0] for _, name in imported(ast.parse(path.read_text()), path)}
+    names = {name.split(".")[0] for _, name in imported(path)}
     assert names - {"__future__", "typing", "collections"} == {"numpy"}

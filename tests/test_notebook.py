@@ -20,7 +20,8 @@ def sources(notebook):
 def executed(notebook, folder):
     from nbclient import NotebookClient
 
-    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
+    where = {"metadata": {"path": str(folder)}}
+    NotebookClient(notebook, timeout=300, resources=where, shutdown_kernel="immediate").execute()
     return notebook
 
 

@@ -5,18 +5,30 @@ import subprocess
 import sys
 import types
 
-import pytest
-
 import autograd_spiral
 
+SCRIPT = """
+import json, sys
+sys.modules["graphviz"] = sys.modules["matplotlib"] = None
+loaded = []
+for code in json.load(sys.stdin):
+    for name in [name for name in sys.modules if name.partition(".")[0] == "autograd_spiral"]:
+        del sys.modules[name]
+    exec(code, {})
+    loaded.append([name for name, module in sys.modules.items() if module is not None])
+print(json.dumps(loaded))
+"""
 
-def loaded_after(code):
-    """The modules that a fresh process has loaded after `code`; graphviz and matplotlib cannot be imported there."""
-    block = "import json, sys; sys.modules['graphviz'] = sys.modules['matplotlib'] = None\n"
-    report = "\nprint(json.dumps([name for name, module in sys.modules.items() if module is not None]))"
-    done = subprocess.run([sys.executable, "-c", block + code + report], capture_output=True, text=True, check=False)
+
+def loaded_after(*codes):
+    """For each code, the modules that a process has loaded after it; each imports the package for the first time.
+
+    graphviz and matplotlib cannot be imported there.
+    """
+    command = [sys.executable, "-c", SCRIPT]
+    done = subprocess.run(command, input=json.dumps(codes), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return set(json.loads(done.stdout))
+    return [set(names) for names in json.loads(done.stdout)]
 
 
 def test_recording_and_gradients_import_no_reader_of_the_record():
@@ -25,18 +37,17 @@ from autograd_spiral import Tensor, grad, no_grad, primitive, relu, softmax_cros
 w = Tensor([[1.0, -2.0]], requires_grad=True)
 assert grad(softmax_cross_entropy(relu(w), [0]), w).shape == (1, 2)
 """
-    rooms = {name.split(".")[1] for name in loaded_after(code) if name.startswith("autograd_spiral.")}
+    (loaded,) = loaded_after(code)
+    rooms = {name.split(".")[1] for name in loaded if name.startswith("autograd_spiral.")}
     assert rooms == {"errors", "engine", "vocabulary"}
 
 
-@pytest.mark.parametrize(
-    ("name", "room"),
-    [("capture", "program"), ("backward_source", "program"), ("check_gradients", "gradcheck"), ("blame", "debug")],
-)
-def test_other_names_come_with_their_room_and_without_graphviz(name, room):
-    loaded = loaded_after(f"from autograd_spiral import {name}\nassert callable({name})")
-    assert f"autograd_spiral.{room}" in loaded
-    assert "autograd_spiral.drawing" not in loaded
+def test_other_names_come_with_their_room_and_without_graphviz():
+    names = {"capture": "program", "backward_source": "program", "check_gradients": "gradcheck", "blame": "debug"}
+    codes = [f"from autograd_spiral import {name}\nassert callable({name}), {name!r}" for name in names]
+    for (name, room), loaded in zip(names.items(), loaded_after(*codes), strict=True):
+        assert f"autograd_spiral.{room}" in loaded, name
+        assert "autograd_spiral.drawing" not in loaded, name
 
 
 def test_all_but_drawing_works_without_graphviz():
@@ -56,10 +67,15 @@ else:
     loaded_after(code)
 
 
-@pytest.mark.parametrize("room", ["program", "gradcheck", "drawing", "debug", "spiral", "cli"])
-def test_rooms_are_attributes_of_the_package_and_listed(room):
-    loaded_after(f"import autograd_spiral\nassert autograd_spiral.{room}.__name__ == 'autograd_spiral.{room}'")
-    assert room in dir(autograd_spiral)
+def test_rooms_are_attributes_of_the_package_and_listed():
+    rooms = ["program", "gradcheck", "drawing", "debug", "spiral", "cli"]
+    loaded_after(
+        *(
+            f"import autograd_spiral\nassert autograd_spiral.{room}.__name__ == 'autograd_spiral.{room}'"
+            for room in rooms
+        )
+    )
+    assert set(rooms) <= set(dir(autograd_spiral))
 
 
 def test_every_public_name_is_there_and_listed():

@@ -67,7 +67,7 @@ def test_a_program_that_takes_too_long_is_stopped_and_one_line_says_what_to_do(t
     slow = tmp_path / "slow"
     slow.write_text("#!/bin/sh\nexec sleep 60\n")
     slow.chmod(0o755)
-    monkeypatch.setattr(export, "_PATIENCE", 0.2)
+    monkeypatch.setattr(export, "_PATIENCE", 0.05)
     monkeypatch.setattr(export, "_program", lambda kind: str(slow))
     drawing = draw(leaf(1.0) * 2)
     path = drawing.save_as(tmp_path / "graph.svg")
@@ -75,7 +75,7 @@ def test_a_program_that_takes_too_long_is_stopped_and_one_line_says_what_to_do(t
     assert path.read_text(encoding="utf-8") == drawing.source
     said = capsys.readouterr().err
     assert said.count("\n") == 1
-    assert "slow did not finish within 0.2 seconds; record loops and layers inside `with scope(…):`" in said
+    assert "slow did not finish within 0.05 seconds; record loops and layers inside `with scope(…):`" in said
     assert "did not finish" in drawing._repr_mimebundle_()["text/plain"]
 
 
