@@ -104,7 +104,7 @@ def test_the_report_names_the_weights_of_the_outputs_if_one_needs_to_know():
 def test_the_case_study_passes_in_full(model, hand, dtype):
     points, classes = spiral(20, generator=np.random.default_rng(0))
     points = points.astype(dtype)
-    smaller = {"hidden": 20} if model is TwoLayerNet and dtype == "float32" else {}  # the same at a fifth of the time
+    smaller = {"hidden": 20} if model is TwoLayerNet else {}  # the same at a fifth of the time
     parameters = [p.data.astype(dtype) for p in model.random(np.random.default_rng(1), **smaller).parameters()]
 
     def loss(*parameters):
