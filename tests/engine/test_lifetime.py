@@ -18,7 +18,6 @@ LENGTH = 200_000  # far beyond any stack: that of Python ends at 1000 calls, and
 @pytest.fixture
 def uncollected():
     """Without the garbage collector, which would free cycles too, and is slow where there are many objects."""
-    gc.collect()
     gc.disable()
     yield
     gc.enable()
