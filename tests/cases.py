@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from examples import Cases, Example, Source, reduced
-from hypothesis.extra import numpy as hnp
 
 from autograd_spiral.engine.table import PRIMITIVES
 from autograd_spiral.vocabulary import examples as groups
@@ -221,18 +220,40 @@ def index_of(source: Source, shape: tuple[int, ...]) -> tuple[Any, ...]:
     """An index into `shape`: slices of any sign, integers, None, an ellipsis, integer arrays or masks."""
     kind = source.choose("basic", "basic", "arrays", "mixed", "mask", "row mask")
     if kind == "basic":
-        index = source.draw(hnp.basic_indices(shape, allow_newaxis=True, allow_ellipsis=True))
-        return index if isinstance(index, tuple) else (index,)
+        return _basic_index(source, shape)
     if kind == "mask":
         return (source.mask(shape),)
     if kind == "row mask":
         return (source.mask(shape[:1]), *([slice(None, None, -1)] if len(shape) > 1 else []))
     if kind == "arrays":
-        return tuple(source.draw(hnp.integer_array_indices(shape)))
+        picked = source.shape(0, 2, empty=False)
+        return tuple(source.integers(picked, -n, n - 1) for n in shape)
     items: list[Any] = [
         source.choose(slice(None, None, source.choose(-1, 2)), source.integers((4,), -n, n - 1)) for n in shape
     ]
     items.insert(source.integer(0, len(items)), None)
+    return tuple(items)
+
+
+def _basic_index(source: Source, shape: tuple[int, ...]) -> tuple[Any, ...]:
+    """Slices and integers for all axes, for those left and right of an ellipsis, or for the first ones; and None."""
+
+    def bound(n: int) -> Any:
+        return source.choose(None, source.integer(-n - 1, n + 1))
+
+    items: list[Any] = [
+        source.choose(slice(bound(n), bound(n), source.choose(None, 1, -1, 2, -2)), source.integer(-n, n - 1))
+        for n in shape
+    ]
+    first = source.integer(0, len(items))
+    last = source.integer(first, len(items))
+    how = source.choose("all", "around an ellipsis", "first")
+    if how == "around an ellipsis":
+        items[first:last] = [...]
+    elif how == "first":
+        del items[first:]
+    if source.flag():
+        items.insert(source.integer(0, len(items)), None)
     return tuple(items)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from hypothesis import Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_spiral.vocabulary.examples import REAL, Domain
@@ -51,20 +52,20 @@ _integers = functools.cache(st.integers)  # making a strategy costs more than dr
 
 
 class Source:
-    """Draws the parts of an example: structure from hypothesis, entries from a generator that it seeds."""
+    """Draws the parts of an example: its structure by `integer`, the entries from a generator seeded with the first.
 
-    def __init__(self, draw: Callable[..., Any]) -> None:
-        self.draw = draw
-        self.rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    `integer` is called with the smallest and the largest number that it may return.
+    """
+
+    def __init__(self, integer: Callable[[int, int], int]) -> None:
+        self.integer = integer
+        self.rng = np.random.default_rng(integer(0, 2**32 - 1))
 
     def choose(self, *options: Any) -> Any:
-        return options[self.draw(_integers(0, len(options) - 1))]
+        return options[self.integer(0, len(options) - 1)]
 
     def flag(self) -> bool:
-        return bool(self.draw(st.booleans()))
-
-    def integer(self, low: int, high: int) -> int:
-        return int(self.draw(_integers(low, high)))
+        return self.integer(0, 1) == 1
 
     # --- shapes and axes ---------------------------------------------------------------------------------------
 
@@ -159,28 +160,21 @@ def reduced(source: Source, function: Callable[..., Any], x: np.ndarray, **furth
 
 def strategy(function: Callable[..., Any], case: Case) -> st.SearchStrategy[Example]:
     """The examples that `case` makes of `function`."""
-    return st.composite(lambda draw: case(Source(draw), function))()
+    return st.composite(lambda draw: case(Source(lambda low, high: draw(_integers(low, high))), function))()
 
 
 class Examples:
-    """Examples of one function, drawn once for all properties, since drawing costs more than checking."""
+    """Examples of one function, the same in every run and for all properties.
+
+    They are drawn without hypothesis, which takes longer to draw an example than to check it.
+    """
 
     def __init__(self, function: Callable[..., Any], case: Case, count: int = 30) -> None:
-        self.strategy = strategy(function, case)
-        self.count = count
+        self.function, self.case, self.count = function, case, count
 
     @functools.cached_property
     def drawn(self) -> list[Example]:
-        """The examples, the same in every run."""
-        found: list[Example] = []
-
-        @settings(max_examples=self.count, derandomize=True, database=None, deadline=None, phases=[Phase.generate])
-        @given(self.strategy)
-        def collect(example: Example) -> None:
-            found.append(example)
-
-        collect()
-        return found
+        return [self.case(Source(random.Random(seed).randint), self.function) for seed in range(self.count)]
 
     def check(self, holds: Callable[[Example], None], count: int | None = None) -> None:
         """Call `holds` with all examples, or the first `count`; if it raises, let hypothesis find a smaller one."""
@@ -189,7 +183,7 @@ class Examples:
                 holds(example)
         except Exception:
 
-            @given(self.strategy)
+            @given(strategy(self.function, self.case))
             def shrink(example: Example) -> None:
                 holds(example)
 

@@ -96,7 +96,7 @@ class Line:
         from_right, from_left = np.where(jumps, limits, self._centre)
         right, left = values[:, 0], values[:, 1]
         differences = np.stack([right - from_right, from_left - left, (right - left) / 2], axis=1) / steps
-        noises = np.concatenate([noise + noise_centre, np.mean(noise, axis=1, keepdims=True)], axis=1) / steps
+        noises = np.concatenate([noise + noise_centre, (noise[:, :1] + noise[:, 1:]) / 2], axis=1) / steps
         powers = np.array([[1], [1], [2]])  # of the steps in the error: central differences have even ones only
         estimates, bounds = _extrapolated(differences, noises, ratio**powers, ratio ** (2 * powers))
         slopes = _combined(estimates, bounds, jumps.any(axis=0))
@@ -164,9 +164,9 @@ def _combined(estimates: Array, bounds: Array, jumps: Array) -> Slopes:
     left, right = np.where(no_left, right, left), np.where(no_right, left, right)
     one_sided = no_left | no_right
     split = jumps & ~one_sided
-    central = np.select([one_sided, split], [right, left / 2 + right / 2], both)
+    central = np.where(one_sided, right, np.where(split, left / 2 + right / 2, both))
     tighter, looser = np.minimum(left_bound, right_bound), np.maximum(left_bound, right_bound)
-    bound = np.select([one_sided, split], [tighter, looser], both_bound)
+    bound = np.where(one_sided, tighter, np.where(split, looser, both_bound))
     gap_bound = np.where(one_sided, 0, left_bound + right_bound)
     kinked = split | (~one_sided & (np.abs(right - left) > gap_bound))
     finite = np.isfinite(bound)

@@ -8,7 +8,7 @@ from autograd_spiral.gradcheck.results import Verdict
 
 
 def test_one_wrong_element_in_ten_thousand_is_found():
-    for size, at, factor in ((100, (37, 81), 2.0), (40, (0, 0), -1.0), (40, (39, 5), 1.01)):
+    for size, at, factor in ((100, (37, 81), 2.0), (32, (0, 0), -1.0), (32, (31, 5), 1.01)):
         x = normal(size, size)
         spoil = np.ones(x.shape)
         spoil[at] = factor

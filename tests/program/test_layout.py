@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from test_random_programs import steps
+from test_random_programs import check_steps
 
 from autograd_spiral import capture
 from autograd_spiral.program.ir import Value
@@ -16,6 +15,7 @@ from autograd_spiral.program.running.axis_order import column_major
 from autograd_spiral.program.running.buffers import Memory, aligned
 from autograd_spiral.program.running.codegen import Code
 from autograd_spiral.program.running.kernels import with_kernels
+from autograd_spiral.program.running.layout import Layout
 from autograd_spiral.program.running.replay import generate
 from autograd_spiral.spiral import TwoLayerNet, descent, spiral
 
@@ -48,11 +48,11 @@ def test_memory_gives_the_smallest_block_that_fits() -> None:
     assert memory.take(Value((1,), np.dtype(float))).raw.nbytes == 8
 
 
-@settings(max_examples=40)
-@given(steps())
-def test_values_that_are_alive_together_share_no_memory(drawn: Any) -> None:
-    step, _, calls = drawn
-    layout = code_of(step, *calls[0]).layout
+def test_values_that_are_alive_together_share_no_memory() -> None:
+    check_steps(lambda drawn: assert_separate(generate(with_kernels(drawn.readable)).layout), count=40)
+
+
+def assert_separate(layout: Layout) -> None:
     program, last = layout.program, layout.last
     born = {equation.output: i for i, equation in enumerate(program.equations)}
     views: dict[Value, Value] = {}  # from a view to what it shows

@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from hypothesis import given, settings
 from programs import assert_same, flat, functions_in, leaf, program_of
-from test_random_programs import steps
+from test_random_programs import Drawn, check_steps
 
 from autograd_spiral import Tensor, capture, grad, primitive, relu, sigmoid, softmax_cross_entropy
 from autograd_spiral.program.evaluate import evaluate
@@ -28,27 +27,22 @@ PASSES: Sequence[Callable[[Program], Program]] = (
 )
 
 
-@settings(max_examples=40)
-@given(steps())
-def test_every_pass_keeps_the_results(drawn: Any) -> None:
-    step, leaves, calls = drawn
-    held = {id(leaf): leaf.data for leaf in leaves}
-    captured = capture(step)
-    captured(*calls[0])
-    program = captured.program
-    arrays = [*calls[1], *(held[id(leaf)] for leaf in captured._last.state), *captured._last.outside]
-    expected = evaluate(program, *arrays)
-    for improve in PASSES:
-        assert_same(evaluate(improve(program), *arrays), expected, str(improve))
+def test_every_pass_keeps_the_results() -> None:
+    def holds(drawn: Drawn) -> None:
+        program, last = drawn.captured.program, drawn.captured._last
+        arrays = [*drawn.calls[1], *(leaf.data for leaf in last.state), *last.outside]
+        expected = evaluate(program, *arrays)
+        for improve in PASSES:
+            assert_same(evaluate(improve(program), *arrays), expected, str(improve))
+
+    check_steps(holds, count=40)
 
 
-@settings(max_examples=20)
-@given(steps())
-def test_a_readable_program_stays_as_it_is(drawn: Any) -> None:
-    step, _, calls = drawn
-    once = pipeline.readable(program_of(step, *calls[0]))
-    twice = pipeline.readable(once)
-    assert functions_in(once) == functions_in(twice)
+def test_a_readable_program_stays_as_it_is() -> None:
+    def holds(drawn: Drawn) -> None:
+        assert functions_in(pipeline.readable(drawn.readable)) == functions_in(drawn.readable)
+
+    check_steps(holds, count=40)
 
 
 X = np.random.default_rng(1).uniform(0.5, 1, (3, 4))

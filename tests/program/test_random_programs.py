@@ -5,16 +5,30 @@ Whatever the step, eager = replayed = its printed text executed. Large arrays me
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from programs import assert_programs_agree
 
-from autograd_spiral import Tensor, grad, log_softmax, logsumexp, no_grad, relu, sigmoid, softmax, softmax_cross_entropy
+from autograd_spiral import (
+    Tensor,
+    capture,
+    grad,
+    log_softmax,
+    logsumexp,
+    no_grad,
+    relu,
+    sigmoid,
+    softmax,
+    softmax_cross_entropy,
+)
+from autograd_spiral.program.ir import Program
+from autograd_spiral.program.passes.pipeline import readable
 
 ONE: Sequence[Callable[[Any], Any]] = (
     np.tanh,
@@ -129,11 +143,58 @@ def steps(draw: Any) -> tuple[Callable[..., Any], list[Tensor], list[list[np.nda
     return returned, leaves, calls
 
 
-@settings(max_examples=150)
-@given(steps())
-def test_replayed_and_printed_steps_return_what_eager_ones_do(drawn: Any) -> None:
-    step, leaves, calls = drawn
-    assert_programs_agree(step, leaves, calls)
+class Drawn:
+    """A random step, its leaves, the arguments of two calls, and the step captured for the first one."""
+
+    def __init__(self, step: Callable[..., Any], leaves: list[Tensor], calls: list[list[np.ndarray]]) -> None:
+        self.step, self.leaves, self.calls = step, leaves, calls
+
+    @functools.cached_property
+    def captured(self) -> Any:
+        captured = capture(self.step)
+        captured(*self.calls[0])
+        return captured
+
+    @functools.cached_property
+    def readable(self) -> Program:
+        """Its program after the passes."""
+        return readable(self.captured.program)
+
+
+@functools.cache
+def drawn_steps() -> list[Drawn]:
+    """The random steps, the same in every run and for all properties: capturing them takes longer than checking."""
+    found: list[Drawn] = []
+
+    @settings(max_examples=150, database=None, phases=[Phase.generate])
+    @given(steps())
+    def collect(drawn: Any) -> None:
+        found.append(Drawn(*drawn))
+
+    collect()
+    return found
+
+
+def check_steps(holds: Callable[[Drawn], None], count: int | None = None) -> None:
+    """Call `holds` with all random steps, or the first `count`; if it raises, let hypothesis find a smaller one."""
+    try:
+        for drawn in drawn_steps()[:count]:
+            holds(drawn)
+    except Exception:
+
+        @given(steps())
+        def shrink(drawn: Any) -> None:
+            holds(Drawn(*drawn))
+
+        shrink()
+        raise
+
+
+def test_replayed_and_printed_steps_return_what_eager_ones_do() -> None:
+    def holds(drawn: Drawn) -> None:
+        drawn.captured = assert_programs_agree(drawn.step, drawn.leaves, drawn.calls)
+
+    check_steps(holds)
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (1, 1), (0, 3), (3, 0)])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -28,9 +29,14 @@ __all__ = [
 ]
 
 
+_READABLE: WeakKeyDictionary[Program, Program] = WeakKeyDictionary()
+
+
 def readable(program: Program) -> Program:
-    """Return `program` after all passes, repeated until none of them changes anything."""
-    return optimised(inlined(program))
+    """Return `program` after all passes, repeated until none of them changes anything; made once for each program."""
+    if program not in _READABLE:
+        _READABLE[program] = optimised(inlined(program))  # a new program, which does not keep the old one alive
+    return _READABLE[program]
 
 
 def optimised(program: Program) -> Program:
@@ -90,7 +96,7 @@ def without_common_subexpressions(program: Program) -> Program:
     known: dict[Any, Equation] = {}
 
     def first(equation: Equation, builder: Builder) -> Equation | Atom:
-        key = equation if equation.opaque else _key((equation.primitive, equation.inputs, equation.params))
+        key = equation if equation.opaque else (equation.primitive, *map(_key, (*equation.inputs, equation.params)))
         earlier = known.setdefault(key, equation)
         return equation if earlier is equation else earlier.output
 
@@ -99,6 +105,8 @@ def without_common_subexpressions(program: Program) -> Program:
 
 def _key(item: Any) -> Any:
     """Return something hashable that is equal for equal inputs and parameters."""
+    if isinstance(item, Value):
+        return item
     if isinstance(item, np.ndarray):
         return item.shape, item.dtype.str, item.tobytes()
     if isinstance(item, Mapping):
