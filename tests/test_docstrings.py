@@ -133,7 +133,7 @@ def test_the_package_says_what_it_is():
         "engine.array_methods.ArrayMethods.T",  # a property of a class in `__all__`
         "engine.array_methods.ArrayMethods.prod",  # inherited
         "spiral.models.TwoLayerNet.random",  # a class method
-        "gradcheck.results.Verdict.fails",  # of the keys of a mapping in a row of a report
+        "gradcheck.verdicts.Verdict.fails",  # of the keys of a mapping in a row of a report
         "program.printing.saved.CapturedProgram.source",  # a cached property of the class that a property returns
         "program.ir.Equation.reads",
         "drawing.export.Drawing.save_as",  # of the class that a function returns

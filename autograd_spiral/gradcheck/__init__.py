@@ -1,6 +1,6 @@
 """Gradient checks that give a verdict: gradients compared with finite differences whose error is known.
 
-From the ground up: `results` (verdicts, and the record of what was found), `report` (its table and JSON), `differences`
+From the ground up: `verdicts` (and the record of what was found), `report` (its table and JSON), `differences`
 (numeric derivatives and their bounds), `rounding` (what rounding can do to a recorded computation), `function` (the
 function that is checked), `judging` (verdicts on derivatives), `directions` (large inputs), `diagnoses` (what wrong
 numbers have in common), `evidence` (what helps a diagnosis), `check` (the two public functions), and `rule_check`, the

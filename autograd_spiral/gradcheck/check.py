@@ -20,7 +20,7 @@ from autograd_spiral.gradcheck.evidence import evidence_of
 from autograd_spiral.gradcheck.function import CheckedFunction
 from autograd_spiral.gradcheck.judging import Judge, Swept
 from autograd_spiral.gradcheck.report import CheckReport
-from autograd_spiral.gradcheck.results import Array, Findings, Verdict
+from autograd_spiral.gradcheck.verdicts import Array, Findings, Verdict
 from autograd_spiral.program.capturing.step import BoundStep, CapturedStep
 
 __all__ = ["check_against", "check_gradients"]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from autograd_spiral.gradcheck.results import Array, Findings
+from autograd_spiral.gradcheck.verdicts import Array, Findings
 
 __all__ = ["SCALE", "Evidence", "broadcasts_to", "diagnose", "diagnose_shape"]
 
@@ -39,7 +39,7 @@ def diagnose(findings: Findings, sizes: Collection[int], evidence: Evidence) -> 
 
     `sizes` are the lengths of axes, and their products, that a forgotten factor could be.
 
-    >>> from autograd_spiral.gradcheck.results import Array, Slope, Verdict
+    >>> from autograd_spiral.gradcheck.verdicts import Array, Slope, Verdict
     >>> def said(*gradient, **evidence):
     ...     pairs = enumerate(zip(gradient, (1.0, 3.0)))
     ...     slopes = tuple(Slope(Verdict.WRONG, a, n, 1e-9, index=(i,)) for i, (a, n) in pairs)

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_spiral.gradcheck.results import Array
+from autograd_spiral.gradcheck.verdicts import Array
 
 __all__ = ["Line", "Slopes", "noise_level", "typical_scale"]
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from autograd_spiral.gradcheck.judging import Judge
-from autograd_spiral.gradcheck.results import Array, Findings, Slope, Verdict
+from autograd_spiral.gradcheck.verdicts import Array, Findings, Slope, Verdict
 
 __all__ = ["along_directions"]
 

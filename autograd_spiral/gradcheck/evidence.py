@@ -13,7 +13,7 @@ from autograd_spiral.engine.sweep import unbroadcast
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.gradcheck.diagnoses import Evidence, broadcasts_to
 from autograd_spiral.gradcheck.judging import Judge, Swept
-from autograd_spiral.gradcheck.results import Array, Findings
+from autograd_spiral.gradcheck.verdicts import Array, Findings
 
 __all__ = ["evidence_of"]
 

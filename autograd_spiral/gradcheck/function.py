@@ -12,7 +12,7 @@ from autograd_spiral.engine.grad import grad
 from autograd_spiral.engine.messages import name_of
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import InPlaceError, ShapeError
-from autograd_spiral.gradcheck.results import Array, Findings, Verdict
+from autograd_spiral.gradcheck.verdicts import Array, Findings, Verdict
 
 __all__ = ["CheckedFunction", "gradients_of", "not_finite"]
 

@@ -12,8 +12,8 @@ from autograd_spiral.engine.history import history
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.gradcheck.differences import Line, noise_level, typical_scale
 from autograd_spiral.gradcheck.function import CheckedFunction, gradients_of, not_finite
-from autograd_spiral.gradcheck.results import Array, Findings, Slope, Verdict
 from autograd_spiral.gradcheck.rounding import at_least, joined, rounding_of
+from autograd_spiral.gradcheck.verdicts import Array, Findings, Slope, Verdict
 
 __all__ = ["Judge", "Swept"]
 

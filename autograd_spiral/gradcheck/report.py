@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from autograd_spiral.gradcheck.results import Findings, Verdict
+from autograd_spiral.gradcheck.verdicts import Findings, Verdict
 
 __all__ = ["CheckReport", "Report", "table"]
 

@@ -20,7 +20,7 @@ from autograd_spiral.engine.history import history
 from autograd_spiral.engine.sweep import sweep
 from autograd_spiral.engine.table import Primitive
 from autograd_spiral.engine.tensor import Tensor
-from autograd_spiral.gradcheck.results import Array
+from autograd_spiral.gradcheck.verdicts import Array
 
 __all__ = ["at_least", "blurred", "joined", "rerun", "rounding_of", "widened"]
 

@@ -20,7 +20,7 @@ from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES
 from autograd_spiral.gradcheck.check import check_gradients
 from autograd_spiral.gradcheck.function import CheckedFunction
 from autograd_spiral.gradcheck.report import Report
-from autograd_spiral.gradcheck.results import Verdict
+from autograd_spiral.gradcheck.verdicts import Verdict
 from autograd_spiral.vocabulary import functions
 from autograd_spiral.vocabulary.examples import EXAMPLES, Example
 

@@ -7,7 +7,7 @@ from checks import FAULTS, X, normal, only
 from autograd_spiral import softmax_cross_entropy
 from autograd_spiral.errors import GradientMismatch, ShapeError
 from autograd_spiral.gradcheck import check_against, check_gradients
-from autograd_spiral.gradcheck.results import Verdict
+from autograd_spiral.gradcheck.verdicts import Verdict
 from autograd_spiral.spiral import by_hand
 from autograd_spiral.spiral.data import spiral
 from autograd_spiral.spiral.models import TwoLayerNet

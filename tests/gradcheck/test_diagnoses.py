@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from autograd_spiral.gradcheck.diagnoses import Evidence, diagnose, diagnose_shape
-from autograd_spiral.gradcheck.results import Findings, Slope, Verdict
+from autograd_spiral.gradcheck.verdicts import Findings, Slope, Verdict
 
 NUMERIC = np.array([[1.0, -3.0], [0.5, 2.0]])
 BOUND = np.full((2, 2), 1e-9)

@@ -4,7 +4,7 @@ import numpy as np
 from checks import X, checked, normal, only, squares_with, wrong_log
 
 from autograd_spiral import primitive
-from autograd_spiral.gradcheck.results import Verdict
+from autograd_spiral.gradcheck.verdicts import Verdict
 
 
 def test_one_wrong_element_in_ten_thousand_is_found():

@@ -6,7 +6,7 @@ from checks import FAULTS, X, checked, declared, normal, only, square, squares_w
 
 from autograd_spiral import primitive
 from autograd_spiral.gradcheck import check_against, check_gradients
-from autograd_spiral.gradcheck.results import Verdict
+from autograd_spiral.gradcheck.verdicts import Verdict
 
 
 def product(x, y):

@@ -6,7 +6,7 @@ from checks import X, checked, normal, only
 from autograd_spiral import Tensor, primitive
 from autograd_spiral.gradcheck import check_gradients
 from autograd_spiral.gradcheck.function import CheckedFunction
-from autograd_spiral.gradcheck.results import Verdict
+from autograd_spiral.gradcheck.verdicts import Verdict
 
 
 def test_several_inputs_and_outputs_and_constants():

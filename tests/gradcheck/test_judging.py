@@ -7,7 +7,7 @@ from checks import X, checked, declared, only, square, squares_with, wrong_log
 from autograd_spiral import primitive, relu, softmax_cross_entropy
 from autograd_spiral.errors import GradientMismatch
 from autograd_spiral.gradcheck import check_against, check_gradients
-from autograd_spiral.gradcheck.results import Verdict
+from autograd_spiral.gradcheck.verdicts import Verdict
 
 
 @pytest.mark.parametrize(("slope", "reported"), [(2e-7, 1e-7), (1e-7, 2e-7), (3e-9, 2e-9)])

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from autograd_spiral.gradcheck.report import CheckReport, table
-from autograd_spiral.gradcheck.results import Findings, Slope, Verdict
 from autograd_spiral.gradcheck.rule_check import RuleReport, RuleRow
+from autograd_spiral.gradcheck.verdicts import Findings, Slope, Verdict
 
 X = np.zeros((2, 2))
 

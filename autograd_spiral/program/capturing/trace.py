@@ -176,8 +176,8 @@ class StepTrace(Trace, Observer):
 _THREADS = [getattr(_thread, name) for name in ("start_new_thread", "start_joinable_thread") if hasattr(_thread, name)]
 
 
-_TELLING = {"urandom", "run", "put", *(function.__name__ for function in _THREADS)}
-"""The names of the functions written in C that a trace must know of."""
+_WATCHED = {"urandom", "run", "put", *(function.__name__ for function in _THREADS)}
+"""The names of the functions in C whose calls a trace looks at; looking at every call would double the time."""
 
 
 def _runs_elsewhere(function: Any, frame: FrameType | None, trace: StepTrace) -> bool:
@@ -205,7 +205,7 @@ def recording_in(trace: StepTrace, step: Callable[..., Any] | None, rank: int = 
                 trace.returned(frame, rank)
             elif rank == Rank.STEP and not in_package(frame.f_code.co_filename):
                 trace.returned(frame, Rank.CALLER)
-        elif event == "c_call" and getattr(called, "__name__", "") in _TELLING:
+        elif event == "c_call" and getattr(called, "__name__", "") in _WATCHED:
             trace.entropy |= called is os.urandom
             trace.elsewhere |= _runs_elsewhere(called, frame, trace)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -29,14 +28,9 @@ __all__ = [
 ]
 
 
-_READABLE: WeakKeyDictionary[Program, Program] = WeakKeyDictionary()
-
-
 def readable(program: Program) -> Program:
-    """Return `program` after all passes, repeated until none of them changes anything; made once for each program."""
-    if program not in _READABLE:
-        _READABLE[program] = optimised(inlined(program))  # a new program, which does not keep the old one alive
-    return _READABLE[program]
+    """Return `program` after all passes, repeated until none of them changes anything."""
+    return optimised(inlined(program))
 
 
 def optimised(program: Program) -> Program:

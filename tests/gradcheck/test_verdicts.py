@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autograd_spiral import check_gradients
-from autograd_spiral.gradcheck.results import Findings, Slope, Verdict
+from autograd_spiral.gradcheck.verdicts import Findings, Slope, Verdict
 
 GRADIENT = np.array([[1.0, 2.0], [3.0, 4.0]])
 
