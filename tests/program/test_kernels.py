@@ -263,7 +263,7 @@ def test_a_product_of_matrices_of_two_dtypes_keeps_the_wider_one() -> None:
 
 
 @pytest.mark.parametrize("computed", [True, False])
-@settings(max_examples=20)
+@settings(max_examples=50)
 @given(st.integers(40, 90), st.integers(1, 5), st.integers(1, 4), st.integers(48, 60), st.integers(0, 2**32 - 1))
 def test_masked_products_and_sums(computed: bool, n: int, d: int, k: int, h: int, seed: int) -> None:
     """`x.T @ ((a @ b) * mask)` and column sums, whatever order they are computed in; with a in a buffer or not."""
@@ -283,7 +283,7 @@ def test_masked_products_and_sums(computed: bool, n: int, d: int, k: int, h: int
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int64, np.uint64])
 @pytest.mark.parametrize("computed", [True, False])
-@settings(max_examples=12)
+@settings(max_examples=30)
 @given(st.integers(1, 40), st.integers(1, 20), st.integers(0, 2**32 - 1))
 def test_one_entry_of_each_row(dtype: Any, computed: bool, n: int, k: int, seed: int) -> None:
     """Picked, and made less by 1 as in the gradient of a softmax-cross-entropy, of matrices kept in either order."""
