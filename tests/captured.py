@@ -18,4 +18,4 @@ def leaf(*values: float, **options: Any) -> Tensor:
 
 def count_of(step: Any) -> int:
     """The number of programs that a captured step has made and kept."""
-    return len(step._cache)
+    return len(step._programs.kept)

@@ -120,15 +120,16 @@ def assert_programs_agree(
         assert_same(held, copies, "the state that was is left alone")
         program = captured.program
         given = {id(leaf): array for leaf, array in zip(leaves, copies, strict=True)}
-        arrays = [*before, *(given[id(leaf)] for leaf in captured._last.state)]
-        updated = [leaf.data for leaf in captured._last.updated]
+        lowered = captured._programs.last.lowered()
+        arrays = [*before, *(given[id(leaf)] for leaf in lowered.state)]
+        updated = [leaf.data for leaf in lowered.updated]
         slack = slack[: len(results)] + [max(slack)] * len(updated)
         wanted = [
             *results,
-            *(dict(zip(map(id, leaves), state, strict=True))[id(leaf)] for leaf in captured._last.updated),
+            *(dict(zip(map(id, leaves), state, strict=True))[id(leaf)] for leaf in lowered.updated),
         ]
         assert len(updated) + len(results) == len(wanted)
-        reached = [*arrays, *captured._last.outside]
+        reached = [*arrays, *lowered.outside]
         assert_same(evaluate(program, *reached), wanted, "evaluated", slack)
         assert_same(evaluate(optimised(program), *reached), wanted, "evaluated after the passes", slack)
         if printable:

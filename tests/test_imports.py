@@ -25,7 +25,18 @@ ORDER = {
         "cli",
         "__main__",
     ),
-    "program": ("ir", "evaluate", "executor", "passes", "printing", "running", "capturing", "__init__"),
+    "program": (
+        "ir",
+        "locks",
+        "evaluate",
+        "executor",
+        "passes",
+        "printing",
+        "running",
+        "capturing",
+        "recorded",
+        "__init__",
+    ),
 }
 """Of the package and of its largest room: the files and folders in it, each before those that may import from it."""
 

@@ -15,16 +15,16 @@ from autograd_spiral.drawing.legend import DIRECTIONS
 from autograd_spiral.drawing.record import Record
 from autograd_spiral.engine.sweep import sweep
 from autograd_spiral.engine.tensor import Tensor, seed_cotangent
-from autograd_spiral.program import BoundStep, CapturedStep
-from autograd_spiral.program.capturing.recorded import recorded_graph
+from autograd_spiral.program import CapturedStep
 from autograd_spiral.program.ir import Program, Value
 from autograd_spiral.program.passes.pipeline import optimised
+from autograd_spiral.program.recorded import recorded_graph
 
 __all__ = ["draw", "record_of"]
 
 
 def draw(
-    outputs: Tensor | Sequence[Tensor] | CapturedStep | BoundStep | Program,
+    outputs: Tensor | Sequence[Tensor] | CapturedStep | Program,
     *,
     gradients_of: Tensor | Sequence[Tensor] | None = None,
     names: Mapping[str, Any] | None = None,
@@ -76,7 +76,7 @@ def draw(
 
 def record_of(outputs: Any, gradients_of: Any = None, names: Mapping[str, Any] | None = None) -> Record:
     """Return the record that `draw` draws for these arguments: an optimised program, or tensors read as a program."""
-    if isinstance(outputs, CapturedStep | BoundStep | Program):
+    if isinstance(outputs, CapturedStep | Program):
         if gradients_of is not None or names is not None:
             raise TypeError(
                 "draw: gradients_of and names are for tensors; a program has a backward pass and names of its own"

@@ -21,7 +21,7 @@ from autograd_spiral.gradcheck.function import CheckedFunction
 from autograd_spiral.gradcheck.judging import Judge, Swept
 from autograd_spiral.gradcheck.report import CheckReport
 from autograd_spiral.gradcheck.verdicts import Array, Findings, Verdict
-from autograd_spiral.program.capturing.step import BoundStep, CapturedStep
+from autograd_spiral.program.capturing.step import CapturedStep
 
 __all__ = ["check_against", "check_gradients"]
 
@@ -122,7 +122,7 @@ def _refuse(check: str, function: Any) -> None:
     """Raise TypeError for anything that cannot be differentiated, whatever the inputs."""
     if not callable(function):
         raise TypeError(f"{check} takes a function, as in {check}(np.sin, x), not {function!r}")
-    if isinstance(function, CapturedStep | BoundStep):
+    if isinstance(function, CapturedStep):
         name = getattr(function, "__name__", "step")
         raise TypeError(
             f"{check}: the captured step {name} returns tensors without a graph, so there is no gradient to check: "

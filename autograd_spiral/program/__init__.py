@@ -1,6 +1,6 @@
 """Programs: a step captured once, then optimised, printed as NumPy, and replayed."""
 
-from autograd_spiral.program.capturing.recorded import backward_source
-from autograd_spiral.program.capturing.step import BoundStep, CapturedStep, capture
+from autograd_spiral.program.capturing.step import CapturedStep, capture
+from autograd_spiral.program.recorded import backward_source
 
-__all__ = ["BoundStep", "CapturedStep", "backward_source", "capture"]
+__all__ = ["CapturedStep", "backward_source", "capture"]

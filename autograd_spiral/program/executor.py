@@ -6,7 +6,6 @@ default one is `replay`, in `running/`.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from autograd_spiral.engine.frozen import frozen
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.program.evaluate import evaluate
 from autograd_spiral.program.ir import Program, Value
+from autograd_spiral.program.locks import new_lock
 
 __all__ = ["Executor", "Run", "checked", "interpret"]
 
@@ -42,7 +42,7 @@ class Run:
     lock: AbstractContextManager[Any] = field(init=False, repr=False)  # held during a call
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "lock", nullcontext() if self.reentrant else threading.Lock())
+        object.__setattr__(self, "lock", nullcontext() if self.reentrant else new_lock())
 
     def __call__(self, *arrays: NDArray[Any]) -> tuple[NDArray[Any], ...]:
         """Return the outputs and then the new state."""

@@ -9,7 +9,7 @@ from autograd_spiral.drawing.graph import Flow, trace
 from autograd_spiral.drawing.picture import record_of
 from autograd_spiral.drawing.record import Kind
 from autograd_spiral.drawing.text import WIDTH
-from autograd_spiral.program.capturing.recorded import recorded
+from autograd_spiral.program.recorded import recorded
 
 
 def test_a_captured_step_is_drawn_forward_backward_and_update():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 from typing import Any
 
@@ -30,6 +31,7 @@ def test_other_arguments_select_it_by_value_type_and_sign_of_zero() -> None:
         return np.copysign(1.0, c) * (w * x).sum() if flag else w * c
 
     captured = capture(step)
+    warned = pytest.warns(UserWarning, match="has made 8 programs")
     for args, kwargs in [
         ((1,), {}),
         ((1.0,), {}),
@@ -41,7 +43,8 @@ def test_other_arguments_select_it_by_value_type_and_sign_of_zero() -> None:
         ((np.float32(2),), {"flag": False}),
     ]:
         for _ in range(2):
-            result, expected = captured(ONES, *args, **kwargs), step(ONES, *args, **kwargs)
+            with warned if args == (np.float32(2),) and count_of(captured) == 7 else contextlib.nullcontext():
+                result, expected = captured(ONES, *args, **kwargs), step(ONES, *args, **kwargs)
             assert_same(flat(result), flat(expected), "value")
     assert count_of(captured) == 8
 
@@ -97,7 +100,7 @@ ARRAYS = st.builds(np.zeros, SHAPES, st.sampled_from(["f8", "f4", "i8", ">f8"]))
 def test_the_fast_check_of_a_signature_says_what_the_key_says(one: Any, other: Any, a: bool, b: bool) -> None:
     first, second = Call(np.sin, tuple(one), {}, recording=a), Call(np.sin, tuple(other), {}, recording=b)
     native = all(array.dtype.isnative for array in (*one, *other))
-    assert signature_check(first)(tuple(other), b) == (native and first.key([])[0] == second.key([])[0])
+    assert signature_check(first)(tuple(other), b) == (native and first.key()[0] == second.key()[0])
 
 
 @pytest.mark.parametrize("arguments", [((ONES, 1), {}), (([ONES],), {}), ((), {"x": ONES}), ((Tensor(ONES),), {})])

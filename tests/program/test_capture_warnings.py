@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -45,6 +47,7 @@ def step_of(x: Any, rate: float = 1.0, *, mode: str = "", more: Any = ()) -> Any
         (lambda step, i: step(rate=i, x=ONES), "the number 'rate'", "np.asarray(rate)"),
         (lambda step, i: step(ONES, np.float32(i), mode="a"), "the number 'rate'", "np.asarray(rate)"),
         (lambda step, i: step(ONES, more={"a": ONES, "b": [1, i]}), "a number in 'more'", "np.asarray(number)"),
+        (lambda step, i: step(ONES, more=(i, -i)), "a number in 'more'", "np.asarray(number)"),
     ],
 )
 def test_a_number_that_makes_many_programs_warns(call: Any, called: str, code: str) -> None:
@@ -67,8 +70,6 @@ def test_a_number_that_makes_many_programs_warns(call: Any, called: str, code: s
     [
         lambda step, i: step(ONES, np.array(0.5**i)),
         lambda step, i: step(np.ones((i + 1, 2)), 0.5),
-        lambda step, i: step(ONES, mode=f"{i}"),
-        lambda step, i: step(ONES, more=(i, -i)),  # two numbers, of which neither alone makes programs
         lambda step, i: step(np.ones((i % 3 + 1, 2)), i // 3),
         lambda step, i: step(ONES, i % 7),
     ],
@@ -77,6 +78,78 @@ def test_other_arguments_that_make_programs_do_not_warn(call: Any) -> None:
     step = capture(step_of)
     for i in range(12):
         call(step, i)
+
+
+@dataclass
+class Mutable:
+    rate: float = 2.0
+
+
+@dataclass(frozen=True)
+class Frozen:
+    rate: float = 2.0
+    rows: range = range(2)
+
+
+@pytest.mark.parametrize(
+    ("make", "cause", "remedy"),
+    [
+        (lambda i: f"mode {i}", "str passed as 'rate'", "Pass the same object at each call, or arrays"),
+        (lambda i: Mutable(), "Mutable passed as 'rate'", "Pass the same object at each call, or arrays"),
+        (lambda i: slice(i), "slice passed as 'rate'", "Pass the same object at each call, or arrays"),
+        (lambda i: functools.partial(abs), "function passed as 'rate'", "Define the function once"),
+        (lambda i: leaf(i, 1), "tensor passed as 'rate'", "Make the tensor once, and assign() new values to it"),
+        (lambda i: [1.0] * i, "form of 'rate'", "Pass lists of numbers as arrays"),
+    ],
+)
+def test_whatever_makes_a_program_at_every_call_is_named(make: Any, cause: str, remedy: str) -> None:
+    step = capture(lambda x, rate: (w * x).sum())
+    for i in range(7):
+        step(ONES, make(i))
+    with pytest.warns(UserWarning, match="has made 8 programs, one for each") as caught:
+        step(ONES, make(7))
+    assert f"one for each {cause}. {remedy}" in str(caught[0].message)
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: slice(0, 2),
+        lambda: (slice(None), range(3)),
+        lambda: Frozen(),
+        lambda: lambda x: x * 2.0,
+        lambda: lambda x, rate=float("2"): x * rate,
+        lambda: [1.5, "mean", None],
+    ],
+)
+def test_equal_arguments_that_cannot_change_share_a_program(make: Any) -> None:
+    step = capture(lambda x, thing: (w * x).sum())
+    for _ in range(12):
+        step(ONES, make())
+    assert count_of(step) == 1
+
+
+def test_fresh_functions_with_other_closures_are_told_apart() -> None:
+    def times(rate: float) -> Any:
+        return lambda x: x * rate
+
+    step = capture(lambda x, function: function(w * x))
+    for rate in (2.0, 3.0, 2.0, 3.0):
+        assert_same(flat(step(ONES, times(rate))), [rate * w.data], "value")
+    assert count_of(step) == 2
+
+
+def test_a_variable_that_is_rebound_at_every_call_is_named() -> None:
+    step = capture(lambda x: w * x * len(things))
+    for _ in range(7):
+        things = {1, 2}
+        step(ONES)
+    things = {1, 2}
+    with pytest.warns(
+        UserWarning, match=r"8 programs, one for each object that it reads as 'things'\. Make the object"
+    ):
+        step(ONES)
 
 
 def test_a_rate_passed_as_an_array_makes_one_program() -> None:

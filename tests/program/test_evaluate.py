@@ -33,8 +33,7 @@ def program_and_arrays() -> tuple[Program, list[Any]]:
     captured = capture(step)
     captured(X, LABELS)
     p.assign(before)
-    prepared = captured._last
-    assert prepared is not None
+    prepared = captured._programs.last.lowered()
     return captured.program, [X, LABELS, *(leaf.data for leaf in prepared.state), *prepared.outside]
 
 

@@ -72,10 +72,11 @@ def test_every_executor_computes_what_the_eager_step_does(step: Callable[..., An
 def test_results_of_every_executor_are_fresh_and_frozen(step: Callable[..., Any], executor: Executor) -> None:
     captured = capture(step, executor=executor)
     captured(ONES)
-    prepared = captured._last
-    given = [np.array([1.0, 2.0]), *(value.data.copy() for value in prepared.state), *prepared.outside]
+    assert captured._programs.last is not None
+    lowered, run = captured._programs.last.lowered(), executor(captured.program)
+    given = [np.array([1.0, 2.0]), *(leaf.data.copy() for leaf in lowered.state), *lowered.outside]
     copies = [array.copy() for array in given]
-    first, second = (prepared.run(*given) for _ in range(2))
+    first, second = (run(*given) for _ in range(2))
     assert_same(given, copies, "the given arrays stay as they are")
     assert_same(first, second, "two runs")
     assert not any(array.flags.writeable for array in (*first, *second))

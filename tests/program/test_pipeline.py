@@ -29,7 +29,7 @@ PASSES: Sequence[Callable[[Program], Program]] = (
 
 def test_every_pass_keeps_the_results() -> None:
     def holds(drawn: Drawn) -> None:
-        program, last = drawn.captured.program, drawn.captured._last
+        program, last = drawn.captured.program, drawn.captured._programs.last.lowered()
         arrays = [*drawn.calls[1], *(leaf.data for leaf in last.state), *last.outside]
         expected = evaluate(program, *arrays)
         for improve in PASSES:
@@ -97,7 +97,7 @@ def test_opaque_primitives_are_neither_shared_nor_folded() -> None:
         calls.append(1)
         return x * 1.0
 
-    captured = capture(lambda x: noisy(x) + noisy(x) + noisy(Tensor(np.ones(4))))
+    captured = capture(lambda x: noisy(x) + noisy(x) + noisy(Tensor(np.ones(4))), verify=False)
     captured(X)
     calls.clear()
     captured(X)

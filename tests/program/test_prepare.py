@@ -59,5 +59,5 @@ def test_arrays_that_a_step_only_computes_with_are_not_watched() -> None:
 
     captured = capture(step)
     captured()
-    assert captured._last is not None
-    assert captured._last.watched == ()
+    assert captured._programs.last is not None
+    assert captured._programs.last.watched == []

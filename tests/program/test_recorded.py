@@ -9,9 +9,9 @@ import pytest
 
 from autograd_spiral import Tensor, grad, primitive, scope, softmax_cross_entropy
 from autograd_spiral.errors import StaleLeafError
-from autograd_spiral.program.capturing.recorded import recorded_graph
 from autograd_spiral.program.evaluate import compute, evaluate
 from autograd_spiral.program.ir import Equation
+from autograd_spiral.program.recorded import recorded_graph
 from autograd_spiral.spiral import TwoLayerNet, spiral
 
 

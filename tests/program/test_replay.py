@@ -111,7 +111,7 @@ def test_inputs_may_have_any_layout() -> None:
     for x in (base[:, ::2], base[::-1, :4], np.asfortranarray(base[:, 4:]), base[:, :4].copy()):
         for y in (base[:, 0], base[:, 1].copy(), base[::-1, 2]):
             assert_same(flat(captured(x, y)), flat(captured.eager(Tensor(x), Tensor(y))), "gradient")
-    assert len(captured._cache) == 1
+    assert len(captured._programs.kept) == 1
 
 
 def test_bytes_in_another_order_are_read_right() -> None:
@@ -167,7 +167,7 @@ def test_an_opaque_operation_that_gives_another_shape_or_dtype_than_it_did_is_re
         values = np.array(x)
         return values / 2 if values.max() > 1 else values.astype(np.float32)
 
-    @capture
+    @capture(verify=False)
     def step(x: Any) -> Any:
         total.assign(total + 1)
         return np.sum(positives(x) * 2.0)  # the line
@@ -182,7 +182,7 @@ def test_an_opaque_operation_that_gives_another_shape_or_dtype_than_it_did_is_re
             step(np.array(x))
         assert float(total) == 1
     assert float(step(np.array([5.0, -1.0, 2.0]))) == 14
-    halved = capture(lambda x: halves(x) * 2)
+    halved = capture(lambda x: halves(x) * 2, verify=False)
     halved(np.array([2.0]))
     with pytest.raises(CaptureError, match=r"halves returned .* dtype float32, but .* dtype float64 when"):
         halved(np.array([1.0]))

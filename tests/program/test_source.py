@@ -153,7 +153,7 @@ def test_any_name_makes_a_program_that_runs(name: str) -> None:
         return a, grad(picked.sum(), p), (x > 0).astype(bool), np.exp(a) + np.cumsum(np.exp(a)) * np.linspace(0, 1, 3)
 
     results = flat(step(np.arange(3.0)))
-    given = [np.arange(3.0), *(leaf.data for leaf in step._last.state)]
+    given = [np.arange(3.0), *(leaf.data for leaf in step._programs.last.lowered().state)]
     assert_same(executed_step(step.source)(*given), results, "executed")
 
 
@@ -241,7 +241,7 @@ def test_any_nesting_of_operators_prints_as_it_computes(tree: Any) -> None:
         warnings.simplefilter("ignore")
         expected = step.eager(Tensor(x), Tensor(y)).data
         step(x, y)
-        given_arrays = [x, y, *(leaf.data for leaf in step._last.state)]
+        given_arrays = [x, y, *(leaf.data for leaf in step._programs.last.lowered().state)]
         text = executed(step.source)(*given_arrays, **step.program.constants)
     assert (text.shape, text.dtype) == (expected.shape, expected.dtype), step.source
     np.testing.assert_allclose(text, expected, rtol=1e-5 if "float32" in step.source else 1e-11, err_msg=step.source)

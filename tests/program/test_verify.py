@@ -19,7 +19,8 @@ w = leaf(name="w")
 def test_random_numbers_inside_are_refused_with_the_line(draw: Any) -> None:
     rng = np.random.default_rng(0)
     with pytest.raises(
-        CaptureError, match=r"test_verify.py:\d+[\s\S]*a constant of np.multiply differed between the two runs"
+        CaptureError,
+        match=r"test_verify.py:\d+[\s\S]*a constant of np.multiply was [\s\S]* in one run of the step, and ",
     ):
         capture(lambda x: w * draw(rng))(ONES)
 
@@ -27,11 +28,13 @@ def test_random_numbers_inside_are_refused_with_the_line(draw: Any) -> None:
 def test_constants_that_differ_are_shown() -> None:
     numbers = iter([0.3, 0.7])
     with pytest.raises(
-        CaptureError, match=r"a constant of np.divide differed between the two runs of the step: 0\.3 and 0\.7"
+        CaptureError, match=r"a constant of np.divide was 0\.3 in one run of the step, and 0\.7 in the other"
     ):
         capture(lambda x: w / next(numbers))(ONES)
     arrays = iter([np.zeros(3), np.arange(1000.0)[:3]])
-    with pytest.raises(CaptureError, match=r"np.add differed .*: \[0. 0. 0.\] and \[0. 1. 2.\]"):
+    with pytest.raises(
+        CaptureError, match=r"np.add was \[0. 0. 0.\] in one run of the step, and \[0. 1. 2.\] in the other"
+    ):
         capture(lambda x: w.sum() + next(arrays))(ONES)
 
 
@@ -56,13 +59,13 @@ def test_random_numbers_that_rarely_change_anything_are_refused(seed: int) -> No
         "the module random": lambda x: w * x * (0 if random.random() < 0.01 else 1),
     }
     for name, step in steps.items():
-        with pytest.raises(CaptureError, match=f"random numbers from {name}, .*|two runs|one run of the step"):
+        with pytest.raises(CaptureError, match=f"random numbers from {name}, .*|one run of the step"):
             capture(step)(ONES)
-    with pytest.raises(CaptureError, match=r"from rng, [\s\S]* as arrays|two runs|one run of the step"):
+    with pytest.raises(CaptureError, match=r"from rng, [\s\S]* as arrays|one run of the step"):
         capture(_Drawing(rng).step)(ONES)
-    with pytest.raises(CaptureError, match=r"from a generator among its arguments|two runs|one run of the step"):
+    with pytest.raises(CaptureError, match=r"from a generator among its arguments|one run of the step"):
         capture(lambda x, source: w * x * (0 if source.random() < 0.01 else 1))(ONES, rng)
-    with pytest.raises(CaptureError, match=r"without a seed|two runs|one run of the step"):
+    with pytest.raises(CaptureError, match=r"without a seed|one run of the step"):
         capture(lambda x: w * x * (0 if np.random.default_rng().random() < 0.01 else 1))(ONES)
 
 
@@ -81,7 +84,9 @@ def test_a_step_that_does_more_the_second_time_is_refused() -> None:
         seen.append(1)
         return w * x if len(seen) % 2 else w * x + 1
 
-    with pytest.raises(CaptureError, match="in one run of the step but not in the other"):
+    with pytest.raises(
+        CaptureError, match=r"the step does here was the result in one run of the step, and np.add in the other"
+    ):
         capture(step)(ONES)
 
 
@@ -94,17 +99,17 @@ def test_a_step_that_assigns_something_else_the_second_time_is_refused(change: A
         change(len(seen))
         return (w * x).sum()
 
-    with pytest.raises(CaptureError, match=r"one run|two runs"):
+    with pytest.raises(CaptureError, match=r"one run"):
         capture(step)(ONES)
     assert_same([w.data], [[1.0, -2.0]], "the state")
 
 
 def test_a_step_that_passes_another_number_of_arguments_the_second_time_is_refused() -> None:
     parts = iter([[w], [w[:1], w[1:]]])
-    with pytest.raises(CaptureError, match=r"concatenate|getitem"):
+    with pytest.raises(CaptureError, match=r"computed before the step began"):
         capture(lambda x: np.concatenate([*next(parts), x]))(ONES)
     counts = iter([[ONES], [np.ones(1), np.ones(1)]])
-    with pytest.raises(CaptureError, match=r"np.concatenate had different arguments in the two runs of the step"):
+    with pytest.raises(CaptureError, match=r"np.concatenate .* in one run of the step"):
         capture(lambda x: np.concatenate([w, *next(counts)]))(ONES)
 
 
@@ -115,7 +120,7 @@ def test_a_step_that_returns_something_else_the_second_time_is_refused() -> None
         seen.append(1)
         return (w * x).sum(), len(seen)
 
-    with pytest.raises(CaptureError, match="returned different things in its two runs"):
+    with pytest.raises(CaptureError, match=r"the result \(constants=\[1\]\) in one run of the step"):
         capture(step)(ONES)
 
 

@@ -1,10 +1,13 @@
-"""Cache keys: the parts of a call, and of what the step reads by name, that select a program."""
+"""Cache keys: the parts of a call that select a program."""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import inspect
 import math
+import types
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -14,16 +17,23 @@ from numpy.typing import NDArray
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.program.capturing.pytree import LEAF, flatten
 
-__all__ = ["CacheKey", "Call", "constant_key", "digests", "is_input", "signature_check"]
+__all__ = ["CacheKey", "Call", "Identity", "InputKey", "constant_key", "digests", "is_input", "signature_check"]
 
 
 class CacheKey(NamedTuple):
-    """The key of a program: what the arguments of a call, and the guards of the step, contribute to it."""
+    """What the arguments of a call contribute to the choice of a program."""
 
     treedef: Any
-    leaves: tuple[Any, ...]  # the shape and dtype of an input, or the key of a constant
+    leaves: tuple[Any, ...]  # an `InputKey`, or the key of a constant
     recording: bool
-    guards: tuple[Any, ...]
+
+
+class InputKey(NamedTuple):
+    """The part of an input: whether it came as a Tensor matters to what the step returns."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    is_tensor: bool
 
 
 class Call:
@@ -34,7 +44,7 @@ class Call:
     ) -> None:
         self.step, self.args, self.kwargs, self.recording = step, args, kwargs, recording
         self.leaves, self.treedef = flatten((args, kwargs))
-        self.constants = [leaf for leaf in self.leaves if not is_input(leaf)]
+        self.roots = (step, *(leaf for leaf in self.leaves if not is_input(leaf)))  # where guards start from
 
     @property
     def step_name(self) -> str:
@@ -45,11 +55,11 @@ class Call:
         """Return the tensors among the inputs."""
         return {leaf for leaf in self.leaves if type(leaf) is Tensor and is_input(leaf)}
 
-    def key(self, guarded: Sequence[Any]) -> tuple[CacheKey, list[NDArray[Any]]]:
-        """Return the key of the call while the step reads these guarded values, and the arrays of its inputs."""
+    def key(self) -> tuple[CacheKey, list[NDArray[Any]]]:
+        """Return the key of the call, and the arrays of its inputs."""
         inputs: list[NDArray[Any]] = []
         leaves = tuple(_leaf_key(leaf, inputs) for leaf in self.leaves)
-        return CacheKey(self.treedef, leaves, self.recording, tuple(map(constant_key, guarded))), inputs
+        return CacheKey(self.treedef, leaves, self.recording), inputs
 
     def arguments(self) -> list[tuple[str, Any]]:
         """Return the arguments in the order of the call, each with the name of its parameter."""
@@ -84,11 +94,15 @@ def _leaf_key(leaf: Any, inputs: list[NDArray[Any]]) -> Any:
     if type(array) is not np.ndarray or not array.dtype.isnative:
         array = Tensor(array)._value
     inputs.append(array)
-    return array.shape, array.dtype, type(leaf) is Tensor
+    return InputKey(array.shape, array.dtype, type(leaf) is Tensor)
 
 
 def constant_key(value: Any) -> Any:
-    """Return a key for a constant: numbers and strings by type, value and sign of zero, other objects by identity."""
+    """Return a key for a constant: a tuple that equal constants share, or the `Identity` of any other object.
+
+    Numbers are equal if type, value and sign of zero are; slices, ranges, tuples and frozen dataclasses if their parts
+    are; and functions if their code and defaults are, since guards watch what else they read.
+    """
     kind = type(value)
     if kind in (int, bool, str, type(None), bytes):
         return kind, value
@@ -96,9 +110,37 @@ def constant_key(value: Any) -> Any:
         return kind, "nan" if value != value else value, math.copysign(1.0, value)
     if isinstance(value, np.generic):
         return kind, value.tobytes()
+    parts = None
     if kind is tuple:
-        return kind, tuple(map(constant_key, value))
-    return id(value)
+        parts = value
+    elif kind is slice or kind is range:
+        parts = (value.start, value.stop, value.step)
+    elif kind is types.FunctionType:
+        parts = (value.__defaults__, *(value.__kwdefaults__ or {}).items())
+        return kind, value.__code__, tuple(map(constant_key, parts))
+    elif (params := getattr(kind, "__dataclass_params__", None)) is not None and params.frozen and params.eq:
+        parts = [getattr(value, field.name) for field in dataclasses.fields(value)]
+    return Identity(value) if parts is None else (kind, tuple(map(constant_key, parts)))
+
+
+class Identity:
+    """The key of an object that equals nothing else, and that its key does not keep alive."""
+
+    __slots__ = ("_hash", "_object")
+
+    def __init__(self, value: Any) -> None:
+        self._hash = id(value)
+        try:
+            self._object = weakref.ref(value)
+        except TypeError:
+            self._object = lambda: value  # type: ignore[assignment]  # as for a list, which has no weak references
+
+    def __eq__(self, other: object) -> bool:
+        mine = self._object()
+        return isinstance(other, Identity) and mine is not None and mine is other._object()
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 def digests(arrays: Sequence[NDArray[Any]]) -> tuple[Any, ...]:

@@ -1,22 +1,21 @@
-"""Guards: conditions on the variables, attributes and items that a step reads by name, besides its arguments.
+"""Guards: what a step reads in plain sight, so that a change there makes a new program.
 
-It follows the user's own plain Python functions: those that the step names, methods that it names on objects that it
-reaches, and so on. Of objects, it follows the attributes that one of these functions names. It follows the rules of
-declared primitives, and those bodies that a program has as equations: other bodies run in each replay, and read
-everything again. Python's library, installed packages and the engine are taken to stay unchanged.
+That is what its functions name: globals and closure variables, attributes of the user's objects, and items of short
+lists, tuples and dictionaries. The search begins with the step and goes on with the user's functions and methods that
+it finds. Guards make most changes cheap, but they are no proof: what they do not see, `verify` finds.
 """
 
 from __future__ import annotations
 
 import dis
 import functools
-import operator
+import inspect
 import random
 import sys
 import sysconfig
 import types
-from collections.abc import Callable, Sequence, Set
-from dataclasses import dataclass, field
+import weakref
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -25,214 +24,259 @@ from numpy.typing import NDArray
 from autograd_spiral.debug.user_code import in_package
 from autograd_spiral.engine.table import PRIMITIVES, Primitive
 from autograd_spiral.engine.tensor import Tensor
+from autograd_spiral.program.capturing.cache_key import constant_key
 
-__all__ = ["GuardSet", "Guards", "arrays_named_by"]
+__all__ = ["Guards", "Search"]
 
-_Getter: TypeAlias = Callable[[Any, Any], Any]
-"""Like `dict.get`: takes what to look up, and a default."""
+_Read: TypeAlias = Callable[[Any, Any, Any], Any]
+"""Like `getattr` and `dict.get`: takes what to read from, what to look up, and a default."""
 
 _MISSING = object()
 _MOST_ITEMS = 64
-"""Containers with more items are compared by identity alone: they are data, and comparing items would be slow."""
+"""Longer containers are data, and comparing their items at each call would be slow."""
 
 _MOST_GUARDS = 1000
-"""At most this many variables are watched; no sensible step reads more."""
-
-_REMEMBERED = 8
-_PLAIN = (int, float, complex, str, bytes, type(None), Tensor, np.ndarray, np.generic)
+_CONSTANTS = (int, float, complex, str, bytes, type(None), np.generic)
 _GENERATORS = (np.random.Generator, np.random.RandomState, np.random.BitGenerator, random.Random)
 _INSTALLED = tuple({sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
-@dataclass(frozen=True, eq=False)
-class GuardSet:
-    """The guarded `values` that a step read at some time, with their `names`, and how it read them from `roots`."""
+class Guards:
+    """Reads that led from the roots of a search to all that it found: each starts from what an earlier one returned.
 
-    roots: tuple[Any, ...]
-    names: list[str] = field(default_factory=list)
-    values: list[Any] = field(default_factory=list)
-    reads: list[tuple[_Getter, Any, Any]] = field(default_factory=list)  # `get`, `key` and what it returned
-    generators: list[tuple[str, Any]] = field(default_factory=list)  # of random numbers, with names
-    arrays: list[tuple[str, NDArray[Any]]] = field(default_factory=list)  # with names
+    So guards keep nothing alive but constants: they know objects by their ids, and are told when these are freed.
+    """
 
-    def hold(self) -> bool:
-        """Whether the step would read the same values now."""
-        for get, key, held in self.reads:  # noqa: SIM110  # every call asks this, and all() takes twice as long
-            if get(key, _MISSING) is not held:
+    def __init__(self) -> None:
+        self._reads: list[tuple[int, _Read, Any, int]] = []  # from which value, how, what, and the id of the result
+        self._names: list[str] = []
+        self._held: list[Any] = []  # for each read: a weak reference to its result, or a constant
+        self.freed: list[Any] = []  # then they never hold again
+
+    def add(self, source: int, read: _Read, key: Any, value: Any, name: str) -> None:
+        """Guard `value`, which `read` has returned."""
+        self._reads.append((source, read, key, id(value)))
+        self._names.append(name)
+        try:
+            self._held.append(weakref.ref(value, self.freed.append))
+        except TypeError:  # of lists and dictionaries, further guards read the items
+            self._held.append(None if isinstance(value, list | dict) else value)
+
+    def hold(self, roots: Sequence[Any]) -> bool:
+        """Whether a step with these roots would read the same now."""
+        if self.freed:
+            return False
+        values = list(roots)
+        for source, read, key, held in self._reads:  # every call of a captured step runs this loop
+            value = read(values[source], key, _MISSING)
+            if id(value) != held and not self._equal(len(values) - len(roots), value):
                 return False
+            values.append(value)
         return True
+
+    def changed(self, roots: Sequence[Any]) -> tuple[str, Any] | None:
+        """Return the name and the present value of the first guard that does not hold."""
+        values = list(roots)
+        for i, (source, read, key, held) in enumerate(self._reads):
+            value = read(values[source], key, _MISSING)
+            if id(value) != held and not self._equal(i, value):
+                return self._names[i], value
+            values.append(value)
+        return None
+
+    def _equal(self, i: int, value: Any) -> bool:
+        """Whether guard `i` has found a constant that is equal to `value`."""
+        key = constant_key(value)
+        return type(key) is tuple and key == constant_key(self._held[i])
+
+
+class Search:
+    """A search from some roots for all that is read by name: functions first, then the attributes that they name."""
+
+    def __init__(self, roots: Sequence[Any], expanded: Collection[Primitive] = ()) -> None:
+        self.guards = Guards()
+        self.found: list[tuple[str, Any]] = []  # names and values
+        self._roots = roots
+        self._expanded = expanded  # the declared primitives of whose bodies a program has the equations
+        self._values = list(roots)  # and then what each guard reads
+        self._queue = [("", i) for i in range(len(roots))]
+        self._seen: set[int] = set()
+        self._globals: dict[int, int] = {}  # where the globals of each module are among the values
+        self._objects: list[tuple[int, set[str]]] = []  # where they are, and the attributes that were looked for
+        self._attributes: dict[str, None] = {"__call__": None}  # named by functions
+        while self._queue:
+            while self._queue:
+                self._follow(*self._queue.pop(0))
+            for index, done in self._objects:
+                for name in [name for name in self._attributes if name not in done]:
+                    done.add(name)
+                    self._attribute(index, name)
 
     def tensor_names(self) -> dict[Tensor, str]:
         """Return names for the tensors that variables hold, directly or in a list or a tuple."""
-        named = zip(reversed(self.values), reversed(self.names), strict=True)  # so that the first name wins
-        return {value: name for value, name in named if type(value) is Tensor}
+        return {value: name for name, value in reversed(self.found) if type(value) is Tensor}  # the first name wins
+
+    def arrays(self) -> list[tuple[str, NDArray[Any]]]:
+        """Return the arrays with their names, each once."""
+        return list({id(value): (name, value) for name, value in self.found if isinstance(value, np.ndarray)}.values())
 
     def random_states(self) -> list[tuple[str, Any]]:
-        """Return the names and states of the random generators: NumPy's, Python's, and those that the step reads."""
+        """Return the names and states of the random generators: NumPy's, Python's, and those that were found."""
+        found = [*(("", root) for root in self._roots), *self.found]
+        built_in = types.BuiltinMethodType  # as `draw = random.random` is
+        owners = [(name, value.__self__ if type(value) is built_in else value) for name, value in found]
         return [
             ("np.random", np.random.get_state(legacy=False)),  # noqa: NPY002
             ("the module random", random.getstate()),
-            *((name, _random_state(generator)) for name, generator in self.generators),
+            *((name, _random_state(owner)) for name, owner in owners if isinstance(owner, _GENERATORS)),
         ]
 
+    def _read(self, source: int, read: _Read, key: Any, name: str = "") -> int:
+        """Guard what `read` returns, follow it if it is named, and return where it is among the values."""
+        value = read(self._values[source], key, _MISSING)
+        self.guards.add(source, read, key, value, name)
+        self._values.append(value)
+        if name:
+            self.found.append((name, value))
+            if len(self._values) < _MOST_GUARDS:
+                self._queue.append((name, len(self._values) - 1))
+        return len(self._values) - 1
 
-class Guards:
-    """Finds the guards of a step, and remembers the latest sets, since a search takes longer than a look at them."""
+    # --- what there is to read in a value ---------------------------------------------------------------------------
 
-    def __init__(self, step: Callable[..., Any]) -> None:
-        self._step = step
-        self._known: list[GuardSet] = []  # the latest first
-        self._expanded: frozenset[Primitive] = frozenset()
-
-    def current(self, constants: Sequence[Any] = ()) -> GuardSet:
-        """Return the guards of a call with these constants among its arguments, with the values that they have now."""
-        roots = (self._step, *(constant for constant in constants if not isinstance(constant, _PLAIN)))
-        for known in self._known:
-            if len(roots) == len(known.roots) and all(map(operator.is_, roots, known.roots)) and known.hold():
-                return known
-        found = _Search(roots, self._expanded).guards()
-        self._known = [found, *self._known[: _REMEMBERED - 1]]
-        return found
-
-    def expand(self, primitives: Set[Primitive]) -> None:
-        """From now on, follow the bodies of these declared primitives too: a program has their equations."""
-        if not primitives <= self._expanded:
-            self._expanded, self._known = self._expanded | primitives, []
-
-
-def arrays_named_by(function: Any) -> list[NDArray[Any]]:
-    """Return the arrays that one of the user's own functions reads by name."""
-    return [array for _, array in _Search((function,), frozenset()).guards().arrays]
-
-
-class _Search:
-    """A search from some objects for all that is read by name: functions first, then the attributes that they name."""
-
-    def __init__(self, roots: tuple[Any, ...], expanded: frozenset[Primitive]) -> None:
-        self.found = GuardSet(roots)
-        self.expanded = expanded
-        self.queue: list[tuple[str, Any]] = [("", root) for root in roots]
-        self.seen: dict[int, Any] = {}
-        self.objects: list[tuple[Any, set[str]]] = []  # and the attributes that were looked for
-        self.attributes: dict[str, None] = {"__call__": None}  # named by functions
-
-    def guards(self) -> GuardSet:
-        """Search, and return the guards."""
-        while self.queue:
-            while self.queue:
-                self._follow(*self.queue.pop(0))
-            for obj, done in self.objects:
-                for name in [name for name in self.attributes if name not in done]:
-                    done.add(name)
-                    self._attribute(obj, name)
-        return self.found
-
-    # --- guards ----------------------------------------------------------------------------------------------------
-
-    def _guard(self, name: str, get: _Getter, key: Any) -> None:
-        """Guard what `get(key, _MISSING)` returns."""
-        if len(self.found.reads) < _MOST_GUARDS:
-            held = get(key, _MISSING)
-            self.found.reads.append((get, key, held))
-            self._note(name, held)
-
-    def _note(self, name: str, value: Any) -> None:
-        self.found.names.append(name)
-        self.found.values.append(value)
-        self.queue.append((name, value))
-
-    def _attribute(self, obj: Any, name: str) -> None:
-        own = getattr(obj, "__dict__", None)
-        if own is not None and name in own:
-            self._guard(name, own.get, name)
+    def _follow(self, name: str, index: int) -> None:
+        value = self._values[index]
+        if id(value) in self._seen or isinstance(value, (*_CONSTANTS, Tensor, np.ndarray)):
             return
-        if isinstance(obj, types.ModuleType):
-            return
-        classes = [cls for cls in (obj if isinstance(obj, type) else type(obj)).__mro__ if name in cls.__dict__]
-        if classes and own is not None and not isinstance(obj, type):
-            self._guard(name, own.get, name)  # since an attribute of the object would hide that of the class
-        for cls in classes:
-            value = cls.__dict__[name]
-            if isinstance(value, types.MemberDescriptorType):
-                self._guard(name, functools.partial(getattr, obj), name)
-            elif hasattr(type(value), "__get__"):  # a method or a property, which is taken to stay unchanged
-                self.queue.append((name, value))
-                continue  # to what `super()` would find
-            elif _is_users_own(cls):
-                self._guard(name, cls.__dict__.get, name)
-            return
-
-    # --- objects --------------------------------------------------------------------------------------------------
-
-    def _follow(self, name: str, value: Any) -> None:
-        if id(value) in self.seen or (isinstance(value, _PLAIN) and not isinstance(value, np.ndarray)):
-            return
-        self.seen[id(value)] = value
-        if isinstance(value, np.ndarray):
-            self.found.arrays.append((name, value))
-            return
-        owner = value.__self__ if isinstance(value, types.BuiltinMethodType) else value  # of `draw = random.random`
-        if isinstance(owner, _GENERATORS):
-            self.found.generators.append((name, owner))
-        root = any(value is root or value is getattr(root, "__func__", None) for root in self.found.roots)
+        self._seen.add(id(value))
+        root = index < len(self._roots)
         if isinstance(value, types.FunctionType):
-            row = PRIMITIVES.get(value)
-            if row is not None and row.body is not None:
-                self.queue += [(name, part) for part in (*row.vjps, *((row.body,) if row in self.expanded else ()))]
-            elif root or _is_users_file(value.__code__.co_filename):
-                self._function(value)
-        elif isinstance(value, types.MethodType):
-            self.queue += [(name, value.__func__), (name, value.__self__)]
-        elif isinstance(value, functools.partial):
-            self.queue += [(name, part) for part in (value.func, *value.args, *value.keywords.values())]
-        elif isinstance(value, property):
-            self.queue += [(name, value.fget)]
-        elif isinstance(value, classmethod | staticmethod) or "__wrapped__" in getattr(value, "__dict__", ()):
-            self.queue += [(name, value.__wrapped__)]  # of a captured step, too
-        elif isinstance(value, list | tuple | dict):
-            self._container(name, value)
-        elif root or not isinstance(value, type | types.ModuleType) or _is_users_own(value):
-            self.objects.append((value, set()))
+            if value in PRIMITIVES:
+                self._primitive(index, name, PRIMITIVES[value])
+                return
+            if root or _is_users(value):
+                self._function(index, value)
+        if "__wrapped__" in getattr(value, "__dict__", ()):  # of a captured step, too
+            parts: tuple[str, ...] = ("__wrapped__",) if _is_users(inspect.unwrap(value)) else ()
+        else:
+            parts = next((parts for kind, parts in _PARTS.items() if isinstance(value, kind)), ())
+            if isinstance(value, list | tuple | dict):
+                self._container(index, name, value)
+            is_object = not parts and type(value) not in (list, tuple, dict, types.FunctionType)
+            if is_object and (root or not isinstance(value, type | types.ModuleType) or _is_users_own(value)):
+                self._objects.append((index, set()))
+        for part in parts:
+            self._read(index, getattr, part, name or part)
 
-    def _function(self, function: types.FunctionType) -> None:
+    def _function(self, index: int, function: types.FunctionType) -> None:
         code = function.__code__
+        self._read(index, getattr, "__code__")
+        module = id(function.__globals__)
+        if module not in self._globals:
+            self._globals[module] = self._read(index, getattr, "__globals__")
         for name in sorted(set(_names_in(code, "LOAD_GLOBAL", "LOAD_NAME"))):
-            self._guard(name, function.__globals__.get, name)
-        for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
-            self._guard(name, _contents_of, cell)
-        self.attributes.update(dict.fromkeys(_names_in(code, "LOAD_ATTR", "LOAD_METHOD")))
+            self._read(self._globals[module], dict.get, name, name)
+        for i, name in enumerate(code.co_freevars):
+            self._read(index, _contents_of_cell, i, name)
+        for name in _names_in(code, "IMPORT_NAME"):
+            self._read(index, _module, name, name)
+        self._attributes.update(dict.fromkeys(_names_in(code, "LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM")))
         for name in ("__defaults__", "__kwdefaults__"):
             if getattr(function, name):
-                self._guard(name, functools.partial(getattr, function), name)
+                self._read(index, getattr, name, name)
 
-    def _container(self, name: str, value: Any) -> None:
-        if len(value) > _MOST_ITEMS:
+    def _primitive(self, index: int, name: str, row: Primitive) -> None:
+        """Follow the rules, and the body if a program has its equations: otherwise each replay calls it."""
+        for i, part in enumerate((row.body if row in self._expanded else None, *row.vjps)):
+            if row.body is not None and _is_users(part):
+                self._read(index, _part_of_primitive, i, name)
+
+    def _container(self, index: int, name: str, container: Any) -> None:
+        if len(container) > _MOST_ITEMS:
             return
-        if not isinstance(value, tuple):
-            items = tuple(_items_of(value))
-            self.seen[id(items)] = items  # they are followed on their own
-            self._guard(name, functools.partial(_if_same_items, value), items)
-        named = value.items() if isinstance(value, dict) else ((f"{name}_{i}", item) for i, item in enumerate(value))
-        for key, item in named:
-            self._note(str(key), item)  # for its name: the container is guarded as a whole
+        items = _items_of(container)
+        constants = [item for item in items if isinstance(item, _CONSTANTS)]  # which have no guards of their own
+        self._read(index, _if_same_items, (tuple(map(id, items)), tuple(map(constant_key, items)), constants))
+        self.found.append((name, items))
+        keys = list(container) if isinstance(container, dict) else range(len(container))
+        for key in keys:
+            if not isinstance(_item_of(container, key, None), _CONSTANTS):
+                self._read(index, _item_of, key, str(key) if isinstance(container, dict) else f"{name}_{key}")
+
+    def _attribute(self, index: int, name: str) -> None:
+        """Guard an attribute: the object's own, else those of its classes, up to the first that is no descriptor."""
+        value = self._values[index]
+        own = _own_attribute(value, name, _MISSING) is not _MISSING
+        classes = () if own else _classes_of(value)
+        found = [i for i, cls in enumerate(classes) if name in cls.__dict__ and _is_users_own(cls)]
+        if own or found:  # in that case, an attribute of the object would hide that of the class
+            self._read(index, _own_attribute, name, name)
+        for i in found:
+            attribute = classes[i].__dict__[name]
+            if isinstance(attribute, types.MemberDescriptorType):
+                self._read(index, getattr, name, name)
+            else:
+                self._read(index, _attribute_of_class, (i, name), name)
+            if not hasattr(type(attribute), "__get__") or isinstance(attribute, types.MemberDescriptorType):
+                return  # and do not go on to what `super()` would find
 
 
-def _contents_of(cell: types.CellType, otherwise: Any) -> Any:
+_PARTS: dict[type, tuple[str, ...]] = {
+    types.MethodType: ("__func__", "__self__"),
+    functools.partial: ("func", "args", "keywords"),
+    property: ("fget",),
+    classmethod: ("__wrapped__",),
+    staticmethod: ("__wrapped__",),
+}
+
+
+def _part_of_primitive(function: Any, i: int, otherwise: Any) -> Any:
+    row = PRIMITIVES.get(function)
+    return otherwise if row is None else (row.body, *row.vjps)[i]
+
+
+def _module(_: Any, name: str, otherwise: Any) -> Any:
+    return sys.modules.get(name, otherwise)
+
+
+def _contents_of_cell(function: types.FunctionType, i: int, otherwise: Any) -> Any:
     try:
-        return cell.cell_contents
-    except ValueError:
+        return (function.__closure__ or ())[i].cell_contents
+    except (ValueError, IndexError):  # empty, or of a function whose code was replaced
         return otherwise
 
 
-def _items_of(container: Any) -> Any:
-    """Return the items of a list, or the keys and values of a dictionary."""
-    return (*container, *container.values()) if isinstance(container, dict) else container
+def _items_of(container: Any) -> tuple[Any, ...]:
+    """Return the items of a list or tuple, or the keys and values of a dictionary."""
+    return (*container, *container.values()) if isinstance(container, dict) else tuple(container)
 
 
-def _if_same_items(container: Any, items: tuple[Any, ...], otherwise: Any) -> Any:
-    """Return `items` if they are still those of the container."""
-    now = _items_of(container)
-    return items if len(now) == len(items) and all(map(operator.is_, now, items)) else otherwise
+def _item_of(container: Any, key: Any, otherwise: Any) -> Any:
+    if isinstance(container, dict):
+        return dict.get(container, key, otherwise)
+    return container[key] if key < len(container) else otherwise
+
+
+def _if_same_items(container: Any, known: tuple[Any, Any, Any], otherwise: Any) -> Any:
+    """Return `known`, the ids and constant keys of items, if the container has those items."""
+    items = _items_of(container)
+    same = tuple(map(id, items)) == known[0] or tuple(map(constant_key, items)) == known[1]
+    return known if same else otherwise
+
+
+def _classes_of(value: Any) -> tuple[type, ...]:
+    return () if isinstance(value, types.ModuleType) else (value if isinstance(value, type) else type(value)).__mro__
+
+
+def _own_attribute(value: Any, name: str, otherwise: Any) -> Any:
+    own = () if isinstance(value, type) else getattr(value, "__dict__", ())
+    return own.get(name, otherwise) if isinstance(own, dict) else otherwise
+
+
+def _attribute_of_class(value: Any, key: tuple[int, str], otherwise: Any) -> Any:
+    i, name = key
+    classes = _classes_of(value)
+    return classes[i].__dict__.get(name, otherwise) if i < len(classes) else otherwise
 
 
 def _random_state(generator: Any) -> Any:
@@ -243,7 +287,7 @@ def _random_state(generator: Any) -> Any:
     return getattr(generator, "bit_generator", generator).state
 
 
-@functools.cache
+@functools.lru_cache(1024)
 def _names_in(code: types.CodeType, *operations: str) -> tuple[str, ...]:
     """Return the names that the code uses in some operations, also in functions and comprehensions inside it."""
     found = [step.argval for step in dis.get_instructions(code) if step.opname in operations]
@@ -257,6 +301,17 @@ def _names_in(code: types.CodeType, *operations: str) -> tuple[str, ...]:
 def _is_users_file(file: str | None) -> bool:
     """Whether a file belongs neither to the engine, nor to Python's library, nor to an installed package."""
     return file is not None and not in_package(file) and not file.startswith(_INSTALLED)
+
+
+def _is_users(value: Any) -> bool:
+    """Whether a function, a method or another callable object is the user's own."""
+    if isinstance(value, types.MethodType):
+        value = value.__func__
+    return (
+        _is_users_file(value.__code__.co_filename)
+        if isinstance(value, types.FunctionType)
+        else _is_users_own(type(value))
+    )
 
 
 def _is_users_own(value: type | types.ModuleType) -> bool:

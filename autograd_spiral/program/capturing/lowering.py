@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeGuard, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +14,29 @@ from autograd_spiral.engine.modes import entering
 from autograd_spiral.engine.table import Primitive
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import CaptureError
-from autograd_spiral.program.capturing.guards import arrays_named_by
+from autograd_spiral.program.capturing.guards import Search
 from autograd_spiral.program.capturing.trace import StepTrace, recording_in, root
 from autograd_spiral.program.ir import Atom, Check, Equation, Name, Rank, Value
+from autograd_spiral.program.printing.saved import CapturedProgram
 
-__all__ = ["Lowering"]
+__all__ = ["Lowered", "Lowering", "memory_of"]
+
+
+class Lowered(NamedTuple):
+    """What one run of a step computed, as a program, with what that reads and writes and the form of its results."""
+
+    program: CapturedProgram
+    state: tuple[Tensor, ...]
+    updated: tuple[Tensor, ...]  # the leaves that get the new state
+    outside: tuple[NDArray[Any], ...]
+    derived: bool  # whether the step uses arrays that plain NumPy derived
+    treedef: Any
+    leaves: tuple[Any, ...]  # of the result: `LEAF` for each tensor, and constants
+
+
+def memory_of(array: NDArray[Any]) -> Any:
+    """Return what two arrays share if they are the same part of memory, read in the same way."""
+    return array.ctypes.data, array.shape, array.strides, array.dtype
 
 
 class Lowering:
@@ -37,8 +55,6 @@ class Lowering:
         self.read: dict[Value, NDArray[Any]] = {}  # the outside arrays that the program reads
         self.derived = False  # whether the step uses arrays that plain NumPy derived
         self.names: dict[Value, Name] = {}
-        self.expanded: set[Primitive] = set()  # declared primitives whose bodies the program has as equations
-        self.derived_from: set[int] = set()  # ids of arrays that bodies and rules may derive others from
         self._values: dict[Tensor, Value] = {}
 
     def add_input(self, tensor: Tensor, name: str) -> Value:
@@ -114,19 +130,13 @@ class Lowering:
         assert node.primitive is not None
         output, derived = self._values[node], self.derived
         inputs = tuple(self.atom(arg, node.place) for arg in self.trace.sources[node])
-        if phase == "backward":
-            rule_of = self.trace.rules_of.get(node)
-            if self.derived and _declared_by_user(rule_of):
-                self._may_derive_from(*rule_of.vjps)
+        if phase == "backward" and not _declared_by_user(self.trace.rules_of.get(node)):
             self.derived = derived  # since the engine's rules derive arrays from shapes alone
         if any(map(_holds_arrays, node.params.values())):
             self.derived = True  # parameters are copied, and not read again
         body = self._body(node, inputs, phase) if node.primitive.body is not None else ()
         scope = self.trace.scopes.get(node, node.scope)
         return Equation(node.primitive, inputs, node.params, output, phase, scope, node.place, body)
-
-    def _may_derive_from(self, *functions: Any) -> None:
-        self.derived_from.update(id(array) for function in functions for array in arrays_named_by(function))
 
     def _body(self, node: Tensor, inputs: tuple[Atom, ...], phase: str) -> tuple[Equation, ...]:
         """Return the equations of a declared primitive's body, run on tensors; none if it cannot run on them."""
@@ -137,7 +147,7 @@ class Lowering:
         inner = Lowering(trace)
         inner.outside, inner.read, inner.names = self.outside, self.read, self.names
         if _declared_by_user(node.primitive):
-            for array in arrays_named_by(body):
+            for _, array in Search((body,)).arrays():
                 self.outside.setdefault(id(array), (Value(array.shape, array.dtype), array))
         stand_ins = []
         for operand, atom in zip(node.operands, inputs, strict=True):
@@ -150,8 +160,7 @@ class Lowering:
             with recording_in(trace, body, Rank.BODY), inside, np.errstate(all="ignore"):
                 result = body(*stand_ins, **node.params)
             if (
-                trace.elsewhere
-                or trace.checks
+                trace.checks
                 or trace.holds
                 or type(result) is not Tensor
                 or result not in trace.sources
@@ -166,10 +175,7 @@ class Lowering:
             equations = inner.equations()
         except Exception:  # a body may raise anything when given tensors: it then stays one opaque call
             return ()
-        self.expanded |= {node.primitive, *inner.expanded}
-        self.derived_from |= inner.derived_from
-        if inner.derived and _declared_by_user(node.primitive):
-            self._may_derive_from(body)
+        self.derived |= inner.derived and _declared_by_user(node.primitive)
         last = next(i for i, equation in enumerate(equations) if equation.output is self._values[node])
         return tuple(equations[: last + 1])
 
@@ -193,7 +199,7 @@ class Lowering:
             self.names[value] = min(candidates, key=lambda name: name.rank)
 
 
-def _declared_by_user(primitive: Primitive | None) -> TypeGuard[Primitive]:
+def _declared_by_user(primitive: Primitive | None) -> bool:
     code = getattr(primitive and primitive.body, "__code__", None)
     return code is not None and not in_package(code.co_filename)
 

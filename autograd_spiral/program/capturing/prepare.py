@@ -1,105 +1,134 @@
-"""Preparation: from one call of a step to a program that is ready to run.
-
-Four steps: trace the step twice, find the outside arrays that it reads, lower the trace to a program, and make the
-program ready to run.
-"""
+"""Preparation: from a call of a step to its program, and later whether the step still computes that program."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import replace
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autograd_spiral.engine.tensor import Tensor
-from autograd_spiral.program.capturing.cache_key import CacheKey, Call, digests, signature_check
-from autograd_spiral.program.capturing.guards import Guards, GuardSet
-from autograd_spiral.program.capturing.lowering import Lowering
-from autograd_spiral.program.capturing.pytree import LEAF
-from autograd_spiral.program.capturing.verify import Traced, trace_twice
-from autograd_spiral.program.capturing.warnings import warn_of_kept_tensors, warn_of_other_threads
-from autograd_spiral.program.executor import Executor, Run
-from autograd_spiral.program.ir import Equation, Value
+from autograd_spiral.errors import CaptureError
+from autograd_spiral.program.capturing.cache_key import Call, is_input
+from autograd_spiral.program.capturing.guards import Guards, Search
+from autograd_spiral.program.capturing.lowering import Lowered, Lowering, memory_of
+from autograd_spiral.program.capturing.pytree import LEAF, flatten, unflatten
+from autograd_spiral.program.capturing.results import check_results
+from autograd_spiral.program.capturing.trace import StepTrace, recording_in
+from autograd_spiral.program.capturing.verify import Difference, difference, same
+from autograd_spiral.program.capturing.warnings import warn_of_kept_tensors
+from autograd_spiral.program.ir import Equation, Program, Value
 from autograd_spiral.program.printing.saved import CapturedProgram
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["Prepared", "compare", "guards_of", "prepare"]
 
 
-@dataclass(frozen=True, eq=False)
-class Prepared:
-    """A program that is ready to run, with all that it reads besides its inputs, and the form of its results."""
+class Prepared(NamedTuple):
+    """What a call has shown about its step."""
 
-    key: CacheKey
-    program: CapturedProgram
-    run: Run
-    state: tuple[Tensor, ...]
-    outside: tuple[NDArray[Any], ...]
-    updated: tuple[Tensor, ...]  # the leaves that get the new state
+    lowered: Lowered
+    guards: Guards
+    watched: list[tuple[str, NDArray[Any]]]  # outside arrays that the step may derive constants from in plain NumPy
+
+
+def guards_of(call: Call, program: Program) -> Guards:
+    """Return the guards for what the step reads now."""
+    return _search(call, program).guards
+
+
+def _search(call: Call, program: Program) -> Search:
+    return Search(call.roots, set(_expanded(program.equations)))
+
+
+class _Traced(NamedTuple):
+    """One run of a step: its trace, the tensors in place of the inputs, and the results."""
+
+    trace: StepTrace
+    inputs: list[Tensor]
+    leaves: list[Any]
     treedef: Any
-    leaves: tuple[Any, ...]  # of the result: `LEAF` for each tensor, and constants
-    same_signature: Callable[[tuple[Any, ...], bool], bool]  # of a call's arguments, and whether it is recorded
-    guards: GuardSet
-    watched: tuple[NDArray[Any], ...]  # outside arrays that the step may derive constants from in plain NumPy
-    digests: tuple[Any, ...]  # of these arrays, when the step was captured
-    constants: list[Any]  # among the arguments: kept alive, since the cache key may have their ids
-
-    def is_current(self) -> bool:
-        """Whether the watched arrays hold what they held when the step was captured."""
-        return digests(self.watched) == self.digests
 
 
-def prepare(call: Call, guards: Guards, executor: Executor) -> Prepared:
-    """Capture a step for one kind of call. Raises `CaptureError` if that is impossible, and what the step raises."""
-    traced = trace_twice(call, guards.current(call.constants))
-    outside = _outside_arrays(traced)
-    found = guards.current(call.constants)
-    warn_of_kept_tensors(call.step_name, {*traced.first.nodes, *traced.second.nodes}, found)
-    lowering = Lowering(traced.second, outside, found.tensor_names())
-    program = _lower(call, traced, lowering)
-    guards.expand(lowering.expanded)
-    if traced.first.elsewhere or traced.second.elsewhere:
-        warn_of_other_threads(call.step_name)
-    found = guards.current(call.constants)
-    watched = _watched(lowering, found)
-    return Prepared(
-        call.key(found.values)[0],
-        program,
-        executor(program),
-        tuple(lowering.state),
-        tuple(lowering.read.values()),
-        traced.second.updated(),
-        traced.treedef,
-        tuple(LEAF if type(leaf) is Tensor else leaf for leaf in traced.results),
-        signature_check(call),
-        found,
-        watched,
-        digests(watched),
-        call.constants,
-    )
+def prepare(call: Call) -> Prepared:
+    """Run the step twice on tensors in place of its inputs, and return the program that both runs computed.
+
+    Raises `CaptureError` if the runs differ, if random numbers were drawn, or if the program cannot return a result or
+    would not do all that the step does; and whatever the step raises.
+    """
+    before = Search(call.roots)
+    states = before.random_states()
+    first = _trace(call)
+    if not before.guards.hold(call.roots):
+        _refuse_rebinding(call, before, first.trace)
+    second = _trace(call)
+    names, memories = before.tensor_names(), _memories(first) & _memories(second)  # what it makes lies elsewhere then
+    one, other = (_lower(call, traced, memories, names) for traced in (first, second))
+    if found := difference(one, other):
+        raise CaptureError(
+            f"{found.told('in one run of the step', 'in the other')}. A captured step must compute the same thing "
+            "each time: pass random numbers and counters as arguments, and keep its state in a Tensor that it assigns"
+        )
+    drawn = [name for (name, old), (_, new) in zip(states, before.random_states(), strict=True) if not same(old, new)]
+    if drawn or first.trace.entropy:
+        _refuse_random_numbers(
+            call, (drawn[0] or "a generator among its arguments") if drawn else "a generator without a seed"
+        )
+    after = _search(call, other.program)
+    warn_of_kept_tensors(call.step_name, {*first.trace.nodes, *second.trace.nodes}, after.found)
+    read = other.outside
+    watched = [(n, a) for n, a in after.arrays() if other.derived or not any(np.may_share_memory(a, b) for b in read)]
+    return Prepared(other, after.guards, watched)
 
 
-def _outside_arrays(traced: Traced) -> list[NDArray[Any]]:
-    """Return the arrays that both runs read: arrays that the step makes lie in other memory in the second run."""
-    known = {_memory(array) for array in traced.first.originals.values()}
-    return list({id(a): a for a in traced.second.originals.values() if _memory(a) in known}.values())
+def compare(call: Call, known: Lowered) -> Difference | None:
+    """Run the step once more, and return the first difference from what is known of it, or None.
+
+    Raises whatever the step raises.
+    """
+    with np.errstate(all="ignore"):  # the program itself runs next, and warns
+        traced = _trace(call, naming=False)
+    return difference(known, _lower(call, traced, set(map(memory_of, known.outside)), {}))
 
 
-def _memory(array: NDArray[Any]) -> Any:
-    return array.ctypes.data, array.shape, array.strides, array.dtype
+def _trace(call: Call, *, naming: bool = True) -> _Traced:
+    arguments = [_stand_in(leaf) if is_input(leaf) else leaf for leaf in call.leaves]
+    inputs = [new for new, leaf in zip(arguments, call.leaves, strict=True) if new is not leaf]
+    trace = StepTrace({*inputs, *call.input_tensors()})
+    args, kwargs = unflatten(call.treedef, iter(arguments))
+    with recording_in(trace, getattr(call.step, "__func__", call.step), naming=naming):
+        try:
+            result = call.step(*args, **kwargs)
+        except Exception:
+            if trace.refusal is None:
+                raise
+        if trace.refusal is not None:  # which NumPy may have replaced, as in array[i] = tensor, or the step caught
+            raise trace.refusal from None
+    leaves, treedef = flatten(result)
+    check_results(call.step_name, leaves)
+    return _Traced(trace, inputs, leaves, treedef)
 
 
-def _lower(call: Call, traced: Traced, lowering: Lowering) -> CapturedProgram:
-    """Return the program of the second trace."""
-    trace = traced.second
+def _stand_in(leaf: Any) -> Tensor:
+    return Tensor(leaf) if isinstance(leaf, np.ndarray) else leaf.detach()
+
+
+def _memories(traced: _Traced) -> set[Any]:
+    return set(map(memory_of, traced.trace.originals.values()))
+
+
+def _lower(call: Call, traced: _Traced, memories: Set[Any], names: Mapping[Tensor, str]) -> Lowered:
+    """Return the program of a run, which reads the arrays that lie in these parts of memory at each call."""
+    trace = traced.trace
+    lowering = Lowering(trace, [a for a in trace.originals.values() if memory_of(a) in memories], names)
     inputs = [lowering.add_input(tensor, name) for tensor, name in zip(traced.inputs, call.input_names(), strict=True)]
     equations = lowering.equations()
-    outputs = [lowering.atom(trace.holds.get(leaf, leaf)) for leaf in traced.results if type(leaf) is Tensor]
+    outputs = [lowering.atom(trace.holds.get(leaf, leaf)) for leaf in traced.leaves if type(leaf) is Tensor]
     new_state = [lowering.atom(trace.holds[leaf]) for leaf in trace.updated()]
     updates = [(lowering.state_of(leaf), new) for leaf, new in zip(trace.updated(), new_state, strict=True)]
     checks = lowering.checks()
-    return CapturedProgram(
+    program = CapturedProgram(
         call.step_name if call.step_name.isidentifier() else "step",
         tuple(inputs),
         tuple(lowering.state.values()),
@@ -113,6 +142,9 @@ def _lower(call: Call, traced: Traced, lowering: Lowering) -> CapturedProgram:
         lowering.primals(),
         frozenset(value for leaf, value in lowering.state.items() if leaf.requires_grad),
     )
+    leaves = tuple(LEAF if type(leaf) is Tensor else leaf for leaf in traced.leaves)
+    read = tuple(lowering.read.values())
+    return Lowered(program, tuple(lowering.state), trace.updated(), read, lowering.derived, traced.treedef, leaves)
 
 
 def _with_updates(equations: Sequence[Equation], outputs: Sequence[Any]) -> Iterator[Equation]:
@@ -131,12 +163,31 @@ def _with_updates(equations: Sequence[Equation], outputs: Sequence[Any]) -> Iter
         yield equation
 
 
-def _watched(lowering: Lowering, guards: GuardSet) -> tuple[NDArray[Any], ...]:
-    """Return the outside arrays that the step may derive constants from in plain NumPy."""
-    return tuple(
-        array
-        for _, array in guards.arrays
-        if lowering.derived
-        or id(array) in lowering.derived_from
-        or not any(np.may_share_memory(array, other) for other in lowering.read.values())
+def _expanded(equations: Sequence[Equation]) -> Iterator[Any]:
+    """Yield the declared primitives of whose bodies the program has the equations."""
+    for equation in equations:
+        if equation.body:
+            yield equation.primitive
+            yield from _expanded(equation.body)
+
+
+# --- what a program would not do -----------------------------------------------------------------------------------
+
+
+def _refuse_rebinding(call: Call, before: Search, trace: StepTrace) -> None:
+    """Raise `CaptureError` if a name that held a leaf now holds what the step computed, as after `W = W - dW`."""
+    leaves = {name for name, value in before.found if type(value) is Tensor and value.is_leaf}
+    for name, value in Search(call.roots).found:
+        if name in leaves and type(value) is Tensor and value in trace.sources:
+            raise CaptureError(
+                f"{value.place}\n{call.step_name} binds {name!r}, which was a leaf, to a new tensor. A program would "
+                f"not do that at later calls: write {name}.assign(…) in place of {name} = …"
+            )
+
+
+def _refuse_random_numbers(call: Call, source: str) -> NoReturn:
+    """Raise `CaptureError`, even if both runs agree: a mask that is rarely 0 may be all 1 in both."""
+    raise CaptureError(
+        f"{call.step_name} draws random numbers from {source}, and a program would repeat them at every call. Draw the "
+        "numbers outside the step, and pass them (or the mask or rows they select) as arrays"
     )

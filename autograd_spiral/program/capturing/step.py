@@ -6,49 +6,43 @@ name is the same: other arguments, variables, attributes, and items of lists and
 
 from __future__ import annotations
 
+import copy
 import functools
-import threading
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+import pickle
+import sys
+import types
+import weakref
+from collections.abc import Callable
 from typing import Any, overload
 
-import numpy as np
-from numpy.typing import NDArray
-
-from autograd_spiral.engine.modes import MODE, NO_TRACE
-from autograd_spiral.engine.tensor import Tensor, as_leaf
+from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import CaptureError
-from autograd_spiral.program.capturing.cache_key import Call
-from autograd_spiral.program.capturing.guards import Guards
-from autograd_spiral.program.capturing.prepare import Prepared, prepare
-from autograd_spiral.program.capturing.pytree import LEAF, flatten, unflatten
-from autograd_spiral.program.capturing.trace import assigned_input
-from autograd_spiral.program.capturing.warnings import warn_of_many, warn_of_size
+from autograd_spiral.program.capturing.programs import Programs
 from autograd_spiral.program.executor import Executor, checked
 from autograd_spiral.program.printing.saved import CapturedProgram
 from autograd_spiral.program.running.replay import replay
 
-__all__ = ["BoundStep", "CapturedStep", "capture"]
-
-_CAPACITY = 64
-"""The number of programs kept per step; the least recently used one is dropped first."""
+__all__ = ["CapturedStep", "capture"]
 
 
 @overload
-def capture(step: Callable[..., Any], *, executor: Executor | None = None) -> CapturedStep: ...
+def capture(step: Callable[..., Any], *, executor: Executor | None = None, verify: bool = True) -> CapturedStep: ...
 @overload
-def capture(step: None = None, *, executor: Executor | None = None) -> Callable[[Callable[..., Any]], CapturedStep]: ...
 def capture(
-    step: Callable[..., Any] | None = None, *, executor: Executor | None = None
+    step: None = None, *, executor: Executor | None = None, verify: bool = True
+) -> Callable[[Callable[..., Any]], CapturedStep]: ...
+def capture(
+    step: Callable[..., Any] | None = None, *, executor: Executor | None = None, verify: bool = True
 ) -> CapturedStep | Callable[[Callable[..., Any]], CapturedStep]:
     """Make a program of `step` at its first call, and replay the program at later ones: a decorator.
 
     Arrays among the arguments (and in lists, tuples and dicts there) are inputs, whose shapes and dtypes select the
-    program. So do tensors that require no gradients. Everything else that the step is given or reads by name (numbers,
-    flags, objects; variables, attributes of your objects, items of short lists and dicts) is constant: if it changes,
-    a new program is made (when one number argument has caused eight programs, a UserWarning is issued). The same holds
-    for plain functions and methods that the step calls by name, for those that they call, and for bodies and rules of
-    primitives. Not watched: what installed packages read, what `getattr` looks up, and what other threads compute.
+    program. So do tensors that require no gradients. Everything else that the step is given or reads is constant. What
+    it reads in plain sight is watched, and a change there makes a new program: variables, attributes of your objects,
+    items of short lists and dicts, in the step and in your functions and methods that it names. When eight programs
+    were made for inputs of the same shapes, a UserWarning says why. For all else, the step is recorded again at calls
+    2, 4, 8, 16, … of each program, and raises `CaptureError` if it no longer computes what the program does; with
+    `verify=False` it is not.
 
     Leaf tensors that the step reaches are state: they are read at each call, and get new arrays by `assign` once the
     whole step has succeeded. Other outside arrays are read at each call if the step computes with them. If it derives
@@ -58,13 +52,14 @@ def capture(
     Inside the step, use `grad` and `assign`. Reading a value (`float(t)`, `t.data`, `print(t)`), `backward()`, `.grad`
     and indexing with a boolean mask raise `CaptureError` with the line, and so does a step that computes something
     else when it is run again, for example with random numbers. Side effects, such as printing or counting, happen
-    during capture and not later. `step.eager(…)` runs without a program, `step.program` is the program used last,
-    `step.source` its text. Several threads may call a captured step.
+    only when the step is recorded. `step.eager(…)` runs without a program, `step.program` is the program used last,
+    `step.source` its text. Several threads may call captured steps, also steps that share state.
 
     `executor` runs the programs: a function from a program to a `Run`, such as `interpret` (both are in
     `autograd_spiral.program.executor`). By default NumPy replays them in buffers. Raises TypeError if `step` or
     `executor` is not callable. At a call, an executor's results raise `CaptureError` if they do not fit the program.
 
+    >>> import numpy as np
     >>> from autograd_spiral import Tensor, capture, grad
     >>> w = Tensor([1.0, -2.0], requires_grad=True, name="w")
     >>> @capture
@@ -89,49 +84,14 @@ def capture(
     <BLANKLINE>
     """
     if step is None:
-        return functools.partial(CapturedStep, executor=executor)
-    return CapturedStep(step, executor=executor)
-
-
-class BoundStep(functools.partial[Any]):
-    """A captured method of an object, with the `eager`, `program` and `source` of the method.
-
-    >>> class Model:
-    ...     @capture
-    ...     def double(self, x):
-    ...         return 2 * x
-    >>> model = Model()
-    >>> float(model.double(np.array(3.0))), model.double
-    (6.0, <captured step double, 1 program, of a Model>)
-    """
-
-    def _captured(self) -> CapturedStep:
-        return self.func  # type: ignore[return-value]  # since capture binds nothing else
-
-    def eager(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the method without a program, as `CapturedStep.eager` does.
-
-        Raises what the method raises.
-        """
-        return self._captured().eager(*self.args, *args, **kwargs)
-
-    @property
-    def program(self) -> CapturedProgram:
-        """The program that the method used last, for any object. Raises `CaptureError` before the first call."""
-        return self._captured().program
-
-    @property
-    def source(self) -> str:
-        """The program that the method used last, as NumPy. Raises as `CapturedStep.source` does."""
-        return self._captured().source
-
-    def __repr__(self) -> str:
-        return f"{repr(self._captured())[:-1]}, of a {type(self.args[0]).__name__}>"
+        return functools.partial(CapturedStep, executor=executor, verify=verify)
+    return CapturedStep(step, executor=executor, verify=verify)
 
 
 class CapturedStep:
     """A captured step, as returned by `capture`. Call it like the original function.
 
+    >>> import numpy as np
     >>> from autograd_spiral import Tensor, capture
     >>> w = Tensor([1.0, -2.0], requires_grad=True, name="w")
     >>> step = capture(lambda x: (w * x).sum())
@@ -139,27 +99,46 @@ class CapturedStep:
     (-1.0, <captured step <lambda>, 1 program>)
     """
 
-    def __init__(self, step: Callable[..., Any], *, executor: Executor | None = None) -> None:
+    def __init__(self, step: Callable[..., Any], *, executor: Executor | None = None, verify: bool = True) -> None:
         if not callable(step):
             raise TypeError(f"capture takes a function, not {type(step).__name__}")
-        executor = replay if executor is None else executor
-        if not callable(executor):
+        if executor is not None and not callable(executor):
             raise TypeError(
                 f"capture: executor must be a function from a program to a Run, such as interpret, not {executor!r}"
             )
         functools.update_wrapper(self, step)
         self._step = step
+        self._options: dict[str, Any] = {"executor": executor, "verify": verify}
         self._name: str = getattr(step, "__name__", "step")
-        self._executor = executor if executor is replay else checked(executor)
-        self._guards = Guards(step)
-        self._cache: list[Prepared] = []  # the most recently used program first
-        self._last: Prepared | None = None  # the program of the latest call, with the guards that held for it
-        self._warned = False  # whether the warning of many programs was issued
-        self._capturing = threading.RLock()
-        self._updating = threading.Lock()  # held while the state is read and written: all programs share it
+        self._programs = self._new_programs()
+        self._of_objects: dict[int, tuple[weakref.ref[Any], Programs]] = {}  # of a method: those of each object, by id
+
+    def _new_programs(self) -> Programs:
+        executor = self._options["executor"]
+        return Programs(replay if executor is None else checked(executor), verify=self._options["verify"])
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        return self if instance is None else BoundStep(self, instance)
+        if instance is None:
+            return self
+        bound = object.__new__(CapturedStep)
+        method = types.MethodType(self._step, instance)
+        bound.__dict__ = {**self.__dict__, "_step": method, "_programs": self._programs_of(instance)}
+        return bound
+
+    def _programs_of(self, instance: Any) -> Programs:
+        """Return the programs of a captured method for one object, which are dropped with it."""
+        if id(instance) not in self._of_objects:
+            drop = functools.partial(self._of_objects.pop, id(instance))  # which gets the reference as the default
+            try:
+                reference = weakref.ref(instance, drop)
+            except TypeError:  # an object without weak references, such as a tuple
+                return self._programs
+            self._of_objects[id(instance)] = reference, self._new_programs()
+        return self._of_objects[id(instance)][1]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Replay the program for this kind of call; the first such call captures it."""
+        return self._programs.run(self._step, args, kwargs)
 
     def eager(self, *args: Any, **kwargs: Any) -> Any:
         """Call the step without a program: everything is recorded, and values can be read inside.
@@ -176,16 +155,18 @@ class CapturedStep:
     def program(self) -> CapturedProgram:
         """The program that was used last. Raises `CaptureError` before the first call.
 
+        >>> import numpy as np
         >>> step = capture(lambda x: np.sum(x * x))
         >>> _ = step(np.ones(3))
         >>> [equation.primitive.name for equation in step.program.equations]
         ['np.multiply', 'np.sum']
         """
-        if self._last is None:
+        if self._programs.program is None:
             raise CaptureError(
                 f"{self._name} has no program yet: call it first, since the program depends on the shapes"
+                + ("; the programs of a method belong to its objects" if self._of_objects else "")
             )
-        return self._last.program
+        return self._programs.program
 
     @property
     def source(self) -> str:
@@ -193,6 +174,7 @@ class CapturedStep:
 
         Raises `CaptureError` before the first call, and as `CapturedProgram.source` does.
 
+        >>> import numpy as np
         >>> step = capture(lambda x: 1 / np.exp(x))
         >>> _ = step(np.ones(3))
         >>> "1 / np.exp(x)" in step.source
@@ -200,87 +182,54 @@ class CapturedStep:
         """
         return self.program.source
 
-    def __reduce__(self) -> str:
-        return str(getattr(self, "__qualname__", self._name))  # like functions: pickled by name, copied as themselves
-
     def __repr__(self) -> str:
-        count = len(self._cache)
-        return f"<captured step {self._name}, {count} program{'s' if count != 1 else ''}>"
+        count = len(self._programs.kept)
+        owner = f", of a {type(self._step.__self__).__name__}" if isinstance(self._step, types.MethodType) else ""
+        return f"<captured step {self._name}, {count} program{'s' if count != 1 else ''}{owner}>"
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Replay the program for this kind of call; the first such call captures it."""
-        mode = MODE.get()
-        if mode.trace is not NO_TRACE:  # inside another capture
-            return self._step(*args, **kwargs)
-        if mode.observer is not None:  # for example blame(), which watches the step on tensors, as a capture does
-            leaves, treedef = flatten((args, kwargs))
-            args, kwargs = unflatten(treedef, (Tensor(x) if isinstance(x, np.ndarray) else x for x in leaves))
-            return self._step(*args, **kwargs)
-        prepared = self._last
-        inputs: Sequence[NDArray[Any]] = args
-        if (
-            prepared is None
-            or kwargs
-            or not prepared.same_signature(args, mode.recording)
-            or not prepared.guards.hold()
-            or (prepared.watched and not prepared.is_current())
-        ):  # no call of the same kind as the latest one, both with arrays alone, which takes the fast path
-            prepared, inputs = self._find(Call(self._step, args, kwargs, recording=mode.recording))
-        run = prepared.run
-        if prepared.state:
-            with self._updating, run.lock:  # and not run(…): a Python call less in every call of a step
-                results = run.function(*inputs, *[leaf._value for leaf in prepared.state], *prepared.outside)
-                update(prepared.updated, results)
-        else:
-            with run.lock:
-                results = run.function(*inputs, *prepared.outside)
-        if prepared.treedef is LEAF and prepared.leaves[0] is LEAF:
-            return as_leaf(results[0])
-        outputs = iter(results)
-        return unflatten(
-            prepared.treedef, (as_leaf(next(outputs)) if leaf is LEAF else leaf for leaf in prepared.leaves)
-        )
+    # --- copies: a function is copied and pickled as itself, and a method as that of the copied object -------------
 
-    def _find(self, call: Call) -> tuple[Prepared, list[NDArray[Any]]]:
-        """Return the program for a call, captured now if there is none, and the arrays of its inputs."""
-        with self._capturing:
-            guards = self._guards.current(call.constants)
-            key, inputs = call.key(guards.values)
-            prepared = next((p for p in self._cache if p.key == key and p.is_current()), None)
-            if prepared is None:
-                prepared = self._capture(call)
-            else:
-                self._cache.remove(prepared)
-                if prepared.guards is not guards:
-                    prepared = replace(prepared, guards=guards)
-                self._cache.insert(0, prepared)
-            self._last = prepared
-        if not call.input_tensors().isdisjoint(prepared.updated):
-            raise assigned_input()
-        return prepared, inputs
+    def __copy__(self) -> CapturedStep:
+        return self
 
-    def _capture(self, call: Call) -> Prepared:
-        """Add a program to the cache, in place of one that it repeats."""
-        prepared = prepare(call, self._guards, self._executor)
-        if not self._cache:
-            warn_of_size(self._name, prepared.watched)
-        others = [p for p in self._cache if (p.key, p.digests) != (prepared.key, prepared.digests)]
-        self._cache = [prepared, *others][:_CAPACITY]
-        if not self._warned:
-            keys = [p.key for p in self._cache]
-            self._warned = warn_of_many(call, keys, prepared.guards, prepared.watched)
-        return prepared
+    def __deepcopy__(self, memo: dict[int, Any]) -> CapturedStep:
+        step = copy.deepcopy(self._step, memo)
+        if step is not self._step:
+            return CapturedStep(step, **self._options)
+        for name, value in _closure_of(step).items():
+            if memo.get(id(value), value) is not value or (memo and type(value) is Tensor and value.requires_grad):
+                raise CaptureError(
+                    f"the captured step {self._name} cannot be copied with the object that holds it, since its "
+                    f"variable {name!r} would go on to mean the original: {_AS_A_METHOD}"
+                )
+        return self
+
+    def __reduce__(self) -> Any:
+        if not isinstance(self._step, types.FunctionType):
+            return _captured, (self._step, self._options)
+        name = getattr(self, "__qualname__", self._name)
+        try:
+            found: Any = functools.reduce(getattr, name.split("."), sys.modules[self.__module__])
+        except (AttributeError, KeyError):
+            found = None
+        if found is not self:
+            raise pickle.PicklingError(
+                f"the captured step {name} cannot be pickled, since it is not found by that name in {self.__module__}: "
+                f"decorate a function of a module with @capture, or {_AS_A_METHOD}"
+            )
+        return name
 
 
-def update(leaves: Sequence[Tensor], results: Sequence[NDArray[Any]]) -> None:
-    """Give the leaves the last of `results` as their new values; if that is interrupted, no leaf gets a new value."""
-    before = [leaf._value for leaf in leaves]
-    position = len(results) - len(leaves)
-    try:
-        for leaf in leaves:
-            leaf._value = results[position]
-            position += 1
-    except BaseException:
-        for leaf, value in zip(leaves, before, strict=True):
-            leaf._value = value
-        raise
+_AS_A_METHOD = "make it a method, with @capture in the body of the class or self.step = capture(self._step)"
+
+
+def _closure_of(function: Any) -> dict[str, Any]:
+    names = getattr(getattr(function, "__code__", None), "co_freevars", ())
+    return {
+        name: cell.cell_contents for name, cell in zip(names, getattr(function, "__closure__", None) or (), strict=True)
+    }
+
+
+def _captured(step: Callable[..., Any], options: dict[str, Any]) -> CapturedStep:
+    """Return the captured step of an object that was pickled."""
+    return step if isinstance(step, CapturedStep) else CapturedStep(step, **options)  # the former by @capture

@@ -6,11 +6,8 @@ was assigned, and which arrays came from outside.
 
 from __future__ import annotations
 
-import _thread
 import contextlib
-import contextvars
 import os
-import queue
 import sys
 from collections.abc import Callable, Collection, Iterator
 from types import FrameType
@@ -23,7 +20,7 @@ from autograd_spiral.debug.user_code import in_package, users_line, users_line_i
 from autograd_spiral.engine.messages import INSTEAD_OF_MASKS, INSTEAD_OF_READING, stale
 from autograd_spiral.engine.modes import MODE, Observer, Trace, entering
 from autograd_spiral.engine.table import Primitive
-from autograd_spiral.engine.tensor import Tensor, constant, record
+from autograd_spiral.engine.tensor import Tensor, constant
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.program.ir import Name, Rank
 
@@ -49,7 +46,7 @@ class StepTrace(Trace, Observer):
         self.scopes: dict[Tensor, tuple[str, ...]] = {}  # of nodes that rules recorded: their operation's
         self.rules_of: dict[Tensor, Primitive | None] = {}  # of nodes that rules recorded: whose rule it was
         self.entropy = False  # whether the system was asked for random numbers, for example by an unseeded generator
-        self.elsewhere = False  # whether work was given to another thread, or to a context without this trace
+        self.refusal: CaptureError | None = None  # raised again at the end, in case the step caught it
         self.unswept = 0  # nodes from this index on are not yet assigned to a rule
         self.swept_scope: tuple[str, ...] = ()  # of the operation whose rule ran last
         self.began = Tensor(0).serial
@@ -111,7 +108,7 @@ class StepTrace(Trace, Observer):
     def assigned(self, leaf: Tensor, value: Tensor) -> None:
         """Note that from now on `leaf` holds what `value` holds."""
         if leaf in self.arguments:
-            raise assigned_input()
+            self.refuse(assigned_input())
         if leaf not in self.first:
             self.first[leaf] = leaf.detach()
         self.holds[leaf] = self._now(value)
@@ -149,7 +146,12 @@ class StepTrace(Trace, Observer):
                 "That would read its value, but the program must be valid for any values: index a tensor, as in "
                 "Tensor(X)[i] or np.stack(tensors)[i], or index outside the step and pass X[i]"
             )
-        raise CaptureError(f"{users_line()}\n{act} is not possible while a step is being captured. {remedy}.")
+        self.refuse(CaptureError(f"{users_line()}\n{act} is not possible while a step is being captured. {remedy}."))
+
+    def refuse(self, error: CaptureError) -> NoReturn:
+        """Raise `error`, which ends the capture even if the step catches it."""
+        self.refusal = error
+        raise error
 
     def permit_index(self, index: Any) -> None:
         """Refuse boolean masks: the shape of the result would depend on their values."""
@@ -173,48 +175,34 @@ class StepTrace(Trace, Observer):
                     self.locals[value] = Name(rank, name)
 
 
-_THREADS = [getattr(_thread, name) for name in ("start_new_thread", "start_joinable_thread") if hasattr(_thread, name)]
-
-_WATCHED = {"urandom", "run", "put", *(function.__name__ for function in _THREADS)}
-"""The names of the functions in C whose calls a trace looks at, so that all others slow a capture down less."""
-
-
-def _runs_elsewhere(function: Any, frame: FrameType | None, trace: StepTrace) -> bool:
-    """Whether calling `function`, written in C, gives work to another thread, or to a context without `trace`."""
-    owner, name = getattr(function, "__self__", None), getattr(function, "__name__", "")
-    if type(owner) is contextvars.Context and name == "run":
-        mode = owner.get(MODE)
-        leaves = mode is None or mode.trace is not trace
-    else:  # a new thread, or one that waits in a pool
-        leaves = function in _THREADS or (type(owner) is queue.SimpleQueue and name == "put")
-    while leaves and frame is not None:
-        leaves = frame.f_code is not record.__code__  # a primitive gets arrays, and may do with them what it likes
-        frame = frame.f_back
-    return leaves
-
-
 @contextlib.contextmanager
-def recording_in(trace: StepTrace, step: Callable[..., Any] | None, rank: int = Rank.STEP) -> Iterator[None]:
-    """Record the block in `trace`, with the names that `step` and the functions it calls give to tensors."""
+def recording_in(
+    trace: StepTrace, step: Callable[..., Any] | None = None, rank: int = Rank.STEP, *, naming: bool = True
+) -> Iterator[None]:
+    """Record the block in `trace`, with the names that `step` and the functions it calls give to tensors.
+
+    A profiler that is running is left alone: then there are no such names.
+    """
     code = getattr(step, "__code__", None)
 
     def profile(frame: FrameType, event: str, called: Any) -> None:
-        if event == "return":
+        if event == "c_call":
+            trace.entropy |= called is os.urandom
+        elif event == "return":
             if frame.f_code is code:
                 trace.returned(frame, rank)
             elif rank == Rank.STEP and not in_package(frame.f_code.co_filename):
                 trace.returned(frame, Rank.CALLER)
-        elif event == "c_call" and getattr(called, "__name__", "") in _WATCHED:
-            trace.entropy |= called is os.urandom
-            trace.elsewhere |= _runs_elsewhere(called, frame, trace)
 
-    before = sys.getprofile()
+    naming = naming and sys.getprofile() is None
     with entering(constants=True, observer=trace, trace=trace):
-        sys.setprofile(profile)
+        if naming:
+            sys.setprofile(profile)
         try:
             yield
         finally:
-            sys.setprofile(before)
+            if naming:
+                sys.setprofile(None)
 
 
 def assigned_input() -> CaptureError:

@@ -1,173 +1,130 @@
-"""Verification: a captured step must compute the same thing each time, so it is traced twice and compared."""
+"""Verification: what a step computes in one run is compared with what it computed in another.
+
+The programs of the two runs are compared one operation after the other. Their inputs, states and outside arrays may
+have other values; constants must be equal, and operations, shapes and results the same.
+"""
 
 from __future__ import annotations
 
-import enum
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from autograd_spiral.engine.messages import called
 from autograd_spiral.engine.tensor import Tensor
-from autograd_spiral.errors import CaptureError
-from autograd_spiral.program.capturing.cache_key import Call, constant_key, is_input
-from autograd_spiral.program.capturing.guards import GuardSet
-from autograd_spiral.program.capturing.pytree import flatten, unflatten
-from autograd_spiral.program.capturing.trace import StepTrace, recording_in, root
+from autograd_spiral.program.capturing.lowering import Lowered, memory_of
+from autograd_spiral.program.capturing.pytree import LEAF
+from autograd_spiral.program.ir import Equation, Value
 
-__all__ = ["Traced", "trace_twice"]
-
-_CONSTANT = (bool, int, float, complex, str, bytes, type(None), np.generic, type, enum.Enum, np.dtype)
-"""The types that a step may return besides tensors."""
+__all__ = ["Difference", "difference", "same"]
 
 
-class Traced(NamedTuple):
-    """Two runs of a step that computed the same thing: their traces, and the inputs and results of the second run."""
+class Difference(NamedTuple):
+    """What differs between two runs: where, what, how it was in the one run, and how in the other."""
 
-    first: StepTrace
-    second: StepTrace
-    inputs: list[Tensor]
-    results: list[Any]
-    treedef: Any
+    place: str | None
+    what: str
+    one: str
+    other: str
 
-
-def trace_twice(call: Call, guards: GuardSet) -> Traced:
-    """Run the step twice on tensors in place of its inputs, and return the traces.
-
-    Raises `CaptureError` if the runs differ, if random numbers were drawn, or if a result cannot be returned from a
-    program; and whatever the step raises.
-    """
-    arguments = [_stand_in(leaf) if is_input(leaf) else leaf for leaf in call.leaves]
-    inputs = [new for new, leaf in zip(arguments, call.leaves, strict=True) if new is not leaf]
-    states = guards.random_states()
-    (first, one), (second, other) = (_trace(call, arguments, {*inputs, *call.input_tensors()}) for _ in range(2))
-    if why := difference(first, second):
-        raise CaptureError(
-            f"{why}. A captured step must compute the same thing each time: pass random numbers and counters as "
-            "arguments, and keep its state in a Tensor that it assigns"
-        )
-    _refuse_random_numbers(call.step_name, states, guards.random_states(), entropy=first.entropy)
-    results, treedef = flatten(other)
-    _check_results(call.step_name, flatten(one), (results, treedef))
-    return Traced(first, second, inputs, results, treedef)
+    def told(self, then: str, now: str) -> str:
+        """Return the line, and a clause that tells the runs apart by `then` and `now`."""
+        place = f"{self.place}\n" if self.place else ""
+        return f"{place}{self.what} was {self.one} {then}, and {self.other} {now}"
 
 
-def _stand_in(leaf: Any) -> Tensor:
-    return Tensor(leaf) if isinstance(leaf, np.ndarray) else leaf.detach()
+def difference(one: Lowered, other: Lowered) -> Difference | None:
+    """Return the first difference between two runs of a step, or None."""
+    return next(_differences(_Run(one), _Run(other)), None)
 
 
-def _trace(call: Call, arguments: Sequence[Any], inputs: set[Tensor]) -> tuple[StepTrace, Any]:
-    """Run the step once, and return the trace and the result."""
-    trace = StepTrace(inputs)
-    args, kwargs = unflatten(call.treedef, iter(arguments))
-    with recording_in(trace, getattr(call.step, "__func__", call.step)):
-        try:
-            return trace, call.step(*args, **kwargs)
-        except Exception as error:
-            cause = error.__cause__
-            if isinstance(cause, CaptureError):  # which NumPy replaced, for example in array[i] = tensor
-                raise cause from None
-            raise
+class _Act(NamedTuple):
+    """Something that a run did: with what, which may have other values in another run, and how, which may not."""
+
+    place: str | None
+    name: str
+    kind: Any
+    how: dict[str, Any]
+    atoms: tuple[Any, ...]
 
 
-class _Computed(NamedTuple):
-    """An argument that an earlier operation of the trace computed."""
-
-    position: int
+_NOTHING = _Act(None, "nothing more", None, {}, ())
 
 
-def difference(one: StepTrace, other: StepTrace) -> str | None:
-    """Describe the first difference between two traces of a step; return None if there is none."""
-    ones: dict[Tensor, int] = {}
-    others: dict[Tensor, int] = {}
-    for i, (a, b) in enumerate(itertools.zip_longest(one.nodes, other.nodes)):
-        if a is None or b is None:
-            longer = b if a is None else a
-            return f"{longer.place}\n{_described(longer)} was computed in one run of the step but not in the other"
-        if a.primitive is not b.primitive or a.shape != b.shape or a.dtype != b.dtype or not same(a.params, b.params):
-            return f"{b.place}\n{_described(a)} was computed in one run of the step, {_described(b)} in the other"
-        xs = [_origin(one, x, ones) for x in one.sources[a]]
-        ys = [_origin(other, y, others) for y in other.sources[b]]
-        for x, y in itertools.zip_longest(xs, ys):
-            if same(x, y):
-                continue
-            if len(xs) != len(ys) or isinstance(x, Tensor | _Computed) or isinstance(y, Tensor | _Computed):
-                return f"{b.place}\n{_described(a)} had different arguments in the two runs of the step"
-            constants = f"{_text(x)} and {_text(y)}"
-            return f"{b.place}\na constant of {_described(a)} differed between the two runs of the step: {constants}"
-        ones[a] = others[b] = i
-    if len(one.holds) != len(other.holds):
-        counts = f"{len(one.holds)} leaves in one run of the step and for {len(other.holds)} in the other"
-        return f"assign() was called for {counts}"
-    for (p, x), (q, y) in zip(one.holds.items(), other.holds.items(), strict=True):
-        inside = p.serial > one.began and q.serial > other.began
-        if (p is not q and not inside) or not same(_origin(one, x, ones), _origin(other, y, others)):
-            return f"{called(p)} was assigned different values in the two runs of the step"
-    return None
+class _Run:
+    """What a run did, with an origin for each value by which it is found again in another run."""
 
+    def __init__(self, lowered: Lowered) -> None:
+        self.lowered, program = lowered, lowered.program
+        self.outside = dict(zip(program.outside, lowered.outside, strict=True))
+        self.states = dict(zip(program.state, lowered.state, strict=True))
+        self.origins: dict[Value, Any] = {value: ("input", i) for i, value in enumerate(program.inputs)}
+        self.origins |= {value: id(leaf) for value, leaf in self.states.items()}
+        self.origins |= {value: memory_of(array) for value, array in self.outside.items()}
+        self.equations = list(_with_bodies(program.equations))
+        self.origins |= {equation.output: i for i, equation in enumerate(self.equations)}
 
-def _described(node: Tensor) -> str:
-    return node.primitive.name if node.primitive is not None else "a leaf"
-
-
-def _origin(trace: StepTrace, argument: Any, positions: dict[Tensor, int]) -> Any:
-    """Return where an argument came from: an operation of the trace, a tensor from outside, or a constant."""
-    if type(argument) is not Tensor:
-        return argument
-    tensor = root(trace, argument)
-    if tensor in positions:
-        return _Computed(positions[tensor])
-    return tensor if tensor.serial < trace.began else tensor._value
-
-
-def _text(constant: Any) -> str:
-    if not isinstance(constant, np.ndarray):
-        return repr(constant)
-    with np.printoptions(threshold=6, edgeitems=2, precision=6):
-        return " ".join(str(constant).split())
-
-
-def _refuse_random_numbers(
-    step: str, before: Sequence[tuple[str, Any]], after: Sequence[tuple[str, Any]], *, entropy: bool
-) -> None:
-    """Raise `CaptureError` if states of generators changed, or if the system was asked for random numbers (`entropy`).
-
-    Two runs can agree by chance: a mask that is rarely 0 may be all 1 in both.
-    """
-    drawn = [name for (name, old), (_, new) in zip(before, after, strict=True) if not same(old, new)]
-    if drawn or entropy:
-        source = (drawn[0] or "a generator among its arguments") if drawn else "a generator without a seed"
-        raise CaptureError(
-            f"{step} draws random numbers from {source}, and a program would repeat them at every call. Draw the "
-            "numbers outside the step, and pass them (or the mask or rows they select) as arrays"
+    def acts(self) -> Iterator[_Act]:
+        for equation in self.equations:
+            output = equation.output
+            how = {"shape": output.shape, "dtype": output.dtype, **equation.params}
+            yield _Act(equation.place, equation.primitive.name, equation.primitive, how, equation.inputs)
+        for check in self.lowered.program.checks:
+            yield _Act(None, "a check of values", check.function, {"details": check.details}, (check.value,))
+        for state, new in self.lowered.program.updates:
+            leaf = self.states[state]
+            yield _Act(None, f"an assign() to {called(leaf)}", id(leaf), {}, (new,))
+        constants = [leaf for leaf in self.lowered.leaves if leaf is not LEAF]
+        kind = (self.lowered.treedef, [leaf is LEAF for leaf in self.lowered.leaves])
+        yield _Act(
+            None, "the result", kind, {"constants": constants} if constants else {}, self.lowered.program.outputs
         )
 
+    def array(self, atom: Any) -> Any:
+        """Return what an outside value holds, and anything else as it is."""
+        return self.outside.get(atom, atom) if isinstance(atom, Value) else atom
 
-def _check_results(step: str, one: tuple[list[Any], Any], other: tuple[list[Any], Any]) -> None:
-    """Raise `CaptureError` if a program cannot return these results, or if those of the two runs differ."""
-    for leaf in other[0]:
-        if isinstance(leaf, np.ndarray):
-            raise CaptureError(
-                f"{step} returns a plain array, which is computed during capture and not at replay: return a Tensor "
-                "that the step computes"
-            )
-        if not isinstance(leaf, (Tensor, *_CONSTANT)):
-            raise CaptureError(
-                f"{step} returns a {type(leaf).__name__}, whose contents a program does not know: return tensors, "
-                "numbers and strings, in lists, tuples, named tuples or dicts"
-            )
-    ones, others = ([Tensor if type(x) is Tensor else constant_key(x) for x in leaves] for leaves, _ in (one, other))
-    if one[1] != other[1] or ones != others:
-        raise CaptureError(
-            f"{step} returned different things in its two runs: a captured step must compute the same thing each time"
-        )
+    def told(self, atom: Any) -> str:
+        """Return how messages refer to an argument."""
+        atom = self.array(atom)
+        if isinstance(atom, Value):
+            return called(self.states[atom]) if atom in self.states else "computed"
+        if not isinstance(atom, np.ndarray):
+            return repr(atom)
+        with np.printoptions(threshold=6, edgeitems=2, precision=6):
+            return " ".join(str(atom).split())
+
+
+def _with_bodies(equations: Sequence[Equation]) -> Iterator[Equation]:
+    for equation in equations:
+        yield from _with_bodies(equation.body)
+        yield equation
+
+
+def _differences(one: _Run, other: _Run) -> Iterator[Difference]:
+    """Yield the first difference, and perhaps more: the runs may have nothing in common from there on."""
+    for a, b in itertools.zip_longest(one.acts(), other.acts(), fillvalue=_NOTHING):
+        if not same(a[2:4], b[2:4]) or len(a.atoms) != len(b.atoms):
+            details = [", ".join(f"{name}={value}" for name, value in act.how.items()) for act in (a, b)]
+            texts = [
+                f"{act.name} ({told})" if a.name == b.name and told else act.name
+                for act, told in zip((a, b), details, strict=True)
+            ]
+            yield Difference(b.place or a.place, "what the step does here", *texts)
+            return
+        for x, y in zip(a.atoms, b.atoms, strict=True):
+            values = isinstance(x, Value) and isinstance(y, Value)
+            if not (values and one.origins[x] == other.origins[y]) and not same(one.array(x), other.array(y)):
+                computed = isinstance(one.array(x), Value) or isinstance(other.array(y), Value)
+                what = f"{'an argument' if computed else 'a constant'} of {b.name}"
+                yield Difference(b.place, what, one.told(x), other.told(y))
 
 
 def same(x: Any, y: Any) -> bool:
-    """Whether two arguments, or the parameters of two operations, are the same."""
-    if isinstance(x, Tensor):
+    """Whether two constants, or the parameters of two operations, are the same."""
+    if isinstance(x, Value | Tensor):
         return x is y
     if isinstance(x, np.ndarray) and isinstance(y, np.ndarray):
         return x.dtype == y.dtype and np.array_equal(x, y, equal_nan=x.dtype.kind == "f")

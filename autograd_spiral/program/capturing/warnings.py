@@ -9,7 +9,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +17,21 @@ from numpy.typing import NDArray
 from autograd_spiral.debug.user_code import in_package
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.program.capturing.cache_key import CacheKey, Call
-from autograd_spiral.program.capturing.guards import GuardSet
 from autograd_spiral.program.capturing.pytree import LEAF, flatten
 
-__all__ = ["warn_of_kept_tensors", "warn_of_many", "warn_of_other_threads", "warn_of_size"]
+__all__ = [
+    "MANY",
+    "Change",
+    "change_of_arrays",
+    "change_of_variable",
+    "changes_of_key",
+    "warn_of_kept_tensors",
+    "warn_of_many",
+    "warn_of_size",
+]
 
 MANY = 8
-"""Warn once this many programs differ only in one number, or only in the contents of the same arrays."""
+"""Warn once this many programs are for inputs of the same shapes."""
 
 LARGE = 2**23
 """Warn above this many bytes: comparing them at each call takes several milliseconds."""
@@ -38,18 +46,9 @@ def _warn(message: str) -> None:
     warnings.warn(message, UserWarning, stacklevel=level + 1)
 
 
-def warn_of_other_threads(step: str) -> None:
-    """Warn that work was given to another thread or context while the step was captured."""
-    _warn(
-        f"{step} used another thread or context while it was captured. Results computed there may not be recorded, and "
-        "replays then reuse the values of this call: compute them in the thread that calls the step, or in the body of "
-        "a @primitive, which every replay calls"
-    )
-
-
-def warn_of_kept_tensors(step: str, computed: set[Tensor], guards: GuardSet) -> None:
+def warn_of_kept_tensors(step: str, computed: set[Tensor], found: Sequence[tuple[str, Any]]) -> None:
     """Warn if a variable, a list or a dictionary holds a tensor that was computed while the step was captured."""
-    for name, value in zip(guards.names, guards.values, strict=True):
+    for name, value in found:
         parts = value if type(value) is tuple else (value,)
         if any(type(part) is Tensor and part in computed for part in parts):
             _warn(
@@ -69,57 +68,63 @@ def warn_of_size(step: str, watched: Sequence[NDArray[Any]]) -> None:
         )
 
 
-def warn_of_many(call: Call, keys: Sequence[CacheKey], guards: GuardSet, watched: Sequence[NDArray[Any]]) -> bool:
-    """Warn if many programs differ from the first, the new one, in one thing alone; return whether this warned.
+class Change(NamedTuple):
+    """Why a call needs another program than the one before it: the cause in words, and what to write instead."""
 
-    The one thing is a number among the arguments, a number read by name, or the contents of the `watched` arrays.
-    """
-    message = _about_numbers(call, keys, guards)
-    count = keys.count(keys[0])
-    if message is None and watched and count >= MANY:
-        known = {id(array): name for name, array in guards.arrays}
-        names = ", ".join(known[id(array)] or "an array" for array in watched)
-        message = (
-            f"{count} programs, one for each state of the outside arrays that it reads in plain NumPy ({names}). "
-            "Pass what changes as an argument, or index a tensor, as in Tensor(array)[i]"
+    cause: str
+    remedy: str
+
+
+def warn_of_many(step: str, count: int, changes: Sequence[Change]) -> None:
+    """Warn that `count` programs were made for inputs of the same shapes, and say why the newest one was needed."""
+    causes = " and ".join(dict.fromkeys(change.cause for change in changes))
+    remedies = ". ".join(dict.fromkeys(change.remedy for change in changes))
+    _warn(f"{step} has made {count} programs, one for each {causes}. {remedies}")
+
+
+def changes_of_key(call: Call, key: CacheKey, previous: CacheKey) -> Iterator[Change]:
+    """Yield why the key of a call is not the previous one."""
+    if key.recording is not previous.recording:
+        yield Change("change of no_grad()", "Make all calls inside no_grad(), or all outside")
+    arguments = [(name, *flatten(argument)) for name, argument in call.arguments()]
+    if key.treedef != previous.treedef:
+        names = ", ".join(repr(name) for name, _, treedef in arguments if treedef is not LEAF)
+        yield Change(f"form of {names}", "Pass lists of numbers as arrays, and always the same arguments")
+        return
+    named = [(name, leaf, treedef is LEAF) for name, leaves, treedef in arguments for leaf in leaves]
+    for (name, leaf, is_argument), a, b in zip(named, key.leaves, previous.leaves, strict=True):
+        if a != b:
+            yield _change_of_argument(name, leaf, is_argument=is_argument)
+
+
+def _change_of_argument(name: str, value: Any, *, is_argument: bool) -> Change:
+    if _is_number(value):
+        cause, code = (f"the number {name!r}", name) if is_argument else (f"a number in {name!r}", "number")
+        remedy = f"If the number changes from call to call, pass it as an array: np.asarray({code})"
+        return Change(f"value of {cause}", remedy)
+    if type(value) is Tensor:
+        return Change(f"tensor passed as {name!r}", "Make the tensor once, and assign() new values to it")
+    if callable(value):
+        return Change(f"function passed as {name!r}", "Define the function once, and pass the same one at each call")
+    return Change(f"{type(value).__name__} passed as {name!r}", "Pass the same object at each call, or arrays")
+
+
+def change_of_variable(name: str, value: Any) -> Change:
+    """Return why a change of what the step reads by name needs another program."""
+    if _is_number(value):
+        remedy = (
+            "If the number changes from call to call, pass it as an array, or keep it in a Tensor that the step "
+            "assigns; do not read a counter in the step or in the rules of its operations"
         )
-    if message is not None:
-        _warn(f"{call.step_name} has made {message}")
-    return message is not None
+        return Change(f"value of {name!r}, a number that it reads by name", remedy)
+    return Change(f"object that it reads as {name!r}", "Make the object once, or pass it as an argument")
 
 
-def _about_numbers(call: Call, keys: Sequence[CacheKey], guards: GuardSet) -> str | None:
-    """Return the message about the first number with many values in keys that are otherwise as the first key."""
-    alike = [k for k in keys if (k.treedef, k.recording) == (keys[0].treedef, keys[0].recording)]
-    own, *_ = constants = [(*k.leaves, *k.guards) for k in alike]
-    for i, (name, remedy) in enumerate(_remedies(call, guards)):
-        rest = own[:i] + own[i + 1 :]
-        values = {other[i] for other in constants if other[:i] + other[i + 1 :] == rest and _is_number(other[i])}
-        if len(values) >= MANY and _is_number(own[i]):
-            return (
-                f"{len(values)} programs, one for each value of {name}. If the number changes from call to call, pass "
-                f"it as an array{remedy}"
-            )
-    return None
+def change_of_arrays(names: Sequence[str]) -> Change:
+    """Return why a change of the contents of some arrays needs another program."""
+    cause = f"state of the outside arrays that it reads in plain NumPy ({', '.join(names)})"
+    return Change(cause, "Pass what changes as an argument, or index a tensor, as in Tensor(array)[i]")
 
 
-def _remedies(call: Call, guards: GuardSet) -> Iterator[tuple[str, str]]:
-    """Yield what the message calls each constant of a key, and what to write if it is a number that changes."""
-    for name, argument in call.arguments():
-        leaves, treedef = flatten(argument)
-        if treedef is LEAF:
-            yield f"the number {name!r}", f": np.asarray({name})"
-        else:
-            yield from [(f"a number in {name!r}", ": np.asarray(number)")] * len(leaves)
-    for name in guards.names:
-        yield (
-            f"{name!r}, a number that it reads by name",
-            ", or keep it in a Tensor that the step assigns; do not read a counter in the step or in the rules of its "
-            "operations",
-        )
-
-
-def _is_number(key: Any) -> bool:
-    """Whether the key of a constant is that of a Python or NumPy number, bool excepted."""
-    kind = key[0] if type(key) is tuple else None
-    return isinstance(kind, type) and issubclass(kind, (int, float, np.number)) and kind is not bool
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)

@@ -65,7 +65,7 @@ def recorded(
     trace.phases = ["forward"] * len(trace.nodes)
     trace.sources = {node: NO_TRACE.operands_of(node, create_graph=True) for node in trace.nodes}
     trace.unswept = len(trace.nodes)  # none of them is part of a rule
-    with recording_in(trace, None):
+    with recording_in(trace):
         gradients = grad(list(outputs), list(parameters)) if parameters else ()
     around = {value: name for name, value in (names or {}).items() if type(value) is Tensor}
     values = Lowering(trace, outside_names=around)

@@ -1,0 +1,286 @@
+"""The programs of one step: which one a call needs, whether the step still computes it, and running it."""
+
+from __future__ import annotations
+
+import functools
+import math
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Sequence, Set
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd_spiral.engine.modes import MODE, NO_TRACE
+from autograd_spiral.engine.tensor import Tensor, as_leaf
+from autograd_spiral.errors import CaptureError
+from autograd_spiral.program.capturing.cache_key import (
+    CacheKey,
+    Call,
+    Identity,
+    InputKey,
+    constant_key,
+    digests,
+    signature_check,
+)
+from autograd_spiral.program.capturing.lowering import Lowered
+from autograd_spiral.program.capturing.prepare import Prepared, compare, guards_of, prepare
+from autograd_spiral.program.capturing.pytree import LEAF, flatten, unflatten
+from autograd_spiral.program.capturing.trace import assigned_input
+from autograd_spiral.program.capturing.warnings import (
+    MANY,
+    Change,
+    change_of_arrays,
+    change_of_variable,
+    changes_of_key,
+    warn_of_many,
+    warn_of_size,
+)
+from autograd_spiral.program.executor import Executor, Run
+from autograd_spiral.program.locks import locks_of, new_lock
+from autograd_spiral.program.printing.saved import CapturedProgram
+
+__all__ = ["Programs", "update"]
+
+_CAPACITY = 64
+"""The number of programs kept per step; the least recently used one is dropped first."""
+
+
+class Programs:
+    """The programs that were made of a step, the most recently used one first."""
+
+    def __init__(self, executor: Executor, *, verify: bool) -> None:
+        self.kept: list[_Ready] = []
+        self.last: _Ready | None = None  # of the latest call, until it is forgotten
+        self.program: CapturedProgram | None = None  # of the latest call
+        self._executor, self._verifying = executor, verify
+        self._made: dict[Any, tuple[int, CacheKey]] = {}  # by the shapes of the inputs: how many, and the latest key
+        self._capturing = new_lock()
+
+    def run(self, step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call the step: run its program for this kind of call, which is made now if there is none."""
+        mode = MODE.get()
+        if mode.trace is not NO_TRACE:  # inside another capture
+            return step(*args, **kwargs)
+        if mode.observer is not None:  # for example blame(), which watches the step on tensors, as a capture does
+            leaves, treedef = flatten((args, kwargs))
+            args, kwargs = unflatten(treedef, (Tensor(x) if isinstance(x, np.ndarray) else x for x in leaves))
+            return step(*args, **kwargs)
+        ready = self.last
+        inputs: Sequence[NDArray[Any]] = args
+        if (
+            ready is None
+            or kwargs
+            or not ready.same_signature(args, mode.recording)
+            or not ready.guards.hold((step,))
+            or (ready.watched and not ready.is_current())
+        ):  # no call of the same kind as the latest one, both with arrays alone, which takes the fast path
+            ready, inputs = self._find(Call(step, args, kwargs, recording=mode.recording))
+        ready.calls += 1
+        if ready.calls >= ready.due:
+            self._verify(ready, Call(step, args, kwargs, recording=mode.recording))
+        return ready.run(inputs)
+
+    def _find(self, call: Call) -> tuple[_Ready, list[NDArray[Any]]]:
+        """Return the program for a call, captured now if there is none, and the arrays of its inputs."""
+        with self._capturing:
+            key, inputs = call.key()
+            fitting = (r for r in self.kept if r.key == key and r.guards.hold(call.roots) and r.is_current())
+            ready = next(fitting, None) or self._capture(call)
+            self.kept = [ready, *(other for other in self.kept if other is not ready and not other.guards.freed)][
+                :_CAPACITY
+            ]
+            self.last, self.program = ready, ready.program
+        if ready.assigns_to(call.input_tensors()):
+            raise assigned_input()
+        return ready, inputs
+
+    def _capture(self, call: Call) -> _Ready:
+        ready = _Ready(call, prepare(call), self._executor, weakref.WeakMethod(self._forget))
+        if not self._verifying:
+            ready.due = math.inf
+        if not self.kept:
+            warn_of_size(call.step_name, ready.watched)
+        shapes = tuple(key for key in ready.key.leaves if isinstance(key, InputKey))
+        count, previous = self._made.get(shapes, (0, ready.key))
+        self._made[shapes] = count + 1, ready.key
+        if count + 1 == MANY:
+            warn_of_many(
+                call.step_name, MANY, [*changes_of_key(call, ready.key, previous), *self._changes(call, ready)]
+            )
+        return ready
+
+    def _changes(self, call: Call, ready: _Ready) -> Iterator[Change]:
+        """Yield why the latest program for the same arguments does not serve this call."""
+        previous = next((other for other in self.kept if other.key == ready.key), None)
+        if previous is not None and (names := previous.changed_arrays()):
+            yield change_of_arrays(names)
+        if previous is not None and (changed := previous.guards.changed(call.roots)):
+            yield change_of_variable(*changed)
+
+    def _verify(self, ready: _Ready, call: Call) -> None:
+        """Raise `CaptureError`, and forget the program, if the step computes something else by now."""
+        with self._capturing:
+            if ready.calls < ready.due:  # another thread has just verified it
+                return
+            if found := compare(call, ready.lowered()):
+                self._forget(ready)
+                told = found.told(f"when {call.step_name} was captured", f"at call {ready.calls}")
+                raise CaptureError(
+                    f"{told}. The step reads something that capture does not watch, and calls after call "
+                    f"{ready.verified} may have used an old value of it. Pass it as an argument (a number as an array: "
+                    "np.asarray(number)), or keep it in a Tensor; the next call makes a new program"
+                )
+            ready.verified, ready.due = ready.calls, 2 * ready.calls
+            if not ready.guards.hold(call.roots):  # since the step itself has just changed something that it reads
+                ready.guards = guards_of(call, ready.program)
+
+    def _forget(self, ready: _Ready) -> None:
+        self.kept = [other for other in self.kept if other is not ready]
+        if self.last is ready:
+            self.last = None
+
+
+class _Ready:
+    """A program that is ready to run. It keeps neither the leaves of its state alive nor the arguments of its call."""
+
+    def __init__(self, call: Call, prepared: Prepared, executor: Executor, forget: Callable[[], Any]) -> None:
+        lowered = prepared.lowered
+        self.key, _ = call.key()
+        self.program, self.guards = lowered.program, prepared.guards
+        self.same_signature = signature_check(call)
+        self._names, self.watched = [name for name, _ in prepared.watched], [array for _, array in prepared.watched]
+        self._digests = digests(self.watched)
+        self.calls, self.verified = 0, 1  # counted from the capture: the latest one, and the latest one verified
+        self.due: float = 2  # the call at which to verify it next
+        self._lowered = lowered._replace(state=(), updated=())
+        self._state, self._updated = _references(lowered.state), _references(lowered.updated)
+        self._serials = {leaf.serial for leaf in lowered.state}
+        self._run = executor(self.program)
+        self._compute = _computation(self._run, lowered)
+        mortal = [*lowered.state, *(root for root in call.roots[1:] if _is_mortal(root))]
+        callback = functools.partial(_forget, forget, weakref.ref(self))
+        self._mourned = [weakref.ref(value, callback) for value in mortal]
+
+    def is_current(self) -> bool:
+        """Whether the watched arrays hold what they held when the step was captured."""
+        return digests(self.watched) == self._digests
+
+    def changed_arrays(self) -> list[str]:
+        """Return the names of the watched arrays that hold something else now."""
+        states = zip(self._names, self._digests, digests(self.watched), strict=True)
+        return [name or "an array" for name, then, now in states if then != now]
+
+    def lowered(self) -> Lowered:
+        """Return what the step computed when it was captured."""
+        return self._lowered._replace(state=_leaves(self._state), updated=_leaves(self._updated))
+
+    def assigns_to(self, tensors: Set[Tensor]) -> bool:
+        """Whether the program updates one of these leaves."""
+        return not tensors.isdisjoint(_leaves(self._updated))
+
+    def run(self, inputs: Sequence[NDArray[Any]]) -> Any:
+        """Return what the step returns, and update the state.
+
+        Raises `CaptureError` if this thread is in the middle of running a program that shares state or buffers.
+        """
+        outer = _inside.programs
+        for other in outer:
+            if other._run is self._run or (other._serials & self._serials and (other._updated or self._updated)):
+                raise CaptureError(
+                    f"{self.program.name} was called in the middle of a call of {other.program.name}, in the same "
+                    "thread, for example by a signal handler, and both use the same state or buffers: let the handler "
+                    "set a flag, and make the call between two steps"
+                )
+        try:
+            _inside.programs = (*outer, self)
+            results = self._compute(inputs)
+        finally:
+            _inside.programs = outer
+        lowered = self._lowered
+        if lowered.treedef is LEAF and lowered.leaves[0] is LEAF:
+            return as_leaf(results[0])
+        outputs = iter(results)
+        return unflatten(lowered.treedef, (as_leaf(next(outputs)) if leaf is LEAF else leaf for leaf in lowered.leaves))
+
+
+class _Inside(threading.local):
+    """The programs that this thread is in the middle of running, outermost first."""
+
+    programs: tuple[_Ready, ...] = ()
+
+
+_inside = _Inside()
+
+
+def _is_mortal(argument: Any) -> bool:
+    """Whether no later call can pass an argument that is equal, once this one is gone."""
+    return isinstance(constant_key(argument), Identity) and type(argument).__weakrefoffset__ != 0
+
+
+def _references(leaves: Sequence[Tensor]) -> list[weakref.ref[Tensor]]:
+    return [weakref.ref(leaf) for leaf in leaves]
+
+
+def _leaves(references: Sequence[weakref.ref[Tensor]]) -> tuple[Tensor, ...]:
+    return tuple(leaf for reference in references if (leaf := reference()) is not None)
+
+
+def _computation(run: Run, lowered: Lowered) -> Callable[[Sequence[NDArray[Any]]], tuple[NDArray[Any], ...]]:
+    """Return a function of the inputs that runs the program, and updates the state.
+
+    A program that updates its state holds the locks of the state from before it reads it until it has written it. Any
+    other holds them while it reads, so that it sees all of an update or nothing.
+    """
+    state, updated, outside = _references(lowered.state), _references(lowered.updated), lowered.outside
+    function, buffers = run.function, run.lock
+    locks = list(reversed(locks_of(lowered.state)))
+
+    def values() -> list[NDArray[Any]]:
+        return [reference()._value for reference in state]  # type: ignore[union-attr]  # the caller reaches them
+
+    read = values if updated else functools.reduce(_holding, locks, values)
+
+    def compute(inputs: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
+        arrays = read()
+        with buffers:
+            return function(*inputs, *arrays, *outside)
+
+    def compute_and_update(inputs: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
+        leaves = _leaves(updated)
+        results = compute(inputs)
+        update(leaves, results)
+        return results
+
+    return functools.reduce(_holding, locks, compute_and_update) if updated else compute
+
+
+def _holding(function: Callable[..., Any], lock: AbstractContextManager[Any]) -> Callable[..., Any]:
+    def held(*args: Any) -> Any:
+        with lock:
+            return function(*args)
+
+    return held
+
+
+def _forget(forget: Callable[[], Any], ready: weakref.ref[_Ready], _: Any) -> None:
+    """Let the step forget a program, since something that it belongs to is gone."""
+    method, known = forget(), ready()
+    if method is not None and known is not None:
+        method(known)
+
+
+def update(leaves: Sequence[Tensor], results: Sequence[NDArray[Any]]) -> None:
+    """Give the leaves the last of `results` as their new values; if that is interrupted, no leaf gets a new value."""
+    before = [leaf._value for leaf in leaves]
+    position = len(results) - len(leaves)
+    try:
+        for leaf in leaves:
+            leaf._value = results[position]
+            position += 1
+    except BaseException:
+        for leaf, value in zip(leaves, before, strict=True):
+            leaf._value = value
+        raise
