@@ -44,4 +44,5 @@ def locks_of(leaves: Collection[Tensor]) -> list[Any]:
     >>> locks_of([w, b]) == locks_of([b, w])
     True
     """
-    return [_STATE[i] for i in sorted({leaf.serial % len(_STATE) for leaf in leaves})]
+    neighbours = {leaf.serial // 8 for leaf in leaves}  # the leaves of a model are made together: one or two locks
+    return [_STATE[i] for i in sorted({i % len(_STATE) for i in neighbours})]

@@ -7,6 +7,7 @@ it finds. Guards make most changes cheap, but they are no proof: what they do no
 
 from __future__ import annotations
 
+import builtins
 import dis
 import functools
 import inspect
@@ -15,8 +16,9 @@ import sys
 import sysconfig
 import types
 import weakref
-from collections.abc import Callable, Collection, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Collection, Sequence, Set
+from functools import partial
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,77 +33,118 @@ __all__ = ["Guards", "Search"]
 _Read: TypeAlias = Callable[[Any, Any, Any], Any]
 """Like `getattr` and `dict.get`: takes what to read from, what to look up, and a default."""
 
-_MISSING = object()
+
+class _Row(NamedTuple):
+    """A read: from which value, how and what, which value that returned, and what to call it."""
+
+    source: int
+    read: _Read
+    key: Any
+    result: int
+    name: str
+
+
+_MISSING, _ANY = object(), object()
 _MOST_ITEMS = 64
 """Longer containers are data, and comparing their items at each call would be slow."""
 
 _MOST_GUARDS = 1000
 _CONSTANTS = (int, float, complex, str, bytes, type(None), np.generic)
+_ENDS = (*_CONSTANTS, Tensor, np.ndarray)  # where a search ends
+_FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, np.ufunc, type(np.sum))
+_LASTING = (*_CONSTANTS, *_FUNCTIONS, types.ModuleType, types.CodeType, types.CellType, type)
 _GENERATORS = (np.random.Generator, np.random.RandomState, np.random.BitGenerator, random.Random)
 _INSTALLED = tuple({sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
 class Guards:
-    """Reads that led from the roots of a search to all that it found: each starts from what an earlier one returned.
+    """Reads that lead from the roots of a search to all that it found, and what each of them returned.
 
-    So guards keep nothing alive but constants: they know objects by their ids, and are told when these are freed.
+    They keep nothing alive but constants, modules, classes and their functions. Other objects they know by their ids,
+    reach by a path that starts from the roots, and hear of when these are freed.
     """
 
-    def __init__(self) -> None:
-        self._reads: list[tuple[int, _Read, Any, int]] = []  # from which value, how, what, and the id of the result
-        self._names: list[str] = []
-        self._held: list[Any] = []  # for each read: a weak reference to its result, or a constant
-        self.freed: list[Any] = []  # then they never hold again
+    def __init__(
+        self, roots: int, values: Sequence[Any], reads: Sequence[_Row], known_by_items: Set[int], items: Sequence[Any]
+    ) -> None:
+        self.freed: list[Any] = []  # references to what was freed: then these guards never hold again
+        lasting = {i for i, value in enumerate(values) if _lasts(value, step=i == 0)}
+        direct = [row for row in reads if {row.source, row.result} <= lasting]
+        paths = [row for row in reads if not {row.source, row.result} <= lasting]
+        starts = {row.source for row in paths} & lasting
+        places = {i: place for place, i in enumerate([*range(roots), *starts, *(row.result for row in paths)])}
+        self._direct = [(_bound(row.read, values[row.source]), row.key, values[row.result]) for row in direct]
+        self._starts = [values[i] for i in starts]
+        self._paths = [(places[row.source], row.read, row.key, id(values[row.result])) for row in paths]
+        self._equal = [
+            _ANY if row.result in known_by_items else values[row.result] if row.result in lasting else _MISSING
+            for row in paths
+        ]
+        self._held = [self._reference(values[row.result]) for row in paths if row.result not in known_by_items]
+        self._held += map(self._reference, items)
+        self._names = [row.name for row in (*direct, *paths)]
 
-    def add(self, source: int, read: _Read, key: Any, value: Any, name: str) -> None:
-        """Guard `value`, which `read` has returned."""
-        self._reads.append((source, read, key, id(value)))
-        self._names.append(name)
-        try:
-            self._held.append(weakref.ref(value, self.freed.append))
-        except TypeError:  # of lists and dictionaries, further guards read the items
-            self._held.append(None if isinstance(value, list | dict) else value)
+    def _reference(self, value: Any) -> Any:
+        """Return a weak reference, by which these guards hear when `value` is freed, or else the value itself."""
+        return weakref.ref(value, self.freed.append) if type(value).__weakrefoffset__ else value
 
     def hold(self, roots: Sequence[Any]) -> bool:
         """Whether a step with these roots would read the same now."""
-        if self.freed:
-            return False
-        values = list(roots)
-        for source, read, key, held in self._reads:  # every call of a captured step runs this loop
-            value = read(values[source], key, _MISSING)
-            if id(value) != held and not self._equal(len(values) - len(roots), value):
-                return False
-            values.append(value)
-        return True
+        return not self.freed and self.changed(roots) is None
 
     def changed(self, roots: Sequence[Any]) -> tuple[str, Any] | None:
-        """Return the name and the present value of the first guard that does not hold."""
-        values = list(roots)
-        for i, (source, read, key, held) in enumerate(self._reads):
-            value = read(values[source], key, _MISSING)
-            if id(value) != held and not self._equal(i, value):
-                return self._names[i], value
-            values.append(value)
+        """Return the name of the first guard that does not hold, and what it reads now."""
+        values: list[Any] = []
+        try:
+            for get, key, held in self._direct:  # every call of a captured step runs these loops
+                if (value := get(key, _MISSING)) is not held and not _equal(value, held):
+                    i = next(i for i, row in enumerate(self._direct) if row[0] is get and row[1] is key)
+                    return self._names[i], value
+            values = [*roots, *self._starts]
+            first = len(values)
+            for source, read, key, known in self._paths:
+                value = read(values[source], key, _MISSING)
+                if id(value) != known and not _equal(value, self._equal[len(values) - first]):
+                    return self._names[len(self._direct) + len(values) - first], value
+                values.append(value)
+        except ValueError:  # a variable of the function around the step was deleted
+            return "a variable", _MISSING
         return None
 
-    def _equal(self, i: int, value: Any) -> bool:
-        """Whether guard `i` has found a constant that is equal to `value`."""
-        key = constant_key(value)
-        return type(key) is tuple and key == constant_key(self._held[i])
+
+def _bound(read: _Read, source: Any) -> Callable[[Any, Any], Any]:
+    if read is _global or read is _attribute_of_class:  # methods are faster
+        get: Callable[[Any, Any], Any] = (source.__globals__ if read is _global else source.__dict__).get
+        return get
+    return partial(read, source)
+
+
+def _equal(value: Any, held: Any) -> bool:
+    """Whether `value` is as good as what a guard held: an equal constant, or any if other guards look at its items."""
+    key = constant_key(value)
+    return held is _ANY or (type(key) is tuple and key == constant_key(held))
+
+
+def _lasts(value: Any, *, step: bool) -> bool:
+    """Whether to keep `value` costs nothing: it is a constant, or belongs to a module, to the package or the step."""
+    if isinstance(value, types.FunctionType):
+        return step or not value.__closure__ or in_package(value.__code__.co_filename)
+    return value is _MISSING or isinstance(value, _LASTING)
 
 
 class Search:
     """A search from some roots for all that is read by name: functions first, then the attributes that they name."""
 
     def __init__(self, roots: Sequence[Any], expanded: Collection[Primitive] = ()) -> None:
-        self.guards = Guards()
         self.found: list[tuple[str, Any]] = []  # names and values
         self._roots = roots
         self._expanded = expanded  # the declared primitives of whose bodies a program has the equations
-        self._values = list(roots)  # and then what each guard reads
+        self._values = list(roots)  # and then what each read returned
+        self._reads: dict[Any, _Row] = {}
+        self._known_by_items: set[int] = set()  # values of which a guard looks at the items
+        self._items: list[Any] = []  # items that have no guards of their own
         self._queue = [("", i) for i in range(len(roots))]
         self._seen: set[int] = set()
-        self._globals: dict[int, int] = {}  # where the globals of each module are among the values
         self._objects: list[tuple[int, set[str]]] = []  # where they are, and the attributes that were looked for
         self._attributes: dict[str, None] = {"__call__": None}  # named by functions
         while self._queue:
@@ -111,6 +154,7 @@ class Search:
                 for name in [name for name in self._attributes if name not in done]:
                     done.add(name)
                     self._attribute(index, name)
+        self.guards = Guards(len(roots), self._values, list(self._reads.values()), self._known_by_items, self._items)
 
     def tensor_names(self) -> dict[Tensor, str]:
         """Return names for the tensors that variables hold, directly or in a list or a tuple."""
@@ -133,20 +177,26 @@ class Search:
 
     def _read(self, source: int, read: _Read, key: Any, name: str = "") -> int:
         """Guard what `read` returns, follow it if it is named, and return where it is among the values."""
+        if (source, read, key) in self._reads:
+            return self._reads[source, read, key].result
         value = read(self._values[source], key, _MISSING)
-        self.guards.add(source, read, key, value, name)
-        self._values.append(value)
+        index = self._add(value)
+        self._reads[source, read, key] = _Row(source, read, key, index, name)
         if name:
             self.found.append((name, value))
             if len(self._values) < _MOST_GUARDS:
-                self._queue.append((name, len(self._values) - 1))
+                self._queue.append((name, index))
+        return index
+
+    def _add(self, value: Any) -> int:
+        self._values.append(value)
         return len(self._values) - 1
 
     # --- what there is to read in a value ---------------------------------------------------------------------------
 
     def _follow(self, name: str, index: int) -> None:
         value = self._values[index]
-        if id(value) in self._seen or isinstance(value, (*_CONSTANTS, Tensor, np.ndarray)):
+        if id(value) in self._seen or isinstance(value, _ENDS):
             return
         self._seen.add(id(value))
         root = index < len(self._roots)
@@ -171,13 +221,14 @@ class Search:
     def _function(self, index: int, function: types.FunctionType) -> None:
         code = function.__code__
         self._read(index, getattr, "__code__")
-        module = id(function.__globals__)
-        if module not in self._globals:
-            self._globals[module] = self._read(index, getattr, "__globals__")
         for name in sorted(set(_names_in(code, "LOAD_GLOBAL", "LOAD_NAME"))):
-            self._read(self._globals[module], dict.get, name, name)
-        for i, name in enumerate(code.co_freevars):
-            self._read(index, _contents_of_cell, i, name)
+            if not _means_itself(name, function.__globals__.get(name, _MISSING)):
+                self._read(index, _global, name, name)
+        for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+            if index == 0:  # the step itself, which keeps its cells anyway
+                self._read(self._add(cell), getattr, "cell_contents", name)
+            else:
+                self._read(index, _contents_of_cell, code.co_freevars.index(name), name)
         for name in _names_in(code, "IMPORT_NAME"):
             self._read(index, _module, name, name)
         self._attributes.update(dict.fromkeys(_names_in(code, "LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM")))
@@ -195,29 +246,38 @@ class Search:
         if len(container) > _MOST_ITEMS:
             return
         items = _items_of(container)
-        constants = [item for item in items if isinstance(item, _CONSTANTS)]  # which have no guards of their own
-        self._read(index, _if_same_items, (tuple(map(id, items)), tuple(map(constant_key, items)), constants))
+        self._read(index, _if_same_items, (tuple(map(id, items)), tuple(map(constant_key, items))))
+        self._known_by_items.add(index)
         self.found.append((name, items))
-        keys = list(container) if isinstance(container, dict) else range(len(container))
-        for key in keys:
-            if not isinstance(_item_of(container, key, None), _CONSTANTS):
-                self._read(index, _item_of, key, str(key) if isinstance(container, dict) else f"{name}_{key}")
+        for key in list(container) if isinstance(container, dict) else range(len(container)):
+            item = _item_of(container, key, None)
+            called = str(key) if isinstance(container, dict) else f"{name}_{key}"
+            if isinstance(item, _ENDS):
+                self._items.append(item)
+                self.found.append((called, item))
+            else:
+                self._read(index, _item_of, key, called)
 
     def _attribute(self, index: int, name: str) -> None:
         """Guard an attribute: the object's own, else those of its classes, up to the first that is no descriptor."""
         value = self._values[index]
-        own = _own_attribute(value, name, _MISSING) is not _MISSING
-        classes = () if own else _classes_of(value)
-        found = [i for i, cls in enumerate(classes) if name in cls.__dict__ and _is_users_own(cls)]
-        if own or found:  # in that case, an attribute of the object would hide that of the class
-            self._read(index, _own_attribute, name, name)
-        for i in found:
-            attribute = classes[i].__dict__[name]
+        own = None if isinstance(value, type) else getattr(value, "__dict__", None)
+        classes = [cls for cls in _classes_of(value) if name in cls.__dict__ and _is_users_own(cls)]
+        if type(own) is dict and (name in own or classes):  # an attribute of the object hides that of the class
+            namespace = self._read(index, getattr, "__dict__")
+            self._known_by_items.add(namespace)
+            self._read(namespace, dict.get, name, name)
+            if name in own:
+                return
+        if classes and not isinstance(value, type):
+            self._read(index, getattr, "__class__")
+        for cls in classes:
+            attribute = cls.__dict__[name]
             if isinstance(attribute, types.MemberDescriptorType):
                 self._read(index, getattr, name, name)
-            else:
-                self._read(index, _attribute_of_class, (i, name), name)
-            if not hasattr(type(attribute), "__get__") or isinstance(attribute, types.MemberDescriptorType):
+                return
+            self._read(self._add(cls), _attribute_of_class, name, name)
+            if not hasattr(type(attribute), "__get__"):
                 return  # and do not go on to what `super()` would find
 
 
@@ -235,8 +295,27 @@ def _part_of_primitive(function: Any, i: int, otherwise: Any) -> Any:
     return otherwise if row is None else (row.body, *row.vjps)[i]
 
 
+def _read_of(_: Any, how: tuple[_Read, Any, Any], otherwise: Any) -> Any:
+    """Read from something that lasts, wherever the path comes from."""
+    read, source, key = how
+    return read(source, key, otherwise)
+
+
 def _module(_: Any, name: str, otherwise: Any) -> Any:
     return sys.modules.get(name, otherwise)
+
+
+def _means_itself(name: str, value: Any) -> bool:
+    """Whether a global is a function or module that is not the user's, under its own name: nobody changes it."""
+    if value is _MISSING:
+        return hasattr(builtins, name)
+    if isinstance(value, types.ModuleType):
+        return not _is_users_own(value)
+    return isinstance(value, (*_FUNCTIONS, type)) and value.__name__ == name and not _is_users(value)
+
+
+def _global(function: types.FunctionType, name: str, otherwise: Any) -> Any:
+    return function.__globals__.get(name, otherwise)
 
 
 def _contents_of_cell(function: types.FunctionType, i: int, otherwise: Any) -> Any:
@@ -257,7 +336,7 @@ def _item_of(container: Any, key: Any, otherwise: Any) -> Any:
     return container[key] if key < len(container) else otherwise
 
 
-def _if_same_items(container: Any, known: tuple[Any, Any, Any], otherwise: Any) -> Any:
+def _if_same_items(container: Any, known: tuple[Any, Any], otherwise: Any) -> Any:
     """Return `known`, the ids and constant keys of items, if the container has those items."""
     items = _items_of(container)
     same = tuple(map(id, items)) == known[0] or tuple(map(constant_key, items)) == known[1]
@@ -268,15 +347,8 @@ def _classes_of(value: Any) -> tuple[type, ...]:
     return () if isinstance(value, types.ModuleType) else (value if isinstance(value, type) else type(value)).__mro__
 
 
-def _own_attribute(value: Any, name: str, otherwise: Any) -> Any:
-    own = () if isinstance(value, type) else getattr(value, "__dict__", ())
-    return own.get(name, otherwise) if isinstance(own, dict) else otherwise
-
-
-def _attribute_of_class(value: Any, key: tuple[int, str], otherwise: Any) -> Any:
-    i, name = key
-    classes = _classes_of(value)
-    return classes[i].__dict__.get(name, otherwise) if i < len(classes) else otherwise
+def _attribute_of_class(cls: type, name: str, otherwise: Any) -> Any:
+    return cls.__dict__.get(name, otherwise)
 
 
 def _random_state(generator: Any) -> Any:
@@ -307,11 +379,9 @@ def _is_users(value: Any) -> bool:
     """Whether a function, a method or another callable object is the user's own."""
     if isinstance(value, types.MethodType):
         value = value.__func__
-    return (
-        _is_users_file(value.__code__.co_filename)
-        if isinstance(value, types.FunctionType)
-        else _is_users_own(type(value))
-    )
+    if isinstance(value, types.FunctionType):
+        return _is_users_file(value.__code__.co_filename)
+    return _is_users_own(type(value))
 
 
 def _is_users_own(value: type | types.ModuleType) -> bool:

@@ -157,6 +157,7 @@ class _Ready:
         self.due: float = 2  # the call at which to verify it next
         self._lowered = lowered._replace(state=(), updated=())
         self._state, self._updated = _references(lowered.state), _references(lowered.updated)
+        self._returns_one_tensor = lowered.treedef is LEAF and lowered.leaves[0] is LEAF
         self._serials = {leaf.serial for leaf in lowered.state}
         self._run = executor(self.program)
         self._compute = _computation(self._run, lowered)
@@ -175,7 +176,7 @@ class _Ready:
 
     def lowered(self) -> Lowered:
         """Return what the step computed when it was captured."""
-        return self._lowered._replace(state=_leaves(self._state), updated=_leaves(self._updated))
+        return self._lowered._replace(state=tuple(_leaves(self._state)), updated=tuple(_leaves(self._updated)))
 
     def assigns_to(self, tensors: Set[Tensor]) -> bool:
         """Whether the program updates one of these leaves."""
@@ -224,8 +225,8 @@ def _references(leaves: Sequence[Tensor]) -> list[weakref.ref[Tensor]]:
     return [weakref.ref(leaf) for leaf in leaves]
 
 
-def _leaves(references: Sequence[weakref.ref[Tensor]]) -> tuple[Tensor, ...]:
-    return tuple(leaf for reference in references if (leaf := reference()) is not None)
+def _leaves(references: Sequence[weakref.ref[Tensor]]) -> list[Tensor]:
+    return [reference() for reference in references]  # type: ignore[misc]  # what a call reads is alive
 
 
 def _computation(run: Run, lowered: Lowered) -> Callable[[Sequence[NDArray[Any]]], tuple[NDArray[Any], ...]]:
@@ -239,28 +240,31 @@ def _computation(run: Run, lowered: Lowered) -> Callable[[Sequence[NDArray[Any]]
     locks = list(reversed(locks_of(lowered.state)))
 
     def values() -> list[NDArray[Any]]:
-        return [reference()._value for reference in state]  # type: ignore[union-attr]  # the caller reaches them
+        return [reference()._value for reference in state]  # type: ignore[union-attr]  # what a call reads is alive
 
-    read = values if updated else functools.reduce(_holding, locks, values)
+    if not updated:
+        read = functools.reduce(_holding, locks, values)
 
-    def compute(inputs: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
-        arrays = read()
-        with buffers:
-            return function(*inputs, *arrays, *outside)
+        def compute(inputs: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
+            arrays = read()
+            with buffers:
+                return function(*inputs, *arrays, *outside)
+
+        return compute
 
     def compute_and_update(inputs: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
-        leaves = _leaves(updated)
-        results = compute(inputs)
-        update(leaves, results)
+        with buffers:
+            results = function(*inputs, *values(), *outside)
+        update(_leaves(updated), results)
         return results
 
-    return functools.reduce(_holding, locks, compute_and_update) if updated else compute
+    return functools.reduce(_holding, locks, compute_and_update)
 
 
 def _holding(function: Callable[..., Any], lock: AbstractContextManager[Any]) -> Callable[..., Any]:
-    def held(*args: Any) -> Any:
+    def held(*inputs: Any) -> Any:
         with lock:
-            return function(*args)
+            return function(*inputs)
 
     return held
 
