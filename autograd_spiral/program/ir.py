@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -181,9 +181,10 @@ class Program:
 
     `inputs` are the arrays that a call is given, `state` the leaves that the step read or assigned, and `outside` the
     other arrays that it read (`found` has their contents at that time). `updates` are pairs of a state and its new
-    value. `checks` run before the state changes. `names` has the names of values, `primals` the values that gradients
-    are taken with respect to, and `trained` the states that require gradients. Raises `CaptureError` if an equation
-    reads a value that no earlier one computes, or computes a value again, or if a new state has another shape or dtype.
+    value; a captured step has them in the order of `state`, where they come before the states that are only read.
+    `checks` run before the state changes. `names` has the names of values, `primals` the values that gradients are
+    taken with respect to, and `trained` the states that require gradients. Raises `CaptureError` if an equation reads
+    a value that no earlier one computes, or computes a value again, or if a new state has another shape or dtype.
 
     >>> Program("f", inputs=(), state=(), equations=(), outputs=(Value((3,), np.dtype(float)),))
     Traceback (most recent call last):
@@ -244,7 +245,7 @@ class Program:
         atoms = (*self.outputs, *(new for _, new in self.updates), *(check.value for check in self.checks))
         return (atom for atom in atoms if isinstance(atom, Value))
 
-    def with_equations(self, equations: Iterator[Equation] | tuple[Equation, ...], **changes: Any) -> Program:
+    def with_equations(self, equations: Iterator[Equation] | tuple[Equation, ...], **changes: Any) -> Self:
         """The same program of other equations.
 
         `changes` are new values of other fields. Raises `CaptureError` as every program does.

@@ -6,8 +6,8 @@ program ready to run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from autograd_spiral.program.capturing.pytree import LEAF
 from autograd_spiral.program.capturing.verify import Traced, trace_twice
 from autograd_spiral.program.capturing.warnings import warn_of_kept_tensors, warn_of_other_threads
 from autograd_spiral.program.executor import Executor, Run
-from autograd_spiral.program.ir import Equation, Value
+from autograd_spiral.program.passes.phases import with_phases
 from autograd_spiral.program.printing.saved import CapturedProgram
 
 __all__ = ["Prepared", "prepare"]
@@ -69,7 +69,7 @@ def prepare(call: Call, guards: Guards, executor: Executor) -> Prepared:
         executor(program),
         tuple(lowering.state),
         tuple(lowering.read.values()),
-        traced.second.updated(),
+        program.leaves[: len(program.updates)],
         traced.treedef,
         tuple(LEAF if type(leaf) is Tensor else leaf for leaf in traced.results),
         signature_check(call),
@@ -96,14 +96,18 @@ def _lower(call: Call, traced: Traced, lowering: Lowering) -> CapturedProgram:
     inputs = [lowering.add_input(tensor, name) for tensor, name in zip(traced.inputs, call.input_names(), strict=True)]
     equations = lowering.equations()
     outputs = [lowering.atom(trace.holds.get(leaf, leaf)) for leaf in traced.results if type(leaf) is Tensor]
-    new_state = [lowering.atom(trace.holds[leaf]) for leaf in trace.updated()]
-    updates = [(lowering.state_of(leaf), new) for leaf, new in zip(trace.updated(), new_state, strict=True)]
+    new_state = {leaf: lowering.atom(trace.holds[leaf]) for leaf in trace.updated()}
     checks = lowering.checks()
-    return CapturedProgram(
-        call.step_name if call.step_name.isidentifier() else "step",
+    for leaf in new_state:
+        lowering.state_of(leaf)
+    # for `loss, *state = step(X, y, *state)`: first what the step updates, in one order, then what it only reads
+    lowering.state = dict(sorted(lowering.state.items(), key=lambda item: item[0] not in new_state))
+    updates = [(value, new_state[leaf]) for leaf, value in lowering.state.items() if leaf in new_state]
+    program = CapturedProgram(
+        call.step_name,
         tuple(inputs),
         tuple(lowering.state.values()),
-        tuple(_with_updates(equations, outputs)),
+        tuple(equations),
         tuple(outputs),
         tuple(updates),
         tuple(lowering.read),
@@ -112,23 +116,9 @@ def _lower(call: Call, traced: Traced, lowering: Lowering) -> CapturedProgram:
         {value: np.array(array) for value, array in lowering.read.items()},
         lowering.primals(),
         frozenset(value for leaf, value in lowering.state.items() if leaf.requires_grad),
+        tuple(lowering.state),
     )
-
-
-def _with_updates(equations: Sequence[Equation], outputs: Sequence[Any]) -> Iterator[Equation]:
-    """Yield the equations, with those that only lead from gradients to new state in the phase "update"."""
-    late: set[Value] = set()  # depends on gradients
-    for equation in equations:
-        if equation.phase == "backward" or any(value in late for value in equation.reads()):
-            late.add(equation.output)
-    needed = {value for value in outputs if isinstance(value, Value)}
-    for equation in reversed(equations):
-        if equation.phase == "backward" or equation.output in needed:
-            needed.update(equation.reads())
-    for equation in equations:
-        if equation.phase == "forward" and equation.output not in needed:
-            equation = replace(equation, phase="update")
-        yield equation
+    return with_phases(program)
 
 
 def _watched(lowering: Lowering, guards: GuardSet) -> tuple[NDArray[Any], ...]:

@@ -84,6 +84,7 @@ def recorded(
         names=values.names,
         primals=values.primals(),
         trained=frozenset(values.state.values()),
+        leaves=tuple(values.state),
     )
 
 

@@ -11,16 +11,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.program.ir import Program
 from autograd_spiral.program.passes.pipeline import readable
+from autograd_spiral.program.printing.names import function_name
 from autograd_spiral.program.printing.source import Source
+from autograd_spiral.program.printing.usage import usage
 
 __all__ = ["CapturedProgram"]
 
 
 @dataclass(frozen=True, eq=False)
 class CapturedProgram(Program):
-    """A program with its text.
+    """A program with its text, in which the function is called `name`: that of the step, where Python permits it.
+
+    `leaves` are the tensors that hold its state, in the order of `state`.
 
     >>> from autograd_spiral import capture
     >>> step = capture(lambda x: 2 * x)
@@ -28,6 +33,12 @@ class CapturedProgram(Program):
     >>> type(step.program).__name__, step.program.inputs[0].shape  # of the last call
     ('CapturedProgram', (4, 2))
     """
+
+    leaves: tuple[Tensor, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", function_name(self.name))
+        super().__post_init__()
 
     @functools.cached_property
     def _printed(self) -> Source:
@@ -63,33 +74,46 @@ class CapturedProgram(Program):
         return self._printed.constants
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write `source` to `path`, a file that can be imported where there is only NumPy, and return the path.
+        """Write the program to `path`, a file that can be imported where there is only NumPy, and return the path.
 
-        Large constants are saved next to it, in a file of the same name that ends in .npz. Pass them to the function,
-        as the head of the text says: `step(…, **np.load("step.npz"))`. Missing folders are made. Raises ValueError if
+        Its function is that of `source`, and raises ValueError for arguments of other shapes and dtypes and for invalid
+        labels. The present state and large constants are saved next to it, in a file of the same name that ends in
+        .npz. The head of the text is a loop that goes on from there. Missing folders are made. Raises ValueError if
         `path` does not end in .py, OSError if it cannot be written, `CaptureError` as `source` does.
 
         >>> import tempfile
-        >>> from autograd_spiral import capture
-        >>> step = capture(lambda x: 2 * x)
-        >>> _ = step(np.ones(3))
+        >>> from autograd_spiral import capture, grad
+        >>> w = Tensor([1.0, 2.0], requires_grad=True, name="w")
+        >>> @capture
+        ... def step(x):
+        ...     loss = np.sum((w - x) ** 2)
+        ...     w.assign(w - 0.1 * grad(loss, w))
+        ...     return loss
+        >>> _ = step(np.zeros(2))
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     step.program.save(Path(folder) / "step.py").name
-        'step.py'
+        ...     text = step.program.save(Path(folder) / "saved_step.py").read_text()
+        >>> print(text[: text.index("import", 200)])
+        # To go on from the state in 'saved_step.npz', next to this file:
+        #
+        #     import numpy as np
+        #     from saved_step import step
+        #
+        #     saved = dict(np.load('saved_step.npz'))
+        #     state = [saved.pop(name) for name in ('w',)]
+        #
+        #     for x in batches:  # x (2,)
+        #         loss, *state = step(x, *state)
+        #
         """
         target = Path(path)
         if target.suffix.lower() != ".py":
             raise ValueError(f"the suffix must be .py, not as in {target.name!r}: a program is saved as Python")
-        text = self.source
+        program = readable(self)
+        source = Source(program, checked=True)
+        state = {source.names[value]: leaf.data for value, leaf in zip(self.state, self.leaves, strict=True)}
+        arrays: dict[str, Any] = {**state, **source.constants}
         target.parent.mkdir(parents=True, exist_ok=True)
-        if self.constants:
-            arrays: dict[str, Any] = dict(self.constants)
-            beside = target.with_suffix(".npz")
-            np.savez(beside, **arrays)
-            shown = beside.name if beside.name.isprintable() else repr(beside.name)  # a line end would end the comment
-            text = (
-                f"# The large constants ({', '.join(arrays)}) are in {shown}, beside this file:\n"
-                f"#     constants = np.load({beside.name!r})\n#     {self.name}(..., **constants)\n{text}"
-            )
-        target.write_text(text, encoding="utf-8")
+        if arrays:
+            np.savez(target.with_suffix(".npz"), **arrays)
+        target.write_text(usage(program, source, target) + source.text, encoding="utf-8")
         return target
