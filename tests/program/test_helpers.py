@@ -15,8 +15,12 @@ from hypothesis.extra import numpy as hnp
 from programs import executed
 
 from autograd_spiral import backward_source, capture, gelu
+from autograd_spiral.engine.table import PRIMITIVES
+from autograd_spiral.program.ir import Equation, Value
 from autograd_spiral.program.passes.entries import check_entries
+from autograd_spiral.program.printing.expressions import Text
 from autograd_spiral.program.printing.helpers import BUILTINS, HELPERS
+from autograd_spiral.program.printing.numpy_text import NUMPY
 from autograd_spiral.vocabulary import rules
 from autograd_spiral.vocabulary.functions import erf
 from autograd_spiral.vocabulary.labels import check_labels, check_probabilities
@@ -118,6 +122,12 @@ def test_erf_of_other_dtypes_is_printed_as_it_is_computed(values: Any) -> None:
     step = capture(lambda x: np.sum(erf(x)) * w)
     result = step(np.array(values)).data
     np.testing.assert_allclose(executed(step.source)(np.array(values), w.data), result, rtol=1e-14)
+
+
+def test_erf_converts_first_where_its_result_has_another_dtype() -> None:
+    x, y = Value((2,), np.dtype(int)), Value((2,), np.dtype(float))
+    assert NUMPY.write(Equation(PRIMITIVES[erf], (x,), {}, y), [Text("-x", 3)]).text == "erf((-x).astype(np.float64))"
+    assert NUMPY.write(Equation(PRIMITIVES[erf], (y,), {}, y), [Text("-x", 3)]).text == "erf(-x)"
 
 
 # --- adjoints of indexing -------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from autograd_spiral.program.printing.names import RESERVED, function_name, iden
 
 KEYWORDS = [*keyword.kwlist, *keyword.softkwlist]
 OF_TEXTS = [*RESERVED, "t1", "t2", "out1", "x1", "w1", "constant", "new_W", "dW", "step", "saved", "state", "batches"]
-TWINS = ["ﬁ", "fi", "x₂", "x2", "é", "e\u0301", "ª", "a", "µ", "μ", "𝐱", "x", "ſ", "s", "ŉ"]
+TWINS = ["ﬁ", "fi", "ﬁnally", "x₂", "x2", "é", "e\u0301", "ª", "a", "µ", "μ", "𝐱", "x", "ſ", "s", "ŉ"]
 MISFITS = ["", "_", "__", "2d", "a b", "a\nb", '"""', "'", "#", "\\", "\x00", "\ud800", "\u2028", "⑴", "·", "…", "̈"]
 DUNDERS = ["__debug__", "__name__", "__builtins__", "__class__", "__getattr__", "__path__", "__import__", "__spec__"]
 NAMES = st.sampled_from([*KEYWORDS, *dir(builtins), *OF_TEXTS, *TWINS, *MISFITS, *DUNDERS]) | st.text(max_size=3)

@@ -43,4 +43,5 @@ def with_phases(program: AnyProgram) -> AnyProgram:
             phase = "forward" if forward else "update"
             equation = equation if equation.phase == phase else replace(equation, phase=phase)
         equations.append(equation)
-    return program.with_equations(reversed(equations))
+    found = tuple(reversed(equations))
+    return program if found == program.equations else program.with_equations(found)  # the same objects

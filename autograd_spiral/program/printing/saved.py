@@ -74,7 +74,7 @@ class CapturedProgram(Program):
         return self._printed.constants
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the program to `path`, a file that can be imported where there is only NumPy, and return the path.
+        r"""Write the program to `path`, a file that can be imported where there is only NumPy, and return the path.
 
         Its function is that of `source`, and raises ValueError for arguments of other shapes and dtypes and for invalid
         labels. The present state and large constants are saved next to it, in a file of the same name that ends in
@@ -92,7 +92,7 @@ class CapturedProgram(Program):
         >>> _ = step(np.zeros(2))
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     text = step.program.save(Path(folder) / "saved_step.py").read_text()
-        >>> print(text[: text.index("import", 200)])
+        >>> print(text[: text.index("\nimport")])
         # To go on from the state in 'saved_step.npz', next to this file:
         #
         #     import numpy as np
