@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from autograd_spiral.engine.table import Primitive
 from autograd_spiral.errors import CaptureError
 
-__all__ = ["Atom", "Check", "Equation", "Name", "Program", "Rank", "Value", "dtype_of", "shape_of"]
+__all__ = ["Atom", "Check", "Equation", "Name", "Program", "Rank", "Value", "dtype_of", "has_dtype", "shape_of"]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -69,8 +69,16 @@ def shape_of(atom: Atom) -> tuple[int, ...]:
 
 
 def dtype_of(atom: Atom) -> np.dtype[Any] | None:
-    """Return the dtype of a value or an array; None for a Python number, which takes the dtype of the other operand."""
+    """Return the dtype of a value or an array; None for a Python number, which takes the dtype of the other operand.
+
+    Compare it by `has_dtype`, since NumPy says that float64 equals None.
+    """
     return atom.dtype if isinstance(atom, Value | np.ndarray) else None
+
+
+def has_dtype(atom: Atom, dtype: np.dtype[Any]) -> bool:
+    """Whether `atom` is a value or an array of this dtype."""
+    return isinstance(atom, Value | np.ndarray) and atom.dtype == dtype
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -221,7 +229,7 @@ class Program:
                 raise CaptureError(f"{self.name}: the shape and dtype of the result of {name} are not known")
             known.add(output)
         for state, new in self.updates:
-            if state not in self.state or (shape_of(new), dtype_of(new)) != (state.shape, state.dtype):
+            if state not in self.state or shape_of(new) != state.shape or not has_dtype(new, state.dtype):
                 raise CaptureError(f"{self.name}: the new value of {self.call(state)} does not match that state")
         if not known.issuperset(self.results()):
             raise CaptureError(f"{self.name}: no equation computes one of the results")

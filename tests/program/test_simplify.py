@@ -74,6 +74,21 @@ def test_what_only_looks_like_a_detour_is_kept(step: Any, functions: Any) -> Non
     assert functions_in(readable(program_of(step, X))) == functions
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("factors", [(1.0, 2.0), (2.0, 1.0), (1.0, 1.0), (-1.0, 3.0)])
+def test_products_of_constants_alone_stay_arrays(factors: Any, dtype: Any) -> None:
+    w = leaf((1, 1), dtype)
+
+    def step(x: Any) -> Any:
+        loss = sum(np.sum(w[0, 0] * factor * 1.0) for factor in factors)
+        return grad(loss, w), np.sin(x) * (Tensor(2.0) * 1.0)
+
+    captured, x = capture(step), np.ones(2, np.float32)
+    expected = [result.data for result in step(Tensor(x))]
+    assert_same(flat(captured(x)), expected, "replayed")
+    assert_same(executed(captured.source)(x, w.data), expected, "executed")
+
+
 def test_the_gradient_of_a_sum_of_squares_is_one_product() -> None:
     w = leaf()
     program = readable(program_of(lambda x: grad(0.5e-3 * np.square(w).sum(), w), X))

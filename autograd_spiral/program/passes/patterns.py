@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_spiral.program.ir import Atom, Equation, Value, dtype_of, shape_of
+from autograd_spiral.program.ir import Atom, Equation, Value, has_dtype, shape_of
 from autograd_spiral.program.passes.builder import Builder, rewritten
 
 __all__ = ["ANY", "Match", "Pattern", "Rule", "number_in"]
@@ -145,7 +145,7 @@ def number_in(atom: Atom, equation: Equation) -> float | None:
         others = [other for other in equation.inputs if other is not atom]
         number = atom.item()  # a longdouble is no Python number
         if type(number) in (bool, int, float) and all(
-            dtype_of(other) == atom.dtype and atom.ndim <= len(shape_of(other)) for other in others
+            has_dtype(other, atom.dtype) and atom.ndim <= len(shape_of(other)) for other in others
         ):
             return number  # type: ignore[no-any-return]
     return None

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_spiral.program.ir import Atom, Equation, Program, Value, dtype_of, shape_of
+from autograd_spiral.program.ir import Atom, Equation, Program, Value, has_dtype, shape_of
 from autograd_spiral.program.passes.broadcasting import broadcast_afterwards, without_broadcasts
 from autograd_spiral.program.passes.builder import Builder, rebuilt, rewritten
 from autograd_spiral.program.passes.entries import scatter_by_comparison
@@ -43,7 +43,7 @@ def _simpler(equation: Equation, builder: Builder) -> Equation | Atom:
 def _same_type(match: Match, x: Atom) -> bool:
     """Whether `x` can replace the result unchanged."""
     output = match.equation.output
-    return (shape_of(x), dtype_of(x)) == (output.shape, output.dtype)
+    return shape_of(x) == output.shape and has_dtype(x, output.dtype)
 
 
 def _is_float(match: Match, x: Atom) -> bool:
@@ -69,7 +69,7 @@ def _is_reshape(match: Match, x: Atom) -> bool:
     """Whether all reduced axes have length 1; what reduces everything is left unchanged, since it reads better."""
     equation, shape = match.equation, shape_of(x)
     single = all(shape[i] == 1 for i in equation.params["axis"])
-    return single and dtype_of(x) == equation.output.dtype and equation.output.shape != ()
+    return single and has_dtype(x, equation.output.dtype) and equation.output.shape != ()
 
 
 def _keeps_order(match: Match, x: Atom) -> bool:
@@ -93,7 +93,7 @@ def _scaled(equation: Equation) -> tuple[Atom, float] | None:
     x, y = equation.inputs
     for atom, other in ((x, y), (y, x)):
         number = number_in(other, equation)
-        if number is None or dtype_of(atom) != equation.output.dtype:
+        if number is None or not has_dtype(atom, equation.output.dtype):
             continue
         if equation.function is np.divide:
             return (atom, 1 / number) if other is y and _holds(equation.output.dtype, number) else None

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from autograd_spiral.program.ir import Equation, dtype_of, shape_of
+from autograd_spiral.program.ir import Equation, dtype_of, has_dtype, shape_of
 from autograd_spiral.vocabulary.signatures import ARRAY
 
 __all__ = ["COMPARISONS", "Alphabet", "Binding", "Text", "index_text", "listed", "reciprocal", "settings", "transposed"]
@@ -102,7 +102,7 @@ def _scaled(equation: Equation, left: Text, right: Text) -> tuple[Function, Sequ
 def _is_exact(divisor: int, equation: Equation) -> bool:
     """Whether the arrays of `equation` are floating, hold `divisor` as it is, and its reciprocal with all digits."""
     dtype = equation.output.dtype
-    if dtype.kind != "f" or any(dtype_of(atom) not in (None, dtype) for atom in equation.inputs):
+    if dtype.kind != "f" or not all(dtype_of(atom) is None or has_dtype(atom, dtype) for atom in equation.inputs):
         return False
     limits = np.finfo(dtype)
     return divisor <= float(limits.max) and dtype.type(divisor) == divisor and 1 / divisor >= float(limits.tiny)

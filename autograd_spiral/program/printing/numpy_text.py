@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_spiral.errors import CaptureError
-from autograd_spiral.program.ir import Equation, dtype_of, shape_of
+from autograd_spiral.program.ir import Equation, has_dtype, shape_of
 from autograd_spiral.program.printing.expressions import (
     COMPARISONS,
     Alphabet,
@@ -84,7 +84,7 @@ def _call(equation: Equation, inputs: Sequence[Text]) -> Text:
 def _power(equation: Equation, inputs: Sequence[Text]) -> Text:
     """Write `x**y`, unless the operator computes something else: NumPy takes roots and squares for some numbers y."""
     x, y = equation.inputs
-    if dtype_of(x) == np.bool or (type(y) is float and y == 0.5):
+    if has_dtype(x, np.dtype(bool)) or (type(y) is float and y == 0.5):
         return Text(f"np.power({inputs[0].text}, {inputs[1].text})")
     return Text(f"{inputs[0].atom}**{inputs[1].atom}", Binding.POWER)
 
@@ -101,12 +101,12 @@ def _transpose(equation: Equation, inputs: Sequence[Text]) -> Text:
 
 def _erf(equation: Equation, inputs: Sequence[Text]) -> Text:
     (x,), dtype = inputs, equation.output.dtype
-    return Text(f"erf({x.text})" if dtype_of(equation.inputs[0]) == dtype else f"erf({x.atom}.astype({_dtype(dtype)}))")
+    return Text(f"erf({x.text})" if has_dtype(equation.inputs[0], dtype) else f"erf({x.atom}.astype({_dtype(dtype)}))")
 
 
 def _scatter(equation: Equation, inputs: Sequence[Text]) -> Text:
     """Write the adjoint of indexing, with a helper that does what `scatter` does: -0.0 stays where nothing is added."""
-    helper = "scatter" if any(dtype_of(index) != np.bool for index in equation.inputs[1:]) else "place"
+    helper = "place" if all(has_dtype(index, np.dtype(bool)) for index in equation.inputs[1:]) else "scatter"
     call = f"{helper}({inputs[0].text}, np.s_[{index_text(equation, inputs[1:])}], {equation.params['shape']})"
     return _padded(equation, inputs[0]) or Text(call)
 
