@@ -105,7 +105,7 @@ def _erf(equation: Equation, inputs: Sequence[Text]) -> Text:
 
 
 def _scatter(equation: Equation, inputs: Sequence[Text]) -> Text:
-    """Write the adjoint of indexing, with a helper that does what `scatter` does: -0.0 stays where nothing is added."""
+    """Write the adjoint of indexing: only where entries are added up, 0 + -0.0 is 0.0."""
     helper = "place" if all(has_dtype(index, np.dtype(bool)) for index in equation.inputs[1:]) else "scatter"
     call = f"{helper}({inputs[0].text}, np.s_[{index_text(equation, inputs[1:])}], {equation.params['shape']})"
     return _padded(equation, inputs[0]) or Text(call)

@@ -48,7 +48,9 @@ class CapturedProgram(Program):
     def source(self) -> str:
         """The program as NumPy: a module with one function, from inputs and state to outputs and new state.
 
-        Raises `CaptureError` if it calls a declared primitive whose body cannot run on Tensors.
+        Its arguments are the inputs, the state that the step assigns, and the state that it only reads. It returns the
+        outputs, and then the new state in the order of the arguments: `loss, *state = step(X, y, *state)`. Raises
+        `CaptureError` if it calls a declared primitive whose body cannot run on Tensors.
 
         >>> from autograd_spiral import capture
         >>> step = capture(lambda x: 2 * x)
