@@ -86,7 +86,7 @@ def check(step: Any, leaves: list[Tensor]) -> Any:
     return captured
 
 
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(st.lists(NAMES, min_size=6, max_size=6), st.booleans())
 def test_steps_with_any_names_print_as_they_compute(names: list[str], alike: bool) -> None:
     step, leaves = step_of(names[:1] * 5 if alike else names[:5])

@@ -150,13 +150,16 @@ ROUNDED = [
     lambda x: x * 1e-44 * 1e6,
     lambda x: x * 70000 * 0.5,
     lambda x: x / 1e-7 * 1e-3,
+    lambda x: x * 1e200 * 1e200,
+    lambda x: x * 1e-200 * 1e-200,
+    lambda x: x / 0.0 * 2.0,
     lambda x: (x > 1) * (1 / 300),
     lambda x: x.astype(np.int8) * (1 / 300),
     lambda x: x * np.longdouble(1) / 3,
 ]
 
 
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble])
 @pytest.mark.parametrize("step", ROUNDED)
 def test_numbers_that_the_dtype_rounds_away_stay_as_they_are(step: Any, dtype: Any) -> None:
     x = np.array([0.0, 1.0, 100.0, 30000.0], dtype)
@@ -165,6 +168,15 @@ def test_numbers_that_the_dtype_rounds_away_stay_as_they_are(step: Any, dtype: A
         captured = capture(step)
         assert_same(flat(captured(x)), expected, "replayed")
         assert_same([executed(captured.source)(x)], expected, "executed")
+        assert np.array_equal(captured(x).data == 0, expected[0] == 0)
+
+
+@pytest.mark.parametrize("step", [lambda x: x * (1 / 300), lambda x: x * 0.1 * 0.3, lambda x: x / 3.0 / 7.0])
+def test_wider_numbers_than_pythons_keep_their_digits(step: Any) -> None:
+    x = np.linspace(1, 2, 7, dtype=np.longdouble)
+    captured = capture(step)
+    np.testing.assert_allclose(captured(x).data, step(x), rtol=4 * np.finfo(np.longdouble).eps)
+    np.testing.assert_allclose(executed(captured.source)(x), step(x), rtol=4 * np.finfo(np.longdouble).eps)
 
 
 ZEROS = [

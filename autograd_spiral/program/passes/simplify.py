@@ -118,7 +118,9 @@ _MODEST = 2.0**16
 
 
 def _holds(dtype: np.dtype[Any], *numbers: float) -> bool:
-    """Whether `dtype` holds all of `numbers` to its full precision, neither overflowing nor underflowing."""
+    """Whether `dtype` holds all of `numbers` to its full precision, which Python's numbers must have, too."""
+    if dtype.itemsize > 8:
+        return False
     limits = np.finfo(dtype)
     return all(float(limits.tiny) <= abs(float(number)) <= float(limits.max) for number in numbers)
 

@@ -102,10 +102,15 @@ def _scaled(equation: Equation, left: Text, right: Text) -> tuple[Function, Sequ
 def _is_exact(divisor: int, equation: Equation) -> bool:
     """Whether the arrays of `equation` are floating, hold `divisor` as it is, and its reciprocal with all digits."""
     dtype = equation.output.dtype
-    if dtype.kind != "f" or not all(dtype_of(atom) is None or has_dtype(atom, dtype) for atom in equation.inputs):
+    if dtype.kind != "f" or dtype.itemsize > 8:  # a longdouble has more digits than the number that was multiplied
         return False
     limits = np.finfo(dtype)
-    return divisor <= float(limits.max) and dtype.type(divisor) == divisor and 1 / divisor >= float(limits.tiny)
+    return (
+        divisor <= float(limits.max)
+        and dtype.type(divisor) == divisor
+        and 1 / divisor >= float(limits.tiny)
+        and all(dtype_of(atom) is None or has_dtype(atom, dtype) for atom in equation.inputs)
+    )
 
 
 def reciprocal(number: float) -> int | None:
