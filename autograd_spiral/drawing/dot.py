@@ -12,8 +12,9 @@ import numpy as np
 
 from autograd_spiral.drawing.graph import Edge, Flow, Graph
 from autograd_spiral.drawing.legend import DIRECTIONS, FLOWS, FRAMES, SECONDARY, STYLES, legend
-from autograd_spiral.drawing.record import PHASES, Kind, Node
+from autograd_spiral.drawing.record import Kind, Node
 from autograd_spiral.drawing.text import WIDTH, capped, shape_text, size_of, value_text, visible
+from autograd_spiral.program.passes.phases import PHASES
 
 __all__ = ["dot_lines", "picture_attributes"]
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -13,11 +13,9 @@ from numpy.typing import NDArray
 
 from autograd_spiral.engine.table import PRIMITIVES
 from autograd_spiral.program.ir import Atom, Equation, Program, Rank, Value, dtype_of, shape_of
-from autograd_spiral.program.printing.source import given_names
+from autograd_spiral.program.printing.names import given_names
 
-__all__ = ["PHASES", "Kind", "Node", "Record"]
-
-PHASES = ("forward", "backward", "update")
+__all__ = ["Kind", "Node", "Record"]
 
 
 class Kind(StrEnum):
@@ -90,7 +88,7 @@ class Record:
         # of each value: the scope of the first forward equation that reads it
         self._first_scope = {value: equation.scope for equation in reversed(forward) for value in equation.reads()}
         self._updated = {new: state for state, new in reversed(program.updates) if isinstance(new, Value)}
-        equations = {equation.output: equation for equation in _with_phases(program.equations)}
+        equations = {equation.output: equation for equation in program.equations}
         self._into = self._scopes_of_updates(list(equations.values()))
         given_name = self._name_of if values else given_names(program)
         for value in values or [*program.inputs, *program.state, *program.outside, *equations]:
@@ -183,15 +181,3 @@ class Record:
 
 def _content(array: NDArray[Any]) -> tuple[Any, ...]:
     return array.shape, array.dtype.str, array.tobytes()
-
-
-def _with_phases(equations: Sequence[Equation]) -> Iterator[Equation]:
-    """Yield the equations, with "update" as the phase of what uses gradients after the last backward pass."""
-    last = max((i for i, equation in enumerate(equations) if equation.phase == "backward"), default=-1)
-    late: set[Value] = set()
-    for i, equation in enumerate(equations):
-        if equation.phase == "backward" or not late.isdisjoint(equation.reads()):
-            late.add(equation.output)
-            if i > last:
-                equation = replace(equation, phase="update")
-        yield equation

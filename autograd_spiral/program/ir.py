@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from autograd_spiral.engine.table import Primitive
 from autograd_spiral.errors import CaptureError
 
-__all__ = ["Atom", "Check", "Equation", "Name", "Program", "Rank", "Value", "dtype_of", "shape_of"]
+__all__ = ["Atom", "Check", "Equation", "Name", "Program", "Rank", "Value", "dtype_of", "has_dtype", "shape_of"]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -69,8 +69,16 @@ def shape_of(atom: Atom) -> tuple[int, ...]:
 
 
 def dtype_of(atom: Atom) -> np.dtype[Any] | None:
-    """Return the dtype of a value or an array; None for a Python number, which takes the dtype of the other operand."""
+    """Return the dtype of a value or an array; None for a Python number, which takes the dtype of the other operand.
+
+    Compare it by `has_dtype`, since NumPy says that float64 equals None.
+    """
     return atom.dtype if isinstance(atom, Value | np.ndarray) else None
+
+
+def has_dtype(atom: Atom, dtype: np.dtype[Any]) -> bool:
+    """Whether `atom` is a value or an array of this dtype."""
+    return isinstance(atom, Value | np.ndarray) and atom.dtype == dtype
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -181,9 +189,10 @@ class Program:
 
     `inputs` are the arrays that a call is given, `state` the leaves that the step read or assigned, and `outside` the
     other arrays that it read (`found` has their contents at that time). `updates` are pairs of a state and its new
-    value. `checks` run before the state changes. `names` has the names of values, `primals` the values that gradients
-    are taken with respect to, and `trained` the states that require gradients. Raises `CaptureError` if an equation
-    reads a value that no earlier one computes, or computes a value again, or if a new state has another shape or dtype.
+    value; a captured step has them in the order of `state`, where they come before the states that are only read.
+    `checks` run before the state changes. `names` has the names of values, `primals` the values that gradients are
+    taken with respect to, and `trained` the states that require gradients. Raises `CaptureError` if an equation reads
+    a value that no earlier one computes, or computes a value again, or if a new state has another shape or dtype.
 
     >>> Program("f", inputs=(), state=(), equations=(), outputs=(Value((3,), np.dtype(float)),))
     Traceback (most recent call last):
@@ -220,7 +229,7 @@ class Program:
                 raise CaptureError(f"{self.name}: the shape and dtype of the result of {name} are not known")
             known.add(output)
         for state, new in self.updates:
-            if state not in self.state or (shape_of(new), dtype_of(new)) != (state.shape, state.dtype):
+            if state not in self.state or shape_of(new) != state.shape or not has_dtype(new, state.dtype):
                 raise CaptureError(f"{self.name}: the new value of {self.call(state)} does not match that state")
         if not known.issuperset(self.results()):
             raise CaptureError(f"{self.name}: no equation computes one of the results")
@@ -244,7 +253,7 @@ class Program:
         atoms = (*self.outputs, *(new for _, new in self.updates), *(check.value for check in self.checks))
         return (atom for atom in atoms if isinstance(atom, Value))
 
-    def with_equations(self, equations: Iterator[Equation] | tuple[Equation, ...], **changes: Any) -> Program:
+    def with_equations(self, equations: Iterator[Equation] | tuple[Equation, ...], **changes: Any) -> Self:
         """The same program of other equations.
 
         `changes` are new values of other fields. Raises `CaptureError` as every program does.

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import weakref
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from autograd_spiral.engine.tensor import Tensor
 
-__all__ = ["locks_of", "new_lock"]
+__all__ = ["holding", "locks_of", "new_lock"]
 
 _MADE: weakref.WeakSet[Any] = weakref.WeakSet()
 
@@ -46,3 +47,16 @@ def locks_of(leaves: Collection[Tensor]) -> list[Any]:
     """
     neighbours = {leaf.serial // 8 for leaf in leaves}  # the leaves of a model are made together: one or two locks
     return [_STATE[i] for i in sorted({i % len(_STATE) for i in neighbours})]
+
+
+@contextlib.contextmanager
+def holding(leaves: Collection[Tensor]) -> Iterator[None]:
+    """Hold the locks of some leaves.
+
+    >>> with holding([Tensor(1.0)]):
+    ...     pass
+    """
+    with contextlib.ExitStack() as stack:
+        for lock in locks_of(leaves):
+            stack.enter_context(lock)
+        yield

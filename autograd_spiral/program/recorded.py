@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -84,6 +85,7 @@ def recorded(
         names=values.names,
         primals=values.primals(),
         trained=frozenset(values.state.values()),
+        references=tuple(weakref.ref(leaf) for leaf in values.state),
     )
 
 

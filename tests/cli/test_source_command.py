@@ -1,5 +1,6 @@
 """The command `source`: steps that run, printed or written to a file."""
 
+import numpy as np
 import pytest
 
 from autograd_spiral.spiral import published
@@ -23,7 +24,10 @@ def test_source_prints_a_step_that_runs(run, model, state):
 
 def test_source_writes_a_file(run, tmp_path):
     assert run("source", "--model", "linear", "--out", "step.py")[:2] == (0, "wrote step.py\n")
-    assert (tmp_path / "step.py").read_text().startswith("import numpy as np\n")
+    text = (tmp_path / "step.py").read_text()
+    assert "\nimport numpy as np\n" in text
+    assert "\ndef step(X, y, W, b):\n" in text
+    assert set(np.load(tmp_path / "step.npz")) == {"W", "b"}
     assert run("source", "--model", "linear", "--out", "no/folders/step.py")[0] == 0
 
 

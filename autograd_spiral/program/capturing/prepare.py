@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import replace
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -19,7 +19,8 @@ from autograd_spiral.program.capturing.results import check_results
 from autograd_spiral.program.capturing.trace import StepTrace, recording_in
 from autograd_spiral.program.capturing.verify import Difference, difference, same
 from autograd_spiral.program.capturing.warnings import warn_of_kept_tensors
-from autograd_spiral.program.ir import Equation, Program, Value
+from autograd_spiral.program.ir import Equation, Program
+from autograd_spiral.program.passes.phases import with_phases
 from autograd_spiral.program.printing.saved import CapturedProgram
 
 __all__ = ["Prepared", "compare", "guards_of", "prepare"]
@@ -79,7 +80,7 @@ def prepare(call: Call) -> Prepared:
     warn_of_kept_tensors(call.step_name, {*first.trace.nodes, *second.trace.nodes}, after.found)
     read = other.outside
     watched = [(n, a) for n, a in after.arrays() if other.derived or not any(np.may_share_memory(a, b) for b in read)]
-    return Prepared(other, after.guards, watched)
+    return Prepared(other._replace(program=with_phases(other.program)), after.guards, watched)
 
 
 def compare(call: Call, known: Lowered) -> Difference | None:
@@ -125,14 +126,18 @@ def _lower(call: Call, traced: _Traced, memories: Set[Any], names: Mapping[Tenso
     inputs = [lowering.add_input(tensor, name) for tensor, name in zip(traced.inputs, call.input_names(), strict=True)]
     equations = lowering.equations()
     outputs = [lowering.atom(trace.holds.get(leaf, leaf)) for leaf in traced.leaves if type(leaf) is Tensor]
-    new_state = [lowering.atom(trace.holds[leaf]) for leaf in trace.updated()]
-    updates = [(lowering.state_of(leaf), new) for leaf, new in zip(trace.updated(), new_state, strict=True)]
+    new_state = {leaf: lowering.atom(trace.holds[leaf]) for leaf in trace.updated()}
     checks = lowering.checks()
+    for leaf in new_state:
+        lowering.state_of(leaf)
+    # for `loss, *state = step(X, y, *state)`: first what the step updates, in one order, then what it only reads
+    lowering.state = dict(sorted(lowering.state.items(), key=lambda item: item[0] not in new_state))
+    updates = [(value, new_state[leaf]) for leaf, value in lowering.state.items() if leaf in new_state]
     program = CapturedProgram(
-        call.step_name if call.step_name.isidentifier() else "step",
+        call.step_name,
         tuple(inputs),
         tuple(lowering.state.values()),
-        tuple(_with_updates(equations, outputs)),
+        tuple(equations),
         tuple(outputs),
         tuple(updates),
         tuple(lowering.read),
@@ -141,26 +146,11 @@ def _lower(call: Call, traced: _Traced, memories: Set[Any], names: Mapping[Tenso
         {value: np.array(array) for value, array in lowering.read.items()},
         lowering.primals(),
         frozenset(value for leaf, value in lowering.state.items() if leaf.requires_grad),
+        tuple(weakref.ref(leaf) for leaf in lowering.state),
     )
     leaves = tuple(LEAF if type(leaf) is Tensor else leaf for leaf in traced.leaves)
     read = tuple(lowering.read.values())
-    return Lowered(program, tuple(lowering.state), trace.updated(), read, lowering.derived, traced.treedef, leaves)
-
-
-def _with_updates(equations: Sequence[Equation], outputs: Sequence[Any]) -> Iterator[Equation]:
-    """Yield the equations, with those that only lead from gradients to new state in the phase "update"."""
-    late: set[Value] = set()  # depends on gradients
-    for equation in equations:
-        if equation.phase == "backward" or any(value in late for value in equation.reads()):
-            late.add(equation.output)
-    needed = {value for value in outputs if isinstance(value, Value)}
-    for equation in reversed(equations):
-        if equation.phase == "backward" or equation.output in needed:
-            needed.update(equation.reads())
-    for equation in equations:
-        if equation.phase == "forward" and equation.output not in needed:
-            equation = replace(equation, phase="update")
-        yield equation
+    return Lowered(program, tuple(lowering.state), read, lowering.derived, traced.treedef, leaves)
 
 
 def _expanded(equations: Sequence[Equation]) -> Iterator[Any]:

@@ -155,8 +155,8 @@ class _Ready:
         self._digests = digests(self.watched)
         self.calls, self.verified = 0, 1  # counted from the capture: the latest one, and the latest one verified
         self.due: float = 2  # the call at which to verify it next
-        self._lowered = lowered._replace(state=(), updated=())
-        self._state, self._updated = _references(lowered.state), _references(lowered.updated)
+        self._lowered = lowered._replace(state=())
+        self._updates = len(self.program.updates)
         self._returns_one_tensor = lowered.treedef is LEAF and lowered.leaves[0] is LEAF
         self._serials = {leaf.serial for leaf in lowered.state}
         self._run = executor(self.program)
@@ -176,11 +176,11 @@ class _Ready:
 
     def lowered(self) -> Lowered:
         """Return what the step computed when it was captured."""
-        return self._lowered._replace(state=tuple(_leaves(self._state)), updated=tuple(_leaves(self._updated)))
+        return self._lowered._replace(state=self.program.leaves)
 
     def assigns_to(self, tensors: Set[Tensor]) -> bool:
         """Whether the program updates one of these leaves."""
-        return not tensors.isdisjoint(_leaves(self._updated))
+        return not tensors.isdisjoint(self.program.leaves[: self._updates])
 
     def run(self, inputs: Sequence[NDArray[Any]]) -> Any:
         """Return what the step returns, and update the state.
@@ -189,7 +189,7 @@ class _Ready:
         """
         outer = _inside.programs
         for other in outer:
-            if other._run is self._run or (other._serials & self._serials and (other._updated or self._updated)):
+            if other._run is self._run or (other._serials & self._serials and (other._updates or self._updates)):
                 raise CaptureError(
                     f"{self.program.name} was called in the middle of a call of {other.program.name}, in the same "
                     "thread, for example by a signal handler, and both use the same state or buffers: let the handler "
@@ -200,10 +200,9 @@ class _Ready:
             results = self._compute(inputs)
         finally:
             _inside.programs = outer
-        lowered = self._lowered
-        if lowered.treedef is LEAF and lowered.leaves[0] is LEAF:
+        if self._returns_one_tensor:
             return as_leaf(results[0])
-        outputs = iter(results)
+        outputs, lowered = iter(results), self._lowered
         return unflatten(lowered.treedef, (as_leaf(next(outputs)) if leaf is LEAF else leaf for leaf in lowered.leaves))
 
 
@@ -221,10 +220,6 @@ def _is_mortal(argument: Any) -> bool:
     return isinstance(constant_key(argument), Identity) and type(argument).__weakrefoffset__ != 0
 
 
-def _references(leaves: Sequence[Tensor]) -> list[weakref.ref[Tensor]]:
-    return [weakref.ref(leaf) for leaf in leaves]
-
-
 def _leaves(references: Sequence[weakref.ref[Tensor]]) -> list[Tensor]:
     return [reference() for reference in references]  # type: ignore[misc]  # what a call reads is alive
 
@@ -235,7 +230,8 @@ def _computation(run: Run, lowered: Lowered) -> Callable[[Sequence[NDArray[Any]]
     A program that updates its state holds the locks of the state from before it reads it until it has written it. Any
     other holds them while it reads, so that it sees all of an update or nothing.
     """
-    state, updated, outside = _references(lowered.state), _references(lowered.updated), lowered.outside
+    state, outside = lowered.program.references, lowered.outside
+    updated = state[: len(lowered.program.updates)]
     function, buffers = run.function, run.lock
     locks = list(reversed(locks_of(lowered.state)))
 

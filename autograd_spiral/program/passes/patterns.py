@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_spiral.program.ir import Atom, Equation, Value, dtype_of, shape_of
+from autograd_spiral.program.ir import Atom, Equation, Value, has_dtype, shape_of
 from autograd_spiral.program.passes.builder import Builder, rewritten
 
 __all__ = ["ANY", "Match", "Pattern", "Rule", "number_in"]
@@ -143,9 +143,11 @@ def number_in(atom: Atom, equation: Equation) -> float | None:
         return atom  # type: ignore[return-value]
     if isinstance(atom, np.ndarray) and atom.size == 1 and atom.dtype == equation.output.dtype:
         others = [other for other in equation.inputs if other is not atom]
-        if all(dtype_of(other) == atom.dtype and atom.ndim <= len(shape_of(other)) for other in others):
-            number: float = atom.item()
-            return number
+        number = atom.item()  # a longdouble is no Python number
+        if type(number) in (bool, int, float) and all(
+            has_dtype(other, atom.dtype) and atom.ndim <= len(shape_of(other)) for other in others
+        ):
+            return number  # type: ignore[no-any-return]
     return None
 
 

@@ -2,13 +2,14 @@
 
 `readable` is what people read and what replay starts from: declared primitives replaced by their bodies, no dead or
 repeated equations, no equations on constants alone, no detours. Sums and products of constants are combined, so last
-bits may differ; the order of sums over arrays stays.
+bits may differ; the order of sums over arrays stays. Phases are found last, of the equations that remain.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 from autograd_spiral.engine.frozen import frozen
 from autograd_spiral.program.ir import Atom, Equation, Program, Value, shape_of
 from autograd_spiral.program.passes.builder import Builder, rebuilt
+from autograd_spiral.program.passes.phases import PHASES, with_phases
 from autograd_spiral.program.passes.simplify import simplified
 
 __all__ = [
@@ -41,7 +43,7 @@ def optimised(program: Program) -> Program:
             program = improved(program)
         if program.equations == before:  # the same objects
             break
-    return program
+    return with_phases(program)
 
 
 def inlined(program: Program) -> Program:
@@ -86,13 +88,21 @@ def _folded(equation: Equation, builder: Builder) -> Equation | Atom:
 
 
 def without_common_subexpressions(program: Program) -> Program:
-    """Return `program` with equal equations computed once, except opaque ones: these may not be functions."""
+    """Return `program` with equal equations computed once, except opaque ones: these may not be functions.
+
+    The first of them stays, in the earliest phase of all.
+    """
     known: dict[Any, Equation] = {}
 
     def first(equation: Equation, builder: Builder) -> Equation | Atom:
         key = equation if equation.opaque else (equation.primitive, *map(_key, (*equation.inputs, equation.params)))
         earlier = known.setdefault(key, equation)
-        return equation if earlier is equation else earlier.output
+        if earlier is equation:
+            return equation
+        if PHASES.index(equation.phase) < PHASES.index(earlier.phase):
+            known[key] = replace(earlier, phase=equation.phase)
+            builder.add(known[key])  # in place of the earlier one
+        return earlier.output
 
     return rebuilt(program, first)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_spiral.program.ir import Atom, Equation, Program, Value, dtype_of, shape_of
+from autograd_spiral.program.ir import Atom, Equation, Program, Value, has_dtype, shape_of
 from autograd_spiral.program.passes.broadcasting import broadcast_afterwards, without_broadcasts
 from autograd_spiral.program.passes.builder import Builder, rebuilt, rewritten
 from autograd_spiral.program.passes.entries import scatter_by_comparison
@@ -43,7 +43,7 @@ def _simpler(equation: Equation, builder: Builder) -> Equation | Atom:
 def _same_type(match: Match, x: Atom) -> bool:
     """Whether `x` can replace the result unchanged."""
     output = match.equation.output
-    return (shape_of(x), dtype_of(x)) == (output.shape, output.dtype)
+    return shape_of(x) == output.shape and has_dtype(x, output.dtype)
 
 
 def _is_float(match: Match, x: Atom) -> bool:
@@ -66,10 +66,10 @@ def _keeps_axes(match: Match, x: Atom) -> bool:
 
 
 def _is_reshape(match: Match, x: Atom) -> bool:
-    """Whether all reduced axes have length 1; a sum of everything is left unchanged, since it reads better."""
+    """Whether all reduced axes have length 1; what reduces everything is left unchanged, since it reads better."""
     equation, shape = match.equation, shape_of(x)
     single = all(shape[i] == 1 for i in equation.params["axis"])
-    return single and dtype_of(x) == equation.output.dtype and equation.output.shape != ()
+    return single and has_dtype(x, equation.output.dtype) and equation.output.shape != ()
 
 
 def _keeps_order(match: Match, x: Atom) -> bool:
@@ -93,10 +93,10 @@ def _scaled(equation: Equation) -> tuple[Atom, float] | None:
     x, y = equation.inputs
     for atom, other in ((x, y), (y, x)):
         number = number_in(other, equation)
-        if number is None or dtype_of(atom) != equation.output.dtype:
+        if number is None or not has_dtype(atom, equation.output.dtype):
             continue
         if equation.function is np.divide:
-            return (atom, 1 / number) if other is y and number != 0 else None
+            return (atom, 1 / number) if other is y and _holds(equation.output.dtype, number) else None
         return atom, number
     return None
 
@@ -117,10 +117,17 @@ _MODEST = 2.0**16
 """A number multiplied by at most this, and then divided, overflows in between only near the limits."""
 
 
+def _holds(dtype: np.dtype[Any], *numbers: float) -> bool:
+    """Whether `dtype` holds all of `numbers` to its full precision, which Python's numbers must have, too."""
+    if dtype.itemsize > 8:
+        return False
+    limits = np.finfo(dtype)
+    return all(float(limits.tiny) <= abs(float(number)) <= float(limits.max) for number in numbers)
+
+
 def _may_merge(first: float, second: float, dtype: np.dtype[Any]) -> bool:
     """Whether `x * first * second` overflows or underflows in `dtype` exactly where `x * (first * second)` does."""
-    limits, total = np.finfo(dtype), float(first) * float(second)
-    if not float(limits.tiny) <= abs(total) <= float(limits.max):
+    if not _holds(dtype, first, second, float(first) * float(second)):
         return False
     if (abs(first) > 1) == (abs(second) > 1) or abs(first) == 1 or abs(second) == 1:
         return True  # an intermediate result that overflows or underflows does so in the end
@@ -130,20 +137,21 @@ def _may_merge(first: float, second: float, dtype: np.dtype[Any]) -> bool:
 # --- the table ------------------------------------------------------------------------------------------------------
 
 
-def _reduction_rules(reduction: Callable[..., Any]) -> tuple[Rule, ...]:
-    return (
-        Rule(
-            lambda x: np.reshape(reduction(x, ANY), ANY),
-            lambda x: reduction(x, ANY),
-            _keeps_axes,
-            lambda match: {**match.inner[0].params, "keepdims": True},
-        ),
-        Rule(
-            lambda x: reduction(x, ANY),
-            lambda x: np.reshape(x, ANY),
-            _is_reshape,
-            lambda match: {"shape": match.equation.output.shape},
-        ),
+def _with_axes_kept(reduction: Callable[..., Any]) -> Rule:
+    return Rule(
+        lambda x: np.reshape(reduction(x, ANY), ANY),
+        lambda x: reduction(x, ANY),
+        _keeps_axes,
+        lambda match: {**match.inner[0].params, "keepdims": True},
+    )
+
+
+def _as_reshape(extremum: Callable[..., Any]) -> Rule:
+    return Rule(
+        lambda x: extremum(x, ANY),
+        lambda x: np.reshape(x, ANY),
+        _is_reshape,
+        lambda match: {"shape": match.equation.output.shape},
     )
 
 
@@ -166,7 +174,8 @@ for _rule in (
     Rule(lambda x: x + x, lambda x: 2.0 * x, _is_float),
     Rule(lambda x, y: x + (-y), lambda x, y: x - y, _negation_is_exact),
     Rule(lambda x, y: x - (-y), lambda x, y: x + y, _negation_is_exact),
-    *(rule for reduction in (np.sum, np.max, np.min, np.mean) for rule in _reduction_rules(reduction)),
+    *(_with_axes_kept(reduction) for reduction in (np.sum, np.max, np.min, np.mean)),
+    *(_as_reshape(extremum) for extremum in (np.max, np.min)),  # but no sum: it begins with 0, and 0 + -0.0 is 0.0
 ):
     _RULES.setdefault(_rule.pattern.function, []).append(_rule)
 _RULES[np.multiply].append(_one_factor)

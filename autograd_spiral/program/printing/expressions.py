@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from autograd_spiral.program.ir import Equation, shape_of
+from autograd_spiral.program.ir import Equation, dtype_of, has_dtype, shape_of
 from autograd_spiral.vocabulary.signatures import ARRAY
 
 __all__ = ["COMPARISONS", "Alphabet", "Binding", "Text", "index_text", "listed", "reciprocal", "settings", "transposed"]
@@ -88,15 +88,29 @@ class Alphabet:
 
 
 def _scaled(equation: Equation, left: Text, right: Text) -> tuple[Function, Sequence[Text]]:
-    """Write a product with the number first, and `x / 300` for `x * (1 / 300)` if the dtype can hold 300."""
+    """Write a product with the number first, and `x / 300` for `x * (1 / 300)` if the dtype of x rounds neither."""
     if left.number is None and right.number is not None:
         left, right = right, left
     if left.number is not None:
         divisor = reciprocal(left.number)
-        if divisor is not None and 0 < divisor <= float(np.finfo(equation.output.dtype).max):
+        if divisor is not None and divisor > 0 and _is_exact(divisor, equation):
             return np.divide, (right, Text(str(divisor)))
         left = Text(left.within(Binding.SIGN))
     return np.multiply, (left, right)
+
+
+def _is_exact(divisor: int, equation: Equation) -> bool:
+    """Whether the arrays of `equation` are floating, hold `divisor` as it is, and its reciprocal with all digits."""
+    dtype = equation.output.dtype
+    if dtype.kind != "f" or dtype.itemsize > 8:  # a longdouble has more digits than the number that was multiplied
+        return False
+    limits = np.finfo(dtype)
+    return (
+        divisor <= float(limits.max)
+        and dtype.type(divisor) == divisor
+        and 1 / divisor >= float(limits.tiny)
+        and all(dtype_of(atom) is None or has_dtype(atom, dtype) for atom in equation.inputs)
+    )
 
 
 def reciprocal(number: float) -> int | None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_spiral.errors import CaptureError
-from autograd_spiral.program.ir import Equation, dtype_of, shape_of
+from autograd_spiral.program.ir import Equation, has_dtype, shape_of
 from autograd_spiral.program.printing.expressions import (
     COMPARISONS,
     Alphabet,
@@ -22,20 +22,11 @@ from autograd_spiral.program.printing.expressions import (
     settings,
     transposed,
 )
+from autograd_spiral.vocabulary.functions import erf
 from autograd_spiral.vocabulary.rules import scatter
 from autograd_spiral.vocabulary.signatures import ARRAY
 
-__all__ = ["NUMPY", "SCATTER", "literal"]
-
-SCATTER = '''
-
-def scatter(ct, index, shape):
-    """Zeros of `shape` with `ct` added in at `index`, repeated entries adding up."""
-    out = np.zeros(shape, ct.dtype)
-    np.add.at(out, index, ct)
-    return out
-'''
-"""The source of a function that a program needs if its integer indexing takes more than one entry per row."""
+__all__ = ["NUMPY", "literal"]
 
 
 def literal(value: Any) -> Text:
@@ -74,6 +65,8 @@ def _number(value: Any) -> Text:
 
 
 def _dtype(dtype: np.dtype[Any]) -> str:
+    if not dtype.isnative:
+        return f'"{dtype.str}"'
     return "bool" if dtype == np.bool else f"np.{dtype.name}"
 
 
@@ -91,7 +84,7 @@ def _call(equation: Equation, inputs: Sequence[Text]) -> Text:
 def _power(equation: Equation, inputs: Sequence[Text]) -> Text:
     """Write `x**y`, unless the operator computes something else: NumPy takes roots and squares for some numbers y."""
     x, y = equation.inputs
-    if dtype_of(x) == np.bool or (type(y) is float and y == 0.5):
+    if has_dtype(x, np.dtype(bool)) or (type(y) is float and y == 0.5):
         return Text(f"np.power({inputs[0].text}, {inputs[1].text})")
     return Text(f"{inputs[0].atom}**{inputs[1].atom}", Binding.POWER)
 
@@ -106,8 +99,15 @@ def _transpose(equation: Equation, inputs: Sequence[Text]) -> Text:
     return Text(f"{inputs[0].atom}.{suffix}" if suffix else f"np.transpose({inputs[0].text}, {axes})")
 
 
+def _erf(equation: Equation, inputs: Sequence[Text]) -> Text:
+    (x,), dtype = inputs, equation.output.dtype
+    return Text(f"erf({x.text})" if has_dtype(equation.inputs[0], dtype) else f"erf({x.atom}.astype({_dtype(dtype)}))")
+
+
 def _scatter(equation: Equation, inputs: Sequence[Text]) -> Text:
-    call = f"scatter({inputs[0].text}, np.s_[{index_text(equation, inputs[1:])}], {equation.params['shape']})"
+    """Write the adjoint of indexing: only where entries are added up, 0 + -0.0 is 0.0."""
+    helper = "place" if all(has_dtype(index, np.dtype(bool)) for index in equation.inputs[1:]) else "scatter"
+    call = f"{helper}({inputs[0].text}, np.s_[{index_text(equation, inputs[1:])}], {equation.params['shape']})"
     return _padded(equation, inputs[0]) or Text(call)
 
 
@@ -139,7 +139,8 @@ def _padded(equation: Equation, text: Text) -> Text | None:
 
 def _pad(equation: Equation, inputs: Sequence[Text]) -> Text:
     value = equation.params["constant_values"]
-    more = "" if value == 0 and not np.signbit(value) else f", constant_values={_number(value).text}"
+    zero = np.ndim(value) == 0 and value == 0 and not np.signbit(value)
+    more = "" if zero else f", constant_values={literal(value).text}"
     return Text(f"np.pad({inputs[0].text}, {equation.params['pad_width']}{more})")
 
 
@@ -166,6 +167,7 @@ NUMPY = Alphabet(
         np.pad: _pad,
         operator.getitem: lambda equation, inputs: Text(f"{inputs[0].atom}[{index_text(equation, inputs[1:])}]"),
         scatter: _scatter,
+        erf: _erf,
     },
     call=_call,
 )

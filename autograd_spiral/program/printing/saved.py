@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd_spiral.engine.tensor import Tensor
+from autograd_spiral.errors import CaptureError
 from autograd_spiral.program.ir import Program
+from autograd_spiral.program.locks import holding
 from autograd_spiral.program.passes.pipeline import readable
+from autograd_spiral.program.printing.names import function_name
 from autograd_spiral.program.printing.source import Source
+from autograd_spiral.program.printing.usage import usage
 
 __all__ = ["CapturedProgram"]
 
 
 @dataclass(frozen=True, eq=False)
 class CapturedProgram(Program):
-    """A program with its text.
+    """A program with its text, in which the function is called `name`: that of the step, where Python permits it.
+
+    `references` lead to the tensors that hold its state, in the order of `state`: a program does not keep them alive.
 
     >>> from autograd_spiral import capture
     >>> step = capture(lambda x: 2 * x)
@@ -28,6 +36,28 @@ class CapturedProgram(Program):
     >>> type(step.program).__name__, step.program.inputs[0].shape  # of the last call
     ('CapturedProgram', (4, 2))
     """
+
+    references: tuple[weakref.ref[Tensor], ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", function_name(self.name))
+        super().__post_init__()
+
+    @property
+    def leaves(self) -> tuple[Tensor, ...]:
+        """The tensors that hold the state, in the order of `state`. Raises `CaptureError` if one was deleted.
+
+        >>> from autograd_spiral import capture
+        >>> w = Tensor(2.0, requires_grad=True, name="w")
+        >>> step = capture(lambda x: w * x)
+        >>> _ = step(np.ones(3))
+        >>> step.program.leaves[0] is w
+        True
+        """
+        leaves = tuple(leaf for reference in self.references if (leaf := reference()) is not None)
+        if len(leaves) < len(self.references):
+            raise CaptureError(f"a tensor that held the state of {self.name} was deleted: save the program before that")
+        return leaves
 
     @functools.cached_property
     def _printed(self) -> Source:
@@ -37,7 +67,9 @@ class CapturedProgram(Program):
     def source(self) -> str:
         """The program as NumPy: a module with one function, from inputs and state to outputs and new state.
 
-        Raises `CaptureError` if it calls a declared primitive whose body cannot run on Tensors.
+        Its arguments are the inputs, the state that the step assigns, and the state that it only reads. It returns the
+        outputs, and then the new state in the order of the arguments: `loss, *state = step(X, y, *state)`. Raises
+        `CaptureError` if it calls a declared primitive whose body cannot run on Tensors.
 
         >>> from autograd_spiral import capture
         >>> step = capture(lambda x: 2 * x)
@@ -63,33 +95,47 @@ class CapturedProgram(Program):
         return self._printed.constants
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write `source` to `path`, a file that can be imported where there is only NumPy, and return the path.
+        r"""Write the program to `path`, a file that can be imported where there is only NumPy, and return the path.
 
-        Large constants are saved next to it, in a file of the same name that ends in .npz. Pass them to the function,
-        as the head of the text says: `step(…, **np.load("step.npz"))`. Missing folders are made. Raises ValueError if
+        Its function is that of `source`, and raises ValueError for arguments of other shapes and dtypes and for invalid
+        labels. The present state and large constants are saved next to it, in a file of the same name that ends in
+        .npz. The head of the text is a loop that goes on from there. Missing folders are made. Raises ValueError if
         `path` does not end in .py, OSError if it cannot be written, `CaptureError` as `source` does.
 
         >>> import tempfile
-        >>> from autograd_spiral import capture
-        >>> step = capture(lambda x: 2 * x)
-        >>> _ = step(np.ones(3))
+        >>> from autograd_spiral import capture, grad
+        >>> w = Tensor([1.0, 2.0], requires_grad=True, name="w")
+        >>> @capture
+        ... def step(x):
+        ...     loss = np.sum((w - x) ** 2)
+        ...     w.assign(w - 0.1 * grad(loss, w))
+        ...     return loss
+        >>> _ = step(np.zeros(2))
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     step.program.save(Path(folder) / "step.py").name
-        'step.py'
+        ...     text = step.program.save(Path(folder) / "saved_step.py").read_text()
+        >>> print(text[: text.index("\nimport")])
+        # To go on from the state in 'saved_step.npz', next to this file:
+        #
+        #     import numpy as np
+        #     from saved_step import step
+        #
+        #     saved = dict(np.load('saved_step.npz'))
+        #     state = [saved.pop(name) for name in ('w',)]
+        #
+        #     for x in batches:  # x (2,)
+        #         loss, *state = step(x, *state)
+        #
         """
         target = Path(path)
         if target.suffix.lower() != ".py":
             raise ValueError(f"the suffix must be .py, not as in {target.name!r}: a program is saved as Python")
-        text = self.source
+        program = readable(self)
+        source = Source(program, checked=True)
+        with holding(self.leaves):  # no thread updates some of them meanwhile
+            state = {source.names[value]: leaf.data for value, leaf in zip(self.state, self.leaves, strict=True)}
+        arrays: dict[str, Any] = {**state, **source.constants}
         target.parent.mkdir(parents=True, exist_ok=True)
-        if self.constants:
-            arrays: dict[str, Any] = dict(self.constants)
-            beside = target.with_suffix(".npz")
-            np.savez(beside, **arrays)
-            shown = beside.name if beside.name.isprintable() else repr(beside.name)  # a line end would end the comment
-            text = (
-                f"# The large constants ({', '.join(arrays)}) are in {shown}, beside this file:\n"
-                f"#     constants = np.load({beside.name!r})\n#     {self.name}(..., **constants)\n{text}"
-            )
-        target.write_text(text, encoding="utf-8")
+        if arrays:
+            np.savez(target.with_suffix(".npz"), **arrays)
+        target.write_text(usage(program, source, target) + source.text, encoding="utf-8")
         return target

@@ -1,28 +1,30 @@
 """A program as NumPy source that a person can read, and that runs: one commented line per equation.
 
 The text is a function of NumPy alone, free of side effects and of in-place writes, so that it also runs under
-`jax.jit` with `jax.numpy` for `np`. Names: those the user gave, then "d" and a name for gradients, then local
-variables. A value without a name stands inside the expression that uses it.
+`jax.jit` with `jax.numpy` for `np`, unless it has checks or adds into entries of an array. Names: those the user gave,
+then "d" and a name for gradients, then local variables. A value without a name stands inside the expression that uses
+it.
 """
 
 from __future__ import annotations
 
 import itertools
-import keyword
 import operator
 import re
-import unicodedata
 from collections import Counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_spiral.program.ir import Atom, Equation, Program, Rank, Value
+from autograd_spiral.errors import CaptureError
+from autograd_spiral.program.ir import Atom, Check, Equation, Program, Rank, Value
 from autograd_spiral.program.printing.expressions import Text
-from autograd_spiral.program.printing.numpy_text import NUMPY, SCATTER, literal
+from autograd_spiral.program.printing.helpers import HELPERS
+from autograd_spiral.program.printing.names import RESERVED, given_names, identifier, unique
+from autograd_spiral.program.printing.numpy_text import NUMPY, literal
 
-__all__ = ["Source", "given_names"]
+__all__ = ["Source", "comment"]
 
 WIDTH = 88
 """The length, in characters, above which an expression is broken up into lines."""
@@ -32,24 +34,20 @@ _LITERAL = 32
 """The number of elements up to which constants are written out; larger ones are keyword arguments."""
 
 
-def given_names(program: Program) -> dict[Value, str]:
-    """Return the names of inputs, state and outside arrays: x1, w1, a1 and so on if they have none."""
-    roles = (("x", program.inputs), ("w", program.state), ("a", program.outside))
-    names = {value: f"{role}{i + 1}" for role, values in roles for i, value in enumerate(values)}
-    return {value: program.names[value].text if value in program.names else names[value] for value in names}
-
-
 class Source:
     """The source of `program`, which is printed equation by equation as it is.
 
     `text` is a module with one function, `name(inputs…, state…, *, large constants…)`, that returns the outputs and
     then the new state of each state that has one. `constants` are the large arrays that the function takes as keyword
-    arguments, by name. Raises `CaptureError` if an equation cannot be printed.
+    arguments, by name, and `names` has the names of values. If it is `checked`, the function begins with checks of the
+    shapes and dtypes of its arguments, and makes those of the program; all raise ValueError. Raises `CaptureError` if
+    an equation cannot be printed.
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, *, checked: bool = False) -> None:
         self.constants: dict[str, NDArray[Any]] = {}
-        self._program = program
+        self.names: dict[Value, str] = {}
+        self._program, self._checked = program, checked
         self._uses = Counter(value for equation in program.equations for value in equation.reads())
         self._returned = (*program.outputs, *(new for _, new in program.updates))
         self._last_read = {value: i for i, equation in enumerate(program.equations) for value in equation.reads()}
@@ -57,8 +55,7 @@ class Source:
         self._results = set(program.results())
         self._made = {equation.output: equation for equation in program.equations}
         self._new_of = {new: state for state, new in reversed(program.updates) if isinstance(new, Value)}
-        self._taken = {"np", "scatter", "bool", program.name}
-        self._names: dict[Value, str] = {}
+        self._taken = {*RESERVED, program.name}
         self._inline: dict[Value, Text] = {}  # expressions that are written inside the one that uses them
         self._unread: dict[Value, set[Value]] = {}  # the states that inline values read, which are not yet printed
         self._constant_names: dict[tuple[Any, ...], str] = {}  # equal ones are one
@@ -70,21 +67,30 @@ class Source:
             self._equation(position, equation)
         self.text = self._module()
 
+    def unique(self, wish: str) -> str:
+        """Return `wish` as a name that nothing in the text has yet, and take it."""
+        return unique(identifier(wish), self._taken)
+
     def _module(self) -> str:
-        program, names = self._program, self._names
+        program, names = self._program, self.names
         returned = [self._atom(atom).text for atom in self._returned]
         numbered = ((a, f"out{i + 1}") for i, a in enumerate(program.outputs))
         outputs = [names.get(a, number) if isinstance(a, Value) else number for a, number in numbered]
-        new = [names[state] for state, _ in program.updates]
+        updated = [state for state, _ in program.updates]
+        new = [names[state] for state in updated]
         contract = " and ".join(filter(None, (", ".join(outputs), "the new " * bool(new) + ", ".join(new))))
+        kept = [names[state] for state in program.state if state not in updated] if updated else []
+        more = f"; {', '.join(kept)} stay{'s' * (len(kept) == 1)} as given" if kept else ""
         arguments = [names[value] for value in (*program.inputs, *program.state)]
         if self.constants:
             arguments += ["*", *self.constants]
-        helper = SCATTER if any("scatter(" in line for line in self._lines) else ""
         head = f"def {program.name}({', '.join(arguments)}):"
-        contract = f'    """Return {contract or "nothing"}."""'
+        contract = f'    """Return {contract or "nothing"}{more}."""'
         last = f"    return {', '.join(returned) or None}"
-        return "\n".join(["import numpy as np", *helper.splitlines(), "", "", head, contract, *self._lines, last, ""])
+        lines = [*self._checks_of_arguments(), *self._lines]
+        called = {name for line in lines for name in re.findall(r"(\w+)\(", line)}
+        helpers = [line for name, text in HELPERS.items() if name in called for line in ("", "", *text.splitlines())]
+        return "\n".join(["import numpy as np", *helpers, "", "", head, contract, *lines, last, ""])
 
     # --- names ---------------------------------------------------------------------------------------------------
 
@@ -92,43 +98,31 @@ class Source:
         """Give names to what is given, and then to what has one, the best ranks first."""
         program = self._program
         for value, wish in given_names(program).items():
-            self._names[value] = self._unique(wish)
+            self.names[value] = self.unique(wish)
         named = [
             value
             for value in self._made  # a new state has the name of the state, unless the user gave it one
             if value in program.names and (value not in self._new_of or program.names[value].rank == Rank.GIVEN)
         ]
         for value in sorted(named, key=lambda value: program.names[value].rank):
-            self._names[value] = self._unique(program.names[value].text)
+            self.names[value] = self.unique(program.names[value].text)
         for value in program.outside:
             found = program.found[value]
             if found.size > _LITERAL:
-                self.constants[self._names[value]] = found
+                self.constants[self.names[value]] = found
             else:
                 self._inline[value] = literal(found)
 
-    def _unique(self, wish: str) -> str:
-        name = unicodedata.normalize("NFKC", re.sub(r"\W", "_", wish)) or "_"  # as Python reads identifiers
-        if not name.isidentifier():
-            name = "".join(letter if f"_{letter}".isidentifier() else "_" for letter in f"_{name}")
-        if keyword.iskeyword(name) or name == "__debug__":
-            name = f"_{name}"
-        base, count = name, itertools.count(2)
-        while name in self._taken:
-            name = f"{base}_{next(count)}"
-        self._taken.add(name)
-        return name
-
     def _fresh_name(self) -> str:
-        return self._unique(f"t{next(self._fresh)}")
+        return self.unique(f"t{next(self._fresh)}")
 
     # --- lines ---------------------------------------------------------------------------------------------------
 
     def _equation(self, position: int, equation: Equation) -> None:
         output = equation.output
         text = self._expression(equation)
-        if output in self._names:
-            name = self._names[output]
+        if output in self.names:
+            name = self.names[output]
         elif output in self._new_of:
             name = self._name_of_new(position, self._new_of[output])
         elif output in self._results or (self._uses[output] != 1 and not (_is_view(equation) and len(text.text) < 20)):
@@ -152,29 +146,59 @@ class Source:
             self._line(self._made[longest], self._fresh_name(), self._inline.pop(longest))
 
     def _line(self, equation: Equation, name: str, text: Text) -> None:
-        self._names[equation.output] = name
+        self.names[equation.output] = name
         self._unread.pop(equation.output, None)
         if equation.phase != self._phase:
             self._phase = equation.phase
             self._lines.append(f"    # {equation.phase}")
         code = f"{name} = {text.text}"
-        self._lines.append(f"    {code:{_COMMENT}}  # {_comment(equation.output)}")
+        self._lines.append(f"    {code:{_COMMENT}}  # {comment(equation.output)}")
+        self._lines += self._checks_of(equation.output)
+
+    def _checks_of_arguments(self) -> list[str]:
+        """Return the lines that check what the function is given."""
+        if not self._checked:
+            return []
+        program = self._program
+        given: dict[str, Value | NDArray[Any]] = {
+            self.names[value]: value for value in (*program.inputs, *program.state)
+        }
+        lines = [
+            f'    check_array("{name}", {name}, {array.shape}, "{array.dtype}")'
+            for name, array in (given | self.constants).items()
+        ]
+        for value in (*program.inputs, *program.state, *program.outside):
+            if value not in self._inline:  # a constant, which has been checked
+                lines += self._checks_of(value)
+        return ["    # checks", *lines] if lines else []
+
+    def _checks_of(self, value: Value) -> list[str]:
+        """Return the lines that make the checks of `value`."""
+        if not self._checked:
+            return []
+        return [self._check(check) for check in self._program.checks if check.value is value]
+
+    def _check(self, check: Check) -> str:
+        name = check.function.__name__
+        if name not in HELPERS:
+            raise CaptureError(f"{self._program.name}: {name}, a check of {self.names[check.value]}, cannot be printed")
+        return f"    {name}({', '.join([self.names[check.value], *map(repr, check.details)])})"
 
     def _name_of_new(self, position: int, state: Value) -> str:
         """Return the name of the state itself, or another one if its old value is still read later."""
         readers = [state, *(value for value, reads in self._unread.items() if state in reads)]
         if any(self._last_read.get(value, -1) > position for value in readers):
-            return self._unique(f"new_{self._names[state]}")
-        return self._names[state]
+            return self.unique(f"new_{self.names[state]}")
+        return self.names[state]
 
     def _atom(self, atom: Atom) -> Text:
         if isinstance(atom, Value):
-            return self._inline[atom] if atom in self._inline else Text(self._names[atom])
+            return self._inline[atom] if atom in self._inline else Text(self.names[atom])
         text = literal(atom)
         if isinstance(atom, np.ndarray) and atom.size > _LITERAL and text.text.startswith("np.array("):
             key = (atom.shape, atom.dtype, atom.tobytes())
             if key not in self._constant_names:
-                name = self._constant_names[key] = self._unique("constant")
+                name = self._constant_names[key] = self.unique("constant")
                 self.constants[name] = atom
             return Text(self._constant_names[key])
         return text
@@ -184,6 +208,7 @@ def _is_view(equation: Equation) -> bool:
     return len(equation.inputs) == 1 and equation.function in (np.transpose, np.reshape, operator.getitem)
 
 
-def _comment(value: Value) -> str:
+def comment(value: Value) -> str:
+    """Return the shape of `value`, and its dtype if that is not float64."""
     shape = str(value.shape) if value.shape else "scalar"
     return shape if value.dtype == np.float64 else f"{shape} {value.dtype}"

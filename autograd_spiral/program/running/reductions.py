@@ -18,6 +18,9 @@ _SHORT = 4
 _FEW = 1024
 """At most this many elements are summed faster by a dot product with ones."""
 
+_POSITIVE = (np.exp, np.square, np.absolute)
+"""Functions that never return -0.0."""
+
 
 def write_reduction(code: Code, position: int, equation: Equation) -> None:
     """Write the lines for a reduction."""
@@ -33,6 +36,8 @@ def write_reduction(code: Code, position: int, equation: Equation) -> None:
     buffer = code.layout.buffer(output, position)
     if isinstance(x, Value) and _combines_columns(code, equation, x):
         _combine(code, ufunc, code.layout.array[x], buffer.reshape(-1))
+        if ufunc is np.add and code.program.equations[code.layout.position[x]].function not in _POSITIVE:
+            code.line(np.add, f"{code.bind(buffer)}, 0.0", buffer)  # NumPy's sums begin with 0, and 0 + -0.0 is 0.0
     else:
         code.lines.append(f"{reduce}({code.text(x)}, {axis}, None, {code.bind(buffer)}, {keepdims})")
 

@@ -1,0 +1,47 @@
+"""The phases of a step, forward, backward and update: one rule for texts and pictures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TypeVar
+
+from autograd_spiral.program.ir import Program, Value
+
+__all__ = ["PHASES", "with_phases"]
+
+PHASES = ("forward", "backward", "update")
+"""In the order of a step."""
+
+
+AnyProgram = TypeVar("AnyProgram", bound=Program)
+
+
+def with_phases(program: AnyProgram) -> AnyProgram:
+    """Return `program` with the phase of each equation that no backward pass recorded: forward or update.
+
+    The update is what no backward pass needs and only leads to new state, or depends on gradients after the last
+    backward pass.
+    """
+    late: set[Value] = set()  # depends on gradients
+    for equation in program.equations:
+        if equation.phase == "backward" or not late.isdisjoint(equation.reads()):
+            late.add(equation.output)
+    checked = (check.value for check in program.checks)
+    differentiated: set[Value] = set()  # needed by a backward pass
+    needed = {value for value in (*program.outputs, *checked) if isinstance(value, Value)}
+    equations = []
+    for equation in reversed(program.equations):
+        output = equation.output
+        if equation.phase == "backward":
+            late.clear()  # from here on, a backward pass follows
+        if equation.phase == "backward" or output in differentiated:
+            differentiated.update(equation.reads())
+        if output in needed:
+            needed.update(equation.reads())
+        if equation.phase != "backward":
+            forward = output in differentiated or (output in needed and output not in late)
+            phase = "forward" if forward else "update"
+            equation = equation if equation.phase == phase else replace(equation, phase=phase)
+        equations.append(equation)
+    found = tuple(reversed(equations))
+    return program if found == program.equations else program.with_equations(found)  # the same objects

@@ -1,0 +1,84 @@
+"""The functions that stand at the head of a text that calls them: operations that NumPy lacks, and checks."""
+
+from __future__ import annotations
+
+__all__ = ["BUILTINS", "HELPERS"]
+
+HELPERS = {
+    "scatter": '''\
+def scatter(ct, index, shape):
+    """Zeros of `shape` with `ct` added in at `index`, repeated entries adding up."""
+    out = np.zeros(shape, ct.dtype)
+    np.add.at(out, index, ct)
+    return out
+''',
+    "place": '''\
+def place(ct, index, shape):
+    """Zeros of `shape` with `ct` at `index`, which repeats no entry."""
+    out = np.zeros(shape, ct.dtype)
+    out[index] = ct
+    return out
+''',
+    "erf": '''\
+def erf(x):
+    """The error function, elementwise: below 1 by its Taylor series, from there by the trapezoidal rule."""
+    y = np.clip(np.asarray(x).astype(np.float64), -6, 6)
+    square, series = y * y, 0.0
+    for n in range(18, 0, -1):
+        series = square / n * (1 / (2 * n + 1) - series)
+    small = y + y * (0.12837916709551256 - 1.1283791670955126 * series)  # where 2/√π = 1.128…
+    y = np.maximum(np.absolute(y), 1)
+    square, total = y * y, 0.5 / (y * y)
+    for n in range(1, 13):  # at multiples of 1/2
+        total = total + np.exp(-n * n / 4) / (n * n / 4 + square)
+    rest = y * np.exp(-square) * total / np.pi - 2 / np.expm1(4 * np.pi * y)
+    return np.where(np.absolute(x) < 1, small, np.copysign(1 - rest, x)).astype(x.dtype)
+''',
+    "check_array": '''\
+def check_array(name, array, shape, dtype):
+    """Raise ValueError unless `array` has the shape and dtype that the step was captured with."""
+    if not hasattr(array, "dtype") or array.shape != shape or array.dtype != dtype:
+        found = f"a {array.__class__.__name__}"
+        if hasattr(array, "dtype"):
+            found = f"of shape {array.shape} and dtype {array.dtype}"
+        raise ValueError(
+            f"{name} must be an array of shape {shape} and dtype {dtype}, not {found}. To have the step for such "
+            "arguments, call it with them before it is saved"
+        )
+''',
+    "check_labels": '''\
+def check_labels(labels, classes):
+    """Raise ValueError unless all of the integers `labels` are in range(classes)."""
+    bad = (labels < 0) | (labels >= classes)
+    if bad.any():
+        row = bad.argmax()
+        raise ValueError(
+            f"the label at row {row} is {labels[row]}, but {classes} classes are numbered 0 to {classes - 1}"
+        )
+''',
+    "check_entries": '''\
+def check_entries(picked, count):
+    """Raise ValueError unless all of `picked`, the entry to pick in each row, are in range(count)."""
+    bad = (picked < 0) | (picked >= count)
+    if bad.any():
+        row = bad.argmax()
+        raise ValueError(
+            f"entry {picked[row]} is out of range in row {row}: the {count} entries of a row are numbered 0 to "
+            f"{count - 1}; write index % {count} to count from the end"
+        )
+''',
+    "check_probabilities": '''\
+def check_probabilities(rows):
+    """Raise ValueError unless each of `rows` is nonnegative and sums to 1, up to 0.01."""
+    bad = (rows < -0.01).any(axis=1) | ~(np.absolute(rows.sum(axis=1) - 1) <= 0.01)
+    if bad.any():
+        row = bad.argmax()
+        raise ValueError(
+            f"rows of class probabilities must be nonnegative and sum to 1, but row {row} is {rows[row].tolist()}"
+        )
+''',
+}
+"""The source of each function, by its name."""
+
+BUILTINS = frozenset({"ValueError", "dict", "hasattr", "range"})
+"""The names of Python's that they use, and the loop at the head of a saved program."""
