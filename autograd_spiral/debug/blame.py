@@ -49,10 +49,10 @@ class blame(entering):
     def __init__(self) -> None:
         super().__init__(observer=_Blame())
 
-    def inside(self, mode: Mode) -> Mode:
+    def _inside(self, mode: Mode) -> Mode:
         """Return `mode` with an observer of what is not finite; raise `CaptureError` in a captured step."""
         mode.trace.permit("blame()", INSTEAD_OF_BLAME)
-        return super().inside(mode)
+        return super()._inside(mode)
 
     def _set(self, mode: Mode) -> None:
         MODE.set(mode)

@@ -85,10 +85,11 @@ class NeverInPlace:
     __slots__ = ()
 
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
+        places = any(np.ndim(item) for item in index) if isinstance(index, tuple) else False  # as Y[rows, labels]
+        one_hot = "; for one-hot rows, write Tensor(np.eye(classes)[labels])" if places else ""
         raise InPlaceError(
             "t[index] = value would change a recorded value: write np.where(mask, value, t), "
-            "or assign() a whole new array to a leaf. Data such as one-hot rows, Y[np.arange(n), y] = 1, are written "
-            "into an array first, and then Tensor(Y), or they are Tensor(np.eye(classes)[y])"
+            f"or assign() a whole new array to a leaf, or write into an array before Tensor(array){one_hot}"
         )
 
     def _refuse(self, other: Any) -> NoReturn:

@@ -105,6 +105,10 @@ class entering:
 
     Leaving it takes back these changes and no others, even after an error, and even if blocks that were entered later
     go on, as in generators that are closed in the order in which they began. It may be entered again, also within.
+
+    >>> with entering(phase="backward") as mode:
+    ...     MODE.get() is mode, mode.phase
+    (True, 'backward')
     """
 
     __slots__ = ("_changes",)
@@ -114,13 +118,13 @@ class entering:
     def __init__(self, **changes: Any) -> None:
         self._changes = changes
 
-    def inside(self, mode: Mode) -> Mode:
+    def _inside(self, mode: Mode) -> Mode:
         """Return `mode` with the changes."""
         return replace(mode, **self._changes, outside=mode, entered=self)
 
     def __enter__(self) -> Any:
         before = MODE.get()
-        mode = self.inside(before)
+        mode = self._inside(before)
         try:
             self._set(mode)
         except BaseException:  # an interrupt as soon as it was set
@@ -150,7 +154,7 @@ def _without(mode: Mode, left: entering) -> Mode:
     if mode.entered is left:
         return mode.outside
     outside = _without(mode.outside, left)
-    return mode if outside is mode.outside else mode.entered.inside(outside)
+    return mode if outside is mode.outside else mode.entered._inside(outside)
 
 
 class no_grad(entering):
@@ -196,7 +200,7 @@ class scope(entering):
             raise ValueError("scope: the name must not be empty, since pictures write it on the frame")
         self._name = name
 
-    def inside(self, mode: Mode) -> Mode:
+    def _inside(self, mode: Mode) -> Mode:
         """Return `mode` with the name after those of the scopes around."""
         names = (*mode.scope, self._name)  # without `replace`: models enter scopes in every step, so it must be fast
         return Mode(mode.recording, mode.phase, mode.constants, mode.observer, names, mode.trace, mode, self)

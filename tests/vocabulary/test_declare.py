@@ -576,14 +576,14 @@ def declared():
         lambda operation, x: operation(x.data),
         lambda operation, x: grad(grad(operation(x).sum(), x, create_graph=True).sum(), x),
         lambda operation, x: check_gradients(operation, x),
-        lambda operation, x: pytest.raises(ValueError, operation, x, x),
+        lambda operation, x: operation(x, x),
     ],
     ids=["declared", "backward", "arrays", "grad of grad", "check", "error"],
 )
 @pytest.mark.filterwarnings("ignore:grad returns zeros")
 def test_a_declared_operation_that_nobody_refers_to_is_forgotten(use):
     operation, big = declared()
-    with contextlib.suppress(TypeError):
+    with contextlib.suppress(NoRuleError):
         use(operation, leaf([1, 2, 3]))
     gc.collect()
     assert big() is not None
@@ -608,7 +608,7 @@ def test_a_node_keeps_the_operation_that_it_was_recorded_with():
 
 def test_a_program_keeps_the_operations_that_it_calls():
     operation = primitive(None)(lambda x: np.linalg.inv(x))  # which has no rule: it stays one equation
-    step = capture(lambda x: operation(x))
+    step = capture(functools.partial(lambda operation, x: operation(x), operation))
     step(np.eye(2))
     program, known = step.program, weakref.ref(operation)
     del step, operation
