@@ -58,8 +58,8 @@ def sweep(
             out, operands = node, operands_of(node)
         else:
             out, operands = node._value, node.operands
-        declared = primitive.body is not None and not recorded  # such rules may keep arrays, or try to change them
-        if declared:
+        declared = primitive.body is not None  # its rules may keep arrays, or try to change them
+        if declared and not recorded:
             sealed(ct)
         binary = len(operands) == 2 and not params and not declared
         if binary:
@@ -78,7 +78,9 @@ def sweep(
                 if binary:
                     piece = vjp(ct, out, x, y)
                 elif declared:
-                    piece = _as_array(apart(vjp, ct, out, *operands, **params), primitive)
+                    piece = apart(vjp, ct, out, *operands, **params)
+                    if not recorded:
+                        piece = _as_array(piece, primitive)
                 elif rest is not None:
                     piece = rest(i)
                 else:

@@ -542,6 +542,21 @@ def test_a_rule_that_changes_what_it_was_given_raises_and_says_what(which, unloc
     assert x.data.tolist() == [1, 2]
 
 
+def test_a_rule_cannot_change_constants_and_parameters_while_it_is_recorded():
+    def unlocking(ct, out, x, y, k):
+        y.setflags(write=True)
+        return ct * y
+
+    times = primitive(unlocking, None)(lambda x, y, k: x * y * k[-1])
+    popping = primitive(lambda ct, out, x, y, k: ct * y * k.pop(), None)(lambda x, y, k: x * y * k[-1])
+    x, y = leaf([1, 2]), np.array([3.0, 4.0])
+    with pytest.raises(RuleError, match="WRITEABLE"):
+        grad(times(x, y, k=[1.0]).sum(), x, create_graph=True)
+    z = popping(x, y, k=[2.0, 5.0]).sum()
+    for _ in range(2):
+        assert grad(z, x, create_graph=True).data.tolist() == [15, 20]
+
+
 def test_a_masked_piece_raises():
     masked = primitive(lambda ct, out, x: np.ma.masked_less(ct, 1.5))(lambda x: x + 0)
     with pytest.raises(DtypeError, match="the rule of <lambda>: a masked array would lose its mask"):
