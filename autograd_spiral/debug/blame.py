@@ -49,12 +49,12 @@ class blame(entering):
     def __init__(self) -> None:
         super().__init__(observer=_Blame())
 
-    def _inside(self, mode: Mode) -> Mode:
-        """Return `mode` with an observer of what is not finite; raise `CaptureError` in a captured step."""
-        mode.trace.permit("blame()", INSTEAD_OF_BLAME)
-        return super()._inside(mode)
+    def __enter__(self) -> Any:
+        MODE.get().trace.permit("blame()", INSTEAD_OF_BLAME)
+        return super().__enter__()
 
-    def _set(self, mode: Mode) -> None:
+    @staticmethod
+    def _set(mode: Mode) -> None:
         MODE.set(mode)
         state = _error_state.get()
         if not isinstance(mode.observer, _Blame):

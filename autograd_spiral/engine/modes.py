@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import weakref
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -82,8 +83,8 @@ NO_TRACE = Trace()
 class Mode:
     """How operations are recorded: whether at all, whether on constants too, in which phase, who watches, and where.
 
-    A mode never changes, since other contexts may hold it too. It knows the mode `outside` the block that it is the
-    mode of, and what was `entered` there.
+    A mode never changes, since other contexts may hold it too. It knows the mode `outside` its block, the `changes`
+    from that mode (the name of a scope, or values of these fields), and what was `entered`, without keeping it alive.
     """
 
     recording: bool = True  # whether results can require gradients
@@ -93,11 +94,32 @@ class Mode:
     scope: tuple[str, ...] = ()  # the names of the scopes we are in, outermost first
     trace: Trace = NO_TRACE  # that of the capture we are in, if any
     outside: Mode | None = None
-    entered: entering | None = None
+    changes: str | dict[str, Any] = ""
+    entered: weakref.ref[entering] | None = None
 
 
 _PLAIN = Mode()
 MODE: ContextVar[Mode] = ContextVar("autograd_spiral_mode", default=_PLAIN)
+
+
+def _inside(outside: Mode, changes: str | dict[str, Any], entered: weakref.ref[entering] | None) -> Mode:
+    """Return the mode of a block with `changes`."""
+    mode = outside
+    if type(changes) is str:  # without `replace`: models enter scopes in every step, so it must be fast
+        names, trace = (*mode.scope, changes), mode.trace
+        return Mode(mode.recording, mode.phase, mode.constants, mode.observer, names, trace, mode, changes, entered)
+    assert type(changes) is dict
+    return replace(mode, **changes, outside=mode, changes=changes, entered=entered)
+
+
+def _without(mode: Mode, left: entering | weakref.ref[entering]) -> Mode:
+    """Return `mode` without the innermost changes of `left`; as it is if they were made in another context."""
+    if mode.outside is None or mode.entered is None:
+        return mode
+    if mode.entered() is left or mode.entered is left:
+        return mode.outside
+    outside = _without(mode.outside, left)
+    return mode if outside is mode.outside else _inside(outside, mode.changes, mode.entered)
 
 
 class entering:
@@ -111,20 +133,17 @@ class entering:
     (True, 'backward')
     """
 
-    __slots__ = ("_changes",)
+    __slots__ = ("__weakref__", "_changes")
 
+    _changes: str | dict[str, Any]
     _set: Callable[[Mode], object] = MODE.set
 
     def __init__(self, **changes: Any) -> None:
         self._changes = changes
 
-    def _inside(self, mode: Mode) -> Mode:
-        """Return `mode` with the changes."""
-        return replace(mode, **self._changes, outside=mode, entered=self)
-
     def __enter__(self) -> Any:
         before = MODE.get()
-        mode = self._inside(before)
+        mode = _inside(before, self._changes, weakref.ref(self, self._dropped))
         try:
             self._set(mode)
         except BaseException:  # an interrupt as soon as it was set
@@ -141,20 +160,21 @@ class entering:
             self._set(_without(mode or MODE.get(), self))
             raise
 
+    @classmethod
+    def _dropped(cls, entered: weakref.ref[entering]) -> None:
+        """Leave the block of an object that is gone: an interrupt came as `__exit__` began, before its first line."""
+        cls._set(_without(MODE.get(), entered))
+
+    def _again(self) -> entering:
+        """Return the same block as an object that lives no longer than its with statement."""
+        block = object.__new__(type(self))
+        block._changes = self._changes
+        return block
+
     def __call__(self, function: F) -> F:
         """Return `function` with its body inside this block, also if it is a generator or a coroutine function."""
         decorate: Callable[[Any, F], F] = _decorated
         return decorate(self, function)
-
-
-def _without(mode: Mode, left: entering) -> Mode:
-    """Return `mode` without the innermost changes of `left`; as it is if they were made in another context."""
-    if mode.outside is None or mode.entered is None:
-        return mode
-    if mode.entered is left:
-        return mode.outside
-    outside = _without(mode.outside, left)
-    return mode if outside is mode.outside else mode.entered._inside(outside)
 
 
 class no_grad(entering):
@@ -191,19 +211,14 @@ class scope(entering):
     ('layer 1',)
     """
 
-    __slots__ = ("_name",)
+    __slots__ = ()
 
     def __init__(self, name: str) -> None:
         if not isinstance(name, str):
             raise TypeError(f"scope: the name must be a string, not {type(name).__name__}")
         if not name:
             raise ValueError("scope: the name must not be empty, since pictures write it on the frame")
-        self._name = name
-
-    def _inside(self, mode: Mode) -> Mode:
-        """Return `mode` with the name after those of the scopes around."""
-        names = (*mode.scope, self._name)  # without `replace`: models enter scopes in every step, so it must be fast
-        return Mode(mode.recording, mode.phase, mode.constants, mode.observer, names, mode.trace, mode, self)
+        self._changes = name
 
 
 # --- decorated functions ----------------------------------------------------------------------------------------------
@@ -220,7 +235,7 @@ def _decorated(block: entering, function: Any) -> Any:
 
         @functools.wraps(function)
         async def coroutine(*args: Any, **kwargs: Any) -> Any:
-            with block:
+            with block._again():
                 return await function(*args, **kwargs)
 
         return coroutine
@@ -232,7 +247,7 @@ def _decorated(block: entering, function: Any) -> Any:
             resume = functools.partial(inner.send, None)
             while True:
                 try:
-                    with block:
+                    with block._again():
                         item = resume()
                 except StopIteration as end:
                     return end.value
@@ -245,7 +260,7 @@ def _decorated(block: entering, function: Any) -> Any:
 
     @functools.wraps(function)
     def inside(*args: Any, **kwargs: Any) -> Any:
-        with block:
+        with block._again():
             return function(*args, **kwargs)
 
     return inside

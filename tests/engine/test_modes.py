@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import contextvars
-import dis
+import gc
+import os
 import sys
 import threading
 
@@ -358,6 +359,25 @@ def test_one_object_can_be_entered_again_and_within_itself_and_in_threads(mode):
     assert sorted(seen) == [False, False, True, True]
 
 
+def test_a_task_that_was_started_inside_stays_inside_when_the_block_is_left(mode):
+    block, inside = mode
+
+    async def work():
+        await asyncio.sleep(0)
+        with scope("inner"), contextlib.suppress(ZeroDivisionError), no_grad():
+            raise ZeroDivisionError
+        gc.collect()
+        return inside()
+
+    async def main():
+        with block():
+            task = asyncio.create_task(work())
+        assert not inside()
+        return await task
+
+    assert asyncio.run(main())
+
+
 def test_a_block_that_was_entered_in_another_context_is_left_as_it_is(mode):
     block, inside = mode[0](), mode[1]
     before = MODE.get()
@@ -374,51 +394,46 @@ class Stop(BaseException):
     pass
 
 
-def interrupted_after_call(number, work):
-    """Run `work`, and raise `Stop` when the `number`-th call made in modes.py and blame.py has returned.
+def interrupted(number, work):
+    """Run `work`, and raise `Stop` at the `number`-th event of the calls that are made in modes.py and blame.py.
 
-    Python runs signal handlers when a call returns, and at the beginning of a function, where nothing can catch what
-    they raise. Returns whether there were so many calls.
+    Python runs signal handlers when a function begins, and when a call of a function in C has returned.
+    Returns whether there were so many events.
     """
-    left, calling = number, {}
+    left = number
 
-    def trace(frame, event, argument):
+    def profile(frame, event, argument):
         nonlocal left
-        if not frame.f_code.co_filename.endswith(("modes.py", "blame.py")) or "test_" in frame.f_code.co_filename:
-            return None
-        frame.f_trace_opcodes = True
-        if event == "opcode":
-            called = calling.pop(frame, False)
-            operation = dis.opname[frame.f_code.co_code[frame.f_lasti]]
-            calling[frame] = operation.startswith("CALL")
-            if called:
-                left -= 1
-                if left < 0:
-                    sys.settrace(None)
-                    raise Stop
-        return trace
+        ours = frame.f_code.co_filename.endswith((f"{os.sep}modes.py", f"{os.sep}blame.py"))
+        if ours and event in ("call", "c_return"):
+            left -= 1
+            if left < 0:
+                sys.setprofile(None)
+                raise Stop
 
-    before = sys.gettrace()
-    sys.settrace(trace)
+    before = sys.getprofile()
+    sys.setprofile(profile)
     try:
         work()
     except Stop:
         return True
     finally:
-        sys.settrace(before)
+        sys.setprofile(before)
     return False
 
 
 def test_an_interrupt_leaves_no_mode_on(mode):
     block = mode[0]
+    decorated = block()(lambda: None)
 
     def work():
-        with outer, block():
+        with scope("outer"), block():
             pass
+        decorated()
 
-    before, errors, outer = MODE.get(), np.geterr(), scope("outer")
+    before, errors = MODE.get(), np.geterr()
     count = 0
-    while interrupted_after_call(count, work):
+    while interrupted(count, work):
         count += 1
         assert MODE.get() is before
         assert np.geterr() == errors
