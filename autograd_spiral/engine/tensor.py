@@ -121,6 +121,8 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
     def data(self) -> NDArray[Any]:
         """The value, as a read-only array. Raises `CaptureError` while a step is captured.
 
+        NumPy's own error answers `t.data -= …` and other writing: to update a leaf, write `t.assign(t.data - …)`.
+
         >>> Tensor([1.0, 2.0]).data[0] = 5.0
         Traceback (most recent call last):
           ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Sequence
 from copy import copy
 from typing import Any
@@ -56,7 +57,8 @@ class CheckedFunction:
     def faults(self) -> list[Findings]:
         """Return the faults that make a check impossible: two calls differ, or something is overwritten.
 
-        Two calls of the function are compared, and then two runs of the rules. Neither may write into what it is given.
+        Two calls of the function are compared, and two sweeps of one call, with another call between them: rules must
+        compute from what they are given alone, not from what the last call left. Neither may write into it.
         """
         given = [x.copy() for x in self.arrays]
         try:
@@ -67,8 +69,7 @@ class CheckedFunction:
                 return self._faults(Verdict.OVERWRITTEN, "the function writes into this input", changed)
             if len(first) != len(second) or not all(_same(a.data, b.data) for a, b in zip(first, second, strict=True)):
                 return self._faults(Verdict.NOT_DETERMINISTIC, "two calls returned different values", self.floating)
-            cotangents = self.cotangents(None)
-            gradients, again = (self._gradients(cotangents) for _ in range(2))
+            gradients, again = self._swept_twice()
         except (InPlaceError, RuleError, ValueError) as error:
             if is_refused_write(error):
                 return self._faults(Verdict.OVERWRITTEN, f"the function writes into an input: {error}", self.floating)
@@ -76,12 +77,19 @@ class CheckedFunction:
                 return self._faults(Verdict.OVERWRITTEN, str(error).splitlines()[-1], self.floating)
             raise
         changed = [at for at, a, b in zip(self.floating, gradients, again, strict=True) if not _same(a.data, b.data)]
-        return self._faults(Verdict.NOT_DETERMINISTIC, "two runs of the rules returned different gradients", changed)
+        text = "two sweeps returned different gradients: a rule must compute from its arguments alone"
+        return self._faults(Verdict.NOT_DETERMINISTIC, text, changed)
 
     @np.errstate(all="ignore")
-    def _gradients(self, cotangents: Sequence[Array]) -> tuple[Tensor, ...]:
+    def _swept_twice(self) -> list[tuple[Tensor, ...]]:
+        cotangents = self.cotangents(None)
         leaves, outputs = self.run(self.arrays, recorded=True)
-        return gradients_of(outputs, leaves, cotangents)
+        found = []
+        for _ in range(2):
+            found.append(gradients_of(outputs, leaves, cotangents))
+            with contextlib.suppress(Exception):  # so near, differences will be taken as well
+                self.run([x - x / 256 if i in self.floating else x for i, x in enumerate(self.arrays)])
+        return found
 
     def _faults(self, verdict: Verdict, text: str, inputs: Sequence[int]) -> list[Findings]:
         return [self.findings(at, fault=verdict, diagnosis=text) for at in inputs]
