@@ -58,10 +58,9 @@ def sweep(
             out, operands = node, operands_of(node)
         else:
             out, operands = node._value, node.operands
-        declared = primitive.body is not None  # its rules may keep arrays, or try to change them
-        if declared and not recorded:
+        if primitive.apart and not recorded:
             sealed(ct)
-        binary = len(operands) == 2 and not params and not declared
+        binary = len(operands) == 2 and not params and not primitive.apart
         if binary:
             x, y = operands  # unpacking them in each call would cost more than everything else here
         vjps, rest = primitive.vjps, None
@@ -77,7 +76,7 @@ def sweep(
             try:
                 if binary:
                     piece = vjp(ct, out, x, y)
-                elif declared:
+                elif primitive.apart:
                     piece = apart(vjp, ct, out, *operands, **params)
                     if not recorded:
                         piece = _as_array(piece, primitive)

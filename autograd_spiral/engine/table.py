@@ -27,7 +27,8 @@ class Primitive:
     """A differentiable function: its identity, how it is called on arrays, and its VJPs.
 
     `function` is the key of the row. `bind` turns a user's call into arrays and parameters, and `evaluate(*arrays,
-    **params)` returns the value. `body` is the function of a primitive that a user declared, else None.
+    **params)` returns the value. `body` is the function of a declared primitive, else None. `apart` says whether its
+    rules may keep or change what they are given and what they return, as a user's may.
 
     `vjps` has one entry per array argument: its VJP, or None if the function has no gradient with respect to it. A
     variadic primitive (`np.concatenate`) also has `rest`, for every further argument: `rest(ct, out, *args, **params)`
@@ -41,6 +42,7 @@ class Primitive:
     """
 
     __slots__ = (
+        "apart",
         "arity",
         "bind",
         "body",
@@ -61,6 +63,7 @@ class Primitive:
         bind: Bind | None = None,
         evaluate: Callable[..., Any] | None = None,
         body: Callable[..., Any] | None = None,
+        apart: bool = False,
         variadic: bool = False,
         rest: VJP | None = None,
     ) -> None:
@@ -71,7 +74,8 @@ class Primitive:
         self.differentiable_arity = -1 if None in vjps else self.arity  # -1: not all arguments have gradients
         self.bind = bind
         self.evaluate = evaluate or function
-        self.body = body  # of a declared primitive: it also runs on Tensors
+        self.body = body  # it also runs on Tensors
+        self.apart = apart
         self.variadic = variadic
         self.rest = rest
 

@@ -100,7 +100,7 @@ def primitive(*vjps: VJP | None) -> Callable[[F], F]:
             return body(*args, **kwargs)
 
         function: F = overridable(on_arrays)  # type: ignore[assignment]
-        attach(function, *vjps, bind=bind, evaluate=functools.partial(apart, body), body=body)
+        attach(function, *vjps, bind=bind, evaluate=functools.partial(apart, body), body=body, apart=True)
         return function
 
     return declare
