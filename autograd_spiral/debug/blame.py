@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
 from autograd_spiral.debug.user_code import users_line
 from autograd_spiral.engine.messages import INSTEAD_OF_BLAME, called
-from autograd_spiral.engine.modes import MODE, Observer, entering
+from autograd_spiral.engine.modes import MODE, Mode, Observer, entering
 from autograd_spiral.errors import NonFiniteError
 
 __all__ = ["blame"]
 
 
-@contextmanager
-def blame() -> Iterator[None]:
+_error_state: ContextVar[Any] = ContextVar("autograd_spiral_error_state", default=None)  # of NumPy, outside blame()
+
+
+class blame(entering):
     """Raise `NonFiniteError` at the first operation, forward or backward, whose result is not finite.
+
+    A context manager, and a decorator when called (`@blame()`).
 
     The error names the primitive, the user's line that recorded it, the direction, and the range of each input.
     Data may hold infinities (a score of -inf rules out a class): only results are checked. NumPy's own warnings are
@@ -40,9 +43,26 @@ def blame() -> Iterator[None]:
     The derivative of np.sqrt is infinite at the edge of its domain.
     To leave such entries out, choose a safe input first: np.where(good, np.sqrt(np.where(good, x, 1)), other)
     """
-    MODE.get().trace.permit("blame()", INSTEAD_OF_BLAME)
-    with np.errstate(all="ignore"), entering(observer=_Blame()):
-        yield
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(observer=_Blame())
+
+    def __enter__(self) -> Any:
+        MODE.get().trace.permit("blame()", INSTEAD_OF_BLAME)
+        return super().__enter__()
+
+    @staticmethod
+    def _set(mode: Mode) -> None:
+        MODE.set(mode)
+        state = _error_state.get()
+        if not isinstance(mode.observer, _Blame):
+            np.seterr(**(state or {}))
+            _error_state.set(None)
+        elif state is None:
+            _error_state.set(np.geterr())
+            np.seterr(all="ignore")
 
 
 class _Blame(Observer):

@@ -110,7 +110,7 @@ class ArrayMethods:
 
         >>> from autograd_spiral import Tensor
         >>> t = Tensor([1.0, 2.0])
-        >>> t.numpy() is t.data
+        >>> np.shares_memory(t.numpy(), t.data)
         True
         """
         return self.data

@@ -1,7 +1,10 @@
-"""Read-only arrays, the building blocks of a record."""
+"""Read-only arrays, the building blocks of a record, and calls of users' functions that share no memory with it."""
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -11,7 +14,7 @@ from autograd_spiral.engine import messages
 from autograd_spiral.engine.modes import MODE
 from autograd_spiral.engine.table import Primitive
 
-__all__ = ["frozen", "frozen_copy", "frozen_result"]
+__all__ = ["apart", "frozen", "frozen_copy", "frozen_result", "sealed"]
 
 
 def frozen(array: NDArray[Any]) -> NDArray[Any]:
@@ -36,6 +39,8 @@ def frozen_copy(data: Any, use: str) -> NDArray[Any]:
     if isinstance(data, np.ma.MaskedArray):
         raise messages.masked_array(use)
     array = np.array(data)
+    if not isinstance(data, np.ndarray) and hasattr(data, "__array__"):
+        array = array.copy()  # since __array__ may return an array that the object keeps, whatever it is asked
     if array.dtype.kind not in "fiub":
         raise messages.data_dtype(use, array.dtype)
     if not array.dtype.isnative:
@@ -70,3 +75,68 @@ def frozen_result(value: Any, primitive: Primitive) -> NDArray[Any]:
     while isinstance(base, np.ndarray) and not base.flags.writeable:
         base = base.base
     return frozen(array if base is None else array.copy())
+
+
+def sealed(array: NDArray[Any]) -> NDArray[Any]:
+    """Freeze `array` and the memory that it shows, and return it: NumPy refuses to make views of it writable again.
+
+    >>> sealed(np.zeros((2, 3)).T).view().setflags(write=True)
+    Traceback (most recent call last):
+      ...
+    ValueError: cannot set WRITEABLE flag to True of this array
+    """
+    owner: Any = array
+    while isinstance(owner, np.ndarray):
+        owner.setflags(False)  # type: ignore[call-arg]
+        owner = owner.base
+    return array
+
+
+# --- calls of functions that users wrote ------------------------------------------------------------------------------
+
+_ndarray = np.ndarray
+
+
+def apart(function: Callable[..., Any], /, *given: Any, **params: Any) -> Any:
+    """Return `function(*given, **params)`, where the function shares no memory with the engine that it can write to.
+
+    `function` is the body of a declared primitive or one of its rules, and the arrays given are sealed. It gets views
+    of them, and copies of containers. If anything else refers to the array that it returns, such as a buffer of its
+    own, a copy is returned.
+
+    >>> buffer = np.zeros(2)
+    >>> result = apart(lambda x: np.multiply(x, 2, out=buffer), sealed(np.ones(2)))
+    >>> buffer[:] = 100
+    >>> result
+    array([2., 2.])
+    """
+    views = [x.view() if type(x) is _ndarray else x for x in given]
+    if params:
+        params = {name: _handed_out(value) for name, value in params.items()}
+    result, references = _counted_call(function, views, params)
+    if type(result) is _ndarray and references == _UNSHARED and result.base is None and result.flags.owndata:
+        return result
+    for view, x in zip(views, given, strict=True):
+        if result is view:
+            return x
+    if isinstance(result, np.generic | np.ma.MaskedArray) or hasattr(result, "_value"):  # a Tensor
+        return result
+    return np.array(np.asarray(result)) if hasattr(result, "__array__") else result
+
+
+def _handed_out(value: Any) -> Any:
+    """Return a parameter as a function may get it that might change it."""
+    if type(value) is _ndarray:
+        return value.view()
+    if type(value) is tuple:
+        return tuple(map(_handed_out, value))
+    return copy.deepcopy(value) if isinstance(value, list | dict | set) else value
+
+
+def _counted_call(function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> tuple[Any, int]:
+    """Return the result of a call, and how many references to it there are."""
+    result = function(*args, **kwargs)
+    return result, getrefcount(result)
+
+
+_, _UNSHARED = _counted_call(np.zeros, [1], {})

@@ -6,6 +6,8 @@ a clearer one instead. The module does not import Tensor; it uses only its field
 
 from __future__ import annotations
 
+import contextlib
+import copy
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
@@ -83,9 +85,11 @@ class NeverInPlace:
     __slots__ = ()
 
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
+        places = any(np.ndim(item) for item in index) if isinstance(index, tuple) else False  # as Y[rows, labels]
+        one_hot = "; for one-hot rows, write Tensor(np.eye(classes)[labels])" if places else ""
         raise InPlaceError(
             "t[index] = value would change a recorded value: write np.where(mask, value, t), "
-            "or assign() a whole new array to a leaf"
+            f"or assign() a whole new array to a leaf, or write into an array before Tensor(array){one_hot}"
         )
 
     def _refuse(self, other: Any) -> NoReturn:
@@ -126,6 +130,15 @@ def assigned_dtype(tensor: Any, dtype: np.dtype[Any]) -> DtypeError:
 
 
 # --- data, and arrays without their graph ---------------------------------------------------------------------------
+
+
+def no_flag(requires_grad: Any) -> TypeError:
+    """Error for `Tensor(data, requires_grad)` with anything but a bool, as in `Tensor(data, "W")`."""
+    if isinstance(requires_grad, str):
+        remedy = f"write Tensor(data, name={requires_grad!r}), or Tensor(data, True, {requires_grad!r})"
+    else:
+        remedy = "write Tensor(data, requires_grad=True)"
+    return TypeError(f"Tensor: requires_grad must be True or False, not {requires_grad!r}: {remedy}")
 
 
 def integer_gradient(dtype: np.dtype[Any]) -> DtypeError:
@@ -275,17 +288,23 @@ def no_gradient(tensor: Any) -> GradientError:
     """Error for a gradient of a tensor that does not require gradients."""
     return GradientError(
         f"{called(tensor)} does not require gradients. Either no tensor it was computed from has requires_grad=True, "
-        "or its graph was cut by no_grad(), detach(), .data, grad() without create_graph=True, or a captured step "
-        "(take the gradient inside the step)"
+        "or its graph was cut by no_grad(), detach(), .data, copy.deepcopy(), pickle, grad() without "
+        "create_graph=True, or a captured step (take the gradient inside the step), or a parameter is no longer the "
+        "leaf it was: write W.assign(W - 0.1 * W.grad) instead of W = W - 0.1 * W.grad"
     )
 
 
 def no_collected_gradient(tensor: Any) -> str:
     """Return the warning for reading `.grad` of a tensor that never collects one."""
+    leaves = [arg for arg in tensor.args if type(arg) is type(tensor) and arg.is_leaf and arg.requires_grad]
+    leaf = next((leaf.name or "W" for leaf in leaves if leaf.shape == tensor.shape), "W")
+    update = f"write {leaf}.assign({leaf} - 0.1 * {leaf}.grad) instead of {leaf} = {leaf} - 0.1 * {leaf}.grad"
     if tensor.primitive is None:
-        remedy = "make such a leaf with Tensor(data, requires_grad=True)"
+        remedy = f"make such a leaf with Tensor(data, requires_grad=True); to update a leaf, {update}"
     else:
         remedy = f"use grad(loss, {tensor.name or 't'}) for the gradient of a tensor that was computed"
+        if leaves:
+            remedy += f"; to update a leaf, {update}, which makes a new tensor"
     return f"{called(tensor)} has no .grad: only leaves with requires_grad=True collect one; {remedy}"
 
 
@@ -339,8 +358,8 @@ def stale(leaf: Any, node: Any) -> StaleLeafError:
     """Error for recording a gradient at a value of `leaf` that has changed since `node` was computed."""
     return StaleLeafError(
         f"{leaf.name or 'a leaf'} of shape {leaf.shape} was assigned after {node.primitive.name} recorded it, so "
-        "create_graph=True cannot record the gradient at the old value. Take the gradient before assign(), "
-        "or compute the outputs again."
+        "create_graph=True, backward_source and draw(…, gradients_of=…) cannot record the gradient at the old value. "
+        "Take it before assign(), or compute the outputs again, as in loss = f(W)."
     )
 
 
@@ -371,9 +390,37 @@ def explain_rule(error: Exception, node: Any, argument: int, ct: Any, out: Any, 
     listed = (f"{name} of shape {x.shape}" if hasattr(x, "shape") else f"{name} = {x!r}" for name, x in given.items())
     said = f"{type(error).__name__}: {error}".rstrip(": ")
     lines = [f"{rule} raised {said}", f"it was called with {', '.join(listed)}"]
-    if "read-only" in said:
-        lines.append("a rule must not change its arguments, which are shared: compute a new array instead")
+    if is_refused_write(error):
+        names = overwritten(primitive.vjps_for(len(operands))[argument], {"ct": ct, "out": out, **arrays}, node.params)
+        writes = f"{rule} writes into {names}: " if names else ""
+        lines.append(f"{writes}a rule must not change its arguments, which are shared: compute a new array instead")
     raise RuleError("\n".join(lines)) from error
+
+
+def explain_body(error: Exception, primitive: Any, operands: Iterable[Any], params: dict[str, Any]) -> None:
+    """Raise an `InPlaceError` if `error` says that the body of a declared primitive changes its arguments."""
+    if is_refused_write(error):
+        arrays = {primitive.argument(i): x for i, x in enumerate(operands)}
+        if names := overwritten(primitive.body, arrays, params):
+            raise InPlaceError(
+                f"{primitive.name} writes into {names}, but a recorded value never changes: compute a new array, "
+                "or write into a copy"
+            ) from error
+
+
+def is_refused_write(error: BaseException | None) -> bool:
+    """Return whether `error` is NumPy's for writing into a read-only array, or for making one writable."""
+    return isinstance(error, ValueError) and any(word in str(error) for word in ("read-only", "WRITEABLE"))
+
+
+def overwritten(function: Callable[..., Any], given: dict[str, Any], params: dict[str, Any]) -> str:
+    """Return the names of the arrays `given` that a call of `function` changes, found by calling it with copies."""
+    copies = [np.array(x) if isinstance(x, np.ndarray) else x for x in given.values()]
+    with contextlib.suppress(Exception):
+        function(*copies, **copy.deepcopy(params))
+    pairs = zip(given.items(), copies, strict=True)
+    changed = [name for (name, x), y in pairs if isinstance(x, np.ndarray) and x.tobytes() != y.tobytes()]
+    return " and ".join(changed)
 
 
 def unrecorded_piece(primitive: Any, argument: int) -> RuleError:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar, Token
+import functools
+import inspect
+import weakref
+from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from autograd_spiral.engine.messages import stale
 
 __all__ = ["MODE", "NO_TRACE", "Mode", "Observer", "Trace", "entering", "no_grad", "scope"]
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Observer:
@@ -79,7 +83,8 @@ NO_TRACE = Trace()
 class Mode:
     """How operations are recorded: whether at all, whether on constants too, in which phase, who watches, and where.
 
-    A mode never changes, since other contexts may hold it too.
+    A mode never changes, since other contexts may hold it too. It knows the mode `outside` its block, the `changes`
+    from that mode (the name of a scope, or values of these fields), and what was `entered`, without keeping it alive.
     """
 
     recording: bool = True  # whether results can require gradients
@@ -88,28 +93,95 @@ class Mode:
     observer: Observer | None = None
     scope: tuple[str, ...] = ()  # the names of the scopes we are in, outermost first
     trace: Trace = NO_TRACE  # that of the capture we are in, if any
+    outside: Mode | None = None
+    changes: str | dict[str, Any] = ""
+    entered: weakref.ref[entering] | None = None
 
 
 _PLAIN = Mode()
 MODE: ContextVar[Mode] = ContextVar("autograd_spiral_mode", default=_PLAIN)
 
 
-@contextmanager
-def entering(**changes: Any) -> Iterator[Mode]:
-    """Enter a copy of the current mode with `changes`; restore the current mode at the end, even after an error."""
-    mode = replace(MODE.get(), **changes)
-    token = MODE.set(mode)
-    try:
-        yield mode
-    finally:
-        MODE.reset(token)
+def _inside(outside: Mode, changes: str | dict[str, Any], entered: weakref.ref[entering] | None) -> Mode:
+    """Return the mode of a block with `changes`."""
+    mode = outside
+    if type(changes) is str:  # without `replace`: models enter scopes in every step, so it must be fast
+        names, trace = (*mode.scope, changes), mode.trace
+        return Mode(mode.recording, mode.phase, mode.constants, mode.observer, names, trace, mode, changes, entered)
+    assert type(changes) is dict
+    return replace(mode, **changes, outside=mode, changes=changes, entered=entered)
 
 
-@contextmanager
-def no_grad() -> Iterator[None]:
+def _without(mode: Mode, left: entering | weakref.ref[entering]) -> Mode:
+    """Return `mode` without the innermost changes of `left`; as it is if they were made in another context."""
+    if mode.outside is None or mode.entered is None:
+        return mode
+    if mode.entered() is left or mode.entered is left:
+        return mode.outside
+    outside = _without(mode.outside, left)
+    return mode if outside is mode.outside else _inside(outside, mode.changes, mode.entered)
+
+
+class entering:
+    """Enter a copy of the current mode with `changes`: a context manager, and a decorator of functions.
+
+    Leaving it takes back these changes and no others, even after an error, and even if blocks that were entered later
+    go on, as in generators that are closed in the order in which they began. It may be entered again, also within.
+
+    >>> with entering(phase="backward") as mode:
+    ...     MODE.get() is mode, mode.phase
+    (True, 'backward')
+    """
+
+    __slots__ = ("__weakref__", "_changes")
+
+    _changes: str | dict[str, Any]
+    _set: Callable[[Mode], object] = MODE.set
+
+    def __init__(self, **changes: Any) -> None:
+        self._changes = changes
+
+    def __enter__(self) -> Any:
+        before = MODE.get()
+        mode = _inside(before, self._changes, weakref.ref(self, self._dropped))
+        try:
+            self._set(mode)
+        except BaseException:  # an interrupt as soon as it was set
+            self._set(before)
+            raise
+        return mode
+
+    def __exit__(self, *exception: object) -> None:
+        mode = None
+        try:
+            mode = MODE.get()
+            self._set(_without(mode, self))
+        except BaseException:  # an interrupt, before or after it was set
+            self._set(_without(mode or MODE.get(), self))
+            raise
+
+    @classmethod
+    def _dropped(cls, entered: weakref.ref[entering]) -> None:
+        """Leave the block of an object that is gone: an interrupt came as `__exit__` began, before its first line."""
+        cls._set(_without(MODE.get(), entered))
+
+    def _again(self) -> entering:
+        """Return the same block as an object that lives no longer than its with statement."""
+        block = object.__new__(type(self))
+        block._changes = self._changes
+        return block
+
+    def __call__(self, function: F) -> F:
+        """Return `function` with its body inside this block, also if it is a generator or a coroutine function."""
+        decorate: Callable[[Any, F], F] = _decorated
+        return decorate(self, function)
+
+
+class no_grad(entering):
     """Compute without recording: a context manager, and a decorator when called (`@no_grad()`).
 
-    Safe with threads and asyncio: recording stops in the current thread or task only.
+    Safe with threads and asyncio: recording stops in the current thread or task only. It decorates generator functions
+    and coroutine functions too: what their bodies compute is not recorded.
 
     >>> from autograd_spiral import Tensor, no_grad
     >>> w = Tensor([1.0, 2.0], requires_grad=True)
@@ -118,15 +190,18 @@ def no_grad() -> Iterator[None]:
     >>> doubled.requires_grad
     False
     """
-    with entering(recording=False):
-        yield
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(recording=False)
 
 
-class scope:
+class scope(entering):
     """Group the operations recorded within under `name`: pictures draw them in one frame, and programs note it.
 
-    Scopes nest, and entering one of the same name again continues it. Raises TypeError unless `name` is a string, and
-    ValueError if it is empty.
+    A context manager, and a decorator when called. Scopes nest, and entering one of the same name again continues it.
+    Raises TypeError unless `name` is a string, and ValueError if it is empty.
 
     >>> from autograd_spiral import Tensor
     >>> x = Tensor(2.0, requires_grad=True)
@@ -136,22 +211,56 @@ class scope:
     ('layer 1',)
     """
 
-    # A class and not a generator, and without `replace`: models enter scopes in every step, so it must be fast.
-
-    __slots__ = ("_name", "_tokens")
+    __slots__ = ()
 
     def __init__(self, name: str) -> None:
         if not isinstance(name, str):
             raise TypeError(f"scope: the name must be a string, not {type(name).__name__}")
         if not name:
             raise ValueError("scope: the name must not be empty, since pictures write it on the frame")
-        self._name = name
-        self._tokens: list[Token[Mode]] = []
+        self._changes = name
 
-    def __enter__(self) -> None:
-        mode = MODE.get()
-        inner = Mode(mode.recording, mode.phase, mode.constants, mode.observer, (*mode.scope, self._name), mode.trace)
-        self._tokens.append(MODE.set(inner))
 
-    def __exit__(self, *exception: object) -> None:
-        MODE.reset(self._tokens.pop())
+# --- decorated functions ----------------------------------------------------------------------------------------------
+
+
+def _decorated(block: entering, function: Any) -> Any:
+    """Return `function` with its body inside `block`, which generators leave while they wait."""
+    if inspect.isasyncgenfunction(function):
+        raise TypeError(
+            f"@{type(block).__name__}(…) cannot decorate an asynchronous generator: write a with statement in "
+            f"{function.__name__}, around what it computes but not around a yield"
+        )
+    if inspect.iscoroutinefunction(function):
+
+        @functools.wraps(function)
+        async def coroutine(*args: Any, **kwargs: Any) -> Any:
+            with block._again():
+                return await function(*args, **kwargs)
+
+        return coroutine
+    if inspect.isgeneratorfunction(function):
+
+        @functools.wraps(function)
+        def generator(*args: Any, **kwargs: Any) -> Any:
+            inner = function(*args, **kwargs)
+            resume = functools.partial(inner.send, None)
+            while True:
+                try:
+                    with block._again():
+                        item = resume()
+                except StopIteration as end:
+                    return end.value
+                try:
+                    resume = functools.partial(inner.send, (yield item))
+                except BaseException as error:  # thrown in, or GeneratorExit when it is closed
+                    resume = functools.partial(inner.throw, error)
+
+        return generator
+
+    @functools.wraps(function)
+    def inside(*args: Any, **kwargs: Any) -> Any:
+        with block._again():
+            return function(*args, **kwargs)
+
+    return inside

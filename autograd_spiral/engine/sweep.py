@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from autograd_spiral.engine import messages
+from autograd_spiral.engine.frozen import apart, sealed
 
 __all__ = ["sweep", "unbroadcast"]
 
@@ -57,15 +58,15 @@ def sweep(
             out, operands = node, operands_of(node)
         else:
             out, operands = node._value, node.operands
-            if primitive.body is not None:  # a user's rule may compute with Tensors, or try to change its arguments
-                ct = getattr(ct, "_value", ct)
-                ct.setflags(False)
-        binary = len(operands) == 2 and not params
+        if primitive.apart and not recorded:
+            sealed(ct)
+        binary = len(operands) == 2 and not params and not primitive.apart
         if binary:
             x, y = operands  # unpacking them in each call would cost more than everything else here
-        vjps = primitive.vjps
+        vjps, rest = primitive.vjps, None
         if len(vjps) != len(args):
             vjps = primitive.vjps_for(len(args))
+            rest = primitive.rest and primitive.rest(ct, out, *operands, **params)
         for i, arg in enumerate(args):
             vjp = vjps[i]
             if vjp is None or type(arg) is not tensor_type:
@@ -73,7 +74,16 @@ def sweep(
             if not (arg._requires_grad if flows is None else arg in flows):
                 continue
             try:
-                piece = vjp(ct, out, x, y) if binary else vjp(ct, out, *operands, **params)
+                if binary:
+                    piece = vjp(ct, out, x, y)
+                elif primitive.apart:
+                    piece = apart(vjp, ct, out, *operands, **params)
+                    if not recorded:
+                        piece = _as_array(piece, primitive)
+                elif rest is not None:
+                    piece = rest(i)
+                else:
+                    piece = vjp(ct, out, *operands, **params)
             except Exception as error:
                 messages.explain_rule(error, node, i, ct, out, operands)
                 raise
@@ -96,6 +106,13 @@ def sweep(
             if observer is not None:
                 observer.added(arg, cotangents[arg])
     return cotangents
+
+
+def _as_array(piece: Any, primitive: Any) -> Any:
+    """Return what a user's rule returned; its value if it is a Tensor, as when the rule computes with one."""
+    if isinstance(piece, np.ma.MaskedArray):
+        raise messages.masked_array(f"the rule of {primitive.name}")
+    return getattr(piece, "_value", piece)
 
 
 def unbroadcast(ct: Any, shape: tuple[int, ...]) -> Any:

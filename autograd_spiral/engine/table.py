@@ -15,7 +15,7 @@ from typing import Any
 
 from autograd_spiral.engine.messages import name_of, no_rule
 
-__all__ = ["COMPOSITIONS", "PRIMITIVES", "VJP", "Primitive", "composes", "define"]
+__all__ = ["COMPOSITIONS", "PRIMITIVES", "VJP", "Primitive", "attach", "composes", "define"]
 
 VJP = Callable[..., Any]
 """`vjp(ct, out, *args, **params)`: the cotangent of one argument, given the cotangent `ct` of the output `out`."""
@@ -27,11 +27,13 @@ class Primitive:
     """A differentiable function: its identity, how it is called on arrays, and its VJPs.
 
     `function` is the key of the row. `bind` turns a user's call into arrays and parameters, and `evaluate(*arrays,
-    **params)` returns the value. `body` is the function of a primitive that a user declared, else None.
+    **params)` returns the value. `body` is the function of a declared primitive, else None. `apart` says whether its
+    rules may keep or change what they are given and what they return, as a user's may.
 
     `vjps` has one entry per array argument: its VJP, or None if the function has no gradient with respect to it. A
-    variadic primitive (`np.concatenate`) also has `rest`, the VJP of every further argument, which is called with the
-    argument's index as `argument=`. `rest=None` means that the further arguments have no gradient.
+    variadic primitive (`np.concatenate`) also has `rest`, for every further argument: `rest(ct, out, *args, **params)`
+    returns a function from the argument's index to its cotangent, so that what is common to all is computed once.
+    `rest=None` means that the further arguments have no gradient.
 
     >>> import numpy as np
     >>> row = PRIMITIVES[np.multiply]
@@ -40,6 +42,7 @@ class Primitive:
     """
 
     __slots__ = (
+        "apart",
         "arity",
         "bind",
         "body",
@@ -60,6 +63,7 @@ class Primitive:
         bind: Bind | None = None,
         evaluate: Callable[..., Any] | None = None,
         body: Callable[..., Any] | None = None,
+        apart: bool = False,
         variadic: bool = False,
         rest: VJP | None = None,
     ) -> None:
@@ -70,7 +74,8 @@ class Primitive:
         self.differentiable_arity = -1 if None in vjps else self.arity  # -1: not all arguments have gradients
         self.bind = bind
         self.evaluate = evaluate or function
-        self.body = body  # of a declared primitive: it also runs on Tensors
+        self.body = body  # it also runs on Tensors
+        self.apart = apart
         self.variadic = variadic
         self.rest = rest
 
@@ -86,8 +91,12 @@ class Primitive:
         if not self.variadic or count < len(self.vjps):
             raise TypeError(f"{self.name} takes {len(self.vjps)} array arguments but got {count}")
         return self.vjps + tuple(
-            self.rest and functools.partial(self.rest, argument=i) for i in range(len(self.vjps), count)
+            self.rest and functools.partial(self._rest_vjp, i) for i in range(len(self.vjps), count)
         )
+
+    def _rest_vjp(self, i: int, *args: Any, **params: Any) -> Any:
+        assert self.rest is not None
+        return self.rest(*args, **params)(i)
 
     def argument(self, i: int) -> str:
         """Return how error messages refer to array argument `i`: by its number, and by its name if it has one.
@@ -109,11 +118,23 @@ Function = Callable[..., Any]
 
 class _Table(dict[Function, Primitive]):
     def __missing__(self, function: Function) -> Primitive:
-        raise no_rule(function)
+        row: Primitive | None = self.get(function)
+        if row is None:
+            raise no_rule(function)
+        return row
+
+    def get(self, function: Function, default: Any = None) -> Any:
+        if function in self:
+            return self[function]
+        row = getattr(function, "_primitive", None)
+        return row if row is not None and row.function is function else default  # not of a function that it wraps
 
 
 PRIMITIVES = _Table()
-"""The rule table: maps a function to its row. Looking up a function without a row raises an error that names it."""
+"""The rule table: maps a function to its row. Looking up a function without a row raises an error that names it.
+
+A row that `attach` gave to a function is found too, but not kept or listed.
+"""
 
 COMPOSITIONS: dict[Function, Function] = {}
 """Maps a NumPy function to the function that composes it from primitives."""
@@ -123,6 +144,11 @@ def define(function: Function, *vjps: VJP | None, **options: Any) -> Primitive:
     """Add a row to the table: `function`, one VJP per array argument, and any keyword arguments of `Primitive`."""
     PRIMITIVES[function] = row = Primitive(function, vjps, **options)
     return row
+
+
+def attach(function: Function, *vjps: VJP | None, **options: Any) -> None:
+    """Do what `define` does, but let the row be forgotten when nobody refers to `function` any more."""
+    function._primitive = Primitive(function, vjps, **options)  # type: ignore[attr-defined]
 
 
 def composes(*originals: Function) -> Callable[[Function], Function]:

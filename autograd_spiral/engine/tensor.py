@@ -54,8 +54,10 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
 
     `Tensor(data)` copies `data`, anything that NumPy turns into an array of numbers; `requires_grad=True` (floating
     dtypes only) makes it a leaf that collects gradients; `name` appears in pictures, programs and errors. NumPy's
-    functions and Python's operators on Tensors record a graph; `.data` is the array, read-only. Raises `DtypeError`
-    for complex, object and string data, and for gradients of integers.
+    functions and Python's operators on Tensors record a graph; `.data` is the array, read-only. Copies of a leaf are
+    leaves like it. `copy.copy` of a computed tensor keeps its graph, as `t.copy()` does; `copy.deepcopy` and `pickle`
+    keep its value alone, in a leaf that requires no gradients. Raises `DtypeError` for complex, object and string data,
+    and for gradients of integers, and TypeError if `requires_grad` is not a bool or `name` not a string.
 
     >>> import numpy as np
     >>> W = Tensor([[1.0, -2.0], [3.0, 0.5]], requires_grad=True, name="W")
@@ -90,6 +92,8 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
             trace = MODE.get().trace
             self._value = trace.value_of(data)
             trace.aliased(self, data)
+        if not isinstance(requires_grad, bool | np.bool_):
+            raise messages.no_flag(requires_grad)
         if requires_grad and self._value.dtype.kind != "f":
             raise messages.integer_gradient(self._value.dtype)
         self._requires_grad = bool(requires_grad)
@@ -117,13 +121,15 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
     def data(self) -> NDArray[Any]:
         """The value, as a read-only array. Raises `CaptureError` while a step is captured.
 
+        NumPy's own error answers `t.data -= …` and other writing: to update a leaf, write `t.assign(t.data - …)`.
+
         >>> Tensor([1.0, 2.0]).data[0] = 5.0
         Traceback (most recent call last):
           ...
         ValueError: assignment destination is read-only
         """
         MODE.get().trace.permit("reading a value", INSTEAD_OF_READING)
-        return self._value
+        return self._value.view()  # which NumPy refuses to make writable
 
     @data.setter
     def data(self, value: Never) -> NoReturn:
@@ -288,11 +294,11 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
 
     __hash__ = object.__hash__  # by identity, and in C, since the sweep hashes every node
 
-    def __copy__(self) -> Tensor:
-        return _alias(self, self._requires_grad and self.is_leaf)
+    def __copy__(self) -> Any:
+        return self.__deepcopy__({}) if self.is_leaf else apply(np.copy, (self,), _NO_PARAMS)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
-        return self.__copy__()
+        return _alias(self, self._requires_grad and self.is_leaf)
 
     def __reduce__(self) -> Any:
         return Tensor, (self.data, self._requires_grad and self.is_leaf, self.name)
@@ -395,9 +401,11 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
     try:
         value = primitive.evaluate(*operands, **params) if params else primitive.evaluate(*operands)
     except (ValueError, IndexError) as error:
+        if primitive.body is not None:
+            messages.explain_body(error, primitive, operands, params)
         messages.explain_call(error, primitive.name, operands, params)
         raise
-    if type(value) is _ndarray and value.base is None and value.dtype.kind == "f" and primitive.body is None:
+    if type(value) is _ndarray and value.base is None and value.dtype.kind == "f" and not primitive.apart:
         value.setflags(False)  # type: ignore[call-arg]  # the usual case; by position as in `frozen`
     else:
         value = frozen_result(value, primitive)

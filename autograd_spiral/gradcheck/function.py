@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Sequence
 from copy import copy
 from typing import Any
@@ -9,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from autograd_spiral.engine.grad import grad
-from autograd_spiral.engine.messages import name_of
+from autograd_spiral.engine.messages import is_refused_write, name_of
 from autograd_spiral.engine.tensor import Tensor
-from autograd_spiral.errors import InPlaceError, ShapeError
+from autograd_spiral.errors import InPlaceError, RuleError, ShapeError
 from autograd_spiral.gradcheck.verdicts import Array, Findings, Verdict
 
 __all__ = ["CheckedFunction", "gradients_of", "not_finite"]
@@ -54,21 +55,41 @@ class CheckedFunction:
         return Findings(self.names[at], self.arrays[at], self.order, **found)
 
     def faults(self) -> list[Findings]:
-        """Return the faults that make a check impossible: two calls differ, or the function overwrites its inputs."""
+        """Return the faults that make a check impossible: two calls differ, or something is overwritten.
+
+        Two calls of the function are compared, and two sweeps of one call, with another call between them: rules must
+        compute from what they are given alone, not from what the last call left. Neither may write into it.
+        """
         given = [x.copy() for x in self.arrays]
         try:
             _, first = self.run(given)
             _, second = self.run([x.copy() for x in self.arrays])
-        except (InPlaceError, ValueError) as error:
-            if isinstance(error, InPlaceError) or "read-only" in str(error):
-                return self._faults(Verdict.OVERWRITTEN, str(error), self.floating)
+            changed = [i for i, (x, was) in enumerate(zip(given, self.arrays, strict=True)) if not _same(x, was)]
+            if changed:
+                return self._faults(Verdict.OVERWRITTEN, "the function writes into this input", changed)
+            if len(first) != len(second) or not all(_same(a.data, b.data) for a, b in zip(first, second, strict=True)):
+                return self._faults(Verdict.NOT_DETERMINISTIC, "two calls returned different values", self.floating)
+            gradients, again = self._swept_twice()
+        except (InPlaceError, RuleError, ValueError) as error:
+            if is_refused_write(error):
+                return self._faults(Verdict.OVERWRITTEN, f"the function writes into an input: {error}", self.floating)
+            if isinstance(error, InPlaceError) or is_refused_write(error.__cause__):
+                return self._faults(Verdict.OVERWRITTEN, str(error).splitlines()[-1], self.floating)
             raise
-        changed = [i for i, (x, was) in enumerate(zip(given, self.arrays, strict=True)) if not _same(x, was)]
-        if changed:
-            return self._faults(Verdict.OVERWRITTEN, "the function writes into this input", changed)
-        if len(first) != len(second) or not all(_same(a.data, b.data) for a, b in zip(first, second, strict=True)):
-            return self._faults(Verdict.NOT_DETERMINISTIC, "two calls returned different values", self.floating)
-        return []
+        changed = [at for at, a, b in zip(self.floating, gradients, again, strict=True) if not _same(a.data, b.data)]
+        text = "two sweeps returned different gradients: a rule must compute from its arguments alone"
+        return self._faults(Verdict.NOT_DETERMINISTIC, text, changed)
+
+    @np.errstate(all="ignore")
+    def _swept_twice(self) -> list[tuple[Tensor, ...]]:
+        cotangents = self.cotangents(None)
+        leaves, outputs = self.run(self.arrays, recorded=True)
+        found = []
+        for _ in range(2):
+            found.append(gradients_of(outputs, leaves, cotangents))
+            with contextlib.suppress(Exception):  # so near, differences will be taken as well
+                self.run([x - x / 256 if i in self.floating else x for i, x in enumerate(self.arrays)])
+        return found
 
     def _faults(self, verdict: Verdict, text: str, inputs: Sequence[int]) -> list[Findings]:
         return [self.findings(at, fault=verdict, diagnosis=text) for at in inputs]

@@ -107,7 +107,9 @@ def _reading_changed(primitive: Primitive, count: int, change: Change) -> Primit
     def changed(vjp: Any) -> Any:
         return vjp and (lambda ct, *args, **params: vjp(change(ct), *args, **params))
 
-    return Primitive(primitive.function, tuple(map(changed, primitive.vjps_for(count))), body=primitive.body)
+    return Primitive(
+        primitive.function, tuple(map(changed, primitive.vjps_for(count))), body=primitive.body, apart=primitive.apart
+    )
 
 
 @np.errstate(all="ignore")

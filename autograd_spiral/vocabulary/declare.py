@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from autograd_spiral.engine.calls import overridable, unannotated
-from autograd_spiral.engine.table import VJP, define
+from autograd_spiral.engine.frozen import apart
+from autograd_spiral.engine.table import VJP, attach
 from autograd_spiral.errors import LostGraphError, RuleError
 
 __all__ = ["primitive"]
@@ -27,10 +28,12 @@ def primitive(*vjps: VJP | None) -> Callable[[F], F]:
     """Declare a new differentiable operation: the decorated function computes its value, `vjps` its gradients.
 
     The first `len(vjps)` parameters of the function are its arrays, with one VJP each (None for an array without a
-    gradient); the others are parameters that the rules receive by keyword. The function is called with plain arrays
-    and returns a new one, which becomes read-only. A VJP is called as `vjp(ct, out, *arrays, **params)` and returns
+    gradient); the others are parameters that the rules receive by keyword. The function is called with plain arrays,
+    read-only as all recorded values are, and returns a new one; a buffer that it keeps is copied, and so are those that
+    rules return. A VJP is called as `vjp(ct, out, *arrays, **params)` and returns
     the cotangent of its argument, in the argument's shape or one that it broadcasts to: the engine sums over broadcast
-    axes and restores the dtype. A rule written with NumPy functions can be differentiated itself.
+    axes and restores the dtype. A rule written with NumPy functions can be differentiated itself. The declaration is
+    forgotten when nobody refers to the decorated function, nor to anything recorded with it.
 
     The decorated function takes plain arrays too. Raises `RuleError` when no VJPs are given, when the function has
     fewer parameters than VJPs, when its arrays cannot be passed by position or its parameters by keyword (as with
@@ -97,7 +100,7 @@ def primitive(*vjps: VJP | None) -> Callable[[F], F]:
             return body(*args, **kwargs)
 
         function: F = overridable(on_arrays)  # type: ignore[assignment]
-        define(function, *vjps, bind=bind, evaluate=body, body=body)
+        attach(function, *vjps, bind=bind, evaluate=functools.partial(apart, body), body=body, apart=True)
         return function
 
     return declare

@@ -7,8 +7,10 @@ undo broadcasting or promotion: the sweep does that, once for all of them.
 
 from __future__ import annotations
 
+import itertools
 import math
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -134,7 +136,11 @@ define(np.ndarray.astype, lambda ct, out, x, dtype: ct, bind=signatures.astype) 
 # --- products ---------------------------------------------------------------------------------------------------
 
 
-def _einsum_rule(ct: Any, out: Any, *args: Any, argument: int, subscripts: str) -> Any:
+def _einsum_rule(ct: Any, out: Any, *args: Any, subscripts: str) -> Callable[[int], Any]:
+    return lambda argument: _einsum_piece(ct, args, argument, subscripts)
+
+
+def _einsum_piece(ct: Any, args: tuple[Any, ...], argument: int, subscripts: str) -> Any:
     """Return the einsum of the cotangent with the other operands, broadcast along axes that only this argument has."""
     terms, result = subscripts.split("->")
     inputs = terms.split(",")
@@ -215,10 +221,10 @@ def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(sorted(range(len(axes)), key=axes.__getitem__))
 
 
-def _concatenate_rule(ct: Any, out: Any, *args: Any, argument: int, axis: int) -> Any:
-    start = sum(x.shape[axis] for x in args[:argument])
-    stop = start + args[argument].shape[axis]
-    return ct[(slice(None),) * axis + (slice(start, stop),)]
+def _concatenate_rule(ct: Any, out: Any, *args: Any, axis: int) -> Callable[[int], Any]:
+    ends = [0, *itertools.accumulate(x.shape[axis] for x in args)]
+    before = (slice(None),) * axis
+    return lambda argument: ct[(*before, slice(ends[argument], ends[argument + 1]))]
 
 
 def _pad_rule(ct: Any, out: Any, x: Any, pad_width: tuple[tuple[int, int], ...], constant_values: float) -> Any:

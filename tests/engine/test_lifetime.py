@@ -11,6 +11,7 @@ import pytest
 from leaves import leaf
 
 from autograd_spiral import Tensor, grad, no_grad, primitive, relu, softmax_cross_entropy
+from autograd_spiral.errors import GradientError
 
 LENGTH = 1_000_000
 
@@ -32,7 +33,7 @@ def test_a_million_operations_are_recorded_swept_copied_pickled_and_dropped():
     middle = weakref.ref(y.args[0])
     y.backward()
     assert x.grad == 1
-    for duplicate in (copy.copy(y), copy.deepcopy(y), pickle.loads(pickle.dumps(y))):
+    for duplicate in (copy.deepcopy(y), pickle.loads(pickle.dumps(y))):
         assert duplicate.item() == 1 + LENGTH
         assert duplicate.is_leaf
         assert not duplicate.requires_grad
@@ -90,6 +91,23 @@ def test_copies_of_a_leaf_keep_value_name_and_requires_grad(duplicate):
         twin.data[0] = 1
     (twin * 2).sum().backward()
     assert (twin.grad.tolist(), x.grad.tolist()) == ([2, 2], [3, 3])
+
+
+@pytest.mark.parametrize("make", [lambda x: x * x, lambda x: x[::-1], lambda x: x > 1, lambda x: relu(x)])
+def test_a_copy_of_a_computed_tensor_keeps_its_graph_and_a_deep_one_its_value(make):
+    x = leaf([1, 2])
+    y = make(x)
+    same = copy.copy(y)
+    assert same is not y
+    assert (same.data.tolist(), same.dtype, same.requires_grad) == (y.data.tolist(), y.dtype, y.requires_grad)
+    if y.requires_grad:
+        assert grad(same.sum(), x).data.tolist() == grad(y.sum(), x).data.tolist()
+    for duplicate in (copy.deepcopy(y), pickle.loads(pickle.dumps(y))):
+        assert (duplicate.data.tolist(), duplicate.is_leaf, duplicate.requires_grad) == (y.data.tolist(), True, False)
+        with pytest.raises(GradientError, match=r"its graph was cut by .*copy\.deepcopy\(\), pickle"):
+            (duplicate * 2).sum().backward()
+    with no_grad():
+        assert not copy.copy(y).requires_grad
 
 
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda t: pickle.loads(pickle.dumps(t))])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from leaves import leaf
 
-from autograd_spiral import Tensor, grad, primitive
+from autograd_spiral import Tensor, backward_source, draw, grad, no_grad, primitive
 from autograd_spiral.engine.messages import name_of
 from autograd_spiral.engine.table import PRIMITIVES
 from autograd_spiral.errors import (
@@ -15,6 +15,7 @@ from autograd_spiral.errors import (
     NoRuleError,
     RuleError,
     ShapeError,
+    StaleLeafError,
 )
 
 
@@ -234,3 +235,58 @@ def test_errors_that_are_not_the_rules_fault_keep_their_class_and_get_a_note(nam
     assert type(caught.value) is error
     if name != "an interrupt":
         assert caught.value.__notes__[-1] == "in the rule of same for argument 0 (x), sweeping backward"
+
+
+# --- habits from other libraries --------------------------------------------------------------------------------------
+
+
+def test_a_parameter_that_was_replaced_instead_of_updated_says_assign():
+    W = Tensor([1.0, 2.0], requires_grad=True, name="W")
+    (W * W).sum().backward()
+    computed = W - 0.1 * W.grad
+    with no_grad():
+        constant = W - 0.1 * W.grad
+    for replaced in (computed, constant):
+        with pytest.warns(
+            UserWarning, match=r"to update a leaf, write W\.assign\(W - 0\.1 \* W\.grad\) instead of W ="
+        ):
+            assert replaced.grad is None
+    with pytest.raises(
+        GradientError, match=r"no longer the leaf it was: write W\.assign\(W - 0\.1 \* W\.grad\) instead"
+    ):
+        (constant * constant).sum().backward()
+
+
+@pytest.mark.parametrize(
+    ("flag", "remedy"),
+    [
+        ("W", r"not 'W': write Tensor\(data, name='W'\), or Tensor\(data, True, 'W'\)"),
+        (1, r"not 1: write Tensor\(data, requires_grad=True\)"),
+        (None, "not None: write"),
+        (np.float32, "not <class 'numpy.float32'>: write"),
+    ],
+)
+def test_a_flag_that_is_no_bool_says_what_to_write(flag, remedy):
+    with pytest.raises(TypeError, match=f"requires_grad must be True or False, {remedy}"):
+        Tensor([1.0], flag)
+    assert Tensor([1.0], np.True_).requires_grad is True
+
+
+def test_one_hot_rows_written_into_a_tensor_say_what_to_write():
+    Y, y = Tensor(np.zeros((3, 2))), np.array([0, 1, 0])
+    with pytest.raises(
+        InPlaceError, match=r"before Tensor\(array\); for one-hot rows, write Tensor\(np\.eye\(classes\)\[labels\]\)"
+    ):
+        Y[np.arange(3), y] = 1
+    assert Tensor(np.eye(2)[y]).data.tolist() == [[1, 0], [0, 1], [1, 0]]
+
+
+@pytest.mark.parametrize("use", [lambda loss, W: draw(loss, gradients_of=W), backward_source])
+def test_the_gradient_of_a_loss_from_before_a_step_says_what_to_write(use):
+    W = Tensor([1.0, 2.0], requires_grad=True, name="W")
+    loss = np.sum(W * W)
+    W.assign(W - 0.1 * grad(loss, W))
+    with pytest.raises(
+        StaleLeafError, match=r"W of shape \(2,\) was assigned .*draw.*compute the outputs again, as in loss"
+    ):
+        use(loss, W)

@@ -2,13 +2,19 @@
 
 import asyncio
 import contextlib
+import contextvars
+import gc
+import os
+import sys
 import threading
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from leaves import leaf
 
-from autograd_spiral import Tensor, no_grad
+from autograd_spiral import Tensor, blame, no_grad
 from autograd_spiral.engine.modes import MODE, Observer, entering, scope
 
 
@@ -185,3 +191,250 @@ def test_unrecorded_results_are_leaves_without_a_scope():
 def test_a_scope_needs_a_name(name, error):
     with pytest.raises(error, match="scope: the name must"), scope(name):
         pass
+
+
+# --- decorated functions ----------------------------------------------------------------------------------------------
+
+
+MODES = {
+    "no_grad": (no_grad, lambda: not MODE.get().recording),
+    "scope": (lambda: scope("S"), lambda: MODE.get().scope == ("S",)),
+    "blame": (blame, lambda: MODE.get().observer is not None),
+    "entering": (lambda: entering(constants=True), lambda: MODE.get().constants),
+}
+
+
+@pytest.fixture(params=MODES.values(), ids=MODES)
+def mode(request):
+    return request.param
+
+
+def test_a_decorated_function_runs_inside_and_keeps_its_name(mode):
+    block, inside = mode
+
+    @block()
+    def work(x, *, y):
+        """Work."""
+        return inside(), x + y
+
+    assert (work.__name__, work.__doc__) == ("work", "Work.")
+    for _ in range(2):
+        assert work(1, y=2) == (True, 3)
+        assert not inside()
+
+
+def test_a_decorated_coroutine_function_runs_inside(mode):
+    block, inside = mode
+
+    @block()
+    async def work(x):
+        seen = [inside()]
+        await asyncio.sleep(0)
+        return [*seen, inside(), x]
+
+    async def main():
+        tasks = [asyncio.create_task(work(i)) for i in range(2)]
+        await asyncio.sleep(0)
+        assert not inside()
+        return [await task for task in tasks]
+
+    assert asyncio.run(main()) == [[True, True, 0], [True, True, 1]]
+    assert not inside()
+
+
+def test_a_decorated_generator_runs_inside_and_waits_outside(mode):
+    block, inside = mode
+    seen = []
+
+    @block()
+    def work():
+        try:
+            got = yield inside()
+            with contextlib.suppress(KeyError):
+                yield inside(), got
+            yield "thrown", inside()
+            return "end"
+        finally:
+            seen.append(inside())
+
+    def items():
+        seen.append((yield from work()))
+
+    generator = items()
+    assert next(generator) is True
+    assert not inside()
+    assert generator.send("sent") == (True, "sent")
+    assert generator.throw(KeyError()) == ("thrown", True)
+    assert not inside()
+    assert list(generator) == []
+    assert seen == [True, "end"]
+
+    closed = work()
+    next(closed)
+    closed.close()
+    assert seen == [True, "end", True]
+    with pytest.raises(ZeroDivisionError):
+        next(raising := block()(lambda: (1 / 0 for _ in "a"))())
+    assert not inside()
+    del raising
+
+
+def test_an_asynchronous_generator_cannot_be_decorated(mode):
+    with pytest.raises(TypeError, match=r"cannot decorate an asynchronous generator: write a with statement in items"):
+
+        @mode[0]()
+        async def items():
+            yield 1
+
+
+# --- the order in which blocks are left ---------------------------------------------------------------------------
+
+
+def test_generators_closed_in_the_order_in_which_they_began_leave_nothing_on(mode):
+    block, inside = mode
+
+    def items():
+        with block():
+            yield inside()
+
+    before, errors = MODE.get(), np.geterr()
+    generators = [items() for _ in range(3)]
+    assert all([next(generator) for generator in generators][:1])
+    for generator in generators:
+        generator.close()
+    assert MODE.get() is before
+    assert np.geterr() == errors
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["no_grad", "a", "b", "blame"]), st.integers(0, 5))))
+def test_each_exit_takes_back_its_own_change_alone(steps):
+    made = {"no_grad": no_grad, "a": lambda: scope("a"), "b": lambda: scope("b"), "blame": blame}
+    before, errors = MODE.get(), np.geterr()
+    entered = []
+    for name, leaving in [*steps, *(("", 0) for _ in steps)]:
+        if name and (leaving > 2 or not entered):
+            block = made[name]()
+            block.__enter__()
+            entered.append((name, block))
+        elif entered:
+            entered.pop(leaving % len(entered))[1].__exit__(None, None, None)
+        names = [name for name, _ in entered]
+        assert MODE.get().recording is ("no_grad" not in names)
+        assert MODE.get().scope == tuple(name for name in names if len(name) == 1)
+        assert (MODE.get().observer is not None) is ("blame" in names)
+        assert (np.geterr()["over"] == "ignore") is ("blame" in names)
+    for _, block in entered:
+        block.__exit__(None, None, None)
+    assert MODE.get() is before
+    assert np.geterr() == errors
+
+
+def test_one_object_can_be_entered_again_and_within_itself_and_in_threads(mode):
+    block, inside = mode[0](), mode[1]
+    before = MODE.get()
+    for _ in range(2):
+        with block:
+            first = MODE.get()
+            with block:
+                pass
+            assert MODE.get() is first
+            assert inside()
+        assert MODE.get() is before
+    seen = []
+    barrier = threading.Barrier(2, timeout=10)
+
+    def work():
+        with block:
+            barrier.wait()
+            seen.append(inside())
+        barrier.wait()
+        seen.append(inside())
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(seen) == [False, False, True, True]
+
+
+def test_a_task_that_was_started_inside_stays_inside_when_the_block_is_left(mode):
+    block, inside = mode
+
+    async def work():
+        await asyncio.sleep(0)
+        with scope("inner"), contextlib.suppress(ZeroDivisionError), no_grad():
+            raise ZeroDivisionError
+        gc.collect()
+        return inside()
+
+    async def main():
+        with block():
+            task = asyncio.create_task(work())
+        assert not inside()
+        return await task
+
+    assert asyncio.run(main())
+
+
+def test_a_block_that_was_entered_in_another_context_is_left_as_it_is(mode):
+    block, inside = mode[0](), mode[1]
+    before = MODE.get()
+    contextvars.copy_context().run(block.__enter__)
+    block.__exit__(None, None, None)
+    assert MODE.get() is before
+    assert not inside()
+
+
+# --- interrupts -----------------------------------------------------------------------------------------------------
+
+
+class Stop(BaseException):
+    pass
+
+
+def interrupted(number, work):
+    """Run `work`, and raise `Stop` at the `number`-th event of the calls that are made in modes.py and blame.py.
+
+    Python runs signal handlers when a function begins, and when a call of a function in C has returned.
+    Returns whether there were so many events.
+    """
+    left = number
+
+    def profile(frame, event, argument):
+        nonlocal left
+        ours = frame.f_code.co_filename.endswith((f"{os.sep}modes.py", f"{os.sep}blame.py"))
+        if ours and event in ("call", "c_return"):
+            left -= 1
+            if left < 0:
+                sys.setprofile(None)
+                raise Stop
+
+    before = sys.getprofile()
+    sys.setprofile(profile)
+    try:
+        work()
+    except Stop:
+        return True
+    finally:
+        sys.setprofile(before)
+    return False
+
+
+def test_an_interrupt_leaves_no_mode_on(mode):
+    block = mode[0]
+    decorated = block()(lambda: None)
+
+    def work():
+        with scope("outer"), block():
+            pass
+        decorated()
+
+    before, errors = MODE.get(), np.geterr()
+    count = 0
+    while interrupted(count, work):
+        count += 1
+        assert MODE.get() is before
+        assert np.geterr() == errors
+    assert count > 8

@@ -1,10 +1,14 @@
 """The function that is checked, with its inputs and outputs."""
 
+import itertools
+import re
+
 import numpy as np
+import pytest
 from checks import X, checked, normal, only
 
 from autograd_spiral import Tensor, primitive
-from autograd_spiral.gradcheck import check_gradients
+from autograd_spiral.gradcheck import check_against, check_gradients
 from autograd_spiral.gradcheck.function import CheckedFunction
 from autograd_spiral.gradcheck.verdicts import Verdict
 
@@ -87,3 +91,135 @@ def test_inputs_are_left_as_they_were():
 def test_random_cotangents_stay_away_from_0():
     low, high = (f(np.abs(CheckedFunction(np.exp, [np.zeros(10**5)]).cotangents(None)[0])) for f in (np.min, np.max))
     assert (low.round(3), high.round(3)) == (0.5, 1.5)
+
+
+def overwriting(which, *, unlock=False):
+    """A rule that writes into the argument of this number."""
+
+    def rule(*args):
+        if unlock:
+            args[which].setflags(write=True)
+        args[which][...] = 100
+        return args[0]
+
+    return rule
+
+
+@pytest.mark.parametrize(("which", "name"), list(enumerate(["ct", "out", r"argument 0 \(x\)", r"argument 1 \(y\)"])))
+@pytest.mark.parametrize("unlock", [False, True])
+def test_a_rule_that_overwrites_what_it_was_given_is_named(which, name, unlock):
+    @primitive(overwriting(which, unlock=unlock), lambda ct, out, x, y: ct)
+    def added(x, y):
+        return x + y
+
+    says = f"the rule of added for argument 0 \\(x\\) writes into {name}: a rule must not change its arguments"
+    reports = [
+        checked(added, X, X),
+        checked(lambda x, y: np.sum(added(x * 1, y)) * 1, X, X, order=2),
+        check_against(added, [X, X], X, X, raise_on_mismatch=False),
+    ]
+    for report in reports:
+        assert report.verdict == "wrong"
+        assert all(row.verdict is Verdict.OVERWRITTEN for row in report.rows)
+        assert all(re.search(says, row.diagnosis) for row in report.rows)
+
+
+def test_a_body_that_overwrites_its_input_is_named():
+    @primitive(lambda ct, out, x: ct)
+    def shifted(x):
+        x += 1
+        return x
+
+    row = only(checked(shifted, X))
+    assert row.verdict is Verdict.OVERWRITTEN
+    assert "shifted writes into argument 0 (x)" in row.diagnosis
+
+
+def test_a_value_that_is_made_writable_is_named():
+    def unlocked(x):
+        x.data.setflags(write=True)
+        x.data[0] = 1
+        return x * x
+
+    row = only(checked(unlocked, X))
+    assert (row.verdict, row.diagnosis[:36]) == (Verdict.OVERWRITTEN, "the function writes into an input: c")
+
+
+def random_rule():
+    rng = np.random.default_rng()
+    return lambda ct, out, x: 2 * ct * x * (1 + 1e-14 * rng.choice([0, 1], x.shape))
+
+
+def running_sum():
+    total = np.zeros_like(X)
+
+    def rule(ct, out, x):
+        nonlocal total
+        total = total + 2 * ct * x
+        return total
+
+    return rule
+
+
+def every_other_time():
+    turns = itertools.cycle([1, 3])
+    return lambda ct, out, x: next(turns) * 2 * ct * x
+
+
+def into_a_buffer():
+    buffer = np.zeros_like(X)
+
+    def rule(ct, out, x):
+        buffer[...] += 2 * ct * x
+        return buffer
+
+    return rule
+
+
+def saved_by_the_body():
+    saved = {}
+    return (lambda ct, out, x: 2 * ct * saved["x"]), (lambda x: saved.update(x=x) or x * x)
+
+
+def saved_in_a_buffer():
+    buffer = np.zeros_like(X)
+
+    def body(x):
+        np.copyto(buffer, getattr(x, "data", x))
+        return x * x
+
+    return (lambda ct, out, x: 2 * ct * buffer), body
+
+
+@pytest.mark.parametrize(
+    "make", [random_rule, running_sum, every_other_time, into_a_buffer, saved_by_the_body, saved_in_a_buffer]
+)
+@pytest.mark.parametrize("check", ["gradients", "order 2", "against"])
+def test_a_rule_that_returns_something_else_each_time_is_never_ok(make, check):
+    rule, body = made if isinstance(made := make(), tuple) else (made, lambda x: x * x)
+    squared = primitive(rule)(body)
+    if check == "against":
+        report = check_against(squared, 2 * X, X, cotangent=np.ones_like(X), raise_on_mismatch=False)
+    else:
+        report = checked(lambda x: squared(x) * 1, X, order=2 if check == "order 2" else 1)
+    assert report.ok is False
+    assert report.rows[0].verdict is Verdict.NOT_DETERMINISTIC
+    assert (
+        report.rows[0].diagnosis
+        == "two sweeps returned different gradients: a rule must compute from its arguments alone"
+    )
+
+
+def test_a_rule_that_returns_its_own_buffer_is_ok_since_it_is_copied():
+    buffer = np.zeros_like(X)
+
+    @primitive(lambda ct, out, x: np.multiply(ct, 3.0, out=buffer))
+    def triple(x):
+        return 3.0 * x
+
+    def twice(x):
+        h = x * 1.0
+        return triple(h) + 5.0 * triple(h)
+
+    assert checked(twice, X).verdict == "ok"
+    assert checked(triple, X).verdict == "ok"
