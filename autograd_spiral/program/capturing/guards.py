@@ -201,8 +201,8 @@ class Search:
         self._seen.add(id(value))
         root = index < len(self._roots)
         if isinstance(value, types.FunctionType):
-            if value in PRIMITIVES:
-                self._primitive(index, name, PRIMITIVES[value])
+            if (row := PRIMITIVES.get(value)) is not None:
+                self._primitive(index, name, row)
                 return
             if root or _is_users(value):
                 self._function(index, value)
