@@ -125,7 +125,10 @@ def assert_programs_agree(
         slack = slack[: len(results)] + [max(slack)] * len(updated)
         wanted = [
             *results,
-            *(dict(zip(map(id, leaves), state, strict=True))[id(leaf)] for leaf in lowered.state[: len(program.updates)]),
+            *(
+                dict(zip(map(id, leaves), state, strict=True))[id(leaf)]
+                for leaf in lowered.state[: len(program.updates)]
+            ),
         ]
         assert len(updated) + len(results) == len(wanted)
         reached = [*arrays, *lowered.outside]

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 import weakref
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from autograd_spiral.engine.tensor import Tensor
 
-__all__ = ["holding", "locks_of", "new_lock"]
+__all__ = ["lock_of", "new_lock"]
 
 _MADE: weakref.WeakSet[Any] = weakref.WeakSet()
 
@@ -38,25 +37,35 @@ if hasattr(os, "register_at_fork"):
 _STATE = [new_lock() for _ in range(1024)]  # leaves share them: a lock for each would have to live as long as the leaf
 
 
-def locks_of(leaves: Collection[Tensor]) -> list[Any]:
-    """Return the locks of some leaves, in an order that is the same for all threads, so that none waits for another.
+class _Together:
+    """Locks that are taken in one order by all threads, so that none waits for another."""
+
+    def __init__(self, locks: Sequence[Any]) -> None:
+        self._locks = locks
+
+    def __enter__(self) -> None:
+        taken = []
+        try:
+            for lock in self._locks:
+                lock.acquire()
+                taken.append(lock)
+        except BaseException:  # an interrupt
+            for lock in taken:
+                lock.release()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        for lock in self._locks:
+            lock.release()
+
+
+def lock_of(leaves: Iterable[Tensor]) -> Any:
+    """Return a lock of some leaves, to be held while they are read or updated together: a context manager.
 
     >>> w, b = Tensor(1.0), Tensor(2.0)
-    >>> locks_of([w, b]) == locks_of([b, w])
-    True
-    """
-    neighbours = {leaf.serial // 8 for leaf in leaves}  # the leaves of a model are made together: one or two locks
-    return [_STATE[i] for i in sorted({i % len(_STATE) for i in neighbours})]
-
-
-@contextlib.contextmanager
-def holding(leaves: Collection[Tensor]) -> Iterator[None]:
-    """Hold the locks of some leaves.
-
-    >>> with holding([Tensor(1.0)]):
+    >>> with lock_of([w, b]), lock_of([b]):
     ...     pass
     """
-    with contextlib.ExitStack() as stack:
-        for lock in locks_of(leaves):
-            stack.enter_context(lock)
-        yield
+    made_together = {leaf.serial // 16 for leaf in leaves}  # as those of a model are, which so have one lock or two
+    locks = [_STATE[i] for i in sorted({i % len(_STATE) for i in made_together})]
+    return locks[0] if len(locks) == 1 else _Together(locks)

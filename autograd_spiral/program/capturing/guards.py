@@ -69,20 +69,25 @@ class Guards:
     ) -> None:
         self.freed: list[Any] = []  # references to what was freed: then these guards never hold again
         lasting = {i for i, value in enumerate(values) if _lasts(value, step=i == 0)}
+        self._lasting = {i: values[i] for i in lasting if i >= roots}
+        equal = {**dict.fromkeys(known_by_items, _ANY), **self._lasting}
+        self._rows = [(row, id(values[row.result]), equal.get(row.result, _MISSING)) for row in reads]
+        others = [values[row.result] for row in reads if row.result not in known_by_items | lasting]
+        self._held = [self._reference(value) for value in (*others, *items)]
+        # from here on, what `hold` needs: the reads from what lasts, those on the way, and the attributes at the end
         direct = [row for row in reads if {row.source, row.result} <= lasting]
-        paths = [row for row in reads if not {row.source, row.result} <= lasting]
-        starts = {row.source for row in paths} & lasting
+        sources = {row.source for row in reads}
+        ends = [row for row in reads if row not in direct and row.read is dict.get and row.result not in sources]
+        paths = [row for row in reads if row not in direct and row not in ends]
+        starts = sorted({row.source for row in (*paths, *ends)} & lasting)
         places = {i: place for place, i in enumerate([*range(roots), *starts, *(row.result for row in paths)])}
-        self._direct = [(_bound(row.read, values[row.source]), row.key, values[row.result]) for row in direct]
         self._starts = [values[i] for i in starts]
+        self._direct = [(_bound(row.read, values[row.source]), row.key, values[row.result]) for row in direct]
         self._paths = [(places[row.source], row.read, row.key, id(values[row.result])) for row in paths]
-        self._equal = [
-            _ANY if row.result in known_by_items else values[row.result] if row.result in lasting else _MISSING
-            for row in paths
+        namespaces = dict.fromkeys(row.source for row in ends)
+        self._ends = [
+            (places[i], [(row.key, id(values[row.result])) for row in ends if row.source == i]) for i in namespaces
         ]
-        self._held = [self._reference(values[row.result]) for row in paths if row.result not in known_by_items]
-        self._held += map(self._reference, items)
-        self._names = [row.name for row in (*direct, *paths)]
 
     def _reference(self, value: Any) -> Any:
         """Return a weak reference, by which these guards hear when `value` is freed, or else the value itself."""
@@ -90,25 +95,38 @@ class Guards:
 
     def hold(self, roots: Sequence[Any]) -> bool:
         """Whether a step with these roots would read the same now."""
-        return not self.freed and self.changed(roots) is None
+        if self.freed:
+            return False
+        try:
+            return self._hold(roots) or self.changed(roots) is None
+        except ValueError:  # a variable of the function around the step was deleted
+            return False
+
+    def _hold(self, roots: Sequence[Any]) -> bool:
+        """Whether it would read the same objects. Every call of a captured step asks this."""
+        for get, key, held in self._direct:
+            if get(key, _MISSING) is not held:
+                return False
+        values = [*roots, *self._starts]
+        for source, read, key, known in self._paths:
+            value = read(values[source], key, _MISSING)
+            if id(value) != known:
+                return False
+            values.append(value)
+        for source, attributes in self._ends:
+            get = values[source].get
+            for key, known in attributes:
+                if id(get(key, _MISSING)) != known:
+                    return False
+        return True
 
     def changed(self, roots: Sequence[Any]) -> tuple[str, Any] | None:
         """Return the name of the first guard that does not hold, and what it reads now."""
-        values: list[Any] = []
-        try:
-            for get, key, held in self._direct:  # every call of a captured step runs these loops
-                if (value := get(key, _MISSING)) is not held and not _equal(value, held):
-                    i = next(i for i, row in enumerate(self._direct) if row[0] is get and row[1] is key)
-                    return self._names[i], value
-            values = [*roots, *self._starts]
-            first = len(values)
-            for source, read, key, known in self._paths:
-                value = read(values[source], key, _MISSING)
-                if id(value) != known and not _equal(value, self._equal[len(values) - first]):
-                    return self._names[len(self._direct) + len(values) - first], value
-                values.append(value)
-        except ValueError:  # a variable of the function around the step was deleted
-            return "a variable", _MISSING
+        values = dict(enumerate(roots)) | self._lasting
+        for row, known, equal in self._rows:
+            values[row.result] = value = row.read(values[row.source], row.key, _MISSING)
+            if id(value) != known and not _equal(value, equal):
+                return row.name, value
         return None
 
 
@@ -246,7 +264,8 @@ class Search:
         if len(container) > _MOST_ITEMS:
             return
         items = _items_of(container)
-        self._read(index, _if_same_items, (tuple(map(id, items)), tuple(map(constant_key, items))))
+        read = _if_same_items if isinstance(container, dict) else _if_same_list
+        self._read(index, read, (tuple(map(id, items)), tuple(map(constant_key, items))))
         self._known_by_items.add(index)
         self.found.append((name, items))
         for key in list(container) if isinstance(container, dict) else range(len(container)):
@@ -341,6 +360,11 @@ def _if_same_items(container: Any, known: tuple[Any, Any], otherwise: Any) -> An
     items = _items_of(container)
     same = tuple(map(id, items)) == known[0] or tuple(map(constant_key, items)) == known[1]
     return known if same else otherwise
+
+
+def _if_same_list(container: Any, known: tuple[Any, Any], otherwise: Any) -> Any:
+    """Do what `_if_same_items` does, faster."""
+    return known if tuple(map(id, container)) == known[0] else _if_same_items(container, known, otherwise)
 
 
 def _classes_of(value: Any) -> tuple[type, ...]:

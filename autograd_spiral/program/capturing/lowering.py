@@ -19,7 +19,7 @@ from autograd_spiral.program.capturing.trace import StepTrace, recording_in, roo
 from autograd_spiral.program.ir import Atom, Check, Equation, Name, Rank, Value
 from autograd_spiral.program.printing.saved import CapturedProgram
 
-__all__ = ["Lowered", "Lowering", "memory_of"]
+__all__ = ["Lowered", "Lowering", "declared_by_user", "memory_of"]
 
 
 class Lowered(NamedTuple):
@@ -35,7 +35,7 @@ class Lowered(NamedTuple):
 
 def memory_of(array: NDArray[Any]) -> Any:
     """Return what two arrays share if they are the same part of memory, read in the same way."""
-    return array.ctypes.data, array.shape, array.strides, array.dtype
+    return array.__array_interface__["data"][0], array.shape, array.strides, array.dtype
 
 
 class Lowering:
@@ -46,9 +46,12 @@ class Lowering:
         trace: StepTrace,
         outside: Sequence[NDArray[Any]] = (),
         outside_names: Mapping[Tensor, str] | None = None,
+        *,
+        expanding: bool = True,
     ) -> None:
         self.trace = trace
         self.outside_names = outside_names or {}  # the names of leaves in outside variables
+        self.expanding = expanding  # all bodies of declared primitives, or those alone that can read something
         self.state: dict[Tensor, Value] = {}
         self.outside: dict[int, tuple[Value, NDArray[Any]]] = {id(a): (Value(a.shape, a.dtype), a) for a in outside}
         self.read: dict[Value, NDArray[Any]] = {}  # the outside arrays that the program reads
@@ -129,11 +132,12 @@ class Lowering:
         assert node.primitive is not None
         output, derived = self._values[node], self.derived
         inputs = tuple(self.atom(arg, node.place) for arg in self.trace.sources[node])
-        if phase == "backward" and not _declared_by_user(self.trace.rules_of.get(node)):
+        if phase == "backward" and not declared_by_user(self.trace.rules_of.get(node)):
             self.derived = derived  # since the engine's rules derive arrays from shapes alone
         if any(map(_holds_arrays, node.params.values())):
             self.derived = True  # parameters are copied, and not read again
-        body = self._body(node, inputs, phase) if node.primitive.body is not None else ()
+        expanding = node.primitive.body is not None and (self.expanding or declared_by_user(node.primitive))
+        body = self._body(node, inputs, phase) if expanding else ()
         scope = self.trace.scopes.get(node, node.scope)
         return Equation(node.primitive, inputs, node.params, output, phase, scope, node.place, body)
 
@@ -145,7 +149,7 @@ class Lowering:
         trace = StepTrace()
         inner = Lowering(trace)
         inner.outside, inner.read, inner.names = self.outside, self.read, self.names
-        if _declared_by_user(node.primitive):
+        if declared_by_user(node.primitive):
             for _, array in Search((body,)).arrays():
                 self.outside.setdefault(id(array), (Value(array.shape, array.dtype), array))
         stand_ins = []
@@ -174,7 +178,7 @@ class Lowering:
             equations = inner.equations()
         except Exception:  # a body may raise anything when given tensors: it then stays one opaque call
             return ()
-        self.derived |= inner.derived and _declared_by_user(node.primitive)
+        self.derived |= inner.derived and declared_by_user(node.primitive)
         last = next(i for i, equation in enumerate(equations) if equation.output is self._values[node])
         return tuple(equations[: last + 1])
 
@@ -198,7 +202,8 @@ class Lowering:
             self.names[value] = min(candidates, key=lambda name: name.rank)
 
 
-def _declared_by_user(primitive: Primitive | None) -> bool:
+def declared_by_user(primitive: Primitive | None) -> bool:
+    """Whether a primitive was declared outside the package, so that its body and rules may read anything."""
     code = getattr(primitive and primitive.body, "__code__", None)
     return code is not None and not in_package(code.co_filename)
 

@@ -65,8 +65,8 @@ def prepare(call: Call) -> Prepared:
         _refuse_rebinding(call, before, first.trace)
     second = _trace(call)
     names, memories = before.tensor_names(), _memories(first) & _memories(second)  # what it makes lies elsewhere then
-    one, other = (_lower(call, traced, memories, names) for traced in (first, second))
-    if found := difference(one, other):
+    other = _lower(call, second, memories, names)
+    if found := difference(_lower(call, first, memories), other):
         raise CaptureError(
             f"{found.told('in one run of the step', 'in the other')}. A captured step must compute the same thing "
             "each time: pass random numbers and counters as arguments, and keep its state in a Tensor that it assigns"
@@ -90,7 +90,7 @@ def compare(call: Call, known: Lowered) -> Difference | None:
     """
     with np.errstate(all="ignore"):  # the program itself runs next, and warns
         traced = _trace(call, naming=False)
-    return difference(known, _lower(call, traced, set(map(memory_of, known.outside)), {}))
+    return difference(known, _lower(call, traced, set(map(memory_of, known.outside))))
 
 
 def _trace(call: Call, *, naming: bool = True) -> _Traced:
@@ -119,10 +119,13 @@ def _memories(traced: _Traced) -> set[Any]:
     return set(map(memory_of, traced.trace.originals.values()))
 
 
-def _lower(call: Call, traced: _Traced, memories: Set[Any], names: Mapping[Tensor, str]) -> Lowered:
-    """Return the program of a run, which reads the arrays that lie in these parts of memory at each call."""
-    trace = traced.trace
-    lowering = Lowering(trace, [a for a in trace.originals.values() if memory_of(a) in memories], names)
+def _lower(call: Call, traced: _Traced, memories: Set[Any], names: Mapping[Tensor, str] | None = None) -> Lowered:
+    """Return the program of a run, which reads the arrays that lie in these parts of memory at each call.
+
+    Without names, it is only to be compared with another run.
+    """
+    trace, outside = traced.trace, [a for a in traced.trace.originals.values() if memory_of(a) in memories]
+    lowering = Lowering(trace, outside, names, expanding=names is not None)
     inputs = [lowering.add_input(tensor, name) for tensor, name in zip(traced.inputs, call.input_names(), strict=True)]
     equations = lowering.equations()
     outputs = [lowering.atom(trace.holds.get(leaf, leaf)) for leaf in traced.leaves if type(leaf) is Tensor]
@@ -143,7 +146,7 @@ def _lower(call: Call, traced: _Traced, memories: Set[Any], names: Mapping[Tenso
         tuple(lowering.read),
         checks,
         lowering.names,
-        {value: np.array(array) for value, array in lowering.read.items()},
+        {value: np.array(array) for value, array in lowering.read.items() if names is not None},
         lowering.primals(),
         frozenset(value for leaf, value in lowering.state.items() if leaf.requires_grad),
         tuple(weakref.ref(leaf) for leaf in lowering.state),

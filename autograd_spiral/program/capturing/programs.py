@@ -7,13 +7,10 @@ import math
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence, Set
-from contextlib import AbstractContextManager
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from autograd_spiral.engine.modes import MODE, NO_TRACE
 from autograd_spiral.engine.tensor import Tensor, as_leaf
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.program.capturing.cache_key import (
@@ -27,7 +24,7 @@ from autograd_spiral.program.capturing.cache_key import (
 )
 from autograd_spiral.program.capturing.lowering import Lowered
 from autograd_spiral.program.capturing.prepare import Prepared, compare, guards_of, prepare
-from autograd_spiral.program.capturing.pytree import LEAF, flatten, unflatten
+from autograd_spiral.program.capturing.pytree import LEAF, unflatten
 from autograd_spiral.program.capturing.trace import assigned_input
 from autograd_spiral.program.capturing.warnings import (
     MANY,
@@ -38,8 +35,8 @@ from autograd_spiral.program.capturing.warnings import (
     warn_of_many,
     warn_of_size,
 )
-from autograd_spiral.program.executor import Executor, Run
-from autograd_spiral.program.locks import locks_of, new_lock
+from autograd_spiral.program.executor import Executor
+from autograd_spiral.program.locks import lock_of, new_lock
 from autograd_spiral.program.printing.saved import CapturedProgram
 
 __all__ = ["Programs", "update"]
@@ -52,38 +49,14 @@ class Programs:
     """The programs that were made of a step, the most recently used one first."""
 
     def __init__(self, executor: Executor, *, verify: bool) -> None:
-        self.kept: list[_Ready] = []
-        self.last: _Ready | None = None  # of the latest call, until it is forgotten
+        self.kept: list[Ready] = []
+        self.last: Ready | None = None  # of the latest call, until it is forgotten
         self.program: CapturedProgram | None = None  # of the latest call
         self._executor, self._verifying = executor, verify
         self._made: dict[Any, tuple[int, CacheKey]] = {}  # by the shapes of the inputs: how many, and the latest key
         self._capturing = new_lock()
 
-    def run(self, step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Call the step: run its program for this kind of call, which is made now if there is none."""
-        mode = MODE.get()
-        if mode.trace is not NO_TRACE:  # inside another capture
-            return step(*args, **kwargs)
-        if mode.observer is not None:  # for example blame(), which watches the step on tensors, as a capture does
-            leaves, treedef = flatten((args, kwargs))
-            args, kwargs = unflatten(treedef, (Tensor(x) if isinstance(x, np.ndarray) else x for x in leaves))
-            return step(*args, **kwargs)
-        ready = self.last
-        inputs: Sequence[NDArray[Any]] = args
-        if (
-            ready is None
-            or kwargs
-            or not ready.same_signature(args, mode.recording)
-            or not ready.guards.hold((step,))
-            or (ready.watched and not ready.is_current())
-        ):  # no call of the same kind as the latest one, both with arrays alone, which takes the fast path
-            ready, inputs = self._find(Call(step, args, kwargs, recording=mode.recording))
-        ready.calls += 1
-        if ready.calls >= ready.due:
-            self._verify(ready, Call(step, args, kwargs, recording=mode.recording))
-        return ready.run(inputs)
-
-    def _find(self, call: Call) -> tuple[_Ready, list[NDArray[Any]]]:
+    def find(self, call: Call) -> tuple[Ready, list[NDArray[Any]]]:
         """Return the program for a call, captured now if there is none, and the arrays of its inputs."""
         with self._capturing:
             key, inputs = call.key()
@@ -97,8 +70,8 @@ class Programs:
             raise assigned_input()
         return ready, inputs
 
-    def _capture(self, call: Call) -> _Ready:
-        ready = _Ready(call, prepare(call), self._executor, weakref.WeakMethod(self._forget))
+    def _capture(self, call: Call) -> Ready:
+        ready = Ready(call, prepare(call), self._executor, weakref.WeakMethod(self._forget))
         if not self._verifying:
             ready.due = math.inf
         if not self.kept:
@@ -112,7 +85,7 @@ class Programs:
             )
         return ready
 
-    def _changes(self, call: Call, ready: _Ready) -> Iterator[Change]:
+    def _changes(self, call: Call, ready: Ready) -> Iterator[Change]:
         """Yield why the latest program for the same arguments does not serve this call."""
         previous = next((other for other in self.kept if other.key == ready.key), None)
         if previous is not None and (names := previous.changed_arrays()):
@@ -120,7 +93,7 @@ class Programs:
         if previous is not None and (changed := previous.guards.changed(call.roots)):
             yield change_of_variable(*changed)
 
-    def _verify(self, ready: _Ready, call: Call) -> None:
+    def verify(self, ready: Ready, call: Call) -> None:
         """Raise `CaptureError`, and forget the program, if the step computes something else by now."""
         with self._capturing:
             if ready.calls < ready.due:  # another thread has just verified it
@@ -137,14 +110,14 @@ class Programs:
             if not ready.guards.hold(call.roots):  # since the step itself has just changed something that it reads
                 ready.guards = guards_of(call, ready.program)
 
-    def _forget(self, ready: _Ready) -> None:
+    def _forget(self, ready: Ready) -> None:
         self.kept = [other for other in self.kept if other is not ready]
         if self.last is ready:
             self.last = None
 
 
-class _Ready:
-    """A program that is ready to run. It keeps neither the leaves of its state alive nor the arguments of its call."""
+class Ready:
+    """A program that is ready to run, until an argument of its call that no other can equal is gone."""
 
     def __init__(self, call: Call, prepared: Prepared, executor: Executor, forget: Callable[[], Any]) -> None:
         lowered = prepared.lowered
@@ -160,10 +133,11 @@ class _Ready:
         self._returns_one_tensor = lowered.treedef is LEAF and lowered.leaves[0] is LEAF
         self._serials = {leaf.serial for leaf in lowered.state}
         self._run = executor(self.program)
-        self._compute = _computation(self._run, lowered)
-        mortal = [*lowered.state, *(root for root in call.roots[1:] if _is_mortal(root))]
+        mortal = [root for root in call.roots[1:] if _is_mortal(root)]
+        self._kept = () if mortal else lowered.state  # which nothing but a mortal argument might outlive
+        self._outside, self._state_lock = lowered.outside, lock_of(lowered.state)
         callback = functools.partial(_forget, forget, weakref.ref(self))
-        self._mourned = [weakref.ref(value, callback) for value in mortal]
+        self._mourned = [weakref.ref(argument, callback) for argument in mortal]
 
     def is_current(self) -> bool:
         """Whether the watched arrays hold what they held when the step was captured."""
@@ -185,19 +159,26 @@ class _Ready:
     def run(self, inputs: Sequence[NDArray[Any]]) -> Any:
         """Return what the step returns, and update the state.
 
-        Raises `CaptureError` if this thread is in the middle of running a program that shares state or buffers.
+        A program that updates its state holds the lock of the state from before it reads it until it has written it.
+        Any other holds it while it reads, so that it sees all of an update or nothing. Raises `CaptureError` if this
+        thread is in the middle of running a program that shares state or buffers.
         """
         outer = _inside.programs
-        for other in outer:
-            if other._run is self._run or (other._serials & self._serials and (other._updates or self._updates)):
-                raise CaptureError(
-                    f"{self.program.name} was called in the middle of a call of {other.program.name}, in the same "
-                    "thread, for example by a signal handler, and both use the same state or buffers: let the handler "
-                    "set a flag, and make the call between two steps"
-                )
+        if outer:
+            self._refuse_inside(outer)
+        leaves = self._kept or self.program.leaves
         try:
             _inside.programs = (*outer, self)
-            results = self._compute(inputs)
+            if self._updates:
+                with self._state_lock:
+                    with self._run.lock:
+                        results = self._run.function(*inputs, *[leaf._value for leaf in leaves], *self._outside)
+                    update(leaves[: self._updates], results)
+            else:
+                with self._state_lock:
+                    arrays = [leaf._value for leaf in leaves]
+                with self._run.lock:
+                    results = self._run.function(*inputs, *arrays, *self._outside)
         finally:
             _inside.programs = outer
         if self._returns_one_tensor:
@@ -205,11 +186,21 @@ class _Ready:
         outputs, lowered = iter(results), self._lowered
         return unflatten(lowered.treedef, (as_leaf(next(outputs)) if leaf is LEAF else leaf for leaf in lowered.leaves))
 
+    def _refuse_inside(self, outer: Sequence[Ready]) -> None:
+        """Raise `CaptureError` if a program that this thread is in the middle of shares state or buffers."""
+        for other in outer:
+            if other._run is self._run or (other._serials & self._serials and (other._updates or self._updates)):
+                raise CaptureError(
+                    f"{self.program.name} was called in the middle of a call of {other.program.name}, in the same "
+                    "thread, for example by a signal handler, and both use the same state or buffers: let the handler "
+                    "set a flag, and make the call between two steps"
+                )
+
 
 class _Inside(threading.local):
     """The programs that this thread is in the middle of running, outermost first."""
 
-    programs: tuple[_Ready, ...] = ()
+    programs: tuple[Ready, ...] = ()
 
 
 _inside = _Inside()
@@ -220,52 +211,7 @@ def _is_mortal(argument: Any) -> bool:
     return isinstance(constant_key(argument), Identity) and type(argument).__weakrefoffset__ != 0
 
 
-def _leaves(references: Sequence[weakref.ref[Tensor]]) -> list[Tensor]:
-    return [reference() for reference in references]  # type: ignore[misc]  # what a call reads is alive
-
-
-def _computation(run: Run, lowered: Lowered) -> Callable[[Sequence[NDArray[Any]]], tuple[NDArray[Any], ...]]:
-    """Return a function of the inputs that runs the program, and updates the state.
-
-    A program that updates its state holds the locks of the state from before it reads it until it has written it. Any
-    other holds them while it reads, so that it sees all of an update or nothing.
-    """
-    state, outside = lowered.program.references, lowered.outside
-    updated = state[: len(lowered.program.updates)]
-    function, buffers = run.function, run.lock
-    locks = list(reversed(locks_of(lowered.state)))
-
-    def values() -> list[NDArray[Any]]:
-        return [reference()._value for reference in state]  # type: ignore[union-attr]  # what a call reads is alive
-
-    if not updated:
-        read = functools.reduce(_holding, locks, values)
-
-        def compute(inputs: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
-            arrays = read()
-            with buffers:
-                return function(*inputs, *arrays, *outside)
-
-        return compute
-
-    def compute_and_update(inputs: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
-        with buffers:
-            results = function(*inputs, *values(), *outside)
-        update(_leaves(updated), results)
-        return results
-
-    return functools.reduce(_holding, locks, compute_and_update)
-
-
-def _holding(function: Callable[..., Any], lock: AbstractContextManager[Any]) -> Callable[..., Any]:
-    def held(*inputs: Any) -> Any:
-        with lock:
-            return function(*inputs)
-
-    return held
-
-
-def _forget(forget: Callable[[], Any], ready: weakref.ref[_Ready], _: Any) -> None:
+def _forget(forget: Callable[[], Any], ready: weakref.ref[Ready], _: Any) -> None:
     """Let the step forget a program, since something that it belongs to is gone."""
     method, known = forget(), ready()
     if method is not None and known is not None:

@@ -12,12 +12,17 @@ import pickle
 import sys
 import types
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, overload
 
+import numpy as np
+
+from autograd_spiral.engine.modes import MODE, NO_TRACE
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import CaptureError
+from autograd_spiral.program.capturing.cache_key import Call
 from autograd_spiral.program.capturing.programs import Programs
+from autograd_spiral.program.capturing.pytree import flatten, unflatten
 from autograd_spiral.program.executor import Executor, checked
 from autograd_spiral.program.printing.saved import CapturedProgram
 from autograd_spiral.program.running.replay import replay
@@ -138,7 +143,28 @@ class CapturedStep:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Replay the program for this kind of call; the first such call captures it."""
-        return self._programs.run(self._step, args, kwargs)
+        mode = MODE.get()
+        if mode.trace is not NO_TRACE:  # inside another capture
+            return self._step(*args, **kwargs)
+        if mode.observer is not None:  # for example blame(), which watches the step on tensors, as a capture does
+            leaves, treedef = flatten((args, kwargs))
+            args, kwargs = unflatten(treedef, (Tensor(x) if isinstance(x, np.ndarray) else x for x in leaves))
+            return self._step(*args, **kwargs)
+        programs = self._programs
+        inputs: Sequence[Any] = args
+        ready = programs.last
+        if (
+            ready is None
+            or kwargs
+            or not ready.same_signature(args, mode.recording)
+            or not ready.guards.hold((self._step,))
+            or (ready.watched and not ready.is_current())
+        ):  # no call of the same kind as the latest one, both with arrays alone, which takes the fast path
+            ready, inputs = programs.find(Call(self._step, args, kwargs, recording=mode.recording))
+        ready.calls += 1
+        if ready.calls >= ready.due:
+            programs.verify(ready, Call(self._step, args, kwargs, recording=mode.recording))
+        return ready.run(inputs)
 
     def eager(self, *args: Any, **kwargs: Any) -> Any:
         """Call the step without a program: everything is recorded, and values can be read inside.

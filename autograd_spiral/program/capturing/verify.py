@@ -7,14 +7,14 @@ have other values; constants must be equal, and operations, shapes and results t
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from autograd_spiral.engine.messages import called
 from autograd_spiral.engine.tensor import Tensor
-from autograd_spiral.program.capturing.lowering import Lowered, memory_of
+from autograd_spiral.program.capturing.lowering import Lowered, declared_by_user, memory_of
 from autograd_spiral.program.capturing.pytree import LEAF
 from autograd_spiral.program.ir import Equation, Value
 
@@ -45,12 +45,12 @@ class _Act(NamedTuple):
 
     place: str | None
     name: str
-    kind: Any
-    how: dict[str, Any]
+    kind: tuple[Any, ...]
+    how: Mapping[str, Any]
     atoms: tuple[Any, ...]
 
 
-_NOTHING = _Act(None, "nothing more", None, {}, ())
+_NOTHING = _Act(None, "nothing more", (), {}, ())
 
 
 class _Run:
@@ -68,14 +68,13 @@ class _Run:
 
     def acts(self) -> Iterator[_Act]:
         for equation in self.equations:
-            output = equation.output
-            how = {"shape": output.shape, "dtype": output.dtype, **equation.params}
-            yield _Act(equation.place, equation.primitive.name, equation.primitive, how, equation.inputs)
+            result = (equation.primitive, equation.output.shape, equation.output.dtype)
+            yield _Act(equation.place, equation.primitive.name, result, equation.params, equation.inputs)
         for check in self.lowered.program.checks:
-            yield _Act(None, "a check of values", check.function, {"details": check.details}, (check.value,))
+            yield _Act(None, "a check of values", (check.function,), {"details": check.details}, (check.value,))
         for state, new in self.lowered.program.updates:
             leaf = self.states[state]
-            yield _Act(None, f"an assign() to {called(leaf)}", id(leaf), {}, (new,))
+            yield _Act(None, f"an assign() to {called(leaf)}", (id(leaf),), {}, (new,))
         constants = [leaf for leaf in self.lowered.leaves if leaf is not LEAF]
         kind = (self.lowered.treedef, [leaf is LEAF for leaf in self.lowered.leaves])
         yield _Act(
@@ -99,14 +98,15 @@ class _Run:
 
 def _with_bodies(equations: Sequence[Equation]) -> Iterator[Equation]:
     for equation in equations:
-        yield from _with_bodies(equation.body)
+        if declared_by_user(equation.primitive):  # others read nothing
+            yield from _with_bodies(equation.body)
         yield equation
 
 
 def _differences(one: _Run, other: _Run) -> Iterator[Difference]:
     """Yield the first difference, and perhaps more: the runs may have nothing in common from there on."""
     for a, b in itertools.zip_longest(one.acts(), other.acts(), fillvalue=_NOTHING):
-        if not same(a[2:4], b[2:4]) or len(a.atoms) != len(b.atoms):
+        if a.kind != b.kind or not same(a.how, b.how) or len(a.atoms) != len(b.atoms):
             details = [", ".join(f"{name}={value}" for name, value in act.how.items()) for act in (a, b)]
             texts = [
                 f"{act.name} ({told})" if a.name == b.name and told else act.name
@@ -124,7 +124,7 @@ def _differences(one: _Run, other: _Run) -> Iterator[Difference]:
 
 def same(x: Any, y: Any) -> bool:
     """Whether two constants, or the parameters of two operations, are the same."""
-    if isinstance(x, Value | Tensor):
+    if x is y or isinstance(x, Value | Tensor):
         return x is y
     if isinstance(x, np.ndarray) and isinstance(y, np.ndarray):
         return x.dtype == y.dtype and np.array_equal(x, y, equal_nan=x.dtype.kind == "f")
@@ -132,4 +132,4 @@ def same(x: Any, y: Any) -> bool:
         return x.keys() == y.keys() and all(same(value, y[key]) for key, value in x.items())
     if isinstance(x, tuple | list) and isinstance(y, tuple | list):
         return len(x) == len(y) and all(map(same, x, y))
-    return type(x) is type(y) and (x is y or bool(x == y) or (x != x and y != y))
+    return type(x) is type(y) and (bool(x == y) or (x != x and y != y))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.program.ir import Program
-from autograd_spiral.program.locks import holding
+from autograd_spiral.program.locks import lock_of
 from autograd_spiral.program.passes.pipeline import readable
 from autograd_spiral.program.printing.names import function_name
 from autograd_spiral.program.printing.source import Source
@@ -131,7 +131,7 @@ class CapturedProgram(Program):
             raise ValueError(f"the suffix must be .py, not as in {target.name!r}: a program is saved as Python")
         program = readable(self)
         source = Source(program, checked=True)
-        with holding(self.leaves):  # no thread updates some of them meanwhile
+        with lock_of(self.leaves):  # no thread updates some of them meanwhile
             state = {source.names[value]: leaf.data for value, leaf in zip(self.state, self.leaves, strict=True)}
         arrays: dict[str, Any] = {**state, **source.constants}
         target.parent.mkdir(parents=True, exist_ok=True)
