@@ -12,9 +12,11 @@ PACKAGE = Path(__file__).parents[1] / "autograd_spiral"
 
 ORDER = {
     "": (
+        "interrupts",
         "errors",
         "engine",
         "vocabulary",
+        "files",
         "debug",
         "program",
         "gradcheck",
