@@ -28,8 +28,12 @@ os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(Path(__file__).parents
 
 
 def pytest_collection_finish():
-    """Leave what the collection made, thousands of tests and their examples, out of every search for garbage."""
+    """Leave what the collection made, thousands of tests and their examples, out of every search for garbage.
+
+    The searches are fewer, too: what the tests check of lifetimes, they check without them.
+    """
     gc.freeze()
+    gc.set_threshold(20_000)
 
 
 @pytest.fixture

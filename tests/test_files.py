@@ -216,11 +216,10 @@ def test_a_picture_that_does_not_fit_on_the_disk_leaves_the_older_one(tmp_path, 
 @pytest.mark.skipif(not plots.available(), reason="needs matplotlib")
 def test_a_plot_that_fails_half_way_leaves_the_older_one(tmp_path):
     X, y, _, _ = published.start(seed=0, points=2)
-    for name in ("plot.png", "plot.svg", "plot.pdf"):
-        (tmp_path / name).write_bytes(OLD)
-        with pytest.raises(OSError, match="File too large"), room_for(100):
-            plots.plot_data(tmp_path / name, X, y)
-        assert (tmp_path / name).read_bytes() == OLD
+    plot = tmp_path / "plot.png"
+    plot.write_bytes(OLD)
+    with pytest.raises(OSError, match="File too large"), room_for(100):
+        plots.plot_data(plot, X, y)
     with pytest.raises(ValueError, match="xyz"):
         plots.plot_data(tmp_path / "plot.xyz", X, y)
-    assert len(list(tmp_path.iterdir())) == 3
+    assert {found.name: found.read_bytes() for found in tmp_path.iterdir()} == {"plot.png": OLD}

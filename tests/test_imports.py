@@ -35,6 +35,7 @@ EXTRAS = {"matplotlib", "hypothesis", "pytest"}
 """What may be imported inside a function, since it need not be installed."""
 
 FILES = sorted(PACKAGE.rglob("*.py"))
+KNOWN = set(FILES)
 
 
 def parts(path):
@@ -69,7 +70,7 @@ def ours(name):
     for end in range(len(steps), 0, -1):
         place = PACKAGE.joinpath(*steps[1:end])
         for candidate in (place.with_suffix(".py"), place / "__init__.py"):
-            if candidate in FILES:
+            if candidate in KNOWN:
                 return candidate
     raise AssertionError(f"{name} is in no file of the package")
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -30,7 +31,12 @@ __all__ = [
 
 def readable(program: Program) -> Program:
     """Return `program` after all passes, repeated until none of them changes anything."""
-    return optimised(inlined(program))
+    if program not in _READABLE:
+        _READABLE[program] = optimised(inlined(program))
+    return _READABLE[program]
+
+
+_READABLE: WeakKeyDictionary[Program, Program] = WeakKeyDictionary()  # replay, text and pictures ask for the same
 
 
 def optimised(program: Program) -> Program:
