@@ -164,3 +164,29 @@ def test_scales_of_elements():
     assert typical_scale(np.zeros((2, 1))).tolist() == [[1.0], [1.0]]
     assert typical_scale(np.array([np.inf, np.nan, 3.0])).tolist() == [3.0, 3.0, 3.0]
     assert typical_scale(np.array(-0.5)) == 0.5
+
+
+def test_lines_get_together_what_each_gets_alone():
+    rng = np.random.default_rng(3)
+
+    def lines(refined):
+        for a, b, scale in rng.normal(size=(20, 3)):
+            bent = [lambda x: np.maximum(x, 0), np.sin, lambda x: 1 / x, lambda x: np.sqrt(x), lambda x: x > 0]
+
+            def along(t, a=a, b=b, bent=bent):
+                with np.errstate(all="ignore"):
+                    return np.array([b * part(a * (t if k % 2 else t + a)) for k, part in enumerate(bent)])
+
+            found = Line(along, abs(scale), np.full(5, 1e-16), DOUBLE)
+            for _ in range(refined):
+                found.refine()
+            yield found
+
+    for refined in (0, 2):
+        together = [*lines(refined)]
+        all_slopes = slopes_of(together)
+        for k, each in enumerate(together):
+            alone = slopes_of([each])
+            for field in fields(Slopes):
+                one, several = getattr(alone, field.name)[0], getattr(all_slopes, field.name)[k]
+                assert one.tobytes() == several.tobytes(), field.name
