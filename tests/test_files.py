@@ -188,7 +188,7 @@ def test_all_that_the_package_writes_is_written_here():
         r"\.write_(text|bytes)\(|\.savefig\((?!file,)|\bopen\([^)]*\"[wxa]b?\"|^ +np\.save\w*\(", re.MULTILINE
     )
     found = {str(path.relative_to(PACKAGE)) for path in FILES if direct.search(path.read_text())}
-    assert found - {"program/printing/saved.py"} == {"files.py", "cli/output.py"}  # the latter opens os.devnull
+    assert found - {"program/printing/saved.py"} == {"files.py", "cli/output.py"}  # the latter writes to os.devnull
 
 
 def test_a_picture_whose_program_ends_half_way_leaves_the_older_one(tmp_path, monkeypatch, capsys):

@@ -24,7 +24,8 @@ def open_streams() -> None:
     """
     for name in ("stdout", "stderr"):  # in the order of their descriptors: each open takes the lowest free one
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8", errors="replace"))  # noqa: SIM115
+            nothing = os.open(os.devnull, os.O_WRONLY)
+            setattr(sys, name, open(nothing, "w", encoding="utf-8", errors="replace", closefd=False))  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in ("strict", "surrogateescape"):
         sys.stdout.reconfigure(errors="replace")
 

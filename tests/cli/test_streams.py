@@ -191,7 +191,7 @@ def test_a_backend_that_matplotlib_does_not_know_is_one_line_before_any_training
     ],
 )
 def test_a_process_that_the_shell_starts(streams, status, says):
-    command = f"'{sys.executable}' -m autograd_spiral --version {streams}"
+    command = f"'{sys.executable}' -X dev -W error -m autograd_spiral --version {streams}"
     environment = {**os.environ, "PYTHONUNBUFFERED": ""}
     done = subprocess.run(["sh", "-c", command], env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (status, says)
