@@ -19,6 +19,9 @@ commands, and the pages in docs/ explain the rest.
 
 from __future__ import annotations
 
+import autograd_spiral.interrupts  # noqa: F401  # first, before what takes time to import
+
+# isort: split
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,16 +21,22 @@ settings.load_profile("suite")
 COPY = str(Path(autograd_spiral.__file__).parents[1])
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [COPY, os.environ.get("PYTHONPATH")]))
 
-# Without this, where Python writes no bytecode, each of these processes would compile the whole package again.
+# Without this, where Python writes no bytecode, each of these processes would compile the whole package again, and each
+# run all tests, with what pytest adds to their assertions.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # hypothesis reads the constants of the whole package; in these processes, it finds those that it has read before.
 os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(Path(__file__).parents[1] / ".hypothesis"))
 
 
 def pytest_collection_finish():
-    """Leave what the collection made, thousands of tests and their examples, out of every search for garbage."""
+    """Leave what the collection made, thousands of tests and their examples, out of every search for garbage.
+
+    The searches are fewer, too: what the tests check of lifetimes, they check without them.
+    """
     gc.freeze()
+    gc.set_threshold(20_000)
 
 
 @pytest.fixture

@@ -12,9 +12,11 @@ PACKAGE = Path(__file__).parents[1] / "autograd_spiral"
 
 ORDER = {
     "": (
+        "interrupts",
         "errors",
         "engine",
         "vocabulary",
+        "files",
         "debug",
         "program",
         "gradcheck",
@@ -44,6 +46,7 @@ EXTRAS = {"matplotlib", "hypothesis", "pytest"}
 """What may be imported inside a function, since it need not be installed."""
 
 FILES = sorted(PACKAGE.rglob("*.py"))
+KNOWN = set(FILES)
 
 
 def parts(path):
@@ -78,7 +81,7 @@ def ours(name):
     for end in range(len(steps), 0, -1):
         place = PACKAGE.joinpath(*steps[1:end])
         for candidate in (place.with_suffix(".py"), place / "__init__.py"):
-            if candidate in FILES:
+            if candidate in KNOWN:
                 return candidate
     raise AssertionError(f"{name} is in no file of the package")
 

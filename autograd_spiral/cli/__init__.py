@@ -8,13 +8,16 @@ run or a check failed, 2 bad usage, 130 interrupted.
 from __future__ import annotations
 
 import difflib
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 
 import autograd_spiral
+from autograd_spiral import interrupts
 from autograd_spiral.cli.command import PROGRAM, Command, Parser, examples
-from autograd_spiral.cli.output import fail, forget_stdout
+from autograd_spiral.cli.output import fail, flush, open_streams, say
 
 __all__ = ["COMMANDS", "main"]
 
@@ -46,19 +49,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     0
     """
     status = 0
+    open_streams()
     try:
-        try:
-            status = _run(list(sys.argv[1:] if argv is None else argv))
-        finally:
-            sys.stdout.flush()  # here, where a closed pipe can still be told from a failure
+        with _interruptible():
+            try:
+                status = _run(list(sys.argv[1:] if argv is None else argv))
+            finally:
+                flush()  # here, where a closed pipe can still be told from a failure
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+        say("interrupted")
+        return interrupts.STATUS
     except BrokenPipeError:  # the reader of our output has left, as `head` does: nothing went wrong
-        forget_stdout()
+        pass
     except (OSError, MemoryError, FloatingPointError) as error:  # a full disk, too many points, a step size too large
         return fail(str(error) or type(error).__name__)
     return status
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Within this context, Ctrl-C raises KeyboardInterrupt, instead of ending the process at once."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        if before is interrupts.end:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        yield
+    finally:
+        if before is interrupts.end:
+            signal.signal(signal.SIGINT, before)
 
 
 def _run(words: list[str]) -> int:

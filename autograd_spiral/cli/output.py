@@ -3,34 +3,69 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from autograd_spiral.cli.command import PROGRAM
 
-__all__ = ["fail", "forget_stdout", "require_writable", "save", "show"]
+__all__ = ["fail", "flush", "open_streams", "require_writable", "save", "say", "show"]
+
+
+def open_streams() -> None:
+    """Make stdout and stderr such that printing to them raises no error but OSError.
+
+    A stream that is closed takes what is printed and drops it; a character that stdout cannot encode becomes "?".
+    """
+    for name in ("stdout", "stderr"):  # in the order of their descriptors: each open takes the lowest free one
+        if getattr(sys, name) is None:
+            nothing = os.open(os.devnull, os.O_WRONLY)
+            setattr(sys, name, open(nothing, "w", encoding="utf-8", errors="replace", closefd=False))  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in ("strict", "surrogateescape"):
+        sys.stdout.reconfigure(errors="replace")
 
 
 def show(result: object) -> None:
-    """Print the result of finished work; a closed stdout does not change the exit status."""
-    try:
+    """Print the result of finished work; if its reader has left, as `head` does, the exit status stays what it is."""
+    with _printing(sys.stdout, BrokenPipeError):
         print(result, flush=True)
-    except BrokenPipeError:
-        forget_stdout()
 
 
-def forget_stdout() -> None:
-    """Discard further output: the reader of stdout has closed it."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def say(line: str) -> None:
+    """Print a line on stderr, if it can be printed."""
+    with _printing(sys.stderr, OSError):
+        print(line, file=sys.stderr, flush=True)
 
 
 def fail(message: str) -> int:
     """Report a failed run in one line on stderr; return its exit status."""
-    print(f"{PROGRAM}: {' '.join(message.split())}", file=sys.stderr)
+    say(f"{PROGRAM}: {' '.join(message.split())}")
     return 1
+
+
+def flush() -> None:
+    """Write out all that was printed. Raises OSError if stdout cannot be written, on a full disk say."""
+    with _printing(sys.stderr, OSError):
+        sys.stderr.flush()
+    with _printing(sys.stdout, BrokenPipeError):
+        sys.stdout.flush()
+
+
+@contextmanager
+def _printing(stream: TextIO, ignored: type[OSError]) -> Iterator[None]:
+    """After an OSError, discard what the stream still has to write, or Python tries again when it ends."""
+    try:
+        yield
+    except OSError as error:
+        with open(os.devnull, "wb") as nothing:
+            os.dup2(nothing.fileno(), stream.fileno())
+        if not isinstance(error, ignored):
+            raise
 
 
 def require_writable(folder: Path, parser: argparse.ArgumentParser) -> None:
@@ -45,11 +80,14 @@ def require_writable(folder: Path, parser: argparse.ArgumentParser) -> None:
 def save(write: Callable[[Path], Path], options: argparse.Namespace) -> int:
     """Save a result with `write(options.out)` and print the file that this wrote; return the exit status.
 
-    Exits with a usage error if `options.out` cannot be written.
+    Exits with a usage error if `options.out` is a folder or write-protected.
     """
     try:
         written = write(options.out)
-    except OSError as error:  # a folder of that name
-        options.parser.error(f"argument --out: cannot write {str(options.out)!r}: {error.strerror or error}")
+    except OSError as error:
+        says = f"cannot write {str(options.out)!r}: {error.strerror or error}"
+        if isinstance(error, IsADirectoryError | PermissionError):
+            options.parser.error(f"argument --out: {says}")
+        return fail(says)
     show(f"wrote {written}")
     return 0

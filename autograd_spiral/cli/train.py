@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from autograd_spiral.cli.command import Command
 from autograd_spiral.cli.draw import graph_of
 from autograd_spiral.cli.options import add_problem, add_step_size, count, problem
-from autograd_spiral.cli.output import require_writable, show
+from autograd_spiral.cli.output import fail, require_writable, say, show
 from autograd_spiral.debug.memory import keep_memory
 from autograd_spiral.spiral import TwoLayerNet, accuracy, plots, published, train
 from autograd_spiral.spiral.training import Model
@@ -78,6 +79,11 @@ class _Training:
 
 def _run(options: argparse.Namespace) -> int:
     require_writable(options.out, options.parser)
+    if plots.available():
+        try:
+            import matplotlib  # noqa: F401  # before the training, which would be in vain
+        except (ImportError, ValueError) as error:
+            return fail(f"cannot import matplotlib: {error} (MPLBACKEND is {os.environ.get('MPLBACKEND')!r})")
     keep_memory()
     X, y, models = problem(options)
     names = [options.model] if options.model else models
@@ -137,7 +143,7 @@ def _show_progress(counter: str = "\033[K") -> None:
 
 def _save_plots(folder: Path, X: Any, y: Any, trainings: Sequence[_Training]) -> list[Path]:
     if not plots.available():
-        print("no pictures: matplotlib is not installed; run pip install 'autograd-spiral[plot]'", file=sys.stderr)
+        say("no pictures: matplotlib is not installed; run pip install 'autograd-spiral[plot]'")
         return []
     written = [folder / "spiral.png"]
     plots.plot_data(written[0], X, y)

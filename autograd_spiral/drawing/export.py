@@ -10,6 +10,8 @@ import sysconfig
 from pathlib import Path
 from typing import Any
 
+from autograd_spiral.files import atomic_write
+
 try:
     from graphviz import Digraph
 except ImportError:
@@ -43,10 +45,10 @@ class Drawing(Digraph):  # type: ignore[misc]  # graphviz has no type hints
     def save_as(self, path: str | os.PathLike[str]) -> Path:
         """Write the picture to `path` in the format of its suffix, .svg, .png, .pdf or .dot; return the file written.
 
-        Missing folders are made. Pictures are made by Graphviz's `dot`, or by the program that `pip install
-        graphviz-pure` installs (which makes no PDF). Without either, or if it fails or takes more than a minute, the
-        DOT text is written instead, as .dot, and a line on stderr says why and what to do. Raises ValueError for
-        another suffix, OSError if the file cannot be written.
+        Missing folders are made, and an older file of that name stays until the new one is complete. Pictures are made
+        by Graphviz's `dot`, or by the program that `pip install graphviz-pure` installs (which makes no PDF). Without
+        either, or if it fails or takes more than a minute, the DOT text is written instead, as .dot, and a line on
+        stderr says why and what to do. Raises ValueError for another suffix, OSError if the file cannot be written.
 
         >>> import tempfile
         >>> from autograd_spiral import Tensor
@@ -59,14 +61,11 @@ class Drawing(Digraph):  # type: ignore[misc]  # graphviz has no type hints
         suffix = target.suffix.lower()
         if suffix not in SUFFIXES:
             raise ValueError(f"the suffix must be one of {', '.join(SUFFIXES)}, not as in {target.name!r}")
-        target.parent.mkdir(parents=True, exist_ok=True)
         picture, trouble = (None, "") if suffix in _TEXT else _picture(self.source, suffix[1:])
-        if picture is not None:
-            target.write_bytes(picture)
-            return target
         if trouble:
             target = target.with_suffix(".dot")
-        target.write_text(self.source, encoding="utf-8")
+        with atomic_write(target) as file:
+            file.write(picture or self.source.encode())
         if trouble:
             print(f"wrote {target} instead of a picture: {trouble}", file=sys.stderr)
         return target

@@ -13,7 +13,7 @@ every step that reaches beyond a kink. The one with the tightest bound is taken.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,16 +21,17 @@ import numpy as np
 
 from autograd_spiral.gradcheck.verdicts import Array
 
-__all__ = ["Line", "Slopes", "noise_level", "typical_scale"]
+__all__ = ["Line", "Slopes", "noise_level", "slopes_of", "typical_scale"]
 
 
 @dataclass(frozen=True)
 class Slopes:
-    """The derivatives of the outputs along a line: the central one, and those from the left and the right.
+    """The derivatives of the outputs along lines: the central ones, and those from the left and the right.
 
-    `bound` holds how far `central` can be off, `gap_bound` how far `right - left` can be. `kinked` marks the outputs
-    whose one-sided slopes differ by more, or that jump at 0; `jumps` marks only the latter. A side on which the
-    function is not finite is left out, which `one_sided` marks; if both are, the bound is infinite.
+    All have shape (lines, outputs). `bound` holds how far `central` can be off, `gap_bound` how far `right - left` can
+    be. `kinked` marks the outputs whose one-sided slopes differ by more, or that jump at 0; `jumps` marks only the
+    latter. A side on which the function is not finite is left out, which `one_sided` marks; if both are, the bound is
+    infinite. `size` is the largest of the finite values of each output.
     """
 
     central: Array
@@ -41,6 +42,7 @@ class Slopes:
     kinked: Array
     jumps: Array
     one_sided: Array
+    size: Array
 
 
 class Line:
@@ -51,16 +53,17 @@ class Line:
     four smaller ones. Values that are not finite only widen the bound.
 
     >>> line = Line(lambda t: np.exp([t, 2 * t]), 1.0, np.full(2, 1e-16), np.dtype(float))
-    >>> slopes = line.slopes()
+    >>> slopes = slopes_of([line])
     >>> slopes.central.round(9), bool((slopes.bound < 1e-9).all())
-    (array([1., 2.]), True)
-    >>> bend = Line(lambda t: np.array([max(t, 0.0)]), 1.0, np.zeros(1), np.dtype(float)).slopes()
-    >>> float(bend.left[0]), float(bend.right[0]), bool(bend.kinked[0])
+    (array([[1., 2.]]), True)
+    >>> bend = slopes_of([Line(lambda t: np.array([max(t, 0.0)]), 1.0, np.zeros(1), np.dtype(float))])
+    >>> bend.left.item(), bend.right.item(), bend.kinked.item()
     (0.0, 1.0, True)
     """
 
     def __init__(self, function: Callable[[float], Array], scale: float, rounding: Array, dtype: np.dtype[Any]) -> None:
         self._function = function
+        self.scale = scale
         self._eps = float(np.finfo(dtype).eps)
         finest = math.log2(self._eps) / 3  # the exponent of the balanced step, -17 in float64 and -8 in float32
         self._octaves = max(1, round(-finest / 6))
@@ -80,41 +83,44 @@ class Line:
             self._sides.append(np.array([self._function(step), self._function(-step)]))
             self._exponent -= self._octaves
 
-    @np.errstate(all="ignore")
-    def slopes(self) -> Slopes:
-        """Return the derivatives at 0 and their bounds, from all steps so far."""
-        steps = np.array(self._steps)[:, None, None]
-        ratio = 2.0**self._octaves
-        values = np.array(self._sides)
-        # An output that does not move at all moves by less than its spacing, however noisy it is elsewhere.
-        still = np.all(values == self._centre, axis=(0, 1))
-        rounding = np.where(still, 0.0, self._rounding)
-        noise = rounding + 2 * self._eps * np.abs(values)
-        noise_centre = rounding + 2 * self._eps * np.abs(self._centre)
-        limits, bounds = _extrapolated(values, noise, ratio, ratio**2)
-        jumps = np.abs(limits - self._centre) > bounds + noise_centre
-        from_right, from_left = np.where(jumps, limits, self._centre)
-        right, left = values[:, 0], values[:, 1]
-        differences = np.stack([right - from_right, from_left - left, (right - left) / 2], axis=1) / steps
-        noises = np.concatenate([noise + noise_centre, (noise[:, :1] + noise[:, 1:]) / 2], axis=1) / steps
-        powers = np.array([[1], [1], [2]])  # of the steps in the error: central differences have even ones only
-        estimates, bounds = _extrapolated(differences, noises, ratio**powers, ratio ** (2 * powers))
-        slopes = _combined(estimates, bounds, jumps.any(axis=0))
-        least = 2 * self._eps * np.abs(self._centre) / self._steps[0]
-        bound, gap_bound = np.where(still, least, (slopes.bound, slopes.gap_bound))
-        return replace(slopes, bound=bound, gap_bound=gap_bound)
 
-    def size(self) -> Array:
-        """Return the size of each output: the largest of its finite values on the line."""
-        values = np.abs([self._centre, *(side for sides in self._sides for side in sides)])
-        return np.asarray(np.max(values, axis=0, where=np.isfinite(values), initial=0.0))
+@np.errstate(all="ignore")
+def slopes_of(lines: Sequence[Line]) -> Slopes:
+    """Return the derivatives at 0 along lines of one function, and their bounds, from all their steps so far.
+
+    The lines have equally many steps. Each gets what it would get alone, but several at once take much less time.
+    """
+    eps, octaves = lines[0]._eps, lines[0]._octaves
+    steps = np.array([line._steps for line in lines]).T[:, None, :, None]
+    ratio = 2.0**octaves
+    centre = np.array([line._centre for line in lines])
+    values = np.stack([np.array(line._sides) for line in lines], axis=2)  # (steps, 2, lines, outputs)
+    # An output that does not move at all moves by less than its spacing, however noisy it is elsewhere.
+    still = np.all(values == centre, axis=(0, 1))
+    rounding = np.where(still, 0.0, lines[0]._rounding)
+    noise = rounding + 2 * eps * np.abs(values)
+    noise_centre = rounding + 2 * eps * np.abs(centre)
+    limits, bounds = _extrapolated(values, noise, ratio, ratio**2)
+    jumps = np.abs(limits - centre) > bounds + noise_centre
+    from_right, from_left = np.where(jumps, limits, centre)
+    right, left = values[:, 0], values[:, 1]
+    differences = np.stack([right - from_right, from_left - left, (right - left) / 2], axis=1) / steps
+    noises = np.concatenate([noise + noise_centre, (noise[:, :1] + noise[:, 1:]) / 2], axis=1) / steps
+    powers = np.array([1, 1, 2])[:, None, None]  # of the steps in the error: central differences have even ones only
+    estimates, bounds = _extrapolated(differences, noises, ratio**powers, ratio ** (2 * powers))
+    met = np.abs(np.concatenate([centre[None], *values]))
+    size = np.max(met, axis=0, where=np.isfinite(met), initial=0.0)
+    slopes = _combined(estimates, bounds, jumps.any(axis=0), size)
+    least = 2 * eps * np.abs(centre) / steps[0, 0]
+    bound, gap_bound = np.where(still, least, (slopes.bound, slopes.gap_bound))
+    return replace(slopes, bound=bound, gap_bound=gap_bound)
 
 
 def _extrapolated(estimates: Array, noise: Array, first: Any, second: Any) -> tuple[Array, Array]:
     """Return the best of Richardson's extrapolations over every three neighbouring steps, and its bound.
 
-    `estimates` have shape (steps, …, outputs), and `noise` is their rounding. From each step to the next, the leading
-    term of their error shrinks by the ratio `first`, and the following term by `second`.
+    `estimates` have shape (steps, …, lines, outputs), and `noise` is their rounding. From each step to the next, the
+    leading term of their error shrinks by the ratio `first`, and the following term by `second`.
     """
     two = (first * estimates[1:] - estimates[:-1]) / (first - 1)
     two_noise = (first * noise[1:] + noise[:-1]) / (first - 1)
@@ -154,7 +160,7 @@ def _settled(estimates: Array, bounds: Array) -> tuple[Array, Array]:
     return best, best_bound
 
 
-def _combined(estimates: Array, bounds: Array, jumps: Array) -> Slopes:
+def _combined(estimates: Array, bounds: Array, jumps: Array, size: Array) -> Slopes:
     """Return one answer from what was found on the right, on the left, and by central differences.
 
     If one side is not finite, it is that of the other side.
@@ -171,7 +177,7 @@ def _combined(estimates: Array, bounds: Array, jumps: Array) -> Slopes:
     kinked = split | (~one_sided & (np.abs(right - left) > gap_bound))
     finite = np.isfinite(bound)
     central, left, right = (np.where(finite, slope, np.nan) for slope in (central, left, right))
-    return Slopes(central, left, right, bound, gap_bound, kinked & finite, jumps & finite, one_sided)
+    return Slopes(central, left, right, bound, gap_bound, kinked & finite, jumps & finite, one_sided, size)
 
 
 def noise_level(samples: Array) -> Array:

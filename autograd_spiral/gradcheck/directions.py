@@ -36,7 +36,7 @@ def along_directions(judge: Judge, at: int, count: int) -> Findings:
             if j is None:  # several kinks add up to it
                 slope = replace(slope, verdict=Verdict.KINK)
                 break
-            if judge.element(at, gradient, j).verdict.fails:
+            if judge.elements(at, gradient, [j])[0].verdict.fails:
                 others = rng.choice(gradient.size, min(TO_DIAGNOSE, gradient.size), replace=False)
                 elements = judge.elements(at, gradient, dict.fromkeys([j, *others.tolist()]))
                 return judge.findings(at, gradient, elements, "directions")
@@ -62,7 +62,8 @@ def _along(judge: Judge, at: int, way: Array) -> Slope:
     with np.errstate(all="ignore"):
         analytic = float(gradient[moving].astype(float) @ way[moving])
         rounding = float(np.ravel(judge.rounding[at])[moving] @ np.abs(way[moving]))
-    return judge.slope(at, lambda t: np.asarray(x + t * step, x.dtype), 1.0, analytic, rounding, alone=False)
+    line = judge.line(at, lambda t: np.asarray(x + t * step, x.dtype), 1.0)
+    return judge.slopes([line], np.array([analytic]), np.array([rounding]), alone=False)[0]
 
 
 def _narrowed(judge: Judge, at: int, way: Array, verdict: Verdict) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -10,7 +11,7 @@ import numpy as np
 
 from autograd_spiral.engine.history import history
 from autograd_spiral.engine.tensor import Tensor
-from autograd_spiral.gradcheck.differences import Line, noise_level, typical_scale
+from autograd_spiral.gradcheck.differences import Line, noise_level, slopes_of, typical_scale
 from autograd_spiral.gradcheck.function import CheckedFunction, gradients_of, not_finite
 from autograd_spiral.gradcheck.rounding import at_least, joined, rounding_of
 from autograd_spiral.gradcheck.verdicts import Array, Findings, Slope, Verdict
@@ -21,6 +22,7 @@ __all__ = ["Judge", "Swept"]
 REFINEMENTS = 3
 NOISE_REACH = 6  # this many standard deviations of the measured noise count as its bound
 WIDE = 1e-2, 1e-3  # a bound wider than both says nothing: parts of the derivative, and of its natural size
+VALUES = 512  # about so many values of outputs are compared at once: larger arrays cost more than they save
 SHARP = 1e-4, 1e-9  # a numeric bound wider than both is worth smaller steps
 
 
@@ -30,6 +32,16 @@ class Swept(NamedTuple):
     leaves: dict[int, Tensor]
     outputs: list[Tensor]
     gradients: dict[int, Array]
+
+
+class _Sides(NamedTuple):
+    """The lowest and the highest sum of one-sided slopes, how far their gap can be off, and what marks them."""
+
+    low: float
+    high: float
+    gap: float
+    jump: bool
+    one_sided: bool
 
 
 class Judge:
@@ -72,6 +84,7 @@ class Judge:
         self.base, self._noise = self._widened(swept.outputs, of_outputs)
         self._dtype = min((x.dtype for x in self.base if x.dtype.kind == "f"), key=lambda d: -np.finfo(d).eps)
         self._noise = np.maximum(self._noise, NOISE_REACH * self._measured_noise())
+        self._centre = self._outputs_at(self.base)
         self.scales = {at: np.ravel(typical_scale(self.base[at])) for at in function.floating}
 
     @np.errstate(all="ignore")
@@ -149,22 +162,29 @@ class Judge:
 
     def elements(self, at: int, gradient: Array, elements: Iterable[int]) -> list[Slope]:
         """Judge these elements, by their flat index, of `gradient`, with respect to input `at`."""
-        return [self.element(at, gradient, j) for j in elements]
+        chosen = [*elements]
 
-    def element(self, at: int, gradient: Array, j: int) -> Slope:
-        """Judge the element with flat index `j` of `gradient`, with respect to input `at`."""
+        def moving(j: int) -> Callable[[float], Array]:
+            def moved(t: float) -> Array:
+                x = self.base[at].copy()
+                x.flat[j] += t
+                return x
 
-        def moved(t: float) -> Array:
-            x = self.base[at].copy()
-            x.flat[j] += t
-            return x
+            return moved
 
-        analytic, rounding = float(gradient.flat[j]), float(self.rounding[at].flat[j])
-        slope = self.slope(at, moved, float(self.scales[at][j]), analytic, rounding, alone=True)
+        at_once = max(1, VALUES // max(1, self._weights.size))
+        found: list[Slope] = []
+        for start in range(0, len(chosen), at_once):
+            js = chosen[start : start + at_once]
+            lines = [self.line(at, moving(j), float(self.scales[at][j])) for j in js]
+            found += self.slopes(lines, gradient.flat[js], self.rounding[at].flat[js], alone=True)
         # Times a cotangent of 0, the derivatives of outputs left out come out as 0, or as nan if they are not finite.
-        nothing = slope.analytic == slope.numeric == 0 or not np.isfinite(slope.analytic)
-        verdict = Verdict.UNJUDGED if self.leading[at].flat[j] and nothing else slope.verdict
-        return replace(slope, verdict=verdict, index=tuple(map(int, np.unravel_index(j, gradient.shape))))
+        leads = self.leading[at].flat
+        for k, (j, slope) in enumerate(zip(chosen, found, strict=True)):
+            nothing = slope.analytic == slope.numeric == 0 or not np.isfinite(slope.analytic)
+            verdict = Verdict.UNJUDGED if leads[j] and nothing else slope.verdict
+            found[k] = replace(slope, verdict=verdict, index=tuple(map(int, np.unravel_index(j, gradient.shape))))
+        return found
 
     def compared(self, at: int, hand: Array) -> list[Slope]:
         """Judge `hand`, another gradient with respect to input `at`, by the engine's: both may be off by rounding."""
@@ -181,71 +201,105 @@ class Judge:
     # --- the verdict ----------------------------------------------------------------------------------------------
 
     @np.errstate(all="ignore")
-    def slope(
-        self, at: int, moved: Callable[[float], Array], scale: float, analytic: float, rounding: float, *, alone: bool
-    ) -> Slope:
-        """Judge the derivative by t of the outputs at `moved(t)` in place of input `at`, in steps of this scale.
-
-        The steps get smaller until the derivative is plainly ok or the steps end. `alone` is for single elements.
-        """
+    def line(self, at: int, moved: Callable[[float], Array], scale: float) -> Line:
+        """Return the line of the outputs at `moved(t)` in place of input `at`, in steps of this scale."""
         arrays = list(self.base)
 
         def along(t: float) -> Array:
+            if t == 0:
+                return self._centre
             arrays[at] = moved(t)
             return self._outputs_at(arrays)
 
-        line = Line(along, scale, self._noise, self._dtype)
-        natural = float(np.sum(np.abs(self._weights) * line.size())) / scale
-        slope = self._compare(line, analytic, rounding, natural, alone)
-        for _ in range(REFINEMENTS):
-            agree = slope.verdict is Verdict.OK and abs(analytic - slope.numeric) <= slope.bound
-            if agree and _is_sharp(slope):
-                break
-            line.refine()
-            before, slope = slope, self._compare(line, analytic, rounding, natural, alone)
-            if before.verdict is Verdict.KINK and slope.verdict is Verdict.NOISE:
-                slope = before
-            plain = slope.verdict is Verdict.KINK or (slope.verdict.fails and _is_sharp(slope))
-            if plain and before.verdict is slope.verdict:
-                break
-        return slope
+        return Line(along, scale, self._noise, self._dtype)
 
-    def _compare(self, line: Line, analytic: float, rounding: float, natural: float, alone: bool) -> Slope:
-        slopes = line.slopes()
+    @np.errstate(all="ignore")
+    def slopes(self, lines: Sequence[Line], analytic: Array, rounding: Array, *, alone: bool) -> list[Slope]:
+        """Judge the derivatives along these lines, `analytic` with its `rounding`.
+
+        The steps of each get smaller until its derivative is plainly ok or the steps end. `alone` is for lines along
+        which a single element changes.
+        """
+        found = self._compare(lines, analytic, rounding, alone)
+        open_ = [k for k, slope in enumerate(found) if not _is_plainly_ok(slope)]
+        for _ in range(REFINEMENTS):
+            if not open_:
+                break
+            for k in open_:
+                lines[k].refine()
+            natural = np.array([found[k].natural for k in open_])
+            refined = self._compare([lines[k] for k in open_], analytic[open_], rounding[open_], alone, natural)
+            pairs, open_ = zip(open_, refined, strict=True), []
+            for k, slope in pairs:
+                before = found[k].verdict
+                if (before, slope.verdict) != (Verdict.KINK, Verdict.NOISE):
+                    found[k] = slope
+                plain = found[k].verdict is Verdict.KINK or (found[k].verdict.fails and _is_sharp(found[k]))
+                if not (plain and before is found[k].verdict) and not _is_plainly_ok(found[k]):
+                    open_.append(k)
+        return found
+
+    def _compare(
+        self, lines: Sequence[Line], analytic: Array, rounding: Array, alone: bool, natural: Array | None = None
+    ) -> list[Slope]:
+        slopes = slopes_of(lines)
         counted = self._weights != 0
-        weights = self._weights[counted]
-        weighted = weights * np.array([slopes.central, slopes.left, slopes.right])[:, counted]
-        numeric = float(np.sum(weighted[0]))
-        low, high = float(np.sum(np.min(weighted, axis=0))), float(np.sum(np.max(weighted, axis=0)))
-        slack = float(np.sum(np.abs(weights) * slopes.bound[counted]))
-        kinked = bool(np.any(slopes.kinked & counted))
-        sides = float(np.sum(np.abs(weights) * slopes.gap_bound[counted]))
-        bound = slack + rounding if np.isfinite(analytic) else slack
-        slope = Slope(Verdict.KINK if kinked else Verdict.OK, analytic, numeric, bound, natural, slack)
+
+        def kept(outputs: Array) -> Array:
+            return np.compress(counted, outputs, axis=-1)
+
+        weighted = kept(self._weights) * kept(np.array([slopes.central, slopes.left, slopes.right]))
+        sizes = np.abs(self._weights)
+        if natural is None:
+            natural = np.sum(sizes * slopes.size, axis=-1) / np.array([line.scale for line in lines])
+        numbers = [
+            analytic,
+            np.sum(weighted[0], axis=-1),
+            rounding,
+            natural,
+            np.sum(kept(sizes) * kept(slopes.bound), axis=-1),
+            np.sum(np.min(weighted, axis=0), axis=-1),
+            np.sum(np.max(weighted, axis=0), axis=-1),
+            np.sum(kept(sizes) * kept(slopes.gap_bound), axis=-1),
+        ]
+        marks = [np.any(kept(marked), axis=-1) for marked in (slopes.kinked, slopes.jumps, slopes.one_sided)]
+        rows = zip(*(x.astype(float).tolist() for x in numbers), *(x.tolist() for x in marks), strict=True)
+        found = []
+        for value, numeric, rounded, size, slack, low, high, gap, kinked, jumps, one_sided in rows:
+            bound = slack + rounded if math.isfinite(value) else slack
+            slope = Slope(Verdict.KINK if kinked else Verdict.OK, value, numeric, bound, size, slack)
+            sides = _Sides(low, high, gap, alone and jumps, one_sided)
+            found.append(replace(slope, verdict=self._verdict(slope, sides)))
+        return found
+
+    def _verdict(self, slope: Slope, sides: _Sides) -> Verdict:
+        analytic, slack, bound = slope.analytic, slope.slack, slope.bound
 
         def within(reach: float) -> bool:
-            return low - reach <= analytic <= high + reach
+            return sides.low - reach <= analytic <= sides.high + reach
 
-        def verdict() -> Verdict:
-            if not np.isfinite(slack):
-                return Verdict.NOISE
-            if np.isnan(analytic):
-                return Verdict.NAN
-            # On a kink, the last bits can decide which branch is taken: only the slopes count then, not rounding.
-            if kinked and within(max(slack, sides) + 4 * float(np.finfo(self._dtype).eps) * abs(analytic)):
-                return slope.verdict
-            if alone and np.any(slopes.jumps & counted):  # there is no derivative, so none is wrong
-                return Verdict.KINK
-            if np.isinf(analytic):  # it can be the slope of a side that was left out, or too large for its dtype
-                doubtful = np.any(slopes.one_sided & counted) or abs(numeric) + slack > self._largest
-                return Verdict.NOISE if doubtful or _is_wide(slope, slack, WIDE) else Verdict.WRONG
-            if not np.isfinite(bound):
-                return Verdict.NOISE
-            if not within(bound):
-                return Verdict.NOISE if within(bound + sides) else Verdict.WRONG
-            return Verdict.NOISE if _is_wide(slope, bound, WIDE) else slope.verdict
+        if not math.isfinite(slack):
+            return Verdict.NOISE
+        if math.isnan(analytic):
+            return Verdict.NAN
+        # On a kink, the last bits can decide which branch is taken: only the slopes count then, not rounding.
+        last_bits = 4 * float(np.finfo(self._dtype).eps) * abs(analytic)
+        if slope.verdict is Verdict.KINK and within(max(slack, sides.gap) + last_bits):
+            return Verdict.KINK
+        if sides.jump:  # there is no derivative, so none is wrong
+            return Verdict.KINK
+        if math.isinf(analytic):  # it can be the slope of a side that was left out, or too large for its dtype
+            doubtful = sides.one_sided or abs(slope.numeric) + slack > self._largest
+            return Verdict.NOISE if doubtful or _is_wide(slope, slack, WIDE) else Verdict.WRONG
+        if not math.isfinite(bound):
+            return Verdict.NOISE
+        if not within(bound):
+            return Verdict.NOISE if within(bound + sides.gap) else Verdict.WRONG
+        return Verdict.NOISE if _is_wide(slope, bound, WIDE) else slope.verdict
 
-        return replace(slope, verdict=verdict())
+
+def _is_plainly_ok(slope: Slope) -> bool:
+    return slope.verdict is Verdict.OK and abs(slope.analytic - slope.numeric) <= slope.bound and _is_sharp(slope)
 
 
 def _is_sharp(slope: Slope) -> bool:

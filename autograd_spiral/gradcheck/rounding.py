@@ -48,14 +48,19 @@ def blurred(value: Any, run: int) -> Any:
     """
     if not _is_floating(value) or value.itemsize > 8:
         return value
-    unsigned: Any = np.dtype(f"u{value.itemsize}").type
+    unsigned, multiplier, shift = _mixing(value.itemsize, run)
     head = np.asarray(value).view(unsigned) >> unsigned(_BITS)
-    width = 8 * value.itemsize
-    multiplier = unsigned((int(_MULTIPLIERS[run]) >> (64 - width)) | 1)
-    with np.errstate(all="ignore"):
-        tail = (head * multiplier) >> unsigned(width - _BITS)
-        mixed = ((head << unsigned(_BITS)) | tail).view(value.dtype)
-    return np.where((value == 0) | ~np.isfinite(value), value, mixed)
+    tail = np.multiply(head, multiplier) >> shift  # np.multiply, because * of two numbers warns when it overflows
+    mixed = ((head << unsigned(_BITS)) | tail).view(value.dtype)
+    return np.where(np.isfinite(value) & (value != 0), mixed, value)
+
+
+@functools.cache
+def _mixing(itemsize: int, run: int) -> tuple[Any, Any, Any]:
+    """Return the unsigned dtype of this size, the multiplier of the run, and how far to shift its product."""
+    unsigned: Any = np.dtype(f"u{itemsize}").type
+    width = 8 * itemsize
+    return unsigned, unsigned((int(_MULTIPLIERS[run]) >> (64 - width)) | 1), unsigned(width - _BITS)
 
 
 def widened(value: Any) -> Any:
@@ -196,4 +201,4 @@ def joined(arrays: Sequence[Array]) -> Array:
     >>> joined([np.ones((2, 1)), np.float32(3)])
     array([1., 1., 3.])
     """
-    return np.concatenate([np.zeros(0), *map(np.ravel, arrays)])
+    return np.concatenate([np.zeros(0), *arrays], axis=None)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd_spiral.files import atomic_write
 from autograd_spiral.spiral.models import TwoLayerNet
 from autograd_spiral.spiral.training import Model
 
@@ -138,4 +139,5 @@ def _scatter(axes: Any, X: NDArray[Any], y: NDArray[Any]) -> None:
 
 
 def _save(axes: Any, path: Path) -> None:
-    axes.figure.savefig(path, dpi=130)
+    with atomic_write(path) as file:
+        axes.figure.savefig(file, dpi=130, format=Path(path).suffix[1:] or None)

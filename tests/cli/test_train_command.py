@@ -10,6 +10,7 @@ from autograd_spiral.drawing import Drawing
 from autograd_spiral.spiral import plots
 
 
+@pytest.mark.usefixtures("without_plots")
 def test_the_linear_log_is_next_to_the_published_one(run):
     status, out, _ = run("--model", "linear")
     assert status == 0

@@ -1,11 +1,20 @@
 import math
+from dataclasses import fields
 
 import numpy as np
 import pytest
 
-from autograd_spiral.gradcheck.differences import Line, noise_level, typical_scale
+from autograd_spiral.gradcheck.differences import Line, Slopes, noise_level, slopes_of, typical_scale
 
 DOUBLE, SINGLE = np.dtype(float), np.dtype(np.float32)
+
+
+class Alone(Line):
+    """A line whose slopes are asked for alone."""
+
+    def slopes(self):
+        found = slopes_of([self])
+        return Slopes(*(getattr(found, field.name)[0] for field in fields(found)))
 
 
 def line(function, at=0.0, scale=1.0, rounding=1e-15, dtype=DOUBLE):
@@ -15,7 +24,7 @@ def line(function, at=0.0, scale=1.0, rounding=1e-15, dtype=DOUBLE):
         return np.atleast_1d(np.asarray(function(dtype.type(at) + dtype.type(t)), float))
 
     size = along(0.0).size
-    return Line(along, scale, np.full(size, rounding), dtype)
+    return Alone(along, scale, np.full(size, rounding), dtype)
 
 
 SMOOTH = {
@@ -155,3 +164,29 @@ def test_scales_of_elements():
     assert typical_scale(np.zeros((2, 1))).tolist() == [[1.0], [1.0]]
     assert typical_scale(np.array([np.inf, np.nan, 3.0])).tolist() == [3.0, 3.0, 3.0]
     assert typical_scale(np.array(-0.5)) == 0.5
+
+
+def test_lines_get_together_what_each_gets_alone():
+    rng = np.random.default_rng(3)
+
+    def lines(refined):
+        for a, b, scale in rng.normal(size=(20, 3)):
+            bent = [lambda x: np.maximum(x, 0), np.sin, lambda x: 1 / x, lambda x: np.sqrt(x), lambda x: x > 0]
+
+            def along(t, a=a, b=b, bent=bent):
+                with np.errstate(all="ignore"):
+                    return np.array([b * part(a * (t if k % 2 else t + a)) for k, part in enumerate(bent)])
+
+            found = Line(along, abs(scale), np.full(5, 1e-16), DOUBLE)
+            for _ in range(refined):
+                found.refine()
+            yield found
+
+    for refined in (0, 2):
+        together = [*lines(refined)]
+        all_slopes = slopes_of(together)
+        for k, each in enumerate(together):
+            alone = slopes_of([each])
+            for field in fields(Slopes):
+                one, several = getattr(alone, field.name)[0], getattr(all_slopes, field.name)[k]
+                assert one.tobytes() == several.tobytes(), field.name

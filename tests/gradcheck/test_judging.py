@@ -6,7 +6,7 @@ from checks import X, checked, declared, only, square, squares_with, wrong_log
 
 from autograd_spiral import primitive, relu, softmax_cross_entropy
 from autograd_spiral.errors import GradientMismatch
-from autograd_spiral.gradcheck import check_against, check_gradients
+from autograd_spiral.gradcheck import check_against, check_gradients, judging
 from autograd_spiral.gradcheck.verdicts import Verdict
 
 
@@ -262,3 +262,13 @@ def test_an_input_that_judged_nothing_does_not_pass_beside_one_that_did():
         check_gradients(lambda x, y: (np.log(x), y * y), x, y)
     assert raised.value.report.unjudged == ("input 0",)
     assert raised.value.report.rows[1].counts == {Verdict.OK: 3}
+
+
+@pytest.mark.parametrize("name", HARD)
+def test_elements_are_judged_together_as_they_are_alone(name, monkeypatch):
+    x, w = np.random.default_rng(2).standard_normal((2, 5, 3)).round(1)
+    x[0] = w[1] = 0
+    together = checked(HARD[name], x, w)
+    monkeypatch.setattr(judging, "VALUES", 1)
+    alone = checked(HARD[name], x, w)
+    assert [repr(row.slopes) for row in together.rows] == [repr(row.slopes) for row in alone.rows]

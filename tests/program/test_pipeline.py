@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -112,3 +113,13 @@ def test_opaque_primitives_may_have_parameters_of_any_kind() -> None:
         return x * len(keep)
 
     assert_same(flat(capture(lambda x: chosen(x, keep={1, 2}))(X)), [2 * X], "value")
+
+
+def test_a_program_is_made_readable_once_and_kept_alive_by_nothing() -> None:
+    for step in (lambda x: x * 1.0, lambda x: np.exp(x)):
+        program = program_of(step, np.ones(3))
+        once = pipeline.readable(program)
+        assert pipeline.readable(program) is once
+        kept = [weakref.ref(each) for each in (program, once, pipeline.readable(once))]
+        del program, once
+        assert [there() for there in kept] == [None] * 3

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -32,7 +33,12 @@ __all__ = [
 
 def readable(program: Program) -> Program:
     """Return `program` after all passes, repeated until none of them changes anything."""
-    return optimised(inlined(program))
+    if program not in _READABLE:
+        _READABLE[program] = optimised(inlined(program))
+    return _READABLE[program]
+
+
+_READABLE: WeakKeyDictionary[Program, Program] = WeakKeyDictionary()  # replay, text and pictures ask for the same
 
 
 def optimised(program: Program) -> Program:
