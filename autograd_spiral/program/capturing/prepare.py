@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -17,7 +17,7 @@ from autograd_spiral.program.capturing.lowering import Lowered, Lowering, memory
 from autograd_spiral.program.capturing.pytree import LEAF, flatten, unflatten
 from autograd_spiral.program.capturing.results import check_results
 from autograd_spiral.program.capturing.trace import StepTrace, recording_in
-from autograd_spiral.program.capturing.verify import Difference, difference, same
+from autograd_spiral.program.capturing.verify import Difference, difference, same, shown
 from autograd_spiral.program.capturing.warnings import warn_of_kept_tensors
 from autograd_spiral.program.ir import Equation, Program
 from autograd_spiral.program.passes.phases import with_phases
@@ -66,7 +66,7 @@ def prepare(call: Call) -> Prepared:
     second = _trace(call)
     names, memories = before.tensor_names(), _memories(first) & _memories(second)  # what it makes lies elsewhere then
     other = _lower(call, second, memories, names)
-    if found := difference(_lower(call, first, memories), other):
+    if found := difference(_lower(call, first, memories), other) or _overwritten(memories, first, second):
         raise CaptureError(
             f"{found.told('in one run of the step', 'in the other')}. A captured step must compute the same thing "
             "each time: pass random numbers and counters as arguments, and keep its state in a Tensor that it assigns"
@@ -88,9 +88,11 @@ def compare(call: Call, known: Lowered) -> Difference | None:
 
     Raises whatever the step raises.
     """
+    memories, before = set(map(memory_of, known.outside)), [array.copy() for array in known.outside]
     with np.errstate(all="ignore"):  # the program itself runs next, and warns
         traced = _trace(call, naming=False)
-    return difference(known, _lower(call, traced, set(map(memory_of, known.outside))))
+    found = difference(known, _lower(call, traced, memories))
+    return found or _changed(zip(known.outside, before, strict=True)) or _overwritten(memories, traced)
 
 
 def _trace(call: Call, *, naming: bool = True) -> _Traced:
@@ -117,6 +119,20 @@ def _stand_in(leaf: Any) -> Tensor:
 
 def _memories(traced: _Traced) -> set[Any]:
     return set(map(memory_of, traced.trace.originals.values()))
+
+
+def _overwritten(memories: Set[Any], *runs: _Traced) -> Difference | None:
+    """Return a difference if these runs changed an outside array that they read, which no replay would do."""
+    copies = [(run.trace.originals[id(copy)], copy) for run in runs for copy in run.trace.copies]
+    return _changed((array, copy) for array, copy in copies if memory_of(array) in memories)
+
+
+def _changed(copies: Iterable[tuple[NDArray[Any], NDArray[Any]]]) -> Difference | None:
+    """Return a difference for the first outside array that is not what it was when it was copied."""
+    for array, copy in copies:
+        if not same(now := array.astype(copy.dtype), copy):
+            return Difference(None, "an outside array that the step changes in place", shown(copy), shown(now))
+    return None
 
 
 def _lower(call: Call, traced: _Traced, memories: Set[Any], names: Mapping[Tensor, str] | None = None) -> Lowered:
