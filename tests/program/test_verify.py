@@ -31,7 +31,7 @@ def test_constants_that_differ_are_shown() -> None:
     with pytest.raises(
         CaptureError, match=r"a constant of np.divide was 0\.3 in one run of the step, and 0\.7 in the other"
     ):
-        capture(lambda x: w * next(numbers))(ONES)
+        capture(lambda x: w / next(numbers))(ONES)
     arrays = iter([np.zeros(3), np.arange(1000.0)[:3]])
     with pytest.raises(
         CaptureError, match=r"np.add was \[0. 0. 0.\] in one run of the step, and \[0. 1. 2.\] in the other"
