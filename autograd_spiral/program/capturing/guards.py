@@ -10,6 +10,7 @@ from __future__ import annotations
 import builtins
 import dis
 import functools
+import gc
 import inspect
 import random
 import sys
@@ -74,7 +75,8 @@ class Guards:
         equal = {**dict.fromkeys(known_by_items, _ANY), **self._lasting}
         self._rows = [(row, id(values[row.result]), equal.get(row.result, _MISSING)) for row in reads]
         others = [values[row.result] for row in reads if row.result not in known_by_items | lasting]
-        self._held = [self._reference(value) for value in (*others, *items)]
+        owned = not lasting.issuperset(range(roots))  # by an object that what is held might refer to
+        self._held = [self._reference(value, owned=owned) for value in (*others, *items)]
         # from here on, what `hold` needs: the reads from what lasts, those on the way, and the attributes at the end
         direct = [row for row in reads if {row.source, row.result} <= lasting]
         sources = {row.source for row in reads}
@@ -90,9 +92,15 @@ class Guards:
             (places[i], [(row.key, id(values[row.result])) for row in ends if row.source == i]) for i in namespaces
         ]
 
-    def _reference(self, value: Any) -> Any:
-        """Return a weak reference, by which these guards hear when `value` is freed, or else the value itself."""
-        return weakref.ref(value, self.freed.append) if type(value).__weakrefoffset__ else value
+    def _reference(self, value: Any, *, owned: bool) -> Any:
+        """Return a weak reference, by which these guards hear when `value` is freed, or else the value itself.
+
+        If they are `owned`, such a value is kept only if it refers to no others. Then an object that gets the id of
+        one that was freed passes for it, until it is asked for its attributes, or the step is verified.
+        """
+        if type(value).__weakrefoffset__:
+            return weakref.ref(value, self.freed.append)
+        return None if owned and gc.is_tracked(value) else value
 
     def hold(self, roots: Sequence[Any]) -> bool:
         """Whether a step with these roots would read the same now."""
@@ -147,7 +155,8 @@ def _equal(value: Any, held: Any) -> bool:
 def _lasts(value: Any, *, step: bool) -> bool:
     """Whether to keep `value` costs nothing: it is a constant, or belongs to a module, to the package or the step."""
     if isinstance(value, types.FunctionType):
-        return step or not value.__closure__ or in_package(value.__code__.co_filename)
+        holds = (*(value.__closure__ or ()), *(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values())
+        return step or in_package(value.__code__.co_filename) or all(isinstance(part, _CONSTANTS) for part in holds)
     return value is _MISSING or isinstance(value, _LASTING)
 
 
@@ -267,7 +276,7 @@ class Search:
             return
         items = _items_of(container)
         read = _if_same_list if type(container) in (list, tuple) else _if_same_items
-        self._read(index, read, (tuple(map(id, items)), tuple(map(constant_key, items))))
+        self._read(index, read, (tuple(map(id, items)), _keys_of(items)))
         self._known_by_items.add(index)
         self.found.append((name, items))
         for key in items[:count] if isinstance(container, dict) else range(count):
@@ -383,10 +392,15 @@ def _item_of(container: Any, key: Any, otherwise: Any) -> Any:
     return kind.__getitem__(container, key) if key < kind.__len__(container) else otherwise
 
 
+def _keys_of(items: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the keys of items by which equal constants are recognised, without keeping other objects alive."""
+    return tuple(constant_key(item, id) for item in items)
+
+
 def _if_same_items(container: Any, known: tuple[Any, Any], otherwise: Any) -> Any:
     """Return `known`, the ids and constant keys of items, if the container has those items."""
     items = _items_of(container)
-    same = tuple(map(id, items)) == known[0] or tuple(map(constant_key, items)) == known[1]
+    same = tuple(map(id, items)) == known[0] or _keys_of(items) == known[1]
     return known if same else otherwise
 
 

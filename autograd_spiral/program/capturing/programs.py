@@ -109,6 +109,7 @@ class Programs:
             ready.verified, ready.due = ready.calls, 2 * ready.calls
             if not ready.guards.hold(call.roots):  # since the step itself has just changed something that it reads
                 ready.guards = guards_of(call, ready.program)
+            ready.keep_digests()  # of arrays that it has just changed, too
 
     def _forget(self, ready: Ready) -> None:
         self.kept = [other for other in self.kept if other is not ready]
@@ -125,7 +126,7 @@ class Ready:
         self.program, self.guards = lowered.program, prepared.guards
         self.same_signature = signature_check(call)
         self._names, self.watched = [name for name, _ in prepared.watched], [array for _, array in prepared.watched]
-        self._digests = digests(self.watched)
+        self.keep_digests()
         self.calls, self.verified = 0, 1  # counted from the capture: the latest one, and the latest one verified
         self.due: float = 2  # the call at which to verify it next
         self._lowered = lowered._replace(state=())
@@ -137,11 +138,15 @@ class Ready:
         self._kept = () if mortal else lowered.state  # which nothing but a mortal argument might outlive
         self._outside, self._state_lock = lowered.outside, lock_of(lowered.state)
         callback = functools.partial(_forget, forget, weakref.ref(self))
-        self._mourned = [weakref.ref(argument, callback) for argument in mortal]
+        self._mourned = [weakref.ref(one, callback) for one in (*mortal, *(lowered.state if mortal else ()))]
 
     def is_current(self) -> bool:
         """Whether the watched arrays hold what they held when the step was captured."""
         return digests(self.watched) == self._digests
+
+    def keep_digests(self) -> None:
+        """Take what the watched arrays hold now for what they held when the step was captured."""
+        self._digests = digests(self.watched)
 
     def changed_arrays(self) -> list[str]:
         """Return the names of the watched arrays that hold something else now."""
