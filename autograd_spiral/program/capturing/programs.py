@@ -36,7 +36,7 @@ from autograd_spiral.program.capturing.warnings import (
     warn_of_size,
 )
 from autograd_spiral.program.executor import Executor
-from autograd_spiral.program.locks import lock_of, new_lock
+from autograd_spiral.program.locks import holding, locks_of, new_lock
 from autograd_spiral.program.printing.saved import CapturedProgram
 
 __all__ = ["Programs", "update"]
@@ -136,7 +136,7 @@ class Ready:
         self._run = executor(self.program)
         mortal = [root for root in call.roots[1:] if _is_mortal(root)]
         self._kept = () if mortal else lowered.state  # which nothing but a mortal argument might outlive
-        self._outside, self._state_lock = lowered.outside, lock_of(lowered.state)
+        self._outside, self._locks = lowered.outside, locks_of(lowered.state)
         callback = functools.partial(_forget, forget, weakref.ref(self))
         self._mourned = [weakref.ref(one, callback) for one in (*mortal, *(lowered.state if mortal else ()))]
 
@@ -164,32 +164,41 @@ class Ready:
     def run(self, inputs: Sequence[NDArray[Any]]) -> Any:
         """Return what the step returns, and update the state.
 
-        A program that updates its state holds the lock of the state from before it reads it until it has written it.
-        Any other holds it while it reads, so that it sees all of an update or nothing. Raises `CaptureError` if this
+        A program that updates its state holds the locks of the state from before it reads it until it has written it.
+        Any other holds them while it reads, so that it sees all of an update or nothing. Raises `CaptureError` if this
         thread is in the middle of running a program that shares state or buffers.
         """
         outer = _inside.programs
         if outer:
             self._refuse_inside(outer)
-        leaves = self._kept or self.program.leaves
         try:
             _inside.programs = (*outer, self)
-            if self._updates:
-                with self._state_lock:
-                    with self._run.lock:
-                        results = self._run.function(*inputs, *[leaf._value for leaf in leaves], *self._outside)
-                    update(leaves[: self._updates], results)
+            results: Sequence[NDArray[Any]]
+            if len(self._locks) == 1:  # as `holding` does, faster
+                with self._locks[0]:
+                    results = self._with_state(inputs)
             else:
-                with self._state_lock:
-                    arrays = [leaf._value for leaf in leaves]
+                results = holding(self._locks, self._with_state, inputs) if self._locks else ()
+            if not self._updates:
                 with self._run.lock:
-                    results = self._run.function(*inputs, *arrays, *self._outside)
+                    results = self._run.function(*inputs, *results, *self._outside)
         finally:
             _inside.programs = outer
         if self._returns_one_tensor:
             return as_leaf(results[0])
         outputs, lowered = iter(results), self._lowered
         return unflatten(lowered.treedef, (as_leaf(next(outputs)) if leaf is LEAF else leaf for leaf in lowered.leaves))
+
+    def _with_state(self, inputs: Sequence[Any]) -> Sequence[NDArray[Any]]:
+        """Update the state and return the results; or, if there is nothing to update, return what the state holds."""
+        leaves = self._kept or self.program.leaves
+        state = [leaf._value for leaf in leaves]
+        if not self._updates:
+            return state
+        with self._run.lock:
+            results = self._run.function(*inputs, *state, *self._outside)
+        update(leaves[: self._updates], results)
+        return results
 
     def _refuse_inside(self, outer: Sequence[Ready]) -> None:
         """Raise `CaptureError` if a program that this thread is in the middle of shares state or buffers."""

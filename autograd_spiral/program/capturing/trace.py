@@ -196,9 +196,9 @@ def recording_in(
 
     naming = naming and sys.getprofile() is None
     with entering(constants=True, observer=trace, trace=trace):
-        if naming:
-            sys.setprofile(profile)
-        try:
+        try:  # from before it is set, for an interrupt as soon as it was
+            if naming:
+                sys.setprofile(profile)
             yield
         finally:
             if naming:
