@@ -88,17 +88,18 @@ def compare(call: Call, known: Lowered) -> Difference | None:
 
     Raises whatever the step raises.
     """
+    memories = set(map(memory_of, known.outside))
     with np.errstate(all="ignore"):  # the program itself runs next, and warns
-        traced = _trace(call, naming=False)
-    return difference(known, _lower(call, traced, set(map(memory_of, known.outside))))
+        found = difference(known, _lower(call, _trace(call, annotating=False), memories))
+        return found and (difference(known, _lower(call, _trace(call), memories)) or found)  # the former with its line
 
 
-def _trace(call: Call, *, naming: bool = True) -> _Traced:
+def _trace(call: Call, *, annotating: bool = True) -> _Traced:
     arguments = [_stand_in(leaf) if is_input(leaf) else leaf for leaf in call.leaves]
     inputs = [new for new, leaf in zip(arguments, call.leaves, strict=True) if new is not leaf]
-    trace = StepTrace({*inputs, *call.input_tensors()})
+    trace = StepTrace({*inputs, *call.input_tensors()}, annotating=annotating)
     args, kwargs = unflatten(call.treedef, iter(arguments))
-    with recording_in(trace, getattr(call.step, "__func__", call.step), naming=naming):
+    with recording_in(trace, getattr(call.step, "__func__", call.step)):
         try:
             result = call.step(*args, **kwargs)
         except Exception:

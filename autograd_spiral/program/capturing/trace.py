@@ -30,8 +30,9 @@ __all__ = ["StepTrace", "assigned_input", "recording_in", "root"]
 class StepTrace(Trace, Observer):
     """The record of one run of a step. See `modes.Trace` and `modes.Observer` for when its methods are called."""
 
-    def __init__(self, arguments: Collection[Tensor] = ()) -> None:  # the inputs, and their stand-ins in this run
-        self.arguments = arguments
+    def __init__(self, arguments: Collection[Tensor] = (), *, annotating: bool = True) -> None:
+        self.arguments = arguments  # the inputs, and their stand-ins in this run
+        self.annotating = annotating  # whether to note lines, scopes and names, which cost more than all else here
         self.nodes: list[Tensor] = []
         self.phases: list[str] = []
         self.sources: dict[Tensor, tuple[Any, ...]] = {}  # of each node: its arguments, leaves as they were then
@@ -59,13 +60,16 @@ class StepTrace(Trace, Observer):
             return
         if MODE.get().phase == "forward":
             self.unswept = len(self.nodes) + 1
-        node.place = users_line()
+        if self.annotating:
+            node.place = users_line()
         self.nodes.append(node)
         self.phases.append(MODE.get().phase)
         self.sources[node] = tuple(self._now(arg) for arg in node.args)
 
     def swept(self, node: Tensor, argument: int, ct: Tensor, piece: Any) -> None:
         """Note what the cotangent `ct` is the gradient with respect to, and which nodes the rule recorded."""
+        if not self.annotating:
+            return
         self.primal_of.setdefault(ct, node)
         fresh = set(self.nodes[self.unswept :])
         self.scopes.update(dict.fromkeys(fresh, self.swept_scope))  # additions of pieces since the previous rule
@@ -176,9 +180,7 @@ class StepTrace(Trace, Observer):
 
 
 @contextlib.contextmanager
-def recording_in(
-    trace: StepTrace, step: Callable[..., Any] | None = None, rank: int = Rank.STEP, *, naming: bool = True
-) -> Iterator[None]:
+def recording_in(trace: StepTrace, step: Callable[..., Any] | None = None, rank: int = Rank.STEP) -> Iterator[None]:
     """Record the block in `trace`, with the names that `step` and the functions it calls give to tensors.
 
     A profiler that is running is left alone: then there are no such names.
@@ -194,7 +196,7 @@ def recording_in(
             elif rank == Rank.STEP and not in_package(frame.f_code.co_filename):
                 trace.returned(frame, Rank.CALLER)
 
-    naming = naming and sys.getprofile() is None
+    naming = trace.annotating and sys.getprofile() is None
     with entering(constants=True, observer=trace, trace=trace):
         if naming:
             sys.setprofile(profile)
