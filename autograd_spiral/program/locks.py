@@ -58,6 +58,10 @@ class _Together:
         for lock in self._locks:
             lock.release()
 
+    def _is_owned(self) -> bool:
+        """Whether this thread holds one of them: of the locks of `threading`, too, this method has this name."""
+        return any(lock._is_owned() for lock in self._locks)
+
 
 def lock_of(leaves: Iterable[Tensor]) -> Any:
     """Return a lock of some leaves, to be held while they are read or updated together: a context manager.

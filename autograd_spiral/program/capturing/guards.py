@@ -44,6 +44,12 @@ class _Row(NamedTuple):
     name: str
 
 
+_Plan: TypeAlias = tuple[
+    list[tuple[Callable[[Any, Any], Any], Any, Any, str]],  # `get`, its key, its result, a name
+    list[tuple[_Row, int, Any]],  # a read, the id of its result, and what is equal to that
+    dict[int, Any],  # from which values these reads start
+]
+
 _MISSING, _ANY = object(), object()
 _MOST_ITEMS = 64
 """Longer containers are data, and comparing their items at each call would be slow."""
@@ -61,80 +67,75 @@ class Guards:
     """Reads that lead from the roots of a search to all that it found, and what each of them returned.
 
     They keep nothing alive but constants, modules, classes and their functions. Other objects they know by their ids,
-    reach by a path that starts from the roots, and hear of when these are freed.
+    reach by a path that starts from the roots, and hear of when these are freed. While they are `tight`, they also hold
+    what the variables around the step hold, and are faster.
     """
 
-    def __init__(
-        self, roots: int, values: Sequence[Any], reads: Sequence[_Row], known_by_items: Set[int], items: Sequence[Any]
-    ) -> None:
+    def __init__(self, values: Sequence[Any], reads: Sequence[_Row], known_by_items: Set[int], items: Sequence[Any]):
         self.freed: list[Any] = []  # references to what was freed: then these guards never hold again
         lasting = {i for i, value in enumerate(values) if _lasts(value, step=i == 0)}
-        self._lasting = {i: values[i] for i in lasting if i >= roots}
+        self._lasting = {i: values[i] for i in lasting}
         equal = {**dict.fromkeys(known_by_items, _ANY), **self._lasting}
         self._rows = [(row, id(values[row.result]), equal.get(row.result, _MISSING)) for row in reads]
         others = [values[row.result] for row in reads if row.result not in known_by_items | lasting]
         self._held = [self._reference(value) for value in (*others, *items)]
-        # from here on, what `hold` needs: the reads from what lasts, those on the way, and the attributes at the end
-        direct = [row for row in reads if {row.source, row.result} <= lasting]
-        sources = {row.source for row in reads}
-        ends = [row for row in reads if row not in direct and row.read is dict.get and row.result not in sources]
-        paths = [row for row in reads if row not in direct and row not in ends]
-        starts = sorted({row.source for row in (*paths, *ends)} & lasting)
-        places = {i: place for place, i in enumerate([*range(roots), *starts, *(row.result for row in paths)])}
-        self._starts = [values[i] for i in starts]
-        self._direct = [(_bound(row.read, values[row.source]), row.key, values[row.result]) for row in direct]
-        self._paths = [(places[row.source], row.read, row.key, id(values[row.result])) for row in paths]
-        namespaces = dict.fromkeys(row.source for row in ends)
-        self._ends = [
-            (places[i], [(row.key, id(values[row.result])) for row in ends if row.source == i]) for i in namespaces
-        ]
+        self._closure = {i for i, value in enumerate(values) if isinstance(value, types.CellType)}
+        for row in reads:
+            if row.source in self._closure:
+                self._closure.add(row.result)
+        self._plan: _Plan
+        self.loosen()
 
     def _reference(self, value: Any) -> Any:
         """Return a weak reference, by which these guards hear when `value` is freed, or else the value itself."""
         return weakref.ref(value, self.freed.append) if type(value).__weakrefoffset__ else value
 
+    def tighten(self, roots: Sequence[Any]) -> None:
+        """Hold what the variables around the step hold, for as long as the latest call used these guards."""
+        values = {**self._lasting, **dict(enumerate(roots))}
+        for row, _, _ in self._rows:
+            values[row.result] = row.read(values[row.source], row.key, _MISSING)
+        tight = self._closure | self._lasting.keys()
+        direct = [
+            (_bound(row.read, values[row.source]), row.key, values[row.result], row.name)
+            for row, _, _ in self._rows
+            if {row.source, row.result} <= tight
+            and not (row.read is _if_same_list and type(values[row.source]) is tuple)
+        ]
+        others = [entry for entry in self._rows if not {entry[0].source, entry[0].result} <= tight]
+        self._plan = direct, others, {row.source: values[row.source] for row, _, _ in others if row.source in tight}
+
+    def loosen(self) -> None:
+        """Keep nothing alive any longer."""
+        self._plan = [], self._rows, self._lasting
+
     def hold(self, roots: Sequence[Any]) -> bool:
         """Whether a step with these roots would read the same now."""
-        if self.freed:
-            return False
-        try:
-            return self._hold(roots) or self.changed(roots) is None
-        except ValueError:  # a variable of the function around the step was deleted
-            return False
-
-    def _hold(self, roots: Sequence[Any]) -> bool:
-        """Whether it would read the same objects. Every call of a captured step asks this."""
-        for get, key, held in self._direct:
-            if get(key, _MISSING) is not held:
-                return False
-        values = [*roots, *self._starts]
-        for source, read, key, known in self._paths:
-            value = read(values[source], key, _MISSING)
-            if id(value) != known:
-                return False
-            values.append(value)
-        for source, attributes in self._ends:
-            get = values[source].get
-            for key, known in attributes:
-                if id(get(key, _MISSING)) != known:
-                    return False
-        return True
+        return not self.freed and self.changed(roots) is None
 
     def changed(self, roots: Sequence[Any]) -> tuple[str, Any] | None:
         """Return the name of the first guard that does not hold, and what it reads now."""
-        values = dict(enumerate(roots)) | self._lasting
-        for row, known, equal in self._rows:
-            values[row.result] = value = row.read(values[row.source], row.key, _MISSING)
-            if id(value) != known and not _equal(value, equal):
-                return row.name, value
+        direct, others, starts = self._plan  # at once, since another thread may loosen them
+        try:
+            for get, key, held, name in direct:  # every call of a captured step runs these loops
+                if (value := get(key, _MISSING)) is not held and not _equal(value, held):
+                    return name, value
+            values = {**starts, **dict(enumerate(roots))} if others else {}
+            for row, known, equal in others:
+                values[row.result] = value = row.read(values[row.source], row.key, _MISSING)
+                if id(value) != known and not _equal(value, equal):
+                    return row.name, value
+        except ValueError:  # a variable of the function around the step was deleted
+            return "a variable", _MISSING
         return None
 
 
 def _bound(read: _Read, source: Any) -> Callable[[Any, Any], Any]:
-    if read is _global or read is _attribute_of_class:  # methods are faster
-        get: Callable[[Any, Any], Any] = (source.__globals__ if read is _global else source.__dict__).get
-        return get
-    return partial(read, source)
+    namespace = {dict.get: "", _global: "__globals__", _attribute_of_class: "__dict__"}.get(read)
+    if namespace is None:
+        return partial(read, source)
+    get: Callable[[Any, Any], Any] = (getattr(source, namespace) if namespace else source).get  # faster than a partial
+    return get
 
 
 def _equal(value: Any, held: Any) -> bool:
@@ -172,7 +173,7 @@ class Search:
                 for name in [name for name in self._attributes if name not in done]:
                     done.add(name)
                     self._attribute(index, name)
-        self.guards = Guards(len(roots), self._values, list(self._reads.values()), self._known_by_items, self._items)
+        self.guards = Guards(self._values, list(self._reads.values()), self._known_by_items, self._items)
 
     def tensor_names(self) -> dict[Tensor, str]:
         """Return names for the tensors that variables hold, directly or in a list or a tuple."""
@@ -330,7 +331,7 @@ def _means_itself(name: str, value: Any) -> bool:
         return hasattr(builtins, name)
     if isinstance(value, types.ModuleType):
         return not _is_users_own(value)
-    return isinstance(value, (*_FUNCTIONS, type)) and value.__name__ == name and not _is_users(value)
+    return isinstance(value, (*_FUNCTIONS, type)) and value.__name__ == name and not _is_users(inspect.unwrap(value))
 
 
 def _global(function: types.FunctionType, name: str, otherwise: Any) -> Any:

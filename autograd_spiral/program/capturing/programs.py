@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import functools
 import math
-import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from typing import Any
 
 from numpy.typing import NDArray
@@ -65,6 +64,9 @@ class Programs:
             self.kept = [ready, *(other for other in self.kept if other is not ready and not other.guards.freed)][
                 :_CAPACITY
             ]
+            if self.last is not None:
+                self.last.guards.loosen()
+            ready.guards.tighten(call.roots)
             self.last, self.program = ready, ready.program
         if ready.assigns_to(call.input_tensors()):
             raise assigned_input()
@@ -109,6 +111,7 @@ class Programs:
             ready.verified, ready.due = ready.calls, 2 * ready.calls
             if not ready.guards.hold(call.roots):  # since the step itself has just changed something that it reads
                 ready.guards = guards_of(call, ready.program)
+                ready.guards.tighten(call.roots)
 
     def _forget(self, ready: Ready) -> None:
         self.kept = [other for other in self.kept if other is not ready]
@@ -134,8 +137,11 @@ class Ready:
         self._serials = {leaf.serial for leaf in lowered.state}
         self._run = executor(self.program)
         mortal = [root for root in call.roots[1:] if _is_mortal(root)]
-        self._kept = () if mortal else lowered.state  # which nothing but a mortal argument might outlive
-        self._outside, self._state_lock = lowered.outside, lock_of(lowered.state)
+        self._kept = None if mortal else lowered.state
+        self._outside, self._function, self._state_lock = lowered.outside, self._run.function, lock_of(lowered.state)
+        self._turn = new_lock() if self._updates and self._run.reentrant else self._run.lock
+        self._state_owned, self._turn_owned = self._state_lock._is_owned, getattr(self._turn, "_is_owned", bool)
+        _READY.add(self)
         callback = functools.partial(_forget, forget, weakref.ref(self))
         self._mourned = [weakref.ref(argument, callback) for argument in mortal]
 
@@ -163,33 +169,30 @@ class Ready:
         Any other holds it while it reads, so that it sees all of an update or nothing. Raises `CaptureError` if this
         thread is in the middle of running a program that shares state or buffers.
         """
-        outer = _inside.programs
-        if outer:
-            self._refuse_inside(outer)
-        leaves = self._kept or self.program.leaves
-        try:
-            _inside.programs = (*outer, self)
-            if self._updates:
-                with self._state_lock:
-                    with self._run.lock:
-                        results = self._run.function(*inputs, *[leaf._value for leaf in leaves], *self._outside)
-                    update(leaves[: self._updates], results)
-            else:
-                with self._state_lock:
-                    arrays = [leaf._value for leaf in leaves]
-                with self._run.lock:
-                    results = self._run.function(*inputs, *arrays, *self._outside)
-        finally:
-            _inside.programs = outer
+        if self._state_owned() or self._turn_owned():
+            self._refuse_to_interrupt()
+        leaves = self.program.leaves if self._kept is None else self._kept
+        if self._updates:
+            with self._state_lock:
+                before = [leaf._value for leaf in leaves]
+                with self._turn:
+                    results = self._function(*inputs, *before, *self._outside)
+                update(leaves, before, results[-self._updates :])
+        else:
+            with self._state_lock:
+                before = [leaf._value for leaf in leaves]
+            with self._turn:
+                results = self._function(*inputs, *before, *self._outside)
         if self._returns_one_tensor:
             return as_leaf(results[0])
         outputs, lowered = iter(results), self._lowered
         return unflatten(lowered.treedef, (as_leaf(next(outputs)) if leaf is LEAF else leaf for leaf in lowered.leaves))
 
-    def _refuse_inside(self, outer: Sequence[Ready]) -> None:
-        """Raise `CaptureError` if a program that this thread is in the middle of shares state or buffers."""
-        for other in outer:
-            if other._run is self._run or (other._serials & self._serials and (other._updates or self._updates)):
+    def _refuse_to_interrupt(self) -> None:
+        """Raise `CaptureError` if this thread is in the middle of a program that shares state or buffers with this."""
+        for other in list(_READY):
+            shares_state = (other._updates or self._updates) and not self._serials.isdisjoint(other._serials)
+            if (other is self or shares_state) and other._turn_owned():
                 raise CaptureError(
                     f"{self.program.name} was called in the middle of a call of {other.program.name}, in the same "
                     "thread, for example by a signal handler, and both use the same state or buffers: let the handler "
@@ -197,13 +200,8 @@ class Ready:
                 )
 
 
-class _Inside(threading.local):
-    """The programs that this thread is in the middle of running, outermost first."""
-
-    programs: tuple[Ready, ...] = ()
-
-
-_inside = _Inside()
+_READY: weakref.WeakSet[Ready] = weakref.WeakSet()
+"""All programs that are ready to run, of all steps."""
 
 
 def _is_mortal(argument: Any) -> bool:
@@ -218,14 +216,11 @@ def _forget(forget: Callable[[], Any], ready: weakref.ref[Ready], _: Any) -> Non
         method(known)
 
 
-def update(leaves: Sequence[Tensor], results: Sequence[NDArray[Any]]) -> None:
-    """Give the leaves the last of `results` as their new values; if that is interrupted, no leaf gets a new value."""
-    before = [leaf._value for leaf in leaves]
-    position = len(results) - len(leaves)
+def update(leaves: Sequence[Tensor], before: Sequence[NDArray[Any]], new: Iterable[NDArray[Any]]) -> None:
+    """Give the first of the leaves new values; if that is interrupted, no leaf gets a new value."""
     try:
-        for leaf in leaves:
-            leaf._value = results[position]
-            position += 1
+        for leaf, value in zip(leaves, new):  # noqa: B905  # strict=True takes longer
+            leaf._value = value
     except BaseException:
         for leaf, value in zip(leaves, before, strict=True):
             leaf._value = value

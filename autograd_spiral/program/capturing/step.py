@@ -17,7 +17,8 @@ from typing import Any, overload
 
 import numpy as np
 
-from autograd_spiral.engine.modes import MODE, NO_TRACE
+from autograd_spiral.debug.user_code import in_signal_handler
+from autograd_spiral.engine.modes import MODE, NO_TRACE, entering
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.program.capturing.cache_key import Call
@@ -145,7 +146,10 @@ class CapturedStep:
         """Replay the program for this kind of call; the first such call captures it."""
         mode = MODE.get()
         if mode.trace is not NO_TRACE:  # inside another capture
-            return self._step(*args, **kwargs)
+            if not in_signal_handler():
+                return self._step(*args, **kwargs)
+            with entering(trace=NO_TRACE, observer=None, constants=False):
+                return self(*args, **kwargs)
         if mode.observer is not None:  # for example blame(), which watches the step on tensors, as a capture does
             leaves, treedef = flatten((args, kwargs))
             args, kwargs = unflatten(treedef, (Tensor(x) if isinstance(x, np.ndarray) else x for x in leaves))
