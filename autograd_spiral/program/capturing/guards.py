@@ -109,12 +109,10 @@ class Guards:
         """Keep nothing alive any longer."""
         self._plan = [], self._rows, self._lasting
 
-    def hold(self, roots: Sequence[Any]) -> bool:
-        """Whether a step with these roots would read the same now."""
-        return not self.freed and self.changed(roots) is None
-
     def changed(self, roots: Sequence[Any]) -> tuple[str, Any] | None:
-        """Return the name of the first guard that does not hold, and what it reads now."""
+        """Return the name of the first guard that does not hold, and what it reads now; None if all of them hold."""
+        if self.freed:
+            return "an object", self.freed[0]
         direct, others, starts = self._plan  # at once, since another thread may loosen them
         try:
             for get, key, held, name in direct:  # every call of a captured step runs these loops

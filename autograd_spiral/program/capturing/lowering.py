@@ -70,7 +70,7 @@ class Lowering:
         for node in self.trace.nodes:
             self._values.setdefault(node, Value(node.shape, node.dtype))
         made = [self._equation(node, phase) for node, phase in zip(self.trace.nodes, self.trace.phases, strict=True)]
-        for tensor in self.trace.nodes:
+        for tensor in self.trace.nodes if self.trace.annotating else ():
             self._name(tensor)
         return made
 

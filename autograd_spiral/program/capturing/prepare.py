@@ -61,7 +61,7 @@ def prepare(call: Call) -> Prepared:
     before = Search(call.roots)
     states = before.random_states()
     first = _trace(call)
-    if not before.guards.hold(call.roots):
+    if before.guards.changed(call.roots):
         _refuse_rebinding(call, before, first.trace)
     second = _trace(call)
     names, memories = before.tensor_names(), _memories(first) & _memories(second)  # what it makes lies elsewhere then

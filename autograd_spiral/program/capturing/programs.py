@@ -59,7 +59,7 @@ class Programs:
         """Return the program for a call, captured now if there is none, and the arrays of its inputs."""
         with self._capturing:
             key, inputs = call.key()
-            fitting = (r for r in self.kept if r.key == key and r.guards.hold(call.roots) and r.is_current())
+            fitting = (r for r in self.kept if r.key == key and not r.guards.changed(call.roots) and r.is_current())
             ready = next(fitting, None) or self._capture(call)
             self.kept = [ready, *(other for other in self.kept if other is not ready and not other.guards.freed)][
                 :_CAPACITY
@@ -109,7 +109,7 @@ class Programs:
                     "np.asarray(number)), or keep it in a Tensor; the next call makes a new program"
                 )
             ready.verified, ready.due = ready.calls, 2 * ready.calls
-            if not ready.guards.hold(call.roots):  # since the step itself has just changed something that it reads
+            if ready.guards.changed(call.roots):  # since the step itself has just changed something that it reads
                 ready.guards = guards_of(call, ready.program)
                 ready.guards.tighten(call.roots)
 
@@ -169,7 +169,7 @@ class Ready:
         Any other holds it while it reads, so that it sees all of an update or nothing. Raises `CaptureError` if this
         thread is in the middle of running a program that shares state or buffers.
         """
-        if self._state_owned() or self._turn_owned():
+        if self._state_owned() or (not self._updates and self._turn_owned()):
             self._refuse_to_interrupt()
         leaves = self.program.leaves if self._kept is None else self._kept
         if self._updates:

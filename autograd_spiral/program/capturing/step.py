@@ -161,7 +161,7 @@ class CapturedStep:
             ready is None
             or kwargs
             or not ready.same_signature(args, mode.recording)
-            or not ready.guards.hold((self._step,))
+            or ready.guards.changed((self._step,)) is not None
             or (ready.watched and not ready.is_current())
         ):  # no call of the same kind as the latest one, both with arrays alone, which takes the fast path
             ready, inputs = programs.find(Call(self._step, args, kwargs, recording=mode.recording))
