@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from argparse import Namespace
 from collections import OrderedDict, defaultdict
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
@@ -308,3 +309,77 @@ def test_an_array_that_a_body_and_a_rule_read_unchanged_is_not_watched() -> None
     assert step._programs.last is not None
     assert step._programs.last.watched == []
     assert count_of(step) == 1
+
+
+def answering_for_itself() -> dict[str, Any]:
+    """Objects that answer for their own attributes and items, and a step that reads each."""
+
+    class Rates:
+        __slots__ = ("values",)
+
+        def __getattr__(self, name: str) -> Any:
+            return {"rate": 2.0}[name]  # KeyError for any other, such as __dict__
+
+    class Anything:
+        __slots__ = ()
+
+        def __getattr__(self, name: str) -> Any:
+            return 2.0
+
+    class Items(list[Any]):
+        def __getitem__(self, index: Any) -> Any:
+            raise RuntimeError("asked for an item")
+
+        __len__ = __iter__ = __getitem__  # type: ignore[assignment]
+
+        def first(self) -> Any:
+            return list.__getitem__(self, 0)
+
+    class Values(dict[str, Any]):
+        def values(self) -> Any:
+            raise RuntimeError("asked for the values")
+
+        __len__ = __iter__ = values  # type: ignore[assignment]
+
+    @dataclass(frozen=True)
+    class Late:
+        rate: float = 2.0
+        late: float = field(init=False)
+
+    rates, anything, items, values, late = (
+        Rates(),
+        Anything(),
+        Items([SimpleNamespace(rate=2.0)]),
+        Values(r=2.0),
+        Late(),
+    )
+    return {
+        "attributes, or KeyError": lambda x: x * rates.rate,
+        "all attributes": lambda x: x * anything.rate,
+        "items of a list": lambda x: x * items.first().rate,
+        "values of a dictionary": lambda x: x * values["r"],
+        "a field that is not set": lambda x: x * late.rate,
+    }
+
+
+@pytest.mark.parametrize("name", answering_for_itself())
+def test_objects_that_answer_for_themselves_are_not_asked(name: str) -> None:
+    step = capture(answering_for_itself()[name])
+    for _ in range(5):
+        assert_same([step(ONES).data], [2 * ONES], "value")
+    assert count_of(step) == 1
+
+
+def test_a_variable_that_is_not_yet_there() -> None:
+    step = capture(lambda x: x * 2 if x.shape == (2,) else later(x))  # noqa: F821
+    assert_same([step(ONES).data], [2 * ONES], "value")
+
+    def later(x: Any) -> Any:
+        return x * 3
+
+    for _ in range(3):
+        assert_same([step(ONES).data, step(np.ones(3)).data], [2 * ONES, 3 * np.ones(3)], "value")
+    del later
+    assert_same([step(ONES).data], [2 * ONES], "value")
+    with pytest.raises(NameError):
+        step(np.ones(3))

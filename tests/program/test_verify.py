@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from captured import ONES, count_of, leaf
 from programs import assert_same
 
-from autograd_spiral import CaptureError, capture
+from autograd_spiral import CaptureError, Tensor, capture
 
 w = leaf(name="w")
 
@@ -133,3 +134,54 @@ def test_results_that_a_program_cannot_return_are_named() -> None:
     for thing, kind in (({1, 2}, "set"), (object(), "object"), ((i for i in ()), "generator")):
         with pytest.raises(CaptureError, match=f"returns a {kind}"):
             capture(lambda x, thing=thing: (x, thing))(ONES)
+
+
+def _counting(x: Any, array: Any) -> Any:
+    array += 1
+    return x * array
+
+
+def _counting_afterwards(x: Any, array: Any) -> Any:
+    result = x * array
+    array += 1
+    return result
+
+
+def _with_one_buffer_for_two(x: Any, array: Any) -> Any:
+    array[:] = 1
+    one = x * array
+    array[:] = 2
+    return one + w * array
+
+
+@pytest.mark.parametrize("step", [_counting, _counting_afterwards, _with_one_buffer_for_two])
+def test_a_step_that_overwrites_an_outside_array_which_it_reads_is_refused(step: Any) -> None:
+    array = np.zeros(2)
+    with pytest.raises(CaptureError, match=r"changes in place was \[\d. \d.\] in one run of the step, and \[\d. \d.\]"):
+        capture(lambda x: step(x, array))(ONES)
+    made_inside = capture(lambda x: step(x, np.zeros(2)))
+    for _ in range(9):
+        assert_same([made_inside(ONES).data], [made_inside.eager(Tensor(ONES)).data], "an array of its own")
+
+
+def test_an_outside_array_that_the_step_fills_must_be_filled_with_the_same_each_time() -> None:
+    array, hidden = np.zeros(2), deque([1.0])
+
+    def step(x: Any) -> Any:
+        array[:] = hidden[0]
+        return x * array
+
+    captured = capture(step)
+    for _ in range(3):
+        assert_same([captured(ONES).data], [ONES], "value")
+    hidden[0] = 2.0
+    with pytest.raises(CaptureError, match=r"changes in place was \[1. 1.\] when .*, and \[2. 2.\] at call 4"):
+        captured(ONES)
+    assert_same([captured(ONES).data], [2 * ONES], "value")
+
+
+def test_the_sign_of_zero_is_compared() -> None:
+    for zeros in ([0.0, -0.0], [np.zeros(2), -np.zeros(2)], [np.float32(0), np.float32(-0.0)]):
+        numbers = iter(zeros)
+        with pytest.raises(CaptureError, match=r"a constant of np.multiply was "):
+            capture(lambda x, numbers=numbers: w * next(numbers))(ONES)

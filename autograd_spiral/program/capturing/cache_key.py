@@ -119,7 +119,7 @@ def constant_key(value: Any) -> Any:
         parts = (value.__defaults__, *(value.__kwdefaults__ or {}).items())
         return kind, value.__code__, tuple(map(constant_key, parts))
     elif (params := getattr(kind, "__dataclass_params__", None)) is not None and params.frozen and params.eq:
-        parts = [getattr(value, field.name) for field in dataclasses.fields(value)]
+        parts = [getattr(value, field.name, None) for field in dataclasses.fields(value)]
     return Identity(value) if parts is None else (kind, tuple(map(constant_key, parts)))
 
 

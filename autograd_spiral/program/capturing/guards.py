@@ -16,6 +16,7 @@ import sys
 import sysconfig
 import types
 import weakref
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence, Set
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
@@ -123,8 +124,8 @@ class Guards:
                 values[row.result] = value = row.read(values[row.source], row.key, _MISSING)
                 if id(value) != known and not _equal(value, equal):
                     return row.name, value
-        except ValueError:  # a variable of the function around the step was deleted
-            return "a variable", _MISSING
+        except Exception as error:  # a variable was deleted, or an object answers for its own attributes or items
+            return "an object", error
         return None
 
 
@@ -223,7 +224,7 @@ class Search:
                 return
             if root or _is_users(value):
                 self._function(index, value)
-        if "__wrapped__" in getattr(value, "__dict__", ()):  # of a captured step, too
+        if "__wrapped__" in _namespace(value):  # of a captured step, too
             parts: tuple[str, ...] = ("__wrapped__",) if _is_users(inspect.unwrap(value)) else ()
         else:
             parts = next((parts for kind, parts in _PARTS.items() if isinstance(value, kind)), ())
@@ -243,7 +244,7 @@ class Search:
                 self._read(index, _global, name, name)
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             if index == 0:  # the step itself, which keeps its cells anyway
-                self._read(self._add(cell), getattr, "cell_contents", name)
+                self._read(self._add(cell), _contents if _is_empty(cell) else getattr, "cell_contents", name)
             else:
                 self._read(index, _contents_of_cell, code.co_freevars.index(name), name)
         for name in _names_in(code, "IMPORT_NAME"):
@@ -260,14 +261,15 @@ class Search:
                 self._read(index, _part_of_primitive, i, name)
 
     def _container(self, index: int, name: str, container: Any) -> None:
-        if len(container) > _MOST_ITEMS:
+        count = _kind_of(container).__len__(container)
+        if count > _MOST_ITEMS:
             return
         items = _items_of(container)
-        read = _if_same_items if isinstance(container, dict) else _if_same_list
+        read = _if_same_list if type(container) in (list, tuple) else _if_same_items
         self._read(index, read, (tuple(map(id, items)), tuple(map(constant_key, items))))
         self._known_by_items.add(index)
         self.found.append((name, items))
-        for key in list(container) if isinstance(container, dict) else range(len(container)):
+        for key in items[:count] if isinstance(container, dict) else range(count):
             item = _item_of(container, key, None)
             called = str(key) if isinstance(container, dict) else f"{name}_{key}"
             if isinstance(item, _ENDS):
@@ -279,7 +281,7 @@ class Search:
     def _attribute(self, index: int, name: str) -> None:
         """Guard an attribute: the object's own, else those of its classes, up to the first that is no descriptor."""
         value = self._values[index]
-        own = None if isinstance(value, type) else getattr(value, "__dict__", None)
+        own = None if isinstance(value, type) else _namespace(value)
         classes = [cls for cls in _classes_of(value) if name in cls.__dict__ and _is_users_own(cls)]
         if type(own) is dict and (name in own or classes):  # an attribute of the object hides that of the class
             namespace = self._read(index, getattr, "__dict__")
@@ -306,6 +308,15 @@ _PARTS: dict[type, tuple[str, ...]] = {
     classmethod: ("__wrapped__",),
     staticmethod: ("__wrapped__",),
 }
+
+
+def _namespace(value: Any) -> Any:
+    """Return the `__dict__` of an object; an object without one may answer anything for that name, or raise."""
+    try:
+        namespace = getattr(value, "__dict__", None)
+    except Exception:
+        return ()
+    return namespace if isinstance(namespace, dict | types.MappingProxyType) else ()
 
 
 def _part_of_primitive(function: Any, i: int, otherwise: Any) -> Any:
@@ -337,21 +348,38 @@ def _global(function: types.FunctionType, name: str, otherwise: Any) -> Any:
 
 
 def _contents_of_cell(function: types.FunctionType, i: int, otherwise: Any) -> Any:
-    try:
-        return (function.__closure__ or ())[i].cell_contents
-    except (ValueError, IndexError):  # empty, or of a function whose code was replaced
-        return otherwise
+    cells = function.__closure__ or ()  # fewer if its code was replaced
+    return _contents(cells[i], "cell_contents", otherwise) if i < len(cells) else otherwise
+
+
+def _contents(cell: types.CellType, _: str, otherwise: Any) -> Any:
+    return otherwise if _is_empty(cell) else cell.cell_contents
+
+
+def _is_empty(cell: types.CellType) -> bool:
+    return cell == types.CellType()
+
+
+def _kind_of(container: Any) -> Any:
+    """Return the class whose methods give the items of a container, whatever methods its own class has."""
+    return next(kind for kind in (list, tuple, OrderedDict, dict) if isinstance(container, kind))
 
 
 def _items_of(container: Any) -> tuple[Any, ...]:
     """Return the items of a list or tuple, or the keys and values of a dictionary."""
-    return (*container, *container.values()) if isinstance(container, dict) else tuple(container)
+    kind = _kind_of(container)
+    items = kind.__iter__(container)
+    return (*items, *kind.values(container)) if isinstance(container, dict) else tuple(items)
 
 
 def _item_of(container: Any, key: Any, otherwise: Any) -> Any:
+    kind = type(container)
+    if kind is list or kind is tuple:  # the fast way, since calls of a captured step come here
+        return container[key] if key < len(container) else otherwise
     if isinstance(container, dict):
         return dict.get(container, key, otherwise)
-    return container[key] if key < len(container) else otherwise
+    kind = _kind_of(container)
+    return kind.__getitem__(container, key) if key < kind.__len__(container) else otherwise
 
 
 def _if_same_items(container: Any, known: tuple[Any, Any], otherwise: Any) -> Any:

@@ -17,7 +17,7 @@ from autograd_spiral.program.capturing.lowering import Lowered, Lowering, memory
 from autograd_spiral.program.capturing.pytree import LEAF, flatten, unflatten
 from autograd_spiral.program.capturing.results import check_results
 from autograd_spiral.program.capturing.trace import StepTrace, recording_in
-from autograd_spiral.program.capturing.verify import Difference, difference, same
+from autograd_spiral.program.capturing.verify import Difference, difference, same, shown
 from autograd_spiral.program.capturing.warnings import warn_of_kept_tensors
 from autograd_spiral.program.ir import Equation, Program
 from autograd_spiral.program.passes.phases import with_phases
@@ -66,7 +66,7 @@ def prepare(call: Call) -> Prepared:
     second = _trace(call)
     names, memories = before.tensor_names(), _memories(first) & _memories(second)  # what it makes lies elsewhere then
     other = _lower(call, second, memories, names)
-    if found := difference(_lower(call, first, memories), other):
+    if found := difference(_lower(call, first, memories), other) or _overwritten(memories, first, second):
         raise CaptureError(
             f"{found.told('in one run of the step', 'in the other')}. A captured step must compute the same thing "
             "each time: pass random numbers and counters as arguments, and keep its state in a Tensor that it assigns"
@@ -90,8 +90,15 @@ def compare(call: Call, known: Lowered) -> Difference | None:
     """
     memories = set(map(memory_of, known.outside))
     with np.errstate(all="ignore"):  # the program itself runs next, and warns
-        found = difference(known, _lower(call, _trace(call, annotating=False), memories))
-        return found and (difference(known, _lower(call, _trace(call), memories)) or found)  # the former with its line
+        found = _compare(call, known, memories, annotating=False)
+        return found and (_compare(call, known, memories) or found)  # the former with its line
+
+
+def _compare(call: Call, known: Lowered, memories: Set[Any], *, annotating: bool = True) -> Difference | None:
+    before = [array.copy() for array in known.outside]
+    traced = _trace(call, annotating=annotating)
+    found = difference(known, _lower(call, traced, memories))
+    return found or _changed(zip(before, known.outside, strict=True)) or _overwritten(memories, traced)
 
 
 def _trace(call: Call, *, annotating: bool = True) -> _Traced:
@@ -118,6 +125,20 @@ def _stand_in(leaf: Any) -> Tensor:
 
 def _memories(traced: _Traced) -> set[Any]:
     return set(map(memory_of, traced.trace.originals.values()))
+
+
+def _overwritten(memories: Set[Any], *runs: _Traced) -> Difference | None:
+    """Return a difference if these runs changed an outside array that they had read, which no replay would do."""
+    copies = [(copy, run.trace.originals[id(copy)]) for run in runs for copy in run.trace.copies]
+    return _changed((copy, array) for copy, array in copies if memory_of(array) in memories)
+
+
+def _changed(copies: Iterable[tuple[NDArray[Any], NDArray[Any]]]) -> Difference | None:
+    """Return a difference for the first array that no longer holds what it held when it was copied."""
+    for copy, array in copies:
+        if not same(now := array.astype(copy.dtype), copy):
+            return Difference(None, "an outside array that the step changes in place", shown(copy), shown(now))
+    return None
 
 
 def _lower(call: Call, traced: _Traced, memories: Set[Any], names: Mapping[Tensor, str] | None = None) -> Lowered:

@@ -255,9 +255,8 @@ _AS_A_METHOD = "make it a method, with @capture in the body of the class or self
 
 def _closure_of(function: Any) -> dict[str, Any]:
     names = getattr(getattr(function, "__code__", None), "co_freevars", ())
-    return {
-        name: cell.cell_contents for name, cell in zip(names, getattr(function, "__closure__", None) or (), strict=True)
-    }
+    cells = zip(names, getattr(function, "__closure__", None) or (), strict=True)
+    return {name: cell.cell_contents for name, cell in cells if cell != types.CellType()}  # which is empty
 
 
 def _captured(step: Callable[..., Any], options: dict[str, Any]) -> CapturedStep:

@@ -18,7 +18,7 @@ from autograd_spiral.program.capturing.lowering import Lowered, declared_by_user
 from autograd_spiral.program.capturing.pytree import LEAF
 from autograd_spiral.program.ir import Equation, Value
 
-__all__ = ["Difference", "difference", "same"]
+__all__ = ["Difference", "difference", "same", "shown"]
 
 
 class Difference(NamedTuple):
@@ -90,10 +90,15 @@ class _Run:
         atom = self.array(atom)
         if isinstance(atom, Value):
             return called(self.states[atom]) if atom in self.states else "computed"
-        if not isinstance(atom, np.ndarray):
-            return repr(atom)
-        with np.printoptions(threshold=6, edgeitems=2, precision=6):
-            return " ".join(str(atom).split())
+        return shown(atom)
+
+
+def shown(constant: Any) -> str:
+    """Return a constant as messages show it, an array in short."""
+    if not isinstance(constant, np.ndarray):
+        return repr(constant)
+    with np.printoptions(threshold=6, edgeitems=2, precision=6):
+        return " ".join(str(constant).split())
 
 
 def _with_bodies(equations: Sequence[Equation]) -> Iterator[Equation]:
@@ -127,9 +132,13 @@ def same(x: Any, y: Any) -> bool:
     if x is y or isinstance(x, Value | Tensor):
         return x is y
     if isinstance(x, np.ndarray) and isinstance(y, np.ndarray):
-        return x.dtype == y.dtype and np.array_equal(x, y, equal_nan=x.dtype.kind == "f")
+        real = x.dtype.kind == "f"
+        equal = x.dtype == y.dtype and np.array_equal(x, y, equal_nan=real)
+        return equal and not (real and np.any((x == 0) & (np.signbit(x) != np.signbit(y))))
     if isinstance(x, dict) and isinstance(y, dict):
         return x.keys() == y.keys() and all(same(value, y[key]) for key, value in x.items())
     if isinstance(x, tuple | list) and isinstance(y, tuple | list):
         return len(x) == len(y) and all(map(same, x, y))
+    if isinstance(x, float | np.floating):  # a division tells apart 0.0 and -0.0
+        return type(x) is type(y) and same(np.asarray(x), np.asarray(y))
     return type(x) is type(y) and (bool(x == y) or (x != x and y != y))
