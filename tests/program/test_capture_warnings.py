@@ -181,6 +181,22 @@ def test_comparing_large_arrays_at_each_call_warns() -> None:
 
 
 def test_many_programs_for_a_number_that_is_read_by_name_warn_once() -> None:
+    class Schedule:
+        rate = 1.0
+
+    schedule = Schedule()
+    step = capture(lambda x: w * x * schedule.rate)
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        for i in range(12):
+            schedule.rate = 0.5**i
+            assert_same(flat(step(ONES)), [w.data * 0.5**i], "value")
+    (warning,) = seen
+    assert "has made 8 programs, one for each value of 'rate', a number that it reads by name" in str(warning.message)
+    assert warning.filename == __file__
+
+
+def test_what_the_step_itself_counts_makes_no_programs() -> None:
     class Counted:
         calls = 0
 
@@ -191,13 +207,15 @@ def test_many_programs_for_a_number_that_is_read_by_name_warn_once() -> None:
         def rule(self, ct: Any, out: Any, x: Any) -> Any:
             return 2 * ct if self.calls else ct
 
-    counted = Counted()
+    counted, seen = Counted(), []
     doubled = primitive(counted.rule)(counted.body)
-    step = capture(lambda x: (doubled(w * x), grad(np.sum(doubled(w * x)), w)))
-    with warnings.catch_warnings(record=True) as seen:
-        warnings.simplefilter("always")
-        for _ in range(12):
-            assert_same(flat(step(ONES)), [2 * w.data, 2 * ONES], "value")
-    (warning,) = seen
-    assert "has made 8 programs, one for each value of 'calls', a number that it reads by name" in str(warning.message)
-    assert warning.filename == __file__
+
+    @capture
+    def step(x: Any) -> Any:
+        seen.append(len(seen))
+        return doubled(w * x), grad(np.sum(doubled(w * x)), w)
+
+    for _ in range(9):
+        assert_same(flat(step(ONES)), [2 * w.data, 2 * ONES], "value and gradient")
+        assert_same(flat(step(ONES.astype(np.float32))), [2 * w.data, 2 * ONES], "the same in another program")
+    assert count_of(step) == 2  # though each verification changes what both have read

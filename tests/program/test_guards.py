@@ -383,3 +383,18 @@ def test_a_variable_that_is_not_yet_there() -> None:
     assert_same([step(ONES).data], [2 * ONES], "value")
     with pytest.raises(NameError):
         step(np.ones(3))
+
+
+def test_a_step_that_counts_in_an_array_keeps_its_program() -> None:
+    counts, table = np.zeros(1), np.ones(2)
+
+    def step(x: Any) -> Any:
+        counts[0] += 1
+        return x * (table / 2)
+
+    captured = capture(step)
+    for _ in range(40):
+        assert_same([captured(ONES).data], [ONES / 2], "value")
+    assert count_of(captured) == 1
+    table[:] = 4
+    assert_same([captured(ONES).data], [2 * ONES], "value")

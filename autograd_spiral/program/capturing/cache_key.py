@@ -97,8 +97,8 @@ def _leaf_key(leaf: Any, inputs: list[NDArray[Any]]) -> Any:
     return InputKey(array.shape, array.dtype, type(leaf) is Tensor)
 
 
-def constant_key(value: Any) -> Any:
-    """Return a key for a constant: a tuple that equal constants share, or the `Identity` of any other object.
+def constant_key(value: Any, identity: Callable[[Any], Any] | None = None) -> Any:
+    """Return a key for a constant: a tuple that equal constants share, or the `identity` of any other object.
 
     Numbers are equal if type, value and sign of zero are; slices, ranges, tuples and frozen dataclasses if their parts
     are; and functions if their code and defaults are, since guards watch what else they read.
@@ -117,10 +117,12 @@ def constant_key(value: Any) -> Any:
         parts = (value.start, value.stop, value.step)
     elif kind is types.FunctionType:
         parts = (value.__defaults__, *(value.__kwdefaults__ or {}).items())
-        return kind, value.__code__, tuple(map(constant_key, parts))
+        return kind, value.__code__, tuple(constant_key(part, identity) for part in parts)
     elif (params := getattr(kind, "__dataclass_params__", None)) is not None and params.frozen and params.eq:
         parts = [getattr(value, field.name, None) for field in dataclasses.fields(value)]
-    return Identity(value) if parts is None else (kind, tuple(map(constant_key, parts)))
+    if parts is None:
+        return (identity or Identity)(value)
+    return kind, tuple(constant_key(part, identity) for part in parts)
 
 
 class Identity:

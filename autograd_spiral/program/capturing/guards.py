@@ -8,8 +8,10 @@ it finds. Guards make most changes cheap, but they are no proof: what they do no
 from __future__ import annotations
 
 import builtins
+import contextlib
 import dis
 import functools
+import gc
 import inspect
 import random
 import sys
@@ -36,13 +38,14 @@ _Read: TypeAlias = Callable[[Any, Any, Any], Any]
 
 
 class _Row(NamedTuple):
-    """A read: from which value, how and what, which value that returned, and what to call it."""
+    """A read: from which value, how and what, which value that returned, what to call it, and its way from a root."""
 
     source: int
     read: _Read
     key: Any
     result: int
     name: str
+    path: tuple[Any, ...]
 
 
 _Plan: TypeAlias = tuple[
@@ -72,14 +75,17 @@ class Guards:
     what the variables around the step hold, and are faster.
     """
 
-    def __init__(self, values: Sequence[Any], reads: Sequence[_Row], known_by_items: Set[int], items: Sequence[Any]):
+    def __init__(
+        self, roots: int, values: Sequence[Any], reads: Sequence[_Row], known_by_items: Set[int], items: Sequence[Any]
+    ) -> None:
         self.freed: list[Any] = []  # references to what was freed: then these guards never hold again
         lasting = {i for i, value in enumerate(values) if _lasts(value, step=i == 0)}
         self._lasting = {i: values[i] for i in lasting}
         equal = {**dict.fromkeys(known_by_items, _ANY), **self._lasting}
         self._rows = [(row, id(values[row.result]), equal.get(row.result, _MISSING)) for row in reads]
         others = [values[row.result] for row in reads if row.result not in known_by_items | lasting]
-        self._held = [self._reference(value) for value in (*others, *items)]
+        owned = not lasting.issuperset(range(roots))  # by an object that what is held might refer to
+        self._held = [self._reference(value, owned=owned) for value in (*others, *items)]
         self._closure = {i for i, value in enumerate(values) if isinstance(value, types.CellType)}
         for row in reads:
             if row.source in self._closure:
@@ -87,9 +93,15 @@ class Guards:
         self._plan: _Plan
         self.loosen()
 
-    def _reference(self, value: Any) -> Any:
-        """Return a weak reference, by which these guards hear when `value` is freed, or else the value itself."""
-        return weakref.ref(value, self.freed.append) if type(value).__weakrefoffset__ else value
+    def _reference(self, value: Any, *, owned: bool) -> Any:
+        """Return a weak reference, by which these guards hear when `value` is freed, or else the value itself.
+
+        If they are `owned`, such a value is kept only if it refers to no others. Then an object that gets the id of
+        one that was freed passes for it, until it is asked for its attributes, or the step is verified.
+        """
+        if type(value).__weakrefoffset__:
+            return weakref.ref(value, self.freed.append)
+        return None if owned and gc.is_tracked(value) else value
 
     def tighten(self, roots: Sequence[Any]) -> None:
         """Hold what the variables around the step hold, for as long as the latest call used these guards."""
@@ -109,6 +121,17 @@ class Guards:
     def loosen(self) -> None:
         """Keep nothing alive any longer."""
         self._plan = [], self._rows, self._lasting
+
+    def unsteady(self, roots: Sequence[Any]) -> set[Any]:
+        """Return the paths to all that has changed."""
+        values, found = {**self._lasting, **dict(enumerate(roots))}, set()
+        for row, known, equal in self._rows:
+            values[row.result] = value = _MISSING
+            with contextlib.suppress(Exception):  # of an object that answers for its own attributes or items
+                values[row.result] = value = row.read(values[row.source], row.key, _MISSING)
+            if id(value) != known and not _equal(value, equal):
+                found.add(row.path)
+        return found
 
     def changed(self, roots: Sequence[Any]) -> tuple[str, Any] | None:
         """Return the name of the first guard that does not hold, and what it reads now; None if all of them hold."""
@@ -146,16 +169,21 @@ def _equal(value: Any, held: Any) -> bool:
 def _lasts(value: Any, *, step: bool) -> bool:
     """Whether to keep `value` costs nothing: it is a constant, or belongs to a module, to the package or the step."""
     if isinstance(value, types.FunctionType):
-        return step or not value.__closure__ or in_package(value.__code__.co_filename)
+        holds = (*(value.__closure__ or ()), *(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values())
+        return step or in_package(value.__code__.co_filename) or all(isinstance(part, _CONSTANTS) for part in holds)
     return value is _MISSING or isinstance(value, _LASTING)
 
 
 class Search:
     """A search from some roots for all that is read by name: functions first, then the attributes that they name."""
 
-    def __init__(self, roots: Sequence[Any], expanded: Collection[Primitive] = ()) -> None:
+    def __init__(
+        self, roots: Sequence[Any], expanded: Collection[Primitive] = (), unsteady: Set[Any] = frozenset()
+    ) -> None:
         self.found: list[tuple[str, Any]] = []  # names and values
         self._roots = roots
+        self._unsteady = unsteady  # the paths to what the step itself changes, which is not guarded
+        self._paths: list[tuple[Any, ...]] = [(i,) for i in range(len(roots))]  # of the values
         self._expanded = expanded  # the declared primitives of whose bodies a program has the equations
         self._values = list(roots)  # and then what each read returned
         self._reads: dict[Any, _Row] = {}
@@ -172,7 +200,7 @@ class Search:
                 for name in [name for name in self._attributes if name not in done]:
                     done.add(name)
                     self._attribute(index, name)
-        self.guards = Guards(self._values, list(self._reads.values()), self._known_by_items, self._items)
+        self.guards = Guards(len(roots), self._values, list(self._reads.values()), self._known_by_items, self._items)
 
     def tensor_names(self) -> dict[Tensor, str]:
         """Return names for the tensors that variables hold, directly or in a list or a tuple."""
@@ -198,16 +226,20 @@ class Search:
         if (source, read, key) in self._reads:
             return self._reads[source, read, key].result
         value = read(self._values[source], key, _MISSING)
-        index = self._add(value)
-        self._reads[source, read, key] = _Row(source, read, key, index, name)
+        path = (*self._paths[source], read, None if read in (_if_same_items, _if_same_list) else key)
+        index = self._add(value, path)
+        if path in self._unsteady:
+            return index
+        self._reads[source, read, key] = _Row(source, read, key, index, name, path)
         if name:
             self.found.append((name, value))
             if len(self._values) < _MOST_GUARDS:
                 self._queue.append((name, index))
         return index
 
-    def _add(self, value: Any) -> int:
+    def _add(self, value: Any, path: tuple[Any, ...] = ()) -> int:
         self._values.append(value)
+        self._paths.append(path or (id(value),))
         return len(self._values) - 1
 
     # --- what there is to read in a value ---------------------------------------------------------------------------
@@ -266,9 +298,11 @@ class Search:
             return
         items = _items_of(container)
         read = _if_same_list if type(container) in (list, tuple) else _if_same_items
-        self._read(index, read, (tuple(map(id, items)), tuple(map(constant_key, items))))
-        self._known_by_items.add(index)
         self.found.append((name, items))
+        if (*self._paths[index], read, None) in self._unsteady:
+            return
+        self._read(index, read, (tuple(map(id, items)), _keys_of(items)))
+        self._known_by_items.add(index)
         for key in items[:count] if isinstance(container, dict) else range(count):
             item = _item_of(container, key, None)
             called = str(key) if isinstance(container, dict) else f"{name}_{key}"
@@ -382,10 +416,15 @@ def _item_of(container: Any, key: Any, otherwise: Any) -> Any:
     return kind.__getitem__(container, key) if key < kind.__len__(container) else otherwise
 
 
+def _keys_of(items: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the keys of items by which equal constants are recognised, without keeping other objects alive."""
+    return tuple(constant_key(item, id) for item in items)
+
+
 def _if_same_items(container: Any, known: tuple[Any, Any], otherwise: Any) -> Any:
     """Return `known`, the ids and constant keys of items, if the container has those items."""
     items = _items_of(container)
-    same = tuple(map(id, items)) == known[0] or tuple(map(constant_key, items)) == known[1]
+    same = tuple(map(id, items)) == known[0] or _keys_of(items) == known[1]
     return known if same else otherwise
 
 

@@ -31,16 +31,17 @@ class Prepared(NamedTuple):
 
     lowered: Lowered
     guards: Guards
+    unsteady: set[Any]  # the paths to what the step itself changes, which has no guards
     watched: list[tuple[str, NDArray[Any]]]  # outside arrays that the step may derive constants from in plain NumPy
 
 
-def guards_of(call: Call, program: Program) -> Guards:
-    """Return the guards for what the step reads now."""
-    return _search(call, program).guards
+def guards_of(call: Call, program: Program, unsteady: Set[Any]) -> Guards:
+    """Return the guards for what the step reads now, except on the paths to what it changes itself."""
+    return _search(call, program, unsteady).guards
 
 
-def _search(call: Call, program: Program) -> Search:
-    return Search(call.roots, set(_expanded(program.equations)))
+def _search(call: Call, program: Program, unsteady: Set[Any]) -> Search:
+    return Search(call.roots, set(_expanded(program.equations)), unsteady)
 
 
 class _Traced(NamedTuple):
@@ -61,8 +62,8 @@ def prepare(call: Call) -> Prepared:
     before = Search(call.roots)
     states = before.random_states()
     first = _trace(call)
-    if before.guards.changed(call.roots):
-        _refuse_rebinding(call, before, first.trace)
+    between = Search(call.roots)
+    _refuse_rebinding(call, before, between, first.trace)
     second = _trace(call)
     names, memories = before.tensor_names(), _memories(first) & _memories(second)  # what it makes lies elsewhere then
     other = _lower(call, second, memories, names)
@@ -76,11 +77,12 @@ def prepare(call: Call) -> Prepared:
         _refuse_random_numbers(
             call, (drawn[0] or "a generator among its arguments") if drawn else "a generator without a seed"
         )
-    after = _search(call, other.program)
+    unsteady = between.guards.unsteady(call.roots)
+    after = _search(call, other.program, unsteady)
     warn_of_kept_tensors(call.step_name, {*first.trace.nodes, *second.trace.nodes}, after.found)
     read = other.outside
     watched = [(n, a) for n, a in after.arrays() if other.derived or not any(np.may_share_memory(a, b) for b in read)]
-    return Prepared(other._replace(program=with_phases(other.program)), after.guards, watched)
+    return Prepared(other._replace(program=with_phases(other.program)), after.guards, unsteady, watched)
 
 
 def compare(call: Call, known: Lowered) -> Difference | None:
@@ -189,10 +191,10 @@ def _expanded(equations: Sequence[Equation]) -> Iterator[Any]:
 # --- what a program would not do -----------------------------------------------------------------------------------
 
 
-def _refuse_rebinding(call: Call, before: Search, trace: StepTrace) -> None:
+def _refuse_rebinding(call: Call, before: Search, after: Search, trace: StepTrace) -> None:
     """Raise `CaptureError` if a name that held a leaf now holds what the step computed, as after `W = W - dW`."""
     leaves = {name for name, value in before.found if type(value) is Tensor and value.is_leaf}
-    for name, value in Search(call.roots).found:
+    for name, value in after.found:
         if name in leaves and type(value) is Tensor and value in trace.sources:
             raise CaptureError(
                 f"{value.place}\n{call.step_name} binds {name!r}, which was a leaf, to a new tensor. A program would "

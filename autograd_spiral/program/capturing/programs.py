@@ -110,8 +110,10 @@ class Programs:
                 )
             ready.verified, ready.due = ready.calls, 2 * ready.calls
             if ready.guards.changed(call.roots):  # since the step itself has just changed something that it reads
-                ready.guards = guards_of(call, ready.program)
+                ready.unsteady |= ready.guards.unsteady(call.roots)
+                ready.guards = guards_of(call, ready.program, ready.unsteady)
                 ready.guards.tighten(call.roots)
+            ready.keep_digests()  # of arrays that it has just changed, too
 
     def _forget(self, ready: Ready) -> None:
         self.kept = [other for other in self.kept if other is not ready]
@@ -125,10 +127,10 @@ class Ready:
     def __init__(self, call: Call, prepared: Prepared, executor: Executor, forget: Callable[[], Any]) -> None:
         lowered = prepared.lowered
         self.key, _ = call.key()
-        self.program, self.guards = lowered.program, prepared.guards
+        self.program, self.guards, self.unsteady = lowered.program, prepared.guards, prepared.unsteady
         self.same_signature = signature_check(call)
         self._names, self.watched = [name for name, _ in prepared.watched], [array for _, array in prepared.watched]
-        self._digests = digests(self.watched)
+        self.keep_digests()
         self.calls, self.verified = 0, 1  # counted from the capture: the latest one, and the latest one verified
         self.due: float = 2  # the call at which to verify it next
         self._lowered = lowered._replace(state=())
@@ -143,11 +145,15 @@ class Ready:
         self._state_owned, self._turn_owned = self._state_lock._is_owned, getattr(self._turn, "_is_owned", bool)
         _READY.add(self)
         callback = functools.partial(_forget, forget, weakref.ref(self))
-        self._mourned = [weakref.ref(argument, callback) for argument in mortal]
+        self._mourned = [weakref.ref(one, callback) for one in (*mortal, *(lowered.state if mortal else ()))]
 
     def is_current(self) -> bool:
         """Whether the watched arrays hold what they held when the step was captured."""
         return digests(self.watched) == self._digests
+
+    def keep_digests(self) -> None:
+        """Take what the watched arrays hold now for what they held when the step was captured."""
+        self._digests = digests(self.watched)
 
     def changed_arrays(self) -> list[str]:
         """Return the names of the watched arrays that hold something else now."""

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_spiral.debug.user_code import in_package, users_line, users_line_indexes
+from autograd_spiral.debug.user_code import in_package, in_signal_handler, users_line, users_line_indexes
 from autograd_spiral.engine.messages import INSTEAD_OF_MASKS, INSTEAD_OF_READING, stale
 from autograd_spiral.engine.modes import MODE, Observer, Trace, entering
 from autograd_spiral.engine.table import Primitive
@@ -142,8 +142,10 @@ class StepTrace(Trace, Observer):
         """Note that `tensor` is the gradient with respect to the leaf `of`."""
         self.primal_of[tensor] = of
 
-    def permit(self, act: str, remedy: str) -> NoReturn:
-        """Permit nothing: raise `CaptureError`, since a captured step cannot do `act`."""
+    def permit(self, act: str, remedy: str) -> None:
+        """Permit nothing but to signal handlers: raise `CaptureError`, since a captured step cannot do `act`."""
+        if in_signal_handler():
+            return
         if remedy is INSTEAD_OF_READING and users_line_indexes():
             act = "indexing a plain array or a list by a tensor"
             remedy = (
