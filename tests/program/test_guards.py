@@ -15,7 +15,7 @@ from captured import ONES, count_of, leaf
 from programs import assert_same, flat
 
 from autograd_spiral import Tensor, capture, grad, primitive
-from autograd_spiral.program.capturing.guards import Search
+from autograd_spiral.program.capturing.search import Search
 from autograd_spiral.spiral import TwoLayerNet, spiral
 
 w = leaf(name="w")

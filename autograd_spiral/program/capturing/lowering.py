@@ -14,7 +14,7 @@ from autograd_spiral.engine.modes import entering
 from autograd_spiral.engine.table import Primitive
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import CaptureError
-from autograd_spiral.program.capturing.guards import Search
+from autograd_spiral.program.capturing.search import Search
 from autograd_spiral.program.capturing.trace import StepTrace, recording_in, root
 from autograd_spiral.program.ir import Atom, Check, Equation, Name, Rank, Value
 from autograd_spiral.program.printing.saved import CapturedProgram

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any, NamedTuple, NoReturn
@@ -12,18 +13,22 @@ from numpy.typing import NDArray
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.program.capturing.cache_key import Call, is_input
-from autograd_spiral.program.capturing.guards import Guards, Search
+from autograd_spiral.program.capturing.guards import Guards
 from autograd_spiral.program.capturing.lowering import Lowered, Lowering, memory_of
-from autograd_spiral.program.capturing.pytree import LEAF, flatten, unflatten
-from autograd_spiral.program.capturing.results import check_results
+from autograd_spiral.program.capturing.search import Search
 from autograd_spiral.program.capturing.trace import StepTrace, recording_in
 from autograd_spiral.program.capturing.verify import Difference, difference, same, shown
 from autograd_spiral.program.capturing.warnings import warn_of_kept_tensors
 from autograd_spiral.program.ir import Equation, Program
 from autograd_spiral.program.passes.phases import with_phases
 from autograd_spiral.program.printing.saved import CapturedProgram
+from autograd_spiral.program.pytree import LEAF, flatten, unflatten
 
 __all__ = ["Prepared", "compare", "guards_of", "prepare"]
+
+
+_PLAIN = (bool, int, float, complex, str, bytes, type(None), np.generic, type, enum.Enum, np.dtype)
+"""The types that a step may return besides tensors."""
 
 
 class Prepared(NamedTuple):
@@ -117,7 +122,7 @@ def _trace(call: Call, *, annotating: bool = True) -> _Traced:
         if trace.refusal is not None:  # which NumPy may have replaced, as in array[i] = tensor, or the step caught
             raise trace.refusal from None
     leaves, treedef = flatten(result)
-    check_results(call.step_name, leaves)
+    _check_results(call.step_name, leaves)
     return _Traced(trace, inputs, leaves, treedef)
 
 
@@ -208,3 +213,18 @@ def _refuse_random_numbers(call: Call, source: str) -> NoReturn:
         f"{call.step_name} draws random numbers from {source}, and a program would repeat them at every call. Draw the "
         "numbers outside the step, and pass them (or the mask or rows they select) as arrays"
     )
+
+
+def _check_results(step: str, leaves: Sequence[Any]) -> None:
+    """Raise `CaptureError` if a program cannot return these results: it returns tensors and plain constants."""
+    for leaf in leaves:
+        if isinstance(leaf, np.ndarray):
+            raise CaptureError(
+                f"{step} returns a plain array, which is computed during capture and not at replay: return a Tensor "
+                "that the step computes"
+            )
+        if not isinstance(leaf, (Tensor, *_PLAIN)):
+            raise CaptureError(
+                f"{step} returns a {type(leaf).__name__}, whose contents a program does not know: return tensors, "
+                "numbers and strings, in lists, tuples, named tuples or dicts"
+            )

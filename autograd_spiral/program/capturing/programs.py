@@ -23,7 +23,6 @@ from autograd_spiral.program.capturing.cache_key import (
 )
 from autograd_spiral.program.capturing.lowering import Lowered
 from autograd_spiral.program.capturing.prepare import Prepared, compare, guards_of, prepare
-from autograd_spiral.program.capturing.pytree import LEAF, unflatten
 from autograd_spiral.program.capturing.trace import assigned_input
 from autograd_spiral.program.capturing.warnings import (
     MANY,
@@ -37,6 +36,7 @@ from autograd_spiral.program.capturing.warnings import (
 from autograd_spiral.program.executor import Executor
 from autograd_spiral.program.locks import lock_of, new_lock
 from autograd_spiral.program.printing.saved import CapturedProgram
+from autograd_spiral.program.pytree import LEAF, unflatten
 
 __all__ = ["Programs", "update"]
 

@@ -23,9 +23,9 @@ from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.program.capturing.cache_key import Call
 from autograd_spiral.program.capturing.programs import Programs
-from autograd_spiral.program.capturing.pytree import flatten, unflatten
 from autograd_spiral.program.executor import Executor, checked
 from autograd_spiral.program.printing.saved import CapturedProgram
+from autograd_spiral.program.pytree import flatten, unflatten
 from autograd_spiral.program.running.replay import replay
 
 __all__ = ["CapturedStep", "capture"]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from autograd_spiral.debug.user_code import in_package
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.program.capturing.cache_key import CacheKey, Call
-from autograd_spiral.program.capturing.pytree import LEAF, flatten
+from autograd_spiral.program.pytree import LEAF, flatten
 
 __all__ = [
     "MANY",
