@@ -61,9 +61,8 @@ class Programs:
             key, inputs = call.key()
             fitting = (r for r in self.kept if r.key == key and not r.guards.changed(call.roots) and r.is_current())
             ready = next(fitting, None) or self._capture(call)
-            self.kept = [ready, *(other for other in self.kept if other is not ready and not other.guards.freed)][
-                :_CAPACITY
-            ]
+            others = (other for other in self.kept if other is not ready and not other.guards.freed)
+            self.kept = [ready, *others][:_CAPACITY]
             if self.last is not None:
                 self.last.guards.loosen()
             ready.guards.tighten(call.roots)
@@ -78,13 +77,14 @@ class Programs:
             ready.due = math.inf
         if not self.kept:
             warn_of_size(call.step_name, ready.watched)
+        if len(self._made) > 8 * _CAPACITY:
+            self._made.clear()
         shapes = tuple(key for key in ready.key.leaves if isinstance(key, InputKey))
         count, previous = self._made.get(shapes, (0, ready.key))
         self._made[shapes] = count + 1, ready.key
         if count + 1 == MANY:
-            warn_of_many(
-                call.step_name, MANY, [*changes_of_key(call, ready.key, previous), *self._changes(call, ready)]
-            )
+            changes = [*changes_of_key(call, ready.key, previous), *self._changes(call, ready)]
+            warn_of_many(call.step_name, MANY, changes)
         return ready
 
     def _changes(self, call: Call, ready: Ready) -> Iterator[Change]:
