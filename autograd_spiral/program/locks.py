@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 from autograd_spiral.engine.tensor import Tensor
 
-__all__ = ["lock_of", "new_lock"]
+__all__ = ["holding", "locks_of", "new_lock"]
+
+T = TypeVar("T")
 
 _MADE: weakref.WeakSet[Any] = weakref.WeakSet()
 
@@ -28,7 +30,8 @@ def new_lock() -> Any:
 
 def _renew() -> None:
     for lock in _MADE:
-        lock._at_fork_reinit()
+        if not lock._is_owned():  # by this thread, which goes on in the child
+            lock._at_fork_reinit()
 
 
 if hasattr(os, "register_at_fork"):
@@ -37,39 +40,24 @@ if hasattr(os, "register_at_fork"):
 _STATE = [new_lock() for _ in range(1024)]  # leaves share them: a lock for each would have to live as long as the leaf
 
 
-class _Together:
-    """Locks that are taken in one order by all threads, so that none waits for another."""
-
-    def __init__(self, locks: Sequence[Any]) -> None:
-        self._locks = locks
-
-    def __enter__(self) -> None:
-        taken = []
-        try:
-            for lock in self._locks:
-                lock.acquire()
-                taken.append(lock)
-        except BaseException:  # an interrupt
-            for lock in taken:
-                lock.release()
-            raise
-
-    def __exit__(self, *_: object) -> None:
-        for lock in self._locks:
-            lock.release()
+def locks_of(leaves: Iterable[Tensor]) -> tuple[Any, ...]:
+    """Return the locks to hold while some leaves are read or updated together, in the order in which all take them."""
+    made_together = {leaf.serial // 16 for leaf in leaves}  # as those of a model are, which so have one lock or two
+    return tuple(_STATE[i] for i in sorted({i % len(_STATE) for i in made_together}))
 
     def _is_owned(self) -> bool:
         """Whether this thread holds one of them: of the locks of `threading`, too, this method has this name."""
         return any(lock._is_owned() for lock in self._locks)
 
 
-def lock_of(leaves: Iterable[Tensor]) -> Any:
-    """Return a lock of some leaves, to be held while they are read or updated together: a context manager.
+def holding(locks: Sequence[Any], function: Callable[..., T], *args: Any) -> T:
+    """Return `function(*args)`, called while this thread holds these locks.
 
     >>> w, b = Tensor(1.0), Tensor(2.0)
-    >>> with lock_of([w, b]), lock_of([b]):
-    ...     pass
+    >>> holding(locks_of([w, b]), sum, [1, 2])
+    3
     """
-    made_together = {leaf.serial // 16 for leaf in leaves}  # as those of a model are, which so have one lock or two
-    locks = [_STATE[i] for i in sorted({i % len(_STATE) for i in made_together})]
-    return locks[0] if len(locks) == 1 else _Together(locks)
+    if not locks:
+        return function(*args)
+    with locks[0]:  # each in a with statement of its own: an interrupt at any moment then leaves none locked
+        return holding(locks[1:], function, *args)

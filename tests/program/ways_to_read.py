@@ -159,7 +159,7 @@ for _make, _key in [
     (lambda: defaultdict(float, a=1.0), "a"),
     (lambda: ChainMap({"a": 1.0}), "a"),
     (lambda: UserDict(a=1.0), "a"),
-    (lambda: Counter(a=1), "a"),
+    (lambda: Counter(a=1.0), "a"),
     (lambda: Chain([1.0]), 0),
     (lambda: Options(a=1.0), "a"),
     (lambda: array.array("d", [1.0]), 0),

@@ -34,7 +34,7 @@ from autograd_spiral.program.capturing.warnings import (
     warn_of_size,
 )
 from autograd_spiral.program.executor import Executor
-from autograd_spiral.program.locks import lock_of, new_lock
+from autograd_spiral.program.locks import holding, locks_of, new_lock
 from autograd_spiral.program.printing.saved import CapturedProgram
 from autograd_spiral.program.pytree import LEAF, unflatten
 
@@ -140,9 +140,12 @@ class Ready:
         self._run = executor(self.program)
         mortal = [root for root in call.roots[1:] if _is_mortal(root)]
         self._kept = None if mortal else lowered.state
-        self._outside, self._function, self._state_lock = lowered.outside, self._run.function, lock_of(lowered.state)
+        self._outside, self._function, self._locks = lowered.outside, self._run.function, locks_of(lowered.state)
         self._turn = new_lock() if self._updates and self._run.reentrant else self._run.lock
-        self._state_owned, self._turn_owned = self._state_lock._is_owned, getattr(self._turn, "_is_owned", bool)
+        self._state_owned: Callable[[], bool] = functools.partial(_any_owned, self._locks)
+        if len(self._locks) == 1:
+            self._state_owned = self._locks[0]._is_owned  # the same, faster
+        self._turn_owned: Callable[[], bool] = getattr(self._turn, "_is_owned", bool)
         _READY.add(self)
         callback = functools.partial(_forget, forget, weakref.ref(self))
         self._mourned = [weakref.ref(one, callback) for one in (*mortal, *(lowered.state if mortal else ()))]
@@ -171,28 +174,35 @@ class Ready:
     def run(self, inputs: Sequence[NDArray[Any]]) -> Any:
         """Return what the step returns, and update the state.
 
-        A program that updates its state holds the lock of the state from before it reads it until it has written it.
-        Any other holds it while it reads, so that it sees all of an update or nothing. Raises `CaptureError` if this
+        A program that updates its state holds the locks of the state from before it reads it until it has written it.
+        Any other holds them while it reads, so that it sees all of an update or nothing. Raises `CaptureError` if this
         thread is in the middle of running a program that shares state or buffers.
         """
         if self._state_owned() or (not self._updates and self._turn_owned()):
             self._refuse_to_interrupt()
-        leaves = self.program.leaves if self._kept is None else self._kept
-        if self._updates:
-            with self._state_lock:
-                before = [leaf._value for leaf in leaves]
-                with self._turn:
-                    results = self._function(*inputs, *before, *self._outside)
-                update(leaves, before, results[-self._updates :])
+        if len(self._locks) == 1:  # as `holding` does, faster
+            with self._locks[0]:
+                results = self._with_state(inputs)
         else:
-            with self._state_lock:
-                before = [leaf._value for leaf in leaves]
+            results = holding(self._locks, self._with_state, inputs)
+        if not self._updates:
             with self._turn:
-                results = self._function(*inputs, *before, *self._outside)
+                results = self._function(*inputs, *results, *self._outside)
         if self._returns_one_tensor:
             return as_leaf(results[0])
         outputs, lowered = iter(results), self._lowered
         return unflatten(lowered.treedef, (as_leaf(next(outputs)) if leaf is LEAF else leaf for leaf in lowered.leaves))
+
+    def _with_state(self, inputs: Sequence[NDArray[Any]]) -> Sequence[NDArray[Any]]:
+        """Update the state and return the results; or, if there is nothing to update, return what the state holds."""
+        leaves = self.program.leaves if self._kept is None else self._kept
+        state = [leaf._value for leaf in leaves]
+        if not self._updates:
+            return state
+        with self._turn:
+            results = self._function(*inputs, *state, *self._outside)
+        update(leaves, state, results[-self._updates :])
+        return results
 
     def _refuse_to_interrupt(self) -> None:
         """Raise `CaptureError` if this thread is in the middle of a program that shares state or buffers with this."""
@@ -208,6 +218,11 @@ class Ready:
 
 _READY: weakref.WeakSet[Ready] = weakref.WeakSet()
 """All programs that are ready to run, of all steps."""
+
+
+def _any_owned(locks: Sequence[Any]) -> bool:
+    """Whether this thread holds one of these locks."""
+    return any(lock._is_owned() for lock in locks)
 
 
 def _is_mortal(argument: Any) -> bool:

@@ -200,9 +200,9 @@ def recording_in(trace: StepTrace, step: Callable[..., Any] | None = None, rank:
 
     naming = trace.annotating and sys.getprofile() is None
     with entering(constants=True, observer=trace, trace=trace):
-        if naming:
-            sys.setprofile(profile)
-        try:
+        try:  # from before it is set, for an interrupt as soon as it was
+            if naming:
+                sys.setprofile(profile)
             yield
         finally:
             if naming:

@@ -17,7 +17,7 @@ from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.files import atomic_write
 from autograd_spiral.program.ir import Program
-from autograd_spiral.program.locks import lock_of
+from autograd_spiral.program.locks import holding, locks_of
 from autograd_spiral.program.passes.pipeline import readable
 from autograd_spiral.program.printing.names import function_name
 from autograd_spiral.program.printing.source import Source
@@ -133,8 +133,9 @@ class CapturedProgram(Program):
             raise ValueError(f"the suffix must be .py, not as in {target.name!r}: a program is saved as Python")
         program = readable(self)
         source = Source(program, checked=True)
-        with lock_of(self.leaves):  # no thread updates some of them meanwhile
-            state = {source.names[value]: leaf.data for value, leaf in zip(self.state, self.leaves, strict=True)}
+        leaves = self.leaves
+        held = holding(locks_of(leaves), lambda: [leaf.data for leaf in leaves])  # no thread updates some meanwhile
+        state = {source.names[value]: array for value, array in zip(self.state, held, strict=True)}
         arrays: dict[str, Any] = {**state, **source.constants}
         text = (usage(program, source, target) + source.text).encode()
         with contextlib.ExitStack() as files:  # both files are new, or both stay as they are
