@@ -121,10 +121,10 @@ class Guards:
                 if (value := get(key, MISSING)) is not held and not _equal(value, held):
                     return name, value
             values = {**starts, **dict(enumerate(roots))} if others else {}
-            for row, known, equal in others:
-                values[row.result] = value = row.read(values[row.source], row.key, MISSING)
+            for (source, read, key, result, name, _), known, equal in others:
+                values[result] = value = read(values[source], key, MISSING)
                 if id(value) != known and not _equal(value, equal):
-                    return row.name, value
+                    return name, value
         except Exception as error:  # a variable was deleted, or an object answers for its own attributes or items
             return "an object", error
         return None
