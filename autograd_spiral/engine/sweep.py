@@ -97,7 +97,7 @@ def sweep(
             try:
                 if piece.shape != value.shape:
                     piece = unbroadcast(piece, value.shape)
-                if piece.dtype is not value.dtype:
+                if piece.dtype is not value.dtype and piece.dtype != value.dtype:
                     piece = piece.astype(value.dtype)
             except (AttributeError, ValueError) as error:
                 raise messages.wrong_piece(primitive, i, piece, value) from error

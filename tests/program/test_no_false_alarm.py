@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import pickle
 import random
 import warnings
 from collections import deque
@@ -362,3 +363,12 @@ def call_a_random_step_that_stays_the_same(seed: int) -> None:
             made.rng.choice(made.puts)(float("1.0"))
         assert not watched.call(), f"seed {seed}"
     watched.captured(ONES)
+
+
+def test_a_dtype_that_was_pickled_is_the_same_dtype() -> None:
+    array, w = pickle.loads(pickle.dumps(ONES)), pickle.loads(pickle.dumps(leaf(1, 2)))
+    step = capture(lambda x: w.assign(w - grad(np.square(w * x * array).sum(), w)))
+    for _ in range(9):
+        step(array)
+    assert count_of(step) == 1
+    assert "astype" not in step.source

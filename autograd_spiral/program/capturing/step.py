@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import gc
 import pickle
 import sys
 import types
@@ -223,16 +224,14 @@ class CapturedStep:
         return self
 
     def __deepcopy__(self, memo: dict[int, Any]) -> CapturedStep:
+        inside = bool(memo)  # a copy of an object that holds this step
         step = copy.deepcopy(self._step, memo)
-        if step is not self._step:
-            return CapturedStep(step, **self._options)
-        for name, value in _closure_of(step).items():
-            if memo.get(id(value), value) is not value or (memo and type(value) is Tensor and value.requires_grad):
-                raise CaptureError(
-                    f"the captured step {self._name} cannot be copied with the object that holds it, since its "
-                    f"variable {name!r} would go on to mean the original: {_AS_A_METHOD}"
-                )
-        return self
+        if inside and (name := _original_in(step, memo)):
+            raise CaptureError(
+                f"the captured step {self._name} cannot be copied with the object that holds it, since its variable "
+                f"{name!r} would go on to mean the original: {_AS_A_METHOD}"
+            )
+        return self if step is self._step else CapturedStep(step, **self._options)
 
     def __reduce__(self) -> Any:
         if not isinstance(self._step, types.FunctionType):
@@ -253,10 +252,38 @@ class CapturedStep:
 _AS_A_METHOD = "make it a method, with @capture in the body of the class or self.step = capture(self._step)"
 
 
-def _closure_of(function: Any) -> dict[str, Any]:
-    names = getattr(getattr(function, "__code__", None), "co_freevars", ())
-    cells = zip(names, getattr(function, "__closure__", None) or (), strict=True)
-    return {name: cell.cell_contents for name, cell in cells if cell != types.CellType()}  # which is empty
+_MOST_PARTS = 10_000
+"""Of what a step refers to, so many are looked at."""
+
+
+def _original_in(step: Any, memo: dict[int, Any]) -> str | None:
+    """Return the variable through which a copied step refers to a leaf that was not copied, or to an original."""
+    seen = {id(memo), *map(id, memo.values())}
+    queue = [("", step)]
+    for of, value in queue:
+        if memo.get(id(value), value) is not value or (type(value) is Tensor and value.requires_grad):
+            return of or "__self__"
+        for name, part in _parts(value) if len(queue) < _MOST_PARTS else ():
+            if id(part) not in seen:
+                seen.add(id(part))
+                queue.append((of or name, part))
+    return None
+
+
+def _parts(value: Any) -> list[tuple[str, Any]]:
+    """Return what an object refers to, with the names of variables."""
+    if isinstance(value, CapturedStep):
+        return [("", value._step)]
+    if isinstance(value, types.FunctionType):
+        code = value.__code__
+        cells = zip(code.co_freevars, value.__closure__ or (), strict=True)
+        closure = [(name, cell.cell_contents) for name, cell in cells if cell != types.CellType()]  # which is empty
+        arguments = code.co_varnames[: code.co_argcount]
+        defaults = zip(reversed(arguments), reversed(value.__defaults__ or ()), strict=False)
+        return [*closure, *defaults, *(value.__kwdefaults__ or {}).items(), *vars(value).items()]
+    if isinstance(value, type | types.ModuleType | np.ndarray | Tensor):
+        return []
+    return [("", part) for part in gc.get_referents(value)]
 
 
 def _captured(step: Callable[..., Any], options: dict[str, Any]) -> CapturedStep:
