@@ -63,9 +63,10 @@ class Programs:
             ready = next(fitting, None) or self._capture(call)
             others = (other for other in self.kept if other is not ready and not other.guards.freed)
             self.kept = [ready, *others][:_CAPACITY]
-            if self.last is not None:
-                self.last.guards.loosen()
-            ready.guards.tighten(call.roots)
+            if self.last is not ready:
+                if self.last is not None:
+                    self.last.guards.loosen()
+                ready.guards.tighten(call.roots)
             self.last, self.program = ready, ready.program
         if ready.assigns_to(call.input_tensors()):
             raise assigned_input()
