@@ -46,7 +46,7 @@ from autograd_spiral.vocabulary.functions import (
     softmax_cross_entropy,
     softplus,
 )
-from autograd_spiral.vocabulary.missing_names import instead_on_the_package
+from autograd_spiral.vocabulary.other_libraries import instead_on_the_package
 
 if TYPE_CHECKING:
     from autograd_spiral.debug.blame import blame

@@ -30,6 +30,7 @@ ORDER = {
     "program": (
         "ir",
         "locks",
+        "pytree",
         "evaluate",
         "executor",
         "passes",

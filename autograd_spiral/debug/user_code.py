@@ -7,13 +7,14 @@ import dis
 import functools
 import linecache
 import os
+import signal
 import sys
 from pathlib import Path
 from types import FrameType
 
 import numpy as np
 
-__all__ = ["in_package", "users_line", "users_line_indexes"]
+__all__ = ["in_package", "in_signal_handler", "users_line", "users_line_indexes"]
 
 _PACKAGE = str(Path(__file__).parents[1]) + os.sep
 _MODELS = os.path.join(_PACKAGE, "spiral") + os.sep  # the case study counts as the user's code
@@ -32,6 +33,15 @@ def _users_frame() -> FrameType:
     while frame.f_back is not None and (in_package(file := frame.f_code.co_filename) or file == _CONTEXTS):
         frame = frame.f_back
     return frame
+
+
+def in_signal_handler() -> bool:
+    """Whether a handler that was set with `signal.signal` is running, in the middle of anything else."""
+    handlers = {getattr(signal.getsignal(number), "__code__", None) for number in signal.valid_signals()}
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code not in handlers:
+        frame = frame.f_back
+    return frame is not None
 
 
 def users_line() -> str:

@@ -19,7 +19,8 @@ Array: TypeAlias = NDArray[Any]
 class Verdict(StrEnum):
     """What was found of one element, of one random direction, or of a whole input.
 
-    From harmless to grave; each is a string too.
+    From harmless to grave; each is a string too. `judging` and `function` give them, `report` and `rule_check` count
+    them.
 
     >>> {Verdict.WRONG_SHAPE: 3}["wrong shape"]
     3

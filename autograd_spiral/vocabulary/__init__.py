@@ -1,5 +1,5 @@
 """The vocabulary: importing it enters NumPy's functions, and some that NumPy lacks, in the engine's table."""
 
-from autograd_spiral.vocabulary import compositions, functions, missing_names, rules
+from autograd_spiral.vocabulary import compositions, functions, other_libraries, rules
 
-__all__ = ["compositions", "functions", "missing_names", "rules"]
+__all__ = ["compositions", "functions", "other_libraries", "rules"]

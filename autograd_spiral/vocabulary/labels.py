@@ -14,6 +14,9 @@ from autograd_spiral.errors import DtypeError, LabelError, ShapeError
 __all__ = ["check_form", "check_labels", "check_probabilities", "check_scores"]
 
 
+_UNSIGNED = {size: np.dtype(f"u{size}") for size in (1, 2, 4, 8)}
+
+
 def check_scores(scores: Any) -> None:
     """Raise `ShapeError` unless `scores` have shape (N, K), and `DtypeError` unless they are floating."""
     if scores.ndim != 2:
@@ -38,7 +41,8 @@ def check_labels(labels: Any, classes: int) -> None:
         return
     limit, unsigned = classes, labels
     if labels.dtype.kind != "u":  # as unsigned integers, negative labels are large
-        limit, unsigned = min(classes, 1 << 8 * labels.itemsize - 1), labels.view(f"u{labels.itemsize}")
+        size = labels.itemsize
+        limit, unsigned = min(classes, 1 << 8 * size - 1), labels.view(_UNSIGNED[size])
     if np.maximum.reduce(unsigned) >= limit:
         row = int(np.argmax((labels < 0) | (labels >= classes)))
         from_1 = labels.min() == 1 and labels.max() == classes

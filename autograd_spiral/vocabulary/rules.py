@@ -3,6 +3,9 @@
 A rule gets `ct`, the cotangent of the output, `out`, the output, and the primitive's arguments `x, y, …`; it returns
 the cotangent of one argument. Rules run on arrays, and on Tensors when gradients are to have gradients. They never
 undo broadcasting or promotion: the sweep does that, once for all of them.
+
+What can be written with other functions needs no rule: it is one function in `compositions.py`. A new row needs an
+entry in `examples.py`, from which it is checked.
 """
 
 from __future__ import annotations

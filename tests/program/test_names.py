@@ -111,8 +111,8 @@ def test_arguments_and_steps_of_any_name(names: list[str], tmp_path: Any) -> Non
         assert_same([executed(program.source)(*given_arrays.values(), w.data)], results, program.source)
         scope: dict[str, Any] = {}
         exec(program.save(tmp_path / "saved.py").read_text(), scope)
-        state = np.load(tmp_path / "saved.npz")
-        assert_same([scope[program.name](*given_arrays.values(), **state)], results, "saved")
+        with np.load(tmp_path / "saved.npz") as state:
+            assert_same([scope[program.name](*given_arrays.values(), **state)], results, "saved")
 
 
 def test_results_without_a_name_do_not_take_the_name_of_a_state_that_is_read_later() -> None:

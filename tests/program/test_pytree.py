@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from programs import assert_same, flat
 
 from autograd_spiral import Tensor, capture
-from autograd_spiral.program.capturing.pytree import flatten, unflatten
+from autograd_spiral.program.pytree import flatten, unflatten
 
 w = leaf(name="w")
 

@@ -51,14 +51,12 @@ def test_a_change_of_state_outside_the_step_is_noticed(capture: Any) -> None:
 def test_an_interrupt_between_two_leaves_changes_neither() -> None:
     p, q = leaf(1, 2), leaf(3, 4)
 
-    class Interrupted(list[Any]):
-        def __getitem__(self, index: Any) -> Any:
-            if index == 1:
-                raise KeyboardInterrupt
-            return super().__getitem__(index)
+    def interrupted() -> Any:
+        yield ONES
+        raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        update([p, q], Interrupted([ONES, ONES]))
+        update([p, q], [p.data, q.data], interrupted())
     assert_same([p.data, q.data], [[1.0, 2.0], [3.0, 4.0]], "state")
 
 

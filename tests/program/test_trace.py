@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
+import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -198,3 +200,76 @@ def test_a_copied_context_and_threads_of_a_declared_primitive_are_fine() -> None
     for k in (1.0, 3.0):
         assert_same(flat(copied(k * ONES)), [k * w.data], "copied context")
         assert_same(flat(called(k * ONES)), [2 * k * w.data], "declared")
+
+
+def _swallowing(x: Any) -> Any:
+    try:
+        scale = float((w * x).sum())
+    except Exception:
+        scale = 1.0
+    return w * scale
+
+
+def _swallowing_everything(x: Any) -> Any:
+    with contextlib.suppress(BaseException):
+        w.backward()
+    return w * x
+
+
+@pytest.mark.parametrize(
+    ("step", "word"), [(_swallowing, "reading a value"), (_swallowing_everything, r"backward\(\)")]
+)
+def test_a_refusal_that_the_step_catches_is_raised_all_the_same(step: Any, word: str) -> None:
+    captured = capture(step)
+    for _ in range(2):
+        with pytest.raises(CaptureError, match=rf"test_trace.py:\d+: .*\n{word} is not possible"):
+            captured(ONES)
+    assert count_of(captured) == 0
+
+
+class _Rebinding:
+    def __init__(self) -> None:
+        self.w, self.parts, self.named = leaf(name="w"), [leaf()], {"b": leaf()}
+
+    def attribute(self, x: Any) -> Any:
+        self.w = self.w - 0.1 * grad((self.w * x).sum(), self.w)
+        return self.w
+
+    def item(self, x: Any) -> Any:
+        self.parts[0] = self.parts[0] * x
+        return self.parts[0]
+
+    def value(self, x: Any) -> Any:
+        self.named["b"] = self.named["b"] * x
+        return self.named["b"]
+
+
+@pytest.mark.parametrize(
+    ("way", "name", "code"), [("attribute", "w", "w"), ("item", "parts_0", "parts_0"), ("value", "b", "b")]
+)
+def test_a_step_that_binds_a_new_tensor_to_the_name_of_a_leaf_is_told_to_assign(way: str, name: str, code: str) -> None:
+    step = getattr(_Rebinding(), way)
+    with pytest.raises(CaptureError, match=rf"binds '{name}', which was a leaf, .*: write {code}\.assign\(…\)"):
+        capture(step)(ONES)
+
+
+def test_a_step_that_a_signal_handler_calls_while_it_is_recorded_is_not_recorded_with_it() -> None:
+    results: list[float] = []
+    step = capture(lambda x: slow((w * x).sum()))
+    other = capture(lambda x: (w * x).sum())
+
+    def handler(*_: Any) -> None:
+        results.append(float(other(ONES)))
+
+    def slow(total: Any) -> Any:
+        signal.raise_signal(signal.SIGUSR1)
+        return total * 2.0
+
+    before = signal.signal(signal.SIGUSR1, handler)
+    try:
+        for _ in range(4):
+            assert float(step(ONES)) == -2
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert results == [-1.0] * 4  # twice in the first call, and in the second and fourth
+    assert [equation.primitive.name for equation in step.program.equations] == ["np.multiply", "np.sum", "np.multiply"]

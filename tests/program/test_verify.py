@@ -185,3 +185,50 @@ def test_the_sign_of_zero_is_compared() -> None:
         numbers = iter(zeros)
         with pytest.raises(CaptureError, match=r"a constant of np.multiply was "):
             capture(lambda x, numbers=numbers: w * next(numbers))(ONES)
+
+
+def test_verification_can_be_turned_off() -> None:
+    hidden, runs = deque([1.0]), []
+
+    @capture(verify=False)
+    def step(x: Any) -> Any:
+        runs.append(1)
+        return x * hidden[0]
+
+    for _ in range(9):
+        step(ONES)
+        hidden[0] += 1
+    assert_same([step(ONES).data], [ONES], "value")
+    assert len(runs) == 2
+
+
+def test_each_program_is_verified_at_calls_2_4_8_and_so_on_of_its_own() -> None:
+    runs: list[int] = []
+
+    @capture
+    def step(x: Any) -> Any:
+        runs.append(len(x))
+        return x * 2.0
+
+    for _ in range(20):
+        step(np.ones(2))
+        step(np.ones(3))
+    for n in (2, 3):
+        assert runs.count(n) == 2 + 4  # twice to capture it, then at calls 2, 4, 8 and 16
+
+
+def test_a_verification_that_fails_leaves_the_state_and_makes_room_for_a_new_program() -> None:
+    p, hidden = leaf(1, 2), deque([1.0])
+
+    @capture
+    def step(x: Any) -> Any:
+        p.assign(p + hidden[0] * x)
+        return p * 1.0
+
+    step(ONES)
+    hidden[0] = 5.0
+    with pytest.raises(CaptureError, match=r"p\.assign\(p \+ hidden\[0\] \* x\)\na constant of np.multiply"):
+        step(ONES)
+    assert_same([p.data], [[2.0, 3.0]], "state")
+    assert_same([step(ONES).data, p.data], [[7.0, 8.0]] * 2, "the new program")
+    assert count_of(step) == 1

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_spiral.engine.tensor import Tensor
-from autograd_spiral.program.capturing.pytree import LEAF, flatten
+from autograd_spiral.program.pytree import LEAF, flatten
 
 __all__ = ["CacheKey", "Call", "Identity", "InputKey", "constant_key", "digests", "is_input", "signature_check"]
 

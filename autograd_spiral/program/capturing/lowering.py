@@ -14,7 +14,7 @@ from autograd_spiral.engine.modes import entering
 from autograd_spiral.engine.table import Primitive
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import CaptureError
-from autograd_spiral.program.capturing.guards import Search
+from autograd_spiral.program.capturing.search import Search
 from autograd_spiral.program.capturing.trace import StepTrace, recording_in, root
 from autograd_spiral.program.ir import Atom, Check, Equation, Name, Rank, Value
 from autograd_spiral.program.printing.saved import CapturedProgram
@@ -70,7 +70,7 @@ class Lowering:
         for node in self.trace.nodes:
             self._values.setdefault(node, Value(node.shape, node.dtype))
         made = [self._equation(node, phase) for node, phase in zip(self.trace.nodes, self.trace.phases, strict=True)]
-        for tensor in self.trace.nodes:
+        for tensor in self.trace.nodes if self.trace.annotating else ():
             self._name(tensor)
         return made
 

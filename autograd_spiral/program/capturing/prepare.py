@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any, NamedTuple, NoReturn
@@ -12,18 +13,22 @@ from numpy.typing import NDArray
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.program.capturing.cache_key import Call, is_input
-from autograd_spiral.program.capturing.guards import Guards, Search
+from autograd_spiral.program.capturing.guards import Guards
 from autograd_spiral.program.capturing.lowering import Lowered, Lowering, memory_of
-from autograd_spiral.program.capturing.pytree import LEAF, flatten, unflatten
-from autograd_spiral.program.capturing.results import check_results
+from autograd_spiral.program.capturing.search import Search
 from autograd_spiral.program.capturing.trace import StepTrace, recording_in
 from autograd_spiral.program.capturing.verify import Difference, difference, same, shown
 from autograd_spiral.program.capturing.warnings import warn_of_kept_tensors
 from autograd_spiral.program.ir import Equation, Program
 from autograd_spiral.program.passes.phases import with_phases
 from autograd_spiral.program.printing.saved import CapturedProgram
+from autograd_spiral.program.pytree import LEAF, flatten, unflatten
 
 __all__ = ["Prepared", "compare", "guards_of", "prepare"]
+
+
+_PLAIN = (bool, int, float, complex, str, bytes, type(None), np.generic, type, enum.Enum, np.dtype)
+"""The types that a step may return besides tensors."""
 
 
 class Prepared(NamedTuple):
@@ -31,16 +36,17 @@ class Prepared(NamedTuple):
 
     lowered: Lowered
     guards: Guards
+    unsteady: set[Any]  # the paths to what the step itself changes, which has no guards
     watched: list[tuple[str, NDArray[Any]]]  # outside arrays that the step may derive constants from in plain NumPy
 
 
-def guards_of(call: Call, program: Program) -> Guards:
-    """Return the guards for what the step reads now."""
-    return _search(call, program).guards
+def guards_of(call: Call, program: Program, unsteady: Set[Any]) -> Guards:
+    """Return the guards for what the step reads now, except on the paths to what it changes itself."""
+    return _search(call, program, unsteady).guards
 
 
-def _search(call: Call, program: Program) -> Search:
-    return Search(call.roots, set(_expanded(program.equations)))
+def _search(call: Call, program: Program, unsteady: Set[Any]) -> Search:
+    return Search(call.roots, set(_expanded(program.equations)), unsteady)
 
 
 class _Traced(NamedTuple):
@@ -61,8 +67,8 @@ def prepare(call: Call) -> Prepared:
     before = Search(call.roots)
     states = before.random_states()
     first = _trace(call)
-    if not before.guards.hold(call.roots):
-        _refuse_rebinding(call, before, first.trace)
+    between = Search(call.roots)
+    _refuse_rebinding(call, before, between, first.trace)
     second = _trace(call)
     names, memories = before.tensor_names(), _memories(first) & _memories(second)  # what it makes lies elsewhere then
     other = _lower(call, second, memories, names)
@@ -76,11 +82,12 @@ def prepare(call: Call) -> Prepared:
         _refuse_random_numbers(
             call, (drawn[0] or "a generator among its arguments") if drawn else "a generator without a seed"
         )
-    after = _search(call, other.program)
+    unsteady = between.guards.unsteady(call.roots)
+    after = _search(call, other.program, unsteady)
     warn_of_kept_tensors(call.step_name, {*first.trace.nodes, *second.trace.nodes}, after.found)
     read = other.outside
     watched = [(n, a) for n, a in after.arrays() if other.derived or not any(np.may_share_memory(a, b) for b in read)]
-    return Prepared(other._replace(program=with_phases(other.program)), after.guards, watched)
+    return Prepared(other._replace(program=with_phases(other.program)), after.guards, unsteady, watched)
 
 
 def compare(call: Call, known: Lowered) -> Difference | None:
@@ -88,19 +95,25 @@ def compare(call: Call, known: Lowered) -> Difference | None:
 
     Raises whatever the step raises.
     """
-    memories, before = set(map(memory_of, known.outside)), [array.copy() for array in known.outside]
+    memories = set(map(memory_of, known.outside))
     with np.errstate(all="ignore"):  # the program itself runs next, and warns
-        traced = _trace(call, naming=False)
+        found = _compare(call, known, memories, annotating=False)
+        return found and (_compare(call, known, memories) or found)  # the former with its line
+
+
+def _compare(call: Call, known: Lowered, memories: Set[Any], *, annotating: bool = True) -> Difference | None:
+    before = [array.copy() for array in known.outside]
+    traced = _trace(call, annotating=annotating)
     found = difference(known, _lower(call, traced, memories))
-    return found or _changed(zip(known.outside, before, strict=True)) or _overwritten(memories, traced)
+    return found or _changed(zip(before, known.outside, strict=True)) or _overwritten(memories, traced)
 
 
-def _trace(call: Call, *, naming: bool = True) -> _Traced:
+def _trace(call: Call, *, annotating: bool = True) -> _Traced:
     arguments = [_stand_in(leaf) if is_input(leaf) else leaf for leaf in call.leaves]
     inputs = [new for new, leaf in zip(arguments, call.leaves, strict=True) if new is not leaf]
-    trace = StepTrace({*inputs, *call.input_tensors()})
+    trace = StepTrace({*inputs, *call.input_tensors()}, annotating=annotating)
     args, kwargs = unflatten(call.treedef, iter(arguments))
-    with recording_in(trace, getattr(call.step, "__func__", call.step), naming=naming):
+    with recording_in(trace, getattr(call.step, "__func__", call.step)):
         try:
             result = call.step(*args, **kwargs)
         except Exception:
@@ -109,7 +122,7 @@ def _trace(call: Call, *, naming: bool = True) -> _Traced:
         if trace.refusal is not None:  # which NumPy may have replaced, as in array[i] = tensor, or the step caught
             raise trace.refusal from None
     leaves, treedef = flatten(result)
-    check_results(call.step_name, leaves)
+    _check_results(call.step_name, leaves)
     return _Traced(trace, inputs, leaves, treedef)
 
 
@@ -122,14 +135,14 @@ def _memories(traced: _Traced) -> set[Any]:
 
 
 def _overwritten(memories: Set[Any], *runs: _Traced) -> Difference | None:
-    """Return a difference if these runs changed an outside array that they read, which no replay would do."""
-    copies = [(run.trace.originals[id(copy)], copy) for run in runs for copy in run.trace.copies]
-    return _changed((array, copy) for array, copy in copies if memory_of(array) in memories)
+    """Return a difference if these runs changed an outside array that they had read, which no replay would do."""
+    copies = [(copy, run.trace.originals[id(copy)]) for run in runs for copy in run.trace.copies]
+    return _changed((copy, array) for copy, array in copies if memory_of(array) in memories)
 
 
 def _changed(copies: Iterable[tuple[NDArray[Any], NDArray[Any]]]) -> Difference | None:
-    """Return a difference for the first outside array that is not what it was when it was copied."""
-    for array, copy in copies:
+    """Return a difference for the first array that no longer holds what it held when it was copied."""
+    for copy, array in copies:
         if not same(now := array.astype(copy.dtype), copy):
             return Difference(None, "an outside array that the step changes in place", shown(copy), shown(now))
     return None
@@ -183,10 +196,10 @@ def _expanded(equations: Sequence[Equation]) -> Iterator[Any]:
 # --- what a program would not do -----------------------------------------------------------------------------------
 
 
-def _refuse_rebinding(call: Call, before: Search, trace: StepTrace) -> None:
+def _refuse_rebinding(call: Call, before: Search, after: Search, trace: StepTrace) -> None:
     """Raise `CaptureError` if a name that held a leaf now holds what the step computed, as after `W = W - dW`."""
     leaves = {name for name, value in before.found if type(value) is Tensor and value.is_leaf}
-    for name, value in Search(call.roots).found:
+    for name, value in after.found:
         if name in leaves and type(value) is Tensor and value in trace.sources:
             raise CaptureError(
                 f"{value.place}\n{call.step_name} binds {name!r}, which was a leaf, to a new tensor. A program would "
@@ -200,3 +213,18 @@ def _refuse_random_numbers(call: Call, source: str) -> NoReturn:
         f"{call.step_name} draws random numbers from {source}, and a program would repeat them at every call. Draw the "
         "numbers outside the step, and pass them (or the mask or rows they select) as arrays"
     )
+
+
+def _check_results(step: str, leaves: Sequence[Any]) -> None:
+    """Raise `CaptureError` if a program cannot return these results: it returns tensors and plain constants."""
+    for leaf in leaves:
+        if isinstance(leaf, np.ndarray):
+            raise CaptureError(
+                f"{step} returns a plain array, which is computed during capture and not at replay: return a Tensor "
+                "that the step computes"
+            )
+        if not isinstance(leaf, (Tensor, *_PLAIN)):
+            raise CaptureError(
+                f"{step} returns a {type(leaf).__name__}, whose contents a program does not know: return tensors, "
+                "numbers and strings, in lists, tuples, named tuples or dicts"
+            )

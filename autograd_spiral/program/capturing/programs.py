@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import functools
 import math
-import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from typing import Any
 
 from numpy.typing import NDArray
@@ -24,7 +23,6 @@ from autograd_spiral.program.capturing.cache_key import (
 )
 from autograd_spiral.program.capturing.lowering import Lowered
 from autograd_spiral.program.capturing.prepare import Prepared, compare, guards_of, prepare
-from autograd_spiral.program.capturing.pytree import LEAF, unflatten
 from autograd_spiral.program.capturing.trace import assigned_input
 from autograd_spiral.program.capturing.warnings import (
     MANY,
@@ -38,6 +36,7 @@ from autograd_spiral.program.capturing.warnings import (
 from autograd_spiral.program.executor import Executor
 from autograd_spiral.program.locks import holding, locks_of, new_lock
 from autograd_spiral.program.printing.saved import CapturedProgram
+from autograd_spiral.program.pytree import LEAF, unflatten
 
 __all__ = ["Programs", "update"]
 
@@ -60,11 +59,14 @@ class Programs:
         """Return the program for a call, captured now if there is none, and the arrays of its inputs."""
         with self._capturing:
             key, inputs = call.key()
-            fitting = (r for r in self.kept if r.key == key and r.guards.hold(call.roots) and r.is_current())
+            fitting = (r for r in self.kept if r.key == key and not r.guards.changed(call.roots) and r.is_current())
             ready = next(fitting, None) or self._capture(call)
-            self.kept = [ready, *(other for other in self.kept if other is not ready and not other.guards.freed)][
-                :_CAPACITY
-            ]
+            others = (other for other in self.kept if other is not ready and not other.guards.freed)
+            self.kept = [ready, *others][:_CAPACITY]
+            if self.last is not ready:
+                if self.last is not None:
+                    self.last.guards.loosen()
+                ready.guards.tighten(call.roots)
             self.last, self.program = ready, ready.program
         if ready.assigns_to(call.input_tensors()):
             raise assigned_input()
@@ -76,13 +78,14 @@ class Programs:
             ready.due = math.inf
         if not self.kept:
             warn_of_size(call.step_name, ready.watched)
+        if len(self._made) > 8 * _CAPACITY:
+            self._made.clear()
         shapes = tuple(key for key in ready.key.leaves if isinstance(key, InputKey))
         count, previous = self._made.get(shapes, (0, ready.key))
         self._made[shapes] = count + 1, ready.key
         if count + 1 == MANY:
-            warn_of_many(
-                call.step_name, MANY, [*changes_of_key(call, ready.key, previous), *self._changes(call, ready)]
-            )
+            changes = [*changes_of_key(call, ready.key, previous), *self._changes(call, ready)]
+            warn_of_many(call.step_name, MANY, changes)
         return ready
 
     def _changes(self, call: Call, ready: Ready) -> Iterator[Change]:
@@ -107,8 +110,10 @@ class Programs:
                     "np.asarray(number)), or keep it in a Tensor; the next call makes a new program"
                 )
             ready.verified, ready.due = ready.calls, 2 * ready.calls
-            if not ready.guards.hold(call.roots):  # since the step itself has just changed something that it reads
-                ready.guards = guards_of(call, ready.program)
+            if ready.guards.changed(call.roots):  # since the step itself has just changed something that it reads
+                ready.unsteady |= ready.guards.unsteady(call.roots)
+                ready.guards = guards_of(call, ready.program, ready.unsteady)
+                ready.guards.tighten(call.roots)
             ready.keep_digests()  # of arrays that it has just changed, too
 
     def _forget(self, ready: Ready) -> None:
@@ -123,7 +128,7 @@ class Ready:
     def __init__(self, call: Call, prepared: Prepared, executor: Executor, forget: Callable[[], Any]) -> None:
         lowered = prepared.lowered
         self.key, _ = call.key()
-        self.program, self.guards = lowered.program, prepared.guards
+        self.program, self.guards, self.unsteady = lowered.program, prepared.guards, prepared.unsteady
         self.same_signature = signature_check(call)
         self._names, self.watched = [name for name, _ in prepared.watched], [array for _, array in prepared.watched]
         self.keep_digests()
@@ -135,8 +140,14 @@ class Ready:
         self._serials = {leaf.serial for leaf in lowered.state}
         self._run = executor(self.program)
         mortal = [root for root in call.roots[1:] if _is_mortal(root)]
-        self._kept = () if mortal else lowered.state  # which nothing but a mortal argument might outlive
-        self._outside, self._locks = lowered.outside, locks_of(lowered.state)
+        self._kept = None if mortal else lowered.state
+        self._outside, self._function, self._locks = lowered.outside, self._run.function, locks_of(lowered.state)
+        self._turn = new_lock() if self._updates and self._run.reentrant else self._run.lock
+        self._state_owned: Callable[[], bool] = functools.partial(_any_owned, self._locks)
+        if len(self._locks) == 1:
+            self._state_owned = self._locks[0]._is_owned  # the same, faster
+        self._turn_owned: Callable[[], bool] = getattr(self._turn, "_is_owned", bool)
+        _READY.add(self)
         callback = functools.partial(_forget, forget, weakref.ref(self))
         self._mourned = [weakref.ref(one, callback) for one in (*mortal, *(lowered.state if mortal else ()))]
 
@@ -168,42 +179,37 @@ class Ready:
         Any other holds them while it reads, so that it sees all of an update or nothing. Raises `CaptureError` if this
         thread is in the middle of running a program that shares state or buffers.
         """
-        outer = _inside.programs
-        if outer:
-            self._refuse_inside(outer)
-        try:
-            _inside.programs = (*outer, self)
-            results: Sequence[NDArray[Any]]
-            if len(self._locks) == 1:  # as `holding` does, faster
-                with self._locks[0]:
-                    results = self._with_state(inputs)
-            else:
-                results = holding(self._locks, self._with_state, inputs) if self._locks else ()
-            if not self._updates:
-                with self._run.lock:
-                    results = self._run.function(*inputs, *results, *self._outside)
-        finally:
-            _inside.programs = outer
+        if self._state_owned() or (not self._updates and self._turn_owned()):
+            self._refuse_to_interrupt()
+        if len(self._locks) == 1:  # as `holding` does, faster
+            with self._locks[0]:
+                results = self._with_state(inputs)
+        else:
+            results = holding(self._locks, self._with_state, inputs)
+        if not self._updates:
+            with self._turn:
+                results = self._function(*inputs, *results, *self._outside)
         if self._returns_one_tensor:
             return as_leaf(results[0])
         outputs, lowered = iter(results), self._lowered
         return unflatten(lowered.treedef, (as_leaf(next(outputs)) if leaf is LEAF else leaf for leaf in lowered.leaves))
 
-    def _with_state(self, inputs: Sequence[Any]) -> Sequence[NDArray[Any]]:
+    def _with_state(self, inputs: Sequence[NDArray[Any]]) -> Sequence[NDArray[Any]]:
         """Update the state and return the results; or, if there is nothing to update, return what the state holds."""
-        leaves = self._kept or self.program.leaves
+        leaves = self.program.leaves if self._kept is None else self._kept
         state = [leaf._value for leaf in leaves]
         if not self._updates:
             return state
-        with self._run.lock:
-            results = self._run.function(*inputs, *state, *self._outside)
-        update(leaves[: self._updates], results)
+        with self._turn:
+            results = self._function(*inputs, *state, *self._outside)
+        update(leaves, state, results[-self._updates :])
         return results
 
-    def _refuse_inside(self, outer: Sequence[Ready]) -> None:
-        """Raise `CaptureError` if a program that this thread is in the middle of shares state or buffers."""
-        for other in outer:
-            if other._run is self._run or (other._serials & self._serials and (other._updates or self._updates)):
+    def _refuse_to_interrupt(self) -> None:
+        """Raise `CaptureError` if this thread is in the middle of a program that shares state or buffers with this."""
+        for other in list(_READY):
+            shares_state = (other._updates or self._updates) and not self._serials.isdisjoint(other._serials)
+            if (other is self or shares_state) and other._turn_owned():
                 raise CaptureError(
                     f"{self.program.name} was called in the middle of a call of {other.program.name}, in the same "
                     "thread, for example by a signal handler, and both use the same state or buffers: let the handler "
@@ -211,13 +217,13 @@ class Ready:
                 )
 
 
-class _Inside(threading.local):
-    """The programs that this thread is in the middle of running, outermost first."""
-
-    programs: tuple[Ready, ...] = ()
+_READY: weakref.WeakSet[Ready] = weakref.WeakSet()
+"""All programs that are ready to run, of all steps."""
 
 
-_inside = _Inside()
+def _any_owned(locks: Sequence[Any]) -> bool:
+    """Whether this thread holds one of these locks."""
+    return any(lock._is_owned() for lock in locks)
 
 
 def _is_mortal(argument: Any) -> bool:
@@ -232,14 +238,11 @@ def _forget(forget: Callable[[], Any], ready: weakref.ref[Ready], _: Any) -> Non
         method(known)
 
 
-def update(leaves: Sequence[Tensor], results: Sequence[NDArray[Any]]) -> None:
-    """Give the leaves the last of `results` as their new values; if that is interrupted, no leaf gets a new value."""
-    before = [leaf._value for leaf in leaves]
-    position = len(results) - len(leaves)
+def update(leaves: Sequence[Tensor], before: Sequence[NDArray[Any]], new: Iterable[NDArray[Any]]) -> None:
+    """Give the first of the leaves new values; if that is interrupted, no leaf gets a new value."""
     try:
-        for leaf in leaves:
-            leaf._value = results[position]
-            position += 1
+        for leaf, value in zip(leaves, new):  # noqa: B905  # strict=True takes longer
+            leaf._value = value
     except BaseException:
         for leaf, value in zip(leaves, before, strict=True):
             leaf._value = value

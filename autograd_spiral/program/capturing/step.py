@@ -18,14 +18,15 @@ from typing import Any, overload
 
 import numpy as np
 
-from autograd_spiral.engine.modes import MODE, NO_TRACE
+from autograd_spiral.debug.user_code import in_signal_handler
+from autograd_spiral.engine.modes import MODE, NO_TRACE, entering
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.program.capturing.cache_key import Call
 from autograd_spiral.program.capturing.programs import Programs
-from autograd_spiral.program.capturing.pytree import flatten, unflatten
 from autograd_spiral.program.executor import Executor, checked
 from autograd_spiral.program.printing.saved import CapturedProgram
+from autograd_spiral.program.pytree import flatten, unflatten
 from autograd_spiral.program.running.replay import replay
 
 __all__ = ["CapturedStep", "capture"]
@@ -146,7 +147,10 @@ class CapturedStep:
         """Replay the program for this kind of call; the first such call captures it."""
         mode = MODE.get()
         if mode.trace is not NO_TRACE:  # inside another capture
-            return self._step(*args, **kwargs)
+            if not in_signal_handler():
+                return self._step(*args, **kwargs)
+            with entering(trace=NO_TRACE, observer=None, constants=False):
+                return self(*args, **kwargs)
         if mode.observer is not None:  # for example blame(), which watches the step on tensors, as a capture does
             leaves, treedef = flatten((args, kwargs))
             args, kwargs = unflatten(treedef, (Tensor(x) if isinstance(x, np.ndarray) else x for x in leaves))
@@ -158,7 +162,7 @@ class CapturedStep:
             ready is None
             or kwargs
             or not ready.same_signature(args, mode.recording)
-            or not ready.guards.hold((self._step,))
+            or ready.guards.changed((self._step,)) is not None
             or (ready.watched and not ready.is_current())
         ):  # no call of the same kind as the latest one, both with arrays alone, which takes the fast path
             ready, inputs = programs.find(Call(self._step, args, kwargs, recording=mode.recording))

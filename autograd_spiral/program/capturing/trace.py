@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_spiral.debug.user_code import in_package, users_line, users_line_indexes
+from autograd_spiral.debug.user_code import in_package, in_signal_handler, users_line, users_line_indexes
 from autograd_spiral.engine.messages import INSTEAD_OF_MASKS, INSTEAD_OF_READING, stale
 from autograd_spiral.engine.modes import MODE, Observer, Trace, entering
 from autograd_spiral.engine.table import Primitive
@@ -30,8 +30,9 @@ __all__ = ["StepTrace", "assigned_input", "recording_in", "root"]
 class StepTrace(Trace, Observer):
     """The record of one run of a step. See `modes.Trace` and `modes.Observer` for when its methods are called."""
 
-    def __init__(self, arguments: Collection[Tensor] = ()) -> None:  # the inputs, and their stand-ins in this run
-        self.arguments = arguments
+    def __init__(self, arguments: Collection[Tensor] = (), *, annotating: bool = True) -> None:
+        self.arguments = arguments  # the inputs, and their stand-ins in this run
+        self.annotating = annotating  # whether to note lines, scopes and names, which cost more than all else here
         self.nodes: list[Tensor] = []
         self.phases: list[str] = []
         self.sources: dict[Tensor, tuple[Any, ...]] = {}  # of each node: its arguments, leaves as they were then
@@ -59,13 +60,16 @@ class StepTrace(Trace, Observer):
             return
         if MODE.get().phase == "forward":
             self.unswept = len(self.nodes) + 1
-        node.place = users_line()
+        if self.annotating:
+            node.place = users_line()
         self.nodes.append(node)
         self.phases.append(MODE.get().phase)
         self.sources[node] = tuple(self._now(arg) for arg in node.args)
 
     def swept(self, node: Tensor, argument: int, ct: Tensor, piece: Any) -> None:
         """Note what the cotangent `ct` is the gradient with respect to, and which nodes the rule recorded."""
+        if not self.annotating:
+            return
         self.primal_of.setdefault(ct, node)
         fresh = set(self.nodes[self.unswept :])
         self.scopes.update(dict.fromkeys(fresh, self.swept_scope))  # additions of pieces since the previous rule
@@ -138,8 +142,10 @@ class StepTrace(Trace, Observer):
         """Note that `tensor` is the gradient with respect to the leaf `of`."""
         self.primal_of[tensor] = of
 
-    def permit(self, act: str, remedy: str) -> NoReturn:
-        """Permit nothing: raise `CaptureError`, since a captured step cannot do `act`."""
+    def permit(self, act: str, remedy: str) -> None:
+        """Permit nothing but to signal handlers: raise `CaptureError`, since a captured step cannot do `act`."""
+        if in_signal_handler():
+            return
         if remedy is INSTEAD_OF_READING and users_line_indexes():
             act = "indexing a plain array or a list by a tensor"
             remedy = (
@@ -176,9 +182,7 @@ class StepTrace(Trace, Observer):
 
 
 @contextlib.contextmanager
-def recording_in(
-    trace: StepTrace, step: Callable[..., Any] | None = None, rank: int = Rank.STEP, *, naming: bool = True
-) -> Iterator[None]:
+def recording_in(trace: StepTrace, step: Callable[..., Any] | None = None, rank: int = Rank.STEP) -> Iterator[None]:
     """Record the block in `trace`, with the names that `step` and the functions it calls give to tensors.
 
     A profiler that is running is left alone: then there are no such names.
@@ -194,7 +198,7 @@ def recording_in(
             elif rank == Rank.STEP and not in_package(frame.f_code.co_filename):
                 trace.returned(frame, Rank.CALLER)
 
-    naming = naming and sys.getprofile() is None
+    naming = trace.annotating and sys.getprofile() is None
     with entering(constants=True, observer=trace, trace=trace):
         try:  # from before it is set, for an interrupt as soon as it was
             if naming:

@@ -15,8 +15,8 @@ import numpy as np
 from autograd_spiral.engine.messages import called
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.program.capturing.lowering import Lowered, declared_by_user, memory_of
-from autograd_spiral.program.capturing.pytree import LEAF
 from autograd_spiral.program.ir import Equation, Value
+from autograd_spiral.program.pytree import LEAF
 
 __all__ = ["Difference", "difference", "same", "shown"]
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from autograd_spiral.debug.user_code import in_package
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.program.capturing.cache_key import CacheKey, Call
-from autograd_spiral.program.capturing.pytree import LEAF, flatten
+from autograd_spiral.program.pytree import LEAF, flatten
 
 __all__ = [
     "MANY",
@@ -86,20 +86,22 @@ def changes_of_key(call: Call, key: CacheKey, previous: CacheKey) -> Iterator[Ch
     """Yield why the key of a call is not the previous one."""
     if key.recording is not previous.recording:
         yield Change("change of no_grad()", "Make all calls inside no_grad(), or all outside")
-    arguments = [(name, *flatten(argument)) for name, argument in call.arguments()]
     if key.treedef != previous.treedef:
-        names = ", ".join(repr(name) for name, _, treedef in arguments if treedef is not LEAF)
+        names = ", ".join(repr(name) for name, argument in call.arguments() if flatten(argument)[1] is not LEAF)
         yield Change(f"form of {names}", "Pass lists of numbers as arrays, and always the same arguments")
         return
-    named = [(name, leaf, treedef is LEAF) for name, leaves, treedef in arguments for leaf in leaves]
-    for (name, leaf, is_argument), a, b in zip(named, key.leaves, previous.leaves, strict=True):
+    named = [(name, leaf, argument) for name, argument in call.arguments() for leaf in flatten(argument)[0]]
+    for (name, leaf, argument), a, b in zip(named, key.leaves, previous.leaves, strict=True):
         if a != b:
-            yield _change_of_argument(name, leaf, is_argument=is_argument)
+            yield _change_of_argument(name, leaf, argument)
 
 
-def _change_of_argument(name: str, value: Any, *, is_argument: bool) -> Change:
+def _change_of_argument(name: str, value: Any, argument: Any) -> Change:
     if _is_number(value):
-        cause, code = (f"the number {name!r}", name) if is_argument else (f"a number in {name!r}", "number")
+        if isinstance(argument, list | tuple) and all(map(_is_number, argument)):
+            remedy = f"If they change from call to call, pass them as an array: np.asarray({name})"
+            return Change(f"value of the numbers in {name!r}", remedy)
+        cause, code = (f"the number {name!r}", name) if argument is value else (f"a number in {name!r}", "number")
         remedy = f"If the number changes from call to call, pass it as an array: np.asarray({code})"
         return Change(f"value of {cause}", remedy)
     if type(value) is Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import weakref
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import CaptureError
+from autograd_spiral.files import atomic_write
 from autograd_spiral.program.ir import Program
 from autograd_spiral.program.locks import holding, locks_of
 from autograd_spiral.program.passes.pipeline import readable
@@ -135,8 +137,10 @@ class CapturedProgram(Program):
         held = holding(locks_of(leaves), lambda: [leaf.data for leaf in leaves])  # no thread updates some meanwhile
         state = {source.names[value]: array for value, array in zip(self.state, held, strict=True)}
         arrays: dict[str, Any] = {**state, **source.constants}
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if arrays:
-            np.savez(target.with_suffix(".npz"), **arrays)
-        target.write_text(usage(program, source, target) + source.text, encoding="utf-8")
+        text = (usage(program, source, target) + source.text).encode()
+        with contextlib.ExitStack() as files:  # both files are new, or both stay as they are
+            beside = files.enter_context(atomic_write(target.with_suffix(".npz"))) if arrays else None
+            files.enter_context(atomic_write(target)).write(text)
+            if beside is not None:
+                np.savez(beside, **arrays)
         return target

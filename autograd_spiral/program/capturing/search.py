@@ -1,0 +1,285 @@
+"""The search for what a step reads in plain sight.
+
+That is what its functions name: globals and closure variables, attributes of the user's objects, and items of short
+lists, tuples and dictionaries. The search begins with the step and goes on with the user's functions and methods that
+it finds.
+"""
+
+from __future__ import annotations
+
+import builtins
+import dis
+import functools
+import inspect
+import random
+import sys
+import sysconfig
+import types
+from collections.abc import Collection, Sequence, Set
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd_spiral.debug.user_code import in_package
+from autograd_spiral.engine.table import PRIMITIVES, Primitive
+from autograd_spiral.engine.tensor import Tensor
+from autograd_spiral.program.capturing.guards import CONSTANTS, FUNCTIONS, MISSING, Guards, Row
+from autograd_spiral.program.capturing.reads import (
+    Read,
+    attribute_of_class,
+    contents_of_cell,
+    free_variable,
+    global_variable,
+    if_same_items,
+    if_same_list,
+    is_empty,
+    item_of,
+    items_of,
+    keys_of,
+    kind_of,
+    module,
+    part_of_primitive,
+)
+
+__all__ = ["Search"]
+
+_MOST_ITEMS = 64
+"""Longer containers are data, and comparing their items at each call would be slow."""
+
+_MOST_GUARDS = 1000
+_ENDS = (*CONSTANTS, Tensor, np.ndarray)  # where a search ends
+_GENERATORS = (np.random.Generator, np.random.RandomState, np.random.BitGenerator, random.Random)
+_INSTALLED = tuple({sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")})
+
+
+class Search:
+    """A search from some roots for all that is read by name: functions first, then the attributes that they name."""
+
+    def __init__(
+        self, roots: Sequence[Any], expanded: Collection[Primitive] = (), unsteady: Set[Any] = frozenset()
+    ) -> None:
+        self.found: list[tuple[str, Any]] = []  # names and values
+        self._roots = roots
+        self._unsteady = unsteady  # the paths to what the step itself changes, which is not guarded
+        self._paths: list[tuple[Any, ...]] = [(i,) for i in range(len(roots))]  # of the values
+        self._expanded = expanded  # the declared primitives of whose bodies a program has the equations
+        self._values = list(roots)  # and then what each read returned
+        self._reads: dict[Any, Row] = {}
+        self._known_by_items: set[int] = set()  # values of which a guard looks at the items
+        self._items: list[Any] = []  # items that have no guards of their own
+        self._queue = [("", i) for i in range(len(roots))]
+        self._seen: set[int] = set()
+        self._objects: list[tuple[int, set[str]]] = []  # where they are, and the attributes that were looked for
+        self._attributes: dict[str, None] = {"__call__": None}  # named by functions
+        while self._queue:
+            while self._queue:
+                self._follow(*self._queue.pop(0))
+            for index, done in self._objects:
+                for name in [name for name in self._attributes if name not in done]:
+                    done.add(name)
+                    self._attribute(index, name)
+        self.guards = Guards(len(roots), self._values, list(self._reads.values()), self._known_by_items, self._items)
+
+    def tensor_names(self) -> dict[Tensor, str]:
+        """Return names for the tensors that variables hold, directly or in a list or a tuple."""
+        return {value: name for name, value in reversed(self.found) if type(value) is Tensor}  # the first name wins
+
+    def arrays(self) -> list[tuple[str, NDArray[Any]]]:
+        """Return the arrays with their names, each once."""
+        return list({id(value): (name, value) for name, value in self.found if isinstance(value, np.ndarray)}.values())
+
+    def random_states(self) -> list[tuple[str, Any]]:
+        """Return the names and states of the random generators: NumPy's, Python's, and those that were found."""
+        found = [*(("", root) for root in self._roots), *self.found]
+        built_in = types.BuiltinMethodType  # as `draw = random.random` is
+        owners = [(name, value.__self__ if type(value) is built_in else value) for name, value in found]
+        return [
+            ("np.random", np.random.get_state(legacy=False)),  # noqa: NPY002
+            ("the module random", random.getstate()),
+            *((name, _random_state(owner)) for name, owner in owners if isinstance(owner, _GENERATORS)),
+        ]
+
+    def _read(self, source: int, read: Read, key: Any, name: str = "") -> int:
+        """Guard what `read` returns, follow it if it is named, and return where it is among the values."""
+        if (source, read, key) in self._reads:
+            return self._reads[source, read, key].result
+        value = read(self._values[source], key, MISSING)
+        path = (*self._paths[source], read, None if read in (if_same_items, if_same_list) else key)
+        index = self._add(value, path)
+        if path in self._unsteady:
+            return index
+        self._reads[source, read, key] = Row(source, read, key, index, name, path)
+        if name:
+            self.found.append((name, value))
+            if len(self._values) < _MOST_GUARDS:
+                self._queue.append((name, index))
+        return index
+
+    def _add(self, value: Any, path: tuple[Any, ...] = ()) -> int:
+        self._values.append(value)
+        self._paths.append(path or (id(value),))
+        return len(self._values) - 1
+
+    # --- what there is to read in a value ---------------------------------------------------------------------------
+
+    def _follow(self, name: str, index: int) -> None:
+        value = self._values[index]
+        if id(value) in self._seen or isinstance(value, _ENDS):
+            return
+        self._seen.add(id(value))
+        root = index < len(self._roots)
+        if isinstance(value, types.FunctionType):
+            if (row := PRIMITIVES.get(value)) is not None:
+                self._primitive(index, name, row)
+                return
+            if root or _is_users(value):
+                self._function(index, value)
+        if "__wrapped__" in _namespace(value):  # of a captured step, too
+            parts: tuple[str, ...] = ("__wrapped__",) if _is_users(inspect.unwrap(value)) else ()
+        else:
+            parts = next((parts for kind, parts in _PARTS.items() if isinstance(value, kind)), ())
+            if isinstance(value, list | tuple | dict):
+                self._container(index, name, value)
+            is_object = not parts and type(value) not in (list, tuple, dict, types.FunctionType)
+            if is_object and (root or not isinstance(value, type | types.ModuleType) or _is_users_own(value)):
+                self._objects.append((index, set()))
+        for part in parts:
+            self._read(index, getattr, part, name or part)
+
+    def _function(self, index: int, function: types.FunctionType) -> None:
+        code = function.__code__
+        self._read(index, getattr, "__code__")
+        for name in sorted(set(_names_in(code, "LOAD_GLOBAL", "LOAD_NAME"))):
+            if not _means_itself(name, function.__globals__.get(name, MISSING)):
+                self._read(index, global_variable, name, name)
+        for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+            if index == 0:  # the step itself, which keeps its cells anyway
+                self._read(self._add(cell), contents_of_cell if is_empty(cell) else getattr, "cell_contents", name)
+            else:
+                self._read(index, free_variable, code.co_freevars.index(name), name)
+        for name in _names_in(code, "IMPORT_NAME"):
+            self._read(index, module, name, name)
+        self._attributes.update(dict.fromkeys(_names_in(code, "LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM")))
+        for name in ("__defaults__", "__kwdefaults__"):
+            if getattr(function, name):
+                self._read(index, getattr, name, name)
+
+    def _primitive(self, index: int, name: str, row: Primitive) -> None:
+        """Follow the rules, and the body if a program has its equations: otherwise each replay calls it."""
+        for i, part in enumerate((row.body if row in self._expanded else None, *row.vjps)):
+            if row.body is not None and _is_users(part):
+                self._read(index, part_of_primitive, i, name)
+
+    def _container(self, index: int, name: str, container: Any) -> None:
+        count = kind_of(container).__len__(container)
+        if count > _MOST_ITEMS:
+            return
+        items = items_of(container)
+        read = if_same_list if type(container) in (list, tuple) else if_same_items
+        self.found.append((name, items))
+        if (*self._paths[index], read, None) in self._unsteady:
+            return
+        self._read(index, read, (tuple(map(id, items)), keys_of(items)))
+        self._known_by_items.add(index)
+        for key in items[:count] if isinstance(container, dict) else range(count):
+            item = item_of(container, key, None)
+            called = str(key) if isinstance(container, dict) else f"{name}_{key}"
+            if isinstance(item, _ENDS):
+                self._items.append(item)
+                self.found.append((called, item))
+            else:
+                self._read(index, item_of, key, called)
+
+    def _attribute(self, index: int, name: str) -> None:
+        """Guard an attribute: the object's own, else those of its classes, up to the first that is no descriptor."""
+        value = self._values[index]
+        own = None if isinstance(value, type) else _namespace(value)
+        classes = [cls for cls in _classes_of(value) if name in cls.__dict__ and _is_users_own(cls)]
+        if type(own) is dict and (name in own or classes):  # an attribute of the object hides that of the class
+            namespace = self._read(index, getattr, "__dict__")
+            self._known_by_items.add(namespace)
+            self._read(namespace, dict.get, name, name)
+            if name in own:
+                return
+        if classes and not isinstance(value, type):
+            self._read(index, getattr, "__class__")
+        for cls in classes:
+            attribute = cls.__dict__[name]
+            if isinstance(attribute, types.MemberDescriptorType):
+                self._read(index, getattr, name, name)
+                return
+            self._read(self._add(cls), attribute_of_class, name, name)
+            if not hasattr(type(attribute), "__get__"):
+                return  # and do not go on to what `super()` would find
+
+
+_PARTS: dict[type, tuple[str, ...]] = {
+    types.MethodType: ("__func__", "__self__"),
+    functools.partial: ("func", "args", "keywords"),
+    property: ("fget",),
+    classmethod: ("__wrapped__",),
+    staticmethod: ("__wrapped__",),
+}
+
+
+def _namespace(value: Any) -> Any:
+    """Return the `__dict__` of an object; an object without one may answer anything for that name, or raise."""
+    try:
+        namespace = getattr(value, "__dict__", None)
+    except Exception:
+        return ()
+    return namespace if isinstance(namespace, dict | types.MappingProxyType) else ()
+
+
+def _classes_of(value: Any) -> tuple[type, ...]:
+    return () if isinstance(value, types.ModuleType) else (value if isinstance(value, type) else type(value)).__mro__
+
+
+def _means_itself(name: str, value: Any) -> bool:
+    """Whether a global is a function or module that is not the user's, under its own name: nobody changes it."""
+    if value is MISSING:
+        return hasattr(builtins, name)
+    if isinstance(value, types.ModuleType):
+        return not _is_users_own(value)
+    return isinstance(value, (*FUNCTIONS, type)) and value.__name__ == name and not _is_users(inspect.unwrap(value))
+
+
+def _random_state(generator: Any) -> Any:
+    if isinstance(generator, random.Random):
+        return None if isinstance(generator, random.SystemRandom) else generator.getstate()
+    if isinstance(generator, np.random.RandomState):
+        return generator.get_state(legacy=False)
+    return getattr(generator, "bit_generator", generator).state
+
+
+@functools.lru_cache(1024)
+def _names_in(code: types.CodeType, *operations: str) -> tuple[str, ...]:
+    """Return the names that the code uses in some operations, also in functions and comprehensions inside it."""
+    found = [step.argval for step in dis.get_instructions(code) if step.opname in operations]
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            found += _names_in(constant, *operations)
+    return tuple(dict.fromkeys(found))
+
+
+@functools.cache
+def _is_users_file(file: str | None) -> bool:
+    """Whether a file belongs neither to the engine, nor to Python's library, nor to an installed package."""
+    return file is not None and not in_package(file) and not file.startswith(_INSTALLED)
+
+
+def _is_users(value: Any) -> bool:
+    """Whether a function, a method or another callable object is the user's own."""
+    if isinstance(value, types.MethodType):
+        value = value.__func__
+    if isinstance(value, types.FunctionType):
+        return _is_users_file(value.__code__.co_filename)
+    return _is_users_own(type(value))
+
+
+def _is_users_own(value: type | types.ModuleType) -> bool:
+    """Whether a module or a class is the user's own, so that its attributes may change."""
+    module = value if isinstance(value, types.ModuleType) else sys.modules.get(value.__module__)
+    name = getattr(module, "__name__", "builtins")
+    return name not in sys.builtin_module_names and _is_users_file(getattr(module, "__file__", None) or "<text>")
