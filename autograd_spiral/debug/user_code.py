@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 
 import numpy as np
 
@@ -35,13 +35,15 @@ def _users_frame() -> FrameType:
     return frame
 
 
-def in_signal_handler() -> bool:
-    """Whether a handler that was set with `signal.signal` is running, in the middle of anything else."""
+def in_signal_handler(within: CodeType) -> bool:
+    """Whether a handler that was set with `signal.signal` is running, in the middle of the function with this code."""
     handlers = {getattr(signal.getsignal(number), "__code__", None) for number in signal.valid_signals()}
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code not in handlers:
+    while frame is not None and frame.f_code is not within:
+        if frame.f_code in handlers:
+            return True
         frame = frame.f_back
-    return frame is not None
+    return False
 
 
 def users_line() -> str:

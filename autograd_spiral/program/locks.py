@@ -45,10 +45,6 @@ def locks_of(leaves: Iterable[Tensor]) -> tuple[Any, ...]:
     made_together = {leaf.serial // 16 for leaf in leaves}  # as those of a model are, which so have one lock or two
     return tuple(_STATE[i] for i in sorted({i % len(_STATE) for i in made_together}))
 
-    def _is_owned(self) -> bool:
-        """Whether this thread holds one of them: of the locks of `threading`, too, this method has this name."""
-        return any(lock._is_owned() for lock in self._locks)
-
 
 def holding(locks: Sequence[Any], function: Callable[..., T], *args: Any) -> T:
     """Return `function(*args)`, called while this thread holds these locks.

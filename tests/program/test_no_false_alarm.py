@@ -366,9 +366,10 @@ def call_a_random_step_that_stays_the_same(seed: int) -> None:
 
 
 def test_a_dtype_that_was_pickled_is_the_same_dtype() -> None:
-    array, w = pickle.loads(pickle.dumps(ONES)), pickle.loads(pickle.dumps(leaf(1, 2)))
-    step = capture(lambda x: w.assign(w - grad(np.square(w * x * array).sum(), w)))
+    w = pickle.loads(pickle.dumps(leaf(1, 2)))
+    step = capture(lambda x: w.assign(w - grad(np.square(w - x).sum(), w)))
     for _ in range(9):
-        step(array)
+        step(ONES)
+        w.assign([5.0, 5.0])
     assert count_of(step) == 1
-    assert "astype" not in step.source
+    assert all(equation.primitive.name != "astype" for equation in step.program.equations)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -224,6 +225,58 @@ def test_a_signal_handler_that_calls_the_step_in_the_middle_of_itself_raises() -
     ringing.clear()
     step(ONES)
     assert_same([w.data], [[5.0, 6.0]], "state")
+
+
+@alarms
+def test_a_signal_handler_at_any_moment_loses_no_update_and_sees_no_half_of_one() -> None:
+    parts, rng, handled = spread_out(4), random.Random(0), [0]
+
+    @capture
+    def step(x: Any) -> None:
+        for part in parts:
+            part.assign(part + x)
+
+    reading = capture(lambda x: np.stack(parts) * x)
+
+    def handle(*_: object) -> None:
+        with contextlib.suppress(CaptureError):
+            step(ONES)
+            handled[0] += 1
+
+    before = signal.signal(signal.SIGALRM, handle)
+    try:
+        for _ in range(1000):
+            signal.setitimer(signal.ITIMER_REAL, rng.uniform(1e-6, 5e-5))
+            step(ONES)
+            rows = reading(ONES).data
+            assert np.all(rows == rows[0])
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert handled[0] > 10
+    assert_same([part.data for part in parts], [(1000 + handled[0]) * ONES] * 4, "state")
+
+
+@alarms
+def test_a_step_that_is_captured_in_a_signal_handler_is_captured_as_anywhere() -> None:
+    w, found = leaf(1, 2), []
+    inner = capture(lambda x: (w * x).sum())
+    outer = capture(lambda x: inner(x) * 2)
+    refused = capture(lambda x: (w * x).sum() * float(w.sum()))
+
+    def handle(*_: object) -> None:
+        for _ in range(3):
+            found.append(float(outer(ONES)))
+            w.assign(2 * w)
+        with pytest.raises(CaptureError, match="reading a value"):
+            refused(ONES)
+
+    before = signal.signal(signal.SIGALRM, handle)
+    try:
+        signal.raise_signal(signal.SIGALRM)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert found == [6.0, 12.0, 24.0]
 
 
 @alarms

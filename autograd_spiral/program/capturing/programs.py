@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from typing import Any
@@ -197,12 +198,12 @@ class Ready:
     def _with_state(self, inputs: Sequence[NDArray[Any]]) -> Sequence[NDArray[Any]]:
         """Update the state and return the results; or, if there is nothing to update, return what the state holds."""
         leaves = self.program.leaves if self._kept is None else self._kept
-        state = [leaf._value for leaf in leaves]
         if not self._updates:
-            return state
+            return list(map(_value_of, leaves))  # at once: a signal handler can come between no two of them
         with self._turn:
+            state = list(map(_value_of, leaves))
             results = self._function(*inputs, *state, *self._outside)
-        update(leaves, state, results[-self._updates :])
+            update(leaves, state, results[-self._updates :])
         return results
 
     def _refuse_to_interrupt(self) -> None:
@@ -216,6 +217,8 @@ class Ready:
                     "set a flag, and make the call between two steps"
                 )
 
+
+_value_of = operator.attrgetter("_value")
 
 _READY: weakref.WeakSet[Ready] = weakref.WeakSet()
 """All programs that are ready to run, of all steps."""

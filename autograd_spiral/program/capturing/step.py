@@ -24,6 +24,7 @@ from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.program.capturing.cache_key import Call
 from autograd_spiral.program.capturing.programs import Programs
+from autograd_spiral.program.capturing.trace import StepTrace
 from autograd_spiral.program.executor import Executor, checked
 from autograd_spiral.program.printing.saved import CapturedProgram
 from autograd_spiral.program.pytree import flatten, unflatten
@@ -147,7 +148,7 @@ class CapturedStep:
         """Replay the program for this kind of call; the first such call captures it."""
         mode = MODE.get()
         if mode.trace is not NO_TRACE:  # inside another capture
-            if not in_signal_handler():
+            if not (isinstance(mode.trace, StepTrace) and in_signal_handler(mode.trace.within)):
                 return self._step(*args, **kwargs)
             with entering(trace=NO_TRACE, observer=None, constants=False):
                 return self(*args, **kwargs)

@@ -32,6 +32,7 @@ class StepTrace(Trace, Observer):
 
     def __init__(self, arguments: Collection[Tensor] = (), *, annotating: bool = True) -> None:
         self.arguments = arguments  # the inputs, and their stand-ins in this run
+        self.within = sys._getframe(1).f_code  # of the function that makes this trace, and runs the step in it
         self.annotating = annotating  # whether to note lines, scopes and names, which cost more than all else here
         self.nodes: list[Tensor] = []
         self.phases: list[str] = []
@@ -144,7 +145,7 @@ class StepTrace(Trace, Observer):
 
     def permit(self, act: str, remedy: str) -> None:
         """Permit nothing but to signal handlers: raise `CaptureError`, since a captured step cannot do `act`."""
-        if in_signal_handler():
+        if in_signal_handler(self.within):
             return
         if remedy is INSTEAD_OF_READING and users_line_indexes():
             act = "indexing a plain array or a list by a tensor"
