@@ -12,9 +12,9 @@
 >>> text = backward_source(loss, w)                        # the same as NumPy that a person could have written
 >>> step = capture(lambda x: np.sum(w * x))                # a step, recorded at the first call and replayed later
 
-Besides: `@primitive` declares an operation with its rule, `no_grad()`, `scope(name)` and `blame()` are contexts, and
-`softmax_cross_entropy` and other functions that NumPy lacks are here too. `python -m autograd_spiral --help` lists the
-commands, and the pages in docs/ explain the rest.
+Besides: `value_and_grad`, `jacobian`, `hessian` and others take functions, `@primitive` declares an operation with its
+rule, `no_grad()`, `scope(name)` and `blame()` are contexts, and `softmax_cross_entropy` and other functions that NumPy
+lacks are here too. `python -m autograd_spiral --help` lists the commands, and the pages in docs/ explain the rest.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from autograd_spiral.drawing import draw
     from autograd_spiral.gradcheck import CheckReport, check_against, check_gradients
     from autograd_spiral.program import CapturedStep, backward_source, capture
+    from autograd_spiral.transforms import elementwise_grad, flatten, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 __version__ = "0.1.0"
 
@@ -69,10 +70,16 @@ __all__ = [
     "check_against",
     "check_gradients",
     "draw",
+    "elementwise_grad",
     "elu",
     "erf",
+    "flatten",
     "gelu",
     "grad",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jvp",
     "keep_memory",
     "leaky_relu",
     "log_softmax",
@@ -87,6 +94,8 @@ __all__ = [
     "softmax",
     "softmax_cross_entropy",
     "softplus",
+    "value_and_grad",
+    "vjp",
 ]
 
 _LATER = {
@@ -98,7 +107,15 @@ _LATER = {
     "check_against": "gradcheck",
     "check_gradients": "gradcheck",
     "draw": "drawing",
+    "elementwise_grad": "transforms",
+    "flatten": "transforms",
+    "hessian": "transforms",
+    "hvp": "transforms",
+    "jacobian": "transforms",
+    "jvp": "transforms",
     "keep_memory": "debug.memory",
+    "value_and_grad": "transforms",
+    "vjp": "transforms",
 }
 """Names whose rooms are imported when they are first asked for, so that recording and gradients import quickly."""
 

@@ -19,6 +19,7 @@ ORDER = {
         "files",
         "debug",
         "program",
+        "transforms",
         "gradcheck",
         "testing",
         "drawing",

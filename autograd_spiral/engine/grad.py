@@ -103,7 +103,8 @@ def _zeros(like: Tensor) -> Tensor:
 def _tensors(role: str, given: Tensor | Sequence[Tensor]) -> list[Tensor]:
     """Return the tensor or tensors as a list; raise unless each is a floating Tensor."""
     if not isinstance(given, Iterable):
-        raise TypeError(f"grad: {role}s must be a Tensor or a sequence of Tensors, not {type(given).__name__}")
+        remedy = "; for a function, write value_and_grad(f)(x) or grad(f(x), x)" if callable(given) else ""
+        raise TypeError(f"grad: {role}s must be a Tensor or a sequence of Tensors, not {type(given).__name__}{remedy}")
     tensors = [given] if isinstance(given, Tensor) else list(given)
     for i, tensor in enumerate(tensors):
         if not isinstance(tensor, Tensor):

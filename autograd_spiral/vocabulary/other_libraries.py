@@ -113,15 +113,11 @@ _ON_THE_PACKAGE = {
         ("manual_seed", "rand", "randn"), "write Tensor(np.random.default_rng(seed).standard_normal(shape))"
     ),
     **dict.fromkeys(("F", "functional", "numpy", "np"), "write import numpy as np; its functions take Tensors"),
-    **dict.fromkeys(("jvp", "vjp"), "write grad(outputs, inputs, cotangents) for a vector-Jacobian product"),
     "Dropout": "write x * mask / keep, with a mask that a NumPy generator draws outside the step",
     "ReLU": "write relu(x)",
     "backward": "write loss.backward()",
     "enable_grad": "leave it out; operations are recorded outside `with no_grad():`",
-    "hessian": "write grad(grad(loss, x, create_graph=True)[i], x) for row i",
-    "jacobian": "write grad(y[i], x) for row i",
     "testing": "write from autograd_spiral import testing; it needs hypothesis",
-    "value_and_grad": "write loss = f(x), then grad(loss, x)",
     "vmap": "leave it out; NumPy's functions broadcast over leading axes",
 }
 

@@ -1,0 +1,259 @@
+"""Transforms: functions in, derivatives out, with the names that JAX uses.
+
+The functions are written in NumPy, and take arrays or Tensors, also in lists, tuples and dicts. Arrays in, arrays out;
+if a Tensor is among the arguments, or while a step is captured, Tensors come out, and can be differentiated again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd_spiral.engine.grad import grad
+from autograd_spiral.engine.modes import MODE, NO_TRACE
+from autograd_spiral.engine.tensor import Tensor
+from autograd_spiral.errors import DtypeError, GradientError, ShapeError
+from autograd_spiral.program.pytree import flatten as leaves_of
+from autograd_spiral.program.pytree import unflatten
+
+__all__ = ["elementwise_grad", "flatten", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
+
+Function = Callable[..., Any]
+
+
+def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+    """Return a function that computes the value of `f`, one number, and its gradient in the argument `argnums`.
+
+    The gradient has the form of the argument: an array, or a list, tuple or dict of arrays. With several `argnums`, it
+    is a tuple of these. Raises `GradientError` if `f` returns more than one element, `DtypeError` for arguments of
+    integers. It is what `scipy.optimize.minimize(…, jac=True)` takes.
+
+    >>> value_and_grad(lambda w, x: np.sum(w * x) ** 2)(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
+    (np.float64(121.0), array([66., 88.]))
+    """
+
+    def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
+        inputs = _Inputs("value_and_grad", args, argnums)
+        value = _one_tensor(inputs.call(f, kwargs), "value_and_grad")
+        if value._value.size != 1:
+            raise GradientError(
+                f"value_and_grad: the function returned shape {value.shape}, but a gradient is that of one number: sum "
+                "it, or use jacobian, vjp or elementwise_grad"
+            )
+        gradients = grad(value, inputs.leaves, create_graph=inputs.recorded)
+        return inputs.out(value.reshape(())), inputs.in_form(gradients)
+
+    return value_and_gradient
+
+
+def elementwise_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+    """Return a function that computes the derivative of each element of `f` in the same element of its argument.
+
+    For functions that work element by element, such as an activation. Raises as `value_and_grad` does, for any shape.
+
+    >>> elementwise_grad(np.tanh)(np.array([0.0, 1.0])).round(4)
+    array([1.  , 0.42])
+    """
+
+    def derivative(*args: Any, **kwargs: Any) -> Any:
+        inputs = _Inputs("elementwise_grad", args, argnums)
+        value = _one_tensor(inputs.call(f, kwargs), "elementwise_grad")
+        return inputs.in_form(grad(np.sum(value), inputs.leaves, create_graph=inputs.recorded))
+
+    return derivative
+
+
+def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+    """Return a function that computes the derivative of every element of `f` in every element of its argument.
+
+    For an output of shape `m` and an argument of shape `n`, the result has shape `(*m, *n)`; its form is that of
+    `value_and_grad`. It takes one backward pass for each element of the output. Raises `DtypeError` for arguments of
+    integers.
+
+    >>> jacobian(lambda x: np.cumsum(x**2))(np.array([1.0, 2.0]))
+    array([[2., 0.],
+           [2., 4.]])
+    """
+
+    def all_derivatives(*args: Any, **kwargs: Any) -> Any:
+        inputs = _Inputs("jacobian", args, argnums)
+        output = _one_tensor(inputs.call(f, kwargs), "jacobian")
+        return inputs.in_form(_jacobians(output, inputs))
+
+    return all_derivatives
+
+
+def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+    """Return a function that computes the second derivatives of `f`, one number, in all pairs of elements.
+
+    For an argument of shape `n`, the result has shape `(*n, *n)`. With several arguments, or in a container, it has the
+    form of the gradient, with the form of the gradient at each of its leaves. Raises as `value_and_grad` does.
+
+    >>> hessian(lambda x: np.sum(x**3) + x[0] * x[1])(np.array([1.0, 2.0]))
+    array([[ 6.,  1.],
+           [ 1., 12.]])
+    """
+
+    def second_derivatives(*args: Any, **kwargs: Any) -> Any:
+        inputs = _Inputs("hessian", args, argnums)
+        value = _one_tensor(inputs.call(f, kwargs), "hessian")
+        if value._value.size != 1:
+            raise GradientError(
+                f"hessian: the function returned shape {value.shape}, but must return one number: sum it, or use "
+                "jacobian(jacobian(f))"
+            )
+        gradients = grad(value, inputs.leaves, create_graph=True)
+        rows = [_jacobians(g, inputs) if g.requires_grad else _zeros(g.shape, inputs) for g in gradients]
+        return inputs.in_form(list(map(inputs.in_form, rows)), out=False)
+
+    return second_derivatives
+
+
+def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
+    """Return `f(*primals)`, and a function from a cotangent of that to the cotangents of the primals, a tuple.
+
+    >>> value, pull_back = vjp(lambda x, y: x * y, np.array([1.0, 2.0]), np.array([3.0, 4.0]))
+    >>> pull_back(np.array([1.0, 10.0]))
+    (array([ 3., 40.]), array([ 1., 20.]))
+    """
+    inputs = _Inputs("vjp", primals, range(len(primals)))
+    output = _one_tensor(inputs.call(f, {}), "vjp")
+
+    def pull_back(cotangent: Any) -> Any:
+        recorded = inputs.recorded or type(cotangent) is Tensor
+        return inputs.in_form(grad(output, inputs.leaves, cotangent, create_graph=recorded))
+
+    return inputs.out(output), pull_back
+
+
+def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    """Return `f(*primals)`, and its derivative in the direction of the tangents, one for each primal, of its form.
+
+    No rule is needed for this: the vector-Jacobian product is linear in its cotangent, and its derivative there, in
+    the direction of the tangents, is the Jacobian-vector product. Raises `ShapeError` for tangents of other shapes.
+
+    >>> jvp(np.sin, (np.array([0.0, 1.0]),), (np.array([1.0, 2.0]),))[1].round(4)
+    array([1.    , 1.0806])
+    """
+    inputs = _Inputs("jvp", tuple(primals), range(len(primals)))
+    directions = inputs.tangents(tangents)
+    output = _one_tensor(inputs.call(f, {}), "jvp")
+    cotangent = Tensor(np.zeros(output.shape, output.dtype), requires_grad=True)
+    gradients = grad(output, inputs.leaves, cotangent, create_graph=True)
+    tangent = grad(list(gradients), cotangent, directions, create_graph=inputs.recorded)
+    return inputs.out(output), inputs.out(tangent)
+
+
+def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, ...]:
+    """Return the product of the Hessian of `f`, one number, with the tangents: a tuple with one for each primal.
+
+    It takes two backward passes, and never makes the Hessian. Raises as `jvp` and `value_and_grad` do.
+
+    >>> hvp(lambda x: np.sum(x**3), (np.array([1.0, 2.0]),), (np.array([1.0, 1.0]),))
+    (array([ 6., 12.]),)
+    """
+    inputs = _Inputs("hvp", tuple(primals), range(len(primals)))
+    directions = inputs.tangents(tangents)
+    gradients = grad(_one_tensor(inputs.call(f, {}), "hvp"), inputs.leaves, create_graph=True)
+    if any(gradient.requires_grad for gradient in gradients):
+        products = grad(list(gradients), inputs.leaves, directions, create_graph=inputs.recorded)
+        return tuple(inputs.in_form(products))
+    return tuple(inputs.in_form(_zeros((), inputs)))
+
+
+def flatten(params: Any) -> tuple[Any, Function]:
+    """Return all numbers of a container of arrays as one vector, and a function from such a vector to the container.
+
+    >>> vector, unflatten = flatten({"W": np.ones((2, 2)), "b": np.zeros(2)})
+    >>> vector, unflatten(2 * vector)["W"]
+    (array([1., 1., 1., 1., 0., 0.]), array([[2., 2.],
+           [2., 2.]]))
+    """
+    leaves, treedef = leaves_of(params)
+    shapes = [np.shape(leaf) for leaf in leaves]
+    ends = np.cumsum([np.prod(shape, dtype=int) for shape in shapes]).tolist()
+
+    def restore(vector: Any) -> Any:
+        if np.shape(vector) != (ends[-1] if ends else 0,):
+            raise ShapeError(f"flatten: the vector has shape {np.shape(vector)}, but the container needs {ends[-1:]}")
+        parts = (vector[end - np.prod(shape, dtype=int) : end] for end, shape in zip(ends, shapes, strict=True))
+        return unflatten(treedef, (np.reshape(part, shape) for part, shape in zip(parts, shapes, strict=True)))
+
+    return np.concatenate([np.reshape(leaf, -1) for leaf in leaves] or [np.zeros(0)]), restore
+
+
+class _Inputs:
+    """The arguments of a function, with leaves in place of those that derivatives are taken in."""
+
+    def __init__(self, caller: str, args: tuple[Any, ...], argnums: int | Sequence[int]) -> None:
+        self.caller, self._several = caller, not isinstance(argnums, int)
+        positions = [argnums] if isinstance(argnums, int) else list(argnums)
+        if not all(isinstance(i, int) and -len(args) <= i < len(args) for i in positions):
+            raise TypeError(f"{caller}: argnums={argnums!r}, but there are {len(args)} positional arguments")
+        found, self._treedef = leaves_of(tuple(args[i] for i in positions))
+        self.recorded = any(type(leaf) is Tensor for leaf in found)  # then the results can be differentiated again
+        self._as_arrays = not self.recorded and MODE.get().trace is NO_TRACE
+        self.leaves = [self._leaf(value) for value in found]
+        self._args = list(args)
+        for i, value in zip(positions, unflatten(self._treedef, iter(self.leaves)), strict=True):
+            self._args[i] = value
+
+    def _leaf(self, value: Any) -> Tensor:
+        if type(value) is Tensor and value.requires_grad:
+            return value
+        array = value._value if type(value) is Tensor else np.asarray(value)
+        if array.dtype.kind != "f":
+            raise DtypeError(
+                f"{self.caller}: derivatives are taken in floating numbers, not in {array.dtype}: write 3.0 instead of "
+                "3, or array.astype(float)"
+            )
+        return Tensor(value, requires_grad=True)
+
+    def call(self, f: Function, kwargs: dict[str, Any]) -> Any:
+        """Return what the function returns for these leaves."""
+        return f(*self._args, **kwargs)
+
+    def tangents(self, tangents: Sequence[Any]) -> list[Any]:
+        """Return the leaves of the tangents. Raises `ShapeError` unless they are of the form and shapes of these."""
+        leaves, treedef = leaves_of(tuple(tangents))
+        shapes = [np.shape(leaf) for leaf in leaves]
+        if treedef != self._treedef or shapes != [leaf.shape for leaf in self.leaves]:
+            needed = [leaf.shape for leaf in self.leaves]
+            raise ShapeError(f"{self.caller}: the tangents must be like the primals, of shapes {needed}, not {shapes}")
+        pairs = zip(leaves, self.leaves, strict=True)
+        return [x if type(x) is Tensor else np.asarray(x, leaf.dtype) for x, leaf in pairs]
+
+    def in_form(self, results: Sequence[Any], *, out: bool = True) -> Any:
+        """Return one result for each leaf in the form of the arguments; with `out`, as they leave."""
+        arguments = unflatten(self._treedef, map(self.out, results) if out else iter(results))
+        return arguments if self._several else arguments[0]
+
+    def out(self, tensor: Tensor) -> Any:
+        """Return a result as it leaves: an array, or a number if it has no axes, unless Tensors came in."""
+        return np.array(tensor.data)[()] if self._as_arrays else tensor
+
+
+def _one_tensor(output: Any, caller: str) -> Tensor:
+    if isinstance(output, np.ndarray | np.generic | int | float):  # of no argument
+        return Tensor(np.asarray(output, float))
+    if type(output) is not Tensor:
+        raise TypeError(f"{caller}: the function must return one array or number, not a {type(output).__name__}")
+    return output
+
+
+def _jacobians(output: Tensor, inputs: _Inputs) -> list[Tensor]:
+    """Return the derivatives of `output` in each leaf: one backward pass for each element."""
+    size = output._value.size
+    basis = np.eye(size, dtype=output.dtype).reshape(size, *output.shape)
+    rows = [grad(output, inputs.leaves, row, create_graph=inputs.recorded) for row in basis]
+    if not rows:
+        return _zeros(output.shape, inputs)
+    stacks: Any = map(np.stack, zip(*rows, strict=True))  # of Tensors
+    return [stack.reshape(*output.shape, *leaf.shape) for stack, leaf in zip(stacks, inputs.leaves, strict=True)]
+
+
+def _zeros(shape: tuple[int, ...], inputs: _Inputs) -> list[Tensor]:
+    """Return derivatives of something of this shape that no argument changes, such as the slope of a line."""
+    return [Tensor(np.zeros((*shape, *leaf.shape), leaf.dtype)) for leaf in inputs.leaves]

@@ -1,0 +1,222 @@
+"""Derivatives of functions agree with finite differences and with formulas, in any form, at any order, and captured."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from finite_differences import directional, gradients
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autograd_spiral import (
+    Tensor,
+    capture,
+    elementwise_grad,
+    flatten,
+    grad,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    value_and_grad,
+    vjp,
+)
+from autograd_spiral.errors import DtypeError, GradientError, ShapeError
+
+ARRAYS = st.builds(
+    lambda shape, seed: np.random.default_rng(seed).standard_normal(shape),
+    st.sampled_from([(), (3,), (1, 2), (2, 3), (0,)]),
+    st.integers(0, 2**32 - 1),
+)
+
+
+def smooth(x: Any, y: Any) -> Any:
+    """A function of two arrays of any shapes that broadcast, with mixed second derivatives."""
+    return np.tanh(x * y) + np.sin(x) * np.exp(0.3 * y)
+
+
+def total(x: Any, y: Any) -> Any:
+    return np.sum(smooth(x, y) ** 2)
+
+
+def close(actual: Any, expected: Any) -> None:
+    np.testing.assert_allclose(actual, expected, rtol=1e-8, atol=1e-8)
+
+
+def identity_like(x: np.ndarray) -> np.ndarray:
+    return np.eye(x.size).reshape(x.size, *x.shape)
+
+
+@settings(max_examples=30)
+@given(ARRAYS, st.integers(0, 2**32 - 1))
+def test_derivatives_agree_with_finite_differences(x: np.ndarray, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    y, dx, dy = (rng.standard_normal(x.shape) for _ in range(3))
+    ct = rng.standard_normal(x.shape)
+    value, both = value_and_grad(total, (0, 1))(x, y)
+    close(value, total(x, y))
+    for found, expected in zip(both, gradients(total, [x, y], [np.ones(())]), strict=True):
+        close(found, expected)
+    output, tangent = jvp(smooth, (x, y), (dx, dy))
+    close(output, smooth(x, y))
+    close(tangent, directional(smooth, [x, y], [dx, dy])[0])
+    output, pull_back = vjp(smooth, x, y)
+    for found, expected in zip(pull_back(ct), gradients(smooth, [x, y], [ct]), strict=True):
+        close(found, expected)
+    close(np.sum(ct * tangent), sum(np.sum(a * b) for a, b in zip(pull_back(ct), (dx, dy), strict=True)))
+    jacobians = jacobian(smooth, (0, 1))(x, y)
+    for found, one in zip(jacobians, ((1, 0), (0, 1)), strict=True):
+        columns = [directional(smooth, [x, y], [one[0] * e, one[1] * e])[0] for e in identity_like(x)]
+        expected = np.reshape(columns, (x.size, x.size)).T.reshape(x.shape * 2)
+        assert found.shape == x.shape * 2
+        close(found, expected)
+
+
+@settings(max_examples=20)
+@given(ARRAYS, st.integers(0, 2**32 - 1))
+def test_second_derivatives_agree_with_first_ones(x: np.ndarray, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    y, dx, dy = (rng.standard_normal(x.shape) for _ in range(3))
+    blocks = hessian(total, (0, 1))(x, y)
+
+    def slopes(x: Any, y: Any) -> Any:
+        return list(value_and_grad(total, (0, 1))(x, y)[1])
+
+    expected = directional(slopes, [x, y], [dx, dy])
+    for product, row, wanted in zip(hvp(total, (x, y), (dx, dy)), blocks, expected, strict=True):
+        close(product, wanted)
+        axes = x.ndim
+        close(np.tensordot(row[0], dx, axes) + np.tensordot(row[1], dy, axes), wanted)
+    for i in range(2):
+        for j in range(2):
+            flat = [np.reshape(block, (x.size, x.size)) for block in (blocks[i][j], blocks[j][i])]
+            close(flat[0], flat[1].T)
+
+
+def test_the_form_of_the_argument_is_that_of_the_gradient() -> None:
+    net = {"W": np.ones((2, 3)), "rest": [np.ones(3), (np.array(2.0),)]}
+
+    def loss(net: Any, x: Any, *, scale: float = 1.0) -> Any:
+        return scale * np.sum((x @ net["W"] + net["rest"][0]) * net["rest"][1][0])
+
+    x = np.array([[1.0, 2.0]])
+    value, gradient = value_and_grad(loss)(net, x, scale=3.0)
+    assert value == 72
+    assert list(gradient) == ["W", "rest"]
+    close(gradient["W"], 3 * 2 * np.array([[1.0] * 3, [2.0] * 3]))
+    close(gradient["rest"][0], np.full(3, 6.0))
+    assert gradient["rest"][1] == (36.0,)
+    jacobians = jacobian(lambda net: net["W"].sum(axis=0) + net["rest"][0])(net)
+    assert jacobians["W"].shape == (3, 2, 3)
+    close(jacobians["rest"][0], np.eye(3))
+    rows = hessian(lambda net: loss(net, x))(net)
+    assert rows["W"]["rest"][1][0].shape == (2, 3)
+    close(rows["rest"][1][0]["W"], np.array([[1.0] * 3, [2.0] * 3]))
+
+
+def test_flattened_parameters_come_back() -> None:
+    params = {"W": np.arange(6.0).reshape(2, 3), "b": [np.array(7.0), np.zeros((0, 2))]}
+    vector, restore = flatten(params)
+    close(vector, [*np.arange(6.0).tolist(), 7.0])
+    restored = restore(2 * vector)
+    close(restored["W"], 2 * params["W"])
+    assert restored["b"][0] == 14
+    assert restored["b"][1].shape == (0, 2)
+    value, gradient = value_and_grad(lambda v: np.sum(restore(v)["W"] ** 2) * restore(v)["b"][0])(vector)
+    assert value == 55 * 7
+    close(gradient, [*(14 * np.arange(6.0)), 55.0])
+    with pytest.raises(ShapeError, match="the vector has shape"):
+        restore(np.zeros(3))
+    assert flatten([])[0].shape == (0,)
+
+
+def test_tensors_come_out_where_tensors_go_in_and_have_gradients_again() -> None:
+    x = Tensor([0.5, -1.0], requires_grad=True)
+    value, slope = value_and_grad(lambda x: np.sum(x**3))(x)
+    close(grad(np.sum(slope * slope), x).data, 36 * x.data**3)
+    assert type(value) is Tensor
+    rows = jacobian(np.sin)(x)
+    close(grad(rows.sum(), x).data, -np.sin(x.data))
+    (product,) = hvp(lambda x: np.sum(x**4), (x,), (np.ones(2),))
+    close(grad(product.sum(), x).data, 24 * x.data)
+    close(elementwise_grad(elementwise_grad(np.tanh))(x).data, -2 * np.tanh(x.data) * (1 - np.tanh(x.data) ** 2))
+    close(jvp(np.exp, (Tensor([1.0]),), (np.ones(1),))[1].data, [np.e])
+
+
+def test_transforms_of_transforms() -> None:
+    x = np.array([0.5, -1.0, 2.0])
+    f = lambda x: np.sum(np.sin(x) * x[::-1])  # noqa: E731
+    twice = jacobian(jacobian(lambda x: f(x) * np.ones(1)))(x)
+    close(twice[0], hessian(f)(x))
+    close(jacobian(elementwise_grad(np.tanh))(x), np.diag(-2 * np.tanh(x) * (1 - np.tanh(x) ** 2)))
+
+
+@pytest.mark.parametrize(
+    "transformed",
+    [
+        lambda x: value_and_grad(lambda v: np.sum(np.tanh(v) ** 2))(x),
+        lambda x: jacobian(lambda v: np.cumsum(v * v))(x),
+        lambda x: hessian(lambda v: np.sum(v**3) * v[0])(x),
+        lambda x: hvp(lambda v: np.sum(v**3) * v[0], (x,), (x,)),
+        lambda x: jvp(np.sin, (x,), (2 * x,)),
+        lambda x: vjp(np.sin, x)[1](x),
+        lambda x: elementwise_grad(np.tanh)(x),
+    ],
+)
+def test_captured_steps_may_use_them(transformed: Any) -> None:
+    step = capture(transformed)
+    for x in (np.array([0.5, -1.0]), np.array([3.0, 0.25])):
+        for _ in range(3):
+            found, expected = step(x), transformed(x)
+            found, expected = (t if isinstance(t, tuple) else (t,) for t in (found, expected))
+            for a, b in zip(found, expected, strict=True):
+                close(np.asarray(a), b)
+    assert repr(step).endswith("1 program>")
+
+
+def test_arrays_that_come_out_are_the_users_own() -> None:
+    x = np.array([1.0, 2.0])
+    value, slope = value_and_grad(lambda x: np.sum(x))(x)
+    assert type(value) is np.float64
+    slope += 1
+    close(slope, [2.0, 2.0])
+    close(x, [1.0, 2.0])
+    assert value_and_grad(np.sum)(np.ones(2, np.float32))[1].dtype == np.float32
+
+
+def test_what_cannot_be_differentiated_is_named() -> None:
+    x = np.ones(3)
+    with pytest.raises(GradientError, match=r"returned shape \(3,\), but a gradient is that of one number: sum it"):
+        value_and_grad(np.sin)(x)
+    with pytest.raises(GradientError, match=r"hessian: the function returned shape \(3,\)"):
+        hessian(np.sin)(x)
+    with pytest.raises(DtypeError, match=r"not in int64: write 3.0 instead of 3"):
+        value_and_grad(np.sum)(np.ones(3, np.int64))
+    with pytest.raises(TypeError, match="must return one array or number, not a tuple"):
+        jacobian(lambda x: (x, x))(x)
+    with pytest.raises(TypeError, match="argnums=1, but there are 1 positional arguments"):
+        jacobian(np.sin, 1)(x)
+    for transform in (jvp, hvp):
+        with pytest.raises(ShapeError, match=r"must be like the primals, of shapes \[\(3,\)\], not \[\(2,\)\]"):
+            transform(lambda x: np.sum(x), (x,), (np.ones(2),))
+    with pytest.raises(TypeError, match=r"for a function, write value_and_grad\(f\)\(x\) or grad\(f\(x\), x\)"):
+        grad(lambda x: x, Tensor(1.0))  # type: ignore[call-overload]
+
+
+def test_a_function_that_does_not_depend_on_its_argument_has_gradient_0() -> None:
+    with pytest.warns(UserWarning, match="grad returns zeros"):
+        value, slope = value_and_grad(lambda x: 3.0)(np.ones(2))
+    assert value == 3
+    close(slope, [0.0, 0.0])
+
+
+def test_second_derivatives_of_linear_functions_are_zeros() -> None:
+    x, y = np.ones(2), np.ones(3)
+    close(hessian(np.sum)(x), np.zeros((2, 2)))
+    close(hvp(np.sum, (x,), (x,))[0], np.zeros(2))
+    blocks = hessian(lambda x, y: np.sum(x) + np.sum(y**2), (0, 1))(x, y)
+    for i, j in ((0, 0), (0, 1), (1, 0)):
+        close(blocks[i][j], np.zeros((len((x, y)[i]), len((x, y)[j]))))
+    close(blocks[1][1], 2 * np.eye(3))
