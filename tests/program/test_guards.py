@@ -398,3 +398,36 @@ def test_a_step_that_counts_in_an_array_keeps_its_program() -> None:
     assert count_of(captured) == 1
     table[:] = 4
     assert_same([captured(ONES).data], [2 * ONES], "value")
+
+
+def making(k: float) -> Any:
+    def times(x: Any) -> Any:
+        return x * k
+
+    return times
+
+
+@dataclass(frozen=True)
+class Holding:
+    function: Any
+
+
+@pytest.mark.parametrize("held", [lambda f: f, lambda f: (f,), lambda f: [f], Holding])
+@pytest.mark.parametrize("calls", [1, 3, 5])
+def test_another_function_with_the_same_code_is_asked_what_it_reads(held: Any, calls: int) -> None:
+    variable = held(making(2.0))
+
+    def function() -> Any:
+        value = variable
+        if isinstance(value, Holding):
+            value = value.function
+        return value[0] if isinstance(value, list | tuple) else value
+
+    step = capture(lambda x: function()(x))
+    if callable(variable):
+        step = capture(lambda x: variable(x))
+    for k in (2.0, 2.0, 3.0, 2.0):
+        variable = held(making(k))
+        for _ in range(calls):
+            assert_same([step(ONES).data], [k * ONES], "value")
+    assert count_of(step) == 2

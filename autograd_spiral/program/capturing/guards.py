@@ -118,8 +118,13 @@ class Guards:
         direct, others, starts = self._plan  # at once, since another thread may loosen them
         try:
             for get, key, held, name in direct:  # every call of a captured step runs these loops
-                if (value := get(key, MISSING)) is not held and not _equal(value, held):
+                if (value := get(key, MISSING)) is held:
+                    continue
+                if not _equal(value, held):
                     return name, value
+                if not isinstance(value, CONSTANTS):  # others are read from it, as from another function with its code
+                    others, starts = self._rows, self._lasting
+                    break
             values = {**starts, **dict(enumerate(roots))} if others else {}
             for (source, read, key, result, name, _), known, equal in others:
                 values[result] = value = read(values[source], key, MISSING)
