@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import random
 from argparse import Namespace
 from collections import OrderedDict, defaultdict
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from captured import ONES, count_of, leaf
 from programs import assert_same, flat
+from ways_to_read import SEEN_HOLDERS, SEEN_WRAPPERS
 
 from autograd_spiral import Tensor, capture, grad, primitive
 from autograd_spiral.program.capturing.search import Search
@@ -431,3 +433,22 @@ def test_another_function_with_the_same_code_is_asked_what_it_reads(held: Any, c
         for _ in range(calls):
             assert_same([step(ONES).data], [k * ONES], "value")
     assert count_of(step) == 2
+
+
+def follow_changes_in_plain_sight(seed: int) -> None:
+    """Change a number that a step reads in a random way that guards see, again and again."""
+    rng = random.Random(seed)
+    get, put = rng.choice(SEEN_HOLDERS)()
+    for _ in range(rng.choice([0, 1, 2, 3])):
+        get = rng.choice(SEEN_WRAPPERS)(get)
+    step = capture(lambda x: x * get())
+    for v in [1.0, *(rng.choice([1.0, 2.0, 3.0]) for _ in range(5))]:
+        put(v)
+        for _ in range(rng.choice([1, 2, 3, 5])):
+            assert_same([step(ONES).data], [step.eager(Tensor(ONES)).data], f"seed {seed}")
+
+
+@pytest.mark.parametrize("start", range(0, 90, 30))
+def test_a_change_in_plain_sight_is_followed_at_once(start: int) -> None:
+    for seed in range(start, start + 30):
+        follow_changes_in_plain_sight(seed)

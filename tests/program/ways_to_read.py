@@ -832,3 +832,43 @@ def _by_context(get: Get) -> Get:
 @_wrapper
 def _by_chain(get: Get) -> Get:
     return lambda: next(itertools.islice(itertools.starmap(get, itertools.repeat(())), 1, 2))
+
+
+# --- in plain sight -------------------------------------------------------------------------------------------------
+
+
+SEEN_HOLDERS: list[Callable[[], tuple[Get, Put]]] = [
+    _global,
+    _module_by_import,
+    _cell,
+    _defaults,
+    _keyword_defaults,
+    _code,
+    _class_of_an_object,
+    _patched_method,
+    _property,
+    _patched_property,
+    _nested,
+    _named_tuple,
+    _frozen,
+    _partial,
+    _exact_numbers,
+    _fraction,
+    _mapping_pattern,
+    _enum_value,
+    _static,
+    _class_method,
+]
+"""Those whose changes guards see, so that they are followed at once."""
+
+_UNSEEN: list[Callable[[Get], Get]] = [
+    _wrapped_blindly,
+    _by_methodcaller,
+    _by_cached_property,
+    _by_missing,
+    _by_own_object,
+    _by_dispatch,
+    _by_weak_method,
+]
+SEEN_WRAPPERS = [wrapper for wrapper in WRAPPERS if wrapper not in _UNSEEN]
+"""Those through which guards see."""
