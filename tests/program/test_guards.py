@@ -435,6 +435,19 @@ def test_another_function_with_the_same_code_is_asked_what_it_reads(held: Any, c
     assert count_of(step) == 2
 
 
+def test_an_argument_with_the_same_code_is_asked_what_it_reads() -> None:
+    functions = []
+    for k in (1.0, 2.0):
+        namespace: dict[str, Any] = {"k": k}
+        exec("def times(x): return x * k", namespace)
+        functions.append(namespace["times"])
+    step = capture(lambda function, x: function(x))
+    for k in (1.0, 2.0, 1.0):
+        for _ in range(5):
+            assert_same([step(functions[int(k) - 1], ONES).data], [k * ONES], "value")
+    assert count_of(step) == 2
+
+
 def follow_changes_in_plain_sight(seed: int) -> None:
     """Change a number that a step reads in a random way that guards see, again and again."""
     rng = random.Random(seed)

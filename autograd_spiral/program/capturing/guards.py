@@ -86,7 +86,8 @@ class Guards:
         values = {**self._lasting, **dict(enumerate(roots))}
         for row, _, _ in self._rows:
             values[row.result] = row.read(values[row.source], row.key, MISSING)
-        tight = self._closure | self._lasting.keys()
+        arguments = range(1, len(roots))  # which are others at each call, even where they are equal
+        tight = (self._closure | self._lasting.keys()).difference(arguments)
         direct = [
             (_bound(row.read, values[row.source]), row.key, values[row.result], row.name)
             for row, _, _ in self._rows
