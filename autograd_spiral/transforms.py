@@ -36,12 +36,7 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
         inputs = _Inputs("value_and_grad", args, argnums)
-        value = _one_tensor(inputs.call(f, kwargs), "value_and_grad")
-        if value._value.size != 1:
-            raise GradientError(
-                f"value_and_grad: the function returned shape {value.shape}, but a gradient is that of one number: sum "
-                "it, or use jacobian, vjp or elementwise_grad"
-            )
+        value = _one_number(inputs.call(f, kwargs), "value_and_grad")
         gradients = grad(value, inputs.leaves, create_graph=inputs.recorded)
         return inputs.out(value.reshape(())), inputs.in_form(gradients)
 
@@ -98,13 +93,7 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 
     def second_derivatives(*args: Any, **kwargs: Any) -> Any:
         inputs = _Inputs("hessian", args, argnums)
-        value = _one_tensor(inputs.call(f, kwargs), "hessian")
-        if value._value.size != 1:
-            raise GradientError(
-                f"hessian: the function returned shape {value.shape}, but must return one number: sum it, or use "
-                "jacobian(jacobian(f))"
-            )
-        gradients = grad(value, inputs.leaves, create_graph=True)
+        gradients = grad(_one_number(inputs.call(f, kwargs), "hessian"), inputs.leaves, create_graph=True)
         rows = [_jacobians(g, inputs) if g.requires_grad else _zeros(g.shape, inputs) for g in gradients]
         return inputs.in_form(list(map(inputs.in_form, rows)), out=False)
 
@@ -156,7 +145,7 @@ def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     """
     inputs = _Inputs("hvp", tuple(primals), range(len(primals)))
     directions = inputs.tangents(tangents)
-    gradients = grad(_one_tensor(inputs.call(f, {}), "hvp"), inputs.leaves, create_graph=True)
+    gradients = grad(_one_number(inputs.call(f, {}), "hvp"), inputs.leaves, create_graph=True)
     if any(gradient.requires_grad for gradient in gradients):
         products = grad(list(gradients), inputs.leaves, directions, create_graph=inputs.recorded)
         return tuple(inputs.in_form(products))
@@ -241,6 +230,16 @@ def _one_tensor(output: Any, caller: str) -> Tensor:
     if type(output) is not Tensor:
         raise TypeError(f"{caller}: the function must return one array or number, not a {type(output).__name__}")
     return output
+
+
+def _one_number(output: Any, caller: str) -> Tensor:
+    value = _one_tensor(output, caller)
+    if value._value.size != 1:
+        raise GradientError(
+            f"{caller}: the function returned shape {value.shape}, but must return one number: sum it, or use jacobian, "
+            "vjp or elementwise_grad"
+        )
+    return value
 
 
 def _jacobians(output: Tensor, inputs: _Inputs) -> list[Tensor]:

@@ -188,7 +188,7 @@ def test_arrays_that_come_out_are_the_users_own() -> None:
 
 def test_what_cannot_be_differentiated_is_named() -> None:
     x = np.ones(3)
-    with pytest.raises(GradientError, match=r"returned shape \(3,\), but a gradient is that of one number: sum it"):
+    with pytest.raises(GradientError, match=r"returned shape \(3,\), but must return one number: sum it"):
         value_and_grad(np.sin)(x)
     with pytest.raises(GradientError, match=r"hessian: the function returned shape \(3,\)"):
         hessian(np.sin)(x)
