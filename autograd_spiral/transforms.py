@@ -236,8 +236,8 @@ def _one_number(output: Any, caller: str) -> Tensor:
     value = _one_tensor(output, caller)
     if value._value.size != 1:
         raise GradientError(
-            f"{caller}: the function returned shape {value.shape}, but must return one number: sum it, or use jacobian, "
-            "vjp or elementwise_grad"
+            f"{caller}: the function returned shape {value.shape}, but must return one number: sum it, or use "
+            "jacobian, vjp or elementwise_grad"
         )
     return value
 
