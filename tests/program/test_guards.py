@@ -432,7 +432,7 @@ def test_another_function_with_the_same_code_is_asked_what_it_reads(held: Any, c
         variable = held(making(k))
         for _ in range(calls):
             assert_same([step(ONES).data], [k * ONES], "value")
-    assert count_of(step) == 2
+    assert count_of(step) <= 2
 
 
 def test_an_argument_with_the_same_code_is_asked_what_it_reads() -> None:

@@ -205,3 +205,19 @@ def test_programs_of_many_models_functions_and_copies_go_with_them() -> None:
     gc.collect()
     assert len(vars(Many)["step"]._of_objects) == 1
     assert count_of(of_a_function) <= 1
+
+
+@pytest.mark.usefixtures("_without_gc")
+@pytest.mark.parametrize("another", [Model, lambda: None])
+def test_a_variable_that_holds_another_model_frees_the_one_before(another: Any) -> None:
+    model = Model()
+    step = capture(lambda x: model.loss(x))
+    references = [_call(step), weakref.ref(model), weakref.ref(model.hidden), weakref.ref(model.w)]
+    model = another()
+    if model is None:  # then the program stays, for its model might come back in another call
+        with pytest.raises(AttributeError):
+            step(ONES)
+        references = references[1:3]
+    else:
+        step(ONES)
+    assert [reference() is None for reference in references] == [True] * len(references)

@@ -61,12 +61,14 @@ class Programs:
         with self._capturing:
             key, inputs = call.key()
             fitting = (r for r in self.kept if r.key == key and not r.guards.changed(call.roots) and r.is_current())
-            ready = next(fitting, None) or self._capture(call)
+            ready = next(fitting, None)
+            if self.last is not None and self.last is not ready:  # first, so that what it held may be freed
+                self.last.guards.loosen()
+                self.last = None
+            ready = ready or self._capture(call)
             others = (other for other in self.kept if other is not ready and not other.guards.freed)
             self.kept = [ready, *others][:_CAPACITY]
-            if self.last is not ready:
-                if self.last is not None:
-                    self.last.guards.loosen()
+            if self.last is None:
                 ready.guards.tighten(call.roots)
             self.last, self.program = ready, ready.program
         if ready.assigns_to(call.input_tensors()):
