@@ -115,7 +115,7 @@ class Guards:
     def changed(self, roots: Sequence[Any]) -> tuple[str, Any] | None:
         """Return the name of the first guard that does not hold, and what it reads now; None if all of them hold."""
         if self.freed:
-            return "an object", self.freed[0]
+            self.loosen()
         direct, others, starts = self._plan  # at once, since another thread may loosen them
         try:
             for get, key, held, name in direct:  # every call of a captured step runs these loops
@@ -133,7 +133,7 @@ class Guards:
                     return name, value
         except Exception as error:  # a variable was deleted, or an object answers for its own attributes or items
             return "an object", error
-        return None
+        return ("an object", self.freed[0]) if self.freed else None
 
 
 def _bound(read: Read, source: Any) -> Callable[[Any, Any], Any]:
