@@ -66,7 +66,6 @@ def sweep(
         vjps, rest = primitive.vjps, None
         if len(vjps) != len(args):
             vjps = primitive.vjps_for(len(args))
-            rest = primitive.rest and primitive.rest(ct, out, *operands, **params)
         for i, arg in enumerate(args):
             vjp = vjps[i]
             if vjp is None or type(arg) is not tensor_type:
@@ -80,7 +79,8 @@ def sweep(
                     piece = apart(vjp, ct, out, *operands, **params)
                     if not recorded:
                         piece = _as_array(piece, primitive)
-                elif rest is not None:
+                elif i >= len(primitive.vjps):
+                    rest = rest or primitive.rest(ct, out, *operands, **params)  # once for all further arguments
                     piece = rest(i)
                 else:
                     piece = vjp(ct, out, *operands, **params)

@@ -47,7 +47,7 @@ class Watched:
         if raised:
             assert self.further <= self.allowed, f"{where} raised {raised}"
             assert re.match(r"(.*\.py:\d+: .*\n)?.* was .+ when .* was captured, and .+ at call \d", raised), raised
-            assert re.match(r".*\.py:\d+: .*\n|what the step does here was the result", raised), raised
+            assert re.match(r".*\.py:\d+: .*\n|what the step does here was returning the result", raised), raised
             assert np.array_equal(w.data, before), "a call that raises changes no state"
         elif not _equal(found, expected):
             assert self.further < self.allowed, f"{where} was silently wrong"

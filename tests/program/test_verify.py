@@ -86,7 +86,7 @@ def test_a_step_that_does_more_the_second_time_is_refused() -> None:
         return w * x if len(seen) % 2 else w * x + 1
 
     with pytest.raises(
-        CaptureError, match=r"the step does here was the result in one run of the step, and np.add in the other"
+        CaptureError, match=r"the step does here was returning the result in one run of the step, and np.add in the other"
     ):
         capture(step)(ONES)
 
@@ -121,7 +121,7 @@ def test_a_step_that_returns_something_else_the_second_time_is_refused() -> None
         seen.append(1)
         return (w * x).sum(), len(seen)
 
-    with pytest.raises(CaptureError, match=r"the result \(constants=\[1\]\) in one run of the step"):
+    with pytest.raises(CaptureError, match=r"returning the result \(constants=\[1\]\) in one run of the step"):
         capture(step)(ONES)
 
 

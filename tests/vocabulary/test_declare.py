@@ -633,3 +633,27 @@ def test_a_program_keeps_the_operations_that_it_calls():
     del program
     gc.collect()
     assert known() is None
+
+
+def test_rules_for_constants_are_never_called():
+    def never(ct, out, x, y):
+        raise AssertionError
+
+    @primitive(lambda ct, out, x, y: ct * y, never)
+    def times(x, y):
+        return x * y
+
+    x = leaf([1, 2])
+    for y in (3.0, np.array([3.0, 3.0]), Tensor([3.0, 3.0])):
+        times(x, y).sum().backward()
+    assert x.grad.tolist() == [9, 9]
+
+
+def test_a_rule_may_compute_with_a_tensor():
+    W = Tensor([3.0, 4.0])
+    weighted = primitive(lambda ct, out, x: ct * W)(lambda x: x * W.data)
+    doubled = primitive(lambda ct, out, x: ct * 2)(lambda x: 2 * x)
+    x = leaf([1, 2])
+    weighted(doubled(x)).sum().backward()
+    assert x.grad.tolist() == [6, 8]
+    assert grad(weighted(x).sum(), x).data.tolist() == [3, 4]

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from autograd_spiral.debug.user_code import in_package
+from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.program.capturing.cache_key import constant_key
 from autograd_spiral.program.capturing.reads import Read, attribute_of_class, global_variable, if_same_list
 
@@ -74,12 +75,14 @@ class Guards:
     def _reference(self, value: Any, *, owned: bool) -> Any:
         """Return a weak reference, by which these guards hear when `value` is freed, or else the value itself.
 
-        If they are `owned`, such a value is kept only if it refers to no others. Then an object that gets the id of
-        one that was freed passes for it, until it is asked for its attributes, or the step is verified.
+        If they are `owned`, such a value is kept only if it cannot refer to the owner: it refers to constants, arrays
+        and tensors alone. Otherwise, an object that gets the id of one that was freed passes for it, until it is asked
+        for its attributes, or the step is verified.
         """
         if type(value).__weakrefoffset__:
             return weakref.ref(value, self.freed.append)
-        return None if owned and gc.is_tracked(value) else value
+        parts = gc.get_referents(value) if owned else ()
+        return value if all(isinstance(part, (*_LASTING, Tensor, np.ndarray)) for part in parts) else None
 
     def tighten(self, roots: Sequence[Any]) -> None:
         """Hold what the variables around the step hold, for as long as the latest call used these guards."""

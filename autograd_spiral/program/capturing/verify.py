@@ -6,7 +6,8 @@ have other values; constants must be equal, and operations, shapes and results t
 
 from __future__ import annotations
 
-import itertools
+import dataclasses
+import types
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from autograd_spiral.engine.messages import called
 from autograd_spiral.engine.tensor import Tensor
+from autograd_spiral.program.capturing.cache_key import constant_key
 from autograd_spiral.program.capturing.lowering import Lowered, declared_by_user, memory_of
 from autograd_spiral.program.ir import Equation, Value
 from autograd_spiral.program.pytree import LEAF
@@ -50,9 +52,6 @@ class _Act(NamedTuple):
     atoms: tuple[Any, ...]
 
 
-_NOTHING = _Act(None, "nothing more", (), {}, ())
-
-
 class _Run:
     """What a run did, with an origin for each value by which it is found again in another run."""
 
@@ -78,7 +77,7 @@ class _Run:
         constants = [leaf for leaf in self.lowered.leaves if leaf is not LEAF]
         kind = (self.lowered.treedef, [leaf is LEAF for leaf in self.lowered.leaves])
         yield _Act(
-            None, "the result", kind, {"constants": constants} if constants else {}, self.lowered.program.outputs
+            None, "returning the result", kind, {"constants": constants} if constants else {}, self.lowered.program.outputs
         )
 
     def array(self, atom: Any) -> Any:
@@ -110,14 +109,9 @@ def _with_bodies(equations: Sequence[Equation]) -> Iterator[Equation]:
 
 def _differences(one: _Run, other: _Run) -> Iterator[Difference]:
     """Yield the first difference, and perhaps more: the runs may have nothing in common from there on."""
-    for a, b in itertools.zip_longest(one.acts(), other.acts(), fillvalue=_NOTHING):
+    for a, b in zip(one.acts(), other.acts(), strict=False):  # both end with the result, which equals nothing else
         if a.kind != b.kind or not same(a.how, b.how) or len(a.atoms) != len(b.atoms):
-            details = [", ".join(f"{name}={value}" for name, value in act.how.items()) for act in (a, b)]
-            texts = [
-                f"{act.name} ({told})" if a.name == b.name and told else act.name
-                for act, told in zip((a, b), details, strict=True)
-            ]
-            yield Difference(b.place or a.place, "what the step does here", *texts)
+            yield Difference(b.place or a.place, "what the step does here", *_described(a, b))
             return
         for x, y in zip(a.atoms, b.atoms, strict=True):
             values = isinstance(x, Value) and isinstance(y, Value)
@@ -125,6 +119,13 @@ def _differences(one: _Run, other: _Run) -> Iterator[Difference]:
                 computed = isinstance(one.array(x), Value) or isinstance(other.array(y), Value)
                 what = f"{'an argument' if computed else 'a constant'} of {b.name}"
                 yield Difference(b.place, what, one.told(x), other.told(y))
+
+
+def _described(*acts: _Act) -> Iterator[str]:
+    """Yield how messages call acts that differ: with details if they have the same name."""
+    for act in acts:
+        details = ", ".join(f"{name}={value}" for name, value in act.how.items())
+        yield f"{act.name} ({details})" if details and len({other.name for other in acts}) == 1 else act.name
 
 
 def same(x: Any, y: Any) -> bool:
@@ -139,6 +140,21 @@ def same(x: Any, y: Any) -> bool:
         return x.keys() == y.keys() and all(same(value, y[key]) for key, value in x.items())
     if isinstance(x, tuple | list) and isinstance(y, tuple | list):
         return len(x) == len(y) and all(map(same, x, y))
-    if isinstance(x, float | np.floating):  # a division tells apart 0.0 and -0.0
-        return type(x) is type(y) and same(np.asarray(x), np.asarray(y))
-    return type(x) is type(y) and (bool(x == y) or (x != x and y != y))
+    if type(x) is not type(y):
+        return False
+    if isinstance(x, types.FunctionType):  # made anew in each run, perhaps
+        return same(_parts_of(x), _parts_of(y))
+    if type(key := constant_key(x)) is tuple:  # which tells 0.0 and -0.0 apart
+        return bool(key == constant_key(y))
+    if dataclasses.is_dataclass(x):
+        return same([*vars(x).items()], [*vars(y).items()])
+    try:
+        return bool(x == y)
+    except Exception:  # of an object that does not say
+        return False
+
+
+def _parts_of(function: types.FunctionType) -> list[Any]:
+    """Return what makes two functions the same."""
+    cells = [cell.cell_contents for cell in function.__closure__ or () if cell != types.CellType()]  # which is empty
+    return [function.__code__, function.__defaults__, function.__kwdefaults__, cells]
