@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
 from autograd_spiral.engine.tensor import Tensor
@@ -37,13 +39,26 @@ def _renew() -> None:
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew)
 
-_STATE = [new_lock() for _ in range(1024)]  # leaves share them: a lock for each would have to live as long as the leaf
+_OF_LEAVES: dict[int, tuple[int, Any, Any]] = {}
+"""The locks of leaves, by serial number: the number of each lock, the lock, and a reference that ends the entry."""
+
+_numbers = itertools.count()
+_assigning = new_lock()
 
 
-def locks_of(leaves: Iterable[Tensor]) -> tuple[Any, ...]:
-    """Return the locks to hold while some leaves are read or updated together, in the order in which all take them."""
-    made_together = {leaf.serial // 16 for leaf in leaves}  # as those of a model are, which so have one lock or two
-    return tuple(_STATE[i] for i in sorted({i % len(_STATE) for i in made_together}))
+def locks_of(leaves: Collection[Tensor]) -> tuple[Any, ...]:
+    """Return the locks to hold while some leaves are read or updated together, in the order in which all take them.
+
+    Leaves that have no lock yet get one together, as those of a model do when its first step is captured.
+    """
+    with _assigning:
+        number, together = next(_numbers), new_lock()
+        for leaf in leaves:
+            if leaf.serial not in _OF_LEAVES:
+                ended = functools.partial(_OF_LEAVES.pop, leaf.serial)  # which gets the reference as the default
+                _OF_LEAVES[leaf.serial] = number, together, weakref.ref(leaf, ended)
+        found = {number: lock for number, lock, _ in (_OF_LEAVES[leaf.serial] for leaf in leaves)}
+    return tuple(found[number] for number in sorted(found))
 
 
 def holding(locks: Sequence[Any], function: Callable[..., T], *args: Any) -> T:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeGuard, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ class Lowered(NamedTuple):
     state: tuple[Tensor, ...]  # those leaves first that get new values
     outside: tuple[NDArray[Any], ...]
     derived: bool  # whether the step uses arrays that plain NumPy derived
+    derived_from: set[int]  # the ids of arrays that its declared operations derive others from
     treedef: Any
     leaves: tuple[Any, ...]  # of the result: `LEAF` for each tensor, and constants
 
@@ -56,6 +57,7 @@ class Lowering:
         self.outside: dict[int, tuple[Value, NDArray[Any]]] = {id(a): (Value(a.shape, a.dtype), a) for a in outside}
         self.read: dict[Value, NDArray[Any]] = {}  # the outside arrays that the program reads
         self.derived = False  # whether the step uses arrays that plain NumPy derived
+        self.derived_from: set[int] = set()  # ids of arrays that bodies and rules may derive others from
         self.names: dict[Value, Name] = {}
         self._values: dict[Tensor, Value] = {}
 
@@ -132,7 +134,10 @@ class Lowering:
         assert node.primitive is not None
         output, derived = self._values[node], self.derived
         inputs = tuple(self.atom(arg, node.place) for arg in self.trace.sources[node])
-        if phase == "backward" and not declared_by_user(self.trace.rules_of.get(node)):
+        if phase == "backward":
+            rule_of = self.trace.rules_of.get(node)
+            if self.derived and declared_by_user(rule_of):
+                self._may_derive_from(*rule_of.vjps)
             self.derived = derived  # since the engine's rules derive arrays from shapes alone
         if any(map(_holds_arrays, node.params.values())):
             self.derived = True  # parameters are copied, and not read again
@@ -140,6 +145,9 @@ class Lowering:
         body = self._body(node, inputs, phase) if expanding else ()
         scope = self.trace.scopes.get(node, node.scope)
         return Equation(node.primitive, inputs, node.params, output, phase, scope, node.place, body)
+
+    def _may_derive_from(self, *functions: Any) -> None:
+        self.derived_from.update(id(array) for function in functions for _, array in Search((function,)).arrays())
 
     def _body(self, node: Tensor, inputs: tuple[Atom, ...], phase: str) -> tuple[Equation, ...]:
         """Return the equations of a declared primitive's body, run on tensors; none if it cannot run on them."""
@@ -178,7 +186,9 @@ class Lowering:
             equations = inner.equations()
         except Exception:  # a body may raise anything when given tensors: it then stays one opaque call
             return ()
-        self.derived |= inner.derived and declared_by_user(node.primitive)
+        self.derived_from |= inner.derived_from
+        if inner.derived and declared_by_user(node.primitive):
+            self._may_derive_from(body)
         last = next(i for i, equation in enumerate(equations) if equation.output is self._values[node])
         return tuple(equations[: last + 1])
 
@@ -202,7 +212,7 @@ class Lowering:
             self.names[value] = min(candidates, key=lambda name: name.rank)
 
 
-def declared_by_user(primitive: Primitive | None) -> bool:
+def declared_by_user(primitive: Primitive | None) -> TypeGuard[Primitive]:
     """Whether a primitive was declared outside the package, so that its body and rules may read anything."""
     code = getattr(primitive and primitive.body, "__code__", None)
     return code is not None and not in_package(code.co_filename)

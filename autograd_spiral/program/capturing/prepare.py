@@ -86,7 +86,11 @@ def prepare(call: Call) -> Prepared:
     after = _search(call, other.program, unsteady)
     warn_of_kept_tensors(call.step_name, {*first.trace.nodes, *second.trace.nodes}, after.found)
     read = other.outside
-    watched = [(n, a) for n, a in after.arrays() if other.derived or not any(np.may_share_memory(a, b) for b in read)]
+    watched = [
+        (name, array)
+        for name, array in after.arrays()
+        if other.derived or id(array) in other.derived_from or not any(np.may_share_memory(array, a) for a in read)
+    ]
     return Prepared(other._replace(program=with_phases(other.program)), after.guards, unsteady, watched)
 
 
@@ -95,16 +99,12 @@ def compare(call: Call, known: Lowered) -> Difference | None:
 
     Raises whatever the step raises.
     """
-    memories = set(map(memory_of, known.outside))
+    memories, before = set(map(memory_of, known.outside)), [array.copy() for array in known.outside]
     with np.errstate(all="ignore"):  # the program itself runs next, and warns
-        found = _compare(call, known, memories, annotating=False)
-        return found and (_compare(call, known, memories) or found)  # the former with its line
-
-
-def _compare(call: Call, known: Lowered, memories: Set[Any], *, annotating: bool = True) -> Difference | None:
-    before = [array.copy() for array in known.outside]
-    traced = _trace(call, annotating=annotating)
-    found = difference(known, _lower(call, traced, memories))
+        traced = _trace(call, annotating=False)
+        found = difference(known, _lower(call, traced, memories))
+        if found:  # look again, for its line, and for the case that a signal handler computed something in between
+            found = difference(known, _lower(call, _trace(call), memories))
     return found or _changed(zip(before, known.outside, strict=True)) or _overwritten(memories, traced)
 
 
@@ -182,7 +182,8 @@ def _lower(call: Call, traced: _Traced, memories: Set[Any], names: Mapping[Tenso
     )
     leaves = tuple(LEAF if type(leaf) is Tensor else leaf for leaf in traced.leaves)
     read = tuple(lowering.read.values())
-    return Lowered(program, tuple(lowering.state), read, lowering.derived, traced.treedef, leaves)
+    derived = lowering.derived, lowering.derived_from
+    return Lowered(program, tuple(lowering.state), read, *derived, traced.treedef, leaves)
 
 
 def _expanded(equations: Sequence[Equation]) -> Iterator[Any]:
@@ -198,11 +199,11 @@ def _expanded(equations: Sequence[Equation]) -> Iterator[Any]:
 
 def _refuse_rebinding(call: Call, before: Search, after: Search, trace: StepTrace) -> None:
     """Raise `CaptureError` if a name that held a leaf now holds what the step computed, as after `W = W - dW`."""
-    leaves = {name for name, value in before.found if type(value) is Tensor and value.is_leaf}
-    for name, value in after.found:
-        if name in leaves and type(value) is Tensor and value in trace.sources:
+    for path, (name, tensor) in after.tensors.items():
+        _, known = before.tensors.get(path, (name, tensor))
+        if known is not tensor and known.is_leaf and tensor in trace.sources:
             raise CaptureError(
-                f"{value.place}\n{call.step_name} binds {name!r}, which was a leaf, to a new tensor. A program would "
+                f"{tensor.place}\n{call.step_name} binds {name!r}, which was a leaf, to a new tensor. A program would "
                 f"not do that at later calls: write {name}.assign(…) in place of {name} = …"
             )
 

@@ -27,6 +27,7 @@ from autograd_spiral.program.capturing.prepare import Prepared, compare, guards_
 from autograd_spiral.program.capturing.trace import assigned_input
 from autograd_spiral.program.capturing.warnings import (
     MANY,
+    UNSEEN,
     Change,
     change_of_arrays,
     change_of_variable,
@@ -88,7 +89,7 @@ class Programs:
         self._made[shapes] = count + 1, ready.key
         if count + 1 == MANY:
             changes = [*changes_of_key(call, ready.key, previous), *self._changes(call, ready)]
-            warn_of_many(call.step_name, MANY, changes)
+            warn_of_many(call.step_name, MANY, changes or [UNSEEN])
         return ready
 
     def _changes(self, call: Call, ready: Ready) -> Iterator[Change]:

@@ -60,6 +60,7 @@ class Search:
         self, roots: Sequence[Any], expanded: Collection[Primitive] = (), unsteady: Set[Any] = frozenset()
     ) -> None:
         self.found: list[tuple[str, Any]] = []  # names and values
+        self.tensors: dict[tuple[Any, ...], tuple[str, Tensor]] = {}  # by path, with what a person writes for them
         self._roots = roots
         self._unsteady = unsteady  # the paths to what the step itself changes, which is not guarded
         self._paths: list[tuple[Any, ...]] = [(i,) for i in range(len(roots))]  # of the values
@@ -110,6 +111,8 @@ class Search:
         if path in self._unsteady:
             return index
         self._reads[source, read, key] = Row(source, read, key, index, name, path)
+        if type(value) is Tensor:
+            self.tensors[path] = name, value
         if name:
             self.found.append((name, value))
             if len(self._values) < _MOST_GUARDS:
@@ -188,6 +191,8 @@ class Search:
             if isinstance(item, _ENDS):
                 self._items.append(item)
                 self.found.append((called, item))
+                if type(item) is Tensor:
+                    self.tensors[*self._paths[index], item_of, key] = f"{name}[{key!r}]", item
             else:
                 self._read(index, item_of, key, called)
 

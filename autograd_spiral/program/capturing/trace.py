@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from autograd_spiral.debug.user_code import in_package, in_signal_handler, users_line, users_line_indexes
 from autograd_spiral.engine.messages import INSTEAD_OF_MASKS, INSTEAD_OF_READING, stale
-from autograd_spiral.engine.modes import MODE, Observer, Trace, entering
+from autograd_spiral.engine.modes import MODE, NO_TRACE, Observer, Trace, entering
 from autograd_spiral.engine.table import Primitive
 from autograd_spiral.engine.tensor import Tensor, constant
 from autograd_spiral.errors import CaptureError
@@ -112,6 +112,9 @@ class StepTrace(Trace, Observer):
 
     def assigned(self, leaf: Tensor, value: Tensor) -> None:
         """Note that from now on `leaf` holds what `value` holds."""
+        if in_signal_handler(self.within):
+            NO_TRACE.assigned(leaf, value)
+            return
         if leaf in self.arguments:
             self.refuse(assigned_input())
         if leaf not in self.first:

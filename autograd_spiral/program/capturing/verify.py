@@ -76,9 +76,8 @@ class _Run:
             yield _Act(None, f"an assign() to {called(leaf)}", (id(leaf),), {}, (new,))
         constants = [leaf for leaf in self.lowered.leaves if leaf is not LEAF]
         kind = (self.lowered.treedef, [leaf is LEAF for leaf in self.lowered.leaves])
-        yield _Act(
-            None, "returning the result", kind, {"constants": constants} if constants else {}, self.lowered.program.outputs
-        )
+        how = {"constants": constants} if constants else {}
+        yield _Act(None, "returning the result", kind, how, self.lowered.program.outputs)
 
     def array(self, atom: Any) -> Any:
         """Return what an outside value holds, and anything else as it is."""

@@ -21,6 +21,7 @@ from autograd_spiral.program.pytree import LEAF, flatten
 
 __all__ = [
     "MANY",
+    "UNSEEN",
     "Change",
     "change_of_arrays",
     "change_of_variable",
@@ -75,6 +76,9 @@ class Change(NamedTuple):
     remedy: str
 
 
+UNSEEN = Change("change of something that it does not watch", "Pass what changes as an argument")
+
+
 def warn_of_many(step: str, count: int, changes: Sequence[Change]) -> None:
     """Warn that `count` programs were made for inputs of the same shapes, and say why the newest one was needed."""
     causes = " and ".join(dict.fromkeys(change.cause for change in changes))
@@ -88,6 +92,7 @@ def changes_of_key(call: Call, key: CacheKey, previous: CacheKey) -> Iterator[Ch
         yield Change("change of no_grad()", "Make all calls inside no_grad(), or all outside")
     if key.treedef != previous.treedef:
         names = ", ".join(repr(name) for name, argument in call.arguments() if flatten(argument)[1] is not LEAF)
+        names = names or "the arguments"
         yield Change(f"form of {names}", "Pass lists of numbers as arrays, and always the same arguments")
         return
     named = [(name, leaf, argument) for name, argument in call.arguments() for leaf in flatten(argument)[0]]
