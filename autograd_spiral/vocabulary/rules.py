@@ -24,7 +24,7 @@ from autograd_spiral.engine.table import PRIMITIVES, define
 from autograd_spiral.vocabulary import fast_paths, signatures
 from autograd_spiral.vocabulary.signatures import fill
 
-__all__ = ["PRIMITIVES", "finer", "scatter", "share"]
+__all__ = ["PRIMITIVES", "scatter", "share"]
 
 # --- arithmetic -------------------------------------------------------------------------------------------------
 
@@ -50,6 +50,12 @@ def _share(ct: Any, out: Any, x: Any, y: Any) -> Any:
     return np.where(x == out, np.where(y == out, 0.5 * ct, ct), 0)
 
 
+def _over_length(x: Any, length: Any) -> Any:
+    """Return `x / length`; 0 where both are 0, where it has no derivative, as the square root has none."""
+    zero = length == 0
+    return np.where(zero, np.sqrt(np.where(zero, x, 1)), x / np.where(zero, 1, length))
+
+
 def _over_squares(a: Any, x: Any, y: Any) -> Any:
     """Return `a / (x² + y²)`, also where the squares leave the range of the dtype."""
     size = np.hypot(x, y)
@@ -66,13 +72,19 @@ def _weight(x: Any, y: Any, out: Any) -> Any:
     return np.where(out == -np.inf, 0, own / (own + other))
 
 
-def finer(function: Any, out: Any, x: Any) -> Any:
-    """Return `out = function(x)`, computed again in float32 if it is float16, in which 1 - out would lose its digits.
+def _in_float32(function: Any, *vjps: Any) -> list[Any]:
+    """Return rules that compute in float32, from a value of `function` in float32, if its output is float16."""
 
-    >>> 1 - finer(np.tanh, np.float16(1), np.float16(5)) > 0
-    True
-    """
-    return function(wide(x)) if out.dtype == np.float16 else out
+    def precise(vjp: Any) -> Any:
+        def rule(ct: Any, out: Any, *args: Any) -> Any:
+            if out.dtype.char != "e":
+                return vjp(ct, out, *args)
+            args = tuple(wide(x) if hasattr(x, "dtype") else x for x in args)
+            return vjp(wide(ct), function(*args), *args)
+
+        return rule
+
+    return [precise(vjp) for vjp in vjps]
 
 
 define(np.positive, lambda ct, out, x: ct)
@@ -81,33 +93,18 @@ define(np.add, lambda ct, out, x, y: ct, lambda ct, out, x, y: ct, evaluate=fast
 define(np.subtract, lambda ct, out, x, y: ct, lambda ct, out, x, y: -ct)
 define(np.multiply, lambda ct, out, x, y: ct * y, lambda ct, out, x, y: ct * x)
 define(np.divide, lambda ct, out, x, y: ct / y, lambda ct, out, x, y: -ct * (out / y))
-define(np.power, _power_x, _power_y)
+define(np.power, *_in_float32(np.power, _power_x, _power_y))
 for extremum in (np.maximum, np.minimum, np.fmax, np.fmin):
     define(extremum, _share, lambda ct, out, x, y: _share(ct, out, y, x))
-define(
-    np.hypot,
-    lambda ct, out, x, y: ct * (x / np.where(out == 0, 1, out)),
-    lambda ct, out, x, y: ct * (y / np.where(out == 0, 1, out)),
-)
-define(
-    np.arctan2,
-    lambda ct, out, x, y: ct * _over_squares(y, x, y),
-    lambda ct, out, x, y: -ct * _over_squares(x, x, y),
-)
-define(
-    np.logaddexp,
-    lambda ct, out, x, y: ct * _weight(x, y, out),
-    lambda ct, out, x, y: ct * _weight(y, x, out),
-)
+pairs: dict[Any, tuple[Any, Any]] = {
+    np.hypot: (lambda ct, out, x, y: ct * _over_length(x, out), lambda ct, out, x, y: ct * _over_length(y, out)),
+    np.arctan2: (lambda ct, out, x, y: ct * _over_squares(y, x, y), lambda ct, out, x, y: -ct * _over_squares(x, x, y)),
+    np.logaddexp: (lambda ct, out, x, y: ct * _weight(x, y, out), lambda ct, out, x, y: ct * _weight(y, x, out)),
+}
+for pair, rules in pairs.items():
+    define(pair, *_in_float32(pair, *rules))
 
 # --- functions of one argument ----------------------------------------------------------------------------------
-
-
-def _tanh_rule(ct: Any, out: Any, x: Any) -> Any:
-    out = finer(np.tanh, out, x)
-    return ct * (1 - out * out)
-
-
 define(np.square, lambda ct, out, x: ct * (2 * x))
 define(np.sqrt, lambda ct, out, x: ct * (0.5 / out))
 define(np.cbrt, lambda ct, out, x: ct / (3 * out * out))
@@ -127,7 +124,7 @@ define(np.arccos, lambda ct, out, x: -ct / np.sqrt((1 - x) * (1 + x)))
 define(np.arctan, lambda ct, out, x: _over_squares(ct, x, 1))
 define(np.sinh, lambda ct, out, x: ct * np.cosh(x))
 define(np.cosh, lambda ct, out, x: ct * np.sinh(x))
-define(np.tanh, _tanh_rule)
+define(np.tanh, *_in_float32(np.tanh, lambda ct, out, x: ct * (1 - out * out)))
 define(np.arcsinh, lambda ct, out, x: ct / np.hypot(x, 1))
 define(np.arccosh, lambda ct, out, x: ct / (np.sqrt(x - 1) * np.sqrt(x + 1)))
 define(np.arctanh, lambda ct, out, x: ct / ((1 - x) * (1 + x)))
@@ -216,6 +213,10 @@ def _mean_rule(ct: Any, out: Any, x: Any, axis: tuple[int, ...], keepdims: bool)
     return fast_paths.broadcast_to(share(_restore_axes(ct, x, axis, keepdims), count), x.shape)
 
 
+def _cumsum_rule(ct: Any, out: Any, x: Any, axis: int) -> Any:
+    return np.flip(np.cumsum(np.flip(wide(ct, ct.shape[axis]), axis), axis), axis)
+
+
 def _extremum_rule(ct: Any, out: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     """Return the cotangent, shared equally among the entries that attain the extremum."""
     attains = wide((x == _restore_axes(out, x, axis, keepdims)).astype(x.dtype), x.size)
@@ -255,8 +256,8 @@ def _norm_rule(ct: Any, out: Any, x: Any, ord: float, axis: tuple[int, ...], kee
     scale = (np.max if ord > 0 else np.min)(np.absolute(x), axis=axis, keepdims=True)
     flat = scale == 0  # all of x is 0, or an entry if ord is negative: the gradient is 0 by convention
     x = wide(x / np.where(flat, 1, scale), x.size)
-    if ord == 2:  # where x is 0, there is no second derivative: that of the cube root is infinite
-        slope = np.where(flat, np.cbrt(np.where(flat, x, 1)), x / _norm(np.where(flat, 1, x), 2, axis, True))
+    if ord == 2:
+        slope = _over_length(x, np.where(flat, 0, _norm(np.where(flat, 1, x), 2, axis, True)))
     else:
         zero = x == 0
         size = np.where(zero, 1, np.absolute(x))
@@ -276,11 +277,7 @@ define(np.prod, _prod_rule, bind=signatures.reduction, evaluate=np.multiply.redu
 define(np.linalg.vector_norm, _norm_rule, bind=signatures.vector_norm, evaluate=_norm, body=_norm)
 define(np.max, _extremum_rule, bind=signatures.reduction, evaluate=np.maximum.reduce)
 define(np.min, _extremum_rule, bind=signatures.reduction, evaluate=np.minimum.reduce)
-define(
-    np.cumsum,
-    lambda ct, out, x, axis: np.flip(np.cumsum(np.flip(wide(ct, ct.shape[axis]), axis), axis), axis),
-    bind=signatures.scan,
-)
+define(np.cumsum, _cumsum_rule, bind=signatures.scan)
 for test in (np.all, np.any):
     define(test, None, bind=signatures.reduction)
 for search in (np.argmax, np.argmin):

@@ -106,9 +106,7 @@ MATRIX = np.array([[0.0, 1.0], [1.0, 0.0]]).view(np.matrix)
     ],
 )
 def test_a_matrix_as_an_operand_raises_since_it_would_multiply_differently(call):
-    with pytest.raises(
-        DtypeError, match=r"^np\.\w+: a np\.matrix multiplies differently .* pass np\.asarray\(matrix\)"
-    ):
+    with pytest.raises(DtypeError, match=r"^np\.\w+: a np\.matrix .* pass np\.asarray\(matrix\)"):
         call(leaf([[1, 2], [3, 4]]))
 
 

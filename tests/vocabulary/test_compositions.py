@@ -127,6 +127,7 @@ LENGTHS = {
     "norm of columns": lambda x: np.linalg.norm(x, axis=0, ord=2),
     "Frobenius norm": lambda x: np.linalg.norm(x, "fro"),
     "vector norm": lambda x: np.linalg.vector_norm(x, axis=(0, 1), keepdims=True),
+    "hypot": lambda x: np.hypot(x[0], x[1]),
     "std": np.std,
     "std of rows": lambda x: np.std(x, axis=1, ddof=1),
 }
