@@ -64,22 +64,24 @@ def _over_squares(a: Any, x: Any, y: Any) -> Any:
 
 def _weight(x: Any, y: Any, out: Any) -> Any:
     """Return `exp(x) / (exp(x) + exp(y))`, the weight of x in `out = log(exp(x) + exp(y))`; 0 where out is -inf."""
-    top = np.maximum(x, y)
-    finite = np.isfinite(top)
-    shift = np.where(finite, top, 0)
-    zero = np.zeros_like(shift)
-    own, other = (np.exp(np.where(finite, a - shift, np.where(a == top, zero, -np.inf))) for a in (x, y))
-    return np.where(out == -np.inf, 0, own / (own + other))
+    most = np.finfo(out.dtype).max
+    shift = np.clip(np.maximum(x, y), -most, most)  # then x - shift is at most 0, unless x is infinite
+    own, other = (np.exp(np.minimum(a - shift, 1)) for a in (x, y))
+    total = own + other
+    return own / np.where(total == 0, 1, total)
+
+
+_FLOAT16 = np.dtype(np.float16)
 
 
 def _in_float32(function: Any, *vjps: Any) -> list[Any]:
     """Return rules that compute in float32, from a value of `function` in float32, if its output is float16."""
 
     def precise(vjp: Any) -> Any:
-        def rule(ct: Any, out: Any, *args: Any) -> Any:
-            if out.dtype.char != "e":
-                return vjp(ct, out, *args)
-            args = tuple(wide(x) if hasattr(x, "dtype") else x for x in args)
+        def rule(ct: Any, out: Any, x: Any, *y: Any) -> Any:
+            if out.dtype is not _FLOAT16:
+                return vjp(ct, out, x, *y)
+            args = [wide(arg) if hasattr(arg, "dtype") else arg for arg in (x, *y)]
             return vjp(wide(ct), function(*args), *args)
 
         return rule
@@ -121,7 +123,7 @@ define(np.cos, lambda ct, out, x: -ct * np.sin(x))
 define(np.tan, lambda ct, out, x: ct * (1 + out * out))
 define(np.arcsin, lambda ct, out, x: ct / np.sqrt((1 - x) * (1 + x)))
 define(np.arccos, lambda ct, out, x: -ct / np.sqrt((1 - x) * (1 + x)))
-define(np.arctan, lambda ct, out, x: _over_squares(ct, x, 1))
+define(np.arctan, *_in_float32(np.arctan, lambda ct, out, x: ct / (1 + x * x)))
 define(np.sinh, lambda ct, out, x: ct * np.cosh(x))
 define(np.cosh, lambda ct, out, x: ct * np.sinh(x))
 define(np.tanh, *_in_float32(np.tanh, lambda ct, out, x: ct * (1 - out * out)))
@@ -257,7 +259,8 @@ def _norm_rule(ct: Any, out: Any, x: Any, ord: float, axis: tuple[int, ...], kee
     flat = scale == 0  # all of x is 0, or an entry if ord is negative: the gradient is 0 by convention
     x = wide(x / np.where(flat, 1, scale), x.size)
     if ord == 2:
-        slope = _over_length(x, np.where(flat, 0, _norm(np.where(flat, 1, x), 2, axis, True)))
+        none = np.where(flat, np.sqrt(np.where(flat, scale, 1)), 0)  # adds 0, and no second derivative where x is 0
+        slope = x / np.where(flat, 1, _norm(x, 2, axis, True)) + none
     else:
         zero = x == 0
         size = np.where(zero, 1, np.absolute(x))

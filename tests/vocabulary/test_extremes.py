@@ -86,6 +86,10 @@ ALLOWED: dict[Any, tuple[str, Any]] = {
         "the value is infinite, its slope, 0.69 of it, is not yet",
         lambda out, x: np.where(np.isinf(out), np.inf, 4),
     ),
+    np.arctan: (
+        "1 + x² overflows where the slope is subnormal",
+        lambda out, x: np.where((out.dtype != np.float16) & np.isinf(x * x), np.inf, 4),
+    ),
     np.tanh: (
         "1 − z² costs a fraction of another exponential; its error is an ulp of 1, not of the slope",
         lambda out, x: 4 if out.dtype == np.float16 else 4 + 16 / (1 - np.abs(out)),
