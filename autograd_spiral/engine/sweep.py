@@ -20,6 +20,7 @@ from autograd_spiral.engine.frozen import apart, sealed
 __all__ = ["sweep", "unbroadcast", "wide"]
 
 _serial = attrgetter("serial")
+_FLOAT16 = np.dtype(np.float16)
 
 
 def sweep(
@@ -42,7 +43,7 @@ def sweep(
     order, leaves = _reachable({node for node, _ in seeds})
     flows = None if inputs is None or leaves <= inputs else _dependents(order, inputs)  # None: all of them
     cotangents: dict[Any, Any] = {}  # popped when a node is visited; what remains is the result
-    recorded = operands_of is not None
+    recorded, widened = operands_of is not None, False
     for node, ct in seeds:
         if flows is None or node in flows:
             cotangents[node] = cotangents[node] + ct if node in cotangents else ct
@@ -51,6 +52,8 @@ def sweep(
         ct = cotangents.pop(node, None)
         if ct is None:
             continue
+        if widened and ct.dtype is not node._value.dtype:
+            ct = ct.astype(node._value.dtype)
         if inputs is not None and node in inputs:
             cotangents[node] = ct
         primitive, args, params = node.primitive, node.args, node.params
@@ -103,9 +106,16 @@ def sweep(
             except (AttributeError, ValueError) as error:
                 raise messages.wrong_piece(primitive, i, piece, value) from error
             before = cotangents.get(arg)
-            cotangents[arg] = piece if before is None else before + piece
+            if before is None:
+                cotangents[arg] = piece
+            elif piece.dtype is _FLOAT16:  # added up in float32, see `wide`
+                cotangents[arg], widened = wide(before) + piece, True
+            else:
+                cotangents[arg] = before + piece
             if observer is not None:
                 observer.added(arg, cotangents[arg])
+    if widened:
+        return {node: ct.astype(node._value.dtype) for node, ct in cotangents.items()}
     return cotangents
 
 

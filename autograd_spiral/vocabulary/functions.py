@@ -141,7 +141,8 @@ def erf(x: Array) -> Array:
     >>> erf(np.array([0.0, 1.0])).round(4)
     array([0.    , 0.8427])
     """
-    values = np.asarray(x) if np.asarray(x).dtype.kind == "f" else np.asarray(x, float)
+    values = np.asarray(x)
+    values = values if values.dtype.kind == "f" else values.astype(float)
     return np.array([math.erf(entry) for entry in values.ravel().tolist()], values.dtype).reshape(values.shape)
 
 

@@ -230,11 +230,12 @@ def _others(x: Any) -> Any:
     n = x.shape[-1]
     if n < 2:
         return np.ones_like(x)
-    left, right, rest = x[..., : n - 1 : 2], x[..., 1::2], x[..., n - n % 2 :]
-    around = _others(np.concatenate([left * right, rest], axis=-1))
+    left, right, last = x[..., : n - 1 : 2], x[..., 1::2], x[..., n - n % 2 :]
+    products = left * right
+    around = _others(np.concatenate([products, last], axis=-1) if n % 2 else products)
     pairs = around[..., : n // 2]
     both = np.stack([pairs * right, pairs * left], axis=-1).reshape((*x.shape[:-1], n - n % 2))
-    return np.concatenate([both, around[..., n // 2 :]], axis=-1)
+    return np.concatenate([both, around[..., n // 2 :]], axis=-1) if n % 2 else both
 
 
 def _prod_rule(ct: Any, out: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
@@ -258,15 +259,17 @@ def _norm_rule(ct: Any, out: Any, x: Any, ord: float, axis: tuple[int, ...], kee
     scale = (np.max if ord > 0 else np.min)(np.absolute(x), axis=axis, keepdims=True)
     flat = scale == 0  # all of x is 0, or an entry if ord is negative: the gradient is 0 by convention
     x = wide(x / np.where(flat, 1, scale), x.size)
-    if ord == 2:
-        none = np.where(flat, np.sqrt(np.where(flat, scale, 1)), 0)  # adds 0, and no second derivative where x is 0
-        slope = x / np.where(flat, 1, _norm(x, 2, axis, True)) + none
-    else:
-        zero = x == 0
-        size = np.where(zero, 1, np.absolute(x))
-        total = np.sum(np.where(zero, 0, size**ord), axis=axis, keepdims=True)
-        slope = np.where(flat, 0, np.sign(x) * size ** (ord - 1) * np.where(flat, 1, total) ** (1 / ord - 1))
-    return _restore_axes(ct, x, axis, keepdims) * slope
+    if ord != 2:
+        return _restore_axes(ct, x, axis, keepdims) * np.where(flat, 0, _norm_slope(x, ord, axis, flat))
+    none = np.where(flat, np.sqrt(np.where(flat, scale, 1)), 0)  # adds 0, and no second derivative where x is 0
+    return _restore_axes(ct, x, axis, keepdims) * (x / np.where(flat, 1, _norm(x, 2, axis, True)) + none)
+
+
+def _norm_slope(x: Any, ord: float, axis: tuple[int, ...], flat: Any) -> Any:
+    zero = x == 0
+    size = np.where(zero, 1, np.absolute(x))
+    total = np.sum(np.where(zero, 0, size**ord), axis=axis, keepdims=True)
+    return np.sign(x) * size ** (ord - 1) * np.where(flat, 1, total) ** (1 / ord - 1)
 
 
 define(

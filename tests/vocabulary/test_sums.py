@@ -45,6 +45,16 @@ def test_a_float16_number_used_many_times_gets_its_gradient(use: Any, shape: Any
     np.testing.assert_allclose(found.data.astype(float), right.data, rtol=1e-3)
 
 
+@pytest.mark.parametrize("create_graph", [False, True], ids=["values", "recorded"])
+@pytest.mark.parametrize("computed", [False, True], ids=["leaf", "result"])
+def test_a_float16_number_used_by_many_operations_gets_its_gradient(computed: bool, create_graph: bool) -> None:
+    w = Tensor(np.float16(1), requires_grad=True)
+    used = w * np.float16(1) if computed else w
+    uses = [used * np.float16(1) for _ in range(3000)]
+    found = grad(uses, w, [np.float16(1)] * len(uses), create_graph=create_graph)
+    assert (found.dtype, float(found)) == (np.float16, 3000)
+
+
 @pytest.mark.parametrize("rows", [300, 3000, 50_000])
 def test_the_gradient_of_a_float16_bias_agrees_with_that_of_its_matrix(rows: int) -> None:
     W, b = (Tensor(np.zeros(shape, np.float16), requires_grad=True) for shape in ((2, 3), (3,)))
