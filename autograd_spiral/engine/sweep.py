@@ -143,7 +143,9 @@ def unbroadcast(ct: Any, shape: tuple[int, ...]) -> Any:
     stretched = tuple(extra + i for i, n in enumerate(shape) if n == 1 and ct.shape[extra + i] != 1)
     if type(ct) is np.ndarray and ct.size and extra and shape and not stretched:
         return column_sums(ct.reshape(-1, math.prod(shape))).reshape(shape)
-    return wide(ct, ct.size).sum(axis=tuple(range(extra)) + stretched).reshape(shape)
+    kept = math.prod(shape)
+    summed = ct.size / kept if kept > 1 else 0  # NumPy adds up all elements of an array in pairs, which is accurate
+    return wide(ct, summed).sum(axis=tuple(range(extra)) + stretched).reshape(shape)
 
 
 def _reachable(outputs: set[Any]) -> tuple[list[Any], set[Any]]:
@@ -203,7 +205,7 @@ def column_sums(x: Any) -> Any:
 _BLOCK, _MANY = 256, 2**14
 
 
-def wide(x: Any, count: int = 0) -> Any:
+def wide(x: Any, count: float = 0) -> Any:
     """Return `x` in the dtype in which `count` of its elements are added up accurately.
 
     NumPy may add them up one by one, and in float16 a sum of ones stops at 2048, in float32 sums of a million numbers

@@ -221,7 +221,7 @@ def _cumsum_rule(ct: Any, out: Any, x: Any, axis: int) -> Any:
 
 def _extremum_rule(ct: Any, out: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     """Return the cotangent, shared equally among the entries that attain the extremum."""
-    attains = wide((x == _restore_axes(out, x, axis, keepdims)).astype(x.dtype), x.size)
+    attains = wide((x == _restore_axes(out, x, axis, keepdims)).astype(x.dtype), x.size / max(out.size, 1))
     return _restore_axes(ct, x, axis, keepdims) * attains / np.sum(attains, axis=axis, keepdims=True)
 
 
@@ -258,7 +258,7 @@ def _norm_rule(ct: Any, out: Any, x: Any, ord: float, axis: tuple[int, ...], kee
         return x
     scale = (np.max if ord > 0 else np.min)(np.absolute(x), axis=axis, keepdims=True)
     flat = scale == 0  # all of x is 0, or an entry if ord is negative: the gradient is 0 by convention
-    x = wide(x / np.where(flat, 1, scale), x.size)
+    x = wide(x / np.where(flat, 1, scale), x.size / scale.size)
     if ord != 2:
         return _restore_axes(ct, x, axis, keepdims) * np.where(flat, 0, _norm_slope(x, ord, axis, flat))
     none = np.where(flat, np.sqrt(np.where(flat, scale, 1)), 0)  # adds 0, and no second derivative where x is 0
@@ -330,7 +330,7 @@ def _scatter(ct: Any, *arrays: Any, index: tuple[Any, ...], shape: tuple[int, ..
     """Return zeros of `shape` with `ct` added at `index`, where repeated entries add up: the adjoint of indexing."""
     where = fill(index, arrays)
     if any(array.dtype != bool for array in arrays):
-        added = wide(ct, ct.size)
+        added = wide(ct, ct.size / max(math.prod(shape), 1))
         out = np.zeros(shape, added.dtype)
         np.add.at(out, where, added)
         return out.astype(ct.dtype, copy=False)

@@ -79,6 +79,15 @@ def test_a_float32_entry_taken_many_times_gets_its_gradient() -> None:
     np.testing.assert_allclose(found.data, [5e5 * float(np.float32(0.1)), 0], rtol=1e-6)
 
 
+@pytest.mark.parametrize("create_graph", [False, True], ids=["values", "recorded"])
+@pytest.mark.parametrize("shape", [(), (3, 1, 1), (1, 3, 1, 1), (3, 1, 2)])
+def test_the_gradient_of_a_float32_parameter_used_by_a_whole_batch(shape: Any, create_graph: bool) -> None:
+    x = Tensor(np.zeros(shape, np.float32), requires_grad=True)
+    cotangent = np.full((100_000, 3, 1, 2), 0.1, np.float32)
+    found = grad(np.broadcast_to(x, cotangent.shape), x, cotangent, create_graph=create_graph)
+    np.testing.assert_allclose(found.data, cotangent.size / x.size * float(np.float32(0.1)), rtol=5e-6)
+
+
 @pytest.mark.parametrize("layout", [np.ascontiguousarray, np.asfortranarray, lambda x: x[::-1]])
 @pytest.mark.parametrize("rows", [2**14, 2**14 + 1, 40_001])
 def test_the_sums_of_blocks_of_rows_are_those_of_all_rows(rows: int, layout: Any) -> None:
@@ -159,3 +168,10 @@ def test_a_captured_float16_step_sums_as_the_eager_one() -> None:
         assert result.dtype == eager.dtype
         np.testing.assert_allclose(np.asarray(result.data, float), np.asarray(eager.data, float), rtol=2e-3)
     np.testing.assert_allclose(captured(x, W, b)[2].data.astype(float), [-2 / 3, 1 / 3, 1 / 3], rtol=2e-3)
+
+
+@pytest.mark.parametrize("function", [np.max, np.min, np.sum, np.prod, np.mean, np.var, np.std, np.linalg.vector_norm])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_reductions_that_leave_nothing_have_gradients_of_nothing(function: Any, dtype: Any) -> None:
+    x = Tensor(np.zeros((0, 3), dtype), requires_grad=True)
+    assert grad(np.sum(function(x, axis=1)), x).shape == (0, 3)
