@@ -107,6 +107,7 @@ for pair, rules in pairs.items():
     define(pair, *_in_float32(pair, *rules))
 
 # --- functions of one argument ----------------------------------------------------------------------------------
+
 define(np.square, lambda ct, out, x: ct * (2 * x))
 define(np.sqrt, lambda ct, out, x: ct * (0.5 / out))
 define(np.cbrt, lambda ct, out, x: ct / (3 * out * out))
