@@ -58,7 +58,7 @@ def row(*cotangents: str | None, edges: str = "") -> Row:
 
 TIE = "a tie: half each"
 STEPS = "0 at the jumps too"
-POWER = "x̄: 0 where y is 0, else infinite where x is 0 and y < 1; ȳ: 0 where x is 0 and y ≥ 0, NaN where x < 0"
+POWER = "x̄: 0 where y is 0, else infinite where x is 0 and y < 1; ȳ: 0 where x is 0, NaN where x < 0"
 EXTREMUM = words(
     "z̄ shared equally among the entries that attain the extremum, 0 elsewhere", edges="a tie: equal shares"
 )
@@ -76,7 +76,7 @@ ROWS: dict[str, dict[Any, Row]] = {
         np.minimum: row("z̄ · [x < y]", "z̄ · [y < x]", edges=TIE),
         np.fmax: row("z̄ · [x > y]", "z̄ · [y > x]", edges=f"{TIE}; a NaN gets 0"),
         np.fmin: row("z̄ · [x < y]", "z̄ · [y < x]", edges=f"{TIE}; a NaN gets 0"),
-        np.hypot: row("z̄ · x / z", "z̄ · y / z", edges="0 where z is 0"),
+        np.hypot: row("z̄ · x / z", "z̄ · y / z", edges="0 where z is 0, where there is no second derivative"),
         np.arctan2: row("z̄ · y / (x² + y²)", "−z̄ · x / (x² + y²)", edges="NaN where both are 0"),
         np.logaddexp: row("z̄ · exp(x − z)", "z̄ · exp(y − z)", edges="0 where z is −∞"),
     },
@@ -118,6 +118,11 @@ ROWS: dict[str, dict[Any, Row]] = {
     "Reductions and scans": {
         np.sum: words("z̄, broadcast to the shape of x"),
         np.mean: words("z̄ / n, broadcast to the shape of x, for a mean of n entries"),
+        np.prod: words("z̄ · the product of the other entries", edges="exact at entries of 0, at any order"),
+        np.linalg.vector_norm: words(
+            "z̄ · sign(x) · (abs(x) / z)^(ord − 1)",
+            edges="0 where z is 0, where there is no second derivative; 0 where x is 0 if ord is below 1",
+        ),
         np.max: EXTREMUM,
         np.min: EXTREMUM,
         np.cumsum: words("the sum of z̄ from each index to the end of the axis"),
@@ -160,9 +165,9 @@ CALLED: dict[Any, str] = {
 
 REMARKS: dict[Any, str] = {
     np.clip: "at a bound: half the gradient",
-    np.prod: "exact gradients at entries of 0, at any order",
-    np.std: "gradient 0 if all entries are equal",
-    np.linalg.norm: "gradient 0 at 0; vectors: any order except 0; matrices: 'fro', 1, -1, inf, -inf",
+    np.std: "gradient 0 if all entries are equal, where there is no second derivative",
+    np.linalg.vector_norm: "the orders 1, inf and -inf; see above for the others",
+    np.linalg.norm: "as for vector_norm; vectors: any order except 0; matrices: 'fro', 1, -1, inf, -inf",
     np.full_like: "a constant",
     np.zeros_like: "a constant",
     np.ones_like: "a constant",

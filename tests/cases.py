@@ -156,6 +156,24 @@ def _test(source: Source, function: Any) -> Example:
     return reduced(source, function, source.mask(source.shape()))
 
 
+@case(np.prod)
+def _prod(source: Source, function: Any) -> Example:
+    x = source.array(source.shape())
+    x = np.where(source.rng.uniform(size=x.shape) < 0.2, 0, x)
+    return reduced(source, function, x)
+
+
+@case(np.linalg.vector_norm)
+def _vector_norm(source: Source, function: Any) -> Example:
+    """Now and then of nothing, and with entries of 0, which are smooth points of the order 2."""
+    ord = source.choose(2, 2, 3, 0.5, -1, -2.5)
+    x = source.array(source.shape(1, side=2, empty=ord > 0), NONZERO)
+    if ord == 2:
+        x = np.where(np.arange(x.size).reshape(x.shape) % 3 == 1, 0, x)
+    axis, keepdims = source.axes(x.ndim), source.flag()
+    return Example(lambda x: function(x, axis=axis, keepdims=keepdims, ord=ord), (x,))
+
+
 @case(np.cumsum)
 def _cumsum(source: Source, function: Any) -> Example:
     x = source.array(source.shape(1))

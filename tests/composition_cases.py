@@ -151,6 +151,14 @@ def _square_operands(source: Source, terms: list[str]) -> tuple[np.ndarray, ...]
     return tuple(source.array(tuple(sizes[letter] for letter in term)) for term in terms)
 
 
+@composition_case(np.linalg.vector_norm)
+def _vector_norm(source: Source, function: Any) -> Example:
+    """The orders that are written with other functions."""
+    x = _signed(source, source.shape(1, empty=False))  # of distinct sizes, since the largest one is chosen
+    axis, keepdims, ord = source.axes(x.ndim), source.flag(), source.choose(1, math.inf, -math.inf)
+    return Example(lambda x: function(x, axis=axis, keepdims=keepdims, ord=ord), (x,))
+
+
 @composition_case(np.linalg.norm)
 def _norm(source: Source, function: Any) -> Example:
     keepdims = source.flag()
@@ -184,13 +192,6 @@ def _signed(source: Source, shape: tuple[int, ...]) -> np.ndarray:
 
 
 # --- reductions -------------------------------------------------------------------------------------------------
-
-
-@composition_case(np.prod)
-def _prod(source: Source, function: Any) -> Example:
-    x = source.array(source.shape())
-    x = np.where(source.rng.uniform(size=x.shape) < 0.2, 0, x)
-    return reduced(source, function, x)
 
 
 @composition_case(np.var, np.std)

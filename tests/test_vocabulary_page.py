@@ -142,7 +142,7 @@ def test_ties_said_to_be_halved_are():
         (0, 0.5, np.inf, 0),
         (0, 0, 0, 0),
         (0, 1, 1, 0),
-        (0, -1, -np.inf, np.nan),
+        (0, -1, -np.inf, 0),
         (-1, 0, 0, np.nan),
         (-1, 2, -2, np.nan),
     ],

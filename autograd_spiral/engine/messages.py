@@ -159,6 +159,11 @@ def masked_array(use: str) -> DtypeError:
     return DtypeError(f"{use}: a masked array would lose its mask; use np.where with the mask instead")
 
 
+def matrix(name: str) -> DtypeError:
+    """Error for a np.matrix as an operand of the function of this name."""
+    return DtypeError(f"{name}: a np.matrix multiplies differently from arrays and tensors: pass np.asarray(matrix)")
+
+
 def lost_graph() -> LostGraphError:
     """Error for `Tensor(t)` of a tensor that requires gradients."""
     return LostGraphError(
@@ -195,11 +200,14 @@ INSTEAD: dict[Callable[..., Any], str] = {
 """What to write instead of NumPy functions that have no rule."""
 
 _WRITERS = frozenset((np.copyto, np.put, np.place, np.putmask, np.fill_diagonal, np.put_along_axis))
-_REDUCTIONS: dict[Any, str] = {
-    np.add: "np.sum",
-    np.multiply: "np.prod",
-    np.maximum: "np.max",
-    np.minimum: "np.min",
+_METHODS: dict[tuple[Any, str], str] = {
+    (np.add, "reduce"): "np.sum",
+    (np.multiply, "reduce"): "np.prod",
+    (np.maximum, "reduce"): "np.max",
+    (np.minimum, "reduce"): "np.min",
+    (np.logical_and, "reduce"): "np.all",
+    (np.logical_or, "reduce"): "np.any",
+    (np.add, "accumulate"): "np.cumsum",
 }
 
 
@@ -226,8 +234,9 @@ def ufunc_method(ufunc: np.ufunc, method: str) -> AutogradError:
             f"{name_of(ufunc)}.at writes into its argument, but a recorded value never changes: "
             "add an array that holds the changes, as in t + changes"
         )
-    remedies = {"reduce": _REDUCTIONS.get(ufunc, "np.sum"), "accumulate": "np.cumsum", "outer": "broadcasting"}
-    remedy = remedies.get(method, "whole-array functions")
+    remedy = _METHODS.get((ufunc, method), f"{name_of(ufunc)} and other functions of whole arrays")
+    if method == "outer":
+        remedy = f"broadcasting, as in {name_of(ufunc)}(x[:, None], y)"
     return NoRuleError(f"{name_of(ufunc)}.{method} has no gradient rule: use {remedy}")
 
 
@@ -238,8 +247,13 @@ def keyword(ufunc: np.ufunc, key: str) -> AutogradError:
             f"{name_of(ufunc)} with out= would overwrite an array, but a recorded value never changes: "
             "use the returned tensor, or t.assign(…) to update a leaf"
         )
-    remedy = "np.where(condition, value, other)" if key == "where" else "t.astype(…) to convert"
-    return NoRuleError(f"{name_of(ufunc)} with {key}= has no gradient rule: use {remedy}")
+    remedies = {
+        "where": "use np.where(condition, value, other)",
+        "dtype": "use t.astype(…) to convert",
+        "axes": "move the axes with np.moveaxis or np.transpose",
+        "axis": "move the axes with np.moveaxis or np.transpose",
+    }
+    return NoRuleError(f"{name_of(ufunc)} with {key}= has no gradient rule: {remedies.get(key, 'leave it out')}")
 
 
 def several_outputs(primitive: Any, count: int) -> RuleError:

@@ -6,6 +6,7 @@ differentiated in turn. The sweep is a pure function: it stores nothing on a nod
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Set
 from functools import lru_cache
 from operator import attrgetter
@@ -16,9 +17,10 @@ import numpy as np
 from autograd_spiral.engine import messages
 from autograd_spiral.engine.frozen import apart, sealed
 
-__all__ = ["sweep", "unbroadcast"]
+__all__ = ["sweep", "unbroadcast", "wide"]
 
 _serial = attrgetter("serial")
+_FLOAT16 = np.dtype(np.float16)
 
 
 def sweep(
@@ -41,7 +43,7 @@ def sweep(
     order, leaves = _reachable({node for node, _ in seeds})
     flows = None if inputs is None or leaves <= inputs else _dependents(order, inputs)  # None: all of them
     cotangents: dict[Any, Any] = {}  # popped when a node is visited; what remains is the result
-    recorded = operands_of is not None
+    recorded, widened = operands_of is not None, False
     for node, ct in seeds:
         if flows is None or node in flows:
             cotangents[node] = cotangents[node] + ct if node in cotangents else ct
@@ -50,6 +52,8 @@ def sweep(
         ct = cotangents.pop(node, None)
         if ct is None:
             continue
+        if widened and ct.dtype is not node._value.dtype:
+            ct = ct.astype(node._value.dtype)
         if inputs is not None and node in inputs:
             cotangents[node] = ct
         primitive, args, params = node.primitive, node.args, node.params
@@ -102,9 +106,16 @@ def sweep(
             except (AttributeError, ValueError) as error:
                 raise messages.wrong_piece(primitive, i, piece, value) from error
             before = cotangents.get(arg)
-            cotangents[arg] = piece if before is None else before + piece
+            if before is None:
+                cotangents[arg] = piece
+            elif piece.dtype is _FLOAT16:  # added up in float32, see `wide`
+                cotangents[arg], widened = wide(before) + piece, True
+            else:
+                cotangents[arg] = before + piece
             if observer is not None:
                 observer.added(arg, cotangents[arg])
+    if widened:
+        return {node: ct.astype(node._value.dtype) for node, ct in cotangents.items()}
     return cotangents
 
 
@@ -118,7 +129,8 @@ def _as_array(piece: Any, primitive: Any) -> Any:
 def unbroadcast(ct: Any, shape: tuple[int, ...]) -> Any:
     """Return `ct` summed over the axes along which `shape` was broadcast: the adjoint of broadcasting.
 
-    Raises ValueError when `shape` does not broadcast to the shape of `ct`.
+    The sums are accurate, and may have a wider dtype than `ct`. Raises ValueError when `shape` does not broadcast to
+    the shape of `ct`.
 
     >>> unbroadcast(np.ones((4, 3)), (1, 3))
     array([[4., 4., 4.]])
@@ -129,7 +141,11 @@ def unbroadcast(ct: Any, shape: tuple[int, ...]) -> Any:
     if extra < 0 or any(n not in (1, m) for n, m in zip(shape, ct.shape[extra:], strict=True)):
         raise ValueError(f"shape {shape} does not broadcast to {ct.shape}")
     stretched = tuple(extra + i for i, n in enumerate(shape) if n == 1 and ct.shape[extra + i] != 1)
-    return ct.sum(axis=tuple(range(extra)) + stretched).reshape(shape)
+    if type(ct) is np.ndarray and ct.size and extra and shape and not stretched:
+        return column_sums(ct.reshape(-1, math.prod(shape))).reshape(shape)
+    kept = math.prod(shape)
+    summed = ct.size / kept if kept > 1 else 0  # NumPy adds up all elements of an array in pairs, which is accurate
+    return wide(ct, summed).sum(axis=tuple(range(extra)) + stretched).reshape(shape)
 
 
 def _reachable(outputs: set[Any]) -> tuple[list[Any], set[Any]]:
@@ -165,11 +181,40 @@ def _row_of_ones(length: int, dtype: Any) -> Any:
 
 
 def column_sums(x: Any) -> Any:
-    """Return `x.sum(axis=0, keepdims=True)` of a matrix; computed by BLAS, so rounding may differ.
+    """Return `x.sum(axis=0, keepdims=True)` of a matrix, accurate as in `unbroadcast`; BLAS adds up arrays.
 
     >>> column_sums(np.ones((4, 3)))
     array([[4., 4., 4.]])
     """
-    if type(x) is np.ndarray and x.dtype.char in "fd" and x.shape[1] != 1:
-        return np.dot(_row_of_ones(len(x), x.dtype), x)
+    rows = len(x)
+    if type(x) is not np.ndarray:
+        return wide(x, rows).sum(axis=0, keepdims=True)
+    if rows > _MANY and x.dtype.char == "f":  # BLAS adds up rows one by one too: here it gets short blocks of them
+        while len(x) > 2 * _BLOCK:
+            whole = len(x) // _BLOCK * _BLOCK
+            sums = np.matmul(_row_of_ones(_BLOCK, x.dtype), x[:whole].reshape(-1, _BLOCK, x.shape[1]))
+            x = np.concatenate([sums[:, 0], x[whole:]])
+        rows = len(x)
+    elif x.dtype.char == "e":
+        return column_sums(x.astype(np.float32))
+    if x.dtype.char in "fd" and x.shape[1] != 1:
+        return np.dot(_row_of_ones(rows, x.dtype), x)
     return x.sum(axis=0, keepdims=True)
+
+
+_BLOCK, _MANY = 256, 2**14
+
+
+def wide(x: Any, count: float = 0) -> Any:
+    """Return `x` in the dtype in which `count` of its elements are added up accurately.
+
+    NumPy may add them up one by one, and in float16 a sum of ones stops at 2048, in float32 sums of a million numbers
+    are off by percents. So float16 becomes float32, and float32 becomes float64 if there are many elements.
+
+    >>> wide(np.ones(3, np.float16)).dtype, wide(np.ones(3, np.float32)).dtype
+    (dtype('float32'), dtype('float32'))
+    """
+    char = x.dtype.char
+    if char == "e":
+        return x.astype(np.float32)
+    return x.astype(np.float64) if char == "f" and count > 4 * _MANY else x

@@ -388,6 +388,8 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
                 has_history = True
         elif type(arg) in _WEAK_SCALARS:
             operands.append(arg)
+        elif isinstance(arg, np.matrix):
+            raise messages.matrix(primitive.name)
         else:
             operands.append(frozen_copy(arg, primitive.name))
             has_arrays = True

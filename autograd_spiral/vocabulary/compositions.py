@@ -15,6 +15,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from autograd_spiral.engine.table import composes
+from autograd_spiral.errors import NoRuleError
 
 
 def _array(x: Any) -> Any:
@@ -50,7 +51,7 @@ def _ones_like(a: Any, dtype: Any = None) -> Any:
 @composes(np.full_like)
 def _full_like(a: Any, fill_value: Any, dtype: Any = None) -> Any:
     if hasattr(fill_value, "backward"):
-        raise TypeError("np.full_like makes a constant: for a gradient write np.broadcast_to(fill_value, a.shape)")
+        raise NoRuleError("np.full_like makes a constant: for a gradient write np.broadcast_to(fill_value, a.shape)")
     return _constant(np.full(a.shape, fill_value, dtype or a.dtype), a)
 
 
@@ -136,7 +137,7 @@ def _tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
 def _einsum(subscripts: Any, /, *operands: Any, optimize: Any = False) -> Any:
     """Rewrite to explicit subscripts without repeated letters in an operand, the only form that the primitive takes."""
     if not isinstance(subscripts, str):
-        raise TypeError("np.einsum(operand, axes, …) has no gradient rule: write np.einsum('ij,jk->ik', x, y)")
+        raise NoRuleError("np.einsum(operand, axes, …) has no gradient rule: write np.einsum('ij,jk->ik', x, y)")
     arrays = [_array(operand) for operand in operands]
     terms, arrow, result = subscripts.replace(" ", "").partition("->")
     inputs = terms.split(",")
@@ -158,6 +159,11 @@ def _einsum(subscripts: Any, /, *operands: Any, optimize: Any = False) -> Any:
             twice = next(letter for letter in term if term.count(letter) > 1)
             first = term.index(twice)
             second = term.index(twice, first + 1)
+            if arrays[i].shape[first] != arrays[i].shape[second]:
+                raise ValueError(
+                    f"np.einsum: {twice!r} stands twice in {term!r}, for axes of lengths {arrays[i].shape[first]} and "
+                    f"{arrays[i].shape[second]}, but a diagonal needs equal lengths"
+                )
             arrays[i] = np.diagonal(arrays[i], 0, first, second)
             term = term[:first] + term[first + 1 : second] + term[second + 1 :] + twice
         inputs[i] = term
@@ -167,68 +173,43 @@ def _einsum(subscripts: Any, /, *operands: Any, optimize: Any = False) -> Any:
     return np.einsum(explicit, *arrays)
 
 
-def _root(squares: Any) -> Any:
-    """Return the square root of a sum of squares; its gradient is 0 where the sum is 0, as for `abs`."""
-    at_zero = squares == 0
-    return np.where(at_zero, 0, np.sqrt(np.where(at_zero, 1, squares)))
-
-
-def _power_of_size(x: Any, exponent: float) -> Any:
-    """Return `x**exponent` for x ≥ 0 and a positive exponent; its gradient is 0 where x is 0, as for `abs`."""
-    at_zero = x == 0
-    return np.where(at_zero, 0, np.where(at_zero, 1, x) ** exponent)
+@composes(np.linalg.vector_norm)
+def _vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
+    if x.dtype.kind != "f":
+        return np.linalg.vector_norm(x.astype(float), axis=axis, keepdims=keepdims, ord=ord)
+    if not isinstance(ord, int | float) or ord == 0:
+        raise NoRuleError(f"a vector norm with ord={ord!r} has no gradient rule: use a number other than 0")
+    if math.isinf(ord) and (ord < 0 or np.size(x, axis)):
+        return (np.max if ord > 0 else np.min)(np.absolute(x), axis=axis, keepdims=keepdims)
+    return np.sum(np.absolute(x), axis=axis, keepdims=keepdims) if ord in (1, math.inf) else NotImplemented
 
 
 @composes(np.linalg.norm)
 def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    x = x if x.dtype.kind == "f" else x.astype(float)
     ord = ord.item() if isinstance(ord, np.number) else ord
-    if axis is None and (ord is None or x.ndim in (1, 2)):
-        axis = tuple(range(x.ndim))
-    axes = normalize_axis_tuple(axis, x.ndim)
-    if ord is None or (ord == "fro" and len(axes) == 2) or (ord == 2 and len(axes) == 1):
-        squares = np.sum(np.square(x), axis=axes, keepdims=keepdims)
-        return _root(squares)
-    if len(axes) == 1 and isinstance(ord, int | float) and ord != 0:
-        size = np.absolute(x)
-        if abs(ord) == math.inf:
-            return (np.max if ord > 0 else np.min)(size, axis=axes, keepdims=keepdims)
-        if ord == 1:
-            return np.sum(size, axis=axes, keepdims=keepdims)
-        power = _power_of_size if ord > 0 else np.power
-        return power(np.sum(power(size, ord), axis=axes, keepdims=keepdims), 1 / ord)
+    if axis is None and ord is not None and x.ndim not in (1, 2):
+        raise ValueError(f"np.linalg.norm with ord={ord!r} needs axis=, one or two axes of shape {x.shape}")
+    axes = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim)
+    if len(axes) == 1 or ord is None or (ord in ("fro", "f") and len(axes) == 2):
+        order = ord if len(axes) == 1 and ord is not None else 2
+        return np.linalg.vector_norm(x, axis=axes, keepdims=keepdims, ord=order)
     if len(axes) == 2 and ord in (1, -1, math.inf, -math.inf):
+        x = x if x.dtype.kind == "f" else x.astype(float)
         summed, searched = axes if abs(ord) == 1 else axes[::-1]
         sums = np.sum(np.absolute(x), axis=summed, keepdims=True)
-        out = (np.max if ord > 0 else np.min)(sums, axis=searched, keepdims=True)
+        out = np.linalg.vector_norm(sums, axis=searched, keepdims=True, ord=math.copysign(math.inf, ord))
         return out if keepdims else np.squeeze(out, axis=axes)
-    raise TypeError(f"np.linalg.norm with ord={ord!r} over {len(axes)} axes has no gradient rule")
+    raise NoRuleError(f"np.linalg.norm with ord={ord!r} over {len(axes)} axes has no gradient rule")
 
 
 # --- reductions -------------------------------------------------------------------------------------------------
 
 
-@composes(np.prod)
-def _prod(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    """Multiply one half with the other, repeatedly, so that zero entries have exact gradients at any order."""
-    if a.dtype.kind != "f":
-        a = a.astype(np.prod(np.ones(0, a.dtype)).dtype)  # NumPy widens small integers
-    axes = tuple(range(a.ndim)) if axis is None else normalize_axis_tuple(axis, a.ndim)
-    kept = tuple(i for i in range(a.ndim) if i not in axes)
-    n = math.prod(a.shape[i] for i in axes)
-    out = np.transpose(a, kept + axes).reshape((*(a.shape[i] for i in kept), n))
-    if n == 0:
-        return 1 + np.sum(a, axis=axes, keepdims=keepdims)  # an empty product, but one that depends on a
-    while n > 1:
-        half, odd = divmod(n, 2)
-        product = out[..., :half] * out[..., half : 2 * half]
-        out = np.concatenate([product, out[..., -1:]], axis=-1) if odd else product
-        n = half + odd
-    return out.reshape(tuple(1 if i in axes else m for i, m in enumerate(a.shape) if keepdims or i not in axes))
-
-
 @composes(np.var)
 def _var(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, correction: Any = None) -> Any:
+    if a.dtype == np.float16:  # in which sums of squares leave the range
+        wide = np.var(a.astype(np.float32), axis, ddof=ddof if correction is None else correction, keepdims=keepdims)
+        return wide.astype(np.float16)
     deviation = a - np.mean(a, axis=axis, keepdims=True)
     squares = np.sum(np.square(deviation), axis=axis, keepdims=keepdims)
     count = a.size // max(squares.size, 1)
@@ -237,7 +218,13 @@ def _var(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, c
 
 @composes(np.std)
 def _std(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, correction: Any = None) -> Any:
-    return _root(np.var(a, axis=axis, ddof=ddof if correction is None else correction, keepdims=keepdims))
+    if a.dtype == np.float16:
+        wide = np.std(a.astype(np.float32), axis, ddof=ddof if correction is None else correction, keepdims=keepdims)
+        return wide.astype(np.float16)
+    deviation = a - np.mean(a, axis=axis, keepdims=True)
+    length = np.linalg.vector_norm(deviation, axis=axis, keepdims=keepdims)
+    count = a.size // max(length.size, 1)
+    return length / math.sqrt(max(count - (ddof if correction is None else correction), 0))
 
 
 @composes(np.trace)

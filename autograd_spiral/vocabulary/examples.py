@@ -135,6 +135,8 @@ for _f in (functions.softmax_cross_entropy, functions._label_cross_entropy):
         _add(_f, REAL(4, 3), _below(3, 4), call=lambda x, labels, f=_f, how=_how: f(x, labels, reduction=how))
 for _order in (None, 1, np.inf, 3):
     _add(np.linalg.norm, REAL(4), call=lambda x, order=_order: np.linalg.norm(x, order))
+for _order in (2, 3, 1):
+    _add(np.linalg.vector_norm, NONZERO(2, 3), call=lambda x, o=_order: np.linalg.vector_norm(x, axis=1, ord=o))
 for _exponent in (3, 0, -1.5):
     _add(np.power, POSITIVE(2, 3), call=lambda x, exponent=_exponent: x**exponent)
 

@@ -12,6 +12,7 @@ import numpy
 from numpy.typing import NDArray
 
 from autograd_spiral.engine.modes import MODE
+from autograd_spiral.engine.sweep import wide
 from autograd_spiral.engine.table import PRIMITIVES
 from autograd_spiral.engine.tensor import Tensor, record
 from autograd_spiral.errors import ShapeError
@@ -59,7 +60,12 @@ def relu(x: Array) -> Array:
     return np.maximum(x, 0)
 
 
-@primitive(lambda ct, out, x: ct * (out * (1 - out)))
+def _sigmoid_rule(ct: Any, out: Any, x: Any) -> Any:
+    out = sigmoid(wide(x)) if out.dtype == np.float16 else out  # in which 1 - out has few digits
+    return ct * (out * (1 - out))
+
+
+@primitive(_sigmoid_rule)
 def sigmoid(x: Array) -> Array:
     """Return the logistic function, `1 / (1 + exp(-x))`, elementwise, in any shape, without overflow.
 
@@ -119,7 +125,14 @@ def softplus(x: Array) -> Array:
     return np.logaddexp(x, 0)
 
 
-@primitive(lambda ct, out, x: ct * (2 / math.sqrt(math.pi) * np.exp(-np.square(x))))
+def _erf_rule(ct: Any, out: Any, x: Any) -> Any:
+    """Return `ct · 2/√π · exp(-x²)`, from an x rounded to sixteenths, whose square is exact, and the rest of x²."""
+    x = np.clip(wide(x), -30, 30)  # beyond, it is 0 already
+    coarse = np.rint(16 * x) / 16
+    return ct * (2 / math.sqrt(math.pi) * np.exp(-np.square(coarse)) * np.exp((coarse - x) * (coarse + x)))
+
+
+@primitive(_erf_rule)
 def erf(x: Array) -> Array:
     """Return the error function, `2/√π · ∫₀ˣ exp(-t²) dt`, elementwise, as the C library computes it.
 
@@ -129,6 +142,7 @@ def erf(x: Array) -> Array:
     array([0.    , 0.8427])
     """
     values = np.asarray(x)
+    values = values if values.dtype.kind == "f" else values.astype(float)
     return np.array([math.erf(entry) for entry in values.ravel().tolist()], values.dtype).reshape(values.shape)
 
 
@@ -142,7 +156,8 @@ def gelu(x: Array, *, approximate: bool = False) -> Array:
     """
     x = _array(x)
     if approximate:
-        inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
+        bounded = np.clip(x, -30, 30)  # beyond, tanh is -1 or 1 already, and x³ might overflow
+        inner = math.sqrt(2 / math.pi) * (bounded + 0.044715 * bounded**3)
         return 0.5 * x * (1 + np.tanh(inner))
     return 0.5 * x * (1 + erf(x / math.sqrt(2)))
 
@@ -150,7 +165,12 @@ def gelu(x: Array, *, approximate: bool = False) -> Array:
 # --- softmax and its relatives --------------------------------------------------------------------------------------
 
 
-@primitive(lambda ct, out, x, axis: out * (ct - (ct * out).sum(axis=axis, keepdims=True)))
+def _softmax_rule(ct: Any, out: Any, x: Any, axis: int) -> Any:
+    ct, out = wide(ct), wide(out)
+    return out * (ct - (ct * out).sum(axis=axis, keepdims=True))
+
+
+@primitive(_softmax_rule)
 def softmax(x: Array, axis: int = -1) -> Array:
     """Return `exp(x) / Σ exp(x)` along `axis`, in the shape of x, without overflow.
 
@@ -159,13 +179,20 @@ def softmax(x: Array, axis: int = -1) -> Array:
     >>> softmax(np.array([0.0, 1e4, -np.inf]))
     array([0., 1., 0.])
     """
+    if x.dtype == np.float16:  # in which sums stop growing
+        return softmax(x.astype(np.float32), axis).astype(np.float16)
     x = fast_paths.by_column(x, axis)
     exponentials = np.exp(x - x.max(axis=axis, keepdims=True))
     probs = exponentials / exponentials.sum(axis=axis, keepdims=True)
     return probs  # printed programs use the names of these variables
 
 
-@primitive(lambda ct, out, x, axis: ct - softmax(x, axis=axis) * ct.sum(axis=axis, keepdims=True))
+def _log_softmax_rule(ct: Any, out: Any, x: Any, axis: int) -> Any:
+    ct = wide(ct)
+    return ct - softmax(wide(x), axis=axis) * ct.sum(axis=axis, keepdims=True)
+
+
+@primitive(_log_softmax_rule)
 def log_softmax(x: Array, axis: int = -1) -> Array:
     """Return the logarithm of `softmax(x, axis)`, in the shape of x, accurate even where the softmax rounds to 0.
 
@@ -174,6 +201,8 @@ def log_softmax(x: Array, axis: int = -1) -> Array:
     >>> log_softmax(np.array([0.0, 1e4]))
     array([-10000.,      0.])
     """
+    if x.dtype == np.float16:
+        return log_softmax(x.astype(np.float32), axis).astype(np.float16)
     shifted = x - x.max(axis=axis, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
 
@@ -183,6 +212,7 @@ def _logsumexp_rule(ct: Any, out: Any, x: Any, axis: Any, keepdims: bool) -> Any
         axes = range(x.ndim) if axis is None else [i % x.ndim for i in (axis if isinstance(axis, tuple) else (axis,))]
         shape = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
         ct, out = ct.reshape(shape), out.reshape(shape)
+    x = wide(x)
     weights = np.exp(x - np.where(np.isfinite(out), out, 0))
     total = np.sum(weights, axis=axis, keepdims=True)  # 1 up to the rounding of a large out; 0 for rows of -inf
     return ct * (weights / np.where(total == 0, 1, total))
@@ -198,6 +228,9 @@ def logsumexp(x: Array, axis: int | tuple[int, ...] | None = None, keepdims: boo
     >>> logsumexp(np.array([[0.0, 0.0], [-np.inf, -np.inf], [1e4, 0.0]]), axis=1)
     array([6.93147181e-01,           -inf, 1.00000000e+04])
     """
+    x = _array(x)
+    if x.dtype == np.float16:
+        return logsumexp(x.astype(np.float32), axis, keepdims).astype(np.float16)
     top = np.max(x, axis=axis, keepdims=True)
     shift = np.where(np.isfinite(top), top, 0)
     total = np.sum(np.exp(x - shift), axis=axis, keepdims=True)
@@ -211,17 +244,22 @@ def logsumexp(x: Array, axis: int | tuple[int, ...] | None = None, keepdims: boo
 def _reduced(losses: Any, reduction: str) -> Any:
     if reduction == "none":
         return losses
-    return losses.sum() / len(losses) if reduction == "mean" else losses.sum()
+    if reduction == "sum":
+        return losses.sum()
+    return losses.mean() if losses.dtype == np.float16 else losses.sum() / len(losses)  # a sum may overflow in float16
 
 
 def _cross_entropy_rule(ct: Any, out: Any, scores: Any, labels: Any, reduction: str) -> Any:
     """Return the gradient `(p - onehot(y)) / N`, as derived by hand."""
+    ct, scores = wide(ct), wide(scores)
     per_row = ct[:, None] if reduction == "none" else share(ct, len(scores)) if reduction == "mean" else ct
     return (softmax(scores, axis=1) - fast_paths.one_hot(labels, scores.shape[1])) * per_row
 
 
 @primitive(_cross_entropy_rule, None)
 def _label_cross_entropy(scores: Any, labels: Any, reduction: str) -> Any:
+    if scores.dtype == np.float16:
+        return _label_cross_entropy(scores.astype(np.float32), labels, reduction=reduction).astype(np.float16)
     scores = fast_paths.by_column(scores, axis=1)
     shifted = scores - scores.max(axis=1, keepdims=True)
     correct = shifted[np.arange(len(scores)), labels]

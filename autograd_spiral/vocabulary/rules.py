@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from autograd_spiral.engine.calls import overridable
+from autograd_spiral.engine.sweep import wide
 from autograd_spiral.engine.table import PRIMITIVES, define
 from autograd_spiral.vocabulary import fast_paths, signatures
 from autograd_spiral.vocabulary.signatures import fill
@@ -39,7 +40,9 @@ def _power_x(ct: Any, out: Any, x: Any, y: Any) -> Any:
 
 def _power_y(ct: Any, out: Any, x: Any, y: Any) -> Any:
     """Return `ct · x**y · log x`; 0 where x is 0."""
-    return ct * (out * np.log(np.where(x == 0, np.ones_like(out), x)))  # in the dtype of out: that of x may be narrower
+    zero = x == 0  # where out may be infinite
+    log = np.log(np.where(zero, np.ones_like(out), x))  # in the dtype of out: that of x may be narrower
+    return ct * (np.where(zero, 0, out) * log)
 
 
 def _share(ct: Any, out: Any, x: Any, y: Any) -> Any:
@@ -47,18 +50,43 @@ def _share(ct: Any, out: Any, x: Any, y: Any) -> Any:
     return np.where(x == out, np.where(y == out, 0.5 * ct, ct), 0)
 
 
-def _sum_of_squares(x: Any, y: Any, out: Any) -> Any:
-    """Return `x² + y²` in the dtype of `out`, since it may overflow in a narrower dtype of x or y."""
-    x, y = (a if getattr(a, "dtype", out.dtype) == out.dtype else a * np.ones_like(out) for a in (x, y))
-    return x * x + y * y
+def _over_length(x: Any, length: Any) -> Any:
+    """Return `x / length`; 0 where both are 0, where it has no derivative, as the square root has none."""
+    zero = length == 0
+    return np.where(zero, np.sqrt(np.where(zero, x, 1)), x / np.where(zero, 1, length))
+
+
+def _over_squares(a: Any, x: Any, y: Any) -> Any:
+    """Return `a / (x² + y²)`, also where the squares leave the range of the dtype."""
+    size = np.hypot(x, y)
+    return a / size / size
 
 
 def _weight(x: Any, y: Any, out: Any) -> Any:
-    """Return `exp(x - out)`, the weight of x in `out = log(exp(x) + exp(y))`; 0 where out is -inf."""
-    shift = np.where(np.isfinite(out), out, 0)
-    own = np.exp(x - shift)
-    total = own + np.exp(y - shift)  # 1 up to the rounding of a large out
+    """Return `exp(x) / (exp(x) + exp(y))`, the weight of x in `out = log(exp(x) + exp(y))`; 0 where out is -inf."""
+    most = np.finfo(out.dtype).max
+    shift = np.clip(np.maximum(x, y), -most, most)  # then x - shift is at most 0, unless x is infinite
+    own, other = (np.exp(np.minimum(a - shift, 1)) for a in (x, y))
+    total = own + other
     return own / np.where(total == 0, 1, total)
+
+
+_FLOAT16 = np.dtype(np.float16)
+
+
+def _in_float32(function: Any, *vjps: Any) -> list[Any]:
+    """Return rules that compute in float32, from a value of `function` in float32, if its output is float16."""
+
+    def precise(vjp: Any) -> Any:
+        def rule(ct: Any, out: Any, x: Any, *y: Any) -> Any:
+            if out.dtype is not _FLOAT16:
+                return vjp(ct, out, x, *y)
+            args = [wide(arg) if hasattr(arg, "dtype") else arg for arg in (x, *y)]
+            return vjp(wide(ct), function(*args), *args)
+
+        return rule
+
+    return [precise(vjp) for vjp in vjps]
 
 
 define(np.positive, lambda ct, out, x: ct)
@@ -67,24 +95,16 @@ define(np.add, lambda ct, out, x, y: ct, lambda ct, out, x, y: ct, evaluate=fast
 define(np.subtract, lambda ct, out, x, y: ct, lambda ct, out, x, y: -ct)
 define(np.multiply, lambda ct, out, x, y: ct * y, lambda ct, out, x, y: ct * x)
 define(np.divide, lambda ct, out, x, y: ct / y, lambda ct, out, x, y: -ct * (out / y))
-define(np.power, _power_x, _power_y)
+define(np.power, *_in_float32(np.power, _power_x, _power_y))
 for extremum in (np.maximum, np.minimum, np.fmax, np.fmin):
     define(extremum, _share, lambda ct, out, x, y: _share(ct, out, y, x))
-define(
-    np.hypot,
-    lambda ct, out, x, y: ct * (x / np.where(out == 0, 1, out)),
-    lambda ct, out, x, y: ct * (y / np.where(out == 0, 1, out)),
-)
-define(
-    np.arctan2,
-    lambda ct, out, x, y: ct * (y / _sum_of_squares(x, y, out)),
-    lambda ct, out, x, y: -ct * (x / _sum_of_squares(x, y, out)),
-)
-define(
-    np.logaddexp,
-    lambda ct, out, x, y: ct * _weight(x, y, out),
-    lambda ct, out, x, y: ct * _weight(y, x, out),
-)
+pairs: dict[Any, tuple[Any, Any]] = {
+    np.hypot: (lambda ct, out, x, y: ct * _over_length(x, out), lambda ct, out, x, y: ct * _over_length(y, out)),
+    np.arctan2: (lambda ct, out, x, y: ct * _over_squares(y, x, y), lambda ct, out, x, y: -ct * _over_squares(x, x, y)),
+    np.logaddexp: (lambda ct, out, x, y: ct * _weight(x, y, out), lambda ct, out, x, y: ct * _weight(y, x, out)),
+}
+for pair, rules in pairs.items():
+    define(pair, *_in_float32(pair, *rules))
 
 # --- functions of one argument ----------------------------------------------------------------------------------
 
@@ -96,20 +116,20 @@ define(np.exp, lambda ct, out, x: ct * out)
 define(np.exp2, lambda ct, out, x: ct * (out * math.log(2)))
 define(np.expm1, lambda ct, out, x: ct * np.exp(x))
 define(np.log, lambda ct, out, x: ct / x)
-define(np.log2, lambda ct, out, x: ct / (x * math.log(2)))
-define(np.log10, lambda ct, out, x: ct / (x * math.log(10)))
+define(np.log2, lambda ct, out, x: ct * (1 / math.log(2) / x))
+define(np.log10, lambda ct, out, x: ct * (1 / math.log(10) / x))
 define(np.log1p, lambda ct, out, x: ct / (1 + x))
 define(np.sin, lambda ct, out, x: ct * np.cos(x))
 define(np.cos, lambda ct, out, x: -ct * np.sin(x))
 define(np.tan, lambda ct, out, x: ct * (1 + out * out))
 define(np.arcsin, lambda ct, out, x: ct / np.sqrt((1 - x) * (1 + x)))
 define(np.arccos, lambda ct, out, x: -ct / np.sqrt((1 - x) * (1 + x)))
-define(np.arctan, lambda ct, out, x: ct / (1 + x * x))
+define(np.arctan, *_in_float32(np.arctan, lambda ct, out, x: ct / (1 + x * x)))
 define(np.sinh, lambda ct, out, x: ct * np.cosh(x))
 define(np.cosh, lambda ct, out, x: ct * np.sinh(x))
-define(np.tanh, lambda ct, out, x: ct * (1 - out * out))
-define(np.arcsinh, lambda ct, out, x: ct / np.sqrt(x * x + 1))
-define(np.arccosh, lambda ct, out, x: ct / np.sqrt((x - 1) * (x + 1)))
+define(np.tanh, *_in_float32(np.tanh, lambda ct, out, x: ct * (1 - out * out)))
+define(np.arcsinh, lambda ct, out, x: ct / np.hypot(x, 1))
+define(np.arccosh, lambda ct, out, x: ct / (np.sqrt(x - 1) * np.sqrt(x + 1)))
 define(np.arctanh, lambda ct, out, x: ct / ((1 - x) * (1 + x)))
 define(np.absolute, lambda ct, out, x: ct * np.sign(x))
 
@@ -152,7 +172,7 @@ def _einsum_piece(ct: Any, args: tuple[Any, ...], argument: int, subscripts: str
     known = set(result).union(*(term for term, _ in others))
     kept = "".join(letter for letter in own if letter in known)
     form = ",".join([result, *(term for term, _ in others)]) + "->" + kept
-    piece = np.einsum(form, ct, *(arg for _, arg in others))
+    piece = np.einsum(form, wide(ct), *(arg for _, arg in others))
     sizes = dict(zip(kept, piece.shape, strict=True))
     shape = tuple(sizes.get(letter, 1) for letter in own)
     target = np.broadcast_shapes(shape, x.shape)  # einsum broadcasts axes of length 1
@@ -196,10 +216,61 @@ def _mean_rule(ct: Any, out: Any, x: Any, axis: tuple[int, ...], keepdims: bool)
     return fast_paths.broadcast_to(share(_restore_axes(ct, x, axis, keepdims), count), x.shape)
 
 
+def _cumsum_rule(ct: Any, out: Any, x: Any, axis: int) -> Any:
+    return np.flip(np.cumsum(np.flip(wide(ct, ct.shape[axis]), axis), axis), axis)
+
+
 def _extremum_rule(ct: Any, out: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     """Return the cotangent, shared equally among the entries that attain the extremum."""
-    attains = (x == _restore_axes(out, x, axis, keepdims)).astype(x.dtype)
+    attains = wide((x == _restore_axes(out, x, axis, keepdims)).astype(x.dtype), x.size / max(out.size, 1))
     return _restore_axes(ct, x, axis, keepdims) * attains / np.sum(attains, axis=axis, keepdims=True)
+
+
+def _others(x: Any) -> Any:
+    """Return, for each entry along the last axis, the product of the others: exact with zeros, at any order."""
+    n = x.shape[-1]
+    if n < 2:
+        return np.ones_like(x)
+    left, right, last = x[..., : n - 1 : 2], x[..., 1::2], x[..., n - n % 2 :]
+    products = left * right
+    around = _others(np.concatenate([products, last], axis=-1) if n % 2 else products)
+    pairs = around[..., : n // 2]
+    both = np.stack([pairs * right, pairs * left], axis=-1).reshape((*x.shape[:-1], n - n % 2))
+    return np.concatenate([both, around[..., n // 2 :]], axis=-1) if n % 2 else both
+
+
+def _prod_rule(ct: Any, out: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    order = tuple(i for i in range(x.ndim) if i not in axis) + axis
+    moved = np.transpose(x, order)
+    flat = (*moved.shape[: x.ndim - len(axis)], math.prod(x.shape[i] for i in axis))
+    others = np.transpose(np.reshape(_others(np.reshape(moved, flat)), moved.shape), _inverse(order))
+    return _restore_axes(ct, x, axis, keepdims) * others
+
+
+def _norm(x: Any, ord: float, axis: tuple[int, ...], keepdims: bool) -> Any:
+    if ord == 2:
+        return np.sqrt(np.sum(np.square(x), axis=axis, keepdims=keepdims))
+    return np.sum(np.absolute(x) ** ord, axis=axis, keepdims=keepdims) ** (1 / ord)
+
+
+def _norm_rule(ct: Any, out: Any, x: Any, ord: float, axis: tuple[int, ...], keepdims: bool) -> Any:
+    """Return `ct · sign(x) · |x / out|**(ord - 1)`, of x scaled to a norm near 1: powers of x may leave the range."""
+    if not x.size:
+        return x
+    scale = (np.max if ord > 0 else np.min)(np.absolute(x), axis=axis, keepdims=True)
+    flat = scale == 0  # all of x is 0, or an entry if ord is negative: the gradient is 0 by convention
+    x = wide(x / np.where(flat, 1, scale), x.size / scale.size)
+    if ord != 2:
+        return _restore_axes(ct, x, axis, keepdims) * np.where(flat, 0, _norm_slope(x, ord, axis, flat))
+    none = np.where(flat, np.sqrt(np.where(flat, scale, 1)), 0)  # adds 0, and no second derivative where x is 0
+    return _restore_axes(ct, x, axis, keepdims) * (x / np.where(flat, 1, _norm(x, 2, axis, True)) + none)
+
+
+def _norm_slope(x: Any, ord: float, axis: tuple[int, ...], flat: Any) -> Any:
+    zero = x == 0
+    size = np.where(zero, 1, np.absolute(x))
+    total = np.sum(np.where(zero, 0, size**ord), axis=axis, keepdims=True)
+    return np.sign(x) * size ** (ord - 1) * np.where(flat, 1, total) ** (1 / ord - 1)
 
 
 define(
@@ -209,9 +280,11 @@ define(
     evaluate=np.add.reduce,
 )
 define(np.mean, _mean_rule, bind=signatures.reduction, evaluate=np.ndarray.mean)
+define(np.prod, _prod_rule, bind=signatures.reduction, evaluate=np.multiply.reduce)
+define(np.linalg.vector_norm, _norm_rule, bind=signatures.vector_norm, evaluate=_norm, body=_norm)
 define(np.max, _extremum_rule, bind=signatures.reduction, evaluate=np.maximum.reduce)
 define(np.min, _extremum_rule, bind=signatures.reduction, evaluate=np.minimum.reduce)
-define(np.cumsum, lambda ct, out, x, axis: np.flip(np.cumsum(np.flip(ct, axis), axis), axis), bind=signatures.scan)
+define(np.cumsum, _cumsum_rule, bind=signatures.scan)
 for test in (np.all, np.any):
     define(test, None, bind=signatures.reduction)
 for search in (np.argmax, np.argmin):
@@ -256,12 +329,14 @@ define(np.pad, _pad_rule, bind=signatures.pad)
 
 def _scatter(ct: Any, *arrays: Any, index: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
     """Return zeros of `shape` with `ct` added at `index`, where repeated entries add up: the adjoint of indexing."""
-    out = np.zeros(shape, ct.dtype)
     where = fill(index, arrays)
     if any(array.dtype != bool for array in arrays):
-        np.add.at(out, where, ct)
-    else:
-        out[where] = ct
+        added = wide(ct, ct.size / max(math.prod(shape), 1))
+        out = np.zeros(shape, added.dtype)
+        np.add.at(out, where, added)
+        return out.astype(ct.dtype, copy=False)
+    out = np.zeros(shape, ct.dtype)
+    out[where] = ct
     return out
 
 

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from autograd_spiral.errors import NoRuleError
+
 Bound = tuple[tuple[Any, ...], dict[str, Any]]
 
 
@@ -26,8 +28,8 @@ def astype(x: Any, dtype: Any) -> Bound:
     return (x,), {"dtype": np.dtype(dtype)}
 
 
-def einsum(subscripts: str, *operands: Any) -> Bound:
-    """Bind the subscripts as a parameter."""
+def einsum(subscripts: str, *operands: Any, optimize: Any = False) -> Bound:
+    """Bind the subscripts as a parameter; `optimize` changes no value."""
     return operands, {"subscripts": subscripts}
 
 
@@ -38,6 +40,12 @@ def reduction(a: Any, axis: Any = None, *, keepdims: bool = False) -> Bound:
     """Bind `axis` as a tuple of all reduced axes, counted from the front."""
     axes = tuple(range(a.ndim)) if axis is None else normalize_axis_tuple(axis, a.ndim)
     return (a,), {"axis": axes, "keepdims": bool(keepdims)}
+
+
+def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: float = 2) -> Bound:
+    """Bind `axis` as in `reduction`, and the order."""
+    arrays, params = reduction(x, axis, keepdims=keepdims)
+    return arrays, {"ord": ord, **params}
 
 
 def scan(a: Any, axis: int | None = None) -> Bound:
@@ -77,9 +85,9 @@ def concatenate(arrays: Any, /, axis: int | None = 0) -> Bound:
 
 
 def pad(array: Any, pad_width: Any, mode: str = "constant", *, constant_values: float = 0) -> Bound:
-    """Bind the widths before and after each axis; raise TypeError for modes without a rule."""
+    """Bind the widths before and after each axis; raise `NoRuleError` for modes without a rule."""
     if mode != "constant":
-        raise TypeError(f"mode={mode!r} has no gradient rule; use mode='constant'")
+        raise NoRuleError(f"np.pad with mode={mode!r} has no gradient rule: use mode='constant', or np.concatenate")
     widths = np.broadcast_to(np.asarray(pad_width), (array.ndim, 2))
     pairs = tuple((operator.index(before), operator.index(after)) for before, after in widths)
     return (array,), {"pad_width": pairs, "constant_values": constant_values}

@@ -61,12 +61,57 @@ def test_a_function_without_a_rule_raises_and_is_named(name, make):
         (lambda t: np.multiply.reduce(t), r"np\.prod"),
         (lambda t: np.maximum.reduce(t), r"np\.max"),
         (lambda t: np.add.accumulate(t), r"np\.cumsum"),
-        (lambda t: np.multiply.outer(t, t), "broadcasting"),
+        (lambda t: np.minimum.reduce(t), r"np\.min$"),
+        (lambda t: np.logical_and.reduce(t), r"np\.all"),
+        (lambda t: np.logical_or.reduce(t), r"np\.any"),
+        (lambda t: np.multiply.outer(t, t), r"broadcasting, as in np\.multiply\(x\[:, None\], y\)"),
+        (lambda t: np.add(t, 1.0, dtype=np.float32), "astype"),
+        (lambda t: np.matmul(t, t, axes=[(0,), (0,), ()]), r"axes= .*np\.moveaxis"),
+        (lambda t: np.add(t, 1.0, where=t.data > 1), r"np\.where"),
     ],
 )
-def test_ufunc_methods_name_the_function_to_use(call, remedy):
+def test_ufunc_methods_and_keywords_name_the_function_to_use(call, remedy):
     with pytest.raises(NoRuleError, match=remedy):
         call(leaf([1, 2]))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        *(lambda t, f=f: f.accumulate(t) for f in (np.maximum, np.minimum, np.multiply, np.logaddexp)),
+        *(lambda t, f=f: f.reduce(t) for f in (np.divide, np.subtract, np.logaddexp, np.hypot)),
+        lambda t: np.multiply.reduceat(t, [0, 1]),
+        lambda t: np.add(t, 1.0, order="F"),
+        lambda t: np.add(t, 1.0, casting="no"),
+    ],
+)
+def test_advice_never_names_a_function_that_computes_something_else(call):
+    with pytest.raises(NoRuleError) as caught:
+        call(leaf([1, 2]))
+    assert not any(other in str(caught.value) for other in ("np.cumsum", "np.sum", "np.prod", "astype"))
+
+
+MATRIX = np.array([[0.0, 1.0], [1.0, 0.0]]).view(np.matrix)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda t: MATRIX * t,
+        lambda t: t * MATRIX,
+        lambda t: t @ MATRIX,
+        lambda t: MATRIX + t,
+        lambda t: np.where(MATRIX > 0, t, 0),
+        lambda t: np.einsum("ij,jk", t, MATRIX),
+    ],
+)
+def test_a_matrix_as_an_operand_raises_since_it_would_multiply_differently(call):
+    with pytest.raises(DtypeError, match=r"^np\.\w+: a np\.matrix .* pass np\.asarray\(matrix\)"):
+        call(leaf([[1, 2], [3, 4]]))
+
+
+def test_a_tensor_can_be_made_from_a_matrix():
+    assert Tensor(MATRIX).data.tolist() == [[0, 1], [1, 0]]
 
 
 @pytest.mark.parametrize("other", [1j, np.array([1j, 2]), np.array([1, None]), None, "text"], ids=repr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
 
@@ -22,6 +23,7 @@ from properties import (
 from autograd_spiral import Tensor, grad
 from autograd_spiral.engine.messages import name_of
 from autograd_spiral.engine.table import COMPOSITIONS
+from autograd_spiral.errors import NoRuleError, ShapeError
 
 FACTS = {np.shape, np.ndim, np.size}
 """Functions whose results are plain numbers, not tensors."""
@@ -119,22 +121,139 @@ def gradient_of(function: Any, *arrays: Any) -> list[Any]:
     return [piece.data for piece in pieces]
 
 
-def test_std_has_gradient_0_where_all_entries_are_equal() -> None:
-    (piece,) = gradient_of(lambda x: np.std(x, axis=1), [[2, 2], [3, 5]])
-    np.testing.assert_allclose(piece, [[0, 0], [-0.5, 0.5]])
+LENGTHS = {
+    "norm": np.linalg.norm,
+    "norm of rows": lambda x: np.linalg.norm(x, axis=1),
+    "norm of columns": lambda x: np.linalg.norm(x, axis=0, ord=2),
+    "Frobenius norm": lambda x: np.linalg.norm(x, "fro"),
+    "vector norm": lambda x: np.linalg.vector_norm(x, axis=(0, 1), keepdims=True),
+    "hypot": lambda x: np.hypot(x[0], x[1]),
+    "std": np.std,
+    "std of rows": lambda x: np.std(x, axis=1, ddof=1),
+}
+every_length = pytest.mark.parametrize("length", LENGTHS.values(), ids=LENGTHS)
 
 
-@pytest.mark.parametrize(("axis", "ord"), [(None, None), (1, None), (1, 1), (0, 2), (1, 3), (1, 0.5), (1, np.inf)])
-def test_norm_has_gradient_0_at_0(axis: int | None, ord: float | None) -> None:
-    (piece,) = gradient_of(lambda x: np.linalg.norm(x, ord=ord, axis=axis), np.zeros((2, 3)))
-    np.testing.assert_array_equal(piece, np.zeros((2, 3)))
+@every_length
+def test_norm_and_std_have_gradient_0_at_0(length: Any) -> None:
+    x = Tensor(np.zeros((2, 3)), requires_grad=True)
+    np.testing.assert_array_equal(grad(np.sum(length(x)), x).data, np.zeros((2, 3)))
+
+
+@every_length
+def test_norm_and_std_never_have_a_finite_second_derivative_at_0_also_within_a_smooth_function(length: Any) -> None:
+    for function in (length, lambda x: length(x) ** 2, lambda x: np.exp(-np.square(length(x)))):
+        x = Tensor(np.zeros((2, 3)), requires_grad=True)
+        first = grad(np.sum(function(x)), x, create_graph=True)
+        with np.errstate(all="ignore"):
+            second = grad(first, x, np.eye(2, 3)).data
+        assert not np.isfinite(second).any()
+
+
+@pytest.mark.parametrize("ord", [1, 3, 0.5, -1, -2, np.inf, -np.inf])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_norms_of_other_orders_have_gradient_0_at_0(axis: int, ord: float) -> None:
+    x = Tensor(np.zeros((2, 3)), requires_grad=True)
+    with np.errstate(divide="ignore"):  # as NumPy, of 0 to a negative power
+        out = np.linalg.norm(x, ord=ord, axis=axis)
+    np.testing.assert_array_equal(grad(np.sum(out), x).data, np.zeros((2, 3)))
 
 
 def test_norm_has_gradient_0_in_a_row_of_zeros_next_to_another_row() -> None:
-    (piece,) = gradient_of(lambda x: np.linalg.norm(x, axis=1), [[0, 0], [3, 4]])
-    np.testing.assert_allclose(piece, [[0, 0], [0.6, 0.8]])
+    x = [[0, 0], [3, 4]]
+    leaf = Tensor(np.asarray(x, float), requires_grad=True)
+    np.testing.assert_allclose(grad(np.sum(np.linalg.norm(leaf, axis=1)), leaf).data, [[0, 0], [0.6, 0.8]])
     (piece,) = gradient_of(lambda x: np.linalg.norm(x, ord=4, axis=1), [[0, 0], [0, 2]])
     np.testing.assert_allclose(piece, [[0, 0], [0, 1]])
+
+
+def test_a_norm_of_negative_order_has_gradient_0_where_an_entry_is_0() -> None:
+    x = Tensor([[0.0, -1.0, 2.0], [4.0, -4.0, 4.0]], requires_grad=True)
+    with np.errstate(divide="ignore"):
+        out = np.linalg.norm(x, ord=-1, axis=1)
+    np.testing.assert_allclose(out.data, [0, 4 / 3])
+    np.testing.assert_allclose(grad(np.sum(out), x).data, [[0, 0, 0], [1 / 9, -1 / 9, 1 / 9]])
+
+
+@pytest.mark.parametrize("ord", [None, 1, 2, 3, np.inf])
+@pytest.mark.parametrize(("shape", "axis"), [((0,), None), ((3, 0), 1), ((0, 3), 0), ((3, 0), (0, 1))])
+def test_the_norm_of_nothing_is_0(ord: Any, shape: Any, axis: Any) -> None:
+    if isinstance(axis, tuple) and ord in (2, 3):
+        return  # of matrices, these are other norms
+    x = Tensor(np.zeros(shape), requires_grad=True)
+    out = np.linalg.norm(x, ord=ord, axis=axis)
+    assert np.all(out.data == 0)
+    assert out.shape == np.sum(x.data, axis=axis).shape
+    assert grad(np.sum(out), x).shape == shape
+
+
+@pytest.mark.parametrize("shape", [(), (2, 2, 2)])
+def test_a_norm_with_an_order_says_that_it_needs_axes(shape: Any) -> None:
+    with pytest.raises(ValueError, match=rf"ord=1 needs axis=, one or two axes of shape {re.escape(str(shape))}"):
+        np.linalg.norm(Tensor(np.ones(shape)), 1)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: np.linalg.norm(x, "nuc"),
+        lambda x: np.linalg.norm(x, 2),
+        lambda x: np.linalg.norm(x[0], 0),
+        lambda x: np.linalg.vector_norm(x, ord=0),
+        lambda x: np.linalg.vector_norm(x, ord="fro"),
+        lambda x: np.pad(x, 1, mode="edge"),
+        lambda x: np.einsum(x, [0, 1], [1, 0]),
+        lambda x: np.full_like(x, x[0, 0]),
+    ],
+)
+def test_forms_without_a_rule_raise_the_error_that_says_so(call: Any) -> None:
+    with pytest.raises(NoRuleError, match=r"norm|np\."):
+        call(Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True))
+
+
+@pytest.mark.parametrize(
+    ("form", "shape"), [("ii", (2, 3)), ("ii->i", (3, 1)), ("iji", (2, 3, 4)), ("...ii->...", (5, 3, 2))]
+)
+def test_einsum_refuses_a_letter_on_axes_of_unequal_length(form: str, shape: Any) -> None:
+    with pytest.raises(ShapeError, match=r"np\.einsum.*'i' stands twice in .* for axes of lengths \d and \d"):
+        np.einsum(form, Tensor(np.ones(shape)))
+
+
+@pytest.mark.parametrize("form", ["ij,jk,kl", "ij,jk,kl->il", "ij,ji,kk->k"])
+@pytest.mark.parametrize("optimize", [True, "greedy", False])
+def test_einsum_takes_optimize_which_changes_no_value(form: str, optimize: Any) -> None:
+    leaves = [Tensor(np.arange(9.0).reshape(3, 3) + i, requires_grad=True) for i in range(3)]
+    found = np.einsum(form, *leaves, optimize=optimize)
+    np.testing.assert_allclose(found.data, np.einsum(form, *(leaf.data for leaf in leaves)))
+    for piece, plain in zip(grad(np.sum(found), leaves), grad(np.sum(np.einsum(form, *leaves)), leaves), strict=True):
+        np.testing.assert_array_equal(piece.data, plain.data)
+
+
+@pytest.mark.parametrize("empty", [(0,), (3, 0), (0, 3)])
+@pytest.mark.parametrize("indices", [[], [0], 0, [[1, 2]], np.zeros((0, 2), int)], ids=str)
+@pytest.mark.parametrize("axis", [None, 0, -1])
+def test_taking_from_nothing_is_as_in_numpy(empty: Any, indices: Any, axis: Any) -> None:
+    x = np.zeros(empty)
+    try:
+        expected = np.take(x, np.asarray(indices, int), axis)
+    except IndexError:
+        with pytest.raises(IndexError, match=r"^np\.take of shapes"):
+            np.take(Tensor(x), indices, axis)
+        return
+    leaf = Tensor(x, requires_grad=True)
+    found = np.take(leaf, indices, axis)
+    assert found.shape == expected.shape
+    assert grad(np.sum(found), leaf).shape == x.shape
+
+
+@pytest.mark.parametrize(
+    "numbers", [[1e40, 1e-40] * 8, [0.0, 1e200, 1.0, 1e200], [1e200, 1e-200, 1e200, 1e-200], [1e-200, 1e-200, 1e300]]
+)
+def test_a_product_is_taken_in_numpys_order(numbers: Any) -> None:
+    x = Tensor(numbers, requires_grad=True)
+    np.testing.assert_array_equal(np.prod(x).data, np.prod(x.data))
+    with np.errstate(over="ignore"):  # where the product of the others does
+        assert not np.isnan(grad(np.prod(x), x).data).any()
 
 
 def test_prod_is_exact_with_zeros_at_both_orders() -> None:

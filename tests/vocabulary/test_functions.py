@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from function_cases import FUNCTION_CASES
 from leaves import leaf
 from properties import assert_close, assert_gradients, assert_precision, assert_second_order, assert_value
 
-from autograd_spiral import Tensor, grad
+from autograd_spiral import Tensor, capture, grad
 from autograd_spiral.engine.messages import name_of
 from autograd_spiral.engine.table import PRIMITIVES
 from autograd_spiral.errors import ShapeError
@@ -175,6 +176,18 @@ ON_LISTS = ("relu", "sigmoid", "leaky_relu", "elu", "gelu", "silu", "softplus", 
 def test_lists_are_accepted_as_arrays(name):
     function = getattr(functions, name)
     np.testing.assert_array_equal(function([1.0, -2.0]), function(np.array([1.0, -2.0])))
+
+
+@pytest.mark.parametrize("wrap", [list, np.array, lambda x: np.array(x, np.uint8), lambda x: Tensor(np.array(x))])
+def test_erf_of_integers_is_floating(wrap):
+    found = functions.erf(wrap([0, 1, 2]))
+    assert found.dtype == np.float64
+    np.testing.assert_array_equal(getattr(found, "data", found), [math.erf(n) for n in range(3)])
+
+
+def test_erf_of_integers_is_captured():
+    step = capture(lambda x: functions.erf(x))
+    np.testing.assert_array_equal(step(np.arange(3)).data, [math.erf(n) for n in range(3)])
 
 
 # --- mean squared error -----------------------------------------------------------------------------------------------

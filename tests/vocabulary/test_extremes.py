@@ -1,0 +1,273 @@
+"""Elementwise gradients over the whole range of each dtype, compared with true slopes computed in a wider one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from cases import ROWS
+
+from autograd_spiral import Tensor, grad
+from autograd_spiral.engine.messages import name_of
+from autograd_spiral.engine.table import PRIMITIVES
+from autograd_spiral.vocabulary import functions
+
+LONG = np.longdouble
+PI, LOG2, LOG10 = LONG(2) * np.arccos(LONG(0)), np.log(LONG(2)), np.log(LONG(10))
+WIDER: dict[Any, Any] = {np.float16: np.float64, np.float32: np.float64, np.float64: LONG}
+every_dtype = pytest.mark.parametrize(
+    "dtype",
+    [
+        np.float16,
+        np.float32,
+        pytest.param(
+            np.float64,
+            marks=pytest.mark.skipif(np.finfo(LONG).nmant <= 60, reason="no dtype is wider than float64 here"),
+        ),
+    ],
+)
+
+# --- the rows, and what is known about them ---------------------------------------------------------------------------
+
+OWN = (functions.relu, functions.sigmoid, functions.erf)
+ELEMENTWISE = [
+    f for f in ROWS if (isinstance(f, np.ufunc) and f.signature is None and any(PRIMITIVES[f].vjps)) or f in OWN
+]
+
+SLOPES: dict[Any, Any] = {
+    np.positive: np.ones_like,
+    np.negative: lambda x: -np.ones_like(x),
+    np.square: lambda x: 2 * x,
+    np.sqrt: lambda x: 0.5 / np.sqrt(x),
+    np.cbrt: lambda x: 1 / (3 * np.cbrt(x) ** 2),
+    np.reciprocal: lambda x: -1 / x / x,
+    np.exp: np.exp,
+    np.exp2: lambda x: np.exp2(x) * LOG2,
+    np.expm1: np.exp,
+    np.log: lambda x: 1 / x,
+    np.log2: lambda x: 1 / (x * LOG2),
+    np.log10: lambda x: 1 / (x * LOG10),
+    np.log1p: lambda x: 1 / (1 + x),
+    np.sin: np.cos,
+    np.cos: lambda x: -np.sin(x),
+    np.tan: lambda x: 1 / np.cos(x) ** 2,
+    np.arcsin: lambda x: 1 / np.sqrt((1 - x) * (1 + x)),
+    np.arccos: lambda x: -1 / np.sqrt((1 - x) * (1 + x)),
+    np.arctan: lambda x: 1 / (1 + x * x),
+    np.sinh: np.cosh,
+    np.cosh: np.sinh,
+    np.tanh: lambda x: 4 * np.exp(-2 * np.abs(x)) / (1 + np.exp(-2 * np.abs(x))) ** 2,
+    np.arcsinh: lambda x: 1 / np.sqrt(x * x + 1),
+    np.arccosh: lambda x: 1 / np.sqrt((x - 1) * (x + 1)),
+    np.arctanh: lambda x: 1 / ((1 - x) * (1 + x)),
+    np.absolute: np.sign,
+    **dict.fromkeys((np.sign, np.floor, np.ceil, np.trunc, np.rint), np.zeros_like),
+    functions.relu: lambda x: np.where(x > 0, LONG(1), LONG(0)),
+    functions.sigmoid: lambda x: np.exp(-np.abs(x)) / (1 + np.exp(-np.abs(x))) ** 2,
+    functions.erf: lambda x: 2 / np.sqrt(PI) * np.exp(-x * x),
+}
+"""The derivatives of rows of one argument. For other rows, the rule itself is evaluated in a wider dtype."""
+
+
+def _too_small(out: np.ndarray) -> Any:
+    return np.where(np.abs(out) < np.finfo(out.dtype).tiny, np.inf, 4)
+
+
+def _of_length(out: np.ndarray, x: np.ndarray, y: np.ndarray) -> Any:
+    tiny = [(np.abs(a) < np.finfo(out.dtype).tiny) & (a != 0) for a in (x, y)]
+    return np.where(np.isinf(np.hypot(x, y)) | tiny[0] | tiny[1], np.inf, 4)
+
+
+ALLOWED: dict[Any, tuple[str, Any]] = {
+    np.cbrt: ("NumPy's cbrt of float32 is off by an ulp, and so, twice, is the slope", lambda out, x: 8),
+    np.tan: ("NumPy's tan of float32 is off by an ulp, and so, twice, is the slope", lambda out, x: 8),
+    np.exp2: (
+        "the value is infinite, its slope, 0.69 of it, is not yet",
+        lambda out, x: np.where(np.isinf(out), np.inf, 4),
+    ),
+    np.arctan: (
+        "1 + x² overflows where the slope is subnormal",
+        lambda out, x: np.where((out.dtype != np.float16) & np.isinf(x * x), np.inf, 4),
+    ),
+    np.tanh: (
+        "1 − z² costs a fraction of another exponential; its error is an ulp of 1, not of the slope",
+        lambda out, x: 4 if out.dtype == np.float16 else 4 + 16 / (1 - np.abs(out)),
+    ),
+    functions.sigmoid: (
+        "z · (1 − z) costs a fraction of another exponential; its error is an ulp of 1, not of the slope",
+        lambda out, x: 4 if out.dtype == np.float16 else 4 + 16 / (1 - out),
+    ),
+    np.divide: ("z / y: a quotient that is subnormal has few digits", lambda out, x, y: _too_small(out)),
+    np.power: ("z · log(x): a power that is subnormal has few digits", lambda out, x, y: _too_small(out)),
+    np.hypot: ("x / z, where z overflows, or x or z is subnormal and has few digits", _of_length),
+    np.arctan2: (
+        "y / (x² + y²), where the root of that overflows, or a number is subnormal and has few digits",
+        _of_length,
+    ),
+    np.logaddexp: (
+        "the rounding of x − y is an error of the exponent; for infinities, see below",
+        lambda out, x, y: 4 + np.nan_to_num(np.abs(x - y), posinf=np.inf),
+    ),
+}
+"""Rows that do not always meet 4 ulp: why, and how many ulp are allowed where."""
+
+SECOND = {np.power: [0, 2, 0.5, -1, 7]}
+"""Second arguments: exponents y for which y − 1 is exact. Otherwise its rounding is an error of the exponent."""
+
+
+def whole_range(dtype: Any, count: int) -> np.ndarray:
+    """All values of float16, or `count` numbers of each sign: from 0 to infinity in equal steps of their bits."""
+    if dtype == np.float16:
+        return np.arange(2**16).astype(np.uint16).view(np.float16)
+    bits = np.uint32 if dtype == np.float32 else np.uint64
+    top = int(np.array(np.inf, dtype).view(bits))
+    info = np.finfo(dtype)
+    near_1 = np.geomspace(float(info.eps), 0.9, count // 8)
+    x = np.concatenate(
+        [
+            np.array([top * i // count for i in range(count + 1)], bits).view(dtype),
+            np.array([info.smallest_subnormal, info.tiny, info.eps, info.max], dtype),
+            np.linspace(0, 50, count // 2).astype(dtype),  # where slopes are ordinary numbers
+            (1 + near_1).astype(dtype),
+            (1 - near_1).astype(dtype),
+        ]
+    )
+    return np.concatenate([x, -x])
+
+
+def found_slopes(function: Any, *arrays: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+    leaves = [Tensor(x, requires_grad=True) for x in arrays]
+    out = function(*leaves)
+    return out.data, [piece.data for piece in grad(out, leaves, np.ones(out.shape, out.dtype))]
+
+
+def true_slopes(function: Any, *arrays: np.ndarray) -> list[np.ndarray]:
+    wide = [x.astype(LONG if function in SLOPES else WIDER[x.dtype.type]) for x in arrays]
+    if function in SLOPES:
+        return [SLOPES[function](*wide)]
+    row = PRIMITIVES[function]
+    out = row.evaluate(*wide)
+    return [np.broadcast_to(vjp(np.ones_like(out), out, *wide), out.shape) for vjp in row.vjps]
+
+
+def ulps(found: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """The errors in units of the last place; none where both are NaN, or infinite up to their rounding."""
+    info = np.finfo(found.dtype)
+    true = true.astype(LONG)
+    exponent = np.floor(np.log2(np.clip(np.abs(true), LONG(info.tiny), LONG(info.max))))
+    unit = np.maximum(np.exp2(exponent) * LONG(info.eps), LONG(info.smallest_subnormal))
+    overflow = np.copysign(LONG(info.max) + LONG(info.eps) * LONG(info.max) / 2, true)
+    bounded = np.where(np.abs(true) > LONG(info.max), overflow, true)
+    error = np.abs(np.where(np.isinf(found), np.copysign(overflow, found), found) - bounded) / unit
+    return np.where(np.isnan(found) & np.isnan(true), 0, np.where(np.isnan(error), np.inf, error))
+
+
+@every_dtype
+@pytest.mark.parametrize("function", ELEMENTWISE, ids=name_of)
+def test_slopes_are_right_over_the_whole_range(function: Any, dtype: Any) -> None:
+    arrays = [whole_range(dtype, 2000)]
+    if PRIMITIVES[function].arity == 2:
+        x = whole_range(dtype, 300)
+        y = np.array(SECOND.get(function, [0.5, -300, 0, np.inf]), dtype)
+        if dtype != np.float16 and function not in SECOND:
+            y = np.concatenate([y, whole_range(dtype, 16)])
+        arrays = [a.ravel() for a in np.broadcast_arrays(x[:, None], y)]
+    with np.errstate(all="ignore"):
+        out, found = found_slopes(function, *arrays)
+        allowed = ALLOWED[function][1](out, *arrays) if function in ALLOWED else 4
+        for slope, true in zip(found, true_slopes(function, *arrays), strict=True):
+            error = ulps(slope, true)
+            wrong = ~((error <= allowed) | np.isnan(out))
+            if wrong.any():
+                i = int(np.argmax(wrong))
+                at = ", ".join(str(x[i]) for x in arrays)
+                pytest.fail(f"{wrong.sum()} slopes are wrong; at {at}: {slope[i]}, {error[i]:.1f} ulp from {true[i]}")
+
+
+def test_what_is_known_is_of_rows_that_there_are() -> None:
+    assert {*SLOPES, *ALLOWED, *SECOND} <= set(ELEMENTWISE)
+
+
+# --- functions made of several rows -----------------------------------------------------------------------------------
+
+every_narrow_dtype = pytest.mark.parametrize("dtype", WIDER)
+
+
+@every_dtype
+def test_the_slope_of_softplus_is_the_sigmoid_everywhere(dtype: Any) -> None:
+    x = whole_range(dtype, 2000)
+    with np.errstate(all="ignore"):
+        _, (found,) = found_slopes(functions.softplus, x)
+        decay = np.exp(-np.abs(x.astype(LONG)))
+        error = ulps(found, np.where(x > 0, LONG(1), decay) / (1 + decay))
+    assert np.max(error) <= 4
+
+
+@every_narrow_dtype
+def test_a_score_at_infinity_has_all_of_the_weight_and_others_none(dtype: Any) -> None:
+    x, y = np.array([np.inf, 0, np.inf, -np.inf, -np.inf], dtype), np.array([0, np.inf, -np.inf, 3, -np.inf], dtype)
+    _, (to_x, to_y) = found_slopes(np.logaddexp, x, y)
+    assert to_x.tolist() == [1, 0, 1, 0, 0]
+    assert to_y.tolist() == [0, 1, 0, 1, 0]
+
+
+SHAPES = {
+    "gelu": functions.gelu,
+    "gelu by tanh": lambda x: functions.gelu(x, approximate=True),
+    "silu": functions.silu,
+    "elu": functions.elu,
+    "leaky_relu": functions.leaky_relu,
+}
+
+
+@every_narrow_dtype
+@pytest.mark.parametrize("function", SHAPES.values(), ids=SHAPES)
+def test_activations_have_an_ordinary_slope_at_every_finite_number(function: Any, dtype: Any) -> None:
+    x = whole_range(dtype, 2000)
+    x = x[np.isfinite(x)]
+    with np.errstate(over="ignore", under="ignore"):
+        _, (found,) = found_slopes(function, x)
+    assert np.all(np.abs(found) < 1.2)
+    np.testing.assert_array_equal(found[x > 100], 1)
+    np.testing.assert_allclose(found[x < -100], 0.01 if function is functions.leaky_relu else 0, rtol=1e-2, atol=1e-40)
+
+
+def _norm_slopes(x: Any, ord: float) -> Any:
+    """The slopes of a norm, of a vector scaled to 1."""
+    x = x / np.max(np.abs(x))
+    length = np.sum(np.abs(x) ** ord) ** (1 / LONG(ord))
+    return np.sign(x) * (np.abs(x) / length) ** (ord - 1)
+
+
+@every_narrow_dtype
+@pytest.mark.parametrize("ord", [2, 3, 1.5, -1, -2])
+def test_slopes_of_a_norm_do_not_depend_on_its_scale(dtype: Any, ord: float) -> None:
+    info = np.finfo(dtype)
+    for scale in np.geomspace(float(info.tiny), float(info.max) / 8, 40):
+        x = np.array([1.25, -2.5, 5], dtype) * dtype(scale)
+        with np.errstate(all="ignore"):  # the norm itself, which is NumPy's, may be 0 or infinite
+            _, (found,) = found_slopes(lambda x: np.linalg.norm(x, ord, axis=0, keepdims=True), x)
+        np.testing.assert_allclose(found, _norm_slopes(x.astype(LONG), ord).astype(float), rtol=16 * float(info.eps))
+
+
+@every_narrow_dtype
+def test_slopes_of_std_do_not_depend_on_its_scale(dtype: Any) -> None:
+    info = np.finfo(dtype)
+    for scale in np.geomspace(float(info.tiny), float(info.max) / 16, 40):
+        x = np.array([1.25, -2.5, 5, 0.25], dtype) * dtype(scale)
+        deviation = x.astype(LONG) - np.mean(x.astype(LONG))
+        with np.errstate(all="ignore"):
+            _, (found,) = found_slopes(lambda x: np.std(x, keepdims=True), x)
+        np.testing.assert_allclose(found, _norm_slopes(deviation, 2).astype(float) / 2, rtol=16 * float(info.eps))
+
+
+@every_narrow_dtype
+@pytest.mark.parametrize("function", [np.std, np.linalg.norm], ids=["std", "norm"])
+def test_a_large_multiple_of_a_small_std_or_norm_has_a_slope(function: Any, dtype: Any) -> None:
+    x = np.array([0.001, 0.002, 0.004], dtype)
+    wide = x.astype(np.float64)
+    centred = wide - wide.mean() if function is np.std else wide
+    _, (found,) = found_slopes(lambda x: dtype(200) * function(x, keepdims=True), x)
+    count = 3 if function is np.std else 1
+    np.testing.assert_allclose(found, 200 * centred / np.sqrt(count * np.sum(centred**2)), rtol=1e-2)
