@@ -127,7 +127,7 @@ class Programs:
 
 
 class Ready:
-    """A program that is ready to run, until an argument of its call that no other can equal is gone."""
+    """A program that is ready to run. It is forgotten with the objects among its arguments: no other call can use it."""
 
     def __init__(self, call: Call, prepared: Prepared, executor: Executor, forget: Callable[[], Any]) -> None:
         lowered = prepared.lowered
@@ -143,8 +143,8 @@ class Ready:
         self._returns_one_tensor = lowered.treedef is LEAF and lowered.leaves[0] is LEAF
         self._serials = {leaf.serial for leaf in lowered.state}
         self._run = executor(self.program)
-        mortal = [root for root in call.roots[1:] if _is_mortal(root)]
-        self._kept = None if mortal else lowered.state
+        objects = [root for root in call.roots[1:] if _used_by_identity(root)]
+        self._kept = None if objects else lowered.state
         self._outside, self._function, self._locks = lowered.outside, self._run.function, locks_of(lowered.state)
         self._turn = new_lock() if self._updates and self._run.reentrant else self._run.lock
         self._state_owned: Callable[[], bool] = functools.partial(_any_owned, self._locks)
@@ -153,7 +153,7 @@ class Ready:
         self._turn_owned: Callable[[], bool] = getattr(self._turn, "_is_owned", bool)
         _READY.add(self)
         callback = functools.partial(_forget, forget, weakref.ref(self))
-        self._mourned = [weakref.ref(one, callback) for one in (*mortal, *(lowered.state if mortal else ()))]
+        self._references = [weakref.ref(one, callback) for one in (*objects, *(lowered.state if objects else ()))]
 
     def is_current(self) -> bool:
         """Whether the watched arrays hold what they held when the step was captured."""
@@ -232,8 +232,8 @@ def _any_owned(locks: Sequence[Any]) -> bool:
     return any(lock._is_owned() for lock in locks)
 
 
-def _is_mortal(argument: Any) -> bool:
-    """Whether no later call can pass an argument that is equal, once this one is gone."""
+def _used_by_identity(argument: Any) -> bool:
+    """Whether only the same object equals this argument, so that once it is gone, no later call can pass it."""
     return isinstance(constant_key(argument), Identity) and type(argument).__weakrefoffset__ != 0
 
 

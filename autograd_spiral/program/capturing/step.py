@@ -44,13 +44,13 @@ def capture(
 ) -> CapturedStep | Callable[[Callable[..., Any]], CapturedStep]:
     """Make a program of `step` at its first call, and replay the program at later ones: a decorator.
 
-    Arrays among the arguments (and in lists, tuples and dicts there) are inputs, whose shapes and dtypes select the
-    program. So do tensors that require no gradients. Everything else that the step is given or reads is constant. What
-    it reads in plain sight is watched, and a change there makes a new program: variables, attributes of your objects,
-    items of short lists and dicts, in the step and in your functions and methods that it names. When eight programs
-    were made for inputs of the same shapes, a UserWarning says why. For all else, the step is recorded again at calls
-    2, 4, 8, 16, … of each program, and raises `CaptureError` if it no longer computes what the program does; with
-    `verify=False` it is not.
+    Arrays and tensors that require no gradients are inputs if they are among the arguments, also in lists, tuples and
+    dicts there: their shapes and dtypes select the program. Everything else that the step is given or reads is
+    constant. What it reads in plain sight is watched, and a change there makes a new program: variables, attributes of
+    your objects, items of short lists and dicts, in the step and in your functions and methods that it names. When
+    eight programs were made for inputs of the same shapes, a UserWarning says why. To find other changes, the step is
+    recorded again at calls 2, 4, 8, 16, … of each program, and raises `CaptureError` if it no longer computes what the
+    program does; `verify=False` turns this off.
 
     Leaf tensors that the step reaches are state: they are read at each call, and get new arrays by `assign` once the
     whole step has succeeded. Other outside arrays are read at each call if the step computes with them. If it derives

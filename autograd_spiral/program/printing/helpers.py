@@ -43,8 +43,8 @@ def check_array(name, array, shape, dtype):
         if hasattr(array, "dtype"):
             found = f"of shape {array.shape} and dtype {array.dtype}"
         raise ValueError(
-            f"{name} must be an array of shape {shape} and dtype {dtype}, not {found}. To have the step for such "
-            "arguments, call it with them before it is saved"
+            f"{name} must be an array of shape {shape} and dtype {dtype}, not {found}. To save it for other "
+            "shapes, call the step with such arrays first"
         )
 ''',
     "check_labels": '''\
