@@ -127,7 +127,7 @@ class Programs:
 
 
 class Ready:
-    """A program that is ready to run. It is forgotten with the objects among its arguments: no other call can use it."""
+    """A program that is ready to run. Once an object among its arguments is gone, no call can use it: it is forgotten."""
 
     def __init__(self, call: Call, prepared: Prepared, executor: Executor, forget: Callable[[], Any]) -> None:
         lowered = prepared.lowered
