@@ -127,7 +127,7 @@ class Programs:
 
 
 class Ready:
-    """A program that is ready to run. Once an object among its arguments is gone, no call can use it: it is forgotten."""
+    """A program that is ready to run. It is forgotten once an object among its arguments is gone."""
 
     def __init__(self, call: Call, prepared: Prepared, executor: Executor, forget: Callable[[], Any]) -> None:
         lowered = prepared.lowered
