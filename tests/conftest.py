@@ -39,6 +39,13 @@ def pytest_collection_finish():
     gc.set_threshold(20_000)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def without_the_garbage_of_others():
+    """Leave out what earlier files left, too, so that a test that searches for garbage takes no longer than alone."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture
 def run(capsys, monkeypatch, tmp_path):
     """Run the command line in this process, in `tmp_path`; return exit status, stdout and stderr."""
