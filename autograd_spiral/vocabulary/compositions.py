@@ -179,7 +179,8 @@ def _vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: An
         return np.linalg.vector_norm(x.astype(float), axis=axis, keepdims=keepdims, ord=ord)
     if not isinstance(ord, int | float) or ord == 0:
         raise NoRuleError(f"a vector norm with ord={ord!r} has no gradient rule: use a number other than 0")
-    if math.isinf(ord) and (ord < 0 or np.size(x, axis)):
+    axes = range(x.ndim) if axis is None else normalize_axis_tuple(axis, x.ndim)
+    if math.isinf(ord) and (ord < 0 or math.prod(x.shape[i] for i in axes)):
         return (np.max if ord > 0 else np.min)(np.absolute(x), axis=axis, keepdims=keepdims)
     return np.sum(np.absolute(x), axis=axis, keepdims=keepdims) if ord in (1, math.inf) else NotImplemented
 
