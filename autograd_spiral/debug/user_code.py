@@ -14,7 +14,7 @@ from types import CodeType, FrameType
 
 import numpy as np
 
-__all__ = ["in_package", "in_signal_handler", "users_line", "users_line_indexes"]
+__all__ = ["in_package", "is_running", "signal_handlers", "users_line", "users_line_indexes"]
 
 _PACKAGE = str(Path(__file__).parents[1]) + os.sep
 _MODELS = os.path.join(_PACKAGE, "spiral") + os.sep  # the case study counts as the user's code
@@ -35,12 +35,22 @@ def _users_frame() -> FrameType:
     return frame
 
 
-def in_signal_handler(within: CodeType) -> bool:
-    """Whether a handler that was set with `signal.signal` is running, in the middle of the function with this code."""
-    handlers = {getattr(signal.getsignal(number), "__code__", None) for number in signal.valid_signals()}
-    frame: FrameType | None = sys._getframe(1)
+@functools.cache
+def _signals() -> tuple[int, ...]:
+    return tuple(map(int, signal.valid_signals()))
+
+
+def signal_handlers() -> frozenset[CodeType]:
+    """Return the code of the handlers that were set with `signal.signal`."""
+    codes = (getattr(signal.getsignal(number), "__code__", None) for number in _signals())
+    return frozenset(code for code in codes if code is not None)
+
+
+def is_running(codes: frozenset[CodeType], within: CodeType) -> bool:
+    """Whether one of these is running, in the middle of the function with the code `within`."""
+    frame: FrameType | None = sys._getframe(1) if codes else None
     while frame is not None and frame.f_code is not within:
-        if frame.f_code in handlers:
+        if frame.f_code in codes:
             return True
         frame = frame.f_back
     return False

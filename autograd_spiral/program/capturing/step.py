@@ -18,7 +18,6 @@ from typing import Any, overload
 
 import numpy as np
 
-from autograd_spiral.debug.user_code import in_signal_handler
 from autograd_spiral.engine.modes import MODE, NO_TRACE, entering
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import CaptureError
@@ -148,7 +147,7 @@ class CapturedStep:
         """Replay the program for this kind of call; the first such call captures it."""
         mode = MODE.get()
         if mode.trace is not NO_TRACE:  # inside another capture
-            if not (isinstance(mode.trace, StepTrace) and in_signal_handler(mode.trace.within)):
+            if not (isinstance(mode.trace, StepTrace) and mode.trace.is_interrupted()):
                 return self._step(*args, **kwargs)
             with entering(trace=NO_TRACE, observer=None, constants=False):
                 return self(*args, **kwargs)

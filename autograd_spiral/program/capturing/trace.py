@@ -16,7 +16,13 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_spiral.debug.user_code import in_package, in_signal_handler, users_line, users_line_indexes
+from autograd_spiral.debug.user_code import (
+    in_package,
+    is_running,
+    signal_handlers,
+    users_line,
+    users_line_indexes,
+)
 from autograd_spiral.engine.messages import INSTEAD_OF_MASKS, INSTEAD_OF_READING, stale
 from autograd_spiral.engine.modes import MODE, NO_TRACE, Observer, Trace, entering
 from autograd_spiral.engine.table import Primitive
@@ -32,7 +38,8 @@ class StepTrace(Trace, Observer):
 
     def __init__(self, arguments: Collection[Tensor] = (), *, annotating: bool = True) -> None:
         self.arguments = arguments  # the inputs, and their stand-ins in this run
-        self.within = sys._getframe(1).f_code  # of the function that makes this trace, and runs the step in it
+        self._within = sys._getframe(1).f_code  # of the function that makes this trace, and runs the step in it
+        self._handlers = signal_handlers()
         self.annotating = annotating  # whether to note lines, scopes and names, which cost more than all else here
         self.nodes: list[Tensor] = []
         self.phases: list[str] = []
@@ -112,7 +119,7 @@ class StepTrace(Trace, Observer):
 
     def assigned(self, leaf: Tensor, value: Tensor) -> None:
         """Note that from now on `leaf` holds what `value` holds."""
-        if in_signal_handler(self.within):
+        if self.is_interrupted():
             NO_TRACE.assigned(leaf, value)
             return
         if leaf in self.arguments:
@@ -148,7 +155,7 @@ class StepTrace(Trace, Observer):
 
     def permit(self, act: str, remedy: str) -> None:
         """Permit nothing but to signal handlers: raise `CaptureError`, since a captured step cannot do `act`."""
-        if in_signal_handler(self.within):
+        if self.is_interrupted():
             return
         if remedy is INSTEAD_OF_READING and users_line_indexes():
             act = "indexing a plain array or a list by a tensor"
@@ -172,6 +179,10 @@ class StepTrace(Trace, Observer):
 
     def _now(self, arg: Any) -> Any:
         return self.holds.get(arg, arg) if type(arg) is Tensor else arg
+
+    def is_interrupted(self) -> bool:
+        """Whether a signal handler is running in the middle of the step, which is no part of it."""
+        return is_running(self._handlers, self._within)
 
     # --- names of local variables ---------------------------------------------------------------------------------
 
