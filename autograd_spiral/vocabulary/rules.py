@@ -98,13 +98,30 @@ define(np.divide, lambda ct, out, x, y: ct / y, lambda ct, out, x, y: -ct * (out
 define(np.power, *_in_float32(np.power, _power_x, _power_y))
 for extremum in (np.maximum, np.minimum, np.fmax, np.fmin):
     define(extremum, _share, lambda ct, out, x, y: _share(ct, out, y, x))
-pairs: dict[Any, tuple[Any, Any]] = {
-    np.hypot: (lambda ct, out, x, y: ct * _over_length(x, out), lambda ct, out, x, y: ct * _over_length(y, out)),
-    np.arctan2: (lambda ct, out, x, y: ct * _over_squares(y, x, y), lambda ct, out, x, y: -ct * _over_squares(x, x, y)),
-    np.logaddexp: (lambda ct, out, x, y: ct * _weight(x, y, out), lambda ct, out, x, y: ct * _weight(y, x, out)),
-}
-for pair, rules in pairs.items():
-    define(pair, *_in_float32(pair, *rules))
+define(
+    np.hypot,
+    *_in_float32(
+        np.hypot,
+        lambda ct, out, x, y: ct * _over_length(x, out),
+        lambda ct, out, x, y: ct * _over_length(y, out),
+    ),
+)
+define(
+    np.arctan2,
+    *_in_float32(
+        np.arctan2,
+        lambda ct, out, x, y: ct * _over_squares(y, x, y),
+        lambda ct, out, x, y: -ct * _over_squares(x, x, y),
+    ),
+)
+define(
+    np.logaddexp,
+    *_in_float32(
+        np.logaddexp,
+        lambda ct, out, x, y: ct * _weight(x, y, out),
+        lambda ct, out, x, y: ct * _weight(y, x, out),
+    ),
+)
 
 # --- functions of one argument ----------------------------------------------------------------------------------
 
