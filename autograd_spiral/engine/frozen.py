@@ -14,7 +14,7 @@ from autograd_spiral.engine import messages
 from autograd_spiral.engine.modes import MODE
 from autograd_spiral.engine.table import Primitive
 
-__all__ = ["apart", "frozen", "frozen_copy", "frozen_result", "sealed"]
+__all__ = ["call_isolated", "frozen", "frozen_copy", "frozen_result", "sealed"]
 
 
 def frozen(array: NDArray[Any]) -> NDArray[Any]:
@@ -97,7 +97,7 @@ def sealed(array: NDArray[Any]) -> NDArray[Any]:
 _ndarray = np.ndarray
 
 
-def apart(function: Callable[..., Any], /, *given: Any, **params: Any) -> Any:
+def call_isolated(function: Callable[..., Any], /, *given: Any, **params: Any) -> Any:
     """Return `function(*given, **params)`, where the function shares no memory with the engine that it can write to.
 
     `function` is the body of a declared primitive or one of its rules, and the arrays given are sealed. It gets views
@@ -105,7 +105,7 @@ def apart(function: Callable[..., Any], /, *given: Any, **params: Any) -> Any:
     own, a copy is returned.
 
     >>> buffer = np.zeros(2)
-    >>> result = apart(lambda x: np.multiply(x, 2, out=buffer), sealed(np.ones(2)))
+    >>> result = call_isolated(lambda x: np.multiply(x, 2, out=buffer), sealed(np.ones(2)))
     >>> buffer[:] = 100
     >>> result
     array([2., 2.])

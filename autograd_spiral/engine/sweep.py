@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from autograd_spiral.engine import messages
-from autograd_spiral.engine.frozen import apart, sealed
+from autograd_spiral.engine.frozen import call_isolated, sealed
 
 __all__ = ["sweep", "unbroadcast", "wide"]
 
@@ -62,9 +62,9 @@ def sweep(
             out, operands = node, operands_of(node)
         else:
             out, operands = node._value, node.operands
-        if primitive.apart and not recorded:
+        if primitive.isolated and not recorded:
             sealed(ct)
-        binary = len(operands) == 2 and not params and not primitive.apart
+        binary = len(operands) == 2 and not params and not primitive.isolated
         if binary:
             x, y = operands  # unpacking them in each call would cost more than everything else here
         vjps, rest = primitive.vjps, None
@@ -79,8 +79,8 @@ def sweep(
             try:
                 if binary:
                     piece = vjp(ct, out, x, y)
-                elif primitive.apart:
-                    piece = apart(vjp, ct, out, *operands, **params)
+                elif primitive.isolated:
+                    piece = call_isolated(vjp, ct, out, *operands, **params)
                     if not recorded:
                         piece = _as_array(piece, primitive)
                 elif i >= len(primitive.vjps):

@@ -27,7 +27,7 @@ class Primitive:
     """A differentiable function: its identity, how it is called on arrays, and its VJPs.
 
     `function` is the key of the row. `bind` turns a user's call into arrays and parameters, and `evaluate(*arrays,
-    **params)` returns the value. `body` is the function of a declared primitive, else None. `apart` says whether its
+    **params)` returns the value. `body` is the function of a declared primitive, else None. `isolated` says whether its
     rules may keep or change what they are given and what they return, as a user's may.
 
     `vjps` has one entry per array argument: its VJP, or None if the function has no gradient with respect to it. A
@@ -42,13 +42,13 @@ class Primitive:
     """
 
     __slots__ = (
-        "apart",
         "arity",
         "bind",
         "body",
         "differentiable_arity",
         "evaluate",
         "function",
+        "isolated",
         "name",
         "rest",
         "variadic",
@@ -63,7 +63,7 @@ class Primitive:
         bind: Bind | None = None,
         evaluate: Callable[..., Any] | None = None,
         body: Callable[..., Any] | None = None,
-        apart: bool = False,
+        isolated: bool = False,
         variadic: bool = False,
         rest: VJP | None = None,
     ) -> None:
@@ -75,7 +75,7 @@ class Primitive:
         self.bind = bind
         self.evaluate = evaluate or function
         self.body = body  # it also runs on Tensors
-        self.apart = apart
+        self.isolated = isolated
         self.variadic = variadic
         self.rest = rest
 

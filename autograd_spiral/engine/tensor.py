@@ -407,7 +407,7 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
             messages.explain_body(error, primitive, operands, params)
         messages.explain_call(error, primitive.name, operands, params)
         raise
-    if type(value) is _ndarray and value.base is None and value.dtype.kind == "f" and not primitive.apart:
+    if type(value) is _ndarray and value.base is None and value.dtype.kind == "f" and not primitive.isolated:
         value.setflags(False)  # type: ignore[call-arg]  # the usual case; by position as in `frozen`
     else:
         value = frozen_result(value, primitive)

@@ -113,7 +113,10 @@ def _reading_changed(primitive: Primitive, count: int, change: Change) -> Primit
         return vjp and (lambda ct, *args, **params: vjp(change(ct), *args, **params))
 
     return Primitive(
-        primitive.function, tuple(map(changed, primitive.vjps_for(count))), body=primitive.body, apart=primitive.apart
+        primitive.function,
+        tuple(map(changed, primitive.vjps_for(count))),
+        body=primitive.body,
+        isolated=primitive.isolated,
     )
 
 

@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 import numpy as np
 
 from autograd_spiral.engine.calls import overridable, unannotated
-from autograd_spiral.engine.frozen import apart
-from autograd_spiral.engine.table import VJP, attach
+from autograd_spiral.engine.frozen import call_isolated
+from autograd_spiral.engine.table import VJP, attach, define
 from autograd_spiral.errors import LostGraphError, RuleError
 
-__all__ = ["primitive"]
+__all__ = ["primitive", "trusted_primitive"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -49,6 +49,23 @@ def primitive(*vjps: VJP | None) -> Callable[[F], F]:
     >>> x.grad.round(4)
     array([0.5   , 0.0353])
     """
+    return _declaration(vjps, trusted=False)
+
+
+def trusted_primitive(*vjps: VJP | None) -> Callable[[F], F]:
+    """Declare an operation of the vocabulary as `primitive` does.
+
+    Its body and rules keep no arrays and change none, so they are called directly, and its row stays in the table.
+
+    >>> from autograd_spiral.engine.table import PRIMITIVES
+    >>> from autograd_spiral import relu
+    >>> PRIMITIVES[relu].isolated
+    False
+    """
+    return _declaration(vjps, trusted=True)
+
+
+def _declaration(vjps: tuple[VJP | None, ...], *, trusted: bool) -> Callable[[F], F]:
     if not vjps or any(not (vjp is None or callable(vjp)) for vjp in vjps):
         raise RuleError(
             "@primitive takes one VJP per array argument: @primitive(lambda ct, out, x: ct * 2 * x), "
@@ -100,7 +117,11 @@ def primitive(*vjps: VJP | None) -> Callable[[F], F]:
             return body(*args, **kwargs)
 
         function: F = overridable(on_arrays)  # type: ignore[assignment]
-        attach(function, *vjps, bind=bind, evaluate=functools.partial(apart, body), body=body, apart=True)
+        if trusted:
+            define(function, *vjps, bind=bind, evaluate=body, body=body)
+        else:
+            isolated = functools.partial(call_isolated, body)
+            attach(function, *vjps, bind=bind, evaluate=isolated, body=body, isolated=True)
         return function
 
     return declare
