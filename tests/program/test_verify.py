@@ -230,3 +230,13 @@ def test_a_verification_that_fails_leaves_the_state_and_makes_room_for_a_new_pro
     assert_same([p.data], [[2.0, 3.0]], "state")
     assert_same([step(ONES).data, p.data], [[7.0, 8.0]] * 2, "the new program")
     assert count_of(step) == 1
+
+
+def test_what_only_a_verification_computes_warns_of_nothing() -> None:
+    @capture
+    def step(x: Any) -> Any:
+        np.log(w * w * x)  # no result depends on it: the program does without
+        return x * 2.0
+
+    for k in (1.0, 0.0, 1.0, 0.0):  # at calls 2 and 4 the logarithm is infinite, and warnings are errors
+        assert_same([step(k * ONES).data], [2 * k * ONES], "value")

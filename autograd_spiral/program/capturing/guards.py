@@ -50,7 +50,7 @@ class Guards:
     """Reads that lead from the roots of a search to all that it found, and what each of them returned.
 
     They keep nothing alive but constants, modules, classes and their functions. Other objects they know by their ids,
-    reach by a path that starts from the roots, and hear of when these are freed. While they are `tight`, they also hold
+    reach by a path that starts from the roots, and hear of when these are freed. While they are pinned, they also hold
     what the variables around the step hold, and are faster.
     """
 
@@ -70,7 +70,7 @@ class Guards:
             if row.source in self._closure:
                 self._closure.add(row.result)
         self._plan: _Plan
-        self.loosen()
+        self.unpin()
 
     def _reference(self, value: Any, *, owned: bool) -> Any:
         """Return a weak reference, by which these guards hear when `value` is freed, or else the value itself.
@@ -84,23 +84,23 @@ class Guards:
         parts = gc.get_referents(value) if owned else ()
         return value if all(isinstance(part, (*_LASTING, Tensor, np.ndarray)) for part in parts) else None
 
-    def tighten(self, roots: Sequence[Any]) -> None:
+    def pin(self, roots: Sequence[Any]) -> None:
         """Hold what the variables around the step hold, for as long as the latest call used these guards."""
         values = {**self._lasting, **dict(enumerate(roots))}
         for row, _, _ in self._rows:
             values[row.result] = row.read(values[row.source], row.key, MISSING)
         arguments = range(1, len(roots))  # which are others at each call, even where they are equal
-        tight = (self._closure | self._lasting.keys()).difference(arguments)
+        pinned = (self._closure | self._lasting.keys()).difference(arguments)
         direct = [
             (_bound(row.read, values[row.source]), row.key, values[row.result], row.name)
             for row, _, _ in self._rows
-            if {row.source, row.result} <= tight
+            if {row.source, row.result} <= pinned
             and not (row.read is if_same_list and type(values[row.source]) is tuple)
         ]
-        others = [entry for entry in self._rows if not {entry[0].source, entry[0].result} <= tight]
-        self._plan = direct, others, {row.source: values[row.source] for row, _, _ in others if row.source in tight}
+        others = [entry for entry in self._rows if not {entry[0].source, entry[0].result} <= pinned]
+        self._plan = direct, others, {row.source: values[row.source] for row, _, _ in others if row.source in pinned}
 
-    def loosen(self) -> None:
+    def unpin(self) -> None:
         """Keep nothing alive any longer."""
         self._plan = [], self._rows, self._lasting
 
@@ -118,8 +118,8 @@ class Guards:
     def changed(self, roots: Sequence[Any]) -> tuple[str, Any] | None:
         """Return the name of the first guard that does not hold, and what it reads now; None if all of them hold."""
         if self.freed:
-            self.loosen()
-        direct, others, starts = self._plan  # at once, since another thread may loosen them
+            self.unpin()
+        direct, others, starts = self._plan  # at once, since another thread may unpin them
         try:
             for get, key, held, name in direct:  # every call of a captured step runs these loops
                 if (value := get(key, MISSING)) is held:

@@ -74,7 +74,7 @@ def prepare(call: Call) -> Prepared:
     other = _lower(call, second, memories, names)
     if found := difference(_lower(call, first, memories), other) or _overwritten(memories, first, second):
         raise CaptureError(
-            f"{found.told('in one run of the step', 'in the other')}. A captured step must compute the same thing "
+            f"{found.describe('in one run of the step', 'in the other')}. A captured step must compute the same thing "
             "each time: pass random numbers and counters as arguments, and keep its state in a Tensor that it assigns"
         )
     drawn = [name for (name, old), (_, new) in zip(states, before.random_states(), strict=True) if not same(old, new)]

@@ -64,13 +64,13 @@ class Programs:
             fitting = (r for r in self.kept if r.key == key and not r.guards.changed(call.roots) and r.is_current())
             ready = next(fitting, None)
             if self.last is not None and self.last is not ready:  # first, so that what it held may be freed
-                self.last.guards.loosen()
+                self.last.guards.unpin()
                 self.last = None
             ready = ready or self._capture(call)
             others = (other for other in self.kept if other is not ready and not other.guards.freed)
             self.kept = [ready, *others][:_CAPACITY]
             if self.last is None:
-                ready.guards.tighten(call.roots)
+                ready.guards.pin(call.roots)
             self.last, self.program = ready, ready.program
         if ready.assigns_to(call.input_tensors()):
             raise assigned_input()
@@ -107,7 +107,7 @@ class Programs:
                 return
             if found := compare(call, ready.lowered()):
                 self._forget(ready)
-                told = found.told(f"when {call.step_name} was captured", f"at call {ready.calls}")
+                told = found.describe(f"when {call.step_name} was captured", f"at call {ready.calls}")
                 raise CaptureError(
                     f"{told}. The step reads something that capture does not watch, and calls after call "
                     f"{ready.verified} may have used an old value of it. Pass it as an argument (a number as an array: "
@@ -117,7 +117,7 @@ class Programs:
             if ready.guards.changed(call.roots):  # since the step itself has just changed something that it reads
                 ready.unsteady |= ready.guards.unsteady(call.roots)
                 ready.guards = guards_of(call, ready.program, ready.unsteady)
-                ready.guards.tighten(call.roots)
+                ready.guards.pin(call.roots)
             ready.keep_digests()  # of arrays that it has just changed, too
 
     def _forget(self, ready: Ready) -> None:

@@ -31,7 +31,7 @@ class Difference(NamedTuple):
     one: str
     other: str
 
-    def told(self, then: str, now: str) -> str:
+    def describe(self, then: str, now: str) -> str:
         """Return the line, and a clause that tells the runs apart by `then` and `now`."""
         place = f"{self.place}\n" if self.place else ""
         return f"{place}{self.what} was {self.one} {then}, and {self.other} {now}"
@@ -39,7 +39,7 @@ class Difference(NamedTuple):
 
 def difference(one: Lowered, other: Lowered) -> Difference | None:
     """Return the first difference between two runs of a step, or None."""
-    return next(_differences(_Run(one), _Run(other)), None)
+    return _first_difference(_Run(one), _Run(other))
 
 
 class _Act(NamedTuple):
@@ -83,7 +83,7 @@ class _Run:
         """Return what an outside value holds, and anything else as it is."""
         return self.outside.get(atom, atom) if isinstance(atom, Value) else atom
 
-    def told(self, atom: Any) -> str:
+    def describe(self, atom: Any) -> str:
         """Return how messages refer to an argument."""
         atom = self.array(atom)
         if isinstance(atom, Value):
@@ -106,18 +106,17 @@ def _with_bodies(equations: Sequence[Equation]) -> Iterator[Equation]:
         yield equation
 
 
-def _differences(one: _Run, other: _Run) -> Iterator[Difference]:
-    """Yield the first difference, and perhaps more: the runs may have nothing in common from there on."""
+def _first_difference(one: _Run, other: _Run) -> Difference | None:
     for a, b in zip(one.acts(), other.acts(), strict=False):  # both end with the result, which equals nothing else
         if a.kind != b.kind or not same(a.how, b.how) or len(a.atoms) != len(b.atoms):
-            yield Difference(b.place or a.place, "what the step does here", *_described(a, b))
-            return
+            return Difference(b.place or a.place, "what the step does here", *_described(a, b))
         for x, y in zip(a.atoms, b.atoms, strict=True):
             values = isinstance(x, Value) and isinstance(y, Value)
             if not (values and one.origins[x] == other.origins[y]) and not same(one.array(x), other.array(y)):
                 computed = isinstance(one.array(x), Value) or isinstance(other.array(y), Value)
                 what = f"{'an argument' if computed else 'a constant'} of {b.name}"
-                yield Difference(b.place, what, one.told(x), other.told(y))
+                return Difference(b.place, what, one.describe(x), other.describe(y))
+    return None
 
 
 def _described(*acts: _Act) -> Iterator[str]:
