@@ -29,7 +29,7 @@ from autograd_spiral.errors import AutogradError
 from autograd_spiral.gradcheck.rule_check import checkable
 from autograd_spiral.vocabulary import functions
 from autograd_spiral.vocabulary.examples import EXAMPLES
-from autograd_spiral.vocabulary.rules import scatter
+from autograd_spiral.vocabulary.rules.indexing import scatter
 
 PAGE = Path(__file__).with_name("vocabulary.md")
 

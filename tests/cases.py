@@ -7,12 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from examples import Cases, Example, Source, reduced
+from examples import Cases, Example, Source, from_table, reduced
 
 from autograd_spiral.engine.table import PRIMITIVES
-from autograd_spiral.vocabulary import examples as groups
-from autograd_spiral.vocabulary.examples import BINARY, NONZERO, POSITIVE, UNARY
-from autograd_spiral.vocabulary.rules import scatter
+from autograd_spiral.vocabulary.examples import EXAMPLES, elementwise, order, reductions
+from autograd_spiral.vocabulary.examples.elementwise import BINARY, UNARY
+from autograd_spiral.vocabulary.examples.table import NONZERO, POSITIVE, REAL
+from autograd_spiral.vocabulary.rules.indexing import scatter
 from autograd_spiral.vocabulary.signatures import ARRAY
 
 CASES = Cases()
@@ -23,11 +24,11 @@ case = CASES.of
 
 @case(*(function for function in UNARY if isinstance(function, np.ufunc)))
 def unary(source: Source, function: Any) -> Example:
-    domain = UNARY.get(function, groups.REAL)  # for a function that watches another one, too
+    domain = UNARY.get(function, REAL)  # for a function that watches another one, too
     return Example(function, (source.array(source.shape(), domain),))
 
 
-@case(*groups.STEPS)
+@case(*elementwise.STEPS)
 def _steps(source: Source, function: Any) -> Example:
     whole = source.integers(source.shape(), -2, 1)
     return Example(function, (source.laid_out(whole + source.rng.uniform(0.1, 0.4, whole.shape)),))
@@ -59,19 +60,19 @@ def _power(source: Source, function: Any) -> Example:
     return Example(function, (source.array(to_x, NONZERO), source.integers(to_y, -2, 3)))
 
 
-@case(*groups.CHOICES)
+@case(*elementwise.CHOICES)
 def _choice(source: Source, function: Any) -> Example:
     return Example(function, source.apart(*source.broadcast_shapes(2)))
 
 
-@case(*groups.PREDICATES)
+@case(*elementwise.PREDICATES)
 def _predicate(source: Source, function: Any) -> Example:
     x = source.array(source.shape())
     x = np.where(source.mask(x.shape), x, source.rng.choice([0, np.inf, -np.inf, np.nan], x.shape))
     return Example(function, (x,), differentiable=False)
 
 
-@case(*groups.RELATIONS)
+@case(*elementwise.RELATIONS)
 def _relation(source: Source, function: Any) -> Example:
     x, y = (source.integers(shape, -1, 1) for shape in source.broadcast_shapes(2))
     return Example(function, (x.astype(float), y.astype(float)), differentiable=False)
@@ -83,7 +84,7 @@ def _invert(source: Source, function: Any) -> Example:
     return Example(function, (draw(source.shape()),))
 
 
-@case(*groups.BITWISE)
+@case(*elementwise.BITWISE)
 def _bitwise(source: Source, function: Any) -> Example:
     draw = source.choose(source.mask, lambda shape: source.integers(shape, -9, 9))
     return Example(function, tuple(draw(shape) for shape in source.broadcast_shapes(2)))
@@ -151,7 +152,7 @@ def extremum(source: Source, function: Any) -> Example:
     return reduced(source, function, *source.apart(source.shape(empty=False)))
 
 
-@case(*groups.TRUTHS)
+@case(*reductions.TRUTHS)
 def _test(source: Source, function: Any) -> Example:
     return reduced(source, function, source.mask(source.shape()))
 
@@ -181,7 +182,7 @@ def _cumsum(source: Source, function: Any) -> Example:
     return Example(lambda x: function(x, axis=axis), (x,))
 
 
-@case(*groups.SEARCHES)
+@case(*order.SEARCHES)
 def _search(source: Source, function: Any) -> Example:
     x = source.array(source.shape(1, empty=False))
     axis, keepdims = source.choose(None, source.axis(x.ndim)), source.flag()
@@ -324,3 +325,4 @@ def _shipped(function: Callable[..., Any]) -> bool:
 
 
 ROWS = [function for function in PRIMITIVES if _shipped(function)]
+CASES.update((function, from_table) for function in ROWS if function not in CASES and function in EXAMPLES)

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 from cases import extremum, operands_for, unary
-from examples import Cases, Example, Source, reduced
+from examples import Cases, Example, Source, from_table, reduced
 
 from autograd_spiral.engine.table import COMPOSITIONS
-from autograd_spiral.vocabulary.examples import LIKES, NONZERO, UNARY, Domain
+from autograd_spiral.vocabulary.examples import EXAMPLES
+from autograd_spiral.vocabulary.examples.elementwise import FACTS, LIKES, UNARY
+from autograd_spiral.vocabulary.examples.table import NONZERO, Domain
 
 COMPOSITION_CASES = Cases()
 composition_case = COMPOSITION_CASES.of
@@ -329,3 +331,12 @@ def _repeat(source: Source, function: Any) -> Example:
     length = x.size if axis is None else x.shape[axis]
     repeats = source.choose(2, 0, source.integers((length,), 0, 3))
     return Example(lambda x: function(x, repeats, axis=axis), (x,))
+
+
+# --- the others, from the examples that the package has ----------------------------------------------------------
+
+COMPOSITION_CASES.update(
+    (function, from_table)
+    for function in COMPOSITIONS
+    if function not in COMPOSITION_CASES and function in EXAMPLES and function not in FACTS
+)

@@ -12,7 +12,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd_spiral.vocabulary.examples import REAL, Domain
+from autograd_spiral.vocabulary.examples import EXAMPLES
+from autograd_spiral.vocabulary.examples.table import REAL, Domain
 
 
 @dataclass(frozen=True)
@@ -156,6 +157,12 @@ def reduced(source: Source, function: Callable[..., Any], x: np.ndarray, **furth
         lambda x: function(x, axis=axis, keepdims=keepdims, **further),
     )
     return Example(call, (x,))
+
+
+def from_table(source: Source, function: Callable[..., Any]) -> Example:
+    """One of the examples of the package's own table, with its arrays in any memory layout."""
+    drawn = source.choose(*EXAMPLES[function])(source.rng)
+    return Example(drawn.function, tuple(map(source.laid_out, drawn.inputs)))
 
 
 def strategy(function: Callable[..., Any], case: Case) -> st.SearchStrategy[Example]:

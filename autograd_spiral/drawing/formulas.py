@@ -20,7 +20,7 @@ from autograd_spiral.program.printing.expressions import (
     settings,
     transposed,
 )
-from autograd_spiral.vocabulary.rules import scatter
+from autograd_spiral.vocabulary.rules.indexing import scatter
 
 __all__ = ["BLANK", "FORMULAS", "constant_text"]
 

@@ -29,10 +29,13 @@ from autograd_spiral.errors import (
 def name_of(function: Callable[..., Any]) -> str:
     """Return the name a user would write for `function`: `np.add`, `np.linalg.norm`, `relu`.
 
-    >>> name_of(np.linalg.norm)
-    'np.linalg.norm'
+    >>> name_of(np.linalg.norm), name_of(np.add.reduce)
+    ('np.linalg.norm', 'np.add.reduce')
     """
     name: str = getattr(function, "__name__", repr(function))
+    ufunc = getattr(function, "__self__", None)
+    if isinstance(ufunc, np.ufunc):
+        return f"{name_of(ufunc)}.{name}"
     package, _, rest = (getattr(function, "__module__", None) or "").partition(".")
     if package == "numpy":
         return ".".join(filter(None, ("np", rest, name)))
@@ -182,33 +185,10 @@ def plain_array(tensor: Any) -> LostGraphError:
 
 # --- calls that cannot be recorded ----------------------------------------------------------------------------------
 
-INSTEAD: dict[Callable[..., Any], str] = {
-    np.vstack: "np.concatenate(…, axis=0), for parts of the same number of axes",
-    np.hstack: "np.concatenate(…, axis=1), or axis=0 for vectors",
-    np.append: "np.concatenate([…], axis)",
-    np.round: "np.rint(t), or np.round(t.data, digits) for the value alone",
-    np.diag: "np.diagonal(t), or t * np.eye(n) for a diagonal matrix",
-    np.average: "np.mean(t, axis), or np.sum(weights * t, axis) / np.sum(weights)",
-    np.atleast_2d: "t.reshape(…)",
-    np.atleast_1d: "t.reshape(…)",
-    np.nansum: "np.sum(np.where(good, t, 0)), with good = ~np.isnan(t.data)",
-    np.allclose: "np.allclose(t.data, …)",
-    np.array_equal: "np.array_equal(t.data, …)",
-    np.save: "np.save(file, t.data)",
-    np.savez: "np.savez(file, name=t.data)",
-}
-"""What to write instead of NumPy functions that have no rule."""
+INSTEAD: dict[Callable[..., Any], str] = {}
+"""What to write instead of functions that have no rule; a vocabulary enters them."""
 
 _WRITERS = frozenset((np.copyto, np.put, np.place, np.putmask, np.fill_diagonal, np.put_along_axis))
-_METHODS: dict[tuple[Any, str], str] = {
-    (np.add, "reduce"): "np.sum",
-    (np.multiply, "reduce"): "np.prod",
-    (np.maximum, "reduce"): "np.max",
-    (np.minimum, "reduce"): "np.min",
-    (np.logical_and, "reduce"): "np.all",
-    (np.logical_or, "reduce"): "np.any",
-    (np.add, "accumulate"): "np.cumsum",
-}
 
 
 def no_rule(function: Callable[..., Any]) -> AutogradError:
@@ -234,7 +214,7 @@ def ufunc_method(ufunc: np.ufunc, method: str) -> AutogradError:
             f"{name_of(ufunc)}.at writes into its argument, but a recorded value never changes: "
             "add an array that holds the changes, as in t + changes"
         )
-    remedy = _METHODS.get((ufunc, method), f"{name_of(ufunc)} and other functions of whole arrays")
+    remedy = f"{name_of(ufunc)} and other functions of whole arrays"
     if method == "outer":
         remedy = f"broadcasting, as in {name_of(ufunc)}(x[:, None], y)"
     return NoRuleError(f"{name_of(ufunc)}.{method} has no gradient rule: use {remedy}")

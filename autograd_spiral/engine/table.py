@@ -15,7 +15,7 @@ from typing import Any
 
 from autograd_spiral.engine.messages import name_of, no_rule
 
-__all__ = ["COMPOSITIONS", "PRIMITIVES", "VJP", "Primitive", "attach", "composes", "define"]
+__all__ = ["COMPOSITIONS", "PRIMITIVES", "VJP", "WHEN_MISSING", "Primitive", "attach", "composes", "define"]
 
 VJP = Callable[..., Any]
 """`vjp(ct, out, *args, **params)`: the cotangent of one argument, given the cotangent `ct` of the output `out`."""
@@ -120,6 +120,10 @@ class _Table(dict[Function, Primitive]):
     def __missing__(self, function: Function) -> Primitive:
         row: Primitive | None = self.get(function)
         if row is None:
+            for enter in WHEN_MISSING:
+                enter(function)
+            if function in self:
+                return self[function]
             raise no_rule(function)
         return row
 
@@ -135,6 +139,9 @@ PRIMITIVES = _Table()
 
 A row that `attach` gave to a function is found too, but not kept or listed.
 """
+
+WHEN_MISSING: list[Callable[[Function], None]] = []
+"""What is called with a function that has no row, and may enter rows: those of a library that was not imported yet."""
 
 COMPOSITIONS: dict[Function, Function] = {}
 """Maps a NumPy function to the function that composes it from primitives."""

@@ -274,12 +274,17 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
     # --- NumPy's protocols ---------------------------------------------------------------------------------------
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if method != "__call__":
+        if method == "__call__":
+            for key, value in kwargs.items():
+                if value is not NUMPY_DEFAULTS.get(key):
+                    raise messages.keyword(ufunc, key)
+            return apply(ufunc, inputs, _NO_PARAMS)
+        if kwargs.pop("out", None) is not None:
+            raise messages.keyword(ufunc, "out")
+        function = getattr(ufunc, method)  # two such objects of one method are equal
+        if function not in COMPOSITIONS:
             raise messages.ufunc_method(ufunc, method)
-        for key, value in kwargs.items():
-            if value is not NUMPY_DEFAULTS.get(key):
-                raise messages.keyword(ufunc, key)
-        return apply(ufunc, inputs, _NO_PARAMS)
+        return apply(function, inputs, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return apply(function, args, kwargs)

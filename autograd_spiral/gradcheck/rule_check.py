@@ -149,7 +149,7 @@ def check_rules(names: Iterable[str] = (), *, seed: int = 0) -> RuleReport:
 
 def _rows_of(name: str, function: Callable[..., Any], seed: int) -> list[RuleRow]:
     if function not in EXAMPLES:
-        return [_without_verdict(name, "no example", "has no example call: add one to vocabulary/examples.py")]
+        return [_without_verdict(name, "no example", "has no example call: add one to vocabulary/examples/")]
     rows = []
     for i, draw in enumerate(EXAMPLES[function]):
         try:

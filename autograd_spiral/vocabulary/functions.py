@@ -19,7 +19,7 @@ from autograd_spiral.errors import ShapeError
 from autograd_spiral.vocabulary import fast_paths
 from autograd_spiral.vocabulary.declare import trusted_primitive
 from autograd_spiral.vocabulary.labels import check_form, check_labels, check_probabilities, check_scores
-from autograd_spiral.vocabulary.rules import share
+from autograd_spiral.vocabulary.rules.reductions import share
 
 __all__ = [
     "elu",

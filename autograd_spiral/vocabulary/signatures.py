@@ -1,8 +1,8 @@
 """NumPy's signatures: each function here turns the arguments of a NumPy function into the form that its rules expect.
 
 It takes the supported arguments of the NumPy function, and returns `(arrays, params)`. Axes are counted from the front.
-Each array of a sequence or an index is a separate argument. The rows of `rules.py` name these functions as `bind`. A
-composition has its own signature, in `compositions.py`, and a ufunc takes no keywords: `engine/tensor.py` refuses them.
+Each array of a sequence or an index is a separate argument. The rows in `rules/` name these functions as `bind`. A
+composition has its own signature, in `compositions/`, and a ufunc takes no keywords: `engine/tensor.py` refuses them.
 """
 
 from __future__ import annotations

@@ -57,14 +57,8 @@ def test_a_function_without_a_rule_raises_and_is_named(name, make):
 @pytest.mark.parametrize(
     ("call", "remedy"),
     [
-        (lambda t: np.add.reduce(t), r"np\.add\.reduce .*np\.sum"),
-        (lambda t: np.multiply.reduce(t), r"np\.prod"),
-        (lambda t: np.maximum.reduce(t), r"np\.max"),
-        (lambda t: np.add.accumulate(t), r"np\.cumsum"),
-        (lambda t: np.minimum.reduce(t), r"np\.min$"),
-        (lambda t: np.logical_and.reduce(t), r"np\.all"),
-        (lambda t: np.logical_or.reduce(t), r"np\.any"),
-        (lambda t: np.multiply.outer(t, t), r"broadcasting, as in np\.multiply\(x\[:, None\], y\)"),
+        (lambda t: np.arctan2.reduce(t), r"np\.arctan2\.reduce .*whole arrays"),
+        (lambda t: np.arctan2.outer(t, t), r"broadcasting, as in np\.arctan2\(x\[:, None\], y\)"),
         (lambda t: np.add(t, 1.0, dtype=np.float32), "astype"),
         (lambda t: np.matmul(t, t, axes=[(0,), (0,), ()]), r"axes= .*np\.moveaxis"),
         (lambda t: np.add(t, 1.0, where=t.data > 1), r"np\.where"),

@@ -21,9 +21,9 @@ from autograd_spiral.program.passes.entries import check_entries
 from autograd_spiral.program.printing.expressions import Text
 from autograd_spiral.program.printing.helpers import BUILTINS, HELPERS
 from autograd_spiral.program.printing.numpy_text import NUMPY
-from autograd_spiral.vocabulary import rules
 from autograd_spiral.vocabulary.functions import erf
 from autograd_spiral.vocabulary.labels import check_labels, check_probabilities
+from autograd_spiral.vocabulary.rules.indexing import scatter
 
 
 def helper(name: str) -> Any:
@@ -139,7 +139,7 @@ def test_entries_that_are_added_up_and_entries_that_are_placed() -> None:
     for name, index, arrays in (("scatter", (rows,), (rows,)), ("place", (slice(None, None, 2),), ())):
         template = ("array",) if arrays else index
         value = helper(name)(ct, index, (5,))
-        expected = rules.scatter(ct, *arrays, index=template, shape=(5,))
+        expected = scatter(ct, *arrays, index=template, shape=(5,))
         assert np.array_equal(value, expected)
         assert np.array_equal(np.signbit(value), np.signbit(expected))
 

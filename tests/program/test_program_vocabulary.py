@@ -16,7 +16,7 @@ from programs import assert_programs_agree
 
 from autograd_spiral import Tensor, grad
 from autograd_spiral.engine.messages import name_of
-from autograd_spiral.vocabulary.rules import scatter
+from autograd_spiral.vocabulary.rules.indexing import scatter
 
 ALL = CASES | COMPOSITION_CASES | FUNCTION_CASES
 INDEXING = {operator.getitem, scatter}

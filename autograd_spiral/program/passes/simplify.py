@@ -17,7 +17,7 @@ from autograd_spiral.program.passes.broadcasting import broadcast_afterwards, wi
 from autograd_spiral.program.passes.builder import Builder, rebuilt, rewritten
 from autograd_spiral.program.passes.entries import scatter_by_comparison
 from autograd_spiral.program.passes.patterns import ANY, Match, Rule, number_in
-from autograd_spiral.vocabulary.rules import scatter
+from autograd_spiral.vocabulary.rules.indexing import scatter
 
 __all__ = ["simplified"]
 

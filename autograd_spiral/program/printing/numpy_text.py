@@ -23,7 +23,7 @@ from autograd_spiral.program.printing.expressions import (
     transposed,
 )
 from autograd_spiral.vocabulary.functions import erf
-from autograd_spiral.vocabulary.rules import scatter
+from autograd_spiral.vocabulary.rules.indexing import scatter
 from autograd_spiral.vocabulary.signatures import ARRAY
 
 __all__ = ["NUMPY", "literal"]

@@ -11,7 +11,7 @@ import numpy as np
 
 from autograd_spiral.program.ir import Equation, Value, shape_of
 from autograd_spiral.program.running.codegen import Code
-from autograd_spiral.vocabulary.rules import scatter
+from autograd_spiral.vocabulary.rules.indexing import scatter
 from autograd_spiral.vocabulary.signatures import ARRAY
 
 __all__ = ["FILLS", "write_view"]

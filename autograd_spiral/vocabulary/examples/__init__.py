@@ -1,0 +1,30 @@
+"""Example calls of every function of the rule table, within its domain and on its kinks, which `check` runs over.
+
+The groups of functions and their domains are listed here alone: the tests draw calls of many shapes from them.
+"""
+
+from autograd_spiral.vocabulary.examples import (
+    elementwise,
+    indexing,
+    linalg,
+    models,
+    order,
+    products,
+    reductions,
+    shapes,
+)
+from autograd_spiral.vocabulary.examples.table import EXAMPLES, Domain, Example
+
+__all__ = [
+    "EXAMPLES",
+    "Domain",
+    "Example",
+    "elementwise",
+    "indexing",
+    "linalg",
+    "models",
+    "order",
+    "products",
+    "reductions",
+    "shapes",
+]

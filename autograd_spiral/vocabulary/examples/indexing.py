@@ -1,0 +1,29 @@
+"""Examples of taking entries by their positions."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy
+
+from autograd_spiral.vocabulary.examples.table import REAL, Function, below, example, mask
+from autograd_spiral.vocabulary.rules.indexing import scatter
+
+np: Any = numpy  # its stubs know nothing of Tensors
+
+for _f in (np.tril, np.triu):
+    example(_f, REAL(2, 3))
+
+_further_arguments: dict[Function, tuple[Any, ...]] = {
+    np.diagonal: (1,),
+    np.take: ([0, 2, 0], 1),
+    np.repeat: (2, 0),
+    operator.getitem: ((1, slice(None, None, -2)),),
+}
+for _f, _arguments in _further_arguments.items():
+    example(_f, REAL(2, 3), call=lambda x, f=_f, arguments=_arguments: f(x, *arguments))
+example(operator.getitem, REAL(3, 2), below(3, 4), call=lambda x, rows: x[rows, 1])
+example(operator.getitem, REAL(3, 2), mask(3), call=lambda x, mask: x[mask])
+example(scatter, REAL(4), below(3, 4), call=lambda x, rows: scatter(x, rows, index=("array",), shape=(3,)))
+example(np.take_along_axis, REAL(2, 3), below(2, 2, 3), call=lambda x, i: np.take_along_axis(x, i, axis=0))

@@ -1,0 +1,16 @@
+"""Examples of functions that order entries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy
+
+from autograd_spiral.vocabulary.examples.table import REAL, example
+
+np: Any = numpy  # its stubs know nothing of Tensors
+
+SEARCHES = (np.argmax, np.argmin)
+
+for _f in SEARCHES:
+    example(_f, REAL(2, 3))

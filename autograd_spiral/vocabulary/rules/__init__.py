@@ -1,0 +1,13 @@
+"""The gradient rules: one row per primitive, and a rule, usually one line of NumPy, per argument.
+
+A rule gets `ct`, the cotangent of the output, `out`, the output, and the primitive's arguments `x, y, …`; it returns
+the cotangent of one argument. Rules run on arrays, and on Tensors when gradients are to have gradients. They never
+undo broadcasting or promotion: the sweep does that, once for all of them.
+
+What can be written with other functions needs no rule: it is one function in `compositions/`. A new row needs an entry
+in `examples/`, from which it is checked. The files here, and there, are the families of functions.
+"""
+
+from autograd_spiral.vocabulary.rules import elementwise, indexing, linalg, order, products, reductions, shapes
+
+__all__ = ["elementwise", "indexing", "linalg", "order", "products", "reductions", "shapes"]

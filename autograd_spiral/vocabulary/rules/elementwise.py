@@ -1,0 +1,159 @@
+"""Elementwise functions: arithmetic, functions of one argument, comparisons, choices, conversion."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from autograd_spiral.engine.sweep import wide
+from autograd_spiral.engine.table import define
+from autograd_spiral.vocabulary import fast_paths, signatures
+
+# --- arithmetic -------------------------------------------------------------------------------------------------------
+
+
+def _power_x(ct: Any, out: Any, x: Any, y: Any) -> Any:
+    """Return `ct · y · x**(y - 1)`; 0 where y is 0, for any x."""
+    if isinstance(y, int | float):
+        return ct * (y * x ** (y - 1)) if y != 0 else np.zeros_like(out)
+    constant = y == 0
+    base = np.where(np.absolute(x) > 0, x, 1)  # used for x**0 only: any number will do where x is 0 or NaN
+    return ct * np.where(constant, y / base, y * x ** np.where(constant, 0, y - 1))
+
+
+def _power_y(ct: Any, out: Any, x: Any, y: Any) -> Any:
+    """Return `ct · x**y · log x`; 0 where x is 0."""
+    zero = x == 0  # where out may be infinite
+    log = np.log(np.where(zero, np.ones_like(out), x))  # in the dtype of out: that of x may be narrower
+    return ct * (np.where(zero, 0, out) * log)
+
+
+def _share(ct: Any, out: Any, x: Any, y: Any) -> Any:
+    """Return the cotangent where `x` is the extremum of x and y, half of it in a tie, and 0 elsewhere."""
+    return np.where(x == out, np.where(y == out, 0.5 * ct, ct), 0)
+
+
+def _over_length(x: Any, length: Any) -> Any:
+    """Return `x / length`; 0 where both are 0, where it has no derivative, as the square root has none."""
+    zero = length == 0
+    return np.where(zero, np.sqrt(np.where(zero, x, 1)), x / np.where(zero, 1, length))
+
+
+def _over_squares(a: Any, x: Any, y: Any) -> Any:
+    """Return `a / (x² + y²)`, also where the squares leave the range of the dtype."""
+    size = np.hypot(x, y)
+    return a / size / size
+
+
+def _weight(x: Any, y: Any, out: Any) -> Any:
+    """Return `exp(x) / (exp(x) + exp(y))`, the weight of x in `out = log(exp(x) + exp(y))`; 0 where out is -inf."""
+    most = np.finfo(out.dtype).max
+    shift = np.clip(np.maximum(x, y), -most, most)  # then x - shift is at most 0, unless x is infinite
+    own, other = (np.exp(np.minimum(a - shift, 1)) for a in (x, y))
+    total = own + other
+    return own / np.where(total == 0, 1, total)
+
+
+_FLOAT16 = np.dtype(np.float16)
+
+
+def _in_float32(function: Any, *vjps: Any) -> list[Any]:
+    """Return rules that compute in float32, from a value of `function` in float32, if its output is float16."""
+
+    def precise(vjp: Any) -> Any:
+        def rule(ct: Any, out: Any, x: Any, *y: Any) -> Any:
+            if out.dtype is not _FLOAT16:
+                return vjp(ct, out, x, *y)
+            args = [wide(arg) if hasattr(arg, "dtype") else arg for arg in (x, *y)]
+            return vjp(wide(ct), function(*args), *args)
+
+        return rule
+
+    return [precise(vjp) for vjp in vjps]
+
+
+define(np.positive, lambda ct, out, x: ct)
+define(np.negative, lambda ct, out, x: -ct)
+define(np.add, lambda ct, out, x, y: ct, lambda ct, out, x, y: ct, evaluate=fast_paths.add)
+define(np.subtract, lambda ct, out, x, y: ct, lambda ct, out, x, y: -ct)
+define(np.multiply, lambda ct, out, x, y: ct * y, lambda ct, out, x, y: ct * x)
+define(np.divide, lambda ct, out, x, y: ct / y, lambda ct, out, x, y: -ct * (out / y))
+define(np.power, *_in_float32(np.power, _power_x, _power_y))
+for extremum in (np.maximum, np.minimum, np.fmax, np.fmin):
+    define(extremum, _share, lambda ct, out, x, y: _share(ct, out, y, x))
+define(
+    np.hypot,
+    *_in_float32(
+        np.hypot,
+        lambda ct, out, x, y: ct * _over_length(x, out),
+        lambda ct, out, x, y: ct * _over_length(y, out),
+    ),
+)
+define(
+    np.arctan2,
+    *_in_float32(
+        np.arctan2,
+        lambda ct, out, x, y: ct * _over_squares(y, x, y),
+        lambda ct, out, x, y: -ct * _over_squares(x, x, y),
+    ),
+)
+define(
+    np.logaddexp,
+    *_in_float32(
+        np.logaddexp,
+        lambda ct, out, x, y: ct * _weight(x, y, out),
+        lambda ct, out, x, y: ct * _weight(y, x, out),
+    ),
+)
+
+# --- functions of one argument ----------------------------------------------------------------------------------------
+
+define(np.square, lambda ct, out, x: ct * (2 * x))
+define(np.sqrt, lambda ct, out, x: ct * (0.5 / out))
+define(np.cbrt, lambda ct, out, x: ct / (3 * out * out))
+define(np.reciprocal, lambda ct, out, x: -ct * (out * out))
+define(np.exp, lambda ct, out, x: ct * out)
+define(np.exp2, lambda ct, out, x: ct * (out * math.log(2)))
+define(np.expm1, lambda ct, out, x: ct * np.exp(x))
+define(np.log, lambda ct, out, x: ct / x)
+define(np.log2, lambda ct, out, x: ct * (1 / math.log(2) / x))
+define(np.log10, lambda ct, out, x: ct * (1 / math.log(10) / x))
+define(np.log1p, lambda ct, out, x: ct / (1 + x))
+define(np.sin, lambda ct, out, x: ct * np.cos(x))
+define(np.cos, lambda ct, out, x: -ct * np.sin(x))
+define(np.tan, lambda ct, out, x: ct * (1 + out * out))
+define(np.arcsin, lambda ct, out, x: ct / np.sqrt((1 - x) * (1 + x)))
+define(np.arccos, lambda ct, out, x: -ct / np.sqrt((1 - x) * (1 + x)))
+define(np.arctan, *_in_float32(np.arctan, lambda ct, out, x: ct / (1 + x * x)))
+define(np.sinh, lambda ct, out, x: ct * np.cosh(x))
+define(np.cosh, lambda ct, out, x: ct * np.sinh(x))
+define(np.tanh, *_in_float32(np.tanh, lambda ct, out, x: ct * (1 - out * out)))
+define(np.arcsinh, lambda ct, out, x: ct / np.hypot(x, 1))
+define(np.arccosh, lambda ct, out, x: ct / (np.sqrt(x - 1) * np.sqrt(x + 1)))
+define(np.arctanh, lambda ct, out, x: ct / ((1 - x) * (1 + x)))
+define(np.absolute, lambda ct, out, x: ct * np.sign(x))
+
+for flat in (np.sign, np.floor, np.ceil, np.trunc, np.rint):
+    define(flat, lambda ct, out, x: np.zeros_like(ct))
+
+# --- no gradient, but recorded ----------------------------------------------------------------------------------------
+
+for predicate in (np.logical_not, np.invert, np.isfinite, np.isinf, np.isnan, np.signbit):
+    define(predicate, None)
+for relation in (np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal):
+    define(relation, None, None)
+for connective in (np.logical_and, np.logical_or, np.logical_xor, np.bitwise_and, np.bitwise_or, np.bitwise_xor):
+    define(connective, None, None)
+
+# --- choosing, converting ---------------------------------------------------------------------------------------------
+
+define(
+    np.where,
+    None,
+    lambda ct, out, condition, x, y: np.where(condition, ct, 0),
+    lambda ct, out, condition, x, y: np.where(condition, 0, ct),
+    bind=signatures.where,
+)
+define(np.ndarray.astype, lambda ct, out, x, dtype: ct, bind=signatures.astype)  # the sweep restores the dtype of x

@@ -1,0 +1,46 @@
+"""Products of matrices, and einsum."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autograd_spiral.engine.sweep import wide
+from autograd_spiral.engine.table import define
+from autograd_spiral.vocabulary import fast_paths, signatures
+
+
+def _einsum_rule(ct: Any, out: Any, *args: Any, subscripts: str) -> Callable[[int], Any]:
+    return lambda argument: _einsum_piece(ct, args, argument, subscripts)
+
+
+def _einsum_piece(ct: Any, args: tuple[Any, ...], argument: int, subscripts: str) -> Any:
+    """Return the einsum of the cotangent with the other operands, broadcast along axes that only this argument has."""
+    terms, result = subscripts.split("->")
+    inputs = terms.split(",")
+    own, x = inputs[argument], args[argument]
+    others = [(term, arg) for i, (term, arg) in enumerate(zip(inputs, args, strict=True)) if i != argument]
+    known = set(result).union(*(term for term, _ in others))
+    kept = "".join(letter for letter in own if letter in known)
+    form = ",".join([result, *(term for term, _ in others)]) + "->" + kept
+    piece = np.einsum(form, wide(ct), *(arg for _, arg in others))
+    sizes = dict(zip(kept, piece.shape, strict=True))
+    shape = tuple(sizes.get(letter, 1) for letter in own)
+    target = np.broadcast_shapes(shape, x.shape)  # einsum broadcasts axes of length 1
+    return piece if piece.shape == target else np.broadcast_to(piece.reshape(shape), target)
+
+
+# For matrices and stacks of matrices: the composition turns vectors into matrices first.
+define(
+    np.matmul, lambda ct, out, x, y: np.matmul(ct, fast_paths.transposed(y)), lambda ct, out, x, y: np.matmul(x.mT, ct)
+)
+# For explicit subscripts without repeated letters in an operand: the composition rewrites other forms first.
+define(
+    np.einsum,
+    variadic=True,
+    rest=_einsum_rule,
+    bind=signatures.einsum,
+    evaluate=lambda *operands, subscripts: np.einsum(subscripts, *operands),
+)
