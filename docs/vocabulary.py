@@ -26,9 +26,9 @@ from autograd_spiral.engine.messages import name_of
 from autograd_spiral.engine.modes import Observer, entering
 from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES
 from autograd_spiral.errors import AutogradError
+from autograd_spiral.gradcheck.examples import EXAMPLES
 from autograd_spiral.gradcheck.rule_check import checkable
 from autograd_spiral.vocabulary import functions
-from autograd_spiral.vocabulary.examples import EXAMPLES
 from autograd_spiral.vocabulary.rules.indexing import scatter
 
 PAGE = Path(__file__).with_name("vocabulary.md")

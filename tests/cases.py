@@ -10,9 +10,9 @@ import numpy as np
 from examples import Cases, Example, Source, from_table, reduced
 
 from autograd_spiral.engine.table import PRIMITIVES
-from autograd_spiral.vocabulary.examples import EXAMPLES, elementwise, order, reductions
-from autograd_spiral.vocabulary.examples.elementwise import BINARY, UNARY
-from autograd_spiral.vocabulary.examples.table import NONZERO, POSITIVE, REAL
+from autograd_spiral.gradcheck.examples import EXAMPLES, elementwise, order, reductions
+from autograd_spiral.gradcheck.examples.elementwise import BINARY, UNARY
+from autograd_spiral.gradcheck.examples.table import NONZERO, POSITIVE, REAL
 from autograd_spiral.vocabulary.rules.indexing import scatter
 from autograd_spiral.vocabulary.signatures import ARRAY
 

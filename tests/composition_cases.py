@@ -11,9 +11,9 @@ from cases import extremum, operands_for, unary
 from examples import Cases, Example, Source, from_table, reduced
 
 from autograd_spiral.engine.table import COMPOSITIONS
-from autograd_spiral.vocabulary.examples import EXAMPLES
-from autograd_spiral.vocabulary.examples.elementwise import FACTS, LIKES, UNARY
-from autograd_spiral.vocabulary.examples.table import NONZERO, Domain
+from autograd_spiral.gradcheck.examples import EXAMPLES
+from autograd_spiral.gradcheck.examples.elementwise import FACTS, LIKES, UNARY
+from autograd_spiral.gradcheck.examples.table import NONZERO, Domain
 
 COMPOSITION_CASES = Cases()
 composition_case = COMPOSITION_CASES.of

@@ -12,8 +12,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd_spiral.vocabulary.examples import EXAMPLES
-from autograd_spiral.vocabulary.examples.table import REAL, Domain
+from autograd_spiral.gradcheck.examples import EXAMPLES
+from autograd_spiral.gradcheck.examples.table import REAL, Domain
 
 
 @dataclass(frozen=True)

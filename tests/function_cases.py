@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from examples import Cases, Example, Source
 
+from autograd_spiral.gradcheck.examples.elementwise import UNARY
+from autograd_spiral.gradcheck.examples.table import Domain
 from autograd_spiral.vocabulary import functions
-from autograd_spiral.vocabulary.examples.elementwise import UNARY
-from autograd_spiral.vocabulary.examples.table import Domain
 
 FUNCTION_CASES = Cases()
 function_case = FUNCTION_CASES.of

@@ -4,7 +4,7 @@ From the ground up: `verdicts` (and the record of what was found), `report` (its
 (numeric derivatives and their bounds), `rounding` (what rounding can do to a recorded computation), `function` (the
 function that is checked), `judging` (verdicts on derivatives), `directions` (large inputs), `diagnoses` (what wrong
 numbers have in common), `evidence` (what helps a diagnosis), `check` (the two public functions), and `rule_check`, the
-check of the whole rule table, on the calls in `vocabulary/examples`.
+check of the whole rule table, on the calls in `gradcheck/examples`.
 """
 
 from autograd_spiral.gradcheck.check import check_against, check_gradients

@@ -18,11 +18,11 @@ from autograd_spiral.engine.messages import name_of
 from autograd_spiral.engine.modes import Observer, entering
 from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES
 from autograd_spiral.gradcheck.check import check_gradients
+from autograd_spiral.gradcheck.examples import EXAMPLES, Example
 from autograd_spiral.gradcheck.function import CheckedFunction
 from autograd_spiral.gradcheck.report import Report
 from autograd_spiral.gradcheck.verdicts import Verdict
 from autograd_spiral.vocabulary import functions
-from autograd_spiral.vocabulary.examples import EXAMPLES, Example
 
 __all__ = ["RuleReport", "RuleRow", "check_rules", "checkable"]
 
@@ -149,7 +149,7 @@ def check_rules(names: Iterable[str] = (), *, seed: int = 0) -> RuleReport:
 
 def _rows_of(name: str, function: Callable[..., Any], seed: int) -> list[RuleRow]:
     if function not in EXAMPLES:
-        return [_without_verdict(name, "no example", "has no example call: add one to vocabulary/examples/")]
+        return [_without_verdict(name, "no example", "has no example call: add one to gradcheck/examples/")]
     rows = []
     for i, draw in enumerate(EXAMPLES[function]):
         try:

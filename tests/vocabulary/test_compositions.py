@@ -25,7 +25,7 @@ from autograd_spiral import Tensor, grad
 from autograd_spiral.engine.messages import name_of
 from autograd_spiral.engine.table import COMPOSITIONS
 from autograd_spiral.errors import NoRuleError, ShapeError
-from autograd_spiral.vocabulary.examples.elementwise import FACTS
+from autograd_spiral.gradcheck.examples.elementwise import FACTS
 
 EXAMPLES = {function: Examples(function, case, 40) for function, case in COMPOSITION_CASES.items()}
 

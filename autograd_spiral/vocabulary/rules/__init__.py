@@ -5,7 +5,7 @@ the cotangent of one argument. Rules run on arrays, and on Tensors when gradient
 undo broadcasting or promotion: the sweep does that, once for all of them.
 
 What can be written with other functions needs no rule: it is one function in `compositions/`. A new row needs an entry
-in `examples/`, from which it is checked. The files here, and there, are the families of functions.
+in `gradcheck/examples/`, from which it is checked. The files here, and there, are the families of functions.
 """
 
 from autograd_spiral.vocabulary.rules import elementwise, indexing, linalg, order, products, reductions, shapes

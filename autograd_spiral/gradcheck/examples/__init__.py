@@ -3,7 +3,7 @@
 The groups of functions and their domains are listed here alone: the tests draw calls of many shapes from them.
 """
 
-from autograd_spiral.vocabulary.examples import (
+from autograd_spiral.gradcheck.examples import (
     elementwise,
     indexing,
     linalg,
@@ -13,7 +13,7 @@ from autograd_spiral.vocabulary.examples import (
     reductions,
     shapes,
 )
-from autograd_spiral.vocabulary.examples.table import EXAMPLES, Domain, Example
+from autograd_spiral.gradcheck.examples.table import EXAMPLES, Domain, Example
 
 __all__ = [
     "EXAMPLES",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy
 
-from autograd_spiral.vocabulary.examples.table import REAL, Function, below, example, mask
+from autograd_spiral.gradcheck.examples.table import REAL, Function, below, example, mask
 from autograd_spiral.vocabulary.rules.indexing import scatter
 
 np: Any = numpy  # its stubs know nothing of Tensors

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy
 
+from autograd_spiral.gradcheck.examples.table import NONZERO, POSITIVE, REAL, UNIT, Domain, Function, example, mask
 from autograd_spiral.vocabulary import functions
-from autograd_spiral.vocabulary.examples.table import NONZERO, POSITIVE, REAL, UNIT, Domain, Function, example, mask
 
 np: Any = numpy  # its stubs know nothing of Tensors
 

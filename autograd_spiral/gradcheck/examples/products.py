@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy
 
-from autograd_spiral.vocabulary.examples.table import REAL, Function, example
+from autograd_spiral.gradcheck.examples.table import REAL, Function, example
 
 np: Any = numpy  # its stubs know nothing of Tensors
 
