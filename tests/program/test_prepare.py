@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from captured import ONES, count_of, leaf
 from programs import assert_same
 
-from autograd_spiral import Tensor, capture, grad
+from autograd_spiral import Tensor, capture, grad, relu, softmax_cross_entropy
 
 w = leaf(name="w")
 
@@ -61,3 +62,26 @@ def test_arrays_that_a_step_only_computes_with_are_not_watched() -> None:
     captured()
     assert captured._programs.last is not None
     assert captured._programs.last.watched == []
+
+
+def test_capturing_needs_no_more_memory_than_the_step_itself() -> None:
+    W = Tensor(np.full((2, 100), 0.1), requires_grad=True)
+    V = Tensor(np.full((100, 3), 0.1), requires_grad=True)
+    X, labels = np.ones((10_000, 2)), np.zeros(10_000, int)
+
+    def step(X: Any, labels: Any) -> Any:
+        loss = softmax_cross_entropy(relu(X @ W) @ V, labels)
+        for parameter, gradient in zip((W, V), grad(loss, (W, V)), strict=True):
+            parameter.assign(parameter - gradient)
+        return loss
+
+    def peak_of(step: Any) -> int:
+        tracemalloc.start()
+        step(X, labels)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return peak
+
+    eager = peak_of(step)
+    assert eager > 2 * 8_000_000  # bytes: the hidden layer before and after its activation
+    assert peak_of(capture(step)) <= 1.1 * eager

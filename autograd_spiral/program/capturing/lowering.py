@@ -12,7 +12,7 @@ from autograd_spiral.debug.user_code import in_package
 from autograd_spiral.engine.messages import called
 from autograd_spiral.engine.modes import entering
 from autograd_spiral.engine.table import Primitive
-from autograd_spiral.engine.tensor import Tensor
+from autograd_spiral.engine.tensor import Tensor, as_leaf
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.program.capturing.search import Search
 from autograd_spiral.program.capturing.trace import StepTrace, recording_in, root
@@ -163,7 +163,7 @@ class Lowering:
         stand_ins = []
         for operand, atom in zip(node.operands, inputs, strict=True):
             if isinstance(atom, Value):
-                operand = Tensor(operand)
+                operand = as_leaf(operand)  # frozen when it was recorded
                 inner._values[operand] = atom
             stand_ins.append(operand)
         try:
@@ -220,8 +220,10 @@ def declared_by_user(primitive: Primitive | None) -> TypeGuard[Primitive]:
 
 def _agree(a: NDArray[Any], b: NDArray[Any]) -> bool:
     """Whether two arrays of one dtype are equal up to rounding."""
+    if np.array_equal(a, b):  # which needs far less memory than what follows
+        return True
     if a.dtype.kind != "f":
-        return np.array_equal(a, b)
+        return False
     tolerance = max(1e-5, 16 * float(np.finfo(a.dtype).eps))
     return np.allclose(a, b, tolerance, tolerance, equal_nan=True)
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import enum
 import weakref
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd_spiral.engine.table import Primitive
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.program.capturing.cache_key import Call, is_input
 from autograd_spiral.program.capturing.guards import Guards
-from autograd_spiral.program.capturing.lowering import Lowered, Lowering, memory_of
+from autograd_spiral.program.capturing.lowering import Lowered, Lowering, declared_by_user, memory_of
 from autograd_spiral.program.capturing.search import Search
 from autograd_spiral.program.capturing.trace import StepTrace, recording_in
 from autograd_spiral.program.capturing.verify import Difference, difference, same, shown
@@ -57,6 +58,10 @@ class _Traced(NamedTuple):
     leaves: list[Any]
     treedef: Any
 
+    def forget_values(self, needed: Callable[[Primitive], bool]) -> None:
+        """Keep the values only of operations whose values are `needed` to lower them."""
+        self.leaves[:] = self.trace.forget_values(self.leaves, needed)
+
 
 def prepare(call: Call) -> Prepared:
     """Run the step twice on tensors in place of its inputs, and return the program that both runs computed.
@@ -69,7 +74,9 @@ def prepare(call: Call) -> Prepared:
     first = _trace(call)
     between = Search(call.roots)
     _refuse_rebinding(call, before, between, first.trace)
+    first.forget_values(declared_by_user)  # before another run needs as much memory
     second = _trace(call)
+    second.forget_values(lambda primitive: primitive.body is not None)
     names, memories = before.tensor_names(), _memories(first) & _memories(second)  # what it makes lies elsewhere then
     other = _lower(call, second, memories, names)
     if found := difference(_lower(call, first, memories), other) or _overwritten(memories, first, second):
@@ -84,7 +91,7 @@ def prepare(call: Call) -> Prepared:
         )
     unsteady = between.guards.unsteady(call.roots)
     after = _search(call, other.program, unsteady)
-    warn_of_kept_tensors(call.step_name, {*first.trace.nodes, *second.trace.nodes}, after.found)
+    warn_of_kept_tensors(call.step_name, first.trace.began, after.found)
     read = other.outside
     watched = [
         (name, array)

@@ -26,7 +26,7 @@ from autograd_spiral.debug.user_code import (
 from autograd_spiral.engine.messages import INSTEAD_OF_MASKS, INSTEAD_OF_READING, stale
 from autograd_spiral.engine.modes import MODE, NO_TRACE, Observer, Trace, entering
 from autograd_spiral.engine.table import Primitive
-from autograd_spiral.engine.tensor import Tensor, constant
+from autograd_spiral.engine.tensor import Tensor, as_leaf, constant
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.program.ir import Name, Rank
 
@@ -177,6 +177,31 @@ class StepTrace(Trace, Observer):
             if entries or getattr(item, "dtype", None) == np.dtype(bool):
                 self.permit("indexing by a boolean mask", INSTEAD_OF_MASKS)
 
+    def forget_values(self, results: list[Any], needed: Callable[[Primitive], bool]) -> list[Any]:
+        """Keep how everything was computed, but the values only of operations whose values are `needed`.
+
+        Return what stands for the results from then on. The values of large models take much memory.
+        """
+        hollow = {node: _hollow(node, with_values=needed(node.primitive)) for node in self.nodes if node.primitive}
+
+        def kept(part: Any) -> Any:
+            if type(part) is not Tensor:
+                return part
+            part = root(self, part)
+            return hollow.get(part, part)
+
+        def told(known: dict[Tensor, Any]) -> dict[Tensor, Any]:
+            return {hollow.get(tensor, tensor): of for tensor, of in known.items()}
+
+        results = [result if type(result) is Tensor and result in self.holds else kept(result) for result in results]
+        self.sources = {hollow[node]: tuple(map(kept, args)) for node, args in self.sources.items()}
+        self.holds = {leaf: kept(value) for leaf, value in self.holds.items()}
+        self.checks = [(check, kept(values), details) for check, values, details in self.checks]
+        self.primal_of = {hollow.get(ct, ct): hollow.get(of, of) for ct, of in self.primal_of.items()}
+        self.locals, self.scopes, self.rules_of = told(self.locals), told(self.scopes), told(self.rules_of)
+        self.nodes, self.aliases, self.first = [hollow[node] for node in self.nodes], {}, {}
+        return results
+
     def _now(self, arg: Any) -> Any:
         return self.holds.get(arg, arg) if type(arg) is Tensor else arg
 
@@ -194,6 +219,15 @@ class StepTrace(Trace, Observer):
                 known = self.locals.get(value)
                 if not name.startswith("_") and (known is None or rank < known.rank):
                     self.locals[value] = Name(rank, name)
+
+
+def _hollow(node: Tensor, *, with_values: bool) -> Tensor:
+    """Return a tensor that was computed as `node` was, but does not refer to what that was computed from."""
+    empty = np.ndarray(node.shape, node.dtype, np.zeros((), node.dtype), strides=(0,) * node.ndim)
+    hollow = as_leaf(node._value if with_values else empty, name=node.name)
+    hollow.primitive, hollow.params, hollow.scope, hollow.place = node.primitive, node.params, node.scope, node.place
+    hollow.operands = node.operands if with_values else ()
+    return hollow
 
 
 @contextlib.contextmanager

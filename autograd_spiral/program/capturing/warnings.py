@@ -47,11 +47,11 @@ def _warn(message: str) -> None:
     warnings.warn(message, UserWarning, stacklevel=level + 1)
 
 
-def warn_of_kept_tensors(step: str, computed: set[Tensor], found: Sequence[tuple[str, Any]]) -> None:
-    """Warn if a variable, a list or a dictionary holds a tensor that was computed while the step was captured."""
+def warn_of_kept_tensors(step: str, began: int, found: Sequence[tuple[str, Any]]) -> None:
+    """Warn if a variable, a list or a dictionary holds a tensor that was computed after the serial number `began`."""
     for name, value in found:
         parts = value if type(value) is tuple else (value,)
-        if any(type(part) is Tensor and part in computed for part in parts):
+        if any(type(part) is Tensor and part.primitive is not None and part.serial > began for part in parts):
             _warn(
                 f"{name!r} holds a tensor that {step} computed while it was captured, but a replay does not update it: "
                 "return the tensor instead"
