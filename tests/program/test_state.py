@@ -40,6 +40,23 @@ def test_leaves_that_require_gradients_are_state_as_arguments_too(capture: Any) 
     assert_same([p.data, q.data], [[0.25, 0.5], [1.5, 2]], "state")
 
 
+def test_results_are_what_leaves_and_copies_held_when_they_were_returned(capture: Any) -> None:
+    p, q = leaf(1, 2), leaf(3, 4)
+
+    def step(x: Any) -> Any:
+        before, inside = p.detach(), (p * x).detach()
+        p.assign(q)
+        q.assign(before)
+        after = (q + x).detach()
+        inside.assign(after * x)
+        return before, inside, after, p, q, p.detach()
+
+    expected = [step(2 * ONES), step(3 * ONES)]
+    captured = capture(step)
+    for x, results in zip((2, 3, 2, 3), expected * 2, strict=True):
+        assert_same(flat(captured(x * ONES)), flat(results), "results")
+
+
 def test_a_change_of_state_outside_the_step_is_noticed(capture: Any) -> None:
     p = leaf(1, 2)
     captured = capture(lambda x: (p * x).sum())

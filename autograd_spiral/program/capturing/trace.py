@@ -193,13 +193,16 @@ class StepTrace(Trace, Observer):
         def told(known: dict[Tensor, Any]) -> dict[Tensor, Any]:
             return {hollow.get(tensor, tensor): of for tensor, of in known.items()}
 
-        results = [result if type(result) is Tensor and result in self.holds else kept(result) for result in results]
+        computed = (part for part in results if type(part) is Tensor and part not in self.holds)
+        instead = {part: hollow.get(root(self, part), part) for part in computed}
+        results = [instead.get(part, part) if type(part) is Tensor else part for part in results]
         self.sources = {hollow[node]: tuple(map(kept, args)) for node, args in self.sources.items()}
         self.holds = {leaf: kept(value) for leaf, value in self.holds.items()}
         self.checks = [(check, kept(values), details) for check, values, details in self.checks]
         self.primal_of = {hollow.get(ct, ct): hollow.get(of, of) for ct, of in self.primal_of.items()}
         self.locals, self.scopes, self.rules_of = told(self.locals), told(self.scopes), told(self.rules_of)
-        self.nodes, self.aliases, self.first = [hollow[node] for node in self.nodes], {}, {}
+        self.aliases = {leaf: source for leaf, source in self.aliases.items() if root(self, leaf) not in hollow}
+        self.nodes, self.first = [hollow[node] for node in self.nodes], {}
         return results
 
     def _now(self, arg: Any) -> Any:
