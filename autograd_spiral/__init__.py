@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from autograd_spiral.debug.memory import keep_memory
     from autograd_spiral.drawing import draw
     from autograd_spiral.gradcheck import CheckReport, check_against, check_gradients
-    from autograd_spiral.program import CapturedStep, backward_source, capture
+    from autograd_spiral.program import CapturedStep, backward_source, blocks, capture
     from autograd_spiral.transforms import elementwise_grad, flatten, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 __version__ = "0.1.0"
@@ -66,6 +66,7 @@ __all__ = [
     "Tensor",
     "backward_source",
     "blame",
+    "blocks",
     "capture",
     "check_against",
     "check_gradients",
@@ -103,6 +104,7 @@ _LATER = {
     "CheckReport": "gradcheck",
     "backward_source": "program",
     "blame": "debug.blame",
+    "blocks": "program",
     "capture": "program",
     "check_against": "gradcheck",
     "check_gradients": "gradcheck",

@@ -44,7 +44,7 @@ ORDER = {
 }
 """Of the package and of its largest room: the files and folders in it, each before those that may import from it."""
 
-EXTRAS = {"matplotlib", "hypothesis", "pytest"}
+EXTRAS = {"matplotlib", "hypothesis", "pytest", "threadpoolctl"}
 """What may be imported inside a function, since it need not be installed."""
 
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -2,5 +2,6 @@
 
 from autograd_spiral.program.capturing.step import CapturedStep, capture
 from autograd_spiral.program.recorded import backward_source
+from autograd_spiral.program.running.blocks import blocks
 
-__all__ = ["CapturedStep", "backward_source", "capture"]
+__all__ = ["CapturedStep", "backward_source", "blocks", "capture"]

@@ -15,7 +15,7 @@ from autograd_spiral.engine.table import PRIMITIVES
 from autograd_spiral.program.evaluate import evaluate
 from autograd_spiral.program.ir import Equation, Program, Value
 from autograd_spiral.program.passes.pipeline import readable
-from autograd_spiral.program.running.kernels import AFFINE, KERNELS, with_kernels
+from autograd_spiral.program.running.kernels.table import AFFINE, KERNELS, with_kernels
 from autograd_spiral.program.running.replay import generate
 
 X = np.random.default_rng(1).uniform(0.5, 1, (3, 4))

@@ -14,7 +14,7 @@ from autograd_spiral.program.passes.pipeline import readable
 from autograd_spiral.program.running.axis_order import column_major
 from autograd_spiral.program.running.buffers import Memory, aligned
 from autograd_spiral.program.running.codegen import Code
-from autograd_spiral.program.running.kernels import with_kernels
+from autograd_spiral.program.running.kernels.table import with_kernels
 from autograd_spiral.program.running.layout import Layout
 from autograd_spiral.program.running.replay import generate
 from autograd_spiral.spiral import TwoLayerNet, descent, spiral

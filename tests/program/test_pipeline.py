@@ -15,7 +15,7 @@ from autograd_spiral.program.evaluate import evaluate
 from autograd_spiral.program.ir import Program
 from autograd_spiral.program.passes import pipeline
 from autograd_spiral.program.passes.simplify import simplified
-from autograd_spiral.program.running.kernels import with_kernels
+from autograd_spiral.program.running.kernels.table import with_kernels
 
 PASSES: Sequence[Callable[[Program], Program]] = (
     pipeline.inlined,

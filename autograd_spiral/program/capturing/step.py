@@ -27,7 +27,7 @@ from autograd_spiral.program.capturing.trace import StepTrace
 from autograd_spiral.program.executor import Executor, checked
 from autograd_spiral.program.printing.saved import CapturedProgram
 from autograd_spiral.program.pytree import flatten, unflatten
-from autograd_spiral.program.running.replay import replay
+from autograd_spiral.program.running.blocks import replay_or_blocks
 
 __all__ = ["CapturedStep", "capture"]
 
@@ -63,8 +63,9 @@ def capture(
     `step.source` its text. Several threads may call captured steps, also steps that share state.
 
     `executor` runs the programs: a function from a program to a `Run`, such as `interpret` (both are in
-    `autograd_spiral.program.executor`). By default NumPy replays them in buffers. Raises TypeError if `step` or
-    `executor` is not callable. At a call, an executor's results raise `CaptureError` if they do not fit the program.
+    `autograd_spiral.program.executor`). By default NumPy replays them in buffers, and large ones in blocks. Raises
+    TypeError if `step` or `executor` is not callable. At a call, an executor's results raise `CaptureError` if they do
+    not fit the program.
 
     >>> import numpy as np
     >>> from autograd_spiral import Tensor, capture, grad
@@ -122,7 +123,7 @@ class CapturedStep:
 
     def _new_programs(self) -> Programs:
         executor = self._options["executor"]
-        return Programs(replay if executor is None else checked(executor), verify=self._options["verify"])
+        return Programs(replay_or_blocks if executor is None else checked(executor), verify=self._options["verify"])
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         if instance is None:

@@ -19,6 +19,7 @@ from autograd_spiral.files import atomic_write
 from autograd_spiral.program.ir import Program
 from autograd_spiral.program.locks import holding, locks_of
 from autograd_spiral.program.passes.pipeline import readable
+from autograd_spiral.program.passes.split import rows_of, split
 from autograd_spiral.program.printing.names import function_name
 from autograd_spiral.program.printing.source import Source
 from autograd_spiral.program.printing.usage import usage
@@ -81,6 +82,24 @@ class CapturedProgram(Program):
         array([2., 4., 6.])
         """
         return self._printed.text
+
+    def plan(self) -> None:
+        """Print which values have an entry for each row of the inputs, which are combined over rows, and when.
+
+        Each line has the pass over the rows in which a value is computed, or the stage between passes, and the kind of
+        the value. Programs of one pass are run in blocks of rows if they are large; see `blocks`.
+
+        >>> from autograd_spiral import capture
+        >>> step = capture(lambda X: np.tanh(X).sum())
+        >>> _ = step(np.ones((300, 2)))
+        >>> step.program.plan()
+        300 rows, in 1 pass
+        pass 1  per row           np.tanh (300, 2)
+        pass 1  combined          np.sum ()
+        """
+        parts = split(readable(self), rows_of(self))
+        print(f"{parts.rows} rows, in {len(parts.passes)} pass{'es' * (len(parts.passes) != 1)}")
+        print(*parts.describe(), sep="\n")
 
     @property
     def constants(self) -> dict[str, NDArray[Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from autograd_spiral.program.ir import Equation, Program, Value, shape_of
-from autograd_spiral.program.running.kernel import Kernel, Order
+from autograd_spiral.program.running.kernels.kernel import Kernel, Order
 
 __all__ = ["column_major"]
 

@@ -18,13 +18,13 @@ __all__ = ["Code"]
 class Code:
     """Lines of Python that compute the values of a program, in buffers or as new arrays at each call."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, *, fresh: bool = True) -> None:
         self.program = program
         self.layout = Layout(program)
         self.lines: list[str] = []
         self.local: dict[Value, str] = {}  # the names of values that are new at each call
         self.fresh: set[Value] = set()  # those that share their memory with nothing
-        self.results = set(program.results())
+        self.results = set(program.results()) if fresh else set()  # those that are new arrays
         self.shared: dict[Any, str] = {}  # the names of what several equations need and no equation computes
         self._bound: dict[str, Any] = {}  # what the code names: functions, buffers, views, constants
         self._names: dict[int, str] = {}
@@ -63,6 +63,11 @@ class Code:
             return None
         by_row = array.flags.c_contiguous
         return array.reshape(-1, order="C" if by_row else "F"), by_row
+
+    def nbytes(self) -> int:
+        """Return the bytes of the buffers and constants that the lines name."""
+        arrays = (thing for thing in self._bound.values() if isinstance(thing, np.ndarray))
+        return sum({id(base): base.nbytes for base in map(_base, arrays)}.values())
 
     # --- lines ----------------------------------------------------------------------------------------------------
 
@@ -112,3 +117,7 @@ class Code:
         exec(compile(f"{head}{body}\n    return run\n", f"<replay of {self.program.name}>", "exec"), names)
         made: Callable[..., tuple[Any, ...]] = names["make"](**self._bound)
         return made
+
+
+def _base(array: Array) -> Array:
+    return array if array.base is None else _base(np.asarray(array.base))

@@ -14,7 +14,7 @@ import numpy as np
 from autograd_spiral.program.ir import Atom, Equation, Program, Value
 from autograd_spiral.program.running.axis_order import column_major
 from autograd_spiral.program.running.buffers import Array, Block, Memory, aligned
-from autograd_spiral.program.running.kernel import Kernel
+from autograd_spiral.program.running.kernels.kernel import Kernel
 
 __all__ = ["VIEWS", "Layout"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -11,9 +10,9 @@ import numpy as np
 
 from autograd_spiral.program.ir import Atom, Equation, Program, Value, shape_of
 from autograd_spiral.program.passes.builder import Builder, rebuilt, rewritten
-from autograd_spiral.program.running.kernel import MANY
+from autograd_spiral.program.running.kernels.kernel import MANY
 
-__all__ = ["with_fast_operands", "with_means_as_sums"]
+__all__ = ["with_fast_operands"]
 
 _CACHED = 2**17
 """At most this many numbers stay in the processor's cache, where reading another array is cheap."""
@@ -79,18 +78,3 @@ _PREPARE: dict[Callable[..., Any], Callable[[Atom, Atom, Equation, Builder, Know
     **dict.fromkeys((np.maximum, np.minimum), _full_array),
     **dict.fromkeys((np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal), _without_cast),
 }
-
-
-def with_means_as_sums(program: Program) -> Program:
-    """Return `program` with means as sums divided by a count."""
-
-    def divided(equation: Equation, builder: Builder) -> Equation:
-        x, output = equation.inputs[0] if equation.inputs else 0, equation.output
-        real = isinstance(x, Value) and x.size and x.dtype in (np.float32, np.float64)
-        if equation.function is not np.mean or not real:
-            return equation
-        total = Value(output.shape, output.dtype)
-        builder.add(rewritten(equation, np.sum, x, output=total, **equation.params))
-        return rewritten(equation, np.divide, total, math.prod(shape_of(x)) // max(output.size, 1))
-
-    return rebuilt(program, divided)

@@ -19,8 +19,8 @@ from autograd_spiral.program.ir import Check, Equation, Program, Value
 from autograd_spiral.program.passes.pipeline import readable
 from autograd_spiral.program.running.codegen import Code
 from autograd_spiral.program.running.functions import FILLS, write_view
-from autograd_spiral.program.running.kernel import Kernel
-from autograd_spiral.program.running.kernels import with_kernels
+from autograd_spiral.program.running.kernels.kernel import Kernel
+from autograd_spiral.program.running.kernels.table import with_kernels
 from autograd_spiral.program.running.layout import VIEWS
 from autograd_spiral.program.running.reductions import REDUCTIONS, write_reduction
 
@@ -36,13 +36,17 @@ def replay(program: Program) -> Run:
     return Run(code.function([f"x{i}" for i, _ in enumerate(_given(program))]), reentrant=False)
 
 
-def generate(program: Program) -> Code:
-    """Return the code for the equations of `program`, one by one."""
-    code = Code(program)
+def generate(program: Program, *, fresh: bool = True) -> Code:
+    """Return the code for the equations of `program`, one by one.
+
+    Unless they are to be `fresh`, results may be in buffers, which the next call overwrites, and checks are not run:
+    they only say what holds of the inputs.
+    """
+    code = Code(program, fresh=fresh)
     for i, value in enumerate(_given(program)):
         code.local[value] = f"x{i}"
     checks: dict[Value, list[Check]] = {}
-    for check in program.checks:
+    for check in program.checks if fresh else ():
         checks.setdefault(check.value, []).append(check)
     for value in _given(program):
         _write_checks(code, checks.get(value, ()))
@@ -54,7 +58,7 @@ def generate(program: Program) -> Code:
         _write_checks(code, checks.get(equation.output, ()))
         code.layout.release(position)
     results = (*program.outputs, *(new for _, new in program.updates))
-    returned = [code.result(i, atom) for i, atom in enumerate(results)]
+    returned = [code.result(i, atom) if fresh else code.text(atom) for i, atom in enumerate(results)]
     code.lines.append(f"return ({''.join(f'{name}, ' for name in returned)})")
     return code
 

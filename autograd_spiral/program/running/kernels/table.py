@@ -14,11 +14,12 @@ import numpy as np
 from autograd_spiral.program.ir import Atom, Equation, Program, Value, dtype_of, shape_of
 from autograd_spiral.program.passes.entries import counts, is_checked
 from autograd_spiral.program.passes.patterns import Match
-from autograd_spiral.program.running.affine_kernels import AFFINE, MASKED_PRODUCT_AND_SUMS, PRODUCT_AND_SUMS
+from autograd_spiral.program.passes.split import with_means_as_sums
 from autograd_spiral.program.running.buffers import aligned
 from autograd_spiral.program.running.codegen import Code
-from autograd_spiral.program.running.kernel import MANY, Kernel, Order, is_real
-from autograd_spiral.program.running.operands import with_fast_operands, with_means_as_sums
+from autograd_spiral.program.running.kernels.affine import AFFINE, MASKED_PRODUCT_AND_SUMS, PRODUCT_AND_SUMS
+from autograd_spiral.program.running.kernels.kernel import MANY, Kernel, Order, is_real
+from autograd_spiral.program.running.operands import with_fast_operands
 
 __all__ = ["KERNELS", "with_kernels"]
 

@@ -16,7 +16,7 @@ from autograd_spiral.program.passes.patterns import Match, Pattern
 from autograd_spiral.program.passes.pipeline import without_dead_code
 from autograd_spiral.program.running.buffers import aligned
 from autograd_spiral.program.running.codegen import Code
-from autograd_spiral.program.running.kernel import MANY, Kernel, Order, is_real
+from autograd_spiral.program.running.kernels.kernel import MANY, Kernel, Order, is_real
 
 __all__ = ["AFFINE", "MASKED_PRODUCT_AND_SUMS", "PRODUCT_AND_SUMS"]
 

@@ -1,0 +1,224 @@
+"""Running a program in blocks of rows, whose values stay in the processor's cache, on one thread or several.
+
+Each part of a split program is replayed. A pass runs once per block, in buffers that all blocks share, and partial
+results are added up in pairs, so that rounding errors stay small.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+import operator
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd_spiral.engine.frozen import frozen
+from autograd_spiral.program.executor import Executor, Run
+from autograd_spiral.program.ir import Atom, Check, Program, Value
+from autograd_spiral.program.passes.pipeline import readable
+from autograd_spiral.program.passes.split import Pass, Split, rows_of, split
+from autograd_spiral.program.running.codegen import Code
+from autograd_spiral.program.running.kernels.table import with_kernels
+from autograd_spiral.program.running.replay import generate, replay
+
+__all__ = ["blocks", "replay_or_blocks"]
+
+_CACHE = 2**21
+"""The bytes of the buffers of a block: twice a usual L2 cache, since not all of them are in use at the same time."""
+
+_FEWEST = 64
+"""Blocks of fewer rows cost more in calls than they save."""
+
+Array = NDArray[Any]
+
+
+def blocks(rows: int | None = None, threads: int = 1) -> Executor:
+    """Return an executor that computes `rows` rows at a time, shared among `threads` threads.
+
+    The rows are those of the leading axis that the inputs of a step share. By default, as many rows make a block as
+    stay in the processor's cache, and a program that would gain nothing is replayed as a whole. Results differ from
+    those of replay in the last bits, since sums over rows are added up in another order; they depend on `rows` and
+    `threads`, but not on chance. Several threads pay off for wide layers, if BLAS itself uses one thread for each: that
+    is so where threadpoolctl is installed, and otherwise set OPENBLAS_NUM_THREADS=1 before Python starts. Raises
+    ValueError unless both are at least 1.
+
+    >>> from autograd_spiral import capture
+    >>> step = capture(lambda X: np.sum(X * X), executor=blocks(rows=100))
+    >>> float(step(np.ones((1000, 2))))
+    2000.0
+    """
+    for name, number in (("rows", rows), ("threads", threads)):
+        if number is not None and operator.index(number) < 1:
+            raise ValueError(f"blocks: {name} must be at least 1, not {number}")
+    return lambda program: _run_in_blocks(program, rows, threads) or replay(program)
+
+
+def replay_or_blocks(program: Program) -> Run:
+    """Run `program` in blocks of rows if it is faster so, and replay it as a whole otherwise: the default executor."""
+    return _run_in_blocks(program, None, 1) or replay(program)
+
+
+def _run_in_blocks(program: Program, rows: int | None, threads: int) -> Run | None:
+    total = rows_of(program)
+    size = sum(equation.output.nbytes for equation in program.equations)
+    if total <= (_FEWEST if rows is None else rows) or (rows is None and size <= 2 * _CACHE):
+        return None
+    parts = split(readable(program), total)
+    if not parts.passes or (rows is None and len(parts.passes) > 1):  # measured: further passes read memory again
+        return None
+    length = rows or _rows_in_cache(parts, threads)
+    return Run(_Blocks(parts, length, threads), reentrant=False) if length < total else None
+
+
+def _rows_in_cache(parts: Split, threads: int) -> int:
+    """Return how many rows make a block, all blocks of about the same length; all rows if splitting gains nothing."""
+    total, per_row = parts.rows, max(map(_bytes_per_row, parts.passes))
+    if per_row * total <= 2 * _CACHE:  # measured: two blocks are no faster than one
+        return total
+    most = max(_FEWEST, int(_CACHE / per_row) * (1 if threads == 1 else 2))  # fewer calls, since threads take turns
+    return -(-total // -(-total // most))
+
+
+def _code(one: Pass, n: int) -> Code:
+    return generate(with_kernels(readable(one.program(n))), fresh=False)
+
+
+def _bytes_per_row(one: Pass) -> float:
+    small, large = (_code(one, n).nbytes() for n in (128, 256))
+    return (large - small) / 128
+
+
+# --- one thread's part ------------------------------------------------------------------------------------------------
+
+
+class _Worker:
+    """Computes some blocks of every pass, in buffers of its own."""
+
+    def __init__(self, parts: Split, bounds: Sequence[tuple[int, int]]) -> None:
+        self._parts, self._bounds = parts, bounds
+        lengths = {stop - start for start, stop in bounds}
+        self._runs = [{n: self._function(one, n) for n in lengths} for one in parts.passes]
+        self._sums: list[list[list[Array]]] = [[] for _ in parts.passes]
+
+    @staticmethod
+    def _function(one: Pass, n: int) -> Callable[..., tuple[Any, ...]]:
+        return _code(one, n).function([f"x{i}" for i in range(len(one.rows) + len(one.whole))])
+
+    def __call__(self, one: Pass, of_rows: Any, whole: Any, kept: Any) -> list[Array]:
+        """Return the partial results of all blocks together, and store the rows of what is kept."""
+        runs, sums, count = self._runs[one.number - 1], self._sums[one.number - 1], len(one.partial)
+        for done, (start, stop) in enumerate(self._bounds):
+            block = slice(start, stop)
+            results = runs[stop - start](*[array[(*before, block)] for array, before in of_rows], *whole)
+            for (array, before), part in zip(kept, results[count:], strict=True):
+                array[(*before, block)] = part
+            level, partial = 0, list(results[:count])
+            while done >> level & 1:  # the sums of as many blocks are there
+                partial = _combined(one, sums[level], partial)
+                level += 1
+            if level == len(sums):
+                sums.append([np.empty(value.shape, value.dtype) for value in one.partial])
+            if level:
+                sums[level], sums[level - 1] = sums[level - 1], sums[level]
+            else:
+                for total, part in zip(sums[0], partial, strict=True):
+                    total[...] = part
+        left = [sums[level] for level in range(len(sums)) if len(self._bounds) >> level & 1]
+        return functools.reduce(lambda late, early: _combined(one, early, late), left)
+
+
+def _combined(one: Pass, first: list[Array], second: Sequence[Any]) -> list[Array]:
+    """Put two results together, in the arrays of the first."""
+    for ufunc, a, b in zip(one.combine, first, second, strict=True):
+        ufunc(a, b, out=a)
+    return first
+
+
+# --- the whole --------------------------------------------------------------------------------------------------------
+
+
+class _Blocks:
+    """A split program, ready to run."""
+
+    def __init__(self, parts: Split, length: int, threads: int) -> None:
+        self._parts, program = parts, parts.program
+        bounds = [(start, min(start + length, parts.rows)) for start in range(0, parts.rows, length)]
+        ends = [len(bounds) * i // threads for i in range(threads + 1)]
+        shares = [bounds[a:b] for a, b in itertools.pairwise(ends) if a < b]
+        self._workers = [_Worker(parts, share) for share in shares]
+        self._pool: tuple[int, ThreadPoolExecutor] | None = None  # of this process
+        results = set(program.results())
+        self._new = [value for value in parts.stored if value in results]
+        self._stored = {value: np.empty(value.shape, value.dtype) for value in parts.stored - results}
+        self._stages = []
+        for i in range(len(parts.passes) + 1):
+            stage = parts.stage(i)
+            made = [atom for atom in stage.outputs if isinstance(atom, Value)]
+            self._stages.append((replay(stage), stage.inputs, made) if made else None)
+        self._checks: dict[int, list[Check]] = {}
+        for check in program.checks:
+            after = -1 if check.value in parts.given else parts.level[check.value]
+            self._checks.setdefault(after, []).append(check)
+
+    def __call__(self, *arrays: Array) -> tuple[Array, ...]:
+        program = self._parts.program
+        known: dict[Value, Any] = dict(zip((*program.inputs, *program.state, *program.outside), arrays, strict=True))
+        self._check(known, -1)
+        known.update(self._stored)
+        known.update((value, np.empty(value.shape, value.dtype)) for value in self._new)
+        for i, stage in enumerate(self._stages):
+            if i:
+                self._pass(self._parts.passes[i - 1], known)
+            if stage is not None:
+                run, inputs, made = stage
+                known.update(zip(made, run(*[known[value] for value in inputs]), strict=True))
+            self._check(known, i)
+        return tuple(self._result(known, atom) for atom in (*program.outputs, *(new for _, new in program.updates)))
+
+    def _check(self, known: dict[Value, Any], after: int) -> None:
+        for check in self._checks.get(after, ()):
+            check.function(known[check.value], *check.details)
+
+    def _result(self, known: dict[Value, Any], atom: Atom) -> Array:
+        if not isinstance(atom, Value):
+            return frozen(np.array(atom))
+        return frozen(np.array(known[atom]) if atom in self._parts.given else known[atom])
+
+    def _pass(self, one: Pass, known: dict[Value, Any]) -> None:
+        def before(axis: int) -> tuple[slice, ...]:
+            return (slice(None),) * axis
+
+        of_rows = [(known[of.atom] if isinstance(of.atom, Value) else of.atom, before(of.axis)) for of in one.rows]
+        whole = [known[value] for value in one.whole]
+        kept = [(known[value], before(self._parts.axis[value])) for value in one.kept]
+        first, *others = [functools.partial(worker, one, of_rows, whole, kept) for worker in self._workers]
+        with _one_blas_thread_each() if others else contextlib.nullcontext():
+            pending = [self._threads().submit(other) for other in others]
+            try:
+                total = first()
+            finally:
+                wait(pending)  # nothing runs on when this call has ended
+        for other in pending:
+            total = _combined(one, total, other.result())
+        known.update(zip(one.partial, map(np.array, total), strict=True))
+
+    def _threads(self) -> ThreadPoolExecutor:
+        """Return the pool of this process: the threads of another do not exist after a fork."""
+        if self._pool is None or self._pool[0] != os.getpid():
+            self._pool = os.getpid(), ThreadPoolExecutor(len(self._workers) - 1)
+        return self._pool[1]
+
+
+def _one_blas_thread_each() -> contextlib.AbstractContextManager[Any]:
+    with contextlib.suppress(ImportError):
+        import threadpoolctl
+
+        limit: contextlib.AbstractContextManager[Any] = threadpoolctl.threadpool_limits(1, "blas")
+        return limit
+    return contextlib.nullcontext()
