@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import operator
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -59,7 +60,9 @@ class _Trace:
         self.graph = Graph()
         self.index: dict[Node, int] = {}  # the position of each drawn node
         self.read: dict[Node, tuple[Text, tuple[Node, ...]]] = {}  # how an argument reads, and the nodes behind it
-        self.absorbed = _absorbed(record)
+        self.uses = Counter(arg for node in record.nodes for arg in node.args if type(arg) is Node)
+        self.terms: dict[Node, tuple[Text, tuple[Node, ...]]] = {}  # values of an update in the formula of their user
+        self.absorbed = _absorbed(record, self.uses)
         for node in record.nodes:
             self._node(node)
         index = self.index
@@ -67,9 +70,20 @@ class _Trace:
 
     def _node(self, node: Node) -> None:
         text, sources = self._formula(node)
-        if node in self.absorbed or (node.name is None and _folds(node, text, sources)):
+        terms = [arg for arg in node.args if arg in self.terms]
+        while terms and (len(text.text) > WIDTH or len(sources) > 4):
+            term = max(terms, key=lambda term: len(self.terms[term][0].text))  # too long with it
+            terms.remove(term)
+            self._draw(term, *self.terms[term])
+            text, sources = self._formula(node)
+        if node.name is None and not node.result and node.equation and node.phase == "update" and self.uses[node] == 1:
+            self.read[node] = self.terms[node] = text, sources
+        elif node in self.absorbed or (node.name is None and _folds(node, text, sources)):
             self.read[node] = text, sources
-            return
+        else:
+            self._draw(node, text, sources)
+
+    def _draw(self, node: Node, text: Text, sources: tuple[Node, ...]) -> None:
         node.formula = text.text
         self._add(node)
         if node.state is not None:
@@ -91,6 +105,9 @@ class _Trace:
         sources = tuple(source for _, behind in arguments for source in behind)
         if node.equation is None or node.args[0] in self.absorbed:
             return arguments[0][0], sources
+        turned = _turned_back(node)
+        if turned is not None:
+            return self._argument(turned)
         return FORMULAS.write(node.equation, [text for text, _ in arguments]), sources
 
     def _argument(self, arg: Any) -> tuple[Text, tuple[Node, ...]]:
@@ -133,9 +150,18 @@ def _folds(node: Node, text: Text, sources: tuple[Node, ...]) -> bool:
     )
 
 
-def _absorbed(record: Record) -> set[Node]:
+def _turned_back(node: Node) -> Node | None:
+    """Return x if `node` is the transpose of a transpose of x that has the axes of x, else None."""
+    first = node.args[0] if node.function is np.transpose else None
+    if type(first) is not Node or first.function is not np.transpose or first.equation is None:
+        return None
+    assert node.equation is not None
+    axes = [first.equation.params["axes"][i] for i in node.equation.params["axes"]]
+    return first.args[0] if axes == sorted(axes) and type(first.args[0]) is Node else None
+
+
+def _absorbed(record: Record, uses: Mapping[Node, int]) -> set[Node]:
     """Return the sums that are only reshaped: the two read as one operation."""
-    uses = Counter(arg for node in record.nodes for arg in node.args if type(arg) is Node)
     shaped = (node.args[0] for node in record.nodes if node.function is np.reshape)
     return {arg for arg in shaped if uses[arg] == 1 and arg.function is np.sum and not (arg.result or arg.name)}
 

@@ -37,7 +37,8 @@ def draw(
     A node says `name = formula`, the shape, the value as it was recorded (mean ± standard deviation of more than one
     element), and the dtype unless it is float64. After `backward()` it also says the size of the gradient: `.grad` of
     leaves, and the gradient of a single scalar output with respect to each operation. `values=False` leaves values and
-    gradients out. Numbers, transposes, masks and broadcasts are part of the formula that uses them.
+    gradients out. Numbers, transposes, masks and broadcasts are part of the formula that uses them, and so are short
+    terms of an update that have no name and one use.
 
     Names come from `Tensor(name=…)` and `.named(…)`, else from `names`, such as `locals()`. With `gradients_of`,
     leaves or other tensors, the backward pass is recorded again and drawn too, each gradient level with its value;
@@ -63,7 +64,7 @@ def draw(
     ...     W.assign(W - 0.1 * grad(loss, W))
     ...     return loss
     >>> _ = step()
-    >>> "<B>W</B> ← W − ·" in draw(step).source
+    >>> "<B>W</B> ← W − 0.2 × W" in draw(step).source
     True
     """
     if rankdir not in DIRECTIONS:

@@ -3,6 +3,7 @@
 import numpy as np
 from pictures import case_study, edges, labels, leaf, picture, titles, trace_both
 
+from autograd_spiral import Tensor, capture, grad
 from autograd_spiral.drawing import dot as dot_module
 from autograd_spiral.drawing import draw
 from autograd_spiral.drawing.graph import Flow
@@ -22,6 +23,58 @@ def test_scalars_transposes_masks_and_broadcasts_are_part_of_formulas():
         *("x", "y", "2 × x", "· @ yᵀ", "· × (x &gt; 0)", "y²", "· + ·", "· − 3"),
         *("x[:, None, 0]", "· + 1", "· / ·"),
     ]
+
+
+def test_short_terms_of_an_update_are_part_of_its_formula_unless_they_are_named_or_used_twice():
+    W, m, t = leaf([1.0, 2.0], "W"), leaf([0.0, 0.0], "m"), leaf(1.0, "t")
+
+    @capture
+    def step():
+        dW = grad(np.sum(W * W), W)
+        factor = np.exp(-t)
+        m.assign(0.9 * m + 0.1 * dW)
+        W.assign(W - 0.1 * m / (1 - 0.5**t) * factor + 0.01 * (2 * W - m / (1 - 0.25**t)) * np.sqrt(1 + t + factor))
+        return factor
+
+    step()
+    assert titles(draw(step))[3:] == [
+        *("−t", "factor = exp(·)", "m ← 0.9 × m + 0.2 × W", "0.1 × · / (1 − 0.5 ** t)"),
+        *("2 × W − · / (1 − 0.25 ** t)", "0.01 × · × sqrt(1 + t + factor)", "W ← W − · × factor + ·"),
+    ]
+
+
+def test_the_update_of_adam_is_a_few_boxes_for_each_parameter():
+    parameters = [leaf(np.ones(n), name) for n, name in ((3, "W"), (3, "b"))]
+    moments = [(Tensor(p.data * 0, name=f"m_{p.name}"), Tensor(p.data * 0, name=f"v_{p.name}")) for p in parameters]
+    count = Tensor(0.0, name="t")
+
+    @capture
+    def step(x):
+        W, b = parameters
+        gradients = grad(np.sum(np.tanh(x * W + b)), parameters)
+        count.assign(count + 1)
+        for p, g, (m, v) in zip(parameters, gradients, moments, strict=True):
+            m.assign(0.9 * m + 0.1 * g)
+            v.assign(0.999 * v + 0.001 * g * g)
+            p.assign(p - 0.01 * (m / (1 - 0.9**count)) / (np.sqrt(v / (1 - 0.999**count)) + 1e-8))
+
+    step(np.ones(3))
+    shown = titles(draw(step))
+    for name in "Wb":
+        assert f"m_{name} ← 0.9 × m_{name} + 0.1 × d{name}" in shown
+        assert [f"v_{name} ←", f"0.999 × v_{name} + 0.001 × d{name} × d{name}", "3"] in labels(draw(step))
+    of_updates = [title for title in shown if "←" in title or "sqrt" in title or "**" in title]
+    assert len(of_updates) <= 4 * len(parameters) + 3  # of each: W, m, v, and the step; and t with its two powers
+
+
+def test_a_transpose_that_is_turned_back_is_not_shown():
+    W, X = leaf([[0.5, -1.0], [0.2, 0.3]], "W"), leaf([[1.0, 2.0]], "X")
+    shown = titles(draw(np.sum(X @ (2.0 * W).T), gradients_of=[X, W]))
+    assert "dX = · @ ·" in shown
+    cube = leaf(np.ones((2, 3, 4)), "cube")
+    moved = np.transpose(cube, (2, 0, 1))
+    assert titles(draw(np.transpose(moved, (1, 2, 0)) * 2))[-1] == "2 × cube"
+    assert titles(draw(np.transpose(moved, (2, 0, 1)) * 2))[-1] == "2 × ·"
 
 
 def test_gradients_stand_beside_their_values_and_backward_edges_point_up():

@@ -52,8 +52,8 @@ def test_the_backward_pass_of_a_program_without_a_step_is_drawn_too():
 
 def test_state_that_is_not_trained_and_what_is_computed_after_the_backward_pass():
     drawing = draw(momentum())
-    assert {"v", "count", "v ← · − ·", "W ← W + ·", "count ← count + 1", "0.9 × v"} <= set(titles(drawing))
-    assert {str(kind) for kind in Kind if str(kind) in legend(drawing)} == set(Kind) - {Kind.SCOPE}
+    assert {"v", "count", "v ← 0.9 × v − 0.1 × dW", "W ← W + ·", "count ← count + 1"} <= set(titles(drawing))
+    assert {str(kind) for kind in Kind if str(kind) in legend(drawing)} == set(Kind) - {Kind.SCOPE, Kind.UPDATE}
     nodes = {node.name: node for node in trace(record_of(momentum().program)).nodes}
     assert (nodes["size"].kind, nodes["size"].phase) == (Kind.OUTPUT, "update")
     assert (nodes["loss"].kind, nodes["loss"].phase) == (Kind.OUTPUT, "forward")
