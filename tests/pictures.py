@@ -62,7 +62,8 @@ def picture(model, direction):
 
 def labels(drawing):
     """For each node its label as lines of text without markup."""
-    rows = re.findall(r"^\t+n\d+ \[label=<(.*?)> tooltip=", drawing.source, re.M)
+    source = drawing.source.replace("&#160;", " ")
+    rows = re.findall(r"^\t+n\d+ \[label=<(.*?)> tooltip=", source, re.M)
     return [[re.sub("<.*?>", "", row) for row in re.findall("<TR><TD>(.*?)</TD></TR>", label)] for label in rows]
 
 

@@ -13,7 +13,16 @@ import numpy as np
 from autograd_spiral.drawing.graph import Edge, Flow, Graph
 from autograd_spiral.drawing.legend import DIRECTIONS, FLOWS, FRAMES, SECONDARY, STYLES, legend
 from autograd_spiral.drawing.record import Kind, Node
-from autograd_spiral.drawing.text import WIDTH, capped, shape_text, size_of, value_text, visible
+from autograd_spiral.drawing.text import (
+    WIDTH,
+    capped,
+    columns,
+    shape_text,
+    size_of,
+    value_text,
+    visible,
+    with_all_spaces,
+)
 from autograd_spiral.program.passes.phases import PHASES
 
 __all__ = ["dot_lines", "picture_attributes"]
@@ -55,7 +64,8 @@ def dot_lines(graph: Graph, *, values: bool, rankdir: str) -> Iterator[str]:
             yield f"\t{{ rank=same n{first} n{second} }}\n"
     if "update" in phases:
         yield from order
-    yield f"\tlabel=<{legend(graph)}> labelloc=b\n"  # last, since frames take over what stands before them
+    # Last, since frames take over what stands before them.
+    yield f"\tlabel=<{legend(graph, values=values)}> labelloc=b\n"
 
 
 def _phase(graph: Graph, phase: str, values: bool, narrow: bool) -> Iterator[str]:
@@ -75,7 +85,7 @@ def _phase(graph: Graph, phase: str, values: bool, narrow: bool) -> Iterator[str
             entered = entered[:-1]
         for name in scopes[i][len(entered) :]:
             yield f"\tsubgraph cluster_{next(numbers)} {{\n"
-            yield f"\t\tlabel=<{_escaped(name)}> labeljust=r fontcolor={_FRAME.replace('7f', '55')}\n"
+            yield f"\t\tlabel=<{_shown(name)}> labeljust=r fontcolor={_FRAME.replace('7f', '55')}\n"
             yield f'\t\tcolor={_FRAME} style="dashed,rounded" penwidth=1 margin={_MARGIN}\n'
         entered = scopes[i]
         yield _node(i, graph.nodes[i], values, narrow)
@@ -90,8 +100,12 @@ def _escaped(text: str, width: int = WIDTH) -> str:
     return html.escape(capped(visible(text), width), quote=False).replace("\\", "\\\\")
 
 
+def _shown(text: str) -> str:
+    return with_all_spaces(_escaped(text))
+
+
 def _small(text: str, role: str) -> str:
-    return f'<FONT POINT-SIZE="10" COLOR="{SECONDARY[role]}">{_escaped(text)}</FONT>'
+    return f'<FONT POINT-SIZE="10" COLOR="{SECONDARY[role]}">{_shown(text)}</FONT>'
 
 
 def _node(index: int, node: Node, values: bool, narrow: bool) -> str:
@@ -111,11 +125,11 @@ def _node(index: int, node: Node, values: bool, narrow: bool) -> str:
 def _title(node: Node) -> list[str]:
     """Return `name = formula`, or `state ← formula`, on two lines if one would be too long."""
     sign = "←" if node.kind is Kind.NEW_STATE else "="
-    name = f"<B>{_escaped(node.name)}</B>" if node.name else ""
-    text = _escaped(node.formula)
+    name = f"<B>{_shown(node.name)}</B>" if node.name else ""
+    text = _shown(node.formula)
     if not node.name or not text:
         return [name] if name else _broken(text or str(node.kind))
-    if len(visible(node.name)) + len(node.formula) + 3 > WIDTH:
+    if columns(visible(node.name)) + columns(node.formula) + 3 > WIDTH:
         return [f"{name} {sign}", *_broken(text)]
     return [f"{name} {sign} {text}"]
 

@@ -61,7 +61,7 @@ def _raised(term: Text, sign: str) -> Text:
 
 def _sum(equation: Equation, terms: Sequence[Text]) -> Text:
     axes = dict(settings(equation)).get("axis", ())
-    which = "".join(map(str, axes if isinstance(axes, tuple) else (axes,))).translate(_SUBSCRIPTS)
+    which = ",".join(map(str, axes if isinstance(axes, tuple) else (axes,))).translate(_SUBSCRIPTS)
     return Text(f"Σ{which} {terms[0].within(Binding.SIGN)}", Binding.SIGN)
 
 

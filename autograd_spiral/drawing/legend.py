@@ -5,8 +5,10 @@ from __future__ import annotations
 import html
 from typing import NamedTuple
 
+from autograd_spiral.drawing.formulas import BLANK
 from autograd_spiral.drawing.graph import Flow, Graph
 from autograd_spiral.drawing.record import Kind
+from autograd_spiral.drawing.text import value_text, with_all_spaces
 
 __all__ = ["DIRECTIONS", "FLOWS", "FRAMES", "SECONDARY", "STYLES", "TEXT", "Style", "legend"]
 
@@ -56,8 +58,8 @@ DIRECTIONS = {"TB": ("down", "up"), "LR": ("right", "left"), "BT": ("up", "down"
 """For each `rankdir` the directions that values and gradients flow in."""
 
 
-def legend(graph: Graph) -> str:
-    """Return the legend: one swatch for each kind of node and edge that the picture has."""
+def legend(graph: Graph, *, values: bool) -> str:
+    """Return the legend: one swatch for each kind of node and edge that the picture has, and the signs that it uses."""
     kinds = {node.kind for node in graph.nodes}
     flows = {edge.flow for edge in graph.edges}
     nodes = [_swatch(kind) + _cell(html.escape(str(kind))) for kind in Kind if kind in kinds]
@@ -66,9 +68,13 @@ def legend(graph: Graph) -> str:
         for flow in Flow
         if flow in flows and len(flows) > 1
     ]
-    if any(node.gradient is not None for node in graph.nodes):
+    if any(BLANK in node.formula for node in graph.nodes):
+        others.append(f"{BLANK} a value without a name: see the arrow")
+    if values and any("±" in value_text(node.value) for node in graph.nodes if node.value is not None):
+        others.append("mean ± standard deviation")
+    if values and any(node.gradient is not None for node in graph.nodes):
         others.append(f'<FONT COLOR="{SECONDARY["gradient"]}">‖grad‖</FONT> norm of its gradient')
-    other = _cell("      ".join(others)) if others else ""
+    other = _cell(with_all_spaces("      ".join(others))) if others else ""
     if len(nodes) + len(others) > 6:
         length = -(-len(nodes) // -(-len(nodes) // 7))  # rows of equal length, of 7 at most
         rows = ["".join(nodes[i : i + length]) for i in range(0, len(nodes), length)] + [other]
@@ -79,7 +85,7 @@ def legend(graph: Graph) -> str:
 
 
 def _cell(text: str) -> str:
-    return f'<TD><FONT POINT-SIZE="11">{text}   </FONT></TD>'
+    return f'<TD><FONT POINT-SIZE="11">{text} &#160;&#160;</FONT></TD>'
 
 
 def _swatch(kind: Kind) -> str:

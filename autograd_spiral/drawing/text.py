@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import re
+import unicodedata
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["WIDTH", "capped", "number", "shape_text", "size_of", "value_text", "visible"]
+__all__ = ["WIDTH", "capped", "columns", "number", "shape_text", "size_of", "value_text", "visible", "with_all_spaces"]
 
 WIDTH = 32
-"""No line of a label has more characters than this."""
+"""No line of a label has more columns than this."""
 
 
 def visible(text: str) -> str:
@@ -22,9 +25,21 @@ def visible(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
+def columns(text: str) -> int:
+    """Return the width of `text` in columns: 2 for a wide character, as in Chinese and Japanese, 1 for any other.
+
+    >>> columns("W1"), columns("重み")
+    (2, 4)
+    """
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
 def capped(text: str, width: int = WIDTH) -> str:
-    """Return `text`, its end replaced by … if it is longer than `width`."""
-    return text if len(text) <= width else text[: width - 1] + "…"
+    """Return `text`, its end replaced by … if it is wider than `width` columns."""
+    if columns(text) <= width:
+        return text
+    ends = itertools.accumulate(map(columns, text))
+    return text[: sum(end < width for end in ends)] + "…"
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -34,6 +49,15 @@ def number(value: float, digits: int = 3) -> str:
     ('−0.0123', '300', '0')
     """
     return "0" if value == 0 else f"{value:.{digits}g}".replace("-", "−")
+
+
+def with_all_spaces(markup: str) -> str:
+    """Return markup in which several spaces in a row stay as many: browsers would show one.
+
+    >>> with_all_spaces("300×2   all 0")
+    '300×2 &#160;&#160;all 0'
+    """
+    return re.sub("(?<= ) |^ ", "&#160;", markup)
 
 
 def shape_text(shape: tuple[int, ...]) -> str:

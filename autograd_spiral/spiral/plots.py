@@ -36,6 +36,8 @@ def plot_data(path: Path, X: NDArray[Any], y: NDArray[Any]) -> None:
     """Save a scatter plot of the points X (N, 2), with a colour and a marker for each class in y (N,)."""
     axes = _plane("Spiral data", X)
     _scatter(axes, X, y)
+    if len(y):
+        axes.legend(loc="upper right", framealpha=0.9)
     _save(axes, path)
 
 
@@ -44,11 +46,13 @@ def plot_regions(path: Path, model: Model, X: NDArray[Any], y: NDArray[Any], tit
     axes = _plane(title, X)
     _regions(axes, model, y)
     _scatter(axes, X, y)
+    if len(y):
+        axes.legend(loc="upper right", framealpha=0.9)
     _save(axes, path)
 
 
 def plot_hidden_units(path: Path, net: TwoLayerNet, X: NDArray[Any], y: NDArray[Any], most: int = 20) -> None:
-    """Save the net's regions, with a line where each of its `most` strongest hidden units switches on.
+    """Save the net's regions and the points, with a line where each of its `most` strongest hidden units switches on.
 
     Unit i is on where `x @ W1[:, i] + b1[i] > 0`; the triangle on its line points to that side. Its strength is the
     length of its input weights times the length of its output weights; stronger units have darker lines.
@@ -72,6 +76,10 @@ def plot_hidden_units(path: Path, net: TwoLayerNet, X: NDArray[Any], y: NDArray[
             x, y_ = foot + along * reach * (rank % 3 - 1) * 0.55 + 0.024 * reach * normal
             turn = np.degrees(np.arctan2(normal[1], normal[0])) - 90
             axes.plot(x, y_, marker=(3, 0, turn), markersize=9, markeredgewidth=0, **look)
+    axes.plot([], [], "k-", linewidth=1.2, label="a unit switches on")
+    axes.plot([], [], "k^", linestyle="none", markersize=9, label="the side where it is on")
+    _scatter(axes, X, y, size=12)
+    axes.figure.legend(loc="outside lower center", ncols=3)  # below the plot, where it hides nothing
     _save(axes, path)
 
 
@@ -130,12 +138,10 @@ def _class_style(k: int) -> dict[str, str]:
     return {"color": colour, "marker": CLASS_MARKERS[(k + k // len(CLASS_COLOURS)) % len(CLASS_MARKERS)]}
 
 
-def _scatter(axes: Any, X: NDArray[Any], y: NDArray[Any]) -> None:
+def _scatter(axes: Any, X: NDArray[Any], y: NDArray[Any], *, size: float = 32) -> None:
     for k in np.unique(y):
         x0, x1 = X[y == k].T
-        axes.scatter(x0, x1, s=32, edgecolors="black", linewidths=0.6, label=f"class {k}", **_class_style(k))
-    if len(y):
-        axes.legend(loc="upper right", framealpha=0.9)
+        axes.scatter(x0, x1, s=size, edgecolors="black", linewidths=0.6, label=f"class {k}", **_class_style(k))
 
 
 def _save(axes: Any, path: Path) -> None:

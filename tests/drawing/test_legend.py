@@ -24,6 +24,15 @@ def test_the_legend_lists_the_kinds_present_and_no_others():
     assert Flow.SAVED not in legend(picture("net", "forward"))
 
 
+def test_the_legend_explains_the_signs_that_the_picture_has():
+    x = leaf([1.0, 2.0], "x")
+    named, unnamed = draw(np.exp(x)), draw(np.exp(x) + 1)
+    assert "standard deviation" in legend(named)
+    assert "without a name" not in legend(named)
+    assert "without a name" in legend(unnamed)
+    assert "standard deviation" not in legend(draw(np.exp(x), values=False))
+
+
 def test_text_stands_out_from_every_fill_and_no_kind_is_told_by_colour_alone():
     def luminance(colour):
         parts = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])

@@ -5,7 +5,7 @@ import pytest
 from pictures import leaf, titles
 
 from autograd_spiral.drawing import draw
-from autograd_spiral.drawing.text import WIDTH, value_text
+from autograd_spiral.drawing.text import WIDTH, columns, value_text
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,15 @@ from autograd_spiral.drawing.text import WIDTH, value_text
 )
 def test_values_in_a_few_words(array, text):
     assert value_text(array) == text
+
+
+def test_wide_characters_take_two_columns():
+    assert titles(draw(leaf(1.0, "重" * 40))) == ["重" * 15 + "…"]
+    assert columns(titles(draw(leaf(1.0, "a重" * 40)))[0]) <= WIDTH
+
+
+def test_several_spaces_stay_several_in_a_browser():
+    assert "two &#160;&#160;spaces" in draw(leaf(1.0, "two   spaces")).source
 
 
 def test_what_cannot_be_printed_is_shown_and_long_names_are_cut():
