@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from typing import Any
 
 import numpy as np
@@ -19,3 +21,10 @@ def leaf(*values: float, **options: Any) -> Tensor:
 def count_of(step: Any) -> int:
     """The number of programs that a captured step has made and kept."""
     return len(step._programs.kept)
+
+
+def fork() -> int:
+    """Fork this process, without a warning of threads that are not in the child."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*multi-?threaded.*")  # of Python 3.12 and later, and of JAX
+        return os.fork()

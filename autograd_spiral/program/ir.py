@@ -5,6 +5,7 @@ Everything else about programs reads this list: passes, printer, executors and p
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Self, TypeAlias
@@ -47,7 +48,7 @@ class Value:
         >>> Value((), np.dtype(float)).size
         1
         """
-        return int(np.prod(self.shape, dtype=object))
+        return math.prod(self.shape)
 
     @property
     def nbytes(self) -> int:
@@ -139,16 +140,16 @@ class Equation:
         """
         return self.primitive.body is not None and not self.body
 
-    def reads(self) -> Iterator[Value]:
-        """Yield the values among the inputs.
+    def reads(self) -> list[Value]:
+        """Return the values among the inputs.
 
         >>> from autograd_spiral import capture
         >>> step = capture(lambda x: 2 * x)
         >>> _ = step(np.ones(3))
-        >>> list(step.program.equations[0].reads()) == list(step.program.inputs)
+        >>> step.program.equations[0].reads() == list(step.program.inputs)
         True
         """
-        return (atom for atom in self.inputs if isinstance(atom, Value))
+        return [atom for atom in self.inputs if type(atom) is Value]
 
 
 class Rank:

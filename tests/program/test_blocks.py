@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from captured import fork
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from programs import assert_same
@@ -160,11 +161,10 @@ def test_threads_give_the_same_last_bits_at_every_call() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that are forked")
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")  # Python 3.12 and later
 def test_a_forked_process_starts_threads_of_its_own() -> None:
     run = blocks(20, threads=2)(NET[0])
     run(*NET[1])
-    child = os.fork()
+    child = fork()
     if not child:
         status = 1
         try:

@@ -8,14 +8,13 @@ import random
 import signal
 import sys
 import threading
-import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import pytest
-from captured import ONES, leaf
+from captured import ONES, fork, leaf
 from programs import assert_same
 
 from autograd_spiral import CaptureError, Tensor, capture, grad, primitive
@@ -130,15 +129,9 @@ forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that
 alarms = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs signals that a timer sends")
 
 
-def _fork() -> int:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*multi-threaded.*", DeprecationWarning)  # Python 3.12 and later
-        return os.fork()
-
-
 def _in_a_child(function: Callable[[], Any]) -> int:
     """Return the exit status of a forked process: 0 if `function` returned something true within ten seconds."""
-    child = _fork()
+    child = fork()
     if child == 0:
         status = 1
         try:
@@ -173,7 +166,7 @@ def test_a_process_that_is_forked_within_a_step_ends_the_step() -> None:
         if not isinstance(x, np.ndarray):
             raise TypeError
         if inside:
-            inside.append(_fork())
+            inside.append(fork())
         return x
 
     w = leaf(1, 2)

@@ -99,10 +99,27 @@ class Pattern:
 
     def matches(self, equation: Equation, builder: Builder) -> Iterator[tuple[Match, tuple[Atom, ...]]]:
         """Yield the ways in which `equation` computes this, each with the atoms that the variables stand for."""
-        if equation.function is not self.function:
+        if equation.function is not self.function or not self._may_match(equation, builder):
             return
         for match in _call(self.root, equation, Match(equation, builder)):
             yield match, tuple(match.bound[variable] for variable in self.variables)
+
+    def _may_match(self, equation: Equation, builder: Builder) -> bool:
+        """Whether the operands are of the right kinds, in some order, which is quickly seen of most equations."""
+        parts, inputs = self.root.operands, equation.inputs
+        orders = (inputs, inputs[::-1]) if self.function in _COMMUTATIVE else (inputs,)
+        return any(
+            all(_may_be(part, atom, builder) for part, atom in zip(parts, order, strict=False)) for order in orders
+        )
+
+
+def _may_be(part: Any, atom: Atom, builder: Builder) -> bool:
+    if not isinstance(part, Symbol):
+        return not isinstance(atom, Value)
+    if part.function is None:
+        return True
+    inner = builder.producers.get(atom) if isinstance(atom, Value) else None
+    return inner is not None and inner.function is part.function
 
 
 def _call(symbol: Symbol, equation: Equation, match: Match) -> Iterator[Match]:
