@@ -6,6 +6,7 @@ plus what rounding did to it, which is measured on the record (see `rounding`).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -13,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from autograd_spiral.engine.table import PRIMITIVES
-from autograd_spiral.errors import GradientMismatch, ShapeError
+from autograd_spiral.errors import GradientMismatch
 from autograd_spiral.gradcheck.diagnoses import SCALE, diagnose, diagnose_shape
 from autograd_spiral.gradcheck.directions import along_directions
 from autograd_spiral.gradcheck.evidence import evidence_of
-from autograd_spiral.gradcheck.function import CheckedFunction
+from autograd_spiral.gradcheck.function import ByHand, CheckedFunction
 from autograd_spiral.gradcheck.judging import Judge, Swept
 from autograd_spiral.gradcheck.report import CheckReport
 from autograd_spiral.gradcheck.verdicts import Array, Findings, Verdict
@@ -82,40 +83,89 @@ def check_gradients(
 
 def check_against(
     function: Callable[..., Any],
-    hand_gradients: Any,
+    gradients: Any,
     *inputs: Any,
     cotangent: Any = None,
     raise_on_mismatch: bool = True,
 ) -> CheckReport:
-    """Compare gradients derived by hand with the engine's gradients; return a `CheckReport`.
+    """Compare gradients derived by hand with those of `function` at `inputs`; return a `CheckReport`.
 
-    `hand_gradients` is one array for each floating input (None to leave it out; a single array for a single one), or
-    a function that computes these from the inputs as arrays. They must have the shape and the dtype of their inputs.
+    The function may be plain NumPy. If it can be recorded, the engine's gradients are the reference, and differences
+    confirm them; else differences alone judge: `report.method` says which it was.
+
+    `gradients` is one array for each floating input, of its shape and dtype, in the form of the inputs: a single array
+    for a single one, a dict for a dict, or a dict from the names of parameters; None leaves an input out. Or it is a
+    function that computes these from the inputs, alone or behind the value, as in `(value, gradients)`. If it is
+    `function` itself, or True as for `jac=True` in SciPy, `function` returns both. Where a function has several
+    outputs, each gradient is that of their sum weighted with `cotangent`; in place of it, a Jacobian does, of the shape
+    of the output and then of the input.
+
     Elements that differ by more than rounding are compared with differences too, which settles who is right, and
-    accepts either convention at a kink. `function`, `inputs`, `cotangent` and errors are those of `check_gradients`.
-    Raises `ShapeError` when the numbers of gradients and floating inputs differ.
+    accepts either convention at a kink. `inputs`, `cotangent` and errors are those of `check_gradients`. Raises
+    `ShapeError` when the gradients do not match the floating inputs in number or form.
 
     >>> import numpy as np
     >>> x = np.array([1.0, 2.0, 3.0])
     >>> check_against(lambda x: np.sum(x**2), 2 * x, x).ok
     True
-    >>> print(check_against(lambda x: np.sum(x**2), x, x, raise_on_mismatch=False).rows[0].diagnosis)
+    >>> def loss_and_gradient(x):
+    ...     return np.sum(x**2), x
+    >>> print(check_against(loss_and_gradient, True, x, raise_on_mismatch=False).rows[0].diagnosis)
     2.00 × too small
     """
     _refuse("check_against", function)
-    checked = CheckedFunction(function, inputs)
-    given = hand_gradients(*(np.array(x) for x in checked.arrays)) if callable(hand_gradients) else hand_gradients
-    if len(checked.floating) == 1 and not isinstance(given, list | tuple):
-        given = [given]
-    if len(given) != len(checked.floating):
-        raise ShapeError(f"check_against: {len(given)} gradients but {len(checked.floating)} floating inputs")
-    rows = checked.faults()
-    if not rows:
-        judge = Judge(checked, cotangent)
-        hands = zip(checked.floating, given, strict=True)
-        found = {at: _by_hand(judge, at, np.asarray(hand)) for at, hand in hands if hand is not None}
-        rows = _diagnosed(judge, found)
-    return _conclude(CheckReport(checked.name, tuple(rows)), raise_on_mismatch)
+    together = gradients is True or gradients == function if callable(gradients) else gradients is True
+    checked = CheckedFunction(_value_of(function) if together else function, inputs)
+    hand = ByHand(checked, function if together else gradients, after_value=together)
+    why = checked.why_not_recorded()
+    rows, method = ([], "") if why else _by_the_engine(checked, hand, cotangent)
+    if not method:
+        rows, method = _by_differences(checked.as_arrays(), hand, cotangent, why)
+    return _conclude(CheckReport(checked.name, tuple(rows), method), raise_on_mismatch)
+
+
+def _value_of(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function that returns the value alone, the first of what `function` returns."""
+
+    @functools.wraps(function)
+    def value(*args: Any) -> Any:
+        returned = function(*args)
+        return returned[0] if isinstance(returned, tuple | list) else returned
+
+    return value
+
+
+def _by_the_engine(checked: CheckedFunction, hand: ByHand, cotangent: Any) -> tuple[list[Findings], str]:
+    """Return what was found by the engine's gradients, and how; nothing if differences do not confirm these."""
+    if rows := checked.faults() or hand.faults():
+        return rows, "judged before any gradient was compared"
+    judge = Judge(checked, cotangent)
+    found = {}
+    for at, given in hand.gradients.items():
+        if along_directions(judge, at, DIRECTIONS).wrong.any():
+            return [], ""
+        gradient = _weighted(judge, at, given)
+        found[at] = _unfit(checked, at, gradient) or _by_hand(judge, at, gradient)
+    return _diagnosed(judge, found), "judged by the engine's gradients, which differences confirm"
+
+
+def _by_differences(plain: CheckedFunction, hand: ByHand, cotangent: Any, why: str) -> tuple[list[Findings], str]:
+    """Return what was found by differences alone, and how."""
+    why = why or "what was recorded is not all of the function, or has a wrong rule"
+    method = f"judged by differences alone: {plain.name} could not be recorded ({why})"
+    if rows := plain.faults() or hand.faults():
+        return rows, method
+    judge = Judge(plain, cotangent)
+    judge.sizes |= {n for x in plain.arrays for n in (*x.shape, x.size)}
+    found = {}
+    for at, given in hand.gradients.items():
+        gradient = _weighted(judge, at, given)
+        if unfit := _unfit(plain, at, gradient):
+            found[at] = unfit
+            continue
+        judge.gradients[at], judge.rounding[at] = gradient, hand.rounding(at)
+        found[at] = _against_one(judge, at, None)
+    return _diagnosed(judge, found), method
 
 
 def _refuse(check: str, function: Any) -> None:
@@ -141,13 +191,16 @@ def _constants_of(function: Callable[..., Any]) -> tuple[int, ...]:
 def _against_differences(judge: Judge, directions: int | None) -> list[Findings]:
     scaled = judge.swept([np.asarray(SCALE * ct, ct.dtype) for ct in judge.cotangents])
     found = {}
-    for at, gradient in judge.gradients.items():
-        if directions is None and gradient.size <= ELEMENT_LIMIT:
-            findings = judge.findings(at, gradient, judge.elements(at, gradient, range(gradient.size)))
-        else:
-            findings = along_directions(judge, at, DIRECTIONS if directions is None else directions)
-        found[at] = _in_proportion(judge, at, findings, scaled.gradients[at])
+    for at in judge.gradients:
+        found[at] = _in_proportion(judge, at, _against_one(judge, at, directions), scaled.gradients[at])
     return _diagnosed(judge, found, scaled)
+
+
+def _against_one(judge: Judge, at: int, directions: int | None) -> Findings:
+    gradient = judge.gradients[at]
+    if directions is None and gradient.size <= ELEMENT_LIMIT:
+        return judge.findings(at, gradient, judge.elements(at, gradient, range(gradient.size)))
+    return along_directions(judge, at, DIRECTIONS if directions is None else directions)
 
 
 def _in_proportion(judge: Judge, at: int, findings: Findings, scaled: Array) -> Findings:
@@ -165,13 +218,27 @@ def _in_proportion(judge: Judge, at: int, findings: Findings, scaled: Array) -> 
     return findings.overruled(replace(slope, verdict=Verdict.WRONG) for slope in slopes)
 
 
+def _weighted(judge: Judge, at: int, given: Array) -> Array:
+    """Return a gradient as it is, and a Jacobian weighted with the cotangents of the output."""
+    shape = judge.function.arrays[at].shape
+    (ct, *more) = judge.cotangents
+    if not more and given.shape != shape and given.shape == ct.shape + shape:
+        return np.asarray(np.tensordot(ct, given, ct.ndim))
+    return given
+
+
+def _unfit(function: CheckedFunction, at: int, gradient: Array) -> Findings | None:
+    """Return the record of a gradient of another shape or dtype than its input."""
+    x = function.arrays[at]
+    if gradient.shape != x.shape:
+        return function.findings(at, fault=Verdict.WRONG_SHAPE, diagnosis=diagnose_shape(gradient.shape, x.shape))
+    if gradient.dtype != x.dtype:
+        text = f"a {gradient.dtype} gradient for a {x.dtype} input"
+        return function.findings(at, fault=Verdict.WRONG_DTYPE, diagnosis=text)
+    return None
+
+
 def _by_hand(judge: Judge, at: int, hand: Array) -> Findings:
-    x = judge.function.arrays[at]
-    if hand.shape != x.shape:
-        return judge.function.findings(at, fault=Verdict.WRONG_SHAPE, diagnosis=diagnose_shape(hand.shape, x.shape))
-    if hand.dtype != x.dtype:
-        text = f"a {hand.dtype} gradient for a {x.dtype} input"
-        return judge.function.findings(at, fault=Verdict.WRONG_DTYPE, diagnosis=text)
     findings = judge.findings(at, hand, judge.compared(at, hand))
     disputed = np.flatnonzero(findings.wrong)
     return findings.overruled(judge.elements(at, hand, _some(disputed)))

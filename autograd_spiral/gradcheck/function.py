@@ -12,43 +12,104 @@ import numpy as np
 from autograd_spiral.engine.grad import grad
 from autograd_spiral.engine.messages import is_refused_write, name_of
 from autograd_spiral.engine.tensor import Tensor
-from autograd_spiral.errors import InPlaceError, RuleError, ShapeError
+from autograd_spiral.errors import GradientError, InPlaceError, RuleError, ShapeError
+from autograd_spiral.gradcheck.arguments import Arguments, leaves_of
+from autograd_spiral.gradcheck.rounding import blurred
 from autograd_spiral.gradcheck.verdicts import Array, Findings, Verdict
 
-__all__ = ["CheckedFunction", "gradients_of", "not_finite"]
+__all__ = ["ByHand", "CheckedFunction", "gradients_of", "not_finite"]
 
 
+BLURRED_RUNS = 3
 NAMED = 3  # at most this many non-finite outputs are listed with their indices
 
 
 class CheckedFunction:
-    """A function and its inputs: `arrays` holds copies of them, `floating` the indices of those with gradients.
+    """A function and its inputs: `arrays` holds copies of all leaves, `floating` the indices of those with gradients.
 
-    Inputs at the indices `constants` are passed unchanged, and have no gradient. `order` is 1, or 2 for the gradients
-    of such a function.
+    The inputs may be in containers, see `arguments`. Those at the indices `constants` have no gradient. `order` is 1,
+    or 2 for the gradients of such a function. `as_arrays()` is the function that gets arrays instead of Tensors.
 
     Raises ValueError if no input is floating.
     """
 
     def __init__(self, function: Callable[..., Any], inputs: Sequence[Any], *, constants: Collection[int] = ()) -> None:
-        self.name, self.order = name_of(function), 1
+        self.name, self.order, self.takes_tensors = name_of(function), 1, True
         # called with `recorded` and the arguments: if that is False, the results need no graph
         self._call: Callable[..., Any] = lambda recorded, *args: function(*args)
-        self.arrays = [np.array(x.data if isinstance(x, Tensor) else x) for x in inputs]
-        self.names = [getattr(x, "name", None) or f"input {i}" for i, x in enumerate(inputs)]
-        self.floating = [i for i, x in enumerate(self.arrays) if x.dtype.kind == "f" and i not in constants]
-        self._tensors = [i for i, x in enumerate(inputs) if i in self.floating or isinstance(x, Tensor)]
+        self.arguments = Arguments(function, inputs)
+        leaves, self.names = self.arguments.leaves, self.arguments.names
+        self.arrays = [np.array(x.data if isinstance(x, Tensor) else x) for x in leaves]
+        constant = [i in constants for i in self.arguments.positions]
+        self.floating = [i for i, x in enumerate(self.arrays) if x.dtype.kind == "f" and not constant[i]]
+        self._tensors = [i for i, x in enumerate(leaves) if i in self.floating or isinstance(x, Tensor)]
         if not self.floating:
             dtypes = ", ".join(str(x.dtype) for x in self.arrays) or "there is none"
             raise ValueError(f"{self.name}: no input is floating ({dtypes}), so there is no gradient to check")
 
+    def as_arrays(self) -> CheckedFunction:
+        """Return the same function, to be called with arrays, so that its outputs have no graph."""
+        plain = copy(self)
+        plain.takes_tensors = False
+        return plain
+
+    def with_arrays(self, arrays: Sequence[Array]) -> list[Any]:
+        """Return the arguments of a call with `arrays` in place of all numbers and arrays."""
+        return self.arguments.with_leaves([self._leaf(i, x) for i, x in enumerate(arrays)])
+
+    def _leaf(self, i: int, x: Array) -> Any:
+        given = self.arguments.leaves[i]
+        if isinstance(given, float | np.generic):
+            return x[()]
+        # What is no array, such as the number of an axis or None, is what was given.
+        return x if isinstance(given, np.ndarray | Tensor | list | tuple) else given
+
+    def why_not_recorded(self) -> str:
+        """Return why a call with Tensors has no graph, in a few words; "" if it has one.
+
+        What a call with arrays raises, too, is raised.
+        """
+        try:
+            _, outputs = self.run([x.copy() for x in self.arrays], recorded=True)
+        except Exception as error:
+            self.as_arrays().run(self.arrays)
+            return f"{type(error).__name__}: {error}".splitlines()[0]
+        return "" if any(out.requires_grad for out in outputs) else self.lost_graph(outputs)
+
+    def lost_graph(self, outputs: Sequence[Tensor]) -> str:
+        """Return what to say of `outputs` none of which depends on an input, as far as was recorded; "" of others."""
+        if any(out.requires_grad or not out.is_leaf for out in outputs):
+            return ""
+        return "no Tensor came back that depends on an input: float(t), t.item() and t.data drop the graph"
+
     @np.errstate(all="ignore")
     def run(self, arrays: Sequence[Array], *, recorded: bool = False) -> tuple[list[Tensor], list[Tensor]]:
-        """Return the leaves that the function was given for its floating inputs, and its floating outputs."""
-        args: list[Any] = list(arrays)
+        """Return the leaves that the function was given for its floating inputs, and its floating outputs.
+
+        Raises `GradientError` if there are none of the latter.
+        """
+        if not self.takes_tensors:
+            outputs = self._outputs(self._call(recorded, *self.with_arrays(arrays)))
+            return [Tensor(arrays[i]) for i in self.floating], outputs
+        leaves = [self._leaf(i, x) for i, x in enumerate(arrays)]
         for i in self._tensors:
-            args[i] = Tensor(args[i], requires_grad=i in self.floating, name=self.names[i])
-        return [args[i] for i in self.floating], _floating_outputs(self._call(recorded, *args))
+            leaves[i] = Tensor(arrays[i], requires_grad=i in self.floating, name=self.names[i])
+        outputs = self._outputs(self._call(recorded, *self.arguments.with_leaves(leaves)))
+        return [leaves[i] for i in self.floating], outputs
+
+    def _outputs(self, result: Any) -> list[Tensor]:
+        """Return the floating outputs, as Tensors."""
+        if result is None:
+            what = "no Tensor came back" if self.takes_tensors else "nothing came back"
+            raise GradientError(f"{self.name} returned None: {what}: was `return` forgotten?")
+        outputs = [out if isinstance(out, Tensor) else Tensor(out) for out in leaves_of(result)]
+        floating = [out for out in outputs if out.dtype.kind == "f"]
+        if not floating:
+            dtypes = ", ".join(str(out.dtype) for out in outputs) or "nothing"
+            raise GradientError(
+                f"{self.name} returned no floating number ({dtypes}), so there is nothing to differentiate"
+            )
+        return floating
 
     def findings(self, at: int, **found: Any) -> Findings:
         """Return the record of what was `found` of the gradient with respect to input `at`."""
@@ -66,19 +127,21 @@ class CheckedFunction:
             _, second = self.run([x.copy() for x in self.arrays])
             changed = [i for i, (x, was) in enumerate(zip(given, self.arrays, strict=True)) if not _same(x, was)]
             if changed:
-                return self._faults(Verdict.OVERWRITTEN, "the function writes into this input", changed)
+                return self.refused(Verdict.OVERWRITTEN, "the function writes into this input", changed)
             if len(first) != len(second) or not all(_same(a.data, b.data) for a, b in zip(first, second, strict=True)):
-                return self._faults(Verdict.NOT_DETERMINISTIC, "two calls returned different values", self.floating)
+                return self.refused(Verdict.NOT_DETERMINISTIC, "two calls returned different values", self.floating)
+            if not self.takes_tensors:
+                return []
             gradients, again = self._swept_twice()
         except (InPlaceError, RuleError, ValueError) as error:
             if is_refused_write(error):
-                return self._faults(Verdict.OVERWRITTEN, f"the function writes into an input: {error}", self.floating)
+                return self.refused(Verdict.OVERWRITTEN, f"the function writes into an input: {error}", self.floating)
             if isinstance(error, InPlaceError) or is_refused_write(error.__cause__):
-                return self._faults(Verdict.OVERWRITTEN, str(error).splitlines()[-1], self.floating)
+                return self.refused(Verdict.OVERWRITTEN, str(error).splitlines()[-1], self.floating)
             raise
         changed = [at for at, a, b in zip(self.floating, gradients, again, strict=True) if not _same(a.data, b.data)]
         text = "two sweeps returned different gradients: a rule must compute from its arguments alone"
-        return self._faults(Verdict.NOT_DETERMINISTIC, text, changed)
+        return self.refused(Verdict.NOT_DETERMINISTIC, text, changed)
 
     @np.errstate(all="ignore")
     def _swept_twice(self) -> list[tuple[Tensor, ...]]:
@@ -91,7 +154,8 @@ class CheckedFunction:
                 self.run([x - x / 256 if i in self.floating else x for i, x in enumerate(self.arrays)])
         return found
 
-    def _faults(self, verdict: Verdict, text: str, inputs: Sequence[int]) -> list[Findings]:
+    def refused(self, verdict: Verdict, text: str, inputs: Sequence[int]) -> list[Findings]:
+        """Return one record for each of these inputs, which all have the same fault."""
         return [self.findings(at, fault=verdict, diagnosis=text) for at in inputs]
 
     def cotangents(self, given: Any) -> list[Array]:
@@ -119,8 +183,8 @@ class CheckedFunction:
         """Return the gradients of this function as a function, to be differentiated in turn."""
 
         def gradients(recorded: bool, *args: Any) -> tuple[Tensor, ...]:
-            leaves = [arg for arg in args if isinstance(arg, Tensor) and arg.requires_grad]
-            outputs = _floating_outputs(self._call(True, *args))
+            leaves = [x for x in leaves_of(args) if isinstance(x, Tensor) and x.requires_grad]
+            outputs = self._outputs(self._call(True, *args))
             weights = [np.asarray(ct, dtype=out.dtype) for ct, out in zip(cotangents, outputs, strict=True)]
             return gradients_of(outputs, leaves, weights, create_graph=recorded)
 
@@ -128,6 +192,55 @@ class CheckedFunction:
         derivative.order = 2
         derivative._call = gradients
         return derivative
+
+
+class ByHand:
+    """Gradients derived by hand: `gradients` has those that were `given` or computed, by the index of the input.
+
+    Raises `ShapeError` unless they match the inputs.
+    """
+
+    def __init__(self, function: CheckedFunction, given: Any, *, after_value: bool) -> None:
+        self._function, self._given, self._after_value = function, given, after_value
+        self.gradients = self._at(function.arrays)
+
+    @np.errstate(all="ignore")
+    def _at(self, arrays: Sequence[Array]) -> dict[int, Array]:
+        function = self._function
+        given = self._given(*function.with_arrays([x.copy() for x in arrays])) if callable(self._given) else self._given
+        found = function.arguments.gradients(given, function.floating, after_value=self._after_value)
+        return {at: np.array(gradient) for at, gradient in found.items()}
+
+    def faults(self) -> list[Findings]:
+        """Return the faults of the function that computes them: two calls differ, or it overwrites an input."""
+        function = self._function
+        if not callable(self._given):
+            return []
+        again = self._at(function.arrays)
+        changed = [at for at, gradient in self.gradients.items() if not _same(gradient, again[at])]
+        if changed:
+            text = "two calls of the gradients returned different values"
+            return function.refused(Verdict.NOT_DETERMINISTIC, text, changed)
+        given = [x.copy() for x in function.arrays]
+        self._given(*function.with_arrays(given))
+        changed = [i for i, (x, was) in enumerate(zip(given, function.arrays, strict=True)) if not _same(x, was)]
+        return function.refused(Verdict.OVERWRITTEN, "the function of the gradients writes into this input", changed)
+
+    @np.errstate(all="ignore")
+    def rounding(self, at: int) -> Array:
+        """Return how far rounding can have moved a gradient, as far as is known without a record of it.
+
+        That is some spacings of its largest number. A function is also called at inputs with other last bits: what
+        this changes counts, unless it is too much for rounding, as where a mask has another value.
+        """
+        gradient = self.gradients[at]
+        eps = float(np.finfo(gradient.dtype).eps)
+        largest = float(np.max(np.abs(gradient), where=np.isfinite(gradient), initial=0.0))
+        level = np.full(gradient.shape, 16 * eps * largest)
+        for run in range(BLURRED_RUNS if callable(self._given) else 0):
+            moved = np.abs(self._at([blurred(x, run) for x in self._function.arrays])[at] - gradient).astype(float)
+            level = np.maximum(level, np.where(moved <= eps**0.75 * largest, 2 * moved, 0))
+        return level
 
 
 def gradients_of(
@@ -159,12 +272,6 @@ def not_finite(outputs: Sequence[Array]) -> str:
             text += f" at {', '.join(str(tuple(index)) for index in lost[:NAMED])}{more}"
         says.append(text)
     return ", ".join(says)
-
-
-def _floating_outputs(result: Any) -> list[Tensor]:
-    several = result if isinstance(result, list | tuple) else [result]
-    outputs = [out if isinstance(out, Tensor) else Tensor(out) for out in several]
-    return [out for out in outputs if out.dtype.kind == "f"]
 
 
 def _same(a: Array, b: Array) -> bool:

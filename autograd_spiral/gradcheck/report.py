@@ -97,6 +97,7 @@ class CheckReport(Report):
 
     subject: str
     rows: tuple[Findings, ...]
+    method: str = ""
 
     @property
     def ok(self) -> bool | None:

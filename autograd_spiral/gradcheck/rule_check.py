@@ -17,6 +17,7 @@ import numpy as np
 from autograd_spiral.engine.messages import name_of
 from autograd_spiral.engine.modes import Observer, entering
 from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES
+from autograd_spiral.errors import GradientError
 from autograd_spiral.gradcheck.check import check_gradients
 from autograd_spiral.gradcheck.examples import EXAMPLES, Example
 from autograd_spiral.gradcheck.function import CheckedFunction
@@ -166,29 +167,34 @@ def _without_verdict(name: str, why: str, says: str) -> RuleRow:
 
 def _checked(name: str, example: Example) -> list[RuleRow]:
     """Return one row for each floating input of `example`."""
+    call = CheckedFunction(example.function, example.inputs)
+    try:
+        _, outputs = call.run(call.arrays, recorded=True)
+    except GradientError:  # it returns integers or booleans
+        return _without_gradient(name, call, "no gradient")
     narrow = [x.astype(np.float32) if x.dtype.kind == "f" else x for x in example.inputs]
     raw = _RawResults()
     with entering(observer=raw):
         double = check_gradients(example.function, *example.inputs, order=2, raise_on_mismatch=False)
         single = check_gradients(example.function, *narrow, raise_on_mismatch=False)
-    call = CheckedFunction(example.function, example.inputs)
-    _, outputs = call.run(call.arrays, recorded=True)
     if not any(out.requires_grad for out in outputs):
-        found = "no gradient" if double.ok and single.ok else "wrong"
-        return [RuleRow(name, f"{i} {call.arrays[i].shape}", found, found, found) for i in call.floating]
+        return _without_gradient(name, call, "no gradient" if double.ok and single.ok else "wrong")
     first, second = ([row for row in double.rows if row.order == order] for order in (1, 2))
     rows = []
-    for one, two, three in zip(first, second, single.rows, strict=True):
+    for i, one, two, three in zip(call.floating, first, second, single.rows, strict=True):
         # Faults of raw results belong to the call as a whole: any of its rules may have returned them.
         narrow_verdict = Verdict.WRONG_DTYPE if raw.faults else three.verdict
         verdicts = str(one.verdict), str(two.verdict), str(narrow_verdict)
         says = dict.fromkeys([one.diagnosis, two.diagnosis, three.diagnosis, *raw.faults])
         worst = max((w for w in (one.worst, two.worst) if w), key=lambda w: w.error, default=None)
         error, bound = (worst.error, worst.error_bound) if worst else (0.0, 0.0)
-        argument = f"{one.name.removeprefix('input ')} {one.shape}"
         kinks = max(row.counts[Verdict.KINK] for row in (one, two))
-        rows.append(RuleRow(name, argument, *verdicts, error, bound, kinks, "; ".join(filter(None, says))))
+        rows.append(RuleRow(name, f"{i} {one.shape}", *verdicts, error, bound, kinks, "; ".join(filter(None, says))))
     return rows
+
+
+def _without_gradient(name: str, call: CheckedFunction, found: str) -> list[RuleRow]:
+    return [RuleRow(name, f"{i} {call.arrays[i].shape}", found, found, found) for i in call.floating]
 
 
 class _RawResults(Observer):

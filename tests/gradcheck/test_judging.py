@@ -249,7 +249,7 @@ def test_a_check_that_judged_nothing_does_not_pass(function, x):
     report = checked(function, x)
     assert report.ok is None
     assert report.verdict == "undecided"
-    assert report.unjudged == ("input 0",)
+    assert report.unjudged == (only(report).name,)
     assert only(report).verdict is Verdict.UNJUDGED
     assert only(report).diagnosis.startswith("not judged: the function is nan")
     with pytest.raises(GradientMismatch, match="not judged: the function is nan"):
@@ -260,7 +260,7 @@ def test_an_input_that_judged_nothing_does_not_pass_beside_one_that_did():
     x, y = np.array([-1.0, -2.0]), np.array([1.0, 2.0, 3.0])
     with pytest.raises(GradientMismatch) as raised:
         check_gradients(lambda x, y: (np.log(x), y * y), x, y)
-    assert raised.value.report.unjudged == ("input 0",)
+    assert raised.value.report.unjudged == ("x",)
     assert raised.value.report.rows[1].counts == {Verdict.OK: 3}
 
 
