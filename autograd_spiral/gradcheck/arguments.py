@@ -186,7 +186,7 @@ def _rebuilt(tree: Any, leaves: Iterator[Any]) -> Any:
 
 
 def _matching(name: str, tree: Any, given: Any) -> Iterator[Any]:
-    """Yield the part of `given` for each leaf of `tree`, None where it has none; raise `ShapeError` for another form."""
+    """Yield the part of `given` for each leaf of `tree`, None for none; raise `ShapeError` for another form."""
     children = _children(tree)
     if children is None:
         yield given

@@ -15,7 +15,7 @@ import numpy as np
 
 from autograd_spiral.engine.table import PRIMITIVES
 from autograd_spiral.errors import GradientMismatch
-from autograd_spiral.gradcheck.diagnoses import SCALE, diagnose, diagnose_shape
+from autograd_spiral.gradcheck.diagnoses import SCALE, Record, diagnose, diagnose_shape
 from autograd_spiral.gradcheck.directions import along_directions
 from autograd_spiral.gradcheck.evidence import evidence_of
 from autograd_spiral.gradcheck.function import ByHand, CheckedFunction
@@ -146,7 +146,7 @@ def _by_the_engine(checked: CheckedFunction, hand: ByHand, cotangent: Any) -> tu
             return [], ""
         gradient = _weighted(judge, at, given)
         found[at] = _unfit(checked, at, gradient) or _by_hand(judge, at, gradient)
-    return _diagnosed(judge, found), "judged by the engine's gradients, which differences confirm"
+    return _diagnosed(judge, found, by_hand=True), "judged by the engine's gradients, which differences confirm"
 
 
 def _by_differences(plain: CheckedFunction, hand: ByHand, cotangent: Any, why: str) -> tuple[list[Findings], str]:
@@ -250,13 +250,17 @@ def _some(indices: Array) -> list[int]:
     return [int(i) for i in indices[np.linspace(0, indices.size - 1, count).astype(int)]]
 
 
-def _diagnosed(judge: Judge, found: Mapping[int, Findings], scaled: Swept | None = None) -> list[Findings]:
-    """Return the findings with their diagnoses."""
+def _diagnosed(
+    judge: Judge, found: Mapping[int, Findings], scaled: Swept | None = None, *, by_hand: bool = False
+) -> list[Findings]:
+    """Return the findings with their diagnoses; the function of gradients `by_hand` is recorded once more for these."""
     rows = []
+    wrong = by_hand and any(findings.wrong.any() for findings in found.values())
+    record = Record(lambda: judge.swept(judge.cotangents)[:2], judge.cotangents) if wrong else None
     for at, findings in found.items():
         says = [findings.diagnosis]
         if findings.wrong.any():
-            says = [diagnose(findings, judge.sizes, evidence_of(judge, found, at, scaled))]
+            says = [diagnose(findings, judge.sizes, evidence_of(judge, found, at, scaled, record))]
         if not findings.fault and judge.leading[at].any():
             says.append(_not_judged(findings, judge.left_out))
         rows.append(replace(findings, diagnosis="; ".join(filter(None, says))))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import permutations
 from typing import Any
 
@@ -11,26 +11,50 @@ import numpy as np
 
 from autograd_spiral.engine.sweep import unbroadcast
 from autograd_spiral.engine.tensor import Tensor
-from autograd_spiral.gradcheck.diagnoses import Evidence, broadcasts_to
+from autograd_spiral.gradcheck.diagnoses import Evidence, Record, broadcasts_to
 from autograd_spiral.gradcheck.judging import Judge, Swept
 from autograd_spiral.gradcheck.verdicts import Array, Findings
 
 __all__ = ["evidence_of"]
 
 
-def evidence_of(judge: Judge, found: Mapping[int, Findings], at: int, scaled: Swept | None = None) -> Evidence:
+def evidence_of(
+    judge: Judge, found: Mapping[int, Findings], at: int, scaled: Swept | None = None, record: Record | None = None
+) -> Evidence:
     """Return the evidence on input `at`, given what was `found` of all inputs.
 
-    `scaled` is a run with SCALE times the cotangents; None for gradients that were not computed by rules.
+    `scaled` is a run with SCALE times the cotangents; None for gradients that were not computed by rules, which have
+    the `record` of the function if there is one.
     """
     shape = found[at].shape
+    function = judge.function
+    inputs = zip(function.names, function.arrays, strict=True)
     weighted = len(judge.cotangents) == 1 and broadcasts_to(judge.cotangents[0].shape, shape)
     return Evidence(
         ct=judge.cotangents[0] if weighted else None,
         scaled=None if scaled is None else scaled.gradients[at],
         others={o.name: o for other, o in found.items() if other != at and o.shape == shape},
         remedies=dict(_remedies(scaled.leaves[at], scaled.outputs, judge.cotangents)) if scaled else {},
+        terms={}
+        if scaled
+        else {
+            name: np.broadcast_to(x, shape)
+            for name, x in inputs
+            if x.dtype.kind in "fiu" and x.ndim and broadcasts_to(x.shape, shape)
+        },
+        repeated=_repeated(function.arrays, shape),
+        record=record,
+        at=at,
     )
+
+
+def _repeated(arrays: Iterable[Array], shape: tuple[int, ...]) -> Array | None:
+    """Return which rows of an array of this shape the only array of indices names more than once, as a mask of it."""
+    indices = [x for x in arrays if x.dtype.kind in "iu" and x.ndim]
+    if len(indices) != 1 or not shape or not np.all((indices[0] >= 0) & (indices[0] < shape[0])):
+        return None
+    often = np.bincount(indices[0].ravel(), minlength=shape[0]) > 1
+    return np.broadcast_to(often.reshape(-1, *(1,) * (len(shape) - 1)), shape)
 
 
 def _remedies(leaf: Tensor, outputs: list[Tensor], cotangents: list[Array]) -> Iterator[tuple[str, Array]]:

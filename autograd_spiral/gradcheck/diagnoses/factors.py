@@ -1,0 +1,191 @@
+"""What the numbers of a wrong gradient differ by: a factor, a multiple of an input, a constant. Imports numpy alone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import numpy as np
+
+from autograd_spiral.gradcheck.verdicts import Array
+
+__all__ = [
+    "agree",
+    "how_much",
+    "multiple",
+    "of_difference",
+    "of_penalty",
+    "of_ratio",
+    "of_spread",
+    "of_terms",
+    "together",
+]
+
+
+def together(between: str, *parts: str) -> str:
+    """Return the parts that are not empty, with `between` in between.
+
+    >>> together(", ", "a", "", "b")
+    'a, b'
+    """
+    return between.join(part for part in parts if part)
+
+
+def agree(a: Array, b: Array, bound: Array) -> bool:
+    """Return whether all elements differ by no more than `bound`; unknown elements do not agree.
+
+    >>> agree(np.ones(2), np.array([1.0, np.nan]), np.ones(2))
+    False
+    """
+    return a.shape == np.broadcast_shapes(a.shape, np.shape(b)) and bool(np.all(np.abs(a - b) <= bound))
+
+
+def of_ratio(analytic: Array, numeric: Array, bound: Array, sizes: Collection[int]) -> str:
+    """Return the factor that all numbers are off by, with the size that it could be; "" if there is none.
+
+    >>> of_ratio(np.array([5.0, 10.0]), np.array([1.0, 2.0]), np.full(2, 1e-9), {5})
+    '5 × too large: missing factor of 1/N, N = 5'
+    """
+    telling = np.abs(numeric) > 10 * bound
+    if not telling.any():
+        return "nonzero where it should be 0" if np.any(np.abs(analytic) > bound) else ""
+    best = int(np.argmax(np.where(telling, np.abs(numeric) / np.maximum(bound, 1e-300), 0)))
+    ratio = float(analytic[best] / numeric[best])
+    slack = bound + abs(ratio) * bound + np.abs(numeric) * (1 + abs(ratio)) * bound[best] / abs(numeric[best])
+    if np.any(np.abs(analytic - ratio * numeric) > slack):
+        return ""
+    if ratio == 0:
+        return "zero"
+    sign = "sign flipped" if ratio < 0 else ""
+    accuracy = 10 * (bound[best] / abs(numeric[best])) + 1e-6
+    if abs(abs(ratio) - 1) <= accuracy:
+        return sign or f"off by {_percent(np.max(np.abs(analytic / numeric - 1), where=telling, initial=0))}"
+    return together(" and ", sign, how_much(abs(ratio), sizes, accuracy))
+
+
+def how_much(ratio: float, sizes: Collection[int], accuracy: float) -> str:
+    """Return how much too large or too small something is that is this many times as large as it should be.
+
+    >>> how_much(0.5, {5}, 1e-6)
+    '2.00 × too small'
+    """
+    size = max(ratio, 1 / ratio)
+    direction = "large" if ratio > 1 else "small"
+    whole = round(size)
+    if whole in sizes and whole > 2 and abs(size / whole - 1) <= accuracy:
+        factor = f"1/N, N = {whole}" if direction == "large" else f"N = {whole}"
+        much = f"{whole} × too {direction}: missing factor of {factor}"
+        if whole < 5:  # so small a factor may be another one that an axis is as long as by chance
+            much += ", the length of an axis, or another factor"
+        return much
+    return f"{100 * abs(ratio - 1):.2g} % too {direction}" if size < 1.1 else f"{size:.2f} × too {direction}"
+
+
+def multiple(of: Array, difference: Array, bound: Array) -> float | None:
+    """Return the factor c with `difference` = c · `of` within `bound`; None if there is none, or that says little.
+
+    It says little if it rests on fewer than two numbers.
+
+    >>> multiple(np.array([1.0, 2.0, -4.0]), np.array([0.1, 0.2, -0.4]), np.full(3, 1e-9))
+    0.1
+    """
+    telling = (of != 0) & (np.abs(difference) > 10 * bound)
+    if np.count_nonzero(telling) < 2 or np.all(of == of.flat[0]):
+        return None
+    best = int(np.argmax(np.where(telling, np.abs(difference) / np.maximum(bound, 1e-300), 0)))
+    factor = float(difference.flat[best] / of.flat[best])
+    slack = bound + np.abs(of) * bound.flat[best] / abs(of.flat[best])
+    return factor if agree(difference, factor * of, slack) else None
+
+
+def of_terms(name: str, terms: Mapping[str, Array], a: Array, n: Array, bound: Array, penalty: float | None) -> str:
+    """Return which multiple of an input the numbers are off by, or are; "" if none.
+
+    The input called `name` is the one that the gradient is taken in, `penalty` its known multiple in the right one.
+
+    >>> W, right = np.array([1.0, -2.0, 3.0]), np.array([0.5, 0.1, 0.7])
+    >>> of_terms("W", {"W": W}, right, right + 0.1 * W, np.full(3, 1e-9), None)
+    'short by 0.1 × W: is a penalty missing, or too small?'
+    """
+    for other, term in terms.items():
+        alone = multiple(term, a, bound)
+        if alone is not None:
+            if abs(alone - 1) <= 1e-9:
+                return f"{name} itself, not its gradient" if other == name else f"equal to {other}, not to a gradient"
+            if other == name:
+                return f"{alone:.3g} × {name} alone: a penalty without the rest?"
+    own = terms.get(name)
+    for other, term in terms.items():
+        short = multiple(term, n - a, bound)
+        if short is None:
+            continue
+        if own is None or other != name:
+            return f"short by {short:.3g} × {other}" if short > 0 else f"too large by {-short:.3g} × {other}"
+        if penalty is not None and penalty != 0:
+            there = penalty - short
+            if abs(there) <= 1e-6 * abs(penalty):
+                return f"short by {short:.3g} × {name}: the penalty is missing"
+            return f"{there:.3g} × {name} where {penalty:.3g} × {name} is right: a penalty of the wrong size"
+        if short > 0:
+            return f"short by {short:.3g} × {name}: is a penalty missing, or too small?"
+        again = (
+            "the function has no such penalty" if penalty == 0 else "is it a penalty that counts twice, or should not?"
+        )
+        return f"too large by {-short:.3g} × {name}: {again}"
+    return ""
+
+
+def of_penalty(name: str, x: Array, a: Array, n: Array, bound: Array, sizes: Collection[int]) -> str:
+    """Return the factor that all of a gradient but a multiple of its input `x` is off by; "" if there is none.
+
+    >>> W, rest = np.array([1.0, -2.0, 3.0, 0.3]), np.array([0.5, 0.1, 0.7, -2.0])
+    >>> of_penalty("W", W, 5 * rest + 0.1 * W, rest + 0.1 * W, np.full(4, 1e-9), {5})
+    'all but 0.1 × W, a penalty, is 5 × too large: missing factor of 1/N, N = 5'
+    """
+    if a.size < 4 or not np.all(np.isfinite([a, n, bound])):
+        return ""
+    weights = 1 / np.maximum(bound, 1e-300).ravel()
+    columns = np.stack([n.ravel(), x.ravel().astype(float)], axis=1) * weights[:, None]
+    (ratio, part), _, rank, _ = np.linalg.lstsq(columns, a.ravel() * weights, rcond=None)
+    if rank < 2 or not 1e-6 < ratio < 1e6 or abs(ratio - 1) < 1e-6:
+        return ""
+    slack = (2 + 2 * abs(ratio)) * bound
+    if not agree(a, ratio * n + part * x, slack) or agree(a, ratio * n, slack):
+        return ""
+    return f"all but {part / (1 - ratio):.3g} × {name}, a penalty, is {how_much(float(ratio), sizes, 1e-6)}"
+
+
+def of_difference(difference: Array, bound: Array, ct: Array | None) -> str:
+    """Return the constant, or the constant times ct, that all numbers are off by; "" if there is none.
+
+    >>> of_difference(np.array([0.5, 0.5]), np.full(2, 1e-9), None)
+    'off by a constant: +0.5'
+    """
+    for weights, name in ((np.ones(difference.shape), "a constant"), (ct, "a constant times ct")):
+        if weights is None or difference.size < 2 or not np.all(weights):
+            continue
+        constants, bounds = difference / weights, bound / np.abs(weights)
+        best = int(np.argmin(bounds))
+        if agree(constants, constants[best], bounds + bounds[best]):
+            return f"off by {name}: {constants[best]:+.3g}"
+    return ""
+
+
+def of_spread(analytic: Array, numeric: Array, bound: Array) -> str:
+    """Return how far off elements are that have nothing known in common.
+
+    >>> of_spread(np.array([2.0, 3.0]), np.ones(2), np.full(2, 1e-9))
+    'no common factor: off by 100 % to 200 %'
+    """
+    telling = np.abs(numeric) > 10 * bound
+    if not telling.any():
+        return f"off by up to {np.max(np.abs(analytic - numeric)):.1g}"
+    off = np.abs(analytic / numeric - 1)[telling]
+    least, most = _percent(off.min()), _percent(off.max())
+    text = f"no common factor: off by {least}" + (f" to {most}" if most != least else "")
+    return text if telling.all() else f"{text}, and nonzero where it should be 0"
+
+
+def _percent(part: float) -> str:
+    if part > 10:
+        return "more than 1000 %"
+    return f"{100 * part:.0f} %" if part > 0.1 else f"{100 * part:.2g} %"

@@ -1,0 +1,141 @@
+"""What is said of a wrong gradient: the statements about its numbers, in the order in which they are tried."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from autograd_spiral.gradcheck.diagnoses.factors import (
+    agree,
+    of_difference,
+    of_penalty,
+    of_ratio,
+    of_spread,
+    of_terms,
+    together,
+)
+from autograd_spiral.gradcheck.diagnoses.order import moved_to, of_order
+from autograd_spiral.gradcheck.diagnoses.places import counted
+from autograd_spiral.gradcheck.diagnoses.record import Record
+from autograd_spiral.gradcheck.verdicts import Array, Findings
+
+__all__ = ["SCALE", "Evidence", "diagnose"]
+
+
+SCALE = -2.0  # a power of two, which scales without rounding, and negative, which tells apart |ct| and ct
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known besides a gradient and its numeric value; any of it may be missing.
+
+    `ct` holds the weights of the output, if there is one output and they broadcast to the shape of the input;
+    `scaled` is the gradient with SCALE times the weights. `others` are the findings on other inputs of the same shape,
+    and `remedies` what the gradient would be with a change to its rule, both by name. `terms` has the inputs that
+    broadcast to that shape, by name. `repeated` marks elements that an array of indices names more than once. `record`
+    is that of the function, in which the input has the index `at`.
+    """
+
+    ct: Array | None = None
+    scaled: Array | None = None
+    others: Mapping[str, Findings] = field(default_factory=dict)
+    remedies: Mapping[str, Array] = field(default_factory=dict)
+    terms: Mapping[str, Array] = field(default_factory=dict)
+    repeated: Array | None = None
+    record: Record | None = None
+    at: int = 0
+
+
+@np.errstate(all="ignore")
+def diagnose(findings: Findings, sizes: Collection[int], evidence: Evidence) -> str:
+    """Return what the wrong elements of a gradient have in common, in a few words; "" if none is wrong.
+
+    `sizes` are the lengths of axes, and their products, that a forgotten factor could be.
+
+    >>> from autograd_spiral.gradcheck.verdicts import Array, Slope, Verdict
+    >>> def said(*gradient, **evidence):
+    ...     pairs = enumerate(zip(gradient, (1.0, 3.0)))
+    ...     slopes = tuple(Slope(Verdict.WRONG, a, n, 1e-9, index=(i,)) for i, (a, n) in pairs)
+    ...     return diagnose(Findings("x", np.zeros(2), 1, np.array(gradient), slopes), {300}, Evidence(**evidence))
+    >>> said(2.0, 6.0)
+    '2.00 × too large'
+    >>> said(1 / 300, 3 / 300)
+    '300 × too small: missing factor of N = 300'
+    >>> said(3.0, 4.5)
+    'no common factor: off by 50 % to 200 %'
+    >>> said(3.0, 4.5, ct=np.array([1 / 3, 2 / 3]))
+    'right after multiplying by the cotangent'
+    """
+    analytic, numeric, bound, wrong = findings.analytic, findings.numeric, findings.bound, findings.wrong
+    if not wrong.any():
+        return ""
+    if not np.any(analytic):
+        return "zero: no path from this input"
+    known = np.isfinite(numeric) & np.isfinite(bound)
+    lost = wrong & ~np.isfinite(analytic)
+    wrong = wrong & known & ~lost
+    fine = known & ~wrong & ~lost
+    square = analytic.ndim == 2 and analytic.shape[0] == analytic.shape[1]
+    if square and moved_to(numeric.T, bound.T, analytic, numeric, bound):
+        return "transposed"
+    says = []
+    if lost.any():
+        nans = np.isnan(analytic[lost])
+        kind = "nan" if nans.all() else "nan or inf" if nans.any() else "inf"
+        says.append(f"{kind} in {counted(lost, fine, findings, evidence.repeated)}" if lost.size > 1 else kind)
+    if wrong.any():
+        few = wrong.sum() == 1 or lost.any() or np.any(fine & (np.abs(numeric) > 10 * bound))
+        where = counted(wrong, fine, findings, evidence.repeated) if few and wrong.size > 1 else ""
+        says.append(_of_numbers(findings, wrong, sizes, evidence, where))
+    return "; ".join(says)
+
+
+def _of_numbers(findings: Findings, wrong: Array, sizes: Collection[int], evidence: Evidence, where: str) -> str:
+    """Return what is wrong with the `wrong` elements, which are all finite, and `where` they are unless all are."""
+    a, n, b = (values[wrong] for values in (findings.analytic, findings.numeric, findings.bound))
+    ct = None if evidence.ct is None else np.broadcast_to(evidence.ct, findings.shape)[wrong]
+    lacks_ct = ct is not None and agree(a * ct, n, b * (1 + np.abs(ct)))
+    of_ct = "" if evidence.scaled is None else _of_scaling(a, evidence.scaled[wrong], b)
+    if of_ct and lacks_ct:
+        return together(", ", f"{of_ct}: multiply by ct", where)
+    if of_ct and agree(a, n, b):
+        return together(", ", of_ct, where)
+    ratio = of_ratio(a, n, b, sizes)
+    if not ratio and (of_all := _of_all(findings, sizes, evidence)):
+        return together("; ", of_ct, of_all)
+    by_hand = "right after multiplying by the cotangent" if lacks_ct and evidence.scaled is None else ""
+    text = ratio or by_hand or of_difference(a - n, b, ct) or ("" if of_ct else of_spread(a, n, b))
+    return together(", ", together("; ", of_ct, text), where)
+
+
+def _of_scaling(analytic: Array, scaled: Array, bound: Array) -> str:
+    """Return how a gradient depends on the cotangent if it is not proportional to it; else ""."""
+    if not np.all(np.isfinite(scaled)) or agree(scaled, SCALE * analytic, 4 * bound):
+        return ""
+    if agree(scaled, analytic, 4 * bound):
+        return "does not depend on the cotangent"
+    return "not linear in the cotangent"
+
+
+def _of_all(findings: Findings, sizes: Collection[int], evidence: Evidence) -> str:
+    """Return which other input a whole gradient belongs to, what it is short of, or how it is reordered."""
+    analytic, numeric, bound = findings.analytic, findings.numeric, findings.bound
+    for name, other in evidence.others.items():
+        if agree(analytic, other.numeric, bound + other.bound):
+            both = agree(other.analytic, numeric, bound + other.bound)
+            return f"{'swapped with' if both else 'equal to'} the gradient in {name}"
+    known = np.isfinite(numeric) & np.isfinite(bound)
+    for name, remedy in evidence.remedies.items():
+        if agree(remedy[known], numeric[known], 2 * bound[known]):
+            return f"right {name}"
+    record, at = evidence.record, evidence.at
+    text = ""
+    if known.all():
+        penalty = record.multiple_of_input(at) if record else None
+        text = of_terms(findings.name, evidence.terms, analytic, numeric, bound, penalty)
+        if not text and findings.name in evidence.terms:
+            text = of_penalty(findings.name, findings.x, analytic, numeric, bound, sizes)
+        text = text or of_order(analytic, numeric, bound)
+    return text or (record.explained(at, np.asarray(findings.gradient), sizes) if record else "")
