@@ -139,6 +139,7 @@ def _by_the_engine(checked: CheckedFunction, hand: ByHand, cotangent: Any) -> tu
     """Return what was found by the engine's gradients, and how; nothing if differences do not confirm these."""
     if rows := checked.faults() or hand.faults():
         return rows, "judged before any gradient was compared"
+    checked.use_arrays_for_values()
     judge = Judge(checked, cotangent)
     found = {}
     for at, given in hand.gradients.items():

@@ -34,7 +34,8 @@ class CheckedFunction:
     """
 
     def __init__(self, function: Callable[..., Any], inputs: Sequence[Any], *, constants: Collection[int] = ()) -> None:
-        self.name, self.order, self.takes_tensors = name_of(function), 1, True
+        self.name, self.order = name_of(function), 1
+        self.takes_tensors, self._values_by_arrays = True, False
         # called with `recorded` and the arguments: if that is False, the results need no graph
         self._call: Callable[..., Any] = lambda recorded, *args: function(*args)
         self.arguments = Arguments(function, inputs)
@@ -52,6 +53,12 @@ class CheckedFunction:
         plain = copy(self)
         plain.takes_tensors = False
         return plain
+
+    def use_arrays_for_values(self) -> None:
+        """From now on, call the function with arrays where no gradients are needed, if it returns the same then."""
+        with contextlib.suppress(Exception):
+            pairs = zip(self.run(self.arrays)[1], self.as_arrays().run(self.arrays)[1], strict=True)
+            self._values_by_arrays = all(_same(a.data, b.data) and a.dtype == b.dtype for a, b in pairs)
 
     def with_arrays(self, arrays: Sequence[Array]) -> list[Any]:
         """Return the arguments of a call with `arrays` in place of all numbers and arrays."""
@@ -88,7 +95,7 @@ class CheckedFunction:
 
         Raises `GradientError` if there are none of the latter.
         """
-        if not self.takes_tensors:
+        if not self.takes_tensors or (self._values_by_arrays and not recorded):
             outputs = self._outputs(self._call(recorded, *self.with_arrays(arrays)))
             return [Tensor(arrays[i]) for i in self.floating], outputs
         leaves = [self._leaf(i, x) for i, x in enumerate(arrays)]

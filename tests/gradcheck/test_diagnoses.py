@@ -44,7 +44,7 @@ def test_common_factors_are_named(factor, text):
 
 def test_one_factor_has_to_fit_all_wrong_elements():
     assert said(NUMERIC * [[1, 2], [3, 4]]) == "no common factor: off by 100 % to 300 %, 3 of 4 elements"
-    assert said(NUMERIC * [[1, 2], [1, 2]]) == "2.00 × too large, 2 of 4 elements"
+    assert said(NUMERIC * [[1, 2], [1, 2]]) == "2.00 × too large, 2 of 4 elements: in column 1"
     assert said(np.add(NUMERIC, [[0, 0], [1e-6, 0]])).endswith("1 of 4 elements")
 
 
@@ -69,7 +69,7 @@ def test_how_far_off_elements_are_that_have_nothing_in_common():
 
 def test_constants_that_are_added():
     assert said(NUMERIC + 0.5) == "off by a constant: +0.5"
-    assert said(NUMERIC - [[0, 2], [2, 0]]) == "off by a constant: -2, 2 of 4 elements"
+    assert said(NUMERIC - [[0, 2], [2, 0]]) == "off by a constant: -2, 2 of 4 elements: off the diagonal"
     ct = np.array([0.7, -1.2])
     assert said(NUMERIC + 3 * ct, ct=ct) == "off by a constant times ct: +3"
     assert said(NUMERIC + 3 * ct).startswith("no common factor")
@@ -130,7 +130,7 @@ def test_elements_that_are_not_numbers():
     assert said(NUMERIC * [[nan, 1], [1, 1]]) == "nan in 1 of 4 elements"
     assert said(NUMERIC * [[nan, 1], [1, 1]], x=x) == "nan in 1 of 4 elements: where the input is 0"
     assert said(NUMERIC * [[inf, 1], [1, 1]], x=-x) == "inf in 1 of 4 elements: where the input is 0"
-    assert said(NUMERIC * [[inf, 1], [nan, 1]]) == "nan or inf in 2 of 4 elements"
+    assert said(NUMERIC * [[inf, 1], [nan, 1]]) == "nan or inf in 2 of 4 elements: in column 0"
     assert said(NUMERIC * nan) == "nan in all 4 elements"
     assert said(np.array(nan), np.array(1.0), np.array(1e-9)) == "nan"
     assert said(NUMERIC * [[nan, 2], [2, 2]]) == "nan in 1 of 4 elements; 2.00 × too large, 3 of 4 elements"

@@ -28,7 +28,11 @@ UNPATTERNED = [
     (square, lambda ct, out, x: 2 * x, "does not depend on the cotangent: multiply by ct"),
     (square, lambda ct, out, x: 3 * x, "does not depend on the cotangent"),
     (square, lambda ct, out, x: ct * ct * 2 * x, "not linear in the cotangent"),
-    (square, lambda ct, out, x: np.absolute(ct) * 2 * x, "not linear in the cotangent; sign flipped, 2 of 5 elements"),
+    (
+        square,
+        lambda ct, out, x: np.absolute(ct) * 2 * x,
+        "not linear in the cotangent; sign flipped, 2 of 5 elements: at the border",
+    ),
     (square, lambda ct, out, x: ct * 2 * x + 1, "not linear in the cotangent; off by a constant: +1"),
     (square, lambda ct, out, x: ct * (2 * x - 1), "off by a constant times ct: -1"),
     (np.exp, lambda ct, out, x: ct * x, "right with out in place of x"),

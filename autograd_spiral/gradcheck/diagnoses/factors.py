@@ -55,19 +55,21 @@ def of_ratio(analytic: Array, numeric: Array, bound: Array, sizes: Collection[in
         return ""
     if ratio == 0:
         return "zero"
-    sign = "sign flipped" if ratio < 0 else ""
     accuracy = 10 * (bound[best] / abs(numeric[best])) + 1e-6
-    if abs(abs(ratio) - 1) <= accuracy:
-        return sign or f"off by {_percent(np.max(np.abs(analytic / numeric - 1), where=telling, initial=0))}"
-    return together(" and ", sign, how_much(abs(ratio), sizes, accuracy))
+    if abs(ratio - 1) <= accuracy:
+        return f"off by {_percent(np.max(np.abs(analytic / numeric - 1), where=telling, initial=0))}"
+    return how_much(ratio, sizes, accuracy)
 
 
 def how_much(ratio: float, sizes: Collection[int], accuracy: float) -> str:
-    """Return how much too large or too small something is that is this many times as large as it should be.
+    """Return how much too large or too small something is that is `ratio` times what it should be.
 
     >>> how_much(0.5, {5}, 1e-6)
     '2.00 × too small'
     """
+    if ratio < 0:
+        much = "" if abs(ratio + 1) <= accuracy else how_much(-ratio, sizes, accuracy)
+        return together(" and ", "sign flipped", much)
     size = max(ratio, 1 / ratio)
     direction = "large" if ratio > 1 else "small"
     whole = round(size)
@@ -112,7 +114,7 @@ def of_terms(name: str, terms: Mapping[str, Array], a: Array, n: Array, bound: A
             if abs(alone - 1) <= 1e-9:
                 return f"{name} itself, not its gradient" if other == name else f"equal to {other}, not to a gradient"
             if other == name:
-                return f"{alone:.3g} × {name} alone: a penalty without the rest?"
+                return f"{alone:.3g} × {name} and nothing else: is all but a penalty missing?"
     own = terms.get(name)
     for other, term in terms.items():
         short = multiple(term, n - a, bound)
@@ -134,24 +136,31 @@ def of_terms(name: str, terms: Mapping[str, Array], a: Array, n: Array, bound: A
     return ""
 
 
-def of_penalty(name: str, x: Array, a: Array, n: Array, bound: Array, sizes: Collection[int]) -> str:
+def of_penalty(
+    name: str, x: Array, a: Array, n: Array, bound: Array, sizes: Collection[int], penalty: float | None = None
+) -> str:
     """Return the factor that all of a gradient but a multiple of its input `x` is off by; "" if there is none.
+
+    That multiple is `penalty` if it is known.
 
     >>> W, rest = np.array([1.0, -2.0, 3.0, 0.3]), np.array([0.5, 0.1, 0.7, -2.0])
     >>> of_penalty("W", W, 5 * rest + 0.1 * W, rest + 0.1 * W, np.full(4, 1e-9), {5})
-    'all but 0.1 × W, a penalty, is 5 × too large: missing factor of 1/N, N = 5'
+    'apart from 0.1 × W, a penalty: 5 × too large: missing factor of 1/N, N = 5'
     """
     if a.size < 4 or not np.all(np.isfinite([a, n, bound])):
         return ""
     weights = 1 / np.maximum(bound, 1e-300).ravel()
     columns = np.stack([n.ravel(), x.ravel().astype(float)], axis=1) * weights[:, None]
     (ratio, part), _, rank, _ = np.linalg.lstsq(columns, a.ravel() * weights, rcond=None)
-    if rank < 2 or not 1e-6 < ratio < 1e6 or abs(ratio - 1) < 1e-6:
+    if rank < 2 or not 1e-6 < abs(ratio) < 1e6 or abs(ratio - 1) < 1e-6:
         return ""
     slack = (2 + 2 * abs(ratio)) * bound
     if not agree(a, ratio * n + part * x, slack) or agree(a, ratio * n, slack):
         return ""
-    return f"all but {part / (1 - ratio):.3g} × {name}, a penalty, is {how_much(float(ratio), sizes, 1e-6)}"
+    multiple = part / (1 - ratio)
+    if penalty is not None and abs(multiple - penalty) > 1e-6 * abs(penalty):
+        return ""
+    return f"apart from {multiple:.3g} × {name}, a penalty: {how_much(float(ratio), sizes, 1e-6)}"
 
 
 def of_difference(difference: Array, bound: Array, ct: Array | None) -> str:

@@ -46,13 +46,13 @@ def _places(chosen: Array) -> Iterator[tuple[str, Array]]:
     """Yield names of parts of an array with the elements that belong to them."""
     shape = chosen.shape
     indices = np.indices(shape)
-    if min(shape) > 2:
+    if min(shape) > 3:
         ends = [(indices[axis] == 0) | (indices[axis] == n - 1) for axis, n in enumerate(shape)]
         yield "at the border", np.any(ends, axis=0)
     for axis in range(len(shape)):
         along = indices[axis]
         places = np.unique(along[chosen])
-        if len(places) <= min(FEW, shape[axis] - 1):
+        if len(places) <= min(FEW, shape[axis] // 2):
             which = ", ".join(map(str, places.tolist()))
             yield _named(axis, which, len(places), len(shape)), np.isin(along, places)
     if len(shape) == 2:

@@ -8,9 +8,11 @@ be told apart from it.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -29,8 +31,18 @@ Edge: TypeAlias = tuple[Tensor, int]
 Change: TypeAlias = Callable[[Tensor, int, Array, Array], Array | None]
 """From an edge, the cotangent of the operation and the piece for the argument, to another piece, or None."""
 
+_EXTREMA = {"np.max", "np.min", "np.maximum", "np.minimum", "np.fmax", "np.fmin"}
 EDGES, WORK = 300, 5e7  # of larger functions, or of larger arrays in them, not every operation is tried in turn
+SINGLY = 3  # so many operations of a line are also taken apart
 UPSTREAM = 8  # so many values before a factor are tried in its place
+
+
+class _Mistake(NamedTuple):
+    """What a mistake is, at which operation, and by how much the gradient in each input is off."""
+
+    says: Callable[[], str]
+    node: Tensor
+    off: dict[int, Array]
 
 
 class Record:
@@ -52,10 +64,24 @@ class Record:
         self._edges = [(node, i) for node in self._nodes for i in range(len(node.args)) if _flows(node, i)]
         self._cts: dict[Tensor, Array] = {}
         self._pieces: dict[Edge, Array] = {}
-        self._right = self._swept({}, keep=True)
+        with np.errstate(all="ignore"):
+            self._sweep()
+        self._right = {
+            at: np.asarray(self._cts.get(leaf, np.zeros(leaf.shape)), float) for at, leaf in self._leaves.items()
+        }
+        # What is subtracted for safety alone, as the largest score is, cancels out of the right gradient only.
+        self._idle = {node for node in self._nodes if _name(node) in _EXTREMA and self._cancels(node)}
         small = len(self._edges) * sum(node.size for node in self._nodes) <= WORK
-        self._tried = self._edges if len(self._edges) <= EDGES and small else []
-        self._tellings: list[tuple[str, dict[int, Array]]] | None = None
+        self._tried = (
+            [edge for edge in self._edges if edge in self._pieces] if len(self._edges) <= EDGES and small else []
+        )
+        self._met: list[_Mistake] = []
+        self._further = self._all_mistakes()
+
+    def _cancels(self, node: Tensor) -> bool:
+        pieces = [self._pieces[edge] for edge in self._edges if edge[0].args[edge[1]] is node]
+        largest = max((float(np.max(np.abs(piece))) for piece in pieces), default=0.0)
+        return bool(np.all(np.abs(self._cts[node]) <= 1e-9 * largest))
 
     def multiple_of_input(self, at: int) -> float:
         """Return the multiple of the input `at` itself that its gradient has: twice the weight of a sum of squares.
@@ -82,101 +108,107 @@ class Record:
         off = gradient - right
         if not np.any(np.abs(off) > 100 * reach):
             return ""
-        if self._tellings is None:
-            self._tellings = list(self._changed())
-        for text, gradients in self._tellings:
-            change = gradients[at] - right
+        for mistake in self._mistakes():
+            change = mistake.off[at]
             if np.any(np.abs(change) > 100 * reach) and np.all(np.abs(off - change) <= reach):
-                return text
+                return f"as if {mistake.says()}{_in_line(mistake.node)}"
         return self._scaled(at, off, reach, sizes)
 
     def _scaled(self, at: int, off: Array, reach: Array, sizes: Collection[int]) -> str:
         """Return which part of the gradient is off by a factor."""
         for edge in self._tried:
-            part = self._right[at] - self._swept({edge: _lost})[at]
+            part = -self._off({edge: _lost})[at]
             telling = np.count_nonzero(np.abs(part) > 100 * reach)
-            if telling > 2 and (more := multiple(part, off, reach)) is not None:
-                much = "has the wrong sign" if abs(more + 2) < 1e-6 else ""
-                much = much or ("counts with the wrong sign" if more < -1 else f"is {how_much(1 + more, sizes, 1e-6)}")
-                return f"the part through {edge[0].primitive.name} {much}{_in_line(edge[0])}"  # type: ignore[union-attr]
+            more = multiple(part, off, reach) if telling > 2 else None
+            if more is not None:
+                through = "of one-hot" if self._is_one_hot(edge) else f"through {_called(edge)}"
+                return f"the part {through}: {how_much(1 + more, sizes, 1e-6)}{_in_line(edge[0])}"
         return ""
 
-    # --- the changes ------------------------------------------------------------------------------------------------
+    # --- the mistakes -----------------------------------------------------------------------------------------------
 
-    def _changed(self) -> Iterator[tuple[str, dict[int, Array]]]:
-        """Yield gradients with one mistake, by the index of the input, and what the mistake is."""
-        for edge in self._tried:
-            gradients = self._swept({edge: _lost})
-            node = edge[0]
-            what = (
-                "one-hot is not subtracted: the entries at the labels get nothing"
-                if self._is_one_hot(edge)
-                else (f"nothing came back through {_name(node)}{_argument(edge)}")
-            )
-            yield f"as if {what}{_in_line(node)}" if "one-hot" not in what else f"{what}{_in_line(node)}", gradients
-        for text, change in _CHANGES:
-            for edges in self._alike():
-                for some in [edges] if len(edges) == 1 else [edges, *([edge] for edge in edges)]:
-                    pieces = [change(node, i, self._cts[node], self._pieces[node, i]) for node, i in some]
-                    if all(piece is not None and _fits(piece, edge) for piece, edge in zip(pieces, some, strict=True)):
-                        node = some[0][0]
-                        yield (
-                            f"as if {text.format(_name(node))}{_in_line(node)}",
-                            self._swept(dict.fromkeys(some, change)),
-                        )
-        for edges in self._alike():
-            if len(edges) > 1:
-                node = edges[0][0]
-                what = f"nothing came back through {_name(node)}{_argument(edges[0])}, all {len(edges)} times"
-                yield f"as if {what}{_in_line(node)}", self._swept(dict.fromkeys(edges, _lost))
-        for leaf in self._leaves.values():
-            uses = [edge for edge in self._tried if edge[0].args[edge[1]] is leaf]
-            for kept in uses if len(uses) > 2 or len({use[0] for use in uses}) == 2 else ():
-                lost = [edge for edge in uses if edge is not kept and edge[0].primitive is kept[0].primitive]
-                if lost:
-                    text = f"as if only one of its {len(lost) + 1} uses in {_name(kept[0])} counted{_in_line(kept[0])}"
-                    yield text, self._swept(dict.fromkeys(lost, _lost))
-        yield from self._with_other_factors()
+    def _mistakes(self) -> Iterator[_Mistake]:
+        """Yield each mistake with what it does to the gradients; this is computed once."""
+        yield from self._met
+        for mistake in self._further:
+            self._met.append(mistake)
+            yield mistake
+
+    def _all_mistakes(self) -> Iterator[_Mistake]:
+        yield from self._without_edges()
+        yield from self._with_other_rules()
+        yield from self._without_all()
+        yield from self._of_one_use()
+        yield from self._with_other_values()
         yield from self._without_rows()
 
-    def _with_other_factors(self) -> Iterator[tuple[str, dict[int, Array]]]:
-        """Yield gradients with a value from further up in place of a factor of a product."""
-        for node, i in self._tried:
-            if len(node.args) != 2 or node.primitive is None or type(other := node.args[1 - i]) is not Tensor:
-                continue
-            for value in self._upstream(other):
+    def _made(self, text: str | Callable[[], str], changes: Mapping[Edge, Change]) -> Iterator[_Mistake]:
+        """Yield the mistake of these changes, unless a rule cannot take what it gets then."""
+        with contextlib.suppress(Exception):
+            (node, _), *_ = changes
+            yield _Mistake(text if callable(text) else lambda: text, node, self._off(changes))
 
-                def replaced(node: Tensor, i: int, ct: Array, piece: Array, value: Tensor = value) -> Array:
-                    operands = [*node.operands]
-                    operands[1 - i] = value.data
-                    return _rule(node, i, ct, operands)
+    def _without_edges(self) -> Iterator[_Mistake]:
+        """Yield gradients without what comes back through each edge in turn."""
 
-                name = value.name or (_name(value) if value.primitive else "a constant")
-                instead = f"with {name if value.is_leaf else f'the result of {name}'} in place of"
-                of = _name(other) if other.primitive else other.name or "its factor"
-                whose = f"that of {of}" if other.primitive else of
-                yield (
-                    f"as if {_name(node)} went back {instead} {whose}{_in_line(node)}",
-                    self._swept({(node, i): replaced}),
-                )
+        def describe(edge: Edge) -> str:
+            one_hot = "one-hot were not subtracted: the entries at the labels get nothing"
+            return one_hot if self._is_one_hot(edge) else f"nothing came back through {_called(edge)}"
 
-    def _upstream(self, tensor: Tensor) -> list[Tensor]:
-        """Return some values of the same shape that `tensor` was computed from."""
-        found = [node for node in history([tensor]) if node is not tensor and node.shape == tensor.shape]
-        return found[: -UPSTREAM - 1 : -1]
+        for edge in self._tried:
+            yield from self._made(functools.partial(describe, edge), {edge: _lost})
 
-    def _without_rows(self) -> Iterator[tuple[str, dict[int, Array]]]:
+    def _with_other_rules(self) -> Iterator[_Mistake]:
+        for text, change in _CHANGES:
+            for edges in self._alike:
+                with contextlib.suppress(Exception):
+                    pieces = [change(node, i, self._cts[node], self._pieces[node, i]) for node, i in edges]
+                    if all(piece is not None and _fits(piece, edge) for piece, edge in zip(pieces, edges, strict=True)):
+                        yield from self._made(text.format(_name(edges[0][0])), dict.fromkeys(edges, change))
+
+    def _without_all(self) -> Iterator[_Mistake]:
+        """Yield gradients without what comes back through the same operation at every turn of a loop."""
+        for edges in self._alike:
+            if len(edges) > 1:
+                text = f"nothing came back through {_called(edges[0])}, all {len(edges)} times"
+                yield from self._made(text, dict.fromkeys(edges, _lost))
+
+    def _of_one_use(self) -> Iterator[_Mistake]:
+        """Yield gradients to which only one of several uses of an input contributes, as when += was forgotten."""
+        for leaf in self._leaves.values():
+            uses = [edge for edge in self._tried if edge[0].args[edge[1]] is leaf]
+            for kept in uses:
+                lost = [edge for edge in uses if edge[0] is not kept[0] and edge[0].primitive is kept[0].primitive]
+                if lost:
+                    text = f"only one of its {len(lost) + 1} uses in {_name(kept[0])} counted"
+                    yield from self._made(text, dict.fromkeys(lost, _lost))
+
+    def _with_other_values(self) -> Iterator[_Mistake]:
+        """Yield gradients whose rules took a value from further up in place of an argument."""
+        for edges in self._alike:
+            node = edges[0][0]
+            for k in range(min(len(edge[0].args) for edge in edges)):
+                others = [edge[0].args[k] for edge in edges]
+                if not all(type(other) is Tensor for other in others):
+                    continue
+                for values in zip(*map(_upstream, others), strict=False):
+                    instead = {edge[0]: value.data for edge, value in zip(edges, values, strict=True)}
+                    change = functools.partial(_with_value, k, instead)
+                    text = f"{_name(node)} went back with {_value_called(values[0])} in place of "
+                    yield from self._made(text + _value_called(others[0]), dict.fromkeys(edges, change))
+
+    def _without_rows(self) -> Iterator[_Mistake]:
         """Yield gradients in whose sums a row of a batch is missing, or is all there is."""
-        for node, i in self._tried:
-            arg = node.args[i]
-            rows = self._summed(node, i)
-            if rows is None or not len(rows) > 2:
+        for edges in self._alike:
+            summed = [rows for edge in edges if (rows := self._summed(*edge)) is not None]
+            count = min(map(len, summed), default=0)
+            if count < 3 or len(summed) < len(edges) or any(len(rows) != count for rows in summed):
                 continue
-            for k in (0, len(rows) - 1):
-                only, without = rows[k].reshape(arg.shape), (rows.sum(axis=0) - rows[k]).reshape(arg.shape)
-                for text, piece in ((f"row {k} is not summed", without), (f"only row {k} counts", only)):
-                    change = {(node, i): lambda *_, piece=piece: piece}
-                    yield f"{text}, of {len(rows)}{_in_line(node)}", self._swept(change)
+            for k in (0, count - 1):
+                only = {edge: _always(rows[k]) for edge, rows in zip(edges, summed, strict=True)}
+                without = {edge: _always(rows.sum(axis=0) - rows[k]) for edge, rows in zip(edges, summed, strict=True)}
+                yield from self._made(f"row {k} were not summed, of {count}", without)
+                yield from self._made(f"only row {k} counted, of {count}", only)
 
     def _summed(self, node: Tensor, i: int) -> Array | None:
         """Return the rows whose sum the piece for an argument is."""
@@ -187,19 +219,24 @@ class Record:
             return np.asarray(np.einsum("nd,nk->ndk", node.operands[0], ct))
         return None
 
+    @functools.cached_property
     def _alike(self) -> list[list[Edge]]:
-        """Return the edges in groups: the same operation in the same line, as in a loop."""
+        """The edges in groups: the same operation in the same line, as in a loop; small groups one by one, too."""
         groups: dict[Any, list[Edge]] = {}
         for node, i in self._tried:
-            groups.setdefault((node.primitive, node.place, i) if node.place else node, []).append((node, i))
-        return list(groups.values())
+            shapes = tuple(np.shape(operand) for operand in node.operands)
+            key = (node.primitive, node.place, i, shapes) if node.place else (node, i)
+            groups.setdefault(key, []).append((node, i))
+        found = list(groups.values())
+        few = [edges for edges in found if 1 < len(edges) <= SINGLY]
+        return found + [[edge] for edges in few for edge in edges]
 
     def _is_one_hot(self, edge: Edge) -> bool:
         """Return whether what comes back through an edge ends up in one entry of each row of a matrix."""
-        if _name(edge[0]) in ("np.max", "np.min", "np.maximum", "np.minimum"):
+        if _name(edge[0]) in _EXTREMA:
             return False
         seen: dict[Tensor, Array] = {}
-        self._swept({}, only=edge, seen=seen)
+        self._off({edge: _lost}, seen)
         for node, ct in seen.items():
             if node.primitive is not None and ct.ndim == 2 and min(ct.shape) > 1:
                 entries = np.count_nonzero(ct, axis=1)
@@ -209,48 +246,54 @@ class Record:
 
     # --- the sweep --------------------------------------------------------------------------------------------------
 
-    @np.errstate(all="ignore")
-    def _swept(
-        self,
-        changes: Mapping[Edge, Change],
-        *,
-        keep: bool = False,
-        only: Edge | None = None,
-        seen: dict[Tensor, Array] | None = None,
-    ) -> dict[int, Array]:
-        """Return the gradients with these changes; `only` what comes through one edge; `seen` collects cotangents."""
-        cts: dict[Tensor, Array] = {} if seen is None else seen
-        if only is None:
-            for out, ct in zip(self._outputs, self._cotangents, strict=True):
-                cts[out] = cts[out] + ct if out in cts else np.array(ct)
-        else:
-            node, i = only
-            cts[node.args[i]] = unbroadcast(self._pieces[only], node.args[i].shape)
+    def _sweep(self) -> None:
+        """Keep the cotangent of each operation, and the piece that comes back through each edge."""
+        for out, weights in zip(self._outputs, self._cotangents, strict=True):
+            self._cts[out] = self._cts[out] + weights if out in self._cts else np.array(weights)
         for node in reversed(self._nodes):
-            ct = cts.get(node)
-            if ct is None:
-                continue
-            if keep:
-                self._cts[node] = ct
             for i, arg in enumerate(node.args):
-                if not _flows(node, i):
+                if node in self._cts and _flows(node, i):
+                    piece = self._pieces[node, i] = _rule(node, i, self._cts[node], node.operands)
+                    _add(self._cts, arg, piece)
+
+    def _off(self, changes: Mapping[Edge, Change], off: dict[Tensor, Array] | None = None) -> dict[int, Array]:
+        """Return by how much the gradients are off with these changes; `off` collects that of all cotangents.
+
+        Rules are linear in the cotangent, so that what a change adds passes through them alone.
+        """
+        off = {} if off is None else off
+        changed = {node for node, _ in changes}
+        with np.errstate(all="ignore"):
+            for node in reversed(self._nodes):
+                more = off.get(node)
+                if (more is None and node not in changed) or node in self._idle or node not in self._cts:
                     continue
-                piece = _rule(node, i, ct, node.operands)
-                if keep:
-                    self._pieces[node, i] = piece
-                if change := changes.get((node, i)):
-                    piece = np.asarray(change(node, i, ct, piece))
-                piece = unbroadcast(piece, arg.shape) if piece.shape != arg.shape else piece
-                cts[arg] = cts[arg] + piece if arg in cts else piece
-        zero = np.zeros(())
-        return {
-            at: np.asarray(cts.get(leaf, np.broadcast_to(zero, leaf.shape)), float) for at, leaf in self._leaves.items()
-        }
+                for i, arg in enumerate(node.args):
+                    if (node, i) not in self._pieces:
+                        continue
+                    piece = None if more is None else _rule(node, i, more, node.operands)
+                    if change := changes.get((node, i)):
+                        right = self._pieces[node, i]
+                        ct, now = (self._cts[node], right) if more is None else (self._cts[node] + more, right + piece)
+                        there = np.asarray(change(node, i, ct, now))
+                        piece = _unbroadcast(there, arg.shape) - _unbroadcast(right, arg.shape)
+                    if piece is not None:
+                        _add(off, arg, piece)
+        return {at: np.asarray(off.get(leaf, np.zeros(leaf.shape)), float) for at, leaf in self._leaves.items()}
 
 
 class _Places(Observer):
     def recorded(self, node: Any) -> None:
         node.place = users_line()
+
+
+def _add(cts: dict[Tensor, Array], arg: Tensor, piece: Array) -> None:
+    piece = _unbroadcast(piece, arg.shape)
+    cts[arg] = cts[arg] + piece if arg in cts else piece
+
+
+def _unbroadcast(piece: Array, shape: tuple[int, ...]) -> Array:
+    return piece if piece.shape == shape else np.asarray(unbroadcast(piece, shape))
 
 
 def _flows(node: Tensor, i: int) -> bool:
@@ -288,13 +331,28 @@ def _name(node: Tensor) -> str:
     return node.primitive.name
 
 
-def _argument(edge: Edge) -> str:
+def _upstream(tensor: Tensor) -> list[Tensor]:
+    """Return some values of the same shape that `tensor` was computed from, the nearest first."""
+    found, queue = {tensor}, [tensor]
+    for node in queue:
+        for arg in node.args if len(queue) < 4 * UPSTREAM else ():
+            if type(arg) is Tensor and arg not in found:
+                found.add(arg)
+                queue.append(arg)
+    return [node for node in queue[1:] if node.shape == tensor.shape][:UPSTREAM]
+
+
+def _called(edge: Edge) -> str:
+    """Return how to name an edge: by its operation, and by its argument if others have gradients, too."""
     node, i = edge
-    several = sum(_flows(node, k) for k in range(len(node.args))) > 1
     arg = node.args[i]
-    if not several:
-        return ""
-    return f" to {arg.name}" if arg.is_leaf and arg.name else f" to its argument {i}"
+    if sum(_flows(node, k) for k in range(len(node.args))) == 1:
+        return _name(node)
+    return f"{_name(node)} to {_value_called(arg) if arg.is_leaf else f'its argument {i}'}"
+
+
+def _value_called(value: Tensor) -> str:
+    return value.name or (f"the result of {_name(value)}" if value.primitive else "a constant")
 
 
 def _in_line(node: Tensor) -> str:
@@ -315,6 +373,14 @@ def _lost(node: Tensor, i: int, ct: Array, piece: Array) -> Array:
     return np.zeros(piece.shape)
 
 
+def _always(piece: Array) -> Change:
+    return lambda node, i, ct, right: piece.reshape(node.args[i].shape)
+
+
+def _with_value(k: int, instead: Mapping[Tensor, Array], node: Tensor, i: int, ct: Array, piece: Array) -> Array:
+    return _rule(node, i, ct, [*node.operands[:k], instead[node], *node.operands[k + 1 :]])
+
+
 def _is_mask(ct: Array, piece: Array) -> bool:
     """Return whether a piece is the cotangent with zeros in some places."""
     return piece.shape == ct.shape and bool(np.all((piece == ct) | (piece == 0))) and bool(np.any(piece != ct))
@@ -328,10 +394,14 @@ def _mask_turned(node: Tensor, i: int, ct: Array, piece: Array) -> Array | None:
     return ct - piece if _is_mask(ct, piece) else None
 
 
+def _without_sign(node: Tensor, i: int, ct: Array, piece: Array) -> Array | None:
+    return ct if piece.shape == ct.shape and np.array_equal(piece, -ct) else None
+
+
 def _without_derivative(node: Tensor, i: int, ct: Array, piece: Array) -> Array | None:
-    if piece.shape != ct.shape or np.array_equal(piece, ct) or _is_mask(ct, piece):
+    if piece.shape != ct.shape or _is_mask(ct, piece) or np.array_equal(np.abs(piece), np.abs(ct)):
         return None
-    return ct if node.operands[i].shape == ct.shape and _name(node) != "np.matmul" else None
+    return ct if node.operands[i].shape == ct.shape else None
 
 
 def _at_the_input(node: Tensor, i: int, ct: Array, piece: Array) -> Array | None:
@@ -391,6 +461,7 @@ def _assigned(node: Tensor, i: int, ct: Array, piece: Array) -> Array | None:
 _CHANGES: tuple[tuple[str, Change], ...] = (
     ("the mask of {} were forgotten", _without_mask),
     ("the mask of {} were turned round", _mask_turned),
+    ("the minus of {} were forgotten", _without_sign),
     ("the derivative of {} were forgotten", _without_derivative),
     ("the derivative of {} were taken at its input in place of its output", _at_the_input),
     ("the derivative of {} were taken at its output in place of its input", _at_the_output),

@@ -103,9 +103,10 @@ def _of_numbers(findings: Findings, wrong: Array, sizes: Collection[int], eviden
     if of_ct and agree(a, n, b):
         return together(", ", of_ct, where)
     ratio = of_ratio(a, n, b, sizes)
-    if not ratio and (of_all := _of_all(findings, sizes, evidence)):
-        return together("; ", of_ct, of_all)
     by_hand = "right after multiplying by the cotangent" if lacks_ct and evidence.scaled is None else ""
+    in_part = bool(where) and evidence.record is not None  # a mistake that explains all numbers says more
+    if (not ratio or in_part) and not by_hand and (of_all := _of_all(findings, sizes, evidence)):
+        return together("; ", of_ct, of_all)
     text = ratio or by_hand or of_difference(a - n, b, ct) or ("" if of_ct else of_spread(a, n, b))
     return together(", ", together("; ", of_ct, text), where)
 
@@ -136,6 +137,7 @@ def _of_all(findings: Findings, sizes: Collection[int], evidence: Evidence) -> s
         penalty = record.multiple_of_input(at) if record else None
         text = of_terms(findings.name, evidence.terms, analytic, numeric, bound, penalty)
         if not text and findings.name in evidence.terms:
-            text = of_penalty(findings.name, findings.x, analytic, numeric, bound, sizes)
-        text = text or of_order(analytic, numeric, bound)
-    return text or (record.explained(at, np.asarray(findings.gradient), sizes) if record else "")
+            text = of_penalty(findings.name, findings.x, analytic, numeric, bound, sizes, penalty)
+    if not text and record:
+        text = record.explained(at, np.asarray(findings.gradient), sizes)
+    return text or (of_order(analytic, numeric, bound) if known.all() else "")
