@@ -9,10 +9,11 @@ import sys
 import traceback
 
 from autograd_spiral.cli.command import Command
-from autograd_spiral.cli.named_function import UsageError, function_and_inputs, suggestion
+from autograd_spiral.cli.named_function import UsageError, function_and_inputs, resolve, suggestion
 from autograd_spiral.cli.options import count
 from autograd_spiral.cli.output import fail, show
-from autograd_spiral.gradcheck import CheckReport, RuleReport, check_gradients, check_rules, checkable
+from autograd_spiral.gradcheck import CheckReport, RuleReport, check_against, check_gradients, check_rules, checkable
+from autograd_spiral.gradcheck.report import wants_colours
 
 __all__ = ["COMMAND"]
 
@@ -20,6 +21,10 @@ __all__ = ["COMMAND"]
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="functions, or one module:function (default: all)")
     parser.add_argument("--shapes", help='shapes of the inputs of module:function, as in "(3, 4), (4,)"')
+    against = (
+        "module:function with gradients derived by hand, which takes the same inputs and returns one array for each"
+    )
+    parser.add_argument("--against", metavar="GRADIENT", help=against)
     order = "1 for gradients, 2 for gradients of gradients too (default: 1)"
     parser.add_argument("--order", type=int, choices=[1, 2], help=order)
     parser.add_argument("--dtype", choices=["float64", "float32"], help="dtype of the inputs (default: float64)")
@@ -41,10 +46,10 @@ def _check_table(options: argparse.Namespace) -> int:
         numpys = name in known or f"np.{name}" in known or name.startswith("numpy.")
         if not numpys and (meant := suggestion(name)):
             options.parser.error(f"no function called {name!r} to check: did you mean {meant}?")
-    if options.shapes or options.order or options.dtype:
+    if options.shapes or options.order or options.dtype or options.against:
         options.parser.error(
-            "--shapes, --order and --dtype apply only to module:function; the table is always checked at both orders, "
-            "and in float32"
+            "--shapes, --against, --order and --dtype apply only to module:function; the table is always checked at "
+            "both orders, and in float32"
         )
     try:
         report = check_rules(options.names, seed=options.seed)
@@ -56,11 +61,17 @@ def _check_table(options: argparse.Namespace) -> int:
 def _check_function(name: str, options: argparse.Namespace) -> int:
     if len(options.names) > 1:
         options.parser.error(f"check one module:function at a time, not {' '.join(options.names)}")
+    if options.against and options.order:
+        options.parser.error("--order does not apply with --against, which compares gradients alone")
     try:
         with contextlib.redirect_stdout(sys.stderr):  # what the user's code prints is not our result
             dtype = options.dtype or "float64"
             function, inputs = function_and_inputs(name, options.shapes, dtype=dtype, seed=options.seed)
-            report = check_gradients(function, *inputs, order=options.order or 1, raise_on_mismatch=False)
+            if options.against:
+                by_hand = resolve(options.against)
+                report = check_against(function, by_hand, *inputs, raise_on_mismatch=False)
+            else:
+                report = check_gradients(function, *inputs, order=options.order or 1, raise_on_mismatch=False)
     except UsageError as error:
         options.parser.error(str(error))
     except (Exception, SystemExit) as error:  # raised by the user's code: a failed check, not bad usage
@@ -76,7 +87,10 @@ def _check_function(name: str, options: argparse.Namespace) -> int:
 
 
 def _conclude(report: CheckReport | RuleReport, options: argparse.Namespace) -> int:
-    show(json.dumps(report.to_json(), indent=2) if options.json else report)
+    if options.json:
+        show(json.dumps(report.to_dict(), indent=2))
+    else:
+        show(report.coloured() if wants_colours(sys.stdout) else report)
     if isinstance(report, CheckReport) and report.unjudged and report.ok is None:
         return fail(f"{report.subject}: nothing could be judged in {', '.join(report.unjudged)}")
     return 1 if report.ok is False else 0
@@ -104,6 +118,10 @@ COMMAND = Command(
         (
             'check mypackage.losses:hinge --shapes "(3, 4), (4,)" --order 2',
             "your own function, at random inputs of these shapes",
+        ),
+        (
+            'check mypackage.losses:hinge --against mypackage.losses:hinge_gradient --shapes "(3, 4), (4,)"',
+            "a gradient derived by hand, in plain NumPy; one function may return (value, gradients)",
         ),
     ),
     add_options=_add_options,

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["UsageError", "function_and_inputs", "suggestion"]
+__all__ = ["UsageError", "function_and_inputs", "resolve", "suggestion"]
 
 
 class UsageError(ValueError):
@@ -34,7 +34,7 @@ def function_and_inputs(
     >>> function.__name__, [x.shape for x in inputs]
     ('tanh', [(3, 4), (4,)])
     """
-    function = _resolve(spec)
+    function = resolve(spec)
     if shapes is None:
         raise UsageError(f'give the shapes of the inputs of {spec}, as in --shapes "(3, 4), (4,)"')
     if dtype not in ("float64", "float32"):
@@ -72,7 +72,12 @@ def _exists(module: Sequence[str]) -> bool:
     return spec is not None and spec.origin is not None
 
 
-def _resolve(spec: str) -> Callable[..., Any]:
+def resolve(spec: str) -> Callable[..., Any]:
+    """Return the function that `spec` names, as "module:function". Raises as `function_and_inputs` does.
+
+    >>> resolve("numpy:tanh").__name__
+    'tanh'
+    """
     module_name, colon, path = spec.partition(":")
     if not (module_name and colon and path):
         raise UsageError(f"{spec!r} does not name a function: write module:function, as in mypackage.losses:hinge")

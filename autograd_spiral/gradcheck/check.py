@@ -7,7 +7,7 @@ plus what rounding did to it, which is measured on the record (see `rounding`).
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -75,9 +75,17 @@ def check_gradients(
     if not rows:
         judge = Judge(checked, cotangent)
         rows = _against_differences(judge, directions)
+        if lost := checked.lost_graph():
+            rows = [replace(row, diagnosis=lost) if row.verdict is Verdict.WRONG else row for row in rows]
         if order == 2:
             gradient = checked.gradient(judge.cotangents)
-            rows += gradient.faults() or _against_differences(Judge(gradient, before=judge), directions)
+            second = gradient.faults() or _against_differences(Judge(gradient, before=judge), directions)
+            rows += _only_where(second, rows, "at second order alone")
+        if any(row.verdict is Verdict.WRONG for row in rows) and (wide := checked.in_float64()):
+            fine = check_gradients(
+                function, *wide, order=order, cotangent=cotangent, directions=directions, raise_on_mismatch=False
+            )
+            rows = _only_where(rows, fine.rows, f"in {checked.narrowest} alone: right in float64")
     return _conclude(CheckReport(checked.name, tuple(rows)), raise_on_mismatch)
 
 
@@ -121,7 +129,23 @@ def check_against(
     rows, method = ([], "") if why else _by_the_engine(checked, hand, cotangent)
     if not method:
         rows, method = _by_differences(checked.as_arrays(), hand, cotangent, why)
+    wide = checked.in_float64() if callable(gradients) or together else []
+    if wide and any(row.verdict is Verdict.WRONG for row in rows):
+        fine = check_against(function, gradients, *wide, cotangent=cotangent, raise_on_mismatch=False)
+        rows = _only_where(rows, fine.rows, f"in {checked.narrowest} alone: right in float64")
     return _conclude(CheckReport(checked.name, tuple(rows), method), raise_on_mismatch)
+
+
+def _only_where(rows: Sequence[Findings], others: Sequence[Findings], where: str) -> list[Findings]:
+    """Return the rows, saying where those are wrong that are right among the `others`."""
+    if len(rows) != len(others):
+        return [*rows]
+    return [
+        replace(row, diagnosis="; ".join(filter(None, (row.diagnosis, where))))
+        if row.verdict is Verdict.WRONG and other.verdict in (Verdict.OK, Verdict.KINK)
+        else row
+        for row, other in zip(rows, others, strict=True)
+    ]
 
 
 def _value_of(function: Callable[..., Any]) -> Callable[..., Any]:

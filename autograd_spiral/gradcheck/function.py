@@ -14,12 +14,13 @@ from autograd_spiral.engine.messages import is_refused_write, name_of
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import GradientError, InPlaceError, RuleError, ShapeError
 from autograd_spiral.gradcheck.arguments import Arguments, leaves_of
-from autograd_spiral.gradcheck.rounding import blurred
+from autograd_spiral.gradcheck.rounding import at_least, blurred
 from autograd_spiral.gradcheck.verdicts import Array, Findings, Verdict
 
 __all__ = ["ByHand", "CheckedFunction", "gradients_of", "not_finite"]
 
 
+NO_TENSOR = "no Tensor came back that depends on an input: float(t), t.item() and t.data drop the graph"
 BLURRED_RUNS = 3
 NAMED = 3  # at most this many non-finite outputs are listed with their indices
 
@@ -54,6 +55,17 @@ class CheckedFunction:
         plain.takes_tensors = False
         return plain
 
+    @property
+    def narrowest(self) -> str:
+        """The narrowest dtype of a floating input."""
+        return str(min((self.arrays[at].dtype for at in self.floating), key=lambda dtype: dtype.itemsize))
+
+    def in_float64(self) -> list[Any]:
+        """Return the arguments with all floating arrays in float64; nothing if they are that already."""
+        if all(self.arrays[at].itemsize >= 8 for at in self.floating):
+            return []
+        return self.with_arrays([at_least(x, float) for x in self.arrays])
+
     def use_arrays_for_values(self) -> None:
         """From now on, call the function with arrays where no gradients are needed, if it returns the same then."""
         with contextlib.suppress(Exception):
@@ -79,15 +91,14 @@ class CheckedFunction:
         try:
             _, outputs = self.run([x.copy() for x in self.arrays], recorded=True)
         except Exception as error:
-            self.as_arrays().run(self.arrays)
+            self.as_arrays().run([x.copy() for x in self.arrays])
             return f"{type(error).__name__}: {error}".splitlines()[0]
-        return "" if any(out.requires_grad for out in outputs) else self.lost_graph(outputs)
+        return "" if any(out.requires_grad for out in outputs) else NO_TENSOR
 
-    def lost_graph(self, outputs: Sequence[Tensor]) -> str:
-        """Return what to say of `outputs` none of which depends on an input, as far as was recorded; "" of others."""
-        if any(out.requires_grad or not out.is_leaf for out in outputs):
-            return ""
-        return "no Tensor came back that depends on an input: float(t), t.item() and t.data drop the graph"
+    def lost_graph(self) -> str:
+        """Return what to say if no output was recorded; "" if one was."""
+        _, outputs = self.run(self.arrays, recorded=True)
+        return f"zero: {NO_TENSOR}" if all(out.is_leaf and not out.requires_grad for out in outputs) else ""
 
     @np.errstate(all="ignore")
     def run(self, arrays: Sequence[Array], *, recorded: bool = False) -> tuple[list[Tensor], list[Tensor]]:

@@ -22,10 +22,14 @@ from autograd_spiral.gradcheck.check import check_gradients
 from autograd_spiral.gradcheck.examples import EXAMPLES, Example
 from autograd_spiral.gradcheck.function import CheckedFunction
 from autograd_spiral.gradcheck.report import Report
+from autograd_spiral.gradcheck.report.display import Paint, Styled
 from autograd_spiral.gradcheck.verdicts import Verdict
 from autograd_spiral.vocabulary import functions
 
 __all__ = ["RuleReport", "RuleRow", "check_rules", "checkable"]
+
+
+_PASSING = {Verdict.OK, Verdict.KINK, "no gradient"}
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class RuleRow:
         >>> RuleRow("np.exp", "0 (2, 3)", "ok", "wrong", "ok", 0.5, 1e-10).ok
         False
         """
-        return {self.order1, self.order2, self.float32} <= {Verdict.OK, Verdict.KINK, "no gradient"}
+        return {self.order1, self.order2, self.float32} <= _PASSING
 
 
 @dataclass(frozen=True)
@@ -92,13 +96,14 @@ class RuleReport(Report):
 
     def _cells(self, row: RuleRow) -> tuple[str, ...]:
         error = f"{row.error:.0e} ± {row.bound:.0e}" if row.order1 != "no gradient" else ""
-        verdicts = row.order1, row.order2, row.float32
+        found = row.order1, row.order2, row.float32
+        verdicts = (Styled(text, "good" if text in _PASSING else "bad") for text in found)
         return row.primitive, row.argument, *verdicts, error, str(row.kinks or ""), row.says
 
-    def __str__(self) -> str:
+    def _below(self, paint: Paint) -> list[str]:
         count, bad = len(self.rows), sum(not row.ok for row in self.rows)
-        rows = "row" if count == 1 else "rows"
-        return f"{super().__str__()}\n{count} {rows}: {f'{bad} not ok' if bad else 'all ok'}"
+        all_ok = paint(f"{bad} not ok", "bad") if bad else paint("all ok", "good")
+        return [f"{count} {'row' if count == 1 else 'rows'}: {all_ok}"]
 
 
 def checkable() -> dict[str, Callable[..., Any]]:

@@ -113,7 +113,7 @@ class Findings:
     """
 
     JSON: ClassVar = (
-        *("name", "shape", "dtype", "order", "verdict", "judged", "counts", "worst", "diagnosis"),
+        *("name", "shape", "dtype", "order", "verdict", "judged", "counts", "worst", "value", "diagnosis"),
         "random_weights",
     )
 
@@ -218,6 +218,16 @@ class Findings:
             return np.inf if np.isnan(off) else off
 
         return max(failing or smooth or judged, key=grade, default=None)
+
+    @property
+    def value(self) -> float | None:
+        """The number in the input where the worst slope is; None for a direction, or if none was judged.
+
+        >>> Findings("x", np.array([5.0]), slopes=(Slope(Verdict.OK, 1.0, 1.0, 1e-9, index=(0,)),)).value
+        5.0
+        """
+        worst = self.worst
+        return None if worst is None or worst.index is None else float(self.x[worst.index])
 
     # --- as arrays of the shape of the input ------------------------------------------------------------------------
 

@@ -42,6 +42,48 @@ def test_check_your_own_function(check, tmp_path):
     assert "2.00 × too small" in out or "0.50 ×" in out or "missing factor" in out
 
 
+LOSSES = """
+import numpy as np
+def hinge(W, x):
+    return np.sum(np.maximum(0, W @ x - 1))
+def in_place(W, x):
+    scores = W @ x
+    scores -= 1
+    scores[scores < 0] = 0
+    return np.sum(scores)
+def gradients(W, x):
+    d = (W @ x > 1).astype(float)
+    return np.outer(d, x), W.T @ d
+def both(W, x):
+    return in_place(W, x), gradients(W, x)
+def wrong(W, x):
+    dW, dx = gradients(W, x)
+    return dW, -dx
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "says"),
+    [
+        (["losses:hinge", "--against", "losses:gradients"], 0, "judged by the engine's gradients"),
+        (["losses:in_place", "--against", "losses:gradients"], 0, "judged by differences alone: in_place could not be"),
+        (["losses:both", "--against", "losses:both"], 0, "judged by differences alone: both could not be recorded"),
+        (["losses:hinge", "--against", "losses:wrong"], 1, "sign flipped"),
+        (["losses:in_place", "--against", "losses:wrong"], 1, "sign flipped"),
+    ],
+)
+def test_check_gradients_that_were_derived_by_hand(check, words, status, says, tmp_path):
+    (tmp_path / "losses.py").write_text(LOSSES)
+    found, out, _ = check(*words, "--shapes", "(4, 3), (3,)")
+    assert found == status
+    assert says in out
+    found, out, _ = check(*words, "--shapes", "(4, 3), (3,)", "--json")
+    assert found == status
+    report = json.loads(out)
+    assert report["method"].startswith("judged by")
+    assert [row["name"] for row in report["inputs"]] == ["W", "x"]
+
+
 def test_an_argument_without_a_rule_is_drawn_and_not_checked(check, tmp_path):
     (tmp_path / "masked.py").write_text(
         "import numpy as np\nfrom autograd_spiral import primitive\n\n\n"
@@ -162,6 +204,10 @@ def test_hints_name_only_functions_that_may_exist(check, name, tmp_path):
         (["nowhere_at_all:f", "--shapes", "(3,)"], "cannot import 'nowhere_at_all'"),
         (["numpy:tanh", "numpy:exp", "--shapes", "(3,)"], "one module:function at a time"),
         (["exp", "--order", "2"], "apply only to module:function"),
+        (["exp", "--against", "numpy:exp"], "apply only to module:function"),
+        (["numpy:exp", "--against", "numpy:exxp", "--shapes", "(3,)"], "numpy has no 'exxp': did you mean exp"),
+        (["numpy:exp", "--against", "exp", "--shapes", "(3,)"], "write module:function"),
+        (["numpy:exp", "--against", "numpy:exp", "--shapes", "(3,)", "--order", "2"], "does not apply with --against"),
     ],
 )
 def test_an_impossible_check_is_one_line_and_status_2(check, words, message):

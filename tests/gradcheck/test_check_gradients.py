@@ -41,7 +41,7 @@ def test_second_order_faults_are_found():
 
     report = checked(cube, X, order=2)
     assert [(row.order, row.verdict) for row in report.rows] == [(1, Verdict.OK), (2, Verdict.WRONG)]
-    assert report.rows[1].diagnosis == "2.00 × too small"
+    assert report.rows[1].diagnosis == "2.00 × too small; at second order alone"
 
 
 def test_what_cannot_be_differentiated_is_refused():
@@ -81,7 +81,7 @@ def test_a_mismatch_carries_the_report():
     assert isinstance(caught.value, AssertionError)
     assert isinstance(caught.value, AutogradError)
     assert caught.value.report.ok is False
-    assert json.loads(json.dumps(caught.value.report.to_json()))["inputs"][0]["diagnosis"] == "2.00 × too large"
+    assert json.loads(json.dumps(caught.value.report.to_dict()))["inputs"][0]["diagnosis"] == "2.00 × too large"
     with pytest.raises(GradientMismatch):
         check_against(lambda x: np.sum(x * x), X, X)
 

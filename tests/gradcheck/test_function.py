@@ -8,6 +8,7 @@ import pytest
 from checks import X, checked, normal, only
 
 from autograd_spiral import Tensor, primitive
+from autograd_spiral.errors import GradientError
 from autograd_spiral.gradcheck import check_against, check_gradients
 from autograd_spiral.gradcheck.function import CheckedFunction
 from autograd_spiral.gradcheck.verdicts import Verdict
@@ -50,7 +51,32 @@ def test_an_input_that_the_outputs_ignore_and_one_whose_path_is_cut():
     cut = checked(lambda x, y: np.sum(x * Tensor(y.data)), X, X)
     assert [row.diagnosis for row in cut.rows] == ["", "zero: no path from this input"]
     constant = checked(lambda x: np.sum(np.exp(x.data)), X)
-    assert only(constant).diagnosis == "zero: no path from this input"
+    assert only(constant).diagnosis.startswith("zero: no Tensor came back that depends on an input")
+
+
+def test_a_function_that_returns_nothing_floating_is_refused():
+    with pytest.raises(GradientError, match="no Tensor came back: was `return` forgotten"):
+        check_gradients(lambda x: None, X)
+    with pytest.raises(GradientError, match="nothing came back: was `return` forgotten"):
+        check_against(lambda x: None, X, X)
+    with pytest.raises(GradientError, match=r"returned no floating number \(int64, bool\)"):
+        check_gradients(lambda x: (np.argmax(x), x > 0), X)
+
+
+def test_what_is_wrong_in_a_narrow_dtype_alone_is_said():
+    @primitive(lambda ct, out, x: ct * (2 * x if x.dtype == float else x))
+    def squares(x):
+        return x * x
+
+    says = only(checked(squares, X.astype(np.float32))).diagnosis
+    assert says == "2.00 × too small; in float32 alone: right in float64"
+    assert checked(squares, X).ok
+
+    def by_hand(x):
+        return np.asarray(2 * x if x.dtype == float else x, x.dtype)
+
+    report = check_against(lambda x: np.sum(x * x), by_hand, X.astype(np.float32), raise_on_mismatch=False)
+    assert only(report).diagnosis == "2.00 × too small; in float32 alone: right in float64"
 
 
 def test_functions_that_differ_between_calls_are_named():

@@ -102,7 +102,7 @@ def test_primitives_of_others_are_not_run_over():
 def test_reports_print_and_dump():
     report = check_rules(["exp", "isnan"])
     assert str(report).endswith("2 rows: all ok")
-    plain = json.loads(json.dumps(report.to_json(), allow_nan=False))
+    plain = json.loads(json.dumps(report.to_dict(), allow_nan=False))
     assert plain["ok"] is True
     assert [row["primitive"] for row in plain["rows"]] == ["np.exp", "np.isnan"]
     assert plain["rows"][1]["order1"] == "no gradient"

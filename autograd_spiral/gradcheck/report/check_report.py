@@ -1,83 +1,24 @@
-"""The report of a gradient check: its verdict, its table and its JSON."""
+"""The report of a gradient check: its verdict, its table, and what is said below."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import numpy as np
-
+from autograd_spiral.gradcheck.report.display import Paint, Styled, picture
+from autograd_spiral.gradcheck.report.tables import Report
 from autograd_spiral.gradcheck.verdicts import Findings, Verdict
 
-__all__ = ["CheckReport", "Report", "table"]
-
-
-class Report:
-    """Rows that print as a table and turn into JSON.
-
-    >>> class Squares(Report):
-    ...     COLUMNS = ("number", "square")
-    ...     JSON = {"squares": "rows"}
-    ...     rows = ((1, 1), (2, 4))
-    ...     def _cells(self, row):
-    ...         return tuple(map(str, row))
-    >>> print(Squares())
-    number  square
-    1       1
-    2       4
-    >>> Squares().to_json()
-    {'squares': [[1, 1], [2, 4]]}
-    """
-
-    COLUMNS: ClassVar[tuple[str, ...]]
-    JSON: ClassVar[Mapping[str, str]]
-    """From the keys of the JSON to the names of the attributes."""
-
-    rows: tuple[Any, ...]
-
-    def _cells(self, row: Any) -> tuple[str, ...]:
-        raise NotImplementedError
-
-    def __str__(self) -> str:
-        return table(self.COLUMNS, [self._cells(row) for row in self.rows])
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the report as `json.dumps` takes it: dicts, lists, strings and numbers.
-
-        Numbers that are not finite become None.
-
-        >>> CheckReport("square", ()).to_json()
-        {'subject': 'square', 'ok': True, 'verdict': 'ok', 'inputs': []}
-        """
-        return {key: _plain(getattr(self, name)) for key, name in self.JSON.items()}
-
-
-def _plain(value: Any) -> Any:
-    """Return `value` as `json.dumps` takes it; a record becomes a dict with its `JSON` names."""
-    if isinstance(value, float):
-        return value if np.isfinite(value) else None
-    if isinstance(value, str):  # verdicts, too
-        return str(value)
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    names = getattr(value, "JSON", None)
-    return value if names is None else {name: _plain(getattr(value, name)) for name in names}
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return `rows` under `head` as lines, in columns two spaces apart."""
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (head, *rows)]
-    return "\n".join(line.rstrip() for line in lines)
+__all__ = ["CheckReport"]
 
 
 @dataclass(frozen=True)
 class CheckReport(Report):
     """What a gradient check found: one row for each input and order; prints as a table.
 
+    `method` says what gradients that were derived by hand were judged by.
+
+    >>> import numpy as np
     >>> from autograd_spiral import check_against
     >>> x = np.array([1.0, 2.0])
     >>> report = check_against(np.square, 3 * x, x, cotangent=np.ones(2), raise_on_mismatch=False)
@@ -85,15 +26,16 @@ class CheckReport(Report):
     False
     >>> print(report)
     np.square: wrong
-    input    shape  order  ok  kink  noise  wrong  worst at  analytic  numeric ± bound  says
-    input 0  (2,)   1      0   0     0      2      (0,)      3         2 ± 1e-11        1.50 × too large
+    input    shape  order  ok  kink  noise  wrong  worst at  value  analytic  numeric ± bound  says
+    input 0  (2,)   1      0   0     0      2      (0,)      1      3         2 ± 1e-11        1.50 × too large
+    judged by the engine's gradients, which differences confirm
     """
 
     COLUMNS: ClassVar = (
         *("input", "shape", "order", "ok", "kink", "noise", "wrong"),
-        *("worst at", "analytic", "numeric ± bound", "says"),
+        *("worst at", "value", "analytic", "numeric ± bound", "says"),
     )
-    JSON: ClassVar = {"subject": "subject", "ok": "ok", "verdict": "verdict", "inputs": "rows"}
+    JSON: ClassVar = {"subject": "subject", "ok": "ok", "verdict": "verdict", "method": "method", "inputs": "rows"}
 
     subject: str
     rows: tuple[Findings, ...]
@@ -105,6 +47,7 @@ class CheckReport(Report):
 
         It is None when most elements are too noisy or not finite, or when nothing in some input could be judged.
 
+        >>> import numpy as np
         >>> from autograd_spiral import check_gradients
         >>> print(check_gradients(np.sqrt, np.zeros(3)).ok)
         None
@@ -119,6 +62,7 @@ class CheckReport(Report):
     def unjudged(self) -> tuple[str, ...]:
         """The inputs in which nothing could be judged because the function is not finite there: this does not pass.
 
+        >>> import numpy as np
         >>> from autograd_spiral import check_gradients
         >>> check_gradients(np.log, np.array([-1.0, -2.0]), raise_on_mismatch=False).unjudged
         ('input 0',)
@@ -129,28 +73,38 @@ class CheckReport(Report):
     def verdict(self) -> str:
         """One line: "ok", "wrong", or "undecided".
 
+        >>> import numpy as np
         >>> from autograd_spiral import check_gradients
         >>> check_gradients(np.sqrt, np.ones(3)).verdict
         'ok'
         """
         return "undecided" if self.ok is None else "ok" if self.ok else "wrong"
 
-    def __str__(self) -> str:
-        return "\n".join(filter(None, (f"{self.subject}: {self.verdict}", super().__str__(), self._footing())))
+    def _above(self, paint: Paint) -> list[str]:
+        style = {"ok": "good", "wrong": "bad", "undecided": "doubtful"}[self.verdict]
+        return [f"{paint(self.subject, '')}: {paint(self.verdict, style)}"]
+
+    def _below(self, paint: Paint) -> list[str]:
+        pictures = [line for row in self.rows if row.verdict.fails for line in picture(row, paint)]
+        return [*pictures, *(paint(line, "quiet") for line in (self.method, self._footing()) if line)]
 
     def _cells(self, row: Findings) -> tuple[str, ...]:
         counts, worst = row.counts, row.worst
         failed = sum(count for verdict, count in counts.items() if verdict.fails)
-        numbers = (*(counts[verdict] for verdict in (Verdict.OK, Verdict.KINK, Verdict.NOISE)), failed)
+        numbers = (counts[Verdict.OK], counts[Verdict.KINK], counts[Verdict.NOISE], failed)
+        styles = ("good", "doubtful", "doubtful", "bad")
+        cells = [Styled(str(n), style if n else "") for n, style in zip(numbers, styles, strict=True)]
         says = row.diagnosis
         if row.verdict.fails and not (says and row.verdict in (Verdict.WRONG, Verdict.NAN)):
             says = ": ".join(filter(None, (row.verdict, says)))
-        where = analytic = numeric = ""
+        where = value = analytic = numeric = ""
         if worst is not None:
             says = says if row.judged == "elements" else f"{says} (of {row.judged})".lstrip()
             where = "" if worst.index is None else str(worst.index)
+            value = "" if row.value is None else f"{row.value:.6g}"
             analytic, numeric = f"{worst.analytic:.8g}", f"{worst.numeric:.8g} ± {worst.bound:.1g}"
-        return row.name, str(row.shape), str(row.order), *map(str, numbers), where, analytic, numeric, says
+        said = Styled(says, "bad" if row.verdict.fails else "")
+        return row.name, str(row.shape), str(row.order), *cells, where, value, analytic, numeric, said
 
     def _footing(self) -> str:
         """Return a line on the function whose slopes failing rows show, if the reader cannot tell; else ""."""

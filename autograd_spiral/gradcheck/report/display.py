@@ -1,0 +1,133 @@
+"""How a report is painted: styles in a terminal and in HTML, and a small picture of the verdicts on a matrix."""
+
+from __future__ import annotations
+
+import html
+import os
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from autograd_spiral.gradcheck.verdicts import Findings, Slope, Verdict
+
+__all__ = ["Paint", "Styled", "in_terminal", "picture", "plain", "to_html", "wants_colours"]
+
+Paint: TypeAlias = Callable[[str, str], str]
+"""From a text and the name of its style to what is printed."""
+
+_ANSI = {"good": "32", "bad": "31", "doubtful": "33", "quiet": "2", "head": "1"}
+_CSS = {"good": "color:#1a7f37", "bad": "color:#cf222e", "doubtful": "color:#9a6700", "quiet": "color:gray", "head": ""}
+_SYMBOLS = {
+    Verdict.OK: ("·", "good"),
+    Verdict.KINK: ("k", "doubtful"),
+    Verdict.NOISE: ("~", "doubtful"),
+    Verdict.UNJUDGED: ("?", "doubtful"),
+}
+ROWS, COLUMNS = 12, 40  # of a larger matrix, the part around the worst element is drawn
+
+
+class Styled(str):
+    """A text that knows its style: good, bad, doubtful, quiet or head.
+
+    >>> Styled("wrong", "bad").style
+    'bad'
+    """
+
+    style: str
+
+    def __new__(cls, text: str, style: str) -> Styled:
+        """Return the text with its style."""
+        styled = super().__new__(cls, text)
+        styled.style = style
+        return styled
+
+
+def plain(text: str, style: str) -> str:
+    """Return the text alone.
+
+    >>> plain("ok", "good")
+    'ok'
+    """
+    return text
+
+
+def in_terminal(text: str, style: str) -> str:
+    """Return the text with the escape codes of its colour.
+
+    >>> in_terminal("ok", "good")
+    '\\x1b[32mok\\x1b[0m'
+    """
+    return f"\x1b[{_ANSI[style]}m{text}\x1b[0m" if style and text.strip() else text
+
+
+def to_html(text: str, style: str) -> str:
+    """Return the text as HTML, in its colour.
+
+    >>> to_html("a < b", ""), to_html("ok", "good")
+    ('a &lt; b', '<span style="color:#1a7f37">ok</span>')
+    """
+    escaped = html.escape(text, quote=False)
+    return f'<span style="{_CSS[style]}">{escaped}</span>' if style and text.strip() else escaped
+
+
+def wants_colours(stream: Any) -> bool:
+    """Return whether what is printed to `stream` may have colours: on a terminal, unless NO_COLOR is set.
+
+    >>> import io
+    >>> wants_colours(io.StringIO())
+    False
+    """
+    refused = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return not refused and bool(getattr(stream, "isatty", lambda: False)())
+
+
+def picture(row: Findings, paint: Paint = plain) -> list[str]:
+    """Return lines that show where in an array what was found: · ok, k kink, ~ noise, ✗ wrong, ? not judged.
+
+    There are none if it is not known of most elements, or if the same was found of all. An array of more than two axes
+    is shown as the matrix of its last one.
+
+    >>> slopes = [Slope(Verdict.OK, index=(0, 0)), Slope(Verdict.WRONG, index=(0, 1)), Slope(Verdict.OK, index=(1, 0))]
+    >>> print("\\n".join(picture(Findings("W", np.zeros((2, 2)), slopes=tuple(slopes)))))
+    W, · ok, ✗ wrong:
+      · ✗
+      ·
+    """
+    worst = row.worst
+    drawn = [slope for slope in row.slopes if slope.index]
+    if worst is None or not worst.index or 2 * len(drawn) < row.x.size or len(set(map(_symbol, drawn))) < 2:
+        return []
+    signs = np.full(row.shape, " ", dtype=object)
+    for slope in drawn:
+        signs[slope.index] = paint(*_symbol(slope))
+    matrix = signs.reshape(-1, row.shape[-1])
+    at = np.unravel_index(np.ravel_multi_index(worst.index, row.shape), matrix.shape)
+    spans = [
+        _span(int(middle), count, most) for middle, count, most in zip(at, matrix.shape, (ROWS, COLUMNS), strict=True)
+    ]
+    cut = [
+        f"{name} {first} to {end - 1} of {count}"
+        for name, (first, end), count in zip(("rows", "columns"), spans, matrix.shape, strict=True)
+        if end - first < count
+    ]
+    (top, bottom), (left, right) = spans
+    meanings = {"✗": "wrong"} | {sign: str(verdict) for verdict, (sign, _) in _SYMBOLS.items()}
+    met = {_symbol(slope)[0] for slope in drawn}
+    key = [
+        f"{sign} {meaning}"
+        for sign, meaning in sorted(meanings.items(), key=lambda item: "·k~?✗".index(item[0]))
+        if sign in met
+    ]
+    head = ", ".join([row.name, *(f"order {row.order}" for _ in range(row.order - 1)), *cut, *key])
+    return [f"{head}:", *(f"  {' '.join(line[left:right])}".rstrip() for line in matrix[top:bottom])]
+
+
+def _symbol(slope: Slope) -> tuple[str, str]:
+    return ("✗", "bad") if slope.verdict.fails else _SYMBOLS[slope.verdict]
+
+
+def _span(middle: int, count: int, most: int) -> tuple[int, int]:
+    """Return the part of `count` places around the middle, at most so many."""
+    first = max(0, min(middle - most // 2, count - most))
+    return first, min(count, first + most)
