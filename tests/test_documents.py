@@ -21,7 +21,13 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 LESSONS = [
     ROOT / "docs" / name
-    for name in ("case_study.md", "how_it_works.md", "pictures_and_programs.md", "your_own_operation.md")
+    for name in (
+        "case_study.md",
+        "check_your_gradients.md",
+        "how_it_works.md",
+        "pictures_and_programs.md",
+        "your_own_operation.md",
+    )
 ]
 """Pages to be read in order: each block continues the previous one."""
 
@@ -80,7 +86,7 @@ def test_lessons_run_from_beginning_to_end(page, tmp_path, monkeypatch):
 
 def settled(text):
     """Return `text` without what differs between machines: error bounds, and the worst of several right elements."""
-    text = re.sub(r"(^input \d .*?(?: +\d+){4} +0) .*$", r"\1", text, flags=re.MULTILINE)
+    text = re.sub(r"(^\S+ +\(.*?\)(?: +\d+){4} +0) .*$", r"\1", text, flags=re.MULTILINE)
     return re.sub(r"± \S+", "±", text)
 
 

@@ -156,7 +156,8 @@ def _children(tree: Any) -> list[tuple[Any, str, Any]] | None:
 def _is_numbers(tree: Any) -> bool:
     """Return whether a list or tuple has Python's numbers alone, so that it stands for an array."""
     kinds = int | float
-    return all(_is_numbers(part) if isinstance(part, list | tuple) else isinstance(part, kinds) for part in tree)
+    parts = (_is_numbers(part) if isinstance(part, list | tuple) else isinstance(part, kinds) for part in tree)
+    return bool(tree) and all(parts)
 
 
 def _named(name: str, tree: Any) -> Iterator[tuple[str, Any]]:

@@ -22,6 +22,7 @@ __all__ = ["ByHand", "CheckedFunction", "gradients_of", "not_finite"]
 
 NO_TENSOR = "no Tensor came back that depends on an input: float(t), t.item() and t.data drop the graph"
 BLURRED_RUNS = 3
+LONGEST_REASON = 120  # characters of an error message that a report repeats
 NAMED = 3  # at most this many non-finite outputs are listed with their indices
 
 
@@ -92,7 +93,8 @@ class CheckedFunction:
             _, outputs = self.run([x.copy() for x in self.arrays], recorded=True)
         except Exception as error:
             self.as_arrays().run([x.copy() for x in self.arrays])
-            return f"{type(error).__name__}: {error}".splitlines()[0]
+            first, _, _ = (str(error).splitlines() or [""])[0].partition(": ")  # what to write instead comes behind
+            return f"{type(error).__name__}: {first[:LONGEST_REASON]}"
         return "" if any(out.requires_grad for out in outputs) else NO_TENSOR
 
     def lost_graph(self) -> str:

@@ -1,5 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from autograd_spiral.gradcheck.diagnoses import Evidence, diagnose, diagnose_shape
 from autograd_spiral.gradcheck.verdicts import Findings, Slope, Verdict
@@ -146,3 +150,98 @@ def test_shapes():
     assert diagnose_shape((3,), ()).startswith("gradient of a broadcast not summed")
     assert diagnose_shape((3, 2), (2, 3)).startswith("transposed")
     assert diagnose_shape((3,), (2, 3)) == "shape (3,) for an input of shape (2, 3)"
+
+
+# --- multiples of inputs ----------------------------------------------------------------------------------------------
+
+OTHER = np.array([[0.3, -1.1], [2.0, 0.7]])
+
+
+def by_hand(analytic, numeric=NUMERIC, bound=None, sizes=(), x=OTHER, others=()):
+    """What is said of a gradient in W, of this value, without a record."""
+    bound = np.full(np.shape(numeric), 1e-9) if bound is None else bound
+    findings = replace(found(analytic, numeric, bound, x), name="W")
+    return diagnose(findings, sizes, Evidence(terms={"W": x, **dict(others)}))
+
+
+def test_multiples_of_the_input():
+    assert by_hand(NUMERIC - 0.1 * OTHER) == "short by 0.1 × W: is a penalty missing, or too small?"
+    assert by_hand(NUMERIC + 0.1 * OTHER).startswith("too large by 0.1 × W: is it a penalty that counts twice")
+    assert by_hand(OTHER) == "W itself, not its gradient"
+    assert by_hand(0.1 * OTHER) == "0.1 × W and nothing else: is all but a penalty missing?"
+    assert by_hand(NUMERIC - 0.1 * OTHER * [[1, 1], [1, 1.001]]).startswith("no common factor")
+
+
+def test_multiples_of_other_inputs():
+    target = {"target": np.array([[1.0, 5.0], [-2.0, 0.5]])}
+    assert by_hand(NUMERIC - 2 * target["target"], others=target) == "short by 2 × target"
+    assert by_hand(NUMERIC + 2 * target["target"], others=target) == "too large by 2 × target"
+    assert by_hand(target["target"], others=target) == "equal to target, not to a gradient"
+
+
+@pytest.mark.parametrize(
+    ("factor", "says"),
+    [
+        (5, "5 × too large: missing factor of 1/N, N = 5"),
+        (1 / 5, "5 × too small: missing factor of N = 5"),
+        (2, "2.00 × too large"),
+        (-1, "sign flipped"),
+    ],
+)
+def test_a_factor_beside_a_penalty(factor, says):
+    numeric = np.array([[1.0, -3.0, 0.5], [2.0, 0.1, -0.4]])
+    x = np.array([[0.3, 0.9, -1.0], [2.0, -0.6, 0.2]])
+    wrong = factor * (numeric - 0.1 * x) + 0.1 * x
+    assert by_hand(wrong, numeric, sizes={5}, x=x) == f"apart from 0.1 × W, a penalty: {says}"
+    assert by_hand(wrong + 0.01 * x**2, numeric, sizes={5}, x=x).startswith("no common factor")
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(1, 4))
+def test_what_is_said_of_random_numbers_is_how_far_off_they_are(seed, rows, columns):
+    analytic, numeric, x, other = np.random.default_rng(seed).standard_normal((4, rows + 1, columns + 1))
+    assert by_hand(analytic, numeric, sizes={2, 3, 4, 5}, x=x, others={"y": other}).startswith("no common factor")
+
+
+# --- places -----------------------------------------------------------------------------------------------------------
+
+PLACES = {
+    "in row 1": lambda i, j: i == 1,
+    "in column 3": lambda i, j: j == 3,
+    "in rows 0, 4": lambda i, j: i % 4 == 0,
+    "at the border": lambda i, j: (i % 4 == 0) | (j % 3 == 0),
+    "on the diagonal": lambda i, j: i == j,
+    "off the diagonal": lambda i, j: i != j,
+    "above the diagonal": lambda i, j: i < j,
+    "below the diagonal": lambda i, j: i > j,
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_where_in_a_matrix_the_wrong_elements_are(place):
+    chosen = PLACES[place](*np.indices((5, 4)))
+    numeric = np.random.default_rng(0).uniform(1, 2, (5, 4))
+    text = said(numeric * (1 + chosen), numeric, np.full((5, 4), 1e-9))
+    assert text == f"2.00 × too large, {chosen.sum()} of 20 elements: {place}"
+
+
+def test_where_in_other_arrays_the_wrong_elements_are():
+    numeric = np.random.default_rng(0).uniform(1, 2, 6)
+    bound = np.full(6, 1e-9)
+    ends = np.array([2, 1, 1, 1, 1, 2])
+    assert said(numeric * ends, numeric, bound).endswith("2 of 6 elements: at the border")
+    assert said(numeric * [1, 2, 2, 1, 1, 1], numeric, bound).endswith("2 of 6 elements: at 1, 2")
+    assert said(numeric * [1, 2, 1, 1, 1, 1], numeric, bound).endswith("1 of 6 elements")
+    cube = np.random.default_rng(0).uniform(1, 2, (3, 2, 4))
+    last = said(cube * [1, 1, 1, 2], cube, np.full(cube.shape, 1e-9))
+    assert last.endswith("6 of 24 elements: at 3 of axis 2")
+    repeated = np.array([True, False, False, True, False, True])
+    text = said(numeric * (1 + repeated), numeric, bound, repeated=repeated)
+    assert text.endswith("3 of 6 elements: where an index is repeated")
+
+
+def test_what_is_reshaped_is_not_transposed():
+    right = np.arange(1.0, 7).reshape(2, 3)
+    bound = np.full((2, 3), 1e-9)
+    for wrong in (right.reshape(3, 2).T, right.T.reshape(2, 3)):
+        assert said(wrong, right, bound) == "reshaped where it should be transposed"

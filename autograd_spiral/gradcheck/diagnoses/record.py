@@ -31,6 +31,7 @@ Edge: TypeAlias = tuple[Tensor, int]
 Change: TypeAlias = Callable[[Tensor, int, Array, Array], Array | None]
 """From an edge, the cotangent of the operation and the piece for the argument, to another piece, or None."""
 
+_PICKING = {"getitem", "np.take_along_axis", "softmax_cross_entropy"}
 _EXTREMA = {"np.max", "np.min", "np.maximum", "np.minimum", "np.fmax", "np.fmin"}
 EDGES, WORK = 300, 5e7  # of larger functions, or of larger arrays in them, not every operation is tried in turn
 SINGLY = 3  # so many operations of a line are also taken apart
@@ -233,15 +234,23 @@ class Record:
 
     def _is_one_hot(self, edge: Edge) -> bool:
         """Return whether what comes back through an edge ends up in one entry of each row of a matrix."""
-        if _name(edge[0]) in _EXTREMA:
+        if _name(edge[0]) in _EXTREMA or not self._has_labels:
             return False
         seen: dict[Tensor, Array] = {}
         self._off({edge: _lost}, seen)
-        for node, ct in seen.items():
-            if node.primitive is not None and ct.ndim == 2 and min(ct.shape) > 1:
+        for ct in seen.values():
+            if ct.ndim == 2 and min(ct.shape) > 1:
                 entries = np.count_nonzero(ct, axis=1)
                 if entries.max() == 1 and np.count_nonzero(entries) > 1 and not _is_scattered_again(ct):
                     return True
+        return False
+
+    @functools.cached_property
+    def _has_labels(self) -> bool:
+        """Whether the function picks one entry of each row, by indices or by a matrix of 0 and 1."""
+        for node in self._nodes:
+            if _name(node) in _PICKING or any(type(arg) is np.ndarray and _is_one_hot(arg) for arg in node.args):
+                return True
         return False
 
     # --- the sweep --------------------------------------------------------------------------------------------------
@@ -373,6 +382,10 @@ def _lost(node: Tensor, i: int, ct: Array, piece: Array) -> Array:
     return np.zeros(piece.shape)
 
 
+def _is_one_hot(array: Array) -> bool:
+    return array.ndim == 2 and bool(np.all((array == 0) | (array == 1)) and np.all(array.sum(axis=1) == 1))
+
+
 def _always(piece: Array) -> Change:
     return lambda node, i, ct, right: piece.reshape(node.args[i].shape)
 
@@ -418,10 +431,11 @@ def _at_the_output(node: Tensor, i: int, ct: Array, piece: Array) -> Array | Non
 
 
 def _factor(node: Tensor, i: int) -> Array | None:
-    """Return the other factor of a product of two matrices."""
-    if _name(node) != "np.matmul" or any(np.ndim(operand) != 2 for operand in node.operands):
+    """Return the other factor of a product, if it is a matrix."""
+    if _name(node) not in ("np.matmul", "np.dot") or max(map(np.ndim, node.operands)) > 2:
         return None
-    return np.asarray(node.operands[1 - i])
+    other = np.asarray(node.operands[1 - i])
+    return other if other.ndim == 2 else None
 
 
 def _not_transposed(node: Tensor, i: int, ct: Array, piece: Array) -> Array | None:

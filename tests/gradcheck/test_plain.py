@@ -1,0 +1,184 @@
+"""Plain NumPy: functions that cannot be recorded, and those of which only a part can."""
+
+import math
+
+import numpy as np
+import pytest
+from checks import normal, only
+
+from autograd_spiral import Tensor, primitive
+from autograd_spiral.gradcheck import check_against
+from autograd_spiral.gradcheck.verdicts import Verdict
+
+X = np.array([[0.5, -1.5, 2.0], [1.25, 0.75, -0.25]])
+
+
+def in_place(x):
+    squares = np.zeros(x.shape)
+    squares[...] = x * x
+    squares[x < 0] = 0
+    return squares.sum()
+
+
+def in_a_loop(x):
+    total = 0.0
+    for value in np.nditer(x):
+        total += math.exp(value)
+    return total
+
+
+def branching(x):
+    if np.asarray(x).sum() > 0:
+        return float(np.sum(x**3))
+    return 0.0
+
+
+def elsewhere(x):
+    return np.linalg.eigvalsh(x @ x.T).sum() + np.interp(x, [-9, 9], [-3, 3]).sum()
+
+
+def of_lists(x):
+    return sum(value * value for row in x.tolist() for value in row)
+
+
+PLAIN = {
+    in_place: lambda x: np.where(x > 0, 2 * x, 0),
+    in_a_loop: np.exp,
+    branching: lambda x: 3 * x**2,
+    elsewhere: lambda x: 2 * x + 1 / 3,
+    of_lists: lambda x: 2 * x,
+}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("function", PLAIN, ids=lambda function: function.__name__)
+def test_what_cannot_be_recorded_is_judged_by_differences_alone(function, dtype):
+    x = X.astype(dtype)
+    report = check_against(function, lambda x: np.asarray(PLAIN[function](x), x.dtype), x)
+    assert report.verdict == "ok"
+    assert report.method.startswith(f"judged by differences alone: {function.__name__} could not be recorded (")
+    assert str(report).splitlines()[-1] == report.method
+    wrong = np.asarray(PLAIN[function](x) * [[1, 1, 1], [1.01, 1, 1]], dtype)
+    row = only(check_against(function, wrong, x, raise_on_mismatch=False))
+    assert row.verdict is Verdict.WRONG
+    assert row.worst.index == (1, 0)
+    assert row.diagnosis == "1 % too large, 1 of 6 elements"
+
+
+def test_the_engine_judges_what_it_can_record():
+    report = check_against(lambda x: np.sum(x * x), 2 * X, X)
+    assert report.method == "judged by the engine's gradients, which differences confirm"
+
+
+def test_a_part_that_is_not_recorded_is_seen_by_differences():
+    def half_recorded(W):
+        return np.sum(np.sin(W)) + 0.05 * float(np.sum(W * W))
+
+    right = np.cos(X) + 0.1 * X
+    report = check_against(half_recorded, right, X)
+    assert report.ok
+    assert "what was recorded is not all of the function" in report.method
+    row = only(check_against(half_recorded, np.cos(X), X, raise_on_mismatch=False))
+    assert row.diagnosis == "short by 0.1 × W: is a penalty missing, or too small?"
+
+
+def test_a_wrong_rule_within_is_no_reference():
+    @primitive(lambda ct, out, x: ct * x)
+    def square(x):
+        return x * x
+
+    assert check_against(lambda x: np.sum(square(x)), 2 * X, X).ok
+    assert not check_against(lambda x: np.sum(square(x)), X, X, raise_on_mismatch=False).ok
+
+
+def test_large_inputs_of_plain_functions_are_checked_along_directions():
+    x = normal(70, 60)
+    gradient = np.where(x > 0, 2 * x, 0)
+    assert check_against(in_place, gradient, x).rows[0].judged == "directions"
+    gradient[17, 5] += 1
+    row = only(check_against(in_place, gradient, x, raise_on_mismatch=False))
+    assert row.worst.index == (17, 5)
+
+
+def test_gradients_that_differ_between_calls_or_overwrite_are_named():
+    rng = np.random.default_rng()
+    row = only(check_against(in_place, lambda x: rng.standard_normal(x.shape), X, raise_on_mismatch=False))
+    assert (row.verdict, row.diagnosis) == (
+        Verdict.NOT_DETERMINISTIC,
+        "two calls of the gradients returned different values",
+    )
+
+    def overwriting(x):
+        x *= 2
+        return x
+
+    row = only(check_against(in_place, overwriting, X, raise_on_mismatch=False))
+    assert (row.verdict, row.diagnosis) == (
+        Verdict.OVERWRITTEN,
+        "the function of the gradients writes into this input",
+    )
+
+
+def test_a_plain_function_that_overwrites_its_input_is_named():
+    def overwriting(x):
+        x[x < 0] = 0
+        return np.sum(x * x)
+
+    x = X.copy()
+    row = only(check_against(overwriting, np.where(X > 0, 2 * X, 0), x, raise_on_mismatch=False))
+    assert (row.verdict, row.diagnosis) == (Verdict.OVERWRITTEN, "the function writes into this input")
+    assert np.array_equal(x, X)
+
+
+def test_what_a_plain_function_raises_is_raised():
+    with pytest.raises(ZeroDivisionError):
+        check_against(lambda x: np.sum(x) * (1 / 0), X, X)
+
+
+def test_kinks_of_plain_functions_pass_with_either_slope():
+    def hinge(x):
+        kept = x.copy()
+        kept[kept < 0] = 0
+        return kept.sum()
+
+    x = np.array([-1.0, 0.0, 2.0])
+    for slope in (0.0, 0.5, 1.0):
+        assert only(check_against(hinge, np.array([0.0, slope, 1.0]), x)).counts[Verdict.KINK] == 1
+    assert not check_against(hinge, np.array([0.0, 1.5, 1.0]), x, raise_on_mismatch=False).ok
+
+
+def test_a_jacobian_is_that_of_all_outputs():
+    matrix = normal(4, 3)
+
+    def affine(x):
+        out = matrix @ x
+        out += 1
+        return out
+
+    for function in (affine, lambda x: matrix @ x):
+        assert check_against(function, matrix, np.ones(3)).ok
+        wrong = matrix + (np.arange(12) == 7).reshape(4, 3)
+        row = only(check_against(function, wrong, np.ones(3), raise_on_mismatch=False))
+        assert [i for i, bad in enumerate(row.wrong) if bad] == [1]
+
+
+def test_tensors_are_taken_as_the_arrays_that_they_hold():
+    report = check_against(in_place, Tensor(PLAIN[in_place](X)), Tensor(X, name="given"))
+    assert report.rows[0].name == "given"
+    assert report.ok
+
+
+def test_rounding_of_float32_gradients_is_no_fault():
+    x = np.float32(normal(200))
+
+    def spread(x):
+        centred = x - x.mean()
+        centred **= 2
+        return np.sqrt(centred.mean())
+
+    def by_hand(x):
+        centred = x - x.mean()
+        return centred / (len(x) * np.sqrt((centred**2).mean()))
+
+    assert check_against(spread, by_hand, x).ok is True
+    assert not check_against(spread, lambda x: by_hand(x) * np.float32(1.01), x, raise_on_mismatch=False).ok
