@@ -175,8 +175,8 @@ def test_the_pictures_can_be_made_again(run_script, tmp_path):
         assert {size(tmp_path / "made" / name) for name in named} == {(728, 728)}
 
 
-ELSEWHERE = {"benchmark.py", "case_study.py"}
-"""The benchmark, which pins its process to a core, and the script of the notebook, which test_notebook.py runs."""
+ELSEWHERE = {"benchmark.py", "case_study.py", "compare_checkers.py"}
+"""The comparisons with other libraries, which have tests below, and the script of the notebook: test_notebook.py."""
 
 
 @pytest.mark.parametrize("demo", sorted({path.name for path in DEMOS.glob("*.py")} - ELSEWHERE))
@@ -191,6 +191,14 @@ def test_the_benchmark_runs_and_says_something(tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") >= 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_comparison_of_checkers_runs_without_the_others(tmp_path):
+    command = [sys.executable, DEMOS / "compare_checkers.py", "--quick"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^\| this \| 5 of 5 \| \d \| 0 of 5 \|", done.stdout, re.MULTILINE)
+    assert all(f"| {name} |" in done.stdout for name in ("torch.autograd.gradcheck", "HIPS check_grads"))
 
 
 def test_demos_are_short():

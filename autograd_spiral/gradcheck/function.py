@@ -104,13 +104,13 @@ class CheckedFunction:
 
     @np.errstate(all="ignore")
     def run(self, arrays: Sequence[Array], *, recorded: bool = False) -> tuple[list[Tensor], list[Tensor]]:
-        """Return the leaves that the function was given for its floating inputs, and its floating outputs.
+        """Return the leaves that the function was given for its floating inputs, if recorded, and its floating outputs.
 
         Raises `GradientError` if there are none of the latter.
         """
         if not self.takes_tensors or (self._values_by_arrays and not recorded):
             outputs = self._outputs(self._call(recorded, *self.with_arrays(arrays)))
-            return [Tensor(arrays[i]) for i in self.floating], outputs
+            return [Tensor(arrays[i]) for i in self.floating if recorded], outputs
         leaves = [self._leaf(i, x) for i, x in enumerate(arrays)]
         for i in self._tensors:
             leaves[i] = Tensor(arrays[i], requires_grad=i in self.floating, name=self.names[i])
