@@ -216,7 +216,7 @@ FAULTS = [
     Fault(Linear, "dW += REG * W", "dW += 0.5 * REG * W", r"0\.05 × W where 0\.1 × W is right"),
     Fault(Linear, "dW += REG * W", "dW -= REG * W", r"-0\.1 × W where 0\.1 × W is right"),
     Fault(Linear, "dW += REG * W", "dW += REG * W * W", None),
-    Fault(Linear, LINEAR_DB, f"{LINEAR_DB} + REG * b", r"too large by 0\.1 × b: the function has no such penalty"),
+    Fault(Linear, LINEAR_DB, f"{LINEAR_DB} + REG * b", r"too large by 0\.1 × b: is it a penalty"),
     Fault(Linear, "dscores[ROWS, LABELS] -= 1", "pass", ONE_HOT),
     Fault(Linear, "dscores[ROWS, LABELS] -= 1", "dscores[ROWS, LABELS] += 1", "the part of one-hot: sign flipped"),
     Fault(Linear, "dscores[ROWS, LABELS] -= 1", "dscores = 1 - dscores", None),

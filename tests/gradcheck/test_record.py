@@ -6,7 +6,7 @@ from checks import normal, only
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autograd_spiral import Tensor, primitive
+from autograd_spiral import Tensor, primitive, softmax_cross_entropy
 from autograd_spiral.gradcheck import check_against
 from autograd_spiral.gradcheck.diagnoses import Record
 
@@ -186,3 +186,29 @@ def test_one_hot_in_several_spellings(label):
 
     for function in (picked, masked, divided):
         assert said(function, probs, scores).startswith("as if one-hot were not subtracted"), function
+
+
+@pytest.mark.parametrize("share", [0, 1])
+def test_the_slope_at_ties_is_a_convention_and_no_mistake(share):
+    x = np.array([[0.0, 1.0, -1.0], [2.0, 0.0, -0.5], [0.5, -2.0, 1.0]])
+    mask = np.where(x == 0, share, x > 0)
+
+    def loss(b):
+        return np.sum(np.tanh(np.maximum(x + b, 0)) * V[:3])
+
+    b = np.zeros(3)
+    rows = V[:3] * (1 - np.tanh(np.maximum(x, 0)) ** 2)
+    assert check_against(loss, np.sum(rows * mask, axis=0), b).ok
+    ties = f", with {share} as the slope at ties"
+    assert said(loss, 2 * np.sum(rows * mask, axis=0), b) == f"2.00 × too large{ties}"
+    forgotten = said(loss, np.sum(V[:3] * mask, axis=0), b)
+    assert forgotten.startswith("as if the derivative of np.tanh were forgotten")
+    assert forgotten.endswith(ties)
+
+
+def test_the_one_hot_of_the_packages_own_loss():
+    scores, labels = normal(4, 3), np.array([0, 2, 1, 1])
+    probs = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    for reduction, n in (("mean", 4), ("sum", 1)):
+        says = said(lambda s, how=reduction: softmax_cross_entropy(s, labels, reduction=how), probs / n, scores)
+        assert says.startswith("as if one-hot were not subtracted in softmax_cross_entropy")

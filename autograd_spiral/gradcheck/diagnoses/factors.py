@@ -122,17 +122,14 @@ def of_terms(name: str, terms: Mapping[str, Array], a: Array, n: Array, bound: A
             continue
         if own is None or other != name:
             return f"short by {short:.3g} × {other}" if short > 0 else f"too large by {-short:.3g} × {other}"
-        if penalty is not None and penalty != 0:
+        if penalty is not None:
             there = penalty - short
             if abs(there) <= 1e-6 * abs(penalty):
                 return f"short by {short:.3g} × {name}: the penalty is missing"
             return f"{there:.3g} × {name} where {penalty:.3g} × {name} is right: a penalty of the wrong size"
         if short > 0:
             return f"short by {short:.3g} × {name}: is a penalty missing, or too small?"
-        again = (
-            "the function has no such penalty" if penalty == 0 else "is it a penalty that counts twice, or should not?"
-        )
-        return f"too large by {-short:.3g} × {name}: {again}"
+        return f"too large by {-short:.3g} × {name}: is it a penalty that counts twice, or should not?"
     return ""
 
 

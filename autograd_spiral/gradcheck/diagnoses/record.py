@@ -21,7 +21,7 @@ from autograd_spiral.engine.history import history
 from autograd_spiral.engine.modes import Observer, entering
 from autograd_spiral.engine.sweep import unbroadcast
 from autograd_spiral.engine.tensor import Tensor
-from autograd_spiral.gradcheck.diagnoses.factors import how_much, multiple
+from autograd_spiral.gradcheck.diagnoses.factors import how_much, multiple, of_ratio
 from autograd_spiral.gradcheck.verdicts import Array
 
 __all__ = ["Record"]
@@ -31,8 +31,9 @@ Edge: TypeAlias = tuple[Tensor, int]
 Change: TypeAlias = Callable[[Tensor, int, Array, Array], Array | None]
 """From an edge, the cotangent of the operation and the piece for the argument, to another piece, or None."""
 
+_BOUNDS = {"np.maximum", "np.minimum", "np.fmax", "np.fmin"}
 _PICKING = {"getitem", "np.take_along_axis", "softmax_cross_entropy"}
-_EXTREMA = {"np.max", "np.min", "np.maximum", "np.minimum", "np.fmax", "np.fmin"}
+_EXTREMA = {"np.max", "np.min", *_BOUNDS}
 EDGES, WORK = 300, 5e7  # of larger functions, or of larger arrays in them, not every operation is tried in turn
 SINGLY = 3  # so many operations of a line are also taken apart
 UPSTREAM = 8  # so many values before a factor are tried in its place
@@ -49,6 +50,9 @@ class _Mistake(NamedTuple):
 class Record:
     """A function as `run()` records it, which returns the leaves, by index, and the outputs; these have `cotangents`.
 
+    Where a value ties with the bound of np.maximum, np.minimum or relu, it gets this `share` of the cotangent, by
+    default that of the engine's rules.
+
     >>> x = Tensor([1.0, -2.0, 3.0], requires_grad=True)
     >>> record = Record(lambda: ({0: x}, [np.sum(np.maximum(x, 0) * x)]), [np.ones(())])
     >>> record.explained(0, np.array([2.0, -2.0, 6.0]), {3}).partition(",")[0]
@@ -56,11 +60,14 @@ class Record:
     """
 
     def __init__(
-        self, run: Callable[[], tuple[Mapping[int, Tensor], list[Tensor]]], cotangents: Sequence[Array]
+        self,
+        run: Callable[[], tuple[Mapping[int, Tensor], list[Tensor]]],
+        cotangents: Sequence[Array],
+        share: float | None = None,
     ) -> None:
         with entering(observer=_Places()), np.errstate(all="ignore"):
             self._leaves, self._outputs = run()
-        self._cotangents = cotangents
+        self._cotangents, self._share = cotangents, share
         self._nodes = [node for node in history(self._outputs) if node.args and node.requires_grad]
         self._edges = [(node, i) for node in self._nodes for i in range(len(node.args)) if _flows(node, i)]
         self._cts: dict[Tensor, Array] = {}
@@ -84,8 +91,10 @@ class Record:
         largest = max((float(np.max(np.abs(piece))) for piece in pieces), default=0.0)
         return bool(np.all(np.abs(self._cts[node]) <= 1e-9 * largest))
 
-    def multiple_of_input(self, at: int) -> float:
+    def multiple_of_input(self, at: int) -> float | None:
         """Return the multiple of the input `at` itself that its gradient has: twice the weight of a sum of squares.
+
+        It is None if no part of the gradient is such a multiple alone.
 
         >>> W = Tensor([1.0, -2.0], requires_grad=True)
         >>> Record(lambda: ({0: W}, [0.05 * np.sum(W * W) + np.sum(np.sin(W))]), [np.ones(())]).multiple_of_input(0)
@@ -94,7 +103,7 @@ class Record:
         leaf = self._leaves[at]
         parts = [unbroadcast(self._pieces[node, i], leaf.shape) for node, i in self._edges if node.args[i] is leaf]
         own = leaf.data.astype(float)
-        return sum(multiple(own, part, _reach(part)) or 0.0 for part in parts)
+        return sum(multiple(own, part, _reach(part)) or 0.0 for part in parts) or None
 
     @np.errstate(all="ignore")
     def explained(self, at: int, gradient: Array, sizes: Collection[int]) -> str:
@@ -113,7 +122,23 @@ class Record:
             change = mistake.off[at]
             if np.any(np.abs(change) > 100 * reach) and np.all(np.abs(off - change) <= reach):
                 return f"as if {mistake.says()}{_in_line(mistake.node)}"
-        return self._scaled(at, off, reach, sizes)
+        return self._scaled(at, off, reach, sizes) or self._with_other_shares(at, gradient, reach, sizes)
+
+    def _with_other_shares(self, at: int, gradient: Array, reach: Array, sizes: Collection[int]) -> str:
+        """Return what is wrong with a gradient that has another convention at ties, which is no mistake."""
+        for record in self._of_shares:
+            right = record._right[at]
+            text = of_ratio(gradient.astype(float), right, reach, sizes) or record.explained(at, gradient, sizes)
+            if text and np.any(np.abs(right - self._right[at]) > reach):
+                return f"{text}, with {record._share:g} as the slope at ties"
+        return ""
+
+    @functools.cached_property
+    def _of_shares(self) -> list[Record]:
+        """The same with the other conventions, if there are ties and this has the engine's."""
+        if self._share is not None or not any(_ties(node, i) is not None for node, i in self._tried):
+            return []
+        return [Record(lambda: (self._leaves, self._outputs), self._cotangents, share) for share in (0.0, 1.0)]
 
     def _scaled(self, at: int, off: Array, reach: Array, sizes: Collection[int]) -> str:
         """Return which part of the gradient is off by a factor."""
@@ -262,8 +287,13 @@ class Record:
         for node in reversed(self._nodes):
             for i, arg in enumerate(node.args):
                 if node in self._cts and _flows(node, i):
-                    piece = self._pieces[node, i] = _rule(node, i, self._cts[node], node.operands)
+                    piece = self._pieces[node, i] = self._rule(node, i, self._cts[node])
                     _add(self._cts, arg, piece)
+
+    def _rule(self, node: Tensor, i: int, ct: Array) -> Array:
+        piece = _rule(node, i, ct, node.operands)
+        ties = None if self._share is None else _ties(node, i)
+        return piece if ties is None else np.where(ties, self._share * ct, piece)
 
     def _off(self, changes: Mapping[Edge, Change], off: dict[Tensor, Array] | None = None) -> dict[int, Array]:
         """Return by how much the gradients are off with these changes; `off` collects that of all cotangents.
@@ -280,7 +310,7 @@ class Record:
                 for i, arg in enumerate(node.args):
                     if (node, i) not in self._pieces:
                         continue
-                    piece = None if more is None else _rule(node, i, more, node.operands)
+                    piece = None if more is None else self._rule(node, i, more)
                     if change := changes.get((node, i)):
                         right = self._pieces[node, i]
                         ct, now = (self._cts[node], right) if more is None else (self._cts[node] + more, right + piece)
@@ -309,6 +339,17 @@ def _flows(node: Tensor, i: int) -> bool:
     arg = node.args[i]
     assert node.primitive is not None
     return type(arg) is Tensor and arg.requires_grad and node.primitive.vjps_for(len(node.args))[i] is not None
+
+
+def _ties(node: Tensor, i: int) -> Array | None:
+    """Return where a value equals its bound, a constant; None if it does so nowhere."""
+    if _name(node) == "relu":
+        ties = node.operands[0] == 0
+    elif _name(node) in _BOUNDS and type(node.args[1 - i]) is not Tensor:
+        ties = np.equal(*node.operands)
+    else:
+        return None
+    return ties if ties.shape == node.operands[i].shape and ties.any() else None
 
 
 def _rule(node: Tensor, i: int, ct: Array, operands: Sequence[Any]) -> Array:
@@ -459,6 +500,14 @@ def _piece_reshaped(node: Tensor, i: int, ct: Array, piece: Array) -> Array | No
     return ct.reshape(piece.shape)
 
 
+def _without_one_hot(node: Tensor, i: int, ct: Array, piece: Array) -> Array | None:
+    if _name(node) != "softmax_cross_entropy" or i or np.ndim(node.operands[1]) != 1:
+        return None
+    exponentials = np.exp(node.operands[0] - node.operands[0].max(axis=1, keepdims=True))
+    probs = exponentials / exponentials.sum(axis=1, keepdims=True)
+    return np.asarray(probs * np.reshape(ct, (-1, 1)) / (len(piece) if node.params["reduction"] == "mean" else 1))
+
+
 def _assigned(node: Tensor, i: int, ct: Array, piece: Array) -> Array | None:
     """Return what comes back from picked entries if repeated ones overwrite each other."""
     if _name(node) not in ("getitem", "np.take", "np.take_along_axis") or i or node.primitive is None:
@@ -473,6 +522,7 @@ def _assigned(node: Tensor, i: int, ct: Array, piece: Array) -> Array | None:
 
 
 _CHANGES: tuple[tuple[str, Change], ...] = (
+    ("one-hot were not subtracted in {}: the entries at the labels get nothing", _without_one_hot),
     ("the mask of {} were forgotten", _without_mask),
     ("the mask of {} were turned round", _mask_turned),
     ("the minus of {} were forgotten", _without_sign),

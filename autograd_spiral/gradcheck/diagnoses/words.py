@@ -19,7 +19,7 @@ from autograd_spiral.gradcheck.diagnoses.factors import (
 from autograd_spiral.gradcheck.diagnoses.order import moved_to, of_order
 from autograd_spiral.gradcheck.diagnoses.places import counted
 from autograd_spiral.gradcheck.diagnoses.record import Record
-from autograd_spiral.gradcheck.verdicts import Array, Findings
+from autograd_spiral.gradcheck.verdicts import Array, Findings, Verdict
 
 __all__ = ["SCALE", "Evidence", "diagnose"]
 
@@ -133,6 +133,9 @@ def _of_all(findings: Findings, sizes: Collection[int], evidence: Evidence) -> s
             return f"right {name}"
     record, at = evidence.record, evidence.at
     text = ""
+    for slope in findings.slopes:
+        if slope.index is not None and slope.verdict is Verdict.KINK:
+            bound[slope.index] = np.inf  # either slope is right there
     if known.all():
         penalty = record.multiple_of_input(at) if record else None
         text = of_terms(findings.name, evidence.terms, analytic, numeric, bound, penalty)
