@@ -82,10 +82,11 @@ class Arguments:
             raise refused[0]
         places = self._floating_positions(floating)
         count = len(given) if isinstance(given, list | tuple | Mapping) else 1
+        called = f" ({', '.join(map(str, given))})" if isinstance(given, Mapping) else ""
         named = ", ".join(self.parameters[i] for i in places)
         raise ShapeError(
-            f"check_against: {count} gradients but {len(places)} floating inputs ({named}): give None for those to "
-            "leave out, or a dict from their names"
+            f"check_against: {count} gradients{called} but {len(places)} floating inputs ({named}): give None for "
+            "those to leave out, or a dict from their names"
         )
 
     def _floating_positions(self, floating: Collection[int]) -> list[int]:

@@ -280,8 +280,8 @@ def _diagnosed(
 ) -> list[Findings]:
     """Return the findings with their diagnoses; the function of gradients `by_hand` is recorded once more for these."""
     rows = []
-    wrong = by_hand and any(findings.wrong.any() for findings in found.values())
-    record = Record(lambda: judge.swept(judge.cotangents)[:2], judge.cotangents) if wrong else None
+    wrong = {at: np.asarray(row.gradient) for at, row in found.items() if by_hand and row.wrong.any()}
+    record = Record(lambda: judge.swept(judge.cotangents)[:2], judge.cotangents, wrong) if wrong else None
     for at, findings in found.items():
         says = [findings.diagnosis]
         if findings.wrong.any():

@@ -208,7 +208,7 @@ def test_the_function_itself_returns_its_gradients():
     ("function", "gradients", "inputs", "says"),
     [
         (two, [W], (W, B), r"1 gradients but 2 floating inputs \(W, b\): give None"),
-        (two, {"W": W, "c": B}, (W, B), "2 gradients but 2 floating inputs"),
+        (two, {"W": W, "c": B}, (W, B), r"2 gradients \(W, c\) but 2 floating inputs \(W, b\)"),
         (of_dict, {"W": W}, ({"W": W, "b": B},), r"no gradient for params\['b'\]: give None"),
         (of_dict, {"W": W, "b": B, "c": B}, ({"W": W, "b": B},), r"a gradient for params\['c'\], but no such input"),
         (of_dict, W, ({"W": W, "b": B},), r"for params, a dict with W, b, must be of the same form, not an array"),

@@ -192,7 +192,7 @@ def test_a_factor_beside_a_penalty(factor, says):
     numeric = np.array([[1.0, -3.0, 0.5], [2.0, 0.1, -0.4]])
     x = np.array([[0.3, 0.9, -1.0], [2.0, -0.6, 0.2]])
     wrong = factor * (numeric - 0.1 * x) + 0.1 * x
-    assert by_hand(wrong, numeric, sizes={5}, x=x) == f"apart from 0.1 × W, a penalty: {says}"
+    assert by_hand(wrong, numeric, sizes={5}, x=x) == f"apart from 0.1 × W: {says}"
     assert by_hand(wrong + 0.01 * x**2, numeric, sizes={5}, x=x).startswith("no common factor")
 
 

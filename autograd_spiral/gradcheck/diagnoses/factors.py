@@ -126,7 +126,8 @@ def of_terms(name: str, terms: Mapping[str, Array], a: Array, n: Array, bound: A
             there = penalty - short
             if abs(there) <= 1e-6 * abs(penalty):
                 return f"short by {short:.3g} × {name}: the penalty is missing"
-            return f"{there:.3g} × {name} where {penalty:.3g} × {name} is right: a penalty of the wrong size"
+            what = "size" if there * penalty > 0 else "sign"
+            return f"{there:.3g} × {name} where {penalty:.3g} × {name} is right: a penalty of the wrong {what}"
         if short > 0:
             return f"short by {short:.3g} × {name}: is a penalty missing, or too small?"
         return f"too large by {-short:.3g} × {name}: is it a penalty that counts twice, or should not?"
@@ -142,7 +143,7 @@ def of_penalty(
 
     >>> W, rest = np.array([1.0, -2.0, 3.0, 0.3]), np.array([0.5, 0.1, 0.7, -2.0])
     >>> of_penalty("W", W, 5 * rest + 0.1 * W, rest + 0.1 * W, np.full(4, 1e-9), {5})
-    'apart from 0.1 × W, a penalty: 5 × too large: missing factor of 1/N, N = 5'
+    'apart from 0.1 × W: 5 × too large: missing factor of 1/N, N = 5'
     """
     if a.size < 4 or not np.all(np.isfinite([a, n, bound])):
         return ""
@@ -157,7 +158,8 @@ def of_penalty(
     multiple = part / (1 - ratio)
     if penalty is not None and abs(multiple - penalty) > 1e-6 * abs(penalty):
         return ""
-    return f"apart from {multiple:.3g} × {name}, a penalty: {how_much(float(ratio), sizes, 1e-6)}"
+    known = "" if penalty is None else ", the penalty"
+    return f"apart from {multiple:.3g} × {name}{known}: {how_much(float(ratio), sizes, 1e-6)}"
 
 
 def of_difference(difference: Array, bound: Array, ct: Array | None) -> str:

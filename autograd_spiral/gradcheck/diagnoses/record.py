@@ -35,6 +35,7 @@ _BOUNDS = {"np.maximum", "np.minimum", "np.fmax", "np.fmin"}
 _PICKING = {"getitem", "np.take_along_axis", "softmax_cross_entropy"}
 _EXTREMA = {"np.max", "np.min", *_BOUNDS}
 EDGES, WORK = 300, 5e7  # of larger functions, or of larger arrays in them, not every operation is tried in turn
+COUNTED = 50  # gradients of small whole numbers, times a unit, are matched by chance
 SINGLY = 3  # so many operations of a line are also taken apart
 UPSTREAM = 8  # so many values before a factor are tried in its place
 
@@ -50,8 +51,8 @@ class _Mistake(NamedTuple):
 class Record:
     """A function as `run()` records it, which returns the leaves, by index, and the outputs; these have `cotangents`.
 
-    Where a value ties with the bound of np.maximum, np.minimum or relu, it gets this `share` of the cotangent, by
-    default that of the engine's rules.
+    `wrong` are the gradients that are wrong, by the index of the input. Where a value ties with the bound of
+    np.maximum, np.minimum or relu, it gets this `share` of the cotangent, by default that of the engine's rules.
 
     >>> x = Tensor([1.0, -2.0, 3.0], requires_grad=True)
     >>> record = Record(lambda: ({0: x}, [np.sum(np.maximum(x, 0) * x)]), [np.ones(())])
@@ -63,11 +64,12 @@ class Record:
         self,
         run: Callable[[], tuple[Mapping[int, Tensor], list[Tensor]]],
         cotangents: Sequence[Array],
+        wrong: Mapping[int, Array] | None = None,
         share: float | None = None,
     ) -> None:
         with entering(observer=_Places()), np.errstate(all="ignore"):
             self._leaves, self._outputs = run()
-        self._cotangents, self._share = cotangents, share
+        self._cotangents, self._wrong, self._share = cotangents, wrong or {}, share
         self._nodes = [node for node in history(self._outputs) if node.args and node.requires_grad]
         self._edges = [(node, i) for node in self._nodes for i in range(len(node.args)) if _flows(node, i)]
         self._cts: dict[Tensor, Array] = {}
@@ -116,13 +118,20 @@ class Record:
             return ""
         reach = _reach(gradient, right)
         off = gradient - right
+        of_few = _is_of_few_numbers(gradient, right)  # then mistakes can give the same by chance
         if not np.any(np.abs(off) > 100 * reach):
             return ""
         for mistake in self._mistakes():
-            change = mistake.off[at]
-            if np.any(np.abs(change) > 100 * reach) and np.all(np.abs(off - change) <= reach):
+            if _gives(mistake.off[at], off, reach) and (not of_few or self._gives_all(mistake)):
                 return f"as if {mistake.says()}{_in_line(mistake.node)}"
         return self._scaled(at, off, reach, sizes) or self._with_other_shares(at, gradient, reach, sizes)
+
+    def _gives_all(self, mistake: _Mistake) -> bool:
+        """Return whether a mistake gives all the wrong gradients."""
+        return all(
+            _gives(mistake.off[at], wrong - self._right[at], _reach(wrong, self._right[at]))
+            for at, wrong in self._wrong.items()
+        )
 
     def _with_other_shares(self, at: int, gradient: Array, reach: Array, sizes: Collection[int]) -> str:
         """Return what is wrong with a gradient that has another convention at ties, which is no mistake."""
@@ -138,7 +147,9 @@ class Record:
         """The same with the other conventions, if there are ties and this has the engine's."""
         if self._share is not None or not any(_ties(node, i) is not None for node, i in self._tried):
             return []
-        return [Record(lambda: (self._leaves, self._outputs), self._cotangents, share) for share in (0.0, 1.0)]
+        return [
+            Record(lambda: (self._leaves, self._outputs), self._cotangents, self._wrong, share) for share in (0.0, 1.0)
+        ]
 
     def _scaled(self, at: int, off: Array, reach: Array, sizes: Collection[int]) -> str:
         """Return which part of the gradient is off by a factor."""
@@ -374,6 +385,19 @@ def _reach(*arrays: Array) -> Array:
     eps = max(float(np.finfo(array.dtype).eps) for array in arrays)
     largest = max(float(np.max(np.abs(array), initial=0.0)) for array in arrays)
     return np.full(arrays[0].shape, eps**0.6 * largest)
+
+
+def _gives(change: Array, off: Array, reach: Array) -> bool:
+    """Return whether a mistake, which changes a gradient so, is what the gradient is off by."""
+    return bool(np.any(np.abs(change) > 100 * reach) and np.all(np.abs(off - change) <= reach))
+
+
+def _is_of_few_numbers(*gradients: Array) -> bool:
+    """Return whether all numbers are small multiples of one, as when a gradient counts something."""
+    numbers = np.abs(np.concatenate([gradient.ravel().astype(float) for gradient in gradients]))
+    unit = np.min(numbers, where=numbers > 1e-9 * numbers.max(), initial=np.inf)
+    multiples = numbers / unit
+    return bool(np.all(np.abs(multiples - np.round(multiples)) < 1e-6) and multiples.max() < COUNTED)
 
 
 def _name(node: Tensor) -> str:
