@@ -188,7 +188,7 @@ def _by_differences(plain: CheckedFunction, hand: ByHand, cotangent: Any, why: s
         if unfit := _unfit(plain, at, gradient):
             found[at] = unfit
             continue
-        judge.gradients[at], judge.rounding[at] = gradient, hand.rounding(at)
+        judge.gradients[at], judge.rounding[at] = gradient, hand.rounding(at, _natural(judge, at))
         found[at] = _against_one(judge, at, None)
     return _diagnosed(judge, found), method
 
@@ -261,6 +261,13 @@ def _unfit(function: CheckedFunction, at: int, gradient: Array) -> Findings | No
         text = f"a {gradient.dtype} gradient for a {x.dtype} input"
         return function.findings(at, fault=Verdict.WRONG_DTYPE, diagnosis=text)
     return None
+
+
+def _natural(judge: Judge, at: int) -> Array:
+    """Return the slopes that change the outputs by their own size over the scale of each element of an input."""
+    outputs = judge.swept(judge.cotangents).outputs
+    size = sum(float(np.sum(np.abs(ct * out.data))) for ct, out in zip(judge.cotangents, outputs, strict=True))
+    return np.asarray(size / judge.scales[at].reshape(judge.function.arrays[at].shape))
 
 
 def _by_hand(judge: Judge, at: int, hand: Array) -> Findings:

@@ -22,6 +22,7 @@ __all__ = ["ByHand", "CheckedFunction", "gradients_of", "not_finite"]
 
 NO_TENSOR = "no Tensor came back that depends on an input: float(t), t.item() and t.data drop the graph"
 BLURRED_RUNS = 3
+SPACINGS = 64  # so many spacings are the rounding of a gradient of which nothing else is known
 LONGEST_REASON = 120  # characters of an error message that a report repeats
 NAMED = 3  # at most this many non-finite outputs are listed with their indices
 
@@ -247,20 +248,27 @@ class ByHand:
         return function.refused(Verdict.OVERWRITTEN, "the function of the gradients writes into this input", changed)
 
     @np.errstate(all="ignore")
-    def rounding(self, at: int) -> Array:
+    def rounding(self, at: int, natural: Array) -> Array:
         """Return how far rounding can have moved a gradient, as far as is known without a record of it.
 
-        That is some spacings of its largest number. A function is also called at inputs with other last bits: what
+        That is some spacings of its largest number, or of the `natural` slopes, which change the outputs by their own
+        size. A function is also called with other last bits of the inputs, and in float64 if they are narrower: what
         this changes counts, unless it is too much for rounding, as where a mask has another value.
         """
-        gradient = self.gradients[at]
-        eps = float(np.finfo(gradient.dtype).eps)
-        largest = float(np.max(np.abs(gradient), where=np.isfinite(gradient), initial=0.0))
-        level = np.full(gradient.shape, 16 * eps * largest)
-        for run in range(BLURRED_RUNS if callable(self._given) else 0):
-            moved = np.abs(self._at([blurred(x, run) for x in self._function.arrays])[at] - gradient).astype(float)
-            level = np.maximum(level, np.where(moved <= eps**0.75 * largest, 2 * moved, 0))
-        return level
+        gradient, arrays = self.gradients[at], self._function.arrays
+        limits = np.finfo(gradient.dtype)
+        eps = float(limits.eps)
+        largest = np.maximum(np.max(np.abs(gradient), where=np.isfinite(gradient), initial=0.0).astype(float), natural)
+        level = SPACINGS * (eps * largest + float(limits.smallest_subnormal))
+        if callable(self._given):
+            others = [[blurred(x, run) for x in arrays] for run in range(BLURRED_RUNS)]
+            moved = [np.abs(self._at(other)[at] - gradient).astype(float) for other in others]
+            if gradient.itemsize < 8:
+                with contextlib.suppress(Exception):  # not every function takes float64
+                    moved.append(np.abs(self._at([at_least(x, float) for x in arrays])[at] - gradient).astype(float))
+            for change in moved:
+                level = np.maximum(level, np.where(change <= eps**0.5 * np.maximum(largest, 1.0), 2 * change, 0))
+        return np.broadcast_to(level, gradient.shape)
 
 
 def gradients_of(
