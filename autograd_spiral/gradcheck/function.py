@@ -22,7 +22,7 @@ __all__ = ["ByHand", "CheckedFunction", "gradients_of", "not_finite"]
 
 NO_TENSOR = "no Tensor came back that depends on an input: float(t), t.item() and t.data drop the graph"
 BLURRED_RUNS = 3
-SPACINGS = 64  # so many spacings are the rounding of a gradient of which nothing else is known
+SPACINGS, SHARE = 64, 0.005  # so many spacings, but no larger part, are the rounding of a gradient if no more is known
 LONGEST_REASON = 120  # characters of an error message that a report repeats
 NAMED = 3  # at most this many non-finite outputs are listed with their indices
 
@@ -259,7 +259,7 @@ class ByHand:
         limits = np.finfo(gradient.dtype)
         eps = float(limits.eps)
         largest = np.maximum(np.max(np.abs(gradient), where=np.isfinite(gradient), initial=0.0).astype(float), natural)
-        level = SPACINGS * (eps * largest + float(limits.smallest_subnormal))
+        level = min(SPACINGS * eps, SHARE) * largest + SPACINGS * float(limits.smallest_subnormal)
         if callable(self._given):
             others = [[blurred(x, run) for x in arrays] for run in range(BLURRED_RUNS)]
             moved = [np.abs(self._at(other)[at] - gradient).astype(float) for other in others]
