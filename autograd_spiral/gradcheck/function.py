@@ -229,7 +229,12 @@ class ByHand:
     def _at(self, arrays: Sequence[Array]) -> dict[int, Array]:
         function = self._function
         given = self._given(*function.with_arrays([x.copy() for x in arrays])) if callable(self._given) else self._given
-        found = function.arguments.gradients(given, function.floating, after_value=self._after_value)
+        found = None
+        if given is not None:
+            found = function.arguments.gradients(given, function.floating, after_value=self._after_value)
+        if not found:
+            what = "returned None: was `return` forgotten?" if callable(self._given) else "are None"
+            raise ShapeError(f"check_against: there is nothing to compare: the gradients {what}")
         return {at: np.array(gradient) for at, gradient in found.items()}
 
     def faults(self) -> list[Findings]:

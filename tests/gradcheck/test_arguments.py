@@ -213,6 +213,8 @@ def test_the_function_itself_returns_its_gradients():
         (of_dict, {"W": W, "b": B, "c": B}, ({"W": W, "b": B},), r"a gradient for params\['c'\], but no such input"),
         (of_dict, W, ({"W": W, "b": B},), r"for params, a dict with W, b, must be of the same form, not an array"),
         (lambda pair: two(*pair), (W,), ((W, B),), r"must be of the same form"),
+        (np.sum, None, (W,), "nothing to compare: the gradients are None"),
+        (two, lambda W, b: None, (W, B), "nothing to compare: the gradients returned None: was `return` forgotten"),
         (two, True, (W, B), r"must return \(value, gradients\), not a float64"),
     ],
 )

@@ -82,6 +82,16 @@ def test_a_part_that_is_not_recorded_is_seen_by_differences():
     assert row.diagnosis == "short by 0.1 × W: is a penalty missing, or too small?"
 
 
+def test_kinks_everywhere_hide_no_part_that_is_not_recorded():
+    def at_kinks(W):
+        return np.sum(np.abs(W)) + 0.05 * float(np.sum((W - 1) ** 2))
+
+    W = np.zeros((5, 4))
+    row = only(check_against(at_kinks, np.full(W.shape, 1.05), W, raise_on_mismatch=False))
+    assert row.counts == {Verdict.WRONG: 20}
+    assert check_against(at_kinks, np.full(W.shape, -0.1), W).ok
+
+
 def test_a_wrong_rule_within_is_no_reference():
     @primitive(lambda ct, out, x: ct * x)
     def square(x):
