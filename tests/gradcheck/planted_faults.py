@@ -317,7 +317,10 @@ FAULTS = [
     Fault(RNN, "dh = dh + (h - TARGETS) / N", "dh = dh + 2 * (h - TARGETS) / N", r"2\.00 × too large"),
     Fault(RNN, "dh = dh + (h - TARGETS) / N", "dh = dh + (TARGETS - h) / N", "sign flipped"),
     Fault(
-        RNN, "dh = dh + (h - TARGETS) / N", "dh = dh + h / N", "np.power went back with the result of np.tanh in place"
+        RNN,
+        "dh = dh + (h - TARGETS) / N",
+        "dh = dh + h / N",
+        "the rule of np.power used the result of np.tanh in place",
     ),
     Fault(RNN, "dWh += before.T @ draw", "dWh += h.T @ draw", None),
     Fault(RNN, "dWh += before.T @ draw", "dWh = before.T @ draw", "only one of its 3 uses in np.matmul counted"),
@@ -388,7 +391,7 @@ FAULTS = [
         BatchNorm,
         "dgamma = np.sum(dout * normal, axis=0)",
         "dgamma = np.sum(dout * x, axis=0)",
-        "with x in place of the result of np.divide",
+        "used x in place of the result of np.divide",
     ),
     Fault(
         BatchNorm,

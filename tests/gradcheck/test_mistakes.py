@@ -65,7 +65,7 @@ def test_a_transpose_that_went_back_by_a_reshape():
 
     right = np.cos(V * 2) * V
     assert said(turned, right.T, 2 * V.T) == ""
-    assert said(turned, right.reshape(3, 4), 2 * V.T).startswith("as if np.transpose went back by a reshape")
+    assert said(turned, right.reshape(3, 4), 2 * V.T).startswith("as if np.transpose were undone by a reshape")
 
 
 def test_derivatives_at_the_wrong_place_or_forgotten():

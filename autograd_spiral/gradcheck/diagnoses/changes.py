@@ -145,6 +145,6 @@ CHANGES: tuple[tuple[str, Change], ...] = (
     ("the derivative of {} were taken at its output in place of its input", _at_the_output),
     ("a factor of {} were not transposed", _not_transposed),
     ("a factor of {} were reshaped where it should be transposed", _reshaped),
-    ("{} went back by a reshape", _piece_reshaped),
+    ("{} were undone by a reshape", _piece_reshaped),
     ("repeated indices of {} were assigned, not added up", _assigned),
 )

@@ -207,7 +207,7 @@ class Record:
                 for values in zip(*map(_upstream, others), strict=False):
                     instead = {edge[0]: value.data for edge, value in zip(edges, values, strict=True)}
                     change = functools.partial(with_value, k, instead)
-                    text = f"{name(node)} went back with {_value_called(values[0])} in place of "
+                    text = f"the rule of {name(node)} used {_value_called(values[0])} in place of "
                     yield from self._made(text + _value_called(others[0]), dict.fromkeys(edges, change))
 
     def _without_rows(self) -> Iterator[_Mistake]:
