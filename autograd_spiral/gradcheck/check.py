@@ -274,10 +274,11 @@ def _unfit(function: CheckedFunction, at: int, gradient: Array) -> Findings | No
 
 
 def _natural(judge: Judge, at: int) -> Array:
-    """Return the slopes that change the outputs by their own size over the scale of each element of an input."""
+    """Return the slopes that change the outputs by their own size over the scales of all elements of an input."""
     outputs = judge.swept(judge.cotangents).outputs
     size = sum(float(np.sum(np.abs(ct * out.data))) for ct, out in zip(judge.cotangents, outputs, strict=True))
-    return np.asarray(size / judge.scales[at].reshape(judge.function.arrays[at].shape))
+    x = judge.function.arrays[at]
+    return np.asarray(size / (max(1, x.size) * judge.scales[at].reshape(x.shape)))
 
 
 def _by_hand(judge: Judge, at: int, hand: Array) -> Findings:
