@@ -12,7 +12,7 @@ import numpy as np
 from autograd_spiral.engine.grad import grad
 from autograd_spiral.engine.messages import is_refused_write, name_of
 from autograd_spiral.engine.tensor import Tensor
-from autograd_spiral.errors import GradientError, InPlaceError, RuleError, ShapeError
+from autograd_spiral.errors import DtypeError, InPlaceError, RuleError, ShapeError
 from autograd_spiral.gradcheck.arguments import Arguments, leaves_of
 from autograd_spiral.gradcheck.rounding import at_least, blurred
 from autograd_spiral.gradcheck.verdicts import Array, Findings, Verdict
@@ -107,7 +107,7 @@ class CheckedFunction:
     def run(self, arrays: Sequence[Array], *, recorded: bool = False) -> tuple[list[Tensor], list[Tensor]]:
         """Return the leaves that the function was given for its floating inputs, if recorded, and its floating outputs.
 
-        Raises `GradientError` if there are none of the latter.
+        Raises `DtypeError` if there are none of the latter.
         """
         if not self.takes_tensors or (self._values_by_arrays and not recorded):
             outputs = self._outputs(self._call(recorded, *self.with_arrays(arrays)))
@@ -122,13 +122,14 @@ class CheckedFunction:
         """Return the floating outputs, as Tensors."""
         if result is None:
             what = "no Tensor came back" if self.takes_tensors else "nothing came back"
-            raise GradientError(f"{self.name} returned None: {what}: was `return` forgotten?")
+            raise DtypeError(f"{self.name} returned None: {what}: was `return` forgotten?")
         outputs = [out if isinstance(out, Tensor) else Tensor(out) for out in leaves_of(result)]
         floating = [out for out in outputs if out.dtype.kind == "f"]
         if not floating:
             dtypes = ", ".join(str(out.dtype) for out in outputs) or "nothing"
-            raise GradientError(
-                f"{self.name} returned no floating number ({dtypes}), so there is nothing to differentiate"
+            raise DtypeError(
+                f"{self.name} returned no floating number ({dtypes}), so there is nothing to differentiate: "
+                "was a result cast?"
             )
         return floating
 

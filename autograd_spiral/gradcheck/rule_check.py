@@ -17,7 +17,7 @@ import numpy as np
 from autograd_spiral.engine.messages import name_of
 from autograd_spiral.engine.modes import Observer, entering
 from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES
-from autograd_spiral.errors import GradientError
+from autograd_spiral.errors import DtypeError
 from autograd_spiral.gradcheck.check import check_gradients
 from autograd_spiral.gradcheck.examples import EXAMPLES, Example
 from autograd_spiral.gradcheck.function import CheckedFunction
@@ -175,7 +175,7 @@ def _checked(name: str, example: Example) -> list[RuleRow]:
     call = CheckedFunction(example.function, example.inputs)
     try:
         _, outputs = call.run(call.arrays, recorded=True)
-    except GradientError:  # it returns integers or booleans
+    except DtypeError:  # it returns integers or booleans
         return _without_gradient(name, call, "no gradient")
     narrow = [x.astype(np.float32) if x.dtype.kind == "f" else x for x in example.inputs]
     raw = _RawResults()

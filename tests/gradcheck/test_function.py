@@ -8,7 +8,7 @@ import pytest
 from checks import X, checked, normal, only
 
 from autograd_spiral import Tensor, primitive
-from autograd_spiral.errors import GradientError
+from autograd_spiral.errors import DtypeError
 from autograd_spiral.gradcheck import check_against, check_gradients
 from autograd_spiral.gradcheck.function import CheckedFunction
 from autograd_spiral.gradcheck.verdicts import Verdict
@@ -55,11 +55,11 @@ def test_an_input_that_the_outputs_ignore_and_one_whose_path_is_cut():
 
 
 def test_a_function_that_returns_nothing_floating_is_refused():
-    with pytest.raises(GradientError, match="no Tensor came back: was `return` forgotten"):
+    with pytest.raises(DtypeError, match="no Tensor came back: was `return` forgotten"):
         check_gradients(lambda x: None, X)
-    with pytest.raises(GradientError, match="nothing came back: was `return` forgotten"):
+    with pytest.raises(DtypeError, match="nothing came back: was `return` forgotten"):
         check_against(lambda x: None, X, X)
-    with pytest.raises(GradientError, match=r"returned no floating number \(int64, bool\)"):
+    with pytest.raises(DtypeError, match=r"returned no floating number \(int64, bool\)"):
         check_gradients(lambda x: (np.argmax(x), x > 0), X)
 
 
