@@ -176,14 +176,14 @@ def _checked(name: str, example: Example) -> list[RuleRow]:
     try:
         _, outputs = call.run(call.arrays, recorded=True)
     except DtypeError:  # it returns integers or booleans
-        return _without_gradient(name, call, "no gradient")
+        return _without_gradient(call, name, "no gradient")
     narrow = [x.astype(np.float32) if x.dtype.kind == "f" else x for x in example.inputs]
     raw = _RawResults()
     with entering(observer=raw):
         double = check_gradients(example.function, *example.inputs, order=2, raise_on_mismatch=False)
         single = check_gradients(example.function, *narrow, raise_on_mismatch=False)
     if not any(out.requires_grad for out in outputs):
-        return _without_gradient(name, call, "no gradient" if double.ok and single.ok else "wrong")
+        return _without_gradient(call, name, "no gradient" if double.ok and single.ok else "wrong")
     first, second = ([row for row in double.rows if row.order == order] for order in (1, 2))
     rows = []
     for i, one, two, three in zip(call.floating, first, second, single.rows, strict=True):
@@ -198,7 +198,7 @@ def _checked(name: str, example: Example) -> list[RuleRow]:
     return rows
 
 
-def _without_gradient(name: str, call: CheckedFunction, found: str) -> list[RuleRow]:
+def _without_gradient(call: CheckedFunction, name: str, found: str) -> list[RuleRow]:
     return [RuleRow(name, f"{i} {call.arrays[i].shape}", found, found, found) for i in call.floating]
 
 
