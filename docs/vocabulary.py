@@ -192,7 +192,7 @@ NOT_SUPPORTED: tuple[tuple[str, str], ...] = (
     ("complex numbers", "Tensor([1 + 2j])"),
     ("`out=`", "np.add(x, 1.0, out=buffer)"),
     ("`where=`", "np.sum(x, where=mask)"),
-    ("methods of ufuncs", "np.multiply.outer(x, x)"),
+    ("other methods of ufuncs", "np.subtract.accumulate(x)"),
     ("writing into arrays", "np.copyto(x, 0.0)"),
     ("assigning to elements", "x[0] = 1.0"),
     ("updating in place", "x += 1.0"),

@@ -9,6 +9,7 @@ it is `NO_TRACE`, which permits everything and keeps nothing.
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import operator
 import threading
@@ -275,10 +276,11 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method == "__call__":
-            for key, value in kwargs.items():
-                if value is not NUMPY_DEFAULTS.get(key):
+            given = {key: value for key, value in kwargs.items() if value is not NUMPY_DEFAULTS.get(key)}
+            for key in given:
+                if ufunc not in COMPOSITIONS or key not in inspect.signature(COMPOSITIONS[ufunc]).parameters:
                     raise messages.keyword(ufunc, key)
-            return apply(ufunc, inputs, _NO_PARAMS)
+            return apply(ufunc, inputs, given)
         if kwargs.pop("out", None) is not None:
             raise messages.keyword(ufunc, "out")
         function = getattr(ufunc, method)  # two such objects of one method are equal

@@ -13,8 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from autograd_spiral.errors import NoRuleError
-
 Bound = tuple[tuple[Any, ...], dict[str, Any]]
 
 
@@ -29,8 +27,15 @@ def astype(x: Any, dtype: Any) -> Bound:
 
 
 def einsum(subscripts: str, *operands: Any, optimize: Any = False) -> Bound:
-    """Bind the subscripts as a parameter; `optimize` changes no value."""
-    return operands, {"subscripts": subscripts}
+    """Bind the subscripts as a parameter, and `optimize` unless it has NumPy's default."""
+    return operands, {"subscripts": subscripts, **({"optimize": optimize} if optimize else {})}
+
+
+def convolve(a: Any, v: Any, mode: str = "full") -> Bound:
+    """Bind the mode by name."""
+    if mode not in ("full", "same", "valid"):
+        raise ValueError(f"np.convolve: mode must be 'full', 'same' or 'valid', not {mode!r}")
+    return (np.atleast_1d(a), np.atleast_1d(v)), {"mode": mode}
 
 
 # --- axes and shapes ------------------------------------------------------------------------------------------------
@@ -84,13 +89,31 @@ def concatenate(arrays: Any, /, axis: int | None = 0) -> Bound:
     return parts, {"axis": normalize_axis_index(axis, parts[0].ndim)}
 
 
+def pad_widths(pad_width: Any, ndim: int) -> tuple[tuple[int, int], ...]:
+    """Return the widths before and after each axis; `pad_width` may be a dict from axes to widths.
+
+    >>> pad_widths({-1: 2}, 2), pad_widths((1, 0), 2)
+    (((0, 0), (2, 2)), ((1, 0), (1, 0)))
+    """
+    if isinstance(pad_width, dict):
+        known = {normalize_axis_index(axis, ndim): width for axis, width in pad_width.items()}
+        pad_width = [np.broadcast_to(known.get(axis, 0), 2) for axis in range(ndim)]
+    widths = np.broadcast_to(np.asarray(pad_width), (ndim, 2))
+    return tuple((operator.index(before), operator.index(after)) for before, after in widths)
+
+
 def pad(array: Any, pad_width: Any, mode: str = "constant", *, constant_values: float = 0) -> Bound:
-    """Bind the widths before and after each axis; raise `NoRuleError` for modes without a rule."""
-    if mode != "constant":
-        raise NoRuleError(f"np.pad with mode={mode!r} has no gradient rule: use mode='constant', or np.concatenate")
-    widths = np.broadcast_to(np.asarray(pad_width), (array.ndim, 2))
-    pairs = tuple((operator.index(before), operator.index(after)) for before, after in widths)
-    return (array,), {"pad_width": pairs, "constant_values": constant_values}
+    """Bind the widths before and after each axis; the other modes are compositions."""
+    return (array,), {"pad_width": pad_widths(pad_width, array.ndim), "constant_values": constant_values}
+
+
+def windows(x: Any, window_shape: Any, axis: Any = None) -> Bound:
+    """Bind the lengths of windows, and for each the axis along which it slides, counted from the front."""
+    lengths = tuple(window_shape) if np.iterable(window_shape) else (window_shape,)
+    axes = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim, allow_duplicate=True)
+    if len(lengths) != len(axes):
+        raise ValueError(f"windows of shape {lengths} slide along as many axes, not along {axes} of shape {x.shape}")
+    return (x,), {"window_shape": tuple(map(operator.index, lengths)), "axis": axes}
 
 
 # --- indices --------------------------------------------------------------------------------------------------------

@@ -87,12 +87,12 @@ def test_unsupported_keywords_raise_and_are_named(function, keywords):
     [
         lambda t: np.reshape(t, (4,), order="F"),
         lambda t: np.reshape(t, (4,), "F"),
-        lambda t: np.take(t, [0], mode="clip"),
+        lambda t: np.take(t, [0], out=SQUARE),
         lambda t: np.concatenate([t, t], dtype=np.float32),
         lambda t: np.stack([t, t], casting="no"),
         lambda t: np.einsum("ij->i", t, dtype=np.float32),
         lambda t: np.sum(t, 0, np.float32),
-        lambda t: np.pad(t, 1, mode="edge"),
+        lambda t: np.pad(t, 1, mode="mean"),
         lambda t: np.where(t),
     ],
 )

@@ -58,7 +58,7 @@ def test_a_function_without_a_rule_raises_and_is_named(name, make):
     ("call", "remedy"),
     [
         (lambda t: np.arctan2.reduce(t), r"np\.arctan2\.reduce .*whole arrays"),
-        (lambda t: np.arctan2.outer(t, t), r"broadcasting, as in np\.arctan2\(x\[:, None\], y\)"),
+        (lambda t: np.ldexp.outer(t, t), r"broadcasting, as in np\.ldexp\(x\[:, None\], y\)"),
         (lambda t: np.add(t, 1.0, dtype=np.float32), "astype"),
         (lambda t: np.matmul(t, t, axes=[(0,), (0,), ()]), r"axes= .*np\.moveaxis"),
         (lambda t: np.add(t, 1.0, where=t.data > 1), r"np\.where"),
@@ -184,7 +184,6 @@ def test_errors_that_are_not_about_shapes_keep_their_class():
             lambda t: np.ones((5, 4, 2)) @ t,
             r"np\.matmul of shapes .*: the rows .* 2 entries, but .* second have 4$",
         ),
-        (lambda t: np.hstack([t, t]), r"np\.hstack has no gradient rule: write np\.concatenate\(…, axis=1\)"),
         (lambda t: np.round(t), r"np\.round has no gradient rule: write np\.rint\(t\)"),
         (lambda t: Tensor(1.0, name=3), r"the name must be a string, not int"),
     ],

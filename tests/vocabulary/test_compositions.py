@@ -213,8 +213,8 @@ def test_a_norm_with_an_order_says_that_it_needs_axes(shape: Any) -> None:
         lambda x: np.linalg.norm(x[0], 0),
         lambda x: np.linalg.vector_norm(x, ord=0),
         lambda x: np.linalg.vector_norm(x, ord="fro"),
-        lambda x: np.pad(x, 1, mode="edge"),
-        lambda x: np.einsum(x, [0, 1], [1, 0]),
+        lambda x: np.pad(x, 1, mode="mean"),
+        lambda x: np.pad(x, 1, "reflect", reflect_type="odd"),
         lambda x: np.full_like(x, x[0, 0]),
     ],
 )
@@ -238,7 +238,7 @@ def test_einsum_takes_optimize_which_changes_no_value(form: str, optimize: Any) 
     found = np.einsum(form, *leaves, optimize=optimize)
     np.testing.assert_allclose(found.data, np.einsum(form, *(leaf.data for leaf in leaves)))
     for piece, plain in zip(grad(np.sum(found), leaves), grad(np.sum(np.einsum(form, *leaves)), leaves), strict=True):
-        np.testing.assert_array_equal(piece.data, plain.data)
+        np.testing.assert_allclose(piece.data, plain.data)
 
 
 @pytest.mark.parametrize("empty", [(0,), (3, 0), (0, 3)])

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from autograd_spiral.errors import CaptureError
@@ -24,6 +25,7 @@ from autograd_spiral.program.printing.expressions import (
 )
 from autograd_spiral.vocabulary.functions import erf
 from autograd_spiral.vocabulary.rules.indexing import scatter
+from autograd_spiral.vocabulary.rules.shapes import add_windows
 from autograd_spiral.vocabulary.signatures import ARRAY
 
 __all__ = ["NUMPY", "literal"]
@@ -144,6 +146,22 @@ def _pad(equation: Equation, inputs: Sequence[Text]) -> Text:
     return Text(f"np.pad({inputs[0].text}, {equation.params['pad_width']}{more})")
 
 
+def _einsum(equation: Equation, inputs: Sequence[Text]) -> Text:
+    optimize = equation.params.get("optimize", False)
+    how = f", optimize={optimize!r}" if optimize else ""
+    return Text(f'np.einsum("{equation.params["subscripts"]}", {listed(inputs)}{how})')
+
+
+def _windows(equation: Equation, inputs: Sequence[Text]) -> Text:
+    lengths, axis = equation.params["window_shape"], equation.params["axis"]
+    along = "" if axis == tuple(range(len(shape_of(equation.inputs[0])))) else f", axis={_unpacked(axis)}"
+    return Text(f"{equation.primitive.name}({inputs[0].text}, {_unpacked(lengths)}{along})")
+
+
+def _unpacked(numbers: tuple[int, ...]) -> Any:
+    return numbers[0] if len(numbers) == 1 else numbers
+
+
 NUMPY = Alphabet(
     infix={
         Binding.COMPARISON: dict(zip(COMPARISONS, ("==", "!=", "<", "<=", ">", ">="), strict=True)),
@@ -163,8 +181,12 @@ NUMPY = Alphabet(
         np.ndarray.astype: lambda equation, inputs: Text(
             f"{inputs[0].atom}.astype({_dtype(equation.params['dtype'])})"
         ),
-        np.einsum: lambda equation, inputs: Text(f'np.einsum("{equation.params["subscripts"]}", {listed(inputs)})'),
+        np.einsum: _einsum,
         np.pad: _pad,
+        sliding_window_view: _windows,
+        add_windows: lambda equation, inputs: Text(
+            f"add_windows({inputs[0].text}, {equation.params['axis']}, {equation.params['shape']})"
+        ),
         operator.getitem: lambda equation, inputs: Text(f"{inputs[0].atom}[{index_text(equation, inputs[1:])}]"),
         scatter: _scatter,
         erf: _erf,

@@ -10,6 +10,7 @@ import operator
 from collections.abc import Iterable
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from autograd_spiral.program.ir import Atom, Equation, Program, Value
 from autograd_spiral.program.running.axis_order import column_major
@@ -18,7 +19,7 @@ from autograd_spiral.program.running.kernels.kernel import Kernel
 
 __all__ = ["VIEWS", "Layout"]
 
-VIEWS = (np.transpose, np.reshape, np.broadcast_to, operator.getitem)
+VIEWS = (np.transpose, np.reshape, np.broadcast_to, operator.getitem, sliding_window_view)
 """The functions that may return a view of their operand; `operator.getitem` if the index has no arrays."""
 
 
