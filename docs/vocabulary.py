@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 import autograd_spiral
 from autograd_spiral import CapturedStep, CheckReport, Tensor, errors, grad
@@ -30,6 +31,7 @@ from autograd_spiral.gradcheck.examples import EXAMPLES
 from autograd_spiral.gradcheck.rule_check import checkable
 from autograd_spiral.vocabulary import functions
 from autograd_spiral.vocabulary.rules.indexing import scatter
+from autograd_spiral.vocabulary.rules.shapes import add_windows
 
 PAGE = Path(__file__).with_name("vocabulary.md")
 
@@ -114,6 +116,11 @@ ROWS: dict[str, dict[Any, Row]] = {
     "Products": {
         np.matmul: row("z̄ @ yᵀ", "xᵀ @ z̄"),
         np.einsum: words('the einsum of z̄ with the other operands: for "ij,jk->ik" it is einsum("ik,jk->ij", z̄, y)'),
+        np.convolve: words(
+            'correlate(z̄, y), for mode="full"',
+            "correlate(z̄, x)",
+            edges="for the other modes, z̄ is padded to full length first",
+        ),
     },
     "Reductions and scans": {
         np.sum: words("z̄, broadcast to the shape of x"),
@@ -133,6 +140,8 @@ ROWS: dict[str, dict[Any, Row]] = {
         np.broadcast_to: words("z̄, summed over the axes that were broadcast"),
         np.concatenate: words("the part of z̄ that came from x"),
         np.pad: words("z̄ without the padding"),
+        sliding_window_view: words("zeros in the shape of x, with each window of z̄ added where it was"),
+        add_windows: words("the windows of z̄", edges="internal: records the gradient of `sliding_window_view`"),
     },
     "Indexing": {
         operator.getitem: words("zeros in the shape of x, with z̄ added at the index", edges="repeated entries add up"),
@@ -158,6 +167,7 @@ CALLED: dict[Any, str] = {
     np.einsum: "np.einsum(subscripts, *operands)",
     np.concatenate: "np.concatenate(arrays, axis=0)",
     scatter: "scatter(x, *arrays, index, shape)",
+    add_windows: "add_windows(x, window_shape, axis, shape)",
     functions._label_cross_entropy: "softmax_cross_entropy(x, y, *, reduction='mean')",
     functions.softmax_cross_entropy: "softmax_cross_entropy(x, y, *, reduction='mean')",
 }
@@ -174,7 +184,11 @@ REMARKS: dict[Any, str] = {
     np.shape: "no gradient",
     np.ndim: "no gradient",
     np.size: "no gradient",
-    np.einsum: "rewritten if an operand repeats a letter or the result is omitted",
+    np.einsum: "rewritten if an operand repeats a letter, the result is omitted, or axes are numbered",
+    np.linalg.matrix_power: "negative powers: those of the inverse; the power 0: a constant",
+    np.cross: "of vectors of length 3",
+    np.pad: "the modes edge, reflect, symmetric and wrap; see above for constant",
+    np.insert: "the values are converted to the dtype of the array",
     np.matmul: "vectors become matrices",
     functions.leaky_relu: "derivative at 0: the slope",
     functions.elu: "derivative at 0: alpha",

@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 from examples import Cases, Example, Source, from_table, reduced
+from numpy.lib.stride_tricks import sliding_window_view
 
 from autograd_spiral.engine.table import PRIMITIVES
 from autograd_spiral.gradcheck.examples import EXAMPLES, elementwise, order, reductions
 from autograd_spiral.gradcheck.examples.elementwise import BINARY, UNARY
 from autograd_spiral.gradcheck.examples.table import NONZERO, POSITIVE, REAL
 from autograd_spiral.vocabulary.rules.indexing import scatter
+from autograd_spiral.vocabulary.rules.shapes import add_windows
 from autograd_spiral.vocabulary.signatures import ARRAY
 
 CASES = Cases()
@@ -139,6 +141,13 @@ def _einsum(source: Source, function: Any) -> Example:
     return Example(lambda *args: function(form, *args), operands_for(source, form.partition("->")[0].split(",")))
 
 
+@case(np.convolve)
+def _convolve(source: Source, function: Any) -> Example:
+    a, v = (source.array(source.choose((source.integer(1, 5),), (3,))) for _ in "av")
+    mode = source.choose("full", "same", "valid")
+    return Example(lambda a, v: function(a, v, mode), (a, v))
+
+
 # --- reductions and scans ---------------------------------------------------------------------------------------
 
 
@@ -230,6 +239,38 @@ def _pad(source: Source, function: Any) -> Example:
     pairs = [(source.integer(0, 2), source.integer(0, 2)) for _ in x.shape]
     width, value = source.choose(pairs, pairs[0], pairs[0][0]), source.choose(0, 1.5)
     return Example(lambda x: function(x, width, constant_values=value), (x,))
+
+
+def _windowed(source: Source) -> tuple[np.ndarray, tuple[int, ...], Any]:
+    """An array, the shape of windows, and the axes that they slide along, where an axis may stand twice."""
+    shape = source.shape(1, side=2, empty=False)
+    axes = source.choose(None, (source.axis(len(shape)),), (source.axis(len(shape)), source.axis(len(shape))))
+    left, lengths = list(shape), []
+    for axis in range(len(shape)) if axes is None else axes:
+        lengths.append(source.integer(1, left[axis]))
+        left[axis] -= lengths[-1] - 1
+    return source.array(shape), tuple(lengths), axes
+
+
+@case(sliding_window_view)
+def _windows(source: Source, function: Any) -> Example:
+    x, lengths, axes = _windowed(source)
+    if axes is not None and len(axes) == 1 and source.flag():
+        return Example(lambda x: function(x, lengths[0], axes[0]), (x,))
+    return Example(lambda x: function(x, lengths, axis=axes), (x,))
+
+
+@case(add_windows)
+def _add_windows(source: Source, function: Any) -> Example:
+    x, lengths, axes = _windowed(source)
+    counted = tuple(range(x.ndim)) if axes is None else tuple(axis % x.ndim for axis in axes)
+    positions = sliding_window_view(np.arange(x.size).reshape(x.shape), lengths, counted)
+
+    def formula(ct: Any) -> Any:
+        return np.bincount(positions.ravel(), ct.ravel(), x.size).astype(ct.dtype).reshape(x.shape)
+
+    ct = source.array(positions.shape)
+    return Example(lambda ct: function(ct, window_shape=lengths, axis=counted, shape=x.shape), (ct,), formula)
 
 
 # --- indexing ---------------------------------------------------------------------------------------------------

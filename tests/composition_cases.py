@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import math
 from typing import Any
 
@@ -14,6 +15,7 @@ from autograd_spiral.engine.table import COMPOSITIONS
 from autograd_spiral.gradcheck.examples import EXAMPLES
 from autograd_spiral.gradcheck.examples.elementwise import FACTS, LIKES, UNARY
 from autograd_spiral.gradcheck.examples.table import NONZERO, Domain
+from autograd_spiral.vocabulary.compositions.arguments import available
 
 COMPOSITION_CASES = Cases()
 composition_case = COMPOSITION_CASES.of
@@ -153,6 +155,68 @@ def _square_operands(source: Source, terms: list[str]) -> tuple[np.ndarray, ...]
     return tuple(source.array(tuple(sizes[letter] for letter in term)) for term in terms)
 
 
+@composition_case(np.vecdot, np.linalg.vecdot)
+def _vecdot(source: Source, function: Any) -> Example:
+    *stack, n = source.shape(1)
+    x, y = (source.array((*source.broadcast_from(tuple(stack)), n)) for _ in "xy")
+    if x.ndim == y.ndim == 2 and source.flag():
+        return Example(lambda x, y: function(x.T, y.T, axis=0), (x, y))
+    return Example(function, (x, y))
+
+
+@composition_case(*available("matvec", "vecmat"))
+def _matvec(source: Source, function: Any) -> Example:
+    stack, (n, m) = source.shape(0, 2), source.shape(2, 2)
+    vector, matrix = (*source.broadcast_from(stack), n), (*source.broadcast_from(stack), n, m)
+    if function in available("vecmat"):
+        return Example(function, (source.array(vector), source.array(matrix)))
+    return Example(lambda y, x: function(y.mT, x), (source.array(matrix), source.array(vector)))
+
+
+@composition_case(np.kron)
+def _kron(source: Source, function: Any) -> Example:
+    return Example(function, (source.array(source.shape(0, 2)), source.array(source.shape(0, 3))))
+
+
+@composition_case(np.cross)
+def _cross(source: Source, function: Any) -> Example:
+    stack = source.shape(0, 2)
+    x, y = (source.array((*source.broadcast_from(stack), 3)) for _ in "xy")
+    axis = source.integer(-x.ndim, x.ndim - 1)
+    if x.ndim == y.ndim and source.flag():
+        return Example(lambda x, y: function(np.moveaxis(x, -1, axis), np.moveaxis(y, -1, axis), axis=axis), (x, y))
+    return Example(lambda x, y: function(np.moveaxis(x, -1, axis), y, axisa=axis, axisc=0), (x, y))
+
+
+@composition_case(np.linalg.multi_dot)
+def _multi_dot(source: Source, function: Any) -> Example:
+    sizes = [source.integer(1, 4) for _ in range(source.integer(3, 6))]
+    shapes = [*itertools.pairwise(sizes)]
+    shapes[0], shapes[-1] = shapes[0][source.integer(0, 1) :], shapes[-1][: source.integer(1, 2)]
+    return Example(lambda *arrays: function(arrays), tuple(map(source.array, shapes)))
+
+
+@composition_case(np.correlate)
+def _correlate(source: Source, function: Any) -> Example:
+    a, v = (source.array((source.integer(1, 5),)) for _ in "av")
+    return _called_with(function, source, (a, v), {}, {"mode": "full"}, {"mode": "same"}, {"mode": "valid"})
+
+
+def _called_with(function: Any, source: Source, arrays: Any, *settings: dict[str, Any]) -> Example:
+    chosen = source.choose(*settings)
+    return Example(lambda *arrays: function(*arrays, **chosen), arrays)
+
+
+@composition_case(np.trapezoid)
+def _trapezoid(source: Source, function: Any) -> Example:
+    y = source.array(source.shape(1))
+    axis = source.axis(y.ndim)
+    shape = source.choose(None, (y.shape[axis],), y.shape)
+    if shape is None:
+        return _called(function, source, y, {"axis": axis}, {"axis": axis, "dx": 0.5}, {"dx": np.float64(2)})
+    return Example(lambda y, x: function(y, x, axis=axis), (y, source.array(shape)))
+
+
 @composition_case(np.linalg.vector_norm)
 def _vector_norm(source: Source, function: Any) -> Example:
     """The orders that are written with other functions."""
@@ -270,6 +334,59 @@ def _split(source: Source, function: Any) -> Example:
     return Example(lambda x: function(x, sections, axis=axis), (source.array(shape),))
 
 
+@composition_case(np.array_split)
+def _array_split(source: Source, function: Any) -> Example:
+    shape = (*source.shape(0, 2), source.integer(0, 12))
+    sections = source.choose(1, 3, 12, [1], [0, 2, 5], [-1], [2, 1], list(range(12)), [3] * 12, [*range(9), 4, 20])
+    axis = source.choose(-1, len(shape) - 1)
+    return Example(lambda x: function(x, sections, axis), (source.array(shape),))
+
+
+@composition_case(np.block)
+def _block(source: Source, function: Any) -> Example:
+    n, m, k = (source.integer(0, 3) for _ in range(3))
+    x, y, z = (source.array(shape) for shape in ((n, m), (n, k), source.choose((m + k,), (2, m + k), (2, n, m + k))))
+    if z.ndim == 3:
+        return Example(lambda x, y, z: function([[[x, y]], [[z]]]), (x, y, z))
+    return Example(lambda x, y, z: function([[x, y], [z]]), (x, y, z))
+
+
+@composition_case(np.pad)
+def _pad(source: Source, function: Any) -> Example:
+    """The modes that are written with other functions."""
+    x = source.array(source.shape(1, empty=False))
+    pairs = [(source.integer(0, 4), source.integer(0, 4)) for _ in x.shape]
+    width, mode = source.choose(pairs, pairs[0], pairs[0][0]), source.choose("edge", "reflect", "symmetric", "wrap")
+    return Example(lambda x: function(x, width, mode=mode), (x,))
+
+
+@composition_case(np.rot90)
+def _rot90(source: Source, function: Any) -> Example:
+    x = source.array(source.shape(2))
+    axes = tuple(int(i) - x.ndim * source.flag() for i in source.rng.permutation(x.ndim)[:2])
+    return _called(function, source, x, {"k": source.integer(-4, 5)}, {"k": source.integer(-4, 5), "axes": axes})
+
+
+@composition_case(np.rollaxis)
+def _rollaxis(source: Source, function: Any) -> Example:
+    x = source.array(source.shape(1))
+    return _called(
+        function, source, x, {"axis": source.axis(x.ndim)}, {"axis": source.axis(x.ndim), "start": source.axis(x.ndim)}
+    )
+
+
+@composition_case(np.meshgrid)
+def _meshgrid(source: Source, function: Any) -> Example:
+    parts = tuple(source.array(source.shape(0, 2)) for _ in range(source.integer(1, 3)))
+    return _called_with(function, source, parts, {}, {"sparse": True}, {"indexing": "ij"}, {"copy": False})
+
+
+@composition_case(np.resize)
+def _resize(source: Source, function: Any) -> Example:
+    shape = source.shape()
+    return _called(function, source, source.array(source.shape()), {"new_shape": shape}, {"new_shape": 7})
+
+
 @composition_case(np.tile)
 def _tile(source: Source, function: Any) -> Example:
     return _called(function, source, source.array(source.shape()), *({"reps": r} for r in (2, 0, (2, 1), (1, 2, 1, 3))))
@@ -309,6 +426,39 @@ def _take(source: Source, function: Any) -> Example:
     if indices.ndim == 0:
         return Example(lambda x: function(x, int(indices), axis=axis), (x,))
     return Example(lambda x, indices: function(x, indices, axis=axis), (x, indices))
+
+
+@composition_case(np.delete)
+def _delete(source: Source, function: Any) -> Example:
+    x = source.array(source.shape(1, empty=False))
+    axis = source.choose(None, source.axis(x.ndim))
+    at = _positions(source, x.size if axis is None else x.shape[axis])
+    return Example(lambda x: function(x, at, axis), (x,))
+
+
+def _positions(source: Source, n: int) -> Any:
+    one = source.integer(-n, n - 1)
+    return source.choose(one, [one], [], [0, one], slice(None, None, 2), slice(1, 2), source.mask((n,)))
+
+
+@composition_case(np.insert)
+def _insert(source: Source, function: Any) -> Example:
+    """Values for each place, or for the same place several, with NumPy's rules for how they broadcast."""
+    x = source.array(source.shape(1, empty=False))
+    axis = source.choose(None, source.axis(x.ndim))
+    n = x.size if axis is None else x.shape[axis]
+    at = source.choose(n, [n], _positions(source, n))
+    places = np.insert(np.arange(n), at, 0).size - n
+    shape = [places] if axis is None else [places if i == axis % x.ndim else k for i, k in enumerate(x.shape)]
+    values = source.array(source.choose((), (1,) * len(shape), tuple(shape)))
+    if np.ndim(at) == 0 and not isinstance(at, slice) and axis is not None and values.size > 1:
+        values = np.moveaxis(values, axis, 0)
+    return Example(lambda x, values: function(x, at, values, axis), (x, values))
+
+
+@composition_case(np.diag)
+def _diag(source: Source, function: Any) -> Example:
+    return _called(function, source, source.array(source.shape(1, 2)), {}, {"k": source.integer(-3, 3)})
 
 
 @composition_case(np.take_along_axis)

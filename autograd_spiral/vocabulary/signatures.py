@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from autograd_spiral.errors import NoRuleError
+
 Bound = tuple[tuple[Any, ...], dict[str, Any]]
 
 
@@ -34,7 +36,7 @@ def einsum(subscripts: str, *operands: Any, optimize: Any = False) -> Bound:
 def convolve(a: Any, v: Any, mode: str = "full") -> Bound:
     """Bind the mode by name."""
     if mode not in ("full", "same", "valid"):
-        raise ValueError(f"np.convolve: mode must be 'full', 'same' or 'valid', not {mode!r}")
+        raise NoRuleError(f"np.convolve with mode={mode!r} has no gradient rule: use 'full', 'same' or 'valid'")
     return (np.atleast_1d(a), np.atleast_1d(v)), {"mode": mode}
 
 
@@ -111,8 +113,6 @@ def windows(x: Any, window_shape: Any, axis: Any = None) -> Bound:
     """Bind the lengths of windows, and for each the axis along which it slides, counted from the front."""
     lengths = tuple(window_shape) if np.iterable(window_shape) else (window_shape,)
     axes = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim, allow_duplicate=True)
-    if len(lengths) != len(axes):
-        raise ValueError(f"windows of shape {lengths} slide along as many axes, not along {axes} of shape {x.shape}")
     return (x,), {"window_shape": tuple(map(operator.index, lengths)), "axis": axes}
 
 

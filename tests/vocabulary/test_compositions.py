@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import re
-import sys
 from typing import Any
 
 import numpy as np
@@ -347,30 +346,3 @@ def test_numpys_integers_and_sequences_are_accepted_as_numpy_accepts_them(call: 
 def test_invalid_counts_raise(call: Any, error: type[Exception]) -> None:
     with pytest.raises(error):
         call(Tensor([1.0, 2.0]))
-
-
-@pytest.mark.parametrize(
-    "join",
-    [np.stack, np.concatenate, lambda parts: np.concatenate(parts, axis=None)],
-    ids=["stack", "concatenate", "ravelled"],
-)
-@pytest.mark.parametrize("create_graph", [False, True])
-def test_the_gradient_of_joined_parts_takes_time_in_proportion_to_their_number(join, create_graph):
-    def calls(count):
-        parts = [Tensor([float(i)], requires_grad=True) for i in range(count)]
-        out = np.sum(join(parts) * np.arange(1.0, count + 1).reshape(join([part.data for part in parts]).shape))
-        made = 0
-
-        def counted(frame, event, argument):
-            nonlocal made
-            made += 1
-
-        sys.setprofile(counted)
-        try:
-            found = grad(out, parts, create_graph=create_graph)
-        finally:
-            sys.setprofile(None)
-        assert [float(slope) for slope in found] == list(range(1, count + 1))
-        return made
-
-    assert calls(80) < 2.2 * calls(40)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from autograd_spiral.engine.calls import overridable
+from autograd_spiral.engine.frozen import frozen
 from autograd_spiral.engine.sweep import wide
 from autograd_spiral.engine.table import define
 from autograd_spiral.vocabulary import signatures
@@ -35,7 +36,7 @@ def _pad_rule(ct: Any, out: Any, x: Any, pad_width: tuple[tuple[int, int], ...],
 
 def _windows(x: Any, window_shape: tuple[int, ...], axis: tuple[int, ...]) -> Any:
     """Return what NumPy returns, as a view whose base is an array, so that it need not be copied to be frozen."""
-    x = np.ascontiguousarray(x).reshape(x.shape)
+    x = x if x.flags.c_contiguous else frozen(x.copy())
     found = sliding_window_view(x, window_shape, axis)
     return np.ndarray(found.shape, x.dtype, x, 0, found.strides)
 
