@@ -200,8 +200,16 @@ def test_logistic_regression_is_as_good_as_it_should_be(run_script):
     assert all(float(fraction) > 0.95 for fraction in fractions.groups())
 
 
-def test_logistic_regression_says_where_its_data_comes_from(run_script, monkeypatch):
+def test_the_convolutional_net_is_as_good_as_it_should_be(run_script):
+    pytest.importorskip("sklearn.datasets", reason="the images come with scikit-learn", exc_type=ImportError)
+    printed = run_script(DEMOS / "convolutional_net.py")
+    fractions = re.search(r"accuracy: (\S+) on \d+ training images, (\S+) on", printed)
+    assert all(float(fraction) > 0.95 for fraction in fractions.groups())
+
+
+@pytest.mark.parametrize("demo", ["logistic_regression.py", "convolutional_net.py"])
+def test_a_demo_says_where_its_data_comes_from(demo, run_script, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    printed = run_script(DEMOS / "logistic_regression.py")
+    printed = run_script(DEMOS / demo)
     assert "pip install scikit-learn" in printed
     assert printed.count("\n") == 1
