@@ -21,13 +21,12 @@ def place(ct, index, shape):
     return out
 ''',
     "add_windows": '''\
-def add_windows(ct, axis, shape):
+def add_windows(ct, window_shape, axis, shape):
     """Zeros of `shape` with the entries of the windows `ct`, which slid along `axis`, added where they were."""
     out = np.zeros(shape, np.float32 if ct.dtype == np.float16 else ct.dtype)
-    kept, lengths = ct.shape[:len(shape)], ct.shape[len(shape):]
-    for offsets in np.ndindex(lengths):
-        starts = [sum(offset for offset, along in zip(offsets, axis) if along == i) for i in range(len(shape))]
-        out[tuple(slice(start, start + n) for start, n in zip(starts, kept))] += ct[(..., *offsets)]
+    windows = np.lib.stride_tricks.sliding_window_view(out, window_shape, axis, writeable=True)
+    for place in np.ndindex(window_shape):
+        windows[(..., *place)] += ct[(..., *place)]
     return out.astype(ct.dtype, copy=False)
 ''',
     "erf": '''\
@@ -91,5 +90,5 @@ def check_probabilities(rows):
 }
 """The source of each function, by its name."""
 
-BUILTINS = frozenset({"ValueError", "dict", "hasattr", "len", "range", "slice", "sum", "tuple", "zip"})
+BUILTINS = frozenset({"ValueError", "dict", "hasattr", "range"})
 """The names of Python's that they use, and the loop at the head of a saved program."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -158,6 +158,10 @@ def _windows(equation: Equation, inputs: Sequence[Text]) -> Text:
     return Text(f"{equation.primitive.name}({inputs[0].text}, {_unpacked(lengths)}{along})")
 
 
+def _values(params: Mapping[str, Any]) -> str:
+    return ", ".join(map(str, params.values()))
+
+
 def _unpacked(numbers: tuple[int, ...]) -> Any:
     return numbers[0] if len(numbers) == 1 else numbers
 
@@ -184,9 +188,7 @@ NUMPY = Alphabet(
         np.einsum: _einsum,
         np.pad: _pad,
         sliding_window_view: _windows,
-        add_windows: lambda equation, inputs: Text(
-            f"add_windows({inputs[0].text}, {equation.params['axis']}, {equation.params['shape']})"
-        ),
+        add_windows: lambda equation, inputs: Text(f"add_windows({inputs[0].text}, {_values(equation.params)})"),
         operator.getitem: lambda equation, inputs: Text(f"{inputs[0].atom}[{index_text(equation, inputs[1:])}]"),
         scatter: _scatter,
         erf: _erf,

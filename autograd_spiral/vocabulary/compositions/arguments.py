@@ -28,6 +28,15 @@ def operands(arrays: Iterable[Any]) -> list[Any]:
     return [np.asarray(x) if tensor is None else x if isinstance(x, tensor) else tensor(x) for x in given]
 
 
+def stand_in(x: Any) -> Any:
+    """Return an array of the shape of `x` that takes no memory: NumPy's functions of it tell shapes and orders of axes.
+
+    >>> np.squeeze(stand_in(np.ones((1, 3)))).shape
+    (3,)
+    """
+    return np.ndarray(np.shape(x), np.int8, b"\0", 0, (0,) * np.ndim(x))
+
+
 def available(*names: str) -> tuple[Callable[..., Any], ...]:
     """Return NumPy's functions of these names, without those that the installed NumPy does not have.
 

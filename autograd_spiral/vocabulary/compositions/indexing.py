@@ -85,15 +85,5 @@ def _diag(v: Any, k: int = 0) -> Any:
 composes(np.diagflat)(lambda v, k=0: np.diag(np.ravel(v), k))
 
 
-def _lower(m: Any, k: int) -> Any:
-    return np.tri(m.shape[-2] if m.ndim > 1 else m.size, m.shape[-1], k, dtype=bool)
-
-
-@composes(np.tril)
-def _tril(m: Any, k: int = 0) -> Any:
-    return np.where(_lower(m, k), m, np.zeros(1, m.dtype))
-
-
-@composes(np.triu)
-def _triu(m: Any, k: int = 0) -> Any:
-    return np.where(_lower(m, k - 1), np.zeros(1, m.dtype), m)
+composes(np.tril)(lambda m, k=0: np.where(np.tril(np.ones(m.shape[-2:], bool), k), m, np.zeros(1, m.dtype)))
+composes(np.triu)(lambda m, k=0: np.where(np.triu(np.ones(m.shape[-2:], bool), k), m, np.zeros(1, m.dtype)))

@@ -46,11 +46,7 @@ def _inner(a: Any, b: Any, /) -> Any:
     return np.multiply(a, b) if a.ndim == 0 or b.ndim == 0 else np.tensordot(a, b, axes=(-1, -1))
 
 
-@composes(np.outer)
-def _outer(a: Any, b: Any) -> Any:
-    return np.ravel(operand(a))[:, None] * np.ravel(operand(b))[None, :]
-
-
+composes(np.outer)(lambda a, b: np.ravel(operand(a))[:, None] * np.ravel(operand(b)))
 composes(np.linalg.outer)(lambda x1, x2, /: np.einsum("i,j->ij", x1, x2))
 composes(np.linalg.matmul)(lambda x1, x2, /: np.matmul(x1, x2))
 composes(np.linalg.tensordot)(lambda x1, x2, /, *, axes=2: np.tensordot(x1, x2, axes))
@@ -103,7 +99,7 @@ def _last_product(sizes: tuple[int, ...]) -> tuple[int, int]:
     It is the dynamic program of Cormen, Leiserson, Rivest and Stein, Introduction to Algorithms, section 14.2.
     """
     parts = ((sizes[0] * sizes[k] * sizes[-1], sizes[: k + 1], sizes[k:], k) for k in range(1, len(sizes) - 1))
-    counts = ((last + _last_product(left)[0] + _last_product(right)[0], k) for last, left, right, k in parts)
+    counts = ((n + _last_product(left)[0] + _last_product(right)[0], k) for n, left, right, k in parts)
     return min(counts, default=(0, 0))
 
 
@@ -128,12 +124,7 @@ def _correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
     return np.convolve(a, v[::-1], mode)
 
 
-@composes(np.polyval)
-def _polyval(p: Any, x: Any) -> Any:
-    out = np.zeros_like(x)
-    for coefficient in p:
-        out = out * x + coefficient
-    return out
+composes(np.polyval)(lambda p, x: functools.reduce(lambda out, term: out * x + term, p, np.zeros_like(x)))
 
 
 @composes(np.trapezoid)
@@ -195,10 +186,8 @@ def _einsum(subscripts: Any, /, *operands: Any, optimize: Any = False) -> Any:
             first = term.index(twice)
             second = term.index(twice, first + 1)
             if arrays[i].shape[first] != arrays[i].shape[second]:
-                raise ValueError(
-                    f"np.einsum: {twice!r} stands twice in {term!r}, for axes of lengths {arrays[i].shape[first]} and "
-                    f"{arrays[i].shape[second]}, but a diagonal needs equal lengths"
-                )
+                lengths = f"{arrays[i].shape[first]} and {arrays[i].shape[second]}"
+                raise ValueError(f"np.einsum: {twice!r} stands twice in {term!r}, for axes of lengths {lengths}")
             arrays[i] = np.diagonal(arrays[i], 0, first, second)
             term = term[:first] + term[first + 1 : second] + term[second + 1 :] + twice
         inputs[i] = term
@@ -223,18 +212,15 @@ _LETTERS = dict(enumerate(string.ascii_uppercase + string.ascii_lowercase))
 # --- methods of ufuncs ------------------------------------------------------------------------------------------------
 
 
-def _outer_of(ufunc: Any) -> Any:
-    def outer(A: Any, B: Any, /) -> Any:
-        return ufunc(np.reshape(A, np.shape(A) + (1,) * np.ndim(B)), operand(B))
-
-    return outer
+def _outer_of(ufunc: Any, A: Any, B: Any, /) -> Any:
+    return ufunc(np.reshape(A, np.shape(A) + (1,) * np.ndim(B)), operand(B))
 
 
-OUTER = (
-    *(np.add, np.subtract, np.multiply, np.divide, np.power, np.maximum, np.minimum, np.fmax, np.fmin),
-    *(np.hypot, np.arctan2, np.logaddexp),
+OUTER: tuple[Any, ...] = (
+    *(np.add, np.subtract, np.multiply, np.divide, np.power, np.hypot, np.arctan2, np.logaddexp),
+    *(np.maximum, np.minimum, np.fmax, np.fmin),
 )
 """The ufuncs whose method `outer` applies them to each entry of one array with each of another."""
 
 for _ufunc in OUTER:
-    composes(_ufunc.outer)(_outer_of(_ufunc))
+    composes(_ufunc.outer)(functools.partial(_outer_of, _ufunc))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import itertools
 import operator
 from typing import Any
@@ -11,53 +13,30 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from autograd_spiral.engine.table import composes
 from autograd_spiral.errors import NoRuleError
-from autograd_spiral.vocabulary.compositions.arguments import available, operand, operands
+from autograd_spiral.vocabulary.compositions.arguments import available, operand, operands, stand_in
 from autograd_spiral.vocabulary.signatures import pad_widths
 
-
-@composes(np.ravel)
-def _ravel(a: Any) -> Any:
-    return np.reshape(a, (a.size,))
+composes(np.ravel)(lambda a: np.reshape(a, (a.size,)))
 
 
-@composes(np.moveaxis)
-def _moveaxis(a: Any, source: Any, destination: Any) -> Any:
-    sources = normalize_axis_tuple(source, a.ndim, "source")
-    destinations = normalize_axis_tuple(destination, a.ndim, "destination")
-    if len(sources) != len(destinations):
-        raise ValueError(f"np.moveaxis: {len(sources)} source axes but {len(destinations)} destination axes")
-    order = [i for i in range(a.ndim) if i not in sources]
-    for to, from_ in sorted(zip(destinations, sources, strict=True)):
-        order.insert(to, from_)
-    return np.transpose(a, tuple(order))
+def _reordered(function: Any, a: Any, *args: Any, **kwargs: Any) -> Any:
+    """Transpose `a` to the order in which `function` puts its axes: the shape of an array whose axis i has length i."""
+    return np.transpose(a, function(np.empty(range(a.ndim)), *args, **kwargs).shape)
 
 
-@composes(np.swapaxes)
-def _swapaxes(a: Any, axis1: int, axis2: int) -> Any:
-    order = list(range(a.ndim))
-    i, j = normalize_axis_index(axis1, a.ndim), normalize_axis_index(axis2, a.ndim)
-    order[i], order[j] = j, i
-    return np.transpose(a, tuple(order))
+def _reshaped(function: Any, a: Any, *args: Any, **kwargs: Any) -> Any:
+    """Reshape `a` to the shape that `function` gives it."""
+    return np.reshape(a, function(stand_in(a), *args, **kwargs).shape)
 
 
-composes(np.matrix_transpose)(lambda x, /: np.swapaxes(x, -1, -2))
-
-
-@composes(np.expand_dims)
-def _expand_dims(a: Any, axis: Any) -> Any:
-    width = a.ndim + (len(axis) if isinstance(axis, tuple | list) else 1)
-    axes = normalize_axis_tuple(axis, width)
-    lengths = iter(a.shape)
-    return np.reshape(a, tuple(1 if i in axes else next(lengths) for i in range(width)))
-
-
-@composes(np.squeeze)
-def _squeeze(a: Any, axis: Any = None) -> Any:
-    ones = tuple(i for i, n in enumerate(a.shape) if n == 1)
-    axes = ones if axis is None else normalize_axis_tuple(axis, a.ndim)
-    if not set(axes) <= set(ones):
-        raise ValueError(f"np.squeeze: axis {axis} of shape {a.shape} does not have length 1")
-    return np.reshape(a, tuple(n for i, n in enumerate(a.shape) if i not in axes))
+for _composition, _functions in (
+    (_reordered, (np.moveaxis, np.swapaxes, np.rollaxis, np.matrix_transpose)),
+    (_reshaped, (np.expand_dims, np.squeeze)),
+):
+    for _function in _functions:
+        _composed: Any = functools.partial(_composition, _function)
+        _composed.__signature__ = inspect.signature(_function)
+        composes(_function)(_composed)
 
 
 @composes(np.stack)
@@ -68,36 +47,19 @@ def _stack(arrays: Any, axis: int = 0) -> Any:
     return np.concatenate([np.expand_dims(part, axis) for part in parts], axis=axis)
 
 
-def _at_least(function: Any) -> Any:
-    """Return the composition of np.atleast_1d or one of its relatives, which add axes of length 1."""
-
-    def raised(*arys: Any) -> Any:
-        shapes = [function(np.broadcast_to(0, np.shape(a))).shape for a in arys]
-        views = [a if a.shape == to else np.reshape(a, to) for a, to in zip(operands(arys), shapes, strict=True)]
-        return views[0] if len(views) == 1 else tuple(views)
-
-    return raised
+def _at_least(function: Any, *arys: Any) -> Any:
+    shapes = [function(stand_in(a)).shape for a in arys]
+    views = [a if a.shape == to else np.reshape(a, to) for a, to in zip(operands(arys), shapes, strict=True)]
+    return views[0] if len(views) == 1 else tuple(views)
 
 
 for _function in (np.atleast_1d, np.atleast_2d, np.atleast_3d):
-    composes(_function)(_at_least(_function))
+    composes(_function)(functools.partial(_at_least, _function))
 
-composes(np.vstack)(lambda tup: np.concatenate([np.atleast_2d(part) for part in tup], axis=0))
-composes(np.dstack)(lambda tup: np.concatenate([np.atleast_3d(part) for part in tup], axis=2))
-
-
-@composes(np.hstack)
-def _hstack(tup: Any) -> Any:
-    parts = [np.atleast_1d(part) for part in tup]
-    return np.concatenate(parts, axis=min(parts[0].ndim - 1, 1))
-
-
-@composes(np.column_stack)
-def _column_stack(tup: Any) -> Any:
-    columns = (np.atleast_1d(part) for part in tup)
-    return np.concatenate([part[:, None] if part.ndim == 1 else part for part in columns], axis=1)
-
-
+composes(np.hstack)(lambda tup: np.concatenate([np.atleast_1d(x) for x in tup], axis=int(np.ndim(tup[0]) > 1)))
+composes(np.vstack)(lambda tup: np.concatenate([np.atleast_2d(x) for x in tup], axis=0))
+composes(np.dstack)(lambda tup: np.concatenate([np.atleast_3d(x) for x in tup], axis=2))
+composes(np.column_stack)(lambda tup: np.hstack([x if np.ndim(x) > 1 else np.atleast_2d(x).T for x in tup]))
 composes(np.append)(lambda arr, values, axis=None: np.concatenate([arr, values], axis=axis))
 
 _DIRECT = 8
@@ -153,7 +115,7 @@ def _block(arrays: Any) -> Any:
 
 
 def _stand_ins(nested: Any) -> Any:
-    return [*map(_stand_ins, nested)] if isinstance(nested, list) else np.broadcast_to(0, np.shape(nested))
+    return [*map(_stand_ins, nested)] if isinstance(nested, list) else stand_in(nested)
 
 
 def _joined(nested: Any, width: int) -> tuple[Any, int]:
@@ -193,13 +155,6 @@ def _rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
     return np.swapaxes(flipped, first, second) if turns % 2 else flipped
 
 
-@composes(np.rollaxis)
-def _rollaxis(a: Any, axis: int, start: int = 0) -> Any:
-    axis = normalize_axis_index(axis, a.ndim)
-    start = normalize_axis_index(start + a.ndim * (start < 0), a.ndim + 1)
-    return np.moveaxis(a, axis, start - (axis < start))
-
-
 @composes(np.roll)
 def _roll(a: Any, shift: Any, axis: Any = None) -> Any:
     if axis is None:
@@ -231,14 +186,12 @@ def _resize(a: Any, new_shape: Any) -> Any:
 
 
 @composes(np.pad)
-def _pad(
-    array: Any, pad_width: Any, mode: Any = "constant", *, constant_values: Any = 0, reflect_type: Any = "even"
-) -> Any:
+def _pad(array: Any, pad_width: Any, mode: Any = "constant", *, constant_values: Any = 0) -> Any:
     if mode == "constant":
         return NotImplemented
-    if mode not in ("edge", "reflect", "symmetric", "wrap") or reflect_type != "even":
-        unknown = f"np.pad with mode={mode!r} and reflect_type={reflect_type!r} has no gradient rule"
-        raise NoRuleError(f"{unknown}: use 'constant', 'edge', 'reflect', 'symmetric' or 'wrap', or np.concatenate")
+    if mode not in ("edge", "reflect", "symmetric", "wrap"):
+        known = "'constant', 'edge', 'reflect', 'symmetric' or 'wrap'"
+        raise NoRuleError(f"np.pad with mode={mode!r} has no gradient rule: use {known}, or np.concatenate")
     for axis, width in enumerate(pad_widths(pad_width, array.ndim)):
         if any(width):
             array = np.take(array, np.pad(np.arange(array.shape[axis]), width, mode), axis)

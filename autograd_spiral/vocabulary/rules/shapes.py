@@ -45,10 +45,9 @@ def _add_windows(ct: Any, window_shape: tuple[int, ...], axis: tuple[int, ...], 
     """Return zeros of `shape` with each entry of the windows `ct` added where it was: the adjoint of sliding them."""
     wider = wide(ct, math.prod(window_shape))
     out = np.zeros(shape, wider.dtype)
-    counts = ct.shape[: len(shape)]
-    for offsets in np.ndindex(window_shape):
-        starts = [sum(o for o, along in zip(offsets, axis, strict=True) if along == i) for i in range(len(shape))]
-        out[tuple(slice(start, start + n) for start, n in zip(starts, counts, strict=True))] += wider[(..., *offsets)]
+    windows = sliding_window_view(out, window_shape, axis, writeable=True)
+    for place in np.ndindex(window_shape):
+        windows[(..., *place)] += wider[(..., *place)]
     return out.astype(ct.dtype, copy=False)
 
 
