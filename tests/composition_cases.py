@@ -432,13 +432,14 @@ def _take(source: Source, function: Any) -> Example:
 def _delete(source: Source, function: Any) -> Example:
     x = source.array(source.shape(1, empty=False))
     axis = source.choose(None, source.axis(x.ndim))
-    at = _positions(source, x.size if axis is None else x.shape[axis])
+    n = x.size if axis is None else x.shape[axis]
+    at = source.choose(_positions(source, n), source.mask((n,)))
     return Example(lambda x: function(x, at, axis), (x,))
 
 
 def _positions(source: Source, n: int) -> Any:
     one = source.integer(-n, n - 1)
-    return source.choose(one, [one], [], [0, one], slice(None, None, 2), slice(1, 2), source.mask((n,)))
+    return source.choose(one, [one], [], [0, one], slice(None, None, 2), slice(1, 2))
 
 
 @composition_case(np.insert)

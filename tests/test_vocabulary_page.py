@@ -49,7 +49,11 @@ def test_primitives_of_others_are_their_own_business():
 
 
 def test_the_page_is_current():
-    assert vocabulary.PAGE.read_text(encoding="utf-8") == vocabulary.page(), "run: python docs/vocabulary.py"
+    """The page has functions that an older NumPy does not have."""
+    lines = vocabulary.PAGE.read_text(encoding="utf-8").splitlines(keepends=True)
+    names = [re.match(r"\| `np\.(\w+)\(", line) for line in lines]
+    kept = [line for line, name in zip(lines, names, strict=True) if name is None or hasattr(np, name[1])]
+    assert "".join(kept) == vocabulary.page(), "run: python docs/vocabulary.py"
 
 
 def test_every_public_name_is_on_the_page():

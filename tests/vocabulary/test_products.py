@@ -35,9 +35,9 @@ def test_einsum_takes_numbered_axes(form: Any) -> None:
     assert found.requires_grad
 
 
-@pytest.mark.parametrize("axis", [52, -1, 1.5])
-def test_einsum_refuses_numbers_that_name_no_axis(axis: Any) -> None:
-    with pytest.raises((KeyError, TypeError, ValueError)):
+@pytest.mark.parametrize("axis", [52, -1])
+def test_einsum_refuses_numbers_that_name_no_axis(axis: int) -> None:
+    with pytest.raises(ShapeError, match=f"axes are numbered from 0 to 51 whatever the shape, not {axis}"):
         np.einsum(Tensor(np.ones((2, 2))), [0, axis])
 
 

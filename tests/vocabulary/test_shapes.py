@@ -182,11 +182,10 @@ def test_numbers_lists_and_corner_cases_are_taken_as_in_numpy(call: Any) -> None
     assert found.dtype == call(x).dtype
 
 
-@pytest.mark.parametrize("mask", [Tensor([True, False, True]), Tensor([0, -1])])
-def test_positions_may_be_a_tensor(mask: Tensor) -> None:
-    x = np.arange(6.0).reshape(2, 3)
+def test_positions_may_be_a_tensor() -> None:
+    x, at = np.arange(6.0).reshape(2, 3), Tensor([0, -1])
     for call in (lambda x, at: np.delete(x, at, axis=1), lambda x, at: np.insert(x, at, 9.0, axis=1)):
-        np.testing.assert_array_equal(call(Tensor(x), mask).data, call(x, mask.data))
+        np.testing.assert_array_equal(call(Tensor(x), at).data, call(x, at.data))
 
 
 def test_what_is_returned_with_a_tensor_is_a_tensor() -> None:

@@ -78,7 +78,7 @@ def _diag(v: Any, k: int = 0) -> Any:
         return np.diagonal(v, k)
     if v.ndim != 1:
         raise ValueError(f"np.diag takes a vector or a matrix, not shape {v.shape}")
-    row = np.pad(v, (max(k, 0), max(-k, 0)))
+    row = np.pad(v, (max(k, 0), max(-k, 0))) if k else v
     return np.where(np.eye(row.size, k=k, dtype=bool), row, np.zeros(1, v.dtype))
 
 

@@ -200,13 +200,18 @@ def _einsum(subscripts: Any, /, *operands: Any, optimize: Any = False) -> Any:
 def _in_letters(given: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return `subscripts, *operands` for `operand, axes, operand, axes, …` and perhaps the axes of the result."""
     listed = (*given[1::2], given[-1])
-    *terms, result = ("".join("..." if i is Ellipsis else _LETTERS[operator.index(i)] for i in axes) for axes in listed)
+    *terms, result = ("".join(map(_letter, axes)) for axes in listed)
     subscripts = ",".join(terms) + (f"->{result}" if len(given) % 2 else "")
     return (subscripts, *given[: 2 * len(terms) : 2])
 
 
-_LETTERS = dict(enumerate(string.ascii_uppercase + string.ascii_lowercase))
-"""The letters of axes with numbers, in the order in which NumPy sorts both."""
+def _letter(axis: Any) -> str:
+    """Return a letter for the number of an axis, in the order in which NumPy sorts both."""
+    if axis is Ellipsis:
+        return "..."
+    if operator.index(axis) not in range(52):
+        raise ValueError(f"np.einsum: axes are numbered from 0 to 51 whatever the shape, not {axis}")
+    return (string.ascii_uppercase + string.ascii_lowercase)[axis]
 
 
 # --- methods of ufuncs ------------------------------------------------------------------------------------------------
