@@ -30,7 +30,8 @@ def astype(x: Any, dtype: Any) -> Bound:
 
 def einsum(subscripts: str, *operands: Any, optimize: Any = False) -> Bound:
     """Bind the subscripts as a parameter, and `optimize` unless it has NumPy's default."""
-    return operands, {"subscripts": subscripts, **({"optimize": optimize} if optimize else {})}
+    how = tuple(optimize) if isinstance(optimize, list) else optimize
+    return operands, {"subscripts": subscripts, **({"optimize": how} if how else {})}
 
 
 def convolve(a: Any, v: Any, mode: str = "full") -> Bound:

@@ -108,9 +108,12 @@ def _matrix_power(a: Any, n: int) -> Any:
     n = operator.index(n)
     if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
         raise ValueError(f"np.linalg.matrix_power takes square matrices, not shape {a.shape}")
-    if n < 2:
-        inverted = np.linalg.inv(a) if n < 0 else np.zeros_like(a) + np.eye(a.shape[-1], dtype=a.dtype)
-        return a if n == 1 else np.linalg.matrix_power(inverted, abs(n) or 1)
+    if n < 1:
+        return (
+            np.linalg.matrix_power(np.linalg.inv(a), -n) if n else np.zeros_like(a) + np.eye(a.shape[-1], dtype=a.dtype)
+        )
+    if n == 1:
+        return a
     half = np.linalg.matrix_power(a, n // 2)
     square = np.matmul(half, half)
     return np.matmul(square, a) if n % 2 else square
