@@ -137,7 +137,7 @@ def _trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     y = np.moveaxis(operand(y), axis, -1)
     if x is not None:
         points = operand(x) if np.ndim(x) == 1 else np.moveaxis(operand(x), axis, -1)
-        dx = points[..., 1:] - points[..., :-1]
+        dx = (np.not_equal if points.dtype == bool else np.subtract)(points[..., 1:], points[..., :-1])
     return np.sum(dx * (y[..., 1:] + y[..., :-1]) / 2.0, axis=-1)
 
 
