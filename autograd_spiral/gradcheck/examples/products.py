@@ -36,7 +36,7 @@ _forms: dict[str, tuple[tuple[int, ...], ...]] = {
 }
 for _form, _operands in _forms.items():
     example(np.einsum, *(REAL(*shape) for shape in _operands), call=lambda *args, form=_form: np.einsum(form, *args))
-for _how in (True, "greedy", ["einsum_path", (1, 2), (0, 1)]):
+for _how in (True, ["einsum_path", (1, 2), (0, 1)]):
     example(
         np.einsum, REAL(2, 3), REAL(3, 2), REAL(2, 2), call=lambda *xs, o=_how: np.einsum("ij,jk,kl", *xs, optimize=o)
     )
@@ -47,12 +47,11 @@ example(np.vecdot, REAL(3, 2), REAL(3, 1), call=lambda x, y: np.vecdot(x, y, axi
 example(np.cross, REAL(3, 2), REAL(2, 3), call=lambda x, y: np.cross(x, y, axisa=0, axisc=0))
 example(np.linalg.multi_dot, REAL(3), REAL(3, 2), REAL(2, 4), REAL(4), call=lambda *xs: np.linalg.multi_dot(xs))
 example(np.linalg.multi_dot, REAL(1, 3), REAL(3, 2), REAL(2, 4), call=lambda *xs: np.linalg.multi_dot(xs))
-for _n in (1, 2, 5):
+for _n in (2, 5):
     example(np.linalg.matrix_power, REAL(2, 2, 2), call=lambda x, n=_n: np.linalg.matrix_power(x, n))
 for _mode in ("full", "same", "valid"):
     for _f in (np.convolve, np.correlate):
-        example(_f, REAL(5), REAL(4), call=lambda x, y, f=_f, mode=_mode: f(x, y, mode))
-        example(_f, REAL(3), REAL(6), call=lambda x, y, f=_f, mode=_mode: f(x, y, mode=mode))
+        example(_f, REAL(3), REAL(4), call=lambda x, y, f=_f, mode=_mode: f(x, y, mode=mode))
 example(np.trapezoid, REAL(2, 3))
 example(np.trapezoid, REAL(3, 2), call=lambda y: np.trapezoid(y, dx=0.5, axis=0))
 example(np.trapezoid, REAL(3, 2), REAL(3), call=lambda y, x: np.trapezoid(y, x, axis=0))

@@ -42,8 +42,7 @@ example(np.block, REAL(2, 2), REAL(2), REAL(), call=lambda x, y, z: np.block([[x
 example(np.append, REAL(2, 3), REAL(3), call=np.append)
 example(np.append, REAL(2, 3), REAL(1, 3), call=lambda x, y: np.append(x, y, axis=0))
 for _f in (np.atleast_1d, np.atleast_2d, np.atleast_3d):
-    for _shape in ((), (3,), (2, 3)):
-        example(_f, REAL(*_shape))
+    example(_f, REAL(3))
     example(_f, REAL(), REAL(2, 3))
 
 example(np.array_split, REAL(7, 2), call=lambda x: np.array_split(x, 3))
@@ -51,7 +50,7 @@ for _f in (np.hsplit, np.vsplit, np.dsplit):
     example(_f, REAL(2, 4, 3), call=lambda x, f=_f: f(x, [1]))
 for _f in available("unstack"):
     example(_f, REAL(2, 3), call=lambda x, f=_f: f(x, axis=1))
-example(np.split, REAL(20), call=lambda x: np.split(x, 20))
+example(np.split, REAL(12), call=lambda x: np.split(x, 12))
 
 for _f in (np.flipud, np.fliplr, np.rot90):
     example(_f, REAL(2, 3))
