@@ -24,11 +24,12 @@ def _call(function: Callable[..., Any], called: str, source: str = "") -> str:
     primitive = PRIMITIVES.get(function)
     takes: Callable[..., Any] = COMPOSITIONS.get(function) or (primitive and primitive.bind) or function
     if primitive is not None and takes is function:
-        several = primitive.arity > 1
+        given = "t, …" if primitive.arity > 1 else "t"
     else:
         empty = inspect.Parameter.empty
-        several = sum(parameter.default is empty for parameter in inspect.signature(takes).parameters.values()) > 1
-    return f"write {called}({'t, …' if several else 't'}){source}"
+        required = [name for name, each in inspect.signature(takes).parameters.items() if each.default is empty]
+        given = "[t, …]" if required[0] in ("arrays", "tup") else "t, …" if len(required) > 1 else "t"
+    return f"write {called}({given}){source}"
 
 
 # --- on a Tensor: t.unsqueeze(0) --------------------------------------------------------------------------------------

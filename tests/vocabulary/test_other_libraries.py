@@ -78,7 +78,7 @@ def test_what_a_hint_says_to_write_runs(name):
         "dtype": np.float32,
         "loss": leaf.sum(),
     }
-    t = Tensor(np.eye(2)) if name in ("einsum", "matrix_transpose") else leaf
+    t = Tensor(np.eye(2)) if name in ("einsum", "fliplr", "matrix_transpose", "rot90") else leaf
     if name in ("bitwise_invert", "bitwise_not", "invert"):
         t = Tensor([True, False])
     with np.errstate(all="ignore"):
@@ -148,7 +148,7 @@ def test_python_suggests_another_name_only_where_there_is_no_hint(name, last, ca
         ("einsum", 'write np.einsum("ij,jk->ik", t, other)'),
         ("where", "write np.where(condition, t, other)"),
         ("unsqueeze", "write np.expand_dims(t, axis)"),
-        ("vstack", "write np.concatenate(…, axis=0)"),
+        ("vstack", "write np.vstack([t, …])"),
         ("round", "write np.rint(t)"),
         ("pi", "write np.pi"),
     ],
