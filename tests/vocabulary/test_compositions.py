@@ -57,8 +57,8 @@ def test_integers_are_widened_as_numpy_widens_them(function: Any, dtype: Any) ->
         whole = example.of_integers(dtype)
         try:
             whole.oracle(*whole.arrays)
-        except (TypeError, OverflowError, RuntimeWarning):
-            return  # NumPy itself refuses these: subtracting bools, bounds outside the dtype, dividing by 0
+        except (TypeError, OverflowError, RuntimeWarning, ValueError):
+            return  # NumPy itself refuses these: subtracting bools, dividing by 0, a singular matrix
         assert_value(whole)
 
     EXAMPLES[function].check(holds, count=10)
@@ -102,7 +102,7 @@ def test_on_arrays_a_composition_returns_what_numpys_function_returns(function: 
             expected = listed(function(*args, **kwargs))
             assert len(results) == len(expected)
             for result, value in zip(results, expected, strict=True):
-                assert type(result) in (np.ndarray, np.float64)
+                assert isinstance(result, np.ndarray | np.generic)
                 assert result.shape == np.shape(value)
                 assert result.dtype == value.dtype
                 assert_close(result, value, 1e-13, "on arrays")

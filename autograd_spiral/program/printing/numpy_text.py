@@ -24,6 +24,7 @@ from autograd_spiral.program.printing.expressions import (
 )
 from autograd_spiral.vocabulary.functions import erf
 from autograd_spiral.vocabulary.rules.indexing import scatter
+from autograd_spiral.vocabulary.rules.linalg import packed_eigh, packed_qr, packed_slogdet, packed_svd
 from autograd_spiral.vocabulary.signatures import ARRAY
 
 __all__ = ["NUMPY", "literal"]
@@ -144,6 +145,13 @@ def _pad(equation: Equation, inputs: Sequence[Text]) -> Text:
     return Text(f"np.pad({inputs[0].text}, {equation.params['pad_width']}{more})")
 
 
+def _packed(equation: Equation, inputs: Sequence[Text]) -> Text:
+    """Write all results of a decomposition as one array."""
+    words = [f"{key}={value!r}" for key, value in equation.params.items() if (key, value) != ("UPLO", "L")]
+    call = f"{equation.primitive.name}({', '.join([inputs[0].text, *words])})"
+    return Text(f"packed({call}, {shape_of(equation.inputs[0])[:-2]})")
+
+
 NUMPY = Alphabet(
     infix={
         Binding.COMPARISON: dict(zip(COMPARISONS, ("==", "!=", "<", "<=", ">", ">="), strict=True)),
@@ -168,6 +176,7 @@ NUMPY = Alphabet(
         operator.getitem: lambda equation, inputs: Text(f"{inputs[0].atom}[{index_text(equation, inputs[1:])}]"),
         scatter: _scatter,
         erf: _erf,
+        **dict.fromkeys((packed_eigh, packed_qr, packed_slogdet, packed_svd), _packed),
     },
     call=_call,
 )
