@@ -23,7 +23,9 @@ def place(ct, index, shape):
     "packed": '''\
 def packed(parts, stack):
     """Several results for each matrix of a `stack`, in one array: their entries, one result after another."""
-    flat = [np.reshape(part, (*stack, np.ones(part.shape[len(stack) :]).size)) for part in parts]
+    flat = []
+    for part in parts:
+        flat.append(np.reshape(part, (*stack, np.ones(part.shape[len(stack) :]).size)))
     return np.concatenate(flat, axis=-1)
 ''',
     "erf": '''\

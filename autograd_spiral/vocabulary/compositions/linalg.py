@@ -188,7 +188,7 @@ def _qr(a: Any, mode: str = "reduced") -> Any:
         raise NoRuleError(
             f"np.linalg.qr of shape {a.shape} with mode={mode!r} has no gradient rule: use mode='reduced'"
         )
-    q, r = unpacked(packed_qr(a[..., :k]), (m, k), (k, k))
+    q, r = unpacked(packed_qr(a if n == k else a[..., :k]), (m, k), (k, k))
     if n > k:
         r = np.concatenate([r, np.matmul(q.mT, a[..., k:])], axis=-1)
     return r if mode == "r" else _RESULTS[np.linalg.qr](q, r)

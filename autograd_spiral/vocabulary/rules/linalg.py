@@ -148,18 +148,28 @@ def _triangle(x: Any, upper: bool) -> Any:
     return np.triu(x) + np.tril(x, -1).mT if upper else np.tril(x) + np.triu(x, 1).mT
 
 
-def _over_gaps(x: Any, values: Any, ct: Any, used: Any, sign: int) -> Any:
-    """Return `x` over `v_j + sign · v_i` of `values`; where that is 0, up to rounding, there may be no derivative.
+def _over_gaps(x: Any, values: Any, ct: Any, used: Any, pair: Any) -> tuple[Any, Any]:
+    """Return `(x - x.mT) / 2` over `pair(v_j, v_i)` of `values`, and where that is 0, up to rounding.
 
-    It is NaN there if the function depends on one of the two vectors (`used`), or differently on the two values, whose
+    There it is NaN if the function depends on one of the two vectors (`used`), or differently on the two values, whose
     cotangents are `ct`; otherwise it is 0.
     """
     eps = float(np.finfo(values.dtype).eps)
-    gaps, apart = (v[..., None, :] + sign * v[..., None] for v in (values, ct))
-    tie = np.absolute(gaps) <= 2 * eps * np.sum(np.absolute(values), axis=-1)[..., None, None]
+    gaps, apart = (pair(v[..., None, :], v[..., None]) for v in (2 * values, ct))
+    small = np.absolute(gaps) <= 4 * eps * np.sum(np.absolute(values), axis=-1)[..., None, None]
     unequal = np.absolute(apart) > math.sqrt(eps) * np.sum(np.absolute(ct), axis=-1)[..., None, None]
-    pairs = (used[..., None, :] | used[..., None]) & (np.eye(x.shape[-1]) < 1.5 + 0.5 * sign)
-    return np.where(tie & (pairs | unequal), np.nan, np.where(tie, 0, x / np.where(tie, 1, gaps)))
+    tie = small & ~np.eye(x.shape[-1], dtype=bool) if pair is np.subtract else small
+    lost = tie & (used[..., None, :] | used[..., None] | unequal)
+    return np.where(lost, np.nan, (x - x.mT) / np.where(small, np.inf, gaps)), tie
+
+
+def _without_slope(ct: Any, values: Any, tie: Any) -> Any:
+    """Return `ct`, the cotangent of `values`; it has no derivative where there is a `tie`, so nor has the gradient.
+
+    That derivative is a quotient of two numbers that are both 0 there, the differences of cotangents and of values.
+    """
+    tied = np.any(tie, axis=-1)
+    return ct + np.where(tied, np.sqrt(np.where(tied, 0 * values, 1)), 0)
 
 
 def _outside(x: Any, basis: Any) -> Any:
@@ -179,10 +189,9 @@ def _eigh_rule(ct: Any, out: Any, x: Any, UPLO: str) -> Any:
     """Return `V @ (diag(w̄) + (V.mT @ V̄) / (w_j - w_i)) @ V.mT` (Giles, 2008), in the triangle that NumPy reads."""
     n = x.shape[-1]
     (w, v), (to_w, to_v) = (unpacked(each, (n,), (n, n)) for each in (out, ct))
-    mixed = np.matmul(v.mT, to_v)
-    turned = _over_gaps((mixed - mixed.mT) / 2, w, to_w, np.any(to_v != 0, axis=-2), -1)
-    inner = turned + np.eye(n, dtype=x.dtype) * to_w[..., None]
-    return _triangle(np.matmul(np.matmul(v, inner), v.mT), UPLO.upper() == "U")
+    turned, tie = _over_gaps(np.matmul(v.mT, to_v), w, to_w, np.any(to_v != 0, axis=-2), np.subtract)
+    inner = np.matmul(v, turned) + v * _without_slope(to_w, w, tie)[..., None, :]
+    return _triangle(np.matmul(inner, v.mT), UPLO.upper() == "U")
 
 
 def _svd_rule(ct: Any, out: Any, x: Any, full_matrices: bool) -> Any:
@@ -191,10 +200,10 @@ def _svd_rule(ct: Any, out: Any, x: Any, full_matrices: bool) -> Any:
     (u, s, vh), (to_u, to_s, to_vh) = (unpacked(each, (m, k), (k,), (k, n)) for each in (out, ct))
     left, right = np.matmul(u.mT, to_u), np.matmul(vh, to_vh.mT)
     used = np.any(to_u != 0, axis=-2) | np.any(to_vh != 0, axis=-1)
-    left, right = (left - left.mT) / 2, (right - right.mT) / 2
-    turned = _over_gaps(left + right, s, to_s, used, -1) + _over_gaps(left - right, s, to_s, used, 1)
-    inner = np.matmul(u, turned + np.eye(k, dtype=x.dtype) * to_s[..., None])
-    size = np.where(s == 0, 1, s)[..., None]  # where it is 0, either the cotangents are 0 or `turned` is NaN
+    apart, tie = _over_gaps(left + right, s, to_s, used, np.subtract)
+    above, zero = _over_gaps(left - right, s, to_s, used, np.add)
+    inner = np.matmul(u, apart + above) + u * _without_slope(to_s, s, tie | zero)[..., None, :]
+    size = np.where(s == 0, 1, s)[..., None]  # where it is 0, either the cotangents are 0 or `above` is NaN
     inner = inner + _outside(to_u / size.mT, u) if m > k else inner
     whole = np.matmul(inner, vh)
     return whole + np.matmul(u, _outside((to_vh / size).mT, vh.mT).mT) if n > k else whole
