@@ -30,7 +30,7 @@ from autograd_spiral.gradcheck.examples import EXAMPLES
 from autograd_spiral.gradcheck.rule_check import checkable
 from autograd_spiral.vocabulary import functions
 from autograd_spiral.vocabulary.rules.indexing import scatter
-from autograd_spiral.vocabulary.rules.linalg import cofactors, packed_eigh, packed_qr, packed_slogdet, packed_svd
+from autograd_spiral.vocabulary.rules.linalg import cofactors, kink, packed_eigh, packed_qr, packed_slogdet, packed_svd
 
 PAGE = Path(__file__).with_name("vocabulary.md")
 
@@ -148,6 +148,7 @@ ROWS: dict[str, dict[Any, Row]] = {
         cofactors: words(
             "the derivative of det(x) · inv(x)ᵀ", edges="internal: the gradient of the determinant, divided by its z̄"
         ),
+        kink: words("NaN at the given places, else 0", None, edges="internal: gradients that have none add it, a 0"),
         np.linalg.pinv: words(
             "−zᵀ @ z̄ @ zᵀ + (z̄ᵀ − x @ z @ z̄ᵀ) @ z @ zᵀ for at least as many rows as columns",
             edges="NaN if singular values are cut off: the rank is less than it could be",

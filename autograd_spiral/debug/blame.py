@@ -125,6 +125,10 @@ class _Blame(Observer):
 
 
 _LOST = {
+    "kink": (
+        "Here it has a gradient but no second one: a norm of 0, or eigenvalues or singular values that are repeated. "
+        "For the square of a norm, write np.sum(x * x)."
+    ),
     "np.linalg.eigh": (
         "Where eigenvalues are repeated, eigenvectors have no derivative, and eigenvalues only together, such as their "
         "sum: add a small symmetric matrix that keeps them apart."

@@ -7,7 +7,7 @@ from typing import Any
 import numpy
 
 from autograd_spiral.gradcheck.examples.table import NONZERO, REAL, Draw, Function, example
-from autograd_spiral.vocabulary.rules.linalg import cofactors, packed_eigh, packed_qr, packed_slogdet, packed_svd
+from autograd_spiral.vocabulary.rules.linalg import cofactors, kink, packed_eigh, packed_qr, packed_slogdet, packed_svd
 
 np: Any = numpy  # its stubs know nothing of Tensors
 
@@ -96,6 +96,7 @@ for _uplo in ("L", "U"):
     example(packed_eigh, positive(3), call=lambda x, uplo=_uplo: np.square(packed_eigh(x, UPLO=uplo)))
 example(np.linalg.eigh, positive(2, 2), call=lambda x: _without_signs(*np.linalg.eigh(x)))
 example(np.linalg.det, singular(3))
+example(kink, REAL(3), call=lambda x: x * kink(x, x > 9))
 example(np.linalg.svd, matrix(3, 3), call=lambda x: _without_signs(*np.linalg.svd(x)))
 example(np.linalg.svd, matrix(2, 2, 2), call=lambda x: _without_signs(*np.linalg.svd(x)))
 for _m, _n in ((3, 2), (2, 3)):

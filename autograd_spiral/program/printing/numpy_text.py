@@ -24,7 +24,7 @@ from autograd_spiral.program.printing.expressions import (
 )
 from autograd_spiral.vocabulary.functions import erf
 from autograd_spiral.vocabulary.rules.indexing import scatter
-from autograd_spiral.vocabulary.rules.linalg import packed_eigh, packed_qr, packed_slogdet, packed_svd
+from autograd_spiral.vocabulary.rules.linalg import kink, packed_eigh, packed_qr, packed_slogdet, packed_svd
 from autograd_spiral.vocabulary.signatures import ARRAY
 
 __all__ = ["NUMPY", "literal"]
@@ -176,6 +176,7 @@ NUMPY = Alphabet(
         operator.getitem: lambda equation, inputs: Text(f"{inputs[0].atom}[{index_text(equation, inputs[1:])}]"),
         scatter: _scatter,
         erf: _erf,
+        kink: lambda equation, inputs: literal(np.zeros(equation.output.shape, equation.output.dtype)),
         **dict.fromkeys((packed_eigh, packed_qr, packed_slogdet, packed_svd), _packed),
     },
     call=_call,

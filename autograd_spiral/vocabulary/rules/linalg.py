@@ -18,6 +18,19 @@ from autograd_spiral.vocabulary.declare import trusted_primitive
 from autograd_spiral.vocabulary.rules.reductions import others, restore_axes
 
 
+@overridable
+def kink(x: Any, at: Any) -> Any:
+    """Return zeros in the shape of x whose derivative is NaN `at` some places: with them, a gradient has no second one.
+
+    >>> kink(np.array([1.0, 2.0]), np.array([True, False]))
+    array([0., 0.])
+    """
+    return np.zeros_like(x)
+
+
+define(kink, lambda ct, out, x, at: np.where(at, np.nan, np.zeros_like(ct)), None)
+
+
 def _norm(x: Any, ord: float, axis: tuple[int, ...], keepdims: bool) -> Any:
     if ord == 2:
         return np.sqrt(np.sum(np.square(x), axis=axis, keepdims=keepdims))
@@ -33,8 +46,7 @@ def _norm_rule(ct: Any, out: Any, x: Any, ord: float, axis: tuple[int, ...], kee
     x = wide(x / np.where(flat, 1, scale), x.size / scale.size)
     if ord != 2:
         return restore_axes(ct, x, axis, keepdims) * np.where(flat, 0, _norm_slope(x, ord, axis, flat))
-    none = np.where(flat, np.sqrt(np.where(flat, scale, 1)), 0)  # adds 0, and no second derivative where x is 0
-    return restore_axes(ct, x, axis, keepdims) * (x / np.where(flat, 1, _norm(x, 2, axis, True)) + none)
+    return restore_axes(ct, x, axis, keepdims) * (x / np.where(flat, 1, _norm(x, 2, axis, True)) + kink(scale, flat))
 
 
 def _norm_slope(x: Any, ord: float, axis: tuple[int, ...], flat: Any) -> Any:
@@ -152,7 +164,7 @@ def _over_gaps(x: Any, values: Any, ct: Any, used: Any, pair: Any) -> tuple[Any,
     """Return `(x - x.mT) / 2` over `pair(v_j, v_i)` of `values`, and where that is 0, up to rounding.
 
     There it is NaN if the function depends on one of the two vectors (`used`), or differently on the two values, whose
-    cotangents are `ct`; otherwise it is 0.
+    cotangents are `ct`; otherwise it is 0, and its derivative a quotient of two numbers that are both 0: a `kink`.
     """
     eps = float(np.finfo(values.dtype).eps)
     gaps, apart = (pair(v[..., None, :], v[..., None]) for v in (2 * values, ct))
@@ -161,15 +173,6 @@ def _over_gaps(x: Any, values: Any, ct: Any, used: Any, pair: Any) -> tuple[Any,
     tie = small & ~np.eye(x.shape[-1], dtype=bool) if pair is np.subtract else small
     lost = tie & (used[..., None, :] | used[..., None] | unequal)
     return np.where(lost, np.nan, (x - x.mT) / np.where(small, np.inf, gaps)), tie
-
-
-def _without_slope(ct: Any, values: Any, tie: Any) -> Any:
-    """Return `ct`, the cotangent of `values`; it has no derivative where there is a `tie`, so nor has the gradient.
-
-    That derivative is a quotient of two numbers that are both 0 there, the differences of cotangents and of values.
-    """
-    tied = np.any(tie, axis=-1)
-    return ct + np.where(tied, np.sqrt(np.where(tied, 0 * values, 1)), 0)
 
 
 def _outside(x: Any, basis: Any) -> Any:
@@ -190,7 +193,7 @@ def _eigh_rule(ct: Any, out: Any, x: Any, UPLO: str) -> Any:
     n = x.shape[-1]
     (w, v), (to_w, to_v) = (unpacked(each, (n,), (n, n)) for each in (out, ct))
     turned, tie = _over_gaps(np.matmul(v.mT, to_v), w, to_w, np.any(to_v != 0, axis=-2), np.subtract)
-    inner = np.matmul(v, turned) + v * _without_slope(to_w, w, tie)[..., None, :]
+    inner = np.matmul(v, turned) + v * (to_w + kink(w, np.any(tie, axis=-1)))[..., None, :]
     return _triangle(np.matmul(inner, v.mT), UPLO.upper() == "U")
 
 
@@ -202,7 +205,8 @@ def _svd_rule(ct: Any, out: Any, x: Any, full_matrices: bool) -> Any:
     used = np.any(to_u != 0, axis=-2) | np.any(to_vh != 0, axis=-1)
     apart, tie = _over_gaps(left + right, s, to_s, used, np.subtract)
     above, zero = _over_gaps(left - right, s, to_s, used, np.add)
-    inner = np.matmul(u, apart + above) + u * _without_slope(to_s, s, tie | zero)[..., None, :]
+    slopes = to_s + kink(s, np.any(tie | zero, axis=-1))
+    inner = np.matmul(u, apart + above) + u * slopes[..., None, :]
     size = np.where(s == 0, 1, s)[..., None]  # where it is 0, either the cotangents are 0 or `above` is NaN
     inner = inner + _outside(to_u / size.mT, u) if m > k else inner
     whole = np.matmul(inner, vh)
