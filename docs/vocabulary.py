@@ -196,6 +196,7 @@ CALLED: dict[Any, str] = {
     np.concatenate: "np.concatenate(arrays, axis=0)",
     scatter: "scatter(x, *arrays, index, shape)",
     np.linalg.pinv: "np.linalg.pinv(a, rcond=None, hermitian=False, *, rtol)",
+    np.linalg.cholesky: "np.linalg.cholesky(a, *, upper=False)",
     packed_eigh: "packed_eigh(x, UPLO)",
     packed_qr: "packed_qr(x)",
     packed_slogdet: "packed_slogdet(x)",

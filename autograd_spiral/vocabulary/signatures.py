@@ -100,19 +100,12 @@ NO_RTOL = inspect.signature(np.linalg.pinv).parameters["rtol"].default
 """What NumPy takes as no tolerance, since None is one."""
 
 
-def cholesky(a: Any, /, *, upper: bool = False) -> Bound:
-    """Bind which triangle is read and returned."""
-    return (a,), {"upper": bool(upper)}
-
-
 def pinv(a: Any, rcond: Any = None, *, rtol: Any = NO_RTOL) -> Bound:
     """Bind what part of the largest singular value counts as 0; None is NumPy's default."""
     if rcond is not None and rtol is not NO_RTOL:
         raise ValueError("np.linalg.pinv takes rcond or rtol, not both")
-    if rtol is None:
-        rcond = max(a.shape[-2:]) * np.finfo(a.dtype).eps
-    elif rtol is not NO_RTOL:
-        rcond = rtol
+    if rtol is not NO_RTOL:
+        rcond = max(a.shape[-2:]) * np.finfo(a.dtype).eps if rtol is None else rtol
     if np.ndim(rcond):
         raise NoRuleError("np.linalg.pinv with an array of tolerances has no gradient rule: pass one number")
     return (a,), {"rcond": None if rcond is None else float(rcond)}

@@ -11,14 +11,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from autograd_spiral.engine.table import composes
 from autograd_spiral.errors import NoRuleError
 from autograd_spiral.vocabulary.compositions.arguments import operand
-from autograd_spiral.vocabulary.rules.linalg import (
-    inverse_or_nan,
-    packed_eigh,
-    packed_qr,
-    packed_slogdet,
-    packed_svd,
-    unpacked,
-)
+from autograd_spiral.vocabulary.rules import linalg
 from autograd_spiral.vocabulary.signatures import NO_RTOL
 
 
@@ -51,21 +44,18 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
         return out if keepdims else np.squeeze(out, axis=axes)
     if len(axes) == 2 and ord in (2, -2, "nuc"):
         s = np.linalg.svdvals(np.moveaxis(x, axes, (-2, -1)))
-        nothing = ord == 2 and s.shape[-1] == 0
-        out = np.sum(s, axis=-1) if ord == "nuc" or nothing else s[..., 0 if ord == 2 else -1]
+        out = s[..., -1] if ord == -2 else np.sum(s if ord == "nuc" else s[..., :1], axis=-1)
         return np.expand_dims(out, axes) if keepdims else out
     raise NoRuleError(f"np.linalg.norm with ord={ord!r} over {len(axes)} axes has no gradient rule")
 
 
-@composes(np.linalg.matrix_norm)
-def _matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
-    return np.linalg.norm(x, ord, (-2, -1), keepdims)
+composes(np.linalg.matrix_norm)(lambda x, /, *, keepdims=False, ord="fro": np.linalg.norm(x, ord, (-2, -1), keepdims))
 
 
 @composes(np.linalg.cond)
 def _cond(x: Any, p: Any = None) -> Any:
     if p not in (None, 2, -2):
-        inverse = inverse_or_nan(x, np.linalg.slogdet(x)[0] == 0)
+        inverse = linalg.inverse_or_nan(x, np.linalg.slogdet(x)[0] == 0)
         number = np.linalg.norm(x, p, (-2, -1)) * np.linalg.norm(inverse, p, (-2, -1))
     else:
         s = np.linalg.svdvals(x)
@@ -110,8 +100,7 @@ def _tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
 def _tensorinv(a: Any, ind: int = 2) -> Any:
     if ind <= 0:
         raise ValueError(f"np.linalg.tensorinv: ind must be positive, not {ind}")
-    rows, columns = a.shape[:ind], a.shape[ind:]
-    return np.linalg.inv(np.reshape(a, (math.prod(rows), math.prod(columns)))).reshape(columns + rows)
+    return np.linalg.inv(np.reshape(a, (math.prod(a.shape[:ind]), -1))).reshape(a.shape[ind:] + a.shape[:ind])
 
 
 @composes(np.linalg.pinv)
@@ -123,25 +112,20 @@ def _pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = NO_
 def _lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     a, b = operand(a), operand(b)
     if a.ndim != 2 or b.ndim not in (1, 2) or len(a) != len(b):
-        raise ValueError(
-            f"np.linalg.lstsq takes a matrix and a vector or matrix of as many rows, not of shapes {a.shape}, {b.shape}"
-        )
+        raise ValueError("it takes a matrix, and a vector or matrix with the same number of rows: no other shapes")
     dtype = np.result_type(a.dtype, b.dtype, *(float for x in (a, b) if x.dtype.kind != "f"))
     a, b = (x if x.dtype == dtype else x.astype(dtype) for x in (a, b))
     eps = float(np.finfo(dtype).eps)
     cut = max(a.shape) * eps if rcond is None else eps if rcond < 0 else rcond
     solution, s = np.matmul(np.linalg.pinv(a, cut), b), np.linalg.svdvals(a)
-    squares = np.sum(np.square(b - np.matmul(a, solution)), axis=0).reshape(-1)
-    residuals = squares if a.shape[0] > a.shape[1] else squares[:0]
-    return solution, residuals, np.sum(s > cut * s[:1]).astype(np.int32), s
+    squares = np.sum(np.square(b - np.matmul(a, solution)), axis=0).reshape(-1)[: None if len(a) > a.shape[1] else 0]
+    return solution, squares, np.sum(s > cut * s[:1]).astype(np.int32), s
 
 
 # --- decompositions ---------------------------------------------------------------------------------------------------
 
-_RESULTS: Any = {
-    function: type(function(np.eye(1)))  # NumPy's named tuples
-    for function in (np.linalg.eigh, np.linalg.qr, np.linalg.slogdet, np.linalg.svd)
-}
+# NumPy's named tuples
+_RESULTS: Any = {f: type(f(np.eye(1))) for f in (np.linalg.eigh, np.linalg.qr, np.linalg.slogdet, np.linalg.svd)}
 
 
 def _symmetric(a: Any) -> Any:
@@ -149,14 +133,12 @@ def _symmetric(a: Any) -> Any:
     return np.tril(a) + np.tril(a, -1).mT
 
 
-@composes(np.linalg.slogdet)
-def _slogdet(a: Any) -> Any:
-    return _RESULTS[np.linalg.slogdet](*unpacked(packed_slogdet(a), (), ()))
+composes(np.linalg.slogdet)(lambda a: _RESULTS[np.linalg.slogdet](*linalg.unpacked(linalg.packed_slogdet(a), (), ())))
 
 
 @composes(np.linalg.eigh)
 def _eigh(a: Any, UPLO: str = "L") -> Any:
-    return _RESULTS[np.linalg.eigh](*unpacked(packed_eigh(a, UPLO=UPLO), a.shape[-1:], a.shape[-2:]))
+    return _RESULTS[np.linalg.eigh](*linalg.unpacked(linalg.packed_eigh(a, UPLO=UPLO), a.shape[-1:], a.shape[-2:]))
 
 
 composes(np.linalg.eigvalsh)(lambda a, UPLO="L": np.linalg.eigh(a, UPLO)[0])
@@ -167,14 +149,12 @@ def _svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian:
     (m, n), k = a.shape[-2:], min(a.shape[-2:])
     if hermitian and not compute_uv:
         return np.linalg.svdvals(_symmetric(a))
-    if hermitian:
-        raise NoRuleError("np.linalg.svd with hermitian=True has no gradient rule: write np.linalg.eigh(t)")
-    if compute_uv and full_matrices and m != n:
-        raise NoRuleError(
-            f"np.linalg.svd of shape {a.shape}: only {k} pairs of singular vectors have a gradient rule, since the "
-            "others are any basis: write np.linalg.svd(t, full_matrices=False)"
+    if compute_uv and (hermitian or (full_matrices and m != n)):
+        instead = (
+            "np.linalg.eigh(t)" if hermitian else "np.linalg.svd(t, full_matrices=False), since further ones are free"
         )
-    result = _RESULTS[np.linalg.svd](*unpacked(packed_svd(a, full_matrices=False), (m, k), (k,), (k, n)))
+        raise NoRuleError(f"np.linalg.svd of shape {a.shape} has no gradient rule for all vectors: write {instead}")
+    result = _RESULTS[np.linalg.svd](*linalg.unpacked(linalg.packed_svd(a, full_matrices=False), (m, k), (k,), (k, n)))
     return result if compute_uv else result.S
 
 
@@ -185,10 +165,8 @@ composes(np.linalg.svdvals)(lambda x, /: np.linalg.svd(x, compute_uv=False))
 def _qr(a: Any, mode: str = "reduced") -> Any:
     (m, n), k = a.shape[-2:], min(a.shape[-2:])
     if mode not in ("reduced", "r") and not (mode == "complete" and m <= n):
-        raise NoRuleError(
-            f"np.linalg.qr of shape {a.shape} with mode={mode!r} has no gradient rule: use mode='reduced'"
-        )
-    q, r = unpacked(packed_qr(a if n == k else a[..., :k]), (m, k), (k, k))
+        raise NoRuleError(f"np.linalg.qr of shape {a.shape} with mode={mode!r} has no gradient rule: use 'reduced'")
+    q, r = linalg.unpacked(linalg.packed_qr(a if n == k else a[..., :k]), (m, k), (k, k))
     if n > k:
         r = np.concatenate([r, np.matmul(q.mT, a[..., k:])], axis=-1)
     return r if mode == "r" else _RESULTS[np.linalg.qr](q, r)

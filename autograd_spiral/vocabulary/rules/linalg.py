@@ -120,10 +120,9 @@ def _pinv_rule(ct: Any, out: Any, x: Any, rcond: float) -> Any:
     """
     if x.shape[-2] < x.shape[-1]:
         return _pinv_rule(ct.mT, out.mT, x.mT, rcond).mT
-    lost = np.sum(out.mT * x, axis=(-2, -1)) < x.shape[-1] - 0.5
-    back = np.matmul(out, ct.mT)
-    within = np.matmul(back, out).mT
-    return _where_lost(lost, np.matmul(ct.mT - np.matmul(x, back), np.matmul(out, out.mT)) - within)
+    lost, back = np.sum(out.mT * x, axis=(-2, -1)) < x.shape[-1] - 0.5, np.matmul(out, ct.mT)
+    whole = np.matmul(ct.mT - np.matmul(x, back), np.matmul(out, out.mT)) - np.matmul(back, out).mT
+    return _where_lost(lost, whole)
 
 
 define(np.linalg.inv, lambda ct, out, x: -np.matmul(np.matmul(out.mT, ct), out.mT))
@@ -180,7 +179,7 @@ def _outside(x: Any, basis: Any) -> Any:
     return x - np.matmul(basis, np.matmul(basis.mT, x))
 
 
-def _cholesky_rule(ct: Any, out: Any, x: Any, upper: bool) -> Any:
+def _cholesky_rule(ct: Any, out: Any, x: Any, upper: bool = False) -> Any:
     """Return the gradient of Murray (2016), `inv(L).mT @ Φ(L.mT @ ct) @ inv(L)`, in the triangle that NumPy reads."""
     lower, ct = (out.mT, ct.mT) if upper else (out, ct)
     inverse = np.linalg.inv(lower)
@@ -205,8 +204,7 @@ def _svd_rule(ct: Any, out: Any, x: Any, full_matrices: bool) -> Any:
     used = np.any(to_u != 0, axis=-2) | np.any(to_vh != 0, axis=-1)
     apart, tie = _over_gaps(left + right, s, to_s, used, np.subtract)
     above, zero = _over_gaps(left - right, s, to_s, used, np.add)
-    slopes = to_s + kink(s, np.any(tie | zero, axis=-1))
-    inner = np.matmul(u, apart + above) + u * slopes[..., None, :]
+    inner = np.matmul(u, apart + above) + u * (to_s + kink(s, np.any(tie | zero, axis=-1)))[..., None, :]
     size = np.where(s == 0, 1, s)[..., None]  # where it is 0, either the cotangents are 0 or `above` is NaN
     inner = inner + _outside(to_u / size.mT, u) if m > k else inner
     whole = np.matmul(inner, vh)
@@ -217,9 +215,8 @@ def _qr_rule(ct: Any, out: Any, x: Any) -> Any:
     """Return the gradient of Walter and Lehmann (2013), for at least as many rows as columns."""
     m, n = x.shape[-2:]
     (q, r), (to_q, to_r) = (unpacked(each, (m, n), (n, n)) for each in (out, ct))
-    sizes = np.sum(np.absolute(r), axis=-2)
-    eps = float(np.finfo(x.dtype).eps)
-    lost = np.any(np.absolute(np.diagonal(r, 0, -2, -1)) <= 2 * eps * sizes, axis=-1)  # columns that depend on others
+    rounding = 2 * float(np.finfo(x.dtype).eps) * np.sum(np.absolute(r), axis=-2)
+    lost = np.any(np.absolute(np.diagonal(r, 0, -2, -1)) <= rounding, axis=-1)  # columns that depend on others
     mixed = np.matmul(r, to_r.mT) - np.matmul(to_q.mT, q)
     return np.matmul(to_q + np.matmul(q, np.tril(mixed) + np.tril(mixed, -1).mT), inverse_or_nan(r, lost).mT)
 
@@ -236,7 +233,7 @@ def _packing(function: Any, rule: Any) -> Any:
     return packs
 
 
-define(np.linalg.cholesky, _cholesky_rule, bind=signatures.cholesky)
+define(np.linalg.cholesky, _cholesky_rule)
 packed_slogdet = _packing(np.linalg.slogdet, _slogdet_rule)
 packed_eigh = _packing(np.linalg.eigh, _eigh_rule)
 packed_svd = _packing(np.linalg.svd, _svd_rule)
