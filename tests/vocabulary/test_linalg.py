@@ -165,6 +165,34 @@ def test_columns_may_be_of_very_different_sizes() -> None:
     np.testing.assert_allclose(found, [[1, 1], [0, 1]])
 
 
+@pytest.mark.parametrize("ord", [2, -2, "nuc"])
+def test_norms_of_tiny_and_huge_matrices_have_the_slopes_of_others(ord: Any) -> None:
+    x = np.array([[3.0, -4.0, 1.0], [1.0, 2.0, 0.0]])
+    expected = slope(lambda x: np.linalg.norm(x, ord), x)
+    for scale in (1e-307, 1e-150, 1e150, 1e307):
+        np.testing.assert_allclose(slope(lambda x: np.linalg.norm(x, ord), scale * x), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("ord", [2, -2, "nuc", "fro", 1, -1, np.inf, -np.inf])
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (2, 0, 3)])
+def test_norms_of_matrices_of_nothing_are_numpys(ord: Any, shape: tuple[int, ...]) -> None:
+    try:
+        expected = np.linalg.norm(np.zeros(shape), ord, axis=(-2, -1))
+    except ValueError:
+        with pytest.raises((ValueError, IndexError)):
+            np.linalg.norm(Tensor(np.zeros(shape)), ord, axis=(-2, -1))
+    else:
+        np.testing.assert_array_equal(np.linalg.norm(Tensor(np.zeros(shape)), ord, axis=(-2, -1)).data, expected)
+
+
+def test_blame_says_that_a_norm_of_0_has_no_second_derivative_and_what_to_write() -> None:
+    x = Tensor(np.zeros(2), requires_grad=True)
+    with blame():
+        first = grad(np.linalg.norm(x) ** 2, x, create_graph=True)
+        with pytest.raises(NonFiniteError, match=r"no second one.*np\.sum\(x \* x\)"):
+            grad(first, x, np.ones(2))
+
+
 # --- results ----------------------------------------------------------------------------------------------------------
 
 

@@ -166,12 +166,12 @@ def _over_gaps(x: Any, values: Any, ct: Any, used: Any, pair: Any) -> tuple[Any,
     cotangents are `ct`; otherwise it is 0, and its derivative a quotient of two numbers that are both 0: a `kink`.
     """
     eps = float(np.finfo(values.dtype).eps)
-    gaps, apart = (pair(v[..., None, :], v[..., None]) for v in (2 * values, ct))
-    small = np.absolute(gaps) <= 4 * eps * np.sum(np.absolute(values), axis=-1)[..., None, None]
+    gaps, apart = (pair(v[..., None, :], v[..., None]) for v in (values, ct))
+    small = np.absolute(gaps) <= np.sum(2 * eps * np.absolute(values), axis=-1)[..., None, None]
     unequal = np.absolute(apart) > math.sqrt(eps) * np.sum(np.absolute(ct), axis=-1)[..., None, None]
     tie = small & ~np.eye(x.shape[-1], dtype=bool) if pair is np.subtract else small
     lost = tie & (used[..., None, :] | used[..., None] | unequal)
-    return np.where(lost, np.nan, (x - x.mT) / np.where(small, np.inf, gaps)), tie
+    return np.where(lost, np.nan, (x - x.mT) / 2 / np.where(small, np.inf, gaps)), tie
 
 
 def _outside(x: Any, basis: Any) -> Any:
