@@ -121,6 +121,19 @@ def test_blame_names_the_function_and_says_why(function: Any, x: Any) -> None:
     assert re.search(reasons, str(caught.value), re.DOTALL) or "going forward" in str(caught.value)
 
 
+@given(seeds, st.integers(2, 20), st.sampled_from([np.float64, np.float32]))
+def test_equal_values_are_found_whatever_their_rounding(seed: int, n: int, dtype: Any) -> None:
+    rng = np.random.default_rng(seed)
+    values = rng.uniform(-3, 3, n)
+    values[1] = values[0]
+    x = Tensor(rotated(list(values), seed).astype(dtype), requires_grad=True)
+    chosen = np.zeros(n, dtype)
+    chosen[np.argmin(np.abs(np.linalg.eigvalsh(x.data) - values[0]))] = 1
+    found = grad(np.sum(chosen * np.linalg.eigvalsh(x)), x).data
+    assert found.dtype == dtype
+    assert np.isnan(found[-1]).all()
+
+
 SMOOTH: dict[str, tuple[Any, Any, Any]] = {
     "the trace": (np.linalg.eigvalsh, REPEATED, np.eye(3)),
     "the trace of 0": (np.linalg.eigvalsh, np.zeros((2, 2)), np.eye(2)),

@@ -167,7 +167,7 @@ def _over_gaps(x: Any, values: Any, ct: Any, used: Any, pair: Any) -> tuple[Any,
     """
     eps = float(np.finfo(values.dtype).eps)
     gaps, apart = (pair(v[..., None, :], v[..., None]) for v in (values, ct))
-    small = np.absolute(gaps) <= np.sum(2 * eps * np.absolute(values), axis=-1)[..., None, None]
+    small = np.absolute(gaps) <= 8 * eps * (np.absolute(values[..., :1]) + np.absolute(values[..., -1:]))[..., None]
     unequal = np.absolute(apart) > math.sqrt(eps) * np.sum(np.absolute(ct), axis=-1)[..., None, None]
     tie = small & ~np.eye(x.shape[-1], dtype=bool) if pair is np.subtract else small
     lost = tie & (used[..., None, :] | used[..., None] | unequal)
@@ -215,7 +215,7 @@ def _qr_rule(ct: Any, out: Any, x: Any) -> Any:
     """Return the gradient of Walter and Lehmann (2013), for at least as many rows as columns."""
     m, n = x.shape[-2:]
     (q, r), (to_q, to_r) = (unpacked(each, (m, n), (n, n)) for each in (out, ct))
-    rounding = 2 * float(np.finfo(x.dtype).eps) * np.sum(np.absolute(r), axis=-2)
+    rounding = 8 * float(np.finfo(x.dtype).eps) * np.sum(np.absolute(r), axis=-2)
     lost = np.any(np.absolute(np.diagonal(r, 0, -2, -1)) <= rounding, axis=-1)  # columns that depend on others
     mixed = np.matmul(r, to_r.mT) - np.matmul(to_q.mT, q)
     return np.matmul(to_q + np.matmul(q, np.tril(mixed) + np.tril(mixed, -1).mT), inverse_or_nan(r, lost).mT)
