@@ -145,10 +145,12 @@ ROWS: dict[str, dict[Any, Row]] = {
         np.linalg.det: words(
             "z̄ · det(x) · inv(x)ᵀ, from the singular values", edges="right for singular matrices, too"
         ),
-        cofactors: words(
-            "the derivative of det(x) · inv(x)ᵀ", edges="internal: the gradient of the determinant, divided by its z̄"
+        cofactors: words("the derivative of det(x) · inv(x)ᵀ", edges="internal: the gradient of the determinant"),
+        kink: words(
+            "NaN at the given places, else 0",
+            None,
+            edges="internal: a 0, added to gradients that have no second one there",
         ),
-        kink: words("NaN at the given places, else 0", None, edges="internal: gradients that have none add it, a 0"),
         np.linalg.pinv: words(
             "−zᵀ @ z̄ @ zᵀ + (z̄ᵀ − x @ z @ z̄ᵀ) @ z @ zᵀ for at least as many rows as columns",
             edges="NaN if singular values are cut off: the rank is less than it could be",
@@ -215,10 +217,10 @@ REMARKS: dict[Any, str] = {
     np.linalg.solve: "a vector y becomes a matrix",
     np.linalg.lstsq: "the residuals are computed for matrices of less than full rank, too",
     np.linalg.pinv: "for `hermitian=True`, the triangle that NumPy reads",
-    np.linalg.slogdet: "NumPy's named tuple",
-    np.linalg.eigh: "NumPy's named tuple",
-    np.linalg.svd: "NumPy's named tuple; only as many vectors as there are singular values",
-    np.linalg.qr: "NumPy's named tuple; of the modes, those without further columns of Q",
+    np.linalg.slogdet: "NumPy's named tuple; see packed_slogdet above",
+    np.linalg.eigh: "NumPy's named tuple; see packed_eigh above",
+    np.linalg.svd: "NumPy's named tuple; see packed_svd above; only as many vectors as there are singular values",
+    np.linalg.qr: "NumPy's named tuple; see packed_qr above; of the modes, those without further columns of Q",
     np.full_like: "a constant",
     np.zeros_like: "a constant",
     np.ones_like: "a constant",

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from composition_cases import COMPOSITION_CASES
-from examples import Example, Examples
+from examples import Example, Examples, from_table
 from finite_differences import listed
 from properties import (
     assert_close,
@@ -27,7 +27,9 @@ from autograd_spiral.engine.table import COMPOSITIONS
 from autograd_spiral.errors import NoRuleError, ShapeError
 from autograd_spiral.gradcheck.examples.elementwise import FACTS
 
-EXAMPLES = {function: Examples(function, case, 40) for function, case in COMPOSITION_CASES.items()}
+EXAMPLES = {
+    function: Examples(function, case, 12 if case is from_table else 40) for function, case in COMPOSITION_CASES.items()
+}
 
 CONSTANTS = [np.zeros_like, np.ones_like, np.full_like]
 

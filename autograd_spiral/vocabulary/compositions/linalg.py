@@ -150,10 +150,8 @@ def _svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian:
     if hermitian and not compute_uv:
         return np.linalg.svdvals(_symmetric(a))
     if compute_uv and (hermitian or (full_matrices and m != n)):
-        instead = (
-            "np.linalg.eigh(t)" if hermitian else "np.linalg.svd(t, full_matrices=False), since further ones are free"
-        )
-        raise NoRuleError(f"np.linalg.svd of shape {a.shape} has no gradient rule for all vectors: write {instead}")
+        instead = "np.linalg.eigh(t)" if hermitian else "np.linalg.svd(t, full_matrices=False)"
+        raise NoRuleError(f"np.linalg.svd of shape {a.shape} has no gradient rule for the vectors: write {instead}")
     result = _RESULTS[np.linalg.svd](*linalg.unpacked(linalg.packed_svd(a, full_matrices=False), (m, k), (k,), (k, n)))
     return result if compute_uv else result.S
 
