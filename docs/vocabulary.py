@@ -31,6 +31,7 @@ from autograd_spiral.gradcheck.examples import EXAMPLES
 from autograd_spiral.gradcheck.rule_check import checkable
 from autograd_spiral.vocabulary import functions
 from autograd_spiral.vocabulary.rules.indexing import scatter
+from autograd_spiral.vocabulary.rules.linalg import cofactors, kink, packed_eigh, packed_qr, packed_slogdet, packed_svd
 from autograd_spiral.vocabulary.rules.shapes import add_windows
 
 PAGE = Path(__file__).with_name("vocabulary.md")
@@ -64,6 +65,10 @@ POWER = "x̄: 0 where y is 0, else infinite where x is 0 and y < 1; ȳ: 0 where 
 EXTREMUM = words(
     "z̄ shared equally among the entries that attain the extremum, 0 elsewhere", edges="a tie: equal shares"
 )
+
+TRIANGLE = "in the triangle that NumPy reads"
+TIED = "NaN if not treated alike, and no second derivative"
+PACKED = "internal: all results in one array"
 
 ROWS: dict[str, dict[Any, Row]] = {
     "Arithmetic": {
@@ -143,6 +148,40 @@ ROWS: dict[str, dict[Any, Row]] = {
         sliding_window_view: words("zeros in the shape of x, with each window of z̄ added where it was"),
         add_windows: words("the windows of z̄", edges="internal: records the gradient of `sliding_window_view`"),
     },
+    "Linear algebra": {
+        np.linalg.inv: words("−zᵀ @ z̄ @ zᵀ"),
+        np.linalg.solve: words("−ȳ @ zᵀ", "inv(x)ᵀ @ z̄"),
+        np.linalg.det: words(
+            "z̄ · det(x) · inv(x)ᵀ, from the singular values", edges="right for singular matrices, too"
+        ),
+        cofactors: words("the derivative of det(x) · inv(x)ᵀ", edges="internal: the gradient of the determinant"),
+        kink: words(
+            "NaN at the given places, else 0",
+            None,
+            edges="internal: a 0, added to gradients that have no second one there",
+        ),
+        np.linalg.pinv: words(
+            "−zᵀ @ z̄ @ zᵀ + (z̄ᵀ − x @ z @ z̄ᵀ) @ z @ zᵀ for at least as many rows as columns",
+            edges="NaN if singular values are cut off: the rank is less than it could be",
+        ),
+        np.linalg.cholesky: words(
+            "inv(z)ᵀ @ Φ(zᵀ @ z̄) @ inv(z), where Φ is the lower triangle with half its diagonal",
+            edges=TRIANGLE,
+        ),
+        packed_slogdet: words("z̄ · inv(x)ᵀ, for the logarithm", edges=f"NaN for singular matrices; {PACKED}"),
+        packed_eigh: words(
+            "V @ (diag(w̄) + (Vᵀ @ V̄) / (wⱼ − wᵢ)) @ Vᵀ for eigenvalues w and eigenvectors V",
+            edges=f"repeated eigenvalues: {TIED}; {TRIANGLE}; {PACKED}",
+        ),
+        packed_svd: words(
+            "U @ diag(s̄) @ Vᵀ for the singular values s; for the vectors see Townsend (2016)",
+            edges=f"singular values that are repeated or 0: {TIED}; {PACKED}",
+        ),
+        packed_qr: words(
+            "(Q̄ + Q @ sym(R @ R̄ᵀ − Q̄ᵀ @ Q)) @ inv(R)ᵀ, where sym copies the lower triangle to the upper one",
+            edges=f"NaN if columns depend on those before; {PACKED}",
+        ),
+    },
     "Indexing": {
         operator.getitem: words("zeros in the shape of x, with z̄ added at the index", edges="repeated entries add up"),
         scatter: words("z̄ at the index", edges="internal: records the gradient of `x[index]`"),
@@ -168,6 +207,12 @@ CALLED: dict[Any, str] = {
     np.concatenate: "np.concatenate(arrays, axis=0)",
     scatter: "scatter(x, *arrays, index, shape)",
     add_windows: "add_windows(x, window_shape, axis, shape)",
+    np.linalg.pinv: "np.linalg.pinv(a, rcond=None, hermitian=False, *, rtol)",
+    np.linalg.cholesky: "np.linalg.cholesky(a, *, upper=False)",
+    packed_eigh: "packed_eigh(x, UPLO)",
+    packed_qr: "packed_qr(x)",
+    packed_slogdet: "packed_slogdet(x)",
+    packed_svd: "packed_svd(x, full_matrices)",
     functions._label_cross_entropy: "softmax_cross_entropy(x, y, *, reduction='mean')",
     functions.softmax_cross_entropy: "softmax_cross_entropy(x, y, *, reduction='mean')",
 }
@@ -177,7 +222,15 @@ REMARKS: dict[Any, str] = {
     np.clip: "at a bound: half the gradient",
     np.std: "gradient 0 if all entries are equal, where there is no second derivative",
     np.linalg.vector_norm: "the orders 1, inf and -inf; see above for the others",
-    np.linalg.norm: "as for vector_norm; vectors: any order except 0; matrices: 'fro', 1, -1, inf, -inf",
+    np.linalg.norm: "as for vector_norm; vectors: any order except 0; matrices: as NumPy",
+    np.linalg.cond: "NaN for singular matrices, and where the norms have no derivative",
+    np.linalg.solve: "a vector y becomes a matrix",
+    np.linalg.lstsq: "the residuals are computed for matrices of less than full rank, too",
+    np.linalg.pinv: "for `hermitian=True`, the triangle that NumPy reads",
+    np.linalg.slogdet: "NumPy's named tuple; see packed_slogdet above",
+    np.linalg.eigh: "NumPy's named tuple; see packed_eigh above",
+    np.linalg.svd: "NumPy's named tuple; see packed_svd above; only as many vectors as there are singular values",
+    np.linalg.qr: "NumPy's named tuple; see packed_qr above; of the modes, those without further columns of Q",
     np.full_like: "a constant",
     np.zeros_like: "a constant",
     np.ones_like: "a constant",
@@ -200,7 +253,7 @@ AROUND: dict[Any, str] = {np.squeeze: "getitem", functions.softmax_cross_entropy
 """What an example call records besides the function of which it is an example."""
 
 NOT_SUPPORTED: tuple[tuple[str, str], ...] = (
-    ("solvers, inverses, decompositions", "np.linalg.solve(M, x)"),
+    ("eigenvalues that may be complex", "np.linalg.eigvals(x * M)"),
     ("Fourier transforms", "np.fft.fft(x)"),
     ("sorting", "np.sort(x)"),
     ("complex numbers", "Tensor([1 + 2j])"),

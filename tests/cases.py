@@ -13,6 +13,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from autograd_spiral.engine.table import PRIMITIVES
 from autograd_spiral.gradcheck.examples import EXAMPLES, elementwise, order, reductions
 from autograd_spiral.gradcheck.examples.elementwise import BINARY, UNARY
+from autograd_spiral.gradcheck.examples.linalg import matrix
 from autograd_spiral.gradcheck.examples.table import NONZERO, POSITIVE, REAL
 from autograd_spiral.vocabulary.rules.indexing import scatter
 from autograd_spiral.vocabulary.rules.shapes import add_windows
@@ -196,6 +197,24 @@ def _search(source: Source, function: Any) -> Example:
     x = source.array(source.shape(1, empty=False))
     axis, keepdims = source.choose(None, source.axis(x.ndim)), source.flag()
     return Example(lambda x: function(x, axis=axis, keepdims=keepdims), (x,), differentiable=False)
+
+
+# --- linear algebra ---------------------------------------------------------------------------------------------
+
+
+@case(np.linalg.solve)
+def _solve(source: Source, function: Any) -> Example:
+    """Stacks of matrices that broadcast, on both sides."""
+    stack, n, columns = source.shape(0, 2), source.integer(1, 3), source.integer(0, 3)
+    a = source.laid_out(matrix(n, n, *source.broadcast_from(stack))(source.rng))
+    return Example(function, (a, source.array((*source.broadcast_from(stack), n, columns))))
+
+
+@case(np.linalg.inv, np.linalg.det, np.linalg.pinv)
+def of_matrices(source: Source, function: Any) -> Example:
+    n = source.integer(1, 3)
+    m = source.integer(1, 3) if function is np.linalg.pinv else n
+    return Example(function, (source.laid_out(matrix(m, n, *source.shape(0, 2))(source.rng)),))
 
 
 # --- shapes -----------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from examples import Cases, Example, Source, from_table, reduced
 from autograd_spiral.engine.table import COMPOSITIONS
 from autograd_spiral.gradcheck.examples import EXAMPLES
 from autograd_spiral.gradcheck.examples.elementwise import FACTS, LIKES, UNARY
+from autograd_spiral.gradcheck.examples.linalg import matrix
 from autograd_spiral.gradcheck.examples.table import NONZERO, Domain
 from autograd_spiral.vocabulary.compositions.arguments import available
 
@@ -248,6 +249,21 @@ def _norm(source: Source, function: Any) -> Example:
         x = x * 6.0 ** np.arange(x.shape[i]).reshape((-1,) + (1,) * (x.ndim - i - 1))
     axis = source.choose((rows, columns), (rows - x.ndim, columns)) if x.ndim > 2 or source.flag() else None
     return Example(lambda x: function(x, ord, axis, keepdims), (source.laid_out(x),))
+
+
+@composition_case(np.linalg.solve)
+def _solve(source: Source, function: Any) -> Example:
+    """A vector, for a stack of matrices."""
+    n = source.integer(1, 3)
+    a = source.laid_out(matrix(n, n, *source.shape(0, 2))(source.rng))
+    return Example(function, (a, source.array((n,))))
+
+
+@composition_case(np.linalg.matrix_norm)
+def _matrix_norm(source: Source, function: Any) -> Example:
+    x = source.laid_out(matrix(source.integer(1, 3), source.integer(1, 3), *source.shape(0, 2))(source.rng))
+    ord, keepdims = source.choose("fro", "nuc", 2, -2), source.flag()
+    return Example(lambda x: function(x, ord=ord, keepdims=keepdims), (x,))
 
 
 def _signed(source: Source, shape: tuple[int, ...]) -> np.ndarray:

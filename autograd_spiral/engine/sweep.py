@@ -64,10 +64,10 @@ def sweep(
             out, operands = node._value, node.operands
         if primitive.isolated and not recorded:
             sealed(ct)
-        binary = len(operands) == 2 and not params and not primitive.isolated
+        vjps, rest = primitive.vjps, None
+        binary = len(operands) == 2 == len(vjps) and not params and not primitive.isolated
         if binary:
             x, y = operands  # unpacking them in each call would cost more than everything else here
-        vjps, rest = primitive.vjps, None
         if len(vjps) != len(args):
             vjps = primitive.vjps_for(len(args))
         for i, arg in enumerate(args):

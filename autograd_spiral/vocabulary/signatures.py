@@ -7,6 +7,7 @@ composition has its own signature, in `compositions/`, and a ufunc takes no keyw
 
 from __future__ import annotations
 
+import inspect
 import operator
 from typing import Any
 
@@ -115,6 +116,23 @@ def windows(x: Any, window_shape: Any, axis: Any = None) -> Bound:
     lengths = tuple(window_shape) if np.iterable(window_shape) else (window_shape,)
     axes = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim, allow_duplicate=True)
     return (x,), {"window_shape": tuple(map(operator.index, lengths)), "axis": axes}
+
+
+# --- linear algebra -------------------------------------------------------------------------------------------------
+
+NO_RTOL = inspect.signature(np.linalg.pinv).parameters["rtol"].default
+"""What NumPy takes as no tolerance, since None is one."""
+
+
+def pinv(a: Any, rcond: Any = None, *, rtol: Any = NO_RTOL) -> Bound:
+    """Bind what part of the largest singular value counts as 0; None is NumPy's default."""
+    if rcond is not None and rtol is not NO_RTOL:
+        raise ValueError("np.linalg.pinv takes rcond or rtol, not both")
+    if rtol is not NO_RTOL:
+        rcond = max(a.shape[-2:]) * np.finfo(a.dtype).eps if rtol is None else rtol
+    if np.ndim(rcond):
+        raise NoRuleError("np.linalg.pinv with an array of tolerances has no gradient rule: pass one number")
+    return (a,), {"rcond": None if rcond is None else float(rcond)}
 
 
 # --- indices --------------------------------------------------------------------------------------------------------

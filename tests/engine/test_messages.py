@@ -39,7 +39,6 @@ def test_functions_have_the_names_that_a_user_writes(function, name):
 
 NO_RULE = {
     "np.sort": lambda t: np.sort(t),
-    "np.linalg.svd": lambda t: np.linalg.svd(t),
     "np.fft.fft": lambda t: np.fft.fft(t),
     "np.floor_divide": lambda t: np.floor_divide(t, 2),
     "np.modf": lambda t: np.modf(t),

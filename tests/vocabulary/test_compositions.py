@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from composition_cases import COMPOSITION_CASES
-from examples import Example, Examples
+from examples import Example, Examples, from_table
 from finite_differences import listed
 from properties import (
     assert_close,
@@ -26,7 +26,9 @@ from autograd_spiral.engine.table import COMPOSITIONS
 from autograd_spiral.errors import NoRuleError, ShapeError
 from autograd_spiral.gradcheck.examples.elementwise import FACTS
 
-EXAMPLES = {function: Examples(function, case, 40) for function, case in COMPOSITION_CASES.items()}
+EXAMPLES = {
+    function: Examples(function, case, 12 if case is from_table else 40) for function, case in COMPOSITION_CASES.items()
+}
 
 CONSTANTS = [np.zeros_like, np.ones_like, np.full_like]
 
@@ -56,8 +58,8 @@ def test_integers_are_widened_as_numpy_widens_them(function: Any, dtype: Any) ->
         whole = example.of_integers(dtype)
         try:
             whole.oracle(*whole.arrays)
-        except (TypeError, OverflowError, RuntimeWarning):
-            return  # NumPy itself refuses these: subtracting bools, bounds outside the dtype, dividing by 0
+        except (TypeError, OverflowError, RuntimeWarning, ValueError):
+            return  # NumPy itself refuses these: subtracting bools, dividing by 0, a singular matrix
         assert_value(whole)
 
     EXAMPLES[function].check(holds, count=10)
@@ -101,7 +103,7 @@ def test_on_arrays_a_composition_returns_what_numpys_function_returns(function: 
             expected = listed(function(*args, **kwargs))
             assert len(results) == len(expected)
             for result, value in zip(results, expected, strict=True):
-                assert type(result) in (np.ndarray, np.float64)
+                assert isinstance(result, np.ndarray | np.generic)
                 assert result.shape == np.shape(value)
                 assert result.dtype == value.dtype
                 assert_close(result, value, 1e-13, "on arrays")

@@ -78,7 +78,8 @@ def test_what_a_hint_says_to_write_runs(name):
         "dtype": np.float32,
         "loss": leaf.sum(),
     }
-    t = Tensor(np.eye(2)) if name in ("einsum", "fliplr", "matrix_transpose", "rot90") else leaf
+    t = Tensor(np.eye(2)) if name in ("einsum", "fliplr", "rot90") or name in vars(np.linalg) else leaf
+    t = Tensor(np.eye(4).reshape(2, 2, 2, 2)) if name == "tensorinv" else t
     if name in ("bitwise_invert", "bitwise_not", "invert"):
         t = Tensor([True, False])
     with np.errstate(all="ignore"):

@@ -29,6 +29,14 @@ def add_windows(ct, window_shape, axis, shape):
         windows[(..., *place)] += ct[(..., *place)]
     return out.astype(ct.dtype, copy=False)
 ''',
+    "packed": '''\
+def packed(parts, stack):
+    """Several results for each matrix of a `stack`, in one array: their entries, one result after another."""
+    flat = []
+    for part in parts:
+        flat.append(np.reshape(part, (*stack, np.ones(part.shape[len(stack) :]).size)))
+    return np.concatenate(flat, axis=-1)
+''',
     "erf": '''\
 def erf(x):
     """The error function, elementwise: below 1 by its Taylor series, from there by the trapezoidal rule."""
@@ -90,5 +98,5 @@ def check_probabilities(rows):
 }
 """The source of each function, by its name."""
 
-BUILTINS = frozenset({"ValueError", "dict", "hasattr", "range"})
+BUILTINS = frozenset({"ValueError", "dict", "hasattr", "len", "range"})
 """The names of Python's that they use, and the loop at the head of a saved program."""

@@ -25,6 +25,7 @@ from autograd_spiral.program.printing.expressions import (
 )
 from autograd_spiral.vocabulary.functions import erf
 from autograd_spiral.vocabulary.rules.indexing import scatter
+from autograd_spiral.vocabulary.rules.linalg import kink, packed_eigh, packed_qr, packed_slogdet, packed_svd
 from autograd_spiral.vocabulary.rules.shapes import add_windows
 from autograd_spiral.vocabulary.signatures import ARRAY
 
@@ -166,6 +167,13 @@ def _unpacked(numbers: tuple[int, ...]) -> Any:
     return numbers[0] if len(numbers) == 1 else numbers
 
 
+def _packed(equation: Equation, inputs: Sequence[Text]) -> Text:
+    """Write all results of a decomposition as one array."""
+    words = [f"{key}={value!r}" for key, value in equation.params.items() if (key, value) != ("UPLO", "L")]
+    call = f"{equation.primitive.name}({', '.join([inputs[0].text, *words])})"
+    return Text(f"packed({call}, {shape_of(equation.inputs[0])[:-2]})")
+
+
 NUMPY = Alphabet(
     infix={
         Binding.COMPARISON: dict(zip(COMPARISONS, ("==", "!=", "<", "<=", ">", ">="), strict=True)),
@@ -192,6 +200,8 @@ NUMPY = Alphabet(
         operator.getitem: lambda equation, inputs: Text(f"{inputs[0].atom}[{index_text(equation, inputs[1:])}]"),
         scatter: _scatter,
         erf: _erf,
+        kink: lambda equation, inputs: literal(np.zeros(equation.output.shape, equation.output.dtype)),
+        **dict.fromkeys((packed_eigh, packed_qr, packed_slogdet, packed_svd), _packed),
     },
     call=_call,
 )

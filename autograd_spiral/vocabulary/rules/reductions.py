@@ -48,14 +48,18 @@ def _extremum_rule(ct: Any, out: Any, x: Any, axis: tuple[int, ...], keepdims: b
     return restore_axes(ct, x, axis, keepdims) * attains / np.sum(attains, axis=axis, keepdims=True)
 
 
-def _others(x: Any) -> Any:
-    """Return, for each entry along the last axis, the product of the others: exact with zeros, at any order."""
+def others(x: Any) -> Any:
+    """Return, for each entry along the last axis, the product of the others: exact with zeros, at any order.
+
+    >>> others(np.array([2.0, 0.0, 3.0]))
+    array([0., 6., 0.])
+    """
     n = x.shape[-1]
     if n < 2:
         return np.ones_like(x)
     left, right, last = x[..., : n - 1 : 2], x[..., 1::2], x[..., n - n % 2 :]
     products = left * right
-    around = _others(np.concatenate([products, last], axis=-1) if n % 2 else products)
+    around = others(np.concatenate([products, last], axis=-1) if n % 2 else products)
     pairs = around[..., : n // 2]
     both = np.stack([pairs * right, pairs * left], axis=-1).reshape((*x.shape[:-1], n - n % 2))
     return np.concatenate([both, around[..., n // 2 :]], axis=-1) if n % 2 else both
@@ -65,8 +69,8 @@ def _prod_rule(ct: Any, out: Any, x: Any, axis: tuple[int, ...], keepdims: bool)
     order = tuple(i for i in range(x.ndim) if i not in axis) + axis
     moved = np.transpose(x, order)
     flat = (*moved.shape[: x.ndim - len(axis)], math.prod(x.shape[i] for i in axis))
-    others = np.transpose(np.reshape(_others(np.reshape(moved, flat)), moved.shape), inverse(order))
-    return restore_axes(ct, x, axis, keepdims) * others
+    rest = np.transpose(np.reshape(others(np.reshape(moved, flat)), moved.shape), inverse(order))
+    return restore_axes(ct, x, axis, keepdims) * rest
 
 
 define(
