@@ -20,6 +20,15 @@ def place(ct, index, shape):
     out[index] = ct
     return out
 ''',
+    "linear_recurrence": '''\
+def linear_recurrence(b, a, axis):
+    """The y with y[k] = b[k] + a[k] * y[k + 1] along `axis`: from twice as many terms in every round."""
+    y, a, step = np.moveaxis(b, axis, 0), np.moveaxis(a, axis, 0), 1
+    while step < y.shape[0]:
+        y = np.concatenate([y[:-step] + a * y[step:], y[-step:]])
+        a, step = a[:-step] * a[step:], 2 * step
+    return np.moveaxis(y, 0, axis)
+''',
     "erf": '''\
 def erf(x):
     """The error function, elementwise: below 1 by its Taylor series, from there by the trapezoidal rule."""

@@ -24,6 +24,8 @@ from autograd_spiral.program.printing.expressions import (
 )
 from autograd_spiral.vocabulary.functions import erf
 from autograd_spiral.vocabulary.rules.indexing import scatter
+from autograd_spiral.vocabulary.rules.order import reorder, restore_order
+from autograd_spiral.vocabulary.rules.reductions import linear_recurrence
 from autograd_spiral.vocabulary.signatures import ARRAY
 
 __all__ = ["NUMPY", "literal"]
@@ -144,6 +146,18 @@ def _pad(equation: Equation, inputs: Sequence[Text]) -> Text:
     return Text(f"np.pad({inputs[0].text}, {equation.params['pad_width']}{more})")
 
 
+def _along(equation: Equation, inputs: Sequence[Text]) -> Text:
+    """Write a function of two arrays and an axis."""
+    name = equation.primitive.name.lstrip("_").replace("reorder", "np.take_along_axis")
+    return Text(f"{name}({listed(inputs)}, axis={equation.params['axis']})")
+
+
+def _restore_order(equation: Equation, inputs: Sequence[Text]) -> Text:
+    """Write the inverse of a permutation as the order that sorts it."""
+    x, axis = inputs[0].text, equation.params["axis"]
+    return Text(f"np.take_along_axis({x}, np.argsort({inputs[1].text}, axis={axis}), axis={axis})")
+
+
 NUMPY = Alphabet(
     infix={
         Binding.COMPARISON: dict(zip(COMPARISONS, ("==", "!=", "<", "<=", ">", ">="), strict=True)),
@@ -167,6 +181,9 @@ NUMPY = Alphabet(
         np.pad: _pad,
         operator.getitem: lambda equation, inputs: Text(f"{inputs[0].atom}[{index_text(equation, inputs[1:])}]"),
         scatter: _scatter,
+        reorder: _along,
+        restore_order: _restore_order,
+        linear_recurrence: _along,
         erf: _erf,
     },
     call=_call,

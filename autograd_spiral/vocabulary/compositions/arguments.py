@@ -1,7 +1,8 @@
-"""What users pass to compositions, in the form that the compositions expect."""
+"""What users pass to compositions, in the form that the compositions expect, and which functions they compose."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,3 +15,14 @@ def operand(x: Any) -> Any:
     array([1, 2])
     """
     return x if hasattr(x, "ndim") else np.asarray(x)
+
+
+def available(*names: str) -> tuple[Callable[..., Any], ...]:
+    """Return NumPy's functions of these names, without those that the installed NumPy does not have.
+
+    Functions newer than NumPy 2.0 are entered by it, as in `@composes(*available("unstack"))`.
+
+    >>> [function.__name__ for function in available("stack", "no_such_function")]
+    ['stack']
+    """
+    return tuple(getattr(np, name) for name in names if hasattr(np, name))
