@@ -266,9 +266,11 @@ def _median(source: Source, function: Any) -> Example:
 @composition_case(*QUANTILES)
 def _quantile(source: Source, function: Any) -> Example:
     (x,) = source.apart(source.shape(1, empty=False))
-    q = source.choose(0.3, 0, 1.0, [0.25, 0.5], np.array([[0.1], [1.0]]))
-    q = np.multiply(q, 100) if QUANTILES[function] == 100 and not isinstance(q, float) else q * QUANTILES[function]
-    method = {} if "nan" in function.__name__ else {"method": source.choose("linear", "linear", "hazen", "midpoint")}
+    full, plain = QUANTILES[function], "nan" not in function.__name__
+    q = source.choose(
+        0.3 * full, 0, 1.0 * full, [0.25 * full, 0.5 * full], np.array([[0.1], [1.0]][: 1 + plain]) * full
+    )
+    method = {"method": source.choose("linear", "linear", "hazen", "midpoint")} if plain else {}
     axis, keepdims = source.axes(x.ndim), source.flag()
     return Example(lambda x: function(x, q, axis=axis, keepdims=keepdims, **method), (x,))
 

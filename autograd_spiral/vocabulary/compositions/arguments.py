@@ -17,6 +17,15 @@ def operand(x: Any) -> Any:
     return x if hasattr(x, "ndim") else np.asarray(x)
 
 
+def converted(x: Any, dtype: Any) -> Any:
+    """Return `x` in `dtype`: itself if it has that already.
+
+    >>> converted(np.ones(2, int), np.float64)
+    array([1., 1.])
+    """
+    return x if x.dtype == dtype else x.astype(dtype)
+
+
 def available(*names: str) -> tuple[Callable[..., Any], ...]:
     """Return NumPy's functions of these names, without those that the installed NumPy does not have.
 

@@ -9,7 +9,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from autograd_spiral.engine.table import composes
 from autograd_spiral.errors import DtypeError, NoRuleError, ShapeError
-from autograd_spiral.vocabulary.compositions.arguments import available, operand
+from autograd_spiral.vocabulary.compositions.arguments import available, converted, operand
 from autograd_spiral.vocabulary.functions import logsumexp
 from autograd_spiral.vocabulary.rules.indexing import scatter
 from autograd_spiral.vocabulary.signatures import ARRAY
@@ -129,7 +129,7 @@ def _cov(samples: Any, rowvar: bool, ddof: float, fweights: Any, aweights: Any, 
         raise ShapeError(f"np.cov takes arrays of at most 2 axes, not of shapes {[part.shape for part in parts]}")
     rows = [p if p.ndim == 2 and rowvar else p.T if p.ndim == 2 else np.reshape(p, (1, -1)) for p in parts]
     x = np.concatenate(rows, axis=0)
-    x = x.astype(np.result_type(x.dtype, np.float64) if dtype is None else dtype)
+    x = converted(x, np.result_type(x.dtype, np.float64) if dtype is None else dtype)
     weights: Any = 1
     for each in (fweights, aweights):
         weights = weights if each is None else weights * operand(each)
@@ -207,7 +207,7 @@ def _ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     first, last = ([] if end is None else [np.ravel(operand(end))] for end in (to_begin, to_end))
     if not all(np.can_cast(end.dtype, between.dtype, "same_kind") for end in (*first, *last)):
         raise DtypeError(f"np.ediff1d: to_begin and to_end must fit the dtype of the differences, {between.dtype}")
-    return np.concatenate([*first, between, *last]).astype(between.dtype) if first or last else between
+    return converted(np.concatenate([*first, between, *last]), between.dtype) if first or last else between
 
 
 @composes(np.gradient)
@@ -228,7 +228,7 @@ def _gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> A
 def _slopes(f: Any, spacing: Any, axis: int, edge_order: int) -> Any:
     """Return the slopes of parabolas through three neighbours; at the edges, of a line or of the last parabola."""
     f = np.moveaxis(f, axis, 0)
-    steps = (np.diff(spacing) if spacing.ndim else np.broadcast_to(spacing, (len(f) - 1,))).astype(f.dtype)
+    steps = converted(np.diff(spacing) if spacing.ndim else np.broadcast_to(spacing, (len(f) - 1,)), f.dtype)
     steps = np.reshape(steps, (len(f) - 1,) + (1,) * (f.ndim - 1))
     lines, part = np.diff(f, axis=0) / steps, steps[:-1] / (steps[:-1] + steps[1:])
     bend, first, last = np.diff(lines, axis=0), lines[:1], lines[-1:]
@@ -244,7 +244,7 @@ def _slopes(f: Any, spacing: Any, axis: int, edge_order: int) -> Any:
 def _bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
     bins = np.asarray(x)
     count = np.bincount(bins, minlength=minlength).size  # which checks the bins
-    weights = np.ones(bins.shape, np.intp) if weights is None else operand(weights).astype(np.float64)
+    weights = np.ones(bins.shape, np.intp) if weights is None else converted(operand(weights), np.float64)
     if weights.shape != bins.shape:
         raise ShapeError(f"np.bincount: weights of shape {weights.shape} do not fit bins of shape {bins.shape}")
     return scatter(weights, bins, index=(ARRAY,), shape=(count,))
@@ -277,8 +277,7 @@ def _method(ufunc: Any, function: Any) -> None:
 
     def terms(array: Any) -> Any:
         nothing = np.empty(0, array.dtype)
-        dtype = ufunc(nothing, nothing).dtype
-        return array if dtype == array.dtype else array.astype(dtype)
+        return converted(array, ufunc(nothing, nothing).dtype)
 
     def reduceat(array: Any, indices: Any, axis: int = 0) -> Any:
         array, starts, axis = terms(array), np.asarray(indices), normalize_axis_index(axis, array.ndim)
