@@ -30,6 +30,8 @@ from autograd_spiral.gradcheck.examples import EXAMPLES
 from autograd_spiral.gradcheck.rule_check import checkable
 from autograd_spiral.vocabulary import functions
 from autograd_spiral.vocabulary.rules.indexing import scatter
+from autograd_spiral.vocabulary.rules.order import reorder, restore_order
+from autograd_spiral.vocabulary.rules.reductions import linear_recurrence
 
 PAGE = Path(__file__).with_name("vocabulary.md")
 
@@ -62,6 +64,8 @@ POWER = "x̄: 0 where y is 0, else infinite where x is 0 and y < 1; ȳ: 0 where 
 EXTREMUM = words(
     "z̄ shared equally among the entries that attain the extremum, 0 elsewhere", edges="a tie: equal shares"
 )
+
+SCAN = "z̄ plus what flows back from the next index: `z[k] = f(z[k − 1], x[k])`,"
 
 ROWS: dict[str, dict[Any, Row]] = {
     "Arithmetic": {
@@ -125,7 +129,21 @@ ROWS: dict[str, dict[Any, Row]] = {
         ),
         np.max: EXTREMUM,
         np.min: EXTREMUM,
+        np.nanmax: EXTREMUM,
+        np.nanmin: EXTREMUM,
         np.cumsum: words("the sum of z̄ from each index to the end of the axis"),
+        np.cumprod: words(f"{SCAN} with slopes of x and of the z before", edges="exact at entries of 0, at any order"),
+        np.maximum.accumulate: words(f"{SCAN} with the slopes of np.maximum", edges=TIE),
+        np.minimum.accumulate: words(f"{SCAN} with the slopes of np.minimum", edges=TIE),
+        np.logaddexp.accumulate: words(f"{SCAN} with the slopes of np.logaddexp"),
+        np.hypot.accumulate: words(f"{SCAN} with the slopes of np.hypot", edges="0 where z is 0"),
+        linear_recurrence: words(
+            "the same recurrence of z̄ from the front to the end", "x̄ · the z after", edges="internal: the rule of scans"
+        ),
+    },
+    "Order": {
+        reorder: words("z̄ in the order before", None, edges="internal: records np.sort and np.partition"),
+        restore_order: words("z̄ in that order again", None, edges="internal: records the gradient of np.sort"),
     },
     "Shapes": {
         np.reshape: words("z̄, in the shape of x"),
@@ -158,6 +176,9 @@ CALLED: dict[Any, str] = {
     np.einsum: "np.einsum(subscripts, *operands)",
     np.concatenate: "np.concatenate(arrays, axis=0)",
     scatter: "scatter(x, *arrays, index, shape)",
+    reorder: "reorder(x, y, axis)",
+    restore_order: "restore_order(x, y, axis)",
+    linear_recurrence: "linear_recurrence(x, y, axis)",
     functions._label_cross_entropy: "softmax_cross_entropy(x, y, *, reduction='mean')",
     functions.softmax_cross_entropy: "softmax_cross_entropy(x, y, *, reduction='mean')",
 }
@@ -176,6 +197,17 @@ REMARKS: dict[Any, str] = {
     np.size: "no gradient",
     np.einsum: "rewritten if an operand repeats a letter or the result is omitted",
     np.matmul: "vectors become matrices",
+    **dict.fromkeys((np.sum, np.mean, np.prod, np.max, np.min, np.all, np.any), "rewritten with a further keyword"),
+    **dict.fromkeys((np.cumsum, np.cumprod), "rewritten with dtype="),
+    np.nanstd: "as for std",
+    **dict.fromkeys((np.median, np.partition, np.quantile, np.percentile), "a tie: one of the entries"),
+    np.sort: "a tie: each entry where the sort puts it",
+    np.count_nonzero: "no gradient",
+    **dict.fromkeys((np.add.reduce, np.multiply.reduce), "settings: dtype, initial and where"),
+    **dict.fromkeys((np.maximum.reduce, np.minimum.reduce), "settings: initial and where; ties as for max"),
+    **dict.fromkeys((np.logical_and.reduce, np.logical_or.reduce), "settings: where; no gradient"),
+    **dict.fromkeys((np.logical_and.reduceat, np.logical_or.reduceat), "no gradient"),
+    np.bincount: "with respect to the weights",
     functions.leaky_relu: "derivative at 0: the slope",
     functions.elu: "derivative at 0: alpha",
     functions.softmax_cross_entropy: "for rows of class probabilities y; for integers y, see above",
@@ -188,10 +220,9 @@ AROUND: dict[Any, str] = {np.squeeze: "getitem", functions.softmax_cross_entropy
 NOT_SUPPORTED: tuple[tuple[str, str], ...] = (
     ("solvers, inverses, decompositions", "np.linalg.solve(M, x)"),
     ("Fourier transforms", "np.fft.fft(x)"),
-    ("sorting", "np.sort(x)"),
     ("complex numbers", "Tensor([1 + 2j])"),
     ("`out=`", "np.add(x, 1.0, out=buffer)"),
-    ("`where=`", "np.sum(x, where=mask)"),
+    ("`where=` of elementwise functions", "np.add(x, x, where=mask)"),
     ("methods of ufuncs", "np.multiply.outer(x, x)"),
     ("writing into arrays", "np.copyto(x, 0.0)"),
     ("assigning to elements", "x[0] = 1.0"),

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
+import numpy
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from autograd_spiral.engine.table import composes
 from autograd_spiral.vocabulary.compositions.arguments import converted
 from autograd_spiral.vocabulary.rules.order import reorder
+
+np: Any = numpy  # its type stubs know nothing of Tensors
 
 composes(np.sort)(
     lambda a, axis=-1, kind=None, *, stable=None: reorder(a, np.argsort(a, axis, kind, stable=stable), axis=axis)

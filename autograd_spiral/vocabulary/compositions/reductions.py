@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
+import numpy
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from autograd_spiral.engine.table import composes
 from autograd_spiral.errors import DtypeError, NoRuleError, ShapeError
-from autograd_spiral.vocabulary.compositions.arguments import available, converted, operand
+from autograd_spiral.vocabulary.compositions.arguments import available, converted, operand, shared
 from autograd_spiral.vocabulary.functions import logsumexp
 from autograd_spiral.vocabulary.rules.indexing import scatter
 from autograd_spiral.vocabulary.signatures import ARRAY
+
+np: Any = numpy  # its type stubs know nothing of Tensors
 
 # --- where=, initial= and dtype= --------------------------------------------------------------------------------------
 
@@ -32,7 +34,7 @@ def _reduction(function: Any, fill: Any, join: Any) -> Any:
         if fill is None and initial is None:
             raise ShapeError(f"np.{function.__name__} with where= needs initial=, the result where nothing counts")
         a = a if dtype is None else a.astype(dtype)
-        first = None if initial is None else operand(initial)
+        first: Any = None if initial is None else operand(initial)
         counted = _masked(where, a, fill if first is None or fill is not None else first.astype(a.dtype))
         if fill is None and not a.size:
             return np.sum(a, axis=axis, keepdims=keepdims).astype(a.dtype) + first.astype(a.dtype)
@@ -46,7 +48,7 @@ for _function, _fill, _join in (
     *((np.sum, 0, np.add), (np.prod, 1, np.multiply), (np.max, None, np.maximum), (np.min, None, np.minimum)),
     *((np.all, True, np.logical_and), (np.any, False, np.logical_or)),
 ):
-    composes(_function)(_reduction(_function, _fill, _join))
+    shared(_function, _reduction(_function, _fill, _join))
 
 
 def _moment(function: Any, a: Any, axis: Any, dtype: Any, keepdims: bool, where: Any, ddof: float) -> Any:
@@ -76,16 +78,26 @@ def _moments(function: Any) -> Any:
     )
 
 
-def _without_nans(function: Any) -> Any:
-    return lambda a, axis=None, *, keepdims=False, where=True, **settings: function(
-        a, axis, keepdims=keepdims, where=np.logical_and(np.logical_not(np.isnan(a)), where), **settings
+def _delegated(function: Any, *, nans: bool) -> Any:
+    """Return the composition that calls `function` with the keywords that were given, `nans` included or not."""
+
+    def delegate(a: Any, axis: Any, where: Any, **settings: Any) -> Any:
+        if not nans:
+            where = np.logical_and(np.logical_not(np.isnan(a)), where)
+        settings.update({} if where is True else {"where": where})
+        return function(a, axis, **{key: value for key, value in settings.items() if value is not None})
+
+    return lambda a, axis=None, *, dtype=None, keepdims=False, where=True, initial=None, ddof=None, correction=None: (
+        delegate(a, axis, where, dtype=dtype, keepdims=keepdims, initial=initial, ddof=ddof, correction=correction)
     )
 
 
 for _function in (np.mean, np.var, np.std):
-    composes(_function)(_moments(_function))
+    shared(_function, _moments(_function))
 for _function in (np.sum, np.prod, np.mean, np.var, np.std):
-    composes(getattr(np, f"nan{_function.__name__}"))(_without_nans(_function))
+    shared(getattr(np, f"nan{_function.__name__}"), _delegated(_function, nans=False))
+for _function in (np.max, np.min):
+    shared(getattr(np, f"a{_function.__name__}"), _delegated(_function, nans=True))
 
 composes(np.ptp)(lambda a, axis=None, *, keepdims=False: _ptp(a, axis=axis, keepdims=keepdims))
 composes(np.count_nonzero)(lambda a, axis=None, *, keepdims=False: np.sum(a != 0, axis, keepdims=keepdims))
