@@ -20,14 +20,41 @@ composes(np.sort)(
 composes(np.partition)(lambda a, kth, axis=-1: reorder(a, np.argpartition(a, kth, axis), axis=axis))
 
 
-def _by_partition(lanes: Any, q: Any, method: str) -> tuple[Any, Any]:
-    """Return the ranks that `q` stand for, and the entries below and then those above them; NaN beside a NaN."""
+def _lanes(a: Any, axis: Any, keepdims: bool) -> tuple[Any, tuple[int, ...]]:
+    """Return `a` with the axes `axis` as one, the last; and the shape of a reduction over them."""
+    axes = tuple(range(a.ndim)) if axis is None else normalize_axis_tuple(axis, a.ndim)
+    kept = tuple(i for i in range(a.ndim) if i not in axes)
+    shape = tuple(a.shape[i] for i in kept)
+    flat = (*shape, math.prod(a.shape[i] for i in axes))
+    lanes = a if a.ndim == 1 else np.reshape(np.transpose(a, kept + axes), flat)
+    return lanes, tuple(1 if i in axes else n for i, n in enumerate(a.shape)) if keepdims else shape
+
+
+def _ranked(lanes: Any, ranks: list[int]) -> Any:
+    """Return the entries of these ranks along the last axis; NaN in lanes with a NaN."""
     last = lanes.shape[-1] - 1  # the rank of NaNs
-    ranks = np.quantile(np.arange(last + 1.0), q, method=method)
-    ends = np.concatenate([np.floor(ranks), np.ceil(ranks), [last]]).astype(int)
-    order = np.argpartition(lanes, tuple(np.unique(ends).tolist()), axis=-1)[..., ends]
+    order = np.argpartition(lanes, sorted({*ranks, last}), axis=-1)[..., [*ranks, last]]
     entries = np.take_along_axis(lanes, order, axis=-1)
-    return ranks, entries[..., :-1] * np.where(np.isnan(entries[..., -1:]), entries[..., -1:], 1)
+    known = np.where(np.isnan(entries[..., -1:]), *np.array([np.nan, 1], lanes.dtype))
+    return entries[..., :-1] * known
+
+
+def _floating(a: Any) -> Any:
+    return a if a.dtype.kind == "f" else a.astype(np.float64)
+
+
+@composes(np.median)
+def _median(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    lanes, shape = _lanes(_floating(a), axis, keepdims)
+    half = lanes.shape[-1] // 2
+    return np.reshape(np.mean(_ranked(lanes, list(range((lanes.shape[-1] - 1) // 2, half + 1))), axis=-1), shape)
+
+
+def _by_partition(lanes: Any, q: Any, method: str) -> tuple[Any, Any]:
+    """Return the ranks that `q` stand for, and the entries below and then those above them."""
+    last = lanes.shape[-1] - 1
+    ranks = last * q if method == "linear" else np.quantile(np.arange(last + 1.0), q, method=method)
+    return ranks, _ranked(lanes, [int(rank) for end in (np.floor, np.ceil) for rank in end(ranks)])
 
 
 def _by_sorting(lanes: Any, q: Any, method: str) -> tuple[Any, Any]:
@@ -42,26 +69,16 @@ def _by_sorting(lanes: Any, q: Any, method: str) -> tuple[Any, Any]:
 def _quantiles(ranked: Any, a: Any, q: Any, axis: Any, keepdims: bool, method: str = "linear") -> Any:
     q = q if isinstance(q, int | float) else np.asarray(q)
     dtype = np.quantile(np.zeros(1, a.dtype), q, method=method).dtype  # in which a Python number q is weak
-    axes = tuple(range(a.ndim)) if axis is None else normalize_axis_tuple(axis, a.ndim)
-    kept = tuple(i for i in range(a.ndim) if i not in axes)
-    shape = tuple(a.shape[i] for i in kept)
-    lanes = np.reshape(np.transpose(a, kept + axes), (*shape, math.prod(a.shape[i] for i in axes)))
+    lanes, shape = _lanes(_floating(a), axis, keepdims)
     q = np.asarray(q)
-    ranks, entries = ranked(converted(lanes, dtype), q.ravel(), method)
-    lower, upper, part = entries[..., : q.size], entries[..., q.size :], (ranks - np.floor(ranks)).astype(dtype)
-    out = np.where(part == 0, lower, lower * (1 - part) + upper * part) if dtype.kind == "f" else lower.astype(dtype)
-    shape = tuple(1 if i in axes else n for i, n in enumerate(a.shape)) if keepdims else shape
-    return np.reshape(np.moveaxis(out, -1, 0), (*q.shape, *shape))
+    ranks, entries = ranked(converted(lanes, dtype if dtype.kind == "f" else lanes.dtype), q.ravel(), method)
+    lower, upper, part = entries[..., : q.size], entries[..., q.size :], converted(ranks - np.floor(ranks), lanes.dtype)
+    out = converted(np.where(part == 0, lower, lower * (1 - part) + upper * part), dtype)
+    return np.reshape(out if out.ndim == 1 else np.moveaxis(out, -1, 0), (*q.shape, *shape))
 
 
 def _hundredths(q: Any) -> Any:
     return q / 100 if isinstance(q, int | float) else np.asarray(q) / 100
-
-
-def _median(ranked: Any) -> Any:
-    return lambda a, axis=None, *, keepdims=False: _quantiles(
-        ranked, a if a.dtype.kind == "f" else a.astype(np.float64), 0.5, axis, keepdims
-    )
 
 
 composes(np.quantile)(
@@ -72,9 +89,10 @@ composes(np.percentile)(
         a, _hundredths(q), axis, method=method, keepdims=keepdims
     )
 )
-composes(np.median)(_median(_by_partition))
 composes(np.nanquantile)(lambda a, q, axis=None, *, keepdims=False: _quantiles(_by_sorting, a, q, axis, keepdims))
 composes(np.nanpercentile)(
     lambda a, q, axis=None, *, keepdims=False: _quantiles(_by_sorting, a, _hundredths(q), axis, keepdims)
 )
-composes(np.nanmedian)(_median(_by_sorting))
+composes(np.nanmedian)(
+    lambda a, axis=None, *, keepdims=False: _quantiles(_by_sorting, _floating(a), 0.5, axis, keepdims)
+)

@@ -61,9 +61,11 @@ def _by_halves(b: Any, a: Any) -> Any:
     even, odd = a[: 2 * half : 2], a[1::2]
     shorter = b[::2].copy()
     shorter[:half] += even * b[1::2]
-    y = np.empty_like(b)
-    y[::2], y[1::2] = _by_halves(shorter, even[: len(odd)] * odd), b[1::2]
-    y[1 : 2 * len(odd) : 2] += odd * y[2::2]
+    y, between = np.empty_like(b), slice(1, 2 * len(odd), 2)
+    y[-1:] = b[-1:]
+    y[::2] = _by_halves(shorter, even[: len(odd)] * odd)
+    np.multiply(odd, y[2::2], out=y[between])
+    y[between] += b[between]
     return y
 
 
@@ -87,14 +89,12 @@ def _accumulation_rule(ufunc: np.ufunc) -> Any:
         vjps: Any = PRIMITIVES[ufunc].vjps
         along_out, along_x = vjps
         first, rest, last = ((*(slice(None),) * axis, s) for s in (slice(1), slice(1, None), slice(-1)))
-        dtype, (ct, out, x) = (
-            x.dtype,
-            (wide(each, math.inf) for each in (ct, out, x)),
-        )  # products of slopes may leave a narrow range
-        step = out[rest], out[last], x[rest]
-        total = linear_recurrence(ct, along_out(np.ones_like(step[0]), *step), axis=axis)
+        ct, out, wider = (wide(each, math.inf) for each in (ct, out, x))  # products of slopes may leave a narrow range
+        step = out[rest], out[last], wider[rest]
+        slopes = step[2] if ufunc is np.multiply else along_out(1.0, *step)  # a product has them at hand
+        total = linear_recurrence(ct, slopes, axis=axis)
         pieces = np.concatenate([total[first], along_x(total[rest], *step)], axis=axis)
-        return pieces if pieces.dtype == dtype else pieces.astype(dtype)
+        return pieces if pieces.dtype == x.dtype else pieces.astype(x.dtype)
 
     return rule
 
