@@ -8,7 +8,7 @@ HELPERS = {
     "scatter": '''\
 def scatter(ct, index, shape):
     """Zeros of `shape` with `ct` added in at `index`, repeated entries adding up."""
-    sums = {"e": np.float32, "f": np.float64 if ct.size > 65536 * np.prod(shape) else np.float32}
+    sums = {"e": np.float32, "f": np.float64 if ct.size > 16384 * np.prod(shape) else np.float32}
     out = np.zeros(shape, sums.get(ct.dtype.char, ct.dtype))
     np.add.at(out, index, ct)
     return out.astype(ct.dtype, copy=False)

@@ -73,7 +73,7 @@ def _quantiles(ranked: Any, a: Any, q: Any, axis: Any, keepdims: bool, method: s
     q = np.asarray(q)
     ranks, entries = ranked(converted(lanes, dtype if dtype.kind == "f" else lanes.dtype), q.ravel(), method)
     lower, upper, part = entries[..., : q.size], entries[..., q.size :], converted(ranks - np.floor(ranks), lanes.dtype)
-    out = converted(np.where(part == 0, lower, lower * (1 - part) + upper * part), dtype)
+    out = converted(lower * (1 - part) + np.where(part == 0, 0, upper) * part, dtype)  # infinity · 0 is no number
     return np.reshape(out if out.ndim == 1 else np.moveaxis(out, -1, 0), (*q.shape, *shape))
 
 

@@ -120,10 +120,11 @@ def _others(x: Any) -> Any:
 
 def _prod_rule(ct: Any, out: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     order = tuple(i for i in range(x.ndim) if i not in axis) + axis
-    moved = np.transpose(x, order)
+    moved = np.transpose(wide(x, math.inf), order)  # products of some entries may leave a narrow range
     flat = (*moved.shape[: x.ndim - len(axis)], math.prod(x.shape[i] for i in axis))
     others = np.transpose(np.reshape(_others(np.reshape(moved, flat)), moved.shape), inverse(order))
-    return restore_axes(ct, x, axis, keepdims) * others
+    pieces = restore_axes(ct, x, axis, keepdims) * others
+    return pieces if pieces.dtype == x.dtype else pieces.astype(x.dtype)
 
 
 define(
