@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from composition_cases import COMPOSITION_CASES
-from examples import Example, Examples
+from examples import Example, Examples, from_table
 from finite_differences import listed
 from properties import (
     assert_close,
@@ -28,7 +28,7 @@ from autograd_spiral.errors import NoRuleError, ShapeError
 from autograd_spiral.gradcheck.examples.elementwise import FACTS
 from autograd_spiral.gradcheck.examples.reductions import CONNECTED
 
-EXAMPLES = {function: Examples(function, case, 40) for function, case in COMPOSITION_CASES.items()}
+EXAMPLES = {f: Examples(f, case, 10 if case is from_table else 40) for f, case in COMPOSITION_CASES.items()}
 
 CONSTANTS = [np.zeros_like, np.ones_like, np.full_like]
 TRUTHS = [np.all, np.any, *(f for ufunc in CONNECTED for f in (ufunc.reduce, ufunc.reduceat))]

@@ -214,7 +214,7 @@ ERRORS: dict[str, tuple[Any, type[Exception], str]] = {
     "a negative order": (lambda t: np.diff(t, -1), ValueError, "0 or more"),
     "ends that do not fit": (lambda t: np.ediff1d(t.astype(int), to_end=0.5), DtypeError, "dtype of the differences"),
     "too few entries": (lambda t: np.gradient(t[:1]), ShapeError, "more than edge_order=1"),
-    "too many spacings": (lambda t: np.gradient(t, 1.0, 2.0), ShapeError, "one for each axis"),
+    "too many spacings": (lambda t: np.gradient(t, 1.0, 2.0), ShapeError, "for each axis"),
     "covariances of a cube": (lambda t: np.cov(t.reshape(3, 1, 1)), ShapeError, "at most 2 axes"),
     "weights of bins": (
         lambda t: np.bincount([0, 1], weights=t),

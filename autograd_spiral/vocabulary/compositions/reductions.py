@@ -99,12 +99,12 @@ for _function in (np.sum, np.prod, np.mean, np.var, np.std):
 for _function in (np.max, np.min):
     shared(getattr(np, f"a{_function.__name__}"), _delegated(_function, nans=True))
 
-composes(np.ptp)(lambda a, axis=None, *, keepdims=False: _ptp(a, axis=axis, keepdims=keepdims))
 composes(np.count_nonzero)(lambda a, axis=None, *, keepdims=False: np.sum(a != 0, axis, keepdims=keepdims))
 
 
-def _ptp(a: Any, **settings: Any) -> Any:
-    return np.max(a, **settings) - np.min(a, **settings)
+@composes(np.ptp)
+def _ptp(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    return np.max(a, axis, keepdims=keepdims) - np.min(a, axis, keepdims=keepdims)
 
 
 @composes(np.average)
@@ -121,9 +121,10 @@ def _average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fal
         weights = np.transpose(weights, sorted(range(len(axes)), key=axes.__getitem__))
         weights = np.reshape(weights, tuple(n if i in axes else 1 for i, n in enumerate(a.shape)))
     dtype = np.result_type(a.dtype, weights.dtype, np.float16 if a.dtype.kind == "f" else np.float64)
-    total = np.sum(weights, axis, dtype=dtype, keepdims=keepdims)
-    out = np.sum(a * weights, axis, dtype=dtype, keepdims=keepdims) / total
-    return (out, total * np.ones_like(out)) if returned else out
+    wide = np.float32 if dtype == np.float16 else dtype  # in float16, sums stop growing
+    total = np.sum(weights, axis, dtype=wide, keepdims=keepdims)
+    out = converted(np.sum(converted(a, wide) * weights, axis, keepdims=keepdims) / total, dtype)
+    return (out, converted(total, dtype) * np.ones_like(out)) if returned else out
 
 
 # --- covariances ------------------------------------------------------------------------------------------------------
@@ -150,7 +151,8 @@ def _cov(samples: Any, rowvar: bool, ddof: float, fweights: Any, aweights: Any, 
         x = x - np.mean(x, axis=1, keepdims=True)
     else:
         total = np.sum(weights)
-        free = total - ddof * (1 if aweights is None else np.sum(weights * operand(aweights)) / total)
+        lost = 1 if aweights is None else np.sum(weights * operand(aweights)) / total
+        free = np.maximum(total - ddof * lost, 0)
         x = x - np.average(x, axis=1, weights=weights, keepdims=True)
     return np.squeeze(np.matmul(x, np.transpose(x * weights)) / free)
 
@@ -201,12 +203,12 @@ for _function, _start, _nan, _name in (
 def _diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
     a = operand(a)
     axis = normalize_axis_index(axis, a.ndim)
+    if n < 0:
+        raise ValueError(f"np.diff: n must be 0 or more, not {n}")
     row = tuple(1 if i == axis else length for i, length in enumerate(a.shape))
     ends = [None if end is None else operand(end) for end in (prepend, append)]
     before, after = ([] if e is None or n == 0 else [e if e.ndim else np.broadcast_to(e, row)] for e in ends)
     a = np.concatenate([*before, a, *after], axis=axis) if before or after else a
-    if n < 0:
-        raise ValueError(f"np.diff: n must be 0 or more, not {n}")
     lower, upper = ((*(slice(None),) * axis, s) for s in (slice(-1), slice(1, None)))
     for _ in range(n):
         a = np.not_equal(a[upper], a[lower]) if a.dtype == bool else a[upper] - a[lower]
@@ -227,13 +229,15 @@ def _gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> A
     f = operand(f)
     f = f if f.dtype.kind == "f" else f.astype(np.float64)
     axes = tuple(range(f.ndim)) if axis is None else normalize_axis_tuple(axis, f.ndim)
-    spacings = (varargs or (1.0,)) * (len(axes) if len(varargs) < 2 and np.ndim((*varargs, 0)[0]) == 0 else 1)
-    if len(spacings) != len(axes) or edge_order not in (1, 2) or any(f.shape[i] <= edge_order for i in axes):
+    spacings = [operand(h) for h in varargs or (f.dtype.type(1),)]
+    spacings *= len(axes) if len(spacings) == 1 and spacings[0].ndim == 0 else 1
+    fits = len(spacings) == len(axes) and all(h.ndim < 2 for h in spacings)
+    if not fits or edge_order not in (1, 2) or any(f.shape[i] <= edge_order for i in axes):
         raise ShapeError(
-            f"np.gradient of shape {f.shape} along axes {axes} takes one spacing, or one for each axis, "
-            f"and more than edge_order={edge_order} (which is 1 or 2) entries along each"
+            f"np.gradient of shape {f.shape} along axes {axes} takes one spacing, or a number or coordinates for each "
+            f"axis, and more than edge_order={edge_order} (which is 1 or 2) entries along each"
         )
-    slopes = tuple(_slopes(f, operand(h), i, edge_order) for h, i in zip(spacings, axes, strict=True))
+    slopes = tuple(_slopes(f, h, i, edge_order) for h, i in zip(spacings, axes, strict=True))
     return slopes if len(slopes) > 1 else slopes[0]
 
 
