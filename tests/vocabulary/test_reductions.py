@@ -240,3 +240,10 @@ def test_errors_say_what_was_wrong(name: str) -> None:
         call(Tensor([1.0, 2.0, 4.0], requires_grad=True))
     assert isinstance(caught.value, AutogradError) or kind in (ValueError, IndexError)
     assert not re.search("lambda|_reduction", str(caught.value))
+
+
+def test_other_quantiles_beside_nans_are_refused() -> None:
+    x = Tensor([1.0, np.nan, 2.0], requires_grad=True)
+    assert np.nanpercentile(x, 50, method="linear").item() == 1.5
+    with pytest.raises(NoRuleError, match="method='linear'"):
+        np.nanquantile(x, 0.5, method="hazen")

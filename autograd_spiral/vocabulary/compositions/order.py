@@ -9,6 +9,7 @@ import numpy
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from autograd_spiral.engine.table import composes
+from autograd_spiral.errors import NoRuleError
 from autograd_spiral.vocabulary.compositions.arguments import converted
 from autograd_spiral.vocabulary.rules.order import reorder
 
@@ -59,6 +60,8 @@ def _by_partition(lanes: Any, q: Any, method: str) -> tuple[Any, Any]:
 
 def _by_sorting(lanes: Any, q: Any, method: str) -> tuple[Any, Any]:
     """Return the same for the entries that are not NaN, whose number differs from lane to lane."""
+    if method != "linear":
+        raise NoRuleError(f"quantiles beside NaNs with method={method!r} have no gradient rule: use method='linear'")
     lanes = np.sort(lanes, axis=-1)
     count = np.sum(np.logical_not(np.isnan(lanes)), axis=-1, keepdims=True)
     ranks = np.maximum(count - 1, 0) * q
@@ -66,8 +69,9 @@ def _by_sorting(lanes: Any, q: Any, method: str) -> tuple[Any, Any]:
     return ranks, np.take_along_axis(lanes, ends, axis=-1)
 
 
-def _quantiles(ranked: Any, a: Any, q: Any, axis: Any, keepdims: bool, method: str = "linear") -> Any:
+def _quantiles(ranked: Any, unit: int, a: Any, q: Any, axis: Any, keepdims: bool, method: str = "linear") -> Any:
     q = q if isinstance(q, int | float) else np.asarray(q)
+    q = q if unit == 1 else q / unit
     dtype = np.quantile(np.zeros(1, a.dtype), q, method=method).dtype  # in which a Python number q is weak
     lanes, shape = _lanes(_floating(a), axis, keepdims)
     q = np.asarray(q)
@@ -77,22 +81,17 @@ def _quantiles(ranked: Any, a: Any, q: Any, axis: Any, keepdims: bool, method: s
     return np.reshape(out if out.ndim == 1 else np.moveaxis(out, -1, 0), (*q.shape, *shape))
 
 
-def _hundredths(q: Any) -> Any:
-    return q / 100 if isinstance(q, int | float) else np.asarray(q) / 100
-
-
-composes(np.quantile)(
-    lambda a, q, axis=None, *, method="linear", keepdims=False: _quantiles(_by_partition, a, q, axis, keepdims, method)
-)
-composes(np.percentile)(
-    lambda a, q, axis=None, *, method="linear", keepdims=False: np.quantile(
-        a, _hundredths(q), axis, method=method, keepdims=keepdims
+def _quantile(ranked: Any, unit: int) -> Any:
+    return lambda a, q, axis=None, *, method="linear", keepdims=False: _quantiles(
+        ranked, unit, a, q, axis, keepdims, method
     )
-)
-composes(np.nanquantile)(lambda a, q, axis=None, *, keepdims=False: _quantiles(_by_sorting, a, q, axis, keepdims))
-composes(np.nanpercentile)(
-    lambda a, q, axis=None, *, keepdims=False: _quantiles(_by_sorting, a, _hundredths(q), axis, keepdims)
-)
+
+
+for _function, _ranks, _unit in (
+    *((np.quantile, _by_partition, 1), (np.percentile, _by_partition, 100)),
+    *((np.nanquantile, _by_sorting, 1), (np.nanpercentile, _by_sorting, 100)),
+):
+    composes(_function)(_quantile(_ranks, _unit))
 composes(np.nanmedian)(
-    lambda a, axis=None, *, keepdims=False: _quantiles(_by_sorting, _floating(a), 0.5, axis, keepdims)
+    lambda a, axis=None, *, keepdims=False: _quantiles(_by_sorting, 1, _floating(a), 0.5, axis, keepdims)
 )

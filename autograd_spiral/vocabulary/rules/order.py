@@ -25,20 +25,13 @@ def _restore_order(x: Any, order: Any, axis: int) -> Any:
 
 reorder, restore_order = overridable(_reorder), overridable(_restore_order)
 
-define(
-    reorder,
-    lambda ct, out, x, order, axis: restore_order(ct, order, axis=axis),
-    None,
-    bind=signatures.along,
-    evaluate=_reorder,
-)
-define(
-    restore_order,
-    lambda ct, out, x, order, axis: reorder(ct, order, axis=axis),
-    None,
-    bind=signatures.along,
-    evaluate=_restore_order,
-)
+
+def _moved_by(adjoint: Any) -> Any:
+    return lambda ct, out, x, order, axis: adjoint(ct, order, axis=axis)
+
+
+define(reorder, _moved_by(restore_order), None, bind=signatures.along, evaluate=_reorder)
+define(restore_order, _moved_by(reorder), None, bind=signatures.along, evaluate=_restore_order)
 for search in (np.argmax, np.argmin, np.nanargmax, np.nanargmin):
     define(search, None, bind=signatures.search)
 define(np.argsort, None, bind=signatures.argsort)
