@@ -32,6 +32,8 @@ from autograd_spiral.gradcheck.rule_check import checkable
 from autograd_spiral.vocabulary import functions
 from autograd_spiral.vocabulary.rules.indexing import scatter
 from autograd_spiral.vocabulary.rules.linalg import cofactors, kink, packed_eigh, packed_qr, packed_slogdet, packed_svd
+from autograd_spiral.vocabulary.rules.order import reorder, restore_order
+from autograd_spiral.vocabulary.rules.reductions import linear_recurrence
 from autograd_spiral.vocabulary.rules.shapes import add_windows
 
 PAGE = Path(__file__).with_name("vocabulary.md")
@@ -69,6 +71,7 @@ EXTREMUM = words(
 TRIANGLE = "in the triangle that NumPy reads"
 TIED = "NaN if not treated alike, and no second derivative"
 PACKED = "internal: all results in one array"
+SCAN = "z̄ plus what flows back from the next index: `z[k] = f(z[k − 1], x[k])`,"
 
 ROWS: dict[str, dict[Any, Row]] = {
     "Arithmetic": {
@@ -137,7 +140,21 @@ ROWS: dict[str, dict[Any, Row]] = {
         ),
         np.max: EXTREMUM,
         np.min: EXTREMUM,
+        np.nanmax: EXTREMUM,
+        np.nanmin: EXTREMUM,
         np.cumsum: words("the sum of z̄ from each index to the end of the axis"),
+        np.cumprod: words(f"{SCAN} with slopes of x and of the z before", edges="exact at entries of 0, at any order"),
+        np.maximum.accumulate: words(f"{SCAN} with the slopes of np.maximum", edges=TIE),
+        np.minimum.accumulate: words(f"{SCAN} with the slopes of np.minimum", edges=TIE),
+        np.logaddexp.accumulate: words(f"{SCAN} with the slopes of np.logaddexp"),
+        np.hypot.accumulate: words(f"{SCAN} with the slopes of np.hypot", edges="0 where z is 0"),
+        linear_recurrence: words(
+            "the same recurrence of z̄ from the front to the end", "x̄ · the z after", edges="internal: the rule of scans"
+        ),
+    },
+    "Order": {
+        reorder: words("z̄ in the order before", None, edges="internal: records np.sort and np.partition"),
+        restore_order: words("z̄ in that order again", None, edges="internal: records the gradient of np.sort"),
     },
     "Shapes": {
         np.reshape: words("z̄, in the shape of x"),
@@ -213,6 +230,9 @@ CALLED: dict[Any, str] = {
     packed_qr: "packed_qr(x)",
     packed_slogdet: "packed_slogdet(x)",
     packed_svd: "packed_svd(x, full_matrices)",
+    reorder: "reorder(x, y, axis)",
+    restore_order: "restore_order(x, y, axis)",
+    linear_recurrence: "linear_recurrence(x, y, axis)",
     functions._label_cross_entropy: "softmax_cross_entropy(x, y, *, reduction='mean')",
     functions.softmax_cross_entropy: "softmax_cross_entropy(x, y, *, reduction='mean')",
 }
@@ -243,6 +263,17 @@ REMARKS: dict[Any, str] = {
     np.pad: "the modes edge, reflect, symmetric and wrap; see above for constant",
     np.insert: "the values are converted to the dtype of the array",
     np.matmul: "vectors become matrices",
+    **dict.fromkeys((np.sum, np.mean, np.prod, np.max, np.min, np.all, np.any), "rewritten with a further keyword"),
+    **dict.fromkeys((np.cumsum, np.cumprod), "rewritten with dtype="),
+    np.nanstd: "as for std",
+    **dict.fromkeys((np.median, np.partition, np.quantile, np.percentile), "a tie: one of the entries"),
+    np.sort: "a tie: each entry where the sort puts it",
+    np.count_nonzero: "no gradient",
+    **dict.fromkeys((np.add.reduce, np.multiply.reduce), "settings: dtype, initial and where"),
+    **dict.fromkeys((np.maximum.reduce, np.minimum.reduce), "settings: initial and where; ties as for max"),
+    **dict.fromkeys((np.logical_and.reduce, np.logical_or.reduce), "settings: where; no gradient"),
+    **dict.fromkeys((np.logical_and.reduceat, np.logical_or.reduceat), "no gradient"),
+    np.bincount: "with respect to the weights",
     functions.leaky_relu: "derivative at 0: the slope",
     functions.elu: "derivative at 0: alpha",
     functions.softmax_cross_entropy: "for rows of class probabilities y; for integers y, see above",
@@ -255,10 +286,9 @@ AROUND: dict[Any, str] = {np.squeeze: "getitem", functions.softmax_cross_entropy
 NOT_SUPPORTED: tuple[tuple[str, str], ...] = (
     ("eigenvalues that may be complex", "np.linalg.eigvals(x * M)"),
     ("Fourier transforms", "np.fft.fft(x)"),
-    ("sorting", "np.sort(x)"),
     ("complex numbers", "Tensor([1 + 2j])"),
     ("`out=`", "np.add(x, 1.0, out=buffer)"),
-    ("`where=`", "np.sum(x, where=mask)"),
+    ("`where=` of elementwise functions", "np.add(x, x, where=mask)"),
     ("other methods of ufuncs", "np.subtract.accumulate(x)"),
     ("writing into arrays", "np.copyto(x, 0.0)"),
     ("assigning to elements", "x[0] = 1.0"),

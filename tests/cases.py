@@ -16,6 +16,8 @@ from autograd_spiral.gradcheck.examples.elementwise import BINARY, UNARY
 from autograd_spiral.gradcheck.examples.linalg import matrix
 from autograd_spiral.gradcheck.examples.table import NONZERO, POSITIVE, REAL
 from autograd_spiral.vocabulary.rules.indexing import scatter
+from autograd_spiral.vocabulary.rules.order import reorder, restore_order
+from autograd_spiral.vocabulary.rules.reductions import linear_recurrence
 from autograd_spiral.vocabulary.rules.shapes import add_windows
 from autograd_spiral.vocabulary.signatures import ARRAY
 
@@ -185,11 +187,58 @@ def _vector_norm(source: Source, function: Any) -> Example:
     return Example(lambda x: function(x, axis=axis, keepdims=keepdims, ord=ord), (x,))
 
 
-@case(np.cumsum)
-def _cumsum(source: Source, function: Any) -> Example:
+@case(np.nanmax, np.nanmin)
+def _extremum_beside_nans(source: Source, function: Any) -> Example:
+    """NaNs in places that are left: a gradient with respect to them would have to be 0, and is not asked for."""
+    (x,) = source.apart(source.shape(1, empty=False))
+    missing = source.mask(x.shape)
+    axis, keepdims = source.axis(x.ndim), source.flag()
+    missing = missing & ~np.all(missing, axis=axis, keepdims=True)
+    return Example(lambda x: function(np.where(missing, np.nan, x), axis=axis, keepdims=keepdims), (x,))
+
+
+@case(np.cumsum, np.cumprod)
+def scan(source: Source, function: Any) -> Example:
+    """With entries of 0 now and then, at which a product has all its derivatives."""
     x = source.array(source.shape(1))
+    x = np.where(source.rng.uniform(size=x.shape) < 0.2, 0, x)
     axis = source.choose(None, source.axis(x.ndim))
     return Example(lambda x: function(x, axis=axis), (x,))
+
+
+@case(*(ufunc.accumulate for ufunc in reductions.COMBINED if ufunc.accumulate in PRIMITIVES))
+def accumulation(source: Source, function: Any) -> Example:
+    (x,) = source.apart(source.shape(1))
+    axis = source.axis(x.ndim)
+    return Example(lambda x: function(x, axis=axis), (x,))
+
+
+@case(linear_recurrence)
+def _recurrence(source: Source, function: Any) -> Example:
+    shape = source.shape(1, empty=False)
+    axis = source.integer(0, len(shape) - 1)
+    b, a = source.array(shape), source.array(tuple(n - (i == axis) for i, n in enumerate(shape)))
+
+    def formula(b: Any, a: Any) -> Any:
+        b, a, y = np.moveaxis(b, axis, 0), np.moveaxis(a, axis, 0), []
+        for k in range(len(b))[::-1]:
+            y.append(b[k] + a[k] * y[-1] if y else b[k])
+        return np.moveaxis(np.array(y[::-1]), 0, axis)
+
+    return Example(lambda b, a: function(b, a, axis=axis), (b, a), formula)
+
+
+@case(reorder, restore_order)
+def _permutation(source: Source, function: Any) -> Example:
+    x = source.array(source.shape(1))
+    axis = source.axis(x.ndim)
+    order = np.argsort(source.rng.uniform(size=x.shape), axis=axis)
+    sorting = order if function is reorder else np.argsort(order, axis=axis)
+    return Example(
+        lambda x, order: function(x, order, axis=axis),
+        (x, order),
+        lambda x, order: np.take_along_axis(x, sorting, axis),
+    )
 
 
 @case(*order.SEARCHES)
@@ -215,6 +264,24 @@ def of_matrices(source: Source, function: Any) -> Example:
     n = source.integer(1, 3)
     m = source.integer(1, 3) if function is np.linalg.pinv else n
     return Example(function, (source.laid_out(matrix(m, n, *source.shape(0, 2))(source.rng)),))
+
+
+@case(np.argsort, np.argpartition)
+def _ordering(source: Source, function: Any) -> Example:
+    (x,) = source.apart(source.shape(1, empty=False))
+    axis = source.choose(None, source.axis(x.ndim))
+    length = x.size if axis is None else x.shape[axis]
+    kth = source.choose(source.integer(0, length - 1), (0, length - 1)) if function is np.argpartition else None
+    settings = source.choose({}, {"kind": "stable"}, {"stable": True}) if kth is None else {"kth": kth}
+    return Example(lambda x: function(x, axis=axis, **settings), (x,), differentiable=False)
+
+
+@case(np.searchsorted)
+def _searchsorted(source: Source, function: Any) -> Example:
+    (a,), v, side = source.apart(source.shape(1, 1)), source.array(source.shape()), source.choose("left", "right")
+    if source.flag():
+        return Example(lambda a, v: function(a, v, side, sorter=np.argsort(a)), (a, v), differentiable=False)
+    return Example(lambda a, v: function(a, v, side=side), (np.sort(a), v), differentiable=False)
 
 
 # --- shapes -----------------------------------------------------------------------------------------------------

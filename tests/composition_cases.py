@@ -15,7 +15,9 @@ from autograd_spiral.engine.table import COMPOSITIONS
 from autograd_spiral.gradcheck.examples import EXAMPLES
 from autograd_spiral.gradcheck.examples.elementwise import FACTS, LIKES, UNARY
 from autograd_spiral.gradcheck.examples.linalg import matrix
-from autograd_spiral.gradcheck.examples.table import NONZERO, Domain
+from autograd_spiral.gradcheck.examples.order import QUANTILES
+from autograd_spiral.gradcheck.examples.reductions import COMBINED, CONNECTED, CUMULATIVE, WITHOUT_NANS
+from autograd_spiral.gradcheck.examples.table import NONZERO, POSITIVE, Domain
 from autograd_spiral.vocabulary.compositions.arguments import available
 
 COMPOSITION_CASES = Cases()
@@ -280,6 +282,135 @@ def _signed(source: Source, shape: tuple[int, ...]) -> np.ndarray:
 def _var(source: Source, function: Any) -> Example:
     (x,) = source.apart(source.shape(1, side=2, empty=False))
     return reduced(source, function, x, **source.choose({}, {"ddof": 1}, {"ddof": 0.5}, {"correction": 1}))
+
+
+@composition_case(np.sum, np.prod, np.mean)
+def _counted(source: Source, function: Any) -> Example:
+    """With a mask, a dtype, or a first value."""
+    x = source.array(source.shape(1, empty=False))
+    settings = source.choose({"dtype": np.float64}, {"where": source.mask(x.shape) | (function is np.mean)})
+    first = {} if function is np.mean else source.choose({}, {"initial": source.choose(2, -0.5)})
+    return reduced(source, function, x, **settings, **first)
+
+
+@composition_case(np.max, np.min)
+def _counted_extremum(source: Source, function: Any) -> Example:
+    (x,) = source.apart(source.shape(1))
+    settings = source.choose({}, {"where": source.mask(x.shape[-1:])})
+    return reduced(source, function, x, initial=source.choose(0, 0.0), **settings)
+
+
+@composition_case(np.all, np.any)
+def _counted_truth(source: Source, function: Any) -> Example:
+    x = source.mask(source.shape(1))
+    where = source.mask(x.shape)
+    return Example(lambda x: function(x, axis=-1, where=where), (x,), differentiable=False)
+
+
+@composition_case(np.cumsum, np.cumprod, np.nancumsum, np.nancumprod, *CUMULATIVE)
+def _scan(source: Source, function: Any) -> Example:
+    x = source.array(source.shape(1))
+    axis = source.axis(x.ndim)
+    missing = source.mask(x.shape) & (function in (np.nancumsum, np.nancumprod))
+    settings = source.choose({}, {"include_initial": True}) if function in CUMULATIVE else {"dtype": np.float64}
+    return Example(lambda x: function(np.where(missing, np.nan, x), axis=axis, **settings), (x,))
+
+
+@composition_case(*WITHOUT_NANS)
+def _without_nans(source: Source, function: Any) -> Example:
+    (x,) = source.apart(source.shape(1, side=2, empty=False))
+    axis = source.axis(x.ndim)
+    rank = np.argsort(source.rng.uniform(size=x.shape), axis=axis)
+    keepdims = source.flag()
+    return Example(lambda x: function(np.where(rank > 1, np.nan, x), axis, keepdims=keepdims), (x,))
+
+
+@composition_case(np.sort, np.partition)
+def _in_order(source: Source, function: Any) -> Example:
+    (x,) = source.apart(source.shape(1, empty=False))
+    axis = source.choose(None, source.axis(x.ndim))
+    length = x.size if axis is None else x.shape[axis]
+    if function is np.partition:
+        kth = source.choose(source.integer(0, length - 1), (0, length - 1))
+        return Example(lambda x: np.sort(function(x, kth, axis), axis), (x,))  # what lies between is in any order
+    return _called(
+        function, source, x, *({"axis": axis, **more} for more in ({}, {"kind": "stable"}, {"stable": True}))
+    )
+
+
+@composition_case(np.median, np.nanmedian)
+def _median(source: Source, function: Any) -> Example:
+    return reduced(source, function, *source.apart(source.shape(1, empty=False)))
+
+
+@composition_case(*QUANTILES)
+def _quantile(source: Source, function: Any) -> Example:
+    (x,) = source.apart(source.shape(1, empty=False))
+    full, plain = QUANTILES[function], "nan" not in function.__name__
+    q = source.choose(
+        0.3 * full, 0, 1.0 * full, [0.25 * full, 0.5 * full], np.array([[0.1], [1.0]][: 1 + plain]) * full
+    )
+    method = {"method": source.choose("linear", "linear", "hazen", "midpoint")} if plain else {}
+    axis, keepdims = source.axes(x.ndim), source.flag()
+    return Example(lambda x: function(x, q, axis=axis, keepdims=keepdims, **method), (x,))
+
+
+@composition_case(np.count_nonzero)
+def _count_nonzero(source: Source, function: Any) -> Example:
+    x = source.integers(source.shape(), -1, 1).astype(float)
+    axis, keepdims = source.axes(x.ndim), source.flag()
+    return Example(lambda x: function(x, axis=axis, keepdims=keepdims), (x,), differentiable=False)
+
+
+@composition_case(np.average)
+def _average(source: Source, function: Any) -> Example:
+    x = source.array(source.shape(1, empty=False))
+    axis, returned, keepdims = source.axis(x.ndim), source.flag(), source.flag()
+    w = source.array(source.choose(x.shape, (x.shape[axis],)), POSITIVE)
+    if source.integer(0, 3) == 3:
+        return Example(lambda x: function(x, axis, None, returned, keepdims=keepdims), (x,))
+    return Example(lambda x, w: function(x, axis, w, returned, keepdims=keepdims), (x, w))
+
+
+@composition_case(np.diff)
+def _diff(source: Source, function: Any) -> Example:
+    x = source.array(source.shape(1))
+    n, axis = source.integer(0, 3), source.axis(x.ndim)
+    end = source.array(source.choose((), tuple(2 if i == axis % x.ndim else m for i, m in enumerate(x.shape))))
+    if source.flag():
+        return Example(lambda x, end: function(x, n, axis, append=end, prepend=1), (x, end))
+    return Example(lambda x: function(x, n=n, axis=axis), (x,))
+
+
+@composition_case(np.gradient)
+def _gradient(source: Source, function: Any) -> Example:
+    shape = tuple(n + 1 for n in source.shape(1, 2, side=2, empty=False))
+    x, edge_order = source.array(shape), source.integer(1, 2)
+    axis = source.axis(x.ndim)
+    kind = source.choose("all", "number", "coordinates")
+    if kind == "all":
+        return Example(lambda x: function(x, edge_order=edge_order), (x,))
+    if kind == "number":
+        return Example(lambda x: function(x, 0.5, axis=axis, edge_order=edge_order), (x,))
+    place = np.cumsum(source.array((shape[axis],), POSITIVE))
+    return Example(lambda x, place: function(x, place, axis=axis, edge_order=edge_order), (x, place))
+
+
+@composition_case(*(ufunc.reduceat for ufunc in (*COMBINED, *CONNECTED)))
+def _reduceat(source: Source, function: Any) -> Example:
+    (x,) = source.apart(source.shape(1, empty=False))
+    axis = source.axis(x.ndim)
+    starts = source.integers((source.integer(1, 4),), 0, x.shape[axis] - 1).tolist()
+    return Example(
+        lambda x: function(x, starts, axis=axis),
+        (x,),
+        differentiable=function not in (np.logical_and.reduceat, np.logical_or.reduceat),
+    )
+
+
+@composition_case(np.logical_and.reduce, np.logical_or.reduce)
+def _reduce_truth(source: Source, function: Any) -> Example:
+    return Example(function, (source.array(source.shape(1)),), differentiable=False)
 
 
 @composition_case(np.trace, np.diagonal)

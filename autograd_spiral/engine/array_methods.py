@@ -191,22 +191,24 @@ class ArrayMethods:
 
     # --- methods, by NumPy's functions ------------------------------------------------------------------------------
 
-    def sum(self, axis: Any = None, *, keepdims: bool = False) -> Self:
+    def sum(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
         """Return `np.sum` over `axis` (an int, a tuple, or None for all axes).
 
-        The shape loses `axis`, or keeps it with length 1 if `keepdims`. Raises AxisError if there is no such axis.
+        The shape loses `axis`, or keeps it with length 1 if `keepdims`. `settings` are NumPy's `dtype`, `initial` and
+        `where`. Raises AxisError if there is no such axis.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
         >>> x.sum(axis=0, keepdims=True)
         Tensor([[4., 6.]], requires_grad=True, from np.sum)
         """
-        return np.sum(self, axis, keepdims=keepdims)
+        return np.sum(self, axis, keepdims=keepdims, **settings)
 
-    def mean(self, axis: Any = None, *, keepdims: bool = False) -> Self:
+    def mean(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
         """Return `np.mean` over `axis` (an int, a tuple, or None for all axes).
 
-        Each of n entries gets 1/n of the gradient. Shape and errors are as for `sum`.
+        Each of n entries gets 1/n of the gradient. `settings` are NumPy's `dtype` and `where`. Shape and errors are as
+        for `sum`.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([1.0, 5.0, 2.0, 4.0], requires_grad=True)
@@ -214,12 +216,13 @@ class ArrayMethods:
         >>> x.grad
         array([0.25, 0.25, 0.25, 0.25])
         """
-        return np.mean(self, axis, keepdims=keepdims)
+        return np.mean(self, axis, keepdims=keepdims, **settings)
 
-    def max(self, axis: Any = None, *, keepdims: bool = False) -> Self:
+    def max(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
         """Return `np.max` over `axis`; entries that tie share the gradient equally.
 
-        Shape and errors are as for `sum`; raises `ShapeError` if there are no entries.
+        `settings` are NumPy's `initial` and `where`. Shape and errors are as for `sum`; raises `ShapeError` if there
+        are no entries.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([1.0, 5.0, 5.0], requires_grad=True)
@@ -227,12 +230,12 @@ class ArrayMethods:
         >>> x.grad
         array([0. , 0.5, 0.5])
         """
-        return np.max(self, axis, keepdims=keepdims)
+        return np.max(self, axis, keepdims=keepdims, **settings)
 
-    def min(self, axis: Any = None, *, keepdims: bool = False) -> Self:
+    def min(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
         """Return `np.min` over `axis`; entries that tie share the gradient equally.
 
-        Shape and errors are as for `max`.
+        `settings`, shape and errors are as for `max`.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([[3.0, 1.0], [2.0, 4.0]], requires_grad=True)
@@ -241,13 +244,13 @@ class ArrayMethods:
         array([[ 0.,  1.],
                [10.,  0.]])
         """
-        return np.min(self, axis, keepdims=keepdims)
+        return np.min(self, axis, keepdims=keepdims, **settings)
 
-    def prod(self, axis: Any = None, *, keepdims: bool = False) -> Self:
+    def prod(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
         """Return `np.prod` over `axis` (an int, a tuple, or None for all axes).
 
-        Each entry gets the gradient times the product of the other entries, also if some are 0. Shape and errors are as
-        for `sum`.
+        Each entry gets the gradient times the product of the other entries, also if some are 0. `settings`, shape and
+        errors are as for `sum`.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([2.0, 0.0, 5.0], requires_grad=True)
@@ -255,12 +258,12 @@ class ArrayMethods:
         >>> x.grad
         array([ 0., 10.,  0.])
         """
-        return np.prod(self, axis, keepdims=keepdims)
+        return np.prod(self, axis, keepdims=keepdims, **settings)
 
-    def var(self, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Self:
+    def var(self, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, **settings: Any) -> Self:
         """Return `np.var` over `axis`: the sum of (x − mean)², divided by the number of entries minus `ddof`.
 
-        Shape and errors are as for `sum`.
+        `settings` are NumPy's `dtype`, `where` and `correction`. Shape and errors are as for `sum`.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([1.0, 2.0, 6.0], requires_grad=True)
@@ -268,12 +271,12 @@ class ArrayMethods:
         >>> x.grad
         array([-2., -1.,  3.])
         """
-        return np.var(self, axis, ddof=ddof, keepdims=keepdims)
+        return np.var(self, axis, ddof=ddof, keepdims=keepdims, **settings)
 
-    def std(self, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Self:
+    def std(self, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, **settings: Any) -> Self:
         """Return `np.std` over `axis`: the square root of `var`.
 
-        Shape and errors are as for `sum`; the gradient is 0 where all entries are equal.
+        `settings` are as for `var`, shape and errors as for `sum`; the gradient is 0 where all entries are equal.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([[1.0, 3.0], [2.0, 2.0]], requires_grad=True)
@@ -282,30 +285,30 @@ class ArrayMethods:
         array([[-0.5,  0.5],
                [ 0. ,  0. ]])
         """
-        return np.std(self, axis, ddof=ddof, keepdims=keepdims)
+        return np.std(self, axis, ddof=ddof, keepdims=keepdims, **settings)
 
-    def all(self, axis: Any = None, *, keepdims: bool = False) -> Self:
+    def all(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
         """Return `np.all` over `axis`; it has no gradient.
 
-        Shape and errors are as for `sum`.
+        `settings` are NumPy's `where`. Shape and errors are as for `sum`.
 
         >>> from autograd_spiral import Tensor
         >>> (Tensor([[1.0, 2.0], [0.0, 3.0]]) > 0).all(axis=1)
         Tensor([ True, False])
         """
-        return np.all(self, axis, keepdims=keepdims)
+        return np.all(self, axis, keepdims=keepdims, **settings)
 
-    def any(self, axis: Any = None, *, keepdims: bool = False) -> Self:
+    def any(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
         """Return `np.any` over `axis`; it has no gradient.
 
-        Shape and errors are as for `sum`.
+        `settings` are NumPy's `where`. Shape and errors are as for `sum`.
 
         >>> from autograd_spiral import Tensor
         >>> np.isnan(Tensor([[1.0, np.nan], [3.0, 4.0]])).any(axis=1, keepdims=True)
         Tensor([[ True],
                 [False]])
         """
-        return np.any(self, axis, keepdims=keepdims)
+        return np.any(self, axis, keepdims=keepdims, **settings)
 
     def argmax(self, axis: int | None = None, *, keepdims: bool = False) -> Self:
         """Return `np.argmax` along `axis`: the index of the largest entry, the first one in a tie; it has no gradient.
@@ -330,10 +333,23 @@ class ArrayMethods:
         """
         return np.argmin(self, axis, keepdims=keepdims)
 
-    def cumsum(self, axis: int | None = None) -> Self:
+    def argsort(self, axis: int | None = -1, **settings: Any) -> Self:
+        """Return `np.argsort` along `axis`: the indices that sort the tensor; it has no gradient.
+
+        Without an axis, they are into the ravelled tensor. `settings` are NumPy's `kind` and `stable`. Raises AxisError
+        if there is no such axis.
+
+        >>> from autograd_spiral import Tensor
+        >>> Tensor([3.0, 1.0, 2.0]).argsort()
+        Tensor([1, 2, 0])
+        """
+        return np.argsort(self, axis, **settings)
+
+    def cumsum(self, axis: int | None = None, **settings: Any) -> Self:
         """Return `np.cumsum` along `axis`, or of the ravelled tensor if `axis` is None.
 
-        The result has the shape of the tensor, or of the ravelled one. Raises AxisError if there is no such axis.
+        The result has the shape of the tensor, or of the ravelled one. `settings` are NumPy's `dtype`. Raises AxisError
+        if there is no such axis.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
@@ -341,7 +357,20 @@ class ArrayMethods:
         >>> x.grad
         array([3., 2., 1.])
         """
-        return np.cumsum(self, axis)
+        return np.cumsum(self, axis, **settings)
+
+    def cumprod(self, axis: int | None = None, **settings: Any) -> Self:
+        """Return `np.cumprod` along `axis`, or of the ravelled tensor if `axis` is None.
+
+        The gradient is exact at entries of 0, too. Shape, `settings` and errors are as for `cumsum`.
+
+        >>> from autograd_spiral import Tensor
+        >>> x = Tensor([2.0, 0.0, 5.0], requires_grad=True)
+        >>> x.cumprod().sum().backward()
+        >>> x.grad
+        array([ 1., 12.,  0.])
+        """
+        return np.cumprod(self, axis, **settings)
 
     def dot(self, other: Any) -> Self:
         """Return `np.dot(self, other)`.

@@ -217,4 +217,4 @@ def wide(x: Any, count: float = 0) -> Any:
     char = x.dtype.char
     if char == "e":
         return x.astype(np.float32)
-    return x.astype(np.float64) if char == "f" and count > 4 * _MANY else x
+    return x.astype(np.float64) if char == "f" and count > _MANY else x

@@ -284,7 +284,7 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
         if kwargs.pop("out", None) is not None:
             raise messages.keyword(ufunc, "out")
         function = getattr(ufunc, method)  # two such objects of one method are equal
-        if function not in COMPOSITIONS:
+        if function not in COMPOSITIONS and function not in PRIMITIVES:
             raise messages.ufunc_method(ufunc, method)
         return apply(function, inputs, kwargs)
 

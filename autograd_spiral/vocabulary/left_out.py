@@ -9,8 +9,6 @@ from autograd_spiral.engine.messages import INSTEAD
 INSTEAD.update(
     {
         np.round: "np.rint(t), or np.round(t.data, digits) for the value alone",
-        np.average: "np.mean(t, axis), or np.sum(weights * t, axis) / np.sum(weights)",
-        np.nansum: "np.sum(np.where(good, t, 0)), with good = ~np.isnan(t.data)",
         np.linalg.eig: "np.linalg.eigh(t) for symmetric matrices: other ones can have complex results",
         np.linalg.eigvals: "np.linalg.eigvalsh(t) for symmetric matrices: other ones can have complex results",
         np.linalg.matrix_rank: "np.linalg.matrix_rank(t.data), which has no gradient",

@@ -44,7 +44,7 @@ for name in functions.__all__:
     add_missing(name, partial(_call, getattr(functions, name), name, ", from autograd_spiral"))
 
 _CALLS = {
-    "argsort": "np.argsort(t.data), which has no gradient",
+    "bincount": "np.bincount(…, weights=t)",
     "bmm": "t @ other",
     "cat": "np.concatenate([t, …])",
     "clamp": "t.clip(min, max)",
@@ -65,11 +65,12 @@ _CALLS = {
     "mm": "t @ other",
     "nonzero": "np.nonzero(t.data), which has no gradient",
     "numel": "t.size",
+    "partition": "np.partition(t, …), which is a new tensor",
     "permute": "t.transpose(…)",
     "requires_grad_": "Tensor(data, requires_grad=True)",
     "retain_grad": "grad(loss, t)",
     "round": INSTEAD[np.round],
-    "sort": "np.sort(t.data), which has no gradient",
+    "sort": "np.sort(t), which is a new tensor",
     "stack": "np.stack([t, …])",
     "t": "t.T",
     "type": "t.astype(dtype)",

@@ -64,9 +64,37 @@ def scan(a: Any, axis: int | None = None) -> Bound:
     return (a,), {"axis": normalize_axis_index(axis, a.ndim)}
 
 
+def accumulation(array: Any, axis: int = 0) -> Bound:
+    """Bind `axis` as in `scan`."""
+    return scan(array, axis)
+
+
+def along(x: Any, other: Any, axis: int | None) -> Bound:
+    """Bind two arrays, and `axis` as in `scan`."""
+    arrays, params = scan(x, axis)
+    return (*arrays, other), params
+
+
 def search(a: Any, axis: int | None = None, *, keepdims: bool = False) -> Bound:
     """Bind `axis` unchanged, since no rule uses it."""
     return (a,), {"axis": axis, "keepdims": keepdims}
+
+
+def argsort(a: Any, axis: int | None = -1, kind: str | None = None, *, stable: bool | None = None) -> Bound:
+    """Bind `axis` as in `scan`, and whether the order of equal entries stays."""
+    arrays, params = scan(a, axis)
+    return arrays, {**params, "stable": stable or kind in ("stable", "mergesort") or None}
+
+
+def argpartition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect") -> Bound:
+    """Bind `kth` as integers, and `axis` as in `scan`."""
+    arrays, params = scan(a, axis)
+    return arrays, {"kth": tuple(map(operator.index, kth)) if np.iterable(kth) else operator.index(kth), **params}
+
+
+def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Bound:
+    """Bind `a` in its order, which `sorter` gives if it is not sorted."""
+    return (a if sorter is None else np.take(a, sorter), v), {"side": side}
 
 
 def reshape(a: Any, /, shape: Any) -> Bound:

@@ -25,15 +25,18 @@ from autograd_spiral.engine.messages import name_of
 from autograd_spiral.engine.table import COMPOSITIONS
 from autograd_spiral.errors import NoRuleError, ShapeError
 from autograd_spiral.gradcheck.examples.elementwise import FACTS
+from autograd_spiral.gradcheck.examples.reductions import CONNECTED
 
-EXAMPLES = {
-    function: Examples(function, case, 12 if case is from_table else 40) for function, case in COMPOSITION_CASES.items()
-}
+EXAMPLES = {f: Examples(f, case, 10 if case is from_table else 40) for f, case in COMPOSITION_CASES.items()}
 
 CONSTANTS = [np.zeros_like, np.ones_like, np.full_like]
+TRUTHS = [np.all, np.any, *(f for ufunc in CONNECTED for f in (ufunc.reduce, ufunc.reduceat))]
+WITHOUT_GRADIENT = [*CONSTANTS, *TRUTHS, np.count_nonzero]
 
 every_composition = pytest.mark.parametrize("function", EXAMPLES, ids=name_of)
-every_differentiable = pytest.mark.parametrize("function", [f for f in EXAMPLES if f not in CONSTANTS], ids=name_of)
+every_differentiable = pytest.mark.parametrize(
+    "function", [f for f in EXAMPLES if f not in WITHOUT_GRADIENT], ids=name_of
+)
 
 
 def test_every_composition_has_a_case_and_every_case_a_composition() -> None:
@@ -105,7 +108,7 @@ def test_on_arrays_a_composition_returns_what_numpys_function_returns(function: 
             for result, value in zip(results, expected, strict=True):
                 assert isinstance(result, np.ndarray | np.generic)
                 assert result.shape == np.shape(value)
-                assert result.dtype == value.dtype
+                assert result.dtype == np.asarray(value).dtype
                 assert_close(result, value, 1e-13, "on arrays")
         assert seen
 
@@ -290,8 +293,8 @@ def test_clip_shares_the_gradient_at_its_bounds() -> None:
     np.testing.assert_array_equal(piece, [0, 0.5, 1, 0.5, 0])
 
 
-@pytest.mark.parametrize("function", CONSTANTS, ids=name_of)
-def test_zeros_like_and_its_relatives_are_constants(function: Any) -> None:
+@pytest.mark.parametrize("function", WITHOUT_GRADIENT, ids=name_of)
+def test_constants_and_counts_and_truths_have_no_gradient(function: Any) -> None:
     EXAMPLES[function].check(assert_recorded_without_gradient, count=5)
 
 

@@ -110,8 +110,8 @@ def test_every_signature_is_a_prefix_of_numpys():
             if parameter.kind is parameter.KEYWORD_ONLY:
                 assert parameter.name in names or any(p.kind is p.VAR_KEYWORD for p in theirs), where
                 continue
-            if parameter.kind is parameter.VAR_POSITIONAL:
-                assert theirs[0].kind is parameter.kind, where
+            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+                assert any(p.kind is parameter.kind for p in theirs), where
                 continue
             assert parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD), where
             assert index < len(positional), where

@@ -8,7 +8,7 @@ HELPERS = {
     "scatter": '''\
 def scatter(ct, index, shape):
     """Zeros of `shape` with `ct` added in at `index`, repeated entries adding up."""
-    sums = {"e": np.float32, "f": np.float64 if ct.size > 65536 * np.prod(shape) else np.float32}
+    sums = {"e": np.float32, "f": np.float64 if ct.size > 16384 * np.prod(shape) else np.float32}
     out = np.zeros(shape, sums.get(ct.dtype.char, ct.dtype))
     np.add.at(out, index, ct)
     return out.astype(ct.dtype, copy=False)
@@ -36,6 +36,15 @@ def packed(parts, stack):
     for part in parts:
         flat.append(np.reshape(part, (*stack, np.ones(part.shape[len(stack) :]).size)))
     return np.concatenate(flat, axis=-1)
+''',
+    "linear_recurrence": '''\
+def linear_recurrence(b, a, axis):
+    """The y with y[k] = b[k] + a[k] * y[k + 1] along `axis`: from twice as many terms in every round."""
+    y, a, step = np.moveaxis(b, axis, 0), np.moveaxis(a, axis, 0), 1
+    while step < y.shape[0]:
+        y = np.concatenate([y[:-step] + a * y[step:], y[-step:]])
+        a, step = a[:-step] * a[step:], 2 * step
+    return np.moveaxis(y, 0, axis)
 ''',
     "erf": '''\
 def erf(x):

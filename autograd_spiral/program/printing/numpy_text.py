@@ -26,6 +26,8 @@ from autograd_spiral.program.printing.expressions import (
 from autograd_spiral.vocabulary.functions import erf
 from autograd_spiral.vocabulary.rules.indexing import scatter
 from autograd_spiral.vocabulary.rules.linalg import kink, packed_eigh, packed_qr, packed_slogdet, packed_svd
+from autograd_spiral.vocabulary.rules.order import reorder, restore_order
+from autograd_spiral.vocabulary.rules.reductions import linear_recurrence
 from autograd_spiral.vocabulary.rules.shapes import add_windows
 from autograd_spiral.vocabulary.signatures import ARRAY
 
@@ -174,6 +176,18 @@ def _packed(equation: Equation, inputs: Sequence[Text]) -> Text:
     return Text(f"packed({call}, {shape_of(equation.inputs[0])[:-2]})")
 
 
+def _along(equation: Equation, inputs: Sequence[Text]) -> Text:
+    """Write a function of two arrays and an axis."""
+    name = equation.primitive.name.lstrip("_").replace("reorder", "np.take_along_axis")
+    return Text(f"{name}({listed(inputs)}, axis={equation.params['axis']})")
+
+
+def _restore_order(equation: Equation, inputs: Sequence[Text]) -> Text:
+    """Write the inverse of a permutation as the order that sorts it."""
+    x, axis = inputs[0].text, equation.params["axis"]
+    return Text(f"np.take_along_axis({x}, np.argsort({inputs[1].text}, axis={axis}), axis={axis})")
+
+
 NUMPY = Alphabet(
     infix={
         Binding.COMPARISON: dict(zip(COMPARISONS, ("==", "!=", "<", "<=", ">", ">="), strict=True)),
@@ -199,6 +213,9 @@ NUMPY = Alphabet(
         add_windows: lambda equation, inputs: Text(f"add_windows({inputs[0].text}, {_values(equation.params)})"),
         operator.getitem: lambda equation, inputs: Text(f"{inputs[0].atom}[{index_text(equation, inputs[1:])}]"),
         scatter: _scatter,
+        reorder: _along,
+        restore_order: _restore_order,
+        linear_recurrence: _along,
         erf: _erf,
         kink: lambda equation, inputs: literal(np.zeros(equation.output.shape, equation.output.dtype)),
         **dict.fromkeys((packed_eigh, packed_qr, packed_slogdet, packed_svd), _packed),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
+
+from autograd_spiral.engine.table import composes
 
 
 def operand(x: Any) -> Any:
@@ -35,6 +38,23 @@ def stand_in(x: Any) -> Any:
     (3,)
     """
     return np.ndarray(np.shape(x), np.int8, b"\0", 0, (0,) * np.ndim(x))
+
+
+def converted(x: Any, dtype: Any) -> Any:
+    """Return `x` in `dtype`: itself if it has that already.
+
+    >>> converted(np.ones(2, int), np.float64)
+    array([1., 1.])
+    """
+    return x if x.dtype == dtype else x.astype(dtype)
+
+
+def shared(function: Callable[..., Any], composition: Callable[..., Any]) -> None:
+    """Enter `composition`, whose form several functions share, for `function`: with the keywords that this one has."""
+    ours, theirs = inspect.signature(composition), inspect.signature(function).parameters
+    kept = [p for p in ours.parameters.values() if p.kind is not p.KEYWORD_ONLY or p.name in theirs]
+    composition.__signature__ = ours.replace(parameters=kept)  # type: ignore[attr-defined]
+    composes(function)(composition)
 
 
 def available(*names: str) -> tuple[Callable[..., Any], ...]:

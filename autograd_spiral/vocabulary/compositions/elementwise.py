@@ -44,8 +44,6 @@ def _full_like(a: Any, fill_value: Any, dtype: Any = None) -> Any:
 
 composes(np.copy)(lambda a: a.astype(bool) if a.dtype == bool else np.positive(a))  # NumPy has no +a for bools
 composes(np.astype)(lambda x, dtype, /: x.astype(dtype))
-composes(np.amax)(lambda a, axis=None, *, keepdims=False: np.max(a, axis, keepdims=keepdims))
-composes(np.amin)(lambda a, axis=None, *, keepdims=False: np.min(a, axis, keepdims=keepdims))
 
 
 @composes(np.clip)
