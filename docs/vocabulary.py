@@ -26,7 +26,7 @@ from autograd_spiral.engine.messages import name_of
 from autograd_spiral.engine.modes import Observer, entering
 from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES
 from autograd_spiral.errors import AutogradError
-from autograd_spiral.gradcheck.examples import EXAMPLES
+from autograd_spiral.gradcheck.examples import EXAMPLES, elementwise
 from autograd_spiral.gradcheck.rule_check import checkable
 from autograd_spiral.vocabulary import functions
 from autograd_spiral.vocabulary.rules.indexing import scatter
@@ -79,6 +79,13 @@ ROWS: dict[str, dict[Any, Row]] = {
         np.hypot: row("z̄ · x / z", "z̄ · y / z", edges="0 where z is 0, where there is no second derivative"),
         np.arctan2: row("z̄ · y / (x² + y²)", "−z̄ · x / (x² + y²)", edges="NaN where both are 0"),
         np.logaddexp: row("z̄ · exp(x − z)", "z̄ · exp(y − z)", edges="0 where z is −∞"),
+        np.logaddexp2: row("z̄ · exp2(x − z)", "z̄ · exp2(y − z)", edges="0 where z is −∞"),
+        np.remainder: row("z̄", "−z̄ · floor(x / y)", edges="the same at the jumps"),
+        np.fmod: row("z̄", "−z̄ · trunc(x / y)", edges="the same at the jumps"),
+        np.floor_divide: row("0", "0", edges="0 where it jumps, too"),
+        np.copysign: row("z̄ · sign(x) · sign(y)", "0", edges="0 at 0"),
+        np.heaviside: row("0", "z̄ · [x == 0]", edges="0 at the jump too"),
+        np.ldexp: words("z̄ · 2^y", None),
     },
     "Functions of one argument": {
         np.square: row("2 · z̄ · x"),
@@ -105,10 +112,17 @@ ROWS: dict[str, dict[Any, Row]] = {
         np.arccosh: row("z̄ / √(x² − 1)", edges="infinite at 1"),
         np.arctanh: row("z̄ / (1 − x²)", edges="infinite at ±1"),
         np.absolute: row("z̄ · sign(x)", edges="0 at 0"),
-        **{step: row("0", edges=STEPS) for step in (np.sign, np.floor, np.ceil, np.trunc, np.rint)},
+        np.fabs: row("z̄ · sign(x)", edges="0 at 0"),
+        np.sinc: row("z̄ · (cos(π · x) − z) / x"),
+        np.i0: words("z̄ · I₁(x)"),
+        np.conjugate: row("z̄"),
+        **dict.fromkeys((np.deg2rad, np.radians), row("z̄ · π / 180")),
+        **dict.fromkeys((np.rad2deg, np.degrees), row("z̄ · 180 / π")),
+        **{step: row("0", edges=STEPS) for step in (np.sign, np.floor, np.ceil, np.trunc, np.rint, np.round)},
     },
     "Choosing and converting": {
         np.where: words(None, "z̄ where the condition holds, else 0", "z̄ where it does not, else 0"),
+        np.choose: words("z̄ where x is the choice that the index numbers, else 0"),
         np.ndarray.astype: words("z̄, in the dtype of x"),
     },
     "Products": {
@@ -157,6 +171,13 @@ CALLED: dict[Any, str] = {
     np.ndarray.astype: "x.astype(dtype)",
     np.einsum: "np.einsum(subscripts, *operands)",
     np.concatenate: "np.concatenate(arrays, axis=0)",
+    np.choose: "np.choose(index, choices, mode='raise')",
+    np.result_type: "np.result_type(*arrays)",
+    np.common_type: "np.common_type(*arrays)",
+    np.min_scalar_type: "np.min_scalar_type(x)",
+    np.can_cast: "np.can_cast(x, to)",
+    np.iscomplexobj: "np.iscomplexobj(x)",
+    np.isrealobj: "np.isrealobj(x)",
     scatter: "scatter(x, *arrays, index, shape)",
     functions._label_cross_entropy: "softmax_cross_entropy(x, y, *, reduction='mean')",
     functions.softmax_cross_entropy: "softmax_cross_entropy(x, y, *, reduction='mean')",
@@ -171,9 +192,13 @@ REMARKS: dict[Any, str] = {
     np.full_like: "a constant",
     np.zeros_like: "a constant",
     np.ones_like: "a constant",
-    np.shape: "no gradient",
-    np.ndim: "no gradient",
-    np.size: "no gradient",
+    **dict.fromkeys((np.shape, np.ndim, np.size, *elementwise.DTYPES), "no gradient"),
+    **dict.fromkeys((np.imag, np.iscomplex, np.isreal), "a constant"),
+    np.interp: "at a knot: the slope on the right",
+    np.nan_to_num: "gradient 0 where an entry is replaced",
+    np.piecewise: "the conditions must be arrays in a captured step",
+    np.compress: "the condition must be an array in a captured step",
+    np.extract: "the condition must be an array in a captured step",
     np.einsum: "rewritten if an operand repeats a letter or the result is omitted",
     np.matmul: "vectors become matrices",
     functions.leaky_relu: "derivative at 0: the slope",
@@ -371,9 +396,9 @@ def _methods() -> str:
             takes = str(inspect.Signature([parameter.replace(annotation=empty) for parameter in given]))
         rows.append((f"`.{name}{takes}`", text.splitlines()[0]))
     text = (
-        "Operators: `+ - * / ** @`, `-x`, `abs(x)`, comparisons, and `& | ^ ~` of masks; indexing with integers, "
-        "slices, `None`, `...`, masks and integer arrays; `len`, iteration, `float` and `int` of one element. Methods "
-        "and attributes:"
+        "Operators: `+ - * / // % ** @`, `-x`, `abs(x)`, `round(x)`, `divmod(x, y)`, comparisons, and `& | ^ ~` of "
+        "masks; indexing with integers, slices, `None`, `...`, masks and integer arrays; `len`, iteration, `float` and "
+        "`int` of one element. Methods and attributes:"
     )
     return _section("Operators, methods and attributes of a Tensor", text, _table("name description", rows))
 

@@ -29,7 +29,7 @@ def unary(source: Source, function: Any) -> Example:
 
 
 @case(*elementwise.STEPS)
-def _steps(source: Source, function: Any) -> Example:
+def steps(source: Source, function: Any) -> Example:
     whole = source.integers(source.shape(), -2, 1)
     return Example(function, (source.laid_out(whole + source.rng.uniform(0.1, 0.4, whole.shape)),))
 
@@ -76,6 +76,13 @@ def _predicate(source: Source, function: Any) -> Example:
 def _relation(source: Source, function: Any) -> Example:
     x, y = (source.integers(shape, -1, 1) for shape in source.broadcast_shapes(2))
     return Example(function, (x.astype(float), y.astype(float)), differentiable=False)
+
+
+@case(np.isclose)
+def _isclose(source: Source, function: Any) -> Example:
+    x, y = (source.integers(shape, -1, 1).astype(float) for shape in source.broadcast_shapes(2))
+    keywords = source.choose({}, {"atol": 1.5}, {"rtol": 0.5, "atol": 0.25}, {"equal_nan": True})
+    return Example(lambda x, y: function(x, y, **keywords), (x, y), differentiable=False)
 
 
 @case(np.invert)

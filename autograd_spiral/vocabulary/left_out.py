@@ -11,7 +11,6 @@ INSTEAD.update(
         np.vstack: "np.concatenate(…, axis=0), for parts of the same number of axes",
         np.hstack: "np.concatenate(…, axis=1), or axis=0 for vectors",
         np.append: "np.concatenate([…], axis)",
-        np.round: "np.rint(t), or np.round(t.data, digits) for the value alone",
         np.diag: "np.diagonal(t), or t * np.eye(n) for a diagonal matrix",
         np.average: "np.mean(t, axis), or np.sum(weights * t, axis) / np.sum(weights)",
         np.atleast_2d: "t.reshape(…)",

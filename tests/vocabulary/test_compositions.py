@@ -25,11 +25,11 @@ from autograd_spiral import Tensor, grad
 from autograd_spiral.engine.messages import name_of
 from autograd_spiral.engine.table import COMPOSITIONS
 from autograd_spiral.errors import NoRuleError, ShapeError
-from autograd_spiral.gradcheck.examples.elementwise import FACTS
+from autograd_spiral.gradcheck.examples.elementwise import FACTS, WITHOUT
 
 EXAMPLES = {function: Examples(function, case, 40) for function, case in COMPOSITION_CASES.items()}
 
-CONSTANTS = [np.zeros_like, np.ones_like, np.full_like]
+CONSTANTS = [np.zeros_like, np.ones_like, np.full_like, *WITHOUT]
 
 every_composition = pytest.mark.parametrize("function", EXAMPLES, ids=name_of)
 every_differentiable = pytest.mark.parametrize("function", [f for f in EXAMPLES if f not in CONSTANTS], ids=name_of)

@@ -61,7 +61,10 @@ SLOPES: dict[Any, Any] = {
     np.arcsinh: lambda x: 1 / np.sqrt(x * x + 1),
     np.arccosh: lambda x: 1 / np.sqrt((x - 1) * (x + 1)),
     np.arctanh: lambda x: 1 / ((1 - x) * (1 + x)),
-    np.absolute: np.sign,
+    **dict.fromkeys((np.absolute, np.fabs), np.sign),
+    np.conjugate: np.ones_like,
+    **dict.fromkeys((np.deg2rad, np.radians), lambda x: np.full_like(x, PI / 180)),
+    **dict.fromkeys((np.rad2deg, np.degrees), lambda x: np.full_like(x, 180 / PI)),
     **dict.fromkeys((np.sign, np.floor, np.ceil, np.trunc, np.rint), np.zeros_like),
     functions.relu: lambda x: np.where(x > 0, LONG(1), LONG(0)),
     functions.sigmoid: lambda x: np.exp(-np.abs(x)) / (1 + np.exp(-np.abs(x))) ** 2,
@@ -105,15 +108,18 @@ ALLOWED: dict[Any, tuple[str, Any]] = {
         "y / (x² + y²), where the root of that overflows, or a number is subnormal and has few digits",
         _of_length,
     ),
-    np.logaddexp: (
-        "the rounding of x − y is an error of the exponent; for infinities, see below",
-        lambda out, x, y: 4 + np.nan_to_num(np.abs(x - y), posinf=np.inf),
+    **dict.fromkeys(
+        (np.logaddexp, np.logaddexp2),
+        (
+            "the rounding of x − y is an error of the exponent; for infinities, see below",
+            lambda out, x, y: 4 + np.nan_to_num(np.abs(x - y), posinf=np.inf),
+        ),
     ),
 }
 """Rows that do not always meet 4 ulp: why, and how many ulp are allowed where."""
 
-SECOND = {np.power: [0, 2, 0.5, -1, 7]}
-"""Second arguments: exponents y for which y − 1 is exact. Otherwise its rounding is an error of the exponent."""
+SECOND = {np.power: np.array([0, 2, 0.5, -1, 7]), np.ldexp: np.array([0, 1, -3, 20, -20, 200, -200, 2000, -2000])}
+"""Second arguments: exponents y for which y − 1 is exact, since its rounding is an error of the exponent; integers."""
 
 
 def whole_range(dtype: Any, count: int) -> np.ndarray:
@@ -137,18 +143,18 @@ def whole_range(dtype: Any, count: int) -> np.ndarray:
 
 
 def found_slopes(function: Any, *arrays: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
-    leaves = [Tensor(x, requires_grad=True) for x in arrays]
-    out = function(*leaves)
+    leaves = [Tensor(x, requires_grad=True) for x in arrays if x.dtype.kind == "f"]
+    out = function(*leaves, *(x for x in arrays if x.dtype.kind != "f"))
     return out.data, [piece.data for piece in grad(out, leaves, np.ones(out.shape, out.dtype))]
 
 
 def true_slopes(function: Any, *arrays: np.ndarray) -> list[np.ndarray]:
-    wide = [x.astype(LONG if function in SLOPES else WIDER[x.dtype.type]) for x in arrays]
+    wide = [x.astype(LONG if function in SLOPES else WIDER.get(x.dtype.type, x.dtype)) for x in arrays]
     if function in SLOPES:
         return [SLOPES[function](*wide)]
     row = PRIMITIVES[function]
     out = row.evaluate(*wide)
-    return [np.broadcast_to(vjp(np.ones_like(out), out, *wide), out.shape) for vjp in row.vjps]
+    return [np.broadcast_to(vjp(np.ones_like(out), out, *wide), out.shape) for vjp in row.vjps if vjp]
 
 
 def ulps(found: np.ndarray, true: np.ndarray) -> np.ndarray:
@@ -169,7 +175,8 @@ def test_slopes_are_right_over_the_whole_range(function: Any, dtype: Any) -> Non
     arrays = [whole_range(dtype, 2000)]
     if PRIMITIVES[function].arity == 2:
         x = whole_range(dtype, 300)
-        y = np.array(SECOND.get(function, [0.5, -300, 0, np.inf]), dtype)
+        y = SECOND.get(function, np.array([0.5, -300, 0, np.inf]))
+        y = y.astype(dtype) if y.dtype.kind == "f" else y
         if dtype != np.float16 and function not in SECOND:
             y = np.concatenate([y, whole_range(dtype, 16)])
         arrays = [a.ravel() for a in np.broadcast_arrays(x[:, None], y)]
@@ -271,3 +278,34 @@ def test_a_large_multiple_of_a_small_std_or_norm_has_a_slope(function: Any, dtyp
     _, (found,) = found_slopes(lambda x: dtype(200) * function(x, keepdims=True), x)
     count = 3 if function is np.std else 1
     np.testing.assert_allclose(found, 200 * centred / np.sqrt(count * np.sum(centred**2)), rtol=1e-2)
+
+
+# --- functions that are no ufuncs -------------------------------------------------------------------------------------
+
+
+def test_slopes_of_sinc_are_right_but_where_the_cosine_meets_it() -> None:
+    for dtype in WIDER:
+        x = whole_range(dtype, 2000)
+        x = x[np.abs(x) < 1e4]
+        with np.errstate(all="ignore"):
+            _, (found,) = found_slopes(np.sinc, x)
+            wide = x.astype(LONG)
+            cosine = np.cos(PI * (wide - 2 * np.rint(wide / 2)))
+            sine = np.sin(PI * (wide - 2 * np.rint(wide / 2))) / (PI * wide)
+            near, square = np.ones_like(wide), (PI * wide) ** 2
+            for n in range(9, 0, -1):
+                near = 1 - square / (2 * n * (2 * n + 3)) * near
+            true = np.where(np.abs(wide) < 0.1, -(PI**2) / 3 * wide * near, (cosine - sine) / wide)
+        cancels = np.where(np.abs(wide) < 0.5, 1, (1 + np.abs(sine)) / np.abs(cosine - sine))
+        assert np.max(ulps(found, true) / cancels) <= 4
+
+
+def test_slopes_of_i0_are_right_until_it_overflows() -> None:
+    for dtype in WIDER:
+        x = whole_range(dtype, 2000)
+        x = x[np.abs(x) < np.log(float(np.finfo(dtype).max))]
+        _, (found,) = found_slopes(np.i0, x)
+        angles = (np.arange(200) + LONG(0.5)) * PI / 400
+        wide = np.abs(x.astype(LONG))[:, None] * np.cos(angles)
+        true = np.sign(x) * np.mean(np.cos(angles) * np.sinh(wide), axis=1)
+        assert np.max(ulps(found, true)) <= 4

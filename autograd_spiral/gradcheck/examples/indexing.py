@@ -27,3 +27,6 @@ example(operator.getitem, REAL(3, 2), below(3, 4), call=lambda x, rows: x[rows, 
 example(operator.getitem, REAL(3, 2), mask(3), call=lambda x, mask: x[mask])
 example(scatter, REAL(4), below(3, 4), call=lambda x, rows: scatter(x, rows, index=("array",), shape=(3,)))
 example(np.take_along_axis, REAL(2, 3), below(2, 2, 3), call=lambda x, i: np.take_along_axis(x, i, axis=0))
+example(np.compress, REAL(2, 3), call=lambda x: np.compress([True, False, True], x, axis=1))
+example(np.compress, REAL(2, 3), call=lambda x: np.compress([False, True], x))
+example(np.extract, REAL(2, 3), call=lambda x: np.extract(np.array([[True, False, True], [False, True, True]]), x))

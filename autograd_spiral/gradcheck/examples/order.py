@@ -14,3 +14,4 @@ SEARCHES = (np.argmax, np.argmin)
 
 for _f in SEARCHES:
     example(_f, REAL(2, 3))
+example(np.searchsorted, lambda rng: np.sort(rng.uniform(-2, 2, 5)), REAL(2, 3))

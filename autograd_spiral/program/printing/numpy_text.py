@@ -148,7 +148,13 @@ NUMPY = Alphabet(
     infix={
         Binding.COMPARISON: dict(zip(COMPARISONS, ("==", "!=", "<", "<=", ">", ">="), strict=True)),
         Binding.SUM: {np.add: "+", np.subtract: "-"},
-        Binding.PRODUCT: {np.multiply: "*", np.divide: "/", np.matmul: "@"},
+        Binding.PRODUCT: {
+            np.multiply: "*",
+            np.divide: "/",
+            np.matmul: "@",
+            np.remainder: "%",
+            np.floor_divide: "//",
+        },
     },
     prefix={np.negative: "-", np.positive: "+"},
     special={
@@ -160,6 +166,7 @@ NUMPY = Alphabet(
         np.concatenate: lambda equation, inputs: Text(
             f"np.concatenate([{listed(inputs)}], axis={equation.params['axis']})"
         ),
+        np.choose: lambda equation, inputs: Text(f"np.choose({inputs[0].text}, [{listed(inputs[1:])}])"),
         np.ndarray.astype: lambda equation, inputs: Text(
             f"{inputs[0].atom}.astype({_dtype(equation.params['dtype'])})"
         ),
