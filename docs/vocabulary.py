@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 import autograd_spiral
 from autograd_spiral import CapturedStep, CheckReport, Tensor, errors, grad
@@ -120,6 +121,25 @@ ROWS: dict[str, dict[Any, Row]] = {
         **dict.fromkeys((np.rad2deg, np.degrees), row("z̄ · 180 / π")),
         **{step: row("0", edges=STEPS) for step in (np.sign, np.floor, np.ceil, np.trunc, np.rint, np.round)},
     },
+    "Ufuncs of scipy.special": {
+        special.expit: row("z̄ · z · (1 − z)"),
+        special.logit: row("z̄ / (x · (1 − x))", edges="infinite at 0"),
+        special.log_expit: row("z̄ · expit(−x)"),
+        special.erf: row("z̄ · 2 / √(π) · exp(−x²)"),
+        special.erfc: row("−z̄ · 2 / √(π) · exp(−x²)"),
+        special.erfcx: row("z̄ · (2 · x · z − 2 / √(π))"),
+        special.erfinv: row("z̄ · √(π) / 2 · exp(z²)", edges="infinite at ±1"),
+        special.gammaln: row("z̄ · digamma(x)"),
+        special.digamma: row("z̄ · polygamma(1, x)"),
+        special.xlogy: row("z̄ · log(y)", "z̄ · x / y", edges="ȳ: 0 where x is 0; x̄: infinite where y is 0"),
+        special.xlog1py: row("z̄ · log1p(y)", "z̄ · x / (1 + y)", edges="ȳ: 0 where x is 0; x̄: infinite where y is −1"),
+        special.entr: row("−z̄ · (log(x) + 1)", edges="infinite at 0"),
+        special.i0: row("z̄ · i1(x)"),
+        special.i0e: row("z̄ · (i1e(x) − sign(x) · z)", edges="0 at 0"),
+        special.i1: row("z̄ · (i0(x) − z / x)"),
+        special.ndtr: row("z̄ · exp(−x² / 2) / √(2 · π)"),
+        special.log_ndtr: row("z̄ · exp(−x² / 2) / √(2 · π) / ndtr(x)"),
+    },
     "Choosing and converting": {
         np.where: words(None, "z̄ where the condition holds, else 0", "z̄ where it does not, else 0"),
         np.choose: words("z̄ where x is the choice that the index numbers, else 0"),
@@ -171,6 +191,7 @@ CALLED: dict[Any, str] = {
     np.ndarray.astype: "x.astype(dtype)",
     np.einsum: "np.einsum(subscripts, *operands)",
     np.concatenate: "np.concatenate(arrays, axis=0)",
+    special.digamma: "special.digamma(x)",
     np.choose: "np.choose(index, choices, mode='raise')",
     np.result_type: "np.result_type(*arrays)",
     np.common_type: "np.common_type(*arrays)",

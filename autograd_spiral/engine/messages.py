@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
@@ -42,7 +43,10 @@ def name_of(function: Callable[..., Any]) -> str:
     package, _, rest = (getattr(function, "__module__", None) or "").partition(".")
     if package == "numpy":
         return ".".join(filter(None, ("np", rest, name)))
-    return f"np.{name}" if getattr(np, name, None) is function else name  # some ufuncs have no module
+    for prefix, module in (("np", np), ("special", sys.modules.get("scipy.special"))):  # some ufuncs have no module
+        if getattr(module, name, None) is function:
+            return f"{prefix}.{name}"
+    return name
 
 
 def called(tensor: Any) -> str:

@@ -19,6 +19,7 @@ from autograd_spiral.errors import ShapeError
 from autograd_spiral.vocabulary import fast_paths
 from autograd_spiral.vocabulary.declare import trusted_primitive
 from autograd_spiral.vocabulary.labels import check_form, check_labels, check_probabilities, check_scores
+from autograd_spiral.vocabulary.rules.elementwise import bell
 from autograd_spiral.vocabulary.rules.reductions import share
 
 __all__ = [
@@ -126,10 +127,7 @@ def softplus(x: Array) -> Array:
 
 
 def _erf_rule(ct: Any, out: Any, x: Any) -> Any:
-    """Return `ct · 2/√π · exp(-x²)`, from an x rounded to sixteenths, whose square is exact, and the rest of x²."""
-    x = np.clip(wide(x), -30, 30)  # beyond, it is 0 already
-    coarse = np.rint(16 * x) / 16
-    return ct * (2 / math.sqrt(math.pi) * np.exp(-np.square(coarse)) * np.exp((coarse - x) * (coarse + x)))
+    return ct * (2 / math.sqrt(math.pi) * bell(wide(x)))
 
 
 @trusted_primitive(_erf_rule)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,109 @@ ELEMENTWISE = [
     f for f in ROWS if (isinstance(f, np.ufunc) and f.signature is None and any(PRIMITIVES[f].vjps)) or f in OWN
 ]
 
+
+def _true_erfcx(x: Any) -> Any:
+    """`exp(x²) · erfc(x)`: for small x from the Taylor series of erf, else by the trapezoidal rule, at multiples of 0.4."""
+    small, y = np.abs(x) < 1, np.abs(np.where(np.abs(x) < 1, 1, x))
+    near, series = np.where(small, x, 0), np.zeros_like(x)
+    for n in range(30, 0, -1):
+        series = near * near / n * (1 / LONG(2 * n + 1) - series)
+    erf = 2 / np.sqrt(PI) * near * (1 - series)
+    total = 0.5 / y / y
+    for n in range(1, 22):
+        total = total + np.exp(LONG(-0.16) * n * n) / (LONG(0.16) * n * n + y * y)
+    tail = LONG(0.8) * y / PI * total - np.where(y < 7, 2 * np.exp(np.minimum(y, 7) ** 2) / np.expm1(5 * PI * y), 0)
+    return np.where(small, np.exp(near * near) * (1 - erf), np.where(x > 0, tail, 2 * np.exp(y * y) - tail))
+
+
+def _true_erfcx_slope(x: Any) -> Any:
+    y, series = np.where(x > 12, x, 12), np.ones_like(x)
+    for n in range(16, 0, -1):
+        series = 1 - (2 * n + 1) * series / (2 * y * y)
+    return np.where(x > 12, -series / y / y / np.sqrt(PI), 2 * x * _true_erfcx(np.minimum(x, 12)) - 2 / np.sqrt(PI))
+
+
+def _true_erfinv_slope(x: Any) -> Any:
+    special = sys.modules["scipy.special"]
+    z = np.abs(special.erfinv(x.astype(float))).astype(LONG)
+    inside = np.isfinite(z)
+    z = np.where(inside, z, 0)
+    for _ in range(2):  # Newton's method
+        bell = np.exp(-z * z)
+        z = z + (_true_erfcx(z) - (1 - np.abs(np.where(inside, x, 0))) / bell) * np.sqrt(PI) / 2
+    return np.where(inside, np.sqrt(PI) / 2 * np.exp(z * z), np.where(np.abs(x) == 1, np.inf, np.nan))
+
+
+def _true_digamma(x: Any) -> Any:
+    left = x < 0
+    y = np.where(left, 1 - x, x)
+    value = np.zeros_like(y)
+    for n in range(30):
+        value -= 1 / (y + n)
+    z = 1 / (y + 30) ** 2
+    rest = z / 12 - z**2 / 120 + z**3 / 252 - z**4 / 240 + z**5 / 132 - 691 * z**6 / 32760
+    value = value + np.log(y + 30) - 1 / (2 * (y + 30)) - rest
+    angle = PI * (x - np.rint(x))
+    return np.where(left, value - PI * np.cos(angle) / np.sin(angle), value)
+
+
+def _true_i0e_slope(x: Any) -> Any:
+    size = np.abs(x)
+    angles = (np.arange(300) + LONG(0.5)) * PI / 300
+    versines = 2 * np.sin(angles / 2) ** 2
+    mean = np.mean(versines * np.exp(-versines * np.minimum(size, 60)[..., None]), axis=-1)
+    term, series, y = np.ones_like(x), np.full_like(x, 0.5), np.maximum(size, 60)
+    for n in range(1, 30):
+        term = term * (2 * n - 1) ** 2 / (8 * n * y)
+        series = series + (n + LONG(0.5)) * term
+    return -np.sign(x) * np.where(size > 60, series / y / np.sqrt(2 * PI * y), mean)
+
+
+def _true_digamma_slope(x: Any) -> Any:
+    left = x < 0.5
+    y = np.where(left, 1 - x, x)
+    value = np.zeros_like(y)
+    for n in range(30):
+        value += (1 / (y + n)) ** 2
+    z = 1 / (y + 30)
+    series = z + z**2 / 2 + z**3 / 6 - z**5 / 30 + z**7 / 42 - z**9 / 30 + 5 * z**11 / 66 - 691 * z**13 / 2730
+    return np.where(left, (PI / np.sin(PI * (x - np.rint(x)))) ** 2 - value - series, value + series)
+
+
+def _true_angles(x: Any, weight: Any) -> Any:
+    """The mean of a function of x and the cosine over a quarter turn."""
+    return np.mean(weight(x[..., None], np.cos((np.arange(150) + LONG(0.5)) * PI / 300)), axis=-1)
+
+
+def _of_special() -> dict[Any, Any]:
+    special = sys.modules.get("scipy.special")
+    if special is None:
+        return {}
+    root = np.sqrt(PI)
+    log_of_half = lambda x: np.exp(-np.abs(x))  # noqa: E731
+    return {
+        special.expit: lambda x: log_of_half(x) / (1 + log_of_half(x)) ** 2,
+        special.logit: lambda x: 1 / (x * (1 - x)),
+        special.log_expit: lambda x: np.where(x > 0, log_of_half(x), 1) / (1 + log_of_half(x)),
+        special.erf: lambda x: 2 / root * np.exp(-x * x),
+        special.erfc: lambda x: -2 / root * np.exp(-x * x),
+        special.ndtr: lambda x: np.exp(-x * x / 2) / np.sqrt(2 * PI),
+        special.entr: lambda x: np.where(x < 0, np.nan, -np.log(np.abs(x)) - 1),
+        special.xlogy: lambda x, y: (np.log(y), np.where((x == 0) & (y == 0), 0, x / y)),
+        special.xlog1py: lambda x, y: (np.log1p(y), np.where((x == 0) & (y == -1), 0, x / (1 + y))),
+        special.erfcx: _true_erfcx_slope,
+        special.erfinv: _true_erfinv_slope,
+        special.log_ndtr: lambda x: np.sqrt(2 / PI) / _true_erfcx(-x / np.sqrt(LONG(2))),
+        special.gammaln: _true_digamma,
+        special.i0e: _true_i0e_slope,
+        special.digamma: _true_digamma_slope,
+        special.i0: lambda x: _true_angles(x, lambda x, cosine: cosine * np.sinh(x * cosine)),
+        special.i1: lambda x: _true_angles(x, lambda x, cosine: cosine**2 * np.cosh(x * cosine)),
+    }
+
+
 SLOPES: dict[Any, Any] = {
+    **_of_special(),
     np.positive: np.ones_like,
     np.negative: lambda x: -np.ones_like(x),
     np.square: lambda x: 2 * x,
@@ -82,7 +185,18 @@ def _of_length(out: np.ndarray, x: np.ndarray, y: np.ndarray) -> Any:
     return np.where(np.isinf(np.hypot(x, y)) | tiny[0] | tiny[1], np.inf, 4)
 
 
+def _allowed_of_special() -> dict[Any, tuple[str, Any]]:
+    special = sys.modules.get("scipy.special")
+    if special is None:
+        return {}
+    return {
+        special.digamma: ("below 0, it takes the square of a sine", lambda out, x: np.where(x < 0, 8, 4)),
+        special.i0: ("SciPy's i1 is off by 5 ulp near 0", lambda out, x: 8),
+    }
+
+
 ALLOWED: dict[Any, tuple[str, Any]] = {
+    **_allowed_of_special(),
     np.cbrt: ("NumPy's cbrt of float32 is off by an ulp, and so, twice, is the slope", lambda out, x: 8),
     np.tan: ("NumPy's tan of float32 is off by an ulp, and so, twice, is the slope", lambda out, x: 8),
     np.exp2: (
@@ -151,7 +265,8 @@ def found_slopes(function: Any, *arrays: np.ndarray) -> tuple[np.ndarray, list[n
 def true_slopes(function: Any, *arrays: np.ndarray) -> list[np.ndarray]:
     wide = [x.astype(LONG if function in SLOPES else WIDER.get(x.dtype.type, x.dtype)) for x in arrays]
     if function in SLOPES:
-        return [SLOPES[function](*wide)]
+        slopes = SLOPES[function](*wide)
+        return list(slopes) if isinstance(slopes, tuple) else [slopes]
     row = PRIMITIVES[function]
     out = row.evaluate(*wide)
     return [np.broadcast_to(vjp(np.ones_like(out), out, *wide), out.shape) for vjp in row.vjps if vjp]

@@ -72,7 +72,7 @@ def _dtype(dtype: np.dtype[Any]) -> str:
 
 def _call(equation: Equation, inputs: Sequence[Text]) -> Text:
     name = equation.primitive.name
-    if equation.opaque or not name.startswith("np."):
+    if equation.opaque or not name.startswith(("np.", "special.")):
         raise CaptureError(
             f"{equation.place}\n{name} cannot be printed: its body does not run on Tensors, so its equations are not "
             "known. Write the body with NumPy functions that have rules"
