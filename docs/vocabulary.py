@@ -30,6 +30,7 @@ from autograd_spiral.errors import AutogradError
 from autograd_spiral.gradcheck.examples import EXAMPLES, elementwise
 from autograd_spiral.gradcheck.rule_check import checkable
 from autograd_spiral.vocabulary import functions
+from autograd_spiral.vocabulary.left_out import LEFT_OUT
 from autograd_spiral.vocabulary.rules.indexing import scatter
 
 PAGE = Path(__file__).with_name("vocabulary.md")
@@ -233,7 +234,6 @@ AROUND: dict[Any, str] = {np.squeeze: "getitem", functions.softmax_cross_entropy
 
 NOT_SUPPORTED: tuple[tuple[str, str], ...] = (
     ("solvers, inverses, decompositions", "np.linalg.solve(M, x)"),
-    ("Fourier transforms", "np.fft.fft(x)"),
     ("sorting", "np.sort(x)"),
     ("complex numbers", "Tensor([1 + 2j])"),
     ("`out=`", "np.add(x, 1.0, out=buffer)"),
@@ -331,7 +331,7 @@ def page() -> str:
             (f"`{called(function)}`", _gradients(row), row.edges, orders(function)) for function, row in group.items()
         ]
         parts.append(f"## {title}\n\n{_table('call gradient edges orders', rows)}")
-    parts += [_without_gradient(), _composed(), _methods(), _others(), _errors(), _not_supported()]
+    parts += [_without_gradient(), _composed(), _methods(), _others(), _errors(), _left_out(), _not_supported()]
     return "\n\n".join(parts) + "\n"
 
 
@@ -455,6 +455,20 @@ def _errors() -> str:
         "name: `from autograd_spiral.errors import ShapeError`."
     )
     return _section("Errors", text, _table("class builtin meaning", rows))
+
+
+def _left_out() -> str:
+    rows = []
+    for why, group in LEFT_OUT.items():
+        for names, instead in group.items():
+            each = ", ".join(f"`np.{name}`" for name in names.split())
+            call = instead.replace("{}", "np.…" if " " in names else f"np.{names}")
+            rows.append((each, why, call))
+    text = (
+        "These functions of NumPy are left out on purpose. Each raises an error that gives the reason and says what to "
+        "write instead; for the value alone, pass arrays (`t.data`)."
+    )
+    return _section("Left out", text, _table("functions since write", rows))
 
 
 def _not_supported() -> str:

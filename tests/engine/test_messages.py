@@ -1,5 +1,7 @@
 """The text of errors: what was wrong, with which shapes, and what to write instead."""
 
+import math
+
 import numpy as np
 import pytest
 from leaves import leaf
@@ -39,21 +41,10 @@ def test_functions_have_the_names_that_a_user_writes(function, name):
 # --- functions without a rule -----------------------------------------------------------------------------------------
 
 
-NO_RULE = {
-    "np.sort": lambda t: np.sort(t),
-    "np.linalg.svd": lambda t: np.linalg.svd(t),
-    "np.fft.fft": lambda t: np.fft.fft(t),
-    "np.frexp": lambda t: np.frexp(t),
-    "np.nextafter": lambda t: np.nextafter(t, 2),
-    "np.packbits": lambda t: np.packbits(t),
-}
-
-
-@pytest.mark.parametrize("name", NO_RULE)
 @pytest.mark.parametrize("make", [leaf, Tensor], ids=["leaf", "constant"])
-def test_a_function_without_a_rule_raises_and_is_named(name, make):
-    with pytest.raises(NoRuleError, match=rf"{name} has no gradient rule.*t\.data.*@primitive"):
-        NO_RULE[name](make([[1.0, 2.0], [3.0, 5.0]]))
+def test_a_function_without_a_rule_raises_and_is_named(make):
+    with pytest.raises(NoRuleError, match=r"erf \(vectorized\) has no gradient rule.*t\.data.*@primitive"):
+        np.frompyfunc(math.erf, 1, 1)(make([[1.0, 2.0], [3.0, 5.0]]))
 
 
 @pytest.mark.parametrize(

@@ -46,8 +46,8 @@ def _true_erfcx(x: Any) -> Any:
     erf = 2 / np.sqrt(PI) * near * (1 - series)
     total = 0.5 / y / y
     for n in range(1, 22):
-        total = total + np.exp(LONG(-0.16) * n * n) / (LONG(0.16) * n * n + y * y)
-    tail = LONG(0.8) * y / PI * total - np.where(y < 7, 2 * np.exp(np.minimum(y, 7) ** 2) / np.expm1(5 * PI * y), 0)
+        total = total + np.exp(-n * n * LONG(4) / 25) / (n * n * LONG(4) / 25 + y * y)
+    tail = LONG(4) / 5 * y / PI * total - np.where(y < 7, 2 * np.exp(np.minimum(y, 7) ** 2) / np.expm1(5 * PI * y), 0)
     return np.where(small, np.exp(near * near) * (1 - erf), np.where(x > 0, tail, 2 * np.exp(y * y) - tail))
 
 
@@ -85,8 +85,11 @@ def _true_digamma(x: Any) -> Any:
     rest = z / 12 - z**2 / 120 + z**3 / 252 - z**4 / 240 + z**5 / 132 - 691 * z**6 / 32760
     value = value + np.log(y + 30) - 1 / (2 * (y + 30)) - rest
     angle = PI * np.where(x == 0, x, x - np.rint(x))
-    pole = (x < 0) & (x == np.rint(x))  # there is no slope
-    return np.where(pole, np.nan, np.where(left, value - PI * np.cos(angle) / np.sin(angle), value))
+    return np.where(left, value - PI * np.cos(angle) / np.sin(angle), value)
+
+
+def _size_of_digamma(x: Any) -> Any:
+    return np.abs(np.nan_to_num(_true_digamma(x.astype(LONG)), nan=1))
 
 
 def _true_i0e_slope(x: Any) -> Any:
@@ -201,13 +204,14 @@ def _allowed_of_special() -> dict[Any, tuple[str, Any]]:
             (special.erfinv, special.log_ndtr),
             ("SciPy's erfcx is off by an ulp or two, which its product or quotient adds to", lambda out, x: 6),
         ),
-        special.gammaln: (
-            "below 0, SciPy's digamma subtracts a cotangent from a logarithm",
-            lambda out, x: np.where(
-                x < 0, 8 + 32 * np.log(np.abs(x) + 3) / np.abs(np.nan_to_num(special.digamma(x))), 4
-            ),
+        special.erfcx: (
+            "below 0, it grows as exp(x²), and SciPy's loses digits",
+            lambda out, x: np.where(x < 0, 32, 4),
         ),
-        special.erfcx: ("a sum of 19 terms, of which each is rounded", lambda out, x: np.where(x > 0, 8, 4)),
+        special.gammaln: (
+            "below 0, a cotangent is subtracted from a logarithm",
+            lambda out, x: np.where(x < 0, 8 + 8 * np.log(np.abs(x) + 3) / _size_of_digamma(x), 4),
+        ),
         special.digamma: ("below 0, it takes the square of a sine", lambda out, x: np.where(x < 0, 8, 4)),
     }
 

@@ -29,14 +29,16 @@ def _erfinv_slope(special: Any, x: Any, z: Any) -> Any:
 _STEPS = np.arange(1, 20) * 0.375  # whose squares are exact
 
 
-def _erfcx_slope(x: Any, out: Any) -> Any:
+def _erfcx_slope(special: Any, x: Any, out: Any) -> Any:
     """Return `2x · erfcx(x) - 2/√π`; for positive x, where these cancel, the difference of their trapezoidal sums."""
     right = x > 0.25
     y = np.where(right, x, 1)[..., None]
     terms = np.exp(-np.square(_STEPS)) * np.square(_STEPS / np.hypot(_STEPS, y))
     pole = np.minimum(np.where(right, x, 1), 6)  # beyond, it adds nothing
     pole = pole * np.exp(np.square(pole)) / np.expm1(16 / 3 * math.pi * pole) * (x < 6)
-    return np.where(right, -1.5 / math.pi * np.sum(terms, axis=-1) - 4 * pole, 2 * x * out - 2 / _ROOT_PI)
+    left = np.minimum(x, 0)  # where SciPy's erfcx has few digits
+    value = np.where(x < 0, 2 / bell(left) - special.erfcx(-left), out)
+    return np.where(right, -1.5 / math.pi * np.sum(terms, axis=-1) - 4 * pole, 2 * x * value - 2 / _ROOT_PI)
 
 
 def _log_ndtr_slope(special: Any, x: Any) -> Any:
@@ -44,6 +46,13 @@ def _log_ndtr_slope(special: Any, x: Any) -> Any:
     above, below = np.where(right, x, 0), np.where(right, 0, x)
     left = math.sqrt(2 / math.pi) / special.erfcx(-below / math.sqrt(2))
     return np.where(right, bell(above, 2) / math.sqrt(2 * math.pi) / special.ndtr(above), left)
+
+
+def _digamma(special: Any, x: Any) -> Any:
+    """Return `digamma(x)`, below 0 by reflection, without whole turns of the angle, which would cost digits."""
+    left = x < 0
+    value = special.digamma(np.where(left, 1 - x, x))
+    return np.where(left, value - math.pi / np.tan(math.pi * np.where(left, x - np.rint(x), 0.5)), value)
 
 
 _BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)
@@ -123,9 +132,9 @@ def enter(function: Any = None) -> None:
         "log_expit": (lambda ct, out, x: ct * special.expit(-x),),
         "erf": (lambda ct, out, x: ct * (2 / _ROOT_PI * bell(x)),),
         "erfc": (lambda ct, out, x: ct * (-2 / _ROOT_PI * bell(x)),),
-        "erfcx": (lambda ct, out, x: ct * _erfcx_slope(x, out),),
+        "erfcx": (lambda ct, out, x: ct * _erfcx_slope(special, x, out),),
         "erfinv": (lambda ct, out, x: ct * _erfinv_slope(special, x, out),),
-        "gammaln": (lambda ct, out, x: ct * special.digamma(x),),
+        "gammaln": (lambda ct, out, x: ct * _digamma(special, x),),
         "digamma": (lambda ct, out, x: ct * _trigamma(x),),
         "xlogy": (
             lambda ct, out, x, y: ct * np.log(y),

@@ -1,0 +1,153 @@
+"""Every public function of NumPy that asks Tensors is in the vocabulary, or left out with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autograd_spiral import Tensor
+from autograd_spiral.engine.messages import _WRITERS, name_of
+from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES
+from autograd_spiral.errors import AutogradError
+from autograd_spiral.vocabulary.left_out import LEFT_OUT, named
+
+MODULES = {"np": np, "np.linalg": np.linalg, "np.fft": np.fft, "np.lib.stride_tricks": np.lib.stride_tricks}
+
+
+def public() -> Iterator[tuple[str, Any]]:
+    """The public functions that ask their arguments: ufuncs, and those that follow `__array_function__`."""
+    for prefix, module in MODULES.items():
+        for name in dir(module):
+            function = getattr(module, name)
+            asks = isinstance(function, np.ufunc) or hasattr(function, "_implementation")
+            if asks and not name.startswith("_"):
+                yield f"{prefix}.{name}", function
+
+
+EXPECTED = [
+    "append",
+    "apply_along_axis",
+    "argpartition",
+    "argsort",
+    "array_split",
+    "atleast_1d",
+    "atleast_2d",
+    "atleast_3d",
+    "average",
+    "bincount",
+    "block",
+    "broadcast_arrays",
+    "column_stack",
+    "convolve",
+    "corrcoef",
+    "correlate",
+    "count_nonzero",
+    "cov",
+    "cross",
+    "cumprod",
+    "cumulative_prod",
+    "cumulative_sum",
+    "delete",
+    "diag",
+    "diagflat",
+    "diff",
+    "dsplit",
+    "dstack",
+    "ediff1d",
+    "fliplr",
+    "flipud",
+    "gradient",
+    "hsplit",
+    "hstack",
+    "insert",
+    "kron",
+    "matvec",
+    "median",
+    "meshgrid",
+    "nanargmax",
+    "nanargmin",
+    "nancumprod",
+    "nancumsum",
+    "nanmax",
+    "nanmean",
+    "nanmedian",
+    "nanmin",
+    "nanpercentile",
+    "nanprod",
+    "nanquantile",
+    "nanstd",
+    "nansum",
+    "nanvar",
+    "partition",
+    "percentile",
+    "polyval",
+    "ptp",
+    "quantile",
+    "resize",
+    "rollaxis",
+    "rot90",
+    "sort",
+    "trapezoid",
+    "unstack",
+    "vecdot",
+    "vecmat",
+    "vsplit",
+    "vstack",
+    "linalg.cholesky",
+    "linalg.cond",
+    "linalg.cross",
+    "linalg.det",
+    "linalg.diagonal",
+    "linalg.eigh",
+    "linalg.eigvalsh",
+    "linalg.inv",
+    "linalg.lstsq",
+    "linalg.matmul",
+    "linalg.matrix_norm",
+    "linalg.matrix_power",
+    "linalg.matrix_transpose",
+    "linalg.multi_dot",
+    "linalg.outer",
+    "linalg.pinv",
+    "linalg.qr",
+    "linalg.slogdet",
+    "linalg.solve",
+    "linalg.svd",
+    "linalg.svdvals",
+    "linalg.tensordot",
+    "linalg.tensorinv",
+    "linalg.tensorsolve",
+    "linalg.trace",
+    "linalg.vecdot",
+    "lib.stride_tricks.sliding_window_view",
+]
+"""Functions that join the vocabulary next."""
+
+LEFT = {function: instead for function, instead, _ in named()}
+
+
+def test_every_public_function_is_in_the_vocabulary_or_left_out_with_a_reason() -> None:
+    found = dict(public())
+    assert len(found) > 300
+    expected = {f"np.{name}" for name in EXPECTED}
+    known = PRIMITIVES.keys() | COMPOSITIONS.keys() | _WRITERS | LEFT.keys()
+    assert [name for name, function in found.items() if function not in known and name not in expected] == []
+
+
+def test_nothing_is_both_in_the_vocabulary_and_left_out() -> None:
+    assert [name_of(f) for f in LEFT if f in PRIMITIVES or f in COMPOSITIONS] == []
+
+
+def test_no_function_is_left_out_twice() -> None:
+    names = [name for group in LEFT_OUT.values() for names in group for name in names.split()]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("function", LEFT, ids=name_of)
+def test_what_is_left_out_says_why_and_what_to_write(function: Any) -> None:
+    t = Tensor([[0.5, 1.0], [1.0, 2.0]], requires_grad=True)
+    with pytest.raises(AutogradError, match=r" has no gradient rule: write .*, since .* [a-z]+$"):
+        t.__array_function__(function, (Tensor,), (t,), {})
