@@ -29,7 +29,7 @@ from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES
 from autograd_spiral.errors import AutogradError
 from autograd_spiral.gradcheck.examples import EXAMPLES, elementwise
 from autograd_spiral.gradcheck.rule_check import checkable
-from autograd_spiral.vocabulary import functions
+from autograd_spiral.vocabulary import functions, left_out
 from autograd_spiral.vocabulary.left_out import LEFT_OUT
 from autograd_spiral.vocabulary.rules.indexing import scatter
 
@@ -459,14 +459,13 @@ def _errors() -> str:
 
 def _left_out() -> str:
     rows = []
-    for why, group in LEFT_OUT.items():
-        for names, instead in group.items():
-            each = ", ".join(f"`np.{name}`" for name in names.split())
-            call = instead.replace("{}", "np.…" if " " in names else f"np.{names}")
-            rows.append((each, why, call))
+    for why, names in LEFT_OUT.items():
+        others = {f: instead for f, instead, reason in left_out.named() if reason == why and ".data)" not in instead}
+        listed = ", ".join(f"`np.{name}`" for name in names.split())
+        rows.append((listed, why, "; ".join(f"for `{name_of(f)}`: {instead}" for f, instead in others.items())))
     text = (
         "These functions of NumPy are left out on purpose. Each raises an error that gives the reason and says what to "
-        "write instead; for the value alone, pass arrays (`t.data`)."
+        "write instead: the call with the value, as in `np.unique(t.data)`, or what the last column says."
     )
     return _section("Left out", text, _table("functions since write", rows))
 

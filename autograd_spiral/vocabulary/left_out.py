@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import operator
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,56 +12,41 @@ from autograd_spiral.engine.messages import INSTEAD
 
 __all__ = ["LEFT_OUT", "named"]
 
-LEFT_OUT: dict[str, dict[str, str]] = {
-    "its results can be complex numbers, whose gradients need conventions of their own": {
-        "fft.fft fft.ifft fft.fft2 fft.ifft2 fft.fftn fft.ifftn": "C @ t and S @ t, with matrices of cosines and sines",
-        "fft.rfft fft.irfft fft.rfft2 fft.irfft2 fft.rfftn fft.irfftn fft.hfft fft.ihfft": "{}(t.data)",
-        "linalg.eig": "np.linalg.eigh(t), for symmetric matrices",
-        "linalg.eigvals": "np.linalg.eigvalsh(t), for symmetric matrices",
-        "poly roots sort_complex": "{}(t.data)",
-        "angle": "np.arctan2(y, x)",
-    },
-    "the shape of its result depends on the values": {
-        "argwhere flatnonzero nonzero ix_ trim_zeros": "{}(t.data)",
-        "unique unique_all unique_counts unique_inverse unique_values": "{}(t.data)",
-        "intersect1d setdiff1d setxor1d union1d": "{}(t.data, …)",
-    },
-    "its results are counts, positions, masks or bits, which have no gradient": {
-        "array_equiv digitize isin lexsort ravel_multi_index unravel_index": "{}(t.data, …)",
-        "histogram histogram2d histogramdd histogram_bin_edges": "{}(t.data, …)",
-        "diag_indices_from tril_indices_from triu_indices_from": "{}(t.data)",
-        "linalg.matrix_rank packbits unpackbits spacing": "{}(t.data)",
-        "frexp": "np.log2(np.abs(t)), or np.frexp(t.data)",
-        "nextafter": "np.nextafter(t.data, …)",
-        "may_share_memory shares_memory": "{}(t.data, …)",
-        "einsum_path": "np.einsum_path(subscripts, *arrays)",
-        "isnat is_busday busday_count busday_offset datetime_as_string": "{}(dates), of an array of dates",
-    },
-    "its entries are whatever the memory held": {"empty_like": "np.zeros_like(t)"},
-    "that is as short": {
-        "fft.fftshift fft.ifftshift": "np.roll(t, shift)",
-        "linspace": "start + (stop - start) * np.linspace(0, 1, num)",
-        "logspace": "10 ** (start + (stop - start) * np.linspace(0, 1, num))",
-        "geomspace": "start * (stop / start) ** np.linspace(0, 1, num)",
-        "vander": "x[:, None] ** np.arange(n)",
-        "apply_over_axes": "the function, with axis=",
-    },
-    "NumPy keeps it for old code": {
-        "polyadd": "p + q, for polynomials of one length",
-        "polysub": "p - q, for polynomials of one length",
-        "polymul": "np.convolve(p, q)",
-        "polydiv": "np.polydiv(p.data, q.data)",
-        "polyder": "p[:-1] * np.arange(len(p) - 1, 0, -1)",
-        "polyint": "p / np.arange(len(p), 0, -1), with the constant appended",
-        "polyfit": "np.linalg.lstsq(x[:, None] ** np.arange(n), y)",
-    },
-    "a file or a text holds the value alone": {
-        "allclose array_equal": "{}(t.data, …)",
-        "array2string array_repr array_str": "{}(t.data)",
-        "save savez savez_compressed savetxt": "{}(file, t.data)",
-    },
+LEFT_OUT = {
+    "its results can be complex numbers, whose gradients need conventions of their own": """
+        fft.fft fft.ifft fft.fft2 fft.ifft2 fft.fftn fft.ifftn fft.rfft fft.irfft fft.rfft2 fft.irfft2 fft.rfftn
+        fft.irfftn fft.hfft fft.ihfft linalg.eig linalg.eigvals poly roots sort_complex angle""",
+    "the shape of its result depends on the values": """
+        argwhere flatnonzero nonzero ix_ trim_zeros unique unique_all unique_counts unique_inverse unique_values
+        intersect1d setdiff1d setxor1d union1d""",
+    "its results are counts, positions, masks or bits, which have no gradient": """
+        array_equiv digitize isin lexsort ravel_multi_index unravel_index histogram histogram2d histogramdd
+        histogram_bin_edges diag_indices_from tril_indices_from triu_indices_from linalg.matrix_rank packbits unpackbits
+        spacing frexp nextafter may_share_memory shares_memory einsum_path isnat is_busday busday_count busday_offset
+        datetime_as_string""",
+    "NumPy keeps it for old code": "polyadd polysub polymul polydiv polyder polyint polyfit",
+    "that is as short": "fft.fftshift fft.ifftshift linspace logspace geomspace vander apply_over_axes empty_like",
+    "a file or a text holds the value alone": """
+        allclose array_equal array2string array_repr array_str save savez savez_compressed savetxt""",
 }
-"""From each reason to the functions of NumPy that it holds for, with what to write: `{}` stands for the function."""
+"""From each reason to the names of the functions that it holds for."""
+
+_OTHERS = {
+    "linalg.eig": "np.linalg.eigh(t), for symmetric matrices",
+    "linalg.eigvals": "np.linalg.eigvalsh(t), for symmetric matrices",
+    "angle": "np.arctan2(y, x)",
+    "frexp": "np.log2(np.abs(t)), or np.frexp(t.data)",
+    "polymul": "np.convolve(p, q)",
+    "polyfit": "np.linalg.lstsq(x[:, None] ** np.arange(n), y)",
+    **dict.fromkeys(("fft.fftshift", "fft.ifftshift"), "np.roll(t, shift)"),
+    "linspace": "start + (stop - start) * np.linspace(0, 1, num)",
+    "logspace": "10 ** (start + (stop - start) * np.linspace(0, 1, num))",
+    "geomspace": "start * (stop / start) ** np.linspace(0, 1, num)",
+    "vander": "x[:, None] ** np.arange(n)",
+    "apply_over_axes": "the function, with axis=",
+    "empty_like": "np.zeros_like(t)",
+}
+"""What to write instead where there is more to write than the call with t.data."""
 
 
 def named() -> Iterator[tuple[Callable[..., Any], str, str]]:
@@ -70,13 +55,11 @@ def named() -> Iterator[tuple[Callable[..., Any], str, str]]:
     >>> {function.__name__: (instead, why) for function, instead, why in named()}["vander"]
     ('x[:, None] ** np.arange(n)', 'that is as short')
     """
-    for why, group in LEFT_OUT.items():
-        for names, instead in group.items():
-            for name in names.split():
-                module, _, last = name.rpartition(".")
-                function = getattr(operator.attrgetter(module)(np) if module else np, last, None)
-                if function is not None:
-                    yield function, instead.replace("{}", f"np.{name}"), why
+    for why, names in LEFT_OUT.items():
+        for name in names.split():
+            function = functools.reduce(lambda module, part: getattr(module, part, None), name.split("."), np)
+            if function is not None:
+                yield function, _OTHERS.get(name, f"np.{name}(t.data)"), why
 
 
 INSTEAD.update((function, f"{instead}, since {why}") for function, instead, why in named())

@@ -68,12 +68,6 @@ def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max:
     return out if high is None else np.minimum(out, high)
 
 
-def _floating(x: Any, dtype: Any = None) -> Any:
-    """Return `x`; integers as floats, in the dtype in which NumPy takes their square roots if none is given."""
-    dtype = dtype or np.sqrt(np.zeros(0, x.dtype)).dtype
-    return x if x.dtype.kind == "f" else x.astype(dtype)
-
-
 @composes(np.float_power)
 def _float_power(x: Any, y: Any, /) -> Any:
     return np.power(*(operand(a).astype(np.promote_types(operand(a).dtype, float)) for a in (x, y)))
@@ -84,7 +78,7 @@ composes(np.divmod)(lambda x, y, /: (np.floor_divide(x, y), np.remainder(x, y)))
 
 @composes(np.modf)
 def _modf(x: Any, /) -> Any:
-    x = _floating(x)
+    x = x if x.dtype.kind == "f" else x.astype(np.sqrt(np.zeros(0, x.dtype)).dtype)  # as NumPy converts it
     return np.fmod(np.where(np.isinf(x), np.copysign(0, x), x), 1), np.trunc(x)
 
 
@@ -98,8 +92,8 @@ def _nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, n
         raise InPlaceError("np.nan_to_num with copy=False would overwrite a recorded value: leave copy=False out")
     if x.dtype.kind != "f":
         return np.copy(x)
-    limits = np.finfo(x.dtype)
-    above, below = limits.max if posinf is None else posinf, limits.min if neginf is None else neginf
+    above = np.finfo(x.dtype).max if posinf is None else posinf
+    below = np.finfo(x.dtype).min if neginf is None else neginf
     return np.where(np.isnan(x), nan, np.where(x == np.inf, above, np.where(x == -np.inf, below, x)))
 
 

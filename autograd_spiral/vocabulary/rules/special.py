@@ -136,10 +136,7 @@ def enter(function: Any = None) -> None:
         "erfinv": (lambda ct, out, x: ct * _erfinv_slope(special, x, out),),
         "gammaln": (lambda ct, out, x: ct * _digamma(special, x),),
         "digamma": (lambda ct, out, x: ct * _trigamma(x),),
-        "xlogy": (
-            lambda ct, out, x, y: ct * np.log(y),
-            lambda ct, out, x, y: ct * (x / np.where((x == 0) & (y == 0), 1, y)),
-        ),
+        "xlogy": (lambda ct, out, x, y: ct * np.log(y), lambda ct, out, x, y: ct * _over(x, y)),
         "xlog1py": (lambda ct, out, x, y: ct * np.log1p(y), lambda ct, out, x, y: ct * _over(x, 1 + y)),
         "entr": (lambda ct, out, x: ct * _entr_slope(x),),
         "i0": (lambda ct, out, x: ct * i0_slope(x),),
