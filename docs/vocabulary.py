@@ -177,6 +177,7 @@ ROWS: dict[str, dict[Any, Row]] = {
         functions.relu: row("z̄ · [x > 0]", edges="0 at 0"),
         functions.sigmoid: row("z̄ · z · (1 − z)"),
         functions.erf: row("z̄ · 2 / √(π) · exp(−x²)"),
+        functions._ndtr: row("z̄ · exp(−x² / 2) / √(2 · π)", edges="internal: the normal distribution function in gelu"),
         functions.softmax: row("z · (z̄ − Σ(z̄ · z))"),
         functions.log_softmax: row("z̄ − softmax(x) · Σ(z̄)"),
         functions.logsumexp: words("z̄ · softmax(x)", edges="0 along a row of −∞"),
@@ -201,6 +202,7 @@ CALLED: dict[Any, str] = {
     np.iscomplexobj: "np.iscomplexobj(x)",
     np.isrealobj: "np.isrealobj(x)",
     scatter: "scatter(x, *arrays, index, shape)",
+    functions._ndtr: "ndtr(x)",
     functions._label_cross_entropy: "softmax_cross_entropy(x, y, *, reduction='mean')",
     functions.softmax_cross_entropy: "softmax_cross_entropy(x, y, *, reduction='mean')",
 }

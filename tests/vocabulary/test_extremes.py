@@ -31,7 +31,7 @@ every_dtype = pytest.mark.parametrize(
 
 # --- the rows, and what is known about them ---------------------------------------------------------------------------
 
-OWN = (functions.relu, functions.sigmoid, functions.erf)
+OWN = (functions.relu, functions.sigmoid, functions.erf, functions._ndtr)
 ELEMENTWISE = [
     f for f in ROWS if (isinstance(f, np.ufunc) and f.signature is None and any(PRIMITIVES[f].vjps)) or f in OWN
 ]
@@ -182,6 +182,7 @@ SLOPES: dict[Any, Any] = {
     functions.relu: lambda x: np.where(x > 0, LONG(1), LONG(0)),
     functions.sigmoid: lambda x: np.exp(-np.abs(x)) / (1 + np.exp(-np.abs(x))) ** 2,
     functions.erf: lambda x: 2 / np.sqrt(PI) * np.exp(-x * x),
+    functions._ndtr: lambda x: np.exp(-x * x / 2) / np.sqrt(2 * PI),
 }
 """The derivatives of rows of one argument. For other rows, the rule itself is evaluated in a wider dtype."""
 
@@ -203,10 +204,6 @@ def _allowed_of_special() -> dict[Any, tuple[str, Any]]:
         **dict.fromkeys(
             (special.erfinv, special.log_ndtr),
             ("SciPy's erfcx is off by an ulp or two, which its product or quotient adds to", lambda out, x: 6),
-        ),
-        special.erfcx: (
-            "below 0, it grows as exp(x²), and SciPy's loses digits",
-            lambda out, x: np.where(x < 0, 32, 4),
         ),
         special.gammaln: (
             "below 0, a cotangent is subtracted from a logarithm",
@@ -374,6 +371,18 @@ def test_activations_have_an_ordinary_slope_at_every_finite_number(function: Any
     assert np.all(np.abs(found) < 1.2)
     np.testing.assert_array_equal(found[x > 100], 1)
     np.testing.assert_allclose(found[x < -100], 0.01 if function is functions.leaky_relu else 0, rtol=1e-2, atol=1e-40)
+
+
+@every_dtype
+def test_gelu_and_its_slope_are_right_far_to_the_left(dtype: Any) -> None:
+    x = np.linspace(-4 if dtype == np.float16 else -12, -1, 500).astype(dtype)
+    out, (found,) = found_slopes(functions.gelu, x)
+    wide = x.astype(LONG)
+    bell = np.exp(-wide * wide / 2)
+    below = bell * _true_erfcx(-wide / np.sqrt(LONG(2))) / 2
+    exponent = wide * wide  # of the bell: two roundings of x / √2 change it by as many ulp
+    assert np.max(ulps(out, wide * below) - 2 * exponent) <= 4
+    assert np.max(ulps(found, below + wide * bell / np.sqrt(2 * PI))) <= 16
 
 
 def _norm_slopes(x: Any, ord: float) -> Any:

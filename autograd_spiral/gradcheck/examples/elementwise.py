@@ -27,7 +27,9 @@ UNARY: dict[Function, Domain] = {
     **dict.fromkeys((np.positive, np.negative, np.square, np.exp, np.exp2, np.expm1, np.sin, np.cos, np.arctan), REAL),
     **dict.fromkeys((np.sinh, np.cosh, np.tanh, np.arcsinh, np.copy, np.ravel, np.sinc, np.i0), REAL),
     **dict.fromkeys((np.deg2rad, np.radians, np.rad2deg, np.degrees, np.conjugate, np.real, np.real_if_close), REAL),
-    **dict.fromkeys((functions.sigmoid, functions.silu, functions.softplus, functions.erf, functions.gelu), REAL),
+    **dict.fromkeys(
+        (functions.sigmoid, functions.silu, functions.softplus, functions.erf, functions._ndtr, functions.gelu), REAL
+    ),
     **dict.fromkeys((np.sqrt, np.log, np.log2, np.log10, np.log1p), POSITIVE),
     **dict.fromkeys((np.cbrt, np.reciprocal), NONZERO),
     **dict.fromkeys((np.absolute, np.fabs, functions.relu, functions.leaky_relu, functions.elu), BENT),

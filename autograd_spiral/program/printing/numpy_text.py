@@ -22,7 +22,7 @@ from autograd_spiral.program.printing.expressions import (
     settings,
     transposed,
 )
-from autograd_spiral.vocabulary.functions import erf
+from autograd_spiral.vocabulary.functions import _ndtr, erf
 from autograd_spiral.vocabulary.rules.indexing import scatter
 from autograd_spiral.vocabulary.signatures import ARRAY
 
@@ -99,9 +99,11 @@ def _transpose(equation: Equation, inputs: Sequence[Text]) -> Text:
     return Text(f"{inputs[0].atom}.{suffix}" if suffix else f"np.transpose({inputs[0].text}, {axes})")
 
 
-def _erf(equation: Equation, inputs: Sequence[Text]) -> Text:
-    (x,), dtype = inputs, equation.output.dtype
-    return Text(f"erf({x.text})" if has_dtype(equation.inputs[0], dtype) else f"erf({x.atom}.astype({_dtype(dtype)}))")
+def _floating(equation: Equation, inputs: Sequence[Text]) -> Text:
+    (x,), dtype, name = inputs, equation.output.dtype, equation.primitive.name
+    return Text(
+        f"{name}({x.text})" if has_dtype(equation.inputs[0], dtype) else f"{name}({x.atom}.astype({_dtype(dtype)}))"
+    )
 
 
 def _scatter(equation: Equation, inputs: Sequence[Text]) -> Text:
@@ -174,7 +176,8 @@ NUMPY = Alphabet(
         np.pad: _pad,
         operator.getitem: lambda equation, inputs: Text(f"{inputs[0].atom}[{index_text(equation, inputs[1:])}]"),
         scatter: _scatter,
-        erf: _erf,
+        erf: _floating,
+        _ndtr: _floating,
     },
     call=_call,
 )
