@@ -196,6 +196,22 @@ def _search(source: Source, function: Any) -> Example:
     return Example(lambda x: function(x, axis=axis, keepdims=keepdims), (x,), differentiable=False)
 
 
+@case(np.argsort)
+def _ordering(source: Source, function: Any) -> Example:
+    (x,) = source.apart(source.shape(1, empty=False))
+    axis = source.choose(None, source.axis(x.ndim))
+    settings = source.choose({}, {"kind": "stable"}, {"stable": True})
+    return Example(lambda x: function(x, axis=axis, **settings), (x,), differentiable=False)
+
+
+@case(np.searchsorted)
+def _searchsorted(source: Source, function: Any) -> Example:
+    (a,), v, side = source.apart(source.shape(1, 1)), source.array(source.shape()), source.choose("left", "right")
+    if source.flag():
+        return Example(lambda a, v: function(a, v, side, sorter=np.argsort(a)), (a, v), differentiable=False)
+    return Example(lambda a, v: function(a, v, side=side), (np.sort(a), v), differentiable=False)
+
+
 # --- shapes -----------------------------------------------------------------------------------------------------
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -57,7 +56,9 @@ def named() -> Iterator[tuple[Callable[..., Any], str, str]]:
     """
     for why, names in LEFT_OUT.items():
         for name in names.split():
-            function = functools.reduce(lambda module, part: getattr(module, part, None), name.split("."), np)
+            function: Any = np
+            for part in name.split("."):
+                function = getattr(function, part, None)
             if function is not None:
                 yield function, _OTHERS.get(name, f"np.{name}(t.data)"), why
 

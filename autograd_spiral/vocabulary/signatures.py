@@ -79,8 +79,14 @@ def scan(a: Any, axis: int | None = None) -> Bound:
     return (a,), {"axis": normalize_axis_index(axis, a.ndim)}
 
 
+def argsort(a: Any, axis: int | None = -1, kind: str | None = None, *, stable: bool | None = None) -> Bound:
+    """Bind `axis` as in `scan`, and whether the order of equal entries stays."""
+    arrays, params = scan(a, axis)
+    return arrays, {**params, "stable": stable or kind in ("stable", "mergesort") or None}
+
+
 def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Bound:
-    """Bind the side as a parameter; sort first if a sorter is given."""
+    """Bind `a` in its order, which `sorter` gives if it is not sorted."""
     return (a if sorter is None else np.take(a, sorter), v), {"side": side}
 
 

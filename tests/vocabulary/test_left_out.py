@@ -31,7 +31,6 @@ EXPECTED = [
     "append",
     "apply_along_axis",
     "argpartition",
-    "argsort",
     "array_split",
     "atleast_1d",
     "atleast_2d",

@@ -152,7 +152,7 @@ def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, perio
     start = np.maximum(end - 1, 0)
     x0, y0 = _entries(xp, start), _entries(fp, start)
     run, rise = _entries(xp, end) - x0, _entries(fp, end) - y0
-    inside = y0 + (x - x0) * (rise / np.where(run == 0, 1, run))
+    inside = np.where(run == 0, y0, y0 + (x - x0) * (rise / np.where(run == 0, 1, run)))
     out = np.where(x > xp[-1], fp[-1] if right is None else right, inside)
     return np.where(x < xp[0], fp[0] if left is None else left, out)
 

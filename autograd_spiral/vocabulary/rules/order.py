@@ -9,4 +9,5 @@ from autograd_spiral.vocabulary import signatures
 
 for search in (np.argmax, np.argmin):
     define(search, None, bind=signatures.search)
+define(np.argsort, None, bind=signatures.argsort)
 define(np.searchsorted, None, None, bind=signatures.searchsorted)
