@@ -97,6 +97,16 @@ def _bitwise(source: Source, function: Any) -> Example:
     return Example(function, tuple(draw(shape) for shape in source.broadcast_shapes(2)))
 
 
+@case(*elementwise.OF_INTEGERS)
+def _of_integers(source: Source, function: Any) -> Example:
+    return Example(function, tuple(source.integers(shape, 0, 9) for shape in source.broadcast_shapes(2)))
+
+
+@case(np.bitwise_count)
+def _bitwise_count(source: Source, function: Any) -> Example:
+    return Example(function, (source.integers(source.shape(), -9, 9),))
+
+
 @case(np.where)
 def _where(source: Source, function: Any) -> Example:
     to_condition, to_x, to_y = source.broadcast_shapes(3)

@@ -441,7 +441,7 @@ def test_slopes_of_sinc_are_right_but_where_the_cosine_meets_it() -> None:
             for n in range(9, 0, -1):
                 near = 1 - square / (2 * n * (2 * n + 3)) * near
             true = np.where(np.abs(wide) < 0.1, -(PI**2) / 3 * wide * near, (cosine - sine) / wide)
-        cancels = np.where(np.abs(wide) < 0.5, 1, (1 + np.abs(sine)) / np.abs(cosine - sine))
+            cancels = np.where(np.abs(wide) < 0.5, 1, (1 + np.abs(sine)) / np.abs(cosine - sine))
         assert np.max(ulps(found, true) / cancels) <= 4
 
 
