@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from scipy import special
 
 import autograd_spiral
 from autograd_spiral import CapturedStep, CheckReport, Tensor, errors, grad
@@ -27,9 +28,10 @@ from autograd_spiral.engine.messages import name_of
 from autograd_spiral.engine.modes import Observer, entering
 from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES
 from autograd_spiral.errors import AutogradError
-from autograd_spiral.gradcheck.examples import EXAMPLES
+from autograd_spiral.gradcheck.examples import EXAMPLES, elementwise
 from autograd_spiral.gradcheck.rule_check import checkable
-from autograd_spiral.vocabulary import functions
+from autograd_spiral.vocabulary import functions, left_out
+from autograd_spiral.vocabulary.left_out import LEFT_OUT
 from autograd_spiral.vocabulary.rules.indexing import scatter
 from autograd_spiral.vocabulary.rules.linalg import cofactors, kink, packed_eigh, packed_qr, packed_slogdet, packed_svd
 from autograd_spiral.vocabulary.rules.order import reorder, restore_order
@@ -89,6 +91,13 @@ ROWS: dict[str, dict[Any, Row]] = {
         np.hypot: row("z̄ · x / z", "z̄ · y / z", edges="0 where z is 0, where there is no second derivative"),
         np.arctan2: row("z̄ · y / (x² + y²)", "−z̄ · x / (x² + y²)", edges="NaN where both are 0"),
         np.logaddexp: row("z̄ · exp(x − z)", "z̄ · exp(y − z)", edges="0 where z is −∞"),
+        np.logaddexp2: row("z̄ · exp2(x − z)", "z̄ · exp2(y − z)", edges="0 where z is −∞"),
+        np.remainder: row("z̄", "−z̄ · floor(x / y)", edges="the same at the jumps"),
+        np.fmod: row("z̄", "−z̄ · trunc(x / y)", edges="the same at the jumps"),
+        np.floor_divide: row("0", "0", edges="0 where it jumps, too"),
+        np.copysign: row("z̄ · sign(x) · sign(y)", "0", edges="0 at 0"),
+        np.heaviside: row("0", "z̄ · [x == 0]", edges="0 at the jump too"),
+        np.ldexp: words("z̄ · 2^y", None),
     },
     "Functions of one argument": {
         np.square: row("2 · z̄ · x"),
@@ -115,10 +124,36 @@ ROWS: dict[str, dict[Any, Row]] = {
         np.arccosh: row("z̄ / √(x² − 1)", edges="infinite at 1"),
         np.arctanh: row("z̄ / (1 − x²)", edges="infinite at ±1"),
         np.absolute: row("z̄ · sign(x)", edges="0 at 0"),
-        **{step: row("0", edges=STEPS) for step in (np.sign, np.floor, np.ceil, np.trunc, np.rint)},
+        np.fabs: row("z̄ · sign(x)", edges="0 at 0"),
+        np.sinc: row("z̄ · (cos(π · x) − z) / x"),
+        np.i0: words("z̄ · I₁(x)"),
+        np.conjugate: row("z̄"),
+        **dict.fromkeys((np.deg2rad, np.radians), row("z̄ · π / 180")),
+        **dict.fromkeys((np.rad2deg, np.degrees), row("z̄ · 180 / π")),
+        **{step: row("0", edges=STEPS) for step in (np.sign, np.floor, np.ceil, np.trunc, np.rint, np.round)},
+    },
+    "Ufuncs of scipy.special": {
+        special.expit: row("z̄ · z · (1 − z)"),
+        special.logit: row("z̄ / (x · (1 − x))", edges="infinite at 0"),
+        special.log_expit: row("z̄ · expit(−x)"),
+        special.erf: row("z̄ · 2 / √(π) · exp(−x²)"),
+        special.erfc: row("−z̄ · 2 / √(π) · exp(−x²)"),
+        special.erfcx: row("z̄ · (2 · x · z − 2 / √(π))"),
+        special.erfinv: row("z̄ · √(π) / 2 · exp(z²)", edges="infinite at ±1"),
+        special.gammaln: row("z̄ · digamma(x)"),
+        special.digamma: row("z̄ · polygamma(1, x)"),
+        special.xlogy: row("z̄ · log(y)", "z̄ · x / y", edges="ȳ: 0 where x is 0; x̄: infinite where y is 0"),
+        special.xlog1py: row("z̄ · log1p(y)", "z̄ · x / (1 + y)", edges="ȳ: 0 where x is 0; x̄: infinite where y is −1"),
+        special.entr: row("−z̄ · (log(x) + 1)", edges="infinite at 0"),
+        special.i0: row("z̄ · i1(x)"),
+        special.i0e: row("z̄ · (i1e(x) − sign(x) · z)", edges="0 at 0"),
+        special.i1: row("z̄ · (i0(x) − z / x)"),
+        special.ndtr: row("z̄ · exp(−x² / 2) / √(2 · π)"),
+        special.log_ndtr: row("z̄ · exp(−x² / 2) / √(2 · π) / ndtr(x)"),
     },
     "Choosing and converting": {
         np.where: words(None, "z̄ where the condition holds, else 0", "z̄ where it does not, else 0"),
+        np.choose: words("z̄ where x is the choice that the index numbers, else 0"),
         np.ndarray.astype: words("z̄, in the dtype of x"),
     },
     "Products": {
@@ -207,6 +242,7 @@ ROWS: dict[str, dict[Any, Row]] = {
         functions.relu: row("z̄ · [x > 0]", edges="0 at 0"),
         functions.sigmoid: row("z̄ · z · (1 − z)"),
         functions.erf: row("z̄ · 2 / √(π) · exp(−x²)"),
+        functions._ndtr: row("z̄ · exp(−x² / 2) / √(2 · π)", edges="internal: the normal distribution function in gelu"),
         functions.softmax: row("z · (z̄ − Σ(z̄ · z))"),
         functions.log_softmax: row("z̄ − softmax(x) · Σ(z̄)"),
         functions.logsumexp: words("z̄ · softmax(x)", edges="0 along a row of −∞"),
@@ -222,6 +258,14 @@ CALLED: dict[Any, str] = {
     np.ndarray.astype: "x.astype(dtype)",
     np.einsum: "np.einsum(subscripts, *operands)",
     np.concatenate: "np.concatenate(arrays, axis=0)",
+    special.digamma: "special.digamma(x)",
+    np.choose: "np.choose(index, choices, mode='raise')",
+    np.result_type: "np.result_type(*arrays)",
+    np.common_type: "np.common_type(*arrays)",
+    np.min_scalar_type: "np.min_scalar_type(x)",
+    np.can_cast: "np.can_cast(x, to)",
+    np.iscomplexobj: "np.iscomplexobj(x)",
+    np.isrealobj: "np.isrealobj(x)",
     scatter: "scatter(x, *arrays, index, shape)",
     add_windows: "add_windows(x, window_shape, axis, shape)",
     np.linalg.pinv: "np.linalg.pinv(a, rcond=None, hermitian=False, *, rtol)",
@@ -233,6 +277,7 @@ CALLED: dict[Any, str] = {
     reorder: "reorder(x, y, axis)",
     restore_order: "restore_order(x, y, axis)",
     linear_recurrence: "linear_recurrence(x, y, axis)",
+    functions._ndtr: "ndtr(x)",
     functions._label_cross_entropy: "softmax_cross_entropy(x, y, *, reduction='mean')",
     functions.softmax_cross_entropy: "softmax_cross_entropy(x, y, *, reduction='mean')",
 }
@@ -254,14 +299,18 @@ REMARKS: dict[Any, str] = {
     np.full_like: "a constant",
     np.zeros_like: "a constant",
     np.ones_like: "a constant",
-    np.shape: "no gradient",
-    np.ndim: "no gradient",
-    np.size: "no gradient",
     np.einsum: "rewritten if an operand repeats a letter, the result is omitted, or axes are numbered",
     np.linalg.matrix_power: "negative powers: those of the inverse; the power 0: a constant",
     np.cross: "of vectors of length 3",
     np.pad: "the modes edge, reflect, symmetric and wrap; see above for constant",
     np.insert: "the values are converted to the dtype of the array",
+    **dict.fromkeys((np.shape, np.ndim, np.size, *elementwise.DTYPES), "no gradient"),
+    **dict.fromkeys((np.imag, np.iscomplex, np.isreal), "a constant"),
+    np.interp: "at a knot: the slope on the right",
+    np.nan_to_num: "gradient 0 where an entry is replaced",
+    np.piecewise: "the conditions must be arrays in a captured step",
+    np.compress: "the condition must be an array in a captured step",
+    np.extract: "the condition must be an array in a captured step",
     np.matmul: "vectors become matrices",
     **dict.fromkeys((np.sum, np.mean, np.prod, np.max, np.min, np.all, np.any), "rewritten with a further keyword"),
     **dict.fromkeys((np.cumsum, np.cumprod), "rewritten with dtype="),
@@ -285,7 +334,6 @@ AROUND: dict[Any, str] = {np.squeeze: "getitem", functions.softmax_cross_entropy
 
 NOT_SUPPORTED: tuple[tuple[str, str], ...] = (
     ("eigenvalues that may be complex", "np.linalg.eigvals(x * M)"),
-    ("Fourier transforms", "np.fft.fft(x)"),
     ("complex numbers", "Tensor([1 + 2j])"),
     ("`out=`", "np.add(x, 1.0, out=buffer)"),
     ("`where=` of elementwise functions", "np.add(x, x, where=mask)"),
@@ -382,7 +430,7 @@ def page() -> str:
             (f"`{called(function)}`", _gradients(row), row.edges, orders(function)) for function, row in group.items()
         ]
         parts.append(f"## {title}\n\n{_table('call gradient edges orders', rows)}")
-    parts += [_without_gradient(), _composed(), _methods(), _others(), _errors(), _not_supported()]
+    parts += [_without_gradient(), _composed(), _methods(), _others(), _errors(), _left_out(), _not_supported()]
     return "\n\n".join(parts) + "\n"
 
 
@@ -468,9 +516,9 @@ def _methods() -> str:
             takes = str(inspect.Signature([parameter.replace(annotation=empty) for parameter in given]))
         rows.append((f"`.{name}{takes}`", text.splitlines()[0]))
     text = (
-        "Operators: `+ - * / ** @`, `-x`, `abs(x)`, comparisons, and `& | ^ ~` of masks; indexing with integers, "
-        "slices, `None`, `...`, masks and integer arrays; `len`, iteration, `float` and `int` of one element. Methods "
-        "and attributes:"
+        "Operators: `+ - * / // % ** @`, `-x`, `abs(x)`, `round(x)`, `divmod(x, y)`, comparisons, and `& | ^ ~` of "
+        "masks; indexing with integers, slices, `None`, `...`, masks and integer arrays; `len`, iteration, `float` and "
+        "`int` of one element. Methods and attributes:"
     )
     return _section("Operators, methods and attributes of a Tensor", text, _table("name description", rows))
 
@@ -506,6 +554,19 @@ def _errors() -> str:
         "name: `from autograd_spiral.errors import ShapeError`."
     )
     return _section("Errors", text, _table("class builtin meaning", rows))
+
+
+def _left_out() -> str:
+    rows = []
+    for why, names in LEFT_OUT.items():
+        others = {f: instead for f, instead, reason in left_out.named() if reason == why and ".data)" not in instead}
+        listed = ", ".join(f"`np.{name}`" for name in names.split())
+        rows.append((listed, why, "; ".join(f"for `{name_of(f)}`: {instead}" for f, instead in others.items())))
+    text = (
+        "These functions of NumPy are left out on purpose. Each raises an error that gives the reason and says what to "
+        "write instead: the call with the value, as in `np.unique(t.data)`, or what the last column says."
+    )
+    return _section("Left out", text, _table("functions since write", rows))
 
 
 def _not_supported() -> str:

@@ -34,7 +34,7 @@ def unary(source: Source, function: Any) -> Example:
 
 
 @case(*elementwise.STEPS)
-def _steps(source: Source, function: Any) -> Example:
+def steps(source: Source, function: Any) -> Example:
     whole = source.integers(source.shape(), -2, 1)
     return Example(function, (source.laid_out(whole + source.rng.uniform(0.1, 0.4, whole.shape)),))
 
@@ -83,6 +83,13 @@ def _relation(source: Source, function: Any) -> Example:
     return Example(function, (x.astype(float), y.astype(float)), differentiable=False)
 
 
+@case(np.isclose)
+def _isclose(source: Source, function: Any) -> Example:
+    x, y = (source.integers(shape, -1, 1).astype(float) for shape in source.broadcast_shapes(2))
+    keywords = source.choose({}, {"atol": 1.5}, {"rtol": 0.5, "atol": 0.25}, {"equal_nan": True})
+    return Example(lambda x, y: function(x, y, **keywords), (x, y), differentiable=False)
+
+
 @case(np.invert)
 def _invert(source: Source, function: Any) -> Example:
     draw = source.choose(source.mask, lambda shape: source.integers(shape, -9, 9))
@@ -93,6 +100,16 @@ def _invert(source: Source, function: Any) -> Example:
 def _bitwise(source: Source, function: Any) -> Example:
     draw = source.choose(source.mask, lambda shape: source.integers(shape, -9, 9))
     return Example(function, tuple(draw(shape) for shape in source.broadcast_shapes(2)))
+
+
+@case(*elementwise.OF_INTEGERS)
+def _of_integers(source: Source, function: Any) -> Example:
+    return Example(function, tuple(source.integers(shape, 0, 9) for shape in source.broadcast_shapes(2)))
+
+
+@case(np.bitwise_count)
+def _bitwise_count(source: Source, function: Any) -> Example:
+    return Example(function, (source.integers(source.shape(), -9, 9),))
 
 
 @case(np.where)

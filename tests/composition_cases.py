@@ -8,12 +8,12 @@ import math
 from typing import Any
 
 import numpy as np
-from cases import extremum, operands_for, unary
+from cases import extremum, operands_for, steps, unary
 from examples import Cases, Example, Source, from_table, reduced
 
 from autograd_spiral.engine.table import COMPOSITIONS
 from autograd_spiral.gradcheck.examples import EXAMPLES
-from autograd_spiral.gradcheck.examples.elementwise import FACTS, LIKES, UNARY
+from autograd_spiral.gradcheck.examples.elementwise import FACTS, LIKES, ROUNDED, UNARY, WITHOUT
 from autograd_spiral.gradcheck.examples.linalg import matrix
 from autograd_spiral.gradcheck.examples.order import QUANTILES
 from autograd_spiral.gradcheck.examples.reductions import COMBINED, CONNECTED, CUMULATIVE, WITHOUT_NANS
@@ -24,6 +24,7 @@ COMPOSITION_CASES = Cases()
 composition_case = COMPOSITION_CASES.of
 composition_case(*(function for function in UNARY if function in COMPOSITIONS))(unary)
 composition_case(np.amax, np.amin)(extremum)
+composition_case(*ROUNDED)(steps)
 
 
 def _called(function: Any, source: Source, x: np.ndarray, *settings: dict[str, Any]) -> Example:
@@ -39,6 +40,11 @@ def _called(function: Any, source: Source, x: np.ndarray, *settings: dict[str, A
 def _constant_like(source: Source, function: Any) -> Example:
     dtype = source.choose(None, np.float32, int)
     return Example(lambda x: function(x, dtype=dtype), (source.array(source.shape()),), differentiable=False)
+
+
+@composition_case(*WITHOUT)
+def _without_gradient(source: Source, function: Any) -> Example:
+    return Example(function, (source.array(source.shape(1)),), differentiable=False)
 
 
 @composition_case(np.full_like)

@@ -17,6 +17,8 @@ from autograd_spiral.errors import AutogradError
 from autograd_spiral.vocabulary import functions
 from autograd_spiral.vocabulary.declare import primitive
 
+special = pytest.importorskip("scipy.special")
+
 SCRIPT = Path(__file__).parents[1] / "docs" / "vocabulary.py"
 
 
@@ -88,7 +90,8 @@ def evaluated(formula, **values):
     """Return the value of a formula of the page, whose symbols are those of Python or stand for them."""
     for sign, code in TRANSLATION.items():
         formula = formula.replace(sign, code)
-    names = {name: getattr(np, name) for name in re.findall(r"[a-z]\w+", formula) if hasattr(np, name)}
+    found = re.findall(r"[a-z]\w+", formula)
+    names = {name: getattr(module, name) for module in (special, np) for name in found if hasattr(module, name)}
     names |= {"total": lambda x: x.sum(axis=-1, keepdims=True), "softmax": functions.softmax}
     return eval(formula, names | values)
 

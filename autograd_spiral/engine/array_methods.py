@@ -103,6 +103,26 @@ class ArrayMethods:
             raise ShapeError(f".mT needs two axes or more, not shape {self.shape}")
         return np.swapaxes(self, -1, -2)
 
+    @property
+    def real(self) -> Self:
+        """The real part: the tensor's own values, since there are no complex tensors.
+
+        >>> from autograd_spiral import Tensor
+        >>> Tensor([1.0, 2.0]).real.data
+        array([1., 2.])
+        """
+        return np.real(self)
+
+    @property
+    def imag(self) -> Self:
+        """The imaginary part: 0.
+
+        >>> from autograd_spiral import Tensor
+        >>> Tensor([1.0, 2.0]).imag
+        Tensor([0., 0.])
+        """
+        return np.imag(self)
+
     # --- as values: numbers, lists, text ---------------------------------------------------------------------------
 
     def numpy(self) -> numpy.ndarray[Any, Any]:
@@ -118,12 +138,18 @@ class ArrayMethods:
     def item(self) -> Any:
         """Return the value of a tensor of one element, as a Python number.
 
-        Raises ValueError for any other size, and `CaptureError` while a step is captured.
+        Raises `ShapeError` for any other size, and `CaptureError` while a step is captured.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor([[2.5]]).item()
         2.5
         """
+        return self._one("item()")
+
+    def _one(self, use: str) -> Any:
+        """Return the value of one element; raise `ShapeError`, naming `use`, for any other size."""
+        if self.size != 1:
+            raise ShapeError(f"{use} needs a tensor of one element, not of shape {self.shape}")
         return self.data.item()
 
     def tolist(self) -> Any:
@@ -138,18 +164,22 @@ class ArrayMethods:
         return self.data.tolist()
 
     def __float__(self) -> float:
-        return float(self.data.item())
+        return float(self._one("float(t)"))
 
     def __int__(self) -> int:
-        return int(self.data.item())
+        return int(self._one("int(t)"))
 
-    def __round__(self, digits: int | None = None) -> Any:
-        return round(self.item(), digits)
+    def __round__(self, digits: int | None = None) -> Self:
+        return np.round(self, digits or 0)
 
     def __index__(self) -> int:
         return operator.index(self.data)
 
     def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ShapeError(
+                f"the truth value of a tensor of shape {self.shape} is ambiguous: write t.any() or t.all()"
+            )
         return bool(self.data)
 
     def __len__(self) -> int:
@@ -425,6 +455,58 @@ class ArrayMethods:
         array([0. , 0.5, 1. , 0. ])
         """
         return np.clip(self, min, max)
+
+    def round(self, decimals: int = 0) -> Self:
+        """Return `np.round`: the entries rounded to a number of `decimals`, halves to even ones; its gradient is 0.
+
+        `round(t, decimals)` does the same.
+
+        >>> from autograd_spiral import Tensor
+        >>> Tensor([0.125, 1.5, 2.5]).round(2), round(Tensor([0.125, 1.5, 2.5]))
+        (Tensor([0.12, 1.5 , 2.5 ]), Tensor([0., 2., 2.]))
+        """
+        return np.round(self, decimals)
+
+    def conj(self) -> Self:
+        """Return `np.conjugate`: the same values, since there are no complex tensors.
+
+        >>> from autograd_spiral import Tensor
+        >>> Tensor([1.0, 2.0]).conj()
+        Tensor([1., 2.])
+        """
+        return np.conjugate(self)
+
+    def conjugate(self) -> Self:
+        """Return `np.conjugate`: the same as `conj`.
+
+        >>> from autograd_spiral import Tensor
+        >>> Tensor([1.0, 2.0]).conjugate()
+        Tensor([1., 2.])
+        """
+        return np.conjugate(self)
+
+    def choose(self, choices: Any, mode: str = "raise") -> Self:
+        """Return `np.choose`: entry by entry, the choice that these integers number.
+
+        The choices and this tensor broadcast together. Numbers out of range raise ValueError, or with `mode` "wrap" or
+        "clip" are brought into it.
+
+        >>> from autograd_spiral import Tensor
+        >>> Tensor([0, 1, 1]).choose([[1.0, 2.0, 3.0], 10.0])
+        Tensor([ 1., 10., 10.])
+        """
+        return np.choose(self, choices, mode=mode)
+
+    def compress(self, condition: Any, axis: int | None = None) -> Self:
+        """Return `np.compress`: the entries along `axis`, or of the ravelled tensor, for which `condition` holds.
+
+        >>> from autograd_spiral import Tensor
+        >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+        >>> x.compress([True, False, True]).sum().backward()
+        >>> x.grad
+        array([1., 0., 1.])
+        """
+        return np.compress(condition, self, axis)
 
     def reshape(self, *shape: Any) -> Self:
         """Return `np.reshape` to `shape`, a tuple or separate integers.

@@ -316,7 +316,8 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
     __sub__, __rsub__ = _binary(np.subtract)
     __mul__, __rmul__ = _binary(np.multiply)
     __truediv__, __rtruediv__ = _binary(np.divide)
-    __pow__, __rpow__ = _binary(np.power)
+    __floordiv__, __rfloordiv__ = _binary(np.floor_divide)
+    __mod__, __rmod__ = _binary(np.remainder)
     __and__, __rand__ = _binary(np.bitwise_and)
     __or__, __ror__ = _binary(np.bitwise_or)
     __xor__, __rxor__ = _binary(np.bitwise_xor)
@@ -325,6 +326,20 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
     __eq__, __ne__ = _binary(np.equal)[0], _binary(np.not_equal)[0]  # type: ignore[assignment]
     __neg__, __pos__ = _unary(np.negative), _unary(np.positive)
     __abs__, __invert__ = _unary(np.absolute), _unary(np.invert)
+
+    def __pow__(self, other: TensorLike, modulus: Any = None) -> Tensor:
+        if modulus is not None:
+            raise messages.modular_power()
+        return record(PRIMITIVES[np.power], (self, other))
+
+    def __rpow__(self, other: TensorLike) -> Tensor:
+        return record(PRIMITIVES[np.power], (other, self))
+
+    def __divmod__(self, other: TensorLike) -> Any:
+        return apply(np.divmod, (self, other), _NO_PARAMS)
+
+    def __rdivmod__(self, other: TensorLike) -> Any:
+        return apply(np.divmod, (other, self), _NO_PARAMS)
 
     def __matmul__(self, other: TensorLike) -> Tensor:
         if type(other) is Tensor and other._value.ndim > 1 < self._value.ndim:
@@ -365,14 +380,19 @@ def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     if composition is not None:
         try:
             result = call_bound(function, composition, args, kwargs)
-        except (ValueError, IndexError) as error:
+        except (ValueError, IndexError, TypeError) as error:
             messages.explain_call(error, name_of(function), args, kwargs)
             raise
         if result is not NotImplemented:
             return result
     primitive = PRIMITIVES[function]
     if primitive.bind is not None:
-        args, kwargs = call_bound(function, primitive.bind, args, kwargs)
+        given = args, kwargs
+        try:
+            args, kwargs = call_bound(function, primitive.bind, args, kwargs)
+        except (ValueError, IndexError, TypeError) as error:
+            messages.explain_call(error, primitive.name, *given)
+            raise
     return record(primitive, args, kwargs)
 
 
@@ -409,10 +429,10 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
         operands = [mode.trace.value_of(arg) if type(arg) is Tensor else arg for arg in args]
     try:
         value = primitive.evaluate(*operands, **params) if params else primitive.evaluate(*operands)
-    except (ValueError, IndexError) as error:
+    except (ValueError, IndexError, TypeError) as error:
         if primitive.body is not None:
             messages.explain_body(error, primitive, operands, params)
-        messages.explain_call(error, primitive.name, operands, params)
+        messages.explain_call(error, primitive.name, operands, params, primitive.isolated)
         raise
     if type(value) is _ndarray and value.base is None and value.dtype.kind == "f" and not primitive.isolated:
         value.setflags(False)  # type: ignore[call-arg]  # the usual case; by position as in `frozen`

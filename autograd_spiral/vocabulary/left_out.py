@@ -1,20 +1,65 @@
-"""Functions that are left out of the vocabulary on purpose, each with what to write instead."""
+"""Functions that are left out of the vocabulary on purpose: why, and what to write instead."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
 from autograd_spiral.engine.messages import INSTEAD
 
-INSTEAD.update(
-    {
-        np.round: "np.rint(t), or np.round(t.data, digits) for the value alone",
-        np.linalg.eig: "np.linalg.eigh(t) for symmetric matrices: other ones can have complex results",
-        np.linalg.eigvals: "np.linalg.eigvalsh(t) for symmetric matrices: other ones can have complex results",
-        np.linalg.matrix_rank: "np.linalg.matrix_rank(t.data), which has no gradient",
-        np.allclose: "np.allclose(t.data, …)",
-        np.array_equal: "np.array_equal(t.data, …)",
-        np.save: "np.save(file, t.data)",
-        np.savez: "np.savez(file, name=t.data)",
-    }
-)
+__all__ = ["LEFT_OUT", "named"]
+
+LEFT_OUT = {
+    "its results can be complex numbers, whose gradients need conventions of their own": """
+        fft.fft fft.ifft fft.fft2 fft.ifft2 fft.fftn fft.ifftn fft.rfft fft.irfft fft.rfft2 fft.irfft2 fft.rfftn
+        fft.irfftn fft.hfft fft.ihfft linalg.eig linalg.eigvals poly roots sort_complex angle""",
+    "the shape of its result depends on the values": """
+        argwhere flatnonzero nonzero ix_ trim_zeros unique unique_all unique_counts unique_inverse unique_values
+        intersect1d setdiff1d setxor1d union1d""",
+    "its results are counts, positions, masks or bits, which have no gradient": """
+        array_equiv digitize isin lexsort ravel_multi_index unravel_index histogram histogram2d histogramdd
+        histogram_bin_edges diag_indices_from tril_indices_from triu_indices_from linalg.matrix_rank packbits unpackbits
+        spacing frexp nextafter may_share_memory shares_memory einsum_path isnat is_busday busday_count busday_offset
+        datetime_as_string""",
+    "NumPy keeps it for old code": "polyadd polysub polymul polydiv polyder polyint polyfit",
+    "that is as short": "fft.fftshift fft.ifftshift linspace logspace geomspace vander empty_like",
+    "a file or a text holds the value alone": """
+        allclose array_equal array2string array_repr array_str save savez savez_compressed savetxt""",
+}
+"""From each reason to the names of the functions that it holds for."""
+
+_OTHERS = {
+    "linalg.eig": "np.linalg.eigh(t), for symmetric matrices",
+    "linalg.eigvals": "np.linalg.eigvalsh(t), for symmetric matrices",
+    "angle": "np.arctan2(y, x)",
+    "frexp": "np.log2(np.abs(t)), or np.frexp(t.data)",
+    "polymul": "np.convolve(p, q)",
+    "polyfit": "np.linalg.lstsq(x[:, None] ** np.arange(n), y)",
+    **dict.fromkeys(("fft.fftshift", "fft.ifftshift"), "np.roll(t, shift)"),
+    "linspace": "start + (stop - start) * np.linspace(0, 1, num)",
+    "logspace": "10 ** (start + (stop - start) * np.linspace(0, 1, num))",
+    "geomspace": "start * (stop / start) ** np.linspace(0, 1, num)",
+    "vander": "x[:, None] ** np.arange(n)",
+    "empty_like": "np.zeros_like(t)",
+}
+"""What to write instead where there is more to write than the call with t.data."""
+
+
+def named() -> Iterator[tuple[Callable[..., Any], str, str]]:
+    """Yield each function that is left out and that this NumPy has, what to write instead, and why.
+
+    >>> {function.__name__: (instead, why) for function, instead, why in named()}["vander"]
+    ('x[:, None] ** np.arange(n)', 'that is as short')
+    """
+    for why, names in LEFT_OUT.items():
+        for name in names.split():
+            function: Any = np
+            for part in name.split("."):
+                function = getattr(function, part, None)
+            if function is not None:
+                yield function, _OTHERS.get(name, f"np.{name}(t.data)"), why
+
+
+INSTEAD.update((function, f"{instead}, since {why}") for function, instead, why in named())

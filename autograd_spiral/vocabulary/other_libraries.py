@@ -69,7 +69,6 @@ _CALLS = {
     "permute": "t.transpose(…)",
     "requires_grad_": "Tensor(data, requires_grad=True)",
     "retain_grad": "grad(loss, t)",
-    "round": INSTEAD[np.round],
     "sort": "np.sort(t), which is a new tensor",
     "stack": "np.stack([t, …])",
     "t": "t.T",

@@ -24,6 +24,30 @@ def where(condition: Any, x: Any, y: Any, /) -> Bound:
     return (condition, x, y), {}
 
 
+def alone(x: Any) -> Bound:
+    """Bind the only argument."""
+    return (x,), {}
+
+
+def rounding(a: Any, decimals: Any = 0) -> Bound:
+    """Bind the number of decimals, an integer."""
+    return (a,), {"decimals": operator.index(decimals)}
+
+
+def isclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Bound:
+    """Bind the tolerances as parameters."""
+    return (a, b), {"rtol": rtol, "atol": atol, "equal_nan": equal_nan}
+
+
+def choose(a: Any, choices: Any, *, mode: str = "raise") -> Bound:
+    """Bind each choice as a separate argument; bring the indices into range first for the modes that do so."""
+    if mode in ("wrap", "clip"):
+        a = np.remainder(a, len(choices)) if mode == "wrap" else np.clip(a, 0, len(choices) - 1)
+    elif mode != "raise":
+        raise NoRuleError(f"np.choose: the mode must be 'raise', 'wrap' or 'clip', not {mode!r}")
+    return (a, *choices), {}
+
+
 def astype(x: Any, dtype: Any) -> Bound:
     """Bind `dtype` as a NumPy dtype."""
     return (x,), {"dtype": np.dtype(dtype)}

@@ -24,12 +24,12 @@ from autograd_spiral import Tensor, grad
 from autograd_spiral.engine.messages import name_of
 from autograd_spiral.engine.table import COMPOSITIONS
 from autograd_spiral.errors import NoRuleError, ShapeError
-from autograd_spiral.gradcheck.examples.elementwise import FACTS
+from autograd_spiral.gradcheck.examples.elementwise import FACTS, WITHOUT
 from autograd_spiral.gradcheck.examples.reductions import CONNECTED
 
 EXAMPLES = {f: Examples(f, case, 10 if case is from_table else 40) for f, case in COMPOSITION_CASES.items()}
 
-CONSTANTS = [np.zeros_like, np.ones_like, np.full_like]
+CONSTANTS = [np.zeros_like, np.ones_like, np.full_like, *WITHOUT]
 TRUTHS = [np.all, np.any, *(f for ufunc in CONNECTED for f in (ufunc.reduce, ufunc.reduceat))]
 WITHOUT_GRADIENT = [*CONSTANTS, *TRUTHS, np.count_nonzero]
 

@@ -80,7 +80,7 @@ def test_what_a_hint_says_to_write_runs(name):
     }
     t = Tensor(np.eye(2)) if name in ("einsum", "fliplr", "rot90") or name in vars(np.linalg) else leaf
     t = Tensor(np.eye(4).reshape(2, 2, 2, 2)) if name == "tensorinv" else t
-    if name in ("bitwise_invert", "bitwise_not", "invert"):
+    if name in ("bitwise_count", "bitwise_invert", "bitwise_not", "invert"):
         t = Tensor([True, False])
     with np.errstate(all="ignore"):
         exec(instead, names | {"t": t})
@@ -150,7 +150,7 @@ def test_python_suggests_another_name_only_where_there_is_no_hint(name, last, ca
         ("where", "write np.where(condition, t, other)"),
         ("unsqueeze", "write np.expand_dims(t, axis)"),
         ("vstack", "write np.vstack([t, …])"),
-        ("round", "write np.rint(t)"),
+        ("round", "write np.round(t)"),
         ("pi", "write np.pi"),
     ],
 )

@@ -40,3 +40,6 @@ for _k in (0, 1, -2):
     example(np.diag, REAL(3), call=lambda x, k=_k: np.diag(x, k))
 example(np.diag, REAL(3, 4), call=lambda x: np.diag(x, 1))
 example(np.diagflat, REAL(2, 2), call=lambda x: np.diagflat(x, 1))
+example(np.compress, REAL(2, 3), call=lambda x: np.compress([True, False, True], x, axis=1))
+example(np.compress, REAL(2, 3), call=lambda x: np.compress([False, True], x))
+example(np.extract, REAL(2, 3), call=lambda x: np.extract(np.array([[True, False, True], [False, True, True]]), x))

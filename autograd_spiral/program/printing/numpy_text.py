@@ -23,7 +23,7 @@ from autograd_spiral.program.printing.expressions import (
     settings,
     transposed,
 )
-from autograd_spiral.vocabulary.functions import erf
+from autograd_spiral.vocabulary.functions import _ndtr, erf
 from autograd_spiral.vocabulary.rules.indexing import scatter
 from autograd_spiral.vocabulary.rules.linalg import kink, packed_eigh, packed_qr, packed_slogdet, packed_svd
 from autograd_spiral.vocabulary.rules.order import reorder, restore_order
@@ -77,7 +77,7 @@ def _dtype(dtype: np.dtype[Any]) -> str:
 
 def _call(equation: Equation, inputs: Sequence[Text]) -> Text:
     name = equation.primitive.name
-    if equation.opaque or not name.startswith("np."):
+    if equation.opaque or not name.startswith(("np.", "special.")):
         raise CaptureError(
             f"{equation.place}\n{name} cannot be printed: its body does not run on Tensors, so its equations are not "
             "known. Write the body with NumPy functions that have rules"
@@ -104,9 +104,11 @@ def _transpose(equation: Equation, inputs: Sequence[Text]) -> Text:
     return Text(f"{inputs[0].atom}.{suffix}" if suffix else f"np.transpose({inputs[0].text}, {axes})")
 
 
-def _erf(equation: Equation, inputs: Sequence[Text]) -> Text:
-    (x,), dtype = inputs, equation.output.dtype
-    return Text(f"erf({x.text})" if has_dtype(equation.inputs[0], dtype) else f"erf({x.atom}.astype({_dtype(dtype)}))")
+def _floating(equation: Equation, inputs: Sequence[Text]) -> Text:
+    (x,), dtype, name = inputs, equation.output.dtype, equation.primitive.name
+    return Text(
+        f"{name}({x.text})" if has_dtype(equation.inputs[0], dtype) else f"{name}({x.atom}.astype({_dtype(dtype)}))"
+    )
 
 
 def _scatter(equation: Equation, inputs: Sequence[Text]) -> Text:
@@ -192,7 +194,13 @@ NUMPY = Alphabet(
     infix={
         Binding.COMPARISON: dict(zip(COMPARISONS, ("==", "!=", "<", "<=", ">", ">="), strict=True)),
         Binding.SUM: {np.add: "+", np.subtract: "-"},
-        Binding.PRODUCT: {np.multiply: "*", np.divide: "/", np.matmul: "@"},
+        Binding.PRODUCT: {
+            np.multiply: "*",
+            np.divide: "/",
+            np.matmul: "@",
+            np.remainder: "%",
+            np.floor_divide: "//",
+        },
     },
     prefix={np.negative: "-", np.positive: "+"},
     special={
@@ -204,6 +212,7 @@ NUMPY = Alphabet(
         np.concatenate: lambda equation, inputs: Text(
             f"np.concatenate([{listed(inputs)}], axis={equation.params['axis']})"
         ),
+        np.choose: lambda equation, inputs: Text(f"np.choose({inputs[0].text}, [{listed(inputs[1:])}])"),
         np.ndarray.astype: lambda equation, inputs: Text(
             f"{inputs[0].atom}.astype({_dtype(equation.params['dtype'])})"
         ),
@@ -216,9 +225,10 @@ NUMPY = Alphabet(
         reorder: _along,
         restore_order: _restore_order,
         linear_recurrence: _along,
-        erf: _erf,
         kink: lambda equation, inputs: literal(np.zeros(equation.output.shape, equation.output.dtype)),
         **dict.fromkeys((packed_eigh, packed_qr, packed_slogdet, packed_svd), _packed),
+        erf: _floating,
+        _ndtr: _floating,
     },
     call=_call,
 )

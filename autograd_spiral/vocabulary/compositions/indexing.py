@@ -55,6 +55,14 @@ def _take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     return arr[tuple(indices if i == axis else grid for i, grid in enumerate(grids))]
 
 
+@composes(np.compress)
+def _compress(condition: Any, a: Any, axis: int | None = None) -> Any:
+    return np.take(operand(a), np.flatnonzero(np.asarray(condition)), axis=axis)
+
+
+composes(np.extract)(lambda condition, arr: np.compress(np.ravel(condition), np.ravel(arr)))
+
+
 @composes(np.repeat)
 def _repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     if axis is None:
