@@ -13,10 +13,10 @@ import numpy as np
 
 from autograd_spiral.engine.grad import grad
 from autograd_spiral.engine.modes import MODE, NO_TRACE
+from autograd_spiral.engine.pytree import flatten as leaves_of
+from autograd_spiral.engine.pytree import unflatten
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import DtypeError, GradientError, ShapeError
-from autograd_spiral.program.pytree import flatten as leaves_of
-from autograd_spiral.program.pytree import unflatten
 
 __all__ = ["elementwise_grad", "flatten", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
 

@@ -10,8 +10,8 @@ from autograd_spiral import Tensor, capture, grad, primitive, relu
 from autograd_spiral.drawing import draw
 from autograd_spiral.drawing.record import Kind
 from autograd_spiral.drawing.text import WIDTH
-from autograd_spiral.engine.history import history
 from autograd_spiral.errors import CaptureError, GradientError
+from autograd_spiral.program.history import history
 
 
 @pytest.mark.parametrize("model", ["linear", "net"])
@@ -113,7 +113,7 @@ def test_an_input_that_the_output_does_not_reach_gets_zero():
         (lambda x: draw(capture(lambda: x)), CaptureError, "has no program yet: call it first"),
         (lambda x: draw(captured("linear"), gradients_of=x), TypeError, "a backward pass and names of its own"),
         (lambda x: draw(captured("linear").program, names={}), TypeError, "gradients_of and names are for tensors"),
-        (lambda x: draw(x, gradients_of=[1.0]), TypeError, "gradients_of must be Tensors, not float"),
+        (lambda x: draw(x, gradients_of=[1.0]), TypeError, "gradients_of 0 must be a Tensor, not float"),
         (lambda x: draw(x, rankdir="up"), ValueError, "rankdir must be TB, LR, BT or RL, not 'up'"),
         (lambda x: draw(x * 2, gradients_of=x), GradientError, "cotangent"),
         (lambda x: draw(x).save_as("graph.jpeg"), ValueError, "the suffix must be one of .svg, .png, .pdf"),

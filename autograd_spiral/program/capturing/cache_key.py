@@ -14,10 +14,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd_spiral.engine.pytree import flatten, leaf_names
 from autograd_spiral.engine.tensor import Tensor
-from autograd_spiral.program.pytree import LEAF, flatten
 
-__all__ = ["CacheKey", "Call", "Identity", "InputKey", "constant_key", "digests", "is_input", "signature_check"]
+__all__ = [
+    "CacheKey",
+    "Call",
+    "Identity",
+    "InputKey",
+    "constant_key",
+    "digests",
+    "is_input",
+    "signature_check",
+    "taken_apart",
+]
 
 
 class CacheKey(NamedTuple):
@@ -43,7 +53,7 @@ class Call:
         self, step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], *, recording: bool
     ) -> None:
         self.step, self.args, self.kwargs, self.recording = step, args, kwargs, recording
-        self.leaves, self.treedef = flatten((args, kwargs))
+        self.leaves, self.treedef = taken_apart((args, kwargs))
         self.roots = (step, *(leaf for leaf in self.leaves if not is_input(leaf)))  # where guards start from
 
     @property
@@ -69,14 +79,22 @@ class Call:
             by_position = {f"x{i + 1}": arg for i, arg in enumerate(self.args)}
         return [*by_position.items(), *self.kwargs.items()]
 
-    def input_names(self) -> list[str]:
-        """Return a name for each input: its parameter's, with a number for inputs in containers and in `*args`."""
-        names: list[str] = []
+    def named_leaves(self) -> list[tuple[str, Any]]:
+        """Return each leaf with its name: its key or attribute in a container, else its parameter's and its number."""
+        names: list[tuple[str, Any]] = []
         for name, argument in self.arguments():
-            leaves, treedef = flatten(argument)
-            inputs = [leaf for leaf in leaves if is_input(leaf)]
-            names += [name if treedef is LEAF else f"{name}_{i}" for i, _ in enumerate(inputs)]
+            leaves, treedef = taken_apart(argument)
+            names += zip(leaf_names(treedef, name), leaves, strict=True)
         return names
+
+
+def taken_apart(arguments: Any) -> tuple[list[Any], Any]:
+    """Return the leaves and the treedef of arguments: a dataclass of tensors alone is a model, and so is one leaf."""
+    return flatten(arguments, lambda tree: dataclasses.is_dataclass(tree) and not any(map(_is_array, flatten(tree)[0])))
+
+
+def _is_array(leaf: Any) -> bool:
+    return isinstance(leaf, np.ndarray)
 
 
 def is_input(leaf: Any) -> bool:

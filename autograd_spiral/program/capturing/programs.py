@@ -11,6 +11,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from autograd_spiral.engine.pytree import LEAF, unflatten
 from autograd_spiral.engine.tensor import Tensor, as_leaf
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.program.capturing.cache_key import (
@@ -38,7 +39,6 @@ from autograd_spiral.program.capturing.warnings import (
 from autograd_spiral.program.executor import Executor
 from autograd_spiral.program.locks import holding, locks_of, new_lock
 from autograd_spiral.program.printing.saved import CapturedProgram
-from autograd_spiral.program.pytree import LEAF, unflatten
 
 __all__ = ["Programs", "update"]
 

@@ -19,14 +19,14 @@ from typing import Any, overload
 import numpy as np
 
 from autograd_spiral.engine.modes import MODE, NO_TRACE, entering
+from autograd_spiral.engine.pytree import unflatten
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import CaptureError
-from autograd_spiral.program.capturing.cache_key import Call
+from autograd_spiral.program.capturing.cache_key import Call, taken_apart
 from autograd_spiral.program.capturing.programs import Programs
 from autograd_spiral.program.capturing.trace import StepTrace
 from autograd_spiral.program.executor import Executor, checked
 from autograd_spiral.program.printing.saved import CapturedProgram
-from autograd_spiral.program.pytree import flatten, unflatten
 from autograd_spiral.program.running.blocks import replay_or_blocks
 
 __all__ = ["CapturedStep", "capture"]
@@ -153,7 +153,7 @@ class CapturedStep:
             with entering(trace=NO_TRACE, observer=None, constants=False):
                 return self(*args, **kwargs)
         if mode.observer is not None:  # for example blame(), which watches the step on tensors, as a capture does
-            leaves, treedef = flatten((args, kwargs))
+            leaves, treedef = taken_apart((args, kwargs))
             args, kwargs = unflatten(treedef, (Tensor(x) if isinstance(x, np.ndarray) else x for x in leaves))
             return self._step(*args, **kwargs)
         programs = self._programs
