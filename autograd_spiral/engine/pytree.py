@@ -76,7 +76,7 @@ def unflatten(treedef: Any, leaves: Iterator[Any]) -> Any:
 def leaf_names(treedef: Any, of: str = "") -> list[str]:
     """Return a name for each leaf: the keys and attributes that lead to it, or the name `of` the tree and a number.
 
-    A leaf that only a number leads to has the name "" if the tree has none.
+    A leaf that only numbers lead to has the name "" if the tree has none.
 
     >>> _, treedef = flatten({"W": 1, "layers": [{"b": 2}]})
     >>> leaf_names(treedef), leaf_names(flatten([1, 2])[1], "x"), leaf_names(flatten([{"W": 1}, {"W": 2}])[1])
@@ -100,6 +100,9 @@ def _paths(treedef: Any) -> list[tuple[Any, ...]]:
 
 
 def _joined(path: tuple[Any, ...], of: str) -> str:
-    if path and isinstance(path[0], int):
-        path = (of, *path) if of else (*path[1:], path[0]) if path[1:] else ()
+    at = next((i for i, key in enumerate(path) if not isinstance(key, int)), len(path))
+    if at and of:
+        path = of, *path
+    elif at:  # a name does not begin with a number
+        path = (*path[at:], *path[:at]) if path[at:] else ()
     return "_".join(map(str, path)) or of

@@ -1,10 +1,15 @@
-"""Functions that are left out of the vocabulary on purpose, each with what to write instead."""
+"""Functions without gradients: those that take values, and those left out on purpose, with what to write instead."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from autograd_spiral.engine.messages import INSTEAD
+from autograd_spiral.engine.table import VALUE_FUNCTIONS
+
+VALUE_FUNCTIONS.update((np.save, np.savez, np.savez_compressed, np.savetxt))
+VALUE_FUNCTIONS.update((np.allclose, np.array_equal, np.array_equiv))
+VALUE_FUNCTIONS.update((np.array2string, np.array_repr, np.array_str))
 
 INSTEAD.update(
     {
@@ -17,9 +22,5 @@ INSTEAD.update(
         np.atleast_2d: "t.reshape(…)",
         np.atleast_1d: "t.reshape(…)",
         np.nansum: "np.sum(np.where(good, t, 0)), with good = ~np.isnan(t.data)",
-        np.allclose: "np.allclose(t.data, …)",
-        np.array_equal: "np.array_equal(t.data, …)",
-        np.save: "np.save(file, t.data)",
-        np.savez: "np.savez(file, name=t.data)",
     }
 )

@@ -62,6 +62,9 @@ def test_names_come_from_the_tensor_then_from_names_then_from_the_operation():
     assert sum(title == "data" for title in titles(drawing)) == 1
     joint = draw(out.sum(), gradients_of=w, names={"w": w})
     assert any(title.startswith("dw = ") for title in titles(joint))
+    for net, name in (({"W1": w, "b": b}, "W1"), ([{"W1": w}, (b,)], "W1_0")):
+        drawn = titles(draw(out.sum(), gradients_of=net))
+        assert {name, f"d{name}", "dbias"} <= {title.partition(" = ")[0] for title in drawn}
 
 
 def test_labels_say_shape_value_dtype_and_after_backward_the_gradient():

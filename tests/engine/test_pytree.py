@@ -161,6 +161,7 @@ def test_names_are_those_that_lead_to_a_leaf() -> None:
     assert leaf_names(flatten(1)[1], "tree") == ["tree"]
     assert leaf_names(flatten([1, [2]])[1], "tree") == ["tree_0", "tree_1_0"]
     assert leaf_names(flatten([1, {"b": 2}])[1]) == ["", "b_1"]
+    assert leaf_names(flatten([[{"b": 1}, 2]])[1]) == ["b_0_0", ""]
 
 
 def test_a_dataclass_keeps_attributes_that_are_no_fields() -> None:

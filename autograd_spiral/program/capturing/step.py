@@ -43,13 +43,13 @@ def capture(
 ) -> CapturedStep | Callable[[Callable[..., Any]], CapturedStep]:
     """Make a program of `step` at its first call, and replay the program at later ones: a decorator.
 
-    Arrays and tensors that require no gradients are inputs if they are among the arguments, also in lists, tuples and
-    dicts there: their shapes and dtypes select the program. Everything else that the step is given or reads is
-    constant. What it reads in plain sight is watched, and a change there makes a new program: variables, attributes of
-    your objects, items of short lists and dicts, in the step and in your functions and methods that it names. When
-    eight programs were made for inputs of the same shapes, a UserWarning says why. To find other changes, the step is
-    recorded again at calls 2, 4, 8, 16, … of each program, and raises `CaptureError` if it no longer computes what the
-    program does; `verify=False` turns this off.
+    Arrays and tensors that require no gradients are inputs if they are among the arguments, also in lists, tuples,
+    dicts, and dataclasses with arrays: their shapes and dtypes select the program. Everything else that the step is
+    given or reads is constant. What it reads in plain sight is watched, and a change there makes a new program:
+    variables, attributes of your objects, items of short lists and dicts, in the step and in your functions and methods
+    that it names. When eight programs were made for inputs of the same shapes, a UserWarning says why. To find other
+    changes, the step is recorded again at calls 2, 4, 8, 16, … of each program, and raises `CaptureError` if it no
+    longer computes what the program does; `verify=False` turns this off.
 
     Leaf tensors that the step reaches are state: they are read at each call, and get new arrays by `assign` once the
     whole step has succeeded. Other outside arrays are read at each call if the step computes with them. If it derives
@@ -57,10 +57,11 @@ def capture(
     the step returns, in any nesting, come back as new leaves; nothing is recorded outside the step.
 
     Inside the step, use `grad` and `assign`. Reading a value (`float(t)`, `t.data`, `print(t)`), `backward()`, `.grad`
-    and indexing with a boolean mask raise `CaptureError` with the line, and so does a step that computes something
-    else when it is run again, for example with random numbers. Side effects, such as printing or counting, happen
-    only when the step is recorded. `step.eager(…)` runs without a program, `step.program` is the program used last,
-    `step.source` its text. Several threads may call captured steps, also steps that share state.
+    and indexing with a boolean mask raise `CaptureError` with the line, and so does a step that changes a container
+    among its arguments, or computes something else when it is run again, for example with random numbers. Side effects,
+    such as printing or counting, happen only when the step is recorded. `step.eager(…)` runs without a program,
+    `step.program` is the program used last, `step.source` its text. Several threads may call captured steps, also steps
+    that share state.
 
     `executor` runs the programs: a function from a program to a `Run`, such as `interpret` (both are in
     `autograd_spiral.program.executor`). By default NumPy replays them in buffers, and large ones in blocks. Raises
