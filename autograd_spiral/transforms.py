@@ -6,17 +6,19 @@ if a Tensor is among the arguments, or while a step is captured, Tensors come ou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from autograd_spiral.engine.grad import grad
-from autograd_spiral.engine.modes import MODE, NO_TRACE
+from autograd_spiral.engine.modes import MODE, NO_TRACE, entering
 from autograd_spiral.engine.pytree import flatten as leaves_of
 from autograd_spiral.engine.pytree import unflatten
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import DtypeError, GradientError, ShapeError
+from autograd_spiral.program.history import history
+from autograd_spiral.vocabulary.batching import in_rows
 
 __all__ = ["elementwise_grad", "flatten", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
 
@@ -64,7 +66,8 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return a function that computes the derivative of every element of `f` in every element of its argument.
 
     For an output of shape `m` and an argument of shape `n`, the result has shape `(*m, *n)`; its form is that of
-    `value_and_grad`. It takes one backward pass for each element of the output. Raises `DtypeError` for arguments of
+    `value_and_grad`. It takes one backward pass, computed for all elements of the output at once; only operations that
+    are not NumPy's, such as your own, are computed for one after the other. Raises `DtypeError` for arguments of
     integers.
 
     >>> jacobian(lambda x: np.cumsum(x**2))(np.array([1.0, 2.0]))
@@ -183,7 +186,7 @@ class _Inputs:
             raise TypeError(f"{caller}: argnums={argnums!r}, but there are {len(args)} positional arguments")
         found, self._treedef = leaves_of(tuple(args[i] for i in positions))
         self.recorded = any(type(leaf) is Tensor for leaf in found)  # then the results can be differentiated again
-        self._as_arrays = not self.recorded and MODE.get().trace is NO_TRACE
+        self.as_arrays = not self.recorded and MODE.get().trace is NO_TRACE
         self.leaves = [self._leaf(value) for value in found]
         self._args = list(args)
         for i, value in zip(positions, unflatten(self._treedef, iter(self.leaves)), strict=True):
@@ -219,9 +222,9 @@ class _Inputs:
         arguments = unflatten(self._treedef, map(self.out, results) if out else iter(results))
         return arguments if self._several else arguments[0]
 
-    def out(self, tensor: Tensor) -> Any:
+    def out(self, result: Any) -> Any:
         """Return a result as it leaves: an array, or a number if it has no axes, unless Tensors came in."""
-        return np.array(tensor.data)[()] if self._as_arrays else tensor
+        return np.array(result.data if type(result) is Tensor else result)[()] if self.as_arrays else result
 
 
 def _one_tensor(output: Any, caller: str) -> Tensor:
@@ -242,15 +245,47 @@ def _one_number(output: Any, caller: str) -> Tensor:
     return value
 
 
-def _jacobians(output: Tensor, inputs: _Inputs) -> list[Tensor]:
-    """Return the derivatives of `output` in each leaf: one backward pass for each element."""
-    size = output._value.size
-    basis = np.eye(size, dtype=output.dtype).reshape(size, *output.shape)
-    rows = [grad(output, inputs.leaves, row, create_graph=inputs.recorded) for row in basis]
-    if not rows:
-        return _zeros(output.shape, inputs)
-    stacks: Any = map(np.stack, zip(*rows, strict=True))  # of Tensors
-    return [stack.reshape(*output.shape, *leaf.shape) for stack, leaf in zip(stacks, inputs.leaves, strict=True)]
+_MOST = 2**23
+"""At most so many numbers are computed at once: a larger Jacobian takes several passes over some of its rows."""
+
+
+def _jacobians(output: Tensor, inputs: _Inputs) -> list[Any]:
+    """Return the derivatives of `output` in each leaf: one backward pass, computed for all rows at once.
+
+    The pass is recorded from a cotangent of zeros, and then computed for the cotangents that pick one element each.
+    """
+    cotangent = Tensor(np.zeros(output.shape, output.dtype), requires_grad=True)
+    gradients = grad(output, inputs.leaves, cotangent, create_graph=True)
+    linear = {cotangent: None}
+    for node in history(gradients):
+        if any(type(arg) is Tensor and arg in linear for arg in node.args):
+            linear[node] = None
+    at_once = max(1, _MOST // sum(node.size for node in linear)) if output.size else 1
+    basis = np.eye(output.size, dtype=output.dtype).reshape(output.size, *output.shape)
+    with entering(phase="backward"):
+        found = [_in_rows(linear, basis[i : i + at_once], inputs) for i in range(0, output.size, at_once)]
+        return [
+            _stacked([rows[gradient] for rows in found], (*output.shape, *leaf.shape))
+            if found and gradient in linear
+            else Tensor(np.zeros((*output.shape, *leaf.shape), leaf.dtype))
+            for gradient, leaf in zip(gradients, inputs.leaves, strict=True)
+        ]
+
+
+def _in_rows(linear: Iterable[Tensor], cotangents: Any, inputs: _Inputs) -> dict[Tensor, Any]:
+    """Return what each node of a backward pass is for each of the cotangents, with an axis of rows in front."""
+    start, *nodes = linear
+    found: dict[Any, Any] = {start: cotangents if inputs.as_arrays else Tensor(cotangents)}
+    for node in nodes:
+        rows = [type(arg) is Tensor and arg in found for arg in node.args]
+        given = node.operands if inputs.as_arrays else node.args
+        args = [found[node.args[i]] if is_rows else given[i] for i, is_rows in enumerate(rows)]
+        found[node] = in_rows(node.primitive, args, rows, node.shape, node.params)  # type: ignore[arg-type]
+    return found
+
+
+def _stacked(parts: list[Any], shape: tuple[int, ...]) -> Any:
+    return (parts[0] if len(parts) == 1 else np.concatenate(parts)).reshape(shape)
 
 
 def _zeros(shape: tuple[int, ...], inputs: _Inputs) -> list[Tensor]:
