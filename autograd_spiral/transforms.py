@@ -1,12 +1,14 @@
 """Transforms: functions in, derivatives out, with the names that JAX uses.
 
-The functions are written in NumPy, and take arrays or Tensors, also in lists, tuples and dicts. Arrays in, arrays out;
-if a Tensor is among the arguments, or while a step is captured, Tensors come out, and can be differentiated again.
+The functions are written in NumPy, and take arrays or Tensors, also in lists, tuples, dicts and dataclasses. Arrays in,
+arrays out; if a Tensor is among the arguments, or while a step is captured, Tensors come out, and can be differentiated
+again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ import numpy as np
 from autograd_spiral.engine.grad import grad
 from autograd_spiral.engine.modes import MODE, NO_TRACE, entering
 from autograd_spiral.engine.pytree import flatten as leaves_of
-from autograd_spiral.engine.pytree import unflatten
+from autograd_spiral.engine.pytree import leaf_names, unflatten
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import DtypeError, GradientError, ShapeError
 from autograd_spiral.program.history import history
@@ -28,9 +30,9 @@ Function = Callable[..., Any]
 def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return a function that computes the value of `f`, one number, and its gradient in the argument `argnums`.
 
-    The gradient has the form of the argument: an array, or a list, tuple or dict of arrays. With several `argnums`, it
-    is a tuple of these. Raises `GradientError` if `f` returns more than one element, `DtypeError` for arguments of
-    integers. It is what `scipy.optimize.minimize(…, jac=True)` takes.
+    The gradient has the form of the argument: an array, or a list, tuple, dict or dataclass of arrays. With several
+    `argnums`, it is a tuple of these. Raises `GradientError` if `f` returns more than one element, `DtypeError` for
+    arguments of integers. It is what `scipy.optimize.minimize(…, jac=True)` takes.
 
     >>> value_and_grad(lambda w, x: np.sum(w * x) ** 2)(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
     (np.float64(121.0), array([66., 88.]))
@@ -187,19 +189,20 @@ class _Inputs:
         found, self._treedef = leaves_of(tuple(args[i] for i in positions))
         self.recorded = any(type(leaf) is Tensor for leaf in found)  # then the results can be differentiated again
         self.as_arrays = not self.recorded and MODE.get().trace is NO_TRACE
-        self.leaves = [self._leaf(value) for value in found]
+        names = [leaf_names(part, f"argument {i}") for i, (_, part) in zip(positions, self._treedef[1], strict=True)]
+        self.leaves = [self._leaf(*named) for named in zip(chain(*names), found, strict=True)]
         self._args = list(args)
         for i, value in zip(positions, unflatten(self._treedef, iter(self.leaves)), strict=True):
             self._args[i] = value
 
-    def _leaf(self, value: Any) -> Tensor:
+    def _leaf(self, name: str, value: Any) -> Tensor:
         if type(value) is Tensor and value.requires_grad:
             return value
         array = value._value if type(value) is Tensor else np.asarray(value)
         if array.dtype.kind != "f":
             raise DtypeError(
-                f"{self.caller}: derivatives are taken in floating numbers, not in {array.dtype}: write 3.0 instead of "
-                "3, or array.astype(float)"
+                f"{self.caller}: {name} is not floating but {array.dtype}: write 3.0 instead of 3, or "
+                "array.astype(float)"
             )
         return Tensor(value, requires_grad=True)
 

@@ -32,7 +32,7 @@ def grad(
 def grad(
     outputs: Tensor | Sequence[Tensor], inputs: Parameters, cotangents: Any = None, create_graph: bool = False
 ) -> Parameters: ...
-def grad(outputs: Any, inputs: Any, cotangents: Any = None, create_graph: bool = False) -> Any:
+def grad(outputs: Any, inputs: Any = None, cotangents: Any = None, create_graph: bool = False) -> Any:
     """Return the gradients of `outputs` with respect to `inputs`: one Tensor for each input, of its shape.
 
     `outputs` is a Tensor or a sequence of Tensors. `inputs` is a Tensor, or a list, tuple, dict or dataclass of
