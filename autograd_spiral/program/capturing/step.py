@@ -26,7 +26,7 @@ from autograd_spiral.program.capturing.cache_key import Call, taken_apart
 from autograd_spiral.program.capturing.programs import Programs
 from autograd_spiral.program.capturing.trace import StepTrace
 from autograd_spiral.program.executor import Executor, checked
-from autograd_spiral.program.printing.saved import CapturedProgram
+from autograd_spiral.program.printing.saved import CapturedProgram, SourceText
 from autograd_spiral.program.running.blocks import replay_or_blocks
 
 __all__ = ["CapturedStep", "capture"]
@@ -219,6 +219,13 @@ class CapturedStep:
         count = len(self._programs.kept)
         owner = f", of a {type(self._step.__self__).__name__}" if isinstance(self._step, types.MethodType) else ""
         return f"<captured step {self._name}, {count} program{'s' if count != 1 else ''}{owner}>"
+
+    def _repr_markdown_(self) -> str:
+        """Return what notebooks show: the step, and the text of the program that was used last, if it has one."""
+        try:
+            return f"`{self!r}`\n\n{SourceText(self.source)._repr_markdown_()}"
+        except CaptureError:
+            return f"`{self!r}`"
 
     # --- copies: a function is copied and pickled as itself, and a method as that of the copied object -------------
 
