@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pytest
@@ -73,6 +73,35 @@ def test_dataclasses_of_arrays_are_inputs_and_come_back() -> None:
             assert result.note == "seen"
             assert_same([result.x.data, result.y["W"].data], [k * w.data, 2 * k * ONES], "value")
     assert [captured.program.names[value].text for value in captured.program.inputs] == ["x"]
+
+
+class Scaled(NamedTuple):
+    x: Any
+    factor = 2.0  # type: ignore[misc]
+
+    def value(self) -> Any:
+        return self.x * self.factor
+
+
+@dataclass
+class ScaledBatch:
+    x: Any
+    factor: ClassVar[float] = 2.0
+
+    def value(self) -> Any:
+        return self.x * self.factor
+
+
+@pytest.mark.parametrize("kind", [Scaled, ScaledBatch])
+def test_what_the_class_of_an_argument_holds_is_watched(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    captured = capture(lambda batch: batch.value() * w)
+    for _ in range(5):
+        assert_same([captured(kind(ONES)).data], [2 * w.data], "value")
+    monkeypatch.setattr(kind, "factor", 3.0)
+    assert_same([captured(kind(ONES)).data], [3 * w.data], "value")
+    monkeypatch.setattr(kind, "value", lambda self: self.x - self.factor)
+    assert_same([captured(kind(ONES)).data], [-2 * w.data], "value")
+    assert count_of(captured) == 3
 
 
 def test_dataclasses_of_tensors_alone_are_models_that_a_step_updates() -> None:

@@ -8,13 +8,14 @@ import inspect
 import math
 import types
 import weakref
-from collections.abc import Callable, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_spiral.engine.pytree import flatten, leaf_names
+from autograd_spiral.engine.pytree import LEAF, flatten, leaf_names
 from autograd_spiral.engine.tensor import Tensor
 
 __all__ = [
@@ -54,7 +55,8 @@ class Call:
     ) -> None:
         self.step, self.args, self.kwargs, self.recording = step, args, kwargs, recording
         self.leaves, self.treedef = taken_apart((args, kwargs))
-        self.roots = (step, *(leaf for leaf in self.leaves if not is_input(leaf)))  # where guards start from
+        self.constants = [leaf for leaf in self.leaves if not is_input(leaf)]
+        self.roots = (step, *self.constants, *dict.fromkeys(_classes_in(self.treedef)))  # where guards start from
 
     @property
     def step_name(self) -> str:
@@ -91,6 +93,16 @@ class Call:
 def taken_apart(arguments: Any) -> tuple[list[Any], Any]:
     """Return the leaves and the treedef of arguments: a dataclass of tensors alone is a model, and so is one leaf."""
     return flatten(arguments, lambda tree: dataclasses.is_dataclass(tree) and not any(map(_is_array, flatten(tree)[0])))
+
+
+def _classes_in(treedef: Any) -> Iterator[type]:
+    """Yield the classes of named tuples and dataclasses, whose methods a step may call."""
+    if treedef is not LEAF:
+        kind, parts = treedef
+        if kind not in (list, tuple, dict, OrderedDict):
+            yield kind
+        for _, part in parts:
+            yield from _classes_in(part)
 
 
 def _is_array(leaf: Any) -> bool:

@@ -143,7 +143,7 @@ class Ready:
         self._returns_one_tensor = lowered.treedef is LEAF and lowered.leaves[0] is LEAF
         self._serials = {leaf.serial for leaf in lowered.state}
         self._run = executor(self.program)
-        objects = [root for root in call.roots[1:] if _used_by_identity(root)]
+        objects = [one for one in call.constants if _used_by_identity(one)]
         self._kept = None if objects else lowered.state
         self._outside, self._function, self._locks = lowered.outside, self._run.function, locks_of(lowered.state)
         self._turn = new_lock() if self._updates and self._run.reentrant else self._run.lock
