@@ -18,7 +18,7 @@ from autograd_spiral.engine.modes import MODE, NO_TRACE, entering
 from autograd_spiral.engine.pytree import flatten as leaves_of
 from autograd_spiral.engine.pytree import leaf_names, unflatten
 from autograd_spiral.engine.tensor import Tensor
-from autograd_spiral.errors import DtypeError, GradientError, ShapeError
+from autograd_spiral.errors import AutogradError, DtypeError, GradientError, ShapeError
 from autograd_spiral.program.history import history
 from autograd_spiral.vocabulary.batching import in_rows
 
@@ -134,7 +134,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     inputs = _Inputs("jvp", tuple(primals), range(len(primals)))
     directions = inputs.tangents(tangents)
     output = _one_tensor(inputs.call(f, {}), "jvp")
-    cotangent = Tensor(np.zeros(output.shape, output.dtype), requires_grad=True)
+    cotangent = _some_cotangent(output)
     gradients = grad(output, inputs.leaves, cotangent, create_graph=True)
     tangent = grad(list(gradients), cotangent, directions, create_graph=inputs.recorded)
     return inputs.out(output), inputs.out(tangent)
@@ -252,21 +252,41 @@ _MOST = 2**23
 """At most so many numbers are computed at once: a larger Jacobian takes several passes over some of its rows."""
 
 
-def _jacobians(output: Tensor, inputs: _Inputs) -> list[Any]:
-    """Return the derivatives of `output` in each leaf: one backward pass, computed for all rows at once.
+def _some_cotangent(output: Tensor) -> Tensor:
+    """Return a cotangent to record a pass from, which is linear in it: without zeros, which rules may look for."""
+    numbers = np.random.default_rng(0).uniform(0.5, 1.5, output.shape)
+    return Tensor(numbers.astype(output.dtype), requires_grad=True)
 
-    The pass is recorded from a cotangent of zeros, and then computed for the cotangents that pick one element each.
-    """
-    cotangent = Tensor(np.zeros(output.shape, output.dtype), requires_grad=True)
+
+def _jacobians(output: Tensor, inputs: _Inputs) -> list[Any]:
+    """Return the derivatives of `output` in each leaf: all rows at once, if the rules run on Tensors."""
+    try:
+        return _rows_at_once(output, inputs)
+    except AutogradError:
+        if not inputs.as_arrays:
+            raise
+    rows = [grad(output, inputs.leaves, unit) for unit in _units(output)]
+    shapes = [(*output.shape, *leaf.shape) for leaf in inputs.leaves]
+    return [np.reshape([row[i].data for row in rows], shape) for i, shape in enumerate(shapes)]
+
+
+def _units(output: Tensor) -> Any:
+    """Return for each element of the output the cotangent that picks it."""
+    return np.eye(output.size, dtype=output.dtype).reshape(output.size, *output.shape)
+
+
+def _rows_at_once(output: Tensor, inputs: _Inputs) -> list[Any]:
+    """Return the derivatives in each leaf: one backward pass is recorded, and then computed for all unit cotangents."""
+    cotangent = _some_cotangent(output)
     gradients = grad(output, inputs.leaves, cotangent, create_graph=True)
     linear = {cotangent: None}
     for node in history(gradients):
         if any(type(arg) is Tensor and arg in linear for arg in node.args):
             linear[node] = None
     at_once = max(1, _MOST // sum(node.size for node in linear)) if output.size else 1
-    basis = np.eye(output.size, dtype=output.dtype).reshape(output.size, *output.shape)
+    units = _units(output)
     with entering(phase="backward"):
-        found = [_in_rows(linear, basis[i : i + at_once], inputs) for i in range(0, output.size, at_once)]
+        found = [_in_rows(linear, units[i : i + at_once], inputs) for i in range(0, output.size, at_once)]
         return [
             _stacked([rows[gradient] for rows in found], (*output.shape, *leaf.shape))
             if found and gradient in linear

@@ -11,7 +11,7 @@ import pytest
 from cases import CASES
 from examples import Example, Examples
 
-from autograd_spiral import Tensor, capture, grad, jacobian, primitive, relu, softmax, transforms
+from autograd_spiral import CaptureError, Tensor, capture, grad, jacobian, jvp, primitive, relu, softmax, transforms
 from autograd_spiral.engine.messages import name_of
 from autograd_spiral.engine.table import PRIMITIVES
 from autograd_spiral.gradcheck.examples import EXAMPLES
@@ -112,6 +112,33 @@ def test_an_operation_of_the_users_own_is_computed_row_by_row_and_all_else_at_on
     names = [equation.primitive.name for equation in step.program.equations]
     assert names.count("doubled") == 2 + 3  # forward, in the pass that is recorded, and for each row
     assert names.count("np.cos") == 1
+
+
+def test_rules_that_run_on_arrays_alone_give_jacobians_row_by_row() -> None:
+    @primitive(lambda ct, out, x: np.array([2 * c for c in ct.tolist()]))
+    def doubled(x: Any) -> Any:
+        return 2 * np.asarray(x)
+
+    x = np.array([0.5, 1.0, -2.0])
+    np.testing.assert_array_equal(jacobian(doubled)(x), 2 * np.eye(3))
+    with pytest.raises(CaptureError, match=r"\.tolist|reading a value"):
+        capture(jacobian(doubled))(x)
+
+
+def test_rules_that_look_for_zeros_find_those_alone_that_are_there() -> None:
+    @primitive(lambda ct, out, x: ct * 2 if np.any(ct.data if isinstance(ct, Tensor) else ct) else np.zeros(x.shape))
+    def doubled(x: Any) -> Any:
+        return 2 * x
+
+    def f(x: Any) -> Any:
+        h = doubled(np.sin(x))
+        return np.stack([h, -h])
+
+    x = np.array([0.5, 1.0])
+    each = np.diag(2 * np.cos(x))
+    np.testing.assert_allclose(jacobian(f)(x), [each, -each])
+    tangent = jvp(f, (x,), (np.ones(2),))[1]
+    np.testing.assert_allclose(tangent, [2 * np.cos(x), -2 * np.cos(x)])
 
 
 def test_large_jacobians_take_several_passes(monkeypatch: pytest.MonkeyPatch) -> None:
