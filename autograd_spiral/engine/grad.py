@@ -53,18 +53,18 @@ def grad(outputs: Any, inputs: Any = None, cotangents: Any = None, create_graph:
     {'w': Tensor(6.), 'b': Tensor(1.)}
     """
     (ends, ends_def), (starts, treedef) = tensors_in(outputs, "grad: output"), tensors_in(inputs, "grad: input")
-    for role, tensors, form in (("output", ends, ends_def), ("input", starts, treedef)):
-        for i, tensor in enumerate(tensors):
-            if tensor._value.dtype.kind != "f":
-                raise messages.integer_in_grad(called_in(form, i, role), tensor)
+    for i, end in enumerate(ends):
+        if end._value.dtype.kind != "f":
+            raise messages.integer_in_grad(called_in(ends_def, i, "output"), end)
+    for i, start in enumerate(starts):
+        if not start._requires_grad:
+            role, floating = called_in(treedef, i, "input"), start._value.dtype.kind == "f"
+            raise (messages.input_without_gradient if floating else messages.integer_in_grad)(role, start)
     given: Sequence[Any] = [None] * len(ends)
     if cotangents is not None:
         given = [cotangents] if isinstance(outputs, Tensor) else list(cotangents)
     if len(given) != len(ends):
         raise ShapeError(f"grad: {len(ends)} outputs but {len(given)} cotangents")
-    for i, start in enumerate(starts):
-        if not start._requires_grad:
-            raise messages.input_without_gradient(called_in(treedef, i, "input"), start)
     if ends and not any(end._requires_grad or end.args for end in ends):
         warnings.warn(f"grad returns zeros, because {messages.no_gradient(ends[0])}", UserWarning, stacklevel=2)
 
@@ -110,8 +110,10 @@ def tensors_in(tree: Any, role: str) -> tuple[list[Tensor], Any]:
 
     Raises TypeError for anything else than Tensors.
     """
+    if type(tree) is Tensor:
+        return [tree], LEAF
     leaves, treedef = flatten(tree)
-    if treedef is LEAF and not isinstance(tree, Tensor):
+    if treedef is LEAF:
         if not isinstance(tree, Iterable):
             remedy = "; for a function, write value_and_grad(f)(x) or grad(f(x), x)" if callable(tree) else ""
             kinds = "a Tensor, or a list, tuple, dict or dataclass of Tensors"

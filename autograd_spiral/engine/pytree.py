@@ -6,6 +6,7 @@ A container is a list, a tuple, a named tuple, a dict or a dataclass; anything e
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -32,26 +33,31 @@ def flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tuple[li
 
 def _treedef(tree: Any, leaves: list[Any], is_leaf: Callable[[Any], bool] | None) -> Any:
     """Return the treedef of `tree`, and append its leaves to `leaves`."""
-    parts = _parts(tree)
-    if parts is None or (is_leaf is not None and is_leaf(tree)):
+    kind: Any = type(tree)
+    parts_of = _parts_of(kind)
+    if parts_of is None or (is_leaf is not None and is_leaf(tree)):
         leaves.append(tree)
         return LEAF
-    return type(tree), tuple((key, _treedef(part, leaves, is_leaf)) for key, part in parts)
+    return kind, tuple([(key, _treedef(part, leaves, is_leaf)) for key, part in parts_of(tree)])
 
 
-def _parts(tree: Any) -> Iterable[tuple[Any, Any]] | None:
-    """Return the keys and parts of a container; None if `tree` is a leaf."""
-    kind: Any = type(tree)
+@functools.lru_cache(64)
+def _parts_of(kind: Any) -> Any:
+    """Return the function that returns the keys and parts of containers of this class; None for a class of leaves."""
     if kind is list or kind is tuple:
-        return enumerate(tree)
+        return enumerate
     if kind is dict or kind is OrderedDict:
-        return tree.items()  # type: ignore[no-any-return]
+        return kind.items
     if issubclass(kind, tuple) and hasattr(kind, "_make"):
-        return zip(tree._fields, tree, strict=True)
+        return lambda tree: zip(tree._fields, tree, strict=True)
     if hasattr(kind, "__dataclass_fields__") and kind.__new__ is object.__new__:
-        names = [field.name for field in dataclasses.fields(tree) if hasattr(tree, field.name)]
-        return ({name: getattr(tree, name) for name in names} | getattr(tree, "__dict__", {})).items()
+        return _attributes
     return None
+
+
+def _attributes(tree: Any) -> Iterable[tuple[str, Any]]:
+    names = [field.name for field in dataclasses.fields(tree) if hasattr(tree, field.name)]
+    return ({name: getattr(tree, name) for name in names} | getattr(tree, "__dict__", {})).items()
 
 
 def unflatten(treedef: Any, leaves: Iterator[Any]) -> Any:
@@ -70,7 +76,7 @@ def unflatten(treedef: Any, leaves: Iterator[Any]) -> Any:
             object.__setattr__(tree, key, unflatten(part, leaves))  # also if it is frozen
         return tree
     build: Callable[[Any], Any] = getattr(kind, "_make", kind)  # of a named tuple
-    return build(unflatten(part, leaves) for _, part in parts)
+    return build([next(leaves) if part is LEAF else unflatten(part, leaves) for _, part in parts])
 
 
 def leaf_names(treedef: Any, of: str = "") -> list[str]:

@@ -9,7 +9,7 @@ import math
 import types
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -91,22 +91,27 @@ class Call:
 
 
 def taken_apart(arguments: Any) -> tuple[list[Any], Any]:
-    """Return the leaves and the treedef of arguments: a dataclass of tensors alone is a model, and so is one leaf."""
-    return flatten(arguments, lambda tree: dataclasses.is_dataclass(tree) and not any(map(_is_array, flatten(tree)[0])))
+    """Return the leaves and the treedef of arguments, where a dataclass without arrays is a leaf: it may be a model."""
+    return flatten(arguments, _is_object)
 
 
-def _classes_in(treedef: Any) -> Iterator[type]:
-    """Yield the classes of named tuples and dataclasses, whose methods a step may call."""
-    if treedef is not LEAF:
-        kind, parts = treedef
-        if kind not in (list, tuple, dict, OrderedDict):
-            yield kind
-        for _, part in parts:
-            yield from _classes_in(part)
+def _is_object(tree: Any) -> bool:
+    if type(tree) in _BUILTIN or not hasattr(type(tree), "__dataclass_fields__"):
+        return False
+    return not any(isinstance(leaf, np.ndarray) for leaf in flatten(tree)[0])
 
 
-def _is_array(leaf: Any) -> bool:
-    return isinstance(leaf, np.ndarray)
+def _classes_in(treedef: Any) -> list[type]:
+    """Return the classes of named tuples and dataclasses in a container, whose methods a step may call."""
+    kind, parts = treedef
+    found = [] if kind in _BUILTIN else [kind]
+    for _, part in parts:
+        if part is not LEAF:
+            found += _classes_in(part)
+    return found
+
+
+_BUILTIN = frozenset((list, tuple, dict, OrderedDict))
 
 
 def is_input(leaf: Any) -> bool:
