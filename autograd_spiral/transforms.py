@@ -7,7 +7,7 @@ again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -39,8 +39,8 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """
 
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
-        inputs = _Inputs("value_and_grad", args, argnums)
-        value = _one_number(inputs.call(f, kwargs), "value_and_grad")
+        inputs = _Inputs("value_and_grad", args, argnums, kwargs)
+        value = _one_number(inputs.call(f), "value_and_grad")
         gradients = grad(value, inputs.leaves, create_graph=inputs.recorded)
         return inputs.out(value.reshape(())), inputs.in_form(gradients)
 
@@ -57,9 +57,10 @@ def elementwise_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """
 
     def derivative(*args: Any, **kwargs: Any) -> Any:
-        inputs = _Inputs("elementwise_grad", args, argnums)
-        value = _one_tensor(inputs.call(f, kwargs), "elementwise_grad")
-        return inputs.in_form(grad(np.sum(value), inputs.leaves, create_graph=inputs.recorded))
+        inputs = _Inputs("elementwise_grad", args, argnums, kwargs)
+        value = _one_tensor(inputs.call(f), "elementwise_grad")
+        ones = np.ones(value.shape, value.dtype)
+        return inputs.in_form(grad(value, inputs.leaves, ones, create_graph=inputs.recorded))
 
     return derivative
 
@@ -78,8 +79,8 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """
 
     def all_derivatives(*args: Any, **kwargs: Any) -> Any:
-        inputs = _Inputs("jacobian", args, argnums)
-        output = _one_tensor(inputs.call(f, kwargs), "jacobian")
+        inputs = _Inputs("jacobian", args, argnums, kwargs)
+        output = _one_tensor(inputs.call(f), "jacobian")
         return inputs.in_form(_jacobians(output, inputs))
 
     return all_derivatives
@@ -97,8 +98,8 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """
 
     def second_derivatives(*args: Any, **kwargs: Any) -> Any:
-        inputs = _Inputs("hessian", args, argnums)
-        gradients = grad(_one_number(inputs.call(f, kwargs), "hessian"), inputs.leaves, create_graph=True)
+        inputs = _Inputs("hessian", args, argnums, kwargs)
+        gradients = grad(_one_number(inputs.call(f), "hessian"), inputs.leaves, create_graph=True)
         rows = [_jacobians(g, inputs) if g.requires_grad else _zeros(g.shape, inputs) for g in gradients]
         return inputs.in_form(list(map(inputs.in_form, rows)), out=False)
 
@@ -113,7 +114,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
     (array([ 3., 40.]), array([ 1., 20.]))
     """
     inputs = _Inputs("vjp", primals, range(len(primals)))
-    output = _one_tensor(inputs.call(f, {}), "vjp")
+    output = _one_tensor(inputs.call(f), "vjp")
 
     def pull_back(cotangent: Any) -> Any:
         recorded = inputs.recorded or type(cotangent) is Tensor
@@ -133,7 +134,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     """
     inputs = _Inputs("jvp", tuple(primals), range(len(primals)))
     directions = inputs.tangents(tangents)
-    output = _one_tensor(inputs.call(f, {}), "jvp")
+    output = _one_tensor(inputs.call(f), "jvp")
     cotangent = _some_cotangent(output)
     gradients = grad(output, inputs.leaves, cotangent, create_graph=True)
     tangent = grad(list(gradients), cotangent, directions, create_graph=inputs.recorded)
@@ -150,7 +151,7 @@ def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     """
     inputs = _Inputs("hvp", tuple(primals), range(len(primals)))
     directions = inputs.tangents(tangents)
-    gradients = grad(_one_number(inputs.call(f, {}), "hvp"), inputs.leaves, create_graph=True)
+    gradients = grad(_one_number(inputs.call(f), "hvp"), inputs.leaves, create_graph=True)
     if any(gradient.requires_grad for gradient in gradients):
         products = grad(list(gradients), inputs.leaves, directions, create_graph=inputs.recorded)
         return tuple(inputs.in_form(products))
@@ -181,14 +182,17 @@ def flatten(params: Any) -> tuple[Any, Function]:
 class _Inputs:
     """The arguments of a function, with leaves in place of those that derivatives are taken in."""
 
-    def __init__(self, caller: str, args: tuple[Any, ...], argnums: int | Sequence[int]) -> None:
-        self.caller, self._several = caller, not isinstance(argnums, int)
+    def __init__(
+        self, caller: str, args: tuple[Any, ...], argnums: int | Sequence[int], kwargs: Mapping[str, Any] | None = None
+    ) -> None:
+        self.caller, self._several, self._kwargs = caller, not isinstance(argnums, int), dict(kwargs or {})
         positions = [argnums] if isinstance(argnums, int) else list(argnums)
         if not all(isinstance(i, int) and -len(args) <= i < len(args) for i in positions):
             raise TypeError(f"{caller}: argnums={argnums!r}, but there are {len(args)} positional arguments")
         found, self._treedef = leaves_of(tuple(args[i] for i in positions))
-        self.recorded = any(type(leaf) is Tensor for leaf in found)  # then the results can be differentiated again
-        self.as_arrays = not self.recorded and MODE.get().trace is NO_TRACE
+        tensors = any(type(leaf) is Tensor for leaf in leaves_of((args, self._kwargs))[0])
+        self.recorded = tensors and MODE.get().recording  # then the results can be differentiated again
+        self.as_arrays = not tensors and MODE.get().trace is NO_TRACE
         names = [leaf_names(part, f"argument {i}") for i, (_, part) in zip(positions, self._treedef[1], strict=True)]
         self.leaves = [self._leaf(*named) for named in zip(chain(*names), found, strict=True)]
         self._args = list(args)
@@ -206,9 +210,10 @@ class _Inputs:
             )
         return Tensor(value, requires_grad=True)
 
-    def call(self, f: Function, kwargs: dict[str, Any]) -> Any:
-        """Return what the function returns for these leaves."""
-        return f(*self._args, **kwargs)
+    def call(self, f: Function) -> Any:
+        """Return what the function returns for these leaves, recorded in any case."""
+        with entering(recording=True):
+            return f(*self._args, **self._kwargs)
 
     def tangents(self, tangents: Sequence[Any]) -> list[Any]:
         """Return the leaves of the tangents. Raises `ShapeError` unless they are of the form and shapes of these."""
@@ -227,7 +232,9 @@ class _Inputs:
 
     def out(self, result: Any) -> Any:
         """Return a result as it leaves: an array, or a number if it has no axes, unless Tensors came in."""
-        return np.array(result.data if type(result) is Tensor else result)[()] if self.as_arrays else result
+        if self.as_arrays:
+            return np.array(result.data if type(result) is Tensor else result)[()]
+        return result if self.recorded else result.detach()
 
 
 def _one_tensor(output: Any, caller: str) -> Tensor:

@@ -22,6 +22,7 @@ from autograd_spiral import (
     hvp,
     jacobian,
     jvp,
+    no_grad,
     value_and_grad,
     vjp,
 )
@@ -170,6 +171,31 @@ def test_tensors_come_out_where_tensors_go_in_and_have_gradients_again() -> None
     close(grad(product.sum(), x).data, 24 * x.data)
     close(elementwise_grad(elementwise_grad(np.tanh))(x).data, -2 * np.tanh(x.data) * (1 - np.tanh(x.data) ** 2))
     close(jvp(np.exp, (Tensor([1.0]),), (np.ones(1),))[1].data, [np.e])
+
+
+def test_a_tensor_among_the_other_arguments_has_a_gradient_too() -> None:
+    x, w = np.array([0.5, -1.0]), Tensor([2.0, 3.0], requires_grad=True)
+    for args, kwargs in (((x, w), {}), ((x,), {"w": w})):
+        value, slope = value_and_grad(lambda x, w: np.sum(w**2 * x**3))(*args, **kwargs)
+        close(grad(value, w).data, 2 * w.data * x**3)
+        close(grad(slope.sum(), w).data, 6 * w.data * x**2)
+
+
+@pytest.mark.parametrize("x", [np.array([0.5, -1.0]), Tensor([0.5, -1.0], requires_grad=True)])
+def test_derivatives_are_taken_where_nothing_is_recorded(x: Any) -> None:
+    f = lambda x: np.sum(np.sin(x) * x[::-1])  # noqa: E731
+    calls = (
+        lambda: value_and_grad(f)(x),
+        lambda: (jacobian(np.sin)(x), hessian(f)(x), elementwise_grad(np.sin)(x)),
+        lambda: (*hvp(f, (x,), (x,)), *jvp(np.sin, (x,), (x,)), vjp(np.sin, x)[1](np.ones(2))[0]),
+    )
+    for call in calls:
+        with no_grad():
+            quiet = call()
+        for found, expected in zip(quiet, call(), strict=True):
+            assert type(found) is type(expected)
+            assert not getattr(found, "requires_grad", False)
+            close(np.asarray(found), getattr(expected, "data", expected))
 
 
 def test_transforms_of_transforms() -> None:
