@@ -26,7 +26,7 @@ from autograd_spiral import CapturedStep, CheckReport, Tensor, errors, grad
 from autograd_spiral.engine.array_methods import ArrayMethods
 from autograd_spiral.engine.messages import name_of
 from autograd_spiral.engine.modes import Observer, entering
-from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES
+from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES, VALUE_FUNCTIONS
 from autograd_spiral.errors import AutogradError
 from autograd_spiral.gradcheck.examples import EXAMPLES, elementwise
 from autograd_spiral.gradcheck.rule_check import checkable
@@ -586,9 +586,11 @@ def _not_supported() -> str:
             rows.append((what, f"`{code}`", f"{type(error).__name__}: {error}"))
         else:
             raise AssertionError(f"{code} is said not to be supported, but it runs")
+    readers = ", ".join(sorted(f"`{name_of(function)}`" for function in VALUE_FUNCTIONS))
     text = (
-        "The following is left out on purpose: small models of composed operations do not need it, or it would break "
-        "the promise that a recorded value never changes. Each raises an error at the call itself, not later:"
+        f"Functions that can only mean the value take it, without a graph: {readers}. The following is left out on "
+        "purpose: small models of composed operations do not need it, or it would break the promise that a recorded "
+        "value never changes. Each raises an error at the call itself, not later:"
     )
     return _section("Not supported", text, _table("what example error", rows))
 

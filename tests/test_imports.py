@@ -31,7 +31,7 @@ ORDER = {
     "program": (
         "ir",
         "locks",
-        "pytree",
+        "history",
         "evaluate",
         "executor",
         "passes",

@@ -78,8 +78,10 @@ def numpy_functions() -> None:
 def gradients() -> None:
     x, y = Tensor(2.0, requires_grad=True), Tensor(3.0, requires_grad=True)
     assert_type(grad(x * y, x), Tensor)
-    assert_type(grad(x * y, [x, y]), tuple[Tensor, ...])
-    assert_type(grad([x * y, x], (x, y), [1.0, 2.0], create_graph=True), tuple[Tensor, ...])
+    assert_type(grad(x * y, [x, y]), list[Tensor])
+    assert_type(grad([x * y, x], (x, y), [1.0, 2.0], create_graph=True), tuple[Tensor, Tensor])
+    assert_type(grad(x * y, {"x": x, "y": y}), dict[str, Tensor])
+    assert_type(grad(x * y, {"x": x, "y": y}.values()), tuple[Tensor, ...])
     dx, dy = grad(x * y, (x, y))
     assert_type(dx, Tensor)
     assert_type(dy.data, NDArray[Any])

@@ -27,8 +27,9 @@ from autograd_spiral.engine.frozen import frozen, frozen_copy, frozen_result
 from autograd_spiral.engine.messages import INSTEAD_OF_BACKWARD, INSTEAD_OF_READING, NeverInPlace, called, name_of
 from autograd_spiral.engine.missing_attributes import MissingNames
 from autograd_spiral.engine.modes import MODE, NO_TRACE
+from autograd_spiral.engine.pytree import flatten, unflatten
 from autograd_spiral.engine.sweep import sweep
-from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES, Primitive
+from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES, VALUE_FUNCTIONS, Primitive
 
 __all__ = ["Tensor", "TensorLike", "apply", "as_leaf", "constant", "record", "seed_cotangent"]
 
@@ -289,6 +290,10 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
         return apply(function, inputs, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if function in VALUE_FUNCTIONS:
+            leaves, treedef = flatten((args, kwargs))
+            args, kwargs = unflatten(treedef, (leaf.data if type(leaf) is Tensor else leaf for leaf in leaves))
+            return function(*args, **kwargs)
         return apply(function, args, kwargs)
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:

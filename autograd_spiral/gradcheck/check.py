@@ -40,13 +40,13 @@ def check_gradients(
 ) -> CheckReport:
     """Compare the gradients of `function` at `inputs` with finite differences; return a `CheckReport`.
 
-    `function` takes the inputs, as Tensors, and returns a Tensor or several. `inputs` are arrays or Tensors; integers
-    are constants, and so are arguments for which a declared operation has None in place of a VJP. The slopes in the
-    report are those of one number: the sum of the outputs weighted with `cotangent`, one array for each output (by
-    default fixed random numbers, and 1 for a single number). A gradient that does not grow in proportion to the
-    weights is wrong, too. `order=2` checks the gradients of gradients too. Inputs of more than 1000 elements are
-    checked along random directions, and a failure is narrowed down to its element; `directions=` sets their number
-    for all inputs.
+    `function` takes the inputs, as Tensors, and returns a Tensor or several. `inputs` are arrays or Tensors, or lists,
+    tuples, dicts and dataclasses of these, whose keys and attributes are names in the report; integers are constants,
+    and so are arguments for which a declared operation has None in place of a VJP. The slopes in the report are those
+    of one number: the sum of the outputs weighted with `cotangent`, one array for each output (by default fixed random
+    numbers, and 1 for a single number). A gradient that does not grow in proportion to the weights is wrong, too.
+    `order=2` checks the gradients of gradients too. Inputs of more than 1000 elements are checked along random
+    directions, and a failure is narrowed down to its element; `directions=` sets their number for all inputs.
 
     A float32 function is evaluated in float64 for the differences, unless it insists on float32. A derivative is `ok`
     if it differs from the numeric one by no more than the numeric bound plus its own rounding; a `kink` lies between
@@ -89,11 +89,11 @@ def check_against(
 ) -> CheckReport:
     """Compare gradients derived by hand with the engine's gradients; return a `CheckReport`.
 
-    `hand_gradients` is one array for each floating input (None to leave it out; a single array for a single one), or
-    a function that computes these from the inputs as arrays. They must have the shape and the dtype of their inputs.
-    Elements that differ by more than rounding are compared with differences too, which settles who is right, and
-    accepts either convention at a kink. `function`, `inputs`, `cotangent` and errors are those of `check_gradients`.
-    Raises `ShapeError` when the numbers of gradients and floating inputs differ.
+    `hand_gradients` is one array for each floating input (None to leave it out; a single array for a single one), also
+    in containers like those of the inputs, or a function that computes these from the inputs as arrays. They must have
+    the shape and the dtype of their inputs. Elements that differ by more than rounding are compared with differences
+    too, which settles who is right, and accepts either convention at a kink. `function`, `inputs`, `cotangent` and
+    errors are those of `check_gradients`. Raises `ShapeError` when the numbers of gradients and floating inputs differ.
 
     >>> import numpy as np
     >>> x = np.array([1.0, 2.0, 3.0])
@@ -104,9 +104,10 @@ def check_against(
     """
     _refuse("check_against", function)
     checked = CheckedFunction(function, inputs)
-    given = hand_gradients(*(np.array(x) for x in checked.arrays)) if callable(hand_gradients) else hand_gradients
-    if len(checked.floating) == 1 and not isinstance(given, list | tuple):
-        given = [given]
+    given = hand_gradients
+    if callable(given):
+        given = given(*checked.in_form(np.array(x) for x in checked.arrays))
+    given = checked.gradients_in(given)
     if len(given) != len(checked.floating):
         raise ShapeError(f"check_against: {len(given)} gradients but {len(checked.floating)} floating inputs")
     rows = checked.faults()

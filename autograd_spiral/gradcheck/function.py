@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from copy import copy
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from autograd_spiral.engine.grad import grad
 from autograd_spiral.engine.messages import is_refused_write, name_of
+from autograd_spiral.engine.pytree import flatten, leaf_names, unflatten
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import InPlaceError, RuleError, ShapeError
 from autograd_spiral.gradcheck.verdicts import Array, Findings, Verdict
@@ -24,8 +26,8 @@ NAMED = 3  # at most this many non-finite outputs are listed with their indices
 class CheckedFunction:
     """A function and its inputs: `arrays` holds copies of them, `floating` the indices of those with gradients.
 
-    Inputs at the indices `constants` are passed unchanged, and have no gradient. `order` is 1, or 2 for the gradients
-    of such a function.
+    Containers among the inputs are taken apart: each array in them is an input. Inputs at the indices `constants` are
+    passed unchanged, and have no gradient. `order` is 1, or 2 for the gradients of such a function.
 
     Raises ValueError if no input is floating.
     """
@@ -33,14 +35,28 @@ class CheckedFunction:
     def __init__(self, function: Callable[..., Any], inputs: Sequence[Any], *, constants: Collection[int] = ()) -> None:
         self.name, self.order = name_of(function), 1
         # called with `recorded` and the arguments: if that is False, the results need no graph
-        self._call: Callable[..., Any] = lambda recorded, *args: function(*args)
+        self._call: Callable[..., Any] = lambda recorded, *args: function(*self.in_form(args))
+        places = [leaf_names(flatten(x, _is_data)[1], f"input {i}") for i, x in enumerate(inputs)]
+        inputs, self._treedef = flatten(tuple(inputs), _is_data)
         self.arrays = [np.array(x.data if isinstance(x, Tensor) else x) for x in inputs]
-        self.names = [getattr(x, "name", None) or f"input {i}" for i, x in enumerate(inputs)]
+        self._others = {i: inputs[i] for i, x in enumerate(self.arrays) if x.dtype.kind in "OUS"}  # such as names
+        self.names = [getattr(x, "name", None) or place for x, place in zip(inputs, chain(*places), strict=True)]
         self.floating = [i for i, x in enumerate(self.arrays) if x.dtype.kind == "f" and i not in constants]
         self._tensors = [i for i, x in enumerate(inputs) if i in self.floating or isinstance(x, Tensor)]
         if not self.floating:
             dtypes = ", ".join(str(x.dtype) for x in self.arrays) or "there is none"
             raise ValueError(f"{self.name}: no input is floating ({dtypes}), so there is no gradient to check")
+
+    def in_form(self, leaves: Iterable[Any]) -> Any:
+        """Return one thing for each array in the form of the inputs, a tuple."""
+        return unflatten(self._treedef, (self._others.get(i, leaf) for i, leaf in enumerate(leaves)))
+
+    def gradients_in(self, given: Any) -> list[Any]:
+        """Return the gradients in `given`, in the form of the inputs, or without what in these is not floating."""
+        items = [flatten(item, _is_data) for item in (given if isinstance(given, list | tuple) else [given])]
+        leaves = [leaf for found, _ in items for leaf in found]
+        alike = [treedef for _, treedef in items] == [treedef for _, treedef in self._treedef[1]]
+        return [leaves[i] for i in self.floating] if alike else leaves
 
     @np.errstate(all="ignore")
     def run(self, arrays: Sequence[Array], *, recorded: bool = False) -> tuple[list[Tensor], list[Tensor]]:
@@ -136,7 +152,7 @@ def gradients_of(
     """Return what `grad` does; zeros, without a warning, if all outputs are constants: a check says that itself."""
     if all(out.is_leaf and not out.requires_grad for out in outputs):
         return tuple(Tensor(np.zeros(leaf.shape, leaf.dtype)) for leaf in leaves)
-    return grad(outputs, leaves, weights, create_graph=create_graph)
+    return grad(outputs, tuple(leaves), weights, create_graph=create_graph)
 
 
 def not_finite(outputs: Sequence[Array]) -> str:
@@ -165,6 +181,11 @@ def _floating_outputs(result: Any) -> list[Tensor]:
     several = result if isinstance(result, list | tuple) else [result]
     outputs = [out if isinstance(out, Tensor) else Tensor(out) for out in several]
     return [out for out in outputs if out.dtype.kind == "f"]
+
+
+def _is_data(tree: Any) -> bool:
+    """Whether NumPy makes an array of a list, because there are numbers alone in it."""
+    return isinstance(tree, list | tuple) and all(isinstance(leaf, int | float) for leaf in flatten(tree)[0])
 
 
 def _same(a: Array, b: Array) -> bool:

@@ -16,11 +16,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from autograd_spiral.engine.history import history
 from autograd_spiral.engine.sweep import sweep
 from autograd_spiral.engine.table import Primitive
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.gradcheck.verdicts import Array
+from autograd_spiral.program.history import history
 
 __all__ = ["at_least", "blurred", "joined", "rerun", "rounding_of", "widened"]
 

@@ -1,4 +1,4 @@
-"""Functions that are left out of the vocabulary on purpose: why, and what to write instead."""
+"""Functions without gradients: those that take values, and those left out on purpose, with what to write instead."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from typing import Any
 import numpy as np
 
 from autograd_spiral.engine.messages import INSTEAD
+from autograd_spiral.engine.table import VALUE_FUNCTIONS
+
+VALUE_FUNCTIONS.update((np.save, np.savez, np.savez_compressed, np.savetxt))
+VALUE_FUNCTIONS.update((np.allclose, np.array_equal, np.array_equiv))
+VALUE_FUNCTIONS.update((np.array2string, np.array_repr, np.array_str))
 
 __all__ = ["LEFT_OUT", "named"]
 
@@ -19,14 +24,12 @@ LEFT_OUT = {
         argwhere flatnonzero nonzero ix_ trim_zeros unique unique_all unique_counts unique_inverse unique_values
         intersect1d setdiff1d setxor1d union1d""",
     "its results are counts, positions, masks or bits, which have no gradient": """
-        array_equiv digitize isin lexsort ravel_multi_index unravel_index histogram histogram2d histogramdd
+        digitize isin lexsort ravel_multi_index unravel_index histogram histogram2d histogramdd
         histogram_bin_edges diag_indices_from tril_indices_from triu_indices_from linalg.matrix_rank packbits unpackbits
         spacing frexp nextafter may_share_memory shares_memory einsum_path isnat is_busday busday_count busday_offset
         datetime_as_string""",
     "NumPy keeps it for old code": "polyadd polysub polymul polydiv polyder polyint polyfit",
     "that is as short": "fft.fftshift fft.ifftshift linspace logspace geomspace vander empty_like",
-    "a file or a text holds the value alone": """
-        allclose array_equal array2string array_repr array_str save savez savez_compressed savetxt""",
 }
 """From each reason to the names of the functions that it holds for."""
 

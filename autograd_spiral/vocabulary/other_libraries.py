@@ -97,6 +97,7 @@ _MODEL = "a model is any object that holds tensors: write a function of them, as
 _STEP = "write p.assign(p - step_size * dp) for p, dp in zip(parameters, grad(loss, parameters))"
 _LEAF = "write Tensor(data, requires_grad=True)"
 _RULE = "declare an operation and its gradient rules with @primitive(lambda ct, out, x: …)"
+_SAVE = "write np.savez(file, W=W, b=b), or np.savez(file, **net) for a dict; to restore, W.assign(np.load(file)['W'])"
 
 _ON_THE_PACKAGE = {
     **dict.fromkeys(("Dense", "Linear"), _LAYER),
@@ -109,7 +110,7 @@ _ON_THE_PACKAGE = {
     **dict.fromkeys(("CrossEntropyLoss", "cross_entropy"), "write softmax_cross_entropy(scores, labels)"),
     **dict.fromkeys(("MSELoss", "mse_loss"), "write mean_squared_error(prediction, target)"),
     **dict.fromkeys(("compile", "jit"), "write capture(step), which records a step once and replays it"),
-    **dict.fromkeys(("load", "save"), "write np.savez(file, W=W.data), and Tensor(np.load(file)['W'])"),
+    **dict.fromkeys(("load", "save"), _SAVE),
     **dict.fromkeys(
         ("manual_seed", "rand", "randn"), "write Tensor(np.random.default_rng(seed).standard_normal(shape))"
     ),

@@ -201,7 +201,7 @@ def fill(index: tuple[Any, ...], arrays: tuple[Any, ...]) -> tuple[Any, ...]:
     ([0, 2], slice(1, 3, None))
     """
     remaining = iter(arrays)
-    return tuple(next(remaining) if item is ARRAY else item for item in index)
+    return tuple([next(remaining) if item is ARRAY else item for item in index])  # from a generator, it takes longer
 
 
 def getitem(x: Any, index: Any) -> Bound:
