@@ -17,6 +17,7 @@ from test_rules import EXAMPLES, has_gradient
 
 from autograd_spiral.engine.messages import name_of
 from autograd_spiral.engine.table import PRIMITIVES, VJP, Primitive
+from autograd_spiral.vocabulary.rules.linalg import kink
 
 # --- perturbations ------------------------------------------------------------------------------------------------
 
@@ -54,7 +55,7 @@ _UNREAD = "the rule reads neither of the two arguments"
 EQUIVALENT: dict[tuple[Callable[..., Any], Any, str], str] = {
     **{
         (function, 0, perturbation): _ZERO
-        for function in (np.sign, np.floor, np.ceil, np.trunc, np.rint, np.round)
+        for function in (np.sign, np.floor, np.ceil, np.trunc, np.rint, np.round, kink)
         for perturbation in FACTORS
     },
     **{
