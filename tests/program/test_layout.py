@@ -90,3 +90,23 @@ def test_matrices_with_short_rows_and_narrow_products_are_kept_by_column() -> No
     assert {(300, 3), (300, 100)} <= shapes
     given = {*program.inputs, *program.state}
     assert not columns & given
+
+
+def test_what_is_read_row_after_row_is_kept_by_row() -> None:
+    def joined(x: Any, dy: Any) -> Any:
+        product = np.sin(x).T @ (dy * 2.0)
+        return np.concatenate([np.reshape(product, (300,)), np.reshape(product[:50], (150,))]) + 1.0
+
+    def product(code: Code) -> Value:
+        return next(e.output for e in code.program.equations if e.function is np.matmul)
+
+    x, dy = np.ones((300, 100)), np.ones((300, 3))
+    by_column, by_row = (
+        code_of(lambda x, dy: np.tanh(np.sin(x).T @ (dy * 2.0)).sum(axis=1), x, dy),
+        code_of(joined, x, dy),
+    )
+    assert product(by_column) in by_column.layout.column_major
+    assert product(by_row) not in by_row.layout.column_major
+    array = by_row.layout.array
+    views = [array[e.output] for e in by_row.program.equations if e.function is np.reshape]
+    assert [np.may_share_memory(view, array[product(by_row)]) for view in views] == [True, True]

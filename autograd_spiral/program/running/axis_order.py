@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 
 from autograd_spiral.program.ir import Equation, Program, Value, shape_of
@@ -26,7 +28,8 @@ def column_major(program: Program) -> set[Value]:
     """Return the matrices that are kept column by column.
 
     This is faster where rows are short (maxima and sums along them), and where a product has a narrow side. Operands of
-    elementwise functions have one order. The arrays of the caller are row by row, and so are those combined with them.
+    elementwise functions have one order. The arrays of the caller are row by row, and so are those combined with them,
+    and those that are reshaped, since that takes a copy of other arrays.
     """
     group: dict[Value, Value] = {}  # union-find
 
@@ -39,12 +42,17 @@ def column_major(program: Program) -> set[Value]:
     wanted: list[Value] = []
     fixed: list[Value] = [value for value in program.results() if value.ndim == 2]
     bases: dict[Value, Value] = {}  # from a transpose to the matrix that it shows
+    parts: dict[Value, Value] = {}  # from rows to their matrix
 
     for equation in program.equations:
         output, order = equation.output, _order_for(equation)
         matrices = [value for value in equation.reads() if value.ndim == 2]
         if equation.function is np.transpose and matrices:
             bases[output] = bases.get(matrices[0], matrices[0])
+        elif equation.function is operator.getitem and matrices:
+            parts[output] = parts.get(matrices[0], matrices[0])
+        elif equation.function is np.reshape and matrices:
+            fixed.append(parts.get(matrices[0], matrices[0]))
         elif order is Order.SAME:
             for value in matrices:
                 if value.shape == output.shape:
