@@ -381,11 +381,11 @@ def _paths(treedef: Any) -> list[tuple[Any, ...]]:
 
 
 def _listed(keys: Iterable[Any]) -> str:
-    return ", ".join(map(_name, keys)) or "none"
+    return ", ".join(_name(key) if key else "a single one" for key in keys) or "none"
 
 
 def _name(key: tuple[Any, ...]) -> str:
-    return repr(".".join(map(str, key))) if key else "a single one"
+    return repr(".".join(map(str, key))) if key else "the parameter"
 
 
 def _parameters(caller: str, container: Any) -> dict[Any, Tensor]:
