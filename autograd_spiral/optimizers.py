@@ -393,7 +393,10 @@ def _parameters(caller: str, container: Any) -> dict[Any, Tensor]:
     found = _by_path(container)
     for key, p in found.items():
         if type(p) is not Tensor:
-            raise TypeError(f"{caller}: the parameters must be Tensors, but {_name(key)} is of type {type(p).__name__}")
+            raise TypeError(
+                f"{caller}: the parameters must be Tensors, in a list, tuple or dict, but {_name(key)} is of type "
+                f"{type(p).__name__}: write {caller}([model.W, model.b]), for example"
+            )
         if not p.is_leaf or not p.requires_grad:
             why = "was computed" if not p.is_leaf else "requires no gradients: leave it out"
             raise GradientError(
