@@ -36,7 +36,7 @@ Schedule: TypeAlias = Callable[[Any], Any]
 
 
 class Optimizer:
-    """The base of optimizers: what `SGD` and `Adam` share.
+    """Update parameters from their gradients: the base of `SGD` and `Adam`.
 
     `parameters` are leaf Tensors in any container. `learning_rate` is a number, or a function of the number of updates
     so far, which it gets as a Tensor: see `cosine_decay`. Averages of gradients are kept for all parameters together,
@@ -165,10 +165,10 @@ _INSTEAD = {
 
 
 class SGD(Optimizer):
-    """Stochastic gradient descent: `p - learning_rate * g`, with momentum and Nesterov's variant of it.
+    """Update parameters by stochastic gradient descent, `p - learning_rate * g`, with momentum if you like.
 
-    With momentum, `g` is replaced by the velocity `v = momentum * v + g`, and with `nesterov` by `g + momentum * v`
-    (Sutskever et al. 2013, in PyTorch's form). Raises as `Optimizer` does, and ValueError for a momentum outside
+    With momentum, the velocity `v = momentum * v + g` replaces `g`; with `nesterov`, `g + momentum * v` does (Nesterov's
+    variant: Sutskever et al. 2013, in PyTorch's form). Raises as `Optimizer` does, and ValueError for a momentum outside
     [0, 1), and for `nesterov` without momentum.
 
     >>> w = Tensor([3.0, -2.0], requires_grad=True)
@@ -198,7 +198,7 @@ class SGD(Optimizer):
 
 
 class Adam(Optimizer):
-    """Adam, with decoupled weight decay (which makes it AdamW).
+    """Update parameters by Adam, with decoupled weight decay if you like (then it is AdamW).
 
     Kingma and Ba 2015: with `mean = beta1 * mean + (1 - beta1) * g` and `square = beta2 * square + (1 - beta2) * g**2`,
     update t subtracts `learning_rate * (mean / (1 - beta1**t)) / (sqrt(square / (1 - beta2**t)) + epsilon)`. Loshchilov
@@ -346,7 +346,7 @@ def batches(rng: np.random.Generator, size: int, *arrays: Any) -> Iterator[tuple
 
 
 def dropout_mask(
-    rng: np.random.Generator, shape: int | tuple[int, ...], rate: float, dtype: DTypeLike = np.float64
+    rng: np.random.Generator, shape: int | tuple[int, ...], rate: float, dtype: DTypeLike = "float64"
 ) -> NDArray[Any]:
     """Return a random array to multiply with: 0 with probability `rate`, otherwise `1 / (1 - rate)`, so 1 on average.
 

@@ -356,18 +356,15 @@ def adam_of_one_vector() -> Step:
 
 
 def adam_eager(captured: bool = False) -> Step:
-    from autograd_spiral import Adam, Tensor, capture, relu, softmax_cross_entropy, value_and_grad
+    from autograd_spiral import Adam, Tensor, capture, grad, relu, softmax_cross_entropy
 
     batches, arrays = digits()
-    net = {name: Tensor(array, requires_grad=True, name=name) for name, array in arrays.items()}
+    net = W1, b1, W2, b2 = [Tensor(array, requires_grad=True, name=name) for name, array in arrays.items()]
     optimizer = Adam(net, 0.001)
 
-    def loss_of(net: Any, X: Any, y: Any) -> Any:
-        return softmax_cross_entropy(relu(X @ net["W1"] + net["b1"]) @ net["W2"] + net["b2"], y)
-
     def update(X: Any, y: Any) -> Any:
-        loss, gradients = value_and_grad(loss_of)(net, X, y)
-        optimizer.update(gradients)
+        loss = softmax_cross_entropy(relu(X @ W1 + b1) @ W2 + b2, y)
+        optimizer.update(grad(loss, net))
         return loss
 
     step = capture(update) if captured else update

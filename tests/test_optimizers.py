@@ -286,6 +286,29 @@ def test_training_goes_on_from_state_that_was(way: str, kind: Any, oracle: Any, 
         np.testing.assert_array_equal(p, now)
 
 
+class Trainer:
+    def __init__(self) -> None:
+        self.net = parameters()
+        self.optimizer = Adam(self.net, 0.05)
+
+    @capture
+    def step(self, x: Any) -> Any:
+        loss, gradients = value_and_grad(loss_of)(self.net, x)
+        self.optimizer.update(gradients)
+        return loss
+
+
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda trainer: pickle.loads(pickle.dumps(trainer))])
+def test_a_model_with_its_optimizer_and_step_is_copied_as_a_whole(again: Any) -> None:
+    x = np.random.default_rng(1).standard_normal((5, 3))
+    one = Trainer()
+    for _ in range(3):
+        one.step(x)
+    other = again(one)
+    ahead = [float(one.step(x)) for _ in range(3)]
+    assert [float(other.step(x)) for _ in range(3)] == ahead
+
+
 # --- errors -----------------------------------------------------------------------------------------------------------
 
 W = Tensor([1.0, 2.0], requires_grad=True, name="W")
