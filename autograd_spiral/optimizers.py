@@ -115,8 +115,7 @@ class Optimizer:
                 self._rate.assign(self._schedule(self.count))
             self.count.assign(self.count + 1)
             change, end = self._change(gradient), 0
-            for key in sorted(self._leaves, key=_name):
-                p = self._leaves[key]
+            for p in self._leaves.values():
                 start, end = end, end + p.size
                 p.assign(p - change[start:end].reshape(p.shape))
 
@@ -143,7 +142,7 @@ class Optimizer:
             if found[key].shape != p.shape:
                 shape = found[key].shape
                 raise ShapeError(f"{caller}: {_name(key)} has shape {p.shape}, but its gradient has shape {shape}")
-        return np.concatenate([found[key].reshape(-1) for key in sorted(found, key=_name)]).astype(self._dtype)
+        return np.concatenate([found[key].reshape(-1) for key in self._leaves]).astype(self._dtype)
 
     def __getattr__(self, name: str) -> NoReturn:
         instead = _INSTEAD.get(name)
@@ -167,9 +166,9 @@ _INSTEAD = {
 class SGD(Optimizer):
     """Update parameters by stochastic gradient descent, `p - learning_rate * g`, with momentum if you like.
 
-    With momentum, the velocity `v = momentum * v + g` replaces `g`; with `nesterov`, `g + momentum * v` does (Nesterov's
-    variant: Sutskever et al. 2013, in PyTorch's form). Raises as `Optimizer` does, and ValueError for a momentum outside
-    [0, 1), and for `nesterov` without momentum.
+    With momentum, the velocity `v = momentum * v + g` replaces `g`; with `nesterov`, `g + momentum * v` does (Sutskever
+    et al. 2013, in PyTorch's form). Raises as `Optimizer` does, and ValueError for a momentum outside [0, 1), and for
+    `nesterov` without momentum.
 
     >>> w = Tensor([3.0, -2.0], requires_grad=True)
     >>> optimizer = SGD(w, learning_rate=0.1, momentum=0.9)
@@ -389,8 +388,8 @@ def _name(key: tuple[Any, ...]) -> str:
 
 
 def _parameters(caller: str, container: Any) -> dict[Any, Tensor]:
-    """Return the parameters with their names in the container."""
-    found = _by_path(container)
+    """Return the parameters by the keys that lead to them, in the order of their names."""
+    found = dict(sorted(_by_path(container).items(), key=lambda item: _name(item[0])))
     for key, p in found.items():
         if type(p) is not Tensor:
             raise TypeError(
