@@ -30,6 +30,7 @@ from autograd_spiral import (
     exponential_decay,
     grad,
     linear_warmup,
+    softmax_cross_entropy,
     value_and_grad,
 )
 from autograd_spiral.errors import AutogradError, DtypeError, GradientError, NonFiniteError, ShapeError
@@ -209,6 +210,29 @@ def test_a_captured_step_trains_as_the_eager_one_does() -> None:
         losses.append([float(step(x)) for _ in range(20)])
     np.testing.assert_allclose(*losses, rtol=1e-12)
     assert losses[0][-1] < losses[0][0]
+
+
+def test_optimizers_of_parts_train_together_on_batches_of_two_sizes_with_dropout() -> None:
+    X = np.random.default_rng(1).standard_normal((20, 3))
+    y, losses = np.array(X[:, 0] > 0, int), []
+    for wrapped in (capture, lambda step: step):
+        net = parameters()
+        bias, rest = {"b": net["b"]}, {"W": net["W"], "scale": net["scale"]}
+        optimizers = Adam(bias, cosine_decay(0.05, 30)), SGD(rest, 0.1, momentum=0.9, nesterov=True)
+
+        def step(X: Any, y: Any, mask: Any, net: Any = net, parts: Any = (bias, rest), both: Any = optimizers) -> Any:
+            loss = softmax_cross_entropy(((X * mask) @ net["W"] + net["b"]) * net["scale"], y)
+            for part, optimizer in zip(parts, both, strict=True):
+                optimizer.update(dict(zip(part, grad(loss, list(part.values())), strict=True)))
+            return loss
+
+        step, rng = wrapped(step), np.random.default_rng(0)
+        losses.append([
+            float(step(*batch, dropout_mask(rng, batch[0].shape, 0.2)))
+            for _ in range(4) for batch in batches(rng, 8, X, y)
+        ])  # fmt: skip
+    np.testing.assert_allclose(*losses, rtol=1e-12)
+    assert np.mean(losses[0][-3:]) < np.mean(losses[0][:3])
 
 
 def test_a_rate_that_is_set_between_calls_makes_no_new_program() -> None:
