@@ -9,9 +9,9 @@ import numpy as np
 from autograd_spiral.program.ir import Equation, Program, Value, shape_of
 from autograd_spiral.program.running.kernels.kernel import Kernel, Order
 
-__all__ = ["column_major"]
+__all__ = ["NARROW", "column_major"]
 
-_NARROW = 16
+NARROW = 16
 """A product with a side of at most this many elements is fastest if the long axis is contiguous."""
 
 
@@ -62,11 +62,11 @@ def column_major(program: Program) -> set[Value]:
         elif order is Order.PRODUCT:
             shapes = [shape_of(atom) for atom in equation.inputs[:2]]
             sides = {n for shape in (*shapes, output.shape) for n in shape}
-            if all(len(shape) == 2 for shape in shapes) and min(sides) <= _NARROW < max(sides):
+            if all(len(shape) == 2 for shape in shapes) and min(sides) <= NARROW < max(sides):
                 wanted += [bases.get(value, value) for value in (*matrices, output)]
         elif order is Order.COLUMNS:
             wanted += matrices[:2]
-        if output.ndim == 2 and 1 < output.shape[1] <= _NARROW < output.shape[0]:
+        if output.ndim == 2 and 1 < output.shape[1] <= NARROW < output.shape[0]:
             wanted.append(output)
     refused = {find(value) for value in fixed}
     chosen = {find(value) for value in wanted if value.shape[0] > value.shape[1]} - refused
