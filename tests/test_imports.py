@@ -20,6 +20,7 @@ ORDER = {
         "debug",
         "program",
         "transforms",
+        "optimizers",
         "gradcheck",
         "testing",
         "drawing",

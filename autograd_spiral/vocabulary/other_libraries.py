@@ -95,6 +95,7 @@ for name in ("add_", "clamp_", "copy_", "div_", "fill", "fill_", "mul_", "put", 
 _LAYER = "write X @ W + b, where W and b are Tensor(data, requires_grad=True)"
 _MODEL = "a model is any object that holds tensors: write a function of them, as in autograd_spiral.spiral.TwoLayerNet"
 _STEP = "write p.assign(p - step_size * dp) for p, dp in zip(parameters, grad(loss, parameters))"
+_SCHEDULE = "which goes where the learning rate of Adam or SGD goes"
 _LEAF = "write Tensor(data, requires_grad=True)"
 _RULE = "declare an operation and its gradient rules with @primitive(lambda ct, out, x: …)"
 _SAVE = "write np.savez(file, W=W, b=b), or np.savez(file, **net) for a dict; to restore, W.assign(np.load(file)['W'])"
@@ -102,8 +103,21 @@ _SAVE = "write np.savez(file, W=W, b=b), or np.savez(file, **net) for a dict; to
 _ON_THE_PACKAGE = {
     **dict.fromkeys(("Dense", "Linear"), _LAYER),
     **dict.fromkeys(("Module", "Sequential", "nn"), _MODEL),
-    **dict.fromkeys(("SGD", "optim"), _STEP),
-    **dict.fromkeys(("Adam", "AdamW", "RMSprop"), f"keep the moments in Tensors, and {_STEP}"),
+    **dict.fromkeys(("adam", "optim", "optimizer"), "write Adam(parameters) or SGD(parameters, learning_rate)"),
+    **dict.fromkeys(("AdamW", "adamw"), "write Adam(parameters, learning_rate, weight_decay=0.01)"),
+    **dict.fromkeys(("Adagrad", "RMSprop"), f"keep the averages in Tensors, and {_STEP}"),
+    **dict.fromkeys(
+        ("CosineAnnealingLR", "cosine_decay_schedule"), f"write cosine_decay(learning_rate, steps), {_SCHEDULE}"
+    ),
+    **dict.fromkeys(
+        ("ExponentialLR", "StepLR", "lr_scheduler"), f"write exponential_decay(learning_rate, 0.5, steps), {_SCHEDULE}"
+    ),
+    **dict.fromkeys(("clip_by_global_norm", "clip_grad_norm_"), "write clip_by_norm(gradients, max_norm)"),
+    **dict.fromkeys(("DataLoader", "TensorDataset"), "write batches(rng, size, X, y), and loop over it"),
+    **dict.fromkeys(
+        ("Dropout", "dropout"),
+        "write x * dropout_mask(rng, x.shape, rate), with a mask that is made outside a captured step",
+    ),
     **dict.fromkeys(("Parameter", "Variable", "tensor"), _LEAF),
     **dict.fromkeys(("Function", "custom_jvp", "custom_vjp", "defjvp", "defvjp"), _RULE),
     **dict.fromkeys(("BCELoss", "binary_cross_entropy"), "write np.mean(softplus(scores) - labels * scores)"),
@@ -115,7 +129,6 @@ _ON_THE_PACKAGE = {
         ("manual_seed", "rand", "randn"), "write Tensor(np.random.default_rng(seed).standard_normal(shape))"
     ),
     **dict.fromkeys(("F", "functional", "numpy", "np"), "write import numpy as np; its functions take Tensors"),
-    "Dropout": "write x * mask / keep, with a mask that a NumPy generator draws outside the step",
     "ReLU": "write relu(x)",
     "backward": "write loss.backward()",
     "enable_grad": "leave it out; operations are recorded outside `with no_grad():`",
