@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from autograd_spiral.engine.modes import MODE, NO_TRACE, no_grad
+from autograd_spiral.engine.pytree import LEAF, flatten, unflatten
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import DtypeError, GradientError, ShapeError
-from autograd_spiral.program.pytree import LEAF, flatten, unflatten
 
 __all__ = [
     "SGD",
@@ -371,12 +371,7 @@ def _by_path(container: Any) -> dict[tuple[Any, ...], Any]:
 
 
 def _paths(treedef: Any) -> list[tuple[Any, ...]]:
-    if treedef is LEAF:
-        return [()]
-    kind, parts = treedef
-    return [
-        (key, *path) for key, part in (parts if issubclass(kind, dict) else enumerate(parts)) for path in _paths(part)
-    ]
+    return [()] if treedef is LEAF else [(key, *path) for key, part in treedef[1] for path in _paths(part)]
 
 
 def _listed(keys: Iterable[Any]) -> str:
