@@ -287,13 +287,9 @@ def explain_call(
         error.add_note(f"in {call}")
         return
     if isinstance(reason, TypeError):
-        whole = (
-            "; axes, counts and positions must be integers"
-            if any(word in str(reason) for word in ("integer", "iterable"))
-            else ""
-        )
         dtypes = ", ".join(str(part.dtype) for part in known)
-        remedy = "; axes, counts and positions must be integers" if whole else ""
+        about_numbers = any(word in str(reason) for word in ("integer", "iterable"))
+        remedy = "; axes, counts and positions must be integers" if about_numbers else ""
         raise DtypeError(f"{name} of dtypes {dtypes}{settings}: {reason}{remedy}") from reason
     if isinstance(reason, np.exceptions.AxisError):
         raise AxisError(f"{call}: {reason}") from reason

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from autograd_spiral import Tensor, capture, grad, hessian
-from autograd_spiral.errors import AutogradError, DtypeError, LostGraphError, NoRuleError, ShapeError
+from autograd_spiral.errors import ArgumentError, AutogradError, DtypeError, LostGraphError, NoRuleError, ShapeError
 from autograd_spiral.vocabulary.rules.reductions import linear_recurrence
 
 
@@ -190,7 +190,7 @@ def test_initial_is_the_result_where_nothing_counts() -> None:
         nothing = Tensor(np.zeros((0, 2), np.float32))
         np.testing.assert_array_equal(function(nothing, axis=0, initial=-3).data, [-3, -3])
         np.testing.assert_array_equal(function(Tensor([1.0, 2.0]), where=[False, False], initial=7.0).data, 7)
-        with pytest.raises(ShapeError, match="initial="):
+        with pytest.raises(ArgumentError, match="initial="):
             function(Tensor([1.0, 2.0]), where=[True, False])
 
 

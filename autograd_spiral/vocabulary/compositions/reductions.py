@@ -8,7 +8,7 @@ import numpy
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from autograd_spiral.engine.table import composes
-from autograd_spiral.errors import DtypeError, NoRuleError, ShapeError
+from autograd_spiral.errors import ArgumentError, DtypeError, NoRuleError, ShapeError
 from autograd_spiral.vocabulary.compositions.arguments import available, converted, operand, shared
 from autograd_spiral.vocabulary.functions import logsumexp
 from autograd_spiral.vocabulary.rules.indexing import scatter
@@ -32,7 +32,7 @@ def _reduction(function: Any, fill: Any, join: Any) -> Any:
         if dtype is None and initial is None and where is True:
             return NotImplemented
         if fill is None and initial is None:
-            raise ShapeError(f"np.{function.__name__} with where= needs initial=, the result where nothing counts")
+            raise ArgumentError(f"np.{function.__name__} with where= needs initial=, the result where nothing counts")
         a = a if dtype is None else a.astype(dtype)
         first: Any = None if initial is None else operand(initial)
         counted = _masked(where, a, fill if first is None or fill is not None else first.astype(a.dtype))
