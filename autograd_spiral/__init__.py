@@ -12,9 +12,10 @@
 >>> text = backward_source(loss, w)                        # the same as NumPy that a person could have written
 >>> step = capture(lambda x: np.sum(w * x))                # a step, recorded at the first call and replayed later
 
-Besides: `value_and_grad`, `jacobian`, `hessian` and others take functions, `@primitive` declares an operation with its
-rule, `no_grad()`, `scope(name)` and `blame()` are contexts, and `softmax_cross_entropy` and other functions that NumPy
-lacks are here too. `python -m autograd_spiral --help` lists the commands, and the pages in docs/ explain the rest.
+Besides: `value_and_grad`, `jacobian`, `hessian` and others take functions, `Adam` and `SGD` train, `@primitive`
+declares an operation with its rule, `no_grad()`, `scope(name)` and `blame()` are contexts, and `softmax_cross_entropy`
+and other functions that NumPy lacks are here too. `python -m autograd_spiral --help` lists the commands, and the pages
+in docs/ explain the rest.
 """
 
 from __future__ import annotations
@@ -53,27 +54,44 @@ if TYPE_CHECKING:
     from autograd_spiral.debug.memory import keep_memory
     from autograd_spiral.drawing import draw
     from autograd_spiral.gradcheck import CheckReport, check_against, check_gradients
+    from autograd_spiral.optimizers import (
+        SGD,
+        Adam,
+        batches,
+        clip_by_norm,
+        cosine_decay,
+        dropout_mask,
+        exponential_decay,
+        linear_warmup,
+    )
     from autograd_spiral.program import CapturedStep, backward_source, blocks, capture
     from autograd_spiral.transforms import elementwise_grad, flatten, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "SGD",
+    "Adam",
     "CaptureError",
     "CapturedStep",
     "CheckReport",
     "GradientMismatch",
     "Tensor",
     "backward_source",
+    "batches",
     "blame",
     "blocks",
     "capture",
     "check_against",
     "check_gradients",
+    "clip_by_norm",
+    "cosine_decay",
     "draw",
+    "dropout_mask",
     "elementwise_grad",
     "elu",
     "erf",
+    "exponential_decay",
     "flatten",
     "gelu",
     "grad",
@@ -83,6 +101,7 @@ __all__ = [
     "jvp",
     "keep_memory",
     "leaky_relu",
+    "linear_warmup",
     "log_softmax",
     "logsumexp",
     "mean_squared_error",
@@ -100,22 +119,30 @@ __all__ = [
 ]
 
 _LATER = {
+    "Adam": "optimizers",
     "CapturedStep": "program",
     "CheckReport": "gradcheck",
+    "SGD": "optimizers",
     "backward_source": "program",
+    "batches": "optimizers",
     "blame": "debug.blame",
     "blocks": "program",
     "capture": "program",
     "check_against": "gradcheck",
     "check_gradients": "gradcheck",
+    "clip_by_norm": "optimizers",
+    "cosine_decay": "optimizers",
     "draw": "drawing",
+    "dropout_mask": "optimizers",
     "elementwise_grad": "transforms",
+    "exponential_decay": "optimizers",
     "flatten": "transforms",
     "hessian": "transforms",
     "hvp": "transforms",
     "jacobian": "transforms",
     "jvp": "transforms",
     "keep_memory": "debug.memory",
+    "linear_warmup": "optimizers",
     "value_and_grad": "transforms",
     "vjp": "transforms",
 }

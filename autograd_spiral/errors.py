@@ -1,5 +1,7 @@
 """The exceptions. Each is also the builtin exception that a caller would expect."""
 
+import numpy as np
+
 
 class AutogradError(Exception):
     """The base of every exception that this package defines."""
@@ -9,8 +11,23 @@ class ShapeError(AutogradError, ValueError):
     """Shapes do not fit; the message names the operation and every shape."""
 
 
+class ArgumentError(AutogradError, ValueError):
+    """An argument has a value that the function does not take."""
+
+
+class AxisError(AutogradError, np.exceptions.AxisError):
+    """There is no such axis; it is NumPy's AxisError, too, and so a ValueError and an IndexError."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)  # NumPy's also takes the parts of one
+
+
+class PositionError(AutogradError, IndexError):
+    """An index is out of range, or is no index; the message names every shape."""
+
+
 class DtypeError(AutogradError, TypeError):
-    """A dtype does not support the operation (object arrays, complex numbers, gradients of integers)."""
+    """A dtype or a type does not support the operation (object arrays, complex numbers, an axis of 0.0)."""
 
 
 class NoRuleError(AutogradError, TypeError):

@@ -1,22 +1,26 @@
 """Transforms: functions in, derivatives out, with the names that JAX uses.
 
-The functions are written in NumPy, and take arrays or Tensors, also in lists, tuples and dicts. Arrays in, arrays out;
-if a Tensor is among the arguments, or while a step is captured, Tensors come out, and can be differentiated again.
+The functions are written in NumPy, and take arrays or Tensors, also in lists, tuples, dicts and dataclasses. Arrays in,
+arrays out; if a Tensor is among the arguments, or while a step is captured, Tensors come out, and can be differentiated
+again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from autograd_spiral.engine.grad import grad
-from autograd_spiral.engine.modes import MODE, NO_TRACE
+from autograd_spiral.engine.modes import MODE, NO_TRACE, entering
+from autograd_spiral.engine.pytree import flatten as leaves_of
+from autograd_spiral.engine.pytree import leaf_names, unflatten
 from autograd_spiral.engine.tensor import Tensor
-from autograd_spiral.errors import DtypeError, GradientError, ShapeError
-from autograd_spiral.program.pytree import flatten as leaves_of
-from autograd_spiral.program.pytree import unflatten
+from autograd_spiral.errors import AutogradError, DtypeError, GradientError, ShapeError
+from autograd_spiral.program.history import history
+from autograd_spiral.vocabulary.batching import in_rows
 
 __all__ = ["elementwise_grad", "flatten", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
 
@@ -26,17 +30,17 @@ Function = Callable[..., Any]
 def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return a function that computes the value of `f`, one number, and its gradient in the argument `argnums`.
 
-    The gradient has the form of the argument: an array, or a list, tuple or dict of arrays. With several `argnums`, it
-    is a tuple of these. Raises `GradientError` if `f` returns more than one element, `DtypeError` for arguments of
-    integers. It is what `scipy.optimize.minimize(…, jac=True)` takes.
+    The gradient has the form of the argument: an array, or a list, tuple, dict or dataclass of arrays. With several
+    `argnums`, it is a tuple of these. Raises `GradientError` if `f` returns more than one element, `DtypeError` for
+    arguments of integers. It is what `scipy.optimize.minimize(…, jac=True)` takes.
 
     >>> value_and_grad(lambda w, x: np.sum(w * x) ** 2)(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
     (np.float64(121.0), array([66., 88.]))
     """
 
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
-        inputs = _Inputs("value_and_grad", args, argnums)
-        value = _one_number(inputs.call(f, kwargs), "value_and_grad")
+        inputs = _Inputs("value_and_grad", args, argnums, kwargs)
+        value = _one_number(inputs.call(f), "value_and_grad")
         gradients = grad(value, inputs.leaves, create_graph=inputs.recorded)
         return inputs.out(value.reshape(())), inputs.in_form(gradients)
 
@@ -53,9 +57,10 @@ def elementwise_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """
 
     def derivative(*args: Any, **kwargs: Any) -> Any:
-        inputs = _Inputs("elementwise_grad", args, argnums)
-        value = _one_tensor(inputs.call(f, kwargs), "elementwise_grad")
-        return inputs.in_form(grad(np.sum(value), inputs.leaves, create_graph=inputs.recorded))
+        inputs = _Inputs("elementwise_grad", args, argnums, kwargs)
+        value = _one_tensor(inputs.call(f), "elementwise_grad")
+        ones = np.ones(value.shape, value.dtype)
+        return inputs.in_form(grad(value, inputs.leaves, ones, create_graph=inputs.recorded))
 
     return derivative
 
@@ -64,7 +69,8 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return a function that computes the derivative of every element of `f` in every element of its argument.
 
     For an output of shape `m` and an argument of shape `n`, the result has shape `(*m, *n)`; its form is that of
-    `value_and_grad`. It takes one backward pass for each element of the output. Raises `DtypeError` for arguments of
+    `value_and_grad`. It takes one backward pass, computed for all elements of the output at once; only operations that
+    are not NumPy's, such as your own, are computed for one after the other. Raises `DtypeError` for arguments of
     integers.
 
     >>> jacobian(lambda x: np.cumsum(x**2))(np.array([1.0, 2.0]))
@@ -73,8 +79,8 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """
 
     def all_derivatives(*args: Any, **kwargs: Any) -> Any:
-        inputs = _Inputs("jacobian", args, argnums)
-        output = _one_tensor(inputs.call(f, kwargs), "jacobian")
+        inputs = _Inputs("jacobian", args, argnums, kwargs)
+        output = _one_tensor(inputs.call(f), "jacobian")
         return inputs.in_form(_jacobians(output, inputs))
 
     return all_derivatives
@@ -92,8 +98,8 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """
 
     def second_derivatives(*args: Any, **kwargs: Any) -> Any:
-        inputs = _Inputs("hessian", args, argnums)
-        gradients = grad(_one_number(inputs.call(f, kwargs), "hessian"), inputs.leaves, create_graph=True)
+        inputs = _Inputs("hessian", args, argnums, kwargs)
+        gradients = grad(_one_number(inputs.call(f), "hessian"), inputs.leaves, create_graph=True)
         rows = [_jacobians(g, inputs) if g.requires_grad else _zeros(g.shape, inputs) for g in gradients]
         return inputs.in_form(list(map(inputs.in_form, rows)), out=False)
 
@@ -108,7 +114,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
     (array([ 3., 40.]), array([ 1., 20.]))
     """
     inputs = _Inputs("vjp", primals, range(len(primals)))
-    output = _one_tensor(inputs.call(f, {}), "vjp")
+    output = _one_tensor(inputs.call(f), "vjp")
 
     def pull_back(cotangent: Any) -> Any:
         recorded = inputs.recorded or type(cotangent) is Tensor
@@ -128,8 +134,8 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     """
     inputs = _Inputs("jvp", tuple(primals), range(len(primals)))
     directions = inputs.tangents(tangents)
-    output = _one_tensor(inputs.call(f, {}), "jvp")
-    cotangent = Tensor(np.zeros(output.shape, output.dtype), requires_grad=True)
+    output = _one_tensor(inputs.call(f), "jvp")
+    cotangent = _some_cotangent(output)
     gradients = grad(output, inputs.leaves, cotangent, create_graph=True)
     tangent = grad(list(gradients), cotangent, directions, create_graph=inputs.recorded)
     return inputs.out(output), inputs.out(tangent)
@@ -145,7 +151,7 @@ def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     """
     inputs = _Inputs("hvp", tuple(primals), range(len(primals)))
     directions = inputs.tangents(tangents)
-    gradients = grad(_one_number(inputs.call(f, {}), "hvp"), inputs.leaves, create_graph=True)
+    gradients = grad(_one_number(inputs.call(f), "hvp"), inputs.leaves, create_graph=True)
     if any(gradient.requires_grad for gradient in gradients):
         products = grad(list(gradients), inputs.leaves, directions, create_graph=inputs.recorded)
         return tuple(inputs.in_form(products))
@@ -176,33 +182,38 @@ def flatten(params: Any) -> tuple[Any, Function]:
 class _Inputs:
     """The arguments of a function, with leaves in place of those that derivatives are taken in."""
 
-    def __init__(self, caller: str, args: tuple[Any, ...], argnums: int | Sequence[int]) -> None:
-        self.caller, self._several = caller, not isinstance(argnums, int)
+    def __init__(
+        self, caller: str, args: tuple[Any, ...], argnums: int | Sequence[int], kwargs: Mapping[str, Any] | None = None
+    ) -> None:
+        self.caller, self._several, self._kwargs = caller, not isinstance(argnums, int), dict(kwargs or {})
         positions = [argnums] if isinstance(argnums, int) else list(argnums)
         if not all(isinstance(i, int) and -len(args) <= i < len(args) for i in positions):
             raise TypeError(f"{caller}: argnums={argnums!r}, but there are {len(args)} positional arguments")
         found, self._treedef = leaves_of(tuple(args[i] for i in positions))
-        self.recorded = any(type(leaf) is Tensor for leaf in found)  # then the results can be differentiated again
-        self._as_arrays = not self.recorded and MODE.get().trace is NO_TRACE
-        self.leaves = [self._leaf(value) for value in found]
+        tensors = any(type(leaf) is Tensor for leaf in leaves_of((args, self._kwargs))[0])
+        self.recorded = tensors and MODE.get().recording  # then the results can be differentiated again
+        self.as_arrays = not tensors and MODE.get().trace is NO_TRACE
+        names = [leaf_names(part, f"argument {i}") for i, (_, part) in zip(positions, self._treedef[1], strict=True)]
+        self.leaves = [self._leaf(*named) for named in zip(chain(*names), found, strict=True)]
         self._args = list(args)
         for i, value in zip(positions, unflatten(self._treedef, iter(self.leaves)), strict=True):
             self._args[i] = value
 
-    def _leaf(self, value: Any) -> Tensor:
+    def _leaf(self, name: str, value: Any) -> Tensor:
         if type(value) is Tensor and value.requires_grad:
             return value
         array = value._value if type(value) is Tensor else np.asarray(value)
         if array.dtype.kind != "f":
             raise DtypeError(
-                f"{self.caller}: derivatives are taken in floating numbers, not in {array.dtype}: write 3.0 instead of "
-                "3, or array.astype(float)"
+                f"{self.caller}: {name} is not floating but {array.dtype}: write 3.0 instead of 3, or "
+                "array.astype(float)"
             )
         return Tensor(value, requires_grad=True)
 
-    def call(self, f: Function, kwargs: dict[str, Any]) -> Any:
-        """Return what the function returns for these leaves."""
-        return f(*self._args, **kwargs)
+    def call(self, f: Function) -> Any:
+        """Return what the function returns for these leaves, recorded in any case."""
+        with entering(recording=True):
+            return f(*self._args, **self._kwargs)
 
     def tangents(self, tangents: Sequence[Any]) -> list[Any]:
         """Return the leaves of the tangents. Raises `ShapeError` unless they are of the form and shapes of these."""
@@ -219,9 +230,11 @@ class _Inputs:
         arguments = unflatten(self._treedef, map(self.out, results) if out else iter(results))
         return arguments if self._several else arguments[0]
 
-    def out(self, tensor: Tensor) -> Any:
+    def out(self, result: Any) -> Any:
         """Return a result as it leaves: an array, or a number if it has no axes, unless Tensors came in."""
-        return np.array(tensor.data)[()] if self._as_arrays else tensor
+        if self.as_arrays:
+            return np.array(result.data if type(result) is Tensor else result)[()]
+        return result if self.recorded else result.detach()
 
 
 def _one_tensor(output: Any, caller: str) -> Tensor:
@@ -242,15 +255,67 @@ def _one_number(output: Any, caller: str) -> Tensor:
     return value
 
 
-def _jacobians(output: Tensor, inputs: _Inputs) -> list[Tensor]:
-    """Return the derivatives of `output` in each leaf: one backward pass for each element."""
-    size = output._value.size
-    basis = np.eye(size, dtype=output.dtype).reshape(size, *output.shape)
-    rows = [grad(output, inputs.leaves, row, create_graph=inputs.recorded) for row in basis]
-    if not rows:
-        return _zeros(output.shape, inputs)
-    stacks: Any = map(np.stack, zip(*rows, strict=True))  # of Tensors
-    return [stack.reshape(*output.shape, *leaf.shape) for stack, leaf in zip(stacks, inputs.leaves, strict=True)]
+_MOST = 2**23
+"""At most so many numbers are computed at once: a larger Jacobian takes several passes over some of its rows."""
+
+
+def _some_cotangent(output: Tensor) -> Tensor:
+    """Return a cotangent to record a pass from, which is linear in it: without zeros, which rules may look for."""
+    numbers = np.random.default_rng(0).uniform(0.5, 1.5, output.shape)
+    return Tensor(numbers.astype(output.dtype), requires_grad=True)
+
+
+def _jacobians(output: Tensor, inputs: _Inputs) -> list[Any]:
+    """Return the derivatives of `output` in each leaf: all rows at once, if the rules run on Tensors."""
+    try:
+        return _rows_at_once(output, inputs)
+    except AutogradError:
+        if not inputs.as_arrays:
+            raise
+    rows = [grad(output, inputs.leaves, unit) for unit in _units(output)]
+    shapes = [(*output.shape, *leaf.shape) for leaf in inputs.leaves]
+    return [np.reshape([row[i].data for row in rows], shape) for i, shape in enumerate(shapes)]
+
+
+def _units(output: Tensor) -> Any:
+    """Return for each element of the output the cotangent that picks it."""
+    return np.eye(output.size, dtype=output.dtype).reshape(output.size, *output.shape)
+
+
+def _rows_at_once(output: Tensor, inputs: _Inputs) -> list[Any]:
+    """Return the derivatives in each leaf: one backward pass is recorded, and then computed for all unit cotangents."""
+    cotangent = _some_cotangent(output)
+    gradients = grad(output, inputs.leaves, cotangent, create_graph=True)
+    linear = {cotangent: None}
+    for node in history(gradients):
+        if any(type(arg) is Tensor and arg in linear for arg in node.args):
+            linear[node] = None
+    at_once = max(1, _MOST // sum(node.size for node in linear)) if output.size else 1
+    units = _units(output)
+    with entering(phase="backward"):
+        found = [_in_rows(linear, units[i : i + at_once], inputs) for i in range(0, output.size, at_once)]
+        return [
+            _stacked([rows[gradient] for rows in found], (*output.shape, *leaf.shape))
+            if found and gradient in linear
+            else Tensor(np.zeros((*output.shape, *leaf.shape), leaf.dtype))
+            for gradient, leaf in zip(gradients, inputs.leaves, strict=True)
+        ]
+
+
+def _in_rows(linear: Iterable[Tensor], cotangents: Any, inputs: _Inputs) -> dict[Tensor, Any]:
+    """Return what each node of a backward pass is for each of the cotangents, with an axis of rows in front."""
+    start, *nodes = linear
+    found: dict[Any, Any] = {start: cotangents if inputs.as_arrays else Tensor(cotangents)}
+    for node in nodes:
+        rows = [type(arg) is Tensor and arg in found for arg in node.args]
+        given = node.operands if inputs.as_arrays else node.args
+        args = [found[node.args[i]] if is_rows else given[i] for i, is_rows in enumerate(rows)]
+        found[node] = in_rows(node.primitive, args, rows, node.shape, node.params)  # type: ignore[arg-type]
+    return found
+
+
+def _stacked(parts: list[Any], shape: tuple[int, ...]) -> Any:
+    return (parts[0] if len(parts) == 1 else np.concatenate(parts)).reshape(shape)
 
 
 def _zeros(shape: tuple[int, ...], inputs: _Inputs) -> list[Tensor]:

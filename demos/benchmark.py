@@ -1,6 +1,6 @@
 """How fast the engine is, as ratios: each contender has its own process, they take turns, and medians are shown.
 
-    python demos/benchmark.py                    everything, about three minutes
+    python demos/benchmark.py                    everything, about four minutes
     python demos/benchmark.py --quick            a short run, to see that it works
     python demos/benchmark.py --points 10000     the training step on 30,000 rows
     python demos/benchmark.py --threads 2        two cores and two BLAS threads for every contender
@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import itertools
 import os
 import statistics
 import subprocess
@@ -268,6 +269,167 @@ def mygrad() -> Step:
     return step
 
 
+# --- one step of Adam on 100 rows of 64 numbers, in float32, as for images of 8 by 8 pixels --------------------------
+
+
+def digits() -> tuple[Iterator[Any], dict[str, Any]]:
+    """Return batches without end, and the parameters of a net with 100 hidden units and 10 classes."""
+    rng = np.random.default_rng(0)
+    data = [(rng.standard_normal((100, 64), np.float32), rng.integers(0, 10, 100)) for _ in range(64)]
+    shapes = {"W1": (64, 100), "b1": (100,), "W2": (100, 10), "b2": (10,)}
+    return itertools.cycle(data), {name: 0.1 * rng.standard_normal(shape, np.float32) for name, shape in shapes.items()}
+
+
+def adam_tuned(one_vector: bool = False) -> Step:
+    """The step by hand, tuned as above; with `one_vector`, parameters and gradients are views of one array each."""
+    batches, net = digits()
+    sizes = [w.size for w in net.values()]
+    p, g = np.concatenate([w.ravel() for w in net.values()]), np.empty(sum(sizes), np.float32)
+    splits = np.cumsum(sizes)[:-1]
+    ps, gs = (
+        [part.reshape(w.shape) for part, w in zip(np.split(a, splits), net.values(), strict=True)] for a in (p, g)
+    )
+    if not one_vector:
+        ps, gs = [w.copy() for w in ps], [w.copy() for w in gs]
+    updated = [(p, g)] if one_vector else list(zip(ps, gs, strict=True))
+    updated = [(p, g, *(np.zeros_like(p) for _ in range(4))) for p, g in updated]
+    (W1, b1, W2, b2), (dW1, db1, dW2, db2) = ps, gs
+    f32 = np.float32
+    hidden, dhidden, zeros, mask = (np.zeros((100, 100), dtype) for dtype in (f32, f32, f32, bool))
+    scores, probs, onehot = (np.empty((100, 10), dtype, order="F") for dtype in (f32, f32, bool))
+    top, total, logs, ones = (np.ones(shape, f32) for shape in ((100, 1), (100, 1), (100, 1), (1, 100)))
+    classes, rows, places, correct = np.arange(10), np.arange(100), np.empty(100, int), np.empty(100, f32)
+    flat, W2_by_column, t = scores.reshape(-1, order="F"), np.empty((100, 10), f32, order="F"), 0
+
+    def step() -> float:
+        nonlocal t
+        X, y = next(batches)
+        np.matmul(X, W1, hidden)
+        np.add(hidden, b1, hidden)
+        np.maximum(hidden, zeros, out=hidden)
+        W2_by_column[...] = W2
+        np.matmul(hidden, W2_by_column, scores)
+        np.add(scores, b2, scores)
+        np.maximum.reduce(scores, 1, None, top, True)
+        np.subtract(scores, top, scores)
+        np.multiply(y, np.intp(100), places)
+        np.add(places, rows, places)
+        flat.take(places, None, correct, "clip")
+        np.exp(scores, probs)
+        np.add.reduce(probs, 1, None, total, True)
+        np.log(total, logs)
+        loss = (np.add.reduce(logs, None) - np.add.reduce(correct)) / 100
+        np.divide(probs, total, probs)
+        np.equal(y[:, None], classes, onehot)
+        np.subtract(probs, onehot, probs)
+        np.multiply(probs, 0.01, probs)
+        np.matmul(hidden.T, probs, dW2)
+        np.matmul(ones, probs, db2[None])
+        np.matmul(probs, W2_by_column.T, dhidden)
+        np.greater(hidden, 0, mask)
+        np.multiply(dhidden, mask, dhidden)
+        np.matmul(X.T, dhidden, dW1)
+        np.matmul(ones, dhidden, db1[None])
+        t += 1
+        root = (1 - 0.999**t) ** 0.5
+        size, epsilon = 0.001 * root / (1 - 0.9**t), 1e-8 * root
+        for p, g, m, v, scaled, moved in updated:
+            np.multiply(m, 0.9, m)
+            np.multiply(g, 0.1, scaled)
+            np.add(m, scaled, m)
+            np.multiply(v, 0.999, v)
+            np.multiply(g, g, scaled)
+            np.multiply(scaled, 0.001, scaled)
+            np.add(v, scaled, v)
+            np.sqrt(v, scaled)
+            np.add(scaled, epsilon, scaled)
+            np.multiply(m, size, moved)
+            np.divide(moved, scaled, moved)
+            np.subtract(p, moved, p)
+        return float(loss)
+
+    return step
+
+
+def adam_of_one_vector() -> Step:
+    return adam_tuned(one_vector=True)
+
+
+def adam_eager(captured: bool = False) -> Step:
+    from autograd_spiral import Adam, Tensor, capture, grad, relu, softmax_cross_entropy
+
+    batches, arrays = digits()
+    net = W1, b1, W2, b2 = [Tensor(array, requires_grad=True, name=name) for name, array in arrays.items()]
+    optimizer = Adam(net, 0.001)
+
+    def update(X: Any, y: Any) -> Any:
+        loss = softmax_cross_entropy(relu(X @ W1 + b1) @ W2 + b2, y)
+        optimizer.update(grad(loss, net))
+        return loss
+
+    step = capture(update) if captured else update
+    return lambda: step(*next(batches)).item()
+
+
+def adam_replayed() -> Step:
+    return adam_eager(captured=True)
+
+
+def adam_torch(fused: bool = False) -> Step:
+    import torch
+
+    torch.set_num_threads(threads)
+    batches, arrays = digits()
+    net = {name: torch.tensor(array, requires_grad=True) for name, array in arrays.items()}
+    optimizer = torch.optim.Adam(net.values(), lr=0.001, fused=fused)
+
+    def step() -> float:
+        X, y = map(torch.from_numpy, next(batches))
+        scores = torch.relu(X @ net["W1"] + net["b1"]) @ net["W2"] + net["b2"]
+        loss = torch.nn.functional.cross_entropy(scores, y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    return step
+
+
+def adam_torch_fused() -> Step:
+    return adam_torch(fused=True)
+
+
+def adam_jax() -> Step:
+    import jax
+    import jax.numpy as jnp
+
+    batches, arrays = digits()
+    net = {name: jnp.asarray(array) for name, array in arrays.items()}
+    state = net, *(jax.tree.map(jnp.zeros_like, net) for _ in range(2)), 0
+
+    def loss_of(net: Any, X: Any, y: Any) -> Any:
+        log_p = jax.nn.log_softmax(jnp.maximum(X @ net["W1"] + net["b1"], 0) @ net["W2"] + net["b2"])
+        return -log_p[jnp.arange(len(y)), y].mean()
+
+    @jax.jit
+    def update(state: Any, X: Any, y: Any) -> Any:
+        net, mean, square, t = state
+        loss, gradients = jax.value_and_grad(loss_of)(net, X, y)
+        mean = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, mean, gradients)
+        square = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, square, gradients)
+        root = jnp.sqrt(1 - 0.999 ** (t + 1))
+        size = 0.001 * root / (1 - 0.9 ** (t + 1))
+        net = jax.tree.map(lambda p, m, v: p - size * m / (jnp.sqrt(v) + 1e-8 * root), net, mean, square)
+        return loss, (net, mean, square, t + 1)
+
+    def step() -> float:
+        nonlocal state
+        loss, state = update(state, *next(batches))
+        return float(loss)
+
+    return step
+
+
 # --- 500 times y = y * x + x on vectors of three, sum, and backward -------------------------------------------------
 
 
@@ -364,7 +526,16 @@ CHAIN = {
     "HIPS autograd": (chain_autograd, "autograd", False),
     "MyGrad": (chain_mygrad, "mygrad", False),
 }
-TABLES = {"training": TRAINING, "chain": CHAIN}
+ADAM = {
+    "the step by hand, tuned with buffers": (adam_tuned, "numpy", False),
+    "the same, with all parameters in one vector": (adam_of_one_vector, "numpy", False),
+    "autograd_spiral, eager": (adam_eager, "autograd_spiral", False),
+    "autograd_spiral, replayed": (adam_replayed, "autograd_spiral", False),
+    "PyTorch, eager": (adam_torch, "torch", False),
+    "PyTorch, eager, with its fused Adam": (adam_torch_fused, "torch", False),
+    "jax.jit": (adam_jax, "jax", False),
+}
+TABLES = {"training": TRAINING, "adam": ADAM, "chain": CHAIN}
 
 
 def pin(cores: int) -> str:
@@ -508,6 +679,10 @@ def main() -> None:
     print(f"one training step of the two-layer net ({3 * points} points, 100 hidden units), ratio to the first line:")
     measure("training", options.only, rounds, steps)
     print(f"\ncapturing and compiling the net's step: {capture_time():.0f} ms")
+    print(
+        "\none step of Adam on 100 rows of 64 numbers (100 hidden units, 10 classes, float32), ratio to the first line:"
+    )
+    measure("adam", options.only, rounds, 5 if options.quick else 100)
     print("\n500 times y = y * x + x on 3 numbers, sum and backward, ratio to the first line:")
     measure("chain", options.only, rounds, 2 if options.quick else 20)
     print("\ntime: the median of the turns' ratios (and the range of the middle four fifths)")

@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from IPython.display import Image, Markdown, display
+from IPython.display import Image, display
 
 from autograd_spiral import Tensor, check_against, check_gradients, draw, grad
 from autograd_spiral.spiral import LinearClassifier, TwoLayerNet, accuracy, by_hand, descent, plots, published, train
@@ -115,7 +115,7 @@ display(check_gradients(loss_of, *arrays))
 # %%
 step = descent(net)
 first_loss = step(X, y)
-display(Markdown(f"```python\n{step.source}```"))
+display(step.source)
 
 # %% [markdown]
 # ### Training

@@ -18,18 +18,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from scipy import special
 
 import autograd_spiral
 from autograd_spiral import CapturedStep, CheckReport, Tensor, errors, grad
 from autograd_spiral.engine.array_methods import ArrayMethods
 from autograd_spiral.engine.messages import name_of
 from autograd_spiral.engine.modes import Observer, entering
-from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES
+from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES, VALUE_FUNCTIONS
 from autograd_spiral.errors import AutogradError
-from autograd_spiral.gradcheck.examples import EXAMPLES
+from autograd_spiral.gradcheck.examples import EXAMPLES, elementwise
 from autograd_spiral.gradcheck.rule_check import checkable
-from autograd_spiral.vocabulary import functions
+from autograd_spiral.vocabulary import functions, left_out
+from autograd_spiral.vocabulary.left_out import LEFT_OUT
 from autograd_spiral.vocabulary.rules.indexing import scatter
+from autograd_spiral.vocabulary.rules.linalg import cofactors, kink, packed_eigh, packed_qr, packed_slogdet, packed_svd
+from autograd_spiral.vocabulary.rules.order import reorder, restore_order
+from autograd_spiral.vocabulary.rules.reductions import linear_recurrence
+from autograd_spiral.vocabulary.rules.shapes import add_windows
 
 PAGE = Path(__file__).with_name("vocabulary.md")
 
@@ -63,6 +70,11 @@ EXTREMUM = words(
     "z̄ shared equally among the entries that attain the extremum, 0 elsewhere", edges="a tie: equal shares"
 )
 
+TRIANGLE = "in the triangle that NumPy reads"
+TIED = "NaN if not treated alike, and no second derivative"
+PACKED = "internal: all results in one array"
+SCAN = "z̄ plus what flows back from the next index: `z[k] = f(z[k − 1], x[k])`,"
+
 ROWS: dict[str, dict[Any, Row]] = {
     "Arithmetic": {
         np.positive: row("z̄"),
@@ -79,6 +91,13 @@ ROWS: dict[str, dict[Any, Row]] = {
         np.hypot: row("z̄ · x / z", "z̄ · y / z", edges="0 where z is 0, where there is no second derivative"),
         np.arctan2: row("z̄ · y / (x² + y²)", "−z̄ · x / (x² + y²)", edges="NaN where both are 0"),
         np.logaddexp: row("z̄ · exp(x − z)", "z̄ · exp(y − z)", edges="0 where z is −∞"),
+        np.logaddexp2: row("z̄ · exp2(x − z)", "z̄ · exp2(y − z)", edges="0 where z is −∞"),
+        np.remainder: row("z̄", "−z̄ · floor(x / y)", edges="the same at the jumps"),
+        np.fmod: row("z̄", "−z̄ · trunc(x / y)", edges="the same at the jumps"),
+        np.floor_divide: row("0", "0", edges="0 where it jumps, too"),
+        np.copysign: row("z̄ · sign(x) · sign(y)", "0", edges="0 at 0"),
+        np.heaviside: row("0", "z̄ · [x == 0]", edges="0 at the jump too"),
+        np.ldexp: words("z̄ · 2^y", None),
     },
     "Functions of one argument": {
         np.square: row("2 · z̄ · x"),
@@ -105,15 +124,46 @@ ROWS: dict[str, dict[Any, Row]] = {
         np.arccosh: row("z̄ / √(x² − 1)", edges="infinite at 1"),
         np.arctanh: row("z̄ / (1 − x²)", edges="infinite at ±1"),
         np.absolute: row("z̄ · sign(x)", edges="0 at 0"),
-        **{step: row("0", edges=STEPS) for step in (np.sign, np.floor, np.ceil, np.trunc, np.rint)},
+        np.fabs: row("z̄ · sign(x)", edges="0 at 0"),
+        np.sinc: row("z̄ · (cos(π · x) − z) / x"),
+        np.i0: words("z̄ · I₁(x)"),
+        np.conjugate: row("z̄"),
+        **dict.fromkeys((np.deg2rad, np.radians), row("z̄ · π / 180")),
+        **dict.fromkeys((np.rad2deg, np.degrees), row("z̄ · 180 / π")),
+        **{step: row("0", edges=STEPS) for step in (np.sign, np.floor, np.ceil, np.trunc, np.rint, np.round)},
+    },
+    "Ufuncs of scipy.special": {
+        special.expit: row("z̄ · z · (1 − z)"),
+        special.logit: row("z̄ / (x · (1 − x))", edges="infinite at 0"),
+        special.log_expit: row("z̄ · expit(−x)"),
+        special.erf: row("z̄ · 2 / √(π) · exp(−x²)"),
+        special.erfc: row("−z̄ · 2 / √(π) · exp(−x²)"),
+        special.erfcx: row("z̄ · (2 · x · z − 2 / √(π))"),
+        special.erfinv: row("z̄ · √(π) / 2 · exp(z²)", edges="infinite at ±1"),
+        special.gammaln: row("z̄ · digamma(x)"),
+        special.digamma: row("z̄ · polygamma(1, x)"),
+        special.xlogy: row("z̄ · log(y)", "z̄ · x / y", edges="ȳ: 0 where x is 0; x̄: infinite where y is 0"),
+        special.xlog1py: row("z̄ · log1p(y)", "z̄ · x / (1 + y)", edges="ȳ: 0 where x is 0; x̄: infinite where y is −1"),
+        special.entr: row("−z̄ · (log(x) + 1)", edges="infinite at 0"),
+        special.i0: row("z̄ · i1(x)"),
+        special.i0e: row("z̄ · (i1e(x) − sign(x) · z)", edges="0 at 0"),
+        special.i1: row("z̄ · (i0(x) − z / x)"),
+        special.ndtr: row("z̄ · exp(−x² / 2) / √(2 · π)"),
+        special.log_ndtr: row("z̄ · exp(−x² / 2) / √(2 · π) / ndtr(x)"),
     },
     "Choosing and converting": {
         np.where: words(None, "z̄ where the condition holds, else 0", "z̄ where it does not, else 0"),
+        np.choose: words("z̄ where x is the choice that the index numbers, else 0"),
         np.ndarray.astype: words("z̄, in the dtype of x"),
     },
     "Products": {
         np.matmul: row("z̄ @ yᵀ", "xᵀ @ z̄"),
         np.einsum: words('the einsum of z̄ with the other operands: for "ij,jk->ik" it is einsum("ik,jk->ij", z̄, y)'),
+        np.convolve: words(
+            'correlate(z̄, y), for mode="full"',
+            "correlate(z̄, x)",
+            edges="for the other modes, z̄ is padded to full length first",
+        ),
     },
     "Reductions and scans": {
         np.sum: words("z̄, broadcast to the shape of x"),
@@ -125,7 +175,21 @@ ROWS: dict[str, dict[Any, Row]] = {
         ),
         np.max: EXTREMUM,
         np.min: EXTREMUM,
+        np.nanmax: EXTREMUM,
+        np.nanmin: EXTREMUM,
         np.cumsum: words("the sum of z̄ from each index to the end of the axis"),
+        np.cumprod: words(f"{SCAN} with slopes of x and of the z before", edges="exact at entries of 0, at any order"),
+        np.maximum.accumulate: words(f"{SCAN} with the slopes of np.maximum", edges=TIE),
+        np.minimum.accumulate: words(f"{SCAN} with the slopes of np.minimum", edges=TIE),
+        np.logaddexp.accumulate: words(f"{SCAN} with the slopes of np.logaddexp"),
+        np.hypot.accumulate: words(f"{SCAN} with the slopes of np.hypot", edges="0 where z is 0"),
+        linear_recurrence: words(
+            "the same recurrence of z̄ from the front to the end", "x̄ · the z after", edges="internal: the rule of scans"
+        ),
+    },
+    "Order": {
+        reorder: words("z̄ in the order before", None, edges="internal: records np.sort and np.partition"),
+        restore_order: words("z̄ in that order again", None, edges="internal: records the gradient of np.sort"),
     },
     "Shapes": {
         np.reshape: words("z̄, in the shape of x"),
@@ -133,6 +197,42 @@ ROWS: dict[str, dict[Any, Row]] = {
         np.broadcast_to: words("z̄, summed over the axes that were broadcast"),
         np.concatenate: words("the part of z̄ that came from x"),
         np.pad: words("z̄ without the padding"),
+        sliding_window_view: words("zeros in the shape of x, with each window of z̄ added where it was"),
+        add_windows: words("the windows of z̄", edges="internal: records the gradient of `sliding_window_view`"),
+    },
+    "Linear algebra": {
+        np.linalg.inv: words("−zᵀ @ z̄ @ zᵀ"),
+        np.linalg.solve: words("−ȳ @ zᵀ", "inv(x)ᵀ @ z̄"),
+        np.linalg.det: words(
+            "z̄ · det(x) · inv(x)ᵀ, from the singular values", edges="right for singular matrices, too"
+        ),
+        cofactors: words("the derivative of det(x) · inv(x)ᵀ", edges="internal: the gradient of the determinant"),
+        kink: words(
+            "NaN at the given places, else 0",
+            None,
+            edges="internal: a 0, added to gradients that have no second one there",
+        ),
+        np.linalg.pinv: words(
+            "−zᵀ @ z̄ @ zᵀ + (z̄ᵀ − x @ z @ z̄ᵀ) @ z @ zᵀ for at least as many rows as columns",
+            edges="NaN if singular values are cut off: the rank is less than it could be",
+        ),
+        np.linalg.cholesky: words(
+            "inv(z)ᵀ @ Φ(zᵀ @ z̄) @ inv(z), where Φ is the lower triangle with half its diagonal",
+            edges=TRIANGLE,
+        ),
+        packed_slogdet: words("z̄ · inv(x)ᵀ, for the logarithm", edges=f"NaN for singular matrices; {PACKED}"),
+        packed_eigh: words(
+            "V @ (diag(w̄) + (Vᵀ @ V̄) / (wⱼ − wᵢ)) @ Vᵀ for eigenvalues w and eigenvectors V",
+            edges=f"repeated eigenvalues: {TIED}; {TRIANGLE}; {PACKED}",
+        ),
+        packed_svd: words(
+            "U @ diag(s̄) @ Vᵀ for the singular values s; for the vectors see Townsend (2016)",
+            edges=f"singular values that are repeated or 0: {TIED}; {PACKED}",
+        ),
+        packed_qr: words(
+            "(Q̄ + Q @ sym(R @ R̄ᵀ − Q̄ᵀ @ Q)) @ inv(R)ᵀ, where sym copies the lower triangle to the upper one",
+            edges=f"NaN if columns depend on those before; {PACKED}",
+        ),
     },
     "Indexing": {
         operator.getitem: words("zeros in the shape of x, with z̄ added at the index", edges="repeated entries add up"),
@@ -142,6 +242,7 @@ ROWS: dict[str, dict[Any, Row]] = {
         functions.relu: row("z̄ · [x > 0]", edges="0 at 0"),
         functions.sigmoid: row("z̄ · z · (1 − z)"),
         functions.erf: row("z̄ · 2 / √(π) · exp(−x²)"),
+        functions._ndtr: row("z̄ · exp(−x² / 2) / √(2 · π)", edges="internal: the normal distribution function in gelu"),
         functions.softmax: row("z · (z̄ − Σ(z̄ · z))"),
         functions.log_softmax: row("z̄ − softmax(x) · Σ(z̄)"),
         functions.logsumexp: words("z̄ · softmax(x)", edges="0 along a row of −∞"),
@@ -157,7 +258,26 @@ CALLED: dict[Any, str] = {
     np.ndarray.astype: "x.astype(dtype)",
     np.einsum: "np.einsum(subscripts, *operands)",
     np.concatenate: "np.concatenate(arrays, axis=0)",
+    special.digamma: "special.digamma(x)",
+    np.choose: "np.choose(index, choices, mode='raise')",
+    np.result_type: "np.result_type(*arrays)",
+    np.common_type: "np.common_type(*arrays)",
+    np.min_scalar_type: "np.min_scalar_type(x)",
+    np.can_cast: "np.can_cast(x, to)",
+    np.iscomplexobj: "np.iscomplexobj(x)",
+    np.isrealobj: "np.isrealobj(x)",
     scatter: "scatter(x, *arrays, index, shape)",
+    add_windows: "add_windows(x, window_shape, axis, shape)",
+    np.linalg.pinv: "np.linalg.pinv(a, rcond=None, hermitian=False, *, rtol)",
+    np.linalg.cholesky: "np.linalg.cholesky(a, *, upper=False)",
+    packed_eigh: "packed_eigh(x, UPLO)",
+    packed_qr: "packed_qr(x)",
+    packed_slogdet: "packed_slogdet(x)",
+    packed_svd: "packed_svd(x, full_matrices)",
+    reorder: "reorder(x, y, axis)",
+    restore_order: "restore_order(x, y, axis)",
+    linear_recurrence: "linear_recurrence(x, y, axis)",
+    functions._ndtr: "ndtr(x)",
     functions._label_cross_entropy: "softmax_cross_entropy(x, y, *, reduction='mean')",
     functions.softmax_cross_entropy: "softmax_cross_entropy(x, y, *, reduction='mean')",
 }
@@ -167,15 +287,42 @@ REMARKS: dict[Any, str] = {
     np.clip: "at a bound: half the gradient",
     np.std: "gradient 0 if all entries are equal, where there is no second derivative",
     np.linalg.vector_norm: "the orders 1, inf and -inf; see above for the others",
-    np.linalg.norm: "as for vector_norm; vectors: any order except 0; matrices: 'fro', 1, -1, inf, -inf",
+    np.linalg.norm: "as for vector_norm; vectors: any order except 0; matrices: as NumPy",
+    np.linalg.cond: "NaN for singular matrices, and where the norms have no derivative",
+    np.linalg.solve: "a vector y becomes a matrix",
+    np.linalg.lstsq: "the residuals are computed for matrices of less than full rank, too",
+    np.linalg.pinv: "for `hermitian=True`, the triangle that NumPy reads",
+    np.linalg.slogdet: "NumPy's named tuple; see packed_slogdet above",
+    np.linalg.eigh: "NumPy's named tuple; see packed_eigh above",
+    np.linalg.svd: "NumPy's named tuple; see packed_svd above; only as many vectors as there are singular values",
+    np.linalg.qr: "NumPy's named tuple; see packed_qr above; of the modes, those without further columns of Q",
     np.full_like: "a constant",
     np.zeros_like: "a constant",
     np.ones_like: "a constant",
-    np.shape: "no gradient",
-    np.ndim: "no gradient",
-    np.size: "no gradient",
-    np.einsum: "rewritten if an operand repeats a letter or the result is omitted",
+    np.einsum: "rewritten if an operand repeats a letter, the result is omitted, or axes are numbered",
+    np.linalg.matrix_power: "negative powers: those of the inverse; the power 0: a constant",
+    np.cross: "of vectors of length 3",
+    np.pad: "the modes edge, reflect, symmetric and wrap; see above for constant",
+    np.insert: "the values are converted to the dtype of the array",
+    **dict.fromkeys((np.shape, np.ndim, np.size, *elementwise.DTYPES), "no gradient"),
+    **dict.fromkeys((np.imag, np.iscomplex, np.isreal), "a constant"),
+    np.interp: "at a knot: the slope on the right",
+    np.nan_to_num: "gradient 0 where an entry is replaced",
+    np.piecewise: "the conditions must be arrays in a captured step",
+    np.compress: "the condition must be an array in a captured step",
+    np.extract: "the condition must be an array in a captured step",
     np.matmul: "vectors become matrices",
+    **dict.fromkeys((np.sum, np.mean, np.prod, np.max, np.min, np.all, np.any), "rewritten with a further keyword"),
+    **dict.fromkeys((np.cumsum, np.cumprod), "rewritten with dtype="),
+    np.nanstd: "as for std",
+    **dict.fromkeys((np.median, np.partition, np.quantile, np.percentile), "a tie: one of the entries"),
+    np.sort: "a tie: each entry where the sort puts it",
+    np.count_nonzero: "no gradient",
+    **dict.fromkeys((np.add.reduce, np.multiply.reduce), "settings: dtype, initial and where"),
+    **dict.fromkeys((np.maximum.reduce, np.minimum.reduce), "settings: initial and where; ties as for max"),
+    **dict.fromkeys((np.logical_and.reduce, np.logical_or.reduce), "settings: where; no gradient"),
+    **dict.fromkeys((np.logical_and.reduceat, np.logical_or.reduceat), "no gradient"),
+    np.bincount: "with respect to the weights",
     functions.leaky_relu: "derivative at 0: the slope",
     functions.elu: "derivative at 0: alpha",
     functions.softmax_cross_entropy: "for rows of class probabilities y; for integers y, see above",
@@ -186,13 +333,11 @@ AROUND: dict[Any, str] = {np.squeeze: "getitem", functions.softmax_cross_entropy
 """What an example call records besides the function of which it is an example."""
 
 NOT_SUPPORTED: tuple[tuple[str, str], ...] = (
-    ("solvers, inverses, decompositions", "np.linalg.solve(M, x)"),
-    ("Fourier transforms", "np.fft.fft(x)"),
-    ("sorting", "np.sort(x)"),
+    ("eigenvalues that may be complex", "np.linalg.eigvals(x * M)"),
     ("complex numbers", "Tensor([1 + 2j])"),
     ("`out=`", "np.add(x, 1.0, out=buffer)"),
-    ("`where=`", "np.sum(x, where=mask)"),
-    ("methods of ufuncs", "np.multiply.outer(x, x)"),
+    ("`where=` of elementwise functions", "np.add(x, x, where=mask)"),
+    ("other methods of ufuncs", "np.subtract.accumulate(x)"),
     ("writing into arrays", "np.copyto(x, 0.0)"),
     ("assigning to elements", "x[0] = 1.0"),
     ("updating in place", "x += 1.0"),
@@ -285,7 +430,7 @@ def page() -> str:
             (f"`{called(function)}`", _gradients(row), row.edges, orders(function)) for function, row in group.items()
         ]
         parts.append(f"## {title}\n\n{_table('call gradient edges orders', rows)}")
-    parts += [_without_gradient(), _composed(), _methods(), _others(), _errors(), _not_supported()]
+    parts += [_without_gradient(), _composed(), _methods(), _others(), _errors(), _left_out(), _not_supported()]
     return "\n\n".join(parts) + "\n"
 
 
@@ -371,9 +516,9 @@ def _methods() -> str:
             takes = str(inspect.Signature([parameter.replace(annotation=empty) for parameter in given]))
         rows.append((f"`.{name}{takes}`", text.splitlines()[0]))
     text = (
-        "Operators: `+ - * / ** @`, `-x`, `abs(x)`, comparisons, and `& | ^ ~` of masks; indexing with integers, "
-        "slices, `None`, `...`, masks and integer arrays; `len`, iteration, `float` and `int` of one element. Methods "
-        "and attributes:"
+        "Operators: `+ - * / // % ** @`, `-x`, `abs(x)`, `round(x)`, `divmod(x, y)`, comparisons, and `& | ^ ~` of "
+        "masks; indexing with integers, slices, `None`, `...`, masks and integer arrays; `len`, iteration, `float` and "
+        "`int` of one element. Methods and attributes:"
     )
     return _section("Operators, methods and attributes of a Tensor", text, _table("name description", rows))
 
@@ -411,6 +556,19 @@ def _errors() -> str:
     return _section("Errors", text, _table("class builtin meaning", rows))
 
 
+def _left_out() -> str:
+    rows = []
+    for why, names in LEFT_OUT.items():
+        others = {f: instead for f, instead, reason in left_out.named() if reason == why and ".data)" not in instead}
+        listed = ", ".join(f"`np.{name}`" for name in names.split())
+        rows.append((listed, why, "; ".join(f"for `{name_of(f)}`: {instead}" for f, instead in others.items())))
+    text = (
+        "These functions of NumPy are left out on purpose. Each raises an error that gives the reason and says what to "
+        "write instead: the call with the value, as in `np.unique(t.data)`, or what the last column says."
+    )
+    return _section("Left out", text, _table("functions since write", rows))
+
+
 def _not_supported() -> str:
     rows = []
     for what, code in NOT_SUPPORTED:
@@ -428,9 +586,11 @@ def _not_supported() -> str:
             rows.append((what, f"`{code}`", f"{type(error).__name__}: {error}"))
         else:
             raise AssertionError(f"{code} is said not to be supported, but it runs")
+    readers = ", ".join(sorted(f"`{name_of(function)}`" for function in VALUE_FUNCTIONS))
     text = (
-        "The following is left out on purpose: small models of composed operations do not need it, or it would break "
-        "the promise that a recorded value never changes. Each raises an error at the call itself, not later:"
+        f"Functions that can only mean the value take it, without a graph: {readers}. The following is left out on "
+        "purpose: small models of composed operations do not need it, or it would break the promise that a recorded "
+        "value never changes. Each raises an error at the call itself, not later:"
     )
     return _section("Not supported", text, _table("what example error", rows))
 

@@ -8,12 +8,17 @@ from typing import Any
 
 import numpy as np
 from examples import Cases, Example, Source, from_table, reduced
+from numpy.lib.stride_tricks import sliding_window_view
 
 from autograd_spiral.engine.table import PRIMITIVES
 from autograd_spiral.gradcheck.examples import EXAMPLES, elementwise, order, reductions
 from autograd_spiral.gradcheck.examples.elementwise import BINARY, UNARY
+from autograd_spiral.gradcheck.examples.linalg import matrix
 from autograd_spiral.gradcheck.examples.table import NONZERO, POSITIVE, REAL
 from autograd_spiral.vocabulary.rules.indexing import scatter
+from autograd_spiral.vocabulary.rules.order import reorder, restore_order
+from autograd_spiral.vocabulary.rules.reductions import linear_recurrence
+from autograd_spiral.vocabulary.rules.shapes import add_windows
 from autograd_spiral.vocabulary.signatures import ARRAY
 
 CASES = Cases()
@@ -29,7 +34,7 @@ def unary(source: Source, function: Any) -> Example:
 
 
 @case(*elementwise.STEPS)
-def _steps(source: Source, function: Any) -> Example:
+def steps(source: Source, function: Any) -> Example:
     whole = source.integers(source.shape(), -2, 1)
     return Example(function, (source.laid_out(whole + source.rng.uniform(0.1, 0.4, whole.shape)),))
 
@@ -78,6 +83,13 @@ def _relation(source: Source, function: Any) -> Example:
     return Example(function, (x.astype(float), y.astype(float)), differentiable=False)
 
 
+@case(np.isclose)
+def _isclose(source: Source, function: Any) -> Example:
+    x, y = (source.integers(shape, -1, 1).astype(float) for shape in source.broadcast_shapes(2))
+    keywords = source.choose({}, {"atol": 1.5}, {"rtol": 0.5, "atol": 0.25}, {"equal_nan": True})
+    return Example(lambda x, y: function(x, y, **keywords), (x, y), differentiable=False)
+
+
 @case(np.invert)
 def _invert(source: Source, function: Any) -> Example:
     draw = source.choose(source.mask, lambda shape: source.integers(shape, -9, 9))
@@ -88,6 +100,16 @@ def _invert(source: Source, function: Any) -> Example:
 def _bitwise(source: Source, function: Any) -> Example:
     draw = source.choose(source.mask, lambda shape: source.integers(shape, -9, 9))
     return Example(function, tuple(draw(shape) for shape in source.broadcast_shapes(2)))
+
+
+@case(*elementwise.OF_INTEGERS)
+def _of_integers(source: Source, function: Any) -> Example:
+    return Example(function, tuple(source.integers(shape, 0, 9) for shape in source.broadcast_shapes(2)))
+
+
+@case(np.bitwise_count)
+def _bitwise_count(source: Source, function: Any) -> Example:
+    return Example(function, (source.integers(source.shape(), -9, 9),))
 
 
 @case(np.where)
@@ -139,6 +161,13 @@ def _einsum(source: Source, function: Any) -> Example:
     return Example(lambda *args: function(form, *args), operands_for(source, form.partition("->")[0].split(",")))
 
 
+@case(np.convolve)
+def _convolve(source: Source, function: Any) -> Example:
+    a, v = (source.array(source.choose((source.integer(1, 5),), (3,))) for _ in "av")
+    mode = source.choose("full", "same", "valid")
+    return Example(lambda a, v: function(a, v, mode), (a, v))
+
+
 # --- reductions and scans ---------------------------------------------------------------------------------------
 
 
@@ -175,11 +204,58 @@ def _vector_norm(source: Source, function: Any) -> Example:
     return Example(lambda x: function(x, axis=axis, keepdims=keepdims, ord=ord), (x,))
 
 
-@case(np.cumsum)
-def _cumsum(source: Source, function: Any) -> Example:
+@case(np.nanmax, np.nanmin)
+def _extremum_beside_nans(source: Source, function: Any) -> Example:
+    """NaNs in places that are left: a gradient with respect to them would have to be 0, and is not asked for."""
+    (x,) = source.apart(source.shape(1, empty=False))
+    missing = source.mask(x.shape)
+    axis, keepdims = source.axis(x.ndim), source.flag()
+    missing = missing & ~np.all(missing, axis=axis, keepdims=True)
+    return Example(lambda x: function(np.where(missing, np.nan, x), axis=axis, keepdims=keepdims), (x,))
+
+
+@case(np.cumsum, np.cumprod)
+def scan(source: Source, function: Any) -> Example:
+    """With entries of 0 now and then, at which a product has all its derivatives."""
     x = source.array(source.shape(1))
+    x = np.where(source.rng.uniform(size=x.shape) < 0.2, 0, x)
     axis = source.choose(None, source.axis(x.ndim))
     return Example(lambda x: function(x, axis=axis), (x,))
+
+
+@case(*(ufunc.accumulate for ufunc in reductions.COMBINED if ufunc.accumulate in PRIMITIVES))
+def accumulation(source: Source, function: Any) -> Example:
+    (x,) = source.apart(source.shape(1))
+    axis = source.axis(x.ndim)
+    return Example(lambda x: function(x, axis=axis), (x,))
+
+
+@case(linear_recurrence)
+def _recurrence(source: Source, function: Any) -> Example:
+    shape = source.shape(1, empty=False)
+    axis = source.integer(0, len(shape) - 1)
+    b, a = source.array(shape), source.array(tuple(n - (i == axis) for i, n in enumerate(shape)))
+
+    def formula(b: Any, a: Any) -> Any:
+        b, a, y = np.moveaxis(b, axis, 0), np.moveaxis(a, axis, 0), []
+        for k in range(len(b))[::-1]:
+            y.append(b[k] + a[k] * y[-1] if y else b[k])
+        return np.moveaxis(np.array(y[::-1]), 0, axis)
+
+    return Example(lambda b, a: function(b, a, axis=axis), (b, a), formula)
+
+
+@case(reorder, restore_order)
+def _permutation(source: Source, function: Any) -> Example:
+    x = source.array(source.shape(1))
+    axis = source.axis(x.ndim)
+    order = np.argsort(source.rng.uniform(size=x.shape), axis=axis)
+    sorting = order if function is reorder else np.argsort(order, axis=axis)
+    return Example(
+        lambda x, order: function(x, order, axis=axis),
+        (x, order),
+        lambda x, order: np.take_along_axis(x, sorting, axis),
+    )
 
 
 @case(*order.SEARCHES)
@@ -187,6 +263,42 @@ def _search(source: Source, function: Any) -> Example:
     x = source.array(source.shape(1, empty=False))
     axis, keepdims = source.choose(None, source.axis(x.ndim)), source.flag()
     return Example(lambda x: function(x, axis=axis, keepdims=keepdims), (x,), differentiable=False)
+
+
+# --- linear algebra ---------------------------------------------------------------------------------------------
+
+
+@case(np.linalg.solve)
+def _solve(source: Source, function: Any) -> Example:
+    """Stacks of matrices that broadcast, on both sides."""
+    stack, n, columns = source.shape(0, 2), source.integer(1, 3), source.integer(0, 3)
+    a = source.laid_out(matrix(n, n, *source.broadcast_from(stack))(source.rng))
+    return Example(function, (a, source.array((*source.broadcast_from(stack), n, columns))))
+
+
+@case(np.linalg.inv, np.linalg.det, np.linalg.pinv)
+def of_matrices(source: Source, function: Any) -> Example:
+    n = source.integer(1, 3)
+    m = source.integer(1, 3) if function is np.linalg.pinv else n
+    return Example(function, (source.laid_out(matrix(m, n, *source.shape(0, 2))(source.rng)),))
+
+
+@case(np.argsort, np.argpartition)
+def _ordering(source: Source, function: Any) -> Example:
+    (x,) = source.apart(source.shape(1, empty=False))
+    axis = source.choose(None, source.axis(x.ndim))
+    length = x.size if axis is None else x.shape[axis]
+    kth = source.choose(source.integer(0, length - 1), (0, length - 1)) if function is np.argpartition else None
+    settings = source.choose({}, {"kind": "stable"}, {"stable": True}) if kth is None else {"kth": kth}
+    return Example(lambda x: function(x, axis=axis, **settings), (x,), differentiable=False)
+
+
+@case(np.searchsorted)
+def _searchsorted(source: Source, function: Any) -> Example:
+    (a,), v, side = source.apart(source.shape(1, 1)), source.array(source.shape()), source.choose("left", "right")
+    if source.flag():
+        return Example(lambda a, v: function(a, v, side, sorter=np.argsort(a)), (a, v), differentiable=False)
+    return Example(lambda a, v: function(a, v, side=side), (np.sort(a), v), differentiable=False)
 
 
 # --- shapes -----------------------------------------------------------------------------------------------------
@@ -230,6 +342,38 @@ def _pad(source: Source, function: Any) -> Example:
     pairs = [(source.integer(0, 2), source.integer(0, 2)) for _ in x.shape]
     width, value = source.choose(pairs, pairs[0], pairs[0][0]), source.choose(0, 1.5)
     return Example(lambda x: function(x, width, constant_values=value), (x,))
+
+
+def _windowed(source: Source) -> tuple[np.ndarray, tuple[int, ...], Any]:
+    """An array, the shape of windows, and the axes that they slide along, where an axis may stand twice."""
+    shape = source.shape(1, side=2, empty=False)
+    axes = source.choose(None, (source.axis(len(shape)),), (source.axis(len(shape)), source.axis(len(shape))))
+    left, lengths = list(shape), []
+    for axis in range(len(shape)) if axes is None else axes:
+        lengths.append(source.integer(1, left[axis]))
+        left[axis] -= lengths[-1] - 1
+    return source.array(shape), tuple(lengths), axes
+
+
+@case(sliding_window_view)
+def _windows(source: Source, function: Any) -> Example:
+    x, lengths, axes = _windowed(source)
+    if axes is not None and len(axes) == 1 and source.flag():
+        return Example(lambda x: function(x, lengths[0], axes[0]), (x,))
+    return Example(lambda x: function(x, lengths, axis=axes), (x,))
+
+
+@case(add_windows)
+def _add_windows(source: Source, function: Any) -> Example:
+    x, lengths, axes = _windowed(source)
+    counted = tuple(range(x.ndim)) if axes is None else tuple(axis % x.ndim for axis in axes)
+    positions = sliding_window_view(np.arange(x.size).reshape(x.shape), lengths, counted)
+
+    def formula(ct: Any) -> Any:
+        return np.bincount(positions.ravel(), ct.ravel(), x.size).astype(ct.dtype).reshape(x.shape)
+
+    ct = source.array(positions.shape)
+    return Example(lambda ct: function(ct, window_shape=lengths, axis=counted, shape=x.shape), (ct,), formula)
 
 
 # --- indexing ---------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """What holds for the whole suite: its hypothesis profile, the package that processes import, and the command line."""
 
+import contextlib
 import gc
 import os
 import sys
@@ -7,6 +8,9 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+with contextlib.suppress(ImportError):
+    import scipy.special  # noqa: F401  # its ufuncs are then part of the tables that tests walk
 
 import autograd_spiral
 from autograd_spiral.cli import main

@@ -48,6 +48,7 @@ ACTIVATIONS: dict[Callable[..., Any], list[tuple[dict[str, Any], Callable[[Any],
     functions.silu: [({}, lambda x: x * _sigmoid(x))],
     functions.softplus: [({}, lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))))],
     functions.erf: [({}, _erf)],
+    functions._ndtr: [({}, lambda x: 0.5 + 0.5 * _erf(x / math.sqrt(2)))],
     functions.gelu: [
         ({}, lambda x: x * (0.5 + 0.5 * _erf(x / math.sqrt(2)))),
         ({"approximate": True}, lambda x: x * _sigmoid(math.sqrt(8 / math.pi) * (x + 0.044715 * x * x * x))),

@@ -11,10 +11,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pictures import size
 
 import autograd_spiral
+from autograd_spiral import Tensor
 from autograd_spiral.spiral import descent, plots, published
 
 ROOT = Path(__file__).parents[1]
@@ -26,6 +28,7 @@ LESSONS = [
         "check_your_gradients.md",
         "how_it_works.md",
         "pictures_and_programs.md",
+        "train_your_own.md",
         "your_own_operation.md",
     )
 ]
@@ -59,6 +62,8 @@ def test_lessons_run_from_beginning_to_end(page, tmp_path, monkeypatch):
     """
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
+    if page.name == "train_your_own.md":
+        pytest.importorskip("sklearn.datasets", reason="its data comes with scikit-learn", exc_type=ImportError)
     text = page.read_text(encoding="utf-8")
     names = {"__name__": "lesson"}
     printed = ""
@@ -82,6 +87,25 @@ def test_lessons_run_from_beginning_to_end(page, tmp_path, monkeypatch):
             how = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
             same = doctest.OutputChecker().check_output(settled(body), settled(printed), how)
             assert same, f"{page.name}:{line + 1} should be\n{printed}"
+
+
+def test_the_program_that_trains_is_short_and_what_to_write_for_other_libraries_runs():
+    text = (ROOT / "docs" / "train_your_own.md").read_text(encoding="utf-8")
+    assert BLOCK.search(text)[3].count("\n") <= 60
+    cells = [row.rpartition(" | ")[2] for row in text.splitlines() if row.startswith("| ")]
+    pieces = [code for cell in cells for code in re.findall("`(.+?)`", cell)]
+    assert len(pieces) > 40
+    rng, x, leaf = np.random.default_rng(0), np.array([0.25, 0.5]), Tensor([0.5, 0.25], requires_grad=True)
+    net, square = {"W": leaf}, np.ones((2, 2))
+    names = {name: getattr(autograd_spiral, name) for name in autograd_spiral.__all__}
+    names |= {"np": np, "rng": rng, "file": io.BytesIO(), "a": x, "v": x, "xs": x, "x": x, "shape": (2,)}
+    names |= {"X": square, "W": square, "b": x, "h": square, "y": np.array([0, 1]), "prediction": x, "scores": square}
+    names |= {"net": net, "params": leaf, "gradients": net, "loss": np.sum(leaf), "step": np.sin}
+    names |= {"f": lambda x, *_: np.sum(x**2), "loss_of": lambda net, X, y: np.sum(X @ net["W"])}
+    for code in pieces:
+        optimizer = autograd_spiral.Adam(net if "loss_of" in code else leaf)
+        run = {**names, "optimizer": optimizer, "gradients": x} if code.startswith("optimizer") else names
+        exec(code, {**run, "t": leaf if "data" in code else x})
 
 
 def settled(text):
@@ -214,8 +238,16 @@ def test_logistic_regression_is_as_good_as_it_should_be(run_script):
     assert all(float(fraction) > 0.95 for fraction in fractions.groups())
 
 
-def test_logistic_regression_says_where_its_data_comes_from(run_script, monkeypatch):
+def test_the_convolutional_net_is_as_good_as_it_should_be(run_script):
+    pytest.importorskip("sklearn.datasets", reason="the images come with scikit-learn", exc_type=ImportError)
+    printed = run_script(DEMOS / "convolutional_net.py")
+    fractions = re.search(r"accuracy: (\S+) on \d+ training images, (\S+) on", printed)
+    assert all(float(fraction) > 0.95 for fraction in fractions.groups())
+
+
+@pytest.mark.parametrize("demo", ["logistic_regression.py", "convolutional_net.py"])
+def test_a_demo_says_where_its_data_comes_from(demo, run_script, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    printed = run_script(DEMOS / "logistic_regression.py")
+    printed = run_script(DEMOS / demo)
     assert "pip install scikit-learn" in printed
     assert printed.count("\n") == 1

@@ -8,6 +8,9 @@ from autograd_spiral import errors
 
 EXPECTED = {
     "ShapeError": ValueError,
+    "ArgumentError": ValueError,
+    "AxisError": ValueError,
+    "PositionError": IndexError,
     "DtypeError": TypeError,
     "NoRuleError": TypeError,
     "InPlaceError": TypeError,

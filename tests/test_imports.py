@@ -20,6 +20,7 @@ ORDER = {
         "debug",
         "program",
         "transforms",
+        "optimizers",
         "gradcheck",
         "testing",
         "drawing",
@@ -31,7 +32,7 @@ ORDER = {
     "program": (
         "ir",
         "locks",
-        "pytree",
+        "history",
         "evaluate",
         "executor",
         "passes",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,10 +22,18 @@ from autograd_spiral import (
     hvp,
     jacobian,
     jvp,
+    no_grad,
     value_and_grad,
     vjp,
 )
 from autograd_spiral.errors import DtypeError, GradientError, ShapeError
+
+
+@dataclass(frozen=True)
+class Net:
+    W: Any
+    rest: Any
+
 
 ARRAYS = st.builds(
     lambda shape, seed: np.random.default_rng(seed).standard_normal(shape),
@@ -116,6 +126,24 @@ def test_the_form_of_the_argument_is_that_of_the_gradient() -> None:
     close(rows["rest"][1][0]["W"], np.array([[1.0] * 3, [2.0] * 3]))
 
 
+def test_parameters_may_be_in_dataclasses() -> None:
+    net = Net(np.arange(6.0).reshape(2, 3), [np.ones(3)])
+
+    def loss(net: Any) -> Any:
+        return np.sum(np.ones((1, 2)) @ net.W * net.rest[0])
+
+    gradient = value_and_grad(loss)(net)[1]
+    assert type(gradient) is Net
+    close(gradient.rest[0], net.W.sum(axis=0))
+    close(jvp(loss, (net,), (gradient,))[1], np.sum(gradient.W**2) + np.sum(gradient.rest[0] ** 2))
+    vector, restore = flatten(net)
+    assert type(restore(vector)) is Net
+    close(value_and_grad(lambda v: loss(restore(v)))(vector)[1], flatten(gradient)[0])
+    step = capture(lambda net: value_and_grad(loss)(net)[1])
+    assert type(step(net)) is Net
+    close(step(net).W.data, gradient.W)
+
+
 def test_flattened_parameters_come_back() -> None:
     params = {"W": np.arange(6.0).reshape(2, 3), "b": [np.array(7.0), np.zeros((0, 2))]}
     vector, restore = flatten(params)
@@ -143,6 +171,31 @@ def test_tensors_come_out_where_tensors_go_in_and_have_gradients_again() -> None
     close(grad(product.sum(), x).data, 24 * x.data)
     close(elementwise_grad(elementwise_grad(np.tanh))(x).data, -2 * np.tanh(x.data) * (1 - np.tanh(x.data) ** 2))
     close(jvp(np.exp, (Tensor([1.0]),), (np.ones(1),))[1].data, [np.e])
+
+
+def test_a_tensor_among_the_other_arguments_has_a_gradient_too() -> None:
+    x, w = np.array([0.5, -1.0]), Tensor([2.0, 3.0], requires_grad=True)
+    for args, kwargs in (((x, w), {}), ((x,), {"w": w})):
+        value, slope = value_and_grad(lambda x, w: np.sum(w**2 * x**3))(*args, **kwargs)
+        close(grad(value, w).data, 2 * w.data * x**3)
+        close(grad(slope.sum(), w).data, 6 * w.data * x**2)
+
+
+@pytest.mark.parametrize("x", [np.array([0.5, -1.0]), Tensor([0.5, -1.0], requires_grad=True)])
+def test_derivatives_are_taken_where_nothing_is_recorded(x: Any) -> None:
+    f = lambda x: np.sum(np.sin(x) * x[::-1])  # noqa: E731
+    calls = (
+        lambda: value_and_grad(f)(x),
+        lambda: (jacobian(np.sin)(x), hessian(f)(x), elementwise_grad(np.sin)(x)),
+        lambda: (*hvp(f, (x,), (x,)), *jvp(np.sin, (x,), (x,)), vjp(np.sin, x)[1](np.ones(2))[0]),
+    )
+    for call in calls:
+        with no_grad():
+            quiet = call()
+        for found, expected in zip(quiet, call(), strict=True):
+            assert type(found) is type(expected)
+            assert not getattr(found, "requires_grad", False)
+            close(np.asarray(found), getattr(expected, "data", expected))
 
 
 def test_transforms_of_transforms() -> None:
@@ -176,6 +229,24 @@ def test_captured_steps_may_use_them(transformed: Any) -> None:
     assert repr(step).endswith("1 program>")
 
 
+def test_a_captured_hessian_vector_product_leaves_nothing_behind() -> None:
+    A = np.random.default_rng(0).standard_normal((3, 4))
+    product = capture(lambda x, v: hvp(lambda x: np.sum(np.tanh(A @ x) ** 2), (x,), (v,))[0], verify=False)
+    x, v = np.ones(4), np.arange(4.0)
+    for _ in range(10):
+        expected = product(x, v).data
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for _ in range(500):
+            product(x, v)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 500  # less than a byte for each call
+    close(product(x, v).data, expected)
+
+
 def test_arrays_that_come_out_are_the_users_own() -> None:
     x = np.array([1.0, 2.0])
     value, slope = value_and_grad(lambda x: np.sum(x))(x)
@@ -192,7 +263,7 @@ def test_what_cannot_be_differentiated_is_named() -> None:
         value_and_grad(np.sin)(x)
     with pytest.raises(GradientError, match=r"hessian: the function returned shape \(3,\)"):
         hessian(np.sin)(x)
-    with pytest.raises(DtypeError, match=r"not in int64: write 3.0 instead of 3"):
+    with pytest.raises(DtypeError, match=r"argument 0 is not floating but int64: write 3.0 instead of 3"):
         value_and_grad(np.sum)(np.ones(3, np.int64))
     with pytest.raises(TypeError, match="must return one array or number, not a tuple"):
         jacobian(lambda x: (x, x))(x)
@@ -203,6 +274,10 @@ def test_what_cannot_be_differentiated_is_named() -> None:
             transform(lambda x: np.sum(x), (x,), (np.ones(2),))
     with pytest.raises(TypeError, match=r"for a function, write value_and_grad\(f\)\(x\) or grad\(f\(x\), x\)"):
         grad(lambda x: x, Tensor(1.0))  # type: ignore[call-overload]
+    with pytest.raises(TypeError, match=r"for a function, write value_and_grad\(f\)\(x\) or grad\(f\(x\), x\)"):
+        grad(np.sin)(x)  # type: ignore[call-overload]
+    with pytest.raises(DtypeError, match=r"jacobian: rate is not floating but int64: write 3.0 instead of 3"):
+        jacobian(lambda net: net["W"])({"W": x, "rate": 3})
 
 
 def test_a_function_that_does_not_depend_on_its_argument_has_gradient_0() -> None:

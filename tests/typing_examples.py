@@ -15,15 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_spiral import (
+    SGD,
+    Adam,
     CapturedStep,
     CheckReport,
     GradientMismatch,
     Tensor,
+    batches,
     blame,
     capture,
     check_against,
     check_gradients,
+    clip_by_norm,
+    cosine_decay,
     draw,
+    dropout_mask,
     grad,
     no_grad,
     primitive,
@@ -78,8 +84,10 @@ def numpy_functions() -> None:
 def gradients() -> None:
     x, y = Tensor(2.0, requires_grad=True), Tensor(3.0, requires_grad=True)
     assert_type(grad(x * y, x), Tensor)
-    assert_type(grad(x * y, [x, y]), tuple[Tensor, ...])
-    assert_type(grad([x * y, x], (x, y), [1.0, 2.0], create_graph=True), tuple[Tensor, ...])
+    assert_type(grad(x * y, [x, y]), list[Tensor])
+    assert_type(grad([x * y, x], (x, y), [1.0, 2.0], create_graph=True), tuple[Tensor, Tensor])
+    assert_type(grad(x * y, {"x": x, "y": y}), dict[str, Tensor])
+    assert_type(grad(x * y, {"x": x, "y": y}.values()), tuple[Tensor, ...])
     dx, dy = grad(x * y, (x, y))
     assert_type(dx, Tensor)
     assert_type(dy.data, NDArray[Any])
@@ -158,6 +166,23 @@ def captured_steps() -> None:
         assert_type(step, CapturedStep)
         step(np.ones(2))
         assert_type(step.source, str)
+
+
+# --- optimizers -----------------------------------------------------------------------------------------------------
+
+
+def optimizers() -> None:
+    rng = np.random.default_rng(0)
+    net = {"W": Tensor(rng.standard_normal((4, 3)), requires_grad=True)}
+    constant = SGD(net, 0.1, momentum=0.9)
+    for optimizer in (Adam(net, cosine_decay(0.01, steps=10)), constant):
+        for X, y in batches(rng, 5, rng.standard_normal((9, 4)), rng.integers(0, 3, 9)):
+            mask = dropout_mask(rng, X.shape, 0.5, np.float32)
+            loss: Tensor = softmax_cross_entropy((X * mask) @ net["W"], y)
+            optimizer.update(clip_by_norm({"W": grad(loss, net["W"])}, 1.0))
+        assert_type(optimizer.state, dict[str, Tensor])
+        assert_type(optimizer.count, Tensor)
+    constant.learning_rate = 0.5 * constant.learning_rate
 
 
 # --- models ---------------------------------------------------------------------------------------------------------

@@ -96,7 +96,9 @@ class _Blame(Observer):
         lines.append(f"recorded at {node.place or 'a line outside blame(): put the forward pass inside to see it'}")
         lines += _ranges(node)
         lines += [_range("the output", node._value), _range("its cotangent", _array(ct))]
-        if np.shape(_array(ct)) == values.shape and not _array(ct)[~np.isfinite(values)].any():
+        if name in _LOST:
+            lines.append(_LOST[name])
+        elif np.shape(_array(ct)) == values.shape and not _array(ct)[~np.isfinite(values)].any():
             lines.append(
                 "This is 0 · inf: the cotangent is 0 there, as where np.where chose the other branch, "
                 "but the derivative is infinite."
@@ -121,6 +123,28 @@ class _Blame(Observer):
                 "scale down the loss or the data."
             )
 
+
+_LOST = {
+    "kink": (
+        "Here it has a gradient but no second one: a norm of 0, or eigenvalues or singular values that are repeated. "
+        "For the square of a norm, write np.sum(x * x)."
+    ),
+    "np.linalg.eigh": (
+        "Where eigenvalues are repeated, eigenvectors have no derivative, and eigenvalues only together, such as their "
+        "sum: add a small symmetric matrix that keeps them apart."
+    ),
+    "np.linalg.svd": (
+        "Where singular values are repeated or 0, singular vectors have no derivative, and the values only together: "
+        "add a small matrix that keeps them apart, or write np.linalg.norm(x) if the Frobenius norm will do."
+    ),
+    "np.linalg.qr": "A column that depends on those before has no direction of its own: leave it out.",
+    "np.linalg.pinv": (
+        "It jumps where the rank is less than it could be: write np.linalg.solve(x.mT @ x + c * np.eye(n), x.mT) with "
+        "a small c."
+    ),
+    "np.linalg.slogdet": "The matrix is singular: add a small multiple of np.eye(n).",
+}
+"""Where functions of linear algebra have no derivative, and what to write instead."""
 
 _SAFE_INPUTS = {
     **dict.fromkeys(("np.log", "np.log2", "np.log10", "np.sqrt", "np.cbrt", "np.reciprocal", "np.divide"), "1"),

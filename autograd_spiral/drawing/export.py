@@ -75,11 +75,12 @@ class Drawing(Digraph):  # type: ignore[misc]  # graphviz has no type hints
         return f"<drawing of {count} nodes: shows itself in notebooks, save_as() writes a file>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **_: Any) -> dict[str, str]:
-        """Return the SVG for Jupyter, or how to get a program that makes it."""
+        """Return the SVG for Jupyter, at most as wide as the cell, or how to get a program that makes it."""
         picture, trouble = _picture(self.source, "svg")
         if picture is None:
             return {"text/plain": f"no picture: {trouble}"}
-        return {"image/svg+xml": picture.decode("utf-8")}
+        text = picture.decode("utf-8")
+        return {"image/svg+xml": text.replace("<svg ", '<svg style="max-width: 100%; height: auto" ', 1)}
 
 
 def _picture(source: str, kind: str) -> tuple[bytes | None, str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from autograd_spiral.drawing.text import number, visible
 from autograd_spiral.program.ir import Equation, shape_of
@@ -21,6 +22,7 @@ from autograd_spiral.program.printing.expressions import (
     transposed,
 )
 from autograd_spiral.vocabulary.rules.indexing import scatter
+from autograd_spiral.vocabulary.rules.shapes import add_windows
 
 __all__ = ["BLANK", "FORMULAS", "constant_text"]
 
@@ -98,6 +100,10 @@ FORMULAS = Alphabet(
         np.concatenate: lambda equation, terms: Text(f"concatenate({listed(terms[:9])})"),
         operator.getitem: lambda equation, terms: Text(f"{terms[0].atom}[{index_text(equation, terms[1:], '…')}]"),
         scatter: lambda equation, terms: Text(f"scatter({terms[0].text})"),
+        sliding_window_view: lambda equation, terms: Text(
+            f"windows({terms[0].text}, {equation.params['window_shape']})"
+        ),
+        add_windows: lambda equation, terms: Text(f"add_windows({terms[0].text})"),
     },
     call=_call,
     associative={np.add, np.multiply},

@@ -18,7 +18,7 @@ from autograd_spiral.engine.tensor import Tensor, seed_cotangent
 from autograd_spiral.program import CapturedStep
 from autograd_spiral.program.ir import Program, Value
 from autograd_spiral.program.passes.pipeline import optimised
-from autograd_spiral.program.recorded import recorded_graph
+from autograd_spiral.program.recorded import named_tensors, recorded_graph
 
 __all__ = ["draw", "record_of"]
 
@@ -26,7 +26,7 @@ __all__ = ["draw", "record_of"]
 def draw(
     outputs: Tensor | Sequence[Tensor] | CapturedStep | Program,
     *,
-    gradients_of: Tensor | Sequence[Tensor] | None = None,
+    gradients_of: Any = None,
     names: Mapping[str, Any] | None = None,
     values: bool = True,
     max_nodes: int = 100,
@@ -40,10 +40,11 @@ def draw(
     gradients out. Numbers, transposes, masks and broadcasts are part of the formula that uses them, and so are short
     terms of an update that have no name and one use.
 
-    Names come from `Tensor(name=…)` and `.named(…)`, else from `names`, such as `locals()`. With `gradients_of`,
-    leaves or other tensors, the backward pass is recorded again and drawn too, each gradient level with its value;
-    the outputs must be scalars. Above `max_nodes`, scopes collapse to one node each; operations outside any `scope(…)`
-    stay. `rankdir` is the direction that values flow in: TB, LR, BT or RL.
+    With `gradients_of`, leaves or other tensors, in any form that `grad` takes, the backward pass is recorded again and
+    drawn too, each gradient level with its value; the outputs must be scalars. Names come from `Tensor(name=…)` and
+    `.named(…)`, else from `names`, such as `locals()`, else from the keys and attributes of `gradients_of`. Above
+    `max_nodes`, scopes collapse to one node each; operations outside any `scope(…)` stay. `rankdir` is the direction
+    that values flow in: TB, LR, BT or RL.
 
     A captured step must have been called, and is drawn as the program it used last. A program is drawn forward,
     backward, and with its updates, `W ← W − dW`, level with the state that they change. It shows shapes but no values,
@@ -83,9 +84,9 @@ def record_of(outputs: Any, gradients_of: Any = None, names: Mapping[str, Any] |
                 "draw: gradients_of and names are for tensors; a program has a backward pass and names of its own"
             )
         return Record(optimised(outputs if isinstance(outputs, Program) else outputs.program), {}, {})
-    ends = _tensors("outputs", "Tensors, a captured step or a program", outputs)
-    starts = _tensors("gradients_of", "Tensors", () if gradients_of is None else gradients_of)
-    program, tensors = recorded_graph(ends, starts, names or {})
+    ends = _tensors(outputs)
+    starts, names = named_tensors(() if gradients_of is None else gradients_of, "draw: gradients_of", names)
+    program, tensors = recorded_graph(ends, starts, names)
     used = {  # the values of leaves when they were used: they may have been assigned since
         arg: operand
         for tensor in tensors.values()
@@ -93,7 +94,7 @@ def record_of(outputs: Any, gradients_of: Any = None, names: Mapping[str, Any] |
         if type(arg) is Tensor
     }
     values = {value: used.get(tensor, tensor.data) for value, tensor in tensors.items()}
-    record = Record(program, values, names or {})
+    record = Record(program, values, names)
     gradients = {} if starts else _gradients(ends, tensors)
     for node in record.nodes:
         node.gradient = gradients.get(node.output)
@@ -110,9 +111,10 @@ def _gradients(ends: Sequence[Tensor], tensors: Mapping[Value, Tensor]) -> dict[
     return found
 
 
-def _tensors(role: str, what: str, given: Any) -> list[Tensor]:
+def _tensors(given: Any) -> list[Tensor]:
     tensors = list(given) if isinstance(given, Iterable) and not isinstance(given, Tensor) else [given]
     for tensor in tensors:
         if not isinstance(tensor, Tensor):
-            raise TypeError(f"draw: {role} must be {what}, not {type(tensor).__name__}")
+            kind = type(tensor).__name__
+            raise TypeError(f"draw: outputs must be Tensors, a captured step or a program, not {kind}")
     return tensors

@@ -103,6 +103,26 @@ class ArrayMethods:
             raise ShapeError(f".mT needs two axes or more, not shape {self.shape}")
         return np.swapaxes(self, -1, -2)
 
+    @property
+    def real(self) -> Self:
+        """The real part: the tensor's own values, since there are no complex tensors.
+
+        >>> from autograd_spiral import Tensor
+        >>> Tensor([1.0, 2.0]).real.data
+        array([1., 2.])
+        """
+        return np.real(self)
+
+    @property
+    def imag(self) -> Self:
+        """The imaginary part: 0.
+
+        >>> from autograd_spiral import Tensor
+        >>> Tensor([1.0, 2.0]).imag
+        Tensor([0., 0.])
+        """
+        return np.imag(self)
+
     # --- as values: numbers, lists, text ---------------------------------------------------------------------------
 
     def numpy(self) -> numpy.ndarray[Any, Any]:
@@ -118,12 +138,18 @@ class ArrayMethods:
     def item(self) -> Any:
         """Return the value of a tensor of one element, as a Python number.
 
-        Raises ValueError for any other size, and `CaptureError` while a step is captured.
+        Raises `ShapeError` for any other size, and `CaptureError` while a step is captured.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor([[2.5]]).item()
         2.5
         """
+        return self._one("item()")
+
+    def _one(self, use: str) -> Any:
+        """Return the value of one element; raise `ShapeError`, naming `use`, for any other size."""
+        if self.size != 1:
+            raise ShapeError(f"{use} needs a tensor of one element, not of shape {self.shape}")
         return self.data.item()
 
     def tolist(self) -> Any:
@@ -138,18 +164,22 @@ class ArrayMethods:
         return self.data.tolist()
 
     def __float__(self) -> float:
-        return float(self.data.item())
+        return float(self._one("float(t)"))
 
     def __int__(self) -> int:
-        return int(self.data.item())
+        return int(self._one("int(t)"))
 
-    def __round__(self, digits: int | None = None) -> Any:
-        return round(self.item(), digits)
+    def __round__(self, digits: int | None = None) -> Self:
+        return np.round(self, digits or 0)
 
     def __index__(self) -> int:
         return operator.index(self.data)
 
     def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ShapeError(
+                f"the truth value of a tensor of shape {self.shape} is ambiguous: write t.any() or t.all()"
+            )
         return bool(self.data)
 
     def __len__(self) -> int:
@@ -191,22 +221,24 @@ class ArrayMethods:
 
     # --- methods, by NumPy's functions ------------------------------------------------------------------------------
 
-    def sum(self, axis: Any = None, *, keepdims: bool = False) -> Self:
+    def sum(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
         """Return `np.sum` over `axis` (an int, a tuple, or None for all axes).
 
-        The shape loses `axis`, or keeps it with length 1 if `keepdims`. Raises AxisError if there is no such axis.
+        The shape loses `axis`, or keeps it with length 1 if `keepdims`. `settings` are NumPy's `dtype`, `initial` and
+        `where`. Raises AxisError if there is no such axis.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
         >>> x.sum(axis=0, keepdims=True)
         Tensor([[4., 6.]], requires_grad=True, from np.sum)
         """
-        return np.sum(self, axis, keepdims=keepdims)
+        return np.sum(self, axis, keepdims=keepdims, **settings)
 
-    def mean(self, axis: Any = None, *, keepdims: bool = False) -> Self:
+    def mean(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
         """Return `np.mean` over `axis` (an int, a tuple, or None for all axes).
 
-        Each of n entries gets 1/n of the gradient. Shape and errors are as for `sum`.
+        Each of n entries gets 1/n of the gradient. `settings` are NumPy's `dtype` and `where`. Shape and errors are as
+        for `sum`.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([1.0, 5.0, 2.0, 4.0], requires_grad=True)
@@ -214,12 +246,13 @@ class ArrayMethods:
         >>> x.grad
         array([0.25, 0.25, 0.25, 0.25])
         """
-        return np.mean(self, axis, keepdims=keepdims)
+        return np.mean(self, axis, keepdims=keepdims, **settings)
 
-    def max(self, axis: Any = None, *, keepdims: bool = False) -> Self:
+    def max(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
         """Return `np.max` over `axis`; entries that tie share the gradient equally.
 
-        Shape and errors are as for `sum`; raises `ShapeError` if there are no entries.
+        `settings` are NumPy's `initial` and `where`. Shape and errors are as for `sum`; raises `ShapeError` if there
+        are no entries.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([1.0, 5.0, 5.0], requires_grad=True)
@@ -227,12 +260,12 @@ class ArrayMethods:
         >>> x.grad
         array([0. , 0.5, 0.5])
         """
-        return np.max(self, axis, keepdims=keepdims)
+        return np.max(self, axis, keepdims=keepdims, **settings)
 
-    def min(self, axis: Any = None, *, keepdims: bool = False) -> Self:
+    def min(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
         """Return `np.min` over `axis`; entries that tie share the gradient equally.
 
-        Shape and errors are as for `max`.
+        `settings`, shape and errors are as for `max`.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([[3.0, 1.0], [2.0, 4.0]], requires_grad=True)
@@ -241,13 +274,13 @@ class ArrayMethods:
         array([[ 0.,  1.],
                [10.,  0.]])
         """
-        return np.min(self, axis, keepdims=keepdims)
+        return np.min(self, axis, keepdims=keepdims, **settings)
 
-    def prod(self, axis: Any = None, *, keepdims: bool = False) -> Self:
+    def prod(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
         """Return `np.prod` over `axis` (an int, a tuple, or None for all axes).
 
-        Each entry gets the gradient times the product of the other entries, also if some are 0. Shape and errors are as
-        for `sum`.
+        Each entry gets the gradient times the product of the other entries, also if some are 0. `settings`, shape and
+        errors are as for `sum`.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([2.0, 0.0, 5.0], requires_grad=True)
@@ -255,12 +288,12 @@ class ArrayMethods:
         >>> x.grad
         array([ 0., 10.,  0.])
         """
-        return np.prod(self, axis, keepdims=keepdims)
+        return np.prod(self, axis, keepdims=keepdims, **settings)
 
-    def var(self, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Self:
+    def var(self, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, **settings: Any) -> Self:
         """Return `np.var` over `axis`: the sum of (x − mean)², divided by the number of entries minus `ddof`.
 
-        Shape and errors are as for `sum`.
+        `settings` are NumPy's `dtype`, `where` and `correction`. Shape and errors are as for `sum`.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([1.0, 2.0, 6.0], requires_grad=True)
@@ -268,12 +301,12 @@ class ArrayMethods:
         >>> x.grad
         array([-2., -1.,  3.])
         """
-        return np.var(self, axis, ddof=ddof, keepdims=keepdims)
+        return np.var(self, axis, ddof=ddof, keepdims=keepdims, **settings)
 
-    def std(self, axis: Any = None, *, ddof: float = 0, keepdims: bool = False) -> Self:
+    def std(self, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, **settings: Any) -> Self:
         """Return `np.std` over `axis`: the square root of `var`.
 
-        Shape and errors are as for `sum`; the gradient is 0 where all entries are equal.
+        `settings` are as for `var`, shape and errors as for `sum`; the gradient is 0 where all entries are equal.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([[1.0, 3.0], [2.0, 2.0]], requires_grad=True)
@@ -282,30 +315,30 @@ class ArrayMethods:
         array([[-0.5,  0.5],
                [ 0. ,  0. ]])
         """
-        return np.std(self, axis, ddof=ddof, keepdims=keepdims)
+        return np.std(self, axis, ddof=ddof, keepdims=keepdims, **settings)
 
-    def all(self, axis: Any = None, *, keepdims: bool = False) -> Self:
+    def all(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
         """Return `np.all` over `axis`; it has no gradient.
 
-        Shape and errors are as for `sum`.
+        `settings` are NumPy's `where`. Shape and errors are as for `sum`.
 
         >>> from autograd_spiral import Tensor
         >>> (Tensor([[1.0, 2.0], [0.0, 3.0]]) > 0).all(axis=1)
         Tensor([ True, False])
         """
-        return np.all(self, axis, keepdims=keepdims)
+        return np.all(self, axis, keepdims=keepdims, **settings)
 
-    def any(self, axis: Any = None, *, keepdims: bool = False) -> Self:
+    def any(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
         """Return `np.any` over `axis`; it has no gradient.
 
-        Shape and errors are as for `sum`.
+        `settings` are NumPy's `where`. Shape and errors are as for `sum`.
 
         >>> from autograd_spiral import Tensor
         >>> np.isnan(Tensor([[1.0, np.nan], [3.0, 4.0]])).any(axis=1, keepdims=True)
         Tensor([[ True],
                 [False]])
         """
-        return np.any(self, axis, keepdims=keepdims)
+        return np.any(self, axis, keepdims=keepdims, **settings)
 
     def argmax(self, axis: int | None = None, *, keepdims: bool = False) -> Self:
         """Return `np.argmax` along `axis`: the index of the largest entry, the first one in a tie; it has no gradient.
@@ -330,10 +363,23 @@ class ArrayMethods:
         """
         return np.argmin(self, axis, keepdims=keepdims)
 
-    def cumsum(self, axis: int | None = None) -> Self:
+    def argsort(self, axis: int | None = -1, **settings: Any) -> Self:
+        """Return `np.argsort` along `axis`: the indices that sort the tensor; it has no gradient.
+
+        Without an axis, they are into the ravelled tensor. `settings` are NumPy's `kind` and `stable`. Raises AxisError
+        if there is no such axis.
+
+        >>> from autograd_spiral import Tensor
+        >>> Tensor([3.0, 1.0, 2.0]).argsort()
+        Tensor([1, 2, 0])
+        """
+        return np.argsort(self, axis, **settings)
+
+    def cumsum(self, axis: int | None = None, **settings: Any) -> Self:
         """Return `np.cumsum` along `axis`, or of the ravelled tensor if `axis` is None.
 
-        The result has the shape of the tensor, or of the ravelled one. Raises AxisError if there is no such axis.
+        The result has the shape of the tensor, or of the ravelled one. `settings` are NumPy's `dtype`. Raises AxisError
+        if there is no such axis.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
@@ -341,7 +387,20 @@ class ArrayMethods:
         >>> x.grad
         array([3., 2., 1.])
         """
-        return np.cumsum(self, axis)
+        return np.cumsum(self, axis, **settings)
+
+    def cumprod(self, axis: int | None = None, **settings: Any) -> Self:
+        """Return `np.cumprod` along `axis`, or of the ravelled tensor if `axis` is None.
+
+        The gradient is exact at entries of 0, too. Shape, `settings` and errors are as for `cumsum`.
+
+        >>> from autograd_spiral import Tensor
+        >>> x = Tensor([2.0, 0.0, 5.0], requires_grad=True)
+        >>> x.cumprod().sum().backward()
+        >>> x.grad
+        array([ 1., 12.,  0.])
+        """
+        return np.cumprod(self, axis, **settings)
 
     def dot(self, other: Any) -> Self:
         """Return `np.dot(self, other)`.
@@ -396,6 +455,58 @@ class ArrayMethods:
         array([0. , 0.5, 1. , 0. ])
         """
         return np.clip(self, min, max)
+
+    def round(self, decimals: int = 0) -> Self:
+        """Return `np.round`: the entries rounded to a number of `decimals`, halves to even ones; its gradient is 0.
+
+        `round(t, decimals)` does the same.
+
+        >>> from autograd_spiral import Tensor
+        >>> Tensor([0.125, 1.5, 2.5]).round(2), round(Tensor([0.125, 1.5, 2.5]))
+        (Tensor([0.12, 1.5 , 2.5 ]), Tensor([0., 2., 2.]))
+        """
+        return np.round(self, decimals)
+
+    def conj(self) -> Self:
+        """Return `np.conjugate`: the same values, since there are no complex tensors.
+
+        >>> from autograd_spiral import Tensor
+        >>> Tensor([1.0, 2.0]).conj()
+        Tensor([1., 2.])
+        """
+        return np.conjugate(self)
+
+    def conjugate(self) -> Self:
+        """Return `np.conjugate`: the same as `conj`.
+
+        >>> from autograd_spiral import Tensor
+        >>> Tensor([1.0, 2.0]).conjugate()
+        Tensor([1., 2.])
+        """
+        return np.conjugate(self)
+
+    def choose(self, choices: Any, mode: str = "raise") -> Self:
+        """Return `np.choose`: entry by entry, the choice that these integers number.
+
+        The choices and this tensor broadcast together. Numbers out of range raise ValueError, or with `mode` "wrap" or
+        "clip" are brought into it.
+
+        >>> from autograd_spiral import Tensor
+        >>> Tensor([0, 1, 1]).choose([[1.0, 2.0, 3.0], 10.0])
+        Tensor([ 1., 10., 10.])
+        """
+        return np.choose(self, choices, mode=mode)
+
+    def compress(self, condition: Any, axis: int | None = None) -> Self:
+        """Return `np.compress`: the entries along `axis`, or of the ravelled tensor, for which `condition` holds.
+
+        >>> from autograd_spiral import Tensor
+        >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+        >>> x.compress([True, False, True]).sum().backward()
+        >>> x.grad
+        array([1., 0., 1.])
+        """
+        return np.compress(condition, self, axis)
 
     def reshape(self, *shape: Any) -> Self:
         """Return `np.reshape` to `shape`, a tuple or separate integers.

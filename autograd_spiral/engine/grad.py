@@ -4,62 +4,67 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Iterable, Sequence
-from typing import Any, overload
+from collections.abc import Iterable, Iterator, Sequence, ValuesView
+from typing import Any, TypeVar, overload
 
 import numpy as np
 
 from autograd_spiral.engine import messages
 from autograd_spiral.engine.modes import MODE, NO_TRACE, entering
+from autograd_spiral.engine.pytree import LEAF, called_in, flatten, unflatten
 from autograd_spiral.engine.sweep import sweep
 from autograd_spiral.engine.tensor import Tensor, constant, seed_cotangent
 from autograd_spiral.errors import ShapeError
 
-__all__ = ["grad"]
+__all__ = ["grad", "tensors_in"]
+
+Parameters = TypeVar("Parameters")
 
 
-@overload
-def grad(
-    outputs: Tensor | Sequence[Tensor], inputs: Tensor, cotangents: Any = None, create_graph: bool = False
-) -> Tensor: ...
 @overload
 def grad(
     outputs: Tensor | Sequence[Tensor],
-    inputs: Sequence[Tensor],
+    inputs: Iterator[Tensor] | ValuesView[Tensor],
     cotangents: Any = None,
     create_graph: bool = False,
 ) -> tuple[Tensor, ...]: ...
+@overload
 def grad(
-    outputs: Tensor | Sequence[Tensor],
-    inputs: Tensor | Sequence[Tensor],
-    cotangents: Any = None,
-    create_graph: bool = False,
-) -> Tensor | tuple[Tensor, ...]:
+    outputs: Tensor | Sequence[Tensor], inputs: Parameters, cotangents: Any = None, create_graph: bool = False
+) -> Parameters: ...
+def grad(outputs: Any, inputs: Any = None, cotangents: Any = None, create_graph: bool = False) -> Any:
     """Return the gradients of `outputs` with respect to `inputs`: one Tensor for each input, of its shape.
 
-    `outputs` and `inputs` are Tensors or sequences of Tensors; for a single input, a single Tensor is returned. No
-    `.grad` changes. `cotangents` weight the elements of the outputs (the result is a vector-Jacobian product, summed
-    over outputs) and are required for outputs of more than one element. With `create_graph`, the results can be
-    differentiated in turn. An input that the outputs do not depend on gets zeros; if no output has a graph, a
-    UserWarning is issued. Raises `DtypeError` for integers, `GradientError` for an input that does not require
-    gradients and for a missing cotangent, and `StaleLeafError` if `create_graph` needs a leaf that was assigned after
-    it was recorded.
+    `outputs` is a Tensor or a sequence of Tensors. `inputs` is a Tensor, or a list, tuple, dict or dataclass of
+    Tensors, nested as you like; the gradients come back in the same form. No `.grad` changes. `cotangents` weight the
+    elements of the outputs (the result is a vector-Jacobian product, summed over outputs) and are required for outputs
+    of more than one element. With `create_graph`, the results can be differentiated in turn. An input that the outputs
+    do not depend on gets zeros; if no output has a graph, a UserWarning is issued. Raises `DtypeError` for integers,
+    `GradientError` for an input that does not require gradients and for a missing cotangent, and `StaleLeafError` if
+    `create_graph` needs a leaf that was assigned after it was recorded.
 
     >>> x = Tensor(3.0, requires_grad=True)
     >>> first = grad(x**3, x, create_graph=True)
     >>> second = grad(first, x)
     >>> float(first), float(second)
     (27.0, 18.0)
+    >>> net = {"w": x, "b": Tensor(1.0, requires_grad=True)}
+    >>> grad(net["w"] ** 2 + net["b"], net)
+    {'w': Tensor(6.), 'b': Tensor(1.)}
     """
-    ends, starts = _tensors("output", outputs), _tensors("input", inputs)
+    (ends, ends_def), (starts, treedef) = tensors_in(outputs, "grad: output"), tensors_in(inputs, "grad: input")
+    for i, end in enumerate(ends):
+        if end._value.dtype.kind != "f":
+            raise messages.integer_in_grad(called_in(ends_def, i, "output"), end)
+    for i, start in enumerate(starts):
+        if not start._requires_grad:
+            role, floating = called_in(treedef, i, "input"), start._value.dtype.kind == "f"
+            raise (messages.input_without_gradient if floating else messages.integer_in_grad)(role, start)
     given: Sequence[Any] = [None] * len(ends)
     if cotangents is not None:
         given = [cotangents] if isinstance(outputs, Tensor) else list(cotangents)
     if len(given) != len(ends):
         raise ShapeError(f"grad: {len(ends)} outputs but {len(given)} cotangents")
-    for i, start in enumerate(starts):
-        if not start._requires_grad:
-            raise messages.input_without_gradient(f"input {i}", start)
     if ends and not any(end._requires_grad or end.args for end in ends):
         warnings.warn(f"grad returns zeros, because {messages.no_gradient(ends[0])}", UserWarning, stacklevel=2)
 
@@ -70,7 +75,7 @@ def grad(
     else:
         found = sweep(zip(ends, seeds, strict=True), set(starts), observer=mode.observer)
         results = [constant(found[start]) if start in found else _zeros(start) for start in starts]
-    return results[0] if isinstance(inputs, Tensor) else tuple(results)
+    return unflatten(treedef, iter(results))
 
 
 def _recorded(
@@ -100,15 +105,21 @@ def _zeros(like: Tensor) -> Tensor:
     return Tensor(np.zeros(like.shape, like.dtype))
 
 
-def _tensors(role: str, given: Tensor | Sequence[Tensor]) -> list[Tensor]:
-    """Return the tensor or tensors as a list; raise unless each is a floating Tensor."""
-    if not isinstance(given, Iterable):
-        remedy = "; for a function, write value_and_grad(f)(x) or grad(f(x), x)" if callable(given) else ""
-        raise TypeError(f"grad: {role}s must be a Tensor or a sequence of Tensors, not {type(given).__name__}{remedy}")
-    tensors = [given] if isinstance(given, Tensor) else list(given)
-    for i, tensor in enumerate(tensors):
-        if not isinstance(tensor, Tensor):
-            raise TypeError(f"grad: {role} {i} must be a Tensor, not {type(tensor).__name__}")
-        if tensor._value.dtype.kind != "f":
-            raise messages.integer_in_grad(f"{role} {i}", tensor)
-    return tensors
+def tensors_in(tree: Any, role: str) -> tuple[list[Tensor], Any]:
+    """Return the Tensors in a container, or in another iterable, and its treedef; errors call them by their `role`.
+
+    Raises TypeError for anything else than Tensors.
+    """
+    if type(tree) is Tensor:
+        return [tree], LEAF
+    leaves, treedef = flatten(tree)
+    if treedef is LEAF:
+        if not isinstance(tree, Iterable):
+            remedy = "; for a function, write value_and_grad(f)(x) or grad(f(x), x)" if callable(tree) else ""
+            kinds = "a Tensor, or a list, tuple, dict or dataclass of Tensors"
+            raise TypeError(f"{role} must be {kinds}, not {type(tree).__name__}{remedy}")
+        leaves, treedef = flatten(tuple(tree))  # such as the values of a dict
+    for i, leaf in enumerate(leaves):
+        if not isinstance(leaf, Tensor):
+            raise TypeError(f"{called_in(treedef, i, role)} must be a Tensor, not {type(leaf).__name__}")
+    return leaves, treedef

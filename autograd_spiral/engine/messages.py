@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 import numpy as np
 
 from autograd_spiral.errors import (
+    ArgumentError,
     AutogradError,
+    AxisError,
     DtypeError,
     GradientError,
     InPlaceError,
     LostGraphError,
     NoRuleError,
+    PositionError,
     RuleError,
     ShapeError,
     StaleLeafError,
@@ -39,7 +43,10 @@ def name_of(function: Callable[..., Any]) -> str:
     package, _, rest = (getattr(function, "__module__", None) or "").partition(".")
     if package == "numpy":
         return ".".join(filter(None, ("np", rest, name)))
-    return f"np.{name}" if getattr(np, name, None) is function else name  # some ufuncs have no module
+    for prefix, module in (("np", np), ("special", sys.modules.get("scipy.special"))):  # some ufuncs have no module
+        if getattr(module, name, None) is function:
+            return f"{prefix}.{name}"
+    return name
 
 
 def called(tensor: Any) -> str:
@@ -154,7 +161,9 @@ def integer_gradient(dtype: np.dtype[Any]) -> DtypeError:
 
 def data_dtype(use: str, dtype: np.dtype[Any]) -> DtypeError:
     """Error for data, passed to `use`, that are not real numbers."""
-    return DtypeError(f"{use}: the dtype must be floating, integer or bool, not {dtype}")
+    compared = dtype.kind == "O" and use in ("np.equal", "np.not_equal")
+    remedy = "; to ask whether there is a tensor, write t is None" if compared else ""
+    return DtypeError(f"{use}: the dtype must be floating, integer or bool, not {dtype}{remedy}")
 
 
 def masked_array(use: str) -> DtypeError:
@@ -236,6 +245,11 @@ def keyword(ufunc: np.ufunc, key: str) -> AutogradError:
     return NoRuleError(f"{name_of(ufunc)} with {key}= has no gradient rule: {remedies.get(key, 'leave it out')}")
 
 
+def modular_power() -> NoRuleError:
+    """Error for `pow(t, y, n)`."""
+    return NoRuleError("pow(t, y, n) is for Python's integers: write t**y % n for the remainder of a power")
+
+
 def several_outputs(primitive: Any, count: int) -> RuleError:
     """Error for a primitive whose body returned a tuple."""
     return RuleError(
@@ -249,30 +263,43 @@ def result_dtype(primitive: Any, dtype: np.dtype[Any]) -> DtypeError:
     return DtypeError(f"{primitive.name} returned dtype {dtype}: the dtype must be floating, integer or bool")
 
 
-def explain_call(error: Exception, name: str, operands: Iterable[Any], params: dict[str, Any]) -> None:
-    """Add the operation and its shapes to `error`: raise a new one if shapes or an index are at fault, else add a note.
+def explain_call(
+    error: Exception, name: str, operands: Iterable[Any], params: dict[str, Any], isolated: bool = False
+) -> None:
+    """Raise an error of this package in place of `error`, one of NumPy's, that adds the operation and its shapes.
 
-    More specific errors of NumPy, such as AxisError, are clear enough and stay unchanged.
+    Errors of this package stay as they are, except that those about shapes get the name of the outermost function.
+    Those of an `isolated` operation, which a user wrote, only get a note unless they are about shapes or an index.
     """
-    if type(error) not in (ValueError, IndexError, ShapeError):
+    kinds = (ValueError, IndexError, TypeError, np.exceptions.AxisError)
+    reason = error.__cause__ if isinstance(error, AutogradError) and type(error.__cause__) in kinds else error
+    if type(reason) not in (*kinds, ShapeError):
         return
     spread = (part for operand in operands for part in (operand if isinstance(operand, list | tuple) else (operand,)))
-    known = [part.shape for part in spread if hasattr(part, "shape")]
-    shapes = ", ".join(map(str, known))
+    known = [part for part in spread if hasattr(part, "shape")]
+    shapes = [part.shape for part in known]
     indexed = any(isinstance(item, str) for item in params.get("index", ()))  # its arrays are listed by shape
     told = {k: v for k, v in params.items() if not (k == "index" and indexed)}
     settings = "".join(f", {key}={setting!r}" for key, setting in told.items())
-    call = f"{name} of shapes {shapes}{settings}"
-    reason = error.__cause__ if isinstance(error.__cause__, ValueError | IndexError) else error  # that of NumPy
+    call = f"{name} of shapes {', '.join(map(str, shapes))}{settings}"
+    about_shapes = any(word in str(reason) for word in ("shape", "dimension", "size", "length"))
+    if isolated and (isinstance(reason, TypeError) or (type(reason) is ValueError and not about_shapes)):
+        error.add_note(f"in {call}")
+        return
+    if isinstance(reason, TypeError):
+        dtypes = ", ".join(str(part.dtype) for part in known)
+        about_numbers = any(word in str(reason) for word in ("integer", "iterable"))
+        remedy = "; axes, counts and positions must be integers" if about_numbers else ""
+        raise DtypeError(f"{name} of dtypes {dtypes}{settings}: {reason}{remedy}") from reason
+    if isinstance(reason, np.exceptions.AxisError):
+        raise AxisError(f"{call}: {reason}") from reason
     if type(reason) is IndexError:
-        raise IndexError(f"{call}: {reason}") from reason
-    if "core dimension" in str(reason) and len(known) == 2:  # of a product of matrices or vectors
-        inner = known[1][-2] if len(known[1]) > 1 else known[1][0]
-        said = f"the rows of the first have {known[0][-1]} entries, but the columns of the second have {inner}"
+        raise PositionError(f"{call}: {reason}") from reason
+    if "core dimension" in str(reason) and len(shapes) == 2:  # of a product of matrices or vectors
+        inner = shapes[1][-2] if len(shapes[1]) > 1 else shapes[1][0]
+        said = f"the rows of the first have {shapes[0][-1]} entries, but the columns of the second have {inner}"
         raise ShapeError(f"{call}: {said}") from reason
-    if any(word in str(reason) for word in ("shape", "dimension", "size", "length")):
-        raise ShapeError(f"{call}: {reason}") from reason
-    error.add_note(f"in {call}")
+    raise (ShapeError if about_shapes else ArgumentError)(f"{call}: {reason}") from reason
 
 
 # --- missing gradients ----------------------------------------------------------------------------------------------

@@ -64,10 +64,10 @@ def sweep(
             out, operands = node._value, node.operands
         if primitive.isolated and not recorded:
             sealed(ct)
-        binary = len(operands) == 2 and not params and not primitive.isolated
+        vjps, rest = primitive.vjps, None
+        binary = len(operands) == 2 == len(vjps) and not params and not primitive.isolated
         if binary:
             x, y = operands  # unpacking them in each call would cost more than everything else here
-        vjps, rest = primitive.vjps, None
         if len(vjps) != len(args):
             vjps = primitive.vjps_for(len(args))
         for i, arg in enumerate(args):
@@ -217,4 +217,4 @@ def wide(x: Any, count: float = 0) -> Any:
     char = x.dtype.char
     if char == "e":
         return x.astype(np.float32)
-    return x.astype(np.float64) if char == "f" and count > 4 * _MANY else x
+    return x.astype(np.float64) if char == "f" and count > _MANY else x

@@ -15,7 +15,17 @@ from typing import Any
 
 from autograd_spiral.engine.messages import name_of, no_rule
 
-__all__ = ["COMPOSITIONS", "PRIMITIVES", "VJP", "WHEN_MISSING", "Primitive", "attach", "composes", "define"]
+__all__ = [
+    "COMPOSITIONS",
+    "PRIMITIVES",
+    "VALUE_FUNCTIONS",
+    "VJP",
+    "WHEN_MISSING",
+    "Primitive",
+    "attach",
+    "composes",
+    "define",
+]
 
 VJP = Callable[..., Any]
 """`vjp(ct, out, *args, **params)`: the cotangent of one argument, given the cotangent `ct` of the output `out`."""
@@ -145,6 +155,9 @@ WHEN_MISSING: list[Callable[[Function], None]] = []
 
 COMPOSITIONS: dict[Function, Function] = {}
 """Maps a NumPy function to the function that composes it from primitives."""
+
+VALUE_FUNCTIONS: set[Function] = set()
+"""NumPy functions that can only mean the values of Tensors, such as those that write files: they get plain arrays."""
 
 
 def define(function: Function, *vjps: VJP | None, **options: Any) -> Primitive:

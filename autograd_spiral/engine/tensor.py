@@ -9,6 +9,7 @@ it is `NO_TRACE`, which permits everything and keeps nothing.
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import operator
 import threading
@@ -26,8 +27,9 @@ from autograd_spiral.engine.frozen import frozen, frozen_copy, frozen_result
 from autograd_spiral.engine.messages import INSTEAD_OF_BACKWARD, INSTEAD_OF_READING, NeverInPlace, called, name_of
 from autograd_spiral.engine.missing_attributes import MissingNames
 from autograd_spiral.engine.modes import MODE, NO_TRACE
+from autograd_spiral.engine.pytree import flatten, unflatten
 from autograd_spiral.engine.sweep import sweep
-from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES, Primitive
+from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES, VALUE_FUNCTIONS, Primitive
 
 __all__ = ["Tensor", "TensorLike", "apply", "as_leaf", "constant", "record", "seed_cotangent"]
 
@@ -275,18 +277,23 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method == "__call__":
-            for key, value in kwargs.items():
-                if value is not NUMPY_DEFAULTS.get(key):
+            given = {key: value for key, value in kwargs.items() if value is not NUMPY_DEFAULTS.get(key)}
+            for key in given:
+                if ufunc not in COMPOSITIONS or key not in inspect.signature(COMPOSITIONS[ufunc]).parameters:
                     raise messages.keyword(ufunc, key)
-            return apply(ufunc, inputs, _NO_PARAMS)
+            return apply(ufunc, inputs, given)
         if kwargs.pop("out", None) is not None:
             raise messages.keyword(ufunc, "out")
         function = getattr(ufunc, method)  # two such objects of one method are equal
-        if function not in COMPOSITIONS:
+        if function not in COMPOSITIONS and function not in PRIMITIVES:
             raise messages.ufunc_method(ufunc, method)
         return apply(function, inputs, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if function in VALUE_FUNCTIONS:
+            leaves, treedef = flatten((args, kwargs))
+            args, kwargs = unflatten(treedef, (leaf.data if type(leaf) is Tensor else leaf for leaf in leaves))
+            return function(*args, **kwargs)
         return apply(function, args, kwargs)
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
@@ -314,7 +321,8 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
     __sub__, __rsub__ = _binary(np.subtract)
     __mul__, __rmul__ = _binary(np.multiply)
     __truediv__, __rtruediv__ = _binary(np.divide)
-    __pow__, __rpow__ = _binary(np.power)
+    __floordiv__, __rfloordiv__ = _binary(np.floor_divide)
+    __mod__, __rmod__ = _binary(np.remainder)
     __and__, __rand__ = _binary(np.bitwise_and)
     __or__, __ror__ = _binary(np.bitwise_or)
     __xor__, __rxor__ = _binary(np.bitwise_xor)
@@ -323,6 +331,20 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
     __eq__, __ne__ = _binary(np.equal)[0], _binary(np.not_equal)[0]  # type: ignore[assignment]
     __neg__, __pos__ = _unary(np.negative), _unary(np.positive)
     __abs__, __invert__ = _unary(np.absolute), _unary(np.invert)
+
+    def __pow__(self, other: TensorLike, modulus: Any = None) -> Tensor:
+        if modulus is not None:
+            raise messages.modular_power()
+        return record(PRIMITIVES[np.power], (self, other))
+
+    def __rpow__(self, other: TensorLike) -> Tensor:
+        return record(PRIMITIVES[np.power], (other, self))
+
+    def __divmod__(self, other: TensorLike) -> Any:
+        return apply(np.divmod, (self, other), _NO_PARAMS)
+
+    def __rdivmod__(self, other: TensorLike) -> Any:
+        return apply(np.divmod, (other, self), _NO_PARAMS)
 
     def __matmul__(self, other: TensorLike) -> Tensor:
         if type(other) is Tensor and other._value.ndim > 1 < self._value.ndim:
@@ -363,14 +385,19 @@ def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     if composition is not None:
         try:
             result = call_bound(function, composition, args, kwargs)
-        except (ValueError, IndexError) as error:
+        except (ValueError, IndexError, TypeError) as error:
             messages.explain_call(error, name_of(function), args, kwargs)
             raise
         if result is not NotImplemented:
             return result
     primitive = PRIMITIVES[function]
     if primitive.bind is not None:
-        args, kwargs = call_bound(function, primitive.bind, args, kwargs)
+        given = args, kwargs
+        try:
+            args, kwargs = call_bound(function, primitive.bind, args, kwargs)
+        except (ValueError, IndexError, TypeError) as error:
+            messages.explain_call(error, primitive.name, *given)
+            raise
     return record(primitive, args, kwargs)
 
 
@@ -407,10 +434,10 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
         operands = [mode.trace.value_of(arg) if type(arg) is Tensor else arg for arg in args]
     try:
         value = primitive.evaluate(*operands, **params) if params else primitive.evaluate(*operands)
-    except (ValueError, IndexError) as error:
+    except (ValueError, IndexError, TypeError) as error:
         if primitive.body is not None:
             messages.explain_body(error, primitive, operands, params)
-        messages.explain_call(error, primitive.name, operands, params)
+        messages.explain_call(error, primitive.name, operands, params, primitive.isolated)
         raise
     if type(value) is _ndarray and value.base is None and value.dtype.kind == "f" and not primitive.isolated:
         value.setflags(False)  # type: ignore[call-arg]  # the usual case; by position as in `frozen`

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import copy
-import dataclasses
 import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from autograd_spiral.engine.pytree import LEAF, flatten, unflatten
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import ShapeError
 
@@ -31,14 +30,13 @@ class Arguments:
     def __init__(self, function: Callable[..., Any], inputs: Sequence[Any]) -> None:
         self.inputs = tuple(inputs)
         self.parameters = _parameters(function, len(inputs))
-        self.leaves: list[Any] = []
-        self.names: list[str] = []
-        self.positions: list[int] = []
-        for i, (name, tree) in enumerate(zip(self.parameters, self.inputs, strict=True)):
-            for path, leaf in _named(name, tree):
-                self.leaves.append(leaf)
-                self.names.append(getattr(leaf, "name", None) or path)
-                self.positions.append(i)
+        found = [flatten(tree, _is_numbers) for tree in self.inputs]
+        self._treedefs = [treedef for _, treedef in found]
+        self.leaves = [leaf for leaves, _ in found for leaf in leaves]
+        trees = enumerate(zip(self.parameters, self._treedefs, strict=True))
+        named = [(name, i) for i, (parameter, treedef) in trees for name in _written(parameter, treedef)]
+        self.names = [getattr(leaf, "name", None) or name for leaf, (name, _) in zip(self.leaves, named, strict=True)]
+        self.positions = [i for _, i in named]
 
     def with_leaves(self, leaves: Sequence[Any]) -> list[Any]:
         """Return the arguments with these leaves in place of their own.
@@ -47,7 +45,7 @@ class Arguments:
         [('a', 'b')]
         """
         rest = iter(leaves)
-        return [_rebuilt(tree, rest) for tree in self.inputs]
+        return [unflatten(treedef, rest) for treedef in self._treedefs]
 
     def gradients(self, given: Any, floating: Collection[int], *, after_value: bool) -> dict[int, Any]:
         """Return the gradient of each leaf in `floating`, by its index; leaves for which there is None are left out.
@@ -101,7 +99,7 @@ class Arguments:
             if len(given) == len(self.inputs):
                 yield {i: tree for i, tree in enumerate(given) if i in places}
         several = isinstance(given, list | tuple) and not _is_numbers(given)
-        if len(places) == 1 and not (several and _children(self.inputs[places[0]]) is None):
+        if len(places) == 1 and not (several and self._treedefs[places[0]] is LEAF):
             yield {places[0]: given}
         if isinstance(given, Mapping) and given and set(given) <= set(self.parameters):
             yield {self.parameters.index(name): tree for name, tree in given.items()}
@@ -109,8 +107,8 @@ class Arguments:
     def _matched(self, trees: Mapping[int, Any], floating: Collection[int]) -> dict[int, Any]:
         found: dict[int, Any] = {}
         at = 0
-        for i, tree in enumerate(self.inputs):
-            for gradient in _matching(self.parameters[i], tree, trees.get(i)):
+        for i, treedef in enumerate(self._treedefs):
+            for gradient in _matching(self.parameters[i], treedef, trees.get(i)):
                 if at in floating and gradient is not None:
                     found[at] = _value(gradient)
                 at += 1
@@ -123,7 +121,7 @@ def leaves_of(tree: Any) -> list[Any]:
     >>> leaves_of({"a": (1, "x"), "b": np.ones(1)})
     [1, 'x', array([1.])]
     """
-    return [leaf for _, leaf in _named("", tree)]
+    return flatten(tree, _is_numbers)[0]
 
 
 def _parameters(function: Callable[..., Any], count: int) -> list[str]:
@@ -140,84 +138,58 @@ def _parameters(function: Callable[..., Any], count: int) -> list[str]:
     return fixed + ([f"{rest}[{i}]" for i in range(count - len(fixed))] if rest else fallback[len(fixed) :])
 
 
-def _children(tree: Any) -> list[tuple[Any, str, Any]] | None:
-    """Return the key of each part of a container, how to write it behind a name, and the part; None for a leaf."""
-    if isinstance(tree, dict):
-        return [(key, f"[{key!r}]", part) for key, part in tree.items()]
-    if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
-        names = [field.name for field in dataclasses.fields(tree)]
-        return [(name, f".{name}", getattr(tree, name)) for name in names]
-    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
-        return [(name, f".{name}", part) for name, part in zip(tree._fields, tree, strict=True)]
-    if isinstance(tree, list | tuple) and not _is_numbers(tree):
-        return [(i, f"[{i}]", part) for i, part in enumerate(tree)]
-    return None
+def _written(name: str, treedef: Any) -> Iterator[str]:
+    """Yield what one would write for each leaf of the tree called `name`."""
+    if treedef is LEAF:
+        yield name
+        return
+    kind, parts = treedef
+    for key, part in parts:
+        yield from _written(_at(name, kind, key), part)
+
+
+def _at(name: str, kind: type, key: Any) -> str:
+    """Return what one would write for a part of a container."""
+    return f"{name}[{key!r}]" if issubclass(kind, dict) or isinstance(key, int) else f"{name}.{key}"
 
 
 def _is_numbers(tree: Any) -> bool:
     """Return whether a list or tuple has Python's numbers alone, so that it stands for an array."""
-    kinds = int | float
-    parts = (_is_numbers(part) if isinstance(part, list | tuple) else isinstance(part, kinds) for part in tree)
-    return bool(tree) and all(parts)
+    if not isinstance(tree, list | tuple) or not tree:
+        return False
+    return all(_is_numbers(part) if isinstance(part, list | tuple) else isinstance(part, int | float) for part in tree)
 
 
-def _named(name: str, tree: Any) -> Iterator[tuple[str, Any]]:
-    children = _children(tree)
-    if children is None:
-        yield name, tree
-    else:
-        for _, written, part in children:
-            yield from _named(name + written, part)
-
-
-def _rebuilt(tree: Any, leaves: Iterator[Any]) -> Any:
-    children = _children(tree)
-    if children is None:
-        return next(leaves)
-    parts = {key: _rebuilt(part, leaves) for key, _, part in children}
-    if isinstance(tree, list | tuple):
-        build: Callable[[Any], Any] = getattr(type(tree), "_make", type(tree))  # of a named tuple
-        return build(parts.values())
-    new = copy.copy(tree)
-    for key, part in parts.items():
-        if isinstance(tree, dict):
-            new[key] = part
-        else:
-            object.__setattr__(new, key, part)  # a dataclass may be frozen
-    return new
-
-
-def _matching(name: str, tree: Any, given: Any) -> Iterator[Any]:
-    """Yield the part of `given` for each leaf of `tree`, None for none; raise `ShapeError` for another form."""
-    children = _children(tree)
-    if children is None:
+def _matching(name: str, treedef: Any, given: Any) -> Iterator[Any]:
+    """Yield the part of `given` for each leaf of a tree, None for none; raise `ShapeError` for another form."""
+    if treedef is LEAF:
         yield given
         return
+    kind, children = treedef
     parts = {} if given is None else _parts(given)
     if given is not None:
-        keys = {key for key, _, _ in children}
+        keys = [key for key, _ in children]
         if parts is None or (isinstance(given, list | tuple) and len(given) != len(children)):
             raise ShapeError(
-                f"check_against: the gradient for {name}, {_described(tree)}, must be of the same form, not "
-                f"{_described(given)}"
+                f"check_against: the gradient for {name}, a {kind.__name__} with {', '.join(map(str, keys))}, must be "
+                f"of the same form, not {_described(given)}"
             )
-        if not isinstance(given, dict) and not keys & parts.keys():  # a sequence for the fields of a dataclass
-            parts = {key: part for (key, _, _), part in zip(children, parts.values(), strict=True)}
+        if not isinstance(given, Mapping) and not parts.keys() & set(keys):  # a sequence for the fields of a dataclass
+            parts = dict(zip(keys, parts.values(), strict=True))
         if unknown := [key for key in parts if key not in keys]:
             raise ShapeError(f"check_against: there is a gradient for {name}[{unknown[0]!r}], but no such input")
-        if missing := [f"{name}{written}" for key, written, _ in children if key not in parts]:
+        if missing := [_at(name, kind, key) for key in keys if key not in parts]:
             raise ShapeError(f"check_against: there is no gradient for {missing[0]}: give None to leave it out")
-    for key, written, part in children:
-        yield from _matching(name + written, part, (parts or {}).get(key))
+    for key, part in children:
+        yield from _matching(_at(name, kind, key), part, (parts or {}).get(key))
 
 
 def _parts(given: Any) -> dict[Any, Any] | None:
+    """Return the parts of gradients by key; None if they are no container."""
     if isinstance(given, Mapping):
         return dict(given)
-    if isinstance(given, list | tuple) and not hasattr(given, "_fields"):
-        return dict(enumerate(given))
-    children = _children(given)
-    return None if children is None else {key: part for key, _, part in children}
+    parts, treedef = flatten(given, lambda tree: tree is not given)
+    return None if treedef is LEAF else {key: part for (key, _), part in zip(treedef[1], parts, strict=True)}
 
 
 def _value(leaf: Any) -> Any:
@@ -228,9 +200,9 @@ def _is_one_number(value: Any) -> bool:
     return isinstance(value, int | float | np.ndarray | np.generic | Tensor) and np.size(_value(value)) == 1
 
 
-def _described(tree: Any) -> str:
-    children = _children(tree)
-    if children is None:
-        return f"an array of shape {np.shape(_value(tree))}" if np.ndim(_value(tree)) else f"a {type(tree).__name__}"
-    keys = ", ".join(str(key) for key, _, _ in children)
-    return f"a {type(tree).__name__} with {keys}" if keys else f"an empty {type(tree).__name__}"
+def _described(given: Any) -> str:
+    parts = None if isinstance(given, np.ndarray | Tensor) else _parts(given)
+    if parts is None:
+        return f"an array of shape {np.shape(_value(given))}" if np.ndim(_value(given)) else f"a {type(given).__name__}"
+    keys = ", ".join(map(str, parts))
+    return f"a {type(given).__name__} with {keys}" if keys else f"an empty {type(given).__name__}"

@@ -283,7 +283,7 @@ def gradients_of(
     """Return what `grad` does; zeros, without a warning, if all outputs are constants: a check says that itself."""
     if all(out.is_leaf and not out.requires_grad for out in outputs):
         return tuple(Tensor(np.zeros(leaf.shape, leaf.dtype)) for leaf in leaves)
-    return grad(outputs, leaves, weights, create_graph=create_graph)
+    return grad(outputs, tuple(leaves), weights, create_graph=create_graph)
 
 
 def not_finite(outputs: Sequence[Array]) -> str:

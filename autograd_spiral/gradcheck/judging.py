@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_spiral.engine.history import history
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.gradcheck.differences import Line, noise_level, slopes_of, typical_scale
 from autograd_spiral.gradcheck.function import CheckedFunction, gradients_of, not_finite
 from autograd_spiral.gradcheck.rounding import at_least, joined, rounding_of
 from autograd_spiral.gradcheck.verdicts import Array, Findings, Slope, Verdict
+from autograd_spiral.program.history import history
 
 __all__ = ["Judge", "Swept"]
 

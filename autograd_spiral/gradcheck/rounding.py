@@ -16,11 +16,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from autograd_spiral.engine.history import history
 from autograd_spiral.engine.sweep import sweep
 from autograd_spiral.engine.table import Primitive
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.gradcheck.verdicts import Array
+from autograd_spiral.program.history import history
 
 __all__ = ["at_least", "blurred", "joined", "rerun", "rounding_of", "widened"]
 
@@ -83,6 +83,14 @@ def at_least(value: Any, dtype: Any) -> Any:
     return value.astype(dtype) if _is_floating(value) and value.itemsize < np.dtype(dtype).itemsize else value
 
 
+def _or_in_float64(function: Callable[..., Any], *args: Any, **params: Any) -> Any:
+    """Call `function`; pass float64 instead of a long double if it does not take that, as those of np.linalg."""
+    try:
+        return function(*args, **params)
+    except TypeError:
+        return function(*(x.astype(np.float64) if _is_floating(x) and x.itemsize > 8 else x for x in args), **params)
+
+
 class _Shadow:
     """A node evaluated again on changed operands, with the fields that the sweep reads."""
 
@@ -102,7 +110,7 @@ class _Shadow:
         operands = (arg._value if type(arg) is _Shadow else operand for arg, operand in pairs)
         # A float32 constant does not round as such in float64.
         self.operands = tuple(change(at_least(operand, original.dtype)) for operand in operands)
-        value = change(np.asarray(node.primitive.evaluate(*self.operands, **node.params)))
+        value = change(np.asarray(_or_in_float64(node.primitive.evaluate, *self.operands, **node.params)))
         self._value = np.where(original == 0, original, value) if keep_zeros and not np.all(original) else value
 
 
@@ -110,7 +118,7 @@ def _reading_changed(primitive: Primitive, count: int, change: Change) -> Primit
     """Return `primitive` with rules that read a changed cotangent."""
 
     def changed(vjp: Any) -> Any:
-        return vjp and (lambda ct, *args, **params: vjp(change(ct), *args, **params))
+        return vjp and (lambda ct, *args, **params: _or_in_float64(vjp, change(ct), *args, **params))
 
     return Primitive(
         primitive.function,

@@ -20,6 +20,7 @@ from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES
 from autograd_spiral.errors import DtypeError
 from autograd_spiral.gradcheck.check import check_gradients
 from autograd_spiral.gradcheck.examples import EXAMPLES, Example
+from autograd_spiral.gradcheck.examples.special import enter_examples
 from autograd_spiral.gradcheck.function import CheckedFunction
 from autograd_spiral.gradcheck.report import Report
 from autograd_spiral.gradcheck.report.display import Paint, Styled
@@ -115,6 +116,7 @@ def checkable() -> dict[str, Callable[..., Any]]:
     >>> checkable()["np.exp"]
     <ufunc 'exp'>
     """
+    enter_examples()  # of SciPy's functions, which a user may have imported since
     own = [*PRIMITIVES, *COMPOSITIONS, *(getattr(functions, name) for name in functions.__all__)]
     return {name_of(function).lstrip("_"): function for function in dict.fromkeys(own) if _ours(function)}
 

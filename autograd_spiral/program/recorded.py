@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
+import re
 import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from numpy.typing import NDArray
 
-from autograd_spiral.engine.grad import grad
-from autograd_spiral.engine.history import history
+from autograd_spiral.engine.grad import grad, tensors_in
 from autograd_spiral.engine.modes import NO_TRACE, entering
+from autograd_spiral.engine.pytree import leaf_names
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.program.capturing.lowering import Lowering
 from autograd_spiral.program.capturing.trace import StepTrace, recording_in
+from autograd_spiral.program.history import history
 from autograd_spiral.program.ir import Equation, Name, Program, Rank, Value
 from autograd_spiral.program.printing.saved import CapturedProgram
 
-__all__ = ["backward_source", "recorded", "recorded_graph"]
+__all__ = ["backward_source", "named_tensors", "recorded", "recorded_graph"]
 
 
-def backward_source(
-    loss: Tensor, parameters: Tensor | Sequence[Tensor], *, names: Mapping[str, Any] | None = None
-) -> str:
+def backward_source(loss: Tensor, parameters: Any, *, names: Mapping[str, Any] | None = None) -> str:
     """Return the forward pass behind `loss` and the backward pass to `parameters` as NumPy source.
 
     The source is a module with one function, from the leaves (data, then parameters) to the loss and its gradients, in
     order, and needs NumPy alone. `loss` is a recorded tensor of one element, `parameters` are leaves that require
-    gradients. Names come from `Tensor(name=…)` and `.named(…)`, else from `names`, such as `locals()`. Raises whatever
-    `grad` raises, `StaleLeafError` if a leaf has been assigned since, `CaptureError` if an operation cannot be printed.
+    gradients, in any form that `grad` takes. Names come from `Tensor(name=…)` and `.named(…)`, else from `names`, such
+    as `locals()`, else from the keys and attributes of `parameters`. Raises whatever `grad` raises, `StaleLeafError` if
+    a leaf has been assigned since, `CaptureError` if an operation cannot be printed.
 
     >>> import numpy as np
     >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]], name="x")
@@ -48,8 +49,25 @@ def backward_source(
         return loss, dW
     <BLANKLINE>
     """
-    starts = [parameters] if isinstance(parameters, Tensor) else list(parameters)
-    return recorded([loss], starts, names).source
+    starts, known = named_tensors(parameters, "backward_source: parameter", names)
+    return recorded([loss], starts, known).source
+
+
+_RESULTS = re.compile(r"_+(i*|i?\d+)")
+"""The variables in which notebooks keep what cells were and returned: `_`, `__`, `_3`, `_i`, `_i3` and the like."""
+
+
+def named_tensors(tree: Any, role: str, names: Mapping[str, Any] | None) -> tuple[list[Tensor], dict[str, Any]]:
+    """Return the Tensors in a container, and what has a name: in `names`, else by its key or attribute there."""
+    tensors, treedef = tensors_in(tree, role)
+    named = {name: value for name, value in (names or {}).items() if not _RESULTS.fullmatch(name)}
+    inside = {name: tensor for name, tensor in zip(leaf_names(treedef), tensors, strict=True) if name}
+    return tensors, named | {name: tensor for name, tensor in inside.items() if name not in named}
+
+
+def _names_of(names: Mapping[str, Any]) -> dict[Tensor, str]:
+    """Return the name of each Tensor among these, the first one if it has several."""
+    return {value: name for name, value in reversed([*names.items()]) if type(value) is Tensor}
 
 
 def recorded(
@@ -68,7 +86,7 @@ def recorded(
     trace.unswept = len(trace.nodes)  # none of them is part of a rule
     with recording_in(trace):
         gradients = grad(list(outputs), list(parameters)) if parameters else ()
-    around = {value: name for name, value in (names or {}).items() if type(value) is Tensor}
+    around = _names_of(names or {})
     values = Lowering(trace, outside_names=around)
     leaves = [node for node in nodes if node.primitive is None]
     data = [leaf for leaf in leaves if not leaf.requires_grad]
@@ -107,7 +125,7 @@ def recorded_graph(
     made = dict.fromkeys(history([*outputs, *gradient_of.values()]))
     backward = made.keys() - history(outputs)
     value_of = {tensor: Value(tensor.shape, tensor.dtype) for tensor in (*made, *inputs)}
-    given = {tensor: name for name, tensor in reversed(list(names.items())) if type(tensor) is Tensor}
+    given = _names_of(names)
     named: dict[Value, Name] = {}
     equations: list[Equation] = []
     data: list[Value] = []

@@ -19,6 +19,7 @@ from autograd_spiral.errors import ShapeError
 from autograd_spiral.vocabulary import fast_paths
 from autograd_spiral.vocabulary.declare import trusted_primitive
 from autograd_spiral.vocabulary.labels import check_form, check_labels, check_probabilities, check_scores
+from autograd_spiral.vocabulary.rules.elementwise import bell
 from autograd_spiral.vocabulary.rules.reductions import share
 
 __all__ = [
@@ -126,10 +127,13 @@ def softplus(x: Array) -> Array:
 
 
 def _erf_rule(ct: Any, out: Any, x: Any) -> Any:
-    """Return `ct · 2/√π · exp(-x²)`, from an x rounded to sixteenths, whose square is exact, and the rest of x²."""
-    x = np.clip(wide(x), -30, 30)  # beyond, it is 0 already
-    coarse = np.rint(16 * x) / 16
-    return ct * (2 / math.sqrt(math.pi) * np.exp(-np.square(coarse)) * np.exp((coarse - x) * (coarse + x)))
+    return ct * (2 / math.sqrt(math.pi) * bell(wide(x)))
+
+
+def _entrywise(function: Any, x: Any) -> Any:
+    values = np.asarray(x)
+    values = values if values.dtype.kind == "f" else values.astype(float)
+    return np.array([function(entry) for entry in values.ravel().tolist()], values.dtype).reshape(values.shape)
 
 
 @trusted_primitive(_erf_rule)
@@ -141,9 +145,15 @@ def erf(x: Array) -> Array:
     >>> erf(np.array([0.0, 1.0])).round(4)
     array([0.    , 0.8427])
     """
-    values = np.asarray(x)
-    values = values if values.dtype.kind == "f" else values.astype(float)
-    return np.array([math.erf(entry) for entry in values.ravel().tolist()], values.dtype).reshape(values.shape)
+    return _entrywise(math.erf, x)
+
+
+@trusted_primitive(lambda ct, out, x: ct * (bell(wide(x), 2) / math.sqrt(2 * math.pi)))
+def _ndtr(x: Any) -> Any:
+    return _entrywise(lambda entry: 0.5 * math.erfc(-entry / math.sqrt(2)), x)
+
+
+PRIMITIVES[_ndtr].name = "ndtr"  # as SciPy calls it
 
 
 def gelu(x: Array, *, approximate: bool = False) -> Array:
@@ -156,10 +166,9 @@ def gelu(x: Array, *, approximate: bool = False) -> Array:
     """
     x = _array(x)
     if approximate:
-        bounded = np.clip(x, -30, 30)  # beyond, tanh is -1 or 1 already, and x³ might overflow
-        inner = math.sqrt(2 / math.pi) * (bounded + 0.044715 * bounded**3)
-        return 0.5 * x * (1 + np.tanh(inner))
-    return 0.5 * x * (1 + erf(x / math.sqrt(2)))
+        bounded = np.clip(x, -30, 30)  # beyond, it is 0 or 1 already, and x³ might overflow
+        return x * sigmoid(math.sqrt(8 / math.pi) * (bounded + 0.044715 * bounded**3))  # 1 + tanh, without cancelling
+    return x * _ndtr(x)
 
 
 # --- softmax and its relatives --------------------------------------------------------------------------------------

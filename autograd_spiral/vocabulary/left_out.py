@@ -1,25 +1,68 @@
-"""Functions that are left out of the vocabulary on purpose, each with what to write instead."""
+"""Functions without gradients: those that take values, and those left out on purpose, with what to write instead."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
 from autograd_spiral.engine.messages import INSTEAD
+from autograd_spiral.engine.table import VALUE_FUNCTIONS
 
-INSTEAD.update(
-    {
-        np.vstack: "np.concatenate(…, axis=0), for parts of the same number of axes",
-        np.hstack: "np.concatenate(…, axis=1), or axis=0 for vectors",
-        np.append: "np.concatenate([…], axis)",
-        np.round: "np.rint(t), or np.round(t.data, digits) for the value alone",
-        np.diag: "np.diagonal(t), or t * np.eye(n) for a diagonal matrix",
-        np.average: "np.mean(t, axis), or np.sum(weights * t, axis) / np.sum(weights)",
-        np.atleast_2d: "t.reshape(…)",
-        np.atleast_1d: "t.reshape(…)",
-        np.nansum: "np.sum(np.where(good, t, 0)), with good = ~np.isnan(t.data)",
-        np.allclose: "np.allclose(t.data, …)",
-        np.array_equal: "np.array_equal(t.data, …)",
-        np.save: "np.save(file, t.data)",
-        np.savez: "np.savez(file, name=t.data)",
-    }
-)
+VALUE_FUNCTIONS.update((np.save, np.savez, np.savez_compressed, np.savetxt))
+VALUE_FUNCTIONS.update((np.allclose, np.array_equal, np.array_equiv))
+VALUE_FUNCTIONS.update((np.array2string, np.array_repr, np.array_str))
+
+__all__ = ["LEFT_OUT", "named"]
+
+LEFT_OUT = {
+    "its results can be complex numbers, whose gradients need conventions of their own": """
+        fft.fft fft.ifft fft.fft2 fft.ifft2 fft.fftn fft.ifftn fft.rfft fft.irfft fft.rfft2 fft.irfft2 fft.rfftn
+        fft.irfftn fft.hfft fft.ihfft linalg.eig linalg.eigvals poly roots sort_complex angle""",
+    "the shape of its result depends on the values": """
+        argwhere flatnonzero nonzero ix_ trim_zeros unique unique_all unique_counts unique_inverse unique_values
+        intersect1d setdiff1d setxor1d union1d""",
+    "its results are counts, positions, masks or bits, which have no gradient": """
+        digitize isin lexsort ravel_multi_index unravel_index histogram histogram2d histogramdd
+        histogram_bin_edges diag_indices_from tril_indices_from triu_indices_from linalg.matrix_rank packbits unpackbits
+        spacing frexp nextafter may_share_memory shares_memory einsum_path isnat is_busday busday_count busday_offset
+        datetime_as_string""",
+    "NumPy keeps it for old code": "polyadd polysub polymul polydiv polyder polyint polyfit",
+    "that is as short": "fft.fftshift fft.ifftshift linspace logspace geomspace vander empty_like",
+}
+"""From each reason to the names of the functions that it holds for."""
+
+_OTHERS = {
+    "linalg.eig": "np.linalg.eigh(t), for symmetric matrices",
+    "linalg.eigvals": "np.linalg.eigvalsh(t), for symmetric matrices",
+    "angle": "np.arctan2(y, x)",
+    "frexp": "np.log2(np.abs(t)), or np.frexp(t.data)",
+    "polymul": "np.convolve(p, q)",
+    "polyfit": "np.linalg.lstsq(x[:, None] ** np.arange(n), y)",
+    **dict.fromkeys(("fft.fftshift", "fft.ifftshift"), "np.roll(t, shift)"),
+    "linspace": "start + (stop - start) * np.linspace(0, 1, num)",
+    "logspace": "10 ** (start + (stop - start) * np.linspace(0, 1, num))",
+    "geomspace": "start * (stop / start) ** np.linspace(0, 1, num)",
+    "vander": "x[:, None] ** np.arange(n)",
+    "empty_like": "np.zeros_like(t)",
+}
+"""What to write instead where there is more to write than the call with t.data."""
+
+
+def named() -> Iterator[tuple[Callable[..., Any], str, str]]:
+    """Yield each function that is left out and that this NumPy has, what to write instead, and why.
+
+    >>> {function.__name__: (instead, why) for function, instead, why in named()}["vander"]
+    ('x[:, None] ** np.arange(n)', 'that is as short')
+    """
+    for why, names in LEFT_OUT.items():
+        for name in names.split():
+            function: Any = np
+            for part in name.split("."):
+                function = getattr(function, part, None)
+            if function is not None:
+                yield function, _OTHERS.get(name, f"np.{name}(t.data)"), why
+
+
+INSTEAD.update((function, f"{instead}, since {why}") for function, instead, why in named())

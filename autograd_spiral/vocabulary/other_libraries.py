@@ -24,11 +24,12 @@ def _call(function: Callable[..., Any], called: str, source: str = "") -> str:
     primitive = PRIMITIVES.get(function)
     takes: Callable[..., Any] = COMPOSITIONS.get(function) or (primitive and primitive.bind) or function
     if primitive is not None and takes is function:
-        several = primitive.arity > 1
+        given = "t, …" if primitive.arity > 1 else "t"
     else:
         empty = inspect.Parameter.empty
-        several = sum(parameter.default is empty for parameter in inspect.signature(takes).parameters.values()) > 1
-    return f"write {called}({'t, …' if several else 't'}){source}"
+        required = [name for name, each in inspect.signature(takes).parameters.items() if each.default is empty]
+        given = "[t, …]" if required[0] in ("arrays", "tup") else "t, …" if len(required) > 1 else "t"
+    return f"write {called}({given}){source}"
 
 
 # --- on a Tensor: t.unsqueeze(0) --------------------------------------------------------------------------------------
@@ -43,7 +44,7 @@ for name in functions.__all__:
     add_missing(name, partial(_call, getattr(functions, name), name, ", from autograd_spiral"))
 
 _CALLS = {
-    "argsort": "np.argsort(t.data), which has no gradient",
+    "bincount": "np.bincount(…, weights=t)",
     "bmm": "t @ other",
     "cat": "np.concatenate([t, …])",
     "clamp": "t.clip(min, max)",
@@ -64,11 +65,11 @@ _CALLS = {
     "mm": "t @ other",
     "nonzero": "np.nonzero(t.data), which has no gradient",
     "numel": "t.size",
+    "partition": "np.partition(t, …), which is a new tensor",
     "permute": "t.transpose(…)",
     "requires_grad_": "Tensor(data, requires_grad=True)",
     "retain_grad": "grad(loss, t)",
-    "round": INSTEAD[np.round],
-    "sort": "np.sort(t.data), which has no gradient",
+    "sort": "np.sort(t), which is a new tensor",
     "stack": "np.stack([t, …])",
     "t": "t.T",
     "type": "t.astype(dtype)",
@@ -94,26 +95,40 @@ for name in ("add_", "clamp_", "copy_", "div_", "fill", "fill_", "mul_", "put", 
 _LAYER = "write X @ W + b, where W and b are Tensor(data, requires_grad=True)"
 _MODEL = "a model is any object that holds tensors: write a function of them, as in autograd_spiral.spiral.TwoLayerNet"
 _STEP = "write p.assign(p - step_size * dp) for p, dp in zip(parameters, grad(loss, parameters))"
+_SCHEDULE = "which goes where the learning rate of Adam or SGD goes"
 _LEAF = "write Tensor(data, requires_grad=True)"
 _RULE = "declare an operation and its gradient rules with @primitive(lambda ct, out, x: …)"
+_SAVE = "write np.savez(file, W=W, b=b), or np.savez(file, **net) for a dict; to restore, W.assign(np.load(file)['W'])"
 
 _ON_THE_PACKAGE = {
     **dict.fromkeys(("Dense", "Linear"), _LAYER),
     **dict.fromkeys(("Module", "Sequential", "nn"), _MODEL),
-    **dict.fromkeys(("SGD", "optim"), _STEP),
-    **dict.fromkeys(("Adam", "AdamW", "RMSprop"), f"keep the moments in Tensors, and {_STEP}"),
+    **dict.fromkeys(("adam", "optim", "optimizer"), "write Adam(parameters) or SGD(parameters, learning_rate)"),
+    **dict.fromkeys(("AdamW", "adamw"), "write Adam(parameters, learning_rate, weight_decay=0.01)"),
+    **dict.fromkeys(("Adagrad", "RMSprop"), f"keep the averages in Tensors, and {_STEP}"),
+    **dict.fromkeys(
+        ("CosineAnnealingLR", "cosine_decay_schedule"), f"write cosine_decay(learning_rate, steps), {_SCHEDULE}"
+    ),
+    **dict.fromkeys(
+        ("ExponentialLR", "StepLR", "lr_scheduler"), f"write exponential_decay(learning_rate, 0.5, steps), {_SCHEDULE}"
+    ),
+    **dict.fromkeys(("clip_by_global_norm", "clip_grad_norm_"), "write clip_by_norm(gradients, max_norm)"),
+    **dict.fromkeys(("DataLoader", "TensorDataset"), "write batches(rng, size, X, y), and loop over it"),
+    **dict.fromkeys(
+        ("Dropout", "dropout"),
+        "write x * dropout_mask(rng, x.shape, rate), with a mask that is made outside a captured step",
+    ),
     **dict.fromkeys(("Parameter", "Variable", "tensor"), _LEAF),
     **dict.fromkeys(("Function", "custom_jvp", "custom_vjp", "defjvp", "defvjp"), _RULE),
     **dict.fromkeys(("BCELoss", "binary_cross_entropy"), "write np.mean(softplus(scores) - labels * scores)"),
     **dict.fromkeys(("CrossEntropyLoss", "cross_entropy"), "write softmax_cross_entropy(scores, labels)"),
     **dict.fromkeys(("MSELoss", "mse_loss"), "write mean_squared_error(prediction, target)"),
     **dict.fromkeys(("compile", "jit"), "write capture(step), which records a step once and replays it"),
-    **dict.fromkeys(("load", "save"), "write np.savez(file, W=W.data), and Tensor(np.load(file)['W'])"),
+    **dict.fromkeys(("load", "save"), _SAVE),
     **dict.fromkeys(
         ("manual_seed", "rand", "randn"), "write Tensor(np.random.default_rng(seed).standard_normal(shape))"
     ),
     **dict.fromkeys(("F", "functional", "numpy", "np"), "write import numpy as np; its functions take Tensors"),
-    "Dropout": "write x * mask / keep, with a mask that a NumPy generator draws outside the step",
     "ReLU": "write relu(x)",
     "backward": "write loss.backward()",
     "enable_grad": "leave it out; operations are recorded outside `with no_grad():`",

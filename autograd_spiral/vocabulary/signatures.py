@@ -7,6 +7,7 @@ composition has its own signature, in `compositions/`, and a ufunc takes no keyw
 
 from __future__ import annotations
 
+import inspect
 import operator
 from typing import Any
 
@@ -23,14 +24,46 @@ def where(condition: Any, x: Any, y: Any, /) -> Bound:
     return (condition, x, y), {}
 
 
+def alone(x: Any) -> Bound:
+    """Bind the only argument."""
+    return (x,), {}
+
+
+def rounding(a: Any, decimals: Any = 0) -> Bound:
+    """Bind the number of decimals, an integer."""
+    return (a,), {"decimals": operator.index(decimals)}
+
+
+def isclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Bound:
+    """Bind the tolerances as parameters."""
+    return (a, b), {"rtol": rtol, "atol": atol, "equal_nan": equal_nan}
+
+
+def choose(a: Any, choices: Any, *, mode: str = "raise") -> Bound:
+    """Bind each choice as a separate argument; bring the indices into range first for the modes that do so."""
+    if mode in ("wrap", "clip"):
+        a = np.remainder(a, len(choices)) if mode == "wrap" else np.clip(a, 0, len(choices) - 1)
+    elif mode != "raise":
+        raise NoRuleError(f"np.choose: the mode must be 'raise', 'wrap' or 'clip', not {mode!r}")
+    return (a, *choices), {}
+
+
 def astype(x: Any, dtype: Any) -> Bound:
     """Bind `dtype` as a NumPy dtype."""
     return (x,), {"dtype": np.dtype(dtype)}
 
 
 def einsum(subscripts: str, *operands: Any, optimize: Any = False) -> Bound:
-    """Bind the subscripts as a parameter; `optimize` changes no value."""
-    return operands, {"subscripts": subscripts}
+    """Bind the subscripts as a parameter, and `optimize` unless it has NumPy's default."""
+    how = tuple(optimize) if isinstance(optimize, list) else optimize
+    return operands, {"subscripts": subscripts, **({"optimize": how} if how else {})}
+
+
+def convolve(a: Any, v: Any, mode: str = "full") -> Bound:
+    """Bind the mode by name."""
+    if mode not in ("full", "same", "valid"):
+        raise NoRuleError(f"np.convolve with mode={mode!r} has no gradient rule: use 'full', 'same' or 'valid'")
+    return (np.atleast_1d(a), np.atleast_1d(v)), {"mode": mode}
 
 
 # --- axes and shapes ------------------------------------------------------------------------------------------------
@@ -55,9 +88,37 @@ def scan(a: Any, axis: int | None = None) -> Bound:
     return (a,), {"axis": normalize_axis_index(axis, a.ndim)}
 
 
+def accumulation(array: Any, axis: int = 0) -> Bound:
+    """Bind `axis` as in `scan`."""
+    return scan(array, axis)
+
+
+def along(x: Any, other: Any, axis: int | None) -> Bound:
+    """Bind two arrays, and `axis` as in `scan`."""
+    arrays, params = scan(x, axis)
+    return (*arrays, other), params
+
+
 def search(a: Any, axis: int | None = None, *, keepdims: bool = False) -> Bound:
     """Bind `axis` unchanged, since no rule uses it."""
     return (a,), {"axis": axis, "keepdims": keepdims}
+
+
+def argsort(a: Any, axis: int | None = -1, kind: str | None = None, *, stable: bool | None = None) -> Bound:
+    """Bind `axis` as in `scan`, and whether the order of equal entries stays."""
+    arrays, params = scan(a, axis)
+    return arrays, {**params, "stable": stable or kind in ("stable", "mergesort") or None}
+
+
+def argpartition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect") -> Bound:
+    """Bind `kth` as integers, and `axis` as in `scan`."""
+    arrays, params = scan(a, axis)
+    return arrays, {"kth": tuple(map(operator.index, kth)) if np.iterable(kth) else operator.index(kth), **params}
+
+
+def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Bound:
+    """Bind `a` in its order, which `sorter` gives if it is not sorted."""
+    return (a if sorter is None else np.take(a, sorter), v), {"side": side}
 
 
 def reshape(a: Any, /, shape: Any) -> Bound:
@@ -84,13 +145,46 @@ def concatenate(arrays: Any, /, axis: int | None = 0) -> Bound:
     return parts, {"axis": normalize_axis_index(axis, parts[0].ndim)}
 
 
+def pad_widths(pad_width: Any, ndim: int) -> tuple[tuple[int, int], ...]:
+    """Return the widths before and after each axis; `pad_width` may be a dict from axes to widths.
+
+    >>> pad_widths({-1: 2}, 2), pad_widths((1, 0), 2)
+    (((0, 0), (2, 2)), ((1, 0), (1, 0)))
+    """
+    if isinstance(pad_width, dict):
+        known = {normalize_axis_index(axis, ndim): width for axis, width in pad_width.items()}
+        pad_width = [np.broadcast_to(known.get(axis, 0), 2) for axis in range(ndim)]
+    widths = np.broadcast_to(np.asarray(pad_width), (ndim, 2))
+    return tuple((operator.index(before), operator.index(after)) for before, after in widths)
+
+
 def pad(array: Any, pad_width: Any, mode: str = "constant", *, constant_values: float = 0) -> Bound:
-    """Bind the widths before and after each axis; raise `NoRuleError` for modes without a rule."""
-    if mode != "constant":
-        raise NoRuleError(f"np.pad with mode={mode!r} has no gradient rule: use mode='constant', or np.concatenate")
-    widths = np.broadcast_to(np.asarray(pad_width), (array.ndim, 2))
-    pairs = tuple((operator.index(before), operator.index(after)) for before, after in widths)
-    return (array,), {"pad_width": pairs, "constant_values": constant_values}
+    """Bind the widths before and after each axis; the other modes are compositions."""
+    return (array,), {"pad_width": pad_widths(pad_width, array.ndim), "constant_values": constant_values}
+
+
+def windows(x: Any, window_shape: Any, axis: Any = None) -> Bound:
+    """Bind the lengths of windows, and for each the axis along which it slides, counted from the front."""
+    lengths = tuple(window_shape) if np.iterable(window_shape) else (window_shape,)
+    axes = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim, allow_duplicate=True)
+    return (x,), {"window_shape": tuple(map(operator.index, lengths)), "axis": axes}
+
+
+# --- linear algebra -------------------------------------------------------------------------------------------------
+
+NO_RTOL = inspect.signature(np.linalg.pinv).parameters["rtol"].default
+"""What NumPy takes as no tolerance, since None is one."""
+
+
+def pinv(a: Any, rcond: Any = None, *, rtol: Any = NO_RTOL) -> Bound:
+    """Bind what part of the largest singular value counts as 0; None is NumPy's default."""
+    if rcond is not None and rtol is not NO_RTOL:
+        raise ValueError("np.linalg.pinv takes rcond or rtol, not both")
+    if rtol is not NO_RTOL:
+        rcond = max(a.shape[-2:]) * np.finfo(a.dtype).eps if rtol is None else rtol
+    if np.ndim(rcond):
+        raise NoRuleError("np.linalg.pinv with an array of tolerances has no gradient rule: pass one number")
+    return (a,), {"rcond": None if rcond is None else float(rcond)}
 
 
 # --- indices --------------------------------------------------------------------------------------------------------
@@ -107,7 +201,7 @@ def fill(index: tuple[Any, ...], arrays: tuple[Any, ...]) -> tuple[Any, ...]:
     ([0, 2], slice(1, 3, None))
     """
     remaining = iter(arrays)
-    return tuple(next(remaining) if item is ARRAY else item for item in index)
+    return tuple([next(remaining) if item is ARRAY else item for item in index])  # from a generator, it takes longer
 
 
 def getitem(x: Any, index: Any) -> Bound:

@@ -12,7 +12,10 @@ from autograd_spiral.drawing import draw, export
 
 @needs_dot
 def test_notebooks_show_captured_steps():
-    assert draw(momentum())._repr_mimebundle_()["image/svg+xml"].rstrip().endswith("</svg>")
+    picture = draw(momentum())._repr_mimebundle_()["image/svg+xml"]
+    assert picture.rstrip().endswith("</svg>")
+    assert picture.count("<svg ") == 1
+    assert '<svg style="max-width: 100%; height: auto" width=' in picture  # no wider than the cell
 
 
 @needs_dot

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from numpy.lib.stride_tricks import sliding_window_view
 from pictures import leaf, titles
 
+from autograd_spiral import grad
 from autograd_spiral.drawing import draw
 
 
@@ -28,3 +30,11 @@ def test_a_raised_sign_is_not_lost_beside_a_dot():
 def test_a_number_comes_first_and_its_reciprocal_last(factor, formula):
     x = leaf([1.0, 2.0], "x")
     assert titles(draw(x * factor))[1] == titles(draw(factor * x))[1] == formula
+
+
+def test_windows_show_their_shape():
+    x = leaf([1.0, 2.0, 3.0], "x")
+    windows = sliding_window_view(x, 2)
+    assert titles(draw(windows))[1] == "windows(x, (2,))"
+    ct = leaf(np.ones((2, 2)), "ct")
+    assert titles(draw(grad(windows, x, ct, create_graph=True)))[1] == "add_windows(ct)"

@@ -10,8 +10,8 @@ from autograd_spiral import Tensor, capture, grad, primitive, relu
 from autograd_spiral.drawing import draw
 from autograd_spiral.drawing.record import Kind
 from autograd_spiral.drawing.text import WIDTH
-from autograd_spiral.engine.history import history
 from autograd_spiral.errors import CaptureError, GradientError
+from autograd_spiral.program.history import history
 
 
 @pytest.mark.parametrize("model", ["linear", "net"])
@@ -62,6 +62,9 @@ def test_names_come_from_the_tensor_then_from_names_then_from_the_operation():
     assert sum(title == "data" for title in titles(drawing)) == 1
     joint = draw(out.sum(), gradients_of=w, names={"w": w})
     assert any(title.startswith("dw = ") for title in titles(joint))
+    for net, name in (({"W1": w, "b": b}, "W1"), ([{"W1": w}, (b,)], "W1_0")):
+        drawn = titles(draw(out.sum(), gradients_of=net))
+        assert {name, f"d{name}", "dbias"} <= {title.partition(" = ")[0] for title in drawn}
 
 
 def test_labels_say_shape_value_dtype_and_after_backward_the_gradient():
@@ -113,7 +116,7 @@ def test_an_input_that_the_output_does_not_reach_gets_zero():
         (lambda x: draw(capture(lambda: x)), CaptureError, "has no program yet: call it first"),
         (lambda x: draw(captured("linear"), gradients_of=x), TypeError, "a backward pass and names of its own"),
         (lambda x: draw(captured("linear").program, names={}), TypeError, "gradients_of and names are for tensors"),
-        (lambda x: draw(x, gradients_of=[1.0]), TypeError, "gradients_of must be Tensors, not float"),
+        (lambda x: draw(x, gradients_of=[1.0]), TypeError, "gradients_of 0 must be a Tensor, not float"),
         (lambda x: draw(x, rankdir="up"), ValueError, "rankdir must be TB, LR, BT or RL, not 'up'"),
         (lambda x: draw(x * 2, gradients_of=x), GradientError, "cotangent"),
         (lambda x: draw(x).save_as("graph.jpeg"), ValueError, "the suffix must be one of .svg, .png, .pdf"),

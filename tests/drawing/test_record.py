@@ -90,7 +90,7 @@ def test_equal_constants_are_one_node_and_names_are_found():
     step({"x": np.ones(2)})
     drawn = titles(draw(step))
     assert drawn.count("data") == 1
-    assert {"w", "given_0", "w ← w − dw"} <= set(drawn)
+    assert {"w", "x", "w ← w − dw"} <= set(drawn)
 
 
 def test_a_penalty_on_gradients_is_drawn():

@@ -1,5 +1,8 @@
 """`grad`: the numbers that `backward` adds, returned as new tensors, stored nowhere, differentiable on request."""
 
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
 import numpy as np
 import pytest
 from leaves import leaf
@@ -7,11 +10,23 @@ from leaves import leaf
 from autograd_spiral import Tensor, capture, grad, no_grad, relu
 from autograd_spiral.errors import DtypeError, GradientError, ShapeError
 
+
+class Pair(NamedTuple):
+    left: Any
+    right: Any
+
+
+@dataclass(frozen=True)
+class Net:
+    first: Any
+    rest: Any
+
+
 both = pytest.mark.parametrize("create_graph", [False, True])
 
 
 @both
-def test_one_input_returns_a_tensor_and_several_return_a_tuple(create_graph):
+def test_gradients_have_the_form_of_the_inputs(create_graph):
     x, y = leaf([1, 2]), leaf([3, 4])
     loss = (x * y).sum()
     single = grad(loss, x, create_graph=create_graph)
@@ -19,8 +34,16 @@ def test_one_input_returns_a_tensor_and_several_return_a_tuple(create_graph):
     assert single.requires_grad is create_graph
     several = grad(loss, [x, y], create_graph=create_graph)
     assert [g.data.tolist() for g in several] == [[3, 4], [1, 2]]
-    assert isinstance(several, tuple)
+    assert type(several) is list
+    assert type(grad(loss, iter([x, y]), create_graph=create_graph)) is tuple
     assert grad([loss], (x,), create_graph=create_graph)[0].data.tolist() == [3, 4]
+    net = Net({"W": x}, [Pair(y, (x, y))])
+    found = grad(loss, net, create_graph=create_graph)
+    assert type(found) is Net
+    assert type(found.rest[0]) is Pair
+    assert [g.data.tolist() for g in (found.first["W"], found.rest[0].left, *found.rest[0].right)] == [
+        *([3, 4], [1, 2], [3, 4], [1, 2]),
+    ]
     assert x.grad is None
     assert y.grad is None
 
@@ -137,6 +160,14 @@ def test_inputs_and_outputs_without_gradients_raise(create_graph):
         grad(x.sum(), [x.data], create_graph=create_graph)
     with pytest.raises(TypeError, match="output 0 must be a Tensor, not float"):
         grad([1.0], x, create_graph=create_graph)
+    for net, error, message in (
+        ({"W": x, "rate": 0.1}, TypeError, "input 'rate' must be a Tensor, not float"),
+        (Net(x, [{"b": Tensor([1.0])}]), GradientError, "input 'rest_0_b' does not require gradients"),
+        (Net({"W": whole}, x), DtypeError, "input 'first_W' has dtype int64"),
+        (object(), TypeError, "must be a Tensor, or a list, tuple, dict or dataclass of Tensors, not object"),
+    ):
+        with pytest.raises(error, match=message):
+            grad(x.sum(), net, create_graph=create_graph)
 
 
 # --- gradients of gradients -----------------------------------------------------------------------------------------

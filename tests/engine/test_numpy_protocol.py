@@ -1,10 +1,13 @@
 """NumPy's functions on Tensors of every shape and memory layout, empty ones included."""
 
+import io
+
 import numpy as np
 import pytest
 from leaves import leaf
 
-from autograd_spiral import Tensor, grad
+from autograd_spiral import Tensor, capture, grad
+from autograd_spiral.errors import CaptureError
 
 BASE = np.arange(1.0, 13).reshape(3, 4)
 
@@ -98,3 +101,34 @@ def test_products_of_matrices_without_rows_or_columns():
     out = thin @ flat
     out.sum().backward()
     assert (out.data.tolist(), thin.grad.shape, flat.grad.shape) == ([[0] * 4] * 2, (2, 0), (0, 4))
+
+
+VALUES = {
+    "allclose": lambda x, y: (np.allclose(x, y + 1e-12), np.allclose(y, x, atol=0.5), np.allclose(2 * x, y)),
+    "array_equal": lambda x, y: (np.array_equal(x, y), np.array_equal(x, y + 1), np.array_equiv(y, x)),
+    "array2string": lambda x, y: (np.array2string(x, precision=1), np.array_repr(x), np.array_str(2 * x)),
+}
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_functions_that_can_only_mean_the_value_take_it(name):
+    x = leaf(BASE / 3)
+    assert VALUES[name](x, x.data) == VALUES[name](x.data, x.data)
+    assert VALUES[name](x, x) == VALUES[name](x.data, x.data)
+    with pytest.raises(CaptureError, match="reading a value is not possible while a step is being captured"):
+        capture(lambda: VALUES[name](x, x))()
+
+
+def test_files_of_parameters_hold_their_values(tmp_path):
+    net = {"W": leaf(BASE), "b": Tensor([1, 2]), "out": leaf(2.0)}
+    for save in (np.savez, np.savez_compressed):
+        save(tmp_path / "net.npz", **net)
+        with np.load(tmp_path / "net.npz") as file:
+            restored = {name: Tensor(array) for name, array in file.items()}
+        assert all(np.array_equal(restored[name], p) and restored[name].dtype == p.dtype for name, p in net.items())
+        assert list(restored) == list(net)
+    np.save(tmp_path / "W.npy", net["W"])
+    assert np.array_equal(np.load(tmp_path / "W.npy"), net["W"])
+    text = io.StringIO()
+    np.savetxt(text, net["W"])
+    assert np.array_equal(np.loadtxt(io.StringIO(text.getvalue())), BASE)

@@ -5,7 +5,7 @@ import pytest
 from leaves import leaf
 
 from autograd_spiral import Tensor, relu
-from autograd_spiral.errors import DtypeError, LostGraphError
+from autograd_spiral.errors import DtypeError, LostGraphError, ShapeError
 
 NUMPY = tuple(map(int, np.__version__.split(".")[:2]))
 
@@ -68,7 +68,7 @@ def test_one_element_converts_to_a_number():
     with pytest.raises(TypeError):
         range(leaf(3))
     for convert in (float, int, Tensor.item):
-        with pytest.raises(ValueError, match="size 1"):
+        with pytest.raises(ValueError, match="one element"):
             convert(leaf([1, 2]))
 
 
@@ -87,12 +87,11 @@ NO_ELEMENT = pytest.param([], marks=pytest.mark.skipif(NUMPY < (2, 2), reason="N
 
 
 @pytest.mark.parametrize("data", [[1.0, 0.0], [[0.0, 0.0]], NO_ELEMENT])
-def test_the_truth_of_several_elements_or_none_raises_numpys_error(data):
-    with pytest.raises(ValueError, match="truth value") as numpys:
+def test_the_truth_of_several_elements_or_none_raises_as_numpys_does(data):
+    with pytest.raises(ValueError, match="truth value"):
         bool(np.array(data))
-    with pytest.raises(ValueError, match="truth value") as ours:
+    with pytest.raises(ShapeError, match=r"truth value .*write t\.any\(\) or t\.all\(\)"):
         bool(Tensor(data))
-    assert str(ours.value) == str(numpys.value)
 
 
 def test_truth_length_and_membership_are_as_in_numpy():
@@ -209,9 +208,10 @@ def test_copy_works_for_every_dtype_and_lets_gradients_flow():
     assert x.grad.tolist() == [1.0, 1.0]
 
 
-def test_rounding_gives_a_number():
-    assert round(Tensor(2.567), 1) == 2.6
-    assert round(Tensor([2.567])) == 3
+def test_rounding_gives_a_tensor():
+    assert round(Tensor(2.567), 1).data == 2.6
+    assert round(Tensor([2.567, 2.5])).data.tolist() == [3, 2]
+    assert f"{round(Tensor(2.567), 1)}" == "2.6"
 
 
 @pytest.mark.parametrize("value", [np.ones(2, complex), np.ma.masked_less([1.0, 2.0], 1.5), ["a", "b"]])

@@ -1,6 +1,6 @@
 """Inputs in containers, and gradients in whatever form they come."""
 
-from collections import OrderedDict, defaultdict, namedtuple
+from collections import OrderedDict, namedtuple
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -177,7 +177,6 @@ def test_forms_of_gradients(gradients):
 )
 def test_gradients_of_a_dict(gradients):
     assert check_against(of_dict, gradients, {"W": W, "b": B}).ok
-    assert check_against(of_dict, gradients, defaultdict(list, W=W, b=B)).ok
 
 
 def test_gradients_of_a_dataclass_come_in_its_form():

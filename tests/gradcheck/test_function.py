@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from autograd_spiral.gradcheck import check_against, check_gradients
 from autograd_spiral.gradcheck.function import CheckedFunction
 from autograd_spiral.gradcheck.verdicts import Verdict
 
+W = normal(3, 4)
+
 
 def test_several_inputs_and_outputs_and_constants():
     labels = np.array([0, 2, 1, 1])
@@ -23,6 +26,33 @@ def test_several_inputs_and_outputs_and_constants():
     report = checked(both, X, Tensor(normal(*(3, 2)), name="w"), labels, order=2)
     assert report.ok
     assert [row.name for row in report.rows] == ["x", "w"] * 2
+
+
+@dataclass
+class Layer:
+    W: object
+    kind: str = "tanh"
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_inputs_in_containers_have_their_names(order):
+    def loss(net, x):
+        assert type(net["layers"][0]) is Layer
+        out = x @ net["layers"][0].W * net["scale"]
+        return np.sum(np.tanh(out) if net["layers"][0].kind == "tanh" else out)
+
+    net = {"layers": [Layer(W)], "scale": np.array([0.5, 1.0, 2.0, 3.0])}
+    report = check_gradients(loss, net, X, order=order)
+    assert report.ok
+    assert [row.name for row in report.rows] == ["net['layers'][0].W", "net['scale']", "x"] * order
+
+    def by_hand(net, x):
+        ct = net["scale"] * (1 - np.tanh(x @ W * net["scale"]) ** 2)
+        return {"layers": [Layer(x.T @ ct)], "scale": np.sum(ct * (x @ W), axis=0) / net["scale"]}, ct @ W.T
+
+    for hand in (by_hand, by_hand(net, X)):
+        report = check_against(loss, hand, net, X)
+        assert [row.name for row in report.rows] == ["net['layers'][0].W", "net['scale']", "x"]
 
 
 def test_an_argument_without_a_rule_is_a_constant():

@@ -34,6 +34,7 @@ def branching(x):
 
 
 def elsewhere(x):
+    x = np.asarray(x)
     return np.linalg.eigvalsh(x @ x.T).sum() + np.interp(x, [-9, 9], [-3, 3]).sum()
 
 

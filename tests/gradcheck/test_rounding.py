@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from autograd_spiral import Tensor, grad, logsumexp, primitive, relu, softmax
-from autograd_spiral.engine.history import history
 from autograd_spiral.gradcheck.rounding import blurred, rerun, rounding_of, widened
 from autograd_spiral.program.evaluate import evaluate
+from autograd_spiral.program.history import history
 from autograd_spiral.program.recorded import recorded
 
 FUNCTIONS = {

@@ -12,6 +12,7 @@ import pytest
 from captured import fork
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.lib.stride_tricks import sliding_window_view
 from programs import assert_same
 
 from autograd_spiral import Tensor, capture, grad, relu, softmax_cross_entropy
@@ -89,6 +90,14 @@ def convolved(X: Any, y: Any) -> Any:
     return trained(np.sum(maps.max(axis=1) @ V + c), maps.reshape((len(X), 24)))
 
 
+def windowed(X: Any, y: Any) -> Any:
+    maps = np.einsum(
+        "nijk,jl->nikl", sliding_window_view((X @ W + b).reshape(-1, 4, 2), 3, axis=1).swapaxes(2, 3), V[:3]
+    )
+    down = sliding_window_view(X @ W, 2, axis=0)  # from row to row
+    return trained(np.sum(np.tanh(maps)) + np.sum(down[:, :, 0] * down[:, :, 1]) + np.sum(c), maps)
+
+
 def alike(X: Any, y: Any) -> Any:
     """Rows that are all the same, and products of rows with each other."""
     kernel = X @ X.T
@@ -103,7 +112,19 @@ def masked(X: Any, y: Any) -> Any:
 
 
 STEPS: list[Callable[..., Any]] = [
-    *(net, results_per_row, batch_normalised, recurrent, transposed, with_barriers, embedded, convolved, alike, masked)
+    *(
+        net,
+        results_per_row,
+        batch_normalised,
+        recurrent,
+        transposed,
+        with_barriers,
+        embedded,
+        convolved,
+        windowed,
+        alike,
+        masked,
+    )
 ]
 CUTS = [(1, 1), (10, 1), (64, 2), (67, 3), (202, 1), (100, 2)]
 

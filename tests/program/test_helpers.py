@@ -21,7 +21,7 @@ from autograd_spiral.program.passes.entries import check_entries
 from autograd_spiral.program.printing.expressions import Text
 from autograd_spiral.program.printing.helpers import BUILTINS, HELPERS
 from autograd_spiral.program.printing.numpy_text import NUMPY
-from autograd_spiral.vocabulary.functions import erf
+from autograd_spiral.vocabulary.functions import _ndtr, erf
 from autograd_spiral.vocabulary.labels import check_labels, check_probabilities
 from autograd_spiral.vocabulary.rules.indexing import scatter
 
@@ -79,6 +79,16 @@ def test_erf_has_all_digits_but_the_last_of_the_c_librarys() -> None:
         assert np.array_equal(np.signbit(values[known]), np.signbit(signed[known]))
 
 
+def test_the_normal_distribution_function_is_that_of_the_package_far_to_the_left_too() -> None:
+    x = np.concatenate([POINTS, np.negative(POINTS), np.linspace(-40, 9, 4000), np.linspace(-1.5, -1.3, 1000)])
+    with np.errstate(all="raise", under="ignore"):
+        values = helper("ndtr")(x)
+    expected = _ndtr(x)
+    np.testing.assert_allclose(values, expected, rtol=4e-16 * 900, atol=1e-300)
+    near = np.abs(x) < 3
+    np.testing.assert_allclose(values[near], expected[near], rtol=4e-15)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])
 def test_erf_of_narrow_dtypes_is_the_c_librarys(dtype: Any) -> None:
     x = np.random.default_rng(0).uniform(-6, 6, 10000).astype(dtype)
@@ -97,7 +107,7 @@ def test_exact_gelu_prints_forward_and_backward() -> None:
     w = leaf(0.5, -1.0, 3.0, name="w")
     loss = np.sum(gelu(w * 2) * [1.0, 2.0, 3.0])
     source = backward_source(loss, w)
-    assert "erf(" in source
+    assert "ndtr(" in source
     assert "autograd" not in source
     loss.backward()
     value, dw = executed(source)(w.data)

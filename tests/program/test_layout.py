@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from test_random_programs import check_steps
 
-from autograd_spiral import capture
+from autograd_spiral import Tensor, capture, grad
 from autograd_spiral.program.ir import Value
 from autograd_spiral.program.passes.pipeline import readable
 from autograd_spiral.program.running.axis_order import column_major
@@ -90,3 +90,33 @@ def test_matrices_with_short_rows_and_narrow_products_are_kept_by_column() -> No
     assert {(300, 3), (300, 100)} <= shapes
     given = {*program.inputs, *program.state}
     assert not columns & given
+
+
+def test_what_is_read_row_after_row_is_kept_by_row() -> None:
+    def joined(x: Any, dy: Any) -> Any:
+        product = np.sin(x).T @ (dy * 2.0)
+        return np.concatenate([np.reshape(product, (300,)), np.reshape(product[:50], (150,))]) + 1.0
+
+    def product(code: Code) -> Value:
+        return next(e.output for e in code.program.equations if e.function is np.matmul)
+
+    x, dy = np.ones((300, 100)), np.ones((300, 3))
+    by_column, by_row = (
+        code_of(lambda x, dy: np.tanh(np.sin(x).T @ (dy * 2.0)).sum(axis=1), x, dy),
+        code_of(joined, x, dy),
+    )
+    assert product(by_column) in by_column.layout.column_major
+    assert product(by_row) not in by_row.layout.column_major
+    array = by_row.layout.array
+    views = [array[e.output] for e in by_row.program.equations if e.function is np.reshape]
+    assert [np.may_share_memory(view, array[product(by_row)]) for view in views] == [True, True]
+
+
+@pytest.mark.parametrize(("width", "order"), [(2, "F"), (50, "C")])
+def test_what_is_given_is_copied_next_to_ones_in_the_faster_order(width: int, order: str) -> None:
+    W, b = Tensor(np.ones((width, 40)), requires_grad=True), Tensor(np.ones(40), requires_grad=True)
+    code = code_of(lambda x: grad(np.tanh(x @ W + b).sum(), [W, b]), np.ones((100, width)))
+    ((x, whole),) = code.layout.augmented.items()
+    assert x in code.program.inputs
+    assert whole.flags[f"{order}_CONTIGUOUS"]
+    assert whole.shape == (100, width + 1)

@@ -44,7 +44,7 @@ def captured_and_eager(example: Example) -> None:
             leaf.assign(leaf - 2.0**-20 * piece)
         return outputs, pieces
 
-    weights = rng.uniform(0.5, 2, (10, 4000))
+    weights = rng.uniform(0.5, 2, (16, 4000))
     assert_programs_agree(step, leaves, [rest, rest])
 
 

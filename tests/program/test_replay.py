@@ -94,6 +94,37 @@ def test_integers_of_any_size_are_factors() -> None:
     assert_same(flat(capture(lambda x: x * 2**40 * 2**40)(np.ones(2))), [[2.0**80, 2.0**80]], "value")
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("number", [-0.5, 0, 2, 0.1, 1e300, np.inf, -0.0])
+def test_numbers_take_the_dtype_of_what_they_are_combined_with(dtype: Any, number: float) -> None:
+    count, x = Tensor(np.asarray(3.0, dtype), name="count"), np.array([-1.5, -0.0, 0.25], dtype)
+
+    def step(x: Any) -> Any:
+        count.assign(count + 1)
+        return x * number, np.maximum(x, 0.5) - number, x > number, number**count, count**2 / 3, np.power(3, count)
+
+    with np.errstate(all="ignore"):
+        count.assign(3.0)
+        expected = flat(step(Tensor(x)))
+        count.assign(3.0)
+        found = flat(capture(step)(x))
+    assert [value.dtype for value in found] == [value.dtype for value in expected]
+    np.testing.assert_allclose(found[3:], expected[3:], rtol=1e-6 if dtype is np.float32 else 1e-15)
+    for value, other in zip(found[:3], expected, strict=False):
+        np.testing.assert_array_equal(value, other)
+        np.testing.assert_array_equal(np.signbit(value), np.signbit(other))
+
+
+def test_powers_of_integers_wrap_around_without_a_warning() -> None:
+    count = Tensor(3)
+
+    def step() -> Any:
+        count.assign(count + 1)
+        return count, np.power(count, 40), np.power(2.5, count), np.power(np.array(2.5), count)
+
+    assert_same(flat(capture(step)()), [4, 0, 2.5**4, 2.5**4], "value")
+
+
 def test_steps_of_other_shapes_do_not_disturb_each_other() -> None:
     w = Tensor(np.ones((4, 3)), requires_grad=True)
     captured = capture(lambda x: grad(np.square(relu(x @ w)).sum(), w))

@@ -5,15 +5,17 @@ from __future__ import annotations
 import ast
 import operator as op
 import warnings
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
+from captured import ONES, leaf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from programs import assert_same, executed, flat
 
-from autograd_spiral import Tensor, backward_source, capture, grad, relu, softmax_cross_entropy
+from autograd_spiral import Tensor, backward_source, capture, draw, grad, relu, softmax_cross_entropy
 from autograd_spiral.engine.tensor import Tensor as T
 from autograd_spiral.errors import GradientError, StaleLeafError
 from autograd_spiral.spiral import LinearClassifier, TwoLayerNet, by_hand, descent, spiral
@@ -401,6 +403,32 @@ def test_the_text_of_a_loss_takes_names_from_local_variables() -> None:
     source = backward_source(loss, [W], names=locals())
     assert "def loss_and_gradients(data, W):" in source
     assert "dW = " in source
+
+
+@dataclass
+class Layer:
+    W: Any
+    b: Any
+
+
+def test_the_text_of_a_loss_takes_names_from_the_form_of_its_parameters() -> None:
+    net = {"hidden": Layer(leaf(1.0, 2.0), leaf(3.0, 4.0)), "out": leaf(5.0, 6.0)}
+    loss = np.sum(np.tanh(ONES * net["hidden"].W + net["hidden"].b) * net["out"])
+    source = backward_source(loss, net)
+    assert "def loss_and_gradients(hidden_W, hidden_b, out):" in source
+    assert "return t1, dhidden_W, dhidden_b, dout" in source
+    first = net["hidden"].W
+    assert "def loss_and_gradients(first, hidden_b, out):" in backward_source(loss, net, names=locals())
+
+
+def test_variables_in_which_notebooks_keep_results_are_no_names() -> None:
+    w = leaf(1.0, 2.0)
+    loss = np.sum(w * w)
+    kept = dict.fromkeys(("_", "__", "___", "_1", "_12", "_i", "_ii", "_iii", "_i1", "_i12"), w)
+    assert "(w1)" in backward_source(loss, w, names=kept)
+    assert "(_w)" in backward_source(loss, w, names=kept | {"_w": w, "w": w})
+    picture = draw(np.sum(w * ONES), names=kept | {"_3": ONES})
+    assert "<B>_" not in picture.source
 
 
 def test_the_text_of_a_loss_refuses_what_grad_refuses() -> None:

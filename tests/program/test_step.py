@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 import pickle
+import re
 import weakref
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from captured import ONES, count_of, leaf
 from programs import assert_same, flat
 
-from autograd_spiral import CaptureError, Tensor, blame, capture, draw, grad, primitive
+from autograd_spiral import CaptureError, Tensor, backward_source, blame, capture, draw, grad, primitive
 from autograd_spiral.errors import NonFiniteError
 from autograd_spiral.program.executor import interpret
 from autograd_spiral.spiral import TwoLayerNet, descent, spiral
@@ -185,3 +186,31 @@ def test_a_program_that_is_used_is_kept() -> None:
         _ = [(step(ONES, c), step(ONES, 0.5)) for c in range(70)]
     assert step.program is first
     assert count_of(step) == 64
+
+
+def test_notebooks_show_a_step_with_its_text_and_a_program_in_one_line() -> None:
+    p = leaf(1, 2, name="p")
+
+    @capture
+    def step(x: Any) -> Any:
+        p.assign(p - grad((p * x * x).sum(), p))
+        return p.sum(), x * x
+
+    assert step._repr_markdown_() == "`<captured step step, 0 programs>`"
+    step(ONES)
+    shown = step.source._repr_markdown_()  # type: ignore[attr-defined]
+    assert shown == f"```python\n{step.source.rstrip()}\n```"
+    assert step._repr_markdown_() == f"`<captured step step, 1 program>`\n\n{shown}"
+    assert re.fullmatch(r"<program step\(x, p\): \d+ equations, 2 outputs, 1 new state>", repr(step.program))
+    text = backward_source((p * p).sum(), p)
+    assert text._repr_markdown_().startswith("```python\nimport numpy as np")  # type: ignore[attr-defined]
+
+
+def test_notebooks_show_a_step_without_a_text_in_one_line() -> None:
+    @primitive(lambda ct, out, x: ct)
+    def opaque(x: Any) -> Any:
+        return x * float(x[0])
+
+    step = capture(lambda x: opaque(x * w))
+    step(ONES)
+    assert step._repr_markdown_() == "`<captured step <lambda>, 1 program>`"

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import functools
 import re
-import sys
 from typing import Any
 
 import numpy as np
 import pytest
 from composition_cases import COMPOSITION_CASES
-from examples import Example, Examples
+from examples import Example, Examples, from_table
 from finite_differences import listed
 from properties import (
     assert_close,
@@ -25,14 +24,19 @@ from autograd_spiral import Tensor, grad
 from autograd_spiral.engine.messages import name_of
 from autograd_spiral.engine.table import COMPOSITIONS
 from autograd_spiral.errors import NoRuleError, ShapeError
-from autograd_spiral.gradcheck.examples.elementwise import FACTS
+from autograd_spiral.gradcheck.examples.elementwise import FACTS, WITHOUT
+from autograd_spiral.gradcheck.examples.reductions import CONNECTED
 
-EXAMPLES = {function: Examples(function, case, 40) for function, case in COMPOSITION_CASES.items()}
+EXAMPLES = {f: Examples(f, case, 10 if case is from_table else 40) for f, case in COMPOSITION_CASES.items()}
 
-CONSTANTS = [np.zeros_like, np.ones_like, np.full_like]
+CONSTANTS = [np.zeros_like, np.ones_like, np.full_like, *WITHOUT]
+TRUTHS = [np.all, np.any, *(f for ufunc in CONNECTED for f in (ufunc.reduce, ufunc.reduceat))]
+WITHOUT_GRADIENT = [*CONSTANTS, *TRUTHS, np.count_nonzero]
 
 every_composition = pytest.mark.parametrize("function", EXAMPLES, ids=name_of)
-every_differentiable = pytest.mark.parametrize("function", [f for f in EXAMPLES if f not in CONSTANTS], ids=name_of)
+every_differentiable = pytest.mark.parametrize(
+    "function", [f for f in EXAMPLES if f not in WITHOUT_GRADIENT], ids=name_of
+)
 
 
 def test_every_composition_has_a_case_and_every_case_a_composition() -> None:
@@ -57,8 +61,8 @@ def test_integers_are_widened_as_numpy_widens_them(function: Any, dtype: Any) ->
         whole = example.of_integers(dtype)
         try:
             whole.oracle(*whole.arrays)
-        except (TypeError, OverflowError, RuntimeWarning):
-            return  # NumPy itself refuses these: subtracting bools, bounds outside the dtype, dividing by 0
+        except (TypeError, OverflowError, RuntimeWarning, ValueError):
+            return  # NumPy itself refuses these: subtracting bools, dividing by 0, a singular matrix
         assert_value(whole)
 
     EXAMPLES[function].check(holds, count=10)
@@ -102,9 +106,9 @@ def test_on_arrays_a_composition_returns_what_numpys_function_returns(function: 
             expected = listed(function(*args, **kwargs))
             assert len(results) == len(expected)
             for result, value in zip(results, expected, strict=True):
-                assert type(result) in (np.ndarray, np.float64)
+                assert isinstance(result, np.ndarray | np.generic)
                 assert result.shape == np.shape(value)
-                assert result.dtype == value.dtype
+                assert result.dtype == np.asarray(value).dtype
                 assert_close(result, value, 1e-13, "on arrays")
         assert seen
 
@@ -208,13 +212,12 @@ def test_a_norm_with_an_order_says_that_it_needs_axes(shape: Any) -> None:
 @pytest.mark.parametrize(
     "call",
     [
-        lambda x: np.linalg.norm(x, "nuc"),
-        lambda x: np.linalg.norm(x, 2),
+        lambda x: np.linalg.norm(x, 3),
         lambda x: np.linalg.norm(x[0], 0),
         lambda x: np.linalg.vector_norm(x, ord=0),
         lambda x: np.linalg.vector_norm(x, ord="fro"),
-        lambda x: np.pad(x, 1, mode="edge"),
-        lambda x: np.einsum(x, [0, 1], [1, 0]),
+        lambda x: np.pad(x, 1, mode="mean"),
+        lambda x: np.pad(x, 1, "reflect", reflect_type="odd"),
         lambda x: np.full_like(x, x[0, 0]),
     ],
 )
@@ -238,7 +241,7 @@ def test_einsum_takes_optimize_which_changes_no_value(form: str, optimize: Any) 
     found = np.einsum(form, *leaves, optimize=optimize)
     np.testing.assert_allclose(found.data, np.einsum(form, *(leaf.data for leaf in leaves)))
     for piece, plain in zip(grad(np.sum(found), leaves), grad(np.sum(np.einsum(form, *leaves)), leaves), strict=True):
-        np.testing.assert_array_equal(piece.data, plain.data)
+        np.testing.assert_allclose(piece.data, plain.data)
 
 
 @pytest.mark.parametrize("empty", [(0,), (3, 0), (0, 3)])
@@ -289,8 +292,8 @@ def test_clip_shares_the_gradient_at_its_bounds() -> None:
     np.testing.assert_array_equal(piece, [0, 0.5, 1, 0.5, 0])
 
 
-@pytest.mark.parametrize("function", CONSTANTS, ids=name_of)
-def test_zeros_like_and_its_relatives_are_constants(function: Any) -> None:
+@pytest.mark.parametrize("function", WITHOUT_GRADIENT, ids=name_of)
+def test_constants_and_counts_and_truths_have_no_gradient(function: Any) -> None:
     EXAMPLES[function].check(assert_recorded_without_gradient, count=5)
 
 
@@ -347,30 +350,3 @@ def test_numpys_integers_and_sequences_are_accepted_as_numpy_accepts_them(call: 
 def test_invalid_counts_raise(call: Any, error: type[Exception]) -> None:
     with pytest.raises(error):
         call(Tensor([1.0, 2.0]))
-
-
-@pytest.mark.parametrize(
-    "join",
-    [np.stack, np.concatenate, lambda parts: np.concatenate(parts, axis=None)],
-    ids=["stack", "concatenate", "ravelled"],
-)
-@pytest.mark.parametrize("create_graph", [False, True])
-def test_the_gradient_of_joined_parts_takes_time_in_proportion_to_their_number(join, create_graph):
-    def calls(count):
-        parts = [Tensor([float(i)], requires_grad=True) for i in range(count)]
-        out = np.sum(join(parts) * np.arange(1.0, count + 1).reshape(join([part.data for part in parts]).shape))
-        made = 0
-
-        def counted(frame, event, argument):
-            nonlocal made
-            made += 1
-
-        sys.setprofile(counted)
-        try:
-            found = grad(out, parts, create_graph=create_graph)
-        finally:
-            sys.setprofile(None)
-        assert [float(slope) for slope in found] == list(range(1, count + 1))
-        return made
-
-    assert calls(80) < 2.2 * calls(40)

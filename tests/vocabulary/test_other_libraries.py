@@ -78,8 +78,9 @@ def test_what_a_hint_says_to_write_runs(name):
         "dtype": np.float32,
         "loss": leaf.sum(),
     }
-    t = Tensor(np.eye(2)) if name in ("einsum", "matrix_transpose") else leaf
-    if name in ("bitwise_invert", "bitwise_not", "invert"):
+    t = Tensor(np.eye(2)) if name in ("einsum", "fliplr", "rot90") or name in vars(np.linalg) else leaf
+    t = Tensor(np.eye(4).reshape(2, 2, 2, 2)) if name == "tensorinv" else t
+    if name in ("bitwise_count", "bitwise_invert", "bitwise_not", "invert"):
         t = Tensor([True, False])
     with np.errstate(all="ignore"):
         exec(instead, names | {"t": t})
@@ -138,7 +139,9 @@ def test_python_suggests_another_name_only_where_there_is_no_hint(name, last, ca
     ("name", "instead"),
     [
         ("nn", "a model is any object that holds tensors: "),
-        ("Adam", "keep the moments in Tensors, and write p.assign(p - step_size * dp) for "),
+        ("AdamW", "write Adam(parameters, learning_rate, weight_decay=0.01)"),
+        ("RMSprop", "keep the averages in Tensors, and write p.assign(p - step_size * dp) for "),
+        ("DataLoader", "write batches(rng, size, X, y), and loop over it"),
         ("cross_entropy", "write softmax_cross_entropy(scores, labels)"),
         ("tanh", "write np.tanh(t)"),
         ("power", "write np.power(t, …)"),
@@ -148,8 +151,8 @@ def test_python_suggests_another_name_only_where_there_is_no_hint(name, last, ca
         ("einsum", 'write np.einsum("ij,jk->ik", t, other)'),
         ("where", "write np.where(condition, t, other)"),
         ("unsqueeze", "write np.expand_dims(t, axis)"),
-        ("vstack", "write np.concatenate(…, axis=0)"),
-        ("round", "write np.rint(t)"),
+        ("vstack", "write np.vstack([t, …])"),
+        ("round", "write np.round(t)"),
         ("pi", "write np.pi"),
     ],
 )
@@ -171,8 +174,9 @@ def test_what_the_package_says_to_write_runs():
     names = {
         **{name: getattr(autograd_spiral, name) for name in autograd_spiral.__all__},
         **{"np": np, "t": w, "x": w, "data": [0.5], "seed": 0, "shape": (2,), "labels": np.array([1.0, 0.0])},
-        **{"scores": w, "target": np.zeros(2), "prediction": w, "mask": np.ones(2), "keep": 0.5, "step": lambda: w},
-        **{"inputs": [w], "outputs": w * 2, "cotangents": np.ones(2), "X": rng.standard_normal((3, 2)), "b": 1.0},
+        **{"scores": w, "target": np.zeros(2), "prediction": w, "rate": 0.5, "step": lambda: w},
+        **{"inputs": [w], "outputs": w * 2, "cotangents": np.ones(2), "X": np.ones((2, 2)), "rng": rng, "b": 1.0},
+        **{"learning_rate": 0.1, "steps": 10, "gradients": [np.ones(2)], "max_norm": 1.0, "size": 2},
         **{"function": np.sin, "loss": w.sum(), "parameters": [w], "step_size": 0.1, "W": w, "y": w * w, "i": 0},
     }
     asked = [name for name in _ON_THE_PACKAGE if "write " in _ON_THE_PACKAGE[name]]

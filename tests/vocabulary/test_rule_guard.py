@@ -17,6 +17,7 @@ from test_rules import EXAMPLES, has_gradient
 
 from autograd_spiral.engine.messages import name_of
 from autograd_spiral.engine.table import PRIMITIVES, VJP, Primitive
+from autograd_spiral.vocabulary.rules.linalg import kink
 
 # --- perturbations ------------------------------------------------------------------------------------------------
 
@@ -54,10 +55,18 @@ _UNREAD = "the rule reads neither of the two arguments"
 EQUIVALENT: dict[tuple[Callable[..., Any], Any, str], str] = {
     **{
         (function, 0, perturbation): _ZERO
-        for function in (np.sign, np.floor, np.ceil, np.trunc, np.rint)
+        for function in (np.sign, np.floor, np.ceil, np.trunc, np.rint, np.round, kink)
         for perturbation in FACTORS
     },
+    **{
+        (function, argument, perturbation): _ZERO
+        for function, argument in ((np.floor_divide, 0), (np.floor_divide, 1), (np.copysign, 1), (np.heaviside, 0))
+        for perturbation in (*FACTORS, SWAPPED)
+    },
     **{(function, argument, SWAPPED): _UNREAD for function in (np.add, np.subtract) for argument in (0, 1)},
+    **{(function, 0, SWAPPED): _UNREAD for function in (np.remainder, np.fmod)},
+    (np.copysign, 0, SWAPPED): "the product of both signs is the same, away from 0",
+    (np.choose, "rest", SWAPPED): _UNREAD,
     (np.where, 1, SWAPPED): _UNREAD,
     (np.where, 2, SWAPPED): _UNREAD,
 }

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cases import CASES, ROWS
-from examples import Examples
+from examples import Examples, from_table
 from function_cases import FUNCTION_CASES
 from leaves import leaf
 from properties import (
@@ -23,7 +23,9 @@ from autograd_spiral.engine.messages import name_of
 from autograd_spiral.engine.table import PRIMITIVES
 
 ROW_CASES = CASES | {function: case for function, case in FUNCTION_CASES.items() if function in PRIMITIVES}
-EXAMPLES = {function: Examples(function, case) for function, case in ROW_CASES.items()}
+EXAMPLES = {
+    function: Examples(function, case, 12 if case is from_table else 30) for function, case in ROW_CASES.items()
+}
 
 
 def has_gradient(function: Any) -> bool:

@@ -102,6 +102,22 @@ def test_sums_of_nothing_are_0(shape: Any) -> None:
         np.testing.assert_array_equal(unbroadcast(np.zeros(shape, dtype), shape[-1:]), np.zeros(shape[-1]))
 
 
+@pytest.mark.parametrize("rows", [17_000, 65_000])
+def test_a_replayed_float32_step_sums_rows_as_accurately_as_the_eager_one(rows: int) -> None:
+    x = np.random.default_rng(0).uniform(0.1, 0.2, (rows, 3)).astype(np.float32)
+    leaves = [Tensor(np.zeros(shape, np.float32), requires_grad=True) for shape in ((3,), (1, 3), (1,))]
+
+    def step(x: Any) -> Any:
+        a, b, c = leaves
+        taken = c[np.zeros(rows, int)] * x[:, 0]
+        return grad(np.sum((a + x) * x) + np.sum((b + x) * x) + np.sum(taken), leaves)
+
+    sums = x.astype(float).sum(axis=0)
+    for pieces in (step(x), capture(step)(x)):
+        for piece, expected in zip(pieces, (sums, sums[None], sums[:1]), strict=True):
+            np.testing.assert_allclose(piece.data, expected, rtol=6e-7)
+
+
 # --- reductions -------------------------------------------------------------------------------------------------------
 
 

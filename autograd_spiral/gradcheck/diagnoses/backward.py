@@ -8,12 +8,12 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from autograd_spiral.debug.user_code import users_line
-from autograd_spiral.engine.history import history
 from autograd_spiral.engine.modes import Observer, entering
 from autograd_spiral.engine.sweep import unbroadcast
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.gradcheck.diagnoses.changes import Change, name, rule
 from autograd_spiral.gradcheck.verdicts import Array
+from autograd_spiral.program.history import history
 
 __all__ = ["EXTREMA", "Backward", "Edge", "Run", "flows", "ties"]
 

@@ -12,6 +12,7 @@ from autograd_spiral.gradcheck.examples import (
     products,
     reductions,
     shapes,
+    special,
 )
 from autograd_spiral.gradcheck.examples.table import EXAMPLES, Domain, Example
 
@@ -27,4 +28,5 @@ __all__ = [
     "products",
     "reductions",
     "shapes",
+    "special",
 ]

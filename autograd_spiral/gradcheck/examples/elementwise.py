@@ -6,7 +6,17 @@ from typing import Any
 
 import numpy
 
-from autograd_spiral.gradcheck.examples.table import NONZERO, POSITIVE, REAL, UNIT, Domain, Function, example, mask
+from autograd_spiral.gradcheck.examples.table import (
+    NONZERO,
+    POSITIVE,
+    REAL,
+    UNIT,
+    Domain,
+    Function,
+    below,
+    example,
+    mask,
+)
 from autograd_spiral.vocabulary import functions
 
 np: Any = numpy  # its stubs know nothing of Tensors
@@ -15,30 +25,41 @@ BENT = Domain(0.4, 2, signed=True, kink=0.0)
 
 UNARY: dict[Function, Domain] = {
     **dict.fromkeys((np.positive, np.negative, np.square, np.exp, np.exp2, np.expm1, np.sin, np.cos, np.arctan), REAL),
-    **dict.fromkeys((np.sinh, np.cosh, np.tanh, np.arcsinh, np.copy, np.ravel), REAL),
-    **dict.fromkeys((functions.sigmoid, functions.silu, functions.softplus, functions.erf, functions.gelu), REAL),
+    **dict.fromkeys((np.sinh, np.cosh, np.tanh, np.arcsinh, np.copy, np.ravel, np.sinc, np.i0), REAL),
+    **dict.fromkeys((np.deg2rad, np.radians, np.rad2deg, np.degrees, np.conjugate, np.real, np.real_if_close), REAL),
+    **dict.fromkeys(
+        (functions.sigmoid, functions.silu, functions.softplus, functions.erf, functions._ndtr, functions.gelu), REAL
+    ),
     **dict.fromkeys((np.sqrt, np.log, np.log2, np.log10, np.log1p), POSITIVE),
     **dict.fromkeys((np.cbrt, np.reciprocal), NONZERO),
-    **dict.fromkeys((np.absolute, functions.relu, functions.leaky_relu, functions.elu), BENT),
+    **dict.fromkeys((np.absolute, np.fabs, functions.relu, functions.leaky_relu, functions.elu), BENT),
     **dict.fromkeys((np.arcsin, np.arccos, np.arctanh), UNIT),
     np.tan: Domain(-1.1, 1.1),
     np.arccosh: Domain(1.4, 3),
 }
 BINARY: dict[Function, Domain] = {
-    **dict.fromkeys((np.add, np.subtract, np.multiply, np.logaddexp), REAL),
+    **dict.fromkeys((np.add, np.subtract, np.multiply, np.logaddexp, np.logaddexp2), REAL),
     **dict.fromkeys((np.divide, np.hypot, np.arctan2), NONZERO),
     np.power: POSITIVE,
 }
+REMAINDERS = (np.remainder, np.fmod)
 CHOICES = (np.maximum, np.minimum, np.fmax, np.fmin)
-STEPS = (np.sign, np.floor, np.ceil, np.trunc, np.rint)
+STEPS = (np.sign, np.floor, np.ceil, np.trunc, np.rint, np.round)
+ROUNDED = (np.around, np.fix)
 PREDICATES = (np.logical_not, np.isfinite, np.isinf, np.isnan, np.signbit)
 LOGICAL = (np.logical_and, np.logical_or, np.logical_xor)
 RELATIONS = (np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal, *LOGICAL)
 BITWISE = (np.bitwise_and, np.bitwise_or, np.bitwise_xor)
-FACTS = (np.shape, np.ndim, np.size)
+OF_INTEGERS = (np.left_shift, np.right_shift, np.gcd, np.lcm)
+DTYPES = (np.result_type, np.common_type, np.min_scalar_type, np.can_cast, np.iscomplexobj, np.isrealobj)
+FACTS = (np.shape, np.ndim, np.size, *DTYPES)
 LIKES = (np.zeros_like, np.ones_like)
+WITHOUT = (np.imag, np.iscomplex, np.isreal, np.isposinf, np.isneginf)
 
-for _f, _domain in {**UNARY, **dict.fromkeys((*STEPS, *PREDICATES, *FACTS, *LIKES), REAL)}.items():
+for _f, _domain in {
+    **UNARY,
+    **dict.fromkeys((*STEPS, *ROUNDED, *PREDICATES, *FACTS[:3], *LIKES, *WITHOUT), REAL),
+}.items():
     example(_f, _domain(2, 3))
 for _f, _domain in {**BINARY, **dict.fromkeys(CHOICES, Domain(kink=0.5)), **dict.fromkeys(RELATIONS, REAL)}.items():
     example(_f, _domain(2, 3), _domain(3))
@@ -55,3 +76,46 @@ example(functions.gelu, REAL(2, 3), call=lambda x: functions.gelu(x, approximate
 example(np.where, mask(2, 1), REAL(2, 3), REAL(3))
 example(np.where, Domain(kink=0.25)(2, 3), call=lambda x: np.where(x > 0.25, x, 2 * x - 0.25))
 example(np.invert, mask(2, 3), REAL(2, 3), call=lambda mask, x: np.where(np.invert(mask), x, 0))
+
+for _f in REMAINDERS:  # away from the jumps
+    example(_f, Domain(5.2, 5.6, signed=True)(2, 3), Domain(1.95, 2.05, signed=True)(3))
+for _f in (np.floor_divide, np.divmod):
+    example(_f, Domain(5.2, 5.6, signed=True)(2, 3), Domain(1.95, 2.05, signed=True)(3))
+example(np.float_power, POSITIVE(2, 3), REAL(3))
+example(np.modf, Domain(1.2, 1.8, signed=True)(2, 3))
+example(np.copysign, NONZERO(2, 3), NONZERO(3))
+example(np.heaviside, NONZERO(2, 3), REAL(3))
+example(np.heaviside, REAL(3), call=lambda h: np.heaviside(np.zeros((2, 1)), h))
+example(np.ldexp, REAL(2, 3), below(5, 3))
+example(np.round, REAL(2, 3), call=lambda x: np.round(x, 1))
+example(np.isclose, REAL(2, 3), REAL(3), call=lambda x, y: np.isclose(x, y, atol=0.5))
+for _f in (np.result_type, np.common_type, np.min_scalar_type):
+    example(_f, REAL(3), call=lambda x, f=_f: f(x) == np.float64)
+example(np.can_cast, REAL(3), call=lambda x: np.can_cast(x, np.float64))
+for _f in (np.iscomplexobj, np.isrealobj):
+    example(_f, REAL(2, 3))
+for _f in OF_INTEGERS:
+    example(_f, below(9, 2, 3), below(4, 3), REAL(2, 3), call=lambda a, b, x, f=_f: f(a, b) * x)
+example(np.bitwise_count, below(9, 2, 3), REAL(2, 3), call=lambda a, x: np.bitwise_count(a) * x)
+example(np.nan_to_num, REAL(2, 3))
+example(np.nan_to_num, NONZERO(4), call=lambda x: np.nan_to_num(np.where(x < 0, np.nan, x), nan=1.5, posinf=2.0))
+example(np.select, REAL(2, 3), REAL(3), call=lambda x, y: np.select([y > 1, y > 0], [x, x * y], 2.0))
+example(np.choose, below(3, 2, 3), REAL(3), REAL(2, 1), call=lambda i, x, y: np.choose(i, [x, y, 0.5]))
+for _how in ("wrap", "clip"):
+    example(np.choose, below(5, 3), REAL(3), REAL(3), call=lambda i, x, y, how=_how: np.choose(i, [x, y], mode=how))
+example(np.piecewise, NONZERO(2, 3), call=lambda x: np.piecewise(x, [_even(x)], [lambda v, a: np.sin(a * v), 2.5], 3))
+
+
+def _even(x: Any) -> Any:
+    return np.arange(x.size).reshape(x.shape) % 2 == 0
+
+
+_at, _knots = np.array([-0.5, 0.3, 1.7, 2.2, 4.5]), np.array([0.0, 1.0, 2.0, 3.0])
+example(np.interp, REAL(4), call=lambda f: np.interp(_at, _knots, f))
+example(np.interp, Domain(1.1, 1.9)(2, 3), REAL(4), call=lambda x, f: np.interp(x, _knots, f, left=0.0))
+example(np.interp, Domain(-0.1, 0.1)(4), REAL(4), call=lambda p, f: np.interp(_at, _knots + p, f))
+example(np.interp, Domain(7.1, 7.9)(2, 3), REAL(4), call=lambda x, f: np.interp(x, _knots, f, period=5.0))
+example(np.unwrap, Domain(-0.2, 0.2)(2, 4), call=lambda p: np.unwrap(p + np.array([0.0, 3.0, -2.0, 9.0])))
+example(
+    np.unwrap, Domain(-0.2, 0.2)(4, 2), call=lambda p: np.unwrap(p + np.array([[0], [3], [-2], [9]]), 3, 0, period=4)
+)

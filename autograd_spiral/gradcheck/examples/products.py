@@ -6,7 +6,10 @@ from typing import Any
 
 import numpy
 
-from autograd_spiral.gradcheck.examples.table import REAL, Function, example
+from autograd_spiral.gradcheck.examples.elementwise import CHOICES
+from autograd_spiral.gradcheck.examples.table import NONZERO, REAL, Domain, Function, example
+from autograd_spiral.vocabulary.compositions.arguments import available
+from autograd_spiral.vocabulary.compositions.products import OUTER
 
 np: Any = numpy  # its stubs know nothing of Tensors
 
@@ -14,7 +17,12 @@ _shapes: tuple[tuple[Function, tuple[int, ...], tuple[int, ...]], ...] = (
     *((np.matmul, (2, 3), (3, 4)), (np.matmul, (2, 2, 3), (3, 2)), (np.matmul, (3,), (3, 2))),
     *((np.matmul, (2, 3), (3,)), (np.matmul, (3,), (3,)), (np.dot, (2, 3), (3, 2)), (np.dot, (2, 3), (3,))),
     *((np.dot, (), (3,)), (np.dot, (2, 3), (2, 3, 2)), (np.vdot, (2, 3), (2, 3)), (np.inner, (2, 3), (4, 3))),
-    *((np.outer, (2,), (3,)), (np.tensordot, (2, 3, 2), (3, 2, 2))),
+    *((np.outer, (2,), (3,)), (np.tensordot, (2, 3, 2), (3, 2, 2)), (np.linalg.outer, (2,), (3,))),
+    *((np.linalg.matmul, (2, 3), (3, 2)), (np.linalg.tensordot, (2, 3, 2), (3, 2, 2)), (np.kron, (2, 2), (3,))),
+    *((np.kron, (2, 1, 2), (2, 3)), (np.cross, (2, 3), (3,)), (np.linalg.cross, (2, 3), (2, 3))),
+    *((np.vecdot, (2, 3), (3,)), (np.linalg.vecdot, (2, 1, 3), (2, 3)), (np.polyval, (3,), (2, 2))),
+    *((f, (2, 2, 3), (2, 3)) for f in available("matvec")),
+    *((f, (2, 3), (3, 2)) for f in available("vecmat")),
 )
 for _f, _x, _y in _shapes:
     example(_f, REAL(*_x), REAL(*_y))
@@ -28,3 +36,26 @@ _forms: dict[str, tuple[tuple[int, ...], ...]] = {
 }
 for _form, _operands in _forms.items():
     example(np.einsum, *(REAL(*shape) for shape in _operands), call=lambda *args, form=_form: np.einsum(form, *args))
+for _how in (True, ["einsum_path", (1, 2), (0, 1)]):
+    example(
+        np.einsum, REAL(2, 3), REAL(3, 2), REAL(2, 2), call=lambda *xs, o=_how: np.einsum("ij,jk,kl", *xs, optimize=o)
+    )
+example(np.einsum, REAL(2, 3), REAL(3, 2), call=lambda x, y: np.einsum(x, [0, 1], y, [1, 2], [2, 0]))
+example(np.einsum, REAL(2, 2, 3), REAL(3), call=lambda x, y: np.einsum(x, [..., 2], y, [2]))
+
+example(np.vecdot, REAL(3, 2), REAL(3, 1), call=lambda x, y: np.vecdot(x, y, axis=0))
+example(np.cross, REAL(3, 2), REAL(2, 3), call=lambda x, y: np.cross(x, y, axisa=0, axisc=0))
+example(np.linalg.multi_dot, REAL(3), REAL(3, 2), REAL(2, 4), REAL(4), call=lambda *xs: np.linalg.multi_dot(xs))
+example(np.linalg.multi_dot, REAL(1, 3), REAL(3, 2), REAL(2, 4), call=lambda *xs: np.linalg.multi_dot(xs))
+for _n in (2, 5):
+    example(np.linalg.matrix_power, REAL(2, 2, 2), call=lambda x, n=_n: np.linalg.matrix_power(x, n))
+for _mode in ("full", "same", "valid"):
+    for _f in (np.convolve, np.correlate):
+        example(_f, REAL(3), REAL(4), call=lambda x, y, f=_f, mode=_mode: f(x, y, mode=mode))
+example(np.trapezoid, REAL(2, 3))
+example(np.trapezoid, REAL(3, 2), call=lambda y: np.trapezoid(y, dx=0.5, axis=0))
+example(np.trapezoid, REAL(3, 2), REAL(3), call=lambda y, x: np.trapezoid(y, x, axis=0))
+example(np.trapezoid, REAL(2, 3), REAL(2, 3), call=lambda y, x: np.trapezoid(y, x))
+for _f in OUTER:
+    _low = Domain(0.4, 0.9) if _f in (*CHOICES, np.power) else NONZERO  # below the others, so that there are no ties
+    example(_f.outer, _low(2), Domain(1, 2, signed=True)(2, 2))

@@ -16,6 +16,7 @@ __all__ = [
     "REAL",
     "UNIT",
     "Domain",
+    "Draw",
     "Example",
     "Function",
     "below",

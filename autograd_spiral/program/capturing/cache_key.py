@@ -8,16 +8,27 @@ import inspect
 import math
 import types
 import weakref
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd_spiral.engine.pytree import LEAF, flatten, leaf_names
 from autograd_spiral.engine.tensor import Tensor
-from autograd_spiral.program.pytree import LEAF, flatten
 
-__all__ = ["CacheKey", "Call", "Identity", "InputKey", "constant_key", "digests", "is_input", "signature_check"]
+__all__ = [
+    "CacheKey",
+    "Call",
+    "Identity",
+    "InputKey",
+    "constant_key",
+    "digests",
+    "is_input",
+    "signature_check",
+    "taken_apart",
+]
 
 
 class CacheKey(NamedTuple):
@@ -43,8 +54,9 @@ class Call:
         self, step: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], *, recording: bool
     ) -> None:
         self.step, self.args, self.kwargs, self.recording = step, args, kwargs, recording
-        self.leaves, self.treedef = flatten((args, kwargs))
-        self.roots = (step, *(leaf for leaf in self.leaves if not is_input(leaf)))  # where guards start from
+        self.leaves, self.treedef = taken_apart((args, kwargs))
+        self.constants = [leaf for leaf in self.leaves if not is_input(leaf)]
+        self.roots = (step, *self.constants, *dict.fromkeys(_classes_in(self.treedef)))  # where guards start from
 
     @property
     def step_name(self) -> str:
@@ -69,14 +81,37 @@ class Call:
             by_position = {f"x{i + 1}": arg for i, arg in enumerate(self.args)}
         return [*by_position.items(), *self.kwargs.items()]
 
-    def input_names(self) -> list[str]:
-        """Return a name for each input: its parameter's, with a number for inputs in containers and in `*args`."""
-        names: list[str] = []
+    def named_leaves(self) -> list[tuple[str, Any]]:
+        """Return each leaf with its name: its key or attribute in a container, else its parameter's and its number."""
+        names: list[tuple[str, Any]] = []
         for name, argument in self.arguments():
-            leaves, treedef = flatten(argument)
-            inputs = [leaf for leaf in leaves if is_input(leaf)]
-            names += [name if treedef is LEAF else f"{name}_{i}" for i, _ in enumerate(inputs)]
+            leaves, treedef = taken_apart(argument)
+            names += zip(leaf_names(treedef, name), leaves, strict=True)
         return names
+
+
+def taken_apart(arguments: Any) -> tuple[list[Any], Any]:
+    """Return the leaves and the treedef of arguments, where a dataclass without arrays is a leaf: it may be a model."""
+    return flatten(arguments, _is_object)
+
+
+def _is_object(tree: Any) -> bool:
+    if type(tree) in _BUILTIN or not hasattr(type(tree), "__dataclass_fields__"):
+        return False
+    return not any(isinstance(leaf, np.ndarray) for leaf in flatten(tree)[0])
+
+
+def _classes_in(treedef: Any) -> list[type]:
+    """Return the classes of named tuples and dataclasses in a container, whose methods a step may call."""
+    kind, parts = treedef
+    found = [] if kind in _BUILTIN else [kind]
+    for _, part in parts:
+        if part is not LEAF:
+            found += _classes_in(part)
+    return found
+
+
+_BUILTIN = frozenset((list, tuple, dict, OrderedDict))
 
 
 def is_input(leaf: Any) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from autograd_spiral.engine.pytree import LEAF, flatten, unflatten
 from autograd_spiral.engine.table import Primitive
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import CaptureError
@@ -23,7 +24,6 @@ from autograd_spiral.program.capturing.warnings import warn_of_kept_tensors
 from autograd_spiral.program.ir import Equation, Program
 from autograd_spiral.program.passes.phases import with_phases
 from autograd_spiral.program.printing.saved import CapturedProgram
-from autograd_spiral.program.pytree import LEAF, flatten, unflatten
 
 __all__ = ["Prepared", "compare", "guards_of", "prepare"]
 
@@ -77,7 +77,8 @@ def prepare(call: Call) -> Prepared:
     first.forget_values(declared_by_user)  # before another run needs as much memory
     second = _trace(call)
     second.forget_values(lambda primitive: primitive.body is not None)
-    names, memories = before.tensor_names(), _memories(first) & _memories(second)  # what it makes lies elsewhere then
+    names = before.tensor_names() | {leaf: name for name, leaf in call.named_leaves() if type(leaf) is Tensor}
+    memories = _memories(first) & _memories(second)  # what it makes lies elsewhere then
     other = _lower(call, second, memories, names)
     if found := difference(_lower(call, first, memories), other) or _overwritten(memories, first, second):
         raise CaptureError(
@@ -128,6 +129,7 @@ def _trace(call: Call, *, annotating: bool = True) -> _Traced:
                 raise
         if trace.refusal is not None:  # which NumPy may have replaced, as in array[i] = tensor, or the step caught
             raise trace.refusal from None
+    _refuse_changed_arguments(call, arguments, (args, kwargs))
     leaves, treedef = flatten(result)
     _check_results(call.step_name, leaves)
     return _Traced(trace, inputs, leaves, treedef)
@@ -162,7 +164,8 @@ def _lower(call: Call, traced: _Traced, memories: Set[Any], names: Mapping[Tenso
     """
     trace, outside = traced.trace, [a for a in traced.trace.originals.values() if memory_of(a) in memories]
     lowering = Lowering(trace, outside, names, expanding=names is not None)
-    inputs = [lowering.add_input(tensor, name) for tensor, name in zip(traced.inputs, call.input_names(), strict=True)]
+    input_names = (name for name, leaf in call.named_leaves() if is_input(leaf))
+    inputs = [lowering.add_input(tensor, name) for tensor, name in zip(traced.inputs, input_names, strict=True)]
     equations = lowering.equations()
     outputs = [lowering.atom(trace.holds.get(leaf, leaf)) for leaf in traced.leaves if type(leaf) is Tensor]
     new_state = {leaf: lowering.atom(trace.holds[leaf]) for leaf in trace.updated()}
@@ -215,6 +218,17 @@ def _refuse_rebinding(call: Call, before: Search, after: Search, trace: StepTrac
             )
 
 
+def _refuse_changed_arguments(call: Call, arguments: Sequence[Any], passed: Any) -> None:
+    """Raise `CaptureError` if the step put something else than its arguments into a container that it was passed."""
+    known = set(map(id, arguments))
+    leaves, treedef = flatten(passed, lambda part: id(part) in known)
+    if treedef != call.treedef or any(now is not before for now, before in zip(leaves, arguments, strict=True)):
+        raise CaptureError(
+            f"{call.step_name} changes an argument, a list, dict or dataclass, which a program would not do at later "
+            "calls: return the new value, or assign() it to a Tensor; to work on a copy, make one first, as in dict(d)"
+        )
+
+
 def _refuse_random_numbers(call: Call, source: str) -> NoReturn:
     """Raise `CaptureError`, even if both runs agree: a mask that is rarely 0 may be all 1 in both."""
     raise CaptureError(
@@ -234,5 +248,5 @@ def _check_results(step: str, leaves: Sequence[Any]) -> None:
         if not isinstance(leaf, (Tensor, *_PLAIN)):
             raise CaptureError(
                 f"{step} returns a {type(leaf).__name__}, whose contents a program does not know: return tensors, "
-                "numbers and strings, in lists, tuples, named tuples or dicts"
+                "numbers and strings, in lists, tuples, named tuples, dicts or dataclasses"
             )

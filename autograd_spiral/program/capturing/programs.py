@@ -11,6 +11,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from autograd_spiral.engine.pytree import LEAF, unflatten
 from autograd_spiral.engine.tensor import Tensor, as_leaf
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.program.capturing.cache_key import (
@@ -38,7 +39,6 @@ from autograd_spiral.program.capturing.warnings import (
 from autograd_spiral.program.executor import Executor
 from autograd_spiral.program.locks import holding, locks_of, new_lock
 from autograd_spiral.program.printing.saved import CapturedProgram
-from autograd_spiral.program.pytree import LEAF, unflatten
 
 __all__ = ["Programs", "update"]
 
@@ -143,7 +143,7 @@ class Ready:
         self._returns_one_tensor = lowered.treedef is LEAF and lowered.leaves[0] is LEAF
         self._serials = {leaf.serial for leaf in lowered.state}
         self._run = executor(self.program)
-        objects = [root for root in call.roots[1:] if _used_by_identity(root)]
+        objects = [one for one in call.constants if _used_by_identity(one)]
         self._kept = None if objects else lowered.state
         self._outside, self._function, self._locks = lowered.outside, self._run.function, locks_of(lowered.state)
         self._turn = new_lock() if self._updates and self._run.reentrant else self._run.lock

@@ -17,6 +17,7 @@ __all__ = [
     "contents_of_cell",
     "free_variable",
     "global_variable",
+    "if_same_dict",
     "if_same_items",
     "if_same_list",
     "is_empty",
@@ -109,5 +110,11 @@ def if_same_items(container: Any, known: tuple[Any, Any], otherwise: Any) -> Any
 
 
 def if_same_list(container: Any, known: tuple[Any, Any], otherwise: Any) -> Any:
-    """Do what `if_same_items` does, faster."""
+    """Do what `if_same_items` does, faster, for a list or a tuple."""
     return known if tuple(map(id, container)) == known[0] else if_same_items(container, known, otherwise)
+
+
+def if_same_dict(container: Any, known: tuple[Any, Any], otherwise: Any) -> Any:
+    """Do what `if_same_items` does, faster, for a dict."""
+    ids = (*map(id, container), *map(id, container.values()))
+    return known if ids == known[0] else if_same_items(container, known, otherwise)

@@ -31,6 +31,7 @@ from autograd_spiral.program.capturing.reads import (
     contents_of_cell,
     free_variable,
     global_variable,
+    if_same_dict,
     if_same_items,
     if_same_list,
     is_empty,
@@ -48,6 +49,7 @@ _MOST_ITEMS = 64
 """Longer containers are data, and comparing their items at each call would be slow."""
 
 _MOST_GUARDS = 1000
+_FAST: dict[Any, Read] = {list: if_same_list, tuple: if_same_list, dict: if_same_dict}
 _ENDS = (*CONSTANTS, Tensor, np.ndarray)  # where a search ends
 _GENERATORS = (np.random.Generator, np.random.RandomState, np.random.BitGenerator, random.Random)
 _INSTALLED = tuple({sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")})
@@ -106,7 +108,7 @@ class Search:
         if (source, read, key) in self._reads:
             return self._reads[source, read, key].result
         value = read(self._values[source], key, MISSING)
-        path = (*self._paths[source], read, None if read in (if_same_items, if_same_list) else key)
+        path = (*self._paths[source], read, None if read is if_same_items or read in _FAST.values() else key)
         index = self._add(value, path)
         if path in self._unsteady:
             return index
@@ -179,7 +181,7 @@ class Search:
         if count > _MOST_ITEMS:
             return
         items = items_of(container)
-        read = if_same_list if type(container) in (list, tuple) else if_same_items
+        read = _FAST.get(type(container), if_same_items)
         self.found.append((name, items))
         if (*self._paths[index], read, None) in self._unsteady:
             return

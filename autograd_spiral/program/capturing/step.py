@@ -19,14 +19,14 @@ from typing import Any, overload
 import numpy as np
 
 from autograd_spiral.engine.modes import MODE, NO_TRACE, entering
+from autograd_spiral.engine.pytree import unflatten
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import CaptureError
-from autograd_spiral.program.capturing.cache_key import Call
+from autograd_spiral.program.capturing.cache_key import Call, taken_apart
 from autograd_spiral.program.capturing.programs import Programs
 from autograd_spiral.program.capturing.trace import StepTrace
 from autograd_spiral.program.executor import Executor, checked
-from autograd_spiral.program.printing.saved import CapturedProgram
-from autograd_spiral.program.pytree import flatten, unflatten
+from autograd_spiral.program.printing.saved import CapturedProgram, SourceText
 from autograd_spiral.program.running.blocks import replay_or_blocks
 
 __all__ = ["CapturedStep", "capture"]
@@ -43,13 +43,13 @@ def capture(
 ) -> CapturedStep | Callable[[Callable[..., Any]], CapturedStep]:
     """Make a program of `step` at its first call, and replay the program at later ones: a decorator.
 
-    Arrays and tensors that require no gradients are inputs if they are among the arguments, also in lists, tuples and
-    dicts there: their shapes and dtypes select the program. Everything else that the step is given or reads is
-    constant. What it reads in plain sight is watched, and a change there makes a new program: variables, attributes of
-    your objects, items of short lists and dicts, in the step and in your functions and methods that it names. When
-    eight programs were made for inputs of the same shapes, a UserWarning says why. To find other changes, the step is
-    recorded again at calls 2, 4, 8, 16, … of each program, and raises `CaptureError` if it no longer computes what the
-    program does; `verify=False` turns this off.
+    Arrays and tensors that require no gradients are inputs if they are among the arguments, also in lists, tuples,
+    dicts, and dataclasses with arrays: their shapes and dtypes select the program. Everything else that the step is
+    given or reads is constant. What it reads in plain sight is watched, and a change there makes a new program:
+    variables, attributes of your objects, items of short lists and dicts, in the step and in your functions and methods
+    that it names. When eight programs were made for inputs of the same shapes, a UserWarning says why. To find other
+    changes, the step is recorded again at calls 2, 4, 8, 16, … of each program, and raises `CaptureError` if it no
+    longer computes what the program does; `verify=False` turns this off.
 
     Leaf tensors that the step reaches are state: they are read at each call, and get new arrays by `assign` once the
     whole step has succeeded. Other outside arrays are read at each call if the step computes with them. If it derives
@@ -57,10 +57,11 @@ def capture(
     the step returns, in any nesting, come back as new leaves; nothing is recorded outside the step.
 
     Inside the step, use `grad` and `assign`. Reading a value (`float(t)`, `t.data`, `print(t)`), `backward()`, `.grad`
-    and indexing with a boolean mask raise `CaptureError` with the line, and so does a step that computes something
-    else when it is run again, for example with random numbers. Side effects, such as printing or counting, happen
-    only when the step is recorded. `step.eager(…)` runs without a program, `step.program` is the program used last,
-    `step.source` its text. Several threads may call captured steps, also steps that share state.
+    and indexing with a boolean mask raise `CaptureError` with the line, and so does a step that changes a container
+    among its arguments, or computes something else when it is run again, for example with random numbers. Side effects,
+    such as printing or counting, happen only when the step is recorded. `step.eager(…)` runs without a program,
+    `step.program` is the program used last, `step.source` its text. Several threads may call captured steps, also steps
+    that share state.
 
     `executor` runs the programs: a function from a program to a `Run`, such as `interpret` (both are in
     `autograd_spiral.program.executor`). By default NumPy replays them in buffers, and large ones in blocks. Raises
@@ -153,7 +154,7 @@ class CapturedStep:
             with entering(trace=NO_TRACE, observer=None, constants=False):
                 return self(*args, **kwargs)
         if mode.observer is not None:  # for example blame(), which watches the step on tensors, as a capture does
-            leaves, treedef = flatten((args, kwargs))
+            leaves, treedef = taken_apart((args, kwargs))
             args, kwargs = unflatten(treedef, (Tensor(x) if isinstance(x, np.ndarray) else x for x in leaves))
             return self._step(*args, **kwargs)
         programs = self._programs
@@ -218,6 +219,13 @@ class CapturedStep:
         count = len(self._programs.kept)
         owner = f", of a {type(self._step.__self__).__name__}" if isinstance(self._step, types.MethodType) else ""
         return f"<captured step {self._name}, {count} program{'s' if count != 1 else ''}{owner}>"
+
+    def _repr_markdown_(self) -> str:
+        """Return what notebooks show: the step, and the text of the program that was used last, if it has one."""
+        try:
+            return f"`{self!r}`\n\n{SourceText(self.source)._repr_markdown_()}"
+        except CaptureError:
+            return f"`{self!r}`"
 
     # --- copies: a function is copied and pickled as itself, and a method as that of the copied object -------------
 

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_spiral.debug.user_code import in_package
+from autograd_spiral.engine.pytree import LEAF
 from autograd_spiral.engine.tensor import Tensor
-from autograd_spiral.program.capturing.cache_key import CacheKey, Call
-from autograd_spiral.program.pytree import LEAF, flatten
+from autograd_spiral.program.capturing.cache_key import CacheKey, Call, taken_apart
 
 __all__ = [
     "MANY",
@@ -91,11 +91,11 @@ def changes_of_key(call: Call, key: CacheKey, previous: CacheKey) -> Iterator[Ch
     if key.recording is not previous.recording:
         yield Change("change of no_grad()", "Make all calls inside no_grad(), or all outside")
     if key.treedef != previous.treedef:
-        names = ", ".join(repr(name) for name, argument in call.arguments() if flatten(argument)[1] is not LEAF)
+        names = ", ".join(repr(name) for name, argument in call.arguments() if taken_apart(argument)[1] is not LEAF)
         names = names or "the arguments"
         yield Change(f"form of {names}", "Pass lists of numbers as arrays, and always the same arguments")
         return
-    named = [(name, leaf, argument) for name, argument in call.arguments() for leaf in flatten(argument)[0]]
+    named = [(name, leaf, argument) for name, argument in call.arguments() for leaf in taken_apart(argument)[0]]
     for (name, leaf, argument), a, b in zip(named, key.leaves, previous.leaves, strict=True):
         if a != b:
             yield _change_of_argument(name, leaf, argument)

@@ -12,10 +12,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from autograd_spiral.program.ir import Equation, shape_of
 from autograd_spiral.program.passes.entries import counts
 from autograd_spiral.vocabulary.rules.indexing import scatter
+from autograd_spiral.vocabulary.rules.shapes import add_windows
 from autograd_spiral.vocabulary.signatures import ARRAY
 
 __all__ = ["Axes", "Treatment", "treatment", "with_length"]
@@ -218,6 +220,17 @@ def _pad(equation: Equation, axes: Axes, rows: int) -> Treatment | None:
     return Treatment(axes[0]) if equation.params["pad_width"][axes[0]] == (0, 0) else None
 
 
+def _windows(equation: Equation, axes: Axes, rows: int) -> Treatment | None:
+    return Treatment(axes[0]) if axes[0] not in equation.params["axis"] else None
+
+
+def _add_windows(equation: Equation, axes: Axes, rows: int) -> Treatment | None:
+    (axis,), params = axes, equation.params
+    if axis is None or axis in params["axis"] or axis >= len(params["shape"]):
+        return None
+    return Treatment(axis, params=lambda n: {**params, "shape": with_length(params["shape"], axis, n)})
+
+
 def _scan(equation: Equation, axes: Axes, rows: int) -> Treatment | None:
     return Treatment(axes[0]) if equation.params["axis"] != axes[0] else None
 
@@ -232,6 +245,8 @@ _TREATMENTS: dict[Any, Callable[[Equation, Axes, int], Treatment | None]] = {
     scatter: _scatter,
     np.transpose: _transpose,
     np.pad: _pad,
+    sliding_window_view: _windows,
+    add_windows: _add_windows,
     np.cumsum: _scan,
     np.argmax: _search,
     np.argmin: _search,

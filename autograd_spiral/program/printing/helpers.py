@@ -8,7 +8,7 @@ HELPERS = {
     "scatter": '''\
 def scatter(ct, index, shape):
     """Zeros of `shape` with `ct` added in at `index`, repeated entries adding up."""
-    sums = {"e": np.float32, "f": np.float64 if ct.size > 65536 * np.prod(shape) else np.float32}
+    sums = {"e": np.float32, "f": np.float64 if ct.size > 16384 * np.prod(shape) else np.float32}
     out = np.zeros(shape, sums.get(ct.dtype.char, ct.dtype))
     np.add.at(out, index, ct)
     return out.astype(ct.dtype, copy=False)
@@ -19,6 +19,32 @@ def place(ct, index, shape):
     out = np.zeros(shape, ct.dtype)
     out[index] = ct
     return out
+''',
+    "add_windows": '''\
+def add_windows(ct, window_shape, axis, shape):
+    """Zeros of `shape` with the entries of the windows `ct`, which slid along `axis`, added where they were."""
+    out = np.zeros(shape, np.float32 if ct.dtype == np.float16 else ct.dtype)
+    windows = np.lib.stride_tricks.sliding_window_view(out, window_shape, axis, writeable=True)
+    for place in np.ndindex(window_shape):
+        windows[(..., *place)] += ct[(..., *place)]
+    return out.astype(ct.dtype, copy=False)
+''',
+    "packed": '''\
+def packed(parts, stack):
+    """Several results for each matrix of a `stack`, in one array: their entries, one result after another."""
+    flat = []
+    for part in parts:
+        flat.append(np.reshape(part, (*stack, np.ones(part.shape[len(stack) :]).size)))
+    return np.concatenate(flat, axis=-1)
+''',
+    "linear_recurrence": '''\
+def linear_recurrence(b, a, axis):
+    """The y with y[k] = b[k] + a[k] * y[k + 1] along `axis`: from twice as many terms in every round."""
+    y, a, step = np.moveaxis(b, axis, 0), np.moveaxis(a, axis, 0), 1
+    while step < y.shape[0]:
+        y = np.concatenate([y[:-step] + a * y[step:], y[-step:]])
+        a, step = a[:-step] * a[step:], 2 * step
+    return np.moveaxis(y, 0, axis)
 ''',
     "erf": '''\
 def erf(x):
@@ -34,6 +60,21 @@ def erf(x):
         total = total + np.exp(-n * n / 4) / (n * n / 4 + square)
     rest = y * np.exp(-square) * total / np.pi - 2 / np.expm1(4 * np.pi * y)
     return np.where(np.absolute(x) < 1, small, np.copysign(1 - rest, x)).astype(x.dtype)
+''',
+    "ndtr": '''\
+def ndtr(x):
+    """The normal distribution function, elementwise: near 0 by a Taylor series, else by the trapezoidal rule."""
+    y = np.clip(np.asarray(x).astype(np.float64) / -np.sqrt(2), -30, 30)
+    square, series = y * y, 0.0
+    for n in range(18, 0, -1):
+        series = square / n * (1 / (2 * n + 1) - series)
+    small = 1 - y - y * (0.12837916709551256 - 1.1283791670955126 * series)  # where 2/√π = 1.128…
+    z = np.maximum(np.absolute(y), 1)
+    square, total = z * z, 0.5 / (z * z)
+    for n in range(1, 13):  # at multiples of 1/2
+        total = total + np.exp(-n * n / 4) / (n * n / 4 + square)
+    rest = z * np.exp(-square) * total / np.pi - 2 / np.expm1(4 * np.pi * z) * (z < 6)
+    return (0.5 * np.where(np.absolute(y) < 1, small, np.where(y > 0, rest, 2 - rest))).astype(x.dtype)
 ''',
     "check_array": '''\
 def check_array(name, array, shape, dtype):
@@ -81,5 +122,5 @@ def check_probabilities(rows):
 }
 """The source of each function, by its name."""
 
-BUILTINS = frozenset({"ValueError", "dict", "hasattr", "range"})
+BUILTINS = frozenset({"ValueError", "dict", "hasattr", "len", "range"})
 """The names of Python's that they use, and the loop at the head of a saved program."""

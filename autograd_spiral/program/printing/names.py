@@ -12,7 +12,7 @@ from autograd_spiral.program.printing.helpers import BUILTINS, HELPERS
 
 __all__ = ["RESERVED", "function_name", "given_names", "identifier", "unique"]
 
-RESERVED = frozenset({"np", "bool", "file", "allow_pickle", *BUILTINS, *HELPERS})
+RESERVED = frozenset({"np", "special", "bool", "file", "allow_pickle", *BUILTINS, *HELPERS})
 """The names in texts that are not the user's, and the parameters of `np.savez`, which takes arrays by name."""
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from autograd_spiral.errors import CaptureError
@@ -22,8 +23,12 @@ from autograd_spiral.program.printing.expressions import (
     settings,
     transposed,
 )
-from autograd_spiral.vocabulary.functions import erf
+from autograd_spiral.vocabulary.functions import _ndtr, erf
 from autograd_spiral.vocabulary.rules.indexing import scatter
+from autograd_spiral.vocabulary.rules.linalg import kink, packed_eigh, packed_qr, packed_slogdet, packed_svd
+from autograd_spiral.vocabulary.rules.order import reorder, restore_order
+from autograd_spiral.vocabulary.rules.reductions import linear_recurrence
+from autograd_spiral.vocabulary.rules.shapes import add_windows
 from autograd_spiral.vocabulary.signatures import ARRAY
 
 __all__ = ["NUMPY", "literal"]
@@ -72,7 +77,7 @@ def _dtype(dtype: np.dtype[Any]) -> str:
 
 def _call(equation: Equation, inputs: Sequence[Text]) -> Text:
     name = equation.primitive.name
-    if equation.opaque or not name.startswith("np."):
+    if equation.opaque or not name.startswith(("np.", "special.")):
         raise CaptureError(
             f"{equation.place}\n{name} cannot be printed: its body does not run on Tensors, so its equations are not "
             "known. Write the body with NumPy functions that have rules"
@@ -99,9 +104,11 @@ def _transpose(equation: Equation, inputs: Sequence[Text]) -> Text:
     return Text(f"{inputs[0].atom}.{suffix}" if suffix else f"np.transpose({inputs[0].text}, {axes})")
 
 
-def _erf(equation: Equation, inputs: Sequence[Text]) -> Text:
-    (x,), dtype = inputs, equation.output.dtype
-    return Text(f"erf({x.text})" if has_dtype(equation.inputs[0], dtype) else f"erf({x.atom}.astype({_dtype(dtype)}))")
+def _floating(equation: Equation, inputs: Sequence[Text]) -> Text:
+    (x,), dtype, name = inputs, equation.output.dtype, equation.primitive.name
+    return Text(
+        f"{name}({x.text})" if has_dtype(equation.inputs[0], dtype) else f"{name}({x.atom}.astype({_dtype(dtype)}))"
+    )
 
 
 def _scatter(equation: Equation, inputs: Sequence[Text]) -> Text:
@@ -144,11 +151,56 @@ def _pad(equation: Equation, inputs: Sequence[Text]) -> Text:
     return Text(f"np.pad({inputs[0].text}, {equation.params['pad_width']}{more})")
 
 
+def _einsum(equation: Equation, inputs: Sequence[Text]) -> Text:
+    optimize = equation.params.get("optimize", False)
+    how = f", optimize={optimize!r}" if optimize else ""
+    return Text(f'np.einsum("{equation.params["subscripts"]}", {listed(inputs)}{how})')
+
+
+def _windows(equation: Equation, inputs: Sequence[Text]) -> Text:
+    lengths, axis = equation.params["window_shape"], equation.params["axis"]
+    along = "" if axis == tuple(range(len(shape_of(equation.inputs[0])))) else f", axis={_unpacked(axis)}"
+    return Text(f"{equation.primitive.name}({inputs[0].text}, {_unpacked(lengths)}{along})")
+
+
+def _values(params: Mapping[str, Any]) -> str:
+    return ", ".join(map(str, params.values()))
+
+
+def _unpacked(numbers: tuple[int, ...]) -> Any:
+    return numbers[0] if len(numbers) == 1 else numbers
+
+
+def _packed(equation: Equation, inputs: Sequence[Text]) -> Text:
+    """Write all results of a decomposition as one array."""
+    words = [f"{key}={value!r}" for key, value in equation.params.items() if (key, value) != ("UPLO", "L")]
+    call = f"{equation.primitive.name}({', '.join([inputs[0].text, *words])})"
+    return Text(f"packed({call}, {shape_of(equation.inputs[0])[:-2]})")
+
+
+def _along(equation: Equation, inputs: Sequence[Text]) -> Text:
+    """Write a function of two arrays and an axis."""
+    name = equation.primitive.name.lstrip("_").replace("reorder", "np.take_along_axis")
+    return Text(f"{name}({listed(inputs)}, axis={equation.params['axis']})")
+
+
+def _restore_order(equation: Equation, inputs: Sequence[Text]) -> Text:
+    """Write the inverse of a permutation as the order that sorts it."""
+    x, axis = inputs[0].text, equation.params["axis"]
+    return Text(f"np.take_along_axis({x}, np.argsort({inputs[1].text}, axis={axis}), axis={axis})")
+
+
 NUMPY = Alphabet(
     infix={
         Binding.COMPARISON: dict(zip(COMPARISONS, ("==", "!=", "<", "<=", ">", ">="), strict=True)),
         Binding.SUM: {np.add: "+", np.subtract: "-"},
-        Binding.PRODUCT: {np.multiply: "*", np.divide: "/", np.matmul: "@"},
+        Binding.PRODUCT: {
+            np.multiply: "*",
+            np.divide: "/",
+            np.matmul: "@",
+            np.remainder: "%",
+            np.floor_divide: "//",
+        },
     },
     prefix={np.negative: "-", np.positive: "+"},
     special={
@@ -160,14 +212,23 @@ NUMPY = Alphabet(
         np.concatenate: lambda equation, inputs: Text(
             f"np.concatenate([{listed(inputs)}], axis={equation.params['axis']})"
         ),
+        np.choose: lambda equation, inputs: Text(f"np.choose({inputs[0].text}, [{listed(inputs[1:])}])"),
         np.ndarray.astype: lambda equation, inputs: Text(
             f"{inputs[0].atom}.astype({_dtype(equation.params['dtype'])})"
         ),
-        np.einsum: lambda equation, inputs: Text(f'np.einsum("{equation.params["subscripts"]}", {listed(inputs)})'),
+        np.einsum: _einsum,
         np.pad: _pad,
+        sliding_window_view: _windows,
+        add_windows: lambda equation, inputs: Text(f"add_windows({inputs[0].text}, {_values(equation.params)})"),
         operator.getitem: lambda equation, inputs: Text(f"{inputs[0].atom}[{index_text(equation, inputs[1:])}]"),
         scatter: _scatter,
-        erf: _erf,
+        reorder: _along,
+        restore_order: _restore_order,
+        linear_recurrence: _along,
+        kink: lambda equation, inputs: literal(np.zeros(equation.output.shape, equation.output.dtype)),
+        **dict.fromkeys((packed_eigh, packed_qr, packed_slogdet, packed_svd), _packed),
+        erf: _floating,
+        _ndtr: _floating,
     },
     call=_call,
 )

@@ -20,14 +20,27 @@ from autograd_spiral.program.ir import Program
 from autograd_spiral.program.locks import holding, locks_of
 from autograd_spiral.program.passes.pipeline import readable
 from autograd_spiral.program.passes.split import rows_of, split
-from autograd_spiral.program.printing.names import function_name
+from autograd_spiral.program.printing.names import function_name, given_names
 from autograd_spiral.program.printing.source import Source
 from autograd_spiral.program.printing.usage import usage
 
 __all__ = ["CapturedProgram"]
 
 
-@dataclass(frozen=True, eq=False)
+class SourceText(str):
+    """A text of Python that notebooks show as such.
+
+    >>> SourceText("y = 2 * x")._repr_markdown_()
+    '```python\\ny = 2 * x\\n```'
+    """
+
+    __slots__ = ()
+
+    def _repr_markdown_(self) -> str:
+        return f"```python\n{self.rstrip()}\n```"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class CapturedProgram(Program):
     """A program with its text, in which the function is called `name`: that of the step, where Python permits it.
 
@@ -45,6 +58,12 @@ class CapturedProgram(Program):
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", function_name(self.name))
         super().__post_init__()
+
+    def __repr__(self) -> str:
+        given, equations = ", ".join(given_names(self).values()), len(self.equations)
+        counts = {"equation": equations, "output": len(self.outputs), "new state": len(self.updates)}
+        told = ", ".join(f"{n} {what}{'s' * (n != 1 and what != 'new state')}" for what, n in counts.items() if n)
+        return f"<program {self.name}({given}): {told}>"
 
     @property
     def leaves(self) -> tuple[Tensor, ...]:
@@ -81,7 +100,7 @@ class CapturedProgram(Program):
         >>> namespace["step"](np.array([1.0, 2.0, 3.0]))
         array([2., 4., 6.])
         """
-        return self._printed.text
+        return SourceText(self._printed.text)
 
     def plan(self) -> None:
         """Print which values have an entry for each row of the inputs, which are combined over rows, and when.

@@ -90,7 +90,8 @@ class Source:
         lines = [*self._checks_of_arguments(), *self._lines]
         called = {name for line in lines for name in re.findall(r"(\w+)\(", line)}
         helpers = [line for name, text in HELPERS.items() if name in called for line in ("", "", *text.splitlines())]
-        return "\n".join(["import numpy as np", *helpers, "", "", head, contract, *lines, last, ""])
+        scipy = ["from scipy import special"] * any("special." in line for line in lines)
+        return "\n".join(["import numpy as np", *scipy, *helpers, "", "", head, contract, *lines, last, ""])
 
     # --- names ---------------------------------------------------------------------------------------------------
 

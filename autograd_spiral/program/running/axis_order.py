@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 
 from autograd_spiral.program.ir import Equation, Program, Value, shape_of
 from autograd_spiral.program.running.kernels.kernel import Kernel, Order
 
-__all__ = ["column_major"]
+__all__ = ["NARROW", "column_major"]
 
-_NARROW = 16
+NARROW = 16
 """A product with a side of at most this many elements is fastest if the long axis is contiguous."""
 
 
@@ -26,7 +28,8 @@ def column_major(program: Program) -> set[Value]:
     """Return the matrices that are kept column by column.
 
     This is faster where rows are short (maxima and sums along them), and where a product has a narrow side. Operands of
-    elementwise functions have one order. The arrays of the caller are row by row, and so are those combined with them.
+    elementwise functions have one order. The arrays of the caller are row by row, and so are those combined with them,
+    and those that are reshaped, since that takes a copy of other arrays.
     """
     group: dict[Value, Value] = {}  # union-find
 
@@ -39,12 +42,17 @@ def column_major(program: Program) -> set[Value]:
     wanted: list[Value] = []
     fixed: list[Value] = [value for value in program.results() if value.ndim == 2]
     bases: dict[Value, Value] = {}  # from a transpose to the matrix that it shows
+    parts: dict[Value, Value] = {}  # from rows to their matrix
 
     for equation in program.equations:
         output, order = equation.output, _order_for(equation)
         matrices = [value for value in equation.reads() if value.ndim == 2]
         if equation.function is np.transpose and matrices:
             bases[output] = bases.get(matrices[0], matrices[0])
+        elif equation.function is operator.getitem and matrices:
+            parts[output] = parts.get(matrices[0], matrices[0])
+        elif equation.function is np.reshape and matrices:
+            fixed.append(parts.get(matrices[0], matrices[0]))
         elif order is Order.SAME:
             for value in matrices:
                 if value.shape == output.shape:
@@ -54,11 +62,11 @@ def column_major(program: Program) -> set[Value]:
         elif order is Order.PRODUCT:
             shapes = [shape_of(atom) for atom in equation.inputs[:2]]
             sides = {n for shape in (*shapes, output.shape) for n in shape}
-            if all(len(shape) == 2 for shape in shapes) and min(sides) <= _NARROW < max(sides):
+            if all(len(shape) == 2 for shape in shapes) and min(sides) <= NARROW < max(sides):
                 wanted += [bases.get(value, value) for value in (*matrices, output)]
         elif order is Order.COLUMNS:
             wanted += matrices[:2]
-        if output.ndim == 2 and 1 < output.shape[1] <= _NARROW < output.shape[0]:
+        if output.ndim == 2 and 1 < output.shape[1] <= NARROW < output.shape[0]:
             wanted.append(output)
     refused = {find(value) for value in fixed}
     chosen = {find(value) for value in wanted if value.shape[0] > value.shape[1]} - refused

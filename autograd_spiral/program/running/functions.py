@@ -67,6 +67,8 @@ def _concatenate(code: Code, position: int, equation: Equation) -> None:
 
 def _einsum(code: Code, position: int, equation: Equation) -> None:
     arguments = f"{code.bind(equation.params['subscripts'])}, {code.texts(equation.inputs)}"
+    if "optimize" in equation.params:
+        arguments += f", optimize={code.bind(equation.params['optimize'])}"
     code.line(np.einsum, arguments, code.layout.buffer(equation.output, position), keyword=True)
 
 

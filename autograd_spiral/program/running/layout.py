@@ -10,15 +10,16 @@ import operator
 from collections.abc import Iterable
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from autograd_spiral.program.ir import Atom, Equation, Program, Value
-from autograd_spiral.program.running.axis_order import column_major
+from autograd_spiral.program.running.axis_order import NARROW, column_major
 from autograd_spiral.program.running.buffers import Array, Block, Memory, aligned
 from autograd_spiral.program.running.kernels.kernel import Kernel
 
 __all__ = ["VIEWS", "Layout"]
 
-VIEWS = (np.transpose, np.reshape, np.broadcast_to, operator.getitem)
+VIEWS = (np.transpose, np.reshape, np.broadcast_to, operator.getitem, sliding_window_view)
 """The functions that may return a view of their operand; `operator.getitem` if the index has no arrays."""
 
 
@@ -123,7 +124,9 @@ class Layout:
             producer = producers.get(x)
             if producer is not None and (x not in self.column_major or not _can_fill(producer) or x in results):
                 continue
-            whole = self.augmented[x] = aligned((x.shape[0], x.shape[1] + 1), x.dtype, "F")
+            by_row = producer is None and x.shape[1] > NARROW  # as it is given: a copy in the other order takes longer
+            shape = x.shape[0], x.shape[1] + 1
+            whole = self.augmented[x] = aligned(shape, x.dtype, "C" if by_row else "F")
             whole[:, -1] = 1
             self.array[x] = whole[:, :-1]
             while producer is not None:  # operands that only the elementwise equation for x reads are there, too

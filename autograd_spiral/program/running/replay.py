@@ -6,6 +6,7 @@ Each equation becomes one call or two, with `out=` into a buffer. Views are take
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from autograd_spiral.engine.frozen import frozen
 from autograd_spiral.program.evaluate import compute
 from autograd_spiral.program.executor import Run
-from autograd_spiral.program.ir import Check, Equation, Program, Value
+from autograd_spiral.program.ir import Atom, Check, Equation, Program, Value, dtype_of
 from autograd_spiral.program.passes.pipeline import readable
 from autograd_spiral.program.running.codegen import Code
 from autograd_spiral.program.running.functions import FILLS, write_view
@@ -53,6 +54,8 @@ def generate(program: Program, *, fresh: bool = True) -> Code:
     for value in _given(program):
         if value in code.layout.augmented:
             code.copy(code.layout.array[value], code.local[value])
+        elif value.ndim == 0 and value.dtype.kind == "f" and value.dtype.isnative:
+            code.lines.append(f"{code.local[value]} = {code.local[value]}[()]")  # a number: they compute faster
     for position, equation in enumerate(program.equations):
         _write(code, position, equation)
         _write_checks(code, checks.get(equation.output, ()))
@@ -92,22 +95,43 @@ def _write(code: Code, position: int, equation: Equation) -> None:
         _write_call(code, equation)
 
 
-_OPERATORS = {np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/", np.negative: "-"}
+_OPERATORS = {np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/", np.negative: "-", np.power: "**"}
 
 
 def _write_ufunc(code: Code, position: int, equation: Equation) -> None:
     function, output = equation.function, equation.output
     texts = [code.text(code.layout.in_order(atom, output)) for atom in equation.inputs]
-    if output.ndim == 0 and function in _OPERATORS:
+    if output.ndim == 0 and function in _OPERATORS and (function is not np.power or _all_float(equation)):
         sign = _OPERATORS[function]
         text = f" {sign} ".join(f"({t})" if t.startswith("-") else t for t in texts)
         code.new(output, text if len(texts) > 1 else f"{sign}{text}")
     elif output.ndim == 0 or (output in code.results and output not in code.layout.array):
         code.new(output, f"{code.bind(function, 'f')}({', '.join(texts)})")
     else:
+        texts = [
+            _number_in_array(code, atom, equation) or text for atom, text in zip(equation.inputs, texts, strict=True)
+        ]
         out = code.layout.buffer(output, position, equation.inputs if equation.elementwise else ())
         deprecated = function in (np.maximum, np.minimum)  # a third array by position
         code.line(function, ", ".join(texts), out, keyword=deprecated)
+
+
+def _all_float(equation: Equation) -> bool:
+    return all(value.dtype.kind == "f" for value in equation.reads())
+
+
+def _number_in_array(code: Code, number: Atom, equation: Equation) -> str | None:
+    """Return the name of an array without axes that holds a number, since NumPy would make one from it at each call."""
+    if not isinstance(number, int | float) or isinstance(number, bool):
+        return None
+    dtypes = {dtype_of(atom) for atom in equation.inputs if atom is not number}
+    dtype = dtypes.pop() if len(dtypes) == 1 else None
+    if dtype is None or dtype.kind != "f":
+        return None
+    key = "number", repr(number), dtype
+    if key not in code.shared and (not math.isfinite(number) or abs(number) <= np.finfo(dtype).max):
+        code.shared[key] = code.bind(np.asarray(number, dtype))
+    return code.shared.get(key)
 
 
 def _write_call(code: Code, equation: Equation) -> None:

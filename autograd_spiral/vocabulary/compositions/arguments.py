@@ -1,10 +1,14 @@
-"""What users pass to compositions, in the form that the compositions expect."""
+"""What users pass to compositions, in the form that the compositions expect, and which functions they compose."""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
+
+from autograd_spiral.engine.table import composes
 
 
 def operand(x: Any) -> Any:
@@ -14,3 +18,51 @@ def operand(x: Any) -> Any:
     array([1, 2])
     """
     return x if hasattr(x, "ndim") else np.asarray(x)
+
+
+def operands(arrays: Iterable[Any]) -> list[Any]:
+    """Return `arrays` as arrays, or as Tensors if one of them is a Tensor.
+
+    >>> operands([[1, 2], 3])
+    [array([1, 2]), array(3)]
+    """
+    given = list(arrays)
+    tensor = next((type(x) for x in given if hasattr(x, "backward")), None)
+    return [np.asarray(x) if tensor is None else x if isinstance(x, tensor) else tensor(x) for x in given]
+
+
+def stand_in(x: Any) -> Any:
+    """Return an array of the shape of `x` that takes no memory: NumPy's functions of it tell shapes and orders of axes.
+
+    >>> np.squeeze(stand_in(np.ones((1, 3)))).shape
+    (3,)
+    """
+    return np.ndarray(np.shape(x), np.int8, b"\0", 0, (0,) * np.ndim(x))
+
+
+def converted(x: Any, dtype: Any) -> Any:
+    """Return `x` in `dtype`: itself if it has that already.
+
+    >>> converted(np.ones(2, int), np.float64)
+    array([1., 1.])
+    """
+    return x if x.dtype == dtype else x.astype(dtype)
+
+
+def shared(function: Callable[..., Any], composition: Callable[..., Any]) -> None:
+    """Enter `composition`, whose form several functions share, for `function`: with the keywords that this one has."""
+    ours, theirs = inspect.signature(composition), inspect.signature(function).parameters
+    kept = [p for p in ours.parameters.values() if p.kind is not p.KEYWORD_ONLY or p.name in theirs]
+    composition.__signature__ = ours.replace(parameters=kept)  # type: ignore[attr-defined]
+    composes(function)(composition)
+
+
+def available(*names: str) -> tuple[Callable[..., Any], ...]:
+    """Return NumPy's functions of these names, without those that the installed NumPy does not have.
+
+    Functions newer than NumPy 2.0 are entered by it, as in `@composes(*available("unstack"))`.
+
+    >>> [function.__name__ for function in available("stack", "no_such_function")]
+    ['stack']
+    """
+    return tuple(getattr(np, name) for name in names if hasattr(np, name))

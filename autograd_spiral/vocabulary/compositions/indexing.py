@@ -12,13 +12,36 @@ from autograd_spiral.vocabulary.compositions.arguments import operand
 
 
 @composes(np.take)
-def _take(a: Any, indices: Any, axis: int | None = None) -> Any:
+def _take(a: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") -> Any:
     index = operand(indices)
     if index.dtype == bool or (index is not indices and not index.size):  # np.take has no masks; [] becomes float
         index = index.astype(np.intp)
     if axis is None:
-        return np.ravel(a)[index]
-    return a[(*(slice(None),) * normalize_axis_index(axis, a.ndim), index)]
+        a, axis = np.ravel(a), 0
+    axis = normalize_axis_index(axis, a.ndim)
+    if mode in ("wrap", "clip"):
+        index = index % a.shape[axis] if mode == "wrap" else np.clip(index, 0, a.shape[axis] - 1)
+    elif mode != "raise":
+        raise ValueError(f"np.take: mode must be 'raise', 'wrap' or 'clip', not {mode!r}")
+    return a[(*(slice(None),) * axis, index)]
+
+
+@composes(np.delete)
+def _delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
+    if axis is None:
+        arr, axis = np.ravel(arr), 0
+    return np.take(arr, np.delete(np.arange(arr.shape[axis]), _plain(obj)), axis)
+
+
+@composes(np.insert)
+def _insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
+    old, new = (np.arange(np.size(x)).reshape(np.shape(x)) for x in (arr, values))
+    return np.append(arr, operand(values).astype(operand(arr).dtype))[np.insert(old, _plain(obj), old.size + new, axis)]
+
+
+def _plain(obj: Any) -> Any:
+    """Return positions that decide a shape: as an array if they are a Tensor, which is then read."""
+    return np.asarray(obj) if hasattr(obj, "ndim") else obj
 
 
 @composes(np.take_along_axis)
@@ -30,6 +53,14 @@ def _take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
         raise ValueError(f"np.take_along_axis: shapes {arr.shape} and {indices.shape} differ in their number of axes")
     grids = [np.arange(n).reshape((-1,) + (1,) * (arr.ndim - i - 1)) for i, n in enumerate(arr.shape)]
     return arr[tuple(indices if i == axis else grid for i, grid in enumerate(grids))]
+
+
+@composes(np.compress)
+def _compress(condition: Any, a: Any, axis: int | None = None) -> Any:
+    return np.take(operand(a), np.flatnonzero(np.asarray(condition)), axis=axis)
+
+
+composes(np.extract)(lambda condition, arr: np.compress(np.ravel(condition), np.ravel(arr)))
 
 
 @composes(np.repeat)
@@ -49,15 +80,18 @@ def _diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     return planes[..., row, row + offset]
 
 
-def _lower(m: Any, k: int) -> Any:
-    return np.tri(m.shape[-2] if m.ndim > 1 else m.size, m.shape[-1], k, dtype=bool)
+@composes(np.diag)
+def _diag(v: Any, k: int = 0) -> Any:
+    if v.ndim == 2:
+        return np.diagonal(v, k)
+    if v.ndim != 1:
+        raise ValueError(f"np.diag takes a vector or a matrix, not shape {v.shape}")
+    row = np.pad(v, (max(k, 0), max(-k, 0))) if k else v
+    return np.where(np.eye(row.size, k=k, dtype=bool), row, np.zeros(1, v.dtype))
 
 
-@composes(np.tril)
-def _tril(m: Any, k: int = 0) -> Any:
-    return np.where(_lower(m, k), m, np.zeros(1, m.dtype))
+composes(np.diagflat)(lambda v, k=0: np.diag(np.ravel(v), k))
 
 
-@composes(np.triu)
-def _triu(m: Any, k: int = 0) -> Any:
-    return np.where(_lower(m, k - 1), np.zeros(1, m.dtype), m)
+composes(np.tril)(lambda m, k=0: np.where(np.tril(np.ones(m.shape[-2:], bool), k), m, np.zeros(1, m.dtype)))
+composes(np.triu)(lambda m, k=0: np.where(np.triu(np.ones(m.shape[-2:], bool), k), m, np.zeros(1, m.dtype)))

@@ -1,4 +1,4 @@
-"""Linear algebra: norms, and the trace."""
+"""Linear algebra: norms, the trace, and the functions whose results are parts of a decomposition."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from autograd_spiral.engine.table import composes
 from autograd_spiral.errors import NoRuleError
+from autograd_spiral.vocabulary.compositions.arguments import operand
+from autograd_spiral.vocabulary.rules import linalg
+from autograd_spiral.vocabulary.signatures import NO_RTOL
 
 
 @composes(np.linalg.vector_norm)
@@ -39,9 +42,129 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
         sums = np.sum(np.absolute(x), axis=summed, keepdims=True)
         out = np.linalg.vector_norm(sums, axis=searched, keepdims=True, ord=math.copysign(math.inf, ord))
         return out if keepdims else np.squeeze(out, axis=axes)
+    if len(axes) == 2 and ord in (2, -2, "nuc"):
+        s = np.linalg.svdvals(np.moveaxis(x, axes, (-2, -1)))
+        out = s[..., -1] if ord == -2 else np.sum(s if ord == "nuc" else s[..., :1], axis=-1)
+        return np.expand_dims(out, axes) if keepdims else out
     raise NoRuleError(f"np.linalg.norm with ord={ord!r} over {len(axes)} axes has no gradient rule")
 
 
+composes(np.linalg.matrix_norm)(lambda x, /, *, keepdims=False, ord="fro": np.linalg.norm(x, ord, (-2, -1), keepdims))
+
+
+@composes(np.linalg.cond)
+def _cond(x: Any, p: Any = None) -> Any:
+    if p not in (None, 2, -2):
+        inverse = linalg.inverse_or_nan(x, np.linalg.slogdet(x)[0] == 0)
+        number = np.linalg.norm(x, p, (-2, -1)) * np.linalg.norm(inverse, p, (-2, -1))
+    else:
+        s = np.linalg.svdvals(x)
+        first, last = (-1, 0) if p == -2 else (0, -1)
+        with np.errstate(divide="ignore", invalid="ignore"):  # of singular matrices
+            number = s[..., first] / s[..., last]
+    return np.where(np.isnan(number), np.inf, number)
+
+
+# --- views of matrices ------------------------------------------------------------------------------------------------
+
+
 @composes(np.trace)
-def _trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1)
+def _trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Any:
+    entries = np.diagonal(a, offset, axis1, axis2)
+    return np.sum(entries if dtype is None else entries.astype(dtype), axis=-1)
+
+
+composes(np.linalg.trace)(lambda x, /, *, offset=0, dtype=None: np.trace(x, offset, -2, -1, dtype))
+composes(np.linalg.diagonal)(lambda x, /, *, offset=0: np.diagonal(x, offset, -2, -1))
+composes(np.linalg.matrix_transpose)(lambda x, /: np.matrix_transpose(x))
+
+# --- equations --------------------------------------------------------------------------------------------------------
+
+
+@composes(np.linalg.solve)
+def _solve(a: Any, b: Any) -> Any:
+    b = operand(b)
+    return np.linalg.solve(a, b[:, None])[..., 0] if b.ndim == 1 else NotImplemented
+
+
+@composes(np.linalg.tensorsolve)
+def _tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
+    a, b = operand(a), operand(b)
+    if axes is not None:
+        moved = normalize_axis_tuple(axes, a.ndim)
+        a = np.transpose(a, (*(i for i in range(a.ndim) if i not in moved), *moved))
+    return np.linalg.solve(np.reshape(a, (b.size, -1)), np.ravel(b)).reshape(a.shape[b.ndim :])
+
+
+@composes(np.linalg.tensorinv)
+def _tensorinv(a: Any, ind: int = 2) -> Any:
+    if ind <= 0:
+        raise ValueError(f"np.linalg.tensorinv: ind must be positive, not {ind}")
+    return np.linalg.inv(np.reshape(a, (math.prod(a.shape[:ind]), -1))).reshape(a.shape[ind:] + a.shape[:ind])
+
+
+@composes(np.linalg.pinv)
+def _pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = NO_RTOL) -> Any:
+    return np.linalg.pinv(_symmetric(a), rcond, rtol=rtol) if hermitian else NotImplemented
+
+
+@composes(np.linalg.lstsq)
+def _lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
+    a, b = operand(a), operand(b)
+    if a.ndim != 2 or b.ndim not in (1, 2) or len(a) != len(b):
+        raise ValueError("it takes a matrix, and a vector or matrix with the same number of rows: no other shapes")
+    dtype = np.result_type(a.dtype, b.dtype, *(float for x in (a, b) if x.dtype.kind != "f"))
+    a, b = (x if x.dtype == dtype else x.astype(dtype) for x in (a, b))
+    eps = float(np.finfo(dtype).eps)
+    cut = max(a.shape) * eps if rcond is None else eps if rcond < 0 else rcond
+    solution, s = np.matmul(np.linalg.pinv(a, cut), b), np.linalg.svdvals(a)
+    squares = np.sum(np.square(b - np.matmul(a, solution)), axis=0).reshape(-1)[: None if len(a) > a.shape[1] else 0]
+    return solution, squares, np.sum(s > cut * s[:1]).astype(np.int32), s
+
+
+# --- decompositions ---------------------------------------------------------------------------------------------------
+
+# NumPy's named tuples
+_RESULTS: Any = {f: type(f(np.eye(1))) for f in (np.linalg.eigh, np.linalg.qr, np.linalg.slogdet, np.linalg.svd)}
+
+
+def _symmetric(a: Any) -> Any:
+    """Return the symmetric matrix of which NumPy reads the lower triangle."""
+    return np.tril(a) + np.tril(a, -1).mT
+
+
+composes(np.linalg.slogdet)(lambda a: _RESULTS[np.linalg.slogdet](*linalg.unpacked(linalg.packed_slogdet(a), (), ())))
+
+
+@composes(np.linalg.eigh)
+def _eigh(a: Any, UPLO: str = "L") -> Any:
+    return _RESULTS[np.linalg.eigh](*linalg.unpacked(linalg.packed_eigh(a, UPLO=UPLO), a.shape[-1:], a.shape[-2:]))
+
+
+composes(np.linalg.eigvalsh)(lambda a, UPLO="L": np.linalg.eigh(a, UPLO)[0])
+
+
+@composes(np.linalg.svd)
+def _svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
+    (m, n), k = a.shape[-2:], min(a.shape[-2:])
+    if hermitian and not compute_uv:
+        return np.linalg.svdvals(_symmetric(a))
+    if compute_uv and (hermitian or (full_matrices and m != n)):
+        instead = "np.linalg.eigh(t)" if hermitian else "np.linalg.svd(t, full_matrices=False)"
+        raise NoRuleError(f"np.linalg.svd of shape {a.shape} has no gradient rule for the vectors: write {instead}")
+    result = _RESULTS[np.linalg.svd](*linalg.unpacked(linalg.packed_svd(a, full_matrices=False), (m, k), (k,), (k, n)))
+    return result if compute_uv else result.S
+
+
+composes(np.linalg.svdvals)(lambda x, /: np.linalg.svd(x, compute_uv=False))
+
+
+@composes(np.linalg.qr)
+def _qr(a: Any, mode: str = "reduced") -> Any:
+    (m, n), k = a.shape[-2:], min(a.shape[-2:])
+    if mode not in ("reduced", "r") and not (mode == "complete" and m <= n):
+        raise NoRuleError(f"np.linalg.qr of shape {a.shape} with mode={mode!r} has no gradient rule: use 'reduced'")
+    q, r = linalg.unpacked(linalg.packed_qr(a if n == k else a[..., :k]), (m, k), (k, k))
+    if n > k:
+        r = np.concatenate([r, np.matmul(q.mT, a[..., k:])], axis=-1)
+    return r if mode == "r" else _RESULTS[np.linalg.qr](q, r)

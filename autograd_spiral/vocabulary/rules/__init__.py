@@ -8,6 +8,6 @@ What can be written with other functions needs no rule: it is one function in `c
 in `gradcheck/examples/`, from which it is checked. The files here, and there, are the families of functions.
 """
 
-from autograd_spiral.vocabulary.rules import elementwise, indexing, linalg, order, products, reductions, shapes
+from autograd_spiral.vocabulary.rules import elementwise, indexing, linalg, order, products, reductions, shapes, special
 
-__all__ = ["elementwise", "indexing", "linalg", "order", "products", "reductions", "shapes"]
+__all__ = ["elementwise", "indexing", "linalg", "order", "products", "reductions", "shapes", "special"]

@@ -47,11 +47,11 @@ def _over_squares(a: Any, x: Any, y: Any) -> Any:
     return a / size / size
 
 
-def _weight(x: Any, y: Any, out: Any) -> Any:
+def _weight(x: Any, y: Any, out: Any, exp: Any) -> Any:
     """Return `exp(x) / (exp(x) + exp(y))`, the weight of x in `out = log(exp(x) + exp(y))`; 0 where out is -inf."""
     most = np.finfo(out.dtype).max
     shift = np.clip(np.maximum(x, y), -most, most)  # then x - shift is at most 0, unless x is infinite
-    own, other = (np.exp(np.minimum(a - shift, 1)) for a in (x, y))
+    own, other = (exp(np.minimum(a - shift, 1)) for a in (x, y))
     total = own + other
     return own / np.where(total == 0, 1, total)
 
@@ -99,16 +99,64 @@ define(
         lambda ct, out, x, y: -ct * _over_squares(x, x, y),
     ),
 )
+for logarithm, exp in ((np.logaddexp, np.exp), (np.logaddexp2, np.exp2)):
+    define(
+        logarithm,
+        *_in_float32(
+            logarithm,
+            lambda ct, out, x, y, exp=exp: ct * _weight(x, y, out, exp),
+            lambda ct, out, x, y, exp=exp: ct * _weight(y, x, out, exp),
+        ),
+    )
+define(np.remainder, lambda ct, out, x, y: ct, lambda ct, out, x, y: -ct * np.floor_divide(x, y))
+define(np.fmod, lambda ct, out, x, y: ct, lambda ct, out, x, y: -ct * np.rint((x - out) / y))
 define(
-    np.logaddexp,
-    *_in_float32(
-        np.logaddexp,
-        lambda ct, out, x, y: ct * _weight(x, y, out),
-        lambda ct, out, x, y: ct * _weight(y, x, out),
-    ),
+    np.copysign, lambda ct, out, x, y: ct * (np.sign(x) * np.copysign(1, y)), lambda ct, out, x, y: np.zeros_like(ct)
 )
+define(np.heaviside, lambda ct, out, x, y: np.zeros_like(ct), lambda ct, out, x, y: np.where(x == 0, ct, 0))
+define(np.floor_divide, lambda ct, out, x, y: np.zeros_like(ct), lambda ct, out, x, y: np.zeros_like(ct))
+define(np.ldexp, lambda ct, out, x, y: np.ldexp(ct, y), None)
 
 # --- functions of one argument ----------------------------------------------------------------------------------------
+
+
+def bell(x: Any, width: float = 1) -> Any:
+    """Return `exp(-x² / width)`, from an x rounded to sixteenths, whose square is exact, and the rest of x².
+
+    >>> bell(np.array([0.0, 1.0, 1e200])).round(4)
+    array([1.    , 0.3679, 0.    ])
+    """
+    x = np.clip(x, -60, 60)  # beyond, it is 0 already
+    coarse = np.rint(16 * x) / 16
+    return np.exp(-np.square(coarse) / width) * np.exp((coarse - x) * (coarse + x) / width)
+
+
+def _sinc_slope(x: Any) -> Any:
+    """Return `(cos(πx) - sinc(x)) / x`, and near 0, where these cancel, its Taylor series."""
+    small = np.absolute(x) < 0.5
+    near, far = np.where(small, x, 0), np.where(small, 1, x)
+    square, series = np.square(math.pi * near), np.ones_like(near)
+    for n in range(12, 0, -1):
+        series = 1 - square / (2 * n * (2 * n + 3)) * series
+    cosine = np.cos(math.pi * (far - 2 * np.rint(far / 2)))  # of the angle without whole turns, which has all digits
+    return np.where(small, -(math.pi**2) / 3 * near * series, (cosine - np.sinc(far)) / far)
+
+
+_ANGLES = (np.arange(64) + 0.5) * (math.pi / 128)  # of a quarter turn
+COSINES, VERSINES = np.cos(_ANGLES), 2 * np.sin(_ANGLES / 2) ** 2  # and 1 - cos θ
+
+
+def i0_slope(x: Any) -> Any:
+    """Return `I₁(x)`, the mean of `cos θ · sinh(x · cos θ)` over a quarter turn, by the trapezoidal rule.
+
+    >>> i0_slope(np.array([0.0, 1.0])).round(6)
+    array([0.      , 0.565159])
+    """
+    sign = np.copysign(1, x)
+    size = np.minimum((sign * x)[..., None], np.full(1, 1400.0))  # in float64, where all of it overflows
+    root, rise = np.exp(size / 2), -np.expm1(-2 * COSINES * size) * np.exp(-VERSINES * size)
+    return sign * np.mean(root * (COSINES / 2 * rise) * root, axis=-1).astype(x.dtype)
+
 
 define(np.square, lambda ct, out, x: ct * (2 * x))
 define(np.sqrt, lambda ct, out, x: ct * (0.5 / out))
@@ -133,10 +181,19 @@ define(np.tanh, *_in_float32(np.tanh, lambda ct, out, x: ct * (1 - out * out)))
 define(np.arcsinh, lambda ct, out, x: ct / np.hypot(x, 1))
 define(np.arccosh, lambda ct, out, x: ct / (np.sqrt(x - 1) * np.sqrt(x + 1)))
 define(np.arctanh, lambda ct, out, x: ct / ((1 - x) * (1 + x)))
-define(np.absolute, lambda ct, out, x: ct * np.sign(x))
+define(np.sinc, *_in_float32(np.sinc, lambda ct, out, x: ct * _sinc_slope(x)), bind=signatures.alone)
+define(np.i0, *_in_float32(np.i0, lambda ct, out, x: ct * i0_slope(x)), bind=signatures.alone)
+define(np.conjugate, lambda ct, out, x: ct)
+for magnitude in (np.absolute, np.fabs):
+    define(magnitude, lambda ct, out, x: ct * np.sign(x))
+for to_radians in (np.deg2rad, np.radians):
+    define(to_radians, lambda ct, out, x: ct * (math.pi / 180))
+for to_degrees in (np.rad2deg, np.degrees):
+    define(to_degrees, lambda ct, out, x: ct * (180 / math.pi))
 
 for flat in (np.sign, np.floor, np.ceil, np.trunc, np.rint):
     define(flat, lambda ct, out, x: np.zeros_like(ct))
+define(np.round, lambda ct, out, x, decimals: np.zeros_like(ct), bind=signatures.rounding)
 
 # --- no gradient, but recorded ----------------------------------------------------------------------------------------
 
@@ -146,6 +203,10 @@ for relation in (np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.
     define(relation, None, None)
 for connective in (np.logical_and, np.logical_or, np.logical_xor, np.bitwise_and, np.bitwise_or, np.bitwise_xor):
     define(connective, None, None)
+for of_integers in (np.left_shift, np.right_shift, np.gcd, np.lcm):
+    define(of_integers, None, None)
+define(np.bitwise_count, None)
+define(np.isclose, None, None, bind=signatures.isclose)
 
 # --- choosing, converting ---------------------------------------------------------------------------------------------
 
@@ -155,5 +216,13 @@ define(
     lambda ct, out, condition, x, y: np.where(condition, ct, 0),
     lambda ct, out, condition, x, y: np.where(condition, 0, ct),
     bind=signatures.where,
+)
+define(
+    np.choose,
+    None,
+    variadic=True,
+    rest=lambda ct, out, index, *choices: lambda argument: np.where(index == argument - 1, ct, 0),
+    bind=signatures.choose,
+    evaluate=lambda index, *choices: np.choose(index, choices),
 )
 define(np.ndarray.astype, lambda ct, out, x, dtype: ct, bind=signatures.astype)  # the sweep restores the dtype of x

@@ -21,7 +21,11 @@ def _scatter(ct: Any, *arrays: Any, index: tuple[Any, ...], shape: tuple[int, ..
     if any(array.dtype != bool for array in arrays):
         added = wide(ct, ct.size / max(math.prod(shape), 1))
         out = np.zeros(shape, added.dtype)
-        np.add.at(out, where, added)
+        if len(arrays) < len(index):  # NumPy is fast at adding to places along one axis
+            places = np.arange(out.size).reshape(shape)[where]
+            np.add.at(out.reshape(-1), places.reshape(-1), added.reshape(-1))
+        else:
+            np.add.at(out, where, added)
         return out.astype(ct.dtype, copy=False)
     out = np.zeros(shape, ct.dtype)
     out[where] = ct

@@ -1,11 +1,39 @@
-"""The order of entries: where the largest and the smallest are."""
+"""The order of entries: where the largest and the smallest are, sorting, and the pair that moves entries into order."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from autograd_spiral.engine.calls import overridable
 from autograd_spiral.engine.table import define
 from autograd_spiral.vocabulary import signatures
 
-for search in (np.argmax, np.argmin):
+
+def _reorder(x: Any, order: Any, axis: int) -> Any:
+    """Return the entries of `x` at the indices `order` along `axis`, in which every index occurs once."""
+    return np.take_along_axis(x, order, axis)
+
+
+def _restore_order(x: Any, order: Any, axis: int) -> Any:
+    """Return the array whose `reorder` is `x`: the inverse of reordering, and its adjoint."""
+    out = np.empty_like(x)
+    np.put_along_axis(out, order, x, axis)
+    return out
+
+
+reorder, restore_order = overridable(_reorder), overridable(_restore_order)
+
+
+def _moved_by(adjoint: Any) -> Any:
+    return lambda ct, out, x, order, axis: adjoint(ct, order, axis=axis)
+
+
+define(reorder, _moved_by(restore_order), None, bind=signatures.along, evaluate=_reorder)
+define(restore_order, _moved_by(reorder), None, bind=signatures.along, evaluate=_restore_order)
+for search in (np.argmax, np.argmin, np.nanargmax, np.nanargmin):
     define(search, None, bind=signatures.search)
+define(np.argsort, None, bind=signatures.argsort)
+define(np.argpartition, None, bind=signatures.argpartition)
+define(np.searchsorted, None, None, bind=signatures.searchsorted)

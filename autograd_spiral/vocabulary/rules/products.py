@@ -12,11 +12,12 @@ from autograd_spiral.engine.table import define
 from autograd_spiral.vocabulary import fast_paths, signatures
 
 
-def _einsum_rule(ct: Any, out: Any, *args: Any, subscripts: str) -> Callable[[int], Any]:
-    return lambda argument: _einsum_piece(ct, args, argument, subscripts)
+def _einsum_rule(ct: Any, out: Any, *args: Any, subscripts: str, optimize: Any = False) -> Callable[[int], Any]:
+    method = optimize if isinstance(optimize, bool | str) else True  # a path is one of these operands alone
+    return lambda argument: _einsum_piece(ct, args, argument, subscripts, method)
 
 
-def _einsum_piece(ct: Any, args: tuple[Any, ...], argument: int, subscripts: str) -> Any:
+def _einsum_piece(ct: Any, args: tuple[Any, ...], argument: int, subscripts: str, optimize: Any) -> Any:
     """Return the einsum of the cotangent with the other operands, broadcast along axes that only this argument has."""
     terms, result = subscripts.split("->")
     inputs = terms.split(",")
@@ -25,11 +26,17 @@ def _einsum_piece(ct: Any, args: tuple[Any, ...], argument: int, subscripts: str
     known = set(result).union(*(term for term, _ in others))
     kept = "".join(letter for letter in own if letter in known)
     form = ",".join([result, *(term for term, _ in others)]) + "->" + kept
-    piece = np.einsum(form, wide(ct), *(arg for _, arg in others))
+    piece = np.einsum(form, wide(ct), *(arg for _, arg in others), optimize=optimize)
     sizes = dict(zip(kept, piece.shape, strict=True))
     shape = tuple(sizes.get(letter, 1) for letter in own)
     target = np.broadcast_shapes(shape, x.shape)  # einsum broadcasts axes of length 1
     return piece if piece.shape == target else np.broadcast_to(piece.reshape(shape), target)
+
+
+def _whole(ct: Any, a: Any, v: Any, mode: str) -> Any:
+    """Return the cotangent of the full convolution: 0 where `mode` leaves entries out."""
+    before = {"full": 0, "same": (min(a.size, v.size) - 1) // 2, "valid": min(a.size, v.size) - 1}[mode]
+    return np.pad(ct, (before, a.size + v.size - 1 - ct.size - before))
 
 
 # For matrices and stacks of matrices: the composition turns vectors into matrices first.
@@ -42,5 +49,11 @@ define(
     variadic=True,
     rest=_einsum_rule,
     bind=signatures.einsum,
-    evaluate=lambda *operands, subscripts: np.einsum(subscripts, *operands),
+    evaluate=lambda *operands, subscripts, **how: np.einsum(subscripts, *operands, **how),
+)
+define(
+    np.convolve,
+    lambda ct, out, a, v, mode: np.correlate(_whole(ct, a, v, mode), v),
+    lambda ct, out, a, v, mode: np.correlate(_whole(ct, a, v, mode), a),
+    bind=signatures.convolve,
 )

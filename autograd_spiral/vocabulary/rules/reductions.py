@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
+from autograd_spiral.engine.calls import overridable
 from autograd_spiral.engine.sweep import wide
-from autograd_spiral.engine.table import define
+from autograd_spiral.engine.table import PRIMITIVES, define
 from autograd_spiral.vocabulary import fast_paths, signatures
 from autograd_spiral.vocabulary.rules.shapes import inverse
 
@@ -42,20 +43,79 @@ def _cumsum_rule(ct: Any, out: Any, x: Any, axis: int) -> Any:
     return np.flip(np.cumsum(np.flip(wide(ct, ct.shape[axis]), axis), axis), axis)
 
 
+def _linear_recurrence(b: Any, a: Any, axis: int) -> Any:
+    """Return y with `y[k] = b[k] + a[k] · y[k + 1]` along `axis`; `a` has one entry less than `b`."""
+    with np.errstate(all="ignore"):
+        y = _by_halves(np.moveaxis(b, axis, 0), np.moveaxis(a, axis, 0))
+    if not np.isfinite(y).all():  # a product of several a may overflow where no y does
+        for k in range(len(a := np.moveaxis(a, axis, 0)) - 1, -1, -1):
+            y[k] = np.moveaxis(b, axis, 0)[k] + a[k] * y[k + 1]
+    return np.moveaxis(y, 0, axis)
+
+
+def _by_halves(b: Any, a: Any) -> Any:
+    """Return y along the first axis: every second one from a recurrence of half the length, then the others."""
+    half = len(b) // 2
+    if half == 0:
+        return b.copy()
+    even, odd = a[: 2 * half : 2], a[1::2]
+    shorter = b[::2].copy()
+    shorter[:half] += even * b[1::2]
+    y, between = np.empty_like(b), slice(1, 2 * len(odd), 2)
+    y[-1:] = b[-1:]
+    y[::2] = _by_halves(shorter, even[: len(odd)] * odd)
+    np.multiply(odd, y[2::2], out=y[between])
+    y[between] += b[between]
+    return y
+
+
+linear_recurrence = overridable(_linear_recurrence)
+
+
+def _recurrence_b(ct: Any, out: Any, b: Any, a: Any, axis: int) -> Any:
+    """Return the recurrence of the cotangent in the other direction."""
+    return np.flip(linear_recurrence(np.flip(ct, axis), np.flip(a, axis), axis=axis), axis)
+
+
+def _recurrence_a(ct: Any, out: Any, b: Any, a: Any, axis: int) -> Any:
+    before = (slice(None),) * axis
+    return _recurrence_b(ct, out, b, a, axis)[(*before, slice(-1))] * out[(*before, slice(1, None))]
+
+
+def _accumulation_rule(ufunc: np.ufunc) -> Any:
+    """Return the rule of `ufunc.accumulate`, where `out[k] = ufunc(out[k - 1], x[k])`, from the rules of `ufunc`."""
+
+    def rule(ct: Any, out: Any, x: Any, axis: int) -> Any:
+        along_out, along_x = cast(Any, PRIMITIVES[ufunc].vjps)
+        rest, last = ((*(slice(None),) * axis, s) for s in (slice(1, None), slice(-1)))
+        ct, out, wider = (wide(each, math.inf) for each in (ct, out, x))  # products of slopes may leave a narrow range
+        step = out[rest], out[last], wider[rest]
+        slopes = step[2] if ufunc is np.multiply else along_out(1.0, *step)  # a product has them at hand
+        total = linear_recurrence(ct, slopes, axis=axis)
+        pieces = fast_paths.with_rest(total, rest, along_x(total[rest], *step), axis)
+        return pieces if pieces.dtype == x.dtype else pieces.astype(x.dtype)
+
+    return rule
+
+
 def _extremum_rule(ct: Any, out: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     """Return the cotangent, shared equally among the entries that attain the extremum."""
     attains = wide((x == restore_axes(out, x, axis, keepdims)).astype(x.dtype), x.size / max(out.size, 1))
     return restore_axes(ct, x, axis, keepdims) * attains / np.sum(attains, axis=axis, keepdims=True)
 
 
-def _others(x: Any) -> Any:
-    """Return, for each entry along the last axis, the product of the others: exact with zeros, at any order."""
+def others(x: Any) -> Any:
+    """Return, for each entry along the last axis, the product of the others: exact with zeros, at any order.
+
+    >>> others(np.array([2.0, 0.0, 3.0]))
+    array([0., 6., 0.])
+    """
     n = x.shape[-1]
     if n < 2:
         return np.ones_like(x)
     left, right, last = x[..., : n - 1 : 2], x[..., 1::2], x[..., n - n % 2 :]
     products = left * right
-    around = _others(np.concatenate([products, last], axis=-1) if n % 2 else products)
+    around = others(np.concatenate([products, last], axis=-1) if n % 2 else products)
     pairs = around[..., : n // 2]
     both = np.stack([pairs * right, pairs * left], axis=-1).reshape((*x.shape[:-1], n - n % 2))
     return np.concatenate([both, around[..., n // 2 :]], axis=-1) if n % 2 else both
@@ -63,10 +123,11 @@ def _others(x: Any) -> Any:
 
 def _prod_rule(ct: Any, out: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     order = tuple(i for i in range(x.ndim) if i not in axis) + axis
-    moved = np.transpose(x, order)
+    moved = np.transpose(wide(x, math.inf), order)  # products of some entries may leave a narrow range
     flat = (*moved.shape[: x.ndim - len(axis)], math.prod(x.shape[i] for i in axis))
-    others = np.transpose(np.reshape(_others(np.reshape(moved, flat)), moved.shape), inverse(order))
-    return restore_axes(ct, x, axis, keepdims) * others
+    rest = np.transpose(np.reshape(others(np.reshape(moved, flat)), moved.shape), inverse(order))
+    pieces = restore_axes(ct, x, axis, keepdims) * rest
+    return pieces if pieces.dtype == x.dtype else pieces.astype(x.dtype)
 
 
 define(
@@ -79,6 +140,12 @@ define(np.mean, _mean_rule, bind=signatures.reduction, evaluate=np.ndarray.mean)
 define(np.prod, _prod_rule, bind=signatures.reduction, evaluate=np.multiply.reduce)
 define(np.max, _extremum_rule, bind=signatures.reduction, evaluate=np.maximum.reduce)
 define(np.min, _extremum_rule, bind=signatures.reduction, evaluate=np.minimum.reduce)
+for extremum in (np.nanmax, np.nanmin):
+    define(extremum, _extremum_rule, bind=signatures.reduction)
 define(np.cumsum, _cumsum_rule, bind=signatures.scan)
+define(np.cumprod, _accumulation_rule(np.multiply), bind=signatures.scan)
+for ufunc in (np.maximum, np.minimum, np.logaddexp, np.hypot):
+    define(ufunc.accumulate, _accumulation_rule(ufunc), bind=signatures.accumulation)
+define(linear_recurrence, _recurrence_b, _recurrence_a, bind=signatures.along, evaluate=_linear_recurrence)
 for test in (np.all, np.any):
     define(test, None, bind=signatures.reduction)

@@ -1,0 +1,433 @@
+"""Optimizers, and the few other things that a training loop needs: schedules, clipping, batches, dropout masks.
+
+An optimizer is NumPy on Tensors, so it works in eager and in captured steps. Everything that changes from step to step,
+its `state`, is in tensors.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import numbers
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NoReturn, TypeAlias
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from autograd_spiral.engine.modes import MODE, NO_TRACE, no_grad
+from autograd_spiral.engine.pytree import LEAF, flatten, unflatten
+from autograd_spiral.engine.tensor import Tensor
+from autograd_spiral.errors import DtypeError, GradientError, ShapeError
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "Optimizer",
+    "batches",
+    "clip_by_norm",
+    "cosine_decay",
+    "dropout_mask",
+    "exponential_decay",
+    "linear_warmup",
+]
+
+Schedule: TypeAlias = Callable[[Any], Any]
+
+
+class Optimizer:
+    """Update parameters from their gradients: the base of `SGD` and `Adam`.
+
+    `parameters` are leaf Tensors in any container. `learning_rate` is a number, or a function of the number of updates
+    so far, which it gets as a Tensor: see `cosine_decay`. Averages of gradients are kept for all parameters together,
+    in one vector, with the parameters in the order of their names. `count` is the number of updates, a Tensor. Raises
+    TypeError or `GradientError` for parameters that are no leaves that require gradients, or that come twice.
+
+    >>> optimizer = SGD({"w": Tensor([1.0, 2.0], requires_grad=True)}, learning_rate=0.1)
+    >>> optimizer.update({"w": np.array([1.0, 1.0])})
+    >>> optimizer.parameters["w"], int(optimizer.count), isinstance(optimizer, Optimizer)
+    (Tensor([0.9, 1.9], requires_grad=True), 1, True)
+    """
+
+    __slots__ = ("__weakref__", "_averages", "_dtype", "_leaves", "_rate", "_schedule", "count", "parameters")
+
+    def __init__(self, parameters: Any, learning_rate: float | Schedule, averages: Sequence[str] = ()) -> None:
+        self.parameters = parameters
+        self._leaves = _parameters(type(self).__name__, parameters)
+        # Not float16, in which the squares of small gradients are 0.
+        self._dtype = np.result_type(np.float32, *(p.dtype for p in self._leaves.values()))
+        self._schedule = learning_rate if callable(learning_rate) else None
+        self._rate = Tensor(0.0, name="learning_rate")
+        if self._schedule is None:
+            self.learning_rate = learning_rate
+        self.count = Tensor(0.0, name="count")
+        size = sum(p.size for p in self._leaves.values())
+        self._averages = {name: Tensor(np.zeros(size, self._dtype), name=name) for name in averages}
+
+    @property
+    def learning_rate(self) -> Any:
+        """The learning rate of the latest update, a Tensor; set it to a number to change it for the next ones.
+
+        A captured step reads it at each call, so changing it makes no new program. Raises ValueError for a negative
+        number, and `GradientError` if it follows a schedule.
+
+        >>> optimizer = Adam(Tensor(1.0, requires_grad=True), learning_rate=0.01)
+        >>> optimizer.learning_rate = 0.5 * optimizer.learning_rate
+        >>> float(optimizer.learning_rate)
+        0.005
+        """
+        return self._rate
+
+    @learning_rate.setter
+    def learning_rate(self, rate: Any) -> None:
+        if self._schedule is not None:
+            raise GradientError(f"{type(self).__name__}: the learning rate follows a schedule, so it cannot be set")
+        if type(rate) is Tensor and MODE.get().trace is NO_TRACE:
+            rate = rate.item()
+        self._rate.assign(rate if type(rate) is Tensor else _number(type(self).__name__, "learning_rate", rate))
+
+    @property
+    def state(self) -> dict[str, Tensor]:
+        """All tensors of the optimizer except the parameters, by name: save them, and restore them by `assign`.
+
+        >>> w = Tensor([1.0, 2.0], requires_grad=True)
+        >>> list(Adam({"w": w}).state)
+        ['Adam.count', 'Adam.learning_rate', 'Adam.mean', 'Adam.square']
+        """
+        own = {"count": self.count, "learning_rate": self._rate, **self._averages}
+        return {f"{type(self).__name__}.{name}": tensor for name, tensor in own.items()}
+
+    def update(self, gradients: Any) -> None:
+        """Take one step: assign new values to all parameters, from gradients in the same form.
+
+        In a captured step, the parameters and the state change once the whole step has succeeded. Raises
+        `GradientError` for gradients in another form, for one that is missing, and if the container holds other
+        parameters by now; `ShapeError` and `DtypeError` for one of another shape, or not of floating numbers.
+
+        >>> w = Tensor([1.0, 2.0], requires_grad=True)
+        >>> Adam(w, learning_rate=0.1).update(np.array([3.0, -0.5]))
+        >>> w
+        Tensor([0.9, 2.1], requires_grad=True)
+        """
+        with no_grad():
+            gradient = self._vector(gradients)
+            if self._schedule is not None:
+                self._rate.assign(self._schedule(self.count))
+            self.count.assign(self.count + 1)
+            change, end = self._change(gradient), 0
+            for p in self._leaves.values():
+                start, end = end, end + p.size
+                p.assign(p - change[start:end].reshape(p.shape))
+
+    def _change(self, gradient: Any) -> Any:
+        """Return what to subtract from the parameters, as one vector."""
+        raise NotImplementedError
+
+    def _in_dtype(self, number: Any) -> Any:
+        return number.astype(self._dtype)  # or else arrays multiplied by it would be float64
+
+    def _vector(self, gradients: Any) -> Any:
+        """Return the gradients of all parameters as one vector."""
+        caller = f"{type(self).__name__}.update"
+        now = _by_path(self.parameters)
+        if now.keys() != self._leaves.keys() or any(now[key] is not p for key, p in self._leaves.items()):
+            raise GradientError(f"{caller}: the container holds other parameters than before: change them by assign()")
+        found = {key: _floating(caller, key, g) for key, g in _by_path(gradients).items()}
+        if found.keys() != self._leaves.keys():
+            raise GradientError(
+                f"{caller}: the parameters are {_listed(self._leaves)}, but the gradients are {_listed(found)}: write "
+                "grad(loss, parameters) or value_and_grad(f)(parameters), for gradients in the form of the parameters"
+            )
+        for key, p in self._leaves.items():
+            if found[key].shape != p.shape:
+                shape = found[key].shape
+                raise ShapeError(f"{caller}: {_name(key)} has shape {p.shape}, but its gradient has shape {shape}")
+        return np.concatenate([found[key].reshape(-1) for key in self._leaves]).astype(self._dtype)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        instead = _INSTEAD.get(name)
+        message = f"{type(self).__name__} has no {name!r}" + (f": write {instead}" if instead else "")
+        raise AttributeError(message, name=name, obj=None if instead else self)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {_listed(self._leaves)}>"
+
+
+_INSTEAD = {
+    "load_state_dict": "for name, tensor in optimizer.state.items(): tensor.assign(saved[name])",
+    "lr": "optimizer.learning_rate",
+    "param_groups": "optimizer.learning_rate, and an optimizer for each group of parameters",
+    "state_dict": "optimizer.state",
+    "step": "optimizer.update(gradients), as in optimizer.update(grad(loss, parameters))",
+    "zero_grad": "optimizer.update(grad(loss, parameters)); grad, unlike backward(), leaves nothing to be cleared",
+}
+
+
+class SGD(Optimizer):
+    """Update parameters by stochastic gradient descent, `p - learning_rate * g`, with momentum if you like.
+
+    With momentum, the velocity `v = momentum * v + g` replaces `g`; with `nesterov`, `g + momentum * v` does (Sutskever
+    et al. 2013, in PyTorch's form). Raises as `Optimizer` does, and ValueError for a momentum outside [0, 1), and for
+    `nesterov` without momentum.
+
+    >>> w = Tensor([3.0, -2.0], requires_grad=True)
+    >>> optimizer = SGD(w, learning_rate=0.1, momentum=0.9)
+    >>> for _ in range(200):
+    ...     optimizer.update(2 * (w - 1.0))
+    >>> np.allclose(w.data, 1.0, atol=1e-3)
+    True
+    """
+
+    __slots__ = ("_momentum", "_nesterov")
+
+    def __init__(
+        self, parameters: Any, learning_rate: float | Schedule, *, momentum: float = 0.0, nesterov: bool = False
+    ) -> None:
+        self._momentum, self._nesterov = _number("SGD", "momentum", momentum, below=1.0), nesterov
+        if nesterov and not momentum:
+            raise ValueError("SGD: nesterov=True needs a momentum, such as 0.9")
+        super().__init__(parameters, learning_rate, ["velocity"] if momentum else [])
+
+    def _change(self, gradient: Any) -> Any:
+        if self._momentum:
+            velocity = self._averages["velocity"]
+            velocity.assign(self._momentum * velocity + gradient)
+            gradient = gradient + self._momentum * velocity if self._nesterov else velocity
+        return self._in_dtype(self._rate) * gradient
+
+
+class Adam(Optimizer):
+    """Update parameters by Adam, with decoupled weight decay if you like (then it is AdamW).
+
+    Kingma and Ba 2015: with `mean = beta1 * mean + (1 - beta1) * g` and `square = beta2 * square + (1 - beta2) * g**2`,
+    update t subtracts `learning_rate * (mean / (1 - beta1**t)) / (sqrt(square / (1 - beta2**t)) + epsilon)`. Loshchilov
+    and Hutter 2019: and also `learning_rate * weight_decay * p`. Raises as `Optimizer` does, and ValueError for a beta
+    outside [0, 1), an epsilon that is not positive, and a negative weight decay.
+
+    >>> w = Tensor([3.0, -2.0], requires_grad=True)
+    >>> optimizer = Adam(w, learning_rate=0.1)
+    >>> for _ in range(300):
+    ...     optimizer.update(2 * (w - 1.0))
+    >>> np.allclose(w.data, 1.0, atol=1e-3)
+    True
+    """
+
+    __slots__ = ("_beta1", "_beta2", "_epsilon", "_weight_decay")
+
+    def __init__(
+        self,
+        parameters: Any,
+        learning_rate: float | Schedule = 0.001,
+        *,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        self._beta1 = _number("Adam", "beta1", beta1, below=1.0)
+        self._beta2 = _number("Adam", "beta2", beta2, below=1.0)
+        self._epsilon = _number("Adam", "epsilon", epsilon, above=0.0)
+        self._weight_decay = _number("Adam", "weight_decay", weight_decay)
+        super().__init__(parameters, learning_rate, ["mean", "square"])
+
+    def _change(self, gradient: Any) -> Any:
+        mean, square = self._averages["mean"], self._averages["square"]
+        mean.assign(self._beta1 * mean + (1 - self._beta1) * gradient)
+        square.assign(self._beta2 * square + (1 - self._beta2) * np.square(gradient))
+        for p in self._leaves.values() if self._weight_decay else ():
+            p.assign(self._in_dtype(1 - self._weight_decay * self._rate) * p)
+        # The formula, with both quotients multiplied by this root, so that no vector is divided by a number.
+        root = np.sqrt(1 - self._beta2**self.count)
+        size = self._in_dtype(self._rate * root / (1 - self._beta1**self.count))
+        return size * mean / (np.sqrt(square) + self._in_dtype(self._epsilon * root))
+
+
+# --- gradients and learning rates -------------------------------------------------------------------------------------
+
+
+def clip_by_norm(gradients: Any, max_norm: float) -> Any:
+    """Return the gradients, all multiplied by one number so that their common norm is at most `max_norm`.
+
+    The norm is that of one vector of all the gradients (Pascanu et al. 2013), in any container; the result has the same
+    form, arrays for arrays and Tensors for Tensors. Raises ValueError unless `max_norm` is positive, and
+    `GradientError` and `DtypeError` for gradients that are missing or not of floating numbers.
+
+    >>> clip_by_norm({"w": np.array([3.0, 0.0]), "b": np.array(4.0)}, max_norm=1.0)
+    {'w': array([0.6, 0. ]), 'b': np.float64(0.8)}
+    """
+    max_norm = _number("clip_by_norm", "max_norm", max_norm, above=0.0)
+    found = [_floating("clip_by_norm", key, g) for key, g in _by_path(gradients).items()]
+    if not found:
+        raise GradientError("clip_by_norm: there are no gradients")
+    wide = np.result_type(np.float32, *(g.dtype for g in found))
+    vector = np.concatenate([g.astype(wide).reshape(-1) for g in found])
+    size = np.maximum(np.max(np.absolute(vector)), max_norm) if vector.size else max_norm
+    share = max_norm / size  # with it, squares cannot overflow, and zeros are not divided by zero
+    factor = share / np.maximum(np.linalg.norm(vector / size), share)
+    return unflatten(flatten(gradients)[1], ((g * factor).astype(g.dtype) for g in found))
+
+
+def exponential_decay(initial: float, factor: float, steps: float = 1) -> Schedule:
+    """Return a schedule: the learning rate is multiplied by `factor` every `steps` updates, smoothly.
+
+    `initial * factor ** (step / steps)`. Raises ValueError unless all three are positive.
+
+    >>> exponential_decay(0.1, 0.5, steps=10)(np.array([0, 5, 10, 20])).round(4)
+    array([0.1   , 0.0707, 0.05  , 0.025 ])
+    """
+    given = {"initial": initial, "factor": factor, "steps": steps}
+    checked = {name: _number("exponential_decay", name, value, above=0.0) for name, value in given.items()}
+    return functools.partial(_exponential, **checked)
+
+
+def _exponential(step: Any, *, initial: float, factor: float, steps: float) -> Any:
+    return initial * factor ** (step / steps)
+
+
+def cosine_decay(initial: float, steps: float, final: float = 0.0) -> Schedule:
+    """Return a schedule: the learning rate falls from `initial` to `final` in `steps` updates, along half a cosine.
+
+    `final + (initial - final) * (1 + cos(pi * step / steps)) / 2` (Loshchilov and Hutter 2017), and then `final`.
+    Raises ValueError unless `initial` and `steps` are positive, and for a negative `final`.
+
+    >>> cosine_decay(0.1, steps=100)(np.array([0, 50, 100, 200])).round(4)
+    array([0.1 , 0.05, 0.  , 0.  ])
+    """
+    given = {"initial": initial, "steps": steps}
+    checked = {name: _number("cosine_decay", name, value, above=0.0) for name, value in given.items()}
+    return functools.partial(_cosine, **checked, final=_number("cosine_decay", "final", final))
+
+
+def _cosine(step: Any, *, initial: float, steps: float, final: float) -> Any:
+    return final + 0.5 * (initial - final) * (1 + np.cos(np.pi * np.minimum(step / steps, 1.0)))
+
+
+def linear_warmup(steps: float, schedule: float | Schedule) -> Schedule:
+    """Return a schedule: another one, or a number, whose first `steps` updates rise evenly to their full rate.
+
+    `schedule(step) * min(1, (step + 1) / steps)`. Raises ValueError unless `steps` is positive.
+
+    >>> linear_warmup(4, 0.1)(np.array([0, 1, 2, 3, 4]))
+    array([0.025, 0.05 , 0.075, 0.1  , 0.1  ])
+    """
+    steps = _number("linear_warmup", "steps", steps, above=0.0)
+    after = schedule if callable(schedule) else _number("linear_warmup", "schedule", schedule)
+    return functools.partial(_warmup, steps=steps, schedule=after)
+
+
+def _warmup(step: Any, *, steps: float, schedule: float | Schedule) -> Any:
+    return np.minimum((step + 1) / steps, 1.0) * (schedule(step) if callable(schedule) else schedule)
+
+
+# --- batches and dropout ----------------------------------------------------------------------------------------------
+
+
+def batches(rng: np.random.Generator, size: int, *arrays: Any) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of the arrays in random order, once: tuples of `size` rows of each array, the last with the rest.
+
+    The rows of the arrays stay together. `rng` is asked for the order when `batches` is called. Raises `ShapeError` for
+    arrays without rows or of different lengths, TypeError for other generators, and ValueError for sizes below 1.
+
+    >>> X, y = np.arange(5) / 10, np.arange(5)
+    >>> [rows.tolist() for _, rows in batches(np.random.default_rng(0), 2, X, y)]
+    [[2, 4], [3, 0], [1]]
+    """
+    _check_generator("batches", rng)
+    if not isinstance(size, int | np.integer) or size < 1:
+        raise ValueError(f"batches: the size must be a number of rows, 1 or more, not {size!r}")
+    data = [array if type(array) is Tensor else np.asarray(array) for array in arrays]
+    lengths = [array.shape[0] if array.ndim else None for array in data]
+    if not data or None in lengths or len(set(lengths)) > 1:
+        raise ShapeError(f"batches: the arrays must have equal numbers of rows, but their lengths are {lengths}")
+    order = rng.permutation(len(data[0]))
+    starts = range(0, len(order), int(size))
+    return (tuple(array[order[start : start + size]] for array in data) for start in starts)
+
+
+def dropout_mask(
+    rng: np.random.Generator, shape: int | tuple[int, ...], rate: float, dtype: DTypeLike = "float64"
+) -> NDArray[Any]:
+    """Return a random array to multiply with: 0 with probability `rate`, otherwise `1 / (1 - rate)`, so 1 on average.
+
+    Draw it outside of a captured step, pass it as an argument, and multiply by it while training only (Srivastava et
+    al. 2014). Raises ValueError for a rate outside [0, 1), and TypeError for other generators.
+
+    >>> dropout_mask(np.random.default_rng(0), (2, 4), rate=0.5)
+    array([[2., 0., 0., 0.],
+           [2., 2., 2., 2.]])
+    """
+    _check_generator("dropout_mask", rng)
+    rate = _number("dropout_mask", "rate", rate, below=1.0)
+    return np.divide(rng.random(shape) >= rate, 1.0 - rate).astype(dtype)
+
+
+# --- checks -----------------------------------------------------------------------------------------------------------
+
+
+def _by_path(container: Any) -> dict[tuple[Any, ...], Any]:
+    """Return the leaves of a container by the keys that lead to them, such as `("layers", 0, "W")`."""
+    leaves, treedef = flatten(container)
+    return dict(zip(_paths(treedef), leaves, strict=True))
+
+
+def _paths(treedef: Any) -> list[tuple[Any, ...]]:
+    return [()] if treedef is LEAF else [(key, *path) for key, part in treedef[1] for path in _paths(part)]
+
+
+def _listed(keys: Iterable[Any]) -> str:
+    return ", ".join(_name(key) if key else "a single one" for key in keys) or "none"
+
+
+def _name(key: tuple[Any, ...]) -> str:
+    return repr(".".join(map(str, key))) if key else "the parameter"
+
+
+def _parameters(caller: str, container: Any) -> dict[Any, Tensor]:
+    """Return the parameters by the keys that lead to them, in the order of their names."""
+    found = dict(sorted(_by_path(container).items(), key=lambda item: _name(item[0])))
+    for key, p in found.items():
+        if type(p) is not Tensor:
+            raise TypeError(
+                f"{caller}: the parameters must be Tensors, in a list, tuple or dict, but {_name(key)} is of type "
+                f"{type(p).__name__}: write {caller}([model.W, model.b]), for example"
+            )
+        if not p.is_leaf or not p.requires_grad:
+            why = "was computed" if not p.is_leaf else "requires no gradients: leave it out"
+            raise GradientError(
+                f"{caller}: {_name(key)} {why}. Parameters are tensors made by Tensor(data, requires_grad=True)"
+            )
+    if not found:
+        raise GradientError(f"{caller}: there are no parameters")
+    if len(set(found.values())) < len(found):
+        raise GradientError(f"{caller}: two of the parameters {_listed(found)} are the same tensor: give each one once")
+    return found
+
+
+def _floating(caller: str, key: Any, gradient: Any) -> Any:
+    """Return a gradient as a Tensor, if it is one, or as an array."""
+    if gradient is None:
+        raise GradientError(f"{caller}: the gradient of {_name(key)} is None; grad(loss, parameters) gives all of them")
+    array = gradient if type(gradient) is Tensor else np.asarray(gradient)
+    if array.dtype.kind != "f":
+        kind = array.dtype if array.dtype != object else type(gradient).__name__
+        raise DtypeError(f"{caller}: the gradient of {_name(key)} must be of floating numbers, not {kind}")
+    return array
+
+
+def _number(caller: str, name: str, value: Any, *, above: float | None = None, below: float = math.inf) -> float:
+    """Return a finite number of at least 0, or above `above`, and less than `below`."""
+    if not isinstance(value, numbers.Real):
+        raise TypeError(f"{caller}: {name} must be a number, not {type(value).__name__}")
+    number = float(value)
+    if not (number >= 0 if above is None else number > above) or not number < below:
+        range_ = f"{'at least 0' if above is None else 'positive'} and {'finite' if below == math.inf else 'below 1'}"
+        raise ValueError(f"{caller}: {name} must be {range_}, not {value!r}")
+    return number
+
+
+def _check_generator(caller: str, rng: Any) -> None:
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(
+            f"{caller}: rng must be a generator, such as np.random.default_rng(0), made once and not "
+            f"{type(rng).__name__}"
+        )

@@ -1,0 +1,545 @@
+"""Optimizers agree with their formulas, eagerly and captured; their state can be saved; nothing goes stale."""
+
+from __future__ import annotations
+
+import copy
+import io
+import math
+import pickle
+import re
+from collections import OrderedDict
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from captured import count_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autograd_spiral import (
+    SGD,
+    Adam,
+    CaptureError,
+    Tensor,
+    batches,
+    blame,
+    capture,
+    clip_by_norm,
+    cosine_decay,
+    dropout_mask,
+    exponential_decay,
+    grad,
+    linear_warmup,
+    softmax_cross_entropy,
+    value_and_grad,
+)
+from autograd_spiral.errors import AutogradError, DtypeError, GradientError, NonFiniteError, ShapeError
+
+SHAPES = {"W": (3, 2), "b": (2,), "scale": ()}
+
+
+def parameters(dtype: Any = float) -> dict[str, Tensor]:
+    rng = np.random.default_rng(0)
+    return {n: Tensor(rng.standard_normal(s).astype(dtype), requires_grad=True, name=n) for n, s in SHAPES.items()}
+
+
+def random_gradients(seed: int, dtype: Any = float) -> dict[str, Any]:
+    rng = np.random.default_rng(seed)
+    return {name: rng.standard_normal(shape).astype(dtype) for name, shape in SHAPES.items()}
+
+
+# --- oracles: the formulas, for one parameter, in NumPy alone ---------------------------------------------------------
+
+
+def by_sgd(p: Any, gradients: Any, rates: Any, momentum: float = 0.0, nesterov: bool = False) -> Any:
+    velocity = np.zeros_like(p)
+    for g, rate in zip(gradients, rates, strict=True):
+        velocity = momentum * velocity + g
+        p = p - rate * (g + momentum * velocity if nesterov else velocity)
+    return p
+
+
+def by_adam(
+    p: Any, gradients: Any, rates: Any, *, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8,
+    weight_decay: float = 0.0,
+) -> Any:  # fmt: skip
+    m, v = np.zeros_like(p), np.zeros_like(p)
+    for t, (g, rate) in enumerate(zip(gradients, rates, strict=True), 1):
+        m, v = beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * g * g
+        p = p - rate * weight_decay * p
+        p = p - rate * (m / (1 - beta1**t)) / (np.sqrt(v / (1 - beta2**t)) + epsilon)
+    return p
+
+
+WAYS = [
+    pytest.param(SGD, by_sgd, {}, id="SGD"),
+    pytest.param(SGD, by_sgd, {"momentum": 0.9}, id="momentum"),
+    pytest.param(SGD, by_sgd, {"momentum": 0.8, "nesterov": True}, id="Nesterov"),
+    pytest.param(Adam, by_adam, {}, id="Adam"),
+    pytest.param(Adam, by_adam, {"beta1": 0.0, "beta2": 0.5, "epsilon": 0.1, "weight_decay": 0.3}, id="AdamW"),
+]
+every_way = pytest.mark.parametrize(("kind", "oracle", "options"), WAYS)
+
+
+@every_way
+@pytest.mark.parametrize("captured", [False, True])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_updates_are_those_of_the_formula(kind: Any, oracle: Any, options: Any, captured: bool, dtype: Any) -> None:
+    net = parameters(dtype)
+    before = {name: p.data.astype(float) for name, p in net.items()}
+    optimizer = kind(net, cosine_decay(0.1, steps=9), **options)
+    step = capture(optimizer.update) if captured else optimizer.update
+    given = [random_gradients(seed, dtype) for seed in range(12)]
+    for gradients in given:
+        step(gradients)
+    rates = [cosine_decay(0.1, steps=9)(i) for i in range(12)]
+    for name, p in net.items():
+        expected = oracle(before[name], [g[name].astype(float) for g in given], rates, **options)
+        close = 1e-12 if dtype is np.float64 else 1e-6
+        np.testing.assert_allclose(p.data, expected, rtol=0, atol=close * np.max(np.abs(expected)))
+        assert p.dtype == dtype
+    assert float(optimizer.count) == 12
+    assert float(optimizer.learning_rate) == rates[-1]
+    assert not captured or count_of(step) == 1
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda w: SGD(w, 0.1), [0.9, -2.825]),
+        (lambda w: SGD(w, 0.1, momentum=0.9), [0.6795, -2.5055]),
+        (lambda w: SGD(w, 0.1, momentum=0.9, nesterov=True), [0.61155, -2.37995]),
+        (lambda w: Adam(w, 0.1), [0.7824315106519096, -2.79848945506727]),
+        (
+            lambda w: Adam(w, 0.05, beta1=0.8, beta2=0.95, epsilon=1e-3, weight_decay=0.2),
+            [0.8653664969473115, -2.816061093473835],
+        ),
+    ],
+)
+def test_three_updates_equal_those_of_pytorch(make: Any, expected: Any) -> None:
+    """The figures are those of torch.optim 2.13: SGD, Adam and AdamW."""
+    w = Tensor([1.0, -3.0], requires_grad=True)
+    optimizer = make(w)
+    for gradient in ([0.5, -2.0], [1.5, 0.25], [-1.0, 0.0]):
+        optimizer.update(np.array(gradient))
+    np.testing.assert_allclose(w.data, expected, rtol=1e-14)
+
+
+def test_half_precision_is_updated_by_averages_in_single_precision() -> None:
+    w = Tensor(np.ones(2, np.float16), requires_grad=True)
+    optimizer = Adam(w, 0.125)
+    optimizer.update(np.array([1e-4, -1e-4], np.float16))  # whose squares are 0 in float16
+    np.testing.assert_array_equal(w.data, np.array([0.875, 1.125], np.float16))
+    assert (w.dtype, optimizer.state["Adam.square"].dtype) == (np.float16, np.float32)
+
+
+def test_parameters_of_several_dtypes_keep_theirs() -> None:
+    net = [Tensor(np.ones(2, dtype), requires_grad=True) for dtype in (np.float32, np.float64)]
+    Adam(net, 0.1).update([np.ones(2, np.float32), np.ones(2)])
+    assert [p.dtype for p in net] == [np.float32, np.float64]
+    np.testing.assert_allclose(net[0].data, net[1].data, rtol=1e-7)
+
+
+# --- containers -------------------------------------------------------------------------------------------------------
+
+
+class Layer(NamedTuple):
+    W: Any
+    b: Any
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda a, b: [a, b],
+        lambda a, b: (a, b),
+        lambda a, b: {"b": b, "a": a},
+        lambda a, b: OrderedDict(x=a, y={"z": [b]}),
+        lambda a, b: Layer(a, (b,)),
+        lambda a, b: [Layer(a, b)],
+    ],
+)
+def test_parameters_and_gradients_come_in_any_container(form: Any) -> None:
+    a, b = Tensor([1.0, 2.0], requires_grad=True), Tensor([[3.0]], requires_grad=True)
+    SGD(form(a, b), 1.0, momentum=0.5).update(form(np.array([0.5, 0.25]), np.array([[4.0]])))
+    np.testing.assert_array_equal(a.data, [0.5, 1.75])
+    np.testing.assert_array_equal(b.data, [[-1.0]])
+
+
+def test_gradients_may_come_in_another_order_and_parameters_too() -> None:
+    a, b = (Tensor(np.zeros(2), requires_grad=True) for _ in range(2))
+    optimizer, other = SGD({"a": a, "b": b}, 1.0, momentum=0.5), SGD({"b": b, "a": a}, 1.0, momentum=0.5)
+    optimizer.update({"b": np.full(2, 2.0), "a": np.full(2, 1.0)})
+    assert (a.data[0], b.data[0]) == (-1.0, -2.0)
+    for name, tensor in other.state.items():
+        tensor.assign(optimizer.state[name])
+    other.update({"a": np.zeros(2), "b": np.zeros(2)})
+    assert (a.data[0], b.data[0]) == (-1.5, -3.0)
+
+
+def test_gradients_may_be_tensors_with_graphs() -> None:
+    w = Tensor([1.0, 2.0], requires_grad=True)
+    optimizer = Adam(w, 0.1)
+    optimizer.update(grad(np.sum(w**3), w, create_graph=True))
+    assert all(tensor.is_leaf and not tensor.requires_grad for tensor in optimizer.state.values())
+    assert w.is_leaf
+
+
+# --- captured ---------------------------------------------------------------------------------------------------------
+
+
+def loss_of(net: Any, x: Any) -> Any:
+    return np.mean((np.tanh(x @ net["W"] + net["b"]) * net["scale"]) ** 2)
+
+
+def step_of(net: Any, optimizer: Any) -> Any:
+    def step(x: Any) -> Any:
+        loss, gradients = value_and_grad(loss_of)(net, x)
+        optimizer.update(clip_by_norm(gradients, 0.05))
+        return loss
+
+    return step
+
+
+def test_a_captured_step_trains_as_the_eager_one_does() -> None:
+    x = np.random.default_rng(1).standard_normal((5, 3))
+    losses = []
+    for wrapped in (capture, lambda step: step):
+        net = parameters()
+        step = wrapped(step_of(net, Adam(net, linear_warmup(3, exponential_decay(0.05, 0.9)), weight_decay=0.1)))
+        losses.append([float(step(x)) for _ in range(20)])
+    np.testing.assert_allclose(*losses, rtol=1e-12)
+    assert losses[0][-1] < losses[0][0]
+
+
+def test_optimizers_of_parts_train_together_on_batches_of_two_sizes_with_dropout() -> None:
+    X = np.random.default_rng(1).standard_normal((20, 3))
+    y, losses = np.array(X[:, 0] > 0, int), []
+    for wrapped in (capture, lambda step: step):
+        net = parameters()
+        bias, rest = {"b": net["b"]}, {"W": net["W"], "scale": net["scale"]}
+        optimizers = Adam(bias, cosine_decay(0.05, 30)), SGD(rest, 0.1, momentum=0.9, nesterov=True)
+
+        def step(X: Any, y: Any, mask: Any, net: Any = net, parts: Any = (bias, rest), both: Any = optimizers) -> Any:
+            loss = softmax_cross_entropy(((X * mask) @ net["W"] + net["b"]) * net["scale"], y)
+            for part, optimizer in zip(parts, both, strict=True):
+                optimizer.update(dict(zip(part, grad(loss, list(part.values())), strict=True)))
+            return loss
+
+        step, rng = wrapped(step), np.random.default_rng(0)
+        losses.append([
+            float(step(*batch, dropout_mask(rng, batch[0].shape, 0.2)))
+            for _ in range(4) for batch in batches(rng, 8, X, y)
+        ])  # fmt: skip
+    np.testing.assert_allclose(*losses, rtol=1e-12)
+    assert np.mean(losses[0][-3:]) < np.mean(losses[0][:3])
+
+
+def test_a_rate_that_is_set_between_calls_makes_no_new_program() -> None:
+    w = Tensor([1.0], requires_grad=True)
+    optimizer = SGD(w, 0.5)
+    step = capture(lambda g: optimizer.update(g))
+    for rate in (0.5, 0.25, 0.125, 0.0):
+        optimizer.learning_rate = rate
+        step(np.ones(1))
+    assert w.data.tolist() == [0.125]
+    assert count_of(step) == 1
+
+
+def test_a_step_that_fails_changes_nothing() -> None:
+    net = parameters()
+    optimizer = Adam(net)
+
+    def step(x: Any) -> Any:
+        optimizer.update(value_and_grad(loss_of)(net, x)[1])
+        return float(net["scale"])
+
+    before = [t.data for t in (*net.values(), *optimizer.state.values())]
+    with pytest.raises(CaptureError, match="reading a value"):
+        capture(step)(np.ones((2, 3)))
+    assert all(t.data is now or np.array_equal(t.data, now)
+               for t, now in zip((*net.values(), *optimizer.state.values()), before, strict=True))  # fmt: skip
+
+
+def test_a_schedule_that_branches_on_the_step_is_refused_when_captured() -> None:
+    optimizer = SGD(Tensor([1.0], requires_grad=True), lambda step: 0.1 if step < 10 else 0.01)
+    optimizer.update(np.ones(1))
+    assert float(optimizer.learning_rate) == 0.1
+    with pytest.raises(CaptureError, match=re.escape("choose with np.where")):
+        capture(lambda g: optimizer.update(g))(np.ones(1))
+
+
+def test_the_source_and_blame_know_the_update() -> None:
+    net = parameters()
+    step = capture(step_of(net, Adam(net)))
+    step(np.ones((2, 3)))
+    assert "mean = 0.9 * mean + " in step.source
+    with blame(), np.errstate(all="ignore"), pytest.raises(NonFiniteError):
+        SGD(net, 1.0).update({name: np.full(shape, np.inf) for name, shape in SHAPES.items()})
+
+
+# --- state ------------------------------------------------------------------------------------------------------------
+
+
+def trained(net: Any, optimizer: Any, steps: int = 3) -> Any:
+    for seed in range(steps):
+        optimizer.update(random_gradients(seed))
+    return [p.data for p in net.values()]
+
+
+@every_way
+@pytest.mark.parametrize("way", ["copied", "pickled", "saved"])
+def test_training_goes_on_from_state_that_was(way: str, kind: Any, oracle: Any, options: Any) -> None:
+    net = parameters()
+    optimizer = kind(net, linear_warmup(5, cosine_decay(0.1, steps=9)), **options)
+    trained(net, optimizer)
+    if way == "copied":
+        other = copy.deepcopy((net, optimizer))
+    elif way == "pickled":
+        other = pickle.loads(pickle.dumps((net, optimizer)))
+    else:
+        file = io.BytesIO()
+        np.savez(file, **{name: tensor.data for name, tensor in {**net, **optimizer.state}.items()})
+        new = parameters()
+        other = new, kind(new, linear_warmup(5, cosine_decay(0.1, steps=9)), **options)
+        saved = np.load(io.BytesIO(file.getvalue()))
+        for name, tensor in {**other[0], **other[1].state}.items():
+            tensor.assign(saved[name])
+    assert other[1].parameters is other[0]
+    for p, now in zip(trained(*other), trained(net, optimizer), strict=True):
+        np.testing.assert_array_equal(p, now)
+
+
+class Trainer:
+    def __init__(self) -> None:
+        self.net = parameters()
+        self.optimizer = Adam(self.net, 0.05)
+
+    @capture
+    def step(self, x: Any) -> Any:
+        loss, gradients = value_and_grad(loss_of)(self.net, x)
+        self.optimizer.update(gradients)
+        return loss
+
+
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda trainer: pickle.loads(pickle.dumps(trainer))])
+def test_a_model_with_its_optimizer_and_step_is_copied_as_a_whole(again: Any) -> None:
+    x = np.random.default_rng(1).standard_normal((5, 3))
+    one = Trainer()
+    for _ in range(3):
+        one.step(x)
+    other = again(one)
+    ahead = [float(one.step(x)) for _ in range(3)]
+    assert [float(other.step(x)) for _ in range(3)] == ahead
+
+
+# --- errors -----------------------------------------------------------------------------------------------------------
+
+W = Tensor([1.0, 2.0], requires_grad=True, name="W")
+PAIR = {"W": W, "b": Tensor(0.5, requires_grad=True)}
+
+
+@pytest.mark.parametrize(
+    ("gradients", "error", "message"),
+    [
+        ((np.ones(2), 1.0), GradientError, "the parameters are 'W', 'b', but the gradients are '0', '1': write grad("),
+        ({"W": np.ones(2)}, GradientError, "the parameters are 'W', 'b', but the gradients are 'W': "),
+        (np.ones(2), GradientError, "the parameters are 'W', 'b', but the gradients are a single one: "),
+        ({"W": None, "b": 1.0}, GradientError, "the gradient of 'W' is None"),
+        ({"W": np.ones((2, 1)), "b": 1.0}, ShapeError, "'W' has shape (2,), but its gradient has shape (2, 1)"),
+        ({"W": np.ones(2, int), "b": 1.0}, DtypeError, "the gradient of 'W' must be of floating numbers, not int64"),
+        ({"W": "x", "b": 1.0}, DtypeError, "the gradient of 'W' must be of floating numbers, not <U1"),
+        ({"W": np.sum, "b": 1.0}, DtypeError, "the gradient of 'W' must be of floating numbers, not "),
+    ],
+)
+def test_wrong_gradients_are_refused_before_anything_changes(gradients: Any, error: Any, message: str) -> None:
+    optimizer = Adam(PAIR)
+    with pytest.raises(error, match=re.escape(f"Adam.update: {message}")) as caught:
+        optimizer.update(gradients)
+    assert isinstance(caught.value, AutogradError)
+    assert W.data.tolist() == [1.0, 2.0]
+    assert float(optimizer.count) == 0
+
+
+def test_a_parameter_that_was_replaced_is_noticed() -> None:
+    net = parameters()
+    optimizer = SGD(net, 0.1)
+    net["b"] = Tensor(np.zeros(2), requires_grad=True)
+    with pytest.raises(GradientError, match="change them by assign"):
+        optimizer.update(random_gradients(0))
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        (np.ones(2), TypeError, "the parameters must be Tensors, in a list, tuple or dict, but the parameter is of t"),
+        ([np.ones(2)], TypeError, "the parameters must be Tensors, in a list, tuple or dict, but '0' is of type ndarr"),
+        ({"W": Tensor(1.0)}, GradientError, "'W' requires no gradients: leave it out. "),
+        ({"W": 2 * W}, GradientError, "'W' was computed. Parameters are tensors made by Tensor(data, requires_grad="),
+        ([], GradientError, "there are no parameters"),
+        ({"a": W, "b": W}, GradientError, "two of the parameters 'a', 'b' are the same tensor: give each one once"),
+    ],
+)
+def test_wrong_parameters_are_refused(given: Any, error: Any, message: str) -> None:
+    with pytest.raises(error, match=re.escape(f"SGD: {message}")):
+        SGD(given, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: SGD(W, -0.1), ValueError, "SGD: learning_rate must be at least 0 and finite, not -0.1"),
+        (lambda: Adam(W, math.nan), ValueError, "Adam: learning_rate must be at least 0 and finite, not nan"),
+        (lambda: Adam(W, "0.1"), TypeError, "Adam: learning_rate must be a number, not str"),
+        (lambda: SGD(W, 0.1, momentum=1.0), ValueError, "SGD: momentum must be at least 0 and below 1, not 1.0"),
+        (lambda: SGD(W, 0.1, nesterov=True), ValueError, "SGD: nesterov=True needs a momentum, such as 0.9"),
+        (lambda: Adam(W, beta2=1), ValueError, "Adam: beta2 must be at least 0 and below 1, not 1"),
+        (lambda: Adam(W, epsilon=0), ValueError, "Adam: epsilon must be positive and finite, not 0"),
+        (lambda: Adam(W, weight_decay=-1), ValueError, "Adam: weight_decay must be at least 0 and finite, not -1"),
+        (lambda: cosine_decay(0.1, 0), ValueError, "cosine_decay: steps must be positive and finite, not 0"),
+        (lambda: exponential_decay(0.1, -1), ValueError, "exponential_decay: factor must be positive and finite"),
+        (lambda: linear_warmup(-3, 0.1), ValueError, "linear_warmup: steps must be positive and finite, not -3"),
+        (lambda: clip_by_norm([np.ones(2)], 0.0), ValueError, "clip_by_norm: max_norm must be positive and finite"),
+        (lambda: clip_by_norm([], 1.0), GradientError, "clip_by_norm: there are no gradients"),
+        (lambda: clip_by_norm({"W": None}, 1.0), GradientError, "clip_by_norm: the gradient of 'W' is None"),
+        (
+            lambda: dropout_mask(np.random.default_rng(0), 3, 1.0),
+            ValueError,
+            "dropout_mask: rate must be at least 0 an",
+        ),
+        (lambda: dropout_mask(0, 3, 0.5), TypeError, "dropout_mask: rng must be a generator, such as np.random.defaul"),  # type: ignore[arg-type]
+        (
+            lambda: batches(0, 3, np.ones(3)),
+            TypeError,
+            "batches: rng must be a generator, such as np.random.default_rn",
+        ),  # type: ignore[arg-type]
+        (
+            lambda: batches(np.random.default_rng(0), 0, np.ones(3)),
+            ValueError,
+            "batches: the size must be a number of ",
+        ),
+        (
+            lambda: batches(np.random.default_rng(0), 2),
+            ShapeError,
+            "batches: the arrays must have equal numbers of row",
+        ),
+        (lambda: batches(np.random.default_rng(0), 2, 1.0), ShapeError, "but their lengths are [None]"),
+        (lambda: batches(np.random.default_rng(0), 2, [1, 2], [1]), ShapeError, "but their lengths are [2, 1]"),
+    ],
+)
+def test_wrong_arguments_are_refused(make: Any, error: Any, message: str) -> None:
+    with pytest.raises(error, match=re.escape(message)):
+        make()
+
+
+def test_the_rate_is_set_to_a_number_and_only_without_a_schedule() -> None:
+    optimizer = Adam(W, 0.1)
+    for rate in (-0.5, Tensor(-0.5)):
+        with pytest.raises(ValueError, match=re.escape("learning_rate must be at least 0")):
+            optimizer.learning_rate = rate
+    assert float(optimizer.learning_rate) == 0.1
+    with pytest.raises(GradientError, match="follows a schedule"):
+        SGD(W, cosine_decay(0.1, 10)).learning_rate = 0.1
+
+
+@pytest.mark.parametrize("name", ["step", "zero_grad", "state_dict", "load_state_dict", "param_groups", "lr"])
+def test_names_of_pytorch_say_what_to_write(name: str) -> None:
+    optimizer = Adam(W)
+    with pytest.raises(AttributeError, match=f"Adam has no '{name}': write .*optimizer"):
+        getattr(optimizer, name)
+    with pytest.raises(AttributeError):  # it would have no effect
+        setattr(optimizer, name, 0.1)
+
+
+def test_other_names_are_missing_as_anywhere() -> None:
+    with pytest.raises(AttributeError, match=r"^Adam has no 'updat'$"):
+        Adam(W).updat  # noqa: B018
+    assert repr(Adam(PAIR)) == "<Adam of 'W', 'b'>"
+
+
+# --- clipping and schedules -------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 1000), st.floats(1e-3, 1e3), st.sampled_from([1e-30, 1e-3, 1.0, 1e4, 1e30, 1e300]))
+def test_clipping_keeps_the_direction_and_bounds_the_norm(seed: int, max_norm: float, size: float) -> None:
+    gradients = {name: size * g for name, g in random_gradients(seed).items()}
+    clipped = clip_by_norm(gradients, max_norm)
+    vectors = [np.concatenate([np.ravel(part / size) for part in tree.values()]) for tree in (gradients, clipped)]
+    norm = np.linalg.norm(vectors[0])
+    np.testing.assert_allclose(vectors[1], vectors[0] * min(1.0, max_norm / size / norm), rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_clipping_keeps_dtypes_zeros_and_the_largest_numbers(dtype: Any) -> None:
+    largest = np.finfo(dtype).max
+    found = clip_by_norm([np.array([largest, 0.0], dtype), np.array([-largest], dtype), np.zeros((0, 2), dtype)], 2.0)
+    assert [g.dtype for g in found] == [dtype] * 3
+    np.testing.assert_allclose(np.concatenate(found[:2]), [np.sqrt(2), 0.0, -np.sqrt(2)], rtol=1e-3)
+    np.testing.assert_array_equal(clip_by_norm(np.zeros(2, dtype), 2.0), np.zeros(2, dtype))
+    assert np.isnan(clip_by_norm(np.array([np.nan, 1.0], dtype), 2.0)).all()
+    assert clip_by_norm(np.zeros(0, dtype), 2.0).shape == (0,)
+
+
+def test_clipped_gradients_can_be_differentiated() -> None:
+    w = Tensor([3.0, 4.0], requires_grad=True)
+    clipped = clip_by_norm(grad(np.sum(w**2) / 2, w, create_graph=True), 1.0)
+    np.testing.assert_allclose(clipped.data, [0.6, 0.8])
+    np.testing.assert_allclose(grad(clipped[0], w).data, [16 / 125, -12 / 125])  # of w / |w|
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        (exponential_decay(0.2, 0.5, steps=2), lambda t: 0.2 * math.sqrt(0.5) ** t),
+        (cosine_decay(0.2, steps=8, final=0.1), lambda t: 0.15 + 0.05 * math.cos(math.pi * min(t, 8) / 8)),
+        (linear_warmup(4, 0.2), lambda t: 0.2 * min(t + 1, 4) / 4),
+        (linear_warmup(4, cosine_decay(4.0, 8)), lambda t: min(t + 1, 4) / 2 * (1 + math.cos(math.pi * min(t, 8) / 8))),
+    ],
+)  # fmt: skip
+def test_schedules_are_functions_of_numbers_arrays_and_tensors(schedule: Any, expected: Any) -> None:
+    steps = np.arange(12)
+    np.testing.assert_allclose(schedule(steps), [expected(t) for t in range(12)], rtol=1e-12)
+    for t in (0, 5, 11):
+        assert math.isclose(schedule(t), expected(t))
+        assert math.isclose(schedule(Tensor(float(t))), expected(t))
+
+
+# --- batches and dropout ----------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 40), st.integers(1, 50), st.integers(0, 1000))
+def test_batches_have_every_row_once_and_together(rows: int, size: int, seed: int) -> None:
+    X, y = np.arange(rows)[:, None] * np.ones(2), Tensor(np.arange(rows))
+    found = list(batches(np.random.default_rng(seed), size, X, y, list(range(rows))))
+    assert [len(part) for part, _, _ in found] == [min(size, rows - i) for i in range(0, rows, size)]
+    for part, labels, numbers in found:
+        np.testing.assert_array_equal(part[:, 0], labels.data)
+        np.testing.assert_array_equal(part[:, 1], numbers)
+    assert sorted(i for _, _, numbers in found for i in numbers) == list(range(rows))
+
+
+def test_each_epoch_has_another_order_and_equal_seeds_have_equal_ones() -> None:
+    orders = []
+    for _ in range(2):
+        rng = np.random.default_rng(3)
+        orders.append([[tuple(rows) for (rows,) in batches(rng, 4, np.arange(10))] for _ in range(2)])
+    assert orders[0] == orders[1]
+    assert orders[0][0] != orders[0][1]
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.25, 0.9])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_masks_drop_at_the_given_rate_and_are_1_on_average(rate: float, dtype: Any) -> None:
+    mask = dropout_mask(np.random.default_rng(0), (200, 200), rate, dtype)
+    assert mask.dtype == dtype
+    assert set(np.unique(mask)) <= {dtype(0), dtype(1 / (1 - rate))}
+    deviation = math.sqrt(rate / (1 - rate) / mask.size)  # of the mean
+    assert abs(mask.mean(dtype=float) - 1) <= 5 * deviation
+
+
+def test_masks_drawn_in_a_captured_step_are_refused() -> None:
+    rng = np.random.default_rng(0)
+    with pytest.raises(CaptureError, match="random"):
+        capture(lambda x: x * dropout_mask(rng, x.shape, 0.5))(np.ones(3))
