@@ -31,7 +31,7 @@ class Slopes:
     All have shape (lines, outputs). `bound` holds how far `central` can be off, `gap_bound` how far `right - left` can
     be. `kinked` marks the outputs whose one-sided slopes differ by more, or that jump at 0; `jumps` marks only the
     latter. A side on which the function is not finite is left out, which `one_sided` marks; if both are, the bound is
-    infinite. `size` is the largest of the finite values of each output.
+    infinite. `size` is the largest of the finite values of each output; `still` marks those that do not move at all.
     """
 
     central: Array
@@ -43,6 +43,7 @@ class Slopes:
     jumps: Array
     one_sided: Array
     size: Array
+    still: Array
 
 
 class Line:
@@ -62,7 +63,7 @@ class Line:
     """
 
     def __init__(self, function: Callable[[float], Array], scale: float, rounding: Array, dtype: np.dtype[Any]) -> None:
-        self._function = function
+        self.function = function
         self.scale = scale
         self._eps = float(np.finfo(dtype).eps)
         finest = math.log2(self._eps) / 3  # the exponent of the balanced step, -17 in float64 and -8 in float32
@@ -75,12 +76,17 @@ class Line:
         self._sides: list[Array] = []  # for each step the outputs to the right and to the left, shape (2, outputs)
         self.refine()
 
+    @property
+    def longest(self) -> float:
+        """The longest step."""
+        return self._steps[0]
+
     def refine(self) -> None:
         """Add four steps, each smaller than all before by the same ratio."""
         for _ in range(4):
             step = 2.0**self._exponent
             self._steps.append(step)
-            self._sides.append(np.array([self._function(step), self._function(-step)]))
+            self._sides.append(np.array([self.function(step), self.function(-step)]))
             self._exponent -= self._octaves
 
 
@@ -110,10 +116,10 @@ def slopes_of(lines: Sequence[Line]) -> Slopes:
     estimates, bounds = _extrapolated(differences, noises, ratio**powers, ratio ** (2 * powers))
     met = np.abs(np.concatenate([centre[None], *values]))
     size = np.max(met, axis=0, where=np.isfinite(met), initial=0.0)
-    slopes = _combined(estimates, bounds, jumps.any(axis=0), size)
+    slopes = _combined(estimates, bounds, jumps.any(axis=0))
     least = 2 * eps * np.abs(centre) / steps[0, 0]
     bound, gap_bound = np.where(still, least, (slopes.bound, slopes.gap_bound))
-    return replace(slopes, bound=bound, gap_bound=gap_bound)
+    return replace(slopes, bound=bound, gap_bound=gap_bound, size=size, still=still)
 
 
 def _extrapolated(estimates: Array, noise: Array, first: Any, second: Any) -> tuple[Array, Array]:
@@ -160,7 +166,7 @@ def _settled(estimates: Array, bounds: Array) -> tuple[Array, Array]:
     return best, best_bound
 
 
-def _combined(estimates: Array, bounds: Array, jumps: Array, size: Array) -> Slopes:
+def _combined(estimates: Array, bounds: Array, jumps: Array) -> Slopes:
     """Return one answer from what was found on the right, on the left, and by central differences.
 
     If one side is not finite, it is that of the other side.
@@ -177,7 +183,8 @@ def _combined(estimates: Array, bounds: Array, jumps: Array, size: Array) -> Slo
     kinked = split | (~one_sided & (np.abs(right - left) > gap_bound))
     finite = np.isfinite(bound)
     central, left, right = (np.where(finite, slope, np.nan) for slope in (central, left, right))
-    return Slopes(central, left, right, bound, gap_bound, kinked & finite, jumps & finite, one_sided, size)
+    none = np.zeros_like(bound)
+    return Slopes(central, left, right, bound, gap_bound, kinked & finite, jumps & finite, one_sided, none, none)
 
 
 def noise_level(samples: Array) -> Array:
