@@ -19,6 +19,7 @@ from autograd_spiral.gradcheck.directions import along_directions
 from autograd_spiral.gradcheck.evidence import evidence_of
 from autograd_spiral.gradcheck.function import CheckedFunction
 from autograd_spiral.gradcheck.judging import Judge, Swept
+from autograd_spiral.gradcheck.neighbours import beside
 from autograd_spiral.gradcheck.report import CheckReport
 from autograd_spiral.gradcheck.verdicts import Array, Findings, Verdict
 from autograd_spiral.program.capturing.step import CapturedStep
@@ -45,8 +46,9 @@ def check_gradients(
     and so are arguments for which a declared operation has None in place of a VJP. The slopes in the report are those
     of one number: the sum of the outputs weighted with `cotangent`, one array for each output (by default fixed random
     numbers, and 1 for a single number). A gradient that does not grow in proportion to the weights is wrong, too.
-    `order=2` checks the gradients of gradients too. Inputs of more than 1000 elements are checked along random
-    directions, and a failure is narrowed down to its element; `directions=` sets their number for all inputs.
+    `order=2` checks the gradients of gradients too, also with respect to the weights: a row `cotangent` stands in the
+    report if these are wrong. Inputs of more than 1000 elements are checked along random directions, and a failure is
+    narrowed down to its element; `directions=` sets their number for all inputs.
 
     A float32 function is evaluated in float64 for the differences, unless it insists on float32. A derivative is `ok`
     if it differs from the numeric one by no more than the numeric bound plus its own rounding; a `kink` lies between
@@ -76,7 +78,9 @@ def check_gradients(
         rows = _against_differences(judge, directions)
         if order == 2:
             gradient = checked.gradient(judge.cotangents)
-            rows += gradient.faults() or _against_differences(Judge(gradient, before=judge), directions)
+            second = gradient.faults() or _against_differences(Judge(gradient, before=judge), directions)
+            of_weights = [gradient.names[at] for at in gradient.weights]
+            rows += [row for row in second if row.name not in of_weights or row.verdict.fails]
     return _conclude(CheckReport(checked.name, tuple(rows)), raise_on_mismatch)
 
 
@@ -143,12 +147,19 @@ def _against_differences(judge: Judge, directions: int | None) -> list[Findings]
     scaled = judge.swept([np.asarray(SCALE * ct, ct.dtype) for ct in judge.cotangents])
     found = {}
     for at, gradient in judge.gradients.items():
-        if directions is None and gradient.size <= ELEMENT_LIMIT:
+        if at in judge.function.weights:  # the gradients are linear in them
+            findings = along_directions(judge, at, 1)
+        elif directions is None and gradient.size <= ELEMENT_LIMIT:
             findings = judge.findings(at, gradient, judge.elements(at, gradient, range(gradient.size)))
         else:
             findings = along_directions(judge, at, DIRECTIONS if directions is None else directions)
         found[at] = _in_proportion(judge, at, findings, scaled.gradients[at])
-    return _diagnosed(judge, found, scaled)
+    rows = dict(zip(found, _diagnosed(judge, found, scaled), strict=True))
+    for at, findings in found.items():
+        if near := beside(judge, at, findings):
+            (row,) = _diagnosed(near[0], {at: near[1]})
+            rows[at] = replace(row, diagnosis=f"right at these numbers alone; beside them: {row.diagnosis}")
+    return [*rows.values()]
 
 
 def _in_proportion(judge: Judge, at: int, findings: Findings, scaled: Array) -> Findings:

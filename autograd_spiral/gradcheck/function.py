@@ -15,6 +15,7 @@ from autograd_spiral.engine.messages import is_refused_write, name_of
 from autograd_spiral.engine.pytree import flatten, leaf_names, unflatten
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import InPlaceError, RuleError, ShapeError
+from autograd_spiral.gradcheck.steadiness import Wobble, wobble_of
 from autograd_spiral.gradcheck.verdicts import Array, Findings, Verdict
 
 __all__ = ["CheckedFunction", "gradients_of", "not_finite"]
@@ -27,7 +28,9 @@ class CheckedFunction:
     """A function and its inputs: `arrays` holds copies of them, `floating` the indices of those with gradients.
 
     Containers among the inputs are taken apart: each array in them is an input. Inputs at the indices `constants` are
-    passed unchanged, and have no gradient. `order` is 1, or 2 for the gradients of such a function.
+    passed unchanged, and have no gradient. `order` is 1, or 2 for the gradients of such a function,
+    whose inputs are those of the function and then, at the indices `weights`, the weights of its outputs. `wobble` says
+    how far calls lie apart, if they differ by rounding.
 
     Raises ValueError if no input is floating.
     """
@@ -42,6 +45,9 @@ class CheckedFunction:
         self._others = {i: inputs[i] for i, x in enumerate(self.arrays) if x.dtype.kind in "OUS"}  # such as names
         self.names = [getattr(x, "name", None) or place for x, place in zip(inputs, chain(*places), strict=True)]
         self.floating = [i for i, x in enumerate(self.arrays) if x.dtype.kind == "f" and i not in constants]
+        self._given = inputs
+        self.weights = range(0)
+        self.wobble: Wobble | None = None
         self._tensors = [i for i, x in enumerate(inputs) if i in self.floating or isinstance(x, Tensor)]
         if not self.floating:
             dtypes = ", ".join(str(x.dtype) for x in self.arrays) or "there is none"
@@ -74,7 +80,8 @@ class CheckedFunction:
         """Return the faults that make a check impossible: two calls differ, or something is overwritten.
 
         Two calls of the function are compared, and two sweeps of one call, with another call between them: rules must
-        compute from what they are given alone, not from what the last call left. Neither may write into it.
+        compute from what they are given alone, not from what the last call left. Neither may write into it, nor into
+        the arrays of the caller. Calls may differ by rounding, which `wobble` then holds.
         """
         given = [x.copy() for x in self.arrays]
         try:
@@ -83,7 +90,9 @@ class CheckedFunction:
             changed = [i for i, (x, was) in enumerate(zip(given, self.arrays, strict=True)) if not _same(x, was)]
             if changed:
                 return self._faults(Verdict.OVERWRITTEN, "the function writes into this input", changed)
-            if len(first) != len(second) or not all(_same(a.data, b.data) for a, b in zip(first, second, strict=True)):
+            if overwritten := self._overwritten():
+                return overwritten
+            if not _all_same(first, second) and not self._steady():
                 return self._faults(Verdict.NOT_DETERMINISTIC, "two calls returned different values", self.floating)
             gradients, again = self._swept_twice()
         except (InPlaceError, RuleError, ValueError) as error:
@@ -92,7 +101,11 @@ class CheckedFunction:
             if isinstance(error, InPlaceError) or is_refused_write(error.__cause__):
                 return self._faults(Verdict.OVERWRITTEN, str(error).splitlines()[-1], self.floating)
             raise
+        if overwritten := self._overwritten():
+            return overwritten
         changed = [at for at, a, b in zip(self.floating, gradients, again, strict=True) if not _same(a.data, b.data)]
+        if changed and self._steady([gradients, again]):
+            return []
         text = "two sweeps returned different gradients: a rule must compute from its arguments alone"
         return self._faults(Verdict.NOT_DETERMINISTIC, text, changed)
 
@@ -106,6 +119,25 @@ class CheckedFunction:
             with contextlib.suppress(Exception):  # so near, differences will be taken as well
                 self.run([x - x / 256 if i in self.floating else x for i, x in enumerate(self.arrays)])
         return found
+
+    def _overwritten(self) -> list[Findings]:
+        """Return the fault of inputs that the caller holds and the function has changed."""
+        given = [x.data if isinstance(x, Tensor) else x for x in self._given]
+        pairs = enumerate(zip(given, self.arrays, strict=True))
+        changed = [i for i, (x, was) in pairs if isinstance(x, np.ndarray) and not _same(x, was)]
+        text = "the function writes into the caller's array of this input, which it knows by another name"
+        return self._faults(Verdict.OVERWRITTEN, text, changed)
+
+    def _steady(self, sweeps: Sequence[Sequence[Tensor]] = ()) -> bool:
+        """Measure how far calls and `sweeps` lie apart; return whether that is no more than rounding."""
+        cotangents = self.cotangents(None)
+
+        def call() -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+            leaves, outputs = self.run(self.arrays, recorded=True)
+            return outputs, gradients_of(outputs, leaves, cotangents)
+
+        self.wobble = wobble_of(call, sweeps)
+        return self.wobble is not None
 
     def _faults(self, verdict: Verdict, text: str, inputs: Sequence[int]) -> list[Findings]:
         return [self.findings(at, fault=verdict, diagnosis=text) for at in inputs]
@@ -132,22 +164,29 @@ class CheckedFunction:
         return [np.asarray(ct, dtype=out.dtype) for ct, out in zip(weights, outputs, strict=True)]
 
     def gradient(self, cotangents: Sequence[Array]) -> CheckedFunction:
-        """Return the gradients of this function as a function, to be differentiated in turn."""
+        """Return the gradients of this function as a function, of its inputs and of the weights of its outputs."""
+        count = len(self.arrays)
 
         def gradients(recorded: bool, *args: Any) -> tuple[Tensor, ...]:
-            leaves = [arg for arg in args if isinstance(arg, Tensor) and arg.requires_grad]
-            outputs = _floating_outputs(self._call(True, *args))
-            weights = [np.asarray(ct, dtype=out.dtype) for ct, out in zip(cotangents, outputs, strict=True)]
+            leaves = [arg for arg in args[:count] if isinstance(arg, Tensor) and arg.requires_grad]
+            outputs = _floating_outputs(self._call(True, *args[:count]))
+            weights = [ct.astype(out.dtype) for ct, out in zip(args[count:], outputs, strict=True)]
             return gradients_of(outputs, leaves, weights, create_graph=recorded)
 
         derivative = copy(self)
-        derivative.order = 2
+        derivative.order, derivative.wobble = 2, None
         derivative._call = gradients
+        derivative.arrays = [*self.arrays, *(np.array(ct) for ct in cotangents)]
+        derivative.weights = weights = range(count, len(derivative.arrays))
+        names = ["cotangent"] if len(cotangents) == 1 else [f"cotangent {i}" for i in range(len(cotangents))]
+        derivative.names = [*self.names, *names]
+        derivative.floating, derivative._tensors = [*self.floating, *weights], [*self._tensors, *weights]
+        derivative._given = [*self._given, *(None for _ in weights)]
         return derivative
 
 
 def gradients_of(
-    outputs: Sequence[Tensor], leaves: Sequence[Tensor], weights: Sequence[Array], create_graph: bool = False
+    outputs: Sequence[Tensor], leaves: Sequence[Tensor], weights: Sequence[Any], create_graph: bool = False
 ) -> tuple[Tensor, ...]:
     """Return what `grad` does; zeros, without a warning, if all outputs are constants: a check says that itself."""
     if all(out.is_leaf and not out.requires_grad for out in outputs):
@@ -181,6 +220,10 @@ def _floating_outputs(result: Any) -> list[Tensor]:
     several = result if isinstance(result, list | tuple) else [result]
     outputs = [out if isinstance(out, Tensor) else Tensor(out) for out in several]
     return [out for out in outputs if out.dtype.kind == "f"]
+
+
+def _all_same(first: Sequence[Tensor], second: Sequence[Tensor]) -> bool:
+    return len(first) == len(second) and all(_same(a.data, b.data) for a, b in zip(first, second, strict=True))
 
 
 def _is_data(tree: Any) -> bool:

@@ -21,7 +21,11 @@ from autograd_spiral.program.history import history
 __all__ = ["Judge", "Swept"]
 
 
-EMERGING = 0.5, 16, 2  # a wrong slope shows in steps in which it moves the outputs so many times their noise: from, to, by
+EMERGING = (
+    0.5,
+    16,
+    2,
+)  # a wrong slope shows in steps in which it moves the outputs so many times their noise: from, to, by
 REFINEMENTS = 3  # then the smallest step is the spacing of the dtype
 NOISE_REACH = 6  # this many standard deviations of the measured noise count as its bound
 WIDE = 1e-2, 1e-3  # a bound wider than both says nothing: parts of the derivative, and of its natural size
@@ -40,7 +44,7 @@ class Swept(NamedTuple):
 
 
 class _Sides(NamedTuple):
-    """The lowest and the highest sum of one-sided slopes, how far their gap and they can be off, and what marks them."""
+    """The lowest and highest sum of one-sided slopes, how far their gap and all can be off, and what marks them."""
 
     low: float
     high: float
@@ -54,9 +58,10 @@ class Judge:
     """Compares the gradients of a function with differences of its values.
 
     The outputs are weighted with `cotangents`, those `given` or fixed random numbers; `random_weights` has the shapes
-    of the latter, unless they are a single 1. `gradients`, `rounding`, `loose` and `jumps` hold, by the index of the input, the
-    engine's gradients, how far rounding can have moved them, and which of them jump when last bits change. `sizes` has the lengths of all axes that were met, and their
-    products. Differences are taken at `base`, in steps of the `scales` of the elements of each input.
+    of the latter, unless they are a single 1. By the index of the input, `gradients` holds the engine's gradients,
+    `rounding` how far rounding can have moved them, `loose` how far at most, and `jumps` which of them jump when last
+    bits change. `sizes` has the lengths of all axes that were met, and their products. Differences are taken at `base`,
+    in steps of the `scales` of the elements of each input; if the function is `quick`, always to the smallest steps.
 
     Outputs that are not finite have no slope: their cotangents are set to 0, which leaves them out of the sum that
     is checked. `left_out` says which, in words, and `leading` marks the elements of each input that lead to them.
@@ -79,7 +84,8 @@ class Judge:
             swept = self.swept(self.cotangents)
         if before is not None and before.left_out:
             self.left_out = before.left_out
-            self.leading = {at: leads | before.leading[at] for at, leads in self.leading.items()}
+            unweighted = {at: function.arrays[at] == 0 for at in function.floating}
+            self.leading = {at: leads | (unweighted | before.leading)[at] for at, leads in self.leading.items()}
         self.gradients = swept.gradients
         leaves, gradients = list(swept.leaves.values()), list(self.gradients.values())
         measured = rounding_of(swept.outputs, self.cotangents, leaves, gradients)
@@ -89,7 +95,7 @@ class Judge:
         self.sizes = {n for node in history(swept.outputs) for n in (*node.shape, node.size)}
         self._largest = min(float(np.finfo(function.arrays[at].dtype).max) for at in function.floating)
         self._weights = joined(self.cotangents)
-        self.base, outputs, measured = self._widened(swept.outputs, measured)
+        self.base, measured = self._widened(swept.outputs, measured)
         self._noise, self._hiding = joined(measured.outputs), joined(measured.loose_outputs)
         self._dtype = min((x.dtype for x in self.base if x.dtype.kind == "f"), key=lambda d: -np.finfo(d).eps)
         eps = float(np.finfo(self._dtype).eps)
@@ -100,6 +106,10 @@ class Judge:
         self._centre = self._outputs_at(self.base)
         self._recorded = self._noise + 2 * eps * np.abs(self._centre)
         self._noise = np.maximum(self._noise, NOISE_REACH * self._measured_noise())
+        if function.wobble:
+            self._noise = self._noise + 2 * joined(function.wobble.outputs)
+            for at, apart in zip(function.floating, function.wobble.gradients, strict=True):
+                self.rounding[at] = self.rounding[at] + 2 * apart
         self.scales = {at: np.ravel(typical_scale(self.base[at])) for at in function.floating}
 
     @np.errstate(all="ignore")
@@ -121,8 +131,8 @@ class Judge:
         return leading
 
     @np.errstate(all="ignore")
-    def _widened(self, outputs: list[Tensor], measured: Rounding) -> tuple[list[Array], list[Tensor], Rounding]:
-        """Return where differences are taken, float64 copies of the inputs if that works, and the outputs there.
+    def _widened(self, outputs: list[Tensor], measured: Rounding) -> tuple[list[Array], Rounding]:
+        """Return where differences are taken, float64 copies of the inputs if that works, and the rounding there.
 
         The function must return float64 there, and the same values up to rounding; otherwise differences are taken in
         the dtypes of the inputs, with their noise.
@@ -133,13 +143,13 @@ class Judge:
             try:
                 _, wide_outputs = self.function.run(wide, recorded=True)
             except Exception:  # the function insists on the dtype it was given
-                return arrays, outputs, measured
+                return arrays, measured
             values, wide_values = (joined([out.data for out in run]) for run in (outputs, wide_outputs))
             if values.size == wide_values.size and all(out.dtype.itemsize >= 8 for out in wide_outputs):
                 reach = 4 * joined(measured.loose_outputs)
                 if np.all((np.abs(values - wide_values) <= reach) | ~np.isfinite(wide_values)):
-                    return wide, wide_outputs, rounding_of(wide_outputs, (), (), ())
-        return arrays, outputs, measured
+                    return wide, rounding_of(wide_outputs, (), (), ())
+        return arrays, measured
 
     def _outputs_at(self, arrays: Sequence[Array]) -> Array:
         """Return the outputs at `arrays`, all elements in a row."""
@@ -192,7 +202,9 @@ class Judge:
         weights, size = self._weights[counted], np.abs(self._weights[counted])
         moves = (values[:, counted] - self._centre[counted]) @ weights
         told = steps * sum(float(np.sum(self.gradients[at].astype(float) * way)) for at, way in ways.items())
-        reach = np.max(np.abs(moves)) / 10 + 4 * self._noise[counted] @ size + 1e-9 * np.abs(self._centre[counted]) @ size
+        reach = (
+            np.max(np.abs(moves)) / 10 + 4 * self._noise[counted] @ size + 1e-9 * np.abs(self._centre[counted]) @ size
+        )
         return bool(np.any(np.abs(moves - told) > reach))
 
     # --- one element after the other ------------------------------------------------------------------------------
@@ -220,7 +232,9 @@ class Judge:
         for start in range(0, len(chosen), at_once):
             js = chosen[start : start + at_once]
             lines = [self.line(at, moving(j), float(self.scales[at][j])) for j in js]
-            found += self.slopes(lines, gradient.flat[js], self.rounding[at].flat[js], self.loose[at].flat[js], alone=True)
+            found += self.slopes(
+                lines, gradient.flat[js], self.rounding[at].flat[js], self.loose[at].flat[js], alone=True
+            )
         # Times a cotangent of 0, the derivatives of outputs left out come out as 0, or as nan if they are not finite.
         leads = self.leading[at].flat
         for k, (j, slope) in enumerate(zip(chosen, found, strict=True)):

@@ -229,6 +229,7 @@ def rounding_of(
         for name in ("eps", "smallest_subnormal")
     )
     spacing = np.asarray(2 * (eps * np.abs(values) + least), dtype=float)
+
     @np.errstate(all="ignore")
     def again(change: Change, keep_zeros: bool = True, observer: Observer | None = None) -> Array:
         return joined(rerun(order, outputs, cotangents, inputs, change, keep_zeros, observer)).astype(float)

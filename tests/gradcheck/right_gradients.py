@@ -148,7 +148,11 @@ RIGHT = {
     "nearly tied maximum": (lambda x: np.max(x, axis=-1), [[1.0, 1.001, 1.0]], ALL),
     "a cone": (lambda x, y: np.hypot(x, y), [[0.0, 1e-4, 3.0], [0.0, 0.0, 4.0]], ALL),
     "many layers of relu": (lambda x, w: relu(relu(x @ w) @ w) @ w, [[[1.0, -2.0]], [[1.0, 2.0], [0.5, 1.0]]], ALL),
-    "staircase times line": (lambda x: np.floor(x.detach().data if hasattr(x, "detach") else x) * x, [[1.5, 2.25]], ALL),
+    "staircase times line": (
+        lambda x: np.floor(x.detach().data if hasattr(x, "detach") else x) * x,
+        [[1.5, 2.25]],
+        ALL,
+    ),
     # statistics and linear algebra
     "batch normalisation of nearly equal rows": (
         lambda x: normalised(x, 1e-5),

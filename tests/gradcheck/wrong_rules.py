@@ -136,12 +136,8 @@ WRONG = {
     "softmax along the other axis": one_argument(
         softmax_values, lambda ct, out, x: out * (ct - np.sum(ct * out, axis=0, keepdims=True))
     ),
-    "cross-entropy without one-hot": one_argument(
-        cross_entropy, lambda ct, out, x: ct * softmax(x) / len(LABELS)
-    ),
-    "logsumexp without the sum": one_argument(
-        lambda x: np.log(np.sum(np.exp(x))), lambda ct, out, x: ct * np.exp(x)
-    ),
+    "cross-entropy without one-hot": one_argument(cross_entropy, lambda ct, out, x: ct * softmax(x) / len(LABELS)),
+    "logsumexp without the sum": one_argument(lambda x: np.log(np.sum(np.exp(x))), lambda ct, out, x: ct * np.exp(x)),
     "a variance with a constant mean": one_argument(
         lambda x: np.sum((x - np.mean(x)) ** 3), lambda ct, out, x: ct * 3 * (x - np.mean(x)) ** 2
     ),
@@ -175,9 +171,7 @@ WRONG = {
     "a power without one less": one_argument(lambda x: x**3, lambda ct, out, x: ct * 3 * x**3),
     # order and shape
     "cumsum forwards": one_argument(lambda x: np.cumsum(x, axis=0), lambda ct, out, x: np.cumsum(ct, axis=0)),
-    "cumsum along the other axis": one_argument(
-        lambda x: np.cumsum(x, axis=1), lambda ct, out, x: cumulated(ct)
-    ),
+    "cumsum along the other axis": one_argument(lambda x: np.cumsum(x, axis=1), lambda ct, out, x: cumulated(ct)),
     "reversed not back": one_argument(lambda x: np.flip(x, 0) * 1.0, lambda ct, out, x: ct),
     "transposed by reshape": one_argument(lambda x: np.transpose(x) * 1.0, lambda ct, out, x: np.reshape(ct, x.shape)),
     "sorted not back": one_argument(lambda x: np.sort(x, axis=0), lambda ct, out, x: ct),
@@ -185,12 +179,12 @@ WRONG = {
         lambda x: x[[0, 0, 2]], lambda ct, out, x: np.stack([ct[1], 0 * ct[1], ct[2], 0 * ct[1]])
     ),
     "rolled the wrong way": one_argument(lambda x: np.roll(x, 1, 0), lambda ct, out, x: np.roll(ct, 1, 0)),
-    "one shift of two": one_argument(
-        lambda x: x[1:] - x[:-1], lambda ct, out, x: np.concatenate([0 * ct[:1], ct])
-    ),
+    "one shift of two": one_argument(lambda x: x[1:] - x[:-1], lambda ct, out, x: np.concatenate([0 * ct[:1], ct])),
     "a border forgotten": one_argument(
         lambda x: x[1:] * x[:-1],
-        lambda ct, out, x: np.concatenate([0 * ct[:1], ct * x[:-1]]) + np.concatenate([0 * ct[:1], (ct * x[1:])[1:], 0 * ct[:1]]),
+        lambda ct, out, x: (
+            np.concatenate([0 * ct[:1], ct * x[:-1]]) + np.concatenate([0 * ct[:1], (ct * x[1:])[1:], 0 * ct[:1]])
+        ),
     ),
     "one element": squares_by(at((1, 2), lambda g: 1.5 * g)),
     "one element zero": squares_by(at((0, 0), lambda g: 0 * g)),
@@ -209,7 +203,9 @@ WRONG = {
     "a mask of exact ones": squares_by(lambda g, x: np.where(x == 1, 0.99 * g, g), x=np.array([1.0, 2.5, 1.0])),
     "zero": squares_by(lambda g, x: np.where(x == 0, 1.0, g), x=np.array([0.0, 1.5])),
     "an intermediate zero": one_argument(
-        lambda x: (2 * x - 1) ** 2 + x, lambda ct, out, x: ct * np.where(2 * x - 1 == 0, 0, 8 * x - 3), np.array([0.5, 2.0])
+        lambda x: (2 * x - 1) ** 2 + x,
+        lambda ct, out, x: ct * np.where(2 * x - 1 == 0, 0, 8 * x - 3),
+        np.array([0.5, 2.0]),
     ),
     "no relu mask": one_argument(lambda x: np.maximum(x, 0), lambda ct, out, x: ct),
     "the mask of relu turned round": one_argument(lambda x: np.maximum(x, 0), lambda ct, out, x: ct * (x < 0)),
@@ -224,14 +220,14 @@ WRONG = {
     ),
     "the largest gets nothing": one_argument(lambda x: np.max(x), lambda ct, out, x: ct * (x < np.max(x))),
     # what looks like a kink, or like rounding
-    "a deviation far out": one_argument(
-        np.std, lambda ct, out, x: 0.9 * ct * (x - np.mean(x)) / (x.size * out), FAR
-    ),
+    "a deviation far out": one_argument(np.std, lambda ct, out, x: 0.9 * ct * (x - np.mean(x)) / (x.size * out), FAR),
     "a deviation farther out": one_argument(
         np.std, lambda ct, out, x: 0.9 * ct * (x - np.mean(x)) / (x.size * out), 1e9 + np.array([0.0, 1.0, 2.0])
     ),
     "a smooth absolute": one_argument(
-        lambda x: np.sqrt((x - 1) ** 2 + 1e-10), lambda ct, out, x: 0.5 * ct * (x - 1) / out, np.array([1.00001, 1.0001])
+        lambda x: np.sqrt((x - 1) ** 2 + 1e-10),
+        lambda ct, out, x: 0.5 * ct * (x - 1) / out,
+        np.array([1.00001, 1.0001]),
     ),
     "a quick tone": one_argument(
         lambda t: np.sin(880 * np.pi * t), lambda ct, out, t: ct * 880 * np.cos(880 * np.pi * t), np.array([3600.1])
@@ -245,9 +241,7 @@ WRONG = {
     "a bump far out": one_argument(
         lambda t: np.exp(-((t - 1e6) ** 2)), lambda ct, out, t: ct * -1.9 * (t - 1e6) * out, FAR + 0.5
     ),
-    "a bump that is lost": one_argument(
-        lambda t: np.exp(-((t - 1e6) ** 2)), lambda ct, out, t: 0 * ct, FAR + 0.5
-    ),
+    "a bump that is lost": one_argument(lambda t: np.exp(-((t - 1e6) ** 2)), lambda ct, out, t: 0 * ct, FAR + 0.5),
     "steep": one_argument(
         lambda x: np.tanh(1e4 * (x - 1)), lambda ct, out, x: ct * 1.1e4 * (1 - out * out), np.array([1.00001, 0.9999])
     ),
