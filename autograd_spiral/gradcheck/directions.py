@@ -54,7 +54,7 @@ def along_directions(judge: Judge, at: int, count: int) -> Findings:
     return judge.findings(at, gradient, slopes, "directions")
 
 
-def _along(judge: Judge, at: int, way: Array, brief: bool = False) -> Slope:
+def _along(judge: Judge, at: int, way: Array) -> Slope:
     """Judge the derivative along `way`, a flat array of steps."""
     x, gradient = judge.base[at], np.ravel(judge.gradients[at])
     step = way.reshape(x.shape)
@@ -63,7 +63,7 @@ def _along(judge: Judge, at: int, way: Array, brief: bool = False) -> Slope:
         analytic = float(gradient[moving].astype(float) @ way[moving])
         levels = [np.ravel(levels[at])[moving] @ np.abs(way[moving]) for levels in (judge.rounding, judge.loose)]
     line = judge.line(at, lambda t: np.where(step == 0, x, np.asarray(x + t * step, x.dtype)), 1.0)
-    return judge.slopes([line], np.array([analytic]), *np.reshape(levels, (2, 1)), alone=False, brief=brief)[0]
+    return judge.slopes([line], np.array([analytic]), *np.reshape(levels, (2, 1)), alone=False, brief=True)[0]
 
 
 def _narrowed(judge: Judge, at: int, way: Array, verdict: Verdict) -> int | None:
@@ -73,7 +73,7 @@ def _narrowed(judge: Judge, at: int, way: Array, verdict: Verdict) -> int | None
         for half in np.array_split(support, 2):
             part = np.zeros_like(way)
             part[half] = way[half]
-            found = _along(judge, at, part, brief=True).verdict
+            found = _along(judge, at, part).verdict
             if found.fails or found is verdict:
                 support = half
                 break

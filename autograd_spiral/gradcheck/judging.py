@@ -309,8 +309,7 @@ class Judge:
         larger than the noise: a function that follows the analytic slope there varies within the longer steps.
         """
         off = abs(slope.analytic - slope.numeric)
-        still = slopes_of([line]).still[0]
-        moving, hidden = (mask & (self._weights != 0) for mask in (~still, still))
+        moving, hidden = (mask & (self._weights != 0) for mask in (~line.still, line.still))
         if hidden.any():
             with contextlib.suppress(Exception):
                 hidden &= np.isnan(line.function(np.nan))
