@@ -15,11 +15,9 @@ import numpy as np
 from autograd_spiral.engine.table import PRIMITIVES
 from autograd_spiral.errors import GradientMismatch, ShapeError
 from autograd_spiral.gradcheck.diagnoses import SCALE, diagnose, diagnose_shape
-from autograd_spiral.gradcheck.directions import along_directions
 from autograd_spiral.gradcheck.evidence import evidence_of
 from autograd_spiral.gradcheck.function import CheckedFunction
-from autograd_spiral.gradcheck.judging import Judge, Swept
-from autograd_spiral.gradcheck.neighbours import beside
+from autograd_spiral.gradcheck.judging import Judge, Swept, along_directions, beside
 from autograd_spiral.gradcheck.report import CheckReport
 from autograd_spiral.gradcheck.verdicts import Array, Findings, Verdict
 from autograd_spiral.program.capturing.step import CapturedStep

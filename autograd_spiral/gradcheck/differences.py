@@ -21,7 +21,7 @@ import numpy as np
 
 from autograd_spiral.gradcheck.verdicts import Array
 
-__all__ = ["Line", "Slopes", "noise_level", "slopes_of", "typical_scale"]
+__all__ = ["Line", "Slopes", "slopes_of", "typical_scale"]
 
 
 BLOCK = 4096  # so many outputs at once fit into the caches
@@ -206,27 +206,6 @@ def _combined(estimates: Array, bounds: Array, jumps: Array) -> Slopes:
     central, left, right = (np.where(finite, slope, np.nan) for slope in (central, left, right))
     none = np.zeros_like(bound)
     return Slopes(central, left, right, bound, gap_bound, kinked & finite, jumps & finite, one_sided, none, none)
-
-
-def noise_level(samples: Array) -> Array:
-    """Return the noise of each output, given seven values (7, outputs) at equally spaced points close together.
-
-    There, the differences of order k vanish for a smooth function, and have variance σ² (2k)! / (k!)² for noise of
-    variance σ². (Hamming, 1962; Moré and Wild, 2011, "Estimating computational noise".) The result is the largest over
-    the orders 4 to 6, and 0 if values are not finite. A bend among the points looks like noise.
-
-    >>> t = 1 + 1e-8 * np.arange(7)
-    >>> bool(noise_level(np.sin(t)[:, None])[0] < 1e-15), bool(noise_level(np.sin(t.astype("f4"))[:, None])[0] > 1e-9)
-    (True, True)
-    """
-    levels = []
-    with np.errstate(all="ignore"):
-        for order in (4, 5, 6):
-            differences = np.diff(samples, order, axis=0)
-            growth = math.factorial(2 * order) / math.factorial(order) ** 2
-            levels.append(np.sqrt(np.mean(differences**2, axis=0) / growth))
-        level = np.max(levels, axis=0)
-    return np.where(np.isfinite(level), level, 0)
 
 
 def typical_scale(x: Array) -> Array:

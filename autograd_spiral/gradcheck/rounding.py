@@ -41,7 +41,8 @@ class Rounding(NamedTuple):
 
     The `loose` levels are those where equal numbers need not stay equal: a difference of exactly 0 may be the rest of
     two numbers that differ. `jumps` marks the elements of the gradients that all runs agree on with each other, and not
-    with the recorded gradient; levels leave that distance out. `largest` is the largest number that was computed.
+    with the recorded gradient; levels leave that distance out. `largest` is the largest number on the way to
+    the outputs.
     """
 
     outputs: list[Array]
@@ -76,7 +77,8 @@ def blurred(value: Any, run: int) -> Any:
 
 
 def _with_tail(value: Any, head: Any, tail: Any) -> Any:
-    mixed = ((head << head.dtype.type(_BITS)) | tail).view(value.dtype)
+    # An odd tail moves every number whose last bits are 0: whole numbers, halves.
+    mixed = ((head << head.dtype.type(_BITS)) | tail | head.dtype.type(1)).view(value.dtype)
     return np.where(np.isfinite(value) & (value != 0), mixed, value)
 
 
@@ -254,10 +256,11 @@ def rounding_of(
     for node in order:  # constants can be limits that are not reached
         if node.requires_grad or node.primitive is not None:
             met.see(node.data)
+    largest = met.number
     happened = distance(again(widened, observer=met))
     # The rounding of a sum of n terms is within about n roundings of the terms, and none of these is larger than the
-    # largest number that was met: anything beyond is no rounding.
-    cap = max(4.0, max((node.size for node in order), default=0) / 8)
+    # largest number that was met. A difference of two blurred numbers is within both. Anything beyond is no rounding.
+    cap = max(2.0 * 2**_BITS, max((node.size for node in order), default=0) / 8)
     floor = met.number * eps + max(1.0, met.number) * least
     limit = cap * (spacing + floor)
     zeros = any(node.primitive is not None and node.dtype.kind == "f" and not np.all(node.data) for node in order)
@@ -283,7 +286,7 @@ def rounding_of(
         return [found[end - r.size : end].reshape(r.shape) for end, r in zip(ends, results, strict=True)]
 
     tight, loose_parts, n = parts(levels), parts(np.maximum(loose, levels)), len(outputs)
-    return Rounding(tight[:n], tight[n:], loose_parts[:n], loose_parts[n:], parts(jumps)[n:], met.number)
+    return Rounding(tight[:n], tight[n:], loose_parts[:n], loose_parts[n:], parts(jumps)[n:], largest)
 
 
 def joined(arrays: Sequence[Array]) -> Array:

@@ -7,7 +7,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from autograd_spiral import sigmoid, softmax
+from autograd_spiral import softmax
 
 Wrong = namedtuple("Wrong", "function vjps inputs how", defaults=({},))
 
@@ -106,7 +106,7 @@ WRONG = {
     "zero": squares_by(lambda g, x: 0 * g),
     "zero where it is 1e-9 of the value": one_argument(lambda x: 1 + 1e-9 * x, lambda ct, out, x: 0 * ct),
     "nan": squares_by(lambda g, x: np.nan * g),
-    "infinite": squares_by(lambda g, x: g / np.zeros(())),
+    "infinite": squares_by(lambda g, x: g + np.inf),
     "a sum for a mean": one_argument(lambda x: np.mean(x * x), lambda ct, out, x: ct * 2 * x),
     "a mean for a sum": one_argument(lambda x: np.sum(x * x), lambda ct, out, x: ct * 2 * x / x.size),
     "a mean over the other axis": one_argument(
@@ -189,10 +189,10 @@ WRONG = {
     "one element": squares_by(at((1, 2), lambda g: 1.5 * g)),
     "one element zero": squares_by(at((0, 0), lambda g: 0 * g)),
     "one element of many": squares_by(
-        lambda g, x: g * np.where(np.arange(4000) == 3001, 0.9, 1.0), x=RNG.standard_normal(4000)
+        lambda g, x: g * np.where(np.arange(1500) == 1201, 0.9, 1.0), x=RNG.standard_normal(1500)
     ),
-    "one in a thousand of a sum": one_argument(
-        lambda x: np.sum(x * x), lambda ct, out, x: ct * 2 * x * (1 + (np.arange(900) == 17)), RNG.standard_normal(900)
+    "one in hundreds of a sum": one_argument(
+        lambda x: np.sum(x * x), lambda ct, out, x: ct * 2 * x * (1 + (np.arange(300) == 17)), RNG.standard_normal(300)
     ),
     # here and there
     "negative numbers": squares_by(lambda g, x: np.where(x < 0, -g, g)),
@@ -201,7 +201,7 @@ WRONG = {
     "some whole numbers": squares_by(lambda g, x: np.where(x == np.round(x), 0, g), x=np.array([1.0, -2.0, 0.3])),
     "all but whole numbers": squares_by(lambda g, x: np.where(x == np.round(x), g, 3 * g), x=WHOLE),
     "a mask of exact ones": squares_by(lambda g, x: np.where(x == 1, 0.99 * g, g), x=np.array([1.0, 2.5, 1.0])),
-    "zero": squares_by(lambda g, x: np.where(x == 0, 1.0, g), x=np.array([0.0, 1.5])),
+    "at 0": squares_by(lambda g, x: np.where(x == 0, 1.0, g), x=np.array([0.0, 1.5])),
     "an intermediate zero": one_argument(
         lambda x: (2 * x - 1) ** 2 + x,
         lambda ct, out, x: ct * np.where(2 * x - 1 == 0, 0, 8 * x - 3),

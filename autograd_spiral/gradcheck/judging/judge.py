@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from autograd_spiral.engine.tensor import Tensor
-from autograd_spiral.gradcheck.differences import Line, noise_level, slopes_of, typical_scale
+from autograd_spiral.gradcheck.differences import Line, slopes_of, typical_scale
 from autograd_spiral.gradcheck.function import CheckedFunction, gradients_of, not_finite
+from autograd_spiral.gradcheck.judging.noise import measured_noise
 from autograd_spiral.gradcheck.rounding import Rounding, at_least, joined, rounding_of
 from autograd_spiral.gradcheck.verdicts import Array, Findings, Slope, Verdict
 from autograd_spiral.program.history import history
@@ -31,7 +32,6 @@ NOISE_REACH = 6  # this many standard deviations of the measured noise count as 
 WIDE = 1e-2, 1e-3  # a bound wider than both says nothing: parts of the derivative, and of its natural size
 COARSE = 64  # and wider than so many spacings of the coarsest dtype
 VALUES = 512  # about so many values of outputs are compared at once: larger arrays cost more than they save
-SMOOTH = 0.1  # third differences that are a smaller part of the first ones are those of a smooth function
 SHARP = 1e-4, 1e-9  # a numeric bound wider than both is worth smaller steps
 
 
@@ -105,7 +105,7 @@ class Judge:
         self._least = COARSE * float(coarsest.smallest_subnormal)
         self._centre = self._outputs_at(self.base)
         self._recorded = self._noise + 2 * eps * np.abs(self._centre)
-        self._noise = np.maximum(self._noise, NOISE_REACH * self._measured_noise())
+        self._measure(eps)
         if function.wobble:
             self._noise = self._noise + 2 * joined(function.wobble.outputs)
             for at, apart in zip(function.floating, function.wobble.gradients, strict=True):
@@ -156,56 +156,32 @@ class Judge:
         return joined([out.data for out in self.function.run(arrays)[1]])
 
     @np.errstate(all="ignore")
-    def _measured_noise(self) -> Array:
-        """Return the noise of the outputs when all inputs change a little, relative to their size.
+    def _measure(self, eps: float) -> None:
+        """Measure the noise of the outputs, and whether the function is quick, while all inputs change a little.
 
-        It is the third largest of four windows: a bend within a window looks like noise, and steps that fit the
-        spacing of a hidden dtype hide it. A function that varies within a window is no noise, if it moves smoothly
-        within a smaller one; the values of a hidden dtype stand still there, or jump.
+        It is quick if the outputs do not follow the gradients even in steps so small: the function varies within them,
+        or a gradient is wrong.
         """
         rng = np.random.default_rng(0)
-        eps = float(np.finfo(self._dtype).eps)
-        step = max(2.0**-22, 16 * eps)
-        moving = {at: self.base[at] for at in self.function.floating}
-        ways = {at: rng.choice([-1.0, 1.0], x.shape) * rng.uniform(0.6, 1.6, x.shape) * x for at, x in moving.items()}
+        ways = {}
+        for at in self.function.floating:
+            x = self.base[at]
+            ways[at] = rng.choice([-1.0, 1.0], x.shape) * rng.uniform(0.6, 1.6, x.shape) * x
 
         def moved(t: float) -> Array:
             arrays = list(self.base)
-            for at, x in moving.items():
-                arrays[at] = np.asarray(x + t * ways[at], x.dtype)
+            for at, way in ways.items():
+                arrays[at] = np.asarray(self.base[at] + t * way, self.base[at].dtype)
             return self._outputs_at(arrays)
 
-        windows = {-14: 1.37, -7: 0.83, 1: 1.0, 8: 1.71}
-        steps = np.array([part * k for start, part in windows.items() for k in range(start, start + 7)])
-        noise: Array = np.full(self._centre.shape, np.inf)
-        while step >= 4 * eps:
-            values = np.array([moved(step * t) for t in steps])
-            samples = values.reshape(len(windows), 7, -1)
-            level = np.sort([noise_level(window) for window in samples], axis=0)[2]
-            if np.all(np.isinf(noise)):
-                noise = level
-                self.quick = self._is_quick(values, step * steps, ways)
-            else:
-                first, third = (np.max(np.abs(np.diff(samples, k, axis=1)), axis=1) for k in (1, 3))
-                smooth = np.sum((first > 0) & (third <= SMOOTH * first), axis=0) >= 3
-                noise = np.where(smooth, np.minimum(noise, level), noise)
-            if np.all(NOISE_REACH * noise <= 8 * self._noise):
-                break
-            step /= 2**4
-        return noise
-
-    def _is_quick(self, values: Array, steps: Array, ways: dict[int, Array]) -> bool:
-        """Return whether the outputs do not follow the gradients even in steps as small as these: they may be wrong,
-        or the function varies within the steps.
-        """
+        noise, steps, values = measured_noise(moved, eps, self._noise / NOISE_REACH)
         counted = self._weights != 0
-        weights, size = self._weights[counted], np.abs(self._weights[counted])
-        moves = (values[:, counted] - self._centre[counted]) @ weights
+        weights, centre = self._weights[counted], self._centre[counted]
+        moves = (values[:, counted] - centre) @ weights
         told = steps * sum(float(np.sum(self.gradients[at].astype(float) * way)) for at, way in ways.items())
-        reach = (
-            np.max(np.abs(moves)) / 10 + 4 * self._noise[counted] @ size + 1e-9 * np.abs(self._centre[counted]) @ size
-        )
-        return bool(np.any(np.abs(moves - told) > reach))
+        reach = (4 * self._noise[counted] + 1e-9 * np.abs(centre)) @ np.abs(weights)
+        self.quick = bool(np.any(np.abs(moves - told) > np.max(np.abs(moves)) / 10 + reach))
+        self._noise = np.maximum(self._noise, NOISE_REACH * noise)
 
     # --- one element after the other ------------------------------------------------------------------------------
 
@@ -216,13 +192,21 @@ class Judge:
         )
 
     def elements(self, at: int, gradient: Array, elements: Iterable[int]) -> list[Slope]:
-        """Judge these elements, by their flat index, of `gradient`, with respect to input `at`."""
-        chosen = [*elements]
+        """Judge these elements, by their flat index, of `gradient`, with respect to input `at`.
 
+        If the function is quick and none of them fails, each is judged again, to its smallest steps.
+        """
+        chosen = [*elements]
+        found = self._elements(at, gradient, chosen, thorough=False)
+        if self.quick and not any(slope.verdict.fails for slope in found):
+            found = self._elements(at, gradient, chosen, thorough=True)
+        return found
+
+    def _elements(self, at: int, gradient: Array, chosen: list[int], thorough: bool) -> list[Slope]:
         def moving(j: int) -> Callable[[float], Array]:
             def moved(t: float) -> Array:
                 x = self.base[at].copy()
-                x.flat[j] += t  # nan, too
+                x.flat[j] += t
                 return x
 
             return moved
@@ -232,9 +216,8 @@ class Judge:
         for start in range(0, len(chosen), at_once):
             js = chosen[start : start + at_once]
             lines = [self.line(at, moving(j), float(self.scales[at][j])) for j in js]
-            found += self.slopes(
-                lines, gradient.flat[js], self.rounding[at].flat[js], self.loose[at].flat[js], alone=True
-            )
+            numbers = [array.flat[js] for array in (gradient, self.rounding[at], self.loose[at])]
+            found += self.slopes(lines, *numbers, alone=True, thorough=thorough)
         # Times a cotangent of 0, the derivatives of outputs left out come out as 0, or as nan if they are not finite.
         leads = self.leading[at].flat
         for k, (j, slope) in enumerate(zip(chosen, found, strict=True)):
@@ -272,15 +255,24 @@ class Judge:
 
     @np.errstate(all="ignore")
     def slopes(
-        self, lines: Sequence[Line], analytic: Array, rounding: Array, loose: Array, *, alone: bool, brief: bool = False
+        self,
+        lines: Sequence[Line],
+        analytic: Array,
+        rounding: Array,
+        loose: Array,
+        *,
+        alone: bool = False,
+        brief: bool = False,
+        thorough: bool = False,
     ) -> list[Slope]:
         """Judge the derivatives along these lines, `analytic` with its `rounding`, and the `loose` level of it.
 
-        The steps of each get smaller until its derivative is plainly ok or the steps end. `alone` is for lines along
-        which a single element changes. A `brief` judgement ends when two in a row fail, or are on a kink.
+        The steps of each get smaller until its derivative is plainly ok, unless the judgement is `thorough`, or the
+        steps end; a `brief` one ends when two in a row fail, or are on a kink. `alone` is for lines along which a
+        single element changes.
         """
         found = self._compare(lines, analytic, rounding, loose, alone)
-        open_ = [k for k, slope in enumerate(found) if self.quick or not _is_plainly_ok(slope)]
+        open_ = [k for k, slope in enumerate(found) if thorough or not _is_plainly_ok(slope)]
         for _ in range(REFINEMENTS):
             if not open_:
                 break
@@ -292,9 +284,9 @@ class Judge:
             pairs, open_ = zip(open_, refined, strict=True), []
             for k, slope in pairs:
                 plain = slope.verdict is Verdict.KINK or (slope.verdict.fails and _is_sharp(slope))
-                settled = brief and plain and found[k].verdict is slope.verdict
+                ended = brief and plain and found[k].verdict is slope.verdict
                 found[k] = slope
-                if not settled and (self.quick or not _is_plainly_ok(slope)):
+                if not ended and (thorough or not _is_plainly_ok(slope)):
                     open_.append(k)
         for k, slope in enumerate(found):
             if slope.verdict is Verdict.WRONG and math.isfinite(slope.analytic):
@@ -322,7 +314,9 @@ class Judge:
         while step <= EMERGING[1] * max(most, eps * line.scale) and step < line.longest:
             sides = [line.function(-step), self._centre, line.function(step)]
             moves = [float((b - a)[moving] @ self._weights[moving]) / step for a, b in pairwise(sides)]
-            seen = [move for move in moves if math.isfinite(move)]
+            seen = [
+                move for move in moves if math.isfinite(move) and move != 0
+            ]  # within a hidden spacing, nothing moves
             if seen and abs(sum(seen) / len(seen) - slope.analytic) < off / 4:
                 return replace(slope, verdict=Verdict.NOISE, bound=off)
             step *= EMERGING[2]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from autograd_spiral.gradcheck.judging import Judge
+from autograd_spiral.gradcheck.judging.judge import Judge
 from autograd_spiral.gradcheck.verdicts import Array, Findings, Slope, Verdict
 
 __all__ = ["along_directions"]
@@ -63,7 +63,7 @@ def _along(judge: Judge, at: int, way: Array) -> Slope:
         analytic = float(gradient[moving].astype(float) @ way[moving])
         levels = [np.ravel(levels[at])[moving] @ np.abs(way[moving]) for levels in (judge.rounding, judge.loose)]
     line = judge.line(at, lambda t: np.where(step == 0, x, np.asarray(x + t * step, x.dtype)), 1.0)
-    return judge.slopes([line], np.array([analytic]), *np.reshape(levels, (2, 1)), alone=False, brief=True)[0]
+    return judge.slopes([line], np.array([analytic]), *np.reshape(levels, (2, 1)), brief=True, thorough=judge.quick)[0]
 
 
 def _narrowed(judge: Judge, at: int, way: Array, verdict: Verdict) -> int | None:

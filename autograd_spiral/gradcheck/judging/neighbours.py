@@ -10,7 +10,7 @@ from copy import copy
 
 import numpy as np
 
-from autograd_spiral.gradcheck.judging import Judge
+from autograd_spiral.gradcheck.judging.judge import Judge
 from autograd_spiral.gradcheck.verdicts import Findings, Verdict
 
 __all__ = ["beside"]
