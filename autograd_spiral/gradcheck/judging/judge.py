@@ -174,7 +174,7 @@ class Judge:
                 arrays[at] = np.asarray(self.base[at] + t * way, self.base[at].dtype)
             return self._outputs_at(arrays)
 
-        noise, steps, values = measured_noise(moved, eps, self._noise / NOISE_REACH)
+        noise, steps, values = measured_noise(moved, eps, self._noise)
         counted = self._weights != 0
         weights, centre = self._weights[counted], self._centre[counted]
         moves = (values[:, counted] - centre) @ weights
@@ -333,9 +333,10 @@ class Judge:
     ) -> list[Slope]:
         slopes = slopes_of(lines)
         counted = self._weights != 0
+        all_counted = bool(counted.all())
 
         def kept(outputs: Array) -> Array:
-            return np.compress(counted, outputs, axis=-1)
+            return outputs if all_counted else np.compress(counted, outputs, axis=-1)
 
         weighted = kept(self._weights) * kept(np.array([slopes.central, slopes.left, slopes.right]))
         sizes = np.abs(self._weights)
