@@ -217,5 +217,12 @@ def _not_judged(findings: Findings, left_out: str) -> str:
 
 def _conclude(report: CheckReport, raise_on_mismatch: bool) -> CheckReport:
     if raise_on_mismatch and (report.ok is False or report.unjudged):
-        raise GradientMismatch(report)
+        raise GradientMismatch(report, _headline(report))
     return report
+
+
+def _headline(report: CheckReport) -> str:
+    """Return what is wrong with the first input that fails, or that could not be judged, in one line."""
+    row = next((row for row in report.rows if row.verdict.fails or row.unjudged), report.rows[0])
+    order = "" if row.order == 1 else f", order {row.order}"
+    return f"{report.subject}, {row.name}{order}: {row.diagnosis or row.verdict}"

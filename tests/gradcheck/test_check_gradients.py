@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from checks import X, checked, declared, normal, only, square, squares_with
+from hypothesis import Phase, given, settings
 
 from autograd_spiral import capture, primitive
 from autograd_spiral.errors import AutogradError, GradientMismatch, ShapeError
@@ -13,6 +14,7 @@ from autograd_spiral.gradcheck.verdicts import Verdict
 from autograd_spiral.spiral import by_hand
 from autograd_spiral.spiral.data import spiral
 from autograd_spiral.spiral.models import LinearClassifier, TwoLayerNet
+from autograd_spiral.testing import arrays_away_from
 
 BENT = {
     "does not depend on the cotangent: multiply by ct": lambda ct, out, x: 2 * x,
@@ -84,6 +86,34 @@ def test_a_mismatch_carries_the_report():
     assert json.loads(json.dumps(caught.value.report.to_json()))["inputs"][0]["diagnosis"] == "2.00 × too large"
     with pytest.raises(GradientMismatch):
         check_against(lambda x: np.sum(x * x), X, X)
+
+
+@pytest.mark.parametrize(
+    ("function", "x", "how", "line"),
+    [
+        (squares_with(lambda right: -right), X, {}, "squares, input 0: sign flipped"),
+        (np.log, -np.abs(X), {}, "np.log, input 0: not judged: the function is nan everywhere"),
+        (declared(square, lambda ct, out, x: 2 * ct), X, {"order": 2}, "square, input 0: no common factor"),
+    ],
+)
+def test_a_mismatch_begins_with_the_diagnosis(function, x, how, line):
+    with pytest.raises(GradientMismatch) as caught:
+        check_gradients(function, x, **how)
+    assert str(caught.value).startswith(line)
+
+
+@settings(max_examples=5, phases=[Phase.generate, Phase.shrink], database=None)
+@given(arrays_away_from([0.0], min_dims=1, max_dims=1, max_side=2, high=1, low=-1))
+def forgets_a_factor(x):
+    check_gradients(declared(square, lambda ct, out, x: ct * x), x)
+
+
+def test_within_hypothesis_the_example_shrinks_and_the_diagnosis_comes_first():
+    with pytest.raises(GradientMismatch) as caught:
+        forgets_a_factor()
+    assert str(caught.value).startswith("square, input 0: 2.00 × too small\nsquare: wrong\n")
+    assert caught.value.report.rows[0].x.tolist() == [1.0]
+    assert any("x=array([1.])" in note for note in caught.value.__notes__)
 
 
 def test_the_report_names_the_weights_of_the_outputs_if_one_needs_to_know():
