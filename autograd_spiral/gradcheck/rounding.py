@@ -26,7 +26,17 @@ from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.gradcheck.verdicts import Array
 from autograd_spiral.program.history import history
 
-__all__ = ["Rounding", "at_least", "blurred", "blurred_apart", "joined", "rerun", "rounding_of", "widened"]
+__all__ = [
+    "Rounding",
+    "at_least",
+    "blurred",
+    "blurred_apart",
+    "joined",
+    "largest_of",
+    "rerun",
+    "rounding_of",
+    "widened",
+]
 
 Change: TypeAlias = Callable[[Any], Any]
 
@@ -205,8 +215,7 @@ class _Largest(Observer):
     number = 0.0
 
     def see(self, value: Any) -> None:
-        if _is_floating(value) and value.size:
-            self.number = max(self.number, float(np.max(np.abs(value), where=np.isfinite(value), initial=0.0)))
+        self.number = max(self.number, largest_of(value))
 
     def swept(self, node: Any, argument: int, ct: Any, piece: Any) -> None:
         self.see(piece)
@@ -287,6 +296,15 @@ def rounding_of(
 
     tight, loose_parts, n = parts(levels), parts(np.maximum(loose, levels)), len(outputs)
     return Rounding(tight[:n], tight[n:], loose_parts[:n], loose_parts[n:], parts(jumps)[n:], largest)
+
+
+def largest_of(value: Any) -> float:
+    """Return the size of the largest finite number of a floating array, and 0 for anything else.
+
+    >>> largest_of(np.array([1.0, -3.0, np.inf])), largest_of(np.arange(3))
+    (3.0, 0.0)
+    """
+    return float(np.max(np.abs(value), where=np.isfinite(value), initial=0.0)) if _is_floating(value) else 0.0
 
 
 def joined(arrays: Sequence[Array]) -> Array:

@@ -13,6 +13,7 @@ import numpy as np
 
 from autograd_spiral.engine.history import history
 from autograd_spiral.engine.tensor import Tensor
+from autograd_spiral.gradcheck.rounding import largest_of
 from autograd_spiral.gradcheck.verdicts import Array
 
 __all__ = ["Wobble", "wobble_of"]
@@ -48,7 +49,7 @@ def wobble_of(
     array(True)
     """
     runs = [call() for _ in range(CALLS)]
-    largest = max(map(_size, history(runs[0][0])))
+    largest = max(largest_of(node.data) for node in history(runs[0][0]))
     outputs = _apart([run[0] for run in runs], largest)
     gradients = _apart([*(run[1] for run in runs), *sweeps])
     return None if outputs is None or gradients is None else Wobble(outputs, gradients)
@@ -60,13 +61,8 @@ def _apart(results: Sequence[Sequence[Tensor]], largest: float = 0.0) -> list[Ar
         return None
     apart = []
     for several in zip(*results, strict=True):
-        reach = SPACINGS * np.finfo(several[0].dtype).eps * max(largest, *map(_size, several))
+        reach = SPACINGS * np.finfo(several[0].dtype).eps * max(largest, *(largest_of(x.data) for x in several))
         apart.append(np.ptp([x.data for x in several], axis=0).astype(float))
         if np.any(apart[-1] > reach):
             return None
     return apart
-
-
-def _size(x: Tensor) -> float:
-    """Return the largest finite number in `x`."""
-    return float(np.max(np.abs(x.data), where=np.isfinite(x.data), initial=0.0))

@@ -15,7 +15,7 @@ from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.gradcheck.differences import Line, slopes_of, typical_scale
 from autograd_spiral.gradcheck.function import CheckedFunction, gradients_of, not_finite
 from autograd_spiral.gradcheck.judging.noise import measured_noise
-from autograd_spiral.gradcheck.rounding import Rounding, at_least, joined, rounding_of
+from autograd_spiral.gradcheck.rounding import Rounding, at_least, joined, largest_of, rounding_of
 from autograd_spiral.gradcheck.verdicts import Array, Findings, Slope, Verdict
 from autograd_spiral.program.history import history
 
@@ -99,7 +99,8 @@ class Judge:
         self._noise, self._hiding = joined(measured.outputs), joined(measured.loose_outputs)
         self._dtype = min((x.dtype for x in self.base if x.dtype.kind == "f"), key=lambda d: -np.finfo(d).eps)
         eps = float(np.finfo(self._dtype).eps)
-        self._hiding += 4 * eps * measured.largest
+        recorded = any(not out.is_leaf for out in swept.outputs)
+        self._hiding += 4 * eps * (measured.largest if recorded else max(1.0, *map(largest_of, self.base)))
         coarsest = max((np.finfo(function.arrays[at].dtype) for at in function.floating), key=lambda info: info.eps)
         self._wide = max(WIDE[0], COARSE * float(coarsest.eps)), WIDE[1]
         self._least = COARSE * float(coarsest.smallest_subnormal)
@@ -157,31 +158,41 @@ class Judge:
 
     @np.errstate(all="ignore")
     def _measure(self, eps: float) -> None:
-        """Measure the noise of the outputs, and whether the function is quick, while all inputs change a little.
-
-        It is quick if the outputs do not follow the gradients even in steps so small: the function varies within them,
-        or a gradient is wrong.
-        """
+        """Measure the noise of the outputs, and how they move, while all inputs change by little parts of them."""
         rng = np.random.default_rng(0)
-        ways = {}
+        self._ways = {}
         for at in self.function.floating:
             x = self.base[at]
-            ways[at] = rng.choice([-1.0, 1.0], x.shape) * rng.uniform(0.6, 1.6, x.shape) * x
+            self._ways[at] = rng.choice([-1.0, 1.0], x.shape) * rng.uniform(0.6, 1.6, x.shape) * x
 
         def moved(t: float) -> Array:
             arrays = list(self.base)
-            for at, way in ways.items():
+            for at, way in self._ways.items():
                 arrays[at] = np.asarray(self.base[at] + t * way, self.base[at].dtype)
             return self._outputs_at(arrays)
 
-        noise, steps, values = measured_noise(moved, eps, self._noise)
+        noise, self._steps, values = measured_noise(moved, eps, self._noise)
         counted = self._weights != 0
         weights, centre = self._weights[counted], self._centre[counted]
-        moves = (values[:, counted] - centre) @ weights
-        told = steps * sum(float(np.sum(self.gradients[at].astype(float) * way)) for at, way in ways.items())
-        reach = (4 * self._noise[counted] + 1e-9 * np.abs(centre)) @ np.abs(weights)
-        self.quick = bool(np.any(np.abs(moves - told) > np.max(np.abs(moves)) / 10 + reach))
+        self._moves = (values[:, counted] - centre) @ weights
+        self._reach = (4 * self._noise[counted] + 1e-9 * np.abs(centre)) @ np.abs(weights)
         self._noise = np.maximum(self._noise, NOISE_REACH * noise)
+
+    @property
+    @np.errstate(all="ignore")
+    def quick(self) -> bool:
+        """Whether the outputs do not follow the gradients even in the small steps in which noise was measured.
+
+        Then the function varies within them, or a gradient is wrong.
+        """
+        slope = sum(float(np.sum(self.gradients[at].astype(float) * way)) for at, way in self._ways.items())
+        off = np.abs(self._moves - self._steps * slope)
+        return bool(np.any(off > np.max(np.abs(self._moves)) / 10 + self._reach))
+
+    def take(self, at: int, gradient: Array, rounding: Array) -> None:
+        """Judge another gradient than the engine's with respect to input `at`, whose rounding is known otherwise."""
+        self.gradients[at], self.rounding[at], self.loose[at] = gradient, rounding, rounding
+        self.jumps[at] = np.zeros(gradient.shape, bool)
 
     # --- one element after the other ------------------------------------------------------------------------------
 
