@@ -180,7 +180,7 @@ def _checked(name: str, example: Example) -> list[RuleRow]:
         return [RuleRow(name, f"{i} {call.arrays[i].shape}", found, found, found) for i in call.floating]
     first, second = ([row for row in double.rows if row.order == order] for order in (1, 2))
     rows = []
-    for one, two, three in zip(first, second, single.rows, strict=True):
+    for one, two, three in zip(first, second[: len(first)], single.rows, strict=True):
         # Faults of raw results belong to the call as a whole: any of its rules may have returned them.
         narrow_verdict = Verdict.WRONG_DTYPE if raw.faults else three.verdict
         verdicts = str(one.verdict), str(two.verdict), str(narrow_verdict)
@@ -190,6 +190,9 @@ def _checked(name: str, example: Example) -> list[RuleRow]:
         argument = f"{one.name.removeprefix('input ')} {one.shape}"
         kinks = max(row.counts[Verdict.KINK] for row in (one, two))
         rows.append(RuleRow(name, argument, *verdicts, error, bound, kinks, "; ".join(filter(None, says))))
+    for row in second[len(first) :]:  # the rules are wrong in their cotangents
+        none = "no gradient"
+        rows.append(RuleRow(name, f"{row.name} {row.shape}", none, str(row.verdict), none, says=row.diagnosis))
     return rows
 
 
