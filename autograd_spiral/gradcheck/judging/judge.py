@@ -309,7 +309,8 @@ class Judge:
 
         Outputs that do not move can hide one in their rounding, unless they do not even depend on the line: those are
         not nan at nan. Where the outputs move, a difference of the slopes must show in the first steps in which it is
-        larger than the noise: a function that follows the analytic slope there varies within the longer steps.
+        larger than the noise. If they follow the analytic slope there, or do not follow the numeric one, the function
+        varies within longer steps.
         """
         off = abs(slope.analytic - slope.numeric)
         moving, hidden = (mask & (self._weights != 0) for mask in (~line.still, line.still))
@@ -325,11 +326,12 @@ class Judge:
         while step <= EMERGING[1] * max(most, eps * line.scale) and step < line.longest:
             sides = [line.function(-step), self._centre, line.function(step)]
             moves = [float((b - a)[moving] @ self._weights[moving]) / step for a, b in pairwise(sides)]
-            seen = [
-                move for move in moves if math.isfinite(move) and move != 0
-            ]  # within a hidden spacing, nothing moves
-            if seen and abs(sum(seen) / len(seen) - slope.analytic) < off / 4:
-                return replace(slope, verdict=Verdict.NOISE, bound=off)
+            seen = [move for move in moves if math.isfinite(move)]
+            if any(seen):  # within a hidden spacing, nothing moves
+                central, noise = sum(seen) / len(seen), most * off / step
+                strays = noise < off / 2 and abs(central - slope.numeric) > 1.5 * noise + slope.slack
+                if strays or abs(central - slope.analytic) < off / 4:
+                    return replace(slope, verdict=Verdict.NOISE, bound=off)
             step *= EMERGING[2]
         return slope
 
