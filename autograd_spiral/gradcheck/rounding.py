@@ -145,7 +145,9 @@ def _or_in_float64(function: Callable[..., Any], *args: Any, **params: Any) -> A
 class _Shadow:
     """A node evaluated again on changed operands, with the fields that the sweep reads."""
 
-    def __init__(self, node: Tensor, shadows: dict[Tensor, _Shadow], change: Change, keep_zeros: bool) -> None:
+    def __init__(
+        self, node: Tensor, shadows: dict[Tensor, _Shadow], change: Change, keep_zeros: bool, results: bool
+    ) -> None:
         self.serial, self.params, self.name = node.serial, node.params, node.name
         self._requires_grad = node.requires_grad
         self._value: Any = node.data
@@ -161,7 +163,8 @@ class _Shadow:
         operands = (arg._value if type(arg) is _Shadow else operand for arg, operand in pairs)
         # A float32 constant does not round as such in float64.
         self.operands = tuple(change(at_least(operand, original.dtype)) for operand in operands)
-        value = change(np.asarray(_or_in_float64(node.primitive.evaluate, *self.operands, **node.params)))
+        value = np.asarray(_or_in_float64(node.primitive.evaluate, *self.operands, **node.params))
+        value = change(value) if results else value
         self._value = np.where(original == 0, original, value) if keep_zeros and not np.all(original) else value
 
 
@@ -187,12 +190,13 @@ def rerun(
     inputs: Sequence[Tensor],
     change: Change,
     keep_zeros: bool = True,
+    results: bool = True,
     observer: Observer | None = None,
 ) -> list[Array]:
     """Return `outputs`, and their gradients with respect to `inputs`, computed again from changed numbers.
 
-    `change` is applied to every number that an operation or a rule reads or writes; zeros stay if `keep_zeros`.
-    `order` is the history of the outputs; the `observer` sees the sweep.
+    `change` is applied to every number that an operation or a rule reads, and to the `results` of operations; zeros
+    stay if `keep_zeros`. `order` is the history of the outputs; the `observer` sees the sweep.
 
     >>> x = Tensor(np.array([1.0, 2.0]), requires_grad=True)
     >>> y = 3 * x
@@ -201,7 +205,7 @@ def rerun(
     """
     shadows: dict[Any, Any] = {}
     for node in order:
-        shadows[node] = _Shadow(node, shadows, change, keep_zeros)
+        shadows[node] = _Shadow(node, shadows, change, keep_zeros, results)
     pairs = zip(outputs, cotangents, strict=False)
     seeds = [(shadows[out], np.array(change(np.asarray(ct)))) for out, ct in pairs if out.requires_grad]
     found = sweep(seeds, {shadows[leaf] for leaf in inputs if leaf in shadows}, observer=observer)
@@ -242,8 +246,8 @@ def rounding_of(
     spacing = np.asarray(2 * (eps * np.abs(values) + least), dtype=float)
 
     @np.errstate(all="ignore")
-    def again(change: Change, keep_zeros: bool = True, observer: Observer | None = None) -> Array:
-        return joined(rerun(order, outputs, cotangents, inputs, change, keep_zeros, observer)).astype(float)
+    def again(change: Change, **how: Any) -> Array:
+        return joined(rerun(order, outputs, cotangents, inputs, change, **how)).astype(float)
 
     @np.errstate(all="ignore")
     def distance(run: Array, origin: Array = values) -> Array:
@@ -285,7 +289,9 @@ def rounding_of(
             return run
 
         wide = distance(within_reach(again(widened, keep_zeros=False)))
-        apart = (again(lambda value: blurred_apart(value, rng), keep_zeros=False) for _ in range(RUNS))
+        # Rules that look for the largest operand compare it with the result, which therefore has no other last bits.
+        how = {"keep_zeros": False, "results": False}
+        apart = (again(lambda value: blurred_apart(value, rng), **how) for _ in range(RUNS))
         loose, _ = levels_of(map(within_reach, apart))
         loose[:count] = np.maximum(loose, wide)[:count]
     levels = np.maximum(levels, np.minimum(2 * happened, cap * (levels + floor)))

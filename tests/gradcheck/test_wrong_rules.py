@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from checks import checked, declared, only, squares_with
+from checks import X, checked, declared, only, squares_with
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wrong_rules import WRONG
 
-from autograd_spiral import GradientMismatch, check_gradients
+from autograd_spiral import GradientMismatch, check_gradients, relu
 from autograd_spiral.gradcheck.verdicts import Verdict
 
 few = settings(max_examples=20)
@@ -74,6 +74,28 @@ def test_faults_show_through_a_hidden_dtype(factor, dtype):
         lambda x: np.asarray(np.sin(np.asarray(x, np.float32)), x.dtype), lambda ct, out, x: factor * ct * np.cos(x)
     )
     assert checked(rounded, np.array([0.2, 0.7, 1.1], dtype)).ok is False
+
+
+MASKS = {
+    "maximum": lambda x: np.maximum(x, 0),
+    "relu": relu,
+    "clip": lambda x: np.clip(x, -0.5, 0.5),
+    "where": lambda x: np.where(x > 0, x, 0),
+    "largest": lambda x: np.max(x, axis=0),
+    "shifted": lambda x: x - np.max(x, axis=1, keepdims=True),
+    "absolute": np.absolute,
+    "cancelled": lambda x: (x + 8) - 8,
+    "product": lambda x: relu(x) * (x > 0),
+}
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.5, 1.01, -1.0])
+@pytest.mark.parametrize("name", MASKS)
+def test_faults_show_beside_masks_zeros_and_ties(name, factor):
+    spoiled = squares_with(lambda right: factor * right)
+    for before, after in ((spoiled, MASKS[name]), (MASKS[name], spoiled)):
+        row = only(checked(lambda x, before=before, after=after: np.sum(after(before(x)) * np.arange(1.0, 4.0)), X))
+        assert row.verdict is Verdict.WRONG
 
 
 # --- second order, through the cotangent ----------------------------------------------------------------------------
