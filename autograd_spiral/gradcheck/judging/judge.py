@@ -22,11 +22,8 @@ from autograd_spiral.program.history import history
 __all__ = ["Judge", "Swept"]
 
 
-EMERGING = (
-    0.5,
-    16,
-    2,
-)  # a wrong slope shows in steps in which it moves the outputs so many times their noise: from, to, by
+# A wrong slope shows in steps in which it moves the outputs by this many times their noise: from, to, by.
+EMERGING = 0.5, 16, 2
 REFINEMENTS = 3  # then the smallest step is the spacing of the dtype
 NOISE_REACH = 6  # this many standard deviations of the measured noise count as its bound
 WIDE = 1e-2, 1e-3  # a bound wider than both says nothing: parts of the derivative, and of its natural size
