@@ -55,7 +55,7 @@ def check_gradients(
     Raises `GradientMismatch`, an AssertionError that carries the report, when something is wrong, or when nothing in
     some input could be judged because no outputs were finite (unless `raise_on_mismatch=False`). Raises ValueError for
     an order other than 1 and 2; TypeError for anything that is not callable, and for a captured step, whose results
-    have no graph.
+    have no graph; `DtypeError` if the function returns nothing floating.
 
     >>> import numpy as np
     >>> from autograd_spiral import relu

@@ -14,7 +14,7 @@ from autograd_spiral.engine.grad import grad
 from autograd_spiral.engine.messages import is_refused_write, name_of
 from autograd_spiral.engine.pytree import flatten, leaf_names, unflatten
 from autograd_spiral.engine.tensor import Tensor
-from autograd_spiral.errors import InPlaceError, RuleError, ShapeError
+from autograd_spiral.errors import DtypeError, InPlaceError, RuleError, ShapeError
 from autograd_spiral.gradcheck.steadiness import Wobble, wobble_of
 from autograd_spiral.gradcheck.verdicts import Array, Findings, Verdict
 
@@ -66,11 +66,27 @@ class CheckedFunction:
 
     @np.errstate(all="ignore")
     def run(self, arrays: Sequence[Array], *, recorded: bool = False) -> tuple[list[Tensor], list[Tensor]]:
-        """Return the leaves that the function was given for its floating inputs, and its floating outputs."""
+        """Return the leaves that the function was given for its floating inputs, and its floating outputs.
+
+        Raises `DtypeError` if there are none of the latter.
+        """
         args: list[Any] = list(arrays)
         for i in self._tensors:
             args[i] = Tensor(args[i], requires_grad=i in self.floating, name=self.names[i])
-        return [args[i] for i in self.floating], _floating_outputs(self._call(recorded, *args))
+        return [args[i] for i in self.floating], self._outputs(self._call(recorded, *args))
+
+    def _outputs(self, result: Any) -> list[Tensor]:
+        """Return the floating outputs, as Tensors."""
+        several = result if isinstance(result, list | tuple) else [result]
+        outputs = [out if isinstance(out, Tensor) else Tensor(out) for out in several]
+        floating = [out for out in outputs if out.dtype.kind == "f"]
+        if not floating:
+            dtypes = ", ".join(str(out.dtype) for out in outputs) or "nothing"
+            raise DtypeError(
+                f"{self.name} returned no floating number ({dtypes}), so there is nothing to differentiate: "
+                "was a result cast?"
+            )
+        return floating
 
     def findings(self, at: int, **found: Any) -> Findings:
         """Return the record of what was `found` of the gradient with respect to input `at`."""
@@ -169,7 +185,7 @@ class CheckedFunction:
 
         def gradients(recorded: bool, *args: Any) -> tuple[Tensor, ...]:
             leaves = [arg for arg in args[:count] if isinstance(arg, Tensor) and arg.requires_grad]
-            outputs = _floating_outputs(self._call(True, *args[:count]))
+            outputs = self._outputs(self._call(True, *args[:count]))
             weights = [ct.astype(out.dtype) for ct, out in zip(args[count:], outputs, strict=True)]
             return gradients_of(outputs, leaves, weights, create_graph=recorded)
 
@@ -214,12 +230,6 @@ def not_finite(outputs: Sequence[Array]) -> str:
             text += f" at {', '.join(str(tuple(index)) for index in lost[:NAMED])}{more}"
         says.append(text)
     return ", ".join(says)
-
-
-def _floating_outputs(result: Any) -> list[Tensor]:
-    several = result if isinstance(result, list | tuple) else [result]
-    outputs = [out if isinstance(out, Tensor) else Tensor(out) for out in several]
-    return [out for out in outputs if out.dtype.kind == "f"]
 
 
 def _all_same(first: Sequence[Tensor], second: Sequence[Tensor]) -> bool:

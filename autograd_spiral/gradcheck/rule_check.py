@@ -17,6 +17,7 @@ import numpy as np
 from autograd_spiral.engine.messages import name_of
 from autograd_spiral.engine.modes import Observer, entering
 from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES
+from autograd_spiral.errors import DtypeError
 from autograd_spiral.gradcheck.check import check_gradients
 from autograd_spiral.gradcheck.examples import EXAMPLES, Example
 from autograd_spiral.gradcheck.examples.special import enter_examples
@@ -168,16 +169,18 @@ def _without_verdict(name: str, why: str, says: str) -> RuleRow:
 
 def _checked(name: str, example: Example) -> list[RuleRow]:
     """Return one row for each floating input of `example`."""
+    call = CheckedFunction(example.function, example.inputs)
+    try:
+        _, outputs = call.run(call.arrays, recorded=True)
+    except DtypeError:  # it returns integers or booleans
+        return _without_gradient(call, name, "no gradient")
     narrow = [x.astype(np.float32) if x.dtype.kind == "f" else x for x in example.inputs]
     raw = _RawResults()
     with entering(observer=raw):
         double = check_gradients(example.function, *example.inputs, order=2, raise_on_mismatch=False)
         single = check_gradients(example.function, *narrow, raise_on_mismatch=False)
-    call = CheckedFunction(example.function, example.inputs)
-    _, outputs = call.run(call.arrays, recorded=True)
     if not any(out.requires_grad for out in outputs):
-        found = "no gradient" if double.ok and single.ok else "wrong"
-        return [RuleRow(name, f"{i} {call.arrays[i].shape}", found, found, found) for i in call.floating]
+        return _without_gradient(call, name, "no gradient" if double.ok and single.ok else "wrong")
     first, second = ([row for row in double.rows if row.order == order] for order in (1, 2))
     rows = []
     for one, two, three in zip(first, second[: len(first)], single.rows, strict=True):
@@ -194,6 +197,10 @@ def _checked(name: str, example: Example) -> list[RuleRow]:
         none = "no gradient"
         rows.append(RuleRow(name, f"{row.name} {row.shape}", none, str(row.verdict), none, says=row.diagnosis))
     return rows
+
+
+def _without_gradient(call: CheckedFunction, name: str, found: str) -> list[RuleRow]:
+    return [RuleRow(name, f"{i} {call.arrays[i].shape}", found, found, found) for i in call.floating]
 
 
 class _RawResults(Observer):

@@ -8,7 +8,7 @@ from checks import X, checked, declared, normal, only, square, squares_with
 from hypothesis import Phase, given, settings
 
 from autograd_spiral import capture, primitive
-from autograd_spiral.errors import AutogradError, GradientMismatch, ShapeError
+from autograd_spiral.errors import AutogradError, DtypeError, GradientMismatch, ShapeError
 from autograd_spiral.gradcheck import check_against, check_gradients
 from autograd_spiral.gradcheck.verdicts import Verdict
 from autograd_spiral.spiral import by_hand
@@ -72,6 +72,8 @@ def test_bad_calls():
         check_gradients(np.sin, np.arange(3))
     with pytest.raises(ShapeError, match="2 gradients but 1 floating inputs"):
         check_against(np.sum, [X, X], X)
+    with pytest.raises(DtypeError, match=r"returned no floating number \(int64, bool\)"):
+        check_gradients(lambda x: (np.argmax(x), x > 0), X)
     with pytest.raises(ZeroDivisionError):
         check_gradients(lambda x: x * (1 / 0), X)
 
