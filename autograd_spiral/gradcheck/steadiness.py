@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from autograd_spiral.engine.history import history
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.gradcheck.rounding import largest_of
 from autograd_spiral.gradcheck.verdicts import Array
+from autograd_spiral.program.history import history
 
 __all__ = ["Wobble", "wobble_of"]
 
