@@ -65,8 +65,8 @@ class CaptureError(AutogradError, RuntimeError):
 class GradientMismatch(AutogradError, AssertionError):
     """A gradient check failed, or could judge nothing: `report` says what is wrong, where, and by how much."""
 
-    def __init__(self, report: object) -> None:
-        super().__init__(f"gradient check failed\n{report}")
+    def __init__(self, report: object, diagnosis: str = "gradient check failed") -> None:
+        super().__init__(f"{diagnosis}\n{report}")
         self.report = report
 
 

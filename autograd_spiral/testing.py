@@ -1,7 +1,12 @@
 """Hypothesis strategies for testing operations and their gradients; they need the `test` extra.
 
 Numbers come from a short list of round ones, so a failing test shrinks to arrays that can be read at a glance: 0, 1,
-then halves and whole numbers, then tenths. Shapes shrink to few, short axes.
+then halves and whole numbers, then tenths. Shapes shrink to few, short axes. Wherever a `dtype` is asked for, a
+strategy for dtypes will do, such as `float_dtypes()`.
+
+A gradient that is right for such numbers can be wrong, or lost, for others: `arrays_near` draws numbers on kinks and
+beside them, `arrays_of_any_scale` tiny and huge ones, `ill_conditioned_arrays` those whose differences and products
+lose digits, and `in_any_layout` other layouts of memory.
 
 >>> from hypothesis import given, settings
 >>> from autograd_spiral.gradcheck import check_gradients
@@ -30,7 +35,19 @@ except ImportError as error:
         "autograd_spiral.testing needs hypothesis, which is not installed: pip install 'autograd-spiral[test]'"
     ) from error
 
-__all__ = ["arrays_away_from", "broadcastable", "labels_for", "matmul_pairs", "numbers", "tensors"]
+__all__ = [
+    "arrays_away_from",
+    "arrays_near",
+    "arrays_of_any_scale",
+    "broadcastable",
+    "float_dtypes",
+    "ill_conditioned_arrays",
+    "in_any_layout",
+    "labels_for",
+    "matmul_pairs",
+    "numbers",
+    "tensors",
+]
 
 Array: TypeAlias = NDArray[Any]
 
@@ -80,9 +97,152 @@ def arrays_away_from(
     """
     if shape is None:
         shape = hnp.array_shapes(min_dims=min_dims, max_dims=max_dims, min_side=1, max_side=max_side)
+    return _arrays(dtype, shape, numbers(low, high, away_from=kinks, gap=gap))
+
+
+def _arrays(dtype: Any, shape: Any, elements: Any) -> Any:
+    """Return a strategy for arrays of `elements`, a strategy for numbers or a function from dtypes to one."""
+    if isinstance(dtype, st.SearchStrategy):
+        return dtype.flatmap(lambda drawn: _arrays(drawn, shape, elements))
     dtype = np.dtype(dtype)
-    elements = numbers(low, high, away_from=kinks, gap=gap).map(lambda x: float(dtype.type(x)))
-    return hnp.arrays(dtype, shape, elements=elements)
+    chosen = elements(dtype) if callable(elements) else elements
+    # hypothesis rejects a number that the dtype does not hold
+    return hnp.arrays(np.float64, shape, elements=chosen).map(lambda x: x.astype(dtype))
+
+
+def float_dtypes(*, platform: bool = False) -> Any:
+    """Return a strategy for float64, float32 and float16; with `platform`, also the platform's long double.
+
+    >>> from hypothesis import find
+    >>> find(float_dtypes(), lambda dtype: dtype.itemsize < 8)
+    dtype('float32')
+    """
+    return st.sampled_from([np.dtype(name) for name in ("f8", "f4", "f2", *(["longdouble"] if platform else []))])
+
+
+def arrays_near(kinks: Iterable[float], *, shape: Any = (3,), dtype: Any = np.float64, distance: float = 1e-2) -> Any:
+    """Return a strategy for arrays of numbers on `kinks` and beside them: by a spacing of the dtype, up to `distance`.
+
+    Raises ValueError if there are no kinks.
+
+    >>> from hypothesis import find
+    >>> find(arrays_near([1.0]), lambda x: np.all(x < 1)).round(6)
+    array([0.99, 0.99, 0.99])
+    """
+    places = list(kinks)
+    if not places:
+        raise ValueError("arrays_near: no kinks are given")
+
+    def elements(dtype: np.dtype[Any]) -> Any:
+        near = []
+        for place in places:
+            steps = [distance * 10.0**-n for n in range(0, 14, 2)]
+            sides = [float(np.nextafter(dtype.type(place), dtype.type(end))) for end in (-np.inf, np.inf)]
+            near += [place, *(place + sign * step for step in steps for sign in (-1, 1)), *sides]
+        return st.sampled_from(list(dict.fromkeys(near)))
+
+    return _arrays(dtype, shape, elements)
+
+
+def arrays_of_any_scale(*, shape: Any = (3,), dtype: Any = np.float64, alike: bool = False, signed: bool = True) -> Any:
+    """Return a strategy for arrays of tiny and huge numbers, over the range of the dtype, subnormal ones included.
+
+    The numbers of an array have each a scale of its own, or one for all if they are `alike`; they are positive unless
+    `signed`. They shrink towards 1.
+
+    >>> from hypothesis import find
+    >>> find(arrays_of_any_scale(dtype="float16"), lambda x: x.min() > 100)
+    array([1000., 1000., 1000.], dtype=float16)
+    """
+
+    def exponents(dtype: np.dtype[Any]) -> Any:
+        info = np.finfo(min(dtype, np.dtype(float), key=lambda d: d.itemsize))
+        least, most = int(np.log10(info.smallest_subnormal)), int(np.log10(info.max / 5))
+        every = sorted(range(least, most + 1), key=lambda n: (abs(n) % 3 != 0, abs(n), n < 0))
+        return st.sampled_from(every[:3]) | st.sampled_from([most, least]) | st.sampled_from(every)
+
+    digits = st.sampled_from([1.0, 2.0, 5.0, 3.7] + [-1.0, -2.0, -5.0, -3.7] * signed)
+
+    def elements(dtype: np.dtype[Any]) -> Any:
+        if alike:
+            return digits
+        return st.builds(lambda digit, exponent: digit * 10.0**exponent, digits, exponents(dtype))
+
+    if not alike:
+        return _arrays(dtype, shape, elements)
+    drawn = dtype if isinstance(dtype, st.SearchStrategy) else st.just(np.dtype(dtype))
+    return drawn.flatmap(
+        lambda dtype: st.builds(
+            lambda x, exponent: (x.astype(float) * 10.0**exponent).astype(dtype),
+            _arrays(np.float64, shape, digits),
+            exponents(dtype),
+        )
+    )
+
+
+@st.composite
+def ill_conditioned_arrays(draw: Any, /, *, shape: Any = (3,), dtype: Any = np.float64) -> Array:
+    """Draw an array with which differences or products lose digits, in one of the ways that occur in practice.
+
+    Its numbers are far from 0 and close to each other, as years and altitudes are; or of mixed scales; or its last row
+    (or number) is nearly the sum of the others, so that a square matrix is nearly singular. What the dtype cannot tell
+    apart is equal.
+
+    >>> from hypothesis import find
+    >>> find(ill_conditioned_arrays(), lambda x: np.std(x) > 0 and np.mean(x) > 1e5 * np.std(x)).round(3)
+    array([1000000., 1000001., 1000001.])
+    """
+    shape, dtype = (draw(x) if isinstance(x, st.SearchStrategy) else x for x in (shape, dtype))
+    dtype = np.dtype(dtype)
+    x = draw(arrays_away_from(shape=shape))
+    spacing = float(np.finfo(dtype).eps)
+    way = draw(st.sampled_from(["far out", "mixed", "dependent"]))
+    if way == "far out":
+        sizes = [10.0**n for n in (6, 3, 9, 12) if 10.0**n * spacing < 1]
+        return np.asarray(x + draw(st.sampled_from(sizes)), dtype)
+    if way == "mixed":
+        return np.asarray(x * 10.0 ** draw(hnp.arrays(np.int64, np.shape(x), elements=st.integers(-3, 3))), dtype)
+    if x.ndim:
+        off = draw(st.sampled_from([1e-3, 0.0, *(n * spacing for n in (1, 10, 100))]))
+        x[-1] = np.sum(x[:-1], axis=0) + off
+    return np.asarray(x, dtype)
+
+
+@st.composite
+def in_any_layout(draw: Any, arrays: Any, /) -> Array:
+    """Draw an array from the strategy `arrays`, with the same values in another layout of memory.
+
+    Its axes lie in another order, or run backwards; or it is a part of a larger array, read-only, unaligned, or of the
+    other byte order.
+
+    >>> from hypothesis import find
+    >>> find(in_any_layout(arrays_away_from(shape=(2, 2))), lambda x: x.strides[0] < 0).strides
+    (-16, 8)
+    """
+    x = np.array(draw(arrays))
+    layout = draw(
+        st.sampled_from(["as it is", "transposed", "backwards", "spread", "read-only", "unaligned", "swapped"])
+    )
+    if layout == "transposed":
+        return np.asfortranarray(x)
+    if layout == "backwards":
+        turned = tuple(slice(None, None, -1) for _ in x.shape)
+        return np.array(x[turned])[turned]
+    if layout == "spread":
+        larger = np.full(tuple(2 * n for n in x.shape), np.nan, x.dtype)
+        view = larger[tuple(slice(None, None, 2) for _ in x.shape)] if x.ndim else larger[()]
+        return _filled(np.asarray(view), x)
+    if layout == "read-only":
+        x.flags.writeable = False
+    if layout == "unaligned":
+        memory = np.zeros(x.nbytes + 1, np.uint8)
+        return _filled(np.ndarray(x.shape, x.dtype, memory.data, offset=1), x)
+    return x.astype(x.dtype.newbyteorder()) if layout == "swapped" else x
+
+
+def _filled(view: Array, values: Array) -> Array:
+    view[...] = values
+    return view
 
 
 @st.composite

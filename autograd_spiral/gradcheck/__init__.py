@@ -1,11 +1,11 @@
 """Gradient checks that give a verdict: gradients compared with finite differences whose error is known.
 
-From the ground up: `verdicts` (and the record of what was found), `report` (its table, its colours, its data),
+From the ground up: `verdicts` (and the record of what was found), `report/` (its table, its colours, its data),
 `differences` (numeric derivatives and their bounds), `rounding` (what rounding can do to a recorded computation),
-`arguments` (inputs and gradients in containers), `function` (the function that is checked), `judging` (verdicts on
-derivatives), `directions` (large inputs), `diagnoses` (what wrong numbers have in common), `evidence` (what helps a
-diagnosis), `check` (the two public functions), and `rule_check`, the check of the whole rule table, on the calls in
-`examples`.
+`steadiness` (what it does from call to call), `arguments` (inputs and gradients in containers), `function` (the
+function that is checked), `judging/` (verdicts on derivatives), `diagnoses/` (what wrong numbers have in common),
+`evidence` (what helps a diagnosis), `check` (the two public functions), and `rule_check`, the check of the whole rule
+table, on the calls in `examples/`.
 """
 
 from autograd_spiral.gradcheck.check import check_against, check_gradients

@@ -16,10 +16,9 @@ import numpy as np
 from autograd_spiral.engine.table import PRIMITIVES
 from autograd_spiral.errors import GradientMismatch
 from autograd_spiral.gradcheck.diagnoses import SCALE, Record, diagnose, diagnose_shape
-from autograd_spiral.gradcheck.directions import along_directions
 from autograd_spiral.gradcheck.evidence import evidence_of
 from autograd_spiral.gradcheck.function import ByHand, CheckedFunction
-from autograd_spiral.gradcheck.judging import Judge, Swept
+from autograd_spiral.gradcheck.judging import Judge, Swept, along_directions, beside
 from autograd_spiral.gradcheck.report import CheckReport
 from autograd_spiral.gradcheck.verdicts import Array, Findings, Verdict
 from autograd_spiral.program.capturing.step import CapturedStep
@@ -46,9 +45,9 @@ def check_gradients(
     has None in place of a VJP. The rows of the report have the names of the parameters, with keys. The slopes in the
     report are those of one number: the sum of the outputs weighted with `cotangent`, one array for each output (by
     default fixed random numbers, and 1 for a single number). A gradient that does not grow in proportion to the
-    weights is wrong, too. `order=2` checks the gradients of gradients too. Inputs of more than 1000 elements are
-    checked along random directions, and a failure is narrowed down to its element; `directions=` sets their number
-    for all inputs.
+    weights is wrong, too. `order=2` checks the gradients of gradients too, also with respect to the weights: a row
+    `cotangent` stands in the report if these are wrong. Inputs of more than 1000 elements are checked along random
+    directions, and a failure is narrowed down to its element; `directions=` sets their number for all inputs.
 
     A float32 function is evaluated in float64 for the differences, unless it insists on float32. A derivative is `ok`
     if it differs from the numeric one by no more than the numeric bound plus its own rounding; a `kink` lies between
@@ -81,12 +80,14 @@ def check_gradients(
         if order == 2:
             gradient = checked.gradient(judge.cotangents)
             second = gradient.faults() or _against_differences(Judge(gradient, before=judge), directions)
-            rows += _only_where(second, rows, "at second order alone")
+            of_weights = [gradient.names[at] for at in gradient.weights]
+            second = [row for row in second if row.name not in of_weights or row.verdict.fails]
+            rows += _only_where(second, {row.name: row for row in rows}, "at second order alone")
         if any(row.verdict is Verdict.WRONG for row in rows) and (wide := checked.in_float64()):
             fine = check_gradients(
                 function, *wide, order=order, cotangent=cotangent, directions=directions, raise_on_mismatch=False
             )
-            rows = _only_where(rows, fine.rows, f"in {checked.narrowest} alone: right in float64")
+            rows = _wrong_when_narrow(checked, rows, fine)
     return _conclude(CheckReport(checked.name, tuple(rows)), raise_on_mismatch)
 
 
@@ -133,20 +134,26 @@ def check_against(
     wide = checked.in_float64() if callable(gradients) or together else []
     if wide and any(row.verdict is Verdict.WRONG for row in rows):
         fine = check_against(function, gradients, *wide, cotangent=cotangent, raise_on_mismatch=False)
-        rows = _only_where(rows, fine.rows, f"in {checked.narrowest} alone: right in float64")
+        rows = _wrong_when_narrow(checked, rows, fine)
     return _conclude(CheckReport(checked.name, tuple(rows), method), raise_on_mismatch)
 
 
-def _only_where(rows: Sequence[Findings], others: Sequence[Findings], where: str) -> list[Findings]:
-    """Return the rows, saying where those are wrong that are right among the `others`."""
-    if len(rows) != len(others):
-        return [*rows]
+def _only_where(rows: Sequence[Findings], others: Mapping[str, Findings], where: str) -> list[Findings]:
+    """Return the rows, saying where those are wrong that are right among the `others`, which are given by name."""
+    right = {name for name, other in others.items() if other.verdict in (Verdict.OK, Verdict.KINK)}
     return [
         replace(row, diagnosis="; ".join(filter(None, (row.diagnosis, where))))
-        if row.verdict is Verdict.WRONG and other.verdict in (Verdict.OK, Verdict.KINK)
+        if row.verdict is Verdict.WRONG and row.name in right
         else row
-        for row, other in zip(rows, others, strict=True)
+        for row in rows
     ]
+
+
+def _wrong_when_narrow(checked: CheckedFunction, rows: Sequence[Findings], wide: CheckReport) -> list[Findings]:
+    """Return the rows, saying which are right in float64, as in the report `wide`."""
+    text = f"in {checked.narrowest} alone: right in float64"
+    by_name = {order: {row.name: row for row in wide.rows if row.order == order} for order in (1, 2)}
+    return [found for row in rows for found in _only_where([row], by_name[row.order], text)]
 
 
 def _value_of(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -198,7 +205,7 @@ def _by_differences(plain: CheckedFunction, hand: ByHand, cotangent: Any, why: s
         if unfit := _unfit(plain, at, gradient):
             found[at] = unfit
             continue
-        judge.gradients[at], judge.rounding[at] = gradient, hand.rounding(at, _natural(judge, at))
+        judge.take(at, gradient, hand.rounding(at, _natural(judge, at)))
         found[at] = _against_one(judge, at, None)
     return _diagnosed(judge, found), method
 
@@ -228,11 +235,18 @@ def _against_differences(judge: Judge, directions: int | None) -> list[Findings]
     found = {}
     for at in judge.gradients:
         found[at] = _in_proportion(judge, at, _against_one(judge, at, directions), scaled.gradients[at])
-    return _diagnosed(judge, found, scaled)
+    rows = dict(zip(found, _diagnosed(judge, found, scaled), strict=True))
+    for at, findings in found.items():
+        if near := beside(judge, at, findings):
+            (row,) = _diagnosed(near[0], {at: near[1]})
+            rows[at] = replace(row, diagnosis=f"right at these numbers alone; beside them: {row.diagnosis}")
+    return [*rows.values()]
 
 
 def _against_one(judge: Judge, at: int, directions: int | None) -> Findings:
     gradient = judge.gradients[at]
+    if at in judge.function.weights:  # the gradients are linear in them
+        return along_directions(judge, at, 1)
     if directions is None and gradient.size <= ELEMENT_LIMIT:
         return judge.findings(at, gradient, judge.elements(at, gradient, range(gradient.size)))
     return along_directions(judge, at, DIRECTIONS if directions is None else directions)
@@ -284,6 +298,7 @@ def _natural(judge: Judge, at: int) -> Array:
 def _by_hand(judge: Judge, at: int, hand: Array) -> Findings:
     findings = judge.findings(at, hand, judge.compared(at, hand))
     disputed = np.flatnonzero(findings.wrong)
+    judge.take(at, hand, judge.rounding[at])
     return findings.overruled(judge.elements(at, hand, _some(disputed)))
 
 
@@ -321,5 +336,12 @@ def _not_judged(findings: Findings, left_out: str) -> str:
 
 def _conclude(report: CheckReport, raise_on_mismatch: bool) -> CheckReport:
     if raise_on_mismatch and (report.ok is False or report.unjudged):
-        raise GradientMismatch(report)
+        raise GradientMismatch(report, _headline(report))
     return report
+
+
+def _headline(report: CheckReport) -> str:
+    """Return what is wrong with the first input that fails, or that could not be judged, in one line."""
+    row = next((row for row in report.rows if row.verdict.fails or row.unjudged), report.rows[0])
+    order = "" if row.order == 1 else f", order {row.order}"
+    return f"{report.subject}, {row.name}{order}: {row.diagnosis or row.verdict}"

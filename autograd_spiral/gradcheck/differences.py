@@ -21,7 +21,10 @@ import numpy as np
 
 from autograd_spiral.gradcheck.verdicts import Array
 
-__all__ = ["Line", "Slopes", "noise_level", "slopes_of", "typical_scale"]
+__all__ = ["Line", "Slopes", "slopes_of", "typical_scale"]
+
+
+BLOCK = 4096  # so many outputs at once fit into the caches
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Slopes:
     All have shape (lines, outputs). `bound` holds how far `central` can be off, `gap_bound` how far `right - left` can
     be. `kinked` marks the outputs whose one-sided slopes differ by more, or that jump at 0; `jumps` marks only the
     latter. A side on which the function is not finite is left out, which `one_sided` marks; if both are, the bound is
-    infinite. `size` is the largest of the finite values of each output.
+    infinite. `size` is the largest of the finite values of each output; `still` marks those that do not move at all.
     """
 
     central: Array
@@ -43,6 +46,7 @@ class Slopes:
     jumps: Array
     one_sided: Array
     size: Array
+    still: Array
 
 
 class Line:
@@ -50,7 +54,7 @@ class Line:
 
     `rounding` is the noise of each output at 0, and the values are computed in `dtype`. The steps are chosen so that
     the smallest ones balance rounding against truncation, near the cube root of the dtype's spacing; `refine()` adds
-    four smaller ones. Values that are not finite only widen the bound.
+    four smaller ones. Values that are not finite only widen the bound; `still` marks the outputs that no step moves.
 
     >>> line = Line(lambda t: np.exp([t, 2 * t]), 1.0, np.full(2, 1e-16), np.dtype(float))
     >>> slopes = slopes_of([line])
@@ -62,7 +66,7 @@ class Line:
     """
 
     def __init__(self, function: Callable[[float], Array], scale: float, rounding: Array, dtype: np.dtype[Any]) -> None:
-        self._function = function
+        self.function = function
         self.scale = scale
         self._eps = float(np.finfo(dtype).eps)
         finest = math.log2(self._eps) / 3  # the exponent of the balanced step, -17 in float64 and -8 in float32
@@ -71,16 +75,23 @@ class Line:
         self._exponent = first + round(math.log2(scale))  # of the next step
         self._rounding = rounding
         self._centre = function(0.0)
+        self.still = np.ones(self._centre.shape, bool)
         self._steps: list[float] = []
         self._sides: list[Array] = []  # for each step the outputs to the right and to the left, shape (2, outputs)
         self.refine()
+
+    @property
+    def longest(self) -> float:
+        """The longest step."""
+        return self._steps[0]
 
     def refine(self) -> None:
         """Add four steps, each smaller than all before by the same ratio."""
         for _ in range(4):
             step = 2.0**self._exponent
             self._steps.append(step)
-            self._sides.append(np.array([self._function(step), self._function(-step)]))
+            self._sides.append(np.array([self.function(step), self.function(-step)]))
+            self.still &= np.all(self._sides[-1] == self._centre, axis=0)
             self._exponent -= self._octaves
 
 
@@ -90,14 +101,33 @@ def slopes_of(lines: Sequence[Line]) -> Slopes:
 
     The lines have equally many steps. Each gets what it would get alone, but several at once take much less time.
     """
-    eps, octaves = lines[0]._eps, lines[0]._octaves
-    steps = np.array([line._steps for line in lines]).T[:, None, :, None]
-    ratio = 2.0**octaves
+    eps = lines[0]._eps
     centre = np.array([line._centre for line in lines])
-    values = np.stack([np.array(line._sides) for line in lines], axis=2)  # (steps, 2, lines, outputs)
+    still = np.array([line.still for line in lines])
+    steps = np.array([line._steps for line in lines]).T[:, None, :, None]
     # An output that does not move at all moves by less than its spacing, however noisy it is elsewhere.
-    still = np.all(values == centre, axis=(0, 1))
-    rounding = np.where(still, 0.0, lines[0]._rounding)
+    least = 2 * eps * np.abs(centre) / steps[0, 0]
+    no = np.zeros(still.shape, bool)
+    found = Slopes(
+        0 * least, 0 * least, 0 * least, least, least.copy(), no, no.copy(), no.copy(), np.abs(centre), still
+    )
+    moving = np.flatnonzero(~np.all(still, axis=0))
+    for start in range(0, moving.size, BLOCK):
+        columns = moving[start : start + BLOCK]
+        chosen = slice(None) if columns.size == still.shape[1] else columns
+        values = np.stack([np.array([side[:, chosen] for side in line._sides]) for line in lines], axis=2)
+        rounding = np.where(still[:, chosen], 0.0, lines[0]._rounding[chosen])
+        part = _of_outputs(values, centre[:, chosen], rounding, steps, lines[0])
+        alone = still[:, chosen]
+        for name in ("central", "left", "right", "bound", "gap_bound", "kinked", "jumps", "one_sided", "size"):
+            here = getattr(found, name)
+            here[:, chosen] = np.where(alone, here[:, chosen], getattr(part, name))
+    return found
+
+
+def _of_outputs(values: Array, centre: Array, rounding: Array, steps: Array, line: Line) -> Slopes:
+    """Return the slopes of some outputs, from their `values`, of shape (steps, 2, lines, outputs)."""
+    eps, ratio = line._eps, 2.0**line._octaves
     noise = rounding + 2 * eps * np.abs(values)
     noise_centre = rounding + 2 * eps * np.abs(centre)
     limits, bounds = _extrapolated(values, noise, ratio, ratio**2)
@@ -110,10 +140,7 @@ def slopes_of(lines: Sequence[Line]) -> Slopes:
     estimates, bounds = _extrapolated(differences, noises, ratio**powers, ratio ** (2 * powers))
     met = np.abs(np.concatenate([centre[None], *values]))
     size = np.max(met, axis=0, where=np.isfinite(met), initial=0.0)
-    slopes = _combined(estimates, bounds, jumps.any(axis=0), size)
-    least = 2 * eps * np.abs(centre) / steps[0, 0]
-    bound, gap_bound = np.where(still, least, (slopes.bound, slopes.gap_bound))
-    return replace(slopes, bound=bound, gap_bound=gap_bound)
+    return replace(_combined(estimates, bounds, jumps.any(axis=0)), size=size)
 
 
 def _extrapolated(estimates: Array, noise: Array, first: Any, second: Any) -> tuple[Array, Array]:
@@ -160,7 +187,7 @@ def _settled(estimates: Array, bounds: Array) -> tuple[Array, Array]:
     return best, best_bound
 
 
-def _combined(estimates: Array, bounds: Array, jumps: Array, size: Array) -> Slopes:
+def _combined(estimates: Array, bounds: Array, jumps: Array) -> Slopes:
     """Return one answer from what was found on the right, on the left, and by central differences.
 
     If one side is not finite, it is that of the other side.
@@ -177,28 +204,8 @@ def _combined(estimates: Array, bounds: Array, jumps: Array, size: Array) -> Slo
     kinked = split | (~one_sided & (np.abs(right - left) > gap_bound))
     finite = np.isfinite(bound)
     central, left, right = (np.where(finite, slope, np.nan) for slope in (central, left, right))
-    return Slopes(central, left, right, bound, gap_bound, kinked & finite, jumps & finite, one_sided, size)
-
-
-def noise_level(samples: Array) -> Array:
-    """Return the noise of each output, given seven values (7, outputs) at equally spaced points close together.
-
-    There, the differences of order k vanish for a smooth function, and have variance σ² (2k)! / (k!)² for noise of
-    variance σ². (Hamming, 1962; Moré and Wild, 2011, "Estimating computational noise".) The result is the largest over
-    the orders 4 to 6, and 0 if values are not finite. A bend among the points looks like noise.
-
-    >>> t = 1 + 1e-8 * np.arange(7)
-    >>> bool(noise_level(np.sin(t)[:, None])[0] < 1e-15), bool(noise_level(np.sin(t.astype("f4"))[:, None])[0] > 1e-9)
-    (True, True)
-    """
-    levels = []
-    with np.errstate(all="ignore"):
-        for order in (4, 5, 6):
-            differences = np.diff(samples, order, axis=0)
-            growth = math.factorial(2 * order) / math.factorial(order) ** 2
-            levels.append(np.sqrt(np.mean(differences**2, axis=0) / growth))
-        level = np.max(levels, axis=0)
-    return np.where(np.isfinite(level), level, 0)
+    none = np.zeros_like(bound)
+    return Slopes(central, left, right, bound, gap_bound, kinked & finite, jumps & finite, one_sided, none, none)
 
 
 def typical_scale(x: Array) -> Array:

@@ -15,6 +15,7 @@ from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import DtypeError, InPlaceError, RuleError, ShapeError
 from autograd_spiral.gradcheck.arguments import Arguments, leaves_of
 from autograd_spiral.gradcheck.rounding import at_least, blurred
+from autograd_spiral.gradcheck.steadiness import Wobble, wobble_of
 from autograd_spiral.gradcheck.verdicts import Array, Findings, Verdict
 
 __all__ = ["ByHand", "CheckedFunction", "gradients_of", "not_finite"]
@@ -31,7 +32,9 @@ class CheckedFunction:
     """A function and its inputs: `arrays` holds copies of all leaves, `floating` the indices of those with gradients.
 
     The inputs may be in containers, see `arguments`. Those at the indices `constants` have no gradient. `order` is 1,
-    or 2 for the gradients of such a function. `as_arrays()` is the function that gets arrays instead of Tensors.
+    or 2 for the gradients of such a function, whose inputs are those of the function and then, at the indices
+    `weights`, the weights of its outputs. `as_arrays()` is the function that gets arrays instead of Tensors. `wobble`
+    says how far calls lie apart, if they differ by rounding.
 
     Raises ValueError if no input is floating.
     """
@@ -42,11 +45,13 @@ class CheckedFunction:
         # called with `recorded` and the arguments: if that is False, the results need no graph
         self._call: Callable[..., Any] = lambda recorded, *args: function(*args)
         self.arguments = Arguments(function, inputs)
-        leaves, self.names = self.arguments.leaves, self.arguments.names
-        self.arrays = [np.array(x.data if isinstance(x, Tensor) else x) for x in leaves]
+        self._given, self.names = list(self.arguments.leaves), list(self.arguments.names)
+        self.arrays = [np.array(x.data if isinstance(x, Tensor) else x) for x in self._given]
+        self.weights = range(0)
+        self.wobble: Wobble | None = None
         constant = [i in constants for i in self.arguments.positions]
         self.floating = [i for i, x in enumerate(self.arrays) if x.dtype.kind == "f" and not constant[i]]
-        self._tensors = [i for i, x in enumerate(leaves) if i in self.floating or isinstance(x, Tensor)]
+        self._tensors = [i for i, x in enumerate(self._given) if i in self.floating or isinstance(x, Tensor)]
         if not self.floating:
             dtypes = ", ".join(str(x.dtype) for x in self.arrays) or "there is none"
             raise ValueError(f"{self.name}: no input is floating ({dtypes}), so there is no gradient to check")
@@ -76,10 +81,13 @@ class CheckedFunction:
 
     def with_arrays(self, arrays: Sequence[Array]) -> list[Any]:
         """Return the arguments of a call with `arrays` in place of all numbers and arrays."""
-        return self.arguments.with_leaves([self._leaf(i, x) for i, x in enumerate(arrays)])
+        return self._with_leaves([self._leaf(i, x) for i, x in enumerate(arrays)])
+
+    def _with_leaves(self, leaves: Sequence[Any]) -> list[Any]:
+        return [*self.arguments.with_leaves(leaves), *(leaves[i] for i in self.weights)]
 
     def _leaf(self, i: int, x: Array) -> Any:
-        given = self.arguments.leaves[i]
+        given = self._given[i]
         if isinstance(given, float | np.generic):
             return x[()]
         # What is no array, such as the number of an axis or None, is what was given.
@@ -115,7 +123,7 @@ class CheckedFunction:
         leaves = [self._leaf(i, x) for i, x in enumerate(arrays)]
         for i in self._tensors:
             leaves[i] = Tensor(arrays[i], requires_grad=i in self.floating, name=self.names[i])
-        outputs = self._outputs(self._call(recorded, *self.arguments.with_leaves(leaves)))
+        outputs = self._outputs(self._call(recorded, *self._with_leaves(leaves)))
         return [leaves[i] for i in self.floating], outputs
 
     def _outputs(self, result: Any) -> list[Tensor]:
@@ -141,7 +149,8 @@ class CheckedFunction:
         """Return the faults that make a check impossible: two calls differ, or something is overwritten.
 
         Two calls of the function are compared, and two sweeps of one call, with another call between them: rules must
-        compute from what they are given alone, not from what the last call left. Neither may write into it.
+        compute from what they are given alone, not from what the last call left. Neither may write into it, nor into
+        the arrays of the caller. Calls may differ by rounding, which `wobble` then holds.
         """
         given = [x.copy() for x in self.arrays]
         try:
@@ -150,7 +159,9 @@ class CheckedFunction:
             changed = [i for i, (x, was) in enumerate(zip(given, self.arrays, strict=True)) if not _same(x, was)]
             if changed:
                 return self.refused(Verdict.OVERWRITTEN, "the function writes into this input", changed)
-            if len(first) != len(second) or not all(_same(a.data, b.data) for a, b in zip(first, second, strict=True)):
+            if overwritten := self._overwritten():
+                return overwritten
+            if not _all_same(first, second) and not self._steady():
                 return self.refused(Verdict.NOT_DETERMINISTIC, "two calls returned different values", self.floating)
             if not self.takes_tensors:
                 return []
@@ -161,7 +172,11 @@ class CheckedFunction:
             if isinstance(error, InPlaceError) or is_refused_write(error.__cause__):
                 return self.refused(Verdict.OVERWRITTEN, str(error).splitlines()[-1], self.floating)
             raise
+        if overwritten := self._overwritten():
+            return overwritten
         changed = [at for at, a, b in zip(self.floating, gradients, again, strict=True) if not _same(a.data, b.data)]
+        if changed and self._steady([gradients, again]):
+            return []
         text = "two sweeps returned different gradients: a rule must compute from its arguments alone"
         return self.refused(Verdict.NOT_DETERMINISTIC, text, changed)
 
@@ -175,6 +190,25 @@ class CheckedFunction:
             with contextlib.suppress(Exception):  # so near, differences will be taken as well
                 self.run([x - x / 256 if i in self.floating else x for i, x in enumerate(self.arrays)])
         return found
+
+    def _overwritten(self) -> list[Findings]:
+        """Return the fault of inputs that the caller holds and the function has changed."""
+        given = [x.data if isinstance(x, Tensor) else x for x in self._given]
+        pairs = enumerate(zip(given, self.arrays, strict=True))
+        changed = [i for i, (x, was) in pairs if isinstance(x, np.ndarray) and not _same(x, was)]
+        text = "the function writes into the caller's array of this input, which it knows by another name"
+        return self.refused(Verdict.OVERWRITTEN, text, changed)
+
+    def _steady(self, sweeps: Sequence[Sequence[Tensor]] = ()) -> bool:
+        """Measure how far calls and `sweeps` lie apart; return whether that is no more than rounding."""
+        cotangents = self.cotangents(None)
+
+        def call() -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+            leaves, outputs = self.run(self.arrays, recorded=True)
+            return outputs, gradients_of(outputs, leaves, cotangents)
+
+        self.wobble = wobble_of(call, sweeps)
+        return self.wobble is not None
 
     def refused(self, verdict: Verdict, text: str, inputs: Sequence[int]) -> list[Findings]:
         """Return one record for each of these inputs, which all have the same fault."""
@@ -202,17 +236,25 @@ class CheckedFunction:
         return [np.asarray(ct, dtype=out.dtype) for ct, out in zip(weights, outputs, strict=True)]
 
     def gradient(self, cotangents: Sequence[Array]) -> CheckedFunction:
-        """Return the gradients of this function as a function, to be differentiated in turn."""
+        """Return the gradients of this function as a function, of its inputs and of the weights of its outputs."""
+        count = len(self.arguments.inputs)
 
         def gradients(recorded: bool, *args: Any) -> tuple[Tensor, ...]:
-            leaves = [x for x in leaves_of(args) if isinstance(x, Tensor) and x.requires_grad]
-            outputs = self._outputs(self._call(True, *args))
-            weights = [np.asarray(ct, dtype=out.dtype) for ct, out in zip(cotangents, outputs, strict=True)]
+            inner, weights = args[:count], args[count:]
+            leaves = [x for x in leaves_of(inner) if isinstance(x, Tensor) and x.requires_grad]
+            outputs = self._outputs(self._call(True, *inner))
+            weights = tuple(ct.astype(out.dtype) for ct, out in zip(weights, outputs, strict=True))
             return gradients_of(outputs, leaves, weights, create_graph=recorded)
 
         derivative = copy(self)
-        derivative.order = 2
+        derivative.order, derivative.wobble = 2, None
         derivative._call = gradients
+        derivative.arrays = [*self.arrays, *(np.array(ct) for ct in cotangents)]
+        derivative.weights = weights = range(len(self.arrays), len(derivative.arrays))
+        names = ["cotangent"] if len(cotangents) == 1 else [f"cotangent {i}" for i in range(len(cotangents))]
+        derivative.names = [*self.names, *names]
+        derivative.floating, derivative._tensors = [*self.floating, *weights], [*self._tensors, *weights]
+        derivative._given = [*self._given, *(None for _ in weights)]
         return derivative
 
 
@@ -278,7 +320,7 @@ class ByHand:
 
 
 def gradients_of(
-    outputs: Sequence[Tensor], leaves: Sequence[Tensor], weights: Sequence[Array], create_graph: bool = False
+    outputs: Sequence[Tensor], leaves: Sequence[Tensor], weights: Sequence[Any], create_graph: bool = False
 ) -> tuple[Tensor, ...]:
     """Return what `grad` does; zeros, without a warning, if all outputs are constants: a check says that itself."""
     if all(out.is_leaf and not out.requires_grad for out in outputs):
@@ -306,6 +348,10 @@ def not_finite(outputs: Sequence[Array]) -> str:
             text += f" at {', '.join(str(tuple(index)) for index in lost[:NAMED])}{more}"
         says.append(text)
     return ", ".join(says)
+
+
+def _all_same(first: Sequence[Tensor], second: Sequence[Tensor]) -> bool:
+    return len(first) == len(second) and all(_same(a.data, b.data) for a, b in zip(first, second, strict=True))
 
 
 def _same(a: Array, b: Array) -> bool:

@@ -4,6 +4,9 @@ Monte Carlo arithmetic (Parker, 1997): every floating value that is read or writ
 runs. How far the results move is what rounding can do to them, cancellation included. Rounding that accumulates inside
 one long sum does not show that way: one more run, in a wider dtype, gives the rounding that happened.
 
+A rule that branches on exact values moves too, but as a jump: all runs agree with each other, and not with the recorded
+numbers. That is no rounding.
+
 The record is run again as the sweep ran it, rules included, and not as a program: rules of declared operations may need
 plain arrays, and a program would blur each step within a rule, which widens the bounds of gradients that are right.
 """
@@ -11,18 +14,29 @@ plain arrays, and a program would blur each step within a rule, which widens the
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from autograd_spiral.engine.modes import Observer
 from autograd_spiral.engine.sweep import sweep
 from autograd_spiral.engine.table import Primitive
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.gradcheck.verdicts import Array
 from autograd_spiral.program.history import history
 
-__all__ = ["at_least", "blurred", "joined", "rerun", "rounding_of", "widened"]
+__all__ = [
+    "Rounding",
+    "at_least",
+    "blurred",
+    "blurred_apart",
+    "joined",
+    "largest_of",
+    "rerun",
+    "rounding_of",
+    "widened",
+]
 
 Change: TypeAlias = Callable[[Any], Any]
 
@@ -30,6 +44,23 @@ RUNS = 8
 _BITS = 3  # this many last bits of a mantissa are replaced: up to 7 units in the last place, where NumPy's own
 # elementary functions in float32 are up to 4 off
 _MULTIPLIERS = np.random.default_rng(7).integers(2**62, 2**63, size=RUNS, dtype=np.uint64) | np.uint64(1)
+
+
+class Rounding(NamedTuple):
+    """How far rounding can move each element of the outputs of a function, and of its gradients.
+
+    The `loose` levels are those where equal numbers need not stay equal: a difference of exactly 0 may be the rest of
+    two numbers that differ. `jumps` marks the elements of the gradients that all runs agree on with each other, and not
+    with the recorded gradient; levels leave that distance out. `largest` is the largest number on the way to
+    the outputs.
+    """
+
+    outputs: list[Array]
+    gradients: list[Array]
+    loose_outputs: list[Array]
+    loose_gradients: list[Array]
+    jumps: list[Array]
+    largest: float
 
 
 def _is_floating(value: Any) -> bool:
@@ -50,9 +81,29 @@ def blurred(value: Any, run: int) -> Any:
         return value
     unsigned, multiplier, shift = _mixing(value.itemsize, run)
     head = np.asarray(value).view(unsigned) >> unsigned(_BITS)
-    tail = np.multiply(head, multiplier) >> shift  # np.multiply, because * of two numbers warns when it overflows
-    mixed = ((head << unsigned(_BITS)) | tail).view(value.dtype)
+    # np.multiply, because * of two numbers warns when it overflows; + 1 for subnormal numbers, whose head is 0
+    tail = np.multiply(head + unsigned(1), multiplier) >> shift
+    return _with_tail(value, head, tail)
+
+
+def _with_tail(value: Any, head: Any, tail: Any) -> Any:
+    # An odd tail moves every number whose last bits are 0: whole numbers, halves.
+    mixed = ((head << head.dtype.type(_BITS)) | tail | head.dtype.type(1)).view(value.dtype)
     return np.where(np.isfinite(value) & (value != 0), mixed, value)
+
+
+def blurred_apart(value: Any, rng: np.random.Generator) -> Any:
+    """Return `value` with random last bits, so that equal values do not stay equal; else as `blurred`.
+
+    >>> x = np.ones(4)
+    >>> bool(np.all(abs(blurred_apart(x, np.random.default_rng(0)) - x) <= 2e-15))
+    True
+    """
+    if not _is_floating(value) or value.itemsize > 8:
+        return value
+    unsigned = _mixing(value.itemsize, 0)[0]
+    tail = rng.integers(0, 2**_BITS, np.shape(value), dtype=unsigned)
+    return _with_tail(value, np.asarray(value).view(unsigned) >> unsigned(_BITS), tail)
 
 
 @functools.cache
@@ -94,7 +145,9 @@ def _or_in_float64(function: Callable[..., Any], *args: Any, **params: Any) -> A
 class _Shadow:
     """A node evaluated again on changed operands, with the fields that the sweep reads."""
 
-    def __init__(self, node: Tensor, shadows: dict[Tensor, _Shadow], change: Change, keep_zeros: bool) -> None:
+    def __init__(
+        self, node: Tensor, shadows: dict[Tensor, _Shadow], change: Change, keep_zeros: bool, results: bool
+    ) -> None:
         self.serial, self.params, self.name = node.serial, node.params, node.name
         self._requires_grad = node.requires_grad
         self._value: Any = node.data
@@ -110,7 +163,8 @@ class _Shadow:
         operands = (arg._value if type(arg) is _Shadow else operand for arg, operand in pairs)
         # A float32 constant does not round as such in float64.
         self.operands = tuple(change(at_least(operand, original.dtype)) for operand in operands)
-        value = change(np.asarray(_or_in_float64(node.primitive.evaluate, *self.operands, **node.params)))
+        value = np.asarray(_or_in_float64(node.primitive.evaluate, *self.operands, **node.params))
+        value = change(value) if results else value
         self._value = np.where(original == 0, original, value) if keep_zeros and not np.all(original) else value
 
 
@@ -136,11 +190,13 @@ def rerun(
     inputs: Sequence[Tensor],
     change: Change,
     keep_zeros: bool = True,
+    results: bool = True,
+    observer: Observer | None = None,
 ) -> list[Array]:
     """Return `outputs`, and their gradients with respect to `inputs`, computed again from changed numbers.
 
-    `change` is applied to every number that an operation or a rule reads or writes; zeros stay if `keep_zeros`.
-    `order` is the history of the outputs.
+    `change` is applied to every number that an operation or a rule reads, and to the `results` of operations; zeros
+    stay if `keep_zeros`. `order` is the history of the outputs; the `observer` sees the sweep.
 
     >>> x = Tensor(np.array([1.0, 2.0]), requires_grad=True)
     >>> y = 3 * x
@@ -149,61 +205,112 @@ def rerun(
     """
     shadows: dict[Any, Any] = {}
     for node in order:
-        shadows[node] = _Shadow(node, shadows, change, keep_zeros)
+        shadows[node] = _Shadow(node, shadows, change, keep_zeros, results)
     pairs = zip(outputs, cotangents, strict=False)
     seeds = [(shadows[out], np.array(change(np.asarray(ct)))) for out, ct in pairs if out.requires_grad]
-    found = sweep(seeds, {shadows[leaf] for leaf in inputs if leaf in shadows})
+    found = sweep(seeds, {shadows[leaf] for leaf in inputs if leaf in shadows}, observer=observer)
     gradients = [found.get(shadows.get(leaf), np.zeros(leaf.shape, leaf.dtype)) for leaf in inputs]
     return [*(shadows[out]._value for out in outputs), *gradients]
 
 
+class _Largest(Observer):
+    """Keeps the largest finite number of those it sees."""
+
+    number = 0.0
+
+    def see(self, value: Any) -> None:
+        self.number = max(self.number, largest_of(value))
+
+    def swept(self, node: Any, argument: int, ct: Any, piece: Any) -> None:
+        self.see(piece)
+
+
 def rounding_of(
     outputs: Sequence[Tensor], cotangents: Sequence[Array], inputs: Sequence[Tensor], gradients: Sequence[Array]
-) -> tuple[list[Array], list[Array]]:
+) -> Rounding:
     """Return how far rounding can move each element of the recorded `outputs`, and of their `gradients`.
 
     This is the largest change in any of the runs, plus the spacing of the dtype. `gradients` are those with respect to
     `inputs`; without `cotangents`, `inputs` and `gradients`, outputs alone are measured. An exact zero is mostly meant
-    (a masked entry, a point on a kink), so the runs keep it. It can also be the rest of large numbers that cancel:
-    further runs move zeros, and count where they stay within the reach of rounding.
+    (a masked entry, a point on a kink), so the runs keep it. It can also be the rest of large numbers that cancel, or
+    of a tiny number: further runs move zeros, and count where they stay within the reach of rounding.
     """
     order = history(outputs)
     results = [*(out.data for out in outputs), *gradients]
     values = joined(results)
-    eps = joined([np.full(result.shape, np.finfo(result.dtype).eps) for result in results])
-    spacing = np.asarray(2 * eps * np.abs(values), dtype=float)
-    largest = [0.0]
-
-    def widened_and_seen(value: Any) -> Any:
-        value = widened(value)
-        if _is_floating(value):
-            largest.append(float(np.max(np.abs(value), where=np.isfinite(value), initial=0.0)))
-        return value
+    count = sum(out.size for out in outputs)
+    eps, least = (
+        joined([np.full(result.shape, getattr(np.finfo(result.dtype), name)) for result in results])
+        for name in ("eps", "smallest_subnormal")
+    )
+    spacing = np.asarray(2 * (eps * np.abs(values) + least), dtype=float)
 
     @np.errstate(all="ignore")
-    def moved(change: Change, keep_zeros: bool = True) -> Array:
-        again = joined(rerun(order, outputs, cotangents, inputs, change, keep_zeros))
-        distance = np.abs(again - values).astype(float)
-        return np.asarray(np.where(np.isnan(distance), 0.0, distance) + spacing)
+    def again(change: Change, **how: Any) -> Array:
+        return joined(rerun(order, outputs, cotangents, inputs, change, **how)).astype(float)
 
-    happened = moved(widened_and_seen)
+    @np.errstate(all="ignore")
+    def distance(run: Array, origin: Array = values) -> Array:
+        away = np.abs(run - origin)
+        return np.asarray(np.where(np.isnan(away), 0.0, away) + spacing)
+
+    @np.errstate(all="ignore")
+    def levels_of(runs: Iterable[Array]) -> tuple[Array, Array]:
+        """Return how far runs are from the values, or from their middle where the values stand apart; and where."""
+        low = high = np.full(values.shape, np.nan)
+        for run in runs:
+            low, high = np.fmin(low, run), np.fmax(high, run)
+        middle = low / 2 + high / 2
+        spread = distance(high, middle)
+        jumps = np.abs(values - middle) > limit + 8 * spread
+        return np.where(jumps, spread, np.maximum(distance(low), distance(high))), jumps
+
+    met = _Largest()
+    for node in order:  # constants can be limits that are not reached
+        if node.requires_grad or node.primitive is not None:
+            met.see(node.data)
+    largest = met.number
+    happened = distance(again(widened, observer=met))
     # The rounding of a sum of n terms is within about n roundings of the terms, and none of these is larger than the
-    # largest number that was met: anything beyond is no rounding.
-    cap = max(4.0, max((node.size for node in order), default=0) / 8)
-    floor = max(largest) * eps
+    # largest number that was met. A difference of two blurred numbers is within both. Anything beyond is no rounding.
+    cap = max(2.0 * 2**_BITS, max((node.size for node in order), default=0) / 8)
+    floor = met.number * eps + max(1.0, met.number) * least
     limit = cap * (spacing + floor)
     zeros = any(node.primitive is not None and node.dtype.kind == "f" and not np.all(node.data) for node in order)
-    levels = spacing
-    for run in range(RUNS):
-        change = functools.partial(blurred, run=run)
-        levels = np.maximum(levels, moved(change))
-        if zeros:
-            further = moved(change, keep_zeros=False)
+    levels, jumps = levels_of(again(functools.partial(blurred, run=run)) for run in range(RUNS))
+    loose = levels
+    if zeros:
+        rng = np.random.default_rng(RUNS)
+
+        def within_reach(run: Array) -> Array:
+            nonlocal levels
+            further = distance(run)
             levels = np.maximum(levels, np.where(further <= limit, further, 0))
+            return run
+
+        wide = distance(within_reach(again(widened, keep_zeros=False)))
+        # Rules that look for the largest operand compare it with the result, which therefore has no other last bits.
+        how = {"keep_zeros": False, "results": False}
+        apart = (again(lambda value: blurred_apart(value, rng), **how) for _ in range(RUNS))
+        loose, _ = levels_of(map(within_reach, apart))
+        loose[:count] = np.maximum(loose, wide)[:count]
     levels = np.maximum(levels, np.minimum(2 * happened, cap * (levels + floor)))
     ends = np.cumsum([result.size for result in results], dtype=int)
-    found = [levels[end - r.size : end].reshape(r.shape) for end, r in zip(ends, results, strict=True)]
-    return found[: len(outputs)], found[len(outputs) :]
+
+    def parts(found: Array) -> list[Array]:
+        return [found[end - r.size : end].reshape(r.shape) for end, r in zip(ends, results, strict=True)]
+
+    tight, loose_parts, n = parts(levels), parts(np.maximum(loose, levels)), len(outputs)
+    return Rounding(tight[:n], tight[n:], loose_parts[:n], loose_parts[n:], parts(jumps)[n:], largest)
+
+
+def largest_of(value: Any) -> float:
+    """Return the size of the largest finite number of a floating array, and 0 for anything else.
+
+    >>> largest_of(np.array([1.0, -3.0, np.inf])), largest_of(np.arange(3))
+    (3.0, 0.0)
+    """
+    return float(np.max(np.abs(value), where=np.isfinite(value), initial=0.0)) if _is_floating(value) else 0.0
 
 
 def joined(arrays: Sequence[Array]) -> Array:

@@ -188,7 +188,7 @@ def _checked(name: str, example: Example) -> list[RuleRow]:
         return _without_gradient(call, name, "no gradient" if double.ok and single.ok else "wrong")
     first, second = ([row for row in double.rows if row.order == order] for order in (1, 2))
     rows = []
-    for i, one, two, three in zip(call.floating, first, second, single.rows, strict=True):
+    for i, one, two, three in zip(call.floating, first, second[: len(first)], single.rows, strict=True):
         # Faults of raw results belong to the call as a whole: any of its rules may have returned them.
         narrow_verdict = Verdict.WRONG_DTYPE if raw.faults else three.verdict
         verdicts = str(one.verdict), str(two.verdict), str(narrow_verdict)
@@ -197,6 +197,9 @@ def _checked(name: str, example: Example) -> list[RuleRow]:
         error, bound = (worst.error, worst.error_bound) if worst else (0.0, 0.0)
         kinks = max(row.counts[Verdict.KINK] for row in (one, two))
         rows.append(RuleRow(name, f"{i} {one.shape}", *verdicts, error, bound, kinks, "; ".join(filter(None, says))))
+    for row in second[len(first) :]:  # the rules are wrong in their cotangents
+        none = "no gradient"
+        rows.append(RuleRow(name, f"{row.name} {row.shape}", none, str(row.verdict), none, says=row.diagnosis))
     return rows
 
 

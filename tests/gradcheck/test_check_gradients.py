@@ -5,14 +5,16 @@ import json
 import numpy as np
 import pytest
 from checks import X, checked, declared, normal, only, square, squares_with
+from hypothesis import Phase, given, settings
 
 from autograd_spiral import capture, primitive
-from autograd_spiral.errors import AutogradError, GradientMismatch, ShapeError
+from autograd_spiral.errors import AutogradError, DtypeError, GradientMismatch, ShapeError
 from autograd_spiral.gradcheck import check_against, check_gradients
 from autograd_spiral.gradcheck.verdicts import Verdict
 from autograd_spiral.spiral import by_hand
 from autograd_spiral.spiral.data import spiral
 from autograd_spiral.spiral.models import LinearClassifier, TwoLayerNet
+from autograd_spiral.testing import arrays_away_from
 
 BENT = {
     "does not depend on the cotangent: multiply by ct": lambda ct, out, x: 2 * x,
@@ -70,6 +72,8 @@ def test_bad_calls():
         check_gradients(np.sin, np.arange(3))
     with pytest.raises(ShapeError, match="2 gradients but 1 floating inputs"):
         check_against(np.sum, [X, X], X)
+    with pytest.raises(DtypeError, match=r"returned no floating number \(int64, bool\)"):
+        check_gradients(lambda x: (np.argmax(x), x > 0), X)
     with pytest.raises(ZeroDivisionError):
         check_gradients(lambda x: x * (1 / 0), X)
 
@@ -84,6 +88,35 @@ def test_a_mismatch_carries_the_report():
     assert json.loads(json.dumps(caught.value.report.to_dict()))["inputs"][0]["diagnosis"] == "2.00 × too large"
     with pytest.raises(GradientMismatch):
         check_against(lambda x: np.sum(x * x), X, X)
+
+
+@pytest.mark.parametrize(
+    ("function", "x", "how", "line"),
+    [
+        (squares_with(lambda right: -right), X, {}, "squares, {}: sign flipped"),
+        (np.log, -np.abs(X), {}, "np.log, {}: not judged: the function is nan everywhere"),
+        (declared(square, lambda ct, out, x: 2 * ct), X, {"order": 2}, "square, {}: no common factor"),
+    ],
+)
+def test_a_mismatch_begins_with_the_diagnosis(function, x, how, line):
+    with pytest.raises(GradientMismatch) as caught:
+        check_gradients(function, x, **how)
+    assert str(caught.value).startswith(line.format(caught.value.report.rows[0].name))
+
+
+@settings(max_examples=5, phases=[Phase.generate, Phase.shrink], database=None)
+@given(arrays_away_from([0.0], min_dims=1, max_dims=1, max_side=2, high=1, low=-1))
+def forgets_a_factor(x):
+    check_gradients(declared(square, lambda ct, out, x: ct * x), x)
+
+
+def test_within_hypothesis_the_example_shrinks_and_the_diagnosis_comes_first():
+    with pytest.raises(GradientMismatch) as caught:
+        forgets_a_factor()
+    row = caught.value.report.rows[0]
+    assert str(caught.value).startswith(f"square, {row.name}: 2.00 × too small\nsquare: wrong\n")
+    assert row.x.tolist() == [1.0]
+    assert any("x=array([1.])" in note for note in caught.value.__notes__)
 
 
 def test_the_report_names_the_weights_of_the_outputs_if_one_needs_to_know():

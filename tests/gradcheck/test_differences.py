@@ -4,7 +4,8 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from autograd_spiral.gradcheck.differences import Line, Slopes, noise_level, slopes_of, typical_scale
+from autograd_spiral.gradcheck.differences import Line, Slopes, slopes_of, typical_scale
+from autograd_spiral.gradcheck.judging.noise import noise_level
 
 DOUBLE, SINGLE = np.dtype(float), np.dtype(np.float32)
 

@@ -6,7 +6,8 @@ from checks import X, checked, declared, only, square, squares_with, wrong_log
 
 from autograd_spiral import primitive, relu, softmax_cross_entropy
 from autograd_spiral.errors import GradientMismatch
-from autograd_spiral.gradcheck import check_against, check_gradients, judging
+from autograd_spiral.gradcheck import check_against, check_gradients
+from autograd_spiral.gradcheck.judging import judge
 from autograd_spiral.gradcheck.verdicts import Verdict
 
 
@@ -269,6 +270,6 @@ def test_elements_are_judged_together_as_they_are_alone(name, monkeypatch):
     x, w = np.random.default_rng(2).standard_normal((2, 5, 3)).round(1)
     x[0] = w[1] = 0
     together = checked(HARD[name], x, w)
-    monkeypatch.setattr(judging, "VALUES", 1)
+    monkeypatch.setattr(judge, "VALUES", 1)
     alone = checked(HARD[name], x, w)
     assert [repr(row.slopes) for row in together.rows] == [repr(row.slopes) for row in alone.rows]

@@ -36,7 +36,7 @@ def test_levels_hold_what_rounding_did_and_little_more(name):
         arrays = [np.random.default_rng((seed, i)).standard_normal((6, 4)).astype(np.float32) for i in range(2)]
         leaves, output, ct, single = gradients(FUNCTIONS[name], arrays)
         _, exact, _, double = gradients(FUNCTIONS[name], [a.astype(float) for a in arrays])
-        (of_output,), of_gradients = rounding_of([output], [ct], leaves, single)
+        (of_output,), of_gradients, *_ = rounding_of([output], [ct], leaves, single)
         assert np.all(np.abs(output.data - exact.data) <= of_output)
         assert np.max(of_output) <= 1e-3 * (1 + np.max(np.abs(exact.data)))
         for a, b, level in zip(single, double, of_gradients, strict=True):
@@ -52,8 +52,41 @@ def test_levels_do_not_cover_a_wrong_rule():
     x = Tensor(np.array([0.3, -1.2]), requires_grad=True)
     output = sine(x)
     wrong = grad(output, x, np.ones(2)).data
-    _, (level,) = rounding_of([output], [np.ones(2)], [x], [wrong])
+    (level,) = rounding_of([output], [np.ones(2)], [x], [wrong]).gradients
     assert np.all(np.abs(wrong - np.cos(x.data)) > 1000 * level)
+
+
+def rounding_of_rule(vjp, x, body=lambda x: x * x):
+    leaf = Tensor(np.array(x), requires_grad=True)
+    output = primitive(vjp)(body)(leaf)
+    ct = np.ones(output.shape)
+    return rounding_of([output], [ct], [leaf], [grad(output, leaf, ct).data])
+
+
+def test_a_rule_that_jumps_is_marked_and_its_jump_is_no_rounding():
+    exact = rounding_of_rule(lambda ct, out, x: np.where(x == np.round(x), 0, ct * 2 * x), [1.0, -4.0, 0.3, 2.5])
+    assert exact.jumps[0].tolist() == [True, True, False, False]
+    assert np.all(exact.gradients[0] < 1e-13)
+    right = rounding_of_rule(lambda ct, out, x: ct * 2 * x, [1.0, -4.0, 0.3, 2.5])
+    assert not np.any(right.jumps[0])
+
+
+def test_differences_of_equal_numbers_round_loosely_and_selections_do_not():
+    x = Tensor(np.array([1e-9, -1e-9, 3.0]), requires_grad=True)
+    for function, loose in ((lambda x: (1 - np.cos(x)) / x, True), (lambda x: np.maximum(x, 0) * np.max(x), False)):
+        output = function(x)
+        found = grad(output, x, np.ones(3)).data
+        measured = rounding_of([output], [np.ones(3)], [x], [found])
+        assert bool(np.max(measured.loose_gradients[0]) > 1e-6) is loose
+        assert np.all(measured.loose_gradients[0] >= measured.gradients[0])
+
+
+def test_numbers_that_underflow_are_known_to_the_smallest_one():
+    for dtype in ("float64", "float32", "float16"):
+        least = float(np.finfo(dtype).smallest_subnormal)
+        x = Tensor(np.array([least, 0], dtype), requires_grad=True)
+        (of_output,), *_ = rounding_of([x * x], (), (), ())
+        assert np.all(of_output >= least)
 
 
 def test_branches_and_ties_stay_as_they_are():
@@ -61,7 +94,7 @@ def test_branches_and_ties_stay_as_they_are():
     y = Tensor(np.array([0.0, 0.5, 0.25]), requires_grad=True)
     for output in (relu(x), np.where(x > 0.5, x, 3 * x), np.maximum(x, y), np.absolute(2 * x - 1)):
         found = grad(output, x, np.ones(3)).data
-        _, (level,) = rounding_of([output], [np.ones(3)], [x], [found])
+        (level,) = rounding_of([output], [np.ones(3)], [x], [found]).gradients
         assert np.max(level) < 1e-13
 
 
@@ -132,6 +165,6 @@ def test_a_rule_that_needs_plain_arrays_is_run_again():
     x = Tensor(np.array([0.3, -1.2]), requires_grad=True)
     output = sine(x)
     found = grad(output, x, np.ones(2)).data
-    (of_output,), (level,) = rounding_of([output], [np.ones(2)], [x], [found])
+    (of_output,), (level,), *_ = rounding_of([output], [np.ones(2)], [x], [found])
     assert np.all((level > 0) & (level < 1e-13))
     assert np.all((of_output > 0) & (of_output < 1e-13))

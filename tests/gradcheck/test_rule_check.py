@@ -64,6 +64,15 @@ def test_a_wrong_rule_is_found(monkeypatch):
     assert "2 rows: 1 not ok" in str(report)
 
 
+def test_a_rule_that_detaches_its_cotangent_is_found(monkeypatch):
+    spoiled(monkeypatch, np.exp, lambda ct, out, x: (ct.detach() if hasattr(ct, "detach") else ct) * out)
+    report = check_rules(["exp"])
+    right, detached = report.rows
+    assert not report.ok
+    assert (right.ok, detached.order1, detached.order2) == (True, "no gradient", "wrong")
+    assert detached.argument == "cotangent (2, 3)"
+
+
 def test_a_rule_that_widens_the_dtype_is_found(monkeypatch):
     spoiled(monkeypatch, np.exp, lambda ct, out, x: (ct * out).astype(np.float64))
     (row,) = check_rules(["exp"]).rows

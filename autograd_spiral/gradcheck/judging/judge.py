@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from autograd_spiral.engine.tensor import Tensor
-from autograd_spiral.gradcheck.differences import Line, noise_level, slopes_of, typical_scale
+from autograd_spiral.gradcheck.differences import Line, slopes_of, typical_scale
 from autograd_spiral.gradcheck.function import CheckedFunction, gradients_of, not_finite
-from autograd_spiral.gradcheck.rounding import at_least, joined, rounding_of
+from autograd_spiral.gradcheck.judging.noise import measured_noise
+from autograd_spiral.gradcheck.rounding import Rounding, at_least, joined, largest_of, rounding_of
 from autograd_spiral.gradcheck.verdicts import Array, Findings, Slope, Verdict
 from autograd_spiral.program.history import history
 
 __all__ = ["Judge", "Swept"]
 
 
-REFINEMENTS = 3
+# A wrong slope shows in steps in which it moves the outputs by this many times their noise: from, to, by.
+EMERGING = 0.5, 16, 2
+REFINEMENTS = 3  # then the smallest step is the spacing of the dtype
 NOISE_REACH = 6  # this many standard deviations of the measured noise count as its bound
 WIDE = 1e-2, 1e-3  # a bound wider than both says nothing: parts of the derivative, and of its natural size
+COARSE = 64  # and wider than so many spacings of the coarsest dtype
 VALUES = 512  # about so many values of outputs are compared at once: larger arrays cost more than they save
 SHARP = 1e-4, 1e-9  # a numeric bound wider than both is worth smaller steps
 
@@ -35,11 +41,12 @@ class Swept(NamedTuple):
 
 
 class _Sides(NamedTuple):
-    """The lowest and the highest sum of one-sided slopes, how far their gap can be off, and what marks them."""
+    """The lowest and highest sum of one-sided slopes, how far their gap and all can be off, and what marks them."""
 
     low: float
     high: float
     gap: float
+    loose: float
     jump: bool
     one_sided: bool
 
@@ -48,9 +55,10 @@ class Judge:
     """Compares the gradients of a function with differences of its values.
 
     The outputs are weighted with `cotangents`, those `given` or fixed random numbers; `random_weights` has the shapes
-    of the latter, unless they are a single 1. `gradients` and `rounding` hold, by the index of the input, the engine's
-    gradients and how far rounding can have moved them. `sizes` has the lengths of all axes that were met, and their
-    products. Differences are taken at `base`, in steps of the `scales` of the elements of each input.
+    of the latter, unless they are a single 1. By the index of the input, `gradients` holds the engine's gradients,
+    `rounding` how far rounding can have moved them, `loose` how far at most, and `jumps` which of them jump when last
+    bits change. `sizes` has the lengths of all axes that were met, and their products. Differences are taken at `base`,
+    in steps of the `scales` of the elements of each input; if the function is `quick`, always to the smallest steps.
 
     Outputs that are not finite have no slope: their cotangents are set to 0, which leaves them out of the sum that
     is checked. `left_out` says which, in words, and `leading` marks the elements of each input that lead to them.
@@ -73,18 +81,33 @@ class Judge:
             swept = self.swept(self.cotangents)
         if before is not None and before.left_out:
             self.left_out = before.left_out
-            self.leading = {at: leads | before.leading[at] for at, leads in self.leading.items()}
+            unweighted = {at: function.arrays[at] == 0 for at in function.floating}
+            self.leading = {at: leads | (unweighted | before.leading)[at] for at, leads in self.leading.items()}
         self.gradients = swept.gradients
         leaves, gradients = list(swept.leaves.values()), list(self.gradients.values())
-        of_outputs, of_gradients = rounding_of(swept.outputs, self.cotangents, leaves, gradients)
-        self.rounding = dict(zip(function.floating, of_gradients, strict=True))
+        measured = rounding_of(swept.outputs, self.cotangents, leaves, gradients)
+        self.rounding = dict(zip(function.floating, measured.gradients, strict=True))
+        self.jumps = dict(zip(function.floating, measured.jumps, strict=True))
+        self.loose = dict(zip(function.floating, measured.loose_gradients, strict=True))
         self.sizes = {n for node in history(swept.outputs) for n in (*node.shape, node.size)}
         self._largest = min(float(np.finfo(function.arrays[at].dtype).max) for at in function.floating)
         self._weights = joined(self.cotangents)
-        self.base, self._noise = self._widened(swept.outputs, of_outputs)
+        self.base, measured = self._widened(swept.outputs, measured)
+        self._noise, self._hiding = joined(measured.outputs), joined(measured.loose_outputs)
         self._dtype = min((x.dtype for x in self.base if x.dtype.kind == "f"), key=lambda d: -np.finfo(d).eps)
-        self._noise = np.maximum(self._noise, NOISE_REACH * self._measured_noise())
+        eps = float(np.finfo(self._dtype).eps)
+        recorded = any(not out.is_leaf for out in swept.outputs)
+        self._hiding += 4 * eps * (measured.largest if recorded else max(1.0, *map(largest_of, self.base)))
+        coarsest = max((np.finfo(function.arrays[at].dtype) for at in function.floating), key=lambda info: info.eps)
+        self._wide = max(WIDE[0], COARSE * float(coarsest.eps)), WIDE[1]
+        self._least = COARSE * float(coarsest.smallest_subnormal)
         self._centre = self._outputs_at(self.base)
+        self._recorded = self._noise + 2 * eps * np.abs(self._centre)
+        self._measure(eps)
+        if function.wobble:
+            self._noise = self._noise + 2 * joined(function.wobble.outputs)
+            for at, apart in zip(function.floating, function.wobble.gradients, strict=True):
+                self.rounding[at] = self.rounding[at] + 2 * apart
         self.scales = {at: np.ravel(typical_scale(self.base[at])) for at in function.floating}
 
     @np.errstate(all="ignore")
@@ -106,51 +129,67 @@ class Judge:
         return leading
 
     @np.errstate(all="ignore")
-    def _widened(self, outputs: list[Tensor], of_outputs: list[Array]) -> tuple[list[Array], Array]:
-        """Return where differences are taken, float64 copies of the inputs if that works, and the outputs' rounding.
+    def _widened(self, outputs: list[Tensor], measured: Rounding) -> tuple[list[Array], Rounding]:
+        """Return where differences are taken, float64 copies of the inputs if that works, and the rounding there.
 
         The function must return float64 there, and the same values up to rounding; otherwise differences are taken in
         the dtypes of the inputs, with their noise.
         """
-        arrays, noise = self.function.arrays, joined(of_outputs)
+        arrays = self.function.arrays
         wide = [at_least(x, float) for x in arrays]
         if any(a is not b for a, b in zip(wide, arrays, strict=True)):
             try:
                 _, wide_outputs = self.function.run(wide, recorded=True)
             except Exception:  # the function insists on the dtype it was given
-                return arrays, noise
+                return arrays, measured
             values, wide_values = (joined([out.data for out in run]) for run in (outputs, wide_outputs))
             if values.size == wide_values.size and all(out.dtype.itemsize >= 8 for out in wide_outputs):
-                agree = (np.abs(values - wide_values) <= 4 * noise) | ~np.isfinite(wide_values)
-                if agree.all():
-                    return wide, joined(rounding_of(wide_outputs, (), (), ())[0])
-        return arrays, noise
+                reach = 4 * joined(measured.loose_outputs)
+                if np.all((np.abs(values - wide_values) <= reach) | ~np.isfinite(wide_values)):
+                    return wide, rounding_of(wide_outputs, (), (), ())
+        return arrays, measured
 
     def _outputs_at(self, arrays: Sequence[Array]) -> Array:
         """Return the outputs at `arrays`, all elements in a row."""
         return joined([out.data for out in self.function.run(arrays)[1]])
 
     @np.errstate(all="ignore")
-    def _measured_noise(self) -> Array:
-        """Return the noise of the outputs when all inputs change a little, relative to their size.
-
-        It is the third largest of four windows: a bend within a window looks like noise, and steps that fit the
-        spacing of a hidden dtype hide it.
-        """
+    def _measure(self, eps: float) -> None:
+        """Measure the noise of the outputs, and how they move, while all inputs change by little parts of them."""
         rng = np.random.default_rng(0)
-        step = max(2.0**-22, 16 * float(np.finfo(self._dtype).eps))
-        moving = {at: self.base[at] for at in self.function.floating}
-        ways = [rng.choice([-1.0, 1.0], x.shape) * rng.uniform(0.6, 1.6, x.shape) * x for x in moving.values()]
+        self._ways = {}
+        for at in self.function.floating:
+            x = self.base[at]
+            self._ways[at] = rng.choice([-1.0, 1.0], x.shape) * rng.uniform(0.6, 1.6, x.shape) * x
 
         def moved(t: float) -> Array:
             arrays = list(self.base)
-            for (at, x), way in zip(moving.items(), ways, strict=True):
-                arrays[at] = np.asarray(x + t * way, x.dtype)
+            for at, way in self._ways.items():
+                arrays[at] = np.asarray(self.base[at] + t * way, self.base[at].dtype)
             return self._outputs_at(arrays)
 
-        starts = {-14: 1.37, -7: 0.83, 1: 1.0, 8: 1.71}
-        windows = [[moved(step * part * k) for k in range(start, start + 7)] for start, part in starts.items()]
-        return np.asarray(np.sort([noise_level(np.array(window)) for window in windows], axis=0)[2])
+        noise, self._steps, values = measured_noise(moved, eps, self._noise)
+        counted = self._weights != 0
+        weights, centre = self._weights[counted], self._centre[counted]
+        self._moves = (values[:, counted] - centre) @ weights
+        self._reach = (4 * self._noise[counted] + 1e-9 * np.abs(centre)) @ np.abs(weights)
+        self._noise = np.maximum(self._noise, NOISE_REACH * noise)
+
+    @property
+    @np.errstate(all="ignore")
+    def quick(self) -> bool:
+        """Whether the outputs do not follow the gradients even in the small steps in which noise was measured.
+
+        Then the function varies within them, or a gradient is wrong.
+        """
+        slope = sum(float(np.sum(self.gradients[at].astype(float) * way)) for at, way in self._ways.items())
+        off = np.abs(self._moves - self._steps * slope)
+        return bool(np.any(off > np.max(np.abs(self._moves)) / 10 + self._reach))
+
+    def take(self, at: int, gradient: Array, rounding: Array) -> None:
+        """Judge another gradient than the engine's with respect to input `at`, whose rounding is known otherwise."""
+        self.gradients[at], self.rounding[at], self.loose[at] = gradient, rounding, rounding
+        self.jumps[at] = np.zeros(gradient.shape, bool)
 
     # --- one element after the other ------------------------------------------------------------------------------
 
@@ -161,9 +200,17 @@ class Judge:
         )
 
     def elements(self, at: int, gradient: Array, elements: Iterable[int]) -> list[Slope]:
-        """Judge these elements, by their flat index, of `gradient`, with respect to input `at`."""
-        chosen = [*elements]
+        """Judge these elements, by their flat index, of `gradient`, with respect to input `at`.
 
+        If the function is quick and none of them fails, each is judged again, to its smallest steps.
+        """
+        chosen = [*elements]
+        found = self._elements(at, gradient, chosen, thorough=False)
+        if self.quick and not any(slope.verdict.fails for slope in found):
+            found = self._elements(at, gradient, chosen, thorough=True)
+        return found
+
+    def _elements(self, at: int, gradient: Array, chosen: list[int], thorough: bool) -> list[Slope]:
         def moving(j: int) -> Callable[[float], Array]:
             def moved(t: float) -> Array:
                 x = self.base[at].copy()
@@ -177,7 +224,8 @@ class Judge:
         for start in range(0, len(chosen), at_once):
             js = chosen[start : start + at_once]
             lines = [self.line(at, moving(j), float(self.scales[at][j])) for j in js]
-            found += self.slopes(lines, gradient.flat[js], self.rounding[at].flat[js], alone=True)
+            numbers = [array.flat[js] for array in (gradient, self.rounding[at], self.loose[at])]
+            found += self.slopes(lines, *numbers, alone=True, thorough=thorough)
         # Times a cotangent of 0, the derivatives of outputs left out come out as 0, or as nan if they are not finite.
         leads = self.leading[at].flat
         for k, (j, slope) in enumerate(zip(chosen, found, strict=True)):
@@ -214,39 +262,91 @@ class Judge:
         return Line(along, scale, self._noise, self._dtype)
 
     @np.errstate(all="ignore")
-    def slopes(self, lines: Sequence[Line], analytic: Array, rounding: Array, *, alone: bool) -> list[Slope]:
-        """Judge the derivatives along these lines, `analytic` with its `rounding`.
+    def slopes(
+        self,
+        lines: Sequence[Line],
+        analytic: Array,
+        rounding: Array,
+        loose: Array,
+        *,
+        alone: bool = False,
+        brief: bool = False,
+        thorough: bool = False,
+    ) -> list[Slope]:
+        """Judge the derivatives along these lines, `analytic` with its `rounding`, and the `loose` level of it.
 
-        The steps of each get smaller until its derivative is plainly ok or the steps end. `alone` is for lines along
-        which a single element changes.
+        The steps of each get smaller until its derivative is plainly ok, unless the judgement is `thorough`, or the
+        steps end; a `brief` one ends when two in a row fail, or are on a kink. `alone` is for lines along which a
+        single element changes.
         """
-        found = self._compare(lines, analytic, rounding, alone)
-        open_ = [k for k, slope in enumerate(found) if not _is_plainly_ok(slope)]
+        found = self._compare(lines, analytic, rounding, loose, alone)
+        open_ = [k for k, slope in enumerate(found) if thorough or not _is_plainly_ok(slope)]
         for _ in range(REFINEMENTS):
             if not open_:
                 break
             for k in open_:
                 lines[k].refine()
             natural = np.array([found[k].natural for k in open_])
-            refined = self._compare([lines[k] for k in open_], analytic[open_], rounding[open_], alone, natural)
+            some = [lines[k] for k in open_]
+            refined = self._compare(some, analytic[open_], rounding[open_], loose[open_], alone, natural)
             pairs, open_ = zip(open_, refined, strict=True), []
             for k, slope in pairs:
-                before = found[k].verdict
-                if (before, slope.verdict) != (Verdict.KINK, Verdict.NOISE):
-                    found[k] = slope
-                plain = found[k].verdict is Verdict.KINK or (found[k].verdict.fails and _is_sharp(found[k]))
-                if not (plain and before is found[k].verdict) and not _is_plainly_ok(found[k]):
+                plain = slope.verdict is Verdict.KINK or (slope.verdict.fails and _is_sharp(slope))
+                ended = brief and plain and found[k].verdict is slope.verdict
+                found[k] = slope
+                if not ended and (thorough or not _is_plainly_ok(slope)):
                     open_.append(k)
+        for k, slope in enumerate(found):
+            if slope.verdict is Verdict.WRONG and math.isfinite(slope.analytic):
+                found[k] = self._doubted(slope, lines[k])
         return found
 
+    def _doubted(self, slope: Slope, line: Line) -> Slope:
+        """Return a wrong slope as noise if the values could hide it.
+
+        Outputs that do not move can hide one in their rounding, unless they do not even depend on the line: those are
+        not nan at nan. Where the outputs move, a difference of the slopes must show in the first steps in which it is
+        larger than the noise. If they follow the analytic slope there, or do not follow the numeric one, the function
+        varies within longer steps.
+        """
+        off = abs(slope.analytic - slope.numeric)
+        moving, hidden = (mask & (self._weights != 0) for mask in (~line.still, line.still))
+        if hidden.any():
+            with contextlib.suppress(Exception):
+                hidden &= np.isnan(line.function(np.nan))
+        sizes, eps = np.abs(self._weights), float(np.finfo(self._dtype).eps)
+        bound = slope.bound + float(sizes[hidden] @ self._hiding[hidden]) / line.longest
+        if off <= bound:
+            return replace(slope, verdict=Verdict.NOISE, bound=bound)
+        least, most = (float(sizes[moving] @ noise[moving]) / off for noise in (self._recorded, self._noise))
+        step = max(EMERGING[0] * least, eps * line.scale)
+        while step <= EMERGING[1] * max(most, eps * line.scale) and step < line.longest:
+            sides = [line.function(-step), self._centre, line.function(step)]
+            moves = [float((b - a)[moving] @ self._weights[moving]) / step for a, b in pairwise(sides)]
+            seen = [move for move in moves if math.isfinite(move)]
+            if any(seen):  # within a hidden spacing, nothing moves
+                central, noise = sum(seen) / len(seen), most * off / step
+                strays = noise < off / 2 and abs(central - slope.numeric) > 1.5 * noise + slope.slack
+                if strays or abs(central - slope.analytic) < off / 4:
+                    return replace(slope, verdict=Verdict.NOISE, bound=off)
+            step *= EMERGING[2]
+        return slope
+
     def _compare(
-        self, lines: Sequence[Line], analytic: Array, rounding: Array, alone: bool, natural: Array | None = None
+        self,
+        lines: Sequence[Line],
+        analytic: Array,
+        rounding: Array,
+        loose: Array,
+        alone: bool,
+        natural: Array | None = None,
     ) -> list[Slope]:
         slopes = slopes_of(lines)
         counted = self._weights != 0
+        all_counted = bool(counted.all())
 
         def kept(outputs: Array) -> Array:
-            return np.compress(counted, outputs, axis=-1)
+            return outputs if all_counted else np.compress(counted, outputs, axis=-1)
 
         weighted = kept(self._weights) * kept(np.array([slopes.central, slopes.left, slopes.right]))
         sizes = np.abs(self._weights)
@@ -261,14 +361,15 @@ class Judge:
             np.sum(np.min(weighted, axis=0), axis=-1),
             np.sum(np.max(weighted, axis=0), axis=-1),
             np.sum(kept(sizes) * kept(slopes.gap_bound), axis=-1),
+            loose,
         ]
         marks = [np.any(kept(marked), axis=-1) for marked in (slopes.kinked, slopes.jumps, slopes.one_sided)]
         rows = zip(*(x.astype(float).tolist() for x in numbers), *(x.tolist() for x in marks), strict=True)
         found = []
-        for value, numeric, rounded, size, slack, low, high, gap, kinked, jumps, one_sided in rows:
+        for value, numeric, rounded, size, slack, low, high, gap, most, kinked, jumps, one_sided in rows:
             bound = slack + rounded if math.isfinite(value) else slack
             slope = Slope(Verdict.KINK if kinked else Verdict.OK, value, numeric, bound, size, slack)
-            sides = _Sides(low, high, gap, alone and jumps, one_sided)
+            sides = _Sides(low, high, gap, slack + most, alone and jumps, one_sided)
             found.append(replace(slope, verdict=self._verdict(slope, sides)))
         return found
 
@@ -280,8 +381,9 @@ class Judge:
 
         if not math.isfinite(slack):
             return Verdict.NOISE
+        too_large = abs(slope.numeric) + slack > self._largest
         if math.isnan(analytic):
-            return Verdict.NAN
+            return Verdict.NOISE if too_large else Verdict.NAN
         # On a kink, the last bits can decide which branch is taken: only the slopes count then, not rounding.
         last_bits = 4 * float(np.finfo(self._dtype).eps) * abs(analytic)
         if slope.verdict is Verdict.KINK and within(max(slack, sides.gap) + last_bits):
@@ -289,13 +391,14 @@ class Judge:
         if sides.jump:  # there is no derivative, so none is wrong
             return Verdict.KINK
         if math.isinf(analytic):  # it can be the slope of a side that was left out, or too large for its dtype
-            doubtful = sides.one_sided or abs(slope.numeric) + slack > self._largest
+            doubtful = sides.one_sided or too_large
             return Verdict.NOISE if doubtful or _is_wide(slope, slack, WIDE) else Verdict.WRONG
         if not math.isfinite(bound):
             return Verdict.NOISE
         if not within(bound):
-            return Verdict.NOISE if within(bound + sides.gap) else Verdict.WRONG
-        return Verdict.NOISE if _is_wide(slope, bound, WIDE) else slope.verdict
+            return Verdict.NOISE if within(max(bound + sides.gap, sides.loose)) else Verdict.WRONG
+        wide = bound > self._least and _is_wide(slope, bound, self._wide)
+        return Verdict.NOISE if wide else slope.verdict
 
 
 def _is_plainly_ok(slope: Slope) -> bool:

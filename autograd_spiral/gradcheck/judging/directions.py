@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from autograd_spiral.gradcheck.judging import Judge
+from autograd_spiral.gradcheck.judging.judge import Judge
 from autograd_spiral.gradcheck.verdicts import Array, Findings, Slope, Verdict
 
 __all__ = ["along_directions"]
@@ -61,9 +61,9 @@ def _along(judge: Judge, at: int, way: Array) -> Slope:
     moving = way != 0
     with np.errstate(all="ignore"):
         analytic = float(gradient[moving].astype(float) @ way[moving])
-        rounding = float(np.ravel(judge.rounding[at])[moving] @ np.abs(way[moving]))
-    line = judge.line(at, lambda t: np.asarray(x + t * step, x.dtype), 1.0)
-    return judge.slopes([line], np.array([analytic]), np.array([rounding]), alone=False)[0]
+        levels = [np.ravel(levels[at])[moving] @ np.abs(way[moving]) for levels in (judge.rounding, judge.loose)]
+    line = judge.line(at, lambda t: np.where(step == 0, x, np.asarray(x + t * step, x.dtype)), 1.0)
+    return judge.slopes([line], np.array([analytic]), *np.reshape(levels, (2, 1)), brief=True, thorough=judge.quick)[0]
 
 
 def _narrowed(judge: Judge, at: int, way: Array, verdict: Verdict) -> int | None:

@@ -1,0 +1,44 @@
+"""Gradients beside the inputs, where rules jump at exact values.
+
+A rule can be right at the numbers it is checked at and nowhere else: `np.where(x == np.round(x), …)` at whole numbers.
+Such a gradient jumps when the last bits of the inputs change, though the function is smooth there.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+
+import numpy as np
+
+from autograd_spiral.gradcheck.judging.judge import Judge
+from autograd_spiral.gradcheck.verdicts import Findings, Verdict
+
+__all__ = ["beside"]
+
+
+SOME = 16  # at most this many elements of an input are judged beside it
+DISTANCE = 2.0**-7
+
+
+def beside(judge: Judge, at: int, findings: Findings) -> tuple[Judge, Findings] | None:
+    """Judge elements of input `at` whose gradient jumps, a little beside the inputs; None if none is wrong there.
+
+    Elements that are not ok where they are have their verdict, and are left out.
+    """
+    jumps = judge.jumps[at].copy()
+    for slope in findings.slopes:
+        if slope.index is not None and slope.verdict is not Verdict.OK:
+            jumps[slope.index] = False
+    if not jumps.any() or findings.verdict.fails:
+        return None
+    function, rng = copy(judge.function), np.random.default_rng(0)
+    function.arrays = list(function.arrays)
+    for i in function.floating:
+        x = function.arrays[i]
+        step = judge.scales[i].reshape(x.shape) * rng.uniform(DISTANCE / 2, DISTANCE, x.shape)
+        function.arrays[i] = np.asarray(x + step, x.dtype)
+    near = Judge(function, judge.cotangents)
+    found = near.findings(
+        at, near.gradients[at], near.elements(at, near.gradients[at], np.flatnonzero(jumps)[:SOME].tolist())
+    )
+    return (near, found) if found.verdict.fails else None
