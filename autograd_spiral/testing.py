@@ -107,7 +107,7 @@ def _arrays(dtype: Any, shape: Any, elements: Any) -> Any:
     dtype = np.dtype(dtype)
     chosen = elements(dtype) if callable(elements) else elements
     # hypothesis rejects a number that the dtype does not hold
-    return hnp.arrays(np.float64, shape, elements=chosen).map(lambda x: x.astype(dtype))
+    return hnp.arrays(dtype, shape, elements=chosen.map(lambda x: float(dtype.type(x))))
 
 
 def float_dtypes(*, platform: bool = False) -> Any:

@@ -14,7 +14,7 @@ def noise_of(function, known=NONE):
     return measured_noise(lambda t: np.atleast_1d(np.asarray(function(1 + t), float)), EPS, known)[0][0]
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(st.floats(-2, 11), st.floats(0, 6))
 def test_a_smooth_function_has_the_noise_of_its_rounding_however_quick_it_is(speed, phase):
     quickness = 10**speed

@@ -10,7 +10,7 @@ from wrong_rules import WRONG
 from autograd_spiral import GradientMismatch, check_gradients, relu
 from autograd_spiral.gradcheck.verdicts import Verdict
 
-few = settings(max_examples=20)
+few = settings(max_examples=8)
 
 
 def test_they_are_many():
@@ -89,7 +89,7 @@ MASKS = {
 }
 
 
-@pytest.mark.parametrize("factor", [0.0, 0.5, 1.01, -1.0])
+@pytest.mark.parametrize("factor", [0.0, 1.01])
 @pytest.mark.parametrize("name", MASKS)
 def test_faults_show_beside_masks_zeros_and_ties(name, factor):
     spoiled = squares_with(lambda right: factor * right)
