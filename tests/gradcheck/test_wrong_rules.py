@@ -94,7 +94,7 @@ MASKS = {
 def test_faults_show_beside_masks_zeros_and_ties(name, factor):
     spoiled = squares_with(lambda right: factor * right)
     for before, after in ((spoiled, MASKS[name]), (MASKS[name], spoiled)):
-        row = only(checked(lambda x, before=before, after=after: np.sum(after(before(x)) * np.arange(1.0, 4.0)), X))
+        row = only(checked(lambda x, before=before, after=after: np.sum(after(before(x)) * np.arange(1.0, 4.0)), X[:2]))
         assert row.verdict is Verdict.WRONG
 
 
