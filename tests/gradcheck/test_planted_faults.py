@@ -1,4 +1,7 @@
-"""Faults that people make when they derive gradients by hand: all are caught, most are named, none is named wrongly."""
+"""Faults that people make when they derive gradients by hand: all are caught, most are named, none is named wrongly.
+
+Every third one is tried here; `python demos/compare_checkers.py` tries all of them.
+"""
 
 import re
 
@@ -17,7 +20,7 @@ def test_the_right_gradients_pass(model):
     assert report.method == "judged by the engine's gradients, which differences confirm"
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=[fault.name for fault in FAULTS])
+@pytest.mark.parametrize("fault", FAULTS[::3], ids=[fault.name for fault in FAULTS[::3]])
 def test_planted_faults_are_caught_and_named(fault):
     report = check_against(fault.model.loss, fault.gradients(), *fault.model.inputs.values(), raise_on_mismatch=False)
     says = [row.diagnosis for row in report.rows if row.verdict.fails]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from cases import CASES
 from composition_cases import COMPOSITION_CASES
-from examples import Example, Examples
+from examples import Example, Examples, from_table
 from finite_differences import listed
 from function_cases import FUNCTION_CASES
 from programs import assert_programs_agree
@@ -20,7 +20,7 @@ from autograd_spiral.vocabulary.rules.indexing import scatter
 
 ALL = CASES | COMPOSITION_CASES | FUNCTION_CASES
 INDEXING = {operator.getitem, scatter}
-EXAMPLES = {function: Examples(function, case, 8 if function in INDEXING else 6) for function, case in ALL.items()}
+EXAMPLES = {f: Examples(f, case, 8 if f in INDEXING else 2 if case is from_table else 4) for f, case in ALL.items()}
 
 
 def captured_and_eager(example: Example) -> None:

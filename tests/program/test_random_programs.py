@@ -166,7 +166,7 @@ def drawn_steps() -> list[Drawn]:
     """The random steps, the same in every run and for all properties: capturing them takes longer than checking."""
     found: list[Drawn] = []
 
-    @settings(max_examples=150, database=None, phases=[Phase.generate])
+    @settings(max_examples=60, database=None, phases=[Phase.generate])
     @given(steps())
     def collect(drawn: Any) -> None:
         found.append(Drawn(*drawn))
