@@ -27,7 +27,7 @@ from autograd_spiral.errors import NoRuleError, ShapeError
 from autograd_spiral.gradcheck.examples.elementwise import FACTS, WITHOUT
 from autograd_spiral.gradcheck.examples.reductions import CONNECTED
 
-EXAMPLES = {f: Examples(f, case, 4 if case is from_table else 20) for f, case in COMPOSITION_CASES.items()}
+EXAMPLES = {f: Examples(f, case, 4 if case is from_table else 14) for f, case in COMPOSITION_CASES.items()}
 
 CONSTANTS = [np.zeros_like, np.ones_like, np.full_like, *WITHOUT]
 TRUTHS = [np.all, np.any, *(f for ufunc in CONNECTED for f in (ufunc.reduce, ufunc.reduceat))]

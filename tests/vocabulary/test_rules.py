@@ -23,7 +23,7 @@ from autograd_spiral.engine.messages import name_of
 from autograd_spiral.engine.table import PRIMITIVES
 
 ROW_CASES = CASES | {function: case for function, case in FUNCTION_CASES.items() if function in PRIMITIVES}
-EXAMPLES = {function: Examples(function, case, 5 if case is from_table else 20) for function, case in ROW_CASES.items()}
+EXAMPLES = {function: Examples(function, case, 5 if case is from_table else 14) for function, case in ROW_CASES.items()}
 
 
 def has_gradient(function: Any) -> bool:

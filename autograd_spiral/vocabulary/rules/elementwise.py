@@ -17,7 +17,7 @@ from autograd_spiral.vocabulary import fast_paths, signatures
 def _power_x(ct: Any, out: Any, x: Any, y: Any) -> Any:
     """Return `ct · y · x**(y - 1)`; 0 where y is 0, for any x."""
     if isinstance(y, int | float):
-        return ct * (y * x ** (y - 1)) if y != 0 else np.zeros_like(out)
+        return ct * (y * (x if y == 2 else x ** (y - 1))) if y != 0 else np.zeros_like(out)
     constant = y == 0
     base = np.where(np.absolute(x) > 0, x, 1)  # used for x**0 only: any number will do where x is 0 or NaN
     return ct * np.where(constant, y / base, y * x ** np.where(constant, 0, y - 1))
