@@ -81,7 +81,10 @@ class Optimizer:
     @learning_rate.setter
     def learning_rate(self, rate: Any) -> None:
         if self._schedule is not None:
-            raise GradientError(f"{type(self).__name__}: the learning rate follows a schedule, so it cannot be set")
+            raise GradientError(
+                f"{type(self).__name__}: the learning rate follows a schedule, so it cannot be set: pass a number as "
+                "learning_rate when you make the optimizer, or a schedule that does what you want"
+            )
         if type(rate) is Tensor and MODE.get().trace is NO_TRACE:
             rate = rate.item()
         self._rate.assign(rate if type(rate) is Tensor else _number(type(self).__name__, "learning_rate", rate))
@@ -388,8 +391,8 @@ def _parameters(caller: str, container: Any) -> dict[Any, Tensor]:
     for key, p in found.items():
         if type(p) is not Tensor:
             raise TypeError(
-                f"{caller}: the parameters must be Tensors, in a list, tuple or dict, but {_name(key)} is of type "
-                f"{type(p).__name__}: write {caller}([model.W, model.b]), for example"
+                f"{caller}: the parameters must be Tensors, in a list, tuple, dict or dataclass, but {_name(key)} is "
+                f"of type {type(p).__name__}: write {caller}(net) for a dict of them, or {caller}([model.W, model.b])"
             )
         if not p.is_leaf or not p.requires_grad:
             why = "was computed" if not p.is_leaf else "requires no gradients: leave it out"

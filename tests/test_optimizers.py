@@ -372,8 +372,16 @@ def test_a_parameter_that_was_replaced_is_noticed() -> None:
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [
-        (np.ones(2), TypeError, "the parameters must be Tensors, in a list, tuple or dict, but the parameter is of t"),
-        ([np.ones(2)], TypeError, "the parameters must be Tensors, in a list, tuple or dict, but '0' is of type ndarr"),
+        (
+            np.ones(2),
+            TypeError,
+            "the parameters must be Tensors, in a list, tuple, dict or dataclass, but the parameter",
+        ),
+        (
+            [np.ones(2)],
+            TypeError,
+            "the parameters must be Tensors, in a list, tuple, dict or dataclass, but '0' is of",
+        ),
         ({"W": Tensor(1.0)}, GradientError, "'W' requires no gradients: leave it out. "),
         ({"W": 2 * W}, GradientError, "'W' was computed. Parameters are tensors made by Tensor(data, requires_grad="),
         ([], GradientError, "there are no parameters"),

@@ -186,9 +186,9 @@ def lost_graph() -> LostGraphError:
 def plain_array(tensor: Any) -> LostGraphError:
     """Error for `np.asarray(t)`."""
     return LostGraphError(
-        f"making a plain array of {called(tensor)} would silently drop its graph: use t.data for the value, or "
-        "float(t) or t.item() for a single number. To keep the graph, apply NumPy functions to the tensor itself, "
-        "np.stack to a list of tensors, and df.to_numpy() to a pandas table used with it"
+        f"making a plain array of {called(tensor)} would silently drop its graph: to keep it, apply NumPy functions to "
+        "the tensor itself, np.stack to a list of tensors, and df.to_numpy() to a pandas table used with it; for the "
+        "value alone, use t.data, or float(t) or t.item() for a single number"
     )
 
 
@@ -309,8 +309,9 @@ def no_gradient(tensor: Any) -> GradientError:
     """Error for a gradient of a tensor that does not require gradients."""
     return GradientError(
         f"{called(tensor)} does not require gradients. Either no tensor it was computed from has requires_grad=True, "
-        "or its graph was cut by no_grad(), detach(), .data, copy.deepcopy(), pickle, grad() without "
-        "create_graph=True, or a captured step (take the gradient inside the step), or a parameter is no longer the "
+        "or its graph was cut by no_grad(), detach(), .data, a plain number (float(t), math.exp(t), array[i] = t), "
+        "copy.deepcopy(), pickle, grad() without create_graph=True, or a captured step (take the gradient inside the "
+        "step), or a parameter is no longer the "
         "leaf it was: write W.assign(W - 0.1 * W.grad) instead of W = W - 0.1 * W.grad"
     )
 

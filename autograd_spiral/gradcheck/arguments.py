@@ -80,6 +80,8 @@ class Arguments:
             raise refused[0]
         places = self._floating_positions(floating)
         count = len(given) if isinstance(given, list | tuple | Mapping) else 1
+        if count > 1 and isinstance(given, list | tuple) and _is_one_number(given[0]):
+            count -= 1  # the value, which stands before them
         called = f" ({', '.join(map(str, given))})" if isinstance(given, Mapping) else ""
         named = ", ".join(self.parameters[i] for i in places)
         raise ShapeError(

@@ -133,7 +133,7 @@ _ON_THE_PACKAGE = {
     "backward": "write loss.backward()",
     "enable_grad": "leave it out; operations are recorded outside `with no_grad():`",
     "testing": "write from autograd_spiral import testing; it needs hypothesis",
-    "vmap": "leave it out; NumPy's functions broadcast over leading axes",
+    "vmap": "leave it out; NumPy's functions broadcast over leading axes, and sums take axis=-1",
 }
 
 

@@ -7,6 +7,7 @@ import pytest
 from checks import normal, only
 
 from autograd_spiral import Tensor, primitive
+from autograd_spiral.errors import ShapeError
 from autograd_spiral.gradcheck import check_against
 from autograd_spiral.gradcheck.verdicts import Verdict
 
@@ -194,3 +195,11 @@ def test_rounding_of_float32_gradients_is_no_fault():
 
     assert check_against(spread, by_hand, x).ok is True
     assert not check_against(spread, lambda x: by_hand(x) * np.float32(1.01), x, raise_on_mismatch=False).ok
+
+
+def test_a_value_before_too_few_gradients_is_not_counted_as_one():
+    def loss(w, x, scale):
+        return np.sum(np.sin(w * x) * scale), np.cos(w * x) * x * scale, np.cos(w * x) * w * scale
+
+    with pytest.raises(ShapeError, match=r"2 gradients but 3 floating inputs \(w, x, scale\): give None"):
+        check_against(loss, True, np.ones(2), np.ones(2), 0.5)
