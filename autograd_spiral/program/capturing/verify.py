@@ -92,7 +92,7 @@ class _Run:
 
 
 def shown(constant: Any) -> str:
-    """Return a constant as messages show it, an array in short."""
+    """Return a constant as messages show it; an array is abbreviated."""
     if not isinstance(constant, np.ndarray):
         return repr(constant)
     with np.printoptions(threshold=6, edgeitems=2, precision=6):
