@@ -248,7 +248,7 @@ def _filled(view: Array, values: Array) -> Array:
 
 @st.composite
 def tensors(draw: Any, /, kinks: Iterable[float] = (), *, requires_grad: bool = True, **how: Any) -> Tensor:
-    """Draw a Tensor whose data is drawn from `arrays_away_from(kinks, **how)`; that function raises the errors.
+    """Draw a Tensor with data from `arrays_away_from(kinks, **how)`; that function raises the errors.
 
     >>> from hypothesis import find
     >>> find(tensors(shape=(2,)), lambda x: x.data.min() > 0)

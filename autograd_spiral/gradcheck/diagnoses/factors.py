@@ -40,7 +40,7 @@ def agree(a: Array, b: Array, bound: Array) -> bool:
 
 
 def of_ratio(analytic: Array, numeric: Array, bound: Array, sizes: Collection[int]) -> str:
-    """Return the factor that all numbers are off by, with the size that it could be; "" if there is none.
+    """Return the factor by which all numbers are off, and the axis length that it may be; "" if there is none.
 
     >>> of_ratio(np.array([5.0, 10.0]), np.array([1.0, 2.0]), np.full(2, 1e-9), {5})
     '5 × too large: missing factor of 1/N, N = 5'
