@@ -23,7 +23,7 @@ class AxisError(AutogradError, np.exceptions.AxisError):
 
 
 class PositionError(AutogradError, IndexError):
-    """An index is out of range, or is no index; the message names every shape."""
+    """An index is out of range, or is not an index at all; the message names every shape."""
 
 
 class DtypeError(AutogradError, TypeError):

@@ -38,10 +38,11 @@ Schedule: TypeAlias = Callable[[Any], Any]
 class Optimizer:
     """Update parameters from their gradients: the base of `SGD` and `Adam`.
 
-    `parameters` are leaf Tensors in any container. `learning_rate` is a number, or a function of the number of updates
-    so far, which it gets as a Tensor: see `cosine_decay`. Averages of gradients are kept for all parameters together,
-    in one vector, with the parameters in the order of their names. `count` is the number of updates, a Tensor. Raises
-    TypeError or `GradientError` for parameters that are no leaves that require gradients, or that come twice.
+    `parameters` are leaf Tensors in any container. `learning_rate` is a number, or a function that gets the number of
+    updates so far, a Tensor, and returns the rate: see `cosine_decay`. Averages of gradients are kept for all
+    parameters together, in one vector, with the parameters in the order of their names. `count` is the number of
+    updates, a Tensor. Raises TypeError or `GradientError` if a parameter is not a leaf that requires gradients, or
+    occurs twice.
 
     >>> optimizer = SGD({"w": Tensor([1.0, 2.0], requires_grad=True)}, learning_rate=0.1)
     >>> optimizer.update({"w": np.array([1.0, 1.0])})
@@ -104,8 +105,8 @@ class Optimizer:
         """Take one step: assign new values to all parameters, from gradients in the same form.
 
         In a captured step, the parameters and the state change once the whole step has succeeded. Raises
-        `GradientError` for gradients in another form, for one that is missing, and if the container holds other
-        parameters by now; `ShapeError` and `DtypeError` for one of another shape, or not of floating numbers.
+        `GradientError` if the gradients have another form, if one is missing, or if the container now holds other
+        parameters; `ShapeError` if a gradient has another shape, and `DtypeError` if it is not floating-point.
 
         >>> w = Tensor([1.0, 2.0], requires_grad=True)
         >>> Adam(w, learning_rate=0.1).update(np.array([3.0, -0.5]))
@@ -170,8 +171,8 @@ class SGD(Optimizer):
     """Update parameters by stochastic gradient descent, `p - learning_rate * g`, with momentum if you like.
 
     With momentum, the velocity `v = momentum * v + g` replaces `g`; with `nesterov`, `g + momentum * v` does (Sutskever
-    et al. 2013, in PyTorch's form). Raises as `Optimizer` does, and ValueError for a momentum outside [0, 1), and for
-    `nesterov` without momentum.
+    et al. 2013, in PyTorch's form). Raises the errors of `Optimizer`, and ValueError for a momentum outside [0, 1) or
+    for `nesterov` without momentum.
 
     >>> w = Tensor([3.0, -2.0], requires_grad=True)
     >>> optimizer = SGD(w, learning_rate=0.1, momentum=0.9)
@@ -203,9 +204,9 @@ class Adam(Optimizer):
     """Update parameters by Adam, with decoupled weight decay if you like (then it is AdamW).
 
     Kingma and Ba 2015: with `mean = beta1 * mean + (1 - beta1) * g` and `square = beta2 * square + (1 - beta2) * g**2`,
-    update t subtracts `learning_rate * (mean / (1 - beta1**t)) / (sqrt(square / (1 - beta2**t)) + epsilon)`. Loshchilov
-    and Hutter 2019: and also `learning_rate * weight_decay * p`. Raises as `Optimizer` does, and ValueError for a beta
-    outside [0, 1), an epsilon that is not positive, and a negative weight decay.
+    update t subtracts `learning_rate * (mean / (1 - beta1**t)) / (sqrt(square / (1 - beta2**t)) + epsilon)`. Weight
+    decay (Loshchilov and Hutter 2019) subtracts `learning_rate * weight_decay * p`, too. Raises the errors of
+    `Optimizer`, and ValueError for a beta outside [0, 1), an epsilon that is not positive, and a negative weight decay.
 
     >>> w = Tensor([3.0, -2.0], requires_grad=True)
     >>> optimizer = Adam(w, learning_rate=0.1)
@@ -251,8 +252,8 @@ class Adam(Optimizer):
 def clip_by_norm(gradients: Any, max_norm: float) -> Any:
     """Return the gradients, all multiplied by one number so that their common norm is at most `max_norm`.
 
-    The norm is that of one vector of all the gradients (Pascanu et al. 2013), in any container; the result has the same
-    form, arrays for arrays and Tensors for Tensors. Raises ValueError unless `max_norm` is positive, and
+    The norm is taken of all gradients as one vector (Pascanu et al. 2013). They may be in any container; the result has
+    the same form, with arrays for arrays and Tensors for Tensors. Raises ValueError unless `max_norm` is positive, and
     `GradientError` and `DtypeError` for gradients that are missing or not of floating numbers.
 
     >>> clip_by_norm({"w": np.array([3.0, 0.0]), "b": np.array(4.0)}, max_norm=1.0)
@@ -306,7 +307,7 @@ def _cosine(step: Any, *, initial: float, steps: float, final: float) -> Any:
 
 
 def linear_warmup(steps: float, schedule: float | Schedule) -> Schedule:
-    """Return a schedule: another one, or a number, whose first `steps` updates rise evenly to their full rate.
+    """Return a schedule that rises evenly, in its first `steps` updates, to the rate of a schedule or to a number.
 
     `schedule(step) * min(1, (step + 1) / steps)`. Raises ValueError unless `steps` is positive.
 
@@ -326,10 +327,11 @@ def _warmup(step: Any, *, steps: float, schedule: float | Schedule) -> Any:
 
 
 def batches(rng: np.random.Generator, size: int, *arrays: Any) -> Iterator[tuple[Any, ...]]:
-    """Yield the rows of the arrays in random order, once: tuples of `size` rows of each array, the last with the rest.
+    """Yield tuples of `size` rows of each array, in random order, until each row is used once; the last may be short.
 
-    The rows of the arrays stay together. `rng` is asked for the order when `batches` is called. Raises `ShapeError` for
-    arrays without rows or of different lengths, TypeError for other generators, and ValueError for sizes below 1.
+    Each tuple has the same rows of every array. The order is drawn from `rng` when `batches` is called. Raises
+    `ShapeError` for arrays without rows or of different lengths, TypeError if `rng` is not a NumPy Generator, and
+    ValueError for sizes below 1.
 
     >>> X, y = np.arange(5) / 10, np.arange(5)
     >>> [rows.tolist() for _, rows in batches(np.random.default_rng(0), 2, X, y)]
@@ -350,10 +352,10 @@ def batches(rng: np.random.Generator, size: int, *arrays: Any) -> Iterator[tuple
 def dropout_mask(
     rng: np.random.Generator, shape: int | tuple[int, ...], rate: float, dtype: DTypeLike = "float64"
 ) -> NDArray[Any]:
-    """Return a random array to multiply with: 0 with probability `rate`, otherwise `1 / (1 - rate)`, so 1 on average.
+    """Return a random array to multiply by: 0 with probability `rate`, otherwise `1 / (1 - rate)`, so 1 on average.
 
     Draw it outside of a captured step, pass it as an argument, and multiply by it while training only (Srivastava et
-    al. 2014). Raises ValueError for a rate outside [0, 1), and TypeError for other generators.
+    al. 2014). Raises ValueError for a rate outside [0, 1), and TypeError if `rng` is not a NumPy Generator.
 
     >>> dropout_mask(np.random.default_rng(0), (2, 4), rate=0.5)
     array([[2., 0., 0., 0.],
@@ -431,6 +433,6 @@ def _number(caller: str, name: str, value: Any, *, above: float | None = None, b
 def _check_generator(caller: str, rng: Any) -> None:
     if not isinstance(rng, np.random.Generator):
         raise TypeError(
-            f"{caller}: rng must be a generator, such as np.random.default_rng(0), made once and not "
+            f"{caller}: rng must be a generator, such as np.random.default_rng(0), made once for all calls, but it is "
             f"{type(rng).__name__}"
         )

@@ -1,12 +1,12 @@
 """Hypothesis strategies for testing operations and their gradients; they need the `test` extra.
 
 Numbers come from a short list of round ones, so a failing test shrinks to arrays that can be read at a glance: 0, 1,
-then halves and whole numbers, then tenths. Shapes shrink to few, short axes. Wherever a `dtype` is asked for, a
-strategy for dtypes will do, such as `float_dtypes()`.
+then halves and whole numbers, then tenths. Shapes shrink to few, short axes. Every `dtype` argument may also be a
+strategy for dtypes, such as `float_dtypes()`.
 
 A gradient that is right for such numbers can be wrong, or lost, for others: `arrays_near` draws numbers on kinks and
-beside them, `arrays_of_any_scale` tiny and huge ones, `ill_conditioned_arrays` those whose differences and products
-lose digits, and `in_any_layout` other layouts of memory.
+next to them, `arrays_of_any_scale` draws tiny and huge numbers, `ill_conditioned_arrays` draws arrays whose differences
+and products lose digits, and `in_any_layout` draws other memory layouts.
 
 >>> from hypothesis import given, settings
 >>> from autograd_spiral.gradcheck import check_gradients
@@ -121,7 +121,7 @@ def float_dtypes(*, platform: bool = False) -> Any:
 
 
 def arrays_near(kinks: Iterable[float], *, shape: Any = (3,), dtype: Any = np.float64, distance: float = 1e-2) -> Any:
-    """Return a strategy for arrays of numbers on `kinks` and beside them: by a spacing of the dtype, up to `distance`.
+    """Return a strategy for arrays of numbers on `kinks` or near them: one spacing of the dtype to `distance` away.
 
     Raises ValueError if there are no kinks.
 
@@ -147,7 +147,7 @@ def arrays_near(kinks: Iterable[float], *, shape: Any = (3,), dtype: Any = np.fl
 def arrays_of_any_scale(*, shape: Any = (3,), dtype: Any = np.float64, alike: bool = False, signed: bool = True) -> Any:
     """Return a strategy for arrays of tiny and huge numbers, over the range of the dtype, subnormal ones included.
 
-    The numbers of an array have each a scale of its own, or one for all if they are `alike`; they are positive unless
+    Each number of an array has its own scale, or all have the same scale if `alike`; numbers are positive unless
     `signed`. They shrink towards 1.
 
     >>> from hypothesis import find
@@ -185,8 +185,8 @@ def ill_conditioned_arrays(draw: Any, /, *, shape: Any = (3,), dtype: Any = np.f
     """Draw an array with which differences or products lose digits, in one of the ways that occur in practice.
 
     Its numbers are far from 0 and close to each other, as years and altitudes are; or of mixed scales; or its last row
-    (or number) is nearly the sum of the others, so that a square matrix is nearly singular. What the dtype cannot tell
-    apart is equal.
+    (or number) is nearly the sum of the others, so that a square matrix is nearly singular. Numbers that the dtype
+    cannot tell apart are equal.
 
     >>> from hypothesis import find
     >>> x = find(ill_conditioned_arrays(), lambda x: np.std(x) > 0 and np.mean(x) > 1e5 * np.std(x))
@@ -211,10 +211,10 @@ def ill_conditioned_arrays(draw: Any, /, *, shape: Any = (3,), dtype: Any = np.f
 
 @st.composite
 def in_any_layout(draw: Any, arrays: Any, /) -> Array:
-    """Draw an array from the strategy `arrays`, with the same values in another layout of memory.
+    """Draw an array from the strategy `arrays`, with the same values in another memory layout.
 
-    Its axes lie in another order, or run backwards; or it is a part of a larger array, read-only, unaligned, or of the
-    other byte order.
+    Its axes are in another order, or run backwards; or the array is a part of a larger array, read-only, unaligned, or
+    of the other byte order.
 
     >>> from hypothesis import find
     >>> find(in_any_layout(arrays_away_from(shape=(2, 2))), lambda x: x.strides[0] < 0).shape
@@ -248,7 +248,7 @@ def _filled(view: Array, values: Array) -> Array:
 
 @st.composite
 def tensors(draw: Any, /, kinks: Iterable[float] = (), *, requires_grad: bool = True, **how: Any) -> Tensor:
-    """Draw a Tensor of an array from `arrays_away_from(kinks, **how)`, which raises the errors.
+    """Draw a Tensor with data from `arrays_away_from(kinks, **how)`; that function raises the errors.
 
     >>> from hypothesis import find
     >>> find(tensors(shape=(2,)), lambda x: x.data.min() > 0)

@@ -28,11 +28,12 @@ Function = Callable[..., Any]
 
 
 def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
-    """Return a function that computes the value of `f`, one number, and its gradient in the argument `argnums`.
+    """Return a function that computes the value of `f`, one number, and its gradient with respect to an argument.
 
-    The gradient has the form of the argument: an array, or a list, tuple, dict or dataclass of arrays. With several
-    `argnums`, it is a tuple of these. Raises `GradientError` if `f` returns more than one element, `DtypeError` for
-    arguments of integers. It is what `scipy.optimize.minimize(…, jac=True)` takes.
+    `argnums` is the position of the argument. The gradient has the form of the argument: an array, or a list, tuple,
+    dict or dataclass of arrays. With several `argnums`, it is a tuple of gradients. The returned function is what
+    `scipy.optimize.minimize(…, jac=True)` takes. Raises `GradientError` if `f` returns more than one element,
+    `DtypeError` for integer arguments.
 
     >>> value_and_grad(lambda w, x: np.sum(w * x) ** 2)(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
     (np.float64(121.0), array([66., 88.]))
@@ -48,9 +49,10 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 
 
 def elementwise_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
-    """Return a function that computes the derivative of each element of `f` in the same element of its argument.
+    """Return a function for the derivative of each element of `f` with respect to the same element of its argument.
 
-    For functions that work element by element, such as an activation. Raises as `value_and_grad` does, for any shape.
+    For functions that work element by element, such as an activation. Raises the errors of `value_and_grad`, except
+    that `f` may return any shape.
 
     >>> elementwise_grad(np.tanh)(np.array([0.0, 1.0])).round(4)
     array([1.  , 0.42])
@@ -66,12 +68,11 @@ def elementwise_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 
 
 def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
-    """Return a function that computes the derivative of every element of `f` in every element of its argument.
+    """Return a function for the derivative of every element of `f` with respect to every element of its argument.
 
     For an output of shape `m` and an argument of shape `n`, the result has shape `(*m, *n)`; its form is that of
-    `value_and_grad`. It takes one backward pass, computed for all elements of the output at once; only operations that
-    are not NumPy's, such as your own, are computed for one after the other. Raises `DtypeError` for arguments of
-    integers.
+    `value_and_grad`. One backward pass is computed for all elements of the output at once; only operations that are not
+    NumPy's, such as your own, are computed for one element after the other. Raises `DtypeError` for integer arguments.
 
     >>> jacobian(lambda x: np.cumsum(x**2))(np.array([1.0, 2.0]))
     array([[2., 0.],
@@ -87,10 +88,10 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 
 
 def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
-    """Return a function that computes the second derivatives of `f`, one number, in all pairs of elements.
+    """Return a function for the second derivatives of `f`, one number, with respect to all pairs of elements.
 
-    For an argument of shape `n`, the result has shape `(*n, *n)`. With several arguments, or in a container, it has the
-    form of the gradient, with the form of the gradient at each of its leaves. Raises as `value_and_grad` does.
+    For an argument of shape `n`, the result has shape `(*n, *n)`. For several arguments, or for a container, the result
+    has the form of the gradient, and each of its leaves is again of that form. Raises the errors of `value_and_grad`.
 
     >>> hessian(lambda x: np.sum(x**3) + x[0] * x[1])(np.array([1.0, 2.0]))
     array([[ 6.,  1.],
@@ -107,7 +108,7 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 
 
 def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
-    """Return `f(*primals)`, and a function from a cotangent of that to the cotangents of the primals, a tuple.
+    """Return `f(*primals)`, and a function that takes its cotangent and returns a tuple of the primals' cotangents.
 
     >>> value, pull_back = vjp(lambda x, y: x * y, np.array([1.0, 2.0]), np.array([3.0, 4.0]))
     >>> pull_back(np.array([1.0, 10.0]))
@@ -124,10 +125,11 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
 
 
 def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
-    """Return `f(*primals)`, and its derivative in the direction of the tangents, one for each primal, of its form.
+    """Return `f(*primals)`, and its derivative along the tangents, which are one for each primal, in the same form.
 
-    No rule is needed for this: the vector-Jacobian product is linear in its cotangent, and its derivative there, in
-    the direction of the tangents, is the Jacobian-vector product. Raises `ShapeError` for tangents of other shapes.
+    This needs no further rules: the vector-Jacobian product is linear in its cotangent, and its derivative with respect
+    to the cotangent, weighted by the tangents, is the Jacobian-vector product. Raises `ShapeError` for tangents of
+    other shapes.
 
     >>> jvp(np.sin, (np.array([0.0, 1.0]),), (np.array([1.0, 2.0]),))[1].round(4)
     array([1.    , 1.0806])
@@ -142,9 +144,9 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
 
 
 def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, ...]:
-    """Return the product of the Hessian of `f`, one number, with the tangents: a tuple with one for each primal.
+    """Return the product of the Hessian of `f`, one number, with the tangents: a tuple with one item for each primal.
 
-    It takes two backward passes, and never makes the Hessian. Raises as `jvp` and `value_and_grad` do.
+    It takes two backward passes, and never builds the Hessian. Raises the errors of `jvp` and `value_and_grad`.
 
     >>> hvp(lambda x: np.sum(x**3), (np.array([1.0, 2.0]),), (np.array([1.0, 1.0]),))
     (array([ 6., 12.]),)
@@ -180,7 +182,7 @@ def flatten(params: Any) -> tuple[Any, Function]:
 
 
 class _Inputs:
-    """The arguments of a function, with leaves in place of those that derivatives are taken in."""
+    """The arguments of a function, with leaves in place of those to differentiate with respect to."""
 
     def __init__(
         self, caller: str, args: tuple[Any, ...], argnums: int | Sequence[int], kwargs: Mapping[str, Any] | None = None
@@ -226,19 +228,19 @@ class _Inputs:
         return [x if type(x) is Tensor else np.asarray(x, leaf.dtype) for x, leaf in pairs]
 
     def in_form(self, results: Sequence[Any], *, out: bool = True) -> Any:
-        """Return one result for each leaf in the form of the arguments; with `out`, as they leave."""
+        """Return one result for each leaf in the form of the arguments; if `out` is true, as `self.out` returns it."""
         arguments = unflatten(self._treedef, map(self.out, results) if out else iter(results))
         return arguments if self._several else arguments[0]
 
     def out(self, result: Any) -> Any:
-        """Return a result as it leaves: an array, or a number if it has no axes, unless Tensors came in."""
+        """Return a result for the caller: an array, or a number if it has no axes; a Tensor if Tensors were passed."""
         if self.as_arrays:
             return np.array(result.data if type(result) is Tensor else result)[()]
         return result if self.recorded else result.detach()
 
 
 def _one_tensor(output: Any, caller: str) -> Tensor:
-    if isinstance(output, np.ndarray | np.generic | int | float):  # of no argument
+    if isinstance(output, np.ndarray | np.generic | int | float):  # it depends on no argument
         return Tensor(np.asarray(output, float))
     if type(output) is not Tensor:
         raise TypeError(f"{caller}: the function must return one array or number, not a {type(output).__name__}")
@@ -256,17 +258,17 @@ def _one_number(output: Any, caller: str) -> Tensor:
 
 
 _MOST = 2**23
-"""At most so many numbers are computed at once: a larger Jacobian takes several passes over some of its rows."""
+"""At most this many numbers are computed at once: a larger Jacobian takes several passes over some of its rows."""
 
 
 def _some_cotangent(output: Tensor) -> Tensor:
-    """Return a cotangent to record a pass from, which is linear in it: without zeros, which rules may look for."""
+    """Return a cotangent for recording a backward pass, which is linear in it: no zeros, as rules may look for them."""
     numbers = np.random.default_rng(0).uniform(0.5, 1.5, output.shape)
     return Tensor(numbers.astype(output.dtype), requires_grad=True)
 
 
 def _jacobians(output: Tensor, inputs: _Inputs) -> list[Any]:
-    """Return the derivatives of `output` in each leaf: all rows at once, if the rules run on Tensors."""
+    """Return the derivatives of `output` with respect to each leaf: all rows at once, if the rules run on Tensors."""
     try:
         return _rows_at_once(output, inputs)
     except AutogradError:
@@ -283,7 +285,7 @@ def _units(output: Tensor) -> Any:
 
 
 def _rows_at_once(output: Tensor, inputs: _Inputs) -> list[Any]:
-    """Return the derivatives in each leaf: one backward pass is recorded, and then computed for all unit cotangents."""
+    """Return the derivatives for each leaf: one backward pass is recorded, then computed for all unit cotangents."""
     cotangent = _some_cotangent(output)
     gradients = grad(output, inputs.leaves, cotangent, create_graph=True)
     linear = {cotangent: None}
@@ -303,7 +305,7 @@ def _rows_at_once(output: Tensor, inputs: _Inputs) -> list[Any]:
 
 
 def _in_rows(linear: Iterable[Tensor], cotangents: Any, inputs: _Inputs) -> dict[Tensor, Any]:
-    """Return what each node of a backward pass is for each of the cotangents, with an axis of rows in front."""
+    """Return the value of each node of a backward pass for each of the cotangents, with an axis of rows in front."""
     start, *nodes = linear
     found: dict[Any, Any] = {start: cotangents if inputs.as_arrays else Tensor(cotangents)}
     for node in nodes:
@@ -319,5 +321,5 @@ def _stacked(parts: list[Any], shape: tuple[int, ...]) -> Any:
 
 
 def _zeros(shape: tuple[int, ...], inputs: _Inputs) -> list[Tensor]:
-    """Return derivatives of something of this shape that no argument changes, such as the slope of a line."""
+    """Return the derivatives of an array of this shape that depends on no argument, such as the slope of a line."""
     return [Tensor(np.zeros((*shape, *leaf.shape), leaf.dtype)) for leaf in inputs.leaves]

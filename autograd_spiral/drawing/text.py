@@ -52,7 +52,7 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def with_all_spaces(markup: str) -> str:
-    """Return markup in which several spaces in a row stay as many: browsers would show one.
+    """Return markup that shows every one of several spaces in a row: browsers would show a single one.
 
     >>> with_all_spaces("300×2   all 0")
     '300×2 &#160;&#160;all 0'

@@ -20,7 +20,7 @@ LEAF = object()
 def flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tuple[list[Any], Any]:
     """Return the leaves of `tree`, in order, and its treedef: the structure of containers around them.
 
-    What `is_leaf` says True of is not taken apart.
+    A part for which `is_leaf` returns True is not taken apart.
 
     >>> leaves, treedef = flatten({"a": [1, 2], "b": 3})
     >>> leaves, unflatten(treedef, iter("xyz"))
@@ -63,7 +63,7 @@ def _attributes(tree: Any) -> Iterable[tuple[str, Any]]:
 def unflatten(treedef: Any, leaves: Iterator[Any]) -> Any:
     """Return the tree with this treedef and these leaves: the inverse of `flatten`.
 
-    A dataclass gets its attributes without a call of its `__init__`.
+    The attributes of a dataclass are set directly, without calling its `__init__`.
     """
     if treedef is LEAF:
         return next(leaves)
@@ -82,7 +82,7 @@ def unflatten(treedef: Any, leaves: Iterator[Any]) -> Any:
 def leaf_names(treedef: Any, of: str = "") -> list[str]:
     """Return a name for each leaf: the keys and attributes that lead to it, or the name `of` the tree and a number.
 
-    A leaf that only numbers lead to has the name "" if the tree has none.
+    A leaf that only numbers lead to is named "" if the tree has no name.
 
     >>> _, treedef = flatten({"W": 1, "layers": [{"b": 2}]})
     >>> leaf_names(treedef), leaf_names(flatten([1, 2])[1], "x"), leaf_names(flatten([{"W": 1}, {"W": 2}])[1])

@@ -16,7 +16,7 @@ __all__ = ["Arguments", "leaves_of"]
 
 
 class Arguments:
-    """The leaves of `inputs`, the arguments of `function`: what is in lists, tuples, dicts, dataclasses, and alone.
+    """The leaves of `inputs`, the arguments of `function`, alone or in lists, tuples, dicts and dataclasses.
 
     `names` has for each leaf what one would write for it: the name of its Tensor, the name of its parameter, or that
     with keys and attributes, and `input 0` for functions whose parameters have no fixed names. `positions` has the
@@ -48,11 +48,12 @@ class Arguments:
         return [unflatten(treedef, rest) for treedef in self._treedefs]
 
     def gradients(self, given: Any, floating: Collection[int], *, after_value: bool) -> dict[int, Any]:
-        """Return the gradient of each leaf in `floating`, by its index; leaves for which there is None are left out.
+        """Return the gradient of each leaf in `floating`, by its index; leaves whose gradient is None are left out.
 
-        `given` is one for each argument that has floating leaves, or for each argument, in the form of the argument;
-        that of the only one; or a dict from the names of parameters. It comes behind the function's value in a tuple
-        if `after_value`, and may do so otherwise. Raises `ShapeError` if it is of no such form.
+        `given` has one gradient for each argument, or for each argument with floating leaves, in the form of the
+        argument. It may also be the gradient of the only such argument, or a dict from the names of parameters. In a
+        tuple, it follows the function's value if `after_value`, and may follow it otherwise. Raises `ShapeError` for
+        any other form.
 
         >>> arguments = Arguments(lambda W, b: 0, [np.ones(2), np.zeros(1)])
         >>> arguments.gradients((0.5, {"b": np.ones(1)}), [0, 1], after_value=True)
@@ -93,7 +94,7 @@ class Arguments:
         return list(dict.fromkeys(self.positions[at] for at in sorted(floating)))
 
     def _by_argument(self, given: Any, floating: Collection[int]) -> Iterator[dict[int, Any]]:
-        """Yield how `given` can be meant: trees of gradients by the number of the argument."""
+        """Yield the possible meanings of `given`: trees of gradients by the number of the argument."""
         places = self._floating_positions(floating)
         if isinstance(given, list | tuple):
             if len(given) == len(places):
@@ -163,7 +164,7 @@ def _is_numbers(tree: Any) -> bool:
 
 
 def _matching(name: str, treedef: Any, given: Any) -> Iterator[Any]:
-    """Yield the part of `given` for each leaf of a tree, None for none; raise `ShapeError` for another form."""
+    """Yield the part of `given` for each leaf of a tree, None if there is none; raise `ShapeError` for another form."""
     if treedef is LEAF:
         yield given
         return
@@ -187,7 +188,7 @@ def _matching(name: str, treedef: Any, given: Any) -> Iterator[Any]:
 
 
 def _parts(given: Any) -> dict[Any, Any] | None:
-    """Return the parts of gradients by key; None if they are no container."""
+    """Return the parts of gradients by key; None if they are not a container."""
     if isinstance(given, Mapping):
         return dict(given)
     parts, treedef = flatten(given, lambda tree: tree is not given)

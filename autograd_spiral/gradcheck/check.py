@@ -44,10 +44,10 @@ def check_gradients(
     lists, tuples, dicts and dataclasses; integers are constants, and so are arguments for which a declared operation
     has None in place of a VJP. The rows of the report have the names of the parameters, with keys. The slopes in the
     report are those of one number: the sum of the outputs weighted with `cotangent`, one array for each output (by
-    default fixed random numbers, and 1 for a single number). A gradient that does not grow in proportion to the
-    weights is wrong, too. `order=2` checks the gradients of gradients too, also with respect to the weights: a row
-    `cotangent` stands in the report if these are wrong. Inputs of more than 1000 elements are checked along random
-    directions, and a failure is narrowed down to its element; `directions=` sets their number for all inputs.
+    default fixed random numbers, and 1 for a single number). A gradient that does not grow in proportion to the weights
+    is wrong, too. `order=2` checks the gradients of gradients too, also with respect to the weights: the report has a
+    row `cotangent` if these are wrong. Inputs of more than 1000 elements are checked along random directions, and a
+    failure is narrowed down to its element; `directions=` sets their number for all inputs.
 
     A float32 function is evaluated in float64 for the differences, unless it insists on float32. A derivative is `ok`
     if it differs from the numeric one by no more than the numeric bound plus its own rounding; a `kink` lies between
@@ -101,14 +101,14 @@ def check_against(
     """Compare gradients derived by hand with those of `function` at `inputs`; return a `CheckReport`.
 
     The function may be plain NumPy. If it can be recorded, the engine's gradients are the reference, and differences
-    confirm them; else differences alone judge: `report.method` says which it was.
+    confirm them; else differences alone decide: `report.method` says which of the two decided.
 
     `gradients` is one array for each floating input, of its shape and dtype, in the form of the inputs: a single array
     for a single one, a dict for a dict, or a dict from the names of parameters; None leaves an input out. Or it is a
-    function that computes these from the inputs, alone or behind the value, as in `(value, gradients)`. If it is
-    `function` itself, or True as for `jac=True` in SciPy, `function` returns both. Where a function has several
-    outputs, each gradient is that of their sum weighted with `cotangent`; in place of it, a Jacobian does, of the shape
-    of the output and then of the input.
+    function that computes the gradients from the inputs, and returns them alone or after the value, as in `(value,
+    gradients)`. If it is `function` itself, or True as for `jac=True` in SciPy, `function` returns both. If a function
+    has several outputs, each gradient is that of their sum weighted with `cotangent`. A Jacobian may take its place;
+    its shape is that of the output followed by that of the input.
 
     Elements that differ by more than rounding are compared with differences too, which settles who is right, and
     accepts either convention at a kink. `inputs`, `cotangent` and errors are those of `check_gradients`. Raises
@@ -139,7 +139,7 @@ def check_against(
 
 
 def _only_where(rows: Sequence[Findings], others: Mapping[str, Findings], where: str) -> list[Findings]:
-    """Return the rows, saying where those are wrong that are right among the `others`, which are given by name."""
+    """Return the rows; a wrong row says `where` it is wrong if the row of that name among the `others` is right."""
     right = {name for name, other in others.items() if other.verdict in (Verdict.OK, Verdict.KINK)}
     return [
         replace(row, diagnosis="; ".join(filter(None, (row.diagnosis, where))))
@@ -268,7 +268,7 @@ def _in_proportion(judge: Judge, at: int, findings: Findings, scaled: Array) -> 
 
 
 def _weighted(judge: Judge, at: int, given: Array) -> Array:
-    """Return a gradient as it is, and a Jacobian weighted with the cotangents of the output."""
+    """Return a gradient unchanged, and a Jacobian weighted with the cotangents of the output."""
     shape = judge.function.arrays[at].shape
     (ct, *more) = judge.cotangents
     if not more and given.shape != shape and given.shape == ct.shape + shape:

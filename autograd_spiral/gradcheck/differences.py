@@ -24,7 +24,7 @@ from autograd_spiral.gradcheck.verdicts import Array
 __all__ = ["Line", "Slopes", "slopes_of", "typical_scale"]
 
 
-BLOCK = 4096  # so many outputs at once fit into the caches
+BLOCK = 4096  # this many outputs at once fit into the caches
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ class CheckedFunction:
         return self.with_arrays([at_least(x, float) for x in self.arrays])
 
     def use_arrays_for_values(self) -> None:
-        """From now on, call the function with arrays where no gradients are needed, if it returns the same then."""
+        """From now on, call the function with arrays where no gradients are needed, if it then returns the same."""
         with contextlib.suppress(Exception):
             pairs = zip(self.run(self.arrays)[1], self.as_arrays().run(self.arrays)[1], strict=True)
             self._values_by_arrays = all(_same(a.data, b.data) and a.dtype == b.dtype for a, b in pairs)
@@ -90,13 +90,13 @@ class CheckedFunction:
         given = self._given[i]
         if isinstance(given, float | np.generic):
             return x[()]
-        # What is no array, such as the number of an axis or None, is what was given.
+        # Anything that is not an array, such as the number of an axis or None, is passed on unchanged.
         return x if isinstance(given, np.ndarray | Tensor | list | tuple) else given
 
     def why_not_recorded(self) -> str:
         """Return why a call with Tensors has no graph, in a few words; "" if it has one.
 
-        What a call with arrays raises, too, is raised.
+        If a call with arrays raises the error, too, this method raises it.
         """
         try:
             _, outputs = self.run([x.copy() for x in self.arrays], recorded=True)

@@ -17,10 +17,10 @@ Array: TypeAlias = NDArray[Any]
 
 
 class Verdict(StrEnum):
-    """What was found of one element, of one random direction, or of a whole input.
+    """The verdict on one element, on one random direction, or on a whole input.
 
-    From harmless to grave; each is a string too. `judging` and `function` give them, `report` and `rule_check` count
-    them.
+    The order is from harmless to grave; each verdict is a string too. `judging` and `function` reach verdicts, `report`
+    and `rule_check` count them.
 
     >>> {Verdict.WRONG_SHAPE: 3}["wrong shape"]
     3

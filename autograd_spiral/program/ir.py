@@ -255,7 +255,7 @@ class Program:
         return (atom for atom in atoms if isinstance(atom, Value))
 
     def with_equations(self, equations: Iterator[Equation] | tuple[Equation, ...], **changes: Any) -> Self:
-        """The same program of other equations.
+        """Return the same program with other equations.
 
         `changes` are new values of other fields. Raises `CaptureError` as every program does.
 

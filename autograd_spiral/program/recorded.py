@@ -58,7 +58,7 @@ _RESULTS = re.compile(r"_+(i*|i?\d+)")
 
 
 def named_tensors(tree: Any, role: str, names: Mapping[str, Any] | None) -> tuple[list[Tensor], dict[str, Any]]:
-    """Return the Tensors in a container, and what has a name: in `names`, else by its key or attribute there."""
+    """Return the Tensors in a container, and a dict of named values: `names`, then Tensors by key or attribute."""
     tensors, treedef = tensors_in(tree, role)
     named = {name: value for name, value in (names or {}).items() if not _RESULTS.fullmatch(name)}
     inside = {name: tensor for name, tensor in zip(leaf_names(treedef), tensors, strict=True) if name}

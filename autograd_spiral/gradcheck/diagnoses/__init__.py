@@ -3,8 +3,8 @@
 Nothing is guessed: each statement holds for every number it covers, within the bounds. `words` has the order in which
 statements are tried; `factors` (a common factor, a multiple of an input, a constant), `order` (the right numbers in the
 wrong places, the gradient of something else), `places` (where the wrong elements are) and `shapes` make them from the
-numbers alone, and `record` from what else the recorded function could have given: `backward` takes its reverse sweep
-again, with the mistakes of `changes`.
+numbers alone, and `record` from other gradients that the recorded function could have had: `backward` repeats its
+reverse sweep with the mistakes of `changes`.
 """
 
 from autograd_spiral.gradcheck.diagnoses.record import Record

@@ -78,7 +78,7 @@ class Backward:
     def off(self, changes: Mapping[Edge, Change], off: dict[Tensor, Array] | None = None) -> dict[int, Array]:
         """Return by how much the gradients are off with these changes; `off` collects that of all cotangents.
 
-        Rules are linear in the cotangent, so that what a change adds passes through them alone.
+        Rules are linear in the cotangent, so it is enough to pass on what a change adds.
         """
         off = {} if off is None else off
         changed = {node for node, _ in changes}

@@ -40,7 +40,7 @@ def agree(a: Array, b: Array, bound: Array) -> bool:
 
 
 def of_ratio(analytic: Array, numeric: Array, bound: Array, sizes: Collection[int]) -> str:
-    """Return the factor that all numbers are off by, with the size that it could be; "" if there is none.
+    """Return the factor by which all numbers are off, and the axis length that it may be; "" if there is none.
 
     >>> of_ratio(np.array([5.0, 10.0]), np.array([1.0, 2.0]), np.full(2, 1e-9), {5})
     '5 × too large: missing factor of 1/N, N = 5'
@@ -62,7 +62,7 @@ def of_ratio(analytic: Array, numeric: Array, bound: Array, sizes: Collection[in
 
 
 def how_much(ratio: float, sizes: Collection[int], accuracy: float) -> str:
-    """Return how much too large or too small something is that is `ratio` times what it should be.
+    """Return, in words, how much too large or too small a value is that is `ratio` times the right one.
 
     >>> how_much(0.5, {5}, 1e-6)
     '2.00 × too small'
@@ -83,7 +83,7 @@ def how_much(ratio: float, sizes: Collection[int], accuracy: float) -> str:
 
 
 def multiple(of: Array, difference: Array, bound: Array) -> float | None:
-    """Return the factor c with `difference` = c · `of` within `bound`; None if there is none, or that says little.
+    """Return the factor c with `difference` = c · `of` within `bound`; None if there is none, or it says little.
 
     It says little if it rests on fewer than two numbers.
 
@@ -102,7 +102,8 @@ def multiple(of: Array, difference: Array, bound: Array) -> float | None:
 def of_terms(name: str, terms: Mapping[str, Array], a: Array, n: Array, bound: Array, penalty: float | None) -> str:
     """Return which multiple of an input the numbers are off by, or are; "" if none.
 
-    The input called `name` is the one that the gradient is taken in, `penalty` its known multiple in the right one.
+    The gradient is taken with respect to the input called `name`; `penalty` is the multiple of this input that the
+    right gradient is known to have.
 
     >>> W, right = np.array([1.0, -2.0, 3.0]), np.array([0.5, 0.1, 0.7])
     >>> of_terms("W", {"W": W}, right, right + 0.1 * W, np.full(3, 1e-9), None)
@@ -137,9 +138,9 @@ def of_terms(name: str, terms: Mapping[str, Array], a: Array, n: Array, bound: A
 def of_penalty(
     name: str, x: Array, a: Array, n: Array, bound: Array, sizes: Collection[int], penalty: float | None = None
 ) -> str:
-    """Return the factor that all of a gradient but a multiple of its input `x` is off by; "" if there is none.
+    """Return the factor by which a gradient, apart from a multiple of its input `x`, is off; "" if there is none.
 
-    That multiple is `penalty` if it is known.
+    The multiple is `penalty` if that is known.
 
     >>> W, rest = np.array([1.0, -2.0, 3.0, 0.3]), np.array([0.5, 0.1, 0.7, -2.0])
     >>> of_penalty("W", W, 5 * rest + 0.1 * W, rest + 0.1 * W, np.full(4, 1e-9), {5})
@@ -179,7 +180,7 @@ def of_difference(difference: Array, bound: Array, ct: Array | None) -> str:
 
 
 def of_spread(analytic: Array, numeric: Array, bound: Array) -> str:
-    """Return how far off elements are that have nothing known in common.
+    """Return how far off the elements are, if nothing is known that they have in common.
 
     >>> of_spread(np.array([2.0, 3.0]), np.ones(2), np.full(2, 1e-9))
     'no common factor: off by 100 % to 200 %'

@@ -14,7 +14,7 @@ FEW = 3  # at most this many rows or columns are listed
 
 
 def counted(chosen: Array, fine: Array, findings: Findings, repeated: Array | None = None) -> str:
-    """Return how many elements are `chosen`, and what they, but no `fine` element, have in common: sign or place.
+    """Return how many elements are `chosen`, and the sign or place that they share and no `fine` element has.
 
     `repeated` marks the elements that an array of indices among the inputs names more than once.
 

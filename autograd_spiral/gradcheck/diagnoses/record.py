@@ -28,13 +28,13 @@ __all__ = ["Record"]
 _PICKING = {"getitem", "np.take_along_axis", "softmax_cross_entropy"}
 EDGES, WORK = 300, 2e7  # of larger functions, or of larger arrays in them, not every operation is tried in turn
 COUNTED = 50  # gradients of small whole numbers, times a unit, are matched by chance
-SINGLY = 3  # so many operations of a line are also taken apart
+SINGLY = 3  # this many operations of a line are also taken apart
 PRODUCTS = 10**6  # numbers in the products of all rows of a batch, which are tried one by one up to here
-UPSTREAM = 8  # so many values before a factor are tried in its place
+UPSTREAM = 8  # this many values before a factor are tried in its place
 
 
 class _Mistake(NamedTuple):
-    """What a mistake is, at which operation, and by how much the gradient in each input is off."""
+    """A mistake, its operation, and by how much it changes the gradient with respect to each input."""
 
     says: Callable[[], str]
     node: Tensor
@@ -120,7 +120,7 @@ class Record:
 
     @functools.cached_property
     def _of_shares(self) -> list[Record]:
-        """The same with the other conventions, if there are ties and this has the engine's."""
+        """The same record with the other conventions, if there are ties and this record has the engine's convention."""
         if self._backward.share is not None or not any(ties(node, i) is not None for node, i in self._tried):
             return []
         return [Record(self._run, self._cotangents, self._wrong, share) for share in (0.0, 1.0)]
@@ -320,7 +320,7 @@ def _value_called(value: Tensor) -> str:
 
 
 def _in_line(node: Tensor) -> str:
-    """Return the user's line of code, as far as it is known."""
+    """Return the user's line of code, if it is known."""
     found = re.match(r".*?:\d+: (.+)", node.place or "")
     return f", in `{found[1][:60].strip()}`" if found else ""
 

@@ -1,4 +1,4 @@
-"""What is said of a wrong gradient: the statements about its numbers, in the order in which they are tried."""
+"""The diagnosis of a wrong gradient: the statements about its numbers, in the order in which they are tried."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ SCALE = -2.0  # a power of two, which scales without rounding, and negative, whi
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known besides a gradient and its numeric value; any of it may be missing.
+    """What is known besides a gradient and its numeric value; each item may be missing.
 
-    `ct` holds the weights of the output, if there is one output and they broadcast to the shape of the input;
-    `scaled` is the gradient with SCALE times the weights. `others` are the findings on other inputs of the same shape,
-    and `remedies` what the gradient would be with a change to its rule, both by name. `terms` has the inputs that
-    broadcast to that shape, by name. `repeated` marks elements that an array of indices names more than once. `record`
-    is that of the function, in which the input has the index `at`.
+    `ct` holds the weights of the output, if there is one output and they broadcast to the shape of the input; `scaled`
+    is the gradient with SCALE times the weights. `others` are the findings on other inputs of the same shape, and
+    `remedies` what the gradient would be with a change to its rule, both by name. `terms` has the inputs that broadcast
+    to that shape, by name. `repeated` marks elements that an array of indices names more than once. `record` is the
+    function's record, in which the input has the index `at`.
     """
 
     ct: Array | None = None

@@ -1,5 +1,5 @@
-"""Verdicts on derivatives: `judge` reaches them, on `noise` that it measures; `directions` and `neighbours` ask it for
-those of large inputs, and beside the inputs.
+"""Verdicts on derivatives: `judge` reaches them, on `noise` that it measures; `directions` asks it about large inputs,
+`neighbours` about points next to the inputs.
 """
 
 from autograd_spiral.gradcheck.judging.directions import along_directions

@@ -187,7 +187,7 @@ class Judge:
         return bool(np.any(off > np.max(np.abs(self._moves)) / 10 + self._reach))
 
     def take(self, at: int, gradient: Array, rounding: Array) -> None:
-        """Judge another gradient than the engine's with respect to input `at`, whose rounding is known otherwise."""
+        """Judge a gradient other than the engine's with respect to input `at`, whose rounding is known otherwise."""
         self.gradients[at], self.rounding[at], self.loose[at] = gradient, rounding, rounding
         self.jumps[at] = np.zeros(gradient.shape, bool)
 

@@ -14,7 +14,7 @@ from autograd_spiral.gradcheck.verdicts import Findings, Slope, Verdict
 __all__ = ["Paint", "Styled", "in_terminal", "picture", "plain", "to_html", "wants_colours"]
 
 Paint: TypeAlias = Callable[[str, str], str]
-"""From a text and the name of its style to what is printed."""
+"""A function from a text and the name of its style to the text that is printed."""
 
 _ANSI = {"good": "32", "bad": "31", "doubtful": "33", "quiet": "2", "head": "1"}
 _CSS = {"good": "color:#1a7f37", "bad": "color:#cf222e", "doubtful": "color:#9a6700", "quiet": "color:gray", "head": ""}
@@ -83,10 +83,10 @@ def wants_colours(stream: Any) -> bool:
 
 
 def picture(row: Findings, paint: Paint = plain) -> list[str]:
-    """Return lines that show where in an array what was found: · ok, k kink, ~ noise, ✗ wrong, ? not judged.
+    """Return lines that show the verdict on each element of an array: · ok, k kink, ~ noise, ✗ wrong, ? not judged.
 
-    There are none if it is not known of most elements, or if the same was found of all. An array of more than two axes
-    is shown as the matrix of its last one.
+    There are no lines if most elements have no verdict, or if all have the same. An array of more than two axes is
+    shown as the matrix of its last one.
 
     >>> slopes = [Slope(Verdict.OK, index=(0, 0)), Slope(Verdict.WRONG, index=(0, 1)), Slope(Verdict.OK, index=(1, 0))]
     >>> print("\\n".join(picture(Findings("W", np.zeros((2, 2)), slopes=tuple(slopes)))))
@@ -128,6 +128,6 @@ def _symbol(slope: Slope) -> tuple[str, str]:
 
 
 def _span(middle: int, count: int, most: int) -> tuple[int, int]:
-    """Return the part of `count` places around the middle, at most so many."""
+    """Return the range of places around the middle: of `count` places, at most as many as are drawn."""
     first = max(0, min(middle - most // 2, count - most))
     return first, min(count, first + most)

@@ -64,7 +64,7 @@ class Report:
         return self._painted(in_terminal)
 
     def show(self) -> None:
-        """Print the report, with colours if that is to a terminal and the variable NO_COLOR is not set.
+        """Print the report, with colours on a terminal unless the environment variable NO_COLOR is set.
 
         >>> from autograd_spiral import check_gradients
         >>> check_gradients(np.sin, np.ones(2)).show()  # doctest: +ELLIPSIS

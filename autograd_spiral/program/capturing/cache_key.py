@@ -186,7 +186,7 @@ def digests(arrays: Sequence[NDArray[Any]]) -> tuple[Any, ...]:
 
 
 def signature_check(call: Call) -> Callable[[tuple[Any, ...], bool], bool]:
-    """Return a function that says whether a call has the signature of `call`, if `call` has arrays alone.
+    """Return a function that says whether a call has the signature of `call`; never if `call` has more than arrays.
 
     It takes the arguments, and whether gradients are recorded. It is generated code for these shapes and dtypes, since
     every call of a captured step asks it first.

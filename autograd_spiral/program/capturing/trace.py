@@ -178,7 +178,7 @@ class StepTrace(Trace, Observer):
                 self.permit("indexing by a boolean mask", INSTEAD_OF_MASKS)
 
     def forget_values(self, results: list[Any], needed: Callable[[Primitive], bool]) -> list[Any]:
-        """Keep how everything was computed, but the values only of operations whose values are `needed`.
+        """Keep the record of every operation, but keep its value only if the value is `needed`.
 
         Return what stands for the results from then on. The values of large models take much memory.
         """

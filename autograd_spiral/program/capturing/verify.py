@@ -80,7 +80,7 @@ class _Run:
         yield _Act(None, "returning the result", kind, how, self.lowered.program.outputs)
 
     def array(self, atom: Any) -> Any:
-        """Return what an outside value holds, and anything else as it is."""
+        """Return the array that an outside value holds, and anything else unchanged."""
         return self.outside.get(atom, atom) if isinstance(atom, Value) else atom
 
     def describe(self, atom: Any) -> str:
@@ -92,7 +92,7 @@ class _Run:
 
 
 def shown(constant: Any) -> str:
-    """Return a constant as messages show it, an array in short."""
+    """Return a constant as messages show it; an array is abbreviated."""
     if not isinstance(constant, np.ndarray):
         return repr(constant)
     with np.printoptions(threshold=6, edgeitems=2, precision=6):

@@ -115,7 +115,7 @@ def rewritten(
     output: Value | None = None,
     **params: Any,
 ) -> Equation:
-    """Return a call of `function` that replaces `equation`: with its output, if no other is given, and its line."""
+    """Return a call of `function` to replace `equation`; it keeps the line, and the output unless one is given."""
     primitive = function if isinstance(function, Primitive) else PRIMITIVES[function]
     output = output or equation.output
     return replace(equation, primitive=primitive, inputs=inputs, params=params, output=output, body=())

@@ -42,7 +42,7 @@ _READABLE: WeakKeyDictionary[Program, Program] = WeakKeyDictionary()  # replay, 
 
 
 def optimised(program: Program) -> Program:
-    """Return `program` after all passes but the first: declared primitives stay calls."""
+    """Return `program` after all passes but the first, so calls of declared primitives stay calls."""
     for _ in range(20):
         before = program.equations
         for improved in (simplified, with_constants_folded, without_common_subexpressions, without_dead_code):

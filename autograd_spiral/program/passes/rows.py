@@ -1,7 +1,7 @@
 """How each function treats rows: whether a block of rows of its inputs gives a block of rows of its output, or a sum.
 
-Splitting a program into blocks reads this table, and so can whatever spreads rows over processes. A function that is
-not in it needs all rows at once.
+The code that splits a program into blocks reads this table, and code that spreads rows over processes can read it, too.
+A function that is not in the table needs all rows at once.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ Axes: TypeAlias = tuple[int | None, ...]
 class Treatment(NamedTuple):
     """How an equation is computed for a block of n rows.
 
-    `axis` is that of rows in the output, or None for a partial result, which `combine` puts together. `sliced` has the
-    inputs without rows of which a block gets its part, with the axis of each; `counting` the inputs that number the
-    rows; `params(n)` the parameters, if they depend on the number of rows.
+    `axis` is the axis of rows in the output, or None for a partial result; `combine` puts partial results together.
+    `sliced` names inputs without rows that are cut into blocks all the same, with the axis of each; `counting` names
+    the inputs that number the rows. `params(n)` returns the parameters, if they depend on the number of rows.
     """
 
     axis: int | None
@@ -117,7 +117,7 @@ def _reshape(equation: Equation, axes: Axes, rows: int) -> Treatment | None:
 
 def _broadcast_to(equation: Equation, axes: Axes, rows: int) -> Treatment | None:
     shape, before = equation.output.shape, shape_of(equation.inputs[0])
-    if axes == (None,):  # of something without rows: all rows are alike
+    if axes == (None,):  # the input has no rows: all rows are alike
         new = shape[:1] == (rows,) and (len(before) < len(shape) or before[0] == 1)
         found, at = (Treatment(0), 0) if new else (None, 0)
     else:

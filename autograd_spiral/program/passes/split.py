@@ -7,9 +7,9 @@ The rows are those of the leading axis that inputs share. Every value of the pro
 - *row-free*: everything else.
 
 Per-row and combined values are computed in *passes* over the rows, numbered from 1; row-free ones in *stages*: stage 0
-before the first pass, stage p after pass p. A per-row value that needs what is known only after a pass is in the next
-pass. What a later pass reads of an earlier one is stored, or computed again where that is estimated to be cheaper. A
-function that needs all rows at once gets the whole array, stored, and its result is row-free.
+before the first pass, stage p after pass p. A per-row value that needs the result of a pass is computed in the next
+pass. A value that a later pass reads is stored, or computed again if that is estimated to be cheaper. A function that
+needs all rows at once gets the whole array, stored, and its result is row-free.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from autograd_spiral.vocabulary.signatures import ARRAY
 __all__ = ["Pass", "Split", "rows_of", "split", "with_means_as_sums"]
 
 _STORING = 6.0
-"""What it costs to write an element to memory and read it back, in elementwise operations within the cache."""
+"""The cost of writing an element to memory and reading it back, in elementwise operations within the cache."""
 
 _SLOW = (np.exp, np.log, np.tanh, np.power, np.log1p, np.expm1, np.logaddexp, np.sin, np.cos)
 
@@ -43,8 +43,9 @@ def rows_of(program: Program) -> int:
 class Split:
     """A program with the kind of each of its values; `rows` is how many rows there are.
 
-    `level` is the pass of what passes compute, and the stage of everything else; `axis` the axis of rows of each
-    per-row value; `treatments` has what passes compute; `stored` the per-row values that are kept for all rows.
+    `level` has the pass of each value that a pass computes, and the stage of every other value; `axis` has the axis of
+    rows of each per-row value. `treatments` says how passes compute their values; `stored` has the per-row values that
+    are kept for all rows.
     """
 
     def __init__(self, program: Program, rows: int) -> None:
@@ -104,7 +105,7 @@ class Split:
                     readers.setdefault(value, set()).update(own if output in self.stored else here)
 
     def stage(self, number: int) -> Program:
-        """Return what is computed once, after the pass of this number, as a program of what it needs."""
+        """Return the program of stage `number`: it runs once, after the pass of the same number."""
         equations = self._stages[number]
         made = {equation.output for equation in equations}
         inputs = dict.fromkeys(value for equation in equations for value in equation.reads() if value not in made)
@@ -189,7 +190,7 @@ def _is_view(equation: Equation) -> bool:
 
 @dataclass(frozen=True)
 class _Rows:
-    """An array of which a block gets its rows, which lie along `axis`."""
+    """An array that is cut into blocks of rows, which lie along `axis`."""
 
     atom: Atom
     axis: int
@@ -198,8 +199,8 @@ class _Rows:
 class Pass:
     """What one pass computes for a block: partial results, and rows of what is stored.
 
-    `partial` are the combined values and `kept` the per-row values that it computes; `rows` the arrays of which it
-    needs the rows of a block, and `whole` the row-free values that it needs.
+    `partial` are the combined values and `kept` the per-row values that it computes; `rows` are the arrays from which
+    it reads the rows of a block, and `whole` the row-free values that it reads.
     """
 
     def __init__(self, split: Split, number: int) -> None:
@@ -245,7 +246,7 @@ class Pass:
         return split.axis[atom] if atom in split.given or earlier else None
 
     def _computes(self, value: Value) -> bool:
-        """Whether this pass computes `value` itself: row by row, or since it is a view of something row-free."""
+        """Whether this pass computes `value` itself: row by row, or because it is a view of something row-free."""
         split, producer = self._split, self._split.producer.get(value)
         if value in split.treatments:
             return value in split.axis
@@ -262,7 +263,7 @@ class Pass:
     def program(self, n: int) -> Program:
         """Return the program for a block of n rows, from `(*rows, *whole)` to `(*partial, *kept)`.
 
-        Its checks say what holds of a block; they are to be run on all rows before.
+        Its checks concern a block alone: run those of the whole program first, on all rows.
         """
         split = self._split
         blocks = {

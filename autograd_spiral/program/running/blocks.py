@@ -41,12 +41,12 @@ Array = NDArray[Any]
 def blocks(rows: int | None = None, threads: int = 1) -> Executor:
     """Return an executor that computes `rows` rows at a time, shared among `threads` threads.
 
-    The rows are those of the leading axis that the inputs of a step share. By default, as many rows make a block as
-    stay in the processor's cache, and a program that would gain nothing is replayed as a whole. Results differ from
-    those of replay in the last bits, since sums over rows are added up in another order; they depend on `rows` and
-    `threads`, but not on chance. Several threads pay off for wide layers, if BLAS itself uses one thread for each: that
-    is so where threadpoolctl is installed, and otherwise set OPENBLAS_NUM_THREADS=1 before Python starts. Raises
-    ValueError unless both are at least 1.
+    The rows are those of the leading axis that the inputs of a step share. By default, a block has as many rows as fit
+    into the processor's cache, and a program that would gain nothing is replayed as a whole. Results differ from those
+    of replay in the last bits, since sums over rows are added up in another order; they depend on `rows` and `threads`,
+    but not on chance. Several threads pay off for wide layers, if BLAS itself uses only one thread in each of them. If
+    threadpoolctl is installed, this is done for you; otherwise set OPENBLAS_NUM_THREADS=1 before Python starts. Raises
+    ValueError unless `rows` and `threads` are at least 1.
 
     >>> from autograd_spiral import capture
     >>> step = capture(lambda X: np.sum(X * X), executor=blocks(rows=100))
@@ -60,7 +60,7 @@ def blocks(rows: int | None = None, threads: int = 1) -> Executor:
 
 
 def replay_or_blocks(program: Program) -> Run:
-    """Run `program` in blocks of rows if it is faster so, and replay it as a whole otherwise: the default executor."""
+    """Run `program` in blocks of rows if that is faster, and replay it as a whole otherwise: the default executor."""
     return _run_in_blocks(program, None, 1) or replay(program)
 
 
@@ -203,13 +203,13 @@ class _Blocks:
             try:
                 total = first()
             finally:
-                wait(pending)  # nothing runs on when this call has ended
+                wait(pending)  # nothing keeps running after this call
         for other in pending:
             total = _combined(one, total, other.result())
         known.update(zip(one.partial, map(np.array, total), strict=True))
 
     def _threads(self) -> ThreadPoolExecutor:
-        """Return the pool of this process: the threads of another do not exist after a fork."""
+        """Return the pool of this process: after a fork, the parent's threads do not exist."""
         if self._pool is None or self._pool[0] != os.getpid():
             self._pool = os.getpid(), ThreadPoolExecutor(len(self._workers) - 1)
         return self._pool[1]

@@ -81,7 +81,7 @@ class Code:
         self.lines.append(f"{self.bind(to)}[...] = {text}")
 
     def new(self, value: Value, text: str, *, fresh: bool = True) -> None:
-        """Let `text` compute a value that is new at each call; `fresh` unless it may be a view."""
+        """Compute a new value at each call, by the code `text`; the value is `fresh` unless it may be a view."""
         self.local[value] = name = f"v{len(self.local)}"
         if fresh:
             self.fresh.add(value)

@@ -85,7 +85,7 @@ class Layout:
             self._hold(value, self._block[base])
 
     def in_order(self, atom: Atom, output: Value) -> Atom:
-        """Return `atom`; if it is a constant array of the shape of `output`, in the same order of axes."""
+        """Return `atom`; a constant array of the shape of `output` is copied into the output's order of axes."""
         if not isinstance(atom, np.ndarray) or atom.shape != output.shape or atom.size == 1:
             return atom
         key = id(atom), output in self.column_major

@@ -20,7 +20,7 @@ from autograd_spiral.vocabulary.rules.reductions import others, restore_axes
 
 @overridable
 def kink(x: Any, at: Any) -> Any:
-    """Return zeros in the shape of x whose derivative is NaN `at` some places: with them, a gradient has no second one.
+    """Return zeros in the shape of x with derivative NaN `at` some places, to add to a gradient without derivatives.
 
     >>> kink(np.array([1.0, 2.0]), np.array([True, False]))
     array([0., 0.])
