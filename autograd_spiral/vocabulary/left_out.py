@@ -24,7 +24,7 @@ LEFT_OUT = {
         argwhere flatnonzero nonzero ix_ trim_zeros unique unique_all unique_counts unique_inverse unique_values
         intersect1d setdiff1d setxor1d union1d""",
     "its results are counts, positions, masks or bits, which have no gradient": """
-        digitize isin lexsort ravel_multi_index unravel_index histogram histogram2d histogramdd
+        digitize isin in1d lexsort ravel_multi_index unravel_index histogram histogram2d histogramdd
         histogram_bin_edges diag_indices_from tril_indices_from triu_indices_from linalg.matrix_rank packbits unpackbits
         spacing frexp nextafter may_share_memory shares_memory einsum_path isnat is_busday busday_count busday_offset
         datetime_as_string""",

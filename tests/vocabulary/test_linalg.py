@@ -178,6 +178,9 @@ def test_columns_may_be_of_very_different_sizes() -> None:
     np.testing.assert_allclose(found, [[1, 1], [0, 1]])
 
 
+NUMPY = tuple(map(int, np.__version__.split(".")[:2]))
+
+
 @pytest.mark.parametrize("ord", [2, -2, "nuc"])
 def test_norms_of_tiny_and_huge_matrices_have_the_slopes_of_others(ord: Any) -> None:
     x = np.array([[3.0, -4.0, 1.0], [1.0, 2.0, 0.0]])
@@ -189,13 +192,18 @@ def test_norms_of_tiny_and_huge_matrices_have_the_slopes_of_others(ord: Any) -> 
 @pytest.mark.parametrize("ord", [2, -2, "nuc", "fro", 1, -1, np.inf, -np.inf])
 @pytest.mark.parametrize("shape", [(0, 3), (3, 0), (2, 0, 3)])
 def test_norms_of_matrices_of_nothing_are_numpys(ord: Any, shape: tuple[int, ...]) -> None:
+    def norm(x: Any) -> Any:
+        return np.linalg.norm(x, ord, axis=(-2, -1))
+
     try:
-        expected = np.linalg.norm(np.zeros(shape), ord, axis=(-2, -1))
+        expected = norm(np.zeros(shape))
     except ValueError:
+        if ord in (1, 2, np.inf) and NUMPY < (2, 3):
+            return  # newer versions return 0, as ours does
         with pytest.raises((ValueError, IndexError)):
-            np.linalg.norm(Tensor(np.zeros(shape)), ord, axis=(-2, -1))
+            norm(Tensor(np.zeros(shape)))
     else:
-        np.testing.assert_array_equal(np.linalg.norm(Tensor(np.zeros(shape)), ord, axis=(-2, -1)).data, expected)
+        np.testing.assert_array_equal(norm(Tensor(np.zeros(shape))).data, expected)
 
 
 def test_blame_says_that_a_norm_of_0_has_no_second_derivative_and_what_to_write() -> None:
