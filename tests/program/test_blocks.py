@@ -175,6 +175,18 @@ def test_a_wrong_label_raises_with_its_row_and_leaves_the_state() -> None:
     assert_same([leaf.data for leaf in LEAVES], before, "state")
 
 
+@pytest.mark.parametrize("row", [0, 199])  # of the first thread, and of the second one
+def test_threads_follow_the_callers_errstate(row: int) -> None:
+    X = np.ones((200, 3))
+    program, _ = arrays_of(lambda X: np.sum(np.log(X)), [X])
+    run = blocks(20, threads=2)(program)
+    X[row] = 0
+    with np.errstate(divide="ignore"):
+        assert run(X)[0] == -np.inf
+    with np.errstate(divide="raise"), pytest.raises(FloatingPointError, match="divide by zero"):
+        run(X)
+
+
 def test_threads_give_the_same_last_bits_at_every_call() -> None:
     run = blocks(8, threads=2)(NET[0])
     first = [result.tobytes() for result in run(*NET[1])]

@@ -7,6 +7,7 @@ results are added up in pairs, so that rounding errors stay small.
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import functools
 import itertools
 import operator
@@ -199,7 +200,8 @@ class _Blocks:
         kept = [(known[value], before(self._parts.axis[value])) for value in one.kept]
         first, *others = [functools.partial(worker, one, of_rows, whole, kept) for worker in self._workers]
         with _one_blas_thread_each() if others else contextlib.nullcontext():
-            pending = [self._threads().submit(other) for other in others]
+            # Each in a copy of the caller's context, which has the `np.errstate` that holds here.
+            pending = [self._threads().submit(contextvars.copy_context().run, other) for other in others]
             try:
                 total = first()
             finally:
