@@ -1,0 +1,155 @@
+"""A record of a training: a captured step that takes snapshots of itself as it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd_spiral.engine.pytree import flatten
+from autograd_spiral.engine.tensor import Tensor
+from autograd_spiral.explorer.boxes import Boxes
+from autograd_spiral.explorer.snapshots import Camera, Snapshot
+from autograd_spiral.explorer.subject import values_of
+from autograd_spiral.program import CapturedStep
+from autograd_spiral.program.passes.pipeline import readable
+from autograd_spiral.program.printing.saved import CapturedProgram
+
+__all__ = ["Regions", "Training"]
+
+_GRID = 64
+"""The number of points along each side of the plane at which regions are computed."""
+
+_MARGIN = 0.12
+_GROWTH = 1.15
+"""By default a snapshot is taken when the number of steps has grown by this factor."""
+
+
+@dataclass(frozen=True, eq=False)
+class Regions:
+    """A classifier of points in the plane, whose regions a page shows beside the points.
+
+    `X` are points (N, 2), `y` their classes (N,), and `predict` returns the class of each row of such an array.
+
+    >>> X = np.array([[0.0, 0.0], [1.0, 1.0]])
+    >>> regions = Regions(X, np.array([0, 1]), lambda points: points[:, 0] > 0.5)
+    >>> regions.grid().shape, regions.classes().dtype
+    ((4096, 2), dtype('uint8'))
+    """
+
+    X: NDArray[Any]
+    y: NDArray[Any]
+    predict: Callable[[NDArray[Any]], Any]
+
+    def __post_init__(self) -> None:
+        shapes = np.shape(self.X), np.shape(self.y)
+        if len(shapes[0]) != 2 or shapes[0][1] != 2 or shapes[1] != shapes[0][:1]:
+            raise ValueError(f"Regions: X must be points (N, 2) and y their classes (N,), not {shapes[0]}, {shapes[1]}")
+
+    def bounds(self) -> list[list[float]]:
+        """Return the least and the largest coordinate of each axis that is shown.
+
+        >>> Regions(np.array([[0.0, 0.0], [1.0, 1.0]]), np.array([0, 1]), len).bounds()
+        [[-0.12, 1.12], [-0.12, 1.12]]
+        """
+        X = np.asarray(self.X, dtype=float)
+        low, high = X.min(axis=0), X.max(axis=0)
+        side = max(float(np.max(high - low)), 1e-9) * (0.5 + _MARGIN)
+        middle = (low + high) / 2
+        return [[round(float(m - side), 6), round(float(m + side), 6)] for m in middle]
+
+    def grid(self) -> NDArray[np.float64]:
+        """Return the points at which classes are computed, row by row from the top.
+
+        >>> Regions(np.array([[0.0, 0.0], [1.0, 1.0]]), np.array([0, 1]), len).grid()[0]
+        array([-0.12,  1.12])
+        """
+        (left, right), (bottom, top) = self.bounds()
+        x, y = np.meshgrid(np.linspace(left, right, _GRID), np.linspace(top, bottom, _GRID))
+        return np.stack([x.ravel(), y.ravel()], axis=1)
+
+    def classes(self) -> NDArray[np.uint8]:
+        """Return the predicted class of each point of the grid.
+
+        >>> regions = Regions(np.zeros((1, 2)), np.array([0]), lambda points: points[:, 0] > 0)
+        >>> int(regions.classes().sum())
+        2048
+        """
+        return np.asarray(self.predict(self.grid())).astype(np.uint8).ravel()
+
+
+class Training:
+    """A captured step that is called like the step itself, and takes snapshots now and then: `explore.training`.
+
+    `losses` are the values of the first output, of one element, at each call.
+    """
+
+    def __init__(
+        self, step: CapturedStep, *, at: Iterable[int] | None, snapshots: int, budget: int, regions: Regions | None
+    ) -> None:
+        if not isinstance(step, CapturedStep):
+            raise TypeError(f"explore.training: the step must be captured, as by @capture, not {type(step).__name__}")
+        if snapshots < 2:
+            raise ValueError(f"explore.training: needs at least 2 snapshots, the first and the last, not {snapshots}")
+        self.losses: list[float] = []
+        self.regions = regions
+        self._step, self._at = step, None if at is None else frozenset(at)
+        self._most, self._budget, self._due = snapshots, budget, 0
+        self._taken: list[Snapshot] = []
+        self._camera: Camera | None = None
+        self._shown: CapturedProgram | None = None  # of the snapshots
+        self._inputs: list[NDArray[Any]] = []
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the step, and take a snapshot before it if one is due."""
+        calls = len(self.losses)
+        if self._due == calls if self._at is None else calls in self._at:
+            self._before(calls, args, kwargs)
+            self._due = max(calls + 1, int(np.ceil(calls * _GROWTH)))
+        result = self._step(*args, **kwargs)
+        self.losses.append(_loss(result))
+        return result
+
+    def __repr__(self) -> str:
+        return f"<record of {len(self.losses):,} calls of {self._step!r}: {len(self._taken)} snapshots>"
+
+    def finished(self) -> tuple[Camera, list[Snapshot]]:
+        """Return the camera and the snapshots, with one of the present state on the inputs of the latest snapshot.
+
+        Raises ValueError before the first call.
+        """
+        if self._camera is None or self._shown is None:
+            raise ValueError("explore: this record has no snapshots yet: call it in place of the step")
+        return self._camera, [*self._taken, self._snapshot(self._camera, self._shown, len(self.losses))]
+
+    def _before(self, calls: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        program, inputs = self._step.program_for(*args, **kwargs)
+        if self._camera is None:
+            self._camera = Camera(Boxes.of(readable(program)), most=self._most, budget=self._budget)
+            self._shown = program
+        if program is not self._shown:
+            return  # for inputs of other shapes, which the page has no boxes for
+        self._inputs = [np.array(array) for array in inputs]
+        self._taken.append(self._snapshot(self._camera, program, calls))
+        if len(self._taken) >= self._camera.most:  # with room for the last one
+            self._taken.remove(_most_crowded(self._taken))
+
+    def _snapshot(self, camera: Camera, program: CapturedProgram, at: int) -> Snapshot:
+        classes = None if self.regions is None else self.regions.classes()
+        return camera.take(values_of(program, self._inputs), at, classes)
+
+
+def _most_crowded(taken: list[Snapshot]) -> Snapshot:
+    """Return the snapshot that is closest to its neighbours, in ratio; never the first one or the last."""
+    triples = zip(taken, taken[1:], taken[2:], strict=False)
+    return min(triples, key=lambda three: (three[2].at + 1) / (three[0].at + 1))[1]
+
+
+def _loss(result: Any) -> float:
+    """Return the first number in what a step returned; NaN if there is none."""
+    leaves, _ = flatten(result)
+    first = next((leaf for leaf in leaves if isinstance(leaf, Tensor | np.ndarray | float)), None)
+    return float(np.asarray(first.data if isinstance(first, Tensor) else first)) if np.size(first) == 1 and first is not None else float("nan")
