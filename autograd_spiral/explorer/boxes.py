@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_spiral.drawing.graph import Flow, Graph, trace
-from autograd_spiral.drawing.record import Node, Record
+from autograd_spiral.drawing.record import Kind, Node, Record
 from autograd_spiral.drawing.text import visible
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.explorer.subject import Values
@@ -22,6 +23,9 @@ __all__ = ["Boxes"]
 
 _FOLDERS = re.compile(r"^.*?(?=[^/\\]*:\d+: )")
 """The folders in `folders/file.py:12: code`: a page travels further than folders."""
+
+_FEW = 2
+"""Of so many scopes, the first one that uses a parameter also shows it; more of them share it, outside of all."""
 
 _FLOWS = {Flow.VALUE: "value", Flow.GRADIENT: "gradient", Flow.SAVED: "saved", Flow.UPDATE: "update"}
 
@@ -109,12 +113,25 @@ class Boxes:
         return {line: box_of[value] for value, line in self.lines.items() if value in box_of and value not in given}
 
     def _scopes(self) -> list[tuple[str, ...]]:
-        """Return the scope of each box; a gradient that no scope has gets the scope of its first user."""
-        scopes = [node.scope for node in self.graph.nodes]
+        """Return the scope of each box.
+
+        What is given belongs where it is used first, unless more than two scopes use it. A gradient that has no scope
+        gets the scope of its first user.
+        """
+        nodes = self.graph.nodes
+        scopes = [node.scope for node in nodes]
+        users: dict[int, dict[tuple[str, ...], None]] = {}
+        for edge in self.graph.edges:
+            if nodes[edge.head].phase == "forward" and nodes[edge.tail].equation is None:
+                users.setdefault(edge.tail, {})[nodes[edge.head].scope] = None
+        for i, using in users.items():
+            scopes[i] = next(iter(using)) if len(using) <= _FEW else tuple(os.path.commonprefix([*using]))
         for edge in reversed(self.graph.edges):
-            tail, head = self.graph.nodes[edge.tail], self.graph.nodes[edge.head]
-            if tail.phase == head.phase == "backward" and not tail.scope:
+            if nodes[edge.tail].phase == nodes[edge.head].phase == "backward" and not nodes[edge.tail].scope:
                 scopes[edge.tail] = scopes[edge.head]
+        for of, beside in self.graph.pairs:
+            if nodes[beside].kind in (Kind.GRADIENT, Kind.NEW_STATE):
+                scopes[beside] = scopes[of]
         return scopes
 
 

@@ -20,7 +20,7 @@ from autograd_spiral.program.ir import Program
 
 __all__ = ["Explorer", "explore"]
 
-_BUDGET = 1_000_000
+_BUDGET = 1_400_000
 
 
 class Explorer:

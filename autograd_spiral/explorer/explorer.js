@@ -169,9 +169,9 @@ class Page {
     const { source, boxOfLine } = this.data;
     const place = this.element('source');
     this.lineElements = source.map((text, i) => {
-      const [, code, comment = ''] = text.match(/^(.*?)(?: {2,}(# .*))?$/s);
+      const [, code, comment = ''] = text.match(/^(\s*\S.*?)(?: {2,}# (.*))?$/s) ?? [text, text];
       const box = boxOfLine[i + 1];
-      const parts = [make('span', { class: 'code' }, code || ' '), make('span', { class: 'shape' }, comment.replace(/^# /, ''))];
+      const parts = [make('span', { class: 'code' }, code || ' '), make('span', { class: 'shape' }, comment)];
       return make('li', {}, box === undefined ? make('span', { class: 'line' }, ...parts) : make('button', {
         type: 'button', class: 'line', tabindex: '-1',
         click: () => { this.uncover(box); this.select(box); },

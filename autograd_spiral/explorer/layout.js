@@ -2,7 +2,7 @@
 // forward column, gradients up in the backward column, and a gradient is level with its value. Between two rows there
 // is nothing but edges, and an edge that passes a row has a place of its own in it, so that no edge crosses a box.
 
-const LAYOUT = { height: 40, rowGap: 24, gap: 14, lane: 8, columnGap: 56, bandGap: 9, indent: 8, top: 30, titleMost: 104 };
+const LAYOUT = { height: 40, rowGap: 24, gap: 12, lane: 7, columnGap: 34, bandGap: 9, indent: 8, top: 30, titleMost: 104 };
 
 /**
  * Places `nodes` ({ phase, scope, width, given, order }) and `edges` ({ tail, head, flow }), which refer to nodes by

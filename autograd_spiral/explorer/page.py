@@ -20,7 +20,7 @@ __all__ = ["SCRIPTS", "page_of"]
 SCRIPTS = ("values.js", "layout.js", "picture.js", "panel.js", "training.js", "explorer.js")
 """The files that make up the script, in order."""
 
-_WINDOWS = 500
+_WINDOWS = 1000
 _POINTS = 800
 """The number of points of a loss curve."""
 
@@ -66,15 +66,18 @@ def _curve(losses: Sequence[float]) -> list[tuple[int, float | None]]:
 
 
 def _steepest(losses: Sequence[float]) -> tuple[int, float] | None:
-    """Return the step around which the loss falls fastest, and by how much per step, over a hundredth of the training."""
-    window = max(1, len(losses) // _WINDOWS)
+    """Return the step around which the loss falls fastest, and by how much per step: the least loss so far.
+
+    It is so measured over a thousandth of the training that spikes of the loss, which fall as fast as they rise, do not
+    count.
+    """
+    window = max(3, len(losses) // _WINDOWS)
     if len(losses) <= 2 * window:
         return None
-    loss = np.asarray(losses)
-    falls = (loss[:-window] - loss[window:]) / window
-    falls[~np.isfinite(falls)] = -np.inf
-    at = int(np.argmax(falls))
-    return (at + window // 2, float(falls[at])) if falls[at] > 0 else None
+    least = np.fmin.accumulate(np.asarray(losses))
+    falls = (least[:-window] - least[window:]) / window
+    at = int(np.argmax(np.where(np.isfinite(falls), falls, -np.inf)))
+    return (at + window // 2, float(f"{falls[at]:.3g}")) if falls[at] > 0 else None
 
 
 def _plane(regions: Regions) -> dict[str, Any]:

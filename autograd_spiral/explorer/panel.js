@@ -129,13 +129,13 @@ class Heat {
     this.elements = values.elements(box, moment);
     this.title.textContent = role;
     this.largest = Math.max(Math.abs(facts.least), Math.abs(facts.largest)) || 0;
-    this.draw(facts);
+    this.draw();
     this.about(facts, values.bars(box, moment));
     this.point(this.cell);
     this.showRow();
   }
 
-  draw(facts) {
+  draw() {
     const { down, across, rows, columns, rowStep, columnStep } = this.kept;
     const dark = this.panel.dark.matches;
     const few = across <= 4 && down <= 8;
@@ -159,7 +159,6 @@ class Heat {
     this.scale.replaceChildren(
       make('span', {}, this.largest ? `−${end}` : ''), make('i', { 'aria-hidden': 'true' }), make('span', {}, `0${this.largest ? '' : ' everywhere'}`),
       make('i', { class: 'positive', 'aria-hidden': 'true' }), make('span', {}, this.largest ? end : ''), make('em', {}, sampled));
-    void facts;
   }
 
   drawTable(dark) {
@@ -213,10 +212,7 @@ class Heat {
   }
 
   point(cell) {
-    const { canvas } = this;
     this.readout.textContent = cell && !this.grid.hidden ? `[${this.index(cell).join(', ')}] = ${number(this.elements[cell[0] * this.kept.across + cell[1]], 4)}` : '';
-    if (!cell && !this.grid.hidden) this.readout.textContent = 'point at an element';
-    void canvas;
   }
 
   choose(cell) {
@@ -244,7 +240,7 @@ class Heat {
     const { shape } = this.panel.data.boxes[this.box];
     this.row.replaceChildren();
     if (!row || shape[0] !== row.of || shape.length > 2) return;
-    const { across, down, rowStep, columnStep, columns } = this.kept;
+    const { across, down, rowStep, columnStep } = this.kept;
     if (shape.length === 1) {
       const at = Math.round(row.at / columnStep);
       this.row.append(make('b', {}, `row ${at * columnStep}: `), number(this.elements[Math.min(at, across - 1)], 4));
@@ -255,7 +251,6 @@ class Heat {
     const zeros = cells.reduce((sum, cell) => sum + (cell === 0), 0);
     this.row.append(make('b', {}, `row ${kept * rowStep}: `),
       cells.length > 4 ? `${zeros} of ${cells.length}${columnStep > 1 ? ' kept' : ''} are 0` : [...cells].map(cell => number(cell, 3)).join(', '));
-    void columns;
   }
 }
 

@@ -2,12 +2,12 @@
 
 const PHASES = ['forward', 'backward', 'update'];
 const HEADINGS = { forward: 'forward ↓', backward: 'backward ↑', update: 'update' };
-const MOST = 28;  // columns of text in a box
+const MOST = 21;  // columns of text in a box
 
 /** The text of a line of code in the signs of formulas. */
 function asFormula(code) {
   return code.replace(/\bnp\./g, '').replace(/\.T\b/g, 'ᵀ').replace(/\*\*2\b/g, '²').replace(/(?<=\S) \* (?=\S)/g, ' × ')
-    .replace(/(?<=\S) - (?=\S)/g, ' − ');
+    .replace(/(?<=\S) - (?=\S)/g, ' − ').replaceAll(', keepdims=True', '').replaceAll(' == ', ' = ');
 }
 
 function capped(text, most) { return [...text].length > most ? [...text].slice(0, most - 1).join('') + '…' : text; }
@@ -52,7 +52,7 @@ function visibleOf(data, { folded, byLine, unfolded }) {
       node.formula = count ? `${count} operation${count === 1 ? '' : 's'}` : `${members.length} given`;
       node.kind = 'scope';
     } else {
-      const whole = members.length > 1;
+      const whole = members.length > 1 || (box.printed && box.order >= 0 && box.formula.includes('·'));
       node.title = box.name;
       node.formula = whole ? asFormula(codeOf(data.source[box.line - 1])) : box.formula;
       node.kind = box.kind;
@@ -125,7 +125,7 @@ class Picture {
     const shape = node.path ? '' : shapeText(box.shape) + (box.dtype === 'float64' ? '' : ` ${box.dtype}`);
     const scalar = !node.path && !box.shape.some(n => n !== 1);
     node.scalar = scalar;
-    const bars = !node.path && !scalar;
+    const bars = !node.path && !scalar && box.shape.every(n => n);
     node.bars = bars;
     const sign = node.kind === 'new_state' ? '← ' : '= ';
     if (node.title) {
@@ -139,11 +139,7 @@ class Picture {
     const asideWidth = scalar ? 52 : this.textWidth(shape, 11);
     const firstWidth = this.textWidth(node.first.text, 13, node.first.strong ? 700 : 400);
     const secondWidth = this.textWidth(node.second.text, 12);
-    if (node.second.text) {
-      node.width = Math.max(firstWidth + 8 + asideWidth, secondWidth + (bars ? 44 : 0));
-    } else {
-      node.width = Math.max(firstWidth, asideWidth + (bars ? 44 : 0));
-    }
+    node.width = node.second.text ? Math.max(firstWidth + 10 + asideWidth, secondWidth) : Math.max(firstWidth, asideWidth);
     node.width = Math.ceil(Math.max(58, node.width + 16));
   }
 
@@ -188,8 +184,8 @@ class Picture {
     node.asideText = make('svg:text', { class: 'aside', x: node.second.text ? width - 8 : 8, y: node.second.text ? 16 : 32, 'text-anchor': node.second.text ? 'end' : 'start' }, node.aside);
     parts.push(node.asideText);
     if (node.second.text) parts.push(make('svg:text', { class: 'formula', x: 8, y: 32 }, node.second.text));
-    node.barPath = make('svg:path', { class: 'bars', transform: `translate(${width - 40} ${height - 6})` });
-    parts.push(node.barPath);
+    node.barPath = make('svg:path', { class: 'bars', transform: `translate(4 ${height - 2})` });
+    parts.splice(1, 0, node.barPath);
     node.flag = make('svg:text', { class: 'flag', x: width - 3, y: 2, 'text-anchor': 'middle' }, '');
     parts.push(node.flag);
     return make('svg:g', {
@@ -234,7 +230,7 @@ class Picture {
       element.setAttribute('aria-label', `${this.describe(node)}, ${node.aside || 'scalar'}, ${node.phase}, ${todo ? 'not computed yet' : node.given ? 'given' : 'computed'}${warned ? ', warning' : ''}`);
       node.flag.textContent = warned && !todo ? '⚠' : '';
       const bars = node.bars && !todo ? values.bars(node.main, moment) : null;
-      node.barPath.setAttribute('d', bars ? barsPath(bars, 32, 11) : '');
+      node.barPath.setAttribute('d', bars ? barsPath(bars, node.width - 8, 20) : '');
       if (node.scalar) {
         const elements = todo ? null : values.elements(node.main, moment);
         node.asideText.textContent = elements ? number(elements[0], 4) : 'scalar';

@@ -66,24 +66,29 @@ class Sample:
             return matrix.astype(np.float32).ravel()
 
 
-def samples_within(shapes: Sequence[tuple[int, ...]], size: int) -> list[Sample]:
+def samples_within(shapes: Sequence[tuple[int, ...]], size: int, shares: Sequence[float] | None = None) -> list[Sample]:
     """Return a sample for each shape, of at most `size` elements in all if that leaves one of each array.
 
-    The largest ones lose elements first.
+    The largest ones lose elements first; `shares` say how many elements each may keep compared with others, by default
+    all the same.
 
     >>> [sample.size for sample in samples_within([(300, 100), (100, 3), ()], 2000)]
     [1000, 300, 1]
     """
     samples = [Sample.of(shape) for shape in shapes]
+    weights = [1 / share for share in shares] if shares is not None else [1.0] * len(samples)
     total = sum(sample.size for sample in samples)
-    heap = [(-sample.size, i) for i, sample in enumerate(samples)]
+    heap = [(-sample.size * weight, i) for i, (sample, weight) in enumerate(zip(samples, weights, strict=True))]
     heapq.heapify(heap)
-    while total > size and heap and heap[0][0] < -1:
+    while total > size and heap:
         i = heap[0][1]
+        if samples[i].size <= 1:
+            heapq.heappop(heap)
+            continue
         thinner = samples[i].thinner()
         total += thinner.size - samples[i].size
         samples[i] = thinner
-        heapq.heapreplace(heap, (-thinner.size, i))
+        heapq.heapreplace(heap, (-thinner.size * weights[i], i))
     return samples
 
 

@@ -23,6 +23,9 @@ _OVERHEAD = len(FACTS) + BINS // _BYTES
 _FEWEST = 16
 """The number of elements of each array below which fewer snapshots are taken."""
 
+_INSIDE = 0.1
+"""The share of elements that a value inside a line keeps, next to one that a line computes."""
+
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -45,7 +48,8 @@ class Camera:
         wanted = sum(min(Sample.of(shape).size, _FEWEST) + _OVERHEAD for shape in shapes)
         self.boxes = boxes
         self.most = max(2, min(most, numbers // max(wanted, 1))) if most > 1 else 1
-        self.samples = samples_within(shapes, numbers // self.most - _OVERHEAD * len(shapes))
+        shares = [1.0 if node.output in boxes.lines else _INSIDE for node in boxes.graph.nodes]
+        self.samples = samples_within(shapes, numbers // self.most - _OVERHEAD * len(shapes), shares)
 
     def take(self, values: Values, at: int = 0, regions: NDArray[np.uint8] | None = None) -> Snapshot:
         """Return a snapshot of these values."""

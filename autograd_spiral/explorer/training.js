@@ -27,7 +27,7 @@ class TrainingView {
     const d = finite.map(([step, loss], i) => `${i ? 'L' : 'M'}${this.x(step).toFixed(1)} ${this.y(loss).toFixed(1)}`).join('');
     this.mark = make('svg:path', { class: 'mark' });
     this.curve.append(make('svg:path', { class: 'loss', d }), make('svg:path', { class: 'snapshots', d: at.map(step => `M${this.x(step).toFixed(1)} 116v4`).join('') }), this.mark);
-    this.axis.replaceChildren(make('span', {}, 'step 0'), make('span', {}, 'loss; steps on a log axis'), make('span', {}, at.at(-1).toLocaleString('en')));
+    this.axis.replaceChildren(make('span', {}, 'step 0'), make('span', {}, `loss, from ${number(this.high, 3)} at the top to ${number(this.low, 3)}; steps on a logarithmic axis`), make('span', {}, at.at(-1).toLocaleString('en')));
     if (!steepest) return;
     const [step, fall] = steepest;
     this.says.replaceChildren('falls fastest near ', make('button', { type: 'button', class: 'chip', click: () => this.report.choose(this.nearest(step)) }, `step ${step.toLocaleString('en')}`),
@@ -100,11 +100,14 @@ class TrainingView {
       pen.stroke();
     }
     const count = Math.max(...classes) + 1;
-    const share = [...Array(count).keys()].map(k => `class ${k} ${'●■▲◆+×★✚'[k % 8]} ${Math.round(100 * grid.reduce((sum, found) => sum + (found === k), 0) / grid.length)}%`);
+    const share = [...Array(count).keys()].map(k => `${'●■▲◆+×★⬢'[k % 8]} class ${k}: ${Math.round(100 * grid.reduce((sum, found) => sum + (found === k), 0) / grid.length)}%`);
     this.canvas.setAttribute('aria-label', `regions of the plane: ${share.join(', ')}`);
-    const right_ = points.reduce((sum, point, i) => sum + (this.classAt(grid, side, point) === classes[i]), 0);
-    this.summary = `${share.join('  ')}; ${Math.round(100 * right_ / points.length)}% of the points lie in their class`;
-    this.caption.textContent = row && row.of === points.length ? `row ${row.at}: class ${classes[row.at]}, in the region of class ${this.classAt(grid, side, points[row.at])}` : this.summary;
+    const within = points.reduce((sum, point, i) => sum + (this.classAt(grid, side, point) === classes[i]), 0);
+    const says = [`${Math.round(100 * within / points.length)}% of the points lie in the region of their class`];
+    if (row && row.of === points.length) {
+      says.push(`row ${row.at}: class ${classes[row.at]}, in the region of class ${this.classAt(grid, side, points[row.at])}`);
+    }
+    this.caption.replaceChildren(...share.map(text => make('span', {}, text)), ...says.map(text => make('span', {}, text)));
   }
 
   classAt(grid, side, [x, y]) {
