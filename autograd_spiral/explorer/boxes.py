@@ -61,6 +61,7 @@ class Boxes:
         boxes = [
             {
                 "name": visible(self._name(node)),
+                "named": bool(node.name),  # formulas have · for the others
                 "formula": node.formula,
                 "kind": node.kind.name.lower(),
                 "what": str(node.kind),
@@ -115,8 +116,8 @@ class Boxes:
     def _scopes(self) -> list[tuple[str, ...]]:
         """Return the scope of each box.
 
-        What is given belongs where it is used first, unless more than two scopes use it. A gradient that has no scope
-        gets the scope of its first user.
+        What is given belongs where it is used first, unless more than two scopes use it. An operation of the backward
+        pass without a scope belongs to the one that all its arguments and its first user are in.
         """
         nodes = self.graph.nodes
         scopes = [node.scope for node in nodes]
@@ -126,8 +127,12 @@ class Boxes:
                 users.setdefault(edge.tail, {})[nodes[edge.head].scope] = None
         for i, using in users.items():
             scopes[i] = next(iter(using)) if len(using) <= _FEW else tuple(os.path.commonprefix([*using]))
+        sources: dict[int, set[tuple[str, ...]]] = {}
+        for edge in self.graph.edges:
+            sources.setdefault(edge.head, set()).add(scopes[edge.tail])
         for edge in reversed(self.graph.edges):
-            if nodes[edge.tail].phase == nodes[edge.head].phase == "backward" and not nodes[edge.tail].scope:
+            lost = nodes[edge.tail].phase == nodes[edge.head].phase == "backward" and not nodes[edge.tail].scope
+            if lost and sources.get(edge.tail) == {scopes[edge.head]}:
                 scopes[edge.tail] = scopes[edge.head]
         for of, beside in self.graph.pairs:
             if nodes[beside].kind in (Kind.GRADIENT, Kind.NEW_STATE):

@@ -293,9 +293,10 @@ class Page {
 }
 
 (async () => {
+  const began = performance.now();
   const data = JSON.parse(document.getElementById('data').textContent);
   const values = await Values.read(document.getElementById('values').textContent, data);
   const page = new Page(data, values);
-  document.documentElement.dataset.ready = 'true';
+  document.documentElement.dataset.ready = String(Math.round(performance.now() - began));
   window.explorer = page;  // for a look from the console
 })();

@@ -6,8 +6,8 @@ const LAYOUT = { height: 40, rowGap: 24, gap: 12, lane: 7, columnGap: 34, bandGa
 
 /**
  * Places `nodes` ({ phase, scope, width, given, order }) and `edges` ({ tail, head, flow }), which refer to nodes by
- * index; `pairs` are nodes to draw level. Returns nodes' x and y (of their upper left corners), frames, columns, curves
- * and the size of the whole.
+ * index; `pairs` are nodes to draw level. Returns nodes' x and y (of their upper left corners), frames, columns, the
+ * curves of edges and the size of the whole.
  */
 function layout({ nodes, edges, pairs, phases, titleWidth }) {
   const root = scopesOf(nodes);
@@ -32,9 +32,6 @@ function layout({ nodes, edges, pairs, phases, titleWidth }) {
   }
   const width = left - LAYOUT.columnGap + 2 * LAYOUT.indent;
   const y = rank.map(r => tops[r]);
-  const curves = edges.map(edge => paths.has(edge)
-    ? flowing(paths.get(edge), tops)
-    : across(edge, nodes, x, y));
   const frames = bands.map(({ scope, first, last }) => {
     const d = scope.path.length - 1;
     const inset = gutters.slice(0, d).reduce((sum, gutter) => sum + gutter, 0);
@@ -46,7 +43,9 @@ function layout({ nodes, edges, pairs, phases, titleWidth }) {
       scope, x: inset, y: top, width: width - inset - (depth - inner) * 3, height: bottom - top, gutter: gutters[d],
     };
   });
-  return { x, y, curves, frames, columns, width, height: tops[rows - 1] + LAYOUT.height + LAYOUT.bandGap * (depth + 1) };
+  /** The curve of an edge. What another edge from the same node has `drawn` already is left out. */
+  const curve = (edge, drawn) => paths.has(edge) ? flowing(edge.tail, paths.get(edge), tops, drawn) : across(edge, nodes, x, y);
+  return { x, y, curve, frames, columns, width, height: tops[rows - 1] + LAYOUT.height + LAYOUT.bandGap * (depth + 1) };
 }
 
 /** The scopes as a tree: { name, path, parent, inner, own }, inner ones in the order in which they come up. */
@@ -214,7 +213,7 @@ function columnOf(members, edges, nodes, rank) {
     spread(layer, layer.map(vertex => vertex.x));
   }
   let best = null;
-  const rounds = all.length > 3000 ? 6 : 24;
+  const rounds = all.length > 500 ? 8 : 24;
   for (let round = 0; round < rounds; round++) {
     const down = round % 2 === 0;
     for (const layer of down ? filled : [...filled].reverse()) {
@@ -230,10 +229,16 @@ function columnOf(members, edges, nodes, rank) {
     if (!best || crossings < best.crossings) best = { crossings, orders: filled.map(layer => [...layer]) };
   }
   best.orders.forEach((order, k) => filled[k].splice(0, order.length, ...order));
-  for (let round = 0; round < 12; round++) {  // the order stays; nodes move to the middle of what they are joined to
-    for (const layer of round % 2 ? filled : [...filled].reverse()) {
-      spread(layer, layer.map(vertex => vertex.near.length
-        ? vertex.near.reduce((sum, other) => sum + other.x, 0) / vertex.near.length : vertex.x));
+  // The order stays from here on; nodes move to the middle of what they are joined to: above, below, and both.
+  for (const towards of ['above', 'above', 'below', 'below', 'both', 'both', 'both', 'both', 'both', 'both']) {
+    const down = towards !== 'below';
+    for (const layer of down ? filled : [...filled].reverse()) {
+      spread(layer, layer.map(vertex => {
+        const near = vertex.near.filter(other => towards === 'both' || (other.rank < vertex.rank) === down);
+        const lanes = vertex.lane ? near.filter(other => other.lane) : [];  // lanes are to be straight
+        const among = lanes.length ? lanes : near;
+        return among.length ? among.reduce((sum, other) => sum + other.x, 0) / among.length : vertex.x;
+      }));
     }
   }
   const least = Math.min(...all.map(vertex => vertex.x - vertex.width / 2));
@@ -264,7 +269,7 @@ function spread(layer, wanted) {
       offset += (layer[i - 1].width + vertex.width) / 2 + gap;
     }
     vertex.offset = offset;
-    const weight = vertex.lane ? 3 : 1;
+    const weight = vertex.lane ? 8 : 1;
     pools.push({ sum: (wanted[i] - offset) * weight, weight, members: [vertex] });
     while (pools.length > 1 && mean(pools.at(-2)) > mean(pools.at(-1))) {
       const last = pools.pop(), pool = pools.at(-1);
@@ -279,15 +284,21 @@ function spread(layer, wanted) {
 function mean(pool) { return pool.sum / pool.weight; }
 
 /** The curve of an edge within a phase: straight through rows, bent between them. */
-function flowing(route, tops) {
+function flowing(tail, route, tops, drawn) {
   const down = route.at(-1)[1] >= route[0][1];
   const leave = r => tops[r] + (down ? LAYOUT.height : 0), enter = r => tops[r] + (down ? 0 : LAYOUT.height);
-  let d = `M${round(route[0][0])} ${leave(route[0][1])}`;
-  for (let k = 1; k < route.length; k++) {
+  let first = 0;
+  const link = k => `${tail} ${route[k][1]} ${route[k][0]}`;
+  while (first < route.length - 2 && drawn.has(link(first + 1))) first++;
+  let d = `M${round(route[first][0])} ${leave(route[first][1])}`;
+  for (let k = first + 1; k < route.length; k++) {
     const [fromX, fromRow] = route[k - 1], [x, row] = route[k];
     const from = leave(fromRow), to = enter(row), middle = (from + to) / 2;
     d += `C${round(fromX)} ${middle} ${round(x)} ${middle} ${round(x)} ${to}`;
-    if (k < route.length - 1) d += `V${leave(row)}`;
+    if (k < route.length - 1) {
+      d += `V${leave(row)}`;
+      drawn.add(link(k));
+    }
   }
   const [x, row] = route.at(-1);
   return { d, tip: [round(x), enter(row), down ? 90 : -90] };

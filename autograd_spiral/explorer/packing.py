@@ -30,8 +30,8 @@ def _bits(numbers: NDArray[np.float32]) -> NDArray[np.uint32]:
     return near >> np.uint32(8)
 
 
-def packed(numbers: Iterable[NDArray[np.float32]], octets: Iterable[NDArray[np.uint8]]) -> tuple[str, int, int]:
-    """Return the text of all these numbers, followed by these bytes, and how many there are of both.
+def packed(numbers: Iterable[NDArray[np.float32]], octets: Iterable[NDArray[np.uint8]]) -> tuple[str, int]:
+    """Return the text of all these numbers, followed by these bytes, and how many numbers there are.
 
     Each array of numbers has one row for each moment. Rows are stored as their differences (exclusive or) from the row
     before, which deflate well if little changes.
@@ -45,4 +45,4 @@ def packed(numbers: Iterable[NDArray[np.float32]], octets: Iterable[NDArray[np.u
     planes: list[NDArray[Any]] = [(whole >> np.uint32(shift)).astype(np.uint8) for shift in (16, 8, 0)]
     tail = np.concatenate([np.zeros(0, np.uint8), *(part.ravel() for part in octets)])
     data = b"".join(plane.tobytes() for plane in planes) + tail.tobytes()
-    return base64.b64encode(zlib.compress(data, 9)).decode("ascii"), whole.size, tail.size
+    return base64.b64encode(zlib.compress(data, 9)).decode("ascii"), whole.size

@@ -29,14 +29,13 @@ def page_of(
     camera: Camera, snapshots: Sequence[Snapshot], losses: Sequence[float] = (), regions: Regions | None = None
 ) -> str:
     """Return the text of the page."""
-    elements, about, bars = (columns_of(snapshots, what) for what in ("elements", "facts", "bars"))
+    columns = {what: columns_of(snapshots, what) for what in ("elements", "facts", "bars", "zeros")}
     grids = [s.regions for s in snapshots if s.regions is not None]
-    numbers = [part for columns in (elements, about) for part in columns if part is not None]
-    text, count, _ = packed(numbers, [part for part in (*bars, *grids) if part is not None])
-    kept = [[0 if part is None else len(part) for part in columns] for columns in (elements, about, bars)]
+    numbers = [part for part in (*columns["elements"], *columns["facts"]) if part is not None]
+    text, count = packed(numbers, [part for part in (*columns["bars"], *columns["zeros"], *grids) if part is not None])
     data = camera.boxes.to_json() | {
         "samples": camera.samples_to_json(),
-        "moments": dict(zip(("elements", "facts", "bars"), kept, strict=True)),
+        "moments": {what: [0 if part is None else len(part) for part in parts] for what, parts in columns.items()},
         "numbers": count,
         "factNames": FACTS,
         "bins": BINS,

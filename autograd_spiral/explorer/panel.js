@@ -33,7 +33,7 @@ class Panel {
     this.box = box;
     this.row = row;
     const sign = of.kind === 'new_state' ? ' ← ' : ' = ';
-    this.heading.replaceChildren(of.name ? make('b', {}, of.name) : '', of.name && of.formula ? sign : '', of.formula || (of.name ? '' : of.what));
+    this.heading.replaceChildren(of.name ? make('b', {}, of.name) : '', of.name && of.formula ? sign : '', capped(spelledOut(data, box), 120) || (of.name ? '' : of.what));
     const todo = of.order > done ? 'not computed yet at this step' : '';
     this.facts.textContent = [shapeText(of.shape), of.dtype, of.what, of.phase, of.scope.join(' › '), todo].filter(Boolean).join(' · ');
     this.advice.replaceChildren(...(advice.get(box) ?? []).map(text => make('li', {}, make('span', { 'aria-hidden': 'true' }, '⚠ '), text)));
@@ -49,7 +49,7 @@ class Panel {
   /** The value to show next to this one: its gradient, the value that it is the gradient of, or the state before. */
   beside(box) {
     const { boxes, pairs } = this.data;
-    const name = i => boxes[i].name || boxes[i].formula;
+    const name = i => calledIn(this.data, i);
     for (const [of, other] of pairs) {
       if (of === box && boxes[other].phase === 'backward') return { box: other, role: `gradient ${name(other)}` };
       if (other === box) return { box: of, role: boxes[box].phase === 'update' ? `${name(of)} before` : `value ${name(of)}` };
@@ -69,7 +69,7 @@ class Panel {
     const add = (term, ...content) => rows.push(make('dt', {}, term), make('dd', {}, ...content));
     if (of.order >= 0) {
       const left = of.name ? `${of.name} ${of.kind === 'new_state' ? '←' : '='} ` : '';
-      add('mathematics', make('span', { class: 'maths' }, left + of.formula));
+      add('mathematics', make('span', { class: 'maths' }, left + spelledOut(this.data, box)));
     }
     if (of.line && of.order >= 0) add('line of code', make('code', {}, source[of.line - 1].trim().replace(/ {2,}# .*$/, '')));
     const inside = boxes.map((_, i) => i).filter(i => of.line && boxes[i].line === of.line && boxes[i].order >= 0);
@@ -81,15 +81,15 @@ class Panel {
     const primal = pairs.find(([, other]) => other === box)?.[0];
     if (of.place) add('your line', make('code', {}, of.place));
     if (of.phase === 'backward' && primal !== undefined && boxes[primal].place) {
-      add(`gradient of ${boxes[primal].name || boxes[primal].formula}, from your line`, make('code', {}, boxes[primal].place));
+      add(`gradient of your line`, make('code', {}, boxes[primal].place));
     }
     this.rule.replaceChildren(...rows);
   }
 
   chip(i, here = false) {
-    const { name, formula, what, shape } = this.data.boxes[i];
+    const { shape } = this.data.boxes[i];
     return make('button', { type: 'button', class: 'chip', 'aria-current': here ? 'true' : null, click: () => this.report.choose(i) },
-      name || formula || what, make('small', {}, ` ${shapeText(shape)}`));
+      capped(calledIn(this.data, i), 60), make('small', {}, ` ${shapeText(shape)}`));
   }
 }
 
@@ -124,6 +124,7 @@ class Heat {
     if (!facts) return;
     if (box !== this.box) this.cell = null;
     this.box = box;
+    this.moment = moment;
     const [rows, columns, rowStep, columnStep] = data.samples[box];
     this.kept = { rows, columns, rowStep, columnStep, down: Math.ceil(rows / rowStep), across: Math.ceil(columns / columnStep) };
     this.elements = values.elements(box, moment);
@@ -138,9 +139,11 @@ class Heat {
   draw() {
     const { down, across, rows, columns, rowStep, columnStep } = this.kept;
     const dark = this.panel.dark.matches;
-    const few = across <= 4 && down <= 8;
+    const few = across <= 4 && down <= 8, single = rows * columns === 1;
     this.grid.hidden = few;
-    this.table.hidden = !few;
+    this.table.hidden = !few || single;
+    this.scale.hidden = this.readout.hidden = single;
+    this.element.classList.toggle('single', single);
     if (few) this.drawTable(dark);
     else {
       const image = new ImageData(across, down);
@@ -240,17 +243,18 @@ class Heat {
     const { shape } = this.panel.data.boxes[this.box];
     this.row.replaceChildren();
     if (!row || shape[0] !== row.of || shape.length > 2) return;
-    const { across, down, rowStep, columnStep } = this.kept;
+    const { across, rowStep, columnStep } = this.kept;
+    const { at } = row;
+    const say = text => this.row.append(make('b', {}, `row ${at}: `), text);
     if (shape.length === 1) {
-      const at = Math.round(row.at / columnStep);
-      this.row.append(make('b', {}, `row ${at * columnStep}: `), number(this.elements[Math.min(at, across - 1)], 4));
+      if (at % columnStep === 0) say(number(this.elements[at / columnStep], 4));
       return;
     }
-    const kept = Math.min(down - 1, Math.round(row.at / rowStep));
-    const cells = this.elements.subarray(kept * across, (kept + 1) * across);
-    const zeros = cells.reduce((sum, cell) => sum + (cell === 0), 0);
-    this.row.append(make('b', {}, `row ${kept * rowStep}: `),
-      cells.length > 4 ? `${zeros} of ${cells.length}${columnStep > 1 ? ' kept' : ''} are 0` : [...cells].map(cell => number(cell, 3)).join(', '));
+    const cells = at % rowStep ? null : this.elements.subarray(at / rowStep * across, (at / rowStep + 1) * across);
+    const counted = this.panel.values.zeros(this.box, this.moment)?.[at];
+    const zeros = counted ?? (cells && columnStep === 1 ? cells.reduce((sum, cell) => sum + (cell === 0), 0) : null);
+    if (cells && across <= 4) say([...cells].map(cell => number(cell, 3)).join(', '));
+    else if (zeros !== null) say(`${zeros} of ${shape[1]} are 0`);
   }
 }
 

@@ -3,6 +3,7 @@
 const PHASES = ['forward', 'backward', 'update'];
 const HEADINGS = { forward: 'forward ↓', backward: 'backward ↑', update: 'update' };
 const MOST = 21;  // columns of text in a box
+const FAN = 8;  // uses of one value by the backward pass that are drawn
 
 /** The text of a line of code in the signs of formulas. */
 function asFormula(code) {
@@ -52,9 +53,8 @@ function visibleOf(data, { folded, byLine, unfolded }) {
       node.formula = count ? `${count} operation${count === 1 ? '' : 's'}` : `${members.length} given`;
       node.kind = 'scope';
     } else {
-      const whole = members.length > 1 || (box.printed && box.order >= 0 && box.formula.includes('·'));
       node.title = box.name;
-      node.formula = whole ? asFormula(codeOf(data.source[box.line - 1])) : box.formula;
+      node.formula = members.length > 1 ? asFormula(codeOf(data.source[box.line - 1])) : byLine ? spelledOut(data, main) : box.formula;
       node.kind = box.kind;
       node.line = box.order >= 0 && onLine.get(box.line)?.length > 1 ? box.line : 0;
     }
@@ -108,9 +108,12 @@ class Picture {
         HEADINGS[column.phase]));
     }
     for (const frame of placed.frames) frames.append(this.frame(frame));
-    edges.forEach((edge, k) => {
+    const saved = edges.filter(edge => edge.flow === 'saved').reduce((count, { tail }) => count.set(tail, (count.get(tail) ?? 0) + 1), new Map());
+    const drawn = new Set();
+    edges.forEach(edge => {
+      if (edge.flow === 'saved' && saved.get(edge.tail) > FAN) return;  // shown when one of its ends is selected
       const inside = nodes[edge.tail].phase === nodes[edge.head].phase;
-      (inside ? lines : between).append(this.edge(edge, placed.curves[k]));
+      (inside ? lines : between).append(this.edge(edge, placed.curve(edge, drawn)));
     });
     this.elements = nodes.map((node, k) => this.box(node, k));
     boxes.append(...this.elements);
@@ -236,11 +239,9 @@ class Picture {
         node.asideText.textContent = elements ? number(elements[0], 4) : 'scalar';
       }
     });
-    const near = [];
-    this.visible.edges.forEach((edge, k) => {
-      if (edge.tail === chosen || edge.head === chosen) near.push(this.edge(edge, this.placed.curves[k]));
-    });
-    this.marked.replaceChildren(...near);
+    const near = this.visible.edges.filter(edge => edge.tail === chosen || edge.head === chosen);
+    const drawn = new Set();
+    this.marked.replaceChildren(...near.map(edge => this.edge(edge, this.placed.curve(edge, drawn))));
   }
 
   // --- moving around ---------------------------------------------------------------------------------------------
@@ -254,7 +255,7 @@ class Picture {
   fit(whole = true) {
     const { width, height } = this.svg.getBoundingClientRect();
     const across = (width - 16) / this.placed.width, down = (height - 12) / this.placed.height;
-    const scale = Math.min(1.15, whole ? Math.min(across, down) : Math.max(Math.min(across, down), Math.min(across, 0.62)));
+    const scale = Math.min(1.15, whole ? Math.min(across, down) : Math.max(Math.min(across, down), 0.62));
     this.view = { scale, x: Math.max(8, (width - scale * this.placed.width) / 2), y: Math.max(4, (height - scale * this.placed.height) / 2) };
     this.moved = false;
     this.place();

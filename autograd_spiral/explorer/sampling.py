@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BINS", "FACTS", "Sample", "facts", "histogram", "samples_within"]
+__all__ = ["BINS", "FACTS", "Sample", "counts_zeros", "facts", "histogram", "samples_within", "zeros_of_rows"]
 
 FACTS = ("mean", "deviation", "least", "largest", "norm", "zeros", "nans", "infinities")
 """What is said about all elements of an array, in this order; mean to norm are of the finite ones."""
@@ -90,6 +90,20 @@ def samples_within(shapes: Sequence[tuple[int, ...]], size: int, shares: Sequenc
         samples[i] = thinner
         heapq.heapreplace(heap, (-thinner.size * weights[i], i))
     return samples
+
+
+def counts_zeros(sample: Sample) -> bool:
+    """Whether the zeros of each row are counted: of matrices that lose elements, if counts fit into a byte."""
+    return sample.size < sample.rows * sample.columns and _ROWS < sample.columns < 256 and sample.rows > 1
+
+
+def zeros_of_rows(array: NDArray[Any], sample: Sample) -> NDArray[np.uint8]:
+    """Return the number of zeros in each row, of those left out, too.
+
+    >>> zeros_of_rows(np.array([[0.0, 1.0], [0.0, 0.0]]), Sample(2, 2))
+    array([1, 2], dtype=uint8)
+    """
+    return np.sum(array.reshape(sample.rows, sample.columns) == 0, axis=1).astype(np.uint8)
 
 
 def facts(array: NDArray[Any]) -> NDArray[np.float32]:

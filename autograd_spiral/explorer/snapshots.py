@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 
 from autograd_spiral.explorer.advice import advice_on
 from autograd_spiral.explorer.boxes import Boxes
-from autograd_spiral.explorer.sampling import BINS, FACTS, Sample, facts, histogram, samples_within
+from autograd_spiral.explorer.sampling import (
+    BINS,
+    FACTS,
+    Sample,
+    counts_zeros,
+    facts,
+    histogram,
+    samples_within,
+    zeros_of_rows,
+)
 from autograd_spiral.explorer.subject import Values
 
 __all__ = ["Camera", "Snapshot"]
@@ -29,12 +38,13 @@ _INSIDE = 0.1
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What is kept of one moment: for each box its elements, facts and histogram, None if its array is not known."""
+    """What is kept of one moment: of each box elements, facts, a histogram and zeros by row; None for what is not known."""
 
     at: int  # the number of updates before it
     elements: tuple[NDArray[np.float32] | None, ...]
     facts: tuple[NDArray[np.float32] | None, ...]
     bars: tuple[NDArray[np.uint8] | None, ...]
+    zeros: tuple[NDArray[np.uint8] | None, ...]
     advice: list[tuple[int, str]]
     regions: NDArray[np.uint8] | None = None
 
@@ -49,7 +59,8 @@ class Camera:
         self.boxes = boxes
         self.most = max(2, min(most, numbers // max(wanted, 1))) if most > 1 else 1
         shares = [1.0 if node.output in boxes.lines else _INSIDE for node in boxes.graph.nodes]
-        self.samples = samples_within(shapes, numbers // self.most - _OVERHEAD * len(shapes), shares)
+        counted = sum(Sample.of(shape).rows // _BYTES for shape in shapes)
+        self.samples = samples_within(shapes, numbers // self.most - _OVERHEAD * len(shapes) - counted, shares)
 
     def take(self, values: Values, at: int = 0, regions: NDArray[np.uint8] | None = None) -> Snapshot:
         """Return a snapshot of these values."""
@@ -59,6 +70,10 @@ class Camera:
             tuple(None if a is None else s.take(a) for a, s in zip(arrays, self.samples, strict=True)),
             tuple(None if a is None else facts(a) for a in arrays),
             tuple(None if a is None else histogram(a) for a in arrays),
+            tuple(
+                None if a is None or not counts_zeros(s) else zeros_of_rows(a, s)
+                for a, s in zip(arrays, self.samples, strict=True)
+            ),
             advice_on(self.boxes.graph, arrays),
             regions,
         )

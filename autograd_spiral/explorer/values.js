@@ -33,6 +33,7 @@ class Values {
     this.factsOf = data.moments.facts.map(moments => undone(placed(moments, data.factNames.length)));
     at = 0;
     this.barsOf = data.moments.bars.map(moments => placed(moments, data.bins));
+    this.zerosOf = data.moments.zeros.map((moments, i) => placed(moments, data.samples[i][0]));
     this.regionsAt = at;
   }
 
@@ -45,6 +46,9 @@ class Values {
   elements(box, moment) { return Values.view(this.numbers, this.elementsOf[box], moment); }
 
   bars(box, moment) { return Values.view(this.octets, this.barsOf[box], moment); }
+
+  /** How many zeros each row has, also of rows that were left out; null if that is not kept. */
+  zeros(box, moment) { return Values.view(this.octets, this.zerosOf[box], moment); }
 
   /** What is said of all elements, by name; null if the value is not known. */
   facts(box, moment) {
@@ -69,6 +73,25 @@ function number(value, digits = 4) {
     ? value.toExponential(digits - 1).replace(/\.?0+e/, 'e').replace('e+', 'e')
     : Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(digits)));
   return text.replaceAll('-', '−');
+}
+
+/** The formula of a box with the names or formulas of the arguments that its dots stand for. */
+function spelledOut(data, box, depth = 3) {
+  const { formula, printed, line, order } = data.boxes[box];
+  const dotted = data.edges.filter(([tail, head]) => head === box && !data.boxes[tail].named).map(([tail]) => tail);
+  if (!formula.includes('·')) return formula;
+  if (!depth || dotted.length !== formula.split('·').length - 1) return printed && order >= 0 ? asFormula(codeOf(data.source[line - 1])) : formula;
+  const parts = dotted.map(tail => {
+    const text = data.boxes[tail].name || spelledOut(data, tail, depth - 1) || data.boxes[tail].what;
+    return /^[\p{L}\d_]*(\([^()]*\))?$/u.test(text) || formula.includes('(·') ? text : `(${text})`;
+  });
+  return formula.replace(/·/g, () => parts.shift());
+}
+
+/** How texts call a box: its name, or else its formula. */
+function calledIn(data, box) {
+  const { name, what } = data.boxes[box];
+  return name || spelledOut(data, box) || what;
 }
 
 /** A shape as people say it: 300×2, scalar. */
