@@ -24,6 +24,7 @@ ORDER = {
         "gradcheck",
         "testing",
         "drawing",
+        "explorer",
         "spiral",
         "__init__",
         "cli",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -30,12 +31,12 @@ def advice_on(graph: Graph, arrays: Sequence[NDArray[Any] | None]) -> list[tuple
     known = [(i, node, array) for i, node in enumerate(graph.nodes) if (array := arrays[i]) is not None and array.size]
     with np.errstate(all="ignore"):
         found = [(i, says) for i, node, array in known for says in _of_node(node, array)]
-        return found + [*_vanishing(graph, arrays)]
+        return [*found, *_vanishing(graph, arrays)]
 
 
 def _of_node(node: Node, array: NDArray[Any]) -> Iterator[str]:
     if array.dtype.kind == "f" and (bad := int(array.size - np.isfinite(array).sum())):
-        yield f"{bad:,} of {array.size:,} elements are NaN or infinite"
+        yield f"{bad:,} of {array.size:,} elements are not finite" if array.size > 1 else "not finite"
     elif _is_relu(node) and array.ndim >= 2:
         rows = array.reshape(-1, array.shape[-1])
         dead = int(np.sum(~rows.any(axis=0)))
@@ -72,7 +73,7 @@ def _vanishing(graph: Graph, arrays: Sequence[NDArray[Any] | None]) -> Iterator[
     weights = (i for i in gradient_of if len(shape := graph.nodes[i].output.shape) >= 2 and min(shape) > 1)
     in_order = [gradient_of[i] for i in sorted(weights, key=lambda i: first_use.get(i, 0))]
     layers = [(gradient, size) for gradient in in_order if (size := _size(arrays[gradient])) > 0]
-    for (gradient, size), (following, larger) in zip(layers, layers[1:], strict=False):
+    for (gradient, size), (following, larger) in itertools.pairwise(layers):
         if size < _VANISHING * larger:
             name = visible(graph.nodes[following].name or "the next gradient")
             yield gradient, f"vanishing gradient: its elements are {number(size / larger, 2)} times those of {name}"

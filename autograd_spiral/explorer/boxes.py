@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,7 +126,7 @@ class Boxes:
             if nodes[edge.head].phase == "forward" and nodes[edge.tail].equation is None:
                 users.setdefault(edge.tail, {})[nodes[edge.head].scope] = None
         for i, using in users.items():
-            scopes[i] = next(iter(using)) if len(using) <= _FEW else tuple(os.path.commonprefix([*using]))
+            scopes[i] = next(iter(using)) if len(using) <= _FEW else _shared(using)
         sources: dict[int, set[tuple[str, ...]]] = {}
         for edge in self.graph.edges:
             sources.setdefault(edge.head, set()).add(scopes[edge.tail])
@@ -140,6 +140,12 @@ class Boxes:
         return scopes
 
 
+def _shared(scopes: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    """Return the innermost scope that all of these are in."""
+    levels = itertools.takewhile(lambda names: len(set(names)) == 1, zip(*scopes, strict=False))
+    return tuple(names[0] for names in levels)
+
+
 def _array(node: Node, values: Values) -> NDArray[Any] | None:
     if node.value is not None:
         return node.value
@@ -147,4 +153,3 @@ def _array(node: Node, values: Values) -> NDArray[Any] | None:
         return values.get(node.output)
     source = node.args[0]  # the node is a copy
     return _array(source, values) if isinstance(source, Node) else np.asarray(source)
-

@@ -5,8 +5,8 @@
 const LAYOUT = { height: 40, rowGap: 24, gap: 12, lane: 7, columnGap: 34, bandGap: 9, indent: 8, top: 30, titleMost: 104 };
 
 /**
- * Places `nodes` ({ phase, scope, width, given, order }) and `edges` ({ tail, head, flow }), which refer to nodes by
- * index; `pairs` are nodes to draw level. Returns nodes' x and y (of their upper left corners), frames, columns, the
+ * Places `nodes` ({ phase, scope, width, given }) and `edges` ({ tail, head, flow }), which refer to nodes by
+ * index, arguments before their users; `pairs` are nodes to draw level. Returns nodes' x and y (of their upper left corners), frames, columns, the
  * curves of edges and the size of the whole.
  */
 function layout({ nodes, edges, pairs, phases, titleWidth }) {

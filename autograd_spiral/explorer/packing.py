@@ -17,7 +17,7 @@ def rounded(numbers: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return float32 numbers rounded to 24 bits: to within 1 in 65,000, for four digits.
 
     >>> rounded(np.array([1 / 3, np.inf], np.float32))
-    array([0.3333359,       inf], dtype=float32)
+    array([0.33333588,        inf], dtype=float32)
     """
     return (_bits(numbers) << np.uint32(8)).view(np.float32)
 
@@ -26,7 +26,9 @@ def _bits(numbers: NDArray[np.float32]) -> NDArray[np.uint32]:
     """Return the upper 24 bits of each number, after rounding."""
     bits = np.ascontiguousarray(numbers, np.float32).view(np.uint32)
     finite = np.isfinite(numbers)
-    near = np.where(finite & (np.abs(numbers) < 3.4e38), bits + np.uint32(0x7F) + ((bits >> np.uint32(8)) & np.uint32(1)), bits)
+    near = np.where(
+        finite & (np.abs(numbers) < 3.4e38), bits + np.uint32(0x7F) + ((bits >> np.uint32(8)) & np.uint32(1)), bits
+    )
     return near >> np.uint32(8)
 
 

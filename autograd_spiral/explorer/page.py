@@ -59,7 +59,9 @@ def _curve(losses: Sequence[float]) -> list[tuple[int, float | None]]:
     """Return the numbers of steps and the losses of a curve that keeps every rise and fall one can see."""
     if not losses:
         return []
-    spread = np.concatenate([np.arange(200), np.geomspace(1, len(losses), _POINTS // 2), np.linspace(0, len(losses), _POINTS // 2)])
+    spread = np.concatenate(
+        [np.arange(200), np.geomspace(1, len(losses), _POINTS // 2), np.linspace(0, len(losses), _POINTS // 2)]
+    )
     steps = np.unique(np.clip(spread.astype(int), 0, len(losses) - 1)).tolist()
     return [(i, float(f"{losses[i]:.6g}") if np.isfinite(losses[i]) else None) for i in steps]
 

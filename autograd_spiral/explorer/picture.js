@@ -60,7 +60,7 @@ function visibleOf(data, { folded, byLine, unfolded }) {
     }
     return node;
   });
-  nodes.sort((a, b) => Math.min(...a.members) - Math.min(...b.members));
+  nodes.sort((a, b) => a.order - b.order || a.members[0] - b.members[0]);  // arguments before their users
   nodes.forEach((node, k) => node.members.forEach(i => { nodeOf[i] = k; }));
   const edges = new Map();
   for (const [tail, head, flow] of data.edges) {

@@ -25,7 +25,7 @@ _ROWS = 4
 
 @dataclass(frozen=True)
 class Sample:
-    """The elements kept of arrays of one shape, read as a matrix: every `row_step`-th row, every `column_step`-th column.
+    """The elements kept of a shape, read as a matrix: every `row_step`-th row, and every `column_step`-th column.
 
     The steps are powers of 2, so that of two arrays with the same rows, the one with fewer rows kept has none that the
     other lacks.
@@ -103,7 +103,7 @@ def zeros_of_rows(array: NDArray[Any], sample: Sample) -> NDArray[np.uint8]:
     >>> zeros_of_rows(np.array([[0.0, 1.0], [0.0, 0.0]]), Sample(2, 2))
     array([1, 2], dtype=uint8)
     """
-    return np.sum(array.reshape(sample.rows, sample.columns) == 0, axis=1).astype(np.uint8)
+    return np.asarray(np.sum(array.reshape(sample.rows, sample.columns) == 0, axis=1), np.uint8)
 
 
 def facts(array: NDArray[Any]) -> NDArray[np.float32]:
@@ -135,4 +135,4 @@ def histogram(array: NDArray[Any]) -> NDArray[np.uint8]:
     if not finite.size or not np.isfinite(finite.max() - finite.min()):
         return np.zeros(BINS, np.uint8)
     counts, _ = np.histogram(finite, BINS, (finite.min(), finite.max()) if finite.min() < finite.max() else None)
-    return (255 * counts // counts.max()).astype(np.uint8)
+    return np.asarray(255 * counts // counts.max(), np.uint8)

@@ -38,7 +38,7 @@ _INSIDE = 0.1
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What is kept of one moment: of each box elements, facts, a histogram and zeros by row; None for what is not known."""
+    """What is kept of the arrays of all boxes at one moment; None for an array that is not known."""
 
     at: int  # the number of updates before it
     elements: tuple[NDArray[np.float32] | None, ...]
@@ -59,7 +59,7 @@ class Camera:
         self.boxes = boxes
         self.most = max(2, min(most, numbers // max(wanted, 1))) if most > 1 else 1
         shares = [1.0 if node.output in boxes.lines else _INSIDE for node in boxes.graph.nodes]
-        counted = sum(Sample.of(shape).rows // _BYTES for shape in shapes)
+        counted = sum(s.rows // _BYTES for s in map(Sample.of, shapes) if counts_zeros(s.thinner()))
         self.samples = samples_within(shapes, numbers // self.most - _OVERHEAD * len(shapes) - counted, shares)
 
     def take(self, values: Values, at: int = 0, regions: NDArray[np.uint8] | None = None) -> Snapshot:

@@ -18,7 +18,7 @@ from autograd_spiral.program import CapturedStep
 from autograd_spiral.program.passes.pipeline import readable
 from autograd_spiral.program.printing.saved import CapturedProgram
 
-__all__ = ["Regions", "Training"]
+__all__ = ["Regions", "Training", "finished"]
 
 _GRID = 64
 """The number of points along each side of the plane at which regions are computed."""
@@ -57,9 +57,9 @@ class Regions:
         """
         X = np.asarray(self.X, dtype=float)
         low, high = X.min(axis=0), X.max(axis=0)
-        side = max(float(np.max(high - low)), 1e-9) * (0.5 + _MARGIN)
+        side = (float(np.max(high - low)) or 1.0) * (0.5 + _MARGIN)
         middle = (low + high) / 2
-        return [[round(float(m - side), 6), round(float(m + side), 6)] for m in middle]
+        return [[float(f"{m - side:.6g}"), float(f"{m + side:.6g}")] for m in middle]
 
     def grid(self) -> NDArray[np.float64]:
         """Return the points at which classes are computed, row by row from the top.
@@ -85,6 +85,12 @@ class Training:
     """A captured step that is called like the step itself, and takes snapshots now and then: `explore.training`.
 
     `losses` are the values of the first output, of one element, at each call.
+
+    >>> from autograd_spiral import capture, explore
+    >>> w = Tensor(2.0, requires_grad=True, name="w")
+    >>> record = explore.training(capture(lambda x: w * x))
+    >>> float(record(np.float64(3.0))), record.losses
+    (6.0, [6.0])
     """
 
     def __init__(
@@ -116,15 +122,6 @@ class Training:
     def __repr__(self) -> str:
         return f"<record of {len(self.losses):,} calls of {self._step!r}: {len(self._taken)} snapshots>"
 
-    def finished(self) -> tuple[Camera, list[Snapshot]]:
-        """Return the camera and the snapshots, with one of the present state on the inputs of the latest snapshot.
-
-        Raises ValueError before the first call.
-        """
-        if self._camera is None or self._shown is None:
-            raise ValueError("explore: this record has no snapshots yet: call it in place of the step")
-        return self._camera, [*self._taken, self._snapshot(self._camera, self._shown, len(self.losses))]
-
     def _before(self, calls: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         program, inputs = self._step.program_for(*args, **kwargs)
         if self._camera is None:
@@ -142,6 +139,17 @@ class Training:
         return camera.take(values_of(program, self._inputs), at, classes)
 
 
+def finished(record: Training) -> tuple[Camera, list[Snapshot]]:
+    """Return the camera and the snapshots of a record, with one of the present state on the latest inputs kept.
+
+    Raises ValueError before the first call.
+    """
+    camera, program = record._camera, record._shown
+    if camera is None or program is None:
+        raise ValueError("explore: this record has no snapshots yet: call it in place of the step")
+    return camera, [*record._taken, record._snapshot(camera, program, len(record.losses))]
+
+
 def _most_crowded(taken: list[Snapshot]) -> Snapshot:
     """Return the snapshot that is closest to its neighbours, in ratio; never the first one or the last."""
     triples = zip(taken, taken[1:], taken[2:], strict=False)
@@ -149,7 +157,8 @@ def _most_crowded(taken: list[Snapshot]) -> Snapshot:
 
 
 def _loss(result: Any) -> float:
-    """Return the first number in what a step returned; NaN if there is none."""
+    """Return the first tensor or number in what a step returned, if it has one element; else NaN."""
     leaves, _ = flatten(result)
-    first = next((leaf for leaf in leaves if isinstance(leaf, Tensor | np.ndarray | float)), None)
-    return float(np.asarray(first.data if isinstance(first, Tensor) else first)) if np.size(first) == 1 and first is not None else float("nan")
+    numbers = (np.asarray(leaf.data if isinstance(leaf, Tensor) else leaf) for leaf in leaves if leaf is not None)
+    first = next(numbers, np.zeros(0))
+    return float(first.item()) if first.size == 1 and first.dtype.kind in "fiu" else float("nan")

@@ -76,7 +76,7 @@ function number(value, digits = 4) {
 }
 
 /** The formula of a box with the names or formulas of the arguments that its dots stand for. */
-function spelledOut(data, box, depth = 3) {
+function spelledOut(data, box, depth = 8) {
   const { formula, printed, line, order } = data.boxes[box];
   const dotted = data.edges.filter(([tail, head]) => head === box && !data.boxes[tail].named).map(([tail]) => tail);
   if (!formula.includes('·')) return formula;

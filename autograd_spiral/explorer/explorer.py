@@ -13,24 +13,24 @@ from autograd_spiral.explorer.boxes import Boxes
 from autograd_spiral.explorer.page import page_of
 from autograd_spiral.explorer.snapshots import Camera
 from autograd_spiral.explorer.subject import subject_of
-from autograd_spiral.explorer.training import Regions, Training
+from autograd_spiral.explorer.training import Regions, Training, finished
 from autograd_spiral.files import atomic_write
 from autograd_spiral.program import CapturedStep
 from autograd_spiral.program.ir import Program
 
-__all__ = ["Explorer", "explore"]
+__all__ = ["explore"]
 
 _BUDGET = 1_400_000
 
 
-class Explorer:
-    """A page on which to step through the computation of `outputs`, and to look at every value: `explore`.
+class explore:
+    """A page on which to step through the computation of `outputs`, and to look at every value.
 
     `outputs` are recorded tensors, a captured step, a program, or a record of a training. With `gradients_of`, leaves
-    in any form that `grad` takes, the backward pass from scalar outputs is on the page too; names come from the tensors,
-    else from `names`, such as `locals()`, else from the keys and attributes of `gradients_of`. The values of a captured
-    step are shown for `inputs`, the arguments of a call, at its present state, which stays; without them, only the
-    state has values. Large arrays are sampled so that all of them take about `budget` bytes.
+    in any form that `grad` takes, the backward pass from scalar outputs is on the page too. Names come from the
+    tensors, else from `names`, such as `locals()`, else from the keys and attributes of `gradients_of`. A captured step
+    has values for `inputs`, the arguments of a call, at its present state, which stays; without them, its state alone
+    has values. Large arrays are sampled, so that the elements kept take at most `budget` bytes.
 
     The page shows what the printed source of the program says: one box for each line, which unfolds to the operations
     in it. It is one file without any request, and shows itself in notebooks. Raises TypeError for what cannot be
@@ -41,7 +41,7 @@ class Explorer:
     >>> W = Tensor([[1.0, 2.0]], requires_grad=True, name="W")
     >>> page = explore(np.sum(W**2).named("loss"), gradients_of=W)  # page.save_as("explorer.html")
     >>> page
-    <explorer of 3 values: shows itself in notebooks, save_as() writes a file>
+    <explorer of 4 values: shows itself in notebooks, save_as() writes a file>
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Explorer:
         if isinstance(outputs, Training):
             if gradients_of is not None or names is not None or inputs is not None:
                 raise TypeError("explore: a record of a training has gradients, names and inputs of its own")
-            camera, snapshots = outputs.finished()
+            camera, snapshots = finished(outputs)
             self._html = page_of(camera, snapshots, outputs.losses, outputs.regions)
         else:
             subject = subject_of(outputs, gradients_of, names, inputs)
@@ -93,7 +93,7 @@ class Explorer:
         >>> for _ in range(10):
         ...     loss = record(np.zeros(2))
         >>> record
-        <record of 10 calls of <captured step step, 1 program>: 10 snapshots>
+        <record of 10 calls of <captured step step, 1 program>: 9 snapshots>
         >>> page = explore(record)  # has two sliders
         """
         where = Regions(*regions) if isinstance(regions, tuple) else regions
@@ -136,7 +136,3 @@ class Explorer:
         style = "width: 100%; height: 720px; border: 1px solid #999"
         page = html.escape(self._html)
         return f'<iframe title="Backprop explorer" style="{style}" sandbox="allow-scripts" srcdoc="{page}"></iframe>'
-
-
-explore = Explorer
-"""Make the page of a computation."""
