@@ -184,7 +184,7 @@ class Heat {
     this.bars.toggleAttribute('hidden', this.kept.rows * this.kept.columns === 1);
     this.ends.replaceChildren(make('span', {}, number(facts.least)), make('span', {}, 'histogram'), make('span', {}, number(facts.largest)));
     const size = this.kept.rows * this.kept.columns;
-    const share = count => count && count < size ? `${number(100 * count / size, 3)}%  (${count.toLocaleString('en')})` : count ? 'all' : 'none';
+    const share = count => count && count < size ? `${number(100 * count / size, 3)}% (${count.toLocaleString('en')})` : count ? 'all' : 'none';
     const told = size === 1 ? [['value', number(this.elements[0], 6)]] : [
       ['mean', number(facts.mean)], ['deviation', number(facts.deviation)], ['norm', number(facts.norm)],
       ['zeros', share(facts.zeros)]];

@@ -128,11 +128,14 @@ def histogram(array: NDArray[Any]) -> NDArray[np.uint8]:
     """Return the heights of the bars between the least and the largest finite element; the highest is 255.
 
     >>> histogram(np.array([0.0, 0.0, 1.0]))[[0, -1]]
-    array([255, 127], dtype=uint8)
+    array([255, 128], dtype=uint8)
     """
     flat = array.astype(np.float64).ravel()
     finite = flat[np.isfinite(flat)]
-    if not finite.size or not np.isfinite(finite.max() - finite.min()):
+    if not finite.size:
         return np.zeros(BINS, np.uint8)
-    counts, _ = np.histogram(finite, BINS, (finite.min(), finite.max()) if finite.min() < finite.max() else None)
-    return np.asarray(255 * counts // counts.max(), np.uint8)
+    share = finite / (np.abs(finite).max() or 1.0)  # between -1 and 1, where no difference overflows
+    low, width = share.min(), share.max() - share.min()
+    where = (share - low) / width if width else np.full(share.size, 0.5)  # np.histogram refuses narrow ranges
+    counts = np.bincount(np.minimum((BINS * where).astype(int), BINS - 1), minlength=BINS)
+    return np.asarray(-(-255 * counts // counts.max()), np.uint8)  # rounded up: no bar that is there is 0
