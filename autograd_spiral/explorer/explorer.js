@@ -258,7 +258,8 @@ class Page {
     const close = make('form', { method: 'dialog' }, make('button', {}, 'Close'));
     this.element('keys').append(make('h2', { id: 'keys-title' }, 'Keys'), make('dl', {}, ...KEYS.flatMap(([key, does]) => [make('dt', {}, key), make('dd', {}, does)])), close);
     new ResizeObserver(() => { if (!this.picture.moved) { this.picture.fit(false); this.picture.reveal(this.state.box); } }).observe(this.element('picture'));
-    for (const scheme of [this.panel.dark]) scheme.addEventListener('change', () => this.paint());
+    this.panel.dark.addEventListener('change', () => this.paint());
+    matchMedia('print').addEventListener('change', ({ matches }) => this.picture.fit(matches));
     document.addEventListener('keydown', event => this.key(event));
   }
 

@@ -71,6 +71,8 @@ class Panel {
       const left = of.name ? `${of.name} ${of.kind === 'new_state' ? '←' : '='} ` : '';
       add('mathematics', make('span', { class: 'maths' }, left + spelledOut(this.data, box)));
     }
+    const mask = of.phase === 'backward' && of.formula.match(/× \((.+) > 0\)$/);
+    if (mask) add('why zeros', `where ${mask[1]} is 0, relu was off: no gradient passes`);
     if (of.line && of.order >= 0) add('line of code', make('code', {}, source[of.line - 1].trim().replace(/ {2,}# .*$/, '')));
     const inside = boxes.map((_, i) => i).filter(i => of.line && boxes[i].line === of.line && boxes[i].order >= 0);
     if (inside.length > 1) add('in this line', ...inside.map(i => this.chip(i, i === box)));

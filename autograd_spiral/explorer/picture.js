@@ -271,7 +271,7 @@ class Picture {
     this.place();
   }
 
-  /** Moves as little as it takes to show the node of this box. */
+  /** Brings the node of this box to the middle, in each direction in which it is not in sight. */
   reveal(box) {
     const k = this.visible.nodeOf[box];
     if (k === undefined) return;
@@ -280,10 +280,8 @@ class Picture {
     const left = this.view.x + scale * this.placed.x[k], top = this.view.y + scale * this.placed.y[k];
     const right = left + scale * this.visible.nodes[k].width, bottom = top + scale * LAYOUT.height;
     const margin = 12;
-    if (left < margin) this.view.x += margin - left;
-    else if (right > width - margin) this.view.x += Math.max(margin - left, width - margin - right);
-    if (top < margin) this.view.y += margin - top;
-    else if (bottom > height - margin) this.view.y += Math.max(margin - top, height - margin - bottom);
+    if (left < margin || right > width - margin) this.view.x += (width - left - right) / 2;
+    if (top < margin || bottom > height - margin) this.view.y += (height - top - bottom) / 2;
     this.place();
   }
 

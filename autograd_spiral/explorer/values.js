@@ -83,7 +83,9 @@ function spelledOut(data, box, depth = 8) {
   if (!depth || dotted.length !== formula.split('·').length - 1) return printed && order >= 0 ? asFormula(codeOf(data.source[line - 1])) : formula;
   const parts = dotted.map(tail => {
     const text = data.boxes[tail].name || spelledOut(data, tail, depth - 1) || data.boxes[tail].what;
-    return /^[\p{L}\d_]*(\([^()]*\))?$/u.test(text) || formula.includes('(·') ? text : `(${text})`;
+    const alone = /^[\p{L}\d_]*(\([^()]*\))?$/u.test(text) || formula.includes('(·');
+    const product = /^[^()]* [+−] [^()]*$/.test(formula) && /^[^()+−]*$/.test(text);  // which binds closer than the sum
+    return alone || product ? text : `(${text})`;
   });
   return formula.replace(/·/g, () => parts.shift());
 }
