@@ -10,7 +10,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 from autograd_spiral import explore
-from autograd_spiral.spiral import descent, published, train
+from autograd_spiral.spiral import published, train
 
 FOLDER = Path(__file__).parent / "screenshots"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

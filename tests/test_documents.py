@@ -200,7 +200,7 @@ def test_the_pictures_can_be_made_again(run_script, tmp_path):
 
 
 ELSEWHERE = {"benchmark.py", "case_study.py", "compare_checkers.py", "explorer_speed.py"}
-"""Comparisons with other libraries, tested below; the script of the notebook, in test_notebook.py; times in a browser."""
+"""Comparisons with others, which have tests below; the script of the notebook: test_notebook.py; times in a browser."""
 
 
 @pytest.mark.parametrize("demo", sorted({path.name for path in DEMOS.glob("*.py")} - ELSEWHERE))

@@ -1,5 +1,21 @@
 // The training: the loss curve, on which one chooses a moment, and the regions of classes in the plane.
 
+// The regions and the points of up to eight classes, around the colour-blind-safe palette of Okabe and Ito.
+const FILLS = {
+  dark: [
+    [18, 58, 88, 255], [85, 51, 10, 255], [13, 68, 52, 255], [75, 42, 65, 255],
+    [77, 67, 16, 255], [28, 74, 94, 255], [60, 60, 60, 255], [74, 74, 26, 255],
+  ],
+  light: [
+    [207, 230, 247, 255], [251, 227, 192, 255], [201, 236, 221, 255], [241, 217, 230, 255],
+    [251, 240, 196, 255], [217, 240, 251, 255], [226, 226, 226, 255], [251, 250, 200, 255],
+  ],
+};
+const INKS = {
+  dark: ['#6fc1ff', '#ffb45e', '#5fe0b4', '#f0a6d0', '#ffd84d', '#9fe0ff', '#c0c0c0', '#f6f27a'],
+  light: ['#005a91', '#9a4d00', '#00664a', '#8f3a76', '#7a5c00', '#0a6a8c', '#4d4d4d', '#6b6800'],
+};
+
 class TrainingView {
   constructor(place, data, values, { choose, point }) {
     Object.assign(this, { data, values, report: { choose, point } });
@@ -66,12 +82,13 @@ class TrainingView {
     const pen = this.canvas.getContext('2d');
     const dark = this.dark.matches;
     const size = this.canvas.width, cell = size / side;
-    const fills = dark ? ['#123a58', '#55330a', '#0d4434', '#4b2a41', '#4d4310', '#1c4a5e', '#3c3c3c', '#4a4a1a'] : ['#cfe6f7', '#fbe3c0', '#c9ecdd', '#f1d9e6', '#fbf0c4', '#d9f0fb', '#e2e2e2', '#fbfac8'];
-    const inks = dark ? ['#6fc1ff', '#ffb45e', '#5fe0b4', '#f0a6d0', '#ffd84d', '#9fe0ff', '#c0c0c0', '#f6f27a'] : ['#005a91', '#9a4d00', '#00664a', '#8f3a76', '#7a5c00', '#0a6a8c', '#4d4d4d', '#6b6800'];
-    for (let i = 0; i < grid.length; i++) {
-      pen.fillStyle = fills[grid[i] % fills.length];
-      pen.fillRect(i % side * cell, Math.floor(i / side) * cell, cell + 1, cell + 1);
-    }
+    const fills = FILLS[dark ? 'dark' : 'light'], inks = INKS[dark ? 'dark' : 'light'];
+    const image = new ImageData(side, side), small = document.createElement('canvas');
+    grid.forEach((found, i) => image.data.set(fills[found % fills.length], 4 * i));
+    small.width = small.height = side;
+    small.getContext('2d').putImageData(image, 0, 0);
+    pen.imageSmoothingEnabled = false;
+    pen.drawImage(small, 0, 0, size, size);
     pen.strokeStyle = dark ? '#d0d0d0' : '#404040';
     pen.lineWidth = 1;
     pen.beginPath();
