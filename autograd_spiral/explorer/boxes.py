@@ -56,7 +56,7 @@ class Boxes:
     def to_json(self) -> dict[str, Any]:
         """Return boxes, edges and source in the form that `json.dumps` takes."""
         on_line = self._lines_of_all()
-        scopes = self._scopes()
+        scopes, late = self._scopes(), self._states_of_updates()
         order = {equation.output: i for i, equation in enumerate(self.program.equations)}
         boxes = [
             {
@@ -65,7 +65,7 @@ class Boxes:
                 "formula": node.formula,
                 "kind": node.kind.name.lower(),
                 "what": str(node.kind),
-                "phase": node.phase,
+                "phase": "update" if i in late else node.phase,
                 "scope": [visible(name) for name in scopes[i]],
                 "shape": node.output.shape,
                 "dtype": str(node.output.dtype),
@@ -92,6 +92,12 @@ class Boxes:
 
     def _name(self, node: Node) -> str:
         return node.name or (self.names.get(node.output, "") if node.output in self.lines else "")
+
+    def _states_of_updates(self) -> set[int]:
+        """Return the states that the update alone reads, such as the averages of an optimizer."""
+        nodes, edges = self.graph.nodes, self.graph.edges
+        read_before = {edge.tail for edge in edges if nodes[edge.head].phase != "update"}
+        return {i for i, node in enumerate(nodes) if node.kind is Kind.STATE and i not in read_before}
 
     def _lines_of_all(self) -> dict[Value, int]:
         """Return the line of each value, of those inside an expression, too: the line that first uses them."""

@@ -26,7 +26,7 @@ function layout({ nodes, edges, pairs, phases, titleWidth }) {
     const within = edges.filter(edge => nodes[edge.tail].phase === phase && nodes[edge.head].phase === phase);
     const placed = columnOf(members, within, nodes, rank);
     members.forEach(i => { x[i] = left + placed.vertices.get(i).x - nodes[i].width / 2; });
-    within.forEach((edge, k) => paths.set(edge, placed.routes[k].map(vertex => [left + vertex.x, vertex.rank])));
+    within.forEach((edge, k) => paths.set(edge, { ...placed.routes[k], left }));
     columns.push({ phase, x: left, width: placed.width });
     left += placed.width + LAYOUT.columnGap;
   }
@@ -78,7 +78,7 @@ function ranksOf(nodes, edges, pairs, root) {
     users[tail].push(head);
   }
   const level = new Map();  // the node that a gradient or a new state is level with
-  for (const [of, beside] of pairs) level.set(beside, of);
+  for (const [of, beside] of pairs) if (nodes[of].phase !== nodes[beside].phase) level.set(beside, of);
   const bands = [];
   let rows = 0;
   const place = scope => {
@@ -174,36 +174,29 @@ function nested(bands, row, scope, end) {
   return bands.filter(band => band[end] === row && scope.path.every((name, d) => band.scope.path[d] === name)).length;
 }
 
-/** Places the nodes of one phase sideways. An edge is a route of vertices, one in each row that it passes. */
+/** Places the nodes of one phase sideways. The route of an edge is the first `length` of
+ * the vertices on a way, one in each row that it passes, and its end. */
 function columnOf(members, edges, nodes, rank) {
   const vertices = new Map(members.map(i => [i, { rank: rank[i], width: nodes[i].width, near: [], x: 0, key: i }]));
   const all = [...vertices.values()];
-  const lanes = new Map();  // edges from one node share their way
   const link = (a, b) => {
     a.near.push(b);
     b.near.push(a);
   };
-  const lane = (tail, r) => {
-    const start = vertices.get(tail);
-    if (r === start.rank) return start;
-    const key = `${tail} ${r}`;
-    if (!lanes.has(key)) {
-      const vertex = { rank: r, width: LAYOUT.lane, near: [], x: 0, key: tail + 0.5, lane: true };
-      lanes.set(key, vertex);
-      all.push(vertex);
-      link(lane(tail, r + Math.sign(start.rank - r)), vertex);
-    }
-    return lanes.get(key);
-  };
+  const ways = new Map();  // from each node up and down: the node, and then a lane in each row; its edges share them
   const routes = edges.map(({ tail, head }) => {
     const start = vertices.get(tail), end = vertices.get(head);
-    const step = Math.sign(end.rank - start.rank);
-    const route = [start];
-    if (step) {
-      for (let r = start.rank + step; r !== end.rank; r += step) route.push(lane(tail, r));
-      link(route.at(-1), end);
+    const step = Math.sign(end.rank - start.rank), key = `${tail} ${step}`;
+    if (!ways.has(key)) ways.set(key, [start]);
+    const way = ways.get(key), length = Math.max(1, Math.abs(end.rank - start.rank));
+    while (way.length < length) {
+      const vertex = { rank: way.at(-1).rank + step, width: LAYOUT.lane, near: [], x: 0, key: tail + 0.5, lane: true };
+      link(way.at(-1), vertex);
+      way.push(vertex);
+      all.push(vertex);
     }
-    return [...route, end];
+    if (step) link(way[length - 1], end);
+    return { way, length, end };
   });
   const layers = [];
   for (const vertex of all) (layers[vertex.rank] ??= []).push(vertex);
@@ -283,25 +276,21 @@ function spread(layer, wanted) {
 
 function mean(pool) { return pool.sum / pool.weight; }
 
-/** The curve of an edge within a phase: straight through rows, bent between them. */
-function flowing(tail, route, tops, drawn) {
-  const down = route.at(-1)[1] >= route[0][1];
+/** The curve of an edge within a phase: straight through rows, bent between them. `drawn` has how far, for each way. */
+function flowing(tail, { way, length, end, left }, tops, drawn) {
+  const down = end.rank >= way[0].rank;
   const leave = r => tops[r] + (down ? LAYOUT.height : 0), enter = r => tops[r] + (down ? 0 : LAYOUT.height);
-  let first = 0;
-  const link = k => `${tail} ${route[k][1]} ${route[k][0]}`;
-  while (first < route.length - 2 && drawn.has(link(first + 1))) first++;
-  let d = `M${round(route[first][0])} ${leave(route[first][1])}`;
-  for (let k = first + 1; k < route.length; k++) {
-    const [fromX, fromRow] = route[k - 1], [x, row] = route[k];
-    const from = leave(fromRow), to = enter(row), middle = (from + to) / 2;
-    d += `C${round(fromX)} ${middle} ${round(x)} ${middle} ${round(x)} ${to}`;
-    if (k < route.length - 1) {
-      d += `V${leave(row)}`;
-      drawn.add(link(k));
-    }
+  const key = `${tail} ${down}`, known = drawn.get(key) ?? 0;
+  const first = Math.min(length - 1, known);
+  drawn.set(key, Math.max(length - 1, known));
+  let d = `M${round(left + way[first].x)} ${leave(way[first].rank)}`;
+  for (let k = first + 1; k <= length; k++) {
+    const before = way[k - 1], next = k < length ? way[k] : end;
+    const from = leave(before.rank), to = enter(next.rank), middle = (from + to) / 2, x = round(left + next.x);
+    d += `C${round(left + before.x)} ${middle} ${x} ${middle} ${x} ${to}`;
+    if (k < length) d += `V${leave(next.rank)}`;
   }
-  const [x, row] = route.at(-1);
-  return { d, tip: [round(x), enter(row), down ? 90 : -90] };
+  return { d, tip: [round(left + end.x), enter(end.rank), down ? 90 : -90] };
 }
 
 /** The curve of an edge between phases: from the side of one box to the side of the other, behind all boxes. */

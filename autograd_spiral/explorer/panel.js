@@ -43,7 +43,9 @@ class Panel {
     const beside = this.beside(box);
     this.heat[0].show(box, moment, beside ? this.roleOf(box) : 'value');
     this.heat[1].show(beside?.box ?? null, moment, beside?.role);
-    if (changed) this.explain(box);
+    if (!changed) return;
+    this.explain(box);
+    this.place.scrollTop = 0;
   }
 
   /** The value to show next to this one: its gradient, the value that it is the gradient of, or the state before. */
@@ -76,7 +78,7 @@ class Panel {
     if (of.line && of.order >= 0) add('line of code', make('code', {}, source[of.line - 1].trim().replace(/ {2,}# .*$/, '')));
     const inside = boxes.map((_, i) => i).filter(i => of.line && boxes[i].line === of.line && boxes[i].order >= 0);
     if (inside.length > 1) add('in this line', ...inside.map(i => this.chip(i, i === box)));
-    const args = [...new Set(edges.filter(edge => edge[1] === box).map(edge => edge[0]))];
+    const args = [...new Set(argumentsOf(this.data, box))];
     if (args.length) add('computed from', ...args.map(i => this.chip(i)));
     const users = [...new Set(edges.filter(edge => edge[0] === box).map(edge => edge[1]))];
     if (users.length) add('used by', ...users.slice(0, 24).map(i => this.chip(i)), users.length > 24 ? ` and ${users.length - 24} more` : '');

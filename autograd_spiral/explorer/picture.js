@@ -24,8 +24,8 @@ function codeOf(line) { return line.trim().replace(/ {2}# .*$/, '').replace(/^[^
 function visibleOf(data, { folded, byLine, unfolded }) {
   const { boxes } = data;
   const onLine = new Map();
-  boxes.forEach((box, i) => {
-    if (box.line && box.order >= 0) onLine.set(box.line, [...(onLine.get(box.line) ?? []), i]);
+  boxes.forEach(box => {
+    if (box.line && box.order >= 0) onLine.set(box.line, (onLine.get(box.line) ?? 0) + 1);
   });
   const groups = new Map();
   boxes.forEach((box, i) => {
@@ -34,7 +34,7 @@ function visibleOf(data, { folded, byLine, unfolded }) {
     if (depth >= 0) {
       path = box.scope.slice(0, depth + 1);
       key = `scope ${box.phase} ${JSON.stringify(path)}`;
-    } else if (byLine && box.order >= 0 && onLine.get(box.line)?.length > 1 && !unfolded.has(box.line)) {
+    } else if (byLine && box.order >= 0 && onLine.get(box.line) > 1 && !unfolded.has(box.line)) {
       key = `line ${box.line}`;
     }
     if (!groups.has(key)) groups.set(key, { key, path, members: [] });
@@ -56,7 +56,7 @@ function visibleOf(data, { folded, byLine, unfolded }) {
       node.title = box.name;
       node.formula = members.length > 1 ? asFormula(codeOf(data.source[box.line - 1])) : byLine ? spelledOut(data, main) : box.formula;
       node.kind = box.kind;
-      node.line = box.order >= 0 && onLine.get(box.line)?.length > 1 ? box.line : 0;
+      node.line = box.order >= 0 && onLine.get(box.line) > 1 ? box.line : 0;
     }
     return node;
   });
@@ -109,7 +109,7 @@ class Picture {
     }
     for (const frame of placed.frames) frames.append(this.frame(frame));
     const saved = edges.filter(edge => edge.flow === 'saved').reduce((count, { tail }) => count.set(tail, (count.get(tail) ?? 0) + 1), new Map());
-    const drawn = new Set();
+    const drawn = new Map();
     edges.forEach(edge => {
       if (edge.flow === 'saved' && saved.get(edge.tail) > FAN) return;  // shown when one of its ends is selected
       const inside = nodes[edge.tail].phase === nodes[edge.head].phase;
@@ -240,7 +240,7 @@ class Picture {
       }
     });
     const near = this.visible.edges.filter(edge => edge.tail === chosen || edge.head === chosen);
-    const drawn = new Set();
+    const drawn = new Map();
     this.marked.replaceChildren(...near.map(edge => this.edge(edge, this.placed.curve(edge, drawn))));
   }
 

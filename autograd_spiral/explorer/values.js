@@ -75,10 +75,19 @@ function number(value, digits = 4) {
   return text.replaceAll('-', '−');
 }
 
+/** The boxes that a box is computed from. */
+function argumentsOf(data, box) {
+  if (!data.args) {
+    data.args = data.boxes.map(() => []);
+    for (const [tail, head] of data.edges) data.args[head].push(tail);
+  }
+  return data.args[box];
+}
+
 /** The formula of a box with the names or formulas of the arguments that its dots stand for. */
 function spelledOut(data, box, depth = 8) {
   const { formula, printed, line, order } = data.boxes[box];
-  const dotted = data.edges.filter(([tail, head]) => head === box && !data.boxes[tail].named).map(([tail]) => tail);
+  const dotted = argumentsOf(data, box).filter(tail => !data.boxes[tail].named);
   if (!formula.includes('·')) return formula;
   if (!depth || dotted.length !== formula.split('·').length - 1) return printed && order >= 0 ? asFormula(codeOf(data.source[line - 1])) : formula;
   const parts = dotted.map(tail => {
@@ -87,7 +96,10 @@ function spelledOut(data, box, depth = 8) {
     const product = /^[^()]* [+−] [^()]*$/.test(formula) && /^[^()+−]*$/.test(text);  // which binds closer than the sum
     return alone || product ? text : `(${text})`;
   });
-  return formula.replace(/·/g, () => parts.shift());
+  return formula.replace(/\(·\)|·/g, dot => {
+    const part = parts.shift();
+    return dot.length > 1 && !/^[\p{L}\d_]+$/u.test(part) ? `(${part})` : part;
+  });
 }
 
 /** How texts call a box: its name, or else its formula. */
