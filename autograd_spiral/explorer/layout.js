@@ -2,19 +2,38 @@
 // forward column, gradients up in the backward column, and a gradient is level with its value. Between two rows there
 // is nothing but edges, and an edge that passes a row has a place of its own in it, so that no edge crosses a box.
 
-const LAYOUT = { height: 40, rowGap: 24, gap: 12, lane: 7, columnGap: 34, bandGap: 9, indent: 8, top: 30, titleMost: 104 };
+const LAYOUT = {
+  height: 40,
+  rowGap: 24,
+  gap: 12,
+  lane: 7,
+  columnGap: 34,
+  bandGap: 9,
+  indent: 8,
+  top: 30,
+  titleMost: 104,
+};
 
 /**
  * Places `nodes` ({ phase, scope, width, given }) and `edges` ({ tail, head, flow }), which refer to nodes by
- * index, arguments before their users; `pairs` are nodes to draw level. Returns nodes' x and y (of their upper left corners), frames, columns, the
- * curves of edges and the size of the whole.
+ * index, arguments before their users; `pairs` are nodes to draw level. Returns nodes' x and y (of their upper left
+ * corners), frames, columns, the curves of edges and the size of the whole.
  */
 function layout({ nodes, edges, pairs, phases, titleWidth }) {
   const root = scopesOf(nodes);
   const { rank, bands, rows } = ranksOf(nodes, edges, pairs, root);
   const depth = Math.max(0, ...bands.map(band => band.scope.path.length));
-  const gutters = Array.from({ length: depth }, (_, d) => Math.min(LAYOUT.titleMost, Math.max(
-    0, ...bands.filter(band => band.scope.path.length === d + 1).map(band => titleWidth(band.scope.name)))) + 10);
+  const gutters = Array.from(
+    { length: depth },
+    (_, d) =>
+      Math.min(
+        LAYOUT.titleMost,
+        Math.max(
+          0,
+          ...bands.filter(band => band.scope.path.length === d + 1).map(band => titleWidth(band.scope.name)),
+        ),
+      ) + 10,
+  );
   const tops = rowTops(rows, bands);
   const columns = [];
   const x = new Array(nodes.length);
@@ -25,7 +44,9 @@ function layout({ nodes, edges, pairs, phases, titleWidth }) {
     if (!members.length) continue;
     const within = edges.filter(edge => nodes[edge.tail].phase === phase && nodes[edge.head].phase === phase);
     const placed = columnOf(members, within, nodes, rank);
-    members.forEach(i => { x[i] = left + placed.vertices.get(i).x - nodes[i].width / 2; });
+    members.forEach(i => {
+      x[i] = left + placed.vertices.get(i).x - nodes[i].width / 2;
+    });
     within.forEach((edge, k) => paths.set(edge, { ...placed.routes[k], left }));
     columns.push({ phase, x: left, width: placed.width });
     left += placed.width + LAYOUT.columnGap;
@@ -38,21 +59,40 @@ function layout({ nodes, edges, pairs, phases, titleWidth }) {
     const inner = depth - d;
     const above = LAYOUT.bandGap * nested(bands, first, scope, 'first');
     const below = LAYOUT.bandGap * nested(bands, last, scope, 'last');
-    const top = tops[first] - above, bottom = tops[last] + LAYOUT.height + below;
+    const top = tops[first] - above,
+      bottom = tops[last] + LAYOUT.height + below;
     return {
-      scope, x: inset, y: top, width: width - inset - (depth - inner) * 3, height: bottom - top, gutter: gutters[d],
+      scope,
+      x: inset,
+      y: top,
+      width: width - inset - (depth - inner) * 3,
+      height: bottom - top,
+      gutter: gutters[d],
     };
   });
   /** The curve of an edge. What another edge from the same node has `drawn` already is left out. */
-  const curve = (edge, drawn) => paths.has(edge) ? flowing(edge.tail, paths.get(edge), tops, drawn) : across(edge, nodes, x, y);
-  return { x, y, curve, frames, columns, width, height: tops[rows - 1] + LAYOUT.height + LAYOUT.bandGap * (depth + 1) };
+  const curve = (edge, drawn) =>
+    paths.has(edge) ? flowing(edge.tail, paths.get(edge), tops, drawn) : across(edge, nodes, x, y);
+  return {
+    x,
+    y,
+    curve,
+    frames,
+    columns,
+    width,
+    height: tops[rows - 1] + LAYOUT.height + LAYOUT.bandGap * (depth + 1),
+  };
 }
 
 /** The scopes as a tree: { name, path, parent, inner, own }, inner ones in the order in which they come up. */
 function scopesOf(nodes) {
   const root = { name: '', path: [], parent: null, inner: [], own: [] };
-  const forwardFirst = nodes.map((_, i) => i).sort((a, b) =>
-    (nodes[a].phase !== 'forward') - (nodes[b].phase !== 'forward') || nodes[a].given - nodes[b].given || a - b);
+  const forwardFirst = nodes
+    .map((_, i) => i)
+    .sort(
+      (a, b) =>
+        (nodes[a].phase !== 'forward') - (nodes[b].phase !== 'forward') || nodes[a].given - nodes[b].given || a - b,
+    );
   for (const i of forwardFirst) {
     let scope = root;
     for (const name of nodes[i].scope) {
@@ -72,12 +112,13 @@ function scopesOf(nodes) {
 /** The row of each node, and for each scope the band of rows that it takes up. */
 function ranksOf(nodes, edges, pairs, root) {
   const rank = new Array(nodes.length).fill(0);
-  const args = nodes.map(() => []), users = nodes.map(() => []);
+  const args = nodes.map(() => []),
+    users = nodes.map(() => []);
   for (const { tail, head } of edges) {
     args[head].push(tail);
     users[tail].push(head);
   }
-  const level = new Map();  // the node that a gradient or a new state is level with
+  const level = new Map(); // the node that a gradient or a new state is level with
   for (const [of, beside] of pairs) if (nodes[of].phase !== nodes[beside].phase) level.set(beside, of);
   const bands = [];
   let rows = 0;
@@ -98,7 +139,8 @@ function segmentsOf(scope, nodes, args, users, level) {
   const count = scope.inner.length;
   const segment = new Map();
   const position = new Map(scope.inner.map((inner, k) => [inner, k]));
-  const inner = i => {  // the number of the inner scope that a node is in, undefined if it is in none
+  const inner = i => {
+    // the number of the inner scope that a node is in, undefined if it is in none
     let home = nodes[i].home;
     while (home && home.parent !== scope) home = home.parent;
     return position.get(home);
@@ -110,10 +152,22 @@ function segmentsOf(scope, nodes, args, users, level) {
   const forward = own('forward');
   for (const i of forward.filter(i => !nodes[i].given)) segment.set(i, Math.max(0, ...known(args[i], after)));
   for (const i of forward.filter(i => nodes[i].given)) {
-    segment.set(i, Math.min(count, ...known(users[i].filter(user => nodes[user].phase === 'forward'), before)));
+    segment.set(
+      i,
+      Math.min(
+        count,
+        ...known(
+          users[i].filter(user => nodes[user].phase === 'forward'),
+          before,
+        ),
+      ),
+    );
   }
   for (const i of own('backward')) {
-    const found = known(args[i].filter(arg => nodes[arg].phase === 'backward'), before);
+    const found = known(
+      args[i].filter(arg => nodes[arg].phase === 'backward'),
+      before,
+    );
     const beside = level.has(i) ? known([level.get(i)], before) : [];
     segment.set(i, Math.min(count, ...found, ...beside));
   }
@@ -129,13 +183,19 @@ function segmentsOf(scope, nodes, args, users, level) {
 /** Ranks the nodes of one segment from the row `base` on; returns the number of rows. */
 function rankSegment(members, base, rank, nodes, args, users, level) {
   const local = new Map();
-  const of = (list, phase) => list.filter(i => local.has(i) && (!phase || nodes[i].phase === phase)).map(i => local.get(i));
+  const of = (list, phase) =>
+    list.filter(i => local.has(i) && (!phase || nodes[i].phase === phase)).map(i => local.get(i));
   const inside = new Set(members);
   const phase = name => members.filter(i => nodes[i].phase === name).sort((a, b) => a - b);
   const forward = phase('forward');
   for (const i of forward.filter(i => !nodes[i].given)) {
     const above = args[i].filter(arg => inside.has(arg));
-    local.set(i, above.some(arg => nodes[arg].given) ? Math.max(1, ...of(above).map(r => r + 1)) : Math.max(0, ...of(above).map(r => r + 1)));
+    local.set(
+      i,
+      above.some(arg => nodes[arg].given)
+        ? Math.max(1, ...of(above).map(r => r + 1))
+        : Math.max(0, ...of(above).map(r => r + 1)),
+    );
   }
   for (const i of forward.filter(i => nodes[i].given)) {
     local.set(i, Math.max(0, Math.min(...of(users[i], 'forward').map(r => r - 1), Infinity)));
@@ -183,14 +243,24 @@ function columnOf(members, edges, nodes, rank) {
     a.near.push(b);
     b.near.push(a);
   };
-  const ways = new Map();  // from each node up and down: the node, and then a lane in each row; its edges share them
+  const ways = new Map(); // from each node up and down: the node, and then a lane in each row; its edges share them
   const routes = edges.map(({ tail, head }) => {
-    const start = vertices.get(tail), end = vertices.get(head);
-    const step = Math.sign(end.rank - start.rank), key = `${tail} ${step}`;
+    const start = vertices.get(tail),
+      end = vertices.get(head);
+    const step = Math.sign(end.rank - start.rank),
+      key = `${tail} ${step}`;
     if (!ways.has(key)) ways.set(key, [start]);
-    const way = ways.get(key), length = Math.max(1, Math.abs(end.rank - start.rank));
+    const way = ways.get(key),
+      length = Math.max(1, Math.abs(end.rank - start.rank));
     while (way.length < length) {
-      const vertex = { rank: way.at(-1).rank + step, width: LAYOUT.lane, near: [], x: 0, key: tail + 0.5, lane: true };
+      const vertex = {
+        rank: way.at(-1).rank + step,
+        width: LAYOUT.lane,
+        near: [],
+        x: 0,
+        key: tail + 0.5,
+        lane: true,
+      };
       link(way.at(-1), vertex);
       way.push(vertex);
       all.push(vertex);
@@ -203,7 +273,10 @@ function columnOf(members, edges, nodes, rank) {
   const filled = layers.filter(Boolean);
   for (const layer of filled) {
     layer.sort((a, b) => a.key - b.key);
-    spread(layer, layer.map(vertex => vertex.x));
+    spread(
+      layer,
+      layer.map(vertex => vertex.x),
+    );
   }
   let best = null;
   const rounds = all.length > 500 ? 8 : 24;
@@ -211,12 +284,15 @@ function columnOf(members, edges, nodes, rank) {
     const down = round % 2 === 0;
     for (const layer of down ? filled : [...filled].reverse()) {
       const towards = vertex => {
-        const near = vertex.near.filter(other => (other.rank < vertex.rank) === down);
+        const near = vertex.near.filter(other => other.rank < vertex.rank === down);
         return near.length ? near.reduce((sum, other) => sum + other.x, 0) / near.length : vertex.x;
       };
       const wanted = new Map(layer.map(vertex => [vertex, towards(vertex)]));
       layer.sort((a, b) => wanted.get(a) - wanted.get(b) || a.key - b.key);
-      spread(layer, layer.map(vertex => wanted.get(vertex)));
+      spread(
+        layer,
+        layer.map(vertex => wanted.get(vertex)),
+      );
     }
     const crossings = crossingsOf(filled);
     if (!best || crossings < best.crossings) best = { crossings, orders: filled.map(layer => [...layer]) };
@@ -226,12 +302,15 @@ function columnOf(members, edges, nodes, rank) {
   for (const towards of ['above', 'above', 'below', 'below', 'both', 'both', 'both', 'both', 'both', 'both']) {
     const down = towards !== 'below';
     for (const layer of down ? filled : [...filled].reverse()) {
-      spread(layer, layer.map(vertex => {
-        const near = vertex.near.filter(other => towards === 'both' || (other.rank < vertex.rank) === down);
-        const lanes = vertex.lane ? near.filter(other => other.lane) : [];  // lanes are to be straight
-        const among = lanes.length ? lanes : near;
-        return among.length ? among.reduce((sum, other) => sum + other.x, 0) / among.length : vertex.x;
-      }));
+      spread(
+        layer,
+        layer.map(vertex => {
+          const near = vertex.near.filter(other => towards === 'both' || other.rank < vertex.rank === down);
+          const lanes = vertex.lane ? near.filter(other => other.lane) : []; // lanes are to be straight
+          const among = lanes.length ? lanes : near;
+          return among.length ? among.reduce((sum, other) => sum + other.x, 0) / among.length : vertex.x;
+        }),
+      );
     }
   }
   const least = Math.min(...all.map(vertex => vertex.x - vertex.width / 2));
@@ -243,7 +322,9 @@ function columnOf(members, edges, nodes, rank) {
 function crossingsOf(layers) {
   let count = 0;
   for (const layer of layers) {
-    const below = layer.flatMap(vertex => vertex.near.filter(other => other.rank > vertex.rank).map(other => [vertex.x, other.x]));
+    const below = layer.flatMap(vertex =>
+      vertex.near.filter(other => other.rank > vertex.rank).map(other => [vertex.x, other.x]),
+    );
     if (below.length > 400) return 0;
     for (let i = 0; i < below.length; i++) {
       for (let j = 0; j < i; j++) if ((below[i][0] - below[j][0]) * (below[i][1] - below[j][1]) < 0) count++;
@@ -265,7 +346,8 @@ function spread(layer, wanted) {
     const weight = vertex.lane ? 8 : 1;
     pools.push({ sum: (wanted[i] - offset) * weight, weight, members: [vertex] });
     while (pools.length > 1 && mean(pools.at(-2)) > mean(pools.at(-1))) {
-      const last = pools.pop(), pool = pools.at(-1);
+      const last = pools.pop(),
+        pool = pools.at(-1);
       pool.sum += last.sum;
       pool.weight += last.weight;
       pool.members.push(...last.members);
@@ -274,19 +356,27 @@ function spread(layer, wanted) {
   for (const pool of pools) for (const vertex of pool.members) vertex.x = mean(pool) + vertex.offset;
 }
 
-function mean(pool) { return pool.sum / pool.weight; }
+function mean(pool) {
+  return pool.sum / pool.weight;
+}
 
 /** The curve of an edge within a phase: straight through rows, bent between them. `drawn` has how far, for each way. */
 function flowing(tail, { way, length, end, left }, tops, drawn) {
   const down = end.rank >= way[0].rank;
-  const leave = r => tops[r] + (down ? LAYOUT.height : 0), enter = r => tops[r] + (down ? 0 : LAYOUT.height);
-  const key = `${tail} ${down}`, known = drawn.get(key) ?? 0;
+  const leave = r => tops[r] + (down ? LAYOUT.height : 0),
+    enter = r => tops[r] + (down ? 0 : LAYOUT.height);
+  const key = `${tail} ${down}`,
+    known = drawn.get(key) ?? 0;
   const first = Math.min(length - 1, known);
   drawn.set(key, Math.max(length - 1, known));
   let d = `M${round(left + way[first].x)} ${leave(way[first].rank)}`;
   for (let k = first + 1; k <= length; k++) {
-    const before = way[k - 1], next = k < length ? way[k] : end;
-    const from = leave(before.rank), to = enter(next.rank), middle = (from + to) / 2, x = round(left + next.x);
+    const before = way[k - 1],
+      next = k < length ? way[k] : end;
+    const from = leave(before.rank),
+      to = enter(next.rank),
+      middle = (from + to) / 2,
+      x = round(left + next.x);
     d += `C${round(left + before.x)} ${middle} ${x} ${middle} ${x} ${to}`;
     if (k < length) d += `V${leave(next.rank)}`;
   }
@@ -299,8 +389,11 @@ function across({ tail, head }, nodes, x, y) {
   const from = [x[tail] + (right ? nodes[tail].width : 0), y[tail] + LAYOUT.height / 2];
   const to = [x[head] + (right ? 0 : nodes[head].width), y[head] + LAYOUT.height / 2];
   const bend = (right ? 1 : -1) * Math.max(30, Math.abs(to[0] - from[0]) / 2);
-  const d = `M${round(from[0])} ${from[1]}C${round(from[0] + bend)} ${from[1]} ${round(to[0] - bend)} ${to[1]} ${round(to[0])} ${to[1]}`;
+  const points = [from, [from[0] + bend, from[1]], [to[0] - bend, to[1]], to].map(([a, b]) => `${round(a)} ${b}`);
+  const d = `M${points[0]}C${points.slice(1).join(' ')}`;
   return { d, tip: [round(to[0]), to[1], right ? 0 : 180] };
 }
 
-function round(value) { return Math.round(10 * value) / 10; }
+function round(value) {
+  return Math.round(10 * value) / 10;
+}

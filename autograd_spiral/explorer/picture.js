@@ -2,19 +2,32 @@
 
 const PHASES = ['forward', 'backward', 'update'];
 const HEADINGS = { forward: 'forward ↓', backward: 'backward ↑', update: 'update' };
-const MOST = 21;  // columns of text in a box
-const FAN = 8;  // uses of one value by the backward pass that are drawn
+const MOST = 21; // columns of text in a box
+const FAN = 8; // uses of one value by the backward pass that are drawn
 
 /** The text of a line of code in the signs of formulas. */
 function asFormula(code) {
-  return code.replace(/\bnp\./g, '').replace(/\.T\b/g, 'ᵀ').replace(/\*\*2\b/g, '²').replace(/(?<=\S) \* (?=\S)/g, ' × ')
-    .replace(/(?<=\S) - (?=\S)/g, ' − ').replaceAll(', keepdims=True', '').replaceAll(' == ', ' = ');
+  return code
+    .replace(/\bnp\./g, '')
+    .replace(/\.T\b/g, 'ᵀ')
+    .replace(/\*\*2\b/g, '²')
+    .replace(/(?<=\S) \* (?=\S)/g, ' × ')
+    .replace(/(?<=\S) - (?=\S)/g, ' − ')
+    .replaceAll(', keepdims=True', '')
+    .replaceAll(' == ', ' = ');
 }
 
-function capped(text, most) { return [...text].length > most ? [...text].slice(0, most - 1).join('') + '…' : text; }
+function capped(text, most) {
+  return [...text].length > most ? [...text].slice(0, most - 1).join('') + '…' : text;
+}
 
 /** The code of a line of the source without the name that it computes and without its comment. */
-function codeOf(line) { return line.trim().replace(/ {2}# .*$/, '').replace(/^[^=(]*? = /, ''); }
+function codeOf(line) {
+  return line
+    .trim()
+    .replace(/ {2}# .*$/, '')
+    .replace(/^[^=(]*? = /, '');
+}
 
 /**
  * What is visible: nodes, each for one box or for several that are folded into it, and the edges between them.
@@ -30,7 +43,8 @@ function visibleOf(data, { folded, byLine, unfolded }) {
   const groups = new Map();
   boxes.forEach((box, i) => {
     const depth = box.scope.findIndex((_, d) => folded.has(JSON.stringify(box.scope.slice(0, d + 1))));
-    let key = `box ${i}`, path = null;
+    let key = `box ${i}`,
+      path = null;
     if (depth >= 0) {
       path = box.scope.slice(0, depth + 1);
       key = `scope ${box.phase} ${JSON.stringify(path)}`;
@@ -54,20 +68,31 @@ function visibleOf(data, { folded, byLine, unfolded }) {
       node.kind = 'scope';
     } else {
       node.title = box.name;
-      node.formula = members.length > 1 ? asFormula(codeOf(data.source[box.line - 1])) : byLine ? spelledOut(data, main) : box.formula;
+      node.formula =
+        members.length > 1
+          ? asFormula(codeOf(data.source[box.line - 1]))
+          : byLine
+            ? spelledOut(data, main)
+            : box.formula;
       node.kind = box.kind;
       node.line = box.order >= 0 && onLine.get(box.line) > 1 ? box.line : 0;
     }
     return node;
   });
-  nodes.sort((a, b) => a.order - b.order || a.members[0] - b.members[0]);  // arguments before their users
-  nodes.forEach((node, k) => node.members.forEach(i => { nodeOf[i] = k; }));
+  nodes.sort((a, b) => a.order - b.order || a.members[0] - b.members[0]); // arguments before their users
+  nodes.forEach((node, k) =>
+    node.members.forEach(i => {
+      nodeOf[i] = k;
+    }),
+  );
   const edges = new Map();
   for (const [tail, head, flow] of data.edges) {
     const [a, b] = [nodeOf[tail], nodeOf[head]];
     if (a !== b) edges.set(`${a} ${b}`, { tail: a, head: b, flow, uses: (edges.get(`${a} ${b}`)?.uses ?? 0) + 1 });
   }
-  const pairs = data.pairs.map(([a, b]) => [nodeOf[a], nodeOf[b]]).filter(([a, b]) => a !== b && !(nodes[a].path && !nodes[b].path));
+  const pairs = data.pairs
+    .map(([a, b]) => [nodeOf[a], nodeOf[b]])
+    .filter(([a, b]) => a !== b && !(nodes[a].path && !nodes[b].path));
   return { nodes, edges: [...edges.values()], pairs, nodeOf };
 }
 
@@ -79,7 +104,11 @@ class Picture {
     this.pen = document.createElement('canvas').getContext('2d');
     this.family = getComputedStyle(document.body).fontFamily;
     this.world = make('svg:g', {});
-    this.svg = make('svg:svg', { role: 'group', 'aria-label': 'Boxes of the computation', tabindex: '-1' }, this.world);
+    this.svg = make(
+      'svg:svg',
+      { role: 'group', 'aria-label': 'Boxes of the computation', tabindex: '-1' },
+      this.world,
+    );
     place.append(this.svg);
     this.view = { x: 0, y: 0, scale: 1 };
     this.moved = false;
@@ -97,21 +126,30 @@ class Picture {
     const { nodes, edges } = visible;
     for (const node of nodes) this.measure(node);
     const placed = layout({
-      ...visible, phases: PHASES, titleWidth: name => this.textWidth(`▾ ${name}`, 12) + 4,
+      ...visible,
+      phases: PHASES,
+      titleWidth: name => this.textWidth(`▾ ${name}`, 12) + 4,
     });
     this.placed = placed;
     const layers = ['frames', 'between', 'edges', 'marked', 'boxes'].map(name => make('svg:g', { class: name }));
     const [frames, between, lines, , boxes] = layers;
     this.marked = layers[3];
     for (const column of placed.columns) {
-      frames.append(make('svg:text', { class: `heading ${column.phase}`, x: column.x + column.width / 2, y: 14, 'text-anchor': 'middle' },
-        HEADINGS[column.phase]));
+      frames.append(
+        make(
+          'svg:text',
+          { class: `heading ${column.phase}`, x: column.x + column.width / 2, y: 14, 'text-anchor': 'middle' },
+          HEADINGS[column.phase],
+        ),
+      );
     }
     for (const frame of placed.frames) frames.append(this.frame(frame));
-    const saved = edges.filter(edge => edge.flow === 'saved').reduce((count, { tail }) => count.set(tail, (count.get(tail) ?? 0) + 1), new Map());
+    const saved = edges
+      .filter(edge => edge.flow === 'saved')
+      .reduce((count, { tail }) => count.set(tail, (count.get(tail) ?? 0) + 1), new Map());
     const drawn = new Map();
     edges.forEach(edge => {
-      if (edge.flow === 'saved' && saved.get(edge.tail) > FAN) return;  // shown when one of its ends is selected
+      if (edge.flow === 'saved' && saved.get(edge.tail) > FAN) return; // shown when one of its ends is selected
       const inside = nodes[edge.tail].phase === nodes[edge.head].phase;
       (inside ? lines : between).append(this.edge(edge, placed.curve(edge, drawn)));
     });
@@ -133,7 +171,10 @@ class Picture {
     const sign = node.kind === 'new_state' ? '← ' : '= ';
     if (node.title) {
       node.first = { text: capped(node.title, MOST), strong: true };
-      node.second = { text: node.formula ? (node.path ? '' : sign) + capped(node.formula, MOST) : box.what, strong: false };
+      node.second = {
+        text: node.formula ? (node.path ? '' : sign) + capped(node.formula, MOST) : box.what,
+        strong: false,
+      };
     } else {
       node.first = { text: capped(node.formula || box.what, MOST), strong: false };
       node.second = { text: '', strong: false };
@@ -142,38 +183,53 @@ class Picture {
     const asideWidth = scalar ? 52 : this.textWidth(shape, 11);
     const firstWidth = this.textWidth(node.first.text, 13, node.first.strong ? 700 : 400);
     const secondWidth = this.textWidth(node.second.text, 12);
-    node.width = node.second.text ? Math.max(firstWidth + 10 + asideWidth, secondWidth) : Math.max(firstWidth, asideWidth);
+    node.width = node.second.text
+      ? Math.max(firstWidth + 10 + asideWidth, secondWidth)
+      : Math.max(firstWidth, asideWidth);
     node.width = Math.ceil(Math.max(58, node.width + 16));
   }
 
   frame({ scope, x, y, width, height, gutter }) {
-    const folded = this.visible.nodes.some(node => node.path && JSON.stringify(node.path) === JSON.stringify(scope.path));
+    const folded = this.visible.nodes.some(
+      node => node.path && JSON.stringify(node.path) === JSON.stringify(scope.path),
+    );
     const name = scope.name || '(no name)';
     const path = JSON.stringify(scope.path);
     const sign = folded ? '▸' : '▾';
     let shown = name;
     while (this.textWidth(`${sign} ${shown}`, 12) > gutter && shown.length > 1) shown = shown.slice(0, -2) + '…';
-    const toggle = make('svg:g', {
-      class: 'fold', role: 'button', tabindex: '0', 'aria-expanded': String(!folded), 'aria-label': `scope ${name}`, 'data-scope': path,
-      click: () => this.report.foldScope(scope.path),
-      keydown: event => {
-        if (event.key !== 'Enter' && event.key !== ' ') return;
-        event.preventDefault();
-        event.stopPropagation();
-        this.report.foldScope(scope.path);
+    const toggle = make(
+      'svg:g',
+      {
+        class: 'fold',
+        role: 'button',
+        tabindex: '0',
+        'aria-expanded': String(!folded),
+        'aria-label': `scope ${name}`,
+        'data-scope': path,
+        click: () => this.report.foldScope(scope.path),
+        keydown: event => {
+          if (event.key !== 'Enter' && event.key !== ' ') return;
+          event.preventDefault();
+          event.stopPropagation();
+          this.report.foldScope(scope.path);
+        },
       },
-    },
-    make('svg:title', {}, `${name}: ${folded ? 'unfold' : 'fold'}`),
-    make('svg:rect', { class: 'target', x: x + 1, y: y + 1, width: gutter, height: Math.min(height - 2, 44) }),
-    make('svg:text', { x: x + 6, y: y + 19 }, `${sign} ${shown}`));
+      make('svg:title', {}, `${name}: ${folded ? 'unfold' : 'fold'}`),
+      make('svg:rect', { class: 'target', x: x + 1, y: y + 1, width: gutter, height: Math.min(height - 2, 44) }),
+      make('svg:text', { x: x + 6, y: y + 19 }, `${sign} ${shown}`),
+    );
     return make('svg:g', {}, make('svg:rect', { class: 'frame', x, y, width, height, rx: 6 }), toggle);
   }
 
   edge({ flow, tail, head }, { d, tip }) {
     const [x, y, turn] = tip;
-    return make('svg:g', { class: `edge ${flow}`, 'data-edge': `${tail} ${head}` },
+    return make(
+      'svg:g',
+      { class: `edge ${flow}`, 'data-edge': `${tail} ${head}` },
       make('svg:path', { d }),
-      make('svg:path', { class: 'tip', d: 'M0 0L-7 -3.4V3.4Z', transform: `translate(${x} ${y}) rotate(${turn})` }));
+      make('svg:path', { class: 'tip', d: 'M0 0L-7 -3.4V3.4Z', transform: `translate(${x} ${y}) rotate(${turn})` }),
+    );
   }
 
   box(node, k) {
@@ -182,29 +238,59 @@ class Picture {
     const { height } = LAYOUT;
     const rounded = ['data', 'parameter', 'state', 'gradient'].includes(node.kind) ? 11 : 2;
     const parts = [make('svg:rect', { class: 'shape', width, height, rx: rounded })];
-    if (['output', 'state'].includes(node.kind)) parts.push(make('svg:rect', { class: 'inner', x: 3, y: 3, width: width - 6, height: height - 6, rx: Math.max(0, rounded - 3) }));
+    if (['output', 'state'].includes(node.kind))
+      parts.push(
+        make('svg:rect', {
+          class: 'inner',
+          x: 3,
+          y: 3,
+          width: width - 6,
+          height: height - 6,
+          rx: Math.max(0, rounded - 3),
+        }),
+      );
     parts.push(make('svg:text', { class: node.first.strong ? 'name' : 'formula', x: 8, y: 16 }, node.first.text));
-    node.asideText = make('svg:text', { class: 'aside', x: node.second.text ? width - 8 : 8, y: node.second.text ? 16 : 32, 'text-anchor': node.second.text ? 'end' : 'start' }, node.aside);
+    node.asideText = make(
+      'svg:text',
+      {
+        class: 'aside',
+        x: node.second.text ? width - 8 : 8,
+        y: node.second.text ? 16 : 32,
+        'text-anchor': node.second.text ? 'end' : 'start',
+      },
+      node.aside,
+    );
     parts.push(node.asideText);
     if (node.second.text) parts.push(make('svg:text', { class: 'formula', x: 8, y: 32 }, node.second.text));
     node.barPath = make('svg:path', { class: 'bars', transform: `translate(4 ${height - 2})` });
     parts.splice(1, 0, node.barPath);
     node.flag = make('svg:text', { class: 'flag', x: width - 3, y: 2, 'text-anchor': 'middle' }, '');
     parts.push(node.flag);
-    return make('svg:g', {
-      class: `box ${node.kind}`, role: 'button', tabindex: '-1', 'data-key': node.key, transform: `translate(${round(x[k])} ${y[k]})`,
-      click: event => {
-        if (event.detail === 2 && this.unfold(node)) return;
-        this.report.choose(node.main);
+    return make(
+      'svg:g',
+      {
+        class: `box ${node.kind}`,
+        role: 'button',
+        tabindex: '-1',
+        'data-key': node.key,
+        transform: `translate(${round(x[k])} ${y[k]})`,
+        click: event => {
+          if (event.detail === 2 && this.unfold(node)) return;
+          this.report.choose(node.main);
+        },
       },
-    }, make('svg:title', {}, this.describe(node)), ...parts);
+      make('svg:title', {}, this.describe(node)),
+      ...parts,
+    );
   }
 
   describe(node) {
     const box = this.data.boxes[node.main];
     if (node.path) return `scope ${node.title}, folded: ${node.formula}, ${node.phase}`;
     const sign = node.kind === 'new_state' ? '←' : '=';
-    return [node.title, node.title && node.formula ? sign : '', node.formula || (node.title ? '' : box.what)].filter(Boolean).join(' ');
+    return [node.title, node.title && node.formula ? sign : '', node.formula || (node.title ? '' : box.what)]
+      .filter(Boolean)
+      .join(' ');
   }
 
   /** Unfolds a node that others are folded into; returns whether there were any. */
@@ -221,8 +307,16 @@ class Picture {
     nodes.forEach((node, k) => {
       const todo = !node.given && node.order > done;
       const warned = node.members.some(i => advice.has(i));
-      const state = [todo && 'todo', k === current && 'current', k === chosen && 'selected', node.members.some(i => found.has(i)) && 'found', warned && 'warned']
-        .filter(Boolean).join(' ');
+      const state = [
+        todo && 'todo',
+        k === current && 'current',
+        k === chosen && 'selected',
+        node.members.some(i => found.has(i)) && 'found',
+        warned && 'warned',
+      ]
+        .filter(Boolean)
+        .join(' ');
+      const known = todo ? 'not computed yet' : node.given ? 'given' : 'computed';
       const look = `${state} ${moment}`;
       if (this.painted[k] === look) return;
       this.painted[k] = look;
@@ -230,7 +324,12 @@ class Picture {
       element.setAttribute('class', `box ${node.kind} ${state}`);
       element.setAttribute('tabindex', k === chosen ? '0' : '-1');
       element.setAttribute('aria-pressed', String(k === chosen));
-      element.setAttribute('aria-label', `${this.describe(node)}, ${node.aside || 'scalar'}, ${node.phase}, ${todo ? 'not computed yet' : node.given ? 'given' : 'computed'}${warned ? ', warning' : ''}`);
+      element.setAttribute(
+        'aria-label',
+        [this.describe(node), node.aside || 'scalar', node.phase, known, warned && 'warning']
+          .filter(Boolean)
+          .join(', '),
+      );
       node.flag.textContent = warned && !todo ? '⚠' : '';
       const bars = node.bars && !todo ? values.bars(node.main, moment) : null;
       node.barPath.setAttribute('d', bars ? barsPath(bars, node.width - 8, 20) : '');
@@ -254,9 +353,14 @@ class Picture {
   /** Shows the whole, unless texts became too small: then its upper part, in the width of the window. */
   fit(whole = true) {
     const { width, height } = this.svg.getBoundingClientRect();
-    const across = (width - 16) / this.placed.width, down = (height - 12) / this.placed.height;
+    const across = (width - 16) / this.placed.width,
+      down = (height - 12) / this.placed.height;
     const scale = Math.min(1.15, whole ? Math.min(across, down) : Math.max(Math.min(across, down), 0.62));
-    this.view = { scale, x: Math.max(8, (width - scale * this.placed.width) / 2), y: Math.max(4, (height - scale * this.placed.height) / 2) };
+    this.view = {
+      scale,
+      x: Math.max(8, (width - scale * this.placed.width) / 2),
+      y: Math.max(4, (height - scale * this.placed.height) / 2),
+    };
     this.moved = false;
     this.place();
   }
@@ -277,8 +381,10 @@ class Picture {
     if (k === undefined) return;
     const { width, height } = this.svg.getBoundingClientRect();
     const { scale } = this.view;
-    const left = this.view.x + scale * this.placed.x[k], top = this.view.y + scale * this.placed.y[k];
-    const right = left + scale * this.visible.nodes[k].width, bottom = top + scale * LAYOUT.height;
+    const left = this.view.x + scale * this.placed.x[k],
+      top = this.view.y + scale * this.placed.y[k];
+    const right = left + scale * this.visible.nodes[k].width,
+      bottom = top + scale * LAYOUT.height;
     const margin = 12;
     if (left < margin || right > width - margin) this.view.x += (width - left - right) / 2;
     if (top < margin || bottom > height - margin) this.view.y += (height - top - bottom) / 2;
@@ -288,17 +394,22 @@ class Picture {
   listen() {
     const { svg } = this;
     const held = new Map();
-    svg.addEventListener('wheel', event => {
-      event.preventDefault();
-      const box = svg.getBoundingClientRect();
-      if (event.ctrlKey || event.metaKey) this.zoom(Math.exp(-event.deltaY / 200), [event.clientX - box.left, event.clientY - box.top]);
-      else {
-        this.view.x -= event.shiftKey ? event.deltaY : event.deltaX;
-        this.view.y -= event.shiftKey ? 0 : event.deltaY;
-        this.moved = true;
-        this.place();
-      }
-    }, { passive: false });
+    svg.addEventListener(
+      'wheel',
+      event => {
+        event.preventDefault();
+        const box = svg.getBoundingClientRect();
+        if (event.ctrlKey || event.metaKey)
+          this.zoom(Math.exp(-event.deltaY / 200), [event.clientX - box.left, event.clientY - box.top]);
+        else {
+          this.view.x -= event.shiftKey ? event.deltaY : event.deltaX;
+          this.view.y -= event.shiftKey ? 0 : event.deltaY;
+          this.moved = true;
+          this.place();
+        }
+      },
+      { passive: false },
+    );
     svg.addEventListener('pointerdown', event => {
       if (event.button) return;
       held.set(event.pointerId, [event.clientX, event.clientY]);
@@ -307,12 +418,21 @@ class Picture {
       if (!held.has(event.pointerId)) return;
       const [x, y] = held.get(event.pointerId);
       const others = [...held].filter(([id]) => id !== event.pointerId).map(([, at]) => at);
-      if (!others.length && Math.hypot(event.clientX - x, event.clientY - y) < 4 && !svg.hasPointerCapture(event.pointerId)) return;
-      svg.setPointerCapture(event.pointerId);  // from here on it is no click
+      if (
+        !others.length &&
+        Math.hypot(event.clientX - x, event.clientY - y) < 4 &&
+        !svg.hasPointerCapture(event.pointerId)
+      )
+        return;
+      svg.setPointerCapture(event.pointerId); // from here on it is no click
       if (others.length) {
-        const before = Math.hypot(x - others[0][0], y - others[0][1]), after = Math.hypot(event.clientX - others[0][0], event.clientY - others[0][1]);
+        const before = Math.hypot(x - others[0][0], y - others[0][1]),
+          after = Math.hypot(event.clientX - others[0][0], event.clientY - others[0][1]);
         const box = svg.getBoundingClientRect();
-        this.zoom(after / Math.max(before, 1), [(event.clientX + others[0][0]) / 2 - box.left, (event.clientY + others[0][1]) / 2 - box.top]);
+        this.zoom(after / Math.max(before, 1), [
+          (event.clientX + others[0][0]) / 2 - box.left,
+          (event.clientY + others[0][1]) / 2 - box.top,
+        ]);
       } else {
         this.view.x += event.clientX - x;
         this.view.y += event.clientY - y;
@@ -324,7 +444,9 @@ class Picture {
     const release = event => held.delete(event.pointerId);
     svg.addEventListener('pointerup', release);
     svg.addEventListener('pointercancel', release);
-    svg.addEventListener('pointerleave', event => { if (!svg.hasPointerCapture(event.pointerId)) release(event); });
+    svg.addEventListener('pointerleave', event => {
+      if (!svg.hasPointerCapture(event.pointerId)) release(event);
+    });
   }
 }
 
@@ -333,7 +455,10 @@ function barsPath(bars, width, height) {
   const step = width / bars.length;
   let d = '';
   bars.forEach((bar, i) => {
-    if (bar) d += `M${(i * step).toFixed(2)} 0v${(-Math.max(1, bar / 255 * height)).toFixed(1)}h${(step * 0.86).toFixed(2)}V0Z`;
+    if (bar) {
+      const up = Math.max(1, (bar / 255) * height);
+      d += `M${(i * step).toFixed(2)} 0v${(-up).toFixed(1)}h${(step * 0.86).toFixed(2)}V0Z`;
+    }
   });
   return d;
 }

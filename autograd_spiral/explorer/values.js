@@ -18,14 +18,16 @@ class Values {
     this.numbers = new Float32Array(bits.buffer);
     this.octets = planes.subarray(3 * n);
     let at = 0;
-    const sizes = data.samples.map(([rows, columns, rowStep, columnStep]) =>
-      Math.ceil(rows / rowStep) * Math.ceil(columns / columnStep));
+    const sizes = data.samples.map(
+      ([rows, columns, rowStep, columnStep]) => Math.ceil(rows / rowStep) * Math.ceil(columns / columnStep),
+    );
     const placed = (moments, size) => {
       const found = { at, size, moments };
       at += size * moments;
       return found;
     };
-    const undone = part => {  // each row is stored as its difference from the row before
+    const undone = part => {
+      // each row is stored as its difference from the row before
       for (let i = part.at + part.size; i < part.at + part.size * part.moments; i++) bits[i] ^= bits[i - part.size];
       return part;
     };
@@ -43,12 +45,18 @@ class Values {
     return array.subarray(at, at + part.size);
   }
 
-  elements(box, moment) { return Values.view(this.numbers, this.elementsOf[box], moment); }
+  elements(box, moment) {
+    return Values.view(this.numbers, this.elementsOf[box], moment);
+  }
 
-  bars(box, moment) { return Values.view(this.octets, this.barsOf[box], moment); }
+  bars(box, moment) {
+    return Values.view(this.octets, this.barsOf[box], moment);
+  }
 
   /** How many zeros each row has, also of rows that were left out; null if that is not kept. */
-  zeros(box, moment) { return Values.view(this.octets, this.zerosOf[box], moment); }
+  zeros(box, moment) {
+    return Values.view(this.octets, this.zerosOf[box], moment);
+  }
 
   /** What is said of all elements, by name; null if the value is not known. */
   facts(box, moment) {
@@ -69,9 +77,15 @@ function number(value, digits = 4) {
   if (!Number.isFinite(value)) return value > 0 ? '∞' : '−∞';
   if (value === 0) return '0';
   const size = Math.abs(value);
-  const text = size >= 1e6 || size < 1e-4
-    ? value.toExponential(digits - 1).replace(/\.?0+e/, 'e').replace('e+', 'e')
-    : Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(digits)));
+  const text =
+    size >= 1e6 || size < 1e-4
+      ? value
+          .toExponential(digits - 1)
+          .replace(/\.?0+e/, 'e')
+          .replace('e+', 'e')
+      : Number.isInteger(value)
+        ? String(value)
+        : String(Number(value.toPrecision(digits)));
   return text.replaceAll('-', '−');
 }
 
@@ -89,11 +103,12 @@ function spelledOut(data, box, depth = 8) {
   const { formula, printed, line, order } = data.boxes[box];
   const dotted = argumentsOf(data, box).filter(tail => !data.boxes[tail].named);
   if (!formula.includes('·')) return formula;
-  if (!depth || dotted.length !== formula.split('·').length - 1) return printed && order >= 0 ? asFormula(codeOf(data.source[line - 1])) : formula;
+  if (!depth || dotted.length !== formula.split('·').length - 1)
+    return printed && order >= 0 ? asFormula(codeOf(data.source[line - 1])) : formula;
   const parts = dotted.map(tail => {
     const text = data.boxes[tail].name || spelledOut(data, tail, depth - 1) || data.boxes[tail].what;
     const alone = /^[\p{L}\d_]*(\([^()]*\))?$/u.test(text) || formula.includes('(·');
-    const product = /^[^()]* [+−] [^()]*$/.test(formula) && /^[^()+−]*$/.test(text);  // which binds closer than the sum
+    const product = /^[^()]* [+−] [^()]*$/.test(formula) && /^[^()+−]*$/.test(text); // binds closer than the sum
     return alone || product ? text : `(${text})`;
   });
   return formula.replace(/\(·\)|·/g, dot => {
@@ -109,7 +124,9 @@ function calledIn(data, box) {
 }
 
 /** A shape as people say it: 300×2, scalar. */
-function shapeText(shape) { return shape.length ? shape.join('×') : 'scalar'; }
+function shapeText(shape) {
+  return shape.length ? shape.join('×') : 'scalar';
+}
 
 /** An element of the page: `make('button', { type: 'button' }, 'text')`. Text is never markup. */
 function make(tag, attributes = {}, ...children) {
