@@ -27,10 +27,10 @@ class explore:
     """A page on which to step through the computation of `outputs`, and to look at every value.
 
     `outputs` are recorded tensors, a captured step, a program, or a record of a training. With `gradients_of`, leaves
-    in any form that `grad` takes, the backward pass from scalar outputs is on the page too. Names come from the
-    tensors, else from `names`, such as `locals()`, else from the keys and attributes of `gradients_of`. A captured step
-    has values for `inputs`, the arguments of a call, at its present state, which stays; without them, its state alone
-    has values. Large arrays are sampled, so that the elements kept take at most `budget` bytes.
+    or other tensors in any form that `grad` takes, the backward pass from scalar outputs is on the page too. Names come
+    from the tensors, else from `names`, such as `locals()`, else from the keys and attributes of `gradients_of`. A
+    captured step has values for `inputs`, the arguments of a call, at its present state, which stays; without them, its
+    state alone has values. Large arrays are sampled, so that the elements kept take at most `budget` bytes.
 
     The page shows what the printed source of the program says: one box for each line, which unfolds to the operations
     in it. It is one file without any request, and shows itself in notebooks. Raises TypeError for what cannot be

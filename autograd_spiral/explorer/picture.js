@@ -388,6 +388,9 @@ class Picture {
     const margin = 12;
     if (left < margin || right > width - margin) this.view.x += (width - left - right) / 2;
     if (top < margin || bottom > height - margin) this.view.y += (height - top - bottom) / 2;
+    const within = (at, size, room) => (size > room ? Math.min(8, Math.max(room - size - 8, at)) : at); // no empty margin
+    this.view.x = within(this.view.x, scale * this.placed.width, width);
+    this.view.y = within(this.view.y, scale * this.placed.height, height);
     this.place();
   }
 
