@@ -86,6 +86,15 @@ class Boxes:
             "boxOfLine": self._boxes_of_lines(),
         }
 
+    def alike(self, other: Boxes) -> bool:
+        """Whether both have the same boxes and edges, apart from numbers in formulas."""
+
+        def structure(boxes: Boxes) -> list[Any]:
+            nodes = [(node.kind, node.output.shape, node.output.dtype, node.function) for node in boxes.graph.nodes]
+            return [nodes, [(edge.tail, edge.head) for edge in boxes.graph.edges]]
+
+        return structure(self) == structure(other)
+
     def arrays(self, values: Values) -> list[NDArray[Any] | None]:
         """Return the array of each box, None if it is not known."""
         return [_array(node, values) for node in self.graph.nodes]

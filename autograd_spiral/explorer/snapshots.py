@@ -62,9 +62,11 @@ class Camera:
         counted = sum(s.rows // _BYTES for s in map(Sample.of, shapes) if counts_zeros(s.thinner()))
         self.samples = samples_within(shapes, numbers // self.most - _OVERHEAD * len(shapes) - counted, shares)
 
-    def take(self, values: Values, at: int = 0, regions: NDArray[np.uint8] | None = None) -> Snapshot:
-        """Return a snapshot of these values."""
-        arrays = self.boxes.arrays(values)
+    def take(
+        self, values: Values, at: int = 0, regions: NDArray[np.uint8] | None = None, boxes: Boxes | None = None
+    ) -> Snapshot:
+        """Return a snapshot of these values, which belong to the program of `boxes` if it is another one."""
+        arrays = (boxes or self.boxes).arrays(values)
         return Snapshot(
             at,
             tuple(None if a is None else s.take(a) for a, s in zip(arrays, self.samples, strict=True)),

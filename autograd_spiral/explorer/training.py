@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,8 +107,8 @@ class Training:
         self._most, self._budget, self._due = snapshots, budget, 0
         self._taken: list[Snapshot] = []
         self._camera: Camera | None = None
-        self._shown: CapturedProgram | None = None  # of the snapshots
-        self._inputs: list[NDArray[Any]] = []
+        self._latest: _Moment | None = None
+        self._warned = False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the step, and take a snapshot before it if one is due."""
@@ -124,19 +125,38 @@ class Training:
 
     def _before(self, calls: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         program, inputs = self._step.program_for(*args, **kwargs)
+        latest = self._latest
+        boxes = latest.boxes if latest and latest.program is program else Boxes.of(readable(program))
         if self._camera is None:
-            self._camera = Camera(Boxes.of(readable(program)), most=self._most, budget=self._budget)
-            self._shown = program
-        if program is not self._shown:
-            return  # for inputs of other shapes, which the page has no boxes for
-        self._inputs = [np.array(array) for array in inputs]
-        self._taken.append(self._snapshot(self._camera, program, calls))
+            self._camera = Camera(boxes, most=self._most, budget=self._budget)
+        elif not self._camera.boxes.alike(boxes):
+            self._warn(calls)
+            return
+        self._latest = _Moment(program, boxes, [np.array(array) for array in inputs])
+        self._taken.append(self._snapshot(self._camera, self._latest, calls))
         if len(self._taken) >= self._camera.most:  # with room for the last one
             self._taken.remove(_most_crowded(self._taken))
 
-    def _snapshot(self, camera: Camera, program: CapturedProgram, at: int) -> Snapshot:
+    def _snapshot(self, camera: Camera, moment: _Moment, at: int) -> Snapshot:
         classes = None if self.regions is None else self.regions.classes()
-        return camera.take(values_of(program, self._inputs), at, classes)
+        return camera.take(values_of(moment.program, moment.inputs), at, classes, moment.boxes)
+
+    def _warn(self, calls: int) -> None:
+        if not self._warned:
+            warnings.warn(
+                f"explore.training: call {calls} computes something else than the first call, or has inputs of other "
+                "shapes, so the page has no boxes for it. Such calls train, but have no snapshots",
+                stacklevel=4,
+            )
+            self._warned = True
+
+
+class _Moment(NamedTuple):
+    """What the values of a snapshot are computed by, and from."""
+
+    program: CapturedProgram
+    boxes: Boxes
+    inputs: list[NDArray[Any]]
 
 
 def finished(record: Training) -> tuple[Camera, list[Snapshot]]:
@@ -144,10 +164,10 @@ def finished(record: Training) -> tuple[Camera, list[Snapshot]]:
 
     Raises ValueError before the first call.
     """
-    camera, program = record._camera, record._shown
-    if camera is None or program is None:
+    camera, latest = record._camera, record._latest
+    if camera is None or latest is None:
         raise ValueError("explore: this record has no snapshots yet: call it in place of the step")
-    return camera, [*record._taken, record._snapshot(camera, program, len(record.losses))]
+    return camera, [*record._taken, record._snapshot(camera, latest, len(record.losses))]
 
 
 def _most_crowded(taken: list[Snapshot]) -> Snapshot:

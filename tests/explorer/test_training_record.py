@@ -102,10 +102,28 @@ def test_calls_with_other_shapes_are_trained_on_but_not_shown():
     w = Tensor(np.ones(3), requires_grad=True, name="w")
     step = capture(lambda x: np.sum(x * w))
     record = explore.training(step)
-    for rows in (4, 5, 4):
-        record(np.ones((rows, 3)))
-    assert record.losses == [12.0, 15.0, 12.0]
-    assert data_of(explore(record))["at"] == [0, 2, 3]
+    record(np.ones((4, 3)))
+    with pytest.warns(UserWarning, match="call 1 computes something else than the first call"):
+        record(np.ones((5, 3)))
+    record(np.ones((4, 3)))
+    record(np.ones((5, 3)))  # warned of once
+    assert record.losses == [12.0, 15.0, 12.0, 15.0]
+    assert data_of(explore(record))["at"] == [0, 2, 4]
+
+
+def test_a_program_that_differs_in_numbers_alone_is_shown_too():
+    w = Tensor(np.array([8.0, 4.0]), requires_grad=True, name="w")
+
+    @capture
+    def step(x, rate):
+        loss = np.sum(w * x).named("loss")
+        w.assign(w - rate * grad(loss, w))
+        return loss
+
+    record = explore.training(step)
+    for rate in (1.0, 0.5, 0.25):  # each number makes a program
+        record(np.ones(2), rate)
+    np.testing.assert_array_equal(values(explore(record), "w"), [[8, 4], [7, 3], [6.5, 2.5], [6.25, 2.25]])
 
 
 def test_the_loss_is_the_first_output_of_one_element():
