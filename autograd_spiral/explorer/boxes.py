@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +14,7 @@ from autograd_spiral.drawing.graph import Flow, Graph, trace
 from autograd_spiral.drawing.record import Kind, Node, Record
 from autograd_spiral.drawing.text import visible
 from autograd_spiral.errors import CaptureError
+from autograd_spiral.explorer.scopes import scopes_of
 from autograd_spiral.explorer.subject import Values
 from autograd_spiral.program.ir import Program, Value
 from autograd_spiral.program.printing.source import Source
@@ -24,9 +24,6 @@ __all__ = ["Boxes"]
 _FOLDERS = re.compile(r"^.*?(?=[^/\\]*:\d+: )")
 """The folders in `folders/file.py:12: code`: a page travels further than folders."""
 
-_FEW = 2
-"""Of so many scopes, the first one that uses a parameter also shows it; more of them share it, outside of all."""
-
 _FLOWS = {Flow.VALUE: "value", Flow.GRADIENT: "gradient", Flow.SAVED: "saved", Flow.UPDATE: "update"}
 
 
@@ -34,7 +31,7 @@ _FLOWS = {Flow.VALUE: "value", Flow.GRADIENT: "gradient", Flow.SAVED: "saved", F
 class Boxes:
     """The graph of a program, its printed source, and the line on which each of its values is computed.
 
-    `lines` has 0 for a value that is not printed. `source` says why if the program cannot be printed.
+    If the program cannot be printed, `source` says why, and no value has a line.
     """
 
     program: Program
@@ -56,7 +53,7 @@ class Boxes:
     def to_json(self) -> dict[str, Any]:
         """Return boxes, edges and source in the form that `json.dumps` takes."""
         on_line = self._lines_of_all()
-        scopes, late = self._scopes(), self._states_of_updates()
+        scopes, late = scopes_of(self.graph), self._states_of_updates()
         order = {equation.output: i for i, equation in enumerate(self.program.equations)}
         boxes = [
             {
@@ -119,46 +116,13 @@ class Boxes:
 
     def _boxes_of_lines(self) -> dict[int, int]:
         """Return for each line of the source its box, or the first one that uses its value."""
-        box_of = {node.output: i for i, node in enumerate(self.graph.nodes)}
+        drawn = {node.output: i for i, node in enumerate(self.graph.nodes)}
+        box_of = dict(drawn)
         for equation in reversed(self.program.equations):
             if equation.output in box_of:
-                for value in equation.reads():
-                    if value not in self.lines or value not in box_of:
-                        box_of.setdefault(value, box_of[equation.output])
+                box_of |= {value: box_of[equation.output] for value in equation.reads() if value not in drawn}
         given = {*self.program.inputs, *self.program.state}
         return {line: box_of[value] for value, line in self.lines.items() if value in box_of and value not in given}
-
-    def _scopes(self) -> list[tuple[str, ...]]:
-        """Return the scope of each box.
-
-        What is given belongs where it is used first, unless more than two scopes use it. An operation of the backward
-        pass without a scope belongs to the one that all its arguments and its first user are in.
-        """
-        nodes = self.graph.nodes
-        scopes = [node.scope for node in nodes]
-        users: dict[int, dict[tuple[str, ...], None]] = {}
-        for edge in self.graph.edges:
-            if nodes[edge.head].phase == "forward" and nodes[edge.tail].equation is None:
-                users.setdefault(edge.tail, {})[nodes[edge.head].scope] = None
-        for i, using in users.items():
-            scopes[i] = next(iter(using)) if len(using) <= _FEW else _shared(using)
-        sources: dict[int, set[tuple[str, ...]]] = {}
-        for edge in self.graph.edges:
-            sources.setdefault(edge.head, set()).add(scopes[edge.tail])
-        for edge in reversed(self.graph.edges):
-            lost = nodes[edge.tail].phase == nodes[edge.head].phase == "backward" and not nodes[edge.tail].scope
-            if lost and sources.get(edge.tail) == {scopes[edge.head]}:
-                scopes[edge.tail] = scopes[edge.head]
-        for of, beside in self.graph.pairs:
-            if nodes[beside].kind in (Kind.GRADIENT, Kind.NEW_STATE):
-                scopes[beside] = scopes[of]
-        return scopes
-
-
-def _shared(scopes: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
-    """Return the innermost scope that all of these are in."""
-    levels = itertools.takewhile(lambda names: len(set(names)) == 1, zip(*scopes, strict=False))
-    return tuple(names[0] for names in levels)
 
 
 def _array(node: Node, values: Values) -> NDArray[Any] | None:

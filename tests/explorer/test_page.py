@@ -104,6 +104,15 @@ def test_boxes_are_computed_in_the_order_of_the_source():
     )
 
 
+def test_parameters_are_in_the_scope_that_uses_them_first_with_their_gradients():
+    step, X, y, _ = net_step()
+    boxes = data_of(explore(step, inputs=(X, y)))["boxes"]
+    scope_of = {box["name"]: box["scope"] for box in boxes}
+    for name, layer in (("W1", "layer 1"), ("b1", "layer 1"), ("W2", "layer 2"), ("X", "layer 1"), ("y", "loss")):
+        assert scope_of[name] == scope_of.get(f"d{name}", [layer]) == [layer]  # the name of W1's new state, too
+    assert scope_of["probs"] == ["loss"]  # shared by both passes
+
+
 def test_nothing_is_called_by_a_folder():
     step, X, y, _ = net_step()
     page = explore(step, inputs=(X, y))
