@@ -77,7 +77,7 @@ class Page {
     this.element('lines').setAttribute('aria-pressed', String(this.state.byLine));
     this.element('lines').disabled = !this.foldable;
     this.element('fold').disabled = this.element('unfold').disabled = !this.scopes().length;
-    if (!this.picture.moved) this.picture.fit(false);
+    if (!this.picture.view.moved) this.picture.view.fit(false);
     this.picture.reveal(this.state.box);
     this.paint();
   }
@@ -95,8 +95,8 @@ class Page {
     const { nodes } = this.picture.visible;
     const advice = this.advice[state.moment];
     const found = this.found(state.query);
-    const at = this.position,
-      node = nodes[this.current];
+    const at = this.position;
+    const node = nodes[this.current];
     this.picture.paint({
       done: state.done,
       current: this.current,
@@ -265,8 +265,8 @@ class Page {
         else button.removeAttribute('aria-current');
       }
       if (here) {
-        const top = element.offsetTop - this.listing.offsetTop,
-          view = this.listing;
+        const top = element.offsetTop - this.listing.offsetTop;
+        const view = this.listing;
         if (top < view.scrollTop + 16 || top > view.scrollTop + view.clientHeight - 36)
           view.scrollTop = top - view.clientHeight / 2;
       }
@@ -326,9 +326,9 @@ class Page {
       this.state.folded.clear();
       this.redraw();
     });
-    on('smaller', () => this.picture.zoom(1 / 1.25));
-    on('larger', () => this.picture.zoom(1.25));
-    on('fit', () => this.picture.fit());
+    on('smaller', () => this.picture.view.zoom(1 / 1.25));
+    on('larger', () => this.picture.view.zoom(1.25));
+    on('fit', () => this.picture.view.fit());
     on('help', () => this.element('keys').showModal());
     on(
       'query',
@@ -353,13 +353,13 @@ class Page {
       close,
     );
     new ResizeObserver(() => {
-      if (!this.picture.moved) {
-        this.picture.fit(false);
+      if (!this.picture.view.moved) {
+        this.picture.view.fit(false);
         this.picture.reveal(this.state.box);
       }
     }).observe(this.element('picture'));
     this.panel.dark.addEventListener('change', () => this.paint());
-    matchMedia('print').addEventListener('change', ({ matches }) => this.picture.fit(matches));
+    matchMedia('print').addEventListener('change', ({ matches }) => this.picture.view.fit(matches));
     document.addEventListener('keydown', event => this.key(event));
   }
 
@@ -391,9 +391,9 @@ class Page {
       '[': () => this.set({ moment: Math.max(0, this.state.moment - 1) }),
       ']': () => this.set({ moment: Math.min(this.data.at.length - 1, this.state.moment + 1) }),
       '/': () => this.element('query').focus(),
-      '+': () => this.picture.zoom(1.25),
-      '-': () => this.picture.zoom(1 / 1.25),
-      0: () => this.picture.fit(),
+      '+': () => this.picture.view.zoom(1.25),
+      '-': () => this.picture.view.zoom(1 / 1.25),
+      0: () => this.picture.view.fit(),
       '?': () => this.element('keys').showModal(),
     };
     const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];

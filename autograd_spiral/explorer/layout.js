@@ -42,7 +42,9 @@ function layout({ nodes, edges, pairs, phases, titleWidth }) {
   for (const phase of phases) {
     const members = nodes.map((_, i) => i).filter(i => nodes[i].phase === phase);
     if (!members.length) continue;
-    const within = edges.filter(edge => nodes[edge.tail].phase === phase && nodes[edge.head].phase === phase);
+    const within = edges.filter(
+      ({ tail, head }) => nodes[tail].phase === phase && nodes[head].phase === phase && rank[tail] !== rank[head],
+    );
     const placed = columnOf(members, within, nodes, rank);
     members.forEach(i => {
       x[i] = left + placed.vertices.get(i).x - nodes[i].width / 2;
@@ -56,16 +58,15 @@ function layout({ nodes, edges, pairs, phases, titleWidth }) {
   const frames = bands.map(({ scope, first, last }) => {
     const d = scope.path.length - 1;
     const inset = gutters.slice(0, d).reduce((sum, gutter) => sum + gutter, 0);
-    const inner = depth - d;
     const above = LAYOUT.bandGap * nested(bands, first, scope, 'first');
     const below = LAYOUT.bandGap * nested(bands, last, scope, 'last');
-    const top = tops[first] - above,
-      bottom = tops[last] + LAYOUT.height + below;
+    const top = tops[first] - above;
+    const bottom = tops[last] + LAYOUT.height + below;
     return {
       scope,
       x: inset,
       y: top,
-      width: width - inset - (depth - inner) * 3,
+      width: width - inset - 3 * d,
       height: bottom - top,
       gutter: gutters[d],
     };
@@ -112,8 +113,8 @@ function scopesOf(nodes) {
 /** The row of each node, and for each scope the band of rows that it takes up. */
 function ranksOf(nodes, edges, pairs, root) {
   const rank = new Array(nodes.length).fill(0);
-  const args = nodes.map(() => []),
-    users = nodes.map(() => []);
+  const args = nodes.map(() => []);
+  const users = nodes.map(() => []);
   for (const { tail, head } of edges) {
     args[head].push(tail);
     users[tail].push(head);
@@ -152,22 +153,12 @@ function segmentsOf(scope, nodes, args, users, level) {
   const forward = own('forward');
   for (const i of forward.filter(i => !nodes[i].given)) segment.set(i, Math.max(0, ...known(args[i], after)));
   for (const i of forward.filter(i => nodes[i].given)) {
-    segment.set(
-      i,
-      Math.min(
-        count,
-        ...known(
-          users[i].filter(user => nodes[user].phase === 'forward'),
-          before,
-        ),
-      ),
-    );
+    const forwardUsers = users[i].filter(user => nodes[user].phase === 'forward');
+    segment.set(i, Math.min(count, ...known(forwardUsers, before)));
   }
   for (const i of own('backward')) {
-    const found = known(
-      args[i].filter(arg => nodes[arg].phase === 'backward'),
-      before,
-    );
+    const backwardArgs = args[i].filter(arg => nodes[arg].phase === 'backward');
+    const found = known(backwardArgs, before);
     const beside = level.has(i) ? known([level.get(i)], before) : [];
     segment.set(i, Math.min(count, ...found, ...beside));
   }
@@ -190,16 +181,12 @@ function rankSegment(members, base, rank, nodes, args, users, level) {
   const forward = phase('forward');
   for (const i of forward.filter(i => !nodes[i].given)) {
     const above = args[i].filter(arg => inside.has(arg));
-    local.set(
-      i,
-      above.some(arg => nodes[arg].given)
-        ? Math.max(1, ...of(above).map(r => r + 1))
-        : Math.max(0, ...of(above).map(r => r + 1)),
-    );
+    const least = above.some(arg => nodes[arg].given) ? 1 : 0; // what is given is ranked below, next to its users
+    local.set(i, Math.max(least, ...of(above).map(r => r + 1)));
   }
   for (const i of forward.filter(i => nodes[i].given)) {
-    local.set(i, Math.max(0, Math.min(...of(users[i], 'forward').map(r => r - 1), Infinity)));
-    if (local.get(i) === Infinity) local.set(i, 0);
+    const below = of(users[i], 'forward');
+    local.set(i, below.length ? Math.max(0, Math.min(...below) - 1) : 0);
   }
   const lowest = Math.max(0, ...local.values());
   for (const i of phase('backward')) {
@@ -234,8 +221,10 @@ function nested(bands, row, scope, end) {
   return bands.filter(band => band[end] === row && scope.path.every((name, d) => band.scope.path[d] === name)).length;
 }
 
-/** Places the nodes of one phase sideways. The route of an edge is the first `length` of
- * the vertices on a way, one in each row that it passes, and its end. */
+/**
+ * Places the nodes of one phase sideways. The route of an edge is the first `length` vertices on a way, one in each row
+ * that it passes, and its end.
+ */
 function columnOf(members, edges, nodes, rank) {
   const vertices = new Map(members.map(i => [i, { rank: rank[i], width: nodes[i].width, near: [], x: 0, key: i }]));
   const all = [...vertices.values()];
@@ -245,13 +234,13 @@ function columnOf(members, edges, nodes, rank) {
   };
   const ways = new Map(); // from each node up and down: the node, and then a lane in each row; its edges share them
   const routes = edges.map(({ tail, head }) => {
-    const start = vertices.get(tail),
-      end = vertices.get(head);
-    const step = Math.sign(end.rank - start.rank),
-      key = `${tail} ${step}`;
+    const start = vertices.get(tail);
+    const end = vertices.get(head);
+    const step = Math.sign(end.rank - start.rank);
+    const key = `${tail} ${step}`;
     if (!ways.has(key)) ways.set(key, [start]);
-    const way = ways.get(key),
-      length = Math.max(1, Math.abs(end.rank - start.rank));
+    const way = ways.get(key);
+    const length = Math.abs(end.rank - start.rank);
     while (way.length < length) {
       const vertex = {
         rank: way.at(-1).rank + step,
@@ -265,7 +254,7 @@ function columnOf(members, edges, nodes, rank) {
       way.push(vertex);
       all.push(vertex);
     }
-    if (step) link(way[length - 1], end);
+    link(way[length - 1], end);
     return { way, length, end };
   });
   const layers = [];
@@ -346,8 +335,8 @@ function spread(layer, wanted) {
     const weight = vertex.lane ? 8 : 1;
     pools.push({ sum: (wanted[i] - offset) * weight, weight, members: [vertex] });
     while (pools.length > 1 && mean(pools.at(-2)) > mean(pools.at(-1))) {
-      const last = pools.pop(),
-        pool = pools.at(-1);
+      const last = pools.pop();
+      const pool = pools.at(-1);
       pool.sum += last.sum;
       pool.weight += last.weight;
       pool.members.push(...last.members);
@@ -363,20 +352,19 @@ function mean(pool) {
 /** The curve of an edge within a phase: straight through rows, bent between them. `drawn` has how far, for each way. */
 function flowing(tail, { way, length, end, left }, tops, drawn) {
   const down = end.rank >= way[0].rank;
-  const leave = r => tops[r] + (down ? LAYOUT.height : 0),
-    enter = r => tops[r] + (down ? 0 : LAYOUT.height);
-  const key = `${tail} ${down}`,
-    known = drawn.get(key) ?? 0;
+  const leave = r => tops[r] + (down ? LAYOUT.height : 0);
+  const enter = r => tops[r] + (down ? 0 : LAYOUT.height);
+  const key = `${tail} ${down}`;
+  const known = drawn.get(key) ?? 0;
   const first = Math.min(length - 1, known);
   drawn.set(key, Math.max(length - 1, known));
   let d = `M${round(left + way[first].x)} ${leave(way[first].rank)}`;
   for (let k = first + 1; k <= length; k++) {
-    const before = way[k - 1],
-      next = k < length ? way[k] : end;
-    const from = leave(before.rank),
-      to = enter(next.rank),
-      middle = (from + to) / 2,
-      x = round(left + next.x);
+    const before = way[k - 1];
+    const next = k < length ? way[k] : end;
+    const [from, to] = [leave(before.rank), enter(next.rank)];
+    const middle = (from + to) / 2;
+    const x = round(left + next.x);
     d += `C${round(left + before.x)} ${middle} ${x} ${middle} ${x} ${to}`;
     if (k < length) d += `V${leave(next.rank)}`;
   }

@@ -181,8 +181,8 @@ class Heat {
   draw() {
     const { down, across, rows, columns, rowStep, columnStep } = this.kept;
     const dark = this.panel.dark.matches;
-    const few = across <= 4 && down <= 8,
-      single = rows * columns === 1;
+    const few = across <= 4 && down <= 8;
+    const single = rows * columns === 1;
     this.grid.hidden = few;
     this.table.hidden = !few || single;
     this.scale.hidden = this.readout.hidden = single;
@@ -299,8 +299,8 @@ class Heat {
   under(event) {
     const box = this.canvas.getBoundingClientRect();
     const { down, across } = this.kept;
-    const c = Math.floor(((event.clientX - box.left) / box.width) * across),
-      r = Math.floor(((event.clientY - box.top) / box.height) * down);
+    const c = Math.floor(((event.clientX - box.left) / box.width) * across);
+    const r = Math.floor(((event.clientY - box.top) / box.height) * down);
     return [Math.max(0, Math.min(down - 1, r)), Math.max(0, Math.min(across - 1, c))];
   }
 
@@ -325,8 +325,8 @@ class Heat {
     const moves = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
     if (event.key === 'Enter' && this.cell) this.choose(this.cell);
     else if (moves[event.key]) {
-      const [r, c] = this.cell ?? [0, 0],
-        [dr, dc] = this.cell ? moves[event.key] : [0, 0];
+      const [r, c] = this.cell ?? [0, 0];
+      const [dr, dc] = this.cell ? moves[event.key] : [0, 0];
       this.cell = [
         Math.max(0, Math.min(this.kept.down - 1, r + dr)),
         Math.max(0, Math.min(this.kept.across - 1, c + dc)),

@@ -1,4 +1,4 @@
-// The picture: what of the computation is visible, its boxes and edges as SVG, and how one moves around in it.
+// The picture: what of the computation is visible, its boxes and edges as SVG.
 
 const PHASES = ['forward', 'backward', 'update'];
 const HEADINGS = { forward: 'forward ↓', backward: 'backward ↑', update: 'update' };
@@ -43,8 +43,8 @@ function visibleOf(data, { folded, byLine, unfolded }) {
   const groups = new Map();
   boxes.forEach((box, i) => {
     const depth = box.scope.findIndex((_, d) => folded.has(JSON.stringify(box.scope.slice(0, d + 1))));
-    let key = `box ${i}`,
-      path = null;
+    let key = `box ${i}`;
+    let path = null;
     if (depth >= 0) {
       path = box.scope.slice(0, depth + 1);
       key = `scope ${box.phase} ${JSON.stringify(path)}`;
@@ -88,7 +88,7 @@ function visibleOf(data, { folded, byLine, unfolded }) {
   const edges = new Map();
   for (const [tail, head, flow] of data.edges) {
     const [a, b] = [nodeOf[tail], nodeOf[head]];
-    if (a !== b) edges.set(`${a} ${b}`, { tail: a, head: b, flow, uses: (edges.get(`${a} ${b}`)?.uses ?? 0) + 1 });
+    if (a !== b) edges.set(`${a} ${b}`, { tail: a, head: b, flow });
   }
   const pairs = data.pairs
     .map(([a, b]) => [nodeOf[a], nodeOf[b]])
@@ -110,9 +110,7 @@ class Picture {
       this.world,
     );
     place.append(this.svg);
-    this.view = { x: 0, y: 0, scale: 1 };
-    this.moved = false;
-    this.listen();
+    this.view = new View(this.svg, this.world);
   }
 
   textWidth(text, size, weight = 400) {
@@ -143,7 +141,8 @@ class Picture {
         ),
       );
     }
-    for (const frame of placed.frames) frames.append(this.frame(frame));
+    const folded = new Set(nodes.filter(node => node.path).map(node => JSON.stringify(node.path)));
+    for (const frame of placed.frames) frames.append(this.frame(frame, folded));
     const saved = edges
       .filter(edge => edge.flow === 'saved')
       .reduce((count, { tail }) => count.set(tail, (count.get(tail) ?? 0) + 1), new Map());
@@ -157,6 +156,7 @@ class Picture {
     boxes.append(...this.elements);
     this.world.replaceChildren(...layers);
     this.painted = nodes.map(() => '');
+    this.view.size = placed;
   }
 
   /** Sets the texts of a node and its width. */
@@ -189,12 +189,10 @@ class Picture {
     node.width = Math.ceil(Math.max(58, node.width + 16));
   }
 
-  frame({ scope, x, y, width, height, gutter }) {
-    const folded = this.visible.nodes.some(
-      node => node.path && JSON.stringify(node.path) === JSON.stringify(scope.path),
-    );
-    const name = scope.name || '(no name)';
+  frame({ scope, x, y, width, height, gutter }, foldedPaths) {
     const path = JSON.stringify(scope.path);
+    const folded = foldedPaths.has(path);
+    const { name } = scope;
     const sign = folded ? '▸' : '▾';
     let shown = name;
     while (this.textWidth(`${sign} ${shown}`, 12) > gutter && shown.length > 1) shown = shown.slice(0, -2) + '…';
@@ -222,11 +220,11 @@ class Picture {
     return make('svg:g', {}, make('svg:rect', { class: 'frame', x, y, width, height, rx: 6 }), toggle);
   }
 
-  edge({ flow, tail, head }, { d, tip }) {
+  edge({ flow }, { d, tip }) {
     const [x, y, turn] = tip;
     return make(
       'svg:g',
-      { class: `edge ${flow}`, 'data-edge': `${tail} ${head}` },
+      { class: `edge ${flow}` },
       make('svg:path', { d }),
       make('svg:path', { class: 'tip', d: 'M0 0L-7 -3.4V3.4Z', transform: `translate(${x} ${y}) rotate(${turn})` }),
     );
@@ -300,6 +298,12 @@ class Picture {
     return Boolean(node.path || node.line);
   }
 
+  /** Brings the node of this box in sight. */
+  reveal(box) {
+    const k = this.visible.nodeOf[box];
+    this.view.reveal(this.placed.x[k], this.placed.y[k], this.visible.nodes[k].width, LAYOUT.height);
+  }
+
   /** Shows the state of every box: computed or not, current, selected, found by the search. */
   paint({ done, current, selected, found, values, moment, advice }) {
     const { nodes, nodeOf } = this.visible;
@@ -341,115 +345,6 @@ class Picture {
     const near = this.visible.edges.filter(edge => edge.tail === chosen || edge.head === chosen);
     const drawn = new Map();
     this.marked.replaceChildren(...near.map(edge => this.edge(edge, this.placed.curve(edge, drawn))));
-  }
-
-  // --- moving around ---------------------------------------------------------------------------------------------
-
-  place() {
-    const { x, y, scale } = this.view;
-    this.world.setAttribute('transform', `translate(${round(x)} ${round(y)}) scale(${scale.toFixed(4)})`);
-  }
-
-  /** Shows the whole, unless texts became too small: then its upper part, in the width of the window. */
-  fit(whole = true) {
-    const { width, height } = this.svg.getBoundingClientRect();
-    const across = (width - 16) / this.placed.width,
-      down = (height - 12) / this.placed.height;
-    const scale = Math.min(1.15, whole ? Math.min(across, down) : Math.max(Math.min(across, down), 0.62));
-    this.view = {
-      scale,
-      x: Math.max(8, (width - scale * this.placed.width) / 2),
-      y: Math.max(4, (height - scale * this.placed.height) / 2),
-    };
-    this.moved = false;
-    this.place();
-  }
-
-  zoom(factor, at) {
-    const { width, height } = this.svg.getBoundingClientRect();
-    const [x, y] = at ?? [width / 2, height / 2];
-    const scale = Math.min(4, Math.max(0.05, this.view.scale * factor));
-    const ratio = scale / this.view.scale;
-    this.view = { scale, x: x - ratio * (x - this.view.x), y: y - ratio * (y - this.view.y) };
-    this.moved = true;
-    this.place();
-  }
-
-  /** Brings the node of this box to the middle, in each direction in which it is not in sight. */
-  reveal(box) {
-    const k = this.visible.nodeOf[box];
-    if (k === undefined) return;
-    const { width, height } = this.svg.getBoundingClientRect();
-    const { scale } = this.view;
-    const left = this.view.x + scale * this.placed.x[k],
-      top = this.view.y + scale * this.placed.y[k];
-    const right = left + scale * this.visible.nodes[k].width,
-      bottom = top + scale * LAYOUT.height;
-    const margin = 12;
-    if (left < margin || right > width - margin) this.view.x += (width - left - right) / 2;
-    if (top < margin || bottom > height - margin) this.view.y += (height - top - bottom) / 2;
-    const within = (at, size, room) => (size > room ? Math.min(8, Math.max(room - size - 8, at)) : at); // no empty margin
-    this.view.x = within(this.view.x, scale * this.placed.width, width);
-    this.view.y = within(this.view.y, scale * this.placed.height, height);
-    this.place();
-  }
-
-  listen() {
-    const { svg } = this;
-    const held = new Map();
-    svg.addEventListener(
-      'wheel',
-      event => {
-        event.preventDefault();
-        const box = svg.getBoundingClientRect();
-        if (event.ctrlKey || event.metaKey)
-          this.zoom(Math.exp(-event.deltaY / 200), [event.clientX - box.left, event.clientY - box.top]);
-        else {
-          this.view.x -= event.shiftKey ? event.deltaY : event.deltaX;
-          this.view.y -= event.shiftKey ? 0 : event.deltaY;
-          this.moved = true;
-          this.place();
-        }
-      },
-      { passive: false },
-    );
-    svg.addEventListener('pointerdown', event => {
-      if (event.button) return;
-      held.set(event.pointerId, [event.clientX, event.clientY]);
-    });
-    svg.addEventListener('pointermove', event => {
-      if (!held.has(event.pointerId)) return;
-      const [x, y] = held.get(event.pointerId);
-      const others = [...held].filter(([id]) => id !== event.pointerId).map(([, at]) => at);
-      if (
-        !others.length &&
-        Math.hypot(event.clientX - x, event.clientY - y) < 4 &&
-        !svg.hasPointerCapture(event.pointerId)
-      )
-        return;
-      svg.setPointerCapture(event.pointerId); // from here on it is no click
-      if (others.length) {
-        const before = Math.hypot(x - others[0][0], y - others[0][1]),
-          after = Math.hypot(event.clientX - others[0][0], event.clientY - others[0][1]);
-        const box = svg.getBoundingClientRect();
-        this.zoom(after / Math.max(before, 1), [
-          (event.clientX + others[0][0]) / 2 - box.left,
-          (event.clientY + others[0][1]) / 2 - box.top,
-        ]);
-      } else {
-        this.view.x += event.clientX - x;
-        this.view.y += event.clientY - y;
-        this.moved = true;
-        this.place();
-      }
-      held.set(event.pointerId, [event.clientX, event.clientY]);
-    });
-    const release = event => held.delete(event.pointerId);
-    svg.addEventListener('pointerup', release);
-    svg.addEventListener('pointercancel', release);
-    svg.addEventListener('pointerleave', event => {
-      if (!svg.hasPointerCapture(event.pointerId)) release(event);
-    });
   }
 }
 

@@ -156,12 +156,12 @@ class TrainingView {
     const side = Math.round(Math.sqrt(grid.length));
     const pen = this.canvas.getContext('2d');
     const dark = this.dark.matches;
-    const size = this.canvas.width,
-      cell = size / side;
-    const fills = FILLS[dark ? 'dark' : 'light'],
-      inks = INKS[dark ? 'dark' : 'light'];
-    const image = new ImageData(side, side),
-      small = document.createElement('canvas');
+    const size = this.canvas.width;
+    const cell = size / side;
+    const fills = FILLS[dark ? 'dark' : 'light'];
+    const inks = INKS[dark ? 'dark' : 'light'];
+    const image = new ImageData(side, side);
+    const small = document.createElement('canvas');
     grid.forEach((found, i) => image.data.set(fills[found % fills.length], 4 * i));
     small.width = small.height = side;
     small.getContext('2d').putImageData(image, 0, 0);
@@ -171,8 +171,8 @@ class TrainingView {
     pen.lineWidth = 1;
     pen.beginPath();
     for (let i = 0; i < grid.length; i++) {
-      const c = i % side,
-        r = Math.floor(i / side);
+      const c = i % side;
+      const r = Math.floor(i / side);
       if (c + 1 < side && grid[i] !== grid[i + 1]) {
         pen.moveTo((c + 1) * cell, r * cell);
         pen.lineTo((c + 1) * cell, (r + 1) * cell);
@@ -222,15 +222,15 @@ class TrainingView {
 
   classAt(grid, side, [x, y]) {
     const [[left, right], [bottom, top]] = this.data.regions.bounds;
-    const c = Math.round(((x - left) / (right - left)) * (side - 1)),
-      r = Math.round(((top - y) / (top - bottom)) * (side - 1));
+    const c = Math.round(((x - left) / (right - left)) * (side - 1));
+    const r = Math.round(((top - y) / (top - bottom)) * (side - 1));
     return grid[Math.max(0, Math.min(side - 1, r)) * side + Math.max(0, Math.min(side - 1, c))];
   }
 
   closest(event) {
     const box = this.canvas.getBoundingClientRect();
-    const x = ((event.clientX - box.left) / box.width) * this.canvas.width,
-      y = ((event.clientY - box.top) / box.height) * this.canvas.height;
+    const x = ((event.clientX - box.left) / box.width) * this.canvas.width;
+    const y = ((event.clientY - box.top) / box.height) * this.canvas.height;
     const distance = i => Math.hypot(this.where[i][0] - x, this.where[i][1] - y);
     return this.where.reduce((best, _, i) => (distance(i) < distance(best) ? i : best), 0);
   }
@@ -249,8 +249,8 @@ function marker(pen, kind, x, y, r) {
   const polygon = (corners, turn, inner = 1) => {
     const n = inner === 1 ? corners : 2 * corners;
     for (let i = 0; i < n; i++) {
-      const angle = turn + (2 * Math.PI * i) / n,
-        radius = (i % 2 && inner !== 1 ? inner : 1) * r * 1.2;
+      const angle = turn + (2 * Math.PI * i) / n;
+      const radius = (i % 2 && inner !== 1 ? inner : 1) * r * 1.2;
       pen[i ? 'lineTo' : 'moveTo'](x + radius * Math.sin(angle), y - radius * Math.cos(angle));
     }
     pen.closePath();
