@@ -27,7 +27,8 @@ def main() -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM)
         for name, scheme, prepare in (("explorer", "light", half_way), ("explorer-dark", "dark", unfolded)):
-            tab = browser.new_page(viewport={"width": 1440, "height": 900}, color_scheme=scheme)
+            size = {"width": 1440, "height": 900}
+            tab = browser.new_page(viewport=size, color_scheme=scheme, reduced_motion="reduce")
             tab.goto(page.resolve().as_uri())
             tab.wait_for_selector("html[data-ready]", state="attached")
             prepare(tab)

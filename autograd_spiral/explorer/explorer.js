@@ -82,6 +82,7 @@ class Page {
     this.paint();
   }
 
+  /** How many of the visible boxes are computed. */
   get position() {
     return this.sequence.filter(k => this.picture.visible.nodes[k].order <= this.state.done).length;
   }
@@ -131,12 +132,12 @@ class Page {
     this.paintSource();
   }
 
-  select(box, { reveal = true } = {}) {
-    this.state.box = box;
-    this.paint();
-    if (reveal) this.picture.reveal(box);
+  select(box) {
+    this.set({ box });
+    this.picture.reveal(box);
   }
 
+  /** Goes to a position in the computation, and selects what is computed there. */
   go(position) {
     const at = Math.max(0, Math.min(this.sequence.length, position));
     const node = this.picture.visible.nodes[this.sequence[at - 1]];
@@ -146,6 +147,7 @@ class Page {
     if (node) this.picture.reveal(node.main);
   }
 
+  /** Goes on step by step, or stops. */
   play(on = !this.timer) {
     clearInterval(this.timer);
     this.timer = null;
@@ -179,10 +181,11 @@ class Page {
     ];
   }
 
-  foldScope(path, again = true) {
+  /** Folds a scope, or unfolds it. */
+  foldScope(path) {
     const key = JSON.stringify(path);
     if (!this.state.folded.delete(key)) this.state.folded.add(key);
-    if (again) this.redraw();
+    this.redraw();
     this.picture.svg.querySelectorAll('.fold').forEach(fold => {
       if (fold.dataset.scope === key) fold.focus({ preventScroll: true });
     });
@@ -192,6 +195,7 @@ class Page {
     this.state.folded = new Set(this.scopes());
   }
 
+  /** Unfolds a line to its operations, or folds it again. */
   foldLine(line) {
     if (!this.state.byLine) return;
     if (!this.state.unfolded.delete(line)) this.state.unfolded.add(line);

@@ -25,7 +25,7 @@ class Panel {
     );
   }
 
-  /** Shows a box at a moment; `node` is the visible node that it is in, `row` the chosen row. */
+  /** Shows a box at a moment, when the operations up to number `done` are computed; `row` is the chosen one. */
   show({ box, moment, done, advice, row }) {
     const { data } = this;
     const of = data.boxes[box];
@@ -76,6 +76,7 @@ class Panel {
     return `${{ forward: 'value', backward: 'gradient', update: 'after' }[phase]} ${name}`.trim();
   }
 
+  /** Says how the value is computed, from what, and by whom it is used. */
   explain(box) {
     const { boxes, edges, source, pairs } = this.data;
     const of = boxes[box];
@@ -103,7 +104,7 @@ class Panel {
     const primal = pairs.find(([, other]) => other === box)?.[0];
     if (of.place) add('your line', make('code', {}, of.place));
     if (of.phase === 'backward' && primal !== undefined && boxes[primal].place) {
-      add(`gradient of your line`, make('code', {}, boxes[primal].place));
+      add('gradient of your line', make('code', {}, boxes[primal].place));
     }
     this.rule.replaceChildren(...rows);
   }

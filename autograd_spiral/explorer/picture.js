@@ -25,7 +25,7 @@ function capped(text, most) {
 function codeOf(line) {
   return line
     .trim()
-    .replace(/ {2}# .*$/, '')
+    .replace(/ {2,}# .*$/, '')
     .replace(/^[^=(]*? = /, '');
 }
 

@@ -111,7 +111,7 @@ function spelledOut(data, box, depth = 8) {
     const product = /^[^()]* [+−] [^()]*$/.test(formula) && /^[^()+−]*$/.test(text); // binds closer than the sum
     return alone || product ? text : `(${text})`;
   });
-  return formula.replace(/\(·\)|·/g, dot => {
+  return formula.replace(/(?<![\p{L}\d_])\(·\)|·/gu, dot => {
     const part = parts.shift();
     return dot.length > 1 && !/^[\p{L}\d_]+$/u.test(part) ? `(${part})` : part;
   });

@@ -212,6 +212,19 @@ def test_no_box_lies_on_another_and_no_edge_of_a_phase_crosses_one(opened, net, 
         assert inside == []
 
 
+def test_formulas_have_the_names_that_the_source_has(opened, net):
+    with opened(net[0]) as tab:
+        formulas = {
+            name: box(tab, name).locator("title").text_content() for name in ("exponentials", "probs", "dscores", "db2")
+        }
+        assert formulas == {
+            "exponentials": "exponentials = exp(shifted)",
+            "probs": "probs = exponentials / totals",
+            "dscores": "dscores = (probs − (y[:, None] = arange(3))) / 60",
+            "db2": "db2 = Σ₀ dscores",
+        }
+
+
 def test_a_gradient_is_level_with_its_value(opened, net):
     with opened(net[0]) as tab:
         for name in ("W1", "b1", "W2", "b2"):
