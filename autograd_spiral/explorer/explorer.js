@@ -11,6 +11,8 @@ const KEYS = [
   ['/', 'search; Enter goes to the next one found'],
   ['+ − 0', 'zoom in, zoom out, fit'],
   ['?', 'this list'],
+  ['drag, wheel', 'move the picture; with Ctrl, the wheel zooms'],
+  ['double click', 'unfold a line or a scope'],
 ];
 const PLAY = 650; // milliseconds for each step
 const ENOUGH = 70; // boxes above which scopes are folded at first

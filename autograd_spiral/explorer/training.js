@@ -82,7 +82,7 @@ class TrainingView {
     const { curve, steepest, at } = this.data;
     const finite = curve.filter(([, loss]) => loss !== null);
     this.low = Math.min(0, ...finite.map(([, loss]) => loss));
-    this.high = Math.max(...finite.map(([, loss]) => loss));
+    this.high = Math.max(this.low, ...finite.map(([, loss]) => loss));
     const d = finite
       .map(([step, loss], i) => `${i ? 'L' : 'M'}${this.x(step).toFixed(1)} ${this.y(loss).toFixed(1)}`)
       .join('');
@@ -138,7 +138,9 @@ class TrainingView {
   }
 
   show(moment, row) {
-    if (!this.curve) return;
+    const shown = [moment, row?.at, this.dark.matches].join(' ');
+    if (!this.curve || shown === this.shown) return;
+    this.shown = shown;
     const step = this.data.at[moment];
     const loss = this.lossAt(moment);
     this.mark.setAttribute(
