@@ -360,5 +360,5 @@ class Heat {
 }
 
 function ordinal(n) {
-  return n === 2 ? '2nd' : `${n}th`;
+  return n % 10 === 2 && n % 100 !== 12 ? `${n}nd` : `${n}th`; // of powers of 2
 }
