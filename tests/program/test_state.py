@@ -15,8 +15,7 @@ from programs import assert_same, flat
 import autograd_spiral
 from autograd_spiral import Tensor, grad, primitive, softmax_cross_entropy
 from autograd_spiral.errors import LabelError, StaleLeafError
-from autograd_spiral.program.capturing.programs import update
-from autograd_spiral.program.executor import interpret
+from autograd_spiral.program.executor import interpret, update
 from autograd_spiral.program.running.replay import replay
 
 w = leaf(name="w")

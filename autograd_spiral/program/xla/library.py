@@ -1,0 +1,35 @@
+"""JAX, which is imported when one of its names is first used, and need not be installed before."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__all__ = ["jax", "jnp", "lax", "require", "special"]
+
+
+class _Module:
+    """A module that is imported when an attribute of it is first read."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(importlib.import_module(self._name), attribute)
+
+
+jax: Any = _Module("jax")
+jnp: Any = _Module("jax.numpy")
+lax: Any = _Module("jax.lax")
+special: Any = _Module("jax.scipy.special")
+
+
+def require() -> None:
+    """Import JAX; raise ImportError that says how to install it if it is missing or too old."""
+    try:
+        jax.enable_x64  # noqa: B018  # since JAX 0.8
+    except (ImportError, AttributeError) as error:
+        raise ImportError(
+            "xla() needs JAX, in a version with jax.enable_x64: pip install 'autograd-spiral[xla]', or for a GPU the "
+            "JAX that fits it (https://docs.jax.dev/en/latest/installation.html)"
+        ) from error
