@@ -31,6 +31,11 @@ class Memory(NamedTuple):
     `take(leaf)` returns what the function of the run is given for a leaf, and `leaf(result)` a new leaf that holds one
     of its results. `update(leaves, before, new)` gives the first leaves what the function returned as the new state, or
     changes none if it is interrupted; `before` is what was taken from all of them. `HOST` is that of plain arrays.
+
+    >>> import numpy as np
+    >>> run = Run(lambda x: (x + 1,), reentrant=True)
+    >>> run.memory.leaf(*run(np.zeros(2)))
+    Tensor([1., 1.])
     """
 
     take: Callable[[Tensor], Any]

@@ -48,9 +48,6 @@ def xla(devices: Sequence[Any] | None = None) -> Executor:
     Everything is computed in the dtypes of NumPy, also in float64, whatever JAX is set to. Raises ImportError if JAX is
     not installed, and ValueError unless there is one device. What XLA cannot run, such as a declared operation whose
     body calls other libraries, is a `CaptureError` when the step is captured.
-
-    >>> from autograd_spiral import capture
-    >>> step = capture(lambda x: np.sum(x * x), executor=xla())  # doctest: +SKIP
     """
     require()
     allow_leaves_on_devices()

@@ -41,8 +41,13 @@ class OnDevice:
         """Return the array at home, read-only. Raises `CaptureError` in a forked process, which has no device."""
         if self.home is None:
             refuse_forked()
-            self.home = frozen(np.array(self.array))
+            self.home = fetch(self.array)
         return self.home
+
+
+def fetch(array: Any) -> NDArray[Any]:
+    """Return a copy at home of an array on a device, read-only."""
+    return frozen(np.array(array))
 
 
 def refuse_forked() -> None:
