@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 import os
 import pickle
+import re
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -428,3 +430,10 @@ def test_a_run_gives_arrays_for_arrays() -> None:
     results = run(*arrays)
     assert all(type(result) is np.ndarray and not result.flags.writeable for result in results)
     assert_same(results, interpret(step.program)(*arrays), "results")
+
+
+def test_the_example_of_the_page_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "pictures_and_programs.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```python on_xla.py\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    exec(compile(code, "on_xla.py", "exec"), {})
+    assert re.fullmatch(r"0\.9\d+ \(20,\)\n", capsys.readouterr().out)

@@ -223,8 +223,30 @@ def _getitem(equation: Equation, x: Any, *arrays: Any) -> Any:
 
 
 def _scatter(equation: Equation, ct: Any, *arrays: Any) -> Any:
+    if not arrays:
+        return _padded_between(cast(ct, equation.output.dtype), equation.params["index"], equation.params["shape"])
     wider = _wide(equation.output.dtype)
     return jnp.zeros(equation.params["shape"], wider).at[_index(equation, arrays)].add(cast(ct, wider))
+
+
+def _padded_between(ct: Any, index: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
+    """Return zeros of `shape` with `ct` at an index of integers and slices, where no entry is repeated."""
+    rest = len(shape) - sum(item is not None and item is not Ellipsis for item in index)
+    where = index.index(Ellipsis) if Ellipsis in index else len(index)
+    items = [*index[:where], *[slice(None)] * rest, *index[where + 1 :]]
+    kept = [i for i, item in enumerate(items) if not isinstance(item, int)]
+    ct = lax.squeeze(ct, [place for place, i in enumerate(kept) if items[i] is None])
+    padding = []
+    for axis, (item, length) in enumerate(zip((item for item in items if item is not None), shape, strict=True)):
+        if isinstance(item, int):
+            ct = lax.expand_dims(ct, [axis])
+            item = slice(item % length, item % length + 1)
+        places = range(length)[item]
+        if places.step < 0:
+            ct, places = lax.rev(ct, [axis]), places[::-1]
+        first, last = (places[0], places[-1]) if places else (0, -1)
+        padding.append((first, length - 1 - last, places.step - 1))
+    return lax.pad(ct, jnp.zeros((), ct.dtype), padding)
 
 
 def _restore_order(equation: Equation, x: Any, order: Any) -> Any:
