@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import os
 import pickle
+import random
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -203,6 +205,31 @@ def test_division_of_integers_by_zero_is_numpys() -> None:
     x, y = np.array([7, -7, 0, 5]), np.array([0, 0, 0, -3])
     with np.errstate(all="ignore"):
         assert_same(flat(capture(step)(x, y)), flat(step(Tensor(x), Tensor(y))), "value")
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs signals that a timer sends")
+def test_an_interrupt_at_any_moment_leaves_the_users_setting_as_it_was() -> None:
+    import jax
+
+    step, rng, interrupted = capture(lambda x: x / 3, verify=False), random.Random(0), 0
+    step(ONES)
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        for _ in range(2000):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, rng.uniform(1e-6, 2e-4))
+                try:
+                    for _ in range(9):
+                        step(ONES)
+                finally:
+                    signal.setitimer(signal.ITIMER_REAL, 0)
+            except KeyboardInterrupt:
+                interrupted += 1
+            assert not jax.config.jax_enable_x64
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert interrupted > 100
 
 
 # --- what NumPy refuses -----------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ from autograd_spiral.program.xla.leaves import (
     refuse_forked,
     update,
 )
-from autograd_spiral.program.xla.library import jax, jnp, require
+from autograd_spiral.program.xla.library import in_float64, jax, jnp, require
 from autograd_spiral.vocabulary.labels import check_labels
 
 __all__ = ["xla"]
@@ -82,8 +82,7 @@ class Device:
 
         A copy: on a CPU, XLA reads an aligned array where it is, after the call has returned.
         """
-        with jax.enable_x64(True):
-            return jax.device_put(np.array(array), self.sharding)
+        return in_float64(jax.device_put, np.array(array), self.sharding)
 
     def expected(self, value: Value) -> Any:
         """Return what the compiler must know of `value`."""
@@ -109,14 +108,8 @@ class Compiled:
         pairs = itertools.chain(*map(indices, program.equations))
         found = {(atom, length) for atom, length in pairs if isinstance(atom, Value)}
         self._bounds = [(value, length) for value, length in found - labels if value in self._at_home]
-        with jax.enable_x64(True):
-            self._constants = {id(array): device.send(array) for array in _large_constants(program)}
-            expected = [
-                [device.expected(value) for value in values]
-                for values in (program.inputs, program.state, program.outside)
-            ]
-            traced = jax.jit(self._trace).lower(*expected, self._constants)
-            self._function = traced.compile(compiler_options=_OPTIONS)
+        self._constants = {id(array): device.send(array) for array in _large_constants(program)}
+        self._function = in_float64(self._compile)
 
     def __call__(self, *arrays: Any) -> tuple[OnDevice, ...]:
         """Return the outputs and the new state; raise what checks and NumPy raise, before anything has changed."""
@@ -128,13 +121,17 @@ class Compiled:
         if alarmed:
             self._raise_as_numpy(arrays)
         inputs, state, outside = self._split(arrays)
-        with jax.enable_x64(True):
-            results, looked, alarmed = self._function(inputs, state, outside, self._constants)
+        results, looked, alarmed = in_float64(self._function, inputs, state, outside, self._constants)
         for check, value in zip(self._later, looked, strict=True):
             check.function(np.asarray(value), *check.details)
         if alarmed is not None and bool(alarmed):
             self._raise_as_numpy(arrays)
         return tuple(map(OnDevice, results))
+
+    def _compile(self) -> Any:
+        program, expected = self._program, self._device.expected
+        given = ([expected(value) for value in values] for values in (program.inputs, program.state, program.outside))
+        return jax.jit(self._trace).lower(*given, self._constants).compile(compiler_options=_OPTIONS)
 
     def _split(self, arrays: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
         """Return the arguments of the compiled function: copies of arrays, which it sends faster than `send` does."""

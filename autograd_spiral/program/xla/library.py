@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from typing import Any
 
-__all__ = ["jax", "jnp", "lax", "require", "special"]
+__all__ = ["in_float64", "jax", "jnp", "lax", "require", "special"]
 
 
 class _Module:
@@ -22,6 +23,20 @@ jax: Any = _Module("jax")
 jnp: Any = _Module("jax.numpy")
 lax: Any = _Module("jax.lax")
 special: Any = _Module("jax.scipy.special")
+
+
+def in_float64(function: Callable[..., Any], *args: Any) -> Any:
+    """Return `function(*args)`, for which JAX knows float64 and int64; afterwards, JAX is set as it was.
+
+    It is twice set back, in case that an interrupt comes while the `with` statement does so.
+    """
+    setting = jax.enable_x64
+    before = setting.get_local()
+    try:
+        with setting(True):
+            return function(*args)
+    finally:
+        setting.set_local(before)
 
 
 def require() -> None:
