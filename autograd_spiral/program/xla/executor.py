@@ -7,7 +7,7 @@ XLA cannot run is refused then.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -78,11 +78,16 @@ class Device:
         return known
 
     def send(self, array: NDArray[Any]) -> Any:
-        """Return a copy of `array` on the device.
-
-        A copy: on a CPU, XLA reads an aligned array where it is, after the call has returned.
-        """
+        """Return a copy of `array` on the device."""
         return in_float64(jax.device_put, np.array(array), self.sharding)
+
+    def argument(self, array: Any, value: Value) -> Any:
+        """Return what the compiled function is given for `value`: what is here, or a copy of an array at home.
+
+        JAX sends it faster than `send` does. A copy, since on a CPU, XLA reads aligned arrays where they are, after the
+        call has returned.
+        """
+        return array.array if isinstance(array, OnDevice) else np.array(array, value.dtype)
 
     def expected(self, value: Value) -> Any:
         """Return what the compiler must know of `value`."""
@@ -120,8 +125,8 @@ class Compiled:
         alarmed: Any = any(out_of_bounds(given[value].astype(int), length) for value, length in self._bounds)
         if alarmed:
             self._raise_as_numpy(arrays)
-        inputs, state, outside = self._split(arrays)
-        results, looked, alarmed = in_float64(self._function, inputs, state, outside, self._constants)
+        arguments = list(map(self._device.argument, arrays, self._given))
+        results, looked, alarmed = in_float64(self._function, arguments, self._constants)
         for check, value in zip(self._later, looked, strict=True):
             check.function(np.asarray(value), *check.details)
         if alarmed is not None and bool(alarmed):
@@ -129,24 +134,13 @@ class Compiled:
         return tuple(map(OnDevice, results))
 
     def _compile(self) -> Any:
-        program, expected = self._program, self._device.expected
-        given = ([expected(value) for value in values] for values in (program.inputs, program.state, program.outside))
-        return jax.jit(self._trace).lower(*given, self._constants).compile(compiler_options=_OPTIONS)
+        expected = list(map(self._device.expected, self._given))
+        return jax.jit(self._trace).lower(expected, self._constants).compile(compiler_options=_OPTIONS)
 
-    def _split(self, arrays: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
-        """Return the arguments of the compiled function: copies of arrays, which it sends faster than `send` does."""
-        there = [
-            array.array if isinstance(array, OnDevice) else np.array(array, value.dtype)
-            for array, value in zip(arrays, self._given, strict=True)
-        ]
-        n = len(self._program.inputs)
-        m = n + len(self._program.state)
-        return there[:n], there[n:m], there[m:]
-
-    def _trace(self, inputs: Any, state: Any, outside: Any, constants: Any) -> Any:
+    def _trace(self, arguments: Sequence[Any], constants: Mapping[int, Any]) -> Any:
         """Compute the program on traced arrays: results, checked values, and whether NumPy might raise."""
         program = self._program
-        known: dict[Value, Any] = dict(zip(self._given, (*inputs, *state, *outside), strict=True))
+        known: dict[Value, Any] = dict(zip(self._given, arguments, strict=True))
 
         def now(atom: Atom) -> Any:
             return known[atom] if isinstance(atom, Value) else constants.get(id(atom), atom)
