@@ -29,7 +29,7 @@ from autograd_spiral.program.xla.leaves import (
     refuse_forked,
     update,
 )
-from autograd_spiral.program.xla.library import in_float64, jax, jnp, require
+from autograd_spiral.program.xla.library import in_a_thread, in_float64, jax, jnp, require
 from autograd_spiral.vocabulary.labels import check_labels
 
 __all__ = ["xla"]
@@ -114,7 +114,7 @@ class Compiled:
         found = {(atom, length) for atom, length in pairs if isinstance(atom, Value)}
         self._bounds = [(value, length) for value, length in found - labels if value in self._at_home]
         self._constants = {id(array): device.send(array) for array in _large_constants(program)}
-        self._function = in_float64(self._compile)
+        self._function = in_a_thread(self._compile)
 
     def __call__(self, *arrays: Any) -> tuple[OnDevice, ...]:
         """Return the outputs and the new state; raise what checks and NumPy raise, before anything has changed."""
