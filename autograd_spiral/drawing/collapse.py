@@ -71,12 +71,12 @@ def _common(scopes: set[tuple[str, ...]]) -> tuple[str, ...]:
 def _merged(graph: Graph, groups: list[list[int]], depth: int) -> Graph:
     group_of = {member: position for position, group in enumerate(groups) for member in group}
     merged = Graph([_node([graph.nodes[i] for i in group], depth) for group in groups])
-    uses: Counter[tuple[int, int, Flow]] = Counter()
+    uses: Counter[tuple[int, int, Flow, str]] = Counter()
     for edge in graph.edges:
         tail, head = group_of[edge.tail], group_of[edge.head]
         if tail != head:
-            uses[tail, head, edge.flow] += edge.uses
-    merged.edges = [Edge(tail, head, flow, count) for (tail, head, flow), count in uses.items()]
+            uses[tail, head, edge.flow, edge.note] += edge.uses
+    merged.edges = [Edge(*key[:3], count, key[3]) for key, count in uses.items()]
     pairs = dict.fromkeys((group_of[value], group_of[ct]) for value, ct in graph.pairs)
     merged.pairs = [pair for pair in pairs if _alike(*(merged.nodes[i] for i in pair))]
     return merged

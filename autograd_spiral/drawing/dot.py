@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_spiral.drawing.folding import NEXT, Rounds
 from autograd_spiral.drawing.graph import Edge, Flow, Graph
 from autograd_spiral.drawing.legend import DIRECTIONS, FLOWS, FRAMES, SECONDARY, STYLES, legend
 from autograd_spiral.drawing.record import Kind, Node
@@ -69,8 +70,8 @@ def dot_lines(graph: Graph, *, values: bool, rankdir: str) -> Iterator[str]:
 
 
 def _phase(graph: Graph, phase: str, values: bool, narrow: bool) -> Iterator[str]:
-    """Yield the nodes of one phase, those of a scope of the forward pass inside its frame."""
-    scopes = {i: node.scope if phase == "forward" else () for i, node in enumerate(graph.nodes) if node.phase == phase}
+    """Yield the nodes of one phase, those of a loop or of a scope of the forward pass inside its frame."""
+    scopes = {i: _frames(node) for i, node in enumerate(graph.nodes) if node.phase == phase}
     seen: dict[tuple[str, ...], int] = {}
 
     def order(i: int) -> list[int]:
@@ -90,6 +91,11 @@ def _phase(graph: Graph, phase: str, values: bool, narrow: bool) -> Iterator[str
         entered = scopes[i]
         yield _node(i, graph.nodes[i], values, narrow)
     yield from ["\t}\n"] * len(entered)
+
+
+def _frames(node: Node) -> tuple[str, ...]:
+    """Return the frames around a node, outermost first: beside the forward pass, only loops have frames."""
+    return node.scope if node.phase == "forward" else tuple(name for name in node.scope if isinstance(name, Rounds))
 
 
 def _escaped(text: str, width: int = WIDTH) -> str:
@@ -177,10 +183,11 @@ def _edge(graph: Graph, edge: Edge) -> str:
     if end.phase == "backward" or (start.phase == end.phase == "update"):
         tail, head = head, tail  # from top to bottom as the forward edges are, the arrow at its upper end
         how += " dir=back"
-    if start.phase != end.phase:
+    if start.phase != end.phase or NEXT in edge.note:
         how += " constraint=false"
-    if edge.uses > 1:
-        how += f" label=<{_small(f'×{edge.uses}', 'value')}>"
+    notes = [edge.note] * bool(edge.note) + [f"×{edge.uses}"] * (edge.uses > 1)
+    if notes:
+        how += f" label=<{_small(' '.join(notes), 'value')}>"
     return f"\tn{tail} -> n{head} [{how}]\n"
 
 

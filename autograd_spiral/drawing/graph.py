@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from autograd_spiral.drawing.formulas import BLANK, FORMULAS, constant_text
+from autograd_spiral.drawing.operands import Gathered, gathered
 from autograd_spiral.drawing.record import Kind, Node, Record
 from autograd_spiral.drawing.text import WIDTH, capped, visible
 from autograd_spiral.program.printing.expressions import Text
@@ -33,12 +34,17 @@ class Flow(StrEnum):
 
 @dataclass(slots=True)
 class Edge:
-    """A use of the value of `tail` by `head`, both positions in the list of nodes; `uses` of them when collapsed."""
+    """A use of the value of `tail` by `head`, both positions in the list of nodes; `uses` of them when collapsed.
+
+    If one of them stands for several rounds of a loop, `note` says which of them the edge belongs to, unless it is each
+    round to itself.
+    """
 
     tail: int
     head: int
     flow: Flow
     uses: int = 1
+    note: str = ""
 
 
 @dataclass
@@ -50,21 +56,27 @@ class Graph:
     pairs: list[tuple[int, int]] = field(default_factory=list)
 
 
-def trace(record: Record) -> Graph:
-    """Return the graph of everything in `record`, whose nodes get their formulas."""
-    return _Trace(record).graph
+def trace(record: Record, *, sums: bool = False) -> Graph:
+    """Return the graph of everything in `record`, whose nodes get their formulas.
+
+    With `sums`, the additions by which a sweep adds up many pieces of a gradient are one node.
+    """
+    return _Trace(record, sums).graph
 
 
 class _Trace:
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Record, sums: bool) -> None:
         self.graph = Graph()
         self.index: dict[Node, int] = {}  # the position of each drawn node
         self.read: dict[Node, tuple[Text, tuple[Node, ...]]] = {}  # how an argument reads, and the nodes behind it
         self.uses = Counter(arg for node in record.nodes for arg in node.args if type(arg) is Node)
         self.terms: dict[Node, tuple[Text, tuple[Node, ...]]] = {}  # values of an update in the formula of their user
         self.absorbed = _absorbed(record, self.uses)
+        self.gathered: dict[Node, Gathered]
+        self.gathered, inside = gathered(record.nodes, self.uses, sums=sums)
         for node in record.nodes:
-            self._node(node)
+            if node not in inside:
+                self._node(node)
         index = self.index
         self.graph.pairs = [(index[a], index[b]) for a, b in record.pairs if a in index and b in index]
 
@@ -101,14 +113,16 @@ class _Trace:
         if labels is not None:
             label, sources = self._argument(labels)
             return Text(f"onehot({label.text})"), sources
-        arguments = [self._argument(arg) for arg in node.args]
+        many = self.gathered.get(node)
+        arguments = [self._argument(arg) for arg in (many.operands if many else node.args)]
         sources = tuple(source for _, behind in arguments for source in behind)
         if node.equation is None or node.args[0] in self.absorbed:
             return arguments[0][0], sources
         turned = _turned_back(node)
         if turned is not None:
             return self._argument(turned)
-        return FORMULAS.write(node.equation, [text for text, _ in arguments]), sources
+        texts = [text for text, _ in arguments]
+        return many.write(texts) if many else FORMULAS.write(node.equation, texts), sources
 
     def _argument(self, arg: Any) -> tuple[Text, tuple[Node, ...]]:
         """Return how `arg` reads in a formula, and the nodes whose values it shows."""

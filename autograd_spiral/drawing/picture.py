@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from autograd_spiral.drawing.collapse import collapse
 from autograd_spiral.drawing.dot import dot_lines, picture_attributes
 from autograd_spiral.drawing.export import Drawing
+from autograd_spiral.drawing.folding import fold as folded
 from autograd_spiral.drawing.graph import trace
 from autograd_spiral.drawing.legend import DIRECTIONS
 from autograd_spiral.drawing.record import Record
@@ -29,6 +30,7 @@ def draw(
     gradients_of: Any = None,
     names: Mapping[str, Any] | None = None,
     values: bool = True,
+    fold: bool = True,
     max_nodes: int = 100,
     rankdir: str = "TB",
 ) -> Drawing:
@@ -70,7 +72,8 @@ def draw(
     """
     if rankdir not in DIRECTIONS:
         raise ValueError(f"draw: rankdir must be TB, LR, BT or RL, not {rankdir!r}")
-    graph = collapse(trace(record_of(outputs, gradients_of, names)), max_nodes)
+    graph = trace(record_of(outputs, gradients_of, names), sums=fold)
+    graph = collapse(folded(graph) if fold else graph, max_nodes)
     drawing = Drawing("computation", **picture_attributes(graph, rankdir))
     drawing.body.extend(dot_lines(graph, values=values, rankdir=rankdir))
     return drawing

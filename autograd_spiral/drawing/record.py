@@ -56,6 +56,7 @@ class Node:
     gradient: NDArray[Any] | None = None
     formula: str = ""  # filled in by `graph.trace`
     count: Counter[str] = field(default_factory=Counter)  # what a collapsed scope holds
+    rounds: tuple[int, ...] = ()  # of the loops, outermost first, of which this is every round: see `loops.fold`
 
     @property
     def function(self) -> Any:

@@ -1,0 +1,251 @@
+"""Finding loops: neighbouring rounds of one structure, of which one can stand for all.
+
+A round is a stretch of what a phase computes; scopes tell where it may begin, but are not needed. Rounds belong together
+only if nothing is lost by showing one of them: the operations are the same, and so is where their arguments come from:
+from the same round, from the round before, or from outside, and there from one place for all, or from places that
+count with the rounds. Leaves that only one round uses, such as the weights of a layer, are part of it. What differs must
+be numbers that count and that the picture shows, as in `step 0…19` and `X[:, 0…19]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+from autograd_spiral.drawing.counting import counted
+from autograd_spiral.drawing.formulas import unified
+from autograd_spiral.drawing.graph import Flow
+from autograd_spiral.drawing.record import Node
+from autograd_spiral.drawing.repeats import Repeat, repeats
+from autograd_spiral.drawing.structure import Structure
+from autograd_spiral.program.passes.phases import PHASES
+
+__all__ = ["Boxes", "Loop", "Said", "Use", "find_loop", "is_leaf", "steps"]
+
+_SCOPED, _CARRIED, _APART = 3, 4, 6
+"""How many rounds are worth a frame: in scopes that count, else if they carry something on, else."""
+
+_STARTS = 8
+"""So many places are tried where the first round may begin."""
+
+At: TypeAlias = tuple[int | None, ...]
+"""The rounds of the loops around a node, outermost first; None for rounds that a note speaks of."""
+
+
+class Use(NamedTuple):
+    """An edge into a node, from a `tail` in the rounds `at`."""
+
+    tail: int
+    flow: Flow
+    note: str = ""
+    at: At = ()
+
+
+@dataclass(slots=True)
+class Boxes:
+    """What is drawn: for each box its node, its structure, and the edges into it in the order of its formula."""
+
+    nodes: list[Node]
+    structures: list[Structure]
+    uses: list[list[Use]]
+
+
+class Said(NamedTuple):
+    """What the label of a box says of all rounds."""
+
+    name: str | None
+    formula: str
+    scope: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Loop:
+    """A loop: for each box of a round, its positions in all rounds, first what is computed, then leaves.
+
+    `said` is what can be said of all rounds, for each box. `carried` are the uses, by box and number, of what the round
+    before computed.
+    """
+
+    rows: list[list[int]]
+    leaves: list[list[int]]
+    carried: set[tuple[int, int]]
+    said: list[Said]
+
+    @property
+    def count(self) -> int:
+        """How many rounds there are."""
+        return len(self.rows[0])
+
+
+def is_leaf(node: Node) -> bool:
+    """Whether this value is given, not computed."""
+    return node.equation is None and not node.args
+
+
+def steps(first: Structure, second: Structure) -> tuple[int, ...]:
+    """Return by how much the numbers of a structure grow."""
+    return tuple(b - a for a, b in zip(first.numbers, second.numbers, strict=True))
+
+
+def find_loop(boxes: Boxes) -> Loop | None:
+    """Return a loop that has no other loop inside; None if there is none.
+
+    It takes time proportional to the number of boxes, unless much repeats itself that is not a loop.
+    """
+    for phase in PHASES:
+        order = [i for i, node in enumerate(boxes.nodes) if node.phase == phase and not is_leaf(node)]
+        finder = _Finder(boxes, order)
+        for repeat in repeats([boxes.structures[i].same for i in order], _SCOPED):
+            for start in finder.starts(repeat):
+                loop = finder.loop(start, repeat)
+                if loop is not None:
+                    return loop
+    return None
+
+
+class _Change(NamedTuple):
+    """How an argument of a box changes from one round to the next, or the numbers of the box itself.
+
+    An argument from the loop itself ("own") stays equally far away: `where`. One from outside stays the same, `where`,
+    or is a leaf of each round. `steps` says by how much numbers, or rounds of another loop, grow.
+    """
+
+    origin: str
+    where: int = 0
+    steps: tuple[int | None, ...] = ()
+
+
+class _Finder:
+    """Looks for loops in the stretch of boxes that one phase computes."""
+
+    def __init__(self, boxes: Boxes, order: Sequence[int]) -> None:
+        self.nodes, self.structures, self.uses = boxes.nodes, boxes.structures, boxes.uses
+        self.order = order
+        self.position = {i: position for position, i in enumerate(order)}
+
+    def starts(self, repeat: Repeat) -> list[int]:
+        """Return where the first round may begin: best where a scope does, then such that there are many rounds."""
+
+        def badness(start: int) -> tuple[bool, int, int]:
+            inside = start > 0 and self.nodes[self.order[start]].scope == self.nodes[self.order[start - 1]].scope
+            return inside, -((repeat.stop - start) // repeat.period), start
+
+        last = min(repeat.start + 2 * repeat.period, repeat.stop)  # the first round may differ from the others
+        return sorted(range(repeat.start, last), key=badness)[:_STARTS]
+
+    def loop(self, start: int, repeat: Repeat) -> Loop | None:
+        """Return the loop whose first round begins here, with as many rounds as fit together."""
+        period = repeat.period
+        rounds = [self.order[i : i + period] for i in range(start, repeat.stop - period + 1, period)]
+        if len(rounds) < _SCOPED:
+            return None
+        usual = self._changes(rounds[1], rounds[2], start)
+        lags = {
+            (j, n): -((j - change.where) // period)
+            for j, row in enumerate(usual or ())
+            for n, change in enumerate(row)
+            if change.origin == "own"
+        }
+        carried = {place for place, lag in lags.items() if lag}
+        if usual is None or any(lag > 1 for lag in lags.values()):
+            return None
+        if self._changes(rounds[0], rounds[1], start, carried) != usual:
+            return None
+        count = 3
+        while count < len(rounds) and self._changes(rounds[count - 1], rounds[count], start) == usual:
+            count += 1
+        for size in (count, count - 1):  # names may say that the last round is another one
+            loop = self._of_rounds(rounds[:size], usual, carried)
+            if loop is not None:
+                return loop
+        return None
+
+    def _of_rounds(
+        self, rounds: Sequence[Sequence[int]], changes: list[list[_Change]], carried: set[tuple[int, int]]
+    ) -> Loop | None:
+        rows = [list(row) for row in zip(*rounds, strict=True)]
+        leaves = self._leaves(rows, changes)
+        if leaves is None or not self._is_worth_a_frame(rows, carried):
+            return None
+        carrying = {j for j, _ in carried}
+        said = [self._said(row, j in carrying) for j, row in enumerate([*rows, *leaves])]
+        return None if None in said else Loop(rows, leaves, carried, [texts for texts in said if texts is not None])
+
+    def _changes(
+        self, before: Sequence[int], after: Sequence[int], start: int, carried: set[tuple[int, int]] | None = None
+    ) -> list[list[_Change]] | None:
+        """Return how the arguments of each box, and its numbers, change from one round to the next.
+
+        None if they change in a way that is not allowed. In the first round, `carried` arguments come from outside.
+        """
+        found: list[list[_Change]] = []
+        for j, (first, second) in enumerate(zip(before, after, strict=True)):
+            uses = self.uses[first], self.uses[second]
+            if self.structures[first].same != self.structures[second].same or len(uses[0]) != len(uses[1]):
+                return None
+            row: list[_Change] = []
+            for n, (a, b) in enumerate(zip(*uses, strict=True)):
+                if carried is not None and (j, n) in carried:
+                    enters = self.position.get(a.tail, -1) < start and self.position.get(b.tail, -1) >= start
+                    change: _Change | None = _Change("own", self._distance(second, b)) if enters else None
+                else:
+                    change = self._change(first, a, second, b, start)
+                if change is None or (a.flow, a.note) != (b.flow, b.note):
+                    return None
+                row.append(change)
+            found.append([*row, _Change("box", 0, steps(self.structures[first], self.structures[second]))])
+        return found
+
+    def _change(self, first: int, a: Use, second: int, b: Use, start: int) -> _Change | None:
+        inside = [self.position.get(use.tail, -1) >= start for use in (a, b)]
+        if all(inside):
+            distance = self._distance(second, b)
+            return _Change("own", distance) if distance == self._distance(first, a) and a.at == b.at else None
+        if any(inside):
+            return None
+        if a.tail == b.tail:
+            return _Change("outside", a.tail, tuple(_differences(a.at, b.at)))
+        leaves = is_leaf(self.nodes[a.tail]) and is_leaf(self.nodes[b.tail])
+        same, other = self.structures[a.tail], self.structures[b.tail]
+        return _Change("leaf", 0, steps(same, other)) if leaves and same.same == other.same else None
+
+    def _distance(self, i: int, use: Use) -> int:
+        return self.position[i] - self.position[use.tail]
+
+    def _leaves(self, rows: list[list[int]], changes: list[list[_Change]]) -> list[list[int]] | None:
+        """Return the leaves that belong to one round each; None if one of them would belong to two."""
+        columns = {
+            tuple(self.uses[i][n].tail for i in row): None
+            for row, row_changes in zip(rows, changes, strict=True)
+            for n, change in enumerate(row_changes)
+            if change.origin == "leaf"
+        }
+        members = [i for column in columns for i in column]
+        return [list(column) for column in columns] if len(set(members)) == len(members) else None
+
+    def _said(self, row: list[int], carries: bool) -> Said | None:
+        """Return what the label of a box says of all rounds; None if there is nothing that is true of all."""
+        nodes = [self.nodes[i] for i in row]
+        name = _name([node.name or "" for node in nodes])
+        formula = unified([node.formula for node in nodes], but_first=carries)
+        scope = [counted(names) for names in zip(*(node.scope for node in nodes), strict=True)]
+        if name is None or formula is None or None in scope:
+            return None
+        return Said(name or None, formula, tuple(part for part in scope if part is not None))
+
+    def _is_worth_a_frame(self, rows: list[list[int]], carried: set[tuple[int, int]]) -> bool:
+        scoped = all(len({self.nodes[i].scope for i in row}) == len(row) for row in rows)
+        return len(rows[0]) >= (_SCOPED if scoped else _CARRIED if carried else _APART)
+
+
+def _name(names: Sequence[str]) -> str | None:
+    """Return what to call a box in all rounds: a name that only its last round has says so."""
+    if names[-1] and not any(names[:-1]):
+        return f"{names[-1]} (last round)"
+    return counted(names)
+
+
+def _differences(first: At, second: At) -> Iterator[int | None]:
+    for a, b in zip(first, second, strict=True):
+        yield None if a is None or b is None else b - a
