@@ -95,8 +95,11 @@ class _Folding:
 
     def _shared(self, loop: Loop, place: dict[int, tuple[int, int]]) -> set[int]:
         """Return the leaves outside that the rounds use, with their gradients and new values: these stand outside, too."""
+        nodes = self.boxes.nodes
+        if nodes[loop.rows[0][0]].phase != "forward":
+            return set()
         used = {use.tail for row in loop.rows for i in row for use in self.boxes.uses[i]}
-        leaves = {i for i in used if i not in place and is_leaf(self.boxes.nodes[i])}
+        leaves = {i for i in used if i not in place and is_leaf(nodes[i]) and not nodes[i].rounds}
         return leaves | {pair.ct for pair in self.pairs if pair.value in leaves and pair.ct not in place}
 
     def _for_all(self, loop: Loop, j: int, around: _Surroundings) -> tuple[Node, Structure]:
@@ -224,7 +227,7 @@ def _known(at: int | None) -> int:
 
 
 def _joined(*notes: str) -> str:
-    return ", ".join(filter(None, notes))
+    return " → ".join(filter(None, notes))
 
 
 def _called(ats: set[At], rounds: tuple[int, ...]) -> str:
@@ -237,15 +240,13 @@ def _called(ats: set[At], rounds: tuple[int, ...]) -> str:
         product *= len(ks)
     if product != len(ats):
         return f"{len(ats)} rounds"
-    words = [_word(ks, n) for ks, n in zip(each, counts, strict=True)]
-    if len(set(words)) == 1:
-        return f"{words[0]} round"
+    words = dict.fromkeys(_word(ks, n) for ks, n in zip(each, counts, strict=True))
     return " of ".join(reversed(words))
 
 
 def _word(ks: list[int], n: int) -> str:
     if len(ks) == n:
-        return "each"
+        return "each round"
     if len(ks) > 1:
-        return f"{len(ks)} of {n}"
-    return {0: "first", n - 1: "last"}.get(ks[0], f"{ks[0] + 1}.")
+        return f"{len(ks)} of {n} rounds"
+    return {0: "first round", n - 1: "last round"}.get(ks[0], f"round {ks[0] + 1}")

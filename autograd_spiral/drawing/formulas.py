@@ -91,7 +91,7 @@ def unified(formulas: Sequence[str], *, but_first: bool = False) -> str | None:
     >>> unified(["hᵀ @ X[0]", "(·)ᵀ @ X[1]", "(·)ᵀ @ X[2]"])
     '(·)ᵀ @ X[0…2]'
     """
-    bare = counted([text.replace(f"({BLANK})", BLANK) for text in formulas], but_first=but_first, blank=BLANK)
+    bare = counted([re.sub(rf"(?<!\w)\({BLANK}\)", BLANK, text) for text in formulas], but_first=but_first, blank=BLANK)
     return bare and re.sub(f"{BLANK}(?=[{_RAISED}])", f"({BLANK})", bare)
 
 

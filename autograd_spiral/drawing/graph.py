@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from autograd_spiral.drawing.formulas import BLANK, FORMULAS, constant_text
-from autograd_spiral.drawing.operands import Gathered, gathered
+from autograd_spiral.drawing.operands import gather, gathered_text
 from autograd_spiral.drawing.record import Kind, Node, Record
 from autograd_spiral.drawing.text import WIDTH, capped, visible
 from autograd_spiral.program.printing.expressions import Text
@@ -56,24 +56,23 @@ class Graph:
     pairs: list[tuple[int, int]] = field(default_factory=list)
 
 
-def trace(record: Record, *, sums: bool = False) -> Graph:
+def trace(record: Record, *, gather: bool = False) -> Graph:
     """Return the graph of everything in `record`, whose nodes get their formulas.
 
-    With `sums`, the additions by which a sweep adds up many pieces of a gradient are one node.
+    With `gather`, the additions of a long sum are one node, and so are the cuts that lead to a piece of a gradient.
     """
-    return _Trace(record, sums).graph
+    return _Trace(record, gather).graph
 
 
 class _Trace:
-    def __init__(self, record: Record, sums: bool) -> None:
+    def __init__(self, record: Record, all_phases: bool) -> None:
         self.graph = Graph()
         self.index: dict[Node, int] = {}  # the position of each drawn node
         self.read: dict[Node, tuple[Text, tuple[Node, ...]]] = {}  # how an argument reads, and the nodes behind it
         self.uses = Counter(arg for node in record.nodes for arg in node.args if type(arg) is Node)
         self.terms: dict[Node, tuple[Text, tuple[Node, ...]]] = {}  # values of an update in the formula of their user
         self.absorbed = _absorbed(record, self.uses)
-        self.gathered: dict[Node, Gathered]
-        self.gathered, inside = gathered(record.nodes, self.uses, sums=sums)
+        inside = gather(record.nodes, self.uses, all_phases=all_phases)
         for node in record.nodes:
             if node not in inside:
                 self._node(node)
@@ -113,8 +112,7 @@ class _Trace:
         if labels is not None:
             label, sources = self._argument(labels)
             return Text(f"onehot({label.text})"), sources
-        many = self.gathered.get(node)
-        arguments = [self._argument(arg) for arg in (many.operands if many else node.args)]
+        arguments = [self._argument(arg) for arg in (node.gathered.operands if node.gathered else node.args)]
         sources = tuple(source for _, behind in arguments for source in behind)
         if node.equation is None or node.args[0] in self.absorbed:
             return arguments[0][0], sources
@@ -122,7 +120,8 @@ class _Trace:
         if turned is not None:
             return self._argument(turned)
         texts = [text for text, _ in arguments]
-        return many.write(texts) if many else FORMULAS.write(node.equation, texts), sources
+        write = FORMULAS.write(node.equation, texts) if node.gathered is None else gathered_text(node.gathered, texts)
+        return write, sources
 
     def _argument(self, arg: Any) -> tuple[Text, tuple[Node, ...]]:
         """Return how `arg` reads in a formula, and the nodes whose values it shows."""

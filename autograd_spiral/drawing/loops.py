@@ -9,6 +9,7 @@ be numbers that count and that the picture shows, as in `step 0…19` and `X[:, 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
@@ -125,14 +126,17 @@ class _Finder:
         self.position = {i: position for position, i in enumerate(order)}
 
     def starts(self, repeat: Repeat) -> list[int]:
-        """Return where the first round may begin: best where a scope does, then such that there are many rounds."""
+        """Return where the first round may begin: best such that a scope is a round, then that there are many."""
+        scopes = [self.nodes[i].scope for i in self.order[repeat.start : min(repeat.start + 3 * repeat.period, repeat.stop)]]
 
-        def badness(start: int) -> tuple[bool, int, int]:
-            inside = start > 0 and self.nodes[self.order[start]].scope == self.nodes[self.order[start - 1]].scope
-            return inside, -((repeat.stop - start) // repeat.period), start
+        def badness(start: int) -> tuple[int, bool, int, int]:
+            first, last = scopes[start], scopes[start + repeat.period - 1]
+            shared = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False)))
+            return -shared, start > 0 and scopes[start - 1] == first, start // repeat.period, start
 
-        last = min(repeat.start + 2 * repeat.period, repeat.stop)  # the first round may differ from the others
-        return sorted(range(repeat.start, last), key=badness)[:_STARTS]
+        # not only in the first period, since the first round may differ from the others
+        offsets = sorted(range(len(scopes) - repeat.period + 1), key=badness)
+        return [repeat.start + offset for offset in offsets[:_STARTS]]
 
     def loop(self, start: int, repeat: Repeat) -> Loop | None:
         """Return the loop whose first round begins here, with as many rounds as fit together."""
@@ -240,9 +244,11 @@ class _Finder:
 
 
 def _name(names: Sequence[str]) -> str | None:
-    """Return what to call a box in all rounds: a name that only its last round has says so."""
+    """Return what to call a box in all rounds: a name that only its first or its last round has says so."""
     if names[-1] and not any(names[:-1]):
         return f"{names[-1]} (last round)"
+    if names[0] and not any(names[1:]):
+        return f"{names[0]} (first round)"
     return counted(names)
 
 

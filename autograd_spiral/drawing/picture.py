@@ -72,7 +72,7 @@ def draw(
     """
     if rankdir not in DIRECTIONS:
         raise ValueError(f"draw: rankdir must be TB, LR, BT or RL, not {rankdir!r}")
-    graph = trace(record_of(outputs, gradients_of, names), sums=fold)
+    graph = trace(record_of(outputs, gradients_of, names), gather=fold)
     graph = collapse(folded(graph) if fold else graph, max_nodes)
     drawing = Drawing("computation", **picture_attributes(graph, rankdir))
     drawing.body.extend(dot_lines(graph, values=values, rankdir=rankdir))

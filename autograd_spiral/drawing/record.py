@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from autograd_spiral.engine.table import PRIMITIVES
 from autograd_spiral.program.ir import Atom, Equation, Program, Rank, Value, dtype_of, shape_of
 from autograd_spiral.program.printing.names import given_names
 
-__all__ = ["Kind", "Node", "Record"]
+__all__ = ["Gathered", "Kind", "Node", "Record"]
 
 
 class Kind(StrEnum):
@@ -37,6 +37,15 @@ _KINDS = {"forward": Kind.OPERATION, "backward": Kind.BACKWARD, "update": Kind.U
 """The kinds of the nodes of each phase that have no other role."""
 
 
+class Gathered(NamedTuple):
+    """Many operations read as one: a stack or a concatenation, a long sum, or a piece of a value; see `operands`."""
+
+    name: str  # "stack", "concatenate", "sum" or "piece"
+    operands: tuple[Any, ...]
+    axis: int = 0
+    numbers: tuple[int, ...] = ()  # of a piece: its place along the axis, or where it starts and stops
+
+
 @dataclass(eq=False, slots=True)
 class Node:
     """A value of a program and what the picture says about it; or a scope, collapsed into one node.
@@ -55,6 +64,7 @@ class Node:
     value: NDArray[Any] | None = None
     gradient: NDArray[Any] | None = None
     formula: str = ""  # filled in by `graph.trace`
+    gathered: Gathered | None = None  # what to read in place of equation and arguments
     count: Counter[str] = field(default_factory=Counter)  # what a collapsed scope holds
     rounds: tuple[int, ...] = ()  # of the loops, outermost first, of which this is every round: see `loops.fold`
 

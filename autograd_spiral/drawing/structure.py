@@ -47,6 +47,10 @@ def _expression(node: Node, of: Node, drawn: Set[Node], numbers: list[int], dept
     """Return the operation of a node with its arguments, as far as they are part of the formula of `of`."""
     if depth > _DEPTH:
         return object()
+    if node.gathered is not None:
+        name, operands, axis, places = node.gathered
+        numbers += places
+        return name, axis, len(places), tuple(_argument(arg, of, drawn, numbers, depth) for arg in operands)
     index = node.function is operator.getitem
     params = node.equation.params if node.equation is not None else {}
     frozen = tuple((key, _frozen(value, numbers if index else None)) for key, value in sorted(params.items()))
