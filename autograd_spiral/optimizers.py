@@ -15,7 +15,7 @@ from typing import Any, NoReturn, TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from autograd_spiral.engine.modes import MODE, NO_TRACE, no_grad
+from autograd_spiral.engine.modes import MODE, NO_TRACE, no_grad, scope
 from autograd_spiral.engine.pytree import LEAF, flatten, unflatten
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import DtypeError, GradientError, ShapeError
@@ -113,7 +113,7 @@ class Optimizer:
         >>> w
         Tensor([0.9, 2.1], requires_grad=True)
         """
-        with no_grad():
+        with no_grad(), scope(type(self).__name__):
             gradient = self._vector(gradients)
             if self._schedule is not None:
                 self._rate.assign(self._schedule(self.count))

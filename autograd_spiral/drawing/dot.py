@@ -129,7 +129,9 @@ def _node(index: int, node: Node, values: bool, narrow: bool) -> str:
 
 
 def _title(node: Node) -> list[str]:
-    """Return `name = formula`, or `state ← formula`, on two lines if one would be too long."""
+    """Return `name = formula`, or `state ← formula`, on two lines if one would be too long; or several statements."""
+    if node.statements:
+        return [f"<B>{_shown(name)}</B> ← {_escaped(text, WIDTH - columns(name) - 3)}" for name, text in node.statements]
     sign = "←" if node.kind is Kind.NEW_STATE else "="
     name = f"<B>{_shown(node.name)}</B>" if node.name else ""
     text = _shown(node.formula)

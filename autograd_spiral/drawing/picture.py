@@ -14,6 +14,7 @@ from autograd_spiral.drawing.folding import fold as folded
 from autograd_spiral.drawing.graph import trace
 from autograd_spiral.drawing.legend import DIRECTIONS
 from autograd_spiral.drawing.record import Record
+from autograd_spiral.drawing.updates import fold_updates
 from autograd_spiral.engine.sweep import sweep
 from autograd_spiral.engine.tensor import Tensor, seed_cotangent
 from autograd_spiral.program import CapturedStep
@@ -73,7 +74,7 @@ def draw(
     if rankdir not in DIRECTIONS:
         raise ValueError(f"draw: rankdir must be TB, LR, BT or RL, not {rankdir!r}")
     graph = trace(record_of(outputs, gradients_of, names), gather=fold)
-    graph = collapse(folded(graph) if fold else graph, max_nodes)
+    graph = collapse(folded(fold_updates(graph)) if fold else graph, max_nodes)
     drawing = Drawing("computation", **picture_attributes(graph, rankdir))
     drawing.body.extend(dot_lines(graph, values=values, rankdir=rankdir))
     return drawing

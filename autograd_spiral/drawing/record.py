@@ -15,7 +15,7 @@ from autograd_spiral.engine.table import PRIMITIVES
 from autograd_spiral.program.ir import Atom, Equation, Program, Rank, Value, dtype_of, shape_of
 from autograd_spiral.program.printing.names import given_names
 
-__all__ = ["Gathered", "Kind", "Node", "Record"]
+__all__ = ["Gathered", "Kind", "Node", "Record", "Statement"]
 
 
 class Kind(StrEnum):
@@ -38,12 +38,19 @@ _KINDS = {"forward": Kind.OPERATION, "backward": Kind.BACKWARD, "update": Kind.U
 
 
 class Gathered(NamedTuple):
-    """Many operations read as one: a stack or a concatenation, a long sum, or a piece of a value; see `operands`."""
+    """Many operations read as one: a stack, a long sum, a piece of a value (see `operands`), or a call of a scope."""
 
-    name: str  # "stack", "concatenate", "sum" or "piece"
+    name: str
     operands: tuple[Any, ...]
     axis: int = 0
     numbers: tuple[int, ...] = ()  # of a piece: its place along the axis, or where it starts and stops
+
+
+class Statement(NamedTuple):
+    """What is assigned to a state in an update: its name, and the formula in full."""
+
+    name: str
+    formula: str
 
 
 @dataclass(eq=False, slots=True)
@@ -65,6 +72,7 @@ class Node:
     gradient: NDArray[Any] | None = None
     formula: str = ""  # filled in by `graph.trace`
     gathered: Gathered | None = None  # what to read in place of equation and arguments
+    statements: tuple[Statement, ...] = ()  # what the folded update of a parameter assigns, in order
     count: Counter[str] = field(default_factory=Counter)  # what a collapsed scope holds
     rounds: tuple[int, ...] = ()  # of the loops, outermost first, of which this is every round: see `loops.fold`
 
