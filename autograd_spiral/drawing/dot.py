@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import itertools
 import re
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
@@ -49,13 +50,15 @@ def dot_lines(graph: Graph, *, values: bool, rankdir: str) -> Iterator[str]:
     order = list(_in_order(graph, phases)) if framed else []
     if "update" not in phases:
         yield from order
+    numbers = itertools.count()  # frames of one name would be one frame
     for phase in phases:
         if framed:
             title, side, colour = FRAMES[phase]
             yield f"\tsubgraph cluster_{phase} {{\n"
             yield f'\t\tlabel=<{title.format(*DIRECTIONS[rankdir])}> labeljust={side} fontcolor="{colour}"\n'
             yield f'\t\tcolor="{colour}" style=rounded penwidth=0.8\n'
-        yield from _phase(graph, phase, values, narrow=framed)
+            yield f"\t\t{phase}\n"  # above all others, so that lines between the uppermost nodes miss the title
+        yield from _phase(graph, phase, numbers, values=values, narrow=framed)
         if framed:
             yield "\t}\n"
     for edge in graph.edges:
@@ -69,7 +72,7 @@ def dot_lines(graph: Graph, *, values: bool, rankdir: str) -> Iterator[str]:
     yield f"\tlabel=<{legend(graph, values=values)}> labelloc=b\n"
 
 
-def _phase(graph: Graph, phase: str, values: bool, narrow: bool) -> Iterator[str]:
+def _phase(graph: Graph, phase: str, numbers: Iterator[int], *, values: bool, narrow: bool) -> Iterator[str]:
     """Yield the nodes of one phase, those of a loop or of a scope of the forward pass inside its frame."""
     scopes = {i: _frames(node) for i, node in enumerate(graph.nodes) if node.phase == phase}
     seen: dict[tuple[str, ...], int] = {}
@@ -79,18 +82,27 @@ def _phase(graph: Graph, phase: str, values: bool, narrow: bool) -> Iterator[str
         return [seen.setdefault(scopes[i][:depth], len(seen)) for depth in range(1, len(scopes[i]) + 1)]
 
     entered: tuple[str, ...] = ()
-    numbers = itertools.count()
     for i in sorted(scopes, key=order):
         while entered != scopes[i][: len(entered)]:
             yield "\t}\n"
             entered = entered[:-1]
-        for name in scopes[i][len(entered) :]:
-            yield f"\tsubgraph cluster_{next(numbers)} {{\n"
-            yield f"\t\tlabel=<{_shown(name)}> labeljust=r fontcolor={_FRAME.replace('7f', '55')}\n"
-            yield f'\t\tcolor={_FRAME} style="dashed,rounded" penwidth=1 margin={_MARGIN}\n'
+        for depth in range(len(entered), len(scopes[i])):
+            frame = scopes[i][: depth + 1]
+            number = next(numbers)
+            yield f"\tsubgraph cluster_{number} {{\n"
+            yield f'\t\tlabel="" color={_FRAME} style="dashed,rounded" penwidth=1 margin={_MARGIN}\n'
+            yield f"\t\tt{number} [shape=plaintext label=<{_shown(frame[-1])}> fontcolor={_FRAME.replace('7f', '55')}]\n"
+            for n, below in enumerate(_uppermost(graph, {j for j in scopes if scopes[j][: depth + 1] == frame})):
+                yield f"\t\tt{number} -> n{below} [style=invis weight={int(n == 0)}]\n"
         entered = scopes[i]
         yield _node(i, graph.nodes[i], values, narrow)
     yield from ["\t}\n"] * len(entered)
+
+
+def _uppermost(graph: Graph, inside: set[int]) -> list[int]:
+    """Return those of these nodes above which no other of them is drawn."""
+    below = {_ends(graph, edge)[1] for edge in graph.edges if {edge.tail, edge.head} <= inside and NEXT not in edge.note}
+    return sorted(inside - below)
 
 
 def _frames(node: Node) -> tuple[str, ...]:
@@ -151,6 +163,8 @@ def _broken(formula: str) -> list[str]:
 def _facts(node: Node, values: bool, narrow: bool) -> list[str]:
     if node.kind is Kind.SCOPE:
         return [f"{n} {what if n == 1 else _plural(what)}" for what, n in node.count.items()]
+    if node.states:
+        return [*textwrap.wrap(", ".join(map(visible, node.states)), WIDTH)]
     shape = shape_text(node.output.shape)
     if node.output.dtype != np.float64:
         shape += f"   {node.output.dtype}"
@@ -177,20 +191,27 @@ def _tooltip(node: Node) -> str:
 
 def _edge(graph: Graph, edge: Edge) -> str:
     colour, dash, _ = FLOWS[edge.flow]
-    tail, head = edge.tail, edge.head
-    start, end = graph.nodes[tail], graph.nodes[head]
+    start, end = graph.nodes[edge.tail], graph.nodes[edge.head]
+    tail, head = _ends(graph, edge)
     how = f'color="{colour}"'
     if edge.flow is not Flow.VALUE:
         how += f" style={dash}"
-    if end.phase == "backward" or (start.phase == end.phase == "update"):
-        tail, head = head, tail  # from top to bottom as the forward edges are, the arrow at its upper end
+    if tail != edge.tail:
         how += " dir=back"
     if start.phase != end.phase or NEXT in edge.note:
         how += " constraint=false"
     notes = [edge.note] * bool(edge.note) + [f"×{edge.uses}"] * (edge.uses > 1)
     if notes:
-        how += f" label=<{_small(' '.join(notes), 'value')}>"
+        how += f" xlabel=<{_small(' '.join(notes), 'value')}>"
     return f"\tn{tail} -> n{head} [{how}]\n"
+
+
+def _ends(graph: Graph, edge: Edge) -> tuple[int, int]:
+    """Return the upper and the lower end of an edge: backward and in the update, the arrow points up."""
+    start, end = graph.nodes[edge.tail], graph.nodes[edge.head]
+    if end.phase == "backward" or start.phase == end.phase == "update":
+        return edge.head, edge.tail
+    return edge.tail, edge.head
 
 
 def _in_order(graph: Graph, phases: list[str]) -> Iterator[str]:

@@ -73,6 +73,7 @@ class Node:
     formula: str = ""  # filled in by `graph.trace`
     gathered: Gathered | None = None  # what to read in place of equation and arguments
     statements: tuple[Statement, ...] = ()  # what the folded update of a parameter assigns, in order
+    states: tuple[str, ...] = ()  # what is kept by an optimizer whose states are one box
     count: Counter[str] = field(default_factory=Counter)  # what a collapsed scope holds
     rounds: tuple[int, ...] = ()  # of the loops, outermost first, of which this is every round: see `loops.fold`
 

@@ -97,16 +97,15 @@ class _Folding:
         for i in parameters:
             node = self.nodes[i]
             sources = [source for source in reach[node] if source is not node.state]
-            self._put(i, _called(name, [node], sources), sources)
+            self._put(i, _called(name, node, sources), sources)
         rest = members - set(parameters) | states
         if kept:
             nodes = [self.nodes[i] for i in kept]
             olds = {node.state for node in nodes}
             sources = list(dict.fromkeys(source for node in nodes for source in reach[node] if source not in olds))
-            self._put(kept[-1], _called(name, nodes, sources), ())
-            self.gone |= dict.fromkeys(rest - {kept[-1]}, kept[-1])
-        else:
-            self.gone |= dict.fromkeys(rest, parameters[-1])
+            unchanged = [self.nodes[i] for i in sorted(states) if self.nodes[i] not in olds]
+            self._put(kept[-1], _kept(name, nodes, unchanged, sources), ())
+        self.gone |= dict.fromkeys(rest - set(kept[-1:]), [*parameters, *kept][-1])
 
     def _put(self, i: int, box: Node, sources: Iterable[Node]) -> None:
         self.boxes[i] = box, sorted(self.index[source] for source in sources)
@@ -174,17 +173,23 @@ class _Folding:
         return sorted(found)
 
 
-def _called(name: str, news: Sequence[Node], sources: Sequence[Node]) -> Node:
-    """Return the box of new states that are computed by a call of `name`."""
-    last = news[-1]
-    names = [node.name or BLANK for node in sources]
-    given = names if len(names) <= _NAMED else [f"{len(names)} values"]
-    own = [node.name or BLANK for node in news]
-    if len(news) == 1:
-        given = [*own, *given]
+def _called(name: str, new: Node, sources: Sequence[Node]) -> Node:
+    """Return the box of a new parameter that is computed by a call of `name`."""
+    formula = f"{name}({', '.join([new.name or BLANK, *_listed(sources)])})"
+    return replace(new, formula=formula, gathered=Gathered(name, (new.state, *sources)))
+
+
+def _kept(name: str, news: Sequence[Node], unchanged: Sequence[Node], sources: Sequence[Node]) -> Node:
+    """Return the box of all that `name` keeps from step to step."""
+    states = tuple(node.name or BLANK for node in news)
     return replace(
-        last,
-        name=", ".join(own) if len(news) > 1 else last.name,
-        formula=f"{name}({', '.join(given)})",
+        news[-1],
+        name=f"state of {name}",
+        formula=f"{name}({', '.join(_listed(sources))})",
         gathered=Gathered(name, (*(node.state for node in news), *sources)),
+        states=(*states, *(f"{node.name or BLANK} (unchanged)" for node in unchanged)),
     )
+
+
+def _listed(nodes: Sequence[Node]) -> list[str]:
+    return [node.name or BLANK for node in nodes] if len(nodes) <= _NAMED else [f"{len(nodes)} values"]
