@@ -91,9 +91,10 @@ def _phase(graph: Graph, phase: str, numbers: Iterator[int], *, values: bool, na
             number = next(numbers)
             yield f"\tsubgraph cluster_{number} {{\n"
             yield f'\t\tlabel="" color={_FRAME} style="dashed,rounded" penwidth=1 margin={_MARGIN}\n'
-            yield f"\t\tt{number} [shape=plaintext label=<{_shown(frame[-1])}> fontcolor={_FRAME.replace('7f', '55')}]\n"
+            lines = "<BR/>".join(map(_shown, frame[-1].rsplit("  ", 1) if isinstance(frame[-1], Rounds) else frame[-1:]))
+            yield f"\t\tt{number} [shape=plaintext label=<{lines}> fontcolor={_FRAME.replace('7f', '55')}]\n"
             for n, below in enumerate(_uppermost(graph, {j for j in scopes if scopes[j][: depth + 1] == frame})):
-                yield f"\t\tt{number} -> n{below} [style=invis weight={int(n == 0)}]\n"
+                yield f"\t\tt{number} -> n{below} [style=invis weight={int(n == 0)} minlen=0]\n"
         entered = scopes[i]
         yield _node(i, graph.nodes[i], values, narrow)
     yield from ["\t}\n"] * len(entered)
