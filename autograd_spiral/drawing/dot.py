@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import itertools
 import re
 import textwrap
@@ -14,16 +13,15 @@ import numpy as np
 from autograd_spiral.drawing.folding import NEXT, Rounds
 from autograd_spiral.drawing.graph import Edge, Flow, Graph
 from autograd_spiral.drawing.legend import DIRECTIONS, FLOWS, FRAMES, SECONDARY, STYLES, legend
+from autograd_spiral.drawing.markup import escaped, shown
 from autograd_spiral.drawing.record import Kind, Node
 from autograd_spiral.drawing.text import (
     WIDTH,
-    capped,
     columns,
     shape_text,
     size_of,
     value_text,
     visible,
-    with_all_spaces,
 )
 from autograd_spiral.program.passes.phases import PHASES
 
@@ -91,7 +89,7 @@ def _phase(graph: Graph, phase: str, numbers: Iterator[int], *, values: bool, na
             number = next(numbers)
             yield f"\tsubgraph cluster_{number} {{\n"
             yield f'\t\tlabel="" color={_FRAME} style="dashed,rounded" penwidth=1 margin={_MARGIN}\n'
-            lines = "<BR/>".join(map(_shown, frame[-1].rsplit("  ", 1) if isinstance(frame[-1], Rounds) else frame[-1:]))
+            lines = "<BR/>".join(map(shown, frame[-1].rsplit("  ", 1) if isinstance(frame[-1], Rounds) else frame[-1:]))
             yield f"\t\tt{number} [shape=plaintext label=<{lines}> fontcolor={_FRAME.replace('7f', '55')}]\n"
             for n, below in enumerate(_uppermost(graph, {j for j in scopes if scopes[j][: depth + 1] == frame})):
                 yield f"\t\tt{number} -> n{below} [style=invis weight={int(n == 0)} minlen=0]\n"
@@ -102,7 +100,9 @@ def _phase(graph: Graph, phase: str, numbers: Iterator[int], *, values: bool, na
 
 def _uppermost(graph: Graph, inside: set[int]) -> list[int]:
     """Return those of these nodes above which no other of them is drawn."""
-    below = {_ends(graph, edge)[1] for edge in graph.edges if {edge.tail, edge.head} <= inside and NEXT not in edge.note}
+    below = {
+        _ends(graph, edge)[1] for edge in graph.edges if {edge.tail, edge.head} <= inside and NEXT not in edge.note
+    }
     return sorted(inside - below)
 
 
@@ -111,20 +111,8 @@ def _frames(node: Node) -> tuple[str, ...]:
     return node.scope if node.phase == "forward" else tuple(name for name in node.scope if isinstance(name, Rounds))
 
 
-def _escaped(text: str, width: int = WIDTH) -> str:
-    """Return `text` so that an HTML-like label shows it literally.
-
-    Markup is escaped, and backslashes too: even in HTML-like labels \\N is the name of the node.
-    """
-    return html.escape(capped(visible(text), width), quote=False).replace("\\", "\\\\")
-
-
-def _shown(text: str) -> str:
-    return with_all_spaces(_escaped(text))
-
-
 def _small(text: str, role: str) -> str:
-    return f'<FONT POINT-SIZE="10" COLOR="{SECONDARY[role]}">{_shown(text)}</FONT>'
+    return f'<FONT POINT-SIZE="10" COLOR="{SECONDARY[role]}">{shown(text)}</FONT>'
 
 
 def _node(index: int, node: Node, values: bool, narrow: bool) -> str:
@@ -144,10 +132,10 @@ def _node(index: int, node: Node, values: bool, narrow: bool) -> str:
 def _title(node: Node) -> list[str]:
     """Return `name = formula`, or `state ← formula`, on two lines if one would be too long; or several statements."""
     if node.statements:
-        return [f"<B>{_shown(name)}</B> ← {_escaped(text, WIDTH - columns(name) - 3)}" for name, text in node.statements]
+        return [f"<B>{shown(name)}</B> ← {escaped(text, WIDTH - columns(name) - 3)}" for name, text in node.statements]
     sign = "←" if node.kind is Kind.NEW_STATE else "="
-    name = f"<B>{_shown(node.name)}</B>" if node.name else ""
-    text = _shown(node.formula)
+    name = f"<B>{shown(node.name)}</B>" if node.name else ""
+    text = shown(node.formula)
     if not node.name or not text:
         return [name] if name else _broken(text or str(node.kind))
     if columns(visible(node.name)) + columns(node.formula) + 3 > WIDTH:
@@ -184,9 +172,13 @@ def _tooltip(node: Node) -> str:
     """Return the label in full, with the line of code if it is known."""
     sign = " ← " if node.kind is Kind.NEW_STATE else " = "
     text = sign.join(filter(None, (node.name, node.formula))) or str(node.kind)
+    if node.statements:
+        text = ";  ".join(f"{name} ← {formula}" for name, formula in node.statements)
     if node.equation is not None and node.equation.place:
         text += f"  ({_FOLDERS.sub('', node.equation.place, count=1)})"
-    literal = _escaped(text, 300).replace("\\", "\\\\")  # a quoted string takes them once more
+    literal = escaped(text, 600 if node.statements else 300).replace(
+        "\\", "\\\\"
+    )  # a quoted string takes them once more
     return '"' + literal.replace('"', "&quot;") + '"'
 
 

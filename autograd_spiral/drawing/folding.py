@@ -19,9 +19,14 @@ FIRST, NEXT = "first round", "next round"
 
 
 class Rounds(str):
-    """The name of a frame, an item of `Node.scope`, that stands for all rounds of a loop."""
+    """The name of a frame, an item of `Node.scope`, that stands for all rounds of a loop; `like` is one of their names."""
 
-    __slots__ = ()
+    like: str
+
+    def __new__(cls, names: str, count: int, like: str = "") -> Rounds:
+        made = super().__new__(cls, f"{names}  ×{count}" if names else f"×{count}")
+        made.like = like
+        return made
 
 
 def fold(graph: Graph) -> Graph:
@@ -73,9 +78,7 @@ class _Folding:
                 node, form = self._for_all(loop, place[i][0], around)
                 uses, inside = list(self._uses(loop, place[i][0], place)), (len(self.scopes), *inside)
             else:
-                uses = [
-                    use._replace(at=(place[use.tail][1], *use.at)) if use.tail in place else use for use in uses
-                ]
+                uses = [use._replace(at=(place[use.tail][1], *use.at)) if use.tail in place else use for use in uses]
                 if i in shared:
                     node = replace(node, scope=_common([node.scope, around.outside]))
             boxes.nodes.append(node)
@@ -104,13 +107,14 @@ class _Folding:
 
     def _for_all(self, loop: Loop, j: int, around: _Surroundings) -> tuple[Node, Structure]:
         first, second = [*loop.rows, *loop.leaves][j][:2]
-        name, formula, scope = loop.said[j]
+        name, formula, scope, statements = loop.said[j]
         inner = scope[around.depth :] if j < len(loop.rows) else ()
         node = self.boxes.nodes[first]
         node = replace(
             node,
             name=name,
             formula=formula,
+            statements=statements,
             scope=(*around.outside, around.frame, *inner),
             rounds=(loop.count, *node.rounds),
         )
@@ -142,7 +146,9 @@ class _Folding:
         offsets = frozenset(used[k] - other for k, other in beside.items())
         if offsets in _NEAR:
             return _NEAR[offsets]
-        if not beside and used == list(range(self.boxes.nodes[tail].rounds[len(self.loops[tail]) - len(first) + level])):
+        if not beside and used == list(
+            range(self.boxes.nodes[tail].rounds[len(self.loops[tail]) - len(first) + level])
+        ):
             return ""
         return f"rounds {used[0] + 1}…{used[-1] + 1}"
 
@@ -205,13 +211,13 @@ def _surroundings(nodes: Sequence[Node], loop: Loop) -> _Surroundings:
     names = {said.scope[depth : depth + 1] for said in loop.said[: len(loop.rows)]}
     if len(inner) == loop.count and len(names) == 1:
         (name,) = names.pop()
-        return _Surroundings(common, Rounds(f"{name}  ×{loop.count}"), depth + 1)
+        return _Surroundings(common, Rounds(name, loop.count, min(inner)[0]), depth + 1)
     inside = {i for row in loop.rows for i in row}
     phase = nodes[loop.rows[0][0]].phase
     others = (node for i, node in enumerate(nodes) if i not in inside and node.phase == phase and not is_leaf(node))
     if common and not any(node.scope[:depth] == common for node in others):
-        return _Surroundings(common[:-1], Rounds(f"{common[-1]}  ×{loop.count}"), depth)
-    return _Surroundings(common, Rounds(f"×{loop.count}"), depth)
+        return _Surroundings(common[:-1], Rounds(common[-1], loop.count), depth)
+    return _Surroundings(common, Rounds("", loop.count), depth)
 
 
 def _common(paths: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
@@ -232,7 +238,11 @@ def _joined(*notes: str) -> str:
 
 def _called(ats: set[At], rounds: tuple[int, ...]) -> str:
     """Return what a note calls these rounds of the loops around a node, `rounds` of them in each."""
-    columns = [(column, n) for column, n in zip(zip(*ats, strict=True), rounds[len(rounds) - len(next(iter(ats))) :], strict=True) if None not in column]
+    columns = [
+        (column, n)
+        for column, n in zip(zip(*ats, strict=True), rounds[len(rounds) - len(next(iter(ats))) :], strict=True)
+        if None not in column
+    ]
     each = [sorted({_known(k) for k in column}) for column, _ in columns]
     counts = [n for _, n in columns]
     product = 1

@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeAlias
 from autograd_spiral.drawing.counting import counted
 from autograd_spiral.drawing.formulas import unified
 from autograd_spiral.drawing.graph import Flow
-from autograd_spiral.drawing.record import Node
+from autograd_spiral.drawing.record import Node, Statement
 from autograd_spiral.drawing.repeats import Repeat, repeats
 from autograd_spiral.drawing.structure import Structure
 from autograd_spiral.program.passes.phases import PHASES
@@ -27,8 +27,8 @@ __all__ = ["Boxes", "Loop", "Said", "Use", "find_loop", "is_leaf", "steps"]
 _SCOPED, _CARRIED, _APART = 3, 4, 6
 """How many rounds are worth a frame: in scopes that count, else if they carry something on, else."""
 
-_STARTS = 8
-"""So many places are tried where the first round may begin."""
+_BOXES = 2000
+"""So many boxes are looked at, to find where the first round begins, before a repeat is given up."""
 
 At: TypeAlias = tuple[int | None, ...]
 """The rounds of the loops around a node, outermost first; None for rounds that a note speaks of."""
@@ -58,6 +58,7 @@ class Said(NamedTuple):
     name: str | None
     formula: str
     scope: tuple[str, ...]
+    statements: tuple[Statement, ...] = ()
 
 
 @dataclass(slots=True)
@@ -127,16 +128,20 @@ class _Finder:
 
     def starts(self, repeat: Repeat) -> list[int]:
         """Return where the first round may begin: best such that a scope is a round, then that there are many."""
-        scopes = [self.nodes[i].scope for i in self.order[repeat.start : min(repeat.start + 3 * repeat.period, repeat.stop)]]
+        scopes = [
+            self.nodes[i].scope for i in self.order[repeat.start : min(repeat.start + 3 * repeat.period, repeat.stop)]
+        ]
 
         def badness(start: int) -> tuple[int, bool, int, int]:
             first, last = scopes[start], scopes[start + repeat.period - 1]
-            shared = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False)))
+            shared = sum(
+                1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
+            )
             return -shared, start > 0 and scopes[start - 1] == first, start // repeat.period, start
 
         # not only in the first period, since the first round may differ from the others
         offsets = sorted(range(len(scopes) - repeat.period + 1), key=badness)
-        return [repeat.start + offset for offset in offsets[:_STARTS]]
+        return [repeat.start + offset for offset in offsets[: max(_BOXES // repeat.period, 8)]]
 
     def loop(self, start: int, repeat: Repeat) -> Loop | None:
         """Return the loop whose first round begins here, with as many rounds as fit together."""
@@ -234,9 +239,10 @@ class _Finder:
         name = _name([node.name or "" for node in nodes])
         formula = unified([node.formula for node in nodes], but_first=carries)
         scope = [counted(names) for names in zip(*(node.scope for node in nodes), strict=True)]
-        if name is None or formula is None or None in scope:
+        statements = _statements([node.statements for node in nodes])
+        if name is None or formula is None or statements is None or None in scope:
             return None
-        return Said(name or None, formula, tuple(part for part in scope if part is not None))
+        return Said(name or None, formula, tuple(part for part in scope if part is not None), statements)
 
     def _is_worth_a_frame(self, rows: list[list[int]], carried: set[tuple[int, int]]) -> bool:
         scoped = all(len({self.nodes[i].scope for i in row}) == len(row) for row in rows)
@@ -250,6 +256,13 @@ def _name(names: Sequence[str]) -> str | None:
     if names[0] and not any(names[1:]):
         return f"{names[0]} (first round)"
     return counted(names)
+
+
+def _statements(rounds: Sequence[Sequence[Statement]]) -> tuple[Statement, ...] | None:
+    if len({len(statements) for statements in rounds}) > 1:
+        return None
+    found = [Statement(*map(unified, zip(*column, strict=True))) for column in zip(*rounds, strict=True)]
+    return None if any(None in statement for statement in found) else tuple(found)
 
 
 def _differences(first: At, second: At) -> Iterator[int | None]:

@@ -19,8 +19,9 @@ _LONGEST = 200
 def statements(news: Iterable[Node], boxes: Set[Node]) -> tuple[Statement, ...]:
     """Return for each of these new states what is assigned, in order.
 
-    A name means the value that it has at that point: the new value once it has been assigned, which in turn means that
-    an old one is called `old`. Values of `boxes` stand there by their names, all others by their formulas.
+    As in a program, a name means the value that it has at that point: the new one once it has been assigned. A value
+    from before is called `old`, and one that another box assigns `new`. Values of `boxes` stand there by their names, all
+    others by their formulas.
     """
     found: list[Statement] = []
     assigned: set[Node] = set()
@@ -67,7 +68,8 @@ class _Writer:
         if self._is_term(arg):
             return self.known[arg]
         if arg.state is not None:
-            return Text(arg.state.name or BLANK)
+            name = arg.state.name or BLANK
+            return Text(name if arg.state in self.assigned else f"new {name}")
         name = arg.name or BLANK
         return Text(f"old {name}" if arg in self.assigned else name)
 

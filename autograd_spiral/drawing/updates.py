@@ -128,7 +128,11 @@ class _Folding:
             self._put(
                 end,
                 replace(self.nodes[end], statements=statements(news, boxes)),
-                (self.nodes[i] for i in self._into({*group}, shared) if i not in states and self.nodes[i] is not self.nodes[end].state),
+                (
+                    self.nodes[i]
+                    for i in self._into({*group}, shared)
+                    if i not in states and self.nodes[i] is not self.nodes[end].state
+                ),
             )
             self.gone |= dict.fromkeys([*inside, *states], end)
         self.gone |= dict.fromkeys(shared, next(iter(members), 0))
