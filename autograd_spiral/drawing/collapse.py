@@ -8,8 +8,8 @@ from collections.abc import Hashable
 from dataclasses import replace
 from typing import TypeAlias
 
-from autograd_spiral.drawing.counting import template_of
 from autograd_spiral.drawing.folding import Rounds
+from autograd_spiral.drawing.folding.counting import template_of
 from autograd_spiral.drawing.graph import Edge, Flow, Graph
 from autograd_spiral.drawing.record import Kind, Node
 
@@ -28,8 +28,9 @@ _COUNTED = {
 def collapse(graph: Graph, max_nodes: int) -> Graph:
     """Return `graph` with as many scopes collapsed as it takes to have at most `max_nodes` nodes.
 
-    Single rounds beside a folded loop collapse first, then the innermost scopes. Outputs, nodes outside any scope, and parameters that several scopes use always
-    stay, the latter with their gradients and new states, so more than `max_nodes` may remain.
+    Single rounds beside a folded loop collapse first, then the innermost scopes. Outputs, nodes outside any scope, and
+    parameters that several scopes use always stay, the latter with their gradients and new states, so more than
+    `max_nodes` may remain.
     """
     depth = max((len(node.scope) for node in graph.nodes), default=0)
     if len(graph.nodes) <= max_nodes or depth == 0:
@@ -43,7 +44,7 @@ def collapse(graph: Graph, max_nodes: int) -> Graph:
 
 
 _Groups: TypeAlias = dict[Hashable, list[int]]
-"""Positions that are drawn as one node each; the key of a scope is its phase and the scope, that of others is a number."""
+"""Positions that are drawn as one node each; the key is a number, or the phase and the scope that collapses."""
 
 
 def _groups(graph: Graph, depth: int) -> _Groups:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import operator
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from autograd_spiral.drawing.counting import counted
 from autograd_spiral.drawing.text import number, visible
 from autograd_spiral.program.ir import Equation, shape_of
 from autograd_spiral.program.printing.expressions import (
@@ -26,12 +24,14 @@ from autograd_spiral.program.printing.expressions import (
 from autograd_spiral.vocabulary.rules.indexing import scatter
 from autograd_spiral.vocabulary.rules.shapes import add_windows
 
-__all__ = ["BLANK", "FORMULAS", "constant_text", "unified"]
+__all__ = ["BLANK", "FORMULAS", "RAISED", "constant_text"]
 
 BLANK = "·"
 """Stands for an argument that has no name: the arrow into the operation shows which."""
 
-_RAISED = "ᵀ⁰¹²³⁴⁵⁶⁷⁸⁹⁻"
+RAISED = "ᵀ⁰¹²³⁴⁵⁶⁷⁸⁹⁻"
+"""The signs that stand raised after a term."""
+
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -81,18 +81,6 @@ def _power(equation: Equation, terms: Sequence[Text]) -> Text:
 def _transpose(equation: Equation, terms: Sequence[Text]) -> Text:
     axes = equation.params["axes"]
     return _raised(terms[0], "ᵀ") if transposed(axes) else Text(f"transpose({terms[0].text}, {axes})")
-
-
-def unified(formulas: Sequence[str], *, but_first: bool = False) -> str | None:
-    """Return one formula for the same operation in all rounds of a loop; None if there is none that is true of all.
-
-    Numbers that count read `first…last`, and an argument that has a name in some rounds only is a blank.
-
-    >>> unified(["hᵀ @ X[0]", "(·)ᵀ @ X[1]", "(·)ᵀ @ X[2]"])
-    '(·)ᵀ @ X[0…2]'
-    """
-    bare = counted([re.sub(rf"(?<!\w)\({BLANK}\)", BLANK, text) for text in formulas], but_first=but_first, blank=BLANK)
-    return bare and re.sub(f"{BLANK}(?=[{_RAISED}])", f"({BLANK})", bare)
 
 
 FORMULAS = Alphabet(

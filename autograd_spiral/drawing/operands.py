@@ -139,7 +139,7 @@ class _Cut(NamedTuple):
 
 
 def _pieces(nodes: Iterable[Node], uses: Mapping[Node, int]) -> set[Node]:
-    """Enter pieces that were cut out in several steps, or made rows; return the larger pieces that nothing else uses."""
+    """Enter pieces cut out in several steps, or turned into rows; return the larger ones that nothing else uses."""
     cuts: dict[Node, _Cut] = {}
     within: Counter[Node] = Counter()
     for node in nodes:

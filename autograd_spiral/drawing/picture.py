@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 from autograd_spiral.drawing.collapse import collapse
 from autograd_spiral.drawing.dot import dot_lines, picture_attributes
 from autograd_spiral.drawing.export import Drawing
-from autograd_spiral.drawing.folding import fold as folded
+from autograd_spiral.drawing.folding import fold_loops, fold_updates
 from autograd_spiral.drawing.graph import trace
 from autograd_spiral.drawing.legend import DIRECTIONS
 from autograd_spiral.drawing.record import Record
-from autograd_spiral.drawing.updates import fold_updates
 from autograd_spiral.engine.sweep import sweep
 from autograd_spiral.engine.tensor import Tensor, seed_cotangent
 from autograd_spiral.program import CapturedStep
@@ -74,7 +73,7 @@ def draw(
     if rankdir not in DIRECTIONS:
         raise ValueError(f"draw: rankdir must be TB, LR, BT or RL, not {rankdir!r}")
     graph = trace(record_of(outputs, gradients_of, names), gather=fold)
-    graph = collapse(folded(fold_updates(graph)) if fold else graph, max_nodes)
+    graph = collapse(fold_loops(fold_updates(graph)) if fold else graph, max_nodes)
     drawing = Drawing("computation", **picture_attributes(graph, rankdir))
     drawing.body.extend(dot_lines(graph, values=values, rankdir=rankdir))
     return drawing

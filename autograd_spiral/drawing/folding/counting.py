@@ -1,4 +1,4 @@
-"""Texts that differ only by numbers that count, such as `step 0`, `step 1`, …: read as one. Imports nothing.
+"""Texts that differ only by numbers that count, such as `step 0`, `step 1`, …: read as one. Imports nothing of ours.
 
 >>> counted(["step 0", "step 1", "step 2"]), counted(["x[0:2]", "x[2:4]", "x[4:6]"]), counted(["a1", "b1"])
 ('step 0…2', 'x[0, 2…4:2, 4…6]', None)
@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 
@@ -39,7 +40,7 @@ def is_count(numbers: Sequence[int]) -> bool:
     >>> is_count([0, 1, 2]), is_count([6, 4, 2]), is_count([5, 5, 5]), is_count([0, 1, 0])
     (True, True, True, False)
     """
-    return len({b - a for a, b in zip(numbers, numbers[1:], strict=False)}) <= 1
+    return len({b - a for a, b in itertools.pairwise(numbers)}) <= 1
 
 
 def counted(texts: Sequence[str], *, but_first: bool = False, blank: str | None = None) -> str | None:

@@ -1,10 +1,10 @@
 """Finding loops: neighbouring rounds of one structure, of which one can stand for all.
 
-A round is a stretch of what a phase computes; scopes tell where it may begin, but are not needed. Rounds belong together
-only if nothing is lost by showing one of them: the operations are the same, and so is where their arguments come from:
-from the same round, from the round before, or from outside, and there from one place for all, or from places that
-count with the rounds. Leaves that only one round uses, such as the weights of a layer, are part of it. What differs must
-be numbers that count and that the picture shows, as in `step 0…19` and `X[:, 0…19]`.
+A round is a stretch of what a phase computes; scopes tell where it may begin, but are not needed. Rounds belong
+together only if nothing is lost by showing one of them. The operations are the same. Their arguments come from the same
+round, from the round before, or from outside, and there from one place for all rounds, or from places that count with
+them. Leaves that only one round uses, such as the weights of a layer, are part of it. What differs must be numbers that
+count and that the picture shows, as in `step 0…19` and `X[:, 0…19]`.
 """
 
 from __future__ import annotations
@@ -14,15 +14,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
-from autograd_spiral.drawing.counting import counted
-from autograd_spiral.drawing.formulas import unified
+from autograd_spiral.drawing.folding.repeats import Repeat, repeats
+from autograd_spiral.drawing.folding.said import Said, said
+from autograd_spiral.drawing.folding.structure import Structure
 from autograd_spiral.drawing.graph import Flow
-from autograd_spiral.drawing.record import Node, Statement
-from autograd_spiral.drawing.repeats import Repeat, repeats
-from autograd_spiral.drawing.structure import Structure
+from autograd_spiral.drawing.record import Node
 from autograd_spiral.program.passes.phases import PHASES
 
-__all__ = ["Boxes", "Loop", "Said", "Use", "find_loop", "is_leaf", "steps"]
+__all__ = ["Boxes", "Loop", "Use", "find_loop", "is_leaf", "steps"]
 
 _SCOPED, _CARRIED, _APART = 3, 4, 6
 """How many rounds are worth a frame: in scopes that count, else if they carry something on, else."""
@@ -52,27 +51,18 @@ class Boxes:
     uses: list[list[Use]]
 
 
-class Said(NamedTuple):
-    """What the label of a box says of all rounds."""
-
-    name: str | None
-    formula: str
-    scope: tuple[str, ...]
-    statements: tuple[Statement, ...] = ()
-
-
 @dataclass(slots=True)
 class Loop:
     """A loop: for each box of a round, its positions in all rounds, first what is computed, then leaves.
 
-    `said` is what can be said of all rounds, for each box. `carried` are the uses, by box and number, of what the round
-    before computed.
+    `carried` are the uses, by box and number, of what the round before computed. `labels` say for each box what is true
+    of all rounds.
     """
 
     rows: list[list[int]]
     leaves: list[list[int]]
     carried: set[tuple[int, int]]
-    said: list[Said]
+    labels: list[Said]
 
     @property
     def count(self) -> int:
@@ -178,8 +168,13 @@ class _Finder:
         if leaves is None or not self._is_worth_a_frame(rows, carried):
             return None
         carrying = {j for j, _ in carried}
-        said = [self._said(row, j in carrying) for j, row in enumerate([*rows, *leaves])]
-        return None if None in said else Loop(rows, leaves, carried, [texts for texts in said if texts is not None])
+        labels: list[Said] = []
+        for j, row in enumerate([*rows, *leaves]):
+            label = said([self.nodes[i] for i in row], carries=j in carrying)
+            if label is None:
+                return None
+            labels.append(label)
+        return Loop(rows, leaves, carried, labels)
 
     def _changes(
         self, before: Sequence[int], after: Sequence[int], start: int, carried: set[tuple[int, int]] | None = None
@@ -233,36 +228,9 @@ class _Finder:
         members = [i for column in columns for i in column]
         return [list(column) for column in columns] if len(set(members)) == len(members) else None
 
-    def _said(self, row: list[int], carries: bool) -> Said | None:
-        """Return what the label of a box says of all rounds; None if there is nothing that is true of all."""
-        nodes = [self.nodes[i] for i in row]
-        name = _name([node.name or "" for node in nodes])
-        formula = unified([node.formula for node in nodes], but_first=carries)
-        scope = [counted(names) for names in zip(*(node.scope for node in nodes), strict=True)]
-        statements = _statements([node.statements for node in nodes])
-        if name is None or formula is None or statements is None or None in scope:
-            return None
-        return Said(name or None, formula, tuple(part for part in scope if part is not None), statements)
-
     def _is_worth_a_frame(self, rows: list[list[int]], carried: set[tuple[int, int]]) -> bool:
         scoped = all(len({self.nodes[i].scope for i in row}) == len(row) for row in rows)
         return len(rows[0]) >= (_SCOPED if scoped else _CARRIED if carried else _APART)
-
-
-def _name(names: Sequence[str]) -> str | None:
-    """Return what to call a box in all rounds: a name that only its first or its last round has says so."""
-    if names[-1] and not any(names[:-1]):
-        return f"{names[-1]} (last round)"
-    if names[0] and not any(names[1:]):
-        return f"{names[0]} (first round)"
-    return counted(names)
-
-
-def _statements(rounds: Sequence[Sequence[Statement]]) -> tuple[Statement, ...] | None:
-    if len({len(statements) for statements in rounds}) > 1:
-        return None
-    found = [Statement(*map(unified, zip(*column, strict=True))) for column in zip(*rounds, strict=True)]
-    return None if any(None in statement for statement in found) else tuple(found)
 
 
 def _differences(first: At, second: At) -> Iterator[int | None]:

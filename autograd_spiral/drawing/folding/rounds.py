@@ -1,4 +1,4 @@
-"""Folding: a graph in which one round stands for all rounds of each loop, and edges say which rounds they belong to."""
+"""Loops folded: one round stands for all, and edges say which rounds they leave and enter."""
 
 from __future__ import annotations
 
@@ -7,29 +7,36 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from autograd_spiral.drawing.folding.loops import At, Boxes, Loop, Use, find_loop, is_leaf, steps
+from autograd_spiral.drawing.folding.structure import Structure, structure
 from autograd_spiral.drawing.graph import Edge, Flow, Graph
-from autograd_spiral.drawing.loops import At, Boxes, Loop, Use, find_loop, is_leaf, steps
 from autograd_spiral.drawing.record import Node
-from autograd_spiral.drawing.structure import Structure, structure
 
-__all__ = ["FIRST", "NEXT", "Rounds", "fold"]
+__all__ = ["FIRST", "NEXT", "Rounds", "fold_loops"]
 
 FIRST, NEXT = "first round", "next round"
 """The notes of the two edges by which something is carried on."""
 
 
 class Rounds(str):
-    """The name of a frame, an item of `Node.scope`, that stands for all rounds of a loop; `like` is one of their names."""
+    """The name of a frame, an item of `Node.scope`, that stands for all rounds of a loop: `step 0…19  ×20`.
+
+    `like` is the scope of one of the rounds, if they have scopes that count.
+
+    >>> Rounds("step 0…19", 20, like="step 0"), Rounds("", 5)
+    ('step 0…19  ×20', '×5')
+    """
 
     like: str
 
     def __new__(cls, names: str, count: int, like: str = "") -> Rounds:
+        """Return the name of the frame of so many rounds."""
         made = super().__new__(cls, f"{names}  ×{count}" if names else f"×{count}")
         made.like = like
         return made
 
 
-def fold(graph: Graph) -> Graph:
+def fold_loops(graph: Graph) -> Graph:
     """Return `graph` with loops folded, inner ones first: each node of the first round stands for those of all rounds.
 
     Its name and formula say what counts, its `scope` names the frame, and `rounds` says of how many rounds it is. The
@@ -97,7 +104,7 @@ class _Folding:
         return _Folding(boxes, pairs, loops, [*self.scopes, self._scopes(loop)])
 
     def _shared(self, loop: Loop, place: dict[int, tuple[int, int]]) -> set[int]:
-        """Return the leaves outside that the rounds use, with their gradients and new values: these stand outside, too."""
+        """Return what has to stand outside: leaves that all rounds use, with their gradients and new values."""
         nodes = self.boxes.nodes
         if nodes[loop.rows[0][0]].phase != "forward":
             return set()
@@ -107,7 +114,7 @@ class _Folding:
 
     def _for_all(self, loop: Loop, j: int, around: _Surroundings) -> tuple[Node, Structure]:
         first, second = [*loop.rows, *loop.leaves][j][:2]
-        name, formula, scope, statements = loop.said[j]
+        name, formula, scope, statements = loop.labels[j]
         inner = scope[around.depth :] if j < len(loop.rows) else ()
         node = self.boxes.nodes[first]
         node = replace(
@@ -208,7 +215,7 @@ def _surroundings(nodes: Sequence[Node], loop: Loop) -> _Surroundings:
     common = _common(paths)
     depth = len(common)
     inner = {path[depth : depth + 1] for path in paths}
-    names = {said.scope[depth : depth + 1] for said in loop.said[: len(loop.rows)]}
+    names = {said.scope[depth : depth + 1] for said in loop.labels[: len(loop.rows)]}
     if len(inner) == loop.count and len(names) == 1:
         (name,) = names.pop()
         return _Surroundings(common, Rounds(name, loop.count, min(inner)[0]), depth + 1)

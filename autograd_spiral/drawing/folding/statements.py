@@ -20,8 +20,8 @@ def statements(news: Iterable[Node], boxes: Set[Node]) -> tuple[Statement, ...]:
     """Return for each of these new states what is assigned, in order.
 
     As in a program, a name means the value that it has at that point: the new one once it has been assigned. A value
-    from before is called `old`, and one that another box assigns `new`. Values of `boxes` stand there by their names, all
-    others by their formulas.
+    from before is called `old`, and one that another box assigns `new`. Values of `boxes` stand there by their names,
+    all others by their formulas.
     """
     found: list[Statement] = []
     assigned: set[Node] = set()

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import replace
 
+from autograd_spiral.drawing.folding.reach import reached
+from autograd_spiral.drawing.folding.statements import statements
 from autograd_spiral.drawing.formulas import BLANK
 from autograd_spiral.drawing.graph import Edge, Flow, Graph
-from autograd_spiral.drawing.reach import reached
 from autograd_spiral.drawing.record import Gathered, Kind, Node
-from autograd_spiral.drawing.statements import statements
 
 __all__ = ["fold_updates"]
 

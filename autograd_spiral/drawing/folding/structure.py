@@ -1,7 +1,7 @@
-"""What a drawn node computes, as data that can be compared: two nodes of one structure differ only by numbers that count.
+"""What a drawn node computes, as data that can be compared, and the numbers in it, which may count.
 
-The numbers that may differ are those that a picture shows: in scopes, whole numbers in formulas, and the positions in an
-index. All else must be the same, hidden parts of the formula included. Names are not part of the structure.
+The numbers are those that a picture shows: in scopes, whole numbers in formulas, and the positions in an index. All else
+must be the same, hidden parts of the formula included. Names are not part of the structure.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_spiral.drawing.counting import numbers_in, template_of
+from autograd_spiral.drawing.folding.counting import numbers_in, template_of
 from autograd_spiral.drawing.record import Node
 
 __all__ = ["Structure", "structure"]

@@ -1,4 +1,4 @@
-"""Which values a result depends on, entry by entry: an optimizer keeps all parameters in one vector, but not mixed up."""
+"""Which values a result depends on, entry by entry: an optimizer may keep all parameters in one vector."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _Runs: TypeAlias = list[tuple[int, frozenset[Node]]]
 def reached(ends: Iterable[Node], start: Set[Node]) -> dict[Node, list[Node]]:
     """Return for each of `ends` the nodes in `start` that entries of it depend on, in the order of the first uses.
 
-    What is neither in `start` nor computed from it counts for nothing. Vectors that were joined, combined entry by entry
-    and cut again are told apart; an operation of any other kind is taken to mix all that it gets.
+    What is neither in `start` nor computed from it counts for nothing. Vectors that were joined, combined entry by
+    entry and cut again are told apart; an operation of any other kind is taken to mix all that it gets.
     """
     runs: dict[Node, _Runs] = {node: [(node.output.size, frozenset([node]))] for node in start}
     order: dict[Node, int] = {}
