@@ -103,7 +103,7 @@ def test_the_walk_visits_each_operation_once_however_often_values_are_shared(mon
         y = leaf([0.5, 0.25], "x")
         for _ in range(depth):
             y = y * y  # 2 ** depth paths
-        drawing = draw(y)
+        drawing = draw(y, fold=False)
         assert len(edges(drawing)) == 2 * depth
         return len(visits)
 

@@ -14,6 +14,7 @@ from autograd_spiral.drawing.record import Node
 
 __all__ = ["FIRST", "NEXT", "Rounds", "fold_loops"]
 
+_EACH = "each round"
 FIRST, NEXT = "first round", "next round"
 """The notes of the two edges by which something is carried on."""
 
@@ -257,13 +258,13 @@ def _called(ats: set[At], rounds: tuple[int, ...]) -> str:
         product *= len(ks)
     if product != len(ats):
         return f"{len(ats)} rounds"
-    words = dict.fromkeys(_word(ks, n) for ks, n in zip(each, counts, strict=True))
-    return " of ".join(reversed(words))
+    words = [_word(ks, n) for ks, n in zip(each, counts, strict=True)]
+    return words[0] if set(words) == {_EACH} else " of ".join(reversed(words))
 
 
 def _word(ks: list[int], n: int) -> str:
     if len(ks) == n:
-        return "each round"
+        return _EACH
     if len(ks) > 1:
         return f"{len(ks)} of {n} rounds"
     return {0: "first round", n - 1: "last round"}.get(ks[0], f"round {ks[0] + 1}")

@@ -1,7 +1,7 @@
 """What a drawn node computes, as data that can be compared, and the numbers in it, which may count.
 
-The numbers are those that a picture shows: in scopes, whole numbers in formulas, and the positions in an index. All else
-must be the same, hidden parts of the formula included. Names are not part of the structure.
+The numbers are those that a picture shows: in scopes, whole numbers in formulas, and the positions in an index. All
+else must be the same, hidden parts of the formula included. Names are not part of the structure.
 """
 
 from __future__ import annotations
@@ -70,19 +70,13 @@ def _frozen(value: Any, numbers: list[int] | None) -> Hashable:
     """Return a parameter or a constant as something to compare; whole numbers go to `numbers`, if there is a list."""
     if type(value) is int and numbers is not None and value >= 0:
         numbers.append(value)
-        return int
+        return "number"
     if isinstance(value, np.ndarray):
         return "array", value.shape, value.dtype.str, value.tobytes()
     if isinstance(value, tuple | list):
         return tuple(_frozen(item, numbers) for item in value)
     if isinstance(value, slice):
         return "slice", *(_frozen(item, numbers) for item in (value.start, value.stop, value.step))
-    return type(value), repr(value) if isinstance(value, float) else _hashable(value)
-
-
-def _hashable(value: Any) -> Hashable:
-    try:
-        hash(value)
-    except TypeError:
-        return object()
-    return value
+    if isinstance(value, float):
+        return repr(value)  # in which 0.0 and -0.0 differ
+    return type(value).__name__, value if isinstance(value, Hashable) else object()

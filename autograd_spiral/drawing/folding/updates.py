@@ -158,7 +158,8 @@ class _Folding:
         for i in reversed(range(len(self.nodes))):
             node = self.nodes[i]
             number = node.phase == "update" and node.output.size == 1 and node.state is None and node.name is None
-            if number and not node.result and i not in folded and self.users[i] and self.users[i] <= folded | shared:
+            short = len(set(self.sources[i])) == 1 and not node.result
+            if number and short and i not in folded and self.users[i] and self.users[i] <= folded | shared:
                 shared.add(i)
         return shared
 
