@@ -62,7 +62,7 @@ def dot_lines(graph: Graph, *, values: bool, rankdir: str) -> Iterator[str]:
     for edge in graph.edges:
         yield _edge(graph, edge)
     if framed:
-        for first, second in graph.pairs:
+        for first, second in (*graph.pairs, *_with_users(graph)):
             yield f"\t{{ rank=same n{first} n{second} }}\n"
     if "update" in phases:
         yield from order
@@ -90,7 +90,7 @@ def _phase(graph: Graph, phase: str, numbers: Iterator[int], *, values: bool, na
             yield f"\tsubgraph cluster_{number} {{\n"
             yield f'\t\tlabel="" color={_FRAME} style="dashed,rounded" penwidth=1 margin={_MARGIN}\n'
             lines = "<BR/>".join(map(shown, frame[-1].rsplit("  ", 1) if isinstance(frame[-1], Rounds) else frame[-1:]))
-            yield f"\t\tt{number} [shape=plaintext label=<{lines}> fontcolor={_FRAME.replace('7f', '55')}]\n"
+            yield f"\t\tt{number} [shape=plaintext fontsize=12 label=<{lines}> fontcolor={_FRAME.replace('7f', '55')}]\n"
             for n, below in enumerate(_uppermost(graph, {j for j in scopes if scopes[j][: depth + 1] == frame})):
                 yield f"\t\tt{number} -> n{below} [style=invis weight={int(n == 0)} minlen=0]\n"
         entered = scopes[i]
@@ -197,6 +197,19 @@ def _edge(graph: Graph, edge: Edge) -> str:
     if notes:
         how += f" xlabel=<{_small(' '.join(notes), 'value')}>"
     return f"\tn{tail} -> n{head} [{how}]\n"
+
+
+def _with_users(graph: Graph) -> Iterator[tuple[int, int]]:
+    """Yield forward nodes that only other phases use, each with its first user: nothing else says where they belong."""
+    users: dict[int, list[int]] = {}
+    for edge in graph.edges:
+        users.setdefault(edge.tail, []).append(edge.head)
+    paired = {i for pair in graph.pairs for i in pair}
+    for i, heads in users.items():
+        node = graph.nodes[i]
+        apart = not node.args and all(graph.nodes[head].phase != node.phase for head in heads)
+        if node.phase == "forward" and apart and i not in paired and heads[0] not in paired:
+            yield i, heads[0]
 
 
 def _ends(graph: Graph, edge: Edge) -> tuple[int, int]:

@@ -10,7 +10,7 @@ count and that the picture shows, as in `step 0…19` and `X[:, 0…19]`.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -21,7 +21,7 @@ from autograd_spiral.drawing.graph import Flow
 from autograd_spiral.drawing.record import Node
 from autograd_spiral.program.passes.phases import PHASES
 
-__all__ = ["Boxes", "Loop", "Use", "find_loop", "is_leaf", "steps"]
+__all__ = ["Boxes", "Loop", "Use", "common_scope", "find_loop", "is_leaf", "steps"]
 
 _SCOPED, _CARRIED, _APART = 3, 4, 6
 """How many rounds are worth a frame: in scopes that count, else if they carry something on, else."""
@@ -73,6 +73,13 @@ class Loop:
 def is_leaf(node: Node) -> bool:
     """Whether this value is given, not computed."""
     return node.equation is None and not node.args
+
+
+def common_scope(scopes: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    """Return the innermost scope that all of these are in."""
+    first, last = min(scopes := list(scopes)), max(scopes)  # in this order, all others begin as these two do
+    depth = next((n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+    return first[:depth]
 
 
 def steps(first: Structure, second: Structure) -> tuple[int, ...]:
@@ -154,11 +161,20 @@ class _Finder:
         count = 3
         while count < len(rounds) and self._changes(rounds[count - 1], rounds[count], start) == usual:
             count += 1
-        for size in (count, count - 1):  # names may say that the last round is another one
-            loop = self._of_rounds(rounds[:size], usual, carried)
+        inside = self._splits_scopes(rounds[:count])
+        for size in (count, count - 1):  # the last round may go on, or have names that make it another one
+            loop = None if size == count and inside else self._of_rounds(rounds[:size], usual, carried)
             if loop is not None:
                 return loop
         return None
+
+    def _splits_scopes(self, rounds: Sequence[Sequence[int]]) -> bool:
+        """Whether the scope of the last round goes on after it, if each round has a scope of its own."""
+        scopes = [common_scope([self.nodes[i].scope for i in order]) for order in rounds]
+        after = self.position[rounds[-1][-1]] + 1
+        if len(set(scopes)) < len(scopes) or after == len(self.order):
+            return False
+        return self.nodes[self.order[after]].scope[: len(scopes[-1])] == scopes[-1]
 
     def _of_rounds(
         self, rounds: Sequence[Sequence[int]], changes: list[list[_Change]], carried: set[tuple[int, int]]

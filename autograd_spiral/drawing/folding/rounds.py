@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from autograd_spiral.drawing.folding.loops import At, Boxes, Loop, Use, find_loop, is_leaf, steps
+from autograd_spiral.drawing.folding.loops import At, Boxes, Loop, Use, common_scope, find_loop, is_leaf, steps
 from autograd_spiral.drawing.folding.structure import Structure, structure
 from autograd_spiral.drawing.graph import Edge, Flow, Graph
 from autograd_spiral.drawing.record import Node
@@ -88,7 +88,7 @@ class _Folding:
             else:
                 uses = [use._replace(at=(place[use.tail][1], *use.at)) if use.tail in place else use for use in uses]
                 if i in shared:
-                    node = replace(node, scope=_common([node.scope, around.outside]))
+                    node = replace(node, scope=common_scope([node.scope, around.outside]))
             boxes.nodes.append(node)
             boxes.structures.append(form)
             boxes.uses.append([use._replace(tail=moved[use.tail]) for use in uses])
@@ -213,7 +213,7 @@ class _Surroundings(NamedTuple):
 def _surroundings(nodes: Sequence[Node], loop: Loop) -> _Surroundings:
     """Return the frame of a loop: the scope that counts with its rounds, else the scope around it, else a new one."""
     paths = {nodes[i].scope for row in loop.rows for i in row}
-    common = _common(paths)
+    common = common_scope(paths)
     depth = len(common)
     inner = {path[depth : depth + 1] for path in paths}
     names = {said.scope[depth : depth + 1] for said in loop.labels[: len(loop.rows)]}
@@ -226,13 +226,6 @@ def _surroundings(nodes: Sequence[Node], loop: Loop) -> _Surroundings:
     if common and not any(node.scope[:depth] == common for node in others):
         return _Surroundings(common[:-1], Rounds(common[-1], loop.count), depth)
     return _Surroundings(common, Rounds("", loop.count), depth)
-
-
-def _common(paths: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
-    """Return the innermost scope that all of these are in."""
-    first, last = min(paths), max(paths)  # in this order, all others begin as these two do
-    depth = next((n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
-    return first[:depth]
 
 
 def _known(at: int | None) -> int:
