@@ -46,7 +46,9 @@ def crossings(drawing, program):
     """The lines that run through a box that they do not belong to, or through the title of a frame."""
     found = layout(drawing.source, program)
     lines = [(edge, np.concatenate([*points(edge["pos"])])) for edge in found["edges"] if edge.get("style") != "invis"]
-    boxes = {thing["_gvid"]: box(thing) for thing in found["objects"] if "pos" in thing and thing.get("style") != "invis"}
+    boxes = {
+        thing["_gvid"]: box(thing) for thing in found["objects"] if "pos" in thing and thing.get("style") != "invis"
+    }
     titles = {thing["_gvid"]: title(thing) for thing in found["objects"] if thing.get("label") and "lp" in thing}
     return [
         (called(found, edge["tail"]), called(found, edge["head"]), called(found, number))

@@ -80,6 +80,8 @@ class _Trace:
         self.graph.pairs = [(index[a], index[b]) for a, b in record.pairs if a in index and b in index]
 
     def _node(self, node: Node) -> None:
+        for term in [arg for arg in node.args if arg in self.terms and _scope(arg) != _scope(node)]:
+            self._draw(term, *self.terms.pop(term))  # what an optimizer gets is not a part of it
         text, sources = self._formula(node)
         terms = [arg for arg in node.args if arg in self.terms]
         while terms and (len(text.text) > WIDTH or len(sources) > 4):
@@ -146,6 +148,11 @@ class _Trace:
             if start.kind is Kind.PARAMETER and not start.scope:
                 start.scope = end.scope  # a parameter is drawn with the operation that uses it first
         self.graph.edges.append(Edge(self.index[start], self.index[end], flow))
+
+
+def _scope(node: Node) -> tuple[str, ...]:
+    """Return the scope in which the operation of a node was recorded."""
+    return node.equation.scope if node.equation is not None else ()
 
 
 _WHOLE_AXES = (None, Ellipsis, slice(None))

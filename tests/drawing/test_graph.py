@@ -4,7 +4,7 @@ import numpy as np
 from models import adam_by_hand
 from pictures import case_study, edges, labels, leaf, picture, titles, trace_both
 
-from autograd_spiral import Tensor, capture, grad
+from autograd_spiral import capture, grad
 from autograd_spiral.drawing import dot as dot_module
 from autograd_spiral.drawing import draw
 from autograd_spiral.drawing.graph import Flow
@@ -48,7 +48,9 @@ def test_the_update_of_adam_is_a_few_boxes_for_each_parameter_even_unfolded():
     shown = draw(adam_by_hand(), fold=False)
     for name in ("W1", "b1", "W2", "b2"):
         assert f"m_{name} ← 0.9 × m_{name} + 0.1 × d{name}" in titles(shown)
-        assert [f"v_{name} ←", f"0.999 × v_{name} + 0.001 × d{name} × d{name}"] in [label[:2] for label in labels(shown)]
+        assert [f"v_{name} ←", f"0.999 × v_{name} + 0.001 × d{name} × d{name}"] in [
+            label[:2] for label in labels(shown)
+        ]
     of_updates = [title for title in titles(shown) if "←" in title or "sqrt" in title or "**" in title]
     assert len(of_updates) <= 4 * 4 + 3  # of each: W, m, v, and the step; and t with its two powers
 

@@ -96,13 +96,13 @@ class _Folding:
         reach = reached([self.nodes[i] for i in (*parameters, *kept)], outside)
         for i in parameters:
             node = self.nodes[i]
-            sources = [source for source in reach[node] if source is not node.state]
+            sources = sorted((source for source in reach[node] if source is not node.state), key=self.index.__getitem__)
             self._put(i, _called(name, node, sources), sources)
         rest = members - set(parameters) | states
         if kept:
             nodes = [self.nodes[i] for i in kept]
             olds = {node.state for node in nodes}
-            sources = list(dict.fromkeys(source for node in nodes for source in reach[node] if source not in olds))
+            sources = sorted({source for node in nodes for source in reach[node]} - olds, key=self.index.__getitem__)
             unchanged = [self.nodes[i] for i in sorted(states) if self.nodes[i] not in olds]
             self._put(kept[-1], _kept(name, nodes, unchanged, sources), ())
         self.gone |= dict.fromkeys(rest - set(kept[-1:]), [*parameters, *kept][-1])
@@ -187,14 +187,17 @@ def _called(name: str, new: Node, sources: Sequence[Node]) -> Node:
 def _kept(name: str, news: Sequence[Node], unchanged: Sequence[Node], sources: Sequence[Node]) -> Node:
     """Return the box of all that `name` keeps from step to step."""
     states = tuple(node.name or BLANK for node in news)
+    names = [node.name for node in sources if node.name is not None]  # no arrows lead here, to keep the picture clear
+    given = ", ".join(names) if len(names) == len(sources) <= _NAMED else f"{len(sources)} values"
     return replace(
         news[-1],
         name=f"state of {name}",
-        formula=f"{name}({', '.join(_listed(sources))})",
+        formula=f"{name}({given})" if sources else "",
         gathered=Gathered(name, (*(node.state for node in news), *sources)),
         states=(*states, *(f"{node.name or BLANK} (unchanged)" for node in unchanged)),
     )
 
 
 def _listed(nodes: Sequence[Node]) -> list[str]:
+    """Return the arguments of a call, to which arrows lead."""
     return [node.name or BLANK for node in nodes] if len(nodes) <= _NAMED else [f"{len(nodes)} values"]

@@ -12,7 +12,9 @@ def names(compute):
     """The names of the leaves that a result depends on, as far as `reached` tells them apart."""
     leaves = {name: leaf(np.ones(n), name) for name, n in (("a", 2), ("b", 3), ("s", 1))}
     nodes = record_of(compute(**leaves)).nodes
-    return "".join(sorted(node.name for node in reached([nodes[-1]], {n for n in nodes if n.name in leaves})[nodes[-1]]))
+    return "".join(
+        sorted(node.name for node in reached([nodes[-1]], {n for n in nodes if n.name in leaves})[nodes[-1]])
+    )
 
 
 def joined(a, b):

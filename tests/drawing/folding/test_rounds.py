@@ -90,7 +90,7 @@ OPERATIONS = {
     "sin": lambda h, x, t, own: np.sin(h),
     "input": lambda h, x, t, own: h + x["X"][:, t],
     "start": lambda h, x, t, own: h - x["h0"],
-    "twice": lambda h, x, t, own: h * h,
+    "twice": lambda h, x, t, own: h * h * 0.0,
     "own": lambda h, x, t, own: h * own,
     "count": lambda h, x, t, own: h * (t + 2),
     "shrink": lambda h, x, t, own: h * 0.5**t,
