@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,7 @@ _FOLDERS = re.compile(r"^.*?(?=[^/\\]*:\d+: )")
 _LONG = 24
 _NARROW = 14
 _MARGIN = 5
-_FRAME = '"#7f7f7f"'
+_FRAME, _FRAME_TITLE = "#7f7f7f", "#555555"
 _MANY = 100
 _VERY_MANY = 500
 """With more edges than _MANY, dot gets less time to place nodes; with more than _VERY_MANY, it draws straight edges."""
@@ -79,6 +79,7 @@ def _phase(graph: Graph, phase: str, numbers: Iterator[int], *, values: bool, na
         """Return a sort key: a frame's own nodes before its inner frames, and frames in the order they come up."""
         return [seen.setdefault(scopes[i][:depth], len(seen)) for depth in range(1, len(scopes[i]) + 1)]
 
+    uppermost = _uppermost(graph, scopes)
     entered: tuple[str, ...] = ()
     for i in sorted(scopes, key=order):
         while entered != scopes[i][: len(entered)]:
@@ -86,24 +87,40 @@ def _phase(graph: Graph, phase: str, numbers: Iterator[int], *, values: bool, na
             entered = entered[:-1]
         for depth in range(len(entered), len(scopes[i])):
             frame = scopes[i][: depth + 1]
-            number = next(numbers)
-            yield f"\tsubgraph cluster_{number} {{\n"
-            yield f'\t\tlabel="" color={_FRAME} style="dashed,rounded" penwidth=1 margin={_MARGIN}\n'
-            lines = "<BR/>".join(map(shown, frame[-1].rsplit("  ", 1) if isinstance(frame[-1], Rounds) else frame[-1:]))
-            yield f"\t\tt{number} [shape=plaintext fontsize=12 label=<{lines}> fontcolor={_FRAME.replace('7f', '55')}]\n"
-            for n, below in enumerate(_uppermost(graph, {j for j in scopes if scopes[j][: depth + 1] == frame})):
-                yield f"\t\tt{number} -> n{below} [style=invis weight={int(n == 0)} minlen=0]\n"
+            yield from _frame(frame[-1], next(numbers), uppermost[frame])
         entered = scopes[i]
         yield _node(i, graph.nodes[i], values, narrow)
     yield from ["\t}\n"] * len(entered)
 
 
-def _uppermost(graph: Graph, inside: set[int]) -> list[int]:
-    """Return those of these nodes above which no other of them is drawn."""
-    below = {
-        _ends(graph, edge)[1] for edge in graph.edges if {edge.tail, edge.head} <= inside and NEXT not in edge.note
-    }
-    return sorted(inside - below)
+def _frame(name: str, number: int, uppermost: list[int]) -> Iterator[str]:
+    """Yield the beginning of a frame. Its title is a node beside the uppermost ones, so that lines go around it."""
+    yield f"\tsubgraph cluster_{number} {{\n"
+    yield f'\t\tlabel="" color="{_FRAME}" style="dashed,rounded" penwidth=1 margin={_MARGIN}\n'
+    title = "<BR/>".join(map(shown, name.rsplit("  ", 1) if isinstance(name, Rounds) else [name]))
+    yield f'\t\tt{number} [shape=plaintext fontsize=12 label=<{title}> fontcolor="{_FRAME_TITLE}"]\n'
+    for n, i in enumerate(uppermost):
+        yield f"\t\tt{number} -> n{i} [style=invis weight={int(n == 0)} minlen=0]\n"
+
+
+def _uppermost(graph: Graph, scopes: Mapping[int, tuple[str, ...]]) -> dict[tuple[str, ...], list[int]]:
+    """Return for each frame the nodes in it above which no other node of it is drawn."""
+    below: dict[tuple[str, ...], set[int]] = {}
+    for edge in graph.edges:
+        upper, lower = _ends(graph, edge)
+        if upper in scopes and lower in scopes and NEXT not in edge.note:
+            shared = itertools.takewhile(
+                lambda pair: pair[0] == pair[1], zip(scopes[upper], scopes[lower], strict=False)
+            )
+            for depth, _ in enumerate(shared):
+                below.setdefault(scopes[lower][: depth + 1], set()).add(lower)
+    found: dict[tuple[str, ...], list[int]] = {}
+    for i, scope in scopes.items():
+        for depth in range(len(scope)):
+            uppermost = found.setdefault(scope[: depth + 1], [])
+            if i not in below.get(scope[: depth + 1], ()):
+                uppermost.append(i)
+    return found
 
 
 def _frames(node: Node) -> tuple[str, ...]:
