@@ -44,9 +44,12 @@ def draw(
 
     With `gradients_of`, leaves or other tensors, in any form that `grad` takes, the backward pass is recorded again and
     drawn too, each gradient level with its value; the outputs must be scalars. Names come from `Tensor(name=…)` and
-    `.named(…)`, else from `names`, such as `locals()`, else from the keys and attributes of `gradients_of`. Above
-    `max_nodes`, scopes collapse to one node each; operations outside any `scope(…)` stay. `rankdir` is the direction
-    that values flow in: TB, LR, BT or RL.
+    `.named(…)`, else from `names`, such as `locals()`, else from the keys and attributes of `gradients_of`. `rankdir`
+    is the direction that values flow in: TB, LR, BT or RL.
+
+    Rounds of a loop that compute the same are one frame, which shows the first of them. All that belongs to the update
+    of one parameter is one node, and so are long sums. `fold=False` draws them in full. Above `max_nodes`, scopes
+    collapse to one node each; operations outside any `scope(…)` stay.
 
     A captured step must have been called, and is drawn as the program it used last. A program is drawn forward,
     backward, and with its updates, `W ← W − dW`, level with the state that they change. It shows shapes but no values,
@@ -69,6 +72,12 @@ def draw(
     >>> _ = step()
     >>> "<B>W</B> ← W − 0.2 × W" in draw(step).source
     True
+    >>> x = W
+    >>> for _ in range(20):
+    ...     x = np.tanh(2.0 * x)
+    >>> draw(x.sum()), draw(x.sum(), fold=False)  # doctest: +NORMALIZE_WHITESPACE
+    (<drawing of 4 nodes: shows itself in notebooks, save_as() writes a file>,
+     <drawing of 42 nodes: shows itself in notebooks, save_as() writes a file>)
     """
     if rankdir not in DIRECTIONS:
         raise ValueError(f"draw: rankdir must be TB, LR, BT or RL, not {rankdir!r}")

@@ -45,7 +45,7 @@ def unified(formulas: Sequence[str], *, but_first: bool = False) -> str | None:
     >>> unified(["hᵀ @ X[0]", "(·)ᵀ @ X[1]", "(·)ᵀ @ X[2]"])
     '(·)ᵀ @ X[0…2]'
     """
-    bare = [re.sub(rf"(?<!\\w)\\({BLANK}\\)", BLANK, formula) for formula in formulas]
+    bare = [re.sub(rf"(?<!\w)\({BLANK}\)", BLANK, formula) for formula in formulas]
     text = counted(bare, but_first=but_first, blank=BLANK)
     return text and re.sub(f"{BLANK}(?=[{RAISED}])", f"({BLANK})", text)
 
