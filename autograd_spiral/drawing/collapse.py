@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Hashable
 from dataclasses import replace
@@ -11,7 +10,7 @@ from typing import TypeAlias
 from autograd_spiral.drawing.folding import Rounds
 from autograd_spiral.drawing.folding.counting import template_of
 from autograd_spiral.drawing.graph import Edge, Flow, Graph
-from autograd_spiral.drawing.record import Kind, Node
+from autograd_spiral.drawing.record import Kind, Node, common_scope
 
 __all__ = ["collapse"]
 
@@ -83,19 +82,12 @@ def _with_shared_outside(graph: Graph, depth: int) -> Graph:
             users.setdefault(edge.tail, set()).add(graph.nodes[edge.head].scope[:depth])
     for i, scopes in users.items():
         if len(scopes) > 1:
-            outside[i] = _common(scopes)
+            outside[i] = common_scope(scopes)
     for own, other in graph.pairs:  # of a parameter: its gradient, and its new state
         if own in outside:
             outside[other] = outside[own]
     nodes = [replace(node, scope=outside.get(i, node.scope)) for i, node in enumerate(graph.nodes)]
     return Graph(nodes, graph.edges, graph.pairs)
-
-
-def _common(scopes: set[tuple[str, ...]]) -> tuple[str, ...]:
-    """Return the innermost scope that all of these are in."""
-    first, last = min(scopes), max(scopes)  # in this order, all others begin as these two do
-    shared = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
-    return tuple(name for name, _ in shared)
 
 
 def _merged(graph: Graph, groups: _Groups) -> Graph:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 
-from autograd_spiral.drawing.record import Gathered, Node
+from autograd_spiral.drawing.record import Gathered, Node, common_scope
 from autograd_spiral.program.ir import shape_of
 from autograd_spiral.program.printing.expressions import Binding, Text, listed
 
@@ -111,6 +111,7 @@ def _sums(nodes: Iterable[Node], uses: Mapping[Node, int]) -> set[Node]:
         operands = tuple(arg for arg in (*start.args, *reversed(pieces)) if type(arg) is Node or arg != 0)
         if whole.phase == "backward" or len(operands) > _MANY:
             whole.gathered = Gathered("sum", operands)
+            whole.scope = common_scope([whole.scope, *(part.scope for part in partials)])  # not that of its last piece
             inside.update(partials)
     return inside
 

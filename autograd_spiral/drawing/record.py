@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ from autograd_spiral.engine.table import PRIMITIVES
 from autograd_spiral.program.ir import Atom, Equation, Program, Rank, Value, dtype_of, shape_of
 from autograd_spiral.program.printing.names import given_names
 
-__all__ = ["Gathered", "Kind", "Node", "Record", "Statement"]
+__all__ = ["Gathered", "Kind", "Node", "Record", "Statement", "common_scope"]
 
 
 class Kind(StrEnum):
@@ -86,6 +87,18 @@ class Node:
     def result(self) -> bool:
         """Whether the value must have a node of its own."""
         return self.kind in (Kind.GRADIENT, Kind.OUTPUT, Kind.NEW_STATE)
+
+
+def common_scope(scopes: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    """Return the innermost scope that all of these are in.
+
+    >>> common_scope([("net", "layer 1"), ("net", "layer 2", "norm")])
+    ('net',)
+    """
+    scopes = list(scopes)
+    first, last = min(scopes), max(scopes)  # in this order, all others begin as these two do
+    shared = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
+    return tuple(name for name, _ in shared)
 
 
 class Record:

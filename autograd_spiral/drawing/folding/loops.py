@@ -10,7 +10,7 @@ count and that the picture shows, as in `step 0…19` and `X[:, 0…19]`.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -18,10 +18,10 @@ from autograd_spiral.drawing.folding.repeats import Repeat, repeats
 from autograd_spiral.drawing.folding.said import Said, said
 from autograd_spiral.drawing.folding.structure import Structure
 from autograd_spiral.drawing.graph import Flow
-from autograd_spiral.drawing.record import Node
+from autograd_spiral.drawing.record import Node, common_scope
 from autograd_spiral.program.passes.phases import PHASES
 
-__all__ = ["Boxes", "Loop", "Use", "common_scope", "find_loop", "is_leaf", "steps"]
+__all__ = ["Boxes", "Loop", "Use", "find_loop", "is_leaf", "steps"]
 
 _SCOPED, _CARRIED, _APART = 3, 4, 6
 """How many rounds are worth a frame: in scopes that count, else if they carry something on, else."""
@@ -73,13 +73,6 @@ class Loop:
 def is_leaf(node: Node) -> bool:
     """Whether this value is given, not computed."""
     return node.equation is None and not node.args
-
-
-def common_scope(scopes: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
-    """Return the innermost scope that all of these are in."""
-    first, last = min(scopes := list(scopes)), max(scopes)  # in this order, all others begin as these two do
-    depth = next((n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
-    return first[:depth]
 
 
 def steps(first: Structure, second: Structure) -> tuple[int, ...]:

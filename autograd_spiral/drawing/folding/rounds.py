@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from autograd_spiral.drawing.folding.loops import At, Boxes, Loop, Use, common_scope, find_loop, is_leaf, steps
+from autograd_spiral.drawing.folding.loops import At, Boxes, Loop, Use, find_loop, is_leaf, steps
 from autograd_spiral.drawing.folding.structure import Structure, structure
 from autograd_spiral.drawing.graph import Edge, Flow, Graph
-from autograd_spiral.drawing.record import Node
+from autograd_spiral.drawing.record import Node, common_scope
 
 __all__ = ["FIRST", "NEXT", "Rounds", "fold_loops"]
 
