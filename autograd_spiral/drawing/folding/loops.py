@@ -9,8 +9,7 @@ count and that the picture shows, as in `step 0…19` and `X[:, 0…19]`.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -105,7 +104,7 @@ class _Change(NamedTuple):
 
     origin: str
     where: int = 0
-    steps: tuple[int | None, ...] = ()
+    steps: tuple[int, ...] = ()
 
 
 class _Finder:
@@ -123,11 +122,9 @@ class _Finder:
         ]
 
         def badness(start: int) -> tuple[int, bool, int, int]:
-            first, last = scopes[start], scopes[start + repeat.period - 1]
-            shared = sum(
-                1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
-            )
-            return -shared, start > 0 and scopes[start - 1] == first, start // repeat.period, start
+            shared = common_scope([scopes[start], scopes[start + repeat.period - 1]])
+            inside = start > 0 and scopes[start - 1] == scopes[start]
+            return -len(shared), inside, start // repeat.period, start
 
         # not only in the first period, since the first round may differ from the others
         offsets = sorted(range(len(scopes) - repeat.period + 1), key=badness)
@@ -218,7 +215,7 @@ class _Finder:
         if any(inside):
             return None
         if a.tail == b.tail:
-            return _Change("outside", a.tail, tuple(_differences(a.at, b.at)))
+            return _outside(a, b)
         leaves = is_leaf(self.nodes[a.tail]) and is_leaf(self.nodes[b.tail])
         same, other = self.structures[a.tail], self.structures[b.tail]
         return _Change("leaf", 0, steps(same, other)) if leaves and same.same == other.same else None
@@ -242,6 +239,9 @@ class _Finder:
         return len(rows[0]) >= (_SCOPED if scoped else _CARRIED if carried else _APART)
 
 
-def _differences(first: At, second: At) -> Iterator[int | None]:
-    for a, b in zip(first, second, strict=True):
-        yield None if a is None or b is None else b - a
+def _outside(a: Use, b: Use) -> _Change | None:
+    """Return the change of a use of one box outside: it may count with the rounds of one of the loops around it."""
+    if [k is None for k in a.at] != [k is None for k in b.at]:
+        return None
+    differences = tuple(0 if k is None or m is None else m - k for k, m in zip(a.at, b.at, strict=True))
+    return _Change("outside", a.tail, differences) if sum(map(bool, differences)) <= 1 else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -147,16 +148,14 @@ class _Folding:
 
     def _which_rounds(self, loop: Loop, uses: Sequence[Use]) -> str:
         """Return which rounds of another loop the rounds of this one use; "" if each uses the one beside it."""
-        tail, first = uses[0].tail, uses[0].at
-        level = next(level for level, (a, b) in enumerate(zip(first, uses[1].at, strict=True)) if a != b)
+        tail, first, second = uses[0].tail, uses[0].at, uses[1].at
+        level = next(n - len(first) for n, (a, b) in enumerate(zip(first, second, strict=True)) if a != b)
         used = [_known(use.at[level]) for use in uses]
-        beside = self._beside(loop, self.loops[tail][len(self.loops[tail]) - len(first) + level])
+        beside = self._beside(loop, self.loops[tail][level])
         offsets = frozenset(used[k] - other for k, other in beside.items())
-        if offsets in _NEAR:
+        if len(beside) > 1 and offsets in _NEAR:
             return _NEAR[offsets]
-        if not beside and used == list(
-            range(self.boxes.nodes[tail].rounds[len(self.loops[tail]) - len(first) + level])
-        ):
+        if not beside and used == list(range(self.boxes.nodes[tail].rounds[level])):
             return ""
         return f"rounds {used[0] + 1}…{used[-1] + 1}"
 
@@ -203,11 +202,11 @@ _NEAR = {frozenset({0}): "", frozenset({-1}): "round before", frozenset({1}): "r
 
 
 class _Surroundings(NamedTuple):
-    """The frame of a loop: the scopes outside of it, its name, and the scopes of single rounds that it replaces."""
+    """The frame of a loop: the scopes outside of it, and its name."""
 
     outside: tuple[str, ...]
     frame: Rounds
-    depth: int  # how many items of a scope these are, `outside` included
+    depth: int  # how many items of the scope of a box in a round these two replace
 
 
 def _surroundings(nodes: Sequence[Node], loop: Loop) -> _Surroundings:
@@ -239,19 +238,11 @@ def _joined(*notes: str) -> str:
 
 def _called(ats: set[At], rounds: tuple[int, ...]) -> str:
     """Return what a note calls these rounds of the loops around a node, `rounds` of them in each."""
-    columns = [
-        (column, n)
-        for column, n in zip(zip(*ats, strict=True), rounds[len(rounds) - len(next(iter(ats))) :], strict=True)
-        if None not in column
-    ]
-    each = [sorted({_known(k) for k in column}) for column, _ in columns]
-    counts = [n for _, n in columns]
-    product = 1
-    for ks in each:
-        product *= len(ks)
-    if product != len(ats):
+    levels = zip(zip(*ats, strict=True), rounds[-len(next(iter(ats))) :], strict=True)
+    used = [(sorted({_known(k) for k in column}), n) for column, n in levels if None not in column]
+    if math.prod(len(ks) for ks, _ in used) != len(ats):
         return f"{len(ats)} rounds"
-    words = [_word(ks, n) for ks, n in zip(each, counts, strict=True)]
+    words = [_word(ks, n) for ks, n in used]
     return words[0] if set(words) == {_EACH} else " of ".join(reversed(words))
 
 
