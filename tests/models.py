@@ -23,13 +23,13 @@ def data(*shape):
 def recurrent(steps, *, scoped=True, every=False):
     """The loss of a recurrent net, after its last step or added up over `every` one, and its parameters."""
     net = parameters(Wx=(3, 8), Wh=(8, 8), b=(8,), Wy=(8, 2))
-    X, y = Tensor(data(5, steps, 3), name="X"), np.array([0, 1, 0, 1, 1])
+    X, y = Tensor(data(5, steps, 3), name="X"), Tensor(np.array([0, 1, 0, 1, 1]), name="y")
     h, total = Tensor(np.zeros((5, 8)), name="h0"), 0
     for t in range(steps):
         with scope(f"step {t}") if scoped else contextlib.nullcontext():
             h = np.tanh(X[:, t] @ net["Wx"] + h @ net["Wh"] + net["b"]).named("h")
             total = total + softmax_cross_entropy(h @ net["Wy"], y) if every else total
-    loss = total if every else softmax_cross_entropy(h @ net["Wy"], y)
+    loss = total if every else softmax_cross_entropy((h @ net["Wy"]).named("scores"), y)
     return loss.named("loss"), list(net.values())
 
 

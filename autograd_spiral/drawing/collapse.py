@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -11,6 +11,7 @@ from autograd_spiral.drawing.folding import Rounds
 from autograd_spiral.drawing.folding.counting import template_of
 from autograd_spiral.drawing.graph import Edge, Flow, Graph
 from autograd_spiral.drawing.record import Kind, Node, common_scope
+from autograd_spiral.program.passes.phases import PHASES
 
 __all__ = ["collapse"]
 
@@ -27,14 +28,18 @@ _COUNTED = {
 def collapse(graph: Graph, max_nodes: int) -> Graph:
     """Return `graph` with as many scopes collapsed as it takes to have at most `max_nodes` nodes.
 
-    Single rounds beside a folded loop collapse first, then the innermost scopes. Outputs, nodes outside any scope, and
-    parameters that several scopes use always stay, the latter with their gradients and new states, so more than
-    `max_nodes` may remain.
+    Single rounds beside a folded loop collapse first, then the innermost scopes. Those of the backward pass collapse in
+    any case, since what they compute follows from the forward pass. Outputs, nodes outside any scope, and parameters
+    that several scopes use always stay, the latter with their gradients and new states, so more than `max_nodes` may
+    remain.
     """
+    rounds = _beside_loops(graph, ("backward",))
+    if len(rounds) < len(graph.nodes):
+        graph = _merged(graph, rounds)
     depth = max((len(node.scope) for node in graph.nodes), default=0)
     if len(graph.nodes) <= max_nodes or depth == 0:
         return graph
-    rounds = _beside_loops(graph)
+    rounds = _beside_loops(graph, PHASES)
     if len(rounds) <= max_nodes:
         return _merged(graph, rounds)
     while len(groups := _groups(freed := _with_shared_outside(graph, depth), depth)) > max_nodes and depth > 1:
@@ -55,13 +60,13 @@ def _groups(graph: Graph, depth: int) -> _Groups:
     return groups
 
 
-def _beside_loops(graph: Graph) -> _Groups:
-    """Return what is drawn as one node each when single rounds collapse beside those of their loop."""
+def _beside_loops(graph: Graph, phases: Sequence[str]) -> _Groups:
+    """Return what is drawn as one node each when single rounds of these phases collapse beside their loop."""
     names = {
         (node.phase, *node.scope[:depth], template_of(part.like))
         for node in graph.nodes
         for depth, part in enumerate(node.scope)
-        if isinstance(part, Rounds) and part.like
+        if node.phase in phases and isinstance(part, Rounds) and part.like
     }
     groups: _Groups = {}
     for i, node in enumerate(graph.nodes):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from layouts import crossings, every_program, width
 from models import adam_by_hand, convolutional, convolutional_step, data, lstm, parameters, recurrent, step_with
-from pictures import DIRECTIONS, labels, picture
+from pictures import ALL, labels, picture
 
 from autograd_spiral import SGD, Tensor, draw
 
@@ -23,12 +23,7 @@ def both_ways_convolutional():
 
 
 PICTURES = {
-    **{
-        f"{model}-{direction}": functools.partial(picture, model, direction)
-        for model in ("linear", "net")
-        for direction in DIRECTIONS
-    },
-    "recurrent": functools.partial(drawn, recurrent, 20),
+    **{f"{model}-{direction}": functools.partial(picture, model, direction) for model, direction in ALL},
     "recurrent without scopes": functools.partial(drawn, recurrent, 20, scoped=False),
     "recurrent with a loss in each step": functools.partial(drawn, recurrent, 20, every=True),
     "memory cells": functools.partial(drawn, lstm, 10),
@@ -58,11 +53,15 @@ def test_lines_that_do_are_found(program):
 
 
 @every_program
-@pytest.mark.parametrize("scoped", [True, False])
-def test_a_recurrent_net_of_twenty_steps_fits_on_a_screen(scoped, program):
-    drawing = drawn(recurrent, 20, scoped=scoped)
+@pytest.mark.parametrize("every", [False, True])
+def test_a_recurrent_net_of_twenty_steps_fits_on_a_screen(every, program):
+    drawing = drawn(recurrent, 20, every=every)
     assert len(labels(drawing)) <= 60
     assert width(drawing, program) <= 1600
+
+
+def test_a_recurrent_net_without_scopes_is_few_boxes_too():
+    assert len(labels(drawn(recurrent, 20, scoped=False))) <= 60
 
 
 def test_a_training_step_with_adam_is_a_few_boxes():

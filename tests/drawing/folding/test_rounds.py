@@ -142,6 +142,7 @@ def test_a_recurrent_net_is_one_round_with_what_it_carries_on():
         ((), "Wh", "", []),
         ((), "b", "", []),
         ((), "Wy", "", []),
+        ((), "y", "", []),
         ((), "h0", "", []),
         (("step 0…19  ×20",), None, "", []),
         (("step 0…19  ×20",), None, "· @ Wx", [("", ""), ("Wx", "")]),
@@ -149,9 +150,8 @@ def test_a_recurrent_net_is_one_round_with_what_it_carries_on():
         (("step 0…19  ×20",), None, "· + ·", [("h @ Wh", ""), ("· @ Wx", "")]),
         (("step 0…19  ×20",), None, "· + b", [("b", ""), ("· + ·", "")]),
         (("step 0…19  ×20",), "h", "tanh(·)", [("· + b", "")]),
-        ((), None, "h @ Wy", [("Wy", ""), ("h", "last round")]),
-        ((), None, "", []),
-        ((), "loss", "softmax_cross_entropy(·, ·)", [("", ""), ("h @ Wy", "")]),
+        ((), "scores", "h @ Wy", [("Wy", ""), ("h", "last round")]),
+        ((), "loss", "softmax_cross_entropy(scores, y)", [("scores", ""), ("y", "")]),
     ]
 
 
@@ -328,6 +328,14 @@ def test_the_values_of_a_folded_box_are_those_of_the_first_round():
         with scope(f"round {i}"):
             h = (h * 2.5).named("h")
     assert ["h = 2.5 × h", "3   all 5"] in labels(draw(np.sum(h)))
+
+
+def test_single_rounds_of_the_backward_pass_are_a_node_each_beside_their_loop():
+    loss, starts = recurrent(20)
+    shown = labels(draw(loss, gradients_of=starts))
+    assert ["step 0", "6 operations"] in shown
+    assert all(label[0].startswith("dWh = ") for label in shown if "dWh" in label[0])
+    assert ["step 0", "6 operations"] not in labels(draw(loss, gradients_of=starts, fold=False, max_nodes=1000))
 
 
 def test_rounds_beside_their_loop_collapse_first():
