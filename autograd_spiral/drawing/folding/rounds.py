@@ -85,7 +85,7 @@ class _Folding:
             node, form, uses, inside = self.boxes.nodes[i], self.boxes.structures[i], self.boxes.uses[i], self.loops[i]
             if i in place:
                 node, form = self._for_all(loop, place[i][0], around)
-                uses, inside = list(self._uses(loop, place[i][0], place)), (len(self.scopes), *inside)
+                uses, inside = list(self._uses(loop, place[i][0], place, around)), (len(self.scopes), *inside)
             else:
                 uses = [use._replace(at=(place[use.tail][1], *use.at)) if use.tail in place else use for use in uses]
                 if i in shared:
@@ -130,14 +130,15 @@ class _Folding:
         one, other = self.boxes.structures[first], self.boxes.structures[second]
         return node, Structure((one.same, node.rounds, steps(one, other)), one.numbers)
 
-    def _uses(self, loop: Loop, j: int, place: dict[int, tuple[int, int]]) -> Iterator[Use]:
+    def _uses(self, loop: Loop, j: int, place: dict[int, tuple[int, int]], around: _Surroundings) -> Iterator[Use]:
         """Yield the edges into the box that stands for a row, as the first round has them, and what is carried on."""
         row = loop.rows[j] if j < len(loop.rows) else loop.leaves[j - len(loop.rows)]
+        nested = f" of {around.frame.split('  ')[0]}" if self.boxes.nodes[row[0]].rounds else ""  # not the inner loop's
         for n, use in enumerate(self.boxes.uses[row[0]]):
             if (j, n) in loop.carried:
-                yield use._replace(note=_joined(use.note, FIRST))
+                yield use._replace(note=_joined(use.note, FIRST + nested))
                 again = self.boxes.uses[row[1]][n]
-                yield again._replace(note=_joined(again.note, NEXT))
+                yield again._replace(note=_joined(again.note, NEXT + nested))
                 continue
             uses = [self.boxes.uses[i][n] for i in row]
             if use.tail in place or use.at == uses[1].at:

@@ -219,9 +219,9 @@ def test_loops_inside_loops_fold_from_the_inside():
             None,
             "· @ W",
             [
-                ("2.5 × ·", "first round → next round"),
+                ("2.5 × ·", "first round → next round of block 0…2"),
                 ("W", ""),
-                ("h0", "first round → first round"),
+                ("h0", "first round → first round of block 0…2"),
                 ("tanh(·)", "next round"),
             ],
         ),
@@ -229,6 +229,19 @@ def test_loops_inside_loops_fold_from_the_inside():
         (("block 0…2  ×3",), None, "2.5 × ·", [("tanh(·)", "last round")]),
         ((), None, "Σ ·", [("2.5 × ·", "last round")]),
     ]
+
+
+def test_the_next_round_of_an_outer_loop_is_told_apart_from_that_of_the_inner_one():
+    Vs, hs = [leaf(np.eye(3), f"V{i}") for i in range(3)], [leaf(np.ones((2, 3)), f"h{i}") for i in range(3)]
+    x = leaf(np.ones((2, 3)), "x")
+    for t in range(4):
+        with scope(f"time {t}"):
+            for i, V in enumerate(Vs):
+                with scope(f"layer {i}"):
+                    hs[i] = x = np.tanh(x + hs[i] @ V).named("h")
+    found = {formula: uses for scope, _, formula, uses in rows(graphs(x.sum())[1]) if "time 1" in str(scope)}
+    notes = {note for uses in found.values() for name, note in uses if name == "h"}
+    assert {"next round", "next round of time 1…3"} <= notes
 
 
 def test_edges_out_of_a_loop_say_which_rounds_they_leave():
