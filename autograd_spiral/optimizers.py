@@ -104,10 +104,10 @@ class Optimizer:
     def update(self, gradients: Any) -> None:
         """Take one step: assign new values to all parameters, from gradients in the same form.
 
-        In a captured step, the parameters and the state change once the whole step has succeeded. It runs in a scope
-        with the name of the class, which pictures show as `W ← Adam(W, dW)`. Raises
-        `GradientError` if the gradients have another form, if one is missing, or if the container now holds other
-        parameters; `ShapeError` if a gradient has another shape, and `DtypeError` if it is not floating-point.
+        In a captured step, the parameters and the state change once the whole step has succeeded. It is recorded in
+        a scope with the name of the class, so pictures show `W ← Adam(W, dW)`. Raises `GradientError` if the gradients
+        have another form, if one is missing, or if the container now holds other parameters; `ShapeError` if a gradient
+        has another shape, and `DtypeError` if it is not floating-point.
 
         >>> w = Tensor([1.0, 2.0], requires_grad=True)
         >>> Adam(w, learning_rate=0.1).update(np.array([3.0, -0.5]))
