@@ -17,30 +17,25 @@ _Runs: TypeAlias = list[tuple[int, frozenset[Node]]]
 """The entries of an array, flat, in runs that depend on the same values: where each run stops, and on what."""
 
 
-def reached(ends: Iterable[Node], start: Set[Node]) -> dict[Node, list[Node]]:
-    """Return for each of `ends` the nodes in `start` that entries of it depend on, in the order of the first uses.
+def reached(ends: Iterable[Node], start: Set[Node]) -> dict[Node, frozenset[Node]]:
+    """Return for each of `ends` the nodes in `start` that entries of it depend on.
 
     What is neither in `start` nor computed from it counts for nothing. Vectors that were joined, combined entry by
     entry and cut again are told apart; an operation of any other kind is taken to mix all that it gets.
     """
     runs: dict[Node, _Runs] = {node: [(node.output.size, frozenset([node]))] for node in start}
-    order: dict[Node, int] = {}
-    found: dict[Node, list[Node]] = {}
+    found: dict[Node, frozenset[Node]] = {}
     for end in ends:
-        if end in start:
-            found[end] = [end]
-            continue
         stack = [end]
         while stack:
-            node = stack[-1]
-            missing = [arg for arg in node.args if type(arg) is Node and arg not in runs]
-            if node in runs or not missing:
-                runs.setdefault(stack.pop(), _runs(node, runs))
-                for source in (arg for arg in node.args if arg in start):
-                    order.setdefault(source, len(order))
+            missing = [arg for arg in stack[-1].args if type(arg) is Node and arg not in runs]
+            if stack[-1] in runs or not missing:
+                node = stack.pop()
+                if node not in runs:
+                    runs[node] = _runs(node, runs)
             else:
                 stack += missing
-        found[end] = sorted(frozenset().union(*(sources for _, sources in runs[end])), key=order.__getitem__)
+        found[end] = _all(runs[end])
     return found
 
 

@@ -78,11 +78,11 @@ class _Folding:
 
     def fold_scopes(self) -> None:
         """Fold updates that were recorded in a scope, unless each of them is one formula."""
-        scopes: dict[str, set[int]] = {}
+        scopes: dict[tuple[str, ...], set[int]] = {}
         for i, node in enumerate(self.nodes):
             if node.phase == "update" and node.equation is not None and node.equation.scope:
-                scopes.setdefault(node.equation.scope[0], set()).add(i)
-        for name, members in scopes.items():
+                scopes.setdefault(node.equation.scope, set()).add(i)
+        for (*_, name), members in scopes.items():
             inner = {i for i in members if self.nodes[i].state is None}
             parameters = sorted(i for i in members if self._is_parameter(i))
             kept = sorted(members - inner - set(parameters))
@@ -96,16 +96,21 @@ class _Folding:
         reach = reached([self.nodes[i] for i in (*parameters, *kept)], outside)
         for i in parameters:
             node = self.nodes[i]
-            sources = sorted((source for source in reach[node] if source is not node.state), key=self.index.__getitem__)
+            sources = self._sorted({*reach[node]} - {node.state})
             self._put(i, _called(name, node, sources), sources)
         rest = members - set(parameters) | states
         if kept:
             nodes = [self.nodes[i] for i in kept]
             olds = {node.state for node in nodes}
-            sources = sorted({source for node in nodes for source in reach[node]} - olds, key=self.index.__getitem__)
+            sources = self._sorted({source for node in nodes for source in reach[node]} - olds)
             unchanged = [self.nodes[i] for i in sorted(states) if self.nodes[i] not in olds]
             self._put(kept[-1], _kept(name, nodes, unchanged, sources), ())
         self.gone |= dict.fromkeys(rest - set(kept[-1:]), [*parameters, *kept][-1])
+
+    def _sorted(self, sources: Set[Node | None]) -> list[Node]:
+        """Return the arguments of a call in order, gradients first."""
+        found = [source for source in sources if source is not None]
+        return sorted(found, key=lambda source: (source.phase != "backward", self.index[source]))
 
     def _put(self, i: int, box: Node, sources: Iterable[Node]) -> None:
         self.boxes[i] = box, sorted(self.index[source] for source in sources)

@@ -117,6 +117,22 @@ def test_an_optimizer_is_a_call_for_each_parameter_and_a_box_for_what_it_keeps(m
     assert not {"count", "mean", "learning_rate"} & set(titles(picture))
 
 
+def test_an_optimizer_in_a_scope_keeps_its_name_and_gets_what_is_set_before():
+    net = parameters(W=(3, 4), b=(4,))
+    optimizer = Adam(net)
+
+    @capture
+    def step(X, rate):
+        loss = np.sum(np.tanh(X @ net["W"] + net["b"]))
+        with scope("training"):
+            optimizer.learning_rate = Tensor(2.0) * rate
+            optimizer.update(grad(loss, net))
+        return loss
+
+    step(data(5, 3), np.array(0.1))
+    assert {"W ← Adam(W, dW, learning_rate)", "b ← Adam(b, db, learning_rate)"} <= set(titles(draw(step)))
+
+
 def test_weight_decay_is_part_of_the_call():
     assert "W1 ← Adam(W1, dW1)" in titles(draw(step_with(weight_decay=0.1)))
 
