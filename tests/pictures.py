@@ -10,7 +10,7 @@ import struct
 from dataclasses import replace
 from pathlib import Path
 
-import models
+import nets
 import numpy as np
 import pytest
 
@@ -56,7 +56,7 @@ def captured(model):
 def picture(model, direction):
     """The picture of a model of the case study, or of a recurrent net; `picture.__wrapped__` draws it anew."""
     if model == "recurrent":
-        loss, parameters = models.recurrent(20)
+        loss, parameters = nets.recurrent(20)
         return draw(loss, gradients_of=parameters)
     if direction == "step":  # without the lines of code, which move
         program = captured.__wrapped__(model).program

@@ -1,7 +1,7 @@
 """Nodes, edges, and what becomes part of a formula."""
 
 import numpy as np
-from models import adam_by_hand
+from nets import adam_by_hand
 from pictures import case_study, edges, labels, leaf, picture, titles, trace_both
 
 from autograd_spiral import capture, grad

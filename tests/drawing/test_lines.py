@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import pytest
 from layouts import crossings, every_program, width
-from models import adam_by_hand, convolutional, convolutional_step, data, lstm, parameters, recurrent, step_with
+from nets import adam_by_hand, convolutional, convolutional_step, data, lstm, parameters, recurrent, step_with
 from pictures import ALL, labels, picture
 
 from autograd_spiral import SGD, Tensor, draw

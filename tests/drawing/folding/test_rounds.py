@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from models import parameters, recurrent
+from nets import parameters, recurrent
 from pictures import labels, leaf, legend, titles
 
 from autograd_spiral import Tensor, capture, draw, grad, relu, scope

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from models import adam_by_hand, data, parameters, step_with
+from nets import adam_by_hand, data, parameters, step_with
 from pictures import labels, leaf, legend, momentum, titles
 
 from autograd_spiral import SGD, Adam, Tensor, capture, clip_by_norm, cosine_decay, draw, grad, scope
