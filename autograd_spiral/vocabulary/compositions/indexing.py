@@ -91,7 +91,3 @@ def _diag(v: Any, k: int = 0) -> Any:
 
 
 composes(np.diagflat)(lambda v, k=0: np.diag(np.ravel(v), k))
-
-
-composes(np.tril)(lambda m, k=0: np.where(np.tril(np.ones(m.shape[-2:], bool), k), m, np.zeros(1, m.dtype)))
-composes(np.triu)(lambda m, k=0: np.where(np.triu(np.ones(m.shape[-2:], bool), k), m, np.zeros(1, m.dtype)))

@@ -49,9 +49,6 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
     raise NoRuleError(f"np.linalg.norm with ord={ord!r} over {len(axes)} axes has no gradient rule")
 
 
-composes(np.linalg.matrix_norm)(lambda x, /, *, keepdims=False, ord="fro": np.linalg.norm(x, ord, (-2, -1), keepdims))
-
-
 @composes(np.linalg.cond)
 def _cond(x: Any, p: Any = None) -> Any:
     if p not in (None, 2, -2):
@@ -74,10 +71,6 @@ def _trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any =
     return np.sum(entries if dtype is None else entries.astype(dtype), axis=-1)
 
 
-composes(np.linalg.trace)(lambda x, /, *, offset=0, dtype=None: np.trace(x, offset, -2, -1, dtype))
-composes(np.linalg.diagonal)(lambda x, /, *, offset=0: np.diagonal(x, offset, -2, -1))
-composes(np.linalg.matrix_transpose)(lambda x, /: np.matrix_transpose(x))
-
 # --- equations --------------------------------------------------------------------------------------------------------
 
 
@@ -94,13 +87,6 @@ def _tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
         moved = normalize_axis_tuple(axes, a.ndim)
         a = np.transpose(a, (*(i for i in range(a.ndim) if i not in moved), *moved))
     return np.linalg.solve(np.reshape(a, (b.size, -1)), np.ravel(b)).reshape(a.shape[b.ndim :])
-
-
-@composes(np.linalg.tensorinv)
-def _tensorinv(a: Any, ind: int = 2) -> Any:
-    if ind <= 0:
-        raise ValueError(f"np.linalg.tensorinv: ind must be positive, not {ind}")
-    return np.linalg.inv(np.reshape(a, (math.prod(a.shape[:ind]), -1))).reshape(a.shape[ind:] + a.shape[:ind])
 
 
 @composes(np.linalg.pinv)
@@ -154,9 +140,6 @@ def _svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian:
         raise NoRuleError(f"np.linalg.svd of shape {a.shape} has no gradient rule for the vectors: write {instead}")
     result = _RESULTS[np.linalg.svd](*linalg.unpacked(linalg.packed_svd(a, full_matrices=False), (m, k), (k,), (k, n)))
     return result if compute_uv else result.S
-
-
-composes(np.linalg.svdvals)(lambda x, /: np.linalg.svd(x, compute_uv=False))
 
 
 @composes(np.linalg.qr)

@@ -96,9 +96,6 @@ for _function in (np.mean, np.var, np.std):
     shared(_function, _moments(_function))
 for _function in (np.sum, np.prod, np.mean, np.var, np.std):
     shared(getattr(np, f"nan{_function.__name__}"), _delegated(_function, nans=False))
-for _function in (np.max, np.min):
-    shared(getattr(np, f"a{_function.__name__}"), _delegated(_function, nans=True))
-
 composes(np.count_nonzero)(lambda a, axis=None, *, keepdims=False: np.sum(a != 0, axis, keepdims=keepdims))
 
 
@@ -199,22 +196,6 @@ for _function, _start, _nan, _name in (
     composes(*available(_name))(_cumulative(_function, _start))
 
 
-@composes(np.diff)
-def _diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
-    a = operand(a)
-    axis = normalize_axis_index(axis, a.ndim)
-    if n < 0:
-        raise ValueError(f"np.diff: n must be 0 or more, not {n}")
-    row = tuple(1 if i == axis else length for i, length in enumerate(a.shape))
-    ends = [None if end is None else operand(end) for end in (prepend, append)]
-    before, after = ([] if e is None or n == 0 else [e if e.ndim else np.broadcast_to(e, row)] for e in ends)
-    a = np.concatenate([*before, a, *after], axis=axis) if before or after else a
-    lower, upper = ((*(slice(None),) * axis, s) for s in (slice(-1), slice(1, None)))
-    for _ in range(n):
-        a = np.not_equal(a[upper], a[lower]) if a.dtype == bool else a[upper] - a[lower]
-    return a
-
-
 @composes(np.ediff1d)
 def _ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     between = np.diff(np.ravel(operand(ary)))
@@ -275,14 +256,6 @@ def _apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any, **kwargs: An
     out = np.reshape(np.stack(results), lanes.shape[:-1] + results[0].shape)
     first = normalize_axis_index(axis, arr.ndim)
     return np.moveaxis(out, range(arr.ndim - 1, out.ndim), range(first, first + results[0].ndim))
-
-
-@composes(np.apply_over_axes)
-def _apply_over_axes(func: Any, a: Any, axes: Any) -> Any:
-    for axis in axes if np.iterable(axes) else (axes,):
-        out = func(a, axis)
-        a = out if out.ndim == a.ndim else np.expand_dims(out, axis)
-    return a
 
 
 # --- methods of ufuncs ------------------------------------------------------------------------------------------------
