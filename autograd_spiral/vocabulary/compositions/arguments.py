@@ -52,6 +52,15 @@ def converted(x: Any, dtype: Any) -> Any:
     return x if x.dtype == dtype else x.astype(dtype)
 
 
+def floating(x: Any) -> Any:
+    """Return `x` in a floating dtype: itself if it has one already.
+
+    >>> floating(np.ones(2, int))
+    array([1., 1.])
+    """
+    return x if x.dtype.kind == "f" else x.astype(np.float64)
+
+
 def shared(function: Callable[..., Any], composition: Callable[..., Any]) -> None:
     """Enter `composition`, whose form several functions share, for `function`: with the keywords that this one has."""
     ours, theirs = inspect.signature(composition), inspect.signature(function).parameters

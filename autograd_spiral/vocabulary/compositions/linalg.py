@@ -10,7 +10,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from autograd_spiral.engine.table import composes
 from autograd_spiral.errors import NoRuleError
-from autograd_spiral.vocabulary.compositions.arguments import operand
+from autograd_spiral.vocabulary.compositions.arguments import floating, operand
 from autograd_spiral.vocabulary.rules import linalg
 from autograd_spiral.vocabulary.signatures import NO_RTOL
 
@@ -18,7 +18,7 @@ from autograd_spiral.vocabulary.signatures import NO_RTOL
 @composes(np.linalg.vector_norm)
 def _vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
     if x.dtype.kind != "f":
-        return np.linalg.vector_norm(x.astype(float), axis=axis, keepdims=keepdims, ord=ord)
+        return np.linalg.vector_norm(floating(x), axis=axis, keepdims=keepdims, ord=ord)
     if not isinstance(ord, int | float) or ord == 0:
         raise NoRuleError(f"a vector norm with ord={ord!r} has no gradient rule: use a number other than 0")
     axes = range(x.ndim) if axis is None else normalize_axis_tuple(axis, x.ndim)
@@ -37,7 +37,7 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
         order = ord if len(axes) == 1 and ord is not None else 2
         return np.linalg.vector_norm(x, axis=axes, keepdims=keepdims, ord=order)
     if len(axes) == 2 and ord in (1, -1, math.inf, -math.inf):
-        x = x if x.dtype.kind == "f" else x.astype(float)
+        x = floating(x)
         summed, searched = axes if abs(ord) == 1 else axes[::-1]
         sums = np.sum(np.absolute(x), axis=summed, keepdims=True)
         out = np.linalg.vector_norm(sums, axis=searched, keepdims=True, ord=math.copysign(math.inf, ord))

@@ -13,15 +13,14 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from autograd_spiral.engine.table import composes
 from autograd_spiral.errors import NoRuleError
 from autograd_spiral.vocabulary.compositions.arguments import available, operand, operands, stand_in
+from autograd_spiral.vocabulary.compositions.indexing import picked
 from autograd_spiral.vocabulary.signatures import pad_widths
 
 composes(np.ravel)(lambda a: np.reshape(a, (a.size,)))
 
 
-composes(np.swapaxes)(
-    lambda a, axis1, axis2: np.transpose(
-        a, np.swapaxes(np.empty(range(a.ndim)), axis1, axis2).shape
-    )  # axis i is i long
+composes(np.swapaxes)(  # as it moves the axes of an array whose axis i has length i
+    lambda a, axis1, axis2: np.transpose(a, np.swapaxes(np.empty(range(a.ndim)), axis1, axis2).shape)
 )
 composes(np.squeeze)(lambda a, axis=None: np.reshape(a, np.squeeze(stand_in(a), axis).shape))
 
@@ -29,8 +28,7 @@ composes(np.squeeze)(lambda a, axis=None: np.reshape(a, np.squeeze(stand_in(a), 
 @composes(np.stack)
 def _stack(arrays: Any, axis: int = 0) -> Any:
     parts = [operand(array) for array in arrays]
-    if len({part.shape for part in parts}) != 1:
-        raise ValueError(f"np.stack: all shapes must be the same, not {[part.shape for part in parts]}")
+    np.stack([*map(stand_in, parts)])  # where shapes differ, NumPy says so
     return np.concatenate([np.expand_dims(part, axis) for part in parts], axis=axis)
 
 
@@ -99,8 +97,7 @@ def _roll(a: Any, shift: Any, axis: Any = None) -> Any:
         return np.roll(np.ravel(a), shift, 0).reshape(a.shape)
     axes = normalize_axis_tuple(axis, a.ndim, allow_duplicate=True)
     for i, by in np.broadcast(axes, shift):
-        indices = (np.arange(a.shape[i]) - by) % max(a.shape[i], 1)
-        a = np.take(a, indices, axis=i)
+        a = picked(np.roll, a, i, by)
     return a
 
 
@@ -132,5 +129,5 @@ def _pad(array: Any, pad_width: Any, mode: Any = "constant", *, constant_values:
         raise NoRuleError(f"np.pad with mode={mode!r} has no gradient rule: use {known}, or np.concatenate")
     for axis, width in enumerate(pad_widths(pad_width, array.ndim)):
         if any(width):
-            array = np.take(array, np.pad(np.arange(array.shape[axis]), width, mode), axis)
+            array = picked(np.pad, array, axis, width, mode)
     return array
