@@ -72,7 +72,7 @@ def in_wider(least: Any, function: Any, *vjps: Any) -> list[Any]:
             wide = [*map(widened, args)]
             if all(a is b for a, b in zip(args, wide, strict=True)):
                 return vjp(ct, out, *args)
-            return vjp(widened(ct), function(*wide), *wide)
+            return vjp(widened(ct), function(*wide), *wide).astype(np.promote_types(out.dtype, np.float32))
 
         return rule
 
