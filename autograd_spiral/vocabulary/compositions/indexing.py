@@ -60,8 +60,8 @@ def _take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     axis = normalize_axis_index(axis, arr.ndim)
     if indices.ndim != arr.ndim:
         raise ValueError(f"np.take_along_axis: shapes {arr.shape} and {indices.shape} differ in their number of axes")
-    grids = [np.arange(n).reshape((-1,) + (1,) * (arr.ndim - i - 1)) for i, n in enumerate(arr.shape)]
-    return arr[tuple(indices if i == axis else grid for i, grid in enumerate(grids))]
+    grids = (np.arange(n).reshape((-1,) + (1,) * (arr.ndim - i - 1)) for i, n in enumerate(arr.shape) if i != axis)
+    return arr[tuple(indices if i == axis else next(grids) for i in range(arr.ndim))]
 
 
 @composes(np.diagonal)

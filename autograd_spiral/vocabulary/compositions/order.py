@@ -34,11 +34,9 @@ def _lanes(a: Any, axis: Any, keepdims: bool) -> tuple[Any, tuple[int, ...]]:
 
 def _ranked(lanes: Any, ranks: list[int]) -> Any:
     """Return the entries of these ranks along the last axis; NaN in lanes with a NaN."""
-    last = lanes.shape[-1] - 1  # the rank of NaNs
-    order = np.argpartition(lanes, sorted({*ranks, last}), axis=-1)[..., [*ranks, last]]
-    entries = np.take_along_axis(lanes, order, axis=-1)
-    known = np.where(np.isnan(entries[..., -1:]), *np.array([np.nan, 1], lanes.dtype))
-    return entries[..., :-1] * known
+    entries = np.take_along_axis(lanes, np.argpartition(lanes, sorted({*ranks}), axis=-1)[..., ranks], axis=-1)
+    lost = np.any(np.isnan(lanes), axis=-1, keepdims=True)
+    return entries * np.where(lost, *np.array([np.nan, 1], lanes.dtype))
 
 
 def _by_partition(lanes: Any, q: Any, method: str) -> tuple[Any, Any]:
@@ -73,11 +71,18 @@ def _quantiles(
     return np.reshape(out if out.ndim == 1 else np.moveaxis(out, -1, 0), (*q.shape, *shape))
 
 
-def _median(ranked: Any, a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    return _quantiles(ranked, 1, floating(a), 0.5, axis, keepdims=keepdims)
+@composes(np.median)
+def _median(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    lanes, shape = _lanes(floating(a), axis, keepdims)
+    last = lanes.shape[-1] - 1
+    return np.reshape(np.mean(_ranked(lanes, [last // 2, last - last // 2]), axis=-1), shape)
+
+
+@composes(np.nanmedian)
+def _nanmedian(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    return _quantiles(_by_sorting, 1, floating(a), 0.5, axis, keepdims=keepdims)
 
 
 for _prefix, _entries in (("", _by_partition), ("nan", _by_sorting)):
     for _name, _unit in (("quantile", 1), ("percentile", 100)):
         composes(getattr(np, _prefix + _name))(functools.partial(_quantiles, _entries, _unit))
-    composes(getattr(np, f"{_prefix}median"))(functools.partial(_median, _entries))

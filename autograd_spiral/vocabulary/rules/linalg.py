@@ -166,12 +166,18 @@ def _over_gaps(x: Any, values: Any, ct: Any, used: Any, pair: Any) -> tuple[Any,
     cotangents are `ct`; otherwise it is 0, and its derivative a quotient of two numbers that are both 0: a `kink`.
     """
     eps = float(np.finfo(values.dtype).eps)
-    gaps, apart = (pair(v[..., None, :], v[..., None]) for v in (values, ct))
+    gaps = pair(values[..., None, :], values[..., None])
     small = np.absolute(gaps) <= 8 * eps * (np.absolute(values[..., :1]) + np.absolute(values[..., -1:]))[..., None]
-    unequal = np.absolute(apart) > math.sqrt(eps) * np.sum(np.absolute(ct), axis=-1)[..., None, None]
     tie = small & ~np.eye(x.shape[-1], dtype=bool) if pair is np.subtract else small
+    parts = (x - x.mT) / 2 / np.where(small, np.inf, gaps)
+    if type(tie) is np.ndarray and not tie.any():  # the usual case
+        return parts, tie
+    unequal = (
+        np.absolute(pair(ct[..., None, :], ct[..., None]))
+        > math.sqrt(eps) * np.sum(np.absolute(ct), axis=-1)[..., None, None]
+    )
     lost = tie & (used[..., None, :] | used[..., None] | unequal)
-    return np.where(lost, np.nan, (x - x.mT) / 2 / np.where(small, np.inf, gaps)), tie
+    return np.where(lost, np.nan, parts), tie
 
 
 def _outside(x: Any, basis: Any) -> Any:

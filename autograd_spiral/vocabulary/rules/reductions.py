@@ -98,6 +98,22 @@ def _accumulation_rule(ufunc: np.ufunc) -> Any:
     return rule
 
 
+_product_rule = _accumulation_rule(np.multiply)
+
+
+def _cumprod_rule(ct: Any, out: Any, x: Any, axis: int) -> Any:
+    """Return the sum of `ct · out` from each entry on, over the entry, where no product is near 0 or leaves the range."""
+    if type(out) is np.ndarray and x.dtype.char == "d":
+        with np.errstate(all="ignore"):
+            pieces = np.absolute(out)
+            if np.min(pieces, initial=1) > 1e-280:  # a smaller product has few digits
+                np.multiply(ct, out, out=pieces)
+                np.divide(_cumsum_rule(pieces, out, x, axis), x, out=pieces)
+                if np.isfinite(pieces).all():
+                    return pieces
+    return _product_rule(ct, out, x, axis)
+
+
 def _extremum_rule(ct: Any, out: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     """Return the cotangent, shared equally among the entries that attain the extremum."""
     attains = wide((x == restore_axes(out, x, axis, keepdims)).astype(x.dtype), x.size / max(out.size, 1))
@@ -143,7 +159,7 @@ define(np.min, _extremum_rule, bind=signatures.reduction, evaluate=np.minimum.re
 for extremum in (np.nanmax, np.nanmin):
     define(extremum, _extremum_rule, bind=signatures.reduction)
 define(np.cumsum, _cumsum_rule, bind=signatures.scan)
-define(np.cumprod, _accumulation_rule(np.multiply), bind=signatures.scan)
+define(np.cumprod, _cumprod_rule, bind=signatures.scan)
 for ufunc in (np.maximum, np.minimum, np.logaddexp, np.hypot):
     define(ufunc.accumulate, _accumulation_rule(ufunc), bind=signatures.accumulation)
 define(linear_recurrence, _recurrence_b, _recurrence_a, bind=signatures.along, evaluate=_linear_recurrence)
