@@ -102,15 +102,12 @@ _product_rule = _accumulation_rule(np.multiply)
 
 
 def _cumprod_rule(ct: Any, out: Any, x: Any, axis: int) -> Any:
-    """Return the sum of `ct · out` from each entry on, over the entry, where no product is near 0 or leaves the range."""
-    if type(out) is np.ndarray and x.dtype.char == "d":
+    """Return the sum of `ct · out` from each entry on, over the entry, if no product is near 0 or leaves the range."""
+    if type(out) is np.ndarray and x.dtype.char == "d" and np.min(np.absolute(out), initial=1) > 1e-280:
         with np.errstate(all="ignore"):
-            pieces = np.absolute(out)
-            if np.min(pieces, initial=1) > 1e-280:  # a smaller product has few digits
-                np.multiply(ct, out, out=pieces)
-                np.divide(_cumsum_rule(pieces, out, x, axis), x, out=pieces)
-                if np.isfinite(pieces).all():
-                    return pieces
+            pieces = _cumsum_rule(ct * out, out, x, axis) / x
+        if np.isfinite(pieces).all():
+            return pieces
     return _product_rule(ct, out, x, axis)
 
 
