@@ -37,8 +37,26 @@ def _norm(x: Any, ord: float, axis: tuple[int, ...], keepdims: bool) -> Any:
     return np.sum(np.absolute(x) ** ord, axis=axis, keepdims=keepdims) ** (1 / ord)
 
 
+def _cofactor(ct: Any, out: Any, depth: int = 4) -> Any:
+    """Return c if `ct` was recorded as `c · out`, as for `norm(x)**2`, smooth where a norm is not; else None."""
+    if ct is out:
+        return np.ones_like(out)
+    function = ct.primitive.function if depth and getattr(ct, "primitive", None) else None
+    if function not in (np.multiply, np.divide):
+        return None
+    first, second = ct.args
+    c = _cofactor(first, out, depth - 1)
+    if c is None and function is np.multiply:
+        first, second = second, first
+        c = _cofactor(first, out, depth - 1)
+    return None if c is None else function(c, second)
+
+
 def _norm_rule(ct: Any, out: Any, x: Any, ord: float, axis: tuple[int, ...], keepdims: bool) -> Any:
     """Return `ct · sign(x) · |x / out|**(ord - 1)`, of x scaled to a norm near 1: powers of x may leave the range."""
+    c = _cofactor(ct, out) if ord == 2 else None
+    if c is not None:
+        return restore_axes(c, x, axis, keepdims) * x
     if not x.size:
         return x
     scale = (np.max if ord > 0 else np.min)(np.absolute(x), axis=axis, keepdims=True)
