@@ -103,11 +103,6 @@ for _function in (np.sum, np.prod, np.mean, np.var, np.std):
 composes(np.count_nonzero)(lambda a, axis=None, *, keepdims=False: np.sum(a != 0, axis, keepdims=keepdims))
 
 
-@composes(np.ptp)
-def _ptp(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    return np.max(a, axis, keepdims=keepdims) - np.min(a, axis, keepdims=keepdims)
-
-
 @composes(np.average)
 def _average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
     a = operand(a)

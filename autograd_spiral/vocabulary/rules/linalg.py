@@ -190,10 +190,8 @@ def _over_gaps(x: Any, values: Any, ct: Any, used: Any, pair: Any) -> tuple[Any,
     parts = (x - x.mT) / 2 / np.where(small, np.inf, gaps)
     if type(tie) is np.ndarray and not tie.any():  # the usual case
         return parts, tie
-    unequal = (
-        np.absolute(pair(ct[..., None, :], ct[..., None]))
-        > math.sqrt(eps) * np.sum(np.absolute(ct), axis=-1)[..., None, None]
-    )
+    apart, total = pair(ct[..., None, :], ct[..., None]), np.sum(np.absolute(ct), axis=-1)[..., None, None]
+    unequal = np.absolute(apart) > math.sqrt(eps) * total
     lost = tie & (used[..., None, :] | used[..., None] | unequal)
     return np.where(lost, np.nan, parts), tie
 
