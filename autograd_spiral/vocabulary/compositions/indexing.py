@@ -34,7 +34,16 @@ def picked(function: Any, a: Any, axis: int | None, *settings: Any) -> Any:
     return np.take(a, function(np.arange(a.shape[axis]), *settings), axis)
 
 
-composes(np.repeat)(lambda a, repeats, axis=None: picked(np.repeat, a, axis, repeats))
+@composes(np.repeat)
+def _repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
+    if not isinstance(repeats, int):
+        return picked(np.repeat, a, axis, repeats)
+    a, axis = (np.ravel(a), 0) if axis is None else (a, normalize_axis_index(axis, a.ndim))
+    before, after = a.shape[: axis + 1], a.shape[axis + 1 :]
+    copies = np.broadcast_to(np.expand_dims(a, axis + 1), (*before, repeats, *after))
+    return np.reshape(copies, (*before[:-1], before[-1] * repeats, *after))
+
+
 composes(np.delete)(lambda arr, obj, axis=None: picked(np.delete, arr, axis, _plain(obj)))
 composes(np.compress)(
     lambda condition, a, axis=None: picked(lambda at: np.compress(np.asarray(condition), at), operand(a), axis)
