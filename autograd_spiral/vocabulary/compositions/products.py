@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
+import re
 import string
 from typing import Any
 
@@ -92,7 +93,9 @@ def _correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
 def _einsum(subscripts: Any, /, *operands: Any, optimize: Any = False) -> Any:
     """Rewrite to explicit subscripts without repeated letters in an operand, the only form that the primitive takes."""
     if not isinstance(subscripts, str):
-        return np.einsum(*_in_letters((subscripts, *operands)), optimize=optimize)
+        given, forms = [subscripts, *operands[1::2]], ["".join(map(_letter, axes)) for axes in operands[::2]]
+        result = "" if len(operands) % 2 else "->" + "".join(map(_letter, given.pop()))
+        return np.einsum(",".join(forms) + result, *given, optimize=optimize)
     arrays = [operand(each) for each in operands]
     terms, arrow, result = subscripts.replace(" ", "").partition("->")
     inputs = terms.split(",")
@@ -110,28 +113,18 @@ def _einsum(subscripts: Any, /, *operands: Any, optimize: Any = False) -> Any:
     for i, term in enumerate(inputs):
         if len(term) != arrays[i].ndim:
             raise ValueError(f"np.einsum: {term!r} does not fit an operand of shape {arrays[i].shape}")
-        while len(set(term)) < len(term):
-            twice = next(letter for letter in term if term.count(letter) > 1)
-            first = term.index(twice)
-            second = term.index(twice, first + 1)
+        while twice := re.search(r"(.).*?(\1)", term):
+            first, second = twice.start(1), twice.start(2)
             if arrays[i].shape[first] != arrays[i].shape[second]:
                 lengths = f"{arrays[i].shape[first]} and {arrays[i].shape[second]}"
-                raise ValueError(f"np.einsum: {twice!r} stands twice in {term!r}, for axes of lengths {lengths}")
+                raise ValueError(f"np.einsum: {twice[1]!r} stands twice in {term!r}, for axes of lengths {lengths}")
             arrays[i] = np.diagonal(arrays[i], 0, first, second)
-            term = term[:first] + term[first + 1 : second] + term[second + 1 :] + twice
+            term = term[:first] + term[first + 1 : second] + term[second + 1 :] + twice[1]
         inputs[i] = term
     explicit = ",".join(inputs) + "->" + result
     if explicit == subscripts and all(a is b for a, b in zip(arrays, operands, strict=True)):
         return NotImplemented
     return np.einsum(explicit, *arrays, optimize=optimize)
-
-
-def _in_letters(given: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return `subscripts, *operands` for `operand, axes, operand, axes, …` and perhaps the axes of the result."""
-    listed = (*given[1::2], given[-1])
-    *terms, result = ("".join(map(_letter, axes)) for axes in listed)
-    subscripts = ",".join(terms) + (f"->{result}" if len(given) % 2 else "")
-    return (subscripts, *given[: 2 * len(terms) : 2])
 
 
 def _letter(axis: Any) -> str:
