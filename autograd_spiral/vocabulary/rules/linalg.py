@@ -37,7 +37,7 @@ def _norm(x: Any, ord: float, axis: tuple[int, ...], keepdims: bool) -> Any:
     return np.sum(np.absolute(x) ** ord, axis=axis, keepdims=keepdims) ** (1 / ord)
 
 
-def _cofactor(ct: Any, out: Any, depth: int = 4) -> Any:
+def _cofactor(ct: Any, out: Any, depth: int = 8) -> Any:
     """Return c if `ct` was recorded as `c · out`, as for `norm(x)**2`, smooth where a norm is not; else None."""
     if ct is out:
         return np.ones_like(out)
