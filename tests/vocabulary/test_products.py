@@ -125,6 +125,20 @@ def test_what_cannot_be_done_says_why(call: Any, error: type[Exception], says: s
         call(Tensor(np.ones((2, 3))))
 
 
+@pytest.mark.parametrize("n", [-2, -1, 0, 1, 2, 5])
+def test_matrix_powers_are_numpys(n: int) -> None:
+    x = np.random.default_rng(0).standard_normal((2, 3, 3))
+    found = np.linalg.matrix_power(Tensor(x, requires_grad=True), n)
+    np.testing.assert_allclose(found.data, np.linalg.matrix_power(x, n), rtol=1e-12)
+    with pytest.raises(ShapeError):
+        np.linalg.matrix_power(Tensor(x[:, :2]), n)
+
+
+def test_a_trapezoid_takes_a_width_for_each_step() -> None:
+    y, dx = np.random.default_rng(0).standard_normal((2, 3)), np.array([0.5, 2.0])
+    np.testing.assert_allclose(np.trapezoid(Tensor(y), dx=Tensor(dx)).data, np.trapezoid(y, dx=dx))
+
+
 @pytest.mark.parametrize("ufunc", OUTER, ids=str)
 def test_outer_takes_numbers_lists_and_arrays_as_numpy_does(ufunc: Any) -> None:
     x = np.array([[1.5, 2.5]], np.float32)

@@ -87,12 +87,12 @@ def _accumulation_rule(ufunc: np.ufunc) -> Any:
 
     def rule(ct: Any, out: Any, x: Any, axis: int) -> Any:
         along_out, along_x = cast(Any, PRIMITIVES[ufunc].vjps)
-        rest, last = ((*(slice(None),) * axis, s) for s in (slice(1, None), slice(-1)))
+        first, rest, last = ((*(slice(None),) * axis, s) for s in (slice(1), slice(1, None), slice(-1)))
         ct, out, wider = (wide(each, math.inf) for each in (ct, out, x))  # products of slopes may leave a narrow range
         step = out[rest], out[last], wider[rest]
         slopes = step[2] if ufunc is np.multiply else along_out(1.0, *step)  # a product has them at hand
         total = linear_recurrence(ct, slopes, axis=axis)
-        pieces = fast_paths.with_rest(total, rest, along_x(total[rest], *step), axis)
+        pieces = np.concatenate([total[first], along_x(total[rest], *step)], axis=axis)
         return pieces if pieces.dtype == x.dtype else pieces.astype(x.dtype)
 
     return rule
