@@ -36,8 +36,8 @@ def _constant(array: Any, like: Any) -> Any:
     return array if isinstance(like, np.ndarray) else type(like)(array)
 
 
-def _filled_like(make: Any, a: Any, dtype: Any = None) -> Any:
-    return _constant(make(a.shape, dtype or a.dtype), a)
+def _filled_like(make: Any, a: Any, dtype: Any = None, *, shape: Any = None) -> Any:
+    return _constant(make(a.shape if shape is None else shape, dtype or a.dtype), a)
 
 
 composes(np.zeros_like)(functools.partial(_filled_like, np.zeros))
@@ -45,10 +45,10 @@ composes(np.ones_like)(functools.partial(_filled_like, np.ones))
 
 
 @composes(np.full_like)
-def _full_like(a: Any, fill_value: Any, dtype: Any = None) -> Any:
+def _full_like(a: Any, fill_value: Any, dtype: Any = None, *, shape: Any = None) -> Any:
     if hasattr(fill_value, "backward"):
         raise NoRuleError("np.full_like makes a constant: for a gradient write np.broadcast_to(fill_value, a.shape)")
-    return _constant(np.full(a.shape, fill_value, dtype or a.dtype), a)
+    return _filled_like(lambda shape, dtype: np.full(shape, fill_value, dtype), a, dtype, shape=shape)
 
 
 composes(np.copy)(lambda a: a.astype(bool) if a.dtype == bool else np.positive(a))  # NumPy has no +a for bools

@@ -38,7 +38,7 @@ def numpys_own(function: Callable[..., Any]) -> Callable[..., Any]:
 for _function in available(
     *("moveaxis", "rollaxis", "matrix_transpose", "flip", "flipud", "fliplr", "rot90", "tile", "append", "expand_dims"),
     *("hstack", "vstack", "dstack", "column_stack", "split", "hsplit", "vsplit", "dsplit"),
-    *("tril", "triu", "amax", "amin", "ptp", "diff", "apply_over_axes"),
+    *("tril", "triu", "amax", "amin", "ptp", "diff", "cumulative_sum", "cumulative_prod", "apply_over_axes"),
     *("outer", "tensordot", "trapezoid", "polyval"),
     *("linalg.cross", "linalg.matmul", "linalg.multi_dot", "linalg.outer", "linalg.tensordot", "linalg.vecdot"),
     *("linalg.diagonal", "linalg.matrix_norm", "linalg.matrix_transpose", "linalg.svdvals", "linalg.trace"),

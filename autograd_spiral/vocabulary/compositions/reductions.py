@@ -11,7 +11,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from autograd_spiral.engine.table import COMPOSITIONS, composes
 from autograd_spiral.errors import ArgumentError, DtypeError, NoRuleError, ShapeError
-from autograd_spiral.vocabulary.compositions.arguments import available, converted, floating, operand, shared
+from autograd_spiral.vocabulary.compositions.arguments import converted, floating, operand, shared
 from autograd_spiral.vocabulary.functions import logsumexp
 from autograd_spiral.vocabulary.rules.indexing import scatter
 from autograd_spiral.vocabulary.signatures import ARRAY
@@ -171,23 +171,9 @@ def _scan(function: Any, start: int | None, a: Any, axis: int | None = None, *, 
     return function(a if start is None else np.where(np.isnan(a), start, a), axis)
 
 
-def _cumulative(
-    function: Any, start: int, x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
-) -> Any:
-    if x.ndim != 1 and axis is None:
-        raise ShapeError(f"cumulative sums and products of shape {x.shape} need axis=")
-    axis = normalize_axis_index(axis or 0, x.ndim)
-    out = function(x if dtype is None else x.astype(dtype), axis)
-    first = np.full(tuple(1 if i == axis else n for i, n in enumerate(x.shape)), start, out.dtype)
-    return np.concatenate([first, out], axis=axis) if include_initial else out
-
-
-for _function, _start, _nan, _name in (
-    *((np.cumsum, 0, np.nancumsum, "cumulative_sum"), (np.cumprod, 1, np.nancumprod, "cumulative_prod")),
-):
+for _function, _start, _nan in ((np.cumsum, 0, np.nancumsum), (np.cumprod, 1, np.nancumprod)):
     composes(_function)(functools.partial(_scan, _function, None))
     composes(_nan)(functools.partial(_scan, _function, _start))
-    composes(*available(_name))(functools.partial(_cumulative, _function, _start))
 
 
 @composes(np.ediff1d)
