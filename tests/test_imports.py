@@ -39,6 +39,7 @@ ORDER = {
         "passes",
         "printing",
         "running",
+        "xla",
         "capturing",
         "recorded",
         "__init__",
