@@ -31,6 +31,7 @@ from autograd_spiral.engine.grad import grad
 from autograd_spiral.engine.modes import no_grad, scope
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import CaptureError, GradientMismatch
+from autograd_spiral.other_libraries import instead_on_the_package
 from autograd_spiral.vocabulary.declare import primitive
 from autograd_spiral.vocabulary.functions import (
     elu,
@@ -47,7 +48,6 @@ from autograd_spiral.vocabulary.functions import (
     softmax_cross_entropy,
     softplus,
 )
-from autograd_spiral.vocabulary.other_libraries import instead_on_the_package
 
 if TYPE_CHECKING:
     from autograd_spiral.debug.blame import blame

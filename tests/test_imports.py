@@ -25,6 +25,7 @@ ORDER = {
         "testing",
         "drawing",
         "spiral",
+        "other_libraries",
         "__init__",
         "cli",
         "__main__",

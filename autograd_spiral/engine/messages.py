@@ -271,7 +271,7 @@ def explain_call(
     Errors of this package stay as they are, except that those about shapes get the name of the outermost function.
     Those of an `isolated` operation, which a user wrote, only get a note unless they are about shapes or an index.
     """
-    kinds = (ValueError, IndexError, TypeError, np.exceptions.AxisError)
+    kinds = (ValueError, IndexError, TypeError, ZeroDivisionError, np.exceptions.AxisError, np.linalg.LinAlgError)
     reason = error.__cause__ if isinstance(error, AutogradError) and type(error.__cause__) in kinds else error
     if type(reason) not in (*kinds, ShapeError):
         return
@@ -283,6 +283,8 @@ def explain_call(
     settings = "".join(f", {key}={setting!r}" for key, setting in told.items())
     call = f"{name} of shapes {', '.join(map(str, shapes))}{settings}"
     about_shapes = any(word in str(reason) for word in ("shape", "dimension", "size", "length"))
+    if isinstance(reason, np.linalg.LinAlgError) and not about_shapes:  # which a program may want to catch
+        return
     if isolated and (isinstance(reason, TypeError) or (type(reason) is ValueError and not about_shapes)):
         error.add_note(f"in {call}")
         return

@@ -84,7 +84,7 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: flo
 def scan(a: Any, axis: int | None = None) -> Bound:
     """Bind `axis` counted from the front; without one, ravel the array."""
     if axis is None:
-        return (np.ravel(a),), {"axis": 0}
+        return (a if a.ndim == 1 else np.ravel(a),), {"axis": 0}
     return (a,), {"axis": normalize_axis_index(axis, a.ndim)}
 
 

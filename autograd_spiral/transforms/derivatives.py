@@ -20,7 +20,7 @@ from autograd_spiral.engine.pytree import leaf_names, unflatten
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import AutogradError, DtypeError, GradientError, ShapeError
 from autograd_spiral.program.history import history
-from autograd_spiral.vocabulary.batching import in_rows
+from autograd_spiral.transforms.batching import in_rows
 
 __all__ = ["elementwise_grad", "flatten", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
 

@@ -12,11 +12,9 @@ import numpy as np
 from autograd_spiral.engine.messages import INSTEAD, name_of
 from autograd_spiral.engine.missing_attributes import add_missing
 from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES
-from autograd_spiral.vocabulary import compositions, functions, left_out
+from autograd_spiral.vocabulary import functions
 
 __all__ = ["instead_on_the_package"]
-
-_ENTERED = compositions, functions, left_out  # imported for what they enter, which the lines below read
 
 
 def _call(function: Callable[..., Any], called: str, source: str = "") -> str:
