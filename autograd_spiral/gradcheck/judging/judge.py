@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -14,6 +15,7 @@ import numpy as np
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.gradcheck.differences import Line, slopes_of, typical_scale
 from autograd_spiral.gradcheck.function import CheckedFunction, gradients_of, not_finite
+from autograd_spiral.gradcheck.judging.jumps import jump_between
 from autograd_spiral.gradcheck.judging.noise import measured_noise
 from autograd_spiral.gradcheck.rounding import Rounding, at_least, joined, largest_of, rounding_of
 from autograd_spiral.gradcheck.verdicts import Array, Findings, Slope, Verdict
@@ -29,6 +31,11 @@ NOISE_REACH = 6  # this many standard deviations of the measured noise count as 
 WIDE = 1e-2, 1e-3  # a bound wider than both says nothing: parts of the derivative, and of its natural size
 COARSE = 64  # and wider than so many spacings of the coarsest dtype
 VALUES = 512  # about so many values of outputs are compared at once: larger arrays cost more than they save
+STEPS_WITHIN, OCTAVES_BEYOND = 10, 32  # how many shorter and longer steps are tried where values may move in jumps
+JUMPS = "the values move in jumps, as if they were rounded to fewer digits on the way"
+PROVED = 16  # slopes are wrong, although jumps were sought that hide them: no more are sought
+MANY = 8  # jumps: steps that are so much longer show the slope
+FEW = 4  # times the part by which values are rounded is what slopes may be off by
 SHARP = 1e-4, 1e-9  # a numeric bound wider than both is worth smaller steps
 
 
@@ -62,7 +69,8 @@ class Judge:
 
     Outputs that are not finite have no slope: their cotangents are set to 0, which leaves them out of the sum that
     is checked. `left_out` says which, in words, and `leading` marks the elements of each input that lead to them.
-    `before` is the judge of the function that this one is the gradient of.
+    `before` is the judge of the function that this one is the gradient of. `doubts` counts why wrong slopes of a
+    function without a record are noise.
     """
 
     def __init__(self, function: CheckedFunction, given: Any = None, before: Judge | None = None) -> None:
@@ -91,13 +99,15 @@ class Judge:
         self.loose = dict(zip(function.floating, measured.loose_gradients, strict=True))
         self.sizes = {n for node in history(swept.outputs) for n in (*node.shape, node.size)}
         self._largest = min(float(np.finfo(function.arrays[at].dtype).max) for at in function.floating)
-        self._weights = joined(self.cotangents)
+        self._weights, self._astray = joined(self.cotangents), 0.0
+        self.doubts: Counter[str] = Counter()
+        self._without_jumps = 0
         self.base, measured = self._widened(swept.outputs, measured)
         self._noise, self._hiding = joined(measured.outputs), joined(measured.loose_outputs)
         self._dtype = min((x.dtype for x in self.base if x.dtype.kind == "f"), key=lambda d: -np.finfo(d).eps)
         eps = float(np.finfo(self._dtype).eps)
-        recorded = any(not out.is_leaf for out in swept.outputs)
-        self._hiding += 4 * eps * (measured.largest if recorded else max(1.0, *map(largest_of, self.base)))
+        self._has_record = any(not out.is_leaf for out in swept.outputs)
+        self._hiding += 4 * eps * (measured.largest if self._has_record else max(1.0, *map(largest_of, self.base)))
         coarsest = max((np.finfo(function.arrays[at].dtype) for at in function.floating), key=lambda info: info.eps)
         self._wide = max(WIDE[0], COARSE * float(coarsest.eps)), WIDE[1]
         self._least = COARSE * float(coarsest.smallest_subnormal)
@@ -145,8 +155,11 @@ class Judge:
             values, wide_values = (joined([out.data for out in run]) for run in (outputs, wide_outputs))
             if values.size == wide_values.size and all(out.dtype.itemsize >= 8 for out in wide_outputs):
                 reach = 4 * joined(measured.loose_outputs)
-                if np.all((np.abs(values - wide_values) <= reach) | ~np.isfinite(wide_values)):
+                off = np.where(np.isfinite(wide_values), np.abs(values - wide_values), 0.0)
+                if np.all(off <= reach):
                     return wide, rounding_of(wide_outputs, (), (), ())
+                sizes = np.abs(self._weights)
+                self._astray = float(sizes @ off) / (float(sizes @ np.abs(np.nan_to_num(values))) or 1.0)
         return arrays, measured
 
     def _outputs_at(self, arrays: Sequence[Array]) -> Array:
@@ -186,9 +199,13 @@ class Judge:
         off = np.abs(self._moves - self._steps * slope)
         return bool(np.any(off > np.max(np.abs(self._moves)) / 10 + self._reach))
 
-    def take(self, at: int, gradient: Array, rounding: Array) -> None:
-        """Judge a gradient other than the engine's with respect to input `at`, whose rounding is known otherwise."""
-        self.gradients[at], self.rounding[at], self.loose[at] = gradient, rounding, rounding
+    def take(self, at: int, gradient: Array, rounding: Array, loose: Array | None = None) -> None:
+        """Judge a gradient other than the engine's with respect to input `at`, whose rounding is known otherwise.
+
+        Between `rounding` and `loose`, a difference is noise.
+        """
+        self.gradients[at], self.rounding[at] = gradient, rounding
+        self.loose[at] = rounding if loose is None else loose
         self.jumps[at] = np.zeros(gradient.shape, bool)
 
     # --- one element after the other ------------------------------------------------------------------------------
@@ -330,7 +347,61 @@ class Judge:
                 if strays or abs(central - slope.analytic) < off / 4:
                     return replace(slope, verdict=Verdict.NOISE, bound=off)
             step *= EMERGING[2]
+        if not self._has_record and (doubt := self._rounded_within(slope, line)):
+            self.doubts[doubt] += 1
+            return replace(slope, verdict=Verdict.NOISE, bound=off)
         return slope
+
+    def _rounded_within(self, slope: Slope, line: Line) -> str:
+        """Return how the values of a function without a record show that rounding inside of it hides the slope, or "".
+
+        They may be all noise. They may be others in float64; then slopes are, too, by a few times that part.
+        """
+        off = abs(slope.analytic - slope.numeric)
+        noise, size = float(np.abs(self._weights) @ self._noise), slope.natural * line.scale
+        met = max(1.0, *map(largest_of, self.base))
+        if noise > size / 4 and noise > float(np.finfo(self._dtype).eps) ** 0.5 * met:
+            return "the values change by their own size when the last bits of the inputs do"
+        if off <= FEW * self._astray * max(abs(slope.analytic), abs(slope.numeric), slope.natural):
+            return f"float64 changes the values by {100 * self._astray:.2g} %"
+        if self._without_jumps >= PROVED:
+            return ""
+        if self._moves_in_jumps(slope, line):
+            return JUMPS
+        self._without_jumps += 1
+        return ""
+
+    def _moves_in_jumps(self, slope: Slope, line: Line) -> bool:
+        """Return whether the values move in jumps that are too large for the numeric slope to be known.
+
+        Then they are rounded more coarsely than their dtype, as those of `1 - sigmoid(30)`, and the numeric slope is
+        that between two jumps, unless the values follow it in steps that are longer than many jumps.
+        """
+        off = abs(slope.analytic - slope.numeric)
+        eps = float(np.finfo(self._dtype).eps)
+
+        def change(t: float) -> Array:
+            return np.nan_to_num(line.function(t) - self._centre)
+
+        def follow(value: float, step: float) -> bool:
+            return all(abs(float(change(side) @ self._weights) / side - value) < off / 4 for side in (-step, step))
+
+        def jump(end: float) -> float:
+            moving = self._weights * (change(end) != 0)
+            least = 4 * eps * float(np.abs(moving) @ (np.abs(np.nan_to_num(self._centre)) + np.abs(change(end))))
+            spacing = 4 * eps * max(line.scale, abs(end))
+            return jump_between(lambda t: float(change(t) @ moving), slope.numeric, end, least, spacing)
+
+        longest = line.longest
+        if not any(np.any(change(side)) for side in (-longest, longest)):
+            # Nothing moves, as on one side of a relu: only an analytic slope that shows farther out is in doubt.
+            steps = (longest * 2**k for k in range(1, OCTAVES_BEYOND))
+            return any(jump(-step) or jump(step) for step in steps if follow(slope.analytic, step))
+        steps_within = [longest / 4**k for k in range(STEPS_WITHIN)]
+        followed = [step for step in steps_within if follow(slope.numeric, step)]
+        others = (step for step in steps_within if step not in followed)
+        jumps = (jump(end) for step in others for end in (-step, step))
+        return any(size and max(followed, default=0.0) < MANY * size / off for size in jumps)
 
     def _compare(
         self,
