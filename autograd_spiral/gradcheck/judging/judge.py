@@ -258,10 +258,10 @@ class Judge:
         with np.errstate(all="ignore"):
             agree = np.abs(hand - self.gradients[at].astype(float)) <= bound
         cases = [self.leading[at], agree, np.isnan(hand)]  # by hand, the outputs that are left out may count
-        verdicts = np.select(cases, [Verdict.UNJUDGED, Verdict.OK, Verdict.NAN], Verdict.WRONG)
-        values = (verdicts, hand, self.gradients[at], bound)
+        verdicts = (Verdict.UNJUDGED, Verdict.OK, Verdict.NAN, Verdict.WRONG)
+        values = (np.select(cases, [0, 1, 2], 3), hand, self.gradients[at], bound)
         numbers = zip(*(array.ravel().tolist() for array in values), np.ndindex(hand.shape), strict=True)
-        return [Slope(Verdict(verdict), a, n, b, index=index) for verdict, a, n, b, index in numbers]
+        return [Slope(verdicts[k], a, n, b, index=index) for k, a, n, b, index in numbers]
 
     # --- the verdict ----------------------------------------------------------------------------------------------
 
@@ -315,10 +315,10 @@ class Judge:
                     open_.append(k)
         for k, slope in enumerate(found):
             if slope.verdict is Verdict.WRONG and math.isfinite(slope.analytic):
-                found[k] = self._doubted(slope, lines[k])
+                found[k] = self._doubted(slope, lines[k], brief)
         return found
 
-    def _doubted(self, slope: Slope, line: Line) -> Slope:
+    def _doubted(self, slope: Slope, line: Line, brief: bool) -> Slope:
         """Return a wrong slope as noise if the values could hide it.
 
         Outputs that do not move can hide one in their rounding, unless they do not even depend on the line: those are
@@ -347,15 +347,16 @@ class Judge:
                 if strays or abs(central - slope.analytic) < off / 4:
                     return replace(slope, verdict=Verdict.NOISE, bound=off)
             step *= EMERGING[2]
-        if not self._has_record and (doubt := self._rounded_within(slope, line)):
+        if not self._has_record and (doubt := self._rounded_within(slope, line, brief)):
             self.doubts[doubt] += 1
             return replace(slope, verdict=Verdict.NOISE, bound=off)
         return slope
 
-    def _rounded_within(self, slope: Slope, line: Line) -> str:
+    def _rounded_within(self, slope: Slope, line: Line, brief: bool) -> str:
         """Return how the values of a function without a record show that rounding inside of it hides the slope, or "".
 
-        They may be all noise. They may be others in float64; then slopes are, too, by a few times that part.
+        They may be all noise. They may be others in float64; then slopes are, too, by a few times that part. They may
+        move in jumps, which a brief judgement does not look for.
         """
         off = abs(slope.analytic - slope.numeric)
         noise, size = float(np.abs(self._weights) @ self._noise), slope.natural * line.scale
@@ -364,7 +365,7 @@ class Judge:
             return "the values change by their own size when the last bits of the inputs do"
         if off <= FEW * self._astray * max(abs(slope.analytic), abs(slope.numeric), slope.natural):
             return f"float64 changes the values by {100 * self._astray:.2g} %"
-        if self._without_jumps >= PROVED:
+        if brief or self._without_jumps >= PROVED:
             return ""
         if self._moves_in_jumps(slope, line):
             return JUMPS
@@ -383,6 +384,8 @@ class Judge:
         def change(t: float) -> Array:
             return np.nan_to_num(line.function(t) - self._centre)
 
+        noise = float(np.abs(self._weights) @ self._noise)
+
         def follow(value: float, step: float) -> bool:
             return all(abs(float(change(side) @ self._weights) / side - value) < off / 4 for side in (-step, step))
 
@@ -397,7 +400,7 @@ class Judge:
             # Nothing moves, as on one side of a relu: only an analytic slope that shows farther out is in doubt.
             steps = (longest * 2**k for k in range(1, OCTAVES_BEYOND))
             return any(jump(-step) or jump(step) for step in steps if follow(slope.analytic, step))
-        steps_within = [longest / 4**k for k in range(STEPS_WITHIN)]
+        steps_within = [step for step in (longest / 4**k for k in range(STEPS_WITHIN)) if noise < step * off / 8]
         followed = [step for step in steps_within if follow(slope.numeric, step)]
         others = (step for step in steps_within if step not in followed)
         jumps = (jump(end) for step in others for end in (-step, step))
