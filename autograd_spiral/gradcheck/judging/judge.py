@@ -382,7 +382,7 @@ class Judge:
         eps = float(np.finfo(self._dtype).eps)
 
         def change(t: float) -> Array:
-            return np.nan_to_num(line.function(t) - self._centre)
+            return np.asarray(np.nan_to_num(line.function(t) - self._centre))
 
         noise = float(np.abs(self._weights) @ self._noise)
 
