@@ -63,6 +63,7 @@ if TYPE_CHECKING:
         dropout_mask,
         exponential_decay,
         linear_warmup,
+        named_parameters,
     )
     from autograd_spiral.program import CapturedStep, backward_source, blocks, capture
     from autograd_spiral.transforms import elementwise_grad, flatten, hessian, hvp, jacobian, jvp, value_and_grad, vjp
@@ -105,6 +106,7 @@ __all__ = [
     "log_softmax",
     "logsumexp",
     "mean_squared_error",
+    "named_parameters",
     "no_grad",
     "primitive",
     "relu",
@@ -143,6 +145,7 @@ _LATER = {
     "jvp": "transforms",
     "keep_memory": "debug.memory",
     "linear_warmup": "optimizers",
+    "named_parameters": "optimizers",
     "value_and_grad": "transforms",
     "vjp": "transforms",
 }
