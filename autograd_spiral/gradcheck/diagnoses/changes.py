@@ -35,7 +35,7 @@ def rule(node: Tensor, i: int, ct: Array, operands: Sequence[Any]) -> Array:
 
 
 def lost(node: Tensor, i: int, ct: Array, piece: Array) -> Array:
-    """Nothing comes back."""
+    """Return zeros, as if nothing came back through the edge."""
     return np.zeros(piece.shape)
 
 

@@ -43,9 +43,9 @@ class _Mistake(NamedTuple):
 
 
 class Record:
-    """A function as `run()` records it, which returns the leaves, by index, and the outputs; these have `cotangents`.
+    """A recorded function: `run()` returns its leaves, by the index of the input, and its outputs.
 
-    `wrong` are the gradients that are wrong, by the index of the input. Where a value ties with the bound of
+    `cotangents` has the cotangent of each output; `wrong` are the gradients that are wrong, by the index of the input. Where a value ties with the bound of
     np.maximum, np.minimum or relu, it gets this `share` of the cotangent, by default that of the engine's rules.
 
     >>> x = Tensor([1.0, -2.0, 3.0], requires_grad=True)
@@ -89,7 +89,7 @@ class Record:
 
     @np.errstate(all="ignore")
     def explained(self, at: int, gradient: Array, sizes: Collection[int]) -> str:
-        """Return the mistake with which the gradient in input `at` comes out as this one; "" if none is known.
+        """Return the mistake that explains this gradient with respect to input `at`; "" if none is known.
 
         `sizes` are those that a forgotten factor could be.
         """

@@ -200,9 +200,9 @@ class Judge:
         return bool(np.any(off > np.max(np.abs(self._moves)) / 10 + self._reach))
 
     def take(self, at: int, gradient: Array, rounding: Array, loose: Array | None = None) -> None:
-        """Judge a gradient other than the engine's with respect to input `at`, whose rounding is known otherwise.
+        """Judge this gradient with respect to input `at` from now on, in place of the engine's.
 
-        Between `rounding` and `loose`, a difference is noise.
+        Rounding can have moved it by `rounding`. A larger difference is noise if it is at most `loose`.
         """
         self.gradients[at], self.rounding[at] = gradient, rounding
         self.loose[at] = rounding if loose is None else loose

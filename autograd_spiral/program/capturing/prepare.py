@@ -84,7 +84,7 @@ def prepare(call: Call) -> Prepared:
     drawn = [name for (name, old), (_, new) in zip(states, before.random_states(), strict=True) if not same(old, new)]
     if drawn or first.trace.entropy:  # it is what makes the runs differ, if they do
         _refuse_random_numbers(
-            call, (drawn[0] or "a generator among its arguments") if drawn else "a generator without a seed"
+            call, (drawn[0] or "a generator among its arguments") if drawn else "a generator without a seed", found
         )
     if found:
         raise CaptureError(
@@ -230,11 +230,15 @@ def _refuse_changed_arguments(call: Call, arguments: Sequence[Any], passed: Any)
         )
 
 
-def _refuse_random_numbers(call: Call, source: str) -> NoReturn:
-    """Raise `CaptureError`, even if both runs agree: a mask that is rarely 0 may be all 1 in both."""
+def _refuse_random_numbers(call: Call, source: str, found: Difference | None) -> NoReturn:
+    """Raise `CaptureError`, even if both runs agree: a mask that is rarely 0 may be all 1 in both.
+
+    If they differ, the message begins with the line of the first operation that the numbers changed.
+    """
+    place = f"{found.place}\n" if found and found.place else ""
     raise CaptureError(
-        f"{call.step_name} draws random numbers from {source}, and a program would repeat them at every call. Draw the "
-        "numbers outside the step, and pass them (or the mask or rows they select) as arrays"
+        f"{place}{call.step_name} draws random numbers from {source}, and a program would repeat them at every call. "
+        "Draw the numbers outside the step, and pass them (or the mask or rows they select) as arrays"
     )
 
 

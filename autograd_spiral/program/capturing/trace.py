@@ -209,7 +209,7 @@ class StepTrace(Trace, Observer):
         return self.holds.get(arg, arg) if type(arg) is Tensor else arg
 
     def is_interrupted(self) -> bool:
-        """Whether a signal handler is running in the middle of the step, which is no part of it."""
+        """Whether a signal handler, which is not part of the step, is running in the middle of it."""
         return is_running(self._handlers, self._within)
 
     # --- names of local variables ---------------------------------------------------------------------------------
