@@ -45,8 +45,9 @@ class _Mistake(NamedTuple):
 class Record:
     """A recorded function: `run()` returns its leaves, by the index of the input, and its outputs.
 
-    `cotangents` has the cotangent of each output; `wrong` are the gradients that are wrong, by the index of the input. Where a value ties with the bound of
-    np.maximum, np.minimum or relu, it gets this `share` of the cotangent, by default that of the engine's rules.
+    `cotangents` has the cotangent of each output; `wrong` are the gradients that are wrong, by the index of the input.
+    Where a value ties with the bound of np.maximum, np.minimum or relu, it gets this `share` of the cotangent, by
+    default the share that the engine's rules give it.
 
     >>> x = Tensor([1.0, -2.0, 3.0], requires_grad=True)
     >>> record = Record(lambda: ({0: x}, [np.sum(np.maximum(x, 0) * x)]), [np.ones(())])
