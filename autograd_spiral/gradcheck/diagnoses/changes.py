@@ -40,7 +40,7 @@ def lost(node: Tensor, i: int, ct: Array, piece: Array) -> Array:
 
 
 def always(piece: Array) -> Change:
-    """Return the change to this piece, whatever the cotangent."""
+    """Return the change that puts this piece in place of the right one, for any cotangent."""
     return lambda node, i, ct, right: piece.reshape(node.args[i].shape)
 
 
