@@ -15,7 +15,7 @@ import numpy as np
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.gradcheck.differences import Line, slopes_of, typical_scale
 from autograd_spiral.gradcheck.function import CheckedFunction, gradients_of, not_finite
-from autograd_spiral.gradcheck.judging.jumps import jump_between
+from autograd_spiral.gradcheck.judging.jumps import moves_in_jumps
 from autograd_spiral.gradcheck.judging.noise import measured_noise
 from autograd_spiral.gradcheck.rounding import Rounding, at_least, joined, largest_of, rounding_of
 from autograd_spiral.gradcheck.verdicts import Array, Findings, Slope, Verdict
@@ -31,10 +31,8 @@ NOISE_REACH = 6  # this many standard deviations of the measured noise count as 
 WIDE = 1e-2, 1e-3  # a bound wider than both says nothing: parts of the derivative, and of its natural size
 COARSE = 64  # and wider than so many spacings of the coarsest dtype
 VALUES = 512  # about so many values of outputs are compared at once: larger arrays cost more than they save
-STEPS_WITHIN, OCTAVES_BEYOND = 10, 32  # how many shorter and longer steps are tried where values may move in jumps
 JUMPS = "the values move in jumps, as if they were rounded to fewer digits on the way"
 PROVED = 16  # slopes are wrong, although jumps were sought that hide them: no more are sought
-MANY = 8  # jumps: steps that are so much longer show the slope
 FEW = 4  # times the part by which values are rounded is what slopes may be off by
 SHARP = 1e-4, 1e-9  # a numeric bound wider than both is worth smaller steps
 
@@ -367,44 +365,10 @@ class Judge:
             return f"float64 changes the values by {100 * self._astray:.2g} %"
         if brief or self._without_jumps >= PROVED:
             return ""
-        if self._moves_in_jumps(slope, line):
+        if moves_in_jumps(line, slope, self._weights, float(np.finfo(self._dtype).eps)):
             return JUMPS
         self._without_jumps += 1
         return ""
-
-    def _moves_in_jumps(self, slope: Slope, line: Line) -> bool:
-        """Return whether the values move in jumps that are too large for the numeric slope to be known.
-
-        Then they are rounded more coarsely than their dtype, as those of `1 - sigmoid(30)`, and the numeric slope is
-        that between two jumps, unless the values follow it in steps that are longer than many jumps.
-        """
-        off = abs(slope.analytic - slope.numeric)
-        eps = float(np.finfo(self._dtype).eps)
-
-        def change(t: float) -> Array:
-            return np.asarray(np.nan_to_num(line.function(t) - self._centre))
-
-        noise = float(np.abs(self._weights) @ self._noise)
-
-        def follow(value: float, step: float) -> bool:
-            return all(abs(float(change(side) @ self._weights) / side - value) < off / 4 for side in (-step, step))
-
-        def jump(end: float) -> float:
-            moving = self._weights * (change(end) != 0)
-            least = 4 * eps * float(np.abs(moving) @ (np.abs(np.nan_to_num(self._centre)) + np.abs(change(end))))
-            spacing = 4 * eps * max(line.scale, abs(end))
-            return jump_between(lambda t: float(change(t) @ moving), slope.numeric, end, least, spacing)
-
-        longest = line.longest
-        if not any(np.any(change(side)) for side in (-longest, longest)):
-            # Nothing moves, as on one side of a relu: only an analytic slope that shows farther out is in doubt.
-            steps = (longest * 2**k for k in range(1, OCTAVES_BEYOND))
-            return any(jump(-step) or jump(step) for step in steps if follow(slope.analytic, step))
-        steps_within = [step for step in (longest / 4**k for k in range(STEPS_WITHIN)) if noise < step * off / 8]
-        followed = [step for step in steps_within if follow(slope.numeric, step)]
-        others = (step for step in steps_within if step not in followed)
-        jumps = (jump(end) for step in others for end in (-step, step))
-        return any(size and max(followed, default=0.0) < MANY * size / off for size in jumps)
 
     def _compare(
         self,

@@ -4,10 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-__all__ = ["jump_between"]
+import numpy as np
+
+from autograd_spiral.gradcheck.differences import Line
+from autograd_spiral.gradcheck.verdicts import Array, Slope
+
+__all__ = ["jump_between", "moves_in_jumps"]
 
 
+STEPS_WITHIN, OCTAVES_BEYOND = 10, 32  # how many shorter and longer steps are tried
+MANY = 8  # jumps: steps that are so much longer show the slope
 LEVELS = 6  # a change that halving the interval so many times leaves as large as it was is a jump
+
+
+def moves_in_jumps(line: Line, slope: Slope, weights: Array, eps: float) -> bool:
+    """Return whether the values move in jumps that are too large for the numeric slope to be known.
+
+    Then they are rounded more coarsely than to the spacing `eps`, as those of `1 - sigmoid(30)`, and the numeric slope
+    is that between two jumps, unless the values follow it in steps that are longer than many jumps. The slope is that
+    of the outputs times the `weights`.
+    """
+    off, longest, centre = abs(slope.analytic - slope.numeric), line.longest, line.function(0.0)
+
+    def change(t: float) -> Array:
+        return np.asarray(np.nan_to_num(line.function(t) - centre))
+
+    def follow(value: float, step: float) -> bool:
+        return all(abs(float(change(side) @ weights) / side - value) < off / 4 for side in (-step, step))
+
+    def jump(end: float, large: float = 0.0) -> float:
+        moving = weights * (change(end) != 0)
+        least = 4 * eps * float(np.abs(moving) @ (np.abs(np.nan_to_num(centre)) + np.abs(change(end))))
+        spacing = 4 * eps * max(line.scale, abs(end))
+        return jump_between(lambda t: float(change(t) @ moving), slope.numeric, end, max(least, large), spacing)
+
+    if not any(np.any(change(side)) for side in (-longest, longest)):
+        # Nothing moves, as on one side of a relu: only an analytic slope that shows farther out is in doubt.
+        beyond = (longest * 2**k for k in range(1, OCTAVES_BEYOND))
+        return any(jump(-step) or jump(step) for step in beyond if follow(slope.analytic, step))
+    within = [longest / 4**k for k in range(STEPS_WITHIN)]
+    followed = [step for step in within if follow(slope.numeric, step)]
+    large = max(followed, default=0.0) * off / MANY  # smaller jumps do not hide the slope
+    return any(jump(end, large) for step in within if step not in followed for end in (-step, step))
 
 
 def jump_between(function: Callable[[float], float], slope: float, end: float, least: float, spacing: float) -> float:
