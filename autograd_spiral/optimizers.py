@@ -16,7 +16,7 @@ from typing import Any, NoReturn, Self, TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from autograd_spiral.engine.modes import MODE, NO_TRACE, no_grad
+from autograd_spiral.engine.modes import MODE, NO_TRACE, no_grad, scope
 from autograd_spiral.engine.pytree import LEAF, flatten, unflatten
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import DtypeError, GradientError, ShapeError
@@ -121,9 +121,10 @@ class Optimizer:
     def update(self, gradients: Any = None) -> None:
         """Take one step: assign new values to all parameters, from gradients in the same form.
 
-        In a captured step, the parameters and the state change once the whole step has succeeded. Raises
-        `GradientError` if the gradients have another form, if one is missing, or if the container now holds other
-        parameters; `ShapeError` if a gradient has another shape, and `DtypeError` if it is not floating-point.
+        In a captured step, the parameters and the state change once the whole step has succeeded. It is recorded in
+        a scope with the name of the class, so pictures show `W ← Adam(W, dW)`. Raises `GradientError` if the gradients
+        have another form, if one is missing, or if the container now holds other parameters; `ShapeError` if a gradient
+        has another shape, and `DtypeError` if it is not floating-point.
 
         >>> w = Tensor([1.0, 2.0], requires_grad=True)
         >>> Adam(w, learning_rate=0.1).update(np.array([3.0, -0.5]))
@@ -133,7 +134,7 @@ class Optimizer:
         if gradients is None:
             name = type(self).__name__
             raise TypeError(f"{name}.update takes the gradients: write optimizer.update(grad(loss, parameters))")
-        with no_grad():
+        with no_grad(), scope(type(self).__name__):
             gradient = self._vector(gradients)
             if self._schedule is not None:
                 self._rate.assign(self._schedule(self.count))
