@@ -63,6 +63,7 @@ if TYPE_CHECKING:
         dropout_mask,
         exponential_decay,
         linear_warmup,
+        named_parameters,
     )
     from autograd_spiral.program import CapturedStep, backward_source, blocks, capture
     from autograd_spiral.program.xla import xla
@@ -106,6 +107,7 @@ __all__ = [
     "log_softmax",
     "logsumexp",
     "mean_squared_error",
+    "named_parameters",
     "no_grad",
     "primitive",
     "relu",
@@ -145,6 +147,7 @@ _LATER = {
     "jvp": "transforms",
     "keep_memory": "debug.memory",
     "linear_warmup": "optimizers",
+    "named_parameters": "optimizers",
     "value_and_grad": "transforms",
     "vjp": "transforms",
     "xla": "program.xla",

@@ -53,7 +53,13 @@ def grad(outputs: Any, inputs: Any = None, cotangents: Any = None, create_graph:
     >>> grad(net["w"] ** 2 + net["b"], net)
     {'w': Tensor(6.), 'b': Tensor(1.)}
     """
+    if inputs is None and not callable(outputs):
+        raise TypeError(
+            "grad takes the parameters too: write grad(loss, parameters), or loss.backward() for all leaves"
+        )
     (ends, ends_def), (starts, treedef) = tensors_in(outputs, "grad: output"), tensors_in(inputs, "grad: input")
+    if starts and ends and all(end.is_leaf and end._requires_grad for end in ends) and not starts[0].is_leaf:
+        raise messages.swapped(starts[0])
     for i, end in enumerate(ends):
         if end._value.dtype.kind != "f":
             raise messages.integer_in_grad(called_in(ends_def, i, "output"), end)

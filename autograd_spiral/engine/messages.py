@@ -183,6 +183,15 @@ def lost_graph() -> LostGraphError:
     )
 
 
+def lost_number(tensor: Any, use: str, transform: str) -> LostGraphError:
+    """Error for a plain number in the function that a transform differentiates."""
+    return LostGraphError(
+        f"{use} of {called(tensor)} in the function given to {transform} would silently drop its gradient, as would "
+        "math.exp(t) or array[i] = t: write np.exp(t) instead of math.exp(t), and np.stack([t, …]) instead of filling "
+        "an array. If the number is for display only, write float(t.detach())"
+    )
+
+
 def plain_array(tensor: Any) -> LostGraphError:
     """Error for `np.asarray(t)`."""
     return LostGraphError(
@@ -340,6 +349,14 @@ def grad_of_no_leaf(tensor: Any) -> GradientError:
 def grad_shape(tensor: Any, shape: tuple[int, ...]) -> ShapeError:
     """Error for setting `.grad` to another shape."""
     return ShapeError(f"cannot set .grad of {called(tensor)} of shape {tensor.shape} to shape {shape}")
+
+
+def swapped(tensor: Any) -> GradientError:
+    """Error for `grad(parameters, loss)`."""
+    return GradientError(
+        f"grad: the outputs are leaves, and {called(tensor)}, an input, was computed: the outputs come first, as in "
+        "grad(loss, parameters)"
+    )
 
 
 def no_cotangent(tensor: Any, caller: str) -> GradientError:

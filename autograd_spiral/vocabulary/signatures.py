@@ -117,7 +117,7 @@ def argpartition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introsele
 
 
 def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Bound:
-    """Bind `a` in its order, which `sorter` gives if it is not sorted."""
+    """Bind `a` after sorting it by `sorter`, if that is given."""
     return (a if sorter is None else np.take(a, sorter), v), {"side": side}
 
 

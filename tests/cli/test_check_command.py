@@ -155,6 +155,14 @@ def test_a_rule_that_raises_is_named(check, tmp_path):
     )
 
 
+def test_labels_are_whole_numbers_below_a_limit(check):
+    loss = "autograd_spiral:softmax_cross_entropy"
+    assert check(loss, "--shapes", "(5, 3), (5,) < 3")[0] == 0
+    status, _, err = check(loss, "--shapes", "(5, 3), (5,)")
+    assert status == 1
+    assert 'For whole numbers below 10, write --shapes "(5,) < 10"' in err
+
+
 @pytest.mark.parametrize(
     ("words", "meant"),
     [
