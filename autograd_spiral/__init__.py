@@ -32,6 +32,7 @@ from autograd_spiral.engine.grad import grad
 from autograd_spiral.engine.modes import no_grad, scope
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import CaptureError, GradientMismatch
+from autograd_spiral.other_libraries import instead_on_the_package
 from autograd_spiral.vocabulary.declare import primitive
 from autograd_spiral.vocabulary.functions import (
     elu,
@@ -48,7 +49,6 @@ from autograd_spiral.vocabulary.functions import (
     softmax_cross_entropy,
     softplus,
 )
-from autograd_spiral.vocabulary.other_libraries import instead_on_the_package
 
 if TYPE_CHECKING:
     from autograd_spiral.debug.blame import blame
@@ -65,6 +65,7 @@ if TYPE_CHECKING:
         dropout_mask,
         exponential_decay,
         linear_warmup,
+        named_parameters,
     )
     from autograd_spiral.program import CapturedStep, backward_source, blocks, capture
     from autograd_spiral.program.xla import xla
@@ -109,6 +110,7 @@ __all__ = [
     "log_softmax",
     "logsumexp",
     "mean_squared_error",
+    "named_parameters",
     "no_grad",
     "primitive",
     "relu",
@@ -149,6 +151,7 @@ _LATER = {
     "jvp": "transforms",
     "keep_memory": "debug.memory",
     "linear_warmup": "optimizers",
+    "named_parameters": "optimizers",
     "value_and_grad": "transforms",
     "vjp": "transforms",
     "xla": "program.xla",

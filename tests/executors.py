@@ -14,16 +14,22 @@ from collections.abc import Iterator
 import pytest
 
 from autograd_spiral import blocks, xla
-from autograd_spiral.program.executor import Executor, interpret
+from autograd_spiral.program.executor import Executor, Run, interpret
 from autograd_spiral.program.ir import Program
 from autograd_spiral.program.running.replay import replay
+
+
+def _xla(program: Program) -> Run:
+    """XLA, which is imported for the first program, and not before: tests that fork are run without its threads."""
+    return xla()(program)
+
 
 EXECUTORS: dict[str, Executor] = {
     "interpret": interpret,
     "replay": replay,
     "blocks": blocks(1),
     "blocks in two threads": blocks(1, threads=2),
-    **({"xla": xla()} if importlib.util.find_spec("jax") else {}),
+    **({"xla": _xla} if importlib.util.find_spec("jax") else {}),
 }
 
 ON_XLA = {

@@ -55,13 +55,11 @@ def test_examples_run(page, code, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("page", LESSONS, ids=lambda page: page.name)
-def test_lessons_run_from_beginning_to_end(page, tmp_path, monkeypatch):
+def test_lessons_run_from_beginning_to_end(page, folder_of_modules):
     """Run all blocks in one namespace; a block with a file's name is that file for the following blocks.
 
     A `text` block, or one of `python printed`, is what the previous block prints; `...` in it stands for anything.
     """
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
     if page.name == "train_your_own.md":
         pytest.importorskip("sklearn.datasets", reason="its data comes with scikit-learn", exc_type=ImportError)
     text = page.read_text(encoding="utf-8")
@@ -74,7 +72,7 @@ def test_lessons_run_from_beginning_to_end(page, tmp_path, monkeypatch):
             kind = "text"
         elif file:
             Path(file).write_text(body, encoding="utf-8")
-            monkeypatch.delitem(sys.modules, Path(file).stem, raising=False)
+            sys.modules.pop(Path(file).stem, None)
             continue
         if kind == "python":
             with contextlib.redirect_stdout(io.StringIO()) as out:

@@ -26,6 +26,7 @@ ORDER = {
         "drawing",
         "explorer",
         "spiral",
+        "other_libraries",
         "__init__",
         "cli",
         "__main__",

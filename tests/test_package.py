@@ -39,7 +39,7 @@ assert grad(softmax_cross_entropy(relu(w), [0]), w).shape == (1, 2)
 """
     (loaded,) = loaded_after(code)
     rooms = {name.split(".")[1] for name in loaded if name.startswith("autograd_spiral.")}
-    assert rooms == {"interrupts", "errors", "engine", "vocabulary"}
+    assert rooms == {"interrupts", "errors", "engine", "vocabulary", "other_libraries"}
 
 
 def test_other_names_come_with_their_room_and_without_graphviz():

@@ -58,7 +58,7 @@ class Layout:
         return "F" if value in self.column_major else "C"
 
     def buffer(self, value: Value, position: int, operands: Iterable[Atom] = ()) -> Array:
-        """Return the buffer for a result: that of one of the `operands` of an elementwise function, if it dies here."""
+        """Return the buffer for a result: an elementwise function may reuse the buffer of an operand."""
         if value in self.array:  # decided beforehand
             return self.array[value]
         values = [atom for atom in operands if isinstance(atom, Value)]
