@@ -20,6 +20,7 @@ from autograd_spiral.program.ir import Atom, Check, Equation, Program, Value, dt
 from autograd_spiral.program.passes.pipeline import readable
 from autograd_spiral.program.running.codegen import Code
 from autograd_spiral.program.running.functions import FILLS, write_view
+from autograd_spiral.program.running.gathering import gathers, write_gather
 from autograd_spiral.program.running.kernels.kernel import Kernel
 from autograd_spiral.program.running.kernels.table import with_kernels
 from autograd_spiral.program.running.layout import VIEWS
@@ -83,6 +84,8 @@ def _write(code: Code, position: int, equation: Equation) -> None:
         equation.primitive.write(code, position, equation)
     elif function in VIEWS and len(equation.inputs) == 1:
         write_view(code, position, equation)
+    elif gathers(code, equation):
+        write_gather(code, position, equation)
     elif isinstance(function, np.ufunc):
         _write_ufunc(code, position, equation)
     elif function in REDUCTIONS:
