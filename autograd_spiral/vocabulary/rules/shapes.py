@@ -37,11 +37,8 @@ def _pad_rule(ct: Any, out: Any, x: Any, pad_width: tuple[tuple[int, int], ...],
 def _windows(x: Any, window_shape: tuple[int, ...], axis: tuple[int, ...]) -> Any:
     """Return what NumPy returns, as a view whose base is an array, so that it need not be copied to be frozen."""
     x = x if x.flags.c_contiguous else frozen(x.copy())
-    shape = list(x.shape)
-    for i, length in zip(axis, window_shape, strict=True):
-        shape[i] -= length - 1
-    strides = (*x.strides, *(x.strides[i] for i in axis))
-    return np.ndarray((*shape, *window_shape), x.dtype, x, 0, strides)
+    found = sliding_window_view(x, window_shape, axis)
+    return np.ndarray(found.shape, x.dtype, x, 0, found.strides)
 
 
 def _add_windows(ct: Any, window_shape: tuple[int, ...], axis: tuple[int, ...], shape: tuple[int, ...]) -> Any:
