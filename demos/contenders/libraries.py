@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from contenders.models import RATE, Model
+
 Step = Callable[[], Any]
 
 threads = 1  # of PyTorch; the other libraries read the environment
-
-RATE = 0.01  # of gradient descent
-
 
 # --- this project -----------------------------------------------------------------------------------------------------
 
@@ -62,7 +61,7 @@ def _in_numpy(np: Any, softmax: Callable[..., Any]) -> dict[str, Callable[..., A
     }
 
 
-def eager(model: Any, prepare: Callable[[Any], Any] = lambda step: step) -> Step:
+def eager(model: Model, prepare: Callable[[Any], Any] = lambda step: step) -> Step:
     """Return a step of gradient descent with this project; `prepare` captures it, or not."""
     from autograd_spiral import Tensor, grad
 
@@ -83,14 +82,14 @@ def eager(model: Any, prepare: Callable[[Any], Any] = lambda step: step) -> Step
     return lambda: step(*next(batches)).item()
 
 
-def replayed(model: Any) -> Step:
+def replayed(model: Model) -> Step:
     """Return the same step, captured."""
     from autograd_spiral import capture
 
     return eager(model, capture)
 
 
-def unsplit(model: Any) -> Step:
+def unsplit(model: Model) -> Step:
     """Return the same step, captured and never run in blocks of rows."""
     from autograd_spiral import capture
     from autograd_spiral.program.running.replay import replay
@@ -98,14 +97,14 @@ def unsplit(model: Any) -> Step:
     return eager(model, functools.partial(capture, executor=replay))
 
 
-def two_threads(model: Any) -> Step:
+def two_threads(model: Model) -> Step:
     """Return the same step in blocks of rows that two threads share."""
     from autograd_spiral import blocks, capture
 
     return eager(model, functools.partial(capture, executor=blocks(threads=2)))
 
 
-def own_text(model: Any) -> Step:
+def own_text(model: Model) -> Step:
     """Return the text that the captured step prints, as a step of its own."""
     from autograd_spiral import capture
 
@@ -134,7 +133,7 @@ def own_text(model: Any) -> Step:
 # --- PyTorch ----------------------------------------------------------------------------------------------------------
 
 
-def torch(model: Any) -> Step:
+def torch(model: Model) -> Step:
     import torch
 
     torch.set_num_threads(threads)
@@ -173,7 +172,7 @@ def torch(model: Any) -> Step:
 # --- JAX --------------------------------------------------------------------------------------------------------------
 
 
-def jax(model: Any) -> Step:
+def jax(model: Model) -> Step:
     import jax
 
     jax.config.update("jax_enable_x64", True)

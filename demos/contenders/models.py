@@ -1,4 +1,4 @@
-"""The models of the benchmark, each written once, with the functions that the libraries share."""
+"""The models of the benchmark, each written once, in functions that all libraries have."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import numpy as np
 
 Arrays = dict[str, Any]
 
+RATE = 0.01  # of gradient descent
+
 
 @dataclass(frozen=True)
 class Model:
-    """A model to train: `loss(lib, net, X, y)`, the shapes of its parameters, and of its batches.
+    """A model to train: its loss, the shapes of its parameters and of a batch, and the number of classes.
 
-    `lib` has the functions of a library, `net` the parameters by name. `X` is the shape of a batch, `classes` are the
-    possible labels, one for each row of the batch, or for each step of it if there are `labels`.
+    `loss(lib, net, X, y)` gets the functions of a library, the parameters by name, and the rows and labels of a batch.
     """
 
     loss: Callable[..., Any]
@@ -93,24 +94,12 @@ RNN = Model(rnn_loss, {"W": (16, 64), "U": (64, 64), "b": (64,), "V": (64, 10), 
 
 
 def normalised_loss(lib: Any, net: Arrays, X: Any, y: Any) -> Any:
-    for i in range(2):
-        X = lib.relu(lib.batch_norm(X @ net[f"W{i}"], net[f"gain{i}"], net[f"shift{i}"]))
-    return lib.cross_entropy(X @ net["W2"] + net["b2"], y)
+    hidden = lib.relu(lib.batch_norm(X @ net["W1"], net["gain"], net["shift"]))
+    return lib.cross_entropy(hidden @ net["W2"] + net["b2"], y)
 
 
 NORMALISED = Model(
-    normalised_loss,
-    {
-        "W0": (64, 128),
-        "gain0": (128,),
-        "shift0": (128,),
-        "W1": (128, 128),
-        "gain1": (128,),
-        "shift1": (128,),
-        "W2": (128, 10),
-        "b2": (10,),
-    },
-    (128, 64),
+    normalised_loss, {"W1": (64, 100), "gain": (100,), "shift": (100,), "W2": (100, 10), "b2": (10,)}, (100, 64)
 )
 
 
@@ -124,14 +113,21 @@ ATTENTION = Model(
 )
 
 MODELS = {
-    "conv-windows-max": convolutional("windows_product", "max_pool"),
-    "conv-windows-mean": convolutional("windows_product", "mean_pool"),
-    "conv-index-max": convolutional("indexed_product", "max_pool"),
-    "conv-index-mean": convolutional("indexed_product", "mean_pool"),
-    "rnn": RNN,
-    "batch-norm": NORMALISED,
-    "attention": ATTENTION,
-    "mlp-digits": mlp(100, 64, 100, 10),
-    "mlp-mnist": mlp(100, 784, 128, 10),
-    "mlp-deep": mlp(100, 64, 128, 128, 128, 128, 10),
+    "convolution over windows, max-pooling": convolutional("windows_product", "max_pool"),
+    "convolution over windows, mean-pooling": convolutional("windows_product", "mean_pool"),
+    "convolution by index arrays, max-pooling": convolutional("indexed_product", "max_pool"),
+    "convolution by index arrays, mean-pooling": convolutional("indexed_product", "mean_pool"),
+    "an RNN of 20 steps": RNN,
+    "batch normalisation": NORMALISED,
+    "attention of one head": ATTENTION,
 }
+MLPS = {
+    "an MLP for digits, 64-100-10": mlp(100, 64, 100, 10),
+    "an MLP for MNIST, 784-128-10": mlp(100, 784, 128, 10),
+    "an MLP of five layers, 64-128-128-128-128-10": mlp(100, 64, 128, 128, 128, 128, 10),
+}
+WIDE = {
+    "an MLP for digits, 60,000 rows": mlp(60_000, 64, 100, 10, batches=1),
+    "an MLP for MNIST, 60,000 rows": mlp(60_000, 784, 128, 10, batches=1),
+}
+"""What a step on many rows, shared by threads, is measured with."""

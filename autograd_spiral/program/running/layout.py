@@ -22,6 +22,9 @@ __all__ = ["VIEWS", "Layout"]
 VIEWS = (np.transpose, np.reshape, np.broadcast_to, operator.getitem, sliding_window_view)
 """The functions that may return a view of their operand; `operator.getitem` if the index has no arrays."""
 
+_WIDE = 32
+"""To copy wider rows next to ones takes longer than to add the bias to the product."""
+
 
 class Layout:
     """The arrays that hold the values of `program`, chosen as its equations are written, one position after the other.
@@ -122,6 +125,8 @@ class Layout:
             if not isinstance(x, Value) or x in self.augmented:
                 continue
             producer = producers.get(x)
+            if producer is None and x.shape[1] > _WIDE:
+                continue
             if producer is not None and (x not in self.column_major or not _can_fill(producer) or x in results):
                 continue
             by_row = producer is None and x.shape[1] > NARROW  # as it is given: a copy in the other order takes longer
