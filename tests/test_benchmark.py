@@ -6,15 +6,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 SCRIPT = Path(__file__).parents[1] / "demos" / "benchmark.py"
 
 
 def loaded():
+    """The script as a module; it finds its contenders by a path that it adds."""
     spec = importlib.util.spec_from_file_location("benchmark", SCRIPT)
     module = importlib.util.module_from_spec(spec)
+    before = sys.path[:]
     spec.loader.exec_module(module)
+    sys.path[:] = before
     return module
 
 
@@ -58,7 +62,7 @@ def test_contenders_get_the_threads_and_no_tuning_of_openblas(monkeypatch):
     assert variables["PYTHONPATH"].split(os.pathsep) == [str(SCRIPT.parents[1]), "elsewhere"]
 
 
-@pytest.mark.parametrize("words", [["--threads", "0"], ["--threads", "many"], ["--threads", "9"], ["--points", "0"]])
+@pytest.mark.parametrize("words", [["--threads", "0"], ["--threads", "many"], ["--threads", "9"], ["--tables", "none"]])
 def test_bad_options_are_usage_errors(eight_cores, words, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["benchmark.py", *words])
     monkeypatch.setattr(sys, "path", [*sys.path])
@@ -77,3 +81,22 @@ def test_a_contender_runs_on_the_core_that_was_chosen(tmp_path):
     code += "subprocess.run([sys.executable, '-c', 'import os; print(os.sched_getaffinity(0))'])"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == str({min(before)})
+
+
+@pytest.mark.parametrize("title", [*benchmark.MODELS, *benchmark.MLPS])
+def test_all_that_train_a_model_compute_the_same_losses(title):
+    model = {**benchmark.MODELS, **benchmark.MLPS}[title]
+    contenders = benchmark.contenders_of(model, tuned=title in benchmark.MLPS)
+    numpy_alone = [one.build() for one in contenders.values() if one.module in ("autograd_spiral", "numpy")]
+    assert len(numpy_alone) == (4 if title in benchmark.MLPS else 3)
+    tolerance = 1e-12 if model.dtype is np.float64 else 1e-5
+    for _ in range(3):
+        first, *others = (float(step()) for step in numpy_alone)
+        assert np.allclose(others, first, rtol=tolerance, atol=0)
+
+
+def test_all_ways_to_train_the_net_compute_the_same_losses():
+    steps = [benchmark.by_hand, benchmark.tuned, benchmark.eager, benchmark.replayed]
+    steps += [benchmark.replayed_as_a_whole, benchmark.replayed_by_threads]
+    first, *others = [[float(step()) for _ in range(3)] for step in (build() for build in steps)]
+    assert np.allclose(others, first, rtol=1e-12, atol=0)

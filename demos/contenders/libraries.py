@@ -14,7 +14,7 @@ from contenders.models import RATE, Model
 
 Step = Callable[[], Any]
 
-threads = 1  # of PyTorch; the other libraries read the environment
+threads = 1  # of each contender
 
 # --- this project -----------------------------------------------------------------------------------------------------
 
@@ -97,11 +97,11 @@ def unsplit(model: Model) -> Step:
     return eager(model, functools.partial(capture, executor=replay))
 
 
-def two_threads(model: Model) -> Step:
-    """Return the same step in blocks of rows that two threads share."""
+def shared(model: Model) -> Step:
+    """Return the same step in blocks of rows that the threads share."""
     from autograd_spiral import blocks, capture
 
-    return eager(model, functools.partial(capture, executor=blocks(threads=2)))
+    return eager(model, functools.partial(capture, executor=blocks(threads=threads)))
 
 
 def own_text(model: Model) -> Step:
