@@ -4,6 +4,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -100,3 +101,31 @@ def test_all_ways_to_train_the_net_compute_the_same_losses():
     steps += [benchmark.replayed_as_a_whole, benchmark.replayed_by_threads]
     first, *others = [[float(step()) for _ in range(3)] for step in (build() for build in steps)]
     assert np.allclose(others, first, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("title", [*benchmark.MODELS, *benchmark.MLPS])
+def test_replay_makes_a_call_for_an_equation_and_allocates_nothing_but_results(title):
+    from autograd_spiral import capture
+    from autograd_spiral.program.passes.pipeline import readable
+    from autograd_spiral.program.running.kernels.table import with_kernels
+    from autograd_spiral.program.running.replay import generate
+
+    model, steps = {**benchmark.MODELS, **benchmark.MLPS}[title], []
+    benchmark.libraries.eager(model, lambda step: steps.append(capture(step)) or steps[0])()
+    program = steps[0].program
+    code = generate(with_kernels(readable(program)))
+    calls = [line for line in code.lines if not line.startswith(("out", "return"))]
+    assert len(calls) <= len(readable(program).equations) + 2
+
+    run = code.function([f"x{i}" for i in range(len(program.inputs) + len(program.state))])
+    _, batches = model.start()
+    arrays = [*next(batches), *(leaf.data for leaf in program.leaves)]
+    tracemalloc.start()
+    run(*arrays)
+    tracemalloc.reset_peak()
+    before, _ = tracemalloc.get_traced_memory()
+    results = run(*arrays)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    buffers_of_numpy = 3 * 2**16  # in which it converts 8,192 numbers at a time
+    assert peak - before <= sum(array.nbytes for array in results) + buffers_of_numpy
