@@ -40,7 +40,8 @@ def write_reduction(code: Code, position: int, equation: Equation) -> None:
     buffer = code.layout.buffer(output, position)
     if isinstance(x, Value) and _combines_slices(code, equation, x):
         _combine(code, ufunc, _slices(code.layout.array[x], axis), buffer)
-        if ufunc is np.add and code.program.equations[code.layout.position[x]].function not in _POSITIVE:
+        may_be_negative = code.program.equations[code.layout.position[x]].function not in _POSITIVE
+        if ufunc is np.add and output.dtype.kind == "f" and may_be_negative:
             code.line(np.add, f"{code.bind(buffer)}, 0.0", buffer)  # NumPy's sums begin with 0, and 0 + -0.0 is 0.0
     else:
         code.lines.append(f"{reduce}({code.text(x)}, {axis}, None, {code.bind(buffer)}, {keepdims})")
