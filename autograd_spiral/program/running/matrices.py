@@ -15,7 +15,7 @@ import numpy as np
 from autograd_spiral.engine.frozen import frozen
 from autograd_spiral.program.ir import Atom, Equation, Program, Value, shape_of
 from autograd_spiral.program.passes.builder import Builder, rebuilt, rewritten
-from autograd_spiral.program.passes.patterns import ANY, Pattern
+from autograd_spiral.program.passes.patterns import ANY, Match, Pattern
 from autograd_spiral.program.passes.pipeline import without_dead_code
 from autograd_spiral.program.running.kernels.kernel import is_real
 
@@ -66,8 +66,10 @@ class _Matrices:
         left, right = ("".join(letter for letter in result if letter in term) for term in (first, second))
         product = self._product(self._oriented(a, first, left, summed), self._oriented(b, second, summed, right))
         sizes = dict(zip(first + second, shape_of(a) + shape_of(b), strict=True))
+        if result == left + right:
+            return self._instead(product)
         whole = self._reshaped(product, tuple(sizes[letter] for letter in left + right))
-        return self._instead(self._transposed(whole, tuple(map((left + right).index, result))))
+        return rewritten(self.equation, np.transpose, whole, axes=tuple(map((left + right).index, result)))
 
     def matmul(self) -> Equation:
         """Return the product of a stack of matrices with one matrix as a product of two."""
@@ -84,19 +86,18 @@ class _Matrices:
             return self._instead(self._add(np.sum, shape_of(x)[-1:], self._rows(x), axis=(0,), keepdims=False))
         if depth > 2 and axes == tuple(range(depth - 2)):
             for match, (a, b) in _SUM_OF_PRODUCTS.matches(self.equation, self.builder):
-                transposed = next(inner for inner in match.inner if inner.function is np.transpose)
-                swapped = transposed.params["axes"] == (*axes, depth - 1, depth - 2)
-                alike = shape_of(a)[:-1] == shape_of(b)[:-1]  # no stack is broadcast
-                if (
-                    isinstance(x, Value)
-                    and self.builder.uses[x] == 1
-                    and swapped
-                    and alike
-                    and self._is_stack(a)
-                    and self._is_stack(b)
-                ):
+                if self._sums_all_products(match, a, b):
                     return self._instead(self._product(self._transposed(self._rows(a), (1, 0)), self._rows(b)))
         return self.equation
+
+    def _sums_all_products(self, match: Match, a: Atom, b: Atom) -> bool:
+        """Whether a match adds up all products of stacks a and b of small matrices, and nothing else reads these."""
+        (product,) = match.equation.reads()
+        (axes,) = (inner.params["axes"] for inner in match.inner if inner.function is np.transpose)
+        *stack, rows, columns = range(product.ndim)
+        if axes != (*stack, columns, rows) or shape_of(a)[:-1] != shape_of(b)[:-1]:  # none of them is broadcast
+            return False
+        return self.builder.uses[product] == 1 and self._is_stack(a) and self._is_stack(b)
 
     def _instead(self, atom: Atom) -> Equation:
         """Return an equation that gives its output the entries of `atom`."""
