@@ -65,6 +65,7 @@ if TYPE_CHECKING:
         linear_warmup,
     )
     from autograd_spiral.program import CapturedStep, backward_source, blocks, capture
+    from autograd_spiral.program.xla import xla
     from autograd_spiral.transforms import elementwise_grad, flatten, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 __version__ = "0.1.0"
@@ -116,6 +117,7 @@ __all__ = [
     "softplus",
     "value_and_grad",
     "vjp",
+    "xla",
 ]
 
 _LATER = {
@@ -145,6 +147,7 @@ _LATER = {
     "linear_warmup": "optimizers",
     "value_and_grad": "transforms",
     "vjp": "transforms",
+    "xla": "program.xla",
 }
 """Names whose rooms are imported when they are first asked for, so that recording and gradients import quickly."""
 

@@ -25,8 +25,10 @@ NAMED = [
     getattr(module, name) for path in MODULES for module in [importlib.import_module(path)] for name in module.__all__
 ]
 
+_JAX = "needs JAX, an extra that the suite does not need"
 _MATPLOTLIB = "needs matplotlib, an extra that the suite does not need"
 NO_EXAMPLE = {
+    "autograd_spiral.program.xla.executor.xla": _JAX,
     "autograd_spiral.spiral.plots.available": "depends on what is installed",
     "autograd_spiral.spiral.plots.plot_data": _MATPLOTLIB,
     "autograd_spiral.spiral.plots.plot_hidden_units": _MATPLOTLIB,

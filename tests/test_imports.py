@@ -38,6 +38,7 @@ ORDER = {
         "passes",
         "printing",
         "running",
+        "xla",
         "capturing",
         "recorded",
         "__init__",

@@ -70,8 +70,11 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
            [6., 1.]])
     """
 
+    _away: Any  # empty, except in leaves whose value an executor keeps elsewhere
+
     __slots__ = (
         "__weakref__",
+        "_away",
         "_grad",
         "_requires_grad",
         "_value",

@@ -6,21 +6,55 @@ default one is `replay`, in `running/`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autograd_spiral.engine.frozen import frozen
+from autograd_spiral.engine.tensor import Tensor, as_leaf
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.program.evaluate import evaluate
 from autograd_spiral.program.ir import Program, Value
 from autograd_spiral.program.locks import new_lock
 
-__all__ = ["Executor", "Run", "checked", "interpret"]
+__all__ = ["HOST", "Executor", "Memory", "Run", "checked", "interpret", "update"]
+
+
+class Memory(NamedTuple):
+    """Where a run has the state and its results: how they get there from leaves, and back into leaves.
+
+    `take(leaf)` returns what the function of the run is given for a leaf, and `leaf(result)` a new leaf that holds one
+    of its results. `update(leaves, before, new)` gives the first leaves what the function returned as the new state, or
+    changes none if it is interrupted; `before` is what was taken from all of them. `HOST` is that of plain arrays.
+
+    >>> import numpy as np
+    >>> run = Run(lambda x: (x + 1,), reentrant=True)
+    >>> run.memory.leaf(*run(np.zeros(2)))
+    Tensor([1., 1.])
+    """
+
+    take: Callable[[Tensor], Any]
+    leaf: Callable[[Any], Tensor]
+    update: Callable[[Sequence[Tensor], Sequence[Any], Iterable[Any]], None]
+
+
+def update(leaves: Sequence[Tensor], before: Sequence[NDArray[Any]], new: Iterable[NDArray[Any]]) -> None:
+    """Give the first of the leaves new values; if that is interrupted, no leaf gets a new value."""
+    try:
+        for leaf, value in zip(leaves, new):  # noqa: B905  # strict=True takes longer
+            leaf._value = value
+    except BaseException:
+        for leaf, value in zip(leaves, before, strict=True):
+            leaf._value = value
+        raise
+
+
+HOST = Memory(operator.attrgetter("_value"), as_leaf, update)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +65,19 @@ class Run:
     checks run, and raise, before anything is returned. `reentrant` says whether two threads may be inside `function`
     at the same time. If not, for example because calls share buffers, a run lets in one thread at a time.
 
+    A captured step keeps the state, and returns the results, in the `memory` of the run. With another one than `HOST`,
+    `function` may be given what that memory takes from leaves, and returns what it makes leaves of. A call of the run
+    itself returns arrays in any case.
+
     >>> import numpy as np
     >>> run = Run(lambda x: (x + 1,), reentrant=True)
     >>> run(np.zeros(2))
     (array([1., 1.]),)
     """
 
-    function: Callable[..., tuple[NDArray[Any], ...]]
+    function: Callable[..., tuple[Any, ...]]
     reentrant: bool
+    memory: Memory = HOST
     lock: AbstractContextManager[Any] = field(init=False, repr=False)  # held during a call
 
     def __post_init__(self) -> None:
@@ -47,7 +86,8 @@ class Run:
     def __call__(self, *arrays: NDArray[Any]) -> tuple[NDArray[Any], ...]:
         """Return the outputs and then the new state."""
         with self.lock:
-            return self.function(*arrays)
+            results = self.function(*arrays)
+        return results if self.memory is HOST else tuple(self.memory.leaf(result)._value for result in results)
 
 
 Executor: TypeAlias = Callable[[Program], Run]
@@ -68,7 +108,8 @@ def interpret(program: Program) -> Run:
 def checked(executor: Executor) -> Executor:
     """Return `executor` with its results checked and copied; only the default one is trusted to return new arrays.
 
-    The new executor raises TypeError if `executor` returns no `Run`. Its run is given read-only views, and raises
+    A run with a memory of its own is returned as it is, since only that memory knows what its results are. The new
+    executor raises TypeError if `executor` returns no `Run`. Its run is given read-only views, and raises
     `CaptureError` if the results are not arrays of the number, shapes and dtypes that the program states.
 
     >>> import numpy as np
@@ -88,6 +129,8 @@ def checked(executor: Executor) -> Executor:
                 f"an executor must return a Run, but {getattr(executor, '__name__', executor)!r} returned "
                 f"{type(run).__name__}: return Run(function, reentrant=False)"
             )
+        if run.memory is not HOST:
+            return run
         return Run(lambda *arrays: _checked_results(program, run(*map(_view, arrays))), reentrant=True)
 
     return prepare

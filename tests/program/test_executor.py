@@ -10,16 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 from captured import ONES, count_of, leaf
+from executors import every_executor
 from programs import assert_same, eagerly
 
 from autograd_spiral import CaptureError, Tensor, capture, grad, softmax_cross_entropy
 from autograd_spiral.errors import LabelError
 from autograd_spiral.program.executor import Executor, Run, interpret
 from autograd_spiral.program.ir import Program
-from autograd_spiral.program.running.replay import replay
-
-EXECUTORS: dict[str, Executor] = {"replay": replay, "interpret": interpret}
-every_executor = pytest.mark.parametrize("executor", EXECUTORS.values(), ids=EXECUTORS)
 
 p, q = leaf(0.5, -0.25, name="p"), leaf(1, 2, name="q")
 FACTORS = np.array([3.0, 5.0])

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import functools
 import threading
-import time
 from typing import Any
 
 import numpy as np
 import pytest
 from captured import ONES, leaf
+from executors import EXECUTORS
 from programs import assert_same, flat
 
 import autograd_spiral
-from autograd_spiral import Tensor, grad, primitive, softmax_cross_entropy
+from autograd_spiral import Tensor, grad, softmax_cross_entropy
 from autograd_spiral.errors import LabelError, StaleLeafError
-from autograd_spiral.program.capturing.programs import update
-from autograd_spiral.program.executor import interpret
-from autograd_spiral.program.running.replay import replay
+from autograd_spiral.program.executor import update
 
 w = leaf(name="w")
 
 
-@pytest.fixture(params=[replay, interpret], ids=["replay", "interpret"])
+@pytest.fixture(params=EXECUTORS.values(), ids=EXECUTORS)
 def capture(request: pytest.FixtureRequest) -> Any:
     return functools.partial(autograd_spiral.capture, executor=request.param)
 
@@ -248,14 +246,8 @@ def test_replay_from_several_threads(capture: Any) -> None:
 def test_replay_of_several_programs_from_several_threads_loses_no_update(capture: Any) -> None:
     p = leaf(0, 0)
 
-    @primitive(lambda ct, out, x: ct)
-    def slow(x: Any) -> Any:
-        if not isinstance(x, np.ndarray):
-            raise TypeError
-        time.sleep(1e-4)  # between reading the state and writing it
-        return x
-
-    captured = capture(lambda x: p.assign(slow(p) + 1))
+    long = np.linspace(0, 1, 10_000)  # which takes some time, between reading the state and writing it
+    captured = capture(lambda x: p.assign(p + 1 + 0 * np.sum(np.sin(p[0] * long))))
     sizes = (1, 2, 3)
     for n in sizes:
         captured(np.ones(n))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import random
 import signal
@@ -15,8 +16,10 @@ from typing import Any
 import numpy as np
 import pytest
 from captured import ONES, fork, leaf
+from executors import EXECUTORS
 from programs import assert_same
 
+import autograd_spiral
 from autograd_spiral import CaptureError, Tensor, capture, grad, primitive
 from autograd_spiral.engine.modes import MODE
 from autograd_spiral.program import locks
@@ -57,12 +60,18 @@ def everywhere(works: list[Callable[[], Any]]) -> list[Any]:
         sys.setswitchinterval(before)
 
 
+@pytest.fixture(params=EXECUTORS.values(), ids=EXECUTORS)
+def capture_on(request: pytest.FixtureRequest) -> Any:
+    """`capture`, with every executor."""
+    return functools.partial(autograd_spiral.capture, executor=request.param)
+
+
 @pytest.mark.parametrize("repeats", [40])
-def test_steps_that_share_leaves_lose_no_update(repeats: int) -> None:
+def test_steps_that_share_leaves_lose_no_update(repeats: int, capture_on: Any) -> None:
     a, b, c = spread_out(3)
-    first = capture(lambda x: (a.assign(a + x), b.assign(b - x)))
-    second = capture(lambda x: (c.assign(c + x), b.assign(b - x)))
-    both = capture(lambda x: (a + b + c).sum() * x[0])
+    first = capture_on(lambda x: (a.assign(a + x), b.assign(b - x)))
+    second = capture_on(lambda x: (c.assign(c + x), b.assign(b - x)))
+    both = capture_on(lambda x: (a + b + c).sum() * x[0])
 
     def checked() -> None:
         for _ in range(repeats):
@@ -83,10 +92,10 @@ def test_many_models_in_many_threads_are_trained_as_in_one() -> None:
         assert_same([part.data for part in model.parts], [20 * ONES, 20 * ONES], "state")
 
 
-def test_a_step_that_is_captured_and_verified_in_many_threads() -> None:
+def test_a_step_that_is_captured_and_verified_in_many_threads(capture_on: Any) -> None:
     hidden = [*[1.0] * 99, 2.0]
     w = leaf(1, 2)
-    step = capture(lambda x: (w * x * hidden[-1]).sum(axis=-1))
+    step = capture_on(lambda x: (w * x * hidden[-1]).sum(axis=-1))
 
     def work(n: int) -> Any:
         results = []
@@ -221,15 +230,15 @@ def test_a_signal_handler_that_calls_the_step_in_the_middle_of_itself_raises() -
 
 
 @alarms
-def test_a_signal_handler_at_any_moment_loses_no_update_and_sees_no_half_of_one() -> None:
+def test_a_signal_handler_at_any_moment_loses_no_update_and_sees_no_half_of_one(capture_on: Any) -> None:
     parts, rng, handled = spread_out(4), random.Random(0), [0]
 
-    @capture
+    @capture_on
     def step(x: Any) -> None:
         for part in parts:
             part.assign(part + x)
 
-    reading = capture(lambda x: np.stack(parts) * x)
+    reading = capture_on(lambda x: np.stack(parts) * x)
 
     def handle(*_: object) -> None:
         with contextlib.suppress(CaptureError):
@@ -275,7 +284,9 @@ def test_a_step_that_is_captured_in_a_signal_handler_is_captured_as_anywhere() -
 @alarms
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of a generator as it is closed
 @pytest.mark.parametrize("kind", ["replay", "capture and verification"])
-def test_an_interrupt_at_any_moment_leaves_no_lock_held_no_mode_on_and_no_half_of_an_update(kind: str) -> None:
+def test_an_interrupt_at_any_moment_leaves_no_lock_held_no_mode_on_and_no_half_of_an_update(
+    kind: str, capture_on: Any
+) -> None:
     a, b, c = spread_out(3)
     rng = random.Random(0)
 
@@ -290,12 +301,12 @@ def test_an_interrupt_at_any_moment_leaves_no_lock_held_no_mode_on_and_no_half_o
         raise KeyboardInterrupt
 
     before, mode, interrupted = signal.signal(signal.SIGALRM, interrupt), MODE.get(), 0
-    step = capture(body)
+    step = capture_on(body)
     step(ONES)
     try:
         for _ in range(60):
             if kind != "replay":
-                step = capture(lambda x: body(x))
+                step = capture_on(lambda x: body(x))
             try:
                 signal.setitimer(signal.ITIMER_REAL, 10.0 ** rng.uniform(-5.5, -2.7))
                 try:

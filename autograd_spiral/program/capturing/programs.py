@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import functools
 import math
-import operator
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from typing import Any
 
 from numpy.typing import NDArray
 
 from autograd_spiral.engine.pytree import LEAF, unflatten
-from autograd_spiral.engine.tensor import Tensor, as_leaf
+from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.program.capturing.cache_key import (
     CacheKey,
@@ -40,7 +39,7 @@ from autograd_spiral.program.executor import Executor
 from autograd_spiral.program.locks import holding, locks_of, new_lock
 from autograd_spiral.program.printing.saved import CapturedProgram
 
-__all__ = ["Programs", "update"]
+__all__ = ["Programs"]
 
 _CAPACITY = 64
 """The number of programs kept per step; the least recently used one is dropped first."""
@@ -145,6 +144,7 @@ class Ready:
         self._run = executor(self.program)
         objects = [one for one in call.constants if _used_by_identity(one)]
         self._kept = None if objects else lowered.state
+        self._take, self._leaf, self._update = self._run.memory
         self._outside, self._function, self._locks = lowered.outside, self._run.function, locks_of(lowered.state)
         self._turn = new_lock() if self._updates and self._run.reentrant else self._run.lock
         self._state_owned: Callable[[], bool] = functools.partial(_any_owned, self._locks)
@@ -194,19 +194,21 @@ class Ready:
             with self._turn:
                 results = self._function(*inputs, *results, *self._outside)
         if self._returns_one_tensor:
-            return as_leaf(results[0])
+            return self._leaf(results[0])
         outputs, lowered = iter(results), self._lowered
-        return unflatten(lowered.treedef, (as_leaf(next(outputs)) if leaf is LEAF else leaf for leaf in lowered.leaves))
+        return unflatten(
+            lowered.treedef, (self._leaf(next(outputs)) if leaf is LEAF else leaf for leaf in lowered.leaves)
+        )
 
     def _with_state(self, inputs: Sequence[NDArray[Any]]) -> Sequence[NDArray[Any]]:
         """Update the state and return the results; or, if there is nothing to update, return what the state holds."""
         leaves = self.program.leaves if self._kept is None else self._kept
         if not self._updates:
-            return list(map(_value_of, leaves))  # at once: a signal handler can come between no two of them
+            return list(map(self._take, leaves))  # at once: a signal handler can come between no two of them
         with self._turn:
-            state = list(map(_value_of, leaves))
+            state = list(map(self._take, leaves))
             results = self._function(*inputs, *state, *self._outside)
-            update(leaves, state, results[-self._updates :])
+            self._update(leaves, state, results[-self._updates :])
         return results
 
     def _refuse_to_interrupt(self) -> None:
@@ -220,8 +222,6 @@ class Ready:
                     "set a flag, and make the call between two steps"
                 )
 
-
-_value_of = operator.attrgetter("_value")
 
 _READY: weakref.WeakSet[Ready] = weakref.WeakSet()
 """All programs that are ready to run, of all steps."""
@@ -242,14 +242,3 @@ def _forget(forget: Callable[[], Any], ready: weakref.ref[Ready], _: Any) -> Non
     method, known = forget(), ready()
     if method is not None and known is not None:
         method(known)
-
-
-def update(leaves: Sequence[Tensor], before: Sequence[NDArray[Any]], new: Iterable[NDArray[Any]]) -> None:
-    """Give the first of the leaves new values; if that is interrupted, no leaf gets a new value."""
-    try:
-        for leaf, value in zip(leaves, new):  # noqa: B905  # strict=True takes longer
-            leaf._value = value
-    except BaseException:
-        for leaf, value in zip(leaves, before, strict=True):
-            leaf._value = value
-        raise

@@ -63,10 +63,10 @@ def capture(
     `step.program` is the program used last, `step.source` its text. Several threads may call captured steps, also steps
     that share state.
 
-    `executor` runs the programs: a function from a program to a `Run`, such as `interpret` (both are in
-    `autograd_spiral.program.executor`). By default NumPy replays them in buffers, and large ones in blocks. Raises
-    TypeError if `step` or `executor` is not callable. At a call, an executor's results raise `CaptureError` if they do
-    not fit the program.
+    `executor` runs the programs: `blocks()`, `xla()`, or a function from a program to a `Run`, such as `interpret`
+    (both are in `autograd_spiral.program.executor`). By default NumPy replays them in buffers, and large ones in
+    blocks. Raises TypeError if `step` or `executor` is not callable. At a call, an executor's results raise
+    `CaptureError` if they do not fit the program.
 
     >>> import numpy as np
     >>> from autograd_spiral import Tensor, capture, grad

@@ -1,0 +1,63 @@
+"""JAX, which is imported when one of its names is first used, and need not be installed before."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+__all__ = ["in_a_thread", "in_float64", "jax", "jnp", "lax", "require", "special"]
+
+
+class _Module:
+    """A module that is imported when an attribute of it is first read."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(importlib.import_module(self._name), attribute)
+
+
+jax: Any = _Module("jax")
+jnp: Any = _Module("jax.numpy")
+lax: Any = _Module("jax.lax")
+special: Any = _Module("jax.scipy.special")
+
+
+def in_float64(function: Callable[..., Any], *args: Any) -> Any:
+    """Return `function(*args)`, for which JAX knows float64 and int64; afterwards, JAX is set as it was.
+
+    It is twice set back, in case that an interrupt comes while the `with` statement does so.
+    """
+    setting = jax.enable_x64
+    before = setting.get_local()
+    try:
+        with setting(True):
+            return function(*args)
+    finally:
+        setting.set_local(before)
+
+
+def in_a_thread(function: Callable[[], Any]) -> Any:
+    """Return `in_float64(function)`, called in a thread of its own, which no interrupt can reach.
+
+    For long work in JAX: parts of it that an interrupt stops would later set the user's thread to what it was in them.
+    """
+    pool = ThreadPoolExecutor(1, "xla")
+    try:
+        return pool.submit(in_float64, function).result()
+    finally:
+        pool.shutdown(wait=False)
+
+
+def require() -> None:
+    """Import JAX; raise ImportError that says how to install it if it is missing or too old."""
+    try:
+        jax.enable_x64  # noqa: B018  # since JAX 0.8
+    except (ImportError, AttributeError) as error:
+        raise ImportError(
+            "xla() needs JAX, in a version with jax.enable_x64: pip install 'autograd-spiral[xla]', or for a GPU the "
+            "JAX that fits it (https://docs.jax.dev/en/latest/installation.html)"
+        ) from error
