@@ -22,9 +22,6 @@ __all__ = ["VIEWS", "Layout"]
 VIEWS = (np.transpose, np.reshape, np.broadcast_to, operator.getitem, sliding_window_view)
 """The functions that may return a view of their operand; `operator.getitem` if the index has no arrays."""
 
-_WIDE = 32
-"""To copy wider rows next to ones takes longer than to add the bias to the product."""
-
 
 class Layout:
     """The arrays that hold the values of `program`, chosen as its equations are written, one position after the other.
@@ -44,7 +41,7 @@ class Layout:
         self._whole: set[Value] = set()  # the values that are no views
         self._ends: dict[Block, int] = {}  # the position of the last equation that reads a block
         self._ending: dict[int, list[Block]] = {}  # the blocks that may be free after a position
-        self._viewed = {value for e in program.equations if e.function in VIEWS for value in e.reads()}
+        self.viewed = {value for e in program.equations if e.function in VIEWS for value in e.reads()}
         self._constants: dict[tuple[int, bool], Array] = {}  # copies in the order of axes in which they are read
         self._augment()
 
@@ -125,8 +122,6 @@ class Layout:
             if not isinstance(x, Value) or x in self.augmented:
                 continue
             producer = producers.get(x)
-            if producer is None and x.shape[1] > _WIDE:
-                continue
             if producer is not None and (x not in self.column_major or not _can_fill(producer) or x in results):
                 continue
             by_row = producer is None and x.shape[1] > NARROW  # as it is given: a copy in the other order takes longer
@@ -143,7 +138,7 @@ class Layout:
             producer = producers.get(operand)
             if producer is None or operand in self.array or operand not in self.column_major or not _can_fill(producer):
                 continue
-            if operand in self._viewed:  # by a view that may be read later
+            if operand in self.viewed:  # by a view that may be read later
                 continue
             alike = operand.shape == equation.output.shape and operand.dtype == equation.output.dtype
             if alike and self.last[operand] == self.position[equation.output]:
