@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -47,6 +48,7 @@ class Snapshot:
     zeros: tuple[NDArray[np.uint8] | None, ...]
     advice: list[tuple[int, str]]
     regions: NDArray[np.uint8] | None = None
+    loss: float = math.nan  # what the step would return
 
 
 class Camera:
