@@ -138,8 +138,46 @@ def test_keys_go_through_the_computation_in_its_order(opened, net):
         assert slider(tab, "time") == last
 
 
+def test_at_the_ends_keys_do_nothing(opened, net):
+    with opened(net[0]) as tab:
+        before = heading(tab)
+        assert before.startswith("loss")
+        assert "all computed" in tab.locator("#position").inner_text()
+        tab.keyboard.press("ArrowRight")
+        assert heading(tab) == before
+        tab.keyboard.press("Home")
+        box(tab, "loss").click()
+        tab.keyboard.press("ArrowLeft")
+        assert heading(tab) == before
+
+
+def test_folding_keeps_the_place(opened, net):
+    with opened(net[0]) as tab:
+        tab.keyboard.press("Home")
+        for _ in range(11):
+            tab.keyboard.press("ArrowRight")
+        place, todo = tab.locator("#position").inner_text(), tab.locator("g.box.todo").count()
+        computed = tab.evaluate("explorer.reached")
+        for _ in range(2):
+            tab.keyboard.press("f")
+            assert tab.evaluate("explorer.reached") >= computed
+            assert tab.locator("g.box.current").count() == 1
+            folded = tab.locator("g.box.current").get_attribute("class")
+            tab.keyboard.press("f")
+            assert "scope" in folded
+            assert (tab.locator("#position").inner_text(), tab.locator("g.box.todo").count()) == (place, todo)
+
+
 def test_what_is_not_computed_says_so(opened, net):
     with opened(net[0]) as tab:
+        tab.keyboard.press("Home")
+        box(tab, "h").click()
+        assert not tab.locator("#panel .heat").first.is_visible()
+        assert "shows when it is computed" in tab.locator("#panel .none").inner_text()
+        tab.keyboard.press("ArrowRight")
+        assert tab.locator("#panel .heat").first.is_visible()
+        assert not tab.locator("#panel .heat").nth(1).is_visible()  # its gradient comes later
+        assert "Its gradient of h shows when it is computed" in tab.locator("#panel .none").inner_text()
         tab.keyboard.press("Home")
         box(tab, "dscores").click()
         assert "not computed yet" in tab.locator("#panel .facts").inner_text()
@@ -265,8 +303,13 @@ def test_a_line_unfolds_to_its_operations(opened, net):
 def test_the_search_finds_names_and_formulas_also_in_folded_scopes(opened, net):
     with opened(net[0]) as tab:
         tab.locator("#fold").click()
+        before = heading(tab)
         tab.keyboard.press("/")
         tab.keyboard.type("dscores")
+        assert heading(tab) == before  # typing marks, Enter selects
+        assert re.match(r"\d+ found: Enter", tab.locator("#found").inner_text())
+        assert tab.locator("g.box.found").count() > 0
+        tab.keyboard.press("Enter")
         assert heading(tab).startswith("dscores")
         assert tab.locator("#found").inner_text().startswith("1 of")
         assert box(tab, "dscores").get_attribute("aria-pressed") == "true"
@@ -275,6 +318,10 @@ def test_the_search_finds_names_and_formulas_also_in_folded_scopes(opened, net):
         assert not heading(tab).startswith("dscores =")
         tab.locator("#query").fill("nothing is called so")
         assert tab.locator("#found").inner_text() == "0 found"
+        assert tab.locator("g.box.found").count() == 0
+        tab.locator("#query").fill("dscores")
+        tab.keyboard.press("Escape")
+        assert tab.locator("#query").input_value() == tab.locator("#found").inner_text() == ""
         assert tab.locator("g.box.found").count() == 0
 
 
@@ -383,8 +430,56 @@ def test_the_heat_map_is_read_by_keyboard_and_a_row_is_chosen(opened, net):
         assert shown_number(readout.split(" = ")[1]) == pytest.approx(hidden[row, column], rel=1e-3, abs=1e-6)
         tab.keyboard.press("Enter")
         zeros = int(np.sum(hidden[row] == 0))
-        assert tab.locator("#panel .row").first.inner_text() == f"row {row}: {zeros} of 30 are 0"
+        assert tab.locator("#panel p.point").first.inner_text() == f"point {row}: {zeros} of 30 are 0"
+        assert tab.locator("#panel .readout").first.inner_text() == readout
+        tab.keyboard.press(".")
+        assert tab.locator("#panel p.point").first.inner_text().startswith(f"point {row + 1}: ")
+        assert tab.locator("#panel .readout").first.inner_text() == ""  # it was of another point
         assert slider(tab, "time") == int(tab.locator("#time").get_attribute("max"))  # the arrows moved the cell alone
+
+
+def test_a_point_is_followed_by_number_and_the_relu_says_where_its_gradient_stops(opened, net):
+    page, _, (X, _, model) = net
+    with opened(page) as tab:
+        box(tab, "h").click()
+        tab.keyboard.press("p")
+        tab.keyboard.type("14")
+        zeros = int(np.sum(model.hidden(X).data[14] == 0))
+        assert 0 < zeros < 30
+        told = tab.locator("#panel .stops").inner_text()
+        assert told.startswith("Where relu is off, the gradient stops in")
+        assert told.endswith(f"point 14 gives none to {zeros} of 30")
+        assert "point 14: class 0" in tab.locator(".regions figcaption").inner_text()
+        assert tab.locator("#panel .heat").first.locator("i.followed").is_visible()
+        tab.keyboard.press("Escape")
+        assert tab.locator("#point").input_value() == ""
+        assert not tab.locator("#panel .heat").first.locator("i.followed").is_visible()
+        tab.keyboard.press(".")
+        tab.keyboard.press(".")
+        tab.keyboard.press(",")
+        assert tab.locator("#point").input_value() == "0"
+        tab.get_by_role("button", name="the point before").click()
+        assert tab.locator("#point").input_value() == "0"  # there is none before
+        tab.locator("#panel .stops button").click()
+        assert heading(tab) == "t1 = dh × (h > 0)"
+        assert tab.locator("#panel .heat h3").first.inner_text() == "gradient of X @ W1 + b1"
+        assert re.fullmatch(r"point 0: \d+ of 30 are 0", tab.locator("#panel p.point").first.inner_text())
+        tab.keyboard.press("p")
+        tab.keyboard.type("999")
+        assert tab.evaluate("explorer.state.point") == len(X) - 1
+
+
+def test_the_warnings_are_a_button_that_goes_to_them(opened):
+    x = Tensor([[1.0, np.nan]], requires_grad=True, name="x")
+    with opened(explore(np.sum(x * 2), gradients_of=x)) as tab:
+        count = tab.evaluate("explorer.advice[0].size")
+        assert tab.locator("#warnings").inner_text() == f"⚠ {count} warnings"
+        seen = []
+        for _ in range(count):
+            tab.locator("#warnings").click()
+            seen.append(heading(tab))
+            assert tab.locator("#panel .advice li").count()
+        assert len(set(seen)) == count
 
 
 def test_nan_and_infinity_are_counted_and_warned_of(opened):
@@ -430,7 +525,10 @@ def test_the_training_slider_shows_every_panel_at_that_moment(opened, net):
         for moment in (0, moments // 2, moments - 1):
             tab.locator("#moment").fill(str(moment))
             assert shown_number(facts(tab)["value"]) == pytest.approx(record.losses[at[moment]], rel=1e-4)
-            assert f"after {at[moment]} updates" in tab.locator("#when").inner_text()
+            plural = "" if at[moment] == 1 else "s"
+            assert f"after {at[moment]} update{plural} · " in tab.locator("#when").inner_text()
+            told = tab.locator("#when").inner_text().split("loss ")[1]
+            assert told == box(tab, "loss").locator(".aside").text_content()
         tab.keyboard.press("Escape")
         tab.locator("#moment").evaluate("element => element.blur()")
         tab.keyboard.press("[")
@@ -448,7 +546,7 @@ def test_the_regions_are_those_that_the_model_predicts(opened, net):
         assert "class 2" in tab.locator(".regions figcaption").inner_text()
         place = tab.locator(".regions canvas").bounding_box()
         tab.mouse.click(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
-        assert re.search(r"row \d+: class \d", tab.locator(".regions figcaption").inner_text())
+        assert re.search(r"point \d+: class \d", tab.locator(".regions figcaption").inner_text())
 
 
 def test_a_click_on_the_loss_curve_chooses_a_moment(opened, net):
@@ -456,6 +554,14 @@ def test_a_click_on_the_loss_curve_chooses_a_moment(opened, net):
         place = tab.locator(".curve svg").bounding_box()
         tab.mouse.click(place["x"] + 6, place["y"] + 20)
         assert slider(tab, "moment") == 0
+
+
+def test_where_the_loss_falls_fastest_one_lands_where_the_button_says(opened, net):
+    with opened(net[0]) as tab:
+        button = tab.locator(".says button")
+        assert "falls fastest near update" in tab.locator(".says").inner_text()
+        button.click()
+        assert tab.locator("#when").inner_text().startswith(f"{button.inner_text()} · ")
 
 
 # --- readable by everybody --------------------------------------------------------------------------------------------
@@ -509,6 +615,7 @@ def test_the_contrast_of_all_text_is_at_least_4_and_a_half(opened, net, scheme, 
 def test_nothing_is_wider_than_the_window(opened, net, size, scheme):
     with opened(net[0], size=size, scheme=scheme) as tab:
         tab.locator("#query").fill("t1")
+        tab.keyboard.press("Enter")
         assert heading(tab) == "t1 = dh × (h > 0)"
         width = SIZES[size][0]
         assert tab.evaluate("document.scrollingElement.scrollWidth") <= width
@@ -568,7 +675,7 @@ def test_names_are_text_and_never_markup(opened):
         with scope(name):
             total = total + np.sum(tensors[-1] @ tensors[-1]).named(name)
     with opened(explore(total, gradients_of=tensors)) as tab:
-        tab.locator("#unfold").click()
+        assert tab.locator("#unfold").is_disabled()  # nothing is folded
         shown = set(tab.locator("g.box text.name").all_text_contents())
         titles = set(tab.locator("g.fold title").all_text_contents())
         for name in HOSTILE:
