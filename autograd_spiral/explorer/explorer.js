@@ -144,6 +144,7 @@ class Page {
       slider.setAttribute('aria-valuetext', text);
       this.element('when').textContent = text;
     }
+    this.element('summary').textContent = `values ↓ ${this.panel.heading.textContent}`;
     const warnings = this.element('warnings');
     warnings.hidden = !advice.size;
     warnings.textContent = `⚠ ${advice.size} warning${advice.size === 1 ? '' : 's'}`;
@@ -375,6 +376,7 @@ class Page {
     on('larger', () => this.picture.view.zoom(1.25));
     on('fit', () => this.picture.view.fit());
     on('help', () => this.element('keys').showModal());
+    on('summary', () => this.element('panel').scrollIntoView());
     on('warnings', () => this.warn());
     on('query', event => this.search(event.target.value), 'input');
     on(

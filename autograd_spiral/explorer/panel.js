@@ -13,7 +13,7 @@ function colourOf(value, largest, dark) {
 class Panel {
   constructor(place, data, values, { choose, point }) {
     Object.assign(this, { place, data, values, report: { choose, point } });
-    this.dark = matchMedia('(prefers-color-scheme: dark)');
+    this.dark = matchMedia('screen and (prefers-color-scheme: dark)');
     this.count = pointsOf(data);
     this.field = make('input', {
       id: 'point',

@@ -31,7 +31,7 @@ const INKS = {
 class TrainingView {
   constructor(place, data, values, { choose, point }) {
     Object.assign(this, { data, values, report: { choose, point } });
-    this.dark = matchMedia('(prefers-color-scheme: dark)');
+    this.dark = matchMedia('screen and (prefers-color-scheme: dark)');
     place.hidden = !data.curve.length;
     if (place.hidden) return;
     if (data.regions) {
@@ -215,7 +215,7 @@ class TrainingView {
     this.caption.replaceChildren(
       line('Shares of the plane:'),
       ...names.map((text, k) => line(glyph(k), ` ${text}`)),
-      line(`${Math.round((100 * within) / points.length)}% of the points lie in the region of their class.`),
+      line(`${Math.round((100 * within) / points.length)}% of the points lie in the region of their class`),
       chosen === null
         ? line('Click a point to follow it (P).')
         : line(

@@ -114,6 +114,27 @@ def shown_number(text):
 # --- steps ------------------------------------------------------------------------------------------------------------
 
 
+def test_the_sliders_keep_their_length(opened, net):
+    with opened(net[0]) as tab:
+        widths = set()
+        for position in range(int(tab.locator("#time").get_attribute("max")) + 1):
+            tab.locator("#time").fill(str(position))
+            widths.add(tab.locator("#time").bounding_box()["width"])
+        assert len(widths) == 1
+
+
+def test_on_a_phone_the_values_are_one_tap_away(opened, net):
+    with opened(net[0], size="phone") as tab:
+        box(tab, "h").click()
+        summary = tab.locator("#summary")
+        assert summary.inner_text() == "values ↓ h = maximum(X @ W1 + b1, 0)"
+        assert tab.locator("#panel").bounding_box()["y"] > SIZES["phone"][1]
+        summary.click()
+        assert abs(tab.locator("#panel").bounding_box()["y"]) < 5
+        tab.locator("#fit").click()  # what it shows can be read
+        assert tab.locator("g.box text.name").first.bounding_box()["height"] > 8
+
+
 def test_keys_go_through_the_computation_in_its_order(opened, net):
     with opened(net[0]) as tab:
         last = int(tab.locator("#time").get_attribute("max"))
@@ -250,6 +271,17 @@ def test_no_box_lies_on_another_and_no_edge_of_a_phase_crosses_one(opened, net, 
         assert inside == []
 
 
+def test_histograms_in_boxes_leave_texts_free(opened, net):
+    with opened(net[0]) as tab:
+        inside = tab.evaluate("""[...document.querySelectorAll('g.box')].flatMap(box => {
+            const bars = box.querySelector('.bars').getBBox();
+            const top = bars.y + box.querySelector('.shape').getBBox().height - 1;
+            return bars.height ? [...box.querySelectorAll('text')].map(text => top - text.getAttribute('y')) : [];
+        })""")
+        assert len(inside) > 30
+        assert min(inside) >= 2  # below the base line
+
+
 def test_formulas_have_the_names_that_the_source_has(opened, net):
     with opened(net[0]) as tab:
         formulas = {
@@ -361,6 +393,16 @@ def test_a_line_selects_its_box_and_a_box_its_line(opened, net):
         tab.keyboard.press("Home")
         tab.keyboard.press("ArrowRight")
         assert marked_line(tab).startswith("h = ")
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_lines_are_wrapped_and_never_cut(opened, net, size):
+    with opened(net[0], size=size) as tab:
+        parts = """(right => [...document.querySelectorAll('#source .line, #source .line span')]
+            .filter(e => e.getBoundingClientRect().right > right || e.scrollWidth > e.clientWidth + 1).length
+        )(document.querySelector('#source').getBoundingClientRect().right)"""
+        assert tab.locator("#source .line").count() > 20
+        assert tab.evaluate(parts) == 0
 
 
 def test_every_line_that_computes_something_has_a_box(opened, net):
@@ -656,9 +698,14 @@ def test_everything_that_can_be_operated_has_a_name(opened, net):
         assert tab.locator("html").get_attribute("lang") == "en"
 
 
-def test_it_prints_as_a_page(opened, net):
-    with opened(net[0]) as tab:
-        tab.emulate_media(media="print")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_prints_as_a_page(opened, net, scheme):
+    with opened(net[0], scheme=scheme) as tab:
+        tab.emulate_media(media="print", color_scheme=scheme)
+        for part in ("#panel", "#source", "#picture"):
+            paper = tab.locator(part).evaluate("element => getComputedStyle(element).backgroundColor")
+            assert paper == "rgb(255, 255, 255)"
+        assert not tab.locator("#warnings").is_visible()
         assert not tab.locator("header form").is_visible()
         assert not tab.locator("footer button").first.is_visible()
         assert tab.locator("#source li").last.is_visible()
