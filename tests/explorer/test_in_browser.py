@@ -285,14 +285,17 @@ def test_histograms_in_boxes_leave_texts_free(opened, net):
 def test_formulas_have_the_names_that_the_source_has(opened, net):
     with opened(net[0]) as tab:
         formulas = {
-            name: box(tab, name).locator("title").text_content() for name in ("exponentials", "probs", "dscores", "db2")
+            name: box(tab, name).locator("title").text_content()
+            for name in ("correct", "exponentials", "probs", "dscores", "db2")
         }
         assert formulas == {
+            "correct": "correct = shifted[arange(60), y]",
             "exponentials": "exponentials = exp(shifted)",
             "probs": "probs = exponentials / totals",
             "dscores": "dscores = (probs − (y[:, None] = arange(3))) / 60",
             "db2": "db2 = Σ₀ dscores",
         }
+        assert tab.locator("g.box.data", has=tab.locator("title", has_text="arange(60)")).count() == 1
 
 
 def test_a_gradient_is_level_with_its_value(opened, net):
