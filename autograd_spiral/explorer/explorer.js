@@ -282,9 +282,10 @@ class Page {
 
   paintSource() {
     const { boxes } = this.data;
+    const { reached } = this;
     const { line } = boxes[this.state.box];
     const done = new Set(
-      boxes.filter(box => box.order >= 0 && box.order <= this.reached && box.printed).map(box => box.line),
+      boxes.filter(box => box.order >= 0 && box.order <= reached && box.printed).map(box => box.line),
     );
     const made = new Set(boxes.filter(box => box.order >= 0 && box.printed).map(box => box.line));
     this.lineElements.forEach((element, i) => {
@@ -325,22 +326,23 @@ class Page {
   /** Marks what the text is found in; the selection stays. */
   search(query) {
     this.state.query = query;
+    this.hit = -1; // the number of the one that Enter selected
     const { size } = this.found(query);
     this.element('found').textContent = query.trim() ? `${size} found${size ? ': Enter' : ''}` : '';
     this.paint();
   }
 
-  /** Selects the first one found, or the one after the selected one. */
+  /** Selects the first one found, and then one after the other. */
   searchNext() {
     const { query } = this.state;
     const hits = [...this.found(query)];
     const named = hits.filter(i => this.data.boxes[i].name.toLowerCase() === query.trim().toLowerCase());
     const order = [...named, ...hits.filter(i => !named.includes(i))];
     if (!hits.length) return;
-    const at = (order.indexOf(this.state.box) + 1) % order.length;
-    this.uncover(order[at]);
-    this.element('found').textContent = `${at + 1} of ${hits.length}`;
-    this.select(order[at]);
+    this.hit = (this.hit + 1) % order.length;
+    this.uncover(order[this.hit]);
+    this.element('found').textContent = `${this.hit + 1} of ${hits.length}`;
+    this.select(order[this.hit]);
   }
 
   endSearch() {

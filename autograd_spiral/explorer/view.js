@@ -1,6 +1,6 @@
 // The view: which part of the picture one sees, and how one moves around in it.
 
-const READABLE = 0.62; // the scale below which texts are too small
+const READABLE = 0.58; // the scale below which texts are too small
 const NARROW = 500; // a window below this shows no whole picture that one can read
 
 class View {

@@ -271,6 +271,16 @@ def test_no_box_lies_on_another_and_no_edge_of_a_phase_crosses_one(opened, net, 
         assert inside == []
 
 
+def test_the_whole_picture_of_the_net_is_seen_at_first(opened, net):
+    with opened(net[0]) as tab:
+        place = tab.locator("#picture").bounding_box()
+        for left, top, right, bottom in rectangles(tab, "g.box .shape, .frame"):
+            assert place["x"] <= left
+            assert right <= place["x"] + place["width"]
+            assert place["y"] <= top
+            assert bottom <= place["y"] + place["height"]
+
+
 def test_histograms_in_boxes_leave_texts_free(opened, net):
     with opened(net[0]) as tab:
         inside = tab.evaluate("""[...document.querySelectorAll('g.box')].flatMap(box => {
@@ -355,6 +365,9 @@ def test_the_search_finds_names_and_formulas_also_in_folded_scopes(opened, net):
         assert tab.locator("#found").inner_text() == "0 found"
         assert tab.locator("g.box.found").count() == 0
         tab.locator("#query").fill("dscores")
+        box(tab, "dscores").click()
+        tab.locator("#query").press("Enter")
+        assert heading(tab).startswith("dscores")  # the first one, also if it is selected already
         tab.keyboard.press("Escape")
         assert tab.locator("#query").input_value() == tab.locator("#found").inner_text() == ""
         assert tab.locator("g.box.found").count() == 0
