@@ -14,7 +14,7 @@ __all__ = ["MissingNames", "add_missing"]
 
 
 class MissingNames:
-    """A base class whose missing attributes say what to write instead; a vocabulary enters them with `add_missing`.
+    """A base class of Tensor with attributes that raise and say what to write instead; `add_missing` adds them.
 
     >>> from autograd_spiral import Tensor
     >>> Tensor([1.0, 2.0]).unsqueeze
@@ -31,7 +31,7 @@ class MissingNames:
 
 
 class _Missing:
-    """A descriptor that stands for an attribute that is not there."""
+    """A descriptor in the place of a missing attribute: reading it raises AttributeError."""
 
     __slots__ = ("_instead", "_name")
 

@@ -1,4 +1,4 @@
-"""Functions in, derivatives out."""
+"""Transforms: they take a function and return a function for its derivatives."""
 
 from autograd_spiral.transforms.derivatives import (
     elementwise_grad,

@@ -1,4 +1,4 @@
-"""What the numbers of a wrong gradient have in common, in a few words.
+"""Diagnoses: what the numbers of a wrong gradient have in common, in a few words.
 
 Nothing is guessed: each statement holds for every number it covers, within the bounds. `words` has the order in which
 statements are tried; `factors` (a common factor, a multiple of an input, a constant), `order` (the right numbers in the

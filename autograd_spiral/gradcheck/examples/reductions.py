@@ -27,7 +27,7 @@ def _holes(x: Any) -> Any:
 
 
 def _zeros(x: Any) -> Any:
-    """Return `x` with zeros in two places."""
+    """Return `x` with zeros in place of two of every five entries."""
     return np.where(np.arange(x.size).reshape(x.shape) % 5 < 2, 0 * x, x)
 
 
