@@ -141,7 +141,7 @@ class _Table(dict[Function, Primitive]):
         if function in self:
             return self[function]
         row = getattr(function, "_primitive", None)
-        return row if isinstance(row, Primitive) and row.function is function else default  # not the row of what it wraps
+        return row if isinstance(row, Primitive) and row.function is function else default  # not of what it wraps
 
 
 PRIMITIVES = _Table()

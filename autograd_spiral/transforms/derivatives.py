@@ -265,7 +265,7 @@ class _Inputs:
         )
 
     def tangents(self, tangents: Sequence[Any]) -> list[Any]:
-        """Return the leaves of the tangents. Raises `ShapeError` unless they have the form and shapes of the primals."""
+        """Return the leaves of the tangents. Raises `ShapeError` unless form and shapes are those of the primals."""
         leaves, treedef = leaves_of(tuple(tangents))
         shapes = [np.shape(leaf) for leaf in leaves]
         if treedef != self._treedef or shapes != [leaf.shape for leaf in self.leaves]:
@@ -316,7 +316,7 @@ _MOST = 2**23
 
 
 def _some_cotangent(output: Tensor) -> Tensor:
-    """Return a cotangent to record a backward pass with, which is linear in it. Rules may look for zeros: it has none."""
+    """Return a cotangent to record a backward pass with; it has no zeros, since rules may look for zeros."""
     numbers = np.random.default_rng(0).uniform(0.5, 1.5, output.shape)
     return Tensor(numbers.astype(output.dtype), requires_grad=True)
 

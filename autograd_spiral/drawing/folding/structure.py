@@ -18,7 +18,7 @@ from autograd_spiral.drawing.record import Node
 __all__ = ["Structure", "structure"]
 
 _DEPTH = 20
-"""Formulas with more parts inside each other than this are equal to none."""
+"""A formula that is nested more deeply than this counts as equal to no other."""
 
 
 class Structure(NamedTuple):
@@ -67,7 +67,7 @@ def _argument(arg: Any, of: Node, drawn: Set[Node], numbers: list[int], depth: i
 
 
 def _frozen(value: Any, numbers: list[int] | None) -> Hashable:
-    """Return a parameter or a constant as something to compare; whole numbers go to `numbers`, if there is a list."""
+    """Return a parameter or a constant in a form to compare; whole numbers are moved to `numbers`, if that is a list."""
     if type(value) is int and numbers is not None and value >= 0:
         numbers.append(value)
         return "number"
