@@ -238,7 +238,7 @@ def _ends(graph: Graph, edge: Edge) -> tuple[int, int]:
 
 
 def _in_order(graph: Graph, phases: list[str]) -> Iterator[str]:
-    """Yield lines that put the frames in order: a row of invisible nodes, one above each frame and tied to a node in it.
+    """Yield lines that put the frames in order: a row of invisible nodes, one above each frame, tied to a node in it.
 
     Without them, dot puts the frames where it finds the fewest crossings of lines.
     """

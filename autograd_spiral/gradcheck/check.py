@@ -47,9 +47,9 @@ def check_gradients(
     has None in place of a VJP. The rows of the report are named after the parameters, with keys. The slopes in the
     report are slopes of a single number: the sum of the outputs weighted with `cotangent`, one array for each output
     (by default fixed random numbers, and 1 for a single number). A gradient that does not grow in proportion to the
-    weights is wrong, too. `order=2` checks the gradients of gradients too, also with respect to the weights: the report has a
-    row `cotangent` if these are wrong. Inputs of more than 1000 elements are checked along random directions, and a
-    failure is narrowed down to its element; `directions=` sets their number for all inputs.
+    weights is wrong, too. `order=2` checks the gradients of gradients too, also with respect to the weights: the report
+    has a row `cotangent` if these are wrong. Inputs of more than 1000 elements are checked along random directions, and
+    a failure is narrowed down to its element; `directions=` sets the number of directions for all inputs.
 
     A float32 function is evaluated in float64 for the differences, unless it insists on float32. A derivative is `ok`
     if it differs from the numeric one by no more than the numeric bound plus its own rounding; a `kink` lies between
@@ -109,8 +109,8 @@ def check_against(
     for a single one, a dict for a dict, or a dict from the names of parameters; None leaves an input out. Or it is a
     function that computes the gradients from the inputs, and returns them alone or after the value, as in `(value,
     gradients)`. If it is `function` itself, or True as for `jac=True` in SciPy, `function` returns both. If a function
-    has several outputs, each gradient is that of their sum weighted with `cotangent`. A Jacobian may take its place;
-    its shape is that of the output followed by that of the input.
+    has several outputs, each gradient is that of their sum weighted with `cotangent`. A Jacobian may replace it; its
+    shape is the shape of the output followed by that of the input.
 
     Elements that differ by more than rounding are compared with differences too, which settles who is right, and
     accepts either convention at a kink. `inputs`, `cotangent` and errors are those of `check_gradients`. Raises

@@ -49,9 +49,7 @@ def evidence_of(
 
 
 def _repeated(arrays: Iterable[Array], shape: tuple[int, ...]) -> Array | None:
-    """Return a mask, of this shape, of the rows that an array of indices names more than once; None if not exactly one
-    array of indices fits.
-    """
+    """Return a mask of the rows that the only array of indices names more than once; None if no such array fits."""
     indices = [x for x in arrays if x.dtype.kind in "iu" and x.ndim]
     if len(indices) != 1 or not shape or not np.all((indices[0] >= 0) & (indices[0] < shape[0])):
         return None

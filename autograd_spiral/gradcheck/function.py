@@ -31,10 +31,10 @@ NAMED = 3  # at most this many non-finite outputs are listed with their indices
 class CheckedFunction:
     """A function and its inputs: `arrays` holds copies of all leaves, `floating` the indices of those with gradients.
 
-    The inputs may be in containers, see `arguments`. Those at the indices `constants` have no gradient. `order` is 1 for
-    a function itself, and 2 for its gradients, which are a function of the same inputs and, at the indices `weights`,
-    of the weights of its outputs. `as_arrays()` is the same function, called with arrays instead of Tensors. `wobble`
-    says how far apart calls are, if they differ by rounding.
+    The inputs may be in containers, see `arguments`. Those at the indices `constants` have no gradient. `order` is 1
+    for a function itself, and 2 for its gradients, which are a function of the same inputs and, at the indices
+    `weights`, of the weights of its outputs. `as_arrays()` is the same function, called with arrays instead of Tensors.
+    `wobble` says how far apart calls are, if they differ by rounding.
 
     Raises ValueError if no input is floating.
     """
@@ -102,7 +102,7 @@ class CheckedFunction:
             _, outputs = self.run([x.copy() for x in self.arrays], recorded=True)
         except Exception as error:
             self.as_arrays().run([x.copy() for x in self.arrays])
-            first, _, _ = (str(error).splitlines() or [""])[0].partition(": ")  # after the colon, messages say what to write instead
+            first, _, _ = (str(error).splitlines() or [""])[0].partition(": ")  # then what to write instead
             return f"{type(error).__name__}: {first[:LONGEST_REASON]}"
         return "" if any(out.requires_grad for out in outputs) else NO_TENSOR
 
@@ -149,8 +149,8 @@ class CheckedFunction:
         """Return the faults that make a check impossible: two calls differ, or something is overwritten.
 
         Two calls of the function are compared, and two sweeps of one call, with another call between them: rules must
-        compute from what they are given alone, not from what the last call left. Neither may write into it, nor into
-        the arrays of the caller. Calls may differ by rounding, which `wobble` then holds.
+        compute from their arguments alone, not from what the last call left. Neither the function nor a rule may write
+        into its arguments, or into the arrays of the caller. Calls may differ by rounding, which `wobble` then holds.
         """
         given = [x.copy() for x in self.arrays]
         try:
@@ -281,7 +281,7 @@ class ByHand:
         return {at: np.array(gradient) for at, gradient in found.items()}
 
     def faults(self) -> list[Findings]:
-        """Return the faults of the function that computes the gradients: two calls differ, or it overwrites an input."""
+        """Return the faults of the gradients' function: two calls of it differ, or it overwrites an input."""
         function = self._function
         if not callable(self._given):
             return []

@@ -286,7 +286,7 @@ class Findings:
         return slopes, np.ravel_multi_index(np.array([slope.index for slope in slopes]).T, self.shape)
 
     def overruled(self, slopes: Iterable[Slope]) -> Findings:
-        """Return findings in which `slopes` of elements replace those of the same elements, and those of all directions.
+        """Return findings in which `slopes` replace those of the same elements, and those of all directions.
 
         >>> findings = Findings("x", np.zeros(2), slopes=(Slope(Verdict.WRONG, index=(0,)),))
         >>> findings.overruled([Slope(Verdict.KINK, index=(0,))]).verdict

@@ -1,6 +1,6 @@
-"""One text for several that differ only by numbers that count, such as `step 0`, `step 1`, …
+"""Writes one text for several that differ only by numbers that count, such as `step 0`, `step 1`, ….
 
-This module imports nothing else of the package.
+This file imports nothing else of the package.
 
 
 >>> counted(["step 0", "step 1", "step 2"]), counted(["x[0:2]", "x[2:4]", "x[4:6]"]), counted(["a1", "b1"])

@@ -107,7 +107,7 @@ class _Folding:
         return _Folding(boxes, pairs, loops, [*self.scopes, self._scopes(loop)])
 
     def _shared(self, loop: Loop, place: dict[int, tuple[int, int]]) -> set[int]:
-        """Return what must be drawn outside the loop: leaves that all rounds use, with their gradients and new values."""
+        """Return what must be drawn outside the loop: leaves that all rounds use, their gradients and new values."""
         nodes = self.boxes.nodes
         if nodes[loop.rows[0][0]].phase != "forward":
             return set()
@@ -149,7 +149,7 @@ class _Folding:
                 yield use._replace(at=at, note=_joined(use.note, self._which_rounds(loop, uses)))
 
     def _which_rounds(self, loop: Loop, uses: Sequence[Use]) -> str:
-        """Return which rounds of another loop the rounds of this one use; "" if each uses the one that it belongs to."""
+        """Return which rounds of another loop the rounds of this one use; "" if each uses its own counterpart."""
         tail, first, second = uses[0].tail, uses[0].at, uses[1].at
         level = next(n - len(first) for n, (a, b) in enumerate(zip(first, second, strict=True)) if a != b)
         used = [_known(use.at[level]) for use in uses]

@@ -67,7 +67,7 @@ def _argument(arg: Any, of: Node, drawn: Set[Node], numbers: list[int], depth: i
 
 
 def _frozen(value: Any, numbers: list[int] | None) -> Hashable:
-    """Return a parameter or a constant in a form to compare; whole numbers are moved to `numbers`, if that is a list."""
+    """Return a parameter or a constant in a form to compare; append whole numbers to `numbers`, if it is a list."""
     if type(value) is int and numbers is not None and value >= 0:
         numbers.append(value)
         return "number"

@@ -143,7 +143,7 @@ class _Folding:
         self.gone |= dict.fromkeys(shared, next(iter(members), 0))
 
     def _ends(self) -> dict[int, set[int]]:
-        """Return, for each value that the update computes, the new parameters it leads to; -1 stands for anything else."""
+        """Return, for each value that the update computes, the new parameters it leads to, and -1 for anything else."""
         ends: dict[int, set[int]] = {}
         for i in reversed(range(len(self.nodes))):
             node = self.nodes[i]

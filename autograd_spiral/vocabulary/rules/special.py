@@ -75,7 +75,7 @@ def _trigamma(x: Any) -> Any:
     return np.where(left, np.square(math.pi / np.where(left, sine, 1)) - value, value)
 
 
-_ROOT, _LOG_PLUS_1 = 0.36787944117144233, 3.3784855259134224e-17  # 1/e, where the slope of entr is 0, and log(_ROOT) + 1
+_ROOT, _LOG_PLUS_1 = 0.36787944117144233, 3.3784855259134224e-17  # 1/e, where the slope of entr is 0; log(_ROOT) + 1
 
 
 def _entr_slope(x: Any) -> Any:
