@@ -16,7 +16,7 @@ __all__ = ["atomic_write"]
 
 @contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-    """Open a file for writing bytes that replaces the file at `path` at the end, unless an exception is raised.
+    """Open a new file to write bytes to; at the end, it replaces the file at `path`, unless an exception is raised.
 
     Until then, it is a separate file in the same folder. Missing folders are created. The permissions of a file that is
     replaced stay the same, and symbolic links to it still work. A pipe or a device, such as /dev/stdout, is written to

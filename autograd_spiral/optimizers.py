@@ -408,8 +408,8 @@ def dropout_mask(
 ) -> NDArray[Any]:
     """Return a random array to multiply by, which is 0 with probability `rate`, else `1 / (1 - rate)`: 1 on average.
 
-    Draw it outside of a captured step, pass it as an argument, and multiply by it while training only (Srivastava et
-    al. 2014). Raises ValueError for a rate outside [0, 1), and TypeError if `rng` is not a NumPy Generator.
+    Draw it outside a captured step, pass it as an argument, and multiply by it only in training (Srivastava et al.
+    2014). Raises ValueError for a rate outside [0, 1), and TypeError if `rng` is not a NumPy Generator.
 
     >>> dropout_mask(np.random.default_rng(0), (2, 4), rate=0.5)
     array([[2., 0., 0., 0.],

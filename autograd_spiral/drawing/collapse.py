@@ -1,4 +1,4 @@
-"""Large graphs made readable: scopes collapsed to one node each, with a count of what they hold."""
+"""Makes large graphs readable: collapses scopes to one node each, with a count of what they hold."""
 
 from __future__ import annotations
 

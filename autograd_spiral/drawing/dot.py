@@ -94,7 +94,7 @@ def _phase(graph: Graph, phase: str, numbers: Iterator[int], *, values: bool, na
 
 
 def _frame(name: str, number: int, uppermost: list[int]) -> Iterator[str]:
-    """Yield the beginning of a frame. Its title is a node beside the uppermost ones, so that lines go around it."""
+    """Yield the beginning of a frame. Its title is a node next to the uppermost nodes, so that lines go around it."""
     yield f"\tsubgraph cluster_{number} {{\n"
     yield f'\t\tlabel="" color="{_FRAME}" style="dashed,rounded" penwidth=1 margin={_MARGIN}\n'
     title = "<BR/>".join(map(shown, name.rsplit("  ", 1) if isinstance(name, Rounds) else [name]))

@@ -1,8 +1,8 @@
 """Shows several recorded operations as one operation of many operands: stacks, long sums, and pieces of values.
 
 `np.stack` is recorded as a reshape of each array and a concatenation. A loop adds up its losses one by one, and a sweep
-the pieces of a gradient, so a value that is used twenty times has nineteen additions in its gradient. The gradient of a
-stack is cut into halves, and these into halves, down to one piece for each array.
+adds up the pieces of a gradient one by one, so a value that is used twenty times has nineteen additions in its
+gradient. The gradient of a stack is cut into halves, and these into halves, down to one piece for each array.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _MANY = 4
 def gather(nodes: Iterable[Node], uses: Mapping[Node, int], *, all_phases: bool) -> set[Node]:
     """Set `gathered` on each node that stands for many operations; return the nodes that need not be drawn then.
 
-    Stacks and concatenations are among them, and with `all_phases` also long sums and the pieces of gradients. `uses`
-    says how often each node is an argument.
+    These operations are stacks and concatenations, and with `all_phases` also long sums and the pieces of gradients.
+    `uses` says how often each node is an argument.
     """
     inside: set[Node] = set()
     for node in nodes:

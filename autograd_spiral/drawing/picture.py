@@ -1,4 +1,4 @@
-"""`draw`: a computation graph as a picture, of recorded tensors, of a captured step or of a program."""
+"""`draw`: a picture of the computation graph of recorded tensors, of a captured step or of a program."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Attributes that raise: names that arrays or other libraries' tensors have and ours lack, each with what to write.
+"""Attributes that raise an error with what to write instead: names of arrays or other tensors that ours lack.
 
 They are in a base class: `hasattr` is False for them, and they cost nothing. A `__getattr__` on Tensor would do the
 same in fewer lines, but Python then finds all other attributes more slowly.

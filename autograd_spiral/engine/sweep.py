@@ -120,7 +120,7 @@ def sweep(
 
 
 def _as_array(piece: Any, primitive: Any) -> Any:
-    """Return the result of a user's rule as an array; a rule that computes with a Tensor returns a Tensor."""
+    """Return the result of a user's rule as an array, even if the rule computed with a Tensor and returned one."""
     if isinstance(piece, np.ma.MaskedArray):
         raise messages.masked_array(f"the rule of {primitive.name}")
     return getattr(piece, "_value", piece)

@@ -222,8 +222,8 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
 
         All other tensors have None, and reading it there issues a UserWarning that says how to get the gradient. Set it
         to None to start again from zero, or to an array of the leaf's shape, which is copied. Setting it raises
-        `GradientError` for all other tensors and `ShapeError` for another shape. Both raise `CaptureError` while a step
-        is captured.
+        `GradientError` for all other tensors and `ShapeError` for another shape. Reading and setting it both raise
+        `CaptureError` while a step is captured.
 
         >>> w = Tensor(3.0, requires_grad=True)
         >>> (w * w).backward()

@@ -109,11 +109,11 @@ def check_against(
     for a single one, a dict for a dict, or a dict from the names of parameters; None leaves an input out. Or it is a
     function that computes the gradients from the inputs, and returns them alone or after the value, as in `(value,
     gradients)`. If it is `function` itself, or True as for `jac=True` in SciPy, `function` returns both. If a function
-    has several outputs, each gradient is that of their sum weighted with `cotangent`. A Jacobian may replace it; its
-    shape is the shape of the output followed by that of the input.
+    has several outputs, each gradient is that of their sum weighted with `cotangent`. A Jacobian may be given instead
+    of a gradient; its shape is the shape of the output followed by that of the input.
 
-    Elements that differ by more than rounding are compared with differences too, which settles who is right, and
-    accepts either convention at a kink. `inputs`, `cotangent` and errors are those of `check_gradients`. Raises
+    Elements that differ by more than rounding are compared with differences too, which settles which value is right,
+    and accepts either convention at a kink. `inputs`, `cotangent` and errors are those of `check_gradients`. Raises
     `ShapeError` when the gradients do not match the floating inputs in number or form.
 
     >>> import numpy as np

@@ -99,7 +99,7 @@ class Line:
 def slopes_of(lines: Sequence[Line]) -> Slopes:
     """Return the derivatives at 0 along lines of one function, and their bounds, from all their steps so far.
 
-    All lines must have the same number of steps. The results are the same as for each line alone, but much faster.
+    All lines must have the same number of steps. The results are those of each line alone, computed much faster.
     """
     eps = lines[0]._eps
     centre = np.array([line._centre for line in lines])

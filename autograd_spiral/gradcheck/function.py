@@ -115,7 +115,7 @@ class CheckedFunction:
     def run(self, arrays: Sequence[Array], *, recorded: bool = False) -> tuple[list[Tensor], list[Tensor]]:
         """Return the leaves that the function was given for its floating inputs, if recorded, and its floating outputs.
 
-        Raises `DtypeError` if there are none of the latter.
+        Raises `DtypeError` if no output is floating.
         """
         if not self.takes_tensors or (self._values_by_arrays and not recorded):
             outputs = self._outputs(self._call(recorded, *self.with_arrays(arrays)))
@@ -300,9 +300,9 @@ class ByHand:
         """Return how far rounding can have moved a gradient, as far as is known without a record of it.
 
         That is some spacings of its largest number, or of the `natural` slopes, which change the outputs by their own
-        size. A function is also called with other last bits of the inputs, and in float64 if they are narrower: what
-        this changes counts, unless it is too much for rounding, as where a mask has another value. A gradient that is
-        another one at each of three neighbouring numbers can be off by its own size.
+        size. If a function computes the gradient, it is also called with other last bits of the inputs, and in float64
+        if they are narrower. The changes count, unless they are too large for rounding, as where a mask has another
+        value. A gradient that differs at each of three neighbouring numbers can be off by its own size.
         """
         gradient, arrays = self.gradients[at], self._function.arrays
         limits = np.finfo(gradient.dtype)

@@ -1,4 +1,4 @@
-"""Transforms: they take a function and return a function for its derivatives."""
+"""Transforms: they compute derivatives of functions."""
 
 from autograd_spiral.transforms.derivatives import (
     elementwise_grad,

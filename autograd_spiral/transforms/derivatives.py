@@ -1,4 +1,4 @@
-"""Transforms, which take a function and return a function for its derivatives, with the names that JAX uses.
+"""Transforms: they compute derivatives of functions, and have the names that JAX uses.
 
 The functions are written in NumPy, and take arrays or Tensors, also in lists, tuples, dicts and dataclasses. The
 results are arrays, unless an argument is a Tensor or a step is being captured: then they are Tensors, which can be

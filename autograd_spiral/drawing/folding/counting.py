@@ -1,7 +1,6 @@
-"""Writes one text for several that differ only by numbers that count, such as `step 0`, `step 1`, ….
+"""Writes one text for several that differ only by numbers that count, such as `step 0` and `step 1`.
 
 This file imports nothing else of the package.
-
 
 >>> counted(["step 0", "step 1", "step 2"]), counted(["x[0:2]", "x[2:4]", "x[4:6]"]), counted(["a1", "b1"])
 ('step 0…2', 'x[0, 2…4:2, 4…6]', None)

@@ -1,4 +1,4 @@
-"""Loops folded: one round stands for all, and edges say which rounds they leave and enter."""
+"""Folds loops: one round stands for all, and edges say which rounds they leave and enter."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ class _Folding:
         return node, Structure((one.same, node.rounds, steps(one, other)), one.numbers)
 
     def _uses(self, loop: Loop, j: int, place: dict[int, tuple[int, int]], around: _Surroundings) -> Iterator[Use]:
-        """Yield the edges into the box that stands for a row: those of the first round, and those that carry on."""
+        """Yield the edges into the box that stands for a row: those of the first round, and those that carry values."""
         row = loop.rows[j] if j < len(loop.rows) else loop.leaves[j - len(loop.rows)]
         nested = f" of {around.frame.split('  ')[0]}" if self.boxes.nodes[row[0]].rounds else ""  # not the inner loop's
         for n, use in enumerate(self.boxes.uses[row[0]]):

@@ -22,7 +22,7 @@ CONNECTED = (np.logical_and, np.logical_or)
 
 
 def _holes(x: Any) -> Any:
-    """Return `x` with a NaN in place of every second entry, but at least two numbers along the second axis."""
+    """Return `x` with NaN in place of one of every five entries; two numbers or more remain along the second axis."""
     return np.where(np.arange(x.size).reshape(x.shape) % 5 == 1, np.nan, x)
 
 

@@ -46,7 +46,7 @@ class Swept(NamedTuple):
 
 
 class _Sides(NamedTuple):
-    """The lowest and highest sum of one-sided slopes, how far the gap and everything can be off, and two marks."""
+    """Sums of one-sided slopes, the lowest and highest; how far their `gap` and all of it can be off; and two marks."""
 
     low: float
     high: float
@@ -63,7 +63,7 @@ class Judge:
     of the latter, unless they are a single 1. By the index of the input, `gradients` holds the engine's gradients,
     `rounding` how far rounding can have moved them, `loose` how far at most, and `jumps` which of them jump when last
     bits change. `sizes` has the lengths of all axes that were met, and their products. Differences are taken at `base`,
-    in steps of the `scales` of the elements of each input; if the function is `quick`, always to the smallest steps.
+    in steps of the `scales` of the elements of each input; if the function is `quick`, always down to the smallest.
 
     Outputs that are not finite have no slope: their cotangents are set to 0, which leaves them out of the sum that
     is checked. `left_out` says which, in words, and `leading` marks the elements of each input that lead to them.
@@ -288,7 +288,7 @@ class Judge:
         brief: bool = False,
         thorough: bool = False,
     ) -> list[Slope]:
-        """Judge the derivatives `analytic` along these lines, given their `rounding` and the `loose` level of it.
+        """Judge the derivatives `analytic` along these lines, given their `rounding` and its `loose` level.
 
         Each line gets smaller steps until its derivative is plainly ok, or the steps end. A `thorough` judgement always
         goes on to the smallest steps; a `brief` one ends when two results in a row fail, or are on a kink. `alone` is
@@ -319,10 +319,10 @@ class Judge:
     def _doubted(self, slope: Slope, line: Line, brief: bool) -> Slope:
         """Return a wrong slope, with the verdict noise if the values could hide the right one.
 
-        Outputs that do not move can hide one in their rounding, unless they do not even depend on the line: those are
-        not nan at nan. Where the outputs move, a difference of the slopes must show in the first steps in which it is
-        larger than the noise. If they follow the analytic slope there, or do not follow the numeric one, the function
-        varies within longer steps.
+        Outputs that do not move can hide a slope in their rounding, unless they do not depend on the line at all, in
+        which case they are not nan at t = nan. Where the outputs move, a difference of the slopes must show in the
+        first steps in which it is larger than the noise. If the outputs follow the analytic slope there, or do not
+        follow the numeric one, the function varies within longer steps.
         """
         off = abs(slope.analytic - slope.numeric)
         moving, hidden = (mask & (self._weights != 0) for mask in (~line.still, line.still))

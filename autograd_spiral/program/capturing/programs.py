@@ -212,7 +212,7 @@ class Ready:
         return results
 
     def _refuse_to_interrupt(self) -> None:
-        """Raise `CaptureError` if this thread is in the middle of a program that shares state or buffers with this."""
+        """Raise `CaptureError` if this thread is in the middle of a program that shares our state or buffers."""
         for other in list(_READY):
             shares_state = (other._updates or self._updates) and not self._serials.isdisjoint(other._serials)
             if (other is self or shares_state) and other._turn_owned():

@@ -1,8 +1,8 @@
 """The search for what a step reads in plain sight.
 
-In plain sight is what its functions name: globals and closure variables, attributes of the user's objects, and items of
-short lists, tuples and dictionaries. The search begins with the step, and goes on with the user's functions and methods
-that it finds.
+This is everything that its functions name: globals and closure variables, attributes of the user's objects, and items
+of short lists, tuples and dictionaries. The search begins with the step, and goes on with the user's functions and
+methods that it finds.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The passes over programs, and the order in which they run.
 
 `readable` returns the program that people read and that replay starts from: declared primitives replaced by their
-bodies, no dead or repeated equations, no equations on constants alone, no detours. Products of constants are combined,
-so last bits may differ; the order of sums over arrays stays. Phases are found last, for the equations that remain.
+bodies, no dead or repeated equations, no equations on constants alone, no detours. Sums and products of constants are
+combined, so last bits may differ; the order of sums over arrays stays. Phases are found last, for the equations that
+remain.
 """
 
 from __future__ import annotations
