@@ -27,9 +27,10 @@ def backward_source(loss: Tensor, parameters: Any, *, names: Mapping[str, Any] |
 
     The source is a module that needs only NumPy, with one function. It takes the leaves (data, then parameters), and
     returns the loss and its gradients in order. `loss` is a recorded tensor of one element, and `parameters` are leaves
-    that require gradients, in any form that `grad` takes. Names come from `Tensor(name=…)` and `.named(…)`, else from
-    `names`, such as `locals()`, else from the keys and attributes of `parameters`. Raises whatever `grad` raises,
-    `StaleLeafError` if a leaf has been assigned since, and `CaptureError` if an operation cannot be printed.
+    or other tensors that require gradients, in any form that `grad` takes. Names come from `Tensor(name=…)` and
+    `.named(…)`, else from `names`, such as `locals()`, else from the keys and attributes of `parameters`. Raises
+    whatever `grad` raises, `StaleLeafError` if a leaf has been assigned since, and `CaptureError` if an operation
+    cannot be printed.
 
     >>> import numpy as np
     >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]], name="x")
@@ -75,8 +76,8 @@ def recorded(
 ) -> CapturedProgram:
     """Return the program from the leaves behind `outputs` to the outputs and their gradients, valid for any values.
 
-    The backward pass to `parameters`, which are leaves, is recorded here, and declared primitives are expanded to their
-    bodies. Raises what `backward_source` raises.
+    The backward pass to `parameters`, leaves or other tensors, is recorded here, and declared primitives are expanded
+    to their bodies. Raises what `backward_source` raises.
     """
     trace = StepTrace()
     nodes = history(outputs)
@@ -91,7 +92,9 @@ def recorded(
     leaves = [node for node in nodes if node.primitive is None]
     data = [leaf for leaf in leaves if not leaf.requires_grad]
     inputs = [values.add_input(leaf, leaf.name or around.get(leaf) or f"x{i + 1}") for i, leaf in enumerate(data)]
-    for leaf in (*parameters, *(leaf for leaf in leaves if leaf.requires_grad)):
+    for leaf in dict.fromkeys(
+        (*(t for t in parameters if t.is_leaf), *(leaf for leaf in leaves if leaf.requires_grad))
+    ):
         values.atom(leaf)
     equations = values.equations()
     return CapturedProgram(
