@@ -282,9 +282,9 @@ class Adam(Optimizer):
 def clip_by_norm(gradients: Any, max_norm: float) -> Any:
     """Return the gradients, all multiplied by the same number so that their joint norm is at most `max_norm`.
 
-    The norm is taken of all gradients as one vector (Pascanu et al. 2013). They may be in any container; the result has
-    the same form, with arrays for arrays and Tensors for Tensors. Raises ValueError unless `max_norm` is positive, and
-    `GradientError` and `DtypeError` for gradients that are missing or not of floating numbers.
+    The norm is that of all gradients joined into one vector (Pascanu et al. 2013). They may be in any container; the
+    result has the same form, with arrays for arrays and Tensors for Tensors. Raises ValueError unless `max_norm` is
+    positive, `GradientError` for missing gradients, and `DtypeError` for gradients that are not floating-point.
 
     >>> clip_by_norm({"w": np.array([3.0, 0.0]), "b": np.array(4.0)}, max_norm=1.0)
     {'w': array([0.6, 0. ]), 'b': np.float64(0.8)}
@@ -424,7 +424,7 @@ def dropout_mask(
 
 
 def _by_path(container: Any) -> dict[tuple[Any, ...], Any]:
-    """Return the leaves of a container by the keys that lead to them, such as `("layers", 0, "W")`."""
+    """Return the leaves of a container in a dict from the keys that lead to them, such as `("layers", 0, "W")`."""
     leaves, treedef = flatten(container)
     return dict(zip(_paths(treedef), leaves, strict=True))
 
@@ -442,7 +442,7 @@ def _name(key: tuple[Any, ...]) -> str:
 
 
 def _parameters(caller: str, container: Any) -> dict[Any, Tensor]:
-    """Return the parameters by the keys that lead to them, in the order of their names."""
+    """Return the parameters in a dict from the keys that lead to them, in the order of their names."""
     found = dict(sorted(_by_path(container).items(), key=lambda item: _name(item[0])))
     for key, p in found.items():
         if type(p) is not Tensor:

@@ -48,7 +48,7 @@ def dot_lines(graph: Graph, *, values: bool, rankdir: str) -> Iterator[str]:
     order = list(_in_order(graph, phases)) if framed else []
     if "update" not in phases:
         yield from order
-    numbers = itertools.count()  # frames of one name would be one frame
+    numbers = itertools.count()  # frames with the same name would be one frame
     for phase in phases:
         if framed:
             title, side, colour = FRAMES[phase]
@@ -147,7 +147,7 @@ def _node(index: int, node: Node, values: bool, narrow: bool) -> str:
 
 
 def _title(node: Node) -> list[str]:
-    """Return `name = formula`, or `state ← formula`, on two lines if one would be too long; or several statements."""
+    """Return `name = formula`, or `state ← formula`, on two lines if one would be too long; or statements."""
     if node.statements:
         return [f"<B>{shown(name)}</B> ← {escaped(text, WIDTH - columns(name) - 3)}" for name, text in node.statements]
     sign = "←" if node.kind is Kind.NEW_STATE else "="

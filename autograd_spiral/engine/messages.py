@@ -417,8 +417,8 @@ def _rule(primitive: Any, argument: int) -> str:
 def explain_rule(error: Exception, node: Any, argument: int, ct: Any, out: Any, operands: Any) -> None:
     """Raise a `RuleError` for `error`, which a rule raised, saying what the rule was called with.
 
-    An error that is not the rule's fault only gets a note. So does one that NumPy raised because of such an error, as
-    in `array[i] = tensor`.
+    An error that is not the rule's fault only gets a note. An error that NumPy raised because of such an error, as in
+    `array[i] = tensor`, only gets a note, too.
     """
     primitive = node.primitive
     rule = _rule(primitive, argument)

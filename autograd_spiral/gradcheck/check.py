@@ -257,9 +257,9 @@ def _against_one(judge: Judge, at: int, directions: int | None) -> Findings:
 
 
 def _in_proportion(judge: Judge, at: int, findings: Findings, scaled: Array) -> Findings:
-    """Return the findings, with elements marked as wrong that do not grow in proportion to the cotangent.
+    """Return the findings, with elements marked as wrong if they do not grow in proportion to the cotangent.
 
-    They can be right for this one cotangent: it is 1 in many checks, so a rule that forgets it would pass.
+    This is needed because the cotangent is 1 in many checks, so that a rule that forgets it would pass.
     """
     gradient = judge.gradients[at]
     with np.errstate(all="ignore"):

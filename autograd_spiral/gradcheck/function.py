@@ -74,7 +74,7 @@ class CheckedFunction:
         return self.with_arrays([at_least(x, float) for x in self.arrays])
 
     def use_arrays_for_values(self) -> None:
-        """Call the function with arrays, from now on, where no gradients are needed, if it then returns the same."""
+        """Switch to calls with arrays where no gradients are needed, if the function then returns the same values."""
         with contextlib.suppress(Exception):
             pairs = zip(self.run(self.arrays)[1], self.as_arrays().run(self.arrays)[1], strict=True)
             self._values_by_arrays = all(_same(a.data, b.data) and a.dtype == b.dtype for a, b in pairs)
@@ -102,7 +102,7 @@ class CheckedFunction:
             _, outputs = self.run([x.copy() for x in self.arrays], recorded=True)
         except Exception as error:
             self.as_arrays().run([x.copy() for x in self.arrays])
-            first, _, _ = (str(error).splitlines() or [""])[0].partition(": ")  # then what to write instead
+            first, _, _ = (str(error).splitlines() or [""])[0].partition(": ")  # the rest says what to write instead
             return f"{type(error).__name__}: {first[:LONGEST_REASON]}"
         return "" if any(out.requires_grad for out in outputs) else NO_TENSOR
 

@@ -273,7 +273,7 @@ def rounding_of(
     largest = met.number
     happened = distance(again(widened, observer=met))
     # The rounding of a sum of n terms is within about n roundings of the terms, and none of these is larger than the
-    # largest number that was met. A difference of two blurred numbers is within both. Anything beyond is no rounding.
+    # largest number that was met. A difference of two blurred numbers is within both. Anything beyond is not rounding.
     cap = max(2.0 * 2**_BITS, max((node.size for node in order), default=0) / 8)
     floor = met.number * eps + max(1.0, met.number) * least
     limit = cap * (spacing + floor)

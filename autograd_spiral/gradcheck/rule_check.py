@@ -38,7 +38,7 @@ class RuleRow:
     """The findings on one argument of one example call.
 
     `order1`, `order2` and `float32` (order 1 on float32 inputs) are verdicts, or "no gradient"; `error` is the worst
-    relative error in float64 with its `bound`; `kinks` counts the elements that lay on one; `says` is the diagnosis.
+    relative error in float64 with its `bound`; `kinks` counts the elements on a kink; `says` is the diagnosis.
 
     >>> (row,) = check_rules(["tanh"]).rows
     >>> row.primitive, row.argument, row.order2, row.error <= row.bound

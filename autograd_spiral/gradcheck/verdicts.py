@@ -20,8 +20,8 @@ Array: TypeAlias = NDArray[Any]
 class Verdict(StrEnum):
     """The verdict on one element, on one random direction, or on a whole input.
 
-    The order is from harmless to grave; each verdict is a string too. `judging` and `function` reach verdicts, `report`
-    and `rule_check` count them.
+    The verdicts are in order, from harmless to grave; each is a string too. `judging` and `function` reach verdicts,
+    `report` and `rule_check` count them.
 
     >>> {Verdict.WRONG_SHAPE: 3}["wrong shape"]
     3
@@ -78,9 +78,9 @@ class Slope:
 
     @property
     def error(self) -> float:
-        """The difference of the two values, relative to the derivative, or to a thousandth of its natural size.
+        """The difference between the two values, relative to the derivative or to a thousandth of its natural size.
 
-        The natural size is that of a slope which changes the outputs by their own size; the larger of the two counts.
+        The larger of these two counts. The natural size is that of a slope which changes the outputs by their own size.
 
         >>> Slope(Verdict.WRONG, analytic=3.0, numeric=6.0, bound=1e-9).error
         0.5
@@ -286,7 +286,7 @@ class Findings:
         return slopes, np.ravel_multi_index(np.array([slope.index for slope in slopes]).T, self.shape)
 
     def overruled(self, slopes: Iterable[Slope]) -> Findings:
-        """Return findings in which `slopes` replace those of the same elements, and those of all directions.
+        """Return findings in which `slopes` replace the slopes of the same elements, and of all directions.
 
         >>> findings = Findings("x", np.zeros(2), slopes=(Slope(Verdict.WRONG, index=(0,)),))
         >>> findings.overruled([Slope(Verdict.KINK, index=(0,))]).verdict

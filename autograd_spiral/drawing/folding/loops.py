@@ -240,7 +240,7 @@ class _Finder:
 
 
 def _outside(a: Use, b: Use) -> _Change | None:
-    """Return the change in the use of a box outside; it may count with the rounds of a loop around that box."""
+    """Return how the use of a box outside a loop changes; it may count with the rounds of a loop around that box."""
     if [k is None for k in a.at] != [k is None for k in b.at]:
         return None
     differences = tuple(0 if k is None or m is None else m - k for k, m in zip(a.at, b.at, strict=True))

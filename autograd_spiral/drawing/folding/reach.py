@@ -1,4 +1,4 @@
-"""Which values a result depends on, entry by entry: an optimizer may keep all parameters in one vector."""
+"""Finds which values a result depends on, entry by entry, since an optimizer may keep all parameters in one vector."""
 
 from __future__ import annotations
 

@@ -39,9 +39,9 @@ class Rounds(str):
 
 
 def fold_loops(graph: Graph) -> Graph:
-    """Return `graph` with loops folded, inner ones first: each node of the first round stands for those of all rounds.
+    """Return `graph` with loops folded, inner ones first: a node of the first round stands for its like in all rounds.
 
-    Its name and formula show the numbers that count, its `scope` names the frame, and its `rounds` are how many rounds
+    Its name and formula show the numbers that count, its `scope` names the frame, and its `rounds` says how many rounds
     it stands for. The notes of edges say which rounds they leave and enter, unless it is every round. `graph` itself is
     not changed.
     """

@@ -25,8 +25,8 @@ class Said(NamedTuple):
 def said(nodes: Sequence[Node], *, carries: bool) -> Said | None:
     """Return the label for these nodes, one from each round; None if no label is true of all.
 
-    If a node uses a value that the round before `carries` on, its formula is that of the later rounds, since the first
-    round gets the value from elsewhere.
+    If a node uses a value that the round before `carries` on, its formula is taken from the later rounds, since the
+    first round gets the value from elsewhere.
     """
     name = _name([node.name or "" for node in nodes])
     formula = unified([node.formula for node in nodes], but_first=carries)

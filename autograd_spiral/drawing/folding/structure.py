@@ -1,7 +1,7 @@
 """What a drawn node computes, as data that can be compared, and the numbers in it, which may count.
 
-The numbers are those that a picture shows: in scopes, whole numbers in formulas, and the positions in an index. All
-else must be the same, hidden parts of the formula included. Names are not part of the structure.
+The numbers are those that a picture shows: numbers in scopes, whole numbers in formulas, and positions in an index.
+Everything else must be the same, including hidden parts of the formula. Names are not part of the structure.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Gradients that a recorded function would have with one mistake in the chain rule, so that it can be recognised.
+"""Gradients that a recorded function would have with one mistake in the chain rule, to recognise such mistakes.
 
 The function is recorded once. The reverse sweep is then repeated with one change: what comes back through one operation
 is lost or scaled, a mask is forgotten or inverted, a factor is not transposed, and so on. A gradient that was derived

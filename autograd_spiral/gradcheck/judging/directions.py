@@ -43,7 +43,7 @@ def along_directions(judge: Judge, at: int, count: int) -> Findings:
                 return judge.findings(at, gradient, elements, "directions")
             kinks.append(j)
             sought += 1
-            if found is Verdict.NOISE:  # many are, most likely
+            if found is Verdict.NOISE:  # most likely, many are
                 sought += KINKS_SOUGHT // 2
             elif sought == KINKS_SOUGHT:  # most likely a mask of zeros: leave out all with these values
                 kinks += np.flatnonzero(np.isin(judge.base[at], judge.base[at].flat[kinks])).tolist()

@@ -60,7 +60,7 @@ class Judge:
     """Compares the gradients of a function with differences of its values.
 
     The outputs are weighted with `cotangents`, those `given` or fixed random numbers; `random_weights` has the shapes
-    of the latter, unless they are a single 1. By the index of the input, `gradients` holds the engine's gradients,
+    of random ones, unless they are a single 1. By the index of the input, `gradients` holds the engine's gradients,
     `rounding` how far rounding can have moved them, `loose` how far at most, and `jumps` which of them jump when last
     bits change. `sizes` has the lengths of all axes that were met, and their products. Differences are taken at `base`,
     in steps of the `scales` of the elements of each input; if the function is `quick`, always down to the smallest.
@@ -288,7 +288,7 @@ class Judge:
         brief: bool = False,
         thorough: bool = False,
     ) -> list[Slope]:
-        """Judge the derivatives `analytic` along these lines, given their `rounding` and its `loose` level.
+        """Judge the derivatives `analytic` along these lines, which rounding can have moved by `rounding` or `loose`.
 
         Each line gets smaller steps until its derivative is plainly ok, or the steps end. A `thorough` judgement always
         goes on to the smallest steps; a `brief` one ends when two results in a row fail, or are on a kink. `alone` is

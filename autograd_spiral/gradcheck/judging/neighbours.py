@@ -1,7 +1,7 @@
 """Gradients at points next to the inputs, for rules that jump at exact values.
 
 A rule can be right at the numbers it is checked at and nowhere else: `np.where(x == np.round(x), …)` at whole numbers.
-Such a gradient jumps when the last bits of the inputs change, though the function is smooth there.
+Such a gradient jumps when the last bits of the inputs change, although the function is smooth there.
 """
 
 from __future__ import annotations

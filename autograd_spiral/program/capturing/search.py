@@ -87,7 +87,7 @@ class Search:
         self.guards = Guards(len(roots), self._values, list(self._reads.values()), self._known_by_items, self._items)
 
     def stored(self) -> list[tuple[str, Any]]:
-        """Return the names and values of all that is found, and of the attributes and globals that functions assign."""
+        """Return the names and values of all that was found, and of attributes and globals that functions assign to."""
         namespaces = [_namespace(self._values[index]) for index, _ in self._objects]
         assigned = [(name, names[name]) for names in namespaces for name in self._assigned if name in names]
         return [*self.found, *((name, _items(value)) for name, value in (*assigned, *self._globals))]
@@ -148,7 +148,7 @@ class Search:
                 return
             if root or _is_users(value):
                 self._function(index, value)
-        if "__wrapped__" in _namespace(value):  # of a captured step, too
+        if "__wrapped__" in _namespace(value):  # as in a captured step
             parts: tuple[str, ...] = ("__wrapped__",) if _is_users(inspect.unwrap(value)) else ()
         else:
             parts = next((parts for kind, parts in _PARTS.items() if isinstance(value, kind)), ())

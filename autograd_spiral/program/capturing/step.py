@@ -203,7 +203,7 @@ class CapturedStep:
         return self._programs.program
 
     def program_for(self, *args: Any, **kwargs: Any) -> tuple[CapturedProgram, list[NDArray[Any]]]:
-        """Return the program for a call with these arguments and the arrays of its inputs, without making the call.
+        """Return the program for a call with these arguments, and the arrays of its inputs, without making the call.
 
         The program is captured now if there is none yet. Raises what capturing raises.
 
@@ -301,7 +301,7 @@ def _parts(value: Any) -> list[tuple[str, Any]]:
     if isinstance(value, types.FunctionType):
         code = value.__code__
         cells = zip(code.co_freevars, value.__closure__ or (), strict=True)
-        closure = [(name, cell.cell_contents) for name, cell in cells if cell != types.CellType()]  # which is empty
+        closure = [(name, cell.cell_contents) for name, cell in cells if cell != types.CellType()]  # not empty
         arguments = code.co_varnames[: code.co_argcount]
         defaults = zip(reversed(arguments), reversed(value.__defaults__ or ()), strict=False)
         return [*closure, *defaults, *(value.__kwdefaults__ or {}).items(), *vars(value).items()]
@@ -312,4 +312,4 @@ def _parts(value: Any) -> list[tuple[str, Any]]:
 
 def _captured(step: Callable[..., Any], options: dict[str, Any]) -> CapturedStep:
     """Return the captured step of an object that was pickled."""
-    return step if isinstance(step, CapturedStep) else CapturedStep(step, **options)  # the former by @capture
+    return step if isinstance(step, CapturedStep) else CapturedStep(step, **options)  # by @capture, it is one already

@@ -154,5 +154,5 @@ def same(x: Any, y: Any) -> bool:
 
 def _parts_of(function: types.FunctionType) -> list[Any]:
     """Return the parts of a function that must be the same in two equal functions."""
-    cells = [cell.cell_contents for cell in function.__closure__ or () if cell != types.CellType()]  # which is empty
+    cells = [cell.cell_contents for cell in function.__closure__ or () if cell != types.CellType()]  # not empty
     return [function.__code__, function.__defaults__, function.__kwdefaults__, cells]

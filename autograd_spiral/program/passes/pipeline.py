@@ -78,7 +78,7 @@ def without_dead_code(program: Program) -> Program:
 
 
 def with_constants_folded(program: Program) -> Program:
-    """Return `program` without equations on constants alone, unless they make a large array of small ones."""
+    """Return `program` without equations on constants alone, unless they make a large array from small ones."""
     return rebuilt(program, _folded)
 
 

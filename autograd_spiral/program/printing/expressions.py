@@ -88,7 +88,7 @@ class Alphabet:
 
 
 def _scaled(equation: Equation, left: Text, right: Text) -> tuple[Function, Sequence[Text]]:
-    """Write a product with the number first, and `x / 300` for `x * (1 / 300)` if the dtype of x rounds neither."""
+    """Write a product with the number first, and `x / 300` for `x * (1 / 300)` if `_is_exact` permits this."""
     if left.number is None and right.number is not None:
         left, right = right, left
     if left.number is not None:

@@ -59,7 +59,7 @@ class Source:
         self._new_of = {new: state for state, new in reversed(program.updates) if isinstance(new, Value)}
         self._taken = {*RESERVED, program.name}
         self._inline: dict[Value, Text] = {}  # expressions that are written inside the one that uses them
-        self._unread: dict[Value, set[Value]] = {}  # the states that inline values, not yet printed, read
+        self._unread: dict[Value, set[Value]] = {}  # for each inline value not yet printed, the states it reads
         self._constant_names: dict[tuple[Any, ...], str] = {}  # equal constants share a name
         self._lines: list[str] = []
         self._phase: str | None = None  # of the last line

@@ -46,7 +46,7 @@ _DIRECT = 8
 
 
 def _parts(ary: Any, cuts: list[int], axis: int) -> list[Any]:
-    """Return the parts of `ary` between `cuts`; if there are many, take them from its halves, and so on."""
+    """Return the parts of `ary` between `cuts`; if there are many, cut the array into halves first, and these again."""
     before, length = (slice(None),) * axis, ary.shape[axis]
     middle = len(cuts) // 2
     if len(cuts) <= _DIRECT or any(a > b for a, b in itertools.pairwise([0, *cuts, length])):
