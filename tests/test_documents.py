@@ -197,8 +197,8 @@ def test_the_pictures_can_be_made_again(run_script, tmp_path):
         assert {size(tmp_path / "made" / name) for name in named} == {(728, 728)}
 
 
-ELSEWHERE = {"benchmark.py", "case_study.py", "compare_checkers.py"}
-"""The comparisons with other libraries, which have tests below, and the script of the notebook: test_notebook.py."""
+ELSEWHERE = {"benchmark.py", "case_study.py", "compare_checkers.py", "explorer_speed.py"}
+"""Comparisons with others, which have tests below; the script of the notebook: test_notebook.py; times in a browser."""
 
 
 @pytest.mark.parametrize("demo", sorted({path.name for path in DEMOS.glob("*.py")} - ELSEWHERE))

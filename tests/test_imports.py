@@ -24,6 +24,7 @@ ORDER = {
         "gradcheck",
         "testing",
         "drawing",
+        "explorer",
         "spiral",
         "other_libraries",
         "__init__",

@@ -92,9 +92,19 @@ def test_every_public_name_is_there_and_listed():
 
 def test_the_tour_names_what_there_is():
     tour = autograd_spiral.__doc__
-    for name in ("Tensor", "backward", "grad", "check_gradients", "draw", "backward_source", "capture", "@primitive"):
+    for name in (
+        "Tensor",
+        "backward",
+        "grad",
+        "check_gradients",
+        "draw",
+        "explore",
+        "backward_source",
+        "capture",
+        "@primitive",
+    ):
         assert name in tour
-    assert sum(line.startswith(">>>") for line in tour.splitlines()) == 10
+    assert sum(line.startswith(">>>") for line in tour.splitlines()) == 11
 
 
 def test_python_suggests_public_names():

@@ -18,6 +18,8 @@ from programs import assert_same, executed, flat
 from autograd_spiral import Tensor, backward_source, capture, draw, grad, relu, softmax_cross_entropy
 from autograd_spiral.engine.tensor import Tensor as T
 from autograd_spiral.errors import GradientError, StaleLeafError
+from autograd_spiral.program.passes.pipeline import readable
+from autograd_spiral.program.printing.source import Source
 from autograd_spiral.spiral import LinearClassifier, TwoLayerNet, by_hand, descent, spiral
 
 X, Y = spiral(20, generator=np.random.default_rng(0))
@@ -34,6 +36,24 @@ def lines_of(source: str) -> list[str]:
 
 
 # --- what it looks like ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("checked", [False, True])
+def test_lines_have_the_number_of_the_line_that_computes_each_value(checked: bool) -> None:
+    for model in models():
+        step = descent(model)
+        step(X, Y)
+        program = readable(step.program)
+        source = Source(program, checked=checked)
+        text = source.text.splitlines()
+        given = {*program.inputs, *program.state}
+        for value, line in source.lines.items():
+            begins = "def " if value in given else f"    {source.names[value]} = "
+            assert text[line - 1].startswith(begins)
+        computed = {line for value, line in source.lines.items() if value not in given}
+        assert len(computed) == sum(
+            " = " in line and not line.startswith("def") for line in text[text.index("    # forward") :]
+        )
 
 
 def test_the_backward_pass_of_the_net_reads_like_the_derived_one() -> None:
