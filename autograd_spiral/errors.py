@@ -59,7 +59,7 @@ class StaleLeafError(AutogradError, RuntimeError):
 
 
 class CaptureError(AutogradError, RuntimeError):
-    """A step cannot be captured, or a program cannot be printed; the message names the line and what to write instead."""
+    """A step cannot be captured, or a program cannot be printed; the message names the line and the remedy."""
 
 
 class GradientMismatch(AutogradError, AssertionError):

@@ -93,7 +93,7 @@ for name in ("add_", "clamp_", "copy_", "div_", "fill", "fill_", "mul_", "put", 
 _LAYER = "write X @ W + b, where W and b are Tensor(data, requires_grad=True)"
 _MODEL = "a model is any object that holds tensors: write a function of them, as in autograd_spiral.spiral.TwoLayerNet"
 _STEP = "write p.assign(p - step_size * dp) for p, dp in zip(parameters, grad(loss, parameters))"
-_SCHEDULE = "and pass it to Adam or SGD as the learning rate"
+_SCHEDULE = "which Adam and SGD take as their learning rate"
 _LEAF = "write Tensor(data, requires_grad=True)"
 _RULE = "declare an operation and its gradient rules with @primitive(lambda ct, out, x: …)"
 _SAVE = "write np.savez(file, W=W, b=b), or np.savez(file, **net) for a dict; to restore, W.assign(np.load(file)['W'])"
@@ -105,10 +105,10 @@ _ON_THE_PACKAGE = {
     **dict.fromkeys(("AdamW", "adamw"), "write Adam(parameters, learning_rate, weight_decay=0.01)"),
     **dict.fromkeys(("Adagrad", "RMSprop"), f"keep the averages in Tensors, and {_STEP}"),
     **dict.fromkeys(
-        ("CosineAnnealingLR", "cosine_decay_schedule"), f"write cosine_decay(learning_rate, steps) {_SCHEDULE}"
+        ("CosineAnnealingLR", "cosine_decay_schedule"), f"write cosine_decay(learning_rate, steps), {_SCHEDULE}"
     ),
     **dict.fromkeys(
-        ("ExponentialLR", "StepLR", "lr_scheduler"), f"write exponential_decay(learning_rate, 0.5, steps) {_SCHEDULE}"
+        ("ExponentialLR", "StepLR", "lr_scheduler"), f"write exponential_decay(learning_rate, 0.5, steps), {_SCHEDULE}"
     ),
     **dict.fromkeys(("clip_by_global_norm", "clip_grad_norm_"), "write clip_by_norm(gradients, max_norm)"),
     **dict.fromkeys(("DataLoader", "TensorDataset"), "write batches(rng, size, X, y), and loop over it"),

@@ -366,7 +366,7 @@ def test_a_parameter_that_was_replaced_is_noticed() -> None:
     net = parameters()
     optimizer = SGD(net, 0.1)
     net["b"] = Tensor(np.zeros(2), requires_grad=True)
-    with pytest.raises(GradientError, match="change them by assign"):
+    with pytest.raises(GradientError, match="give the old ones new values by assign"):
         optimizer.update(random_gradients(0))
 
 
