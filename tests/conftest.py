@@ -79,6 +79,14 @@ def run(capsys, monkeypatch, folder_of_modules):
 
 
 @pytest.fixture
+def jax():
+    """JAX, if it is installed, with float64 switched on for this test alone."""
+    jax = pytest.importorskip("jax")
+    with jax.enable_x64(True):
+        yield jax
+
+
+@pytest.fixture
 def without_plots(monkeypatch):
     """Leave the plots out of a test that looks at numbers only."""
     monkeypatch.setattr(plots, "available", lambda: False)

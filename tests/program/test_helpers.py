@@ -115,9 +115,7 @@ def test_exact_gelu_prints_forward_and_backward() -> None:
     np.testing.assert_allclose(dw, w.grad, rtol=1e-14)
 
 
-def test_the_text_of_gelu_runs_under_jax() -> None:
-    jax = pytest.importorskip("jax")
-    jax.config.update("jax_enable_x64", True)
+def test_the_text_of_gelu_runs_under_jax(jax: Any) -> None:
     step = capture(lambda x: gelu(x))
     x = np.linspace(-7, 7, 100)
     expected = step(x).data

@@ -20,9 +20,7 @@ SAMPLE: tuple[Any, ...] = (
 
 
 @pytest.mark.parametrize("function", SAMPLE, ids=name_of)
-def test_the_text_of_a_function_and_its_gradient_runs_under_jax(function: Any) -> None:
-    jax = pytest.importorskip("jax")
-    jax.config.update("jax_enable_x64", True)
+def test_the_text_of_a_function_and_its_gradient_runs_under_jax(function: Any, jax: Any) -> None:
     example = EXAMPLES[function][0](np.random.default_rng(0))
     leaves = [Tensor(x, x.dtype.kind == "f", f"x{i}") for i, x in enumerate(example.inputs)]
     floating = [leaf for leaf in leaves if leaf.requires_grad]

@@ -468,9 +468,7 @@ def test_equal_large_constants_are_one() -> None:
 
 
 @pytest.mark.parametrize("which", [0, 1])
-def test_the_text_runs_under_jax(which: int) -> None:
-    jax = pytest.importorskip("jax")
-    jax.config.update("jax_enable_x64", True)
+def test_the_text_runs_under_jax(which: int, jax: Any) -> None:
     model = models()[which]
     step = descent(model)
     before = [p.data for p in model.parameters()]
@@ -480,9 +478,7 @@ def test_the_text_runs_under_jax(which: int) -> None:
     assert_same([np.asarray(a) for a in jax.jit(names["step"])(X, Y, *before)], expected, "under jax.jit")
 
 
-def test_the_documents_pass_runs_under_jax() -> None:
-    jax = pytest.importorskip("jax")
-    jax.config.update("jax_enable_x64", True)
+def test_the_documents_pass_runs_under_jax(jax: Any) -> None:
     W = Tensor(np.random.default_rng(0).standard_normal((2, 3)), requires_grad=True, name="W")
 
     def loss_of(X: Any, y: Any) -> Any:

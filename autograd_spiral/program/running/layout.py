@@ -41,7 +41,7 @@ class Layout:
         self._whole: set[Value] = set()  # the values that are no views
         self._ends: dict[Block, int] = {}  # the position of the last equation that reads a block
         self._ending: dict[int, list[Block]] = {}  # the blocks that may be free after a position
-        self._viewed = {value for e in program.equations if e.function in VIEWS for value in e.reads()}
+        self.viewed = {value for e in program.equations if e.function in VIEWS for value in e.reads()}
         self._constants: dict[tuple[int, bool], Array] = {}  # copies in the order of axes in which they are read
         self._augment()
 
@@ -138,7 +138,7 @@ class Layout:
             producer = producers.get(operand)
             if producer is None or operand in self.array or operand not in self.column_major or not _can_fill(producer):
                 continue
-            if operand in self._viewed:  # by a view that may be read later
+            if operand in self.viewed:  # by a view that may be read later
                 continue
             alike = operand.shape == equation.output.shape and operand.dtype == equation.output.dtype
             if alike and self.last[operand] == self.position[equation.output]:

@@ -23,6 +23,7 @@ def _passing(module: types.ModuleType) -> Any:
 def numpys_own(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return NumPy's own Python code of `function`, which takes Tensors where it makes arrays of its arguments.
 
+    >>> import numpy as np
     >>> numpys_own(np.rot90)(np.array([[1, 2], [3, 4]]))
     array([[2, 4],
            [1, 3]])
