@@ -93,7 +93,7 @@ def prepare(call: Call) -> Prepared:
         )
     unsteady = between.guards.unsteady(call.roots)
     after = _search(call, other.program, unsteady)
-    warn_of_kept_tensors(call.step_name, first.trace.began, after.found)
+    warn_of_kept_tensors(call.step_name, first.trace.began, after.stored())
     read = other.outside
     watched = [
         (name, array)
