@@ -1,4 +1,4 @@
-"""Hessian-vector products: the gradient of (gradient · v), without ever forming the Hessian.
+"""Compute Hessian-vector products as the gradient of (gradient · v), without ever forming the Hessian.
 
 For the two-layer net on the spiral data, power iteration with these products finds the direction in which the loss is
 most curved. The curvature in this direction is the largest eigenvalue of the Hessian, which has 603 rows and columns;
