@@ -12,7 +12,7 @@ class ShapeError(AutogradError, ValueError):
 
 
 class ArgumentError(AutogradError, ValueError):
-    """An argument has a value that the function does not take."""
+    """An argument has a value that the function does not accept."""
 
 
 class AxisError(AutogradError, np.exceptions.AxisError):
@@ -59,7 +59,7 @@ class StaleLeafError(AutogradError, RuntimeError):
 
 
 class CaptureError(AutogradError, RuntimeError):
-    """A step cannot be captured, or a program printed; the message names the line and says what to write instead."""
+    """A step cannot be captured, or a program cannot be printed; the message names the line and the remedy."""
 
 
 class GradientMismatch(AutogradError, AssertionError):

@@ -156,7 +156,9 @@ class Optimizer:
         caller = f"{type(self).__name__}.update"
         now = _by_path(self.parameters)
         if now.keys() != self._leaves.keys() or any(now[key] is not p for key, p in self._leaves.items()):
-            raise GradientError(f"{caller}: the container holds other parameters than before: change them by assign()")
+            raise GradientError(
+                f"{caller}: the container now holds other parameters: give the old ones new values by assign()"
+            )
         found = {key: _floating(caller, key, g) for key, g in _by_path(gradients).items()}
         if found.keys() != self._leaves.keys():
             raise GradientError(
@@ -198,7 +200,7 @@ _ARGUMENTS = {
 
 
 class SGD(Optimizer):
-    """Update parameters by stochastic gradient descent, `p - learning_rate * g`, with momentum if you like.
+    """Update parameters by stochastic gradient descent, `p - learning_rate * g`, with optional momentum.
 
     With momentum, the velocity `v = momentum * v + g` replaces `g`; with `nesterov`, `g + momentum * v` does (Sutskever
     et al. 2013, in PyTorch's form). Raises the errors of `Optimizer`, and ValueError for a momentum outside [0, 1) or
@@ -231,7 +233,7 @@ class SGD(Optimizer):
 
 
 class Adam(Optimizer):
-    """Update parameters by Adam, with decoupled weight decay if you like (then it is AdamW).
+    """Update parameters by Adam, with optional weight decay, which is decoupled (AdamW).
 
     Kingma and Ba 2015: with `mean = beta1 * mean + (1 - beta1) * g` and `square = beta2 * square + (1 - beta2) * g**2`,
     update t subtracts `learning_rate * (mean / (1 - beta1**t)) / (sqrt(square / (1 - beta2**t)) + epsilon)`. Weight
@@ -458,18 +460,20 @@ def _parameters(caller: str, container: Any) -> dict[Any, Tensor]:
     if not found:
         raise GradientError(f"{caller}: there are no parameters")
     if len(set(found.values())) < len(found):
-        raise GradientError(f"{caller}: two of the parameters {_listed(found)} are the same tensor: give each one once")
+        raise GradientError(f"{caller}: two of the parameters {_listed(found)} are the same tensor: pass each one once")
     return found
 
 
 def _floating(caller: str, key: Any, gradient: Any) -> Any:
     """Return a gradient unchanged if it is a Tensor, else as an array; raise unless it is floating-point."""
     if gradient is None:
-        raise GradientError(f"{caller}: the gradient of {_name(key)} is None; grad(loss, parameters) gives all of them")
+        raise GradientError(
+            f"{caller}: the gradient of {_name(key)} is None: pass one for each parameter, as in grad(loss, parameters)"
+        )
     array = gradient if type(gradient) is Tensor else np.asarray(gradient)
     if array.dtype.kind != "f":
         kind = array.dtype if array.dtype != object else type(gradient).__name__
-        raise DtypeError(f"{caller}: the gradient of {_name(key)} must be of floating numbers, not {kind}")
+        raise DtypeError(f"{caller}: the gradient of {_name(key)} must be floating-point, not {kind}")
     return array
 
 

@@ -93,7 +93,7 @@ for name in ("add_", "clamp_", "copy_", "div_", "fill", "fill_", "mul_", "put", 
 _LAYER = "write X @ W + b, where W and b are Tensor(data, requires_grad=True)"
 _MODEL = "a model is any object that holds tensors: write a function of them, as in autograd_spiral.spiral.TwoLayerNet"
 _STEP = "write p.assign(p - step_size * dp) for p, dp in zip(parameters, grad(loss, parameters))"
-_SCHEDULE = "which goes where the learning rate of Adam or SGD goes"
+_SCHEDULE = "which Adam and SGD take as their learning rate"
 _LEAF = "write Tensor(data, requires_grad=True)"
 _RULE = "declare an operation and its gradient rules with @primitive(lambda ct, out, x: …)"
 _SAVE = "write np.savez(file, W=W, b=b), or np.savez(file, **net) for a dict; to restore, W.assign(np.load(file)['W'])"

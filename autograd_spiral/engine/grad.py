@@ -34,7 +34,7 @@ def grad(
     outputs: Tensor | Sequence[Tensor], inputs: Parameters, cotangents: Any = None, create_graph: bool = False
 ) -> Parameters: ...
 def grad(outputs: Any, inputs: Any = None, cotangents: Any = None, create_graph: bool = False) -> Any:
-    """Return the gradients of `outputs` with respect to `inputs`: one Tensor for each input, of its shape.
+    """Return the gradients of `outputs` with respect to `inputs`: for each input, a Tensor of the same shape.
 
     `outputs` is a Tensor or a sequence of Tensors. `inputs` is a Tensor, or a list, tuple, dict or dataclass of
     Tensors, nested as you like; the gradients come back in the same form. No `.grad` changes. `cotangents` weight the

@@ -162,7 +162,7 @@ def integer_gradient(dtype: np.dtype[Any]) -> DtypeError:
 def data_dtype(use: str, dtype: np.dtype[Any]) -> DtypeError:
     """Return the error for data that are not real numbers, passed to `use`."""
     compared = dtype.kind == "O" and use in ("np.equal", "np.not_equal")
-    remedy = "; to ask whether there is a tensor, write t is None" if compared else ""
+    remedy = "; to test whether there is a tensor, write t is None" if compared else ""
     return DtypeError(f"{use}: the dtype must be floating, integer or bool, not {dtype}{remedy}")
 
 
@@ -186,7 +186,7 @@ def lost_graph() -> LostGraphError:
 def lost_number(tensor: Any, use: str, transform: str) -> LostGraphError:
     """Return the error for a plain number in the function that a transform differentiates."""
     return LostGraphError(
-        f"{use} of {called(tensor)} in the function given to {transform} would silently drop its gradient, as would "
+        f"{use} of {called(tensor)} in the function passed to {transform} would silently drop its gradient, as would "
         "math.exp(t) or array[i] = t: write np.exp(t) instead of math.exp(t), and np.stack([t, …]) instead of filling "
         "an array. If the number is for display only, write float(t.detach())"
     )
@@ -322,8 +322,8 @@ def no_gradient(tensor: Any) -> GradientError:
         f"{called(tensor)} does not require gradients. Either no tensor it was computed from has requires_grad=True, "
         "or its graph was cut by no_grad(), detach(), .data, a plain number (float(t), math.exp(t), array[i] = t), "
         "copy.deepcopy(), pickle, grad() without create_graph=True, or a captured step (take the gradient inside the "
-        "step), or a parameter is no longer the "
-        "leaf it was: write W.assign(W - 0.1 * W.grad) instead of W = W - 0.1 * W.grad"
+        "step). If a new tensor has replaced a parameter, write W.assign(W - 0.1 * W.grad) instead of "
+        "W = W - 0.1 * W.grad"
     )
 
 
@@ -354,7 +354,7 @@ def grad_shape(tensor: Any, shape: tuple[int, ...]) -> ShapeError:
 def swapped(tensor: Any) -> GradientError:
     """Return the error for `grad(parameters, loss)`."""
     return GradientError(
-        f"grad: the outputs are leaves, and {called(tensor)}, an input, was computed: the outputs come first, as in "
+        f"grad: the outputs are leaves, but the input {called(tensor)} was computed. Pass the outputs first, as in "
         "grad(loss, parameters)"
     )
 
@@ -400,7 +400,7 @@ def stale(leaf: Any, node: Any) -> StaleLeafError:
     return StaleLeafError(
         f"{leaf.name or 'a leaf'} of shape {leaf.shape} was assigned after {node.primitive.name} recorded it, so "
         "create_graph=True, backward_source and draw(…, gradients_of=…) cannot record the gradient at the old value. "
-        "Take it before assign(), or compute the outputs again, as in loss = f(W)."
+        "Take the gradient before assign(), or compute the outputs again, as in loss = f(W)."
     )
 
 

@@ -227,7 +227,7 @@ class _Inputs:
         array = value._value if type(value) is Tensor else np.asarray(value)
         if array.dtype.kind != "f":
             raise DtypeError(
-                f"{self.caller}: {name} is not floating but {array.dtype}: write 3.0 instead of 3, or "
+                f"{self.caller}: {name} must be floating-point, not {array.dtype}: write 3.0 instead of 3, or "
                 "array.astype(float)"
             )
         return Tensor(value, requires_grad=True)
@@ -270,7 +270,9 @@ class _Inputs:
         shapes = [np.shape(leaf) for leaf in leaves]
         if treedef != self._treedef or shapes != [leaf.shape for leaf in self.leaves]:
             needed = [leaf.shape for leaf in self.leaves]
-            raise ShapeError(f"{self.caller}: the tangents must be like the primals, of shapes {needed}, not {shapes}")
+            raise ShapeError(
+                f"{self.caller}: the tangents must have the form and the shapes of the primals, {needed}, not {shapes}"
+            )
         pairs = zip(leaves, self.leaves, strict=True)
         return [x if type(x) is Tensor else np.asarray(x, leaf.dtype) for x, leaf in pairs]
 

@@ -30,7 +30,7 @@ LEFT_OUT = {
         spacing frexp nextafter may_share_memory shares_memory einsum_path isnat is_busday busday_count busday_offset
         datetime_as_string""",
     "NumPy keeps it for old code": "polyadd polysub polymul polydiv polyder polyint polyfit",
-    "that is as short": "fft.fftshift fft.ifftshift linspace logspace geomspace vander empty_like",
+    "that is just as short": "fft.fftshift fft.ifftshift linspace logspace geomspace vander empty_like",
 }
 """Maps each reason for leaving functions out to their names."""
 
@@ -55,7 +55,7 @@ def named() -> Iterator[tuple[Callable[..., Any], str, str]]:
     """Yield each left-out function that this NumPy has, with what to write instead, and why it is left out.
 
     >>> {function.__name__: (instead, why) for function, instead, why in named()}["vander"]
-    ('x[:, None] ** np.arange(n)', 'that is as short')
+    ('x[:, None] ** np.arange(n)', 'that is just as short')
     """
     for why, names in LEFT_OUT.items():
         for name in names.split():

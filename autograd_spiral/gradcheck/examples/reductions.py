@@ -55,6 +55,7 @@ example(np.average, REAL(2, 3), POSITIVE(2, 3), call=lambda x, w: np.average(x, 
 for _f in SCANS:
     example(_f, REAL(2, 6), call=lambda x, f=_f: f(_zeros(x), 1))
 example(np.cumsum, REAL(2, 3), call=lambda x: np.cumsum(x, dtype=np.float64))
+example(np.cumprod, REAL(2, 3), call=lambda x: np.cumprod(x, axis=1))
 for _f in (np.nancumsum, np.nancumprod):
     example(_f, REAL(2, 3), call=lambda x, f=_f: f(_holes(x), axis=0))
 for _f in CUMULATIVE:

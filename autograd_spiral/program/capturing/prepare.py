@@ -225,8 +225,9 @@ def _refuse_changed_arguments(call: Call, arguments: Sequence[Any], passed: Any)
     leaves, treedef = flatten(passed, lambda part: id(part) in known)
     if treedef != call.treedef or any(now is not before for now, before in zip(leaves, arguments, strict=True)):
         raise CaptureError(
-            f"{call.step_name} changes an argument, a list, dict or dataclass, which a program would not do at later "
-            "calls: return the new value, or assign() it to a Tensor; to work on a copy, make one first, as in dict(d)"
+            f"{call.step_name} changes a list, dict or dataclass among its arguments, which a program would not do at "
+            "later calls: return the new value, or assign() it to a Tensor; to work on a copy, make one first, as in "
+            "dict(d)"
         )
 
 

@@ -253,7 +253,7 @@ class CapturedStep:
         if inside and (name := _original_in(step, memo)):
             raise CaptureError(
                 f"the captured step {self._name} cannot be copied with the object that holds it, since its variable "
-                f"{name!r} would go on to mean the original: {_AS_A_METHOD}"
+                f"{name!r} would still refer to the original object: {_AS_A_METHOD}"
             )
         return self if step is self._step else CapturedStep(step, **self._options)
 
