@@ -236,7 +236,7 @@ class CheckedFunction:
         return [np.asarray(ct, dtype=out.dtype) for ct, out in zip(weights, outputs, strict=True)]
 
     def gradient(self, cotangents: Sequence[Array]) -> CheckedFunction:
-        """Return the gradients of this function as a function, of its inputs and of the weights of its outputs."""
+        """Return the function that maps the inputs, and weights for the outputs, to the gradients of this function."""
         count = len(self.arguments.inputs)
 
         def gradients(recorded: bool, *args: Any) -> tuple[Tensor, ...]:

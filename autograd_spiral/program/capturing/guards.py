@@ -149,7 +149,7 @@ def _bound(read: Read, source: Any) -> Callable[[Any, Any], Any]:
 
 
 def _equal(value: Any, held: Any) -> bool:
-    """Return whether `value` may replace what a guard held: an equal constant, or any, if other guards check items."""
+    """Return whether `value` equals the constant `held`; anything passes for `_ANY`: other guards check its items."""
     key = constant_key(value)
     return held is _ANY or (type(key) is tuple and key == constant_key(held))
 

@@ -135,7 +135,7 @@ class Split:
 
 
 def split(program: Program, rows: int) -> Split:
-    """Split `program`, whose rows are those of inputs and outside arrays of length `rows`.
+    """Split `program` into passes over rows, which are those of inputs and outside arrays of length `rows`.
 
     >>> from autograd_spiral import capture
     >>> step = capture(lambda X: np.sum(np.exp(X) / 2))

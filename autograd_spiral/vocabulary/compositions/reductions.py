@@ -37,7 +37,7 @@ def _reduction(
     initial: Any = None,
     where: Any = True,
 ) -> Any:
-    """Reduce with `fill`, or `initial`, in place of the entries that `where` leaves out, and then join `initial`."""
+    """Reduce with `fill` or `initial` in place of entries that `where` leaves out; join the result to `initial`."""
     if dtype is None and initial is None and where is True:
         return NotImplemented
     if fill is None and initial is None:
