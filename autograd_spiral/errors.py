@@ -62,6 +62,10 @@ class CaptureError(AutogradError, RuntimeError):
     """A step cannot be captured, or a program printed; the message names the line and says what to write instead."""
 
 
+class LostPeerError(AutogradError, RuntimeError):
+    """Another process that takes part in a step has ended, or does not answer; the leaves are as before the call."""
+
+
 class GradientMismatch(AutogradError, AssertionError):
     """A gradient check failed, or could judge nothing: `report` says what is wrong, where, and by how much."""
 

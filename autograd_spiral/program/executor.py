@@ -22,7 +22,7 @@ from autograd_spiral.program.evaluate import evaluate
 from autograd_spiral.program.ir import Program, Value
 from autograd_spiral.program.locks import new_lock
 
-__all__ = ["HOST", "Executor", "Memory", "Run", "checked", "interpret", "update"]
+__all__ = ["HOST", "Executor", "Memory", "Peers", "Run", "checked", "interpret", "peers_of", "update"]
 
 
 class Memory(NamedTuple):
@@ -91,6 +91,34 @@ class Run:
 
 
 Executor: TypeAlias = Callable[[Program], Run]
+
+
+class Peers:
+    """The other processes that run a step together with this one: here, none.
+
+    An executor that has an attribute `peers` runs a program in several processes, each of which passes its own rows.
+
+    >>> import numpy as np
+    >>> Peers().stand_in("x", np.zeros(2))
+    array([0., 0.])
+    """
+
+    def stand_in(self, name: str, array: NDArray[Any]) -> NDArray[Any]:
+        """Return what a step is captured with in place of an input: an array with the rows of all processes."""
+        return array
+
+    def alike(self, name: str) -> AbstractContextManager[None]:
+        """Let the body of a `with` statement, for a step of this name, raise in all processes if it raises in one."""
+        return nullcontext()
+
+
+def peers_of(executor: Executor) -> Peers:
+    """Return the other processes in which `executor` runs programs."""
+    peers: Peers = getattr(executor, "peers", _NONE)
+    return peers
+
+
+_NONE = Peers()
 
 
 def interpret(program: Program) -> Run:

@@ -25,7 +25,7 @@ from autograd_spiral.errors import CaptureError
 from autograd_spiral.program.capturing.cache_key import Call, taken_apart
 from autograd_spiral.program.capturing.programs import Programs
 from autograd_spiral.program.capturing.trace import StepTrace
-from autograd_spiral.program.executor import Executor, checked
+from autograd_spiral.program.executor import Executor, checked, peers_of
 from autograd_spiral.program.printing.saved import CapturedProgram, SourceText
 from autograd_spiral.program.running.blocks import replay_or_blocks
 
@@ -123,8 +123,9 @@ class CapturedStep:
         self._of_objects: dict[int, tuple[weakref.ref[Any], Programs]] = {}  # of a method: those of each object, by id
 
     def _new_programs(self) -> Programs:
-        executor = self._options["executor"]
-        return Programs(replay_or_blocks if executor is None else checked(executor), verify=self._options["verify"])
+        executor = self._options["executor"] or replay_or_blocks
+        ready = executor if executor is replay_or_blocks else checked(executor)
+        return Programs(ready, verify=self._options["verify"], peers=peers_of(executor))
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         if instance is None:

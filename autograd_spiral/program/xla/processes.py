@@ -1,0 +1,204 @@
+"""Several processes that share a mesh: what they tell each other, and what they must have alike.
+
+Everything that they compute together has an all-reduce, and what they tell each other travels with it: a sum of arrays
+in which each process has a row of its own, and zeros elsewhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd_spiral.errors import CaptureError, LostPeerError
+from autograd_spiral.program.ir import Value
+from autograd_spiral.program.xla.leaves import OnDevice
+from autograd_spiral.program.xla.library import in_float64, jax, jnp
+from autograd_spiral.program.xla.patience import in_time
+from autograd_spiral.program.xla.sharding import DeviceMesh
+
+__all__ = ["FINE", "REFUSED", "SUSPICIOUS", "Processes", "Stamped", "digest", "processes_of", "total"]
+
+T = TypeVar("T")
+
+FINE, REFUSED, SUSPICIOUS = range(3)
+"""What a process says of its arguments; of those that are suspicious, NumPy says whether they are refused."""
+
+
+def processes_of(mesh: Any) -> set[int]:
+    """Return the numbers of the processes to which the devices of a mesh belong."""
+    return {device.process_index for device in mesh.devices.flat}
+
+
+def digest(*parts: Any) -> int:
+    """Return a number for texts, numbers and arrays, which a float64 holds.
+
+    >>> digest(np.zeros(2)) == digest(np.zeros(2)), digest(np.zeros(2)) == digest(np.zeros(3))
+    (True, False)
+    """
+    made = hashlib.blake2b(digest_size=6)
+    for part in parts:
+        described = f"{part.dtype}{part.shape}" if isinstance(part, np.ndarray) else repr(part)
+        made.update(described.encode() + b"\n")
+        if isinstance(part, np.ndarray):
+            made.update(np.ascontiguousarray(part).view(np.uint8).data if part.size else b"")
+    return int.from_bytes(made.digest(), "big")
+
+
+class Stamped(OnDevice):
+    """An array that each process has, and a number that says where it is from: processes with equal ones have it alike.
+
+    Comparing these numbers takes no reading of arrays that stay on the devices.
+    """
+
+    __slots__ = ("stamp",)
+
+    def __init__(self, array: Any, stamp: int, home: NDArray[Any] | None = None) -> None:
+        super().__init__(array, home)
+        self.stamp = stamp
+
+
+class Processes(DeviceMesh):
+    """A mesh of devices that belong to several processes, each of which has as many rows as every other one."""
+
+    def __init__(self, mesh: Any, rows: Sequence[str] | None, patience: float) -> None:
+        super().__init__(mesh, rows)
+        self.numbers = sorted(processes_of(mesh))
+        own = jax.process_index()
+        self._refuse_shares(own)
+        self.own, self.patience = self.numbers.index(own), patience
+        self._first = next(i for i, device in enumerate(mesh.devices.flat) if device.process_index == own)
+        self._by_device = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(mesh.axis_names))
+        self._total = self.jitted(total)
+        self._lost: str | None = None
+
+    def _refuse_shares(self, own: int) -> None:
+        """Raise ValueError unless each process has its own part of the first axis, as large as every other one's."""
+        if own not in self.numbers:
+            raise ValueError(f"none of the devices of the mesh belongs to this process, {own}")
+        owners: dict[int, set[int]] = {number: set() for number in self.numbers}
+        for place, device in np.ndenumerate(self.mesh.devices):
+            owners[device.process_index].add(place[0])
+        counts = set(map(len, owners.values()))
+        if len(counts) > 1 or sum(map(len, owners.values())) > self.parts:
+            raise ValueError(
+                f"each process must have an equal part of the first axis of the mesh, not {owners}: make the mesh of "
+                "jax.devices() in their order, with as many devices of each process"
+            )
+
+    # --- arrays -------------------------------------------------------------------------------------------------------
+
+    def has(self, known: OnDevice) -> bool:
+        """Whether an array is here, with a stamp."""
+        return isinstance(known, Stamped) and super().has(known)
+
+    def sent(self, home: NDArray[Any]) -> OnDevice:
+        """Return an array that is at home, and here, stamped by its contents."""
+        return Stamped(self.send(home), digest(home), home)
+
+    def send(self, array: NDArray[Any]) -> Any:
+        """Return a copy of `array` on each device of this process."""
+        copy = np.array(array)
+        return in_float64(jax.make_array_from_callback, copy.shape, self.sharding, copy.__getitem__)
+
+    def argument(self, array: Any, value: Value, sharding: Any) -> Any:
+        """Return what is on the devices of `value`. Raises `CaptureError` unless it has the rows of this process."""
+        if isinstance(array, OnDevice):
+            return array.array
+        if sharding is not self.by_rows:
+            return self.send(np.asarray(array, value.dtype))
+        if array.shape != (expected := (value.shape[0] // len(self.numbers), *value.shape[1:])):
+            raise CaptureError(
+                f"an input of shape {array.shape} where {expected} was expected: the program is for the rows of "
+                f"{len(self.numbers)} processes together, {value.shape}, and each passes its own"
+            )
+        make = jax.make_array_from_process_local_data
+        return in_float64(make, sharding, np.array(array, value.dtype), value.shape)
+
+    # --- what they tell each other ------------------------------------------------------------------------------------
+
+    def row(self, *numbers: float) -> Any:
+        """Return an array on the devices of which `total` has a row for each process, here with these numbers."""
+        own = np.zeros((1, len(self.numbers), len(numbers)))
+        nothing, shape = np.zeros_like(own), (self.mesh.devices.size, *own.shape[1:])
+        own[0, self.own] = numbers
+
+        def part(index: Any) -> NDArray[Any]:
+            return own if index[0].start == self._first else nothing
+
+        return in_float64(jax.make_array_from_callback, shape, self._by_device, part)
+
+    def gather(self, name: str, *numbers: float) -> NDArray[Any]:
+        """Return a row of numbers from each process."""
+        row = self.row(*numbers)
+        return np.asarray(self.together(name, lambda: self._total(row)))
+
+    def together(self, name: str, compute: Callable[[], T]) -> T:
+        """Return what all processes compute, complete. Raises `LostPeerError` if that takes longer than `patience`."""
+        try:
+            if self._lost is not None:
+                raise TimeoutError(self._lost)
+            computed: T = in_time(lambda: jax.block_until_ready(in_float64(compute)), self.patience)
+            return computed
+        except (jax.errors.JaxRuntimeError, TimeoutError) as error:
+            self._lost = str(error).splitlines()[0][:200]
+            raise LostPeerError(
+                f"{name}: another of the processes {self.numbers} has ended, or does not answer. The leaves are what "
+                "they were before this call: save them, end this process by os._exit(1), since JAX would wait for the "
+                f"others, and start all of them again from there ({self._lost})"
+            ) from None
+
+    def agree(self, name: str, refusal: Exception | None = None, made: int = 0) -> None:
+        """Raise an error in all processes if one has a refusal, or if they have made different things."""
+        flags, digests = self.gather(name, FINE if refusal is None else REFUSED, made).T
+        self.raise_refusals(name, flags, refusal)
+        if any(digests != digests[0]):
+            raise _told(
+                CaptureError(
+                    f"{name} is not the same program in the processes {self.numbers}: each must pass as many rows as "
+                    "every other one, and have the same numbers, shapes and constants. No leaf has changed"
+                )
+            )
+
+    def raise_refusals(self, name: str, flags: NDArray[Any], refusal: Exception | None) -> None:
+        """Raise the refusal of this process, or `CaptureError` if others have one."""
+        if refusal is not None:
+            refusal.add_note(f"in process {self.numbers[self.own]}, which counts its own rows; no leaf has changed")
+            raise _told(refusal)
+        culprits = [number for number, flag in zip(self.numbers, flags, strict=True) if flag == REFUSED]
+        if culprits:
+            raise _told(
+                CaptureError(
+                    f"{name}: another process, {', '.join(map(str, culprits))}, refused its rows, and raises the error "
+                    "that says why. No leaf has changed, and the next call can go on"
+                )
+            )
+
+    @contextlib.contextmanager
+    def alike(self, name: str) -> Iterator[None]:
+        """Let the body raise an error in all processes if it does in one."""
+        try:
+            yield
+        except Exception as error:
+            if not vars(error).get(_TOLD) and not isinstance(error, LostPeerError):
+                self.agree(name, error)
+            raise
+        self.agree(name)
+
+
+_TOLD = "_all_processes_know"
+
+
+def _told(error: Exception) -> Exception:
+    """Mark an error that all processes know of, so that nobody tells them again."""
+    vars(error)[_TOLD] = True
+    return error
+
+
+def total(rows: Any) -> Any:
+    """Add up the rows of all devices."""
+    return jnp.sum(rows, axis=0)
