@@ -22,7 +22,7 @@ from autograd_spiral.program.evaluate import evaluate
 from autograd_spiral.program.ir import Program, Value
 from autograd_spiral.program.locks import new_lock
 
-__all__ = ["HOST", "Executor", "Memory", "Peers", "Run", "checked", "interpret", "peers_of", "update"]
+__all__ = ["ALONE", "HOST", "Executor", "Memory", "Peers", "Run", "checked", "interpret", "peers_of", "update"]
 
 
 class Memory(NamedTuple):
@@ -114,11 +114,11 @@ class Peers:
 
 def peers_of(executor: Executor) -> Peers:
     """Return the other processes in which `executor` runs programs."""
-    peers: Peers = getattr(executor, "peers", _NONE)
+    peers: Peers = getattr(executor, "peers", ALONE)
     return peers
 
 
-_NONE = Peers()
+ALONE = Peers()
 
 
 def interpret(program: Program) -> Run:

@@ -35,7 +35,7 @@ from autograd_spiral.program.capturing.warnings import (
     warn_of_many,
     warn_of_size,
 )
-from autograd_spiral.program.executor import Executor, Peers
+from autograd_spiral.program.executor import ALONE, Executor, Peers
 from autograd_spiral.program.locks import holding, locks_of, new_lock
 from autograd_spiral.program.printing.saved import CapturedProgram
 
@@ -103,17 +103,23 @@ class Programs:
 
     def verify(self, ready: Ready, call: Call) -> None:
         """Raise `CaptureError`, and forget the program, if the step computes something else by now."""
-        with self._capturing, self._peers.alike(call.step_name):
+        found = None
+        with self._capturing:
             if ready.calls < ready.due:  # another thread has just verified it
                 return
-            if found := compare(call.with_inputs(self._peers.stand_in), ready.lowered()):
-                self._forget(ready)
-                told = found.describe(f"when {call.step_name} was captured", f"at call {ready.calls}")
-                raise CaptureError(
-                    f"{told}. The step reads something that capture does not watch, and calls after call "
-                    f"{ready.verified} may have used an old value of it. Pass it as an argument (a number as an array: "
-                    "np.asarray(number)), or keep it in a Tensor; the next call makes a new program"
-                )
+            try:
+                with self._peers.alike(call.step_name):
+                    if found := compare(call.with_inputs(self._peers.stand_in), ready.lowered()):
+                        told = found.describe(f"when {call.step_name} was captured", f"at call {ready.calls}")
+                        raise CaptureError(
+                            f"{told}. The step reads something that capture does not watch, and calls after call "
+                            f"{ready.verified} may have used an old value of it. Pass it as an argument (a number as an "
+                            "array: np.asarray(number)), or keep it in a Tensor; the next call makes a new program"
+                        )
+            except Exception:
+                if found or self._peers is not ALONE:  # of several processes, all forget it, whatever the error
+                    self._forget(ready)
+                raise
             ready.verified, ready.due = ready.calls, 2 * ready.calls
             if ready.guards.changed(call.roots):  # since the step itself has just changed something that it reads
                 ready.unsteady |= ready.guards.unsteady(call.roots)

@@ -1,0 +1,158 @@
+"""What each of two processes runs in test_processes.py: `in_two_processes.py ADDRESS NUMBER COUNT SCENARIO FOLDER`.
+
+It trains on its own rows together with the other process, and prints what it has seen as one line of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autograd_spiral import CaptureError, Tensor, capture, grad, softmax_cross_entropy, xla
+from autograd_spiral.errors import AutogradError, LostPeerError
+from autograd_spiral.program.executor import Executor
+from autograd_spiral.spiral import TwoLayerNet, spiral
+
+STEPS, LOST_AT = 10, 4
+PATIENCE = {"killed": 100.0, "stopped": 3.0}
+
+
+class Training:
+    """The net of the case study, its step, and its rows; process 0 of 2 has every other row, from the first."""
+
+    def __init__(self, executor: Executor | None, seed: int = 1, rows: slice = slice(None)) -> None:
+        X, y = spiral(20, generator=np.random.default_rng(0))
+        self.X, self.y = X[rows], y[rows]
+        self.model = TwoLayerNet.random(np.random.default_rng(seed), hidden=10)
+        self.parameters = self.model.parameters()
+        self.step = capture(self._step, executor=executor)
+
+    def _step(self, X: Any, y: Any) -> Any:
+        loss = self.model.loss(X, y, 1e-3)
+        for parameter, gradient in zip(self.parameters, grad(loss, self.parameters), strict=True):
+            parameter.assign(parameter - 1.0 * gradient)
+        return loss
+
+    def __call__(self) -> float:
+        return float(self.step(self.X, self.y))
+
+    def spoiled(self) -> float:
+        """Call the step with a label that there is not, in row 7."""
+        return float(self.step(self.X, np.where(np.arange(len(self.y)) == 7, 3, self.y)))
+
+    def state(self) -> list[list[Any]]:
+        return [parameter.data.tolist() for parameter in self.parameters]
+
+
+def told(call: Callable[[], Any]) -> Any:
+    """What a call returns, or the error that it raises, with its notes."""
+    try:
+        return call()
+    except Exception as error:
+        return " ".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())])
+
+
+def alike(own: int, executor: Executor, folder: Path) -> dict[str, Any]:
+    """What goes wrong in one of the processes, or in both, and what they do after it."""
+    rows, seen, own_executor = slice(own, None, 2), {}, lambda **options: xla(_devices(), **options)
+    training = Training(executor, rows=rows)
+    losses: list[Any] = [told(training.spoiled if own == 1 else training)]  # as it is captured
+    for i in range(STEPS):
+        if i in (0, 1, 4):  # before it is verified, as it is, and at another call
+            before = training.state()
+            losses.append(told(training.spoiled if own == i % 2 else training))
+            assert training.state() == before
+        losses.append(told(training))
+    seen["losses"], seen["state"] = losses, training.state()
+
+    other = Training(executor, seed=own, rows=rows)
+    seen["seeds"] = [told(other), told(other)]
+    for p, q in zip(other.parameters, Training(None, seed=5).parameters, strict=True):
+        p.assign(q)
+    seen["after seeds"] = told(other)
+    if own == 1:
+        other.parameters[1].assign(other.parameters[1] + 1)
+    seen["assigned by one"] = told(other)
+    seen["rows"] = told(Training(executor, rows=slice(8 + own)))
+
+    w, mine = Tensor([1.0, 2.0], requires_grad=True, name="w"), np.full(2, 1.0 + own)
+    seen["outside"] = told(lambda: capture(lambda x: (x @ w * Tensor(mine).sum()).sum(), executor=executor)(np.ones((4, 2))))
+    seen["constant"] = told(lambda: capture(lambda x: ((x @ w).sum() * (1.0 + own)), executor=executor)(np.ones((4, 2))))
+    scaled = capture(lambda x, lr: (x @ w).sum() * lr, executor=own_executor(rows=("x",)))
+    seen["input"] = [told(lambda: float(scaled(np.ones((4, 2)), np.array([rate])[0:1]).sum())) for rate in (2.0, 2.0 + own)]
+    seen["shapes"] = told(lambda: capture(lambda x, c: (x * c).sum(), executor=executor)(np.ones((4, 2)), np.ones(2)))
+    seen["rows="] = told(lambda: capture(lambda x: x.sum(), executor=own_executor(rows=("y",)))(np.ones(4)))
+
+    inverse = capture(lambda x: np.linalg.inv(x).sum() + x[:, 0, 0] @ x[:, 0, 0], executor=executor)
+    matrices = np.stack([np.eye(2)] * 3)
+    seen["matrix"] = [told(lambda: float(inverse(m))) for m in (matrices, (1 - own) * matrices, matrices)]
+    picked = capture(lambda i: w[i].sum(), executor=executor)
+    seen["index"] = [told(lambda: float(picked(np.array(i)))) for i in ([0, 1], [0, 2 * own], [1, 1])]
+    computed = capture(lambda x, y: softmax_cross_entropy(x, y + 1), executor=executor)
+    scores = np.zeros((2, 3))
+    seen["computed labels"] = [told(lambda: float(computed(scores, np.array(y)))) for y in ([0, 1], [0, 2 * own], [1, 1])]
+    rowwise = capture(lambda x: 2 * x, executor=executor)
+    seen["all rows"] = rowwise(np.full(2, float(own))).data.tolist()
+    text = training.step._programs.last._function._function.as_text()
+    seen["collectives"] = [text.count(f" {name}(") for name in ("all-reduce", "all-gather", "all-to-all")]
+    return seen
+
+
+def lost(own: int, executor: Executor, folder: Path) -> dict[str, Any]:
+    """Train until the other process is lost, save, and say so."""
+    scenario = sys.argv[4]
+    training, path = Training(executor, rows=slice(own, None, 2)), folder / "state.npz"
+    first = 0
+    if scenario == "stopped":  # go on from where the others were killed
+        with np.load(path) as saved:
+            for name, parameter in enumerate(training.parameters):
+                parameter.assign(saved[f"arr_{name}"])
+            first = int(saved["done"])
+    losses: list[Any] = []
+    for i in range(first, STEPS + 1):
+        if own == 1 and i == (LOST_AT if scenario == "killed" else STEPS):
+            os.kill(os.getpid(), signal.SIGKILL if scenario == "killed" else signal.SIGSTOP)
+        began = time.monotonic()
+        try:
+            losses.append(training())
+        except LostPeerError as error:
+            took, again = time.monotonic() - began, told(training)
+            np.savez(path, *(parameter.data for parameter in training.parameters), done=i)
+            return {"losses": losses, "first": first, "error": str(error), "took": took, "again": again, "state": training.state()}
+    return {"losses": losses}
+
+
+def _devices() -> Sequence[Any]:
+    import jax
+
+    count = int(sys.argv[3])
+    return [device for device in jax.devices() if device.process_index >= count - 2]
+
+
+def main() -> None:
+    address, number, count, scenario, folder = sys.argv[1:]
+    import jax
+
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    jax.config.update("jax_enable_recoverability", True)
+    how = {"initialization_timeout": 100, "heartbeat_timeout_seconds": 100, "shutdown_timeout_seconds": 20}
+    jax.distributed.initialize(address, int(count), int(number), coordinator_bind_address=address, **how)
+    devices, own = _devices(), int(number) - (int(count) - 2)
+    if own < 0:
+        time.sleep(1000)  # the test ends it
+    run = alike if scenario == "alike" else lost
+    seen = run(own, xla(devices, patience=PATIENCE.get(scenario, 100.0)), Path(folder))
+    print(json.dumps(seen), flush=True)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
