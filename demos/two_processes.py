@@ -1,7 +1,7 @@
 """Two processes train one net, each on half of the rows, and get the losses of one process that has all rows.
 
-`main` starts three processes on this machine: two that train, and one without rows that only brings them together, since
-JAX ends all processes with that one. On a cluster, the scheduler starts them.
+`main` starts three processes on this machine: the first has no rows and only brings the other two together, since JAX
+ends all processes if it ends. On a cluster, the scheduler starts them.
 """
 
 import importlib.util

@@ -22,7 +22,19 @@ from autograd_spiral.program.evaluate import evaluate
 from autograd_spiral.program.ir import Program, Value
 from autograd_spiral.program.locks import new_lock
 
-__all__ = ["ALONE", "HOST", "Executor", "Memory", "Peers", "Run", "checked", "interpret", "peers_of", "update"]
+__all__ = [
+    "ALONE",
+    "HOST",
+    "Executor",
+    "Memory",
+    "OutOfStep",
+    "Peers",
+    "Run",
+    "checked",
+    "interpret",
+    "peers_of",
+    "update",
+]
 
 
 class Memory(NamedTuple):
@@ -91,6 +103,10 @@ class Run:
 
 
 Executor: TypeAlias = Callable[[Program], Run]
+
+
+class OutOfStep(CaptureError):
+    """Several processes do different things for the same call; their captured step makes new programs after it."""
 
 
 class Peers:

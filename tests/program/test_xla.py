@@ -342,7 +342,9 @@ def test_devices_that_cannot_be_used_are_refused() -> None:
 
     (device,) = jax.devices()[:1]
     for devices in ([], [device, device]):
-        with pytest.raises(ValueError, match=r"xla takes devices that differ, not \[.*\]: pass some of jax.devices\(\)"):
+        with pytest.raises(
+            ValueError, match=r"xla takes devices that differ, not \[.*\]: pass some of jax.devices\(\)"
+        ):
             xla(devices=devices)
     with pytest.raises(ValueError, match="devices or a mesh of them, not both"):
         xla(devices=[device], mesh=jax.sharding.Mesh(np.array([device]), ("rows",)))

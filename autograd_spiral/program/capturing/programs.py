@@ -113,8 +113,8 @@ class Programs:
                         told = found.describe(f"when {call.step_name} was captured", f"at call {ready.calls}")
                         raise CaptureError(
                             f"{told}. The step reads something that capture does not watch, and calls after call "
-                            f"{ready.verified} may have used an old value of it. Pass it as an argument (a number as an "
-                            "array: np.asarray(number)), or keep it in a Tensor; the next call makes a new program"
+                            f"{ready.verified} may have used an old value of it. Pass it as an argument (a number as "
+                            "an array: np.asarray(number)), or keep it in a Tensor; the next call makes a new program"
                         )
             except Exception:
                 if found or self._peers is not ALONE:  # of several processes, all forget it, whatever the error
@@ -126,6 +126,10 @@ class Programs:
                 ready.guards = guards_of(call, ready.program, ready.unsteady)
                 ready.guards.pin(call.roots)
             ready.keep_digests()  # of arrays that it has just changed, too
+
+    def forget_all(self) -> None:
+        """Forget all programs, so that the next call captures the step."""
+        self.kept, self.last = [], None
 
     def _forget(self, ready: Ready) -> None:
         self.kept = [other for other in self.kept if other is not ready]

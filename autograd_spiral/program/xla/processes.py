@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_spiral.errors import CaptureError, LostPeerError
+from autograd_spiral.program.executor import OutOfStep
 from autograd_spiral.program.ir import Value
 from autograd_spiral.program.xla.leaves import OnDevice
 from autograd_spiral.program.xla.library import in_float64, jax, jnp
@@ -26,7 +27,7 @@ __all__ = ["FINE", "REFUSED", "SUSPICIOUS", "Processes", "Stamped", "digest", "p
 T = TypeVar("T")
 
 FINE, REFUSED, SUSPICIOUS = range(3)
-"""What a process says of its arguments; of those that are suspicious, NumPy says whether they are refused."""
+"""What a process says of its arguments; if they are suspicious, NumPy says whether they are refused."""
 
 
 def processes_of(mesh: Any) -> set[int]:
@@ -74,6 +75,7 @@ class Processes(DeviceMesh):
         self._first = next(i for i, device in enumerate(mesh.devices.flat) if device.process_index == own)
         self._by_device = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(mesh.axis_names))
         self._total = self.jitted(total)
+        _LATEST.setdefault(mesh, self._total)
         self._lost: str | None = None
 
     def _refuse_shares(self, own: int) -> None:
@@ -119,6 +121,14 @@ class Processes(DeviceMesh):
         make = jax.make_array_from_process_local_data
         return in_float64(make, sharding, np.array(array, value.dtype), value.shape)
 
+    def zeros(self, value: Value, sharding: Any) -> Any:
+        """Return zeros in place of `value`."""
+
+        def part(index: Any) -> NDArray[Any]:
+            return np.zeros(np.empty(value.shape, bool)[index].shape, value.dtype)
+
+        return jax.make_array_from_callback(value.shape, sharding, part)
+
     # --- what they tell each other ------------------------------------------------------------------------------------
 
     def row(self, *numbers: float) -> Any:
@@ -152,31 +162,53 @@ class Processes(DeviceMesh):
                 f"others, and start all of them again from there ({self._lost})"
             ) from None
 
+    def started(self, reduce: Callable[[Any], Any]) -> None:
+        """Remember what all processes ran last, as a function from `row` to `total` that takes part in it."""
+        _LATEST[self.mesh] = reduce
+
     def agree(self, name: str, refusal: Exception | None = None, made: int = 0) -> None:
-        """Raise an error in all processes if one has a refusal, or if they have made different things."""
-        flags, digests = self.gather(name, FINE if refusal is None else REFUSED, made).T
-        self.raise_refusals(name, flags, refusal)
-        if any(digests != digests[0]):
+        """Raise an error in all processes if one has a refusal, or if they have made different things.
+
+        This takes part in the program that ran last, on zeros, since another process may be running it.
+        """
+        row = self.row(True, FINE if refusal is None else REFUSED, made, 0)
+        told = np.asarray(self.together(name, lambda: _LATEST[self.mesh](row)))
+        self.raise_refusals(name, told, refusal)
+        if any(told[:, 2] != made):
             raise _told(
                 CaptureError(
                     f"{name} is not the same program in the processes {self.numbers}: each must pass as many rows as "
-                    "every other one, and have the same numbers, shapes and constants. No leaf has changed"
+                    "every other one, and use the same numbers, shapes and constants. No leaf has changed"
                 )
             )
 
-    def raise_refusals(self, name: str, flags: NDArray[Any], refusal: Exception | None) -> None:
-        """Raise the refusal of this process, or `CaptureError` if others have one."""
+    def raise_refusals(self, name: str, told: NDArray[Any], refusal: Exception | None) -> None:
+        """Raise the refusal of this process; `CaptureError` if others have one, `OutOfStep` if they do something else.
+
+        `told` has a row for each process: whether it captures or verifies the step, and what it says of its arguments.
+        """
+        agreeing, flags, *_ = told.T
         if refusal is not None:
             refusal.add_note(f"in process {self.numbers[self.own]}, which counts its own rows; no leaf has changed")
             raise _told(refusal)
-        culprits = [number for number, flag in zip(self.numbers, flags, strict=True) if flag == REFUSED]
-        if culprits:
+        if any(agreeing != agreeing[0]):
             raise _told(
-                CaptureError(
-                    f"{name}: another process, {', '.join(map(str, culprits))}, refused its rows, and raises the error "
-                    "that says why. No leaf has changed, and the next call can go on"
+                OutOfStep(
+                    f"{name}: process {self._those(agreeing == 1)} makes or verifies a program where the others run "
+                    "one: each must pass as many rows as every other one, and what the step reads must change in all "
+                    "of them. No leaf has changed, and the next call can go on"
                 )
             )
+        if any(flags == REFUSED):
+            raise _told(
+                CaptureError(
+                    f"{name}: process {self._those(flags == REFUSED)} refused its rows or the step, and raises the "
+                    "error that says why. No leaf has changed, and the next call can go on"
+                )
+            )
+
+    def _those(self, which: NDArray[Any]) -> str:
+        return ", ".join(str(number) for number, one in zip(self.numbers, which, strict=True) if one)
 
     @contextlib.contextmanager
     def alike(self, name: str) -> Iterator[None]:
@@ -189,6 +221,9 @@ class Processes(DeviceMesh):
             raise
         self.agree(name)
 
+
+_LATEST: dict[Any, Callable[[Any], Any]] = {}
+"""By mesh: what its processes ran last."""
 
 _TOLD = "_all_processes_know"
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.program.executor import Peers, Run
-from autograd_spiral.program.ir import Program
+from autograd_spiral.program.ir import Program, Value
 from autograd_spiral.program.xla.compiled import OPTIONS, Compiled
 from autograd_spiral.program.xla.leaves import OnDevice, refuse_forked
 from autograd_spiral.program.xla.processes import FINE, REFUSED, SUSPICIOUS, Processes, Stamped, digest, total
@@ -58,12 +58,13 @@ class CompiledTogether(Compiled):
         processes, name = self._processes, self._program.name
         arguments, alike = self._arguments(arrays), self._alike(arrays)
         flag, refusal = self._opinion(arrays)
-        row = processes.row(flag, self._digest, digest(*map(_stamp, alike.values())))
+        row = processes.row(False, flag, self._digest, digest(*map(_stamp, alike.values())))
+        processes.started(self._take_part)
         (results, looked, alarmed), rows = processes.together(
             name, lambda: self._function(arguments, self._constants, row)
         )
-        flags, digests, stamps = np.asarray(rows).T
-        processes.raise_refusals(name, flags, refusal)
+        processes.raise_refusals(name, told := np.asarray(rows), refusal)
+        _, flags, digests, stamps = told.T
         if any(digests != digests[0]):
             raise CaptureError(f"{name}: the processes {processes.numbers} run different programs. No leaf has changed")
         stamp = digest(stamps[0])
@@ -73,6 +74,12 @@ class CompiledTogether(Compiled):
             self._raise_as_numpy(list(self._gathered(arrays, arguments)))
         self._check_computed(looked)
         return tuple(Stamped(result, digest(stamp, i)) for i, result in enumerate(results))
+
+    def _take_part(self, row: Any) -> Any:
+        """Run the program on zeros, for what the processes tell each other."""
+        zeros = [self._processes.zeros(value, where) for value, where in zip(self._given, self._shardings, strict=True)]
+        _, rows = self._function(zeros, self._constants, row)
+        return rows
 
     def _opinion(self, arrays: Sequence[Any]) -> tuple[int, Exception | None]:
         """Return what this process says of its arguments, and the error that they raise."""
@@ -85,7 +92,12 @@ class CompiledTogether(Compiled):
         """Return what must be the same in all processes, by names: everything but the inputs with rows."""
         given = zip(self._given, self._shardings, arrays, strict=True)
         by_rows = self._processes.by_rows
-        return {f"{i} {self._program.call(v)}": a for i, (v, where, a) in enumerate(given) if where is not by_rows}
+        return {f"{i} {self._named(v)}": a for i, (v, where, a) in enumerate(given) if where is not by_rows}
+
+    def _named(self, value: Value) -> str:
+        return (
+            f"an outside array of shape {value.shape}" if value in self._program.outside else self._program.call(value)
+        )
 
     def _compare(self, alike: dict[str, Any]) -> int:
         """Raise `CaptureError` in all processes if they have different arrays; else return one number for all."""
@@ -113,7 +125,7 @@ class CompiledTogether(Compiled):
             yield next(found) if where is processes.by_rows else array
 
     def _compile(self) -> Any:
-        lowered = self._lowered(self._trace_with_row, self._processes.row(FINE, 0, 0))
+        lowered = self._lowered(self._trace_with_row, self._processes.row(False, FINE, 0, 0))
         constants = [np.asarray(array) for array in self._constants.values()]
         self._digest = digest(lowered.as_text(), *constants)
         self._processes.agree(self._program.name, made=self._digest)
