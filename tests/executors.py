@@ -14,19 +14,37 @@ from collections.abc import Iterator
 import pytest
 
 from autograd_spiral import blocks, xla
-from autograd_spiral.program.executor import Executor, interpret
+from autograd_spiral.program.executor import Executor, Run, interpret
 from autograd_spiral.program.ir import Program
 from autograd_spiral.program.running.replay import replay
+
+
+def on_two_devices(program: Program) -> Run:
+    """Run a program on two devices, which share the rows of the inputs with an even number of them."""
+    import jax
+
+    rows = [program.call(value) for value in program.inputs if value.ndim and value.shape[0] % 2 == 0]
+    return xla(jax.devices()[:2], rows=rows)(program)
+
+
+def _on_xla() -> dict[str, Executor]:
+    if importlib.util.find_spec("jax") is None:
+        return {}
+    import jax
+
+    return {"xla": xla(), **({"xla on two devices": on_two_devices} if len(jax.devices()) > 1 else {})}
+
 
 EXECUTORS: dict[str, Executor] = {
     "interpret": interpret,
     "replay": replay,
     "blocks": blocks(1),
     "blocks in two threads": blocks(1, threads=2),
-    **({"xla": xla()} if importlib.util.find_spec("jax") else {}),
+    **_on_xla(),
 }
 
 every_executor = pytest.mark.parametrize("executor", EXECUTORS.values(), ids=EXECUTORS)
+needs_two_devices = pytest.mark.skipif("xla on two devices" not in EXECUTORS, reason="needs JAX with two devices")
 needs_xla = pytest.mark.skipif("xla" not in EXECUTORS, reason="needs JAX")
 
 SAMPLE = 1 if os.environ.get("XLA_PROGRAMS") == "all" else 40
@@ -36,7 +54,7 @@ SAMPLE = 1 if os.environ.get("XLA_PROGRAMS") == "all" else 40
 def executors_for(program: Program) -> Iterator[tuple[str, Executor]]:
     """The executors that a drawn program runs on, with their names."""
     for name, executor in EXECUTORS.items():
-        if name != "xla" or _is_in_sample(program):
+        if not name.startswith("xla") or _is_in_sample(program):
             yield name, executor
 
 

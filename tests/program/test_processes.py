@@ -135,7 +135,8 @@ def test_what_numpy_refuses_is_an_error_in_both(alike: list[Any]) -> None:
         ):
             before, refused, after = seen[name]
             assert refused.startswith(error)
-            assert isinstance(before, float) and isinstance(after, float)
+            assert isinstance(before, float)
+            assert isinstance(after, float)
 
 
 # --- one of them is lost ----------------------------------------------------------------------------------------------
