@@ -441,6 +441,21 @@ print("jax" in sys.modules, type(Tensor.__dict__["_value"]).__name__, w.data)
     assert printed(code).split() == ["False", "member_descriptor", "True", "property", "1.0"]
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that are forked")
+def test_a_process_that_was_forked_before_xla_was_used_can_use_it() -> None:
+    code = """
+import os, sys
+from autograd_spiral import capture, xla
+import numpy as np
+child = os.fork()
+if child == 0:
+    print(float(capture(lambda x: x.sum(), executor=xla())(np.ones(2))))
+else:
+    sys.exit(os.waitpid(child, 0)[1])
+"""
+    assert printed(code).split() == ["2.0"]
+
+
 def test_without_jax_xla_says_what_to_install() -> None:
     code = """
 import sys

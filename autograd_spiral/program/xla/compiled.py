@@ -20,7 +20,7 @@ from autograd_spiral.program.passes.pipeline import readable
 from autograd_spiral.program.xla.alarms import alarm, indices, out_of_bounds
 from autograd_spiral.program.xla.counterparts import cast, counterpart
 from autograd_spiral.program.xla.leaves import OnDevice, refuse_forked
-from autograd_spiral.program.xla.library import in_float64, jax, jnp
+from autograd_spiral.program.xla.library import in_a_thread, jax, jnp
 from autograd_spiral.program.xla.sharding import Device
 from autograd_spiral.vocabulary.labels import check_labels
 
@@ -54,7 +54,7 @@ class Compiled:
         self._bounds = [(value, length) for value, length in found - labels if value in self._at_home]
         self._shardings = device.shardings(program)
         self._constants = {id(array): device.send(array) for array in _large_constants(program)}
-        self._function = in_float64(self._compile)
+        self._function = in_a_thread(self._compile)
 
     def __call__(self, *arrays: Any) -> tuple[OnDevice, ...]:
         """Return the outputs and the new state; raise what checks and NumPy raise, before anything has changed."""

@@ -23,7 +23,7 @@ from autograd_spiral.errors import CaptureError
 __all__ = ["OnDevice", "allow_leaves_on_devices", "known_on_device", "leaf_on_device", "put", "update"]
 
 _SLOT: Any = Tensor.__dict__["_value"]
-_PROCESS = os.getpid()
+_STARTED: list[int] = []  # the process that uses the device
 
 
 class OnDevice:
@@ -52,7 +52,7 @@ def fetch(array: Any) -> NDArray[Any]:
 
 def refuse_forked() -> None:
     """Raise `CaptureError` in a process that was forked from the one that uses the device."""
-    if os.getpid() != _PROCESS:
+    if os.getpid() not in _STARTED:
         raise CaptureError(
             "XLA cannot be used in a forked process, since its threads stay behind: start processes by "
             'multiprocessing.get_context("spawn"), or read what they need of the state before the fork'
@@ -62,6 +62,7 @@ def refuse_forked() -> None:
 def allow_leaves_on_devices() -> None:
     """Let leaves be read whose values are on a device."""
     if Tensor.__dict__["_value"] is _SLOT:
+        _STARTED.append(os.getpid())
         cast(Any, Tensor)._value = property(_read, _SLOT.__set__, _SLOT.__delete__)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-__all__ = ["in_float64", "jax", "jnp", "lax", "require", "special"]
+__all__ = ["in_a_thread", "in_float64", "jax", "jnp", "lax", "require", "special"]
 
 
 class _Module:
@@ -37,6 +38,18 @@ def in_float64(function: Callable[..., Any], *args: Any) -> Any:
             return function(*args)
     finally:
         setting.set_local(before)
+
+
+def in_a_thread(function: Callable[[], Any]) -> Any:
+    """Return `in_float64(function)`, called in a thread of its own, which no interrupt can reach.
+
+    For long work in JAX: parts of it that an interrupt stops would later set the user's thread to what it was in them.
+    """
+    pool = ThreadPoolExecutor(1, "xla")
+    try:
+        return pool.submit(in_float64, function).result()
+    finally:
+        pool.shutdown(wait=False)
 
 
 def require() -> None:
