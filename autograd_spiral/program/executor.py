@@ -128,7 +128,7 @@ class Peers:
         return nullcontext()
 
 
-def peers_of(executor: Executor) -> Peers:
+def peers_of(executor: Executor | None) -> Peers:
     """Return the other processes in which `executor` runs programs."""
     peers: Peers = getattr(executor, "peers", ALONE)
     return peers

@@ -123,8 +123,8 @@ class CapturedStep:
         self._of_objects: dict[int, tuple[weakref.ref[Any], Programs]] = {}  # of a method: those of each object, by id
 
     def _new_programs(self) -> Programs:
-        executor = self._options["executor"] or replay_or_blocks
-        ready = executor if executor is replay_or_blocks else checked(executor)
+        executor = self._options["executor"]
+        ready = replay_or_blocks if executor is None else checked(executor)
         return Programs(ready, verify=self._options["verify"], peers=peers_of(executor))
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:

@@ -41,7 +41,7 @@ def xla(
     seconds. After each of these errors, the leaves are what they were before the call.
 
     Raises ImportError if JAX is not installed; ValueError for no devices, the same one twice, one of another process
-    alone, or a mesh of which the processes do not have equal parts.
+    alone, or a mesh of which the processes do not have equal parts, and for a patience that is not positive.
     """
     require()
     allow_leaves_on_devices()

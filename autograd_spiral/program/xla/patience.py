@@ -36,7 +36,7 @@ def in_time(work: Callable[[], T], patience: float) -> T:
     answer: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
     _tasks.put((work, answer))
     try:
-        value, error = answer.get(timeout=patience)
+        value, error = answer.get(timeout=min(patience, threading.TIMEOUT_MAX))
     except queue.Empty:
         raise TimeoutError(f"no answer for {patience:g} s") from None
     if error is not None:

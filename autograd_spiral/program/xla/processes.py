@@ -68,6 +68,8 @@ class Processes(DeviceMesh):
 
     def __init__(self, mesh: Any, rows: Sequence[str] | None, patience: float) -> None:
         super().__init__(mesh, rows)
+        if not patience > 0:
+            raise ValueError(f"patience must be a positive number of seconds, not {patience!r}")
         self.numbers = sorted(processes_of(mesh))
         own = jax.process_index()
         self._refuse_shares(own)
