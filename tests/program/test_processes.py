@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -14,9 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 from executors import needs_xla
-from in_two_processes import LOST_AT, PATIENCE, STEPS, Training
+from in_two_processes import IMPATIENCE, LOST_AT, PATIENCE, STEPS, Training
 
-pytestmark = needs_xla
+pytestmark = [needs_xla, pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs signals that stop a process")]
 
 SCRIPT = Path(__file__).with_name("in_two_processes.py")
 TOLERANCE = 1e-12
@@ -74,7 +75,7 @@ def test_two_processes_get_what_one_gets(alike: list[Any], expected: dict[str, A
     for seen in alike:
         assert_close([loss for loss in seen["losses"] if not isinstance(loss, str)], expected["losses"])
         assert_close(seen["state"], expected["state"])
-        assert seen["collectives"] == [1, 0, 0]
+        assert seen["collectives"] == [[1, 0, 0, 0]] * 2
         assert seen["all rows"] == [0, 0, 2, 2]
 
 
@@ -162,15 +163,15 @@ LOST = r"^_step: another of the processes \[1, 2\] has ended, or does not answer
 
 
 def test_a_process_that_is_killed_ends_the_other_with_one_line(killed: Any, expected: dict[str, Any]) -> None:
-    assert re.search(LOST.format("UNKNOWN: Gloo"), killed["error"])
-    assert killed["took"] < PATIENCE["killed"]
+    assert re.search(LOST.format(".+"), killed["error"])
+    assert killed["took"] < PATIENCE
     assert killed["again"].endswith(killed["error"])
     assert_close(killed["losses"], expected["losses"][:LOST_AT])
 
 
 def test_a_process_that_hangs_ends_the_other_within_its_patience(stopped: Any) -> None:
     assert re.search(LOST.format("no answer for 3 s"), stopped["error"])
-    assert PATIENCE["stopped"] <= stopped["took"] < PATIENCE["stopped"] + 60
+    assert IMPATIENCE <= stopped["took"] < IMPATIENCE + 60
     assert stopped["again"].endswith(stopped["error"])
 
 

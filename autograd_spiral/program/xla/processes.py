@@ -22,7 +22,7 @@ from autograd_spiral.program.xla.library import in_float64, jax, jnp
 from autograd_spiral.program.xla.patience import in_time
 from autograd_spiral.program.xla.sharding import DeviceMesh
 
-__all__ = ["FINE", "REFUSED", "SUSPICIOUS", "Processes", "Stamped", "digest", "processes_of", "total"]
+__all__ = ["FINE", "REFUSED", "SUSPICIOUS", "Processes", "Stamped", "digest", "processes_of", "told", "total"]
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ def processes_of(mesh: Any) -> set[int]:
 
 
 def digest(*parts: Any) -> int:
-    """Return a number for texts, numbers and arrays, which a float64 holds.
+    """Return a number of 48 bits for texts, numbers and arrays.
 
     >>> digest(np.zeros(2)) == digest(np.zeros(2)), digest(np.zeros(2)) == digest(np.zeros(3))
     (True, False)
@@ -77,7 +77,7 @@ class Processes(DeviceMesh):
         self._first = next(i for i, device in enumerate(mesh.devices.flat) if device.process_index == own)
         self._by_device = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(mesh.axis_names))
         self._total = self.jitted(total)
-        _LATEST.setdefault(mesh, self._total)
+        _LATEST.setdefault(mesh, self._add_up)
         self._lost: str | None = None
 
     def _refuse_shares(self, own: int) -> None:
@@ -133,21 +133,26 @@ class Processes(DeviceMesh):
 
     # --- what they tell each other ------------------------------------------------------------------------------------
 
-    def row(self, *numbers: float) -> Any:
-        """Return an array on the devices of which `total` has a row for each process, here with these numbers."""
-        own = np.zeros((1, len(self.numbers), len(numbers)))
+    def row(self, *numbers: int, dtype: Any = np.float64) -> Any:
+        """Return an array on the devices of which `total` has a row for each process, here with these numbers.
+
+        It has the floating dtype of what else is added up, since one all-reduce has one dtype; so a number is two.
+        """
+        own = np.zeros((1, len(self.numbers), 2 * len(numbers)), dtype)
         nothing, shape = np.zeros_like(own), (self.mesh.devices.size, *own.shape[1:])
-        own[0, self.own] = numbers
+        own[0, self.own] = [part for number in numbers for part in divmod(number, _HALF)]
 
         def part(index: Any) -> NDArray[Any]:
             return own if index[0].start == self._first else nothing
 
         return in_float64(jax.make_array_from_callback, shape, self._by_device, part)
 
-    def gather(self, name: str, *numbers: float) -> NDArray[Any]:
+    def gather(self, name: str, *numbers: int) -> NDArray[Any]:
         """Return a row of numbers from each process."""
-        row = self.row(*numbers)
-        return np.asarray(self.together(name, lambda: self._total(row)))
+        return told(self.together(name, lambda: self._add_up(*numbers)))
+
+    def _add_up(self, *numbers: int) -> Any:
+        return self._total(self.row(*numbers))
 
     def together(self, name: str, compute: Callable[[], T]) -> T:
         """Return what all processes compute, complete. Raises `LostPeerError` if that takes longer than `patience`."""
@@ -164,19 +169,19 @@ class Processes(DeviceMesh):
                 f"others, and start all of them again from there ({self._lost})"
             ) from None
 
-    def started(self, reduce: Callable[[Any], Any]) -> None:
-        """Remember what all processes ran last, as a function from `row` to `total` that takes part in it."""
-        _LATEST[self.mesh] = reduce
+    def started(self, add_up: Callable[..., Any]) -> None:
+        """Remember what all processes ran last: a function from numbers to the `total` of the rows of all."""
+        _LATEST[self.mesh] = add_up
 
     def agree(self, name: str, refusal: Exception | None = None, made: int = 0) -> None:
         """Raise an error in all processes if one has a refusal, or if they have made different things.
 
         This takes part in the program that ran last, on zeros, since another process may be running it.
         """
-        row = self.row(True, FINE if refusal is None else REFUSED, made, 0)
-        told = np.asarray(self.together(name, lambda: _LATEST[self.mesh](row)))
-        self.raise_refusals(name, told, refusal)
-        if any(told[:, 2] != made):
+        flag = FINE if refusal is None else REFUSED
+        found = told(self.together(name, lambda: _LATEST[self.mesh](True, flag, made, 0)))
+        self.raise_refusals(name, found, refusal)
+        if any(found[:, 2] != made):
             raise _told(
                 CaptureError(
                     f"{name} is not the same program in the processes {self.numbers}: each must pass as many rows as "
@@ -184,12 +189,12 @@ class Processes(DeviceMesh):
                 )
             )
 
-    def raise_refusals(self, name: str, told: NDArray[Any], refusal: Exception | None) -> None:
+    def raise_refusals(self, name: str, found: NDArray[Any], refusal: Exception | None) -> None:
         """Raise the refusal of this process; `CaptureError` if others have one, `OutOfStep` if they do something else.
 
-        `told` has a row for each process: whether it captures or verifies the step, and what it says of its arguments.
+        `found` has a row for each process: whether it captures or verifies the step, and what it says of its arguments.
         """
-        agreeing, flags, *_ = told.T
+        agreeing, flags, *_ = found.T
         if refusal is not None:
             refusal.add_note(f"in process {self.numbers[self.own]}, which counts its own rows; no leaf has changed")
             raise _told(refusal)
@@ -224,7 +229,7 @@ class Processes(DeviceMesh):
         self.agree(name)
 
 
-_LATEST: dict[Any, Callable[[Any], Any]] = {}
+_LATEST: dict[Any, Callable[..., Any]] = {}
 """By mesh: what its processes ran last."""
 
 _TOLD = "_all_processes_know"
@@ -236,6 +241,16 @@ def _told(error: Exception) -> Exception:
     return error
 
 
+_HALF = 1 << 24
+"""Smaller whole numbers are exact in float32."""
+
+
 def total(rows: Any) -> Any:
     """Add up the rows of all devices."""
     return jnp.sum(rows, axis=0)
+
+
+def told(total: Any) -> NDArray[np.int64]:
+    """Return the numbers of each process, in a row of their own."""
+    halves = np.asarray(total).astype(np.int64)
+    return halves[:, ::2] * _HALF + halves[:, 1::2]

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.program.executor import Peers, Run
-from autograd_spiral.program.ir import Program, Value
+from autograd_spiral.program.ir import Program, Value, has_dtype
 from autograd_spiral.program.xla.compiled import OPTIONS, Compiled
 from autograd_spiral.program.xla.leaves import OnDevice, refuse_forked
-from autograd_spiral.program.xla.processes import FINE, REFUSED, SUSPICIOUS, Processes, Stamped, digest, total
+from autograd_spiral.program.xla.processes import FINE, REFUSED, SUSPICIOUS, Processes, Stamped, digest, told, total
 
 __all__ = ["Together"]
 
@@ -58,16 +58,16 @@ class CompiledTogether(Compiled):
         processes, name = self._processes, self._program.name
         arguments, alike = self._arguments(arrays), self._alike(arrays)
         flag, refusal = self._opinion(arrays)
-        row = processes.row(False, flag, self._digest, digest(*map(_stamp, alike.values())))
-        processes.started(self._take_part)
+        row = self._row(False, flag, self._digest, digest(*map(_stamp, alike.values())))
+        processes.started(self._add_up)
         (results, looked, alarmed), rows = processes.together(
             name, lambda: self._function(arguments, self._constants, row)
         )
-        processes.raise_refusals(name, told := np.asarray(rows), refusal)
-        _, flags, digests, stamps = told.T
+        processes.raise_refusals(name, found := told(rows), refusal)
+        _, flags, digests, stamps = found.T
         if any(digests != digests[0]):
             raise CaptureError(f"{name}: the processes {processes.numbers} run different programs. No leaf has changed")
-        stamp = digest(stamps[0])
+        stamp = digest(self._digest, int(stamps[0]))
         if any(stamps != stamps[0]):
             stamp = self._compare(alike)
         if (alarmed is not None and bool(alarmed)) or SUSPICIOUS in flags:
@@ -75,10 +75,15 @@ class CompiledTogether(Compiled):
         self._check_computed(looked)
         return tuple(Stamped(result, digest(stamp, i)) for i, result in enumerate(results))
 
-    def _take_part(self, row: Any) -> Any:
+    def _row(self, *numbers: int) -> Any:
+        results = (*self._program.outputs, *(new for _, new in self._program.updates))
+        single = not any(has_dtype(atom, np.dtype(np.float64)) for atom in results)
+        return self._processes.row(*numbers, dtype=np.float32 if single else np.float64)
+
+    def _add_up(self, *numbers: int) -> Any:
         """Run the program on zeros, for what the processes tell each other."""
         zeros = [self._processes.zeros(value, where) for value, where in zip(self._given, self._shardings, strict=True)]
-        _, rows = self._function(zeros, self._constants, row)
+        _, rows = self._function(zeros, self._constants, self._row(*numbers))
         return rows
 
     def _opinion(self, arrays: Sequence[Any]) -> tuple[int, Exception | None]:
@@ -95,18 +100,15 @@ class CompiledTogether(Compiled):
         return {f"{i} {self._named(v)}": a for i, (v, where, a) in enumerate(given) if where is not by_rows}
 
     def _named(self, value: Value) -> str:
-        return (
-            f"an outside array of shape {value.shape}" if value in self._program.outside else self._program.call(value)
-        )
+        program = self._program
+        return f"an outside array of shape {value.shape}" if value in program.outside else program.call(value)
 
     def _compare(self, alike: dict[str, Any]) -> int:
         """Raise `CaptureError` in all processes if they have different arrays; else return one number for all."""
         processes, name = self._processes, self._program.name
         digests = [digest(np.asarray(array)) for array in alike.values()]
-        found = processes.gather(name, *digests)
-        differing = [
-            key.partition(" ")[2] for key, column in zip(alike, found.T, strict=True) if any(column != column[0])
-        ]
+        columns = zip(alike, processes.gather(name, *digests).T, strict=True)
+        differing = [key.partition(" ")[2] for key, column in columns if any(column != column[0])]
         if differing:
             raise CaptureError(
                 f"{name}: {', '.join(differing)} differ{'s' * (len(differing) == 1)} between the processes "
@@ -125,7 +127,7 @@ class CompiledTogether(Compiled):
             yield next(found) if where is processes.by_rows else array
 
     def _compile(self) -> Any:
-        lowered = self._lowered(self._trace_with_row, self._processes.row(False, FINE, 0, 0))
+        lowered = self._lowered(self._trace_with_row, self._row(False, FINE, 0, 0))
         constants = [np.asarray(array) for array in self._constants.values()]
         self._digest = digest(lowered.as_text(), *constants)
         self._processes.agree(self._program.name, made=self._digest)
