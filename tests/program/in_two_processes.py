@@ -1,6 +1,7 @@
-"""What each of two processes runs in test_processes.py: `in_two_processes.py ADDRESS NUMBER COUNT SCENARIO FOLDER`.
+"""What each of two processes runs in test_processes.py: `in_two_processes.py ADDRESS NUMBER SCENARIO FOLDER`.
 
-It trains on its own rows together with the other process, and prints what it has seen as one line of JSON.
+Numbers 1 and 2 train together, each on its own rows, and print what they have seen as one line of JSON. Number 0 has no
+rows and only brings them together, since JAX ends all processes if it ends.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ PATIENCE, IMPATIENCE = 300.0, 3.0
 
 
 class Training:
-    """The net of the case study, its step, and its rows; process 0 of 2 has every other row, from the first."""
+    """The net of the case study, its step, and its rows, by default all."""
 
     def __init__(self, executor: Executor | None, seed: int = 1, rows: slice = slice(None)) -> None:
         X, y = spiral(20, generator=np.random.default_rng(0))
@@ -142,7 +143,7 @@ def alike(own: int, executor: Executor, folder: Path) -> dict[str, Any]:
 
 def lost(own: int, executor: Any, folder: Path) -> dict[str, Any]:
     """Train until the other process is lost, save, and say so."""
-    scenario = sys.argv[4]
+    scenario = sys.argv[3]
     training, path = Training(executor, rows=slice(own, None, 2)), folder / "state.npz"
     first = 0
     if scenario == "stopped":  # go on from where the others were killed
@@ -176,23 +177,22 @@ def lost(own: int, executor: Any, folder: Path) -> dict[str, Any]:
 def _devices() -> Sequence[Any]:
     import jax
 
-    count = int(sys.argv[3])
-    return [device for device in jax.devices() if device.process_index >= count - 2]
+    return [device for device in jax.devices() if device.process_index > 0]
 
 
 def main() -> None:
-    address, number, count, scenario, folder = sys.argv[1:]
+    address, number, scenario, folder = sys.argv[1:]
     import jax
 
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     jax.config.update("jax_enable_recoverability", True)
     how = {"initialization_timeout": 300, "heartbeat_timeout_seconds": 100, "shutdown_timeout_seconds": 20}
-    jax.distributed.initialize(address, int(count), int(number), coordinator_bind_address=address, **how)
-    devices, own = _devices(), int(number) - (int(count) - 2)
-    if own < 0:
+    jax.distributed.initialize(address, 3, int(number), coordinator_bind_address=address, **how)
+    devices = _devices()
+    if number == "0":
         time.sleep(1000)  # the test ends it
     run = alike if scenario == "alike" else lost
-    seen = run(own, xla(devices, patience=PATIENCE), Path(folder))
+    seen = run(int(number) - 1, xla(devices, patience=PATIENCE), Path(folder))
     print(json.dumps(seen), flush=True)
     os._exit(0)
 

@@ -23,21 +23,15 @@ SCRIPT = Path(__file__).with_name("in_two_processes.py")
 TOLERANCE = 1e-12
 
 
-def run_scenario(scenario: str, folder: Path, *, coordinator: bool) -> list[Any]:
-    """What the two processes have seen; None for one that was killed or stopped.
-
-    A coordinator without rows is for those that lose each other: JAX ends all if process 0 is lost.
-    """
-    count = 3 if coordinator else 2
+def run_scenario(scenario: str, folder: Path) -> list[Any]:
+    """What the two processes have seen, or what the first one has if the other one is lost."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    command = [sys.executable, SCRIPT, address]
     how: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "env": ENVIRONMENT}
-    processes = [
-        subprocess.Popen([*command, str(number), str(count), scenario, folder], **how) for number in range(count)
-    ]
+    command = [sys.executable, SCRIPT, address]
+    processes = [subprocess.Popen([*command, number, scenario, folder], **how) for number in "012"]
     try:
-        ended = processes[-2:] if scenario == "alike" else processes[-2:-1]
+        ended = processes[1:] if scenario == "alike" else processes[1:2]
         printed = [process.communicate(timeout=400)[0] for process in ended]
     finally:
         for process in processes:
@@ -68,7 +62,7 @@ def assert_close(found: Any, wanted: Any) -> None:
 
 @pytest.fixture(scope="module")
 def alike(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
-    return run_scenario("alike", tmp_path_factory.mktemp("alike"), coordinator=False)
+    return run_scenario("alike", tmp_path_factory.mktemp("alike"))
 
 
 def test_two_processes_get_what_one_gets(alike: list[Any], expected: dict[str, Any]) -> None:
@@ -85,14 +79,14 @@ LABEL = r"^LabelError: the label at row 7 is 3, but 3 classes .* in process {}, 
 
 def test_a_label_that_one_process_refuses_is_an_error_in_both(alike: list[Any]) -> None:
     """At a call that captures the step, at one that verifies it, and at one that only runs it."""
-    for own, seen in enumerate(alike):
+    for own, seen in enumerate(alike, start=1):
         errors = [loss for loss in seen["losses"] if isinstance(loss, str)]
-        for error, culprit in zip(errors, (1, 0, 1, 0), strict=True):
+        for error, culprit in zip(errors, (2, 1, 2, 1), strict=True):
             assert re.search((LABEL if own == culprit else REFUSED).format(culprit), error)
 
 
-DIFFERS = r"^CaptureError: \S+: {} between the processes \[0, 1\], and only inputs with rows may"
-ANOTHER = r"^CaptureError: \S+ is not the same program in the processes \[0, 1\]: each must pass as many rows as every"
+DIFFERS = r"^CaptureError: \S+: {} between the processes \[1, 2\], and only inputs with rows may"
+ANOTHER = r"^CaptureError: \S+ is not the same program in the processes \[1, 2\]: each must pass as many rows as every"
 
 
 def test_what_must_be_alike_is_compared(alike: list[Any]) -> None:
@@ -111,7 +105,7 @@ def test_what_must_be_alike_is_compared(alike: list[Any]) -> None:
 
 def test_processes_that_get_out_of_step_find_together_again(alike: list[Any]) -> None:
     for seen in alike:
-        message = "^OutOfStep: _step: process 1 makes or verifies a program where the others run one: each must pass"
+        message = "^OutOfStep: _step: process 2 makes or verifies a program where the others run one: each must pass"
         assert re.search(message, seen["rows of one"])
         assert seen["and once more"] < seen["and again"] < seen["losses"][-1]
         assert re.search(DIFFERS.format("W1, b1, W2, b2 differ"), seen["interrupted"][1])
@@ -150,13 +144,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def killed(folder: Path) -> Any:
-    return run_scenario("killed", folder, coordinator=True)[0]
+    return run_scenario("killed", folder)[0]
 
 
 @pytest.fixture(scope="module")
 def stopped(killed: Any, folder: Path) -> Any:
     """What goes on from the state that was saved after the other process was killed."""
-    return run_scenario("stopped", folder, coordinator=True)[0]
+    return run_scenario("stopped", folder)[0]
 
 
 LOST = r"^_step: another of the processes \[1, 2\] has ended, or does not answer\. .*\({}.*\)$"
