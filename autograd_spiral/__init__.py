@@ -1,7 +1,7 @@
-"""A tiny autograd engine on NumPy: record NumPy once, then differentiate, check, draw, print and replay the record.
+"""A tiny autograd engine on NumPy: record NumPy once, then differentiate, check, draw, explore, print and replay it.
 
 >>> import numpy as np
->>> from autograd_spiral import Tensor, backward_source, capture, check_gradients, draw, grad, relu
+>>> from autograd_spiral import Tensor, backward_source, capture, check_gradients, draw, explore, grad, relu
 >>> w = Tensor([1.0, -2.0], requires_grad=True, name="w")  # NumPy's functions and Python's operators record a graph
 >>> loss = np.sum(relu(w) ** 2).named("loss")
 >>> loss.backward()                                        # adds the gradient to w.grad …
@@ -9,6 +9,7 @@
 >>> check_gradients(np.tanh, w.data).verdict               # gradients compared with finite differences
 'ok'
 >>> picture = draw(loss, gradients_of=w)                   # the graph, forward and backward: picture.save_as("w.svg")
+>>> page = explore(loss, gradients_of=w)                   # … to step through in a browser: page.save_as("w.html")
 >>> text = backward_source(loss, w)                        # the same as NumPy that a person could have written
 >>> step = capture(lambda x: np.sum(w * x))                # a step, recorded at the first call and replayed later
 
@@ -31,6 +32,7 @@ from autograd_spiral.engine.grad import grad
 from autograd_spiral.engine.modes import no_grad, scope
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import CaptureError, GradientMismatch
+from autograd_spiral.other_libraries import instead_on_the_package
 from autograd_spiral.vocabulary.declare import primitive
 from autograd_spiral.vocabulary.functions import (
     elu,
@@ -47,12 +49,12 @@ from autograd_spiral.vocabulary.functions import (
     softmax_cross_entropy,
     softplus,
 )
-from autograd_spiral.vocabulary.other_libraries import instead_on_the_package
 
 if TYPE_CHECKING:
     from autograd_spiral.debug.blame import blame
     from autograd_spiral.debug.memory import keep_memory
     from autograd_spiral.drawing import draw
+    from autograd_spiral.explorer import explore
     from autograd_spiral.gradcheck import CheckReport, check_against, check_gradients
     from autograd_spiral.optimizers import (
         SGD,
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
         dropout_mask,
         exponential_decay,
         linear_warmup,
+        named_parameters,
     )
     from autograd_spiral.program import CapturedStep, backward_source, blocks, capture
     from autograd_spiral.program.xla import xla
@@ -92,6 +95,7 @@ __all__ = [
     "elementwise_grad",
     "elu",
     "erf",
+    "explore",
     "exponential_decay",
     "flatten",
     "gelu",
@@ -106,6 +110,7 @@ __all__ = [
     "log_softmax",
     "logsumexp",
     "mean_squared_error",
+    "named_parameters",
     "no_grad",
     "primitive",
     "relu",
@@ -137,6 +142,7 @@ _LATER = {
     "draw": "drawing",
     "dropout_mask": "optimizers",
     "elementwise_grad": "transforms",
+    "explore": "explorer",
     "exponential_decay": "optimizers",
     "flatten": "transforms",
     "hessian": "transforms",
@@ -145,13 +151,14 @@ _LATER = {
     "jvp": "transforms",
     "keep_memory": "debug.memory",
     "linear_warmup": "optimizers",
+    "named_parameters": "optimizers",
     "value_and_grad": "transforms",
     "vjp": "transforms",
     "xla": "program.xla",
 }
 """Names whose rooms are imported when they are first asked for, so that recording and gradients import quickly."""
 
-_ROOMS = ("cli", "debug", "drawing", "gradcheck", "program", "spiral")
+_ROOMS = ("cli", "debug", "drawing", "explorer", "gradcheck", "program", "spiral")
 
 
 def __getattr__(name: str) -> Any:

@@ -7,15 +7,16 @@ its `state`, is in tensors.
 from __future__ import annotations
 
 import functools
+import inspect
 import math
 import numbers
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from autograd_spiral.engine.modes import MODE, NO_TRACE, no_grad
+from autograd_spiral.engine.modes import MODE, NO_TRACE, no_grad, scope
 from autograd_spiral.engine.pytree import LEAF, flatten, unflatten
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import DtypeError, GradientError, ShapeError
@@ -30,6 +31,7 @@ __all__ = [
     "dropout_mask",
     "exponential_decay",
     "linear_warmup",
+    "named_parameters",
 ]
 
 Schedule: TypeAlias = Callable[[Any], Any]
@@ -51,6 +53,21 @@ class Optimizer:
     """
 
     __slots__ = ("__weakref__", "_averages", "_dtype", "_leaves", "_rate", "_schedule", "count", "parameters")
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Refuse arguments that do not fit, saying what to write instead of other libraries' names."""
+        if not args and not kwargs:  # as copies are made
+            return super().__new__(cls)
+        signature = inspect.signature(cls.__init__)
+        try:
+            signature.bind(None, *args, **kwargs)
+        except TypeError as error:
+            others = [f"{_ARGUMENTS[name]} instead of {name}=" for name in kwargs if name in _ARGUMENTS]
+            usual = f"the first arguments are {', '.join(list(signature.parameters)[1:3])}, and the rest have names"
+            raise TypeError(
+                f"{cls.__name__}: {error}: " + (f"write {', '.join(others)}" if others else usual)
+            ) from None
+        return super().__new__(cls)
 
     def __init__(self, parameters: Any, learning_rate: float | Schedule, averages: Sequence[str] = ()) -> None:
         self.parameters = parameters
@@ -101,19 +118,23 @@ class Optimizer:
         own = {"count": self.count, "learning_rate": self._rate, **self._averages}
         return {f"{type(self).__name__}.{name}": tensor for name, tensor in own.items()}
 
-    def update(self, gradients: Any) -> None:
+    def update(self, gradients: Any = None) -> None:
         """Take one step: assign new values to all parameters, from gradients in the same form.
 
-        In a captured step, the parameters and the state change once the whole step has succeeded. Raises
-        `GradientError` if the gradients have another form, if one is missing, or if the container now holds other
-        parameters; `ShapeError` if a gradient has another shape, and `DtypeError` if it is not floating-point.
+        In a captured step, the parameters and the state change once the whole step has succeeded. It is recorded in
+        a scope with the name of the class, so pictures show `W ← Adam(W, dW)`. Raises `GradientError` if the gradients
+        have another form, if one is missing, or if the container now holds other parameters; `ShapeError` if a gradient
+        has another shape, and `DtypeError` if it is not floating-point.
 
         >>> w = Tensor([1.0, 2.0], requires_grad=True)
         >>> Adam(w, learning_rate=0.1).update(np.array([3.0, -0.5]))
         >>> w
         Tensor([0.9, 2.1], requires_grad=True)
         """
-        with no_grad():
+        if gradients is None:
+            name = type(self).__name__
+            raise TypeError(f"{name}.update takes the gradients: write optimizer.update(grad(loss, parameters))")
+        with no_grad(), scope(type(self).__name__):
             gradient = self._vector(gradients)
             if self._schedule is not None:
                 self._rate.assign(self._schedule(self.count))
@@ -162,8 +183,17 @@ _INSTEAD = {
     "lr": "optimizer.learning_rate",
     "param_groups": "optimizer.learning_rate, and an optimizer for each group of parameters",
     "state_dict": "optimizer.state",
+    "minimize": "optimizer.update(grad(loss, parameters))",
     "step": "optimizer.update(gradients), as in optimizer.update(grad(loss, parameters))",
-    "zero_grad": "optimizer.update(grad(loss, parameters)); grad, unlike backward(), leaves nothing to be cleared",
+    "zero_grad": "optimizer.update(grad(loss, parameters)) alone: unlike backward(), grad leaves nothing to be cleared",
+}
+_ARGUMENTS = {
+    "alpha": "learning_rate=",
+    "betas": "beta1= and beta2=",
+    "eps": "epsilon=",
+    "lr": "learning_rate=",
+    "params": "parameters=",
+    "step_size": "learning_rate=",
 }
 
 
@@ -259,6 +289,8 @@ def clip_by_norm(gradients: Any, max_norm: float) -> Any:
     >>> clip_by_norm({"w": np.array([3.0, 0.0]), "b": np.array(4.0)}, max_norm=1.0)
     {'w': array([0.6, 0. ]), 'b': np.float64(0.8)}
     """
+    if isinstance(gradients, numbers.Real) and not isinstance(max_norm, numbers.Real):
+        raise TypeError("clip_by_norm takes the gradients first: write clip_by_norm(gradients, max_norm)")
     max_norm = _number("clip_by_norm", "max_norm", max_norm, above=0.0)
     found = [_floating("clip_by_norm", key, g) for key, g in _by_path(gradients).items()]
     if not found:
@@ -323,6 +355,28 @@ def _warmup(step: Any, *, steps: float, schedule: float | Schedule) -> Any:
     return np.minimum((step + 1) / steps, 1.0) * (schedule(step) if callable(schedule) else schedule)
 
 
+def named_parameters(parameters: Any) -> dict[str, Any]:
+    """Return the tensors or arrays of a container in a dict, with names such as "layers.0.W", made of the keys to each.
+
+    `np.savez(file, **named_parameters(net))` saves a net of any form. Raises ValueError if two names are equal, as for
+    the keys 0 and "0", and TypeError for a single tensor, which has no key.
+
+    >>> layers = [{"W": Tensor([1.0, 2.0]), "b": Tensor(3.0)}, {"W": Tensor([4.0])}]
+    >>> named_parameters(layers)
+    {'0.W': Tensor([1., 2.]), '0.b': Tensor(3.), '1.W': Tensor([4.])}
+    """
+    found = _by_path(parameters)
+    if () in found:
+        raise TypeError(
+            "named_parameters takes a list, tuple, dict or dataclass of tensors, not a "
+            f"{type(parameters).__name__}: write np.savez(file, W=W)"
+        )
+    names = {".".join(map(str, key)): leaf for key, leaf in found.items()}
+    if len(names) < len(found):
+        raise ValueError("named_parameters: two keys of the container have the same name, as 0 and '0' do")
+    return names
+
+
 # --- batches and dropout ----------------------------------------------------------------------------------------------
 
 
@@ -337,7 +391,7 @@ def batches(rng: np.random.Generator, size: int, *arrays: Any) -> Iterator[tuple
     >>> [rows.tolist() for _, rows in batches(np.random.default_rng(0), 2, X, y)]
     [[2, 4], [3, 0], [1]]
     """
-    _check_generator("batches", rng)
+    _check_generator("batches", rng, "batches(rng, size, X, y)")
     if not isinstance(size, int | np.integer) or size < 1:
         raise ValueError(f"batches: the size must be a number of rows, 1 or more, not {size!r}")
     data = [array if type(array) is Tensor else np.asarray(array) for array in arrays]
@@ -361,7 +415,7 @@ def dropout_mask(
     array([[2., 0., 0., 0.],
            [2., 2., 2., 2.]])
     """
-    _check_generator("dropout_mask", rng)
+    _check_generator("dropout_mask", rng, "dropout_mask(rng, shape, rate)")
     rate = _number("dropout_mask", "rate", rate, below=1.0)
     return np.divide(rng.random(shape) >= rate, 1.0 - rate).astype(dtype)
 
@@ -430,9 +484,9 @@ def _number(caller: str, name: str, value: Any, *, above: float | None = None, b
     return number
 
 
-def _check_generator(caller: str, rng: Any) -> None:
+def _check_generator(caller: str, rng: Any, call: str) -> None:
     if not isinstance(rng, np.random.Generator):
         raise TypeError(
             f"{caller}: rng must be a generator, such as np.random.default_rng(0), made once for all calls, but it is "
-            f"{type(rng).__name__}"
+            f"{type(rng).__name__}: write {call}"
         )

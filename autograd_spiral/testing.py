@@ -121,7 +121,7 @@ def float_dtypes(*, platform: bool = False) -> Any:
 
 
 def arrays_near(kinks: Iterable[float], *, shape: Any = (3,), dtype: Any = np.float64, distance: float = 1e-2) -> Any:
-    """Return a strategy for arrays of numbers on `kinks` or near them: one spacing of the dtype to `distance` away.
+    """Return a strategy for arrays of numbers at `kinks`, or at most `distance` away from them.
 
     Raises ValueError if there are no kinks.
 

@@ -1,8 +1,8 @@
 """How fast the engine is, as ratios: each contender has its own process, they take turns, and medians are shown.
 
-    python demos/benchmark.py                    everything, about four minutes
+    python demos/benchmark.py                    everything, about half an hour
     python demos/benchmark.py --quick            a short run, to see that it works
-    python demos/benchmark.py --points 10000     the training step on 30,000 rows
+    python demos/benchmark.py --tables MNIST     the tables with MNIST in their title
     python demos/benchmark.py --threads 2        two cores and two BLAS threads for every contender
 
 All processes are pinned to one core (`os.sched_setaffinity`), or to as many as `--threads` says. This matters for XLA,
@@ -18,6 +18,7 @@ since other work on the machine changes all absolute times.
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib.util
 import itertools
 import os
@@ -27,9 +28,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]  # what it compares, and this project
+
+from contenders import hand_tuned, libraries  # noqa: E402
+from contenders.models import MLPS, MODELS, WIDE, Model  # noqa: E402
 
 Step = Callable[[], Any]
 
@@ -103,7 +109,7 @@ def eager() -> Step:
     return loop().__next__
 
 
-def replayed() -> Step:
+def replayed(executor: Any = None) -> Step:
     """The same step, captured."""
     from autograd_spiral import Tensor, capture, grad
     from autograd_spiral.spiral import TwoLayerNet
@@ -111,7 +117,7 @@ def replayed() -> Step:
     X, y, *weights = start()
     net = TwoLayerNet(*(Tensor(w, requires_grad=True) for w in weights))
 
-    @capture
+    @capture(executor=executor)
     def step(X: Any, y: Any) -> Any:
         loss = net.loss(X, y, reg=1e-3)
         for p, dp in zip(net.parameters(), grad(loss, net.parameters()), strict=True):
@@ -504,38 +510,121 @@ def chain_mygrad() -> Step:
     return step
 
 
+# --- many rows -------------------------------------------------------------------------------------------------------
+
+
+def replayed_as_a_whole() -> Step:
+    """The net's step, captured, but never run in blocks of rows."""
+    from autograd_spiral.program.running.replay import replay
+
+    return replayed(replay)
+
+
+def replayed_by_threads() -> Step:
+    """The net's step, captured, in blocks of rows that the threads share."""
+    from autograd_spiral import blocks
+
+    return replayed(blocks(threads=threads))
+
+
 # --- taking turns -----------------------------------------------------------------------------------------------------
 
-# name: (the function that builds the step, the module it needs, whether its process keeps freed memory)
+
+class Contender(NamedTuple):
+    """Builds a step; it needs a module, and its process may keep freed memory."""
+
+    build: Callable[[], Step]
+    module: str = "autograd_spiral"
+    keep: bool = False
+
+
+class Table(NamedTuple):
+    """A title, contenders by name, how many steps they make in a turn, how many turns, and the points of each class."""
+
+    title: str
+    contenders: dict[str, Contender]
+    steps: int
+    rounds: int = 40
+    points: int = 100
+
+
 TRAINING = {
-    "the case study's step by hand": (by_hand, "numpy", False),
-    "the same, after keep_memory()": (by_hand, "numpy", True),
-    "autograd_spiral, eager": (eager, "autograd_spiral", False),
-    "autograd_spiral, eager, after keep_memory()": (eager, "autograd_spiral", True),
-    "autograd_spiral, replayed": (replayed, "autograd_spiral", False),
-    "the step by hand, tuned with buffers": (tuned, "numpy", False),
-    "PyTorch, eager": (torch, "torch", False),
-    "jax.jit": (jax, "jax", False),
-    "HIPS autograd": (autograd, "autograd", False),
-    "MyGrad": (mygrad, "mygrad", False),
+    "the case study's step by hand": Contender(by_hand, "numpy"),
+    "the same, after keep_memory()": Contender(by_hand, "numpy", True),
+    "autograd_spiral, eager": Contender(eager),
+    "autograd_spiral, eager, after keep_memory()": Contender(eager, keep=True),
+    "autograd_spiral, replayed": Contender(replayed),
+    "the step by hand, tuned with buffers": Contender(tuned, "numpy"),
+    "PyTorch, eager": Contender(torch, "torch"),
+    "jax.jit": Contender(jax, "jax"),
+    "HIPS autograd": Contender(autograd, "autograd"),
+    "MyGrad": Contender(mygrad, "mygrad"),
+}
+MANY_ROWS = {
+    "the step by hand, tuned with buffers": Contender(tuned, "numpy"),
+    "autograd_spiral, replayed in blocks of rows": Contender(replayed),
+    "the same, shared by the threads": Contender(replayed_by_threads),
+    "autograd_spiral, replayed as a whole": Contender(replayed_as_a_whole),
+    "PyTorch, eager": Contender(torch, "torch"),
+    "jax.jit": Contender(jax, "jax"),
 }
 CHAIN = {
-    "bare NumPy, forward only": (chain_bare, "numpy", False),
-    "autograd_spiral": (chain_eager, "autograd_spiral", False),
-    "PyTorch": (chain_torch, "torch", False),
-    "HIPS autograd": (chain_autograd, "autograd", False),
-    "MyGrad": (chain_mygrad, "mygrad", False),
+    "bare NumPy, forward only": Contender(chain_bare, "numpy"),
+    "autograd_spiral": Contender(chain_eager),
+    "PyTorch": Contender(chain_torch, "torch"),
+    "HIPS autograd": Contender(chain_autograd, "autograd"),
+    "MyGrad": Contender(chain_mygrad, "mygrad"),
 }
 ADAM = {
-    "the step by hand, tuned with buffers": (adam_tuned, "numpy", False),
-    "the same, with all parameters in one vector": (adam_of_one_vector, "numpy", False),
-    "autograd_spiral, eager": (adam_eager, "autograd_spiral", False),
-    "autograd_spiral, replayed": (adam_replayed, "autograd_spiral", False),
-    "PyTorch, eager": (adam_torch, "torch", False),
-    "PyTorch, eager, with its fused Adam": (adam_torch_fused, "torch", False),
-    "jax.jit": (adam_jax, "jax", False),
+    "the step by hand, tuned with buffers": Contender(adam_tuned, "numpy"),
+    "the same, with all parameters in one vector": Contender(adam_of_one_vector, "numpy"),
+    "autograd_spiral, eager": Contender(adam_eager),
+    "autograd_spiral, replayed": Contender(adam_replayed),
+    "PyTorch, eager": Contender(adam_torch, "torch"),
+    "PyTorch, eager, with its fused Adam": Contender(adam_torch_fused, "torch"),
+    "jax.jit": Contender(adam_jax, "jax"),
 }
-TABLES = {"training": TRAINING, "adam": ADAM, "chain": CHAIN}
+
+
+def contenders_of(model: Model, tuned: bool = False) -> dict[str, Contender]:
+    """Return what trains one of the models; `tuned` if it is also written by hand."""
+
+    def built(build: Callable[[Model], Step], *needs: str) -> Contender:
+        return Contender(functools.partial(build, model), *needs)
+
+    by_hand = {"the step by hand, tuned with buffers": built(hand_tuned.mlp, "numpy")} if tuned else {}
+    return {
+        "autograd_spiral, eager": built(libraries.eager),
+        "autograd_spiral, replayed": built(libraries.replayed),
+        "the text that it prints": built(libraries.own_text),
+        **by_hand,
+        "PyTorch, eager": built(libraries.torch, "torch"),
+        "jax.jit": built(libraries.jax, "jax"),
+    }
+
+
+def shared_rows_of(model: Model) -> dict[str, Contender]:
+    """Return the ways of replaying a step on many rows."""
+    return {
+        "autograd_spiral, replayed": Contender(functools.partial(libraries.replayed, model)),
+        "the same, as a whole": Contender(functools.partial(libraries.unsplit, model)),
+        "the same, in blocks shared by the threads": Contender(functools.partial(libraries.shared, model)),
+    }
+
+
+DIGITS = "one step of Adam on 100 rows of 64 numbers (100 hidden units, 10 classes, float32)"
+TABLES = [
+    Table("one training step of the two-layer net (300 points, 100 hidden units)", TRAINING, 200),
+    Table(DIGITS, ADAM, 100),
+    Table("500 times y = y * x + x on 3 numbers, sum and backward", CHAIN, 20),
+    *(Table(f"one training step of {title}", contenders_of(model), 30) for title, model in MODELS.items()),
+    *(Table(f"one training step of {title}", contenders_of(model, tuned=True), 50) for title, model in MLPS.items()),
+    Table("one training step of the two-layer net, 30,000 points", MANY_ROWS, 5, 20, 10_000),
+    Table("one training step of the two-layer net, 300,000 points", MANY_ROWS, 1, 10, 100_000),
+    *(Table(f"one training step of {title}", shared_rows_of(model), 1, 10) for title, model in WIDE.items()),
+]
+QUICK = TABLES[:4]
+"""What a short run shows: a table of each kind."""
 
 
 def pin(cores: int) -> str:
@@ -565,24 +654,25 @@ def environment(threads: int) -> dict[str, str]:
     return variables
 
 
-def serve(table: str, name: str, given_points: str, given_threads: str) -> None:
+def serve(number: int, name: str, given_threads: int) -> None:
     """In a contender's process: for every count read from stdin, run that many steps and print their figures.
 
     These are the mean time, the page faults of a step, and the growth of the process's memory in MB. A fifth as many
     steps run before them, untimed.
     """
     global points, threads
-    points, threads = int(given_points), int(given_threads)
-    build, _, keep = TABLES[table][name]
-    if keep:
+    table = TABLES[number]
+    points, threads, libraries.threads = table.points, given_threads, given_threads
+    contender = table.contenders[name]
+    if contender.keep:
         from autograd_spiral import keep_memory
 
         keep_memory()
-    step = build()
+    step = contender.build()
     _, first = used()
     for line in sys.stdin:
         count = int(line)
-        for _ in range(count // 5):  # to warm the caches after the turns of the others
+        for _ in range(-(-count // 5)):  # to warm the caches after the turns of the others
             step()
         faults, _ = used()
         began = time.perf_counter()
@@ -603,13 +693,14 @@ def used() -> tuple[float, float]:
     return usage.ru_minflt, usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
-def measure(table: str, only: str, rounds: int, steps: int) -> None:
-    """Print the time of every installed contender as a ratio to the first one's."""
-    first, *others = (name for name, (_, module, _) in TABLES[table].items() if importlib.util.find_spec(module))
+def measure(number: int, only: str, rounds: int, steps: int) -> None:
+    """Print the time of every installed contender in a table as a ratio to the first one's."""
+    contenders = TABLES[number].contenders
+    first, *others = (name for name, contender in contenders.items() if importlib.util.find_spec(contender.module))
     names = [first, *(name for name in others if only in name)]
     processes = {
         name: subprocess.Popen(
-            [sys.executable, __file__, "--serve", table, name, str(points), str(threads)],
+            [sys.executable, __file__, "--serve", str(number), name, str(threads)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -658,33 +749,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="few and short turns")
     parser.add_argument("--only", metavar="WORD", default="", help="the first line and those with WORD in their name")
-    parser.add_argument("--points", type=int, default=100, help="points of each class (default: %(default)s)")
+    parser.add_argument("--tables", metavar="WORD", default="", help="the tables with WORD in their title")
     parser.add_argument("--threads", type=int, default=1, help="cores and BLAS threads (default: %(default)s)")
-    parser.add_argument("--serve", nargs=4, help=argparse.SUPPRESS)
+    parser.add_argument("--serve", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
-        serve(*options.serve)
+        number, name, count = options.serve
+        serve(int(number), name, int(count))
         return
-    global points, threads
-    points, threads = options.points, options.threads
-    if points < 1 or threads < 1:
-        parser.error("--points and --threads must be 1 or more")
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    global threads
+    threads = options.threads
+    if threads < 1:
+        parser.error("--threads must be 1 or more")
+    chosen = [table for table in (QUICK if options.quick else TABLES) if options.tables in table.title]
+    if not chosen:
+        parser.error(f"--tables {options.tables}: no table has this word in its title")
     try:
-        print(f"{pin(threads)}; BLAS threads: {threads}\n")
+        print(f"{pin(threads)}; BLAS threads: {threads}")
     except ValueError as error:
         parser.error(f"--threads {threads}: {error}")
-    rounds = 3 if options.quick else 40
-    steps = 5 if options.quick else max(1, 20_000 // points)
-    print(f"one training step of the two-layer net ({3 * points} points, 100 hidden units), ratio to the first line:")
-    measure("training", options.only, rounds, steps)
-    print(f"\ncapturing and compiling the net's step: {capture_time():.0f} ms")
-    print(
-        "\none step of Adam on 100 rows of 64 numbers (100 hidden units, 10 classes, float32), ratio to the first line:"
-    )
-    measure("adam", options.only, rounds, 5 if options.quick else 100)
-    print("\n500 times y = y * x + x on 3 numbers, sum and backward, ratio to the first line:")
-    measure("chain", options.only, rounds, 2 if options.quick else 20)
+    for table in chosen:
+        print(f"\n{table.title}, ratio to the first line:")
+        rounds, steps = (3, 2) if options.quick else (table.rounds, table.steps)
+        measure(TABLES.index(table), options.only, rounds, steps)
+        if table.contenders is TRAINING:
+            print(f"  capturing and compiling the net's step: {capture_time():.0f} ms")
     print("\ntime: the median of the turns' ratios (and the range of the middle four fifths)")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from autograd_spiral import Tensor, capture, draw, grad, keep_memory
+from autograd_spiral import Tensor, capture, draw, grad, keep_memory, scope, softmax_cross_entropy
 from autograd_spiral.drawing import Drawing
 from autograd_spiral.spiral import LinearClassifier, TwoLayerNet, plots, published, train
 
@@ -40,6 +40,7 @@ def main() -> None:
         for kind, picture in graphs(model, X, y).items():
             save(picture, options.folder / f"{stem}-{kind}")
         losses[stem] = np.concatenate([early, train(model, X, y, steps=steps[stem] - EARLY)])
+    save(recurrent(steps=20), options.folder / "recurrent-joint")
 
     if plots.available():
         plots.plot_data(options.folder / "spiral.png", X, y)
@@ -76,6 +77,22 @@ def graphs(model: LinearClassifier | TwoLayerNet, X: np.ndarray, y: np.ndarray) 
         parameter.assign(value)
     program = step.program.with_equations(replace(equation, place=None) for equation in step.program.equations)
     return {"forward": forward, "joint": joint, "step": draw(program)}  # without line numbers, which change
+
+
+def recurrent(steps: int) -> Drawing:
+    """Return the graph of a recurrent net's loss, both passes: its steps are rounds of a loop."""
+    rng = np.random.default_rng(0)
+    shapes = {"Wx": (3, 8), "Wh": (8, 8), "b": (8,), "Wy": (8, 2)}
+    Wx, Wh, b, Wy = (
+        Tensor(0.3 * rng.standard_normal(shape), requires_grad=True, name=name) for name, shape in shapes.items()
+    )
+    X, y = Tensor(rng.standard_normal((5, steps, 3)), name="X"), Tensor(np.array([0, 1, 0, 1, 1]), name="y")
+    h = Tensor(np.zeros((5, 8)), name="h0")
+    for t in range(steps):
+        with scope(f"step {t}"):
+            h = np.tanh(X[:, t] @ Wx + h @ Wh + b).named("h")
+    loss = softmax_cross_entropy((h @ Wy).named("scores"), y).named("loss")
+    return draw(loss, gradients_of=[Wx, Wh, b, Wy])
 
 
 def save(picture: Drawing, path: Path) -> None:

@@ -375,7 +375,10 @@ def called(function: Any) -> str:
         return f"{name_of(function)}({', '.join('xyz'[: primitive.arity])})"
     signature = inspect.signature(takes)
     empty = inspect.Parameter.empty
-    plain = [parameter.replace(annotation=empty) for parameter in signature.parameters.values()]
+    given = [each for each in signature.parameters.values() if each.name != "out"]  # of NumPy's own code
+    plain = [
+        each.replace(annotation=empty, default=None if each.default is np._NoValue else each.default) for each in given
+    ]
     return f"{name_of(function)}{signature.replace(parameters=plain, return_annotation=empty)}".replace(", /", "")
 
 

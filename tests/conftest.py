@@ -51,10 +51,20 @@ def without_the_garbage_of_others():
 
 
 @pytest.fixture
-def run(capsys, monkeypatch, tmp_path):
-    """Run the command line in this process, in `tmp_path`; return exit status, stdout and stderr."""
+def folder_of_modules(monkeypatch, tmp_path):
+    """Make `tmp_path` the current folder, and import modules from it; they are forgotten at the end of the test."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if (getattr(sys.modules[name], "__file__", None) or "").startswith(str(tmp_path)):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def run(capsys, monkeypatch, folder_of_modules):
+    """Run the command line in this process, in `tmp_path`; return exit status, stdout and stderr."""
     monkeypatch.setenv("COLUMNS", "80")  # help texts in the width of a usual terminal
 
     def run(*words):
@@ -66,6 +76,14 @@ def run(capsys, monkeypatch, tmp_path):
         return status, printed.out, printed.err
 
     return run
+
+
+@pytest.fixture
+def jax():
+    """JAX, if it is installed, with float64 switched on for this test alone."""
+    jax = pytest.importorskip("jax")
+    with jax.enable_x64(True):
+        yield jax
 
 
 @pytest.fixture

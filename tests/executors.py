@@ -19,20 +19,21 @@ from autograd_spiral.program.ir import Program
 from autograd_spiral.program.running.replay import replay
 
 
-def on_two_devices(program: Program) -> Run:
-    """Run a program on two devices, which share the rows of the inputs with an even number of them."""
+def _xla(program: Program) -> Run:
+    """XLA, which is imported for the first program, and not before: tests that fork are run without its threads."""
+    return xla()(program)
+
+
+def _xla_on_two_devices(program: Program) -> Run:
+    """XLA on two devices, which share the rows of the inputs with an even number of them."""
     import jax
 
     rows = [program.call(value) for value in program.inputs if value.ndim and value.shape[0] % 2 == 0]
     return xla(jax.devices()[:2], rows=rows)(program)
 
 
-def _on_xla() -> dict[str, Executor]:
-    if importlib.util.find_spec("jax") is None:
-        return {}
-    import jax
-
-    return {"xla": xla(), **({"xla on two devices": on_two_devices} if len(jax.devices()) > 1 else {})}
+_JAX = importlib.util.find_spec("jax") is not None
+_TWO_DEVICES = _JAX and "--xla_force_host_platform_device_count=2" in os.environ.get("XLA_FLAGS", "")
 
 
 EXECUTORS: dict[str, Executor] = {
@@ -40,7 +41,8 @@ EXECUTORS: dict[str, Executor] = {
     "replay": replay,
     "blocks": blocks(1),
     "blocks in two threads": blocks(1, threads=2),
-    **_on_xla(),
+    **({"xla": _xla} if _JAX else {}),
+    **({"xla on two devices": _xla_on_two_devices} if _TWO_DEVICES else {}),
 }
 
 ON_XLA = {

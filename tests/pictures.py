@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 import shutil
 import struct
 from dataclasses import replace
 from pathlib import Path
 
+import nets
 import numpy as np
 import pytest
 
@@ -52,7 +54,10 @@ def captured(model):
 
 @functools.cache
 def picture(model, direction):
-    """The picture of a model of the case study; `picture.__wrapped__` draws it anew."""
+    """The picture of a model of the case study, or of a recurrent net; `picture.__wrapped__` draws it anew."""
+    if model == "recurrent":
+        loss, parameters = nets.recurrent(20)
+        return draw(loss, gradients_of=parameters)
     if direction == "step":  # without the lines of code, which move
         program = captured.__wrapped__(model).program
         return draw(program.with_equations(replace(equation, place=None) for equation in program.equations))
@@ -112,8 +117,10 @@ def momentum():
     return step
 
 
+ALL = [*itertools.product(("linear", "net"), DIRECTIONS), ("recurrent", "joint")]
+"""The models and directions of the golden pictures."""
+
 if __name__ == "__main__":
-    for model in ("linear", "net"):
-        for direction in DIRECTIONS:
-            text = picture(model, direction).source
-            (GOLDEN / f"{model}-{direction}.dot").write_text(text, encoding="utf-8")
+    for model, direction in ALL:
+        text = picture(model, direction).source
+        (GOLDEN / f"{model}-{direction}.dot").write_text(text, encoding="utf-8")

@@ -4,17 +4,22 @@ import importlib.util
 import os
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 SCRIPT = Path(__file__).parents[1] / "demos" / "benchmark.py"
 
 
 def loaded():
+    """The script as a module; it finds its contenders by a path that it adds."""
     spec = importlib.util.spec_from_file_location("benchmark", SCRIPT)
     module = importlib.util.module_from_spec(spec)
+    before = sys.path[:]
     spec.loader.exec_module(module)
+    sys.path[:] = before
     return module
 
 
@@ -58,7 +63,7 @@ def test_contenders_get_the_threads_and_no_tuning_of_openblas(monkeypatch):
     assert variables["PYTHONPATH"].split(os.pathsep) == [str(SCRIPT.parents[1]), "elsewhere"]
 
 
-@pytest.mark.parametrize("words", [["--threads", "0"], ["--threads", "many"], ["--threads", "9"], ["--points", "0"]])
+@pytest.mark.parametrize("words", [["--threads", "0"], ["--threads", "many"], ["--threads", "9"], ["--tables", "none"]])
 def test_bad_options_are_usage_errors(eight_cores, words, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["benchmark.py", *words])
     monkeypatch.setattr(sys, "path", [*sys.path])
@@ -77,3 +82,50 @@ def test_a_contender_runs_on_the_core_that_was_chosen(tmp_path):
     code += "subprocess.run([sys.executable, '-c', 'import os; print(os.sched_getaffinity(0))'])"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == str({min(before)})
+
+
+@pytest.mark.parametrize("title", [*benchmark.MODELS, *benchmark.MLPS])
+def test_all_that_train_a_model_compute_the_same_losses(title):
+    model = {**benchmark.MODELS, **benchmark.MLPS}[title]
+    contenders = benchmark.contenders_of(model, tuned=title in benchmark.MLPS)
+    numpy_alone = [one.build() for one in contenders.values() if one.module in ("autograd_spiral", "numpy")]
+    assert len(numpy_alone) == (4 if title in benchmark.MLPS else 3)
+    tolerance = 1e-12 if model.dtype is np.float64 else 1e-5
+    for _ in range(3):
+        first, *others = (float(step()) for step in numpy_alone)
+        assert np.allclose(others, first, rtol=tolerance, atol=0)
+
+
+def test_all_ways_to_train_the_net_compute_the_same_losses():
+    steps = [benchmark.by_hand, benchmark.tuned, benchmark.eager, benchmark.replayed]
+    steps += [benchmark.replayed_as_a_whole, benchmark.replayed_by_threads]
+    first, *others = [[float(step()) for _ in range(3)] for step in (build() for build in steps)]
+    assert np.allclose(others, first, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("title", [*benchmark.MODELS, *benchmark.MLPS])
+def test_replay_makes_a_call_for_an_equation_and_allocates_nothing_but_results(title):
+    from autograd_spiral import capture
+    from autograd_spiral.program.passes.pipeline import readable
+    from autograd_spiral.program.running.kernels.table import with_kernels
+    from autograd_spiral.program.running.replay import generate
+
+    model, steps = {**benchmark.MODELS, **benchmark.MLPS}[title], []
+    benchmark.libraries.eager(model, lambda step: steps.append(capture(step)) or steps[0])()
+    program = steps[0].program
+    code = generate(with_kernels(readable(program)))
+    calls = [line for line in code.lines if not line.startswith(("out", "return"))]
+    assert len(calls) <= len(readable(program).equations) + 2
+
+    run = code.function([f"x{i}" for i in range(len(program.inputs) + len(program.state))])
+    _, batches = model.start()
+    arrays = [*next(batches), *(leaf.data for leaf in program.leaves)]
+    tracemalloc.start()
+    run(*arrays)
+    tracemalloc.reset_peak()
+    before, _ = tracemalloc.get_traced_memory()
+    results = run(*arrays)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    buffers_of_numpy = 3 * 2**16  # in which it converts 8,192 numbers at a time
+    assert peak - before <= sum(array.nbytes for array in results) + buffers_of_numpy

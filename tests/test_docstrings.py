@@ -18,7 +18,7 @@ from autograd_spiral import Tensor
 
 MODULES = [
     "autograd_spiral",
-    *(f"autograd_spiral.{name}" for name in ("gradcheck", "testing", "drawing", "spiral", "cli")),
+    *(f"autograd_spiral.{name}" for name in ("gradcheck", "testing", "drawing", "explorer", "spiral", "cli")),
     *(f"autograd_spiral.spiral.{name}" for name in ("by_hand", "plots", "published")),
 ]
 NAMED = [

@@ -55,13 +55,11 @@ def test_examples_run(page, code, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("page", LESSONS, ids=lambda page: page.name)
-def test_lessons_run_from_beginning_to_end(page, tmp_path, monkeypatch):
+def test_lessons_run_from_beginning_to_end(page, folder_of_modules):
     """Run all blocks in one namespace; a block with a file's name is that file for the following blocks.
 
     A `text` block, or one of `python printed`, is what the previous block prints; `...` in it stands for anything.
     """
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
     if page.name == "train_your_own.md":
         pytest.importorskip("sklearn.datasets", reason="its data comes with scikit-learn", exc_type=ImportError)
     text = page.read_text(encoding="utf-8")
@@ -74,7 +72,7 @@ def test_lessons_run_from_beginning_to_end(page, tmp_path, monkeypatch):
             kind = "text"
         elif file:
             Path(file).write_text(body, encoding="utf-8")
-            monkeypatch.delitem(sys.modules, Path(file).stem, raising=False)
+            sys.modules.pop(Path(file).stem, None)
             continue
         if kind == "python":
             with contextlib.redirect_stdout(io.StringIO()) as out:
@@ -199,8 +197,8 @@ def test_the_pictures_can_be_made_again(run_script, tmp_path):
         assert {size(tmp_path / "made" / name) for name in named} == {(728, 728)}
 
 
-ELSEWHERE = {"benchmark.py", "case_study.py", "compare_checkers.py"}
-"""The comparisons with other libraries, which have tests below, and the script of the notebook: test_notebook.py."""
+ELSEWHERE = {"benchmark.py", "case_study.py", "compare_checkers.py", "explorer_speed.py"}
+"""Comparisons with others, which have tests below; the script of the notebook: test_notebook.py; times in a browser."""
 
 
 @pytest.mark.parametrize("demo", sorted({path.name for path in DEMOS.glob("*.py")} - ELSEWHERE))

@@ -30,6 +30,7 @@ from autograd_spiral import (
     exponential_decay,
     grad,
     linear_warmup,
+    named_parameters,
     softmax_cross_entropy,
     value_and_grad,
 )
@@ -551,3 +552,57 @@ def test_masks_drawn_in_a_captured_step_are_refused() -> None:
     rng = np.random.default_rng(0)
     with pytest.raises(CaptureError, match="random"):
         capture(lambda x: x * dropout_mask(rng, x.shape, 0.5))(np.ones(3))
+
+
+# --- names, and calls that are written in another way -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("form", "names"),
+    [
+        (lambda a, b, c: {"W": a, "rest": [b, c]}, ["W", "rest.0", "rest.1"]),
+        (lambda a, b, c: [Layer(a, b), c], ["0.W", "0.b", "1"]),
+        (lambda a, b, c: (a, {"x": {"y": b}, "z": c}), ["0", "1.x.y", "1.z"]),
+    ],
+)
+def test_a_net_of_any_form_is_saved_and_restored_by_names(form: Any, names: list[str]) -> None:
+    def tensors() -> list[Tensor]:
+        return [Tensor(np.full(n, n, float), requires_grad=True) for n in (1, 2, 3)]
+
+    net, file = form(*tensors()), io.BytesIO()
+    assert list(named_parameters(net)) == names
+    np.savez(file, **named_parameters(net))
+    for p in named_parameters(net).values():
+        p.assign(0 * p.data)
+    file.seek(0)
+    for name, array in np.load(file).items():
+        named_parameters(net)[name].assign(array)
+    assert [p.data.tolist() for p in named_parameters(net).values()] == [[1], [2, 2], [3, 3, 3]]
+
+
+def test_names_must_tell_tensors_apart() -> None:
+    with pytest.raises(ValueError, match="two keys of the container have the same name"):
+        named_parameters({0: np.ones(1), "0": np.ones(1)})
+    with pytest.raises(TypeError, match=r"takes a list, tuple, dict or dataclass.*write np.savez\(file, W=W\)"):
+        named_parameters(np.ones(2))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda w: Adam(w, lr=0.1),
+            "Adam: got an unexpected keyword argument 'lr': write learning_rate= instead of lr=",
+        ),
+        (lambda w: Adam(w, 0.1, betas=(0.9, 0.99)), "write beta1= and beta2= instead of betas="),
+        (lambda w: SGD(w), "the first arguments are parameters, learning_rate, and the rest have names"),
+        (lambda w: SGD(w, 0.1, 0.9), "SGD: too many positional arguments: the first"),
+        (lambda w: Adam(w).update(), "Adam.update takes the gradients: write optimizer.update(grad(loss, parameters))"),
+        (lambda w: clip_by_norm(1.0, [w]), "write clip_by_norm(gradients, max_norm)"),
+        (lambda w: dropout_mask((3, 4), np.random.default_rng(0), 0.5), "write dropout_mask(rng, shape, rate)"),
+        (lambda w: batches(w, w, 2), "write batches(rng, size, X, y)"),  # type: ignore[arg-type]
+    ],
+)
+def test_calls_in_the_manner_of_others_say_what_to_write(call: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=re.escape(message)):
+        call(Tensor(np.ones(2), requires_grad=True))

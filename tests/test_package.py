@@ -39,7 +39,7 @@ assert grad(softmax_cross_entropy(relu(w), [0]), w).shape == (1, 2)
 """
     (loaded,) = loaded_after(code)
     rooms = {name.split(".")[1] for name in loaded if name.startswith("autograd_spiral.")}
-    assert rooms == {"interrupts", "errors", "engine", "vocabulary"}
+    assert rooms == {"interrupts", "errors", "engine", "vocabulary", "other_libraries"}
 
 
 def test_other_names_come_with_their_room_and_without_graphviz():
@@ -92,9 +92,19 @@ def test_every_public_name_is_there_and_listed():
 
 def test_the_tour_names_what_there_is():
     tour = autograd_spiral.__doc__
-    for name in ("Tensor", "backward", "grad", "check_gradients", "draw", "backward_source", "capture", "@primitive"):
+    for name in (
+        "Tensor",
+        "backward",
+        "grad",
+        "check_gradients",
+        "draw",
+        "explore",
+        "backward_source",
+        "capture",
+        "@primitive",
+    ):
         assert name in tour
-    assert sum(line.startswith(">>>") for line in tour.splitlines()) == 10
+    assert sum(line.startswith(">>>") for line in tour.splitlines()) == 11
 
 
 def test_python_suggests_public_names():

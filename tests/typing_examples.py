@@ -30,6 +30,7 @@ from autograd_spiral import (
     cosine_decay,
     draw,
     dropout_mask,
+    explore,
     grad,
     no_grad,
     primitive,
@@ -145,6 +146,11 @@ def pictures(folder: Path) -> None:
     loss = (x * x).sum().named("loss")
     assert_type(draw(loss).save_as(folder / "loss.dot"), Path)
     draw([loss], gradients_of=[x], names={"x": x}, values=False, rankdir="LR").save_as(str(folder / "both.dot"))
+    assert_type(explore(loss, gradients_of={"x": x}).save_as(folder / "loss.html"), Path)
+    record = explore.training(capture(lambda: x * 2), at=range(3), snapshots=4, budget=10_000)
+    record()
+    assert_type(record.losses, list[float])
+    assert_type(explore(record).html, str)
 
 
 # --- captured steps -------------------------------------------------------------------------------------------------

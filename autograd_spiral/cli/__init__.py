@@ -25,6 +25,7 @@ COMMANDS = {
     "train": "retrain the case study and print the published losses next to its own (default)",
     "check": "check the gradients of the rule table or of your own function",
     "draw": "draw the computation graph of a model's loss",
+    "explore": "write a page on which to step through a model's training step and its training",
     "source": "print a model's training step, including its backward pass, as NumPy",
 }
 """What each command does, in the order of the help text. The first one runs if no command is given."""
@@ -33,6 +34,7 @@ _EXAMPLES = (
     ("", "the published run"),
     ("check", "the whole rule table, at both orders"),
     ("draw", "the net's graph, to graph.svg"),
+    ("explore", "the net and its training, to out/explorer.html"),
     ("source", "the net's step"),
 )
 

@@ -12,6 +12,7 @@ from autograd_spiral.cli.command import Command
 from autograd_spiral.cli.named_function import UsageError, function_and_inputs, resolve, suggestion
 from autograd_spiral.cli.options import count
 from autograd_spiral.cli.output import fail, show
+from autograd_spiral.errors import LabelError
 from autograd_spiral.gradcheck import CheckReport, RuleReport, check_against, check_gradients, check_rules, checkable
 from autograd_spiral.gradcheck.report import wants_colours
 
@@ -20,7 +21,11 @@ __all__ = ["COMMAND"]
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="functions, or one module:function (default: all)")
-    parser.add_argument("--shapes", help='shapes of the inputs of module:function, as in "(3, 4), (4,)"')
+    shapes = (
+        'shapes of the inputs of module:function, as in "(3, 4), (4,)"; "(4,) < 10" draws whole numbers from 0 to 9, '
+        "such as labels"
+    )
+    parser.add_argument("--shapes", help=shapes)
     against = (
         "module:function with gradients derived by hand, which takes the same inputs and returns one array for each"
     )
@@ -82,6 +87,8 @@ def _check_function(name: str, options: argparse.Namespace) -> int:
         if options.traceback:
             traceback.print_exception(error)
         hint = "" if options.traceback else "; add --traceback for the full traceback"
+        if isinstance(error, LabelError | IndexError) and "integer" in says:
+            hint = f'. For whole numbers below 10, write --shapes "(5,) < 10"{hint}'
         return fail(f"{name} raised {says}{_where(error, name)}{hint}")
     return _conclude(report, options)
 
@@ -118,6 +125,10 @@ COMMAND = Command(
         (
             'check mypackage.losses:hinge --shapes "(3, 4), (4,)" --order 2',
             "your own function, at random inputs of these shapes",
+        ),
+        (
+            'check mypackage.losses:cross_entropy --shapes "(5, 3), (5,) < 3"',
+            "a loss with labels: the second input holds whole numbers below 3",
         ),
         (
             'check mypackage.losses:hinge --against mypackage.losses:hinge_gradient --shapes "(3, 4), (4,)"',

@@ -24,15 +24,16 @@ class UsageError(ValueError):
 def function_and_inputs(
     spec: str, shapes: str | None, *, dtype: str = "float64", seed: int = 0
 ) -> tuple[Callable[..., Any], list[NDArray[Any]]]:
-    """Return the function that `spec` names, as "module:function", and normal random inputs of `shapes`.
+    """Return the function that `spec` names, as "module:function", and random inputs of `shapes`.
 
-    `shapes` is written as "(3, 4), (4,)"; None raises an error, but only after the function was found. The current
-    directory is searched for the module, too. Raises `UsageError`, which says what is wrong with the request;
-    exceptions of the module itself pass through.
+    `shapes` is written as "(3, 4), (4,)"; None raises an error, but only after the function was found. The inputs are
+    normal, except after "(4,) < 10": these are whole numbers from 0 to 9, such as labels. The current directory is
+    searched for the module, too. Raises `UsageError`, which says what is wrong with the request; exceptions of the
+    module itself pass through.
 
-    >>> function, inputs = function_and_inputs("numpy:tanh", "(3, 4), (4,)")
-    >>> function.__name__, [x.shape for x in inputs]
-    ('tanh', [(3, 4), (4,)])
+    >>> function, inputs = function_and_inputs("autograd_spiral:softmax_cross_entropy", "(4, 10), (4,) < 10")
+    >>> function.__name__, [(x.shape, x.dtype.kind) for x in inputs]
+    ('softmax_cross_entropy', [((4, 10), 'f'), ((4,), 'i')])
     """
     function = resolve(spec)
     if shapes is None:
@@ -40,7 +41,10 @@ def function_and_inputs(
     if dtype not in ("float64", "float32"):
         raise UsageError(f"the dtype must be float64 or float32, not {dtype!r}")
     rng = np.random.default_rng(seed)
-    return function, [np.asarray(rng.standard_normal(shape), dtype=dtype) for shape in _shapes(shapes)]
+    return function, [
+        np.asarray(rng.standard_normal(shape), dtype) if below is None else np.asarray(rng.integers(below, size=shape))
+        for shape, below in _shapes(shapes)
+    ]
 
 
 def suggestion(name: str) -> str | None:
@@ -104,11 +108,18 @@ def resolve(spec: str) -> Callable[..., Any]:
     return found
 
 
-def _shapes(text: str) -> Sequence[tuple[int, ...]]:
+def _shapes(text: str) -> list[tuple[tuple[int, ...], int | None]]:
+    """Return the shapes in a text, each with the number below which its whole numbers are, if it has one.
+
+    >>> _shapes("(4, 3), (4,) < 3")
+    [((4, 3), None), ((4,), 3)]
+    """
     try:
-        value = ast.literal_eval(f"[{text}]")
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        value = []  # refused below
+        items = ast.parse(f"[{text}]", mode="eval").body.elts  # type: ignore[attr-defined]
+        pairs = [_shape_and_limit(item) for item in items]
+    except (AttributeError, SyntaxError, ValueError, MemoryError, RecursionError):
+        pairs = []  # refused below
+    value = [shape for shape, _ in pairs]
     shapes = [(shape,) if isinstance(shape, int) else shape for shape in value]
     if len(value) > 1 and shapes != value:
         several = ", ".join(map(str, shapes))
@@ -117,5 +128,19 @@ def _shapes(text: str) -> Sequence[tuple[int, ...]]:
         raise UsageError(f"shapes are tuples of lengths: write {meant}, not {text!r}")
     tuples = all(isinstance(shape, tuple) for shape in shapes)
     if not shapes or not tuples or not all(type(n) is int and n >= 0 for shape in shapes for n in shape):
-        raise UsageError(f'shapes are tuples of lengths, as in "(3, 4), (4,)", not {text!r}')
-    return shapes
+        raise UsageError(
+            'shapes are tuples of lengths, as in "(3, 4), (4,)", and whole numbers such as labels have a limit, as in '
+            f'"(3, 4), (3,) < 4", not {text!r}'
+        )
+    return [(shape, below) for shape, (_, below) in zip(shapes, pairs, strict=True)]
+
+
+def _shape_and_limit(item: ast.expr) -> tuple[Any, int | None]:
+    """Return the shape that an expression such as "(3, 4)" or "(4,) < 10" means, and the limit, if there is one."""
+    if not isinstance(item, ast.Compare):
+        return ast.literal_eval(item), None
+    (operator,), (limit,) = item.ops, item.comparators
+    below = ast.literal_eval(limit)
+    if not isinstance(operator, ast.Lt) or type(below) is not int or below < 1:
+        raise ValueError("no limit")
+    return ast.literal_eval(item.left), below

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from autograd_spiral.cli.command import Command
 from autograd_spiral.cli.draw import graph_of
+from autograd_spiral.cli.explore import Watch
 from autograd_spiral.cli.options import add_problem, add_step_size, count, problem
 from autograd_spiral.cli.output import fail, require_writable, say, show
 from autograd_spiral.debug.memory import keep_memory
@@ -87,21 +88,27 @@ def _run(options: argparse.Namespace) -> int:
     keep_memory()
     X, y, models = problem(options)
     names = [options.model] if options.model else models
-    trainings = [_training(name, models[name], X, y, options) for name in names]
+    watches = {} if options.eager else {"net": Watch(models["net"], X, y)}  # an eager run has no program
+    trainings = [_training(name, models[name], X, y, options, watches.get(name)) for name in names]
     files = _save_plots(options.out, X, y, trainings)
     if options.model != "linear":
         for stem, backward in (("net-graph", False), ("net-backward", True)):
             picture = graph_of(models["net"], X, y, options.reg, backward=backward)
             files.append(picture.save_as(options.out / f"{stem}.svg"))
+    watched = [watch for watch in watches.values() if watch.record is not None and watch.record.losses]
+    pages = [watch.save_as(options.out / "explorer.html") for watch in watched]
+    files += pages
     if options.json:
         show(json.dumps({"models": [one.to_json() for one in trainings], "files": [str(path) for path in files]}))
     else:
         for path in files:
             print(f"wrote {path}")
+        for page in pages:
+            print(f"open {page} in a browser to step through the net, its gradients and its training")
     return 0
 
 
-def _training(name: str, model: Model, X: Any, y: Any, options: argparse.Namespace) -> _Training:
+def _training(name: str, model: Model, X: Any, y: Any, options: argparse.Namespace, watch: Watch | None) -> _Training:
     """Train a model, and print the training log, the published loss next to each line, and a progress counter.
 
     The log is a result and goes to stdout, unless JSON is to be printed; the counter goes to stderr, on a terminal.
@@ -127,7 +134,9 @@ def _training(name: str, model: Model, X: Any, y: Any, options: argparse.Namespa
     step_size, reg = options.step_size, options.reg
     say(f"{title}: {steps} steps of size {step_size:g}, reg {reg:g}")
     try:
-        losses = train(model, X, y, steps=steps, step_size=step_size, reg=reg, on_step=on_step, eager=options.eager)
+        losses = train(
+            model, X, y, steps=steps, step_size=step_size, reg=reg, on_step=on_step, eager=options.eager, watch=watch
+        )
     finally:
         _show_progress()  # also after an interrupt
     training = _Training(name, title, model, log, losses, accuracy(model, X, y))

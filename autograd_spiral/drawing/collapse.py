@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
+from autograd_spiral.drawing.folding import Rounds
+from autograd_spiral.drawing.folding.counting import template_of
 from autograd_spiral.drawing.graph import Edge, Flow, Graph
-from autograd_spiral.drawing.record import Kind, Node
+from autograd_spiral.drawing.record import Kind, Node, common_scope
+from autograd_spiral.program.passes.phases import PHASES
 
 __all__ = ["collapse"]
 
+_STAYING = (Kind.OUTPUT, Kind.PARAMETER, Kind.GRADIENT, Kind.NEW_STATE)
 _COUNTED = {
     Kind.PARAMETER: "parameter",
     Kind.GRADIENT: "gradient",
@@ -24,24 +28,54 @@ _COUNTED = {
 def collapse(graph: Graph, max_nodes: int) -> Graph:
     """Return `graph` with as many scopes collapsed as it takes to have at most `max_nodes` nodes.
 
-    The innermost scopes collapse first. Outputs, nodes outside any scope, and parameters that several scopes use always
-    stay, the latter with their gradients and new states, so more than `max_nodes` may remain.
+    Single rounds beside a folded loop collapse first, then the innermost scopes. Those of the backward pass collapse in
+    any case, since what they compute follows from the forward pass. Outputs, nodes outside any scope, and parameters
+    that several scopes use always stay, the latter with their gradients and new states, so more than `max_nodes` may
+    remain.
     """
+    rounds = _beside_loops(graph, ("backward",))
+    if len(rounds) < len(graph.nodes):
+        graph = _merged(graph, rounds)
     depth = max((len(node.scope) for node in graph.nodes), default=0)
     if len(graph.nodes) <= max_nodes or depth == 0:
         return graph
+    rounds = _beside_loops(graph, PHASES)
+    if len(rounds) <= max_nodes:
+        return _merged(graph, rounds)
     while len(groups := _groups(freed := _with_shared_outside(graph, depth), depth)) > max_nodes and depth > 1:
         depth -= 1
-    return _merged(freed, groups, depth)
+    return _merged(freed, groups)
 
 
-def _groups(graph: Graph, depth: int) -> list[list[int]]:
-    """Return the positions that are drawn as one node each when scopes deeper than `depth` collapse."""
-    groups: dict[Hashable, list[int]] = {}
+_Groups: TypeAlias = dict[Hashable, list[int]]
+"""Positions that are drawn as one node each; the key is a number, or the phase and the scope that collapses."""
+
+
+def _groups(graph: Graph, depth: int) -> _Groups:
+    """Return what is drawn as one node each when scopes deeper than `depth` collapse."""
+    groups: _Groups = {}
     for i, node in enumerate(graph.nodes):
         whole = len(node.scope) < depth or node.kind is Kind.OUTPUT
         groups.setdefault(i if whole else (node.phase, node.scope[:depth]), []).append(i)
-    return list(groups.values())
+    return groups
+
+
+def _beside_loops(graph: Graph, phases: Sequence[str]) -> _Groups:
+    """Return what is drawn as one node each when single rounds of these phases collapse beside their loop."""
+    names = {
+        (node.phase, *node.scope[:depth], template_of(part.like))
+        for node in graph.nodes
+        for depth, part in enumerate(node.scope)
+        if node.phase in phases and isinstance(part, Rounds) and part.like
+    }
+    groups: _Groups = {}
+    for i, node in enumerate(graph.nodes):
+        depths = (
+            n + 1 for n, part in enumerate(node.scope) if (node.phase, *node.scope[:n], template_of(part)) in names
+        )
+        depth = next(depths, 0) if node.kind not in _STAYING else 0
+        groups.setdefault((node.phase, node.scope[:depth]) if depth else i, []).append(i)
+    return groups
 
 
 def _with_shared_outside(graph: Graph, depth: int) -> Graph:
@@ -53,7 +87,7 @@ def _with_shared_outside(graph: Graph, depth: int) -> Graph:
             users.setdefault(edge.tail, set()).add(graph.nodes[edge.head].scope[:depth])
     for i, scopes in users.items():
         if len(scopes) > 1:
-            outside[i] = _common(scopes)
+            outside[i] = common_scope(scopes)
     for own, other in graph.pairs:  # of a parameter: its gradient, and its new state
         if own in outside:
             outside[other] = outside[own]
@@ -61,22 +95,15 @@ def _with_shared_outside(graph: Graph, depth: int) -> Graph:
     return Graph(nodes, graph.edges, graph.pairs)
 
 
-def _common(scopes: set[tuple[str, ...]]) -> tuple[str, ...]:
-    """Return the innermost scope that all of these are in."""
-    first, last = min(scopes), max(scopes)  # in this order, all others begin as these two do
-    shared = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
-    return tuple(name for name, _ in shared)
-
-
-def _merged(graph: Graph, groups: list[list[int]], depth: int) -> Graph:
-    group_of = {member: position for position, group in enumerate(groups) for member in group}
-    merged = Graph([_node([graph.nodes[i] for i in group], depth) for group in groups])
-    uses: Counter[tuple[int, int, Flow]] = Counter()
+def _merged(graph: Graph, groups: _Groups) -> Graph:
+    group_of = {member: position for position, group in enumerate(groups.values()) for member in group}
+    merged = Graph([_node([graph.nodes[i] for i in group], key) for key, group in groups.items()])
+    uses: Counter[tuple[int, int, Flow, str]] = Counter()
     for edge in graph.edges:
         tail, head = group_of[edge.tail], group_of[edge.head]
         if tail != head:
-            uses[tail, head, edge.flow] += edge.uses
-    merged.edges = [Edge(tail, head, flow, count) for (tail, head, flow), count in uses.items()]
+            uses[tail, head, edge.flow, edge.note] += edge.uses
+    merged.edges = [Edge(*key[:3], count, key[3]) for key, count in uses.items()]
     pairs = dict.fromkeys((group_of[value], group_of[ct]) for value, ct in graph.pairs)
     merged.pairs = [pair for pair in pairs if _alike(*(merged.nodes[i] for i in pair))]
     return merged
@@ -88,10 +115,9 @@ def _alike(forward: Node, backward: Node) -> bool:
     return scopes[0] == scopes[1]
 
 
-def _node(members: list[Node], depth: int) -> Node:
-    if len(members) == 1:
+def _node(members: list[Node], key: Hashable) -> Node:
+    if len(members) == 1 or not isinstance(key, tuple):
         return members[0]
-    first = members[0]
+    phase, path = key
     count = Counter(_COUNTED.get(member.kind, "operation") for member in members)
-    path = first.scope[:depth]
-    return Node(Kind.SCOPE, first.output, path[-1], scope=path[:-1], phase=first.phase, count=count)
+    return Node(Kind.SCOPE, members[0].output, path[-1], scope=path[:-1], phase=phase, count=count)

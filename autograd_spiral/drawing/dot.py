@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import html
 import itertools
 import re
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
+from autograd_spiral.drawing.folding import NEXT, Rounds
 from autograd_spiral.drawing.graph import Edge, Flow, Graph
 from autograd_spiral.drawing.legend import DIRECTIONS, FLOWS, FRAMES, SECONDARY, STYLES, legend
+from autograd_spiral.drawing.markup import escaped, shown
 from autograd_spiral.drawing.record import Kind, Node
 from autograd_spiral.drawing.text import (
     WIDTH,
-    capped,
     columns,
     shape_text,
     size_of,
     value_text,
     visible,
-    with_all_spaces,
 )
 from autograd_spiral.program.passes.phases import PHASES
 
@@ -34,7 +34,7 @@ _FOLDERS = re.compile(r"^.*?(?=[^/\\]*:\d+: )")
 _LONG = 24
 _NARROW = 14
 _MARGIN = 5
-_FRAME = '"#7f7f7f"'
+_FRAME, _FRAME_TITLE = "#7f7f7f", "#555555"
 _MANY = 100
 _VERY_MANY = 500
 """With more edges than _MANY, dot gets less time to place nodes; with more than _VERY_MANY, it draws straight edges."""
@@ -48,19 +48,21 @@ def dot_lines(graph: Graph, *, values: bool, rankdir: str) -> Iterator[str]:
     order = list(_in_order(graph, phases)) if framed else []
     if "update" not in phases:
         yield from order
+    numbers = itertools.count()  # frames of one name would be one frame
     for phase in phases:
         if framed:
             title, side, colour = FRAMES[phase]
             yield f"\tsubgraph cluster_{phase} {{\n"
             yield f'\t\tlabel=<{title.format(*DIRECTIONS[rankdir])}> labeljust={side} fontcolor="{colour}"\n'
             yield f'\t\tcolor="{colour}" style=rounded penwidth=0.8\n'
-        yield from _phase(graph, phase, values, narrow=framed)
+            yield f"\t\t{phase}\n"  # above all others, so that lines between the uppermost nodes miss the title
+        yield from _phase(graph, phase, numbers, values=values, narrow=framed)
         if framed:
             yield "\t}\n"
     for edge in graph.edges:
         yield _edge(graph, edge)
     if framed:
-        for first, second in graph.pairs:
+        for first, second in (*graph.pairs, *_with_users(graph)):
             yield f"\t{{ rank=same n{first} n{second} }}\n"
     if "update" in phases:
         yield from order
@@ -68,44 +70,66 @@ def dot_lines(graph: Graph, *, values: bool, rankdir: str) -> Iterator[str]:
     yield f"\tlabel=<{legend(graph, values=values)}> labelloc=b\n"
 
 
-def _phase(graph: Graph, phase: str, values: bool, narrow: bool) -> Iterator[str]:
-    """Yield the nodes of one phase, those of a scope of the forward pass inside its frame."""
-    scopes = {i: node.scope if phase == "forward" else () for i, node in enumerate(graph.nodes) if node.phase == phase}
+def _phase(graph: Graph, phase: str, numbers: Iterator[int], *, values: bool, narrow: bool) -> Iterator[str]:
+    """Yield the nodes of one phase, those of a loop or of a scope of the forward pass inside its frame."""
+    scopes = {i: _frames(node) for i, node in enumerate(graph.nodes) if node.phase == phase}
     seen: dict[tuple[str, ...], int] = {}
 
     def order(i: int) -> list[int]:
         """Return a sort key: a frame's own nodes before its inner frames, and frames in the order they come up."""
         return [seen.setdefault(scopes[i][:depth], len(seen)) for depth in range(1, len(scopes[i]) + 1)]
 
+    uppermost = _uppermost(graph, scopes)
     entered: tuple[str, ...] = ()
-    numbers = itertools.count()
     for i in sorted(scopes, key=order):
         while entered != scopes[i][: len(entered)]:
             yield "\t}\n"
             entered = entered[:-1]
-        for name in scopes[i][len(entered) :]:
-            yield f"\tsubgraph cluster_{next(numbers)} {{\n"
-            yield f"\t\tlabel=<{_shown(name)}> labeljust=r fontcolor={_FRAME.replace('7f', '55')}\n"
-            yield f'\t\tcolor={_FRAME} style="dashed,rounded" penwidth=1 margin={_MARGIN}\n'
+        for depth in range(len(entered), len(scopes[i])):
+            frame = scopes[i][: depth + 1]
+            yield from _frame(frame[-1], next(numbers), uppermost[frame])
         entered = scopes[i]
         yield _node(i, graph.nodes[i], values, narrow)
     yield from ["\t}\n"] * len(entered)
 
 
-def _escaped(text: str, width: int = WIDTH) -> str:
-    """Return `text` so that an HTML-like label shows it literally.
+def _frame(name: str, number: int, uppermost: list[int]) -> Iterator[str]:
+    """Yield the beginning of a frame. Its title is a node beside the uppermost ones, so that lines go around it."""
+    yield f"\tsubgraph cluster_{number} {{\n"
+    yield f'\t\tlabel="" color="{_FRAME}" style="dashed,rounded" penwidth=1 margin={_MARGIN}\n'
+    title = "<BR/>".join(map(shown, name.rsplit("  ", 1) if isinstance(name, Rounds) else [name]))
+    yield f'\t\tt{number} [shape=plaintext fontsize=12 label=<{title}> fontcolor="{_FRAME_TITLE}"]\n'
+    for n, i in enumerate(uppermost):
+        yield f"\t\tt{number} -> n{i} [style=invis weight={int(n == 0)} minlen=0]\n"
 
-    Markup is escaped, and backslashes too: even in HTML-like labels \\N is the name of the node.
-    """
-    return html.escape(capped(visible(text), width), quote=False).replace("\\", "\\\\")
+
+def _uppermost(graph: Graph, scopes: Mapping[int, tuple[str, ...]]) -> dict[tuple[str, ...], list[int]]:
+    """Return for each frame the nodes in it above which no other node of it is drawn."""
+    below: dict[tuple[str, ...], set[int]] = {}
+    for edge in graph.edges:
+        upper, lower = _ends(graph, edge)
+        if upper in scopes and lower in scopes and NEXT not in edge.note:
+            shared = itertools.takewhile(
+                lambda pair: pair[0] == pair[1], zip(scopes[upper], scopes[lower], strict=False)
+            )
+            for depth, _ in enumerate(shared):
+                below.setdefault(scopes[lower][: depth + 1], set()).add(lower)
+    found: dict[tuple[str, ...], list[int]] = {}
+    for i, scope in scopes.items():
+        for depth in range(len(scope)):
+            uppermost = found.setdefault(scope[: depth + 1], [])
+            if i not in below.get(scope[: depth + 1], ()):
+                uppermost.append(i)
+    return found
 
 
-def _shown(text: str) -> str:
-    return with_all_spaces(_escaped(text))
+def _frames(node: Node) -> tuple[str, ...]:
+    """Return the frames around a node, outermost first: beside the forward pass, only loops have frames."""
+    return node.scope if node.phase == "forward" else tuple(name for name in node.scope if isinstance(name, Rounds))
 
 
 def _small(text: str, role: str) -> str:
-    return f'<FONT POINT-SIZE="10" COLOR="{SECONDARY[role]}">{_shown(text)}</FONT>'
+    return f'<FONT POINT-SIZE="10" COLOR="{SECONDARY[role]}">{shown(text)}</FONT>'
 
 
 def _node(index: int, node: Node, values: bool, narrow: bool) -> str:
@@ -123,10 +147,12 @@ def _node(index: int, node: Node, values: bool, narrow: bool) -> str:
 
 
 def _title(node: Node) -> list[str]:
-    """Return `name = formula`, or `state ← formula`, on two lines if one would be too long."""
+    """Return `name = formula`, or `state ← formula`, on two lines if one would be too long; or several statements."""
+    if node.statements:
+        return [f"<B>{shown(name)}</B> ← {escaped(text, WIDTH - columns(name) - 3)}" for name, text in node.statements]
     sign = "←" if node.kind is Kind.NEW_STATE else "="
-    name = f"<B>{_shown(node.name)}</B>" if node.name else ""
-    text = _shown(node.formula)
+    name = f"<B>{shown(node.name)}</B>" if node.name else ""
+    text = shown(node.formula)
     if not node.name or not text:
         return [name] if name else _broken(text or str(node.kind))
     if columns(visible(node.name)) + columns(node.formula) + 3 > WIDTH:
@@ -143,6 +169,8 @@ def _broken(formula: str) -> list[str]:
 def _facts(node: Node, values: bool, narrow: bool) -> list[str]:
     if node.kind is Kind.SCOPE:
         return [f"{n} {what if n == 1 else _plural(what)}" for what, n in node.count.items()]
+    if node.states:
+        return [*textwrap.wrap(", ".join(map(visible, node.states)), WIDTH)]
     shape = shape_text(node.output.shape)
     if node.output.dtype != np.float64:
         shape += f"   {node.output.dtype}"
@@ -161,27 +189,52 @@ def _tooltip(node: Node) -> str:
     """Return the label in full, with the line of code if it is known."""
     sign = " ← " if node.kind is Kind.NEW_STATE else " = "
     text = sign.join(filter(None, (node.name, node.formula))) or str(node.kind)
+    if node.statements:
+        text = ";  ".join(f"{name} ← {formula}" for name, formula in node.statements)
     if node.equation is not None and node.equation.place:
         text += f"  ({_FOLDERS.sub('', node.equation.place, count=1)})"
-    literal = _escaped(text, 300).replace("\\", "\\\\")  # a quoted string takes them once more
+    literal = escaped(text, 600 if node.statements else 300).replace(
+        "\\", "\\\\"
+    )  # a quoted string takes them once more
     return '"' + literal.replace('"', "&quot;") + '"'
 
 
 def _edge(graph: Graph, edge: Edge) -> str:
     colour, dash, _ = FLOWS[edge.flow]
-    tail, head = edge.tail, edge.head
-    start, end = graph.nodes[tail], graph.nodes[head]
+    start, end = graph.nodes[edge.tail], graph.nodes[edge.head]
+    tail, head = _ends(graph, edge)
     how = f'color="{colour}"'
     if edge.flow is not Flow.VALUE:
         how += f" style={dash}"
-    if end.phase == "backward" or (start.phase == end.phase == "update"):
-        tail, head = head, tail  # from top to bottom as the forward edges are, the arrow at its upper end
+    if tail != edge.tail:
         how += " dir=back"
-    if start.phase != end.phase:
+    if start.phase != end.phase or NEXT in edge.note:
         how += " constraint=false"
-    if edge.uses > 1:
-        how += f" label=<{_small(f'×{edge.uses}', 'value')}>"
+    notes = [edge.note] * bool(edge.note) + [f"×{edge.uses}"] * (edge.uses > 1)
+    if notes:
+        how += f" xlabel=<{_small(' '.join(notes), 'value')}>"
     return f"\tn{tail} -> n{head} [{how}]\n"
+
+
+def _with_users(graph: Graph) -> Iterator[tuple[int, int]]:
+    """Yield forward nodes that only other phases use, each with its first user: nothing else says where they belong."""
+    users: dict[int, list[int]] = {}
+    for edge in graph.edges:
+        users.setdefault(edge.tail, []).append(edge.head)
+    paired = {i for pair in graph.pairs for i in pair}
+    for i, heads in users.items():
+        node = graph.nodes[i]
+        apart = not node.args and all(graph.nodes[head].phase != node.phase for head in heads)
+        if node.phase == "forward" and apart and i not in paired and heads[0] not in paired:
+            yield i, heads[0]
+
+
+def _ends(graph: Graph, edge: Edge) -> tuple[int, int]:
+    """Return the upper and the lower end of an edge: backward and in the update, the arrow points up."""
+    start, end = graph.nodes[edge.tail], graph.nodes[edge.head]
+    if end.phase == "backward" or start.phase == end.phase == "update":
+        return edge.head, edge.tail
+    return edge.tail, edge.head
 
 
 def _in_order(graph: Graph, phases: list[str]) -> Iterator[str]:

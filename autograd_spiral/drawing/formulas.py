@@ -24,10 +24,13 @@ from autograd_spiral.program.printing.expressions import (
 from autograd_spiral.vocabulary.rules.indexing import scatter
 from autograd_spiral.vocabulary.rules.shapes import add_windows
 
-__all__ = ["BLANK", "FORMULAS", "constant_text"]
+__all__ = ["BLANK", "FORMULAS", "RAISED", "constant_text"]
 
 BLANK = "·"
 """Stands for an argument that has no name: the arrow into the operation shows which."""
+
+RAISED = "ᵀ⁰¹²³⁴⁵⁶⁷⁸⁹⁻"
+"""The signs that stand raised after a term."""
 
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -97,7 +100,6 @@ FORMULAS = Alphabet(
         np.broadcast_to: lambda equation, terms: terms[0]._replace(number=None),
         np.reshape: lambda equation, terms: Text(f"reshape({terms[0].text})"),
         np.ndarray.astype: lambda equation, terms: Text(f"{equation.params['dtype']}({terms[0].text})"),
-        np.concatenate: lambda equation, terms: Text(f"concatenate({listed(terms[:9])})"),
         operator.getitem: lambda equation, terms: Text(f"{terms[0].atom}[{index_text(equation, terms[1:], '…')}]"),
         scatter: lambda equation, terms: Text(f"scatter({terms[0].text})"),
         sliding_window_view: lambda equation, terms: Text(

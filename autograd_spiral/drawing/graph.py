@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from autograd_spiral.drawing.formulas import BLANK, FORMULAS, constant_text
+from autograd_spiral.drawing.operands import gather, gathered_text
 from autograd_spiral.drawing.record import Kind, Node, Record
 from autograd_spiral.drawing.text import WIDTH, capped, visible
 from autograd_spiral.program.printing.expressions import Text
@@ -33,12 +34,17 @@ class Flow(StrEnum):
 
 @dataclass(slots=True)
 class Edge:
-    """A use of the value of `tail` by `head`, both positions in the list of nodes; `uses` of them when collapsed."""
+    """A use of the value of `tail` by `head`, both positions in the list of nodes; `uses` of them when collapsed.
+
+    If one of them stands for several rounds of a loop, `note` says which of them the edge belongs to, unless it is each
+    round to itself.
+    """
 
     tail: int
     head: int
     flow: Flow
     uses: int = 1
+    note: str = ""
 
 
 @dataclass
@@ -50,25 +56,32 @@ class Graph:
     pairs: list[tuple[int, int]] = field(default_factory=list)
 
 
-def trace(record: Record) -> Graph:
-    """Return the graph of everything in `record`, whose nodes get their formulas."""
-    return _Trace(record).graph
+def trace(record: Record, *, gather: bool = False) -> Graph:
+    """Return the graph of everything in `record`, whose nodes get their formulas.
+
+    With `gather`, the additions of a long sum are one node, and so are the cuts that lead to a piece of a gradient.
+    """
+    return _Trace(record, gather).graph
 
 
 class _Trace:
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Record, all_phases: bool) -> None:
         self.graph = Graph()
         self.index: dict[Node, int] = {}  # the position of each drawn node
         self.read: dict[Node, tuple[Text, tuple[Node, ...]]] = {}  # how an argument reads, and the nodes behind it
         self.uses = Counter(arg for node in record.nodes for arg in node.args if type(arg) is Node)
         self.terms: dict[Node, tuple[Text, tuple[Node, ...]]] = {}  # values of an update in the formula of their user
         self.absorbed = _absorbed(record, self.uses)
+        inside = gather(record.nodes, self.uses, all_phases=all_phases)
         for node in record.nodes:
-            self._node(node)
+            if node not in inside:
+                self._node(node)
         index = self.index
         self.graph.pairs = [(index[a], index[b]) for a, b in record.pairs if a in index and b in index]
 
     def _node(self, node: Node) -> None:
+        for term in [arg for arg in node.args if arg in self.terms and _scope(arg) != _scope(node)]:
+            self._draw(term, *self.terms.pop(term))  # what an optimizer gets is not a part of it
         text, sources = self._formula(node)
         terms = [arg for arg in node.args if arg in self.terms]
         while terms and (len(text.text) > WIDTH or len(sources) > 4):
@@ -101,14 +114,16 @@ class _Trace:
         if labels is not None:
             label, sources = self._argument(labels)
             return Text(f"onehot({label.text})"), sources
-        arguments = [self._argument(arg) for arg in node.args]
+        arguments = [self._argument(arg) for arg in (node.gathered.operands if node.gathered else node.args)]
         sources = tuple(source for _, behind in arguments for source in behind)
         if node.equation is None or node.args[0] in self.absorbed:
             return arguments[0][0], sources
         turned = _turned_back(node)
         if turned is not None:
             return self._argument(turned)
-        return FORMULAS.write(node.equation, [text for text, _ in arguments]), sources
+        texts = [text for text, _ in arguments]
+        write = FORMULAS.write(node.equation, texts) if node.gathered is None else gathered_text(node.gathered, texts)
+        return write, sources
 
     def _argument(self, arg: Any) -> tuple[Text, tuple[Node, ...]]:
         """Return how `arg` reads in a formula, and the nodes whose values it shows."""
@@ -133,6 +148,11 @@ class _Trace:
             if start.kind is Kind.PARAMETER and not start.scope:
                 start.scope = end.scope  # a parameter is drawn with the operation that uses it first
         self.graph.edges.append(Edge(self.index[start], self.index[end], flow))
+
+
+def _scope(node: Node) -> tuple[str, ...]:
+    """Return the scope in which the operation of a node was recorded."""
+    return node.equation.scope if node.equation is not None else ()
 
 
 _WHOLE_AXES = (None, Ellipsis, slice(None))

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import html
+import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from autograd_spiral.drawing.formulas import BLANK
 from autograd_spiral.drawing.graph import Flow, Graph
-from autograd_spiral.drawing.record import Kind
-from autograd_spiral.drawing.text import value_text, with_all_spaces
+from autograd_spiral.drawing.markup import shown
+from autograd_spiral.drawing.record import Kind, Node
+from autograd_spiral.drawing.text import WIDTH, columns, value_text, visible, with_all_spaces
 
 __all__ = ["DIRECTIONS", "FLOWS", "FRAMES", "SECONDARY", "STYLES", "TEXT", "Style", "legend"]
+
+
+_LONGEST = 300
+"""No line below a picture has more columns than this."""
 
 
 class Style(NamedTuple):
@@ -70,18 +77,49 @@ def legend(graph: Graph, *, values: bool) -> str:
     ]
     if any(BLANK in node.formula for node in graph.nodes):
         others.append(f"{BLANK} a value without a name: see the arrow")
+    if any(node.rounds for node in graph.nodes):
+        shown = (
+            ", with the values of the first" if values and any(node.value is not None for node in graph.nodes) else ""
+        )
+        others.append(f"×n: a frame stands for n rounds{shown}")
     if values and any("±" in value_text(node.value) for node in graph.nodes if node.value is not None):
         others.append("mean ± standard deviation")
     if values and any(node.gradient is not None for node in graph.nodes):
         others.append(f'<FONT COLOR="{SECONDARY["gradient"]}">‖grad‖</FONT> norm of its gradient')
+    in_full = [_cell(text) for text in _in_full(graph)]
     other = _cell(with_all_spaces("      ".join(others))) if others else ""
     if len(nodes) + len(others) > 6:
         length = -(-len(nodes) // -(-len(nodes) // 7))  # rows of equal length, of 7 at most
         rows = ["".join(nodes[i : i + length]) for i in range(0, len(nodes), length)] + [other]
     else:
         rows = ["".join(nodes) + other]
+    rows += in_full
     tables = (f'<TABLE BORDER="0" CELLSPACING="2" CELLPADDING="1"><TR>{row}</TR></TABLE>' for row in rows)
     return f'<TABLE BORDER="0" CELLSPACING="0">{"".join(f"<TR><TD>{table}</TD></TR>" for table in tables)}</TABLE>'
+
+
+def _in_full(graph: Graph) -> Iterator[str]:
+    """Yield in full the updates that are too long for their boxes, those that read alike once."""
+    alike: dict[tuple[str, ...], list[Node]] = {}
+    for node in graph.nodes:
+        if any(columns(visible(name)) + columns(formula) + 3 > WIDTH for name, formula in node.statements):
+            alike.setdefault(_without_names(node), []).append(node)
+    for first, *others in alike.values():
+        lines = [shown(f"{name} ← {formula}", _LONGEST) for name, formula in first.statements]
+        if others:
+            lines.append(shown("likewise " + ", ".join(node.name or BLANK for node in others), _LONGEST))
+        yield "".join(f'{line}<BR ALIGN="LEFT"/>' for line in lines)
+
+
+def _without_names(node: Node) -> tuple[str, ...]:
+    """Return the statements of an update with numbers in place of its own names."""
+    names = [name for name, _ in node.statements]
+    names += [f"d{node.name}"]
+    pattern = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+    own = re.compile(rf"(?<!\w)({pattern})(?!\w)")
+    return tuple(
+        own.sub(lambda match: f"#{names.index(match[0])}", f"{name} ← {text}") for name, text in node.statements
+    )
 
 
 def _cell(text: str) -> str:

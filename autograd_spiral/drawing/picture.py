@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from autograd_spiral.drawing.collapse import collapse
 from autograd_spiral.drawing.dot import dot_lines, picture_attributes
 from autograd_spiral.drawing.export import Drawing
+from autograd_spiral.drawing.folding import fold_loops, fold_updates
 from autograd_spiral.drawing.graph import trace
 from autograd_spiral.drawing.legend import DIRECTIONS
 from autograd_spiral.drawing.record import Record
@@ -29,6 +30,7 @@ def draw(
     gradients_of: Any = None,
     names: Mapping[str, Any] | None = None,
     values: bool = True,
+    fold: bool = True,
     max_nodes: int = 100,
     rankdir: str = "TB",
 ) -> Drawing:
@@ -42,9 +44,12 @@ def draw(
 
     With `gradients_of`, leaves or other tensors, in any form that `grad` takes, the backward pass is recorded again and
     drawn too, each gradient level with its value; the outputs must be scalars. Names come from `Tensor(name=…)` and
-    `.named(…)`, else from `names`, such as `locals()`, else from the keys and attributes of `gradients_of`. Above
-    `max_nodes`, scopes collapse to one node each; operations outside any `scope(…)` stay. `rankdir` is the direction
-    that values flow in: TB, LR, BT or RL.
+    `.named(…)`, else from `names`, such as `locals()`, else from the keys and attributes of `gradients_of`. `rankdir`
+    is the direction that values flow in: TB, LR, BT or RL.
+
+    Rounds of a loop that compute the same are one frame, which shows the first of them. All that belongs to the update
+    of one parameter is one node, and so are long sums. `fold=False` draws them in full. Above `max_nodes`, scopes
+    collapse to one node each; operations outside any `scope(…)` stay.
 
     A captured step must have been called, and is drawn as the program it used last. A program is drawn forward,
     backward, and with its updates, `W ← W − dW`, level with the state that they change. It shows shapes but no values,
@@ -67,10 +72,17 @@ def draw(
     >>> _ = step()
     >>> "<B>W</B> ← W − 0.2 × W" in draw(step).source
     True
+    >>> x = W
+    >>> for _ in range(20):
+    ...     x = np.tanh(2.0 * x)
+    >>> draw(x.sum()), draw(x.sum(), fold=False)  # doctest: +NORMALIZE_WHITESPACE
+    (<drawing of 4 nodes: shows itself in notebooks, save_as() writes a file>,
+     <drawing of 42 nodes: shows itself in notebooks, save_as() writes a file>)
     """
     if rankdir not in DIRECTIONS:
         raise ValueError(f"draw: rankdir must be TB, LR, BT or RL, not {rankdir!r}")
-    graph = collapse(trace(record_of(outputs, gradients_of, names)), max_nodes)
+    graph = trace(record_of(outputs, gradients_of, names), gather=fold)
+    graph = collapse(fold_loops(fold_updates(graph)) if fold else graph, max_nodes)
     drawing = Drawing("computation", **picture_attributes(graph, rankdir))
     drawing.body.extend(dot_lines(graph, values=values, rankdir=rankdir))
     return drawing

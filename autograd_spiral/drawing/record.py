@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from autograd_spiral.engine.table import PRIMITIVES
 from autograd_spiral.program.ir import Atom, Equation, Program, Rank, Value, dtype_of, shape_of
 from autograd_spiral.program.printing.names import given_names
 
-__all__ = ["Kind", "Node", "Record"]
+__all__ = ["Gathered", "Kind", "Node", "Record", "Statement", "common_scope"]
 
 
 class Kind(StrEnum):
@@ -37,6 +38,22 @@ _KINDS = {"forward": Kind.OPERATION, "backward": Kind.BACKWARD, "update": Kind.U
 """The kinds of the nodes of each phase that have no other role."""
 
 
+class Gathered(NamedTuple):
+    """Many operations read as one: a stack, a long sum, a piece of a value (see `operands`), or a call of a scope."""
+
+    name: str
+    operands: tuple[Any, ...]
+    axis: int = 0
+    numbers: tuple[int, ...] = ()  # of a piece: its place along the axis, or where it starts and stops
+
+
+class Statement(NamedTuple):
+    """What is assigned to a state in an update: its name, and the formula in full."""
+
+    name: str
+    formula: str
+
+
 @dataclass(eq=False, slots=True)
 class Node:
     """A value of a program and what the picture says about it; or a scope, collapsed into one node.
@@ -55,7 +72,11 @@ class Node:
     value: NDArray[Any] | None = None
     gradient: NDArray[Any] | None = None
     formula: str = ""  # filled in by `graph.trace`
+    gathered: Gathered | None = None  # what to read in place of equation and arguments
+    statements: tuple[Statement, ...] = ()  # what the folded update of a parameter assigns, in order
+    states: tuple[str, ...] = ()  # what is kept by an optimizer whose states are one box
     count: Counter[str] = field(default_factory=Counter)  # what a collapsed scope holds
+    rounds: tuple[int, ...] = ()  # of the loops, outermost first, of which this is every round: see `loops.fold`
 
     @property
     def function(self) -> Any:
@@ -66,6 +87,18 @@ class Node:
     def result(self) -> bool:
         """Whether the value must have a node of its own."""
         return self.kind in (Kind.GRADIENT, Kind.OUTPUT, Kind.NEW_STATE)
+
+
+def common_scope(scopes: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    """Return the innermost scope that all of these are in.
+
+    >>> common_scope([("net", "layer 1"), ("net", "layer 2", "norm")])
+    ('net',)
+    """
+    scopes = list(scopes)
+    first, last = min(scopes), max(scopes)  # in this order, all others begin as these two do
+    shared = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
+    return tuple(name for name, _ in shared)
 
 
 class Record:

@@ -12,6 +12,8 @@ from typing import Any, Self
 
 import numpy
 
+from autograd_spiral.engine import messages
+from autograd_spiral.engine.modes import MODE
 from autograd_spiral.errors import ShapeError
 
 __all__ = ["ArrayMethods"]
@@ -138,7 +140,8 @@ class ArrayMethods:
     def item(self) -> Any:
         """Return the value of a tensor of one element, as a Python number.
 
-        Raises `ShapeError` for any other size, and `CaptureError` while a step is captured.
+        Raises `ShapeError` for any other size, `CaptureError` while a step is captured, and `LostGraphError` in the
+        function that a transform such as `value_and_grad` differentiates, if the gradient would be lost.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor([[2.5]]).item()
@@ -150,7 +153,11 @@ class ArrayMethods:
         """Return the value of one element; raise `ShapeError`, naming `use`, for any other size."""
         if self.size != 1:
             raise ShapeError(f"{use} needs a tensor of one element, not of shape {self.shape}")
-        return self.data.item()
+        value = self.data
+        mode = MODE.get()
+        if mode.transform and mode.recording and self.requires_grad and use != "int(t)":
+            raise messages.lost_number(self, use, mode.transform)
+        return value.item()
 
     def tolist(self) -> Any:
         """Return the value as nested lists of Python numbers.
@@ -214,7 +221,7 @@ class ArrayMethods:
 
     def __format__(self, spec: str) -> str:
         if self.ndim == 0:
-            return format(self.item(), spec)
+            return format(self.data.item(), spec)
         if spec:
             raise TypeError(f"format {spec!r} needs a tensor of no axes, not shape {self.shape}")
         return str(self)

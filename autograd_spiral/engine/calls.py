@@ -35,7 +35,7 @@ def overridable(body: F) -> F:
     return function  # type: ignore[return-value]
 
 
-NUMPY_DEFAULTS = {"out": None, "dtype": None, "where": True}
+NUMPY_DEFAULTS = {"out": None, "dtype": None, "where": True, "casting": "same_kind"}
 """Keywords that no rule takes, with NumPy's default of each, which may be passed."""
 
 

@@ -14,7 +14,7 @@ from autograd_spiral.engine import messages
 from autograd_spiral.engine.modes import MODE
 from autograd_spiral.engine.table import Primitive
 
-__all__ = ["call_isolated", "frozen", "frozen_copy", "frozen_result", "sealed"]
+__all__ = ["call_isolated", "frozen", "frozen_copy", "frozen_result", "sealed", "taken"]
 
 
 def frozen(array: NDArray[Any]) -> NDArray[Any]:
@@ -75,6 +75,26 @@ def frozen_result(value: Any, primitive: Primitive) -> NDArray[Any]:
     while isinstance(base, np.ndarray) and not base.flags.writeable:
         base = base.base
     return frozen(array if base is None else array.copy())
+
+
+def taken(holder: list[Any]) -> NDArray[Any]:
+    """Take the only array out of `holder`, and return it read-only: itself if nothing else refers to it, else a copy.
+
+    >>> array = np.zeros(2)
+    >>> taken([array]) is array, taken([np.ones(2)])
+    (False, array([1., 1.]))
+    """
+    array = holder.pop()
+    own = getrefcount(array) == _TAKEN and type(array) is np.ndarray and array.base is None
+    return frozen(array if own else np.array(array))
+
+
+def _references(holder: list[Any]) -> int:
+    array = holder.pop()
+    return getrefcount(array)
+
+
+_TAKEN = _references([np.zeros(1)])
 
 
 def sealed(array: NDArray[Any]) -> NDArray[Any]:

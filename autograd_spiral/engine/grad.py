@@ -10,10 +10,11 @@ from typing import Any, TypeVar, overload
 import numpy as np
 
 from autograd_spiral.engine import messages
+from autograd_spiral.engine.frozen import taken
 from autograd_spiral.engine.modes import MODE, NO_TRACE, entering
 from autograd_spiral.engine.pytree import LEAF, called_in, flatten, unflatten
 from autograd_spiral.engine.sweep import sweep
-from autograd_spiral.engine.tensor import Tensor, constant, seed_cotangent
+from autograd_spiral.engine.tensor import Tensor, as_leaf, seed_cotangent
 from autograd_spiral.errors import ShapeError
 
 __all__ = ["grad", "tensors_in"]
@@ -52,7 +53,13 @@ def grad(outputs: Any, inputs: Any = None, cotangents: Any = None, create_graph:
     >>> grad(net["w"] ** 2 + net["b"], net)
     {'w': Tensor(6.), 'b': Tensor(1.)}
     """
+    if inputs is None and not callable(outputs):
+        raise TypeError(
+            "grad takes the parameters too: write grad(loss, parameters), or loss.backward() for all leaves"
+        )
     (ends, ends_def), (starts, treedef) = tensors_in(outputs, "grad: output"), tensors_in(inputs, "grad: input")
+    if starts and ends and all(end.is_leaf and end._requires_grad for end in ends) and not starts[0].is_leaf:
+        raise messages.swapped(starts[0])
     for i, end in enumerate(ends):
         if end._value.dtype.kind != "f":
             raise messages.integer_in_grad(called_in(ends_def, i, "output"), end)
@@ -74,7 +81,8 @@ def grad(outputs: Any, inputs: Any = None, cotangents: Any = None, create_graph:
         results = _recorded(ends, starts, seeds, given, create_graph)
     else:
         found = sweep(zip(ends, seeds, strict=True), set(starts), observer=mode.observer)
-        results = [constant(found[start]) if start in found else _zeros(start) for start in starts]
+        arrays = {start: taken([found.pop(start)]) for start in dict.fromkeys(starts) if start in found}
+        results = [as_leaf(arrays[start]) if start in arrays else _zeros(start) for start in starts]
     return unflatten(treedef, iter(results))
 
 

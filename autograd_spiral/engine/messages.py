@@ -183,6 +183,15 @@ def lost_graph() -> LostGraphError:
     )
 
 
+def lost_number(tensor: Any, use: str, transform: str) -> LostGraphError:
+    """Error for a plain number in the function that a transform differentiates."""
+    return LostGraphError(
+        f"{use} of {called(tensor)} in the function given to {transform} would silently drop its gradient, as would "
+        "math.exp(t) or array[i] = t: write np.exp(t) instead of math.exp(t), and np.stack([t, …]) instead of filling "
+        "an array. If the number is for display only, write float(t.detach())"
+    )
+
+
 def plain_array(tensor: Any) -> LostGraphError:
     """Error for `np.asarray(t)`."""
     return LostGraphError(
@@ -271,7 +280,7 @@ def explain_call(
     Errors of this package stay as they are, except that those about shapes get the name of the outermost function.
     Those of an `isolated` operation, which a user wrote, only get a note unless they are about shapes or an index.
     """
-    kinds = (ValueError, IndexError, TypeError, np.exceptions.AxisError)
+    kinds = (ValueError, IndexError, TypeError, ZeroDivisionError, np.exceptions.AxisError, np.linalg.LinAlgError)
     reason = error.__cause__ if isinstance(error, AutogradError) and type(error.__cause__) in kinds else error
     if type(reason) not in (*kinds, ShapeError):
         return
@@ -283,6 +292,8 @@ def explain_call(
     settings = "".join(f", {key}={setting!r}" for key, setting in told.items())
     call = f"{name} of shapes {', '.join(map(str, shapes))}{settings}"
     about_shapes = any(word in str(reason) for word in ("shape", "dimension", "size", "length"))
+    if isinstance(reason, np.linalg.LinAlgError) and not about_shapes:  # which a program may want to catch
+        return
     if isolated and (isinstance(reason, TypeError) or (type(reason) is ValueError and not about_shapes)):
         error.add_note(f"in {call}")
         return
@@ -338,6 +349,14 @@ def grad_of_no_leaf(tensor: Any) -> GradientError:
 def grad_shape(tensor: Any, shape: tuple[int, ...]) -> ShapeError:
     """Error for setting `.grad` to another shape."""
     return ShapeError(f"cannot set .grad of {called(tensor)} of shape {tensor.shape} to shape {shape}")
+
+
+def swapped(tensor: Any) -> GradientError:
+    """Error for `grad(parameters, loss)`."""
+    return GradientError(
+        f"grad: the outputs are leaves, and {called(tensor)}, an input, was computed: the outputs come first, as in "
+        "grad(loss, parameters)"
+    )
 
 
 def no_cotangent(tensor: Any, caller: str) -> GradientError:

@@ -93,6 +93,7 @@ class Mode:
     observer: Observer | None = None
     scope: tuple[str, ...] = ()  # the names of the scopes we are in, outermost first
     trace: Trace = NO_TRACE  # that of the capture we are in, if any
+    transform: str = ""  # the name of the transform whose function we are in, if any
     outside: Mode | None = None
     changes: str | dict[str, Any] = ""
     entered: weakref.ref[entering] | None = None
@@ -107,7 +108,8 @@ def _inside(outside: Mode, changes: str | dict[str, Any], entered: weakref.ref[e
     mode = outside
     if type(changes) is str:  # without `replace`: models enter scopes in every step, so it must be fast
         names, trace = (*mode.scope, changes), mode.trace
-        return Mode(mode.recording, mode.phase, mode.constants, mode.observer, names, trace, mode, changes, entered)
+        watched = mode.recording, mode.phase, mode.constants, mode.observer
+        return Mode(*watched, names, trace, mode.transform, mode, changes, entered)
     assert type(changes) is dict
     return replace(mode, **changes, outside=mode, changes=changes, entered=entered)
 

@@ -388,7 +388,7 @@ def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str,
     if composition is not None:
         try:
             result = call_bound(function, composition, args, kwargs)
-        except (ValueError, IndexError, TypeError) as error:
+        except (ValueError, IndexError, TypeError, ZeroDivisionError) as error:
             messages.explain_call(error, name_of(function), args, kwargs)
             raise
         if result is not NotImplemented:

@@ -27,6 +27,8 @@ __all__ = ["check_against", "check_gradients"]
 
 ELEMENT_LIMIT = 1000  # inputs with more elements are checked along random directions
 DIRECTIONS = 3
+DOUBTFUL = 6  # a difference of so many times the rounding that is guessed of a gradient is noise
+LITTLE = 32  # an element so many times smaller than usual is small
 DISPUTED_LIMIT = 200  # at most this many disputed elements are compared with differences
 
 
@@ -205,8 +207,10 @@ def _by_differences(plain: CheckedFunction, hand: ByHand, cotangent: Any, why: s
         if unfit := _unfit(plain, at, gradient):
             found[at] = unfit
             continue
-        judge.take(at, gradient, hand.rounding(at, _natural(judge, at)))
-        found[at] = _against_one(judge, at, None)
+        rounding = hand.rounding(at, _natural(judge, at))
+        judge.take(at, gradient, rounding, DOUBTFUL * rounding)
+        judge.doubts.clear()
+        found[at] = replace(_against_one(judge, at, None), diagnosis="; ".join(judge.doubts))
     return _diagnosed(judge, found), method
 
 
@@ -288,11 +292,17 @@ def _unfit(function: CheckedFunction, at: int, gradient: Array) -> Findings | No
 
 
 def _natural(judge: Judge, at: int) -> Array:
-    """Return the slopes that change the outputs by their own size over the scales of all elements of an input."""
+    """Return the slopes that change the outputs by their own size over the size of each element of an input.
+
+    A gradient can be the small difference of such numbers, as that of sin(x) / x is. The size of an element that is
+    much smaller than usual counts as a part of the usual size.
+    """
     outputs = judge.swept(judge.cotangents).outputs
     size = sum(float(np.sum(np.abs(ct * out.data))) for ct, out in zip(judge.cotangents, outputs, strict=True))
     x = judge.function.arrays[at]
-    return np.asarray(size / (max(1, x.size) * judge.scales[at].reshape(x.shape)))
+    usual = judge.scales[at].reshape(x.shape)
+    own = np.where(x == 0, usual, np.maximum(np.abs(x).astype(float), usual / LITTLE))
+    return np.asarray(size / (max(1, x.size) * own))
 
 
 def _by_hand(judge: Judge, at: int, hand: Array) -> Findings:

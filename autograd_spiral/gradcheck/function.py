@@ -23,7 +23,7 @@ __all__ = ["ByHand", "CheckedFunction", "gradients_of", "not_finite"]
 
 NO_TENSOR = "no Tensor came back that depends on an input: float(t), t.item() and t.data drop the graph"
 BLURRED_RUNS = 3
-SPACINGS, SHARE = 64, 0.005  # so many spacings, but no larger part, are the rounding of a gradient if no more is known
+SPACINGS, SHARE = 128, 0.005  # so many spacings, but no larger part, are the rounding of a gradient if no more is known
 LONGEST_REASON = 120  # characters of an error message that a report repeats
 NAMED = 3  # at most this many non-finite outputs are listed with their indices
 
@@ -301,7 +301,8 @@ class ByHand:
 
         That is some spacings of its largest number, or of the `natural` slopes, which change the outputs by their own
         size. A function is also called with other last bits of the inputs, and in float64 if they are narrower: what
-        this changes counts, unless it is too much for rounding, as where a mask has another value.
+        this changes counts, unless it is too much for rounding, as where a mask has another value. A gradient that is
+        another one at each of three neighbouring numbers can be off by its own size.
         """
         gradient, arrays = self.gradients[at], self._function.arrays
         limits = np.finfo(gradient.dtype)
@@ -316,6 +317,10 @@ class ByHand:
                     moved.append(np.abs(self._at([at_least(x, float) for x in arrays])[at] - gradient).astype(float))
             for change in moved:
                 level = np.maximum(level, np.where(change <= eps**0.5 * np.maximum(largest, 1.0), 2 * change, 0))
+            ends = [[_next(x, end) for x in arrays] for end in (-np.inf, np.inf)]
+            runs = np.sort([gradient.astype(float), *(self._at(other)[at].astype(float) for other in ends)], axis=0)
+            erratic = np.min(np.diff(runs, axis=0), axis=0) > eps**0.5 * largest
+            level = np.where(erratic, np.maximum(level, largest + np.ptp(runs, axis=0)), level)
         return np.broadcast_to(level, gradient.shape)
 
 
@@ -352,6 +357,11 @@ def not_finite(outputs: Sequence[Array]) -> str:
 
 def _all_same(first: Sequence[Tensor], second: Sequence[Tensor]) -> bool:
     return len(first) == len(second) and all(_same(a.data, b.data) for a, b in zip(first, second, strict=True))
+
+
+def _next(x: Array, end: float) -> Array:
+    """Return the next numbers towards `end`; zeros and integers stay."""
+    return np.where(x == 0, x, np.nextafter(x, x.dtype.type(end))) if x.dtype.kind == "f" else x
 
 
 def _same(a: Array, b: Array) -> bool:

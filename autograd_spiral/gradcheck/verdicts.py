@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -44,7 +45,10 @@ class Verdict(StrEnum):
         >>> [str(verdict) for verdict in Verdict if not verdict.fails]
         ['ok', 'kink', 'noise', 'not judged']
         """
-        return self not in (Verdict.OK, Verdict.KINK, Verdict.NOISE, Verdict.UNJUDGED)
+        return self not in _HARMLESS
+
+
+_HARMLESS = frozenset((Verdict.OK, Verdict.KINK, Verdict.NOISE, Verdict.UNJUDGED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,11 +272,18 @@ class Findings:
         return self._filled(False, lambda slope: slope.verdict.fails)
 
     def _filled(self, missing: Any, read: Callable[[Slope], Any]) -> Array:
-        array = np.full(self.shape, missing)
-        for slope in self.slopes:
-            if slope.index is not None and slope.verdict is not Verdict.UNJUDGED:
-                array[slope.index] = read(slope)
+        slopes, elements = self._judged
+        array: Array = np.full(self.shape, missing)
+        array.flat[elements] = [read(slope) for slope in slopes]
         return array
+
+    @functools.cached_property
+    def _judged(self) -> tuple[list[Slope], Array]:
+        """The slopes of elements that were judged, and the flat indices of these."""
+        slopes = [slope for slope in self.slopes if slope.index is not None and slope.verdict is not Verdict.UNJUDGED]
+        if not self.shape or not slopes:
+            return slopes, np.zeros(len(slopes), int)
+        return slopes, np.ravel_multi_index(np.array([slope.index for slope in slopes]).T, self.shape)
 
     def overruled(self, slopes: Iterable[Slope]) -> Findings:
         """Return the same with `slopes` of elements replacing those of the same elements, and all of directions.

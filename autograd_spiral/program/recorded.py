@@ -26,10 +26,10 @@ def backward_source(loss: Tensor, parameters: Any, *, names: Mapping[str, Any] |
     """Return the forward pass behind `loss` and the backward pass to `parameters` as NumPy source.
 
     The source is a module with one function, from the leaves (data, then parameters) to the loss and its gradients, in
-    order, and needs NumPy alone. `loss` is a recorded tensor of one element, `parameters` are leaves that require
-    gradients, in any form that `grad` takes. Names come from `Tensor(name=…)` and `.named(…)`, else from `names`, such
-    as `locals()`, else from the keys and attributes of `parameters`. Raises whatever `grad` raises, `StaleLeafError` if
-    a leaf has been assigned since, `CaptureError` if an operation cannot be printed.
+    order, and needs NumPy alone. `loss` is a recorded tensor of one element, `parameters` are leaves or other tensors
+    that require gradients, in any form that `grad` takes. Names come from `Tensor(name=…)` and `.named(…)`, else from
+    `names`, such as `locals()`, else from the keys and attributes of `parameters`. Raises whatever `grad` raises,
+    `StaleLeafError` if a leaf has been assigned since, `CaptureError` if an operation cannot be printed.
 
     >>> import numpy as np
     >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]], name="x")
@@ -75,8 +75,8 @@ def recorded(
 ) -> CapturedProgram:
     """Return the program from the leaves behind `outputs` to the outputs and their gradients, for any values of these.
 
-    The backward pass to `parameters`, which are leaves, is recorded here, and the bodies of declared primitives are
-    looked into. Raises what `backward_source` raises.
+    The backward pass to `parameters`, leaves or other tensors, is recorded here, and the bodies of declared primitives
+    are looked into. Raises what `backward_source` raises.
     """
     trace = StepTrace()
     nodes = history(outputs)
@@ -91,7 +91,9 @@ def recorded(
     leaves = [node for node in nodes if node.primitive is None]
     data = [leaf for leaf in leaves if not leaf.requires_grad]
     inputs = [values.add_input(leaf, leaf.name or around.get(leaf) or f"x{i + 1}") for i, leaf in enumerate(data)]
-    for leaf in (*parameters, *(leaf for leaf in leaves if leaf.requires_grad)):
+    for leaf in dict.fromkeys(
+        (*(t for t in parameters if t.is_leaf), *(leaf for leaf in leaves if leaf.requires_grad))
+    ):
         values.atom(leaf)
     equations = values.equations()
     return CapturedProgram(

@@ -38,12 +38,14 @@ def train(
     reg: float = 1e-3,
     on_step: Callable[[int, float], None] | None = None,
     eager: bool = False,
+    watch: Callable[[CapturedStep], Callable[..., Any]] | None = None,
 ) -> NDArray[np.float64]:
     """Update the model's parameters `steps` times by `-step_size` times the gradient of its loss on all of X and y.
 
     Returns the loss before each update, shape (steps,); `on_step(i, loss)` is called with each. The step is captured
-    and replayed, or with `eager` recorded again each time; the results are the same. Raises FloatingPointError when the
-    loss is no longer finite, and ValueError for negative steps.
+    and replayed, or with `eager` recorded again each time; the results are the same. `watch`, for example
+    `explore.training`, takes the captured step and returns what to call in its place. Raises FloatingPointError when
+    the loss is no longer finite, and ValueError for negative steps.
 
     >>> from autograd_spiral.spiral import LinearClassifier, spiral
     >>> generator = np.random.default_rng(0)
@@ -55,7 +57,7 @@ def train(
     if steps < 0:
         raise ValueError(f"train: steps must not be negative, not {steps}")
     captured = descent(model, step_size=step_size, reg=reg)
-    step = captured.eager if eager else captured
+    step = captured.eager if eager else captured if watch is None else watch(captured)
     data = (Tensor(X, name="X"), Tensor(y, name="y")) if eager else (np.asarray(X), np.asarray(y))
     losses = np.empty(steps)
     with np.errstate(over="ignore", invalid="ignore"):  # divergence is reported below

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy
 
-__all__ = ["add", "broadcast_to", "by_column", "mask", "one_hot", "transposed", "with_rest"]
+__all__ = ["add", "broadcast_to", "by_column", "mask", "one_hot", "transposed"]
 
 _ndarray, _add = numpy.ndarray, numpy.add
 np: Any = numpy  # its type stubs know nothing of Tensors
@@ -66,18 +66,6 @@ def broadcast_to(ct: Any, shape: tuple[int, ...]) -> Any:
     out = np.empty(shape, ct.dtype)
     out[...] = ct
     return out
-
-
-def with_rest(x: Any, rest: tuple[Any, ...], values: Any, axis: int) -> Any:
-    """Return `np.concatenate([x[:1], values])` along `axis`; write `values` into an array that nothing else shows.
-
-    >>> with_rest(np.zeros(3), (slice(1, None),), np.ones(2), 0)
-    array([0., 1., 1.])
-    """
-    if type(x) is not np.ndarray:
-        return np.concatenate([x[(*rest[:-1], slice(1))], values], axis=axis)
-    x[rest] = values
-    return x
 
 
 def by_column(x: Any, axis: int) -> Any:

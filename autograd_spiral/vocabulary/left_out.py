@@ -9,6 +9,7 @@ import numpy as np
 
 from autograd_spiral.engine.messages import INSTEAD
 from autograd_spiral.engine.table import VALUE_FUNCTIONS
+from autograd_spiral.vocabulary.compositions.arguments import available
 
 VALUE_FUNCTIONS.update((np.save, np.savez, np.savez_compressed, np.savetxt))
 VALUE_FUNCTIONS.update((np.allclose, np.array_equal, np.array_equiv))
@@ -58,10 +59,7 @@ def named() -> Iterator[tuple[Callable[..., Any], str, str]]:
     """
     for why, names in LEFT_OUT.items():
         for name in names.split():
-            function: Any = np
-            for part in name.split("."):
-                function = getattr(function, part, None)
-            if function is not None:
+            for function in available(name):
                 yield function, _OTHERS.get(name, f"np.{name}(t.data)"), why
 
 

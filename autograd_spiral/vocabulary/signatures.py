@@ -84,7 +84,7 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: flo
 def scan(a: Any, axis: int | None = None) -> Bound:
     """Bind `axis` counted from the front; without one, ravel the array."""
     if axis is None:
-        return (np.ravel(a),), {"axis": 0}
+        return (a if a.ndim == 1 else np.ravel(a),), {"axis": 0}
     return (a,), {"axis": normalize_axis_index(axis, a.ndim)}
 
 
@@ -117,7 +117,7 @@ def argpartition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introsele
 
 
 def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Bound:
-    """Bind `a` in its order, which `sorter` gives if it is not sorted."""
+    """Bind `a` after sorting it by `sorter`, if that is given."""
     return (a if sorter is None else np.take(a, sorter), v), {"side": side}
 
 

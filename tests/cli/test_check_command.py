@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 
 import pytest
 
@@ -127,9 +126,8 @@ def test_output_of_a_checked_function_goes_to_stderr(check, tmp_path):
         ("import nothing_of_that_name\n", "ModuleNotFoundError: No module named 'nothing_of_that_name'"),
     ],
 )
-def test_a_function_that_raises_is_a_failed_check_not_bad_usage(check, source, says, tmp_path, monkeypatch):
+def test_a_function_that_raises_is_a_failed_check_not_bad_usage(check, source, says, tmp_path):
     (tmp_path / "raising.py").write_text(source)
-    monkeypatch.delitem(sys.modules, "raising", raising=False)
     line = next(i for i, text in enumerate(source.splitlines(), 1) if not re.match(r"def|import numpy", text))
     status, out, err = check("raising:f", "--shapes", "(3, 4)")
     assert (status, out) == (1, "")
@@ -155,6 +153,14 @@ def test_a_rule_that_raises_is_named(check, tmp_path):
     assert re.search(
         r"raised RuleError: the rule of f for argument 0 \(x\) raised IndexError: .*ruled\.py, line 2\)", err
     )
+
+
+def test_labels_are_whole_numbers_below_a_limit(check):
+    loss = "autograd_spiral:softmax_cross_entropy"
+    assert check(loss, "--shapes", "(5, 3), (5,) < 3")[0] == 0
+    status, _, err = check(loss, "--shapes", "(5, 3), (5,)")
+    assert status == 1
+    assert 'For whole numbers below 10, write --shapes "(5,) < 10"' in err
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,17 @@ def test_inputs_have_the_shapes_and_the_dtype_and_follow_the_seed(dtype):
     assert (inputs[0] != others[0]).any()
 
 
+def test_whole_numbers_below_a_limit():
+    spec = "autograd_spiral:softmax_cross_entropy"
+    function, (scores, labels) = function_and_inputs(spec, "(50, 3), (50,) < 3")
+    assert scores.dtype == "float64"
+    assert labels.dtype.kind == "i"
+    assert set(labels.tolist()) == {0, 1, 2}
+    assert check_gradients(function, scores, labels).ok
+    _, inputs = function_and_inputs(spec, "(5, 3), (5,) < 3", dtype="float32")
+    assert [x.dtype.kind + str(x.itemsize) for x in inputs] == ["f4", "i8"]
+
+
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
@@ -55,7 +66,24 @@ def test_bad_names_say_what_to_write(spec, message):
         function_and_inputs(spec, "(3,)")
 
 
-@pytest.mark.parametrize("shapes", ["", "(3", "(3, -1)", "'a'", "(3.5,)", "x", "[3]", "(True,)"])
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        "",
+        "(3",
+        "(3, -1)",
+        "'a'",
+        "(3.5,)",
+        "x",
+        "[3]",
+        "(True,)",
+        "(3,) < 0",
+        "(3,) > 2",
+        "(3,) < x",
+        "(3,) < 2 < 4",
+        "(3,) < 2.0",
+    ],
+)
 def test_bad_shapes_say_what_to_write(shapes):
     with pytest.raises(UsageError, match=r'as in "\(3, 4\), \(4,\)"'):
         function_and_inputs("numpy:tanh", shapes)

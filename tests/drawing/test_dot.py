@@ -130,12 +130,12 @@ def loop(steps):
 def test_a_loop_of_seventy_steps_is_drawn_in_seconds(both, monkeypatch, tmp_path, capsys):
     out, w = loop(70)
     monkeypatch.setattr(export, "_PATIENCE", 45.0)  # without bounds, dot takes minutes
-    path = draw(out, gradients_of=w if both else None).save_as(tmp_path / "loop.svg")
+    path = draw(out, gradients_of=w if both else None, fold=False).save_as(tmp_path / "loop.svg")
     assert capsys.readouterr().err == ""
     assert path.read_text(encoding="utf-8").count('class="node"') > 140
 
 
 def test_dot_is_hurried_in_large_graphs_alone():
-    said = [draw(loop(steps)[0]).source.splitlines()[1] for steps in (30, 50, 300)]
+    said = [draw(loop(steps)[0], fold=False).source.splitlines()[1] for steps in (30, 50, 300)]
     assert ["nslimit=" in line for line in said] == [False, True, True]
     assert ["splines=line" in line for line in said] == [False, False, True]

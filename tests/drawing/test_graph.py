@@ -1,9 +1,10 @@
 """Nodes, edges, and what becomes part of a formula."""
 
 import numpy as np
+from nets import adam_by_hand
 from pictures import case_study, edges, labels, leaf, picture, titles, trace_both
 
-from autograd_spiral import Tensor, capture, grad
+from autograd_spiral import capture, grad
 from autograd_spiral.drawing import dot as dot_module
 from autograd_spiral.drawing import draw
 from autograd_spiral.drawing.graph import Flow
@@ -37,34 +38,21 @@ def test_short_terms_of_an_update_are_part_of_its_formula_unless_they_are_named_
         return factor
 
     step()
-    assert titles(draw(step))[3:] == [
+    assert titles(draw(step, fold=False))[3:] == [
         *("−t", "factor = exp(·)", "m ← 0.9 × m + 0.2 × W", "0.1 × · / (1 − 0.5 ** t)"),
         *("2 × W − · / (1 − 0.25 ** t)", "0.01 × · × sqrt(1 + t + factor)", "W ← W − · × factor + ·"),
     ]
 
 
-def test_the_update_of_adam_is_a_few_boxes_for_each_parameter():
-    parameters = [leaf(np.ones(n), name) for n, name in ((3, "W"), (3, "b"))]
-    moments = [(Tensor(p.data * 0, name=f"m_{p.name}"), Tensor(p.data * 0, name=f"v_{p.name}")) for p in parameters]
-    count = Tensor(0.0, name="t")
-
-    @capture
-    def step(x):
-        W, b = parameters
-        gradients = grad(np.sum(np.tanh(x * W + b)), parameters)
-        count.assign(count + 1)
-        for p, g, (m, v) in zip(parameters, gradients, moments, strict=True):
-            m.assign(0.9 * m + 0.1 * g)
-            v.assign(0.999 * v + 0.001 * g * g)
-            p.assign(p - 0.01 * (m / (1 - 0.9**count)) / (np.sqrt(v / (1 - 0.999**count)) + 1e-8))
-
-    step(np.ones(3))
-    shown = titles(draw(step))
-    for name in "Wb":
-        assert f"m_{name} ← 0.9 × m_{name} + 0.1 × d{name}" in shown
-        assert [f"v_{name} ←", f"0.999 × v_{name} + 0.001 × d{name} × d{name}", "3"] in labels(draw(step))
-    of_updates = [title for title in shown if "←" in title or "sqrt" in title or "**" in title]
-    assert len(of_updates) <= 4 * len(parameters) + 3  # of each: W, m, v, and the step; and t with its two powers
+def test_the_update_of_adam_is_a_few_boxes_for_each_parameter_even_unfolded():
+    shown = draw(adam_by_hand(), fold=False)
+    for name in ("W1", "b1", "W2", "b2"):
+        assert f"m_{name} ← 0.9 × m_{name} + 0.1 × d{name}" in titles(shown)
+        assert [f"v_{name} ←", f"0.999 × v_{name} + 0.001 × d{name} × d{name}"] in [
+            label[:2] for label in labels(shown)
+        ]
+    of_updates = [title for title in titles(shown) if "←" in title or "sqrt" in title or "**" in title]
+    assert len(of_updates) <= 4 * 4 + 3  # of each: W, m, v, and the step; and t with its two powers
 
 
 def test_a_transpose_that_is_turned_back_is_not_shown():
@@ -103,7 +91,7 @@ def test_the_walk_visits_each_operation_once_however_often_values_are_shared(mon
         y = leaf([0.5, 0.25], "x")
         for _ in range(depth):
             y = y * y  # 2 ** depth paths
-        drawing = draw(y)
+        drawing = draw(y, fold=False)
         assert len(edges(drawing)) == 2 * depth
         return len(visits)
 

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from pictures import DIRECTIONS, GOLDEN, captured, case_study, labels, leaf, legend, picture, titles, trace_both
+from pictures import ALL, GOLDEN, captured, case_study, labels, leaf, legend, picture, titles, trace_both
 
 from autograd_spiral import Tensor, capture, grad, primitive, relu
 from autograd_spiral.drawing import draw
@@ -14,9 +14,8 @@ from autograd_spiral.errors import CaptureError, GradientError
 from autograd_spiral.program.history import history
 
 
-@pytest.mark.parametrize("model", ["linear", "net"])
-@pytest.mark.parametrize("direction", DIRECTIONS)
-def test_the_pictures_of_the_case_study_are_the_golden_ones(model, direction):
+@pytest.mark.parametrize(("model", "direction"), ALL)
+def test_the_pictures_in_the_documents_are_the_golden_ones(model, direction):
     """To renew them after a change that was looked at: python tests/pictures.py."""
     expected = (GOLDEN / f"{model}-{direction}.dot").read_text(encoding="utf-8")
     assert picture(model, direction).source == expected

@@ -51,7 +51,7 @@ def test_the_backward_pass_of_a_program_without_a_step_is_drawn_too():
 
 
 def test_state_that_is_not_trained_and_what_is_computed_after_the_backward_pass():
-    drawing = draw(momentum())
+    drawing = draw(momentum(), fold=False)
     assert {"v", "count", "v ← 0.9 × v − 0.1 × dW", "W ← W + ·", "count ← count + 1"} <= set(titles(drawing))
     assert {str(kind) for kind in Kind if str(kind) in legend(drawing)} == set(Kind) - {Kind.SCOPE, Kind.UPDATE}
     nodes = {node.name: node for node in trace(record_of(momentum().program)).nodes}

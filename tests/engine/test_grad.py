@@ -148,6 +148,18 @@ def test_results_are_new_tensors(create_graph):
 
 
 @both
+def test_gradients_share_no_memory_that_anybody_can_write_to(create_graph):
+    x, y, w = leaf([1, 2]), leaf([3, 4]), leaf([5, 6])
+    cotangent = np.array([0.5, 0.25])
+    results = grad(x + y - w, [x, y, w, x], cotangent, create_graph)
+    cotangent[:] = 100
+    for result, sign in zip(results, (1, 1, -1, 1), strict=True):
+        np.testing.assert_array_equal(result.data, [sign * 0.5, sign * 0.25])
+        assert not result.data.flags.writeable
+    assert len(set(map(id, results))) == 4
+
+
+@both
 def test_inputs_and_outputs_without_gradients_raise(create_graph):
     x, whole = leaf([1, 2]), Tensor([1, 2])
     with pytest.raises(DtypeError, match="input 0 has dtype int64"):

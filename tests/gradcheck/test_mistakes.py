@@ -169,6 +169,23 @@ def test_large_records_are_not_searched():
     assert next(record._mistakes(), None) is None
 
 
+def test_a_loop_of_hundreds_of_operations_is_searched():
+    def long(x):
+        for _ in range(150):
+            x = np.maximum(x, 0) - x * 0.01
+        return np.sum(x * x)
+
+    x = np.array([0.5, -1.0, 2.0])
+    leaf = Tensor(x, requires_grad=True)
+    record = Record(lambda: ({0: leaf}, [long(leaf)]), [np.ones(())])
+    assert len(record._tried) > 450
+    ends = x.copy()
+    for _ in range(150):
+        ends = np.maximum(ends, 0) - ends * 0.01
+    without_masks = 2 * ends * 0.99**150
+    assert record.explained(0, without_masks, set()).startswith("as if the mask of np.maximum were forgotten")
+
+
 @pytest.mark.parametrize("label", [np.array([1, 0, 2, 2]), np.array([2, 2, 1, 0])])
 def test_one_hot_in_several_spellings(label):
     scores = normal(4, 5)[:, :3]

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from checks import normal, only
+from checks import checked_alone, normal, only, plain
 
 from autograd_spiral import Tensor, primitive
 from autograd_spiral.errors import ShapeError
@@ -203,3 +203,67 @@ def test_a_value_before_too_few_gradients_is_not_counted_as_one():
 
     with pytest.raises(ShapeError, match=r"2 gradients but 3 floating inputs \(w, x, scale\): give None"):
         check_against(loss, True, np.ones(2), np.ones(2), 0.5)
+
+
+# --- values that are rounded inside of the function, where no record shows it -----------------------------------------
+
+ROUNDED = {
+    "absorbed": lambda x: (x + 1e12) - 1e12,
+    "saturated": lambda x: 1 - 1 / (1 + np.exp(-30 * x)),
+    "to three digits": lambda x: np.round(x * x, 3),
+    "cancelled": lambda x: (1 - np.cos(1e-6 * x)) / (1e-6 * x) ** 2,
+}
+
+
+@pytest.mark.parametrize("name", ROUNDED)
+def test_values_that_move_in_jumps_are_noise_and_the_report_says_so(name):
+    x = np.array([1.0, 1.2, 1.25])
+    right = {"absorbed": 1 + 0 * x, "saturated": -30 * np.exp(-30 * x), "to three digits": 2 * x, "cancelled": 0 * x}
+    row = only(check_against(plain(lambda x: np.sum(ROUNDED[name](x))), right[name], x))
+    assert row.verdict is Verdict.NOISE
+    assert "the values move in jumps" in row.diagnosis
+
+
+def test_a_slope_that_shows_in_steps_of_many_jumps_is_known():
+    x = np.array([0.5, 0.6])  # 1 - sigmoid(15) is 3e-7, and rounded to 1e-16
+    right = -30 * np.exp(-30 * x) / (1 + np.exp(-30 * x)) ** 2
+    function = plain(lambda x: np.sum(ROUNDED["saturated"](x)))
+    assert check_against(function, right, x).ok is not False
+    row = only(check_against(function, 1.3 * right, x, raise_on_mismatch=False))
+    assert row.diagnosis == "1.30 × too large"
+
+
+@pytest.mark.parametrize("slope", [1.0, 0.5, -3.0])
+def test_nothing_moves_on_one_side_of_a_relu(slope):
+    """Where values stand still, a slope that is not there is wrong, though the values move farther out."""
+
+    def shrunk(x):
+        return np.sum(np.maximum(np.asarray(x) - 2, 0) - np.maximum(-np.asarray(x) - 2, 0))
+
+    for function in (lambda x: np.sum(np.maximum(np.asarray(x) - 2, 0)), shrunk):
+        row = only(check_against(function, np.array([slope, 1.0]), np.array([0.5, 3.0]), raise_on_mismatch=False))
+        assert row.wrong.tolist() == [True, False]
+
+
+def test_float32_values_that_float64_changes_leave_slopes_open():
+    def entropy(x):
+        p = np.exp(x - x.max()) / np.sum(np.exp(x - x.max()))
+        return -np.sum(p * np.log(p))
+
+    def by_hand(x):
+        p = np.exp(x - x.max()) / np.sum(np.exp(x - x.max()))
+        return -p * (np.log(p) - np.sum(p * np.log(p)))
+
+    x = np.array([0, 1, 20], np.float32)
+    row = only(check_against(plain(entropy), by_hand, x))
+    assert row.diagnosis.startswith("float64 changes the values by 5.2 %")
+    assert not check_against(plain(entropy), lambda x: -by_hand(x), x, raise_on_mismatch=False).ok
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.9, -1.0])
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16"])
+def test_wrong_gradients_of_smooth_functions_are_no_noise(dtype, factor):
+    x = X.astype(dtype)
+    for function in (np.sin, lambda x: x**3, lambda x: np.exp(x) @ np.ones((3, 2), x.dtype)):
+        assert checked_alone(function, x).ok is True
+        assert checked_alone(function, x, factor=factor).ok is False

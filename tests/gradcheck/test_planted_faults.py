@@ -6,6 +6,7 @@ Every third one is tried here; `python demos/compare_checkers.py` tries all of t
 import re
 
 import pytest
+from checks import plain
 from planted_faults import FAULTS
 
 from autograd_spiral.gradcheck import check_against
@@ -27,6 +28,14 @@ def test_planted_faults_are_caught_and_named(fault):
     assert report.verdict == "wrong"
     assert says
     assert all(re.search(fault.says or UNNAMED, text) for text in says), says
+
+
+@pytest.mark.parametrize("fault", FAULTS[1::6], ids=[fault.name for fault in FAULTS[1::6]])
+def test_planted_faults_are_caught_by_differences_alone(fault):
+    inputs = fault.model.inputs.values()
+    report = check_against(plain(fault.model.loss), fault.gradients(), *inputs, raise_on_mismatch=False)
+    assert report.method.startswith("judged by differences alone")
+    assert report.ok is False
 
 
 def test_there_are_a_hundred_and_most_have_names():

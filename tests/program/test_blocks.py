@@ -98,6 +98,13 @@ def windowed(X: Any, y: Any) -> Any:
     return trained(np.sum(np.tanh(maps)) + np.sum(down[:, :, 0] * down[:, :, 1]) + np.sum(c), maps)
 
 
+def indexed(X: Any, y: Any) -> Any:
+    hidden, i = (X @ W + b).reshape(-1, 4, 2), np.arange(3)[:, None] + np.arange(2)  # windows of two rows
+    patches = hidden[:, i, np.arange(2)]
+    table = np.tanh(hidden)[i, 1:, np.array([1, 0])]  # the first axis is that of rows
+    return trained(np.sum(np.square(patches) @ V[:2]) + np.sum(c) + np.sum(table), patches)
+
+
 def alike(X: Any, y: Any) -> Any:
     """Rows that are all the same, and products of rows with each other."""
     kernel = X @ X.T
@@ -122,6 +129,7 @@ STEPS: list[Callable[..., Any]] = [
         embedded,
         convolved,
         windowed,
+        indexed,
         alike,
         masked,
     )
@@ -251,6 +259,11 @@ def test_the_memory_of_a_large_program_does_not_grow_with_its_rows() -> None:
     assert_same(results[-1], interpret(program)(*arrays), "results")
 
 
+def mostly_of_all_rows(rows: int) -> tuple[Program, list[Any]]:
+    first = weights(4, 64)
+    return arrays_of(lambda X: np.sum(np.tanh(np.cumsum(X @ first, axis=0)) ** 2), [np.ones((rows, 4))])
+
+
 def is_replayed(program: Program) -> bool:
     return type(replay_or_blocks(program).function) is type(replay(program).function)
 
@@ -259,6 +272,7 @@ def test_programs_that_would_gain_nothing_are_replayed_as_a_whole() -> None:
     assert is_replayed(NET[0])  # small
     assert is_replayed(arrays_of(batch_normalised, inputs())[0])  # several passes
     assert is_replayed(sums_of(2000)[0])
+    assert is_replayed(mostly_of_all_rows(20_000)[0])
     assert not is_replayed(large_net(20_000)[0])
 
 

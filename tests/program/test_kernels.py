@@ -36,6 +36,7 @@ VALUES = {
     "masked_product_and_sums": lambda x, a, b, m: np.vstack([x.T @ ((a @ b) * m), ((a @ b) * m).sum(axis=0)]),
     "sum_of_squares": lambda x: (x * x).sum(),
     "column_sums": lambda x: x.sum(axis=0)[None],
+    "vector_of_column_sums": lambda x: x.sum(axis=0),
     "pick": lambda x, rows, index: np.array([row[i] for row, i in zip(x, index, strict=True)]),
     "less_one_hot": lambda x, index, columns: x - np.eye(x.shape[1], dtype=x.dtype)[index],
 }
@@ -47,6 +48,7 @@ ARGUMENTS = {
     "masked_product_and_sums": "nd nk kh nh",
     "sum_of_squares": "nd",
     "column_sums": "nh",
+    "vector_of_column_sums": "nh",
     "pick": "nd N n",
     "less_one_hot": "nd n D",
 }
@@ -66,6 +68,7 @@ STEPS = {
     "masked_product_and_sums": _net,
     "sum_of_squares": lambda x, y: np.sum(np.square(x)) * 2,
     "column_sums": lambda x, y: np.sum(x, axis=0, keepdims=True) * 2,
+    "vector_of_column_sums": lambda x, y: np.sum(x, axis=0) * 2,
     "pick": _net,
     "less_one_hot": _net,
 }

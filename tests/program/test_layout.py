@@ -79,6 +79,23 @@ def test_an_elementwise_result_takes_the_place_of_an_operand_that_dies() -> None
     assert layout.memory.allocated == 50 * 50 * 8
 
 
+def test_a_large_result_takes_the_place_of_a_new_operand_that_dies() -> None:
+    w = Tensor(np.ones((80, 80)), requires_grad=True)
+
+    def step(x: Any) -> Any:
+        w.assign(w - 0.1 * (x @ w))
+
+    code = code_of(step, np.ones((80, 80)))
+    assert code.layout.memory.allocated == 0  # the product is a new array, which the new state overwrites
+    assert sum("out=" in line for line in code.lines) == 2
+    program, x, before = code.program, np.full((80, 80), 2.0), w.data
+    run = code.function([f"x{i}" for i in range(2)])
+    first, second = run(x, before)[-1], run(x, before)[-1]
+    assert np.array_equal(first, before - 0.1 * (x @ before))
+    assert not any(np.shares_memory(first, other) for other in (second, x, before))
+    assert len(program.updates) == 1
+
+
 def test_matrices_with_short_rows_and_narrow_products_are_kept_by_column() -> None:
     rng = np.random.default_rng(0)
     X, y = spiral(100, generator=rng)
@@ -112,10 +129,15 @@ def test_what_is_read_row_after_row_is_kept_by_row() -> None:
     assert [np.may_share_memory(view, array[product(by_row)]) for view in views] == [True, True]
 
 
-@pytest.mark.parametrize(("width", "order"), [(2, "F"), (50, "C")])
-def test_what_is_given_is_copied_next_to_ones_in_the_faster_order(width: int, order: str) -> None:
+@pytest.mark.parametrize(("width", "order"), [(2, "F"), (24, "C"), (50, None)])
+def test_what_is_given_is_copied_next_to_ones_in_the_faster_order_unless_it_is_wide(
+    width: int, order: str | None
+) -> None:
     W, b = Tensor(np.ones((width, 40)), requires_grad=True), Tensor(np.ones(40), requires_grad=True)
     code = code_of(lambda x: grad(np.tanh(x @ W + b).sum(), [W, b]), np.ones((100, width)))
+    if order is None:
+        assert not code.layout.augmented
+        return
     ((x, whole),) = code.layout.augmented.items()
     assert x in code.program.inputs
     assert whole.flags[f"{order}_CONTIGUOUS"]

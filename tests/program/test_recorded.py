@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograd_spiral import Tensor, grad, primitive, scope, softmax_cross_entropy
+from autograd_spiral import Tensor, backward_source, grad, primitive, scope, softmax_cross_entropy
 from autograd_spiral.errors import StaleLeafError
 from autograd_spiral.program.evaluate import compute, evaluate
 from autograd_spiral.program.ir import Equation
@@ -95,3 +95,14 @@ def test_a_graph_that_grad_recorded_is_a_forward_pass() -> None:
     slope = grad(np.sum(w**3), w, create_graph=True)
     program = assert_computes_what_was_recorded([np.sum(slope**2)], [])
     assert {equation.phase for equation in program.equations} == {"forward"}
+
+
+def test_the_gradients_of_values_on_the_way_are_printed_too() -> None:
+    x = Tensor([1.0, 2.0], requires_grad=True, name="x")
+    h = (x * 2).named("h")
+    loss = np.sum(h * h * np.sin(x)).named("loss")
+    namespace: dict[str, Any] = {}
+    exec(backward_source(loss, [h, x]), namespace)
+    results = namespace["loss_and_gradients"](x.data)
+    for found, expected in zip(results, (loss, *grad(loss, [h, x])), strict=True):
+        np.testing.assert_allclose(found, expected.data, rtol=1e-12)

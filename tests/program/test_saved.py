@@ -34,6 +34,7 @@ def go_on(path: Path, batches: Sequence[Any], monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.chdir(path.parent)
     monkeypatch.syspath_prepend(str(path.parent))
     scope: dict[str, Any] = {"batches": batches}
+    sys.modules.pop(path.stem, None)
     exec(loop_at_the_head(path.read_text()), scope)
     sys.modules.pop(path.stem, None)
     return scope

@@ -18,6 +18,8 @@ from programs import assert_same, executed, flat
 from autograd_spiral import Tensor, backward_source, capture, draw, grad, relu, softmax_cross_entropy
 from autograd_spiral.engine.tensor import Tensor as T
 from autograd_spiral.errors import GradientError, StaleLeafError
+from autograd_spiral.program.passes.pipeline import readable
+from autograd_spiral.program.printing.source import Source
 from autograd_spiral.spiral import LinearClassifier, TwoLayerNet, by_hand, descent, spiral
 
 X, Y = spiral(20, generator=np.random.default_rng(0))
@@ -34,6 +36,24 @@ def lines_of(source: str) -> list[str]:
 
 
 # --- what it looks like ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("checked", [False, True])
+def test_lines_have_the_number_of_the_line_that_computes_each_value(checked: bool) -> None:
+    for model in models():
+        step = descent(model)
+        step(X, Y)
+        program = readable(step.program)
+        source = Source(program, checked=checked)
+        text = source.text.splitlines()
+        given = {*program.inputs, *program.state}
+        for value, line in source.lines.items():
+            begins = "def " if value in given else f"    {source.names[value]} = "
+            assert text[line - 1].startswith(begins)
+        computed = {line for value, line in source.lines.items() if value not in given}
+        assert len(computed) == sum(
+            " = " in line and not line.startswith("def") for line in text[text.index("    # forward") :]
+        )
 
 
 def test_the_backward_pass_of_the_net_reads_like_the_derived_one() -> None:
@@ -448,9 +468,7 @@ def test_equal_large_constants_are_one() -> None:
 
 
 @pytest.mark.parametrize("which", [0, 1])
-def test_the_text_runs_under_jax(which: int) -> None:
-    jax = pytest.importorskip("jax")
-    jax.config.update("jax_enable_x64", True)
+def test_the_text_runs_under_jax(which: int, jax: Any) -> None:
     model = models()[which]
     step = descent(model)
     before = [p.data for p in model.parameters()]
@@ -460,9 +478,7 @@ def test_the_text_runs_under_jax(which: int) -> None:
     assert_same([np.asarray(a) for a in jax.jit(names["step"])(X, Y, *before)], expected, "under jax.jit")
 
 
-def test_the_documents_pass_runs_under_jax() -> None:
-    jax = pytest.importorskip("jax")
-    jax.config.update("jax_enable_x64", True)
+def test_the_documents_pass_runs_under_jax(jax: Any) -> None:
     W = Tensor(np.random.default_rng(0).standard_normal((2, 3)), requires_grad=True, name="W")
 
     def loss_of(X: Any, y: Any) -> Any:

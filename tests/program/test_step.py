@@ -85,6 +85,24 @@ def test_there_is_no_program_before_the_first_call() -> None:
         step.program  # noqa: B018
 
 
+def test_the_program_for_a_call_is_there_before_the_call_and_changes_nothing() -> None:
+    state = leaf(3.0, name="state")
+
+    @capture
+    def step(x: Any, scale: Any) -> Tensor:
+        state.assign(state * np.sum(x) * scale)
+        return state * 1
+
+    program, arrays = step.program_for(ONES, scale=np.array(2.0))
+    assert [array.tolist() for array in arrays] == [[1.0, 1.0], 2.0]
+    assert state.data.tolist() == [3.0]
+    step(ONES, scale=np.array(2.0))
+    assert step.program is program
+    assert (count_of(step), state.data.tolist()) == (1, [12.0])
+    other, _ = step.program_for(np.ones(5), scale=np.array(2.0))
+    assert other is not program
+
+
 def test_captured_steps_are_copied_and_pickled_as_functions_are() -> None:
     assert copy.deepcopy(module_step) is module_step
     assert pickle.loads(pickle.dumps(module_step)) is module_step

@@ -21,7 +21,7 @@ def test_random_numbers_inside_are_refused_with_the_line(draw: Any) -> None:
     rng = np.random.default_rng(0)
     with pytest.raises(
         CaptureError,
-        match=r"test_verify.py:\d+[\s\S]*a constant of np.multiply was [\s\S]* in one run of the step, and ",
+        match=r"test_verify.py:\d+[\s\S]*\n<lambda> draws random numbers from rng, and a program would repeat them",
     ):
         capture(lambda x: w * draw(rng))(ONES)
 
@@ -60,13 +60,13 @@ def test_random_numbers_that_rarely_change_anything_are_refused(seed: int) -> No
         "the module random": lambda x: w * x * (0 if random.random() < 0.01 else 1),
     }
     for name, step in steps.items():
-        with pytest.raises(CaptureError, match=f"random numbers from {name}, .*|one run of the step"):
+        with pytest.raises(CaptureError, match=f"random numbers from {name}, .*"):
             capture(step)(ONES)
-    with pytest.raises(CaptureError, match=r"from rng, [\s\S]* as arrays|one run of the step"):
+    with pytest.raises(CaptureError, match=r"from rng, [\s\S]* as arrays"):
         capture(_Drawing(rng).step)(ONES)
-    with pytest.raises(CaptureError, match=r"from a generator among its arguments|one run of the step"):
+    with pytest.raises(CaptureError, match=r"from a generator among its arguments"):
         capture(lambda x, source: w * x * (0 if source.random() < 0.01 else 1))(ONES, rng)
-    with pytest.raises(CaptureError, match=r"without a seed|one run of the step"):
+    with pytest.raises(CaptureError, match=r"without a seed"):
         capture(lambda x: w * x * (0 if np.random.default_rng().random() < 0.01 else 1))(ONES)
 
 

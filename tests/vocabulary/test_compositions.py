@@ -156,14 +156,46 @@ def test_norm_and_std_have_gradient_0_at_0(length: Any) -> None:
     np.testing.assert_array_equal(grad(np.sum(length(x)), x).data, np.zeros((2, 3)))
 
 
+def second_derivative_at_0(function: Any) -> Any:
+    x = Tensor(np.zeros((2, 3)), requires_grad=True)
+    first = grad(np.sum(function(x)), x, create_graph=True)
+    with np.errstate(all="ignore"):
+        return grad(first, x, np.eye(2, 3)).data
+
+
 @every_length
-def test_norm_and_std_never_have_a_finite_second_derivative_at_0_also_within_a_smooth_function(length: Any) -> None:
-    for function in (length, lambda x: length(x) ** 2, lambda x: np.exp(-np.square(length(x)))):
-        x = Tensor(np.zeros((2, 3)), requires_grad=True)
-        first = grad(np.sum(function(x)), x, create_graph=True)
-        with np.errstate(all="ignore"):
-            second = grad(first, x, np.eye(2, 3)).data
-        assert not np.isfinite(second).any()
+def test_norm_and_std_never_have_a_finite_second_derivative_at_0(length: Any) -> None:
+    assert not np.isfinite(second_derivative_at_0(length)).any()
+
+
+SQUARES = {
+    "norm": lambda x: np.sum(x * x),
+    "norm of rows": lambda x: np.sum(x * x, axis=1),
+    "norm of columns": lambda x: np.sum(x * x, axis=0),
+    "Frobenius norm": lambda x: np.sum(x * x),
+    "vector norm": lambda x: np.sum(x * x, axis=(0, 1), keepdims=True),
+    "std": np.var,
+    "std of rows": lambda x: np.var(x, axis=1, ddof=1),
+}
+SMOOTH = [lambda length: length**2, lambda length: np.exp(-np.square(length)), lambda length: 3 * (length / 2) ** 2]
+
+
+@pytest.mark.parametrize("name", SQUARES)
+@pytest.mark.parametrize("smooth", SMOOTH, ids=["square", "bell", "scaled"])
+def test_smooth_functions_of_norms_and_std_have_the_second_derivative_at_0(name: str, smooth: Any) -> None:
+    found = second_derivative_at_0(lambda x: smooth(LENGTHS[name](x)))
+    factor = {0: 1, 1: -1, 2: 0.75}[SMOOTH.index(smooth)]
+    expected = second_derivative_at_0(lambda x: factor * SQUARES[name](x))
+    np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-15)
+
+
+def test_smooth_functions_of_lengths_that_are_not_recognised_have_no_finite_second_derivative_at_0() -> None:
+    for function in (
+        lambda x: np.hypot(x[0], x[1]) ** 2,
+        lambda x: np.linalg.norm(x) * np.linalg.norm(x),
+        lambda x: np.linalg.norm(x) ** 3,
+    ):
+        assert not np.isfinite(second_derivative_at_0(function)).any()
 
 
 @pytest.mark.parametrize("ord", [1, 3, 0.5, -1, -2, np.inf, -np.inf])

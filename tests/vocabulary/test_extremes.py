@@ -215,8 +215,6 @@ def _allowed_of_special() -> dict[Any, tuple[str, Any]]:
 
 ALLOWED: dict[Any, tuple[str, Any]] = {
     **_allowed_of_special(),
-    np.cbrt: ("NumPy's cbrt of float32 is off by an ulp, and so, twice, is the slope", lambda out, x: 8),
-    np.tan: ("NumPy's tan of float32 is off by an ulp, and so, twice, is the slope", lambda out, x: 8),
     np.exp2: (
         "the value is infinite, its slope, 0.69 of it, is not yet",
         lambda out, x: np.where(np.isinf(out), np.inf, 4),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import re
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from autograd_spiral import Tensor, capture, grad, hessian
 from autograd_spiral.errors import ArgumentError, AutogradError, DtypeError, LostGraphError, NoRuleError, ShapeError
@@ -21,6 +25,24 @@ def slopes(function: Any, x: Any, cotangent: Any = None) -> Any:
 
 
 # --- scans ------------------------------------------------------------------------------------------------------------
+
+
+EXTREME = st.sampled_from([0.0, -0.0, 1.0, -1.0, 0.3, 1e-160, -1e-320, 1e160, 1.7, -2.5])
+
+
+@given(st.lists(EXTREME, min_size=1, max_size=7), st.integers(0, 99))
+def test_slopes_of_cumulative_products_are_right_beyond_their_range(x: list[float], seed: int) -> None:
+    assume(sum(abs(factor) > 1e100 for factor in x) < 2)  # beyond, slopes leave the range
+    weights = np.random.default_rng(seed).uniform(0.5, 2, len(x))
+    factors = [Fraction(factor) for factor in x]
+    with np.errstate(all="ignore"):
+        found = slopes(np.cumprod, x, weights)
+    for i, slope in enumerate(found):
+        without = [Fraction(1) if j == i else factor for j, factor in enumerate(factors)]
+        terms = [Fraction(weights[k]) * math.prod(without[: k + 1]) for k in range(i, len(x))]
+        size, true = sum(map(abs, terms)), sum(terms)
+        if Fraction(1, 10**290) < size < 10**290:
+            assert abs(Fraction(slope) - true) <= size / 10**13
 
 
 ZEROS = [[2.0, 0.0, 3.0, 0.0, 5.0], [0.0, 0.0, 0.0], [0.0], [-1.5, 2.0, 0.0, 4.0]]
@@ -210,8 +232,8 @@ def test_methods_take_the_keywords_of_their_functions() -> None:
 ERRORS: dict[str, tuple[Any, type[Exception], str]] = {
     "integer moments": (lambda t: np.mean(t, dtype=int), NoRuleError, "floating dtype"),
     "weights of another length": (lambda t: np.average(t, weights=[1.0, 2.0]), ShapeError, r"shape \(2,\)"),
-    "a scan of a matrix": (lambda t: np.cumulative_sum(t.reshape(3, 1)), ShapeError, "need axis="),
-    "a negative order": (lambda t: np.diff(t, -1), ValueError, "0 or more"),
+    "a scan of a matrix": (lambda t: np.cumulative_sum(t.reshape(3, 1)), ValueError, "argument is required"),
+    "a negative order": (lambda t: np.diff(t, -1), ValueError, "must be non-negative"),
     "ends that do not fit": (lambda t: np.ediff1d(t.astype(int), to_end=0.5), DtypeError, "dtype of the differences"),
     "too few entries": (lambda t: np.gradient(t[:1]), ShapeError, "more than edge_order=1"),
     "too many spacings": (lambda t: np.gradient(t, 1.0, 2.0), ShapeError, "for each axis"),

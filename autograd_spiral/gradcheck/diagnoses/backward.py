@@ -49,9 +49,8 @@ class Backward:
         self.pieces: dict[Edge, Array] = {}
         with np.errstate(all="ignore"):
             self._sweep(outputs, cotangents)
-        self.right = {
-            at: np.asarray(self.cts.get(leaf, np.zeros(leaf.shape)), float) for at, leaf in self.leaves.items()
-        }
+        self._zeros = {at: np.zeros(leaf.shape) for at, leaf in self.leaves.items()}
+        self.right = {at: np.asarray(self.cts.get(leaf, self._zeros[at]), float) for at, leaf in self.leaves.items()}
         # What is subtracted for safety alone, as the largest score is, cancels out of the right gradient only.
         self._idle = {node for node in self.nodes if name(node) in EXTREMA and self._cancels(node)}
 
@@ -98,7 +97,7 @@ class Backward:
                         piece = _unbroadcast(there, arg.shape) - _unbroadcast(right, arg.shape)
                     if piece is not None:
                         _add(off, arg, piece)
-        return {at: np.asarray(off.get(leaf, np.zeros(leaf.shape)), float) for at, leaf in self.leaves.items()}
+        return {at: np.asarray(off.get(leaf, self._zeros[at]), float) for at, leaf in self.leaves.items()}
 
 
 class _Places(Observer):

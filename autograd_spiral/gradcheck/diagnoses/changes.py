@@ -35,12 +35,12 @@ def rule(node: Tensor, i: int, ct: Array, operands: Sequence[Any]) -> Array:
 
 
 def lost(node: Tensor, i: int, ct: Array, piece: Array) -> Array:
-    """Nothing comes back."""
+    """Return zeros, as if nothing came back through the edge."""
     return np.zeros(piece.shape)
 
 
 def always(piece: Array) -> Change:
-    """Return the change to this piece, whatever the cotangent."""
+    """Return the change that puts this piece in place of the right one, for any cotangent."""
     return lambda node, i, ct, right: piece.reshape(node.args[i].shape)
 
 

@@ -100,7 +100,7 @@ def multiple(of: Array, difference: Array, bound: Array) -> float | None:
 
 
 def of_terms(name: str, terms: Mapping[str, Array], a: Array, n: Array, bound: Array, penalty: float | None) -> str:
-    """Return which multiple of an input the numbers are off by, or are; "" if none.
+    """Return which multiple of an input the gradient is off by, or equal to; "" if there is none.
 
     The gradient is taken with respect to the input called `name`; `penalty` is the multiple of this input that the
     right gradient is known to have.

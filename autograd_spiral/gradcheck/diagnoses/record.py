@@ -26,7 +26,8 @@ from autograd_spiral.gradcheck.verdicts import Array
 __all__ = ["Record"]
 
 _PICKING = {"getitem", "np.take_along_axis", "softmax_cross_entropy"}
-EDGES, WORK = 300, 2e7  # of larger functions, or of larger arrays in them, not every operation is tried in turn
+STEPS, WORK = 1.2e6, 2e7  # of longer functions (about 5 s), or of larger arrays in them, no operation is tried in turn
+RULES = 8  # about so many changes apply to the rule of an operation
 COUNTED = 50  # gradients of small whole numbers, times a unit, are matched by chance
 SINGLY = 3  # this many operations of a line are also taken apart
 PRODUCTS = 10**6  # numbers in the products of all rows of a batch, which are tried one by one up to here
@@ -42,10 +43,11 @@ class _Mistake(NamedTuple):
 
 
 class Record:
-    """A function as `run()` records it, which returns the leaves, by index, and the outputs; these have `cotangents`.
+    """A recorded function: `run()` returns its leaves, by the index of the input, and its outputs.
 
-    `wrong` are the gradients that are wrong, by the index of the input. Where a value ties with the bound of
-    np.maximum, np.minimum or relu, it gets this `share` of the cotangent, by default that of the engine's rules.
+    `cotangents` has the cotangent of each output; `wrong` are the gradients that are wrong, by the index of the input.
+    Where a value ties with the bound of np.maximum, np.minimum or relu, it gets this `share` of the cotangent, by
+    default the share that the engine's rules give it.
 
     >>> x = Tensor([1.0, -2.0, 3.0], requires_grad=True)
     >>> record = Record(lambda: ({0: x}, [np.sum(np.maximum(x, 0) * x)]), [np.ones(())])
@@ -64,8 +66,11 @@ class Record:
         self._backward = Backward(run, cotangents, share)
         edges = list(self._backward.pieces)[::-1]  # from the inputs on
         sizes = sum(node.size for node in (*self._backward.nodes, *self._backward.leaves.values()))
-        self._tried = edges if len(edges) <= EDGES and len(edges) * sizes <= WORK else []
+        self._tried = edges if len(edges) * sizes <= WORK else []
+        if len(edges) * (len(edges) + RULES * len(self._alike)) > STEPS:
+            self._tried, self._alike = [], []
         self._met: list[_Mistake] = []
+        self._lost: dict[Edge, dict[int, Array]] = {}
         self._further = self._all_mistakes()
 
     def multiple_of_input(self, at: int) -> float | None:
@@ -85,7 +90,7 @@ class Record:
 
     @np.errstate(all="ignore")
     def explained(self, at: int, gradient: Array, sizes: Collection[int]) -> str:
-        """Return the mistake with which the gradient in input `at` comes out as this one; "" if none is known.
+        """Return the mistake that explains this gradient with respect to input `at`; "" if none is known.
 
         `sizes` are those that a forgotten factor could be.
         """
@@ -128,7 +133,7 @@ class Record:
     def _scaled(self, at: int, off: Array, reach: Array, sizes: Collection[int]) -> str:
         """Return which part of the gradient is off by a factor."""
         for edge in self._tried:
-            part = -self._backward.off({edge: lost})[at]
+            part = -self._without(edge)[at]
             telling = np.count_nonzero(np.abs(part) > 100 * reach)
             more = multiple(part, off, reach) if telling > 2 else None
             if more is not None:
@@ -167,17 +172,20 @@ class Record:
             return one_hot if self._is_one_hot(edge) else f"nothing came back through {_called(edge)}"
 
         for edge in self._tried:
-            yield from self._made(functools.partial(describe, edge), {edge: lost})
+            yield _Mistake(functools.partial(describe, edge), edge[0], self._without(edge))
 
     def _with_other_rules(self) -> Iterator[_Mistake]:
         for text, change in CHANGES:
             for edges in self._alike:
                 with contextlib.suppress(Exception):
-                    pieces = [
-                        change(node, i, self._backward.cts[node], self._backward.pieces[node, i]) for node, i in edges
-                    ]
-                    if all(piece is not None and _fits(piece, edge) for piece, edge in zip(pieces, edges, strict=True)):
-                        yield from self._made(text.format(name(edges[0][0])), dict.fromkeys(edges, change))
+                    pieces = {
+                        edge: change(*edge, self._backward.cts[edge[0]], self._backward.pieces[edge]) for edge in edges
+                    }
+                    made = {
+                        edge: piece for edge, piece in pieces.items() if piece is not None
+                    }  # a mask may hide nothing
+                    if made and all(_fits(piece, edge) for edge, piece in made.items()):
+                        yield from self._made(text.format(name(edges[0][0])), dict.fromkeys(made, change))
 
     def _without_all(self) -> Iterator[_Mistake]:
         """Yield gradients without what comes back through the same operation at every turn of a loop."""
@@ -185,6 +193,12 @@ class Record:
             if len(edges) > 1:
                 text = f"nothing came back through {_called(edges[0])}, all {len(edges)} times"
                 yield from self._made(text, dict.fromkeys(edges, lost))
+
+    def _without(self, edge: Edge) -> dict[int, Array]:
+        """Return by how much the gradients are off without what comes back through an edge; this is computed once."""
+        if edge not in self._lost:
+            self._lost[edge] = self._backward.off({edge: lost})
+        return self._lost[edge]
 
     def _of_one_use(self) -> Iterator[_Mistake]:
         """Yield gradients to which only one of several uses of an input contributes, as when += was forgotten."""

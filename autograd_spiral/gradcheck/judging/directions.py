@@ -29,20 +29,23 @@ def along_directions(judge: Judge, at: int, count: int) -> Findings:
         way[kinks] = way[lost] = 0
         slope = _along(judge, at, way)
         while slope.verdict.fails or (slope.verdict is Verdict.KINK and sought < KINKS_SOUGHT):
-            if sought == 2 * KINKS_SOUGHT:
+            if sought >= 2 * KINKS_SOUGHT:
                 slope = replace(slope, verdict=Verdict.NOISE)
                 break
             j = _narrowed(judge, at, way, slope.verdict)
             if j is None:  # several kinks add up to it
                 slope = replace(slope, verdict=Verdict.KINK)
                 break
-            if judge.elements(at, gradient, [j])[0].verdict.fails:
+            found = judge.elements(at, gradient, [j])[0].verdict
+            if found.fails:
                 others = rng.choice(gradient.size, min(TO_DIAGNOSE, gradient.size), replace=False)
                 elements = judge.elements(at, gradient, dict.fromkeys([j, *others.tolist()]))
                 return judge.findings(at, gradient, elements, "directions")
             kinks.append(j)
             sought += 1
-            if sought == KINKS_SOUGHT:  # then all that share their values, a mask of zeros most likely
+            if found is Verdict.NOISE:  # many are, most likely
+                sought += KINKS_SOUGHT // 2
+            elif sought == KINKS_SOUGHT:  # then all that share their values, a mask of zeros most likely
                 kinks += np.flatnonzero(np.isin(judge.base[at], judge.base[at].flat[kinks])).tolist()
             way[kinks] = 0
             slope = _along(judge, at, way)

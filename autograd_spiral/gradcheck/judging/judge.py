@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -14,6 +15,7 @@ import numpy as np
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.gradcheck.differences import Line, slopes_of, typical_scale
 from autograd_spiral.gradcheck.function import CheckedFunction, gradients_of, not_finite
+from autograd_spiral.gradcheck.judging.jumps import moves_in_jumps
 from autograd_spiral.gradcheck.judging.noise import measured_noise
 from autograd_spiral.gradcheck.rounding import Rounding, at_least, joined, largest_of, rounding_of
 from autograd_spiral.gradcheck.verdicts import Array, Findings, Slope, Verdict
@@ -29,6 +31,9 @@ NOISE_REACH = 6  # this many standard deviations of the measured noise count as 
 WIDE = 1e-2, 1e-3  # a bound wider than both says nothing: parts of the derivative, and of its natural size
 COARSE = 64  # and wider than so many spacings of the coarsest dtype
 VALUES = 512  # about so many values of outputs are compared at once: larger arrays cost more than they save
+JUMPS = "the values move in jumps, as if they were rounded to fewer digits on the way"
+PROVED = 16  # slopes are wrong, although jumps were sought that hide them: no more are sought
+FEW = 4  # times the part by which values are rounded is what slopes may be off by
 SHARP = 1e-4, 1e-9  # a numeric bound wider than both is worth smaller steps
 
 
@@ -62,7 +67,8 @@ class Judge:
 
     Outputs that are not finite have no slope: their cotangents are set to 0, which leaves them out of the sum that
     is checked. `left_out` says which, in words, and `leading` marks the elements of each input that lead to them.
-    `before` is the judge of the function that this one is the gradient of.
+    `before` is the judge of the function that this one is the gradient of. `doubts` counts why wrong slopes of a
+    function without a record are noise.
     """
 
     def __init__(self, function: CheckedFunction, given: Any = None, before: Judge | None = None) -> None:
@@ -91,13 +97,15 @@ class Judge:
         self.loose = dict(zip(function.floating, measured.loose_gradients, strict=True))
         self.sizes = {n for node in history(swept.outputs) for n in (*node.shape, node.size)}
         self._largest = min(float(np.finfo(function.arrays[at].dtype).max) for at in function.floating)
-        self._weights = joined(self.cotangents)
+        self._weights, self._astray = joined(self.cotangents), 0.0
+        self.doubts: Counter[str] = Counter()
+        self._without_jumps = 0
         self.base, measured = self._widened(swept.outputs, measured)
         self._noise, self._hiding = joined(measured.outputs), joined(measured.loose_outputs)
         self._dtype = min((x.dtype for x in self.base if x.dtype.kind == "f"), key=lambda d: -np.finfo(d).eps)
         eps = float(np.finfo(self._dtype).eps)
-        recorded = any(not out.is_leaf for out in swept.outputs)
-        self._hiding += 4 * eps * (measured.largest if recorded else max(1.0, *map(largest_of, self.base)))
+        self._has_record = any(not out.is_leaf for out in swept.outputs)
+        self._hiding += 4 * eps * (measured.largest if self._has_record else max(1.0, *map(largest_of, self.base)))
         coarsest = max((np.finfo(function.arrays[at].dtype) for at in function.floating), key=lambda info: info.eps)
         self._wide = max(WIDE[0], COARSE * float(coarsest.eps)), WIDE[1]
         self._least = COARSE * float(coarsest.smallest_subnormal)
@@ -145,8 +153,11 @@ class Judge:
             values, wide_values = (joined([out.data for out in run]) for run in (outputs, wide_outputs))
             if values.size == wide_values.size and all(out.dtype.itemsize >= 8 for out in wide_outputs):
                 reach = 4 * joined(measured.loose_outputs)
-                if np.all((np.abs(values - wide_values) <= reach) | ~np.isfinite(wide_values)):
+                off = np.where(np.isfinite(wide_values), np.abs(values - wide_values), 0.0)
+                if np.all(off <= reach):
                     return wide, rounding_of(wide_outputs, (), (), ())
+                sizes = np.abs(self._weights)
+                self._astray = float(sizes @ off) / (float(sizes @ np.abs(np.nan_to_num(values))) or 1.0)
         return arrays, measured
 
     def _outputs_at(self, arrays: Sequence[Array]) -> Array:
@@ -186,9 +197,13 @@ class Judge:
         off = np.abs(self._moves - self._steps * slope)
         return bool(np.any(off > np.max(np.abs(self._moves)) / 10 + self._reach))
 
-    def take(self, at: int, gradient: Array, rounding: Array) -> None:
-        """Judge a gradient other than the engine's with respect to input `at`, whose rounding is known otherwise."""
-        self.gradients[at], self.rounding[at], self.loose[at] = gradient, rounding, rounding
+    def take(self, at: int, gradient: Array, rounding: Array, loose: Array | None = None) -> None:
+        """Judge this gradient with respect to input `at` from now on, in place of the engine's.
+
+        Rounding can have moved it by `rounding`. A larger difference is noise if it is at most `loose`.
+        """
+        self.gradients[at], self.rounding[at] = gradient, rounding
+        self.loose[at] = rounding if loose is None else loose
         self.jumps[at] = np.zeros(gradient.shape, bool)
 
     # --- one element after the other ------------------------------------------------------------------------------
@@ -241,10 +256,10 @@ class Judge:
         with np.errstate(all="ignore"):
             agree = np.abs(hand - self.gradients[at].astype(float)) <= bound
         cases = [self.leading[at], agree, np.isnan(hand)]  # by hand, the outputs that are left out may count
-        verdicts = np.select(cases, [Verdict.UNJUDGED, Verdict.OK, Verdict.NAN], Verdict.WRONG)
-        values = (verdicts, hand, self.gradients[at], bound)
+        verdicts = (Verdict.UNJUDGED, Verdict.OK, Verdict.NAN, Verdict.WRONG)
+        values = (np.select(cases, [0, 1, 2], 3), hand, self.gradients[at], bound)
         numbers = zip(*(array.ravel().tolist() for array in values), np.ndindex(hand.shape), strict=True)
-        return [Slope(Verdict(verdict), a, n, b, index=index) for verdict, a, n, b, index in numbers]
+        return [Slope(verdicts[k], a, n, b, index=index) for k, a, n, b, index in numbers]
 
     # --- the verdict ----------------------------------------------------------------------------------------------
 
@@ -298,10 +313,10 @@ class Judge:
                     open_.append(k)
         for k, slope in enumerate(found):
             if slope.verdict is Verdict.WRONG and math.isfinite(slope.analytic):
-                found[k] = self._doubted(slope, lines[k])
+                found[k] = self._doubted(slope, lines[k], brief)
         return found
 
-    def _doubted(self, slope: Slope, line: Line) -> Slope:
+    def _doubted(self, slope: Slope, line: Line, brief: bool) -> Slope:
         """Return a wrong slope as noise if the values could hide it.
 
         Outputs that do not move can hide one in their rounding, unless they do not even depend on the line: those are
@@ -330,7 +345,30 @@ class Judge:
                 if strays or abs(central - slope.analytic) < off / 4:
                     return replace(slope, verdict=Verdict.NOISE, bound=off)
             step *= EMERGING[2]
+        if not self._has_record and (doubt := self._rounded_within(slope, line, brief)):
+            self.doubts[doubt] += 1
+            return replace(slope, verdict=Verdict.NOISE, bound=off)
         return slope
+
+    def _rounded_within(self, slope: Slope, line: Line, brief: bool) -> str:
+        """Return how the values of a function without a record show that rounding inside of it hides the slope, or "".
+
+        They may be all noise. They may be others in float64; then slopes are, too, by a few times that part. They may
+        move in jumps, which a brief judgement does not look for.
+        """
+        off = abs(slope.analytic - slope.numeric)
+        noise, size = float(np.abs(self._weights) @ self._noise), slope.natural * line.scale
+        met = max(1.0, *map(largest_of, self.base))
+        if noise > size / 4 and noise > float(np.finfo(self._dtype).eps) ** 0.5 * met:
+            return "the values change by their own size when the last bits of the inputs do"
+        if off <= FEW * self._astray * max(abs(slope.analytic), abs(slope.numeric), slope.natural):
+            return f"float64 changes the values by {100 * self._astray:.2g} %"
+        if brief or self._without_jumps >= PROVED:
+            return ""
+        if moves_in_jumps(line, slope, self._weights, float(np.finfo(self._dtype).eps)):
+            return JUMPS
+        self._without_jumps += 1
+        return ""
 
     def _compare(
         self,

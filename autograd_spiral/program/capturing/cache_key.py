@@ -90,7 +90,7 @@ class Call:
         return [*by_position.items(), *self.kwargs.items()]
 
     def named_leaves(self) -> list[tuple[str, Any]]:
-        """Return each leaf with its name: its key or attribute in a container, else its parameter's and its number."""
+        """Return each leaf with its name: its key or attribute in a container, or else its parameter and number."""
         names: list[tuple[str, Any]] = []
         for name, argument in self.arguments():
             leaves, treedef = taken_apart(argument)

@@ -80,19 +80,20 @@ def prepare(call: Call) -> Prepared:
     names = before.tensor_names() | {leaf: name for name, leaf in call.named_leaves() if type(leaf) is Tensor}
     memories = _memories(first) & _memories(second)  # what it makes lies elsewhere then
     other = _lower(call, second, memories, names)
-    if found := difference(_lower(call, first, memories), other) or _overwritten(memories, first, second):
+    found = difference(_lower(call, first, memories), other) or _overwritten(memories, first, second)
+    drawn = [name for (name, old), (_, new) in zip(states, before.random_states(), strict=True) if not same(old, new)]
+    if drawn or first.trace.entropy:  # it is what makes the runs differ, if they do
+        _refuse_random_numbers(
+            call, (drawn[0] or "a generator among its arguments") if drawn else "a generator without a seed", found
+        )
+    if found:
         raise CaptureError(
             f"{found.describe('in one run of the step', 'in the other')}. A captured step must compute the same thing "
             "each time: pass random numbers and counters as arguments, and keep its state in a Tensor that it assigns"
         )
-    drawn = [name for (name, old), (_, new) in zip(states, before.random_states(), strict=True) if not same(old, new)]
-    if drawn or first.trace.entropy:
-        _refuse_random_numbers(
-            call, (drawn[0] or "a generator among its arguments") if drawn else "a generator without a seed"
-        )
     unsteady = between.guards.unsteady(call.roots)
     after = _search(call, other.program, unsteady)
-    warn_of_kept_tensors(call.step_name, first.trace.began, after.found)
+    warn_of_kept_tensors(call.step_name, first.trace.began, after.stored())
     read = other.outside
     watched = [
         (name, array)
@@ -229,11 +230,15 @@ def _refuse_changed_arguments(call: Call, arguments: Sequence[Any], passed: Any)
         )
 
 
-def _refuse_random_numbers(call: Call, source: str) -> NoReturn:
-    """Raise `CaptureError`, even if both runs agree: a mask that is rarely 0 may be all 1 in both."""
+def _refuse_random_numbers(call: Call, source: str, found: Difference | None) -> NoReturn:
+    """Raise `CaptureError`, even if both runs agree: a mask that is rarely 0 may be all 1 in both.
+
+    If they differ, the message begins with the line of the first operation that the numbers changed.
+    """
+    place = f"{found.place}\n" if found and found.place else ""
     raise CaptureError(
-        f"{call.step_name} draws random numbers from {source}, and a program would repeat them at every call. Draw the "
-        "numbers outside the step, and pass them (or the mask or rows they select) as arrays"
+        f"{place}{call.step_name} draws random numbers from {source}, and a program would repeat them at every call. "
+        "Draw the numbers outside the step, and pass them (or the mask or rows they select) as arrays"
     )
 
 

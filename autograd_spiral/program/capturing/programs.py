@@ -191,8 +191,8 @@ class Ready:
     def run(self, inputs: Sequence[NDArray[Any]]) -> Any:
         """Return what the step returns, and update the state.
 
-        A program that updates its state holds the locks of the state from before it reads it until it has written it.
-        Any other holds them while it reads, so that it sees all of an update or nothing. Raises `CaptureError` if this
+        A program that updates its state holds the locks of the state until it has written the new values. Other
+        programs hold them while they read, so that they see all of an update or nothing. Raises `CaptureError` if this
         thread is in the middle of running a program that shares state or buffers.
         """
         if self._state_owned() or (not self._updates and self._turn_owned()):

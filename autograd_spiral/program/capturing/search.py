@@ -75,6 +75,8 @@ class Search:
         self._seen: set[int] = set()
         self._objects: list[tuple[int, set[str]]] = []  # where they are, and the attributes that were looked for
         self._attributes: dict[str, None] = {"__call__": None}  # named by functions
+        self._assigned: dict[str, None] = {}  # the attributes to which functions assign
+        self._globals: list[tuple[str, Any]] = []  # the globals to which functions assign
         while self._queue:
             while self._queue:
                 self._follow(*self._queue.pop(0))
@@ -83,6 +85,12 @@ class Search:
                     done.add(name)
                     self._attribute(index, name)
         self.guards = Guards(len(roots), self._values, list(self._reads.values()), self._known_by_items, self._items)
+
+    def stored(self) -> list[tuple[str, Any]]:
+        """Return the names and values of all that is found, and of the attributes and globals that functions assign."""
+        namespaces = [_namespace(self._values[index]) for index, _ in self._objects]
+        assigned = [(name, names[name]) for names in namespaces for name in self._assigned if name in names]
+        return [*self.found, *((name, _items(value)) for name, value in (*assigned, *self._globals))]
 
     def tensor_names(self) -> dict[Tensor, str]:
         """Return names for the tensors that variables hold, directly or in a list or a tuple."""
@@ -166,6 +174,9 @@ class Search:
         for name in _names_in(code, "IMPORT_NAME"):
             self._read(index, module, name, name)
         self._attributes.update(dict.fromkeys(_names_in(code, "LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM")))
+        self._assigned.update(dict.fromkeys(_names_in(code, "STORE_ATTR")))
+        assigned = _names_in(code, "STORE_GLOBAL")
+        self._globals += [(name, function.__globals__[name]) for name in assigned if name in function.__globals__]
         for name in ("__defaults__", "__kwdefaults__"):
             if getattr(function, name):
                 self._read(index, getattr, name, name)
@@ -237,6 +248,10 @@ def _namespace(value: Any) -> Any:
     except Exception:
         return ()
     return namespace if isinstance(namespace, dict | types.MappingProxyType) else ()
+
+
+def _items(value: Any) -> Any:
+    return items_of(value) if isinstance(value, list | tuple | dict) else value
 
 
 def _classes_of(value: Any) -> tuple[type, ...]:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autograd_spiral.engine.modes import MODE, NO_TRACE, entering
 from autograd_spiral.engine.pytree import unflatten
@@ -205,6 +206,20 @@ class CapturedStep:
                 + ("; the programs of a method belong to its objects" if self._of_objects else "")
             )
         return self._programs.program
+
+    def program_for(self, *args: Any, **kwargs: Any) -> tuple[CapturedProgram, list[NDArray[Any]]]:
+        """Return the program for a call with these arguments and the arrays of its inputs, without making the call.
+
+        The program is captured now if there is none yet. Raises what capturing raises.
+
+        >>> w = Tensor([1.0, 2.0], requires_grad=True, name="w")
+        >>> step = capture(lambda x: w.assign(w - x))
+        >>> program, arrays = step.program_for(np.ones(2))
+        >>> len(program.equations), arrays, w.data
+        (1, [array([1., 1.])], array([1., 2.]))
+        """
+        ready, inputs = self._programs.find(Call(self._step, args, kwargs, recording=MODE.get().recording))
+        return ready.program, inputs
 
     @property
     def source(self) -> str:

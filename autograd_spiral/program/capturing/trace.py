@@ -180,7 +180,7 @@ class StepTrace(Trace, Observer):
     def forget_values(self, results: list[Any], needed: Callable[[Primitive], bool]) -> list[Any]:
         """Keep the record of every operation, but keep its value only if the value is `needed`.
 
-        Return what stands for the results from then on. The values of large models take much memory.
+        Return new placeholders for the results. The values of large models take much memory.
         """
         hollow = {node: _hollow(node, with_values=needed(node.primitive)) for node in self.nodes if node.primitive}
 
@@ -209,7 +209,7 @@ class StepTrace(Trace, Observer):
         return self.holds.get(arg, arg) if type(arg) is Tensor else arg
 
     def is_interrupted(self) -> bool:
-        """Whether a signal handler is running in the middle of the step, which is no part of it."""
+        """Whether a signal handler, which is not part of the step, is running in the middle of it."""
         return is_running(self._handlers, self._within)
 
     # --- names of local variables ---------------------------------------------------------------------------------

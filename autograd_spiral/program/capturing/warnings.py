@@ -48,7 +48,7 @@ def _warn(message: str) -> None:
 
 
 def warn_of_kept_tensors(step: str, began: int, found: Sequence[tuple[str, Any]]) -> None:
-    """Warn if a variable, a list or a dictionary holds a tensor that was computed after the serial number `began`."""
+    """Warn if a variable, an attribute or a container holds a tensor that was computed after serial number `began`."""
     for name, value in found:
         parts = value if type(value) is tuple else (value,)
         if any(type(part) is Tensor and part.primitive is not None and part.serial > began for part in parts):

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from autograd_spiral.program.ir import Equation, shape_of
+from autograd_spiral.program.ir import Atom, Equation, shape_of
 from autograd_spiral.program.passes.entries import counts
 from autograd_spiral.vocabulary.rules.indexing import scatter
 from autograd_spiral.vocabulary.rules.shapes import add_windows
@@ -137,13 +137,15 @@ def _concatenate(equation: Equation, axes: Axes, rows: int) -> Treatment | None:
 
 
 def _after_index(index: tuple[Any, ...], shape: Shape, axis: int, dims: int = 0) -> int | None:
-    """Return where `axis` is after indexing, if all of it is taken; `dims` axes come in place of an index array."""
-    if ARRAY in index and (index.count(ARRAY) > 1 or any(type(item) is int for item in index)):
-        return None
+    """Return where `axis` is after indexing, if all of it is taken; `dims` axes come in place of the index arrays."""
     rest = len(shape) - sum(item is not None and item is not Ellipsis for item in index)
     at = index.index(Ellipsis) if Ellipsis in index else len(index)
+    items = (*index[:at], *(slice(None),) * rest, *index[at + 1 :])
+    count, first = index.count(ARRAY), items.index(ARRAY) if ARRAY in index else 0
+    if count and (items[first : first + count].count(ARRAY) < count or any(type(item) is int for item in index)):
+        return None  # apart, so that their axes come first; a number is an index array, too
     before = after = 0
-    for item in (*index[:at], *(slice(None),) * rest, *index[at + 1 :]):
+    for i, item in enumerate(items):
         if item is None:
             after += 1
             continue
@@ -151,8 +153,16 @@ def _after_index(index: tuple[Any, ...], shape: Shape, axis: int, dims: int = 0)
             full = type(item) is slice and item.start in (None, 0) and item.step in (None, 1)
             return after if full and (item.stop is None or item.stop >= shape[axis]) else None
         before += 1
-        after += dims if item is ARRAY else 0 if type(item) is int else 1
+        if item is ARRAY:
+            after += dims if i == first else 0
+        elif type(item) is not int:
+            after += 1
     return None
+
+
+def _depth(arrays: Sequence[Atom]) -> int:
+    """Return the number of axes that index arrays have together."""
+    return max((len(shape_of(array)) for array in arrays), default=0)
 
 
 def _place_of_array(index: tuple[Any, ...]) -> int | None:
@@ -178,7 +188,7 @@ def _getitem(equation: Equation, axes: Axes, rows: int) -> Treatment | None:
         return None if place is None or axes[1] is None else Treatment(place + axes[1])
     if any(axis is not None for axis in axes[1:]):
         return None
-    after = _after_index(index, shape_of(x), axes[0], len(shape_of(arrays[0])) if arrays else 0)
+    after = _after_index(index, shape_of(x), axes[0], _depth(arrays))
     return None if after is None else Treatment(after)
 
 
@@ -197,8 +207,7 @@ def _scatter(equation: Equation, axes: Axes, rows: int) -> Treatment | None:
             return None
         return Treatment(None, np.add, {0: at} if axes[0] is None else {})
     for axis, length in enumerate(shape):
-        dims = len(shape_of(arrays[0])) if arrays else 0
-        if length == rows and _after_index(index, shape, axis, dims) == axes[0]:
+        if length == rows and _after_index(index, shape, axis, _depth(arrays)) == axes[0]:
             return Treatment(axis, params=along(axis))
     return None
 

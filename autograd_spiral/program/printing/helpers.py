@@ -8,8 +8,10 @@ HELPERS = {
     "scatter": '''\
 def scatter(ct, index, shape):
     """Zeros of `shape` with `ct` added in at `index`, repeated entries adding up."""
-    sums = {"e": np.float32, "f": np.float64 if ct.size > 16384 * np.prod(shape) else np.float32}
+    sums = {"e": np.float32, "f": np.float64 if ct.size > 16384 * np.zeros(shape).size else np.float32}
     out = np.zeros(shape, sums.get(ct.dtype.char, ct.dtype))
+    if hasattr(out, "at"):  # of jax.numpy, whose arrays never change
+        return out.at[index].add(ct).astype(ct.dtype)
     np.add.at(out, index, ct)
     return out.astype(ct.dtype, copy=False)
 ''',
@@ -17,6 +19,8 @@ def scatter(ct, index, shape):
 def place(ct, index, shape):
     """Zeros of `shape` with `ct` at `index`, which repeats no entry."""
     out = np.zeros(shape, ct.dtype)
+    if hasattr(out, "at"):  # of jax.numpy, whose arrays never change
+        return out.at[index].set(ct)
     out[index] = ct
     return out
 ''',
@@ -28,6 +32,13 @@ def add_windows(ct, window_shape, axis, shape):
     for place in np.ndindex(window_shape):
         windows[(..., *place)] += ct[(..., *place)]
     return out.astype(ct.dtype, copy=False)
+''',
+    "argpartition": '''\
+def argpartition(x, kth, axis):
+    """np.argpartition for several kth; jax.numpy, whose arrays have `at`, takes one, so it sorts all entries."""
+    if hasattr(np.zeros(1), "at"):
+        return np.argsort(x, axis=axis)
+    return np.argpartition(x, kth, axis=axis)
 ''',
     "packed": '''\
 def packed(parts, stack):

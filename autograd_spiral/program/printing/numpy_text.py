@@ -184,6 +184,12 @@ def _along(equation: Equation, inputs: Sequence[Text]) -> Text:
     return Text(f"{name}({listed(inputs)}, axis={equation.params['axis']})")
 
 
+def _argpartition(equation: Equation, inputs: Sequence[Text]) -> Text:
+    """Write a call of a helper if there are several `kth`, which jax.numpy does not take."""
+    text = _call(equation, inputs).text
+    return Text(text if isinstance(equation.params["kth"], int) else text.removeprefix("np."))
+
+
 def _restore_order(equation: Equation, inputs: Sequence[Text]) -> Text:
     """Write the inverse of a permutation as the order that sorts it."""
     x, axis = inputs[0].text, equation.params["axis"]
@@ -227,6 +233,7 @@ NUMPY = Alphabet(
         linear_recurrence: _along,
         kink: lambda equation, inputs: literal(np.zeros(equation.output.shape, equation.output.dtype)),
         **dict.fromkeys((packed_eigh, packed_qr, packed_slogdet, packed_svd), _packed),
+        np.argpartition: _argpartition,
         erf: _floating,
         _ndtr: _floating,
     },

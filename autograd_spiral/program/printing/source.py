@@ -39,7 +39,8 @@ class Source:
 
     `text` is a module with one function, `name(inputs…, state…, *, large constants…)`, that returns the outputs and
     then the new state of each state that has one. `constants` are the large arrays that the function takes as keyword
-    arguments, by name, and `names` has the names of values. If it is `checked`, the function begins with checks of the
+    arguments, by name. `names` has the names of values, and `lines` the number of the line on which each is computed,
+    from 1, or the head of the function for what it is given. If it is `checked`, the function begins with checks of the
     shapes and dtypes of its arguments, and makes those of the program; all raise ValueError. Raises `CaptureError` if
     an equation cannot be printed.
     """
@@ -47,6 +48,7 @@ class Source:
     def __init__(self, program: Program, *, checked: bool = False) -> None:
         self.constants: dict[str, NDArray[Any]] = {}
         self.names: dict[Value, str] = {}
+        self.lines: dict[Value, int] = {}
         self._program, self._checked = program, checked
         self._uses = Counter(value for equation in program.equations for value in equation.reads())
         self._returned = (*program.outputs, *(new for _, new in program.updates))
@@ -87,11 +89,15 @@ class Source:
         head = f"def {program.name}({', '.join(arguments)}):"
         contract = f'    """Return {contract or "nothing"}{more}."""'
         last = f"    return {', '.join(returned) or None}"
-        lines = [*self._checks_of_arguments(), *self._lines]
+        checks = self._checks_of_arguments()
+        lines = [*checks, *self._lines]
         called = {name for line in lines for name in re.findall(r"(\w+)\(", line)}
         helpers = [line for name, text in HELPERS.items() if name in called for line in ("", "", *text.splitlines())]
         scipy = ["from scipy import special"] * any("special." in line for line in lines)
-        return "\n".join(["import numpy as np", *scipy, *helpers, "", "", head, contract, *lines, last, ""])
+        before = ["import numpy as np", *scipy, *helpers, "", "", head, contract]
+        self.lines = {value: len(before) + len(checks) + line for value, line in self.lines.items()}
+        self.lines |= dict.fromkeys((*program.inputs, *program.state), len(before) - 1)
+        return "\n".join([*before, *lines, last, ""])
 
     # --- names ---------------------------------------------------------------------------------------------------
 
@@ -154,6 +160,7 @@ class Source:
             self._lines.append(f"    # {equation.phase}")
         code = f"{name} = {text.text}"
         self._lines.append(f"    {code:{_COMMENT}}  # {comment(equation.output)}")
+        self.lines[equation.output] = len(self._lines)
         self._lines += self._checks_of(equation.output)
 
     def _checks_of_arguments(self) -> list[str]:

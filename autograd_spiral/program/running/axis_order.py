@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from autograd_spiral.program.ir import Equation, Program, Value, shape_of
 from autograd_spiral.program.running.kernels.kernel import Kernel, Order
@@ -27,9 +28,10 @@ def _order_for(equation: Equation) -> Order:
 def column_major(program: Program) -> set[Value]:
     """Return the matrices that are kept column by column.
 
-    This is faster where rows are short (maxima and sums along them), and where a product has a narrow side. Operands of
-    elementwise functions have one order. The arrays of the caller are row by row, and so are those combined with them,
-    and those that are reshaped, since that takes a copy of other arrays.
+    This is faster where rows are short (maxima and sums along them), and where a product has a narrow side. It is also
+    faster for copies of windows, whose columns are pieces of the array. Operands of elementwise functions have one
+    order. The arrays of the caller are row by row, and so are those combined with them, and those that are reshaped,
+    since that takes a copy of other arrays.
     """
     group: dict[Value, Value] = {}  # union-find
 
@@ -43,16 +45,22 @@ def column_major(program: Program) -> set[Value]:
     fixed: list[Value] = [value for value in program.results() if value.ndim == 2]
     bases: dict[Value, Value] = {}  # from a transpose to the matrix that it shows
     parts: dict[Value, Value] = {}  # from rows to their matrix
+    windows: set[Value] = set()
 
     for equation in program.equations:
         output, order = equation.output, _order_for(equation)
         matrices = [value for value in equation.reads() if value.ndim == 2]
-        if equation.function is np.transpose and matrices:
+        of_windows = not windows.isdisjoint(equation.reads())
+        if equation.function is sliding_window_view or (equation.function is np.transpose and of_windows):
+            windows.add(output)
+        elif equation.function is np.transpose and matrices:
             bases[output] = bases.get(matrices[0], matrices[0])
         elif equation.function is operator.getitem and matrices:
             parts[output] = parts.get(matrices[0], matrices[0])
         elif equation.function is np.reshape and matrices:
             fixed.append(parts.get(matrices[0], matrices[0]))
+        elif equation.function is np.reshape and of_windows and output.ndim == 2:
+            wanted.append(output)
         elif order is Order.SAME:
             for value in matrices:
                 if value.shape == output.shape:

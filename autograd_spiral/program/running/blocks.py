@@ -71,10 +71,17 @@ def _run_in_blocks(program: Program, rows: int | None, threads: int) -> Run | No
     if total <= (_FEWEST if rows is None else rows) or (rows is None and size <= 2 * _CACHE):
         return None
     parts = split(readable(program), total)
-    if not parts.passes or (rows is None and len(parts.passes) > 1):  # measured: further passes read memory again
+    if not parts.passes or (rows is None and not _pays(parts)):
         return None
     length = rows or _rows_in_cache(parts, threads)
     return Run(_Blocks(parts, length, threads), reentrant=False) if length < total else None
+
+
+def _pays(parts: Split) -> bool:
+    """Whether there is one pass, since further ones read memory again, and it computes most of the memory needed."""
+    outputs = [equation.output for equation in parts.program.equations]
+    whole = sum(value.nbytes for value in outputs if value not in parts.treatments)
+    return len(parts.passes) == 1 and whole <= sum(value.nbytes for value in outputs) / 4
 
 
 def _rows_in_cache(parts: Split, threads: int) -> int:

@@ -24,6 +24,7 @@ class Code:
         self.lines: list[str] = []
         self.local: dict[Value, str] = {}  # the names of values that are new at each call
         self.fresh: set[Value] = set()  # those that share their memory with nothing
+        self.scattered: set[Value] = set()  # new views whose entries are in another order, or not next to each other
         self.results = set(program.results()) if fresh else set()  # those that are new arrays
         self.shared: dict[Any, str] = {}  # the names of what several equations need and no equation computes
         self._bound: dict[str, Any] = {}  # what the code names: functions, buffers, views, constants

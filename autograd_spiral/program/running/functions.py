@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from autograd_spiral.program.ir import Equation, Value, shape_of
 from autograd_spiral.program.running.codegen import Code
@@ -37,12 +38,28 @@ def write_view(code: Code, position: int, equation: Equation) -> None:
             return
     if function is np.broadcast_to:
         code.copy(code.layout.buffer(output, position), code.text(x))
+    elif function is np.reshape and (base is not None or x in code.scattered):
+        _copy_reshaped(code, position, equation)
     elif function is np.transpose and equation.params["axes"] == tuple(range(output.ndim))[::-1]:
         code.new(output, f"{code.text(x)}.T", fresh=False)
     elif function is operator.getitem:
         code.new(output, f"{code.text(x)}[{code.bind(equation.params['index'])}]", fresh=False)
+    elif function is np.reshape:
+        code.new(output, f"{code.text(x)}.reshape({output.shape})", fresh=False)
     else:
         code.new(output, f"{code.bind(evaluate, 'f')}({code.text(x)})", fresh=False)
+    if function in (np.transpose, sliding_window_view) or x in code.scattered:
+        code.scattered.add(output)
+
+
+def _copy_reshaped(code: Code, position: int, equation: Equation) -> None:
+    """Write the lines for a reshape that no view can show: a copy into a buffer, by its view in the shape of x."""
+    (x,), buffer = equation.inputs, code.layout.buffer(equation.output, position)
+    view = buffer.reshape(shape_of(x))
+    if np.may_share_memory(view, buffer):
+        code.copy(view, code.text(x))
+    else:
+        code.copy(buffer, f"{code.text(x)}.reshape({buffer.shape})")
 
 
 def _element(equation: Equation) -> tuple[Any, ...]:

@@ -41,7 +41,7 @@ class Layout:
         self._whole: set[Value] = set()  # the values that are no views
         self._ends: dict[Block, int] = {}  # the position of the last equation that reads a block
         self._ending: dict[int, list[Block]] = {}  # the blocks that may be free after a position
-        self._viewed = {value for e in program.equations if e.function in VIEWS for value in e.reads()}
+        self.viewed = {value for e in program.equations if e.function in VIEWS for value in e.reads()}
         self._constants: dict[tuple[int, bool], Array] = {}  # copies in the order of axes in which they are read
         self._augment()
 
@@ -58,7 +58,7 @@ class Layout:
         return "F" if value in self.column_major else "C"
 
     def buffer(self, value: Value, position: int, operands: Iterable[Atom] = ()) -> Array:
-        """Return the buffer for a result: that of one of the `operands` of an elementwise function, if it dies here."""
+        """Return the buffer for a result: an elementwise function may reuse the buffer of an operand."""
         if value in self.array:  # decided beforehand
             return self.array[value]
         values = [atom for atom in operands if isinstance(atom, Value)]
@@ -138,7 +138,7 @@ class Layout:
             producer = producers.get(operand)
             if producer is None or operand in self.array or operand not in self.column_major or not _can_fill(producer):
                 continue
-            if operand in self._viewed:  # by a view that may be read later
+            if operand in self.viewed:  # by a view that may be read later
                 continue
             alike = operand.shape == equation.output.shape and operand.dtype == equation.output.dtype
             if alike and self.last[operand] == self.position[equation.output]:

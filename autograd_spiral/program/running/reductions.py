@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 
 from autograd_spiral.program.ir import Equation, Value
 from autograd_spiral.program.running.buffers import Array
 from autograd_spiral.program.running.codegen import Code
+from autograd_spiral.program.running.kernels.kernel import MANY
 
 __all__ = ["REDUCTIONS", "write_reduction"]
 
 REDUCTIONS = {np.sum: np.add, np.max: np.maximum, np.min: np.minimum, np.all: np.logical_and, np.any: np.logical_or}
 
 _SHORT = 4
-"""Rows of at most this many elements are combined column by column."""
+"""Axes of at most this many elements are combined slice by slice."""
 
 _FEW = 1024
 """At most this many elements are summed faster by a dot product with ones."""
@@ -34,9 +38,10 @@ def write_reduction(code: Code, position: int, equation: Equation) -> None:
         code.new(output, f"{reduce}({code.text(x)}, {axis}, None, None, {keepdims})")
         return
     buffer = code.layout.buffer(output, position)
-    if isinstance(x, Value) and _combines_columns(code, equation, x):
-        _combine(code, ufunc, code.layout.array[x], buffer.reshape(-1))
-        if ufunc is np.add and code.program.equations[code.layout.position[x]].function not in _POSITIVE:
+    if isinstance(x, Value) and _combines_slices(code, equation, x):
+        _combine(code, ufunc, _slices(code.layout.array[x], axis), buffer)
+        may_be_negative = code.program.equations[code.layout.position[x]].function not in _POSITIVE
+        if ufunc is np.add and output.dtype.kind == "f" and may_be_negative:
             code.line(np.add, f"{code.bind(buffer)}, 0.0", buffer)  # NumPy's sums begin with 0, and 0 + -0.0 is 0.0
     else:
         code.lines.append(f"{reduce}({code.text(x)}, {axis}, None, {code.bind(buffer)}, {keepdims})")
@@ -58,16 +63,27 @@ def _write_total(code: Code, equation: Equation) -> None:
         code.new(output, f"{reduce}({code.bind(elements)})")
 
 
-def _combines_columns(code: Code, equation: Equation, x: Value) -> bool:
-    """Whether this reduces short rows of a matrix that is kept by columns, without a change of dtype."""
-    short = x.ndim == 2 and 2 <= x.shape[1] <= _SHORT and x.shape[1] < x.shape[0]
-    by_column = x in code.layout.column_major and x in code.layout.array
-    return short and by_column and equation.params["axis"] == (1,) and x.dtype == equation.output.dtype
+def _combines_slices(code: Code, equation: Equation, x: Value) -> bool:
+    """Whether this reduces short axes, which NumPy would do in many short loops, without a change of dtype."""
+    axes = equation.params["axis"]
+    lengths = [x.shape[axis] for axis in axes]
+    if x not in code.layout.array or x.dtype != equation.output.dtype or not 2 <= math.prod(lengths) <= _SHORT**2:
+        return False
+    if x.ndim == 2:
+        return axes == (1,) and lengths[0] <= min(_SHORT, x.shape[0] - 1) and x in code.layout.column_major
+    return max(lengths) <= _SHORT and x.size >= MANY and 0 not in axes
 
 
-def _combine(code: Code, ufunc: np.ufunc, matrix: Array, out: Array) -> None:
-    """Combine column after column: each is a long loop, while a reduction of rows makes many short ones."""
-    before = code.bind(matrix[:, 0])
-    for i in range(1, matrix.shape[1]):
-        code.line(ufunc, f"{before}, {code.bind(matrix[:, i])}", out, keyword=True)
+def _slices(array: Array, axes: tuple[int, ...]) -> list[Array]:
+    """Return the parts of `array` that are combined: one for each place along the reduced `axes`."""
+    last = np.moveaxis(array, axes, range(-len(axes), 0))
+    return [last[(..., *place)] for place in np.ndindex(last.shape[-len(axes) :])]
+
+
+def _combine(code: Code, ufunc: np.ufunc, parts: Sequence[Array], out: Array) -> None:
+    """Combine part after part: each is a long loop, while a reduction makes many short ones."""
+    out = out.reshape(parts[0].shape)
+    before = code.bind(parts[0])
+    for part in parts[1:]:
+        code.line(ufunc, f"{before}, {code.bind(part)}", out, keyword=True)
         before = code.bind(out)

@@ -20,6 +20,7 @@ from autograd_spiral.program.ir import Atom, Check, Equation, Program, Value, dt
 from autograd_spiral.program.passes.pipeline import readable
 from autograd_spiral.program.running.codegen import Code
 from autograd_spiral.program.running.functions import FILLS, write_view
+from autograd_spiral.program.running.gathering import gathers, write_gather
 from autograd_spiral.program.running.kernels.kernel import Kernel
 from autograd_spiral.program.running.kernels.table import with_kernels
 from autograd_spiral.program.running.layout import VIEWS
@@ -44,6 +45,7 @@ def generate(program: Program, *, fresh: bool = True) -> Code:
     they only say what holds of the inputs.
     """
     code = Code(program, fresh=fresh)
+    code.results |= _overwritten_by_results(code)
     for i, value in enumerate(_given(program)):
         code.local[value] = f"x{i}"
     checks: dict[Value, list[Check]] = {}
@@ -83,6 +85,8 @@ def _write(code: Code, position: int, equation: Equation) -> None:
         equation.primitive.write(code, position, equation)
     elif function in VIEWS and len(equation.inputs) == 1:
         write_view(code, position, equation)
+    elif gathers(code, equation):
+        write_gather(code, position, equation)
     elif isinstance(function, np.ufunc):
         _write_ufunc(code, position, equation)
     elif function in REDUCTIONS:
@@ -98,6 +102,33 @@ def _write(code: Code, position: int, equation: Equation) -> None:
 _OPERATORS = {np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/", np.negative: "-", np.power: "**"}
 
 
+_LARGE = 2**15
+"""The bytes from which on it costs more to read and write another array than to make a new one."""
+
+
+def _overwritten_by_results(code: Code) -> set[Value]:
+    """Return the values that are new arrays, too, since a result that is computed from one takes its place."""
+    found: set[Value] = set()
+    for position, equation in reversed([*enumerate(code.program.equations)]):
+        if equation.output in code.results or equation.output in found:
+            operand = _overwritten(code, position, equation)
+            if operand is not None:
+                found.add(operand)
+    return found
+
+
+def _overwritten(code: Code, position: int, equation: Equation) -> Value | None:
+    """Return the operand of a large elementwise result that it may overwrite: a ufunc's, which nothing else reads."""
+    layout, output = code.layout, equation.output
+    for value in equation.reads() if equation.elementwise and output.nbytes >= _LARGE else ():
+        alike = value.shape == output.shape and value.dtype == output.dtype
+        elsewhere = value in layout.viewed or value in layout.array or value in layout.column_major
+        if alike and not elsewhere and value in layout.position and layout.last[value] == position:
+            producer = code.program.equations[layout.position[value]]
+            return value if isinstance(producer.function, np.ufunc) else None
+    return None
+
+
 def _write_ufunc(code: Code, position: int, equation: Equation) -> None:
     function, output = equation.function, equation.output
     texts = [code.text(code.layout.in_order(atom, output)) for atom in equation.inputs]
@@ -106,6 +137,9 @@ def _write_ufunc(code: Code, position: int, equation: Equation) -> None:
         text = f" {sign} ".join(f"({t})" if t.startswith("-") else t for t in texts)
         code.new(output, text if len(texts) > 1 else f"{sign}{text}")
     elif output.ndim == 0 or (output in code.results and output not in code.layout.array):
+        operand = _overwritten(code, position, equation)
+        if operand in code.fresh and operand in code.results:
+            texts.append(f"out={code.local[operand]}")
         code.new(output, f"{code.bind(function, 'f')}({', '.join(texts)})")
     else:
         texts = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -11,13 +12,15 @@ import numpy as np
 from autograd_spiral.engine.table import composes
 
 
-def operand(x: Any) -> Any:
-    """Return `x`, as an array if it is not an array or a Tensor already.
+def operand(x: Any, dtype: Any = None, *, ndmin: int = 0, **how: Any) -> Any:
+    """Return `x`, as an array if it is not an array or a Tensor already; NumPy's code calls it in place of `np.array`.
 
-    >>> operand([1, 2])
-    array([1, 2])
+    >>> operand([1, 2], ndmin=2)
+    array([[1, 2]])
     """
-    return x if hasattr(x, "ndim") else np.asarray(x)
+    x = x if hasattr(x, "ndim") else np.asarray(x)
+    x = x if dtype is None else converted(x, dtype)
+    return x if x.ndim >= ndmin else np.reshape(x, (1,) * (ndmin - x.ndim) + x.shape)
 
 
 def operands(arrays: Iterable[Any]) -> list[Any]:
@@ -49,6 +52,15 @@ def converted(x: Any, dtype: Any) -> Any:
     return x if x.dtype == dtype else x.astype(dtype)
 
 
+def floating(x: Any) -> Any:
+    """Return `x` in a floating dtype: itself if it has one already.
+
+    >>> floating(np.ones(2, int))
+    array([1., 1.])
+    """
+    return x if x.dtype.kind == "f" else x.astype(np.float64)
+
+
 def shared(function: Callable[..., Any], composition: Callable[..., Any]) -> None:
     """Enter `composition`, whose form several functions share, for `function`: with the keywords that this one has."""
     ours, theirs = inspect.signature(composition), inspect.signature(function).parameters
@@ -57,12 +69,14 @@ def shared(function: Callable[..., Any], composition: Callable[..., Any]) -> Non
     composes(function)(composition)
 
 
-def available(*names: str) -> tuple[Callable[..., Any], ...]:
+def available(*names: str) -> tuple[Any, ...]:
     """Return NumPy's functions of these names, without those that the installed NumPy does not have.
 
-    Functions newer than NumPy 2.0 are entered by it, as in `@composes(*available("unstack"))`.
+    Functions newer than NumPy 2.0 are entered by it, as in `@composes(*available("matvec"))`.
 
-    >>> [function.__name__ for function in available("stack", "no_such_function")]
-    ['stack']
+    >>> [function.__name__ for function in available("stack", "linalg.norm", "no_such_function")]
+    ['stack', 'norm']
     """
-    return tuple(getattr(np, name) for name in names if hasattr(np, name))
+    at: Any = np
+    found = (functools.reduce(lambda at, part: getattr(at, part, None), name.split("."), at) for name in names)
+    return tuple(function for function in found if function is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -35,21 +36,19 @@ def _constant(array: Any, like: Any) -> Any:
     return array if isinstance(like, np.ndarray) else type(like)(array)
 
 
-@composes(np.zeros_like)
-def _zeros_like(a: Any, dtype: Any = None) -> Any:
-    return _constant(np.zeros(a.shape, dtype or a.dtype), a)
+def _filled_like(make: Any, a: Any, dtype: Any = None, *, shape: Any = None) -> Any:
+    return _constant(make(a.shape if shape is None else shape, dtype or a.dtype), a)
 
 
-@composes(np.ones_like)
-def _ones_like(a: Any, dtype: Any = None) -> Any:
-    return _constant(np.ones(a.shape, dtype or a.dtype), a)
+composes(np.zeros_like)(functools.partial(_filled_like, np.zeros))
+composes(np.ones_like)(functools.partial(_filled_like, np.ones))
 
 
 @composes(np.full_like)
-def _full_like(a: Any, fill_value: Any, dtype: Any = None) -> Any:
+def _full_like(a: Any, fill_value: Any, dtype: Any = None, *, shape: Any = None) -> Any:
     if hasattr(fill_value, "backward"):
         raise NoRuleError("np.full_like makes a constant: for a gradient write np.broadcast_to(fill_value, a.shape)")
-    return _constant(np.full(a.shape, fill_value, dtype or a.dtype), a)
+    return _filled_like(lambda shape, dtype: np.full(shape, fill_value, dtype), a, dtype, shape=shape)
 
 
 composes(np.copy)(lambda a: a.astype(bool) if a.dtype == bool else np.positive(a))  # NumPy has no +a for bools
@@ -111,14 +110,10 @@ composes(np.isneginf)(lambda x: np.equal(x, -np.inf))
 
 @composes(np.select)
 def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
-    if len(condlist) != len(choicelist) or not len(condlist):
-        raise ValueError(
-            f"np.select: {len(condlist)} conditions and {len(choicelist)} choices: their numbers must match"
-        )
+    facts = [np.empty(0, operand(condition).dtype) for condition in condlist]
+    np.select(facts, [0 for choice in choicelist])  # where a condition is no mask, or has no choice, NumPy says so
     out = default
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
-        if operand(condition).dtype != bool:
-            raise NoRuleError(f"np.select: conditions must be masks, not of dtype {operand(condition).dtype}")
         out = np.where(condition, choice, out)
     return out
 

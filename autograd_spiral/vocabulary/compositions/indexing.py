@@ -16,9 +16,7 @@ def _take(a: Any, indices: Any, axis: int | None = None, *, mode: str = "raise")
     index = operand(indices)
     if index.dtype == bool or (index is not indices and not index.size):  # np.take has no masks; [] becomes float
         index = index.astype(np.intp)
-    if axis is None:
-        a, axis = np.ravel(a), 0
-    axis = normalize_axis_index(axis, a.ndim)
+    a, axis = (np.ravel(a), 0) if axis is None else (a, normalize_axis_index(axis, a.ndim))
     if mode in ("wrap", "clip"):
         index = index % a.shape[axis] if mode == "wrap" else np.clip(index, 0, a.shape[axis] - 1)
     elif mode != "raise":
@@ -26,11 +24,31 @@ def _take(a: Any, indices: Any, axis: int | None = None, *, mode: str = "raise")
     return a[(*(slice(None),) * axis, index)]
 
 
-@composes(np.delete)
-def _delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
-    if axis is None:
-        arr, axis = np.ravel(arr), 0
-    return np.take(arr, np.delete(np.arange(arr.shape[axis]), _plain(obj)), axis)
+def picked(function: Any, a: Any, axis: int | None, *settings: Any) -> Any:
+    """Return what `function`, which moves, repeats or drops entries along `axis`, makes of `a`, from their positions.
+
+    >>> picked(np.repeat, np.array([1.0, 2.0]), 0, 2)
+    array([1., 1., 2., 2.])
+    """
+    a, axis = (np.ravel(a), 0) if axis is None else (a, normalize_axis_index(axis, a.ndim))
+    return np.take(a, function(np.arange(a.shape[axis]), *settings), axis)
+
+
+@composes(np.repeat)
+def _repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
+    if not isinstance(repeats, int):
+        return picked(np.repeat, a, axis, repeats)
+    a, axis = (np.ravel(a), 0) if axis is None else (a, normalize_axis_index(axis, a.ndim))
+    before, after = a.shape[: axis + 1], a.shape[axis + 1 :]
+    copies = np.broadcast_to(np.expand_dims(a, axis + 1), (*before, repeats, *after))
+    return np.reshape(copies, (*before[:-1], before[-1] * repeats, *after))
+
+
+composes(np.delete)(lambda arr, obj, axis=None: picked(np.delete, arr, axis, _plain(obj)))
+composes(np.compress)(
+    lambda condition, a, axis=None: picked(lambda at: np.compress(np.asarray(condition), at), operand(a), axis)
+)
+composes(np.extract)(lambda condition, arr: np.compress(np.ravel(condition), np.ravel(arr)))
 
 
 @composes(np.insert)
@@ -51,24 +69,8 @@ def _take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     axis = normalize_axis_index(axis, arr.ndim)
     if indices.ndim != arr.ndim:
         raise ValueError(f"np.take_along_axis: shapes {arr.shape} and {indices.shape} differ in their number of axes")
-    grids = [np.arange(n).reshape((-1,) + (1,) * (arr.ndim - i - 1)) for i, n in enumerate(arr.shape)]
-    return arr[tuple(indices if i == axis else grid for i, grid in enumerate(grids))]
-
-
-@composes(np.compress)
-def _compress(condition: Any, a: Any, axis: int | None = None) -> Any:
-    return np.take(operand(a), np.flatnonzero(np.asarray(condition)), axis=axis)
-
-
-composes(np.extract)(lambda condition, arr: np.compress(np.ravel(condition), np.ravel(arr)))
-
-
-@composes(np.repeat)
-def _repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
-    if axis is None:
-        a, axis = np.ravel(a), 0
-    axis = normalize_axis_index(axis, a.ndim)
-    return np.take(a, np.repeat(np.arange(a.shape[axis]), repeats), axis=axis)
+    grids = (np.arange(n).reshape((-1,) + (1,) * (arr.ndim - i - 1)) for i, n in enumerate(arr.shape) if i != axis)
+    return arr[tuple(indices if i == axis else next(grids) for i in range(arr.ndim))]
 
 
 @composes(np.diagonal)
@@ -91,7 +93,3 @@ def _diag(v: Any, k: int = 0) -> Any:
 
 
 composes(np.diagflat)(lambda v, k=0: np.diag(np.ravel(v), k))
-
-
-composes(np.tril)(lambda m, k=0: np.where(np.tril(np.ones(m.shape[-2:], bool), k), m, np.zeros(1, m.dtype)))
-composes(np.triu)(lambda m, k=0: np.where(np.triu(np.ones(m.shape[-2:], bool), k), m, np.zeros(1, m.dtype)))

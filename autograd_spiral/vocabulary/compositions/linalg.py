@@ -10,7 +10,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from autograd_spiral.engine.table import composes
 from autograd_spiral.errors import NoRuleError
-from autograd_spiral.vocabulary.compositions.arguments import operand
+from autograd_spiral.vocabulary.compositions.arguments import floating, operand
 from autograd_spiral.vocabulary.rules import linalg
 from autograd_spiral.vocabulary.signatures import NO_RTOL
 
@@ -18,7 +18,7 @@ from autograd_spiral.vocabulary.signatures import NO_RTOL
 @composes(np.linalg.vector_norm)
 def _vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
     if x.dtype.kind != "f":
-        return np.linalg.vector_norm(x.astype(float), axis=axis, keepdims=keepdims, ord=ord)
+        return np.linalg.vector_norm(floating(x), axis=axis, keepdims=keepdims, ord=ord)
     if not isinstance(ord, int | float) or ord == 0:
         raise NoRuleError(f"a vector norm with ord={ord!r} has no gradient rule: use a number other than 0")
     axes = range(x.ndim) if axis is None else normalize_axis_tuple(axis, x.ndim)
@@ -37,7 +37,7 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
         order = ord if len(axes) == 1 and ord is not None else 2
         return np.linalg.vector_norm(x, axis=axes, keepdims=keepdims, ord=order)
     if len(axes) == 2 and ord in (1, -1, math.inf, -math.inf):
-        x = x if x.dtype.kind == "f" else x.astype(float)
+        x = floating(x)
         summed, searched = axes if abs(ord) == 1 else axes[::-1]
         sums = np.sum(np.absolute(x), axis=summed, keepdims=True)
         out = np.linalg.vector_norm(sums, axis=searched, keepdims=True, ord=math.copysign(math.inf, ord))
@@ -47,9 +47,6 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
         out = s[..., -1] if ord == -2 else np.sum(s if ord == "nuc" else s[..., :1], axis=-1)
         return np.expand_dims(out, axes) if keepdims else out
     raise NoRuleError(f"np.linalg.norm with ord={ord!r} over {len(axes)} axes has no gradient rule")
-
-
-composes(np.linalg.matrix_norm)(lambda x, /, *, keepdims=False, ord="fro": np.linalg.norm(x, ord, (-2, -1), keepdims))
 
 
 @composes(np.linalg.cond)
@@ -74,10 +71,6 @@ def _trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any =
     return np.sum(entries if dtype is None else entries.astype(dtype), axis=-1)
 
 
-composes(np.linalg.trace)(lambda x, /, *, offset=0, dtype=None: np.trace(x, offset, -2, -1, dtype))
-composes(np.linalg.diagonal)(lambda x, /, *, offset=0: np.diagonal(x, offset, -2, -1))
-composes(np.linalg.matrix_transpose)(lambda x, /: np.matrix_transpose(x))
-
 # --- equations --------------------------------------------------------------------------------------------------------
 
 
@@ -94,13 +87,6 @@ def _tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
         moved = normalize_axis_tuple(axes, a.ndim)
         a = np.transpose(a, (*(i for i in range(a.ndim) if i not in moved), *moved))
     return np.linalg.solve(np.reshape(a, (b.size, -1)), np.ravel(b)).reshape(a.shape[b.ndim :])
-
-
-@composes(np.linalg.tensorinv)
-def _tensorinv(a: Any, ind: int = 2) -> Any:
-    if ind <= 0:
-        raise ValueError(f"np.linalg.tensorinv: ind must be positive, not {ind}")
-    return np.linalg.inv(np.reshape(a, (math.prod(a.shape[:ind]), -1))).reshape(a.shape[ind:] + a.shape[:ind])
 
 
 @composes(np.linalg.pinv)
@@ -154,9 +140,6 @@ def _svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian:
         raise NoRuleError(f"np.linalg.svd of shape {a.shape} has no gradient rule for the vectors: write {instead}")
     result = _RESULTS[np.linalg.svd](*linalg.unpacked(linalg.packed_svd(a, full_matrices=False), (m, k), (k,), (k, n)))
     return result if compute_uv else result.S
-
-
-composes(np.linalg.svdvals)(lambda x, /: np.linalg.svd(x, compute_uv=False))
 
 
 @composes(np.linalg.qr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -10,7 +11,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from autograd_spiral.engine.table import composes
 from autograd_spiral.errors import NoRuleError
-from autograd_spiral.vocabulary.compositions.arguments import converted
+from autograd_spiral.vocabulary.compositions.arguments import converted, floating
 from autograd_spiral.vocabulary.rules.order import reorder
 
 np: Any = numpy  # its type stubs know nothing of Tensors
@@ -33,22 +34,9 @@ def _lanes(a: Any, axis: Any, keepdims: bool) -> tuple[Any, tuple[int, ...]]:
 
 def _ranked(lanes: Any, ranks: list[int]) -> Any:
     """Return the entries of these ranks along the last axis; NaN in lanes with a NaN."""
-    last = lanes.shape[-1] - 1  # the rank of NaNs
-    order = np.argpartition(lanes, sorted({*ranks, last}), axis=-1)[..., [*ranks, last]]
-    entries = np.take_along_axis(lanes, order, axis=-1)
-    known = np.where(np.isnan(entries[..., -1:]), *np.array([np.nan, 1], lanes.dtype))
-    return entries[..., :-1] * known
-
-
-def _floating(a: Any) -> Any:
-    return a if a.dtype.kind == "f" else a.astype(np.float64)
-
-
-@composes(np.median)
-def _median(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    lanes, shape = _lanes(_floating(a), axis, keepdims)
-    half = lanes.shape[-1] // 2
-    return np.reshape(np.mean(_ranked(lanes, list(range((lanes.shape[-1] - 1) // 2, half + 1))), axis=-1), shape)
+    entries = np.take_along_axis(lanes, np.argpartition(lanes, sorted({*ranks}), axis=-1)[..., ranks], axis=-1)
+    lost = np.any(np.isnan(lanes), axis=-1, keepdims=True)
+    return entries * np.where(lost, *np.array([np.nan, 1], lanes.dtype))
 
 
 def _by_partition(lanes: Any, q: Any, method: str) -> tuple[Any, Any]:
@@ -69,11 +57,13 @@ def _by_sorting(lanes: Any, q: Any, method: str) -> tuple[Any, Any]:
     return ranks, np.take_along_axis(lanes, ends, axis=-1)
 
 
-def _quantiles(ranked: Any, unit: int, a: Any, q: Any, axis: Any, keepdims: bool, method: str = "linear") -> Any:
+def _quantiles(
+    ranked: Any, unit: int, a: Any, q: Any, axis: Any = None, *, method: str = "linear", keepdims: bool = False
+) -> Any:
     q = q if isinstance(q, int | float) else np.asarray(q)
     q = q if unit == 1 else q / unit
     dtype = np.quantile(np.zeros(1, a.dtype), q, method=method).dtype  # in which a Python number q is weak
-    lanes, shape = _lanes(_floating(a), axis, keepdims)
+    lanes, shape = _lanes(floating(a), axis, keepdims)
     q = np.asarray(q)
     ranks, entries = ranked(converted(lanes, dtype if dtype.kind == "f" else lanes.dtype), q.ravel(), method)
     lower, upper, part = entries[..., : q.size], entries[..., q.size :], converted(ranks - np.floor(ranks), lanes.dtype)
@@ -81,17 +71,18 @@ def _quantiles(ranked: Any, unit: int, a: Any, q: Any, axis: Any, keepdims: bool
     return np.reshape(out if out.ndim == 1 else np.moveaxis(out, -1, 0), (*q.shape, *shape))
 
 
-def _quantile(ranked: Any, unit: int) -> Any:
-    return lambda a, q, axis=None, *, method="linear", keepdims=False: _quantiles(
-        ranked, unit, a, q, axis, keepdims, method
-    )
+@composes(np.median)
+def _median(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    lanes, shape = _lanes(floating(a), axis, keepdims)
+    last = lanes.shape[-1] - 1
+    return np.reshape(np.mean(_ranked(lanes, [last // 2, last - last // 2]), axis=-1), shape)
 
 
-for _function, _ranks, _unit in (
-    *((np.quantile, _by_partition, 1), (np.percentile, _by_partition, 100)),
-    *((np.nanquantile, _by_sorting, 1), (np.nanpercentile, _by_sorting, 100)),
-):
-    composes(_function)(_quantile(_ranks, _unit))
-composes(np.nanmedian)(
-    lambda a, axis=None, *, keepdims=False: _quantiles(_by_sorting, 1, _floating(a), 0.5, axis, keepdims)
-)
+@composes(np.nanmedian)
+def _nanmedian(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    return _quantiles(_by_sorting, 1, floating(a), 0.5, axis, keepdims=keepdims)
+
+
+for _prefix, _entries in (("", _by_partition), ("nan", _by_sorting)):
+    for _name, _unit in (("quantile", 1), ("percentile", 100)):
+        composes(getattr(np, _prefix + _name))(functools.partial(_quantiles, _entries, _unit))

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import functools
-import math
 import operator
+import re
 import string
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
 
 from autograd_spiral.engine.table import composes
 from autograd_spiral.vocabulary.compositions.arguments import available, operand
+from autograd_spiral.vocabulary.compositions.numpys_own import numpys_own
 
 
 @composes(np.matmul)
@@ -46,16 +46,11 @@ def _inner(a: Any, b: Any, /) -> Any:
     return np.multiply(a, b) if a.ndim == 0 or b.ndim == 0 else np.tensordot(a, b, axes=(-1, -1))
 
 
-composes(np.outer)(lambda a, b: np.ravel(operand(a))[:, None] * np.ravel(operand(b)))
-composes(np.linalg.outer)(lambda x1, x2, /: np.einsum("i,j->ij", x1, x2))
-composes(np.linalg.matmul)(lambda x1, x2, /: np.matmul(x1, x2))
-composes(np.linalg.tensordot)(lambda x1, x2, /, *, axes=2: np.tensordot(x1, x2, axes))
-composes(np.linalg.cross)(lambda x1, x2, /, *, axis=-1: np.cross(x1, x2, axis=axis))
 composes(*available("matvec"))(lambda x1, x2, /: np.matmul(x1, operand(x2)[..., :, None])[..., 0])
 composes(*available("vecmat"))(lambda x1, x2, /: np.matmul(operand(x1)[..., None, :], x2)[..., 0, :])
 
 
-@composes(np.vecdot, np.linalg.vecdot)
+@composes(np.vecdot)
 def _vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     rows, columns = np.moveaxis(operand(x1), axis, -1), np.moveaxis(operand(x2), axis, -1)
     return np.matmul(rows[..., None, :], columns[..., :, None])[..., 0, 0]
@@ -80,43 +75,10 @@ def _cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, ax
     return np.stack([a1 * b2 - a2 * b1, a2 * b0 - a0 * b2, a0 * b1 - a1 * b0], axis=axisc)
 
 
-@composes(np.linalg.multi_dot)
-def _multi_dot(arrays: Any) -> Any:
-    factors = [operand(x) for x in arrays]
-    if len(factors) < 2 or any(x.ndim != 2 for x in factors[1:-1]):
-        raise ValueError(
-            "np.linalg.multi_dot takes two factors or more: matrices, and vectors as the first or the last"
-        )
-    sizes = ((1, *factors[0].shape)[-2], *(len(x) for x in factors[1:]), (*factors[-1].shape, 1)[1])
-    k = _last_product(sizes)[1]
-    return np.matmul(*(part[0] if len(part) == 1 else np.linalg.multi_dot(part) for part in (factors[:k], factors[k:])))
-
-
-@functools.lru_cache(maxsize=2048)
-def _last_product(sizes: tuple[int, ...]) -> tuple[int, int]:
-    """Return the fewest multiplications for a chain of matrices of these sizes, and the place of its last product.
-
-    It is the dynamic program of Cormen, Leiserson, Rivest and Stein, Introduction to Algorithms, section 14.2.
-    """
-    parts = ((sizes[0] * sizes[k] * sizes[-1], sizes[: k + 1], sizes[k:], k) for k in range(1, len(sizes) - 1))
-    counts = ((n + _last_product(left)[0] + _last_product(right)[0], k) for n, left, right, k in parts)
-    return min(counts, default=(0, 0))
-
-
 @composes(np.linalg.matrix_power)
 def _matrix_power(a: Any, n: int) -> Any:
-    n = operator.index(n)
-    if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
-        raise ValueError(f"np.linalg.matrix_power takes square matrices, not shape {a.shape}")
-    if n < 1:
-        return (
-            np.linalg.matrix_power(np.linalg.inv(a), -n) if n else np.zeros_like(a) + np.eye(a.shape[-1], dtype=a.dtype)
-        )
-    if n == 1:
-        return a
-    half = np.linalg.matrix_power(a, n // 2)
-    square = np.matmul(half, half)
-    return np.matmul(square, a) if n % 2 else square
+    unit = np.eye(a.shape[-1], dtype=a.dtype)
+    return numpys_own(np.linalg.matrix_power)(a, n) if n else np.zeros_like(np.matmul(a, a)) + unit
 
 
 @composes(np.correlate)
@@ -127,46 +89,13 @@ def _correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
     return np.convolve(a, v[::-1], mode)
 
 
-composes(np.polyval)(lambda p, x: functools.reduce(lambda out, term: out * x + term, p, np.zeros_like(x)))
-
-
-@composes(np.trapezoid)
-def _trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
-    if np.ndim(dx):
-        raise ValueError(f"np.trapezoid takes a number as dx, not shape {np.shape(dx)}: pass the points as x")
-    y = np.moveaxis(operand(y), axis, -1)
-    if x is not None:
-        points = operand(x) if np.ndim(x) == 1 else np.moveaxis(operand(x), axis, -1)
-        dx = (np.not_equal if points.dtype == bool else np.subtract)(points[..., 1:], points[..., :-1])
-    return np.sum(dx * (y[..., 1:] + y[..., :-1]) / 2.0, axis=-1)
-
-
-@composes(np.tensordot)
-def _tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
-    a, b = operand(a), operand(b)
-    if isinstance(axes, int | np.integer):
-        axes = (tuple(range(a.ndim - axes, a.ndim)), tuple(range(axes)))
-    summed_a = normalize_axis_tuple(axes[0], a.ndim)
-    summed_b = normalize_axis_tuple(axes[1], b.ndim)
-    kept_a = tuple(i for i in range(a.ndim) if i not in summed_a)
-    kept_b = tuple(i for i in range(b.ndim) if i not in summed_b)
-    if [a.shape[i] for i in summed_a] != [b.shape[i] for i in summed_b]:
-        raise ValueError(
-            f"np.tensordot: axes {summed_a} of shape {a.shape} do not match axes {summed_b} of shape {b.shape}"
-        )
-    shape_a = tuple(a.shape[i] for i in kept_a)
-    shape_b = tuple(b.shape[i] for i in kept_b)
-    length = math.prod(a.shape[i] for i in summed_a)
-    rows = np.transpose(a, kept_a + summed_a).reshape((math.prod(shape_a), length))
-    columns = np.transpose(b, summed_b + kept_b).reshape((length, math.prod(shape_b)))
-    return np.matmul(rows, columns).reshape(shape_a + shape_b)
-
-
 @composes(np.einsum)
 def _einsum(subscripts: Any, /, *operands: Any, optimize: Any = False) -> Any:
     """Rewrite to explicit subscripts without repeated letters in an operand, the only form that the primitive takes."""
     if not isinstance(subscripts, str):
-        return np.einsum(*_in_letters((subscripts, *operands)), optimize=optimize)
+        given, forms = [subscripts, *operands[1::2]], ["".join(map(_letter, axes)) for axes in operands[::2]]
+        result = "" if len(operands) % 2 else "->" + "".join(map(_letter, given.pop()))
+        return np.einsum(",".join(forms) + result, *given, optimize=optimize)
     arrays = [operand(each) for each in operands]
     terms, arrow, result = subscripts.replace(" ", "").partition("->")
     inputs = terms.split(",")
@@ -184,28 +113,18 @@ def _einsum(subscripts: Any, /, *operands: Any, optimize: Any = False) -> Any:
     for i, term in enumerate(inputs):
         if len(term) != arrays[i].ndim:
             raise ValueError(f"np.einsum: {term!r} does not fit an operand of shape {arrays[i].shape}")
-        while len(set(term)) < len(term):
-            twice = next(letter for letter in term if term.count(letter) > 1)
-            first = term.index(twice)
-            second = term.index(twice, first + 1)
+        while twice := re.search(r"(.).*?(\1)", term):
+            first, second = twice.start(1), twice.start(2)
             if arrays[i].shape[first] != arrays[i].shape[second]:
                 lengths = f"{arrays[i].shape[first]} and {arrays[i].shape[second]}"
-                raise ValueError(f"np.einsum: {twice!r} stands twice in {term!r}, for axes of lengths {lengths}")
+                raise ValueError(f"np.einsum: {twice[1]!r} stands twice in {term!r}, for axes of lengths {lengths}")
             arrays[i] = np.diagonal(arrays[i], 0, first, second)
-            term = term[:first] + term[first + 1 : second] + term[second + 1 :] + twice
+            term = term[:first] + term[first + 1 : second] + term[second + 1 :] + twice[1]
         inputs[i] = term
     explicit = ",".join(inputs) + "->" + result
     if explicit == subscripts and all(a is b for a, b in zip(arrays, operands, strict=True)):
         return NotImplemented
     return np.einsum(explicit, *arrays, optimize=optimize)
-
-
-def _in_letters(given: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return `subscripts, *operands` for `operand, axes, operand, axes, …` and perhaps the axes of the result."""
-    listed = (*given[1::2], given[-1])
-    *terms, result = ("".join(map(_letter, axes)) for axes in listed)
-    subscripts = ",".join(terms) + (f"->{result}" if len(given) % 2 else "")
-    return (subscripts, *given[: 2 * len(terms) : 2])
 
 
 def _letter(axis: Any) -> str:

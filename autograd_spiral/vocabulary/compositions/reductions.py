@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from typing import Any
 
 import numpy
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from autograd_spiral.engine.table import composes
+from autograd_spiral.engine.table import COMPOSITIONS, composes
 from autograd_spiral.errors import ArgumentError, DtypeError, NoRuleError, ShapeError
-from autograd_spiral.vocabulary.compositions.arguments import available, converted, operand, shared
+from autograd_spiral.vocabulary.compositions.arguments import converted, floating, operand, shared
 from autograd_spiral.vocabulary.functions import logsumexp
 from autograd_spiral.vocabulary.rules.indexing import scatter
 from autograd_spiral.vocabulary.signatures import ARRAY
@@ -23,35 +25,51 @@ def _masked(where: Any, a: Any, fill: Any) -> Any:
     return a if where is True else np.where(np.broadcast_to(where, a.shape), a, fill)
 
 
-def _reduction(function: Any, fill: Any, join: Any) -> Any:
-    """Return the composition that puts `fill`, or `initial`, where nothing counts, and joins `initial` to the rest."""
-
-    def reduction(
-        a: Any, axis: Any = None, *, dtype: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True
-    ) -> Any:
-        if dtype is None and initial is None and where is True:
-            return NotImplemented
-        if fill is None and initial is None:
-            raise ArgumentError(f"np.{function.__name__} with where= needs initial=, the result where nothing counts")
-        a = a if dtype is None else a.astype(dtype)
-        first: Any = None if initial is None else operand(initial)
-        counted = _masked(where, a, fill if first is None or fill is not None else first.astype(a.dtype))
-        if fill is None and not a.size:
-            return np.sum(a, axis=axis, keepdims=keepdims).astype(a.dtype) + first.astype(a.dtype)
-        out = function(counted, axis=axis, keepdims=keepdims)
-        return out if first is None else join(out, first.astype(out.dtype))
-
-    return reduction
+def _reduction(
+    function: Any,
+    fill: Any,
+    join: Any,
+    a: Any,
+    axis: Any = None,
+    *,
+    dtype: Any = None,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = True,
+) -> Any:
+    """Put `fill`, or `initial`, where nothing counts, and join `initial` to the rest."""
+    if dtype is None and initial is None and where is True:
+        return NotImplemented
+    if fill is None and initial is None:
+        raise ArgumentError(f"np.{function.__name__} with where= needs initial=, the result where nothing counts")
+    a = a if dtype is None else a.astype(dtype)
+    first: Any = None if initial is None else operand(initial)
+    counted = _masked(where, a, fill if first is None or fill is not None else first.astype(a.dtype))
+    if fill is None and not a.size:
+        return np.sum(a, axis=axis, keepdims=keepdims).astype(a.dtype) + first.astype(a.dtype)
+    out = function(counted, axis=axis, keepdims=keepdims)
+    return out if first is None else join(out, first.astype(out.dtype))
 
 
 for _function, _fill, _join in (
     *((np.sum, 0, np.add), (np.prod, 1, np.multiply), (np.max, None, np.maximum), (np.min, None, np.minimum)),
     *((np.all, True, np.logical_and), (np.any, False, np.logical_or)),
 ):
-    shared(_function, _reduction(_function, _fill, _join))
+    shared(_function, functools.partial(_reduction, _function, _fill, _join))
 
 
-def _moment(function: Any, a: Any, axis: Any, dtype: Any, keepdims: bool, where: Any, ddof: float) -> Any:
+def _moment(
+    function: Any,
+    a: Any,
+    axis: Any = None,
+    *,
+    dtype: Any = None,
+    keepdims: bool = False,
+    where: Any = True,
+    ddof: float = 0,
+    correction: float | None = None,
+) -> Any:
+    ddof = ddof if correction is None else correction
     masked = {} if where is True else {"where": where}
     if function is np.mean and dtype is None and not masked:
         return NotImplemented
@@ -72,39 +90,17 @@ def _moment(function: Any, a: Any, axis: Any, dtype: Any, keepdims: bool, where:
     return out / (free**0.5 if function is np.std else free)
 
 
-def _moments(function: Any) -> Any:
-    return lambda a, axis=None, *, dtype=None, keepdims=False, where=True, ddof=0, correction=None: _moment(
-        function, a, axis, dtype, keepdims, where, ddof if correction is None else correction
-    )
-
-
-def _delegated(function: Any, *, nans: bool) -> Any:
-    """Return the composition that calls `function` with the keywords that were given, `nans` included or not."""
-
-    def delegate(a: Any, axis: Any, where: Any, **settings: Any) -> Any:
-        if not nans:
-            where = np.logical_and(np.logical_not(np.isnan(a)), where)
-        settings.update({} if where is True else {"where": where})
-        return function(a, axis, **{key: value for key, value in settings.items() if value is not None})
-
-    return lambda a, axis=None, *, dtype=None, keepdims=False, where=True, initial=None, ddof=None, correction=None: (
-        delegate(a, axis, where, dtype=dtype, keepdims=keepdims, initial=initial, ddof=ddof, correction=correction)
-    )
+def _without_nans(function: Any, a: Any, axis: Any = None, *, where: Any = True, **settings: Any) -> Any:
+    return function(a, axis, where=np.logical_and(np.logical_not(np.isnan(a)), where), **settings)
 
 
 for _function in (np.mean, np.var, np.std):
-    shared(_function, _moments(_function))
+    shared(_function, functools.partial(_moment, _function))
 for _function in (np.sum, np.prod, np.mean, np.var, np.std):
-    shared(getattr(np, f"nan{_function.__name__}"), _delegated(_function, nans=False))
-for _function in (np.max, np.min):
-    shared(getattr(np, f"a{_function.__name__}"), _delegated(_function, nans=True))
-
+    _of_numbers: Any = functools.partial(_without_nans, _function)
+    _of_numbers.__signature__ = inspect.signature(COMPOSITIONS[_function])
+    composes(getattr(np, f"nan{_function.__name__}"))(_of_numbers)
 composes(np.count_nonzero)(lambda a, axis=None, *, keepdims=False: np.sum(a != 0, axis, keepdims=keepdims))
-
-
-@composes(np.ptp)
-def _ptp(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    return np.max(a, axis, keepdims=keepdims) - np.min(a, axis, keepdims=keepdims)
 
 
 @composes(np.average)
@@ -167,52 +163,17 @@ def _corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) 
 # --- scans and differences --------------------------------------------------------------------------------------------
 
 
-def _scan(function: Any, start: int | None) -> Any:
-    """Return the composition of a scan; with `start`, of the one that takes NaNs for `start`."""
-
-    def scan(a: Any, axis: int | None = None, *, dtype: Any = None) -> Any:
-        if dtype is None and start is None:
-            return NotImplemented
-        a = a if dtype is None else a.astype(dtype)
-        return function(a if start is None else np.where(np.isnan(a), start, a), axis)
-
-    return scan
+def _scan(function: Any, start: int | None, a: Any, axis: int | None = None, *, dtype: Any = None) -> Any:
+    """Scan in `dtype`; with `start`, take NaNs for it."""
+    if dtype is None and start is None:
+        return NotImplemented
+    a = a if dtype is None else a.astype(dtype)
+    return function(a if start is None else np.where(np.isnan(a), start, a), axis)
 
 
-def _cumulative(function: Any, start: int) -> Any:
-    def cumulative(x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Any:
-        if x.ndim != 1 and axis is None:
-            raise ShapeError(f"cumulative sums and products of shape {x.shape} need axis=")
-        axis = normalize_axis_index(axis or 0, x.ndim)
-        out = function(x if dtype is None else x.astype(dtype), axis)
-        first = np.full(tuple(1 if i == axis else n for i, n in enumerate(x.shape)), start, out.dtype)
-        return np.concatenate([first, out], axis=axis) if include_initial else out
-
-    return cumulative
-
-
-for _function, _start, _nan, _name in (
-    *((np.cumsum, 0, np.nancumsum, "cumulative_sum"), (np.cumprod, 1, np.nancumprod, "cumulative_prod")),
-):
-    composes(_function)(_scan(_function, None))
-    composes(_nan)(_scan(_function, _start))
-    composes(*available(_name))(_cumulative(_function, _start))
-
-
-@composes(np.diff)
-def _diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
-    a = operand(a)
-    axis = normalize_axis_index(axis, a.ndim)
-    if n < 0:
-        raise ValueError(f"np.diff: n must be 0 or more, not {n}")
-    row = tuple(1 if i == axis else length for i, length in enumerate(a.shape))
-    ends = [None if end is None else operand(end) for end in (prepend, append)]
-    before, after = ([] if e is None or n == 0 else [e if e.ndim else np.broadcast_to(e, row)] for e in ends)
-    a = np.concatenate([*before, a, *after], axis=axis) if before or after else a
-    lower, upper = ((*(slice(None),) * axis, s) for s in (slice(-1), slice(1, None)))
-    for _ in range(n):
-        a = np.not_equal(a[upper], a[lower]) if a.dtype == bool else a[upper] - a[lower]
-    return a
+for _function, _start, _nan in ((np.cumsum, 0, np.nancumsum), (np.cumprod, 1, np.nancumprod)):
+    composes(_function)(functools.partial(_scan, _function, None))
+    composes(_nan)(functools.partial(_scan, _function, _start))
 
 
 @composes(np.ediff1d)
@@ -226,8 +187,7 @@ def _ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
 
 @composes(np.gradient)
 def _gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
-    f = operand(f)
-    f = f if f.dtype.kind == "f" else f.astype(np.float64)
+    f = floating(operand(f))
     axes = tuple(range(f.ndim)) if axis is None else normalize_axis_tuple(axis, f.ndim)
     spacings = [operand(h) for h in varargs or (f.dtype.type(1),)]
     spacings *= len(axes) if len(spacings) == 1 and spacings[0].ndim == 0 else 1
@@ -259,10 +219,10 @@ def _slopes(f: Any, spacing: Any, axis: int, edge_order: int) -> Any:
 @composes(np.bincount)
 def _bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
     bins = np.asarray(x)
-    count = np.bincount(bins, minlength=minlength).size  # which checks the bins
     weights = np.ones(bins.shape, np.intp) if weights is None else converted(operand(weights), np.float64)
     if weights.shape != bins.shape:
         raise ShapeError(f"np.bincount: weights of shape {weights.shape} do not fit bins of shape {bins.shape}")
+    count = np.bincount(bins, minlength=minlength).size  # which checks the bins
     return scatter(weights, bins, index=(ARRAY,), shape=(count,))
 
 
@@ -275,14 +235,6 @@ def _apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any, **kwargs: An
     out = np.reshape(np.stack(results), lanes.shape[:-1] + results[0].shape)
     first = normalize_axis_index(axis, arr.ndim)
     return np.moveaxis(out, range(arr.ndim - 1, out.ndim), range(first, first + results[0].ndim))
-
-
-@composes(np.apply_over_axes)
-def _apply_over_axes(func: Any, a: Any, axes: Any) -> Any:
-    for axis in axes if np.iterable(axes) else (axes,):
-        out = func(a, axis)
-        a = out if out.ndim == a.ndim else np.expand_dims(out, axis)
-    return a
 
 
 # --- methods of ufuncs ------------------------------------------------------------------------------------------------

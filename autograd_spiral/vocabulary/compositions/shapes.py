@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import itertools
 import operator
 from typing import Any
@@ -14,36 +13,22 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from autograd_spiral.engine.table import composes
 from autograd_spiral.errors import NoRuleError
 from autograd_spiral.vocabulary.compositions.arguments import available, operand, operands, stand_in
+from autograd_spiral.vocabulary.compositions.indexing import picked
 from autograd_spiral.vocabulary.signatures import pad_widths
 
 composes(np.ravel)(lambda a: np.reshape(a, (a.size,)))
 
 
-def _reordered(function: Any, a: Any, *args: Any, **kwargs: Any) -> Any:
-    """Transpose `a` to the order in which `function` puts its axes: the shape of an array whose axis i has length i."""
-    return np.transpose(a, function(np.empty(range(a.ndim)), *args, **kwargs).shape)
-
-
-def _reshaped(function: Any, a: Any, *args: Any, **kwargs: Any) -> Any:
-    """Reshape `a` to the shape that `function` gives it."""
-    return np.reshape(a, function(stand_in(a), *args, **kwargs).shape)
-
-
-for _composition, _functions in (
-    (_reordered, (np.moveaxis, np.swapaxes, np.rollaxis, np.matrix_transpose)),
-    (_reshaped, (np.expand_dims, np.squeeze)),
-):
-    for _function in _functions:
-        _composed: Any = functools.partial(_composition, _function)
-        _composed.__signature__ = inspect.signature(_function)
-        composes(_function)(_composed)
+composes(np.swapaxes)(  # as it moves the axes of an array whose axis i has length i
+    lambda a, axis1, axis2: np.transpose(a, np.swapaxes(np.empty(range(a.ndim)), axis1, axis2).shape)
+)
+composes(np.squeeze)(lambda a, axis=None: np.reshape(a, np.squeeze(stand_in(a), axis).shape))
 
 
 @composes(np.stack)
 def _stack(arrays: Any, axis: int = 0) -> Any:
     parts = [operand(array) for array in arrays]
-    if len({part.shape for part in parts}) != 1:
-        raise ValueError(f"np.stack: all shapes must be the same, not {[part.shape for part in parts]}")
+    np.stack([*map(stand_in, parts)])  # where shapes differ, NumPy says so
     return np.concatenate([np.expand_dims(part, axis) for part in parts], axis=axis)
 
 
@@ -55,12 +40,6 @@ def _at_least(function: Any, *arys: Any) -> Any:
 
 for _function in (np.atleast_1d, np.atleast_2d, np.atleast_3d):
     composes(_function)(functools.partial(_at_least, _function))
-
-composes(np.hstack)(lambda tup: np.concatenate([np.atleast_1d(x) for x in tup], axis=int(np.ndim(tup[0]) > 1)))
-composes(np.vstack)(lambda tup: np.concatenate([np.atleast_2d(x) for x in tup], axis=0))
-composes(np.dstack)(lambda tup: np.concatenate([np.atleast_3d(x) for x in tup], axis=2))
-composes(np.column_stack)(lambda tup: np.hstack([x if np.ndim(x) > 1 else np.atleast_2d(x).T for x in tup]))
-composes(np.append)(lambda arr, values, axis=None: np.concatenate([arr, values], axis=axis))
 
 _DIRECT = 8
 """Up to so many parts are taken from the whole: gradients of n parts of it are n arrays of its size."""
@@ -89,24 +68,10 @@ def _array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
     return _parts(ary, [size * i + min(i, longer) for i in range(1, sections)], axis)
 
 
-@composes(np.split)
-def _split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
-    if not np.iterable(indices_or_sections):
-        length, sections = ary.shape[normalize_axis_index(axis, ary.ndim)], operator.index(indices_or_sections)
-        if sections < 1 or length % sections:
-            raise ValueError(f"np.split: length {length} does not divide into {sections} equal parts")
-    return np.array_split(ary, indices_or_sections, axis)
-
-
 @composes(*available("unstack"))
 def _unstack(x: Any, /, *, axis: int = 0) -> Any:
     length = x.shape[normalize_axis_index(axis, x.ndim)]
     return tuple(np.squeeze(part, axis) for part in np.array_split(x, length, axis)) if length else ()
-
-
-composes(np.vsplit)(lambda ary, indices_or_sections: np.split(ary, indices_or_sections, 0))
-composes(np.dsplit)(lambda ary, indices_or_sections: np.split(ary, indices_or_sections, 2))
-composes(np.hsplit)(lambda ary, indices_or_sections: np.split(ary, indices_or_sections, min(ary.ndim - 1, 1)))
 
 
 @composes(np.block)
@@ -126,43 +91,13 @@ def _joined(nested: Any, width: int) -> tuple[Any, int]:
     return np.concatenate(parts, axis=-1 - depths[0]), depths[0] + 1
 
 
-@composes(np.tile)
-def _tile(A: Any, reps: Any) -> Any:
-    repeats = tuple(reps) if np.iterable(reps) else (reps,)
-    width = max(len(repeats), A.ndim)
-    repeats = (1,) * (width - len(repeats)) + repeats
-    shape = (1,) * (width - A.ndim) + A.shape
-    apart = np.reshape(A, tuple(n for length in shape for n in (1, length)))
-    tiled = np.broadcast_to(apart, tuple(n for pair in zip(repeats, shape, strict=True) for n in pair))
-    return np.reshape(tiled, tuple(r * n for r, n in zip(repeats, shape, strict=True)))
-
-
-@composes(np.flip)
-def _flip(m: Any, axis: Any = None) -> Any:
-    axes = range(m.ndim) if axis is None else normalize_axis_tuple(axis, m.ndim)
-    return m[tuple(slice(None, None, -1) if i in axes else slice(None) for i in range(m.ndim))]
-
-
-composes(np.flipud)(lambda m: np.flip(m, 0))
-composes(np.fliplr)(lambda m: np.flip(m, 1))
-
-
-@composes(np.rot90)
-def _rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
-    first, second = normalize_axis_tuple(axes, m.ndim)
-    turns = k % 4
-    flipped = np.flip(m, (second,) * (turns in (1, 2)) + (first,) * (turns in (2, 3)))
-    return np.swapaxes(flipped, first, second) if turns % 2 else flipped
-
-
 @composes(np.roll)
 def _roll(a: Any, shift: Any, axis: Any = None) -> Any:
     if axis is None:
         return np.roll(np.ravel(a), shift, 0).reshape(a.shape)
     axes = normalize_axis_tuple(axis, a.ndim, allow_duplicate=True)
     for i, by in np.broadcast(axes, shift):
-        indices = (np.arange(a.shape[i]) - by) % max(a.shape[i], 1)
-        a = np.take(a, indices, axis=i)
+        a = picked(np.roll, a, i, by)
     return a
 
 
@@ -194,5 +129,5 @@ def _pad(array: Any, pad_width: Any, mode: Any = "constant", *, constant_values:
         raise NoRuleError(f"np.pad with mode={mode!r} has no gradient rule: use {known}, or np.concatenate")
     for axis, width in enumerate(pad_widths(pad_width, array.ndim)):
         if any(width):
-            array = np.take(array, np.pad(np.arange(array.shape[axis]), width, mode), axis)
+            array = picked(np.pad, array, axis, width, mode)
     return array

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from autograd_spiral.engine.sweep import wide
 from autograd_spiral.engine.table import define
 from autograd_spiral.vocabulary import fast_paths, signatures
 
@@ -56,22 +55,37 @@ def _weight(x: Any, y: Any, out: Any, exp: Any) -> Any:
     return own / np.where(total == 0, 1, total)
 
 
-_FLOAT16 = np.dtype(np.float16)
+def in_wider(least: Any, function: Any, *vjps: Any) -> list[Any]:
+    """Return rules that compute in the dtype `least` if an argument is narrower, with `function` for the output in it.
 
+    >>> (rule,) = in_wider(np.float32, np.tanh, lambda ct, out, x: ct * (1 - out * out))
+    >>> rule(np.float16(1), np.float16(0.9995), np.float16(4)).dtype
+    dtype('float32')
+    """
+    size = np.dtype(least).itemsize
 
-def _in_float32(function: Any, *vjps: Any) -> list[Any]:
-    """Return rules that compute in float32, from a value of `function` in float32, if its output is float16."""
+    def widened(x: Any) -> Any:
+        return x.astype(least) if hasattr(x, "dtype") and x.dtype.itemsize < size else x
 
-    def precise(vjp: Any) -> Any:
-        def rule(ct: Any, out: Any, x: Any, *y: Any) -> Any:
-            if out.dtype is not _FLOAT16:
-                return vjp(ct, out, x, *y)
-            args = [wide(arg) if hasattr(arg, "dtype") else arg for arg in (x, *y)]
-            return vjp(wide(ct), function(*args), *args)
+    def wider(vjp: Any) -> Any:
+        def rule(ct: Any, out: Any, *args: Any) -> Any:
+            wide = [*map(widened, args)]
+            if all(a is b for a, b in zip(args, wide, strict=True)):
+                return vjp(ct, out, *args)
+            return vjp(widened(ct), function(*wide), *wide).astype(np.promote_types(out.dtype, np.float32))
 
         return rule
 
-    return [precise(vjp) for vjp in vjps]
+    return [wider(vjp) for vjp in vjps]
+
+
+def symmetric(vjp: Any) -> list[Any]:
+    """Return the rules of both arguments of a function that may be exchanged, from the rule of the first.
+
+    >>> [rule(1.0, 6.0, 2.0, 3.0) for rule in symmetric(lambda ct, out, x, y: ct * y)]
+    [3.0, 2.0]
+    """
+    return [vjp, lambda ct, out, x, y: vjp(ct, out, y, x)]
 
 
 define(np.positive, lambda ct, out, x: ct)
@@ -80,34 +94,22 @@ define(np.add, lambda ct, out, x, y: ct, lambda ct, out, x, y: ct, evaluate=fast
 define(np.subtract, lambda ct, out, x, y: ct, lambda ct, out, x, y: -ct)
 define(np.multiply, lambda ct, out, x, y: ct * y, lambda ct, out, x, y: ct * x)
 define(np.divide, lambda ct, out, x, y: ct / y, lambda ct, out, x, y: -ct * (out / y))
-define(np.power, *_in_float32(np.power, _power_x, _power_y))
+define(np.power, *in_wider(np.float32, np.power, _power_x, _power_y))
 for extremum in (np.maximum, np.minimum, np.fmax, np.fmin):
-    define(extremum, _share, lambda ct, out, x, y: _share(ct, out, y, x))
-define(
-    np.hypot,
-    *_in_float32(
-        np.hypot,
-        lambda ct, out, x, y: ct * _over_length(x, out),
-        lambda ct, out, x, y: ct * _over_length(y, out),
-    ),
-)
+    define(extremum, *symmetric(_share))
+define(np.hypot, *in_wider(np.float32, np.hypot, *symmetric(lambda ct, out, x, y: ct * _over_length(x, out))))
 define(
     np.arctan2,
-    *_in_float32(
+    *in_wider(
+        np.float32,
         np.arctan2,
         lambda ct, out, x, y: ct * _over_squares(y, x, y),
         lambda ct, out, x, y: -ct * _over_squares(x, x, y),
     ),
 )
 for logarithm, exp in ((np.logaddexp, np.exp), (np.logaddexp2, np.exp2)):
-    define(
-        logarithm,
-        *_in_float32(
-            logarithm,
-            lambda ct, out, x, y, exp=exp: ct * _weight(x, y, out, exp),
-            lambda ct, out, x, y, exp=exp: ct * _weight(y, x, out, exp),
-        ),
-    )
+    weights = symmetric(lambda ct, out, x, y, exp=exp: ct * _weight(x, y, out, exp))
+    define(logarithm, *in_wider(np.float32, logarithm, *weights))
 define(np.remainder, lambda ct, out, x, y: ct, lambda ct, out, x, y: -ct * np.floor_divide(x, y))
 define(np.fmod, lambda ct, out, x, y: ct, lambda ct, out, x, y: -ct * np.rint((x - out) / y))
 define(
@@ -160,7 +162,7 @@ def i0_slope(x: Any) -> Any:
 
 define(np.square, lambda ct, out, x: ct * (2 * x))
 define(np.sqrt, lambda ct, out, x: ct * (0.5 / out))
-define(np.cbrt, lambda ct, out, x: ct / (3 * out * out))
+define(np.cbrt, *in_wider(np.float64, np.cbrt, lambda ct, out, x: ct / (3 * out * out)))
 define(np.reciprocal, lambda ct, out, x: -ct * (out * out))
 define(np.exp, lambda ct, out, x: ct * out)
 define(np.exp2, lambda ct, out, x: ct * (out * math.log(2)))
@@ -171,18 +173,18 @@ define(np.log10, lambda ct, out, x: ct * (1 / math.log(10) / x))
 define(np.log1p, lambda ct, out, x: ct / (1 + x))
 define(np.sin, lambda ct, out, x: ct * np.cos(x))
 define(np.cos, lambda ct, out, x: -ct * np.sin(x))
-define(np.tan, lambda ct, out, x: ct * (1 + out * out))
+define(np.tan, *in_wider(np.float64, np.tan, lambda ct, out, x: ct * (1 + out * out)))
 define(np.arcsin, lambda ct, out, x: ct / np.sqrt((1 - x) * (1 + x)))
 define(np.arccos, lambda ct, out, x: -ct / np.sqrt((1 - x) * (1 + x)))
-define(np.arctan, *_in_float32(np.arctan, lambda ct, out, x: ct / (1 + x * x)))
+define(np.arctan, *in_wider(np.float32, np.arctan, lambda ct, out, x: ct / (1 + x * x)))
 define(np.sinh, lambda ct, out, x: ct * np.cosh(x))
 define(np.cosh, lambda ct, out, x: ct * np.sinh(x))
-define(np.tanh, *_in_float32(np.tanh, lambda ct, out, x: ct * (1 - out * out)))
+define(np.tanh, *in_wider(np.float32, np.tanh, lambda ct, out, x: ct * (1 - out * out)))
 define(np.arcsinh, lambda ct, out, x: ct / np.hypot(x, 1))
 define(np.arccosh, lambda ct, out, x: ct / (np.sqrt(x - 1) * np.sqrt(x + 1)))
 define(np.arctanh, lambda ct, out, x: ct / ((1 - x) * (1 + x)))
-define(np.sinc, *_in_float32(np.sinc, lambda ct, out, x: ct * _sinc_slope(x)), bind=signatures.alone)
-define(np.i0, *_in_float32(np.i0, lambda ct, out, x: ct * i0_slope(x)), bind=signatures.alone)
+define(np.sinc, *in_wider(np.float32, np.sinc, lambda ct, out, x: ct * _sinc_slope(x)), bind=signatures.alone)
+define(np.i0, *in_wider(np.float32, np.i0, lambda ct, out, x: ct * i0_slope(x)), bind=signatures.alone)
 define(np.conjugate, lambda ct, out, x: ct)
 for magnitude in (np.absolute, np.fabs):
     define(magnitude, lambda ct, out, x: ct * np.sign(x))
@@ -197,15 +199,11 @@ define(np.round, lambda ct, out, x, decimals: np.zeros_like(ct), bind=signatures
 
 # --- no gradient, but recorded ----------------------------------------------------------------------------------------
 
-for predicate in (np.logical_not, np.invert, np.isfinite, np.isinf, np.isnan, np.signbit):
-    define(predicate, None)
-for relation in (np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal):
-    define(relation, None, None)
-for connective in (np.logical_and, np.logical_or, np.logical_xor, np.bitwise_and, np.bitwise_or, np.bitwise_xor):
-    define(connective, None, None)
-for of_integers in (np.left_shift, np.right_shift, np.gcd, np.lcm):
-    define(of_integers, None, None)
-define(np.bitwise_count, None)
+_TESTS = (np.logical_not, np.invert, np.isfinite, np.isinf, np.isnan, np.signbit, np.bitwise_count)
+_COMPARISONS = (np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal)
+_CONNECTIVES = (np.logical_and, np.logical_or, np.logical_xor, np.bitwise_and, np.bitwise_or, np.bitwise_xor)
+for truth in (*_TESTS, *_COMPARISONS, *_CONNECTIVES, np.left_shift, np.right_shift, np.gcd, np.lcm):
+    define(truth, *[None] * truth.nin)
 define(np.isclose, None, None, bind=signatures.isclose)
 
 # --- choosing, converting ---------------------------------------------------------------------------------------------

@@ -18,18 +18,16 @@ from autograd_spiral.vocabulary.signatures import fill
 def _scatter(ct: Any, *arrays: Any, index: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
     """Return zeros of `shape` with `ct` added at `index`, where repeated entries add up: the adjoint of indexing."""
     where = fill(index, arrays)
-    if any(array.dtype != bool for array in arrays):
-        added = wide(ct, ct.size / max(math.prod(shape), 1))
-        out = np.zeros(shape, added.dtype)
-        if len(arrays) < len(index):  # NumPy is fast at adding to places along one axis
-            places = np.arange(out.size).reshape(shape)[where]
-            np.add.at(out.reshape(-1), places.reshape(-1), added.reshape(-1))
-        else:
-            np.add.at(out, where, added)
-        return out.astype(ct.dtype, copy=False)
-    out = np.zeros(shape, ct.dtype)
-    out[where] = ct
-    return out
+    once = all(array.dtype == bool for array in arrays)  # masks and slices take no entry twice
+    added = ct if once else wide(ct, ct.size / max(math.prod(shape), 1))
+    out = np.zeros(shape, added.dtype)
+    if once:
+        out[where] = added
+    elif len(arrays) < len(index):  # NumPy is fast at adding to places along one axis
+        np.add.at(out.reshape(-1), np.arange(out.size).reshape(shape)[where].reshape(-1), added.reshape(-1))
+    else:
+        np.add.at(out, where, added)
+    return out.astype(ct.dtype, copy=False)
 
 
 scatter = overridable(_scatter)

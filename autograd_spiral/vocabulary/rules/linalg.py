@@ -37,8 +37,26 @@ def _norm(x: Any, ord: float, axis: tuple[int, ...], keepdims: bool) -> Any:
     return np.sum(np.absolute(x) ** ord, axis=axis, keepdims=keepdims) ** (1 / ord)
 
 
+def _cofactor(ct: Any, out: Any, depth: int = 8) -> Any:
+    """Return c if `ct` was recorded as `c · out`, as for `norm(x)**2`, smooth where a norm is not; else None."""
+    if ct is out:
+        return np.ones_like(out)
+    function = ct.primitive.function if depth and getattr(ct, "primitive", None) else None
+    if function not in (np.multiply, np.divide):
+        return None
+    first, second = ct.args
+    c = _cofactor(first, out, depth - 1)
+    if c is None and function is np.multiply:
+        first, second = second, first
+        c = _cofactor(first, out, depth - 1)
+    return None if c is None else function(c, second)
+
+
 def _norm_rule(ct: Any, out: Any, x: Any, ord: float, axis: tuple[int, ...], keepdims: bool) -> Any:
     """Return `ct · sign(x) · |x / out|**(ord - 1)`, of x scaled to a norm near 1: powers of x may leave the range."""
+    c = _cofactor(ct, out) if ord == 2 else None
+    if c is not None:
+        return restore_axes(c, x, axis, keepdims) * x
     if not x.size:
         return x
     scale = (np.max if ord > 0 else np.min)(np.absolute(x), axis=axis, keepdims=True)
@@ -166,12 +184,16 @@ def _over_gaps(x: Any, values: Any, ct: Any, used: Any, pair: Any) -> tuple[Any,
     cotangents are `ct`; otherwise it is 0, and its derivative a quotient of two numbers that are both 0: a `kink`.
     """
     eps = float(np.finfo(values.dtype).eps)
-    gaps, apart = (pair(v[..., None, :], v[..., None]) for v in (values, ct))
+    gaps = pair(values[..., None, :], values[..., None])
     small = np.absolute(gaps) <= 8 * eps * (np.absolute(values[..., :1]) + np.absolute(values[..., -1:]))[..., None]
-    unequal = np.absolute(apart) > math.sqrt(eps) * np.sum(np.absolute(ct), axis=-1)[..., None, None]
     tie = small & ~np.eye(x.shape[-1], dtype=bool) if pair is np.subtract else small
+    parts = (x - x.mT) / 2 / np.where(small, np.inf, gaps)
+    if type(tie) is np.ndarray and not tie.any():  # the usual case
+        return parts, tie
+    apart, total = pair(ct[..., None, :], ct[..., None]), np.sum(np.absolute(ct), axis=-1)[..., None, None]
+    unequal = np.absolute(apart) > math.sqrt(eps) * total
     lost = tie & (used[..., None, :] | used[..., None] | unequal)
-    return np.where(lost, np.nan, (x - x.mT) / 2 / np.where(small, np.inf, gaps)), tie
+    return np.where(lost, np.nan, parts), tie
 
 
 def _outside(x: Any, basis: Any) -> Any:

@@ -87,15 +87,28 @@ def _accumulation_rule(ufunc: np.ufunc) -> Any:
 
     def rule(ct: Any, out: Any, x: Any, axis: int) -> Any:
         along_out, along_x = cast(Any, PRIMITIVES[ufunc].vjps)
-        rest, last = ((*(slice(None),) * axis, s) for s in (slice(1, None), slice(-1)))
+        first, rest, last = ((*(slice(None),) * axis, s) for s in (slice(1), slice(1, None), slice(-1)))
         ct, out, wider = (wide(each, math.inf) for each in (ct, out, x))  # products of slopes may leave a narrow range
         step = out[rest], out[last], wider[rest]
         slopes = step[2] if ufunc is np.multiply else along_out(1.0, *step)  # a product has them at hand
         total = linear_recurrence(ct, slopes, axis=axis)
-        pieces = fast_paths.with_rest(total, rest, along_x(total[rest], *step), axis)
+        pieces = np.concatenate([total[first], along_x(total[rest], *step)], axis=axis)
         return pieces if pieces.dtype == x.dtype else pieces.astype(x.dtype)
 
     return rule
+
+
+_product_rule = _accumulation_rule(np.multiply)
+
+
+def _cumprod_rule(ct: Any, out: Any, x: Any, axis: int) -> Any:
+    """Return the sum of `ct · out` from each entry on, over the entry, if no product is near 0 or leaves the range."""
+    if type(out) is np.ndarray and x.dtype.char == "d" and np.min(np.absolute(out), initial=1) > 1e-280:
+        with np.errstate(all="ignore"):
+            pieces = _cumsum_rule(ct * out, out, x, axis) / x
+        if np.isfinite(pieces).all():
+            return pieces
+    return _product_rule(ct, out, x, axis)
 
 
 def _extremum_rule(ct: Any, out: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
@@ -143,7 +156,7 @@ define(np.min, _extremum_rule, bind=signatures.reduction, evaluate=np.minimum.re
 for extremum in (np.nanmax, np.nanmin):
     define(extremum, _extremum_rule, bind=signatures.reduction)
 define(np.cumsum, _cumsum_rule, bind=signatures.scan)
-define(np.cumprod, _accumulation_rule(np.multiply), bind=signatures.scan)
+define(np.cumprod, _cumprod_rule, bind=signatures.scan)
 for ufunc in (np.maximum, np.minimum, np.logaddexp, np.hypot):
     define(ufunc.accumulate, _accumulation_rule(ufunc), bind=signatures.accumulation)
 define(linear_recurrence, _recurrence_b, _recurrence_a, bind=signatures.along, evaluate=_linear_recurrence)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from autograd_spiral.engine.table import PRIMITIVES, WHEN_MISSING, define
-from autograd_spiral.vocabulary.rules.elementwise import COSINES, VERSINES, bell, i0_slope
+from autograd_spiral.vocabulary.rules.elementwise import COSINES, VERSINES, bell, i0_slope, in_wider
 
 _ROOT_PI = math.sqrt(math.pi)
 
@@ -109,18 +109,6 @@ def _over(x: Any, y: Any) -> Any:
     return x / np.where((x == 0) & (y == 0), 1, y)
 
 
-def _in_float64(function: Any, vjp: Any) -> Any:
-    """Return a rule that computes in float64, from a value of `function` in it, if an argument is narrower."""
-
-    def rule(ct: Any, out: Any, *args: Any) -> Any:
-        wide = [a.astype(np.float64) if hasattr(a, "dtype") and a.dtype.itemsize < 8 else a for a in args]
-        if all(a is b for a, b in zip(args, wide, strict=True)):
-            return vjp(ct, out, *args)
-        return vjp(ct.astype(np.float64), function(*wide), *wide).astype(np.promote_types(args[0].dtype, np.float32))
-
-    return rule
-
-
 def enter(function: Any = None) -> None:
     """Enter the rows of `scipy.special` if it was imported; it is called when a function is missing from the table."""
     special: Any = sys.modules.get("scipy.special")
@@ -146,7 +134,8 @@ def enter(function: Any = None) -> None:
         "log_ndtr": (lambda ct, out, x: ct * _log_ndtr_slope(special, x),),
     }
     for name, vjps in rules.items():
-        define(getattr(special, name), *map(_in_float64, [getattr(special, name)] * 2, vjps)).name = f"special.{name}"
+        function = getattr(special, name)
+        define(function, *in_wider(np.float64, function, *vjps)).name = f"special.{name}"
 
 
 WHEN_MISSING.append(enter)

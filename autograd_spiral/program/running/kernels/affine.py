@@ -21,6 +21,10 @@ from autograd_spiral.program.running.kernels.kernel import MANY, Kernel, Order, 
 __all__ = ["AFFINE", "MASKED_PRODUCT_AND_SUMS", "PRODUCT_AND_SUMS"]
 
 
+_WIDE = 32
+"""To copy wider rows next to ones takes longer than to add the bias to the product."""
+
+
 def affine(x: Any, W: Any, b: Any) -> Any:
     """`x @ W + b` for matrices x (N, D) and W (D, H), and a row b: in buffers one product, `[x 1] @ [W; b]`."""
     return np.matmul(x, W) + b
@@ -31,7 +35,7 @@ def _when_affine(match: Match, x: Atom, W: Atom, b: Atom) -> bool:
     if not (len(left) == len(right) == 2 and output.shape == (left[0], right[1]) and is_real(x, W, b, output)):
         return False
     beside_ones = isinstance(x, Value) and x in match.builder.producers  # else x must be copied there
-    return shape_of(b) in (right[1:], (1, right[1])) and (beside_ones or left[1] <= 2 * right[1])
+    return shape_of(b) in (right[1:], (1, right[1])) and (beside_ones or left[1] <= min(2 * right[1], _WIDE))
 
 
 def _write_affine(code: Code, position: int, equation: Equation) -> None:

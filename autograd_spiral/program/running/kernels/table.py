@@ -19,6 +19,7 @@ from autograd_spiral.program.running.buffers import aligned
 from autograd_spiral.program.running.codegen import Code
 from autograd_spiral.program.running.kernels.affine import AFFINE, MASKED_PRODUCT_AND_SUMS, PRODUCT_AND_SUMS
 from autograd_spiral.program.running.kernels.kernel import MANY, Kernel, Order, is_real
+from autograd_spiral.program.running.matrices import with_matrices
 from autograd_spiral.program.running.operands import with_fast_operands
 
 __all__ = ["KERNELS", "with_kernels"]
@@ -60,11 +61,19 @@ def _when_column_sums(match: Match, x: Atom) -> bool:
 
 def _write_column_sums(code: Code, position: int, equation: Equation) -> None:
     (x,) = equation.inputs
-    ones = code.bind(np.ones((1, shape_of(x)[0]), equation.output.dtype))
+    ones = code.bind(np.ones((*equation.output.shape[:-1], shape_of(x)[0]), equation.output.dtype))
     code.call(equation, np.matmul, f"{ones}, {code.text(x)}", position)
 
 
 COLUMN_SUMS = Kernel(column_sums, _when_column_sums, _write_column_sums)
+
+
+def vector_of_column_sums(x: Any) -> Any:
+    """The sums of the columns of x (N, H) as a vector (H,), by BLAS."""
+    return np.sum(x, axis=0)
+
+
+VECTOR_OF_COLUMN_SUMS = Kernel(vector_of_column_sums, _when_column_sums, _write_column_sums)
 
 # --- one entry of each row ------------------------------------------------------------------------------------------
 
@@ -145,13 +154,22 @@ LESS_ONE_HOT = Kernel(less_one_hot, _when_less_one_hot, _write_less_one_hot, Ord
 
 # --- the table ------------------------------------------------------------------------------------------------------
 
-KERNELS = (AFFINE, PRODUCT_AND_SUMS, SUM_OF_SQUARES, COLUMN_SUMS, PICK, LESS_ONE_HOT, MASKED_PRODUCT_AND_SUMS)
+KERNELS = (
+    AFFINE,
+    PRODUCT_AND_SUMS,
+    SUM_OF_SQUARES,
+    COLUMN_SUMS,
+    VECTOR_OF_COLUMN_SUMS,
+    PICK,
+    LESS_ONE_HOT,
+    MASKED_PRODUCT_AND_SUMS,
+)
 """In the order in which they are looked for: PRODUCT_AND_SUMS reads what AFFINE has found, and so on."""
 
 
 def with_kernels(program: Program) -> Program:
     """Return `program` with kernels wherever they are faster than what they replace."""
-    program = with_fast_operands(program)
+    program = with_fast_operands(with_matrices(with_means_as_sums(program)))
     for kernel in KERNELS:
         program = kernel.select(program)
-    return with_means_as_sums(program)
+    return program

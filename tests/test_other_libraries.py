@@ -12,8 +12,8 @@ import autograd_spiral
 from autograd_spiral import Tensor
 from autograd_spiral.engine.missing_attributes import MissingNames
 from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES
+from autograd_spiral.other_libraries import _ON_THE_PACKAGE, instead_on_the_package
 from autograd_spiral.vocabulary import functions
-from autograd_spiral.vocabulary.other_libraries import _ON_THE_PACKAGE, instead_on_the_package
 
 MISSING = sorted(name for name in vars(MissingNames) if not name.startswith("__") and not hasattr(Tensor([1.0]), name))
 

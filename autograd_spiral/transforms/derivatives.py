@@ -7,6 +7,7 @@ again.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
@@ -14,13 +15,14 @@ from typing import Any
 import numpy as np
 
 from autograd_spiral.engine.grad import grad
+from autograd_spiral.engine.messages import name_of
 from autograd_spiral.engine.modes import MODE, NO_TRACE, entering
 from autograd_spiral.engine.pytree import flatten as leaves_of
 from autograd_spiral.engine.pytree import leaf_names, unflatten
 from autograd_spiral.engine.tensor import Tensor
-from autograd_spiral.errors import AutogradError, DtypeError, GradientError, ShapeError
+from autograd_spiral.errors import AutogradError, DtypeError, GradientError, LostGraphError, ShapeError
 from autograd_spiral.program.history import history
-from autograd_spiral.vocabulary.batching import in_rows
+from autograd_spiral.transforms.batching import in_rows
 
 __all__ = ["elementwise_grad", "flatten", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
 
@@ -38,11 +40,12 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     >>> value_and_grad(lambda w, x: np.sum(w * x) ** 2)(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
     (np.float64(121.0), array([66., 88.]))
     """
+    _check_transform("value_and_grad", f, argnums)
 
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
         inputs = _Inputs("value_and_grad", args, argnums, kwargs)
         value = _one_number(inputs.call(f), "value_and_grad")
-        gradients = grad(value, inputs.leaves, create_graph=inputs.recorded)
+        gradients = _grad(value, inputs.leaves, create_graph=inputs.recorded)
         return inputs.out(value.reshape(())), inputs.in_form(gradients)
 
     return value_and_gradient
@@ -57,12 +60,13 @@ def elementwise_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     >>> elementwise_grad(np.tanh)(np.array([0.0, 1.0])).round(4)
     array([1.  , 0.42])
     """
+    _check_transform("elementwise_grad", f, argnums)
 
     def derivative(*args: Any, **kwargs: Any) -> Any:
         inputs = _Inputs("elementwise_grad", args, argnums, kwargs)
         value = _one_tensor(inputs.call(f), "elementwise_grad")
         ones = np.ones(value.shape, value.dtype)
-        return inputs.in_form(grad(value, inputs.leaves, ones, create_graph=inputs.recorded))
+        return inputs.in_form(_grad(value, inputs.leaves, ones, create_graph=inputs.recorded))
 
     return derivative
 
@@ -78,6 +82,7 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     array([[2., 0.],
            [2., 4.]])
     """
+    _check_transform("jacobian", f, argnums)
 
     def all_derivatives(*args: Any, **kwargs: Any) -> Any:
         inputs = _Inputs("jacobian", args, argnums, kwargs)
@@ -97,10 +102,11 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     array([[ 6.,  1.],
            [ 1., 12.]])
     """
+    _check_transform("hessian", f, argnums)
 
     def second_derivatives(*args: Any, **kwargs: Any) -> Any:
         inputs = _Inputs("hessian", args, argnums, kwargs)
-        gradients = grad(_one_number(inputs.call(f), "hessian"), inputs.leaves, create_graph=True)
+        gradients = _grad(_one_number(inputs.call(f), "hessian"), inputs.leaves, create_graph=True)
         rows = [_jacobians(g, inputs) if g.requires_grad else _zeros(g.shape, inputs) for g in gradients]
         return inputs.in_form(list(map(inputs.in_form, rows)), out=False)
 
@@ -119,7 +125,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
 
     def pull_back(cotangent: Any) -> Any:
         recorded = inputs.recorded or type(cotangent) is Tensor
-        return inputs.in_form(grad(output, inputs.leaves, cotangent, create_graph=recorded))
+        return inputs.in_form(_grad(output, inputs.leaves, cotangent, create_graph=recorded))
 
     return inputs.out(output), pull_back
 
@@ -137,6 +143,8 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     inputs = _Inputs("jvp", tuple(primals), range(len(primals)))
     directions = inputs.tangents(tangents)
     output = _one_tensor(inputs.call(f), "jvp")
+    if not output.requires_grad:
+        return inputs.out(output), inputs.out(Tensor(np.zeros(output.shape, output.dtype)))
     cotangent = _some_cotangent(output)
     gradients = grad(output, inputs.leaves, cotangent, create_graph=True)
     tangent = grad(list(gradients), cotangent, directions, create_graph=inputs.recorded)
@@ -153,7 +161,7 @@ def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     """
     inputs = _Inputs("hvp", tuple(primals), range(len(primals)))
     directions = inputs.tangents(tangents)
-    gradients = grad(_one_number(inputs.call(f), "hvp"), inputs.leaves, create_graph=True)
+    gradients = _grad(_one_number(inputs.call(f), "hvp"), inputs.leaves, create_graph=True)
     if any(gradient.requires_grad for gradient in gradients):
         products = grad(list(gradients), inputs.leaves, directions, create_graph=inputs.recorded)
         return tuple(inputs.in_form(products))
@@ -179,6 +187,18 @@ def flatten(params: Any) -> tuple[Any, Function]:
         return unflatten(treedef, (np.reshape(part, shape) for part, shape in zip(parts, shapes, strict=True)))
 
     return np.concatenate([np.reshape(leaf, -1) for leaf in leaves] or [np.zeros(0)]), restore
+
+
+def _check_transform(caller: str, f: Any, argnums: Any) -> None:
+    """Raise TypeError unless a transform got a function and positions of arguments."""
+    if not callable(f):
+        raise TypeError(f"{caller} takes a function, not {type(f).__name__}: write {caller}(f)(x)")
+    positions = [argnums] if isinstance(argnums, int | np.integer) else argnums
+    if not isinstance(positions, list | tuple | range) or not all(isinstance(i, int | np.integer) for i in positions):
+        raise TypeError(
+            f"{caller}: argnums must be the position of an argument, or several, not {type(argnums).__name__}: to "
+            f"compute the derivative at x, write {caller}(f)(x)"
+        )
 
 
 class _Inputs:
@@ -213,9 +233,36 @@ class _Inputs:
         return Tensor(value, requires_grad=True)
 
     def call(self, f: Function) -> Any:
-        """Return what the function returns for these leaves, recorded in any case."""
-        with entering(recording=True):
-            return f(*self._args, **self._kwargs)
+        """Return what the function returns for these leaves, recorded in any case.
+
+        Raises `LostGraphError` if the function takes a plain number of a tensor, which drops its gradient.
+        """
+        try:
+            with entering(recording=True, transform=self.caller):
+                output = f(*self._args, **self._kwargs)
+        except ValueError as error:  # NumPy's for array[i] = t
+            if isinstance(error.__cause__, LostGraphError):
+                raise error.__cause__.with_traceback(error.__traceback__) from None
+            raise
+        if isinstance(output, list | tuple) and output and self.caller == "jacobian":
+            raise TypeError(
+                f"jacobian: the function must return one array or number, not a {type(output).__name__}: write "
+                "np.stack([…]) or np.concatenate([…])"
+            )
+        if type(output) is not Tensor or not output.requires_grad:
+            self._warn_of_constant(f, output)
+        return output
+
+    def _warn_of_constant(self, f: Function, output: Any) -> None:
+        """Warn, at the line that called the transform, of a function whose value does not depend on its argument."""
+        if type(output) is Tensor and output.args:  # a comparison, for example, which has no slope
+            return
+        warnings.warn(
+            f"{self.caller} returns zeros: the result of {name_of(f)} does not depend on its argument, or its graph "
+            "was cut by .data, detach(), no_grad(), a plain array or a number",
+            UserWarning,
+            stacklevel=4,
+        )
 
     def tangents(self, tangents: Sequence[Any]) -> list[Any]:
         """Return the leaves of the tangents. Raises `ShapeError` unless they are of the form and shapes of these."""
@@ -237,6 +284,13 @@ class _Inputs:
         if self.as_arrays:
             return np.array(result.data if type(result) is Tensor else result)[()]
         return result if self.recorded else result.detach()
+
+
+def _grad(output: Tensor, leaves: Sequence[Tensor], cotangent: Any = None, *, create_graph: bool = False) -> Any:
+    """Return what `grad` does; zeros, without a second warning, if the output depends on nothing."""
+    if output.requires_grad or output.args:
+        return grad(output, leaves, cotangent, create_graph=create_graph)
+    return [Tensor(np.zeros(leaf.shape, leaf.dtype)) for leaf in leaves]
 
 
 def _one_tensor(output: Any, caller: str) -> Tensor:
@@ -274,7 +328,7 @@ def _jacobians(output: Tensor, inputs: _Inputs) -> list[Any]:
     except AutogradError:
         if not inputs.as_arrays:
             raise
-    rows = [grad(output, inputs.leaves, unit) for unit in _units(output)]
+    rows = [_grad(output, inputs.leaves, unit) for unit in _units(output)]
     shapes = [(*output.shape, *leaf.shape) for leaf in inputs.leaves]
     return [np.reshape([row[i].data for row in rows], shape) for i, shape in enumerate(shapes)]
 
@@ -287,7 +341,7 @@ def _units(output: Tensor) -> Any:
 def _rows_at_once(output: Tensor, inputs: _Inputs) -> list[Any]:
     """Return the derivatives for each leaf: one backward pass is recorded, then computed for all unit cotangents."""
     cotangent = _some_cotangent(output)
-    gradients = grad(output, inputs.leaves, cotangent, create_graph=True)
+    gradients = _grad(output, inputs.leaves, cotangent, create_graph=True)
     linear = {cotangent: None}
     for node in history(gradients):
         if any(type(arg) is Tensor and arg in linear for arg in node.args):

@@ -11,7 +11,7 @@ import pytest
 from cases import CASES
 from examples import Example, Examples
 
-from autograd_spiral import CaptureError, Tensor, capture, grad, jacobian, jvp, primitive, relu, softmax, transforms
+from autograd_spiral import CaptureError, Tensor, capture, grad, jacobian, jvp, primitive, relu, softmax
 from autograd_spiral.engine.messages import name_of
 from autograd_spiral.engine.table import PRIMITIVES
 from autograd_spiral.gradcheck.examples import EXAMPLES
@@ -19,7 +19,8 @@ from autograd_spiral.gradcheck.examples.elementwise import FACTS, PREDICATES, RE
 from autograd_spiral.gradcheck.examples.order import SEARCHES
 from autograd_spiral.gradcheck.examples.reductions import TRUTHS
 from autograd_spiral.program.history import history
-from autograd_spiral.vocabulary.batching import _RULES, in_rows
+from autograd_spiral.transforms import derivatives
+from autograd_spiral.transforms.batching import _RULES, in_rows
 
 NO_GRADIENT = {*PREDICATES, *RELATIONS, *SEARCHES, *TRUTHS, *FACTS}
 SCALES = (1.0, -0.5, 2.0)
@@ -144,6 +145,6 @@ def test_rules_that_look_for_zeros_find_those_alone_that_are_there() -> None:
 def test_large_jacobians_take_several_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     f, x = (lambda x: np.cumsum(np.sin(np.outer(x, x)))), np.arange(5.0)
     whole = jacobian(f)(x)
-    monkeypatch.setattr(transforms, "_MOST", 600)
+    monkeypatch.setattr(derivatives, "_MOST", 600)
     np.testing.assert_allclose(jacobian(f)(x), whole, atol=1e-12)
     np.testing.assert_allclose(capture(jacobian(f))(x).data, whole, atol=1e-12)

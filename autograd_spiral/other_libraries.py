@@ -12,11 +12,9 @@ import numpy as np
 from autograd_spiral.engine.messages import INSTEAD, name_of
 from autograd_spiral.engine.missing_attributes import add_missing
 from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES
-from autograd_spiral.vocabulary import compositions, functions, left_out
+from autograd_spiral.vocabulary import functions
 
 __all__ = ["instead_on_the_package"]
-
-_ENTERED = compositions, functions, left_out  # imported for what they enter, which the lines below read
 
 
 def _call(function: Callable[..., Any], called: str, source: str = "") -> str:
@@ -130,6 +128,10 @@ _ON_THE_PACKAGE = {
     ),
     **dict.fromkeys(("F", "functional", "numpy", "np"), "write import numpy as np; its functions take Tensors"),
     "ReLU": "write relu(x)",
+    "check_grads": "write check_gradients(function, x)",
+    **dict.fromkeys(("jacrev", "jacfwd"), "write jacobian(function)(x)"),
+    "egrad": "write elementwise_grad(function)(x)",
+    "stop_gradient": "write t.detach()",
     "backward": "write loss.backward()",
     "enable_grad": "leave it out; operations are recorded outside `with no_grad():`",
     "testing": "write from autograd_spiral import testing; it needs hypothesis",

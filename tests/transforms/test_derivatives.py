@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import tracemalloc
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +28,7 @@ from autograd_spiral import (
     value_and_grad,
     vjp,
 )
-from autograd_spiral.errors import DtypeError, GradientError, ShapeError
+from autograd_spiral.errors import DtypeError, GradientError, LostGraphError, ShapeError
 
 
 @dataclass(frozen=True)
@@ -281,10 +283,80 @@ def test_what_cannot_be_differentiated_is_named() -> None:
 
 
 def test_a_function_that_does_not_depend_on_its_argument_has_gradient_0() -> None:
-    with pytest.warns(UserWarning, match="grad returns zeros"):
-        value, slope = value_and_grad(lambda x: 3.0)(np.ones(2))
+    def constant(x: Any) -> float:
+        return 3.0
+
+    with pytest.warns(UserWarning, match=r"value_and_grad returns zeros: the result of constant does not") as caught:
+        value, slope = value_and_grad(constant)(np.ones(2))
     assert value == 3
     close(slope, [0.0, 0.0])
+    assert [warning.filename for warning in caught] == [__file__]
+    for transform in (jacobian, hessian, elementwise_grad):
+        with pytest.warns(UserWarning, match=f"{transform.__name__} returns zeros") as caught:
+            assert not np.any(transform(constant)(np.ones(2)))
+        assert [warning.filename for warning in caught] == [__file__]
+    with pytest.warns(UserWarning, match="jvp returns zeros") as caught:
+        assert jvp(constant, (np.ones(2),), (np.ones(2),)) == (3.0, 0.0)
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+# --- what drops the gradient, and calls that are written in another way -----------------------------------------------
+
+
+def filled(x: Any) -> Any:
+    squares = np.zeros(2)
+    squares[0] = x[0] ** 2
+    return squares.sum()
+
+
+DROPPING: list[Callable[[Any], Any]] = [
+    lambda x: math.sin(x[0]) + x[1],
+    lambda x: float(x[0]) * x[1],
+    lambda x: x[0].item() + x[1],
+    filled,
+]
+
+
+@pytest.mark.parametrize("function", DROPPING)
+@pytest.mark.parametrize("transform", [value_and_grad, jacobian, hessian, elementwise_grad])
+def test_a_plain_number_within_a_transform_raises(transform: Any, function: Any) -> None:
+    message = (
+        rf"in the function given to {transform.__name__} would silently drop its gradient.*np\.stack.*t\.detach\(\)"
+    )
+    with pytest.raises(LostGraphError, match=message):
+        transform(function)(np.array([1.0, 2.0]))
+
+
+def test_numbers_for_display_and_for_branches_are_free() -> None:
+    seen: list[Any] = []
+
+    def function(x: Any) -> Any:
+        total = np.sum(x**2)
+        seen.extend([float(total.detach()), f"{total:.1f}", int(x[1]), bool(total > 3)])
+        with no_grad():
+            seen.append(float(total))
+        return total
+
+    close(value_and_grad(function)(np.array([1.0, 2.0]))[1], [2.0, 4.0])
+    assert seen == [5.0, "5.0", 2, True, 5.0]
+    assert float(Tensor(2.0, requires_grad=True)) == 2.0
+
+
+def test_calls_in_the_manner_of_others_say_what_to_write() -> None:
+    x, f = np.ones(2), np.sum
+    for transform in (value_and_grad, jacobian, hessian, elementwise_grad):
+        name = transform.__name__
+        with pytest.raises(TypeError, match=rf"at x, write {name}\(f\)\(x\)"):
+            transform(f, x)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match=rf"{name} takes a function, not ndarray: write {name}\(f\)\(x\)"):
+            transform(x)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"not a list: write np\.stack"):
+        jacobian(lambda x: [x[0], x[1]])(x)
+    w = Tensor(x, requires_grad=True)
+    with pytest.raises(TypeError, match=r"write grad\(loss, parameters\)"):
+        grad(np.sum(w))
+    with pytest.raises(GradientError, match=r"the outputs come first, as in grad\(loss, parameters\)"):
+        grad({"w": w}, np.sum(w))  # type: ignore[call-overload]
 
 
 def test_second_derivatives_of_linear_functions_are_zeros() -> None:

@@ -1,0 +1,78 @@
+"""The formulas of an update in full, as the statements of a program that assigns one state after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Set
+from typing import Any
+
+from autograd_spiral.drawing.formulas import BLANK, FORMULAS, constant_text
+from autograd_spiral.drawing.operands import gathered_text
+from autograd_spiral.drawing.record import Node, Statement
+from autograd_spiral.program.printing.expressions import Text
+
+__all__ = ["statements"]
+
+_LONGEST = 200
+"""A term of more characters is a blank in the formula that it is part of."""
+
+
+def statements(news: Iterable[Node], boxes: Set[Node]) -> tuple[Statement, ...]:
+    """Return for each of these new states what is assigned, in order.
+
+    As in a program, a name means the value that it has at that point: the new one once it has been assigned. A value
+    from before is called `old`, and one that another box assigns `new`. Values of `boxes` stand there by their names,
+    all others by their formulas.
+    """
+    found: list[Statement] = []
+    assigned: set[Node] = set()
+    for new in news:
+        assert new.state is not None
+        found.append(Statement(new.state.name or BLANK, _Writer(new, boxes, frozenset(assigned)).formula(new).text))
+        assigned.add(new.state)
+    return tuple(found)
+
+
+class _Writer:
+    """Writes one statement."""
+
+    def __init__(self, new: Node, boxes: Set[Node], assigned: Set[Node]) -> None:
+        self.new, self.boxes, self.assigned = new, boxes, assigned
+        self.known: dict[Node, Text] = {}
+
+    def formula(self, node: Node) -> Text:
+        """Return how the operation of a node reads; it takes what is not a box into its formula."""
+        stack = [node]
+        while stack:
+            missing = [arg for arg in _operands(stack[-1]) if self._is_term(arg) and arg not in self.known]
+            if missing:
+                stack += missing
+            else:
+                done = stack.pop()
+                self.known[done] = self._written(done)
+        return self.known[node]
+
+    def _is_term(self, arg: Any) -> bool:
+        return type(arg) is Node and arg.state is None and arg not in self.boxes and bool(arg.args)
+
+    def _written(self, node: Node) -> Text:
+        terms = [self._term(arg) for arg in _operands(node)]
+        if node.gathered is not None:
+            text = gathered_text(node.gathered, terms)
+        else:
+            text = terms[0] if node.equation is None else FORMULAS.write(node.equation, terms)
+        return text if len(text.text) <= _LONGEST or node is self.new else Text(BLANK)
+
+    def _term(self, arg: Any) -> Text:
+        if type(arg) is not Node:
+            return constant_text(arg)
+        if self._is_term(arg):
+            return self.known[arg]
+        if arg.state is not None:
+            name = arg.state.name or BLANK
+            return Text(name if arg.state in self.assigned else f"new {name}")
+        name = arg.name or BLANK
+        return Text(f"old {name}" if arg in self.assigned else name)
+
+
+def _operands(node: Node) -> tuple[Any, ...]:
+    return node.args if node.gathered is None else node.gathered.operands

@@ -1,0 +1,82 @@
+"""What a drawn node computes, as data that can be compared, and the numbers in it, which may count.
+
+The numbers are those that a picture shows: in scopes, whole numbers in formulas, and the positions in an index. All
+else must be the same, hidden parts of the formula included. Names are not part of the structure.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Hashable, Set
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd_spiral.drawing.folding.counting import numbers_in, template_of
+from autograd_spiral.drawing.record import Node
+
+__all__ = ["Structure", "structure"]
+
+_DEPTH = 20
+"""Formulas with more parts inside each other than this are equal to none."""
+
+
+class Structure(NamedTuple):
+    """The parts of a node that must be the same in every round of a loop, and the numbers that may count."""
+
+    same: Hashable
+    numbers: tuple[int, ...]
+
+
+def structure(node: Node, drawn: Set[Node]) -> Structure:
+    """Return the structure of a node; the nodes in `drawn` are boxes of their own, the others part of formulas."""
+    numbers: list[int] = []
+    same = (_facts(node, numbers), _expression(node, node, drawn, numbers, 0))
+    return Structure(same, tuple(numbers))
+
+
+def _facts(node: Node, numbers: list[int]) -> Hashable:
+    for name in node.scope:
+        numbers += numbers_in(name)
+    scope = tuple(map(template_of, node.scope))
+    known = node.value is not None, node.gradient is not None
+    return node.kind, node.phase, node.output.shape, node.output.dtype.str, scope, known, node.rounds
+
+
+def _expression(node: Node, of: Node, drawn: Set[Node], numbers: list[int], depth: int) -> Hashable:
+    """Return the operation of a node with its arguments, as far as they are part of the formula of `of`."""
+    if depth > _DEPTH:
+        return object()
+    if node.gathered is not None:
+        name, operands, axis, places = node.gathered
+        numbers += places
+        return name, axis, len(places), tuple(_argument(arg, of, drawn, numbers, depth) for arg in operands)
+    index = node.function is operator.getitem
+    params = node.equation.params if node.equation is not None else {}
+    frozen = tuple((key, _frozen(value, numbers if index else None)) for key, value in sorted(params.items()))
+    args = tuple(_argument(arg, of, drawn, numbers, depth) for arg in node.args)
+    return node.function, frozen, args
+
+
+def _argument(arg: Any, of: Node, drawn: Set[Node], numbers: list[int], depth: int) -> Hashable:
+    if type(arg) is not Node:
+        return _frozen(arg, numbers)
+    if arg in drawn:
+        return "own state" if arg is of.state else "node"
+    return _expression(arg, of, drawn, numbers, depth + 1)
+
+
+def _frozen(value: Any, numbers: list[int] | None) -> Hashable:
+    """Return a parameter or a constant as something to compare; whole numbers go to `numbers`, if there is a list."""
+    if type(value) is int and numbers is not None and value >= 0:
+        numbers.append(value)
+        return "number"
+    if isinstance(value, np.ndarray):
+        return "array", value.shape, value.dtype.str, value.tobytes()
+    if isinstance(value, tuple | list):
+        return tuple(_frozen(item, numbers) for item in value)
+    if isinstance(value, slice):
+        return "slice", *(_frozen(item, numbers) for item in (value.start, value.stop, value.step))
+    if isinstance(value, float):
+        return repr(value)  # in which 0.0 and -0.0 differ
+    return type(value).__name__, value if isinstance(value, Hashable) else object()

@@ -1,0 +1,29 @@
+"""Texts as they stand in the HTML-like labels of DOT, which show them literally."""
+
+from __future__ import annotations
+
+import html
+
+from autograd_spiral.drawing.text import WIDTH, capped, visible, with_all_spaces
+
+__all__ = ["escaped", "shown"]
+
+
+def escaped(text: str, width: int = WIDTH) -> str:
+    """Return `text` so that an HTML-like label shows it literally, up to `width` columns of it.
+
+    Markup is escaped, and backslashes too: even in HTML-like labels \\N is the name of the node.
+
+    >>> escaped("a < b")
+    'a &lt; b'
+    """
+    return html.escape(capped(visible(text), width), quote=False).replace("\\", "\\\\")
+
+
+def shown(text: str, width: int = WIDTH) -> str:
+    """Return `text` as `escaped` does, with every one of several spaces in a row.
+
+    >>> shown("step  1")
+    'step &#160;1'
+    """
+    return with_all_spaces(escaped(text, width))

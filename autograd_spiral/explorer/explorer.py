@@ -1,0 +1,138 @@
+"""`explore`: a computation as a page to step through and to look inside."""
+
+from __future__ import annotations
+
+import html
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from autograd_spiral.engine.tensor import Tensor
+from autograd_spiral.explorer.boxes import Boxes
+from autograd_spiral.explorer.page import page_of
+from autograd_spiral.explorer.snapshots import Camera
+from autograd_spiral.explorer.subject import subject_of
+from autograd_spiral.explorer.training import Regions, Training, finished
+from autograd_spiral.files import atomic_write
+from autograd_spiral.program import CapturedStep
+from autograd_spiral.program.ir import Program
+
+__all__ = ["explore"]
+
+_BUDGET = 1_400_000
+
+
+class explore:
+    """A page on which to step through the computation of `outputs`, and to look at every value.
+
+    `outputs` are recorded tensors, a captured step, a program, or a record of a training. With `gradients_of`, leaves
+    or other tensors in any form that `grad` takes, the backward pass from scalar outputs is on the page too. Names come
+    from the tensors, else from `names`, such as `locals()`, else from the keys and attributes of `gradients_of`. A
+    captured step has values for `inputs`, the arguments of a call, at its present state, which stays; without them, its
+    state alone has values. Large arrays are sampled, so that the elements kept take at most `budget` bytes.
+
+    The page shows what the printed source of the program says: one box for each line, which unfolds to the operations
+    in it. It is one file without any request, and shows itself in notebooks. Raises TypeError for what cannot be
+    explored, and what `backward_source` and capturing raise.
+
+    >>> import numpy as np
+    >>> from autograd_spiral import Tensor
+    >>> W = Tensor([[1.0, 2.0]], requires_grad=True, name="W")
+    >>> page = explore(np.sum(W**2).named("loss"), gradients_of=W)  # page.save_as("explorer.html")
+    >>> page
+    <explorer of 4 values: shows itself in notebooks, save_as() writes a file>
+    """
+
+    def __init__(
+        self,
+        outputs: Tensor | Sequence[Tensor] | CapturedStep | Program | Training,
+        *,
+        gradients_of: Any = None,
+        names: Mapping[str, Any] | None = None,
+        inputs: Any = None,
+        budget: int = _BUDGET,
+    ) -> None:
+        if isinstance(outputs, Training):
+            if gradients_of is not None or names is not None or inputs is not None:
+                raise TypeError("explore: a record of a training has gradients, names and inputs of its own")
+            camera, snapshots = finished(outputs)
+            self._html = page_of(camera, snapshots, outputs.losses, outputs.regions)
+        else:
+            subject = subject_of(outputs, gradients_of, names, inputs)
+            camera = Camera(Boxes.of(subject.program), most=1, budget=budget)
+            self._html = page_of(camera, [camera.take(subject.values)])
+        self._size = len(camera.samples)
+
+    @staticmethod
+    def training(
+        step: CapturedStep,
+        *,
+        at: Iterable[int] | None = None,
+        snapshots: int = 60,
+        budget: int = _BUDGET,
+        regions: Regions | tuple[Any, Any, Any] | None = None,
+    ) -> Training:
+        """Return a record of a training with a captured step: call it in place of the step, and then `explore` it.
+
+        It takes a snapshot of every value before the calls number `at`, counted from 0; by default before the calls 0,
+        1, 2, …, and then whenever the number of calls has grown by 15%, so that 10,000 calls have 60 snapshots. The
+        page adds one of the state that it finds. There are at most `snapshots`, and fewer if the elements kept would
+        take more than `budget` bytes, as float32; large arrays are sampled. With `regions`, (X, y, predict), the page
+        shows the regions of the classes of points X (N, 2) in the plane. Raises TypeError if the step is not captured.
+
+        >>> import numpy as np
+        >>> from autograd_spiral import Tensor, capture, grad
+        >>> w = Tensor([1.0, -2.0], requires_grad=True, name="w")
+        >>> @capture
+        ... def step(target):
+        ...     loss = np.square(w - target).sum()
+        ...     w.assign(w - 0.1 * grad(loss, w))
+        ...     return loss
+        >>> record = explore.training(step)
+        >>> for _ in range(10):
+        ...     loss = record(np.zeros(2))
+        >>> record
+        <record of 10 calls of <captured step step, 1 program>: 9 snapshots>
+        >>> page = explore(record)  # has two sliders
+        """
+        where = Regions(*regions) if isinstance(regions, tuple) else regions
+        return Training(step, at=at, snapshots=snapshots, budget=budget, regions=where)
+
+    @property
+    def html(self) -> str:
+        """The text of the page.
+
+        >>> from autograd_spiral import Tensor
+        >>> explore(2 * Tensor(3.0, requires_grad=True)).html[:15]
+        '<!doctype html>'
+        """
+        return self._html
+
+    def save_as(self, path: str | os.PathLike[str]) -> Path:
+        """Write the page to `path`, which ends in .html, and return it.
+
+        Missing folders are made, and an older file of that name stays until the new one is complete. Raises ValueError
+        for another suffix, OSError if the file cannot be written.
+
+        >>> import tempfile
+        >>> from autograd_spiral import Tensor
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     explore(2 * Tensor(3.0, requires_grad=True)).save_as(Path(folder) / "page.html").name
+        'page.html'
+        """
+        target = Path(path)
+        if target.suffix.lower() not in (".html", ".htm"):
+            raise ValueError(f"the suffix must be .html, not as in {target.name!r}")
+        with atomic_write(target) as file:
+            file.write(self._html.encode())
+        return target
+
+    def __repr__(self) -> str:
+        return f"<explorer of {self._size} values: shows itself in notebooks, save_as() writes a file>"
+
+    def _repr_html_(self) -> str:
+        """Return what notebooks show: the page in a frame of its own."""
+        style = "width: 100%; height: 720px; border: 1px solid #999"
+        page = html.escape(self._html)
+        return f'<iframe title="Backprop explorer" style="{style}" sandbox="allow-scripts" srcdoc="{page}"></iframe>'

@@ -1,0 +1,50 @@
+"""Numbers as text that a page carries: 24 bits of each float, in planes of bytes, deflated, in base64."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["packed", "rounded"]
+
+
+def rounded(numbers: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return float32 numbers rounded to 24 bits: to within 1 in 65,000, for four digits.
+
+    >>> rounded(np.array([1 / 3, np.inf], np.float32))
+    array([0.33333588,        inf], dtype=float32)
+    """
+    return (_bits(numbers) << np.uint32(8)).view(np.float32)
+
+
+def _bits(numbers: NDArray[np.float32]) -> NDArray[np.uint32]:
+    """Return the upper 24 bits of each number, after rounding."""
+    bits = np.ascontiguousarray(numbers, np.float32).view(np.uint32)
+    finite = np.isfinite(numbers)
+    near = np.where(
+        finite & (np.abs(numbers) < 3.4e38), bits + np.uint32(0x7F) + ((bits >> np.uint32(8)) & np.uint32(1)), bits
+    )
+    return near >> np.uint32(8)
+
+
+def packed(numbers: Iterable[NDArray[np.float32]], octets: Iterable[NDArray[np.uint8]]) -> tuple[str, int]:
+    """Return the text of all these numbers, followed by these bytes, and how many numbers there are.
+
+    Each array of numbers has one row for each moment. Rows are stored as their differences (exclusive or) from the row
+    before, which deflate well if little changes.
+    """
+    bits = [np.zeros(0, np.uint32)]
+    for rows in numbers:
+        row_bits = _bits(rows)
+        row_bits[1:] ^= row_bits[:-1].copy()
+        bits.append(row_bits.ravel())
+    whole = np.concatenate(bits)
+    planes: list[NDArray[Any]] = [(whole >> np.uint32(shift)).astype(np.uint8) for shift in (16, 8, 0)]
+    tail = np.concatenate([np.zeros(0, np.uint8), *(part.ravel() for part in octets)])
+    data = b"".join(plane.tobytes() for plane in planes) + tail.tobytes()
+    return base64.b64encode(zlib.compress(data, 9)).decode("ascii"), whole.size

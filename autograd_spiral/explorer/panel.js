@@ -1,0 +1,364 @@
+// The panel: everything about the selected value, with its gradient beside it.
+
+/** The colour of `value` on a scale from −largest (blue) over 0 to largest (orange), as [r, g, b]. */
+function colourOf(value, largest, dark) {
+  if (Number.isNaN(value)) return dark ? [255, 120, 255] : [170, 0, 170];
+  const share = Math.max(-1, Math.min(1, largest ? value / largest : 0));
+  const zero = dark ? [34, 37, 42] : [250, 250, 250];
+  const end = share > 0 ? (dark ? [255, 150, 60] : [190, 75, 0]) : dark ? [90, 180, 255] : [0, 95, 160];
+  const weight = Math.abs(share) ** 0.7; // small values are told apart, too
+  return zero.map((part, i) => Math.round(part + weight * (end[i] - part)));
+}
+
+class Panel {
+  constructor(place, data, values, { choose, point }) {
+    Object.assign(this, { place, data, values, report: { choose, point } });
+    this.dark = matchMedia('(prefers-color-scheme: dark)');
+    this.heat = [new Heat(this, 0), new Heat(this, 1)];
+    place.append(
+      (this.heading = make('h2', {})),
+      (this.facts = make('p', { class: 'facts' })),
+      (this.advice = make('ul', { class: 'advice', 'aria-label': 'Warnings' })),
+      (this.none = make('p', { class: 'none' })),
+      make('div', { class: 'pair' }, this.heat[0].element, this.heat[1].element),
+      (this.rule = make('dl', { class: 'rule' })),
+    );
+  }
+
+  /** Shows a box at a moment, when the operations up to number `done` are computed; `row` is the chosen one. */
+  show({ box, moment, done, advice, row }) {
+    const { data } = this;
+    const of = data.boxes[box];
+    const changed = this.box !== box;
+    this.box = box;
+    this.row = row;
+    const sign = of.kind === 'new_state' ? ' ← ' : ' = ';
+    this.heading.replaceChildren(
+      of.name ? make('b', {}, of.name) : '',
+      of.name && of.formula ? sign : '',
+      capped(spelledOut(data, box), 120) || (of.name ? '' : of.what),
+    );
+    const todo = of.order > done ? 'not computed yet at this step' : '';
+    this.facts.textContent = [shapeText(of.shape), of.dtype, of.what, of.phase, of.scope.join(' › '), todo]
+      .filter(Boolean)
+      .join(' · ');
+    this.advice.replaceChildren(
+      ...(advice.get(box) ?? []).map(text => make('li', {}, make('span', { 'aria-hidden': 'true' }, '⚠ '), text)),
+    );
+    const known = this.values.facts(box, moment);
+    this.none.hidden = Boolean(known);
+    this.none.textContent = known
+      ? ''
+      : 'No values: a program is valid for any. explore(step, inputs=…) shows those of a call, ' +
+        'and explore.training(step) those of a training.';
+    const beside = this.beside(box);
+    this.heat[0].show(box, moment, beside ? this.roleOf(box) : 'value');
+    this.heat[1].show(beside?.box ?? null, moment, beside?.role);
+    if (!changed) return;
+    this.explain(box);
+    this.place.scrollTop = 0;
+  }
+
+  /** The value to show next to this one: its gradient, the value that it is the gradient of, or the state before. */
+  beside(box) {
+    const { boxes, pairs } = this.data;
+    const name = i => calledIn(this.data, i);
+    for (const [of, other] of pairs) {
+      if (of === box && boxes[other].phase === 'backward') return { box: other, role: `gradient ${name(other)}` };
+      if (other === box)
+        return { box: of, role: boxes[box].phase === 'update' ? `${name(of)} before` : `value ${name(of)}` };
+    }
+    return null;
+  }
+
+  roleOf(box) {
+    const { phase, name } = this.data.boxes[box];
+    return `${{ forward: 'value', backward: 'gradient', update: 'after' }[phase]} ${name}`.trim();
+  }
+
+  /** Says how the value is computed, from what, and by whom it is used. */
+  explain(box) {
+    const { boxes, edges, source, pairs } = this.data;
+    const of = boxes[box];
+    const rows = [];
+    const add = (term, ...content) => rows.push(make('dt', {}, term), make('dd', {}, ...content));
+    if (of.order >= 0) {
+      const left = of.name ? `${of.name} ${of.kind === 'new_state' ? '←' : '='} ` : '';
+      add('mathematics', make('span', { class: 'maths' }, left + spelledOut(this.data, box)));
+    }
+    const mask = of.phase === 'backward' && of.formula.match(/× \((.+) > 0\)$/);
+    if (mask) add('why zeros', `where ${mask[1]} is 0, relu was off: no gradient passes`);
+    if (of.line && of.order >= 0)
+      add('line of code', make('code', {}, source[of.line - 1].trim().replace(/ {2,}# .*$/, '')));
+    const inside = boxes.map((_, i) => i).filter(i => of.line && boxes[i].line === of.line && boxes[i].order >= 0);
+    if (inside.length > 1) add('in this line', ...inside.map(i => this.chip(i, i === box)));
+    const args = [...new Set(argumentsOf(this.data, box))];
+    if (args.length) add('computed from', ...args.map(i => this.chip(i)));
+    const users = [...new Set(edges.filter(edge => edge[0] === box).map(edge => edge[1]))];
+    if (users.length)
+      add(
+        'used by',
+        ...users.slice(0, 24).map(i => this.chip(i)),
+        users.length > 24 ? ` and ${users.length - 24} more` : '',
+      );
+    const primal = pairs.find(([, other]) => other === box)?.[0];
+    if (of.place) add('your line', make('code', {}, of.place));
+    if (of.phase === 'backward' && primal !== undefined && boxes[primal].place) {
+      add('gradient of your line', make('code', {}, boxes[primal].place));
+    }
+    this.rule.replaceChildren(...rows);
+  }
+
+  chip(i, here = false) {
+    const { shape } = this.data.boxes[i];
+    return make(
+      'button',
+      { type: 'button', class: 'chip', 'aria-current': here ? 'true' : null, click: () => this.report.choose(i) },
+      capped(calledIn(this.data, i), 60),
+      make('small', {}, ` ${shapeText(shape)}`),
+    );
+  }
+}
+
+/** One array: heat map, scale, the element pointed at, the chosen row, histogram, and facts about all elements. */
+class Heat {
+  constructor(panel, side) {
+    this.panel = panel;
+    this.canvas = make('canvas', {
+      role: 'img',
+      tabindex: '0',
+      pointermove: event => this.point(this.under(event)),
+      pointerleave: () => this.point(this.cell),
+      click: event => this.choose(this.under(event)),
+      keydown: event => this.key(event),
+    });
+    this.element = make(
+      'section',
+      { class: 'heat' },
+      (this.title = make('h3', {})),
+      (this.grid = make('div', { class: 'grid' }, this.canvas)),
+      (this.table = make('table', {})),
+      (this.scale = make('p', { class: 'scale' })),
+      (this.readout = make('p', { class: 'readout', 'aria-live': side ? 'off' : 'polite' })),
+      (this.row = make('p', { class: 'row' })),
+      (this.bars = make('svg:svg', {
+        class: 'histogram',
+        viewBox: '0 0 200 34',
+        preserveAspectRatio: 'none',
+        role: 'img',
+      })),
+      (this.ends = make('p', { class: 'ends' })),
+      (this.list = make('dl', { class: 'about' })),
+    );
+    this.cell = null;
+  }
+
+  show(box, moment, role) {
+    const { values, data } = this.panel;
+    const facts = box === null ? null : values.facts(box, moment);
+    this.element.hidden = !facts;
+    if (!facts) return;
+    if (box !== this.box) this.cell = null;
+    this.box = box;
+    this.moment = moment;
+    const [rows, columns, rowStep, columnStep] = data.samples[box];
+    this.kept = {
+      rows,
+      columns,
+      rowStep,
+      columnStep,
+      down: Math.ceil(rows / rowStep),
+      across: Math.ceil(columns / columnStep),
+    };
+    this.elements = values.elements(box, moment);
+    this.title.textContent = role;
+    this.largest = Math.max(Math.abs(facts.least), Math.abs(facts.largest)) || 0;
+    this.draw();
+    this.about(facts, values.bars(box, moment));
+    this.point(this.cell);
+    this.showRow();
+  }
+
+  draw() {
+    const { down, across, rows, columns, rowStep, columnStep } = this.kept;
+    const dark = this.panel.dark.matches;
+    const few = across <= 4 && down <= 8;
+    const single = rows * columns === 1;
+    this.grid.hidden = few;
+    this.table.hidden = !few || single;
+    this.scale.hidden = this.readout.hidden = single;
+    this.element.classList.toggle('single', single);
+    if (few) this.drawTable(dark);
+    else {
+      const image = new ImageData(across, down);
+      for (let i = 0; i < this.elements.length; i++)
+        image.data.set([...colourOf(this.elements[i], this.largest, dark), 255], 4 * i);
+      this.canvas.width = across;
+      this.canvas.height = down;
+      this.canvas.getContext('2d').putImageData(image, 0, 0);
+      const cell = Math.max(1, Math.min(12, Math.floor(190 / across)));
+      this.canvas.style.height = `${Math.min(150, Math.max(18, down * cell))}px`;
+    }
+    const left = [];
+    if (rowStep > 1) left.push(`every ${ordinal(rowStep)} of ${rows.toLocaleString('en')} rows`);
+    if (columnStep > 1) left.push(`every ${ordinal(columnStep)} of ${columns.toLocaleString('en')} columns`);
+    const sampled = left.length ? `sampled: ${left.join(', ')}` : 'all elements';
+    this.canvas.setAttribute(
+      'aria-label',
+      `heat map of ${this.title.textContent}, ${sampled}; arrow keys move between elements, Enter chooses a row`,
+    );
+    const end = number(this.largest, 3);
+    this.scale.replaceChildren(
+      make('span', {}, this.largest ? `−${end}` : ''),
+      make('i', { 'aria-hidden': 'true' }),
+      make('span', {}, `0${this.largest ? '' : ' everywhere'}`),
+      make('i', { class: 'positive', 'aria-hidden': 'true' }),
+      make('span', {}, this.largest ? end : ''),
+      make('em', {}, sampled),
+    );
+  }
+
+  drawTable(dark) {
+    const { down, across } = this.kept;
+    this.table.replaceChildren(
+      ...Array.from({ length: down }, (_, r) =>
+        make(
+          'tr',
+          {},
+          ...Array.from({ length: across }, (_, c) => {
+            const value = this.elements[r * across + c];
+            const colour = colourOf(value, this.largest * 2.6, dark); // pale, for the number on it to be read
+            return make('td', { style: `background: rgb(${colour.join(' ')})` }, number(value, 4));
+          }),
+        ),
+      ),
+    );
+  }
+
+  about(facts, bars) {
+    const { bins } = this.panel.data;
+    const width = 200 / bins;
+    this.bars.replaceChildren(
+      ...[...bars].map((bar, i) =>
+        make('svg:rect', {
+          x: i * width + 0.5,
+          width: width - 1,
+          y: 34 - Math.max(bar ? 1 : 0, (bar / 255) * 33),
+          height: Math.max(bar ? 1 : 0, (bar / 255) * 33),
+        }),
+      ),
+    );
+    const flat = facts.least === facts.largest;
+    this.bars.setAttribute(
+      'aria-label',
+      flat
+        ? `all elements are ${number(facts.least)}`
+        : `histogram from ${number(facts.least)} to ${number(facts.largest)}`,
+    );
+    this.bars.hidden = this.ends.hidden = this.kept.rows * this.kept.columns === 1;
+    this.bars.toggleAttribute('hidden', this.kept.rows * this.kept.columns === 1);
+    this.ends.replaceChildren(
+      make('span', {}, number(facts.least)),
+      make('span', {}, 'histogram'),
+      make('span', {}, number(facts.largest)),
+    );
+    const size = this.kept.rows * this.kept.columns;
+    const share = count =>
+      count && count < size
+        ? `${number((100 * count) / size, 3)}% (${count.toLocaleString('en')})`
+        : count
+          ? 'all'
+          : 'none';
+    const told =
+      size === 1
+        ? [['value', number(this.elements[0], 6)]]
+        : [
+            ['mean', number(facts.mean)],
+            ['deviation', number(facts.deviation)],
+            ['norm', number(facts.norm)],
+            ['zeros', share(facts.zeros)],
+          ];
+    if (facts.nans) told.push(['NaN', share(facts.nans)]);
+    if (facts.infinities) told.push(['infinite', share(facts.infinities)]);
+    if (!facts.nans && !facts.infinities && size > 1) told.push(['NaN, infinite', 'none']);
+    this.list.replaceChildren(...told.flatMap(([term, text]) => [make('dt', {}, term), make('dd', {}, text)]));
+  }
+
+  /** The index of a kept element in the array, as [3, 0, 7] for an array of three axes. */
+  index([r, c]) {
+    const { shape } = this.panel.data.boxes[this.box];
+    if (!shape.length) return [];
+    const found = [c * this.kept.columnStep];
+    let rest = r * this.kept.rowStep;
+    for (const n of shape.slice(0, -1).reverse()) {
+      found.unshift(rest % n);
+      rest = Math.floor(rest / n);
+    }
+    return found;
+  }
+
+  under(event) {
+    const box = this.canvas.getBoundingClientRect();
+    const { down, across } = this.kept;
+    const c = Math.floor(((event.clientX - box.left) / box.width) * across);
+    const r = Math.floor(((event.clientY - box.top) / box.height) * down);
+    return [Math.max(0, Math.min(down - 1, r)), Math.max(0, Math.min(across - 1, c))];
+  }
+
+  point(cell) {
+    this.readout.textContent =
+      cell && !this.grid.hidden
+        ? `[${this.index(cell).join(', ')}] = ${number(this.elements[cell[0] * this.kept.across + cell[1]], 4)}`
+        : '';
+  }
+
+  choose(cell) {
+    this.cell = cell;
+    this.point(cell);
+    const { shape } = this.panel.data.boxes[this.box];
+    this.panel.report.point(
+      shape.length > 1 ? cell[0] * this.kept.rowStep : cell[1] * this.kept.columnStep,
+      shape[0],
+    );
+  }
+
+  key(event) {
+    const moves = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
+    if (event.key === 'Enter' && this.cell) this.choose(this.cell);
+    else if (moves[event.key]) {
+      const [r, c] = this.cell ?? [0, 0];
+      const [dr, dc] = this.cell ? moves[event.key] : [0, 0];
+      this.cell = [
+        Math.max(0, Math.min(this.kept.down - 1, r + dr)),
+        Math.max(0, Math.min(this.kept.across - 1, c + dc)),
+      ];
+      this.point(this.cell);
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  /** Says what the chosen row of the data has here, if this array has those rows. */
+  showRow() {
+    const { row } = this.panel;
+    const { shape } = this.panel.data.boxes[this.box];
+    this.row.replaceChildren();
+    if (!row || shape[0] !== row.of || shape.length > 2) return;
+    const { across, rowStep, columnStep } = this.kept;
+    const { at } = row;
+    const say = text => this.row.append(make('b', {}, `row ${at}: `), text);
+    if (shape.length === 1) {
+      if (at % columnStep === 0) say(number(this.elements[at / columnStep], 4));
+      return;
+    }
+    const cells = at % rowStep ? null : this.elements.subarray((at / rowStep) * across, (at / rowStep + 1) * across);
+    const counted = this.panel.values.zeros(this.box, this.moment)?.[at];
+    const zeros = counted ?? (cells && columnStep === 1 ? cells.reduce((sum, cell) => sum + (cell === 0), 0) : null);
+    if (cells && across <= 4) say([...cells].map(cell => number(cell, 3)).join(', '));
+    else if (zeros !== null) say(`${zeros} of ${shape[1]} are 0`);
+  }
+}
+
+function ordinal(n) {
+  return n % 10 === 2 && n % 100 !== 12 ? `${n}nd` : `${n}th`; // of powers of 2
+}

@@ -1,0 +1,141 @@
+"""Which elements of the arrays a page keeps, and what it says about all of them."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["BINS", "FACTS", "Sample", "counts_zeros", "facts", "histogram", "samples_within", "zeros_of_rows"]
+
+FACTS = ("mean", "deviation", "least", "largest", "norm", "zeros", "nans", "infinities")
+"""What is said about all elements of an array, in this order; mean to norm are of the finite ones."""
+
+BINS = 16
+"""The number of bars of a histogram."""
+
+_ROWS = 4
+"""Columns are left out only if no more rows than this are kept."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The elements kept of a shape, read as a matrix: every `row_step`-th row, and every `column_step`-th column.
+
+    The steps are powers of 2, so that of two arrays with the same rows, the one with fewer rows kept has none that the
+    other lacks.
+
+    >>> Sample.of((300, 2)), Sample.of((300,)), Sample.of((4, 5, 6))
+    (Sample(rows=300, columns=2, row_step=1, column_step=1), Sample(rows=1, columns=300, ...), Sample(rows=20, ...))
+    """
+
+    rows: int
+    columns: int
+    row_step: int = 1
+    column_step: int = 1
+
+    @classmethod
+    def of(cls, shape: tuple[int, ...]) -> Sample:
+        """Return the sample that keeps everything."""
+        return cls(math.prod(shape[:-1]), shape[-1] if shape else 1)
+
+    @property
+    def size(self) -> int:
+        """The number of elements kept."""
+        return -(-self.rows // self.row_step) * -(-self.columns // self.column_step)
+
+    def thinner(self) -> Sample:
+        """Return a sample of half the rows, or of half the columns if there are few rows."""
+        if self.row_step * _ROWS < self.rows or self.columns <= self.column_step:
+            return Sample(self.rows, self.columns, 2 * self.row_step, self.column_step)
+        return Sample(self.rows, self.columns, self.row_step, 2 * self.column_step)
+
+    def take(self, array: NDArray[Any]) -> NDArray[np.float32]:
+        """Return the elements kept, as float32, row by row.
+
+        >>> Sample(4, 2, row_step=2).take(np.arange(8.0).reshape(4, 2))
+        array([0., 1., 4., 5.], dtype=float32)
+        """
+        matrix = array.reshape(self.rows, self.columns)[:: self.row_step, :: self.column_step]
+        with np.errstate(over="ignore"):
+            return matrix.astype(np.float32).ravel()
+
+
+def samples_within(shapes: Sequence[tuple[int, ...]], size: int, shares: Sequence[float] | None = None) -> list[Sample]:
+    """Return a sample for each shape, of at most `size` elements in all if that leaves one of each array.
+
+    The largest ones lose elements first; `shares` say how many elements each may keep compared with others, by default
+    all the same.
+
+    >>> [sample.size for sample in samples_within([(300, 100), (100, 3), ()], 2000)]
+    [1000, 300, 1]
+    """
+    samples = [Sample.of(shape) for shape in shapes]
+    weights = [1 / share for share in shares] if shares is not None else [1.0] * len(samples)
+    total = sum(sample.size for sample in samples)
+    heap = [(-sample.size * weight, i) for i, (sample, weight) in enumerate(zip(samples, weights, strict=True))]
+    heapq.heapify(heap)
+    while total > size and heap:
+        i = heap[0][1]
+        if samples[i].size <= 1:
+            heapq.heappop(heap)
+            continue
+        thinner = samples[i].thinner()
+        total += thinner.size - samples[i].size
+        samples[i] = thinner
+        heapq.heapreplace(heap, (-thinner.size * weights[i], i))
+    return samples
+
+
+def counts_zeros(sample: Sample) -> bool:
+    """Whether the zeros of each row are counted: of matrices that lose elements, if counts fit into a byte."""
+    return sample.size < sample.rows * sample.columns and _ROWS < sample.columns < 256 and sample.rows > 1
+
+
+def zeros_of_rows(array: NDArray[Any], sample: Sample) -> NDArray[np.uint8]:
+    """Return the number of zeros in each row, of those left out, too.
+
+    >>> zeros_of_rows(np.array([[0.0, 1.0], [0.0, 0.0]]), Sample(2, 2))
+    array([1, 2], dtype=uint8)
+    """
+    return np.asarray(np.sum(array.reshape(sample.rows, sample.columns) == 0, axis=1), np.uint8)
+
+
+def facts(array: NDArray[Any]) -> NDArray[np.float32]:
+    """Return the `FACTS` about an array; NaN for those that no element says anything about.
+
+    >>> dict(zip(FACTS, facts(np.array([0.0, 4.0, np.inf])).tolist()))["mean"]
+    2.0
+    """
+    flat = array.astype(np.float64).ravel()
+    finite = flat[np.isfinite(flat)]
+    nans = int(np.isnan(flat).sum())
+    counts = int(np.sum(flat == 0)), nans, flat.size - finite.size - nans
+    told = [np.nan] * 5
+    if finite.size:
+        with np.errstate(over="ignore"):
+            told = [finite.mean(), finite.std(), finite.min(), finite.max(), float(np.linalg.norm(finite))]
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.array([*told, *counts], dtype=np.float32)
+
+
+def histogram(array: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return the heights of the bars between the least and the largest finite element; the highest is 255.
+
+    >>> histogram(np.array([0.0, 0.0, 1.0]))[[0, -1]]
+    array([255, 128], dtype=uint8)
+    """
+    flat = array.astype(np.float64).ravel()
+    finite = flat[np.isfinite(flat)]
+    if not finite.size:
+        return np.zeros(BINS, np.uint8)
+    share = finite / (np.abs(finite).max() or 1.0)  # between -1 and 1, where no difference overflows
+    low, width = share.min(), share.max() - share.min()
+    where = (share - low) / width if width else np.full(share.size, 0.5)  # np.histogram refuses narrow ranges
+    counts = np.bincount(np.minimum((BINS * where).astype(int), BINS - 1), minlength=BINS)
+    return np.asarray(-(-255 * counts // counts.max()), np.uint8)  # rounded up: no bar that is there is 0

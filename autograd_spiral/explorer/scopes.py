@@ -1,0 +1,58 @@
+"""The scope of each box: the band of the page's picture that it is in."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+
+from autograd_spiral.drawing.graph import Graph
+from autograd_spiral.drawing.record import Kind
+
+__all__ = ["scopes_of"]
+
+Scope = tuple[str, ...]
+
+_FEW = 2
+"""If no more scopes than this use a parameter, the first one of them shows it, else it stands outside of all."""
+
+
+def scopes_of(graph: Graph) -> list[Scope]:
+    """Return the scope of each node: that of its operation, or where it belongs.
+
+    What is given belongs where it is used first, unless many scopes use it. The gradient and the new state of a
+    parameter belong where it does.
+    """
+    scopes = [node.scope for node in graph.nodes]
+    for i, using in _uses(graph).items():
+        scopes[i] = using[0] if len(using) <= _FEW else _shared(using)
+    _find_lost(graph, scopes)
+    for of, beside in graph.pairs:
+        if graph.nodes[beside].kind in (Kind.GRADIENT, Kind.NEW_STATE):
+            scopes[beside] = scopes[of]
+    return scopes
+
+
+def _uses(graph: Graph) -> dict[int, list[Scope]]:
+    """Return for each given node the scopes that use it in the forward pass, in the order in which they do."""
+    users: dict[int, dict[Scope, None]] = {}
+    for edge in graph.edges:
+        if graph.nodes[edge.head].phase == "forward" and graph.nodes[edge.tail].equation is None:
+            users.setdefault(edge.tail, {})[graph.nodes[edge.head].scope] = None
+    return {i: list(scopes) for i, scopes in users.items()}
+
+
+def _find_lost(graph: Graph, scopes: list[Scope]) -> None:
+    """Put operations of the backward pass that have no scope where all their arguments and their first user are."""
+    sources: dict[int, set[Scope]] = {}
+    for edge in graph.edges:
+        sources.setdefault(edge.head, set()).add(scopes[edge.tail])
+    for edge in reversed(graph.edges):
+        phases = {graph.nodes[edge.tail].phase, graph.nodes[edge.head].phase}
+        if phases == {"backward"} and not scopes[edge.tail] and sources.get(edge.tail) == {scopes[edge.head]}:
+            scopes[edge.tail] = scopes[edge.head]
+
+
+def _shared(scopes: Iterable[Scope]) -> Scope:
+    """Return the innermost scope that all of these are in."""
+    levels = itertools.takewhile(lambda names: len(set(names)) == 1, zip(*scopes, strict=False))
+    return tuple(names[0] for names in levels)

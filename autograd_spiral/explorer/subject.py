@@ -1,0 +1,89 @@
+"""What is explored: a program as it is printed, and what its values hold, as far as that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd_spiral.engine.tensor import Tensor
+from autograd_spiral.program import CapturedStep
+from autograd_spiral.program.evaluate import compute, evaluate
+from autograd_spiral.program.history import history
+from autograd_spiral.program.ir import Equation, Program, Value
+from autograd_spiral.program.passes.pipeline import readable
+from autograd_spiral.program.printing.saved import CapturedProgram
+from autograd_spiral.program.recorded import named_tensors, recorded
+
+__all__ = ["Subject", "Values", "subject_of", "values_of"]
+
+Values = dict[Value, NDArray[Any]]
+"""What the values of a program hold at one moment."""
+
+
+class Subject(NamedTuple):
+    """A program after the passes that its text has, and the values that are known."""
+
+    program: Program
+    values: Values
+
+
+def subject_of(outputs: Any, gradients_of: Any, names: Mapping[str, Any] | None, inputs: Any) -> Subject:
+    """Return the subject of these arguments of `explore`.
+
+    Tensors are recorded again as a program, from their leaves to the outputs and the gradients, and have the values of
+    the leaves. The values of a captured step are known if `inputs` are the arguments of a call, else those of its state
+    alone.
+    """
+    if isinstance(outputs, CapturedStep | Program):
+        if gradients_of is not None or names is not None:
+            raise TypeError(
+                "explore: gradients_of and names are for tensors; a program has a backward pass and names of its own"
+            )
+        return _subject_of_program(outputs, inputs)
+    if inputs is not None:
+        raise TypeError("explore: inputs are the arguments of a captured step, and tensors have values already")
+    ends = _tensors(outputs)
+    starts, known = named_tensors(() if gradients_of is None else gradients_of, "explore: gradients_of", names)
+    program = recorded(ends, starts, known)
+    data = [tensor.data for tensor in history(ends) if tensor.primitive is None and not tensor.requires_grad]
+    return _with_values(program, data)
+
+
+def _subject_of_program(given: CapturedStep | Program, inputs: Any) -> Subject:
+    if inputs is None:
+        program = given if isinstance(given, Program) else given.program
+        known = program.leaves if isinstance(program, CapturedProgram) else ()
+        return Subject(readable(program), {value: leaf.data for value, leaf in zip(program.state, known, strict=False)})
+    if isinstance(given, Program):
+        raise TypeError("explore: inputs are for a captured step, which has the state that a program lacks")
+    return _with_values(*given.program_for(*(inputs if isinstance(inputs, tuple | list) else (inputs,))))
+
+
+def _with_values(program: CapturedProgram, inputs: Sequence[NDArray[Any]]) -> Subject:
+    return Subject(readable(program), values_of(program, inputs))
+
+
+def values_of(program: CapturedProgram, inputs: Sequence[NDArray[Any]]) -> Values:
+    """Return what every value holds if the program runs on these inputs and its present state, which stays."""
+    arrays = [*inputs, *(leaf.data for leaf in program.leaves), *(program.found[value] for value in program.outside)]
+    values: Values = dict(zip((*program.inputs, *program.state, *program.outside), arrays, strict=True))
+
+    def each(equation: Equation, operands: tuple[Any, ...]) -> NDArray[Any]:
+        values[equation.output] = value = compute(equation, operands)
+        return value
+
+    with np.errstate(all="ignore"):  # the page shows what is not finite
+        evaluate(readable(program), *arrays, each=each)
+    return values
+
+
+def _tensors(given: Any) -> list[Tensor]:
+    tensors = list(given) if isinstance(given, Iterable) and not isinstance(given, Tensor) else [given]
+    for tensor in tensors:
+        if not isinstance(tensor, Tensor):
+            kind = type(tensor).__name__
+            raise TypeError(f"explore: outputs must be Tensors, a captured step or a program, not {kind}")
+    return tensors

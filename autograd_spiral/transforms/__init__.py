@@ -1,0 +1,14 @@
+"""Functions in, derivatives out."""
+
+from autograd_spiral.transforms.derivatives import (
+    elementwise_grad,
+    flatten,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    value_and_grad,
+    vjp,
+)
+
+__all__ = ["elementwise_grad", "flatten", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]

@@ -1,0 +1,1 @@
+"""What the benchmark compares: models, libraries that train them, and steps that are written by hand."""
