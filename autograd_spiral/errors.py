@@ -62,6 +62,10 @@ class CaptureError(AutogradError, RuntimeError):
     """A step cannot be captured, or a program cannot be printed; the message names the line and the remedy."""
 
 
+class LostPeerError(AutogradError, RuntimeError):
+    """Another process that takes part in a step has ended, or does not answer; the leaves are as before the call."""
+
+
 class GradientMismatch(AutogradError, AssertionError):
     """A gradient check failed, or could judge nothing: `report` says what is wrong, where, and by how much."""
 

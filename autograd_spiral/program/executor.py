@@ -22,7 +22,19 @@ from autograd_spiral.program.evaluate import evaluate
 from autograd_spiral.program.ir import Program, Value
 from autograd_spiral.program.locks import new_lock
 
-__all__ = ["HOST", "Executor", "Memory", "Run", "checked", "interpret", "update"]
+__all__ = [
+    "ALONE",
+    "HOST",
+    "Executor",
+    "Memory",
+    "OutOfStep",
+    "Peers",
+    "Run",
+    "checked",
+    "interpret",
+    "peers_of",
+    "update",
+]
 
 
 class Memory(NamedTuple):
@@ -91,6 +103,38 @@ class Run:
 
 
 Executor: TypeAlias = Callable[[Program], Run]
+
+
+class OutOfStep(CaptureError):
+    """Several processes do different things for the same call; their captured step makes new programs after it."""
+
+
+class Peers:
+    """The other processes that run a step together with this one: here, none.
+
+    An executor that has an attribute `peers` runs a program in several processes, each of which passes its own rows.
+
+    >>> import numpy as np
+    >>> Peers().stand_in("x", np.zeros(2))
+    array([0., 0.])
+    """
+
+    def stand_in(self, name: str, array: NDArray[Any]) -> NDArray[Any]:
+        """Return what a step is captured with in place of an input: an array with the rows of all processes."""
+        return array
+
+    def alike(self, name: str) -> AbstractContextManager[None]:
+        """Let the body of a `with` statement, for a step of this name, raise in all processes if it raises in one."""
+        return nullcontext()
+
+
+def peers_of(executor: Executor | None) -> Peers:
+    """Return the other processes in which `executor` runs programs."""
+    peers: Peers = getattr(executor, "peers", ALONE)
+    return peers
+
+
+ALONE = Peers()
 
 
 def interpret(program: Program) -> Run:

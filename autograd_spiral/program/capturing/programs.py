@@ -35,7 +35,7 @@ from autograd_spiral.program.capturing.warnings import (
     warn_of_many,
     warn_of_size,
 )
-from autograd_spiral.program.executor import Executor
+from autograd_spiral.program.executor import ALONE, Executor, Peers
 from autograd_spiral.program.locks import holding, locks_of, new_lock
 from autograd_spiral.program.printing.saved import CapturedProgram
 
@@ -48,11 +48,11 @@ _CAPACITY = 64
 class Programs:
     """The programs that were made of a step, the most recently used one first; `find` returns the one for a call."""
 
-    def __init__(self, executor: Executor, *, verify: bool) -> None:
+    def __init__(self, executor: Executor, *, verify: bool, peers: Peers) -> None:
         self.kept: list[Ready] = []
         self.last: Ready | None = None  # of the latest call, until it is forgotten
         self.program: CapturedProgram | None = None  # of the latest call
-        self._executor, self._verifying = executor, verify
+        self._executor, self._verifying, self._peers = executor, verify, peers
         self._made: dict[Any, tuple[int, CacheKey]] = {}  # by input shapes: how many, and the latest key
         self._capturing = new_lock()
 
@@ -76,7 +76,9 @@ class Programs:
         return ready, inputs
 
     def _capture(self, call: Call) -> Ready:
-        ready = Ready(call, prepare(call), self._executor, weakref.WeakMethod(self._forget))
+        with self._peers.alike(call.step_name):
+            prepared = prepare(call.with_inputs(self._peers.stand_in))
+            ready = Ready(call, prepared, self._executor, weakref.WeakMethod(self._forget))
         if not self._verifying:
             ready.due = math.inf
         if not self.kept:
@@ -101,23 +103,33 @@ class Programs:
 
     def verify(self, ready: Ready, call: Call) -> None:
         """Raise `CaptureError`, and forget the program, if the step no longer computes what the program does."""
+        found = None
         with self._capturing:
             if ready.calls < ready.due:  # another thread has just verified it
                 return
-            if found := compare(call, ready.lowered()):
-                self._forget(ready)
-                told = found.describe(f"when {call.step_name} was captured", f"at call {ready.calls}")
-                raise CaptureError(
-                    f"{told}. The step reads something that capture does not watch, and calls after call "
-                    f"{ready.verified} may have used an old value of it. Pass it as an argument (a number as an array: "
-                    "np.asarray(number)), or keep it in a Tensor; the next call makes a new program"
-                )
+            try:
+                with self._peers.alike(call.step_name):
+                    if found := compare(call.with_inputs(self._peers.stand_in), ready.lowered()):
+                        told = found.describe(f"when {call.step_name} was captured", f"at call {ready.calls}")
+                        raise CaptureError(
+                            f"{told}. The step reads something that capture does not watch, and calls after call "
+                            f"{ready.verified} may have used an old value of it. Pass it as an argument (a number as "
+                            "an array: np.asarray(number)), or keep it in a Tensor; the next call makes a new program"
+                        )
+            except Exception:
+                if found or self._peers is not ALONE:  # of several processes, all forget it, whatever the error
+                    self._forget(ready)
+                raise
             ready.verified, ready.due = ready.calls, 2 * ready.calls
             if ready.guards.changed(call.roots):  # since the step itself has just changed something that it reads
                 ready.unsteady |= ready.guards.unsteady(call.roots)
                 ready.guards = guards_of(call, ready.program, ready.unsteady)
                 ready.guards.pin(call.roots)
             ready.keep_digests()  # also of arrays that the step has just changed
+
+    def forget_all(self) -> None:
+        """Forget all programs, so that the next call captures the step."""
+        self.kept, self.last = [], None
 
     def _forget(self, ready: Ready) -> None:
         self.kept = [other for other in self.kept if other is not ready]

@@ -26,7 +26,7 @@ from autograd_spiral.errors import CaptureError
 from autograd_spiral.program.capturing.cache_key import Call, taken_apart
 from autograd_spiral.program.capturing.programs import Programs
 from autograd_spiral.program.capturing.trace import StepTrace
-from autograd_spiral.program.executor import Executor, checked
+from autograd_spiral.program.executor import Executor, OutOfStep, checked, peers_of
 from autograd_spiral.program.printing.saved import CapturedProgram, SourceText
 from autograd_spiral.program.running.blocks import replay_or_blocks
 
@@ -125,7 +125,8 @@ class CapturedStep:
 
     def _new_programs(self) -> Programs:
         executor = self._options["executor"]
-        return Programs(replay_or_blocks if executor is None else checked(executor), verify=self._options["verify"])
+        ready = replay_or_blocks if executor is None else checked(executor)
+        return Programs(ready, verify=self._options["verify"], peers=peers_of(executor))
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         if instance is None:
@@ -161,18 +162,22 @@ class CapturedStep:
         programs = self._programs
         inputs: Sequence[Any] = args
         ready = programs.last
-        if (
-            ready is None
-            or kwargs
-            or not ready.same_signature(args, mode.recording)
-            or ready.guards.changed((self._step,)) is not None
-            or (ready.watched and not ready.is_current())
-        ):  # the fast path is for calls of the same kind as the latest one, with arrays alone
-            ready, inputs = programs.find(Call(self._step, args, kwargs, recording=mode.recording))
-        ready.calls += 1
-        if ready.calls >= ready.due:
-            programs.verify(ready, Call(self._step, args, kwargs, recording=mode.recording))
-        return ready.run(inputs)
+        try:
+            if (
+                ready is None
+                or kwargs
+                or not ready.same_signature(args, mode.recording)
+                or ready.guards.changed((self._step,)) is not None
+                or (ready.watched and not ready.is_current())
+            ):  # the fast path is for calls of the same kind as the latest one, with arrays alone
+                ready, inputs = programs.find(Call(self._step, args, kwargs, recording=mode.recording))
+            ready.calls += 1
+            if ready.calls >= ready.due:
+                programs.verify(ready, Call(self._step, args, kwargs, recording=mode.recording))
+            return ready.run(inputs)
+        except OutOfStep:
+            programs.forget_all()
+            raise
 
     def eager(self, *args: Any, **kwargs: Any) -> Any:
         """Call the step without a program: everything is recorded, and values can be read inside.
