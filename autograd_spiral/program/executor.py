@@ -106,7 +106,7 @@ Executor: TypeAlias = Callable[[Program], Run]
 
 
 class OutOfStep(CaptureError):
-    """Several processes do different things for the same call; their captured step makes new programs after it."""
+    """Several processes do different things in the same call; afterwards, their captured step makes new programs."""
 
 
 class Peers:

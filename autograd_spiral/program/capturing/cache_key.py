@@ -74,7 +74,7 @@ class Call:
         return CacheKey(self.treedef, leaves, self.recording), inputs
 
     def with_inputs(self, change: Callable[[str, NDArray[Any]], NDArray[Any]]) -> Call:
-        """Return the call with `change(name, array)` in place of the array of each input; itself if none changes."""
+        """Return this call with `change(name, array)` in place of the array of each input; itself if none changes."""
         leaves = [_changed(leaf, name, change) if is_input(leaf) else leaf for name, leaf in self.named_leaves()]
         if all(new is leaf for new, leaf in zip(leaves, self.leaves, strict=True)):
             return self

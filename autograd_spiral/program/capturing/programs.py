@@ -117,7 +117,7 @@ class Programs:
                             "an array: np.asarray(number)), or keep it in a Tensor; the next call makes a new program"
                         )
             except Exception:
-                if found or self._peers is not ALONE:  # of several processes, all forget it, whatever the error
+                if found or self._peers is not ALONE:  # with several processes, all forget it, whatever the error
                     self._forget(ready)
                 raise
             ready.verified, ready.due = ready.calls, 2 * ready.calls
