@@ -165,7 +165,7 @@ class entering:
 
     @classmethod
     def _dropped(cls, entered: weakref.ref[entering]) -> None:
-        """Leave the block of an object that is gone: an interrupt came as `__exit__` began, before its first line."""
+        """Leave the block of an object that is gone because an interrupt came before the first line of `__exit__`."""
         cls._set(_without(MODE.get(), entered))
 
     def _again(self) -> entering:
