@@ -16,10 +16,10 @@ class ArgumentError(AutogradError, ValueError):
 
 
 class AxisError(AutogradError, np.exceptions.AxisError):
-    """There is no such axis; it is NumPy's AxisError, too, and so a ValueError and an IndexError."""
+    """There is no such axis; this is also NumPy's AxisError, and so a ValueError and an IndexError."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(message)  # NumPy's also takes the parts of one
+        super().__init__(message)  # NumPy's class also takes the parts of a message
 
 
 class PositionError(AutogradError, IndexError):

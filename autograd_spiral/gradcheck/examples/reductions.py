@@ -22,12 +22,12 @@ CONNECTED = (np.logical_and, np.logical_or)
 
 
 def _holes(x: Any) -> Any:
-    """Return `x` with a NaN in place of every second entry, but at least two numbers along the second axis."""
+    """Return `x` with NaN in place of one of every five entries; two numbers or more remain along the second axis."""
     return np.where(np.arange(x.size).reshape(x.shape) % 5 == 1, np.nan, x)
 
 
 def _zeros(x: Any) -> Any:
-    """Return `x` with zeros in two places."""
+    """Return `x` with zeros in place of two of every five entries."""
     return np.where(np.arange(x.size).reshape(x.shape) % 5 < 2, 0 * x, x)
 
 
