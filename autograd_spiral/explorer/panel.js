@@ -245,7 +245,7 @@ class Heat {
   draw() {
     const { down, across, rows, columns, rowStep, columnStep } = this.kept;
     const dark = this.panel.dark.matches;
-    const few = across <= 4 && down <= 8;
+    const few = columns <= 4 && rows <= 8;
     const single = rows * columns === 1;
     this.grid.hidden = few;
     this.table.hidden = !few || single;

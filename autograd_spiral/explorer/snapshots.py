@@ -34,7 +34,7 @@ _FEWEST = 16
 """The number of elements of each array below which fewer snapshots are taken."""
 
 _INSIDE = 0.1
-"""The share of elements that a value inside a line keeps, next to one that a line computes."""
+"""The share of elements that a value inside a line keeps, next to one that a line computes, or its gradient."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,9 @@ class Camera:
         wanted = sum(min(Sample.of(shape).size, _FEWEST) + _OVERHEAD for shape in shapes)
         self.boxes = boxes
         self.most = max(2, min(most, numbers // max(wanted, 1))) if most > 1 else 1
-        shares = [1.0 if node.output in boxes.lines else _INSIDE for node in boxes.graph.nodes]
+        printed = {i for i, node in enumerate(boxes.graph.nodes) if node.output in boxes.lines}
+        printed |= {i for pair in boxes.graph.pairs if printed.intersection(pair) for i in pair}  # shown side by side
+        shares = [1.0 if i in printed else _INSIDE for i in range(len(shapes))]
         counted = sum(s.rows // _BYTES for s in map(Sample.of, shapes) if counts_zeros(s.thinner()))
         self.samples = samples_within(shapes, numbers // self.most - _OVERHEAD * len(shapes) - counted, shares)
 

@@ -186,6 +186,8 @@ def test_folding_keeps_the_place(opened, net):
             folded = tab.locator("g.box.current").get_attribute("class")
             tab.keyboard.press("f")
             assert "scope" in folded
+            fill = tab.evaluate("getComputedStyle(document.activeElement.querySelector('.target')).fill")
+            assert fill == "rgba(0, 0, 0, 0)"  # the focus is an outline, and no mark
             assert (tab.locator("#position").inner_text(), tab.locator("g.box.todo").count()) == (place, todo)
 
 
@@ -472,6 +474,17 @@ def test_values_and_gradients_are_those_of_the_arrays(opened):
             assert shown_number(text.split(" = ")[1]) == pytest.approx(big.data[row, column], rel=1e-3)
         zeros = facts(tab, 1)["zeros"]
         assert f"({int(np.sum(big.data <= 0)):,})" in zeros
+
+
+def test_a_sample_of_few_elements_is_a_heat_map_that_says_so(opened):
+    big = Tensor(np.random.default_rng(1).standard_normal((70, 90)), requires_grad=True, name="big")
+    with opened(explore(np.sum(big * big), gradients_of=big, budget=300)) as tab:
+        box(tab, "big").click()
+        heats = tab.locator("#panel .heat")
+        assert [heats.nth(side).locator("canvas").is_visible() for side in (0, 1)] == [True, True]
+        sizes = {heats.nth(side).locator("canvas").evaluate("e => `${e.width}×${e.height}`") for side in (0, 1)}
+        assert len(sizes) == 1  # a gradient keeps the elements that its value keeps
+        assert re.search(r"every \d+th of 70 rows", heats.first.locator(".scale").inner_text())
 
 
 def test_the_heat_map_is_read_by_keyboard_and_a_row_is_chosen(opened, net):
