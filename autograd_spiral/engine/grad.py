@@ -12,12 +12,12 @@ import numpy as np
 from autograd_spiral.engine import messages
 from autograd_spiral.engine.frozen import taken
 from autograd_spiral.engine.modes import MODE, NO_TRACE, entering
-from autograd_spiral.engine.pytree import LEAF, called_in, flatten, unflatten
+from autograd_spiral.engine.pytree import LEAF, called_in, flatten, unflatten, with_settings
 from autograd_spiral.engine.sweep import sweep
 from autograd_spiral.engine.tensor import Tensor, as_leaf, seed_cotangent
 from autograd_spiral.errors import ShapeError
 
-__all__ = ["grad", "tensors_in"]
+__all__ = ["flatten_parameters", "grad", "parameters_in", "tensors_in"]
 
 Parameters = TypeVar("Parameters")
 
@@ -57,7 +57,7 @@ def grad(outputs: Any, inputs: Any = None, cotangents: Any = None, create_graph:
         raise TypeError(
             "grad takes the parameters too: write grad(loss, parameters), or loss.backward() for all leaves"
         )
-    (ends, ends_def), (starts, treedef) = tensors_in(outputs, "grad: output"), tensors_in(inputs, "grad: input")
+    (ends, ends_def), (starts, treedef) = tensors_in(outputs, "grad: output"), parameters_in(inputs, "grad: input")
     if starts and ends and all(end.is_leaf and end._requires_grad for end in ends) and not starts[0].is_leaf:
         raise messages.swapped(starts[0])
     for i, end in enumerate(ends):
@@ -113,6 +113,27 @@ def _zeros(like: Tensor) -> Tensor:
     return Tensor(np.zeros(like.shape, like.dtype))
 
 
+def flatten_parameters(tree: Any) -> tuple[list[Any], Any]:
+    """Return the leaves of a container of parameters or arrays, and its treedef, in which settings stay in place.
+
+    Beside Tensors, numbers are settings, too; beside arrays, they are parameters.
+
+    >>> flatten_parameters({"W": Tensor(1.0), "rate": 0.5, "b": None})[0], flatten_parameters([1.0, 2.0, None])[0]
+    ([Tensor(1.)], [1.0, 2.0])
+    """
+    leaves, treedef = flatten(tree)
+    return with_settings(leaves, treedef, numbers=any(type(leaf) is Tensor for leaf in leaves))
+
+
+def parameters_in(tree: Any, role: str) -> tuple[list[Tensor], Any]:
+    """Return the Tensors in a container, and its treedef, in which settings stay in place: see `tensors_in`."""
+    if type(tree) is not Tensor:
+        leaves, treedef = flatten_parameters(tree)
+        if treedef is not LEAF and all(type(leaf) is Tensor for leaf in leaves):
+            return leaves, treedef
+    return tensors_in(tree, role)
+
+
 def tensors_in(tree: Any, role: str) -> tuple[list[Tensor], Any]:
     """Return the Tensors in a container, or in another iterable, and its treedef; errors call them by their `role`.
 
@@ -123,11 +144,13 @@ def tensors_in(tree: Any, role: str) -> tuple[list[Tensor], Any]:
     leaves, treedef = flatten(tree)
     if treedef is LEAF:
         if not isinstance(tree, Iterable):
-            remedy = "; for a function, write value_and_grad(f)(x) or grad(f(x), x)" if callable(tree) else ""
+            function = "; for a function, write value_and_grad(f)(x) or grad(f(x), x)" if callable(tree) else ""
+            remedy = messages.plain_class(tree) or function
             kinds = "a Tensor, or a list, tuple, dict or dataclass of Tensors"
             raise TypeError(f"{role} must be {kinds}, not {type(tree).__name__}{remedy}")
         leaves, treedef = flatten(tuple(tree))  # such as the values of a dict
     for i, leaf in enumerate(leaves):
         if not isinstance(leaf, Tensor):
-            raise TypeError(f"{called_in(treedef, i, role)} must be a Tensor, not {type(leaf).__name__}")
+            kind = f"{type(leaf).__name__}{messages.plain_class(leaf)}"
+            raise TypeError(f"{called_in(treedef, i, role)} must be a Tensor, not {kind}")
     return leaves, treedef

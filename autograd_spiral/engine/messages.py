@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from autograd_spiral.engine.pytree import flatten
 from autograd_spiral.errors import (
     ArgumentError,
     AutogradError,
@@ -387,6 +388,22 @@ def cotangent_dtype(tensor: Any, dtype: np.dtype[Any]) -> DtypeError:
 def integer_in_grad(role: str, tensor: Any) -> DtypeError:
     """Error for an output or input of `grad` that is not floating; `role` says which, as in `input 0`."""
     return DtypeError(f"grad: {role} has dtype {tensor.dtype}; only floating tensors have gradients")
+
+
+def plain_class(value: Any) -> str:
+    """Return what to write for an object that holds tensors, of a class that is no dataclass; "" for other values.
+
+    >>> from types import SimpleNamespace
+    >>> from autograd_spiral import Tensor
+    >>> plain_class(SimpleNamespace(W=Tensor(1.0))), plain_class(np.ones(2))
+    (': write @dataclass above class SimpleNamespace', '')
+    """
+    return f": write @dataclass above class {type(value).__name__}" if _holds_tensors(value, 3) else ""
+
+
+def _holds_tensors(value: Any, levels: int) -> bool:
+    parts = flatten(getattr(value, "__dict__", None) or {})[0] if levels and not isinstance(value, type) else []
+    return any(hasattr(part, "requires_grad") or _holds_tensors(part, levels - 1) for part in parts)
 
 
 def input_without_gradient(role: str, tensor: Any) -> GradientError:
