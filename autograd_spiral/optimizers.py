@@ -16,6 +16,7 @@ from typing import Any, NoReturn, Self, TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from autograd_spiral.engine.calls import explains_keywords
 from autograd_spiral.engine.grad import flatten_parameters
 from autograd_spiral.engine.messages import plain_class
 from autograd_spiral.engine.modes import MODE, NO_TRACE, no_grad, scope
@@ -185,6 +186,11 @@ class Optimizer:
                 raise ShapeError(f"{caller}: {_name(key)} has shape {p.shape}, but its gradient has shape {shape}")
         return np.concatenate([found[key].reshape(-1) for key in self._leaves]).astype(self._dtype)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _INSTEAD and not hasattr(type(self), name):
+            self.__getattr__(name)
+        super().__setattr__(name, value)
+
     def __getattr__(self, name: str) -> NoReturn:
         instead = _INSTEAD.get(name)
         message = f"{type(self).__name__} has no {name!r}" + (f": write {instead}" if instead else "")
@@ -320,6 +326,7 @@ def clip_by_norm(gradients: Any, max_norm: float) -> Any:
     return unflatten(treedef, ((g * factor).astype(g.dtype) for g in found))
 
 
+@explains_keywords(decay_rate="factor=", gamma="factor=", lr="initial=", step_size="steps=", transition_steps="steps=")
 def exponential_decay(initial: float, factor: float, steps: float = 1) -> Schedule:
     """Return a schedule: the learning rate is multiplied by `factor` every `steps` updates, smoothly.
 
@@ -337,6 +344,7 @@ def _exponential(step: Any, *, initial: float, factor: float, steps: float) -> A
     return initial * factor ** (step / steps)
 
 
+@explains_keywords(T_max="steps=", decay_steps="steps=", eta_min="final=", lr="initial=")
 def cosine_decay(initial: float, steps: float, final: float = 0.0) -> Schedule:
     """Return a schedule: the learning rate falls from `initial` to `final` in `steps` updates, along half a cosine.
 
@@ -399,6 +407,7 @@ def named_parameters(parameters: Any) -> dict[str, Any]:
 # --- batches and dropout ----------------------------------------------------------------------------------------------
 
 
+@explains_keywords(batch_size="size=", shuffle="leave it out, since the order is always random")
 def batches(rng: np.random.Generator, size: int, *arrays: Any) -> Iterator[tuple[Any, ...]]:
     """Yield tuples of `size` rows of each array, in random order, until each row is used once; the last may be short.
 
@@ -412,7 +421,10 @@ def batches(rng: np.random.Generator, size: int, *arrays: Any) -> Iterator[tuple
     """
     _check_generator("batches", rng, "batches(rng, size, X, y)")
     if not isinstance(size, int | np.integer) or size < 1:
-        raise ValueError(f"batches: the size must be a number of rows, 1 or more, not {size!r}")
+        given = (
+            f"an array of shape {size.shape}: write batches(rng, size, X, y)" if hasattr(size, "shape") else repr(size)
+        )
+        raise ValueError(f"batches: the size must be a number of rows, 1 or more, not {given}")
     data = [array if type(array) is Tensor else np.asarray(array) for array in arrays]
     lengths = [array.shape[0] if array.ndim else None for array in data]
     if not data or None in lengths or len(set(lengths)) > 1:
@@ -422,6 +434,7 @@ def batches(rng: np.random.Generator, size: int, *arrays: Any) -> Iterator[tuple
     return (tuple(array[order[start : start + size]] for array in data) for start in starts)
 
 
+@explains_keywords(p="rate=")
 def dropout_mask(
     rng: np.random.Generator, shape: int | tuple[int, ...], rate: float, dtype: DTypeLike = "float64"
 ) -> NDArray[Any]:

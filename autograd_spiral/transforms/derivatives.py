@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_spiral.engine.calls import explains_keywords
 from autograd_spiral.engine.grad import flatten_parameters, grad
 from autograd_spiral.engine.messages import name_of, plain_class
 from autograd_spiral.engine.modes import MODE, NO_TRACE, entering
@@ -28,7 +29,13 @@ __all__ = ["elementwise_grad", "flatten", "hessian", "hvp", "jacobian", "jvp", "
 
 Function = Callable[..., Any]
 
+_with_hints = explains_keywords(
+    argnum="argnums=",
+    has_aux="write loss, more = f(x), with a Tensor x that requires gradients, and then grad(loss, x)",
+)
 
+
+@_with_hints
 def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return a function that computes the value of `f`, one number, and its gradient with respect to an argument.
 
@@ -51,6 +58,7 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     return value_and_gradient
 
 
+@_with_hints
 def elementwise_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return a function for the derivative of each element of `f` with respect to the same element of its argument.
 
@@ -71,6 +79,7 @@ def elementwise_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     return derivative
 
 
+@_with_hints
 def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return a function for the derivative of every element of `f` with respect to every element of its argument.
 
@@ -92,6 +101,7 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     return all_derivatives
 
 
+@_with_hints
 def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return a function for the second derivatives of `f`, one number, with respect to all pairs of elements.
 
