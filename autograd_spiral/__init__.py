@@ -10,13 +10,13 @@
 'ok'
 >>> picture = draw(loss, gradients_of=w)                   # the graph, forward and backward: picture.save_as("w.svg")
 >>> page = explore(loss, gradients_of=w)                   # … to step through in a browser: page.save_as("w.html")
->>> text = backward_source(loss, w)                        # the same as NumPy that a person could have written
+>>> text = backward_source(loss, w)                        # the same, printed as NumPy that a person could write
 >>> step = capture(lambda x: np.sum(w * x))                # a step, recorded at the first call and replayed later
 
-Besides: `value_and_grad`, `jacobian`, `hessian` and others take functions, `Adam` and `SGD` train, `@primitive`
-declares an operation with its rule, `no_grad()`, `scope(name)` and `blame()` are contexts, and `softmax_cross_entropy`
-and other functions that NumPy lacks are here too. `python -m autograd_spiral --help` lists the commands, and the pages
-in docs/ explain the rest.
+There is more: `value_and_grad`, `jacobian`, `hessian` and others take functions; `Adam` and `SGD` train a model;
+`@primitive` declares an operation with its rule; `no_grad()`, `scope(name)` and `blame()` are contexts. Functions that
+NumPy lacks, such as `softmax_cross_entropy`, are here too. `python -m autograd_spiral --help` lists the commands, and
+the pages in docs/ explain the rest.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ _LATER = {
     "vjp": "transforms",
     "xla": "program.xla",
 }
-"""Names whose rooms are imported when they are first asked for, so that recording and gradients import quickly."""
+"""The modules of public names that are imported at their first use, so that the rest of the package imports quickly."""
 
 _ROOMS = ("cli", "debug", "drawing", "explorer", "gradcheck", "program", "spiral")
 

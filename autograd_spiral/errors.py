@@ -12,14 +12,14 @@ class ShapeError(AutogradError, ValueError):
 
 
 class ArgumentError(AutogradError, ValueError):
-    """An argument has a value that the function does not take."""
+    """An argument has a value that the function does not accept."""
 
 
 class AxisError(AutogradError, np.exceptions.AxisError):
-    """There is no such axis; it is NumPy's AxisError, too, and so a ValueError and an IndexError."""
+    """There is no such axis; this is also NumPy's AxisError, and so a ValueError and an IndexError."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(message)  # NumPy's also takes the parts of one
+        super().__init__(message)  # NumPy's class also takes the parts of a message
 
 
 class PositionError(AutogradError, IndexError):
@@ -59,7 +59,11 @@ class StaleLeafError(AutogradError, RuntimeError):
 
 
 class CaptureError(AutogradError, RuntimeError):
-    """A step cannot be captured, or a program printed; the message names the line and says what to write instead."""
+    """A step cannot be captured, or a program cannot be printed; the message names the line and the remedy."""
+
+
+class LostPeerError(AutogradError, RuntimeError):
+    """Another process that takes part in a step has ended, or does not answer; the leaves are as before the call."""
 
 
 class GradientMismatch(AutogradError, AssertionError):

@@ -16,11 +16,11 @@ __all__ = ["atomic_write"]
 
 @contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-    """Open a file to write bytes to, which replaces the file at `path` at the end, unless an exception is raised.
+    """Open a new file to write bytes to; at the end, it replaces the file at `path`, unless an exception is raised.
 
-    Until then it is a file beside that one. Missing folders are made. What was there keeps its permissions, and a
-    symbolic link keeps leading to it. A pipe or a device, such as /dev/stdout, is written to directly. Raises OSError
-    if `path` cannot be written.
+    Until then, it is a separate file in the same folder. Missing folders are created. The permissions of a file that is
+    replaced stay the same, and symbolic links to it still work. A pipe or a device, such as /dev/stdout, is written to
+    directly. Raises OSError if `path` cannot be written.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -44,7 +44,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         open(path, "r+b").close()  # raises PermissionError for a write-protected file, which os.replace would not
     target = Path(os.path.realpath(path))
     target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{secrets.token_hex(8)}.part")  # the name of the target may have the greatest length
+    beside = target.with_name(f".{secrets.token_hex(8)}.part")  # the target's name may be as long as names can be
     try:
         with open(beside, "xb") as file:
             if old is not None:

@@ -1,7 +1,8 @@
 """Ctrl-C on the command line, from the first moment on: one line and exit status 130, without a traceback.
 
-The package imports this file before all others. In a process that was started as the command line, Ctrl-C then ends the
-process at once; only while a command works, it raises KeyboardInterrupt (`cli`). No other process is changed.
+The package imports this file before all others. In a process that runs the package's command line, Ctrl-C then ends the
+process at once, except while a command is working: there it raises KeyboardInterrupt (see `cli`). In any other process,
+nothing changes.
 """
 
 import os
@@ -15,7 +16,7 @@ STATUS = 130
 
 
 def end(*_: object) -> None:
-    """End this process with that status: the handler of the signal."""
+    """End this process with exit status `STATUS`, as the handler of Ctrl-C."""
     try:  # noqa: SIM105  # contextlib would have to be imported first
         os.write(2, b"interrupted\n")
     except OSError:
@@ -26,7 +27,7 @@ def end(*_: object) -> None:
 def _on_the_command_line() -> bool:
     """Return whether this process was started as `autograd-spiral` or `python -m autograd_spiral`."""
     started = sys.argv[0] if getattr(sys, "argv", None) else ""  # a program that embeds Python may have none
-    if started == "-m":  # what sys.argv begins with while the package is imported, before the words after its name
+    if started == "-m":  # while the package is imported, sys.argv has this instead of a path, then the arguments
         return sys.orig_argv[-len(sys.argv)].removeprefix("-m") == "autograd_spiral"
     return os.path.basename(started).partition(".")[0] == "autograd-spiral"
 

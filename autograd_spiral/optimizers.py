@@ -1,7 +1,7 @@
-"""Optimizers, and the few other things that a training loop needs: schedules, clipping, batches, dropout masks.
+"""Optimizers, and the other tools that a training loop needs: schedules, clipping, batches, dropout masks.
 
-An optimizer is NumPy on Tensors, so it works in eager and in captured steps. Everything that changes from step to step,
-its `state`, is in tensors.
+An optimizer is written in NumPy on Tensors, so it works in eager and in captured steps. Everything that changes from
+step to step, its `state`, is kept in tensors.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Optimizer:
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Refuse arguments that do not fit, saying what to write instead of other libraries' names."""
-        if not args and not kwargs:  # as copies are made
+        if not args and not kwargs:  # this is how copies are made
             return super().__new__(cls)
         signature = inspect.signature(cls.__init__)
         try:
@@ -99,7 +99,7 @@ class Optimizer:
 
     @property
     def learning_rate(self) -> Any:
-        """The learning rate of the latest update, a Tensor; set it to a number to change it for the next ones.
+        """The learning rate of the latest update, a Tensor; set it to a number to change it for later updates.
 
         A captured step reads it at each call, so changing it makes no new program. Raises ValueError for a negative
         number, and `GradientError` if it follows a schedule.
@@ -136,8 +136,8 @@ class Optimizer:
     def update(self, gradients: Any = None) -> None:
         """Take one step: assign new values to all parameters, from gradients in the same form.
 
-        In a captured step, the parameters and the state change once the whole step has succeeded. It is recorded in
-        a scope with the name of the class, so pictures show `W ← Adam(W, dW)`. Raises `GradientError` if the gradients
+        In a captured step, the parameters and the state change once the whole step has succeeded. The update is in a
+        scope with the name of the class, so pictures show `W ← Adam(W, dW)`. Raises `GradientError` if the gradients
         have another form, if one is missing, or if the container now holds other parameters; `ShapeError` if a gradient
         has another shape, and `DtypeError` if it is not floating-point.
 
@@ -164,7 +164,7 @@ class Optimizer:
         raise NotImplementedError
 
     def _in_dtype(self, number: Any) -> Any:
-        return number.astype(self._dtype)  # or else arrays multiplied by it would be float64
+        return number.astype(self._dtype)  # otherwise, multiplying arrays by it would make them float64
 
     def _vector(self, gradients: Any) -> Any:
         """Return the gradients of all parameters as one vector."""
@@ -172,7 +172,9 @@ class Optimizer:
         settings = self._settings
         now = {key: p for key, p in _by_path(self.parameters).items() if key not in settings or type(p) is Tensor}
         if now.keys() != self._leaves.keys() or any(now[key] is not p for key, p in self._leaves.items()):
-            raise GradientError(f"{caller}: the container holds other parameters than before: change them by assign()")
+            raise GradientError(
+                f"{caller}: the container now holds other parameters: give the old ones new values by assign()"
+            )
         given = _by_path(gradients).items()
         found = {key: _floating(caller, key, g) for key, g in given if key not in settings}
         if found.keys() != self._leaves.keys():
@@ -220,7 +222,7 @@ _ARGUMENTS = {
 
 
 class SGD(Optimizer):
-    """Update parameters by stochastic gradient descent, `p - learning_rate * g`, with momentum if you like.
+    """Update parameters by stochastic gradient descent, `p - learning_rate * g`, with optional momentum.
 
     With momentum, the velocity `v = momentum * v + g` replaces `g`; with `nesterov`, `g + momentum * v` does (Sutskever
     et al. 2013, in PyTorch's form). Raises the errors of `Optimizer`, and ValueError for a momentum outside [0, 1) or
@@ -253,11 +255,11 @@ class SGD(Optimizer):
 
 
 class Adam(Optimizer):
-    """Update parameters by Adam, with decoupled weight decay if you like (then it is AdamW).
+    """Update parameters by Adam, with optional weight decay, which is decoupled (AdamW).
 
     Kingma and Ba 2015: with `mean = beta1 * mean + (1 - beta1) * g` and `square = beta2 * square + (1 - beta2) * g**2`,
     update t subtracts `learning_rate * (mean / (1 - beta1**t)) / (sqrt(square / (1 - beta2**t)) + epsilon)`. Weight
-    decay (Loshchilov and Hutter 2019) subtracts `learning_rate * weight_decay * p`, too. Raises the errors of
+    decay (Loshchilov and Hutter 2019) also subtracts `learning_rate * weight_decay * p`. Raises the errors of
     `Optimizer`, and ValueError for a beta outside [0, 1), an epsilon that is not positive, and a negative weight decay.
 
     >>> w = Tensor([3.0, -2.0], requires_grad=True)
@@ -292,7 +294,7 @@ class Adam(Optimizer):
         square.assign(self._beta2 * square + (1 - self._beta2) * np.square(gradient))
         for p in self._leaves.values() if self._weight_decay else ():
             p.assign(self._in_dtype(1 - self._weight_decay * self._rate) * p)
-        # The formula, with both quotients multiplied by this root, so that no vector is divided by a number.
+        # The same formula, but no vector is divided by a number: numerator and denominator are multiplied by this root.
         root = np.sqrt(1 - self._beta2**self.count)
         size = self._in_dtype(self._rate * root / (1 - self._beta1**self.count))
         return size * mean / (np.sqrt(square) + self._in_dtype(self._epsilon * root))
@@ -302,11 +304,11 @@ class Adam(Optimizer):
 
 
 def clip_by_norm(gradients: Any, max_norm: float) -> Any:
-    """Return the gradients, all multiplied by one number so that their common norm is at most `max_norm`.
+    """Return the gradients, all multiplied by the same number so that their joint norm is at most `max_norm`.
 
-    The norm is taken of all gradients as one vector (Pascanu et al. 2013). They may be in any container; the result has
-    the same form, with arrays for arrays and Tensors for Tensors. Raises ValueError unless `max_norm` is positive, and
-    `GradientError` and `DtypeError` for gradients that are missing or not of floating numbers.
+    The norm is that of all gradients joined into one vector (Pascanu et al. 2013). They may be in any container; the
+    result has the same form, with arrays for arrays and Tensors for Tensors. Raises ValueError unless `max_norm` is
+    positive, `GradientError` for missing gradients, and `DtypeError` for gradients that are not floating-point.
 
     >>> clip_by_norm({"w": np.array([3.0, 0.0]), "b": np.array(4.0)}, max_norm=1.0)
     {'w': array([0.6, 0. ]), 'b': np.float64(0.8)}
@@ -328,9 +330,9 @@ def clip_by_norm(gradients: Any, max_norm: float) -> Any:
 
 @explains_keywords(decay_rate="factor=", gamma="factor=", lr="initial=", step_size="steps=", transition_steps="steps=")
 def exponential_decay(initial: float, factor: float, steps: float = 1) -> Schedule:
-    """Return a schedule: the learning rate is multiplied by `factor` every `steps` updates, smoothly.
+    """Return a schedule that multiplies the learning rate by `factor` every `steps` updates, smoothly.
 
-    `initial * factor ** (step / steps)`. Raises ValueError unless all three are positive.
+    The rate is `initial * factor ** (step / steps)`. Raises ValueError unless all three are positive.
 
     >>> exponential_decay(0.1, 0.5, steps=10)(np.array([0, 5, 10, 20])).round(4)
     array([0.1   , 0.0707, 0.05  , 0.025 ])
@@ -346,10 +348,10 @@ def _exponential(step: Any, *, initial: float, factor: float, steps: float) -> A
 
 @explains_keywords(T_max="steps=", decay_steps="steps=", eta_min="final=", lr="initial=")
 def cosine_decay(initial: float, steps: float, final: float = 0.0) -> Schedule:
-    """Return a schedule: the learning rate falls from `initial` to `final` in `steps` updates, along half a cosine.
+    """Return a schedule that falls from `initial` to `final` in `steps` updates, along half a cosine wave.
 
-    `final + (initial - final) * (1 + cos(pi * step / steps)) / 2` (Loshchilov and Hutter 2017), and then `final`.
-    Raises ValueError unless `initial` and `steps` are positive, and for a negative `final`.
+    The rate is `final + (initial - final) * (1 + cos(pi * step / steps)) / 2` (Loshchilov and Hutter 2017), and after
+    that `final`. Raises ValueError unless `initial` and `steps` are positive, and for a negative `final`.
 
     >>> cosine_decay(0.1, steps=100)(np.array([0, 50, 100, 200])).round(4)
     array([0.1 , 0.05, 0.  , 0.  ])
@@ -364,9 +366,9 @@ def _cosine(step: Any, *, initial: float, steps: float, final: float) -> Any:
 
 
 def linear_warmup(steps: float, schedule: float | Schedule) -> Schedule:
-    """Return a schedule that rises evenly, in its first `steps` updates, to the rate of a schedule or to a number.
+    """Return a schedule that rises evenly in its first `steps` updates, to a number or to the rate of a `schedule`.
 
-    `schedule(step) * min(1, (step + 1) / steps)`. Raises ValueError unless `steps` is positive.
+    The rate is `schedule(step) * min(1, (step + 1) / steps)`. Raises ValueError unless `steps` is positive.
 
     >>> linear_warmup(4, 0.1)(np.array([0, 1, 2, 3, 4]))
     array([0.025, 0.05 , 0.075, 0.1  , 0.1  ])
@@ -381,7 +383,7 @@ def _warmup(step: Any, *, steps: float, schedule: float | Schedule) -> Any:
 
 
 def named_parameters(parameters: Any) -> dict[str, Any]:
-    """Return the tensors or arrays of a container in a dict, with names such as "layers.0.W", made of the keys to each.
+    """Return the tensors or arrays of a container in a dict, under names made of their keys, such as "layers.0.W".
 
     Settings, such as texts, None and functions, are left out, and so are numbers beside Tensors.
     `np.savez(file, **named_parameters(net))` saves a net of any form. Raises ValueError if two names are equal, as for
@@ -409,9 +411,9 @@ def named_parameters(parameters: Any) -> dict[str, Any]:
 
 @explains_keywords(batch_size="size=", shuffle="leave it out, since the order is always random")
 def batches(rng: np.random.Generator, size: int, *arrays: Any) -> Iterator[tuple[Any, ...]]:
-    """Yield tuples of `size` rows of each array, in random order, until each row is used once; the last may be short.
+    """Yield batches of `size` rows in random order, until each row is used once; the last batch may be smaller.
 
-    Each tuple has the same rows of every array. The order is drawn from `rng` when `batches` is called. Raises
+    A batch is a tuple with the same rows of every array. The order is drawn from `rng` when `batches` is called. Raises
     `ShapeError` for arrays without rows or of different lengths, TypeError if `rng` is not a NumPy Generator, and
     ValueError for sizes below 1.
 
@@ -438,10 +440,10 @@ def batches(rng: np.random.Generator, size: int, *arrays: Any) -> Iterator[tuple
 def dropout_mask(
     rng: np.random.Generator, shape: int | tuple[int, ...], rate: float, dtype: DTypeLike = "float64"
 ) -> NDArray[Any]:
-    """Return a random array to multiply by: 0 with probability `rate`, otherwise `1 / (1 - rate)`, so 1 on average.
+    """Return a random array to multiply by, which is 0 with probability `rate`, else `1 / (1 - rate)`: 1 on average.
 
-    Draw it outside of a captured step, pass it as an argument, and multiply by it while training only (Srivastava et
-    al. 2014). Raises ValueError for a rate outside [0, 1), and TypeError if `rng` is not a NumPy Generator.
+    Draw it outside a captured step, pass it as an argument, and multiply by it only in training (Srivastava et al.
+    2014). Raises ValueError for a rate outside [0, 1), and TypeError if `rng` is not a NumPy Generator.
 
     >>> dropout_mask(np.random.default_rng(0), (2, 4), rate=0.5)
     array([[2., 0., 0., 0.],
@@ -456,7 +458,7 @@ def dropout_mask(
 
 
 def _by_path(container: Any) -> dict[tuple[Any, ...], Any]:
-    """Return the leaves of a container by the keys that lead to them, such as `("layers", 0, "W")`."""
+    """Return the leaves of a container in a dict from the keys that lead to them, such as `("layers", 0, "W")`."""
     leaves, treedef = flatten(container)
     return dict(zip(paths(treedef), leaves, strict=True))
 
@@ -470,7 +472,7 @@ def _name(key: tuple[Any, ...]) -> str:
 
 
 def _parameters(caller: str, container: Any) -> dict[Any, Tensor]:
-    """Return the parameters by the keys that lead to them, in the order of their names."""
+    """Return the parameters in a dict from the keys that lead to them, in the order of their names."""
     leaves, treedef = flatten_parameters(container)
     found = dict(sorted(zip(paths(treedef), leaves, strict=True), key=lambda item: _name(item[0])))
     for key, p in found.items():
@@ -488,23 +490,25 @@ def _parameters(caller: str, container: Any) -> dict[Any, Tensor]:
     if not found:
         raise GradientError(f"{caller}: there are no parameters")
     if len(set(found.values())) < len(found):
-        raise GradientError(f"{caller}: two of the parameters {_listed(found)} are the same tensor: give each one once")
+        raise GradientError(f"{caller}: two of the parameters {_listed(found)} are the same tensor: pass each one once")
     return found
 
 
 def _floating(caller: str, key: Any, gradient: Any) -> Any:
-    """Return a gradient as a Tensor, if it is one, or as an array."""
+    """Return a gradient unchanged if it is a Tensor, else as an array; raise unless it is floating-point."""
     if gradient is None:
-        raise GradientError(f"{caller}: the gradient of {_name(key)} is None; grad(loss, parameters) gives all of them")
+        raise GradientError(
+            f"{caller}: the gradient of {_name(key)} is None: pass one for each parameter, as in grad(loss, parameters)"
+        )
     array = gradient if type(gradient) is Tensor else np.asarray(gradient)
     if array.dtype.kind != "f":
         kind = array.dtype if array.dtype != object else type(gradient).__name__
-        raise DtypeError(f"{caller}: the gradient of {_name(key)} must be of floating numbers, not {kind}")
+        raise DtypeError(f"{caller}: the gradient of {_name(key)} must be floating-point, not {kind}")
     return array
 
 
 def _number(caller: str, name: str, value: Any, *, above: float | None = None, below: float = math.inf) -> float:
-    """Return a finite number of at least 0, or above `above`, and less than `below`."""
+    """Return `value` as a float; raise unless it is at least 0 (or above `above`) and less than `below`."""
     if not isinstance(value, numbers.Real):
         raise TypeError(f"{caller}: {name} must be a number, not {type(value).__name__}")
     number = float(value)

@@ -1,4 +1,4 @@
-"""What to write instead of names that arrays or other libraries have and ours lack: on a Tensor, and on the package."""
+"""What to write instead of names that arrays or other libraries have and ours lacks, on a Tensor and on the package."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["instead_on_the_package"]
 
 
 def _call(function: Callable[..., Any], called: str, source: str = "") -> str:
-    """Return how to call `function`, named `called`, on a tensor t: "write np.exp(t)" or "write np.power(t, …)"."""
+    """Return advice on how to call `function` on a tensor t, such as "write np.exp(t)"; `called` is its name."""
     primitive = PRIMITIVES.get(function)
     takes: Callable[..., Any] = COMPOSITIONS.get(function) or (primitive and primitive.bind) or function
     if primitive is not None and takes is function:
@@ -93,7 +93,7 @@ for name in ("add_", "clamp_", "copy_", "div_", "fill", "fill_", "mul_", "put", 
 _LAYER = "write X @ W + b, where W and b are Tensor(data, requires_grad=True)"
 _MODEL = "a model is any object that holds tensors: write a function of them, as in autograd_spiral.spiral.TwoLayerNet"
 _STEP = "write p.assign(p - step_size * dp) for p, dp in zip(parameters, grad(loss, parameters))"
-_SCHEDULE = "which goes where the learning rate of Adam or SGD goes"
+_SCHEDULE = "which Adam and SGD take as their learning rate"
 _LEAF = "write Tensor(data, requires_grad=True)"
 _RULE = "declare an operation and its gradient rules with @primitive(lambda ct, out, x: …)"
 _SAVE = "write np.savez(file, W=W, b=b), or np.savez(file, **net) for a dict; to restore, W.assign(np.load(file)['W'])"
@@ -140,7 +140,7 @@ _ON_THE_PACKAGE = {
 
 
 def instead_on_the_package(name: str) -> str | None:
-    """Return what to write instead of `autograd_spiral.name`, for names of other libraries; None for other names.
+    """Return what to write instead of `autograd_spiral.name` if another library has that name, else None.
 
     >>> instead_on_the_package("tanh"), instead_on_the_package("cross_entropy"), instead_on_the_package("gard")
     ('write np.tanh(t)', 'write softmax_cross_entropy(scores, labels)', None)

@@ -1,7 +1,7 @@
 """Hypothesis strategies for testing operations and their gradients; they need the `test` extra.
 
-Numbers come from a short list of round ones, so a failing test shrinks to arrays that can be read at a glance: 0, 1,
-then halves and whole numbers, then tenths. Shapes shrink to few, short axes. Every `dtype` argument may also be a
+Numbers come from a short list of round numbers, so a failing test shrinks to arrays that can be read at a glance: 0, 1,
+then other whole numbers and halves, then tenths. Shapes shrink to few, short axes. Every `dtype` argument may also be a
 strategy for dtypes, such as `float_dtypes()`.
 
 A gradient that is right for such numbers can be wrong, or lost, for others: `arrays_near` draws numbers on kinks and
@@ -66,7 +66,7 @@ def numbers(low: float = -3.0, high: float = 3.0, *, away_from: Iterable[float] 
         raise ValueError(f"numbers: low={low} is above high={high}")
     whole = range(int(np.ceil(10 * low)), int(np.floor(10 * high)) + 1)
     tenths = [n / 10 for n in sorted(whole, key=lambda n: (n % 10 != 0, n % 5 != 0, abs(n), n < 0))]
-    # A grid as well as the tenths, for ranges that contain few tenths, or none.
+    # A grid in addition to the tenths, for ranges that contain few tenths or none.
     choices = tenths + [float(x) for x in np.linspace(low, high, 23) if x not in tenths]
     kept = [x for x in choices if all(abs(x - kink) >= gap for kink in kinks)]
     if not kept:
@@ -88,7 +88,7 @@ def arrays_away_from(
 ) -> Any:
     """Return a strategy for arrays of floats between `low` and `high`, at least `gap` away from each of `kinks`.
 
-    `shape` is a shape or a strategy for one; without it, arrays have up to `max_dims` axes of up to `max_side`
+    `shape` is a shape or a strategy for shapes; without it, arrays have up to `max_dims` axes of up to `max_side`
     entries. Raises ValueError, as `numbers` does, when the kinks leave no number.
 
     >>> from hypothesis import find
@@ -101,12 +101,12 @@ def arrays_away_from(
 
 
 def _arrays(dtype: Any, shape: Any, elements: Any) -> Any:
-    """Return a strategy for arrays of `elements`, a strategy for numbers or a function from dtypes to one."""
+    """Return a strategy for arrays of `elements`, a strategy for numbers or a function that returns one for a dtype."""
     if isinstance(dtype, st.SearchStrategy):
         return dtype.flatmap(lambda drawn: _arrays(drawn, shape, elements))
     dtype = np.dtype(dtype)
     chosen = elements(dtype) if callable(elements) else elements
-    # hypothesis rejects a number that the dtype does not hold
+    # rounded to the dtype, since hypothesis rejects numbers that it cannot hold
     return hnp.arrays(dtype, shape, elements=chosen.map(lambda x: float(dtype.type(x))))
 
 
@@ -145,10 +145,10 @@ def arrays_near(kinks: Iterable[float], *, shape: Any = (3,), dtype: Any = np.fl
 
 
 def arrays_of_any_scale(*, shape: Any = (3,), dtype: Any = np.float64, alike: bool = False, signed: bool = True) -> Any:
-    """Return a strategy for arrays of tiny and huge numbers, over the range of the dtype, subnormal ones included.
+    """Return a strategy for arrays of tiny and huge numbers from the whole range of the dtype, subnormals included.
 
-    Each number of an array has its own scale, or all have the same scale if `alike`; numbers are positive unless
-    `signed`. They shrink towards 1.
+    Each number of an array has its own scale, unless they are `alike`: then all have the same scale. Numbers are
+    positive unless `signed`. They shrink towards 1.
 
     >>> from hypothesis import find
     >>> float(find(arrays_of_any_scale(dtype="float16"), lambda x: x.min() > 100).max())
@@ -182,7 +182,7 @@ def arrays_of_any_scale(*, shape: Any = (3,), dtype: Any = np.float64, alike: bo
 
 @st.composite
 def ill_conditioned_arrays(draw: Any, /, *, shape: Any = (3,), dtype: Any = np.float64) -> Array:
-    """Draw an array with which differences or products lose digits, in one of the ways that occur in practice.
+    """Draw an array whose differences or products lose digits, in one of the ways that occur in practice.
 
     Its numbers are far from 0 and close to each other, as years and altitudes are; or of mixed scales; or its last row
     (or number) is nearly the sum of the others, so that a square matrix is nearly singular. Numbers that the dtype
@@ -213,8 +213,8 @@ def ill_conditioned_arrays(draw: Any, /, *, shape: Any = (3,), dtype: Any = np.f
 def in_any_layout(draw: Any, arrays: Any, /) -> Array:
     """Draw an array from the strategy `arrays`, with the same values in another memory layout.
 
-    Its axes are in another order, or run backwards; or the array is a part of a larger array, read-only, unaligned, or
-    of the other byte order.
+    Its axes are in another order or run backwards, or the array is part of a larger array, read-only, unaligned, or in
+    the other byte order.
 
     >>> from hypothesis import find
     >>> find(in_any_layout(arrays_away_from(shape=(2, 2))), lambda x: x.strides[0] < 0).shape
@@ -248,7 +248,7 @@ def _filled(view: Array, values: Array) -> Array:
 
 @st.composite
 def tensors(draw: Any, /, kinks: Iterable[float] = (), *, requires_grad: bool = True, **how: Any) -> Tensor:
-    """Draw a Tensor with data from `arrays_away_from(kinks, **how)`; that function raises the errors.
+    """Draw a Tensor with data from `arrays_away_from(kinks, **how)`, which raises for wrong arguments.
 
     >>> from hypothesis import find
     >>> find(tensors(shape=(2,)), lambda x: x.data.min() > 0)

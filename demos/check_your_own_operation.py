@@ -24,7 +24,7 @@ print(check_gradients(tanh, x, raise_on_mismatch=False))
 
 @primitive(lambda ct, out, x: ct * 2 * (1 - out * out))
 def doubled(x):
-    """The same function, and a rule with an extra factor: the report says which."""
+    """The same function, whose rule has an extra factor; the report names the factor."""
     return np.tanh(x)
 
 
@@ -43,7 +43,7 @@ print(check_gradients(right, x, order=2))
 
 data, W, b = rng.standard_normal((300, 2)), rng.standard_normal((2, 3)), np.zeros((1, 3))
 by_hand = 2 * (data @ W + b) / 300
-print("\nGradients of the mean of squared scores, derived by hand; the one of b is not summed over the rows:\n")
+print("\nGradients of the mean of squared scores, derived by hand. The one for b is not summed over the rows:\n")
 print(
     check_against(
         lambda W, b: np.sum((data @ W + b) ** 2) / 300, (data.T @ by_hand, by_hand), W, b, raise_on_mismatch=False

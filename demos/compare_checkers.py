@@ -1,7 +1,7 @@
-"""What three gradient checkers find in 100 faulty gradients of five models, derived by hand in plain NumPy.
+"""Compare what three gradient checkers find in 100 faulty gradients of five models, derived by hand in plain NumPy.
 
-The faults are those of tests/gradcheck/planted_faults.py; `--quick` takes 5 of them. What passes is listed at the end.
-PyTorch and HIPS autograd are left out if not installed: `pip install torch autograd`.
+The faults are in tests/gradcheck/planted_faults.py; `--quick` takes 5 of them. Faults that a checker does not find are
+listed at the end. PyTorch and HIPS autograd are left out if they are not installed: `pip install torch autograd`.
 """
 
 import re
@@ -51,7 +51,7 @@ def hips(loss, gradients, inputs):
 
 
 def found(check, *case):
-    """What a check says: nothing if it passes."""
+    """Return what a check says, or an empty string if it passes."""
     try:
         return check(*case) or ""
     except Exception as error:

@@ -1,4 +1,4 @@
-"""A small convolutional net on handwritten digits: the convolution and the max-pooling are typed in NumPy.
+"""A small convolutional net on handwritten digits: its convolution and max-pooling are written in NumPy.
 
 The images, 8 by 8 pixels, come with scikit-learn (Alpaydin and Kaynak, 1998). Run: python demos/convolutional_net.py
 """

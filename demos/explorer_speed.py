@@ -1,7 +1,8 @@
-"""How large the explorer's pages are, how soon they open, and how fast a step of a slider is, in headless Chromium.
+"""Measure the explorer's pages in headless Chromium: their size, how soon they open, and how fast a slider moves.
 
-Needs playwright (extra `test-browser`) and Chromium. The first time is from the start of the page's script until it is
-drawn; the others are from the change of a slider until the browser has laid out the page again: median, and largest.
+Needs playwright (extra `test-browser`) and Chromium. The first time is from the start of the page's script until the
+page is drawn. The others are from a change of a slider until the browser has laid out the page again, as median and
+maximum.
 """
 
 import shutil

@@ -1,8 +1,8 @@
-"""Hessian-vector products: the gradient of (gradient · v), without ever forming the Hessian.
+"""Compute Hessian-vector products as the gradient of (gradient · v), without ever forming the Hessian.
 
 For the two-layer net on the spiral data, power iteration with these products finds the direction in which the loss is
-most curved. The curvature there is the largest eigenvalue of the Hessian, over 603 parameters; gradient descent
-overshoots with steps larger than 2 divided by it.
+most curved. The curvature in this direction is the largest eigenvalue of the Hessian, which has 603 rows and columns;
+gradient descent overshoots with steps larger than 2 divided by the curvature.
 """
 
 import numpy as np
@@ -41,7 +41,7 @@ def main() -> None:
             p.assign(value + sign * step * piece)
         losses.append(net.loss(X, y, reg=1e-3).item())
     numeric = (losses[0] - 2 * losses[1] + losses[2]) / step**2
-    print(f"the same from three losses: {numeric:.4f}; steps larger than {2 / curvature:.2f} overshoot")
+    print(f"the curvature from three losses: {numeric:.4f}; steps larger than {2 / curvature:.2f} overshoot")
     assert abs(curvature - numeric) < 0.01 * abs(numeric)
 
 

@@ -43,7 +43,7 @@ def main() -> None:
     right = (X @ w.data + b.data > 0) == (y == 1)
     print(f"accuracy: {right[train].mean():.3f} on {len(train)} training samples, ", end="")
     print(f"{right[test].mean():.3f} on {len(test)} new ones")
-    print("the measurements with the largest weights; positive ones speak for a benign tumour:")
+    print("the measurements with the largest weights; positive weights speak for a benign tumour:")
     for i in np.argsort(-np.abs(w.data))[:5]:
         print(f"  {data.feature_names[i]:24} {w.data[i]:+.2f}")
 

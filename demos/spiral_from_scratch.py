@@ -10,7 +10,7 @@ from autograd_spiral.spiral import spiral
 
 
 def loss_of(X, y, W1, b1, W2, b2, reg):
-    """Return the case study's loss, written line by line as it is there, for arrays and for Tensors."""
+    """Return the case study's loss, computed with the lines of the case study, which take arrays or Tensors."""
     hidden = np.maximum(0, np.dot(X, W1) + b1)
     scores = np.dot(hidden, W2) + b2
     exp_scores = np.exp(scores - np.max(scores, axis=1, keepdims=True))

@@ -1,4 +1,4 @@
-"""The case study's net on other data, two interlocking half circles, and its regions drawn in characters.
+"""Train the case study's net on other data, two interlocking half circles, and draw its regions in characters.
 
 Run: python demos/two_moons.py
 """
@@ -18,7 +18,7 @@ def two_moons(points: int, rng: np.random.Generator) -> tuple[np.ndarray, np.nda
 
 
 def picture(net: TwoLayerNet, X: np.ndarray, y: np.ndarray) -> str:
-    """Return the plane in characters: the region of each class as `.` or blank, its points as `o` or `x`."""
+    """Return the plane in characters: the region of each class is `.` or blank, and its points are `o` or `x`."""
     (left, bottom), (right, top) = X.min(axis=0), X.max(axis=0)
     columns, rows = 66, 22
     xs, ys = np.linspace(left, right, columns), np.linspace(top, bottom, rows)

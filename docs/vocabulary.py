@@ -88,7 +88,7 @@ ROWS: dict[str, dict[Any, Row]] = {
         np.minimum: row("z̄ · [x < y]", "z̄ · [y < x]", edges=TIE),
         np.fmax: row("z̄ · [x > y]", "z̄ · [y > x]", edges=f"{TIE}; a NaN gets 0"),
         np.fmin: row("z̄ · [x < y]", "z̄ · [y < x]", edges=f"{TIE}; a NaN gets 0"),
-        np.hypot: row("z̄ · x / z", "z̄ · y / z", edges="0 where z is 0, where there is no second derivative"),
+        np.hypot: row("z̄ · x / z", "z̄ · y / z", edges="0 where z is 0, without a second derivative there"),
         np.arctan2: row("z̄ · y / (x² + y²)", "−z̄ · x / (x² + y²)", edges="NaN where both are 0"),
         np.logaddexp: row("z̄ · exp(x − z)", "z̄ · exp(y − z)", edges="0 where z is −∞"),
         np.logaddexp2: row("z̄ · exp2(x − z)", "z̄ · exp2(y − z)", edges="0 where z is −∞"),
@@ -171,25 +171,27 @@ ROWS: dict[str, dict[Any, Row]] = {
         np.prod: words("z̄ · the product of the other entries", edges="exact at entries of 0, at any order"),
         np.linalg.vector_norm: words(
             "z̄ · sign(x) · (abs(x) / z)^(ord − 1)",
-            edges="0 where z is 0, where there is no second derivative; 0 where x is 0 if ord is below 1",
+            edges="0 where z is 0, without a second derivative there; 0 where x is 0 if ord is below 1",
         ),
         np.max: EXTREMUM,
         np.min: EXTREMUM,
         np.nanmax: EXTREMUM,
         np.nanmin: EXTREMUM,
         np.cumsum: words("the sum of z̄ from each index to the end of the axis"),
-        np.cumprod: words(f"{SCAN} with slopes of x and of the z before", edges="exact at entries of 0, at any order"),
+        np.cumprod: words(f"{SCAN} with the slopes of np.multiply", edges="exact at entries of 0, at any order"),
         np.maximum.accumulate: words(f"{SCAN} with the slopes of np.maximum", edges=TIE),
         np.minimum.accumulate: words(f"{SCAN} with the slopes of np.minimum", edges=TIE),
         np.logaddexp.accumulate: words(f"{SCAN} with the slopes of np.logaddexp"),
         np.hypot.accumulate: words(f"{SCAN} with the slopes of np.hypot", edges="0 where z is 0"),
         linear_recurrence: words(
-            "the same recurrence of z̄ from the front to the end", "x̄ · the z after", edges="internal: the rule of scans"
+            "the same recurrence of z̄ from the front to the end", "x̄ · the next z", edges="internal: the rule of scans"
         ),
     },
     "Order": {
-        reorder: words("z̄ in the order before", None, edges="internal: records np.sort and np.partition"),
-        restore_order: words("z̄ in that order again", None, edges="internal: records the gradient of np.sort"),
+        reorder: words("z̄ in the original order", None, edges="internal: records np.sort and np.partition"),
+        restore_order: words(
+            "z̄, sorted in the same way again", None, edges="internal: records the gradient of np.sort"
+        ),
     },
     "Shapes": {
         np.reshape: words("z̄, in the shape of x"),
@@ -210,11 +212,11 @@ ROWS: dict[str, dict[Any, Row]] = {
         kink: words(
             "NaN at the given places, else 0",
             None,
-            edges="internal: a 0, added to gradients that have no second one there",
+            edges="internal: a 0 that is added to gradients without a second derivative there",
         ),
         np.linalg.pinv: words(
-            "−zᵀ @ z̄ @ zᵀ + (z̄ᵀ − x @ z @ z̄ᵀ) @ z @ zᵀ for at least as many rows as columns",
-            edges="NaN if singular values are cut off: the rank is less than it could be",
+            "−zᵀ @ z̄ @ zᵀ + (z̄ᵀ − x @ z @ z̄ᵀ) @ z @ zᵀ, if there are at least as many rows as columns",
+            edges="NaN if singular values are cut off, so that the rank is less than it could be",
         ),
         np.linalg.cholesky: words(
             "inv(z)ᵀ @ Φ(zᵀ @ z̄) @ inv(z), where Φ is the lower triangle with half its diagonal",
@@ -231,7 +233,7 @@ ROWS: dict[str, dict[Any, Row]] = {
         ),
         packed_qr: words(
             "(Q̄ + Q @ sym(R @ R̄ᵀ − Q̄ᵀ @ Q)) @ inv(R)ᵀ, where sym copies the lower triangle to the upper one",
-            edges=f"NaN if columns depend on those before; {PACKED}",
+            edges=f"NaN if a column depends linearly on those before it; {PACKED}",
         ),
     },
     "Indexing": {
@@ -285,9 +287,9 @@ CALLED: dict[Any, str] = {
 
 REMARKS: dict[Any, str] = {
     np.clip: "at a bound: half the gradient",
-    np.std: "gradient 0 if all entries are equal, where there is no second derivative",
+    np.std: "gradient 0 if all entries are equal, without a second derivative there",
     np.linalg.vector_norm: "the orders 1, inf and -inf; see above for the others",
-    np.linalg.norm: "as for vector_norm; vectors: any order except 0; matrices: as NumPy",
+    np.linalg.norm: "edges as for vector_norm; for vectors, any order except 0; for matrices, NumPy's orders",
     np.linalg.cond: "NaN for singular matrices, and where the norms have no derivative",
     np.linalg.solve: "a vector y becomes a matrix",
     np.linalg.lstsq: "the residuals are computed for matrices of less than full rank, too",
@@ -295,13 +297,13 @@ REMARKS: dict[Any, str] = {
     np.linalg.slogdet: "NumPy's named tuple; see packed_slogdet above",
     np.linalg.eigh: "NumPy's named tuple; see packed_eigh above",
     np.linalg.svd: "NumPy's named tuple; see packed_svd above; only as many vectors as there are singular values",
-    np.linalg.qr: "NumPy's named tuple; see packed_qr above; of the modes, those without further columns of Q",
+    np.linalg.qr: "NumPy's named tuple; see packed_qr above; only modes that add no columns to Q",
     np.full_like: "a constant",
     np.zeros_like: "a constant",
     np.ones_like: "a constant",
     np.einsum: "rewritten if an operand repeats a letter, the result is omitted, or axes are numbered",
-    np.linalg.matrix_power: "negative powers: those of the inverse; the power 0: a constant",
-    np.cross: "of vectors of length 3",
+    np.linalg.matrix_power: "a negative power is one of the inverse; the power 0 is a constant",
+    np.cross: "only for vectors of length 3",
     np.pad: "the modes edge, reflect, symmetric and wrap; see above for constant",
     np.insert: "the values are converted to the dtype of the array",
     **dict.fromkeys((np.shape, np.ndim, np.size, *elementwise.DTYPES), "no gradient"),
@@ -312,8 +314,11 @@ REMARKS: dict[Any, str] = {
     np.compress: "the condition must be an array in a captured step",
     np.extract: "the condition must be an array in a captured step",
     np.matmul: "vectors become matrices",
-    **dict.fromkeys((np.sum, np.mean, np.prod, np.max, np.min, np.all, np.any), "rewritten with a further keyword"),
-    **dict.fromkeys((np.cumsum, np.cumprod), "rewritten with dtype="),
+    **dict.fromkeys(
+        (np.sum, np.mean, np.prod, np.max, np.min, np.all, np.any),
+        "rewritten if there are more keywords than axis and keepdims",
+    ),
+    **dict.fromkeys((np.cumsum, np.cumprod), "rewritten if dtype= is given"),
     np.nanstd: "as for std",
     **dict.fromkeys((np.median, np.partition, np.quantile, np.percentile), "a tie: one of the entries"),
     np.sort: "a tie: each entry where the sort puts it",
@@ -457,13 +462,13 @@ and raises an error when it is called on a tensor. An alias counts as the functi
 is `np.arccos`, and so on for the other inverse functions.
 
 In the tables, the output is `z` and the arguments are `x` and `y`, whatever their names are in the call. `z̄` is the
-cotangent of the output, and `x̄` the cotangent that the rule returns for `x`. (The code of a rule calls the output `out`
-and its cotangent `ct`.) `[x > y]` is 1 where that holds and 0 elsewhere. `Σ` is a sum along the axis. Products are
+cotangent of the output, and `x̄` is the cotangent that the rule returns for `x`. (The code of a rule calls the output
+`out` and its cotangent `ct`.) `[x > y]` is 1 where x > y, and 0 elsewhere. `Σ` is a sum along the axis. Products are
 elementwise, except `@`. Rules can ignore broadcasting and dtypes: the sweep sums over the axes that were stretched, and
 casts to the dtype of the argument. Shapes and keywords are NumPy's; a keyword that is not in the table raises an error.
 
 *Edges* are the points where the derivative is a convention, or is not finite. Rules are written with functions that
-have rules, so gradients have gradients, at any order. *Orders* says which of them can differ from 0:
+have rules, so gradients have gradients, at any order. *Orders* says which of these can differ from 0:
 
 - *any*: the first, the second, and all further ones too, unless the function is a polynomial like `np.square`;
 - *first, then 0*: only the first, since the function is linear or piecewise linear;
@@ -484,7 +489,9 @@ def _gradients(one: Row) -> str:
 def _without_gradient() -> str:
     known = set(checkable().values())
     names = [name_of(f) for f in PRIMITIVES if f in known and not has_gradient(f)]
-    text = "Their results are masks and indices, which are recorded like everything else but let no gradient through."
+    text = (
+        "These functions return masks and indices, which are recorded like everything else but let no gradient through."
+    )
     listed = textwrap.fill(", ".join(f"`{name}`" for name in names) + ".", 120)
     return _section("Recorded, without a gradient", text, listed)
 
@@ -499,8 +506,8 @@ def _composed() -> str:
             parts.append("its own rule, above")
         rows.append((f"`{called(function)}`", ", ".join(parts) or "nothing", REMARKS.get(function, "")))
     text = (
-        "Functions of NumPy and of this package that are composed of the functions above and record those. The table "
-        "shows what example calls record."
+        "These functions of NumPy and of this package are composed of the functions above, and a call records those. "
+        "The table shows what example calls record."
     )
     return _section("Composed", text, _table("call records remarks", rows))
 
@@ -553,8 +560,8 @@ def _errors() -> str:
             builtin = next(base for base in member.__mro__ if base.__module__ == "builtins")
             rows.append((f"`{name}`", f"`{builtin.__name__}`", _first_sentence(member)))
     text = (
-        "Each is also the builtin exception that a caller would expect, and all are `AutogradError`. Import them by "
-        "name: `from autograd_spiral.errors import ShapeError`."
+        "Each error is also an instance of the built-in exception that a caller would expect, and all are "
+        "`AutogradError`s. Import them by name: `from autograd_spiral.errors import ShapeError`."
     )
     return _section("Errors", text, _table("class builtin meaning", rows))
 
@@ -567,9 +574,10 @@ def _left_out() -> str:
         rows.append((listed, why, "; ".join(f"for `{name_of(f)}`: {instead}" for f, instead in others.items())))
     text = (
         "These functions of NumPy are left out on purpose. Each raises an error that gives the reason and says what to "
-        "write instead: the call with the value, as in `np.unique(t.data)`, or what the last column says."
+        "write instead. Unless the last column says otherwise, this is the same call with the value, as in "
+        "`np.unique(t.data)`."
     )
-    return _section("Left out", text, _table("functions since write", rows))
+    return _section("Left out", text, _table("functions reason write", rows))
 
 
 def _not_supported() -> str:
@@ -591,9 +599,9 @@ def _not_supported() -> str:
             raise AssertionError(f"{code} is said not to be supported, but it runs")
     readers = ", ".join(sorted(f"`{name_of(function)}`" for function in VALUE_FUNCTIONS))
     text = (
-        f"Functions that can only mean the value take it, without a graph: {readers}. The following is left out on "
-        "purpose: small models of composed operations do not need it, or it would break the promise that a recorded "
-        "value never changes. Each raises an error at the call itself, not later:"
+        f"Some functions only need the value, and take it without its graph: {readers}. The following is left out on "
+        "purpose, either because small models of composed operations do not need it, or because it would break the "
+        "promise that a recorded value never changes. Each example raises an error at the call itself, not later:"
     )
     return _section("Not supported", text, _table("what example error", rows))
 

@@ -24,12 +24,25 @@ def _xla(program: Program) -> Run:
     return xla()(program)
 
 
+def _xla_on_two_devices(program: Program) -> Run:
+    """XLA on two devices, which share the rows of the inputs with an even number of them."""
+    import jax
+
+    rows = [program.call(value) for value in program.inputs if value.ndim and value.shape[0] % 2 == 0]
+    return xla(jax.devices()[:2], rows=rows)(program)
+
+
+_JAX = importlib.util.find_spec("jax") is not None
+_TWO_DEVICES = _JAX and "--xla_force_host_platform_device_count=2" in os.environ.get("XLA_FLAGS", "")
+
+
 EXECUTORS: dict[str, Executor] = {
     "interpret": interpret,
     "replay": replay,
     "blocks": blocks(1),
     "blocks in two threads": blocks(1, threads=2),
-    **({"xla": _xla} if importlib.util.find_spec("jax") else {}),
+    **({"xla": _xla} if _JAX else {}),
+    **({"xla on two devices": _xla_on_two_devices} if _TWO_DEVICES else {}),
 }
 
 ON_XLA = {
@@ -44,6 +57,7 @@ ON_XLA = {
 """Where XLA differs from NumPy, and why; no program that the vocabulary tests or the random ones draw is excluded."""
 
 every_executor = pytest.mark.parametrize("executor", EXECUTORS.values(), ids=EXECUTORS)
+needs_two_devices = pytest.mark.skipif("xla on two devices" not in EXECUTORS, reason="needs JAX with two devices")
 needs_xla = pytest.mark.skipif("xla" not in EXECUTORS, reason="needs JAX")
 
 SAMPLE = 1 if os.environ.get("XLA_PROGRAMS") == "all" else 40
@@ -53,7 +67,7 @@ SAMPLE = 1 if os.environ.get("XLA_PROGRAMS") == "all" else 40
 def executors_for(program: Program) -> Iterator[tuple[str, Executor]]:
     """The executors that a drawn program runs on, with their names."""
     for name, executor in EXECUTORS.items():
-        if name != "xla" or _is_in_sample(program):
+        if not name.startswith("xla") or _is_in_sample(program):
             yield name, executor
 
 

@@ -348,9 +348,9 @@ PAIR = {"W": W, "b": Tensor(0.5, requires_grad=True)}
         (np.ones(2), GradientError, "the parameters are 'W', 'b', but the gradients are a single one: "),
         ({"W": None, "b": 1.0}, GradientError, "the gradient of 'W' is None"),
         ({"W": np.ones((2, 1)), "b": 1.0}, ShapeError, "'W' has shape (2,), but its gradient has shape (2, 1)"),
-        ({"W": np.ones(2, int), "b": 1.0}, DtypeError, "the gradient of 'W' must be of floating numbers, not int64"),
-        ({"W": "x", "b": 1.0}, DtypeError, "the gradient of 'W' must be of floating numbers, not <U1"),
-        ({"W": np.sum, "b": 1.0}, DtypeError, "the gradient of 'W' must be of floating numbers, not "),
+        ({"W": np.ones(2, int), "b": 1.0}, DtypeError, "the gradient of 'W' must be floating-point, not int64"),
+        ({"W": "x", "b": 1.0}, DtypeError, "the gradient of 'W' must be floating-point, not <U1"),
+        ({"W": np.sum, "b": 1.0}, DtypeError, "the gradient of 'W' must be floating-point, not "),
     ],
 )
 def test_wrong_gradients_are_refused_before_anything_changes(gradients: Any, error: Any, message: str) -> None:
@@ -366,7 +366,7 @@ def test_a_parameter_that_was_replaced_is_noticed() -> None:
     net = parameters()
     optimizer = SGD(net, 0.1)
     net["b"] = Tensor(np.zeros(2), requires_grad=True)
-    with pytest.raises(GradientError, match="change them by assign"):
+    with pytest.raises(GradientError, match="give the old ones new values by assign"):
         optimizer.update(random_gradients(0))
 
 
@@ -386,7 +386,7 @@ def test_a_parameter_that_was_replaced_is_noticed() -> None:
         ({"W": Tensor(1.0)}, GradientError, "'W' requires no gradients: leave it out. "),
         ({"W": 2 * W}, GradientError, "'W' was computed. Parameters are tensors made by Tensor(data, requires_grad="),
         ([], GradientError, "there are no parameters"),
-        ({"a": W, "b": W}, GradientError, "two of the parameters 'a', 'b' are the same tensor: give each one once"),
+        ({"a": W, "b": W}, GradientError, "two of the parameters 'a', 'b' are the same tensor: pass each one once"),
     ],
 )
 def test_wrong_parameters_are_refused(given: Any, error: Any, message: str) -> None:

@@ -143,7 +143,7 @@ def test_a_setting_that_becomes_a_tensor_is_noticed() -> None:
     net = Layer(leaf())
     optimizer = SGD(net, 1.0)
     net.b = Tensor(np.zeros(2), requires_grad=True)
-    with pytest.raises(GradientError, match="the container holds other parameters than before"):
+    with pytest.raises(GradientError, match="the container now holds other parameters"):
         optimizer.update(Layer(np.ones((2, 2)), np.ones(2)))
 
 

@@ -1,8 +1,8 @@
 """The command line: `python -m autograd_spiral`, also installed as `autograd-spiral`.
 
-Each command has a file of its own, which ends in its `COMMAND` and is imported when the command runs. A new command is
-a new file and its row in `COMMANDS` below. Results go to stdout, everything else to stderr. Exit status: 0 fine, 1 a
-run or a check failed, 2 bad usage, 130 interrupted.
+Each command has its own file, which ends with its `COMMAND` and is imported when the command runs. To add a command,
+add a file, and a row in `COMMANDS` below. Results go to stdout, everything else to stderr. Exit status: 0 fine, 1 a run
+or a check failed, 2 bad usage, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Within this context, Ctrl-C raises KeyboardInterrupt, instead of ending the process at once."""
+    """Let Ctrl-C raise KeyboardInterrupt inside the block, instead of ending the process at once."""
     before = signal.getsignal(signal.SIGINT)
     try:
         if before is interrupts.end:
@@ -96,7 +96,7 @@ def _run(words: list[str]) -> int:
 
 
 def _parser() -> Parser:
-    """Return the parser of what comes before any command: help and version."""
+    """Return the parser of the options before any command: help and version."""
     listed = "".join(f"\n  {name:8}{summary}" for name, summary in COMMANDS.items())
     parser = Parser(
         PROGRAM,

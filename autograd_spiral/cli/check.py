@@ -1,4 +1,4 @@
-"""The command `check`: the gradients of the rule table, or of the user's own function, against differences."""
+"""The command `check`: compares the gradients of the rule table, or of the user's function, with differences."""
 
 from __future__ import annotations
 

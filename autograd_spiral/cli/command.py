@@ -1,4 +1,4 @@
-"""What a command of the command line is: a help text, options, and a function that runs."""
+"""The parts of a command: a help text, options, and a function that runs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Parser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
-        """Print that line and exit."""
+        """Print the error in one line, and exit with status 2."""
         self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
 
 

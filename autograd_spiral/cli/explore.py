@@ -21,14 +21,14 @@ _STEPS = {"linear": published.LINEAR.steps, "net": published.TWO_LAYER.steps}
 
 
 class Watch:
-    """Makes the record of a model's training: what `train` takes as `watch`."""
+    """Makes a record of a model's training; `train` takes it as `watch`."""
 
     def __init__(self, model: Model, X: Any, y: Any) -> None:
         self.record: Training | None = None
         self._regions = X, y, model.predict
 
     def __call__(self, step: CapturedStep) -> Training:
-        """Return the record of `step`, which is called in its place."""
+        """Return the record of `step`; call the record in place of the step."""
         self.record = explore.training(step, regions=self._regions)
         return self.record
 

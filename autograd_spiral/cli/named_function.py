@@ -27,9 +27,9 @@ def function_and_inputs(
     """Return the function that `spec` names, as "module:function", and random inputs of `shapes`.
 
     `shapes` is written as "(3, 4), (4,)"; None raises an error, but only after the function was found. The inputs are
-    normal, except after "(4,) < 10": these are whole numbers from 0 to 9, such as labels. The current directory is
-    searched for the module, too. Raises `UsageError`, which says what is wrong with the request; exceptions of the
-    module itself pass through.
+    standard normal numbers; for "(4,) < 10", they are whole numbers from 0 to 9, such as labels. The module is also
+    searched for in the current directory. Raises `UsageError`, which says what is wrong with the request; exceptions
+    of the module itself pass through.
 
     >>> function, inputs = function_and_inputs("autograd_spiral:softmax_cross_entropy", "(4, 10), (4,) < 10")
     >>> function.__name__, [(x.shape, x.dtype.kind) for x in inputs]
@@ -50,8 +50,8 @@ def function_and_inputs(
 def suggestion(name: str) -> str | None:
     """Return the "module:function" that `name` probably means, or None.
 
-    In `name`, the two may be separated by a dot, or the module written as the path of a file. Searches for the module,
-    in the current directory too, but does not import it.
+    In `name`, module and function may be separated by a dot, or the module may be written as the path of a file. The
+    module is searched for, in the current directory too, but not imported.
 
     >>> suggestion("json.decoder.scanstring"), suggestion("json/decoder.py:scanstring"), suggestion("no.such")
     ('json.decoder:scanstring', 'json.decoder:scanstring', None)
@@ -67,7 +67,7 @@ def suggestion(name: str) -> str | None:
 
 
 def _exists(module: Sequence[str]) -> bool:
-    """Return whether there is a file for the module with these parts of a name."""
+    """Return whether there is a file for the module whose name has these parts."""
     folders: Sequence[str] | None = [os.getcwd(), *sys.path]
     spec = None
     for part in module:
@@ -109,7 +109,7 @@ def resolve(spec: str) -> Callable[..., Any]:
 
 
 def _shapes(text: str) -> list[tuple[tuple[int, ...], int | None]]:
-    """Return the shapes in a text, each with the number below which its whole numbers are, if it has one.
+    """Return the shapes in a text, each with the limit of its whole numbers, or with None if there is no limit.
 
     >>> _shapes("(4, 3), (4,) < 3")
     [((4, 3), None), ((4,), 3)]

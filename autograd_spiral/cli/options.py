@@ -85,7 +85,7 @@ def add_step_size(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_number(parser: argparse.ArgumentParser, name: str, default: float, says: str) -> None:
-    """Add an option for a number of the kind of its default: an int stands for a count, a float for any size."""
+    """Add an option for a number: a count if the default is an int, any nonnegative number if it is a float."""
     kind, letter = (count(1), "N") if isinstance(default, int) else (nonnegative, "X")
     parser.add_argument(name, metavar=letter, type=kind, default=default, help=f"{says} (default: {default})")
 

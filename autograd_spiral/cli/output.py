@@ -18,9 +18,9 @@ __all__ = ["fail", "flush", "open_streams", "require_writable", "save", "say", "
 
 
 def open_streams() -> None:
-    """Make stdout and stderr such that printing to them raises no error but OSError.
+    """Prepare stdout and stderr, so that printing to them raises no error except OSError.
 
-    A stream that is closed takes what is printed and drops it; a character that stdout cannot encode becomes "?".
+    Output to a closed stream is dropped; a character that stdout cannot encode becomes "?".
     """
     for name in ("stdout", "stderr"):  # in the order of their descriptors: each open takes the lowest free one
         if getattr(sys, name) is None:
@@ -31,7 +31,7 @@ def open_streams() -> None:
 
 
 def show(result: object) -> None:
-    """Print the result of finished work; if its reader has left, as `head` does, the exit status stays what it is."""
+    """Print the result of finished work; a reader that has left, as `head` does, does not change the exit status."""
     with _printing(sys.stdout, BrokenPipeError):
         print(result, flush=True)
 
@@ -49,7 +49,7 @@ def fail(message: str) -> int:
 
 
 def flush() -> None:
-    """Write out all that was printed. Raises OSError if stdout cannot be written, on a full disk say."""
+    """Write out everything that was printed. Raises OSError if stdout cannot be written, as on a full disk."""
     with _printing(sys.stderr, OSError):
         sys.stderr.flush()
     with _printing(sys.stdout, BrokenPipeError):
@@ -58,7 +58,7 @@ def flush() -> None:
 
 @contextmanager
 def _printing(stream: TextIO, ignored: type[OSError]) -> Iterator[None]:
-    """After an OSError, discard what the stream still has to write, or Python tries again when it ends."""
+    """Discard what the stream still has to write if an OSError occurs; otherwise Python would try again as it exits."""
     try:
         yield
     except OSError as error:

@@ -56,7 +56,7 @@ class _Training:
     accuracy: float
 
     def to_json(self) -> dict[str, Any]:
-        """Return the results in the form that `json.dumps` takes; `losses` are those before each update."""
+        """Return the results in a form for `json.dumps`; `losses` holds the loss before each update."""
         log = self.log
         return {
             "model": self.name,
@@ -82,7 +82,7 @@ def _run(options: argparse.Namespace) -> int:
     require_writable(options.out, options.parser)
     if plots.available():
         try:
-            import matplotlib  # noqa: F401  # before the training, which would be in vain
+            import matplotlib  # noqa: F401  # before the training, which would otherwise be in vain
         except (ImportError, ValueError) as error:
             return fail(f"cannot import matplotlib: {error} (MPLBACKEND is {os.environ.get('MPLBACKEND')!r})")
     keep_memory()
@@ -109,9 +109,9 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _training(name: str, model: Model, X: Any, y: Any, options: argparse.Namespace, watch: Watch | None) -> _Training:
-    """Train a model, and print the training log, the published loss next to each line, and a progress counter.
+    """Train a model, and print a training log, with the published loss on each line, and a progress counter.
 
-    The log is a result and goes to stdout, unless JSON is to be printed; the counter goes to stderr, on a terminal.
+    The log is a result and goes to stdout, unless JSON is to be printed; the counter goes to stderr, on terminals only.
     """
     title, expected = _PUBLISHED[name]
     steps = expected.steps if options.steps is None else options.steps

@@ -15,7 +15,7 @@ from autograd_spiral.errors import NonFiniteError
 __all__ = ["blame"]
 
 
-_error_state: ContextVar[Any] = ContextVar("autograd_spiral_error_state", default=None)  # of NumPy, outside blame()
+_error_state: ContextVar[Any] = ContextVar("autograd_spiral_error_state", default=None)  # NumPy's, outside blame()
 
 
 class blame(entering):
@@ -67,7 +67,7 @@ class blame(entering):
 
 class _Blame(Observer):
     def recorded(self, node: Any) -> None:
-        """Note the user's line, and raise if the value is not finite."""
+        """Note the user's line, and raise `NonFiniteError` if the value is not finite."""
         node.place = users_line()
         at = _first_nonfinite(node._value)
         if at is None:
@@ -86,7 +86,7 @@ class _Blame(Observer):
         raise NonFiniteError("\n".join(lines))
 
     def swept(self, node: Any, argument: int, ct: Any, piece: Any) -> None:
-        """Raise if what a rule computed from the cotangent is not finite."""
+        """Raise `NonFiniteError` if the result of a rule is not finite."""
         values = _array(piece)
         at = _first_nonfinite(values)
         if at is None:
@@ -109,7 +109,7 @@ class _Blame(Observer):
         raise NonFiniteError("\n".join(lines))
 
     def added(self, tensor: Any, ct: Any) -> None:
-        """Raise if finite contributions to a gradient have a sum that is not finite."""
+        """Raise `NonFiniteError` if finite contributions to a gradient have a sum that is not finite."""
         values = _array(ct)
         at = _first_nonfinite(values)
         if at is not None:
@@ -144,7 +144,7 @@ _LOST = {
     ),
     "np.linalg.slogdet": "The matrix is singular: add a small multiple of np.eye(n).",
 }
-"""Where functions of linear algebra have no derivative, and what to write instead."""
+"""For functions of linear algebra: where they have no derivative, and what to write instead."""
 
 _SAFE_INPUTS = {
     **dict.fromkeys(("np.log", "np.log2", "np.log10", "np.sqrt", "np.cbrt", "np.reciprocal", "np.divide"), "1"),

@@ -11,7 +11,7 @@ def keep_memory() -> None:
     On Linux with glibc, the memory of arrays of a few hundred kilobytes is otherwise given back after every step, and
     the page faults at the next step cost more time than the arithmetic. One allocation of 30 MB, freed at once, raises
     the allocator's threshold (mallopt(3), M_TRIM_THRESHOLD: it adapts to the largest block freed, up to 32 MB). This
-    affects the whole process, so the package never calls it by itself. On other systems it does nothing.
+    affects the whole process, so the package never calls it by itself. On other systems it has no effect.
 
     >>> keep_memory()
     """

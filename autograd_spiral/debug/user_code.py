@@ -24,7 +24,7 @@ _CONTEXTS = contextlib.__file__  # its frames stand between the user and the pac
 
 @functools.cache
 def in_package(file: str) -> bool:
-    """Whether `file`, a code object's file name, belongs to the package or to NumPy."""
+    """Return whether `file`, the file name of a code object, belongs to the package or to NumPy."""
     return (file.startswith(_PACKAGE) and not file.startswith(_MODELS)) or file.startswith(_NUMPY)
 
 
@@ -47,7 +47,7 @@ def signal_handlers() -> frozenset[CodeType]:
 
 
 def is_running(codes: frozenset[CodeType], within: CodeType) -> bool:
-    """Whether one of these is running, in the middle of the function with the code `within`."""
+    """Return whether one of `codes` is running, called from inside the function with the code `within`."""
     frame: FrameType | None = sys._getframe(1) if codes else None
     while frame is not None and frame.f_code is not within:
         if frame.f_code in codes:
@@ -64,7 +64,7 @@ def users_line() -> str:
 
 
 def users_line_indexes() -> bool:
-    """Whether that line is currently evaluating `something[index]`."""
+    """Return whether the user's line is currently evaluating `something[index]`."""
     frame = _users_frame()
     steps = (step for step in dis.get_instructions(frame.f_code) if step.offset == frame.f_lasti)
     return any(step.opname == "BINARY_SUBSCR" or step.argrepr == "[]" for step in steps)  # "[]" since Python 3.14

@@ -1,4 +1,4 @@
-"""Large graphs made readable: scopes collapsed to one node each, with a count of what they hold."""
+"""Makes large graphs readable: collapses scopes to one node each, with a count of what they hold."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _COUNTED = {
 def collapse(graph: Graph, max_nodes: int) -> Graph:
     """Return `graph` with as many scopes collapsed as it takes to have at most `max_nodes` nodes.
 
-    Single rounds beside a folded loop collapse first, then the innermost scopes. Those of the backward pass collapse in
-    any case, since what they compute follows from the forward pass. Outputs, nodes outside any scope, and parameters
-    that several scopes use always stay, the latter with their gradients and new states, so more than `max_nodes` may
+    Single rounds next to a folded loop collapse first, then the innermost scopes. In the backward pass, such rounds
+    always collapse, since what they compute follows from the forward pass. Outputs, nodes outside any scope, and
+    parameters that several scopes use (with their gradients and new states) always stay, so more than `max_nodes` may
     remain.
     """
     rounds = _beside_loops(graph, ("backward",))
@@ -48,11 +48,11 @@ def collapse(graph: Graph, max_nodes: int) -> Graph:
 
 
 _Groups: TypeAlias = dict[Hashable, list[int]]
-"""Positions that are drawn as one node each; the key is a number, or the phase and the scope that collapses."""
+"""Groups of positions, each drawn as one node; the key is a number, or the phase and the scope that collapses."""
 
 
 def _groups(graph: Graph, depth: int) -> _Groups:
-    """Return what is drawn as one node each when scopes deeper than `depth` collapse."""
+    """Return the groups that are drawn as one node each when scopes deeper than `depth` collapse."""
     groups: _Groups = {}
     for i, node in enumerate(graph.nodes):
         whole = len(node.scope) < depth or node.kind is Kind.OUTPUT
@@ -61,7 +61,7 @@ def _groups(graph: Graph, depth: int) -> _Groups:
 
 
 def _beside_loops(graph: Graph, phases: Sequence[str]) -> _Groups:
-    """Return what is drawn as one node each when single rounds of these phases collapse beside their loop."""
+    """Return the groups that are drawn as one node each when single rounds next to a loop collapse in these phases."""
     names = {
         (node.phase, *node.scope[:depth], template_of(part.like))
         for node in graph.nodes
@@ -79,7 +79,7 @@ def _beside_loops(graph: Graph, phases: Sequence[str]) -> _Groups:
 
 
 def _with_shared_outside(graph: Graph, depth: int) -> Graph:
-    """Return `graph` with the parameters that several scopes of this depth share outside of them."""
+    """Return `graph` with each parameter that several scopes of this depth share moved out of these scopes."""
     outside: dict[int, tuple[str, ...]] = {}
     users: dict[int, set[tuple[str, ...]]] = {}
     for edge in graph.edges:
@@ -110,7 +110,7 @@ def _merged(graph: Graph, groups: _Groups) -> Graph:
 
 
 def _alike(forward: Node, backward: Node) -> bool:
-    """Whether two nodes may be drawn level: neither is a scope, or both are the same one."""
+    """Return whether two nodes may be drawn side by side: neither is a scope, or both are the same scope."""
     scopes = [(node.kind is Kind.SCOPE and (*node.scope, node.name)) for node in (forward, backward)]
     return scopes[0] == scopes[1]
 

@@ -1,4 +1,4 @@
-"""From a graph to the DOT text of its picture: labels, frames, edges."""
+"""Writes the DOT text of the picture of a graph: labels, frames, edges."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["dot_lines", "picture_attributes"]
 
 
 _FOLDERS = re.compile(r"^.*?(?=[^/\\]*:\d+: )")
-"""The folders in `folders/file.py:12: code`, which are left out: pictures travel further than folders."""
+"""Matches the folders in `folders/file.py:12: code`, which are left out, since pictures are also seen elsewhere."""
 
 _LONG = 24
 _NARROW = 14
@@ -44,11 +44,11 @@ def dot_lines(graph: Graph, *, values: bool, rankdir: str) -> Iterator[str]:
     """Yield the lines of the DOT text between the braces."""
     phases = [phase for phase in PHASES if any(node.phase == phase for node in graph.nodes)]
     framed = phases != ["forward"]
-    # Read first, the order keeps gradients near the values they come from; read last, near the new state.
+    # If dot reads the order first, it keeps gradients near the values they come from; if last, near the new state.
     order = list(_in_order(graph, phases)) if framed else []
     if "update" not in phases:
         yield from order
-    numbers = itertools.count()  # frames of one name would be one frame
+    numbers = itertools.count()  # frames with the same name would be one frame
     for phase in phases:
         if framed:
             title, side, colour = FRAMES[phase]
@@ -66,12 +66,12 @@ def dot_lines(graph: Graph, *, values: bool, rankdir: str) -> Iterator[str]:
             yield f"\t{{ rank=same n{first} n{second} }}\n"
     if "update" in phases:
         yield from order
-    # Last, since frames take over what stands before them.
+    # Last, since frames inherit the attributes that stand before them.
     yield f"\tlabel=<{legend(graph, values=values)}> labelloc=b\n"
 
 
 def _phase(graph: Graph, phase: str, numbers: Iterator[int], *, values: bool, narrow: bool) -> Iterator[str]:
-    """Yield the nodes of one phase, those of a loop or of a scope of the forward pass inside its frame."""
+    """Yield the nodes of one phase; those of a loop, or of a scope of the forward pass, are inside its frame."""
     scopes = {i: _frames(node) for i, node in enumerate(graph.nodes) if node.phase == phase}
     seen: dict[tuple[str, ...], int] = {}
 
@@ -94,7 +94,7 @@ def _phase(graph: Graph, phase: str, numbers: Iterator[int], *, values: bool, na
 
 
 def _frame(name: str, number: int, uppermost: list[int]) -> Iterator[str]:
-    """Yield the beginning of a frame. Its title is a node beside the uppermost ones, so that lines go around it."""
+    """Yield the beginning of a frame. Its title is a node next to the uppermost nodes, so that lines go around it."""
     yield f"\tsubgraph cluster_{number} {{\n"
     yield f'\t\tlabel="" color="{_FRAME}" style="dashed,rounded" penwidth=1 margin={_MARGIN}\n'
     title = "<BR/>".join(map(shown, name.rsplit("  ", 1) if isinstance(name, Rounds) else [name]))
@@ -104,7 +104,7 @@ def _frame(name: str, number: int, uppermost: list[int]) -> Iterator[str]:
 
 
 def _uppermost(graph: Graph, scopes: Mapping[int, tuple[str, ...]]) -> dict[tuple[str, ...], list[int]]:
-    """Return for each frame the nodes in it above which no other node of it is drawn."""
+    """Return, for each frame, its uppermost nodes: no other node of the frame is drawn above them."""
     below: dict[tuple[str, ...], set[int]] = {}
     for edge in graph.edges:
         upper, lower = _ends(graph, edge)
@@ -124,7 +124,7 @@ def _uppermost(graph: Graph, scopes: Mapping[int, tuple[str, ...]]) -> dict[tupl
 
 
 def _frames(node: Node) -> tuple[str, ...]:
-    """Return the frames around a node, outermost first: beside the forward pass, only loops have frames."""
+    """Return the frames around a node, outermost first: outside the forward pass, only loops have frames."""
     return node.scope if node.phase == "forward" else tuple(name for name in node.scope if isinstance(name, Rounds))
 
 
@@ -147,7 +147,7 @@ def _node(index: int, node: Node, values: bool, narrow: bool) -> str:
 
 
 def _title(node: Node) -> list[str]:
-    """Return `name = formula`, or `state ← formula`, on two lines if one would be too long; or several statements."""
+    """Return `name = formula`, or `state ← formula`, on two lines if one would be too long; or statements."""
     if node.statements:
         return [f"<B>{shown(name)}</B> ← {escaped(text, WIDTH - columns(name) - 3)}" for name, text in node.statements]
     sign = "←" if node.kind is Kind.NEW_STATE else "="
@@ -195,7 +195,7 @@ def _tooltip(node: Node) -> str:
         text += f"  ({_FOLDERS.sub('', node.equation.place, count=1)})"
     literal = escaped(text, 600 if node.statements else 300).replace(
         "\\", "\\\\"
-    )  # a quoted string takes them once more
+    )  # quoted strings double them once more
     return '"' + literal.replace('"', "&quot;") + '"'
 
 
@@ -217,7 +217,7 @@ def _edge(graph: Graph, edge: Edge) -> str:
 
 
 def _with_users(graph: Graph) -> Iterator[tuple[int, int]]:
-    """Yield forward nodes that only other phases use, each with its first user: nothing else says where they belong."""
+    """Yield forward nodes that only other phases use, each with its first user, next to which it is drawn."""
     users: dict[int, list[int]] = {}
     for edge in graph.edges:
         users.setdefault(edge.tail, []).append(edge.head)
@@ -230,7 +230,7 @@ def _with_users(graph: Graph) -> Iterator[tuple[int, int]]:
 
 
 def _ends(graph: Graph, edge: Edge) -> tuple[int, int]:
-    """Return the upper and the lower end of an edge: backward and in the update, the arrow points up."""
+    """Return the upper and the lower end of an edge: in the backward pass and in the update, arrows point up."""
     start, end = graph.nodes[edge.tail], graph.nodes[edge.head]
     if end.phase == "backward" or start.phase == end.phase == "update":
         return edge.head, edge.tail
@@ -238,9 +238,9 @@ def _ends(graph: Graph, edge: Edge) -> tuple[int, int]:
 
 
 def _in_order(graph: Graph, phases: list[str]) -> Iterator[str]:
-    """Yield what puts the frames in order: a row of invisible nodes, one above each frame and tied to a node in it.
+    """Yield lines that put the frames in order: a row of invisible nodes, one above each frame, tied to a node in it.
 
-    To dot frames have no order: it puts them where it finds the fewest crossings.
+    Without them, dot puts the frames where it finds the fewest crossings of lines.
     """
     uses: dict[int, int] = {}
     for edge in graph.edges:
@@ -259,10 +259,10 @@ def _in_order(graph: Graph, phases: list[str]) -> Iterator[str]:
 def picture_attributes(graph: Graph, rankdir: str) -> dict[str, Any]:
     """Return the attributes of the whole picture, of nodes and of edges, as `graphviz.Digraph` takes them.
 
-    By default, dot takes minutes for a loop of eighty steps that all use one parameter. Most of that time it moves
-    nodes sideways by a network simplex, whose rounds `nslimit` bounds; in larger graphs it routes curves around nodes.
+    By default, dot takes minutes for a loop of eighty steps that all use one parameter. Most of that time, it moves
+    nodes sideways by a network simplex, whose rounds `nslimit` limits; in larger graphs, it routes curves around nodes.
     """
-    font = "Arial"  # one name, whose widths every Graphviz knows; a list of names is measured as Times by some
+    font = "Arial"  # one name, whose widths every Graphviz knows; some versions measure a list of names as Times
     whole = {"rankdir": rankdir, "newrank": "true", "fontname": font, "ranksep": "0.3", "nodesep": "0.1"}
     if len(graph.edges) > _MANY:
         whole |= {"nslimit": "0.2", "mclimit": "0.1"}

@@ -17,7 +17,7 @@ try:
 except ImportError:
 
     class Digraph:  # type: ignore[no-redef]
-        """The place of `graphviz.Digraph` where graphviz is not installed, so that all but drawing works."""
+        """A substitute for `graphviz.Digraph` if graphviz is not installed: everything except drawing still works."""
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             raise ImportError("draw needs graphviz, the Python package, which is not installed: pip install graphviz")
@@ -29,7 +29,7 @@ _TEXT = (".dot", ".gv")
 SUFFIXES = (".svg", ".png", ".pdf", *_TEXT)
 """The suffixes of the files that a drawing can be saved as."""
 _PATIENCE = 60.0
-"""The seconds that a program has to make a picture."""
+"""The number of seconds that a program may take to make a picture."""
 
 
 class Drawing(Digraph):  # type: ignore[misc]  # graphviz has no type hints
@@ -45,7 +45,7 @@ class Drawing(Digraph):  # type: ignore[misc]  # graphviz has no type hints
     def save_as(self, path: str | os.PathLike[str]) -> Path:
         """Write the picture to `path` in the format of its suffix, .svg, .png, .pdf or .dot; return the file written.
 
-        Missing folders are made, and an older file of that name stays until the new one is complete. Pictures are made
+        Missing folders are created, and an older file stays until the new one is complete. Pictures are made
         by Graphviz's `dot`, or by the program that `pip install graphviz-pure` installs (which makes no PDF). Without
         either, or if it fails or takes more than a minute, the DOT text is written instead, as .dot, and a line on
         stderr says why and what to do. Raises ValueError for another suffix, OSError if the file cannot be written.

@@ -50,7 +50,7 @@ def _call(equation: Equation, terms: Sequence[Text]) -> Text:
 
 
 def _settings(equation: Equation) -> Iterator[str]:
-    """Yield the parameters that say something; an axis that is the usual one does not."""
+    """Yield the parameters that are worth showing, so not the usual axis."""
     ndim = len(shape_of(equation.inputs[0])) if equation.inputs else 0
     for key, value in settings(equation):
         usual = key == "axis" and type(equation.params[key]) is int and value in (-1, ndim - 1) and ndim < 3

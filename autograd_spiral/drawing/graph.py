@@ -1,4 +1,4 @@
-"""From a record to the graph that a picture shows: nodes, edges, and what becomes part of a formula.
+"""Makes the graph that a picture shows from a record: nodes, edges, and what becomes part of a formula.
 
 The walk is iterative and visits each node once, arguments before their users.
 """
@@ -34,10 +34,10 @@ class Flow(StrEnum):
 
 @dataclass(slots=True)
 class Edge:
-    """A use of the value of `tail` by `head`, both positions in the list of nodes; `uses` of them when collapsed.
+    """A use of the value of `tail` by `head`, both positions in the list of nodes; `uses` counts merged edges.
 
-    If one of them stands for several rounds of a loop, `note` says which of them the edge belongs to, unless it is each
-    round to itself.
+    If an end stands for several rounds of a loop, `note` says which rounds the edge belongs to, unless it connects each
+    round with itself.
     """
 
     tail: int
@@ -81,7 +81,7 @@ class _Trace:
 
     def _node(self, node: Node) -> None:
         for term in [arg for arg in node.args if arg in self.terms and _scope(arg) != _scope(node)]:
-            self._draw(term, *self.terms.pop(term))  # what an optimizer gets is not a part of it
+            self._draw(term, *self.terms.pop(term))  # what is passed to an optimizer is not part of it
         text, sources = self._formula(node)
         terms = [arg for arg in node.args if arg in self.terms]
         while terms and (len(text.text) > WIDTH or len(sources) > 4):
@@ -160,7 +160,7 @@ _WHOLE_AXES = (None, Ellipsis, slice(None))
 
 
 def _folds(node: Node, text: Text, sources: tuple[Node, ...]) -> bool:
-    """Whether `node` is only a way to look at a value: a transpose, a mask, a broadcast."""
+    """Return whether `node` is only a way to look at a value: a transpose, a mask, a broadcast."""
     if node.equation is None or node.result or len(text.text) > WIDTH // 2 or len(sources) > 3:
         return False  # the last two keep formulas short, and the walk linear
     return (
@@ -171,7 +171,7 @@ def _folds(node: Node, text: Text, sources: tuple[Node, ...]) -> bool:
 
 
 def _turned_back(node: Node) -> Node | None:
-    """Return x if `node` is the transpose of a transpose of x that has the axes of x, else None."""
+    """Return x if `node` transposes a transpose of x back to the axes of x, else None."""
     first = node.args[0] if node.function is np.transpose else None
     if type(first) is not Node or first.function is not np.transpose or first.equation is None:
         return None
@@ -181,7 +181,7 @@ def _turned_back(node: Node) -> Node | None:
 
 
 def _absorbed(record: Record, uses: Mapping[Node, int]) -> set[Node]:
-    """Return the sums that are only reshaped: the two read as one operation."""
+    """Return the sums that are only reshaped: sum and reshape are shown as one operation."""
     shaped = (node.args[0] for node in record.nodes if node.function is np.reshape)
     return {arg for arg in shaped if uses[arg] == 1 and arg.function is np.sum and not (arg.result or arg.name)}
 

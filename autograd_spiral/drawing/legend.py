@@ -17,7 +17,7 @@ __all__ = ["DIRECTIONS", "FLOWS", "FRAMES", "SECONDARY", "STYLES", "TEXT", "Styl
 
 
 _LONGEST = 300
-"""No line below a picture has more columns than this."""
+"""The maximum number of columns in a line below a picture."""
 
 
 class Style(NamedTuple):
@@ -59,10 +59,10 @@ FRAMES = {
     "backward": ("backward: gradients flow {1}", "r", STYLES[Kind.BACKWARD].border),
     "update": ("update: new state", "r", STYLES[Kind.NEW_STATE].border),
 }
-"""For each phase the title of its frame, the side that the title is on, and a colour."""
+"""For each phase, the title of its frame, the side that the title is on, and a colour."""
 
 DIRECTIONS = {"TB": ("down", "up"), "LR": ("right", "left"), "BT": ("up", "down"), "RL": ("left", "right")}
-"""For each `rankdir` the directions that values and gradients flow in."""
+"""For each `rankdir`, the directions that values and gradients flow in."""
 
 
 def legend(graph: Graph, *, values: bool) -> str:
@@ -99,7 +99,7 @@ def legend(graph: Graph, *, values: bool) -> str:
 
 
 def _in_full(graph: Graph) -> Iterator[str]:
-    """Yield in full the updates that are too long for their boxes, those that read alike once."""
+    """Yield in full the updates that are too long for their boxes; updates that differ only in names are given once."""
     alike: dict[tuple[str, ...], list[Node]] = {}
     for node in graph.nodes:
         if any(columns(visible(name)) + columns(formula) + 3 > WIDTH for name, formula in node.statements):
@@ -112,7 +112,7 @@ def _in_full(graph: Graph) -> Iterator[str]:
 
 
 def _without_names(node: Node) -> tuple[str, ...]:
-    """Return the statements of an update with numbers in place of its own names."""
+    """Return the statements of an update, with its own names replaced by numbers."""
     names = [name for name, _ in node.statements]
     names += [f"d{node.name}"]
     pattern = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))

@@ -1,4 +1,4 @@
-"""Texts as they stand in the HTML-like labels of DOT, which show them literally."""
+"""Escapes texts so that the HTML-like labels of DOT show them literally."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["escaped", "shown"]
 
 
 def escaped(text: str, width: int = WIDTH) -> str:
-    """Return `text` so that an HTML-like label shows it literally, up to `width` columns of it.
+    """Return `text` escaped, so that an HTML-like label shows it literally, cut to at most `width` columns.
 
     Markup is escaped, and backslashes too: even in HTML-like labels \\N is the name of the node.
 
@@ -21,7 +21,7 @@ def escaped(text: str, width: int = WIDTH) -> str:
 
 
 def shown(text: str, width: int = WIDTH) -> str:
-    """Return `text` as `escaped` does, with every one of several spaces in a row.
+    """Return `text` as `escaped` does, but so that all of several spaces in a row are shown.
 
     >>> shown("step  1")
     'step &#160;1'

@@ -1,8 +1,8 @@
-"""Operations of many operands that were recorded as many operations, read as one: stacks, long sums, and pieces.
+"""Shows several recorded operations as one operation of many operands: stacks, long sums, and pieces of values.
 
 `np.stack` is recorded as a reshape of each array and a concatenation. A loop adds up its losses one by one, and a sweep
-the pieces of a gradient, so a value that is used twenty times has nineteen additions in its gradient. The gradient of a
-stack is cut into halves, and these into halves, down to one piece for each array.
+adds up the pieces of a gradient one by one, so a value that is used twenty times has nineteen additions in its
+gradient. The gradient of a stack is cut into halves, and these into halves, down to one piece for each array.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from autograd_spiral.program.printing.expressions import Binding, Text, listed
 __all__ = ["gather", "gathered_text"]
 
 _MANY = 4
-"""More operands than these are counted, not listed."""
+"""More operands than this are counted, not listed."""
 
 
 def gather(nodes: Iterable[Node], uses: Mapping[Node, int], *, all_phases: bool) -> set[Node]:
-    """Enter at nodes that stand for many operations what these are, as `gathered`; return those that they stand for.
+    """Set `gathered` on each node that stands for many operations; return the nodes that need not be drawn then.
 
-    Stacks and concatenations are among them, and with `all_phases` also long sums and the pieces of gradients. `uses`
-    says how often each node is an argument.
+    These operations are stacks and concatenations, and with `all_phases` also long sums and the pieces of gradients.
+    `uses` says how often each node is an argument.
     """
     inside: set[Node] = set()
     for node in nodes:
@@ -43,7 +43,7 @@ def gather(nodes: Iterable[Node], uses: Mapping[Node, int], *, all_phases: bool)
 
 
 def gathered_text(gathered: Gathered, terms: Sequence[Text]) -> Text:
-    """Return the formula of many operations, whose operands read as `terms`.
+    """Return the formula for many operations shown as one, with `terms` as the texts of the operands.
 
     >>> gathered_text(Gathered("stack", (), axis=1), [Text("h")] * 20).text
     'stack(20 arrays, axis=1)'
@@ -62,7 +62,7 @@ def gathered_text(gathered: Gathered, terms: Sequence[Text]) -> Text:
 
 
 def _stacked(node: Node, uses: Mapping[Node, int]) -> list[Node]:
-    """Return the reshapes that a concatenation stacks: each gives its array the joined axis, of length 1."""
+    """Return the reshapes that a concatenation stacks: each adds the joined axis, of length 1, to its array."""
     rows = [arg for arg in node.args if type(arg) is Node and _adds_axis(arg, _axis(node)) and _is_inner(arg, uses)]
     return rows if len(rows) == len(node.args) else []
 
@@ -84,7 +84,7 @@ def _axis(node: Node) -> int:
 
 
 def _is_inner(node: Node, uses: Mapping[Node, int]) -> bool:
-    """Whether nothing is lost if this value is not drawn: it has no name and one use."""
+    """Return whether nothing is lost if this value is not drawn: it has no name, and only one use."""
     return not node.result and node.name is None and uses[node] == 1
 
 
@@ -92,8 +92,8 @@ def _is_inner(node: Node, uses: Mapping[Node, int]) -> bool:
 
 
 def _sums(nodes: Iterable[Node], uses: Mapping[Node, int]) -> set[Node]:
-    """Enter sums of three pieces or more, of the forward pass of more than can be listed; return their partial sums."""
-    steps: dict[Node, tuple[Node, Any]] = {}  # of an addition: the partial sum that it continues, and the piece
+    """Gather sums of three pieces or more, in the forward pass of more than can be listed; return the partial sums."""
+    steps: dict[Node, tuple[Node, Any]] = {}  # from an addition to its partial sum and its piece
     for node in nodes:
         for partial, piece in (node.args, reversed(node.args)) if _adds(node) else ():
             if _is_partial(partial, node, uses):
@@ -111,7 +111,7 @@ def _sums(nodes: Iterable[Node], uses: Mapping[Node, int]) -> set[Node]:
         operands = tuple(arg for arg in (*start.args, *reversed(pieces)) if type(arg) is Node or arg != 0)
         if whole.phase == "backward" or len(operands) > _MANY:
             whole.gathered = Gathered("sum", operands)
-            whole.scope = common_scope([whole.scope, *(part.scope for part in partials)])  # not that of its last piece
+            whole.scope = common_scope([whole.scope, *(part.scope for part in partials)])  # not that of the last piece
             inside.update(partials)
     return inside
 
@@ -121,7 +121,7 @@ def _adds(node: Node) -> bool:
 
 
 def _is_partial(arg: object, whole: Node, uses: Mapping[Node, int]) -> TypeGuard[Node]:
-    """Whether an argument of an addition is a sum in turn, which has no name and no other use."""
+    """Return whether an argument of an addition is itself a sum, without a name or another use."""
     if type(arg) is not Node or not _adds(arg) or not _is_inner(arg, uses):
         return False
     return arg.phase == whole.phase and arg.output.shape == whole.output.shape
@@ -131,7 +131,7 @@ def _is_partial(arg: object, whole: Node, uses: Mapping[Node, int]) -> TypeGuard
 
 
 class _Cut(NamedTuple):
-    """A value from `start` to before `stop` along an axis."""
+    """A part of a value, from `start` to before `stop` along an axis."""
 
     of: Any
     axis: int
@@ -140,7 +140,7 @@ class _Cut(NamedTuple):
 
 
 def _pieces(nodes: Iterable[Node], uses: Mapping[Node, int]) -> set[Node]:
-    """Enter pieces cut out in several steps, or turned into rows; return the larger ones that nothing else uses."""
+    """Gather pieces cut out in several steps, or turned into rows; return the larger pieces that nothing else uses."""
     cuts: dict[Node, _Cut] = {}
     within: Counter[Node] = Counter()
     for node in nodes:
@@ -164,7 +164,7 @@ def _pieces(nodes: Iterable[Node], uses: Mapping[Node, int]) -> set[Node]:
 
 
 def _cut(node: Node) -> _Cut | None:
-    """Return what part of its argument a node is, if it is a slice along one axis."""
+    """Return which part of its argument a node is, if it is a slice along one axis, else None."""
     if node.function is not operator.getitem or node.equation is None:
         return None
     index = node.equation.params["index"]

@@ -1,4 +1,4 @@
-"""`draw`: a computation graph as a picture, of recorded tensors, of a captured step or of a program."""
+"""`draw`: a picture of the computation graph of recorded tensors, of a captured step or of a program."""
 
 from __future__ import annotations
 
@@ -36,23 +36,23 @@ def draw(
 ) -> Drawing:
     """Return a picture of the graph that `outputs` were computed by: one node per operation, and one per leaf.
 
-    A node says `name = formula`, the shape, the value as it was recorded (mean ± standard deviation of more than one
-    element), and the dtype unless it is float64. After `backward()` it also says the size of the gradient: `.grad` of
-    leaves, and the gradient of a single scalar output with respect to each operation. `values=False` leaves values and
-    gradients out. Numbers, transposes, masks and broadcasts are part of the formula that uses them, and so are short
-    terms of an update that have no name and one use.
+    A node shows `name = formula`, the shape, the recorded value (mean ± standard deviation if there is more than one
+    element), and the dtype unless it is float64. After `backward()`, it also shows the size of the gradient: `.grad` of
+    leaves, and the gradient of a single scalar output with respect to each operation. `values=False` leaves out values
+    and gradients. Numbers, transposes, masks and broadcasts are part of the formula that uses them, and so are short
+    terms of an update that have no name and only one use.
 
     With `gradients_of`, leaves or other tensors, in any form that `grad` takes, the backward pass is recorded again and
-    drawn too, each gradient level with its value; the outputs must be scalars. Names come from `Tensor(name=…)` and
+    drawn too, each gradient next to its value; the outputs must be scalars. Names come from `Tensor(name=…)` and
     `.named(…)`, else from `names`, such as `locals()`, else from the keys and attributes of `gradients_of`. `rankdir`
     is the direction that values flow in: TB, LR, BT or RL.
 
-    Rounds of a loop that compute the same are one frame, which shows the first of them. All that belongs to the update
-    of one parameter is one node, and so are long sums. `fold=False` draws them in full. Above `max_nodes`, scopes
-    collapse to one node each; operations outside any `scope(…)` stay.
+    Rounds of a loop that compute the same are one frame, which shows the first round. Everything that belongs to the
+    update of one parameter is one node, and so is a long sum. `fold=False` draws all of them in full. Above
+    `max_nodes`, scopes collapse to one node each; operations outside any `scope(…)` stay.
 
     A captured step must have been called, and is drawn as the program it used last. A program is drawn forward,
-    backward, and with its updates, `W ← W − dW`, level with the state that they change. It shows shapes but no values,
+    backward, and with its updates, `W ← W − dW`, next to the state that they change. It shows shapes but no values,
     after the same simplifications as the program's source. No edge leads from a state to its own new value.
 
     Raises TypeError for what cannot be drawn, and for `gradients_of` or `names` of a program, which has its own;
@@ -89,7 +89,7 @@ def draw(
 
 
 def record_of(outputs: Any, gradients_of: Any = None, names: Mapping[str, Any] | None = None) -> Record:
-    """Return the record that `draw` draws for these arguments: an optimised program, or tensors read as a program."""
+    """Return the record that `draw` shows for these arguments: an optimised program, or tensors read as a program."""
     if isinstance(outputs, CapturedStep | Program):
         if gradients_of is not None or names is not None:
             raise TypeError(

@@ -1,4 +1,4 @@
-"""The record of a picture: the values of a program as nodes, before any of them is part of a formula."""
+"""The record of a picture: the values of a program as nodes, before some of them become part of formulas."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ class Gathered(NamedTuple):
     name: str
     operands: tuple[Any, ...]
     axis: int = 0
-    numbers: tuple[int, ...] = ()  # of a piece: its place along the axis, or where it starts and stops
+    numbers: tuple[int, ...] = ()  # of a piece: its index along the axis, or where it starts and stops
 
 
 class Statement(NamedTuple):
-    """What is assigned to a state in an update: its name, and the formula in full."""
+    """An assignment to a state in an update: the name of the state, and the formula in full."""
 
     name: str
     formula: str
@@ -68,15 +68,15 @@ class Node:
     args: tuple[Any, ...] = ()  # nodes and numbers
     scope: tuple[str, ...] = ()
     phase: str = "forward"
-    state: Node | None = None  # whose new value this is
+    state: Node | None = None  # the state whose new value this is
     value: NDArray[Any] | None = None
     gradient: NDArray[Any] | None = None
     formula: str = ""  # filled in by `graph.trace`
-    gathered: Gathered | None = None  # what to read in place of equation and arguments
+    gathered: Gathered | None = None  # what to show instead of equation and arguments
     statements: tuple[Statement, ...] = ()  # what the folded update of a parameter assigns, in order
     states: tuple[str, ...] = ()  # what is kept by an optimizer whose states are one box
     count: Counter[str] = field(default_factory=Counter)  # what a collapsed scope holds
-    rounds: tuple[int, ...] = ()  # of the loops, outermost first, of which this is every round: see `loops.fold`
+    rounds: tuple[int, ...] = ()  # of the loops, outermost first, whose rounds this stands for, see `rounds.fold_loops`
 
     @property
     def function(self) -> Any:
@@ -85,7 +85,7 @@ class Node:
 
     @property
     def result(self) -> bool:
-        """Whether the value must have a node of its own."""
+        """Whether the value must have its own node."""
         return self.kind in (Kind.GRADIENT, Kind.OUTPUT, Kind.NEW_STATE)
 
 
@@ -102,11 +102,11 @@ def common_scope(scopes: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
 
 
 class Record:
-    """A program, forward, backward and update, with values where they are known.
+    """A program (forward, backward and update) as nodes, with values where these are known.
 
-    `nodes` come before their users (constants are only arguments), and `pairs` are nodes to draw level. For a program
-    of what was recorded, `values` are what its values held, in the order in which they were made; only these become
-    nodes. The arrays among `names` name constants.
+    `nodes` come before their users (constants are only arguments), and `pairs` are nodes to draw side by side. For a
+    program made of recorded tensors, `values` maps its values to arrays, in the order in which they were computed; only
+    these become nodes. The arrays among `names` name constants.
     """
 
     def __init__(self, program: Program, values: Mapping[Value, NDArray[Any]], names: Mapping[str, Any]) -> None:
@@ -165,7 +165,7 @@ class Record:
         self._add(node)
 
     def _update(self, state: Value, new: Atom) -> None:
-        """Add a copy if no equation of the update computes the new state, or if another state has the same."""
+        """Add a copy if no equation of the update computes the new state, or if another state shares the new value."""
         of = self._node_of[state]
         if not (isinstance(new, Value) and self._node_of[new].state is of):
             args, scope = (self._argument(new, "update"),), self._first_scope.get(state, ())
@@ -179,7 +179,7 @@ class Record:
         self.nodes.append(node)
 
     def _argument(self, atom: Atom, phase: str) -> object:
-        """Return the node or the number for an argument: arrays share a node if one is the other, or its transpose."""
+        """Return the node or the number for an argument; arrays that are equal, or transposes, share a node."""
         if isinstance(atom, Value):
             return self._node_of[atom]
         if not isinstance(atom, np.ndarray) or atom.size == 1:
@@ -187,7 +187,7 @@ class Record:
         content, output = _content(atom), Value(atom.shape, atom.dtype)
         if content not in self._constants:
             other = self._constants.get(_content(np.swapaxes(atom, -1, -2))) if atom.ndim >= 2 else None
-            turned = other if self._values or np.unique(atom).size > 1 else None  # all zeros say nothing
+            turned = other if self._values or np.unique(atom).size > 1 else None  # not if all numbers are equal
             if turned is not None:
                 axes = (*range(atom.ndim - 2), atom.ndim - 1, atom.ndim - 2)
                 equation = Equation(PRIMITIVES[np.transpose], (turned.output,), {"axes": axes}, output)
@@ -203,7 +203,7 @@ class Record:
         return None
 
     def _scopes_of_updates(self, equations: Sequence[Equation]) -> dict[Value, tuple[str, ...]]:
-        """Return for each value of the update the scope in which the state that it leads to is used first."""
+        """Return, for each value of the update, the scope in which the state that it leads to is used first."""
         into = {new: self._first_scope.get(state, ()) for new, state in self._updated.items()}
         for equation in reversed(equations):
             if equation.phase == "update" and equation.output in into:

@@ -1,4 +1,4 @@
-"""The words of labels: names unchanged, numbers in two or three digits, arrays in a few words. Imports numpy alone."""
+"""The texts of labels: names unchanged, numbers with few digits, arrays in a few words. Imports only NumPy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 __all__ = ["WIDTH", "capped", "columns", "number", "shape_text", "size_of", "value_text", "visible", "with_all_spaces"]
 
 WIDTH = 32
-"""No line of a label has more columns than this."""
+"""The maximum number of columns in a line of a label."""
 
 
 def visible(text: str) -> str:
@@ -35,7 +35,7 @@ def columns(text: str) -> int:
 
 
 def capped(text: str, width: int = WIDTH) -> str:
-    """Return `text`, its end replaced by … if it is wider than `width` columns."""
+    """Return `text`, with its end replaced by … if it is wider than `width` columns."""
     if columns(text) <= width:
         return text
     ends = itertools.accumulate(map(columns, text))
@@ -52,7 +52,7 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def with_all_spaces(markup: str) -> str:
-    """Return markup that shows every one of several spaces in a row: browsers would show a single one.
+    """Return markup that shows all of several spaces in a row, where browsers would show only one.
 
     >>> with_all_spaces("300×2   all 0")
     '300×2 &#160;&#160;all 0'
@@ -61,7 +61,7 @@ def with_all_spaces(markup: str) -> str:
 
 
 def shape_text(shape: tuple[int, ...]) -> str:
-    """Return the shape as people say it: `300×2`, `scalar`.
+    """Return the shape as people write it: `300×2`, `scalar`.
 
     >>> shape_text((300, 2)), shape_text((3,)), shape_text(())
     ('300×2', '3', 'scalar')
@@ -95,7 +95,7 @@ def value_text(array: NDArray[Any]) -> str:
         return f"{bad} of {flat.size} not finite" if bad else f"up to {number(np.abs(flat).max(), 2)}"
     if std <= 1e-9 * abs(mean) and flat.min() == flat.max():
         return f"all {number(flat[0])}"
-    if abs(mean) < 1e-3 * std:  # invisible beside the spread, and often mere rounding, which differs by machine
+    if abs(mean) < 1e-3 * std:  # negligible next to the spread, and often only rounding, which differs between machines
         mean = 0.0
     return f"{number(mean, 2)} ± {number(std, 2)}"
 

@@ -1,7 +1,7 @@
 """The methods and attributes that a Tensor shares with arrays: shapes, Python's protocols, methods named as in NumPy.
 
-A class that inherits them holds an array as `_value`, lets it be read as `data`, and answers NumPy's protocols, so no
-method here knows how anything is recorded.
+A class that inherits them holds an array as `_value`, makes it readable as `data`, and implements NumPy's protocols. So
+the methods here need not know how operations are recorded.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from autograd_spiral.errors import ShapeError
 
 __all__ = ["ArrayMethods"]
 
-np: Any = numpy  # its type stubs know only arrays, not other classes that answer its protocols
+np: Any = numpy  # its type stubs know only arrays, not other classes that implement its protocols
 
 
 class ArrayMethods:
-    """A base class with the methods of arrays, for classes that answer NumPy's protocols.
+    """A base class with the methods of arrays, for classes that implement NumPy's protocols.
 
-    Results and errors are up to that class; the gradients and errors described here are those of a Tensor.
+    Results and errors depend on the class; the gradients and errors described here are those of a Tensor.
 
     >>> class Told(ArrayMethods):
     ...     def __array_function__(self, function, types, args, kwargs):
@@ -117,7 +117,7 @@ class ArrayMethods:
 
     @property
     def imag(self) -> Self:
-        """The imaginary part: 0.
+        """The imaginary part: all zeros, since there are no complex tensors.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor([1.0, 2.0]).imag
@@ -150,7 +150,7 @@ class ArrayMethods:
         return self._one("item()")
 
     def _one(self, use: str) -> Any:
-        """Return the value of one element; raise `ShapeError`, naming `use`, for any other size."""
+        """Return the value of a one-element tensor; raise `ShapeError`, naming `use`, for any other size."""
         if self.size != 1:
             raise ShapeError(f"{use} needs a tensor of one element, not of shape {self.shape}")
         value = self.data
@@ -289,8 +289,8 @@ class ArrayMethods:
     def prod(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
         """Return `np.prod` over `axis` (an int, a tuple, or None for all axes).
 
-        Each entry gets the gradient times the product of the other entries, also if some are 0. `settings`, shape and
-        errors are as for `sum`.
+        Each entry gets the gradient times the product of the other entries, even if some of them are 0. `settings`,
+        shape and errors are as for `sum`.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([2.0, 0.0, 5.0], requires_grad=True)
@@ -353,8 +353,8 @@ class ArrayMethods:
     def argmax(self, axis: int | None = None, *, keepdims: bool = False, **others: Never) -> Self:
         """Return `np.argmax` along `axis`: the index of the largest entry, the first one in a tie; it has no gradient.
 
-        Without `axis`, the index is into the ravelled tensor. Raises AxisError if there is no such axis, and ValueError
-        if there are no entries.
+        Without `axis`, it is an index into the ravelled tensor. Raises AxisError if there is no such axis, and
+        ValueError if there are no entries.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor([[1.0, 5.0, 5.0], [2.0, 0.0, 1.0]]).argmax(axis=1)
@@ -365,7 +365,7 @@ class ArrayMethods:
     def argmin(self, axis: int | None = None, *, keepdims: bool = False, **others: Never) -> Self:
         """Return `np.argmin` along `axis`: the index of the smallest entry, the first one in a tie; it has no gradient.
 
-        Without `axis`, the index is into the ravelled tensor. Errors are as for `argmax`.
+        Without `axis`, it is an index into the ravelled tensor. Errors are as for `argmax`.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor([[3.0, 2.0], [1.0, 4.0]]).argmin()
@@ -376,8 +376,8 @@ class ArrayMethods:
     def argsort(self, axis: int | None = -1, **settings: Any) -> Self:
         """Return `np.argsort` along `axis`: the indices that sort the tensor; it has no gradient.
 
-        Without an axis, they are into the ravelled tensor. `settings` are NumPy's `kind` and `stable`. Raises AxisError
-        if there is no such axis.
+        If `axis` is None, they are indices into the ravelled tensor. `settings` are NumPy's `kind` and `stable`. Raises
+        AxisError if there is no such axis.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor([3.0, 1.0, 2.0]).argsort()
@@ -402,7 +402,7 @@ class ArrayMethods:
     def cumprod(self, axis: int | None = None, **settings: Any) -> Self:
         """Return `np.cumprod` along `axis`, or of the ravelled tensor if `axis` is None.
 
-        The gradient is exact at entries of 0, too. Shape, `settings` and errors are as for `cumsum`.
+        The gradient is exact even if some entries are 0. Shape, `settings` and errors are as for `cumsum`.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([2.0, 0.0, 5.0], requires_grad=True)
@@ -467,7 +467,7 @@ class ArrayMethods:
         return np.clip(self, min, max)
 
     def round(self, decimals: int = 0) -> Self:
-        """Return `np.round`: the entries rounded to a number of `decimals`, halves to even ones; its gradient is 0.
+        """Return `np.round`: the entries rounded to `decimals` places, halves to even; its gradient is 0.
 
         `round(t, decimals)` does the same.
 
@@ -496,10 +496,10 @@ class ArrayMethods:
         return np.conjugate(self)
 
     def choose(self, choices: Any, mode: str = "raise") -> Self:
-        """Return `np.choose`: entry by entry, the choice that these integers number.
+        """Return `np.choose`: each entry comes from the choice whose number this tensor has at the same index.
 
-        The choices and this tensor broadcast together. Numbers out of range raise ValueError, or with `mode` "wrap" or
-        "clip" are brought into it.
+        The choices and this tensor broadcast together. Numbers out of range raise ValueError, unless `mode` is "wrap"
+        or "clip", which bring them into range.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor([0, 1, 1]).choose([[1.0, 2.0, 3.0], 10.0])
@@ -575,7 +575,7 @@ class ArrayMethods:
         return np.swapaxes(self, axis1, axis2)
 
     def squeeze(self, axis: Any = None, **others: Never) -> Self:
-        """Return `np.squeeze`: the axes of length 1 dropped, or only `axis` (an int or a tuple).
+        """Return `np.squeeze`: the tensor without its axes of length 1, or only without `axis` (an int or a tuple).
 
         Raises `ShapeError` if `axis` has another length.
 

@@ -1,4 +1,4 @@
-"""Calls: functions that Tensors can override, and which arguments are accepted, ignored or rejected."""
+"""Calls: makes functions that Tensors can override, and decides which arguments are accepted, ignored or rejected."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["NUMPY_DEFAULTS", "call_bound", "explains_keywords", "overridable", "
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_PLAIN = frozenset((bool, int, float, str, type(None), np.ndarray))  # which have no __array_function__ to call
+_PLAIN = frozenset((bool, int, float, str, type(None), np.ndarray))  # types whose __array_function__ need not be called
 
 
 def overridable(body: F) -> F:
@@ -60,7 +60,7 @@ def explains_keywords(**instead: str) -> Callable[[F], F]:
 
 
 NUMPY_DEFAULTS = {"out": None, "dtype": None, "where": True, "casting": "same_kind"}
-"""Keywords that no rule takes, with NumPy's default of each, which may be passed."""
+"""Keywords that no rule takes, each with NumPy's default, which may be passed and is ignored."""
 
 
 def call_bound(

@@ -40,7 +40,7 @@ def frozen_copy(data: Any, use: str) -> NDArray[Any]:
         raise messages.masked_array(use)
     array = np.array(data)
     if not isinstance(data, np.ndarray) and hasattr(data, "__array__"):
-        array = array.copy()  # since __array__ may return an array that the object keeps, whatever it is asked
+        array = array.copy()  # since __array__ may return an array that the object keeps, even if asked for a copy
     if array.dtype.kind not in "fiub":
         raise messages.data_dtype(use, array.dtype)
     if not array.dtype.isnative:
@@ -118,7 +118,7 @@ _ndarray = np.ndarray
 
 
 def call_isolated(function: Callable[..., Any], /, *given: Any, **params: Any) -> Any:
-    """Return `function(*given, **params)`, where the function shares no memory with the engine that it can write to.
+    """Return `function(*given, **params)`, without letting the function write to any memory of the engine.
 
     `function` is the body of a declared primitive or one of its rules, and the arrays given are sealed. It gets views
     of them, and copies of containers. If anything else refers to the array that it returns, such as a buffer of its
@@ -145,7 +145,7 @@ def call_isolated(function: Callable[..., Any], /, *given: Any, **params: Any) -
 
 
 def _handed_out(value: Any) -> Any:
-    """Return a parameter as a function may get it that might change it."""
+    """Return a view or a copy of a parameter, safe to give to a function that might change it."""
     if type(value) is _ndarray:
         return value.view()
     if type(value) is tuple:
@@ -154,7 +154,7 @@ def _handed_out(value: Any) -> Any:
 
 
 def _counted_call(function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]) -> tuple[Any, int]:
-    """Return the result of a call, and how many references to it there are."""
+    """Return the result of a call, and the number of references to it."""
     result = function(*args, **kwargs)
     return result, getrefcount(result)
 

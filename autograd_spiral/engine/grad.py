@@ -34,7 +34,7 @@ def grad(
     outputs: Tensor | Sequence[Tensor], inputs: Parameters, cotangents: Any = None, create_graph: bool = False
 ) -> Parameters: ...
 def grad(outputs: Any, inputs: Any = None, cotangents: Any = None, create_graph: bool = False) -> Any:
-    """Return the gradients of `outputs` with respect to `inputs`: one Tensor for each input, of its shape.
+    """Return the gradients of `outputs` with respect to `inputs`: for each input, a Tensor of the same shape.
 
     `outputs` is a Tensor or a sequence of Tensors. `inputs` is a Tensor, or a list, tuple, dict or dataclass of
     Tensors, nested as you like; the gradients come back in the same form. No `.grad` changes. `cotangents` weight the
@@ -100,7 +100,7 @@ def _recorded(
         found = sweep(zip(ends, cotangents, strict=True), set(starts), operands_of=operands_of, observer=mode.observer)
         for start in starts:
             ct = found[start] if start in found else _zeros(start)
-            if ct in taken or ct.is_leaf:  # each input gets a node of its own, a constant gradient too
+            if ct in taken or ct.is_leaf:  # each input gets its own node, even for a constant gradient
                 with entering(constants=True):
                     ct = +ct
             taken.add(ct)
@@ -135,9 +135,9 @@ def parameters_in(tree: Any, role: str) -> tuple[list[Tensor], Any]:
 
 
 def tensors_in(tree: Any, role: str) -> tuple[list[Tensor], Any]:
-    """Return the Tensors in a container, or in another iterable, and its treedef; errors call them by their `role`.
+    """Return the Tensors in a container or another iterable, and its treedef; error messages name them by `role`.
 
-    Raises TypeError for anything else than Tensors.
+    Raises TypeError for anything other than Tensors.
     """
     if type(tree) is Tensor:
         return [tree], LEAF

@@ -76,7 +76,7 @@ INSTEAD_OF_MASKS = "Its shape would depend on the values: choose with np.where(m
 
 
 def set_data(tensor: Any) -> InPlaceError:
-    """Error for `t.data = …`."""
+    """Return the error for `t.data = …`."""
     t = tensor.name or "t"
     return InPlaceError(
         f".data of {called(tensor)} cannot be set, since a recorded value must not change: "
@@ -85,7 +85,7 @@ def set_data(tensor: Any) -> InPlaceError:
 
 
 class NeverInPlace:
-    """A base class of Tensor whose `t[index] = value`, `t += …` and the like raise.
+    """A base class of Tensor that makes `t[index] = value`, `t += …` and the like raise `InPlaceError`.
 
     >>> from autograd_spiral import Tensor
     >>> Tensor([1.0, 2.0])[0] = 5.0  # doctest: +ELLIPSIS
@@ -115,7 +115,7 @@ class NeverInPlace:
 
 
 def set_requires_grad(tensor: Any) -> GradientError:
-    """Error for `t.requires_grad = …`."""
+    """Return the error for `t.requires_grad = …`."""
     t = tensor.name or "t"
     return GradientError(
         f"requires_grad of {called(tensor)} cannot be changed: write Tensor({t}.data, requires_grad=True) "
@@ -124,7 +124,7 @@ def set_requires_grad(tensor: Any) -> GradientError:
 
 
 def assigned_result(tensor: Any) -> InPlaceError:
-    """Error for `assign` to a tensor that was computed."""
+    """Return the error for `assign` to a tensor that was computed."""
     return InPlaceError(
         f"assign() is for leaves, but {called(tensor)} was computed by {tensor.primitive.name}: "
         "give the new value a name of its own instead"
@@ -132,12 +132,12 @@ def assigned_result(tensor: Any) -> InPlaceError:
 
 
 def assigned_shape(tensor: Any, shape: tuple[int, ...]) -> ShapeError:
-    """Error for `assign` with another shape."""
+    """Return the error for `assign` with another shape."""
     return ShapeError(f"cannot assign shape {shape} to {called(tensor)} of shape {tensor.shape}")
 
 
 def assigned_dtype(tensor: Any, dtype: np.dtype[Any]) -> DtypeError:
-    """Error for `assign` with a dtype that does not convert."""
+    """Return the error for `assign` with a dtype that does not convert."""
     return DtypeError(f"cannot assign {dtype} to {called(tensor)} of dtype {tensor.dtype}")
 
 
@@ -145,7 +145,7 @@ def assigned_dtype(tensor: Any, dtype: np.dtype[Any]) -> DtypeError:
 
 
 def no_flag(requires_grad: Any) -> TypeError:
-    """Error for `Tensor(data, requires_grad)` with anything but a bool, as in `Tensor(data, "W")`."""
+    """Return the error for `Tensor(data, requires_grad)` with anything but a bool, as in `Tensor(data, "W")`."""
     if isinstance(requires_grad, str):
         remedy = f"write Tensor(data, name={requires_grad!r}), or Tensor(data, True, {requires_grad!r})"
     else:
@@ -154,7 +154,7 @@ def no_flag(requires_grad: Any) -> TypeError:
 
 
 def integer_gradient(dtype: np.dtype[Any]) -> DtypeError:
-    """Error for `requires_grad=True` with a dtype that is not floating."""
+    """Return the error for `requires_grad=True` with a dtype that is not floating."""
     return DtypeError(
         f"only floating tensors can require gradients, not {dtype}: "
         "pass floats, as in Tensor(np.asarray(data, dtype=float), requires_grad=True)"
@@ -162,40 +162,40 @@ def integer_gradient(dtype: np.dtype[Any]) -> DtypeError:
 
 
 def data_dtype(use: str, dtype: np.dtype[Any]) -> DtypeError:
-    """Error for data, passed to `use`, that are not real numbers."""
+    """Return the error for data that are not real numbers, passed to `use`."""
     compared = dtype.kind == "O" and use in ("np.equal", "np.not_equal")
-    remedy = "; to ask whether there is a tensor, write t is None" if compared else ""
+    remedy = "; to test whether there is a tensor, write t is None" if compared else ""
     return DtypeError(f"{use}: the dtype must be floating, integer or bool, not {dtype}{remedy}")
 
 
 def masked_array(use: str) -> DtypeError:
-    """Error for one of NumPy's masked arrays, passed to `use`."""
+    """Return the error for one of NumPy's masked arrays, passed to `use`."""
     return DtypeError(f"{use}: a masked array would lose its mask; use np.where with the mask instead")
 
 
 def matrix(name: str) -> DtypeError:
-    """Error for a np.matrix as an operand of the function of this name."""
+    """Return the error for a np.matrix as an operand of the function called `name`."""
     return DtypeError(f"{name}: a np.matrix multiplies differently from arrays and tensors: pass np.asarray(matrix)")
 
 
 def lost_graph() -> LostGraphError:
-    """Error for `Tensor(t)` of a tensor that requires gradients."""
+    """Return the error for `Tensor(t)` of a tensor that requires gradients."""
     return LostGraphError(
         "Tensor(t) would drop the graph of a tensor that requires gradients: write t.detach() if you mean that"
     )
 
 
 def lost_number(tensor: Any, use: str, transform: str) -> LostGraphError:
-    """Error for a plain number in the function that a transform differentiates."""
+    """Return the error for a plain number in the function that a transform differentiates."""
     return LostGraphError(
-        f"{use} of {called(tensor)} in the function given to {transform} would silently drop its gradient, as would "
+        f"{use} of {called(tensor)} in the function passed to {transform} would silently drop its gradient, as would "
         "math.exp(t) or array[i] = t: write np.exp(t) instead of math.exp(t), and np.stack([t, …]) instead of filling "
         "an array. If the number is for display only, write float(t.detach())"
     )
 
 
 def plain_array(tensor: Any) -> LostGraphError:
-    """Error for `np.asarray(t)`, which most of SciPy's functions call."""
+    """Return the error for `np.asarray(t)`, which most of SciPy's functions call."""
     if function := _function_of_scipy():
         return LostGraphError(
             f"SciPy's {function} would silently drop the graph of {called(tensor)}, since it takes arrays alone: write "
@@ -228,13 +228,13 @@ def _function_of_scipy() -> str:
 # --- calls that cannot be recorded ----------------------------------------------------------------------------------
 
 INSTEAD: dict[Callable[..., Any], str] = {}
-"""What to write instead of functions that have no rule; a vocabulary enters them."""
+"""Maps a function that has no rule to what to write instead; a vocabulary fills it."""
 
 _WRITERS = frozenset((np.copyto, np.put, np.place, np.putmask, np.fill_diagonal, np.put_along_axis))
 
 
 def no_rule(function: Callable[..., Any]) -> AutogradError:
-    """Error for a function that is not in the table."""
+    """Return the error for a function that is not in the table."""
     name = name_of(function)
     if function in _WRITERS:
         return InPlaceError(
@@ -250,7 +250,7 @@ def no_rule(function: Callable[..., Any]) -> AutogradError:
 
 
 def ufunc_method(ufunc: np.ufunc, method: str) -> AutogradError:
-    """Error for `np.add.reduce(t)` and the other methods of ufuncs."""
+    """Return the error for `np.add.reduce(t)` and the other methods of ufuncs."""
     if method == "at":
         return InPlaceError(
             f"{name_of(ufunc)}.at writes into its argument, but a recorded value never changes: "
@@ -279,7 +279,7 @@ def in_numpys_names(keywords: dict[str, Any]) -> dict[str, Any]:
 
 
 def keyword(ufunc: np.ufunc, key: str) -> AutogradError:
-    """Error for a keyword of a ufunc that recording does not support."""
+    """Return the error for a keyword of a ufunc that recording does not support."""
     if key == "out":
         return InPlaceError(
             f"{name_of(ufunc)} with out= would overwrite an array, but a recorded value never changes: "
@@ -295,12 +295,12 @@ def keyword(ufunc: np.ufunc, key: str) -> AutogradError:
 
 
 def modular_power() -> NoRuleError:
-    """Error for `pow(t, y, n)`."""
+    """Return the error for `pow(t, y, n)`."""
     return NoRuleError("pow(t, y, n) is for Python's integers: write t**y % n for the remainder of a power")
 
 
 def several_outputs(primitive: Any, count: int) -> RuleError:
-    """Error for a primitive whose body returned a tuple."""
+    """Return the error for a primitive whose body returned a tuple."""
     return RuleError(
         f"{primitive.name} returned a tuple of {count}, but an operation must return one array: "
         "declare an operation for each output, or combine them with np.stack"
@@ -308,17 +308,17 @@ def several_outputs(primitive: Any, count: int) -> RuleError:
 
 
 def result_dtype(primitive: Any, dtype: np.dtype[Any]) -> DtypeError:
-    """Error for a primitive whose result is not an array of real numbers."""
+    """Return the error for a primitive whose result is not an array of real numbers."""
     return DtypeError(f"{primitive.name} returned dtype {dtype}: the dtype must be floating, integer or bool")
 
 
 def explain_call(
     error: Exception, name: str, operands: Iterable[Any], params: dict[str, Any], isolated: bool = False
 ) -> None:
-    """Raise an error of this package in place of `error`, one of NumPy's, that adds the operation and its shapes.
+    """Raise an error of this package instead of NumPy's `error`, with the operation and the shapes added.
 
-    Errors of this package stay as they are, except that those about shapes get the name of the outermost function.
-    Those of an `isolated` operation, which a user wrote, only get a note unless they are about shapes or an index.
+    Errors of this package stay unchanged, except that errors about shapes get the name of the outermost function.
+    Errors of an `isolated` operation, which a user wrote, only get a note, unless they are about shapes or an index.
     """
     kinds = (ValueError, IndexError, TypeError, ZeroDivisionError, np.exceptions.AxisError, np.linalg.LinAlgError)
     reason = error.__cause__ if isinstance(error, AutogradError) and type(error.__cause__) in kinds else error
@@ -327,12 +327,12 @@ def explain_call(
     spread = (part for operand in operands for part in (operand if isinstance(operand, list | tuple) else (operand,)))
     known = [part for part in spread if hasattr(part, "shape")]
     shapes = [part.shape for part in known]
-    indexed = any(isinstance(item, str) for item in params.get("index", ()))  # its arrays are listed by shape
+    indexed = any(isinstance(item, str) for item in params.get("index", ()))  # its arrays are listed with the shapes
     told = {k: v for k, v in params.items() if not (k == "index" and indexed)}
     settings = "".join(f", {key}={setting!r}" for key, setting in told.items())
     call = f"{name} of shapes {', '.join(map(str, shapes))}{settings}"
     about_shapes = any(word in str(reason) for word in ("shape", "dimension", "size", "length"))
-    if isinstance(reason, np.linalg.LinAlgError) and not about_shapes:  # which a program may want to catch
+    if isinstance(reason, np.linalg.LinAlgError) and not about_shapes:  # left alone: a program may want to catch it
         return
     if isolated and (isinstance(reason, TypeError) or (type(reason) is ValueError and not about_shapes)):
         error.add_note(f"in {call}")
@@ -357,13 +357,13 @@ def explain_call(
 
 
 def no_gradient(tensor: Any) -> GradientError:
-    """Error for a gradient of a tensor that does not require gradients."""
+    """Return the error for a gradient of a tensor that does not require gradients."""
     return GradientError(
         f"{called(tensor)} does not require gradients. Either no tensor it was computed from has requires_grad=True, "
         "or its graph was cut by no_grad(), detach(), .data, a plain number (float(t), math.exp(t), array[i] = t), "
         "copy.deepcopy(), pickle, grad() without create_graph=True, or a captured step (take the gradient inside the "
-        "step), or a parameter is no longer the "
-        "leaf it was: write W.assign(W - 0.1 * W.grad) instead of W = W - 0.1 * W.grad"
+        "step). If a new tensor has replaced a parameter, write W.assign(W - 0.1 * W.grad) instead of "
+        "W = W - 0.1 * W.grad"
     )
 
 
@@ -382,7 +382,7 @@ def no_collected_gradient(tensor: Any) -> str:
 
 
 def keyword_of_backward(keyword: str, *others: str) -> TypeError:
-    """Error for `backward(retain_graph=True)` and other keywords."""
+    """Return the error for `backward(retain_graph=True)` and other keywords."""
     remedies = {
         "create_graph": ": write grad(loss, parameters, create_graph=True)",
         "gradient": ": write cotangent= instead of gradient=",
@@ -393,26 +393,26 @@ def keyword_of_backward(keyword: str, *others: str) -> TypeError:
 
 
 def grad_of_no_leaf(tensor: Any) -> GradientError:
-    """Error for setting `.grad` of a tensor that never collects one."""
+    """Return the error for setting `.grad` of a tensor that never collects one."""
     return GradientError(f"{called(tensor)} has no .grad to set: only leaves with requires_grad=True have one")
 
 
 def grad_shape(tensor: Any, shape: tuple[int, ...]) -> ShapeError:
-    """Error for setting `.grad` to another shape."""
+    """Return the error for setting `.grad` to another shape."""
     remedy = f": to clear it, write {tensor.name or 't'}.grad = None" if shape == () else ""
     return ShapeError(f"cannot set .grad of {called(tensor)} of shape {tensor.shape} to shape {shape}{remedy}")
 
 
 def swapped(tensor: Any) -> GradientError:
-    """Error for `grad(parameters, loss)`."""
+    """Return the error for `grad(parameters, loss)`."""
     return GradientError(
-        f"grad: the outputs are leaves, and {called(tensor)}, an input, was computed: the outputs come first, as in "
+        f"grad: the outputs are leaves, but the input {called(tensor)} was computed. Pass the outputs first, as in "
         "grad(loss, parameters)"
     )
 
 
 def no_cotangent(tensor: Any, caller: str) -> GradientError:
-    """Error for a gradient of several elements without a cotangent."""
+    """Return the error for a gradient of several elements without a cotangent."""
     if caller == "backward":
         remedy = "as in t.sum().backward() or t.mean().backward(), or pass cotangent="
     else:
@@ -424,12 +424,12 @@ def no_cotangent(tensor: Any, caller: str) -> GradientError:
 
 
 def cotangent_shape(tensor: Any, shape: tuple[int, ...]) -> ShapeError:
-    """Error for a cotangent whose shape differs from that of its output."""
+    """Return the error for a cotangent whose shape differs from that of its output."""
     return ShapeError(f"the cotangent has shape {shape} but {called(tensor)} has shape {tensor.shape}")
 
 
 def cotangent_dtype(tensor: Any, dtype: np.dtype[Any]) -> DtypeError:
-    """Error for a cotangent whose dtype differs from that of its output."""
+    """Return the error for a cotangent whose dtype differs from that of its output."""
     return DtypeError(
         f"the cotangent has dtype {dtype} but {called(tensor)} has dtype {tensor.dtype}: "
         f"pass cotangent.astype(np.{tensor.dtype})"
@@ -437,7 +437,7 @@ def cotangent_dtype(tensor: Any, dtype: np.dtype[Any]) -> DtypeError:
 
 
 def integer_in_grad(role: str, tensor: Any) -> DtypeError:
-    """Error for an output or input of `grad` that is not floating; `role` says which, as in `input 0`."""
+    """Return the error for an output or input of `grad` that is not floating; `role` says which, as in `input 0`."""
     return DtypeError(f"grad: {role} has dtype {tensor.dtype}; only floating tensors have gradients")
 
 
@@ -458,24 +458,24 @@ def _holds_tensors(value: Any, levels: int) -> bool:
 
 
 def input_without_gradient(role: str, tensor: Any) -> GradientError:
-    """Error for an input of `grad` that does not require gradients."""
+    """Return the error for an input of `grad` that does not require gradients."""
     named = f" ({tensor.name!r})" if tensor.name else ""
     return GradientError(f"grad: {role}{named} does not require gradients; make it with requires_grad=True")
 
 
 def stale(leaf: Any, node: Any) -> StaleLeafError:
-    """Error for recording a gradient at a value of `leaf` that has changed since `node` was computed."""
+    """Return the error for recording a gradient at a value of `leaf` that has changed since `node` was computed."""
     return StaleLeafError(
         f"{leaf.name or 'a leaf'} of shape {leaf.shape} was assigned after {node.primitive.name} recorded it, so "
         "create_graph=True, backward_source and draw(…, gradients_of=…) cannot record the gradient at the old value. "
-        "Take it before assign(), or compute the outputs again, as in loss = f(W)."
+        "Take the gradient before assign(), or compute the outputs again, as in loss = f(W)."
     )
 
 
 # --- rules that break their contract --------------------------------------------------------------------------------
 
 _NO_FAULT_OF_A_RULE = (AutogradError, MemoryError, FloatingPointError, Warning)
-"""Exceptions that stay as a rule raised them: those that are clear already, and those that NumPy was told to raise."""
+"""Exceptions from a rule that stay unchanged: those that are clear already, and those that NumPy was told to raise."""
 
 
 def _rule(primitive: Any, argument: int) -> str:
@@ -485,8 +485,8 @@ def _rule(primitive: Any, argument: int) -> str:
 def explain_rule(error: Exception, node: Any, argument: int, ct: Any, out: Any, operands: Any) -> None:
     """Raise a `RuleError` for `error`, which a rule raised, saying what the rule was called with.
 
-    An error that is not the rule's fault only gets a note. So does one that NumPy raised because of such an error, as
-    in `array[i] = tensor`.
+    An error that is not the rule's fault only gets a note. An error that NumPy raised because of such an error, as in
+    `array[i] = tensor`, only gets a note, too.
     """
     primitive = node.primitive
     rule = _rule(primitive, argument)
@@ -518,7 +518,7 @@ def explain_body(error: Exception, primitive: Any, operands: Iterable[Any], para
 
 
 def is_refused_write(error: BaseException | None) -> bool:
-    """Return whether `error` is NumPy's for writing into a read-only array, or for making one writable."""
+    """Return whether `error` is NumPy's error for writing into a read-only array, or for making one writable."""
     return isinstance(error, ValueError) and any(word in str(error) for word in ("read-only", "WRITEABLE"))
 
 
@@ -533,7 +533,7 @@ def overwritten(function: Callable[..., Any], given: dict[str, Any], params: dic
 
 
 def unrecorded_piece(primitive: Any, argument: int) -> RuleError:
-    """Error for a rule that was called with Tensors but returned an array."""
+    """Return the error for a rule that was called with Tensors but returned an array."""
     return RuleError(
         f"{_rule(primitive, argument)} returned a plain array while the gradient was being recorded "
         "(for create_graph=True, a captured step or a picture), but a plain array has no graph. Apply NumPy functions "
@@ -543,7 +543,7 @@ def unrecorded_piece(primitive: Any, argument: int) -> RuleError:
 
 
 def wrong_piece(primitive: Any, argument: int, piece: Any, value: Any) -> RuleError:
-    """Error for a rule that returned neither the shape of its argument `value` nor one that it broadcasts to."""
+    """Return the error for a rule whose result has neither the shape of its argument nor one that it broadcasts to."""
     got = f"shape {piece.shape}" if hasattr(piece, "shape") else f"a {type(piece).__name__}"
     return RuleError(
         f"{_rule(primitive, argument)} returned {got}, but the argument has shape "

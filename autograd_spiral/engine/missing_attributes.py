@@ -1,4 +1,4 @@
-"""Attributes that raise: names that arrays or other libraries' tensors have and ours lack, each with what to write.
+"""Attributes that raise an error with what to write instead: names of arrays or other tensors that ours lack.
 
 They are in a base class: `hasattr` is False for them, and they cost nothing. A `__getattr__` on Tensor would do the
 same in fewer lines, but Python then finds all other attributes more slowly.
@@ -14,7 +14,7 @@ __all__ = ["MissingNames", "add_missing"]
 
 
 class MissingNames:
-    """A base class whose missing attributes say what to write instead; a vocabulary enters them with `add_missing`.
+    """A base class of Tensor with attributes that raise and say what to write instead; `add_missing` adds them.
 
     >>> from autograd_spiral import Tensor
     >>> Tensor([1.0, 2.0]).unsqueeze
@@ -31,7 +31,7 @@ class MissingNames:
 
 
 class _Missing:
-    """A descriptor that stands for an attribute that is not there."""
+    """A descriptor in the place of a missing attribute: reading it raises AttributeError."""
 
     __slots__ = ("_instead", "_name")
 

@@ -21,13 +21,13 @@ class Observer:
     """Hooks for every recorded operation, and for every cotangent that a sweep computes."""
 
     def recorded(self, node: Any) -> None:
-        """Called with each result of a primitive, after it was recorded."""
+        """Receive each result of a primitive, after it was recorded."""
 
     def swept(self, node: Any, argument: int, ct: Any, piece: Any) -> None:
-        """Called with the `piece` that the VJP of `node` for `argument` computed from the cotangent `ct`."""
+        """Receive the `piece` that the VJP of `node` for `argument` computed from the cotangent `ct`."""
 
     def added(self, tensor: Any, ct: Any) -> None:
-        """Called with the cotangent of `tensor` so far, after each contribution was cast to fit and added."""
+        """Receive the cotangent of `tensor` so far, each time a contribution was cast to fit and added."""
 
 
 class Trace:
@@ -48,7 +48,7 @@ class Trace:
         return tensor._value
 
     def operands_of(self, node: Any, *, create_graph: bool) -> tuple[Any, ...]:
-        """Return the arguments of `node` with the values it was computed from, as tensors for rules to be recorded on.
+        """Return the arguments of `node`, with the values it was computed from, as tensors to record its rules on.
 
         Raises `StaleLeafError` if one was assigned since then; in a captured step, only with `create_graph`.
         """
@@ -62,17 +62,17 @@ class Trace:
         leaf._value = value._value
 
     def aliased(self, leaf: Any, tensor: Any) -> None:
-        """Called when `leaf` was created with the value of `tensor`, without its history."""
+        """Note that `leaf` was created with the value of `tensor`, without its history."""
 
     def froze(self, original: Any, copy: Any) -> None:
-        """Called when the array `original` was copied to `copy`."""
+        """Note that the array `original` was copied to `copy`."""
 
     def verify(self, check: Any, values: Any, *details: Any) -> None:
         """Run `check(array, *details)`, which raises for some values, on the array behind `values`."""
         check(getattr(values, "_value", values), *details)
 
     def named(self, tensor: Any, of: Any) -> None:
-        """Called when `tensor` is found to be the gradient with respect to `of`."""
+        """Note that `tensor` is the gradient with respect to `of`."""
 
 
 NO_TRACE = Trace()
@@ -92,7 +92,7 @@ class Mode:
     constants: bool = False  # record all operations, also on constants and under `no_grad`, for pictures and programs
     observer: Observer | None = None
     scope: tuple[str, ...] = ()  # the names of the scopes we are in, outermost first
-    trace: Trace = NO_TRACE  # that of the capture we are in, if any
+    trace: Trace = NO_TRACE  # the trace of the capture we are in, if any
     transform: str = ""  # the name of the transform whose function we are in, if any
     outside: Mode | None = None
     changes: str | dict[str, Any] = ""
@@ -115,7 +115,7 @@ def _inside(outside: Mode, changes: str | dict[str, Any], entered: weakref.ref[e
 
 
 def _without(mode: Mode, left: entering | weakref.ref[entering]) -> Mode:
-    """Return `mode` without the innermost changes of `left`; as it is if they were made in another context."""
+    """Return `mode` without the innermost changes of `left`; unchanged if they were made in another context."""
     if mode.outside is None or mode.entered is None:
         return mode
     if mode.entered() is left or mode.entered is left:
@@ -127,8 +127,9 @@ def _without(mode: Mode, left: entering | weakref.ref[entering]) -> Mode:
 class entering:
     """Enter a copy of the current mode with `changes`: a context manager, and a decorator of functions.
 
-    Leaving it takes back these changes and no others, even after an error, and even if blocks that were entered later
-    go on, as in generators that are closed in the order in which they began. It may be entered again, also within.
+    Leaving the block undoes these changes and no others, even after an error, and even if blocks that were entered
+    later are still open, as with generators that are closed in the order in which they began. The same object may be
+    entered again, even inside its own block.
 
     >>> with entering(phase="backward") as mode:
     ...     MODE.get() is mode, mode.phase
@@ -164,17 +165,17 @@ class entering:
 
     @classmethod
     def _dropped(cls, entered: weakref.ref[entering]) -> None:
-        """Leave the block of an object that is gone: an interrupt came as `__exit__` began, before its first line."""
+        """Leave the block of an object that is gone because an interrupt came before the first line of `__exit__`."""
         cls._set(_without(MODE.get(), entered))
 
     def _again(self) -> entering:
-        """Return the same block as an object that lives no longer than its with statement."""
+        """Return a new object for the same block, which lives no longer than its with statement."""
         block = object.__new__(type(self))
         block._changes = self._changes
         return block
 
     def __call__(self, function: F) -> F:
-        """Return `function` with its body inside this block, also if it is a generator or a coroutine function."""
+        """Return `function` with its body inside this block, even if it is a generator or a coroutine function."""
         decorate: Callable[[Any, F], F] = _decorated
         return decorate(self, function)
 
@@ -209,9 +210,9 @@ class no_grad(entering, metaclass=_Called):
 
 
 class scope(entering):
-    """Group the operations recorded within under `name`: pictures draw them in one frame, and programs note it.
+    """Group the operations recorded inside the block under `name`: pictures frame them, and programs keep the name.
 
-    A context manager, and a decorator when called. Scopes nest, and entering one of the same name again continues it.
+    A context manager, and a decorator when called. Scopes nest, and entering one with the same name again continues it.
     Raises TypeError unless `name` is a string, and ValueError if it is empty.
 
     >>> from autograd_spiral import Tensor

@@ -30,7 +30,7 @@ def sweep(
     observer: Any = None,
     operands_of: Callable[[Any], tuple[Any, ...]] | None = None,
 ) -> dict[Any, Any]:
-    """Return the cotangents of `inputs` (by default all leaves that require gradients), given those of outputs.
+    """Return the cotangents of `inputs` (by default all leaves that require gradients), given cotangents of outputs.
 
     `seeds` are `(output, cotangent)` pairs. Nodes are visited by descending serial number: all users of a node have
     higher numbers, so its cotangent is complete when the node is visited. With `inputs`, only nodes between them and
@@ -120,7 +120,7 @@ def sweep(
 
 
 def _as_array(piece: Any, primitive: Any) -> Any:
-    """Return what a user's rule returned; its value if it is a Tensor, as when the rule computes with one."""
+    """Return the result of a user's rule as an array, even if the rule computed with a Tensor and returned one."""
     if isinstance(piece, np.ma.MaskedArray):
         raise messages.masked_array(f"the rule of {primitive.name}")
     return getattr(piece, "_value", piece)
@@ -181,7 +181,7 @@ def _row_of_ones(length: int, dtype: Any) -> Any:
 
 
 def column_sums(x: Any) -> Any:
-    """Return `x.sum(axis=0, keepdims=True)` of a matrix, accurate as in `unbroadcast`; BLAS adds up arrays.
+    """Return `x.sum(axis=0, keepdims=True)` of a matrix, as accurate as in `unbroadcast`; for arrays, by BLAS.
 
     >>> column_sums(np.ones((4, 3)))
     array([[4., 4., 4.]])
@@ -208,8 +208,9 @@ _BLOCK, _MANY = 256, 2**14
 def wide(x: Any, count: float = 0) -> Any:
     """Return `x` in the dtype in which `count` of its elements are added up accurately.
 
-    NumPy may add them up one by one, and in float16 a sum of ones stops at 2048, in float32 sums of a million numbers
-    are off by percents. So float16 becomes float32, and float32 becomes float64 if there are many elements.
+    NumPy may add them up one by one. In float16, a sum of ones then stops at 2048; in float32, a sum of a million
+    numbers may be off by several percent. So float16 becomes float32, and float32 becomes float64 if there are many
+    elements.
 
     >>> wide(np.ones(3, np.float16)).dtype, wide(np.ones(3, np.float32)).dtype
     (dtype('float32'), dtype('float32'))

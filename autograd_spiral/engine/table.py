@@ -1,7 +1,7 @@
 """The table in which the engine looks up functions: primitives, which have rules, and compositions of primitives.
 
 A primitive is a function on arrays that the engine can differentiate: a NumPy function, or one declared with
-`@primitive`. Its row says how to bind a call to arrays and parameters, how to evaluate it on arrays, and holds one
+`@primitive`. Its row says how to bind a call to arrays and parameters and how to evaluate it on arrays, and holds one
 vector-Jacobian product (VJP) per array argument. A composition is a function of Tensors that calls primitives. The
 engine itself enters no rows: a vocabulary does so, with `define` and `composes`.
 """
@@ -38,7 +38,7 @@ class Primitive:
 
     `function` is the key of the row. `bind` turns a user's call into arrays and parameters, and `evaluate(*arrays,
     **params)` returns the value. `body` is the function of a declared primitive, else None. `isolated` says whether its
-    rules may keep or change what they are given and what they return, as a user's may.
+    rules might keep or change the arrays that they are given or return, as users' rules might.
 
     `vjps` has one entry per array argument: its VJP, or None if the function has no gradient with respect to it. A
     variadic primitive (`np.concatenate`) also has `rest`, for every further argument: `rest(ct, out, *args, **params)`
@@ -151,13 +151,13 @@ A row that `attach` gave to a function is found too, but not kept or listed.
 """
 
 WHEN_MISSING: list[Callable[[Function], None]] = []
-"""What is called with a function that has no row, and may enter rows: those of a library that was not imported yet."""
+"""Called with each function that has no row; they may enter rows, such as those of a library imported later."""
 
 COMPOSITIONS: dict[Function, Function] = {}
 """Maps a NumPy function to the function that composes it from primitives."""
 
 VALUE_FUNCTIONS: set[Function] = set()
-"""NumPy functions that can only mean the values of Tensors, such as those that write files: they get plain arrays."""
+"""NumPy functions that only use the values of Tensors, such as those that write files: they get plain arrays."""
 
 
 def define(function: Function, *vjps: VJP | None, **options: Any) -> Primitive:
@@ -167,7 +167,7 @@ def define(function: Function, *vjps: VJP | None, **options: Any) -> Primitive:
 
 
 def attach(function: Function, *vjps: VJP | None, **options: Any) -> None:
-    """Do what `define` does, but let the row be forgotten when nobody refers to `function` any more."""
+    """Give `function` a row as `define` does, but outside the table: the row is forgotten with the function."""
     function._primitive = Primitive(function, vjps, **options)  # type: ignore[attr-defined]
 
 

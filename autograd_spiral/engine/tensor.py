@@ -126,7 +126,7 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
     def data(self) -> NDArray[Any]:
         """The value, as a read-only array. Raises `CaptureError` while a step is captured.
 
-        NumPy's own error answers `t.data -= …` and other writing: to update a leaf, write `t.assign(t.data - …)`.
+        Writing to it, as in `t.data -= …`, raises NumPy's own error: to update a leaf, write `t.assign(t.data - …)`.
 
         >>> Tensor([1.0, 2.0]).data[0] = 5.0
         Traceback (most recent call last):
@@ -222,8 +222,8 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
 
         All other tensors have None, and reading it there issues a UserWarning that says how to get the gradient. Set it
         to None to start again from zero, or to an array of the leaf's shape, which is copied. Setting it raises
-        `GradientError` for all other tensors and `ShapeError` for another shape. Both raise `CaptureError` while a step
-        is captured.
+        `GradientError` for all other tensors and `ShapeError` for another shape. Reading and setting it both raise
+        `CaptureError` while a step is captured.
 
         >>> w = Tensor(3.0, requires_grad=True)
         >>> (w * w).backward()
@@ -289,7 +289,7 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
             return apply(ufunc, inputs, given)
         if kwargs.pop("out", None) is not None:
             raise messages.keyword(ufunc, "out")
-        function = getattr(ufunc, method)  # two such objects of one method are equal
+        function = getattr(ufunc, method)  # a new object each time, but equal to the earlier ones
         if function not in COMPOSITIONS and function not in PRIMITIVES:
             raise messages.ufunc_method(ufunc, method)
         return apply(function, inputs, kwargs)
@@ -435,7 +435,7 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
     if requires_grad and len(args) != primitive.differentiable_arity:
         pairs = zip(args, primitive.vjps_for(len(args)), strict=True)
         requires_grad = any(vjp and type(arg) is Tensor and arg._requires_grad for arg, vjp in pairs)
-    if mode.trace is not NO_TRACE:  # which knows what assigned leaves hold now
+    if mode.trace is not NO_TRACE:  # a trace knows what assigned leaves hold now
         operands = [mode.trace.value_of(arg) if type(arg) is Tensor else arg for arg in args]
     try:
         value = primitive.evaluate(*operands, **params) if params else primitive.evaluate(*operands)

@@ -1,8 +1,8 @@
-"""Gradient checks that give a verdict: gradients compared with finite differences whose error is known.
+"""Gradient checks with a verdict: they compare gradients with finite differences whose error is known.
 
 From the ground up: `verdicts` (and the record of what was found), `report/` (its table, its colours, its data),
 `differences` (numeric derivatives and their bounds), `rounding` (what rounding can do to a recorded computation),
-`steadiness` (what it does from call to call), `arguments` (inputs and gradients in containers), `function` (the
+`steadiness` (how results vary from call to call), `arguments` (inputs and gradients in containers), `function` (the
 function that is checked), `judging/` (verdicts on derivatives), `diagnoses/` (what wrong numbers have in common),
 `evidence` (what helps a diagnosis), `check` (the two public functions), and `rule_check`, the check of the whole rule
 table, on the calls in `examples/`.

@@ -1,4 +1,4 @@
-"""The arguments of a function that is checked, as flat leaves with names; and gradients in whatever form they come."""
+"""The arguments of a function that is checked, as a flat list of named leaves, and gradients in matching forms."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ __all__ = ["Arguments", "leaves_of"]
 class Arguments:
     """The leaves of `inputs`, the arguments of `function`, alone or in lists, tuples, dicts and dataclasses.
 
-    `names` has for each leaf what one would write for it: the name of its Tensor, the name of its parameter, or that
-    with keys and attributes, and `input 0` for functions whose parameters have no fixed names. `positions` has the
-    number of the argument that it is in. Lists of Python numbers are arrays. `settings` has the indices of numbers in
+    `names` holds a name for each leaf, as a user would write it: the name of its Tensor, or of its parameter with keys
+    and attributes, or `input 0` if the function's parameters have no fixed names. `positions` holds the number of the
+    argument that each leaf is in. Lists of Python numbers count as arrays. `settings` holds the indices of numbers in
     containers that hold Tensors, which are constants.
 
     >>> arguments = Arguments(lambda net, x: 0, [{"W": np.ones(2), "b": np.zeros(1)}, [1.0, 2.0]])
@@ -59,9 +59,9 @@ class Arguments:
         """Return the gradient of each leaf in `floating`, by its index; leaves whose gradient is None are left out.
 
         `given` has one gradient for each argument, or for each argument with floating leaves, in the form of the
-        argument. It may also be the gradient of the only such argument, or a dict from the names of parameters. In a
-        tuple, it follows the function's value if `after_value`, and may follow it otherwise. Raises `ShapeError` for
-        any other form.
+        argument. It may also be the gradient of the only such argument, or a dict from the names of parameters to
+        gradients. The function's value may come first, in a tuple of value and gradients; if `after_value`, it must.
+        Raises `ShapeError` for any other form.
 
         >>> arguments = Arguments(lambda W, b: 0, [np.ones(2), np.zeros(1)])
         >>> arguments.gradients((0.5, {"b": np.ones(1)}), [0, 1], after_value=True)
@@ -90,7 +90,7 @@ class Arguments:
         places = self._floating_positions(floating)
         count = len(given) if isinstance(given, list | tuple | Mapping) else 1
         if count > 1 and isinstance(given, list | tuple) and _is_one_number(given[0]):
-            count -= 1  # the value, which stands before them
+            count -= 1  # the value, which comes first
         called = f" ({', '.join(map(str, given))})" if isinstance(given, Mapping) else ""
         named = ", ".join(self.parameters[i] for i in places)
         raise ShapeError(
@@ -102,7 +102,7 @@ class Arguments:
         return list(dict.fromkeys(self.positions[at] for at in sorted(floating)))
 
     def _by_argument(self, given: Any, floating: Collection[int]) -> Iterator[dict[int, Any]]:
-        """Yield the possible meanings of `given`: trees of gradients by the number of the argument."""
+        """Yield each possible meaning of `given`, as a dict from the number of an argument to its tree of gradients."""
         places = self._floating_positions(floating)
         if isinstance(given, list | tuple):
             if len(given) == len(places):
@@ -127,7 +127,7 @@ class Arguments:
 
 
 def leaves_of(tree: Any) -> list[Any]:
-    """Return what is in a container, in order.
+    """Return the leaves of a container, in order.
 
     >>> leaves_of({"a": (1, "x"), "b": np.ones(1)})
     [1, 'x', array([1.])]
@@ -136,7 +136,7 @@ def leaves_of(tree: Any) -> list[Any]:
 
 
 def _parameters(function: Callable[..., Any], count: int) -> list[str]:
-    """Return the names of the first `count` positional parameters; `input 0` and so on where they have none."""
+    """Return the names of the first `count` positional parameters, or `input 0` and so on for those without names."""
     fallback = [f"input {i}" for i in range(count)]
     if (getattr(function, "__module__", None) or "numpy").partition(".")[0] == "numpy":
         return fallback  # which ones have names depends on NumPy's version
@@ -150,7 +150,7 @@ def _parameters(function: Callable[..., Any], count: int) -> list[str]:
 
 
 def _written(name: str, treedef: Any) -> Iterator[str]:
-    """Yield what one would write for each leaf of the tree called `name`."""
+    """Yield the expression that a user would write for each leaf of the tree called `name`."""
     if treedef is LEAF:
         yield name
         return
@@ -160,12 +160,12 @@ def _written(name: str, treedef: Any) -> Iterator[str]:
 
 
 def _at(name: str, kind: type, key: Any) -> str:
-    """Return what one would write for a part of a container."""
+    """Return the expression that a user would write for a part of the container called `name`."""
     return f"{name}[{key!r}]" if issubclass(kind, dict) or isinstance(key, int) else f"{name}.{key}"
 
 
 def _is_numbers(tree: Any) -> bool:
-    """Return whether a list or tuple has Python's numbers alone, so that it stands for an array."""
+    """Return whether a list or tuple contains only Python numbers, so that it stands for an array."""
     if not isinstance(tree, list | tuple) or not tree:
         return False
     return all(_is_numbers(part) if isinstance(part, list | tuple) else isinstance(part, int | float) for part in tree)

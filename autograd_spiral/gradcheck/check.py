@@ -27,8 +27,8 @@ __all__ = ["check_against", "check_gradients"]
 
 ELEMENT_LIMIT = 1000  # inputs with more elements are checked along random directions
 DIRECTIONS = 3
-DOUBTFUL = 6  # a difference of so many times the rounding that is guessed of a gradient is noise
-LITTLE = 32  # an element so many times smaller than usual is small
+DOUBTFUL = 6  # a difference up to this many times the estimated rounding of a gradient is noise
+LITTLE = 32  # an element this many times smaller than usual counts as small
 DISPUTED_LIMIT = 200  # at most this many disputed elements are compared with differences
 
 
@@ -44,12 +44,12 @@ def check_gradients(
 
     `function` takes the inputs, as Tensors, and returns a Tensor or several. `inputs` are arrays or Tensors, also in
     lists, tuples, dicts and dataclasses; integers are constants, and so are arguments for which a declared operation
-    has None in place of a VJP. The rows of the report have the names of the parameters, with keys. The slopes in the
-    report are those of one number: the sum of the outputs weighted with `cotangent`, one array for each output (by
-    default fixed random numbers, and 1 for a single number). A gradient that does not grow in proportion to the weights
-    is wrong, too. `order=2` checks the gradients of gradients too, also with respect to the weights: the report has a
-    row `cotangent` if these are wrong. Inputs of more than 1000 elements are checked along random directions, and a
-    failure is narrowed down to its element; `directions=` sets their number for all inputs.
+    has None in place of a VJP. The rows of the report are named after the parameters, with keys. The slopes in the
+    report are slopes of a single number: the sum of the outputs weighted with `cotangent`, one array for each output
+    (by default fixed random numbers, and 1 for a single number). A gradient that does not grow in proportion to the
+    weights is wrong, too. `order=2` checks the gradients of gradients too, also with respect to the weights: the report
+    has a row `cotangent` if these are wrong. Inputs of more than 1000 elements are checked along random directions, and
+    a failure is narrowed down to its element; `directions=` sets the number of directions for all inputs.
 
     A float32 function is evaluated in float64 for the differences, unless it insists on float32. A derivative is `ok`
     if it differs from the numeric one by no more than the numeric bound plus its own rounding; a `kink` lies between
@@ -109,11 +109,11 @@ def check_against(
     for a single one, a dict for a dict, or a dict from the names of parameters; None leaves an input out. Or it is a
     function that computes the gradients from the inputs, and returns them alone or after the value, as in `(value,
     gradients)`. If it is `function` itself, or True as for `jac=True` in SciPy, `function` returns both. If a function
-    has several outputs, each gradient is that of their sum weighted with `cotangent`. A Jacobian may take its place;
-    its shape is that of the output followed by that of the input.
+    has several outputs, each gradient is that of their sum weighted with `cotangent`. A Jacobian may be given instead
+    of a gradient; its shape is the shape of the output followed by that of the input.
 
-    Elements that differ by more than rounding are compared with differences too, which settles who is right, and
-    accepts either convention at a kink. `inputs`, `cotangent` and errors are those of `check_gradients`. Raises
+    Elements that differ by more than rounding are compared with differences too, which settles which value is right,
+    and accepts either convention at a kink. `inputs`, `cotangent` and errors are those of `check_gradients`. Raises
     `ShapeError` when the gradients do not match the floating inputs in number or form.
 
     >>> import numpy as np
@@ -141,7 +141,7 @@ def check_against(
 
 
 def _only_where(rows: Sequence[Findings], others: Mapping[str, Findings], where: str) -> list[Findings]:
-    """Return the rows; a wrong row says `where` it is wrong if the row of that name among the `others` is right."""
+    """Return the rows; add `where` to the diagnosis of a wrong row if the row of the same name in `others` is right."""
     right = {name for name, other in others.items() if other.verdict in (Verdict.OK, Verdict.KINK)}
     return [
         replace(row, diagnosis="; ".join(filter(None, (row.diagnosis, where))))
@@ -152,14 +152,14 @@ def _only_where(rows: Sequence[Findings], others: Mapping[str, Findings], where:
 
 
 def _wrong_when_narrow(checked: CheckedFunction, rows: Sequence[Findings], wide: CheckReport) -> list[Findings]:
-    """Return the rows, saying which are right in float64, as in the report `wide`."""
+    """Return the rows, noting which wrong ones are right in float64, according to the report `wide`."""
     text = f"in {checked.narrowest} alone: right in float64"
     by_name = {order: {row.name: row for row in wide.rows if row.order == order} for order in (1, 2)}
     return [found for row in rows for found in _only_where([row], by_name[row.order], text)]
 
 
 def _value_of(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the function that returns the value alone, the first of what `function` returns."""
+    """Return a function that returns only the value, which comes first in what `function` returns."""
 
     @functools.wraps(function)
     def value(*args: Any) -> Any:
@@ -170,7 +170,7 @@ def _value_of(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _by_the_engine(checked: CheckedFunction, hand: ByHand, cotangent: Any) -> tuple[list[Findings], str]:
-    """Return what was found by the engine's gradients, and how; nothing if differences do not confirm these."""
+    """Return findings based on the engine's gradients, and how they were judged; none if differences refute them."""
     if rows := checked.faults() or hand.faults():
         return rows, "judged before any gradient was compared"
     checked.use_arrays_for_values()
@@ -194,7 +194,7 @@ def _is_confirmed(judge: Judge, at: int) -> bool:
 
 
 def _by_differences(plain: CheckedFunction, hand: ByHand, cotangent: Any, why: str) -> tuple[list[Findings], str]:
-    """Return what was found by differences alone, and how."""
+    """Return findings based on differences alone, and how they were judged."""
     why = why or "what was recorded is not all of the function, or has a wrong rule"
     method = f"judged by differences alone: {plain.name} could not be recorded ({why})"
     if rows := plain.faults() or hand.faults():
@@ -257,9 +257,9 @@ def _against_one(judge: Judge, at: int, directions: int | None) -> Findings:
 
 
 def _in_proportion(judge: Judge, at: int, findings: Findings, scaled: Array) -> Findings:
-    """Return the findings with elements wrong that do not grow with the cotangent, though they are right for this one.
+    """Return the findings, with elements marked as wrong if they do not grow in proportion to the cotangent.
 
-    The cotangent is 1 in many checks, so a rule that forgets it would pass.
+    This is needed because the cotangent is 1 in many checks, so that a rule that forgets it would pass.
     """
     gradient = judge.gradients[at]
     with np.errstate(all="ignore"):
@@ -281,7 +281,7 @@ def _weighted(judge: Judge, at: int, given: Array) -> Array:
 
 
 def _unfit(function: CheckedFunction, at: int, gradient: Array) -> Findings | None:
-    """Return the record of a gradient of another shape or dtype than its input."""
+    """Return the findings on a gradient whose shape or dtype differs from its input's; None if neither does."""
     x = function.arrays[at]
     if gradient.shape != x.shape:
         return function.findings(at, fault=Verdict.WRONG_SHAPE, diagnosis=diagnose_shape(gradient.shape, x.shape))
@@ -292,10 +292,10 @@ def _unfit(function: CheckedFunction, at: int, gradient: Array) -> Findings | No
 
 
 def _natural(judge: Judge, at: int) -> Array:
-    """Return the slopes that change the outputs by their own size over the size of each element of an input.
+    """Return the natural slope of each element of an input: the size of the outputs over the size of the element.
 
-    A gradient can be the small difference of such numbers, as that of sin(x) / x is. The size of an element that is
-    much smaller than usual counts as a part of the usual size.
+    A gradient can be the small difference of such numbers, as the gradient of sin(x) / x is. An element that is much
+    smaller than usual counts as a fixed part of the usual size.
     """
     outputs = judge.swept(judge.cotangents).outputs
     size = sum(float(np.sum(np.abs(ct * out.data))) for ct, out in zip(judge.cotangents, outputs, strict=True))
@@ -321,7 +321,7 @@ def _some(indices: Array) -> list[int]:
 def _diagnosed(
     judge: Judge, found: Mapping[int, Findings], scaled: Swept | None = None, *, by_hand: bool = False
 ) -> list[Findings]:
-    """Return the findings with their diagnoses; the function of gradients `by_hand` is recorded once more for these."""
+    """Return the findings with their diagnoses; for gradients derived `by_hand`, record the function once more."""
     rows = []
     wrong = {at: np.asarray(row.gradient) for at, row in found.items() if by_hand and row.wrong.any()}
     record = Record(lambda: judge.swept(judge.cotangents)[:2], judge.cotangents, wrong) if wrong else None
@@ -336,7 +336,7 @@ def _diagnosed(
 
 
 def _not_judged(findings: Findings, left_out: str) -> str:
-    """Return what to say of an input with elements that lead to outputs that are not finite."""
+    """Return the note for an input that has elements leading to outputs that are not finite."""
     total, count = findings.counts.total(), findings.counts[Verdict.UNJUDGED]
     if not count:
         return f"checked with the remaining outputs only: {left_out}"
@@ -351,7 +351,7 @@ def _conclude(report: CheckReport, raise_on_mismatch: bool) -> CheckReport:
 
 
 def _headline(report: CheckReport) -> str:
-    """Return what is wrong with the first input that fails, or that could not be judged, in one line."""
+    """Return, in one line, what is wrong with the first input that fails or could not be judged."""
     row = next((row for row in report.rows if row.verdict.fails or row.unjudged), report.rows[0])
     order = "" if row.order == 1 else f", order {row.order}"
     return f"{report.subject}, {row.name}{order}: {row.diagnosis or row.verdict}"

@@ -32,9 +32,9 @@ class Slopes:
     """The derivatives of the outputs along lines: the central ones, and those from the left and the right.
 
     All have shape (lines, outputs). `bound` holds how far `central` can be off, `gap_bound` how far `right - left` can
-    be. `kinked` marks the outputs whose one-sided slopes differ by more, or that jump at 0; `jumps` marks only the
-    latter. A side on which the function is not finite is left out, which `one_sided` marks; if both are, the bound is
-    infinite. `size` is the largest of the finite values of each output; `still` marks those that do not move at all.
+    be. `kinked` marks the outputs whose one-sided slopes differ by more, or that jump at 0; `jumps` marks only those
+    that jump. A side on which the function is not finite is left out, and `one_sided` marks this; if both sides are,
+    the bound is infinite. `size` is the largest finite value of each output; `still` marks outputs that do not move.
     """
 
     central: Array
@@ -86,7 +86,7 @@ class Line:
         return self._steps[0]
 
     def refine(self) -> None:
-        """Add four steps, each smaller than all before by the same ratio."""
+        """Add four steps, each shorter than the one before by the same ratio."""
         for _ in range(4):
             step = 2.0**self._exponent
             self._steps.append(step)
@@ -99,7 +99,7 @@ class Line:
 def slopes_of(lines: Sequence[Line]) -> Slopes:
     """Return the derivatives at 0 along lines of one function, and their bounds, from all their steps so far.
 
-    The lines have equally many steps. Each gets what it would get alone, but several at once take much less time.
+    All lines must have the same number of steps. The results are those of each line alone, computed much faster.
     """
     eps = lines[0]._eps
     centre = np.array([line._centre for line in lines])
@@ -188,9 +188,9 @@ def _settled(estimates: Array, bounds: Array) -> tuple[Array, Array]:
 
 
 def _combined(estimates: Array, bounds: Array, jumps: Array) -> Slopes:
-    """Return one answer from what was found on the right, on the left, and by central differences.
+    """Combine the slopes from the right, from the left and by central differences into one answer.
 
-    If one side is not finite, it is that of the other side.
+    If one side is not finite, the other side decides.
     """
     (right, left, both), (right_bound, left_bound, both_bound) = estimates, bounds
     no_left, no_right = np.isinf(left_bound), np.isinf(right_bound)

@@ -21,10 +21,10 @@ __all__ = ["evidence_of"]
 def evidence_of(
     judge: Judge, found: Mapping[int, Findings], at: int, scaled: Swept | None = None, record: Record | None = None
 ) -> Evidence:
-    """Return the evidence on input `at`, given what was `found` of all inputs.
+    """Return the evidence on input `at`, given what was `found` for all inputs.
 
-    `scaled` is a run with SCALE times the cotangents; None for gradients that were not computed by rules, which have
-    the `record` of the function if there is one.
+    `scaled` is a run with SCALE times the cotangents. It is None for gradients that were not computed by rules; for
+    these, `record` is the record of the function, if there is one.
     """
     shape = found[at].shape
     function = judge.function
@@ -49,7 +49,7 @@ def evidence_of(
 
 
 def _repeated(arrays: Iterable[Array], shape: tuple[int, ...]) -> Array | None:
-    """Return which rows of an array of this shape the only array of indices names more than once, as a mask of it."""
+    """Return a mask of the rows that the only array of indices names more than once; None if no such array fits."""
     indices = [x for x in arrays if x.dtype.kind in "iu" and x.ndim]
     if len(indices) != 1 or not shape or not np.all((indices[0] >= 0) & (indices[0] < shape[0])):
         return None
@@ -58,9 +58,9 @@ def _repeated(arrays: Iterable[Array], shape: tuple[int, ...]) -> Array | None:
 
 
 def _remedies(leaf: Tensor, outputs: list[Tensor], cotangents: list[Array]) -> Iterator[tuple[str, Array]]:
-    """Yield gradients that a declared operation would give `leaf` with a change to its rule, named by the change.
+    """Yield the gradients that `leaf` would get with changes to the rule of a declared operation, and their names.
 
-    Only if the function is that one operation: then the result of the rule is the gradient.
+    There are some only if the function is that one operation: then the result of its rule is the gradient.
     """
     if len(outputs) != 1:
         return

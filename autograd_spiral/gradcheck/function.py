@@ -23,7 +23,7 @@ __all__ = ["ByHand", "CheckedFunction", "gradients_of", "not_finite"]
 
 NO_TENSOR = "no Tensor came back that depends on an input: float(t), t.item() and t.data drop the graph"
 BLURRED_RUNS = 3
-SPACINGS, SHARE = 128, 0.005  # so many spacings, but no larger part, are the rounding of a gradient if no more is known
+SPACINGS, SHARE = 128, 0.005  # the rounding of a gradient, if no more is known: in spacings, and at most this part
 LONGEST_REASON = 120  # characters of an error message that a report repeats
 NAMED = 3  # at most this many non-finite outputs are listed with their indices
 
@@ -31,10 +31,10 @@ NAMED = 3  # at most this many non-finite outputs are listed with their indices
 class CheckedFunction:
     """A function and its inputs: `arrays` holds copies of all leaves, `floating` the indices of those with gradients.
 
-    The inputs may be in containers, see `arguments`. Those at the indices `constants` have no gradient. `order` is 1,
-    or 2 for the gradients of such a function, whose inputs are those of the function and then, at the indices
-    `weights`, the weights of its outputs. `as_arrays()` is the function that gets arrays instead of Tensors. `wobble`
-    says how far calls lie apart, if they differ by rounding.
+    The inputs may be in containers, see `arguments`. Those at the indices `constants` have no gradient. `order` is 1
+    for a function itself, and 2 for its gradients, which are a function of the same inputs and, at the indices
+    `weights`, of the weights of its outputs. `as_arrays()` is the same function, called with arrays instead of Tensors.
+    `wobble` says how far apart calls are, if they differ by rounding.
 
     Raises ValueError if no input is floating.
     """
@@ -42,7 +42,7 @@ class CheckedFunction:
     def __init__(self, function: Callable[..., Any], inputs: Sequence[Any], *, constants: Collection[int] = ()) -> None:
         self.name, self.order = name_of(function), 1
         self.takes_tensors, self._values_by_arrays = True, False
-        # called with `recorded` and the arguments: if that is False, the results need no graph
+        # called with `recorded` and the arguments: if `recorded` is False, the results need no graph
         self._call: Callable[..., Any] = lambda recorded, *args: function(*args)
         self.arguments = Arguments(function, inputs)
         self._given, self.names = list(self.arguments.leaves), list(self.arguments.names)
@@ -69,13 +69,13 @@ class CheckedFunction:
         return str(min((self.arrays[at].dtype for at in self.floating), key=lambda dtype: dtype.itemsize))
 
     def in_float64(self) -> list[Any]:
-        """Return the arguments with all floating arrays in float64; nothing if they are that already."""
+        """Return the arguments with all floating arrays in float64, or an empty list if they all are in float64."""
         if all(self.arrays[at].itemsize >= 8 for at in self.floating):
             return []
         return self.with_arrays([at_least(x, float) for x in self.arrays])
 
     def use_arrays_for_values(self) -> None:
-        """From now on, call the function with arrays where no gradients are needed, if it then returns the same."""
+        """Switch to calls with arrays where no gradients are needed, if the function then returns the same values."""
         with contextlib.suppress(Exception):
             pairs = zip(self.run(self.arrays)[1], self.as_arrays().run(self.arrays)[1], strict=True)
             self._values_by_arrays = all(_same(a.data, b.data) and a.dtype == b.dtype for a, b in pairs)
@@ -105,12 +105,12 @@ class CheckedFunction:
             _, outputs = self.run([x.copy() for x in self.arrays], recorded=True)
         except Exception as error:
             self.as_arrays().run([x.copy() for x in self.arrays])
-            first, _, _ = (str(error).splitlines() or [""])[0].partition(": ")  # what to write instead comes behind
+            first, _, _ = (str(error).splitlines() or [""])[0].partition(": ")  # the rest says what to write instead
             return f"{type(error).__name__}: {first[:LONGEST_REASON]}"
         return "" if any(out.requires_grad for out in outputs) else NO_TENSOR
 
     def lost_graph(self) -> str:
-        """Return what to say if no output was recorded; "" if one was."""
+        """Return the diagnosis if no output was recorded; "" if one was."""
         _, outputs = self.run(self.arrays, recorded=True)
         return f"zero: {NO_TENSOR}" if all(out.is_leaf and not out.requires_grad for out in outputs) else ""
 
@@ -118,7 +118,7 @@ class CheckedFunction:
     def run(self, arrays: Sequence[Array], *, recorded: bool = False) -> tuple[list[Tensor], list[Tensor]]:
         """Return the leaves that the function was given for its floating inputs, if recorded, and its floating outputs.
 
-        Raises `DtypeError` if there are none of the latter.
+        Raises `DtypeError` if no output is floating.
         """
         if not self.takes_tensors or (self._values_by_arrays and not recorded):
             outputs = self._outputs(self._call(recorded, *self.with_arrays(arrays)))
@@ -145,15 +145,15 @@ class CheckedFunction:
         return floating
 
     def findings(self, at: int, **found: Any) -> Findings:
-        """Return the record of what was `found` of the gradient with respect to input `at`."""
+        """Return the findings on the gradient with respect to input `at`; `found` holds their fields."""
         return Findings(self.names[at], self.arrays[at], self.order, **found)
 
     def faults(self) -> list[Findings]:
         """Return the faults that make a check impossible: two calls differ, or something is overwritten.
 
         Two calls of the function are compared, and two sweeps of one call, with another call between them: rules must
-        compute from what they are given alone, not from what the last call left. Neither may write into it, nor into
-        the arrays of the caller. Calls may differ by rounding, which `wobble` then holds.
+        compute from their arguments alone, not from what the last call left. Neither the function nor a rule may write
+        into its arguments, or into the arrays of the caller. Calls may differ by rounding, which `wobble` then holds.
         """
         given = [x.copy() for x in self.arrays]
         try:
@@ -190,12 +190,12 @@ class CheckedFunction:
         found = []
         for _ in range(2):
             found.append(gradients_of(outputs, leaves, cotangents))
-            with contextlib.suppress(Exception):  # so near, differences will be taken as well
+            with contextlib.suppress(Exception):  # differences will use points as close as this
                 self.run([x - x / 256 if i in self.floating else x for i, x in enumerate(self.arrays)])
         return found
 
     def _overwritten(self) -> list[Findings]:
-        """Return the fault of inputs that the caller holds and the function has changed."""
+        """Return the findings on inputs whose arrays, which the caller holds, were changed by the function."""
         given = [x.data if isinstance(x, Tensor) else x for x in self._given]
         pairs = enumerate(zip(given, self.arrays, strict=True))
         changed = [i for i, (x, was) in pairs if isinstance(x, np.ndarray) and not _same(x, was)]
@@ -203,7 +203,7 @@ class CheckedFunction:
         return self.refused(Verdict.OVERWRITTEN, text, changed)
 
     def _steady(self, sweeps: Sequence[Sequence[Tensor]] = ()) -> bool:
-        """Measure how far calls and `sweeps` lie apart; return whether that is no more than rounding."""
+        """Measure how far apart calls and `sweeps` are, and return whether rounding explains it."""
         cotangents = self.cotangents(None)
 
         def call() -> tuple[Sequence[Tensor], Sequence[Tensor]]:
@@ -214,7 +214,7 @@ class CheckedFunction:
         return self.wobble is not None
 
     def refused(self, verdict: Verdict, text: str, inputs: Sequence[int]) -> list[Findings]:
-        """Return one record for each of these inputs, which all have the same fault."""
+        """Return findings for each of these inputs, which all have the same fault."""
         return [self.findings(at, fault=verdict, diagnosis=text) for at in inputs]
 
     def cotangents(self, given: Any) -> list[Array]:
@@ -239,7 +239,7 @@ class CheckedFunction:
         return [np.asarray(ct, dtype=out.dtype) for ct, out in zip(weights, outputs, strict=True)]
 
     def gradient(self, cotangents: Sequence[Array]) -> CheckedFunction:
-        """Return the gradients of this function as a function, of its inputs and of the weights of its outputs."""
+        """Return the function that maps the inputs, and weights for the outputs, to the gradients of this function."""
         count = len(self.arguments.inputs)
 
         def gradients(recorded: bool, *args: Any) -> tuple[Tensor, ...]:
@@ -284,7 +284,7 @@ class ByHand:
         return {at: np.array(gradient) for at, gradient in found.items()}
 
     def faults(self) -> list[Findings]:
-        """Return the faults of the function that computes them: two calls differ, or it overwrites an input."""
+        """Return the faults of the gradients' function: two calls of it differ, or it overwrites an input."""
         function = self._function
         if not callable(self._given):
             return []
@@ -303,9 +303,9 @@ class ByHand:
         """Return how far rounding can have moved a gradient, as far as is known without a record of it.
 
         That is some spacings of its largest number, or of the `natural` slopes, which change the outputs by their own
-        size. A function is also called with other last bits of the inputs, and in float64 if they are narrower: what
-        this changes counts, unless it is too much for rounding, as where a mask has another value. A gradient that is
-        another one at each of three neighbouring numbers can be off by its own size.
+        size. If a function computes the gradient, it is also called with other last bits of the inputs, and in float64
+        if they are narrower. The changes count, unless they are too large for rounding, as where a mask has another
+        value. A gradient that differs at each of three neighbouring numbers can be off by its own size.
         """
         gradient, arrays = self.gradients[at], self._function.arrays
         limits = np.finfo(gradient.dtype)
@@ -330,7 +330,7 @@ class ByHand:
 def gradients_of(
     outputs: Sequence[Tensor], leaves: Sequence[Tensor], weights: Sequence[Any], create_graph: bool = False
 ) -> tuple[Tensor, ...]:
-    """Return what `grad` does; zeros, without a warning, if all outputs are constants: a check says that itself."""
+    """Return the result of `grad`, or zeros without a warning if all outputs are constants, which a check reports."""
     if all(out.is_leaf and not out.requires_grad for out in outputs):
         return tuple(Tensor(np.zeros(leaf.shape, leaf.dtype)) for leaf in leaves)
     return grad(outputs, tuple(leaves), weights, create_graph=create_graph)
@@ -363,7 +363,7 @@ def _all_same(first: Sequence[Tensor], second: Sequence[Tensor]) -> bool:
 
 
 def _next(x: Array, end: float) -> Array:
-    """Return the next numbers towards `end`; zeros and integers stay."""
+    """Return the next numbers towards `end`; zeros and integers stay unchanged."""
     return np.where(x == 0, x, np.nextafter(x, x.dtype.type(end))) if x.dtype.kind == "f" else x
 
 

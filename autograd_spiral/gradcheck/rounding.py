@@ -5,7 +5,7 @@ runs. How far the results move is what rounding can do to them, cancellation inc
 one long sum does not show that way: one more run, in a wider dtype, gives the rounding that happened.
 
 A rule that branches on exact values moves too, but as a jump: all runs agree with each other, and not with the recorded
-numbers. That is no rounding.
+numbers. That is not rounding.
 
 The record is run again as the sweep ran it, rules included, and not as a program: rules of declared operations may need
 plain arrays, and a program would blur each step within a rule, which widens the bounds of gradients that are right.
@@ -49,10 +49,10 @@ _MULTIPLIERS = np.random.default_rng(7).integers(2**62, 2**63, size=RUNS, dtype=
 class Rounding(NamedTuple):
     """How far rounding can move each element of the outputs of a function, and of its gradients.
 
-    The `loose` levels are those where equal numbers need not stay equal: a difference of exactly 0 may be the rest of
-    two numbers that differ. `jumps` marks the elements of the gradients that all runs agree on with each other, and not
-    with the recorded gradient; levels leave that distance out. `largest` is the largest number on the way to
-    the outputs.
+    The `loose` levels apply if equal numbers need not stay equal: a difference of exactly 0 may be what is left of two
+    numbers that differ. `jumps` marks the elements of the gradients on which all runs agree with each other but not
+    with the recorded gradient; the levels leave that distance out. `largest` is the largest number that was met in
+    computing the outputs.
     """
 
     outputs: list[Array]
@@ -135,7 +135,7 @@ def at_least(value: Any, dtype: Any) -> Any:
 
 
 def _or_in_float64(function: Callable[..., Any], *args: Any, **params: Any) -> Any:
-    """Call `function`; pass float64 instead of a long double if it does not take that, as those of np.linalg."""
+    """Call `function`; if it does not take long doubles, as functions of np.linalg do not, pass float64 instead."""
     try:
         return function(*args, **params)
     except TypeError:
@@ -161,7 +161,7 @@ class _Shadow:
         self.primitive = _reading_changed(node.primitive, len(self.args), change)
         pairs = zip(self.args, node.operands, strict=True)
         operands = (arg._value if type(arg) is _Shadow else operand for arg, operand in pairs)
-        # A float32 constant does not round as such in float64.
+        # In float64, a float32 constant does not round like float32.
         self.operands = tuple(change(at_least(operand, original.dtype)) for operand in operands)
         value = np.asarray(_or_in_float64(node.primitive.evaluate, *self.operands, **node.params))
         value = change(value) if results else value
@@ -231,9 +231,10 @@ def rounding_of(
     """Return how far rounding can move each element of the recorded `outputs`, and of their `gradients`.
 
     This is the largest change in any of the runs, plus the spacing of the dtype. `gradients` are those with respect to
-    `inputs`; without `cotangents`, `inputs` and `gradients`, outputs alone are measured. An exact zero is mostly meant
-    (a masked entry, a point on a kink), so the runs keep it. It can also be the rest of large numbers that cancel, or
-    of a tiny number: further runs move zeros, and count where they stay within the reach of rounding.
+    `inputs`; without `cotangents`, `inputs` and `gradients`, only outputs are measured. An exact zero is usually
+    intended (a masked entry, a point on a kink), so the runs keep zeros. A zero can also be what is left of large
+    numbers that cancel, or of a tiny number: so further runs move zeros, and count where they stay within the reach of
+    rounding.
     """
     order = history(outputs)
     results = [*(out.data for out in outputs), *gradients]
@@ -256,7 +257,7 @@ def rounding_of(
 
     @np.errstate(all="ignore")
     def levels_of(runs: Iterable[Array]) -> tuple[Array, Array]:
-        """Return how far runs are from the values, or from their middle where the values stand apart; and where."""
+        """Return how far runs are from the values, or from their middle where the values stand apart, and a mask."""
         low = high = np.full(values.shape, np.nan)
         for run in runs:
             low, high = np.fmin(low, run), np.fmax(high, run)
@@ -272,7 +273,7 @@ def rounding_of(
     largest = met.number
     happened = distance(again(widened, observer=met))
     # The rounding of a sum of n terms is within about n roundings of the terms, and none of these is larger than the
-    # largest number that was met. A difference of two blurred numbers is within both. Anything beyond is no rounding.
+    # largest number that was met. A difference of two blurred numbers is within both. Anything beyond is not rounding.
     cap = max(2.0 * 2**_BITS, max((node.size for node in order), default=0) / 8)
     floor = met.number * eps + max(1.0, met.number) * least
     limit = cap * (spacing + floor)
@@ -289,7 +290,7 @@ def rounding_of(
             return run
 
         wide = distance(within_reach(again(widened, keep_zeros=False)))
-        # Rules that look for the largest operand compare it with the result, which therefore has no other last bits.
+        # Rules that look for the largest operand compare it with the result, which therefore keeps its last bits.
         how = {"keep_zeros": False, "results": False}
         apart = (again(lambda value: blurred_apart(value, rng), **how) for _ in range(RUNS))
         loose, _ = levels_of(map(within_reach, apart))

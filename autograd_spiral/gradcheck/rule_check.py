@@ -35,10 +35,10 @@ _PASSING = {Verdict.OK, Verdict.KINK, "no gradient"}
 
 @dataclass(frozen=True)
 class RuleRow:
-    """What was found of one argument of one example call.
+    """The findings on one argument of one example call.
 
     `order1`, `order2` and `float32` (order 1 on float32 inputs) are verdicts, or "no gradient"; `error` is the worst
-    relative error in float64 with its `bound`; `kinks` counts the elements that lay on one; `says` is the diagnosis.
+    relative error in float64 with its `bound`; `kinks` counts the elements on a kink; `says` is the diagnosis.
 
     >>> (row,) = check_rules(["tanh"]).rows
     >>> row.primitive, row.argument, row.order2, row.error <= row.bound
@@ -123,7 +123,7 @@ def checkable() -> dict[str, Callable[..., Any]]:
 
 def _ours(function: Callable[..., Any]) -> bool:
     """Return whether `function` belongs to NumPy, Python or this package, and was not declared by somebody else."""
-    module = getattr(function, "__module__", None) or "numpy"  # not all ufuncs know
+    module = getattr(function, "__module__", None) or "numpy"  # some ufuncs have no module
     if not module.startswith("autograd_spiral"):
         return module.split(".")[0] in ("numpy", "_operator")
     name = getattr(function, "__name__", "")
@@ -197,7 +197,7 @@ def _checked(name: str, example: Example) -> list[RuleRow]:
         error, bound = (worst.error, worst.error_bound) if worst else (0.0, 0.0)
         kinks = max(row.counts[Verdict.KINK] for row in (one, two))
         rows.append(RuleRow(name, f"{i} {one.shape}", *verdicts, error, bound, kinks, "; ".join(filter(None, says))))
-    for row in second[len(first) :]:  # the rules are wrong in their cotangents
+    for row in second[len(first) :]:  # the rules depend wrongly on their cotangents
         none = "no gradient"
         rows.append(RuleRow(name, f"{row.name} {row.shape}", none, str(row.verdict), none, says=row.diagnosis))
     return rows

@@ -1,4 +1,4 @@
-"""Whether calls of a function that return different numbers differ by rounding alone, and then by how much.
+"""Whether calls of a function that return different numbers differ only by rounding, and by how much.
 
 Sums in several threads, or in an order that depends on where an array lies in memory, differ in their last bits from
 call to call. That is no fault; it widens the bounds.
@@ -24,7 +24,7 @@ SPACINGS = 16  # of the largest number: differences up to that are rounding
 
 
 class Wobble(NamedTuple):
-    """How far the outputs and the gradients of several calls lie apart, element by element."""
+    """How far apart the outputs and the gradients of several calls are, element by element."""
 
     outputs: list[Array]
     gradients: list[Array]
@@ -34,10 +34,11 @@ class Wobble(NamedTuple):
 def wobble_of(
     call: Callable[[], tuple[Sequence[Tensor], Sequence[Tensor]]], sweeps: Sequence[Sequence[Tensor]] = ()
 ) -> Wobble | None:
-    """Return how far several calls, and the gradients of `sweeps`, lie apart; None if rounding does not explain it.
+    """Return how far apart several calls, and the gradients of `sweeps`, are; None if rounding does not explain it.
 
-    `call` returns the outputs and the gradients. Rounding is not measured by running the record again, because a rule
-    that draws random numbers would pass as one that rounds: it is small beside the largest number.
+    `call` returns the outputs and the gradients. Differences count as rounding if they are small compared with the
+    largest number. Rounding is not measured by running the record again, because a rule that draws random numbers would
+    then pass as one that rounds.
 
     >>> from autograd_spiral import grad
     >>> order = iter([1, -1] * CALLS)
@@ -56,7 +57,7 @@ def wobble_of(
 
 
 def _apart(results: Sequence[Sequence[Tensor]], largest: float = 0.0) -> list[Array] | None:
-    """Return how far `results` lie apart, element by element; None if too far, or if their shapes differ."""
+    """Return how far apart `results` are, element by element; None if too far, or if their shapes differ."""
     if any([x.shape for x in result] != [x.shape for x in results[0]] for result in results):
         return None
     apart = []

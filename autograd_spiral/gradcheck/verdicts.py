@@ -1,4 +1,4 @@
-"""What a gradient check found: a verdict on each derivative, and one record for each input. Imports numpy alone."""
+"""What a gradient check found: a verdict on each derivative, and one record for each input. Imports only NumPy."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ Array: TypeAlias = NDArray[Any]
 class Verdict(StrEnum):
     """The verdict on one element, on one random direction, or on a whole input.
 
-    The order is from harmless to grave; each verdict is a string too. `judging` and `function` reach verdicts, `report`
-    and `rule_check` count them.
+    The verdicts are in order, from harmless to grave; each is a string too. `judging` and `function` reach verdicts,
+    `report` and `rule_check` count them.
 
     >>> {Verdict.WRONG_SHAPE: 3}["wrong shape"]
     3
@@ -78,9 +78,9 @@ class Slope:
 
     @property
     def error(self) -> float:
-        """The difference of the two values, relative to the derivative, or to a thousandth of its natural size.
+        """The difference between the two values, relative to the derivative or to a thousandth of its natural size.
 
-        The natural size is that of a slope which changes the outputs by their own size; the larger of the two counts.
+        The larger of these two counts. The natural size is that of a slope which changes the outputs by their own size.
 
         >>> Slope(Verdict.WRONG, analytic=3.0, numeric=6.0, bound=1e-9).error
         0.5
@@ -104,7 +104,7 @@ class Slope:
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """What was found of the `gradient` with respect to one input, at order 1 or 2; all else is derived from this.
+    """The findings on the `gradient` with respect to one input, at order 1 or 2; a report is made of these.
 
     `slopes` are the derivatives that were compared. `judged` says what the check began with, "elements" or random
     "directions": after a failure, the slopes are those of elements in either case. A `fault` of the input as a whole
@@ -159,7 +159,7 @@ class Findings:
 
     @property
     def counts(self) -> Counter[Verdict]:
-        """How many elements, or directions, got each verdict.
+        """The number of elements, or directions, with each verdict.
 
         >>> Findings("x", np.zeros(3), slopes=(Slope(Verdict.OK), Slope(Verdict.KINK))).counts["kink"]
         1
@@ -187,7 +187,7 @@ class Findings:
 
     @property
     def unanswered(self) -> int:
-        """How many were lost in noise, or not judged.
+        """The number of elements, or directions, that were lost in noise or not judged.
 
         >>> slopes = [Slope(verdict) for verdict in (Verdict.OK, Verdict.NOISE, Verdict.UNJUDGED)]
         >>> Findings("x", np.zeros(3), slopes=tuple(slopes)).unanswered
@@ -206,7 +206,7 @@ class Findings:
 
     @property
     def worst(self) -> Slope | None:
-        """The worst slope: measured by its bound if something fails, else by its size; None if none was judged.
+        """The slope with the largest error: relative to its bound if something fails, else to its size; or None.
 
         >>> slopes = tuple(Slope(Verdict.WRONG, value, 1.0, 0.1, index=(i,)) for i, value in enumerate([2.0, -3.0]))
         >>> Findings("x", np.zeros(2), slopes=slopes).worst.index
@@ -225,7 +225,7 @@ class Findings:
 
     @property
     def value(self) -> float | None:
-        """The number in the input where the worst slope is; None for a direction, or if none was judged.
+        """The element of the input at which the worst slope is; None for a direction, or if none was judged.
 
         >>> Findings("x", np.array([5.0]), slopes=(Slope(Verdict.OK, 1.0, 1.0, 1e-9, index=(0,)),)).value
         5.0
@@ -255,7 +255,7 @@ class Findings:
 
     @property
     def bound(self) -> Array:
-        """How far the two may differ, NaN for elements that were not judged.
+        """How far `analytic` and `numeric` may differ, NaN for elements that were not judged.
 
         >>> Findings("x", np.zeros(2), slopes=(Slope(Verdict.OK, 1.0, 1.0, 1e-9, index=(0,)),)).bound
         array([1.e-09,    nan])
@@ -264,7 +264,7 @@ class Findings:
 
     @property
     def wrong(self) -> Array:
-        """Which elements fail.
+        """A mask of the elements that fail.
 
         >>> Findings("x", np.zeros(2), slopes=(Slope(Verdict.NAN, index=(1,)),)).wrong
         array([False,  True])
@@ -279,14 +279,14 @@ class Findings:
 
     @functools.cached_property
     def _judged(self) -> tuple[list[Slope], Array]:
-        """The slopes of elements that were judged, and the flat indices of these."""
+        """The slopes of elements that were judged, and the flat indices of these elements."""
         slopes = [slope for slope in self.slopes if slope.index is not None and slope.verdict is not Verdict.UNJUDGED]
         if not self.shape or not slopes:
             return slopes, np.zeros(len(slopes), int)
         return slopes, np.ravel_multi_index(np.array([slope.index for slope in slopes]).T, self.shape)
 
     def overruled(self, slopes: Iterable[Slope]) -> Findings:
-        """Return the same with `slopes` of elements replacing those of the same elements, and all of directions.
+        """Return findings in which `slopes` replace the slopes of the same elements, and of all directions.
 
         >>> findings = Findings("x", np.zeros(2), slopes=(Slope(Verdict.WRONG, index=(0,)),))
         >>> findings.overruled([Slope(Verdict.KINK, index=(0,))]).verdict

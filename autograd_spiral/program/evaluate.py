@@ -1,7 +1,7 @@
 """The meaning of a program: its equations, computed one by one on arrays as NumPy computes them.
 
-This is the reference: every pass keeps these results, every executor is compared with them, and readers of values
-inside a program get them from the hook.
+This is the reference: every pass keeps these results, every executor is compared with them, and code that needs values
+inside a program gets them from the hook `each`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["compute", "evaluate"]
 
 
 def compute(equation: Equation, operands: tuple[Any, ...]) -> NDArray[Any]:
-    """Return the value of `equation` on `operands`: a frozen array, of the shape and dtype that the equation states.
+    """Return the value of `equation` on `operands`: a frozen array of the shape and dtype that the equation states.
 
     Raises `CaptureError` if the shape or dtype differs, which the body of a declared primitive can cause.
     """
@@ -40,7 +40,7 @@ def compute(equation: Equation, operands: tuple[Any, ...]) -> NDArray[Any]:
 def evaluate(
     program: Program, *arrays: Any, each: Callable[[Equation, tuple[Any, ...]], Any] = compute
 ) -> tuple[NDArray[Any], ...]:
-    """Return the outputs of `program` and then its new state, as fresh read-only arrays.
+    """Return the outputs of `program`, followed by its new state, as fresh read-only arrays.
 
     `arrays` are the arrays for its inputs, state and outside, in this order. `each(equation, operands)` is called for
     every equation in turn and returns its value: it may look at the operands and the value, or change them. Raises

@@ -22,15 +22,27 @@ from autograd_spiral.program.evaluate import evaluate
 from autograd_spiral.program.ir import Program, Value
 from autograd_spiral.program.locks import new_lock
 
-__all__ = ["HOST", "Executor", "Memory", "Run", "checked", "interpret", "update"]
+__all__ = [
+    "ALONE",
+    "HOST",
+    "Executor",
+    "Memory",
+    "OutOfStep",
+    "Peers",
+    "Run",
+    "checked",
+    "interpret",
+    "peers_of",
+    "update",
+]
 
 
 class Memory(NamedTuple):
-    """Where a run has the state and its results: how they get there from leaves, and back into leaves.
+    """Where a run keeps its state and results, and how these get there from leaves and back into leaves.
 
-    `take(leaf)` returns what the function of the run is given for a leaf, and `leaf(result)` a new leaf that holds one
-    of its results. `update(leaves, before, new)` gives the first leaves what the function returned as the new state, or
-    changes none if it is interrupted; `before` is what was taken from all of them. `HOST` is that of plain arrays.
+    `take(leaf)` returns what the function of the run is given for a leaf, and `leaf(result)` returns a new leaf that
+    holds one of its results. `update(leaves, before, new)` gives the first leaves their new values, or changes none if
+    it is interrupted; `before` is what was taken from all of them. `HOST` is the memory of plain arrays.
 
     >>> import numpy as np
     >>> run = Run(lambda x: (x + 1,), reentrant=True)
@@ -61,13 +73,13 @@ HOST = Memory(operator.attrgetter("_value"), as_leaf, update)
 class Run:
     """A program that is ready to run: `run(*inputs, *state, *outside)` returns `(*outputs, *new_state)`.
 
-    The results are fresh read-only arrays that nothing else holds. The given arrays stay as they are. The program's
+    The results are fresh read-only arrays that nothing else holds. The given arrays are not changed. The program's
     checks run, and raise, before anything is returned. `reentrant` says whether two threads may be inside `function`
     at the same time. If not, for example because calls share buffers, a run lets in one thread at a time.
 
-    A captured step keeps the state, and returns the results, in the `memory` of the run. With another one than `HOST`,
-    `function` may be given what that memory takes from leaves, and returns what it makes leaves of. A call of the run
-    itself returns arrays in any case.
+    A captured step keeps the state, and returns the results, in the `memory` of the run. If that is not `HOST`,
+    `function` gets what the memory takes from leaves, and returns what the memory makes leaves of. A call of the run
+    itself always returns arrays.
 
     >>> import numpy as np
     >>> run = Run(lambda x: (x + 1,), reentrant=True)
@@ -84,13 +96,45 @@ class Run:
         object.__setattr__(self, "lock", nullcontext() if self.reentrant else new_lock())
 
     def __call__(self, *arrays: NDArray[Any]) -> tuple[NDArray[Any], ...]:
-        """Return the outputs and then the new state."""
+        """Return the outputs, followed by the new state."""
         with self.lock:
             results = self.function(*arrays)
         return results if self.memory is HOST else tuple(self.memory.leaf(result)._value for result in results)
 
 
 Executor: TypeAlias = Callable[[Program], Run]
+
+
+class OutOfStep(CaptureError):
+    """Several processes do different things in the same call; afterwards, their captured step makes new programs."""
+
+
+class Peers:
+    """The other processes that run a step together with this one: here, none.
+
+    An executor that has an attribute `peers` runs a program in several processes, each of which passes its own rows.
+
+    >>> import numpy as np
+    >>> Peers().stand_in("x", np.zeros(2))
+    array([0., 0.])
+    """
+
+    def stand_in(self, name: str, array: NDArray[Any]) -> NDArray[Any]:
+        """Return what a step is captured with in place of an input: an array with the rows of all processes."""
+        return array
+
+    def alike(self, name: str) -> AbstractContextManager[None]:
+        """Let the body of a `with` statement, for a step of this name, raise in all processes if it raises in one."""
+        return nullcontext()
+
+
+def peers_of(executor: Executor | None) -> Peers:
+    """Return the other processes in which `executor` runs programs."""
+    peers: Peers = getattr(executor, "peers", ALONE)
+    return peers
+
+
+ALONE = Peers()
 
 
 def interpret(program: Program) -> Run:
@@ -106,11 +150,11 @@ def interpret(program: Program) -> Run:
 
 
 def checked(executor: Executor) -> Executor:
-    """Return `executor` with its results checked and copied; only the default one is trusted to return new arrays.
+    """Return `executor` with its results checked and copied; only the default executor is trusted to return new arrays.
 
-    A run with a memory of its own is returned as it is, since only that memory knows what its results are. The new
-    executor raises TypeError if `executor` returns no `Run`. Its run is given read-only views, and raises
-    `CaptureError` if the results are not arrays of the number, shapes and dtypes that the program states.
+    A run with its own memory is returned unchanged, since only that memory knows what its results are. The new executor
+    raises TypeError if `executor` does not return a `Run`. Its run gets read-only views, and raises `CaptureError` if
+    the results are not arrays of the number, shapes and dtypes that the program states.
 
     >>> import numpy as np
     >>> from autograd_spiral import capture
@@ -137,7 +181,7 @@ def checked(executor: Executor) -> Executor:
 
 
 def _view(array: NDArray[Any]) -> NDArray[Any]:
-    """Return `array` as an array that the executor cannot write to."""
+    """Return a view of `array` that the executor cannot write to."""
     return frozen(array.view())
 
 

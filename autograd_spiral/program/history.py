@@ -1,4 +1,4 @@
-"""The walk over a recorded graph that all readers of the graph share."""
+"""The walk over a recorded graph, which all readers of the graph share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["history"]
 
 
 def history(outputs: Iterable[Tensor]) -> list[Tensor]:
-    """Return `outputs` and all tensors that they were computed from, in the order in which they were made."""
+    """Return `outputs` and all tensors that they were computed from, in the order of their creation."""
     seen = set(outputs)
     stack = list(seen)
     while stack:

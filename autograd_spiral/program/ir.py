@@ -72,13 +72,13 @@ def shape_of(atom: Atom) -> tuple[int, ...]:
 def dtype_of(atom: Atom) -> np.dtype[Any] | None:
     """Return the dtype of a value or an array; None for a Python number, which takes the dtype of the other operand.
 
-    Compare it by `has_dtype`, since NumPy says that float64 equals None.
+    Use `has_dtype` for comparisons, since NumPy treats None as equal to float64.
     """
     return atom.dtype if isinstance(atom, Value | np.ndarray) else None
 
 
 def has_dtype(atom: Atom, dtype: np.dtype[Any]) -> bool:
-    """Whether `atom` is a value or an array of this dtype."""
+    """Return whether `atom` is a value or an array of this dtype."""
     return isinstance(atom, Value | np.ndarray) and atom.dtype == dtype
 
 
@@ -101,7 +101,7 @@ class Equation:
     phase: str = "forward"  # or "backward", or "update"
     scope: tuple[str, ...] = ()
     place: str | None = None
-    body: tuple[Equation, ...] = ()  # of a declared primitive; the last one computes `output`
+    body: tuple[Equation, ...] = ()  # the equations of a declared primitive; the last one computes `output`
 
     @property
     def function(self) -> Callable[..., Any]:
@@ -153,7 +153,7 @@ class Equation:
 
 
 class Rank:
-    """How good a name is; the best one wins."""
+    """How good a name is: the lowest rank is the best."""
 
     GIVEN, GRADIENT, STEP, CALLER, BODY = range(5)  # the user's; "d" + name; locals of the step, of callees, of bodies
 
@@ -236,7 +236,7 @@ class Program:
             raise CaptureError(f"{self.name}: no equation computes one of the results")
 
     def call(self, value: Value) -> str:
-        """Return what messages call `value`: its name, or else its shape.
+        """Return how messages refer to `value`: by its name, or else by its shape.
 
         >>> x = Value((3,), np.dtype(float))
         >>> Program("f", (x,), (), (), (x,), names={x: Name(Rank.GIVEN, "x")}).call(x)
@@ -245,7 +245,7 @@ class Program:
         return self.names[value].text if value in self.names else f"a value of shape {value.shape}"
 
     def results(self) -> Iterator[Value]:
-        """Yield the values that must be computed: outputs, new state, and checked values; no constants.
+        """Yield the values that must be computed: outputs, new state and checked values, but no constants.
 
         >>> x = Value((3,), np.dtype(float))
         >>> [value.shape for value in Program("f", (x,), (), (), (2.0, x)).results()]

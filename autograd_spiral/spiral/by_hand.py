@@ -1,6 +1,6 @@
 """The losses and gradients derived by hand, in plain NumPy: the oracle that the engine is checked against.
 
-Imports only numpy, so that it cannot depend on what it judges. Derivations: CS231n, Neural Networks Case Study.
+It imports only NumPy, so that it cannot depend on what it judges. Derivations: CS231n, Neural Networks Case Study.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ Array = NDArray[Any]
 def softmax_gradient(p: Array, correct: int | tuple[Array, Array]) -> Array:
     """Return the gradient of `-log p[correct]` with respect to the scores whose softmax is `p`.
 
-    It is p itself, less 1 at the correct class: `dL/df[k] = p[k] - 1(k = correct)`. If each row of `p` is a softmax,
-    `correct` is a pair of arrays: the rows, and the correct class of each.
+    It is p itself, minus 1 at the correct class: `dL/df[k] = p[k] - 1(k = correct)`. If each row of `p` is a softmax,
+    `correct` is a pair of arrays: the indices of the rows, and the correct class of each.
 
     >>> softmax_gradient(np.array([0.2, 0.3, 0.5]), 1)
     array([ 0.2, -0.7,  0.5])
@@ -42,8 +42,8 @@ def _data_loss(scores: Array, y: Array) -> tuple[float, Array]:
 def linear_gradients(X: Array, y: Array, W: Array, b: Array, reg: float) -> tuple[float, tuple[Array, Array]]:
     """Return the loss of the softmax linear classifier and its gradients with respect to W (D, K) and b (1, K).
 
-    `X` is (N, D), and `y` has N classes. The loss is the mean cross-entropy plus `reg / 2 · ΣW²`. No argument is
-    changed.
+    `X` is (N, D), and `y` holds the N classes. The loss is the mean cross-entropy plus `reg / 2 · ΣW²`. The arguments
+    are not changed.
 
     >>> loss, (dW, db) = linear_gradients(np.eye(2), np.array([0, 1]), np.zeros((2, 2)), np.zeros((1, 2)), 0.0)
     >>> round(loss, 4)
@@ -63,8 +63,8 @@ def two_layer_gradients(
 ) -> tuple[float, tuple[Array, Array, Array, Array]]:
     """Return the loss of the two-layer ReLU net and its gradients with respect to its parameters.
 
-    These are W1 (D, H), b1 (1, H), W2 (H, K) and b2 (1, K). The gradient passes through a hidden unit only where the
-    unit's output is positive. No argument is changed.
+    The parameters are W1 (D, H), b1 (1, H), W2 (H, K) and b2 (1, K). The gradient passes through a hidden unit only
+    where the unit's output is positive. The arguments are not changed.
 
     >>> W1, b1, W2, b2 = np.eye(2), np.zeros((1, 2)), np.zeros((2, 2)), np.zeros((1, 2))
     >>> loss, (dW1, db1, dW2, db2) = two_layer_gradients(np.eye(2), np.array([0, 1]), W1, b1, W2, b2, 0.0)

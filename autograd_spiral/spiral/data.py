@@ -1,4 +1,4 @@
-"""The spiral data set: one noisy arm per class. Imports only numpy."""
+"""The spiral data set: one noisy arm per class. Imports only NumPy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Generator: TypeAlias = np.random.Generator | np.random.RandomState
 def spiral(
     points_per_class: int = 100, classes: int = 3, noise: float = 0.2, *, generator: Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return points in the plane on `classes` spiral arms, which no straight lines can separate, and their classes.
+    """Return points in the plane and their classes: one spiral arm per class, which no straight lines can separate.
 
     The points X have shape (points_per_class · classes, 2), and the classes y are in order. On arm j, the radius r
     goes from 0 to 1, and the angle t from 4j to 4(j + 1), plus `noise` times a standard normal number. The numbers are

@@ -1,4 +1,4 @@
-"""The two models of the case study, as frozen dataclasses of Tensors: to apply one is a pure function."""
+"""The two models of the case study, as frozen dataclasses of Tensors: applying a model changes nothing."""
 
 from __future__ import annotations
 

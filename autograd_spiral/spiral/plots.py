@@ -22,13 +22,13 @@ CLASS_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9
 
 CLASS_MARKERS = "o^sDvPX*"
 
-_LOSS_STYLES = (("#b37700", "--"), ("#8f3a76", "-"), ("#333333", ":"))  # other colours than the classes have
+_LOSS_STYLES = (("#b37700", "--"), ("#8f3a76", "-"), ("#333333", ":"))  # not the colours of the classes
 _WIDTH = 5.6
-"""Inches. A figure of this width, with the usual fonts, can be read at 400 pixels."""
+"""In inches. A figure of this width, with the usual fonts, can be read at a width of 400 pixels."""
 
 
 def available() -> bool:
-    """Whether matplotlib is installed."""
+    """Return whether matplotlib is installed."""
     return importlib.util.find_spec("matplotlib") is not None
 
 
@@ -72,7 +72,7 @@ def plot_hidden_units(path: Path, net: TwoLayerNet, X: NDArray[Any], y: NDArray[
             look = {"color": "black", "alpha": 0.3 + 0.6 * weight}
             line = foot + np.array([[-3.0], [3.0]]) * reach * along
             axes.plot(line[:, 0], line[:, 1], linewidth=0.5 + 1.2 * weight, **look)
-            # To keep the triangles apart, they are in turn on the left, in the middle and on the right of their lines.
+            # To keep the triangles apart, place them in turn to the left, in the middle and to the right of the line.
             x, y_ = foot + along * reach * (rank % 3 - 1) * 0.55 + 0.024 * reach * normal
             turn = np.degrees(np.arctan2(normal[1], normal[0])) - 90
             axes.plot(x, y_, marker=(3, 0, turn), markersize=9, markeredgewidth=0, **look)
@@ -122,7 +122,7 @@ def _axes(title: str, height: float) -> Any:
 
 
 def _plane(title: str, X: NDArray[Any]) -> Any:
-    """Return the axes of a square around the origin that holds the points X."""
+    """Return the axes of a square around the origin that contains the points X."""
     from matplotlib.ticker import MaxNLocator
 
     axes = _axes(title, _WIDTH)

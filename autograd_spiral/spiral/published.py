@@ -1,4 +1,4 @@
-"""The numbers that the case study prints, and a start from the same random numbers.
+"""The numbers that the case study published, and data and models made from the same random numbers.
 
 Source: CS231n, Neural Networks Case Study: the two training logs and the two accuracies.
 """

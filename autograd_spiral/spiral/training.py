@@ -43,9 +43,9 @@ def train(
     """Update the model's parameters `steps` times by `-step_size` times the gradient of its loss on all of X and y.
 
     Returns the loss before each update, shape (steps,); `on_step(i, loss)` is called with each. The step is captured
-    and replayed, or with `eager` recorded again each time; the results are the same. `watch`, for example
-    `explore.training`, takes the captured step and returns what to call in its place. Raises FloatingPointError when
-    the loss is no longer finite, and ValueError for negative steps.
+    and replayed, or recorded again each time if `eager`; the results are the same. `watch`, for example
+    `explore.training`, takes the captured step and returns a function to call in its place. Raises FloatingPointError
+    when the loss is no longer finite, and ValueError for negative steps.
 
     >>> from autograd_spiral.spiral import LinearClassifier, spiral
     >>> generator = np.random.default_rng(0)

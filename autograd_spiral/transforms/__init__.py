@@ -1,4 +1,4 @@
-"""Functions in, derivatives out."""
+"""Transforms: they compute derivatives of functions."""
 
 from autograd_spiral.transforms.derivatives import (
     elementwise_grad,

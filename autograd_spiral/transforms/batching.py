@@ -1,8 +1,8 @@
 """Batching: how functions of the vocabulary are computed for many rows at once, where each row is a whole operand.
 
 A rule gets the arguments of a call, which of them have a leading axis of rows, the shape of the result for one row, and
-the parameters of the call. It runs on arrays and on Tensors. A function without a rule is computed row by row; none
-is needed for functions that are not linear, since the cotangents of a sweep pass through linear ones alone.
+the parameters of the call. It runs on arrays and on Tensors. A function without a rule is computed row by row.
+Functions that are not linear need no rule, since the cotangents of a sweep pass through linear functions only.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ np: Any = numpy  # its type stubs know nothing of Tensors
 def in_rows(
     primitive: Primitive, args: Sequence[Any], rows: Sequence[bool], shape: tuple[int, ...], params: dict[str, Any]
 ) -> Any:
-    """Return the results of `primitive` for each row, each of this shape, along a new leading axis.
+    """Return the results of `primitive` for all rows, each of shape `shape`, along a new leading axis.
 
-    `args` are arrays, or Tensors and constants; those with True in `rows`, at least one, have a leading axis of rows,
-    and the others are common to all rows.
+    `args` are arrays, or Tensors and constants. Those with True in `rows` (at least one) have a leading axis of rows;
+    all rows share the others.
 
     >>> from autograd_spiral.engine.table import PRIMITIVES
     >>> in_rows(PRIMITIVES[np.multiply], [np.arange(4.0).reshape(2, 2), np.array([1.0, 10.0])], [True, False], (2,), {})
@@ -56,7 +56,7 @@ def _count(args: Sequence[Any], rows: Sequence[bool]) -> int:
 
 
 def _aligned(args: Sequence[Any], rows: Sequence[bool], ndim: int) -> list[Any]:
-    """Return the arguments with axes of length 1 after that of the rows, so that each row broadcasts to `ndim` axes."""
+    """Return the arguments with axes of length 1 inserted after the axis of rows, so that rows have `ndim` axes."""
     return [
         x.reshape((x.shape[0], *(1,) * (ndim + 1 - x.ndim), *x.shape[1:])) if is_rows and x.ndim <= ndim else x
         for x, is_rows in zip(args, rows, strict=True)
@@ -68,7 +68,7 @@ def _elementwise(function: Any) -> Callable[..., Any]:
 
 
 def _matmul(args: Any, rows: Any, shape: tuple[int, ...]) -> Any:
-    """Return the products: one of matrices instead of many, if the other operand is one matrix."""
+    """Return the products of all rows: one large product of matrices, if the other operand is a single matrix."""
     (x, y), count = args, _count(args, rows)
     if rows[0] and not rows[1] and y.ndim == 2:
         return (x.reshape((math.prod(x.shape[:-1]), x.shape[-1])) @ y).reshape((count, *shape))
@@ -121,7 +121,7 @@ def _scatter(args: Any, rows: Any, one: Any, index: tuple[Any, ...], shape: tupl
 
 
 def _adjacent(index: tuple[Any, ...]) -> bool:
-    """Whether NumPy leaves the axes of index arrays where they are: it moves them to the front if they are apart."""
+    """Return whether NumPy leaves the axes of index arrays in place: it moves them to the front if they are apart."""
     if ARRAY not in index:
         return True
     places = [i for i, item in enumerate(index) if item is ARRAY or isinstance(item, int)]

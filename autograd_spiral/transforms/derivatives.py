@@ -1,8 +1,8 @@
-"""Transforms: functions in, derivatives out, with the names that JAX uses.
+"""Transforms: they compute derivatives of functions, and have the names that JAX uses.
 
-The functions are written in NumPy, and take arrays or Tensors, also in lists, tuples, dicts and dataclasses. Arrays in,
-arrays out; if a Tensor is among the arguments, or while a step is captured, Tensors come out, and can be differentiated
-again.
+The functions are written in NumPy, and take arrays or Tensors, also in lists, tuples, dicts and dataclasses. The
+results are arrays, unless an argument is a Tensor or a step is being captured: then they are Tensors, which can be
+differentiated again.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ _with_hints = explains_keywords(
 
 @_with_hints
 def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
-    """Return a function that computes the value of `f`, one number, and its gradient with respect to an argument.
+    """Return a function that computes the value of `f`, a single number, and its gradient with respect to an argument.
 
     `argnums` is the position of the argument. The gradient has the form of the argument: an array, or a list, tuple,
-    dict or dataclass of arrays. With several `argnums`, it is a tuple of gradients. The returned function is what
-    `scipy.optimize.minimize(…, jac=True)` takes. Raises `GradientError` if `f` returns more than one element,
-    `DtypeError` for integer arguments.
+    dict or dataclass of arrays. With several `argnums`, it is a tuple of gradients. Pass the returned function to
+    `scipy.optimize.minimize(…, jac=True)`, for example. Raises `GradientError` if `f` returns more than one element,
+    and `DtypeError` for integer arguments.
 
     >>> value_and_grad(lambda w, x: np.sum(w * x) ** 2)(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
     (np.float64(121.0), array([66., 88.]))
@@ -62,8 +62,8 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 def elementwise_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return a function for the derivative of each element of `f` with respect to the same element of its argument.
 
-    For functions that work element by element, such as an activation. Raises the errors of `value_and_grad`, except
-    that `f` may return any shape.
+    It is for functions that work element by element, such as an activation. Raises the errors of `value_and_grad`,
+    except that `f` may return any shape.
 
     >>> elementwise_grad(np.tanh)(np.array([0.0, 1.0])).round(4)
     array([1.  , 0.42])
@@ -103,7 +103,7 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 
 @_with_hints
 def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
-    """Return a function for the second derivatives of `f`, one number, with respect to all pairs of elements.
+    """Return a function for the second derivatives of `f`, a single number, with respect to all pairs of elements.
 
     For an argument of shape `n`, the result has shape `(*n, *n)`. For several arguments, or for a container, the result
     has the form of the gradient, and each of its leaves is again of that form. Raises the errors of `value_and_grad`.
@@ -141,9 +141,9 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
 
 
 def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
-    """Return `f(*primals)`, and its derivative along the tangents, which are one for each primal, in the same form.
+    """Return `f(*primals)`, and its derivative along the tangents, one for each primal and in the same form.
 
-    This needs no further rules: the vector-Jacobian product is linear in its cotangent, and its derivative with respect
+    No further rules are needed: the vector-Jacobian product is linear in its cotangent, and its derivative with respect
     to the cotangent, weighted by the tangents, is the Jacobian-vector product. Raises `ShapeError` for tangents of
     other shapes.
 
@@ -162,7 +162,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
 
 
 def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, ...]:
-    """Return the product of the Hessian of `f`, one number, with the tangents: a tuple with one item for each primal.
+    """Return the product of the Hessian of `f`, a single number, with the tangents: a tuple with an item per primal.
 
     It takes two backward passes, and never builds the Hessian. Raises the errors of `jvp` and `value_and_grad`.
 
@@ -200,7 +200,7 @@ def flatten(params: Any) -> tuple[Any, Function]:
 
 
 def _check_transform(caller: str, f: Any, argnums: Any) -> None:
-    """Raise TypeError unless a transform got a function and positions of arguments."""
+    """Raise TypeError unless a transform was given a function, and `argnums` are positions of arguments."""
     if not callable(f):
         raise TypeError(f"{caller} takes a function, not {type(f).__name__}: write {caller}(f)(x)")
     positions = [argnums] if isinstance(argnums, int | np.integer) else argnums
@@ -212,7 +212,7 @@ def _check_transform(caller: str, f: Any, argnums: Any) -> None:
 
 
 class _Inputs:
-    """The arguments of a function, with leaves in place of those to differentiate with respect to."""
+    """The arguments of a function; those to differentiate with respect to are replaced by leaves."""
 
     def __init__(
         self, caller: str, args: tuple[Any, ...], argnums: int | Sequence[int], kwargs: Mapping[str, Any] | None = None
@@ -243,20 +243,20 @@ class _Inputs:
                 kind = f"{type(value).__name__}{plain_class(value)}"
                 raise TypeError(f"{self.caller}: {name} must be an array, or a container of arrays, not {kind}")
             raise DtypeError(
-                f"{self.caller}: {name} is not floating but {array.dtype}: write 3.0 instead of 3, or "
+                f"{self.caller}: {name} must be floating-point, not {array.dtype}: write 3.0 instead of 3, or "
                 "array.astype(float)"
             )
         return Tensor(value, requires_grad=True)
 
     def call(self, f: Function) -> Any:
-        """Return what the function returns for these leaves, recorded in any case.
+        """Call the function with these leaves, recording even inside `no_grad()`, and return its result.
 
-        Raises `LostGraphError` if the function takes a plain number of a tensor, which drops its gradient.
+        Raises `LostGraphError` if the function converts a tensor to a plain number, which drops the gradient.
         """
         try:
             with entering(recording=True, transform=self.caller):
                 output = f(*self._args, **self._kwargs)
-        except ValueError as error:  # NumPy's for array[i] = t
+        except ValueError as error:  # NumPy's error for array[i] = t
             if isinstance(error.__cause__, LostGraphError):
                 raise error.__cause__.with_traceback(error.__traceback__) from None
             raise
@@ -270,7 +270,7 @@ class _Inputs:
         return output
 
     def _warn_of_constant(self, f: Function, output: Any) -> None:
-        """Warn, at the line that called the transform, of a function whose value does not depend on its argument."""
+        """Warn, at the line that called the transform, that the result of `f` does not depend on its argument."""
         if type(output) is Tensor and output.args:  # a comparison, for example, which has no slope
             return
         warnings.warn(
@@ -281,19 +281,21 @@ class _Inputs:
         )
 
     def tangents(self, tangents: Sequence[Any]) -> list[Any]:
-        """Return the leaves of the tangents. Raises `ShapeError` unless they are of the form and shapes of these."""
+        """Return the leaves of the tangents. Raises `ShapeError` unless form and shapes are those of the primals."""
         parts = [flatten_parameters(tangent) for tangent in tangents]
         leaves = [leaf for leaves, _ in parts for leaf in leaves]
         treedef = tuple, tuple(enumerate(treedef for _, treedef in parts))
         shapes = [np.shape(leaf) for leaf in leaves]
         if treedef != self._treedef or shapes != [leaf.shape for leaf in self.leaves]:
             needed = [leaf.shape for leaf in self.leaves]
-            raise ShapeError(f"{self.caller}: the tangents must be like the primals, of shapes {needed}, not {shapes}")
+            raise ShapeError(
+                f"{self.caller}: the tangents must have the form and the shapes of the primals, {needed}, not {shapes}"
+            )
         pairs = zip(leaves, self.leaves, strict=True)
         return [x if type(x) is Tensor else np.asarray(x, leaf.dtype) for x, leaf in pairs]
 
     def in_form(self, results: Sequence[Any], *, out: bool = True) -> Any:
-        """Return one result for each leaf in the form of the arguments; if `out` is true, as `self.out` returns it."""
+        """Return the results, one for each leaf, in the form of the arguments; apply `self.out` to each if `out`."""
         arguments = unflatten(self._treedef, map(self.out, results) if out else iter(results))
         return arguments if self._several else arguments[0]
 
@@ -305,7 +307,7 @@ class _Inputs:
 
 
 def _grad(output: Tensor, leaves: Sequence[Tensor], cotangent: Any = None, *, create_graph: bool = False) -> Any:
-    """Return what `grad` does; zeros, without a second warning, if the output depends on nothing."""
+    """Return the result of `grad`, or zeros, without a second warning, if the output depends on nothing."""
     if output.requires_grad or output.args:
         return grad(output, leaves, cotangent, create_graph=create_graph)
     return [Tensor(np.zeros(leaf.shape, leaf.dtype)) for leaf in leaves]
@@ -330,11 +332,11 @@ def _one_number(output: Any, caller: str) -> Tensor:
 
 
 _MOST = 2**23
-"""At most this many numbers are computed at once: a larger Jacobian takes several passes over some of its rows."""
+"""At most this many numbers are computed at once: a larger Jacobian takes several passes, each for some rows."""
 
 
 def _some_cotangent(output: Tensor) -> Tensor:
-    """Return a cotangent for recording a backward pass, which is linear in it: no zeros, as rules may look for them."""
+    """Return a cotangent to record a backward pass with; it has no zeros, since rules may look for zeros."""
     numbers = np.random.default_rng(0).uniform(0.5, 1.5, output.shape)
     return Tensor(numbers.astype(output.dtype), requires_grad=True)
 
@@ -352,12 +354,12 @@ def _jacobians(output: Tensor, inputs: _Inputs) -> list[Any]:
 
 
 def _units(output: Tensor) -> Any:
-    """Return for each element of the output the cotangent that picks it."""
+    """Return, for each element of the output, the cotangent that picks it."""
     return np.eye(output.size, dtype=output.dtype).reshape(output.size, *output.shape)
 
 
 def _rows_at_once(output: Tensor, inputs: _Inputs) -> list[Any]:
-    """Return the derivatives for each leaf: one backward pass is recorded, then computed for all unit cotangents."""
+    """Return the derivatives for each leaf: record one backward pass, and compute it for all unit cotangents."""
     cotangent = _some_cotangent(output)
     gradients = _grad(output, inputs.leaves, cotangent, create_graph=True)
     linear = {cotangent: None}
@@ -377,7 +379,7 @@ def _rows_at_once(output: Tensor, inputs: _Inputs) -> list[Any]:
 
 
 def _in_rows(linear: Iterable[Tensor], cotangents: Any, inputs: _Inputs) -> dict[Tensor, Any]:
-    """Return the value of each node of a backward pass for each of the cotangents, with an axis of rows in front."""
+    """Return, for each node of a backward pass, its values for all cotangents, along a leading axis of rows."""
     start, *nodes = linear
     found: dict[Any, Any] = {start: cotangents if inputs.as_arrays else Tensor(cotangents)}
     for node in nodes:

@@ -34,7 +34,7 @@ def add(x: Any, y: Any) -> Any:
 
 
 def mask(ct: Any, where: Any) -> Any:
-    """Return `ct * where` for booleans `where`; convert them first, since NumPy is slower at converting in the product.
+    """Return `ct * where` for booleans `where`, converted first: NumPy is slower if it converts them in the product.
 
     >>> mask(np.array([2.0, 3.0]), np.array([False, True]))
     array([0., 3.])

@@ -62,7 +62,7 @@ def relu(x: Array) -> Array:
 
 
 def _sigmoid_rule(ct: Any, out: Any, x: Any) -> Any:
-    out = sigmoid(wide(x)) if out.dtype == np.float16 else out  # in which 1 - out has few digits
+    out = sigmoid(wide(x)) if out.dtype == np.float16 else out  # in float16, 1 - out has few digits
     return ct * (out * (1 - out))
 
 
@@ -166,7 +166,7 @@ def gelu(x: Array, *, approximate: bool = False) -> Array:
     """
     x = _array(x)
     if approximate:
-        bounded = np.clip(x, -30, 30)  # beyond, it is 0 or 1 already, and x³ might overflow
+        bounded = np.clip(x, -30, 30)  # beyond, Φ is 0 or 1 already, and x³ might overflow
         return x * sigmoid(math.sqrt(8 / math.pi) * (bounded + 0.044715 * bounded**3))  # 1 + tanh, without cancelling
     return x * _ndtr(x)
 
@@ -188,7 +188,7 @@ def softmax(x: Array, axis: int = -1) -> Array:
     >>> softmax(np.array([0.0, 1e4, -np.inf]))
     array([0., 1., 0.])
     """
-    if x.dtype == np.float16:  # in which sums stop growing
+    if x.dtype == np.float16:  # in float16, sums stop growing
         return softmax(x.astype(np.float32), axis).astype(np.float16)
     x = fast_paths.by_column(x, axis)
     exponentials = np.exp(x - x.max(axis=axis, keepdims=True))

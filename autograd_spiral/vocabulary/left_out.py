@@ -1,4 +1,4 @@
-"""Functions without gradients: those that take values, and those left out on purpose, with what to write instead."""
+"""Functions without gradients: those that only use values, and those left out on purpose, with an alternative."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ LEFT_OUT = {
         spacing frexp nextafter may_share_memory shares_memory einsum_path isnat is_busday busday_count busday_offset
         datetime_as_string""",
     "NumPy keeps it for old code": "polyadd polysub polymul polydiv polyder polyint polyfit",
-    "that is as short": "fft.fftshift fft.ifftshift linspace logspace geomspace vander empty_like",
+    "that is just as short": "fft.fftshift fft.ifftshift linspace logspace geomspace vander empty_like",
 }
-"""From each reason to the names of the functions that it holds for."""
+"""Maps each reason for leaving functions out to their names."""
 
 _OTHERS = {
     "linalg.eig": "np.linalg.eigh(t), for symmetric matrices",
@@ -48,14 +48,14 @@ _OTHERS = {
     "vander": "x[:, None] ** np.arange(n)",
     "empty_like": "np.zeros_like(t)",
 }
-"""What to write instead where there is more to write than the call with t.data."""
+"""What to write instead, unless it is simply the same call with t.data."""
 
 
 def named() -> Iterator[tuple[Callable[..., Any], str, str]]:
-    """Yield each function that is left out and that this NumPy has, what to write instead, and why.
+    """Yield each left-out function that this NumPy has, with what to write instead, and why it is left out.
 
     >>> {function.__name__: (instead, why) for function, instead, why in named()}["vander"]
-    ('x[:, None] ** np.arange(n)', 'that is as short')
+    ('x[:, None] ** np.arange(n)', 'that is just as short')
     """
     for why, names in LEFT_OUT.items():
         for name in names.split():

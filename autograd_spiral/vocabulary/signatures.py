@@ -1,6 +1,6 @@
 """NumPy's signatures: each function here turns the arguments of a NumPy function into the form that its rules expect.
 
-It takes the supported arguments of the NumPy function, and returns `(arrays, params)`. Axes are counted from the front.
+It takes the arguments that are supported, and returns `(arrays, params)`. Axes are counted from the front.
 Each array of a sequence or an index is a separate argument. The rows in `rules/` name these functions as `bind`. A
 composition has its own signature, in `compositions/`, and a ufunc takes no keywords: `engine/tensor.py` refuses them.
 """
@@ -40,7 +40,7 @@ def isclose(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: b
 
 
 def choose(a: Any, choices: Any, *, mode: str = "raise") -> Bound:
-    """Bind each choice as a separate argument; bring the indices into range first for the modes that do so."""
+    """Bind each choice as a separate argument; for `mode` "wrap" or "clip", bring the indices into range first."""
     if mode in ("wrap", "clip"):
         a = np.remainder(a, len(choices)) if mode == "wrap" else np.clip(a, 0, len(choices) - 1)
     elif mode != "raise":
@@ -105,7 +105,7 @@ def search(a: Any, axis: int | None = None, *, keepdims: bool = False) -> Bound:
 
 
 def argsort(a: Any, axis: int | None = -1, kind: str | None = None, *, stable: bool | None = None) -> Bound:
-    """Bind `axis` as in `scan`, and whether the order of equal entries stays."""
+    """Bind `axis` as in `scan`, and whether equal entries keep their order."""
     arrays, params = scan(a, axis)
     return arrays, {**params, "stable": stable or kind in ("stable", "mergesort") or None}
 
@@ -173,11 +173,11 @@ def windows(x: Any, window_shape: Any, axis: Any = None) -> Bound:
 # --- linear algebra -------------------------------------------------------------------------------------------------
 
 NO_RTOL = inspect.signature(np.linalg.pinv).parameters["rtol"].default
-"""What NumPy takes as no tolerance, since None is one."""
+"""NumPy's mark for a tolerance that is not given, since None has another meaning."""
 
 
 def pinv(a: Any, rcond: Any = None, *, rtol: Any = NO_RTOL) -> Bound:
-    """Bind what part of the largest singular value counts as 0; None is NumPy's default."""
+    """Bind the fraction of the largest singular value up to which others count as 0; None is NumPy's default."""
     if rcond is not None and rtol is not NO_RTOL:
         raise ValueError("np.linalg.pinv takes rcond or rtol, not both")
     if rtol is not NO_RTOL:
@@ -201,7 +201,7 @@ def fill(index: tuple[Any, ...], arrays: tuple[Any, ...]) -> tuple[Any, ...]:
     ([0, 2], slice(1, 3, None))
     """
     remaining = iter(arrays)
-    return tuple([next(remaining) if item is ARRAY else item for item in index])  # from a generator, it takes longer
+    return tuple([next(remaining) if item is ARRAY else item for item in index])  # a generator would take longer
 
 
 def getitem(x: Any, index: Any) -> Bound:

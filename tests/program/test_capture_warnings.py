@@ -36,6 +36,53 @@ def test_keeping_a_tensor_outside_the_step_warns() -> None:
         capture(note)(ONES)
 
 
+class Model:
+    def __init__(self) -> None:
+        self.W = leaf(name="W")
+        self.hidden: Any = None
+
+    def keeps_it(self, x: Any) -> Any:
+        self.hidden = self.W * x
+        return self.hidden.sum()
+
+    def keeps_it_in_a_list(self, x: Any) -> Any:
+        self.hidden = [1.0, self.W * x]
+        return self.hidden[1].sum()
+
+    def sets_it_aside(self, x: Any) -> Any:
+        self.hidden = self.W * x
+        loss, self.hidden = self.hidden.sum(), None
+        return loss
+
+    def keeps_what_it_was_given(self, x: Any) -> Any:
+        self.hidden = self.W
+        return (self.W * x).sum()
+
+
+kept: Any = None
+
+
+def keeps_a_global(x: Any) -> Any:
+    global kept
+    kept = w * x
+    return kept.sum()
+
+
+@pytest.mark.parametrize(
+    ("step", "name"),
+    [(Model().keeps_it, "hidden"), (Model().keeps_it_in_a_list, "hidden"), (keeps_a_global, "kept")],
+)
+def test_keeping_a_tensor_in_an_attribute_or_a_global_warns(step: Any, name: str) -> None:
+    with pytest.warns(UserWarning, match=f"'{name}' holds a tensor .* return the tensor instead"):
+        capture(step)(ONES)
+
+
+@pytest.mark.parametrize("step", [Model().sets_it_aside, Model().keeps_what_it_was_given])
+def test_an_attribute_that_is_as_the_step_left_it_at_replay_does_not_warn(step: Any) -> None:
+    captured = capture(step)
+    assert float(captured(ONES)) == float(captured(ONES))
+
+
 def step_of(x: Any, rate: float = 1.0, *, mode: str = "", more: Any = ()) -> Any:
     return (w * x * rate).sum()
 

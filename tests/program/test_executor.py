@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,8 @@ from programs import assert_same, eagerly
 
 from autograd_spiral import CaptureError, Tensor, capture, grad, softmax_cross_entropy
 from autograd_spiral.errors import LabelError
-from autograd_spiral.program.executor import Executor, Run, interpret
+from autograd_spiral.program.evaluate import evaluate
+from autograd_spiral.program.executor import Executor, OutOfStep, Peers, Run, interpret
 from autograd_spiral.program.ir import Program
 
 p, q = leaf(0.5, -0.25, name="p"), leaf(1, 2, name="q")
@@ -235,3 +237,72 @@ def test_what_an_executor_raises_leaves_the_state_unchanged() -> None:
     with pytest.raises(OSError, match="no device"):
         capture(lambda x: w.assign(w + x), executor=failing)(ONES)
     assert_same([w.data], [[1.0, 2.0]], "state")
+
+
+# --- executors that run in several processes --------------------------------------------------------------------------
+
+
+class Twins(Peers):
+    """Two processes that pass the same rows, in one: an executor, and its own peers."""
+
+    def __init__(self) -> None:
+        self.peers, self.fails = self, False
+        self.told: list[Exception | None] = []
+
+    def __call__(self, program: Program) -> Run:
+        def run(x: Any, *others: Any) -> Any:
+            if self.fails:
+                raise OutOfStep("the other one does something else")
+            return evaluate(program, np.concatenate([x, x]), *others)
+
+        return Run(run, reentrant=True)
+
+    def stand_in(self, name: str, array: Any) -> Any:
+        return np.concatenate([array, array]) if name == "x" else array
+
+    @contextlib.contextmanager
+    def alike(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            self.told.append(error)
+            raise
+        self.told.append(None)
+
+
+@pytest.mark.parametrize("make", [np.asarray, Tensor])
+def test_a_step_is_captured_for_the_rows_of_all_processes_and_selected_by_its_own(make: Callable[..., Any]) -> None:
+    twins, x = Twins(), make(np.array([1.0, 2.0, 3.0]))
+    step = capture(lambda x, w: (x * w).sum() / len(x), executor=twins)
+    for _ in range(8):
+        assert float(step(x, make(np.array(3.0)))) == 6
+    assert [value.shape for value in step.program.inputs] == [(6,), ()]
+    assert count_of(step) == 1
+    assert twins.told == [None] * 4  # as it was captured, and as it was verified at calls 2, 4 and 8
+    step(make(np.ones(2)), make(np.array(3.0)))
+    assert count_of(step) == 2
+
+
+def test_what_a_step_raises_as_it_is_captured_or_verified_is_told_to_all_processes() -> None:
+    twins, numbers = Twins(), iter(range(9))
+    for _ in range(2):
+        with pytest.raises(LabelError):
+            capture(lambda x: softmax_cross_entropy(np.zeros((4, 3)), x), executor=twins)(np.array([0, 3]))
+    unsteady = capture(lambda x: x * len(str(10 ** (next(numbers) // 2))), executor=twins)
+    unsteady(ONES)
+    with pytest.raises(CaptureError, match="when <lambda> was captured"):
+        unsteady(ONES)
+    assert [type(told) for told in twins.told] == [LabelError, LabelError, type(None), CaptureError]
+
+
+def test_a_step_makes_new_programs_once_the_processes_are_out_of_step() -> None:
+    twins = Twins()
+    step = capture(lambda x: x.sum(), executor=twins)
+    step(ONES)
+    before, twins.fails = step.program, True
+    with pytest.raises(OutOfStep):
+        step(ONES)
+    assert count_of(step) == 0
+    twins.fails = False
+    assert float(step(ONES)) == 4
+    assert step.program is not before

@@ -337,12 +337,18 @@ def test_numbers_of_more_than_64_bits_are_refused_at_capture() -> None:
         capture(lambda x: x.T)(np.ones((2, 2), np.longdouble))
 
 
-def test_one_device_is_needed() -> None:
+def test_devices_that_cannot_be_used_are_refused() -> None:
     import jax
 
-    with pytest.raises(ValueError, match=r"on one device, not on 2: pass devices=\[jax.devices\(\)\[0\]\]"):
-        xla(devices=2 * jax.devices()[:1])
-    step = autograd_spiral.capture(lambda x: 2 * x, executor=xla(devices=jax.devices("cpu")[:1]))
+    (device,) = jax.devices()[:1]
+    for devices in ([], [device, device]):
+        with pytest.raises(
+            ValueError, match=r"xla takes devices that differ, not \[.*\]: pass some of jax.devices\(\)"
+        ):
+            xla(devices=devices)
+    with pytest.raises(ValueError, match="devices or a mesh of them, not both"):
+        xla(devices=[device], mesh=jax.sharding.Mesh(np.array([device]), ("rows",)))
+    step = autograd_spiral.capture(lambda x: 2 * x, executor=xla(devices=[device]))
     assert_same(flat(step(ONES)), [2 * ONES], "value")
 
 

@@ -265,20 +265,20 @@ def test_what_cannot_be_differentiated_is_named() -> None:
         value_and_grad(np.sin)(x)
     with pytest.raises(GradientError, match=r"hessian: the function returned shape \(3,\)"):
         hessian(np.sin)(x)
-    with pytest.raises(DtypeError, match=r"argument 0 is not floating but int64: write 3.0 instead of 3"):
+    with pytest.raises(DtypeError, match=r"argument 0 must be floating-point, not int64: write 3.0 instead of 3"):
         value_and_grad(np.sum)(np.ones(3, np.int64))
     with pytest.raises(TypeError, match="must return one array or number, not a tuple"):
         jacobian(lambda x: (x, x))(x)
     with pytest.raises(TypeError, match="argnums=1, but there are 1 positional arguments"):
         jacobian(np.sin, 1)(x)
     for transform in (jvp, hvp):
-        with pytest.raises(ShapeError, match=r"must be like the primals, of shapes \[\(3,\)\], not \[\(2,\)\]"):
+        with pytest.raises(ShapeError, match=r"the shapes of the primals, \[\(3,\)\], not \[\(2,\)\]"):
             transform(lambda x: np.sum(x), (x,), (np.ones(2),))
     with pytest.raises(TypeError, match=r"for a function, write value_and_grad\(f\)\(x\) or grad\(f\(x\), x\)"):
         grad(lambda x: x, Tensor(1.0))  # type: ignore[call-overload]
     with pytest.raises(TypeError, match=r"for a function, write value_and_grad\(f\)\(x\) or grad\(f\(x\), x\)"):
         grad(np.sin)(x)  # type: ignore[call-overload]
-    with pytest.raises(DtypeError, match=r"jacobian: rate is not floating but int64: write 3.0 instead of 3"):
+    with pytest.raises(DtypeError, match=r"jacobian: rate must be floating-point, not int64: write 3.0 instead of 3"):
         jacobian(lambda net: net["W"])({"W": x, "rate": 3})
 
 
@@ -321,7 +321,7 @@ DROPPING: list[Callable[[Any], Any]] = [
 @pytest.mark.parametrize("transform", [value_and_grad, jacobian, hessian, elementwise_grad])
 def test_a_plain_number_within_a_transform_raises(transform: Any, function: Any) -> None:
     message = (
-        rf"in the function given to {transform.__name__} would silently drop its gradient.*np\.stack.*t\.detach\(\)"
+        rf"in the function passed to {transform.__name__} would silently drop its gradient.*np\.stack.*t\.detach\(\)"
     )
     with pytest.raises(LostGraphError, match=message):
         transform(function)(np.array([1.0, 2.0]))
@@ -359,7 +359,7 @@ def test_calls_in_the_manner_of_others_say_what_to_write() -> None:
     w = Tensor(x, requires_grad=True)
     with pytest.raises(TypeError, match=r"write grad\(loss, parameters\)"):
         grad(np.sum(w))
-    with pytest.raises(GradientError, match=r"the outputs come first, as in grad\(loss, parameters\)"):
+    with pytest.raises(GradientError, match=r"Pass the outputs first, as in grad\(loss, parameters\)"):
         grad({"w": w}, np.sum(w))  # type: ignore[call-overload]
 
 

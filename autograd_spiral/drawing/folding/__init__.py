@@ -1,4 +1,4 @@
-"""Passes from graph to graph that fold: the rounds of loops into one, and updates into one box for each parameter."""
+"""Passes that fold a graph: the rounds of a loop into one round, and the update of each parameter into one box."""
 
 from autograd_spiral.drawing.folding.rounds import NEXT, Rounds, fold_loops
 from autograd_spiral.drawing.folding.updates import fold_updates

@@ -1,4 +1,6 @@
-"""Texts that differ only by numbers that count, such as `step 0`, `step 1`, …: read as one. Imports nothing of ours.
+"""Writes one text for several that differ only by numbers that count, such as `step 0` and `step 1`.
+
+This file imports nothing else of the package.
 
 >>> counted(["step 0", "step 1", "step 2"]), counted(["x[0:2]", "x[2:4]", "x[4:6]"]), counted(["a1", "b1"])
 ('step 0…2', 'x[0, 2…4:2, 4…6]', None)
@@ -26,7 +28,7 @@ def template_of(text: str) -> str:
 
 
 def numbers_in(text: str) -> list[int]:
-    """Return the numbers in `text`, as counting reads them.
+    """Return the whole numbers in `text`.
 
     >>> numbers_in("block 2, layer 12")
     [2, 12]
@@ -35,7 +37,7 @@ def numbers_in(text: str) -> list[int]:
 
 
 def is_count(numbers: Sequence[int]) -> bool:
-    """Whether neighbours differ by the same amount, which may be 0: these numbers count, or are all equal.
+    """Return whether all neighbours differ by the same amount, which may be 0: the numbers count, or are all equal.
 
     >>> is_count([0, 1, 2]), is_count([6, 4, 2]), is_count([5, 5, 5]), is_count([0, 1, 0])
     (True, True, True, False)
@@ -44,10 +46,10 @@ def is_count(numbers: Sequence[int]) -> bool:
 
 
 def counted(texts: Sequence[str], *, but_first: bool = False, blank: str | None = None) -> str | None:
-    """Return one text for all of these, with `first…last` for each word whose numbers count; None if there is none.
+    """Return one text for all `texts`, with `first…last` for each word whose numbers count; None if there is none.
 
-    With `but_first`, words of the first text may differ in any way: what is said is then true of the others. `blank` is
-    a word that can stand for any other.
+    With `but_first`, words of the first text may differ in any way: the result is then true of the other texts. `blank`
+    is a word that can stand for any other word.
 
     >>> counted(["h1 @ W", "h2 @ W", "h3 @ W"]), counted(["10", "8", "6"]), counted(["h", "h"])
     ('h1…h3 @ W', '10, 8…6', 'h')

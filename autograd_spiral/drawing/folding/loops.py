@@ -1,10 +1,10 @@
-"""Finding loops: neighbouring rounds of one structure, of which one can stand for all.
+"""Finds loops: consecutive rounds of the same structure, so that one round can stand for all.
 
-A round is a stretch of what a phase computes; scopes tell where it may begin, but are not needed. Rounds belong
-together only if nothing is lost by showing one of them. The operations are the same. Their arguments come from the same
-round, from the round before, or from outside, and there from one place for all rounds, or from places that count with
-them. Leaves that only one round uses, such as the weights of a layer, are part of it. What differs must be numbers that
-count and that the picture shows, as in `step 0…19` and `X[:, 0…19]`.
+A round is a stretch of what a phase computes; scopes suggest where it may begin, but are not needed. Rounds belong
+together only if nothing is lost by showing one of them. Their operations must be the same. The arguments must come from
+the same round, from the round before, or from outside the loop: from one node for all rounds, or from nodes that count
+with the rounds. Leaves that only one round uses, such as the weights of a layer, are part of that round. Only numbers
+may differ; they must count, and the picture must show them, as in `step 0…19` and `X[:, 0…19]`.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from autograd_spiral.program.passes.phases import PHASES
 __all__ = ["Boxes", "Loop", "Use", "find_loop", "is_leaf", "steps"]
 
 _SCOPED, _CARRIED, _APART = 3, 4, 6
-"""How many rounds are worth a frame: in scopes that count, else if they carry something on, else."""
+"""The least number of rounds worth a frame: in scopes that count, in loops that carry a value on, and in others."""
 
 _BOXES = 2000
-"""So many boxes are looked at, to find where the first round begins, before a repeat is given up."""
+"""A repeat is given up if the beginning of its first round is not found within this many boxes."""
 
 At: TypeAlias = tuple[int | None, ...]
-"""The rounds of the loops around a node, outermost first; None for rounds that a note speaks of."""
+"""The rounds of the loops around a node, outermost first; None for rounds that a note describes."""
 
 
 class Use(NamedTuple):
@@ -52,10 +52,10 @@ class Boxes:
 
 @dataclass(slots=True)
 class Loop:
-    """A loop: for each box of a round, its positions in all rounds, first what is computed, then leaves.
+    """A loop: for each box of a round, its positions in all rounds; `rows` are of computed boxes, `leaves` of leaves.
 
-    `carried` are the uses, by box and number, of what the round before computed. `labels` say for each box what is true
-    of all rounds.
+    `carried` holds the uses of what the round before computed, as pairs of a box and the number of the use. `labels`
+    say, for each box, what is true of all rounds.
     """
 
     rows: list[list[int]]
@@ -65,24 +65,24 @@ class Loop:
 
     @property
     def count(self) -> int:
-        """How many rounds there are."""
+        """The number of rounds."""
         return len(self.rows[0])
 
 
 def is_leaf(node: Node) -> bool:
-    """Whether this value is given, not computed."""
+    """Return whether the value of a node is given, not computed."""
     return node.equation is None and not node.args
 
 
 def steps(first: Structure, second: Structure) -> tuple[int, ...]:
-    """Return by how much the numbers of a structure grow."""
+    """Return by how much the numbers of a structure grow from one round to the next."""
     return tuple(b - a for a, b in zip(first.numbers, second.numbers, strict=True))
 
 
 def find_loop(boxes: Boxes) -> Loop | None:
     """Return a loop that has no other loop inside; None if there is none.
 
-    It takes time proportional to the number of boxes, unless much repeats itself that is not a loop.
+    The time is proportional to the number of boxes, unless much repeats itself without being a loop.
     """
     for phase in PHASES:
         order = [i for i, node in enumerate(boxes.nodes) if node.phase == phase and not is_leaf(node)]
@@ -96,10 +96,10 @@ def find_loop(boxes: Boxes) -> Loop | None:
 
 
 class _Change(NamedTuple):
-    """How an argument of a box changes from one round to the next, or the numbers of the box itself.
+    """How an argument of a box, or the numbers of the box itself, change from one round to the next.
 
-    An argument from the loop itself ("own") stays equally far away: `where`. One from outside stays the same, `where`,
-    or is a leaf of each round. `steps` says by how much numbers, or rounds of another loop, grow.
+    An argument from the loop itself ("own") stays at the same distance, `where`. An argument from outside stays the
+    same node, `where`, or is a leaf of each round. `steps` says by how much numbers, or rounds of another loop, grow.
     """
 
     origin: str
@@ -116,7 +116,7 @@ class _Finder:
         self.position = {i: position for position, i in enumerate(order)}
 
     def starts(self, repeat: Repeat) -> list[int]:
-        """Return where the first round may begin: best such that a scope is a round, then that there are many."""
+        """Return where the first round may begin, best first: where a scope is a round, then where rounds are many."""
         scopes = [
             self.nodes[i].scope for i in self.order[repeat.start : min(repeat.start + 3 * repeat.period, repeat.stop)]
         ]
@@ -152,14 +152,14 @@ class _Finder:
         while count < len(rounds) and self._changes(rounds[count - 1], rounds[count], start) == usual:
             count += 1
         inside = self._splits_scopes(rounds[:count])
-        for size in (count, count - 1):  # the last round may go on, or have names that make it another one
+        for size in (count, count - 1):  # the last round may go on, or have names that do not fit
             loop = None if size == count and inside else self._of_rounds(rounds[:size], usual, carried)
             if loop is not None:
                 return loop
         return None
 
     def _splits_scopes(self, rounds: Sequence[Sequence[int]]) -> bool:
-        """Whether the scope of the last round goes on after it, if each round has a scope of its own."""
+        """Return whether the scope of the last round goes on after it, if each round has its own scope."""
         scopes = [common_scope([self.nodes[i].scope for i in order]) for order in rounds]
         after = self.position[rounds[-1][-1]] + 1
         if len(set(scopes)) < len(scopes) or after == len(self.order):
@@ -240,7 +240,7 @@ class _Finder:
 
 
 def _outside(a: Use, b: Use) -> _Change | None:
-    """Return the change of a use of one box outside: it may count with the rounds of one of the loops around it."""
+    """Return how the use of a box outside a loop changes; it may count with the rounds of a loop around that box."""
     if [k is None for k in a.at] != [k is None for k in b.at]:
         return None
     differences = tuple(0 if k is None or m is None else m - k for k, m in zip(a.at, b.at, strict=True))

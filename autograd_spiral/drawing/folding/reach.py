@@ -1,4 +1,4 @@
-"""Which values a result depends on, entry by entry: an optimizer may keep all parameters in one vector."""
+"""Finds which values a result depends on, entry by entry, since an optimizer may keep all parameters in one vector."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from autograd_spiral.drawing.record import Node
 __all__ = ["reached"]
 
 _Runs: TypeAlias = list[tuple[int, frozenset[Node]]]
-"""The entries of an array, flat, in runs that depend on the same values: where each run stops, and on what."""
+"""The flat entries of an array, in runs that depend on the same values: where each run stops, and these values."""
 
 
 def reached(ends: Iterable[Node], start: Set[Node]) -> dict[Node, frozenset[Node]]:
-    """Return for each of `ends` the nodes in `start` that entries of it depend on.
+    """Return, for each of `ends`, the nodes in `start` that its entries depend on.
 
-    What is neither in `start` nor computed from it counts for nothing. Vectors that were joined, combined entry by
-    entry and cut again are told apart; an operation of any other kind is taken to mix all that it gets.
+    Values that are neither in `start` nor computed from it are ignored. Vectors that were joined, combined entry by
+    entry and cut again are told apart; any other operation is assumed to mix all its arguments.
     """
     runs: dict[Node, _Runs] = {node: [(node.output.size, frozenset([node]))] for node in start}
     found: dict[Node, frozenset[Node]] = {}
@@ -40,7 +40,7 @@ def reached(ends: Iterable[Node], start: Set[Node]) -> dict[Node, frozenset[Node
 
 
 def _runs(node: Node, runs: dict[Node, _Runs]) -> _Runs:
-    """Return the runs of a node, given those of its arguments."""
+    """Return the runs of a node, given the runs of its arguments."""
     args = [arg for arg in node.args if type(arg) is Node]
     size = node.output.size
     if len(args) == len(node.args) > 0:
@@ -64,7 +64,7 @@ def _runs(node: Node, runs: dict[Node, _Runs]) -> _Runs:
 
 
 def _cut(node: Node) -> slice | None:
-    """Return from where to where a node is cut out of its argument, if that is a vector."""
+    """Return the slice by which a node is cut out of its argument, if that is a vector; else None."""
     if node.function is not operator.getitem or node.equation is None or node.args[0].output.ndim != 1:
         return None
     item, *others = node.equation.params["index"]

@@ -1,4 +1,4 @@
-"""Where a sequence repeats itself. Imports numpy alone."""
+"""Finds where a sequence repeats itself. Imports only NumPy."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 __all__ = ["Repeat", "repeats"]
 
 _LONGEST = 500
-"""No longer period is looked for, so that the search takes linear time in long sequences."""
+"""The longest period that is looked for, so that the search takes linear time in long sequences."""
 
 
 class Repeat(NamedTuple):
-    """A stretch of a sequence, from `start` to before `stop`, each of whose items is equal to that a `period` later."""
+    """A stretch of a sequence, from `start` to before `stop`, that repeats itself with this `period`."""
 
     start: int
     stop: int
@@ -22,7 +22,7 @@ class Repeat(NamedTuple):
 
 
 def repeats(items: Sequence[Hashable], least: int) -> Iterator[Repeat]:
-    """Yield the longest stretches in which at least this many periods fit, those of short periods first.
+    """Yield the longest stretches that contain at least `least` periods, those with short periods first.
 
     >>> list(repeats("xababab!", least=3)), list(repeats("aaaa", least=2))
     ([Repeat(start=1, stop=7, period=2)], [Repeat(start=0, stop=4, period=1), Repeat(start=0, stop=4, period=2)])

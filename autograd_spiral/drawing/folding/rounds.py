@@ -1,4 +1,4 @@
-"""Loops folded: one round stands for all, and edges say which rounds they leave and enter."""
+"""Folds loops: one round stands for all, and edges say which rounds they leave and enter."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["FIRST", "NEXT", "Rounds", "fold_loops"]
 
 _EACH = "each round"
 FIRST, NEXT = "first round", "next round"
-"""The notes of the two edges by which something is carried on."""
+"""The notes of the two edges that carry a value from round to round."""
 
 
 class Rounds(str):
@@ -32,17 +32,18 @@ class Rounds(str):
     like: str
 
     def __new__(cls, names: str, count: int, like: str = "") -> Rounds:
-        """Return the name of the frame of so many rounds."""
+        """Return the name of a frame for `count` rounds."""
         made = super().__new__(cls, f"{names}  ×{count}" if names else f"×{count}")
         made.like = like
         return made
 
 
 def fold_loops(graph: Graph) -> Graph:
-    """Return `graph` with loops folded, inner ones first: each node of the first round stands for those of all rounds.
+    """Return `graph` with loops folded, inner ones first: a node of the first round stands for its like in all rounds.
 
-    Its name and formula say what counts, its `scope` names the frame, and `rounds` says of how many rounds it is. The
-    notes of edges say which rounds they leave and enter, unless it is each. `graph` stays as it is.
+    Its name and formula show the numbers that count, its `scope` names the frame, and its `rounds` says how many rounds
+    it stands for. The notes of edges say which rounds they leave and enter, unless it is every round. `graph` itself is
+    not changed.
     """
     drawn = set(graph.nodes)
     uses: list[list[Use]] = [[] for _ in graph.nodes]
@@ -72,7 +73,7 @@ class _Folding:
     scopes: list[list[tuple[str, ...]]]  # of each loop folded so far: the scope of each round
 
     def without(self, loop: Loop) -> _Folding:
-        """Return what is drawn when one round stands for all rounds of `loop`."""
+        """Return the folding in which one round also stands for all rounds of `loop`."""
         rows = [*loop.rows, *loop.leaves]
         place = {i: (j, k) for j, row in enumerate(rows) for k, i in enumerate(row)}
         kept = [i for i in range(len(self.loops)) if place.get(i, (0, 0))[1] == 0]
@@ -106,7 +107,7 @@ class _Folding:
         return _Folding(boxes, pairs, loops, [*self.scopes, self._scopes(loop)])
 
     def _shared(self, loop: Loop, place: dict[int, tuple[int, int]]) -> set[int]:
-        """Return what has to stand outside: leaves that all rounds use, with their gradients and new values."""
+        """Return what must be drawn outside the loop: leaves that all rounds use, their gradients and new values."""
         nodes = self.boxes.nodes
         if nodes[loop.rows[0][0]].phase != "forward":
             return set()
@@ -131,7 +132,7 @@ class _Folding:
         return node, Structure((one.same, node.rounds, steps(one, other)), one.numbers)
 
     def _uses(self, loop: Loop, j: int, place: dict[int, tuple[int, int]], around: _Surroundings) -> Iterator[Use]:
-        """Yield the edges into the box that stands for a row, as the first round has them, and what is carried on."""
+        """Yield the edges into the box that stands for a row: those of the first round, and those that carry values."""
         row = loop.rows[j] if j < len(loop.rows) else loop.leaves[j - len(loop.rows)]
         nested = f" of {around.frame.split('  ')[0]}" if self.boxes.nodes[row[0]].rounds else ""  # not the inner loop's
         for n, use in enumerate(self.boxes.uses[row[0]]):
@@ -148,7 +149,7 @@ class _Folding:
                 yield use._replace(at=at, note=_joined(use.note, self._which_rounds(loop, uses)))
 
     def _which_rounds(self, loop: Loop, uses: Sequence[Use]) -> str:
-        """Return which rounds of another loop the rounds of this one use; "" if each uses the one beside it."""
+        """Return which rounds of another loop the rounds of this one use; "" if each uses its own counterpart."""
         tail, first, second = uses[0].tail, uses[0].at, uses[1].at
         level = next(n - len(first) for n, (a, b) in enumerate(zip(first, second, strict=True)) if a != b)
         used = [_known(use.at[level]) for use in uses]
@@ -161,14 +162,14 @@ class _Folding:
         return f"rounds {used[0] + 1}…{used[-1] + 1}"
 
     def _scopes(self, loop: Loop) -> list[tuple[str, ...]]:
-        """Return the scope of each round; none if the rounds have the same."""
+        """Return the scope of each round, or an empty list if rounds share a scope."""
         scopes = [self.boxes.nodes[i].scope for i in loop.rows[0]]
         return scopes if len(set(scopes)) == len(scopes) else []
 
     def _beside(self, loop: Loop, other: int) -> dict[int, int]:
-        """Return for rounds of `loop` the rounds of the `other` loop that they belong to.
+        """Return, for rounds of `loop`, the rounds of the `other` loop that they belong to.
 
-        These are of the same scope, or else, what they compute most is their gradients or new values.
+        These have the same scope. Without scopes, a round belongs to the one whose gradients or new values it computes.
         """
         scopes = self._scopes(loop)
         if scopes and self.scopes[other]:
@@ -238,7 +239,7 @@ def _joined(*notes: str) -> str:
 
 
 def _called(ats: set[At], rounds: tuple[int, ...]) -> str:
-    """Return what a note calls these rounds of the loops around a node, `rounds` of them in each."""
+    """Return the words of a note for some rounds of the loops around a node, which have `rounds` rounds each."""
     levels = zip(zip(*ats, strict=True), rounds[-len(next(iter(ats))) :], strict=True)
     used = [(sorted({_known(k) for k in column}), n) for column, n in levels if None not in column]
     if math.prod(len(ks) for ks, _ in used) != len(ats):

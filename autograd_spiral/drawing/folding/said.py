@@ -1,4 +1,4 @@
-"""What the label of a box says that stands for all rounds of a loop: nothing that is not true of each."""
+"""The label of a box that stands for all rounds of a loop: it says only what is true of each round."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Said(NamedTuple):
 
 
 def said(nodes: Sequence[Node], *, carries: bool) -> Said | None:
-    """Return what can be said of these nodes, one of each round; None if nothing is true of all.
+    """Return the label for these nodes, one from each round; None if no label is true of all.
 
-    If a node uses what the round before `carries` on, its formula is that of the later rounds: the first gets the value
-    from elsewhere.
+    If a node uses a value that the round before `carries` on, its formula is taken from the later rounds, since the
+    first round gets the value from elsewhere.
     """
     name = _name([node.name or "" for node in nodes])
     formula = unified([node.formula for node in nodes], but_first=carries)
@@ -40,7 +40,7 @@ def said(nodes: Sequence[Node], *, carries: bool) -> Said | None:
 def unified(formulas: Sequence[str], *, but_first: bool = False) -> str | None:
     """Return one formula for the same operation in all rounds; None if there is none that is true of all.
 
-    Numbers that count read `first…last`, and an argument that has a name in some rounds only is a blank.
+    Numbers that count become `first…last`, and an argument that has a name only in some rounds becomes a blank.
 
     >>> unified(["hᵀ @ X[0]", "(·)ᵀ @ X[1]", "(·)ᵀ @ X[2]"])
     '(·)ᵀ @ X[0…2]'
@@ -51,7 +51,7 @@ def unified(formulas: Sequence[str], *, but_first: bool = False) -> str | None:
 
 
 def _name(names: Sequence[str]) -> str | None:
-    """Return what to call a box in all rounds: a name that only its first or its last round has says so."""
+    """Return the name of a box for all rounds; it says so if only the first or the last round has a name."""
     if names[-1] and not any(names[:-1]):
         return f"{names[-1]} (last round)"
     if names[0] and not any(names[1:]):

@@ -13,15 +13,15 @@ from autograd_spiral.program.printing.expressions import Text
 __all__ = ["statements"]
 
 _LONGEST = 200
-"""A term of more characters is a blank in the formula that it is part of."""
+"""A term with more characters than this becomes a blank in its formula."""
 
 
 def statements(news: Iterable[Node], boxes: Set[Node]) -> tuple[Statement, ...]:
-    """Return for each of these new states what is assigned, in order.
+    """Return, for each of these new states in order, the statement that assigns it.
 
-    As in a program, a name means the value that it has at that point: the new one once it has been assigned. A value
-    from before is called `old`, and one that another box assigns `new`. Values of `boxes` stand there by their names,
-    all others by their formulas.
+    As in a program, a name means its value at that point: the new value, once it has been assigned. An earlier value is
+    called `old`, and a value that another box assigns is called `new`. Values of `boxes` appear by name, all others as
+    formulas.
     """
     found: list[Statement] = []
     assigned: set[Node] = set()
@@ -40,7 +40,7 @@ class _Writer:
         self.known: dict[Node, Text] = {}
 
     def formula(self, node: Node) -> Text:
-        """Return how the operation of a node reads; it takes what is not a box into its formula."""
+        """Return the formula of a node's operation, in which values that are not boxes are written out."""
         stack = [node]
         while stack:
             missing = [arg for arg in _operands(stack[-1]) if self._is_term(arg) and arg not in self.known]

@@ -1,7 +1,7 @@
 """What a drawn node computes, as data that can be compared, and the numbers in it, which may count.
 
-The numbers are those that a picture shows: in scopes, whole numbers in formulas, and the positions in an index. All
-else must be the same, hidden parts of the formula included. Names are not part of the structure.
+The numbers are those that a picture shows: numbers in scopes, whole numbers in formulas, and positions in an index.
+Everything else must be the same, including hidden parts of the formula. Names are not part of the structure.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from autograd_spiral.drawing.record import Node
 __all__ = ["Structure", "structure"]
 
 _DEPTH = 20
-"""Formulas with more parts inside each other than this are equal to none."""
+"""A formula that is nested more deeply than this counts as equal to no other."""
 
 
 class Structure(NamedTuple):
@@ -67,7 +67,7 @@ def _argument(arg: Any, of: Node, drawn: Set[Node], numbers: list[int], depth: i
 
 
 def _frozen(value: Any, numbers: list[int] | None) -> Hashable:
-    """Return a parameter or a constant as something to compare; whole numbers go to `numbers`, if there is a list."""
+    """Return a parameter or a constant in a form to compare; append whole numbers to `numbers`, if it is a list."""
     if type(value) is int and numbers is not None and value >= 0:
         numbers.append(value)
         return "number"

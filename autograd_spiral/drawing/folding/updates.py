@@ -1,8 +1,8 @@
-"""Updates folded: all that belongs to one parameter's update is one box.
+"""Folds updates: everything that belongs to the update of one parameter becomes one box.
 
-Moments and velocities that only this update reads and writes are inside: the box says what it assigns, in order. Where
-the update was recorded in a scope, as that of an optimizer is, the box is a call, `W ← Adam(W, dW)`, and what the scope
-keeps from step to step is one more box.
+Moments and velocities that only this update reads and writes are inside: the box says what it assigns, in order. If the
+update was recorded in a scope, as the update of an optimizer is, the box is a call, `W ← Adam(W, dW)`, and the values
+that the scope keeps from step to step are one more box.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from autograd_spiral.drawing.record import Gathered, Kind, Node
 __all__ = ["fold_updates"]
 
 _NAMED = 4
-"""A call of more values than these counts them."""
+"""A call with more values than this shows only their number."""
 
 
 def fold_updates(graph: Graph) -> Graph:
     """Return `graph` with one box for the update of each parameter; `statements` are what a box assigns, in order.
 
-    `graph` stays as it is.
+    `graph` itself is not changed.
     """
     folding = _Folding(graph)
     folding.fold_scopes()
@@ -45,7 +45,7 @@ class _Folding:
         for edge in graph.edges:
             self.users[edge.tail].add(edge.head)
             self.sources[edge.head].append(edge.tail)
-        self.boxes: dict[int, tuple[Node, list[int]]] = {}  # what takes the place of a node, and the edges into it
+        self.boxes: dict[int, tuple[Node, list[int]]] = {}  # the box that replaces a node, and the edges into it
         self.gone: dict[int, int] = {}  # for nodes that are no longer drawn, the box that they are part of
 
     def folded(self) -> Graph:
@@ -65,7 +65,7 @@ class _Folding:
         return state is not None and state.kind is Kind.PARAMETER
 
     def _states_of(self, members: Set[int]) -> set[int]:
-        """Return the states other than parameters that nothing but these nodes reads and writes."""
+        """Return the states, other than parameters, that only these nodes read and write."""
         return {
             i
             for i, node in enumerate(self.nodes)
@@ -118,7 +118,7 @@ class _Folding:
     # --- updates by formulas ------------------------------------------------------------------------------------------
 
     def fold_formulas(self) -> None:
-        """Fold what leads to one parameter alone, and small terms that several of these updates share."""
+        """Fold values that lead to a single parameter, and small terms that several of these updates share."""
         members: dict[int, list[int]] = {}
         for i, ends in self._ends().items():
             if len(ends) == 1 and (end := next(iter(ends))) >= 0 and end != i:
@@ -143,7 +143,7 @@ class _Folding:
         self.gone |= dict.fromkeys(shared, next(iter(members), 0))
 
     def _ends(self) -> dict[int, set[int]]:
-        """Return for what is computed in the update the new parameters that it leads to; -1 for anything else."""
+        """Return, for each value that the update computes, the new parameters it leads to, and -1 for anything else."""
         ends: dict[int, set[int]] = {}
         for i in reversed(range(len(self.nodes))):
             node = self.nodes[i]

@@ -1,8 +1,8 @@
-"""What the numbers of a wrong gradient have in common, in a few words.
+"""Diagnoses: what the numbers of a wrong gradient have in common, in a few words.
 
 Nothing is guessed: each statement holds for every number it covers, within the bounds. `words` has the order in which
-statements are tried; `factors` (a common factor, a multiple of an input, a constant), `order` (the right numbers in the
-wrong places, the gradient of something else), `places` (where the wrong elements are) and `shapes` make them from the
+statements are tried; `factors` (a common factor, a multiple of an input, a constant), `order` (the right numbers in
+another order), `places` (where the wrong elements are) and `shapes` make them from the
 numbers alone, and `record` from other gradients that the recorded function could have had: `backward` repeats its
 reverse sweep with the mistakes of `changes`.
 """

@@ -1,4 +1,4 @@
-"""The reverse sweep of a recorded function, to be taken again with changes to the rules of some operations."""
+"""The reverse sweep of a recorded function, which can be repeated with changes to the rules of some operations."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ EXTREMA = {"np.max", "np.min", *_BOUNDS}
 class Backward:
     """The sweep of the function that `run` records, whose outputs have `cotangents`.
 
-    `cts` has the cotangent of each operation, `pieces` what comes back through each edge, and `right` the gradients, by
-    the index of the input. Where a value ties with the bound of np.maximum, np.minimum or relu, it gets this `share` of
-    the cotangent, by default that of the engine's rules.
+    `cts` holds the cotangent of each operation, `pieces` what comes back through each edge, and `right` the gradients,
+    by the index of the input. A value that ties with the bound of np.maximum, np.minimum or relu gets this `share` of
+    the cotangent, by default the share that the engine's rules give it.
 
     >>> x = Tensor([1.0, -2.0, 3.0], requires_grad=True)
     >>> backward = Backward(lambda: ({0: x}, [np.sum(x * x)]), [np.ones(())])
@@ -51,7 +51,7 @@ class Backward:
             self._sweep(outputs, cotangents)
         self._zeros = {at: np.zeros(leaf.shape) for at, leaf in self.leaves.items()}
         self.right = {at: np.asarray(self.cts.get(leaf, self._zeros[at]), float) for at, leaf in self.leaves.items()}
-        # What is subtracted for safety alone, as the largest score is, cancels out of the right gradient only.
+        # A value that is subtracted only for safety, as the largest score is, cancels out of the right gradient only.
         self._idle = {node for node in self.nodes if name(node) in EXTREMA and self._cancels(node)}
 
     def _cancels(self, node: Tensor) -> bool:
@@ -75,7 +75,7 @@ class Backward:
         return piece if shared is None else np.where(shared, self.share * ct, piece)
 
     def off(self, changes: Mapping[Edge, Change], off: dict[Tensor, Array] | None = None) -> dict[int, Array]:
-        """Return by how much the gradients are off with these changes; `off` collects that of all cotangents.
+        """Return by how much the gradients are off with these changes; `off` collects the same for all cotangents.
 
         Rules are linear in the cotangent, so it is enough to pass on what a change adds.
         """
@@ -115,7 +115,7 @@ def _unbroadcast(piece: Array, shape: tuple[int, ...]) -> Array:
 
 
 def flows(node: Tensor, i: int) -> bool:
-    """Return whether a gradient goes back through this edge."""
+    """Return whether a gradient flows back through this edge."""
     arg = node.args[i]
     assert node.primitive is not None
     return type(arg) is Tensor and arg.requires_grad and node.primitive.vjps_for(len(node.args))[i] is not None

@@ -1,7 +1,7 @@
-"""Mistakes in the rule of one operation: what comes back through it is lost, passes a mask, takes another factor.
+"""Mistakes in the rule of one operation: its result is lost, a mask is forgotten, a factor is wrong, and so on.
 
 A change takes an operation, the number of an argument, the cotangent of the operation and the right piece for the
-argument, and returns a wrong piece; or None where it is not possible.
+argument, and returns a wrong piece, or None if the mistake is not possible there.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def name(node: Tensor) -> str:
 
 
 def rule(node: Tensor, i: int, ct: Array, operands: Sequence[Any]) -> Array:
-    """Return the piece for argument `i` by the rule of the operation; a rule may keep what it gets."""
+    """Return the piece for argument `i` by the rule of the operation; a user's rule gets a copy, as it may keep it."""
     assert node.primitive is not None
     vjp: Any = node.primitive.vjps_for(len(node.args))[i]
     if node.primitive.isolated:
@@ -45,12 +45,12 @@ def always(piece: Array) -> Change:
 
 
 def with_value(k: int, instead: Mapping[Tensor, Array], node: Tensor, i: int, ct: Array, piece: Array) -> Array:
-    """The rule takes other values as argument `k`: `instead` has that of each operation."""
+    """Return the piece of a rule that gets another value as argument `k`: `instead` maps operations to values."""
     return rule(node, i, ct, [*node.operands[:k], instead[node], *node.operands[k + 1 :]])
 
 
 def _is_mask(ct: Array, piece: Array) -> bool:
-    """Return whether a piece is the cotangent with zeros in some places."""
+    """Return whether a piece is the cotangent with zeros in place of some elements."""
     return piece.shape == ct.shape and bool(np.all((piece == ct) | (piece == 0))) and bool(np.any(piece != ct))
 
 
@@ -123,7 +123,7 @@ def _without_one_hot(node: Tensor, i: int, ct: Array, piece: Array) -> Array | N
 
 
 def _assigned(node: Tensor, i: int, ct: Array, piece: Array) -> Array | None:
-    """Return what comes back from picked entries if repeated ones overwrite each other."""
+    """Return what comes back from picked entries if repeated ones overwrite each other instead of adding up."""
     if name(node) not in ("getitem", "np.take", "np.take_along_axis") or i or node.primitive is None:
         return None
     numbers = np.arange(piece.size).reshape(piece.shape)

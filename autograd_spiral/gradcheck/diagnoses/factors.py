@@ -1,4 +1,4 @@
-"""What the numbers of a wrong gradient differ by: a factor, a multiple of an input, a constant. Imports numpy alone."""
+"""How wrong numbers differ from the right ones: by a factor, a multiple of an input, a constant. Imports only NumPy."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = [
 
 
 def together(between: str, *parts: str) -> str:
-    """Return the parts that are not empty, with `between` in between.
+    """Join the parts that are not empty, with `between` in between.
 
     >>> together(", ", "a", "", "b")
     'a, b'
@@ -62,7 +62,7 @@ def of_ratio(analytic: Array, numeric: Array, bound: Array, sizes: Collection[in
 
 
 def how_much(ratio: float, sizes: Collection[int], accuracy: float) -> str:
-    """Return, in words, how much too large or too small a value is that is `ratio` times the right one.
+    """Return, in words, how much too large or too small a value is, given its `ratio` to the right one.
 
     >>> how_much(0.5, {5}, 1e-6)
     '2.00 × too small'
@@ -76,16 +76,16 @@ def how_much(ratio: float, sizes: Collection[int], accuracy: float) -> str:
     if whole in sizes and whole > 2 and abs(size / whole - 1) <= accuracy:
         factor = f"1/N, N = {whole}" if direction == "large" else f"N = {whole}"
         much = f"{whole} × too {direction}: missing factor of {factor}"
-        if whole < 5:  # so small a factor may be another one that an axis is as long as by chance
+        if whole < 5:  # so small a factor may equal the length of an axis by chance
             much += ", the length of an axis, or another factor"
         return much
     return f"{100 * abs(ratio - 1):.2g} % too {direction}" if size < 1.1 else f"{size:.2f} × too {direction}"
 
 
 def multiple(of: Array, difference: Array, bound: Array) -> float | None:
-    """Return the factor c with `difference` = c · `of` within `bound`; None if there is none, or it says little.
+    """Return the factor c with `difference` = c · `of` within `bound`; None if there is none.
 
-    It says little if it rests on fewer than two numbers.
+    It is also None if it would rest on fewer than two numbers.
 
     >>> multiple(np.array([1.0, 2.0, -4.0]), np.array([0.1, 0.2, -0.4]), np.full(3, 1e-9))
     0.1
@@ -180,7 +180,7 @@ def of_difference(difference: Array, bound: Array, ct: Array | None) -> str:
 
 
 def of_spread(analytic: Array, numeric: Array, bound: Array) -> str:
-    """Return how far off the elements are, if nothing is known that they have in common.
+    """Return how far off the elements are, if they have nothing in common that is known.
 
     >>> of_spread(np.array([2.0, 3.0]), np.ones(2), np.full(2, 1e-9))
     'no common factor: off by 100 % to 200 %'

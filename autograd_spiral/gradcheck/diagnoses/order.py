@@ -1,4 +1,4 @@
-"""Whether a whole gradient is something else, or has the right numbers in the wrong places. Imports numpy alone."""
+"""Whether a gradient has the right numbers in another order. Imports only NumPy."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def of_order(analytic: Array, numeric: Array, bound: Array) -> str:
 
 
 def moved_to(moved: Array, moved_bound: Array, analytic: Array, numeric: Array, bound: Array) -> bool:
-    """Return whether a gradient has the right numbers in the order of `moved`, and not in their own.
+    """Return whether a gradient has the right numbers in the order of `moved`, and not in the right order.
 
     >>> zero = np.zeros(2)
     >>> moved_to(np.array([2.0, 1.0]), zero, np.array([2.0, 1.0]), np.array([1.0, 2.0]), zero)

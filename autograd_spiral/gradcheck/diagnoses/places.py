@@ -1,4 +1,4 @@
-"""Where the wrong elements of a gradient are, in words. Imports numpy alone."""
+"""Where the wrong elements of a gradient are, in words. Imports only NumPy."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def counted(chosen: Array, fine: Array, findings: Findings, repeated: Array | No
 
 
 def _places(chosen: Array) -> Iterator[tuple[str, Array]]:
-    """Yield names of parts of an array with the elements that belong to them."""
+    """Yield names of parts of an array, each with a mask of the elements that belong to it."""
     shape = chosen.shape
     indices = np.indices(shape)
     if min(shape) > 3:

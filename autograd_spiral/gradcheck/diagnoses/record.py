@@ -1,9 +1,9 @@
-"""What else a recorded function could have given: gradients with one mistake in the chain rule, to be recognised.
+"""Gradients that a recorded function would have with one mistake in the chain rule, to recognise such mistakes.
 
-The function is recorded once. The reverse sweep is then taken again with one change: what comes back through one
-operation is lost or scaled, a mask is forgotten or turned round, a factor is not transposed, and so on. A gradient that
-was derived by hand and equals the result of such a sweep, in all of its numbers, has that mistake, or one that cannot
-be told apart from it.
+The function is recorded once. The reverse sweep is then repeated with one change: what comes back through one operation
+is lost or scaled, a mask is forgotten or inverted, a factor is not transposed, and so on. A gradient that was derived
+by hand and equals the result of such a sweep, in all of its numbers, has that mistake, or one that cannot be told apart
+from it.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from autograd_spiral.gradcheck.verdicts import Array
 __all__ = ["Record"]
 
 _PICKING = {"getitem", "np.take_along_axis", "softmax_cross_entropy"}
-STEPS, WORK = 1.2e6, 2e7  # of longer functions (about 5 s), or of larger arrays in them, no operation is tried in turn
-RULES = 8  # about so many changes apply to the rule of an operation
-COUNTED = 50  # gradients of small whole numbers, times a unit, are matched by chance
-SINGLY = 3  # this many operations of a line are also taken apart
-PRODUCTS = 10**6  # numbers in the products of all rows of a batch, which are tried one by one up to here
-UPSTREAM = 8  # this many values before a factor are tried in its place
+STEPS, WORK = 1.2e6, 2e7  # beyond these (about 5 s, or large arrays), operations are not tried one by one
+RULES = 8  # about this many changes apply to the rule of an operation
+COUNTED = 50  # gradients of whole numbers below this, times a unit, may be matched by chance
+SINGLY = 3  # groups of at most this many operations of a line are also tried one by one
+PRODUCTS = 10**6  # rows of a batch are tried one by one if their products have at most this many numbers
+UPSTREAM = 8  # this many earlier values are tried in place of a factor
 
 
 class _Mistake(NamedTuple):
@@ -45,8 +45,8 @@ class _Mistake(NamedTuple):
 class Record:
     """A recorded function: `run()` returns its leaves, by the index of the input, and its outputs.
 
-    `cotangents` has the cotangent of each output; `wrong` are the gradients that are wrong, by the index of the input.
-    Where a value ties with the bound of np.maximum, np.minimum or relu, it gets this `share` of the cotangent, by
+    `cotangents` holds the cotangent of each output, and `wrong` the gradients that are wrong, by the index of the
+    input. A value that ties with the bound of np.maximum, np.minimum or relu gets this `share` of the cotangent, by
     default the share that the engine's rules give it.
 
     >>> x = Tensor([1.0, -2.0, 3.0], requires_grad=True)
@@ -74,9 +74,9 @@ class Record:
         self._further = self._all_mistakes()
 
     def multiple_of_input(self, at: int) -> float | None:
-        """Return the multiple of the input `at` itself that its gradient has: twice the weight of a sum of squares.
+        """Return the multiple of input `at` itself that its gradient contains: twice the weight of a sum of squares.
 
-        It is None if no part of the gradient is such a multiple alone.
+        It is None if no part of the gradient is just such a multiple.
 
         >>> W = Tensor([1.0, -2.0], requires_grad=True)
         >>> Record(lambda: ({0: W}, [0.05 * np.sum(W * W) + np.sum(np.sin(W))]), [np.ones(())]).multiple_of_input(0)
@@ -92,14 +92,14 @@ class Record:
     def explained(self, at: int, gradient: Array, sizes: Collection[int]) -> str:
         """Return the mistake that explains this gradient with respect to input `at`; "" if none is known.
 
-        `sizes` are those that a forgotten factor could be.
+        `sizes` are the numbers that a forgotten factor could be.
         """
         right = self._backward.right[at]
         if gradient.size < 2 or not np.all(np.isfinite(gradient)) or not np.all(np.isfinite(right)):
             return ""
         reach = _reach(gradient, right)
         off = gradient - right
-        of_few = _is_of_few_numbers(gradient, right)  # then mistakes can give the same by chance
+        of_few = _is_of_few_numbers(gradient, right)  # then different mistakes may agree by chance
         if not np.any(np.abs(off) > 100 * reach):
             return ""
         for mistake in self._mistakes():
@@ -108,14 +108,14 @@ class Record:
         return self._scaled(at, off, reach, sizes) or self._with_other_shares(at, gradient, reach, sizes)
 
     def _gives_all(self, mistake: _Mistake) -> bool:
-        """Return whether a mistake gives all the wrong gradients."""
+        """Return whether a mistake explains all the wrong gradients."""
         return all(
             _gives(mistake.off[at], wrong - self._backward.right[at], _reach(wrong, self._backward.right[at]))
             for at, wrong in self._wrong.items()
         )
 
     def _with_other_shares(self, at: int, gradient: Array, reach: Array, sizes: Collection[int]) -> str:
-        """Return what is wrong with a gradient that has another convention at ties, which is no mistake."""
+        """Return what else is wrong with a gradient that has another convention at ties, which is no mistake itself."""
         for record in self._of_shares:
             right = record._backward.right[at]
             text = of_ratio(gradient.astype(float), right, reach, sizes) or record.explained(at, gradient, sizes)
@@ -159,13 +159,13 @@ class Record:
         yield from self._without_rows()
 
     def _made(self, text: str | Callable[[], str], changes: Mapping[Edge, Change]) -> Iterator[_Mistake]:
-        """Yield the mistake of these changes, unless a rule cannot take what it gets then."""
+        """Yield the mistake that consists of these changes, unless a rule fails on the changed values."""
         with contextlib.suppress(Exception):
             (node, _), *_ = changes
             yield _Mistake(text if callable(text) else lambda: text, node, self._backward.off(changes))
 
     def _without_edges(self) -> Iterator[_Mistake]:
-        """Yield gradients without what comes back through each edge in turn."""
+        """Yield, for each edge in turn, the mistake of losing what comes back through it."""
 
         def describe(edge: Edge) -> str:
             one_hot = "one-hot were not subtracted: the entries at the labels get nothing"
@@ -188,14 +188,14 @@ class Record:
                         yield from self._made(text.format(name(edges[0][0])), dict.fromkeys(made, change))
 
     def _without_all(self) -> Iterator[_Mistake]:
-        """Yield gradients without what comes back through the same operation at every turn of a loop."""
+        """Yield the mistakes of losing what comes back through the same operation in every round of a loop."""
         for edges in self._alike:
             if len(edges) > 1:
                 text = f"nothing came back through {_called(edges[0])}, all {len(edges)} times"
                 yield from self._made(text, dict.fromkeys(edges, lost))
 
     def _without(self, edge: Edge) -> dict[int, Array]:
-        """Return by how much the gradients are off without what comes back through an edge; this is computed once."""
+        """Return how far off the gradients are without what comes back through an edge; this is computed once."""
         if edge not in self._lost:
             self._lost[edge] = self._backward.off({edge: lost})
         return self._lost[edge]
@@ -225,7 +225,7 @@ class Record:
                     yield from self._made(text + _value_called(others[0]), dict.fromkeys(edges, change))
 
     def _without_rows(self) -> Iterator[_Mistake]:
-        """Yield gradients in whose sums a row of a batch is missing, or is all there is."""
+        """Yield gradients whose sums leave out a row of a batch, or consist of that row only."""
         for edges in self._alike:
             summed = [rows for edge in edges if (rows := self._summed(*edge)) is not None]
             count = min(map(len, summed), default=0)
@@ -238,7 +238,7 @@ class Record:
                 yield from self._made(f"only row {k} counted, of {count}", only)
 
     def _summed(self, node: Tensor, i: int) -> Array | None:
-        """Return the rows whose sum the piece for an argument is."""
+        """Return the rows that add up to the piece for an argument, or None if there are none."""
         arg, ct, raw = node.args[i], self._backward.cts[node], self._backward.pieces[node, i]
         if raw.ndim == 2 and raw.shape != arg.shape and arg.size == raw.shape[1]:
             return raw
@@ -249,7 +249,7 @@ class Record:
 
     @functools.cached_property
     def _alike(self) -> list[list[Edge]]:
-        """The edges in groups: the same operation in the same line, as in a loop; small groups one by one, too."""
+        """The edges in groups: the same operation in the same line, as in a loop; those of small groups also alone."""
         groups: dict[Any, list[Edge]] = {}
         for node, i in self._tried:
             shapes = tuple(np.shape(operand) for operand in node.operands)
@@ -290,19 +290,19 @@ def _fits(piece: Any, edge: Edge) -> bool:
 
 
 def _reach(*arrays: Array) -> Array:
-    """Return how far gradients that were computed in other ways may differ."""
+    """Return how far apart gradients may be that were computed in different ways."""
     eps = max(float(np.finfo(array.dtype).eps) for array in arrays)
     largest = max(float(np.max(np.abs(array), initial=0.0)) for array in arrays)
     return np.full(arrays[0].shape, eps**0.6 * largest)
 
 
 def _gives(change: Array, off: Array, reach: Array) -> bool:
-    """Return whether a mistake, which changes a gradient so, is what the gradient is off by."""
+    """Return whether `change`, which a mistake makes to a gradient, is what the gradient is `off` by."""
     return bool(np.any(np.abs(change) > 100 * reach) and np.all(np.abs(off - change) <= reach))
 
 
 def _is_of_few_numbers(*gradients: Array) -> bool:
-    """Return whether all numbers are small multiples of one, as when a gradient counts something."""
+    """Return whether all numbers are small multiples of one number, as when a gradient counts something."""
     numbers = np.abs(np.concatenate([gradient.ravel().astype(float) for gradient in gradients]))
     unit = np.min(numbers, where=numbers > 1e-9 * numbers.max(), initial=np.inf)
     multiples = numbers / unit
@@ -340,7 +340,7 @@ def _in_line(node: Tensor) -> str:
 
 
 def _is_scattered_again(ct: Array) -> bool:
-    """Return whether all entries are in one column: then it is that column that was picked, not a label of each row."""
+    """Return whether all entries are in one column: then that column was picked, not one label in each row."""
     return bool(np.count_nonzero(ct.any(axis=0)) == 1)
 
 

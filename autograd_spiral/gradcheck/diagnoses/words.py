@@ -29,7 +29,7 @@ SCALE = -2.0  # a power of two, which scales without rounding, and negative, whi
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known besides a gradient and its numeric value; each item may be missing.
+    """What else is known about a gradient, besides its numeric value; each item may be missing.
 
     `ct` holds the weights of the output, if there is one output and they broadcast to the shape of the input; `scaled`
     is the gradient with SCALE times the weights. `others` are the findings on other inputs of the same shape, and
@@ -93,7 +93,7 @@ def diagnose(findings: Findings, sizes: Collection[int], evidence: Evidence) -> 
 
 
 def _of_numbers(findings: Findings, wrong: Array, sizes: Collection[int], evidence: Evidence, where: str) -> str:
-    """Return what is wrong with the `wrong` elements, which are all finite, and `where` they are unless all are."""
+    """Return what is wrong with the `wrong` elements, which are all finite; if not all are wrong, add `where`."""
     a, n, b = (values[wrong] for values in (findings.analytic, findings.numeric, findings.bound))
     ct = None if evidence.ct is None else np.broadcast_to(evidence.ct, findings.shape)[wrong]
     lacks_ct = ct is not None and agree(a * ct, n, b * (1 + np.abs(ct)))

@@ -1,6 +1,6 @@
-"""Example calls of every function of the rule table, within its domain and on its kinks, which `check` runs over.
+"""Example calls of every function of the rule table, within its domain and on its kinks, for `check` to run.
 
-The groups of functions and their domains are listed here alone: the tests draw calls of many shapes from them.
+The groups of functions and their domains are listed only here; the tests draw calls of many shapes from them.
 """
 
 from autograd_spiral.gradcheck.examples import (

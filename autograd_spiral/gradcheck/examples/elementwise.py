@@ -1,4 +1,4 @@
-"""Examples of elementwise functions, and of facts of an array."""
+"""Examples of elementwise functions, and of functions for facts about an array, such as its shape."""
 
 from __future__ import annotations
 

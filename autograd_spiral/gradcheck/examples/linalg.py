@@ -13,7 +13,7 @@ np: Any = numpy  # its stubs know nothing of Tensors
 
 
 def matrix(m: int, n: int, *stack: int) -> Draw:
-    """Return a function that draws matrices whose singular values are apart from each other, and from 0.
+    """Return a function that draws matrices whose singular values differ from each other and from 0.
 
     >>> matrix(3, 2)(np.random.default_rng(0)).shape
     (3, 2)
@@ -27,7 +27,7 @@ def matrix(m: int, n: int, *stack: int) -> Draw:
 
 
 def positive(n: int, *stack: int) -> Draw:
-    """Return a function that draws symmetric matrices whose eigenvalues are positive, and apart from each other.
+    """Return a function that draws symmetric matrices whose eigenvalues are positive, and differ from each other.
 
     >>> x = positive(2)(np.random.default_rng(0))
     >>> bool(np.all(np.linalg.eigvalsh(x) >= 1)), bool(np.all(x == x.T))
@@ -59,7 +59,7 @@ def singular(n: int) -> Draw:
 
 
 def _without_signs(*parts: Any) -> tuple[Any, ...]:
-    """Return results that do not depend on the signs of vectors, which LAPACK may change within a difference."""
+    """Return squares, which do not depend on the signs of vectors: LAPACK may change them from call to call."""
     return tuple(map(np.square, parts))
 
 

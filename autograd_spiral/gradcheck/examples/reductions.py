@@ -22,12 +22,12 @@ CONNECTED = (np.logical_and, np.logical_or)
 
 
 def _holes(x: Any) -> Any:
-    """Return `x` with a NaN in place of every second entry, but at least two numbers along the second axis."""
+    """Return `x` with NaN in place of one of every five entries; two numbers or more remain along the second axis."""
     return np.where(np.arange(x.size).reshape(x.shape) % 5 == 1, np.nan, x)
 
 
 def _zeros(x: Any) -> Any:
-    """Return `x` with zeros in two places."""
+    """Return `x` with zeros in place of two of every five entries."""
     return np.where(np.arange(x.size).reshape(x.shape) % 5 < 2, 0 * x, x)
 
 
@@ -55,6 +55,7 @@ example(np.average, REAL(2, 3), POSITIVE(2, 3), call=lambda x, w: np.average(x, 
 for _f in SCANS:
     example(_f, REAL(2, 6), call=lambda x, f=_f: f(_zeros(x), 1))
 example(np.cumsum, REAL(2, 3), call=lambda x: np.cumsum(x, dtype=np.float64))
+example(np.cumprod, REAL(2, 3), call=lambda x: np.cumprod(x, axis=1))
 for _f in (np.nancumsum, np.nancumprod):
     example(_f, REAL(2, 3), call=lambda x, f=_f: f(_holes(x), axis=0))
 for _f in CUMULATIVE:

@@ -1,4 +1,4 @@
-"""Examples of the ufuncs of `scipy.special`, entered once it was imported."""
+"""Examples of the ufuncs of `scipy.special`, entered once SciPy was imported."""
 
 from __future__ import annotations
 

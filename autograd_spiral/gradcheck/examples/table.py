@@ -1,4 +1,4 @@
-"""The table of example calls: from each function to functions that draw calls of it."""
+"""The table of example calls: it maps each function to functions that draw calls of it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Domain:
-    """Numbers between `low` and `high`, or, if `signed`, their negatives too; a `kink` is a point worth meeting.
+    """Numbers between `low` and `high`, and if `signed` their negatives; a `kink` is a point that examples include.
 
     >>> bool(np.all(abs(Domain(1, 2, signed=True).draw(np.random.default_rng(0), (100,))) >= 1))
     True
@@ -52,7 +52,7 @@ class Domain:
     kink: float | None = None
 
     def draw(self, rng: numpy.random.Generator, shape: tuple[int, ...]) -> Array:
-        """Return an array of numbers of the domain.
+        """Return an array of random numbers from the domain.
 
         >>> Domain(0.5, 0.5).draw(np.random.default_rng(0), (2,))
         array([0.5, 0.5])
@@ -75,7 +75,7 @@ class Domain:
 REAL, POSITIVE, NONZERO, UNIT = Domain(), Domain(0.4, 3), Domain(0.4, 2, signed=True), Domain(-0.7, 0.7)
 
 EXAMPLES: dict[Function, list[Callable[[numpy.random.Generator], Example]]] = {}
-"""From each function to the functions that draw example calls of it."""
+"""Maps each function to the functions that draw example calls of it."""
 
 
 def example(function: Function, *draws: Draw, call: Function | None = None) -> None:

@@ -1,5 +1,5 @@
-"""Verdicts on derivatives: `judge` reaches them, on `noise` that it measures; `directions` asks it about large inputs,
-`neighbours` about points next to the inputs.
+"""Verdicts on derivatives: `judge` reaches them, given the noise that `noise` measures.
+`directions` asks it about inputs with many elements, `neighbours` about points next to the inputs.
 """
 
 from autograd_spiral.gradcheck.judging.directions import along_directions

@@ -22,8 +22,8 @@ def along_directions(judge: Judge, at: int, count: int) -> Findings:
     rng = np.random.default_rng(count)
     slopes: list[Slope] = []
     sought = 0
-    lost = np.flatnonzero(judge.leading[at] & ~np.isfinite(gradient))  # by the outputs that were left out
-    kinks: list[int] = []  # elements that are on one: a direction through them says little about the others
+    lost = np.flatnonzero(judge.leading[at] & ~np.isfinite(gradient))  # because of the outputs that were left out
+    kinks: list[int] = []  # elements on kinks: a direction through them says little about the others
     for _ in range(count):
         way = rng.choice([-1.0, 1.0], gradient.size) * judge.scales[at]
         way[kinks] = way[lost] = 0
@@ -43,9 +43,9 @@ def along_directions(judge: Judge, at: int, count: int) -> Findings:
                 return judge.findings(at, gradient, elements, "directions")
             kinks.append(j)
             sought += 1
-            if found is Verdict.NOISE:  # many are, most likely
+            if found is Verdict.NOISE:  # most likely, many are
                 sought += KINKS_SOUGHT // 2
-            elif sought == KINKS_SOUGHT:  # then all that share their values, a mask of zeros most likely
+            elif sought == KINKS_SOUGHT:  # most likely a mask of zeros: leave out all with these values
                 kinks += np.flatnonzero(np.isin(judge.base[at], judge.base[at].flat[kinks])).tolist()
             way[kinks] = 0
             slope = _along(judge, at, way)
@@ -70,7 +70,7 @@ def _along(judge: Judge, at: int, way: Array) -> Slope:
 
 
 def _narrowed(judge: Judge, at: int, way: Array, verdict: Verdict) -> int | None:
-    """Return the element that a direction of this verdict leads to by halving; None if neither half has it or fails."""
+    """Return the element found by halving a direction with this verdict; None if neither half has it, or fails."""
     support = np.flatnonzero(way)
     while support.size > 1:
         for half in np.array_split(support, 2):

@@ -26,14 +26,14 @@ __all__ = ["Judge", "Swept"]
 
 # A wrong slope shows in steps in which it moves the outputs by this many times their noise: from, to, by.
 EMERGING = 0.5, 16, 2
-REFINEMENTS = 3  # then the smallest step is the spacing of the dtype
+REFINEMENTS = 3  # after so many, the smallest step is the spacing of the dtype
 NOISE_REACH = 6  # this many standard deviations of the measured noise count as its bound
-WIDE = 1e-2, 1e-3  # a bound wider than both says nothing: parts of the derivative, and of its natural size
-COARSE = 64  # and wider than so many spacings of the coarsest dtype
-VALUES = 512  # about so many values of outputs are compared at once: larger arrays cost more than they save
+WIDE = 1e-2, 1e-3  # parts of the derivative and of its natural size: a bound wider than both says nothing
+COARSE = 64  # and wider than this many spacings of the coarsest dtype
+VALUES = 512  # about this many values of outputs are compared at once: larger arrays cost more than they save
 JUMPS = "the values move in jumps, as if they were rounded to fewer digits on the way"
-PROVED = 16  # slopes are wrong, although jumps were sought that hide them: no more are sought
-FEW = 4  # times the part by which values are rounded is what slopes may be off by
+PROVED = 16  # after this many wrong slopes without jumps that could hide them, jumps are not sought any more
+FEW = 4  # slopes may be off by this many times the relative rounding of the values
 SHARP = 1e-4, 1e-9  # a numeric bound wider than both is worth smaller steps
 
 
@@ -46,7 +46,7 @@ class Swept(NamedTuple):
 
 
 class _Sides(NamedTuple):
-    """The lowest and highest sum of one-sided slopes, how far their gap and all can be off, and what marks them."""
+    """Sums of one-sided slopes, the lowest and highest; how far their `gap` and all of it can be off; and two marks."""
 
     low: float
     high: float
@@ -60,15 +60,15 @@ class Judge:
     """Compares the gradients of a function with differences of its values.
 
     The outputs are weighted with `cotangents`, those `given` or fixed random numbers; `random_weights` has the shapes
-    of the latter, unless they are a single 1. By the index of the input, `gradients` holds the engine's gradients,
+    of random ones, unless they are a single 1. By the index of the input, `gradients` holds the engine's gradients,
     `rounding` how far rounding can have moved them, `loose` how far at most, and `jumps` which of them jump when last
     bits change. `sizes` has the lengths of all axes that were met, and their products. Differences are taken at `base`,
-    in steps of the `scales` of the elements of each input; if the function is `quick`, always to the smallest steps.
+    in steps of the `scales` of the elements of each input; if the function is `quick`, always down to the smallest.
 
     Outputs that are not finite have no slope: their cotangents are set to 0, which leaves them out of the sum that
     is checked. `left_out` says which, in words, and `leading` marks the elements of each input that lead to them.
-    `before` is the judge of the function that this one is the gradient of. `doubts` counts why wrong slopes of a
-    function without a record are noise.
+    If the function is the gradient of another one, `before` is the judge of that one. `doubts` counts the reasons why
+    wrong slopes of a function without a record count as noise.
     """
 
     def __init__(self, function: CheckedFunction, given: Any = None, before: Judge | None = None) -> None:
@@ -166,7 +166,7 @@ class Judge:
 
     @np.errstate(all="ignore")
     def _measure(self, eps: float) -> None:
-        """Measure the noise of the outputs, and how they move, while all inputs change by little parts of them."""
+        """Measure the noise of the outputs, and how they move, while all inputs change by small parts of themselves."""
         rng = np.random.default_rng(0)
         self._ways = {}
         for at in self.function.floating:
@@ -191,7 +191,7 @@ class Judge:
     def quick(self) -> bool:
         """Whether the outputs do not follow the gradients even in the small steps in which noise was measured.
 
-        Then the function varies within them, or a gradient is wrong.
+        Then the function varies within such steps, or a gradient is wrong.
         """
         slope = sum(float(np.sum(self.gradients[at].astype(float) * way)) for at, way in self._ways.items())
         off = np.abs(self._moves - self._steps * slope)
@@ -209,15 +209,15 @@ class Judge:
     # --- one element after the other ------------------------------------------------------------------------------
 
     def findings(self, at: int, gradient: Array, slopes: Iterable[Slope], judged: str = "elements") -> Findings:
-        """Return the record of `slopes` that were found of `gradient`, with respect to input `at`."""
+        """Return the findings that consist of these `slopes` of `gradient`, with respect to input `at`."""
         return self.function.findings(
             at, gradient=gradient, slopes=tuple(slopes), judged=judged, random_weights=self.random_weights
         )
 
     def elements(self, at: int, gradient: Array, elements: Iterable[int]) -> list[Slope]:
-        """Judge these elements, by their flat index, of `gradient`, with respect to input `at`.
+        """Judge the elements of `gradient`, with respect to input `at`, that have these flat indices.
 
-        If the function is quick and none of them fails, each is judged again, to its smallest steps.
+        If the function is quick and none of them fails, each is judged again, down to the smallest steps.
         """
         chosen = [*elements]
         found = self._elements(at, gradient, chosen, thorough=False)
@@ -288,11 +288,11 @@ class Judge:
         brief: bool = False,
         thorough: bool = False,
     ) -> list[Slope]:
-        """Judge the derivatives along these lines, `analytic` with its `rounding`, and the `loose` level of it.
+        """Judge the derivatives `analytic` along these lines, which rounding can have moved by `rounding` or `loose`.
 
-        The steps of each get smaller until its derivative is plainly ok, unless the judgement is `thorough`, or the
-        steps end; a `brief` one ends when two in a row fail, or are on a kink. `alone` is for lines along which a
-        single element changes.
+        Each line gets smaller steps until its derivative is plainly ok, or the steps end. A `thorough` judgement always
+        goes on to the smallest steps; a `brief` one ends when two results in a row fail, or are on a kink. `alone` is
+        for lines along which a single element changes.
         """
         found = self._compare(lines, analytic, rounding, loose, alone)
         open_ = [k for k, slope in enumerate(found) if thorough or not _is_plainly_ok(slope)]
@@ -317,12 +317,12 @@ class Judge:
         return found
 
     def _doubted(self, slope: Slope, line: Line, brief: bool) -> Slope:
-        """Return a wrong slope as noise if the values could hide it.
+        """Return a wrong slope, with the verdict noise if the values could hide the right one.
 
-        Outputs that do not move can hide one in their rounding, unless they do not even depend on the line: those are
-        not nan at nan. Where the outputs move, a difference of the slopes must show in the first steps in which it is
-        larger than the noise. If they follow the analytic slope there, or do not follow the numeric one, the function
-        varies within longer steps.
+        Outputs that do not move can hide a slope in their rounding, unless they do not depend on the line at all, in
+        which case they are not nan at t = nan. Where the outputs move, a difference of the slopes must show in the
+        first steps in which it is larger than the noise. If the outputs follow the analytic slope there, or do not
+        follow the numeric one, the function varies within longer steps.
         """
         off = abs(slope.analytic - slope.numeric)
         moving, hidden = (mask & (self._weights != 0) for mask in (~line.still, line.still))
@@ -351,10 +351,10 @@ class Judge:
         return slope
 
     def _rounded_within(self, slope: Slope, line: Line, brief: bool) -> str:
-        """Return how the values of a function without a record show that rounding inside of it hides the slope, or "".
+        """Return how the values of a function without a record show that rounding inside it hides the slope, or "".
 
-        They may be all noise. They may be others in float64; then slopes are, too, by a few times that part. They may
-        move in jumps, which a brief judgement does not look for.
+        The values may be all noise. They may be different in float64; then slopes may differ by a few times as much.
+        They may move in jumps, which a brief judgement does not look for.
         """
         off = abs(slope.analytic - slope.numeric)
         noise, size = float(np.abs(self._weights) @ self._noise), slope.natural * line.scale

@@ -13,15 +13,15 @@ __all__ = ["jump_between", "moves_in_jumps"]
 
 
 STEPS_WITHIN, OCTAVES_BEYOND = 10, 32  # how many shorter and longer steps are tried
-MANY = 8  # jumps: steps that are so much longer show the slope
-LEVELS = 6  # a change that halving the interval so many times leaves as large as it was is a jump
+MANY = 8  # steps that are longer than this many jumps show the slope
+LEVELS = 6  # a change that stays as large when its interval is halved this many times is a jump
 
 
 def moves_in_jumps(line: Line, slope: Slope, weights: Array, eps: float) -> bool:
     """Return whether the values move in jumps that are too large for the numeric slope to be known.
 
-    Then they are rounded more coarsely than to the spacing `eps`, as those of `1 - sigmoid(30)`, and the numeric slope
-    is that between two jumps, unless the values follow it in steps that are longer than many jumps. The slope is that
+    Then they are rounded more coarsely than to the spacing `eps`, as for `1 - sigmoid(30)`, and the numeric slope is
+    the slope between two jumps, unless the values follow it in steps that are longer than many jumps. Slopes are those
     of the outputs times the `weights`.
     """
     off, longest, centre = abs(slope.analytic - slope.numeric), line.longest, line.function(0.0)
@@ -49,7 +49,7 @@ def moves_in_jumps(line: Line, slope: Slope, weights: Array, eps: float) -> bool
 
 
 def jump_between(function: Callable[[float], float], slope: float, end: float, least: float, spacing: float) -> float:
-    """Return the size of a jump in which `function` departs from its line of this `slope` between 0 and `end`, or 0.
+    """Return the size of a jump by which `function` departs from a line of this `slope` between 0 and `end`, or 0.
 
     The interval is halved, always keeping the half in which the function departs more. A smooth function departs by
     less and less; a jump stays as large as it is. Changes of at most `least` are rounding; intervals shorter than

@@ -1,7 +1,7 @@
-"""Gradients beside the inputs, where rules jump at exact values.
+"""Gradients at points next to the inputs, for rules that jump at exact values.
 
 A rule can be right at the numbers it is checked at and nowhere else: `np.where(x == np.round(x), …)` at whole numbers.
-Such a gradient jumps when the last bits of the inputs change, though the function is smooth there.
+Such a gradient jumps when the last bits of the inputs change, although the function is smooth there.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from autograd_spiral.gradcheck.verdicts import Findings, Verdict
 __all__ = ["beside"]
 
 
-SOME = 16  # at most this many elements of an input are judged beside it
+SOME = 16  # at most this many elements of an input are judged next to it
 DISTANCE = 2.0**-7
 
 
 def beside(judge: Judge, at: int, findings: Findings) -> tuple[Judge, Findings] | None:
-    """Judge elements of input `at` whose gradient jumps, a little beside the inputs; None if none is wrong there.
+    """Judge elements of input `at` whose gradient jumps, at a point next to the inputs; None if none is wrong there.
 
-    Elements that are not ok where they are have their verdict, and are left out.
+    Elements that are not ok at the inputs themselves have their verdict already, and are left out.
     """
     jumps = judge.jumps[at].copy()
     for slope in findings.slopes:

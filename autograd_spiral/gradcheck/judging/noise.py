@@ -15,19 +15,20 @@ from autograd_spiral.gradcheck.verdicts import Array
 __all__ = ["measured_noise", "noise_level"]
 
 
-WINDOWS = {-14: 1.37, -7: 0.83, 1: 1.0, 8: 1.71}  # from the first of seven steps to the length of one
+WINDOWS = {-14: 1.37, -7: 0.83, 1: 1.0, 8: 1.71}  # maps the first of seven steps to the length of a step
 FIRST = 2.0**-22  # longer than the spacing of float32
 SMOOTH = 0.1  # third differences that are a smaller part of the first ones are those of a smooth function
 
 
 @np.errstate(all="ignore")
 def measured_noise(function: Callable[[float], Array], eps: float, known: Array) -> tuple[Array, Array, Array]:
-    """Return the noise of the outputs of `function` near 0, and the steps and the values of the first windows.
+    """Return the noise of the outputs of `function` near 0, and the steps and values that were measured first.
 
-    `function` takes a number, relative to the size of its inputs, and computes with spacing `eps`; noise that is
-    `known` is not sought. The noise is the third largest of four windows: a bend within a window looks like noise, and
-    steps that fit the spacing of a hidden dtype hide it. A function that varies within a window is no noise, if it
-    moves smoothly within a smaller one; the values of a hidden dtype stand still there, or jump.
+    `function` takes a number, relative to the size of its inputs, and computes with spacing `eps`; noise up to `known`
+    is not examined. The noise is measured in four windows, each of seven points, and the third largest result counts: a
+    bend within a window looks like noise, and steps that fit the spacing of a hidden dtype hide noise. A function that
+    varies within a window is not noisy if it moves smoothly within a smaller one; the values of a hidden dtype would
+    stand still there, or jump.
 
     >>> noise, _, _ = measured_noise(lambda t: np.sin(np.float32([1 + t])), 2e-16, np.zeros(1))
     >>> bool(1e-9 < noise[0] < 1e-7)

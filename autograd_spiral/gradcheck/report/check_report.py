@@ -1,4 +1,4 @@
-"""The report of a gradient check: its verdict, its table, and what is said below."""
+"""The report of a gradient check: its verdict, its table, and the lines below."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ __all__ = ["CheckReport"]
 
 @dataclass(frozen=True)
 class CheckReport(Report):
-    """What a gradient check found: one row for each input and order; prints as a table.
+    """The result of a gradient check: one row for each input and order; prints as a table.
 
-    `method` says what gradients that were derived by hand were judged by.
+    `method` says how gradients that were derived by hand were judged.
 
     >>> import numpy as np
     >>> from autograd_spiral import check_against
@@ -60,7 +60,7 @@ class CheckReport(Report):
 
     @property
     def unjudged(self) -> tuple[str, ...]:
-        """The inputs in which nothing could be judged because the function is not finite there: this does not pass.
+        """The inputs in which nothing could be judged because the function is not finite there; they do not pass.
 
         >>> import numpy as np
         >>> from autograd_spiral import check_gradients
@@ -71,7 +71,7 @@ class CheckReport(Report):
 
     @property
     def verdict(self) -> str:
-        """One line: "ok", "wrong", or "undecided".
+        """The verdict in one word: "ok", "wrong" or "undecided".
 
         >>> import numpy as np
         >>> from autograd_spiral import check_gradients
@@ -107,7 +107,7 @@ class CheckReport(Report):
         return row.name, str(row.shape), str(row.order), *cells, where, value, analytic, numeric, said
 
     def _footing(self) -> str:
-        """Return a line on the function whose slopes failing rows show, if the reader cannot tell; else ""."""
+        """Return a line that says whose slopes the failing rows show, if the reader cannot tell; else ""."""
         rows = [row for row in self.rows if row.verdict.fails and row.worst is not None and row.random_weights]
         if not rows:
             return ""

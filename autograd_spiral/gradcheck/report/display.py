@@ -86,7 +86,7 @@ def picture(row: Findings, paint: Paint = plain) -> list[str]:
     """Return lines that show the verdict on each element of an array: · ok, k kink, ~ noise, ✗ wrong, ? not judged.
 
     There are no lines if most elements have no verdict, or if all have the same. An array of more than two axes is
-    shown as the matrix of its last one.
+    shown as a matrix, with its last axis along the rows.
 
     >>> slopes = [Slope(Verdict.OK, index=(0, 0)), Slope(Verdict.WRONG, index=(0, 1)), Slope(Verdict.OK, index=(1, 0))]
     >>> print("\\n".join(picture(Findings("W", np.zeros((2, 2)), slopes=tuple(slopes)))))
@@ -128,6 +128,6 @@ def _symbol(slope: Slope) -> tuple[str, str]:
 
 
 def _span(middle: int, count: int, most: int) -> tuple[int, int]:
-    """Return the range of places around the middle: of `count` places, at most as many as are drawn."""
+    """Return a range of at most `most` indices around the middle, out of `count` indices."""
     first = max(0, min(middle - most // 2, count - most))
     return first, min(count, first + most)

@@ -32,7 +32,7 @@ class Report:
 
     COLUMNS: ClassVar[tuple[str, ...]]
     JSON: ClassVar[Mapping[str, str]]
-    """From the keys of the data to the names of the attributes."""
+    """Maps the keys of the data to the names of the attributes."""
 
     rows: tuple[Any, ...]
 
@@ -85,7 +85,7 @@ class Report:
         return f"{above}<table>{''.join(lines)}</table>{below}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report as `json.dumps` takes it: dicts, lists, strings and numbers.
+        """Return the report in a form for `json.dumps`: dicts, lists, strings and numbers.
 
         Numbers that are not finite become None.
 
@@ -97,7 +97,7 @@ class Report:
 
 
 def _plain(value: Any) -> Any:
-    """Return `value` as `json.dumps` takes it; a record becomes a dict with its `JSON` names."""
+    """Return `value` in a form for `json.dumps`; a record becomes a dict with its `JSON` names."""
     if isinstance(value, float):
         return float(value) if np.isfinite(value) else None
     if isinstance(value, str):  # verdicts, too

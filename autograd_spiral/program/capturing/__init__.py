@@ -1,1 +1,1 @@
-"""From a step to a program: tracing, lowering, and what selects the program of a call."""
+"""Makes programs of steps: tracing, lowering, and the choice of the program for a call."""

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_spiral.engine.pytree import LEAF, flatten, leaf_names
+from autograd_spiral.engine.pytree import LEAF, flatten, leaf_names, unflatten
 from autograd_spiral.engine.tensor import Tensor
 
 __all__ = [
@@ -32,7 +32,7 @@ __all__ = [
 
 
 class CacheKey(NamedTuple):
-    """What the arguments of a call contribute to the choice of a program."""
+    """The key that the arguments of a call contribute to the choice of a program."""
 
     treedef: Any
     leaves: tuple[Any, ...]  # an `InputKey`, or the key of a constant
@@ -40,7 +40,7 @@ class CacheKey(NamedTuple):
 
 
 class InputKey(NamedTuple):
-    """The part of an input: whether it came as a Tensor matters to what the step returns."""
+    """The part of the key for an input; whether it is a Tensor matters, since the step may return it."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -73,6 +73,14 @@ class Call:
         leaves = tuple(_leaf_key(leaf, inputs) for leaf in self.leaves)
         return CacheKey(self.treedef, leaves, self.recording), inputs
 
+    def with_inputs(self, change: Callable[[str, NDArray[Any]], NDArray[Any]]) -> Call:
+        """Return this call with `change(name, array)` in place of the array of each input; itself if none changes."""
+        leaves = [_changed(leaf, name, change) if is_input(leaf) else leaf for name, leaf in self.named_leaves()]
+        if all(new is leaf for new, leaf in zip(leaves, self.leaves, strict=True)):
+            return self
+        args, kwargs = unflatten(self.treedef, iter(leaves))
+        return Call(self.step, args, kwargs, recording=self.recording)
+
     def arguments(self) -> list[tuple[str, Any]]:
         """Return the arguments in the order of the call, each with the name of its parameter."""
         try:
@@ -82,7 +90,7 @@ class Call:
         return [*by_position.items(), *self.kwargs.items()]
 
     def named_leaves(self) -> list[tuple[str, Any]]:
-        """Return each leaf with its name: its key or attribute in a container, or else its parameter and number."""
+        """Return each leaf with its name, which comes from its key or attribute, or else its parameter and number."""
         names: list[tuple[str, Any]] = []
         for name, argument in self.arguments():
             leaves, treedef = taken_apart(argument)
@@ -91,7 +99,7 @@ class Call:
 
 
 def taken_apart(arguments: Any) -> tuple[list[Any], Any]:
-    """Return the leaves and the treedef of arguments, where a dataclass without arrays is a leaf: it may be a model."""
+    """Return the leaves and the treedef of arguments; a dataclass without arrays is a leaf, since it may be a model."""
     return flatten(arguments, _is_object)
 
 
@@ -115,7 +123,7 @@ _BUILTIN = frozenset((list, tuple, dict, OrderedDict))
 
 
 def is_input(leaf: Any) -> bool:
-    """Whether an argument is an input of the program: an array, or a tensor that requires no gradients."""
+    """Return whether an argument is an input of the program: an array, or a tensor that requires no gradients."""
     return isinstance(leaf, np.ndarray) or (type(leaf) is Tensor and not leaf.requires_grad)
 
 
@@ -132,11 +140,19 @@ def _leaf_key(leaf: Any, inputs: list[NDArray[Any]]) -> Any:
     return InputKey(array.shape, array.dtype, type(leaf) is Tensor)
 
 
-def constant_key(value: Any, identity: Callable[[Any], Any] | None = None) -> Any:
-    """Return a key for a constant: a tuple that equal constants share, or the `identity` of any other object.
+def _changed(leaf: Any, name: str, change: Callable[[str, NDArray[Any]], NDArray[Any]]) -> Any:
+    """Return an input with another array, or the same one if `change` returns its array."""
+    array = leaf if isinstance(leaf, np.ndarray) else leaf._value
+    new = change(name, array)
+    return leaf if new is array else new if isinstance(leaf, np.ndarray) else Tensor(new)
 
-    Numbers are equal if type, value and sign of zero are; slices, ranges, tuples and frozen dataclasses if their parts
-    are; and functions if their code and defaults are, since guards watch what else they read.
+
+def constant_key(value: Any, identity: Callable[[Any], Any] | None = None) -> Any:
+    """Return a key for a constant: the same tuple for equal constants, or the `identity` of any other object.
+
+    Numbers count as equal if their type, value and sign of zero are equal; slices, ranges, tuples and frozen
+    dataclasses if their parts are; and functions if their code and defaults are, since guards watch what else they
+    read.
     """
     kind = type(value)
     if kind in (int, bool, str, type(None), bytes):
@@ -161,7 +177,7 @@ def constant_key(value: Any, identity: Callable[[Any], Any] | None = None) -> An
 
 
 class Identity:
-    """The key of an object that equals nothing else, and that its key does not keep alive."""
+    """The key of an object that equals no other object. The key does not keep the object alive."""
 
     __slots__ = ("_hash", "_object")
 
@@ -186,10 +202,10 @@ def digests(arrays: Sequence[NDArray[Any]]) -> tuple[Any, ...]:
 
 
 def signature_check(call: Call) -> Callable[[tuple[Any, ...], bool], bool]:
-    """Return a function that says whether a call has the signature of `call`; never if `call` has more than arrays.
+    """Return a function that says whether a call has the signature of `call`; it never does unless all are arrays.
 
-    It takes the arguments, and whether gradients are recorded. It is generated code for these shapes and dtypes, since
-    every call of a captured step asks it first.
+    The function takes the arguments, and whether gradients are recorded. It is code generated for these shapes and
+    dtypes, since every call of a captured step calls it first.
 
     >>> check = signature_check(Call(np.sin, (np.zeros(3),), {}, recording=True))
     >>> check((np.ones(3),), True), check((np.ones(4),), True), check((np.ones(3), np.ones(3)), True)

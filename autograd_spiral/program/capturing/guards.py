@@ -1,6 +1,7 @@
-"""Guards: the reads that lead from a step to what it reads in plain sight, so that a change there makes a new program.
+"""Guards: they watch what a step reads in plain sight, so that a change there makes a new program.
 
-Guards make most changes cheap, but they are no proof: what they do not see, `verify` finds.
+A guard is one read on the way from the step to a value. Guards detect most changes at little cost, but they prove
+nothing: `verify` finds the changes that they do not see.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _LASTING = (*CONSTANTS, *FUNCTIONS, types.ModuleType, types.CodeType, types.Cell
 
 
 class Row(NamedTuple):
-    """A read: from which value, how and what, which value that returned, what to call it, and its way from a root."""
+    """A read: from which value, how and what, which value it returned, its name, and the path to it from a root."""
 
     source: int
     read: Read
@@ -41,17 +42,17 @@ class Row(NamedTuple):
 
 _Plan: TypeAlias = tuple[
     list[tuple[Callable[[Any, Any], Any], Any, Any, str]],  # `get`, its key, its result, a name
-    list[tuple[Row, int, Any]],  # a read, the id of its result, and what is equal to that
+    list[tuple[Row, int, Any]],  # a read, the id of its result, and a constant equal to that
     dict[int, Any],  # from which values these reads start
 ]
 
 
 class Guards:
-    """Reads that lead from the roots of a search to all that it found, and what each of them returned.
+    """Reads that lead from the roots of a search to everything that it found, and what each of them returned.
 
-    They keep nothing alive but constants, modules, classes and their functions. Other objects they know by their ids,
-    reach by a path that starts from the roots, and hear of when these are freed. While they are pinned, they also hold
-    what the variables around the step hold, and are faster.
+    They keep nothing alive except constants, modules, classes and their functions. They know other objects by their
+    ids, reach them by a path that starts from the roots, and are told when these are freed. While they are pinned, they
+    also hold what the variables around the step hold, and are faster.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class Guards:
         equal = {**dict.fromkeys(known_by_items, _ANY), **self._lasting}
         self._rows = [(row, id(values[row.result]), equal.get(row.result, MISSING)) for row in reads]
         others = [values[row.result] for row in reads if row.result not in known_by_items | lasting]
-        owned = not lasting.issuperset(range(roots))  # by an object that what is held might refer to
+        owned = not lasting.issuperset(range(roots))  # by an object that a held value might refer to
         self._held = [self._reference(value, owned=owned) for value in (*others, *items)]
         self._closure = {i for i, value in enumerate(values) if isinstance(value, types.CellType)}
         for row in reads:
@@ -73,11 +74,11 @@ class Guards:
         self.unpin()
 
     def _reference(self, value: Any, *, owned: bool) -> Any:
-        """Return a weak reference, by which these guards hear when `value` is freed, or else the value itself.
+        """Return a weak reference, which tells these guards when `value` is freed, or else the value itself.
 
-        If they are `owned`, such a value is kept only if it cannot refer to the owner: it refers to constants, arrays
-        and tensors alone. Otherwise, an object that gets the id of one that was freed passes for it, until it is asked
-        for its attributes, or the step is verified.
+        If the guards are `owned`, the value itself is kept only if it cannot refer to the owner, because it refers only
+        to constants, arrays and tensors. If it is not kept, another object that gets the id of the freed value is taken
+        for it, until its attributes are read or the step is verified.
         """
         if type(value).__weakrefoffset__:
             return weakref.ref(value, self.freed.append)
@@ -89,7 +90,7 @@ class Guards:
         values = {**self._lasting, **dict(enumerate(roots))}
         for row, _, _ in self._rows:
             values[row.result] = row.read(values[row.source], row.key, MISSING)
-        arguments = range(1, len(roots))  # which are others at each call, even where they are equal
+        arguments = range(1, len(roots))  # these are other objects at each call, even if they are equal
         pinned = (self._closure | self._lasting.keys()).difference(arguments)
         direct = [
             (_bound(row.read, values[row.source]), row.key, values[row.result], row.name)
@@ -101,15 +102,15 @@ class Guards:
         self._plan = direct, others, {row.source: values[row.source] for row, _, _ in others if row.source in pinned}
 
     def unpin(self) -> None:
-        """Keep nothing alive any longer."""
+        """Release what `pin` holds, so that nothing is kept alive."""
         self._plan = [], self._rows, self._lasting
 
     def unsteady(self, roots: Sequence[Any]) -> set[Any]:
-        """Return the paths to all that has changed."""
+        """Return the paths to everything that has changed."""
         values, found = {**self._lasting, **dict(enumerate(roots))}, set()
         for row, known, equal in self._rows:
             values[row.result] = value = MISSING
-            with contextlib.suppress(Exception):  # of an object that answers for its own attributes or items
+            with contextlib.suppress(Exception):  # an object may compute its own attributes or items
                 values[row.result] = value = row.read(values[row.source], row.key, MISSING)
             if id(value) != known and not _equal(value, equal):
                 found.add(row.path)
@@ -126,7 +127,7 @@ class Guards:
                     continue
                 if not _equal(value, held):
                     return name, value
-                if not isinstance(value, CONSTANTS):  # others are read from it, as from another function with its code
+                if not isinstance(value, CONSTANTS):  # others are read from it, as from a function with equal code
                     others, starts = self._rows, self._lasting
                     break
             values = {**starts, **dict(enumerate(roots))} if others else {}
@@ -134,7 +135,7 @@ class Guards:
                 values[result] = value = read(values[source], key, MISSING)
                 if id(value) != known and not _equal(value, equal):
                     return name, value
-        except Exception as error:  # a variable was deleted, or an object answers for its own attributes or items
+        except Exception as error:  # a variable was deleted, or an object computes its own attributes or items
             return "an object", error
         return ("an object", self.freed[0]) if self.freed else None
 
@@ -148,13 +149,13 @@ def _bound(read: Read, source: Any) -> Callable[[Any, Any], Any]:
 
 
 def _equal(value: Any, held: Any) -> bool:
-    """Whether `value` is as good as what a guard held: an equal constant, or any if other guards look at its items."""
+    """Return whether `value` equals the constant `held`; anything passes for `_ANY`: other guards check its items."""
     key = constant_key(value)
     return held is _ANY or (type(key) is tuple and key == constant_key(held))
 
 
 def _lasts(value: Any, *, step: bool) -> bool:
-    """Whether to keep `value` costs nothing: it is a constant, or belongs to a module, to the package or the step."""
+    """Return whether `value` may be kept: it is a constant, or belongs to a module, to the package or to the step."""
     if isinstance(value, types.FunctionType):
         holds = (*(value.__closure__ or ()), *(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values())
         return step or in_package(value.__code__.co_filename) or all(isinstance(part, CONSTANTS) for part in holds)

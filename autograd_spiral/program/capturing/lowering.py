@@ -1,4 +1,4 @@
-"""Lowering: from the tensors of a trace to the values, constants and equations of a program."""
+"""Lowering: turns the tensors of a trace into the values, constants and equations of a program."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ __all__ = ["Lowered", "Lowering", "declared_by_user", "memory_of"]
 
 
 class Lowered(NamedTuple):
-    """What one run of a step computed, as a program, with what that reads and writes and the form of its results."""
+    """What one run of a step computed: a program, what it reads and writes, and the form of its results."""
 
     program: CapturedProgram
-    state: tuple[Tensor, ...]  # those leaves first that get new values
+    state: tuple[Tensor, ...]  # leaves that get new values come first
     outside: tuple[NDArray[Any], ...]
     derived: bool  # whether the step uses arrays that plain NumPy derived
-    derived_from: set[int]  # the ids of arrays that its declared operations derive others from
+    derived_from: set[int]  # ids of arrays that its declared operations may derive others from
     treedef: Any
     leaves: tuple[Any, ...]  # of the result: `LEAF` for each tensor, and constants
 
@@ -52,7 +52,7 @@ class Lowering:
     ) -> None:
         self.trace = trace
         self.outside_names = outside_names or {}  # the names of leaves in outside variables
-        self.expanding = expanding  # all bodies of declared primitives, or those alone that can read something
+        self.expanding = expanding  # all declared bodies, or only those that can read something
         self.state: dict[Tensor, Value] = {}
         self.outside: dict[int, tuple[Value, NDArray[Any]]] = {id(a): (Value(a.shape, a.dtype), a) for a in outside}
         self.read: dict[Value, NDArray[Any]] = {}  # the outside arrays that the program reads
@@ -138,7 +138,7 @@ class Lowering:
             rule_of = self.trace.rules_of.get(node)
             if self.derived and declared_by_user(rule_of):
                 self._may_derive_from(*rule_of.vjps)
-            self.derived = derived  # since the engine's rules derive arrays from shapes alone
+            self.derived = derived  # since the engine's own rules derive arrays only from shapes
         if any(map(_holds_arrays, node.params.values())):
             self.derived = True  # parameters are copied, and not read again
         expanding = node.primitive.body is not None and (self.expanding or declared_by_user(node.primitive))
@@ -213,14 +213,14 @@ class Lowering:
 
 
 def declared_by_user(primitive: Primitive | None) -> TypeGuard[Primitive]:
-    """Whether a primitive was declared outside the package, so that its body and rules may read anything."""
+    """Return whether a primitive was declared outside the package, so that its body and rules may read anything."""
     code = getattr(primitive and primitive.body, "__code__", None)
     return code is not None and not in_package(code.co_filename)
 
 
 def _agree(a: NDArray[Any], b: NDArray[Any]) -> bool:
-    """Whether two arrays of one dtype are equal up to rounding."""
-    if np.array_equal(a, b):  # which needs far less memory than what follows
+    """Return whether two arrays of the same dtype are equal up to rounding."""
+    if np.array_equal(a, b):  # this needs far less memory than the comparison below
         return True
     if a.dtype.kind != "f":
         return False

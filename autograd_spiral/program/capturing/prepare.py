@@ -1,4 +1,4 @@
-"""Preparation: from a call of a step to its program, and later whether the step still computes that program."""
+"""Preparation: makes the program for a call of a step, and checks later whether the step still computes it."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ _PLAIN = (bool, int, float, complex, str, bytes, type(None), np.generic, type, e
 
 
 class Prepared(NamedTuple):
-    """What a call has shown about its step."""
+    """What capturing a call has found out about the step."""
 
     lowered: Lowered
     guards: Guards
-    unsteady: set[Any]  # the paths to what the step itself changes, which has no guards
+    unsteady: set[Any]  # the paths to values that the step itself changes, which have no guards
     watched: list[tuple[str, NDArray[Any]]]  # outside arrays that the step may derive constants from in plain NumPy
 
 
 def guards_of(call: Call, program: Program, unsteady: Set[Any]) -> Guards:
-    """Return the guards for what the step reads now, except on the paths to what it changes itself."""
+    """Return the guards for what the step reads now, except on the paths to values that it changes itself."""
     return _search(call, program, unsteady).guards
 
 
@@ -66,23 +66,23 @@ class _Traced(NamedTuple):
 def prepare(call: Call) -> Prepared:
     """Run the step twice on tensors in place of its inputs, and return the program that both runs computed.
 
-    Raises `CaptureError` if the runs differ, if random numbers were drawn, or if the program cannot return a result or
-    would not do all that the step does; and whatever the step raises.
+    Raises `CaptureError` if the runs differ, if random numbers were drawn, if the program cannot return a result, or if
+    it would not do everything that the step does; also raises whatever the step raises.
     """
     before = Search(call.roots)
     states = before.random_states()
     first = _trace(call)
     between = Search(call.roots)
     _refuse_rebinding(call, before, between, first.trace)
-    first.forget_values(declared_by_user)  # before another run needs as much memory
+    first.forget_values(declared_by_user)  # before the next run needs as much memory
     second = _trace(call)
     second.forget_values(lambda primitive: primitive.body is not None)
     names = before.tensor_names() | {leaf: name for name, leaf in call.named_leaves() if type(leaf) is Tensor}
-    memories = _memories(first) & _memories(second)  # what it makes lies elsewhere then
+    memories = _memories(first) & _memories(second)  # arrays that the step makes lie elsewhere in the second run
     other = _lower(call, second, memories, names)
     found = difference(_lower(call, first, memories), other) or _overwritten(memories, first, second)
     drawn = [name for (name, old), (_, new) in zip(states, before.random_states(), strict=True) if not same(old, new)]
-    if drawn or first.trace.entropy:  # it is what makes the runs differ, if they do
+    if drawn or first.trace.entropy:  # if the runs differ, this is the reason
         _refuse_random_numbers(
             call, (drawn[0] or "a generator among its arguments") if drawn else "a generator without a seed", found
         )
@@ -93,7 +93,7 @@ def prepare(call: Call) -> Prepared:
         )
     unsteady = between.guards.unsteady(call.roots)
     after = _search(call, other.program, unsteady)
-    warn_of_kept_tensors(call.step_name, first.trace.began, after.found)
+    warn_of_kept_tensors(call.step_name, first.trace.began, after.stored())
     read = other.outside
     watched = [
         (name, array)
@@ -104,7 +104,7 @@ def prepare(call: Call) -> Prepared:
 
 
 def compare(call: Call, known: Lowered) -> Difference | None:
-    """Run the step once more, and return the first difference from what is known of it, or None.
+    """Run the step once more, and return the first difference from what it computed at capture, or None.
 
     Raises whatever the step raises.
     """
@@ -112,7 +112,7 @@ def compare(call: Call, known: Lowered) -> Difference | None:
     with np.errstate(all="ignore"):  # the program itself runs next, and warns
         traced = _trace(call, annotating=False)
         found = difference(known, _lower(call, traced, memories))
-        if found:  # look again, for its line, and for the case that a signal handler computed something in between
+        if found:  # trace again, to get its line, and in case a signal handler computed something in between
             found = difference(known, _lower(call, _trace(call), memories))
     return found or _changed(zip(before, known.outside, strict=True)) or _overwritten(memories, traced)
 
@@ -128,7 +128,7 @@ def _trace(call: Call, *, annotating: bool = True) -> _Traced:
         except Exception:
             if trace.refusal is None:
                 raise
-        if trace.refusal is not None:  # which NumPy may have replaced, as in array[i] = tensor, or the step caught
+        if trace.refusal is not None:  # NumPy may have replaced it, as in array[i] = tensor, or the step caught it
             raise trace.refusal from None
     _refuse_changed_arguments(call, arguments, (args, kwargs))
     leaves, treedef = flatten(result)
@@ -145,13 +145,13 @@ def _memories(traced: _Traced) -> set[Any]:
 
 
 def _overwritten(memories: Set[Any], *runs: _Traced) -> Difference | None:
-    """Return a difference if these runs changed an outside array that they had read, which no replay would do."""
+    """Return a difference if these runs changed an outside array that they had read, since no replay would do so."""
     copies = [(copy, run.trace.originals[id(copy)]) for run in runs for copy in run.trace.copies]
     return _changed((copy, array) for copy, array in copies if memory_of(array) in memories)
 
 
 def _changed(copies: Iterable[tuple[NDArray[Any], NDArray[Any]]]) -> Difference | None:
-    """Return a difference for the first array that no longer holds what it held when it was copied."""
+    """Return a difference for the first array whose contents changed after it was copied."""
     for copy, array in copies:
         if not same(now := array.astype(copy.dtype), copy):
             return Difference(None, "an outside array that the step changes in place", shown(copy), shown(now))
@@ -159,9 +159,9 @@ def _changed(copies: Iterable[tuple[NDArray[Any], NDArray[Any]]]) -> Difference 
 
 
 def _lower(call: Call, traced: _Traced, memories: Set[Any], names: Mapping[Tensor, str] | None = None) -> Lowered:
-    """Return the program of a run, which reads the arrays that lie in these parts of memory at each call.
+    """Return the program of a run, which reads the arrays in these parts of memory at each call.
 
-    Without names, it is only to be compared with another run.
+    Without names, the program is only for comparison with another run.
     """
     trace, outside = traced.trace, [a for a in traced.trace.originals.values() if memory_of(a) in memories]
     lowering = Lowering(trace, outside, names, expanding=names is not None)
@@ -198,7 +198,7 @@ def _lower(call: Call, traced: _Traced, memories: Set[Any], names: Mapping[Tenso
 
 
 def _expanded(equations: Sequence[Equation]) -> Iterator[Any]:
-    """Yield the declared primitives of whose bodies the program has the equations."""
+    """Yield the declared primitives whose bodies are equations of the program."""
     for equation in equations:
         if equation.body:
             yield equation.primitive
@@ -209,7 +209,7 @@ def _expanded(equations: Sequence[Equation]) -> Iterator[Any]:
 
 
 def _refuse_rebinding(call: Call, before: Search, after: Search, trace: StepTrace) -> None:
-    """Raise `CaptureError` if a name that held a leaf now holds what the step computed, as after `W = W - dW`."""
+    """Raise `CaptureError` if a name that held a leaf now holds a result of the step, as after `W = W - dW`."""
     for path, (name, tensor) in after.tensors.items():
         _, known = before.tensors.get(path, (name, tensor))
         if known is not tensor and known.is_leaf and tensor in trace.sources:
@@ -220,20 +220,21 @@ def _refuse_rebinding(call: Call, before: Search, after: Search, trace: StepTrac
 
 
 def _refuse_changed_arguments(call: Call, arguments: Sequence[Any], passed: Any) -> None:
-    """Raise `CaptureError` if the step put something else than its arguments into a container that it was passed."""
+    """Raise `CaptureError` if the step changed the contents of a container among its arguments."""
     known = set(map(id, arguments))
     leaves, treedef = flatten(passed, lambda part: id(part) in known)
     if treedef != call.treedef or any(now is not before for now, before in zip(leaves, arguments, strict=True)):
         raise CaptureError(
-            f"{call.step_name} changes an argument, a list, dict or dataclass, which a program would not do at later "
-            "calls: return the new value, or assign() it to a Tensor; to work on a copy, make one first, as in dict(d)"
+            f"{call.step_name} changes a list, dict or dataclass among its arguments, which a program would not do at "
+            "later calls: return the new value, or assign() it to a Tensor; to work on a copy, make one first, as in "
+            "dict(d)"
         )
 
 
 def _refuse_random_numbers(call: Call, source: str, found: Difference | None) -> NoReturn:
-    """Raise `CaptureError`, even if both runs agree: a mask that is rarely 0 may be all 1 in both.
+    """Raise `CaptureError` for random numbers, even if both runs agree: a mask that is rarely 0 may be all 1 in both.
 
-    If they differ, the message begins with the line of the first operation that the numbers changed.
+    If the runs differ, the message begins with the line of the first operation that the numbers changed.
     """
     place = f"{found.place}\n" if found and found.place else ""
     raise CaptureError(

@@ -35,7 +35,7 @@ from autograd_spiral.program.capturing.warnings import (
     warn_of_many,
     warn_of_size,
 )
-from autograd_spiral.program.executor import Executor
+from autograd_spiral.program.executor import ALONE, Executor, Peers
 from autograd_spiral.program.locks import holding, locks_of, new_lock
 from autograd_spiral.program.printing.saved import CapturedProgram
 
@@ -46,14 +46,14 @@ _CAPACITY = 64
 
 
 class Programs:
-    """The programs that were made of a step, the most recently used one first."""
+    """The programs that were made of a step, the most recently used one first; `find` returns the one for a call."""
 
-    def __init__(self, executor: Executor, *, verify: bool) -> None:
+    def __init__(self, executor: Executor, *, verify: bool, peers: Peers) -> None:
         self.kept: list[Ready] = []
         self.last: Ready | None = None  # of the latest call, until it is forgotten
         self.program: CapturedProgram | None = None  # of the latest call
-        self._executor, self._verifying = executor, verify
-        self._made: dict[Any, tuple[int, CacheKey]] = {}  # by the shapes of the inputs: how many, and the latest key
+        self._executor, self._verifying, self._peers = executor, verify, peers
+        self._made: dict[Any, tuple[int, CacheKey]] = {}  # by input shapes: how many, and the latest key
         self._capturing = new_lock()
 
     def find(self, call: Call) -> tuple[Ready, list[NDArray[Any]]]:
@@ -76,7 +76,9 @@ class Programs:
         return ready, inputs
 
     def _capture(self, call: Call) -> Ready:
-        ready = Ready(call, prepare(call), self._executor, weakref.WeakMethod(self._forget))
+        with self._peers.alike(call.step_name):
+            prepared = prepare(call.with_inputs(self._peers.stand_in))
+            ready = Ready(call, prepared, self._executor, weakref.WeakMethod(self._forget))
         if not self._verifying:
             ready.due = math.inf
         if not self.kept:
@@ -92,7 +94,7 @@ class Programs:
         return ready
 
     def _changes(self, call: Call, ready: Ready) -> Iterator[Change]:
-        """Yield why the latest program for the same arguments does not serve this call."""
+        """Yield the reasons why the latest program for the same arguments cannot be used for this call."""
         previous = next((other for other in self.kept if other.key == ready.key), None)
         if previous is not None and (names := previous.changed_arrays()):
             yield change_of_arrays(names)
@@ -100,24 +102,34 @@ class Programs:
             yield change_of_variable(*changed)
 
     def verify(self, ready: Ready, call: Call) -> None:
-        """Raise `CaptureError`, and forget the program, if the step computes something else by now."""
+        """Raise `CaptureError`, and forget the program, if the step no longer computes what the program does."""
+        found = None
         with self._capturing:
             if ready.calls < ready.due:  # another thread has just verified it
                 return
-            if found := compare(call, ready.lowered()):
-                self._forget(ready)
-                told = found.describe(f"when {call.step_name} was captured", f"at call {ready.calls}")
-                raise CaptureError(
-                    f"{told}. The step reads something that capture does not watch, and calls after call "
-                    f"{ready.verified} may have used an old value of it. Pass it as an argument (a number as an array: "
-                    "np.asarray(number)), or keep it in a Tensor; the next call makes a new program"
-                )
+            try:
+                with self._peers.alike(call.step_name):
+                    if found := compare(call.with_inputs(self._peers.stand_in), ready.lowered()):
+                        told = found.describe(f"when {call.step_name} was captured", f"at call {ready.calls}")
+                        raise CaptureError(
+                            f"{told}. The step reads something that capture does not watch, and calls after call "
+                            f"{ready.verified} may have used an old value of it. Pass it as an argument (a number as "
+                            "an array: np.asarray(number)), or keep it in a Tensor; the next call makes a new program"
+                        )
+            except Exception:
+                if found or self._peers is not ALONE:  # with several processes, all forget it, whatever the error
+                    self._forget(ready)
+                raise
             ready.verified, ready.due = ready.calls, 2 * ready.calls
             if ready.guards.changed(call.roots):  # since the step itself has just changed something that it reads
                 ready.unsteady |= ready.guards.unsteady(call.roots)
                 ready.guards = guards_of(call, ready.program, ready.unsteady)
                 ready.guards.pin(call.roots)
-            ready.keep_digests()  # of arrays that it has just changed, too
+            ready.keep_digests()  # also of arrays that the step has just changed
+
+    def forget_all(self) -> None:
+        """Forget all programs, so that the next call captures the step."""
+        self.kept, self.last = [], None
 
     def _forget(self, ready: Ready) -> None:
         self.kept = [other for other in self.kept if other is not ready]
@@ -126,7 +138,7 @@ class Programs:
 
 
 class Ready:
-    """A program that is ready to run. It is forgotten once an object among its arguments is gone."""
+    """A program that is ready to run. It is forgotten as soon as an object among its arguments is freed."""
 
     def __init__(self, call: Call, prepared: Prepared, executor: Executor, forget: Callable[[], Any]) -> None:
         lowered = prepared.lowered
@@ -156,15 +168,15 @@ class Ready:
         self._references = [weakref.ref(one, callback) for one in (*objects, *(lowered.state if objects else ()))]
 
     def is_current(self) -> bool:
-        """Whether the watched arrays hold what they held when the step was captured."""
+        """Return whether the watched arrays still hold what they held when the step was captured."""
         return digests(self.watched) == self._digests
 
     def keep_digests(self) -> None:
-        """Take what the watched arrays hold now for what they held when the step was captured."""
+        """Remember the present contents of the watched arrays, for `is_current` to compare with."""
         self._digests = digests(self.watched)
 
     def changed_arrays(self) -> list[str]:
-        """Return the names of the watched arrays that hold something else now."""
+        """Return the names of the watched arrays whose contents have changed."""
         states = zip(self._names, self._digests, digests(self.watched), strict=True)
         return [name or "an array" for name, then, now in states if then != now]
 
@@ -173,15 +185,15 @@ class Ready:
         return self._lowered._replace(state=self.program.leaves)
 
     def assigns_to(self, tensors: Set[Tensor]) -> bool:
-        """Whether the program updates one of these leaves."""
+        """Return whether the program updates one of these leaves."""
         return not tensors.isdisjoint(self.program.leaves[: self._updates])
 
     def run(self, inputs: Sequence[NDArray[Any]]) -> Any:
-        """Return what the step returns, and update the state.
+        """Run the program: update the state, and return what the step returns.
 
         A program that updates its state holds the locks of the state until it has written the new values. Other
-        programs hold them while they read, so that they see all of an update or nothing. Raises `CaptureError` if this
-        thread is in the middle of running a program that shares state or buffers.
+        programs hold them while they read, so that they see an update completely or not at all. Raises `CaptureError`
+        if this thread is in the middle of running a program that shares state or buffers.
         """
         if self._state_owned() or (not self._updates and self._turn_owned()):
             self._refuse_to_interrupt()
@@ -204,7 +216,7 @@ class Ready:
         """Update the state and return the results; or, if there is nothing to update, return what the state holds."""
         leaves = self.program.leaves if self._kept is None else self._kept
         if not self._updates:
-            return list(map(self._take, leaves))  # at once: a signal handler can come between no two of them
+            return list(map(self._take, leaves))  # in one go: no signal handler can run in between
         with self._turn:
             state = list(map(self._take, leaves))
             results = self._function(*inputs, *state, *self._outside)
@@ -212,7 +224,7 @@ class Ready:
         return results
 
     def _refuse_to_interrupt(self) -> None:
-        """Raise `CaptureError` if this thread is in the middle of a program that shares state or buffers with this."""
+        """Raise `CaptureError` if this thread is in the middle of a program that shares our state or buffers."""
         for other in list(_READY):
             shares_state = (other._updates or self._updates) and not self._serials.isdisjoint(other._serials)
             if (other is self or shares_state) and other._turn_owned():
@@ -228,17 +240,17 @@ _READY: weakref.WeakSet[Ready] = weakref.WeakSet()
 
 
 def _any_owned(locks: Sequence[Any]) -> bool:
-    """Whether this thread holds one of these locks."""
+    """Return whether this thread holds one of these locks."""
     return any(lock._is_owned() for lock in locks)
 
 
 def _used_by_identity(argument: Any) -> bool:
-    """Whether only the same object equals this argument, so that once it is gone, no later call can pass it."""
+    """Return whether only the same object equals this argument: once it is freed, no later call can pass it."""
     return isinstance(constant_key(argument), Identity) and type(argument).__weakrefoffset__ != 0
 
 
 def _forget(forget: Callable[[], Any], ready: weakref.ref[Ready], _: Any) -> None:
-    """Let the step forget a program, since something that it belongs to is gone."""
+    """Let the step forget a program, since an object that it belongs to was freed."""
     method, known = forget(), ready()
     if method is not None and known is not None:
         method(known)

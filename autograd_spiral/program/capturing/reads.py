@@ -1,4 +1,4 @@
-"""Reads: how guards look things up. Each takes what to read from, what to look up, and a default, as `getattr` does."""
+"""Reads: functions by which guards look things up. Each takes an object, what to read from it, and a default value."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ def global_variable(function: types.FunctionType, name: str, otherwise: Any) -> 
 
 
 def free_variable(function: types.FunctionType, i: int, otherwise: Any) -> Any:
-    """Return what variable `i` of the functions around a function holds."""
+    """Return the value of a function's closure variable `i`."""
     cells = function.__closure__ or ()  # fewer if its code was replaced
     return contents_of_cell(cells[i], "cell_contents", otherwise) if i < len(cells) else otherwise
 
 
 def contents_of_cell(cell: types.CellType, _: str, otherwise: Any) -> Any:
-    """Return what a cell holds."""
+    """Return the value in a cell."""
     return otherwise if is_empty(cell) else cell.cell_contents
 
 
 def is_empty(cell: types.CellType) -> bool:
-    """Whether a cell holds nothing, as that of a variable that is not yet assigned."""
+    """Return whether a cell is empty, as the cell of a variable that is not yet assigned."""
     return cell == types.CellType()
 
 
@@ -61,13 +61,13 @@ def module(_: Any, name: str, otherwise: Any) -> Any:
 
 
 def part_of_primitive(function: Any, i: int, otherwise: Any) -> Any:
-    """Return the body of a declared primitive for 0, and then its rules."""
+    """Return part `i` of a declared primitive: the body is part 0, and the rules follow."""
     row = PRIMITIVES.get(function)
     return otherwise if row is None else (row.body, *row.vjps)[i]
 
 
 def attribute_of_class(cls: type, name: str, otherwise: Any) -> Any:
-    """Return an attribute of a class itself, a method or a property as they are."""
+    """Return an attribute of a class itself; methods and properties are returned unbound."""
     return cls.__dict__.get(name, otherwise)
 
 
@@ -75,7 +75,7 @@ def attribute_of_class(cls: type, name: str, otherwise: Any) -> Any:
 
 
 def kind_of(container: Any) -> Any:
-    """Return the class whose methods give the items of a container."""
+    """Return the built-in class whose methods read the items of a container."""
     return next(kind for kind in (list, tuple, OrderedDict, dict) if isinstance(container, kind))
 
 
@@ -98,12 +98,12 @@ def item_of(container: Any, key: Any, otherwise: Any) -> Any:
 
 
 def keys_of(items: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return the keys of items by which equal constants are recognised, without keeping other objects alive."""
+    """Return keys for items, equal for equal constants, which do not keep other objects alive."""
     return tuple(constant_key(item, id) for item in items)
 
 
 def if_same_items(container: Any, known: tuple[Any, Any], otherwise: Any) -> Any:
-    """Return `known`, the ids and constant keys of items, if the container has those items."""
+    """Return `known`, the ids and constant keys of some items, if the container still has those items."""
     items = items_of(container)
     same = tuple(map(id, items)) == known[0] or keys_of(items) == known[1]
     return known if same else otherwise

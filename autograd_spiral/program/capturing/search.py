@@ -1,8 +1,8 @@
 """The search for what a step reads in plain sight.
 
-That is what its functions name: globals and closure variables, attributes of the user's objects, and items of short
-lists, tuples and dictionaries. The search begins with the step and goes on with the user's functions and methods that
-it finds.
+This is everything that its functions name: globals and closure variables, attributes of the user's objects, and items
+of short lists, tuples and dictionaries. The search begins with the step, and goes on with the user's functions and
+methods that it finds.
 """
 
 from __future__ import annotations
@@ -56,25 +56,27 @@ _INSTALLED = tuple({sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib
 
 
 class Search:
-    """A search from some roots for all that is read by name: functions first, then the attributes that they name."""
+    """A search from some roots for everything that is read by name: functions first, then attributes that they name."""
 
     def __init__(
         self, roots: Sequence[Any], expanded: Collection[Primitive] = (), unsteady: Set[Any] = frozenset()
     ) -> None:
         self.found: list[tuple[str, Any]] = []  # names and values
-        self.tensors: dict[tuple[Any, ...], tuple[str, Tensor]] = {}  # by path, with what a person writes for them
+        self.tensors: dict[tuple[Any, ...], tuple[str, Tensor]] = {}  # by path, with what a user writes for them
         self._roots = roots
-        self._unsteady = unsteady  # the paths to what the step itself changes, which is not guarded
+        self._unsteady = unsteady  # the paths to values that the step itself changes: they get no guards
         self._paths: list[tuple[Any, ...]] = [(i,) for i in range(len(roots))]  # of the values
-        self._expanded = expanded  # the declared primitives of whose bodies a program has the equations
+        self._expanded = expanded  # the declared primitives whose bodies are equations of a program
         self._values = list(roots)  # and then what each read returned
         self._reads: dict[Any, Row] = {}
-        self._known_by_items: set[int] = set()  # values of which a guard looks at the items
+        self._known_by_items: set[int] = set()  # values whose items a guard looks at
         self._items: list[Any] = []  # items that have no guards of their own
         self._queue = [("", i) for i in range(len(roots))]
         self._seen: set[int] = set()
         self._objects: list[tuple[int, set[str]]] = []  # where they are, and the attributes that were looked for
         self._attributes: dict[str, None] = {"__call__": None}  # named by functions
+        self._assigned: dict[str, None] = {}  # the attributes to which functions assign
+        self._globals: list[tuple[str, Any]] = []  # the globals to which functions assign
         while self._queue:
             while self._queue:
                 self._follow(*self._queue.pop(0))
@@ -84,18 +86,24 @@ class Search:
                     self._attribute(index, name)
         self.guards = Guards(len(roots), self._values, list(self._reads.values()), self._known_by_items, self._items)
 
+    def stored(self) -> list[tuple[str, Any]]:
+        """Return the names and values of all that was found, and of attributes and globals that functions assign to."""
+        namespaces = [_namespace(self._values[index]) for index, _ in self._objects]
+        assigned = [(name, names[name]) for names in namespaces for name in self._assigned if name in names]
+        return [*self.found, *((name, _items(value)) for name, value in (*assigned, *self._globals))]
+
     def tensor_names(self) -> dict[Tensor, str]:
         """Return names for the tensors that variables hold, directly or in a list or a tuple."""
         return {value: name for name, value in reversed(self.found) if type(value) is Tensor}  # the first name wins
 
     def arrays(self) -> list[tuple[str, NDArray[Any]]]:
-        """Return the arrays with their names, each once."""
+        """Return the arrays that were found, each once, with their names."""
         return list({id(value): (name, value) for name, value in self.found if isinstance(value, np.ndarray)}.values())
 
     def random_states(self) -> list[tuple[str, Any]]:
         """Return the names and states of the random generators: NumPy's, Python's, and those that were found."""
         found = [*(("", root) for root in self._roots), *self.found]
-        built_in = types.BuiltinMethodType  # as `draw = random.random` is
+        built_in = types.BuiltinMethodType  # such as `draw = random.random`
         owners = [(name, value.__self__ if type(value) is built_in else value) for name, value in found]
         return [
             ("np.random", np.random.get_state(legacy=False)),  # noqa: NPY002
@@ -104,7 +112,7 @@ class Search:
         ]
 
     def _read(self, source: int, read: Read, key: Any, name: str = "") -> int:
-        """Guard what `read` returns, follow it if it is named, and return where it is among the values."""
+        """Guard what `read` returns, follow it if it has a name, and return its index among the values."""
         if (source, read, key) in self._reads:
             return self._reads[source, read, key].result
         value = read(self._values[source], key, MISSING)
@@ -140,7 +148,7 @@ class Search:
                 return
             if root or _is_users(value):
                 self._function(index, value)
-        if "__wrapped__" in _namespace(value):  # of a captured step, too
+        if "__wrapped__" in _namespace(value):  # as in a captured step
             parts: tuple[str, ...] = ("__wrapped__",) if _is_users(inspect.unwrap(value)) else ()
         else:
             parts = next((parts for kind, parts in _PARTS.items() if isinstance(value, kind)), ())
@@ -166,12 +174,15 @@ class Search:
         for name in _names_in(code, "IMPORT_NAME"):
             self._read(index, module, name, name)
         self._attributes.update(dict.fromkeys(_names_in(code, "LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM")))
+        self._assigned.update(dict.fromkeys(_names_in(code, "STORE_ATTR")))
+        assigned = _names_in(code, "STORE_GLOBAL")
+        self._globals += [(name, function.__globals__[name]) for name in assigned if name in function.__globals__]
         for name in ("__defaults__", "__kwdefaults__"):
             if getattr(function, name):
                 self._read(index, getattr, name, name)
 
     def _primitive(self, index: int, name: str, row: Primitive) -> None:
-        """Follow the rules, and the body if a program has its equations: otherwise each replay calls it."""
+        """Follow the rules, and the body if its equations are in a program: otherwise each replay calls the body."""
         for i, part in enumerate((row.body if row in self._expanded else None, *row.vjps)):
             if row.body is not None and _is_users(part):
                 self._read(index, part_of_primitive, i, name)
@@ -199,7 +210,7 @@ class Search:
                 self._read(index, item_of, key, called)
 
     def _attribute(self, index: int, name: str) -> None:
-        """Guard an attribute: the object's own, else those of its classes, up to the first that is no descriptor."""
+        """Guard an attribute: the object's own, else those of its classes, up to the first that is not a descriptor."""
         value = self._values[index]
         own = None if isinstance(value, type) else _namespace(value)
         classes = [cls for cls in _classes_of(value) if name in cls.__dict__ and _is_users_own(cls)]
@@ -218,7 +229,7 @@ class Search:
                 return
             self._read(self._add(cls), attribute_of_class, name, name)
             if not hasattr(type(attribute), "__get__"):
-                return  # and do not go on to what `super()` would find
+                return  # not the attributes that `super()` would find
 
 
 _PARTS: dict[type, tuple[str, ...]] = {
@@ -231,7 +242,7 @@ _PARTS: dict[type, tuple[str, ...]] = {
 
 
 def _namespace(value: Any) -> Any:
-    """Return the `__dict__` of an object; an object without one may answer anything for that name, or raise."""
+    """Return the `__dict__` of an object, or () if it has none: it may return anything for that name, or raise."""
     try:
         namespace = getattr(value, "__dict__", None)
     except Exception:
@@ -239,12 +250,16 @@ def _namespace(value: Any) -> Any:
     return namespace if isinstance(namespace, dict | types.MappingProxyType) else ()
 
 
+def _items(value: Any) -> Any:
+    return items_of(value) if isinstance(value, list | tuple | dict) else value
+
+
 def _classes_of(value: Any) -> tuple[type, ...]:
     return () if isinstance(value, types.ModuleType) else (value if isinstance(value, type) else type(value)).__mro__
 
 
 def _means_itself(name: str, value: Any) -> bool:
-    """Whether a global is a function or module that is not the user's, under its own name: nobody changes it."""
+    """Return whether a global is a function or module under its own name that is not the user's: it never changes."""
     if value is MISSING:
         return hasattr(builtins, name)
     if isinstance(value, types.ModuleType):
@@ -262,7 +277,7 @@ def _random_state(generator: Any) -> Any:
 
 @functools.lru_cache(1024)
 def _names_in(code: types.CodeType, *operations: str) -> tuple[str, ...]:
-    """Return the names that the code uses in some operations, also in functions and comprehensions inside it."""
+    """Return the names that the code uses in these operations, also in functions and comprehensions inside it."""
     found = [step.argval for step in dis.get_instructions(code) if step.opname in operations]
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
@@ -272,12 +287,12 @@ def _names_in(code: types.CodeType, *operations: str) -> tuple[str, ...]:
 
 @functools.cache
 def _is_users_file(file: str | None) -> bool:
-    """Whether a file belongs neither to the engine, nor to Python's library, nor to an installed package."""
+    """Return whether a file belongs neither to the engine, nor to Python's library, nor to an installed package."""
     return file is not None and not in_package(file) and not file.startswith(_INSTALLED)
 
 
 def _is_users(value: Any) -> bool:
-    """Whether a function, a method or another callable object is the user's own."""
+    """Return whether a function, a method or another callable object is the user's own."""
     if isinstance(value, types.MethodType):
         value = value.__func__
     if isinstance(value, types.FunctionType):
@@ -286,7 +301,7 @@ def _is_users(value: Any) -> bool:
 
 
 def _is_users_own(value: type | types.ModuleType) -> bool:
-    """Whether a module or a class is the user's own, so that its attributes may change."""
+    """Return whether a module or a class is the user's own, so that its attributes may change."""
     module = value if isinstance(value, types.ModuleType) else sys.modules.get(value.__module__)
     name = getattr(module, "__name__", "builtins")
     return name not in sys.builtin_module_names and _is_users_file(getattr(module, "__file__", None) or "<text>")

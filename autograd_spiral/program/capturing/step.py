@@ -26,7 +26,7 @@ from autograd_spiral.errors import CaptureError
 from autograd_spiral.program.capturing.cache_key import Call, taken_apart
 from autograd_spiral.program.capturing.programs import Programs
 from autograd_spiral.program.capturing.trace import StepTrace
-from autograd_spiral.program.executor import Executor, checked
+from autograd_spiral.program.executor import Executor, OutOfStep, checked, peers_of
 from autograd_spiral.program.printing.saved import CapturedProgram, SourceText
 from autograd_spiral.program.running.blocks import replay_or_blocks
 
@@ -42,13 +42,13 @@ def capture(
 def capture(
     step: Callable[..., Any] | None = None, *, executor: Executor | None = None, verify: bool = True
 ) -> CapturedStep | Callable[[Callable[..., Any]], CapturedStep]:
-    """Make a program of `step` at its first call, and replay the program at later ones: a decorator.
+    """Make a program of `step` at its first call, and replay the program at later calls: a decorator.
 
     Arrays and tensors that require no gradients are inputs if they are among the arguments, also in lists, tuples,
     dicts, and dataclasses with arrays: their shapes and dtypes select the program. Everything else that the step is
-    given or reads is constant. What it reads in plain sight is watched, and a change there makes a new program:
-    variables, attributes of your objects, items of short lists and dicts, in the step and in your functions and methods
-    that it names. When eight programs were made for inputs of the same shapes, a UserWarning says why. To find other
+    given or reads is constant. What it reads in plain sight is watched: variables, attributes of your objects, items of
+    short lists and dicts, in the step and in your functions and methods that it names. A change there makes a new
+    program. When eight programs were made for inputs of the same shapes, a UserWarning says why. To find other
     changes, the step is recorded again at calls 2, 4, 8, 16, … of each program, and raises `CaptureError` if it no
     longer computes what the program does; `verify=False` turns this off.
 
@@ -121,11 +121,12 @@ class CapturedStep:
         self._options: dict[str, Any] = {"executor": executor, "verify": verify}
         self._name: str = getattr(step, "__name__", "step")
         self._programs = self._new_programs()
-        self._of_objects: dict[int, tuple[weakref.ref[Any], Programs]] = {}  # of a method: those of each object, by id
+        self._of_objects: dict[int, tuple[weakref.ref[Any], Programs]] = {}  # of a method, for each object by id
 
     def _new_programs(self) -> Programs:
         executor = self._options["executor"]
-        return Programs(replay_or_blocks if executor is None else checked(executor), verify=self._options["verify"])
+        ready = replay_or_blocks if executor is None else checked(executor)
+        return Programs(ready, verify=self._options["verify"], peers=peers_of(executor))
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         if instance is None:
@@ -138,7 +139,7 @@ class CapturedStep:
     def _programs_of(self, instance: Any) -> Programs:
         """Return the programs of a captured method for one object, which are dropped with it."""
         if id(instance) not in self._of_objects:
-            drop = functools.partial(self._of_objects.pop, id(instance))  # which gets the reference as the default
+            drop = functools.partial(self._of_objects.pop, id(instance))  # gets the reference as the default
             try:
                 reference = weakref.ref(instance, drop)
             except TypeError:  # an object without weak references, such as a tuple
@@ -161,18 +162,22 @@ class CapturedStep:
         programs = self._programs
         inputs: Sequence[Any] = args
         ready = programs.last
-        if (
-            ready is None
-            or kwargs
-            or not ready.same_signature(args, mode.recording)
-            or ready.guards.changed((self._step,)) is not None
-            or (ready.watched and not ready.is_current())
-        ):  # no call of the same kind as the latest one, both with arrays alone, which takes the fast path
-            ready, inputs = programs.find(Call(self._step, args, kwargs, recording=mode.recording))
-        ready.calls += 1
-        if ready.calls >= ready.due:
-            programs.verify(ready, Call(self._step, args, kwargs, recording=mode.recording))
-        return ready.run(inputs)
+        try:
+            if (
+                ready is None
+                or kwargs
+                or not ready.same_signature(args, mode.recording)
+                or ready.guards.changed((self._step,)) is not None
+                or (ready.watched and not ready.is_current())
+            ):  # the fast path is for calls of the same kind as the latest one, with arrays alone
+                ready, inputs = programs.find(Call(self._step, args, kwargs, recording=mode.recording))
+            ready.calls += 1
+            if ready.calls >= ready.due:
+                programs.verify(ready, Call(self._step, args, kwargs, recording=mode.recording))
+            return ready.run(inputs)
+        except OutOfStep:
+            programs.forget_all()
+            raise
 
     def eager(self, *args: Any, **kwargs: Any) -> Any:
         """Call the step without a program: everything is recorded, and values can be read inside.
@@ -203,7 +208,7 @@ class CapturedStep:
         return self._programs.program
 
     def program_for(self, *args: Any, **kwargs: Any) -> tuple[CapturedProgram, list[NDArray[Any]]]:
-        """Return the program for a call with these arguments and the arrays of its inputs, without making the call.
+        """Return the program for a call with these arguments, and the arrays of its inputs, without making the call.
 
         The program is captured now if there is none yet. Raises what capturing raises.
 
@@ -236,7 +241,7 @@ class CapturedStep:
         return f"<captured step {self._name}, {count} program{'s' if count != 1 else ''}{owner}>"
 
     def _repr_markdown_(self) -> str:
-        """Return what notebooks show: the step, and the text of the program that was used last, if it has one."""
+        """Return the text that notebooks show: the step, and the source of the program that was used last, if any."""
         try:
             return f"`{self!r}`\n\n{SourceText(self.source)._repr_markdown_()}"
         except CaptureError:
@@ -253,7 +258,7 @@ class CapturedStep:
         if inside and (name := _original_in(step, memo)):
             raise CaptureError(
                 f"the captured step {self._name} cannot be copied with the object that holds it, since its variable "
-                f"{name!r} would go on to mean the original: {_AS_A_METHOD}"
+                f"{name!r} would still refer to the original object: {_AS_A_METHOD}"
             )
         return self if step is self._step else CapturedStep(step, **self._options)
 
@@ -277,7 +282,7 @@ _AS_A_METHOD = "make it a method, with @capture in the body of the class or self
 
 
 _MOST_PARTS = 10_000
-"""Of what a step refers to, so many are looked at."""
+"""At most this many of the objects that a step refers to are looked at."""
 
 
 def _original_in(step: Any, memo: dict[int, Any]) -> str | None:
@@ -295,13 +300,13 @@ def _original_in(step: Any, memo: dict[int, Any]) -> str | None:
 
 
 def _parts(value: Any) -> list[tuple[str, Any]]:
-    """Return what an object refers to, with the names of variables."""
+    """Return the objects that an object refers to, with the names of variables."""
     if isinstance(value, CapturedStep):
         return [("", value._step)]
     if isinstance(value, types.FunctionType):
         code = value.__code__
         cells = zip(code.co_freevars, value.__closure__ or (), strict=True)
-        closure = [(name, cell.cell_contents) for name, cell in cells if cell != types.CellType()]  # which is empty
+        closure = [(name, cell.cell_contents) for name, cell in cells if cell != types.CellType()]  # not empty
         arguments = code.co_varnames[: code.co_argcount]
         defaults = zip(reversed(arguments), reversed(value.__defaults__ or ()), strict=False)
         return [*closure, *defaults, *(value.__kwdefaults__ or {}).items(), *vars(value).items()]
@@ -312,4 +317,4 @@ def _parts(value: Any) -> list[tuple[str, Any]]:
 
 def _captured(step: Callable[..., Any], options: dict[str, Any]) -> CapturedStep:
     """Return the captured step of an object that was pickled."""
-    return step if isinstance(step, CapturedStep) else CapturedStep(step, **options)  # the former by @capture
+    return step if isinstance(step, CapturedStep) else CapturedStep(step, **options)  # by @capture, it is one already

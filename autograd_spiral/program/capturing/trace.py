@@ -34,30 +34,30 @@ __all__ = ["StepTrace", "assigned_input", "recording_in", "root"]
 
 
 class StepTrace(Trace, Observer):
-    """The record of one run of a step. See `modes.Trace` and `modes.Observer` for when its methods are called."""
+    """The record of one run of a step. `modes.Trace` and `modes.Observer` say when its methods are called."""
 
     def __init__(self, arguments: Collection[Tensor] = (), *, annotating: bool = True) -> None:
         self.arguments = arguments  # the inputs, and their stand-ins in this run
-        self._within = sys._getframe(1).f_code  # of the function that makes this trace, and runs the step in it
+        self._within = sys._getframe(1).f_code  # the code of the function that makes this trace and runs the step
         self._handlers = signal_handlers()
-        self.annotating = annotating  # whether to note lines, scopes and names, which cost more than all else here
+        self.annotating = annotating  # whether to note lines, scopes and names, which cost more than anything else
         self.nodes: list[Tensor] = []
         self.phases: list[str] = []
-        self.sources: dict[Tensor, tuple[Any, ...]] = {}  # of each node: its arguments, leaves as they were then
+        self.sources: dict[Tensor, tuple[Any, ...]] = {}  # the arguments of each node, with leaves as they were then
         self.holds: dict[Tensor, Tensor] = {}  # what each assigned leaf holds now
-        self.first: dict[Tensor, Tensor] = {}  # of each assigned leaf: a leaf with its value at the beginning
+        self.first: dict[Tensor, Tensor] = {}  # for each assigned leaf, a leaf with its value at the beginning
         self.aliases: dict[Tensor, Tensor] = {}
         self.originals: dict[int, NDArray[Any]] = {}  # from the id of a frozen copy to the array that was copied
         self.copies: list[NDArray[Any]] = []  # kept so that no other array gets one of those ids
         self.checks: list[tuple[Callable[..., None], Any, tuple[Any, ...]]] = []
-        self.primal_of: dict[Tensor, Tensor] = {}  # from a gradient to what it was taken with respect to
+        self.primal_of: dict[Tensor, Tensor] = {}  # maps a gradient to what it was taken with respect to
         self.locals: dict[Tensor, Name] = {}
-        self.scopes: dict[Tensor, tuple[str, ...]] = {}  # of nodes that rules recorded: their operation's
-        self.rules_of: dict[Tensor, Primitive | None] = {}  # of nodes that rules recorded: whose rule it was
+        self.scopes: dict[Tensor, tuple[str, ...]] = {}  # for nodes that a rule recorded: the scope of its operation
+        self.rules_of: dict[Tensor, Primitive | None] = {}  # for nodes that a rule recorded: its primitive
         self.entropy = False  # whether the system was asked for random numbers, for example by an unseeded generator
         self.refusal: CaptureError | None = None  # raised again at the end, in case the step caught it
         self.unswept = 0  # nodes from this index on are not yet assigned to a rule
-        self.swept_scope: tuple[str, ...] = ()  # of the operation whose rule ran last
+        self.swept_scope: tuple[str, ...] = ()  # the scope of the operation whose rule ran last
         self.began = Tensor(0).serial
 
     # --- what recording reports ------------------------------------------------------------------------------------
@@ -75,7 +75,7 @@ class StepTrace(Trace, Observer):
         self.sources[node] = tuple(self._now(arg) for arg in node.args)
 
     def swept(self, node: Tensor, argument: int, ct: Tensor, piece: Any) -> None:
-        """Note what the cotangent `ct` is the gradient with respect to, and which nodes the rule recorded."""
+        """Note that the cotangent `ct` is the gradient with respect to `node`, and which nodes its rule recorded."""
         if not self.annotating:
             return
         self.primal_of.setdefault(ct, node)
@@ -112,13 +112,13 @@ class StepTrace(Trace, Observer):
         return tuple(operands)
 
     def _as_tensor(self, array: NDArray[Any]) -> Tensor:
-        """Return a leaf for a frozen array, so that what rules do with it is recorded: each call may read it again."""
+        """Return a leaf for a frozen array, so that rules record how they use it: each call may read it again."""
         leaf = constant(array)
         self.froze(array, leaf._value)
         return leaf
 
     def assigned(self, leaf: Tensor, value: Tensor) -> None:
-        """Note that from now on `leaf` holds what `value` holds."""
+        """Note that, from now on, `leaf` holds the value of `value`."""
         if self.is_interrupted():
             NO_TRACE.assigned(leaf, value)
             return
@@ -133,14 +133,14 @@ class StepTrace(Trace, Observer):
         return tuple(leaf for leaf in self.holds if leaf.serial < self.began)
 
     def aliased(self, leaf: Tensor, tensor: Tensor) -> None:
-        """Note that `leaf` is another tensor's value without its history."""
+        """Note that `leaf` holds the value of `tensor`, without its history."""
         source = self._now(tensor)
         if source.is_leaf or source in self.sources:  # otherwise it was computed before the step: a constant
             self.aliases[leaf] = source
 
     def froze(self, original: NDArray[Any], copy: NDArray[Any]) -> None:
-        """Note which array was copied."""
-        self.originals[id(copy)] = self.originals.get(id(original), original)  # of a copy of a copy, the first array
+        """Note that the array `original` was copied to `copy`."""
+        self.originals[id(copy)] = self.originals.get(id(original), original)  # for a copy of a copy, the first array
         self.copies.append(copy)
 
     def verify(self, check: Callable[..., None], values: Any, *details: Any) -> None:
@@ -154,7 +154,7 @@ class StepTrace(Trace, Observer):
         self.primal_of[tensor] = of
 
     def permit(self, act: str, remedy: str) -> None:
-        """Permit nothing but to signal handlers: raise `CaptureError`, since a captured step cannot do `act`."""
+        """Raise `CaptureError`, since a captured step cannot do `act`; only signal handlers may."""
         if self.is_interrupted():
             return
         if remedy is INSTEAD_OF_READING and users_line_indexes():
@@ -180,7 +180,7 @@ class StepTrace(Trace, Observer):
     def forget_values(self, results: list[Any], needed: Callable[[Primitive], bool]) -> list[Any]:
         """Keep the record of every operation, but keep its value only if the value is `needed`.
 
-        Return new placeholders for the results. The values of large models take much memory.
+        Return new placeholders for the results. This is for large models, whose values take much memory.
         """
         hollow = {node: _hollow(node, with_values=needed(node.primitive)) for node in self.nodes if node.primitive}
 
@@ -209,7 +209,7 @@ class StepTrace(Trace, Observer):
         return self.holds.get(arg, arg) if type(arg) is Tensor else arg
 
     def is_interrupted(self) -> bool:
-        """Whether a signal handler, which is not part of the step, is running in the middle of it."""
+        """Return whether a signal handler, which is not part of the step, is running in the middle of the step."""
         return is_running(self._handlers, self._within)
 
     # --- names of local variables ---------------------------------------------------------------------------------
@@ -225,7 +225,7 @@ class StepTrace(Trace, Observer):
 
 
 def _hollow(node: Tensor, *, with_values: bool) -> Tensor:
-    """Return a tensor that was computed as `node` was, but does not refer to what that was computed from."""
+    """Return a tensor with the operation of `node`, but without references to the arguments of `node`."""
     empty = np.ndarray(node.shape, node.dtype, np.zeros((), node.dtype), strides=(0,) * node.ndim)
     hollow = as_leaf(node._value if with_values else empty, name=node.name)
     hollow.primitive, hollow.params, hollow.scope, hollow.place = node.primitive, node.params, node.scope, node.place
@@ -237,7 +237,7 @@ def _hollow(node: Tensor, *, with_values: bool) -> Tensor:
 def recording_in(trace: StepTrace, step: Callable[..., Any] | None = None, rank: int = Rank.STEP) -> Iterator[None]:
     """Record the block in `trace`, with the names that `step` and the functions it calls give to tensors.
 
-    A profiler that is running is left alone: then there are no such names.
+    If a profiler is running, it is left alone, and there are no such names.
     """
     code = getattr(step, "__code__", None)
 
@@ -252,7 +252,7 @@ def recording_in(trace: StepTrace, step: Callable[..., Any] | None = None, rank:
 
     naming = trace.annotating and sys.getprofile() is None
     with entering(constants=True, observer=trace, trace=trace):
-        try:  # from before it is set, for an interrupt as soon as it was
+        try:  # begins before the profiler is set, in case an interrupt follows at once
             if naming:
                 sys.setprofile(profile)
             yield
@@ -262,7 +262,7 @@ def recording_in(trace: StepTrace, step: Callable[..., Any] | None = None, rank:
 
 
 def assigned_input() -> CaptureError:
-    """Return the error for a step that assigns one of its inputs, reached as an argument or by name."""
+    """Return the error for a step that assigns to one of its inputs, reached as an argument or by name."""
     return CaptureError(
         f"{users_line()}\na captured step cannot assign() to an argument that requires no gradients, since it gets "
         "only its value: do not pass the tensor; use it in the step as an outside variable"
@@ -270,7 +270,7 @@ def assigned_input() -> CaptureError:
 
 
 def root(trace: StepTrace, tensor: Tensor) -> Tensor:
-    """Return the tensor whose value `tensor` holds: the one that is no alias."""
+    """Return the tensor whose value `tensor` holds: follow aliases to a tensor that is not one."""
     while tensor in trace.aliases:
         tensor = trace.aliases[tensor]
     return tensor

@@ -1,4 +1,4 @@
-"""Verification: what a step computes in one run is compared with what it computed in another.
+"""Verification: compares what a step computes in one run with what it computed in another.
 
 The programs of the two runs are compared one operation after the other. Their inputs, states and outside arrays may
 have other values; constants must be equal, and operations, shapes and results the same.
@@ -24,7 +24,7 @@ __all__ = ["Difference", "difference", "same", "shown"]
 
 
 class Difference(NamedTuple):
-    """What differs between two runs: where, what, how it was in the one run, and how in the other."""
+    """What differs between two runs: the line, the thing that differs, and how it was in one run and in the other."""
 
     place: str | None
     what: str
@@ -32,7 +32,7 @@ class Difference(NamedTuple):
     other: str
 
     def describe(self, then: str, now: str) -> str:
-        """Return the line, and a clause that tells the runs apart by `then` and `now`."""
+        """Return the difference in words, after its line; `then` and `now` are the words for the two runs."""
         place = f"{self.place}\n" if self.place else ""
         return f"{place}{self.what} was {self.one} {then}, and {self.other} {now}"
 
@@ -43,7 +43,7 @@ def difference(one: Lowered, other: Lowered) -> Difference | None:
 
 
 class _Act(NamedTuple):
-    """Something that a run did: with what, which may have other values in another run, and how, which may not."""
+    """Something that a run did: its `atoms` may have other values in another run, but `kind` and `how` may not."""
 
     place: str | None
     name: str
@@ -53,7 +53,7 @@ class _Act(NamedTuple):
 
 
 class _Run:
-    """What a run did, with an origin for each value by which it is found again in another run."""
+    """What a run did, with an origin for each value, by which it is found in another run."""
 
     def __init__(self, lowered: Lowered) -> None:
         self.lowered, program = lowered, lowered.program
@@ -101,7 +101,7 @@ def shown(constant: Any) -> str:
 
 def _with_bodies(equations: Sequence[Equation]) -> Iterator[Equation]:
     for equation in equations:
-        if declared_by_user(equation.primitive):  # others read nothing
+        if declared_by_user(equation.primitive):  # the others read nothing
             yield from _with_bodies(equation.body)
         yield equation
 
@@ -120,14 +120,14 @@ def _first_difference(one: _Run, other: _Run) -> Difference | None:
 
 
 def _described(*acts: _Act) -> Iterator[str]:
-    """Yield how messages call acts that differ: with details if they have the same name."""
+    """Yield the words for acts that differ, with details if they have the same name."""
     for act in acts:
         details = ", ".join(f"{name}={value}" for name, value in act.how.items())
         yield f"{act.name} ({details})" if details and len({other.name for other in acts}) == 1 else act.name
 
 
 def same(x: Any, y: Any) -> bool:
-    """Whether two constants, or the parameters of two operations, are the same."""
+    """Return whether two constants, or the parameters of two operations, are the same."""
     if x is y or isinstance(x, Value | Tensor):
         return x is y
     if isinstance(x, np.ndarray) and isinstance(y, np.ndarray):
@@ -140,19 +140,19 @@ def same(x: Any, y: Any) -> bool:
         return len(x) == len(y) and all(map(same, x, y))
     if type(x) is not type(y):
         return False
-    if isinstance(x, types.FunctionType):  # made anew in each run, perhaps
+    if isinstance(x, types.FunctionType):  # it may be a new function in each run
         return same(_parts_of(x), _parts_of(y))
-    if type(key := constant_key(x)) is tuple:  # which tells 0.0 and -0.0 apart
+    if type(key := constant_key(x)) is tuple:  # such keys tell 0.0 and -0.0 apart
         return bool(key == constant_key(y))
     if dataclasses.is_dataclass(x):
         return same([*vars(x).items()], [*vars(y).items()])
     try:
         return bool(x == y)
-    except Exception:  # of an object that does not say
+    except Exception:  # the object cannot be compared
         return False
 
 
 def _parts_of(function: types.FunctionType) -> list[Any]:
-    """Return what makes two functions the same."""
-    cells = [cell.cell_contents for cell in function.__closure__ or () if cell != types.CellType()]  # which is empty
+    """Return the parts of a function that must be the same in two equal functions."""
+    cells = [cell.cell_contents for cell in function.__closure__ or () if cell != types.CellType()]  # not empty
     return [function.__code__, function.__defaults__, function.__kwdefaults__, cells]

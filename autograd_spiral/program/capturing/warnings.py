@@ -1,4 +1,4 @@
-"""Warnings about a captured step even though its two traced runs agree.
+"""Warnings about a captured step, given even if its two traced runs agree.
 
 All of them point to the user's line that called the step.
 """
@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 MANY = 8
-"""Warn once this many programs are for inputs of the same shapes."""
+"""Warn when this many programs were made for inputs of the same shapes."""
 
 LARGE = 2**23
 """Warn above this many bytes: comparing them at each call takes several milliseconds."""
@@ -48,7 +48,7 @@ def _warn(message: str) -> None:
 
 
 def warn_of_kept_tensors(step: str, began: int, found: Sequence[tuple[str, Any]]) -> None:
-    """Warn if a variable, a list or a dictionary holds a tensor that was computed after the serial number `began`."""
+    """Warn if a variable, an attribute or a container holds a tensor that was computed after serial number `began`."""
     for name, value in found:
         parts = value if type(value) is tuple else (value,)
         if any(type(part) is Tensor and part.primitive is not None and part.serial > began for part in parts):
@@ -70,7 +70,7 @@ def warn_of_size(step: str, watched: Sequence[NDArray[Any]]) -> None:
 
 
 class Change(NamedTuple):
-    """Why a call needs another program than the one before it: the cause in words, and what to write instead."""
+    """The reason why a call needs a new program: the cause in words, and what to write instead."""
 
     cause: str
     remedy: str
@@ -87,7 +87,7 @@ def warn_of_many(step: str, count: int, changes: Sequence[Change]) -> None:
 
 
 def changes_of_key(call: Call, key: CacheKey, previous: CacheKey) -> Iterator[Change]:
-    """Yield why the key of a call is not the previous one."""
+    """Yield the reasons why the key of a call differs from the previous key."""
     if key.recording is not previous.recording:
         yield Change("change of no_grad()", "Make all calls inside no_grad(), or all outside")
     if key.treedef != previous.treedef:
@@ -117,7 +117,7 @@ def _change_of_argument(name: str, value: Any, argument: Any) -> Change:
 
 
 def change_of_variable(name: str, value: Any) -> Change:
-    """Return why a change of what the step reads by name needs another program."""
+    """Return the reason for a new program if something that the step reads by name has changed."""
     if _is_number(value):
         remedy = (
             "If the number changes from call to call, pass it as an array, or keep it in a Tensor that the step "
@@ -128,7 +128,7 @@ def change_of_variable(name: str, value: Any) -> Change:
 
 
 def change_of_arrays(names: Sequence[str]) -> Change:
-    """Return why a change of the contents of some arrays needs another program."""
+    """Return the reason for a new program if the contents of these arrays have changed."""
     cause = f"state of the outside arrays that it reads in plain NumPy ({', '.join(names)})"
     return Change(cause, "Pass what changes as an argument, or index a tensor, as in Tensor(array)[i]")
 

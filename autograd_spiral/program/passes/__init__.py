@@ -1,1 +1,1 @@
-"""Passes: functions from program to program that keep the results."""
+"""Passes: functions that turn a program into another one with the same results."""

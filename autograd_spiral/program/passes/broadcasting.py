@@ -1,4 +1,4 @@
-"""Simplification of elementwise equations: no needless `np.broadcast_to`, Python numbers for arrays of one number."""
+"""Simplifies elementwise equations: no needless `np.broadcast_to`, and Python numbers for arrays of one number."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ __all__ = ["broadcast_afterwards", "without_broadcasts"]
 
 
 def _source(atom: Atom, builder: Builder) -> Atom | None:
-    """Return the array or number that `np.broadcast_to` stretches to `atom`; None if it does not."""
+    """Return the array or number that `np.broadcast_to` stretches to `atom`, or None if there is none."""
     producer = builder.producers.get(atom) if isinstance(atom, Value) else None
     return producer.inputs[0] if producer is not None and producer.function is np.broadcast_to else None
 
 
 def without_broadcasts(equation: Equation, builder: Builder) -> Equation:
-    """Return an elementwise `equation` that broadcasts by itself, with Python numbers for arrays of one number."""
+    """Return an elementwise `equation` that broadcasts inputs itself, with Python numbers for arrays of one number."""
     inputs = list(equation.inputs)
     for i, atom in enumerate(inputs):
         source = _source(atom, builder)

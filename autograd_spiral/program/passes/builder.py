@@ -20,7 +20,7 @@ class Builder:
 
     def __init__(self, program: Program) -> None:
         self.before = program
-        self.producers: dict[Value, Equation] = {}  # the equation that computes a value, among those added so far
+        self.producers: dict[Value, Equation] = {}  # for each value, the equation added so far that computes it
         self.names: dict[Value, Name] = dict(program.names)
         self.checks: dict[Value, list[Check]] = {}
         for check in program.checks:
@@ -49,8 +49,8 @@ class Builder:
     def replace(self, value: Value, atom: Atom) -> None:
         """Read `atom` instead of `value` from now on.
 
-        If `atom` is a value, it keeps the better one of the two names: a name given by the user is better than others,
-        and a local variable in the body of a primitive is the worst.
+        If `atom` is a value, it gets the better of the two names: a name given by the user is better than others, and a
+        local variable in the body of a primitive is the worst.
         """
         self._replacements[value] = atom
         if not isinstance(atom, Value):
@@ -96,7 +96,7 @@ class Builder:
 
 
 def rebuilt(program: Program, step: Callable[[Equation, Builder], Equation | Atom]) -> Program:
-    """Return `program` with what `step` returns for each equation: an equation, or an atom that replaces the output."""
+    """Return `program` with each equation replaced by what `step` returns: an equation, or an atom for its output."""
     builder = Builder(program)
     for equation in program.equations:
         equation = builder.current(equation)

@@ -1,4 +1,4 @@
-"""Picking one entry of each row, and its adjoint; both rely on checks that the indices are within range."""
+"""Picking one entry from each row, and the adjoint; both rely on checks that the indices are within range."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def check_entries(picked: Any, count: int) -> None:
 
 
 def counts(atom: Atom, n: int) -> bool:
-    """Whether `atom` is the constant array `np.arange(n)`."""
+    """Return whether `atom` is the constant array `np.arange(n)`."""
     return isinstance(atom, np.ndarray) and np.array_equal(atom, np.arange(n))
 
 
 def is_checked(index: Value, count: int, builder: Builder) -> bool:
-    """Whether the program checks that all of `index` are in `range(count)`."""
+    """Return whether the program checks that all of `index` are in `range(count)`."""
     known = (check_labels, check_entries)
     return any(check.function in known and check.details[0] <= count for check in builder.checks.get(index, ()))
 

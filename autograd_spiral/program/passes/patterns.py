@@ -1,8 +1,8 @@
 """Patterns: expressions in NumPy, found among the equations of a program.
 
-A pattern is written as a function, `lambda x, y: x - (-y)`. It is called once, on symbols that record by NumPy's own
-protocols what is computed with them. Each argument stands for any atom, and for the same one wherever it occurs. Axes,
-shapes and indices must be those that are written; `ANY` instead of one matches all of them.
+A pattern is written as a function, `lambda x, y: x - (-y)`. It is called once, on symbols that use NumPy's own
+protocols to record what is computed with them. Each argument stands for any atom, but for the same atom wherever it
+occurs. Axes, shapes and indices must be equal to those in the pattern; `ANY` in their place matches all of them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["ANY", "Match", "Pattern", "Rule", "number_in"]
 Function = Callable[..., Any]
 
 ANY: Any = object()
-"""An axis, a shape or an index that may be any."""
+"""Matches any axis, shape or index."""
 
 _COMMUTATIVE = (np.add, np.multiply)
 
@@ -56,7 +56,7 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
         return Symbol(np.ndarray.astype, (self, dtype))
 
     def describes(self, equation: Equation) -> bool:
-        """Whether `equation` calls the same function on as many arrays, with the same parameters."""
+        """Return whether `equation` calls the same function on equally many arrays, with the same parameters."""
         if equation.function is not self.function or len(equation.inputs) != len(self.operands):
             return False
         if self.any_params or equation.primitive.bind is None:
@@ -81,7 +81,7 @@ class Match(NamedTuple):
     equation: Equation
     builder: Builder
     bound: Mapping[Symbol, Atom] = {}  # what the variables stand for
-    inner: tuple[Equation, ...] = ()  # what computes the calls inside the pattern
+    inner: tuple[Equation, ...] = ()  # the equations that compute the calls inside the pattern
 
     @property
     def alone(self) -> bool:
@@ -98,14 +98,14 @@ class Pattern:
         self.function = self.root.function
 
     def matches(self, equation: Equation, builder: Builder) -> Iterator[tuple[Match, tuple[Atom, ...]]]:
-        """Yield the ways in which `equation` computes this, each with the atoms that the variables stand for."""
+        """Yield the ways in which `equation` computes the pattern, each with the atoms that the variables stand for."""
         if equation.function is not self.function or not self._may_match(equation, builder):
             return
         for match in _call(self.root, equation, Match(equation, builder)):
             yield match, tuple(match.bound[variable] for variable in self.variables)
 
     def _may_match(self, equation: Equation, builder: Builder) -> bool:
-        """Whether the operands are of the right kinds, in some order, which is quickly seen of most equations."""
+        """Return whether the operands are of the right kinds, in some order: a quick check excludes most equations."""
         parts, inputs = self.root.operands, equation.inputs
         orders = (inputs, inputs[::-1]) if self.function in _COMMUTATIVE else (inputs,)
         return any(
@@ -135,7 +135,7 @@ def _call(symbol: Symbol, equation: Equation, match: Match) -> Iterator[Match]:
 
 
 def _is_variable(operand: tuple[Any, Atom]) -> bool:
-    """Whether an operand matches any atom, so that the other operands are compared first."""
+    """Return whether an operand matches any atom, so that the other operands are compared first."""
     part, _ = operand
     return isinstance(part, Symbol) and part.function is None
 
@@ -171,8 +171,8 @@ def number_in(atom: Atom, equation: Equation) -> float | None:
 class Rule:
     """A pattern and its replacement, an expression of the same variables.
 
-    `when(match, *atoms)` says whether the rule applies, `params(match)` gives the parameters of the new call; `ANY` in
-    the replacement stands for the parameters of the equation that is replaced.
+    `when(match, *atoms)` says whether the rule applies, and `params(match)` returns the parameters of the new call.
+    `ANY` in the replacement stands for the parameters of the equation that is replaced.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The phases of a step, forward, backward and update: one rule for texts and pictures."""
+"""The phases of a step (forward, backward and update), found by one rule for texts and pictures."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from autograd_spiral.program.ir import Program, Value
 __all__ = ["PHASES", "with_phases"]
 
 PHASES = ("forward", "backward", "update")
-"""In the order of a step."""
+"""The phases in the order of a step."""
 
 
 AnyProgram = TypeVar("AnyProgram", bound=Program)
 
 
 def with_phases(program: AnyProgram) -> AnyProgram:
-    """Return `program` with the phase of each equation that no backward pass recorded: forward or update.
+    """Return `program` with a phase for each equation that no backward pass recorded: forward or update.
 
-    The update is what no backward pass needs and only leads to new state, or depends on gradients after the last
-    backward pass.
+    An equation belongs to the update if no backward pass needs it and it leads only to new state, or depends on
+    gradients after the last backward pass.
     """
     late: set[Value] = set()  # depends on gradients
     for equation in program.equations:

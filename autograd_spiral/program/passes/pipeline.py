@@ -1,8 +1,9 @@
 """The passes over programs, and the order in which they run.
 
-`readable` is what people read and what replay starts from: declared primitives replaced by their bodies, no dead or
-repeated equations, no equations on constants alone, no detours. Sums and products of constants are combined, so last
-bits may differ; the order of sums over arrays stays. Phases are found last, of the equations that remain.
+`readable` returns the program that people read and that replay starts from: declared primitives replaced by their
+bodies, no dead or repeated equations, no equations on constants alone, no detours. Sums and products of constants are
+combined, so last bits may differ; the order of sums over arrays stays. Phases are found last, for the equations that
+remain.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ _READABLE: WeakKeyDictionary[Program, Program] = WeakKeyDictionary()  # replay, 
 
 
 def optimised(program: Program) -> Program:
-    """Return `program` after all passes but the first, so calls of declared primitives stay calls."""
+    """Return `program` after all passes except `inlined`, so that calls of declared primitives stay calls."""
     for _ in range(20):
         before = program.equations
         for improved in (simplified, with_constants_folded, without_common_subexpressions, without_dead_code):
@@ -53,7 +54,7 @@ def optimised(program: Program) -> Program:
 
 
 def inlined(program: Program) -> Program:
-    """Return `program` with the equations of their bodies for declared primitives, if they are known."""
+    """Return `program` with declared primitives replaced by the equations of their bodies, if these are known."""
 
     def equations(given: Iterable[Equation]) -> Iterable[Equation]:
         for equation in given:
@@ -77,14 +78,14 @@ def without_dead_code(program: Program) -> Program:
 
 
 def with_constants_folded(program: Program) -> Program:
-    """Return `program` without equations on constants alone, unless they make a large array of small ones."""
+    """Return `program` without equations on constants alone, unless they make a large array from small ones."""
     return rebuilt(program, _folded)
 
 
 def _folded(equation: Equation, builder: Builder) -> Equation | Atom:
     if (
         equation.opaque
-        or equation.function is np.broadcast_to  # the functions that read the result may broadcast by themselves
+        or equation.function is np.broadcast_to  # functions that read the result may broadcast it themselves
         or any(isinstance(atom, Value) for atom in equation.inputs)
         or equation.output.size > max(64, *(math.prod(shape_of(atom)) for atom in equation.inputs))
     ):
@@ -94,9 +95,9 @@ def _folded(equation: Equation, builder: Builder) -> Equation | Atom:
 
 
 def without_common_subexpressions(program: Program) -> Program:
-    """Return `program` with equal equations computed once, except opaque ones: these may not be functions.
+    """Return `program` with equal equations computed once, except opaque ones, whose results may vary.
 
-    The first of them stays, in the earliest phase of all.
+    The first of several equal equations stays, in the earliest of their phases.
     """
     known: dict[Any, Equation] = {}
 
@@ -107,7 +108,7 @@ def without_common_subexpressions(program: Program) -> Program:
             return equation
         if PHASES.index(equation.phase) < PHASES.index(earlier.phase):
             known[key] = replace(earlier, phase=equation.phase)
-            builder.add(known[key])  # in place of the earlier one
+            builder.add(known[key])  # replaces the earlier one
         return earlier.output
 
     return rebuilt(program, first)

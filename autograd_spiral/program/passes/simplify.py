@@ -1,6 +1,6 @@
-"""Simplification: equations replaced by simpler ones, `x` for `x * 1`, one product for two, one reshape for two.
+"""Simplification: replaces equations by simpler ones, such as `x` for `x * 1`, or one reshape for two.
 
-Most of it is a table of rules in NumPy. Where a pattern does not say enough, a function takes an equation and the
+Most of it is a table of rules written in NumPy. Where a pattern is not enough, a function takes an equation and the
 program being built, and returns an equation, an atom that replaces the output, or None. Constants are combined only if
 the same results overflow or underflow either way.
 """
@@ -41,7 +41,7 @@ def _simpler(equation: Equation, builder: Builder) -> Equation | Atom:
 
 
 def _same_type(match: Match, x: Atom) -> bool:
-    """Whether `x` can replace the result unchanged."""
+    """Return whether `x` can replace the result unchanged."""
     output = match.equation.output
     return shape_of(x) == output.shape and has_dtype(x, output.dtype)
 
@@ -51,14 +51,14 @@ def _is_float(match: Match, x: Atom) -> bool:
 
 
 def _negation_is_exact(match: Match, x: Atom, y: Atom) -> bool:
-    """Whether nothing else reads -y, and integers wrap around in the result as they do in -y."""
+    """Return whether nothing else reads -y, and integers wrap around in the result as they do in -y."""
     (minus,) = match.inner
     dtype = minus.output.dtype
     return match.alone and (dtype.kind == "f" or dtype == match.equation.output.dtype)
 
 
 def _keeps_axes(match: Match, x: Atom) -> bool:
-    """Whether the reshape after a reduction does what `keepdims=True` does."""
+    """Return whether the reshape after a reduction does what `keepdims=True` does."""
     (reduction,) = match.inner
     axes = reduction.params["axis"]
     kept = tuple(1 if i in axes else n for i, n in enumerate(shape_of(x)))
@@ -66,7 +66,7 @@ def _keeps_axes(match: Match, x: Atom) -> bool:
 
 
 def _is_reshape(match: Match, x: Atom) -> bool:
-    """Whether all reduced axes have length 1; what reduces everything is left unchanged, since it reads better."""
+    """Return whether all reduced axes have length 1; reductions to a scalar are left alone, since they read better."""
     equation, shape = match.equation, shape_of(x)
     single = all(shape[i] == 1 for i in equation.params["axis"])
     return single and has_dtype(x, equation.output.dtype) and equation.output.shape != ()
@@ -114,11 +114,11 @@ def _one_factor(equation: Equation, builder: Builder) -> Equation | None:
 
 
 _MODEST = 2.0**16
-"""A number multiplied by at most this, and then divided, overflows in between only near the limits."""
+"""A number that is multiplied by at most this, and then divided, overflows in between only near the limits."""
 
 
 def _holds(dtype: np.dtype[Any], *numbers: float) -> bool:
-    """Whether `dtype` holds all of `numbers` to its full precision, which Python's numbers must have, too."""
+    """Return whether `dtype` holds all of `numbers` to full precision, and is no more precise than Python's floats."""
     if dtype.itemsize > 8:
         return False
     limits = np.finfo(dtype)
@@ -126,7 +126,7 @@ def _holds(dtype: np.dtype[Any], *numbers: float) -> bool:
 
 
 def _may_merge(first: float, second: float, dtype: np.dtype[Any]) -> bool:
-    """Whether `x * first * second` overflows or underflows in `dtype` exactly where `x * (first * second)` does."""
+    """Return whether `x * first * second` overflows or underflows in `dtype` just where `x * (first * second)` does."""
     if not _holds(dtype, first, second, float(first) * float(second)):
         return False
     if (abs(first) > 1) == (abs(second) > 1) or abs(first) == 1 or abs(second) == 1:

@@ -1,8 +1,8 @@
-"""Splitting: a program as parts that run once, and parts that run once per block of rows.
+"""Splitting: divides a program into parts that run once, and parts that run once per block of rows.
 
-The rows are those of the leading axis that inputs share. Every value of the program is one of three kinds:
+The rows lie along the leading axis that inputs share. Every value of the program is one of three kinds:
 
-- *per row*: it has one slice per row, and each depends on that row alone;
+- *per row*: it has one slice per row, and each slice depends only on that row;
 - *combined*: a sum, maximum, minimum, all or any over rows, made of a partial result for each block;
 - *row-free*: everything else.
 
@@ -41,11 +41,11 @@ def rows_of(program: Program) -> int:
 
 
 class Split:
-    """A program with the kind of each of its values; `rows` is how many rows there are.
+    """A program with the kind of each of its values; `rows` is the number of rows.
 
-    `level` has the pass of each value that a pass computes, and the stage of every other value; `axis` has the axis of
-    rows of each per-row value. `treatments` says how passes compute their values; `stored` has the per-row values that
-    are kept for all rows.
+    `level` holds the pass of each value that a pass computes, and the stage of every other value; `axis` holds the axis
+    of rows of each per-row value. `treatments` says how passes compute their values; `stored` holds the per-row values
+    that are kept for all rows.
     """
 
     def __init__(self, program: Program, rows: int) -> None:
@@ -66,7 +66,7 @@ class Split:
         )
 
     def is_computed_per_row(self, value: Value) -> bool:
-        """Whether a pass computes `value`, row by row."""
+        """Return whether a pass computes `value`, row by row."""
         return value in self.axis and value in self.treatments
 
     def _place(self, equation: Equation) -> None:
@@ -85,7 +85,7 @@ class Split:
         self.level[equation.output] = level
 
     def _store_what_is_dear(self) -> None:
-        """Store what a later pass reads, if computing it again would cost more."""
+        """Store the values that a later pass reads, if computing them again would cost more."""
         cost: dict[Value, float] = {}
         for equation in self.program.equations:
             if equation.output in self.treatments:
@@ -124,7 +124,7 @@ class Split:
         ]
 
     def describe(self) -> Iterator[str]:
-        """Yield a line for each equation: when it is computed, of what kind it is, and whether it is stored."""
+        """Yield a line for each equation: when its value is computed, its kind, and whether it is stored."""
         for equation in self.program.equations:
             value, found = equation.output, self.treatments.get(equation.output)
             when = f"{'stage' if found is None else 'pass'} {self.level[value]}"
@@ -135,7 +135,7 @@ class Split:
 
 
 def split(program: Program, rows: int) -> Split:
-    """Split `program`, whose rows are those of inputs and outside arrays of this length.
+    """Split `program` into passes over rows, which are those of inputs and outside arrays of length `rows`.
 
     >>> from autograd_spiral import capture
     >>> step = capture(lambda X: np.sum(np.exp(X) / 2))
@@ -149,7 +149,7 @@ def split(program: Program, rows: int) -> Split:
 
 
 def with_means_as_sums(program: Program) -> Program:
-    """Return `program` with means as sums divided by a count: sums can be made of parts.
+    """Return `program` with means written as sums divided by a count, since sums can be computed in parts.
 
     >>> from autograd_spiral import capture
     >>> step = capture(lambda x: x.mean())
@@ -197,7 +197,7 @@ class _Rows:
 
 
 class Pass:
-    """What one pass computes for a block: partial results, and rows of what is stored.
+    """What one pass computes for a block: partial results, and rows of the values that are stored.
 
     `partial` are the combined values and `kept` the per-row values that it computes; `rows` are the arrays from which
     it reads the rows of a block, and `whole` the row-free values that it reads.
@@ -231,11 +231,11 @@ class Pass:
 
     @property
     def reads(self) -> Iterator[Value]:
-        """The values that must be known before this pass."""
+        """The values that must be known before this pass runs."""
         return iter((*self.whole, *(of.atom for of in self.rows if isinstance(of.atom, Value))))
 
     def _axis_of_rows(self, output: Value, i: int) -> int | None:
-        """Return the axis of rows of input `i` of the equation for `output`, if a block gets its rows from outside."""
+        """Return the axis of rows of input `i` of the equation for `output` if a block is given its rows, else None."""
         split, atom = self._split, self._split.producer[output].inputs[i]
         found = split.treatments.get(output)
         if found is not None and i in found.sliced:
@@ -246,7 +246,7 @@ class Pass:
         return split.axis[atom] if atom in split.given or earlier else None
 
     def _computes(self, value: Value) -> bool:
-        """Whether this pass computes `value` itself: row by row, or because it is a view of something row-free."""
+        """Return whether this pass computes `value` itself: row by row, or as a view of something row-free."""
         split, producer = self._split, self._split.producer.get(value)
         if value in split.treatments:
             return value in split.axis
@@ -256,14 +256,14 @@ class Pass:
 
     @cached_property
     def combine(self) -> tuple[np.ufunc, ...]:
-        """The functions that put partial results together."""
+        """The functions that combine partial results."""
         found = (self._split.treatments[value].combine for value in self.partial)
         return tuple(ufunc for ufunc in found if ufunc is not None)
 
     def program(self, n: int) -> Program:
         """Return the program for a block of n rows, from `(*rows, *whole)` to `(*partial, *kept)`.
 
-        Its checks concern a block alone: run those of the whole program first, on all rows.
+        Its checks concern only the block: run the checks of the whole program first, on all rows.
         """
         split = self._split
         blocks = {

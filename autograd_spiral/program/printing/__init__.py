@@ -1,1 +1,1 @@
-"""Programs as NumPy source that a person can read."""
+"""Prints programs as NumPy source that a person can read."""

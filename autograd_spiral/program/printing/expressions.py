@@ -22,13 +22,13 @@ Function: TypeAlias = Callable[..., Any]
 
 
 class Binding(IntEnum):
-    """How tightly operators bind, the loosest first. An ATOM never needs parentheses."""
+    """How tightly operators bind, from the loosest on. An ATOM never needs parentheses."""
 
     COMPARISON, SUM, PRODUCT, SIGN, POWER, ATOM = range(6)
 
 
 COMPARISONS = (np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal)
-"""In the order in which alphabets list their signs."""
+"""Comparisons, in the order in which alphabets list their signs."""
 
 
 class Text(NamedTuple):
@@ -44,7 +44,7 @@ class Text(NamedTuple):
 
     @property
     def atom(self) -> str:
-        """The expression as it stands before a dot, a bracket or a power."""
+        """The expression as it is written before a dot, a bracket or a power."""
         return self.within(Binding.ATOM)
 
 
@@ -58,9 +58,9 @@ Writer: TypeAlias = Callable[[Equation, Sequence[Text]], Text]
 
 @dataclass(frozen=True)
 class Alphabet:
-    """How operations are written: operators between and before operands, functions with a notation of their own, calls.
+    """How operations are written: operators between and before operands, functions with a special notation, calls.
 
-    The operators in `associative` need no parentheses around a right operand that binds as they do. `stacked` says
+    The operators in `associative` need no parentheses around a right operand that binds equally tightly. `stacked` says
     whether two signs may follow each other, as in `--x`.
     """
 
@@ -72,7 +72,7 @@ class Alphabet:
     stacked: bool = True
 
     def write(self, equation: Equation, operands: Sequence[Text]) -> Text:
-        """Return the expression for `equation`, whose inputs read as `operands`."""
+        """Return the expression for `equation`; `operands` are the texts of its inputs."""
         function = equation.function
         if function is np.multiply:
             function, operands = _scaled(equation, *operands)
@@ -88,7 +88,7 @@ class Alphabet:
 
 
 def _scaled(equation: Equation, left: Text, right: Text) -> tuple[Function, Sequence[Text]]:
-    """Write a product with the number first, and `x / 300` for `x * (1 / 300)` if the dtype of x rounds neither."""
+    """Write a product with the number first, and `x / 300` for `x * (1 / 300)` if `_is_exact` permits this."""
     if left.number is None and right.number is not None:
         left, right = right, left
     if left.number is not None:
@@ -100,7 +100,7 @@ def _scaled(equation: Equation, left: Text, right: Text) -> tuple[Function, Sequ
 
 
 def _is_exact(divisor: int, equation: Equation) -> bool:
-    """Whether the arrays of `equation` are floating, hold `divisor` as it is, and its reciprocal with all digits."""
+    """Return whether the arrays of `equation` are floating, and hold `divisor` and its reciprocal with all digits."""
     dtype = equation.output.dtype
     if dtype.kind != "f" or dtype.itemsize > 8:  # a longdouble has more digits than the number that was multiplied
         return False
@@ -114,7 +114,7 @@ def _is_exact(divisor: int, equation: Equation) -> bool:
 
 
 def reciprocal(number: float) -> int | None:
-    """Return the integer n if `number` is 1 / n and has too many digits to be read, else None.
+    """Return the integer n if `number` is 1 / n and has too many digits to be readable, else None.
 
     >>> reciprocal(1 / 300), reciprocal(0.25), reciprocal(0.3)
     (300, None, None)
@@ -126,7 +126,7 @@ def reciprocal(number: float) -> int | None:
 
 
 def index_text(equation: Equation, arrays: Sequence[Text], ellipsis: str = "...") -> str:
-    """Return what stands between the brackets of an index; `arrays` are its integer arrays."""
+    """Return the text between the brackets of an index; `arrays` are the texts of its arrays."""
     remaining = iter(arrays)
     items = [next(remaining).text if item is ARRAY else _item(item, ellipsis) for item in equation.params["index"]]
     return ", ".join(items) if items else "()"
@@ -140,7 +140,7 @@ def _item(item: Any, ellipsis: str) -> str:
 
 
 def settings(equation: Equation) -> Iterator[tuple[str, Any]]:
-    """Yield the parameters that say something: no defaults, no tuple of all axes, and a single axis as a number."""
+    """Yield the parameters worth writing: no defaults, no tuple of all axes, and a single axis as a number."""
     for key, value in equation.params.items():
         if key == "axis" and isinstance(value, tuple):
             if len(value) == len(shape_of(equation.inputs[0])):

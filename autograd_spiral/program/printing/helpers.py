@@ -1,4 +1,4 @@
-"""The functions that stand at the head of a text that calls them: operations that NumPy lacks, and checks."""
+"""Functions that are printed at the head of a text that calls them: operations that NumPy lacks, and checks."""
 
 from __future__ import annotations
 
@@ -134,4 +134,4 @@ def check_probabilities(rows):
 """The source of each function, by its name."""
 
 BUILTINS = frozenset({"ValueError", "dict", "hasattr", "len", "range"})
-"""The names of Python's that they use, and the loop at the head of a saved program."""
+"""The builtin names that are used by helpers and by the loop at the head of a saved program."""

@@ -1,4 +1,4 @@
-"""The names in a text: identifiers as Python reads them, each for one thing alone."""
+"""The names in a text: valid Python identifiers, each used for one thing only."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from autograd_spiral.program.printing.helpers import BUILTINS, HELPERS
 __all__ = ["RESERVED", "function_name", "given_names", "identifier", "unique"]
 
 RESERVED = frozenset({"np", "special", "bool", "file", "allow_pickle", *BUILTINS, *HELPERS})
-"""The names in texts that are not the user's, and the parameters of `np.savez`, which takes arrays by name."""
+"""Names that texts use themselves, and the parameters of `np.savez`, which takes arrays by name."""
 
 
 def identifier(text: str) -> str:
-    """Return `text` as an identifier, as Python reads it: letters that it does not allow become underscores.
+    """Return `text` as a Python identifier: characters that are not allowed become underscores.
 
     >>> identifier("a-b"), identifier("2d"), identifier("lambda"), identifier("x₂")
     ('a_b', '_2d', '_lambda', 'x2')
@@ -29,7 +29,7 @@ def identifier(text: str) -> str:
 
 
 def unique(name: str, taken: set[str]) -> str:
-    """Return the identifier `name`, with a number if it is `taken`, and take it.
+    """Return the identifier `name`, with a number if it is `taken`, and add the result to `taken`.
 
     >>> taken = {"np"}
     >>> unique("np", taken), unique("np", taken), unique("x", taken)
@@ -43,9 +43,9 @@ def unique(name: str, taken: set[str]) -> str:
 
 
 def function_name(text: str) -> str:
-    """Return a name for the function of a step called `text`: "step" if that is no identifier, as for a lambda.
+    """Return a name for the function of a step called `text`: "step" if that is not an identifier, as for a lambda.
 
-    Names with two underscores at both ends lose them, since modules give some of them a meaning.
+    Names with two underscores at both ends lose them, since some such names have a meaning in modules.
 
     >>> function_name("train"), function_name("<lambda>"), function_name("np"), function_name("__call__")
     ('train', 'step', 'np_2', 'call')

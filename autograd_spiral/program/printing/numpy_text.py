@@ -35,7 +35,7 @@ __all__ = ["NUMPY", "literal"]
 
 
 def literal(value: Any) -> Text:
-    """Return a constant as source: a Python number, or an array as a call that makes it or by its elements."""
+    """Return a constant as source: a Python number, or an array, as a short call or with all its elements."""
     if not isinstance(value, np.ndarray):
         return _number(value)
     typed = "" if value.dtype == np.float64 else f", dtype={_dtype(value.dtype)}"
@@ -87,7 +87,7 @@ def _call(equation: Equation, inputs: Sequence[Text]) -> Text:
 
 
 def _power(equation: Equation, inputs: Sequence[Text]) -> Text:
-    """Write `x**y`, unless the operator computes something else: NumPy takes roots and squares for some numbers y."""
+    """Write `x**y`, or `np.power` where the operator computes something else, such as a root for y = 0.5."""
     x, y = equation.inputs
     if has_dtype(x, np.dtype(bool)) or (type(y) is float and y == 0.5):
         return Text(f"np.power({inputs[0].text}, {inputs[1].text})")
@@ -112,7 +112,7 @@ def _floating(equation: Equation, inputs: Sequence[Text]) -> Text:
 
 
 def _scatter(equation: Equation, inputs: Sequence[Text]) -> Text:
-    """Write the adjoint of indexing: only where entries are added up, 0 + -0.0 is 0.0."""
+    """Write the adjoint of indexing; masks use `place`, which does not add, since adding would turn -0.0 into 0.0."""
     helper = "place" if all(has_dtype(index, np.dtype(bool)) for index in equation.inputs[1:]) else "scatter"
     call = f"{helper}({inputs[0].text}, np.s_[{index_text(equation, inputs[1:])}], {equation.params['shape']})"
     return _padded(equation, inputs[0]) or Text(call)

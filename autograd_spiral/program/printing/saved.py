@@ -1,4 +1,4 @@
-"""Programs as users see them: with a text, and a file to save it in."""
+"""Programs as users see them: with their source, which can be saved in a file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["CapturedProgram"]
 
 
 class SourceText(str):
-    """A text of Python that notebooks show as such.
+    """Python source that notebooks show as code.
 
     >>> SourceText("y = 2 * x")._repr_markdown_()
     '```python\\ny = 2 * x\\n```'
@@ -42,9 +42,9 @@ class SourceText(str):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CapturedProgram(Program):
-    """A program with its text, in which the function is called `name`: that of the step, where Python permits it.
+    """A program with its source; the function in it is called `name`, after the step if Python permits it.
 
-    `references` lead to the tensors that hold its state, in the order of `state`: a program does not keep them alive.
+    `references` lead to the tensors that hold the state, in the order of `state`; a program does not keep them alive.
 
     >>> from autograd_spiral import capture
     >>> step = capture(lambda x: 2 * x)
@@ -91,7 +91,7 @@ class CapturedProgram(Program):
 
         Its arguments are the inputs, the state that the step assigns, and the state that it only reads. It returns the
         outputs, and then the new state in the order of the arguments: `loss, *state = step(X, y, *state)`. Raises
-        `CaptureError` if it calls a declared primitive whose body cannot run on Tensors.
+        `CaptureError` if the step calls a declared primitive whose body cannot run on Tensors.
 
         >>> from autograd_spiral import capture
         >>> step = capture(lambda x: 2 * x)
@@ -103,10 +103,10 @@ class CapturedProgram(Program):
         return SourceText(self._printed.text)
 
     def plan(self) -> None:
-        """Print which values have an entry for each row of the inputs, which are combined over rows, and when.
+        """Print how the program can be computed in blocks of rows: when each value is computed, and of what kind it is.
 
-        Each line has the pass over the rows in which a value is computed, or the stage between passes, and the kind of
-        the value. Programs of one pass are run in blocks of rows if they are large; see `blocks`.
+        Each line shows the pass over the rows in which a value is computed, or the stage between passes, and the kind
+        of the value: per row, or combined over rows. Large programs of one pass run in blocks of rows; see `blocks`.
 
         >>> from autograd_spiral import capture
         >>> step = capture(lambda X: np.tanh(X).sum())
@@ -139,8 +139,9 @@ class CapturedProgram(Program):
 
         Its function is that of `source`, and raises ValueError for arguments of other shapes and dtypes and for invalid
         labels. The present state and large constants are saved next to it, in a file of the same name that ends in
-        .npz. The head of the text is a loop that goes on from there. Missing folders are made. Raises ValueError if
-        `path` does not end in .py, OSError if it cannot be written, `CaptureError` as `source` does.
+        .npz. A comment at the head of the file shows a loop that goes on from this state. Missing folders are created.
+        Raises ValueError if `path` does not end in .py, OSError if it cannot be written, and `CaptureError` as `source`
+        does.
 
         >>> import tempfile
         >>> from autograd_spiral import capture, grad
@@ -172,11 +173,11 @@ class CapturedProgram(Program):
         program = readable(self)
         source = Source(program, checked=True)
         leaves = self.leaves
-        held = holding(locks_of(leaves), lambda: [leaf.data for leaf in leaves])  # no thread updates some meanwhile
+        held = holding(locks_of(leaves), lambda: [leaf.data for leaf in leaves])  # no thread updates them meanwhile
         state = {source.names[value]: array for value, array in zip(self.state, held, strict=True)}
         arrays: dict[str, Any] = {**state, **source.constants}
         text = (usage(program, source, target) + source.text).encode()
-        with contextlib.ExitStack() as files:  # both files are new, or both stay as they are
+        with contextlib.ExitStack() as files:  # either both files are replaced, or none
             beside = files.enter_context(atomic_write(target.with_suffix(".npz"))) if arrays else None
             files.enter_context(atomic_write(target)).write(text)
             if beside is not None:

@@ -1,9 +1,9 @@
 """A program as NumPy source that a person can read, and that runs: one commented line per equation.
 
-The text is a function of NumPy alone, free of side effects and of in-place writes, so that it also runs under
-`jax.jit` with `jax.numpy` for `np`, unless it has checks or adds into entries of an array. Names: those the user gave,
-then "d" and a name for gradients, then local variables. A value without a name stands inside the expression that uses
-it.
+The text is a function that needs only NumPy, without side effects or in-place writes. So it also runs under `jax.jit`
+with `jax.numpy` for `np`, unless it has checks or adds into entries of an array. Names are, in order of preference,
+those that the user gave, "d" and a name for gradients, and local variables. A value without a name is written inside
+the expression that uses it.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ WIDTH = 88
 
 _COMMENT = 56
 _LITERAL = 32
-"""The number of elements up to which constants are written out; larger ones are keyword arguments."""
+"""Constants with at most this many elements are written out; larger ones are keyword arguments."""
 
 
 class Source:
-    """The source of `program`, which is printed equation by equation as it is.
+    """The source of `program`, which is printed unchanged, equation by equation.
 
     `text` is a module with one function, `name(inputs…, state…, *, large constants…)`, that returns the outputs and
     then the new state of each state that has one. `constants` are the large arrays that the function takes as keyword
-    arguments, by name. `names` has the names of values, and `lines` the number of the line on which each is computed,
-    from 1, or the head of the function for what it is given. If it is `checked`, the function begins with checks of the
-    shapes and dtypes of its arguments, and makes those of the program; all raise ValueError. Raises `CaptureError` if
-    an equation cannot be printed.
+    arguments, by name. `names` has the names of values, and `lines` the number of the line (from 1) on which each value
+    is computed, or the line of the function's head for arguments. If it is `checked`, the function begins with checks
+    of the shapes and dtypes of its arguments, and also runs the program's checks; all raise ValueError. Raises
+    `CaptureError` if an equation cannot be printed.
     """
 
     def __init__(self, program: Program, *, checked: bool = False) -> None:
@@ -59,8 +59,8 @@ class Source:
         self._new_of = {new: state for state, new in reversed(program.updates) if isinstance(new, Value)}
         self._taken = {*RESERVED, program.name}
         self._inline: dict[Value, Text] = {}  # expressions that are written inside the one that uses them
-        self._unread: dict[Value, set[Value]] = {}  # the states that inline values read, which are not yet printed
-        self._constant_names: dict[tuple[Any, ...], str] = {}  # equal ones are one
+        self._unread: dict[Value, set[Value]] = {}  # for each inline value not yet printed, the states it reads
+        self._constant_names: dict[tuple[Any, ...], str] = {}  # equal constants share a name
         self._lines: list[str] = []
         self._phase: str | None = None  # of the last line
         self._fresh = itertools.count(1)
@@ -70,7 +70,7 @@ class Source:
         self.text = self._module()
 
     def unique(self, wish: str) -> str:
-        """Return `wish` as a name that nothing in the text has yet, and take it."""
+        """Return a name like `wish` that is not yet used in the text, and reserve it."""
         return unique(identifier(wish), self._taken)
 
     def _module(self) -> str:
@@ -102,7 +102,7 @@ class Source:
     # --- names ---------------------------------------------------------------------------------------------------
 
     def _give_names(self) -> None:
-        """Give names to what is given, and then to what has one, the best ranks first."""
+        """Give names to arguments and outside arrays, and then to values that have a name, the best ranks first."""
         program = self._program
         for value, wish in given_names(program).items():
             self.names[value] = self.unique(wish)
@@ -164,7 +164,7 @@ class Source:
         self._lines += self._checks_of(equation.output)
 
     def _checks_of_arguments(self) -> list[str]:
-        """Return the lines that check what the function is given."""
+        """Return the lines that check the arguments of the function."""
         if not self._checked:
             return []
         program = self._program
@@ -181,7 +181,7 @@ class Source:
         return ["    # checks", *lines] if lines else []
 
     def _checks_of(self, value: Value) -> list[str]:
-        """Return the lines that make the checks of `value`."""
+        """Return the lines that run the checks of `value`."""
         if not self._checked:
             return []
         return [self._check(check) for check in self._program.checks if check.value is value]

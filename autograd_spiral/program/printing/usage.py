@@ -1,4 +1,4 @@
-"""How to call a saved program: a comment at the head of its text, with code that goes on from where it stood."""
+"""How to call a saved program: a comment at the head of its text, with code that continues from the saved state."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["usage"]
 
 
 def usage(program: Program, source: Source, path: Path) -> str:
-    """Return the comment for `program`, whose text is saved in `path`, and its arrays next to it as .npz."""
+    """Return the comment for `program`, whose text is saved in `path`, with its arrays next to it as .npz."""
     name, names, beside = program.name, source.names, path.with_suffix(".npz").name
     saved, state, batches = map(source.unique, ("saved", "state", "batches"))
     inputs = [names[value] for value in program.inputs]
@@ -33,7 +33,7 @@ def usage(program: Program, source: Source, path: Path) -> str:
     call = f"{name}({', '.join([*inputs, *[f'*{state}'] * bool(updated), *[f'**{saved}'] * kept])})"
     results = _outputs(program, source)
     if updated and not results:
-        call = f"{state} = {call if len(updated) > 1 else f'[{call}]'}"  # one result is returned as it is
+        call = f"{state} = {call if len(updated) > 1 else f'[{call}]'}"  # a single result is not in a tuple
     elif results:
         call = f"{', '.join([*results, *[f'*{state}'] * bool(updated)])} = {call}"
     shapes = ", ".join(f"{names[value]} {comment(value)}" for value in program.inputs)
@@ -43,7 +43,7 @@ def usage(program: Program, source: Source, path: Path) -> str:
 
 
 def _outputs(program: Program, source: Source) -> list[str]:
-    """Return a name for each output that is no argument's, and no other output's."""
+    """Return a name for each output that differs from the names of arguments and other outputs."""
     taken = {source.names[value] for value in program.inputs}
     outputs = []
     for i, atom in enumerate(program.outputs):

@@ -1,199 +1,64 @@
-"""The executor for XLA: a program as one function, which JAX compiles for a device.
-
-The function is made from the equations of the readable program. It is compiled when the step is captured, so that what
-XLA cannot run is refused then.
-"""
+"""The executor for XLA."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from autograd_spiral.engine.tensor import Tensor
-from autograd_spiral.errors import CaptureError
-from autograd_spiral.program.evaluate import compute, evaluate
-from autograd_spiral.program.executor import Executor, Memory, Run
-from autograd_spiral.program.ir import Atom, Equation, Program, Value, dtype_of
-from autograd_spiral.program.passes.pipeline import readable
-from autograd_spiral.program.xla.alarms import alarm, indices, out_of_bounds
-from autograd_spiral.program.xla.counterparts import cast, counterpart
-from autograd_spiral.program.xla.leaves import (
-    OnDevice,
-    allow_leaves_on_devices,
-    known_on_device,
-    leaf_on_device,
-    refuse_forked,
-    update,
-)
-from autograd_spiral.program.xla.library import in_a_thread, in_float64, jax, jnp, require
-from autograd_spiral.vocabulary.labels import check_labels
+from autograd_spiral.program.executor import Executor, Run
+from autograd_spiral.program.xla.compiled import Compiled
+from autograd_spiral.program.xla.leaves import allow_leaves_on_devices
+from autograd_spiral.program.xla.library import jax, require
+from autograd_spiral.program.xla.processes import Processes, processes_of
+from autograd_spiral.program.xla.sharding import Device, DeviceMesh
+from autograd_spiral.program.xla.together import Together
 
 __all__ = ["xla"]
 
-_OPTIONS = {"xla_disable_hlo_passes": "algsimp"}
-"""Of the compiler: it would turn `x * 1e200 * 1e200` into `x * inf`, which is NaN for 0."""
 
-_LITERAL = 64
-"""Constants of more elements are arguments of the compiled function: XLA would keep them twice."""
+def xla(
+    devices: Sequence[Any] | None = None,
+    mesh: Any = None,
+    rows: Sequence[str] | None = None,
+    patience: float = 300.0,
+) -> Executor:
+    """Return an executor that compiles programs by XLA, for a device of JAX or for several that share the rows.
 
+    By default, `devices` is JAX's first device. The state stays on the device between calls, and comes home when the
+    value of a leaf is read; so do the results. Everything is computed in the dtypes of NumPy, also in float64, whatever
+    JAX is set to. What XLA cannot run, such as a declared operation whose body calls other libraries, is a
+    `CaptureError` when the step is captured.
 
-def xla(devices: Sequence[Any] | None = None) -> Executor:
-    """Return an executor that compiles programs by XLA, for one of JAX's `devices`; by default for its first one.
+    Several `devices` form a mesh with one axis; or pass a `jax.sharding.Mesh`. The devices share the rows of the inputs
+    called `rows` (by default, of all inputs that have axes) over the first axis of the mesh, and each has the whole
+    state. It is a `CaptureError` if they cannot share the rows equally.
 
-    The state stays on the device between calls, and comes home when the value of a leaf is read; so do the results.
-    Everything is computed in the dtypes of NumPy, also in float64, whatever JAX is set to. Raises ImportError if JAX is
-    not installed, and ValueError unless there is one device. What XLA cannot run, such as a declared operation whose
-    body calls other libraries, is a `CaptureError` when the step is captured.
+    If the devices belong to several processes, each process calls the step with its own rows, as many as every other
+    one, and with everything else the same. If something else differs, or if a process refuses its rows, the call raises
+    an error in all processes. It raises `LostPeerError` if another process ends, or does not answer for `patience`
+    seconds. After each of these errors, the leaves are what they were before the call.
+
+    Raises ImportError if JAX is not installed; ValueError for no devices, the same one twice, one of another process
+    alone, or a mesh of which the processes do not have equal parts, and for a patience that is not positive.
     """
     require()
     allow_leaves_on_devices()
-    chosen = jax.devices()[:1] if devices is None else list(devices)
-    if len(chosen) != 1:
-        raise ValueError(f"xla runs a program on one device, not on {len(chosen)}: pass devices=[jax.devices()[0]]")
-    device = Device(chosen[0])
+    if devices is not None and mesh is not None:
+        raise ValueError("xla takes devices or a mesh of them, not both")
+    if mesh is None:
+        chosen = jax.local_devices()[:1] if devices is None else list(devices)
+        if not chosen or len(set(chosen)) < len(chosen):
+            raise ValueError(f"xla takes devices that differ, not {chosen}: pass some of jax.devices()")
+        if len(chosen) > 1:
+            mesh = jax.sharding.Mesh(np.array(chosen), ("rows",))
+    if mesh is None and chosen[0] not in jax.local_devices():
+        raise ValueError(f"{chosen[0]} belongs to another process: pass one of jax.local_devices()")
+    if mesh is None:
+        device = Device(jax.sharding.SingleDeviceSharding(chosen[0]))
+    elif processes_of(mesh) == {jax.process_index()}:
+        device = DeviceMesh(mesh, rows)
+    else:
+        return Together(Processes(mesh, rows, patience))
     return lambda program: Run(Compiled(program, device), reentrant=True, memory=device.memory())
-
-
-class Device:
-    """Where a compiled program has its arrays: on one device."""
-
-    def __init__(self, device: Any) -> None:
-        self.sharding = jax.sharding.SingleDeviceSharding(device)
-
-    def memory(self) -> Memory:
-        """Return how captured steps keep their state here."""
-        return Memory(self.take, leaf_on_device, update)
-
-    def take(self, leaf: Tensor) -> OnDevice:
-        """Return what `leaf` holds, sent here if it is not here yet."""
-        known = known_on_device(leaf)
-        if known is None or known.array.sharding != self.sharding:
-            home = leaf._value
-            known = OnDevice(self.send(home), home)
-            leaf._away = known
-        return known
-
-    def send(self, array: NDArray[Any]) -> Any:
-        """Return a copy of `array` on the device."""
-        return in_float64(jax.device_put, np.array(array), self.sharding)
-
-    def argument(self, array: Any, value: Value) -> Any:
-        """Return what the compiled function is given for `value`: what is here, or a copy of an array at home.
-
-        JAX sends it faster than `send` does. A copy, since on a CPU, XLA reads aligned arrays where they are, after the
-        call has returned.
-        """
-        return array.array if isinstance(array, OnDevice) else np.array(array, value.dtype)
-
-    def expected(self, value: Value) -> Any:
-        """Return what the compiler must know of `value`."""
-        return jax.ShapeDtypeStruct(value.shape, value.dtype, sharding=self.sharding)
-
-
-class Compiled:
-    """A program compiled for a device: a function from inputs, state and outside to outputs and new state.
-
-    State may be arrays, or what is on the device already; results are on the device.
-    """
-
-    def __init__(self, program: Program, device: Device) -> None:
-        refuse_forked()
-        self._original, self._device = program, device
-        self._program = program = readable(program)
-        self._counterparts = [counterpart(equation) for equation in program.equations]
-        self._given = (*program.inputs, *program.state, *program.outside)
-        self._at_home = {*program.inputs, *program.outside}
-        self._checks = [check for check in program.checks if check.value in self._given]
-        self._later = [check for check in program.checks if check.value not in self._given]
-        labels = {(check.value, *check.details) for check in program.checks if check.function is check_labels}
-        pairs = itertools.chain(*map(indices, program.equations))
-        found = {(atom, length) for atom, length in pairs if isinstance(atom, Value)}
-        self._bounds = [(value, length) for value, length in found - labels if value in self._at_home]
-        self._constants = {id(array): device.send(array) for array in _large_constants(program)}
-        self._function = in_a_thread(self._compile)
-
-    def __call__(self, *arrays: Any) -> tuple[OnDevice, ...]:
-        """Return the outputs and the new state; raise what checks and NumPy raise, before anything has changed."""
-        refuse_forked()
-        given = dict(zip(self._given, arrays, strict=True))
-        for check in self._checks:
-            check.function(np.asarray(given[check.value]), *check.details)
-        alarmed: Any = any(out_of_bounds(given[value].astype(int), length) for value, length in self._bounds)
-        if alarmed:
-            self._raise_as_numpy(arrays)
-        arguments = list(map(self._device.argument, arrays, self._given))
-        results, looked, alarmed = in_float64(self._function, arguments, self._constants)
-        for check, value in zip(self._later, looked, strict=True):
-            check.function(np.asarray(value), *check.details)
-        if alarmed is not None and bool(alarmed):
-            self._raise_as_numpy(arrays)
-        return tuple(map(OnDevice, results))
-
-    def _compile(self) -> Any:
-        expected = list(map(self._device.expected, self._given))
-        return jax.jit(self._trace).lower(expected, self._constants).compile(compiler_options=_OPTIONS)
-
-    def _trace(self, arguments: Sequence[Any], constants: Mapping[int, Any]) -> Any:
-        """Compute the program on traced arrays: results, checked values, and whether NumPy might raise."""
-        program = self._program
-        known: dict[Value, Any] = dict(zip(self._given, arguments, strict=True))
-
-        def now(atom: Atom) -> Any:
-            return known[atom] if isinstance(atom, Value) else constants.get(id(atom), atom)
-
-        alarms = []
-        for equation, compute_it in zip(program.equations, self._counterparts, strict=True):
-            operands = tuple(map(now, equation.inputs))
-            with jax.named_scope("/".join((equation.phase, *equation.scope))):  # which profilers show
-                out, alarmed = _traced(equation, compute_it, operands, self._at_home)
-            known[equation.output] = out
-            alarms.extend([] if alarmed is None else [alarmed])
-        atoms = (*program.outputs, *(new for _, new in program.updates))
-        results = [jnp.asarray(now(atom), dtype_of(atom)) for atom in atoms]
-        return results, [known[check.value] for check in self._later], jnp.stack(alarms).any() if alarms else None
-
-    def _raise_as_numpy(self, arrays: Sequence[Any]) -> None:
-        """Raise what NumPy raises, with the line; return if it raises nothing."""
-        evaluate(self._original, *map(np.asarray, arrays), each=_noted)
-
-
-def _large_constants(program: Program) -> list[NDArray[Any]]:
-    atoms = itertools.chain(
-        program.outputs,
-        (new for _, new in program.updates),
-        *(equation.inputs for equation in program.equations),
-    )
-    return [a for a in atoms if isinstance(a, np.ndarray) and a.size > _LITERAL and a.dtype != bool]
-
-
-def _traced(equation: Equation, compute_it: Any, operands: Sequence[Any], at_home: Any) -> tuple[Any, Any]:
-    """Return the value of an equation, in the dtype that it states, and its alarm. Raises `CaptureError`."""
-    try:
-        out = cast(compute_it(equation, *operands), equation.output.dtype)
-        alarmed = alarm(equation, out, operands, at_home)
-    except CaptureError:
-        raise
-    except Exception as error:
-        raise CaptureError(
-            f"{equation.place}\n{equation.primitive.name} cannot run on XLA as it is called here ({error}): leave this "
-            "step to NumPy, capture(step), or write it with other functions"
-        ) from error
-    if out.shape != equation.output.shape:
-        raise CaptureError(
-            f"{equation.place}\n{equation.primitive.name} has shape {out.shape} on XLA, but {equation.output.shape} in "
-            "NumPy: please report this, and leave this step to NumPy, capture(step)"
-        )
-    return out, alarmed
-
-
-def _noted(equation: Equation, operands: tuple[Any, ...]) -> Any:
-    """Compute an equation; what it raises says at which line."""
-    try:
-        return compute(equation, operands)
-    except Exception as error:
-        error.add_note(f"in {equation.primitive.name}, {equation.place}")
-        raise

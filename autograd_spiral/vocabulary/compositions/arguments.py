@@ -1,4 +1,4 @@
-"""What users pass to compositions, in the form that the compositions expect, and which functions they compose."""
+"""Helpers for compositions: they bring arguments into the form that compositions expect, and enter compositions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from autograd_spiral.engine.table import composes
 
 
 def operand(x: Any, dtype: Any = None, *, ndmin: int = 0, **how: Any) -> Any:
-    """Return `x`, as an array if it is not an array or a Tensor already; NumPy's code calls it in place of `np.array`.
+    """Return `x`, turned into an array unless it is an array or a Tensor; it replaces `np.array` in NumPy's own code.
 
     >>> operand([1, 2], ndmin=2)
     array([[1, 2]])
@@ -35,7 +35,7 @@ def operands(arrays: Iterable[Any]) -> list[Any]:
 
 
 def stand_in(x: Any) -> Any:
-    """Return an array of the shape of `x` that takes no memory: NumPy's functions of it tell shapes and orders of axes.
+    """Return an array of the shape of `x` that takes no memory, to find out with it how NumPy changes shapes and axes.
 
     >>> np.squeeze(stand_in(np.ones((1, 3)))).shape
     (3,)
@@ -44,7 +44,7 @@ def stand_in(x: Any) -> Any:
 
 
 def converted(x: Any, dtype: Any) -> Any:
-    """Return `x` in `dtype`: itself if it has that already.
+    """Return `x` in `dtype`: `x` itself if it has that dtype already.
 
     >>> converted(np.ones(2, int), np.float64)
     array([1., 1.])
@@ -53,7 +53,7 @@ def converted(x: Any, dtype: Any) -> Any:
 
 
 def floating(x: Any) -> Any:
-    """Return `x` in a floating dtype: itself if it has one already.
+    """Return `x` in a floating dtype: `x` itself if it has one already.
 
     >>> floating(np.ones(2, int))
     array([1., 1.])
@@ -62,7 +62,7 @@ def floating(x: Any) -> Any:
 
 
 def shared(function: Callable[..., Any], composition: Callable[..., Any]) -> None:
-    """Enter `composition`, whose form several functions share, for `function`: with the keywords that this one has."""
+    """Enter `composition`, which several functions share, for `function`, with only the keywords that it has."""
     ours, theirs = inspect.signature(composition), inspect.signature(function).parameters
     kept = [p for p in ours.parameters.values() if p.kind is not p.KEYWORD_ONLY or p.name in theirs]
     composition.__signature__ = ours.replace(parameters=kept)  # type: ignore[attr-defined]
@@ -72,7 +72,7 @@ def shared(function: Callable[..., Any], composition: Callable[..., Any]) -> Non
 def available(*names: str) -> tuple[Any, ...]:
     """Return NumPy's functions of these names, without those that the installed NumPy does not have.
 
-    Functions newer than NumPy 2.0 are entered by it, as in `@composes(*available("matvec"))`.
+    Use it to enter functions newer than NumPy 2.0, as in `@composes(*available("matvec"))`.
 
     >>> [function.__name__ for function in available("stack", "linalg.norm", "no_such_function")]
     ['stack', 'norm']

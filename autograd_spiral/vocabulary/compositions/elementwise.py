@@ -1,4 +1,4 @@
-"""Elementwise functions, and facts of an array that need no computing."""
+"""Elementwise functions, and facts about an array, such as its shape, that need no computation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ composes(np.ndim)(lambda a: a.ndim)
 
 
 def _of_dtypes(function: Any) -> Any:
-    """Return `function`, which looks at dtypes alone, as a function of Tensors too."""
+    """Return `function`, which looks at dtypes only, as a function that also takes Tensors."""
     return lambda *args, **kw: function(*(np.empty(0, a.dtype) if hasattr(a, "backward") else a for a in args), **kw)
 
 
@@ -111,7 +111,7 @@ composes(np.isneginf)(lambda x: np.equal(x, -np.inf))
 @composes(np.select)
 def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     facts = [np.empty(0, operand(condition).dtype) for condition in condlist]
-    np.select(facts, [0 for choice in choicelist])  # where a condition is no mask, or has no choice, NumPy says so
+    np.select(facts, [0 for choice in choicelist])  # raises if a condition is not a mask, or has no choice
     out = default
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
         out = np.where(condition, choice, out)
@@ -120,7 +120,7 @@ def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
 
 @composes(np.piecewise)
 def _piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Any:
-    """Call each function with the entries that it is for, and put the results back in their order."""
+    """Call each function with its own entries, and put the results back in the original order."""
     conditions = np.asarray(condlist) if hasattr(condlist, "ndim") else [np.asarray(c) for c in condlist]
     which = np.piecewise(np.zeros(x.shape), conditions, range(1, len(funclist) + 1)).ravel()  # NumPy's own choice
     flat, pieces = np.ravel(x), []

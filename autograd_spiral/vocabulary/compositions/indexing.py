@@ -25,7 +25,7 @@ def _take(a: Any, indices: Any, axis: int | None = None, *, mode: str = "raise")
 
 
 def picked(function: Any, a: Any, axis: int | None, *settings: Any) -> Any:
-    """Return what `function`, which moves, repeats or drops entries along `axis`, makes of `a`, from their positions.
+    """Return the entries of `a` that `function`, which moves, repeats or drops entries, picks from positions on `axis`.
 
     >>> picked(np.repeat, np.array([1.0, 2.0]), 0, 2)
     array([1., 1., 2., 2.])
@@ -58,7 +58,7 @@ def _insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
 
 
 def _plain(obj: Any) -> Any:
-    """Return positions that decide a shape: as an array if they are a Tensor, which is then read."""
+    """Return positions that decide a shape; a Tensor is read, and returned as an array."""
     return np.asarray(obj) if hasattr(obj, "ndim") else obj
 
 

@@ -57,7 +57,7 @@ def _cond(x: Any, p: Any = None) -> Any:
     else:
         s = np.linalg.svdvals(x)
         first, last = (-1, 0) if p == -2 else (0, -1)
-        with np.errstate(divide="ignore", invalid="ignore"):  # of singular matrices
+        with np.errstate(divide="ignore", invalid="ignore"):  # for singular matrices
             number = s[..., first] / s[..., last]
     return np.where(np.isnan(number), np.inf, number)
 
@@ -115,7 +115,7 @@ _RESULTS: Any = {f: type(f(np.eye(1))) for f in (np.linalg.eigh, np.linalg.qr, n
 
 
 def _symmetric(a: Any) -> Any:
-    """Return the symmetric matrix of which NumPy reads the lower triangle."""
+    """Return the symmetric matrix with the lower triangle of `a`, the only one that NumPy reads."""
     return np.tril(a) + np.tril(a, -1).mT
 
 

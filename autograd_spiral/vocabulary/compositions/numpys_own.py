@@ -1,4 +1,4 @@
-"""NumPy functions that NumPy itself composes of others: its own Python code, run on Tensors as it is."""
+"""NumPy functions that NumPy itself composes from others: its own Python code runs on Tensors, unchanged."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _passing(module: types.ModuleType) -> Any:
 
 
 def numpys_own(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return NumPy's own Python code of `function`, which takes Tensors where it makes arrays of its arguments.
+    """Return `function` with NumPy's own Python code, which here keeps Tensors where it would convert to arrays.
 
     >>> import numpy as np
     >>> numpys_own(np.rot90)(np.array([[1, 2], [3, 4]]))
@@ -45,5 +45,5 @@ for _function in available(
     *("linalg.diagonal", "linalg.matrix_norm", "linalg.matrix_transpose", "linalg.svdvals", "linalg.trace"),
     "linalg.tensorinv",
 ):
-    if inspect.isfunction(inspect.unwrap(_function)):  # not rewritten in C since
+    if inspect.isfunction(inspect.unwrap(_function)):  # some NumPy versions may have it in C
         composes(_function)(numpys_own(_function))

@@ -1,4 +1,4 @@
-"""Sorting, and statistics of the order of entries: medians and quantiles."""
+"""Sorting, and order statistics: medians and quantiles."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ composes(np.partition)(lambda a, kth, axis=-1: reorder(a, np.argpartition(a, kth
 
 
 def _lanes(a: Any, axis: Any, keepdims: bool) -> tuple[Any, tuple[int, ...]]:
-    """Return `a` with the axes `axis` as one, the last; and the shape of a reduction over them."""
+    """Return `a` with the axes `axis` merged into one, the last, and the shape of a reduction over them."""
     axes = tuple(range(a.ndim)) if axis is None else normalize_axis_tuple(axis, a.ndim)
     kept = tuple(i for i in range(a.ndim) if i not in axes)
     shape = tuple(a.shape[i] for i in kept)
@@ -33,21 +33,21 @@ def _lanes(a: Any, axis: Any, keepdims: bool) -> tuple[Any, tuple[int, ...]]:
 
 
 def _ranked(lanes: Any, ranks: list[int]) -> Any:
-    """Return the entries of these ranks along the last axis; NaN in lanes with a NaN."""
+    """Return the entries with these `ranks` along the last axis, or NaN in lanes that contain a NaN."""
     entries = np.take_along_axis(lanes, np.argpartition(lanes, sorted({*ranks}), axis=-1)[..., ranks], axis=-1)
     lost = np.any(np.isnan(lanes), axis=-1, keepdims=True)
     return entries * np.where(lost, *np.array([np.nan, 1], lanes.dtype))
 
 
 def _by_partition(lanes: Any, q: Any, method: str) -> tuple[Any, Any]:
-    """Return the ranks that `q` stand for, and the entries below and then those above them."""
+    """Return the ranks of the quantiles `q`, and the entries just below and then just above these ranks."""
     last = lanes.shape[-1] - 1
     ranks = last * q if method == "linear" else np.quantile(np.arange(last + 1.0), q, method=method)
     return ranks, _ranked(lanes, [int(rank) for end in (np.floor, np.ceil) for rank in end(ranks)])
 
 
 def _by_sorting(lanes: Any, q: Any, method: str) -> tuple[Any, Any]:
-    """Return the same for the entries that are not NaN, whose number differs from lane to lane."""
+    """Return the same as `_by_partition`, ignoring NaNs, so that the number of entries differs from lane to lane."""
     if method != "linear":
         raise NoRuleError(f"quantiles beside NaNs with method={method!r} have no gradient rule: use method='linear'")
     lanes = np.sort(lanes, axis=-1)
@@ -62,12 +62,12 @@ def _quantiles(
 ) -> Any:
     q = q if isinstance(q, int | float) else np.asarray(q)
     q = q if unit == 1 else q / unit
-    dtype = np.quantile(np.zeros(1, a.dtype), q, method=method).dtype  # in which a Python number q is weak
+    dtype = np.quantile(np.zeros(1, a.dtype), q, method=method).dtype  # where a Python number q is weak
     lanes, shape = _lanes(floating(a), axis, keepdims)
     q = np.asarray(q)
     ranks, entries = ranked(converted(lanes, dtype if dtype.kind == "f" else lanes.dtype), q.ravel(), method)
     lower, upper, part = entries[..., : q.size], entries[..., q.size :], converted(ranks - np.floor(ranks), lanes.dtype)
-    out = converted(lower * (1 - part) + np.where(part == 0, 0, upper) * part, dtype)  # infinity · 0 is no number
+    out = converted(lower * (1 - part) + np.where(part == 0, 0, upper) * part, dtype)  # infinity · 0 would be NaN
     return np.reshape(out if out.ndim == 1 else np.moveaxis(out, -1, 0), (*q.shape, *shape))
 
 

@@ -91,7 +91,7 @@ def _correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
 
 @composes(np.einsum)
 def _einsum(subscripts: Any, /, *operands: Any, optimize: Any = False) -> Any:
-    """Rewrite to explicit subscripts without repeated letters in an operand, the only form that the primitive takes."""
+    """Rewrite a call to the form that the primitive takes: explicit subscripts, no letter twice in an operand."""
     if not isinstance(subscripts, str):
         given, forms = [subscripts, *operands[1::2]], ["".join(map(_letter, axes)) for axes in operands[::2]]
         result = "" if len(operands) % 2 else "->" + "".join(map(_letter, given.pop()))
@@ -128,7 +128,7 @@ def _einsum(subscripts: Any, /, *operands: Any, optimize: Any = False) -> Any:
 
 
 def _letter(axis: Any) -> str:
-    """Return a letter for the number of an axis, in the order in which NumPy sorts both."""
+    """Return a letter for the number of an axis; letters sort like numbers, since NumPy sorts both."""
     if axis is Ellipsis:
         return "..."
     if operator.index(axis) not in range(52):
@@ -147,7 +147,7 @@ OUTER: tuple[Any, ...] = (
     *(np.add, np.subtract, np.multiply, np.divide, np.power, np.hypot, np.arctan2, np.logaddexp),
     *(np.maximum, np.minimum, np.fmax, np.fmin),
 )
-"""The ufuncs whose method `outer` applies them to each entry of one array with each of another."""
+"""The ufuncs whose method `outer` is supported: it pairs each entry of one array with each entry of another."""
 
 for _ufunc in OUTER:
     composes(_ufunc.outer)(functools.partial(_outer_of, _ufunc))

@@ -37,7 +37,7 @@ def _reduction(
     initial: Any = None,
     where: Any = True,
 ) -> Any:
-    """Put `fill`, or `initial`, where nothing counts, and join `initial` to the rest."""
+    """Reduce with `fill` or `initial` in place of entries that `where` leaves out; join the result to `initial`."""
     if dtype is None and initial is None and where is True:
         return NotImplemented
     if fill is None and initial is None:
@@ -73,7 +73,7 @@ def _moment(
     masked = {} if where is True else {"where": where}
     if function is np.mean and dtype is None and not masked:
         return NotImplemented
-    if dtype is not None or a.dtype == np.float16:  # in which sums of squares leave the range
+    if dtype is not None or a.dtype == np.float16:  # in float16, sums of squares leave the range
         dtype = np.dtype(dtype or a.dtype)
         if dtype.kind != "f":
             raise NoRuleError(f"np.{function.__name__} with dtype={dtype} has no gradient rule: use a floating dtype")
@@ -164,7 +164,7 @@ def _corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) 
 
 
 def _scan(function: Any, start: int | None, a: Any, axis: int | None = None, *, dtype: Any = None) -> Any:
-    """Scan in `dtype`; with `start`, take NaNs for it."""
+    """Scan in `dtype`; if `start` is given, it replaces NaNs."""
     if dtype is None and start is None:
         return NotImplemented
     a = a if dtype is None else a.astype(dtype)
@@ -202,7 +202,7 @@ def _gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> A
 
 
 def _slopes(f: Any, spacing: Any, axis: int, edge_order: int) -> Any:
-    """Return the slopes of parabolas through three neighbours; at the edges, of a line or of the last parabola."""
+    """Return the slopes of parabolas through three neighbours; at the edges, the slope of a line or last parabola."""
     f = np.moveaxis(f, axis, 0)
     steps = converted(np.diff(spacing) if spacing.ndim else np.broadcast_to(spacing, (len(f) - 1,)), f.dtype)
     steps = np.reshape(steps, (len(f) - 1,) + (1,) * (f.ndim - 1))
@@ -222,7 +222,7 @@ def _bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
     weights = np.ones(bins.shape, np.intp) if weights is None else converted(operand(weights), np.float64)
     if weights.shape != bins.shape:
         raise ShapeError(f"np.bincount: weights of shape {weights.shape} do not fit bins of shape {bins.shape}")
-    count = np.bincount(bins, minlength=minlength).size  # which checks the bins
+    count = np.bincount(bins, minlength=minlength).size  # this checks the bins
     return scatter(weights, bins, index=(ARRAY,), shape=(count,))
 
 
@@ -241,7 +241,7 @@ def _apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any, **kwargs: An
 
 
 def _method(ufunc: Any, function: Any) -> None:
-    """Enter `ufunc.reduce` and `ufunc.reduceat`, by the `function` of whole arrays that does the same."""
+    """Enter `ufunc.reduce` and `ufunc.reduceat`, computed by `function`, the reduction that does the same."""
 
     def terms(array: Any) -> Any:
         nothing = np.empty(0, array.dtype)

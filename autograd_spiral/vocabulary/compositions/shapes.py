@@ -19,7 +19,7 @@ from autograd_spiral.vocabulary.signatures import pad_widths
 composes(np.ravel)(lambda a: np.reshape(a, (a.size,)))
 
 
-composes(np.swapaxes)(  # as it moves the axes of an array whose axis i has length i
+composes(np.swapaxes)(  # found by swapping the axes of an array whose axis i has length i
     lambda a, axis1, axis2: np.transpose(a, np.swapaxes(np.empty(range(a.ndim)), axis1, axis2).shape)
 )
 composes(np.squeeze)(lambda a, axis=None: np.reshape(a, np.squeeze(stand_in(a), axis).shape))
@@ -28,7 +28,7 @@ composes(np.squeeze)(lambda a, axis=None: np.reshape(a, np.squeeze(stand_in(a), 
 @composes(np.stack)
 def _stack(arrays: Any, axis: int = 0) -> Any:
     parts = [operand(array) for array in arrays]
-    np.stack([*map(stand_in, parts)])  # where shapes differ, NumPy says so
+    np.stack([*map(stand_in, parts)])  # raises if shapes differ
     return np.concatenate([np.expand_dims(part, axis) for part in parts], axis=axis)
 
 
@@ -42,11 +42,11 @@ for _function in (np.atleast_1d, np.atleast_2d, np.atleast_3d):
     composes(_function)(functools.partial(_at_least, _function))
 
 _DIRECT = 8
-"""Up to so many parts are taken from the whole: gradients of n parts of it are n arrays of its size."""
+"""Take at most this many parts directly from the whole: the gradients of n such parts are n arrays of its size."""
 
 
 def _parts(ary: Any, cuts: list[int], axis: int) -> list[Any]:
-    """Return the parts of `ary` between `cuts`; many of them are parts of its halves, and so on."""
+    """Return the parts of `ary` between `cuts`; if there are many, cut the array into halves first, and these again."""
     before, length = (slice(None),) * axis, ary.shape[axis]
     middle = len(cuts) // 2
     if len(cuts) <= _DIRECT or any(a > b for a, b in itertools.pairwise([0, *cuts, length])):
@@ -76,7 +76,7 @@ def _unstack(x: Any, /, *, axis: int = 0) -> Any:
 
 @composes(np.block)
 def _block(arrays: Any) -> Any:
-    return _joined(arrays, np.block(_stand_ins(arrays)).ndim)[0]  # where nesting or shapes are wrong, NumPy says so
+    return _joined(arrays, np.block(_stand_ins(arrays)).ndim)[0]  # NumPy raises if nesting or shapes are wrong
 
 
 def _stand_ins(nested: Any) -> Any:

@@ -4,8 +4,8 @@ A rule gets `ct`, the cotangent of the output, `out`, the output, and the primit
 the cotangent of one argument. Rules run on arrays, and on Tensors when gradients are to have gradients. They never
 undo broadcasting or promotion: the sweep does that, once for all of them.
 
-What can be written with other functions needs no rule: it is one function in `compositions/`. A new row needs an entry
-in `gradcheck/examples/`, from which it is checked. The files here, and there, are the families of functions.
+A function that can be composed of others needs no rule: it is one function in `compositions/`. A new row needs an entry
+in `gradcheck/examples/`, so that it can be checked. There is one file for each family of functions, here and there.
 """
 
 from autograd_spiral.vocabulary.rules import elementwise, indexing, linalg, order, products, reductions, shapes, special

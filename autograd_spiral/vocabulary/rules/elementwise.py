@@ -35,13 +35,13 @@ def _share(ct: Any, out: Any, x: Any, y: Any) -> Any:
 
 
 def _over_length(x: Any, length: Any) -> Any:
-    """Return `x / length`; 0 where both are 0, where it has no derivative, as the square root has none."""
+    """Return `x / length`; where both are 0 it is 0 and has no derivative, since the square root has none at 0."""
     zero = length == 0
     return np.where(zero, np.sqrt(np.where(zero, x, 1)), x / np.where(zero, 1, length))
 
 
 def _over_squares(a: Any, x: Any, y: Any) -> Any:
-    """Return `a / (x² + y²)`, also where the squares leave the range of the dtype."""
+    """Return `a / (x² + y²)`, even where the squares leave the range of the dtype."""
     size = np.hypot(x, y)
     return a / size / size
 
@@ -56,7 +56,7 @@ def _weight(x: Any, y: Any, out: Any, exp: Any) -> Any:
 
 
 def in_wider(least: Any, function: Any, *vjps: Any) -> list[Any]:
-    """Return rules that compute in the dtype `least` if an argument is narrower, with `function` for the output in it.
+    """Return rules that compute in dtype `least` if an argument is narrower; `function` recomputes the output in it.
 
     >>> (rule,) = in_wider(np.float32, np.tanh, lambda ct, out, x: ct * (1 - out * out))
     >>> rule(np.float16(1), np.float16(0.9995), np.float16(4)).dtype
@@ -80,7 +80,7 @@ def in_wider(least: Any, function: Any, *vjps: Any) -> list[Any]:
 
 
 def symmetric(vjp: Any) -> list[Any]:
-    """Return the rules of both arguments of a function that may be exchanged, from the rule of the first.
+    """Return the rules for both arguments of a symmetric function, given the rule for the first.
 
     >>> [rule(1.0, 6.0, 2.0, 3.0) for rule in symmetric(lambda ct, out, x, y: ct * y)]
     [3.0, 2.0]
@@ -123,28 +123,28 @@ define(np.ldexp, lambda ct, out, x, y: np.ldexp(ct, y), None)
 
 
 def bell(x: Any, width: float = 1) -> Any:
-    """Return `exp(-x² / width)`, from an x rounded to sixteenths, whose square is exact, and the rest of x².
+    """Return `exp(-x² / width)`: one factor for x rounded to sixteenths, whose square is exact, and one for the rest.
 
     >>> bell(np.array([0.0, 1.0, 1e200])).round(4)
     array([1.    , 0.3679, 0.    ])
     """
-    x = np.clip(x, -60, 60)  # beyond, it is 0 already
+    x = np.clip(x, -60, 60)  # beyond, the result is 0 already
     coarse = np.rint(16 * x) / 16
     return np.exp(-np.square(coarse) / width) * np.exp((coarse - x) * (coarse + x) / width)
 
 
 def _sinc_slope(x: Any) -> Any:
-    """Return `(cos(πx) - sinc(x)) / x`, and near 0, where these cancel, its Taylor series."""
+    """Return `(cos(πx) - sinc(x)) / x`, or its Taylor series near 0, where the two terms cancel."""
     small = np.absolute(x) < 0.5
     near, far = np.where(small, x, 0), np.where(small, 1, x)
     square, series = np.square(math.pi * near), np.ones_like(near)
     for n in range(12, 0, -1):
         series = 1 - square / (2 * n * (2 * n + 3)) * series
-    cosine = np.cos(math.pi * (far - 2 * np.rint(far / 2)))  # of the angle without whole turns, which has all digits
+    cosine = np.cos(math.pi * (far - 2 * np.rint(far / 2)))  # without whole turns, the angle has all its digits
     return np.where(small, -(math.pi**2) / 3 * near * series, (cosine - np.sinc(far)) / far)
 
 
-_ANGLES = (np.arange(64) + 0.5) * (math.pi / 128)  # of a quarter turn
+_ANGLES = (np.arange(64) + 0.5) * (math.pi / 128)  # the midpoints of 64 parts of a quarter turn
 COSINES, VERSINES = np.cos(_ANGLES), 2 * np.sin(_ANGLES / 2) ** 2  # and 1 - cos θ
 
 
@@ -155,7 +155,7 @@ def i0_slope(x: Any) -> Any:
     array([0.      , 0.565159])
     """
     sign = np.copysign(1, x)
-    size = np.minimum((sign * x)[..., None], np.full(1, 1400.0))  # in float64, where all of it overflows
+    size = np.minimum((sign * x)[..., None], np.full(1, 1400.0))  # in float64; there, the result overflows
     root, rise = np.exp(size / 2), -np.expm1(-2 * COSINES * size) * np.exp(-VERSINES * size)
     return sign * np.mean(root * (COSINES / 2 * rise) * root, axis=-1).astype(x.dtype)
 

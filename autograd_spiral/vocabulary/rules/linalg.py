@@ -20,7 +20,7 @@ from autograd_spiral.vocabulary.rules.reductions import others, restore_axes
 
 @overridable
 def kink(x: Any, at: Any) -> Any:
-    """Return zeros in the shape of x with derivative NaN `at` some places, to add to a gradient without derivatives.
+    """Return zeros like x with derivative NaN where `at` is True, to add to a gradient that has no derivative there.
 
     >>> kink(np.array([1.0, 2.0]), np.array([True, False]))
     array([0., 0.])
@@ -38,7 +38,7 @@ def _norm(x: Any, ord: float, axis: tuple[int, ...], keepdims: bool) -> Any:
 
 
 def _cofactor(ct: Any, out: Any, depth: int = 8) -> Any:
-    """Return c if `ct` was recorded as `c · out`, as for `norm(x)**2`, smooth where a norm is not; else None."""
+    """Return c if `ct` was recorded as `c · out`, as for `norm(x)**2`, which is smooth even at 0; else return None."""
     if ct is out:
         return np.ones_like(out)
     function = ct.primitive.function if depth and getattr(ct, "primitive", None) else None
@@ -53,14 +53,14 @@ def _cofactor(ct: Any, out: Any, depth: int = 8) -> Any:
 
 
 def _norm_rule(ct: Any, out: Any, x: Any, ord: float, axis: tuple[int, ...], keepdims: bool) -> Any:
-    """Return `ct · sign(x) · |x / out|**(ord - 1)`, of x scaled to a norm near 1: powers of x may leave the range."""
+    """Return `ct · sign(x) · |x / out|**(ord - 1)`, with x scaled to a norm near 1: powers of x may leave the range."""
     c = _cofactor(ct, out) if ord == 2 else None
     if c is not None:
         return restore_axes(c, x, axis, keepdims) * x
     if not x.size:
         return x
     scale = (np.max if ord > 0 else np.min)(np.absolute(x), axis=axis, keepdims=True)
-    flat = scale == 0  # all of x is 0, or an entry if ord is negative: the gradient is 0 by convention
+    flat = scale == 0  # x is 0, or has an entry 0 if ord is negative: the gradient is 0 by convention
     x = wide(x / np.where(flat, 1, scale), x.size / scale.size)
     if ord != 2:
         return restore_axes(ct, x, axis, keepdims) * np.where(flat, 0, _norm_slope(x, ord, axis, flat))
@@ -106,7 +106,7 @@ def _signed_svd(x: Any) -> tuple[Any, Any, Any, Any]:
 
 
 def _cofactors_rule(ct: Any, out: Any, x: Any) -> Any:
-    """Return the adjoint of the derivative, which for singular values s has products of all but two of them."""
+    """Return the VJP of `cofactors`, which contains products of all singular values but two."""
     sign, u, s, vh = _signed_svd(x)
     eye = np.eye(x.shape[-1], dtype=x.dtype)
     pairs = np.where(eye == 1, 0, others(np.where(eye == 1, 1, s[..., None, :])))
@@ -117,7 +117,7 @@ def _cofactors_rule(ct: Any, out: Any, x: Any) -> Any:
 
 @trusted_primitive(_cofactors_rule)
 def cofactors(x: Any) -> Any:
-    """Return `det(x) · inv(x).mT`, the gradient of the determinant, also of singular matrices, in the shape of x.
+    """Return `det(x) · inv(x).mT`, the gradient of the determinant, in the shape of x; x may be singular.
 
     >>> cofactors(np.array([[1.0, 2.0], [2.0, 4.0]])).round(6) + 0
     array([[ 4., -2.],
@@ -132,7 +132,7 @@ def _slogdet_rule(ct: Any, out: Any, x: Any) -> Any:
 
 
 def _pinv_rule(ct: Any, out: Any, x: Any, rcond: float) -> Any:
-    """Return the adjoint of `-out @ dx @ out + out @ out.mT @ dx.mT @ (1 - x @ out)`, for at least as many rows.
+    """Return the adjoint of `-out @ dx @ out + out @ out.mT @ dx.mT @ (1 - x @ out)`, if x is not wider than tall.
 
     (Golub and Pereyra, 1973.) It is NaN if the rank, the trace of `out @ x`, is less than the number of columns.
     """
@@ -161,7 +161,7 @@ def packed(parts: Any, stack: tuple[int, ...]) -> Any:
 
 
 def unpacked(x: Any, *shapes: tuple[int, ...]) -> list[Any]:
-    """Return the results that were `packed`, which have these shapes for each matrix.
+    """Return the results that were `packed`; for each matrix, they have these `shapes`.
 
     >>> unpacked(np.arange(5.0), (1,), (2, 2))
     [array([0.]), array([[1., 2.],
@@ -173,15 +173,15 @@ def unpacked(x: Any, *shapes: tuple[int, ...]) -> list[Any]:
 
 
 def _triangle(x: Any, upper: bool) -> Any:
-    """Return the gradient for symmetric matrices of which NumPy reads one triangle: that of both, in that one."""
+    """Return the gradient of both triangles of a symmetric matrix, added up in the one triangle that NumPy reads."""
     return np.triu(x) + np.tril(x, -1).mT if upper else np.tril(x) + np.triu(x, 1).mT
 
 
 def _over_gaps(x: Any, values: Any, ct: Any, used: Any, pair: Any) -> tuple[Any, Any]:
-    """Return `(x - x.mT) / 2` over `pair(v_j, v_i)` of `values`, and where that is 0, up to rounding.
+    """Return `(x - x.mT) / 2` divided by `pair(v_j, v_i)` of `values`, and where the divisor is 0, up to rounding.
 
-    There it is NaN if the function depends on one of the two vectors (`used`), or differently on the two values, whose
-    cotangents are `ct`; otherwise it is 0, and its derivative a quotient of two numbers that are both 0: a `kink`.
+    There, the quotient is NaN if the function depends on one of the two vectors (`used`), or differently on the two
+    values, whose cotangents are `ct`. Otherwise it is 0, and its derivative would be 0 / 0: a `kink`.
     """
     eps = float(np.finfo(values.dtype).eps)
     gaps = pair(values[..., None, :], values[..., None])
@@ -244,7 +244,7 @@ def _qr_rule(ct: Any, out: Any, x: Any) -> Any:
 
 
 def _packing(function: Any, rule: Any) -> Any:
-    """Enter the rule of a function with several results, for all of them `packed`; return what computes these."""
+    """Enter a rule for a function whose several results are `packed`; return the function that packs them."""
 
     def pack(x: Any, **params: Any) -> Any:
         return packed(function(x, **params), x.shape[:-2])

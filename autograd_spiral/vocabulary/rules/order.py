@@ -1,4 +1,4 @@
-"""The order of entries: where the largest and the smallest are, sorting, and the pair that moves entries into order."""
+"""The order of entries: positions of extrema, sorting, and two functions that move entries into order and back."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def _cumsum_rule(ct: Any, out: Any, x: Any, axis: int) -> Any:
 
 
 def _linear_recurrence(b: Any, a: Any, axis: int) -> Any:
-    """Return y with `y[k] = b[k] + a[k] · y[k + 1]` along `axis`; `a` has one entry less than `b`."""
+    """Return y with `y[k] = b[k] + a[k] · y[k + 1]` along `axis`; `a` has one entry fewer than `b`."""
     with np.errstate(all="ignore"):
         y = _by_halves(np.moveaxis(b, axis, 0), np.moveaxis(a, axis, 0))
     if not np.isfinite(y).all():  # a product of several a may overflow where no y does
@@ -73,7 +73,7 @@ linear_recurrence = overridable(_linear_recurrence)
 
 
 def _recurrence_b(ct: Any, out: Any, b: Any, a: Any, axis: int) -> Any:
-    """Return the recurrence of the cotangent in the other direction."""
+    """Return the cotangent of `b`: the recurrence of `ct` in the other direction."""
     return np.flip(linear_recurrence(np.flip(ct, axis), np.flip(a, axis), axis=axis), axis)
 
 
@@ -102,7 +102,7 @@ _product_rule = _accumulation_rule(np.multiply)
 
 
 def _cumprod_rule(ct: Any, out: Any, x: Any, axis: int) -> Any:
-    """Return the sum of `ct · out` from each entry on, over the entry, if no product is near 0 or leaves the range."""
+    """Return the sum of `ct · out` from each entry on, divided by the entry, or use `_product_rule` if that fails."""
     if type(out) is np.ndarray and x.dtype.char == "d" and np.min(np.absolute(out), initial=1) > 1e-280:
         with np.errstate(all="ignore"):
             pieces = _cumsum_rule(ct * out, out, x, axis) / x
@@ -118,7 +118,7 @@ def _extremum_rule(ct: Any, out: Any, x: Any, axis: tuple[int, ...], keepdims: b
 
 
 def others(x: Any) -> Any:
-    """Return, for each entry along the last axis, the product of the others: exact with zeros, at any order.
+    """Return, for each entry along the last axis, the product of the others: exact even with zeros, at any order.
 
     >>> others(np.array([2.0, 0.0, 3.0]))
     array([0., 6., 0.])

@@ -35,14 +35,14 @@ def _pad_rule(ct: Any, out: Any, x: Any, pad_width: tuple[tuple[int, int], ...],
 
 
 def _windows(x: Any, window_shape: tuple[int, ...], axis: tuple[int, ...]) -> Any:
-    """Return what NumPy returns, as a view whose base is an array, so that it need not be copied to be frozen."""
+    """Return NumPy's windows as a view whose base is an array, so that no copy is needed to freeze it."""
     x = x if x.flags.c_contiguous else frozen(x.copy())
     found = sliding_window_view(x, window_shape, axis)
     return np.ndarray(found.shape, x.dtype, x, 0, found.strides)
 
 
 def _add_windows(ct: Any, window_shape: tuple[int, ...], axis: tuple[int, ...], shape: tuple[int, ...]) -> Any:
-    """Return zeros of `shape` with each entry of the windows `ct` added where it was: the adjoint of sliding them."""
+    """Return zeros of `shape` with each entry of the windows `ct` added at its position: the adjoint of `_windows`."""
     wider = wide(ct, math.prod(window_shape))
     out = np.zeros(shape, wider.dtype)
     windows = sliding_window_view(out, window_shape, axis, writeable=True)

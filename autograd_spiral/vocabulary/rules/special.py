@@ -1,6 +1,6 @@
-"""The ufuncs of `scipy.special`, which answer NumPy's protocol: their rows are entered when SciPy is first met.
+"""The ufuncs of `scipy.special`, which follow NumPy's protocol: their rows are entered when one is first used.
 
-SciPy is never imported here. Rules compute in float64: SciPy's functions of narrow dtypes have few digits.
+SciPy is never imported here. Rules compute in float64, since SciPy's functions are not accurate in narrow dtypes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _ROOT_PI = math.sqrt(math.pi)
 
 
 def _erfinv_slope(special: Any, x: Any, z: Any) -> Any:
-    """Return `√π/2 · exp(z²)`; what rounding took off z, which would change the power, is found again with erfcx."""
+    """Return `√π/2 · exp(z²)` for `z = erfinv(x)`; erfcx corrects the rounding of z, which would change the power."""
     inside = np.isfinite(z)
     size = np.absolute(np.where(inside, z, 0))
     power, tail = bell(size), special.erfcx(size)
@@ -59,9 +59,9 @@ _BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617
 
 
 def _trigamma(x: Any) -> Any:
-    """Return the derivative of digamma: the sum of 1 / (x + n)², from n = 12 on its asymptotic series.
+    """Return the derivative of digamma: the sum of 1 / (x + n)², by its asymptotic series from n = 12 on.
 
-    Below 0 it is that of 1 - x, reflected.
+    Below 0, it is found from the value at 1 - x, by reflection.
     """
     left = x < 0
     sine = np.sin(math.pi * (x - np.rint(x)))
@@ -75,11 +75,11 @@ def _trigamma(x: Any) -> Any:
     return np.where(left, np.square(math.pi / np.where(left, sine, 1)) - value, value)
 
 
-_ROOT, _LOG_PLUS_1 = 0.36787944117144233, 3.3784855259134224e-17  # of the slope of entr, 1/e, and its logarithm plus 1
+_ROOT, _LOG_PLUS_1 = 0.36787944117144233, 3.3784855259134224e-17  # 1/e, where the slope of entr is 0; log(_ROOT) + 1
 
 
 def _entr_slope(x: Any) -> Any:
-    """Return `-log(x) - 1`, near 1/e, where it is 0, from the distance to it."""
+    """Return `-log(x) - 1`, computed near its root 1/e from the distance to the root."""
     near = np.absolute(x - _ROOT) < 0.1
     distance = np.where(near, x - _ROOT, 0) / _ROOT
     return -np.where(near, np.log1p(distance) + _LOG_PLUS_1, np.log(np.where(near, 1, x)) + 1)
@@ -87,13 +87,13 @@ def _entr_slope(x: Any) -> Any:
 
 def _i1_slope(x: Any) -> Any:
     """Return the mean of `cos² θ · cosh(x · cos θ)` over a quarter turn, by the trapezoidal rule."""
-    size = np.minimum((np.copysign(1, x) * x)[..., None], 1400)  # where all of it overflows
+    size = np.minimum((np.copysign(1, x) * x)[..., None], 1400)  # there, the result overflows
     root, rise = np.exp(size / 2), np.exp(-VERSINES * size) * (1 + np.exp(-2 * COSINES * size))
     return np.mean(root * (np.square(COSINES) / 2 * rise) * root, axis=-1)
 
 
 def _i0e_slope(x: Any) -> Any:
-    """Return `sign(x) · (I₁(|x|) - I₀(|x|)) · exp(-|x|)`: a mean as above, and for large x an asymptotic series."""
+    """Return `sign(x) · (I₁(|x|) - I₀(|x|)) · exp(-|x|)`: a mean as in `_i1_slope`; for large x, a series."""
     size = np.absolute(x)
     large = size > 30
     near, far = np.where(large, 0, size)[..., None], np.where(large, size, 30)
@@ -110,7 +110,7 @@ def _over(x: Any, y: Any) -> Any:
 
 
 def enter(function: Any = None) -> None:
-    """Enter the rows of `scipy.special` if it was imported; it is called when a function is missing from the table."""
+    """Enter the rows of `scipy.special` if it was imported; called when a function is missing from the table."""
     special: Any = sys.modules.get("scipy.special")
     if getattr(special, "log_ndtr", None) is None or special.log_ndtr in PRIMITIVES:  # not yet, or already
         return
