@@ -193,7 +193,7 @@ def test_a_function_of_scipy_that_takes_arrays_alone_is_named():
 @pytest.mark.parametrize(
     ("name", "instead"),
     [
-        ("nn", "a model is any object that holds tensors: "),
+        ("nn", "a model is a dict, list or dataclass of tensors: "),
         ("AdamW", "write Adam(parameters, learning_rate, weight_decay=0.01)"),
         ("RMSprop", "keep the averages in Tensors, and write p.assign(p - step_size * dp) for "),
         ("DataLoader", "write batches(rng, size, X, y), and loop over it"),

@@ -151,7 +151,7 @@ def test_numbers_beside_arrays_alone_are_parameters() -> None:
     found = value_and_grad(lambda net: net["W"].sum() * net["scale"])({"W": np.ones(2), "scale": 3.0, "note": "x"})[1]
     assert (found["W"].tolist(), found["scale"], found["note"]) == ([3.0, 3.0], 2.0, "x")
     assert value_and_grad(lambda x: x**2)(3.0) == (9.0, 6.0)
-    with pytest.raises(DtypeError, match="size is not floating but int64"):
+    with pytest.raises(DtypeError, match="size must be floating-point, not int64"):
         value_and_grad(lambda net: net["W"].sum())({"W": np.ones(2), "size": 3})
 
 

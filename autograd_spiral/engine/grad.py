@@ -37,12 +37,13 @@ def grad(outputs: Any, inputs: Any = None, cotangents: Any = None, create_graph:
     """Return the gradients of `outputs` with respect to `inputs`: for each input, a Tensor of the same shape.
 
     `outputs` is a Tensor or a sequence of Tensors. `inputs` is a Tensor, or a list, tuple, dict or dataclass of
-    Tensors, nested as you like; the gradients come back in the same form. No `.grad` changes. `cotangents` weight the
-    elements of the outputs (the result is a vector-Jacobian product, summed over outputs) and are required for outputs
-    of more than one element. With `create_graph`, the results can be differentiated in turn. An input that the outputs
-    do not depend on gets zeros; if no output has a graph, a UserWarning is issued. Raises `DtypeError` for integers,
-    `GradientError` for an input that does not require gradients and for a missing cotangent, and `StaleLeafError` if
-    `create_graph` needs a leaf that was assigned after it was recorded.
+    Tensors, nested as you like; the gradients come back in the same form, and settings in it, such as texts, numbers,
+    functions and None, as they are. No `.grad` changes. `cotangents` weight the elements of the outputs (the result is
+    a vector-Jacobian product, summed over outputs) and are required for outputs of more than one element. With
+    `create_graph`, the results can be differentiated in turn. An input that the outputs do not depend on gets zeros;
+    if no output has a graph, a UserWarning is issued. Raises `DtypeError` for integers, `GradientError` for an input
+    that does not require gradients and for a missing cotangent, and `StaleLeafError` if `create_graph` needs a leaf
+    that was assigned after it was recorded.
 
     >>> x = Tensor(3.0, requires_grad=True)
     >>> first = grad(x**3, x, create_graph=True)
