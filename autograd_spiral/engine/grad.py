@@ -114,6 +114,9 @@ def _zeros(like: Tensor) -> Tensor:
     return Tensor(np.zeros(like.shape, like.dtype))
 
 
+_TENSORS = {Tensor}
+
+
 def flatten_parameters(tree: Any) -> tuple[list[Any], Any]:
     """Return the leaves of a container of parameters or arrays, and its treedef, in which settings stay in place.
 
@@ -123,6 +126,8 @@ def flatten_parameters(tree: Any) -> tuple[list[Any], Any]:
     ([Tensor(1.)], [1.0, 2.0])
     """
     leaves, treedef = flatten(tree)
+    if {*map(type, leaves)} == _TENSORS:  # the usual case, as fast as possible
+        return leaves, treedef
     return with_settings(leaves, treedef, numbers=any(type(leaf) is Tensor for leaf in leaves))
 
 
@@ -130,7 +135,7 @@ def parameters_in(tree: Any, role: str) -> tuple[list[Tensor], Any]:
     """Return the Tensors in a container, and its treedef, in which settings stay in place: see `tensors_in`."""
     if type(tree) is not Tensor:
         leaves, treedef = flatten_parameters(tree)
-        if treedef is not LEAF and all(type(leaf) is Tensor for leaf in leaves):
+        if treedef is not LEAF and {*map(type, leaves)} <= _TENSORS:
             return leaves, treedef
     return tensors_in(tree, role)
 
