@@ -23,7 +23,7 @@ _MANY = 0.9
 """A softmax is saturated if in this share of its rows, one class has a probability above `_SURE`."""
 
 _VANISHING = 1e-3
-"""A gradient vanishes if it is smaller than that of the next layer by more than this factor."""
+"""A gradient vanishes if its size is less than this share of the next layer's gradient."""
 
 
 def advice_on(graph: Graph, arrays: Sequence[NDArray[Any] | None]) -> list[tuple[int, str]]:

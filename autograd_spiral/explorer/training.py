@@ -87,7 +87,7 @@ class Regions:
 class Training:
     """A captured step that takes snapshots now and then; `explore.training` makes it. Call it like the step itself.
 
-    `losses` has, for each call, the value of the first output, which must have one element.
+    `losses` has the value of the first output for each call, or NaN if it has several elements.
 
     >>> from autograd_spiral import capture, explore
     >>> w = Tensor(2.0, requires_grad=True, name="w")
@@ -165,7 +165,7 @@ class _Moment(NamedTuple):
 
 
 def finished(record: Training) -> tuple[Camera, list[Snapshot]]:
-    """Return the camera and the snapshots of a record, and add one of the current state on the latest inputs kept.
+    """Return the camera and the snapshots of a record, with one added for the current state and the last inputs kept.
 
     Raises ValueError before the first call.
     """
