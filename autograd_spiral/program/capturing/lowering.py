@@ -150,8 +150,7 @@ class Lowering:
         self.derived_from.update(id(array) for function in functions for _, array in Search((function,)).arrays())
 
     def _body(self, node: Tensor, inputs: tuple[Atom, ...], phase: str) -> tuple[Equation, ...]:
-        """Return the equations of a declared primitive's body, run on tensors; none if the body cannot run on
-        tensors."""
+        """Return the equations of a declared primitive's body, run on tensors; none if it cannot run on them."""
         assert node.primitive is not None
         body = node.primitive.body
         assert body is not None

@@ -74,7 +74,7 @@ def erf(x):
 ''',
     "ndtr": '''\
 def ndtr(x):
-    """The normal distribution function, elementwise: near 0 by a Taylor series, otherwise by the trapezoidal rule."""
+    """The normal distribution function, elementwise: near 0 by a Taylor series, else by the trapezoidal rule."""
     y = np.clip(np.asarray(x).astype(np.float64) / -np.sqrt(2), -30, 30)
     square, series = y * y, 0.0
     for n in range(18, 0, -1):

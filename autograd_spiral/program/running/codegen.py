@@ -25,9 +25,10 @@ class Code:
         self.local: dict[Value, str] = {}  # the names of values that are new at each call
         self.fresh: set[Value] = set()  # values that share their memory with nothing
         self.scattered: set[Value] = set()  # new views that are not contiguous in C order
-        self.results = set(program.results()) if fresh else set() # those that are returned as new arrays self.shared:
-        dict[Any, str] = {} # names of helper values that several equations use self._bound: dict[str, Any] = {} # what
-        the code names: functions, buffers, views, constants self._names: dict[int, str] = {}
+        self.results = set(program.results()) if fresh else set()  # those that are returned as new arrays
+        self.shared: dict[Any, str] = {}  # names of helper values that several equations use
+        self._bound: dict[str, Any] = {}  # what the code names: functions, buffers, views, constants
+        self._names: dict[int, str] = {}
 
     def bind(self, thing: Any, name: str = "a") -> str:
         """Return the name under which the code finds a constant object."""

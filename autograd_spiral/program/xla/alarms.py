@@ -73,7 +73,7 @@ def alarm(equation: Equation, out: Any, operands: Sequence[Any], known: Collecti
 
 
 def _not_finite(equation: Equation, out: Any, *operands: Any) -> Any:
-    """Sound the alarm for a singular matrix, or where NumPy's algorithm does not converge."""
+    """Return whether an entry is not finite, as for a singular matrix, or where NumPy's algorithm does not converge."""
     return ~jnp.isfinite(out).all()
 
 

@@ -101,7 +101,7 @@ class Compiled:
         alarms = []
         for equation, compute_it in zip(program.equations, self._counterparts, strict=True):
             operands = tuple(map(now, equation.inputs))
-            with jax.named_scope("/".join((equation.phase, *equation.scope))):  # profilers show it
+            with jax.named_scope("/".join((equation.phase, *equation.scope))):  # profilers show this name
                 out, alarmed = _traced(equation, compute_it, operands, self._at_home)
             known[equation.output] = out
             alarms.extend([] if alarmed is None else [alarmed])

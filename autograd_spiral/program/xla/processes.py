@@ -231,7 +231,7 @@ class Processes(DeviceMesh):
 
 
 _LATEST: dict[Any, Callable[..., Any]] = {}
-"""The last program that the processes of each mesh ran."""
+"""For each mesh, the program that its processes ran last."""
 
 _TOLD = "_all_processes_know"
 

@@ -74,7 +74,7 @@ _STARTING = new_lock()
 
 
 class DeviceMesh(Device):
-    """The devices of a mesh: rows of inputs are divided along its first axis, and each device holds all other arrays.
+    """A mesh of devices: the rows of inputs are divided along its first axis; all other arrays are on each device.
 
     `rows` names the inputs with rows; None means all that have axes.
     """
