@@ -211,10 +211,13 @@ class _Inputs:
         positions = [argnums] if isinstance(argnums, int) else list(argnums)
         if not all(isinstance(i, int) and -len(args) <= i < len(args) for i in positions):
             raise TypeError(f"{caller}: argnums={argnums!r}, but there are {len(args)} positional arguments")
+        if len({i % len(args) for i in positions}) < len(positions):
+            raise TypeError(f"{caller}: argnums={argnums!r} names an argument twice")
         found, self._treedef = leaves_of(tuple(args[i] for i in positions))
-        tensors = any(type(leaf) is Tensor for leaf in leaves_of((args, self._kwargs))[0])
-        self.recorded = tensors and MODE.get().recording  # then the results can be differentiated again
+        tensors = [leaf for leaf in leaves_of((args, self._kwargs))[0] if type(leaf) is Tensor]
+        self.recorded = bool(tensors) and MODE.get().recording  # then the results can be differentiated again
         self.as_arrays = not tensors and MODE.get().trace is NO_TRACE
+        self._depend = _may_depend(tensors)
         names = [leaf_names(part, f"argument {i}") for i, (_, part) in zip(positions, self._treedef[1], strict=True)]
         self.leaves = [self._leaf(*named) for named in zip(chain(*names), found, strict=True)]
         self._args = list(args)
@@ -223,7 +226,8 @@ class _Inputs:
 
     def _leaf(self, name: str, value: Any) -> Tensor:
         if type(value) is Tensor and value.requires_grad:
-            return value
+            with entering(recording=True):
+                return +value if self._depend else value  # a new node: nothing else that is passed depends on it
         array = value._value if type(value) is Tensor else np.asarray(value)
         if array.dtype.kind != "f":
             raise DtypeError(
@@ -286,6 +290,12 @@ class _Inputs:
         if self.as_arrays:
             return np.array(result.data if type(result) is Tensor else result)[()]
         return result if self.recorded else result.detach()
+
+
+def _may_depend(tensors: Sequence[Tensor]) -> bool:
+    """Whether one of these tensors may be computed from another one, or be the same."""
+    flowing = [tensor for tensor in tensors if tensor.requires_grad]
+    return len(set(flowing)) < len(flowing) or (len(flowing) > 1 and not all(tensor.is_leaf for tensor in flowing))
 
 
 def _grad(output: Tensor, leaves: Sequence[Tensor], cotangent: Any = None, *, create_graph: bool = False) -> Any:

@@ -231,6 +231,29 @@ def test_captured_steps_may_use_them(transformed: Any) -> None:
     assert repr(step).endswith("1 program>")
 
 
+@pytest.mark.parametrize("captured", [False, True])
+def test_derivatives_are_partial_even_if_one_argument_is_computed_from_another(captured: bool) -> None:
+    x = Tensor([1.0, 2.0], requires_grad=True)
+
+    def derivatives() -> Any:
+        f = lambda a, b: np.sum(a**2 * b)  # noqa: E731
+        both = value_and_grad(f, (0, 1))
+        nested = grad(np.sum(value_and_grad(f)(x, x)[1]), x)  # of 2 x²
+        return [*both(x, x)[1], *both(x, 3 * x)[1], value_and_grad(f)(x, x)[1], nested, jacobian(f, 1)(x, 3 * x)]
+
+    found = (capture(derivatives) if captured else derivatives)()
+    values = np.array([1.0, 2.0])
+    squares = values**2
+    expected = [2 * squares, squares, 6 * squares, squares, 2 * squares, 4 * values, squares]
+    assert np.allclose([each.data for each in found], expected)
+
+
+def test_an_argument_is_named_once() -> None:
+    for argnums in [(0, 0), (0, -2)]:
+        with pytest.raises(TypeError, match="names an argument twice"):
+            value_and_grad(lambda a, b: np.sum(a * b), argnums)(np.ones(2), np.ones(2))
+
+
 @pytest.mark.parametrize("twice", [1, 2])
 def test_a_captured_step_that_gets_the_argument_is_differentiated(twice: int) -> None:
     cubes = capture(lambda x, scale: np.sum(scale * x**3))
