@@ -16,8 +16,11 @@ from typing import Any, NoReturn, Self, TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from autograd_spiral.engine.calls import explains_keywords
+from autograd_spiral.engine.grad import flatten_parameters
+from autograd_spiral.engine.messages import plain_class
 from autograd_spiral.engine.modes import MODE, NO_TRACE, no_grad, scope
-from autograd_spiral.engine.pytree import LEAF, flatten, unflatten
+from autograd_spiral.engine.pytree import flatten, paths, unflatten
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import DtypeError, GradientError, ShapeError
 
@@ -40,7 +43,8 @@ Schedule: TypeAlias = Callable[[Any], Any]
 class Optimizer:
     """Update parameters from their gradients: the base of `SGD` and `Adam`.
 
-    `parameters` are leaf Tensors in any container. `learning_rate` is a number, or a function that gets the number of
+    `parameters` are leaf Tensors in any container; settings in it, such as texts, numbers, None and functions, are
+    skipped. `learning_rate` is a number, or a function that gets the number of
     updates so far, a Tensor, and returns the rate: see `cosine_decay`. Averages of gradients are kept for all
     parameters together, in one vector, with the parameters in the order of their names. `count` is the number of
     updates, a Tensor. Raises TypeError or `GradientError` if a parameter is not a leaf that requires gradients, or
@@ -52,7 +56,17 @@ class Optimizer:
     (Tensor([0.9, 1.9], requires_grad=True), 1, True)
     """
 
-    __slots__ = ("__weakref__", "_averages", "_dtype", "_leaves", "_rate", "_schedule", "count", "parameters")
+    __slots__ = (
+        "__weakref__",
+        "_averages",
+        "_dtype",
+        "_leaves",
+        "_rate",
+        "_schedule",
+        "_settings",
+        "count",
+        "parameters",
+    )
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Refuse arguments that do not fit, saying what to write instead of other libraries' names."""
@@ -72,6 +86,7 @@ class Optimizer:
     def __init__(self, parameters: Any, learning_rate: float | Schedule, averages: Sequence[str] = ()) -> None:
         self.parameters = parameters
         self._leaves = _parameters(type(self).__name__, parameters)
+        self._settings = frozenset(_by_path(parameters)) - self._leaves.keys()
         # Not float16, in which the squares of small gradients are 0.
         self._dtype = np.result_type(np.float32, *(p.dtype for p in self._leaves.values()))
         self._schedule = learning_rate if callable(learning_rate) else None
@@ -154,12 +169,14 @@ class Optimizer:
     def _vector(self, gradients: Any) -> Any:
         """Return the gradients of all parameters as one vector."""
         caller = f"{type(self).__name__}.update"
-        now = _by_path(self.parameters)
+        settings = self._settings
+        now = {key: p for key, p in _by_path(self.parameters).items() if key not in settings or type(p) is Tensor}
         if now.keys() != self._leaves.keys() or any(now[key] is not p for key, p in self._leaves.items()):
             raise GradientError(
                 f"{caller}: the container now holds other parameters: give the old ones new values by assign()"
             )
-        found = {key: _floating(caller, key, g) for key, g in _by_path(gradients).items()}
+        given = _by_path(gradients).items()
+        found = {key: _floating(caller, key, g) for key, g in given if key not in settings}
         if found.keys() != self._leaves.keys():
             raise GradientError(
                 f"{caller}: the parameters are {_listed(self._leaves)}, but the gradients are {_listed(found)}: write "
@@ -170,6 +187,11 @@ class Optimizer:
                 shape = found[key].shape
                 raise ShapeError(f"{caller}: {_name(key)} has shape {p.shape}, but its gradient has shape {shape}")
         return np.concatenate([found[key].reshape(-1) for key in self._leaves]).astype(self._dtype)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _INSTEAD and not hasattr(type(self), name):
+            self.__getattr__(name)
+        super().__setattr__(name, value)
 
     def __getattr__(self, name: str) -> NoReturn:
         instead = _INSTEAD.get(name)
@@ -294,7 +316,8 @@ def clip_by_norm(gradients: Any, max_norm: float) -> Any:
     if isinstance(gradients, numbers.Real) and not isinstance(max_norm, numbers.Real):
         raise TypeError("clip_by_norm takes the gradients first: write clip_by_norm(gradients, max_norm)")
     max_norm = _number("clip_by_norm", "max_norm", max_norm, above=0.0)
-    found = [_floating("clip_by_norm", key, g) for key, g in _by_path(gradients).items()]
+    leaves, treedef = flatten_parameters(gradients)
+    found = [_floating("clip_by_norm", key, g) for key, g in zip(paths(treedef), leaves, strict=True)]
     if not found:
         raise GradientError("clip_by_norm: there are no gradients")
     wide = np.result_type(np.float32, *(g.dtype for g in found))
@@ -302,9 +325,10 @@ def clip_by_norm(gradients: Any, max_norm: float) -> Any:
     size = np.maximum(np.max(np.absolute(vector)), max_norm) if vector.size else max_norm
     share = max_norm / size  # with it, squares cannot overflow, and zeros are not divided by zero
     factor = share / np.maximum(np.linalg.norm(vector / size), share)
-    return unflatten(flatten(gradients)[1], ((g * factor).astype(g.dtype) for g in found))
+    return unflatten(treedef, ((g * factor).astype(g.dtype) for g in found))
 
 
+@explains_keywords(decay_rate="factor=", gamma="factor=", lr="initial=", step_size="steps=", transition_steps="steps=")
 def exponential_decay(initial: float, factor: float, steps: float = 1) -> Schedule:
     """Return a schedule that multiplies the learning rate by `factor` every `steps` updates, smoothly.
 
@@ -322,6 +346,7 @@ def _exponential(step: Any, *, initial: float, factor: float, steps: float) -> A
     return initial * factor ** (step / steps)
 
 
+@explains_keywords(T_max="steps=", decay_steps="steps=", eta_min="final=", lr="initial=")
 def cosine_decay(initial: float, steps: float, final: float = 0.0) -> Schedule:
     """Return a schedule that falls from `initial` to `final` in `steps` updates, along half a cosine wave.
 
@@ -360,6 +385,7 @@ def _warmup(step: Any, *, steps: float, schedule: float | Schedule) -> Any:
 def named_parameters(parameters: Any) -> dict[str, Any]:
     """Return the tensors or arrays of a container in a dict, under names made of their keys, such as "layers.0.W".
 
+    Settings, such as texts, None and functions, are left out, and so are numbers beside Tensors.
     `np.savez(file, **named_parameters(net))` saves a net of any form. Raises ValueError if two names are equal, as for
     the keys 0 and "0", and TypeError for a single tensor, which has no key.
 
@@ -367,11 +393,12 @@ def named_parameters(parameters: Any) -> dict[str, Any]:
     >>> named_parameters(layers)
     {'0.W': Tensor([1., 2.]), '0.b': Tensor(3.), '1.W': Tensor([4.])}
     """
-    found = _by_path(parameters)
+    leaves, treedef = flatten_parameters(parameters)
+    found = dict(zip(paths(treedef), leaves, strict=True))
     if () in found:
         raise TypeError(
             "named_parameters takes a list, tuple, dict or dataclass of tensors, not a "
-            f"{type(parameters).__name__}: write np.savez(file, W=W)"
+            f"{type(parameters).__name__}{plain_class(parameters) or ': write np.savez(file, W=W)'}"
         )
     names = {".".join(map(str, key)): leaf for key, leaf in found.items()}
     if len(names) < len(found):
@@ -382,6 +409,7 @@ def named_parameters(parameters: Any) -> dict[str, Any]:
 # --- batches and dropout ----------------------------------------------------------------------------------------------
 
 
+@explains_keywords(batch_size="size=", shuffle="leave it out, since the order is always random")
 def batches(rng: np.random.Generator, size: int, *arrays: Any) -> Iterator[tuple[Any, ...]]:
     """Yield batches of `size` rows in random order, until each row is used once; the last batch may be smaller.
 
@@ -395,7 +423,10 @@ def batches(rng: np.random.Generator, size: int, *arrays: Any) -> Iterator[tuple
     """
     _check_generator("batches", rng, "batches(rng, size, X, y)")
     if not isinstance(size, int | np.integer) or size < 1:
-        raise ValueError(f"batches: the size must be a number of rows, 1 or more, not {size!r}")
+        given = (
+            f"an array of shape {size.shape}: write batches(rng, size, X, y)" if hasattr(size, "shape") else repr(size)
+        )
+        raise ValueError(f"batches: the size must be a number of rows, 1 or more, not {given}")
     data = [array if type(array) is Tensor else np.asarray(array) for array in arrays]
     lengths = [array.shape[0] if array.ndim else None for array in data]
     if not data or None in lengths or len(set(lengths)) > 1:
@@ -405,6 +436,7 @@ def batches(rng: np.random.Generator, size: int, *arrays: Any) -> Iterator[tuple
     return (tuple(array[order[start : start + size]] for array in data) for start in starts)
 
 
+@explains_keywords(p="rate=")
 def dropout_mask(
     rng: np.random.Generator, shape: int | tuple[int, ...], rate: float, dtype: DTypeLike = "float64"
 ) -> NDArray[Any]:
@@ -428,11 +460,7 @@ def dropout_mask(
 def _by_path(container: Any) -> dict[tuple[Any, ...], Any]:
     """Return the leaves of a container in a dict from the keys that lead to them, such as `("layers", 0, "W")`."""
     leaves, treedef = flatten(container)
-    return dict(zip(_paths(treedef), leaves, strict=True))
-
-
-def _paths(treedef: Any) -> list[tuple[Any, ...]]:
-    return [()] if treedef is LEAF else [(key, *path) for key, part in treedef[1] for path in _paths(part)]
+    return dict(zip(paths(treedef), leaves, strict=True))
 
 
 def _listed(keys: Iterable[Any]) -> str:
@@ -445,12 +473,14 @@ def _name(key: tuple[Any, ...]) -> str:
 
 def _parameters(caller: str, container: Any) -> dict[Any, Tensor]:
     """Return the parameters in a dict from the keys that lead to them, in the order of their names."""
-    found = dict(sorted(_by_path(container).items(), key=lambda item: _name(item[0])))
+    leaves, treedef = flatten_parameters(container)
+    found = dict(sorted(zip(paths(treedef), leaves, strict=True), key=lambda item: _name(item[0])))
     for key, p in found.items():
         if type(p) is not Tensor:
             raise TypeError(
                 f"{caller}: the parameters must be Tensors, in a list, tuple, dict or dataclass, but {_name(key)} is "
-                f"of type {type(p).__name__}: write {caller}(net) for a dict of them, or {caller}([model.W, model.b])"
+                f"of type {type(p).__name__}"
+                + (plain_class(p) or f": write {caller}(net) for a dict of them, or {caller}([model.W, model.b])")
             )
         if not p.is_leaf or not p.requires_grad:
             why = "was computed" if not p.is_leaf else "requires no gradients: leave it out"

@@ -14,7 +14,7 @@ from autograd_spiral.spiral import published, train
 
 FOLDER = Path(__file__).parent / "screenshots"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-POINT = 192  # a row of the data
+POINT = 192
 
 
 def main() -> None:
@@ -52,19 +52,18 @@ def write_page(path: Path) -> None:
 
 def half_way(tab: Page) -> None:
     """Show the backward pass when it reaches the hidden layer, at a moment when the regions take shape."""
-    tab.evaluate(f"explorer.set({{ moment: 35, row: {{ at: {POINT}, of: 300 }} }})")
+    tab.evaluate(f"explorer.set({{ moment: 35, point: {POINT} }})")
     tab.locator("#source button.line", has_text="dh = ").click()
     tab.locator("#time").fill("13")
 
 
 def unfolded(tab: Page) -> None:
     """Show single operations, and where the gradient of one point does not pass the relu."""
-    tab.evaluate(f"explorer.set({{ moment: 40, row: {{ at: {POINT}, of: 300 }} }})")
+    tab.evaluate(f"explorer.set({{ moment: 40, point: {POINT} }})")
     tab.locator("#lines").click()
     tab.locator("#query").fill("t1")
+    tab.keyboard.press("Enter")
     tab.keyboard.press("Escape")
-    tab.locator("#query").fill("")
-    tab.locator("#query").blur()
 
 
 if __name__ == "__main__":

@@ -601,8 +601,38 @@ def test_names_must_tell_tensors_apart() -> None:
         (lambda w: clip_by_norm(1.0, [w]), "write clip_by_norm(gradients, max_norm)"),
         (lambda w: dropout_mask((3, 4), np.random.default_rng(0), 0.5), "write dropout_mask(rng, shape, rate)"),
         (lambda w: batches(w, w, 2), "write batches(rng, size, X, y)"),  # type: ignore[arg-type]
+        (lambda w: batches(w, X=w, batch_size=2), "argument 'batch_size': write size= instead of batch_size="),
+        (lambda w: exponential_decay(0.1, gamma=0.9), "argument 'gamma': write factor= instead of gamma="),
+        (lambda w: cosine_decay(0.1, T_max=9), "argument 'T_max': write steps= instead of T_max="),
+        (lambda w: dropout_mask(w, 2, p=0.5), "argument 'p': write rate= instead of p="),
     ],
 )
 def test_calls_in_the_manner_of_others_say_what_to_write(call: Any, message: str) -> None:
     with pytest.raises(TypeError, match=re.escape(message)):
         call(Tensor(np.ones(2), requires_grad=True))
+
+
+def test_a_size_that_is_an_array_is_not_printed() -> None:
+    message = r"not an array of shape \(500, 2\): write batches\(rng, size, X, y\)$"
+    with pytest.raises(ValueError, match=message):
+        batches(np.random.default_rng(0), np.ones((500, 2)), np.ones(500), 8)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("lr", ": write optimizer.learning_rate"),
+        ("param_groups", ": write optimizer.learning_rate, and an optimizer for each group of parameters"),
+    ],
+)
+def test_attributes_of_others_cannot_be_set(name: str, instead: str) -> None:
+    class Own(SGD):  # has no slots, so that other attributes can be set
+        pass
+
+    own = Own(Tensor(1.0, requires_grad=True), 0.1)
+    own.note = "mine"  # type: ignore[attr-defined]
+    assert own.note == "mine"  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match=f"^Own has no {name!r}{re.escape(instead)}$"):
+        setattr(own, name, 0.01)
+    with pytest.raises(AttributeError, match=f"^Own has no {name!r}{re.escape(instead)}$"):
+        getattr(own, name)

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 import autograd_spiral
-from autograd_spiral import Tensor
+from autograd_spiral import Tensor, no_grad
 from autograd_spiral.engine.missing_attributes import MissingNames
 from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES
+from autograd_spiral.errors import LostGraphError, ShapeError
 from autograd_spiral.other_libraries import _ON_THE_PACKAGE, instead_on_the_package
 from autograd_spiral.vocabulary import functions
 
@@ -132,13 +133,67 @@ def test_python_suggests_another_name_only_where_there_is_no_hint(name, last, ca
     assert capsys.readouterr().err.strip().endswith(last)
 
 
+# --- calls in the manner of other libraries ---------------------------------------------------------------------------
+
+METHODS = ["sum", "mean", "max", "min", "prod", "var", "std", "all", "any", "argmax", "argmin", "argsort", "cumsum"]
+
+
+@pytest.mark.parametrize("method", [*METHODS, "cumprod", "squeeze"])
+def test_a_method_with_pytorchs_keywords_says_which_are_numpys(method):
+    t = Tensor(np.ones((1, 2)), requires_grad=True)
+    with pytest.raises(TypeError, match=r"argument 'dim': write axis= instead of dim=$"):
+        getattr(t, method)(dim=0)
+    with pytest.raises(TypeError, match=r"argument 'keepdim': write keepdims= instead of keepdim=$"):
+        getattr(t, method)(0, keepdim=True)
+    with pytest.raises(TypeError, match=r"argument 'axes'$"):
+        getattr(t, method)(axes=0)
+    assert isinstance(getattr(t, method)(axis=0), Tensor)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda t: t.sum().backward(retain_graph=True), TypeError, "'retain_graph': leave it out, since a graph stays"),
+        (lambda t: t.sum().backward(create_graph=True), TypeError, "write grad(loss, parameters, create_graph=True)"),
+        (lambda t: t.backward(gradient=t), TypeError, "write cotangent= instead of gradient="),
+        (lambda t: t.backward(axis=1), TypeError, "backward() got an unexpected keyword argument 'axis'"),
+        (lambda t: setattr(t, "grad", 0), ShapeError, "of shape (2,) to shape (): to clear it, write t.grad = None"),
+        (lambda t: t in [t + 1, t], ShapeError, "to look for a tensor in a list, write any(x is t for x in list)"),
+        (lambda t: [t + 1, t].index(t), ShapeError, "write any(x is t for x in list)"),
+    ],
+)
+def test_calls_in_the_manner_of_others_say_what_to_write(call, error, message):
+    with pytest.raises(error, match=re.escape(message)):
+        call(Tensor([1.0, 2.0], requires_grad=True))
+
+
+def test_no_grad_must_be_called():
+    with pytest.raises(TypeError, match=re.escape("write with no_grad():")), no_grad:
+        pass
+    with no_grad():
+        assert not (2 * Tensor(1.0, requires_grad=True)).requires_grad
+
+
+def test_a_function_of_scipy_that_takes_arrays_alone_is_named():
+    special, stats = pytest.importorskip("scipy.special"), pytest.importorskip("scipy.stats")
+    optimize = pytest.importorskip("scipy.optimize")
+    t = Tensor([1.0, 2.0], requires_grad=True)
+    for name, call in (("logpdf", stats.norm.logpdf), ("logsumexp", special.logsumexp)):
+        with pytest.raises(LostGraphError, match=rf"^SciPy's {name} would silently drop .* pass t.data$"):
+            call(t)
+    np.testing.assert_array_equal(special.erf(t).data, special.erf(t.data))
+    for call in (lambda: np.asarray(t), lambda: optimize.minimize(lambda x: np.asarray(t).sum(), 0.0)):
+        with pytest.raises(LostGraphError, match=r"^making a plain array of a tensor would"):
+            call()
+
+
 # --- on the package -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("name", "instead"),
     [
-        ("nn", "a model is any object that holds tensors: "),
+        ("nn", "a model is a dict, list or dataclass of tensors: "),
         ("AdamW", "write Adam(parameters, learning_rate, weight_decay=0.01)"),
         ("RMSprop", "keep the averages in Tensors, and write p.assign(p - step_size * dp) for "),
         ("DataLoader", "write batches(rng, size, X, y), and loop over it"),

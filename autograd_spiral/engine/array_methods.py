@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any, Never, Self
 
 import numpy
 
@@ -185,7 +185,8 @@ class ArrayMethods:
     def __bool__(self) -> bool:
         if self.size != 1:
             raise ShapeError(
-                f"the truth value of a tensor of shape {self.shape} is ambiguous: write t.any() or t.all()"
+                f"the truth value of a tensor of shape {self.shape} is ambiguous: write t.any() or t.all(); to look "
+                "for a tensor in a list, write any(x is t for x in list)"
             )
         return bool(self.data)
 
@@ -228,6 +229,8 @@ class ArrayMethods:
 
     # --- methods, by NumPy's functions ------------------------------------------------------------------------------
 
+    # `settings and …` spends no time on a call without settings.
+
     def sum(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
         """Return `np.sum` over `axis` (an int, a tuple, or None for all axes).
 
@@ -239,7 +242,7 @@ class ArrayMethods:
         >>> x.sum(axis=0, keepdims=True)
         Tensor([[4., 6.]], requires_grad=True, from np.sum)
         """
-        return np.sum(self, axis, keepdims=keepdims, **settings)
+        return np.sum(self, axis, keepdims=keepdims, **settings and messages.in_numpys_names(settings))
 
     def mean(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
         """Return `np.mean` over `axis` (an int, a tuple, or None for all axes).
@@ -253,7 +256,7 @@ class ArrayMethods:
         >>> x.grad
         array([0.25, 0.25, 0.25, 0.25])
         """
-        return np.mean(self, axis, keepdims=keepdims, **settings)
+        return np.mean(self, axis, keepdims=keepdims, **settings and messages.in_numpys_names(settings))
 
     def max(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
         """Return `np.max` over `axis`; entries that tie share the gradient equally.
@@ -267,7 +270,7 @@ class ArrayMethods:
         >>> x.grad
         array([0. , 0.5, 0.5])
         """
-        return np.max(self, axis, keepdims=keepdims, **settings)
+        return np.max(self, axis, keepdims=keepdims, **settings and messages.in_numpys_names(settings))
 
     def min(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
         """Return `np.min` over `axis`; entries that tie share the gradient equally.
@@ -281,7 +284,7 @@ class ArrayMethods:
         array([[ 0.,  1.],
                [10.,  0.]])
         """
-        return np.min(self, axis, keepdims=keepdims, **settings)
+        return np.min(self, axis, keepdims=keepdims, **settings and messages.in_numpys_names(settings))
 
     def prod(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
         """Return `np.prod` over `axis` (an int, a tuple, or None for all axes).
@@ -295,7 +298,7 @@ class ArrayMethods:
         >>> x.grad
         array([ 0., 10.,  0.])
         """
-        return np.prod(self, axis, keepdims=keepdims, **settings)
+        return np.prod(self, axis, keepdims=keepdims, **settings and messages.in_numpys_names(settings))
 
     def var(self, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, **settings: Any) -> Self:
         """Return `np.var` over `axis`: the sum of (x − mean)², divided by the number of entries minus `ddof`.
@@ -308,7 +311,7 @@ class ArrayMethods:
         >>> x.grad
         array([-2., -1.,  3.])
         """
-        return np.var(self, axis, ddof=ddof, keepdims=keepdims, **settings)
+        return np.var(self, axis, ddof=ddof, keepdims=keepdims, **settings and messages.in_numpys_names(settings))
 
     def std(self, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, **settings: Any) -> Self:
         """Return `np.std` over `axis`: the square root of `var`.
@@ -322,7 +325,7 @@ class ArrayMethods:
         array([[-0.5,  0.5],
                [ 0. ,  0. ]])
         """
-        return np.std(self, axis, ddof=ddof, keepdims=keepdims, **settings)
+        return np.std(self, axis, ddof=ddof, keepdims=keepdims, **settings and messages.in_numpys_names(settings))
 
     def all(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
         """Return `np.all` over `axis`; it has no gradient.
@@ -333,7 +336,7 @@ class ArrayMethods:
         >>> (Tensor([[1.0, 2.0], [0.0, 3.0]]) > 0).all(axis=1)
         Tensor([ True, False])
         """
-        return np.all(self, axis, keepdims=keepdims, **settings)
+        return np.all(self, axis, keepdims=keepdims, **settings and messages.in_numpys_names(settings))
 
     def any(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
         """Return `np.any` over `axis`; it has no gradient.
@@ -345,9 +348,9 @@ class ArrayMethods:
         Tensor([[ True],
                 [False]])
         """
-        return np.any(self, axis, keepdims=keepdims, **settings)
+        return np.any(self, axis, keepdims=keepdims, **settings and messages.in_numpys_names(settings))
 
-    def argmax(self, axis: int | None = None, *, keepdims: bool = False) -> Self:
+    def argmax(self, axis: int | None = None, *, keepdims: bool = False, **others: Never) -> Self:
         """Return `np.argmax` along `axis`: the index of the largest entry, the first one in a tie; it has no gradient.
 
         Without `axis`, it is an index into the ravelled tensor. Raises AxisError if there is no such axis, and
@@ -357,9 +360,9 @@ class ArrayMethods:
         >>> Tensor([[1.0, 5.0, 5.0], [2.0, 0.0, 1.0]]).argmax(axis=1)
         Tensor([1, 0])
         """
-        return np.argmax(self, axis, keepdims=keepdims)
+        return np.argmax(self, axis, keepdims=keepdims, **others and messages.in_numpys_names(others))
 
-    def argmin(self, axis: int | None = None, *, keepdims: bool = False) -> Self:
+    def argmin(self, axis: int | None = None, *, keepdims: bool = False, **others: Never) -> Self:
         """Return `np.argmin` along `axis`: the index of the smallest entry, the first one in a tie; it has no gradient.
 
         Without `axis`, it is an index into the ravelled tensor. Errors are as for `argmax`.
@@ -368,7 +371,7 @@ class ArrayMethods:
         >>> Tensor([[3.0, 2.0], [1.0, 4.0]]).argmin()
         Tensor(2)
         """
-        return np.argmin(self, axis, keepdims=keepdims)
+        return np.argmin(self, axis, keepdims=keepdims, **others and messages.in_numpys_names(others))
 
     def argsort(self, axis: int | None = -1, **settings: Any) -> Self:
         """Return `np.argsort` along `axis`: the indices that sort the tensor; it has no gradient.
@@ -380,7 +383,7 @@ class ArrayMethods:
         >>> Tensor([3.0, 1.0, 2.0]).argsort()
         Tensor([1, 2, 0])
         """
-        return np.argsort(self, axis, **settings)
+        return np.argsort(self, axis, **settings and messages.in_numpys_names(settings))
 
     def cumsum(self, axis: int | None = None, **settings: Any) -> Self:
         """Return `np.cumsum` along `axis`, or of the ravelled tensor if `axis` is None.
@@ -394,7 +397,7 @@ class ArrayMethods:
         >>> x.grad
         array([3., 2., 1.])
         """
-        return np.cumsum(self, axis, **settings)
+        return np.cumsum(self, axis, **settings and messages.in_numpys_names(settings))
 
     def cumprod(self, axis: int | None = None, **settings: Any) -> Self:
         """Return `np.cumprod` along `axis`, or of the ravelled tensor if `axis` is None.
@@ -407,7 +410,7 @@ class ArrayMethods:
         >>> x.grad
         array([ 1., 12.,  0.])
         """
-        return np.cumprod(self, axis, **settings)
+        return np.cumprod(self, axis, **settings and messages.in_numpys_names(settings))
 
     def dot(self, other: Any) -> Self:
         """Return `np.dot(self, other)`.
@@ -571,7 +574,7 @@ class ArrayMethods:
         """
         return np.swapaxes(self, axis1, axis2)
 
-    def squeeze(self, axis: Any = None) -> Self:
+    def squeeze(self, axis: Any = None, **others: Never) -> Self:
         """Return `np.squeeze`: the tensor without its axes of length 1, or only without `axis` (an int or a tuple).
 
         Raises `ShapeError` if `axis` has another length.
@@ -580,7 +583,7 @@ class ArrayMethods:
         >>> Tensor(np.ones((1, 3, 1))).squeeze(axis=0).shape
         (3, 1)
         """
-        return np.squeeze(self, axis)
+        return np.squeeze(self, axis, **others and messages.in_numpys_names(others))
 
     def repeat(self, repeats: Any, axis: int | None = None) -> Self:
         """Return `np.repeat`: each entry repeated along `axis`, or in the ravelled tensor if `axis` is None.

@@ -12,7 +12,7 @@ import numpy as np
 from autograd_spiral.engine.messages import name_of
 from autograd_spiral.errors import NoRuleError
 
-__all__ = ["NUMPY_DEFAULTS", "call_bound", "overridable", "unannotated"]
+__all__ = ["NUMPY_DEFAULTS", "call_bound", "explains_keywords", "overridable", "unannotated"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -33,6 +33,30 @@ def overridable(body: F) -> F:
         return body(*args, **kwargs)
 
     return function  # type: ignore[return-value]
+
+
+def explains_keywords(**instead: str) -> Callable[[F], F]:
+    """Let the error for a keyword of another library say what to write: `instead` has it by the keyword.
+
+    >>> @explains_keywords(gamma="factor=")
+    ... def decay(factor): ...
+    >>> decay(gamma=0.9)
+    Traceback (most recent call last):
+      ...
+    TypeError: decay() got an unexpected keyword argument 'gamma': write factor= instead of gamma=
+    """
+
+    def decorate(function: F) -> F:
+        @functools.wraps(function)
+        def explained(*args: Any, **kwargs: Any) -> Any:
+            for key in kwargs.keys() & instead.keys():
+                remedy = f"write {instead[key]} instead of {key}=" if instead[key].endswith("=") else instead[key]
+                raise TypeError(f"{function.__name__}() got an unexpected keyword argument {key!r}: {remedy}")
+            return function(*args, **kwargs)
+
+        return explained  # type: ignore[return-value]
+
+    return decorate
 
 
 NUMPY_DEFAULTS = {"out": None, "dtype": None, "where": True, "casting": "same_kind"}

@@ -12,12 +12,12 @@ import numpy as np
 from autograd_spiral.engine import messages
 from autograd_spiral.engine.frozen import taken
 from autograd_spiral.engine.modes import MODE, NO_TRACE, entering
-from autograd_spiral.engine.pytree import LEAF, called_in, flatten, unflatten
+from autograd_spiral.engine.pytree import LEAF, called_in, flatten, unflatten, with_settings
 from autograd_spiral.engine.sweep import sweep
 from autograd_spiral.engine.tensor import Tensor, as_leaf, seed_cotangent
 from autograd_spiral.errors import ShapeError
 
-__all__ = ["grad", "tensors_in"]
+__all__ = ["flatten_parameters", "grad", "parameters_in", "tensors_in"]
 
 Parameters = TypeVar("Parameters")
 
@@ -37,12 +37,13 @@ def grad(outputs: Any, inputs: Any = None, cotangents: Any = None, create_graph:
     """Return the gradients of `outputs` with respect to `inputs`: for each input, a Tensor of the same shape.
 
     `outputs` is a Tensor or a sequence of Tensors. `inputs` is a Tensor, or a list, tuple, dict or dataclass of
-    Tensors, nested as you like; the gradients come back in the same form. No `.grad` changes. `cotangents` weight the
-    elements of the outputs (the result is a vector-Jacobian product, summed over outputs) and are required for outputs
-    of more than one element. With `create_graph`, the results can be differentiated in turn. An input that the outputs
-    do not depend on gets zeros; if no output has a graph, a UserWarning is issued. Raises `DtypeError` for integers,
-    `GradientError` for an input that does not require gradients and for a missing cotangent, and `StaleLeafError` if
-    `create_graph` needs a leaf that was assigned after it was recorded.
+    Tensors, nested as you like; the gradients come back in the same form, and settings in it, such as texts, numbers,
+    functions and None, as they are. No `.grad` changes. `cotangents` weight the elements of the outputs (the result is
+    a vector-Jacobian product, summed over outputs) and are required for outputs of more than one element. With
+    `create_graph`, the results can be differentiated in turn. An input that the outputs do not depend on gets zeros;
+    if no output has a graph, a UserWarning is issued. Raises `DtypeError` for integers, `GradientError` for an input
+    that does not require gradients and for a missing cotangent, and `StaleLeafError` if `create_graph` needs a leaf
+    that was assigned after it was recorded.
 
     >>> x = Tensor(3.0, requires_grad=True)
     >>> first = grad(x**3, x, create_graph=True)
@@ -57,7 +58,7 @@ def grad(outputs: Any, inputs: Any = None, cotangents: Any = None, create_graph:
         raise TypeError(
             "grad takes the parameters too: write grad(loss, parameters), or loss.backward() for all leaves"
         )
-    (ends, ends_def), (starts, treedef) = tensors_in(outputs, "grad: output"), tensors_in(inputs, "grad: input")
+    (ends, ends_def), (starts, treedef) = tensors_in(outputs, "grad: output"), parameters_in(inputs, "grad: input")
     if starts and ends and all(end.is_leaf and end._requires_grad for end in ends) and not starts[0].is_leaf:
         raise messages.swapped(starts[0])
     for i, end in enumerate(ends):
@@ -113,6 +114,32 @@ def _zeros(like: Tensor) -> Tensor:
     return Tensor(np.zeros(like.shape, like.dtype))
 
 
+_TENSORS = {Tensor}
+
+
+def flatten_parameters(tree: Any) -> tuple[list[Any], Any]:
+    """Return the leaves of a container of parameters or arrays, and its treedef, in which settings stay in place.
+
+    Beside Tensors, numbers are settings, too; beside arrays, they are parameters.
+
+    >>> flatten_parameters({"W": Tensor(1.0), "rate": 0.5, "b": None})[0], flatten_parameters([1.0, 2.0, None])[0]
+    ([Tensor(1.)], [1.0, 2.0])
+    """
+    leaves, treedef = flatten(tree)
+    if {*map(type, leaves)} == _TENSORS:  # the usual case, as fast as possible
+        return leaves, treedef
+    return with_settings(leaves, treedef, numbers=any(type(leaf) is Tensor for leaf in leaves))
+
+
+def parameters_in(tree: Any, role: str) -> tuple[list[Tensor], Any]:
+    """Return the Tensors in a container, and its treedef, in which settings stay in place: see `tensors_in`."""
+    if type(tree) is not Tensor:
+        leaves, treedef = flatten_parameters(tree)
+        if treedef is not LEAF and {*map(type, leaves)} <= _TENSORS:
+            return leaves, treedef
+    return tensors_in(tree, role)
+
+
 def tensors_in(tree: Any, role: str) -> tuple[list[Tensor], Any]:
     """Return the Tensors in a container or another iterable, and its treedef; error messages name them by `role`.
 
@@ -123,11 +150,13 @@ def tensors_in(tree: Any, role: str) -> tuple[list[Tensor], Any]:
     leaves, treedef = flatten(tree)
     if treedef is LEAF:
         if not isinstance(tree, Iterable):
-            remedy = "; for a function, write value_and_grad(f)(x) or grad(f(x), x)" if callable(tree) else ""
+            function = "; for a function, write value_and_grad(f)(x) or grad(f(x), x)" if callable(tree) else ""
+            remedy = messages.plain_class(tree) or function
             kinds = "a Tensor, or a list, tuple, dict or dataclass of Tensors"
             raise TypeError(f"{role} must be {kinds}, not {type(tree).__name__}{remedy}")
         leaves, treedef = flatten(tuple(tree))  # such as the values of a dict
     for i, leaf in enumerate(leaves):
         if not isinstance(leaf, Tensor):
-            raise TypeError(f"{called_in(treedef, i, role)} must be a Tensor, not {type(leaf).__name__}")
+            kind = f"{type(leaf).__name__}{messages.plain_class(leaf)}"
+            raise TypeError(f"{called_in(treedef, i, role)} must be a Tensor, not {kind}")
     return leaves, treedef

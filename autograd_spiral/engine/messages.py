@@ -10,10 +10,12 @@ import contextlib
 import copy
 import sys
 from collections.abc import Callable, Iterable
+from types import FrameType
 from typing import Any, NoReturn
 
 import numpy as np
 
+from autograd_spiral.engine.pytree import flatten
 from autograd_spiral.errors import (
     ArgumentError,
     AutogradError,
@@ -193,12 +195,34 @@ def lost_number(tensor: Any, use: str, transform: str) -> LostGraphError:
 
 
 def plain_array(tensor: Any) -> LostGraphError:
-    """Return the error for `np.asarray(t)`."""
+    """Return the error for `np.asarray(t)`, which most of SciPy's functions call."""
+    if function := _function_of_scipy():
+        return LostGraphError(
+            f"SciPy's {function} would silently drop the graph of {called(tensor)}, since it takes arrays alone: write "
+            "it in NumPy's functions and SciPy's ufuncs, which take tensors, or declare it with @primitive(vjp, …); "
+            "for the value alone, pass t.data"
+        )
     return LostGraphError(
         f"making a plain array of {called(tensor)} would silently drop its graph: to keep it, apply NumPy functions to "
         "the tensor itself, np.stack to a list of tensors, and df.to_numpy() to a pandas table used with it; for the "
         "value alone, use t.data, or float(t) or t.item() for a single number"
     )
+
+
+def _function_of_scipy() -> str:
+    """Return the name of the function of SciPy that is making an array of a tensor; "" if none is."""
+    frame: FrameType | None = sys._getframe(1)
+    found = ""
+    while frame is not None:
+        module, name = frame.f_globals.get("__name__", ""), frame.f_code.co_name
+        if module.startswith("scipy.optimize"):  # which calls functions of the user
+            return ""
+        if module.startswith("scipy."):
+            found = found if name in ("<lambda>", "inner", "wrapper") else name
+        elif found or module.partition(".")[0] not in ("autograd_spiral", "numpy"):
+            break
+        frame = frame.f_back
+    return found
 
 
 # --- calls that cannot be recorded ----------------------------------------------------------------------------------
@@ -236,6 +260,22 @@ def ufunc_method(ufunc: np.ufunc, method: str) -> AutogradError:
     if method == "outer":
         remedy = f"broadcasting, as in {name_of(ufunc)}(x[:, None], y)"
     return NoRuleError(f"{name_of(ufunc)}.{method} has no gradient rule: use {remedy}")
+
+
+_NUMPYS_NAMES = {"dim": "axis", "keepdim": "keepdims"}
+
+
+def in_numpys_names(keywords: dict[str, Any]) -> dict[str, Any]:
+    """Return the keywords of a method. Raises TypeError for PyTorch's names of NumPy's keywords.
+
+    >>> in_numpys_names({"dim": 0})
+    Traceback (most recent call last):
+      ...
+    TypeError: got an unexpected keyword argument 'dim': write axis= instead of dim=
+    """
+    for key in keywords.keys() & _NUMPYS_NAMES.keys():
+        raise TypeError(f"got an unexpected keyword argument {key!r}: write {_NUMPYS_NAMES[key]}= instead of {key}=")
+    return keywords
 
 
 def keyword(ufunc: np.ufunc, key: str) -> AutogradError:
@@ -341,6 +381,17 @@ def no_collected_gradient(tensor: Any) -> str:
     return f"{called(tensor)} has no .grad: only leaves with requires_grad=True collect one; {remedy}"
 
 
+def keyword_of_backward(keyword: str, *others: str) -> TypeError:
+    """Return the error for `backward(retain_graph=True)` and other keywords."""
+    remedies = {
+        "create_graph": ": write grad(loss, parameters, create_graph=True)",
+        "gradient": ": write cotangent= instead of gradient=",
+        "inputs": ": write grad(loss, inputs)",
+        "retain_graph": ": leave it out, since a graph stays as long as its tensors",
+    }
+    return TypeError(f"backward() got an unexpected keyword argument {keyword!r}{remedies.get(keyword, '')}")
+
+
 def grad_of_no_leaf(tensor: Any) -> GradientError:
     """Return the error for setting `.grad` of a tensor that never collects one."""
     return GradientError(f"{called(tensor)} has no .grad to set: only leaves with requires_grad=True have one")
@@ -348,7 +399,8 @@ def grad_of_no_leaf(tensor: Any) -> GradientError:
 
 def grad_shape(tensor: Any, shape: tuple[int, ...]) -> ShapeError:
     """Return the error for setting `.grad` to another shape."""
-    return ShapeError(f"cannot set .grad of {called(tensor)} of shape {tensor.shape} to shape {shape}")
+    remedy = f": to clear it, write {tensor.name or 't'}.grad = None" if shape == () else ""
+    return ShapeError(f"cannot set .grad of {called(tensor)} of shape {tensor.shape} to shape {shape}{remedy}")
 
 
 def swapped(tensor: Any) -> GradientError:
@@ -387,6 +439,22 @@ def cotangent_dtype(tensor: Any, dtype: np.dtype[Any]) -> DtypeError:
 def integer_in_grad(role: str, tensor: Any) -> DtypeError:
     """Return the error for an output or input of `grad` that is not floating; `role` says which, as in `input 0`."""
     return DtypeError(f"grad: {role} has dtype {tensor.dtype}; only floating tensors have gradients")
+
+
+def plain_class(value: Any) -> str:
+    """Return what to write for an object that holds tensors, of a class that is no dataclass; "" for other values.
+
+    >>> from types import SimpleNamespace
+    >>> from autograd_spiral import Tensor
+    >>> plain_class(SimpleNamespace(W=Tensor(1.0))), plain_class(np.ones(2))
+    (': write @dataclass above class SimpleNamespace', '')
+    """
+    return f": write @dataclass above class {type(value).__name__}" if _holds_tensors(value, 3) else ""
+
+
+def _holds_tensors(value: Any, levels: int) -> bool:
+    parts = flatten(getattr(value, "__dict__", None) or {})[0] if levels and not isinstance(value, type) else []
+    return any(hasattr(part, "requires_grad") or _holds_tensors(part, levels - 1) for part in parts)
 
 
 def input_without_gradient(role: str, tensor: Any) -> GradientError:

@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from autograd_spiral.engine.messages import stale
 
@@ -180,7 +180,16 @@ class entering:
         return decorate(self, function)
 
 
-class no_grad(entering):
+class _Called(type):
+    """The class of `no_grad`: it cannot be entered itself, only `no_grad()` can."""
+
+    def __enter__(cls) -> NoReturn:
+        raise TypeError(f"{cls.__name__} must be called: write with {cls.__name__}():")
+
+    def __exit__(cls, *error: object) -> None: ...
+
+
+class no_grad(entering, metaclass=_Called):
     """Compute without recording: a context manager, and a decorator when called (`@no_grad()`).
 
     Safe with threads and asyncio: recording stops in the current thread or task only. It decorates generator functions

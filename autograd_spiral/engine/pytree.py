@@ -1,20 +1,36 @@
 """Pytrees: containers of tensors as flat lists of leaves, how to rebuild them, and names for their leaves.
 
-A container is a list, a tuple, a named tuple, a dict or a dataclass; anything else is a leaf.
+A container is a list, a tuple, a named tuple, a dict or a dataclass; anything else is a leaf. Beside its tensors, a net
+may hold settings, such as a rate, the name of an activation, or None: they belong to its structure.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import numbers
+import types
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["LEAF", "called_in", "flatten", "leaf_names", "unflatten"]
+import numpy as np
+
+__all__ = ["LEAF", "Setting", "called_in", "flatten", "leaf_names", "paths", "unflatten", "with_settings"]
 
 LEAF = object()
 """The treedef of a single leaf."""
+
+
+class Setting(NamedTuple):
+    """The treedef of a setting, which is no leaf."""
+
+    value: Any
+
+
+_SETTINGS = (str, bytes, bool, np.bool, types.NoneType)
+_FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, np.ufunc, type(np.sum), type)
+_NUMBERS = (numbers.Number, np.number)
 
 
 def flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tuple[list[Any], Any]:
@@ -67,6 +83,8 @@ def unflatten(treedef: Any, leaves: Iterator[Any]) -> Any:
     """
     if treedef is LEAF:
         return next(leaves)
+    if type(treedef) is Setting:
+        return treedef.value
     kind, parts = treedef
     if kind is dict or kind is OrderedDict:
         return kind((key, unflatten(part, leaves)) for key, part in parts)
@@ -79,6 +97,30 @@ def unflatten(treedef: Any, leaves: Iterator[Any]) -> Any:
     return build([next(leaves) if part is LEAF else unflatten(part, leaves) for _, part in parts])
 
 
+def with_settings(leaves: list[Any], treedef: Any, *, numbers: bool) -> tuple[list[Any], Any]:
+    """Return the leaves that are no settings, and the treedef with the settings in their places.
+
+    Settings are texts, bools, None and functions; with `numbers`, Python's and NumPy's numbers are settings, too. What
+    is in no container is none, and nor is anything in a container that would have no other leaves.
+
+    >>> leaves, treedef = with_settings(*flatten({"W": [1.0], "activation": "tanh"}), numbers=False)
+    >>> leaves, unflatten(treedef, iter([2.0]))
+    ([1.0], {'W': [2.0], 'activation': 'tanh'})
+    """
+    kinds = _SETTINGS + _FUNCTIONS + (_NUMBERS if numbers else ())
+    rest = [leaf for leaf in leaves if not isinstance(leaf, kinds)]
+    if treedef is LEAF or not rest or len(rest) == len(leaves):
+        return leaves, treedef
+    return rest, _settled(treedef, iter(leaves), kinds)
+
+
+def _settled(treedef: Any, leaves: Iterator[Any], kinds: tuple[type, ...]) -> Any:
+    if treedef is LEAF:
+        return Setting(leaf) if isinstance(leaf := next(leaves), kinds) else LEAF
+    kind, parts = treedef
+    return kind, tuple([(key, _settled(part, leaves, kinds)) for key, part in parts])
+
+
 def leaf_names(treedef: Any, of: str = "") -> list[str]:
     """Return a name for each leaf: the keys and attributes that lead to it, or the name `of` the tree and a number.
 
@@ -88,7 +130,7 @@ def leaf_names(treedef: Any, of: str = "") -> list[str]:
     >>> leaf_names(treedef), leaf_names(flatten([1, 2])[1], "x"), leaf_names(flatten([{"W": 1}, {"W": 2}])[1])
     (['W', 'layers_0_b'], ['x_0', 'x_1'], ['W_0', 'W_1'])
     """
-    return [_joined(path, of) for path in _paths(treedef)]
+    return [_joined(path, of) for path in paths(treedef)]
 
 
 def called_in(treedef: Any, i: int, role: str) -> str:
@@ -101,8 +143,15 @@ def called_in(treedef: Any, i: int, role: str) -> str:
     return f"{role} {name!r}" if name else f"{role} {i}"
 
 
-def _paths(treedef: Any) -> list[tuple[Any, ...]]:
-    return [()] if treedef is LEAF else [(key, *path) for key, part in treedef[1] for path in _paths(part)]
+def paths(treedef: Any) -> list[tuple[Any, ...]]:
+    """Return the keys and attributes that lead to each leaf.
+
+    >>> paths(flatten({"W": 1, "layers": [2]})[1])
+    [('W',), ('layers', 0)]
+    """
+    if treedef is LEAF or type(treedef) is Setting:
+        return [()] if treedef is LEAF else []
+    return [(key, *path) for key, part in treedef[1] for path in paths(part)]
 
 
 def _joined(path: tuple[Any, ...], of: str) -> str:

@@ -247,7 +247,7 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
                 raise messages.grad_shape(self, value.shape)
         self._grad = value
 
-    def backward(self, cotangent: TensorLike | None = None) -> None:
+    def backward(self, cotangent: TensorLike | None = None, **others: Never) -> None:
         """Add the gradient of this tensor to `.grad` of every leaf it depends on that requires gradients.
 
         `cotangent`, of this tensor's shape and dtype, weights the elements, and is required unless there is only one:
@@ -260,6 +260,8 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
         >>> x.grad
         array([ 2., 40.])
         """
+        if others:
+            raise messages.keyword_of_backward(*others)
         MODE.get().trace.permit("backward()", INSTEAD_OF_BACKWARD)
         if not self._requires_grad:
             raise messages.no_gradient(self)

@@ -42,7 +42,7 @@ def _of_node(node: Node, array: NDArray[Any]) -> Iterator[str]:
         dead = int(np.sum(~rows.any(axis=0)))
         if dead and len(rows) > 1:
             units = f"{dead} of {rows.shape[1]} units" if dead > 1 else f"1 of {rows.shape[1]} units"
-            yield f"dead relu: {units} {'are' if dead > 1 else 'is'} 0 in every row, and get no gradient"
+            yield f"dead relu: {units} {'are' if dead > 1 else 'is'} 0 in every row: no gradient passes"
     elif _is_softmax(node):
         sure = float(np.mean(array.max(axis=-1) > _SURE))
         if sure >= _MANY:

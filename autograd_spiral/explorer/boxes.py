@@ -17,12 +17,17 @@ from autograd_spiral.errors import CaptureError
 from autograd_spiral.explorer.scopes import scopes_of
 from autograd_spiral.explorer.subject import Values
 from autograd_spiral.program.ir import Program, Value
+from autograd_spiral.program.printing.numpy_text import literal
 from autograd_spiral.program.printing.source import Source
 
 __all__ = ["Boxes"]
 
 _FOLDERS = re.compile(r"^.*?(?=[^/\\]*:\d+: )")
 """The folders in `folders/file.py:12: code`: a page travels further than folders."""
+
+_CONSTANT = 10_000
+_LONG = 40
+"""Constants of more elements, or of longer texts, are called by their kind."""
 
 _FLOWS = {Flow.VALUE: "value", Flow.GRADIENT: "gradient", Flow.SAVED: "saved", Flow.UPDATE: "update"}
 
@@ -59,7 +64,7 @@ class Boxes:
             {
                 "name": visible(self._name(node)),
                 "named": bool(node.name),  # formulas have · for the others
-                "formula": node.formula,
+                "formula": node.formula or _printed(node),
                 "kind": node.kind.name.lower(),
                 "what": str(node.kind),
                 "phase": "update" if i in late else node.phase,
@@ -123,6 +128,14 @@ class Boxes:
                 box_of |= {value: box_of[equation.output] for value in equation.reads() if value not in drawn}
         given = {*self.program.inputs, *self.program.state}
         return {line: box_of[value] for value, line in self.lines.items() if value in box_of and value not in given}
+
+
+def _printed(node: Node) -> str:
+    """Return a constant as formulas have it, such as arange(300); nothing if that would be long."""
+    if node.name or node.value is None or node.value.size > _CONSTANT:
+        return ""
+    text = literal(node.value).text.removeprefix("np.")
+    return text if len(text) <= _LONG else ""
 
 
 def _array(node: Node, values: Values) -> NDArray[Any] | None:

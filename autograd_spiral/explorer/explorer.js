@@ -8,7 +8,10 @@ const KEYS = [
   ['Enter', 'unfold or fold the selected line or scope'],
   ['F', 'fold the scope of the selected box'],
   ['[ ]', 'the snapshot before, the one after'],
-  ['/', 'search; Enter goes to the next one found'],
+  ['P', 'the number of a point to follow, as a click on it; Esc: none'],
+  [', .', 'the point before, the one after'],
+  ['W', 'the next warning'],
+  ['/', 'search; Enter goes to the next one found; Esc: ends it'],
   ['+ − 0', 'zoom in, zoom out, fit'],
   ['?', 'this list'],
   ['drag, wheel', 'move the picture; with Ctrl, the wheel zooms'],
@@ -27,7 +30,7 @@ class Page {
       done: Math.max(-1, ...data.boxes.map(box => box.order)),
       box: 0,
       moment: data.at.length - 1,
-      row: null,
+      point: null,
       folded: new Set(),
       unfolded: new Set(),
       byLine: this.foldable && operations.length > 25,
@@ -40,7 +43,7 @@ class Page {
     });
     const reports = {
       choose: box => this.select(box),
-      point: (at, of) => this.set({ row: { at, of } }),
+      point: point => this.set({ point }),
       foldScope: path => this.foldScope(path),
       foldLine: line => this.foldLine(line),
     };
@@ -78,7 +81,10 @@ class Page {
     this.element('time').max = this.sequence.length;
     this.element('lines').setAttribute('aria-pressed', String(this.state.byLine));
     this.element('lines').disabled = !this.foldable;
-    this.element('fold').disabled = this.element('unfold').disabled = !this.scopes().length;
+    const scopes = this.scopes();
+    const { folded } = this.state;
+    this.element('fold').disabled = scopes.every(scope => folded.has(scope));
+    this.element('unfold').disabled = !folded.size;
     if (!this.picture.view.moved) this.picture.view.fit(false);
     this.picture.reveal(this.state.box);
     this.paint();
@@ -86,7 +92,15 @@ class Page {
 
   /** How many of the visible boxes are computed. */
   get position() {
-    return this.sequence.filter(k => this.picture.visible.nodes[k].order <= this.state.done).length;
+    const { reached } = this;
+    return this.sequence.filter(k => this.picture.visible.nodes[k].order <= reached).length;
+  }
+
+  /** The number of the last operation computed: at least `done`, and all of the box that this one is folded into. */
+  get reached() {
+    const { nodes, nodeOf } = this.picture.visible;
+    const { done } = this.state;
+    return done < 0 ? done : nodes[nodeOf[this.data.boxes.findIndex(box => box.order === done)]].order;
   }
 
   get current() {
@@ -100,8 +114,9 @@ class Page {
     const found = this.found(state.query);
     const at = this.position;
     const node = nodes[this.current];
+    const { reached } = this;
     this.picture.paint({
-      done: state.done,
+      done: reached,
       current: this.current,
       selected: state.box,
       found,
@@ -109,11 +124,13 @@ class Page {
       moment: state.moment,
       advice,
     });
-    this.panel.show({ box: state.box, moment: state.moment, done: state.done, advice, row: state.row });
-    this.training.show(state.moment, state.row);
+    this.panel.show({ box: state.box, moment: state.moment, done: reached, advice, point: state.point });
+    this.training.show(state.moment, state.point);
     const time = this.element('time');
     time.value = at;
-    const where = node ? `${node.phase}: ${capped(this.picture.describe(node), 44)}` : 'nothing computed yet';
+    const whole = at === this.sequence.length && !node?.members.includes(state.box);
+    const here = node && `${node.phase}: ${capped(this.picture.describe(node), 44)}`;
+    const where = !node ? 'nothing computed yet' : whole ? 'all computed' : here;
     time.setAttribute('aria-valuetext', `${at} of ${this.sequence.length}, ${where}`);
     this.element('position').textContent = `step ${at} of ${this.sequence.length} · ${where}`;
     if (data.curve.length) {
@@ -122,16 +139,25 @@ class Page {
       slider.max = data.at.length - 1;
       slider.value = state.moment;
       const loss = this.training.lossAt(state.moment);
-      const told = [
-        `after ${data.at[state.moment].toLocaleString('en')} updates`,
-        `loss ${loss === null ? 'not finite' : number(loss)}`,
-      ];
-      if (advice.size) told.push(`⚠ ${advice.size}`);
+      const told = [afterUpdates(data.at[state.moment]), `loss ${loss === null ? 'not finite' : number(loss)}`];
       const text = told.join(' · ');
       slider.setAttribute('aria-valuetext', text);
       this.element('when').textContent = text;
     }
+    this.element('summary').textContent = `values ↓ ${this.panel.heading.textContent}`;
+    const warnings = this.element('warnings');
+    warnings.hidden = !advice.size;
+    warnings.textContent = `⚠ ${advice.size} warning${advice.size === 1 ? '' : 's'}`;
     this.paintSource();
+  }
+
+  /** Selects the next box that has a warning. */
+  warn() {
+    const warned = [...this.advice[this.state.moment].keys()].sort((a, b) => a - b);
+    const next = warned.find(box => box > this.state.box) ?? warned[0];
+    if (next === undefined) return;
+    this.uncover(next);
+    this.select(next);
   }
 
   select(box) {
@@ -142,6 +168,7 @@ class Page {
   /** Goes to a position in the computation, and selects what is computed there. */
   go(position) {
     const at = Math.max(0, Math.min(this.sequence.length, position));
+    if (at === this.position) return; // there is nothing before the start and after the end
     const node = this.picture.visible.nodes[this.sequence[at - 1]];
     this.state.done = node ? node.order : -1;
     if (node) this.state.box = node.main;
@@ -255,9 +282,10 @@ class Page {
 
   paintSource() {
     const { boxes } = this.data;
+    const { reached } = this;
     const { line } = boxes[this.state.box];
     const done = new Set(
-      boxes.filter(box => box.order >= 0 && box.order <= this.state.done && box.printed).map(box => box.line),
+      boxes.filter(box => box.order >= 0 && box.order <= reached && box.printed).map(box => box.line),
     );
     const made = new Set(boxes.filter(box => box.order >= 0 && box.printed).map(box => box.line));
     this.lineElements.forEach((element, i) => {
@@ -295,17 +323,31 @@ class Page {
     return exact;
   }
 
-  search(next) {
+  /** Marks what the text is found in; the selection stays. */
+  search(query) {
+    this.state.query = query;
+    this.hit = -1; // the number of the one that Enter selected
+    const { size } = this.found(query);
+    this.element('found').textContent = query.trim() ? `${size} found${size ? ': Enter' : ''}` : '';
+    this.paint();
+  }
+
+  /** Selects the first one found, and then one after the other. */
+  searchNext() {
     const { query } = this.state;
     const hits = [...this.found(query)];
     const named = hits.filter(i => this.data.boxes[i].name.toLowerCase() === query.trim().toLowerCase());
     const order = [...named, ...hits.filter(i => !named.includes(i))];
-    this.element('found').textContent = query.trim() ? `${hits.length} found` : '';
-    if (!hits.length) return this.paint();
-    const at = next ? (order.indexOf(this.state.box) + 1) % order.length : 0;
-    this.uncover(order[at]);
-    this.element('found').textContent = `${at + 1} of ${hits.length}`;
-    return this.select(order[at]);
+    if (!hits.length) return;
+    this.hit = (this.hit + 1) % order.length;
+    this.uncover(order[this.hit]);
+    this.element('found').textContent = `${this.hit + 1} of ${hits.length}`;
+    this.select(order[this.hit]);
+  }
+
+  endSearch() {
+    this.element('query').value = '';
+    this.search('');
   }
 
   // --- keys and buttons ------------------------------------------------------------------------------------------
@@ -336,19 +378,14 @@ class Page {
     on('larger', () => this.picture.view.zoom(1.25));
     on('fit', () => this.picture.view.fit());
     on('help', () => this.element('keys').showModal());
-    on(
-      'query',
-      event => {
-        this.state.query = event.target.value;
-        this.search(false);
-      },
-      'input',
-    );
+    on('summary', () => this.element('panel').scrollIntoView());
+    on('warnings', () => this.warn());
+    on('query', event => this.search(event.target.value), 'input');
     on(
       'search',
       event => {
         event.preventDefault();
-        this.search(true);
+        this.searchNext();
       },
       'submit',
     );
@@ -371,11 +408,13 @@ class Page {
 
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest('dialog')) return;
-    const typing = event.target.matches('input[type=search]');
-    if (typing) {
-      if (event.key === 'Escape') event.target.blur();
+    if (event.key === 'Escape') {
+      if (event.target.matches('#point')) this.set({ point: null });
+      else this.endSearch();
+      if (event.target.matches('input')) event.target.blur();
       return;
     }
+    if (event.target.matches('input[type=search], input[type=number]')) return;
     const slider = event.target.matches('input[type=range]');
     const pressed = event.target.closest('button') && [' ', 'Enter'].includes(event.key);
     if (pressed || (slider && ['ArrowLeft', 'ArrowRight', 'ArrowUp', 'ArrowDown', 'Home', 'End'].includes(event.key)))
@@ -396,6 +435,12 @@ class Page {
       },
       '[': () => this.set({ moment: Math.max(0, this.state.moment - 1) }),
       ']': () => this.set({ moment: Math.min(this.data.at.length - 1, this.state.moment + 1) }),
+      p: () => this.panel.follow(),
+      ',': () => this.panel.step(-1),
+      '.': () => this.panel.step(1),
+      '<': () => this.panel.step(-1),
+      '>': () => this.panel.step(1),
+      w: () => this.warn(),
       '/': () => this.element('query').focus(),
       '+': () => this.picture.view.zoom(1.25),
       '-': () => this.picture.view.zoom(1 / 1.25),

@@ -3,8 +3,8 @@
 // is nothing but edges, and an edge that passes a row has a place of its own in it, so that no edge crosses a box.
 
 const LAYOUT = {
-  height: 40,
-  rowGap: 24,
+  height: 44,
+  rowGap: 20,
   gap: 12,
   lane: 7,
   columnGap: 34,

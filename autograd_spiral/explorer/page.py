@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_spiral.explorer.packing import packed
+from autograd_spiral.explorer.packing import packed, rounded
 from autograd_spiral.explorer.sampling import BINS, FACTS
 from autograd_spiral.explorer.snapshots import Camera, Snapshot, columns_of
 from autograd_spiral.explorer.training import Regions
@@ -41,7 +41,7 @@ def page_of(
         "bins": BINS,
         "at": [snapshot.at for snapshot in snapshots],
         "advice": [snapshot.advice for snapshot in snapshots],
-        "curve": _curve(losses),
+        "curve": _curve(losses, snapshots),
         "steepest": _steepest(losses),
         "regions": None if regions is None or not grids else _plane(regions),
     }
@@ -55,15 +55,21 @@ def page_of(
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _file("page.html"))
 
 
-def _curve(losses: Sequence[float]) -> list[tuple[int, float | None]]:
-    """Return the numbers of steps and the losses of a curve that keeps every rise and fall one can see."""
+def _curve(losses: Sequence[float], snapshots: Sequence[Snapshot]) -> list[tuple[int, float | None]]:
+    """Return the numbers of updates, and the losses after them, of a curve that keeps every rise and fall one can see.
+
+    Each snapshot is on it, with the loss that its box shows: rounded as all values are.
+    """
     if not losses:
         return []
+    present = [snapshots[-1].loss] if snapshots[-1].at == len(losses) else []
+    with np.errstate(over="ignore"):
+        known = rounded(np.array([*losses, *present]).astype(np.float32))
     spread = np.concatenate(
         [np.arange(200), np.geomspace(1, len(losses), _POINTS // 2), np.linspace(0, len(losses), _POINTS // 2)]
     )
-    steps = np.unique(np.clip(spread.astype(int), 0, len(losses) - 1)).tolist()
-    return [(i, float(f"{losses[i]:.6g}") if np.isfinite(losses[i]) else None) for i in steps]
+    updates = np.unique([*np.clip(spread.astype(int), 0, len(losses) - 1), *(snapshot.at for snapshot in snapshots)])
+    return [(i, float(f"{known[i]:.9g}") if np.isfinite(known[i]) else None) for i in updates.tolist()]
 
 
 def _steepest(losses: Sequence[float]) -> tuple[int, float] | None:

@@ -13,25 +13,49 @@ function colourOf(value, largest, dark) {
 class Panel {
   constructor(place, data, values, { choose, point }) {
     Object.assign(this, { place, data, values, report: { choose, point } });
-    this.dark = matchMedia('(prefers-color-scheme: dark)');
+    this.dark = matchMedia('screen and (prefers-color-scheme: dark)');
+    this.count = pointsOf(data);
+    this.field = make('input', {
+      id: 'point',
+      type: 'number',
+      min: 0,
+      max: this.count - 1,
+      placeholder: 'none',
+      input: event => this.choosePoint(event.target.value === '' ? null : Number(event.target.value)),
+    });
+    const button = (sign, name, by) =>
+      make('button', { type: 'button', 'aria-label': name, click: () => this.step(by) }, sign);
+    this.points = make(
+      'div',
+      { class: 'points', role: 'group', 'aria-label': 'Point of the data to follow' },
+      make('label', { for: 'point' }, 'point'),
+      button('‹', 'the point before', -1),
+      this.field,
+      button('›', 'the point after', 1),
+      make('span', {}, `of ${this.count.toLocaleString('en')}, from 0`),
+    );
+    this.points.hidden = !this.count;
     this.heat = [new Heat(this, 0), new Heat(this, 1)];
     place.append(
       (this.heading = make('h2', {})),
       (this.facts = make('p', { class: 'facts' })),
       (this.advice = make('ul', { class: 'advice', 'aria-label': 'Warnings' })),
+      (this.stops = make('p', { class: 'stops' })),
+      this.points,
       (this.none = make('p', { class: 'none' })),
       make('div', { class: 'pair' }, this.heat[0].element, this.heat[1].element),
       (this.rule = make('dl', { class: 'rule' })),
     );
   }
 
-  /** Shows a box at a moment, when the operations up to number `done` are computed; `row` is the chosen one. */
-  show({ box, moment, done, advice, row }) {
+  /** Shows a box at a moment, when the operations up to number `done` are computed; `point` is followed, if any. */
+  show({ box, moment, done, advice, point }) {
     const { data } = this;
     const of = data.boxes[box];
     const changed = this.box !== box;
     this.box = box;
-    this.row = row;
+    this.point = point;
+    if (document.activeElement !== this.field || point === null) this.field.value = point ?? '';
     const sign = of.kind === 'new_state' ? ' ← ' : ' = ';
     this.heading.replaceChildren(
       of.name ? make('b', {}, of.name) : '',
@@ -46,14 +70,20 @@ class Panel {
       ...(advice.get(box) ?? []).map(text => make('li', {}, make('span', { 'aria-hidden': 'true' }, '⚠ '), text)),
     );
     const known = this.values.facts(box, moment);
-    this.none.hidden = Boolean(known);
-    this.none.textContent = known
-      ? ''
-      : 'No values: a program is valid for any. explore(step, inputs=…) shows those of a call, ' +
-        'and explore.training(step) those of a training.';
     const beside = this.beside(box);
-    this.heat[0].show(box, moment, beside ? this.roleOf(box) : 'value');
-    this.heat[1].show(beside?.box ?? null, moment, beside?.role);
+    const later = i => data.boxes[i].order > done;
+    this.none.textContent = !known
+      ? 'No values: a program is valid for any. explore(step, inputs=…) shows those of a call, ' +
+        'and explore.training(step) those of a training.'
+      : later(box)
+        ? 'Its value shows when it is computed: → goes on.'
+        : beside && later(beside.box)
+          ? `Its ${beside.role} shows when it is computed: → goes on.`
+          : '';
+    this.none.hidden = !this.none.textContent;
+    this.heat[0].show(later(box) ? null : box, moment, beside ? this.roleOf(box) : 'value');
+    this.heat[1].show(!beside || later(beside.box) ? null : beside.box, moment, beside?.role);
+    this.sayWhereGradientsStop(box, moment, done);
     if (!changed) return;
     this.explain(box);
     this.place.scrollTop = 0;
@@ -64,7 +94,7 @@ class Panel {
     const { boxes, pairs } = this.data;
     const name = i => calledIn(this.data, i);
     for (const [of, other] of pairs) {
-      if (of === box && boxes[other].phase === 'backward') return { box: other, role: `gradient ${name(other)}` };
+      if (of === box && boxes[other].phase === 'backward') return { box: other, role: this.roleOf(other) };
       if (other === box)
         return { box: of, role: boxes[box].phase === 'update' ? `${name(of)} before` : `value ${name(of)}` };
     }
@@ -73,7 +103,39 @@ class Panel {
 
   roleOf(box) {
     const { phase, name } = this.data.boxes[box];
-    return `${{ forward: 'value', backward: 'gradient', update: 'after' }[phase]} ${name}`.trim();
+    const of = this.data.pairs.find(([, other]) => other === box)?.[0];
+    if (phase === 'backward' && of !== undefined) return `gradient of ${capped(calledIn(this.data, of), 60)}`;
+    return `${{ forward: 'value', backward: 'value', update: 'after' }[phase]} ${name}`.trim();
+  }
+
+  /** Says of a relu and of its gradient in which box the gradients of units that are off are left out. */
+  sayWhereGradientsStop(box, moment, done) {
+    const mask = maskOf(this.data, box);
+    this.stops.hidden = mask < 0;
+    if (mask < 0) return;
+    const text = ['Where relu is off, the gradient stops in ', this.chip(mask)];
+    const zeros = this.point === null || !hasPoints(this.data, mask) || this.data.boxes[mask].order > done;
+    const none = zeros ? undefined : this.values.zerosOfRow(mask, moment, this.point);
+    if (none !== undefined)
+      text.push(`: point ${this.point} gives none to ${none} of ${this.data.boxes[mask].shape[1]}`);
+    this.stops.replaceChildren(...text);
+  }
+
+  // --- the point that is followed --------------------------------------------------------------------------------
+
+  choosePoint(point) {
+    this.report.point(point === null ? null : Math.max(0, Math.min(this.count - 1, Math.round(point))));
+  }
+
+  /** Follows the point `by` further on. */
+  step(by) {
+    if (this.count) this.choosePoint(this.point === null ? (by > 0 ? 0 : this.count - 1) : this.point + by);
+  }
+
+  /** Lets one type the number of a point. */
+  follow() {
+    this.field.focus();
+    this.field.select();
   }
 
   /** Says how the value is computed, from what, and by whom it is used. */
@@ -120,7 +182,7 @@ class Panel {
   }
 }
 
-/** One array: heat map, scale, the element pointed at, the chosen row, histogram, and facts about all elements. */
+/** One array: heat map, scale, the element pointed at, the point followed, histogram, and facts about all elements. */
 class Heat {
   constructor(panel, side) {
     this.panel = panel;
@@ -136,11 +198,11 @@ class Heat {
       'section',
       { class: 'heat' },
       (this.title = make('h3', {})),
-      (this.grid = make('div', { class: 'grid' }, this.canvas)),
+      (this.grid = make('div', { class: 'grid' }, this.canvas, (this.mark = make('i', { class: 'followed' })))),
       (this.table = make('table', {})),
       (this.scale = make('p', { class: 'scale' })),
       (this.readout = make('p', { class: 'readout', 'aria-live': side ? 'off' : 'polite' })),
-      (this.row = make('p', { class: 'row' })),
+      (this.followed = make('p', { class: 'point' })),
       (this.bars = make('svg:svg', {
         class: 'histogram',
         viewBox: '0 0 200 34',
@@ -158,7 +220,8 @@ class Heat {
     const facts = box === null ? null : values.facts(box, moment);
     this.element.hidden = !facts;
     if (!facts) return;
-    if (box !== this.box) this.cell = null;
+    if (box !== this.box || this.panel.point !== this.shownPoint) this.cell = null;
+    this.shownPoint = this.panel.point;
     this.box = box;
     this.moment = moment;
     const [rows, columns, rowStep, columnStep] = data.samples[box];
@@ -176,13 +239,13 @@ class Heat {
     this.draw();
     this.about(facts, values.bars(box, moment));
     this.point(this.cell);
-    this.showRow();
+    this.showPoint();
   }
 
   draw() {
     const { down, across, rows, columns, rowStep, columnStep } = this.kept;
     const dark = this.panel.dark.matches;
-    const few = across <= 4 && down <= 8;
+    const few = columns <= 4 && rows <= 8;
     const single = rows * columns === 1;
     this.grid.hidden = few;
     this.table.hidden = !few || single;
@@ -205,7 +268,7 @@ class Heat {
     const sampled = left.length ? `sampled: ${left.join(', ')}` : 'all elements';
     this.canvas.setAttribute(
       'aria-label',
-      `heat map of ${this.title.textContent}, ${sampled}; arrow keys move between elements, Enter chooses a row`,
+      `heat map of ${this.title.textContent}, ${sampled}; arrow keys move between elements${hasPoints(this.panel.data, this.box) ? ', Enter follows a point' : ''}`,
     );
     const end = number(this.largest, 3);
     this.scale.replaceChildren(
@@ -315,11 +378,12 @@ class Heat {
   choose(cell) {
     this.cell = cell;
     this.point(cell);
-    const { shape } = this.panel.data.boxes[this.box];
-    this.panel.report.point(
-      shape.length > 1 ? cell[0] * this.kept.rowStep : cell[1] * this.kept.columnStep,
-      shape[0],
-    );
+    const { data, report } = this.panel;
+    if (!hasPoints(data, this.box)) return;
+    const point =
+      data.boxes[this.box].shape.length > 1 ? cell[0] * this.kept.rowStep : cell[1] * this.kept.columnStep;
+    this.shownPoint = point; // the element pointed at stays
+    report.point(point);
   }
 
   key(event) {
@@ -338,24 +402,30 @@ class Heat {
     event.stopPropagation();
   }
 
-  /** Says what the chosen row of the data has here, if this array has those rows. */
-  showRow() {
-    const { row } = this.panel;
-    const { shape } = this.panel.data.boxes[this.box];
-    this.row.replaceChildren();
-    if (!row || shape[0] !== row.of || shape.length > 2) return;
-    const { across, rowStep, columnStep } = this.kept;
-    const { at } = row;
-    const say = text => this.row.append(make('b', {}, `row ${at}: `), text);
+  /** Says what the point that is followed has here, and marks it, if this array has something for each point. */
+  showPoint() {
+    const { point, data, values } = this.panel;
+    const { box, moment, kept } = this;
+    const shown = point !== null && hasPoints(data, box);
+    this.followed.replaceChildren();
+    this.mark.hidden = !shown;
+    this.table.querySelectorAll('tr').forEach((row, r) => {
+      row.classList.toggle('followed', shown && kept.rows > 1 && r * kept.rowStep === point);
+    });
+    if (!shown) return;
+    const say = text => this.followed.append(make('b', {}, `point ${point}: `), text);
+    const { shape } = data.boxes[box];
+    const percent = at => `${((100 * at) / shape[0]).toFixed(3)}%`;
     if (shape.length === 1) {
-      if (at % columnStep === 0) say(number(this.elements[at / columnStep], 4));
+      this.mark.setAttribute('style', `left: ${percent(point)}; top: 0; bottom: 0; width: max(3px, ${percent(1)})`);
+      if (point % kept.columnStep === 0) say(number(this.elements[point / kept.columnStep], 4));
       return;
     }
-    const cells = at % rowStep ? null : this.elements.subarray((at / rowStep) * across, (at / rowStep + 1) * across);
-    const counted = this.panel.values.zeros(this.box, this.moment)?.[at];
-    const zeros = counted ?? (cells && columnStep === 1 ? cells.reduce((sum, cell) => sum + (cell === 0), 0) : null);
-    if (cells && across <= 4) say([...cells].map(cell => number(cell, 3)).join(', '));
-    else if (zeros !== null) say(`${zeros} of ${shape[1]} are 0`);
+    this.mark.setAttribute('style', `top: ${percent(point)}; left: 0; right: 0; height: max(3px, ${percent(1)})`);
+    const cells = values.row(box, moment, point);
+    const zeros = values.zerosOfRow(box, moment, point);
+    if (cells && shape[1] <= 4 && kept.columnStep === 1) say([...cells].map(cell => number(cell, 3)).join(', '));
+    else if (zeros !== undefined) say(`${zeros} of ${shape[1]} are 0`);
   }
 }
 

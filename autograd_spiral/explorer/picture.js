@@ -126,7 +126,7 @@ class Picture {
     const placed = layout({
       ...visible,
       phases: PHASES,
-      titleWidth: name => this.textWidth(`▾ ${name}`, 12) + 4,
+      titleWidth: name => this.textWidth(`▾ ${name}`, 12, 600) + 6,
     });
     this.placed = placed;
     const layers = ['frames', 'between', 'edges', 'marked', 'boxes'].map(name => make('svg:g', { class: name }));
@@ -195,7 +195,7 @@ class Picture {
     const { name } = scope;
     const sign = folded ? '▸' : '▾';
     let shown = name;
-    while (this.textWidth(`${sign} ${shown}`, 12) > gutter && shown.length > 1) shown = shown.slice(0, -2) + '…';
+    while (this.textWidth(`${sign} ${shown}`, 12, 600) > gutter && shown.length > 1) shown = shown.slice(0, -2) + '…';
     const toggle = make(
       'svg:g',
       {
@@ -260,7 +260,7 @@ class Picture {
     );
     parts.push(node.asideText);
     if (node.second.text) parts.push(make('svg:text', { class: 'formula', x: 8, y: 32 }, node.second.text));
-    node.barPath = make('svg:path', { class: 'bars', transform: `translate(4 ${height - 2})` });
+    node.barPath = make('svg:path', { class: 'bars', transform: `translate(4 ${height - 1})` });
     parts.splice(1, 0, node.barPath);
     node.flag = make('svg:text', { class: 'flag', x: width - 3, y: 2, 'text-anchor': 'middle' }, '');
     parts.push(node.flag);
@@ -336,7 +336,7 @@ class Picture {
       );
       node.flag.textContent = warned && !todo ? '⚠' : '';
       const bars = node.bars && !todo ? values.bars(node.main, moment) : null;
-      node.barPath.setAttribute('d', bars ? barsPath(bars, node.width - 8, 20) : '');
+      node.barPath.setAttribute('d', bars ? barsPath(bars, node.width - 8, 8) : '');
       if (node.scalar) {
         const elements = todo ? null : values.elements(node.main, moment);
         node.asideText.textContent = elements ? number(elements[0], 4) : 'scalar';

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,8 +20,8 @@ FACTS = ("mean", "deviation", "least", "largest", "norm", "zeros", "nans", "infi
 BINS = 16
 """The number of bars of a histogram."""
 
-_ROWS = 4
-"""Columns are left out only if no more rows than this are kept."""
+_FEW = 4
+"""The number of columns up to which all of them are shown as numbers, so that the zeros of a row need no count."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ class Sample:
         return -(-self.rows // self.row_step) * -(-self.columns // self.column_step)
 
     def thinner(self) -> Sample:
-        """Return a sample of half the rows, or of half the columns if there are few rows."""
-        if self.row_step * _ROWS < self.rows or self.columns <= self.column_step:
+        """Return a sample of half the rows or half the columns, whichever are more."""
+        if self.rows * self.column_step >= self.columns * self.row_step:
             return Sample(self.rows, self.columns, 2 * self.row_step, self.column_step)
         return Sample(self.rows, self.columns, self.row_step, 2 * self.column_step)
 
@@ -70,31 +71,33 @@ def samples_within(shapes: Sequence[tuple[int, ...]], size: int, shares: Sequenc
     """Return a sample for each shape, of at most `size` elements in all if that leaves one of each array.
 
     The largest ones lose elements first; `shares` say how many elements each may keep compared with others, by default
-    all the same.
+    all the same. Arrays of one shape and share, such as a value and its gradient, keep the same elements.
 
     >>> [sample.size for sample in samples_within([(300, 100), (100, 3), ()], 2000)]
-    [1000, 300, 1]
+    [950, 300, 1]
     """
-    samples = [Sample.of(shape) for shape in shapes]
-    weights = [1 / share for share in shares] if shares is not None else [1.0] * len(samples)
-    total = sum(sample.size for sample in samples)
-    heap = [(-sample.size * weight, i) for i, (sample, weight) in enumerate(zip(samples, weights, strict=True))]
+    kinds = list(zip(shapes, shares or [1.0] * len(shapes), strict=True))
+    counts = Counter(kinds)
+    samples = {(shape, share): Sample.of(shape) for shape, share in counts}
+    total = sum(count * samples[kind].size for kind, count in counts.items())
+    heap = [(-sample.size / share, shape, share) for (shape, share), sample in samples.items()]
     heapq.heapify(heap)
     while total > size and heap:
-        i = heap[0][1]
-        if samples[i].size <= 1:
+        _, shape, share = heap[0]
+        kind = shape, share
+        if samples[kind].size <= 1:
             heapq.heappop(heap)
             continue
-        thinner = samples[i].thinner()
-        total += thinner.size - samples[i].size
-        samples[i] = thinner
-        heapq.heapreplace(heap, (-thinner.size * weights[i], i))
-    return samples
+        thinner = samples[kind].thinner()
+        total += counts[kind] * (thinner.size - samples[kind].size)
+        samples[kind] = thinner
+        heapq.heapreplace(heap, (-thinner.size / share, shape, share))
+    return [samples[kind] for kind in kinds]
 
 
 def counts_zeros(sample: Sample) -> bool:
     """Whether the zeros of each row are counted: of matrices that lose elements, if counts fit into a byte."""
-    return sample.size < sample.rows * sample.columns and _ROWS < sample.columns < 256 and sample.rows > 1
+    return sample.size < sample.rows * sample.columns and _FEW < sample.columns < 256 and sample.rows > 1
 
 
 def zeros_of_rows(array: NDArray[Any], sample: Sample) -> NDArray[np.uint8]:

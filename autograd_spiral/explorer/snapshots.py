@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +34,7 @@ _FEWEST = 16
 """The number of elements of each array below which fewer snapshots are taken."""
 
 _INSIDE = 0.1
-"""The share of elements that a value inside a line keeps, next to one that a line computes."""
+"""The share of elements that a value inside a line keeps, next to one that a line computes, or its gradient."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Snapshot:
     zeros: tuple[NDArray[np.uint8] | None, ...]
     advice: list[tuple[int, str]]
     regions: NDArray[np.uint8] | None = None
+    loss: float = math.nan  # what the step would return
 
 
 class Camera:
@@ -58,7 +60,9 @@ class Camera:
         wanted = sum(min(Sample.of(shape).size, _FEWEST) + _OVERHEAD for shape in shapes)
         self.boxes = boxes
         self.most = max(2, min(most, numbers // max(wanted, 1))) if most > 1 else 1
-        shares = [1.0 if node.output in boxes.lines else _INSIDE for node in boxes.graph.nodes]
+        printed = {i for i, node in enumerate(boxes.graph.nodes) if node.output in boxes.lines}
+        printed |= {i for pair in boxes.graph.pairs if printed.intersection(pair) for i in pair}  # shown side by side
+        shares = [1.0 if i in printed else _INSIDE for i in range(len(shapes))]
         counted = sum(s.rows // _BYTES for s in map(Sample.of, shapes) if counts_zeros(s.thinner()))
         self.samples = samples_within(shapes, numbers // self.most - _OVERHEAD * len(shapes) - counted, shares)
 

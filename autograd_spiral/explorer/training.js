@@ -31,7 +31,7 @@ const INKS = {
 class TrainingView {
   constructor(place, data, values, { choose, point }) {
     Object.assign(this, { data, values, report: { choose, point } });
-    this.dark = matchMedia('(prefers-color-scheme: dark)');
+    this.dark = matchMedia('screen and (prefers-color-scheme: dark)');
     place.hidden = !data.curve.length;
     if (place.hidden) return;
     if (data.regions) {
@@ -55,7 +55,7 @@ class TrainingView {
       viewBox: '0 0 400 120',
       preserveAspectRatio: 'none',
       role: 'img',
-      'aria-label': 'loss curve over the steps, on a logarithmic axis',
+      'aria-label': 'loss curve over the updates, on a logarithmic axis; a click chooses a snapshot',
       click: event => this.seek(event),
     });
     place.append(
@@ -93,24 +93,24 @@ class TrainingView {
       this.mark,
     );
     this.axis.replaceChildren(
-      make('span', {}, 'step 0'),
+      make('span', {}, 'update 0'),
       make(
         'span',
         {},
-        `loss, from ${number(this.high, 3)} at the top to ${number(this.low, 3)}; steps on a logarithmic axis`,
+        `loss, from ${number(this.high, 3)} at the top to ${number(this.low, 3)}; updates on a logarithmic axis`,
       ),
       make('span', {}, at.at(-1).toLocaleString('en')),
     );
     if (!steepest) return;
-    const [step, fall] = steepest;
+    const [update, fall] = steepest;
+    const moment = this.nearest(update);
     this.says.replaceChildren(
-      'falls fastest near ',
+      `falls fastest near update ${update.toLocaleString('en')}, by ${number(fall, 2)} per update: see it `,
       make(
         'button',
-        { type: 'button', class: 'chip', click: () => this.report.choose(this.nearest(step)) },
-        `step ${step.toLocaleString('en')}`,
+        { type: 'button', class: 'chip', click: () => this.report.choose(moment) },
+        afterUpdates(at[moment]),
       ),
-      `: by ${number(fall, 2)} per step`,
     );
   }
 
@@ -123,10 +123,7 @@ class TrainingView {
 
   lossAt(moment) {
     const { curve, at } = this.data;
-    return curve.reduce(
-      (best, point) => (Math.abs(point[0] - at[moment]) < Math.abs(best[0] - at[moment]) ? point : best),
-      curve[0],
-    )[1];
+    return curve.find(([update]) => update === at[moment])[1]; // each snapshot is on the curve
   }
 
   seek(event) {
@@ -137,8 +134,8 @@ class TrainingView {
     this.report.choose(this.data.at.reduce((best, _, k) => (distance(k) < distance(best) ? k : best), 0));
   }
 
-  show(moment, row) {
-    const shown = [moment, row?.at, this.dark.matches].join(' ');
+  show(moment, point) {
+    const shown = [moment, point, this.dark.matches].join(' ');
     if (!this.curve || shown === this.shown) return;
     this.shown = shown;
     const step = this.data.at[moment];
@@ -149,10 +146,10 @@ class TrainingView {
         ? ''
         : `M${this.x(step).toFixed(1)} 0V120M${(this.x(step) - 4).toFixed(1)} ${this.y(loss).toFixed(1)}h8`,
     );
-    if (this.canvas) this.drawRegions(moment, row);
+    if (this.canvas) this.drawRegions(moment, point);
   }
 
-  drawRegions(moment, row) {
+  drawRegions(moment, chosen) {
     const { points, classes, bounds } = this.data.regions;
     const grid = this.values.regions(moment);
     const side = Math.round(Math.sqrt(grid.length));
@@ -195,8 +192,8 @@ class TrainingView {
       pen.strokeStyle = dark ? '#000' : '#fff';
       pen.stroke();
     });
-    if (row && row.of === points.length) {
-      const [x, y] = this.where[row.at];
+    if (chosen !== null) {
+      const [x, y] = this.where[chosen];
       pen.beginPath();
       pen.arc(x, y, 9, 0, 7);
       pen.lineWidth = 2.5;
@@ -204,21 +201,27 @@ class TrainingView {
       pen.stroke();
     }
     const count = Math.max(...classes) + 1;
-    const share = [...Array(count).keys()].map(
-      k =>
-        `${'●■▲◆+×★⬢'[k % 8]} class ${k}: ${Math.round((100 * grid.filter(found => found === k).length) / grid.length)}%`,
+    const share = [...Array(count).keys()].map(k =>
+      Math.round((100 * grid.filter(found => found === k).length) / grid.length),
     );
-    this.canvas.setAttribute('aria-label', `regions of the plane: ${share.join(', ')}`);
+    const names = share.map((percent, k) => `class ${k}: ${percent}%`);
+    this.canvas.setAttribute('aria-label', `regions of the plane: ${names.join(', ')}`);
     const within = points.reduce((sum, point, i) => sum + (this.classAt(grid, side, point) === classes[i]), 0);
-    const says = [`${Math.round((100 * within) / points.length)}% of the points lie in the region of their class`];
-    if (row && row.of === points.length) {
-      says.push(
-        `row ${row.at}: class ${classes[row.at]}, in the region of class ${this.classAt(grid, side, points[row.at])}`,
-      );
-    }
+    const line = (...parts) => make('span', {}, ...parts);
+    const glyph = k => {
+      const colours = `color: ${inks[k % inks.length]}; background: rgb(${fills[k % fills.length].slice(0, 3).join(' ')})`;
+      return make('i', { class: 'glyph', style: colours }, '●■▲◆+×★⬢'[k % 8]);
+    };
     this.caption.replaceChildren(
-      ...share.map(text => make('span', {}, text)),
-      ...says.map(text => make('span', {}, text)),
+      line('Shares of the plane:'),
+      ...names.map((text, k) => line(glyph(k), ` ${text}`)),
+      line(`${Math.round((100 * within) / points.length)}% of the points lie in the region of their class`),
+      chosen === null
+        ? line('Click a point to follow it (P).')
+        : line(
+            make('b', {}, `point ${chosen}`),
+            `: class ${classes[chosen]}, in the region of class ${this.classAt(grid, side, points[chosen])}`,
+          ),
     );
   }
 
@@ -238,12 +241,17 @@ class TrainingView {
   }
 
   pick(event) {
-    this.report.point(this.closest(event), this.where.length);
+    this.report.point(this.closest(event));
   }
 
   hover(event) {
-    this.canvas.title = `row ${this.closest(event)}`;
+    this.canvas.title = `point ${this.closest(event)}`;
   }
+}
+
+/** How texts call the moment after `n` updates. */
+function afterUpdates(n) {
+  return `after ${n.toLocaleString('en')} update${n === 1 ? '' : 's'}`;
 }
 
 /** Adds the mark of a class to the path: no two of the first eight have the same shape. */

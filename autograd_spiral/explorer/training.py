@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from autograd_spiral.explorer.boxes import Boxes
 from autograd_spiral.explorer.snapshots import Camera, Snapshot
 from autograd_spiral.explorer.subject import values_of
 from autograd_spiral.program import CapturedStep
+from autograd_spiral.program.ir import Value
 from autograd_spiral.program.passes.pipeline import readable
 from autograd_spiral.program.printing.saved import CapturedProgram
 
@@ -139,7 +141,10 @@ class Training:
 
     def _snapshot(self, camera: Camera, moment: _Moment, at: int) -> Snapshot:
         classes = None if self.regions is None else self.regions.classes()
-        return camera.take(values_of(moment.program, moment.inputs), at, classes, moment.boxes)
+        values = values_of(moment.program, moment.inputs)
+        first = next(iter(moment.boxes.program.outputs), None)
+        loss = _loss(values.get(first)) if isinstance(first, Value) else math.nan
+        return replace(camera.take(values, at, classes, moment.boxes), loss=loss)
 
     def _warn(self, calls: int) -> None:
         if not self._warned:
@@ -177,8 +182,8 @@ def _most_crowded(taken: list[Snapshot]) -> Snapshot:
 
 
 def _loss(result: Any) -> float:
-    """Return the first tensor or number in what a step returned, if it has one element; else NaN."""
+    """Return the first tensor in what a step returned, or the first number if there is none; NaN if it is no scalar."""
     leaves, _ = flatten(result)
-    numbers = (np.asarray(leaf.data if isinstance(leaf, Tensor) else leaf) for leaf in leaves if leaf is not None)
-    first = next(numbers, np.zeros(0))
+    tensors = [leaf.data for leaf in leaves if isinstance(leaf, Tensor)]
+    first = np.asarray(next(iter(tensors or [leaf for leaf in leaves if leaf is not None]), np.zeros(0)))
     return float(first.item()) if first.size == 1 and first.dtype.kind in "fiu" else float("nan")

@@ -58,6 +58,22 @@ class Values {
     return Values.view(this.octets, this.zerosOf[box], moment);
   }
 
+  /** How many elements of a row are 0; undefined if that is not known. */
+  zerosOfRow(box, moment, row) {
+    const counted = this.zeros(box, moment);
+    if (counted) return counted[row];
+    const cells = this.row(box, moment, row);
+    return cells && this.data.samples[box][3] === 1 ? cells.filter(cell => cell === 0).length : undefined;
+  }
+
+  /** The elements kept of a row; undefined if it is left out. */
+  row(box, moment, row) {
+    const [, columns, rowStep, columnStep] = this.data.samples[box];
+    const across = Math.ceil(columns / columnStep);
+    const at = (row / rowStep) * across;
+    return row % rowStep ? undefined : this.elements(box, moment)?.subarray(at, at + across);
+  }
+
   /** What is said of all elements, by name; null if the value is not known. */
   facts(box, moment) {
     const found = Values.view(this.numbers, this.factsOf[box], moment);
@@ -115,6 +131,27 @@ function spelledOut(data, box, depth = 8) {
     const part = parts.shift();
     return dot.length > 1 && !/^[\p{L}\d_]+$/u.test(part) ? `(${part})` : part;
   });
+}
+
+/** How many points the data has, that the rows of other values belong to; 0 if that is not known. */
+function pointsOf({ regions, boxes }) {
+  return regions?.points.length ?? boxes.find(box => box.kind === 'data' && box.shape.length)?.shape[0] ?? 0;
+}
+
+const NO_POINTS = ['parameter', 'gradient', 'state', 'new_state'];
+
+/** Whether a box has a row, or an element, for each point. */
+function hasPoints(data, box) {
+  const { shape, kind } = data.boxes[box];
+  return [1, 2].includes(shape.length) && shape[0] === pointsOf(data) && !NO_POINTS.includes(kind);
+}
+
+/** The box that is a gradient with zeros where this one, its value or its gradient, is off in a relu. */
+function maskOf(data, box) {
+  return data.boxes.findIndex(
+    ({ phase, formula }, i) =>
+      phase === 'backward' && / × \(.+ > 0\)$/.test(formula) && argumentsOf(data, i).includes(box),
+  );
 }
 
 /** How texts call a box: its name, or else its formula. */

@@ -1,6 +1,7 @@
 // The view: which part of the picture one sees, and how one moves around in it.
 
-const READABLE = 0.62; // the scale below which texts are too small
+const READABLE = 0.58; // the scale below which texts are too small
+const NARROW = 500; // a window below this shows no whole picture that one can read
 
 class View {
   constructor(svg, world) {
@@ -15,9 +16,10 @@ class View {
     this.world.setAttribute('transform', `${at} scale(${this.scale.toFixed(4)})`);
   }
 
-  /** Shows the whole, unless texts would become too small and it need not be `whole`. */
+  /** Shows the whole, unless texts would become too small in a narrow window, or it need not be `whole`. */
   fit(whole = true) {
     const { width, height } = this.svg.getBoundingClientRect();
+    if (width < NARROW) whole = false;
     const least = Math.min((width - 16) / this.size.width, (height - 12) / this.size.height);
     const scale = Math.min(1.15, whole ? least : Math.max(least, READABLE));
     const x = Math.max(8, (width - scale * this.size.width) / 2);

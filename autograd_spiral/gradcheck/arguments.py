@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,8 @@ class Arguments:
 
     `names` holds a name for each leaf, as a user would write it: the name of its Tensor, or of its parameter with keys
     and attributes, or `input 0` if the function's parameters have no fixed names. `positions` holds the number of the
-    argument that each leaf is in. Lists of Python numbers count as arrays.
+    argument that each leaf is in. Lists of Python numbers count as arrays. `settings` holds the indices of numbers in
+    containers that hold Tensors, which are constants.
 
     >>> arguments = Arguments(lambda net, x: 0, [{"W": np.ones(2), "b": np.zeros(1)}, [1.0, 2.0]])
     >>> arguments.names, arguments.positions
@@ -37,6 +39,12 @@ class Arguments:
         named = [(name, i) for i, (parameter, treedef) in trees for name in _written(parameter, treedef)]
         self.names = [getattr(leaf, "name", None) or name for leaf, (name, _) in zip(self.leaves, named, strict=True)]
         self.positions = [i for _, i in named]
+        self.settings = {at for at, i in enumerate(self.positions) if self._is_setting(at, i)}
+
+    def _is_setting(self, at: int, position: int) -> bool:
+        beside = (leaf for leaf, i in zip(self.leaves, self.positions, strict=True) if i == position)
+        is_number = isinstance(self.leaves[at], Number) or _is_numbers(self.leaves[at])
+        return is_number and any(isinstance(leaf, Tensor) for leaf in beside)
 
     def with_leaves(self, leaves: Sequence[Any]) -> list[Any]:
         """Return the arguments with these leaves in place of their own.

@@ -49,7 +49,8 @@ class CheckedFunction:
         self.arrays = [np.array(x.data if isinstance(x, Tensor) else x) for x in self._given]
         self.weights = range(0)
         self.wobble: Wobble | None = None
-        constant = [i in constants for i in self.arguments.positions]
+        settings = self.arguments.settings
+        constant = [i in constants or at in settings for at, i in enumerate(self.arguments.positions)]
         self.floating = [i for i, x in enumerate(self.arrays) if x.dtype.kind == "f" and not constant[i]]
         self._tensors = [i for i, x in enumerate(self._given) if i in self.floating or isinstance(x, Tensor)]
         if not self.floating:
@@ -88,6 +89,8 @@ class CheckedFunction:
 
     def _leaf(self, i: int, x: Array) -> Any:
         given = self._given[i]
+        if i in self.arguments.settings:
+            return given
         if isinstance(given, float | np.generic):
             return x[()]
         # Anything that is not an array, such as the number of an axis or None, is passed on unchanged.

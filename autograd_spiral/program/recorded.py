@@ -9,7 +9,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from autograd_spiral.engine.grad import grad, tensors_in
+from autograd_spiral.engine.grad import grad, parameters_in
 from autograd_spiral.engine.modes import NO_TRACE, entering
 from autograd_spiral.engine.pytree import leaf_names
 from autograd_spiral.engine.tensor import Tensor
@@ -60,7 +60,7 @@ _RESULTS = re.compile(r"_+(i*|i?\d+)")
 
 def named_tensors(tree: Any, role: str, names: Mapping[str, Any] | None) -> tuple[list[Tensor], dict[str, Any]]:
     """Return the Tensors in a container, and a dict of named values: `names`, then Tensors by key or attribute."""
-    tensors, treedef = tensors_in(tree, role)
+    tensors, treedef = parameters_in(tree, role)
     named = {name: value for name, value in (names or {}).items() if not _RESULTS.fullmatch(name)}
     inside = {name: tensor for name, tensor in zip(leaf_names(treedef), tensors, strict=True) if name}
     return tensors, named | {name: tensor for name, tensor in inside.items() if name not in named}

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from autograd_spiral.engine.grad import grad
-from autograd_spiral.engine.messages import name_of
+from autograd_spiral.engine.calls import explains_keywords
+from autograd_spiral.engine.grad import flatten_parameters, grad
+from autograd_spiral.engine.messages import name_of, plain_class
 from autograd_spiral.engine.modes import MODE, NO_TRACE, entering
 from autograd_spiral.engine.pytree import flatten as leaves_of
 from autograd_spiral.engine.pytree import leaf_names, unflatten
@@ -28,7 +29,13 @@ __all__ = ["elementwise_grad", "flatten", "hessian", "hvp", "jacobian", "jvp", "
 
 Function = Callable[..., Any]
 
+_with_hints = explains_keywords(
+    argnum="argnums=",
+    has_aux="write loss, more = f(x), with a Tensor x that requires gradients, and then grad(loss, x)",
+)
 
+
+@_with_hints
 def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return a function that computes the value of `f`, a single number, and its gradient with respect to an argument.
 
@@ -51,6 +58,7 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     return value_and_gradient
 
 
+@_with_hints
 def elementwise_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return a function for the derivative of each element of `f` with respect to the same element of its argument.
 
@@ -71,6 +79,7 @@ def elementwise_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     return derivative
 
 
+@_with_hints
 def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return a function for the derivative of every element of `f` with respect to every element of its argument.
 
@@ -92,6 +101,7 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     return all_derivatives
 
 
+@_with_hints
 def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return a function for the second derivatives of `f`, a single number, with respect to all pairs of elements.
 
@@ -176,7 +186,7 @@ def flatten(params: Any) -> tuple[Any, Function]:
     (array([1., 1., 1., 1., 0., 0.]), array([[2., 2.],
            [2., 2.]]))
     """
-    leaves, treedef = leaves_of(params)
+    leaves, treedef = flatten_parameters(params)
     shapes = [np.shape(leaf) for leaf in leaves]
     ends = np.cumsum([np.prod(shape, dtype=int) for shape in shapes]).tolist()
 
@@ -213,12 +223,15 @@ class _Inputs:
             raise TypeError(f"{caller}: argnums={argnums!r}, but there are {len(args)} positional arguments")
         if len({i % len(args) for i in positions}) < len(positions):
             raise TypeError(f"{caller}: argnums={argnums!r} names an argument twice")
-        found, self._treedef = leaves_of(tuple(args[i] for i in positions))
-        tensors = [leaf for leaf in leaves_of((args, self._kwargs))[0] if type(leaf) is Tensor]
-        self.recorded = bool(tensors) and MODE.get().recording  # then the results can be differentiated again
+        parts = [flatten_parameters(args[i]) for i in positions]
+        self._treedef = tuple, tuple(enumerate(treedef for _, treedef in parts))
+        found = list(chain(*(leaves for leaves, _ in parts)))
+        tensors = any(type(leaf) is Tensor for leaf in leaves_of((args, self._kwargs))[0])
+        self.recorded = tensors and MODE.get().recording  # then the results can be differentiated again
         self.as_arrays = not tensors and MODE.get().trace is NO_TRACE
-        self._depend = _may_depend(tensors)
-        names = [leaf_names(part, f"argument {i}") for i, (_, part) in zip(positions, self._treedef[1], strict=True)]
+        others = [arg for i, arg in enumerate(args) if i not in positions and i - len(args) not in positions]
+        self._depend = _may_depend([*found, *leaves_of((others, self._kwargs))[0]])
+        names = [leaf_names(part, f"argument {i}") for i, (_, part) in zip(positions, parts, strict=True)]
         self.leaves = [self._leaf(*named) for named in zip(chain(*names), found, strict=True)]
         self._args = list(args)
         for i, value in zip(positions, unflatten(self._treedef, iter(self.leaves)), strict=True):
@@ -230,6 +243,9 @@ class _Inputs:
                 return +value if self._depend else value  # a new node: nothing else that is passed depends on it
         array = value._value if type(value) is Tensor else np.asarray(value)
         if array.dtype.kind != "f":
+            if array.dtype == object:
+                kind = f"{type(value).__name__}{plain_class(value)}"
+                raise TypeError(f"{self.caller}: {name} must be an array, or a container of arrays, not {kind}")
             raise DtypeError(
                 f"{self.caller}: {name} must be floating-point, not {array.dtype}: write 3.0 instead of 3, or "
                 "array.astype(float)"
@@ -270,7 +286,9 @@ class _Inputs:
 
     def tangents(self, tangents: Sequence[Any]) -> list[Any]:
         """Return the leaves of the tangents. Raises `ShapeError` unless form and shapes are those of the primals."""
-        leaves, treedef = leaves_of(tuple(tangents))
+        parts = [flatten_parameters(tangent) for tangent in tangents]
+        leaves = [leaf for leaves, _ in parts for leaf in leaves]
+        treedef = tuple, tuple(enumerate(treedef for _, treedef in parts))
         shapes = [np.shape(leaf) for leaf in leaves]
         if treedef != self._treedef or shapes != [leaf.shape for leaf in self.leaves]:
             needed = [leaf.shape for leaf in self.leaves]
@@ -292,9 +310,9 @@ class _Inputs:
         return result if self.recorded else result.detach()
 
 
-def _may_depend(tensors: Sequence[Tensor]) -> bool:
-    """Whether one of these tensors may be computed from another one, or be the same."""
-    flowing = [tensor for tensor in tensors if tensor.requires_grad]
+def _may_depend(leaves: Iterable[Any]) -> bool:
+    """Whether a tensor among these leaves may be computed from another one, or be the same."""
+    flowing = [leaf for leaf in leaves if type(leaf) is Tensor and leaf.requires_grad]
     return len(set(flowing)) < len(flowing) or (len(flowing) > 1 and not all(tensor.is_leaf for tensor in flowing))
 
 

@@ -173,7 +173,7 @@ def test_inputs_and_outputs_without_gradients_raise(create_graph):
     with pytest.raises(TypeError, match="output 0 must be a Tensor, not float"):
         grad([1.0], x, create_graph=create_graph)
     for net, error, message in (
-        ({"W": x, "rate": 0.1}, TypeError, "input 'rate' must be a Tensor, not float"),
+        ({"W": x, "rate": x.data}, TypeError, "input 'rate' must be a Tensor, not ndarray"),
         (Net(x, [{"b": Tensor([1.0])}]), GradientError, "input 'rest_0_b' does not require gradients"),
         (Net({"W": whole}, x), DtypeError, "input 'first_W' has dtype int64"),
         (object(), TypeError, "must be a Tensor, or a list, tuple, dict or dataclass of Tensors, not object"),

@@ -26,7 +26,7 @@ def test_a_healthy_net_has_no_warnings():
 def test_dead_units_are_counted():
     b = leaf([[0.0, -100.0, 0.0, -100.0]], "b")
     h = relu(np.random.default_rng(0).standard_normal((20, 4)) + b).named("h")
-    assert advice(np.sum(h), b) == {("h", "dead relu: 2 of 4 units are 0 in every row, and get no gradient")}
+    assert advice(np.sum(h), b) == {("h", "dead relu: 2 of 4 units are 0 in every row: no gradient passes")}
 
 
 @pytest.mark.parametrize(("scale", "saturated"), [(1.0, False), (1000.0, True)])

@@ -114,6 +114,27 @@ def shown_number(text):
 # --- steps ------------------------------------------------------------------------------------------------------------
 
 
+def test_the_sliders_keep_their_length(opened, net):
+    with opened(net[0]) as tab:
+        widths = set()
+        for position in range(int(tab.locator("#time").get_attribute("max")) + 1):
+            tab.locator("#time").fill(str(position))
+            widths.add(tab.locator("#time").bounding_box()["width"])
+        assert len(widths) == 1
+
+
+def test_on_a_phone_the_values_are_one_tap_away(opened, net):
+    with opened(net[0], size="phone") as tab:
+        box(tab, "h").click()
+        summary = tab.locator("#summary")
+        assert summary.inner_text() == "values ↓ h = maximum(X @ W1 + b1, 0)"
+        assert tab.locator("#panel").bounding_box()["y"] > SIZES["phone"][1]
+        summary.click()
+        assert abs(tab.locator("#panel").bounding_box()["y"]) < 5
+        tab.locator("#fit").click()  # what it shows can be read
+        assert tab.locator("g.box text.name").first.bounding_box()["height"] > 8
+
+
 def test_keys_go_through_the_computation_in_its_order(opened, net):
     with opened(net[0]) as tab:
         last = int(tab.locator("#time").get_attribute("max"))
@@ -138,8 +159,48 @@ def test_keys_go_through_the_computation_in_its_order(opened, net):
         assert slider(tab, "time") == last
 
 
+def test_at_the_ends_keys_do_nothing(opened, net):
+    with opened(net[0]) as tab:
+        before = heading(tab)
+        assert before.startswith("loss")
+        assert "all computed" in tab.locator("#position").inner_text()
+        tab.keyboard.press("ArrowRight")
+        assert heading(tab) == before
+        tab.keyboard.press("Home")
+        box(tab, "loss").click()
+        tab.keyboard.press("ArrowLeft")
+        assert heading(tab) == before
+
+
+def test_folding_keeps_the_place(opened, net):
+    with opened(net[0]) as tab:
+        tab.keyboard.press("Home")
+        for _ in range(11):
+            tab.keyboard.press("ArrowRight")
+        place, todo = tab.locator("#position").inner_text(), tab.locator("g.box.todo").count()
+        computed = tab.evaluate("explorer.reached")
+        for _ in range(2):
+            tab.keyboard.press("f")
+            assert tab.evaluate("explorer.reached") >= computed
+            assert tab.locator("g.box.current").count() == 1
+            folded = tab.locator("g.box.current").get_attribute("class")
+            tab.keyboard.press("f")
+            assert "scope" in folded
+            fill = tab.evaluate("getComputedStyle(document.activeElement.querySelector('.target')).fill")
+            assert fill == "rgba(0, 0, 0, 0)"  # the focus is an outline, and no mark
+            assert (tab.locator("#position").inner_text(), tab.locator("g.box.todo").count()) == (place, todo)
+
+
 def test_what_is_not_computed_says_so(opened, net):
     with opened(net[0]) as tab:
+        tab.keyboard.press("Home")
+        box(tab, "h").click()
+        assert not tab.locator("#panel .heat").first.is_visible()
+        assert "shows when it is computed" in tab.locator("#panel .none").inner_text()
+        tab.keyboard.press("ArrowRight")
+        assert tab.locator("#panel .heat").first.is_visible()
+        assert not tab.locator("#panel .heat").nth(1).is_visible()  # its gradient comes later
+        assert "Its gradient of h shows when it is computed" in tab.locator("#panel .none").inner_text()
         tab.keyboard.press("Home")
         box(tab, "dscores").click()
         assert "not computed yet" in tab.locator("#panel .facts").inner_text()
@@ -212,17 +273,41 @@ def test_no_box_lies_on_another_and_no_edge_of_a_phase_crosses_one(opened, net, 
         assert inside == []
 
 
+def test_the_whole_picture_of_the_net_is_seen_at_first(opened, net):
+    with opened(net[0]) as tab:
+        place = tab.locator("#picture").bounding_box()
+        for left, top, right, bottom in rectangles(tab, "g.box .shape, .frame"):
+            assert place["x"] <= left
+            assert right <= place["x"] + place["width"]
+            assert place["y"] <= top
+            assert bottom <= place["y"] + place["height"]
+
+
+def test_histograms_in_boxes_leave_texts_free(opened, net):
+    with opened(net[0]) as tab:
+        inside = tab.evaluate("""[...document.querySelectorAll('g.box')].flatMap(box => {
+            const bars = box.querySelector('.bars').getBBox();
+            const top = bars.y + box.querySelector('.shape').getBBox().height - 1;
+            return bars.height ? [...box.querySelectorAll('text')].map(text => top - text.getAttribute('y')) : [];
+        })""")
+        assert len(inside) > 30
+        assert min(inside) >= 2  # below the base line
+
+
 def test_formulas_have_the_names_that_the_source_has(opened, net):
     with opened(net[0]) as tab:
         formulas = {
-            name: box(tab, name).locator("title").text_content() for name in ("exponentials", "probs", "dscores", "db2")
+            name: box(tab, name).locator("title").text_content()
+            for name in ("correct", "exponentials", "probs", "dscores", "db2")
         }
         assert formulas == {
+            "correct": "correct = shifted[arange(60), y]",
             "exponentials": "exponentials = exp(shifted)",
             "probs": "probs = exponentials / totals",
             "dscores": "dscores = (probs − (y[:, None] = arange(3))) / 60",
             "db2": "db2 = Σ₀ dscores",
         }
+        assert tab.locator("g.box.data", has=tab.locator("title", has_text="arange(60)")).count() == 1
 
 
 def test_a_gradient_is_level_with_its_value(opened, net):
@@ -265,8 +350,13 @@ def test_a_line_unfolds_to_its_operations(opened, net):
 def test_the_search_finds_names_and_formulas_also_in_folded_scopes(opened, net):
     with opened(net[0]) as tab:
         tab.locator("#fold").click()
+        before = heading(tab)
         tab.keyboard.press("/")
         tab.keyboard.type("dscores")
+        assert heading(tab) == before  # typing marks, Enter selects
+        assert re.match(r"\d+ found: Enter", tab.locator("#found").inner_text())
+        assert tab.locator("g.box.found").count() > 0
+        tab.keyboard.press("Enter")
         assert heading(tab).startswith("dscores")
         assert tab.locator("#found").inner_text().startswith("1 of")
         assert box(tab, "dscores").get_attribute("aria-pressed") == "true"
@@ -275,6 +365,13 @@ def test_the_search_finds_names_and_formulas_also_in_folded_scopes(opened, net):
         assert not heading(tab).startswith("dscores =")
         tab.locator("#query").fill("nothing is called so")
         assert tab.locator("#found").inner_text() == "0 found"
+        assert tab.locator("g.box.found").count() == 0
+        tab.locator("#query").fill("dscores")
+        box(tab, "dscores").click()
+        tab.locator("#query").press("Enter")
+        assert heading(tab).startswith("dscores")  # the first one, also if it is selected already
+        tab.keyboard.press("Escape")
+        assert tab.locator("#query").input_value() == tab.locator("#found").inner_text() == ""
         assert tab.locator("g.box.found").count() == 0
 
 
@@ -314,6 +411,16 @@ def test_a_line_selects_its_box_and_a_box_its_line(opened, net):
         tab.keyboard.press("Home")
         tab.keyboard.press("ArrowRight")
         assert marked_line(tab).startswith("h = ")
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_lines_are_wrapped_and_never_cut(opened, net, size):
+    with opened(net[0], size=size) as tab:
+        parts = """(right => [...document.querySelectorAll('#source .line, #source .line span')]
+            .filter(e => e.getBoundingClientRect().right > right || e.scrollWidth > e.clientWidth + 1).length
+        )(document.querySelector('#source').getBoundingClientRect().right)"""
+        assert tab.locator("#source .line").count() > 20
+        assert tab.evaluate(parts) == 0
 
 
 def test_every_line_that_computes_something_has_a_box(opened, net):
@@ -369,6 +476,17 @@ def test_values_and_gradients_are_those_of_the_arrays(opened):
         assert f"({int(np.sum(big.data <= 0)):,})" in zeros
 
 
+def test_a_sample_of_few_elements_is_a_heat_map_that_says_so(opened):
+    big = Tensor(np.random.default_rng(1).standard_normal((70, 90)), requires_grad=True, name="big")
+    with opened(explore(np.sum(big * big), gradients_of=big, budget=300)) as tab:
+        box(tab, "big").click()
+        heats = tab.locator("#panel .heat")
+        assert [heats.nth(side).locator("canvas").is_visible() for side in (0, 1)] == [True, True]
+        sizes = {heats.nth(side).locator("canvas").evaluate("e => `${e.width}×${e.height}`") for side in (0, 1)}
+        assert len(sizes) == 1  # a gradient keeps the elements that its value keeps
+        assert re.search(r"every \d+th of 70 rows", heats.first.locator(".scale").inner_text())
+
+
 def test_the_heat_map_is_read_by_keyboard_and_a_row_is_chosen(opened, net):
     page, _, (X, _, model) = net
     with opened(page) as tab:
@@ -383,8 +501,56 @@ def test_the_heat_map_is_read_by_keyboard_and_a_row_is_chosen(opened, net):
         assert shown_number(readout.split(" = ")[1]) == pytest.approx(hidden[row, column], rel=1e-3, abs=1e-6)
         tab.keyboard.press("Enter")
         zeros = int(np.sum(hidden[row] == 0))
-        assert tab.locator("#panel .row").first.inner_text() == f"row {row}: {zeros} of 30 are 0"
+        assert tab.locator("#panel p.point").first.inner_text() == f"point {row}: {zeros} of 30 are 0"
+        assert tab.locator("#panel .readout").first.inner_text() == readout
+        tab.keyboard.press(".")
+        assert tab.locator("#panel p.point").first.inner_text().startswith(f"point {row + 1}: ")
+        assert tab.locator("#panel .readout").first.inner_text() == ""  # it was of another point
         assert slider(tab, "time") == int(tab.locator("#time").get_attribute("max"))  # the arrows moved the cell alone
+
+
+def test_a_point_is_followed_by_number_and_the_relu_says_where_its_gradient_stops(opened, net):
+    page, _, (X, _, model) = net
+    with opened(page) as tab:
+        box(tab, "h").click()
+        tab.keyboard.press("p")
+        tab.keyboard.type("14")
+        zeros = int(np.sum(model.hidden(X).data[14] == 0))
+        assert 0 < zeros < 30
+        told = tab.locator("#panel .stops").inner_text()
+        assert told.startswith("Where relu is off, the gradient stops in")
+        assert told.endswith(f"point 14 gives none to {zeros} of 30")
+        assert "point 14: class 0" in tab.locator(".regions figcaption").inner_text()
+        assert tab.locator("#panel .heat").first.locator("i.followed").is_visible()
+        tab.keyboard.press("Escape")
+        assert tab.locator("#point").input_value() == ""
+        assert not tab.locator("#panel .heat").first.locator("i.followed").is_visible()
+        tab.keyboard.press(".")
+        tab.keyboard.press(".")
+        tab.keyboard.press(",")
+        assert tab.locator("#point").input_value() == "0"
+        tab.get_by_role("button", name="the point before").click()
+        assert tab.locator("#point").input_value() == "0"  # there is none before
+        tab.locator("#panel .stops button").click()
+        assert heading(tab) == "t1 = dh × (h > 0)"
+        assert tab.locator("#panel .heat h3").first.inner_text() == "gradient of X @ W1 + b1"
+        assert re.fullmatch(r"point 0: \d+ of 30 are 0", tab.locator("#panel p.point").first.inner_text())
+        tab.keyboard.press("p")
+        tab.keyboard.type("999")
+        assert tab.evaluate("explorer.state.point") == len(X) - 1
+
+
+def test_the_warnings_are_a_button_that_goes_to_them(opened):
+    x = Tensor([[1.0, np.nan]], requires_grad=True, name="x")
+    with opened(explore(np.sum(x * 2), gradients_of=x)) as tab:
+        count = tab.evaluate("explorer.advice[0].size")
+        assert tab.locator("#warnings").inner_text() == f"⚠ {count} warnings"
+        seen = []
+        for _ in range(count):
+            tab.locator("#warnings").click()
+            seen.append(heading(tab))
+            assert tab.locator("#panel .advice li").count()
+        assert len(set(seen)) == count
 
 
 def test_nan_and_infinity_are_counted_and_warned_of(opened):
@@ -430,7 +596,10 @@ def test_the_training_slider_shows_every_panel_at_that_moment(opened, net):
         for moment in (0, moments // 2, moments - 1):
             tab.locator("#moment").fill(str(moment))
             assert shown_number(facts(tab)["value"]) == pytest.approx(record.losses[at[moment]], rel=1e-4)
-            assert f"after {at[moment]} updates" in tab.locator("#when").inner_text()
+            plural = "" if at[moment] == 1 else "s"
+            assert f"after {at[moment]} update{plural} · " in tab.locator("#when").inner_text()
+            told = tab.locator("#when").inner_text().split("loss ")[1]
+            assert told == box(tab, "loss").locator(".aside").text_content()
         tab.keyboard.press("Escape")
         tab.locator("#moment").evaluate("element => element.blur()")
         tab.keyboard.press("[")
@@ -448,7 +617,7 @@ def test_the_regions_are_those_that_the_model_predicts(opened, net):
         assert "class 2" in tab.locator(".regions figcaption").inner_text()
         place = tab.locator(".regions canvas").bounding_box()
         tab.mouse.click(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
-        assert re.search(r"row \d+: class \d", tab.locator(".regions figcaption").inner_text())
+        assert re.search(r"point \d+: class \d", tab.locator(".regions figcaption").inner_text())
 
 
 def test_a_click_on_the_loss_curve_chooses_a_moment(opened, net):
@@ -456,6 +625,14 @@ def test_a_click_on_the_loss_curve_chooses_a_moment(opened, net):
         place = tab.locator(".curve svg").bounding_box()
         tab.mouse.click(place["x"] + 6, place["y"] + 20)
         assert slider(tab, "moment") == 0
+
+
+def test_where_the_loss_falls_fastest_one_lands_where_the_button_says(opened, net):
+    with opened(net[0]) as tab:
+        button = tab.locator(".says button")
+        assert "falls fastest near update" in tab.locator(".says").inner_text()
+        button.click()
+        assert tab.locator("#when").inner_text().startswith(f"{button.inner_text()} · ")
 
 
 # --- readable by everybody --------------------------------------------------------------------------------------------
@@ -509,6 +686,7 @@ def test_the_contrast_of_all_text_is_at_least_4_and_a_half(opened, net, scheme, 
 def test_nothing_is_wider_than_the_window(opened, net, size, scheme):
     with opened(net[0], size=size, scheme=scheme) as tab:
         tab.locator("#query").fill("t1")
+        tab.keyboard.press("Enter")
         assert heading(tab) == "t1 = dh × (h > 0)"
         width = SIZES[size][0]
         assert tab.evaluate("document.scrollingElement.scrollWidth") <= width
@@ -549,9 +727,14 @@ def test_everything_that_can_be_operated_has_a_name(opened, net):
         assert tab.locator("html").get_attribute("lang") == "en"
 
 
-def test_it_prints_as_a_page(opened, net):
-    with opened(net[0]) as tab:
-        tab.emulate_media(media="print")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_prints_as_a_page(opened, net, scheme):
+    with opened(net[0], scheme=scheme) as tab:
+        tab.emulate_media(media="print", color_scheme=scheme)
+        for part in ("#panel", "#source", "#picture"):
+            paper = tab.locator(part).evaluate("element => getComputedStyle(element).backgroundColor")
+            assert paper == "rgb(255, 255, 255)"
+        assert not tab.locator("#warnings").is_visible()
         assert not tab.locator("header form").is_visible()
         assert not tab.locator("footer button").first.is_visible()
         assert tab.locator("#source li").last.is_visible()
@@ -568,7 +751,7 @@ def test_names_are_text_and_never_markup(opened):
         with scope(name):
             total = total + np.sum(tensors[-1] @ tensors[-1]).named(name)
     with opened(explore(total, gradients_of=tensors)) as tab:
-        tab.locator("#unfold").click()
+        assert tab.locator("#unfold").is_disabled()  # nothing is folded
         shown = set(tab.locator("g.box text.name").all_text_contents())
         titles = set(tab.locator("g.fold title").all_text_contents())
         for name in HOSTILE:

@@ -135,7 +135,11 @@ def test_the_case_study_with_sixty_snapshots_takes_less_than_a_megabyte():
     for _ in range(59):
         record(X, y)
     page = explore(record)
-    assert len(data_of(page)["at"]) == 60
+    data = data_of(page)
+    assert len(data["at"]) == 60
+    for value, gradient in data["pairs"]:  # one sees them side by side
+        if data["boxes"][gradient]["printed"]:
+            assert data["samples"][value] == data["samples"][gradient]
     assert len(page.html.encode()) <= 1_000_000
 
 

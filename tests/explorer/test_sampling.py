@@ -35,10 +35,17 @@ def test_samples_keep_within_the_size_and_nothing_is_left_out_without_need(wante
         assert sample.rows * sample.columns == np.prod(shape)
 
 
-@given(st.integers(1, 5000), st.integers(1, 2000))
+@given(st.integers(100, 5000), st.integers(100, 2000))
 def test_rows_kept_of_one_array_are_kept_of_smaller_ones_too(rows, size):
     wide, narrow = samples_within([(rows, 100), (rows, 3)], size)
     assert wide.row_step % narrow.row_step == 0
+
+
+def test_large_arrays_are_sampled_evenly_in_both_directions_and_a_gradient_as_its_value():
+    value, other, gradient = samples_within([(300, 100), (100, 3), (300, 100)], 1500)
+    assert value == gradient
+    assert (value.row_step, value.column_step) == (16, 4)  # 19 × 25 cells
+    assert other.size > 100
 
 
 def test_a_small_share_loses_elements_first():

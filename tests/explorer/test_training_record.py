@@ -134,7 +134,23 @@ def test_the_loss_is_the_first_output_of_one_element():
     record = explore.training(capture(lambda x: x * w))
     record(np.ones(3))
     assert np.isnan(record.losses[0])
-    assert data_of(explore(record))["curve"] == [[0, None]]
+    assert data_of(explore(record))["curve"] == [[0, None], [1, None]]
+    record = explore.training(capture(lambda x: {"count": 7, "loss": np.sum(x * w)}))
+    record(np.ones(3))
+    assert data_of(explore(record))["curve"] == [[0, 3.0], [1, 3.0]]  # the tensor, not the number
+
+
+def test_the_curve_has_the_loss_that_each_snapshot_shows_also_after_thousands_of_updates():
+    X, y, linear, _ = published.start(points=20)
+    record = explore.training(descent(linear))
+    for _ in range(3000):
+        record(X, y)
+    page = explore(record)
+    data, shown = data_of(page), values(page, "loss").ravel()
+    curve = dict(data["curve"])
+    assert len(curve) < 1500  # it is thinned
+    assert data["at"][-1] == 3000
+    assert [curve[at] for at in data["at"]] == [pytest.approx(float(loss), rel=1e-8) for loss in shown]
 
 
 def test_the_regions_are_predicted_at_each_snapshot():

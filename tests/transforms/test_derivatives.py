@@ -391,6 +391,10 @@ def test_calls_in_the_manner_of_others_say_what_to_write() -> None:
             transform(f, x)  # type: ignore[arg-type]
         with pytest.raises(TypeError, match=rf"{name} takes a function, not ndarray: write {name}\(f\)\(x\)"):
             transform(x)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match=rf"^{name}\(\) got .*'argnum': write argnums= instead of argnum=$"):
+            transform(f, argnum=1)  # type: ignore[call-arg]
+        with pytest.raises(TypeError, match=rf"^{name}\(\) got .*'has_aux': write loss, more = f\(x\), with a Tensor"):
+            transform(f, has_aux=True)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match=r"not a list: write np\.stack"):
         jacobian(lambda x: [x[0], x[1]])(x)
     w = Tensor(x, requires_grad=True)

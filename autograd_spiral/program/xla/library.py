@@ -17,6 +17,8 @@ class _Module:
         self._name = name
 
     def __getattr__(self, attribute: str) -> Any:
+        if attribute.startswith("__"):  # what tools ask any object for, such as doctest: no reason to import JAX
+            raise AttributeError(attribute)
         return getattr(importlib.import_module(self._name), attribute)
 
 
