@@ -275,7 +275,7 @@ def mygrad() -> Step:
     return step
 
 
-# --- one step of Adam on 100 rows of 64 numbers, in float32, as for images of 8 by 8 pixels --------------------------
+# --- one Adam step on 100 rows of 64 numbers, in float32, as for images of 8 by 8 pixels -----------------------------
 
 
 def digits() -> tuple[Iterator[Any], dict[str, Any]]:
@@ -513,7 +513,7 @@ def chain_mygrad() -> Step:
 # --- many rows -------------------------------------------------------------------------------------------------------
 
 
-def replayed_as_a_whole() -> Step:
+def replayed_without_blocks() -> Step:
     """The net's step, captured, but never run in blocks of rows."""
     from autograd_spiral.program.running.replay import replay
 
@@ -521,7 +521,7 @@ def replayed_as_a_whole() -> Step:
 
 
 def replayed_by_threads() -> Step:
-    """The net's step, captured, in blocks of rows that the threads share."""
+    """The net's step, captured, in blocks of rows that are divided among the threads."""
     from autograd_spiral import blocks
 
     return replayed(blocks(threads=threads))
@@ -563,8 +563,8 @@ TRAINING = {
 MANY_ROWS = {
     "the step by hand, tuned with buffers": Contender(tuned, "numpy"),
     "autograd_spiral, replayed in blocks of rows": Contender(replayed),
-    "the same, shared by the threads": Contender(replayed_by_threads),
-    "autograd_spiral, replayed as a whole": Contender(replayed_as_a_whole),
+    "the same, divided among the threads": Contender(replayed_by_threads),
+    "autograd_spiral, replayed without blocks": Contender(replayed_without_blocks),
     "PyTorch, eager": Contender(torch, "torch"),
     "jax.jit": Contender(jax, "jax"),
 }
@@ -607,12 +607,12 @@ def shared_rows_of(model: Model) -> dict[str, Contender]:
     """Return the ways of replaying a step on many rows."""
     return {
         "autograd_spiral, replayed": Contender(functools.partial(libraries.replayed, model)),
-        "the same, as a whole": Contender(functools.partial(libraries.unsplit, model)),
-        "the same, in blocks shared by the threads": Contender(functools.partial(libraries.shared, model)),
+        "the same, without blocks": Contender(functools.partial(libraries.unsplit, model)),
+        "the same, in blocks divided among the threads": Contender(functools.partial(libraries.shared, model)),
     }
 
 
-DIGITS = "one step of Adam on 100 rows of 64 numbers (100 hidden units, 10 classes, float32)"
+DIGITS = "one Adam step on 100 rows of 64 numbers (100 hidden units, 10 classes, float32)"
 TABLES = [
     Table("one training step of the two-layer net (300 points, 100 hidden units)", TRAINING, 200),
     Table(DIGITS, ADAM, 100),

@@ -1,8 +1,8 @@
 """A training step saved as a file that needs only NumPy, and used for training without this package.
 
-The net is trained for a while by its captured step. The step's text and the state that the training has reached are
-saved in a folder. Another Python process, which imports only NumPy, continues the training from there, and both
-processes end with the same loss.
+The net is trained for a while by its captured step. The step's text and the net's current state are saved in a folder.
+Another Python process, which imports only NumPy, continues the training from there, and both processes end with the
+same loss.
 """
 
 import subprocess

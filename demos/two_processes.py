@@ -1,6 +1,6 @@
 """Two processes train one net, each on half of the rows, and get the losses of one process that has all rows.
 
-`main` starts both, and a third one without rows, which brings them together: JAX ends all processes with that one.
+`main` starts both, and a third process without rows as the coordinator: if that one ends, JAX ends all processes.
 """
 
 import importlib.util
@@ -29,7 +29,7 @@ def train(rows=slice(None), executor=None, steps=201):
 def take_part(address, number):
     import jax
 
-    jax.config.update("jax_enable_recoverability", True)  # otherwise JAX ends a process that has lost another one
+    jax.config.update("jax_enable_recoverability", True)  # otherwise JAX ends a process when another is lost
     jax.distributed.initialize(address, num_processes=3, process_id=number, coordinator_bind_address=address)
     devices = [device for device in jax.devices() if device.process_index > 0]  # which all processes must ask for
     if number == 0:
@@ -47,7 +47,7 @@ def main():
         return print("this demo needs JAX: pip install 'autograd-spiral[xla]'")
     with socket.create_server(("127.0.0.1", 0)) as free:
         command = [sys.executable, __file__, f"127.0.0.1:{free.getsockname()[1]}"]
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"  # of JAX, errors alone
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"  # JAX logs errors only
     first = subprocess.Popen([*command, "0"], stdin=subprocess.PIPE)
     both = [subprocess.Popen([*command, number], stdout=subprocess.PIPE, text=True) for number in "21"]
     print(*(process.communicate()[0] for process in both), sep="", end="")

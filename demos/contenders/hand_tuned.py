@@ -1,4 +1,4 @@
-"""Steps by hand, tuned: every result goes to a buffer allocated beforehand, each operation in the fastest way known."""
+"""Hand-written, tuned steps: each result goes to a preallocated buffer, in the fastest way known for each operation."""
 
 from __future__ import annotations
 
