@@ -221,22 +221,26 @@ class _Inputs:
         positions = [argnums] if isinstance(argnums, int) else list(argnums)
         if not all(isinstance(i, int) and -len(args) <= i < len(args) for i in positions):
             raise TypeError(f"{caller}: argnums={argnums!r}, but there are {len(args)} positional arguments")
+        if len({i % len(args) for i in positions}) < len(positions):
+            raise TypeError(f"{caller}: argnums={argnums!r} names an argument twice")
         parts = [flatten_parameters(args[i]) for i in positions]
         self._treedef = tuple, tuple(enumerate(treedef for _, treedef in parts))
+        found = list(chain(*(leaves for leaves, _ in parts)))
         tensors = any(type(leaf) is Tensor for leaf in leaves_of((args, self._kwargs))[0])
         self.recorded = tensors and MODE.get().recording  # then the results can be differentiated again
         self.as_arrays = not tensors and MODE.get().trace is NO_TRACE
+        others = [arg for i, arg in enumerate(args) if i not in positions and i - len(args) not in positions]
+        self._depend = _may_depend([*found, *leaves_of((others, self._kwargs))[0]])
         names = [leaf_names(part, f"argument {i}") for i, (_, part) in zip(positions, parts, strict=True)]
-        self.leaves = [
-            self._leaf(*named) for named in zip(chain(*names), chain(*(leaves for leaves, _ in parts)), strict=True)
-        ]
+        self.leaves = [self._leaf(*named) for named in zip(chain(*names), found, strict=True)]
         self._args = list(args)
         for i, value in zip(positions, unflatten(self._treedef, iter(self.leaves)), strict=True):
             self._args[i] = value
 
     def _leaf(self, name: str, value: Any) -> Tensor:
         if type(value) is Tensor and value.requires_grad:
-            return value
+            with entering(recording=True):
+                return +value if self._depend else value  # a new node: nothing else that is passed depends on it
         array = value._value if type(value) is Tensor else np.asarray(value)
         if array.dtype.kind != "f":
             if array.dtype == object:
@@ -304,6 +308,12 @@ class _Inputs:
         if self.as_arrays:
             return np.array(result.data if type(result) is Tensor else result)[()]
         return result if self.recorded else result.detach()
+
+
+def _may_depend(leaves: Iterable[Any]) -> bool:
+    """Whether a tensor among these leaves may be computed from another one, or be the same."""
+    flowing = [leaf for leaf in leaves if type(leaf) is Tensor and leaf.requires_grad]
+    return len(set(flowing)) < len(flowing) or (len(flowing) > 1 and not all(tensor.is_leaf for tensor in flowing))
 
 
 def _grad(output: Tensor, leaves: Sequence[Tensor], cotangent: Any = None, *, create_graph: bool = False) -> Any:

@@ -65,6 +65,13 @@ def test_other_products_stay(subscripts: str) -> None:
     assert np.einsum in functions_in(program)
 
 
+@pytest.mark.parametrize("shapes", [((2, 1), (2, 5, 1)), ((4, 3), (1, 5, 4)), ((1, 1), (3, 5, 4))])
+def test_products_with_a_broadcast_axis_stay(shapes: tuple[tuple[int, ...], ...]) -> None:
+    args = [RNG.standard_normal(shape) for shape in shapes]
+    program = matrices_of(lambda a, b: np.einsum("kl,lik->i", a, b), *args)
+    assert np.einsum in functions_in(program)
+
+
 def test_products_of_integers_stay() -> None:
     a = np.arange(12).reshape(3, 4)
     assert np.einsum in functions_in(matrices_of(lambda a: np.einsum("ij,kj->ik", a, a), a))

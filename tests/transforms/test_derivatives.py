@@ -231,6 +231,47 @@ def test_captured_steps_may_use_them(transformed: Any) -> None:
     assert repr(step).endswith("1 program>")
 
 
+@pytest.mark.parametrize("captured", [False, True])
+def test_derivatives_are_partial_even_if_one_argument_is_computed_from_another(captured: bool) -> None:
+    x = Tensor([1.0, 2.0], requires_grad=True)
+
+    def derivatives() -> Any:
+        f = lambda a, b: np.sum(a**2 * b)  # noqa: E731
+        both = value_and_grad(f, (0, 1))
+        nested = grad(np.sum(value_and_grad(f)(x, x)[1]), x)  # of 2 x²
+        return [*both(x, x)[1], *both(x, 3 * x)[1], value_and_grad(f)(x, x)[1], nested, jacobian(f, 1)(x, 3 * x)]
+
+    found = (capture(derivatives) if captured else derivatives)()
+    values = np.array([1.0, 2.0])
+    squares = values**2
+    expected = [2 * squares, squares, 6 * squares, squares, 2 * squares, 4 * values, squares]
+    assert np.allclose([each.data for each in found], expected)
+
+
+def test_an_argument_is_named_once() -> None:
+    for argnums in [(0, 0), (0, -2)]:
+        with pytest.raises(TypeError, match="names an argument twice"):
+            value_and_grad(lambda a, b: np.sum(a * b), argnums)(np.ones(2), np.ones(2))
+
+
+@pytest.mark.parametrize("twice", [1, 2])
+def test_a_captured_step_that_gets_the_argument_is_differentiated(twice: int) -> None:
+    cubes = capture(lambda x, scale: np.sum(scale * x**3))
+    x = np.array([1.0, 2.0])
+    for _ in range(2):
+        value, gradient = value_and_grad(lambda x: cubes(twice * x if twice > 1 else x, np.ones(2)) + np.sum(x**2))(x)
+        assert np.isclose(value, 9 * twice**3 + 5)
+        assert np.allclose(gradient, 3 * twice**3 * x**2 + 2 * x)
+
+
+def test_a_captured_step_that_gets_values_is_replayed() -> None:
+    w = Tensor(3.0, requires_grad=True)
+    scaled = capture(lambda x: w * np.sum(x))
+    gradient = value_and_grad(lambda x: float(scaled(x.data)) * np.sum(x**2))(np.array([1.0, 2.0]))[1]
+    assert np.array_equal(gradient, [18.0, 36.0])
+    assert scaled.program
+
+
 def test_a_captured_hessian_vector_product_leaves_nothing_behind() -> None:
     A = np.random.default_rng(0).standard_normal((3, 4))
     product = capture(lambda x, v: hvp(lambda x: np.sum(np.tanh(A @ x) ** 2), (x,), (v,))[0], verify=False)

@@ -20,7 +20,7 @@ from properties import (
     assert_value,
 )
 
-from autograd_spiral import Tensor, grad
+from autograd_spiral import Tensor, capture, grad
 from autograd_spiral.engine.messages import name_of
 from autograd_spiral.engine.table import COMPOSITIONS
 from autograd_spiral.errors import NoRuleError, ShapeError
@@ -187,6 +187,19 @@ def test_smooth_functions_of_norms_and_std_have_the_second_derivative_at_0(name:
     factor = {0: 1, 1: -1, 2: 0.75}[SMOOTH.index(smooth)]
     expected = second_derivative_at_0(lambda x: factor * SQUARES[name](x))
     np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-15)
+
+
+@pytest.mark.parametrize("captured", [False, True])
+def test_a_cotangent_keeps_its_value_when_its_factor_is_assigned(captured: bool) -> None:
+    x, factor = Tensor([3.0, 4.0], requires_grad=True), Tensor(2.0, requires_grad=True)
+
+    def gradient() -> Tensor:
+        norm = np.linalg.norm(x)
+        cotangent = factor * norm
+        factor.assign(factor + 5.0)
+        return grad(norm, x, cotangent, create_graph=True)
+
+    assert np.allclose((capture(gradient) if captured else gradient)().data, [6.0, 8.0])
 
 
 def test_smooth_functions_of_lengths_that_are_not_recognised_have_no_finite_second_derivative_at_0() -> None:

@@ -204,3 +204,12 @@ def test_entries_for_which_a_condition_holds() -> None:
         assert out.data.tolist() == [3, 4, 5, 6]
     assert x.compress([False, True], axis=0).data.tolist() == [[4, 5, 6]]
     np.testing.assert_array_equal(grad(np.compress([True, False, True], x, axis=1).sum(), x).data, [[1, 0, 1]] * 2)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int32])
+@pytest.mark.parametrize("period", [4, 3.5, np.float64(4)])
+def test_unwrapped_angles_have_numpys_dtype(dtype: Any, period: Any) -> None:
+    angles = np.array([0, 2, -2, 7, -7, -3, 1], dtype)
+    found, expected = np.unwrap(Tensor(angles), period=period).data, np.unwrap(angles, period=period)
+    assert found.dtype == expected.dtype
+    assert np.array_equal(found, expected)

@@ -323,6 +323,12 @@ def test_what_has_no_derivative_says_what_to_write(call: Any, remedy: str) -> No
         call(Tensor(np.ones((3, 2)), requires_grad=True))
 
 
+@pytest.mark.parametrize("function", [np.linalg.svd, np.linalg.svdvals, np.linalg.qr, np.linalg.eigh])
+def test_vectors_have_no_decompositions(function: Any) -> None:
+    with pytest.raises(ShapeError, match=rf"np\.linalg\.{function.__name__} of shapes \(3,\).*two-dimensional"):
+        function(Tensor(np.ones(3), requires_grad=True))
+
+
 def test_invalid_calls_raise() -> None:
     x = Tensor(np.ones((3, 2)), requires_grad=True)
     with pytest.raises(ShapeError, match=r"np\.linalg\.solve of shapes \(3, 3\), \(4,\)"):

@@ -55,7 +55,8 @@ def capture(
     Leaf tensors that the step reaches are state: they are read at each call, and get new arrays by `assign` once the
     whole step has succeeded. Other outside arrays are read at each call if the step computes with them. If it derives
     arrays from them in plain NumPy (`X[i]`, `X / 2`), changing their contents makes a new program. The tensors that
-    the step returns, in any nesting, come back as new leaves; nothing is recorded outside the step.
+    the step returns, in any nesting, come back as new leaves; nothing is recorded outside the step. A transform such as
+    `value_and_grad` differentiates steps that get its tensors: these calls run without a program.
 
     Inside the step, use `grad` and `assign`. Reading a value (`float(t)`, `t.data`, `print(t)`), `backward()`, `.grad`
     and indexing with a boolean mask raise `CaptureError` with the line, and so does a step that changes a container
@@ -155,7 +156,8 @@ class CapturedStep:
                 return self._step(*args, **kwargs)
             with entering(trace=NO_TRACE, observer=None, constants=False):
                 return self(*args, **kwargs)
-        if mode.observer is not None:  # for example blame(), which watches the step on tensors, as a capture does
+        if mode.observer is not None or (mode.transform and mode.recording and _require_gradients(args, kwargs)):
+            # watched, for example by blame(), or differentiated: on tensors, as in a capture
             leaves, treedef = taken_apart((args, kwargs))
             args, kwargs = unflatten(treedef, (Tensor(x) if isinstance(x, np.ndarray) else x for x in leaves))
             return self._step(*args, **kwargs)
@@ -276,6 +278,11 @@ class CapturedStep:
                 f"decorate a function of a module with @capture, or {_AS_A_METHOD}"
             )
         return name
+
+
+def _require_gradients(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether a tensor that requires gradients is among the arguments."""
+    return any(type(leaf) is Tensor and leaf.requires_grad for leaf in taken_apart((args, kwargs))[0])
 
 
 _AS_A_METHOD = "make it a method, with @capture in the body of the class or self.step = capture(self._step)"

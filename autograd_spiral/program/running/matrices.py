@@ -60,13 +60,16 @@ class _Matrices:
         if set(first) ^ set(second) != set(result):  # also if there are more operands
             return self.equation
         a, b = self.equation.inputs
+        of_a, of_b = (dict(zip(*pair, strict=True)) for pair in ((first, shape_of(a)), (second, shape_of(b))))
+        if any(of_a[letter] != of_b[letter] for letter in shared):  # one of them is broadcast
+            return self.equation
+        sizes = of_a | of_b
         if result[:1] and result[0] in second:  # its axes come first
             a, b, first, second = b, a, second, first
         larger = first if math.prod(shape_of(a)) > math.prod(shape_of(b)) else second
         summed = "".join(letter for letter in larger if letter in shared)
         left, right = ("".join(letter for letter in result if letter in term) for term in (first, second))
         product = self._product(self._oriented(a, first, left, summed), self._oriented(b, second, summed, right))
-        sizes = dict(zip(first + second, shape_of(a) + shape_of(b), strict=True))
         if result == left + right:
             return self._instead(product)
         whole = self._reshaped(product, tuple(sizes[letter] for letter in left + right))

@@ -162,7 +162,7 @@ def _unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * ma
     whole = isinstance(period, int) and step.dtype.kind in "iu"
     half = period // 2 if whole else period / 2
     turned = np.remainder(step + half, period) - half
-    turned = turned + np.where((turned == -half) & (step > 0) & (2 * half == period), period, 0)
+    turned = np.where((turned == -half) & (step > 0) & (2 * half == period), turned + period, turned)
     change = np.where(np.absolute(step) < (period / 2 if discont is None else discont), 0, turned - step)
     return np.moveaxis(
         np.concatenate([p[..., :1], p[..., 1:] + np.cumsum(change, -1).astype(change.dtype)], axis=-1), -1, axis

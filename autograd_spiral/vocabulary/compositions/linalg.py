@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from autograd_spiral.engine.table import composes
-from autograd_spiral.errors import NoRuleError
+from autograd_spiral.errors import NoRuleError, ShapeError
 from autograd_spiral.vocabulary.compositions.arguments import floating, operand
 from autograd_spiral.vocabulary.rules import linalg
 from autograd_spiral.vocabulary.signatures import NO_RTOL
@@ -46,7 +46,7 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
         s = np.linalg.svdvals(np.moveaxis(x, axes, (-2, -1)))
         out = s[..., -1] if ord == -2 else np.sum(s if ord == "nuc" else s[..., :1], axis=-1)
         return np.expand_dims(out, axes) if keepdims else out
-    raise NoRuleError(f"np.linalg.norm with ord={ord!r} over {len(axes)} axes has no gradient rule")
+    raise NoRuleError(f"a norm with ord={ord!r} over {len(axes)} axes has no gradient rule")
 
 
 @composes(np.linalg.cond)
@@ -130,9 +130,17 @@ def _eigh(a: Any, UPLO: str = "L") -> Any:
 composes(np.linalg.eigvalsh)(lambda a, UPLO="L": np.linalg.eigh(a, UPLO)[0])
 
 
+def _lengths(a: Any) -> tuple[int, int, int]:
+    """Return the numbers of rows and columns of the matrices `a`, and the smaller of both."""
+    if a.ndim < 2:
+        raise ShapeError(f"{a.ndim}-dimensional array given. Array must be at least two-dimensional")
+    m, n = a.shape[-2:]
+    return m, n, min(m, n)
+
+
 @composes(np.linalg.svd)
 def _svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
-    (m, n), k = a.shape[-2:], min(a.shape[-2:])
+    m, n, k = _lengths(a)
     if hermitian and not compute_uv:
         return np.linalg.svdvals(_symmetric(a))
     if compute_uv and (hermitian or (full_matrices and m != n)):
@@ -144,7 +152,7 @@ def _svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian:
 
 @composes(np.linalg.qr)
 def _qr(a: Any, mode: str = "reduced") -> Any:
-    (m, n), k = a.shape[-2:], min(a.shape[-2:])
+    m, n, k = _lengths(a)
     if mode not in ("reduced", "r") and not (mode == "complete" and m <= n):
         raise NoRuleError(f"np.linalg.qr of shape {a.shape} with mode={mode!r} has no gradient rule: use 'reduced'")
     q, r = linalg.unpacked(linalg.packed_qr(a if n == k else a[..., :k]), (m, k), (k, k))

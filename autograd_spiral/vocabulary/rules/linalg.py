@@ -11,6 +11,7 @@ import numpy as np
 
 from autograd_spiral.engine.calls import overridable
 from autograd_spiral.engine.messages import name_of
+from autograd_spiral.engine.modes import MODE
 from autograd_spiral.engine.sweep import wide
 from autograd_spiral.engine.table import define
 from autograd_spiral.vocabulary import signatures
@@ -37,12 +38,19 @@ def _norm(x: Any, ord: float, axis: tuple[int, ...], keepdims: bool) -> Any:
     return np.sum(np.absolute(x) ** ord, axis=axis, keepdims=keepdims) ** (1 / ord)
 
 
+def _is_stale(node: Any) -> bool:
+    """Whether an argument of `node` was assigned a new value since then."""
+    value_of = MODE.get().trace.value_of
+    pairs = zip(node.args, node.operands, strict=True)
+    return any(hasattr(arg, "backward") and value_of(arg) is not operand for arg, operand in pairs)
+
+
 def _cofactor(ct: Any, out: Any, depth: int = 8) -> Any:
     """Return c if `ct` was recorded as `c · out`, as for `norm(x)**2`, which is smooth even at 0; else return None."""
     if ct is out:
         return np.ones_like(out)
     function = ct.primitive.function if depth and getattr(ct, "primitive", None) else None
-    if function not in (np.multiply, np.divide):
+    if function not in (np.multiply, np.divide) or _is_stale(ct):
         return None
     first, second = ct.args
     c = _cofactor(first, out, depth - 1)

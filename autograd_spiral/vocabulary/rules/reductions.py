@@ -105,8 +105,9 @@ def _cumprod_rule(ct: Any, out: Any, x: Any, axis: int) -> Any:
     """Return the sum of `ct · out` from each entry on, divided by the entry, or use `_product_rule` if that fails."""
     if type(out) is np.ndarray and x.dtype.char == "d" and np.min(np.absolute(out), initial=1) > 1e-280:
         with np.errstate(all="ignore"):
-            pieces = _cumsum_rule(ct * out, out, x, axis) / x
-        if np.isfinite(pieces).all():
+            terms = ct * out
+            pieces = _cumsum_rule(terms, out, x, axis) / x
+        if np.isfinite(pieces).all() and np.min(np.absolute(terms), initial=1, where=ct != 0) > 1e-280:
             return pieces
     return _product_rule(ct, out, x, axis)
 
