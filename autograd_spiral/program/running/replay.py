@@ -41,8 +41,8 @@ def replay(program: Program) -> Run:
 def generate(program: Program, *, fresh: bool = True) -> Code:
     """Return the code for the equations of `program`, one by one.
 
-    With `fresh`, results are new arrays, and the checks of inputs are run. Without it, results may be in buffers, which
-    the next call overwrites, and no checks are run.
+    With `fresh`, results are new arrays, and the checks are run. Without it, results may be in buffers, which the next
+    call overwrites, and no checks are run.
     """
     code = Code(program, fresh=fresh)
     code.results |= _overwritten_by_results(code)
