@@ -440,7 +440,7 @@ def batches(rng: np.random.Generator, size: int, *arrays: Any) -> Iterator[tuple
 def dropout_mask(
     rng: np.random.Generator, shape: int | tuple[int, ...], rate: float, dtype: DTypeLike = "float64"
 ) -> NDArray[Any]:
-    """Return a random array to multiply by, which is 0 with probability `rate`, else `1 / (1 - rate)`: 1 on average.
+    """Return a random array to multiply by: 0 with probability `rate`, otherwise `1 / (1 - rate)`, so 1 on average.
 
     Draw it outside a captured step, pass it as an argument, and multiply by it only in training (Srivastava et al.
     2014). Raises ValueError for a rate outside [0, 1), and TypeError if `rng` is not a NumPy Generator.
@@ -458,7 +458,7 @@ def dropout_mask(
 
 
 def _by_path(container: Any) -> dict[tuple[Any, ...], Any]:
-    """Return the leaves of a container in a dict from the keys that lead to them, such as `("layers", 0, "W")`."""
+    """Return a dict of a container's leaves; the key of each is the path to it, such as `("layers", 0, "W")`."""
     leaves, treedef = flatten(container)
     return dict(zip(paths(treedef), leaves, strict=True))
 
@@ -472,7 +472,7 @@ def _name(key: tuple[Any, ...]) -> str:
 
 
 def _parameters(caller: str, container: Any) -> dict[Any, Tensor]:
-    """Return the parameters in a dict from the keys that lead to them, in the order of their names."""
+    """Return a dict of the parameters, in the order of their names; the key of each is the path to it."""
     leaves, treedef = flatten_parameters(container)
     found = dict(sorted(zip(paths(treedef), leaves, strict=True), key=lambda item: _name(item[0])))
     for key, p in found.items():

@@ -44,8 +44,8 @@ def draw(
 
     With `gradients_of`, leaves or other tensors, in any form that `grad` takes, the backward pass is recorded again and
     drawn too, each gradient next to its value; the outputs must be scalars. Names come from `Tensor(name=…)` and
-    `.named(…)`, else from `names`, such as `locals()`, else from the keys and attributes of `gradients_of`. `rankdir`
-    is the direction that values flow in: TB, LR, BT or RL.
+    `.named(…)`, otherwise from `names`, such as `locals()`, otherwise from the keys and attributes of `gradients_of`.
+    `rankdir` is the direction that values flow in: TB, LR, BT or RL.
 
     Rounds of a loop that compute the same are one frame, which shows the first round. Everything that belongs to the
     update of one parameter is one node, and so is a long sum. `fold=False` draws all of them in full. Above

@@ -58,7 +58,7 @@ class Statement(NamedTuple):
 class Node:
     """A value of a program and what the picture says about it; or a scope, collapsed into one node.
 
-    Without an equation the value is given, or a copy of its one argument.
+    If the node has no equation, its value is an input, or a copy of its only argument.
     """
 
     kind: Kind

@@ -1,4 +1,4 @@
-"""The explorer: a computation, forward, backward and update, as one HTML file to step through and to look inside."""
+"""The explorer: one HTML file in which to step through a computation, forward, backward and update."""
 
 from autograd_spiral.explorer.explorer import explore
 from autograd_spiral.explorer.training import Regions, Training

@@ -20,10 +20,10 @@ _SURE = 0.999
 """A probability above this has next to no gradient."""
 
 _MANY = 0.9
-"""A softmax is saturated if this share of its rows is sure."""
+"""A softmax is saturated if in this share of its rows, one class has a probability above `_SURE`."""
 
 _VANISHING = 1e-3
-"""The ratio of the gradients of two layers from which the smaller one is told."""
+"""A gradient vanishes if its size is less than this share of the next layer's gradient."""
 
 
 def advice_on(graph: Graph, arrays: Sequence[NDArray[Any] | None]) -> list[tuple[int, str]]:

@@ -1,4 +1,4 @@
-"""The boxes of a page: the nodes of the picture, in the order of the computation, each with its line of the source."""
+"""The boxes of a page: the nodes of the picture in the order of computation, each with its line of printed source."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from autograd_spiral.program.printing.source import Source
 __all__ = ["Boxes"]
 
 _FOLDERS = re.compile(r"^.*?(?=[^/\\]*:\d+: )")
-"""The folders in `folders/file.py:12: code`: a page travels further than folders."""
+"""The folders in `folders/file.py:12: code`: they are removed, since pages are passed on to others."""
 
 _CONSTANT = 10_000
 _LONG = 40
-"""Constants of more elements, or of longer texts, are called by their kind."""
+"""Constants with more elements than the first number, or longer texts than the second, are not written out."""
 
 _FLOWS = {Flow.VALUE: "value", Flow.GRADIENT: "gradient", Flow.SAVED: "saved", Flow.UPDATE: "update"}
 
@@ -63,7 +63,7 @@ class Boxes:
         boxes = [
             {
                 "name": visible(self._name(node)),
-                "named": bool(node.name),  # formulas have · for the others
+                "named": bool(node.name),  # in formulas, · stands for the others
                 "formula": node.formula or _printed(node),
                 "kind": node.kind.name.lower(),
                 "what": str(node.kind),
@@ -98,20 +98,20 @@ class Boxes:
         return structure(self) == structure(other)
 
     def arrays(self, values: Values) -> list[NDArray[Any] | None]:
-        """Return the array of each box, None if it is not known."""
+        """Return the array of each box, or None where it is not known."""
         return [_array(node, values) for node in self.graph.nodes]
 
     def _name(self, node: Node) -> str:
         return node.name or (self.names.get(node.output, "") if node.output in self.lines else "")
 
     def _states_of_updates(self) -> set[int]:
-        """Return the states that the update alone reads, such as the averages of an optimizer."""
+        """Return the states that only the update reads, such as the averages of an optimizer."""
         nodes, edges = self.graph.nodes, self.graph.edges
         read_before = {edge.tail for edge in edges if nodes[edge.head].phase != "update"}
         return {i for i, node in enumerate(nodes) if node.kind is Kind.STATE and i not in read_before}
 
     def _lines_of_all(self) -> dict[Value, int]:
-        """Return the line of each value, of those inside an expression, too: the line that first uses them."""
+        """Return the line of each value. A value inside an expression has the line that first uses it."""
         lines = dict(self.lines)
         for equation in reversed(self.program.equations):
             for value in equation.reads():
@@ -120,7 +120,7 @@ class Boxes:
         return lines
 
     def _boxes_of_lines(self) -> dict[int, int]:
-        """Return for each line of the source its box, or the first one that uses its value."""
+        """Return for each line of the source its box, or if it has none, the first box that uses its value."""
         drawn = {node.output: i for i, node in enumerate(self.graph.nodes)}
         box_of = dict(drawn)
         for equation in reversed(self.program.equations):
@@ -131,7 +131,7 @@ class Boxes:
 
 
 def _printed(node: Node) -> str:
-    """Return a constant as formulas have it, such as arange(300); nothing if that would be long."""
+    """Return a constant as it is written in formulas, such as arange(300), or an empty text if that would be long."""
     if node.name or node.value is None or node.value.size > _CONSTANT:
         return ""
     text = literal(node.value).text.removeprefix("np.")

@@ -24,17 +24,18 @@ _BUDGET = 1_400_000
 
 
 class explore:
-    """A page on which to step through the computation of `outputs`, and to look at every value.
+    """Make a page on which to step through the computation of `outputs`, and to look at every value.
 
-    `outputs` are recorded tensors, a captured step, a program, or a record of a training. With `gradients_of`, leaves
-    or other tensors in any form that `grad` takes, the backward pass from scalar outputs is on the page too. Names come
-    from the tensors, else from `names`, such as `locals()`, else from the keys and attributes of `gradients_of`. A
-    captured step has values for `inputs`, the arguments of a call, at its present state, which stays; without them, its
-    state alone has values. Large arrays are sampled, so that the elements kept take at most `budget` bytes.
+    `outputs` are recorded tensors, a captured step, a program, or the record of a training run. `gradients_of` takes
+    leaves or other tensors, in any form that `grad` takes; the page then also shows the backward pass from scalar
+    outputs. A tensor without a name of its own gets one from `names`, such as `locals()`, or otherwise from the keys
+    and attributes of `gradients_of`. For a captured step, pass the arguments of a call as `inputs`: the page shows what
+    this call would compute from the current state, which it does not change. Without `inputs`, only the state has
+    values. Large arrays are sampled, so that the elements kept take at most `budget` bytes.
 
-    The page shows what the printed source of the program says: one box for each line, which unfolds to the operations
-    in it. It is one file without any request, and shows itself in notebooks. Raises TypeError for what cannot be
-    explored, and what `backward_source` and capturing raise.
+    The page has one box for each line of the program's printed source; a box unfolds into the operations of its line.
+    The page is a single file that needs no server, and notebooks display it. Raises TypeError if `outputs` cannot be
+    explored, and the errors of `backward_source` and of capturing.
 
     >>> import numpy as np
     >>> from autograd_spiral import Tensor
@@ -73,13 +74,14 @@ class explore:
         budget: int = _BUDGET,
         regions: Regions | tuple[Any, Any, Any] | None = None,
     ) -> Training:
-        """Return a record of a training with a captured step: call it in place of the step, and then `explore` it.
+        """Return a record of a training run with a captured step: call it in place of the step, and then `explore` it.
 
-        It takes a snapshot of every value before the calls number `at`, counted from 0; by default before the calls 0,
-        1, 2, …, and then whenever the number of calls has grown by 15%, so that 10,000 calls have 60 snapshots. The
-        page adds one of the state that it finds. There are at most `snapshots`, and fewer if the elements kept would
-        take more than `budget` bytes, as float32; large arrays are sampled. With `regions`, (X, y, predict), the page
-        shows the regions of the classes of points X (N, 2) in the plane. Raises TypeError if the step is not captured.
+        The record takes a snapshot of every value before each of the calls whose numbers are in `at`, counted from 0.
+        By default, it takes one before the calls 0, 1, 2, …, and then whenever the number of calls has grown by 15%, so
+        that 10,000 calls have 60 snapshots. The page adds a last snapshot, of the state at that time. At most
+        `snapshots` are kept, and fewer if their elements would take more than `budget` bytes as float32; large arrays
+        are sampled. If the data are points in the plane, pass `regions=(X, y, predict)`, with X (N, 2), and the page
+        shows the region of each class. Raises TypeError if the step is not captured.
 
         >>> import numpy as np
         >>> from autograd_spiral import Tensor, capture, grad
@@ -112,7 +114,7 @@ class explore:
     def save_as(self, path: str | os.PathLike[str]) -> Path:
         """Write the page to `path`, which ends in .html, and return it.
 
-        Missing folders are made, and an older file of that name stays until the new one is complete. Raises ValueError
+        Missing folders are made. An older file of that name is kept until the new one is complete. Raises ValueError
         for another suffix, OSError if the file cannot be written.
 
         >>> import tempfile
@@ -132,7 +134,7 @@ class explore:
         return f"<explorer of {self._size} values: shows itself in notebooks, save_as() writes a file>"
 
     def _repr_html_(self) -> str:
-        """Return what notebooks show: the page in a frame of its own."""
+        """Return the HTML that notebooks display: the page in an iframe."""
         style = "width: 100%; height: 720px; border: 1px solid #999"
         page = html.escape(self._html)
         return f'<iframe title="Backprop explorer" style="{style}" sandbox="allow-scripts" srcdoc="{page}"></iframe>'

@@ -14,7 +14,7 @@ __all__ = ["packed", "rounded"]
 
 
 def rounded(numbers: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return float32 numbers rounded to 24 bits: to within 1 in 65,000, for four digits.
+    """Return float32 numbers rounded to 24 bits: to within 1 in 65,000, so that four digits are right.
 
     >>> rounded(np.array([1 / 3, np.inf], np.float32))
     array([0.33333588,        inf], dtype=float32)
@@ -33,10 +33,10 @@ def _bits(numbers: NDArray[np.float32]) -> NDArray[np.uint32]:
 
 
 def packed(numbers: Iterable[NDArray[np.float32]], octets: Iterable[NDArray[np.uint8]]) -> tuple[str, int]:
-    """Return the text of all these numbers, followed by these bytes, and how many numbers there are.
+    """Return the text for all `numbers` followed by all `octets`, and how many numbers there are.
 
     Each array of numbers has one row for each moment. Rows are stored as their differences (exclusive or) from the row
-    before, which deflate well if little changes.
+    before, which compress well if little changes.
     """
     bits = [np.zeros(0, np.uint32)]
     for rows in numbers:

@@ -1,4 +1,4 @@
-"""The page: one HTML file with the boxes, their values and the script, which asks nothing of any server."""
+"""The page: one HTML file with the boxes, their values and the script, which needs no server."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ def page_of(
 
 
 def _curve(losses: Sequence[float], snapshots: Sequence[Snapshot]) -> list[tuple[int, float | None]]:
-    """Return the numbers of updates, and the losses after them, of a curve that keeps every rise and fall one can see.
+    """Return the points of a curve, (number of updates, loss after them), with every rise and fall that can be seen.
 
-    Each snapshot is on it, with the loss that its box shows: rounded as all values are.
+    Each snapshot is one of the points, and its loss is rounded like all values, so that it equals the loss in its box.
     """
     if not losses:
         return []
@@ -73,10 +73,10 @@ def _curve(losses: Sequence[float], snapshots: Sequence[Snapshot]) -> list[tuple
 
 
 def _steepest(losses: Sequence[float]) -> tuple[int, float] | None:
-    """Return the step around which the loss falls fastest, and by how much per step: the least loss so far.
+    """Return the step around which the least loss so far falls fastest, and by how much it falls per step.
 
-    It is so measured over a thousandth of the training that spikes of the loss, which fall as fast as they rise, do not
-    count.
+    The fall is measured over a thousandth of the training run. The least loss so far is used because the loss itself
+    also falls fast after each spike.
     """
     window = max(3, len(losses) // _WINDOWS)
     if len(losses) <= 2 * window:

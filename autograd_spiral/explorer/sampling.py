@@ -1,4 +1,4 @@
-"""Which elements of the arrays a page keeps, and what it says about all of them."""
+"""The elements of arrays that a page keeps, and the facts about whole arrays that it shows."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from numpy.typing import NDArray
 __all__ = ["BINS", "FACTS", "Sample", "counts_zeros", "facts", "histogram", "samples_within", "zeros_of_rows"]
 
 FACTS = ("mean", "deviation", "least", "largest", "norm", "zeros", "nans", "infinities")
-"""What is said about all elements of an array, in this order; mean to norm are of the finite ones."""
+"""The facts about all elements of an array, in this order; mean to norm cover only the finite elements."""
 
 BINS = 16
 """The number of bars of a histogram."""
 
 _FEW = 4
-"""The number of columns up to which all of them are shown as numbers, so that the zeros of a row need no count."""
+"""Up to this many columns are all shown as numbers, so that the zeros of a row need no count."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The elements kept of a shape, read as a matrix: every `row_step`-th row, and every `column_step`-th column.
+    """The elements kept of an array, read as a matrix: every `row_step`-th row, and every `column_step`-th column.
 
-    The steps are powers of 2, so that of two arrays with the same rows, the one with fewer rows kept has none that the
-    other lacks.
+    The steps are powers of 2. So if two arrays have equally many rows, the rows kept of one are all kept of the other,
+    too, or the other way round.
 
     >>> Sample.of((300, 2)), Sample.of((300,)), Sample.of((4, 5, 6))
     (Sample(rows=300, columns=2, row_step=1, column_step=1), Sample(rows=1, columns=300, ...), Sample(rows=20, ...))
@@ -51,7 +51,7 @@ class Sample:
         return -(-self.rows // self.row_step) * -(-self.columns // self.column_step)
 
     def thinner(self) -> Sample:
-        """Return a sample of half the rows or half the columns, whichever are more."""
+        """Return a sample with half the rows, or with half the columns if more columns than rows are kept."""
         if self.rows * self.column_step >= self.columns * self.row_step:
             return Sample(self.rows, self.columns, 2 * self.row_step, self.column_step)
         return Sample(self.rows, self.columns, self.row_step, 2 * self.column_step)
@@ -68,10 +68,10 @@ class Sample:
 
 
 def samples_within(shapes: Sequence[tuple[int, ...]], size: int, shares: Sequence[float] | None = None) -> list[Sample]:
-    """Return a sample for each shape, of at most `size` elements in all if that leaves one of each array.
+    """Return a sample for each shape, together at most `size` elements, or one element of each array if that is more.
 
-    The largest ones lose elements first; `shares` say how many elements each may keep compared with others, by default
-    all the same. Arrays of one shape and share, such as a value and its gradient, keep the same elements.
+    The largest samples lose elements first. `shares` are the relative sizes that the samples may have, by default
+    equal. Arrays of one shape and share, such as a value and its gradient, keep the same elements.
 
     >>> [sample.size for sample in samples_within([(300, 100), (100, 3), ()], 2000)]
     [950, 300, 1]
@@ -96,12 +96,12 @@ def samples_within(shapes: Sequence[tuple[int, ...]], size: int, shares: Sequenc
 
 
 def counts_zeros(sample: Sample) -> bool:
-    """Whether the zeros of each row are counted: of matrices that lose elements, if counts fit into a byte."""
+    """Whether to count the zeros of each row: for matrices not kept in full, if each count fits into a byte."""
     return sample.size < sample.rows * sample.columns and _FEW < sample.columns < 256 and sample.rows > 1
 
 
 def zeros_of_rows(array: NDArray[Any], sample: Sample) -> NDArray[np.uint8]:
-    """Return the number of zeros in each row, of those left out, too.
+    """Return the number of zeros in each row, including rows that are left out of the sample.
 
     >>> zeros_of_rows(np.array([[0.0, 1.0], [0.0, 0.0]]), Sample(2, 2))
     array([1, 2], dtype=uint8)
@@ -110,7 +110,7 @@ def zeros_of_rows(array: NDArray[Any], sample: Sample) -> NDArray[np.uint8]:
 
 
 def facts(array: NDArray[Any]) -> NDArray[np.float32]:
-    """Return the `FACTS` about an array; NaN for those that no element says anything about.
+    """Return the `FACTS` about an array; mean to norm are NaN if no element is finite.
 
     >>> dict(zip(FACTS, facts(np.array([0.0, 4.0, np.inf])).tolist()))["mean"]
     2.0
@@ -137,8 +137,8 @@ def histogram(array: NDArray[Any]) -> NDArray[np.uint8]:
     finite = flat[np.isfinite(flat)]
     if not finite.size:
         return np.zeros(BINS, np.uint8)
-    share = finite / (np.abs(finite).max() or 1.0)  # between -1 and 1, where no difference overflows
+    share = finite / (np.abs(finite).max() or 1.0)  # between -1 and 1, so that no difference overflows
     low, width = share.min(), share.max() - share.min()
     where = (share - low) / width if width else np.full(share.size, 0.5)  # np.histogram refuses narrow ranges
     counts = np.bincount(np.minimum((BINS * where).astype(int), BINS - 1), minlength=BINS)
-    return np.asarray(-(-255 * counts // counts.max()), np.uint8)  # rounded up: no bar that is there is 0
+    return np.asarray(-(-255 * counts // counts.max()), np.uint8)  # rounded up: no bar with elements becomes 0

@@ -1,4 +1,4 @@
-"""The scope of each box: the band of the page's picture that it is in."""
+"""The scope of each box, that is, the band of the page's picture in which it lies."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["scopes_of"]
 Scope = tuple[str, ...]
 
 _FEW = 2
-"""If no more scopes than this use a parameter, the first one of them shows it, else it stands outside of all."""
+"""If at most this many scopes use a parameter, it is in the first of them; otherwise, outside of them all."""
 
 
 def scopes_of(graph: Graph) -> list[Scope]:
-    """Return the scope of each node: that of its operation, or where it belongs.
+    """Return the scope of each node: the one in which its operation was recorded, or the one to which it belongs.
 
-    What is given belongs where it is used first, unless many scopes use it. The gradient and the new state of a
-    parameter belong where it does.
+    Inputs, parameters and constants belong to the scope that uses them first, unless many scopes do. The gradient and
+    the new state of a parameter belong to its scope.
     """
     scopes = [node.scope for node in graph.nodes]
     for i, using in _uses(graph).items():
@@ -33,7 +33,7 @@ def scopes_of(graph: Graph) -> list[Scope]:
 
 
 def _uses(graph: Graph) -> dict[int, list[Scope]]:
-    """Return for each given node the scopes that use it in the forward pass, in the order in which they do."""
+    """Return for each node without an operation the scopes that use it in the forward pass, in order of first use."""
     users: dict[int, dict[Scope, None]] = {}
     for edge in graph.edges:
         if graph.nodes[edge.head].phase == "forward" and graph.nodes[edge.tail].equation is None:
@@ -42,7 +42,7 @@ def _uses(graph: Graph) -> dict[int, list[Scope]]:
 
 
 def _find_lost(graph: Graph, scopes: list[Scope]) -> None:
-    """Put operations of the backward pass that have no scope where all their arguments and their first user are."""
+    """Put a backward operation without a scope where its arguments and its first user are, if that is one scope."""
     sources: dict[int, set[Scope]] = {}
     for edge in graph.edges:
         sources.setdefault(edge.head, set()).add(scopes[edge.tail])

@@ -1,4 +1,4 @@
-"""Snapshots: what a page shows of every value at one moment of a training."""
+"""Snapshots: what a page shows of every value at one moment of a training run."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _OVERHEAD = len(FACTS) + BINS // _BYTES
 """The numbers kept of an array besides its elements."""
 
 _FEWEST = 16
-"""The number of elements of each array below which fewer snapshots are taken."""
+"""Fewer snapshots are taken if each could keep only fewer elements of each array than this."""
 
 _INSIDE = 0.1
-"""The share of elements that a value inside a line keeps, next to one that a line computes, or its gradient."""
+"""How many elements a value inside a line may keep, relative to a value that a line computes, and to its gradient."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Camera:
     def take(
         self, values: Values, at: int = 0, regions: NDArray[np.uint8] | None = None, boxes: Boxes | None = None
     ) -> Snapshot:
-        """Return a snapshot of these values, which belong to the program of `boxes` if it is another one."""
+        """Return a snapshot of `values`. If they come from another program than the camera's own, pass its `boxes`."""
         arrays = (boxes or self.boxes).arrays(values)
         return Snapshot(
             at,

@@ -1,4 +1,4 @@
-"""What is explored: a program as it is printed, and what its values hold, as far as that is known."""
+"""The subject of a page: a program as it is printed, and the arrays of its values, as far as they are known."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from autograd_spiral.program.recorded import named_tensors, recorded
 __all__ = ["Subject", "Values", "subject_of", "values_of"]
 
 Values = dict[Value, NDArray[Any]]
-"""What the values of a program hold at one moment."""
+"""The arrays of the values of a program at one moment."""
 
 
 class Subject(NamedTuple):
-    """A program after the passes that its text has, and the values that are known."""
+    """A program, after the passes that printing applies, and the values that are known."""
 
     program: Program
     values: Values
@@ -33,9 +33,9 @@ class Subject(NamedTuple):
 def subject_of(outputs: Any, gradients_of: Any, names: Mapping[str, Any] | None, inputs: Any) -> Subject:
     """Return the subject of these arguments of `explore`.
 
-    Tensors are recorded again as a program, from their leaves to the outputs and the gradients, and have the values of
-    the leaves. The values of a captured step are known if `inputs` are the arguments of a call, else those of its state
-    alone.
+    Tensors are recorded again as a program, from their leaves to the outputs and the gradients; its values are computed
+    from those of the leaves. All values of a captured step are known if `inputs` are the arguments of a call; otherwise
+    only those of its state are known.
     """
     if isinstance(outputs, CapturedStep | Program):
         if gradients_of is not None or names is not None:
@@ -67,7 +67,7 @@ def _with_values(program: CapturedProgram, inputs: Sequence[NDArray[Any]]) -> Su
 
 
 def values_of(program: CapturedProgram, inputs: Sequence[NDArray[Any]]) -> Values:
-    """Return what every value holds if the program runs on these inputs and its present state, which stays."""
+    """Return every value of a run of the program on these inputs and its current state, which is not changed."""
     arrays = [*inputs, *(leaf.data for leaf in program.leaves), *(program.found[value] for value in program.outside)]
     values: Values = dict(zip((*program.inputs, *program.state, *program.outside), arrays, strict=True))
 
@@ -75,7 +75,7 @@ def values_of(program: CapturedProgram, inputs: Sequence[NDArray[Any]]) -> Value
         values[equation.output] = value = compute(equation, operands)
         return value
 
-    with np.errstate(all="ignore"):  # the page shows what is not finite
+    with np.errstate(all="ignore"):  # the page marks elements that are not finite
         evaluate(readable(program), *arrays, each=each)
     return values
 

@@ -1,4 +1,4 @@
-"""A record of a training: a captured step that takes snapshots of itself as it is called."""
+"""The record of a training run: a captured step that takes snapshots of itself as it is called."""
 
 from __future__ import annotations
 
@@ -85,9 +85,9 @@ class Regions:
 
 
 class Training:
-    """A captured step that is called like the step itself, and takes snapshots now and then: `explore.training`.
+    """A captured step that takes snapshots now and then; `explore.training` makes it. Call it like the step itself.
 
-    `losses` are the values of the first output, of one element, at each call.
+    `losses` has the value of the first output for each call, or NaN if it has several elements.
 
     >>> from autograd_spiral import capture, explore
     >>> w = Tensor(2.0, requires_grad=True, name="w")
@@ -157,7 +157,7 @@ class Training:
 
 
 class _Moment(NamedTuple):
-    """What the values of a snapshot are computed by, and from."""
+    """The program and the arrays from which the values of a snapshot are computed."""
 
     program: CapturedProgram
     boxes: Boxes
@@ -165,7 +165,7 @@ class _Moment(NamedTuple):
 
 
 def finished(record: Training) -> tuple[Camera, list[Snapshot]]:
-    """Return the camera and the snapshots of a record, with one of the present state on the latest inputs kept.
+    """Return the camera and the snapshots of a record, with one added for the current state and the last inputs kept.
 
     Raises ValueError before the first call.
     """
@@ -176,13 +176,13 @@ def finished(record: Training) -> tuple[Camera, list[Snapshot]]:
 
 
 def _most_crowded(taken: list[Snapshot]) -> Snapshot:
-    """Return the snapshot that is closest to its neighbours, in ratio; never the first one or the last."""
+    """Return the snapshot, not the first or last, whose neighbours have the smallest ratio of steps."""
     triples = zip(taken, taken[1:], taken[2:], strict=False)
     return min(triples, key=lambda three: (three[2].at + 1) / (three[0].at + 1))[1]
 
 
 def _loss(result: Any) -> float:
-    """Return the first tensor in what a step returned, or the first number if there is none; NaN if it is no scalar."""
+    """Return the first tensor that a step returned, or else the first number; NaN if it has several elements."""
     leaves, _ = flatten(result)
     tensors = [leaf.data for leaf in leaves if isinstance(leaf, Tensor)]
     first = np.asarray(next(iter(tensors or [leaf for leaf in leaves if leaf is not None]), np.zeros(0)))

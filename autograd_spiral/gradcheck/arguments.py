@@ -59,7 +59,7 @@ class Arguments:
         """Return the gradient of each leaf in `floating`, by its index; leaves whose gradient is None are left out.
 
         `given` has one gradient for each argument, or for each argument with floating leaves, in the form of the
-        argument. It may also be the gradient of the only such argument, or a dict from the names of parameters to
+        argument. It may also be the gradient of the only such argument, or a dict that maps the names of parameters to
         gradients. The function's value may come first, in a tuple of value and gradients; if `after_value`, it must.
         Raises `ShapeError` for any other form.
 
@@ -172,7 +172,10 @@ def _is_numbers(tree: Any) -> bool:
 
 
 def _matching(name: str, treedef: Any, given: Any) -> Iterator[Any]:
-    """Yield the part of `given` for each leaf of a tree, None if there is none; raise `ShapeError` for another form."""
+    """Yield, for each leaf of a tree, the corresponding part of `given`, or None where it is left out.
+
+    Raises `ShapeError` if `given` is not structured like the tree.
+    """
     if treedef is LEAF:
         yield given
         return

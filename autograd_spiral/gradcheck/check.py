@@ -102,19 +102,21 @@ def check_against(
 ) -> CheckReport:
     """Compare gradients derived by hand with those of `function` at `inputs`; return a `CheckReport`.
 
-    The function may be plain NumPy. If it can be recorded, the engine's gradients are the reference, and differences
-    confirm them; else differences alone decide: `report.method` says which of the two decided.
+    The function may be plain NumPy. If it can be recorded, the engine's gradients are the reference, and finite
+    differences confirm them. Otherwise finite differences alone decide. `report.method` says which of the two decided.
 
-    `gradients` is one array for each floating input, of its shape and dtype, in the form of the inputs: a single array
-    for a single one, a dict for a dict, or a dict from the names of parameters; None leaves an input out. Or it is a
-    function that computes the gradients from the inputs, and returns them alone or after the value, as in `(value,
-    gradients)`. If it is `function` itself, or True as for `jac=True` in SciPy, `function` returns both. If a function
-    has several outputs, each gradient is that of their sum weighted with `cotangent`. A Jacobian may be given instead
-    of a gradient; its shape is the shape of the output followed by that of the input.
+    `gradients` has one array for each floating input, of the same shape and dtype, and is structured like the inputs: a
+    single array for a single input, a dict for a dict. It may also be a dict whose keys are the names of parameters.
+    None leaves an input out. Instead, `gradients` may be a function that computes them from the inputs, and returns
+    them alone or after the value, as in `(value, gradients)`. Pass `function` itself, or True (like `jac=True` in
+    SciPy), if `function` returns both the value and the gradients. If a function has several outputs, each gradient is
+    the gradient of their sum weighted with `cotangent`. A Jacobian may be given instead of a gradient; its shape is the
+    shape of the output followed by that of the input.
 
-    Elements that differ by more than rounding are compared with differences too, which settles which value is right,
-    and accepts either convention at a kink. `inputs`, `cotangent` and errors are those of `check_gradients`. Raises
-    `ShapeError` when the gradients do not match the floating inputs in number or form.
+    If an element differs from the reference by more than rounding, it is also compared with a finite difference, which
+    decides which of the two is right. At a kink, either convention is accepted. `inputs`, `cotangent` and errors are
+    those of `check_gradients`. Raises `ShapeError` when the gradients do not match the floating inputs in number or
+    form.
 
     >>> import numpy as np
     >>> x = np.array([1.0, 2.0, 3.0])
@@ -170,7 +172,10 @@ def _value_of(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _by_the_engine(checked: CheckedFunction, hand: ByHand, cotangent: Any) -> tuple[list[Findings], str]:
-    """Return findings based on the engine's gradients, and how they were judged; none if differences refute them."""
+    """Return findings based on the engine's gradients, and how they were judged.
+
+    Both are empty if finite differences show that a gradient of the engine is wrong.
+    """
     if rows := checked.faults() or hand.faults():
         return rows, "judged before any gradient was compared"
     checked.use_arrays_for_values()

@@ -189,7 +189,7 @@ def _checked(name: str, example: Example) -> list[RuleRow]:
     first, second = ([row for row in double.rows if row.order == order] for order in (1, 2))
     rows = []
     for i, one, two, three in zip(call.floating, first, second[: len(first)], single.rows, strict=True):
-        # Faults of raw results belong to the call as a whole: any of its rules may have returned them.
+        # Faults of raw results belong to the whole call: any of its rules may have returned them.
         narrow_verdict = Verdict.WRONG_DTYPE if raw.faults else three.verdict
         verdicts = str(one.verdict), str(two.verdict), str(narrow_verdict)
         says = dict.fromkeys([one.diagnosis, two.diagnosis, three.diagnosis, *raw.faults])

@@ -107,8 +107,8 @@ class Findings:
     """The findings on the `gradient` with respect to one input, at order 1 or 2; a report is made of these.
 
     `slopes` are the derivatives that were compared. `judged` says what the check began with, "elements" or random
-    "directions": after a failure, the slopes are those of elements in either case. A `fault` of the input as a whole
-    leaves no gradient to compare. `random_weights` has the shape of each output if random numbers weighted them.
+    "directions": after a failure, the slopes are those of elements in either case. A `fault` of the whole input leaves
+    no gradient to compare. `random_weights` has the shape of each output if random numbers weighted them.
 
     >>> from autograd_spiral import check_gradients
     >>> row = check_gradients(np.abs, np.array([-1.0, 0.0, 2.0])).rows[0]

@@ -28,9 +28,9 @@ def backward_source(loss: Tensor, parameters: Any, *, names: Mapping[str, Any] |
     The source is a module that needs only NumPy, with one function. It takes the leaves (data, then parameters), and
     returns the loss and its gradients in order. `loss` is a recorded tensor of one element, and `parameters` are leaves
     or other tensors that require gradients, in any form that `grad` takes. Names come from `Tensor(name=…)` and
-    `.named(…)`, else from `names`, such as `locals()`, else from the keys and attributes of `parameters`. Raises
-    whatever `grad` raises, `StaleLeafError` if a leaf has been assigned since, and `CaptureError` if an operation
-    cannot be printed.
+    `.named(…)`, otherwise from `names`, such as `locals()`, otherwise from the keys and attributes of `parameters`.
+    Raises whatever `grad` raises, `StaleLeafError` if a leaf has been assigned since, and `CaptureError` if an
+    operation cannot be printed.
 
     >>> import numpy as np
     >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]], name="x")

@@ -41,7 +41,7 @@ def _loss(scores: Tensor, y: Data, reg: float, *weights: Tensor) -> Tensor:
 class LinearClassifier:
     """A classifier whose scores are linear in the data: `X @ W + b`, with W (D, K) and b (1, K).
 
-    Source of both models: CS231n, Neural Networks Case Study.
+    This model and the other one in this module come from CS231n, Neural Networks Case Study.
 
     >>> classifier = LinearClassifier.random(np.random.default_rng(0), dimensions=2, classes=3)
     >>> classifier.scores(np.ones((4, 2))).shape

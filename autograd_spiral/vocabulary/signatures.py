@@ -146,7 +146,7 @@ def concatenate(arrays: Any, /, axis: int | None = 0) -> Bound:
 
 
 def pad_widths(pad_width: Any, ndim: int) -> tuple[tuple[int, int], ...]:
-    """Return the widths before and after each axis; `pad_width` may be a dict from axes to widths.
+    """Return the widths before and after each axis; `pad_width` may be a dict that maps axes to widths.
 
     >>> pad_widths({-1: 2}, 2), pad_widths((1, 0), 2)
     (((0, 0), (2, 2)), ((1, 0), (1, 0)))

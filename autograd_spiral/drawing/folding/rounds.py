@@ -212,7 +212,11 @@ class _Surroundings(NamedTuple):
 
 
 def _surroundings(nodes: Sequence[Node], loop: Loop) -> _Surroundings:
-    """Return the frame of a loop: the scope that counts with its rounds, else the scope around it, else a new one."""
+    """Return the frame of a loop.
+
+    It is the scope that is numbered along with the rounds if there is one; otherwise the scope around the loop, if
+    nothing else is in it; otherwise a new frame.
+    """
     paths = {nodes[i].scope for row in loop.rows for i in row}
     common = common_scope(paths)
     depth = len(common)

@@ -122,7 +122,7 @@ def flows(node: Tensor, i: int) -> bool:
 
 
 def ties(node: Tensor, i: int) -> Array | None:
-    """Return where a value equals its bound, a constant; None if it does so nowhere."""
+    """Return a mask of the elements that equal their constant bound, or None if none do."""
     if name(node) == "relu":
         equal = node.operands[0] == 0
     elif name(node) in _BOUNDS and type(node.args[1 - i]) is not Tensor:

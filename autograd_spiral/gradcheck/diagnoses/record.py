@@ -195,7 +195,7 @@ class Record:
                 yield from self._made(text, dict.fromkeys(edges, lost))
 
     def _without(self, edge: Edge) -> dict[int, Array]:
-        """Return how far off the gradients are without what comes back through an edge; this is computed once."""
+        """Return the error in the gradients if nothing came back through `edge`; the result is cached."""
         if edge not in self._lost:
             self._lost[edge] = self._backward.off({edge: lost})
         return self._lost[edge]

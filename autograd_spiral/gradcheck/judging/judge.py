@@ -67,8 +67,8 @@ class Judge:
 
     Outputs that are not finite have no slope: their cotangents are set to 0, which leaves them out of the sum that
     is checked. `left_out` says which, in words, and `leading` marks the elements of each input that lead to them.
-    If the function is the gradient of another one, `before` is the judge of that one. `doubts` counts the reasons why
-    wrong slopes of a function without a record count as noise.
+    If the function is the gradient of another function, `before` is the judge of that function. `doubts` counts the
+    reasons why wrong slopes of a function without a record count as noise.
     """
 
     def __init__(self, function: CheckedFunction, given: Any = None, before: Judge | None = None) -> None:

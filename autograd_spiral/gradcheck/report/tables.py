@@ -97,7 +97,7 @@ class Report:
 
 
 def _plain(value: Any) -> Any:
-    """Return `value` in a form for `json.dumps`; a record becomes a dict with its `JSON` names."""
+    """Return `value` in a form for `json.dumps`; an object with `JSON` names becomes a dict with these keys."""
     if isinstance(value, float):
         return float(value) if np.isfinite(value) else None
     if isinstance(value, str):  # verdicts, too

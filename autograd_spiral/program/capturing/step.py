@@ -293,7 +293,10 @@ _MOST_PARTS = 10_000
 
 
 def _original_in(step: Any, memo: dict[int, Any]) -> str | None:
-    """Return the variable through which a copied step refers to a leaf that was not copied, or to an original."""
+    """Return the variable through which a copied step still refers to an object that was to be copied, or None.
+
+    Such an object is a leaf that was not copied, or an original object that has a copy.
+    """
     seen = {id(memo), *map(id, memo.values())}
     queue = [("", step)]
     for of, value in queue:

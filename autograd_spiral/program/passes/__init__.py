@@ -1,1 +1,1 @@
-"""Passes: functions that turn a program into another one with the same results."""
+"""Passes: functions that rewrite a program without changing its results."""

@@ -16,7 +16,7 @@ __all__ = ["Builder", "rebuilt", "rewritten"]
 
 
 class Builder:
-    """A program under construction, made from another one: `add` keeps an equation, `replace` drops a value."""
+    """A program under construction, made from an existing program: `add` keeps an equation, `replace` drops a value."""
 
     def __init__(self, program: Program) -> None:
         self.before = program

@@ -1,7 +1,7 @@
 """How each function treats rows: whether a block of rows of its inputs gives a block of rows of its output, or a sum.
 
-The code that splits a program into blocks reads this table, and code that spreads rows over processes can read it, too.
-A function that is not in the table needs all rows at once.
+The code that splits a program into blocks reads this table, and code that divides rows among processes can read it,
+too. A function that is not in the table needs all rows at once.
 """
 
 from __future__ import annotations
@@ -24,15 +24,16 @@ __all__ = ["Axes", "Treatment", "treatment", "with_length"]
 
 Shape: TypeAlias = tuple[int, ...]
 Axes: TypeAlias = tuple[int | None, ...]
-"""The axis of rows of each input of an equation; None for one without rows."""
+"""For each input of an equation, the axis that holds the rows; None for an input without rows."""
 
 
 class Treatment(NamedTuple):
     """How an equation is computed for a block of n rows.
 
     `axis` is the axis of rows in the output, or None for a partial result; `combine` puts partial results together.
-    `sliced` names inputs without rows that are cut into blocks all the same, with the axis of each; `counting` names
-    the inputs that number the rows. `params(n)` returns the parameters, if they depend on the number of rows.
+    `sliced` names the inputs that have no rows but are still cut into blocks, each with the axis to cut. `counting`
+    names the inputs that contain the row numbers. `params(n)` returns the parameters if they depend on the number of
+    rows.
     """
 
     axis: int | None
@@ -63,7 +64,7 @@ def treatment(equation: Equation, axes: Axes, rows: int) -> Treatment | None:
 
 
 def with_length(shape: Shape, axis: int, length: int) -> Shape:
-    """Return `shape` with another length along `axis`.
+    """Return `shape` with `length` in place of its length along `axis`.
 
     >>> with_length((300, 2), 0, 64)
     (64, 2)
@@ -72,7 +73,7 @@ def with_length(shape: Shape, axis: int, length: int) -> Shape:
 
 
 def _aligned(equation: Equation, axes: Axes, rows: int) -> Treatment | None:
-    """Treat inputs that broadcast: their rows must be along one and the same axis, counted from the last."""
+    """Treat inputs that broadcast: counted from the last axis, their rows must be along the same axis."""
     shapes, width = [shape_of(atom) for atom in equation.inputs], equation.output.ndim
     found = {width - len(shape) + axis for shape, axis in zip(shapes, axes, strict=True) if axis is not None}
     if len(found) != 1:
@@ -137,13 +138,13 @@ def _concatenate(equation: Equation, axes: Axes, rows: int) -> Treatment | None:
 
 
 def _after_index(index: tuple[Any, ...], shape: Shape, axis: int, dims: int = 0) -> int | None:
-    """Return where `axis` is after indexing, if all of it is taken; `dims` axes come in place of the index arrays."""
+    """Return where `axis` is after indexing, if all of the axis is kept; `dims` axes replace the index arrays."""
     rest = len(shape) - sum(item is not None and item is not Ellipsis for item in index)
     at = index.index(Ellipsis) if Ellipsis in index else len(index)
     items = (*index[:at], *(slice(None),) * rest, *index[at + 1 :])
     count, first = index.count(ARRAY), items.index(ARRAY) if ARRAY in index else 0
     if count and (items[first : first + count].count(ARRAY) < count or any(type(item) is int for item in index)):
-        return None  # apart, so that their axes come first; a number is an index array, too
+        return None  # separated index arrays: their axes come first; a number counts as one
     before = after = 0
     for i, item in enumerate(items):
         if item is None:
@@ -161,12 +162,12 @@ def _after_index(index: tuple[Any, ...], shape: Shape, axis: int, dims: int = 0)
 
 
 def _depth(arrays: Sequence[Atom]) -> int:
-    """Return the number of axes that index arrays have together."""
+    """Return the number of axes of index arrays after broadcasting."""
     return max((len(shape_of(array)) for array in arrays), default=0)
 
 
 def _place_of_array(index: tuple[Any, ...]) -> int | None:
-    """Return the axis of the result at which those of the one index array begin."""
+    """Return the first axis of the result that comes from the only index array."""
     if index.count(ARRAY) != 1 or any(type(item) is int for item in index) or Ellipsis in index:
         return None
     return index.index(ARRAY)

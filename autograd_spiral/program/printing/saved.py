@@ -138,7 +138,7 @@ class CapturedProgram(Program):
         r"""Write the program to `path`, a file that can be imported where there is only NumPy, and return the path.
 
         Its function is that of `source`, and raises ValueError for arguments of other shapes and dtypes and for invalid
-        labels. The present state and large constants are saved next to it, in a file of the same name that ends in
+        labels. The current state and large constants are saved next to it, in a file of the same name that ends in
         .npz. A comment at the head of the file shows a loop that goes on from this state. Missing folders are created.
         Raises ValueError if `path` does not end in .py, OSError if it cannot be written, and `CaptureError` as `source`
         does.

@@ -193,7 +193,7 @@ class Source:
         return f"    {name}({', '.join([self.names[check.value], *map(repr, check.details)])})"
 
     def _name_of_new(self, position: int, state: Value) -> str:
-        """Return the name of the state itself, or another one if its old value is still read later."""
+        """Return the name of the state itself, or a different name if its old value is still read later."""
         readers = [state, *(value for value, reads in self._unread.items() if state in reads)]
         if any(self._last_read.get(value, -1) > position for value in readers):
             return self.unique(f"new_{self.names[state]}")

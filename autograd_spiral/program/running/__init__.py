@@ -1,1 +1,1 @@
-"""Replay: programs run as straight-line NumPy in buffers that are allocated once, large ones in blocks of rows."""
+"""Replay: programs run as straight-line NumPy in buffers that are allocated once, large programs in blocks of rows."""

@@ -28,10 +28,10 @@ def _order_for(equation: Equation) -> Order:
 def column_major(program: Program) -> set[Value]:
     """Return the matrices that are kept column by column.
 
-    This is faster where rows are short (maxima and sums along them), and where a product has a narrow side. It is also
-    faster for copies of windows, whose columns are pieces of the array. Operands of elementwise functions have one
-    order. The arrays of the caller are row by row, and so are those combined with them, and those that are reshaped,
-    since that takes a copy of other arrays.
+    This is faster for maxima and sums along short rows, and for products with a narrow side. It is also faster for
+    copies of windows, since their columns are pieces of the array. All operands of an elementwise function have the
+    same order. The caller's arrays are kept row by row, and so are arrays combined with them elementwise. Arrays that
+    are reshaped are kept row by row, too, since NumPy would have to copy them otherwise.
     """
     group: dict[Value, Value] = {}  # union-find
 
@@ -43,8 +43,8 @@ def column_major(program: Program) -> set[Value]:
     given = {*program.inputs, *program.state, *program.outside}
     wanted: list[Value] = []
     fixed: list[Value] = [value for value in program.results() if value.ndim == 2]
-    bases: dict[Value, Value] = {}  # from a transpose to the matrix that it shows
-    parts: dict[Value, Value] = {}  # from rows to their matrix
+    bases: dict[Value, Value] = {}  # from a transpose to its matrix
+    parts: dict[Value, Value] = {}  # from some rows of a matrix to that matrix
     windows: set[Value] = set()
 
     for equation in program.equations:

@@ -1,4 +1,4 @@
-"""Running a program in blocks of rows, whose values stay in the processor's cache, on one thread or several.
+"""Running a program in blocks of rows, so that values stay in the processor's cache, on one thread or several.
 
 Each part of a split program is replayed. A pass runs once per block, in buffers that all blocks share, and partial
 results are added up in pairs, so that rounding errors stay small.
@@ -42,12 +42,12 @@ Array = NDArray[Any]
 def blocks(rows: int | None = None, threads: int = 1) -> Executor:
     """Return an executor that computes `rows` rows at a time, shared among `threads` threads.
 
-    The rows are those of the leading axis that the inputs of a step share. By default, a block has as many rows as fit
-    into the processor's cache, and a program that would gain nothing is replayed as a whole. Results differ from those
-    of replay in the last bits, since sums over rows are added up in another order; they depend on `rows` and `threads`,
-    but not on chance. Several threads pay off for wide layers, if BLAS itself uses only one thread in each of them. If
-    threadpoolctl is installed, this is done for you; otherwise set OPENBLAS_NUM_THREADS=1 before Python starts. Raises
-    ValueError unless `rows` and `threads` are at least 1.
+    Rows are taken along the leading axis that inputs of the step have in common. By default, a block has as many rows
+    as fit into the processor's cache, and a program that would not be faster in blocks is replayed without them.
+    Results differ from those of replay in the last bits, since rows are added up in a different order. They depend on
+    `rows` and `threads`, but repeat exactly from run to run. Several threads pay off for wide layers, if BLAS itself
+    uses only one thread in each of them. If threadpoolctl is installed, this is done for you; otherwise set
+    OPENBLAS_NUM_THREADS=1 before Python starts. Raises ValueError unless `rows` and `threads` are at least 1.
 
     >>> from autograd_spiral import capture
     >>> step = capture(lambda X: np.sum(X * X), executor=blocks(rows=100))
@@ -61,7 +61,7 @@ def blocks(rows: int | None = None, threads: int = 1) -> Executor:
 
 
 def replay_or_blocks(program: Program) -> Run:
-    """Run `program` in blocks of rows if that is faster, and replay it as a whole otherwise: the default executor."""
+    """Run `program` in blocks of rows if that is faster, or else without blocks: the default executor."""
     return _run_in_blocks(program, None, 1) or replay(program)
 
 
@@ -78,14 +78,14 @@ def _run_in_blocks(program: Program, rows: int | None, threads: int) -> Run | No
 
 
 def _pays(parts: Split) -> bool:
-    """Whether there is one pass, since further ones read memory again, and it computes most of the memory needed."""
+    """Whether there is only one pass, and it computes most of the memory needed; further passes read memory again."""
     outputs = [equation.output for equation in parts.program.equations]
     whole = sum(value.nbytes for value in outputs if value not in parts.treatments)
     return len(parts.passes) == 1 and whole <= sum(value.nbytes for value in outputs) / 4
 
 
 def _rows_in_cache(parts: Split, threads: int) -> int:
-    """Return how many rows make a block, all blocks of about the same length; all rows if splitting gains nothing."""
+    """Return how many rows make a block, for blocks of about equal length; all rows if splitting gains nothing."""
     total, per_row = parts.rows, max(map(_bytes_per_row, parts.passes))
     if per_row * total <= 2 * _CACHE:  # measured: two blocks are no faster than one
         return total
@@ -127,7 +127,7 @@ class _Worker:
             for (array, before), part in zip(kept, results[count:], strict=True):
                 array[(*before, block)] = part
             level, partial = 0, list(results[:count])
-            while done >> level & 1:  # the sums of as many blocks are there
+            while done >> level & 1:  # the sum of 2**level blocks waits at this level
                 partial = _combined(one, sums[level], partial)
                 level += 1
             if level == len(sums):
@@ -142,7 +142,7 @@ class _Worker:
 
 
 def _combined(one: Pass, first: list[Array], second: Sequence[Any]) -> list[Array]:
-    """Put two results together, in the arrays of the first."""
+    """Combine two partial results in the arrays of the first."""
     for ufunc, a, b in zip(one.combine, first, second, strict=True):
         ufunc(a, b, out=a)
     return first
@@ -207,7 +207,7 @@ class _Blocks:
         kept = [(known[value], before(self._parts.axis[value])) for value in one.kept]
         first, *others = [functools.partial(worker, one, of_rows, whole, kept) for worker in self._workers]
         with _one_blas_thread_each() if others else contextlib.nullcontext():
-            # Each in a copy of the caller's context, which has the `np.errstate` that holds here.
+            # Each thread runs in a copy of the caller's context, so that the caller's `np.errstate` holds there, too.
             pending = [self._threads().submit(contextvars.copy_context().run, other) for other in others]
             try:
                 total = first()

@@ -18,7 +18,7 @@ __all__ = ["Array", "Block", "Memory", "aligned"]
 Array: TypeAlias = NDArray[Any]
 
 _LINE = 64
-"""The bytes of a cache line: vector loads across two of them take longer."""
+"""The bytes of a cache line: vector loads that cross from one line to the next take longer."""
 
 
 def aligned(shape: tuple[int, ...], dtype: np.dtype[Any], order: str = "C") -> Array:
@@ -31,7 +31,7 @@ def aligned(shape: tuple[int, ...], dtype: np.dtype[Any], order: str = "C") -> A
 
 
 class Block:
-    """A piece of memory that keeps one value after the other."""
+    """A piece of memory that holds different values at different times."""
 
     __slots__ = ("raw",)
 
@@ -52,7 +52,7 @@ class Memory:
     """The blocks of a program: `take` one for a value, `free` it after the value's last use."""
 
     def __init__(self) -> None:
-        self._free: list[Block] = []  # by size, and of one size those first that were freed first
+        self._free: list[Block] = []  # by size; blocks of equal size in the order in which they were freed
         self.allocated = 0
 
     def take(self, value: Value) -> Block:

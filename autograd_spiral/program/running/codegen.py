@@ -1,4 +1,4 @@
-"""The code of a replay while it is written: its lines, and what the names in them stand for."""
+"""The code of a replay as it is being written: its lines, and the objects to which their names refer."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ class Code:
         self.layout = Layout(program)
         self.lines: list[str] = []
         self.local: dict[Value, str] = {}  # the names of values that are new at each call
-        self.fresh: set[Value] = set()  # those that share their memory with nothing
-        self.scattered: set[Value] = set()  # new views whose entries are in another order, or not next to each other
-        self.results = set(program.results()) if fresh else set()  # those that are new arrays
-        self.shared: dict[Any, str] = {}  # the names of what several equations need and no equation computes
+        self.fresh: set[Value] = set()  # values that share their memory with nothing
+        self.scattered: set[Value] = set()  # new views that are not contiguous in C order
+        self.results = set(program.results()) if fresh else set()  # those that are returned as new arrays
+        self.shared: dict[Any, str] = {}  # names of helper values that several equations use
         self._bound: dict[str, Any] = {}  # what the code names: functions, buffers, views, constants
         self._names: dict[int, str] = {}
 
     def bind(self, thing: Any, name: str = "a") -> str:
-        """Return a name for a constant thing."""
+        """Return the name under which the code finds a constant object."""
         if id(thing) not in self._names:
             self._names[id(thing)] = known = f"{name}{len(self._bound)}"
             self._bound[known] = thing
@@ -50,7 +50,7 @@ class Code:
         return ", ".join(map(self.text, atoms))
 
     def array(self, atom: Atom) -> Array | None:
-        """Return the buffer or the view that a value is in, if it is in one."""
+        """Return the buffer or the view that holds a value, or None."""
         return self.layout.array.get(atom) if isinstance(atom, Value) else None
 
     def augmented(self, atom: Atom) -> Array | None:
@@ -78,7 +78,7 @@ class Code:
         self.lines.append(f"{self.bind(function, 'f')}({arguments}, {'out=' if keyword else ''}{name})")
 
     def copy(self, to: Array, text: str) -> None:
-        """Copy what `text` names into a buffer."""
+        """Copy the array that `text` names into a buffer."""
         self.lines.append(f"{self.bind(to)}[...] = {text}")
 
     def new(self, value: Value, text: str, *, fresh: bool = True) -> None:
@@ -113,7 +113,7 @@ class Code:
     def function(self, arguments: Sequence[str]) -> Callable[..., tuple[Any, ...]]:
         """Return the lines as a function of `arguments`."""
         body = "\n    ".join(self.lines)
-        names = dict(self._bound)  # as globals: to compile a function that closes over thousands takes far longer
+        names = dict(self._bound)  # as globals: a function that closes over thousands of names compiles far more slowly
         exec(
             compile(f"def run({', '.join(arguments)}):\n    {body}\n", f"<replay of {self.program.name}>", "exec"),
             names,

@@ -53,7 +53,7 @@ def write_view(code: Code, position: int, equation: Equation) -> None:
 
 
 def _copy_reshaped(code: Code, position: int, equation: Equation) -> None:
-    """Write the lines for a reshape that no view can show: a copy into a buffer, by its view in the shape of x."""
+    """Write the lines for a reshape that needs a copy: x is copied into a view of the buffer in the shape of x."""
     (x,), buffer = equation.inputs, code.layout.buffer(equation.output, position)
     view = buffer.reshape(shape_of(x))
     if np.may_share_memory(view, buffer):
@@ -65,7 +65,7 @@ def _copy_reshaped(code: Code, position: int, equation: Equation) -> None:
 def _element(equation: Equation) -> tuple[Any, ...]:
     """Return the index of the element that a view without axes shows."""
     if equation.function is operator.getitem:
-        return tuple(item for item in equation.params["index"] if item is not Ellipsis)  # which would return a view
+        return tuple(item for item in equation.params["index"] if item is not Ellipsis)  # `...` would give a view
     return (0,) * len(shape_of(equation.inputs[0])) if equation.function is np.reshape else ()
 
 

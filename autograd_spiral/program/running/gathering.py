@@ -1,7 +1,7 @@
 """The code of indexing with arrays of integers: entries gathered into a buffer in C order.
 
 NumPy computes `x[:, i, j]` with the axes of the indices first in memory, so products and reshapes of it are slow.
-`take` along one axis writes in C order; axes that are indexed together become one here.
+`take` along one axis writes in C order; adjacent axes that are indexed become one axis here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["gathers", "write_gather"]
 
 
 def gathers(code: Code, equation: Equation) -> bool:
-    """Whether `equation` picks entries along adjacent axes, into a buffer, so that `write_gather` is the faster way."""
+    """Whether `equation` picks entries along adjacent axes, and `write_gather` is faster than indexing."""
     if equation.function is not operator.getitem or ARRAY not in equation.params["index"]:
         return False
     arrays, output = equation.inputs[1:], equation.output
@@ -31,7 +31,7 @@ def gathers(code: Code, equation: Equation) -> bool:
         return False
     dtypes = [dtype_of(array) for array in arrays]
     constant = not any(isinstance(array, Value) for array in arrays)
-    worth_it = constant or (_first_axis(equation) != 0 and output.size >= 8 * MANY)  # places are found at each call
+    worth_it = constant or (_first_axis(equation) != 0 and output.size >= 8 * MANY)  # places are computed at each call
     return worth_it and all(dtype is not None and dtype.kind in "iu" for dtype in dtypes)
 
 
@@ -52,7 +52,7 @@ def write_gather(code: Code, position: int, equation: Equation) -> None:
 
 
 def _first_axis(equation: Equation) -> int | None:
-    """Return the first of the adjacent axes that arrays index, if all other axes are taken as a whole."""
+    """Return the first of the adjacent axes that arrays index, if all other axes are taken in full, else None."""
     index, ndim, count = equation.params["index"], len(shape_of(equation.inputs[0])), len(equation.inputs) - 1
     rest = [slice(None)] * (ndim - sum(item is not Ellipsis for item in index))
     at = index.index(Ellipsis) if Ellipsis in index else len(index)
@@ -63,7 +63,7 @@ def _first_axis(equation: Equation) -> int | None:
 
 
 def _places(code: Code, shape: tuple[int, ...], axis: int, arrays: list[Atom]) -> str:
-    """Return the name of the places of the entries, counted from 0 over all indexed axes."""
+    """Return the name of the array of places: positions of the entries, counted along all indexed axes together."""
     key = "places", shape, axis, tuple(array if isinstance(array, Value) else id(array) for array in arrays)
     if key not in code.shared:
         numbered = functools.partial(_numbered, shape, axis)
@@ -76,7 +76,7 @@ def _places(code: Code, shape: tuple[int, ...], axis: int, arrays: list[Atom]) -
 
 
 def _numbered(shape: tuple[int, ...], axis: int, *arrays: Any) -> Array:
-    """Return the places that `arrays` index, from `axis` on, as numbers from 0; raise as NumPy does otherwise."""
+    """Return the places that `arrays` index, from `axis` on; raise NumPy's error for an index out of bounds."""
     number: Any = 0
     for i, array in enumerate(arrays, axis):
         if array.size and not (-shape[i] <= array.min() and array.max() < shape[i]):

@@ -1,7 +1,7 @@
-"""The layout of a replay: which memory each value of a program is kept in, and until when.
+"""The layout of a replay: where in memory each value of a program is kept, and until when.
 
-A block of memory is used again as soon as nothing reads what is in it, and an elementwise result overwrites an operand
-that nothing else reads. The operand of an affine map is kept with a column of ones next to it.
+A block of memory is reused as soon as no later equation reads its contents, and an elementwise result overwrites an
+operand that nothing else reads. The operand of an affine map is kept with a column of ones next to it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ VIEWS = (np.transpose, np.reshape, np.broadcast_to, operator.getitem, sliding_wi
 class Layout:
     """The arrays that hold the values of `program`, chosen as its equations are written, one position after the other.
 
-    `array` has the values that are in buffers, or are views of these; all others are new at each call.
+    `array` contains the values that are in buffers, or are views of buffers; all other values are new at each call.
     """
 
     def __init__(self, program: Program) -> None:
@@ -38,11 +38,11 @@ class Layout:
         self.position = {equation.output: i for i, equation in enumerate(program.equations)}
         self.last = self._last_reads()
         self._block: dict[Value, Block] = {}  # the block that a value, or the base of a view, is in
-        self._whole: set[Value] = set()  # the values that are no views
+        self._whole: set[Value] = set()  # the values that are not views
         self._ends: dict[Block, int] = {}  # the position of the last equation that reads a block
         self._ending: dict[int, list[Block]] = {}  # the blocks that may be free after a position
         self.viewed = {value for e in program.equations if e.function in VIEWS for value in e.reads()}
-        self._constants: dict[tuple[int, bool], Array] = {}  # copies in the order of axes in which they are read
+        self._constants: dict[tuple[int, bool], Array] = {}  # copies in the memory order in which they are read
         self._augment()
 
     def _last_reads(self) -> dict[Value, int]:
@@ -59,7 +59,7 @@ class Layout:
 
     def buffer(self, value: Value, position: int, operands: Iterable[Atom] = ()) -> Array:
         """Return the buffer for a result: an elementwise function may reuse the buffer of an operand."""
-        if value in self.array:  # decided beforehand
+        if value in self.array:  # decided when the layout was made
             return self.array[value]
         values = [atom for atom in operands if isinstance(atom, Value)]
         for operand in values:
@@ -85,7 +85,7 @@ class Layout:
             self._hold(value, self._block[base])
 
     def in_order(self, atom: Atom, output: Value) -> Atom:
-        """Return `atom`; a constant array of the shape of `output` is copied into the output's order of axes."""
+        """Return `atom`; for a constant array with the shape of `output`, a copy in the memory order of `output`."""
         if not isinstance(atom, np.ndarray) or atom.shape != output.shape or atom.size == 1:
             return atom
         key = id(atom), output in self.column_major
@@ -114,7 +114,7 @@ class Layout:
     # --- room for a column of ones --------------------------------------------------------------------------------
 
     def _augment(self) -> None:
-        """Make room for `[x 1]` wherever a kernel wants it: for x that is given, or can be computed there."""
+        """Make room for `[x 1]` wherever a kernel wants it: for an x that is an input, or can be computed in place."""
         producers = {equation.output: equation for equation in self.program.equations}
         results = set(self.program.results())
         for equation in self.program.equations:
@@ -124,12 +124,12 @@ class Layout:
             producer = producers.get(x)
             if producer is not None and (x not in self.column_major or not _can_fill(producer) or x in results):
                 continue
-            by_row = producer is None and x.shape[1] > NARROW  # as it is given: a copy in the other order takes longer
+            by_row = producer is None and x.shape[1] > NARROW  # an input is by row; reordering takes longer
             shape = x.shape[0], x.shape[1] + 1
             whole = self.augmented[x] = aligned(shape, x.dtype, "C" if by_row else "F")
             whole[:, -1] = 1
             self.array[x] = whole[:, :-1]
-            while producer is not None:  # operands that only the elementwise equation for x reads are there, too
+            while producer is not None:  # the operands that x overwrites are kept here, too
                 producer = self._overwritten(producer, producers)
 
     def _overwritten(self, equation: Equation, producers: dict[Value, Equation]) -> Equation | None:
@@ -138,7 +138,7 @@ class Layout:
             producer = producers.get(operand)
             if producer is None or operand in self.array or operand not in self.column_major or not _can_fill(producer):
                 continue
-            if operand in self.viewed:  # by a view that may be read later
+            if operand in self.viewed:  # a view of it may be read later
                 continue
             alike = operand.shape == equation.output.shape and operand.dtype == equation.output.dtype
             if alike and self.last[operand] == self.position[equation.output]:

@@ -1,7 +1,8 @@
-"""Products and sums of arrays with several axes, as products and sums of matrices, which BLAS computes.
+"""Products and sums of arrays with several axes, written as products and sums of matrices, which BLAS computes.
 
-All axes that are summed over become one, and so do all others of an operand. `np.einsum` does the same, but copies what
-is not in that order at each call; here the matrices are views, or are copied once for all products that read them.
+In each operand, all axes that are summed over become one axis, and so do all other axes. `np.einsum` does the same, but
+at each call, it copies operands whose axes are in another order. Here the matrices are views, or are copied once for
+all products that read them.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from autograd_spiral.program.running.kernels.kernel import is_real
 __all__ = ["with_matrices"]
 
 _ROWS = 48
-"""Stacks of matrices with at least this many rows are multiplied as fast one by one, since each stays in the cache."""
+"""Matrices of at least this many rows are multiplied just as fast one by one, since each stays in the cache."""
 
 
 def with_matrices(program: Program) -> Program:
-    """Return `program` with products of arrays, and with sums over all axes but the last, as those of matrices."""
+    """Return `program` in which products of arrays, and sums over all axes but the last, are rewritten for matrices."""
     if not any(equation.function in _FUNCTIONS for equation in program.equations):
         return program
     matrices = _Matrices()
@@ -41,7 +42,7 @@ def with_matrices(program: Program) -> Program:
 
 
 class _Matrices:
-    """Rewrites `equation`, and adds what its new form reads to `builder`: once for all equations of a program."""
+    """Rewrites `equation`, and adds the equations that its new form needs to `builder`, each once per program."""
 
     equation: Equation
     builder: Builder
@@ -50,7 +51,7 @@ class _Matrices:
         self._known: dict[Any, Atom] = {}
 
     def einsum(self) -> Equation:
-        """Return a product of two operands as one of matrices, if each axis is summed over in both or in none."""
+        """Rewrite a product of two operands as one of matrices, if the axes summed over are those that both have."""
         terms, result = self.equation.params["subscripts"].split("->")
         first, _, second = terms.partition(",")
         shared = set(first) & set(second)
@@ -75,14 +76,14 @@ class _Matrices:
         return rewritten(self.equation, np.transpose, whole, axes=tuple(map((left + right).index, result)))
 
     def matmul(self) -> Equation:
-        """Return the product of a stack of matrices with one matrix as a product of two."""
+        """Rewrite the product of a stack of matrices and a matrix as a single product of two matrices."""
         x, W = self.equation.inputs
         if len(shape_of(W)) != 2 or not self._is_stack(x):
             return self.equation
         return self._instead(self._product(self._rows(x), W))
 
     def sum(self) -> Equation:
-        """Return a sum over all axes but the last as a sum of columns, and a sum of products as one product."""
+        """Rewrite a sum over all axes but the last as a sum of columns, and a sum of products as one product."""
         (x,), axes = self.equation.inputs, self.equation.params["axis"]
         depth = len(shape_of(x))
         if depth > 2 and axes == tuple(range(depth - 1)) and self._is_by_row(x):
@@ -98,7 +99,7 @@ class _Matrices:
         (product,) = match.equation.reads()
         (axes,) = (inner.params["axes"] for inner in match.inner if inner.function is np.transpose)
         *stack, rows, columns = range(product.ndim)
-        if axes != (*stack, columns, rows) or shape_of(a)[:-1] != shape_of(b)[:-1]:  # none of them is broadcast
+        if axes != (*stack, columns, rows) or shape_of(a)[:-1] != shape_of(b)[:-1]:  # no axis is broadcast
             return False
         return self.builder.uses[product] == 1 and self._is_stack(a) and self._is_stack(b)
 
@@ -118,7 +119,7 @@ class _Matrices:
         return len(shape_of(atom)) > 2 and shape_of(atom)[-2] < _ROWS and self._is_by_row(atom)
 
     def _oriented(self, atom: Atom, term: str, rows: str, columns: str) -> Atom:
-        """Return `atom`, with the axes in `term`, as a matrix, read the other way round if its axes are."""
+        """Return `atom`, whose axes are named in `term`, as a matrix; transpose a matrix whose columns come first."""
         if columns and rows and term.index(columns[0]) < term.index(rows[0]):
             return self._transposed(self._oriented(atom, term, columns, rows), (1, 0))
         sizes = dict(zip(term, shape_of(atom), strict=True))
@@ -141,7 +142,7 @@ class _Matrices:
         return atom if shape == shape_of(atom) else self._add(np.reshape, shape, atom, shape=shape)
 
     def _add(self, function: Any, shape: tuple[int, ...], /, *inputs: Atom, **params: Any) -> Atom:
-        """Return what `function` computes, which is added to the program unless it is there."""
+        """Return the result of `function`; add the equation to the program if it is not there yet."""
         key = function, tuple(atom if isinstance(atom, Value) else id(atom) for atom in inputs), tuple(params.items())
         if key not in self._known:
             output = Value(shape, self.equation.output.dtype)

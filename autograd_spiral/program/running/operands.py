@@ -1,4 +1,4 @@
-"""Operands in the form in which NumPy computes fastest with them."""
+"""Operands in the form with which NumPy computes fastest."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _full_array(atom: Atom, other: Atom, equation: Equation, builder: Builder, k
 
 
 def _mask_as_floats(atom: Atom, other: Atom, equation: Equation, builder: Builder, known: Known) -> Atom:
-    """Return floats for a mask: NumPy casts it faster beforehand than inside a product."""
+    """Return floats for a mask: NumPy casts it faster beforehand than during a product."""
     if not (isinstance(atom, Value) and atom.dtype == bool and _pays(equation, atom, other)):
         return atom
     key = atom, equation.output.dtype
@@ -64,7 +64,7 @@ def _mask_as_floats(atom: Atom, other: Atom, equation: Equation, builder: Builde
 
 
 def _without_cast(atom: Atom, other: Atom, equation: Equation, builder: Builder, known: Known) -> Atom:
-    """Return an integer constant in the dtype of the integers that it is compared with, if it fits."""
+    """Return an integer constant in the dtype of the integers that it is compared with, if its numbers fit into it."""
     if not (isinstance(atom, np.ndarray) and atom.size and isinstance(other, Value)):
         return atom
     if not {atom.dtype.kind, other.dtype.kind} <= {"i", "u"}:

@@ -1,4 +1,4 @@
-"""The code of reductions: into buffers, to numbers, and of short rows column by column."""
+"""The code of reductions: into buffers, or to numbers; short rows are reduced column by column."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def write_reduction(code: Code, position: int, equation: Equation) -> None:
 
 
 def _write_total(code: Code, equation: Equation) -> None:
-    """Write the reduction to a number, of the flat array if there is one."""
+    """Write a reduction to a number; a contiguous array is reduced as one flat row."""
     output, x = equation.output, equation.inputs[0]
     reduce, flat = code.bind(REDUCTIONS[equation.function].reduce, "reduce"), code.flat(x)
     if flat is None:
@@ -64,7 +64,7 @@ def _write_total(code: Code, equation: Equation) -> None:
 
 
 def _combines_slices(code: Code, equation: Equation, x: Value) -> bool:
-    """Whether this reduces short axes, which NumPy would do in many short loops, without a change of dtype."""
+    """Whether this reduces short axes without a change of dtype; NumPy would run many short loops for them."""
     axes = equation.params["axis"]
     lengths = [x.shape[axis] for axis in axes]
     if x not in code.layout.array or x.dtype != equation.output.dtype or not 2 <= math.prod(lengths) <= _SHORT**2:
@@ -81,7 +81,7 @@ def _slices(array: Array, axes: tuple[int, ...]) -> list[Array]:
 
 
 def _combine(code: Code, ufunc: np.ufunc, parts: Sequence[Array], out: Array) -> None:
-    """Combine part after part: each is a long loop, while a reduction makes many short ones."""
+    """Combine one part after the other: each is one long loop, while NumPy's reduction makes many short ones."""
     out = out.reshape(parts[0].shape)
     before = code.bind(parts[0])
     for part in parts[1:]:

@@ -41,8 +41,8 @@ def replay(program: Program) -> Run:
 def generate(program: Program, *, fresh: bool = True) -> Code:
     """Return the code for the equations of `program`, one by one.
 
-    Unless they are to be `fresh`, results may be in buffers, which the next call overwrites, and checks are not run:
-    they only say what holds of the inputs.
+    With `fresh`, results are new arrays, and the checks are run. Without it, results may be in buffers, which the next
+    call overwrites, and no checks are run.
     """
     code = Code(program, fresh=fresh)
     code.results |= _overwritten_by_results(code)
@@ -57,7 +57,7 @@ def generate(program: Program, *, fresh: bool = True) -> Code:
         if value in code.layout.augmented:
             code.copy(code.layout.array[value], code.local[value])
         elif value.ndim == 0 and value.dtype.kind == "f" and value.dtype.isnative:
-            code.lines.append(f"{code.local[value]} = {code.local[value]}[()]")  # a number: they compute faster
+            code.lines.append(f"{code.local[value]} = {code.local[value]}[()]")  # numbers compute faster than arrays
     for position, equation in enumerate(program.equations):
         _write(code, position, equation)
         _write_checks(code, checks.get(equation.output, ()))
@@ -103,11 +103,11 @@ _OPERATORS = {np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/", n
 
 
 _LARGE = 2**15
-"""The bytes from which on it costs more to read and write another array than to make a new one."""
+"""For arrays of at least this many bytes, reading and writing one more array costs more than allocating a new one."""
 
 
 def _overwritten_by_results(code: Code) -> set[Value]:
-    """Return the values that are new arrays, too, since a result that is computed from one takes its place."""
+    """Return the values that must be new arrays, too, since a result overwrites them."""
     found: set[Value] = set()
     for position, equation in reversed([*enumerate(code.program.equations)]):
         if equation.output in code.results or equation.output in found:
@@ -118,7 +118,7 @@ def _overwritten_by_results(code: Code) -> set[Value]:
 
 
 def _overwritten(code: Code, position: int, equation: Equation) -> Value | None:
-    """Return the operand of a large elementwise result that it may overwrite: a ufunc's, which nothing else reads."""
+    """Return the operand that a large elementwise result may overwrite: a ufunc's output that nothing else reads."""
     layout, output = code.layout, equation.output
     for value in equation.reads() if equation.elementwise and output.nbytes >= _LARGE else ():
         alike = value.shape == output.shape and value.dtype == output.dtype

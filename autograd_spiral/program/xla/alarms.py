@@ -1,6 +1,7 @@
-"""Where NumPy raises an error, XLA computes something: conditions under which NumPy may raise, rows by function.
+"""Alarms: conditions under which NumPy may raise an error, in a table by function; XLA would return numbers instead.
 
-A step computes them beside its results. If one is true, `evaluate` runs the program again, and raises NumPy's error.
+A step computes them along with its results. If one is true, `evaluate` runs the program again, and raises NumPy's
+error.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def _axes(item: Any) -> int:
 
 
 def out_of_bounds(picked: Any, length: int) -> Any:
-    """Return whether some of the indices `picked` are not those of an axis of this length.
+    """Return whether any of the indices `picked` is out of bounds for an axis of this length.
 
     >>> bool(out_of_bounds(np.array([0, -3]), 3)), bool(out_of_bounds(np.array([0, 3]), 3))
     (False, True)
@@ -55,9 +56,9 @@ def out_of_bounds(picked: Any, length: int) -> Any:
 
 
 def alarm(equation: Equation, out: Any, operands: Sequence[Any], known: Collection[Value]) -> Any:
-    """Return whether NumPy may raise where `equation` computes `out`, or None if it does not.
+    """Return whether NumPy may raise an error where `equation` computes `out`; None if it never does.
 
-    The indices that are `known` before the step runs are looked at then.
+    Indices that are `known` before the step runs are skipped, since they are checked then.
     """
     if equation.function in (operator.getitem, scatter):
         traced = {atom: x for atom, x in zip(equation.inputs, operands, strict=True) if isinstance(atom, Value)}
@@ -72,7 +73,7 @@ def alarm(equation: Equation, out: Any, operands: Sequence[Any], known: Collecti
 
 
 def _not_finite(equation: Equation, out: Any, *operands: Any) -> Any:
-    """Of a singular matrix, or where NumPy does not converge."""
+    """Return whether an entry is not finite, as for a singular matrix, or where NumPy's algorithm does not converge."""
     return ~jnp.isfinite(out).all()
 
 

@@ -27,16 +27,16 @@ from autograd_spiral.vocabulary.labels import check_labels
 __all__ = ["OPTIONS", "Compiled"]
 
 OPTIONS = {"xla_disable_hlo_passes": "algsimp"}
-"""Of the compiler: it would turn `x * 1e200 * 1e200` into `x * inf`, which is NaN for 0."""
+"""Options of the compiler: without them, it would turn `x * 1e200 * 1e200` into `x * inf`, which is NaN for 0."""
 
 _LITERAL = 64
-"""Constants of more elements are arguments of the compiled function: XLA would keep them twice."""
+"""Constants of more elements are arguments of the compiled function: XLA would store them twice."""
 
 
 class Compiled:
     """A program compiled for a device: a function from inputs, state and outside to outputs and new state.
 
-    State may be arrays, or what is on the device already; results are on the device.
+    The state may be passed as NumPy arrays, or as arrays that are on the device already. Results are on the device.
     """
 
     def __init__(self, program: Program, device: Device) -> None:
@@ -57,7 +57,7 @@ class Compiled:
         self._function = in_a_thread(self._compile)
 
     def __call__(self, *arrays: Any) -> tuple[OnDevice, ...]:
-        """Return the outputs and the new state; raise what checks and NumPy raise, before anything has changed."""
+        """Return the outputs and the new state; raise the errors of checks and NumPy before anything has changed."""
         refuse_forked()
         if self._is_suspicious(arrays):
             self._raise_as_numpy(arrays)
@@ -68,7 +68,7 @@ class Compiled:
         return tuple(map(OnDevice, results))
 
     def _is_suspicious(self, arrays: Sequence[Any]) -> bool:
-        """Make the checks of given arrays; return whether an index among them is out of bounds."""
+        """Run the checks on the arrays passed in; return whether any of their indices is out of bounds."""
         given = dict(zip(self._given, arrays, strict=True))
         for check in self._checks:
             check.function(np.asarray(given[check.value]), *check.details)
@@ -85,7 +85,7 @@ class Compiled:
         return self._lowered(self._trace).compile(compiler_options=OPTIONS)
 
     def _lowered(self, function: Any, *more: Any) -> Any:
-        """Return `function` for the compiler, which is told what the arrays and all `more` arguments are like."""
+        """Return `function` lowered for the compiler, given the shapes and dtypes of the arrays and of `more`."""
         described = zip(self._given, self._shardings, strict=True)
         expected = [jax.ShapeDtypeStruct(value.shape, value.dtype, sharding=where) for value, where in described]
         return self._device.jitted(function).lower(expected, self._constants, *more)
@@ -101,7 +101,7 @@ class Compiled:
         alarms = []
         for equation, compute_it in zip(program.equations, self._counterparts, strict=True):
             operands = tuple(map(now, equation.inputs))
-            with jax.named_scope("/".join((equation.phase, *equation.scope))):  # which profilers show
+            with jax.named_scope("/".join((equation.phase, *equation.scope))):  # profilers show this name
                 out, alarmed = _traced(equation, compute_it, operands, self._at_home)
             known[equation.output] = out
             alarms.extend([] if alarmed is None else [alarmed])
@@ -110,7 +110,7 @@ class Compiled:
         return results, [known[check.value] for check in self._later], jnp.stack(alarms).any() if alarms else None
 
     def _raise_as_numpy(self, arrays: Sequence[Any]) -> None:
-        """Raise what NumPy raises, with the line; return if it raises nothing."""
+        """Run the program on NumPy, so that its error is raised, with the line; return if there is none."""
         evaluate(self._original, *map(np.asarray, arrays), each=_noted)
 
 
@@ -144,7 +144,7 @@ def _traced(equation: Equation, compute_it: Any, operands: Sequence[Any], at_hom
 
 
 def _noted(equation: Equation, operands: tuple[Any, ...]) -> Any:
-    """Compute an equation; what it raises says at which line."""
+    """Compute an equation; an error gets a note with the line."""
     try:
         return compute(equation, operands)
     except Exception as error:

@@ -1,6 +1,7 @@
-"""What XLA computes for each primitive: what jax.numpy has under the same name, or a row of the table here.
+"""What XLA computes for each primitive: the function of the same name in jax.numpy, or a row of the table here.
 
-The dtypes are NumPy's: JAX promotes otherwise, so that every operand is cast beforehand to what NumPy computes in.
+The dtypes are NumPy's. JAX promotes dtypes by other rules, so every operand is first cast to the dtype in which NumPy
+computes.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ Counterpart = Callable[..., Any]
 
 
 def counterpart(equation: Equation) -> Counterpart:
-    """Return what computes `equation` on XLA. Raises `CaptureError` with its line if nothing does."""
+    """Return the function that computes `equation` on XLA. Raises `CaptureError` with its line if there is none."""
     function = equation.function
     for atom in (equation.output, *equation.inputs):
         dtype = dtype_of(atom)
@@ -53,7 +54,7 @@ def counterpart(equation: Equation) -> Counterpart:
 
 
 def _same_name(function: Any) -> Counterpart | None:
-    """Return what JAX has in place of a function of NumPy or SciPy, where it has the same name."""
+    """Return JAX's function of the same name as a function of NumPy or SciPy, or None."""
     name = getattr(function, "__name__", "")
     for theirs, ours in ((np, jnp), (np.linalg, jnp.linalg), (sys.modules.get("scipy.special"), special)):
         if getattr(theirs, name, None) is function:
@@ -199,7 +200,7 @@ def _wide(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 
 def _index(equation: Equation, arrays: Sequence[Any]) -> Any:
-    """Return the index; masks become the places where they are true, which must be known beforehand."""
+    """Return the index; masks become the places where they are true, which must be known when the step is compiled."""
     items = []
     for atom, array in zip(equation.inputs[1:], arrays, strict=True):
         if has_dtype(atom, np.dtype(bool)):
@@ -255,12 +256,12 @@ def _restore_order(equation: Equation, x: Any, order: Any) -> Any:
 
 
 def _argpartition(equation: Equation, x: Any) -> Any:
-    return jnp.argsort(x, axis=equation.params["axis"])  # all of it in order is a partition, too
+    return jnp.argsort(x, axis=equation.params["axis"])  # a fully sorted order is a partition, too
 
 
 # --- products and linear algebra ------------------------------------------------------------------------------------
 
-_EXACT = "highest"  # accelerators multiply float32 with fewer digits otherwise
+_EXACT = "highest"  # otherwise, accelerators multiply float32 with fewer digits
 
 
 def _matmul(equation: Equation, x: Any, y: Any) -> Any:

@@ -24,24 +24,25 @@ def xla(
     rows: Sequence[str] | None = None,
     patience: float = 300.0,
 ) -> Executor:
-    """Return an executor that compiles programs by XLA, for a device of JAX or for several that share the rows.
+    """Return an executor that compiles programs with XLA, for one JAX device, or for several that divide the rows.
 
-    By default, `devices` is JAX's first device. The state stays on the device between calls, and comes home when the
-    value of a leaf is read; so do the results. Everything is computed in the dtypes of NumPy, also in float64, whatever
-    JAX is set to. What XLA cannot run, such as a declared operation whose body calls other libraries, is a
-    `CaptureError` when the step is captured.
+    By default, `devices` is JAX's first device. State and results stay on the device between calls. A leaf's value, or
+    a result, is copied back to the CPU when it is read. Everything is computed in NumPy's dtypes, including float64,
+    regardless of JAX's settings. If XLA cannot run an operation, such as a declared one whose body calls other
+    libraries, a `CaptureError` is raised when the step is captured.
 
-    Several `devices` form a mesh with one axis; or pass a `jax.sharding.Mesh`. The devices share the rows of the inputs
-    called `rows` (by default, of all inputs that have axes) over the first axis of the mesh, and each has the whole
-    state. It is a `CaptureError` if they cannot share the rows equally.
+    Several `devices` form a mesh with one axis; or pass a `jax.sharding.Mesh`. `rows` names the inputs whose rows are
+    divided among the devices, along the first axis of the mesh; by default, these are all inputs that have axes. Each
+    device holds the whole state. If the rows cannot be divided equally, a `CaptureError` is raised.
 
-    If the devices belong to several processes, each process calls the step with its own rows, as many as every other
-    one, and with everything else the same. If something else differs, or if a process refuses its rows, the call raises
-    an error in all processes. It raises `LostPeerError` if another process ends, or does not answer for `patience`
-    seconds. After each of these errors, the leaves are what they were before the call.
+    If the devices belong to several processes, each process calls the step with its own rows; all must pass equally
+    many. Everything else must be the same in all processes. If something differs, or if the rows of one process are
+    invalid, the call raises an error in all processes. It raises `LostPeerError` if another process ends, or does not
+    answer for `patience` seconds. After each of these errors, the leaves have the values from before the call.
 
-    Raises ImportError if JAX is not installed; ValueError for no devices, the same one twice, one of another process
-    alone, or a mesh of which the processes do not have equal parts, and for a patience that is not positive.
+    Raises ImportError if JAX is not installed; ValueError if there are no devices, if one is passed twice, if the only
+    device belongs to another process, if the processes do not have equal parts of the mesh, or if `patience` is not
+    positive.
     """
     require()
     allow_leaves_on_devices()

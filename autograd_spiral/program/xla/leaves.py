@@ -1,9 +1,9 @@
-"""Leaves whose values are on a device: they come home when they are read, and only then.
+"""Leaves whose values are on a device, and are copied to NumPy only when they are read.
 
-The slot `_value` of such a leaf is empty, and `_away` holds the array on the device. Once XLA is used, `_value` is a
-property that looks there; before, it is a plain slot, so that nobody else pays for this. A leaf that has a value at
-home may have an array on a device, too, which is the same as long as nobody gave the leaf another value: values are
-frozen and replaced, never written, so their identity says so.
+The slot `_value` of such a leaf is empty, and `_away` holds the array on the device. As soon as XLA is used, `_value`
+becomes a property that looks there. Before, it is a plain slot, so that programs without XLA are not slowed down. A
+leaf with a NumPy value may also have an array on a device. The two are the same as long as the leaf has not been given
+another value. Values are frozen and replaced, never written, so comparing identities is enough to know.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _STARTED: list[int] = []  # the process that uses the device
 
 
 class OnDevice:
-    """An array on a device, and its copy at home once there is one."""
+    """An array on a device, and its NumPy copy once there is one."""
 
     __slots__ = ("array", "home")
 
@@ -38,7 +38,7 @@ class OnDevice:
         return np.array(self.read(), dtype=dtype, copy=copy)
 
     def read(self) -> NDArray[Any]:
-        """Return the array at home, read-only. Raises `CaptureError` in a forked process, which has no device."""
+        """Return a read-only NumPy array. Raises `CaptureError` in a forked process, which has no device."""
         if self.home is None:
             refuse_forked()
             self.home = fetch(self.array)
@@ -46,7 +46,7 @@ class OnDevice:
 
 
 def fetch(array: Any) -> NDArray[Any]:
-    """Return a copy at home of an array on a device, read-only."""
+    """Return a read-only NumPy copy of an array on a device."""
     return frozen(np.array(array))
 
 
@@ -74,23 +74,23 @@ def _read(leaf: Tensor) -> Any:
 
 
 def known_on_device(leaf: Tensor) -> OnDevice | None:
-    """Return what `leaf` holds, if that is on a device."""
+    """Return the value of `leaf` if it is on a device, else None."""
     found: OnDevice | None = getattr(leaf, "_away", None)
     try:
         return found if found is not None and _SLOT.__get__(leaf) is found.home else None
-    except AttributeError:  # the leaf has no value at home
+    except AttributeError:  # the leaf has no NumPy value
         return found
 
 
 def put(leaf: Tensor, value: OnDevice) -> None:
-    """Let `leaf` hold what is on a device."""
+    """Give `leaf` a value that is on a device."""
     leaf._away = value
-    with contextlib.suppress(AttributeError):  # if it was away before
+    with contextlib.suppress(AttributeError):  # if it was on a device before
         _SLOT.__delete__(leaf)
 
 
 def leaf_on_device(value: OnDevice) -> Tensor:
-    """Return a new leaf that holds what is on a device."""
+    """Return a new leaf whose value is on a device."""
     leaf = as_leaf(_NOTHING)
     put(leaf, value)
     return leaf
@@ -100,7 +100,7 @@ _NOTHING = frozen(np.zeros(0))
 
 
 def update(leaves: Sequence[Tensor], before: Sequence[OnDevice], new: Iterable[OnDevice]) -> None:
-    """Give the first of the leaves new values; if that is interrupted, no leaf gets a new value."""
+    """Give the first of the leaves the new values; if this is interrupted, all leaves keep their old values."""
     try:
         for leaf, value in zip(leaves, new, strict=False):
             put(leaf, value)

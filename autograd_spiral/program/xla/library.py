@@ -1,4 +1,4 @@
-"""JAX, which is imported when one of its names is first used, and need not be installed before."""
+"""JAX, imported only when one of its names is first used, so that nothing else needs it installed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class _Module:
         self._name = name
 
     def __getattr__(self, attribute: str) -> Any:
-        if attribute.startswith("__"):  # what tools ask any object for, such as doctest: no reason to import JAX
+        if attribute.startswith("__"):  # tools such as doctest ask any object for these: no reason to import JAX
             raise AttributeError(attribute)
         return getattr(importlib.import_module(self._name), attribute)
 
@@ -29,9 +29,9 @@ special: Any = _Module("jax.scipy.special")
 
 
 def in_float64(function: Callable[..., Any], *args: Any) -> Any:
-    """Return `function(*args)`, for which JAX knows float64 and int64; afterwards, JAX is set as it was.
+    """Return `function(*args)`, called with float64 and int64 enabled in JAX; restore JAX's setting afterwards.
 
-    It is twice set back, in case that an interrupt comes while the `with` statement does so.
+    The setting is restored twice, in case an interrupt comes while the `with` statement restores it.
     """
     setting = jax.enable_x64
     before = setting.get_local()
@@ -45,7 +45,8 @@ def in_float64(function: Callable[..., Any], *args: Any) -> Any:
 def in_a_thread(function: Callable[[], Any]) -> Any:
     """Return `in_float64(function)`, called in a thread of its own, which no interrupt can reach.
 
-    For long work in JAX: parts of it that an interrupt stops would later set the user's thread to what it was in them.
+    This is for long work in JAX: in the user's thread, parts of it that an interrupt stops could later change JAX's
+    settings there.
     """
     pool = ThreadPoolExecutor(1, "xla")
     try:

@@ -1,6 +1,6 @@
-"""Waiting for other processes, with an end: what they compute together runs in a thread of its own.
+"""Waiting for other processes with a time limit: what they compute together runs in a separate thread.
 
-XLA waits for other processes as long as they are there, even if they never answer, and nothing interrupts it.
+XLA waits for other processes as long as they exist, even if they never answer, and nothing can interrupt it.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _thread: threading.Thread | None = None
 
 
 def in_time(work: Callable[[], T], patience: float) -> T:
-    """Return `work()`, which runs after all that was asked for before; raise what it raises.
+    """Return `work()`, which runs after all earlier work; raise the errors that it raises.
 
-    Raises TimeoutError after `patience` seconds. The work goes on then, and so it does after an interrupt.
+    Raises TimeoutError after `patience` seconds. The work goes on even then, and also after an interrupt.
 
     >>> in_time(lambda: 2 * 3, patience=60)
     6
@@ -52,4 +52,4 @@ def _run_tasks() -> None:
             answer.put((work(), None))
         except BaseException as error:
             answer.put((None, error))
-        del work, answer  # and what they hold
+        del work, answer  # and the objects to which they refer

@@ -1,7 +1,7 @@
-"""Several processes that share a mesh: what they tell each other, and what they must have alike.
+"""Several processes that share a mesh: what they tell each other, and what must be the same in all of them.
 
-Everything that they compute together has an all-reduce, and what they tell each other travels with it: a sum of arrays
-in which each process has a row of its own, and zeros elsewhere.
+Everything that they compute together has an all-reduce, and what they tell each other travels with it: each process
+fills its own row of an array of zeros, and the arrays are added up.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ def digest(*parts: Any) -> int:
 
 
 class Stamped(OnDevice):
-    """An array that each process has, and a number that says where it is from: processes with equal ones have it alike.
+    """An array that each process has, and a stamp, a number for its origin: equal stamps mean equal arrays.
 
-    Comparing these numbers takes no reading of arrays that stay on the devices.
+    Comparing stamps does not require reading arrays back from the devices.
     """
 
     __slots__ = ("stamp",)
@@ -64,7 +64,7 @@ class Stamped(OnDevice):
 
 
 class Processes(DeviceMesh):
-    """A mesh of devices that belong to several processes, each of which has as many rows as every other one."""
+    """A mesh of devices that belong to several processes, which all have equally many rows."""
 
     def __init__(self, mesh: Any, rows: Sequence[str] | None, patience: float) -> None:
         super().__init__(mesh, rows)
@@ -81,7 +81,7 @@ class Processes(DeviceMesh):
         self._lost: str | None = None
 
     def _refuse_shares(self, own: int) -> None:
-        """Raise ValueError unless each process has its own part of the first axis, as large as every other one's."""
+        """Raise ValueError unless the first axis is divided into equally large parts, one for each process."""
         if own not in self.numbers:
             raise ValueError(f"none of the devices of the mesh belongs to this process, {own}")
         owners: dict[int, set[int]] = {number: set() for number in self.numbers}
@@ -97,11 +97,11 @@ class Processes(DeviceMesh):
     # --- arrays -------------------------------------------------------------------------------------------------------
 
     def has(self, known: OnDevice) -> bool:
-        """Whether an array is here, with a stamp."""
+        """Whether an array is on these devices and has a stamp."""
         return isinstance(known, Stamped) and super().has(known)
 
     def sent(self, home: NDArray[Any]) -> OnDevice:
-        """Return an array that is at home, and here, stamped by its contents."""
+        """Send a NumPy array to the devices, and return it, stamped by its contents."""
         return Stamped(self.send(home), digest(home), home)
 
     def send(self, array: NDArray[Any]) -> Any:
@@ -110,7 +110,7 @@ class Processes(DeviceMesh):
         return in_float64(jax.make_array_from_callback, copy.shape, self.sharding, copy.__getitem__)
 
     def argument(self, array: Any, value: Value, sharding: Any) -> Any:
-        """Return what is on the devices of `value`. Raises `CaptureError` unless it has the rows of this process."""
+        """Return the array on the devices for `value`. Raises `CaptureError` unless it has the rows of this process."""
         if isinstance(array, OnDevice):
             return array.array
         if sharding is not self.by_rows:
@@ -134,9 +134,10 @@ class Processes(DeviceMesh):
     # --- what they tell each other ------------------------------------------------------------------------------------
 
     def row(self, *numbers: int, dtype: Any = np.float64) -> Any:
-        """Return an array on the devices of which `total` has a row for each process, here with these numbers.
+        """Return an array on the devices, with these numbers in the row of this process; `total` then has all rows.
 
-        It has the floating dtype of what else is added up, since one all-reduce has one dtype; so a number is two.
+        It has the floating dtype of the other sums, since an all-reduce has a single dtype. Large numbers are not exact
+        in float32, so each is split into two.
         """
         own = np.zeros((1, len(self.numbers), 2 * len(numbers)), dtype)
         nothing, shape = np.zeros_like(own), (self.mesh.devices.size, *own.shape[1:])
@@ -155,7 +156,7 @@ class Processes(DeviceMesh):
         return self._total(self.row(*numbers))
 
     def together(self, name: str, compute: Callable[[], T]) -> T:
-        """Return what all processes compute, complete. Raises `LostPeerError` if that takes longer than `patience`."""
+        """Return what all processes compute together. Raises `LostPeerError` if that takes longer than `patience`."""
         try:
             if self._lost is not None:
                 raise TimeoutError(self._lost)
@@ -174,7 +175,7 @@ class Processes(DeviceMesh):
         _LATEST[self.mesh] = add_up
 
     def agree(self, name: str, refusal: Exception | None = None, made: int = 0) -> None:
-        """Raise an error in all processes if one has a refusal, or if they have made different things.
+        """Raise an error in all processes if one of them refuses, or if they have made different programs.
 
         This takes part in the program that ran last, on zeros, since another process may be running it.
         """
@@ -190,7 +191,7 @@ class Processes(DeviceMesh):
             )
 
     def raise_refusals(self, name: str, found: NDArray[Any], refusal: Exception | None) -> None:
-        """Raise the refusal of this process; `CaptureError` if others have one, `OutOfStep` if they do something else.
+        """Raise the refusal of this process, `CaptureError` if others refuse, or `OutOfStep` if they do something else.
 
         `found` has a row for each process: whether it captures or verifies the step, and what it says of its arguments.
         """
@@ -219,7 +220,7 @@ class Processes(DeviceMesh):
 
     @contextlib.contextmanager
     def alike(self, name: str) -> Iterator[None]:
-        """Let the body raise an error in all processes if it does in one."""
+        """If the body raises an error in one process, raise one in all of them."""
         try:
             yield
         except Exception as error:
@@ -230,13 +231,13 @@ class Processes(DeviceMesh):
 
 
 _LATEST: dict[Any, Callable[..., Any]] = {}
-"""By mesh: what its processes ran last."""
+"""For each mesh, the program that its processes ran last."""
 
 _TOLD = "_all_processes_know"
 
 
 def _told(error: Exception) -> Exception:
-    """Mark an error that all processes know of, so that nobody tells them again."""
+    """Mark an error that all processes know of, so that they are not told again."""
     vars(error)[_TOLD] = True
     return error
 
@@ -251,6 +252,6 @@ def total(rows: Any) -> Any:
 
 
 def told(total: Any) -> NDArray[np.int64]:
-    """Return the numbers of each process, in a row of their own."""
+    """Return an array with one row of numbers for each process."""
     halves = np.asarray(total).astype(np.int64)
     return halves[:, ::2] * _HALF + halves[:, 1::2]

@@ -1,4 +1,4 @@
-"""Where the arrays of a program are: on one device, or on a mesh of devices that share the rows of its inputs."""
+"""Where the arrays of a program are: on one device, or on a mesh of devices that divide the rows of its inputs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Device", "DeviceMesh"]
 
 
 class Device:
-    """One device, which has all arrays of a program."""
+    """A single device, which holds all arrays of a program."""
 
     call = staticmethod(in_float64)
     """`call(function, *args)` starts a compiled function."""
@@ -33,7 +33,7 @@ class Device:
         return Memory(self.take, leaf_on_device, update)
 
     def take(self, leaf: Tensor) -> OnDevice:
-        """Return what `leaf` holds, sent here if it is not here yet."""
+        """Return the value of `leaf` on this device; send it there if necessary."""
         known = known_on_device(leaf)
         if known is None or not self.has(known):
             known = self.sent(leaf._value)
@@ -41,11 +41,11 @@ class Device:
         return known
 
     def has(self, known: OnDevice) -> bool:
-        """Whether an array is here."""
+        """Whether an array is on this device."""
         return bool(known.array.sharding == self.sharding)
 
     def sent(self, home: NDArray[Any]) -> OnDevice:
-        """Return an array that is at home, and here."""
+        """Send a NumPy array to this device, and return it."""
         return OnDevice(self.send(home), home)
 
     def send(self, array: NDArray[Any]) -> Any:
@@ -57,10 +57,10 @@ class Device:
         return [self.sharding for _ in (*program.inputs, *program.state, *program.outside)]
 
     def argument(self, array: Any, value: Value, sharding: Any) -> Any:
-        """Return what the compiled function is given for `value`: what is here, or a copy of an array at home.
+        """Return the argument of the compiled function for `value`: an array on the device, or a copy of a NumPy array.
 
-        JAX sends it faster than `send` does. A copy, since on a CPU, XLA reads aligned arrays where they are, after the
-        call has returned.
+        JAX sends the copy to the device faster than `send` would. A copy is needed because on a CPU, XLA reads aligned
+        arrays in place, even after the call has returned.
         """
         return array.array if isinstance(array, OnDevice) else np.array(array, value.dtype)
 
@@ -74,7 +74,7 @@ _STARTING = new_lock()
 
 
 class DeviceMesh(Device):
-    """The devices of a mesh: they share the rows of some inputs over its first axis, and each has all other arrays.
+    """A mesh of devices: the rows of inputs are divided along its first axis; all other arrays are on each device.
 
     `rows` names the inputs with rows; None means all that have axes.
     """
@@ -90,11 +90,11 @@ class DeviceMesh(Device):
             return in_float64(function, *args)
 
     def has_rows(self, name: str, array: Value | NDArray[Any]) -> bool:
-        """Whether the devices share the rows of an input."""
+        """Whether the rows of an input are divided among the devices."""
         return array.ndim > 0 and (self._rows is None or name in self._rows)
 
     def shardings(self, program: Program) -> list[Any]:
-        """Return where each array is. Raises `CaptureError` if the devices cannot share the rows equally."""
+        """Return where each array is. Raises `CaptureError` if the rows cannot be divided equally."""
         with_rows = [value for value in program.inputs if self.has_rows(program.call(value), value)]
         self._refuse_unequal(program, with_rows)
         given = (*program.inputs, *program.state, *program.outside)

@@ -1,4 +1,4 @@
-"""A program that several processes run together: captured for the rows of all, each process passing its own."""
+"""A program that several processes run together: captured for all rows, while each process passes only its own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ __all__ = ["Together"]
 
 
 class Together(Peers):
-    """An executor for several processes. As its own `peers`, it says how steps are captured for the rows of all."""
+    """An executor for several processes.
+
+    As its own `peers`, it also says how steps are captured for the rows of all processes together.
+    """
 
     def __init__(self, processes: Processes) -> None:
         self._processes, self.peers = processes, self
@@ -31,22 +34,22 @@ class Together(Peers):
         return Run(compiled, reentrant=False, memory=self._processes.memory())
 
     def stand_in(self, name: str, array: NDArray[Any]) -> NDArray[Any]:
-        """Return an array with as many rows as all processes have together: each repeats its own, which are valid."""
+        """Return an array with as many rows as all processes have together, made of this process's rows, repeated."""
         if not self._processes.has_rows(name, array):
             return array
         return np.concatenate([array] * len(self._processes.numbers))
 
     def alike(self, name: str) -> AbstractContextManager[None]:
-        """Let the body raise an error in all processes if it does in one."""
+        """If the body raises an error in one process, raise one in all of them."""
         return self._processes.alike(name)
 
 
 class CompiledTogether(Compiled):
     """A compiled program that takes the rows of this process.
 
-    A process that refuses its arguments runs the program nevertheless, since the others wait for its part, and says so
-    beside the results; then nobody keeps them. It also says what it runs on besides its rows: that must be the same in
-    all processes.
+    A process that refuses its arguments still runs the program, since the others wait for its part. It reports the
+    refusal along with the results, and then no process keeps them. Each process also sends a digest of its other
+    arrays, those without rows, which must be the same in all processes.
     """
 
     def __init__(self, program: Program, processes: Processes) -> None:
@@ -81,7 +84,7 @@ class CompiledTogether(Compiled):
         return self._processes.row(*numbers, dtype=np.float32 if single else np.float64)
 
     def _add_up(self, *numbers: int) -> Any:
-        """Run the program on zeros, for what the processes tell each other."""
+        """Run the program on zeros, only to exchange `numbers` between the processes."""
         zeros = [self._processes.zeros(value, where) for value, where in zip(self._given, self._shardings, strict=True)]
         _, rows = self._function(zeros, self._constants, self._row(*numbers))
         return rows
@@ -94,7 +97,7 @@ class CompiledTogether(Compiled):
             return REFUSED, error
 
     def _alike(self, arrays: Sequence[Any]) -> dict[str, Any]:
-        """Return what must be the same in all processes, by names: everything but the inputs with rows."""
+        """Return a dict of the arrays that must be the same in all processes: all but inputs with rows."""
         given = zip(self._given, self._shardings, arrays, strict=True)
         by_rows = self._processes.by_rows
         return {f"{i} {self._named(v)}": a for i, (v, where, a) in enumerate(given) if where is not by_rows}
@@ -104,7 +107,7 @@ class CompiledTogether(Compiled):
         return f"an outside array of shape {value.shape}" if value in program.outside else program.call(value)
 
     def _compare(self, alike: dict[str, Any]) -> int:
-        """Raise `CaptureError` in all processes if they have different arrays; else return one number for all."""
+        """Raise `CaptureError` in all processes if their arrays differ; otherwise return one number for all."""
         processes, name = self._processes, self._program.name
         digests = [digest(np.asarray(array)) for array in alike.values()]
         columns = zip(alike, processes.gather(name, *digests).T, strict=True)

@@ -93,7 +93,10 @@ def _i1_slope(x: Any) -> Any:
 
 
 def _i0e_slope(x: Any) -> Any:
-    """Return `sign(x) · (I₁(|x|) - I₀(|x|)) · exp(-|x|)`: a mean as in `_i1_slope`; for large x, a series."""
+    """Return `sign(x) · (I₁(|x|) - I₀(|x|)) · exp(-|x|)`.
+
+    It is computed as a mean, as in `_i1_slope`, or as a series if |x| is large.
+    """
     size = np.absolute(x)
     large = size > 30
     near, far = np.where(large, 0, size)[..., None], np.where(large, size, 30)

@@ -1,6 +1,6 @@
 """The kernels of affine maps and of their gradients: products with a column of ones.
 
-An affine map reads `[x 1]`, which the layout keeps for it; so its gradients can read it, too.
+An affine map reads `[x 1]`, x with a column of ones, which the layout keeps for it. So the gradients can read it, too.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ __all__ = ["AFFINE", "MASKED_PRODUCT_AND_SUMS", "PRODUCT_AND_SUMS"]
 
 
 _WIDE = 32
-"""To copy wider rows next to ones takes longer than to add the bias to the product."""
+"""For wider rows, copying x next to a column of ones takes longer than adding the bias to the product."""
 
 
 def affine(x: Any, W: Any, b: Any) -> Any:
-    """`x @ W + b` for matrices x (N, D) and W (D, H), and a row b: in buffers one product, `[x 1] @ [W; b]`."""
+    """`x @ W + b` for matrices x (N, D) and W (D, H), and a row b. In replay, it is one product, `[x 1] @ [W; b]`."""
     return np.matmul(x, W) + b
 
 
@@ -34,7 +34,7 @@ def _when_affine(match: Match, x: Atom, W: Atom, b: Atom) -> bool:
     output, left, right = match.equation.output, shape_of(x), shape_of(W)
     if not (len(left) == len(right) == 2 and output.shape == (left[0], right[1]) and is_real(x, W, b, output)):
         return False
-    beside_ones = isinstance(x, Value) and x in match.builder.producers  # else x must be copied there
+    beside_ones = isinstance(x, Value) and x in match.builder.producers  # otherwise x must be copied there
     return shape_of(b) in (right[1:], (1, right[1])) and (beside_ones or left[1] <= min(2 * right[1], _WIDE))
 
 
@@ -63,7 +63,7 @@ AFFINE = Kernel(affine, _when_affine, _write_affine, Order.PRODUCT, ones=True)
 
 
 def product_and_sums(x: Any, y: Any) -> Any:
-    """`x.T @ y` above the sums of the columns of y, (D + 1, H): in buffers one product, `[x 1].T @ y`."""
+    """`x.T @ y` above the sums of the columns of y, (D + 1, H); replay computes it as one product, `[x 1].T @ y`."""
     return np.concatenate([np.matmul(np.transpose(x), y), np.sum(y, axis=0, keepdims=True)])
 
 
@@ -119,11 +119,11 @@ def _write_product_and_sums(code: Code, position: int, equation: Equation) -> No
 PRODUCT_AND_SUMS = _Joint(product_and_sums, lambda match, x, y: is_real(x, y), _write_product_and_sums, Order.PRODUCT)
 
 _FEW = 12
-"""At most this many columns of products cost less than making, masking and multiplying the product they replace."""
+"""Up to this many columns of products cost less than computing, masking and multiplying the array they replace."""
 
 
 def masked_product_and_sums(x: Any, a: Any, b: Any, m: Any) -> Any:
-    """`product_and_sums(x, (a @ b) * m)`, in buffers without the (N, H) array `a @ b` where x and a are narrow.
+    """`product_and_sums(x, (a @ b) * m)`; for narrow x and a, replay does without the (N, H) array `a @ b`.
 
     With X for `[x 1]`: `Σ_n X[n,d] · m[n,h] · Σ_k a[n,k] · b[k,h] = Σ_k b[k,h] · Σ_n (X[n,d] · a[n,k]) · m[n,h]`.
     """

@@ -33,12 +33,12 @@ class Order(Enum):
 
 
 class Kernel(Primitive):
-    """A row of the table of kernels: all there is to know about one.
+    """A row of the table of kernels, which describes one kernel completely.
 
-    `body` is the kernel in NumPy, and the pattern that it replaces: wherever `when(match, *atoms)` holds, if nothing
-    else reads the values in between. `write(code, position, equation)` writes the lines of replay for it, and `order`
-    is what it asks of the layout. `ones` says that it computes with `[x 1]`, its first operand x with a column of ones,
-    and that its result may be written into any array.
+    `body` is the kernel in NumPy, and also the pattern that it replaces. The pattern is replaced wherever `when(match,
+    *atoms)` holds and nothing else reads the values in between. `write(code, position, equation)` writes the lines of
+    replay for it, and `order` is the memory order that it asks of the layout. `ones` says that it computes with `[x
+    1]`, its first operand x with a column of ones, and that its result may be written into any array.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The table of kernels, and the pass that brings them into a program before it is replayed.
+"""The table of kernels, and the pass that puts them into a program before it is replayed.
 
 A program of kernels can still be evaluated equation by equation, since each has a body in NumPy. Products and sums over
 rows are left to BLAS, so terms are added up in another order.
@@ -31,7 +31,7 @@ _FLOAT32 = 2**14
 
 
 def sum_of_squares(x: Any) -> Any:
-    """`np.sum(np.square(x))`, by BLAS."""
+    """`np.sum(np.square(x))`, with BLAS."""
     return np.sum(np.square(x))
 
 
@@ -51,7 +51,7 @@ SUM_OF_SQUARES = Kernel(sum_of_squares, _when_sum_of_squares, _write_sum_of_squa
 
 
 def column_sums(x: Any) -> Any:
-    """The sums of the columns of x (N, H) as a row (1, H), by BLAS."""
+    """The sums of the columns of x (N, H) as a row (1, H), with BLAS."""
     return np.sum(x, axis=0, keepdims=True)
 
 
@@ -69,7 +69,7 @@ COLUMN_SUMS = Kernel(column_sums, _when_column_sums, _write_column_sums)
 
 
 def vector_of_column_sums(x: Any) -> Any:
-    """The sums of the columns of x (N, H) as a vector (H,), by BLAS."""
+    """The sums of the columns of x (N, H) as a vector (H,), with BLAS."""
     return np.sum(x, axis=0)
 
 
@@ -88,7 +88,7 @@ def _picks_from_rows(match: Match, x: Atom, index: Atom) -> bool:
 
 
 def _flat_index(code: Code, index: Atom, shape: tuple[int, ...], by_row: bool) -> str:
-    """Return the name of the indices, in the flat matrix of this shape, of the entries `index` of its rows."""
+    """Return the name of the flat indices of the entries `index` of the rows of a matrix of this shape."""
     rows, columns = shape
     key = "flat index", index, shape, by_row
     if key not in code.shared:
@@ -100,7 +100,7 @@ def _flat_index(code: Code, index: Atom, shape: tuple[int, ...], by_row: bool) -
 
 
 def pick(x: Any, rows: Any, index: Any) -> Any:
-    """`x[rows, index]` for all rows in order: in buffers, entries of the flat array."""
+    """`x[rows, index]` for all rows in order; replay takes entries of the flat array."""
     return x[rows, index]
 
 
@@ -127,7 +127,7 @@ PICK = Kernel(pick, _when_pick, _write_pick, Order.COLUMNS)
 
 
 def less_one_hot(x: Any, index: Any, columns: Any) -> Any:
-    """`x - (index[:, None] == columns)` for all columns in order: in buffers, one entry of each row less 1."""
+    """`x - (index[:, None] == columns)` for all columns in order; replay subtracts 1 from one entry of each row."""
     return x - (index[:, None] == columns)
 
 
@@ -164,7 +164,7 @@ KERNELS = (
     LESS_ONE_HOT,
     MASKED_PRODUCT_AND_SUMS,
 )
-"""In the order in which they are looked for: PRODUCT_AND_SUMS reads what AFFINE has found, and so on."""
+"""Kernels are matched in this order: PRODUCT_AND_SUMS uses the matches of AFFINE, for example."""
 
 
 def with_kernels(program: Program) -> Program:
