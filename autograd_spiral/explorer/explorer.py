@@ -56,7 +56,7 @@ class explore:
     ) -> None:
         if isinstance(outputs, Training):
             if gradients_of is not None or names is not None or inputs is not None:
-                raise TypeError("explore: a record of a training has gradients, names and inputs of its own")
+                raise TypeError("explore: the record of a training run has gradients, names and inputs of its own")
             camera, snapshots = finished(outputs)
             self._html = page_of(camera, snapshots, outputs.losses, outputs.regions)
         else:

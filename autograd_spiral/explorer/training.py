@@ -100,7 +100,7 @@ class Training:
         self, step: CapturedStep, *, at: Iterable[int] | None, snapshots: int, budget: int, regions: Regions | None
     ) -> None:
         if not isinstance(step, CapturedStep):
-            raise TypeError(f"explore.training: the step must be captured, as by @capture, not {type(step).__name__}")
+            raise TypeError(f"explore.training: the step must be captured, as with @capture, not {type(step).__name__}")
         if snapshots < 2:
             raise ValueError(f"explore.training: needs at least 2 snapshots, the first and the last, not {snapshots}")
         self.losses: list[float] = []

@@ -194,7 +194,7 @@ def test_empty_arrays_and_constants_are_shown():
         (lambda w, step: explore(step), CaptureError, "has no program yet: call it first"),
         (lambda w, step: explore(step, gradients_of=w, inputs=()), TypeError, "gradients_of and names are for tensors"),
         (lambda w, step: explore(w * 2, inputs=(w,)), TypeError, "inputs are the arguments of a captured step"),
-        (lambda w, step: explore.training(lambda: w), TypeError, "the step must be captured, as by @capture"),
+        (lambda w, step: explore.training(lambda: w), TypeError, "the step must be captured, as with @capture"),
         (lambda w, step: explore.training(step, snapshots=1), ValueError, "at least 2 snapshots"),
         (lambda w, step: explore(explore.training(step)), ValueError, "no snapshots yet: call it in place of the step"),
         (lambda w, step: explore(explore.training(step), names={}), TypeError, "of its own"),

@@ -61,6 +61,6 @@ def require() -> None:
         jax.enable_x64  # noqa: B018  # since JAX 0.8
     except (ImportError, AttributeError) as error:
         raise ImportError(
-            "xla() needs JAX, in a version with jax.enable_x64: pip install 'autograd-spiral[xla]', or for a GPU the "
-            "JAX that fits it (https://docs.jax.dev/en/latest/installation.html)"
+            "xla() needs JAX, in a version with jax.enable_x64: pip install 'autograd-spiral[xla]', or for a GPU "
+            "the version of JAX built for it (https://docs.jax.dev/en/latest/installation.html)"
         ) from error
