@@ -54,7 +54,7 @@ def refuse_forked() -> None:
     """Raise `CaptureError` in a process that was forked from the one that uses the device."""
     if os.getpid() not in _STARTED:
         raise CaptureError(
-            "XLA cannot be used in a forked process, since its threads stay behind: start processes by "
+            "XLA cannot be used in a forked process, since its threads stay behind: start processes with "
             'multiprocessing.get_context("spawn"), or read what they need of the state before the fork'
         )
 

@@ -166,8 +166,8 @@ class Processes(DeviceMesh):
             self._lost = str(error).splitlines()[0][:200]
             raise LostPeerError(
                 f"{name}: another of the processes {self.numbers} has ended, or does not answer. The leaves are what "
-                "they were before this call: save them, end this process with os._exit(1), since JAX would wait for the "
-                f"others, and start all of them again from there ({self._lost})"
+                "they were before this call: save them, end this process with os._exit(1), since JAX would wait for "
+                f"the others, and start all of them again from there ({self._lost})"
             ) from None
 
     def started(self, add_up: Callable[..., Any]) -> None:
