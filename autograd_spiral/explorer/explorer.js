@@ -8,7 +8,7 @@ const KEYS = [
   ['Enter', 'unfold or fold the selected line or scope'],
   ['F', 'fold the scope of the selected box'],
   ['[ ]', 'the snapshot before, the one after'],
-  ['P', 'the number of a point to follow, as a click on it; Esc: none'],
+  ['P', 'the number of a point to follow, as a click on it; empty: none'],
   [', .', 'the point before, the one after'],
   ['W', 'the next warning'],
   ['/', 'search; Enter goes to the next one found; Esc: ends it'],
@@ -409,11 +409,11 @@ class Page {
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest('dialog')) return;
     if (event.key === 'Escape') {
-      if (event.target.matches('#point')) this.set({ point: null });
-      else this.endSearch();
+      if (!event.target.matches('#point')) this.endSearch();
       if (event.target.matches('input')) event.target.blur();
       return;
     }
+    if (event.key === 'Enter' && event.target.matches('#point')) event.target.blur();
     if (event.target.matches('input[type=search], input[type=number]')) return;
     const slider = event.target.matches('input[type=range]');
     const pressed = event.target.closest('button') && [' ', 'Enter'].includes(event.key);

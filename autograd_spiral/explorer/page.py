@@ -72,8 +72,8 @@ def _curve(losses: Sequence[float], snapshots: Sequence[Snapshot]) -> list[tuple
     return [(i, float(f"{known[i]:.9g}") if np.isfinite(known[i]) else None) for i in updates.tolist()]
 
 
-def _steepest(losses: Sequence[float]) -> tuple[int, float] | None:
-    """Return the step around which the least loss so far falls fastest, and by how much it falls per step.
+def _steepest(losses: Sequence[float]) -> tuple[int, float, int] | None:
+    """Return the step around which the least loss so far falls fastest, its fall per step, and over how many steps.
 
     The fall is measured over a thousandth of the training run. The least loss so far is used because the loss itself
     also falls fast after each spike.
@@ -84,7 +84,7 @@ def _steepest(losses: Sequence[float]) -> tuple[int, float] | None:
     least = np.fmin.accumulate(np.asarray(losses))
     falls = (least[:-window] - least[window:]) / window
     at = int(np.argmax(np.where(np.isfinite(falls), falls, -np.inf)))
-    return (at + window // 2, float(f"{falls[at]:.3g}")) if falls[at] > 0 else None
+    return (at + window // 2, float(f"{falls[at]:.3g}"), window) if falls[at] > 0 else None
 
 
 def _plane(regions: Regions) -> dict[str, Any]:

@@ -22,6 +22,7 @@ class Panel {
       max: this.count - 1,
       placeholder: 'none',
       input: event => this.choosePoint(event.target.value === '' ? null : Number(event.target.value)),
+      change: () => (this.field.value = this.point ?? ''), // if it was typed as another number
     });
     const button = (sign, name, by) =>
       make('button', { type: 'button', 'aria-label': name, click: () => this.step(by) }, sign);
@@ -32,7 +33,7 @@ class Panel {
       button('‹', 'the point before', -1),
       this.field,
       button('›', 'the point after', 1),
-      make('span', {}, `of ${this.count.toLocaleString('en')}, from 0`),
+      make('span', {}, `0 to ${(this.count - 1).toLocaleString('en')}`),
     );
     this.points.hidden = !this.count;
     this.heat = [new Heat(this, 0), new Heat(this, 1)];

@@ -102,10 +102,11 @@ class TrainingView {
       make('span', {}, at.at(-1).toLocaleString('en')),
     );
     if (!steepest) return;
-    const [update, fall] = steepest;
+    const [update, fall, window] = steepest;
     const moment = this.nearest(update);
     this.says.replaceChildren(
-      `falls fastest near update ${update.toLocaleString('en')}, by ${number(fall, 2)} per update: see it `,
+      `falls fastest near update ${update.toLocaleString('en')}, by ${number(fall, 2)} per update over ${window} `,
+      '(spikes aside): ',
       make(
         'button',
         { type: 'button', class: 'chip', click: () => this.report.choose(moment) },

@@ -522,8 +522,15 @@ def test_a_point_is_followed_by_number_and_the_relu_says_where_its_gradient_stop
         assert told.endswith(f"point 14 gives none to {zeros} of 30")
         assert "point 14: class 0" in tab.locator(".regions figcaption").inner_text()
         assert tab.locator("#panel .heat").first.locator("i.followed").is_visible()
+        tab.keyboard.press("Enter")  # and the keys are those of the page again
+        tab.keyboard.press(".")
+        assert tab.locator("#point").input_value() == "15"
+        tab.keyboard.press("p")
+        tab.keyboard.type("999")
         tab.keyboard.press("Escape")
-        assert tab.locator("#point").input_value() == ""
+        assert tab.locator("#point").input_value() == str(len(X) - 1)  # as the rest of the page shows it
+        tab.locator("#point").fill("")
+        tab.keyboard.press("Escape")
         assert not tab.locator("#panel .heat").first.locator("i.followed").is_visible()
         tab.keyboard.press(".")
         tab.keyboard.press(".")

@@ -173,6 +173,6 @@ def test_the_steepest_fall_is_where_the_loss_falls_and_no_spike(noise):
 
     steps = np.arange(5000)
     losses = 1 / (1 + np.exp((steps - 1200) / 100)) + noise * (steps % 500 == 499)
-    at, fall = _steepest(losses.tolist())
+    at, fall, _ = _steepest(losses.tolist())
     assert abs(at - 1200) < 30
     assert fall == pytest.approx(1 / 400, rel=0.1)
