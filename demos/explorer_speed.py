@@ -2,7 +2,7 @@
 
 Needs playwright (extra `test-browser`) and Chromium. The first time is from the start of the page's script until the
 page is drawn. The others are from a change of a slider until the browser has laid out the page again, as median and
-maximum.
+maximum. Between two changes the browser draws a frame, as it does between the moves of a hand.
 """
 
 import shutil
@@ -15,7 +15,7 @@ import numpy as np
 from autograd_spiral import Tensor, capture, explore, grad, mean_squared_error, scope
 from autograd_spiral.spiral import descent, published
 
-MOVES = """name => {
+MOVES = """async name => {
   const slider = document.getElementById(name), top = Number(slider.max), times = [];
   for (let i = 0; i <= Math.min(top, 60); i++) {
     slider.value = Math.round(i * top / Math.min(top, 60));
@@ -23,6 +23,7 @@ MOVES = """name => {
     slider.dispatchEvent(new Event('input'));
     document.body.offsetHeight;
     times.push(performance.now() - began);
+    await new Promise(requestAnimationFrame);
   }
   times.sort((a, b) => a - b);
   return top ? `${times[times.length >> 1].toFixed(1)} (${times.at(-1).toFixed(1)}) ms` : '-';
