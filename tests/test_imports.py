@@ -34,6 +34,7 @@ ORDER = {
     "program": (
         "ir",
         "locks",
+        "threads",
         "history",
         "evaluate",
         "executor",

@@ -13,7 +13,6 @@ import itertools
 import operator
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import numpy as np
@@ -27,6 +26,7 @@ from autograd_spiral.program.passes.split import Pass, Split, rows_of, split
 from autograd_spiral.program.running.codegen import Code
 from autograd_spiral.program.running.kernels.table import with_kernels
 from autograd_spiral.program.running.replay import generate, replay
+from autograd_spiral.program.threads import Helpers
 
 __all__ = ["blocks", "replay_or_blocks"]
 
@@ -160,7 +160,7 @@ class _Blocks:
         ends = [len(bounds) * i // threads for i in range(threads + 1)]
         shares = [bounds[a:b] for a, b in itertools.pairwise(ends) if a < b]
         self._workers = [_Worker(parts, share) for share in shares]
-        self._pool: tuple[int, ThreadPoolExecutor] | None = None  # of this process
+        self._pool: tuple[int, Helpers] | None = None  # of this process
         results = set(program.results())
         self._new = [value for value in parts.stored if value in results]
         self._stored = {value: np.empty(value.shape, value.dtype) for value in parts.stored - results}
@@ -208,19 +208,16 @@ class _Blocks:
         first, *others = [functools.partial(worker, one, of_rows, whole, kept) for worker in self._workers]
         with _one_blas_thread_each() if others else contextlib.nullcontext():
             # Each thread runs in a copy of the caller's context, so that the caller's `np.errstate` holds there, too.
-            pending = [self._threads().submit(contextvars.copy_context().run, other) for other in others]
-            try:
-                total = first()
-            finally:
-                wait(pending)  # nothing keeps running after this call
-        for other in pending:
-            total = _combined(one, total, other.result())
+            others = [functools.partial(contextvars.copy_context().run, other) for other in others]
+            total, *rest = self._helpers().call(first, others) if others else [first()]
+        for part in rest:
+            total = _combined(one, total, part)
         known.update(zip(one.partial, map(np.array, total), strict=True))
 
-    def _threads(self) -> ThreadPoolExecutor:
-        """Return the pool of this process: after a fork, the parent's threads do not exist."""
+    def _helpers(self) -> Helpers:
+        """Return the threads of this process: after a fork, the parent's do not exist."""
         if self._pool is None or self._pool[0] != os.getpid():
-            self._pool = os.getpid(), ThreadPoolExecutor(len(self._workers) - 1)
+            self._pool = os.getpid(), Helpers(len(self._workers) - 1)
         return self._pool[1]
 
 
