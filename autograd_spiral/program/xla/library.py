@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import queue
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 __all__ = ["in_a_thread", "in_float64", "jax", "jnp", "lax", "require", "special"]
@@ -48,11 +49,19 @@ def in_a_thread(function: Callable[[], Any]) -> Any:
     This is for long work in JAX: in the user's thread, parts of it that an interrupt stops could later change JAX's
     settings there.
     """
-    pool = ThreadPoolExecutor(1, "xla")
-    try:
-        return pool.submit(in_float64, function).result()
-    finally:
-        pool.shutdown(wait=False)
+    answer: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()  # which an interrupt cannot break
+
+    def work() -> None:
+        try:
+            answer.put((in_float64(function), None))
+        except BaseException as error:
+            answer.put((None, error))
+
+    threading.Thread(target=work, name="autograd_spiral.xla.compile", daemon=True).start()
+    value, error = answer.get()
+    if error is not None:
+        raise error
+    return value
 
 
 def require() -> None:
