@@ -21,7 +21,7 @@ from autograd_spiral.program.ir import Program, Value
 from autograd_spiral.program.passes.pipeline import optimised
 from autograd_spiral.program.recorded import named_tensors, recorded_graph
 
-__all__ = ["draw", "record_of"]
+__all__ = ["draw", "record_of", "tensors_to_show"]
 
 
 def draw(
@@ -96,7 +96,7 @@ def record_of(outputs: Any, gradients_of: Any = None, names: Mapping[str, Any] |
                 "draw: gradients_of and names are for tensors; a program has a backward pass and names of its own"
             )
         return Record(optimised(outputs if isinstance(outputs, Program) else outputs.program), {}, {})
-    ends = _tensors(outputs)
+    ends = tensors_to_show("draw", outputs)
     starts, names = named_tensors(() if gradients_of is None else gradients_of, "draw: gradients_of", names)
     program, tensors = recorded_graph(ends, starts, names)
     used = {  # the values of leaves when they were used: they may have been assigned since
@@ -123,10 +123,15 @@ def _gradients(ends: Sequence[Tensor], tensors: Mapping[Value, Tensor]) -> dict[
     return found
 
 
-def _tensors(given: Any) -> list[Tensor]:
+def tensors_to_show(caller: str, given: Any) -> list[Tensor]:
+    """Return the outputs that `caller` was given, one Tensor or several, as a list. Raises TypeError for other types.
+
+    >>> tensors_to_show("draw", Tensor(2.0))
+    [Tensor(2.)]
+    """
     tensors = list(given) if isinstance(given, Iterable) and not isinstance(given, Tensor) else [given]
     for tensor in tensors:
         if not isinstance(tensor, Tensor):
             kind = type(tensor).__name__
-            raise TypeError(f"draw: outputs must be Tensors, a captured step or a program, not {kind}")
+            raise TypeError(f"{caller}: outputs must be Tensors, a captured step or a program, not {kind}")
     return tensors

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_spiral.engine.tensor import Tensor
+from autograd_spiral.drawing.picture import tensors_to_show
 from autograd_spiral.program import CapturedStep
 from autograd_spiral.program.evaluate import compute, evaluate
 from autograd_spiral.program.history import history
@@ -45,7 +45,7 @@ def subject_of(outputs: Any, gradients_of: Any, names: Mapping[str, Any] | None,
         return _subject_of_program(outputs, inputs)
     if inputs is not None:
         raise TypeError("explore: inputs are the arguments of a captured step, and tensors have values already")
-    ends = _tensors(outputs)
+    ends = tensors_to_show("explore", outputs)
     starts, known = named_tensors(() if gradients_of is None else gradients_of, "explore: gradients_of", names)
     program = recorded(ends, starts, known)
     data = [tensor.data for tensor in history(ends) if tensor.primitive is None and not tensor.requires_grad]
@@ -78,12 +78,3 @@ def values_of(program: CapturedProgram, inputs: Sequence[NDArray[Any]]) -> Value
     with np.errstate(all="ignore"):  # the page marks elements that are not finite
         evaluate(readable(program), *arrays, each=each)
     return values
-
-
-def _tensors(given: Any) -> list[Tensor]:
-    tensors = list(given) if isinstance(given, Iterable) and not isinstance(given, Tensor) else [given]
-    for tensor in tensors:
-        if not isinstance(tensor, Tensor):
-            kind = type(tensor).__name__
-            raise TypeError(f"explore: outputs must be Tensors, a captured step or a program, not {kind}")
-    return tensors
