@@ -407,7 +407,8 @@ class Page {
   }
 
   key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest('dialog')) return;
+    // [open]: a button of a dialog that was just closed keeps the focus until the next frame.
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest('dialog[open]')) return;
     if (event.key === 'Escape') {
       if (!event.target.matches('#point')) this.endSearch();
       if (event.target.matches('input')) event.target.blur();
