@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from itertools import repeat
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -165,8 +166,8 @@ def _lower(call: Call, traced: _Traced, memories: Set[Any], names: Mapping[Tenso
     """
     trace, outside = traced.trace, [a for a in traced.trace.originals.values() if memory_of(a) in memories]
     lowering = Lowering(trace, outside, names, expanding=names is not None)
-    input_names = (name for name, leaf in call.named_leaves() if is_input(leaf))
-    inputs = [lowering.add_input(tensor, name) for tensor, name in zip(traced.inputs, input_names, strict=True)]
+    input_names = [name for name, leaf in call.named_leaves() if is_input(leaf)] if names is not None else repeat("")
+    inputs = [lowering.add_input(tensor, name) for tensor, name in zip(traced.inputs, input_names)]  # noqa: B905
     equations = lowering.equations()
     outputs = [lowering.atom(trace.holds.get(leaf, leaf)) for leaf in traced.leaves if type(leaf) is Tensor]
     new_state = {leaf: lowering.atom(trace.holds[leaf]) for leaf in trace.updated()}

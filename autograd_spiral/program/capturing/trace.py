@@ -66,13 +66,15 @@ class StepTrace(Trace, Observer):
         """Keep a new operation."""
         if node.primitive is None:
             return
-        if MODE.get().phase == "forward":
-            self.unswept = len(self.nodes) + 1
+        phase = MODE.get().phase
         if self.annotating:
             node.place = users_line()
+            if phase == "forward":
+                self.unswept = len(self.nodes) + 1
         self.nodes.append(node)
-        self.phases.append(MODE.get().phase)
-        self.sources[node] = tuple(self._now(arg) for arg in node.args)
+        self.phases.append(phase)
+        holds = self.holds
+        self.sources[node] = tuple([holds.get(arg, arg) if type(arg) is Tensor else arg for arg in node.args])
 
     def swept(self, node: Tensor, argument: int, ct: Tensor, piece: Any) -> None:
         """Note that the cotangent `ct` is the gradient with respect to `node`, and which nodes its rule recorded."""

@@ -111,7 +111,7 @@ def _first_difference(one: _Run, other: _Run) -> Difference | None:
         if a.kind != b.kind or not same(a.how, b.how) or len(a.atoms) != len(b.atoms):
             return Difference(b.place or a.place, "what the step does here", *_described(a, b))
         for x, y in zip(a.atoms, b.atoms, strict=True):
-            values = isinstance(x, Value) and isinstance(y, Value)
+            values = type(x) is Value and type(y) is Value
             if not (values and one.origins[x] == other.origins[y]) and not same(one.array(x), other.array(y)):
                 computed = isinstance(one.array(x), Value) or isinstance(other.array(y), Value)
                 what = f"{'an argument' if computed else 'a constant'} of {b.name}"
