@@ -1,8 +1,7 @@
 """Simplification: replaces equations by simpler ones, such as `x` for `x * 1`, or one reshape for two.
 
 Most of it is a table of rules written in NumPy. Where a pattern is not enough, a function takes an equation and the
-program being built, and returns an equation, an atom that replaces the output, or None. Constants are combined only if
-the same results overflow or underflow either way.
+program being built, and returns an equation, an atom that replaces the output, or None.
 """
 
 from __future__ import annotations
@@ -14,9 +13,10 @@ import numpy as np
 
 from autograd_spiral.program.ir import Atom, Equation, Program, Value, has_dtype, shape_of
 from autograd_spiral.program.passes.broadcasting import broadcast_afterwards, without_broadcasts
-from autograd_spiral.program.passes.builder import Builder, rebuilt, rewritten
+from autograd_spiral.program.passes.builder import Builder, rebuilt
 from autograd_spiral.program.passes.entries import scatter_by_comparison
-from autograd_spiral.program.passes.patterns import ANY, Match, Rule, number_in
+from autograd_spiral.program.passes.factors import one_factor
+from autograd_spiral.program.passes.patterns import ANY, Match, Rule
 from autograd_spiral.vocabulary.rules.indexing import scatter
 
 __all__ = ["simplified"]
@@ -83,57 +83,6 @@ def _composed(match: Match) -> Mapping[str, Any]:
     return {"axes": tuple(inner.params["axes"][i] for i in match.equation.params["axes"])}
 
 
-# --- products of numbers --------------------------------------------------------------------------------------------
-
-
-def _scaled(equation: Equation) -> tuple[Atom, float] | None:
-    """Return `(x, c)` if `equation` is `x * c`, `c * x` or `x / c` for a number c and floating x of the same dtype."""
-    if equation.function not in (np.multiply, np.divide) or equation.output.dtype.kind != "f":
-        return None
-    x, y = equation.inputs
-    for atom, other in ((x, y), (y, x)):
-        number = number_in(other, equation)
-        if number is None or not has_dtype(atom, equation.output.dtype):
-            continue
-        if equation.function is np.divide:
-            return (atom, 1 / number) if other is y and _holds(equation.output.dtype, number) else None
-        return atom, number
-    return None
-
-
-def _one_factor(equation: Equation, builder: Builder) -> Equation | None:
-    """Return `x * (a * b)` for `x * a * b`, and `x * -a` for `-x * a`."""
-    x, number = _scaled(equation) or (None, 1)
-    inner = builder.producers.get(x) if isinstance(x, Value) else None
-    if inner is None or builder.uses[inner.output] > 1:
-        return None
-    deeper = (inner.inputs[0], -1) if inner.function is np.negative else _scaled(inner)
-    if deeper is None or not _may_merge(deeper[1], number, equation.output.dtype):
-        return None
-    return rewritten(equation, np.multiply, deeper[0], deeper[1] * number)
-
-
-_MODEST = 2.0**16
-"""A number that is multiplied by at most this, and then divided, overflows in between only near the limits."""
-
-
-def _holds(dtype: np.dtype[Any], *numbers: float) -> bool:
-    """Return whether `dtype` holds all of `numbers` to full precision, and is no more precise than Python's floats."""
-    if dtype.itemsize > 8:
-        return False
-    limits = np.finfo(dtype)
-    return all(float(limits.tiny) <= abs(float(number)) <= float(limits.max) for number in numbers)
-
-
-def _may_merge(first: float, second: float, dtype: np.dtype[Any]) -> bool:
-    """Return whether `x * first * second` overflows or underflows in `dtype` just where `x * (first * second)` does."""
-    if not _holds(dtype, first, second, float(first) * float(second)):
-        return False
-    if (abs(first) > 1) == (abs(second) > 1) or abs(first) == 1 or abs(second) == 1:
-        return True  # an intermediate result that overflows or underflows does so in the end
-    return dtype.itemsize > 2 and 1 / _MODEST <= abs(first) <= _MODEST
-
-
 # --- the table ------------------------------------------------------------------------------------------------------
 
 
@@ -178,6 +127,6 @@ for _rule in (
     *(_as_reshape(extremum) for extremum in (np.max, np.min)),  # but no sum: it begins with 0, and 0 + -0.0 is 0.0
 ):
     _RULES.setdefault(_rule.pattern.function, []).append(_rule)
-_RULES[np.multiply].append(_one_factor)
-_RULES[np.divide].append(_one_factor)
+_RULES[np.multiply].append(one_factor)
+_RULES[np.divide].append(one_factor)
 _RULES[scatter] = [scatter_by_comparison]

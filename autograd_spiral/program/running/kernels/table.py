@@ -13,6 +13,7 @@ import numpy as np
 
 from autograd_spiral.program.ir import Atom, Equation, Program, Value, dtype_of, shape_of
 from autograd_spiral.program.passes.entries import counts, is_checked
+from autograd_spiral.program.passes.factors import with_factors_collected
 from autograd_spiral.program.passes.patterns import Match
 from autograd_spiral.program.passes.split import with_means_as_sums
 from autograd_spiral.program.running.buffers import aligned
@@ -169,7 +170,7 @@ KERNELS = (
 
 def with_kernels(program: Program) -> Program:
     """Return `program` with kernels wherever they are faster than what they replace."""
-    program = with_fast_operands(with_matrices(with_means_as_sums(program)))
+    program = with_fast_operands(with_matrices(with_factors_collected(with_means_as_sums(program))))
     for kernel in KERNELS:
         program = kernel.select(program)
     return program

@@ -1,0 +1,169 @@
+"""Products with numbers: two factors become one, and a factor that many results have in common is applied once.
+
+Numbers are combined only if the same results overflow or underflow either way.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping, Set
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from autograd_spiral.program.ir import Atom, Equation, Program, Value, has_dtype
+from autograd_spiral.program.passes.builder import Builder, rewritten
+from autograd_spiral.program.passes.patterns import number_in
+
+__all__ = ["one_factor", "with_factors_collected"]
+
+
+def one_factor(equation: Equation, builder: Builder) -> Equation | None:
+    """Return `x * (a * b)` for `x * a * b`, and `x * -a` for `-x * a`; None for anything else."""
+    x, number = _scaled(equation) or (None, 1)
+    inner = builder.producers.get(x) if isinstance(x, Value) else None
+    if inner is None or builder.uses[inner.output] > 1:
+        return None
+    deeper = (inner.inputs[0], -1) if inner.function is np.negative else _scaled(inner)
+    if deeper is None or not _may_merge(deeper[1], number, equation.output.dtype):
+        return None
+    return rewritten(equation, np.multiply, deeper[0], deeper[1] * number)
+
+
+def _scaled(equation: Equation) -> tuple[Atom, float] | None:
+    """Return `(x, c)` if `equation` is `x * c`, `c * x` or `x / c` for a number c and floating x of the same dtype."""
+    if equation.function not in (np.multiply, np.divide) or equation.output.dtype.kind != "f":
+        return None
+    x, y = equation.inputs
+    for atom, other in ((x, y), (y, x)):
+        number = number_in(other, equation)
+        if number is None or not has_dtype(atom, equation.output.dtype):
+            continue
+        if equation.function is np.divide:
+            return (atom, 1 / number) if other is y and _holds(equation.output.dtype, number) else None
+        return atom, number
+    return None
+
+
+_MODEST = 2.0**16
+"""A number that is multiplied by at most this, and then divided, overflows in between only near the limits."""
+
+
+def _is_modest(number: float, dtype: np.dtype[Any]) -> bool:
+    return dtype.itemsize in (4, 8) and 1 / _MODEST <= abs(number) <= _MODEST
+
+
+def _holds(dtype: np.dtype[Any], *numbers: float) -> bool:
+    """Return whether `dtype` holds all of `numbers` to full precision, and is no more precise than Python's floats."""
+    if dtype.itemsize > 8:
+        return False
+    limits = np.finfo(dtype)
+    return all(float(limits.tiny) <= abs(float(number)) <= float(limits.max) for number in numbers)
+
+
+def _may_merge(first: float, second: float, dtype: np.dtype[Any]) -> bool:
+    """Return whether `x * first * second` overflows or underflows in `dtype` just where `x * (first * second)` does."""
+    if not _holds(dtype, first, second, float(first) * float(second)):
+        return False
+    if (abs(first) > 1) == (abs(second) > 1) or abs(first) == 1 or abs(second) == 1:
+        return True  # an intermediate result that overflows or underflows does so in the end
+    return _is_modest(first, dtype)
+
+
+# --- a factor that many results have in common ------------------------------------------------------------------------
+
+
+def with_factors_collected(program: Program) -> Program:
+    """Return `program` with numbers applied earlier in the backward pass, if that takes fewer multiplications.
+
+    A number commutes with linear functions. A step of size 0.1, for example, multiplies every gradient by 0.1; the
+    gradients are linear in the cotangent that the backward pass starts from, so multiplying that one does the same.
+    """
+    cotangents = _cotangents(program)
+    factors = _factors(program, cotangents)
+    builder, saved = Builder(program), 0
+    for equation in program.equations:
+        saved += _add(equation, factors, cotangents, builder)
+    return builder.program() if saved > 0 else program
+
+
+def _add(equation: Equation, factors: Mapping[Value, float], cotangents: Set[Value], builder: Builder) -> int:
+    """Add `equation`, with its result multiplied by its factor; return how many elements are multiplied less often."""
+    output, current = equation.output, builder.current(equation)
+    scaled, factor = _scaled(equation), factors.get(output)
+    if scaled is not None:
+        x, number = _scaled(current) or scaled
+        if scaled[0] in factors:
+            builder.replace(output, x)
+            return output.size
+        builder.add(current if factor is None else rewritten(current, np.multiply, x, number * factor))
+        return 0
+    if factor is None:
+        builder.add(current)
+        return 0
+    terms = _linear_in(equation, cotangents)
+    if not any(x in factors for x in terms):  # the factor goes no further
+        product = Value(output.shape, output.dtype)
+        builder.add(replace(current, output=product))
+        builder.add(rewritten(current, np.multiply, product, factor))
+        return -output.size
+    inputs, cost = [*current.inputs], 0
+    for i, x in enumerate(equation.inputs):
+        if isinstance(x, Value) and x in terms and x not in factors:  # the other term of a sum
+            product, cost = Value(x.shape, x.dtype), cost + x.size
+            builder.add(rewritten(current, np.multiply, inputs[i], factor, output=product))
+            inputs[i] = product
+    builder.add(replace(current, inputs=tuple(inputs)))
+    return -cost
+
+
+def _cotangents(program: Program) -> Set[Value]:
+    """Return what the backward pass and the updates compute, except views of what the forward pass has computed."""
+    found: set[Value] = set()
+    for equation in program.equations:
+        if equation.phase != "forward" and (equation.function not in _VIEWS or not found.isdisjoint(equation.reads())):
+            found.add(equation.output)
+    return found
+
+
+def _factors(program: Program, cotangents: Set[Value]) -> dict[Value, float]:
+    """Return the values of the backward pass that may be computed with a factor, since all that reads them applies it.
+
+    The equations are visited from the last to the first, so that all readers of a value come before it.
+    """
+    factors: dict[Value, float] = {}
+    readers = Builder(program).uses
+    asked: dict[Value, list[float]] = {}
+    for equation in reversed(program.equations):
+        output = equation.output
+        numbers = asked.get(output, [])
+        if output in cotangents and len(numbers) == readers[output] and {*numbers} == {numbers[0]} != {1.0}:
+            factors[output] = numbers[0]
+        scaled = _scaled(equation)
+        if scaled is not None:
+            number = scaled[1] * factors.get(output, 1.0)
+            given = [scaled[0]] if _is_modest(number, output.dtype) else []
+        else:
+            number = factors.get(output, 1.0)
+            given = [*_linear_in(equation, cotangents)]
+        for atom in given:
+            if isinstance(atom, Value):
+                asked.setdefault(atom, []).append(number)
+    return factors
+
+
+_PRODUCTS = (np.matmul, np.multiply)
+_SUMS = (np.add, np.subtract)
+_VIEWS = (np.transpose, np.reshape, np.broadcast_to, operator.getitem)
+_LINEAR = (*_VIEWS, np.divide, np.negative, np.sum)
+
+
+def _linear_in(equation: Equation, cotangents: Set[Value]) -> list[Value]:
+    """Return the cotangents in which `equation` is linear: both terms of a sum, or one factor of a product."""
+    dtype, function = equation.output.dtype, equation.function
+    found = [x for x in equation.inputs if isinstance(x, Value) and x in cotangents and x.dtype == dtype]
+    sums = function in _SUMS and len(found) == 2
+    products = function in _PRODUCTS and len(found) == 1
+    others = function in _LINEAR and found == [equation.inputs[0]]
+    return found if sums or products or others else []
