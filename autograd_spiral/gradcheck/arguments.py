@@ -52,6 +52,8 @@ class Arguments:
         >>> Arguments(lambda pair: 0, [(np.ones(1), np.ones(2))]).with_leaves("ab")
         [('a', 'b')]
         """
+        if len(leaves) == len(self.inputs) and all(treedef is LEAF for treedef in self._treedefs):
+            return list(leaves)
         rest = iter(leaves)
         return [unflatten(treedef, rest) for treedef in self._treedefs]
 

@@ -75,6 +75,7 @@ def check_gradients(
     checked = CheckedFunction(function, inputs, constants=_constants_of(function))
     rows = checked.faults()
     if not rows:
+        checked.use_arrays_for_values()
         judge = Judge(checked, cotangent)
         rows = _against_differences(judge, directions)
         if lost := checked.lost_graph():

@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from autograd_spiral.engine.frozen import frozen
 from autograd_spiral.engine.grad import grad
 from autograd_spiral.engine.messages import is_refused_write, name_of
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import DtypeError, InPlaceError, RuleError, ShapeError
 from autograd_spiral.gradcheck.arguments import Arguments, leaves_of
-from autograd_spiral.gradcheck.rounding import at_least, blurred
+from autograd_spiral.gradcheck.differences import typical_scale
+from autograd_spiral.gradcheck.rounding import at_least, blurred, joined
 from autograd_spiral.gradcheck.steadiness import Wobble, wobble_of
 from autograd_spiral.gradcheck.verdicts import Array, Findings, Verdict
 
@@ -23,6 +25,7 @@ __all__ = ["ByHand", "CheckedFunction", "gradients_of", "not_finite"]
 
 NO_TENSOR = "no Tensor came back that depends on an input: float(t), t.item() and t.data drop the graph"
 BLURRED_RUNS = 3
+BESIDE = 2.0**-7  # the distance of a point beside the inputs, relative to their size
 SPACINGS, SHARE = 128, 0.005  # the rounding of a gradient, if no more is known: in spacings, and at most this part
 LONGEST_REASON = 120  # characters of an error message that a report repeats
 NAMED = 3  # at most this many non-finite outputs are listed with their indices
@@ -42,9 +45,11 @@ class CheckedFunction:
     def __init__(self, function: Callable[..., Any], inputs: Sequence[Any], *, constants: Collection[int] = ()) -> None:
         self.name, self.order = name_of(function), 1
         self.takes_tensors, self._values_by_arrays = True, False
-        # called with `recorded` and the arguments: if `recorded` is False, the results need no graph
-        self._call: Callable[..., Any] = lambda recorded, *args: function(*args)
         self.arguments = Arguments(function, inputs)
+        # Called with `recorded` and all leaves: if `recorded` is False, the results need no graph.
+        self._call: Callable[[bool, list[Any]], Any] = lambda recorded, leaves: function(
+            *self.arguments.with_leaves(leaves)
+        )
         self._given, self.names = list(self.arguments.leaves), list(self.arguments.names)
         self.arrays = [np.array(x.data if isinstance(x, Tensor) else x) for x in self._given]
         self.weights = range(0)
@@ -75,17 +80,26 @@ class CheckedFunction:
         return self.with_arrays([at_least(x, float) for x in self.arrays])
 
     def use_arrays_for_values(self) -> None:
-        """Switch to calls with arrays where no gradients are needed, if the function then returns the same values."""
+        """Switch to calls with arrays, which are faster, where no gradients are needed.
+
+        This is done only if the function then returns the same numbers, to the last bit, at the inputs and beside them.
+        The arrays are read-only, as those of Tensors are.
+        """
+        by_arrays = copy(self)
+        by_arrays._values_by_arrays = True
+        rng = np.random.default_rng(0)
+        beside = list(self.arrays)
+        for at in self.floating:
+            x = self.arrays[at]
+            beside[at] = np.asarray(x + BESIDE * typical_scale(x) * rng.uniform(0.5, 1, x.shape), x.dtype)
         with contextlib.suppress(Exception):
-            pairs = zip(self.run(self.arrays)[1], self.as_arrays().run(self.arrays)[1], strict=True)
+            runs = [(self.run(arrays)[1], by_arrays.run(arrays)[1]) for arrays in (self.arrays, beside)]
+            pairs = [pair for run in runs for pair in zip(*run, strict=True)]
             self._values_by_arrays = all(_same(a.data, b.data) and a.dtype == b.dtype for a, b in pairs)
 
     def with_arrays(self, arrays: Sequence[Array]) -> list[Any]:
         """Return the arguments of a call with `arrays` in place of all numbers and arrays."""
-        return self._with_leaves([self._leaf(i, x) for i, x in enumerate(arrays)])
-
-    def _with_leaves(self, leaves: Sequence[Any]) -> list[Any]:
-        return [*self.arguments.with_leaves(leaves), *(leaves[i] for i in self.weights)]
+        return self.arguments.with_leaves([self._leaf(i, x) for i, x in enumerate(arrays)])
 
     def _leaf(self, i: int, x: Array) -> Any:
         given = self._given[i]
@@ -115,26 +129,39 @@ class CheckedFunction:
         return f"zero: {NO_TENSOR}" if all(out.is_leaf and not out.requires_grad for out in outputs) else ""
 
     @np.errstate(all="ignore")
+    def values(self, arrays: Sequence[Array]) -> Array:
+        """Return the floating outputs, all elements in a row."""
+        return joined([out.data if isinstance(out, Tensor) else out for out in self._results(False, arrays)[1]])
+
+    @np.errstate(all="ignore")
     def run(self, arrays: Sequence[Array], *, recorded: bool = False) -> tuple[list[Tensor], list[Tensor]]:
         """Return the leaves that the function was given for its floating inputs, if recorded, and its floating outputs.
 
         Raises `DtypeError` if no output is floating.
         """
-        if not self.takes_tensors or (self._values_by_arrays and not recorded):
-            outputs = self._outputs(self._call(recorded, *self.with_arrays(arrays)))
-            return [Tensor(arrays[i]) for i in self.floating if recorded], outputs
+        leaves, outputs = self._results(recorded, arrays)
+        return leaves, _tensors(outputs)
+
+    def _results(self, recorded: bool, arrays: Sequence[Array]) -> tuple[list[Tensor], list[Any]]:
+        """Return the same as `run`, with outputs that can be arrays."""
+        by_arrays = self._values_by_arrays and not recorded
+        if by_arrays:
+            arrays = [frozen(x.view()) for x in arrays]
         leaves = [self._leaf(i, x) for i, x in enumerate(arrays)]
+        if by_arrays or not self.takes_tensors:
+            outputs = self._outputs(self._call(recorded, leaves))
+            return [Tensor(arrays[i]) for i in self.floating if recorded], outputs
         for i in self._tensors:
             leaves[i] = Tensor(arrays[i], requires_grad=i in self.floating, name=self.names[i])
-        outputs = self._outputs(self._call(recorded, *self._with_leaves(leaves)))
+        outputs = self._outputs(self._call(recorded, leaves))
         return [leaves[i] for i in self.floating], outputs
 
-    def _outputs(self, result: Any) -> list[Tensor]:
-        """Return the floating outputs, as Tensors."""
+    def _outputs(self, result: Any) -> list[Any]:
+        """Return the floating outputs: Tensors, or arrays of real numbers."""
         if result is None:
             what = "no Tensor came back" if self.takes_tensors else "nothing came back"
             raise DtypeError(f"{self.name} returned None: {what}: was `return` forgotten?")
-        outputs = [out if isinstance(out, Tensor) else Tensor(out) for out in leaves_of(result)]
+        outputs = [out if _is_real(out) else Tensor(out) for out in leaves_of(result)]
         floating = [out for out in outputs if out.dtype.kind == "f"]
         if not floating:
             dtypes = ", ".join(str(out.dtype) for out in outputs) or "nothing"
@@ -240,17 +267,16 @@ class CheckedFunction:
 
     def gradient(self, cotangents: Sequence[Array]) -> CheckedFunction:
         """Return the function that maps the inputs, and weights for the outputs, to the gradients of this function."""
-        count = len(self.arguments.inputs)
+        count = len(self.arrays)
 
-        def gradients(recorded: bool, *args: Any) -> tuple[Tensor, ...]:
-            inner, weights = args[:count], args[count:]
-            leaves = [x for x in leaves_of(inner) if isinstance(x, Tensor) and x.requires_grad]
-            outputs = self._outputs(self._call(True, *inner))
-            weights = tuple(ct.astype(out.dtype) for ct, out in zip(weights, outputs, strict=True))
-            return gradients_of(outputs, leaves, weights, create_graph=recorded)
+        def gradients(recorded: bool, leaves: list[Any]) -> tuple[Tensor, ...]:
+            inner, weights = leaves[:count], leaves[count:]
+            outputs = _tensors(self._outputs(self._call(True, inner)))
+            weights = [ct.astype(out.dtype) for ct, out in zip(weights, outputs, strict=True)]
+            return gradients_of(outputs, [inner[i] for i in self.floating], weights, create_graph=recorded)
 
         derivative = copy(self)
-        derivative.order, derivative.wobble = 2, None
+        derivative.order, derivative.wobble, derivative._values_by_arrays = 2, None, False
         derivative._call = gradients
         derivative.arrays = [*self.arrays, *(np.array(ct) for ct in cotangents)]
         derivative.weights = weights = range(len(self.arrays), len(derivative.arrays))
@@ -365,6 +391,15 @@ def _all_same(first: Sequence[Tensor], second: Sequence[Tensor]) -> bool:
 def _next(x: Array, end: float) -> Array:
     """Return the next numbers towards `end`; zeros and integers stay unchanged."""
     return np.where(x == 0, x, np.nextafter(x, x.dtype.type(end))) if x.dtype.kind == "f" else x
+
+
+def _tensors(outputs: Sequence[Any]) -> list[Tensor]:
+    return [out if isinstance(out, Tensor) else Tensor(out) for out in outputs]
+
+
+def _is_real(out: Any) -> bool:
+    """Return whether `out` is a Tensor or an array of real numbers; a Tensor can be made of anything else, or raises."""
+    return isinstance(out, Tensor) or (type(out) is np.ndarray and out.dtype.kind in "fiub")
 
 
 def _same(a: Array, b: Array) -> bool:

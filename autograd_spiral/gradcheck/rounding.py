@@ -14,7 +14,8 @@ plain arrays, and a program would blur each step within a rule, which widens the
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -27,13 +28,13 @@ from autograd_spiral.gradcheck.verdicts import Array
 from autograd_spiral.program.history import history
 
 __all__ = [
+    "Again",
     "Rounding",
     "at_least",
     "blurred",
     "blurred_apart",
     "joined",
     "largest_of",
-    "rerun",
     "rounding_of",
     "widened",
 ]
@@ -143,74 +144,108 @@ def _or_in_float64(function: Callable[..., Any], *args: Any, **params: Any) -> A
 
 
 class _Shadow:
-    """A node evaluated again on changed operands, with the fields that the sweep reads."""
+    """A node that is evaluated again on changed operands, with the fields that the sweep reads.
 
-    def __init__(
-        self, node: Tensor, shadows: dict[Tensor, _Shadow], change: Change, keep_zeros: bool, results: bool
-    ) -> None:
+    Its users read `_read`, if a number that was changed once is not changed again when it is read. A branch that was
+    taken, and anything else that is not floating, stays as it was recorded.
+    """
+
+    def __init__(self, node: Tensor, shadows: Mapping[Tensor, _Shadow], again: Again) -> None:
         self.serial, self.params, self.name = node.serial, node.params, node.name
+        self.original = node.data
         self._requires_grad = node.requires_grad
         self._value: Any = node.data
+        self._read: Any = node.data
         self.primitive: Any = None
         self.args: tuple[Any, ...] = ()
         self.operands: tuple[Any, ...] = ()
-        original = node.data
-        if node.primitive is None or original.dtype.kind != "f":  # a branch that was taken does not round
+        if node.primitive is None or self.original.dtype.kind != "f":
             return
         self.args = tuple(shadows[arg] if type(arg) is Tensor else arg for arg in node.args)
-        self.primitive = _reading_changed(node.primitive, len(self.args), change)
-        pairs = zip(self.args, node.operands, strict=True)
-        operands = (arg._value if type(arg) is _Shadow else operand for arg, operand in pairs)
-        # In float64, a float32 constant does not round like float32.
-        self.operands = tuple(change(at_least(operand, original.dtype)) for operand in operands)
-        value = np.asarray(_or_in_float64(node.primitive.evaluate, *self.operands, **node.params))
-        value = change(value) if results else value
-        self._value = np.where(original == 0, original, value) if keep_zeros and not np.all(original) else value
+        self.primitive = again.reading_changed(node.primitive, len(self.args))
+        self._constants = node.operands
+        self._zeros = None if np.all(self.original) else self.original == 0
+
+    def evaluate(self, again: Again) -> None:
+        """Compute the value from changed operands; leaves keep theirs."""
+        change = again.change
+        if self.primitive is None:
+            self._read = change(self.original) if again.once else self.original
+            return
+        self.operands = tuple(map(self._operand, self.args, self._constants, itertools.repeat(again)))
+        value = np.asarray(_or_in_float64(self.primitive.evaluate, *self.operands, **self.params))
+        value = change(value) if again.results else value
+        if again.keep_zeros and self._zeros is not None:
+            value = np.where(self._zeros, self.original, value)
+        self._value = self._read = value
+
+    def _operand(self, arg: Any, constant: Any, again: Again) -> Any:
+        dtype = self.original.dtype  # in float64, a float32 constant does not round like float32
+        if type(arg) is not _Shadow:
+            return again.change(at_least(constant, dtype))
+        if again.once and arg.original.itemsize >= dtype.itemsize:
+            return arg._read
+        return again.change(at_least(arg._value, dtype))
 
 
-def _reading_changed(primitive: Primitive, count: int, change: Change) -> Primitive:
-    """Return `primitive` with rules that read a changed cotangent."""
-
-    def changed(vjp: Any) -> Any:
-        return vjp and (lambda ct, *args, **params: _or_in_float64(vjp, change(ct), *args, **params))
-
-    return Primitive(
-        primitive.function,
-        tuple(map(changed, primitive.vjps_for(count))),
-        body=primitive.body,
-        isolated=primitive.isolated,
-    )
-
-
-@np.errstate(all="ignore")
-def rerun(
-    order: Sequence[Tensor],
-    outputs: Sequence[Tensor],
-    cotangents: Sequence[Array],
-    inputs: Sequence[Tensor],
-    change: Change,
-    keep_zeros: bool = True,
-    results: bool = True,
-    observer: Observer | None = None,
-) -> list[Array]:
-    """Return `outputs`, and their gradients with respect to `inputs`, computed again from changed numbers.
-
-    `change` is applied to every number that an operation or a rule reads, and to the `results` of operations; zeros
-    stay if `keep_zeros`. `order` is the history of the outputs; the `observer` sees the sweep.
+class Again:
+    """The record of `outputs`, and of their gradients with respect to `inputs`, to be run again on changed numbers.
 
     >>> x = Tensor(np.array([1.0, 2.0]), requires_grad=True)
     >>> y = 3 * x
-    >>> rerun(history([y]), [y], [np.ones(2)], [x], lambda number: number)
+    >>> Again([y], [np.ones(2)], [x]).run(lambda number: number)
     [array([3., 6.]), array([3., 3.])]
     """
-    shadows: dict[Any, Any] = {}
-    for node in order:
-        shadows[node] = _Shadow(node, shadows, change, keep_zeros, results)
-    pairs = zip(outputs, cotangents, strict=False)
-    seeds = [(shadows[out], np.array(change(np.asarray(ct)))) for out, ct in pairs if out.requires_grad]
-    found = sweep(seeds, {shadows[leaf] for leaf in inputs if leaf in shadows}, observer=observer)
-    gradients = [found.get(shadows.get(leaf), np.zeros(leaf.shape, leaf.dtype)) for leaf in inputs]
-    return [*(shadows[out]._value for out in outputs), *gradients]
+
+    def __init__(self, outputs: Sequence[Tensor], cotangents: Sequence[Array], inputs: Sequence[Tensor]) -> None:
+        self.order = history(outputs)
+        self._outputs, self._cotangents, self._inputs = outputs, cotangents, inputs
+        self._reading: dict[tuple[Primitive, int], Primitive] = {}
+        self._shadows: dict[Any, Any] = {}
+        for node in self.order:
+            self._shadows[node] = _Shadow(node, self._shadows, self)
+
+    @np.errstate(all="ignore")
+    def run(
+        self,
+        change: Change,
+        *,
+        keep_zeros: bool = True,
+        results: bool = True,
+        once: bool = False,
+        observer: Observer | None = None,
+    ) -> list[Array]:
+        """Return the outputs and their gradients, computed again from changed numbers.
+
+        `change` is applied to every number that an operation or a rule reads, and to the `results` of operations; zeros
+        stay if `keep_zeros`. With `once`, which is faster, results are not changed a second time when they are read:
+        that is the same if a second change changes nothing. The `observer` sees the sweep.
+        """
+        self.change, self.keep_zeros, self.results, self.once = change, keep_zeros, results, once
+        shadows = self._shadows
+        for shadow in shadows.values():
+            shadow.evaluate(self)
+        pairs = zip(self._outputs, self._cotangents, strict=False)
+        seeds = [(shadows[out], np.array(change(np.asarray(ct)))) for out, ct in pairs if out.requires_grad]
+        found = sweep(seeds, {shadows[leaf] for leaf in self._inputs if leaf in shadows}, observer=observer)
+        gradients = [found.get(shadows.get(leaf), np.zeros(leaf.shape, leaf.dtype)) for leaf in self._inputs]
+        return [*(shadows[out]._value for out in self._outputs), *gradients]
+
+    def reading_changed(self, primitive: Primitive, count: int) -> Primitive:
+        """Return `primitive` for `count` arguments, with rules that read a changed cotangent."""
+
+        def changed(vjp: Any) -> Any:
+            return vjp and (lambda ct, *args, **params: _or_in_float64(vjp, self.change(ct), *args, **params))
+
+        if (primitive, count) not in self._reading:
+            self._reading[primitive, count] = Primitive(
+                primitive.function,
+                tuple(map(changed, primitive.vjps_for(count))),
+                evaluate=primitive.evaluate,
+                body=primitive.body,
+                isolated=primitive.isolated,
+            )
+        return self._reading[primitive, count]
 
 
 class _Largest(Observer):
@@ -236,7 +271,8 @@ def rounding_of(
     numbers that cancel, or of a tiny number: so further runs move zeros, and count where they stay within the reach of
     rounding.
     """
-    order = history(outputs)
+    record = Again(outputs, cotangents, inputs)
+    order = record.order
     results = [*(out.data for out in outputs), *gradients]
     values = joined(results)
     count = sum(out.size for out in outputs)
@@ -248,7 +284,7 @@ def rounding_of(
 
     @np.errstate(all="ignore")
     def again(change: Change, **how: Any) -> Array:
-        return joined(rerun(order, outputs, cotangents, inputs, change, **how)).astype(float)
+        return joined(record.run(change, **how)).astype(float)
 
     @np.errstate(all="ignore")
     def distance(run: Array, origin: Array = values) -> Array:
@@ -278,7 +314,7 @@ def rounding_of(
     floor = met.number * eps + max(1.0, met.number) * least
     limit = cap * (spacing + floor)
     zeros = any(node.primitive is not None and node.dtype.kind == "f" and not np.all(node.data) for node in order)
-    levels, jumps = levels_of(again(functools.partial(blurred, run=run)) for run in range(RUNS))
+    levels, jumps = levels_of(again(functools.partial(blurred, run=run), once=True) for run in range(RUNS))
     loose = levels
     if zeros:
         rng = np.random.default_rng(RUNS)

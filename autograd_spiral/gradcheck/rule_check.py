@@ -215,6 +215,8 @@ class _RawResults(Observer):
 
     def swept(self, node: Any, argument: int, ct: Any, piece: Any) -> None:
         """Look at the cotangent `piece` that the rule of `node` returned for `argument`."""
+        if piece.dtype.itemsize <= ct.dtype.itemsize:
+            return
         floats = [x.dtype for x in node.operands if getattr(x, "dtype", np.dtype(int)).kind == "f"]
         if piece.dtype.itemsize > np.result_type(ct.dtype, *floats).itemsize:
             text = f"returned {piece.dtype} for argument {argument}, a {node.operands[argument].dtype}"

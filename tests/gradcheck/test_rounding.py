@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from autograd_spiral import Tensor, grad, logsumexp, primitive, relu, softmax
-from autograd_spiral.gradcheck.rounding import blurred, rerun, rounding_of, widened
+from autograd_spiral.gradcheck.rounding import Again, blurred, rounding_of, widened
 from autograd_spiral.program.evaluate import evaluate
 from autograd_spiral.program.history import history
 from autograd_spiral.program.recorded import recorded
@@ -140,7 +140,7 @@ def test_running_the_record_again_is_evaluating_its_program_with_changed_numbers
 
     with np.errstate(all="ignore"):
         (expected,) = evaluate(recorded([output], ()), *constants, *arrays, each=changed)
-    (again,) = rerun(history([output]), [output], (), (), change, keep_zeros=False)
+    (again,) = Again([output], (), ()).run(change, keep_zeros=False)
     assert again.dtype == expected.dtype
     np.testing.assert_array_equal(again, expected)
 
@@ -152,9 +152,27 @@ def test_running_the_record_again_unchanged_computes_the_gradients_of_its_progra
     loss = np.sum(output * ct)
     constants = [node.data for node in history([loss]) if node.is_leaf and not node.requires_grad]
     expected = evaluate(recorded([loss], leaves), *constants, *arrays)
-    again = rerun(history([loss]), [loss], [np.ones(())], leaves, lambda value: value)
+    again = Again([loss], [np.ones(())], leaves).run(lambda value: value)
     for a, b in zip(again, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12 * np.max(np.abs(b)))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16"])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_changing_results_once_is_changing_them_at_every_reading(name, dtype):
+    arrays = [np.random.default_rng(i).standard_normal((6, 4)).astype(dtype) for i in range(2)]
+    arrays[0][0, :2] = 0
+    leaves, output, ct, _ = gradients(FUNCTIONS[name], arrays)
+    record = Again([output, leaves[0]], [ct, leaves[0].data], leaves)
+    for run in range(3):
+        for keep_zeros in (True, False):
+            once, often = (
+                record.run(lambda value, run=run: blurred(value, run), keep_zeros=keep_zeros, once=once)
+                for once in (True, False)
+            )
+            for a, b in zip(once, often, strict=True):
+                assert a.dtype == b.dtype
+                np.testing.assert_array_equal(a, b)
 
 
 def test_a_rule_that_needs_plain_arrays_is_run_again():

@@ -109,7 +109,7 @@ class Judge:
         coarsest = max((np.finfo(function.arrays[at].dtype) for at in function.floating), key=lambda info: info.eps)
         self._wide = max(WIDE[0], COARSE * float(coarsest.eps)), WIDE[1]
         self._least = COARSE * float(coarsest.smallest_subnormal)
-        self._centre = self._outputs_at(self.base)
+        self._centre = self.function.values(self.base)
         self._recorded = self._noise + 2 * eps * np.abs(self._centre)
         self._measure(eps)
         if function.wobble:
@@ -160,10 +160,6 @@ class Judge:
                 self._astray = float(sizes @ off) / (float(sizes @ np.abs(np.nan_to_num(values))) or 1.0)
         return arrays, measured
 
-    def _outputs_at(self, arrays: Sequence[Array]) -> Array:
-        """Return the outputs at `arrays`, all elements in a row."""
-        return joined([out.data for out in self.function.run(arrays)[1]])
-
     @np.errstate(all="ignore")
     def _measure(self, eps: float) -> None:
         """Measure the noise of the outputs, and how they move, while all inputs change by small parts of themselves."""
@@ -177,7 +173,7 @@ class Judge:
             arrays = list(self.base)
             for at, way in self._ways.items():
                 arrays[at] = np.asarray(self.base[at] + t * way, self.base[at].dtype)
-            return self._outputs_at(arrays)
+            return self.function.values(arrays)
 
         noise, self._steps, values = measured_noise(moved, eps, self._noise)
         counted = self._weights != 0
@@ -272,7 +268,7 @@ class Judge:
             if t == 0:
                 return self._centre
             arrays[at] = moved(t)
-            return self._outputs_at(arrays)
+            return self.function.values(arrays)
 
         return Line(along, scale, self._noise, self._dtype)
 
