@@ -357,7 +357,7 @@ def gradients_of(
     outputs: Sequence[Tensor], leaves: Sequence[Tensor], weights: Sequence[Any], create_graph: bool = False
 ) -> tuple[Tensor, ...]:
     """Return the result of `grad`, or zeros without a warning if all outputs are constants, which a check reports."""
-    if all(out.is_leaf and not out.requires_grad for out in outputs):
+    if not any(out.requires_grad or out.args for out in outputs):
         return tuple(Tensor(np.zeros(leaf.shape, leaf.dtype)) for leaf in leaves)
     return grad(outputs, tuple(leaves), weights, create_graph=create_graph)
 

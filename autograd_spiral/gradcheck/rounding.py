@@ -29,10 +29,10 @@ from autograd_spiral.program.history import history
 
 __all__ = [
     "Again",
+    "BlurApart",
     "Rounding",
     "at_least",
     "blurred",
-    "blurred_apart",
     "joined",
     "largest_of",
     "rounding_of",
@@ -44,6 +44,7 @@ Change: TypeAlias = Callable[[Any], Any]
 RUNS = 8
 _BITS = 3  # this many last bits of a mantissa are replaced: up to 7 units in the last place, where NumPy's own
 # elementary functions in float32 are up to 4 off
+DRAWN = 4096  # random last bits at once
 _MULTIPLIERS = np.random.default_rng(7).integers(2**62, 2**63, size=RUNS, dtype=np.uint64) | np.uint64(1)
 
 
@@ -80,39 +81,58 @@ def blurred(value: Any, run: int) -> Any:
     """
     if not _is_floating(value) or value.itemsize > 8:
         return value
-    unsigned, multiplier, shift = _mixing(value.itemsize, run)
-    head = np.asarray(value).view(unsigned) >> unsigned(_BITS)
-    # np.multiply, because * of two numbers warns when it overflows; + 1 for subnormal numbers, whose head is 0
-    tail = np.multiply(head + unsigned(1), multiplier) >> shift
-    return _with_tail(value, head, tail)
+    bits = _BITS_OF[value.itemsize]
+    tail = np.asarray(value).view(bits.dtype) >> bits.count
+    tail = np.asarray(tail + bits.one)  # for subnormal numbers, whose leading bits are 0
+    np.multiply(tail, bits.multipliers[run], tail)
+    return _with_tail(value, np.right_shift(tail, bits.shift, tail), bits)
 
 
-def _with_tail(value: Any, head: Any, tail: Any) -> Any:
+def _with_tail(value: Any, tail: Array, bits: _Bits) -> Any:
+    """Return `value` with these last bits, which are overwritten; zeros, infinities and NaN stay unchanged."""
     # An odd tail moves every number whose last bits are 0: whole numbers, halves.
-    mixed = ((head << head.dtype.type(_BITS)) | tail | head.dtype.type(1)).view(value.dtype)
+    np.bitwise_or(tail, bits.one, tail)
+    mixed = np.bitwise_or(np.asarray(value).view(bits.dtype) & bits.leading, tail, tail).view(value.dtype)
+    if np.count_nonzero(value) == value.size == np.count_nonzero(np.isfinite(value)):
+        return mixed
     return np.where(np.isfinite(value) & (value != 0), mixed, value)
 
 
-def blurred_apart(value: Any, rng: np.random.Generator) -> Any:
-    """Return `value` with random last bits, so that equal values do not stay equal; else as `blurred`.
+class BlurApart:
+    """Changes numbers like `blurred`, but to random last bits: equal values do not stay equal.
 
     >>> x = np.ones(4)
-    >>> bool(np.all(abs(blurred_apart(x, np.random.default_rng(0)) - x) <= 2e-15))
+    >>> bool(np.all(abs(BlurApart()(x) - x) <= 2e-15))
     True
     """
-    if not _is_floating(value) or value.itemsize > 8:
-        return value
-    unsigned = _mixing(value.itemsize, 0)[0]
-    tail = rng.integers(0, 2**_BITS, np.shape(value), dtype=unsigned)
-    return _with_tail(value, np.asarray(value).view(unsigned) >> unsigned(_BITS), tail)
+
+    def __init__(self) -> None:
+        self._rng, self._tails = np.random.default_rng(RUNS), np.zeros(0, np.uint8)
+
+    def __call__(self, value: Any) -> Any:
+        """Return `value` with other last bits."""
+        if not _is_floating(value) or value.itemsize > 8:
+            return value
+        if value.size > self._tails.size:  # drawn many at once: for a few numbers, that is much faster
+            self._tails = self._rng.integers(0, 2**_BITS, max(value.size, DRAWN), dtype=np.uint8)
+        bits, tails = _BITS_OF[value.itemsize], self._tails[: value.size]
+        self._tails = self._tails[value.size :]
+        return _with_tail(value, tails.astype(bits.dtype).reshape(value.shape), bits)
 
 
-@functools.cache
-def _mixing(itemsize: int, run: int) -> tuple[Any, Any, Any]:
-    """Return the unsigned dtype of this size, the multiplier of the run, and how far to shift its product."""
-    unsigned: Any = np.dtype(f"u{itemsize}").type
-    width = 8 * itemsize
-    return unsigned, unsigned((int(_MULTIPLIERS[run]) >> (64 - width)) | 1), unsigned(width - _BITS)
+class _Bits:
+    """How the bits of floating numbers of this size are mixed: constants in the unsigned dtype of the same size."""
+
+    def __init__(self, itemsize: int) -> None:
+        width = 8 * itemsize
+        self.dtype = np.dtype(f"u{itemsize}")
+        unsigned: Any = self.dtype.type
+        self.one, self.count, self.shift = unsigned(1), unsigned(_BITS), unsigned(width - _BITS)
+        self.leading = unsigned(2**width - 2**_BITS)
+        self.multipliers = [unsigned((int(multiplier) >> (64 - width)) | 1) for multiplier in _MULTIPLIERS]
+
+
+_BITS_OF = {itemsize: _Bits(itemsize) for itemsize in (2, 4, 8)}
 
 
 def widened(value: Any) -> Any:
@@ -222,6 +242,7 @@ class Again:
         that is the same if a second change changes nothing. The `observer` sees the sweep.
         """
         self.change, self.keep_zeros, self.results, self.once = change, keep_zeros, results, once
+        self._last: tuple[Any, Any] = None, None
         shadows = self._shadows
         for shadow in shadows.values():
             shadow.evaluate(self)
@@ -231,11 +252,19 @@ class Again:
         gradients = [found.get(shadows.get(leaf), np.zeros(leaf.shape, leaf.dtype)) for leaf in self._inputs]
         return [*(shadows[out]._value for out in self._outputs), *gradients]
 
+    def _changed(self, ct: Any) -> Any:
+        """Return the changed cotangent; all rules of an operation read the same one, if it is changed `once`."""
+        if not self.once:
+            return self.change(ct)
+        if ct is not self._last[0]:
+            self._last = ct, self.change(ct)
+        return self._last[1]
+
     def reading_changed(self, primitive: Primitive, count: int) -> Primitive:
         """Return `primitive` for `count` arguments, with rules that read a changed cotangent."""
 
         def changed(vjp: Any) -> Any:
-            return vjp and (lambda ct, *args, **params: _or_in_float64(vjp, self.change(ct), *args, **params))
+            return vjp and (lambda ct, *args, **params: _or_in_float64(vjp, self._changed(ct), *args, **params))
 
         if (primitive, count) not in self._reading:
             self._reading[primitive, count] = Primitive(
@@ -317,7 +346,6 @@ def rounding_of(
     levels, jumps = levels_of(again(functools.partial(blurred, run=run), once=True) for run in range(RUNS))
     loose = levels
     if zeros:
-        rng = np.random.default_rng(RUNS)
 
         def within_reach(run: Array) -> Array:
             nonlocal levels
@@ -328,8 +356,8 @@ def rounding_of(
         wide = distance(within_reach(again(widened, keep_zeros=False)))
         # Rules that look for the largest operand compare it with the result, which therefore keeps its last bits.
         how = {"keep_zeros": False, "results": False}
-        apart = (again(lambda value: blurred_apart(value, rng), **how) for _ in range(RUNS))
-        loose, _ = levels_of(map(within_reach, apart))
+        apart = BlurApart()
+        loose, _ = levels_of(within_reach(again(apart, **how)) for _ in range(RUNS))
         loose[:count] = np.maximum(loose, wide)[:count]
     levels = np.maximum(levels, np.minimum(2 * happened, cap * (levels + floor)))
     ends = np.cumsum([result.size for result in results], dtype=int)
