@@ -54,8 +54,11 @@ def plain(function):
     return of_arrays
 
 
-def checked_alone(function, *inputs, factor=1.0):
-    """Return the report by differences alone on the engine's gradients, times `factor`."""
+def checked_alone(function, *inputs, factor=1.0, as_arrays=False):
+    """Return the report by differences alone on the engine's gradients, times `factor`.
+
+    They are a function, or arrays that were computed in float64 at least.
+    """
     out = plain(function)(*inputs)
     rng = np.random.default_rng(1)
     ct = np.asarray(rng.choice([-1.0, 1.0], out.shape) * rng.uniform(0.5, 1.5, out.shape), out.dtype)
@@ -65,7 +68,12 @@ def checked_alone(function, *inputs, factor=1.0):
         out = function(*leaves)
         return [x.dtype.type(factor) * x.data for x in grad(out, leaves, ct.astype(out.dtype))]
 
-    report = check_against(plain(function), by_hand, *inputs, cotangent=ct, raise_on_mismatch=False)
+    def exactly(*args):
+        wide = by_hand(*(x.astype(np.result_type(x, float)) if x.dtype.kind == "f" else x for x in args))
+        return [x.astype(arg.dtype) for x, arg in zip(wide, args, strict=True)]
+
+    gradients = exactly(*inputs) if as_arrays else by_hand
+    report = check_against(plain(function), gradients, *inputs, cotangent=ct, raise_on_mismatch=False)
     assert report.method.startswith("judged by differences alone")
     return report
 

@@ -65,7 +65,7 @@ class Line:
     (0.0, 1.0, True)
     """
 
-    def __init__(self, function: Callable[[float], Array], scale: float, rounding: Array, dtype: np.dtype[Any]) -> None:
+    def __init__(self, function: Callable[[Any], Array], scale: float, rounding: Array, dtype: np.dtype[Any]) -> None:
         self.function = function
         self.scale = scale
         self._eps = float(np.finfo(dtype).eps)

@@ -133,6 +133,11 @@ class CheckedFunction:
         """Return the floating outputs, all elements in a row."""
         return joined([out.data if isinstance(out, Tensor) else out for out in self._results(False, arrays)[1]])
 
+    def complex_values(self, arrays: Sequence[Array]) -> Array:
+        """Return the outputs at complex arrays, all in a row; an error of any kind means that there are none."""
+        outputs = leaves_of(self._call(False, [self._leaf(i, x) for i, x in enumerate(arrays)]))
+        return np.concatenate([out for out in map(np.asarray, outputs) if out.dtype.kind in "fc"], axis=None)
+
     @np.errstate(all="ignore")
     def run(self, arrays: Sequence[Array], *, recorded: bool = False) -> tuple[list[Tensor], list[Tensor]]:
         """Return the leaves that the function was given for its floating inputs, if recorded, and its floating outputs.
@@ -398,7 +403,7 @@ def _tensors(outputs: Sequence[Any]) -> list[Tensor]:
 
 
 def _is_real(out: Any) -> bool:
-    """Return whether `out` is a Tensor or an array of real numbers; a Tensor can be made of anything else, or raises."""
+    """Return whether `out` is a Tensor or an array of real numbers. Making a Tensor of anything else may raise."""
     return isinstance(out, Tensor) or (type(out) is np.ndarray and out.dtype.kind in "fiub")
 
 

@@ -49,6 +49,32 @@ def logistic_map(x, times):
     return x
 
 
+def narrow(x):
+    return 1e18 * (x - 0.3)
+
+
+def compensated(x):
+    total, lost = 0 * x[0], 0 * x[0]
+    for i in range(x.shape[0]):
+        term = x[i] - lost
+        more = total + term
+        total, lost = more, (more - total) - term
+    return total
+
+
+def newtons_root(x):
+    y = x
+    for _ in range(6):
+        y = (y + x / y) / 2
+    return y
+
+
+def recurrent(x, w, times):
+    for _ in range(times):
+        x = np.tanh(x @ w)
+    return x
+
+
 # name: (function, inputs, dtypes)
 RIGHT = {
     # faster than the first steps
@@ -119,6 +145,12 @@ RIGHT = {
     "an absorbed term in float16": (lambda x: (x + 3e4) - 3e4, [[1.0, 2.0]], ALL),
     "a sum that absorbs": (lambda x: np.sum(x), [[1e4, 1e-4, 2.0, 1e-7]], ALL),
     "a quick term that is absorbed": (lambda x: x + 1e-20 * np.sin(1e20 * x), [[1.0, 0.3]], WIDEST),
+    "a quick wave that is absorbed": (lambda x: 3 * x + 1e-12 * np.cos(2e12 * x), [[1e5, 3e4]], WIDEST),
+    "a step that is absorbed": (lambda x: x + 1e-19 * np.tanh(1e19 * (x - 1)), [[1.0, 0.3]], WIDEST),
+    "a bump that is absorbed": (lambda x: 2 * x + 1e-18 * np.exp(narrow(x) - narrow(x) ** 2), [[0.3, 0.9]], WIDEST),
+    "a quick factor that is absorbed": (lambda x: x * (1 + 1e-22 * np.sin(1e22 * x)), [[1.0, 0.3]], WIDEST),
+    "a compensated sum": (compensated, [[1.0, 0.1, 1e-3]], ALL),
+    "a compensated sum of large numbers": (compensated, [[1e8, 1.0, 1e-8, -1e8]], WIDEST),
     "a large constant": (lambda x: 1e6 + 1e-4 * x * x, [[1.0, -3.0]], WIDER),
     "variance far out": (lambda x: np.var(x), [[1000.0, 1001.0, 1002.5]], ALL),
     "deviation far out": (lambda x: np.std(x), [[1e6, 1e6 + 1, 1e6 + 2]], WIDER),
@@ -132,6 +164,39 @@ RIGHT = {
     "roots of a quadratic": (lambda b: -b + np.sqrt(b * b - 4), [[2.5, 100.0, 1e4]], WIDER),
     "a difference of logarithms": (lambda x: np.log(x + 1) - np.log(x), [[1e4, 1e2, 1.0]], ALL),
     "compound": (lambda x: compound(x, 20), [[1.0, -0.5]], ALL),
+    "a root by Newton's method": (newtons_root, [[2.0, 1e-3, 900.0]], WIDER),
+    "roots of a polynomial": (lambda x: np.prod(x - np.arange(1, 13.0)), [[4.5]], WIDEST),
+    "a kurtosis": (lambda x: np.mean(x**4) - 3 * np.mean(x**2) ** 2, [[1.0, -1.0, 2.0, 0.5]], ALL),
+    "a divergence of nearly equal classes": (
+        lambda p, q: np.sum(softmax(p) * (log_softmax(p) - log_softmax(q))),
+        [[1.0, 2.0, 3.0], [1.0, 2.0, 3.0001]],
+        WIDER,
+    ),
+    "a recurrent net that forgets": (
+        lambda x, w: recurrent(x, w, 30),
+        [[[0.5, -0.2]], [[0.2, 0.1], [-0.1, 0.3]]],
+        ALL,
+    ),
+    "a recurrent net that explodes": (
+        lambda x, w: recurrent(x, w, 12),
+        [[[0.5, -0.2]], [[2.0, 1.0], [-1.0, 3.0]]],
+        ALL,
+    ),
+    "a wave at many scales": (
+        lambda x: sum(0.5**k * np.cos(3.0**k * np.pi * x) for k in range(25)),
+        [[0.3, 0.7]],
+        WIDEST,
+    ),
+    "an inverse": (
+        lambda a: np.linalg.inv(a),
+        [[[1.0, 0.5, 0.3333], [0.5, 0.3333, 0.25], [0.3333, 0.25, 0.2]]],
+        WIDER,
+    ),
+    "eigenvalues that are nearly equal": (
+        lambda a: np.linalg.eigvalsh((a + a.mT) / 2),
+        [[[1.0, 1e-6], [1e-6, 1.00001]]],
+        WIDEST,
+    ),
     # borders of domains
     "arcsin of halves": (lambda x: np.arcsin(x), [[0.9, -0.95, 0.5]], ALL),
     "arctanh of halves": (lambda x: np.arctanh(x), [[0.9, -0.95]], ALL),

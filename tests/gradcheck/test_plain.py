@@ -267,3 +267,17 @@ def test_wrong_gradients_of_smooth_functions_are_no_noise(dtype, factor):
     for function in (np.sin, lambda x: x**3, lambda x: np.exp(x) @ np.ones((3, 2), x.dtype)):
         assert checked_alone(function, x).ok is True
         assert checked_alone(function, x, factor=factor).ok is False
+
+
+def test_functions_that_are_not_analytic_hide_no_wrong_gradient():
+    x = np.array([0.5, 1e-20, 2.0])
+    for function, seen, right in [
+        (lambda x: np.sum(x + np.abs(x)), 1 + 0 * x, 2 + 0 * x),  # complex steps show this slope of each
+        (lambda x: np.sum(x + np.real(x) ** 2), 1 + 0 * x, 1 + 2 * x),
+        (lambda x: np.sum(x + np.array(x, float)), 1 + 0 * x, 2 + 0 * x),
+        (lambda x: np.sum(x * np.conj(x) + x), 1 + 0 * x, 1 + 2 * x),
+    ]:
+        with np.errstate(all="ignore"):
+            assert check_against(plain(function), right, x).ok is not False
+            row = only(check_against(plain(function), seen, x, raise_on_mismatch=False))
+        assert row.wrong[[0, 2]].all()

@@ -35,6 +35,14 @@ def test_nor_by_differences_alone(name, dtype):
     assert report.ok is not False, str(report)
 
 
+@np.errstate(all="ignore")
+@pytest.mark.parametrize(("name", "dtype"), CASES)
+def test_nor_by_differences_alone_if_it_is_given_as_arrays(name, dtype):
+    function, inputs, _ = RIGHT[name]
+    report = checked_alone(function, *(np.array(x, dtype) for x in inputs), as_arrays=True)
+    assert report.ok is not False, str(report)
+
+
 def test_few_right_gradients_are_lost_in_noise():
     undecided = [case for case in CASES if report_of(*case).ok is None]
     assert len(CASES) >= 200
@@ -102,6 +110,20 @@ def test_borders_of_domains(dtype, distance, function):
     x = np.array([1 - 10**distance, 10**distance - 1]).astype(dtype)
     for check in CHECKS:
         assert check(function, x).ok is not False
+
+
+@few
+@given(st.floats(17, 60), st.floats(-3, 3), st.sampled_from([np.sin, np.tanh, lambda x: np.exp(x - x * x)]))
+def test_terms_that_are_absorbed(steepness, place, function):
+    centre, steep = 10**place, 10 ** (steepness - place)
+    x = centre * np.array([1.0, 3.0, 0.5])
+
+    def absorbing(x):
+        return 2 * x + function(steep * (x - centre)) / steep
+
+    for as_arrays in (False, True):
+        assert checked_alone(absorbing, x, as_arrays=as_arrays).ok is not False
+        assert checked_alone(absorbing, x, as_arrays=as_arrays, factor=1.3).ok is False
 
 
 @few

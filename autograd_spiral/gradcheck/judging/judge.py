@@ -15,6 +15,7 @@ import numpy as np
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.gradcheck.differences import Line, slopes_of, typical_scale
 from autograd_spiral.gradcheck.function import CheckedFunction, gradients_of, not_finite
+from autograd_spiral.gradcheck.judging.complex_steps import varies_within_spacing
 from autograd_spiral.gradcheck.judging.jumps import moves_in_jumps
 from autograd_spiral.gradcheck.judging.noise import measured_noise
 from autograd_spiral.gradcheck.rounding import Rounding, at_least, joined, largest_of, rounding_of
@@ -32,6 +33,7 @@ WIDE = 1e-2, 1e-3  # parts of the derivative and of its natural size: a bound wi
 COARSE = 64  # and wider than this many spacings of the coarsest dtype
 VALUES = 512  # about this many values of outputs are compared at once: larger arrays cost more than they save
 JUMPS = "the values move in jumps, as if they were rounded to fewer digits on the way"
+WITHIN = "the function varies within the spacing of its inputs, as complex steps show"
 PROVED = 16  # after this many wrong slopes without jumps that could hide them, jumps are not sought any more
 FEW = 4  # slopes may be off by this many times the relative rounding of the values
 SHARP = 1e-4, 1e-9  # a numeric bound wider than both is worth smaller steps
@@ -222,9 +224,10 @@ class Judge:
         return found
 
     def _elements(self, at: int, gradient: Array, chosen: list[int], thorough: bool) -> list[Slope]:
-        def moving(j: int) -> Callable[[float], Array]:
-            def moved(t: float) -> Array:
-                x = self.base[at].copy()
+        def moving(j: int) -> Callable[[complex], Array]:
+            def moved(t: complex) -> Array:
+                x = self.base[at]
+                x = x.astype(np.result_type(x, t)) if isinstance(t, complex) else x.copy()
                 x.flat[j] += t
                 return x
 
@@ -260,15 +263,15 @@ class Judge:
     # --- the verdict ----------------------------------------------------------------------------------------------
 
     @np.errstate(all="ignore")
-    def line(self, at: int, moved: Callable[[float], Array], scale: float) -> Line:
+    def line(self, at: int, moved: Callable[[Any], Array], scale: float) -> Line:
         """Return the line of the outputs at `moved(t)` in place of input `at`, in steps of this scale."""
         arrays = list(self.base)
 
-        def along(t: float) -> Array:
+        def along(t: complex) -> Array:
             if t == 0:
                 return self._centre
             arrays[at] = moved(t)
-            return self.function.values(arrays)
+            return self.function.complex_values(arrays) if isinstance(t, complex) else self.function.values(arrays)
 
         return Line(along, scale, self._noise, self._dtype)
 
@@ -350,7 +353,7 @@ class Judge:
         """Return how the values of a function without a record show that rounding inside it hides the slope, or "".
 
         The values may be all noise. They may be different in float64; then slopes may differ by a few times as much.
-        They may move in jumps, which a brief judgement does not look for.
+        They may lack what is absorbed, or move in jumps, neither of which a brief judgement looks for.
         """
         off = abs(slope.analytic - slope.numeric)
         noise, size = float(np.abs(self._weights) @ self._noise), slope.natural * line.scale
@@ -359,7 +362,15 @@ class Judge:
             return "the values change by their own size when the last bits of the inputs do"
         if off <= FEW * self._astray * max(abs(slope.analytic), abs(slope.numeric), slope.natural):
             return f"float64 changes the values by {100 * self._astray:.2g} %"
-        if brief or self._without_jumps >= PROVED:
+        if brief:
+            return ""
+
+        def weighted(t: complex) -> Array:
+            return np.asarray(self._weights * line.function(t))
+
+        if varies_within_spacing(weighted, slope.analytic, slope.bound, line.scale):
+            return WITHIN
+        if self._without_jumps >= PROVED:
             return ""
         if moves_in_jumps(line, slope, self._weights, float(np.finfo(self._dtype).eps)):
             return JUMPS
