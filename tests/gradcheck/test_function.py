@@ -7,10 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from checks import X, checked, normal, only
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from autograd_spiral import Tensor, primitive
 from autograd_spiral.errors import DtypeError
 from autograd_spiral.gradcheck import check_against, check_gradients
+from autograd_spiral.gradcheck.examples import EXAMPLES
 from autograd_spiral.gradcheck.function import CheckedFunction
 from autograd_spiral.gradcheck.verdicts import Verdict
 
@@ -279,3 +282,53 @@ def test_a_rule_that_returns_its_own_buffer_is_ok_since_it_is_copied():
 
     assert checked(twice, X).verdict == "ok"
     assert checked(triple, X).verdict == "ok"
+
+
+# --- values by calls with arrays --------------------------------------------------------------------------------------
+
+DRAWN = [(function, i) for function, draws in EXAMPLES.items() for i in range(len(draws))]
+
+
+@settings(max_examples=200)
+@given(st.sampled_from(DRAWN), st.integers(0, 10**6), st.floats(-20, -2), st.sampled_from(["float64", "float32"]))
+def test_calls_with_arrays_return_what_calls_with_tensors_do_but_for_rounding(drawn, seed, octave, dtype):
+    """Also at points other than those that were compared before arrays were used."""
+    function, i = drawn
+    rng = np.random.default_rng(seed)
+    example = EXAMPLES[function][i](rng)
+    inputs = [x.astype(dtype) if x.dtype.kind == "f" else x for x in example.inputs]
+    by_tensors, by_arrays = (CheckedFunction(example.function, inputs) for _ in range(2))
+    by_arrays.use_arrays_for_values()
+    arrays = [
+        np.asarray(x + 2.0**octave * rng.uniform(-1, 1, x.shape), x.dtype) if x.dtype.kind == "f" else x for x in inputs
+    ]
+    try:
+        expected = by_tensors.values(arrays)
+    except (DtypeError, np.linalg.LinAlgError):
+        return
+    eps = np.finfo(dtype).eps  # NumPy adds up a norm in another order than its composition
+    reach = 32 * eps * np.max(np.abs(expected), where=np.isfinite(expected), initial=1.0)
+    np.testing.assert_allclose(by_arrays.values(arrays), expected, rtol=0, atol=reach)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x * x if type(x) is Tensor else x * x + 1,
+        lambda x: x * x if type(x) is Tensor or x[0] == 1 else x * x + 1,  # the same at the inputs alone
+        lambda x: np.sum(x * x) if type(x) is Tensor else float(np.sum(x * x)) * np.ones(2),
+        lambda x: x * x if type(x) is Tensor else np.float32(x * x),
+        lambda x: x.detach() * x,
+        lambda x: x * x if type(x) is Tensor else np.square(x, out=x),
+    ],
+)
+def test_a_function_that_takes_arrays_differently_is_judged_by_its_calls_with_tensors(function):
+    x = np.array([1.0, 2.0, 5.0])
+    checked_function = CheckedFunction(function, [x])
+    checked_function.use_arrays_for_values()
+    expected = CheckedFunction(function, [x]).values([x + 0.5])
+    np.testing.assert_array_equal(checked_function.values([x + 0.5]), expected)
+    report = checked(function, x)
+    slopes = [slope.numeric for slope in report.rows[0].slopes]
+    ct = CheckedFunction(function, [x]).cotangents(None)[0]
+    np.testing.assert_allclose(slopes, np.broadcast_to(ct, 3) * 2 * x, rtol=1e-6)
