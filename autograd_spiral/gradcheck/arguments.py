@@ -34,6 +34,7 @@ class Arguments:
         self.parameters = _parameters(function, len(inputs))
         found = [flatten(tree, _is_numbers) for tree in self.inputs]
         self._treedefs = [treedef for _, treedef in found]
+        self._all_leaves = all(treedef is LEAF for treedef in self._treedefs)
         self.leaves = [leaf for leaves, _ in found for leaf in leaves]
         trees = enumerate(zip(self.parameters, self._treedefs, strict=True))
         named = [(name, i) for i, (parameter, treedef) in trees for name in _written(parameter, treedef)]
@@ -52,7 +53,7 @@ class Arguments:
         >>> Arguments(lambda pair: 0, [(np.ones(1), np.ones(2))]).with_leaves("ab")
         [('a', 'b')]
         """
-        if len(leaves) == len(self.inputs) and all(treedef is LEAF for treedef in self._treedefs):
+        if self._all_leaves:
             return list(leaves)
         rest = iter(leaves)
         return [unflatten(treedef, rest) for treedef in self._treedefs]
@@ -134,7 +135,7 @@ def leaves_of(tree: Any) -> list[Any]:
     >>> leaves_of({"a": (1, "x"), "b": np.ones(1)})
     [1, 'x', array([1.])]
     """
-    return flatten(tree, _is_numbers)[0]
+    return [tree] if isinstance(tree, np.ndarray | Tensor) else flatten(tree, _is_numbers)[0]
 
 
 def _parameters(function: Callable[..., Any], count: int) -> list[str]:

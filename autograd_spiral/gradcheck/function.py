@@ -277,7 +277,8 @@ class CheckedFunction:
         def gradients(recorded: bool, leaves: list[Any]) -> tuple[Tensor, ...]:
             inner, weights = leaves[:count], leaves[count:]
             outputs = _tensors(self._outputs(self._call(True, inner)))
-            weights = [ct.astype(out.dtype) for ct, out in zip(weights, outputs, strict=True)]
+            pairs = zip(weights, outputs, strict=True)
+            weights = [ct if ct.dtype == out.dtype else ct.astype(out.dtype) for ct, out in pairs]
             return gradients_of(outputs, [inner[i] for i in self.floating], weights, create_graph=recorded)
 
         derivative = copy(self)
