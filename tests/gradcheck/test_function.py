@@ -4,10 +4,10 @@ import itertools
 import re
 from dataclasses import dataclass
 
+import hypothesis
 import numpy as np
 import pytest
 from checks import X, checked, normal, only
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograd_spiral import Tensor, primitive
@@ -289,8 +289,10 @@ def test_a_rule_that_returns_its_own_buffer_is_ok_since_it_is_copied():
 DRAWN = [(function, i) for function, draws in EXAMPLES.items() for i in range(len(draws))]
 
 
-@settings(max_examples=200)
-@given(st.sampled_from(DRAWN), st.integers(0, 10**6), st.floats(-20, -2), st.sampled_from(["float64", "float32"]))
+@hypothesis.settings(max_examples=200)
+@hypothesis.given(
+    st.sampled_from(DRAWN), st.integers(0, 10**6), st.floats(-20, -2), st.sampled_from(["float64", "float32"])
+)
 def test_calls_with_arrays_return_what_calls_with_tensors_do_but_for_rounding(drawn, seed, octave, dtype):
     """Also at points other than those that were compared before arrays were used."""
     function, i = drawn
