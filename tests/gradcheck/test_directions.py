@@ -20,6 +20,15 @@ def test_one_wrong_element_in_ten_thousand_is_found():
     assert only(checked(lambda x: x * x, x)).judged == "directions"
 
 
+def test_a_wrong_element_is_found_among_many_outputs_whose_small_kinks_could_add_up_to_it():
+    x = normal(5000)
+    for off in (1e-3, 1e-5, 1e-6):
+        spoil = np.where(np.arange(x.size) == 1666, 1 + off, 1)
+        row = only(checked(squares_with(lambda right, spoil=spoil: right * spoil), x))
+        assert row.worst.index == (1666,)
+        assert row.counts[Verdict.WRONG] == 1
+
+
 def test_directions_can_be_asked_for_and_failures_are_diagnosed():
     report = checked(squares_with(lambda right: 2 * right), X, directions=2)
     assert only(report).diagnosis == "2.00 × too large"

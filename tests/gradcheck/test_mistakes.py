@@ -229,3 +229,21 @@ def test_the_one_hot_of_the_packages_own_loss():
     for reduction, n in (("mean", 4), ("sum", 1)):
         says = said(lambda s, how=reduction: softmax_cross_entropy(s, labels, reduction=how), probs / n, scores)
         assert says.startswith("as if one-hot were not subtracted in softmax_cross_entropy")
+
+
+@given(st.integers(0, 11), st.sampled_from([1.01, -1.0, 3.0]))
+@settings(max_examples=12)
+def test_one_wrong_element_of_a_matrix_is_named_although_a_value_ties_with_its_bound(at, factor):
+    x = X.copy()
+    x[1, 2] = 0
+
+    def rectified(x):
+        return np.sum(np.maximum(x, 0) @ W + np.sin(x) @ W)
+
+    right = ((x > 0) + np.cos(x)) * W.sum(axis=1)
+    right[1, 2] += W.sum(axis=1)[2] / 2
+    assert said(rectified, right, x) == ""
+    right.flat[at] *= factor
+    assert said(rectified, right, x).endswith("1 of 12 elements") or at == 5  # at the tie, 1 and 0 are slopes, too
+    everywhere = said(rectified, 7.5 * ((x > 0) + np.cos(x)) * W.sum(axis=1), x)
+    assert everywhere == "7.50 × too large, with 0 as the slope at ties"

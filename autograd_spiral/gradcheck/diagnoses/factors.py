@@ -48,7 +48,8 @@ def of_ratio(analytic: Array, numeric: Array, bound: Array, sizes: Collection[in
     telling = np.abs(numeric) > 10 * bound
     if not telling.any():
         return "nonzero where it should be 0" if np.any(np.abs(analytic) > bound) else ""
-    best = int(np.argmax(np.where(telling, np.abs(numeric) / np.maximum(bound, 1e-300), 0)))
+    sharpness = np.where(telling, np.abs(numeric) / np.maximum(bound, 1e-300), 0)
+    best = np.unravel_index(np.argmax(sharpness), sharpness.shape)
     ratio = float(analytic[best] / numeric[best])
     slack = bound + abs(ratio) * bound + np.abs(numeric) * (1 + abs(ratio)) * bound[best] / abs(numeric[best])
     if np.any(np.abs(analytic - ratio * numeric) > slack):

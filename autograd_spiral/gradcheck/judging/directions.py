@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -24,23 +25,26 @@ def along_directions(judge: Judge, at: int, count: int) -> Findings:
     sought = 0
     lost = np.flatnonzero(judge.leading[at] & ~np.isfinite(gradient))  # because of the outputs that were left out
     kinks: list[int] = []  # elements on kinks: a direction through them says little about the others
-    for _ in range(count):
+    for k in range(count):
         way = rng.choice([-1.0, 1.0], gradient.size) * judge.scales[at]
         way[kinks] = way[lost] = 0
         slope = _along(judge, at, way)
+        if k == 0 and _is_hidden(slope):
+            j = _narrowed(judge, at, way, lambda part: part.verdict.fails or _is_hidden(part))
+            if j is not None and judge.elements(at, gradient, [j])[0].verdict.fails:
+                return _failure(judge, at, j, rng)
         while slope.verdict.fails or (slope.verdict is Verdict.KINK and sought < KINKS_SOUGHT):
             if sought >= 2 * KINKS_SOUGHT:
                 slope = replace(slope, verdict=Verdict.NOISE)
                 break
-            j = _narrowed(judge, at, way, slope.verdict)
+            verdict = slope.verdict
+            j = _narrowed(judge, at, way, lambda part, like=verdict: part.verdict.fails or part.verdict is like)
             if j is None:  # several kinks add up to it
                 slope = replace(slope, verdict=Verdict.KINK)
                 break
             found = judge.elements(at, gradient, [j])[0].verdict
             if found.fails:
-                others = rng.choice(gradient.size, min(TO_DIAGNOSE, gradient.size), replace=False)
-                elements = judge.elements(at, gradient, dict.fromkeys([j, *others.tolist()]))
-                return judge.findings(at, gradient, elements, "directions")
+                return _failure(judge, at, j, rng)
             kinks.append(j)
             sought += 1
             if found is Verdict.NOISE:  # most likely, many are
@@ -69,15 +73,30 @@ def _along(judge: Judge, at: int, way: Array) -> Slope:
     return judge.slopes([line], np.array([analytic]), *np.reshape(levels, (2, 1)), brief=True, thorough=judge.quick)[0]
 
 
-def _narrowed(judge: Judge, at: int, way: Array, verdict: Verdict) -> int | None:
-    """Return the element found by halving a direction with this verdict; None if neither half has it, or fails."""
+def _is_hidden(slope: Slope) -> bool:
+    """Return whether a slope is off, and noise only because many small kinks could add up to that.
+
+    Fewer elements have fewer kinks, so it is worth to look for a wrong one.
+    """
+    return slope.verdict is Verdict.NOISE and abs(slope.analytic - slope.numeric) > slope.bound
+
+
+def _failure(judge: Judge, at: int, j: int, rng: np.random.Generator) -> Findings:
+    """Return the findings on element `j`, which is wrong, and on some others for the diagnosis."""
+    gradient = judge.gradients[at]
+    others = rng.choice(gradient.size, min(TO_DIAGNOSE, gradient.size), replace=False)
+    elements = judge.elements(at, gradient, dict.fromkeys([j, *others.tolist()]))
+    return judge.findings(at, gradient, elements, "directions")
+
+
+def _narrowed(judge: Judge, at: int, way: Array, like: Callable[[Slope], bool]) -> int | None:
+    """Return the element found by halving a direction as long as a half of it is `like` it; None if neither is."""
     support = np.flatnonzero(way)
     while support.size > 1:
         for half in np.array_split(support, 2):
             part = np.zeros_like(way)
             part[half] = way[half]
-            found = _along(judge, at, part).verdict
-            if found.fails or found is verdict:
+            if like(_along(judge, at, part)):
                 support = half
                 break
         else:
