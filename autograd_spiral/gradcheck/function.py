@@ -25,7 +25,7 @@ __all__ = ["ByHand", "CheckedFunction", "gradients_of", "not_finite"]
 
 NO_TENSOR = "no Tensor came back that depends on an input: float(t), t.item() and t.data drop the graph"
 BLURRED_RUNS = 3
-BESIDE = 2.0**-7  # the distance of a point beside the inputs, relative to their size
+DISTANCE = 2.0**-7  # of a point beside the inputs, relative to their size
 SPACINGS, SHARE = 128, 0.005  # the rounding of a gradient, if no more is known: in spacings, and at most this part
 LONGEST_REASON = 120  # characters of an error message that a report repeats
 NAMED = 3  # at most this many non-finite outputs are listed with their indices
@@ -87,15 +87,17 @@ class CheckedFunction:
         """
         by_arrays = copy(self)
         by_arrays._values_by_arrays = True
-        rng = np.random.default_rng(0)
-        beside = list(self.arrays)
-        for at in self.floating:
-            x = self.arrays[at]
-            beside[at] = np.asarray(x + BESIDE * typical_scale(x) * rng.uniform(0.5, 1, x.shape), x.dtype)
+        points = self.arrays, self.beside()
         with contextlib.suppress(Exception):
-            runs = [(self.run(arrays)[1], by_arrays.run(arrays)[1]) for arrays in (self.arrays, beside)]
-            pairs = [pair for run in runs for pair in zip(*run, strict=True)]
-            self._values_by_arrays = all(_same(a.data, b.data) and a.dtype == b.dtype for a, b in pairs)
+            self._values_by_arrays = all(_all_same(self.run(x)[1], by_arrays.run(x)[1]) for x in points)
+
+    def beside(self) -> list[Array]:
+        """Return arrays near the inputs, about as far away as the points that differences use."""
+        rng, arrays = np.random.default_rng(0), list(self.arrays)
+        for at in self.floating:
+            x = arrays[at]
+            arrays[at] = np.asarray(x + typical_scale(x) * rng.uniform(DISTANCE / 2, DISTANCE, x.shape), x.dtype)
+        return arrays
 
     def with_arrays(self, arrays: Sequence[Array]) -> list[Any]:
         """Return the arguments of a call with `arrays` in place of all numbers and arrays."""
@@ -191,8 +193,7 @@ class CheckedFunction:
         try:
             _, first = self.run(given)
             _, second = self.run([x.copy() for x in self.arrays])
-            changed = [i for i, (x, was) in enumerate(zip(given, self.arrays, strict=True)) if not _same(x, was)]
-            if changed:
+            if changed := self._changed(given):
                 return self.refused(Verdict.OVERWRITTEN, "the function writes into this input", changed)
             if overwritten := self._overwritten():
                 return overwritten
@@ -222,17 +223,20 @@ class CheckedFunction:
         found = []
         for _ in range(2):
             found.append(gradients_of(outputs, leaves, cotangents))
-            with contextlib.suppress(Exception):  # differences will use points as close as this
-                self.run([x - x / 256 if i in self.floating else x for i, x in enumerate(self.arrays)])
+            with contextlib.suppress(Exception):
+                self.run(self.beside())
         return found
 
     def _overwritten(self) -> list[Findings]:
         """Return the findings on inputs whose arrays, which the caller holds, were changed by the function."""
         given = [x.data if isinstance(x, Tensor) else x for x in self._given]
-        pairs = enumerate(zip(given, self.arrays, strict=True))
-        changed = [i for i, (x, was) in pairs if isinstance(x, np.ndarray) and not _same(x, was)]
         text = "the function writes into the caller's array of this input, which it knows by another name"
-        return self.refused(Verdict.OVERWRITTEN, text, changed)
+        return self.refused(Verdict.OVERWRITTEN, text, self._changed(given))
+
+    def _changed(self, given: Sequence[Any]) -> list[int]:
+        """Return the indices of the arrays in `given` that no longer hold the inputs."""
+        pairs = enumerate(zip(given, self.arrays, strict=True))
+        return [i for i, (x, was) in pairs if isinstance(x, np.ndarray) and not _same(x, was)]
 
     def _steady(self, sweeps: Sequence[Sequence[Tensor]] = ()) -> bool:
         """Measure how far apart calls and `sweeps` are, and return whether rounding explains it."""
@@ -327,8 +331,8 @@ class ByHand:
             return function.refused(Verdict.NOT_DETERMINISTIC, text, changed)
         given = [x.copy() for x in function.arrays]
         self._given(*function.with_arrays(given))
-        changed = [i for i, (x, was) in enumerate(zip(given, function.arrays, strict=True)) if not _same(x, was)]
-        return function.refused(Verdict.OVERWRITTEN, "the function of the gradients writes into this input", changed)
+        text = "the function of the gradients writes into this input"
+        return function.refused(Verdict.OVERWRITTEN, text, function._changed(given))
 
     @np.errstate(all="ignore")
     def rounding(self, at: int, natural: Array) -> Array:
@@ -391,7 +395,10 @@ def not_finite(outputs: Sequence[Array]) -> str:
 
 
 def _all_same(first: Sequence[Tensor], second: Sequence[Tensor]) -> bool:
-    return len(first) == len(second) and all(_same(a.data, b.data) for a, b in zip(first, second, strict=True))
+    """Return whether outputs are the same, to the last bit."""
+    if [x.dtype for x in first] != [x.dtype for x in second]:
+        return False
+    return all(_same(a.data, b.data) for a, b in zip(first, second, strict=True))
 
 
 def _next(x: Array, end: float) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -30,15 +31,14 @@ def along_directions(judge: Judge, at: int, count: int) -> Findings:
         way[kinks] = way[lost] = 0
         slope = _along(judge, at, way)
         if k == 0 and _is_hidden(slope):
-            j = _narrowed(judge, at, way, lambda part: part.verdict.fails or _is_hidden(part))
+            j = _narrowed(judge, at, way, _is_hidden)
             if j is not None and judge.elements(at, gradient, [j])[0].verdict.fails:
                 return _failure(judge, at, j, rng)
         while slope.verdict.fails or (slope.verdict is Verdict.KINK and sought < KINKS_SOUGHT):
             if sought >= 2 * KINKS_SOUGHT:
                 slope = replace(slope, verdict=Verdict.NOISE)
                 break
-            verdict = slope.verdict
-            j = _narrowed(judge, at, way, lambda part, like=verdict: part.verdict.fails or part.verdict is like)
+            j = _narrowed(judge, at, way, partial(_has_verdict, slope.verdict))
             if j is None:  # several kinks add up to it
                 slope = replace(slope, verdict=Verdict.KINK)
                 break
@@ -76,9 +76,13 @@ def _along(judge: Judge, at: int, way: Array) -> Slope:
 def _is_hidden(slope: Slope) -> bool:
     """Return whether a slope is off, and noise only because many small kinks could add up to that.
 
-    Fewer elements have fewer kinks, so it is worth to look for a wrong one.
+    Fewer elements have fewer kinks, so it is worth looking for a wrong one.
     """
     return slope.verdict is Verdict.NOISE and abs(slope.analytic - slope.numeric) > slope.bound
+
+
+def _has_verdict(verdict: Verdict, slope: Slope) -> bool:
+    return slope.verdict is verdict
 
 
 def _failure(judge: Judge, at: int, j: int, rng: np.random.Generator) -> Findings:
@@ -90,13 +94,17 @@ def _failure(judge: Judge, at: int, j: int, rng: np.random.Generator) -> Finding
 
 
 def _narrowed(judge: Judge, at: int, way: Array, like: Callable[[Slope], bool]) -> int | None:
-    """Return the element found by halving a direction as long as a half of it is `like` it; None if neither is."""
+    """Return the element found by halving a direction, always keeping a half that fails or is `like` the whole.
+
+    The result is None if neither half is.
+    """
     support = np.flatnonzero(way)
     while support.size > 1:
         for half in np.array_split(support, 2):
             part = np.zeros_like(way)
             part[half] = way[half]
-            if like(_along(judge, at, part)):
+            slope = _along(judge, at, part)
+            if slope.verdict.fails or like(slope):
                 support = half
                 break
         else:

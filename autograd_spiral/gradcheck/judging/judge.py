@@ -105,15 +105,16 @@ class Judge:
         self.base, measured = self._widened(swept.outputs, measured)
         self._noise, self._hiding = joined(measured.outputs), joined(measured.loose_outputs)
         self._dtype = min((x.dtype for x in self.base if x.dtype.kind == "f"), key=lambda d: -np.finfo(d).eps)
-        eps = float(np.finfo(self._dtype).eps)
+        self._eps = float(np.finfo(self._dtype).eps)
         self._has_record = any(not out.is_leaf for out in swept.outputs)
-        self._hiding += 4 * eps * (measured.largest if self._has_record else max(1.0, *map(largest_of, self.base)))
+        self._met = measured.largest if self._has_record else max(1.0, *map(largest_of, self.base))
+        self._hiding += 4 * self._eps * self._met
         coarsest = max((np.finfo(function.arrays[at].dtype) for at in function.floating), key=lambda info: info.eps)
         self._wide = max(WIDE[0], COARSE * float(coarsest.eps)), WIDE[1]
         self._least = COARSE * float(coarsest.smallest_subnormal)
         self._centre = self.function.values(self.base)
-        self._recorded = self._noise + 2 * eps * np.abs(self._centre)
-        self._measure(eps)
+        self._recorded = self._noise + 2 * self._eps * np.abs(self._centre)
+        self._measure()
         if function.wobble:
             self._noise = self._noise + 2 * joined(function.wobble.outputs)
             for at, apart in zip(function.floating, function.wobble.gradients, strict=True):
@@ -163,7 +164,7 @@ class Judge:
         return arrays, measured
 
     @np.errstate(all="ignore")
-    def _measure(self, eps: float) -> None:
+    def _measure(self) -> None:
         """Measure the noise of the outputs, and how they move, while all inputs change by small parts of themselves."""
         rng = np.random.default_rng(0)
         self._ways = {}
@@ -177,7 +178,7 @@ class Judge:
                 arrays[at] = np.asarray(self.base[at] + t * way, self.base[at].dtype)
             return self.function.values(arrays)
 
-        noise, self._steps, values = measured_noise(moved, eps, self._noise)
+        noise, self._steps, values = measured_noise(moved, self._eps, self._noise)
         counted = self._weights != 0
         weights, centre = self._weights[counted], self._centre[counted]
         self._moves = (values[:, counted] - centre) @ weights
@@ -328,7 +329,7 @@ class Judge:
         if hidden.any():
             with contextlib.suppress(Exception):
                 hidden &= np.isnan(line.function(np.nan))
-        sizes, eps = np.abs(self._weights), float(np.finfo(self._dtype).eps)
+        sizes, eps = np.abs(self._weights), self._eps
         bound = slope.bound + float(sizes[hidden] @ self._hiding[hidden]) / line.longest
         if off <= bound:
             return replace(slope, verdict=Verdict.NOISE, bound=bound)
@@ -357,8 +358,7 @@ class Judge:
         """
         off = abs(slope.analytic - slope.numeric)
         noise, size = float(np.abs(self._weights) @ self._noise), slope.natural * line.scale
-        met = max(1.0, *map(largest_of, self.base))
-        if noise > size / 4 and noise > float(np.finfo(self._dtype).eps) ** 0.5 * met:
+        if noise > size / 4 and noise > self._eps**0.5 * self._met:
             return "the values change by their own size when the last bits of the inputs do"
         if off <= FEW * self._astray * max(abs(slope.analytic), abs(slope.numeric), slope.natural):
             return f"float64 changes the values by {100 * self._astray:.2g} %"
@@ -372,7 +372,7 @@ class Judge:
             return WITHIN
         if self._without_jumps >= PROVED:
             return ""
-        if moves_in_jumps(line, slope, self._weights, float(np.finfo(self._dtype).eps)):
+        if moves_in_jumps(line, slope, self._weights, self._eps):
             return JUMPS
         self._without_jumps += 1
         return ""
@@ -430,7 +430,7 @@ class Judge:
         if math.isnan(analytic):
             return Verdict.NOISE if too_large else Verdict.NAN
         # On a kink, the last bits can decide which branch is taken: only the slopes count then, not rounding.
-        last_bits = 4 * float(np.finfo(self._dtype).eps) * abs(analytic)
+        last_bits = 4 * self._eps * abs(analytic)
         if slope.verdict is Verdict.KINK and within(max(slack, sides.gap) + last_bits):
             return Verdict.KINK
         if sides.jump:  # there is no derivative, so none is wrong

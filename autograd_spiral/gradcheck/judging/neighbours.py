@@ -17,7 +17,6 @@ __all__ = ["beside"]
 
 
 SOME = 16  # at most this many elements of an input are judged next to it
-DISTANCE = 2.0**-7
 
 
 def beside(judge: Judge, at: int, findings: Findings) -> tuple[Judge, Findings] | None:
@@ -31,12 +30,8 @@ def beside(judge: Judge, at: int, findings: Findings) -> tuple[Judge, Findings] 
             jumps[slope.index] = False
     if not jumps.any() or findings.verdict.fails:
         return None
-    function, rng = copy(judge.function), np.random.default_rng(0)
-    function.arrays = list(function.arrays)
-    for i in function.floating:
-        x = function.arrays[i]
-        step = judge.scales[i].reshape(x.shape) * rng.uniform(DISTANCE / 2, DISTANCE, x.shape)
-        function.arrays[i] = np.asarray(x + step, x.dtype)
+    function = copy(judge.function)
+    function.arrays = function.beside()
     near = Judge(function, judge.cotangents)
     found = near.findings(
         at, near.gradients[at], near.elements(at, near.gradients[at], np.flatnonzero(jumps)[:SOME].tolist())
