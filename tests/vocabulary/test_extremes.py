@@ -95,7 +95,7 @@ def _size_of_digamma(x: Any) -> Any:
 def _true_i0e_slope(x: Any) -> Any:
     size = np.abs(x)
     angles = (np.arange(300) + LONG(0.5)) * PI / 300
-    versines = 2 * np.sin(angles / 2) ** 2
+    versines = (2 * np.sin(angles / 2) ** 2).astype(x.dtype)
     mean = np.mean(versines * np.exp(-versines * np.minimum(size, 60)[..., None]), axis=-1)
     term, series, y = np.ones_like(x), np.full_like(x, 0.5), np.maximum(size, 60)
     for n in range(1, 30):
@@ -117,7 +117,8 @@ def _true_digamma_slope(x: Any) -> Any:
 
 def _true_angles(x: Any, weight: Any) -> Any:
     """The mean of a function of x and the cosine over a quarter turn."""
-    return np.mean(weight(x[..., None], np.cos((np.arange(150) + LONG(0.5)) * PI / 300)), axis=-1)
+    cosines = np.cos((np.arange(150) + LONG(0.5)) * PI / 300).astype(x.dtype)
+    return np.mean(weight(x[..., None], cosines), axis=-1)
 
 
 def _of_special() -> dict[Any, Any]:
@@ -279,7 +280,7 @@ def found_slopes(function: Any, *arrays: np.ndarray) -> tuple[np.ndarray, list[n
 
 
 def true_slopes(function: Any, *arrays: np.ndarray) -> list[np.ndarray]:
-    wide = [x.astype(LONG if function in SLOPES else WIDER.get(x.dtype.type, x.dtype)) for x in arrays]
+    wide = [x.astype(WIDER.get(x.dtype.type, x.dtype)) for x in arrays]
     if function in SLOPES:
         slopes = SLOPES[function](*wide)
         return list(slopes) if isinstance(slopes, tuple) else [slopes]
@@ -292,8 +293,8 @@ def ulps(found: np.ndarray, true: np.ndarray) -> np.ndarray:
     """The errors in units of the last place; none where both are NaN, or infinite up to their rounding."""
     info = np.finfo(found.dtype)
     true = true.astype(LONG)
-    exponent = np.floor(np.log2(np.clip(np.abs(true), LONG(info.tiny), LONG(info.max))))
-    unit = np.maximum(np.exp2(exponent) * LONG(info.eps), LONG(info.smallest_subnormal))
+    _, exponent = np.frexp(np.clip(np.abs(true), LONG(info.tiny), LONG(info.max)))
+    unit = np.maximum(np.ldexp(LONG(info.eps), exponent - 1), LONG(info.smallest_subnormal))
     overflow = np.copysign(LONG(info.max) + LONG(info.eps) * LONG(info.max) / 2, true)
     bounded = np.where(np.abs(true) > LONG(info.max), overflow, true)
     error = np.abs(np.where(np.isinf(found), np.copysign(overflow, found), found) - bounded) / unit
@@ -448,7 +449,6 @@ def test_slopes_of_i0_are_right_until_it_overflows() -> None:
         x = whole_range(dtype, 2000)
         x = x[np.abs(x) < np.log(float(np.finfo(dtype).max))]
         _, (found,) = found_slopes(np.i0, x)
-        angles = (np.arange(200) + LONG(0.5)) * PI / 400
-        wide = np.abs(x.astype(LONG))[:, None] * np.cos(angles)
-        true = np.sign(x) * np.mean(np.cos(angles) * np.sinh(wide), axis=1)
+        cosines = np.cos((np.arange(200) + LONG(0.5)) * PI / 400).astype(WIDER[dtype])
+        true = np.sign(x) * np.mean(cosines * np.sinh(np.abs(x.astype(WIDER[dtype]))[:, None] * cosines), axis=1)
         assert np.max(ulps(found, true)) <= 4
