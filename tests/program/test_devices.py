@@ -38,7 +38,9 @@ def compiled(step: Any) -> Any:
 @needs_xla
 @pytest.mark.skipif("xla on two devices" in EXECUTORS, reason="there are two devices in this process")
 def test_in_a_process_with_two_devices() -> None:
-    environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    # Without LLVM's optimisations, programs are compiled sooner; test_contract.py itself has them compiled with all.
+    flags = "--xla_force_host_platform_device_count=2 --xla_backend_optimization_level=0"
+    environment = {**os.environ, "XLA_FLAGS": flags}
     command = [
         sys.executable,
         "-m",
