@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 import pytest
+from alarms import alarms_call, is_interrupted, needs_timers
 
 from autograd_spiral.program.threads import Helpers
 
@@ -55,12 +56,9 @@ def test_threads_end_with_their_owner() -> None:
         assert not thread.is_alive()
 
 
-@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs signals that a timer sends")
+@needs_timers
 def test_an_interrupt_at_any_moment_leaves_them_usable() -> None:
     helpers, rng, interrupted, running = Helpers(2), random.Random(0), 0, [0, 0]
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
 
     def function(i: int) -> int:
         running[i] += 1
@@ -68,20 +66,12 @@ def test_an_interrupt_at_any_moment_leaves_them_usable() -> None:
         running[i] -= 1
         return i
 
-    before = signal.signal(signal.SIGALRM, interrupt)
-    try:
+    def calls() -> None:
+        for _ in range(5):
+            helpers.call(int, [lambda: function(0), lambda: function(1)])
+
+    with alarms_call(signal.default_int_handler):
         for _ in range(1500):
-            try:
-                signal.setitimer(signal.ITIMER_REAL, 10.0 ** rng.uniform(-5.5, -3.5))
-                try:
-                    for _ in range(5):
-                        helpers.call(int, [lambda: function(0), lambda: function(1)])
-                finally:
-                    signal.setitimer(signal.ITIMER_REAL, 0)
-            except KeyboardInterrupt:
-                interrupted += 1
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+            interrupted += is_interrupted(10.0 ** rng.uniform(-5.5, -3.5), calls)
     assert interrupted > 100
     assert helpers.call(int, [lambda: function(0), lambda: function(1)]) == [0, 0, 1]

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from alarms import alarms_call, is_interrupted, needs_timers
 from captured import ONES, fork, leaf
 from executors import needs_xla
 from programs import assert_same, flat
@@ -207,28 +208,16 @@ def test_division_of_integers_by_zero_is_numpys() -> None:
         assert_same(flat(capture(step)(x, y)), flat(step(Tensor(x), Tensor(y))), "value")
 
 
-@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs signals that a timer sends")
+@needs_timers
 def test_an_interrupt_at_any_moment_leaves_the_users_setting_as_it_was() -> None:
     import jax
 
     step, rng, interrupted = capture(lambda x: x / 3, verify=False), random.Random(0), 0
     step(ONES)
-    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
-    try:
+    with alarms_call(signal.default_int_handler):
         for _ in range(2000):
-            try:
-                signal.setitimer(signal.ITIMER_REAL, rng.uniform(1e-6, 2e-4))
-                try:
-                    for _ in range(9):
-                        step(ONES)
-                finally:
-                    signal.setitimer(signal.ITIMER_REAL, 0)
-            except KeyboardInterrupt:
-                interrupted += 1
+            interrupted += is_interrupted(rng.uniform(1e-6, 2e-4), lambda: [step(ONES) for _ in range(9)])
             assert not jax.config.jax_enable_x64
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
     assert interrupted > 100
 
 
