@@ -70,10 +70,10 @@ class Page {
     this.paint();
   }
 
-  /** Draws the picture anew, after something was folded or unfolded. */
-  redraw() {
+  /** Draws the picture anew, after something was folded or unfolded; `toggled` is it if it is one scope or line. */
+  redraw(toggled) {
     const visible = visibleOf(this.data, this.state);
-    this.picture.draw(visible);
+    this.picture.redraw(visible, this.state.box, toggled);
     this.sequence = visible.nodes
       .map((_, k) => k)
       .filter(k => !visible.nodes[k].given)
@@ -85,8 +85,6 @@ class Page {
     const { folded } = this.state;
     this.element('fold').disabled = scopes.every(scope => folded.has(scope));
     this.element('unfold').disabled = !folded.size;
-    if (!this.picture.view.moved) this.picture.view.fit(false);
-    this.picture.reveal(this.state.box);
     this.paint();
   }
 
@@ -214,7 +212,7 @@ class Page {
   foldScope(path) {
     const key = JSON.stringify(path);
     if (!this.state.folded.delete(key)) this.state.folded.add(key);
-    this.redraw();
+    this.redraw({ path });
     this.picture.svg.querySelectorAll('.fold').forEach(fold => {
       if (fold.dataset.scope === key) fold.focus({ preventScroll: true });
     });
@@ -228,7 +226,7 @@ class Page {
   foldLine(line) {
     if (!this.state.byLine) return;
     if (!this.state.unfolded.delete(line)) this.state.unfolded.add(line);
-    this.redraw();
+    this.redraw({ line });
   }
 
   /** Makes a box visible that is folded into a scope. */
