@@ -18,6 +18,7 @@ const KEYS = [
   ['double click', 'unfold a line or a scope'],
 ];
 const PLAY = 650; // milliseconds for each step
+const SEVERAL = 16; // operations above which those of one line are one box at first
 const ENOUGH = 70; // boxes above which scopes are folded at first
 
 class Page {
@@ -33,7 +34,7 @@ class Page {
       point: null,
       folded: new Set(),
       unfolded: new Set(),
-      byLine: this.foldable && operations.length > 25,
+      byLine: this.foldable && operations.length > SEVERAL,
       query: '',
     };
     this.advice = data.advice.map(list => {

@@ -268,35 +268,8 @@ function columnOf(members, edges, nodes, rank, order) {
   const layers = [];
   for (const vertex of all) (layers[vertex.rank] ??= []).push(vertex);
   const filled = layers.filter(Boolean);
-  for (const layer of filled) {
-    layer.sort((a, b) => a.key - b.key);
-    keepOrder(layer);
-    spread(
-      layer,
-      layer.map(vertex => vertex.x),
-    );
-  }
-  let best = null;
-  const rounds = all.length > 500 ? 8 : 24;
-  for (let round = 0; round < rounds; round++) {
-    const down = round % 2 === 0;
-    for (const layer of down ? filled : [...filled].reverse()) {
-      const towards = vertex => {
-        const near = vertex.near.filter(other => other.rank < vertex.rank === down);
-        return near.length ? near.reduce((sum, other) => sum + other.x, 0) / near.length : vertex.x;
-      };
-      const wanted = new Map(layer.map(vertex => [vertex, towards(vertex)]));
-      layer.sort((a, b) => wanted.get(a) - wanted.get(b) || a.key - b.key);
-      keepOrder(layer);
-      spread(
-        layer,
-        layer.map(vertex => wanted.get(vertex)),
-      );
-    }
-    const crossings = crossingsOf(filled);
-    if (!best || crossings < best.crossings) best = { crossings, orders: filled.map(layer => [...layer]) };
-  }
-  best.orders.forEach((order, k) => filled[k].splice(0, order.length, ...order));
+  sortRows(filled, () => {});
+  if (!filled.every(isInOrder)) sortRows(filled, keepOrder);
   // The order stays from here on; nodes move to the middle of what they are joined to: above, below, and both.
   for (const towards of ['above', 'above', 'below', 'below', 'both', 'both', 'both', 'both', 'both', 'both']) {
     const down = towards !== 'below';
@@ -315,6 +288,39 @@ function columnOf(members, edges, nodes, rank, order) {
   const least = Math.min(...all.map(vertex => vertex.x - vertex.width / 2));
   for (const vertex of all) vertex.x -= least;
   return { vertices, routes, width: Math.max(...all.map(vertex => vertex.x + vertex.width / 2)) };
+}
+
+/** Sorts the vertices of each row so that few edges cross; each order that is tried is one that `keep` has changed. */
+function sortRows(filled, keep) {
+  for (const layer of filled) {
+    layer.sort((a, b) => a.key - b.key);
+    keep(layer);
+    spread(
+      layer,
+      layer.map(() => 0),
+    );
+  }
+  let best = null;
+  const rounds = filled.flat().length > 500 ? 8 : 24;
+  for (let round = 0; round < rounds; round++) {
+    const down = round % 2 === 0;
+    for (const layer of down ? filled : [...filled].reverse()) {
+      const towards = vertex => {
+        const near = vertex.near.filter(other => other.rank < vertex.rank === down);
+        return near.length ? near.reduce((sum, other) => sum + other.x, 0) / near.length : vertex.x;
+      };
+      const wanted = new Map(layer.map(vertex => [vertex, towards(vertex)]));
+      layer.sort((a, b) => wanted.get(a) - wanted.get(b) || a.key - b.key);
+      keep(layer);
+      spread(
+        layer,
+        layer.map(vertex => wanted.get(vertex)),
+      );
+    }
+    const crossings = crossingsOf(filled);
+    if (!best || crossings < best.crossings) best = { crossings, orders: filled.map(layer => [...layer]) };
+  }
+  best.orders.forEach((order, k) => filled[k].splice(0, order.length, ...order));
 }
 
 /** The number of pairs of edges that cross between two rows; not counted in large pictures. */

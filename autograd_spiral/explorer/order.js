@@ -42,3 +42,9 @@ function keepOrder(row) {
     if (vertex.place !== undefined) row[i] = placed.shift();
   });
 }
+
+/** Whether the vertices of a row that have a `place` are in its order. */
+function isInOrder(row) {
+  const places = row.map(vertex => vertex.place).filter(place => place !== undefined);
+  return places.every((place, i) => !i || places[i - 1] < place);
+}

@@ -78,7 +78,7 @@ function visibleOf(data, { folded, byLine, unfolded }) {
           ? asFormula(codeOf(data.source[box.line - 1]))
           : byLine
             ? spelledOut(data, main)
-            : box.formula;
+            : spelledOut(data, main, 0);
       node.kind = box.kind;
       node.line = box.order >= 0 && onLine.get(box.line) > 1 ? box.line : 0;
     }

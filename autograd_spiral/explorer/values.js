@@ -114,15 +114,17 @@ function argumentsOf(data, box) {
   return data.args[box];
 }
 
-/** The formula of a box with the names or formulas of the arguments that its dots stand for. */
+/** The formula of a box with the names of the arguments that its dots stand for, or their formulas to this depth. */
 function spelledOut(data, box, depth = 8) {
   const { formula, printed, line, order } = data.boxes[box];
   const dotted = argumentsOf(data, box).filter(tail => !data.boxes[tail].named);
   if (!formula.includes('·')) return formula;
-  if (!depth || dotted.length !== formula.split('·').length - 1)
+  if (dotted.length !== formula.split('·').length - 1)
     return printed && order >= 0 ? asFormula(codeOf(data.source[line - 1])) : formula;
   const parts = dotted.map(tail => {
-    const text = data.boxes[tail].name || spelledOut(data, tail, depth - 1) || data.boxes[tail].what;
+    const { name, what, order } = data.boxes[tail];
+    if (!name && !depth && order >= 0) return '·';
+    const text = name || spelledOut(data, tail, depth - 1) || what;
     const power = /·[²ᵀ[]/.test(formula) ? '' : '[²ᵀ]?';
     const alone = new RegExp(`^[\\p{L}\\d_]*(\\([^()]*\\))?${power}$`, 'u').test(text) || formula.includes('(·');
     const product = /^[^()]* [+−] [^()]*$/.test(formula) && /^[^()+−]*$/.test(text); // binds closer than the sum
@@ -136,7 +138,8 @@ function spelledOut(data, box, depth = 8) {
 
 /** How many points the data has, that the rows of other values belong to; 0 if that is not known. */
 function pointsOf({ regions, boxes }) {
-  return regions?.points.length ?? boxes.find(box => box.kind === 'data' && box.shape.length)?.shape[0] ?? 0;
+  const rows = ({ kind, shape }) => kind === 'data' && [1, 2].includes(shape.length);
+  return regions?.points.length ?? boxes.find(rows)?.shape[0] ?? 0;
 }
 
 const NO_POINTS = ['parameter', 'gradient', 'state', 'new_state'];

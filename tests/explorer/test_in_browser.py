@@ -648,6 +648,65 @@ def test_a_point_is_followed_by_number_and_the_relu_says_where_its_gradient_stop
         assert tab.evaluate("explorer.state.point") == len(X) - 1
 
 
+def test_a_point_that_is_left_out_of_a_sample_says_which_one_the_mark_is_at(opened):
+    rng = np.random.default_rng(0)
+    X, y = spiral(20, 3, generator=rng)
+    model = TwoLayerNet.random(rng, hidden=30)
+    record = explore.training(descent(model), regions=(X, y, model.predict), budget=60_000)
+    record(X, y)
+    with opened(explore(record)) as tab:
+        for name in ("scores", "h", "max(scores, axis=1, keepdims=True)"):
+            chosen = "boxes.findIndex(box => [box.name, box.formula].includes(name))"
+            tab.evaluate(f"name => {{ const {{ boxes }} = explorer.data; explorer.select({chosen}); }}", name)
+            heat = tab.locator("#panel .heat").first
+            step = int(re.search(r"every (\d+)\w+ of 60 rows", heat.locator(".scale").inner_text())[1])
+            assert step > 1
+            for point in {min(p, 59) for p in (0, 1, step, step + 1, 2 * step - 1, 59)}:
+                tab.evaluate("point => explorer.set({ point })", point)
+                told = heat.locator("p.point").inner_text()
+                assert told.startswith(f"point {point}: ")
+                if point % step == 0:
+                    assert re.match(rf"point {point}: [−\d]", told)
+                    assert "sample" not in told
+                    marked = point
+                else:
+                    marked = int(re.search(r"not in the sample: the mark is at point (\d+)$", told)[1])
+                    assert abs(marked - point) <= step / 2 or marked + step >= 60
+                mark, canvas = heat.locator("i.followed").bounding_box(), heat.locator("canvas").bounding_box()
+                share = (mark["y"] + mark["height"] / 2 - canvas["y"]) / canvas["height"]
+                assert int(share * -(-60 // step)) == marked // step
+
+
+def test_names_that_say_nothing_are_said_with_what_they_stand_for(opened, net):
+    with opened(net[0]) as tab:
+        box(tab, "dW1").click()
+        assert "where t1 = dh × (h > 0)" in tab.locator("#panel .rule").inner_text()
+        assert box(tab, "db1").locator("title").text_content() == "db1 = Σ₀ t1 where t1 = dh × (h > 0)"
+        box(tab, "dh").click()
+        chip = tab.locator("#panel .rule button", has_text="t1 = dh × (h > 0)")  # what uses it
+        chip.click()
+        assert heading(tab) == "t1 = dh × (h > 0)"
+        assert marked_line(tab) == "t1 = dh * (h > 0)"
+        assert tab.locator("#panel .rule button", has_text="X @ W1 + b1").count() == 1  # what it is the gradient of
+        box(tab, "reg_loss").click()
+        assert heading(tab).endswith(" × (Σ W1² + Σ W2²)")
+
+
+def test_formulas_of_single_operations_have_the_names_and_dots_for_what_has_none(opened, net):
+    with opened(net[0]) as tab:
+        tab.locator("#lines").click()
+        titles = set(tab.locator("g.box title").all_text_contents())
+        assert {"exponentials = exp(shifted)", "correct = shifted[arange(60), y]", "· − correct", "Σ ·"} <= titles
+        assert "dW1 = · + ·" in titles
+
+
+def test_a_name_of_the_users_own_stands_for_itself(opened):
+    x = Tensor([1.0, 2.0], requires_grad=True, name="t1")
+    with opened(explore(np.sum((x * x).named("t2")).named("loss"), gradients_of=x)) as tab:
+        assert "where" not in tab.locator("#panel .rule").inner_text()
+        assert tab.locator("#panel .rule button").first.inner_text().startswith("t2 2")
+
+
 def test_the_warnings_are_a_button_that_goes_to_them(opened):
     x = Tensor([[1.0, np.nan]], requires_grad=True, name="x")
     with opened(explore(np.sum(x * 2), gradients_of=x)) as tab:
@@ -733,6 +792,22 @@ def test_a_click_on_the_loss_curve_chooses_a_moment(opened, net):
         place = tab.locator(".curve svg").bounding_box()
         tab.mouse.click(place["x"] + 6, place["y"] + 20)
         assert slider(tab, "moment") == 0
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_loss_curve_is_large_enough_to_read(opened, net, size):
+    with opened(net[0], size=size) as tab:
+        place = tab.locator(".curve svg").bounding_box()
+        assert place["height"] >= 80
+        assert place["width"] >= 190
+        highest, word, lowest = tab.locator(".curve .levels span").all_inner_texts()
+        assert (word, lowest) == ("loss", "0")
+        assert shown_number(highest) == pytest.approx(max(net[1].losses), rel=1e-2)
+        levels = tab.locator(".curve .levels").bounding_box()
+        assert levels["height"] == pytest.approx(place["height"], abs=3)  # the numbers are at the ends of the axis
+        outside = """[...document.querySelectorAll('#training, .regions figcaption')]
+            .filter(e => e.scrollHeight > e.clientHeight + 1).map(e => e.className || e.id)"""
+        assert tab.evaluate(outside) == []
 
 
 def test_where_the_loss_falls_fastest_one_lands_where_the_button_says(opened, net):
