@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from autograd_spiral import Tensor, capture, explore, grad, scope
-from autograd_spiral.spiral import TwoLayerNet, descent, spiral
+from autograd_spiral.spiral import LinearClassifier, TwoLayerNet, descent, spiral
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -e '.[test-browser]'")
 
@@ -441,6 +441,14 @@ def test_a_line_unfolds_to_its_operations(opened, net):
         assert tab.locator("g.box").count() > whole + 2
 
 
+def test_the_linear_classifier_has_one_box_per_line_too_and_is_seen_as_a_whole(opened):
+    rng = np.random.default_rng(0)
+    X, y = spiral(20, 3, generator=rng)
+    with opened(explore(descent(LinearClassifier.random(rng)), inputs=(X, y))) as tab:
+        assert tab.locator("#lines").get_attribute("aria-pressed") == "true"
+        in_sight(tab, *tab.locator("g.box").all())
+
+
 def test_the_search_finds_names_and_formulas_also_in_folded_scopes(opened, net):
     with opened(net[0]) as tab:
         tab.locator("#fold").click()
@@ -705,6 +713,14 @@ def test_a_name_of_the_users_own_stands_for_itself(opened):
     with opened(explore(np.sum((x * x).named("t2")).named("loss"), gradients_of=x)) as tab:
         assert "where" not in tab.locator("#panel .rule").inner_text()
         assert tab.locator("#panel .rule button").first.inner_text().startswith("t2 2")
+
+
+def test_points_are_the_rows_of_a_matrix_and_not_the_steps_of_a_sequence(opened):
+    W = Tensor(np.ones((2, 3)), requires_grad=True, name="W")
+    X, y = np.ones((5, 4, 2)), np.zeros((4, 3))
+    loss = np.sum((np.sum(X @ W, axis=0) - y) ** 2).named("loss")
+    with opened(explore(loss, gradients_of=W, names={"X": X, "y": y})) as tab:
+        assert tab.locator("#point").get_attribute("max") == "3"
 
 
 def test_the_warnings_are_a_button_that_goes_to_them(opened):
