@@ -18,6 +18,7 @@ const KEYS = [
   ['double click', 'unfold a line or a scope'],
 ];
 const PLAY = 650; // milliseconds for each step
+const SEVERAL = 16; // operations above which those of one line are one box at first
 const ENOUGH = 70; // boxes above which scopes are folded at first
 
 class Page {
@@ -33,7 +34,7 @@ class Page {
       point: null,
       folded: new Set(),
       unfolded: new Set(),
-      byLine: this.foldable && operations.length > 25,
+      byLine: this.foldable && operations.length > SEVERAL,
       query: '',
     };
     this.advice = data.advice.map(list => {
@@ -70,10 +71,10 @@ class Page {
     this.paint();
   }
 
-  /** Draws the picture anew, after something was folded or unfolded. */
-  redraw() {
+  /** Draws the picture anew, after something was folded or unfolded; `toggled` is it if it is one scope or line. */
+  redraw(toggled) {
     const visible = visibleOf(this.data, this.state);
-    this.picture.draw(visible);
+    this.picture.redraw(visible, this.state.box, toggled);
     this.sequence = visible.nodes
       .map((_, k) => k)
       .filter(k => !visible.nodes[k].given)
@@ -85,8 +86,6 @@ class Page {
     const { folded } = this.state;
     this.element('fold').disabled = scopes.every(scope => folded.has(scope));
     this.element('unfold').disabled = !folded.size;
-    if (!this.picture.view.moved) this.picture.view.fit(false);
-    this.picture.reveal(this.state.box);
     this.paint();
   }
 
@@ -214,7 +213,7 @@ class Page {
   foldScope(path) {
     const key = JSON.stringify(path);
     if (!this.state.folded.delete(key)) this.state.folded.add(key);
-    this.redraw();
+    this.redraw({ path });
     this.picture.svg.querySelectorAll('.fold').forEach(fold => {
       if (fold.dataset.scope === key) fold.focus({ preventScroll: true });
     });
@@ -228,7 +227,7 @@ class Page {
   foldLine(line) {
     if (!this.state.byLine) return;
     if (!this.state.unfolded.delete(line)) this.state.unfolded.add(line);
-    this.redraw();
+    this.redraw({ line });
   }
 
   /** Makes a box visible that is folded into a scope. */

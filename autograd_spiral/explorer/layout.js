@@ -16,10 +16,10 @@ const LAYOUT = {
 
 /**
  * Places `nodes` ({ phase, scope, width, given }) and `edges` ({ tail, head, flow }), which refer to nodes by
- * index, arguments before their users; `pairs` are nodes to draw level. Returns nodes' x and y (of their upper left
- * corners), frames, columns, the curves of edges and the size of the whole.
+ * index, arguments before their users; `pairs` are nodes to draw level; `order` is the one from left to right to keep.
+ * Returns nodes' x and y (of their upper left corners), frames, columns, the curves of edges and the size of the whole.
  */
-function layout({ nodes, edges, pairs, phases, titleWidth }) {
+function layout({ nodes, edges, pairs, phases, order, titleWidth }) {
   const root = scopesOf(nodes);
   const { rank, bands, rows } = ranksOf(nodes, edges, pairs, root);
   const depth = Math.max(0, ...bands.map(band => band.scope.path.length));
@@ -45,7 +45,7 @@ function layout({ nodes, edges, pairs, phases, titleWidth }) {
     const within = edges.filter(
       ({ tail, head }) => nodes[tail].phase === phase && nodes[head].phase === phase && rank[tail] !== rank[head],
     );
-    const placed = columnOf(members, within, nodes, rank);
+    const placed = columnOf(members, within, nodes, rank, order);
     members.forEach(i => {
       x[i] = left + placed.vertices.get(i).x - nodes[i].width / 2;
     });
@@ -85,14 +85,17 @@ function layout({ nodes, edges, pairs, phases, titleWidth }) {
   };
 }
 
-/** The scopes as a tree: { name, path, parent, inner, own }, inner ones in the order in which they come up. */
+/** The scopes as a tree: { name, path, parent, inner, own }, inner ones in the order of their first operations. */
 function scopesOf(nodes) {
   const root = { name: '', path: [], parent: null, inner: [], own: [] };
   const forwardFirst = nodes
     .map((_, i) => i)
     .sort(
       (a, b) =>
-        (nodes[a].phase !== 'forward') - (nodes[b].phase !== 'forward') || nodes[a].given - nodes[b].given || a - b,
+        (nodes[a].phase !== 'forward') - (nodes[b].phase !== 'forward') ||
+        nodes[a].given - nodes[b].given ||
+        nodes[a].begins - nodes[b].begins ||
+        a - b,
     );
   for (const i of forwardFirst) {
     let scope = root;
@@ -225,8 +228,13 @@ function nested(bands, row, scope, end) {
  * Places the nodes of one phase sideways. The route of an edge is the first `length` vertices on a way, one in each row
  * that it passes, and its end.
  */
-function columnOf(members, edges, nodes, rank) {
-  const vertices = new Map(members.map(i => [i, { rank: rank[i], width: nodes[i].width, near: [], x: 0, key: i }]));
+function columnOf(members, edges, nodes, rank, order) {
+  const vertices = new Map(
+    members.map(i => [
+      i,
+      { rank: rank[i], width: nodes[i].width, near: [], x: 0, key: i, place: order.placeOf(nodes[i]) },
+    ]),
+  );
   const all = [...vertices.values()];
   const link = (a, b) => {
     a.near.push(b);
@@ -260,33 +268,8 @@ function columnOf(members, edges, nodes, rank) {
   const layers = [];
   for (const vertex of all) (layers[vertex.rank] ??= []).push(vertex);
   const filled = layers.filter(Boolean);
-  for (const layer of filled) {
-    layer.sort((a, b) => a.key - b.key);
-    spread(
-      layer,
-      layer.map(vertex => vertex.x),
-    );
-  }
-  let best = null;
-  const rounds = all.length > 500 ? 8 : 24;
-  for (let round = 0; round < rounds; round++) {
-    const down = round % 2 === 0;
-    for (const layer of down ? filled : [...filled].reverse()) {
-      const towards = vertex => {
-        const near = vertex.near.filter(other => other.rank < vertex.rank === down);
-        return near.length ? near.reduce((sum, other) => sum + other.x, 0) / near.length : vertex.x;
-      };
-      const wanted = new Map(layer.map(vertex => [vertex, towards(vertex)]));
-      layer.sort((a, b) => wanted.get(a) - wanted.get(b) || a.key - b.key);
-      spread(
-        layer,
-        layer.map(vertex => wanted.get(vertex)),
-      );
-    }
-    const crossings = crossingsOf(filled);
-    if (!best || crossings < best.crossings) best = { crossings, orders: filled.map(layer => [...layer]) };
-  }
-  best.orders.forEach((order, k) => filled[k].splice(0, order.length, ...order));
+  sortRows(filled, () => {});
+  if (!filled.every(isInOrder)) sortRows(filled, keepOrder);
   // The order stays from here on; nodes move to the middle of what they are joined to: above, below, and both.
   for (const towards of ['above', 'above', 'below', 'below', 'both', 'both', 'both', 'both', 'both', 'both']) {
     const down = towards !== 'below';
@@ -305,6 +288,39 @@ function columnOf(members, edges, nodes, rank) {
   const least = Math.min(...all.map(vertex => vertex.x - vertex.width / 2));
   for (const vertex of all) vertex.x -= least;
   return { vertices, routes, width: Math.max(...all.map(vertex => vertex.x + vertex.width / 2)) };
+}
+
+/** Sorts the vertices of each row so that few edges cross; each order that is tried is one that `keep` has changed. */
+function sortRows(filled, keep) {
+  for (const layer of filled) {
+    layer.sort((a, b) => a.key - b.key);
+    keep(layer);
+    spread(
+      layer,
+      layer.map(() => 0),
+    );
+  }
+  let best = null;
+  const rounds = filled.flat().length > 500 ? 8 : 24;
+  for (let round = 0; round < rounds; round++) {
+    const down = round % 2 === 0;
+    for (const layer of down ? filled : [...filled].reverse()) {
+      const towards = vertex => {
+        const near = vertex.near.filter(other => other.rank < vertex.rank === down);
+        return near.length ? near.reduce((sum, other) => sum + other.x, 0) / near.length : vertex.x;
+      };
+      const wanted = new Map(layer.map(vertex => [vertex, towards(vertex)]));
+      layer.sort((a, b) => wanted.get(a) - wanted.get(b) || a.key - b.key);
+      keep(layer);
+      spread(
+        layer,
+        layer.map(vertex => wanted.get(vertex)),
+      );
+    }
+    const crossings = crossingsOf(filled);
+    if (!best || crossings < best.crossings) best = { crossings, orders: filled.map(layer => [...layer]) };
+  }
+  best.orders.forEach((order, k) => filled[k].splice(0, order.length, ...order));
 }
 
 /** The number of pairs of edges that cross between two rows; not counted in large pictures. */

@@ -109,16 +109,19 @@ class Panel {
     return `${{ forward: 'value', backward: 'value', update: 'after' }[phase]} ${name}`.trim();
   }
 
-  /** Says of a relu and of its gradient in which box the gradients of units that are off are left out. */
+  /** Says of a relu, of its gradient and of the box between them why units that are off get no gradient, and how many. */
   sayWhereGradientsStop(box, moment, done) {
-    const mask = maskOf(this.data, box);
+    const { boxes } = this.data;
+    const mask = reluOff(boxes[box]) ? box : maskOf(this.data, box);
     this.stops.hidden = mask < 0;
     if (mask < 0) return;
-    const text = ['Where relu is off, the gradient stops in ', this.chip(mask)];
-    const zeros = this.point === null || !hasPoints(this.data, mask) || this.data.boxes[mask].order > done;
-    const none = zeros ? undefined : this.values.zerosOfRow(mask, moment, this.point);
+    const off = `Where ${reluOff(boxes[mask])} is 0, relu is off, and the gradient stops`;
+    const text = mask === box ? [off, ' here'] : [off, ' in ', this.chip(mask)];
+    const known = this.point !== null && hasPoints(this.data, mask) && boxes[mask].order <= done;
+    const none = known ? this.values.zerosOfRow(mask, moment, this.point) : undefined;
     if (none !== undefined)
-      text.push(`: point ${this.point} gives none to ${none} of ${this.data.boxes[mask].shape[1]}`);
+      text.push(`: ${none} of the ${boxes[mask].shape[1]} units get none from point ${this.point}`);
+    else if (this.point === null && hasPoints(this.data, mask)) text.push('. Follow a point to see for how many units');
     this.stops.replaceChildren(...text);
   }
 
@@ -147,10 +150,11 @@ class Panel {
     const add = (term, ...content) => rows.push(make('dt', {}, term), make('dd', {}, ...content));
     if (of.order >= 0) {
       const left = of.name ? `${of.name} ${of.kind === 'new_state' ? '←' : '='} ` : '';
-      add('mathematics', make('span', { class: 'maths' }, left + spelledOut(this.data, box)));
+      const formula = spelledOut(this.data, box);
+      add('mathematics', make('span', { class: 'maths' }, left + formula), this.where(formula));
     }
-    const mask = of.phase === 'backward' && of.formula.match(/× \((.+) > 0\)$/);
-    if (mask) add('why zeros', `where ${mask[1]} is 0, relu was off: no gradient passes`);
+    const primal = pairs.find(([, other]) => other === box)?.[0];
+    if (of.phase === 'backward' && primal !== undefined) add('gradient of', this.chip(primal));
     if (of.line && of.order >= 0)
       add('line of code', make('code', {}, source[of.line - 1].trim().replace(/ {2,}# .*$/, '')));
     const inside = boxes.map((_, i) => i).filter(i => of.line && boxes[i].line === of.line && boxes[i].order >= 0);
@@ -164,12 +168,16 @@ class Panel {
         ...users.slice(0, 24).map(i => this.chip(i)),
         users.length > 24 ? ` and ${users.length - 24} more` : '',
       );
-    const primal = pairs.find(([, other]) => other === box)?.[0];
     if (of.place) add('your line', make('code', {}, of.place));
     if (of.phase === 'backward' && primal !== undefined && boxes[primal].place) {
       add('gradient of your line', make('code', {}, boxes[primal].place));
     }
     this.rule.replaceChildren(...rows);
+  }
+
+  where(formula) {
+    const text = whereOf(this.data, formula);
+    return text ? make('small', { class: 'where' }, text) : '';
   }
 
   chip(i, here = false) {
@@ -410,23 +418,37 @@ class Heat {
     const shown = point !== null && hasPoints(data, box);
     this.followed.replaceChildren();
     this.mark.hidden = !shown;
+    const { shape } = data.boxes[box];
+    const flat = shape.length === 1; // its points lie side by side
+    const [count, step] = flat ? [kept.across, kept.columnStep] : [kept.down, kept.rowStep];
+    const nearest = Math.min(count - 1, Math.round(point / step));
     this.table.querySelectorAll('tr').forEach((row, r) => {
-      row.classList.toggle('followed', shown && kept.rows > 1 && r * kept.rowStep === point);
+      row.classList.toggle('followed', shown && kept.rows > 1 && r === nearest);
     });
     if (!shown) return;
-    const say = text => this.followed.append(make('b', {}, `point ${point}: `), text);
+    const [at, size] = [(100 * nearest) / count, 100 / count].map(share => `${share.toFixed(3)}%`);
+    this.mark.setAttribute(
+      'style',
+      flat
+        ? `left: ${at}; top: 0; bottom: 0; width: max(3px, ${size})`
+        : `top: ${at}; left: 0; right: 0; height: max(3px, ${size})`,
+    );
+    const left = nearest * step !== point;
+    const told = [this.told(point), left && `not in the sample: the mark is at point ${nearest * step}`];
+    this.followed.append(make('b', {}, `point ${point}: `), told.filter(Boolean).join('; '));
+  }
+
+  /** What the page has of this array for a point: its numbers if they are few, or how many are 0, or nothing. */
+  told(point) {
+    const { values, data } = this.panel;
+    const { box, moment, kept } = this;
     const { shape } = data.boxes[box];
-    const percent = at => `${((100 * at) / shape[0]).toFixed(3)}%`;
-    if (shape.length === 1) {
-      this.mark.setAttribute('style', `left: ${percent(point)}; top: 0; bottom: 0; width: max(3px, ${percent(1)})`);
-      if (point % kept.columnStep === 0) say(number(this.elements[point / kept.columnStep], 4));
-      return;
-    }
-    this.mark.setAttribute('style', `top: ${percent(point)}; left: 0; right: 0; height: max(3px, ${percent(1)})`);
+    if (shape.length === 1)
+      return point % kept.columnStep ? '' : number(this.elements[point / kept.columnStep], 4);
     const cells = values.row(box, moment, point);
+    if (cells && shape[1] <= 4 && kept.columnStep === 1) return [...cells].map(cell => number(cell, 3)).join(', ');
     const zeros = values.zerosOfRow(box, moment, point);
-    if (cells && shape[1] <= 4 && kept.columnStep === 1) say([...cells].map(cell => number(cell, 3)).join(', '));
-    else if (zeros !== undefined) say(`${zeros} of ${shape[1]} are 0`);
+    return zeros === undefined ? '' : `${zeros} of ${shape[1]} are 0`;
   }
 }
 

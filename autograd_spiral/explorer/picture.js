@@ -3,6 +3,8 @@
 const PHASES = ['forward', 'backward', 'update'];
 const HEADINGS = { forward: 'forward ↓', backward: 'backward ↑', update: 'update' };
 const MOST = 21; // columns of text in a box
+const GLIDE = 240; // milliseconds in which boxes move to where they are after folding or unfolding
+const MANY = 300; // boxes above which they do not glide
 const FAN = 8; // uses of one value by the backward pass that are drawn
 
 /** The text of a line of code in the signs of formulas. */
@@ -59,7 +61,10 @@ function visibleOf(data, { folded, byLine, unfolded }) {
     const main = members.findLast(i => boxes[i].printed) ?? members.at(-1);
     const box = boxes[main];
     const node = { key, members, main, path, phase: box.phase, scope: path ?? box.scope };
-    node.order = Math.max(...members.map(i => boxes[i].order));
+    node.id = path ? key : `box ${main}`;
+    const orders = members.map(i => boxes[i].order);
+    node.order = Math.max(...orders);
+    node.begins = Math.min(...orders.filter(order => order >= 0)); // the same, folded or not
     node.given = node.order < 0;
     if (path) {
       const count = members.filter(i => boxes[i].order >= 0).length;
@@ -73,7 +78,7 @@ function visibleOf(data, { folded, byLine, unfolded }) {
           ? asFormula(codeOf(data.source[box.line - 1]))
           : byLine
             ? spelledOut(data, main)
-            : box.formula;
+            : spelledOut(data, main, 0);
       node.kind = box.kind;
       node.line = box.order >= 0 && onLine.get(box.line) > 1 ? box.line : 0;
     }
@@ -111,6 +116,7 @@ class Picture {
     );
     place.append(this.svg);
     this.view = new View(this.svg, this.world);
+    this.order = new Order();
   }
 
   textWidth(text, size, weight = 400) {
@@ -126,9 +132,11 @@ class Picture {
     const placed = layout({
       ...visible,
       phases: PHASES,
+      order: this.order,
       titleWidth: name => this.textWidth(`▾ ${name}`, 12, 600) + 6,
     });
     this.placed = placed;
+    this.order.add(nodes, placed.x, placed.y);
     const layers = ['frames', 'between', 'edges', 'marked', 'boxes'].map(name => make('svg:g', { class: name }));
     const [frames, between, lines, , boxes] = layers;
     this.marked = layers[3];
@@ -286,7 +294,12 @@ class Picture {
     const box = this.data.boxes[node.main];
     if (node.path) return `scope ${node.title}, folded: ${node.formula}, ${node.phase}`;
     const sign = node.kind === 'new_state' ? '←' : '=';
-    return [node.title, node.title && node.formula ? sign : '', node.formula || (node.title ? '' : box.what)]
+    return [
+      node.title,
+      node.title && node.formula ? sign : '',
+      node.formula || (node.title ? '' : box.what),
+      whereOf(this.data, node.formula),
+    ]
       .filter(Boolean)
       .join(' ');
   }
@@ -298,10 +311,89 @@ class Picture {
     return Boolean(node.path || node.line);
   }
 
+  /**
+   * Draws what is visible after something was folded or unfolded, `toggled`: { path } of a scope or { line }. It stays
+   * where it was on the screen. What is `selected` stays in sight, and with it, if they fit in, the boxes that were
+   * folded or unfolded and those that use their result.
+   */
+  redraw(visible, selected, toggled) {
+    const first = !this.visible;
+    const seen = first || this.view.sees(this.rectangle(this.visible.nodeOf[selected]));
+    const from = toggled && this.view.onScreen(this.anchorOf(toggled));
+    const spots = first ? null : this.spots();
+    const focused = this.elements?.includes(document.activeElement);
+    this.draw(visible);
+    if (!this.view.moved) this.view.fit(false);
+    if (toggled) this.view.hold(this.anchorOf(toggled), from);
+    const chosen = this.rectangle(visible.nodeOf[selected]);
+    const others = toggled ? this.surroundings(toggled) : [];
+    this.view.revealAll(seen || !toggled ? [chosen, ...others] : [...others, chosen]);
+    if (focused) this.elements[visible.nodeOf[selected]].focus({ preventScroll: true });
+    if (spots) this.glide(spots);
+  }
+
+  /** The point of a scope or a line that stays on the screen: the corner of the frame, or the box of the result. */
+  anchorOf({ path, line }) {
+    if (path) {
+      const { x, y } = this.placed.frames.find(({ scope }) => JSON.stringify(scope.path) === JSON.stringify(path));
+      return [x, y];
+    }
+    const result = this.data.boxes.findLastIndex(box => box.line === line && box.printed);
+    const { left, right, top } = this.rectangle(this.visible.nodeOf[result]);
+    return [(left + right) / 2, top];
+  }
+
+  /** The rectangles of a scope or a line, one for each phase, and then of the boxes that use the results. */
+  surroundings({ path, line }) {
+    const { nodes, nodeOf, edges } = this.visible;
+    const inside = ({ scope, ...box }) =>
+      path ? path.every((name, d) => scope[d] === name) : box.line === line && box.order >= 0;
+    const within = new Set(nodeOf.filter((_, i) => inside(this.data.boxes[i])));
+    const around = PHASES.map(phase => [...within].filter(k => nodes[k].phase === phase)).filter(part => part.length);
+    const users = edges.filter(
+      ({ tail, head }) => within.has(tail) && !within.has(head) && nodes[tail].phase === nodes[head].phase,
+    );
+    return [...around, ...users.map(({ head }) => [head])].map(part => {
+      const all = part.map(k => this.rectangle(k));
+      return {
+        left: Math.min(...all.map(one => one.left)),
+        top: Math.min(...all.map(one => one.top)),
+        right: Math.max(...all.map(one => one.right)),
+        bottom: Math.max(...all.map(one => one.bottom)),
+      };
+    });
+  }
+
+  rectangle(k) {
+    const { x, y } = this.placed;
+    return { left: x[k], top: y[k], right: x[k] + this.visible.nodes[k].width, bottom: y[k] + LAYOUT.height };
+  }
+
+  /** Where each box of the data, or the one that it is folded into, is on the screen. */
+  spots() {
+    const { x, y } = this.placed;
+    return this.visible.nodeOf.map(k => this.view.onScreen([x[k], y[k]]));
+  }
+
+  /** Moves boxes from where they were on the screen to where they are; unfolded ones come out of the one before. */
+  glide(spots) {
+    const { nodes } = this.visible;
+    if (nodes.length > MANY || matchMedia('(prefers-reduced-motion: reduce)').matches) return;
+    const { x, y } = this.placed;
+    const { view } = this;
+    const timing = { duration: GLIDE, easing: 'ease-out' };
+    this.elements.forEach((element, k) => {
+      const [left, top] = spots[nodes[k].main];
+      const from = `translate(${(left - view.x) / view.scale}px, ${(top - view.y) / view.scale}px)`;
+      element.animate([{ transform: from }, { transform: `translate(${x[k]}px, ${y[k]}px)` }], timing);
+    });
+    for (const layer of this.world.children)
+      if (!layer.classList.contains('boxes')) layer.animate([{ opacity: 0 }, { opacity: 1 }], timing);
+  }
+
   /** Brings the node of this box in sight. */
   reveal(box) {
-    const k = this.visible.nodeOf[box];
-    this.view.reveal(this.placed.x[k], this.placed.y[k], this.visible.nodes[k].width, LAYOUT.height);
+    this.view.reveal(this.rectangle(this.visible.nodeOf[box]));
   }
 
   /** Shows the state of every box: computed or not, current, selected, found by the search. */

@@ -62,6 +62,7 @@ class TrainingView {
       make(
         'figure',
         { class: 'curve' },
+        (this.levels = make('p', { class: 'axis levels' })),
         this.curve,
         (this.axis = make('p', { class: 'axis' })),
         (this.says = make('p', { class: 'says' })),
@@ -92,26 +93,26 @@ class TrainingView {
       make('svg:path', { class: 'snapshots', d: at.map(step => `M${this.x(step).toFixed(1)} 116v4`).join('') }),
       this.mark,
     );
-    this.axis.replaceChildren(
-      make('span', {}, 'update 0'),
-      make(
-        'span',
-        {},
-        `loss, from ${number(this.high, 3)} at the top to ${number(this.low, 3)}; updates on a logarithmic axis`,
-      ),
-      make('span', {}, at.at(-1).toLocaleString('en')),
-    );
+    const spans = (...texts) => texts.map(text => make('span', {}, text));
+    this.levels.replaceChildren(...spans(number(this.high, 3), 'loss', number(this.low, 3)));
+    this.axis.replaceChildren(...spans('update 0', 'logarithmic scale', at.at(-1).toLocaleString('en')));
     if (!steepest) return;
     const [update, fall, window] = steepest;
     const moment = this.nearest(update);
+    const near = `near update ${update.toLocaleString('en')}, by ${number(fall, 2)} per update`;
     this.says.replaceChildren(
-      `falls fastest near update ${update.toLocaleString('en')}, by ${number(fall, 2)} per update over ${window} `,
-      '(spikes aside): ',
+      make('span', {}, 'falls fastest '),
       make(
         'button',
-        { type: 'button', class: 'chip', click: () => this.report.choose(moment) },
+        {
+          type: 'button',
+          class: 'chip',
+          title: `${near}, over ${window} updates, spikes aside: goes to the snapshot there`,
+          click: () => this.report.choose(moment),
+        },
         afterUpdates(at[moment]),
       ),
+      make('span', {}, ` ${near}`), // wrapped out of sight where there is no room
     );
   }
 
@@ -205,7 +206,7 @@ class TrainingView {
     const share = [...Array(count).keys()].map(k =>
       Math.round((100 * grid.filter(found => found === k).length) / grid.length),
     );
-    const names = share.map((percent, k) => `class ${k}: ${percent}%`);
+    const names = share.map((percent, k) => `class ${k}: area ${percent}%`);
     this.canvas.setAttribute('aria-label', `regions of the plane: ${names.join(', ')}`);
     const within = points.reduce((sum, point, i) => sum + (this.classAt(grid, side, point) === classes[i]), 0);
     const line = (...parts) => make('span', {}, ...parts);
@@ -214,9 +215,8 @@ class TrainingView {
       return make('i', { class: 'glyph', style: colours }, '●■▲◆+×★⬢'[k % 8]);
     };
     this.caption.replaceChildren(
-      line('Shares of the plane:'),
       ...names.map((text, k) => line(glyph(k), ` ${text}`)),
-      line(`${Math.round((100 * within) / points.length)}% of the points lie in the region of their class`),
+      line(`points in the region of their class: ${Math.round((100 * within) / points.length)}%`),
       chosen === null
         ? line('Click a point to follow it (P).')
         : line(

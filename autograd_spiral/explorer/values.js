@@ -114,16 +114,19 @@ function argumentsOf(data, box) {
   return data.args[box];
 }
 
-/** The formula of a box with the names or formulas of the arguments that its dots stand for. */
+/** The formula of a box with the names of the arguments that its dots stand for, or their formulas to this depth. */
 function spelledOut(data, box, depth = 8) {
   const { formula, printed, line, order } = data.boxes[box];
   const dotted = argumentsOf(data, box).filter(tail => !data.boxes[tail].named);
   if (!formula.includes('·')) return formula;
-  if (!depth || dotted.length !== formula.split('·').length - 1)
+  if (dotted.length !== formula.split('·').length - 1)
     return printed && order >= 0 ? asFormula(codeOf(data.source[line - 1])) : formula;
   const parts = dotted.map(tail => {
-    const text = data.boxes[tail].name || spelledOut(data, tail, depth - 1) || data.boxes[tail].what;
-    const alone = /^[\p{L}\d_]*(\([^()]*\))?$/u.test(text) || formula.includes('(·');
+    const { name, what, order } = data.boxes[tail];
+    if (!name && !depth && order >= 0) return '·';
+    const text = name || spelledOut(data, tail, depth - 1) || what;
+    const power = /·[²ᵀ[]/.test(formula) ? '' : '[²ᵀ]?';
+    const alone = new RegExp(`^[\\p{L}\\d_]*(\\([^()]*\\))?${power}$`, 'u').test(text) || formula.includes('(·');
     const product = /^[^()]* [+−] [^()]*$/.test(formula) && /^[^()+−]*$/.test(text); // binds closer than the sum
     return alone || product ? text : `(${text})`;
   });
@@ -135,7 +138,8 @@ function spelledOut(data, box, depth = 8) {
 
 /** How many points the data has, that the rows of other values belong to; 0 if that is not known. */
 function pointsOf({ regions, boxes }) {
-  return regions?.points.length ?? boxes.find(box => box.kind === 'data' && box.shape.length)?.shape[0] ?? 0;
+  const rows = ({ kind, shape }) => kind === 'data' && [1, 2].includes(shape.length);
+  return regions?.points.length ?? boxes.find(rows)?.shape[0] ?? 0;
 }
 
 const NO_POINTS = ['parameter', 'gradient', 'state', 'new_state'];
@@ -146,18 +150,36 @@ function hasPoints(data, box) {
   return [1, 2].includes(shape.length) && shape[0] === pointsOf(data) && !NO_POINTS.includes(kind);
 }
 
-/** The box that is a gradient with zeros where this one, its value or its gradient, is off in a relu. */
-function maskOf(data, box) {
-  return data.boxes.findIndex(
-    ({ phase, formula }, i) =>
-      phase === 'backward' && / × \(.+ > 0\)$/.test(formula) && argumentsOf(data, i).includes(box),
-  );
+/** What is 0 where a box leaves out the gradient of a relu that is off, such as h in dh × (h > 0); '' if it does not. */
+function reluOff({ phase, formula }) {
+  return (phase === 'backward' && formula.match(/ × \((.+) > 0\)$/)?.[1]) || '';
 }
 
-/** How texts call a box: its name, or else its formula. */
+/** The box that leaves out gradients where this one, the value of a relu or its gradient, is off; −1 if none does. */
+function maskOf(data, box) {
+  return data.boxes.findIndex((other, i) => reluOff(other) && argumentsOf(data, i).includes(box));
+}
+
+/** Whether a box has a name that says nothing, such as t1, which the printer gave to a value without a name. */
+function isNumbered({ name, named, printed }) {
+  return !named && printed && /^t\d+_*$/.test(name);
+}
+
+/** How texts call a box: its name, or else its formula; both if its name says nothing. */
 function calledIn(data, box) {
   const { name, what } = data.boxes[box];
+  if (isNumbered(data.boxes[box])) return `${name} = ${spelledOut(data, box)}`;
   return name || spelledOut(data, box) || what;
+}
+
+/** What the names in a formula stand for that say nothing by themselves: where t1 = dh × (h > 0). */
+function whereOf(data, formula) {
+  data.numbered ??= new Map(
+    data.boxes.map((box, i) => [box.name, i]).filter(([, i]) => isNumbered(data.boxes[i])),
+  );
+  const names = new Set((formula.match(/[\p{L}\d_]+/gu) ?? []).filter(name => data.numbered.has(name)));
+  const told = [...names].map(name => calledIn(data, data.numbered.get(name)));
+  return told.length ? `where ${told.join(', ')}` : '';
 }
 
 /** A shape as people say it: 300×2, scalar. */

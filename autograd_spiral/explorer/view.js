@@ -2,6 +2,7 @@
 
 const READABLE = 0.58; // the scale below which texts are too small
 const NARROW = 500; // a window below this shows no whole picture that one can read
+const MARGIN = 12; // around what is in sight
 
 class View {
   constructor(svg, world) {
@@ -43,21 +44,69 @@ class View {
     this.place({ x: this.x + right, y: this.y + down });
   }
 
-  /** Brings a rectangle of the picture to the middle, in each direction in which it is not in sight. */
-  reveal(left, top, wide, high) {
+  /** The point of the window at which a point of the picture is seen. */
+  onScreen([x, y]) {
+    return [this.x + this.scale * x, this.y + this.scale * y];
+  }
+
+  /** Puts a point of the picture to the point `at` of the window, unless the picture would leave an edge empty. */
+  hold([x, y], at) {
     const { width, height } = this.svg.getBoundingClientRect();
+    const along = (now, wanted, window, whole) =>
+      this.moved ? wanted : whole > window ? bounded(wanted, window, whole) : now;
     this.place({
-      x: this.centred(this.x, this.scale * left, this.scale * wide, width, this.scale * this.size.width),
-      y: this.centred(this.y, this.scale * top, this.scale * high, height, this.scale * this.size.height),
+      x: along(this.x, at[0] - this.scale * x, width, this.scale * this.size.width),
+      y: along(this.y, at[1] - this.scale * y, height, this.scale * this.size.height),
     });
   }
 
-  /** Where the picture, `whole` long, begins when its part from `from` on, `long` long, is seen in a window. */
-  centred(at, from, long, window, whole) {
-    const margin = 12;
-    const seen = at + from >= margin && at + from + long <= window - margin;
-    const wanted = seen ? at : (window - long) / 2 - from;
-    return whole > window ? Math.min(8, Math.max(window - whole - 8, wanted)) : wanted; // no empty edge
+  /** Brings a rectangle of the picture to the middle, in each direction in which it is not in sight. */
+  reveal(rectangle) {
+    this.show(rectangle, (from, long, window) => (window - long) / 2 - from);
+  }
+
+  /** Moves the picture no more than it takes to see the first rectangle, and each further one that fits in with it. */
+  revealAll([first, ...others]) {
+    const both = (a, b) => ({
+      left: Math.min(a.left, b.left),
+      top: Math.min(a.top, b.top),
+      right: Math.max(a.right, b.right),
+      bottom: Math.max(a.bottom, b.bottom),
+    });
+    const shown = others.reduce((sum, next) => (this.fits(both(sum, next)) ? both(sum, next) : sum), first);
+    this.show(shown, (from, long, window, at) =>
+      Math.max(MARGIN - from, Math.min(at, window - MARGIN - long - from)),
+    );
+  }
+
+  /** Moves the picture, in each direction in which the rectangle is not in sight, to where `wanted` says. */
+  show({ left, top, right, bottom }, wanted) {
+    const { width, height } = this.svg.getBoundingClientRect();
+    const { scale } = this;
+    const along = (at, from, long, window, whole) => {
+      if (at + from >= MARGIN && at + from + long <= window - MARGIN) return at;
+      const begin = wanted(from, long, window, at);
+      return whole > window ? bounded(begin, window, whole) : begin;
+    };
+    this.place({
+      x: along(this.x, scale * left, scale * (right - left), width, scale * this.size.width),
+      y: along(this.y, scale * top, scale * (bottom - top), height, scale * this.size.height),
+    });
+  }
+
+  fits({ left, top, right, bottom }) {
+    const { width, height } = this.svg.getBoundingClientRect();
+    return (
+      this.scale * (right - left) <= width - 2 * MARGIN && this.scale * (bottom - top) <= height - 2 * MARGIN
+    );
+  }
+
+  /** Whether some of a rectangle is in sight. */
+  sees({ left, top, right, bottom }) {
+    const { width, height } = this.svg.getBoundingClientRect();
+    const [x, y] = this.onScreen([left, top]);
+    const [end, below] = this.onScreen([right, bottom]);
+    return x < width && y < height && end > 0 && below > 0;
   }
 
   listen() {
@@ -111,4 +160,9 @@ class View {
       if (!svg.hasPointerCapture(event.pointerId)) release(event);
     });
   }
+}
+
+/** Where a picture that is longer than the window may begin, so that no edge is empty. */
+function bounded(at, window, whole) {
+  return Math.min(8, Math.max(window - whole - 8, at));
 }

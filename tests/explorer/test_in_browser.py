@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from autograd_spiral import Tensor, capture, explore, grad, scope
-from autograd_spiral.spiral import TwoLayerNet, descent, spiral
+from autograd_spiral.spiral import LinearClassifier, TwoLayerNet, descent, spiral
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -e '.[test-browser]'")
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
+SCOPES = ['["layer 1"]', '["layer 2"]', '["L2 penalty"]', '["loss"]']
+SIZES = {"desktop": (1280, 800), "small": (1000, 650), "phone": (390, 844)}
 HOSTILE = [
     *(
         'a"b',
@@ -56,11 +57,11 @@ def opened(browser, tmp_path_factory):
     """Return a context in which a page is open; it ends with a check that the page logged and asked for nothing."""
 
     @contextlib.contextmanager
-    def opened(page, size="desktop", scheme="light"):
+    def opened(page, size="desktop", scheme="light", motion="reduce"):
         path = page.save_as(tmp_path_factory.mktemp("page") / "explorer.html")
         width, height = SIZES[size]
-        how = {"viewport": {"width": width, "height": height}, "color_scheme": scheme, "reduced_motion": "reduce"}
-        tab = browser.new_page(**how)  # colours change at once, so that no test waits for them
+        look = {"color_scheme": scheme, "reduced_motion": motion}  # no test waits for colours or boxes to arrive
+        tab = browser.new_page(viewport={"width": width, "height": height}, **look)
         tab.set_default_timeout(60_000)  # other programs may keep this machine busy
         troubles, requests = [], []
         tab.on("console", lambda message: troubles.append(message.text))
@@ -252,31 +253,123 @@ def rectangles(tab, selector):
     ]
 
 
+def require_free_boxes(tab):
+    """Check that no box lies on another one, and that no edge within a phase crosses a box."""
+    boxes = rectangles(tab, "g.box .shape")
+    for i, (left, top, right, bottom) in enumerate(boxes):
+        for other in boxes[:i]:
+            assert right <= other[0] or other[2] <= left or bottom <= other[1] or other[3] <= top
+    points = tab.evaluate("""[...document.querySelectorAll('g.edges path:not(.tip)')].flatMap(path => {
+        const length = path.getTotalLength(), turn = path.getScreenCTM();
+        return Array.from({length: 60}, (_, i) => {
+            const p = path.getPointAtLength(length * i / 59).matrixTransform(turn);
+            return [p.x, p.y];
+        });
+    })""")
+    slack = 1.5
+    inside = [
+        (x, y)
+        for x, y in points
+        for left, top, right, bottom in boxes
+        if left + slack < x < right - slack and top + slack < y < bottom - slack
+    ]
+    assert len(points) > 500
+    assert inside == []
+
+
 @pytest.mark.parametrize("by_line", [True, False])
 def test_no_box_lies_on_another_and_no_edge_of_a_phase_crosses_one(opened, net, by_line):
     with opened(net[0]) as tab:
         if not by_line:
             tab.locator("#lines").click()
-        boxes = rectangles(tab, "g.box .shape")
-        for i, (left, top, right, bottom) in enumerate(boxes):
-            for other in boxes[:i]:
-                assert right <= other[0] or other[2] <= left or bottom <= other[1] or other[3] <= top
-        points = tab.evaluate("""[...document.querySelectorAll('g.edges path:not(.tip)')].flatMap(path => {
-            const length = path.getTotalLength(), turn = path.getScreenCTM();
-            return Array.from({length: 60}, (_, i) => {
-                const p = path.getPointAtLength(length * i / 59).matrixTransform(turn);
-                return [p.x, p.y];
-            });
-        })""")
-        slack = 1.5
-        inside = [
-            (x, y)
-            for x, y in points
-            for left, top, right, bottom in boxes
-            if left + slack < x < right - slack and top + slack < y < bottom - slack
-        ]
-        assert len(points) > 500
-        assert inside == []
+        require_free_boxes(tab)
+
+
+ROWS = """() => {  // for each row of each phase, its boxes from left to right
+  const { visible: { nodes }, placed: { x, y } } = explorer.picture;
+  const rows = new Map();
+  [...nodes.keys()].sort((a, b) => x[a] - x[b]).forEach(k => {
+    const row = `${nodes[k].phase} ${y[k]}`;
+    rows.set(row, [...(rows.get(row) ?? []), nodes[k].path ? nodes[k].key : nodes[k].main]);
+  });
+  return [...rows.values()];
+}"""
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_stood_left_of_another_box_stays_left_of_it(opened, net, seed):
+    """Whatever is folded and unfolded, and however often, no two boxes of a row are ever seen in the other order."""
+    rng, seen = np.random.default_rng(seed), set()
+    with opened(net[0]) as tab:
+        for _ in range(25):
+            now = {(a, b) for row in tab.evaluate(ROWS) for i, b in enumerate(row) for a in row[:i]}
+            assert not {(b, a) for a, b in now} & seen
+            seen |= now
+            lines = tab.evaluate("[...new Set(explorer.picture.visible.nodes.map(n => n.line).filter(n => n))]")
+            if lines and rng.random() < 0.6:
+                tab.evaluate("line => explorer.foldLine(line)", int(rng.choice(lines)))
+            else:
+                tab.evaluate("path => explorer.foldScope(JSON.parse(path))", str(rng.choice(SCOPES)))
+        assert len(seen) > 12
+        tab.locator("#unfold").click(force=True)  # if anything is folded
+        require_free_boxes(tab)
+
+
+def in_sight(tab, *boxes):
+    place = tab.locator("#picture").bounding_box()
+    for at in (one.bounding_box() for one in boxes):
+        assert place["x"] <= at["x"]
+        assert at["x"] + at["width"] <= place["x"] + place["width"]
+        assert place["y"] <= at["y"]
+        assert at["y"] + at["height"] <= place["y"] + place["height"]
+
+
+def test_a_line_that_unfolds_stays_in_sight_with_the_box_that_uses_it(opened, net):
+    with opened(net[0]) as tab:
+        box(tab, "reg_loss").dblclick()
+        in_sight(tab, box(tab, "reg_loss"), box(tab, "loss"), *tab.locator("g.box", has_text="W1²").all())
+        assert heading(tab).startswith("reg_loss")
+        tab.keyboard.press("Enter")
+        in_sight(tab, box(tab, "reg_loss"), box(tab, "loss"))
+
+
+@pytest.mark.parametrize("size", ["desktop", "small"])
+def test_what_is_selected_stays_in_sight_when_others_unfold(opened, net, size):
+    with opened(net[0], size=size) as tab:
+        for line in tab.evaluate("[...new Set(explorer.picture.visible.nodes.map(n => n.line).filter(n => n))]"):
+            box(tab, "loss").click()
+            tab.evaluate("line => explorer.foldLine(line)", line)
+            in_sight(tab, box(tab, "loss"))
+        for path in SCOPES:
+            tab.evaluate("path => explorer.foldScope(JSON.parse(path))", path)
+            in_sight(tab, tab.locator("g.box.selected"))
+
+
+def test_a_scope_that_is_folded_stays_where_it_is(opened, net):
+    with opened(net[0]) as tab:
+        tab.locator("#smaller").click()  # all of it is in sight, so that nothing else makes it move
+        fold = tab.locator("g.fold[aria-label='scope L2 penalty']")
+        for _ in range(2):
+            before = fold.bounding_box()
+            fold.click()
+            after = fold.bounding_box()
+            assert (after["x"], after["y"]) == pytest.approx((before["x"], before["y"]), abs=1)
+
+
+def test_boxes_glide_to_where_they_are_unless_motion_is_unwanted(opened, net):
+    moving = """() => {
+      explorer.foldLine(explorer.data.boxes.find(box => box.name === 'reg_loss').line);
+      return document.getAnimations().length;
+    }"""
+    ended = "Promise.all(document.getAnimations().map(animation => animation.finished)).then(() => 0)"
+    places = "[...document.querySelectorAll('g.box')].map(box => [box.getBoundingClientRect().x | 0, box.dataset.key])"
+    with opened(net[0]) as tab:
+        assert tab.evaluate(moving) == 0
+        still = tab.evaluate(places)
+    with opened(net[0], motion="no-preference") as tab:
+        assert tab.evaluate(moving) > tab.locator("g.box").count()
+        tab.evaluate(ended)
+        assert tab.evaluate(places) == still
 
 
 def test_the_whole_picture_of_the_net_is_seen_at_first(opened, net):
@@ -351,6 +444,14 @@ def test_a_line_unfolds_to_its_operations(opened, net):
         tab.locator("#lines").click()
         assert tab.locator("#lines").get_attribute("aria-pressed") == "false"
         assert tab.locator("g.box").count() > whole + 2
+
+
+def test_the_linear_classifier_has_one_box_per_line_too_and_is_seen_as_a_whole(opened):
+    rng = np.random.default_rng(0)
+    X, y = spiral(20, 3, generator=rng)
+    with opened(explore(descent(LinearClassifier.random(rng)), inputs=(X, y))) as tab:
+        assert tab.locator("#lines").get_attribute("aria-pressed") == "true"
+        in_sight(tab, *tab.locator("g.box").all())
 
 
 def test_the_search_finds_names_and_formulas_also_in_folded_scopes(opened, net):
@@ -524,8 +625,15 @@ def test_a_point_is_followed_by_number_and_the_relu_says_where_its_gradient_stop
         zeros = int(np.sum(model.hidden(X).data[14] == 0))
         assert 0 < zeros < 30
         told = tab.locator("#panel .stops").inner_text()
-        assert told.startswith("Where relu is off, the gradient stops in")
-        assert told.endswith(f"point 14 gives none to {zeros} of 30")
+        assert told.startswith("Where h is 0, relu is off, and the gradient stops in t1 = dh × (h > 0)")
+        assert told.endswith(f"{zeros} of the 30 units get none from point 14")
+        tab.locator("#panel .stops button").click()
+        assert heading(tab) == "t1 = dh × (h > 0)"
+        assert (
+            tab.locator("#panel .stops").inner_text().endswith(f"here: {zeros} of the 30 units get none from point 14")
+        )
+        box(tab, "dh").click()
+        assert tab.locator("#panel .stops").inner_text() == told
         assert "point 14: class 0" in tab.locator(".regions figcaption").inner_text()
         assert tab.locator("#panel .heat").first.locator("i.followed").is_visible()
         tab.keyboard.press("Enter")  # and the keys are those of the page again
@@ -551,6 +659,73 @@ def test_a_point_is_followed_by_number_and_the_relu_says_where_its_gradient_stop
         tab.keyboard.press("p")
         tab.keyboard.type("999")
         assert tab.evaluate("explorer.state.point") == len(X) - 1
+
+
+def test_a_point_that_is_left_out_of_a_sample_says_which_one_the_mark_is_at(opened):
+    rng = np.random.default_rng(0)
+    X, y = spiral(20, 3, generator=rng)
+    model = TwoLayerNet.random(rng, hidden=30)
+    record = explore.training(descent(model), regions=(X, y, model.predict), budget=60_000)
+    record(X, y)
+    with opened(explore(record)) as tab:
+        for name in ("scores", "h", "max(scores, axis=1, keepdims=True)"):
+            chosen = "boxes.findIndex(box => [box.name, box.formula].includes(name))"
+            tab.evaluate(f"name => {{ const {{ boxes }} = explorer.data; explorer.select({chosen}); }}", name)
+            heat = tab.locator("#panel .heat").first
+            step = int(re.search(r"every (\d+)\w+ of 60 rows", heat.locator(".scale").inner_text())[1])
+            assert step > 1
+            for point in {min(p, 59) for p in (0, 1, step, step + 1, 2 * step - 1, 59)}:
+                tab.evaluate("point => explorer.set({ point })", point)
+                told = heat.locator("p.point").inner_text()
+                assert told.startswith(f"point {point}: ")
+                if point % step == 0:
+                    assert re.match(rf"point {point}: [−\d]", told)
+                    assert "sample" not in told
+                    marked = point
+                else:
+                    marked = int(re.search(r"not in the sample: the mark is at point (\d+)$", told)[1])
+                    assert abs(marked - point) <= step / 2 or marked + step >= 60
+                mark, canvas = heat.locator("i.followed").bounding_box(), heat.locator("canvas").bounding_box()
+                share = (mark["y"] + mark["height"] / 2 - canvas["y"]) / canvas["height"]
+                assert int(share * -(-60 // step)) == marked // step
+
+
+def test_names_that_say_nothing_are_said_with_what_they_stand_for(opened, net):
+    with opened(net[0]) as tab:
+        box(tab, "dW1").click()
+        assert "where t1 = dh × (h > 0)" in tab.locator("#panel .rule").inner_text()
+        assert box(tab, "db1").locator("title").text_content() == "db1 = Σ₀ t1 where t1 = dh × (h > 0)"
+        box(tab, "dh").click()
+        chip = tab.locator("#panel .rule button", has_text="t1 = dh × (h > 0)")  # what uses it
+        chip.click()
+        assert heading(tab) == "t1 = dh × (h > 0)"
+        assert marked_line(tab) == "t1 = dh * (h > 0)"
+        assert tab.locator("#panel .rule button", has_text="X @ W1 + b1").count() == 1  # what it is the gradient of
+        box(tab, "reg_loss").click()
+        assert heading(tab).endswith(" × (Σ W1² + Σ W2²)")
+
+
+def test_formulas_of_single_operations_have_the_names_and_dots_for_what_has_none(opened, net):
+    with opened(net[0]) as tab:
+        tab.locator("#lines").click()
+        titles = set(tab.locator("g.box title").all_text_contents())
+        assert {"exponentials = exp(shifted)", "correct = shifted[arange(60), y]", "· − correct", "Σ ·"} <= titles
+        assert "dW1 = · + ·" in titles
+
+
+def test_a_name_of_the_users_own_stands_for_itself(opened):
+    x = Tensor([1.0, 2.0], requires_grad=True, name="t1")
+    with opened(explore(np.sum((x * x).named("t2")).named("loss"), gradients_of=x)) as tab:
+        assert "where" not in tab.locator("#panel .rule").inner_text()
+        assert tab.locator("#panel .rule button").first.inner_text().startswith("t2 2")
+
+
+def test_points_are_the_rows_of_a_matrix_and_not_the_steps_of_a_sequence(opened):
+    W = Tensor(np.ones((2, 3)), requires_grad=True, name="W")
+    X, y = np.ones((5, 4, 2)), np.zeros((4, 3))
+    loss = np.sum((np.sum(X @ W, axis=0) - y) ** 2).named("loss")
+    with opened(explore(loss, gradients_of=W, names={"X": X, "y": y})) as tab:
+        assert tab.locator("#point").get_attribute("max") == "3"
 
 
 def test_the_warnings_are_a_button_that_goes_to_them(opened):
@@ -640,10 +815,26 @@ def test_a_click_on_the_loss_curve_chooses_a_moment(opened, net):
         assert slider(tab, "moment") == 0
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_the_loss_curve_is_large_enough_to_read(opened, net, size):
+    with opened(net[0], size=size) as tab:
+        place = tab.locator(".curve svg").bounding_box()
+        assert place["height"] >= 80
+        assert place["width"] >= 190
+        highest, word, lowest = tab.locator(".curve .levels span").all_inner_texts()
+        assert (word, lowest) == ("loss", "0")
+        assert shown_number(highest) == pytest.approx(max(net[1].losses), rel=1e-2)
+        levels = tab.locator(".curve .levels").bounding_box()
+        assert levels["height"] == pytest.approx(place["height"], abs=3)  # the numbers are at the ends of the axis
+        outside = """[...document.querySelectorAll('#training, .regions figcaption')]
+            .filter(e => e.scrollHeight > e.clientHeight + 1).map(e => e.className || e.id)"""
+        assert tab.evaluate(outside) == []
+
+
 def test_where_the_loss_falls_fastest_one_lands_where_the_button_says(opened, net):
     with opened(net[0]) as tab:
         button = tab.locator(".says button")
-        assert "falls fastest near update" in tab.locator(".says").inner_text()
+        assert re.search(r"falls fastest\s.*\snear update \d+, by ", tab.locator(".says").inner_text(), re.DOTALL)
         button.click()
         assert tab.locator("#when").inner_text().startswith(f"{button.inner_text()} · ")
 
@@ -707,7 +898,7 @@ def test_nothing_is_wider_than_the_window(opened, net, size, scheme):
             .map(e => [e.tagName + '.' + e.id, e.getBoundingClientRect()])
             .filter(([_, r]) => r.width && (r.left < -1 || r.right > innerWidth + 1)).map(([name]) => name)"""
         assert tab.evaluate(outside) == []
-        if size == "desktop":  # one screen
+        if size != "phone":  # one screen
             assert tab.evaluate("document.scrollingElement.scrollHeight") <= SIZES[size][1]
 
 
