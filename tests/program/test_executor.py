@@ -17,7 +17,7 @@ from programs import assert_same, eagerly
 from autograd_spiral import CaptureError, Tensor, capture, grad, softmax_cross_entropy
 from autograd_spiral.errors import LabelError
 from autograd_spiral.program.evaluate import evaluate
-from autograd_spiral.program.executor import Executor, OutOfStep, Peers, Run, interpret
+from autograd_spiral.program.executor import HOST, Executor, OutOfStep, Peers, Run, interpret
 from autograd_spiral.program.ir import Program
 
 p, q = leaf(0.5, -0.25, name="p"), leaf(1, 2, name="q")
@@ -306,3 +306,27 @@ def test_a_step_makes_new_programs_once_the_processes_are_out_of_step() -> None:
     twins.fails = False
     assert float(step(ONES)) == 4
     assert step.program is not before
+
+
+def test_a_signal_handler_between_two_leaves_that_are_read_leaves_no_half_of_an_update() -> None:
+    parts, called = [leaf(0, 0), leaf(0, 0), leaf(0, 0)], [0]
+
+    @capture
+    def step(x: Any) -> None:
+        for part in parts:
+            part.assign(part + x)
+
+    def take(part: Tensor) -> Any:
+        called[0] += 1
+        if called[0] in (2, 5, 9):  # once the first leaves are read, twice, and while they are read again
+            step(np.ones(2))
+        return HOST.take(part)
+
+    def slowly(program: Program) -> Run:
+        run = interpret(program)
+        return Run(run.function, reentrant=True, memory=HOST._replace(take=take))
+
+    reading = capture(lambda x: np.stack(parts) * x, executor=slowly)
+    step(np.ones(2))
+    called[0] = 0
+    assert_same(reading(np.ones(2)), np.full((3, 2), 4.0), "all leaves after the same update")

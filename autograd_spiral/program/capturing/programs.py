@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
 import weakref
 from collections.abc import Callable, Iterator, Sequence, Set
 from typing import Any
@@ -216,7 +217,10 @@ class Ready:
         """Update the state and return the results; or, if there is nothing to update, return what the state holds."""
         leaves = self.program.leaves if self._kept is None else self._kept
         if not self._updates:
-            return list(map(self._take, leaves))  # in one go: no signal handler can run in between
+            state = list(map(self._take, leaves))
+            while not all(map(operator.is_, state, now := list(map(self._take, leaves)))):
+                state = now  # a signal handler has updated some of the leaves in the meantime
+            return state
         with self._turn:
             state = list(map(self._take, leaves))
             results = self._function(*inputs, *state, *self._outside)
