@@ -58,7 +58,7 @@ def _write_total(code: Code, equation: Equation) -> None:
     few = elements.size <= _FEW and elements.dtype.char in "fd" and elements.dtype == output.dtype
     if few and equation.function is np.sum:
         ones = code.bind(np.ones(elements.size, elements.dtype))
-        code.new(output, f"{code.bind(np.vdot, 'f')}({code.bind(elements)}, {ones})")
+        code.new(output, f"{code.bind(elements.dot, 'dot')}({ones})")
     else:
         code.new(output, f"{reduce}({code.bind(elements)})")
 
