@@ -11,7 +11,7 @@ import numpy as np
 
 from autograd_spiral.errors import DtypeError, LabelError, ShapeError
 
-__all__ = ["check_form", "check_labels", "check_probabilities", "check_scores"]
+__all__ = ["check_form", "check_labels", "check_probabilities", "check_scores", "unsigned"]
 
 
 _UNSIGNED = {size: np.dtype(f"u{size}") for size in (1, 2, 4, 8)}
@@ -35,15 +35,23 @@ def check_probabilities(rows: Any) -> None:
         )
 
 
+def unsigned(dtype: np.dtype[Any], classes: int) -> tuple[np.dtype[Any], int]:
+    """Return the dtype in which to view labels of `dtype`, and the limit that all of `range(classes)` are below there.
+
+    As unsigned integers, negative labels are large.
+    """
+    if dtype.kind == "u":
+        return dtype, classes
+    return _UNSIGNED[dtype.itemsize].newbyteorder(dtype.byteorder), min(classes, 1 << 8 * dtype.itemsize - 1)
+
+
 def check_labels(labels: Any, classes: int) -> None:
     """Raise `LabelError` unless all of the integers `labels` are in `range(classes)`."""
     if not labels.size:
         return
-    limit, unsigned = classes, labels
-    if labels.dtype.kind != "u":  # as unsigned integers, negative labels are large
-        size = labels.itemsize
-        limit, unsigned = min(classes, 1 << 8 * size - 1), labels.view(_UNSIGNED[size])
-    if np.maximum.reduce(unsigned) >= limit:
+    dtype, limit = unsigned(labels.dtype, classes)
+    seen = labels.view(dtype)
+    if seen[seen.argmax()] >= limit:  # faster than the maximum
         row = int(np.argmax((labels < 0) | (labels >= classes)))
         from_1 = labels.min() == 1 and labels.max() == classes
         remedy = "; if yours are numbered from 1, write labels - 1" if from_1 else ""

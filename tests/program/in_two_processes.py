@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,17 @@ def alike(own: int, executor: Executor, folder: Path) -> dict[str, Any]:
         capture(lambda x, c: (x[:2].T @ c[:2]).sum(), executor=executor), ones, np.ones(2)
     )
     seen["rows="] = told(capture(lambda x: x.sum(), executor=xla(_devices(), rows=("y",))), ones)
+
+    def mean(counted: Any) -> list[str]:
+        """The warnings for a mean over as many rows as are counted in an array; None stands for those of the step."""
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            step = capture(lambda x: (x @ w).sum() / len(x if counted is None else counted), executor=executor)
+            seen["mean"] = told(step, ones)
+        return [str(one.message) for one in caught]
+
+    seen["own rows"] = mean(ones)
+    seen["rows of all"] = [*mean(None), seen["mean"]]
 
     unverified = functools.partial(capture, executor=executor, verify=False)
     inverse = unverified(lambda x: np.linalg.inv(x).sum())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
 import pytest
+from programs import leaf
 from test_random_programs import check_steps
 
 from autograd_spiral import Tensor, capture, grad
@@ -142,3 +144,18 @@ def test_what_is_given_is_copied_next_to_ones_in_the_faster_order_unless_it_is_w
     assert x in code.program.inputs
     assert whole.flags[f"{order}_CONTIGUOUS"]
     assert whole.shape == (100, width + 1)
+
+
+def test_rows_of_a_matrix_have_the_order_of_what_is_computed_from_them() -> None:
+    """A gradient and the sums beside it are rows of one product, and the new state is kept by row."""
+    W, b, V, c = leaf((8, 60)), leaf((60,)), leaf((60, 5)), leaf((5,))
+
+    def step(x: Any) -> None:
+        loss = np.square(np.tanh(x @ W + b) @ V + c).sum()
+        for w, dw in zip((V, c), grad(loss, [V, c]), strict=True):
+            w.assign(w - 0.1 * dw)
+
+    code = code_of(step, np.ones((100, 8)))
+    rows = [e.output for e in code.program.equations if e.function is operator.getitem]
+    assert {value.shape for value in rows} == {(60, 5), (5,)}
+    assert all(code.layout.array[value].flags.c_contiguous for value in rows)

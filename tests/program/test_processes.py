@@ -103,6 +103,13 @@ def test_what_must_be_alike_is_compared(alike: list[Any]) -> None:
         assert alike[0]["after seeds"] == seen["after seeds"]
 
 
+def test_a_division_by_the_rows_of_one_process_warns(alike: list[Any]) -> None:
+    for seen in alike:
+        (message,) = seen["own rows"]
+        assert re.search(r"in_two_processes.*\n.* divides by 4, and each process has 4 rows\. .* 2 times", message)
+        assert seen["rows of all"] == [3.0]
+
+
 def test_processes_that_get_out_of_step_find_together_again(alike: list[Any]) -> None:
     for seen in alike:
         message = "^OutOfStep: _step: process 2 makes or verifies a program where the others run one: each must pass"

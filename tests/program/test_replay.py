@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from programs import assert_same, flat
 
-from autograd_spiral import CaptureError, Tensor, capture, grad, primitive, relu
+from autograd_spiral import CaptureError, Tensor, capture, grad, primitive, relu, softmax_cross_entropy
+from autograd_spiral.errors import LabelError
 from autograd_spiral.spiral import TwoLayerNet, descent, spiral
 
 
@@ -241,3 +242,19 @@ def test_padding_is_filled_as_numpy_fills_it(x: Any, value: Any) -> None:
         expected = np.pad(x, 1, constant_values=value) * 2
         assert result.dtype == expected.dtype
         assert_same([result], [expected], "padded")
+
+
+@pytest.mark.parametrize("code", [*"bBhHiIlLqQ", ">i4", ">u2", ">i8"])
+@pytest.mark.parametrize("classes", [4, 200, 70_000])
+def test_labels_of_every_dtype_are_checked(code: str, classes: int) -> None:
+    dtype, scores = np.dtype(code), Tensor(np.zeros((5, classes)), requires_grad=True)
+    limits = np.iinfo(dtype)
+    step = capture(lambda y: softmax_cross_entropy(scores, y))
+    # every other label, so that they are not contiguous
+    good = np.array([0, 9, 1, 9, 3, 9, 2, 9, min(classes - 1, limits.max), 9], dtype)[::2]
+    for loss in (step, step.eager):
+        assert abs(float(loss(good)) - np.log(classes)) < 1e-12
+        for bad in {-1, limits.min, classes, limits.max} - {*range(classes)}:
+            if limits.min <= bad <= limits.max:
+                with pytest.raises(LabelError, match=f"the label at row 3 is {bad},"):
+                    loss(np.where(np.arange(5) == 3, bad, good).astype(dtype))

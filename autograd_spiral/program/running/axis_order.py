@@ -44,7 +44,6 @@ def column_major(program: Program) -> set[Value]:
     wanted: list[Value] = []
     fixed: list[Value] = [value for value in program.results() if value.ndim == 2]
     bases: dict[Value, Value] = {}  # from a transpose to its matrix
-    parts: dict[Value, Value] = {}  # from some rows of a matrix to that matrix
     windows: set[Value] = set()
 
     for equation in program.equations:
@@ -55,10 +54,11 @@ def column_major(program: Program) -> set[Value]:
             windows.add(output)
         elif equation.function is np.transpose and matrices:
             bases[output] = bases.get(matrices[0], matrices[0])
-        elif equation.function is operator.getitem and matrices:
-            parts[output] = parts.get(matrices[0], matrices[0])
+        elif equation.function is operator.getitem and matrices and output.ndim == 2 and len(equation.inputs) == 1:
+            group[find(output)] = find(matrices[0])  # some rows of a matrix have its order
+            fixed += [output] if matrices[0] in given else []
         elif equation.function is np.reshape and matrices:
-            fixed.append(parts.get(matrices[0], matrices[0]))
+            fixed.append(matrices[0])
         elif equation.function is np.reshape and of_windows and output.ndim == 2:
             wanted.append(output)
         elif order is Order.SAME:

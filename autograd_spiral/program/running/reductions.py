@@ -20,7 +20,7 @@ _SHORT = 4
 """Axes of at most this many elements are combined slice by slice."""
 
 _FEW = 1024
-"""At most this many elements are summed faster by a dot product with ones."""
+"""At most this many elements are summed faster by a dot product with ones, which begins with 0 if they are several."""
 
 _POSITIVE = (np.exp, np.square, np.absolute)
 """Functions that never return -0.0."""
@@ -55,10 +55,10 @@ def _write_total(code: Code, equation: Equation) -> None:
         code.new(output, f"{reduce}({code.text(x)}, None)")
         return
     elements, _ = flat
-    few = elements.size <= _FEW and elements.dtype.char in "fd" and elements.dtype == output.dtype
+    few = 1 < elements.size <= _FEW and elements.dtype.char in "fd" and elements.dtype == output.dtype
     if few and equation.function is np.sum:
         ones = code.bind(np.ones(elements.size, elements.dtype))
-        code.new(output, f"{code.bind(np.vdot, 'f')}({code.bind(elements)}, {ones})")
+        code.new(output, f"{code.bind(elements.dot, 'dot')}({ones})")
     else:
         code.new(output, f"{reduce}({code.bind(elements)})")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.program.executor import Peers, Run
 from autograd_spiral.program.ir import Program, Value, has_dtype
+from autograd_spiral.program.passes.patterns import number_in
+from autograd_spiral.program.passes.pipeline import inlined
 from autograd_spiral.program.xla.compiled import OPTIONS, Compiled
 from autograd_spiral.program.xla.leaves import OnDevice, refuse_forked
 from autograd_spiral.program.xla.processes import FINE, REFUSED, SUSPICIOUS, Processes, Stamped, digest, told, total
@@ -55,6 +58,7 @@ class CompiledTogether(Compiled):
     def __init__(self, program: Program, processes: Processes) -> None:
         self._processes = processes
         super().__init__(program, processes)
+        self._warn_of_own_rows()
 
     def __call__(self, *arrays: Any) -> tuple[OnDevice, ...]:
         refuse_forked()
@@ -128,6 +132,24 @@ class CompiledTogether(Compiled):
         found = iter(processes.together(self._program.name, lambda: whole(*by_rows)))
         for array, where in zip(arrays, self._shardings, strict=True):
             yield next(found) if where is processes.by_rows else array
+
+    def _warn_of_own_rows(self) -> None:
+        """Warn of a division by the number of rows of this process.
+
+        All processes divide by the same number, so that comparing them does not reveal it, and it may be meant.
+        """
+        count, given = len(self._processes.numbers), zip(self._given, self._shardings, strict=True)
+        own = {value.shape[0] // count for value, where in given if where is self._processes.by_rows} - {0, 1}
+        for equation in inlined(self._original).equations:
+            number = number_in(equation.inputs[1], equation) if equation.function is np.divide else None
+            if number in own:
+                warnings.warn(
+                    f"{equation.place}\n{self._program.name} divides by {number}, and each process has {number} rows. "
+                    f"Sums are over the rows of all {count} processes, so a mean would be {count} times too large: "
+                    "take the number of rows from an argument, as in len(X), which counts all of them",
+                    UserWarning,
+                    stacklevel=2,
+                )
 
     def _compile(self) -> Any:
         lowered = self._lowered(self._trace_with_row, self._row(False, FINE, 0, 0))

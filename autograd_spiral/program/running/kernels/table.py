@@ -42,10 +42,12 @@ def _when_sum_of_squares(match: Match, x: Atom) -> bool:
 
 def _write_sum_of_squares(code: Code, position: int, equation: Equation) -> None:
     (x,) = equation.inputs
-    array, text = code.array(x), code.text(x)
-    if array is not None and array.flags.f_contiguous:
-        text = code.bind(array.T)  # np.vdot copies an array that is not in C order
-    code.new(equation.output, f"{code.bind(np.vdot, 'f')}({text}, {text})")
+    flat = code.flat(x)
+    if flat is None:
+        code.new(equation.output, f"{code.bind(np.vdot, 'f')}({code.text(x)}, {code.text(x)})")
+    else:
+        elements, _ = flat
+        code.new(equation.output, f"{code.bind(elements.dot, 'dot')}({code.bind(elements)})")
 
 
 SUM_OF_SQUARES = Kernel(sum_of_squares, _when_sum_of_squares, _write_sum_of_squares)
@@ -94,7 +96,7 @@ def _flat_index(code: Code, index: Atom, shape: tuple[int, ...], by_row: bool) -
     key = "flat index", index, shape, by_row
     if key not in code.shared:
         flat = code.shared[key] = code.bind(aligned((rows,), np.dtype(np.intp)))
-        stride = code.bind(np.intp(1 if by_row else rows))
+        stride = code.bind(np.asarray(1 if by_row else rows, np.intp))
         code.line(np.multiply, f"{code.text(index)}, {stride}", flat)
         code.line(np.add, f"{flat}, {code.bind(np.arange(rows) * (columns if by_row else 1))}", flat)
     return code.shared[key]
@@ -148,7 +150,10 @@ def _write_less_one_hot(code: Code, position: int, equation: Equation) -> None:
     by_row = bool(out.flags.c_contiguous)
     elements = out.reshape(-1, order="C" if by_row else "F")
     indices = _flat_index(code, index, shape_of(x), by_row)
-    code.lines.append(f"{code.bind(elements)}[{indices}] -= 1")
+    one, few = np.ones((), out.dtype), code.bind(aligned((out.shape[0],), out.dtype))
+    code.lines.append(f"{code.bind(elements.take, 'take')}({indices}, None, {few}, 'clip')")  # as above
+    code.line(np.subtract, f"{few}, {code.bind(one)}", few)
+    code.lines.append(f"{code.bind(elements)}[{indices}] = {few}")
 
 
 LESS_ONE_HOT = Kernel(less_one_hot, _when_less_one_hot, _write_less_one_hot, Order.SAME)
