@@ -40,6 +40,12 @@ def argpartition(x, kth, axis):
         return np.argsort(x, axis=axis)
     return np.argpartition(x, kth, axis=axis)
 ''',
+    "argselect": '''\
+def argselect(x, ranks):
+    """The positions of the entries with these `ranks` along the last axis; jax.numpy has to sort all entries."""
+    order = np.argsort(x, axis=-1) if hasattr(np.zeros(1), "at") else np.argpartition(x, ranks, axis=-1)
+    return order[..., np.array(ranks)]
+''',
     "packed": '''\
 def packed(parts, stack):
     """Several results for each matrix of a `stack`, in one array: their entries, one result after another."""

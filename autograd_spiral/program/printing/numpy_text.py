@@ -26,7 +26,7 @@ from autograd_spiral.program.printing.expressions import (
 from autograd_spiral.vocabulary.functions import _ndtr, erf
 from autograd_spiral.vocabulary.rules.indexing import scatter
 from autograd_spiral.vocabulary.rules.linalg import kink, packed_eigh, packed_qr, packed_slogdet, packed_svd
-from autograd_spiral.vocabulary.rules.order import reorder, restore_order
+from autograd_spiral.vocabulary.rules.order import argselect, reorder, restore_order
 from autograd_spiral.vocabulary.rules.reductions import linear_recurrence
 from autograd_spiral.vocabulary.rules.shapes import add_windows
 from autograd_spiral.vocabulary.signatures import ARRAY
@@ -230,6 +230,7 @@ NUMPY = Alphabet(
         scatter: _scatter,
         reorder: _along,
         restore_order: _restore_order,
+        argselect: lambda equation, inputs: Text(f"argselect({inputs[0].text}, {_values(equation.params)})"),
         linear_recurrence: _along,
         kink: lambda equation, inputs: literal(np.zeros(equation.output.shape, equation.output.dtype)),
         **dict.fromkeys((packed_eigh, packed_qr, packed_slogdet, packed_svd), _packed),
