@@ -91,6 +91,24 @@ def _joined(nested: Any, width: int) -> tuple[Any, int]:
     return np.concatenate(parts, axis=-1 - depths[0]), depths[0] + 1
 
 
+def blocks(join: Any, a: Any, b: Any) -> Any:
+    """Return `join(entry, b)` for each entry of `a`, as blocks in one array.
+
+    >>> blocks(np.multiply, np.array([1, 10]), np.array([2, 3]))
+    array([ 2,  3, 20, 30])
+    """
+    width = max(np.ndim(a), np.ndim(b))
+    high, low = ((1,) * (width - np.ndim(x)) + np.shape(x) for x in (a, b))
+    pairs = join(np.reshape(a, [k for n in high for k in (n, 1)]), np.reshape(b, [k for n in low for k in (1, n)]))
+    return np.reshape(pairs, [n * m for n, m in zip(high, low, strict=True)])
+
+
+@composes(np.tile)
+def _tile(A: Any, reps: Any) -> Any:
+    copies = np.broadcast_to(np.int8(0), reps)  # only its shape counts
+    return blocks(lambda a, b: np.broadcast_to(b, np.broadcast_shapes(a.shape, b.shape)), copies, A)
+
+
 @composes(np.roll)
 def _roll(a: Any, shift: Any, axis: Any = None) -> Any:
     if axis is None:
