@@ -36,7 +36,7 @@ def _lanes(a: Any, axis: Any, keepdims: bool) -> tuple[Any, tuple[int, ...]]:
 
 def _ranked(lanes: Any, ranks: list[int]) -> Any:
     """Return the entries with these `ranks` along the last axis, or NaN in lanes that contain a NaN."""
-    entries = np.take_along_axis(lanes, argselect(lanes, ranks), axis=-1)
+    entries = np.take_along_axis(lanes, argselect(lanes, tuple(ranks)), axis=-1)
     lost = np.isnan(np.max(lanes, axis=-1, keepdims=True))
     return entries * np.where(lost, *np.array([np.nan, 1], lanes.dtype))
 

@@ -12,8 +12,9 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from autograd_spiral.engine.table import composes
 from autograd_spiral.errors import NoRuleError
-from autograd_spiral.vocabulary.compositions.arguments import available, operand, operands, stand_in
+from autograd_spiral.vocabulary.compositions.arguments import available, operands, stand_in
 from autograd_spiral.vocabulary.compositions.indexing import picked
+from autograd_spiral.vocabulary.compositions.numpys_own import numpys_own
 from autograd_spiral.vocabulary.signatures import pad_widths
 
 composes(np.ravel)(lambda a: np.reshape(a, (a.size,)))
@@ -25,21 +26,12 @@ composes(np.swapaxes)(  # found by swapping the axes of an array whose axis i ha
 composes(np.squeeze)(lambda a, axis=None: np.reshape(a, np.squeeze(stand_in(a), axis).shape))
 
 
-@composes(np.stack)
-def _stack(arrays: Any, axis: int = 0) -> Any:
-    parts = [operand(array) for array in arrays]
-    np.stack([*map(stand_in, parts)])  # raises if shapes differ
-    return np.concatenate([np.expand_dims(part, axis) for part in parts], axis=axis)
-
-
-def _at_least(function: Any, *arys: Any) -> Any:
-    shapes = [function(stand_in(a)).shape for a in arys]
-    views = [a if a.shape == to else np.reshape(a, to) for a, to in zip(operands(arys), shapes, strict=True)]
-    return views[0] if len(views) == 1 else tuple(views)
+def _at_least(own: Any, *arys: Any) -> Any:
+    return own(*operands(arys))
 
 
 for _function in (np.atleast_1d, np.atleast_2d, np.atleast_3d):
-    composes(_function)(functools.partial(_at_least, _function))
+    composes(_function)(functools.partial(_at_least, numpys_own(_function)))
 
 _DIRECT = 8
 """Take at most this many parts directly from the whole: the gradients of n such parts are n arrays of its size."""
