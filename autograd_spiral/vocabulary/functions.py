@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy
 from numpy.typing import NDArray
 
+from autograd_spiral.engine.declare import trusted_primitive
 from autograd_spiral.engine.modes import MODE
 from autograd_spiral.engine.sweep import wide
 from autograd_spiral.engine.table import PRIMITIVES
@@ -18,7 +19,6 @@ from autograd_spiral.engine.tensor import Tensor, record
 from autograd_spiral.errors import ShapeError
 from autograd_spiral.vocabulary import fast_paths, signatures
 from autograd_spiral.vocabulary.compositions.arguments import operand
-from autograd_spiral.vocabulary.declare import trusted_primitive
 from autograd_spiral.vocabulary.labels import check_form, check_labels, check_probabilities, check_scores
 from autograd_spiral.vocabulary.rules.elementwise import bell
 from autograd_spiral.vocabulary.rules.reductions import restore_axes, share

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from autograd_spiral.engine.calls import overridable
+from autograd_spiral.engine.declare import trusted_primitive
 from autograd_spiral.engine.messages import name_of
 from autograd_spiral.engine.modes import MODE
 from autograd_spiral.engine.sweep import wide
 from autograd_spiral.engine.table import define
 from autograd_spiral.vocabulary import signatures
-from autograd_spiral.vocabulary.declare import trusted_primitive
 from autograd_spiral.vocabulary.rules.reductions import others, restore_axes
 
 
