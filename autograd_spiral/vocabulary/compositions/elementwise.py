@@ -11,6 +11,7 @@ import numpy as np
 from autograd_spiral.engine.table import composes
 from autograd_spiral.errors import InPlaceError, NoRuleError
 from autograd_spiral.vocabulary.compositions.arguments import operand
+from autograd_spiral.vocabulary.compositions.indexing import take
 
 
 def _of_dtypes(function: Any) -> Any:
@@ -126,13 +127,13 @@ def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, perio
         period, left, right = abs(period), None, None
         x, xp = np.remainder(x, period), np.remainder(xp, period)
         order = np.argsort(xp)
-        xp, fp = np.take(xp, order), np.take(fp, order)
+        xp, fp = take(xp, order), take(fp, order)
         xp = np.concatenate([xp[-1:] - period, xp, xp[:1] + period])
         fp = np.concatenate([fp[-1:], fp, fp[:1]])
     end = np.clip(np.searchsorted(xp, x, side="right"), min(1, len(xp) - 1), len(xp) - 1)
     start = np.maximum(end - 1, 0)
-    x0, y0 = np.take(xp, start), np.take(fp, start)
-    run, rise = np.take(xp, end) - x0, np.take(fp, end) - y0
+    x0, y0 = take(xp, start), take(fp, start)
+    run, rise = take(xp, end) - x0, take(fp, end) - y0
     inside = np.where(run == 0, y0, y0 + (x - x0) * (rise / np.where(run == 0, 1, run)))
     out = np.where(x > xp[-1], fp[-1] if right is None else right, inside)
     return np.where(x < xp[0], fp[0] if left is None else left, out)

@@ -13,7 +13,12 @@ from autograd_spiral.vocabulary.compositions.numpys_own import numpys_own
 
 
 @composes(np.take)
-def _take(a: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") -> Any:
+def take(a: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") -> Any:
+    """Return `np.take(a, indices, axis)`, recorded even if only the indices are a Tensor, which NumPy overlooks.
+
+    >>> take(np.array([1.0, 2.0]), [1, 0])
+    array([2., 1.])
+    """
     index = operand(indices)
     if index.dtype == bool or (index is not indices and not index.size):  # np.take has no masks; [] becomes float
         index = index.astype(np.intp)
@@ -67,7 +72,7 @@ def _plain(obj: Any) -> Any:
 @composes(np.take_along_axis)
 def _take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     if axis is None:
-        return np.take(arr, indices)
+        return take(arr, indices)
     return numpys_own(np.take_along_axis)(operands((arr, indices))[0], indices, axis)
 
 

@@ -29,7 +29,7 @@ def _lanes(a: Any, axis: Any, keepdims: bool) -> tuple[Any, tuple[int, ...]]:
     shape = tuple(a.shape[i] for i in kept)
     flat = (*shape, math.prod(a.shape[i] for i in axes))
     if not flat[-1]:
-        raise ShapeError("a median or quantile needs at least one entry")
+        raise ShapeError("an axis of length 0 has no median or quantile")
     lanes = a if a.ndim == 1 else np.reshape(np.transpose(a, kept + axes), flat)
     return lanes, tuple(1 if i in axes else n for i, n in enumerate(a.shape)) if keepdims else shape
 
