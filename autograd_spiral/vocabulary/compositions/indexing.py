@@ -22,7 +22,7 @@ def take(a: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") 
     index = operand(indices)
     if index.dtype == bool or (index is not indices and not index.size):  # np.take has no masks; [] becomes float
         index = index.astype(np.intp)
-    a = operands((a, index))[0]
+    a = operands((a, index))[0] if isinstance(a, np.ndarray) else a
     a, axis = (np.ravel(a), 0) if axis is None else (a, normalize_axis_index(axis, a.ndim))
     if mode in ("wrap", "clip"):
         index = index % a.shape[axis] if mode == "wrap" else np.clip(index, 0, a.shape[axis] - 1)

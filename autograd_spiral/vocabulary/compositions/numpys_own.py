@@ -39,7 +39,7 @@ def numpys_own(function: Callable[..., Any]) -> Callable[..., Any]:
 for _function in available(
     *("shape", "ndim", "size", "common_type", "iscomplexobj", "isrealobj", "isreal", "isposinf", "isneginf"),
     *("moveaxis", "rollaxis", "matrix_transpose", "flip", "flipud", "fliplr", "rot90", "append", "expand_dims"),
-    *("stack", "hstack", "vstack", "dstack", "column_stack", "split", "hsplit", "vsplit", "dsplit"),
+    *("hstack", "vstack", "dstack", "column_stack", "split", "hsplit", "vsplit", "dsplit"),
     *("tril", "triu", "amax", "amin", "ptp", "diff", "cumulative_sum", "cumulative_prod", "apply_over_axes"),
     *("outer", "tensordot", "trapezoid", "polyval"),
     *("linalg.cross", "linalg.matmul", "linalg.multi_dot", "linalg.outer", "linalg.tensordot", "linalg.vecdot"),

@@ -12,7 +12,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from autograd_spiral.engine.table import composes
 from autograd_spiral.errors import NoRuleError
-from autograd_spiral.vocabulary.compositions.arguments import available, operands, stand_in
+from autograd_spiral.vocabulary.compositions.arguments import available, operand, operands, stand_in
 from autograd_spiral.vocabulary.compositions.indexing import picked
 from autograd_spiral.vocabulary.compositions.numpys_own import numpys_own
 from autograd_spiral.vocabulary.signatures import pad_widths
@@ -24,6 +24,13 @@ composes(np.swapaxes)(  # found by swapping the axes of an array whose axis i ha
     lambda a, axis1, axis2: np.transpose(a, np.swapaxes(np.empty(range(a.ndim)), axis1, axis2).shape)
 )
 composes(np.squeeze)(lambda a, axis=None: np.reshape(a, np.squeeze(stand_in(a), axis).shape))
+
+
+@composes(np.stack)
+def _stack(arrays: Any, axis: int = 0, *, dtype: Any = None, casting: Any = "same_kind") -> Any:
+    parts = [operand(array) for array in arrays]
+    np.stack([*map(stand_in, parts)])  # raises if shapes differ
+    return np.concatenate([np.expand_dims(part, axis) for part in parts], axis=axis, dtype=dtype, casting=casting)
 
 
 def _at_least(own: Any, *arys: Any) -> Any:
