@@ -28,12 +28,12 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from autograd_spiral.engine.declare import primitive
 from autograd_spiral.engine.grad import grad
 from autograd_spiral.engine.modes import no_grad, scope
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import CaptureError, GradientMismatch
 from autograd_spiral.other_libraries import instead_on_the_package
-from autograd_spiral.vocabulary.declare import primitive
 from autograd_spiral.vocabulary.functions import (
     elu,
     erf,

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_spiral.engine.messages import INSTEAD, name_of
-from autograd_spiral.engine.missing_attributes import add_missing
+from autograd_spiral.engine.messages import INSTEAD, add_missing, name_of
 from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES
 from autograd_spiral.vocabulary import functions
 

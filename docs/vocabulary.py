@@ -34,7 +34,7 @@ from autograd_spiral.vocabulary import functions, left_out
 from autograd_spiral.vocabulary.left_out import LEFT_OUT
 from autograd_spiral.vocabulary.rules.indexing import scatter
 from autograd_spiral.vocabulary.rules.linalg import cofactors, kink, packed_eigh, packed_qr, packed_slogdet, packed_svd
-from autograd_spiral.vocabulary.rules.order import reorder, restore_order
+from autograd_spiral.vocabulary.rules.order import argselect, reorder, restore_order
 from autograd_spiral.vocabulary.rules.reductions import linear_recurrence
 from autograd_spiral.vocabulary.rules.shapes import add_windows
 
@@ -278,6 +278,7 @@ CALLED: dict[Any, str] = {
     packed_svd: "packed_svd(x, full_matrices)",
     reorder: "reorder(x, y, axis)",
     restore_order: "restore_order(x, y, axis)",
+    argselect: "argselect(x, ranks)",
     linear_recurrence: "linear_recurrence(x, y, axis)",
     functions._ndtr: "ndtr(x)",
     functions._label_cross_entropy: "softmax_cross_entropy(x, y, *, reduction='mean')",

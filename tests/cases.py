@@ -16,7 +16,7 @@ from autograd_spiral.gradcheck.examples.elementwise import BINARY, UNARY
 from autograd_spiral.gradcheck.examples.linalg import matrix
 from autograd_spiral.gradcheck.examples.table import NONZERO, POSITIVE, REAL
 from autograd_spiral.vocabulary.rules.indexing import scatter
-from autograd_spiral.vocabulary.rules.order import reorder, restore_order
+from autograd_spiral.vocabulary.rules.order import argselect, reorder, restore_order
 from autograd_spiral.vocabulary.rules.reductions import linear_recurrence
 from autograd_spiral.vocabulary.rules.shapes import add_windows
 from autograd_spiral.vocabulary.signatures import ARRAY
@@ -256,6 +256,14 @@ def _permutation(source: Source, function: Any) -> Example:
         (x, order),
         lambda x, order: np.take_along_axis(x, sorting, axis),
     )
+
+
+@case(argselect)
+def _selection(source: Source, function: Any) -> Example:
+    (x,) = source.apart(source.shape(1, empty=False))
+    ranks = tuple(source.integer(0, x.shape[-1] - 1) for _ in range(source.integer(1, 3)))
+    ranked = lambda x: np.argsort(x, axis=-1)[..., list(ranks)]  # noqa: E731
+    return Example(lambda x: function(x, ranks), (x,), ranked, differentiable=False)
 
 
 @case(*order.SEARCHES)

@@ -10,7 +10,7 @@ import pytest
 
 import autograd_spiral
 from autograd_spiral import Tensor, no_grad
-from autograd_spiral.engine.missing_attributes import MissingNames
+from autograd_spiral.engine.messages import MissingNames
 from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES
 from autograd_spiral.errors import LostGraphError, ShapeError
 from autograd_spiral.other_libraries import _ON_THE_PACKAGE, instead_on_the_package

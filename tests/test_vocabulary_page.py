@@ -11,11 +11,11 @@ import pytest
 
 import autograd_spiral
 from autograd_spiral import Tensor, errors, grad
+from autograd_spiral.engine.declare import primitive
 from autograd_spiral.engine.messages import name_of
 from autograd_spiral.engine.table import PRIMITIVES
 from autograd_spiral.errors import AutogradError
 from autograd_spiral.vocabulary import functions
-from autograd_spiral.vocabulary.declare import primitive
 
 special = pytest.importorskip("scipy.special")
 

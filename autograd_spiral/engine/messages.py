@@ -1,13 +1,15 @@
 """The engine's longer error messages: what was wrong, and what to write instead.
 
 Most functions return an exception to raise; the `explain_*` functions are called while one is being handled, and raise
-a clearer one instead. The module does not import Tensor; it uses only its fields.
+a clearer one instead. Two base classes of Tensor raise errors for what it cannot do, and for names that it lacks. The
+module does not import Tensor; it uses only its fields.
 """
 
 from __future__ import annotations
 
 import contextlib
 import copy
+import inspect
 import sys
 from collections.abc import Callable, Iterable
 from types import FrameType
@@ -112,6 +114,45 @@ class NeverInPlace:
 
     __iadd__ = __isub__ = __imul__ = __itruediv__ = __imatmul__ = __ipow__ = _refuse
     __iand__ = __ior__ = __ixor__ = __ifloordiv__ = __imod__ = _refuse
+
+
+class MissingNames:
+    """A base class of Tensor with attributes that raise and say what to write instead; `add_missing` adds them.
+
+    `hasattr` is False for them, and they cost nothing. A `__getattr__` on Tensor would do the same in fewer lines, but
+    Python then finds all other attributes more slowly.
+
+    >>> from autograd_spiral import Tensor
+    >>> Tensor([1.0, 2.0]).unsqueeze
+    Traceback (most recent call last):
+      ...
+    AttributeError: Tensor has no 'unsqueeze': write np.expand_dims(t, axis)
+    """
+
+    __slots__ = ()
+
+    def __dir__(self) -> list[str]:
+        kind = type(self)
+        return [name for name in super().__dir__() if type(inspect.getattr_static(kind, name, None)) is not _Missing]
+
+
+class _Missing:
+    """A descriptor in the place of a missing attribute: reading it raises AttributeError."""
+
+    __slots__ = ("_instead", "_name")
+
+    def __init__(self, name: str, instead: str | Callable[[], str]) -> None:
+        self._name, self._instead = name, instead
+
+    def __get__(self, instance: object, owner: type) -> NoReturn:
+        instead = self._instead if isinstance(self._instead, str) else self._instead()
+        # Without `obj=`, Python does not suggest another attribute itself.
+        raise AttributeError(f"{owner.__name__} has no {self._name!r}: {instead}", name=self._name)
+
+
+def add_missing(name: str, instead: str | Callable[[], str]) -> None:
+    """Let the error for `t.name` say what to do `instead`: a text, or a function that returns it."""
+    setattr(MissingNames, name, _Missing(name, instead))
 
 
 def set_requires_grad(tensor: Any) -> GradientError:

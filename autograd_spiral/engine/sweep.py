@@ -141,11 +141,11 @@ def unbroadcast(ct: Any, shape: tuple[int, ...]) -> Any:
     if extra < 0 or any(n not in (1, m) for n, m in zip(shape, ct.shape[extra:], strict=True)):
         raise ValueError(f"shape {shape} does not broadcast to {ct.shape}")
     stretched = tuple(extra + i for i, n in enumerate(shape) if n == 1 and ct.shape[extra + i] != 1)
-    if type(ct) is np.ndarray and ct.size and extra and shape and not stretched:
-        return column_sums(ct.reshape(-1, math.prod(shape))).reshape(shape)
-    kept = math.prod(shape)
-    summed = ct.size / kept if kept > 1 else 0  # NumPy adds up all elements of an array in pairs, which is accurate
-    return wide(ct, summed).sum(axis=tuple(range(extra)) + stretched).reshape(shape)
+    summed, kept = tuple(range(extra)) + stretched, math.prod(shape)
+    if type(ct) is np.ndarray and summed and kept > 1 and math.prod(ct.shape[summed[-1] + 1 :]) == kept:
+        return column_sums(ct.reshape(-1, kept)).reshape(shape)
+    one_by_one = ct.size / kept if kept > 1 else 0  # NumPy adds up all elements of an array in pairs
+    return wide(ct, math.inf if one_by_one > _SHORT else 0).sum(axis=summed).reshape(shape)
 
 
 def _reachable(outputs: set[Any]) -> tuple[list[Any], set[Any]]:
@@ -189,8 +189,8 @@ def column_sums(x: Any) -> Any:
     rows = len(x)
     if type(x) is not np.ndarray:
         return wide(x, rows).sum(axis=0, keepdims=True)
-    if rows > _MANY and x.dtype.char == "f":  # BLAS adds up rows one by one too: here it gets short blocks of them
-        while len(x) > 2 * _BLOCK:
+    if rows > _SHORT and x.dtype.char == "f":  # BLAS adds up rows one by one too: here it gets blocks of them
+        while len(x) > _SHORT:
             whole = len(x) // _BLOCK * _BLOCK
             sums = np.matmul(_row_of_ones(_BLOCK, x.dtype), x[:whole].reshape(-1, _BLOCK, x.shape[1]))
             x = np.concatenate([sums[:, 0], x[whole:]])
@@ -202,7 +202,7 @@ def column_sums(x: Any) -> Any:
     return x.sum(axis=0, keepdims=True)
 
 
-_BLOCK, _MANY = 256, 2**14
+_BLOCK, _SHORT, _MANY = 128, 512, 2**14
 
 
 def wide(x: Any, count: float = 0) -> Any:

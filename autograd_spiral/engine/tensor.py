@@ -24,8 +24,14 @@ from autograd_spiral.engine import messages
 from autograd_spiral.engine.array_methods import ArrayMethods
 from autograd_spiral.engine.calls import NUMPY_DEFAULTS, call_bound
 from autograd_spiral.engine.frozen import frozen, frozen_copy, frozen_result
-from autograd_spiral.engine.messages import INSTEAD_OF_BACKWARD, INSTEAD_OF_READING, NeverInPlace, called, name_of
-from autograd_spiral.engine.missing_attributes import MissingNames
+from autograd_spiral.engine.messages import (
+    INSTEAD_OF_BACKWARD,
+    INSTEAD_OF_READING,
+    MissingNames,
+    NeverInPlace,
+    called,
+    name_of,
+)
 from autograd_spiral.engine.modes import MODE, NO_TRACE
 from autograd_spiral.engine.pytree import flatten, unflatten
 from autograd_spiral.engine.sweep import sweep

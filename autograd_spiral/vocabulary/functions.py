@@ -11,16 +11,17 @@ from typing import Any, TypeVar
 import numpy
 from numpy.typing import NDArray
 
+from autograd_spiral.engine.declare import trusted_primitive
 from autograd_spiral.engine.modes import MODE
 from autograd_spiral.engine.sweep import wide
 from autograd_spiral.engine.table import PRIMITIVES
 from autograd_spiral.engine.tensor import Tensor, record
 from autograd_spiral.errors import ShapeError
-from autograd_spiral.vocabulary import fast_paths
-from autograd_spiral.vocabulary.declare import trusted_primitive
+from autograd_spiral.vocabulary import fast_paths, signatures
+from autograd_spiral.vocabulary.compositions.arguments import operand
 from autograd_spiral.vocabulary.labels import check_form, check_labels, check_probabilities, check_scores
 from autograd_spiral.vocabulary.rules.elementwise import bell
-from autograd_spiral.vocabulary.rules.reductions import share
+from autograd_spiral.vocabulary.rules.reductions import restore_axes, share
 
 __all__ = [
     "elu",
@@ -43,10 +44,6 @@ Array = TypeVar("Array", Tensor, NDArray[Any])  # the result has the type of the
 
 
 # --- activations ----------------------------------------------------------------------------------------------------
-
-
-def _array(x: Any) -> Any:
-    return x if type(x) is Tensor or isinstance(x, np.ndarray) else np.asarray(x)  # such as a pandas column
 
 
 @trusted_primitive(lambda ct, out, x: fast_paths.mask(ct, out > 0))
@@ -87,7 +84,7 @@ def leaky_relu(x: Array, slope: float = 0.01) -> Array:
     >>> leaky_relu(np.array([-2.0, 3.0]), slope=0.1)
     array([-0.2,  3. ])
     """
-    x = _array(x)
+    x = operand(x)
     return np.where(x > 0, x, slope * x)
 
 
@@ -99,7 +96,7 @@ def elu(x: Array, alpha: float = 1.0) -> Array:
     >>> elu(np.array([-1.0, 3.0])).round(3)
     array([-0.632,  3.   ])
     """
-    x = _array(x)
+    x = operand(x)
     positive = x > 0
     return np.where(positive, x, alpha * np.expm1(np.where(positive, 0, x)))
 
@@ -164,7 +161,7 @@ def gelu(x: Array, *, approximate: bool = False) -> Array:
     >>> gelu(np.array([-1.0, 1.0])).round(4)
     array([-0.1587,  0.8413])
     """
-    x = _array(x)
+    x = operand(x)
     if approximate:
         bounded = np.clip(x, -30, 30)  # beyond, Φ is 0 or 1 already, and x³ might overflow
         return x * sigmoid(math.sqrt(8 / math.pi) * (bounded + 0.044715 * bounded**3))  # 1 + tanh, without cancelling
@@ -217,11 +214,8 @@ def log_softmax(x: Array, axis: int = -1) -> Array:
 
 
 def _logsumexp_rule(ct: Any, out: Any, x: Any, axis: Any, keepdims: bool) -> Any:
-    if not keepdims:
-        axes = range(x.ndim) if axis is None else [i % x.ndim for i in (axis if isinstance(axis, tuple) else (axis,))]
-        shape = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
-        ct, out = ct.reshape(shape), out.reshape(shape)
-    x = wide(x)
+    axes = signatures.reduction(x, axis)[1]["axis"]
+    ct, out, x = restore_axes(ct, x, axes, keepdims), restore_axes(out, x, axes, keepdims), wide(x)
     weights = np.exp(x - np.where(np.isfinite(out), out, 0))
     total = np.sum(weights, axis=axis, keepdims=True)  # 1 up to the rounding of a large out; 0 for rows of -inf
     return ct * (weights / np.where(total == 0, 1, total))
@@ -237,7 +231,7 @@ def logsumexp(x: Array, axis: int | tuple[int, ...] | None = None, keepdims: boo
     >>> logsumexp(np.array([[0.0, 0.0], [-np.inf, -np.inf], [1e4, 0.0]]), axis=1)
     array([6.93147181e-01,           -inf, 1.00000000e+04])
     """
-    x = _array(x)
+    x = operand(x)
     if x.dtype == np.float16:
         return logsumexp(x.astype(np.float32), axis, keepdims).astype(np.float16)
     top = np.max(x, axis=axis, keepdims=True)
@@ -293,7 +287,7 @@ def softmax_cross_entropy(scores: Any, labels: Any, *, reduction: str = "mean") 
     """
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"softmax_cross_entropy: reduction must be 'mean', 'sum' or 'none', not {reduction!r}")
-    scores, labels = _array(scores), _array(labels)
+    scores, labels = operand(scores), operand(labels)
     check_scores(scores)
     shape = scores.shape
     if labels.ndim == 2 and labels.dtype.kind == "f" and labels.shape == shape and shape[1] > 1:

@@ -137,9 +137,12 @@ def transpose(a: Any, axes: Any = None) -> Bound:
     return (a,), {"axes": tuple(order)}
 
 
-def concatenate(arrays: Any, /, axis: int | None = 0) -> Bound:
-    """Bind each array of the sequence as a separate argument."""
+def concatenate(arrays: Any, /, axis: int | None = 0, *, dtype: Any = None, casting: Any = "same_kind") -> Bound:
+    """Bind each array of the sequence as a separate argument, converted to `dtype`."""
     parts = tuple(array if hasattr(array, "ndim") else np.asarray(array) for array in arrays)
+    if dtype is not None:
+        np.concatenate([np.empty(0, part.dtype) for part in parts], dtype=dtype, casting=casting)  # raises if it cannot
+        parts = tuple(part if part.dtype == dtype else part.astype(dtype) for part in parts)
     if axis is None:
         return tuple(part.reshape(-1) for part in parts), {"axis": 0}
     return parts, {"axis": normalize_axis_index(axis, parts[0].ndim)}

@@ -84,8 +84,8 @@ def test_unsupported_keywords_raise_and_are_named(function, keywords):
         lambda t: np.reshape(t, (4,), order="F"),
         lambda t: np.reshape(t, (4,), "F"),
         lambda t: np.take(t, [0], out=SQUARE),
-        lambda t: np.concatenate([t, t], dtype=np.float32),
-        lambda t: np.stack([t, t], casting="no"),
+        lambda t: np.concatenate([t, t], dtype=np.int64),
+        lambda t: np.stack([t, t], dtype=np.float32, casting="no"),
         lambda t: np.einsum("ij->i", t, dtype=np.float32),
         lambda t: np.sum(t, 0, np.float32),
         lambda t: np.pad(t, 1, mode="mean"),
@@ -95,6 +95,11 @@ def test_unsupported_keywords_raise_and_are_named(function, keywords):
 def test_other_unsupported_arguments_raise(call):
     with pytest.raises(TypeError, match=r"np\.|mode='edge'"):
         call(leaf(SQUARE))
+
+
+def test_the_error_for_a_keyword_that_numpys_own_code_passes_on_names_the_function_that_was_called():
+    with pytest.raises(NoRuleError, match=r"^np\.linalg\.multi_dot on a Tensor takes no out=: leave it out$"):
+        np.linalg.multi_dot([leaf(SQUARE), SQUARE], out=SQUARE)
 
 
 def test_numpys_defaults_may_be_passed():

@@ -4,12 +4,12 @@ import json
 import numpy as np
 import pytest
 
+from autograd_spiral.engine.declare import primitive
 from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES, Primitive
 from autograd_spiral.gradcheck import rule_check
 from autograd_spiral.gradcheck.examples import EXAMPLES
 from autograd_spiral.gradcheck.rule_check import check_rules, checkable
 from autograd_spiral.vocabulary import functions
-from autograd_spiral.vocabulary.declare import primitive
 
 SEEDS = (0,)
 

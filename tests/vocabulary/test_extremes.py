@@ -188,6 +188,10 @@ SLOPES: dict[Any, Any] = {
 """The derivatives of rows of one argument. For other rows, the rule itself is evaluated in a wider dtype."""
 
 
+def _of_float64(out: np.ndarray, ulps: Any) -> Any:
+    return ulps if out.dtype == np.float64 else 4  # rules of narrower dtypes compute in a wider one
+
+
 def _too_small(out: np.ndarray) -> Any:
     return np.where(np.abs(out) < np.finfo(out.dtype).tiny, np.inf, 4)
 
@@ -204,13 +208,19 @@ def _allowed_of_special() -> dict[Any, tuple[str, Any]]:
     return {
         **dict.fromkeys(
             (special.erfinv, special.log_ndtr),
-            ("SciPy's erfcx is off by an ulp or two, which its product or quotient adds to", lambda out, x: 6),
+            (
+                "SciPy's erfcx is off by several ulp, which its product or quotient adds to",
+                lambda out, x: _of_float64(out, 6),
+            ),
         ),
         special.gammaln: (
             "below 0, a cotangent is subtracted from a logarithm",
-            lambda out, x: np.where(x < 0, 8 + 8 * np.log(np.abs(x) + 3) / _size_of_digamma(x), 4),
+            lambda out, x: _of_float64(out, np.where(x < 0, 8 + 8 * np.log(np.abs(x) + 3) / _size_of_digamma(x), 4)),
         ),
-        special.digamma: ("below 0, it takes the square of a sine", lambda out, x: np.where(x < 0, 8, 4)),
+        special.digamma: (
+            "below 0, it takes the square of a sine",
+            lambda out, x: _of_float64(out, np.where(x < 0, 6, 4)),
+        ),
     }
 
 
@@ -243,7 +253,7 @@ ALLOWED: dict[Any, tuple[str, Any]] = {
         (np.logaddexp, np.logaddexp2),
         (
             "the rounding of x − y is an error of the exponent; for infinities, see below",
-            lambda out, x, y: 4 + np.nan_to_num(np.abs(x - y), posinf=np.inf),
+            lambda out, x, y: 4 if out.dtype == np.float16 else 4 + np.nan_to_num(np.abs(x - y), posinf=np.inf),
         ),
     ),
 }
@@ -427,21 +437,21 @@ def test_a_large_multiple_of_a_small_std_or_norm_has_a_slope(function: Any, dtyp
 # --- functions that are no ufuncs -------------------------------------------------------------------------------------
 
 
-def test_slopes_of_sinc_are_right_but_where_the_cosine_meets_it() -> None:
-    for dtype in WIDER:
-        x = whole_range(dtype, 2000)
-        x = x[np.abs(x) < 1e4]
-        with np.errstate(all="ignore"):
-            _, (found,) = found_slopes(np.sinc, x)
-            wide = x.astype(LONG)
-            cosine = np.cos(PI * (wide - 2 * np.rint(wide / 2)))
-            sine = np.sin(PI * (wide - 2 * np.rint(wide / 2))) / (PI * wide)
-            near, square = np.ones_like(wide), (PI * wide) ** 2
-            for n in range(9, 0, -1):
-                near = 1 - square / (2 * n * (2 * n + 3)) * near
-            true = np.where(np.abs(wide) < 0.1, -(PI**2) / 3 * wide * near, (cosine - sine) / wide)
-            cancels = np.where(np.abs(wide) < 0.5, 1, (1 + np.abs(sine)) / np.abs(cosine - sine))
-        assert np.max(ulps(found, true) / cancels) <= 4
+@every_dtype
+def test_slopes_of_sinc_are_right_but_for_float64_where_the_cosine_meets_it(dtype: Any) -> None:
+    x = whole_range(dtype, 2000)
+    x = x[np.abs(x) < 1e4]
+    with np.errstate(all="ignore"):
+        _, (found,) = found_slopes(np.sinc, x)
+        wide = x.astype(LONG)
+        cosine = np.cos(PI * (wide - 2 * np.rint(wide / 2)))
+        sine = np.sin(PI * (wide - 2 * np.rint(wide / 2))) / (PI * wide)
+        near, square = np.ones_like(wide), (PI * wide) ** 2
+        for n in range(9, 0, -1):
+            near = 1 - square / (2 * n * (2 * n + 3)) * near
+        true = np.where(np.abs(wide) < 0.1, -(PI**2) / 3 * wide * near, (cosine - sine) / wide)
+        cancels = np.where(np.abs(wide) < 0.5, 1, (1 + np.abs(sine)) / np.abs(cosine - sine))
+    assert np.max(ulps(found, true) / (cancels if dtype == np.float64 else 1)) <= 4
 
 
 def test_slopes_of_i0_are_right_until_it_overflows() -> None:

@@ -216,6 +216,8 @@ def test_blame_says_that_a_norm_of_0_has_no_second_derivative_and_what_to_write(
 
 SQUARES: dict[str, tuple[Any, Any]] = {
     "a power": (lambda x: np.linalg.norm(x) ** 2, 2 * np.eye(3)),
+    "a product": (lambda x: np.linalg.norm(x) * np.linalg.norm(x), 2 * np.eye(3)),
+    "a sum": (lambda x: 3 * np.linalg.norm(x) * np.linalg.vector_norm(x) + np.linalg.norm(x) ** 2, 8 * np.eye(3)),
     "a square": (lambda x: np.square(np.linalg.norm(x)) / 2, np.eye(3)),
     "scaled": (lambda x: 0.25 * (np.linalg.norm(x) / 5) ** 2, 0.02 * np.eye(3)),
     "rows": (lambda x: np.sum(np.linalg.norm(np.reshape(x, (1, 3)), axis=1, keepdims=True) ** 2), 2 * np.eye(3)),

@@ -225,3 +225,24 @@ def test_what_cannot_be_done_says_why(call: Any, error: type[Exception], says: s
 
 def test_functions_that_numpy_does_not_have_are_left_out() -> None:
     assert available("stack", "no_such_function") == (np.stack,)
+
+
+@pytest.mark.parametrize("function", [np.concatenate, np.stack, np.hstack, np.vstack])
+@pytest.mark.parametrize("settings", [{"dtype": np.float32}, {"dtype": int, "casting": "unsafe"}])
+def test_joining_converts_to_a_dtype(function: Any, settings: Any) -> None:
+    x, y = Tensor([[1.5, 2.5]], requires_grad=True), np.array([[3, 4]])
+    found = function([x, y], **settings)
+    expected = function([x.data, y], **settings)
+    np.testing.assert_array_equal(found.data, expected)
+    assert found.dtype == expected.dtype
+    if found.requires_grad:
+        assert grad(found, x, np.ones(found.shape, np.float32)).data.tolist() == [[1, 1]]
+    with pytest.raises(TypeError, match="Cannot cast"):
+        function([x, y], dtype=int)
+
+
+def test_entries_at_positions_that_a_step_computes_are_recorded() -> None:
+    step = capture(lambda i: (np.take_along_axis(np.arange(6.0), i, 0), np.interp(i, [0, 1], [3.0, 5.0])))
+    for i in (np.array([0, 2]), np.array([1, 5])):
+        np.testing.assert_array_equal(step(i)[0].data, i)
+        np.testing.assert_array_equal(step(i)[1].data, np.interp(i, [0, 1], [3, 5]))

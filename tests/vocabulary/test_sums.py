@@ -73,6 +73,23 @@ def test_the_gradient_of_a_float32_row_of_a_million(shape: Any, create_graph: bo
     np.testing.assert_allclose(found.data, 1e6 * float(np.float32(0.1)), rtol=5e-6)
 
 
+@pytest.mark.parametrize("count", [700, 3000, 20_000])
+@pytest.mark.parametrize(
+    "copies",
+    [
+        lambda x, count: np.tile(x, (count, 1)),
+        lambda x, count: np.tile(x, (1, count)),
+        lambda x, count: np.tile(x, (count // 50, 50)),
+        lambda x, count: np.repeat(x, count, axis=1),
+    ],
+    ids=["rows", "columns", "both", "repeats"],
+)
+def test_the_gradient_of_float32_entries_copied_many_times(copies: Any, count: int) -> None:
+    x = Tensor(np.array([[0.1, 0.3, 0.7], [1.1, 2.3, 3.1]], np.float32), requires_grad=True)
+    found = grad(np.mean(copies(x, count) ** 2), x).data
+    np.testing.assert_allclose(found, x.data.astype(float) / 3, rtol=5e-6)
+
+
 def test_a_float32_entry_taken_many_times_gets_its_gradient() -> None:
     x = Tensor(np.zeros(2, np.float32), requires_grad=True)
     found = grad(x[np.zeros(500_000, int)], x, np.full(500_000, 0.1, np.float32))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy
 
 from autograd_spiral.gradcheck.examples.table import REAL, example
-from autograd_spiral.vocabulary.rules.order import reorder, restore_order
+from autograd_spiral.vocabulary.rules.order import argselect, reorder, restore_order
 
 np: Any = numpy  # its stubs know nothing of Tensors
 
@@ -22,6 +22,7 @@ for _f in (np.argpartition, np.partition):
 example(np.sort, REAL(3, 2), call=lambda x: np.sort(x, axis=0, stable=True))
 for _g in (reorder, restore_order):
     example(_g, REAL(3, 2), call=lambda x, f=_g: f(x, np.array([[2, 0], [0, 1], [1, 2]]), axis=0))
+example(argselect, REAL(2, 5), call=lambda x: argselect(x, (1, 3, 3)))
 example(np.searchsorted, REAL(4), REAL(2, 3), call=lambda x, y: np.searchsorted(np.sort(x), y, side="right"))
 example(np.searchsorted, REAL(4), REAL(3), call=lambda x, y: np.searchsorted(x, y, sorter=np.argsort(x)))
 for _f in RANKED:

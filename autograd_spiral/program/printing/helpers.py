@@ -40,6 +40,23 @@ def argpartition(x, kth, axis):
         return np.argsort(x, axis=axis)
     return np.argpartition(x, kth, axis=axis)
 ''',
+    "argselect": '''\
+def argselect(x, ranks):
+    """The positions of the entries with these `ranks` along the last axis; jax.numpy has to sort all entries."""
+    order = np.argsort(x, axis=-1) if hasattr(np.zeros(1), "at") else np.argpartition(x, ranks, axis=-1)
+    return order[..., np.array(ranks)]
+''',
+    "hypot_accumulate": '''\
+def hypot_accumulate(x, axis):
+    """np.hypot.accumulate; in jax.numpy, whose arrays have `at`, np.hypot has no such method."""
+    hypot = np.frompyfunc(np.hypot, 2, 1) if hasattr(np.zeros(1), "at") else np.hypot
+    return hypot.accumulate(x, axis=axis)
+''',
+    "einsum_by_path": '''\
+def einsum_by_path(path, *args):
+    """np.einsum in the order of `path`, which jax.numpy takes without the word at its head."""
+    return np.einsum(*args, optimize=path[1:] if hasattr(np.zeros(1), "at") else path)
+''',
     "packed": '''\
 def packed(parts, stack):
     """Several results for each matrix of a `stack`, in one array: their entries, one result after another."""

@@ -26,7 +26,7 @@ from autograd_spiral.program.printing.expressions import (
 from autograd_spiral.vocabulary.functions import _ndtr, erf
 from autograd_spiral.vocabulary.rules.indexing import scatter
 from autograd_spiral.vocabulary.rules.linalg import kink, packed_eigh, packed_qr, packed_slogdet, packed_svd
-from autograd_spiral.vocabulary.rules.order import reorder, restore_order
+from autograd_spiral.vocabulary.rules.order import argselect, reorder, restore_order
 from autograd_spiral.vocabulary.rules.reductions import linear_recurrence
 from autograd_spiral.vocabulary.rules.shapes import add_windows
 from autograd_spiral.vocabulary.signatures import ARRAY
@@ -82,6 +82,8 @@ def _call(equation: Equation, inputs: Sequence[Text]) -> Text:
             f"{equation.place}\n{name} cannot be printed: its body does not run on Tensors, so its equations are not "
             "known. Write the body with NumPy functions that have rules"
         )
+    if name == "special.log_expit":  # which jax.scipy lacks
+        return Text(f"-np.logaddexp(-{inputs[0].atom}.astype({_dtype(equation.output.dtype)}), 0)", Binding.SIGN)
     words = [listed(inputs), *(f"{key}={value!r}" for key, value in settings(equation))]
     return Text(f"{name}({', '.join(words)})")
 
@@ -153,8 +155,14 @@ def _pad(equation: Equation, inputs: Sequence[Text]) -> Text:
 
 def _einsum(equation: Equation, inputs: Sequence[Text]) -> Text:
     optimize = equation.params.get("optimize", False)
-    how = f", optimize={optimize!r}" if optimize else ""
-    return Text(f'np.einsum("{equation.params["subscripts"]}", {listed(inputs)}{how})')
+    args = f'"{equation.params["subscripts"]}", {listed(inputs)}'
+    if isinstance(optimize, tuple) and optimize[0] == "einsum_path":
+        return Text(f"einsum_by_path({optimize!r}, {args})")
+    return Text(f"np.einsum({args}{f', optimize={optimize!r}' if optimize else ''})")
+
+
+def _hypot_accumulate(equation: Equation, inputs: Sequence[Text]) -> Text:
+    return Text(f"hypot_accumulate({inputs[0].text}, axis={equation.params['axis']})")
 
 
 def _windows(equation: Equation, inputs: Sequence[Text]) -> Text:
@@ -223,6 +231,7 @@ NUMPY = Alphabet(
             f"{inputs[0].atom}.astype({_dtype(equation.params['dtype'])})"
         ),
         np.einsum: _einsum,
+        np.hypot.accumulate: _hypot_accumulate,
         np.pad: _pad,
         sliding_window_view: _windows,
         add_windows: lambda equation, inputs: Text(f"add_windows({inputs[0].text}, {_values(equation.params)})"),
@@ -230,6 +239,7 @@ NUMPY = Alphabet(
         scatter: _scatter,
         reorder: _along,
         restore_order: _restore_order,
+        argselect: lambda equation, inputs: Text(f"argselect({inputs[0].text}, {_values(equation.params)})"),
         linear_recurrence: _along,
         kink: lambda equation, inputs: literal(np.zeros(equation.output.shape, equation.output.dtype)),
         **dict.fromkeys((packed_eigh, packed_qr, packed_slogdet, packed_svd), _packed),

@@ -22,7 +22,7 @@ from autograd_spiral.program.xla.library import jnp, lax, special
 from autograd_spiral.vocabulary import functions
 from autograd_spiral.vocabulary.rules.indexing import scatter
 from autograd_spiral.vocabulary.rules.linalg import kink, packed_eigh, packed_qr, packed_slogdet, packed_svd
-from autograd_spiral.vocabulary.rules.order import reorder, restore_order
+from autograd_spiral.vocabulary.rules.order import argselect, reorder, restore_order
 from autograd_spiral.vocabulary.rules.reductions import linear_recurrence
 from autograd_spiral.vocabulary.rules.shapes import add_windows
 from autograd_spiral.vocabulary.signatures import ARRAY, fill
@@ -330,6 +330,7 @@ _ROWS: dict[Callable[..., Any], Counterpart] = {
     scatter: _scatter,
     reorder: lambda e, x, order: jnp.take_along_axis(jnp.asarray(x), jnp.asarray(order), e.params["axis"]),
     restore_order: _restore_order,
+    argselect: lambda e, x: jnp.argsort(x, axis=-1)[..., jnp.asarray(e.params["ranks"])],
     np.argsort: lambda e, x: jnp.argsort(x, axis=e.params["axis"]),  # equal entries stay in order
     np.argpartition: _argpartition,
     np.linalg.pinv: _pinv,

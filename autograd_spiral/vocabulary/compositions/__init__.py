@@ -4,15 +4,6 @@ Each composition runs on arrays and on Tensors; on arrays it returns the same as
 NotImplemented, the primitive of the same name is called.
 """
 
-from autograd_spiral.vocabulary.compositions import (
-    elementwise,
-    indexing,
-    linalg,
-    numpys_own,
-    order,
-    products,
-    reductions,
-    shapes,
-)
+from autograd_spiral.vocabulary.compositions import elementwise, indexing, linalg, order, products, reductions, shapes
 
-__all__ = ["elementwise", "indexing", "linalg", "numpys_own", "order", "products", "reductions", "shapes"]
+__all__ = ["elementwise", "indexing", "linalg", "order", "products", "reductions", "shapes"]

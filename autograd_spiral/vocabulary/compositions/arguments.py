@@ -18,7 +18,7 @@ def operand(x: Any, dtype: Any = None, *, ndmin: int = 0, **how: Any) -> Any:
     >>> operand([1, 2], ndmin=2)
     array([[1, 2]])
     """
-    x = x if hasattr(x, "ndim") else np.asarray(x)
+    x = x if isinstance(x, np.ndarray) or hasattr(x, "backward") else np.asarray(x)  # such as a pandas column
     x = x if dtype is None else converted(x, dtype)
     return x if x.ndim >= ndmin else np.reshape(x, (1,) * (ndmin - x.ndim) + x.shape)
 

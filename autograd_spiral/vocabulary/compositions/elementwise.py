@@ -1,4 +1,4 @@
-"""Elementwise functions, and facts about an array, such as its shape, that need no computation."""
+"""Elementwise functions, and facts about dtypes, that need no computation."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
 
 from autograd_spiral.engine.table import composes
 from autograd_spiral.errors import InPlaceError, NoRuleError
 from autograd_spiral.vocabulary.compositions.arguments import operand
-
-composes(np.shape)(lambda a: a.shape)
-composes(np.ndim)(lambda a: a.ndim)
+from autograd_spiral.vocabulary.compositions.indexing import take
 
 
 def _of_dtypes(function: Any) -> Any:
@@ -22,13 +19,8 @@ def _of_dtypes(function: Any) -> Any:
     return lambda *args, **kw: function(*(np.empty(0, a.dtype) if hasattr(a, "backward") else a for a in args), **kw)
 
 
-for fact in (np.result_type, np.can_cast, np.common_type, np.min_scalar_type, np.iscomplexobj, np.isrealobj):
+for fact in (np.result_type, np.can_cast, np.min_scalar_type):
     composes(fact)(_of_dtypes(fact))
-
-
-@composes(np.size)
-def _size(a: Any, axis: Any = None) -> int:
-    return int(a.size if axis is None else math.prod(a.shape[i] for i in normalize_axis_tuple(axis, a.ndim)))
 
 
 def _constant(array: Any, like: Any) -> Any:
@@ -100,9 +92,6 @@ composes(np.real)(lambda val: np.copy(val))
 composes(np.real_if_close)(lambda a, tol=100: np.copy(a))
 composes(np.imag)(lambda val: np.zeros_like(val))
 composes(np.iscomplex)(lambda x: np.zeros_like(x, dtype=bool))
-composes(np.isreal)(lambda x: np.ones_like(x, dtype=bool))
-composes(np.isposinf)(lambda x: np.equal(x, np.inf))
-composes(np.isneginf)(lambda x: np.equal(x, -np.inf))
 
 
 # --- choosing ---------------------------------------------------------------------------------------------------------
@@ -138,21 +127,16 @@ def _interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, perio
         period, left, right = abs(period), None, None
         x, xp = np.remainder(x, period), np.remainder(xp, period)
         order = np.argsort(xp)
-        xp, fp = _entries(xp, order), _entries(fp, order)
+        xp, fp = take(xp, order), take(fp, order)
         xp = np.concatenate([xp[-1:] - period, xp, xp[:1] + period])
         fp = np.concatenate([fp[-1:], fp, fp[:1]])
     end = np.clip(np.searchsorted(xp, x, side="right"), min(1, len(xp) - 1), len(xp) - 1)
     start = np.maximum(end - 1, 0)
-    x0, y0 = _entries(xp, start), _entries(fp, start)
-    run, rise = _entries(xp, end) - x0, _entries(fp, end) - y0
+    x0, y0 = take(xp, start), take(fp, start)
+    run, rise = take(xp, end) - x0, take(fp, end) - y0
     inside = np.where(run == 0, y0, y0 + (x - x0) * (rise / np.where(run == 0, 1, run)))
     out = np.where(x > xp[-1], fp[-1] if right is None else right, inside)
     return np.where(x < xp[0], fp[0] if left is None else left, out)
-
-
-def _entries(a: Any, index: Any) -> Any:
-    """Return `a[index]`, recorded if the index is a Tensor."""
-    return (type(index)(a) if hasattr(index, "backward") and isinstance(a, np.ndarray) else a)[index]
 
 
 @composes(np.unwrap)

@@ -8,14 +8,21 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from autograd_spiral.engine.table import composes
-from autograd_spiral.vocabulary.compositions.arguments import operand
+from autograd_spiral.vocabulary.compositions.arguments import operand, operands
+from autograd_spiral.vocabulary.compositions.numpys_own import numpys_own
 
 
 @composes(np.take)
-def _take(a: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") -> Any:
+def take(a: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") -> Any:
+    """Return `np.take(a, indices, axis)`, recorded even if only the indices are a Tensor, which NumPy overlooks.
+
+    >>> take(np.array([1.0, 2.0]), [1, 0])
+    array([2., 1.])
+    """
     index = operand(indices)
     if index.dtype == bool or (index is not indices and not index.size):  # np.take has no masks; [] becomes float
         index = index.astype(np.intp)
+    a = operands((a, index))[0] if isinstance(a, np.ndarray) else a
     a, axis = (np.ravel(a), 0) if axis is None else (a, normalize_axis_index(axis, a.ndim))
     if mode in ("wrap", "clip"):
         index = index % a.shape[axis] if mode == "wrap" else np.clip(index, 0, a.shape[axis] - 1)
@@ -65,12 +72,8 @@ def _plain(obj: Any) -> Any:
 @composes(np.take_along_axis)
 def _take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     if axis is None:
-        return np.ravel(arr)[indices]
-    axis = normalize_axis_index(axis, arr.ndim)
-    if indices.ndim != arr.ndim:
-        raise ValueError(f"np.take_along_axis: shapes {arr.shape} and {indices.shape} differ in their number of axes")
-    grids = (np.arange(n).reshape((-1,) + (1,) * (arr.ndim - i - 1)) for i, n in enumerate(arr.shape) if i != axis)
-    return arr[tuple(indices if i == axis else next(grids) for i in range(arr.ndim))]
+        return take(arr, indices)
+    return numpys_own(np.take_along_axis)(operands((arr, indices))[0], indices, axis)
 
 
 @composes(np.diagonal)

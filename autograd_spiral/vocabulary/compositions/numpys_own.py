@@ -37,7 +37,8 @@ def numpys_own(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 for _function in available(
-    *("moveaxis", "rollaxis", "matrix_transpose", "flip", "flipud", "fliplr", "rot90", "tile", "append", "expand_dims"),
+    *("shape", "ndim", "size", "common_type", "iscomplexobj", "isrealobj", "isreal", "isposinf", "isneginf"),
+    *("moveaxis", "rollaxis", "matrix_transpose", "flip", "flipud", "fliplr", "rot90", "append", "expand_dims"),
     *("hstack", "vstack", "dstack", "column_stack", "split", "hsplit", "vsplit", "dsplit"),
     *("tril", "triu", "amax", "amin", "ptp", "diff", "cumulative_sum", "cumulative_prod", "apply_over_axes"),
     *("outer", "tensordot", "trapezoid", "polyval"),

@@ -10,9 +10,9 @@ import numpy
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from autograd_spiral.engine.table import composes
-from autograd_spiral.errors import NoRuleError
+from autograd_spiral.errors import NoRuleError, ShapeError
 from autograd_spiral.vocabulary.compositions.arguments import converted, floating
-from autograd_spiral.vocabulary.rules.order import reorder
+from autograd_spiral.vocabulary.rules.order import argselect, reorder
 
 np: Any = numpy  # its type stubs know nothing of Tensors
 
@@ -28,14 +28,16 @@ def _lanes(a: Any, axis: Any, keepdims: bool) -> tuple[Any, tuple[int, ...]]:
     kept = tuple(i for i in range(a.ndim) if i not in axes)
     shape = tuple(a.shape[i] for i in kept)
     flat = (*shape, math.prod(a.shape[i] for i in axes))
+    if not flat[-1]:
+        raise ShapeError("an axis of length 0 has no median or quantile")
     lanes = a if a.ndim == 1 else np.reshape(np.transpose(a, kept + axes), flat)
     return lanes, tuple(1 if i in axes else n for i, n in enumerate(a.shape)) if keepdims else shape
 
 
 def _ranked(lanes: Any, ranks: list[int]) -> Any:
     """Return the entries with these `ranks` along the last axis, or NaN in lanes that contain a NaN."""
-    entries = np.take_along_axis(lanes, np.argpartition(lanes, sorted({*ranks}), axis=-1)[..., ranks], axis=-1)
-    lost = np.any(np.isnan(lanes), axis=-1, keepdims=True)
+    entries = np.take_along_axis(lanes, argselect(lanes, tuple(ranks)), axis=-1)
+    lost = np.isnan(np.max(lanes, axis=-1, keepdims=True))
     return entries * np.where(lost, *np.array([np.nan, 1], lanes.dtype))
 
 
@@ -74,15 +76,13 @@ def _quantiles(
 @composes(np.median)
 def _median(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     lanes, shape = _lanes(floating(a), axis, keepdims)
-    last = lanes.shape[-1] - 1
-    return np.reshape(np.mean(_ranked(lanes, [last // 2, last - last // 2]), axis=-1), shape)
-
-
-@composes(np.nanmedian)
-def _nanmedian(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    return _quantiles(_by_sorting, 1, floating(a), 0.5, axis, keepdims=keepdims)
+    middle = [(lanes.shape[-1] - 1) // 2, lanes.shape[-1] // 2]
+    return np.reshape(np.mean(_ranked(lanes, middle), axis=-1), shape)
 
 
 for _prefix, _entries in (("", _by_partition), ("nan", _by_sorting)):
     for _name, _unit in (("quantile", 1), ("percentile", 100)):
         composes(getattr(np, _prefix + _name))(functools.partial(_quantiles, _entries, _unit))
+composes(np.nanmedian)(
+    lambda a, axis=None, *, keepdims=False: np.nanquantile(floating(a), 0.5, axis, keepdims=keepdims)
+)

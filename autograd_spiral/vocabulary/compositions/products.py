@@ -13,6 +13,7 @@ import numpy as np
 from autograd_spiral.engine.table import composes
 from autograd_spiral.vocabulary.compositions.arguments import available, operand
 from autograd_spiral.vocabulary.compositions.numpys_own import numpys_own
+from autograd_spiral.vocabulary.compositions.shapes import blocks
 
 
 @composes(np.matmul)
@@ -56,12 +57,7 @@ def _vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     return np.matmul(rows[..., None, :], columns[..., :, None])[..., 0, 0]
 
 
-@composes(np.kron)
-def _kron(a: Any, b: Any) -> Any:
-    width = max(np.ndim(a), np.ndim(b))
-    high, low = ((1,) * (width - np.ndim(x)) + np.shape(x) for x in (a, b))
-    blocks = np.reshape(a, [k for n in high for k in (n, 1)]) * np.reshape(b, [k for n in low for k in (1, n)])
-    return np.reshape(blocks, tuple(n * m for n, m in zip(high, low, strict=True)))
+composes(np.kron)(lambda a, b: blocks(np.multiply, a, b))
 
 
 @composes(np.cross)

@@ -25,37 +25,32 @@ def _masked(where: Any, a: Any, fill: Any) -> Any:
     return a if where is True else np.where(np.broadcast_to(where, a.shape), a, fill)
 
 
-def _reduction(
-    function: Any,
-    fill: Any,
-    join: Any,
-    a: Any,
-    axis: Any = None,
-    *,
-    dtype: Any = None,
-    keepdims: bool = False,
-    initial: Any = None,
-    where: Any = True,
-) -> Any:
-    """Reduce with `fill` or `initial` in place of entries that `where` leaves out; join the result to `initial`."""
-    if dtype is None and initial is None and where is True:
-        return NotImplemented
-    if fill is None and initial is None:
-        raise ArgumentError(f"np.{function.__name__} with where= needs initial=, the result where nothing counts")
-    a = a if dtype is None else a.astype(dtype)
-    first: Any = None if initial is None else operand(initial)
-    counted = _masked(where, a, fill if first is None or fill is not None else first.astype(a.dtype))
-    if fill is None and not a.size:
-        return np.sum(a, axis=axis, keepdims=keepdims).astype(a.dtype) + first.astype(a.dtype)
-    out = function(counted, axis=axis, keepdims=keepdims)
-    return out if first is None else join(out, first.astype(out.dtype))
+def _reduction(function: Any, fill: Any, join: Any) -> Any:
+    """Return a reduction with `fill` or `initial` in place of entries that `where` leaves out, joined to `initial`."""
+
+    def reduce(
+        a: Any, axis: Any = None, *, dtype: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True
+    ) -> Any:
+        if dtype is None and initial is None and where is True:
+            return NotImplemented
+        if fill is None and initial is None:
+            raise ArgumentError(f"np.{function.__name__} with where= needs initial=, the result where nothing counts")
+        a = a if dtype is None else a.astype(dtype)
+        first: Any = None if initial is None else operand(initial)
+        counted = _masked(where, a, fill if first is None or fill is not None else first.astype(a.dtype))
+        if fill is None and not a.size:
+            return np.sum(a, axis=axis, keepdims=keepdims).astype(a.dtype) + first.astype(a.dtype)
+        out = function(counted, axis=axis, keepdims=keepdims)
+        return out if first is None else join(out, first.astype(out.dtype))
+
+    return reduce
 
 
 for _function, _fill, _join in (
     *((np.sum, 0, np.add), (np.prod, 1, np.multiply), (np.max, None, np.maximum), (np.min, None, np.minimum)),
     *((np.all, True, np.logical_and), (np.any, False, np.logical_or)),
 ):
-    shared(_function, functools.partial(_reduction, _function, _fill, _join))
+    shared(_function, _reduction(_function, _fill, _join))
 
 
 def _moment(

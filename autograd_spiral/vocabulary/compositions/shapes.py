@@ -14,6 +14,7 @@ from autograd_spiral.engine.table import composes
 from autograd_spiral.errors import NoRuleError
 from autograd_spiral.vocabulary.compositions.arguments import available, operand, operands, stand_in
 from autograd_spiral.vocabulary.compositions.indexing import picked
+from autograd_spiral.vocabulary.compositions.numpys_own import numpys_own
 from autograd_spiral.vocabulary.signatures import pad_widths
 
 composes(np.ravel)(lambda a: np.reshape(a, (a.size,)))
@@ -26,20 +27,18 @@ composes(np.squeeze)(lambda a, axis=None: np.reshape(a, np.squeeze(stand_in(a), 
 
 
 @composes(np.stack)
-def _stack(arrays: Any, axis: int = 0) -> Any:
+def _stack(arrays: Any, axis: int = 0, *, dtype: Any = None, casting: Any = "same_kind") -> Any:
     parts = [operand(array) for array in arrays]
     np.stack([*map(stand_in, parts)])  # raises if shapes differ
-    return np.concatenate([np.expand_dims(part, axis) for part in parts], axis=axis)
+    return np.concatenate([np.expand_dims(part, axis) for part in parts], axis=axis, dtype=dtype, casting=casting)
 
 
-def _at_least(function: Any, *arys: Any) -> Any:
-    shapes = [function(stand_in(a)).shape for a in arys]
-    views = [a if a.shape == to else np.reshape(a, to) for a, to in zip(operands(arys), shapes, strict=True)]
-    return views[0] if len(views) == 1 else tuple(views)
+def _at_least(own: Any, *arys: Any) -> Any:
+    return own(*operands(arys))
 
 
 for _function in (np.atleast_1d, np.atleast_2d, np.atleast_3d):
-    composes(_function)(functools.partial(_at_least, _function))
+    composes(_function)(functools.partial(_at_least, numpys_own(_function)))
 
 _DIRECT = 8
 """Take at most this many parts directly from the whole: the gradients of n such parts are n arrays of its size."""
@@ -89,6 +88,24 @@ def _joined(nested: Any, width: int) -> tuple[Any, int]:
         return np.reshape(nested, (1,) * (width - np.ndim(nested)) + np.shape(nested)), 0
     parts, depths = zip(*(_joined(part, width) for part in nested), strict=True)
     return np.concatenate(parts, axis=-1 - depths[0]), depths[0] + 1
+
+
+def blocks(join: Any, a: Any, b: Any) -> Any:
+    """Return `join(entry, b)` for each entry of `a`, as blocks in one array.
+
+    >>> blocks(np.multiply, np.array([1, 10]), np.array([2, 3]))
+    array([ 2,  3, 20, 30])
+    """
+    width = max(np.ndim(a), np.ndim(b))
+    high, low = ((1,) * (width - np.ndim(x)) + np.shape(x) for x in (a, b))
+    pairs = join(np.reshape(a, [k for n in high for k in (n, 1)]), np.reshape(b, [k for n in low for k in (1, n)]))
+    return np.reshape(pairs, [n * m for n, m in zip(high, low, strict=True)])
+
+
+@composes(np.tile)
+def _tile(A: Any, reps: Any) -> Any:
+    copies = np.broadcast_to(np.int8(0), reps)  # only its shape counts
+    return blocks(lambda a, b: np.broadcast_to(b, np.broadcast_shapes(a.shape, b.shape)), copies, A)
 
 
 @composes(np.roll)

@@ -183,7 +183,7 @@ define(np.tanh, *in_wider(np.float32, np.tanh, lambda ct, out, x: ct * (1 - out 
 define(np.arcsinh, lambda ct, out, x: ct / np.hypot(x, 1))
 define(np.arccosh, lambda ct, out, x: ct / (np.sqrt(x - 1) * np.sqrt(x + 1)))
 define(np.arctanh, lambda ct, out, x: ct / ((1 - x) * (1 + x)))
-define(np.sinc, *in_wider(np.float32, np.sinc, lambda ct, out, x: ct * _sinc_slope(x)), bind=signatures.alone)
+define(np.sinc, *in_wider(np.float64, np.sinc, lambda ct, out, x: ct * _sinc_slope(x)), bind=signatures.alone)
 define(np.i0, *in_wider(np.float32, np.i0, lambda ct, out, x: ct * i0_slope(x)), bind=signatures.alone)
 define(np.conjugate, lambda ct, out, x: ct)
 for magnitude in (np.absolute, np.fabs):

@@ -1,4 +1,4 @@
-"""The order of entries: positions of extrema, sorting, and two functions that move entries into order and back."""
+"""The order of entries: positions of extrema, sorting, order statistics."""
 
 from __future__ import annotations
 
@@ -23,7 +23,13 @@ def _restore_order(x: Any, order: Any, axis: int) -> Any:
     return out
 
 
+def _argselect(x: Any, ranks: tuple[int, ...]) -> Any:
+    """Return the positions of the entries of `x` with these `ranks` along the last axis."""
+    return np.argpartition(x, sorted({*ranks}), axis=-1)[..., list(ranks)]
+
+
 reorder, restore_order = overridable(_reorder), overridable(_restore_order)
+argselect = overridable(_argselect)
 
 
 def _moved_by(adjoint: Any) -> Any:
@@ -32,6 +38,7 @@ def _moved_by(adjoint: Any) -> Any:
 
 define(reorder, _moved_by(restore_order), None, bind=signatures.along, evaluate=_reorder)
 define(restore_order, _moved_by(reorder), None, bind=signatures.along, evaluate=_restore_order)
+define(argselect, None, bind=lambda x, ranks: ((x,), {"ranks": tuple(ranks)}), evaluate=_argselect)
 for search in (np.argmax, np.argmin, np.nanargmax, np.nanargmin):
     define(search, None, bind=signatures.search)
 define(np.argsort, None, bind=signatures.argsort)

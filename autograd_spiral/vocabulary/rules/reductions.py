@@ -101,14 +101,21 @@ def _accumulation_rule(ufunc: np.ufunc) -> Any:
 _product_rule = _accumulation_rule(np.multiply)
 
 
+def _far_from_0(x: Any, where: Any = True) -> Any:
+    return np.min(np.absolute(x), initial=1, where=where) > 1e-280
+
+
 def _cumprod_rule(ct: Any, out: Any, x: Any, axis: int) -> Any:
     """Return the sum of `ct · out` from each entry on, divided by the entry, or use `_product_rule` if that fails."""
-    if type(out) is np.ndarray and x.dtype.char == "d" and np.min(np.absolute(out), initial=1) > 1e-280:
+    if type(out) is np.ndarray and x.dtype.char == "d" and _far_from_0(out):
         with np.errstate(all="ignore"):
-            terms = ct * out
-            pieces = _cumsum_rule(terms, out, x, axis) / x
-        if np.isfinite(pieces).all() and np.min(np.absolute(terms), initial=1, where=ct != 0) > 1e-280:
-            return pieces
+            sums = ct * out
+            precise = _far_from_0(sums) or _far_from_0(sums, ct != 0)
+            backward = np.flip(sums, axis)
+            np.cumsum(backward, axis, out=backward)  # in place: a new array would take longer
+            sums /= x
+        if precise and np.isfinite(sums).all():
+            return sums
     return _product_rule(ct, out, x, axis)
 
 

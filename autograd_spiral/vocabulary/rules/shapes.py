@@ -26,6 +26,13 @@ def inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(sorted(range(len(axes)), key=axes.__getitem__))
 
 
+def _reshape(x: Any, shape: tuple[int, ...]) -> Any:
+    out = np.reshape(x, shape)  # by position: the keyword is `newshape` in NumPy 2.0
+    if not (x.flags.c_contiguous or out.base is None or np.may_share_memory(out, x)):
+        frozen(out.base)  # NumPy made a copy, and returns a view of it: no other copy is needed to freeze that
+    return out
+
+
 def _concatenate_rule(ct: Any, out: Any, *args: Any, axis: int) -> Callable[[int], Any]:
     return np.split(ct, list(itertools.accumulate(x.shape[axis] for x in args[:-1])), axis).__getitem__
 
@@ -57,7 +64,7 @@ define(
     np.reshape,
     lambda ct, out, x, shape: np.reshape(ct, x.shape),
     bind=signatures.reshape,
-    evaluate=lambda x, shape: np.reshape(x, shape),  # by position: the keyword is `newshape` in NumPy 2.0
+    evaluate=_reshape,
 )
 define(np.transpose, lambda ct, out, x, axes: np.transpose(ct, inverse(axes)), bind=signatures.transpose)
 define(np.broadcast_to, lambda ct, out, x, shape: ct, bind=signatures.broadcast_to)  # the sweep undoes broadcasting

@@ -23,7 +23,8 @@ def _erfinv_slope(special: Any, x: Any, z: Any) -> Any:
     size = np.absolute(np.where(inside, z, 0))
     power, tail = bell(size), special.erfcx(size)
     rest = _ROOT_PI * size * (tail - np.where(inside, 1 - np.absolute(x), 1) / power)
-    return np.where(inside, _ROOT_PI / 2 / power * (1 + rest), np.absolute(z))
+    slope = _ROOT_PI / 2 / power
+    return np.where(inside, slope + slope * rest, np.absolute(z))
 
 
 _STEPS = np.arange(1, 20) * 0.375  # whose squares are exact
@@ -42,8 +43,8 @@ def _erfcx_slope(special: Any, x: Any, out: Any) -> Any:
 
 
 def _log_ndtr_slope(special: Any, x: Any) -> Any:
-    right = x > 0
-    above, below = np.where(right, x, 0), np.where(right, 0, x)
+    right = x > -1  # where SciPy's ndtr has more digits than its erfcx
+    above, below = np.where(right, x, 0), np.where(right, -1, x)
     left = math.sqrt(2 / math.pi) / special.erfcx(-below / math.sqrt(2))
     return np.where(right, bell(above, 2) / math.sqrt(2 * math.pi) / special.ndtr(above), left)
 
