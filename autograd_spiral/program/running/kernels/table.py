@@ -150,10 +150,7 @@ def _write_less_one_hot(code: Code, position: int, equation: Equation) -> None:
     by_row = bool(out.flags.c_contiguous)
     elements = out.reshape(-1, order="C" if by_row else "F")
     indices = _flat_index(code, index, shape_of(x), by_row)
-    one, few = np.ones((), out.dtype), code.bind(aligned((out.shape[0],), out.dtype))
-    code.lines.append(f"{code.bind(elements.take, 'take')}({indices}, None, {few}, 'clip')")  # as above
-    code.line(np.subtract, f"{few}, {code.bind(one)}", few)
-    code.lines.append(f"{code.bind(elements)}[{indices}] = {few}")
+    code.lines.append(f"{code.bind(elements)}[{indices}] -= 1")
 
 
 LESS_ONE_HOT = Kernel(less_one_hot, _when_less_one_hot, _write_less_one_hot, Order.SAME)
