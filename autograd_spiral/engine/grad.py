@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import warnings
+import weakref
 from collections.abc import Iterable, Iterator, Sequence, ValuesView
 from typing import Any, TypeVar, overload
 
@@ -17,7 +18,7 @@ from autograd_spiral.engine.sweep import sweep
 from autograd_spiral.engine.tensor import Tensor, as_leaf, seed_cotangent
 from autograd_spiral.errors import ShapeError
 
-__all__ = ["flatten_parameters", "grad", "parameters_in", "tensors_in"]
+__all__ = ["flatten_parameters", "grad", "note_inputs", "parameters_in", "tensors_in"]
 
 Parameters = TypeVar("Parameters")
 
@@ -84,6 +85,7 @@ def grad(outputs: Any, inputs: Any = None, cotangents: Any = None, create_graph:
         found = sweep(zip(ends, seeds, strict=True), set(starts), observer=mode.observer)
         arrays = {start: taken([found.pop(start)]) for start in dict.fromkeys(starts) if start in found}
         results = [as_leaf(arrays[start]) if start in arrays else _zeros(start) for start in starts]
+    note_inputs(results, starts, max((end.serial for end in ends), default=0))
     return unflatten(treedef, iter(results))
 
 
@@ -108,6 +110,15 @@ def _recorded(
             results.append(ct)
             mode.trace.named(ct, start)
     return results
+
+
+def note_inputs(gradients: Iterable[Tensor], inputs: Iterable[Tensor], serial: int) -> None:
+    """Note in each gradient its input, without keeping that alive, and the serial number of the differentiated output.
+
+    An optimizer compares them with its own parameters and with its latest update.
+    """
+    for gradient, start in zip(gradients, inputs, strict=True):
+        gradient._gradient_of = weakref.ref(start), serial
 
 
 def _zeros(like: Tensor) -> Tensor:
