@@ -2,7 +2,8 @@
 
 The functions are written in NumPy, and take arrays or Tensors, also in lists, tuples, dicts and dataclasses. The
 results are arrays, unless an argument is a Tensor or a step is being captured: then they are Tensors, which can be
-differentiated again.
+differentiated again. Derivatives are with respect to arguments: what a function reads from elsewhere is a constant, and
+a UserWarning says so if the function is given the same Tensor as an argument.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from autograd_spiral.engine.calls import explains_keywords
-from autograd_spiral.engine.grad import flatten_parameters, grad
+from autograd_spiral.engine.grad import flatten_parameters, grad, note_inputs
 from autograd_spiral.engine.messages import name_of, plain_class
 from autograd_spiral.engine.modes import MODE, NO_TRACE, entering
 from autograd_spiral.engine.pytree import flatten as leaves_of
@@ -52,7 +53,7 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
         inputs = _Inputs("value_and_grad", args, argnums, kwargs)
         value = _one_number(inputs.call(f), "value_and_grad")
-        gradients = _grad(value, inputs.leaves, create_graph=inputs.recorded)
+        gradients = _grad(value, inputs, create_graph=inputs.recorded)
         return inputs.out(value.reshape(())), inputs.in_form(gradients)
 
     return value_and_gradient
@@ -74,7 +75,7 @@ def elementwise_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
         inputs = _Inputs("elementwise_grad", args, argnums, kwargs)
         value = _one_tensor(inputs.call(f), "elementwise_grad")
         ones = np.ones(value.shape, value.dtype)
-        return inputs.in_form(_grad(value, inputs.leaves, ones, create_graph=inputs.recorded))
+        return inputs.in_form(_grad(value, inputs, ones, create_graph=inputs.recorded))
 
     return derivative
 
@@ -116,7 +117,7 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 
     def second_derivatives(*args: Any, **kwargs: Any) -> Any:
         inputs = _Inputs("hessian", args, argnums, kwargs)
-        gradients = _grad(_one_number(inputs.call(f), "hessian"), inputs.leaves, create_graph=True)
+        gradients = _grad(_one_number(inputs.call(f), "hessian"), inputs, create_graph=True)
         rows = [_jacobians(g, inputs) if g.requires_grad else _zeros(g.shape, inputs) for g in gradients]
         return inputs.in_form(list(map(inputs.in_form, rows)), out=False)
 
@@ -135,7 +136,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
 
     def pull_back(cotangent: Any) -> Any:
         recorded = inputs.recorded or type(cotangent) is Tensor
-        return inputs.in_form(_grad(output, inputs.leaves, cotangent, create_graph=recorded))
+        return inputs.in_form(_grad(output, inputs, cotangent, create_graph=recorded))
 
     return inputs.out(output), pull_back
 
@@ -171,7 +172,7 @@ def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     """
     inputs = _Inputs("hvp", tuple(primals), range(len(primals)))
     directions = inputs.tangents(tangents)
-    gradients = _grad(_one_number(inputs.call(f), "hvp"), inputs.leaves, create_graph=True)
+    gradients = _grad(_one_number(inputs.call(f), "hvp"), inputs, create_graph=True)
     if any(gradient.requires_grad for gradient in gradients):
         products = grad(list(gradients), inputs.leaves, directions, create_graph=inputs.recorded)
         return tuple(inputs.in_form(products))
@@ -230,7 +231,8 @@ class _Inputs:
         self.recorded = tensors and MODE.get().recording  # then the results can be differentiated again
         self.as_arrays = not tensors and MODE.get().trace is NO_TRACE
         others = [arg for i, arg in enumerate(args) if i not in positions and i - len(args) not in positions]
-        self._depend = _may_depend([*found, *leaves_of((others, self._kwargs))[0]])
+        self._others = {leaf for leaf in leaves_of((others, self._kwargs))[0] if type(leaf) is Tensor}
+        self.given = found
         names = [leaf_names(part, f"argument {i}") for i, (_, part) in zip(positions, parts, strict=True)]
         self.leaves = [self._leaf(*named) for named in zip(chain(*names), found, strict=True)]
         self._args = list(args)
@@ -240,7 +242,9 @@ class _Inputs:
     def _leaf(self, name: str, value: Any) -> Tensor:
         if type(value) is Tensor and value.requires_grad:
             with entering(recording=True):
-                return +value if self._depend else value  # a new node: nothing else that is passed depends on it
+                leaf = +value  # a new node: what `f` reads elsewhere does not depend on it
+            leaf.name = value.name
+            return leaf
         array = value._value if type(value) is Tensor else np.asarray(value)
         if array.dtype.kind != "f":
             if array.dtype == object:
@@ -271,6 +275,8 @@ class _Inputs:
             )
         if type(output) is not Tensor or not output.requires_grad:
             self._warn_of_constant(f, output)
+        elif self.recorded and not MODE.get().transform:
+            self._warn_of_reads(f, output)
         return output
 
     def _warn_of_constant(self, f: Function, output: Any) -> None:
@@ -283,6 +289,25 @@ class _Inputs:
             UserWarning,
             stacklevel=4,
         )
+
+    def _warn_of_reads(self, f: Function, output: Tensor) -> None:
+        """Warn if `f` reads a parameter not only from its argument: such a read counts as a constant."""
+        passed = {leaf for leaf in self.given if type(leaf) is Tensor and leaf.is_leaf} - self._others
+        seen = {output, *self.leaves, *self._others}
+        stack = [output]
+        while stack:
+            for arg in stack.pop().args:
+                if type(arg) is Tensor and arg not in seen:
+                    seen.add(arg)
+                    stack.append(arg)
+        read = sorted(tensor.name or "a tensor" for tensor in passed & seen if tensor.requires_grad)
+        if read:
+            warnings.warn(
+                f"{self.caller}: {name_of(f)} also reads {read[0]} from outside its arguments, and there it counts as "
+                "a constant: use the argument instead, or write .detach() if you mean a constant",
+                UserWarning,
+                stacklevel=4,
+            )
 
     def tangents(self, tangents: Sequence[Any]) -> list[Any]:
         """Return the leaves of the tangents. Raises `ShapeError` unless form and shapes are those of the primals."""
@@ -310,17 +335,14 @@ class _Inputs:
         return result if self.recorded else result.detach()
 
 
-def _may_depend(leaves: Iterable[Any]) -> bool:
-    """Whether a tensor among these leaves may be computed from another one, or be the same."""
-    flowing = [leaf for leaf in leaves if type(leaf) is Tensor and leaf.requires_grad]
-    return len(set(flowing)) < len(flowing) or (len(flowing) > 1 and not all(tensor.is_leaf for tensor in flowing))
-
-
-def _grad(output: Tensor, leaves: Sequence[Tensor], cotangent: Any = None, *, create_graph: bool = False) -> Any:
-    """Return the result of `grad`, or zeros, without a second warning, if the output depends on nothing."""
-    if output.requires_grad or output.args:
-        return grad(output, leaves, cotangent, create_graph=create_graph)
-    return [Tensor(np.zeros(leaf.shape, leaf.dtype)) for leaf in leaves]
+def _grad(output: Tensor, inputs: _Inputs, cotangent: Any = None, *, create_graph: bool = False) -> Any:
+    """Return the gradients with respect to the leaves, or zeros, without a second warning, if there are none."""
+    if not (output.requires_grad or output.args):
+        return [Tensor(np.zeros(leaf.shape, leaf.dtype)) for leaf in inputs.leaves]
+    gradients = grad(output, inputs.leaves, cotangent, create_graph=create_graph)
+    if inputs.recorded:
+        note_inputs(gradients, inputs.given, output.serial)
+    return gradients
 
 
 def _one_tensor(output: Any, caller: str) -> Tensor:
@@ -358,7 +380,7 @@ def _jacobians(output: Tensor, inputs: _Inputs) -> list[Any]:
     except AutogradError:
         if not inputs.as_arrays:
             raise
-    rows = [_grad(output, inputs.leaves, unit) for unit in _units(output)]
+    rows = [_grad(output, inputs, unit) for unit in _units(output)]
     shapes = [(*output.shape, *leaf.shape) for leaf in inputs.leaves]
     return [np.reshape([row[i].data for row in rows], shape) for i, shape in enumerate(shapes)]
 
@@ -371,7 +393,7 @@ def _units(output: Tensor) -> Any:
 def _rows_at_once(output: Tensor, inputs: _Inputs) -> list[Any]:
     """Return the derivatives for each leaf: record one backward pass, and compute it for all unit cotangents."""
     cotangent = _some_cotangent(output)
-    gradients = _grad(output, inputs.leaves, cotangent, create_graph=True)
+    gradients = _grad(output, inputs, cotangent, create_graph=True)
     linear = {cotangent: None}
     for node in history(gradients):
         if any(type(arg) is Tensor and arg in linear for arg in node.args):
