@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from autograd_spiral.engine.messages import name_of
+from autograd_spiral.engine.messages import name_of, numpys_names
 from autograd_spiral.errors import NoRuleError
 
 __all__ = ["NUMPY_DEFAULTS", "call_bound", "explains_keywords", "overridable", "unannotated"]
@@ -82,8 +82,7 @@ def call_bound(
             signature.bind(*args, **kept)
         except TypeError as error:
             raise NoRuleError(
-                f"{name} on a Tensor is called as {name}{unannotated(signature)}: {error}. "
-                "To compute without a gradient, pass the array: t.data instead of t."
+                f"{name} on a Tensor is called as {name}{unannotated(signature)}: {error}{remedy}"
             ) from None
         passed_on = [key for key in kept if f"unexpected keyword argument {key!r}" in str(raised)]
         if isinstance(raised, NoRuleError) and passed_on:  # by NumPy's own code, to a function that does not take it

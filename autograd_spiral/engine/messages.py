@@ -230,9 +230,28 @@ def lost_number(tensor: Any, use: str, transform: str) -> LostGraphError:
     """Return the error for a plain number in the function that a transform differentiates."""
     return LostGraphError(
         f"{use} of {called(tensor)} in the function passed to {transform} would silently drop its gradient, as would "
-        "math.exp(t) or array[i] = t: write np.exp(t) instead of math.exp(t), and np.stack([t, …]) instead of filling "
-        "an array. If the number is for display only, write float(t.detach())"
+        "math.exp(t) or array[i] = t: compute with t itself, which needs no float(); write np.exp(t) instead of "
+        "math.exp(t), and np.stack([t, …]) instead of filling an array. If the number is for display only, write "
+        "float(t.detach())"
     )
+
+
+def formats_text() -> bool:
+    """Return whether Python is computing `"%.2f" % t`, which needs the number of t for display only.
+
+    >>> class Number:
+    ...     def __float__(self):
+    ...         return 1.0 if formats_text() else 0.0
+    >>> "%.1f" % Number(), float(Number())
+    ('1.0', 0.0)
+    """
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_name in ("_one", "__float__"):
+        frame = frame.f_back
+    if frame is None:
+        return False
+    steps = (step for step in dis.get_instructions(frame.f_code) if step.offset == frame.f_lasti)
+    return any(step.argrepr in ("%", "%=") for step in steps)  # an operator calls __float__ only to format a text
 
 
 def plain_array(tensor: Any) -> LostGraphError:
@@ -315,8 +334,18 @@ def in_numpys_names(keywords: dict[str, Any]) -> dict[str, Any]:
     TypeError: got an unexpected keyword argument 'dim': write axis= instead of dim=
     """
     for key in keywords.keys() & _NUMPYS_NAMES.keys():
-        raise TypeError(f"got an unexpected keyword argument {key!r}: write {_NUMPYS_NAMES[key]}= instead of {key}=")
+        raise TypeError(f"got an unexpected keyword argument {key!r}{numpys_names(keywords)}")
     return keywords
+
+
+def numpys_names(keywords: Iterable[str]) -> str:
+    """Return what to write instead of PyTorch's names of NumPy's keywords; "" if there are none.
+
+    >>> numpys_names(["dim", "dtype"])
+    ': write axis= instead of dim='
+    """
+    pairs = [f"{_NUMPYS_NAMES[key]}= instead of {key}=" for key in keywords if key in _NUMPYS_NAMES]
+    return f": write {', '.join(pairs)}" if pairs else ""
 
 
 def keyword(ufunc: np.ufunc, key: str) -> AutogradError:
