@@ -36,7 +36,7 @@ def overridable(body: F) -> F:
 
 
 def explains_keywords(**instead: str) -> Callable[[F], F]:
-    """Let the error for a keyword of another library say what to write: `instead` has it by the keyword.
+    """Let the error for a keyword of another library say what to write: `instead` maps the keyword to that.
 
     >>> @explains_keywords(gamma="factor=")
     ... def decay(factor): ...
@@ -66,7 +66,7 @@ NUMPY_DEFAULTS = {"out": None, "dtype": None, "where": True, "casting": "same_ki
 def call_bound(
     original: Callable[..., Any], function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    """Call `function` in place of `original`; ignore the keywords of `NUMPY_DEFAULTS` if they have NumPy's default.
+    """Call `function` in place of `original`; ignore keywords in `NUMPY_DEFAULTS` that have NumPy's default.
 
     Raises `NoRuleError`, with the accepted signature, for arguments that `function` does not take.
 

@@ -227,7 +227,7 @@ def lost_graph() -> LostGraphError:
 
 
 def lost_number(tensor: Any, use: str, transform: str) -> LostGraphError:
-    """Return the error for a plain number in the function that a transform differentiates."""
+    """Return the error for converting a tensor to a number in the function that a transform differentiates."""
     return LostGraphError(
         f"{use} of {called(tensor)} in the function passed to {transform} would silently drop its gradient, as would "
         "math.exp(t) or array[i] = t: compute with t itself, which needs no float(); write np.exp(t) instead of "
@@ -387,8 +387,8 @@ def explain_call(
 ) -> None:
     """Raise an error of this package instead of NumPy's `error`, with the operation and the shapes added.
 
-    Errors of this package stay unchanged, except that errors about shapes get the name of the outermost function.
-    Errors of an `isolated` operation, which a user wrote, only get a note, unless they are about shapes or an index.
+    Errors of this package stay unchanged, except that errors about shapes name the outermost function. Errors of an
+    `isolated` operation, which a user wrote, only get a note, unless they are about shapes or an index.
     """
     kinds = (ValueError, IndexError, TypeError, ZeroDivisionError, np.exceptions.AxisError, np.linalg.LinAlgError)
     reason = error.__cause__ if isinstance(error, AutogradError) and type(error.__cause__) in kinds else error
@@ -545,7 +545,7 @@ def stale(leaf: Any, node: Any) -> StaleLeafError:
 # --- rules that break their contract --------------------------------------------------------------------------------
 
 _NO_FAULT_OF_A_RULE = (AutogradError, MemoryError, FloatingPointError, Warning)
-"""Exceptions from a rule that stay unchanged: those that are clear already, and those that NumPy was told to raise."""
+"""Exceptions from a rule that are passed on unchanged: they are clear already, or NumPy was told to raise them."""
 
 
 def _rule(primitive: Any, argument: int) -> str:

@@ -21,7 +21,7 @@ BINS = 16
 """The number of bars of a histogram."""
 
 _FEW = 4
-"""Up to this many columns are all shown as numbers, so that the zeros of a row need no count."""
+"""Up to this many columns are all shown as numbers, so that the zeros in a row need not be counted."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ def reached(ends: Iterable[Node], start: Set[Node]) -> dict[Node, frozenset[Node
     """Return, for each of `ends`, the nodes in `start` that its entries depend on.
 
     Values that are neither in `start` nor computed from it are ignored. Vectors that were joined, combined entry by
-    entry and cut again are told apart; any other operation is assumed to mix all its arguments.
+    entry and cut apart again are kept apart; any other operation is assumed to mix all entries of its arguments.
     """
     runs: dict[Node, _Runs] = {node: [(node.output.size, frozenset([node]))] for node in start}
     found: dict[Node, frozenset[Node]] = {}

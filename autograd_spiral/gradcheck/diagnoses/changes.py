@@ -1,4 +1,4 @@
-"""Mistakes in the rule of one operation: its result is lost, a mask is forgotten, a factor is wrong, and so on.
+"""Mistakes in the rule of one operation: the result is lost, a mask is forgotten, a factor is wrong, and so on.
 
 A change takes an operation, the number of an argument, the cotangent of the operation and the right piece for the
 argument, and returns a wrong piece, or None if the mistake is not possible there.
@@ -40,7 +40,7 @@ def lost(node: Tensor, i: int, ct: Array, piece: Array) -> Array:
 
 
 def always(piece: Array) -> Change:
-    """Return the change that puts this piece in place of the right one, for any cotangent."""
+    """Return the change that replaces the right piece by this one, whatever the cotangent."""
     return lambda node, i, ct, right: piece.reshape(node.args[i].shape)
 
 
