@@ -141,9 +141,9 @@ class Optimizer:
         In a captured step, the parameters and the state change once the whole step has succeeded. The update is in a
         scope with the name of the class, so pictures show `W ← Adam(W, dW)`. Raises `GradientError` if the gradients
         have another form, if one is missing, or if the container now holds other parameters; `ShapeError` if a gradient
-        has another shape, and `DtypeError` if it is not floating-point. Warns if the update cannot do any good: if the
-        loss was computed before the latest update, or if the gradients, twice in a row, are those of tensors that are
-        not this optimizer's and have not changed.
+        has another shape, and `DtypeError` if it is not floating-point. Issues a UserWarning if the loss was computed
+        before the latest update, or if the gradients are, twice in a row, those of other tensors, which have not
+        changed in between.
 
         >>> w = Tensor([1.0, 2.0], requires_grad=True)
         >>> Adam(w, learning_rate=0.1).update(np.array([3.0, -0.5]))
@@ -196,10 +196,10 @@ class Optimizer:
         return {key: found[key] for key in self._leaves}
 
     def _warn_of_no_effect(self, gradients: dict[Any, Any]) -> None:
-        """Warn of gradients that this optimizer's updates cannot have changed: of other tensors, or of an old output.
+        """Warn of gradients that show a mistake: those of other tensors, or of a loss from before the latest update.
 
-        Gradients of other tensors are permitted, since these may be copies that get the parameters' values after each
-        update. So the warning comes at the second update, if another one has not changed since the first.
+        Gradients of other tensors are allowed, since these may be copies that get the new values after each update. So
+        the warning comes at the second update, if the same tensors still have the values that they had at the first.
         """
         caller, latest = f"{type(self).__name__}.update", _LATEST.get(self, -1)
         value_of, others = MODE.get().trace.value_of, {}
@@ -242,9 +242,9 @@ class Optimizer:
 
 # Not in the optimizers themselves, whose copies and files need none of it.
 _LATEST: weakref.WeakKeyDictionary[Optimizer, int] = weakref.WeakKeyDictionary()
-"""The serial number of a tensor that the latest update computed, by optimizer."""
+"""Maps an optimizer to the serial number of a tensor that its latest update computed."""
 _OTHERS: weakref.WeakKeyDictionary[Optimizer, dict[Any, Any]] = weakref.WeakKeyDictionary()
-"""By optimizer: the tensors that are not its own, but whose gradients the latest update was given, and their values."""
+"""Maps an optimizer to the other tensors whose gradients its latest update was given, and to their values."""
 
 _INSTEAD = {
     "load_state_dict": "for name, tensor in optimizer.state.items(): tensor.assign(saved[name])",
@@ -433,7 +433,7 @@ def _warmup(step: Any, *, steps: float, schedule: float | Schedule) -> Any:
 def named_parameters(parameters: Any) -> dict[str, Any]:
     """Return the tensors or arrays of a container in a dict, under names made of their keys, such as "layers.0.W".
 
-    Settings, such as texts, None and functions, are left out, and so are numbers beside Tensors.
+    Settings, such as texts, None and functions, are left out, and so are numbers in a container of Tensors.
     `np.savez(file, **named_parameters(net))` saves a net of any form. Raises ValueError if two names are equal, as for
     the keys 0 and "0", and TypeError for a single tensor, which has no key.
 
@@ -556,7 +556,7 @@ def _floating(caller: str, key: Any, gradient: Any) -> Any:
 
 
 def _no_tensor() -> None:
-    """Stand for the input of a gradient that is not known, as for a weak reference to what is gone."""
+    """Return None, as a weak reference does whose tensor no longer exists: for a gradient whose input is not known."""
 
 
 def _warn(message: str) -> None:

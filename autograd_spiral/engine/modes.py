@@ -166,7 +166,7 @@ class entering:
 
     @classmethod
     def _dropped(cls, entered: weakref.ref[entering]) -> None:
-        """Leave the block of an object that is gone because an interrupt came before the first line of `__exit__`."""
+        """Leave the block of an object that was deleted because an interrupt came before `__exit__` began."""
         cls._set(_without(MODE.get(), entered))
 
     def _again(self) -> entering:

@@ -96,7 +96,7 @@ def samples_within(shapes: Sequence[tuple[int, ...]], size: int, shares: Sequenc
 
 
 def counts_zeros(sample: Sample) -> bool:
-    """Whether to count the zeros of each row: for matrices not kept in full, if each count fits into a byte."""
+    """Whether to count the zeros of each row: if not all of a matrix is kept, and each count fits into a byte."""
     return sample.size < sample.rows * sample.columns and _FEW < sample.columns < 256 and sample.rows > 1
 
 

@@ -59,7 +59,7 @@ class RuleRow:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong, or too noisy to tell.
+        """Whether all verdicts are ok: nothing is wrong, and nothing is too noisy to tell.
 
         >>> RuleRow("np.exp", "0 (2, 3)", "ok", "wrong", "ok", 0.5, 1e-10).ok
         False
@@ -110,8 +110,8 @@ class RuleReport(Report):
 def checkable() -> dict[str, Callable[..., Any]]:
     """Return the functions that a run covers, by name.
 
-    They are those of the rule table, the compositions, and the functions that NumPy lacks, without primitives that
-    were declared elsewhere.
+    They are those of the rule table, the compositions, and the functions that NumPy lacks, but no primitives that were
+    declared outside the package.
 
     >>> checkable()["np.exp"]
     <ufunc 'exp'>
@@ -208,7 +208,7 @@ def _without_gradient(call: CheckedFunction, name: str, found: str) -> list[Rule
 
 
 class _RawResults(Observer):
-    """Watches the results of rules before the sweep repairs them: float32 arguments must not give float64."""
+    """Watches the results of rules before the sweep casts them: float32 arguments must not give float64."""
 
     def __init__(self) -> None:
         self.faults: dict[str, None] = {}

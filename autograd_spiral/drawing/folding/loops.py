@@ -117,8 +117,7 @@ class _Finder:
         self.position = {i: position for position, i in enumerate(order)}
 
     def starts(self, repeat: Repeat) -> list[int]:
-        """Return where the first round may begin: first the positions where a scope is a round, then those with most
-        rounds."""
+        """Return where the first round may begin, best first: where a scope is a round, then in the longest repeats."""
         scopes = [
             self.nodes[i].scope for i in self.order[repeat.start : min(repeat.start + 3 * repeat.period, repeat.stop)]
         ]

@@ -75,7 +75,7 @@ class Backward:
         return piece if shared is None else np.where(shared, self.share * ct, piece)
 
     def off(self, changes: Mapping[Edge, Change], off: dict[Tensor, Array] | None = None) -> dict[int, Array]:
-        """Return by how much the gradients are off with these changes; `off` collects the same for all cotangents.
+        """Return by how much the gradients are off with these changes; `off` collects the same for the cotangents.
 
         Rules are linear in the cotangent, so it is enough to pass on what a change adds.
         """

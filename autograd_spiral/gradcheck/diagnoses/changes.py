@@ -123,7 +123,7 @@ def _without_one_hot(node: Tensor, i: int, ct: Array, piece: Array) -> Array | N
 
 
 def _assigned(node: Tensor, i: int, ct: Array, piece: Array) -> Array | None:
-    """Return what comes back from picked entries if repeated ones overwrite each other instead of adding up."""
+    """Return the cotangent if the contributions to repeated entries overwrite each other instead of adding up."""
     if name(node) not in ("getitem", "np.take", "np.take_along_axis") or i or node.primitive is None:
         return None
     numbers = np.arange(piece.size).reshape(piece.shape)

@@ -19,7 +19,7 @@ TO_DIAGNOSE = 16  # this many further elements are judged once a random directio
 
 
 def along_directions(judge: Judge, at: int, count: int) -> Findings:
-    """Judge the gradient with respect to input `at` along `count` random directions; a failure leads to its element."""
+    """Judge the gradient with respect to input `at` along `count` random directions; find the element of a failure."""
     gradient = judge.gradients[at]
     rng = np.random.default_rng(count)
     slopes: list[Slope] = []
