@@ -2,9 +2,9 @@
 
 A line is a function of one number t that returns a flat array of outputs; each output is differentiated at t = 0
 separately. Central and one-sided differences are taken at steps that shrink by a fixed ratio, and extrapolated to step
-0 (Richardson). Every three neighbouring steps give one estimate, with the bound
+0 (Richardson). Every three neighbouring steps give one estimate, with this error bound:
 
-    truncation (how far the extrapolation still moved) + rounding (the noise of the values, over the step).
+    truncation (how far the extrapolation still moved) + rounding (the noise of the values, divided by the step)
 
 Estimates are collected from the smallest steps upward as long as they agree within their bounds, which leaves out every
 step that reaches beyond a kink. The estimate with the tightest bound is used.

@@ -322,7 +322,7 @@ def rounding_of(
 
     @np.errstate(all="ignore")
     def levels_of(runs: Iterable[Array]) -> tuple[Array, Array]:
-        """Return how far runs are from the values, or from their middle where the values stand apart, and a mask."""
+        """Return how far runs are from the values, and a mask of jumps: there, they are compared with each other."""
         low = high = np.full(values.shape, np.nan)
         for run in runs:
             low, high = np.fmin(low, run), np.fmax(high, run)

@@ -206,7 +206,7 @@ class Findings:
 
     @property
     def worst(self) -> Slope | None:
-        """The slope with the largest error: relative to its bound if something fails, else to its size; or None.
+        """The slope with the largest error, relative to its bound if something fails, else to its size; or None.
 
         >>> slopes = tuple(Slope(Verdict.WRONG, value, 1.0, 0.1, index=(i,)) for i, value in enumerate([2.0, -3.0]))
         >>> Findings("x", np.zeros(2), slopes=slopes).worst.index

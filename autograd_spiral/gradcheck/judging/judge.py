@@ -131,7 +131,7 @@ class Judge:
         return Swept(dict(zip(at, leaves, strict=True)), outputs, dict(zip(at, gradients, strict=True)))
 
     def _leading(self, infinite: list[Array]) -> dict[int, Array]:
-        """Return which elements of each input lead to an `infinite` output, by the rules or by their index."""
+        """Return the elements of each input on which an `infinite` output depends, by the rules or by their index."""
         ones = [lost.astype(ct.dtype) for lost, ct in zip(infinite, self.cotangents, strict=True)]
         everywhere = all(lost.all() for lost in infinite)
         leading = {}
@@ -251,7 +251,7 @@ class Judge:
         return found
 
     def compared(self, at: int, hand: Array) -> list[Slope]:
-        """Judge `hand`, another gradient with respect to input `at`, by the engine's: both may be off by rounding."""
+        """Compare `hand`, a gradient with respect to input `at`, with the engine's: both may be off by rounding."""
         # Summed in another order, rounding can grow by the square root of the number of terms.
         bound = max(2.0, max(self.sizes, default=1) ** 0.5) * self.rounding[at]
         with np.errstate(all="ignore"):

@@ -289,7 +289,7 @@ _AS_A_METHOD = "make it a method, with @capture in the body of the class or self
 
 
 _MOST_PARTS = 10_000
-"""At most this many of the objects that a step refers to are looked at."""
+"""At most this many of the objects to which a step refers are examined."""
 
 
 def _original_in(step: Any, memo: dict[int, Any]) -> str | None:
