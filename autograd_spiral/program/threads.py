@@ -1,7 +1,8 @@
-"""Threads that help a call, and that an interrupt at any moment leaves usable.
+"""Threads that help to compute a call, and stay usable if an interrupt comes at any moment.
 
 The futures of `concurrent.futures` do not: an interrupt (Ctrl-C) inside their Python code may leave one of their locks
-held for ever. Here the threads share nothing but queues written in C, and what is said of a job may be said twice.
+held for ever. Here the threads share nothing but queues, which are written in C, and each message about a job may be
+sent twice.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ __all__ = ["Helpers"]
 
 
 class Helpers:
-    """Threads that run functions beside the caller's thread. They end when nothing refers to this object any more.
+    """Threads that run functions next to the caller's thread. They end when nothing refers to this object any more.
 
     >>> Helpers(2).call(lambda: "a", [lambda: "b", lambda: "c"])
     ['a', 'b', 'c']

@@ -2,8 +2,8 @@
 
 The functions are written in NumPy, and take arrays or Tensors, also in lists, tuples, dicts and dataclasses. The
 results are arrays, unless an argument is a Tensor or a step is being captured: then they are Tensors, which can be
-differentiated again. Derivatives are with respect to arguments: what a function reads from elsewhere is a constant, and
-a UserWarning says so if the function is given the same Tensor as an argument.
+differentiated again. Derivatives are with respect to arguments: anything that a function reads from elsewhere counts as
+a constant. If that is a Tensor that the function also gets as an argument, a UserWarning is issued.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ _with_hints = explains_keywords(
 def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return a function that computes the value of `f`, a single number, and its gradient with respect to an argument.
 
-    `argnums` is the position of the argument. The gradient has the form of the argument: an array, or a list, tuple,
-    dict or dataclass of arrays. With several `argnums`, it is a tuple of gradients. Pass the returned function to
-    `scipy.optimize.minimize(…, jac=True)`, for example. Raises `GradientError` if `f` returns more than one element,
+    `argnums` is the position of the argument. The gradient has the same form as the argument: an array, or a list,
+    tuple, dict or dataclass of arrays. With several `argnums`, it is a tuple of gradients. Pass the returned function
+    to `scipy.optimize.minimize(…, jac=True)`, for example. Raises `GradientError` if `f` returns more than one element,
     and `DtypeError` for integer arguments.
 
     >>> value_and_grad(lambda w, x: np.sum(w * x) ** 2)(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
@@ -84,9 +84,10 @@ def elementwise_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return a function for the derivative of every element of `f` with respect to every element of its argument.
 
-    For an output of shape `m` and an argument of shape `n`, the result has shape `(*m, *n)`; its form is that of
-    `value_and_grad`. One backward pass is computed for all elements of the output at once; only operations that are not
-    NumPy's, such as your own, are computed for one element after the other. Raises `DtypeError` for integer arguments.
+    For an output of shape `m` and an argument of shape `n`, the result has shape `(*m, *n)`; for containers and several
+    `argnums`, it has the same form as the gradient of `value_and_grad`. One backward pass is computed for all elements
+    of the output at once; only operations that are not NumPy's, such as your own, are computed for one element after
+    another. Raises `DtypeError` for integer arguments.
 
     >>> jacobian(lambda x: np.cumsum(x**2))(np.array([1.0, 2.0]))
     array([[2., 0.],
@@ -107,7 +108,7 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return a function for the second derivatives of `f`, a single number, with respect to all pairs of elements.
 
     For an argument of shape `n`, the result has shape `(*n, *n)`. For several arguments, or for a container, the result
-    has the form of the gradient, and each of its leaves is again of that form. Raises the errors of `value_and_grad`.
+    has the same form as the gradient, and so has each of its leaves in turn. Raises the errors of `value_and_grad`.
 
     >>> hessian(lambda x: np.sum(x**3) + x[0] * x[1])(np.array([1.0, 2.0]))
     array([[ 6.,  1.],
@@ -125,7 +126,7 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 
 
 def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
-    """Return `f(*primals)`, and a function that takes its cotangent and returns a tuple of the primals' cotangents.
+    """Return `f(*primals)`, and a function that maps a cotangent of this value to a tuple of the primals' cotangents.
 
     >>> value, pull_back = vjp(lambda x, y: x * y, np.array([1.0, 2.0]), np.array([3.0, 4.0]))
     >>> pull_back(np.array([1.0, 10.0]))
@@ -144,9 +145,9 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
 def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     """Return `f(*primals)`, and its derivative along the tangents, one for each primal and in the same form.
 
-    No further rules are needed: the vector-Jacobian product is linear in its cotangent, and its derivative with respect
-    to the cotangent, weighted by the tangents, is the Jacobian-vector product. Raises `ShapeError` for tangents of
-    other shapes.
+    It needs no rules of its own: the vector-Jacobian product is linear in its cotangent, and its derivative with
+    respect to the cotangent, weighted with the tangents, is the Jacobian-vector product. Raises `ShapeError` for
+    tangents of other shapes.
 
     >>> jvp(np.sin, (np.array([0.0, 1.0]),), (np.array([1.0, 2.0]),))[1].round(4)
     array([1.    , 1.0806])
@@ -213,7 +214,7 @@ def _check_transform(caller: str, f: Any, argnums: Any) -> None:
 
 
 class _Inputs:
-    """The arguments of a function; those to differentiate with respect to are replaced by leaves."""
+    """The arguments of a function, with leaves in place of those that it is differentiated with respect to."""
 
     def __init__(
         self, caller: str, args: tuple[Any, ...], argnums: int | Sequence[int], kwargs: Mapping[str, Any] | None = None
@@ -291,7 +292,7 @@ class _Inputs:
         )
 
     def _warn_of_reads(self, f: Function, output: Tensor) -> None:
-        """Warn if `f` reads a parameter not only from its argument: such a read counts as a constant."""
+        """Warn if `f` also reads one of these tensors from outside its arguments, where it counts as a constant."""
         passed = {leaf for leaf in self.given if type(leaf) is Tensor and leaf.is_leaf} - self._others
         seen = {output, *self.leaves, *self._others}
         stack = [output]
@@ -310,7 +311,7 @@ class _Inputs:
             )
 
     def tangents(self, tangents: Sequence[Any]) -> list[Any]:
-        """Return the leaves of the tangents. Raises `ShapeError` unless form and shapes are those of the primals."""
+        """Return the leaves of the tangents. Raises `ShapeError` unless form and shapes agree with the primals."""
         parts = [flatten_parameters(tangent) for tangent in tangents]
         leaves = [leaf for leaves, _ in parts for leaf in leaves]
         treedef = tuple, tuple(enumerate(treedef for _, treedef in parts))
@@ -336,7 +337,7 @@ class _Inputs:
 
 
 def _grad(output: Tensor, inputs: _Inputs, cotangent: Any = None, *, create_graph: bool = False) -> Any:
-    """Return the gradients with respect to the leaves, or zeros, without a second warning, if there are none."""
+    """Return the gradients with respect to the leaves; if the output has no graph, return zeros without a warning."""
     if not (output.requires_grad or output.args):
         return [Tensor(np.zeros(leaf.shape, leaf.dtype)) for leaf in inputs.leaves]
     gradients = grad(output, inputs.leaves, cotangent, create_graph=create_graph)

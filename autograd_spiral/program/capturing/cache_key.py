@@ -99,7 +99,7 @@ class Call:
 
 
 def taken_apart(arguments: Any) -> tuple[list[Any], Any]:
-    """Return the leaves and the treedef of arguments; a dataclass without arrays is a leaf, since it may be a model."""
+    """Return the leaves and treedef of arguments; a dataclass without arrays is a leaf: it may be a model."""
     return flatten(arguments, _is_object)
 
 

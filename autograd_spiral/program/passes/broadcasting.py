@@ -1,4 +1,4 @@
-"""Simplifies elementwise equations: no needless `np.broadcast_to`, and Python numbers for arrays of one number."""
+"""Simplifies elementwise equations: drops needless `np.broadcast_to`, and writes arrays of one number as numbers."""
 
 from __future__ import annotations
 

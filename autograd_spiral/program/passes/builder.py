@@ -84,7 +84,7 @@ class Builder:
         )
 
     def _primals(self) -> dict[Value, Value]:
-        """Return the primals of the current gradients; if two gradients became one, a trained state has priority."""
+        """Return the primals of the current gradients; if two gradients became one, a trained state is preferred."""
         primals: dict[Value, Value] = {}
         for ct, primal in self.before.primals.items():
             current, of = self._current(ct), self._current(primal)

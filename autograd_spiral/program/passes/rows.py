@@ -47,7 +47,7 @@ _COMBINED = {np.sum: np.add, np.max: np.maximum, np.min: np.minimum, np.all: np.
 
 
 def treatment(equation: Equation, axes: Axes, rows: int) -> Treatment | None:
-    """Return how to compute `equation`, whose inputs have rows along `axes`; None if it needs all rows at once."""
+    """Return how to compute `equation` if its inputs have rows along `axes`; None if it needs all rows at once."""
     function = equation.function
     if equation.opaque:
         return None

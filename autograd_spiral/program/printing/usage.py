@@ -1,4 +1,4 @@
-"""How to call a saved program: a comment at the head of its text, with code that continues from the saved state."""
+"""How to call a saved program: a comment above its text, with code that continues from the saved state."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ __all__ = ["KERNELS", "with_kernels"]
 # --- sums -----------------------------------------------------------------------------------------------------------
 
 _FLOAT32 = 2**14
-"""BLAS adds up at most this many float32 numbers, in long runs; for more, NumPy's pairwise sums are more accurate."""
+"""BLAS adds up at most this many float32 numbers, one by one; for more, NumPy's pairwise sums are more accurate."""
 
 
 def sum_of_squares(x: Any) -> Any:
