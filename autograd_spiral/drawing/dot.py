@@ -71,7 +71,7 @@ def dot_lines(graph: Graph, *, values: bool, rankdir: str) -> Iterator[str]:
 
 
 def _phase(graph: Graph, phase: str, numbers: Iterator[int], *, values: bool, narrow: bool) -> Iterator[str]:
-    """Yield the nodes of one phase; those of a loop, or of a scope of the forward pass, are inside its frame."""
+    """Yield the nodes of one phase, with a frame around each loop, and around each scope in the forward pass."""
     scopes = {i: _frames(node) for i, node in enumerate(graph.nodes) if node.phase == phase}
     seen: dict[tuple[str, ...], int] = {}
 

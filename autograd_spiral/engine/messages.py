@@ -203,7 +203,7 @@ def integer_gradient(dtype: np.dtype[Any]) -> DtypeError:
 
 
 def data_dtype(use: str, dtype: np.dtype[Any]) -> DtypeError:
-    """Return the error for data that are not real numbers, passed to `use`."""
+    """Return the error for data that are not real numbers; `use` says what they were passed to."""
     compared = dtype.kind == "O" and use in ("np.equal", "np.not_equal")
     remedy = "; to test whether there is a tensor, write t is None" if compared else ""
     return DtypeError(f"{use}: the dtype must be floating, integer or bool, not {dtype}{remedy}")

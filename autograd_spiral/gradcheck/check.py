@@ -55,7 +55,7 @@ def check_gradients(
     if it differs from the numeric one by no more than the numeric bound plus its own rounding; a `kink` lies between
     one-sided slopes that differ. Outputs that are nan or infinite at the inputs are left out of the sum.
 
-    Raises `GradientMismatch`, an AssertionError that carries the report, when something is wrong, or when nothing in
+    Raises `GradientMismatch`, an AssertionError that carries the report, when something is wrong, or when no element of
     some input could be judged because no outputs were finite (unless `raise_on_mismatch=False`). Raises ValueError for
     an order other than 1 and 2; TypeError for anything that is not callable, and for a captured step, whose results
     have no graph; `DtypeError` if the function returns nothing floating.

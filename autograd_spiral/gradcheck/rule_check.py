@@ -134,7 +134,7 @@ def _ours(function: Callable[..., Any]) -> bool:
 def check_rules(names: Iterable[str] = (), *, seed: int = 0) -> RuleReport:
     """Check the gradients of the functions called `names` (by default all) on example calls drawn with `seed`.
 
-    Each is checked at orders 1 and 2 in float64, and at order 1 in float32. A function without an example makes a row
+    Each is checked at orders 1 and 2 in float64, and at order 1 in float32. A function without an example gets a row
     that is not ok. Raises ValueError for a name that is not in `checkable()`, with suggestions.
 
     >>> print(check_rules(["exp", "relu"]))

@@ -257,7 +257,7 @@ class Program:
     def with_equations(self, equations: Iterator[Equation] | tuple[Equation, ...], **changes: Any) -> Self:
         """Return the same program with other equations.
 
-        `changes` are new values of other fields. Raises `CaptureError` as every program does.
+        `changes` are new values of other fields. Raises the errors of `Program`.
 
         >>> x = Value((3,), np.dtype(float))
         >>> Program("f", (x,), (), (), (x,)).with_equations((), name="g").name

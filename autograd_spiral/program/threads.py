@@ -32,9 +32,10 @@ class Helpers:
             threading.Thread(target=_serve, args=(self._jobs,), name="blocks", daemon=True).start()
 
     def call(self, first: Callable[[], Any], others: Sequence[Callable[[], Any]]) -> list[Any]:
-        """Return the results of `first`, which runs in this thread, and of the others. Raises what any of them raises.
+        """Return the results of `first`, which runs in this thread, and of the others, which run in other threads.
 
-        No function keeps running after the call. If an interrupt makes it end earlier, the next call waits for them.
+        No function keeps running after the call, unless an interrupt ends the call early: then the next call waits for
+        these functions.
         """
         self._settle()
         self._pending = [_Job(other) for other in others]

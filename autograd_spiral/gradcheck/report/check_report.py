@@ -45,7 +45,7 @@ class CheckReport(Report):
     def ok(self) -> bool | None:
         """True if nothing is wrong, False if something is, None if that is undecided.
 
-        It is None when most elements are too noisy or not finite, or when nothing in some input could be judged.
+        It is None when most elements are too noisy or not finite, or when no element of some input could be judged.
 
         >>> import numpy as np
         >>> from autograd_spiral import check_gradients

@@ -210,7 +210,7 @@ class Search:
                 self._read(index, item_of, key, called)
 
     def _attribute(self, index: int, name: str) -> None:
-        """Guard an attribute: the object's own, or those of its classes, including the first that is no descriptor."""
+        """Guard an attribute: the object's own, or those of its classes, down to the first that is not a descriptor."""
         value = self._values[index]
         own = None if isinstance(value, type) else _namespace(value)
         classes = [cls for cls in _classes_of(value) if name in cls.__dict__ and _is_users_own(cls)]

@@ -227,7 +227,7 @@ class CapturedStep:
     def source(self) -> str:
         """The program that was used last, as NumPy.
 
-        Raises `CaptureError` before the first call, and as `CapturedProgram.source` does.
+        Raises `CaptureError` before the first call, and the errors of `CapturedProgram.source`.
 
         >>> import numpy as np
         >>> step = capture(lambda x: 1 / np.exp(x))

@@ -124,7 +124,7 @@ class CapturedProgram(Program):
     def constants(self) -> dict[str, NDArray[Any]]:
         """The large arrays that the function in `source` takes as keyword arguments.
 
-        The keys are their names. Raises `CaptureError` as `source` does.
+        The keys are their names. Raises the errors of `source`.
 
         >>> from autograd_spiral import capture
         >>> step = capture(lambda x: x + np.arange(100.0))
@@ -141,7 +141,7 @@ class CapturedProgram(Program):
         and dtypes, and for invalid labels. The current state and large constants are saved next to it, in a file of the
         same name that ends in .npz. A comment at the beginning of the file shows a loop that continues from this state.
         Missing folders are created. Raises ValueError if `path` does not end in .py, OSError if it cannot be written,
-        and `CaptureError` as `source` does.
+        and the errors of `source`.
 
         >>> import tempfile
         >>> from autograd_spiral import capture, grad

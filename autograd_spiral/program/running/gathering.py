@@ -52,7 +52,7 @@ def write_gather(code: Code, position: int, equation: Equation) -> None:
 
 
 def _first_axis(equation: Equation) -> int | None:
-    """Return the first of the adjacent axes that arrays index, if all other axes are taken in full, else None."""
+    """Return the first of the adjacent axes that arrays index; None unless all other axes are taken whole."""
     index, ndim, count = equation.params["index"], len(shape_of(equation.inputs[0])), len(equation.inputs) - 1
     rest = [slice(None)] * (ndim - sum(item is not Ellipsis for item in index))
     at = index.index(Ellipsis) if Ellipsis in index else len(index)
