@@ -85,7 +85,7 @@ def grad(outputs: Any, inputs: Any = None, cotangents: Any = None, create_graph:
         found = sweep(zip(ends, seeds, strict=True), set(starts), observer=mode.observer)
         arrays = {start: taken([found.pop(start)]) for start in dict.fromkeys(starts) if start in found}
         results = [as_leaf(arrays[start]) if start in arrays else _zeros(start) for start in starts]
-    note_inputs(results, starts, max((end.serial for end in ends), default=0))
+    note_inputs(results, starts, max([end.serial for end in ends], default=0))
     return unflatten(treedef, iter(results))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from itertools import chain
 from typing import Any
 
@@ -242,7 +243,7 @@ class _Inputs:
 
     def _leaf(self, name: str, value: Any) -> Tensor:
         if type(value) is Tensor and value.requires_grad:
-            with entering(recording=True):
+            with nullcontext() if MODE.get().recording else entering(recording=True):
                 leaf = +value  # a new node: what `f` reads elsewhere does not depend on it
             leaf.name = value.name
             return leaf

@@ -86,7 +86,7 @@ def _all(runs: _Runs) -> frozenset[Node]:
 
 
 def _merged(arguments: Sequence[_Runs], size: int) -> _Runs:
-    """Return the runs of a result each of whose entries depends on one entry of each argument."""
+    """Return the runs of a result, if each of its entries depends on one entry of each argument."""
     stops = sorted({size, *(stop for runs in arguments for stop, _ in runs)})
     ats = [0] * len(arguments)
     merged: _Runs = []

@@ -81,7 +81,7 @@ def _slices(array: Array, axes: tuple[int, ...]) -> list[Array]:
 
 
 def _combine(code: Code, ufunc: np.ufunc, parts: Sequence[Array], out: Array) -> None:
-    """Combine one part after the other: each is one long loop, while NumPy's reduction makes many short ones."""
+    """Combine the parts one by one: each takes one long loop, while NumPy's reduction makes many short ones."""
     out = out.reshape(parts[0].shape)
     before = code.bind(parts[0])
     for part in parts[1:]:
