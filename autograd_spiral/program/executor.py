@@ -107,7 +107,7 @@ Executor: TypeAlias = Callable[[Program], Run]
 
 
 class OutOfStep(CaptureError):
-    """Processes that should run the same program do different things; then their step makes new programs."""
+    """Processes do not all run the same program; after this error, their captured step makes new programs."""
 
 
 class Peers:

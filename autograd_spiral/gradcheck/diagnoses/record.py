@@ -249,7 +249,7 @@ class Record:
 
     @functools.cached_property
     def _alike(self) -> list[list[Edge]]:
-        """Groups of edges: those of the same operation in the same line, as in a loop; small groups also one by one."""
+        """Groups of edges of the same operation in the same line, as in a loop; a small group also edge by edge."""
         groups: dict[Any, list[Edge]] = {}
         for node, i in self._tried:
             shapes = tuple(np.shape(operand) for operand in node.operands)

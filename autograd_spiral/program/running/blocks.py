@@ -78,7 +78,7 @@ def _run_in_blocks(program: Program, rows: int | None, threads: int) -> Run | No
 
 
 def _pays(parts: Split) -> bool:
-    """Whether there is only one pass, which computes most of the memory needed; further passes read memory again."""
+    """Whether there is only one pass, and it computes most of the bytes; further passes would read memory again."""
     outputs = [equation.output for equation in parts.program.equations]
     whole = sum(value.nbytes for value in outputs if value not in parts.treatments)
     return len(parts.passes) == 1 and whole <= sum(value.nbytes for value in outputs) / 4
