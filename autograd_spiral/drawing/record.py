@@ -179,7 +179,7 @@ class Record:
         self.nodes.append(node)
 
     def _argument(self, atom: Atom, phase: str) -> object:
-        """Return the node or the number for an argument; arrays that are equal, or transposes, share a node."""
+        """Return the node or the number for an argument; equal arrays share a node, also if one is transposed."""
         if isinstance(atom, Value):
             return self._node_of[atom]
         if not isinstance(atom, np.ndarray) or atom.size == 1:
