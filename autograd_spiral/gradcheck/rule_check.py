@@ -214,7 +214,7 @@ class _RawResults(Observer):
         self.faults: dict[str, None] = {}
 
     def swept(self, node: Any, argument: int, ct: Any, piece: Any) -> None:
-        """Look at the cotangent `piece` that the rule of `node` returned for `argument`."""
+        """Check the cotangent `piece` that the rule of `node` returned for `argument`."""
         if piece.dtype.itemsize <= ct.dtype.itemsize:
             return
         floats = [x.dtype for x in node.operands if getattr(x, "dtype", np.dtype(int)).kind == "f"]

@@ -47,7 +47,7 @@ def _scaled(equation: Equation) -> tuple[Atom, float] | None:
 
 
 _MODEST = 2.0**16
-"""A number that is multiplied by at most this, and then divided, overflows in between only near the limits."""
+"""If a number is multiplied by at most this and then divided, it overflows in between only near the limits."""
 
 
 def _is_modest(number: float, dtype: np.dtype[Any]) -> bool:
