@@ -136,7 +136,7 @@ class CheckedFunction:
         return joined([out.data if isinstance(out, Tensor) else out for out in self._results(False, arrays)[1]])
 
     def complex_values(self, arrays: Sequence[Array]) -> Array:
-        """Return the outputs at complex arrays, all in a row; an error of any kind means that there are none."""
+        """Return the outputs at complex arrays, all in a row; a function that cannot take them may raise any error."""
         outputs = leaves_of(self._call(False, [self._leaf(i, x) for i, x in enumerate(arrays)]))
         return np.concatenate([out for out in map(np.asarray, outputs) if out.dtype.kind in "fc"], axis=None)
 

@@ -99,7 +99,7 @@ def _with_tail(value: Any, tail: Array, bits: _Bits) -> Any:
 
 
 class BlurApart:
-    """Changes numbers like `blurred`, but to random last bits: equal values do not stay equal.
+    """Changes numbers as `blurred` does, but to random last bits, so equal values do not stay equal.
 
     >>> x = np.ones(4)
     >>> bool(np.all(abs(BlurApart()(x) - x) <= 2e-15))
@@ -166,8 +166,8 @@ def _or_in_float64(function: Callable[..., Any], *args: Any, **params: Any) -> A
 class _Shadow:
     """A node that is evaluated again on changed operands, with the fields that the sweep reads.
 
-    Its users read `_read`, if a number that was changed once is not changed again when it is read. A branch that was
-    taken, and anything else that is not floating, stays as it was recorded.
+    The nodes that use it read `_read`, if a number that was changed once is not changed again when it is read. A branch
+    that was taken, and anything else that is not floating, stays as it was recorded.
     """
 
     def __init__(self, node: Tensor, shadows: Mapping[Tensor, _Shadow], again: Again) -> None:
@@ -187,7 +187,7 @@ class _Shadow:
         self._zeros = None if np.all(self.original) else self.original == 0
 
     def evaluate(self, again: Again) -> None:
-        """Compute the value from changed operands; leaves keep theirs."""
+        """Compute the value from changed operands; a leaf keeps its value."""
         change = again.change
         if self.primitive is None:
             self._read = change(self.original) if again.once else self.original

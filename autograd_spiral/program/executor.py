@@ -41,9 +41,9 @@ class Memory(NamedTuple):
     """Where a run keeps its state and results, and how these get there from leaves, and back.
 
     `take(leaf)` returns what the function of the run is given for a leaf, and `leaf(result)` returns a new leaf that
-    holds one of its results. `update(leaves, before, new)` gives as many leaves as there are `new` values their new
-    values, or changes no leaf if it is interrupted; `before` has what was taken from all leaves. `HOST` is the memory
-    of plain arrays.
+    holds one of its results. `update(leaves, before, new)` gives new values to the first leaves, one for each item of
+    `new`; if it is interrupted, no leaf changes. `before` has what was taken from all leaves. `HOST` is the memory of
+    plain arrays.
 
     >>> import numpy as np
     >>> run = Run(lambda x: (x + 1,), reentrant=True)
