@@ -79,7 +79,7 @@ def _beside_loops(graph: Graph, phases: Sequence[str]) -> _Groups:
 
 
 def _with_shared_outside(graph: Graph, depth: int) -> Graph:
-    """Return `graph` with each parameter that several scopes of this depth share moved out of these scopes."""
+    """Return `graph` with a parameter moved out of its scopes if several scopes of this depth share it."""
     outside: dict[int, tuple[str, ...]] = {}
     users: dict[int, set[tuple[str, ...]]] = {}
     for edge in graph.edges:

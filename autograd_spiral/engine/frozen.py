@@ -121,8 +121,8 @@ def call_isolated(function: Callable[..., Any], /, *given: Any, **params: Any) -
     """Return `function(*given, **params)`, without letting the function write to any memory of the engine.
 
     `function` is the body of a declared primitive or one of its rules, and the arrays given are sealed. It gets views
-    of them, and copies of containers. If anything else refers to the array that it returns, such as a buffer of its
-    own, a copy is returned.
+    of them, and copies of containers. If anything else refers to the returned array, because the function keeps it as a
+    buffer, for example, a copy is returned.
 
     >>> buffer = np.zeros(2)
     >>> result = call_isolated(lambda x: np.multiply(x, 2, out=buffer), sealed(np.ones(2)))

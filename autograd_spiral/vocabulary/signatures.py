@@ -1,8 +1,8 @@
 """NumPy's signatures: each function here turns the arguments of a NumPy function into the form that its rules expect.
 
-The function takes the supported arguments, and returns `(arrays, params)`. Axes are counted from the front. Each array
-of a sequence or an index is a separate argument. The rows in `rules/` name these functions as `bind`. A composition has
-its own signature, in `compositions/`. A ufunc takes no keywords here: `engine/tensor.py` refuses them.
+Each takes the supported arguments, and returns `(arrays, params)`. Axes are counted from the front. Each array of a
+sequence or an index is a separate argument. The rows in `rules/` name these functions as `bind`. A composition has its
+own signature, in `compositions/`. A ufunc takes no keywords here: `engine/tensor.py` refuses them.
 """
 
 from __future__ import annotations

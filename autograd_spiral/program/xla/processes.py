@@ -1,6 +1,6 @@
 """Several processes that share a mesh: the messages they exchange, and what must be the same in all of them.
 
-Everything that they compute together has an all-reduce, and what they tell each other travels with it: each process
+Everything that they compute together includes an all-reduce, and their messages are sent along with it: each process
 fills its own row of an array of zeros, and the arrays are added up.
 """
 
@@ -136,8 +136,8 @@ class Processes(DeviceMesh):
     def row(self, *numbers: int, dtype: Any = np.float64) -> Any:
         """Return an array on the devices, with these numbers in the row of this process; `total` then has all rows.
 
-        It has the floating dtype of the other sums, since an all-reduce has a single dtype. Large numbers are not exact
-        in float32, so each is split into two.
+        The array has the floating dtype of the other sums, since an all-reduce has a single dtype. Large numbers are
+        not exact in float32, so each number is split into two.
         """
         own = np.zeros((1, len(self.numbers), 2 * len(numbers)), dtype)
         nothing, shape = np.zeros_like(own), (self.mesh.devices.size, *own.shape[1:])
