@@ -231,7 +231,7 @@ class CheckedFunction:
     def _overwritten(self) -> list[Findings]:
         """Return the findings on the inputs whose arrays the function has changed for the caller, too."""
         given = [x.data if isinstance(x, Tensor) else x for x in self._given]
-        text = "the function writes into the caller's array of this input, which it knows by another name"
+        text = "the function writes into the caller's array of this input, which it reaches by another name"
         return self.refused(Verdict.OVERWRITTEN, text, self._changed(given))
 
     def _changed(self, given: Sequence[Any]) -> list[int]:
