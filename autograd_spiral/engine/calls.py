@@ -81,6 +81,7 @@ def call_bound(
         try:
             signature.bind(*args, **kept)
         except TypeError as error:
+            remedy = numpys_names(kwargs) or ". To compute without a gradient, pass the array: t.data instead of t."
             raise NoRuleError(
                 f"{name} on a Tensor is called as {name}{unannotated(signature)}: {error}{remedy}"
             ) from None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import dis
 import inspect
 import sys
 from collections.abc import Callable, Iterable
