@@ -78,7 +78,7 @@ def require_writable(folder: Path, parser: argparse.ArgumentParser) -> None:
 
 
 def save(write: Callable[[Path], Path], options: argparse.Namespace) -> int:
-    """Save a result with `write(options.out)` and print the file that this wrote; return the exit status.
+    """Save a result with `write(options.out)` and print the path of the new file; return the exit status.
 
     Exits with a usage error if `options.out` is a folder or write-protected.
     """

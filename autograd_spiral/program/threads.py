@@ -1,8 +1,8 @@
 """Threads that help to compute a call, and stay usable if an interrupt comes at any moment.
 
-The futures of `concurrent.futures` do not: an interrupt (Ctrl-C) inside their Python code may leave one of their locks
-held for ever. Here the threads share nothing but queues, which are written in C, and each message about a job may be
-sent twice.
+The futures of `concurrent.futures` do not stay usable: an interrupt (Ctrl-C) inside their Python code may leave one of
+their locks held for ever. Here the threads share nothing but queues, which are written in C, and each message about a
+job may be sent twice.
 """
 
 from __future__ import annotations
