@@ -26,6 +26,7 @@ import autograd_spiral.interrupts  # noqa: F401  # first, before what takes time
 # isort: split
 import sys
 from importlib import import_module
+from opcode import opmap
 from typing import TYPE_CHECKING, Any
 
 from autograd_spiral.engine.declare import primitive
@@ -168,8 +169,12 @@ def __getattr__(name: str) -> Any:
     if name in _ROOMS:
         return import_module(f"{__name__}.{name}")
     instead = instead_on_the_package(name)
-    if instead is not None:  # without `obj=`, Python does not suggest another name itself
-        raise AttributeError(f"{__name__} has no {name!r}: {instead}", name=name)
+    if instead is not None:
+        message = f"{__name__} has no {name!r}: {instead}"
+        caller = sys._getframe(1)
+        if caller.f_code.co_code[caller.f_lasti] == opmap["IMPORT_FROM"]:  # it replaces an AttributeError by its own
+            raise ImportError(message, name=__name__, path=__file__)
+        raise AttributeError(message, name=name)  # without `obj=`, Python does not suggest another name itself
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__])
 
 

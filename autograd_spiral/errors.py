@@ -43,7 +43,7 @@ class LostGraphError(AutogradError, TypeError):
 
 
 class LabelError(AutogradError, ValueError):
-    """Class labels are not one integer per row within range; the message names the row and the label."""
+    """Class labels must be one integer per row, within range, and are not; the message names the row and the label."""
 
 
 class GradientError(AutogradError, RuntimeError):

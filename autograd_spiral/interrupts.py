@@ -1,4 +1,4 @@
-"""Ctrl-C on the command line, from the first moment on: one line and exit status 130, without a traceback.
+"""Makes Ctrl-C on the command line print one line and exit with status 130, from the first moment on.
 
 The package imports this file before all others. In a process that runs the package's command line, Ctrl-C then ends the
 process at once, except while a command is working: there it raises KeyboardInterrupt (see `cli`). In any other process,

@@ -10,6 +10,8 @@ import functools
 import inspect
 import math
 import numbers
+import warnings
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NoReturn, Self, TypeAlias
 
@@ -139,7 +141,9 @@ class Optimizer:
         In a captured step, the parameters and the state change once the whole step has succeeded. The update is in a
         scope with the name of the class, so pictures show `W ← Adam(W, dW)`. Raises `GradientError` if the gradients
         have another form, if one is missing, or if the container now holds other parameters; `ShapeError` if a gradient
-        has another shape, and `DtypeError` if it is not floating-point.
+        has another shape, and `DtypeError` if it is not floating-point. Issues a UserWarning if the loss was computed
+        before the latest update, or if two updates in a row get gradients of the same other tensors, whose values have
+        not changed in between.
 
         >>> w = Tensor([1.0, 2.0], requires_grad=True)
         >>> Adam(w, learning_rate=0.1).update(np.array([3.0, -0.5]))
@@ -150,7 +154,9 @@ class Optimizer:
             name = type(self).__name__
             raise TypeError(f"{name}.update takes the gradients: write optimizer.update(grad(loss, parameters))")
         with no_grad(), scope(type(self).__name__):
-            gradient = self._vector(gradients)
+            found = self._checked(gradients)
+            self._warn_of_no_effect(found)
+            gradient = np.concatenate([g.reshape(-1) for g in found.values()]).astype(self._dtype)
             if self._schedule is not None:
                 self._rate.assign(self._schedule(self.count))
             self.count.assign(self.count + 1)
@@ -158,6 +164,7 @@ class Optimizer:
             for p in self._leaves.values():
                 start, end = end, end + p.size
                 p.assign(p - change[start:end].reshape(p.shape))
+            _LATEST[self] = change.serial
 
     def _change(self, gradient: Any) -> Any:
         """Return what to subtract from the parameters, as one vector."""
@@ -166,8 +173,8 @@ class Optimizer:
     def _in_dtype(self, number: Any) -> Any:
         return number.astype(self._dtype)  # otherwise, multiplying arrays by it would make them float64
 
-    def _vector(self, gradients: Any) -> Any:
-        """Return the gradients of all parameters as one vector."""
+    def _checked(self, gradients: Any) -> dict[Any, Any]:
+        """Return the gradients of all parameters, in the order of the parameters."""
         caller = f"{type(self).__name__}.update"
         settings = self._settings
         now = {key: p for key, p in _by_path(self.parameters).items() if key not in settings or type(p) is Tensor}
@@ -186,7 +193,38 @@ class Optimizer:
             if found[key].shape != p.shape:
                 shape = found[key].shape
                 raise ShapeError(f"{caller}: {_name(key)} has shape {p.shape}, but its gradient has shape {shape}")
-        return np.concatenate([found[key].reshape(-1) for key in self._leaves]).astype(self._dtype)
+        return {key: found[key] for key in self._leaves}
+
+    def _warn_of_no_effect(self, gradients: dict[Any, Any]) -> None:
+        """Warn of gradients that show a mistake: those of other tensors, or of a loss from before the latest update.
+
+        Gradients of other tensors are allowed, since these may be copies that get the new values after each update. So
+        the warning comes at the second update, if the same tensors still have the values that they had at the first.
+        """
+        caller, latest = f"{type(self).__name__}.update", _LATEST.get(self, -1)
+        value_of, others = MODE.get().trace.value_of, {}
+        for key, g in gradients.items():
+            of, serial = getattr(g, "_gradient_of", (_no_tensor, latest))
+            tensor = of()
+            if serial < latest:
+                _warn(
+                    f"{caller}: the gradient of {_name(key)} is out of date, since the loss was computed before the "
+                    "latest update: compute the loss again for each update, as in "
+                    "optimizer.update(grad(f(parameters), parameters))"
+                )
+                break
+            if tensor is not None and tensor is not self._leaves[key]:
+                others[key] = of, weakref.ref(value_of(tensor)), weakref.ref(value_of(self.count))
+        for key, (of, value, count) in others.items():
+            before = _OTHERS.get(self, {}).get(key)
+            if before is not None and before[0]() is of() and before[1]() is value() and before[2]() is not count():
+                _warn(
+                    f"{caller}: these are gradients of tensors that this optimizer does not update, such as "
+                    f"{_name(key)}: make a new optimizer for a new net, as in optimizer = {type(self).__name__}(net), "
+                    "or give the old tensors new values by assign()"
+                )
+                break
+        _OTHERS[self] = others
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _INSTEAD and not hasattr(type(self), name):
@@ -201,6 +239,12 @@ class Optimizer:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {_listed(self._leaves)}>"
 
+
+# Not in the optimizers themselves, whose copies and files need none of it.
+_LATEST: weakref.WeakKeyDictionary[Optimizer, int] = weakref.WeakKeyDictionary()
+"""Maps an optimizer to the serial number of a tensor that its latest update computed."""
+_OTHERS: weakref.WeakKeyDictionary[Optimizer, dict[Any, Any]] = weakref.WeakKeyDictionary()
+"""Maps an optimizer to the other tensors whose gradients its latest update was given, and to their values."""
 
 _INSTEAD = {
     "load_state_dict": "for name, tensor in optimizer.state.items(): tensor.assign(saved[name])",
@@ -325,7 +369,11 @@ def clip_by_norm(gradients: Any, max_norm: float) -> Any:
     size = np.maximum(np.max(np.absolute(vector)), max_norm) if vector.size else max_norm
     share = max_norm / size  # with it, squares cannot overflow, and zeros are not divided by zero
     factor = share / np.maximum(np.linalg.norm(vector / size), share)
-    return unflatten(treedef, ((g * factor).astype(g.dtype) for g in found))
+    clipped = [(g * factor).astype(g.dtype) for g in found]
+    for g, short in zip(found, clipped, strict=True):
+        if hasattr(g, "_gradient_of"):
+            short._gradient_of = g._gradient_of
+    return unflatten(treedef, iter(clipped))
 
 
 @explains_keywords(decay_rate="factor=", gamma="factor=", lr="initial=", step_size="steps=", transition_steps="steps=")
@@ -385,7 +433,7 @@ def _warmup(step: Any, *, steps: float, schedule: float | Schedule) -> Any:
 def named_parameters(parameters: Any) -> dict[str, Any]:
     """Return the tensors or arrays of a container in a dict, under names made of their keys, such as "layers.0.W".
 
-    Settings, such as texts, None and functions, are left out, and so are numbers beside Tensors.
+    Settings, such as texts, None and functions, are left out, and so are numbers in a container of Tensors.
     `np.savez(file, **named_parameters(net))` saves a net of any form. Raises ValueError if two names are equal, as for
     the keys 0 and "0", and TypeError for a single tensor, which has no key.
 
@@ -505,6 +553,14 @@ def _floating(caller: str, key: Any, gradient: Any) -> Any:
         kind = array.dtype if array.dtype != object else type(gradient).__name__
         raise DtypeError(f"{caller}: the gradient of {_name(key)} must be floating-point, not {kind}")
     return array
+
+
+def _no_tensor() -> None:
+    """Return None, as a weak reference does whose tensor no longer exists: for a gradient whose input is not known."""
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, UserWarning, stacklevel=4)  # the line that calls update()
 
 
 def _number(caller: str, name: str, value: Any, *, above: float | None = None, below: float = math.inf) -> float:

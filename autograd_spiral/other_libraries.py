@@ -1,4 +1,4 @@
-"""What to write instead of names that arrays or other libraries have and ours lacks, on a Tensor and on the package."""
+"""What to write instead of names that arrays or other libraries have, but a Tensor or this package lacks."""
 
 from __future__ import annotations
 

@@ -184,9 +184,9 @@ def arrays_of_any_scale(*, shape: Any = (3,), dtype: Any = np.float64, alike: bo
 def ill_conditioned_arrays(draw: Any, /, *, shape: Any = (3,), dtype: Any = np.float64) -> Array:
     """Draw an array whose differences or products lose digits, in one of the ways that occur in practice.
 
-    Its numbers are far from 0 and close to each other, as years and altitudes are; or of mixed scales; or its last row
-    (or number) is nearly the sum of the others, so that a square matrix is nearly singular. Numbers that the dtype
-    cannot tell apart are equal.
+    Its numbers may be far from 0 and close to each other, as years and altitudes are, or differ widely in scale; or its
+    last row (or number) is nearly the sum of the others, so that a square matrix is nearly singular. Numbers that are
+    closer than the dtype can represent become equal.
 
     >>> from hypothesis import find
     >>> x = find(ill_conditioned_arrays(), lambda x: np.std(x) > 0 and np.mean(x) > 1e5 * np.std(x))

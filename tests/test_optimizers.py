@@ -636,3 +636,90 @@ def test_attributes_of_others_cannot_be_set(name: str, instead: str) -> None:
         setattr(own, name, 0.01)
     with pytest.raises(AttributeError, match=f"^Own has no {name!r}{re.escape(instead)}$"):
         getattr(own, name)
+
+
+# --- updates that would train nothing ---------------------------------------------------------------------------------
+
+FOREIGN = "gradients of tensors that this optimizer does not update, such as 'W'"
+OUT_OF_DATE = "the gradient of 'W' is out of date"
+
+
+def loss_on_ones(net: Any) -> Any:
+    return np.sum(np.tanh(np.ones((4, 3)) @ net["W"] + net["b"]) ** 2) * net["scale"] ** 2
+
+
+def updating(net: Any, optimizer: Any) -> Any:
+    def step() -> Any:
+        loss = loss_on_ones(net)
+        optimizer.update(clip_by_norm(grad(loss, net), 10.0))
+        return loss
+
+    return step
+
+
+@pytest.mark.parametrize("make", [Adam, lambda net: SGD(net, 0.1)])
+def test_a_new_net_with_the_old_optimizer_warns_at_the_second_update(make):
+    optimizer, net = make(parameters()), parameters()
+    step = updating(net, optimizer)
+    step()
+    with pytest.warns(UserWarning, match=FOREIGN):
+        step()
+    with pytest.warns(UserWarning, match="make a new optimizer for a new net"):
+        optimizer.update(value_and_grad(loss_on_ones)(net)[1])
+
+
+def test_a_captured_step_with_a_new_net_and_the_old_optimizer_warns():
+    optimizer, net = Adam(parameters()), parameters()
+    step = capture(updating(net, optimizer))
+    step()
+    with pytest.warns(UserWarning, match=FOREIGN):
+        step()
+
+
+def test_gradients_of_copies_that_follow_the_parameters_are_no_reason_to_warn():
+    net = parameters()
+    optimizer, copies = SGD(net, 0.1), parameters()
+    inside, outside = (capture(updating(copies, optimizer)) for _ in range(2))
+
+    @capture
+    def following() -> Any:
+        for name, p in copies.items():
+            p.assign(net[name])
+        return inside.eager()
+
+    losses = []
+    for _ in range(9):  # copies that are assigned outside the step, inside it, and made again for each update
+        for name, p in copies.items():
+            p.assign(net[name])
+        losses.append(float(outside()))
+        losses.append(float(following()))
+        losses.append(
+            float(updating({name: Tensor(p.data, requires_grad=True) for name, p in net.items()}, optimizer)())
+        )
+    assert losses == sorted(losses, reverse=True)
+
+
+@pytest.mark.parametrize("once", ["the loss", "the gradients"])
+def test_a_loss_or_gradients_from_before_the_loop_warn_at_the_second_update(once):
+    net = parameters()
+    optimizer, loss = SGD(net, 0.1), loss_on_ones(net)
+    gradients = grad(loss, net)
+    optimizer.update(gradients)
+    with pytest.warns(UserWarning, match=OUT_OF_DATE):
+        optimizer.update(gradients if once == "the gradients" else grad(loss, net))
+
+
+def test_two_optimizers_may_update_after_the_forward_passes_of_both():
+    nets = parameters(), parameters()
+    optimizers = [SGD(net, 0.1) for net in nets]
+    for _ in range(3):
+        losses = [loss_on_ones(net) for net in nets]
+        for loss, net, optimizer in zip(losses, nets, optimizers, strict=True):
+            optimizer.update(grad(loss, net))
+
+
+def test_what_an_optimizer_remembers_of_gradients_is_neither_copied_nor_saved():
+    optimizer, net = Adam(parameters()), parameters()
+    updating(net, optimizer)()
+    for other in (copy.deepcopy(optimizer), pickle.loads(pickle.dumps(optimizer))):
+        updating(net, other)()

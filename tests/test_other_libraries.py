@@ -243,3 +243,24 @@ def test_what_the_package_says_to_write_runs():
             continue
         of_classes = {"labels": np.array([1, 0]), "scores": w * np.ones((2, 2))} if "softmax" in code else {}
         exec(code, {**names, **of_classes, "loss": np.sum(w**2)})
+
+
+@pytest.mark.parametrize("name", sorted(_ON_THE_PACKAGE.keys() - {"testing"}))  # a module that hypothesis may bring
+def test_importing_a_name_of_another_library_says_what_to_write(name):
+    with pytest.raises(ImportError) as caught:
+        exec(f"from autograd_spiral import relu, {name}", {})
+    assert str(caught.value) == f"autograd_spiral has no {name!r}: {_ON_THE_PACKAGE[name]}"
+    assert not hasattr(autograd_spiral, name)
+
+
+def test_importing_a_name_that_no_library_has_raises_pythons_own_error():
+    with pytest.raises(ImportError, match="cannot import name 'gard'"):
+        exec("from autograd_spiral import gard", {})
+
+
+def test_functions_of_the_package_say_axis_and_keepdims_for_pytorchs_names():
+    t = Tensor([[1.0, 2.0]], requires_grad=True)
+    with pytest.raises(TypeError, match="'dim': write axis= instead of dim="):
+        functions.softmax(t, dim=1)
+    with pytest.raises(TypeError, match="write axis= instead of dim=, keepdims= instead of keepdim="):
+        functions.logsumexp(t, dim=1, keepdim=True)

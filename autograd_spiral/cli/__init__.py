@@ -96,7 +96,7 @@ def _run(words: list[str]) -> int:
 
 
 def _parser() -> Parser:
-    """Return the parser of the options before any command: help and version."""
+    """Return the parser for what may stand in place of a command: the options for help and version."""
     listed = "".join(f"\n  {name:8}{summary}" for name, summary in COMMANDS.items())
     parser = Parser(
         PROGRAM,

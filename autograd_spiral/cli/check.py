@@ -1,4 +1,4 @@
-"""The command `check`: compares the gradients of the rule table, or of the user's function, with differences."""
+"""The command `check`: compares the gradients of the rule table, or of a user's function, with finite differences."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ PROGRAM = "autograd-spiral"
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that reports an error in one line on stderr, naming the command for help, and exits with status 2."""
+    """A parser that prints an error as one line on stderr, says how to get help, and exits with status 2."""
 
     def __init__(self, prog: str, description: str, epilog: str) -> None:
         super().__init__(
@@ -58,7 +58,7 @@ class Command:
 
 
 def examples(pairs: Sequence[tuple[str, str]]) -> str:
-    """Return the part of a help text that lists example commands, each below what it does.
+    """Return the part of a help text that lists example commands, each under a line that says what it does.
 
     >>> print(examples([("check exp", "one function")]))
     examples:

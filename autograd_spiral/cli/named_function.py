@@ -109,7 +109,7 @@ def resolve(spec: str) -> Callable[..., Any]:
 
 
 def _shapes(text: str) -> list[tuple[tuple[int, ...], int | None]]:
-    """Return the shapes in a text, each with the limit of its whole numbers, or with None if there is no limit.
+    """Return the shapes in a text, each with the upper limit of its whole numbers, or with None for real numbers.
 
     >>> _shapes("(4, 3), (4,) < 3")
     [((4, 3), None), ((4,), 3)]

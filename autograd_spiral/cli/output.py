@@ -31,7 +31,7 @@ def open_streams() -> None:
 
 
 def show(result: object) -> None:
-    """Print the result of finished work; a reader that has left, as `head` does, does not change the exit status."""
+    """Print the result of finished work. If stdout was closed early, as `head` does, the exit status stays the same."""
     with _printing(sys.stdout, BrokenPipeError):
         print(result, flush=True)
 
@@ -58,7 +58,7 @@ def flush() -> None:
 
 @contextmanager
 def _printing(stream: TextIO, ignored: type[OSError]) -> Iterator[None]:
-    """Discard what the stream still has to write if an OSError occurs; otherwise Python would try again as it exits."""
+    """Discard what is not yet written if an OSError occurs; Python would otherwise write it again as it exits."""
     try:
         yield
     except OSError as error:
@@ -78,7 +78,7 @@ def require_writable(folder: Path, parser: argparse.ArgumentParser) -> None:
 
 
 def save(write: Callable[[Path], Path], options: argparse.Namespace) -> int:
-    """Save a result with `write(options.out)` and print the file that this wrote; return the exit status.
+    """Save a result with `write(options.out)` and print the path of the new file; return the exit status.
 
     Exits with a usage error if `options.out` is a folder or write-protected.
     """

@@ -144,7 +144,7 @@ _LOST = {
     ),
     "np.linalg.slogdet": "The matrix is singular: add a small multiple of np.eye(n).",
 }
-"""For functions of linear algebra: where they have no derivative, and what to write instead."""
+"""Maps functions of linear algebra to the points where they have no derivative, and what to write instead."""
 
 _SAFE_INPUTS = {
     **dict.fromkeys(("np.log", "np.log2", "np.log10", "np.sqrt", "np.cbrt", "np.reciprocal", "np.divide"), "1"),
@@ -152,7 +152,7 @@ _SAFE_INPUTS = {
     **dict.fromkeys(("np.log1p", "np.arcsin", "np.arccos", "np.arctanh"), "0"),
     "np.arccosh": "2",
 }
-"""For functions whose domain has an edge: an input at which they and their derivatives are finite."""
+"""Maps functions whose domain has an edge to an input at which they and their derivatives are finite."""
 
 
 _EXP = (

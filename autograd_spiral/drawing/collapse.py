@@ -26,12 +26,12 @@ _COUNTED = {
 
 
 def collapse(graph: Graph, max_nodes: int) -> Graph:
-    """Return `graph` with as many scopes collapsed as it takes to have at most `max_nodes` nodes.
+    """Return `graph` with just enough scopes collapsed that at most `max_nodes` nodes remain, if possible.
 
-    Single rounds next to a folded loop collapse first, then the innermost scopes. In the backward pass, such rounds
-    always collapse, since what they compute follows from the forward pass. Outputs, nodes outside any scope, and
-    parameters that several scopes use (with their gradients and new states) always stay, so more than `max_nodes` may
-    remain.
+    A round that is drawn by itself next to a folded loop collapses first, then the innermost scopes. In the backward
+    pass, such rounds always collapse, since the forward pass shows what they compute. Outputs, nodes outside any scope,
+    and parameters that several scopes use (with their gradients and new states) always stay, so more than `max_nodes`
+    may remain.
     """
     rounds = _beside_loops(graph, ("backward",))
     if len(rounds) < len(graph.nodes):
@@ -61,7 +61,7 @@ def _groups(graph: Graph, depth: int) -> _Groups:
 
 
 def _beside_loops(graph: Graph, phases: Sequence[str]) -> _Groups:
-    """Return the groups that are drawn as one node each when single rounds next to a loop collapse in these phases."""
+    """Return the groups that are drawn as one node each when rounds next to a folded loop collapse in these phases."""
     names = {
         (node.phase, *node.scope[:depth], template_of(part.like))
         for node in graph.nodes
@@ -79,7 +79,7 @@ def _beside_loops(graph: Graph, phases: Sequence[str]) -> _Groups:
 
 
 def _with_shared_outside(graph: Graph, depth: int) -> Graph:
-    """Return `graph` with each parameter that several scopes of this depth share moved out of these scopes."""
+    """Return `graph` with a parameter moved out of its scopes if several scopes of this depth share it."""
     outside: dict[int, tuple[str, ...]] = {}
     users: dict[int, set[tuple[str, ...]]] = {}
     for edge in graph.edges:

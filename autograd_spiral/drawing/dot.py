@@ -71,12 +71,12 @@ def dot_lines(graph: Graph, *, values: bool, rankdir: str) -> Iterator[str]:
 
 
 def _phase(graph: Graph, phase: str, numbers: Iterator[int], *, values: bool, narrow: bool) -> Iterator[str]:
-    """Yield the nodes of one phase; those of a loop, or of a scope of the forward pass, are inside its frame."""
+    """Yield the nodes of one phase, with a frame around each loop, and around each scope in the forward pass."""
     scopes = {i: _frames(node) for i, node in enumerate(graph.nodes) if node.phase == phase}
     seen: dict[tuple[str, ...], int] = {}
 
     def order(i: int) -> list[int]:
-        """Return a sort key: a frame's own nodes before its inner frames, and frames in the order they come up."""
+        """Return a sort key: a frame's own nodes come before its inner frames, and frames keep their order."""
         return [seen.setdefault(scopes[i][:depth], len(seen)) for depth in range(1, len(scopes[i]) + 1)]
 
     uppermost = _uppermost(graph, scopes)
@@ -259,8 +259,9 @@ def _in_order(graph: Graph, phases: list[str]) -> Iterator[str]:
 def picture_attributes(graph: Graph, rankdir: str) -> dict[str, Any]:
     """Return the attributes of the whole picture, of nodes and of edges, as `graphviz.Digraph` takes them.
 
-    By default, dot takes minutes for a loop of eighty steps that all use one parameter. Most of that time, it moves
-    nodes sideways by a network simplex, whose rounds `nslimit` limits; in larger graphs, it routes curves around nodes.
+    By default, dot takes minutes for a loop of eighty steps that all use one parameter. It spends most of that time
+    moving nodes sideways, with a network simplex whose rounds `nslimit` limits. In larger graphs, it spends most of it
+    routing curves around nodes.
     """
     font = "Arial"  # one name, whose widths every Graphviz knows; some versions measure a list of names as Times
     whole = {"rankdir": rankdir, "newrank": "true", "fontname": font, "ranksep": "0.3", "nodesep": "0.1"}

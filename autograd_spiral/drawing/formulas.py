@@ -50,7 +50,7 @@ def _call(equation: Equation, terms: Sequence[Text]) -> Text:
 
 
 def _settings(equation: Equation) -> Iterator[str]:
-    """Yield the parameters that are worth showing, so not the usual axis."""
+    """Yield the parameters that are worth showing: an axis is left out if it is the usual one."""
     ndim = len(shape_of(equation.inputs[0])) if equation.inputs else 0
     for key, value in settings(equation):
         usual = key == "axis" and type(equation.params[key]) is int and value in (-1, ndim - 1) and ndim < 3
@@ -60,7 +60,7 @@ def _settings(equation: Equation) -> Iterator[str]:
 
 
 def _raised(term: Text, sign: str) -> Text:
-    """Write `term` with a small raised sign, next to which a bare `·` would be lost."""
+    """Write `term` with a small raised sign, next to which a bare `·` would be hard to see."""
     return Text(f"({BLANK}){sign}" if term.text == BLANK else f"{term.atom}{sign}", Binding.POWER)
 
 

@@ -1,4 +1,4 @@
-"""Makes the graph that a picture shows from a record: nodes, edges, and what becomes part of a formula.
+"""Makes a graph from a record: its nodes, its edges, and which values become part of a formula.
 
 The walk is iterative and visits each node once, arguments before their users.
 """

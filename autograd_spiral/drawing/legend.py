@@ -99,7 +99,7 @@ def legend(graph: Graph, *, values: bool) -> str:
 
 
 def _in_full(graph: Graph) -> Iterator[str]:
-    """Yield in full the updates that are too long for their boxes; updates that differ only in names are given once."""
+    """Yield the full text of updates that are too long for their boxes; if only names differ, yield one of them."""
     alike: dict[tuple[str, ...], list[Node]] = {}
     for node in graph.nodes:
         if any(columns(visible(name)) + columns(formula) + 3 > WIDTH for name, formula in node.statements):
@@ -112,7 +112,7 @@ def _in_full(graph: Graph) -> Iterator[str]:
 
 
 def _without_names(node: Node) -> tuple[str, ...]:
-    """Return the statements of an update, with its own names replaced by numbers."""
+    """Return the statements of an update with numbers in place of its own names, to compare it with others."""
     names = [name for name, _ in node.statements]
     names += [f"d{node.name}"]
     pattern = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))

@@ -21,7 +21,7 @@ def escaped(text: str, width: int = WIDTH) -> str:
 
 
 def shown(text: str, width: int = WIDTH) -> str:
-    """Return `text` as `escaped` does, but so that all of several spaces in a row are shown.
+    """Return `text` as `escaped` does, but with spaces that are shown even if several follow each other.
 
     >>> shown("step  1")
     'step &#160;1'

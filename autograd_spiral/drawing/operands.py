@@ -92,7 +92,7 @@ def _is_inner(node: Node, uses: Mapping[Node, int]) -> bool:
 
 
 def _sums(nodes: Iterable[Node], uses: Mapping[Node, int]) -> set[Node]:
-    """Gather sums of three pieces or more, in the forward pass of more than can be listed; return the partial sums."""
+    """Gather sums of three terms or more (in the forward pass, of more than can be listed); return the partial sums."""
     steps: dict[Node, tuple[Node, Any]] = {}  # from an addition to its partial sum and its piece
     for node in nodes:
         for partial, piece in (node.args, reversed(node.args)) if _adds(node) else ():

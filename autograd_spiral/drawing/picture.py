@@ -47,13 +47,14 @@ def draw(
     `.named(…)`, otherwise from `names`, such as `locals()`, otherwise from the keys and attributes of `gradients_of`.
     `rankdir` is the direction that values flow in: TB, LR, BT or RL.
 
-    Rounds of a loop that compute the same are one frame, which shows the first round. Everything that belongs to the
-    update of one parameter is one node, and so is a long sum. `fold=False` draws all of them in full. Above
+    Rounds of a loop that compute the same thing are one frame, which shows the first round. Everything that belongs to
+    the update of one parameter is one node, and so is a long sum. `fold=False` draws all of them in full. Above
     `max_nodes`, scopes collapse to one node each; operations outside any `scope(…)` stay.
 
-    A captured step must have been called, and is drawn as the program it used last. A program is drawn forward,
-    backward, and with its updates, `W ← W − dW`, next to the state that they change. It shows shapes but no values,
-    after the same simplifications as the program's source. No edge leads from a state to its own new value.
+    A captured step must have been called before; it is drawn as the program that it used last. The picture of a program
+    shows its forward pass, its backward pass, and its updates, such as `W ← W − dW`, next to the state that they
+    change. It shows shapes but no values, and is simplified as the program's source is. No edge leads from a state to
+    its own new value.
 
     Raises TypeError for what cannot be drawn, and for `gradients_of` or `names` of a program, which has its own;
     ValueError for another `rankdir`; `CaptureError` for a step not called yet; and whatever `grad` raises.

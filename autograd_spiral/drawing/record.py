@@ -104,9 +104,9 @@ def common_scope(scopes: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
 class Record:
     """A program (forward, backward and update) as nodes, with values where these are known.
 
-    `nodes` come before their users (constants are only arguments), and `pairs` are nodes to draw side by side. For a
-    program made of recorded tensors, `values` maps its values to arrays, in the order in which they were computed; only
-    these become nodes. The arrays among `names` name constants.
+    `nodes` holds each node before those that use it. Constants are not nodes, only arguments. `pairs` are nodes to draw
+    side by side. For a program made of recorded tensors, `values` maps its values to arrays, in the order in which they
+    were computed; only these become nodes. The arrays among `names` name constants.
     """
 
     def __init__(self, program: Program, values: Mapping[Value, NDArray[Any]], names: Mapping[str, Any]) -> None:
@@ -165,7 +165,7 @@ class Record:
         self._add(node)
 
     def _update(self, state: Value, new: Atom) -> None:
-        """Add a copy if no equation of the update computes the new state, or if another state shares the new value."""
+        """Add a copy if no equation of the update computes the new state, or if two states have the same new value."""
         of = self._node_of[state]
         if not (isinstance(new, Value) and self._node_of[new].state is of):
             args, scope = (self._argument(new, "update"),), self._first_scope.get(state, ())
@@ -179,7 +179,7 @@ class Record:
         self.nodes.append(node)
 
     def _argument(self, atom: Atom, phase: str) -> object:
-        """Return the node or the number for an argument; arrays that are equal, or transposes, share a node."""
+        """Return the node or the number for an argument; equal arrays share a node, also if one is transposed."""
         if isinstance(atom, Value):
             return self._node_of[atom]
         if not isinstance(atom, np.ndarray) or atom.size == 1:

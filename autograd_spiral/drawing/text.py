@@ -52,7 +52,7 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def with_all_spaces(markup: str) -> str:
-    """Return markup that shows all of several spaces in a row, where browsers would show only one.
+    """Return markup in which several spaces in a row are all shown; otherwise browsers show only one.
 
     >>> with_all_spaces("300×2   all 0")
     '300×2 &#160;&#160;all 0'

@@ -155,7 +155,8 @@ class ArrayMethods:
             raise ShapeError(f"{use} needs a tensor of one element, not of shape {self.shape}")
         value = self.data
         mode = MODE.get()
-        if mode.transform and mode.recording and self.requires_grad and use != "int(t)":
+        loses = mode.transform and mode.recording and self.requires_grad and use != "int(t)"
+        if loses and not messages.formats_text():
             raise messages.lost_number(self, use, mode.transform)
         return value.item()
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from autograd_spiral.engine.messages import name_of
+from autograd_spiral.engine.messages import name_of, numpys_names
 from autograd_spiral.errors import NoRuleError
 
 __all__ = ["NUMPY_DEFAULTS", "call_bound", "explains_keywords", "overridable", "unannotated"]
@@ -36,7 +36,7 @@ def overridable(body: F) -> F:
 
 
 def explains_keywords(**instead: str) -> Callable[[F], F]:
-    """Let the error for a keyword of another library say what to write: `instead` has it by the keyword.
+    """Let the error for a keyword of another library say what to write: `instead` maps the keyword to that.
 
     >>> @explains_keywords(gamma="factor=")
     ... def decay(factor): ...
@@ -66,7 +66,7 @@ NUMPY_DEFAULTS = {"out": None, "dtype": None, "where": True, "casting": "same_ki
 def call_bound(
     original: Callable[..., Any], function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    """Call `function` in place of `original`; ignore the keywords of `NUMPY_DEFAULTS` if they have NumPy's default.
+    """Call `function` in place of `original`; ignore keywords in `NUMPY_DEFAULTS` that have NumPy's default.
 
     Raises `NoRuleError`, with the accepted signature, for arguments that `function` does not take.
 
@@ -81,9 +81,9 @@ def call_bound(
         try:
             signature.bind(*args, **kept)
         except TypeError as error:
+            remedy = numpys_names(kwargs) or ". To compute without a gradient, pass the array: t.data instead of t."
             raise NoRuleError(
-                f"{name} on a Tensor is called as {name}{unannotated(signature)}: {error}. "
-                "To compute without a gradient, pass the array: t.data instead of t."
+                f"{name} on a Tensor is called as {name}{unannotated(signature)}: {error}{remedy}"
             ) from None
         passed_on = [key for key in kept if f"unexpected keyword argument {key!r}" in str(raised)]
         if isinstance(raised, NoRuleError) and passed_on:  # by NumPy's own code, to a function that does not take it

@@ -31,9 +31,9 @@ def primitive(*vjps: VJP | None) -> Callable[[F], F]:
     gradient); the others are parameters that the rules receive by keyword. The function is called with plain arrays,
     read-only as all recorded values are, and returns a new one. If the function or a rule returns a buffer that it
     keeps, the buffer is copied. A VJP is called as `vjp(ct, out, *arrays, **params)` and returns the cotangent of its
-    argument, in the argument's shape or one that it broadcasts to: the engine sums over broadcast axes and restores
-    the dtype. A rule written with NumPy functions can be differentiated itself. The declaration is forgotten when
-    nothing refers to the decorated function or to anything recorded with it.
+    argument, in the argument's shape or one that it broadcasts to: the engine sums over broadcast axes and restores the
+    dtype. A rule written with NumPy functions can be differentiated itself. The declaration is forgotten when nothing
+    refers any longer to the decorated function or to anything recorded with it.
 
     The decorated function takes plain arrays too. Raises `RuleError` when no VJPs are given, when the function has
     fewer parameters than VJPs, when its arrays cannot be passed by position or its parameters by keyword (as with
@@ -55,7 +55,7 @@ def primitive(*vjps: VJP | None) -> Callable[[F], F]:
 def trusted_primitive(*vjps: VJP | None) -> Callable[[F], F]:
     """Declare an operation of the vocabulary, as `primitive` does for users.
 
-    Its body and rules keep no arrays and change none, so they are called directly, and its row stays in the table.
+    Its body and rules neither keep nor change arrays, so they are called directly, and its row stays in the table.
 
     >>> from autograd_spiral.engine.table import PRIMITIVES
     >>> from autograd_spiral import relu

@@ -1,4 +1,4 @@
-"""Read-only arrays, the building blocks of a record, and calls of users' functions that share no memory with it."""
+"""Read-only arrays, of which a record consists, and calls of users' functions that share no memory with the record."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def frozen_result(value: Any, primitive: Primitive) -> NDArray[Any]:
 
 
 def taken(holder: list[Any]) -> NDArray[Any]:
-    """Take the only array out of `holder`, and return it read-only: itself if nothing else refers to it, else a copy.
+    """Take the only array out of `holder`, and return it, or a copy if anything else refers to it, read-only.
 
     >>> array = np.zeros(2)
     >>> taken([array]) is array, taken([np.ones(2)])
@@ -98,7 +98,7 @@ _TAKEN = _references([np.zeros(1)])
 
 
 def sealed(array: NDArray[Any]) -> NDArray[Any]:
-    """Freeze `array` and the memory that it shows, and return it: NumPy refuses to make views of it writable again.
+    """Freeze `array` and the array whose memory it shows, and return it; NumPy cannot make views of it writable again.
 
     >>> sealed(np.zeros((2, 3)).T).view().setflags(write=True)
     Traceback (most recent call last):
@@ -121,8 +121,8 @@ def call_isolated(function: Callable[..., Any], /, *given: Any, **params: Any) -
     """Return `function(*given, **params)`, without letting the function write to any memory of the engine.
 
     `function` is the body of a declared primitive or one of its rules, and the arrays given are sealed. It gets views
-    of them, and copies of containers. If anything else refers to the array that it returns, such as a buffer of its
-    own, a copy is returned.
+    of them, and copies of containers. If anything else refers to the returned array, because the function keeps it as a
+    buffer, for example, a copy is returned.
 
     >>> buffer = np.zeros(2)
     >>> result = call_isolated(lambda x: np.multiply(x, 2, out=buffer), sealed(np.ones(2)))

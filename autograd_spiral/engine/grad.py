@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import warnings
+import weakref
 from collections.abc import Iterable, Iterator, Sequence, ValuesView
 from typing import Any, TypeVar, overload
 
@@ -17,7 +18,7 @@ from autograd_spiral.engine.sweep import sweep
 from autograd_spiral.engine.tensor import Tensor, as_leaf, seed_cotangent
 from autograd_spiral.errors import ShapeError
 
-__all__ = ["flatten_parameters", "grad", "parameters_in", "tensors_in"]
+__all__ = ["flatten_parameters", "grad", "note_inputs", "parameters_in", "tensors_in"]
 
 Parameters = TypeVar("Parameters")
 
@@ -37,13 +38,13 @@ def grad(outputs: Any, inputs: Any = None, cotangents: Any = None, create_graph:
     """Return the gradients of `outputs` with respect to `inputs`: for each input, a Tensor of the same shape.
 
     `outputs` is a Tensor or a sequence of Tensors. `inputs` is a Tensor, or a list, tuple, dict or dataclass of
-    Tensors, nested as you like; the gradients come back in the same form, and settings in it, such as texts, numbers,
-    functions and None, as they are. No `.grad` changes. `cotangents` weight the elements of the outputs (the result is
-    a vector-Jacobian product, summed over outputs) and are required for outputs of more than one element. With
-    `create_graph`, the results can be differentiated in turn. An input that the outputs do not depend on gets zeros;
-    if no output has a graph, a UserWarning is issued. Raises `DtypeError` for integers, `GradientError` for an input
-    that does not require gradients and for a missing cotangent, and `StaleLeafError` if `create_graph` needs a leaf
-    that was assigned after it was recorded.
+    Tensors, nested as you like; the gradients come back in the same form. Settings in it, such as texts, numbers,
+    functions and None, come back unchanged. No `.grad` changes. `cotangents` weight the elements of the outputs (the
+    result is a vector-Jacobian product, summed over outputs) and are required for outputs of more than one element.
+    With `create_graph`, the results can be differentiated in turn. An input that the outputs do not depend on gets
+    zeros; if no output has a graph, a UserWarning is issued. Raises `DtypeError` for integers, `GradientError` for an
+    input that does not require gradients and for a missing cotangent, and `StaleLeafError` if `create_graph` needs a
+    leaf that was assigned after it was recorded.
 
     >>> x = Tensor(3.0, requires_grad=True)
     >>> first = grad(x**3, x, create_graph=True)
@@ -84,6 +85,7 @@ def grad(outputs: Any, inputs: Any = None, cotangents: Any = None, create_graph:
         found = sweep(zip(ends, seeds, strict=True), set(starts), observer=mode.observer)
         arrays = {start: taken([found.pop(start)]) for start in dict.fromkeys(starts) if start in found}
         results = [as_leaf(arrays[start]) if start in arrays else _zeros(start) for start in starts]
+    note_inputs(results, starts, max([end.serial for end in ends], default=0))
     return unflatten(treedef, iter(results))
 
 
@@ -110,6 +112,15 @@ def _recorded(
     return results
 
 
+def note_inputs(gradients: Iterable[Tensor], inputs: Iterable[Tensor], serial: int) -> None:
+    """Note in each gradient its input, without keeping that alive, and the serial number of the differentiated output.
+
+    An optimizer compares them with its own parameters and with its latest update.
+    """
+    for gradient, start in zip(gradients, inputs, strict=True):
+        gradient._gradient_of = weakref.ref(start), serial
+
+
 def _zeros(like: Tensor) -> Tensor:
     return Tensor(np.zeros(like.shape, like.dtype))
 
@@ -118,9 +129,9 @@ _TENSORS = {Tensor}
 
 
 def flatten_parameters(tree: Any) -> tuple[list[Any], Any]:
-    """Return the leaves of a container of parameters or arrays, and its treedef, in which settings stay in place.
+    """Return the leaves of a container of parameters or arrays, and its treedef, which also holds its settings.
 
-    Beside Tensors, numbers are settings, too; beside arrays, they are parameters.
+    In a container of Tensors, numbers are settings, too; in a container of arrays, they are parameters.
 
     >>> flatten_parameters({"W": Tensor(1.0), "rate": 0.5, "b": None})[0], flatten_parameters([1.0, 2.0, None])[0]
     ([Tensor(1.)], [1.0, 2.0])
@@ -132,7 +143,7 @@ def flatten_parameters(tree: Any) -> tuple[list[Any], Any]:
 
 
 def parameters_in(tree: Any, role: str) -> tuple[list[Tensor], Any]:
-    """Return the Tensors in a container, and its treedef, in which settings stay in place: see `tensors_in`."""
+    """Return the Tensors in a container, and its treedef, which also holds its settings; see `tensors_in`."""
     if type(tree) is not Tensor:
         leaves, treedef = flatten_parameters(tree)
         if treedef is not LEAF and {*map(type, leaves)} <= _TENSORS:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import dis
 import inspect
 import sys
 from collections.abc import Callable, Iterable
@@ -203,7 +204,7 @@ def integer_gradient(dtype: np.dtype[Any]) -> DtypeError:
 
 
 def data_dtype(use: str, dtype: np.dtype[Any]) -> DtypeError:
-    """Return the error for data that are not real numbers, passed to `use`."""
+    """Return the error for data that are not real numbers; `use` says what they were passed to."""
     compared = dtype.kind == "O" and use in ("np.equal", "np.not_equal")
     remedy = "; to test whether there is a tensor, write t is None" if compared else ""
     return DtypeError(f"{use}: the dtype must be floating, integer or bool, not {dtype}{remedy}")
@@ -227,12 +228,31 @@ def lost_graph() -> LostGraphError:
 
 
 def lost_number(tensor: Any, use: str, transform: str) -> LostGraphError:
-    """Return the error for a plain number in the function that a transform differentiates."""
+    """Return the error for converting a tensor to a number in the function that a transform differentiates."""
     return LostGraphError(
         f"{use} of {called(tensor)} in the function passed to {transform} would silently drop its gradient, as would "
-        "math.exp(t) or array[i] = t: write np.exp(t) instead of math.exp(t), and np.stack([t, …]) instead of filling "
-        "an array. If the number is for display only, write float(t.detach())"
+        "math.exp(t) or array[i] = t: compute with t itself, which needs no float(); write np.exp(t) instead of "
+        "math.exp(t), and np.stack([t, …]) instead of filling an array. If the number is for display only, write "
+        "float(t.detach())"
     )
+
+
+def formats_text() -> bool:
+    """Return whether Python is computing `"%.2f" % t`, which needs the number of t for display only.
+
+    >>> class Number:
+    ...     def __float__(self):
+    ...         return 1.0 if formats_text() else 0.0
+    >>> "%.1f" % Number(), float(Number())
+    ('1.0', 0.0)
+    """
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_name in ("_one", "__float__"):
+        frame = frame.f_back
+    if frame is None:
+        return False
+    steps = (step for step in dis.get_instructions(frame.f_code) if step.offset == frame.f_lasti)
+    return any(step.argrepr in ("%", "%=") for step in steps)  # an operator calls __float__ only to format a text
 
 
 def plain_array(tensor: Any) -> LostGraphError:
@@ -315,8 +335,18 @@ def in_numpys_names(keywords: dict[str, Any]) -> dict[str, Any]:
     TypeError: got an unexpected keyword argument 'dim': write axis= instead of dim=
     """
     for key in keywords.keys() & _NUMPYS_NAMES.keys():
-        raise TypeError(f"got an unexpected keyword argument {key!r}: write {_NUMPYS_NAMES[key]}= instead of {key}=")
+        raise TypeError(f"got an unexpected keyword argument {key!r}{numpys_names(keywords)}")
     return keywords
+
+
+def numpys_names(keywords: Iterable[str]) -> str:
+    """Return what to write instead of PyTorch's names of NumPy's keywords; "" if there are none.
+
+    >>> numpys_names(["dim", "dtype"])
+    ': write axis= instead of dim='
+    """
+    pairs = [f"{_NUMPYS_NAMES[key]}= instead of {key}=" for key in keywords if key in _NUMPYS_NAMES]
+    return f": write {', '.join(pairs)}" if pairs else ""
 
 
 def keyword(ufunc: np.ufunc, key: str) -> AutogradError:
@@ -358,8 +388,8 @@ def explain_call(
 ) -> None:
     """Raise an error of this package instead of NumPy's `error`, with the operation and the shapes added.
 
-    Errors of this package stay unchanged, except that errors about shapes get the name of the outermost function.
-    Errors of an `isolated` operation, which a user wrote, only get a note, unless they are about shapes or an index.
+    Errors of this package stay unchanged, except that errors about shapes name the outermost function. Errors of an
+    `isolated` operation, which a user wrote, only get a note, unless they are about shapes or an index.
     """
     kinds = (ValueError, IndexError, TypeError, ZeroDivisionError, np.exceptions.AxisError, np.linalg.LinAlgError)
     reason = error.__cause__ if isinstance(error, AutogradError) and type(error.__cause__) in kinds else error
@@ -516,7 +546,7 @@ def stale(leaf: Any, node: Any) -> StaleLeafError:
 # --- rules that break their contract --------------------------------------------------------------------------------
 
 _NO_FAULT_OF_A_RULE = (AutogradError, MemoryError, FloatingPointError, Warning)
-"""Exceptions from a rule that stay unchanged: those that are clear already, and those that NumPy was told to raise."""
+"""Exceptions from a rule that are passed on unchanged: they are clear already, or NumPy was told to raise them."""
 
 
 def _rule(primitive: Any, argument: int) -> str:

@@ -27,11 +27,11 @@ class Observer:
         """Receive the `piece` that the VJP of `node` for `argument` computed from the cotangent `ct`."""
 
     def added(self, tensor: Any, ct: Any) -> None:
-        """Receive the cotangent of `tensor` so far, each time a contribution was cast to fit and added."""
+        """Receive the cotangent of `tensor` so far, each time a contribution has been added."""
 
 
 class Trace:
-    """Hooks for what recorded operations do not show, such as `assign` or reading a value.
+    """Hooks for acts that are not recorded as operations, such as `assign` or reading a value.
 
     This class is for ordinary runs: it permits everything and keeps nothing. A captured step has its own trace: there,
     a leaf that the step assigns stays unchanged, and the trace holds its new value.
@@ -81,10 +81,11 @@ NO_TRACE = Trace()
 # Not frozen: a frozen one takes three times as long to create, and models enter scopes in every step.
 @dataclass(slots=True)
 class Mode:
-    """How operations are recorded: whether at all, whether on constants too, in which phase, who watches, and where.
+    """How operations are recorded: whether at all, whether on constants too, in which phase, and who observes it.
 
-    A mode never changes, since other contexts may hold it too. It knows the mode `outside` its block, the `changes`
-    from that mode (the name of a scope, or values of these fields), and what was `entered`, without keeping it alive.
+    A mode never changes, since other contexts may hold it too. It holds the mode `outside` its block, the `changes`
+    from that mode (the name of a scope, or values of these fields), and a weak reference to the block that was
+    `entered`.
     """
 
     recording: bool = True  # whether results can require gradients
@@ -115,7 +116,7 @@ def _inside(outside: Mode, changes: str | dict[str, Any], entered: weakref.ref[e
 
 
 def _without(mode: Mode, left: entering | weakref.ref[entering]) -> Mode:
-    """Return `mode` without the innermost changes of `left`; unchanged if they were made in another context."""
+    """Return `mode` without the innermost changes that `left` made; unchanged if it made them in another context."""
     if mode.outside is None or mode.entered is None:
         return mode
     if mode.entered() is left or mode.entered is left:
@@ -165,11 +166,11 @@ class entering:
 
     @classmethod
     def _dropped(cls, entered: weakref.ref[entering]) -> None:
-        """Leave the block of an object that is gone because an interrupt came before the first line of `__exit__`."""
+        """Leave the block of an object that was deleted because an interrupt came before `__exit__` began."""
         cls._set(_without(MODE.get(), entered))
 
     def _again(self) -> entering:
-        """Return a new object for the same block, which lives no longer than its with statement."""
+        """Return a new object for the same block, which exists only during its with statement."""
         block = object.__new__(type(self))
         block._changes = self._changes
         return block

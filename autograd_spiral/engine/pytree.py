@@ -1,7 +1,7 @@
 """Pytrees: containers of tensors as flat lists of leaves, how to rebuild them, and names for their leaves.
 
-A container is a list, a tuple, a named tuple, a dict or a dataclass; anything else is a leaf. Beside its tensors, a net
-may hold settings, such as a rate, the name of an activation, or None: they belong to its structure.
+A container is a list, a tuple, a named tuple, a dict or a dataclass; anything else is a leaf. Besides its tensors, a
+net may hold settings, such as a rate, the name of an activation, or None: they belong to its structure.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LEAF = object()
 
 
 class Setting(NamedTuple):
-    """The treedef of a setting, which is no leaf."""
+    """The treedef of a setting, which does not count as a leaf."""
 
     value: Any
 
@@ -98,10 +98,10 @@ def unflatten(treedef: Any, leaves: Iterator[Any]) -> Any:
 
 
 def with_settings(leaves: list[Any], treedef: Any, *, numbers: bool) -> tuple[list[Any], Any]:
-    """Return the leaves that are no settings, and the treedef with the settings in their places.
+    """Return the leaves that are not settings, and a treedef that holds the settings in their places.
 
-    Settings are texts, bools, None and functions; with `numbers`, Python's and NumPy's numbers are settings, too. What
-    is in no container is none, and nor is anything in a container that would have no other leaves.
+    Settings are texts, bools, None and functions; with `numbers`, Python's and NumPy's numbers are settings, too. A
+    leaf outside any container is not a setting, and neither is any leaf of a container that holds nothing else.
 
     >>> leaves, treedef = with_settings(*flatten({"W": [1.0], "activation": "tanh"}), numbers=False)
     >>> leaves, unflatten(treedef, iter([2.0]))

@@ -167,7 +167,7 @@ def define(function: Function, *vjps: VJP | None, **options: Any) -> Primitive:
 
 
 def attach(function: Function, *vjps: VJP | None, **options: Any) -> None:
-    """Give `function` a row as `define` does, but outside the table: the row is forgotten with the function."""
+    """Give `function` a row as `define` does, but outside the table: the row is deleted with the function."""
     function._primitive = Primitive(function, vjps, **options)  # type: ignore[attr-defined]
 
 

@@ -77,11 +77,13 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
     """
 
     _away: Any  # empty, except in leaves whose value an executor keeps elsewhere
+    _gradient_of: Any  # empty, except in gradients: a weak reference to the input, and the serial of the output
 
     __slots__ = (
         "__weakref__",
         "_away",
         "_grad",
+        "_gradient_of",
         "_requires_grad",
         "_value",
         "args",

@@ -20,10 +20,10 @@ _SURE = 0.999
 """A probability above this has next to no gradient."""
 
 _MANY = 0.9
-"""A softmax is saturated if in this share of its rows, one class has a probability above `_SURE`."""
+"""A softmax is saturated if one class has a probability above `_SURE` in at least this share of its rows."""
 
 _VANISHING = 1e-3
-"""A gradient vanishes if its size is less than this share of the next layer's gradient."""
+"""A gradient vanishes if its size is less than this fraction of the size of the next layer's gradient."""
 
 
 def advice_on(graph: Graph, arrays: Sequence[NDArray[Any] | None]) -> list[tuple[int, str]]:

@@ -23,11 +23,11 @@ from autograd_spiral.program.printing.source import Source
 __all__ = ["Boxes"]
 
 _FOLDERS = re.compile(r"^.*?(?=[^/\\]*:\d+: )")
-"""The folders in `folders/file.py:12: code`: they are removed, since pages are passed on to others."""
+"""Matches the folders in `folders/file.py:12: code`, which are removed, since pages are passed on to others."""
 
 _CONSTANT = 10_000
 _LONG = 40
-"""Constants with more elements than the first number, or longer texts than the second, are not written out."""
+"""Constants with more elements than the first number, or whose text is longer than the second, are not written out."""
 
 _FLOWS = {Flow.VALUE: "value", Flow.GRADIENT: "gradient", Flow.SAVED: "saved", Flow.UPDATE: "update"}
 
@@ -120,7 +120,7 @@ class Boxes:
         return lines
 
     def _boxes_of_lines(self) -> dict[int, int]:
-        """Return for each line of the source its box, or if it has none, the first box that uses its value."""
+        """Return the box of each line of the source; for a line without one, the first box that uses its value."""
         drawn = {node.output: i for i, node in enumerate(self.graph.nodes)}
         box_of = dict(drawn)
         for equation in reversed(self.program.equations):

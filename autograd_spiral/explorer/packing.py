@@ -1,4 +1,4 @@
-"""Numbers as text that a page carries: 24 bits of each float, in planes of bytes, deflated, in base64."""
+"""Packs the numbers of a page as text: 24 bits of each float, split into planes of bytes, deflated, in base64."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def _bits(numbers: NDArray[np.float32]) -> NDArray[np.uint32]:
 def packed(numbers: Iterable[NDArray[np.float32]], octets: Iterable[NDArray[np.uint8]]) -> tuple[str, int]:
     """Return the text for all `numbers` followed by all `octets`, and how many numbers there are.
 
-    Each array of numbers has one row for each moment. Rows are stored as their differences (exclusive or) from the row
-    before, which compress well if little changes.
+    Each array of numbers has one row for each moment. Each row is stored as its difference (exclusive or) from the row
+    before, which compresses well if little changes.
     """
     bits = [np.zeros(0, np.uint32)]
     for rows in numbers:

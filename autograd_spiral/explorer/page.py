@@ -73,7 +73,7 @@ def _curve(losses: Sequence[float], snapshots: Sequence[Snapshot]) -> list[tuple
 
 
 def _steepest(losses: Sequence[float]) -> tuple[int, float, int] | None:
-    """Return the step around which the least loss so far falls fastest, its fall per step, and over how many steps.
+    """Return the step around which the least loss so far falls fastest, its fall per step, and the length of the fall.
 
     The fall is measured over a thousandth of the training run. The least loss so far is used because the loss itself
     also falls fast after each spike.
@@ -93,7 +93,7 @@ def _plane(regions: Regions) -> dict[str, Any]:
 
 
 def _json(data: Mapping[str, Any]) -> str:
-    """Return JSON that no HTML parser can take for the end of the script that it is in."""
+    """Return JSON in which no HTML parser can find the end of the script around it."""
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 

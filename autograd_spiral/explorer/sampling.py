@@ -21,7 +21,7 @@ BINS = 16
 """The number of bars of a histogram."""
 
 _FEW = 4
-"""Up to this many columns are all shown as numbers, so that the zeros of a row need no count."""
+"""Up to this many columns are all shown as numbers, so that the zeros in a row need not be counted."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def samples_within(shapes: Sequence[tuple[int, ...]], size: int, shares: Sequenc
 
 
 def counts_zeros(sample: Sample) -> bool:
-    """Whether to count the zeros of each row: for matrices not kept in full, if each count fits into a byte."""
+    """Whether to count the zeros of each row: if not all of a matrix is kept, and each count fits into a byte."""
     return sample.size < sample.rows * sample.columns and _FEW < sample.columns < 256 and sample.rows > 1
 
 

@@ -13,7 +13,7 @@ __all__ = ["scopes_of"]
 Scope = tuple[str, ...]
 
 _FEW = 2
-"""If at most this many scopes use a parameter, it is in the first of them; otherwise, outside of them all."""
+"""If at most this many scopes use a parameter, it is in the first of them; otherwise, it is outside them all."""
 
 
 def scopes_of(graph: Graph) -> list[Scope]:
@@ -42,7 +42,7 @@ def _uses(graph: Graph) -> dict[int, list[Scope]]:
 
 
 def _find_lost(graph: Graph, scopes: list[Scope]) -> None:
-    """Put a backward operation without a scope where its arguments and its first user are, if that is one scope."""
+    """Put a backward operation without a scope into the scope of its arguments and its first user, if these agree."""
     sources: dict[int, set[Scope]] = {}
     for edge in graph.edges:
         sources.setdefault(edge.head, set()).add(scopes[edge.tail])

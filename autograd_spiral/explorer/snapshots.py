@@ -31,10 +31,10 @@ _OVERHEAD = len(FACTS) + BINS // _BYTES
 """The numbers kept of an array besides its elements."""
 
 _FEWEST = 16
-"""Fewer snapshots are taken if each could keep only fewer elements of each array than this."""
+"""If each snapshot could keep fewer elements of each array than this, fewer snapshots are taken."""
 
 _INSIDE = 0.1
-"""How many elements a value inside a line may keep, relative to a value that a line computes, and to its gradient."""
+"""The share of elements kept of a value inside a line, relative to the value that the line computes."""
 
 
 @dataclass(frozen=True)

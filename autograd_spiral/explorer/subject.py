@@ -1,4 +1,4 @@
-"""The subject of a page: a program as it is printed, and the arrays of its values, as far as they are known."""
+"""The subject of a page: a program as it is printed, and those arrays of its values that are known."""
 
 from __future__ import annotations
 

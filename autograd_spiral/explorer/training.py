@@ -33,7 +33,7 @@ _GROWTH = 1.15
 
 @dataclass(frozen=True, eq=False)
 class Regions:
-    """A classifier of points in the plane, whose regions a page shows beside the points.
+    """A classifier of points in the plane; a page shows its regions together with the points.
 
     `X` are points (N, 2), `y` their classes (N,), and `predict` returns the class of each row of such an array.
 
@@ -176,7 +176,7 @@ def finished(record: Training) -> tuple[Camera, list[Snapshot]]:
 
 
 def _most_crowded(taken: list[Snapshot]) -> Snapshot:
-    """Return the snapshot, not the first or last, whose neighbours have the smallest ratio of steps."""
+    """Return the inner snapshot whose neighbours are closest together, by the ratio of their steps."""
     triples = zip(taken, taken[1:], taken[2:], strict=False)
     return min(triples, key=lambda three: (three[2].at + 1) / (three[0].at + 1))[1]
 

@@ -98,7 +98,7 @@ class Arguments:
         named = ", ".join(self.parameters[i] for i in places)
         raise ShapeError(
             f"check_against: {count} gradients{called} but {len(places)} floating inputs ({named}): give None for "
-            "those to leave out, or a dict from their names"
+            "those to leave out, or a dict whose keys are their names"
         )
 
     def _floating_positions(self, floating: Collection[int]) -> list[int]:

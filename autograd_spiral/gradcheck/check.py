@@ -55,7 +55,7 @@ def check_gradients(
     if it differs from the numeric one by no more than the numeric bound plus its own rounding; a `kink` lies between
     one-sided slopes that differ. Outputs that are nan or infinite at the inputs are left out of the sum.
 
-    Raises `GradientMismatch`, an AssertionError that carries the report, when something is wrong, or when nothing in
+    Raises `GradientMismatch`, an AssertionError that carries the report, when something is wrong, or when no element of
     some input could be judged because no outputs were finite (unless `raise_on_mismatch=False`). Raises ValueError for
     an order other than 1 and 2; TypeError for anything that is not callable, and for a captured step, whose results
     have no graph; `DtypeError` if the function returns nothing floating.
@@ -144,7 +144,7 @@ def check_against(
 
 
 def _only_where(rows: Sequence[Findings], others: Mapping[str, Findings], where: str) -> list[Findings]:
-    """Return the rows; add `where` to the diagnosis of a wrong row if the row of the same name in `others` is right."""
+    """Return the rows; add `where` to the diagnosis of each wrong row whose namesake in `others` is right."""
     right = {name for name, other in others.items() if other.verdict in (Verdict.OK, Verdict.KINK)}
     return [
         replace(row, diagnosis="; ".join(filter(None, (row.diagnosis, where))))
@@ -191,7 +191,7 @@ def _by_the_engine(checked: CheckedFunction, hand: ByHand, cotangent: Any) -> tu
 
 
 def _is_confirmed(judge: Judge, at: int) -> bool:
-    """Return whether differences do not refute the engine's gradient: in a few directions, or else in some elements."""
+    """Return whether differences agree with the engine's gradient, in a few directions or else in some elements."""
     findings = along_directions(judge, at, DIRECTIONS)
     if not findings.wrong.any() and not findings.counts[Verdict.OK]:  # lost in kinks or in noise
         gradient = judge.gradients[at]
@@ -287,7 +287,7 @@ def _weighted(judge: Judge, at: int, given: Array) -> Array:
 
 
 def _unfit(function: CheckedFunction, at: int, gradient: Array) -> Findings | None:
-    """Return the findings on a gradient whose shape or dtype differs from its input's; None if neither does."""
+    """Return the findings on a gradient whose shape or dtype differs from that of its input; None if both agree."""
     x = function.arrays[at]
     if gradient.shape != x.shape:
         return function.findings(at, fault=Verdict.WRONG_SHAPE, diagnosis=diagnose_shape(gradient.shape, x.shape))
@@ -300,8 +300,8 @@ def _unfit(function: CheckedFunction, at: int, gradient: Array) -> Findings | No
 def _natural(judge: Judge, at: int) -> Array:
     """Return the natural slope of each element of an input: the size of the outputs over the size of the element.
 
-    A gradient can be the small difference of such numbers, as the gradient of sin(x) / x is. An element that is much
-    smaller than usual counts as a fixed part of the usual size.
+    A gradient can be a small difference between numbers of this size, as for sin(x) / x. Very small elements are
+    treated as if they had a fixed fraction of the usual size.
     """
     outputs = judge.swept(judge.cotangents).outputs
     size = sum(float(np.sum(np.abs(ct * out.data))) for ct, out in zip(judge.cotangents, outputs, strict=True))
@@ -342,7 +342,7 @@ def _diagnosed(
 
 
 def _not_judged(findings: Findings, left_out: str) -> str:
-    """Return the note for an input that has elements leading to outputs that are not finite."""
+    """Return the note for an input with elements on which outputs that are not finite depend."""
     total, count = findings.counts.total(), findings.counts[Verdict.UNJUDGED]
     if not count:
         return f"checked with the remaining outputs only: {left_out}"

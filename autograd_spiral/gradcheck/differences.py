@@ -1,13 +1,13 @@
-"""Numeric derivatives with an error bound, from differences at several steps. Imports nothing that it judges.
+"""Numeric derivatives with an error bound, from differences at several steps. Imports nothing that it checks.
 
 A line is a function of one number t that returns a flat array of outputs; each output is differentiated at t = 0
-by itself. Central and one-sided differences at steps of a fixed ratio are extrapolated to step 0 (Richardson). Every
-three neighbouring steps give one estimate, with the bound
+separately. Central and one-sided differences are taken at steps that shrink by a fixed ratio, and extrapolated to step
+0 (Richardson). Every three neighbouring steps give one estimate, with this error bound:
 
-    truncation (how far the extrapolation still moved) + rounding (the noise of the values, over the step).
+    truncation (how far the extrapolation still moved) + rounding (the noise of the values, divided by the step)
 
-Estimates are collected from the smallest steps upward as long as they agree within their bounds, which leaves out
-every step that reaches beyond a kink. The one with the tightest bound is taken.
+Estimates are collected from the smallest steps upward as long as they agree within their bounds, which leaves out every
+step that reaches beyond a kink. The estimate with the tightest bound is used.
 """
 
 from __future__ import annotations
@@ -29,12 +29,13 @@ BLOCK = 4096  # this many outputs at once fit into the caches
 
 @dataclass(frozen=True)
 class Slopes:
-    """The derivatives of the outputs along lines: the central ones, and those from the left and the right.
+    """The derivatives of the outputs along lines: from both sides (central), from the left and from the right.
 
     All have shape (lines, outputs). `bound` holds how far `central` can be off, `gap_bound` how far `right - left` can
-    be. `kinked` marks the outputs whose one-sided slopes differ by more, or that jump at 0; `jumps` marks only those
-    that jump. A side on which the function is not finite is left out, and `one_sided` marks this; if both sides are,
-    the bound is infinite. `size` is the largest finite value of each output; `still` marks outputs that do not move.
+    be. `kinked` marks the outputs whose one-sided slopes differ by more than that, or that jump at 0; `jumps` marks
+    only those that jump. A side on which the function is not finite is left out, and `one_sided` marks this; if both
+    sides are, the bound is infinite. `size` is the largest finite value of each output; `still` marks outputs that do
+    not change.
     """
 
     central: Array
@@ -54,7 +55,7 @@ class Line:
 
     `rounding` is the noise of each output at 0, and the values are computed in `dtype`. The steps are chosen so that
     the smallest ones balance rounding against truncation, near the cube root of the dtype's spacing; `refine()` adds
-    four smaller ones. Values that are not finite only widen the bound; `still` marks the outputs that no step moves.
+    four smaller ones. Values that are not finite only widen the bound; `still` marks the outputs that no step changes.
 
     >>> line = Line(lambda t: np.exp([t, 2 * t]), 1.0, np.full(2, 1e-16), np.dtype(float))
     >>> slopes = slopes_of([line])
@@ -99,7 +100,8 @@ class Line:
 def slopes_of(lines: Sequence[Line]) -> Slopes:
     """Return the derivatives at 0 along lines of one function, and their bounds, from all their steps so far.
 
-    All lines must have the same number of steps. The results are those of each line alone, computed much faster.
+    All lines must have the same number of steps. The results are the same as for each line alone, but are computed much
+    faster.
     """
     eps = lines[0]._eps
     centre = np.array([line._centre for line in lines])

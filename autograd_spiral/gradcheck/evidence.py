@@ -1,4 +1,4 @@
-"""Evidence for the diagnosis of a wrong gradient, collected only when a check has failed."""
+"""Evidence for the diagnosis of a wrong gradient, collected only after a check has failed."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def evidence_of(
 
 
 def _repeated(arrays: Iterable[Array], shape: tuple[int, ...]) -> Array | None:
-    """Return a mask of the rows that the only array of indices names more than once; None if no such array fits."""
+    """Return a mask of the rows that occur more than once in the only array of indices; None if no such array fits."""
     indices = [x for x in arrays if x.dtype.kind in "iu" and x.ndim]
     if len(indices) != 1 or not shape or not np.all((indices[0] >= 0) & (indices[0] < shape[0])):
         return None
@@ -60,7 +60,8 @@ def _repeated(arrays: Iterable[Array], shape: tuple[int, ...]) -> Array | None:
 def _remedies(leaf: Tensor, outputs: list[Tensor], cotangents: list[Array]) -> Iterator[tuple[str, Array]]:
     """Yield the gradients that `leaf` would get with changes to the rule of a declared operation, and their names.
 
-    There are some only if the function is that one operation: then the result of its rule is the gradient.
+    There are such gradients only if the function consists of this one operation: then the result of its rule is the
+    gradient.
     """
     if len(outputs) != 1:
         return

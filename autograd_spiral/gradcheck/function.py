@@ -34,10 +34,10 @@ NAMED = 3  # at most this many non-finite outputs are listed with their indices
 class CheckedFunction:
     """A function and its inputs: `arrays` holds copies of all leaves, `floating` the indices of those with gradients.
 
-    The inputs may be in containers, see `arguments`. Those at the indices `constants` have no gradient. `order` is 1
-    for a function itself, and 2 for its gradients, which are a function of the same inputs and, at the indices
+    The inputs may be in containers: see `arguments`. The inputs at the indices `constants` have no gradient. `order` is
+    1 for a function itself, and 2 for its gradients, which are a function of the same inputs and, at the indices
     `weights`, of the weights of its outputs. `as_arrays()` is the same function, called with arrays instead of Tensors.
-    `wobble` says how far apart calls are, if they differ by rounding.
+    `wobble` says by how much calls differ, if they differ by rounding.
 
     Raises ValueError if no input is floating.
     """
@@ -136,7 +136,7 @@ class CheckedFunction:
         return joined([out.data if isinstance(out, Tensor) else out for out in self._results(False, arrays)[1]])
 
     def complex_values(self, arrays: Sequence[Array]) -> Array:
-        """Return the outputs at complex arrays, all in a row; an error of any kind means that there are none."""
+        """Return the outputs at complex arrays, all in a row; a function that cannot take them may raise any error."""
         outputs = leaves_of(self._call(False, [self._leaf(i, x) for i, x in enumerate(arrays)]))
         return np.concatenate([out for out in map(np.asarray, outputs) if out.dtype.kind in "fc"], axis=None)
 
@@ -185,9 +185,10 @@ class CheckedFunction:
     def faults(self) -> list[Findings]:
         """Return the faults that make a check impossible: two calls differ, or something is overwritten.
 
-        Two calls of the function are compared, and two sweeps of one call, with another call between them: rules must
-        compute from their arguments alone, not from what the last call left. Neither the function nor a rule may write
-        into its arguments, or into the arrays of the caller. Calls may differ by rounding, which `wobble` then holds.
+        Two calls of the function are compared, and so are two sweeps of one call, with another call between them: rules
+        must compute from their arguments alone, not from anything that the last call left behind. Neither the function
+        nor a rule may write into its arguments, or into the arrays of the caller. Calls may differ by rounding;
+        `wobble` then says by how much.
         """
         given = [x.copy() for x in self.arrays]
         try:
@@ -228,9 +229,9 @@ class CheckedFunction:
         return found
 
     def _overwritten(self) -> list[Findings]:
-        """Return the findings on inputs whose arrays, which the caller holds, were changed by the function."""
+        """Return the findings on the inputs whose arrays the function has changed for the caller, too."""
         given = [x.data if isinstance(x, Tensor) else x for x in self._given]
-        text = "the function writes into the caller's array of this input, which it knows by another name"
+        text = "the function writes into the caller's array of this input, which it reaches by another name"
         return self.refused(Verdict.OVERWRITTEN, text, self._changed(given))
 
     def _changed(self, given: Sequence[Any]) -> list[int]:
@@ -239,7 +240,7 @@ class CheckedFunction:
         return [i for i, (x, was) in pairs if isinstance(x, np.ndarray) and not _same(x, was)]
 
     def _steady(self, sweeps: Sequence[Sequence[Tensor]] = ()) -> bool:
-        """Measure how far apart calls and `sweeps` are, and return whether rounding explains it."""
+        """Measure how much calls and `sweeps` differ, and return whether rounding explains the differences."""
         cotangents = self.cotangents(None)
 
         def call() -> tuple[Sequence[Tensor], Sequence[Tensor]]:
@@ -298,7 +299,7 @@ class CheckedFunction:
 
 
 class ByHand:
-    """Gradients derived by hand: `gradients` has those that were `given` or computed, by the index of the input.
+    """Gradients derived by hand: `gradients` holds them by the index of the input, whether `given` or computed.
 
     Raises `ShapeError` unless they match the inputs.
     """
@@ -336,12 +337,12 @@ class ByHand:
 
     @np.errstate(all="ignore")
     def rounding(self, at: int, natural: Array) -> Array:
-        """Return how far rounding can have moved a gradient, as far as is known without a record of it.
+        """Return how far rounding can have moved a gradient, estimated without a record of it.
 
-        That is some spacings of its largest number, or of the `natural` slopes, which change the outputs by their own
-        size. If a function computes the gradient, it is also called with other last bits of the inputs, and in float64
-        if they are narrower. The changes count, unless they are too large for rounding, as where a mask has another
-        value. A gradient that differs at each of three neighbouring numbers can be off by its own size.
+        The estimate is a few spacings of its largest number, or of the `natural` slopes, which change the outputs by
+        their own size. If a function computes the gradient, it is also called with other last bits of the inputs, and
+        in float64 if they are narrower. The resulting changes count, unless they are too large to be rounding, as when
+        a mask changes. A gradient that differs at each of three neighbouring numbers can be off by its own size.
         """
         gradient, arrays = self.gradients[at], self._function.arrays
         limits = np.finfo(gradient.dtype)

@@ -1,11 +1,11 @@
-"""The rounding of recorded values and their gradients, measured by running the record again with blurred numbers.
+"""Measures the rounding of recorded values and their gradients by running the record again with blurred numbers.
 
 Monte Carlo arithmetic (Parker, 1997): every floating value that is read or written gets other last bits, in several
 runs. How far the results move is what rounding can do to them, cancellation included. Rounding that accumulates inside
-one long sum does not show that way: one more run, in a wider dtype, gives the rounding that happened.
+one long sum does not show in this way: one more run, in a wider dtype, measures the rounding that happened.
 
-A rule that branches on exact values moves too, but as a jump: all runs agree with each other, and not with the recorded
-numbers. That is not rounding.
+The result of a rule that branches on exact values changes, too, but in a jump: all runs agree with each other, and not
+with the recorded numbers. That is not rounding.
 
 The record is run again as the sweep ran it, rules included, and not as a program: rules of declared operations may need
 plain arrays, and a program would blur each step within a rule, which widens the bounds of gradients that are right.
@@ -51,10 +51,10 @@ _MULTIPLIERS = np.random.default_rng(7).integers(2**62, 2**63, size=RUNS, dtype=
 class Rounding(NamedTuple):
     """How far rounding can move each element of the outputs of a function, and of its gradients.
 
-    The `loose` levels apply if equal numbers need not stay equal: a difference of exactly 0 may be what is left of two
-    numbers that differ. `jumps` marks the elements of the gradients on which all runs agree with each other but not
-    with the recorded gradient; the levels leave that distance out. `largest` is the largest number that was met in
-    computing the outputs.
+    The `loose` levels apply if equal numbers need not stay equal: a difference of exactly 0 may be the rounded
+    difference of two numbers that are not equal. `jumps` marks the elements of the gradients on which all runs agree
+    with each other but not with the recorded gradient; the levels do not include that distance. `largest` is the
+    largest number that was met in computing the outputs.
     """
 
     outputs: list[Array]
@@ -99,7 +99,7 @@ def _with_tail(value: Any, tail: Array, bits: _Bits) -> Any:
 
 
 class BlurApart:
-    """Changes numbers like `blurred`, but to random last bits: equal values do not stay equal.
+    """Changes numbers as `blurred` does, but to random last bits, so equal values do not stay equal.
 
     >>> x = np.ones(4)
     >>> bool(np.all(abs(BlurApart()(x) - x) <= 2e-15))
@@ -166,8 +166,8 @@ def _or_in_float64(function: Callable[..., Any], *args: Any, **params: Any) -> A
 class _Shadow:
     """A node that is evaluated again on changed operands, with the fields that the sweep reads.
 
-    Its users read `_read`, if a number that was changed once is not changed again when it is read. A branch that was
-    taken, and anything else that is not floating, stays as it was recorded.
+    The nodes that use it read `_read`, if a number that was changed once is not changed again when it is read. A branch
+    that was taken, and anything else that is not floating, stays as it was recorded.
     """
 
     def __init__(self, node: Tensor, shadows: Mapping[Tensor, _Shadow], again: Again) -> None:
@@ -187,7 +187,7 @@ class _Shadow:
         self._zeros = None if np.all(self.original) else self.original == 0
 
     def evaluate(self, again: Again) -> None:
-        """Compute the value from changed operands; leaves keep theirs."""
+        """Compute the value from changed operands; a leaf keeps its value."""
         change = again.change
         if self.primitive is None:
             self._read = change(self.original) if again.once else self.original
@@ -296,9 +296,9 @@ def rounding_of(
 
     This is the largest change in any of the runs, plus the spacing of the dtype. `gradients` are those with respect to
     `inputs`; without `cotangents`, `inputs` and `gradients`, only outputs are measured. An exact zero is usually
-    intended (a masked entry, a point on a kink), so the runs keep zeros. A zero can also be what is left of large
-    numbers that cancel, or of a tiny number: so further runs move zeros, and count where they stay within the reach of
-    rounding.
+    intended (a masked entry, a point on a kink), so the runs keep zeros. A zero can also be the remainder of large
+    numbers that cancel, or a tiny number that was rounded to 0. So further runs change zeros, too, and count where the
+    result stays within the reach of rounding.
     """
     record = Again(outputs, cotangents, inputs)
     order = record.order
@@ -322,7 +322,7 @@ def rounding_of(
 
     @np.errstate(all="ignore")
     def levels_of(runs: Iterable[Array]) -> tuple[Array, Array]:
-        """Return how far runs are from the values, or from their middle where the values stand apart, and a mask."""
+        """Return how far runs are from the values, and a mask of jumps: there, they are compared with each other."""
         low = high = np.full(values.shape, np.nan)
         for run in runs:
             low, high = np.fmin(low, run), np.fmax(high, run)

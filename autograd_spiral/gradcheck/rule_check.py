@@ -59,7 +59,7 @@ class RuleRow:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong, or too noisy to tell.
+        """Whether all verdicts are ok: nothing is wrong, and nothing is too noisy to tell.
 
         >>> RuleRow("np.exp", "0 (2, 3)", "ok", "wrong", "ok", 0.5, 1e-10).ok
         False
@@ -110,8 +110,8 @@ class RuleReport(Report):
 def checkable() -> dict[str, Callable[..., Any]]:
     """Return the functions that a run covers, by name.
 
-    They are those of the rule table, the compositions, and the functions that NumPy lacks, without primitives that
-    were declared elsewhere.
+    They are those of the rule table, the compositions, and the functions that NumPy lacks, but no primitives that were
+    declared outside the package.
 
     >>> checkable()["np.exp"]
     <ufunc 'exp'>
@@ -134,7 +134,7 @@ def _ours(function: Callable[..., Any]) -> bool:
 def check_rules(names: Iterable[str] = (), *, seed: int = 0) -> RuleReport:
     """Check the gradients of the functions called `names` (by default all) on example calls drawn with `seed`.
 
-    Each is checked at orders 1 and 2 in float64, and at order 1 in float32. A function without an example makes a row
+    Each is checked at orders 1 and 2 in float64, and at order 1 in float32. A function without an example gets a row
     that is not ok. Raises ValueError for a name that is not in `checkable()`, with suggestions.
 
     >>> print(check_rules(["exp", "relu"]))
@@ -208,13 +208,13 @@ def _without_gradient(call: CheckedFunction, name: str, found: str) -> list[Rule
 
 
 class _RawResults(Observer):
-    """Watches the results of rules before the sweep repairs them: float32 arguments must not give float64."""
+    """Watches the results of rules before the sweep casts them: float32 arguments must not give float64."""
 
     def __init__(self) -> None:
         self.faults: dict[str, None] = {}
 
     def swept(self, node: Any, argument: int, ct: Any, piece: Any) -> None:
-        """Look at the cotangent `piece` that the rule of `node` returned for `argument`."""
+        """Check the cotangent `piece` that the rule of `node` returned for `argument`."""
         if piece.dtype.itemsize <= ct.dtype.itemsize:
             return
         floats = [x.dtype for x in node.operands if getattr(x, "dtype", np.dtype(int)).kind == "f"]

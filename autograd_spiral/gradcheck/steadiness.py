@@ -24,7 +24,7 @@ SPACINGS = 16  # of the largest number: differences up to that are rounding
 
 
 class Wobble(NamedTuple):
-    """How far apart the outputs and the gradients of several calls are, element by element."""
+    """How much the outputs and the gradients of several calls differ, element by element."""
 
     outputs: list[Array]
     gradients: list[Array]
@@ -34,7 +34,7 @@ class Wobble(NamedTuple):
 def wobble_of(
     call: Callable[[], tuple[Sequence[Tensor], Sequence[Tensor]]], sweeps: Sequence[Sequence[Tensor]] = ()
 ) -> Wobble | None:
-    """Return how far apart several calls, and the gradients of `sweeps`, are; None if rounding does not explain it.
+    """Return how much several calls, and the gradients of `sweeps`, differ; None if rounding does not explain it.
 
     `call` returns the outputs and the gradients. Differences count as rounding if they are small compared with the
     largest number. Rounding is not measured by running the record again, because a rule that draws random numbers would
@@ -57,7 +57,7 @@ def wobble_of(
 
 
 def _apart(results: Sequence[Sequence[Tensor]], largest: float = 0.0) -> list[Array] | None:
-    """Return how far apart `results` are, element by element; None if too far, or if their shapes differ."""
+    """Return how much `results` differ, element by element; None if they differ too much, or in shape."""
     if any([x.shape for x in result] != [x.shape for x in results[0]] for result in results):
         return None
     apart = []

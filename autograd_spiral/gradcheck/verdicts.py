@@ -56,8 +56,8 @@ class Slope:
     """One derivative with its verdict: of the element at `index`, or of a random direction, whose index is None.
 
     `numeric` is the finite-difference estimate, with the error bound `slack`; `bound` is how far it may differ from
-    `analytic`: `slack` plus the rounding of `analytic`. `natural` is the slope that would change the outputs by their
-    own size over the scale of the step.
+    `analytic`: `slack` plus the rounding of `analytic`. `natural` is the slope with which the outputs would change by
+    their own size within the scale of the step.
 
     >>> from autograd_spiral import check_against
     >>> x = np.array([3.0])
@@ -80,7 +80,7 @@ class Slope:
     def error(self) -> float:
         """The difference between the two values, relative to the derivative or to a thousandth of its natural size.
 
-        The larger of these two counts. The natural size is that of a slope which changes the outputs by their own size.
+        The larger of these two is used. The natural size is the slope that changes the outputs by their own size.
 
         >>> Slope(Verdict.WRONG, analytic=3.0, numeric=6.0, bound=1e-9).error
         0.5
@@ -106,9 +106,9 @@ class Slope:
 class Findings:
     """The findings on the `gradient` with respect to one input, at order 1 or 2; a report is made of these.
 
-    `slopes` are the derivatives that were compared. `judged` says what the check began with, "elements" or random
-    "directions": after a failure, the slopes are those of elements in either case. A `fault` of the whole input leaves
-    no gradient to compare. `random_weights` has the shape of each output if random numbers weighted them.
+    `slopes` are the derivatives that were compared. `judged` says whether the check began with "elements" or with
+    random "directions". After a failure, the slopes are those of elements in either case. A `fault` of the whole input
+    leaves no gradient to compare. `random_weights` has the shape of each output if random numbers weighted them.
 
     >>> from autograd_spiral import check_gradients
     >>> row = check_gradients(np.abs, np.array([-1.0, 0.0, 2.0])).rows[0]
@@ -170,7 +170,7 @@ class Findings:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst: a failure, else `not judged` if nothing was, else `noise` if most are unanswered, else kink or ok.
+        """The worst verdict: a failure; `not judged` if nothing was; `noise` if most are unanswered; else kink or ok.
 
         >>> Findings("x", np.zeros(2), slopes=(Slope(Verdict.OK), Slope(Verdict.KINK))).verdict
         <Verdict.KINK: 'kink'>
@@ -206,7 +206,7 @@ class Findings:
 
     @property
     def worst(self) -> Slope | None:
-        """The slope with the largest error: relative to its bound if something fails, else to its size; or None.
+        """The slope with the largest error, relative to its bound if something fails, else to its size; or None.
 
         >>> slopes = tuple(Slope(Verdict.WRONG, value, 1.0, 0.1, index=(i,)) for i, value in enumerate([2.0, -3.0]))
         >>> Findings("x", np.zeros(2), slopes=slopes).worst.index
@@ -225,7 +225,7 @@ class Findings:
 
     @property
     def value(self) -> float | None:
-        """The element of the input at which the worst slope is; None for a direction, or if none was judged.
+        """The element of the input to which the worst slope belongs; None for a direction, or if none was judged.
 
         >>> Findings("x", np.array([5.0]), slopes=(Slope(Verdict.OK, 1.0, 1.0, 1e-9, index=(0,)),)).value
         5.0
@@ -279,7 +279,7 @@ class Findings:
 
     @functools.cached_property
     def _judged(self) -> tuple[list[Slope], Array]:
-        """The slopes of elements that were judged, and the flat indices of these elements."""
+        """The slopes of the judged elements, and the flat indices of these elements."""
         slopes = [slope for slope in self.slopes if slope.index is not None and slope.verdict is not Verdict.UNJUDGED]
         if not self.shape or not slopes:
             return slopes, np.zeros(len(slopes), int)

@@ -38,11 +38,12 @@ __all__ = [
 
 
 class Memory(NamedTuple):
-    """Where a run keeps its state and results, and how these get there from leaves and back into leaves.
+    """Where a run keeps its state and results, and how these get there from leaves, and back.
 
     `take(leaf)` returns what the function of the run is given for a leaf, and `leaf(result)` returns a new leaf that
-    holds one of its results. `update(leaves, before, new)` gives the first leaves their new values, or changes none if
-    it is interrupted; `before` is what was taken from all of them. `HOST` is the memory of plain arrays.
+    holds one of its results. `update(leaves, before, new)` gives new values to the first leaves, one for each item of
+    `new`; if it is interrupted, no leaf changes. `before` has what was taken from all leaves. `HOST` is the memory of
+    plain arrays.
 
     >>> import numpy as np
     >>> run = Run(lambda x: (x + 1,), reentrant=True)
@@ -56,7 +57,7 @@ class Memory(NamedTuple):
 
 
 def update(leaves: Sequence[Tensor], before: Sequence[NDArray[Any]], new: Iterable[NDArray[Any]]) -> None:
-    """Give the first of the leaves new values; if that is interrupted, no leaf gets a new value."""
+    """Give the first of the leaves their new values; if this is interrupted, no leaf gets a new value."""
     try:
         for leaf, value in zip(leaves, new):  # noqa: B905  # strict=True takes longer
             leaf._value = value
@@ -74,11 +75,11 @@ class Run:
     """A program that is ready to run: `run(*inputs, *state, *outside)` returns `(*outputs, *new_state)`.
 
     The results are fresh read-only arrays that nothing else holds. The given arrays are not changed. The program's
-    checks run, and raise, before anything is returned. `reentrant` says whether two threads may be inside `function`
-    at the same time. If not, for example because calls share buffers, a run lets in one thread at a time.
+    checks run, and may raise an error, before anything is returned. `reentrant` says whether two threads may be inside
+    `function` at the same time. If not, for example because calls share buffers, a run admits one thread at a time.
 
     A captured step keeps the state, and returns the results, in the `memory` of the run. If that is not `HOST`,
-    `function` gets what the memory takes from leaves, and returns what the memory makes leaves of. A call of the run
+    `function` gets what the memory takes from leaves, and the memory makes leaves of what it returns. A call of the run
     itself always returns arrays.
 
     >>> import numpy as np
@@ -106,7 +107,7 @@ Executor: TypeAlias = Callable[[Program], Run]
 
 
 class OutOfStep(CaptureError):
-    """Several processes do different things in the same call; afterwards, their captured step makes new programs."""
+    """Processes do not all run the same program; after this error, their captured step makes new programs."""
 
 
 class Peers:
@@ -124,7 +125,10 @@ class Peers:
         return array
 
     def alike(self, name: str) -> AbstractContextManager[None]:
-        """Let the body of a `with` statement, for a step of this name, raise in all processes if it raises in one."""
+        """Return a context manager: if its body raises an error in one process, it raises one in all processes.
+
+        `name` is the name of the step, for messages.
+        """
         return nullcontext()
 
 

@@ -1,6 +1,6 @@
 """A program as data: an immutable list of equations, checked when it is built. Imports only primitives and errors.
 
-Everything else about programs reads this list: passes, printer, executors and pictures know nothing of each other.
+Everything else about programs reads this list: passes, printer, executors and pictures do not know of each other.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ class Equation:
 
 
 class Rank:
-    """How good a name is: the lowest rank is the best."""
+    """How good a name is; the lowest rank is the best."""
 
     GIVEN, GRADIENT, STEP, CALLER, BODY = range(5)  # the user's; "d" + name; locals of the step, of callees, of bodies
 
@@ -190,10 +190,10 @@ class Program:
 
     `inputs` are the arrays that a call is given, `state` the leaves that the step read or assigned, and `outside` the
     other arrays that it read (`found` has their contents at that time). `updates` are pairs of a state and its new
-    value; a captured step has them in the order of `state`, where they come before the states that are only read.
+    value. In a captured step they are in the order of `state`, which begins with the states that have a new value.
     `checks` run before the state changes. `names` has the names of values, `primals` the values that gradients are
-    taken with respect to, and `trained` the states that require gradients. Raises `CaptureError` if an equation reads
-    a value that no earlier one computes, or computes a value again, or if a new state has another shape or dtype.
+    taken with respect to, and `trained` the states that require gradients. Raises `CaptureError` if an equation reads a
+    value that no earlier one computes, or computes a value again, or if a new state has another shape or dtype.
 
     >>> Program("f", inputs=(), state=(), equations=(), outputs=(Value((3,), np.dtype(float)),))
     Traceback (most recent call last):
@@ -257,7 +257,7 @@ class Program:
     def with_equations(self, equations: Iterator[Equation] | tuple[Equation, ...], **changes: Any) -> Self:
         """Return the same program with other equations.
 
-        `changes` are new values of other fields. Raises `CaptureError` as every program does.
+        `changes` are new values of other fields. Raises the errors of `Program`.
 
         >>> x = Value((3,), np.dtype(float))
         >>> Program("f", (x,), (), (), (x,)).with_equations((), name="g").name

@@ -1,4 +1,4 @@
-"""Locks that are free in a forked process, where the thread that held one does not exist."""
+"""Locks that are free again in a forked process, since the thread that held one does not exist there."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew)
 
 _OF_LEAVES: dict[int, tuple[int, Any, Any]] = {}
-"""The locks of leaves, by serial number: the number of the lock, the lock, and a reference that removes the entry."""
+"""Maps the serial number of a leaf to the number of its lock, the lock, and a reference that removes the entry."""
 
 _numbers = itertools.count()
 _assigning = new_lock()

@@ -76,8 +76,8 @@ def recorded(
 ) -> CapturedProgram:
     """Return the program from the leaves behind `outputs` to the outputs and their gradients, valid for any values.
 
-    The backward pass to `parameters`, leaves or other tensors, is recorded here, and declared primitives are expanded
-    to their bodies. Raises what `backward_source` raises.
+    The backward pass to `parameters`, leaves or other tensors, is recorded here, and the bodies of declared primitives
+    take their place. Raises what `backward_source` raises.
     """
     trace = StepTrace()
     nodes = history(outputs)

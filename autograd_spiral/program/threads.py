@@ -1,7 +1,8 @@
-"""Threads that help a call, and that an interrupt at any moment leaves usable.
+"""Threads that help to compute a call, and stay usable if an interrupt comes at any moment.
 
-The futures of `concurrent.futures` do not: an interrupt (Ctrl-C) inside their Python code may leave one of their locks
-held for ever. Here the threads share nothing but queues written in C, and what is said of a job may be said twice.
+The futures of `concurrent.futures` do not stay usable: an interrupt (Ctrl-C) inside their Python code may leave one of
+their locks held for ever. Here the threads share nothing but queues, which are written in C, and each message about a
+job may be sent twice.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ __all__ = ["Helpers"]
 
 
 class Helpers:
-    """Threads that run functions beside the caller's thread. They end when nothing refers to this object any more.
+    """Threads that run functions next to the caller's thread. They end when nothing refers to this object any more.
 
     >>> Helpers(2).call(lambda: "a", [lambda: "b", lambda: "c"])
     ['a', 'b', 'c']
@@ -31,9 +32,10 @@ class Helpers:
             threading.Thread(target=_serve, args=(self._jobs,), name="blocks", daemon=True).start()
 
     def call(self, first: Callable[[], Any], others: Sequence[Callable[[], Any]]) -> list[Any]:
-        """Return the results of `first`, which runs in this thread, and of the others. Raises what any of them raises.
+        """Return the results of `first`, which runs in this thread, and of the others, which run in other threads.
 
-        No function keeps running after the call. If an interrupt makes it end earlier, the next call waits for them.
+        No function keeps running after the call, unless an interrupt ends the call early: then the next call waits for
+        these functions.
         """
         self._settle()
         self._pending = [_Job(other) for other in others]

@@ -24,7 +24,7 @@ CLASS_MARKERS = "o^sDvPX*"
 
 _LOSS_STYLES = (("#b37700", "--"), ("#8f3a76", "-"), ("#333333", ":"))  # not the colours of the classes
 _WIDTH = 5.6
-"""In inches. A figure of this width, with the usual fonts, can be read at a width of 400 pixels."""
+"""The width of a figure in inches. With the usual fonts, such a figure can be read at a width of 400 pixels."""
 
 
 def available() -> bool:

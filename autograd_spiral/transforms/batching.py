@@ -1,4 +1,4 @@
-"""Batching: how functions of the vocabulary are computed for many rows at once, where each row is a whole operand.
+"""Batching: how functions of the vocabulary are computed for many rows at once, each row being a whole operand.
 
 A rule gets the arguments of a call, which of them have a leading axis of rows, the shape of the result for one row, and
 the parameters of the call. It runs on arrays and on Tensors. A function without a rule is computed row by row.
@@ -56,7 +56,7 @@ def _count(args: Sequence[Any], rows: Sequence[bool]) -> int:
 
 
 def _aligned(args: Sequence[Any], rows: Sequence[bool], ndim: int) -> list[Any]:
-    """Return the arguments with axes of length 1 inserted after the axis of rows, so that rows have `ndim` axes."""
+    """Return the arguments with axes of length 1 inserted after the axis of rows, so that each row has `ndim` axes."""
     return [
         x.reshape((x.shape[0], *(1,) * (ndim + 1 - x.ndim), *x.shape[1:])) if is_rows and x.ndim <= ndim else x
         for x, is_rows in zip(args, rows, strict=True)
@@ -121,7 +121,7 @@ def _scatter(args: Any, rows: Any, one: Any, index: tuple[Any, ...], shape: tupl
 
 
 def _adjacent(index: tuple[Any, ...]) -> bool:
-    """Return whether NumPy leaves the axes of index arrays in place: it moves them to the front if they are apart."""
+    """Return whether NumPy leaves the axes of index arrays in place: unless adjacent, they move to the front."""
     if ARRAY not in index:
         return True
     places = [i for i, item in enumerate(index) if item is ARRAY or isinstance(item, int)]

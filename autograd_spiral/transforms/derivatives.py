@@ -2,20 +2,22 @@
 
 The functions are written in NumPy, and take arrays or Tensors, also in lists, tuples, dicts and dataclasses. The
 results are arrays, unless an argument is a Tensor or a step is being captured: then they are Tensors, which can be
-differentiated again.
+differentiated again. Derivatives are with respect to arguments: anything that a function reads from elsewhere counts as
+a constant. If that is a Tensor that the function also gets as an argument, a UserWarning is issued.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from autograd_spiral.engine.calls import explains_keywords
-from autograd_spiral.engine.grad import flatten_parameters, grad
+from autograd_spiral.engine.grad import flatten_parameters, grad, note_inputs
 from autograd_spiral.engine.messages import name_of, plain_class
 from autograd_spiral.engine.modes import MODE, NO_TRACE, entering
 from autograd_spiral.engine.pytree import flatten as leaves_of
@@ -39,9 +41,9 @@ _with_hints = explains_keywords(
 def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return a function that computes the value of `f`, a single number, and its gradient with respect to an argument.
 
-    `argnums` is the position of the argument. The gradient has the form of the argument: an array, or a list, tuple,
-    dict or dataclass of arrays. With several `argnums`, it is a tuple of gradients. Pass the returned function to
-    `scipy.optimize.minimize(…, jac=True)`, for example. Raises `GradientError` if `f` returns more than one element,
+    `argnums` is the position of the argument. The gradient has the same form as the argument: an array, or a list,
+    tuple, dict or dataclass of arrays. With several `argnums`, it is a tuple of gradients. Pass the returned function
+    to `scipy.optimize.minimize(…, jac=True)`, for example. Raises `GradientError` if `f` returns more than one element,
     and `DtypeError` for integer arguments.
 
     >>> value_and_grad(lambda w, x: np.sum(w * x) ** 2)(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
@@ -52,7 +54,7 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
         inputs = _Inputs("value_and_grad", args, argnums, kwargs)
         value = _one_number(inputs.call(f), "value_and_grad")
-        gradients = _grad(value, inputs.leaves, create_graph=inputs.recorded)
+        gradients = _grad(value, inputs, create_graph=inputs.recorded)
         return inputs.out(value.reshape(())), inputs.in_form(gradients)
 
     return value_and_gradient
@@ -74,7 +76,7 @@ def elementwise_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
         inputs = _Inputs("elementwise_grad", args, argnums, kwargs)
         value = _one_tensor(inputs.call(f), "elementwise_grad")
         ones = np.ones(value.shape, value.dtype)
-        return inputs.in_form(_grad(value, inputs.leaves, ones, create_graph=inputs.recorded))
+        return inputs.in_form(_grad(value, inputs, ones, create_graph=inputs.recorded))
 
     return derivative
 
@@ -83,9 +85,10 @@ def elementwise_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return a function for the derivative of every element of `f` with respect to every element of its argument.
 
-    For an output of shape `m` and an argument of shape `n`, the result has shape `(*m, *n)`; its form is that of
-    `value_and_grad`. One backward pass is computed for all elements of the output at once; only operations that are not
-    NumPy's, such as your own, are computed for one element after the other. Raises `DtypeError` for integer arguments.
+    For an output of shape `m` and an argument of shape `n`, the result has shape `(*m, *n)`; for containers and several
+    `argnums`, it has the same form as the gradient of `value_and_grad`. One backward pass is computed for all elements
+    of the output at once; only operations that are not NumPy's, such as your own, are computed for one element after
+    another. Raises `DtypeError` for integer arguments.
 
     >>> jacobian(lambda x: np.cumsum(x**2))(np.array([1.0, 2.0]))
     array([[2., 0.],
@@ -106,7 +109,7 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return a function for the second derivatives of `f`, a single number, with respect to all pairs of elements.
 
     For an argument of shape `n`, the result has shape `(*n, *n)`. For several arguments, or for a container, the result
-    has the form of the gradient, and each of its leaves is again of that form. Raises the errors of `value_and_grad`.
+    has the same form as the gradient, and so has each of its leaves in turn. Raises the errors of `value_and_grad`.
 
     >>> hessian(lambda x: np.sum(x**3) + x[0] * x[1])(np.array([1.0, 2.0]))
     array([[ 6.,  1.],
@@ -116,7 +119,7 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 
     def second_derivatives(*args: Any, **kwargs: Any) -> Any:
         inputs = _Inputs("hessian", args, argnums, kwargs)
-        gradients = _grad(_one_number(inputs.call(f), "hessian"), inputs.leaves, create_graph=True)
+        gradients = _grad(_one_number(inputs.call(f), "hessian"), inputs, create_graph=True)
         rows = [_jacobians(g, inputs) if g.requires_grad else _zeros(g.shape, inputs) for g in gradients]
         return inputs.in_form(list(map(inputs.in_form, rows)), out=False)
 
@@ -124,7 +127,7 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 
 
 def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
-    """Return `f(*primals)`, and a function that takes its cotangent and returns a tuple of the primals' cotangents.
+    """Return `f(*primals)`, and a function that maps a cotangent of this value to a tuple of the primals' cotangents.
 
     >>> value, pull_back = vjp(lambda x, y: x * y, np.array([1.0, 2.0]), np.array([3.0, 4.0]))
     >>> pull_back(np.array([1.0, 10.0]))
@@ -135,7 +138,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
 
     def pull_back(cotangent: Any) -> Any:
         recorded = inputs.recorded or type(cotangent) is Tensor
-        return inputs.in_form(_grad(output, inputs.leaves, cotangent, create_graph=recorded))
+        return inputs.in_form(_grad(output, inputs, cotangent, create_graph=recorded))
 
     return inputs.out(output), pull_back
 
@@ -143,9 +146,9 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
 def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     """Return `f(*primals)`, and its derivative along the tangents, one for each primal and in the same form.
 
-    No further rules are needed: the vector-Jacobian product is linear in its cotangent, and its derivative with respect
-    to the cotangent, weighted by the tangents, is the Jacobian-vector product. Raises `ShapeError` for tangents of
-    other shapes.
+    It needs no rules of its own: the vector-Jacobian product is linear in its cotangent, and its derivative with
+    respect to the cotangent, weighted with the tangents, is the Jacobian-vector product. Raises `ShapeError` for
+    tangents of other shapes.
 
     >>> jvp(np.sin, (np.array([0.0, 1.0]),), (np.array([1.0, 2.0]),))[1].round(4)
     array([1.    , 1.0806])
@@ -171,7 +174,7 @@ def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     """
     inputs = _Inputs("hvp", tuple(primals), range(len(primals)))
     directions = inputs.tangents(tangents)
-    gradients = _grad(_one_number(inputs.call(f), "hvp"), inputs.leaves, create_graph=True)
+    gradients = _grad(_one_number(inputs.call(f), "hvp"), inputs, create_graph=True)
     if any(gradient.requires_grad for gradient in gradients):
         products = grad(list(gradients), inputs.leaves, directions, create_graph=inputs.recorded)
         return tuple(inputs.in_form(products))
@@ -212,7 +215,7 @@ def _check_transform(caller: str, f: Any, argnums: Any) -> None:
 
 
 class _Inputs:
-    """The arguments of a function; those to differentiate with respect to are replaced by leaves."""
+    """The arguments of a function, with leaves in place of those that it is differentiated with respect to."""
 
     def __init__(
         self, caller: str, args: tuple[Any, ...], argnums: int | Sequence[int], kwargs: Mapping[str, Any] | None = None
@@ -230,7 +233,8 @@ class _Inputs:
         self.recorded = tensors and MODE.get().recording  # then the results can be differentiated again
         self.as_arrays = not tensors and MODE.get().trace is NO_TRACE
         others = [arg for i, arg in enumerate(args) if i not in positions and i - len(args) not in positions]
-        self._depend = _may_depend([*found, *leaves_of((others, self._kwargs))[0]])
+        self._others = {leaf for leaf in leaves_of((others, self._kwargs))[0] if type(leaf) is Tensor}
+        self.given = found
         names = [leaf_names(part, f"argument {i}") for i, (_, part) in zip(positions, parts, strict=True)]
         self.leaves = [self._leaf(*named) for named in zip(chain(*names), found, strict=True)]
         self._args = list(args)
@@ -239,8 +243,10 @@ class _Inputs:
 
     def _leaf(self, name: str, value: Any) -> Tensor:
         if type(value) is Tensor and value.requires_grad:
-            with entering(recording=True):
-                return +value if self._depend else value  # a new node: nothing else that is passed depends on it
+            with nullcontext() if MODE.get().recording else entering(recording=True):
+                leaf = +value  # a new node: what `f` reads elsewhere does not depend on it
+            leaf.name = value.name
+            return leaf
         array = value._value if type(value) is Tensor else np.asarray(value)
         if array.dtype.kind != "f":
             if array.dtype == object:
@@ -271,6 +277,8 @@ class _Inputs:
             )
         if type(output) is not Tensor or not output.requires_grad:
             self._warn_of_constant(f, output)
+        elif self.recorded and not MODE.get().transform:
+            self._warn_of_reads(f, output)
         return output
 
     def _warn_of_constant(self, f: Function, output: Any) -> None:
@@ -284,8 +292,27 @@ class _Inputs:
             stacklevel=4,
         )
 
+    def _warn_of_reads(self, f: Function, output: Tensor) -> None:
+        """Warn if `f` also reads one of these tensors from outside its arguments, where it counts as a constant."""
+        passed = {leaf for leaf in self.given if type(leaf) is Tensor and leaf.is_leaf} - self._others
+        seen = {output, *self.leaves, *self._others}
+        stack = [output]
+        while stack:
+            for arg in stack.pop().args:
+                if type(arg) is Tensor and arg not in seen:
+                    seen.add(arg)
+                    stack.append(arg)
+        read = sorted(tensor.name or "a tensor" for tensor in passed & seen if tensor.requires_grad)
+        if read:
+            warnings.warn(
+                f"{self.caller}: {name_of(f)} also reads {read[0]} from outside its arguments, and there it counts as "
+                "a constant: use the argument instead, or write .detach() if you mean a constant",
+                UserWarning,
+                stacklevel=4,
+            )
+
     def tangents(self, tangents: Sequence[Any]) -> list[Any]:
-        """Return the leaves of the tangents. Raises `ShapeError` unless form and shapes are those of the primals."""
+        """Return the leaves of the tangents. Raises `ShapeError` unless form and shapes agree with the primals."""
         parts = [flatten_parameters(tangent) for tangent in tangents]
         leaves = [leaf for leaves, _ in parts for leaf in leaves]
         treedef = tuple, tuple(enumerate(treedef for _, treedef in parts))
@@ -310,17 +337,14 @@ class _Inputs:
         return result if self.recorded else result.detach()
 
 
-def _may_depend(leaves: Iterable[Any]) -> bool:
-    """Whether a tensor among these leaves may be computed from another one, or be the same."""
-    flowing = [leaf for leaf in leaves if type(leaf) is Tensor and leaf.requires_grad]
-    return len(set(flowing)) < len(flowing) or (len(flowing) > 1 and not all(tensor.is_leaf for tensor in flowing))
-
-
-def _grad(output: Tensor, leaves: Sequence[Tensor], cotangent: Any = None, *, create_graph: bool = False) -> Any:
-    """Return the result of `grad`, or zeros, without a second warning, if the output depends on nothing."""
-    if output.requires_grad or output.args:
-        return grad(output, leaves, cotangent, create_graph=create_graph)
-    return [Tensor(np.zeros(leaf.shape, leaf.dtype)) for leaf in leaves]
+def _grad(output: Tensor, inputs: _Inputs, cotangent: Any = None, *, create_graph: bool = False) -> Any:
+    """Return the gradients with respect to the leaves; if the output has no graph, return zeros without a warning."""
+    if not (output.requires_grad or output.args):
+        return [Tensor(np.zeros(leaf.shape, leaf.dtype)) for leaf in inputs.leaves]
+    gradients = grad(output, inputs.leaves, cotangent, create_graph=create_graph)
+    if inputs.recorded:
+        note_inputs(gradients, inputs.given, output.serial)
+    return gradients
 
 
 def _one_tensor(output: Any, caller: str) -> Tensor:
@@ -358,7 +382,7 @@ def _jacobians(output: Tensor, inputs: _Inputs) -> list[Any]:
     except AutogradError:
         if not inputs.as_arrays:
             raise
-    rows = [_grad(output, inputs.leaves, unit) for unit in _units(output)]
+    rows = [_grad(output, inputs, unit) for unit in _units(output)]
     shapes = [(*output.shape, *leaf.shape) for leaf in inputs.leaves]
     return [np.reshape([row[i].data for row in rows], shape) for i, shape in enumerate(shapes)]
 
@@ -371,7 +395,7 @@ def _units(output: Tensor) -> Any:
 def _rows_at_once(output: Tensor, inputs: _Inputs) -> list[Any]:
     """Return the derivatives for each leaf: record one backward pass, and compute it for all unit cotangents."""
     cotangent = _some_cotangent(output)
-    gradients = _grad(output, inputs.leaves, cotangent, create_graph=True)
+    gradients = _grad(output, inputs, cotangent, create_graph=True)
     linear = {cotangent: None}
     for node in history(gradients):
         if any(type(arg) is Tensor and arg in linear for arg in node.args):

@@ -17,7 +17,7 @@ np: Any = numpy  # its type stubs know nothing of Tensors
 
 
 def add(x: Any, y: Any) -> Any:
-    """Return `x + y`; add a row to a matrix by adding the matrix to copies of the row.
+    """Return `x + y`; add a row to a matrix by first repeating the row.
 
     >>> add(np.zeros((9, 9)), np.arange(9.0))[0, :4]
     array([0., 1., 2., 3.])
@@ -34,7 +34,7 @@ def add(x: Any, y: Any) -> Any:
 
 
 def mask(ct: Any, where: Any) -> Any:
-    """Return `ct * where` for booleans `where`, converted first: NumPy is slower if it converts them in the product.
+    """Return `ct * where` for booleans `where`, converting them first: NumPy is slower if the product converts them.
 
     >>> mask(np.array([2.0, 3.0]), np.array([False, True]))
     array([0., 3.])

@@ -1,4 +1,4 @@
-"""Functions without gradients: those that only use values, and those left out on purpose, with an alternative."""
+"""Functions without gradients: those that only use values, and those left out on purpose, each with an alternative."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _OTHERS = {
     "vander": "x[:, None] ** np.arange(n)",
     "empty_like": "np.zeros_like(t)",
 }
-"""What to write instead, unless it is simply the same call with t.data."""
+"""What to write instead of a function, unless it is the same call with t.data."""
 
 
 def named() -> Iterator[tuple[Callable[..., Any], str, str]]:

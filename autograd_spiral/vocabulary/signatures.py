@@ -1,8 +1,8 @@
 """NumPy's signatures: each function here turns the arguments of a NumPy function into the form that its rules expect.
 
-It takes the arguments that are supported, and returns `(arrays, params)`. Axes are counted from the front.
-Each array of a sequence or an index is a separate argument. The rows in `rules/` name these functions as `bind`. A
-composition has its own signature, in `compositions/`, and a ufunc takes no keywords: `engine/tensor.py` refuses them.
+Each takes the supported arguments, and returns `(arrays, params)`. Axes are counted from the front. Each array of a
+sequence or an index is a separate argument. The rows in `rules/` name these functions as `bind`. A composition has its
+own signature, in `compositions/`. A ufunc takes no keywords here: `engine/tensor.py` refuses them.
 """
 
 from __future__ import annotations
@@ -176,11 +176,11 @@ def windows(x: Any, window_shape: Any, axis: Any = None) -> Bound:
 # --- linear algebra -------------------------------------------------------------------------------------------------
 
 NO_RTOL = inspect.signature(np.linalg.pinv).parameters["rtol"].default
-"""NumPy's mark for a tolerance that is not given, since None has another meaning."""
+"""NumPy's mark for a tolerance that is not given; None has another meaning."""
 
 
 def pinv(a: Any, rcond: Any = None, *, rtol: Any = NO_RTOL) -> Bound:
-    """Bind the fraction of the largest singular value up to which others count as 0; None is NumPy's default."""
+    """Bind the fraction of the largest singular value below which the others count as 0; None means NumPy's default."""
     if rcond is not None and rtol is not NO_RTOL:
         raise ValueError("np.linalg.pinv takes rcond or rtol, not both")
     if rtol is not NO_RTOL:

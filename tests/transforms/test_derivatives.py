@@ -341,6 +341,35 @@ def test_a_function_that_does_not_depend_on_its_argument_has_gradient_0() -> Non
     assert [warning.filename for warning in caught] == [__file__]
 
 
+# --- what a function reads from outside its arguments -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("transform", [value_and_grad, jacobian, hessian, elementwise_grad])
+def test_a_parameter_that_is_also_read_from_outside_counts_as_a_constant_there_and_warns(transform: Any) -> None:
+    w = Tensor([3.0], requires_grad=True, name="w")
+    constant = w.detach()
+    expected = transform(lambda x: np.sum(x**2 * constant))(w)
+    with pytest.warns(UserWarning, match="also reads w from outside its arguments, and there it counts as a constant"):
+        found = transform(lambda x: np.sum(x**2 * w))(w)
+    for one, other in zip(found, expected, strict=True):
+        close(one.data, other.data)
+
+
+def test_reading_outside_tensors_that_are_not_passed_is_no_reason_to_warn() -> None:
+    w, other = Tensor(3.0, requires_grad=True), Tensor(2.0, requires_grad=True)
+    assert float(value_and_grad(lambda x: x * other)(w)[1]) == 2.0
+    assert float(value_and_grad(lambda x, y: x * y)(w, w)[1]) == 3.0
+    assert float(value_and_grad(lambda x, y: x * y)(w, 2 * w)[1]) == 6.0
+
+
+@given(st.floats(-3, 3))
+def test_a_transform_within_another_does_not_confuse_their_variables(x: float) -> None:
+    def inner(y: Any) -> Any:
+        return value_and_grad(lambda z: z * y)(y)[1]  # the slope of z ↦ z y at z = y, which is y
+
+    assert value_and_grad(lambda y: y * inner(y))(x)[1] == 2 * x
+
+
 # --- what drops the gradient, and calls that are written in another way -----------------------------------------------
 
 
@@ -373,13 +402,13 @@ def test_numbers_for_display_and_for_branches_are_free() -> None:
 
     def function(x: Any) -> Any:
         total = np.sum(x**2)
-        seen.extend([float(total.detach()), f"{total:.1f}", int(x[1]), bool(total > 3)])
+        seen.extend([float(total.detach()), f"{total:.1f}", "%.1f" % total, int(x[1]), bool(total > 3)])  # noqa: UP031
         with no_grad():
             seen.append(float(total))
         return total
 
     close(value_and_grad(function)(np.array([1.0, 2.0]))[1], [2.0, 4.0])
-    assert seen == [5.0, "5.0", 2, True, 5.0]
+    assert seen == [5.0, "5.0", "5.0", 2, True, 5.0]
     assert float(Tensor(2.0, requires_grad=True)) == 2.0
 
 

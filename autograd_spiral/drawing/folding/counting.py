@@ -1,6 +1,6 @@
-"""Writes one text for several that differ only by numbers that count, such as `step 0` and `step 1`.
+"""Writes several texts as one if they differ only in numbers that count up, such as `step 0` and `step 1`.
 
-This file imports nothing else of the package.
+This file imports nothing from the package.
 
 >>> counted(["step 0", "step 1", "step 2"]), counted(["x[0:2]", "x[2:4]", "x[4:6]"]), counted(["a1", "b1"])
 ('step 0…2', 'x[0, 2…4:2, 4…6]', None)
@@ -37,7 +37,7 @@ def numbers_in(text: str) -> list[int]:
 
 
 def is_count(numbers: Sequence[int]) -> bool:
-    """Return whether all neighbours differ by the same amount, which may be 0: the numbers count, or are all equal.
+    """Return whether each number differs from the one before by the same amount, which may be 0.
 
     >>> is_count([0, 1, 2]), is_count([6, 4, 2]), is_count([5, 5, 5]), is_count([0, 1, 0])
     (True, True, True, False)
@@ -46,10 +46,10 @@ def is_count(numbers: Sequence[int]) -> bool:
 
 
 def counted(texts: Sequence[str], *, but_first: bool = False, blank: str | None = None) -> str | None:
-    """Return one text for all `texts`, with `first…last` for each word whose numbers count; None if there is none.
+    """Return one text for all `texts`, with `first…last` for each word whose numbers count up; None if there is none.
 
-    With `but_first`, words of the first text may differ in any way: the result is then true of the other texts. `blank`
-    is a word that can stand for any other word.
+    With `but_first`, the first text may differ in any way, and the result is true of the other texts only. `blank` is a
+    word that can stand for any other word.
 
     >>> counted(["h1 @ W", "h2 @ W", "h3 @ W"]), counted(["10", "8", "6"]), counted(["h", "h"])
     ('h1…h3 @ W', '10, 8…6', 'h')

@@ -1,10 +1,11 @@
-"""Finds loops: consecutive rounds of the same structure, so that one round can stand for all.
+"""Finds loops: consecutive rounds that have the same structure, so that one round can be drawn for all of them.
 
-A round is a stretch of what a phase computes; scopes suggest where it may begin, but are not needed. Rounds belong
-together only if nothing is lost by showing one of them. Their operations must be the same. The arguments must come from
-the same round, from the round before, or from outside the loop: from one node for all rounds, or from nodes that count
-with the rounds. Leaves that only one round uses, such as the weights of a layer, are part of that round. Only numbers
-may differ; they must count, and the picture must show them, as in `step 0…19` and `X[:, 0…19]`.
+A round is a series of operations that follow each other in one phase. Scopes suggest where rounds begin, but loops are
+found without scopes, too. Rounds are drawn as one only if that hides nothing. Their operations must be the same. Each
+argument must come from the same round, from the round before, or from outside the loop: from the same node in all
+rounds, or from a node for each round, in order. Leaves that only one round uses, such as the weights of a layer, are
+part of that round. Only numbers may differ; they must grow by the same amount from round to round, and the picture must
+show them, as in `step 0…19` and `X[:, 0…19]`.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ from autograd_spiral.program.passes.phases import PHASES
 __all__ = ["Boxes", "Loop", "Use", "find_loop", "is_leaf", "steps"]
 
 _SCOPED, _CARRIED, _APART = 3, 4, 6
-"""The least number of rounds worth a frame: in scopes that count, in loops that carry a value on, and in others."""
+"""The least number of rounds worth a frame: in numbered scopes, in loops that pass a value on, and in other loops."""
 
 _BOXES = 2000
-"""A repeat is given up if the beginning of its first round is not found within this many boxes."""
+"""At most this many boxes are tried as the beginning of a repeat's first round."""
 
 At: TypeAlias = tuple[int | None, ...]
 """The rounds of the loops around a node, outermost first; None for rounds that a note describes."""
@@ -55,7 +56,7 @@ class Loop:
     """A loop: for each box of a round, its positions in all rounds; `rows` are of computed boxes, `leaves` of leaves.
 
     `carried` holds the uses of what the round before computed, as pairs of a box and the number of the use. `labels`
-    say, for each box, what is true of all rounds.
+    say, for each box, what all rounds have in common.
     """
 
     rows: list[list[int]]
@@ -82,7 +83,7 @@ def steps(first: Structure, second: Structure) -> tuple[int, ...]:
 def find_loop(boxes: Boxes) -> Loop | None:
     """Return a loop that has no other loop inside; None if there is none.
 
-    The time is proportional to the number of boxes, unless much repeats itself without being a loop.
+    The search takes time in proportion to the number of boxes, unless many parts repeat without forming a loop.
     """
     for phase in PHASES:
         order = [i for i, node in enumerate(boxes.nodes) if node.phase == phase and not is_leaf(node)]
@@ -116,7 +117,7 @@ class _Finder:
         self.position = {i: position for position, i in enumerate(order)}
 
     def starts(self, repeat: Repeat) -> list[int]:
-        """Return where the first round may begin, best first: where a scope is a round, then where rounds are many."""
+        """Return where the first round may begin, best first: where a scope is a round, then in the longest repeats."""
         scopes = [
             self.nodes[i].scope for i in self.order[repeat.start : min(repeat.start + 3 * repeat.period, repeat.stop)]
         ]
@@ -159,7 +160,7 @@ class _Finder:
         return None
 
     def _splits_scopes(self, rounds: Sequence[Sequence[int]]) -> bool:
-        """Return whether the scope of the last round goes on after it, if each round has its own scope."""
+        """Return whether each round has its own scope, and that of the last round continues after the round."""
         scopes = [common_scope([self.nodes[i].scope for i in order]) for order in rounds]
         after = self.position[rounds[-1][-1]] + 1
         if len(set(scopes)) < len(scopes) or after == len(self.order):
@@ -240,7 +241,7 @@ class _Finder:
 
 
 def _outside(a: Use, b: Use) -> _Change | None:
-    """Return how the use of a box outside a loop changes; it may count with the rounds of a loop around that box."""
+    """Return how a use of a box outside the loop changes; it may move on with the rounds of a loop around that box."""
     if [k is None for k in a.at] != [k is None for k in b.at]:
         return None
     differences = tuple(0 if k is None or m is None else m - k for k, m in zip(a.at, b.at, strict=True))

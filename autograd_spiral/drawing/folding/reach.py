@@ -21,7 +21,7 @@ def reached(ends: Iterable[Node], start: Set[Node]) -> dict[Node, frozenset[Node
     """Return, for each of `ends`, the nodes in `start` that its entries depend on.
 
     Values that are neither in `start` nor computed from it are ignored. Vectors that were joined, combined entry by
-    entry and cut again are told apart; any other operation is assumed to mix all its arguments.
+    entry and cut apart again are kept apart; any other operation is assumed to mix all entries of its arguments.
     """
     runs: dict[Node, _Runs] = {node: [(node.output.size, frozenset([node]))] for node in start}
     found: dict[Node, frozenset[Node]] = {}
@@ -86,7 +86,7 @@ def _all(runs: _Runs) -> frozenset[Node]:
 
 
 def _merged(arguments: Sequence[_Runs], size: int) -> _Runs:
-    """Return the runs of a result each of whose entries depends on one entry of each argument."""
+    """Return the runs of a result, if each of its entries depends on one entry of each argument."""
     stops = sorted({size, *(stop for runs in arguments for stop, _ in runs)})
     ats = [0] * len(arguments)
     merged: _Runs = []

@@ -23,7 +23,7 @@ FIRST, NEXT = "first round", "next round"
 class Rounds(str):
     """The name of a frame, an item of `Node.scope`, that stands for all rounds of a loop: `step 0…19  ×20`.
 
-    `like` is the scope of one of the rounds, if they have scopes that count.
+    `like` is the scope of one of the rounds, if their scopes are numbered.
 
     >>> Rounds("step 0…19", 20, like="step 0"), Rounds("", 5)
     ('step 0…19  ×20', '×5')
@@ -39,11 +39,11 @@ class Rounds(str):
 
 
 def fold_loops(graph: Graph) -> Graph:
-    """Return `graph` with loops folded, inner ones first: a node of the first round stands for its like in all rounds.
+    """Return `graph` with loops folded, inner ones first: the nodes of the first round stand for those of all rounds.
 
-    Its name and formula show the numbers that count, its `scope` names the frame, and its `rounds` says how many rounds
-    it stands for. The notes of edges say which rounds they leave and enter, unless it is every round. `graph` itself is
-    not changed.
+    The name and formula of such a node show numbers that differ from round to round as `first…last`, its `scope` names
+    the frame, and its `rounds` says how many rounds it stands for. The notes of edges say which rounds they leave and
+    enter, unless these are all rounds. `graph` itself is not changed.
     """
     drawn = set(graph.nodes)
     uses: list[list[Use]] = [[] for _ in graph.nodes]
@@ -167,9 +167,10 @@ class _Folding:
         return scopes if len(set(scopes)) == len(scopes) else []
 
     def _beside(self, loop: Loop, other: int) -> dict[int, int]:
-        """Return, for rounds of `loop`, the rounds of the `other` loop that they belong to.
+        """Return, for rounds of `loop`, the rounds of the `other` loop to which they belong.
 
-        These have the same scope. Without scopes, a round belongs to the one whose gradients or new values it computes.
+        They belong together if they have the same scope. Without scopes, a round belongs to the round whose gradients
+        or new values it computes.
         """
         scopes = self._scopes(loop)
         if scopes and self.scopes[other]:
@@ -243,7 +244,7 @@ def _joined(*notes: str) -> str:
 
 
 def _called(ats: set[At], rounds: tuple[int, ...]) -> str:
-    """Return the words of a note for some rounds of the loops around a node, which have `rounds` rounds each."""
+    """Return a note that names some rounds of the loops around a node, which have `rounds` rounds each."""
     levels = zip(zip(*ats, strict=True), rounds[-len(next(iter(ats))) :], strict=True)
     used = [(sorted({_known(k) for k in column}), n) for column, n in levels if None not in column]
     if math.prod(len(ks) for ks, _ in used) != len(ats):

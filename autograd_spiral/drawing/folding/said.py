@@ -38,9 +38,9 @@ def said(nodes: Sequence[Node], *, carries: bool) -> Said | None:
 
 
 def unified(formulas: Sequence[str], *, but_first: bool = False) -> str | None:
-    """Return one formula for the same operation in all rounds; None if there is none that is true of all.
+    """Return one formula for the same operation in all rounds; None if no formula is true of all.
 
-    Numbers that count become `first…last`, and an argument that has a name only in some rounds becomes a blank.
+    Numbers that count up become `first…last`, and an argument that has a name only in some rounds becomes a blank.
 
     >>> unified(["hᵀ @ X[0]", "(·)ᵀ @ X[1]", "(·)ᵀ @ X[2]"])
     '(·)ᵀ @ X[0…2]'

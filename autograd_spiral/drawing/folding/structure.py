@@ -1,4 +1,4 @@
-"""What a drawn node computes, as data that can be compared, and the numbers in it, which may count.
+"""What a drawn node computes, as data that can be compared, and the numbers in it, which may differ between rounds.
 
 The numbers are those that a picture shows: numbers in scopes, whole numbers in formulas, and positions in an index.
 Everything else must be the same, including hidden parts of the formula. Names are not part of the structure.
@@ -22,14 +22,14 @@ _DEPTH = 20
 
 
 class Structure(NamedTuple):
-    """The parts of a node that must be the same in every round of a loop, and the numbers that may count."""
+    """The parts of a node that must be the same in every round of a loop, and the numbers that may differ."""
 
     same: Hashable
     numbers: tuple[int, ...]
 
 
 def structure(node: Node, drawn: Set[Node]) -> Structure:
-    """Return the structure of a node; the nodes in `drawn` are boxes of their own, the others part of formulas."""
+    """Return the structure of a node; nodes in `drawn` have their own boxes, all others are part of formulas."""
     numbers: list[int] = []
     same = (_facts(node, numbers), _expression(node, node, drawn, numbers, 0))
     return Structure(same, tuple(numbers))
@@ -44,7 +44,7 @@ def _facts(node: Node, numbers: list[int]) -> Hashable:
 
 
 def _expression(node: Node, of: Node, drawn: Set[Node], numbers: list[int], depth: int) -> Hashable:
-    """Return the operation of a node with its arguments, as far as they are part of the formula of `of`."""
+    """Return the operation of a node, with those of its arguments that are part of the formula of `of`."""
     if depth > _DEPTH:
         return object()
     if node.gathered is not None:

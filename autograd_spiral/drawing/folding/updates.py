@@ -1,8 +1,8 @@
 """Folds updates: everything that belongs to the update of one parameter becomes one box.
 
-Moments and velocities that only this update reads and writes are inside: the box says what it assigns, in order. If the
-update was recorded in a scope, as the update of an optimizer is, the box is a call, `W ← Adam(W, dW)`, and the values
-that the scope keeps from step to step are one more box.
+The box includes moments and velocities that only this update reads and writes. It lists what it assigns, in order. If
+the update was recorded in a scope, as the update of an optimizer is, the box is a call, `W ← Adam(W, dW)`, and the
+values that the scope keeps from step to step are one more box.
 """
 
 from __future__ import annotations

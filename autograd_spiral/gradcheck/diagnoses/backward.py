@@ -30,9 +30,9 @@ EXTREMA = {"np.max", "np.min", *_BOUNDS}
 class Backward:
     """The sweep of the function that `run` records, whose outputs have `cotangents`.
 
-    `cts` holds the cotangent of each operation, `pieces` what comes back through each edge, and `right` the gradients,
-    by the index of the input. A value that ties with the bound of np.maximum, np.minimum or relu gets this `share` of
-    the cotangent, by default the share that the engine's rules give it.
+    `cts` holds the cotangent of each operation, `pieces` the cotangent that flows back through each edge, and `right`
+    the gradients, by the index of the input. A value that ties with the bound of np.maximum, np.minimum or relu gets
+    this `share` of the cotangent, by default the share that the engine's rules give it.
 
     >>> x = Tensor([1.0, -2.0, 3.0], requires_grad=True)
     >>> backward = Backward(lambda: ({0: x}, [np.sum(x * x)]), [np.ones(())])
@@ -60,7 +60,7 @@ class Backward:
         return bool(np.all(np.abs(self.cts.get(node, np.zeros(()))) <= 1e-9 * largest))
 
     def _sweep(self, outputs: Sequence[Tensor], cotangents: Sequence[Array]) -> None:
-        """Keep the cotangent of each operation, and the piece that comes back through each edge."""
+        """Keep the cotangent of each operation, and the piece of cotangent that flows back through each edge."""
         for out, weights in zip(outputs, cotangents, strict=True):
             self.cts[out] = self.cts[out] + weights if out in self.cts else np.array(weights)
         for node in reversed(self.nodes):
@@ -75,7 +75,7 @@ class Backward:
         return piece if shared is None else np.where(shared, self.share * ct, piece)
 
     def off(self, changes: Mapping[Edge, Change], off: dict[Tensor, Array] | None = None) -> dict[int, Array]:
-        """Return by how much the gradients are off with these changes; `off` collects the same for all cotangents.
+        """Return by how much the gradients are off with these changes; `off` collects the same for the cotangents.
 
         Rules are linear in the cotangent, so it is enough to pass on what a change adds.
         """

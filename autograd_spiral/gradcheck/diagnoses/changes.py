@@ -1,4 +1,4 @@
-"""Mistakes in the rule of one operation: its result is lost, a mask is forgotten, a factor is wrong, and so on.
+"""Mistakes in the rule of one operation: the result is lost, a mask is forgotten, a factor is wrong, and so on.
 
 A change takes an operation, the number of an argument, the cotangent of the operation and the right piece for the
 argument, and returns a wrong piece, or None if the mistake is not possible there.
@@ -40,7 +40,7 @@ def lost(node: Tensor, i: int, ct: Array, piece: Array) -> Array:
 
 
 def always(piece: Array) -> Change:
-    """Return the change that puts this piece in place of the right one, for any cotangent."""
+    """Return the change that replaces the right piece by this one, whatever the cotangent."""
     return lambda node, i, ct, right: piece.reshape(node.args[i].shape)
 
 
@@ -123,7 +123,7 @@ def _without_one_hot(node: Tensor, i: int, ct: Array, piece: Array) -> Array | N
 
 
 def _assigned(node: Tensor, i: int, ct: Array, piece: Array) -> Array | None:
-    """Return what comes back from picked entries if repeated ones overwrite each other instead of adding up."""
+    """Return the cotangent if the contributions to repeated entries overwrite each other instead of adding up."""
     if name(node) not in ("getitem", "np.take", "np.take_along_axis") or i or node.primitive is None:
         return None
     numbers = np.arange(piece.size).reshape(piece.shape)

@@ -22,7 +22,7 @@ __all__ = [
 
 
 def together(between: str, *parts: str) -> str:
-    """Join the parts that are not empty, with `between` in between.
+    """Join the parts that are not empty, with `between` between them.
 
     >>> together(", ", "a", "", "b")
     'a, b'
@@ -86,7 +86,7 @@ def how_much(ratio: float, sizes: Collection[int], accuracy: float) -> str:
 def multiple(of: Array, difference: Array, bound: Array) -> float | None:
     """Return the factor c with `difference` = c · `of` within `bound`; None if there is none.
 
-    It is also None if it would rest on fewer than two numbers.
+    It is also None if fewer than two numbers determine it.
 
     >>> multiple(np.array([1.0, 2.0, -4.0]), np.array([0.1, 0.2, -0.4]), np.full(3, 1e-9))
     0.1
@@ -101,7 +101,7 @@ def multiple(of: Array, difference: Array, bound: Array) -> float | None:
 
 
 def of_terms(name: str, terms: Mapping[str, Array], a: Array, n: Array, bound: Array, penalty: float | None) -> str:
-    """Return which multiple of an input the gradient is off by, or equal to; "" if there is none.
+    """Return the multiple of an input that the gradient is off by, or equal to; "" if there is none.
 
     The gradient is taken with respect to the input called `name`; `penalty` is the multiple of this input that the
     right gradient is known to have.
@@ -181,7 +181,7 @@ def of_difference(difference: Array, bound: Array, ct: Array | None) -> str:
 
 
 def of_spread(analytic: Array, numeric: Array, bound: Array) -> str:
-    """Return how far off the elements are, if they have nothing in common that is known.
+    """Return how far off the elements are, for those that have nothing in common.
 
     >>> of_spread(np.array([2.0, 3.0]), np.ones(2), np.full(2, 1e-9))
     'no common factor: off by 100 % to 200 %'

@@ -11,7 +11,7 @@ __all__ = ["moved_to", "of_order"]
 
 
 def of_order(analytic: Array, numeric: Array, bound: Array) -> str:
-    """Return how the numbers of a gradient are reordered; "" if they are not the right ones.
+    """Return how the right numbers of a gradient are reordered; "" if they are not the right numbers.
 
     >>> right = np.arange(6.0).reshape(2, 3)
     >>> of_order(right.T.reshape(2, 3), right, np.zeros((2, 3)))

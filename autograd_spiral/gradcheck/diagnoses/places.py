@@ -14,9 +14,9 @@ FEW = 3  # at most this many rows or columns are listed
 
 
 def counted(chosen: Array, fine: Array, findings: Findings, repeated: Array | None = None) -> str:
-    """Return how many elements are `chosen`, and the sign or place that they share and no `fine` element has.
+    """Return how many elements are `chosen`, and the sign or place that all of them have and no `fine` element has.
 
-    `repeated` marks the elements that an array of indices among the inputs names more than once.
+    `repeated` marks the elements that occur more than once in an array of indices among the inputs.
 
     >>> counted(np.array([1, 1, 0], bool), np.array([0, 0, 1], bool), Findings("x", np.array([-1.0, -2.0, 3.0])))
     '2 of 3 elements: where the input is below 0'

@@ -1,9 +1,9 @@
-"""Gradients that a recorded function would have with one mistake in the chain rule, to recognise such mistakes.
+"""Gradients with one mistake in the chain rule, computed from a recorded function, to recognise such mistakes.
 
-The function is recorded once. The reverse sweep is then repeated with one change: what comes back through one operation
-is lost or scaled, a mask is forgotten or inverted, a factor is not transposed, and so on. A gradient that was derived
-by hand and equals the result of such a sweep, in all of its numbers, has that mistake, or one that cannot be told apart
-from it.
+The function is recorded once. The reverse sweep is then repeated, each time with one change: the cotangent that flows
+back through one operation is lost or scaled, a mask is forgotten or inverted, a factor is not transposed, and so on. If
+a gradient derived by hand equals the result of such a sweep in all its numbers, it has that mistake, or one with the
+same effect.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ UPSTREAM = 8  # this many earlier values are tried in place of a factor
 
 
 class _Mistake(NamedTuple):
-    """A mistake, its operation, and by how much it changes the gradient with respect to each input."""
+    """A mistake, the operation it is in, and by how much it changes the gradient with respect to each input."""
 
     says: Callable[[], str]
     node: Tensor
@@ -74,9 +74,9 @@ class Record:
         self._further = self._all_mistakes()
 
     def multiple_of_input(self, at: int) -> float | None:
-        """Return the multiple of input `at` itself that its gradient contains: twice the weight of a sum of squares.
+        """Return the multiple of input `at` that its gradient contains, as a penalty on its squares contributes one.
 
-        It is None if no part of the gradient is just such a multiple.
+        It is None if no part of the gradient is such a multiple.
 
         >>> W = Tensor([1.0, -2.0], requires_grad=True)
         >>> Record(lambda: ({0: W}, [0.05 * np.sum(W * W) + np.sum(np.sin(W))]), [np.ones(())]).multiple_of_input(0)
@@ -115,7 +115,7 @@ class Record:
         )
 
     def _with_other_shares(self, at: int, gradient: Array, reach: Array, sizes: Collection[int]) -> str:
-        """Return what else is wrong with a gradient that has another convention at ties, which is no mistake itself."""
+        """Return what is wrong with a gradient besides a different convention at ties, which is not a mistake."""
         for record in self._of_shares:
             right = record._backward.right[at]
             text = of_ratio(gradient.astype(float), right, reach, sizes) or record.explained(at, gradient, sizes)
@@ -125,13 +125,13 @@ class Record:
 
     @functools.cached_property
     def _of_shares(self) -> list[Record]:
-        """The same record with the other conventions, if there are ties and this record has the engine's convention."""
+        """The same record with other conventions at ties, if there are any and this record has the engine's own."""
         if self._backward.share is not None or not any(ties(node, i) is not None for node, i in self._tried):
             return []
         return [Record(self._run, self._cotangents, self._wrong, share) for share in (0.0, 1.0)]
 
     def _scaled(self, at: int, off: Array, reach: Array, sizes: Collection[int]) -> str:
-        """Return which part of the gradient is off by a factor."""
+        """Return, in words, which part of the gradient is off by a factor."""
         for edge in self._tried:
             part = -self._without(edge)[at]
             telling = np.count_nonzero(np.abs(part) > 100 * reach)
@@ -144,7 +144,7 @@ class Record:
     # --- the mistakes -----------------------------------------------------------------------------------------------
 
     def _mistakes(self) -> Iterator[_Mistake]:
-        """Yield each mistake with what it does to the gradients; this is computed once."""
+        """Yield each mistake with its effect on the gradients; this is computed only once."""
         yield from self._met
         for mistake in self._further:
             self._met.append(mistake)
@@ -165,7 +165,7 @@ class Record:
             yield _Mistake(text if callable(text) else lambda: text, node, self._backward.off(changes))
 
     def _without_edges(self) -> Iterator[_Mistake]:
-        """Yield, for each edge in turn, the mistake of losing what comes back through it."""
+        """Yield, for each edge in turn, the mistake of losing the cotangent that flows back through it."""
 
         def describe(edge: Edge) -> str:
             one_hot = "one-hot were not subtracted: the entries at the labels get nothing"
@@ -188,14 +188,14 @@ class Record:
                         yield from self._made(text.format(name(edges[0][0])), dict.fromkeys(made, change))
 
     def _without_all(self) -> Iterator[_Mistake]:
-        """Yield the mistakes of losing what comes back through the same operation in every round of a loop."""
+        """Yield the mistakes of losing the cotangents of the same operation in every round of a loop."""
         for edges in self._alike:
             if len(edges) > 1:
                 text = f"nothing came back through {_called(edges[0])}, all {len(edges)} times"
                 yield from self._made(text, dict.fromkeys(edges, lost))
 
     def _without(self, edge: Edge) -> dict[int, Array]:
-        """Return the error in the gradients if nothing came back through `edge`; the result is cached."""
+        """Return the error in the gradients if no cotangent flowed back through `edge`; the result is cached."""
         if edge not in self._lost:
             self._lost[edge] = self._backward.off({edge: lost})
         return self._lost[edge]
@@ -211,7 +211,7 @@ class Record:
                     yield from self._made(text, dict.fromkeys(rest, lost))
 
     def _with_other_values(self) -> Iterator[_Mistake]:
-        """Yield gradients whose rules took a value from further up in place of an argument."""
+        """Yield gradients whose rules used an earlier value of the computation in place of an argument."""
         for edges in self._alike:
             node = edges[0][0]
             for k in range(min(len(edge[0].args) for edge in edges)):
@@ -225,7 +225,7 @@ class Record:
                     yield from self._made(text + _value_called(others[0]), dict.fromkeys(edges, change))
 
     def _without_rows(self) -> Iterator[_Mistake]:
-        """Yield gradients whose sums leave out a row of a batch, or consist of that row only."""
+        """Yield gradients whose sums leave out one row of a batch, or contain only that row."""
         for edges in self._alike:
             summed = [rows for edge in edges if (rows := self._summed(*edge)) is not None]
             count = min(map(len, summed), default=0)
@@ -249,7 +249,7 @@ class Record:
 
     @functools.cached_property
     def _alike(self) -> list[list[Edge]]:
-        """The edges in groups: the same operation in the same line, as in a loop; those of small groups also alone."""
+        """Groups of edges of the same operation in the same line, as in a loop; a small group also edge by edge."""
         groups: dict[Any, list[Edge]] = {}
         for node, i in self._tried:
             shapes = tuple(np.shape(operand) for operand in node.operands)
@@ -260,7 +260,7 @@ class Record:
         return found + [[edge] for edges in few for edge in edges]
 
     def _is_one_hot(self, edge: Edge) -> bool:
-        """Return whether what comes back through an edge ends up in one entry of each row of a matrix."""
+        """Return whether the cotangent that flows back through an edge ends up in one entry of each row of a matrix."""
         if name(edge[0]) in EXTREMA or not self._has_labels:
             return False
         seen: dict[Tensor, Array] = {}
@@ -290,14 +290,14 @@ def _fits(piece: Any, edge: Edge) -> bool:
 
 
 def _reach(*arrays: Array) -> Array:
-    """Return how far apart gradients may be that were computed in different ways."""
+    """Return how much gradients may differ because they were computed in different ways."""
     eps = max(float(np.finfo(array.dtype).eps) for array in arrays)
     largest = max(float(np.max(np.abs(array), initial=0.0)) for array in arrays)
     return np.full(arrays[0].shape, eps**0.6 * largest)
 
 
 def _gives(change: Array, off: Array, reach: Array) -> bool:
-    """Return whether `change`, which a mistake makes to a gradient, is what the gradient is `off` by."""
+    """Return whether `change`, the effect of a mistake on a gradient, is what the gradient is `off` by."""
     return bool(np.any(np.abs(change) > 100 * reach) and np.all(np.abs(off - change) <= reach))
 
 
@@ -310,7 +310,7 @@ def _is_of_few_numbers(*gradients: Array) -> bool:
 
 
 def _upstream(tensor: Tensor) -> list[Tensor]:
-    """Return some values of the same shape that `tensor` was computed from, the nearest first."""
+    """Return some values of the shape of `tensor` from which it was computed, the nearest first."""
     found, queue = {tensor}, [tensor]
     for node in queue:
         for arg in node.args if len(queue) < 4 * UPSTREAM else ():
@@ -321,7 +321,7 @@ def _upstream(tensor: Tensor) -> list[Tensor]:
 
 
 def _called(edge: Edge) -> str:
-    """Return how to name an edge: by its operation, and by its argument if others have gradients, too."""
+    """Return the name of an edge: its operation, and its argument if other arguments have gradients, too."""
     node, i = edge
     arg = node.args[i]
     if sum(flows(node, k) for k in range(len(node.args))) == 1:
@@ -340,7 +340,7 @@ def _in_line(node: Tensor) -> str:
 
 
 def _is_scattered_again(ct: Array) -> bool:
-    """Return whether all entries are in one column: then that column was picked, not one label in each row."""
+    """Return whether all entries are in one column: then a column was picked, and not the label of each row."""
     return bool(np.count_nonzero(ct.any(axis=0)) == 1)
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with the shape of a gradient. Imports nothing."""
+"""What is wrong with the shape of a gradient. This module imports nothing."""
 
 from __future__ import annotations
 

@@ -29,12 +29,12 @@ SCALE = -2.0  # a power of two, which scales without rounding, and negative, whi
 
 @dataclass(frozen=True)
 class Evidence:
-    """What else is known about a gradient, besides its numeric value; each item may be missing.
+    """What is known about a gradient besides its numeric value; each item may be missing.
 
     `ct` holds the weights of the output, if there is one output and they broadcast to the shape of the input; `scaled`
-    is the gradient with SCALE times the weights. `others` are the findings on other inputs of the same shape, and
-    `remedies` what the gradient would be with a change to its rule, both by name. `terms` has the inputs that broadcast
-    to that shape, by name. `repeated` marks elements that an array of indices names more than once. `record` is the
+    is the gradient with SCALE times the weights. `others` has the findings on other inputs of the same shape, and
+    `remedies` the gradients that changes to the rule would give, both by name. `terms` has the inputs that broadcast to
+    that shape, by name. `repeated` marks elements that occur more than once in an array of indices. `record` is the
     function's record, in which the input has the index `at`.
     """
 
@@ -112,7 +112,7 @@ def _of_numbers(findings: Findings, wrong: Array, sizes: Collection[int], eviden
 
 
 def _of_scaling(analytic: Array, scaled: Array, bound: Array) -> str:
-    """Return how a gradient depends on the cotangent if it is not proportional to it; else ""."""
+    """Return how a gradient depends on the cotangent; "" if it is proportional to the cotangent, as it must be."""
     if not np.all(np.isfinite(scaled)) or agree(scaled, SCALE * analytic, 4 * bound):
         return ""
     if agree(scaled, analytic, 4 * bound):
@@ -121,7 +121,7 @@ def _of_scaling(analytic: Array, scaled: Array, bound: Array) -> str:
 
 
 def _of_all(findings: Findings, sizes: Collection[int], evidence: Evidence) -> str:
-    """Return which other input a whole gradient belongs to, what it is short of, or how it is reordered."""
+    """Return which other input a whole gradient belongs to, which term it lacks, or how it is reordered."""
     analytic, numeric, bound = findings.analytic, findings.numeric, findings.bound
     for name, other in evidence.others.items():
         if agree(analytic, other.numeric, bound + other.bound):

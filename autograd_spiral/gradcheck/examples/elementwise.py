@@ -1,4 +1,4 @@
-"""Examples of elementwise functions, and of functions for facts about an array, such as its shape."""
+"""Examples of elementwise functions, and of functions that return facts about an array, such as its shape."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Examples of the functions of models that are not elementwise: softmax and its relatives, and losses."""
+"""Examples of functions that models use and that are not elementwise: softmax and its relatives, and losses."""
 
 from __future__ import annotations
 

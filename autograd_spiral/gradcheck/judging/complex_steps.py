@@ -1,4 +1,4 @@
-"""Slopes that the values of a function cannot show, because it varies within their rounding, from complex steps."""
+"""Complex steps: they find slopes that the values of a function hide, because it varies within their rounding."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ TO_DIAGNOSE = 16  # this many further elements are judged once a random directio
 
 
 def along_directions(judge: Judge, at: int, count: int) -> Findings:
-    """Judge the gradient with respect to input `at` along `count` random directions; a failure leads to its element."""
+    """Judge the gradient with respect to input `at` along `count` random directions; find the element of a failure."""
     gradient = judge.gradients[at]
     rng = np.random.default_rng(count)
     slopes: list[Slope] = []
@@ -74,9 +74,9 @@ def _along(judge: Judge, at: int, way: Array) -> Slope:
 
 
 def _is_hidden(slope: Slope) -> bool:
-    """Return whether a slope is off, and noise only because many small kinks could add up to that.
+    """Return whether a slope is off, and counts as noise only because many small kinks could add up to the difference.
 
-    Fewer elements have fewer kinks, so it is worth looking for a wrong one.
+    Fewer elements have fewer kinks, so it is worth looking for a wrong element.
     """
     return slope.verdict is Verdict.NOISE and abs(slope.analytic - slope.numeric) > slope.bound
 
@@ -94,9 +94,9 @@ def _failure(judge: Judge, at: int, j: int, rng: np.random.Generator) -> Finding
 
 
 def _narrowed(judge: Judge, at: int, way: Array, like: Callable[[Slope], bool]) -> int | None:
-    """Return the element found by halving a direction, always keeping a half that fails or is `like` the whole.
+    """Return the element found by halving a direction, each time keeping a half that fails or is `like` the whole.
 
-    The result is None if neither half is.
+    The result is None if neither half does.
     """
     support = np.flatnonzero(way)
     while support.size > 1:

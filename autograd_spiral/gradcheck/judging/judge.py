@@ -48,7 +48,7 @@ class Swept(NamedTuple):
 
 
 class _Sides(NamedTuple):
-    """Sums of one-sided slopes, the lowest and highest; how far their `gap` and all of it can be off; and two marks."""
+    """Sums of one-sided slopes: the lowest and the highest, how far `gap` and the sums can be off, and two marks."""
 
     low: float
     high: float
@@ -63,14 +63,15 @@ class Judge:
 
     The outputs are weighted with `cotangents`, those `given` or fixed random numbers; `random_weights` has the shapes
     of random ones, unless they are a single 1. By the index of the input, `gradients` holds the engine's gradients,
-    `rounding` how far rounding can have moved them, `loose` how far at most, and `jumps` which of them jump when last
-    bits change. `sizes` has the lengths of all axes that were met, and their products. Differences are taken at `base`,
-    in steps of the `scales` of the elements of each input; if the function is `quick`, always down to the smallest.
+    `rounding` how far rounding can have moved them, `loose` a wider limit for that, and `jumps` which of them jump when
+    last bits change. `sizes` has the lengths of all axes that were met, and their products. Differences are taken at
+    `base`, in steps of the `scales` of the elements of each input; if the function is `quick`, always down to the
+    smallest.
 
-    Outputs that are not finite have no slope: their cotangents are set to 0, which leaves them out of the sum that
-    is checked. `left_out` says which, in words, and `leading` marks the elements of each input that lead to them.
-    If the function is the gradient of another function, `before` is the judge of that function. `doubts` counts the
-    reasons why wrong slopes of a function without a record count as noise.
+    Outputs that are not finite have no slope: their cotangents are set to 0, which leaves them out of the sum that is
+    checked. `left_out` names these outputs, in words, and `leading` marks the elements of each input on which they
+    depend. If the function is the gradient of another function, `before` is the judge of that function. `doubts` counts
+    the reasons why wrong slopes of a function without a record count as noise.
     """
 
     def __init__(self, function: CheckedFunction, given: Any = None, before: Judge | None = None) -> None:
@@ -130,7 +131,7 @@ class Judge:
         return Swept(dict(zip(at, leaves, strict=True)), outputs, dict(zip(at, gradients, strict=True)))
 
     def _leading(self, infinite: list[Array]) -> dict[int, Array]:
-        """Return which elements of each input lead to an `infinite` output, by the rules or by their index."""
+        """Return the elements of each input on which an `infinite` output depends, by the rules or by their index."""
         ones = [lost.astype(ct.dtype) for lost, ct in zip(infinite, self.cotangents, strict=True)]
         everywhere = all(lost.all() for lost in infinite)
         leading = {}
@@ -141,7 +142,7 @@ class Judge:
 
     @np.errstate(all="ignore")
     def _widened(self, outputs: list[Tensor], measured: Rounding) -> tuple[list[Array], Rounding]:
-        """Return where differences are taken, float64 copies of the inputs if that works, and the rounding there.
+        """Return the point where differences are taken (the inputs, in float64 if that works), and the rounding there.
 
         The function must return float64 there, and the same values up to rounding; otherwise differences are taken in
         the dtypes of the inputs, with their noise.
@@ -188,7 +189,7 @@ class Judge:
     @property
     @np.errstate(all="ignore")
     def quick(self) -> bool:
-        """Whether the outputs do not follow the gradients even in the small steps in which noise was measured.
+        """Whether the outputs depart from the gradients even within the small steps in which noise was measured.
 
         Then the function varies within such steps, or a gradient is wrong.
         """
@@ -250,7 +251,7 @@ class Judge:
         return found
 
     def compared(self, at: int, hand: Array) -> list[Slope]:
-        """Judge `hand`, another gradient with respect to input `at`, by the engine's: both may be off by rounding."""
+        """Compare `hand`, a gradient with respect to input `at`, with the engine's: both may be off by rounding."""
         # Summed in another order, rounding can grow by the square root of the number of terms.
         bound = max(2.0, max(self.sizes, default=1) ** 0.5) * self.rounding[at]
         with np.errstate(all="ignore"):
@@ -290,9 +291,9 @@ class Judge:
     ) -> list[Slope]:
         """Judge the derivatives `analytic` along these lines, which rounding can have moved by `rounding` or `loose`.
 
-        Each line gets smaller steps until its derivative is plainly ok, or the steps end. A `thorough` judgement always
-        goes on to the smallest steps; a `brief` one ends when two results in a row fail, or are on a kink. `alone` is
-        for lines along which a single element changes.
+        Each line gets smaller steps until its derivative is clearly ok, or there are no smaller steps. A `thorough`
+        judgement always goes on to the smallest steps; a `brief` one ends when two results in a row fail, or are on a
+        kink. `alone` is for lines along which a single element changes.
         """
         found = self._compare(lines, analytic, rounding, loose, alone)
         open_ = [k for k, slope in enumerate(found) if thorough or not _is_plainly_ok(slope)]
@@ -319,10 +320,10 @@ class Judge:
     def _doubted(self, slope: Slope, line: Line, brief: bool) -> Slope:
         """Return a wrong slope, with the verdict noise if the values could hide the right one.
 
-        Outputs that do not move can hide a slope in their rounding, unless they do not depend on the line at all, in
-        which case they are not nan at t = nan. Where the outputs move, a difference of the slopes must show in the
-        first steps in which it is larger than the noise. If the outputs follow the analytic slope there, or do not
-        follow the numeric one, the function varies within longer steps.
+        If outputs do not change, their rounding can hide a slope, unless they do not depend on the line at all (then
+        they are not nan at t = nan). If the outputs change, a difference of the slopes must show in the first steps in
+        which it is larger than the noise. If the outputs follow the analytic slope there, or do not follow the numeric
+        one, longer steps reach over a change of the function.
         """
         off = abs(slope.analytic - slope.numeric)
         moving, hidden = (mask & (self._weights != 0) for mask in (~line.still, line.still))
@@ -456,6 +457,6 @@ def _is_sharp(slope: Slope) -> bool:
 
 
 def _is_wide(slope: Slope, bound: float, parts: tuple[float, float]) -> bool:
-    """Return whether `bound` exceeds both these parts: of the derivative, and of its natural size."""
+    """Return whether `bound` exceeds both a fixed fraction of the derivative and one of its natural size."""
     size = max((abs(value) for value in (slope.analytic, slope.numeric) if np.isfinite(value)), default=0.0)
     return bound > parts[0] * size and bound > parts[1] * slope.natural

@@ -18,7 +18,7 @@ LEVELS = 6  # a change that stays as large when its interval is halved this many
 
 
 def moves_in_jumps(line: Line, slope: Slope, weights: Array, eps: float) -> bool:
-    """Return whether the values move in jumps that are too large for the numeric slope to be known.
+    """Return whether the values change in jumps that are too large for the numeric slope to be known.
 
     Then they are rounded more coarsely than to the spacing `eps`, as for `1 - sigmoid(30)`, and the numeric slope is
     the slope between two jumps, unless the values follow it in steps that are longer than many jumps. Slopes are those
@@ -51,8 +51,8 @@ def moves_in_jumps(line: Line, slope: Slope, weights: Array, eps: float) -> bool
 def jump_between(function: Callable[[float], float], slope: float, end: float, least: float, spacing: float) -> float:
     """Return the size of a jump by which `function` departs from a line of this `slope` between 0 and `end`, or 0.
 
-    The interval is halved, always keeping the half in which the function departs more. A smooth function departs by
-    less and less; a jump stays as large as it is. Changes of at most `least` are rounding; intervals shorter than
+    The interval is halved, always keeping the half in which the function departs more. A smooth function departs from
+    the line by less and less; a jump keeps its size. Changes of at most `least` are rounding; intervals shorter than
     `spacing` are not halved. `function` is 0 at 0.
 
     >>> jump_between(lambda t: round(8 * t) / 8, 0.0, 1.0, 1e-12, 1e-15)

@@ -22,7 +22,7 @@ SOME = 16  # at most this many elements of an input are judged next to it
 def beside(judge: Judge, at: int, findings: Findings) -> tuple[Judge, Findings] | None:
     """Judge elements of input `at` whose gradient jumps, at a point next to the inputs; None if none is wrong there.
 
-    Elements that are not ok at the inputs themselves have their verdict already, and are left out.
+    Elements that are not ok at the inputs themselves are left out, since they already have a verdict.
     """
     jumps = judge.jumps[at].copy()
     for slope in findings.slopes:

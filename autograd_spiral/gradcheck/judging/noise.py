@@ -1,4 +1,4 @@
-"""The noise of the values of a function, measured: rounding that the record does not show.
+"""Measures the noise in the values of a function: rounding that the record does not show.
 
 A function can compute in a narrower dtype than it returns, or call another library.
 """
@@ -22,7 +22,7 @@ SMOOTH = 0.1  # third differences that are a smaller part of the first ones are 
 
 @np.errstate(all="ignore")
 def measured_noise(function: Callable[[float], Array], eps: float, known: Array) -> tuple[Array, Array, Array]:
-    """Return the noise of the outputs of `function` near 0, and the steps and values that were measured first.
+    """Return the noise of the outputs of `function` near 0, and the first steps and values that were measured.
 
     `function` takes a number, relative to the size of its inputs, and computes with spacing `eps`; noise up to `known`
     is not examined. The noise is measured in four windows, each of seven points, and the third largest result counts: a

@@ -1,6 +1,7 @@
 """The reports of checks: as text, in colours on a terminal, as HTML in a notebook, and as data.
 
-`display` paints text and draws verdicts, `tables` has what all reports share, `check_report` the report of one check.
+`display` colours text and draws verdicts, `tables` has what all reports share, and `check_report` has the report of one
+check.
 """
 
 from autograd_spiral.gradcheck.report.check_report import CheckReport

@@ -16,7 +16,7 @@ __all__ = ["CheckReport"]
 class CheckReport(Report):
     """The result of a gradient check: one row for each input and order; prints as a table.
 
-    `method` says how gradients that were derived by hand were judged.
+    `method` says what decided about gradients that were derived by hand.
 
     >>> import numpy as np
     >>> from autograd_spiral import check_against
@@ -43,9 +43,9 @@ class CheckReport(Report):
 
     @property
     def ok(self) -> bool | None:
-        """True when all is well, False when something is wrong, None when that is undecided.
+        """True if nothing is wrong, False if something is, None if that is undecided.
 
-        It is None when most elements are too noisy or not finite, or when nothing in some input could be judged.
+        It is None when most elements are too noisy or not finite, or when no element of some input could be judged.
 
         >>> import numpy as np
         >>> from autograd_spiral import check_gradients
@@ -107,7 +107,7 @@ class CheckReport(Report):
         return row.name, str(row.shape), str(row.order), *cells, where, value, analytic, numeric, said
 
     def _footing(self) -> str:
-        """Return a line that says whose slopes the failing rows show, if the reader cannot tell; else ""."""
+        """Return a line that says of which number the failing rows show slopes, if the reader cannot tell; else ""."""
         rows = [row for row in self.rows if row.verdict.fails and row.worst is not None and row.random_weights]
         if not rows:
             return ""

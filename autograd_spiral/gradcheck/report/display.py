@@ -1,4 +1,4 @@
-"""How a report is painted: styles in a terminal and in HTML, and a small picture of the verdicts on a matrix."""
+"""How a report looks: styles in a terminal and in HTML, and a small picture of the verdicts on a matrix."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def wants_colours(stream: Any) -> bool:
 def picture(row: Findings, paint: Paint = plain) -> list[str]:
     """Return lines that show the verdict on each element of an array: · ok, k kink, ~ noise, ✗ wrong, ? not judged.
 
-    There are no lines if most elements have no verdict, or if all have the same. An array of more than two axes is
+    The result is empty if most elements have no verdict, or if all have the same one. An array of more than two axes is
     shown as a matrix, with its last axis along the rows.
 
     >>> slopes = [Slope(Verdict.OK, index=(0, 0)), Slope(Verdict.WRONG, index=(0, 1)), Slope(Verdict.OK, index=(1, 0))]

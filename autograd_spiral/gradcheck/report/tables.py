@@ -97,7 +97,7 @@ class Report:
 
 
 def _plain(value: Any) -> Any:
-    """Return `value` in a form for `json.dumps`; an object with `JSON` names becomes a dict with these keys."""
+    """Return `value` in a form for `json.dumps`; an object whose class lists keys in `JSON` becomes a dict of these."""
     if isinstance(value, float):
         return float(value) if np.isfinite(value) else None
     if isinstance(value, str):  # verdicts, too

@@ -32,7 +32,7 @@ __all__ = [
 
 
 class CacheKey(NamedTuple):
-    """The key that the arguments of a call contribute to the choice of a program."""
+    """The part of the arguments of a call that determines which program is used."""
 
     treedef: Any
     leaves: tuple[Any, ...]  # an `InputKey`, or the key of a constant
@@ -99,7 +99,7 @@ class Call:
 
 
 def taken_apart(arguments: Any) -> tuple[list[Any], Any]:
-    """Return the leaves and the treedef of arguments; a dataclass without arrays is a leaf, since it may be a model."""
+    """Return the leaves and treedef of arguments; a dataclass without arrays is a leaf: it may be a model."""
     return flatten(arguments, _is_object)
 
 
@@ -110,7 +110,7 @@ def _is_object(tree: Any) -> bool:
 
 
 def _classes_in(treedef: Any) -> list[type]:
-    """Return the classes of named tuples and dataclasses in a container, whose methods a step may call."""
+    """Return the classes of the named tuples and dataclasses in a container: a step may call their methods."""
     kind, parts = treedef
     found = [] if kind in _BUILTIN else [kind]
     for _, part in parts:
@@ -150,9 +150,9 @@ def _changed(leaf: Any, name: str, change: Callable[[str, NDArray[Any]], NDArray
 def constant_key(value: Any, identity: Callable[[Any], Any] | None = None) -> Any:
     """Return a key for a constant: the same tuple for equal constants, or the `identity` of any other object.
 
-    Numbers count as equal if their type, value and sign of zero are equal; slices, ranges, tuples and frozen
-    dataclasses if their parts are; and functions if their code and defaults are, since guards watch what else they
-    read.
+    Numbers are equal if they have the same type, value and sign of zero. Slices, ranges, tuples and frozen dataclasses
+    are equal if their parts are. Functions are equal if their code and defaults are, since guards watch everything else
+    that functions read.
     """
     kind = type(value)
     if kind in (int, bool, str, type(None), bytes):
@@ -202,7 +202,7 @@ def digests(arrays: Sequence[NDArray[Any]]) -> tuple[Any, ...]:
 
 
 def signature_check(call: Call) -> Callable[[tuple[Any, ...], bool], bool]:
-    """Return a function that says whether a call has the signature of `call`; it never does unless all are arrays.
+    """Return a function that says whether a call has the signature of `call`, in which all arguments must be arrays.
 
     The function takes the arguments, and whether gradients are recorded. It is code generated for these shapes and
     dtypes, since every call of a captured step calls it first.

@@ -30,7 +30,7 @@ _LASTING = (*CONSTANTS, *FUNCTIONS, types.ModuleType, types.CodeType, types.Cell
 
 
 class Row(NamedTuple):
-    """A read: from which value, how and what, which value it returned, its name, and the path to it from a root."""
+    """A read: its source, how and what it reads, the value that it returned, its name, and the path from a root."""
 
     source: int
     read: Read
@@ -51,8 +51,8 @@ class Guards:
     """Reads that lead from the roots of a search to everything that it found, and what each of them returned.
 
     They keep nothing alive except constants, modules, classes and their functions. They know other objects by their
-    ids, reach them by a path that starts from the roots, and are told when these are freed. While they are pinned, they
-    also hold what the variables around the step hold, and are faster.
+    ids, reach them by a path from the roots, and are told when such an object is freed. While guards are pinned, they
+    also hold what the variables around the step hold, which makes them faster.
     """
 
     def __init__(
@@ -77,8 +77,8 @@ class Guards:
         """Return a weak reference, which tells these guards when `value` is freed, or else the value itself.
 
         If the guards are `owned`, the value itself is kept only if it cannot refer to the owner, because it refers only
-        to constants, arrays and tensors. If it is not kept, another object that gets the id of the freed value is taken
-        for it, until its attributes are read or the step is verified.
+        to constants, arrays and tensors. If it is not kept, a new object that gets the id of the freed value is
+        mistaken for it, until its attributes are read or the step is verified.
         """
         if type(value).__weakrefoffset__:
             return weakref.ref(value, self.freed.append)
@@ -149,7 +149,7 @@ def _bound(read: Read, source: Any) -> Callable[[Any, Any], Any]:
 
 
 def _equal(value: Any, held: Any) -> bool:
-    """Return whether `value` equals the constant `held`; anything passes for `_ANY`: other guards check its items."""
+    """Return whether `value` equals the constant `held`; `_ANY` equals anything, since other guards check its items."""
     key = constant_key(value)
     return held is _ANY or (type(key) is tuple and key == constant_key(held))
 

@@ -23,7 +23,7 @@ __all__ = ["Lowered", "Lowering", "declared_by_user", "memory_of"]
 
 
 class Lowered(NamedTuple):
-    """What one run of a step computed: a program, what it reads and writes, and the form of its results."""
+    """What one run of a step computed: a program, what the program reads and writes, and the form of its results."""
 
     program: CapturedProgram
     state: tuple[Tensor, ...]  # leaves that get new values come first
@@ -35,7 +35,7 @@ class Lowered(NamedTuple):
 
 
 def memory_of(array: NDArray[Any]) -> Any:
-    """Return what two arrays share if they are the same part of memory, read in the same way."""
+    """Return a key that is equal for two arrays if they are the same part of memory, read in the same way."""
     return array.__array_interface__["data"][0], array.shape, array.strides, array.dtype
 
 

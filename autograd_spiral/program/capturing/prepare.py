@@ -60,7 +60,7 @@ class _Traced(NamedTuple):
     treedef: Any
 
     def forget_values(self, needed: Callable[[Primitive], bool]) -> None:
-        """Keep the values only of operations whose values are `needed` to lower them."""
+        """Keep only the values of operations that are `needed` to lower them."""
         self.leaves[:] = self.trace.forget_values(self.leaves, needed)
 
 
@@ -146,13 +146,13 @@ def _memories(traced: _Traced) -> set[Any]:
 
 
 def _overwritten(memories: Set[Any], *runs: _Traced) -> Difference | None:
-    """Return a difference if these runs changed an outside array that they had read, since no replay would do so."""
+    """Return a difference if these runs changed an outside array that they had read: a replay would not change it."""
     copies = [(copy, run.trace.originals[id(copy)]) for run in runs for copy in run.trace.copies]
     return _changed((copy, array) for copy, array in copies if memory_of(array) in memories)
 
 
 def _changed(copies: Iterable[tuple[NDArray[Any], NDArray[Any]]]) -> Difference | None:
-    """Return a difference for the first array whose contents changed after it was copied."""
+    """Return, as a difference, the first array whose contents changed after it was copied; or None."""
     for copy, array in copies:
         if not same(now := array.astype(copy.dtype), copy):
             return Difference(None, "an outside array that the step changes in place", shown(copy), shown(now))
@@ -233,7 +233,7 @@ def _refuse_changed_arguments(call: Call, arguments: Sequence[Any], passed: Any)
 
 
 def _refuse_random_numbers(call: Call, source: str, found: Difference | None) -> NoReturn:
-    """Raise `CaptureError` for random numbers, even if both runs agree: a mask that is rarely 0 may be all 1 in both.
+    """Raise `CaptureError` for random numbers, even if both runs agree: a mask with few zeros may have none in both.
 
     If the runs differ, the message begins with the line of the first operation that the numbers changed.
     """

@@ -193,8 +193,8 @@ class Ready:
         """Run the program: update the state, and return what the step returns.
 
         A program that updates its state holds the locks of the state until it has written the new values. Other
-        programs hold them while they read, so that they see an update completely or not at all. Raises `CaptureError`
-        if this thread is in the middle of running a program that shares state or buffers.
+        programs hold these locks while they read, so that they see either all of an update or none of it. Raises
+        `CaptureError` if this thread is in the middle of running a program that shares state or buffers.
         """
         if self._state_owned() or (not self._updates and self._turn_owned()):
             self._refuse_to_interrupt()
@@ -244,17 +244,17 @@ _READY: weakref.WeakSet[Ready] = weakref.WeakSet()
 
 
 def _any_owned(locks: Sequence[Any]) -> bool:
-    """Return whether this thread holds one of these locks."""
+    """Return whether this thread holds any of these locks."""
     return any(lock._is_owned() for lock in locks)
 
 
 def _used_by_identity(argument: Any) -> bool:
-    """Return whether only the same object equals this argument: once it is freed, no later call can pass it."""
+    """Return whether an argument equals no other object: once it is freed, no later call can pass an equal one."""
     return isinstance(constant_key(argument), Identity) and type(argument).__weakrefoffset__ != 0
 
 
 def _forget(forget: Callable[[], Any], ready: weakref.ref[Ready], _: Any) -> None:
-    """Let the step forget a program, since an object that it belongs to was freed."""
+    """Make the step forget a program, since an object to which the program belongs was freed."""
     method, known = forget(), ready()
     if method is not None and known is not None:
         method(known)

@@ -1,4 +1,4 @@
-"""Reads: functions by which guards look things up. Each takes an object, what to read from it, and a default value."""
+"""Reads: the functions with which guards look things up. Each takes an object, what to read from it, and a default."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def item_of(container: Any, key: Any, otherwise: Any) -> Any:
 
 
 def keys_of(items: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return keys for items, equal for equal constants, which do not keep other objects alive."""
+    """Return keys for items: equal constants have equal keys, and a key keeps no other object alive."""
     return tuple(constant_key(item, id) for item in items)
 
 

@@ -46,7 +46,7 @@ from autograd_spiral.program.capturing.reads import (
 __all__ = ["Search"]
 
 _MOST_ITEMS = 64
-"""Longer containers are data, and comparing their items at each call would be slow."""
+"""Longer containers count as data, and comparing their items at each call would be slow."""
 
 _MOST_GUARDS = 1000
 _FAST: dict[Any, Read] = {list: if_same_list, tuple: if_same_list, dict: if_same_dict}
@@ -210,7 +210,7 @@ class Search:
                 self._read(index, item_of, key, called)
 
     def _attribute(self, index: int, name: str) -> None:
-        """Guard an attribute: the object's own, or those of its classes, up to the first that is not a descriptor."""
+        """Guard an attribute: the object's own, or those of its classes, down to the first that is not a descriptor."""
         value = self._values[index]
         own = None if isinstance(value, type) else _namespace(value)
         classes = [cls for cls in _classes_of(value) if name in cls.__dict__ and _is_users_own(cls)]
@@ -242,7 +242,7 @@ _PARTS: dict[type, tuple[str, ...]] = {
 
 
 def _namespace(value: Any) -> Any:
-    """Return the `__dict__` of an object, or () if it has none: it may return anything for that name, or raise."""
+    """Return the `__dict__` of an object, or () if it has none; an object may return anything for it, or raise."""
     try:
         namespace = getattr(value, "__dict__", None)
     except Exception:
@@ -259,7 +259,7 @@ def _classes_of(value: Any) -> tuple[type, ...]:
 
 
 def _means_itself(name: str, value: Any) -> bool:
-    """Return whether a global is a function or module under its own name that is not the user's: it never changes."""
+    """Return whether a global is a function or module, not the user's, under its own name: it never changes."""
     if value is MISSING:
         return hasattr(builtins, name)
     if isinstance(value, types.ModuleType):

@@ -227,7 +227,7 @@ class CapturedStep:
     def source(self) -> str:
         """The program that was used last, as NumPy.
 
-        Raises `CaptureError` before the first call, and as `CapturedProgram.source` does.
+        Raises `CaptureError` before the first call, and the errors of `CapturedProgram.source`.
 
         >>> import numpy as np
         >>> step = capture(lambda x: 1 / np.exp(x))
@@ -289,7 +289,7 @@ _AS_A_METHOD = "make it a method, with @capture in the body of the class or self
 
 
 _MOST_PARTS = 10_000
-"""At most this many of the objects that a step refers to are looked at."""
+"""At most this many of the objects to which a step refers are examined."""
 
 
 def _original_in(step: Any, memo: dict[int, Any]) -> str | None:

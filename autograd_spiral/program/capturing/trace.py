@@ -77,7 +77,7 @@ class StepTrace(Trace, Observer):
         self.sources[node] = tuple([holds.get(arg, arg) if type(arg) is Tensor else arg for arg in node.args])
 
     def swept(self, node: Tensor, argument: int, ct: Tensor, piece: Any) -> None:
-        """Note that the cotangent `ct` is the gradient with respect to `node`, and which nodes its rule recorded."""
+        """Note that `ct` is the gradient with respect to `node`, and which nodes the rule of `node` recorded."""
         if not self.annotating:
             return
         self.primal_of.setdefault(ct, node)
@@ -114,7 +114,7 @@ class StepTrace(Trace, Observer):
         return tuple(operands)
 
     def _as_tensor(self, array: NDArray[Any]) -> Tensor:
-        """Return a leaf for a frozen array, so that rules record how they use it: each call may read it again."""
+        """Return a leaf for a frozen array, so that its use in rules is recorded: each call may read it again."""
         leaf = constant(array)
         self.froze(array, leaf._value)
         return leaf
@@ -239,7 +239,7 @@ def _hollow(node: Tensor, *, with_values: bool) -> Tensor:
 def recording_in(trace: StepTrace, step: Callable[..., Any] | None = None, rank: int = Rank.STEP) -> Iterator[None]:
     """Record the block in `trace`, with the names that `step` and the functions it calls give to tensors.
 
-    If a profiler is running, it is left alone, and there are no such names.
+    If a profiler is running, it keeps running, and no such names are found.
     """
     code = getattr(step, "__code__", None)
 
@@ -272,7 +272,7 @@ def assigned_input() -> CaptureError:
 
 
 def root(trace: StepTrace, tensor: Tensor) -> Tensor:
-    """Return the tensor whose value `tensor` holds: follow aliases to a tensor that is not one."""
+    """Return the tensor whose value `tensor` holds: follow aliases until a tensor that is not an alias."""
     while tensor in trace.aliases:
         tensor = trace.aliases[tensor]
     return tensor

@@ -24,7 +24,7 @@ __all__ = ["Difference", "difference", "same", "shown"]
 
 
 class Difference(NamedTuple):
-    """What differs between two runs: the line, the thing that differs, and how it was in one run and in the other."""
+    """What differs between two runs: the line, the thing that differs, and what it was in each run."""
 
     place: str | None
     what: str
@@ -32,7 +32,7 @@ class Difference(NamedTuple):
     other: str
 
     def describe(self, then: str, now: str) -> str:
-        """Return the difference in words, after its line; `then` and `now` are the words for the two runs."""
+        """Return a text with the line and the difference; `then` and `now` are the words for the two runs in it."""
         place = f"{self.place}\n" if self.place else ""
         return f"{place}{self.what} was {self.one} {then}, and {self.other} {now}"
 
@@ -43,7 +43,7 @@ def difference(one: Lowered, other: Lowered) -> Difference | None:
 
 
 class _Act(NamedTuple):
-    """Something that a run did: its `atoms` may have other values in another run, but `kind` and `how` may not."""
+    """Something that a run did: its `atoms` may have other values in another run, but `kind` and `how` must agree."""
 
     place: str | None
     name: str
@@ -53,7 +53,7 @@ class _Act(NamedTuple):
 
 
 class _Run:
-    """What a run did, with an origin for each value, by which it is found in another run."""
+    """What a run did, with an origin for each value; values of the same origin in two runs correspond to each other."""
 
     def __init__(self, lowered: Lowered) -> None:
         self.lowered, program = lowered, lowered.program
@@ -120,7 +120,7 @@ def _first_difference(one: _Run, other: _Run) -> Difference | None:
 
 
 def _described(*acts: _Act) -> Iterator[str]:
-    """Yield the words for acts that differ, with details if they have the same name."""
+    """Yield a text for each of the acts that differ, with details if they have the same name."""
     for act in acts:
         details = ", ".join(f"{name}={value}" for name, value in act.how.items())
         yield f"{act.name} ({details})" if details and len({other.name for other in acts}) == 1 else act.name

@@ -35,7 +35,7 @@ MANY = 8
 """Warn when this many programs were made for inputs of the same shapes."""
 
 LARGE = 2**23
-"""Warn above this many bytes: comparing them at each call takes several milliseconds."""
+"""Warn if more bytes than this are compared at each call, which takes several milliseconds."""
 
 
 def _warn(message: str) -> None:

@@ -1,4 +1,4 @@
-"""Simplifies elementwise equations: no needless `np.broadcast_to`, and Python numbers for arrays of one number."""
+"""Simplifies elementwise equations: drops needless `np.broadcast_to`, and writes arrays of one number as numbers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _source(atom: Atom, builder: Builder) -> Atom | None:
 
 
 def without_broadcasts(equation: Equation, builder: Builder) -> Equation:
-    """Return an elementwise `equation` that broadcasts inputs itself, with Python numbers for arrays of one number."""
+    """Return an elementwise `equation` that broadcasts its inputs itself, and has numbers for arrays of one number."""
     inputs = list(equation.inputs)
     for i, atom in enumerate(inputs):
         source = _source(atom, builder)

@@ -16,7 +16,7 @@ __all__ = ["Builder", "rebuilt", "rewritten"]
 
 
 class Builder:
-    """A program under construction, made from an existing program: `add` keeps an equation, `replace` drops a value."""
+    """A program under construction, made from another one: `add` keeps an equation, `replace` replaces a value."""
 
     def __init__(self, program: Program) -> None:
         self.before = program
@@ -49,8 +49,8 @@ class Builder:
     def replace(self, value: Value, atom: Atom) -> None:
         """Read `atom` instead of `value` from now on.
 
-        If `atom` is a value, it gets the better of the two names: a name given by the user is better than others, and a
-        local variable in the body of a primitive is the worst.
+        If `atom` is a value, it gets the better of the two names: a name that the user gave is best, and a local
+        variable in the body of a primitive is worst.
         """
         self._replacements[value] = atom
         if not isinstance(atom, Value):
@@ -84,7 +84,7 @@ class Builder:
         )
 
     def _primals(self) -> dict[Value, Value]:
-        """Return the primals of the current gradients; if two gradients became one, a trained state has priority."""
+        """Return the primals of the current gradients; if two gradients became one, a trained state is preferred."""
         primals: dict[Value, Value] = {}
         for ct, primal in self.before.primals.items():
             current, of = self._current(ct), self._current(primal)

@@ -1,6 +1,6 @@
-"""Products with numbers: two factors become one, and a factor that many results have in common is applied once.
+"""Products with numbers: two factors become one, and a factor that many results share is applied only once.
 
-Numbers are combined only if the same results overflow or underflow either way.
+Numbers are combined only if the same results overflow or underflow with and without that.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _scaled(equation: Equation) -> tuple[Atom, float] | None:
 
 
 _MODEST = 2.0**16
-"""A number that is multiplied by at most this, and then divided, overflows in between only near the limits."""
+"""If a number is multiplied by at most this and then divided, it overflows in between only near the limits."""
 
 
 def _is_modest(number: float, dtype: np.dtype[Any]) -> bool:
@@ -75,10 +75,11 @@ def _may_merge(first: float, second: float, dtype: np.dtype[Any]) -> bool:
 
 
 def with_factors_collected(program: Program) -> Program:
-    """Return `program` with numbers applied earlier in the backward pass, if that takes fewer multiplications.
+    """Return `program` with numbers multiplied in earlier in the backward pass, if that saves multiplications.
 
     A number commutes with linear functions. A step of size 0.1, for example, multiplies every gradient by 0.1; the
-    gradients are linear in the cotangent that the backward pass starts from, so multiplying that one does the same.
+    gradients are linear in the cotangent that the backward pass starts from, so multiplying that cotangent has the same
+    effect.
     """
     cotangents = _cotangents(program)
     factors = _factors(program, cotangents)
@@ -89,7 +90,7 @@ def with_factors_collected(program: Program) -> Program:
 
 
 def _add(equation: Equation, factors: Mapping[Value, float], cotangents: Set[Value], builder: Builder) -> int:
-    """Add `equation`, with its result multiplied by its factor; return how many elements are multiplied less often."""
+    """Add `equation`, with its result multiplied by its factor; return how many multiplications this saves."""
     output, current = equation.output, builder.current(equation)
     scaled, factor = _scaled(equation), factors.get(output)
     if scaled is not None:
@@ -128,7 +129,7 @@ def _cotangents(program: Program) -> Set[Value]:
 
 
 def _factors(program: Program, cotangents: Set[Value]) -> dict[Value, float]:
-    """Return the values of the backward pass that may be computed with a factor, since all that reads them applies it.
+    """Return the values of the backward pass that may include a factor, since everything that reads them applies it.
 
     The equations are visited from the last to the first, so that all readers of a value come before it.
     """

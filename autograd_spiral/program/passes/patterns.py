@@ -1,7 +1,7 @@
 """Patterns: expressions in NumPy, found among the equations of a program.
 
-A pattern is written as a function, `lambda x, y: x - (-y)`. It is called once, on symbols that use NumPy's own
-protocols to record what is computed with them. Each argument stands for any atom, but for the same atom wherever it
+A pattern is written as a function, `lambda x, y: x - (-y)`. It is called once, with symbols that use NumPy's own
+protocols to record what is computed with them. Each argument matches any atom, but must match the same atom wherever it
 occurs. Axes, shapes and indices must be equal to those in the pattern; `ANY` in their place matches all of them.
 """
 

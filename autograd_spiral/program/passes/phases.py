@@ -1,4 +1,4 @@
-"""The phases of a step (forward, backward and update), found by one rule for texts and pictures."""
+"""The phases of a step (forward, backward and update), found by the same rule for printed text and for pictures."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ AnyProgram = TypeVar("AnyProgram", bound=Program)
 def with_phases(program: AnyProgram) -> AnyProgram:
     """Return `program` with a phase for each equation that no backward pass recorded: forward or update.
 
-    An equation belongs to the update if no backward pass needs it and it leads only to new state, or depends on
-    gradients after the last backward pass.
+    An equation belongs to the update if no backward pass needs it, and it either leads only to new state, or depends on
+    gradients and comes after the last backward pass.
     """
     late: set[Value] = set()  # depends on gradients
     for equation in program.equations:

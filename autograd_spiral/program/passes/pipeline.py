@@ -1,9 +1,9 @@
 """The passes over programs, and the order in which they run.
 
-`readable` returns the program that people read and that replay starts from: declared primitives replaced by their
-bodies, no dead or repeated equations, no equations on constants alone, no detours. Sums and products of constants are
-combined, so last bits may differ; the order of sums over arrays stays. Phases are found last, for the equations that
-remain.
+`readable` returns the program that people read and that replay starts from: declared primitives are replaced by their
+bodies, and there are no dead or repeated equations, no equations on constants alone, and no detours. Sums and products
+of constants are combined, so last bits may differ; the order of sums over arrays stays. Phases are found last, for the
+equations that remain.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def without_dead_code(program: Program) -> Program:
 
 
 def with_constants_folded(program: Program) -> Program:
-    """Return `program` without equations on constants alone, unless they make a large array from small ones."""
+    """Return `program` without equations on constants alone, except those that make a large array from small ones."""
     return rebuilt(program, _folded)
 
 

@@ -1,7 +1,7 @@
-"""How each function treats rows: whether a block of rows of its inputs gives a block of rows of its output, or a sum.
+"""How each function treats rows: whether a block of rows of its inputs yields a block of rows of its output, or a sum.
 
-The code that splits a program into blocks reads this table, and code that divides rows among processes can read it,
-too. A function that is not in the table needs all rows at once.
+The code that splits a program into blocks reads this table; code that divides rows among processes could, too. A
+function that is not in the table needs all rows at once.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class Treatment(NamedTuple):
     """How an equation is computed for a block of n rows.
 
     `axis` is the axis of rows in the output, or None for a partial result; `combine` puts partial results together.
-    `sliced` names the inputs that have no rows but are still cut into blocks, each with the axis to cut. `counting`
-    names the inputs that contain the row numbers. `params(n)` returns the parameters if they depend on the number of
-    rows.
+    `sliced` lists the inputs that have no rows but must be cut into blocks all the same, each with the axis to cut.
+    `counting` lists the inputs that contain the row numbers. `params(n)` returns the parameters if they depend on the
+    number of rows.
     """
 
     axis: int | None
@@ -47,7 +47,7 @@ _COMBINED = {np.sum: np.add, np.max: np.maximum, np.min: np.minimum, np.all: np.
 
 
 def treatment(equation: Equation, axes: Axes, rows: int) -> Treatment | None:
-    """Return how to compute `equation`, whose inputs have rows along `axes`; None if it needs all rows at once."""
+    """Return how to compute `equation` if its inputs have rows along `axes`; None if it needs all rows at once."""
     function = equation.function
     if equation.opaque:
         return None
@@ -73,7 +73,7 @@ def with_length(shape: Shape, axis: int, length: int) -> Shape:
 
 
 def _aligned(equation: Equation, axes: Axes, rows: int) -> Treatment | None:
-    """Treat inputs that broadcast: counted from the last axis, their rows must be along the same axis."""
+    """Treat inputs that broadcast: their rows must be along the same axis, counted from the last one."""
     shapes, width = [shape_of(atom) for atom in equation.inputs], equation.output.ndim
     found = {width - len(shape) + axis for shape, axis in zip(shapes, axes, strict=True) if axis is not None}
     if len(found) != 1:
@@ -138,7 +138,7 @@ def _concatenate(equation: Equation, axes: Axes, rows: int) -> Treatment | None:
 
 
 def _after_index(index: tuple[Any, ...], shape: Shape, axis: int, dims: int = 0) -> int | None:
-    """Return where `axis` is after indexing, if all of the axis is kept; `dims` axes replace the index arrays."""
+    """Return the position of `axis` after indexing, if all of it is kept; `dims` axes replace the index arrays."""
     rest = len(shape) - sum(item is not None and item is not Ellipsis for item in index)
     at = index.index(Ellipsis) if Ellipsis in index else len(index)
     items = (*index[:at], *(slice(None),) * rest, *index[at + 1 :])

@@ -51,7 +51,7 @@ def _is_float(match: Match, x: Atom) -> bool:
 
 
 def _negation_is_exact(match: Match, x: Atom, y: Atom) -> bool:
-    """Return whether nothing else reads -y, and integers wrap around in the result as they do in -y."""
+    """Return whether nothing else reads -y, and integers overflow in the result in the same way as in -y."""
     (minus,) = match.inner
     dtype = minus.output.dtype
     return match.alone and (dtype.kind == "f" or dtype == match.equation.output.dtype)
@@ -66,7 +66,7 @@ def _keeps_axes(match: Match, x: Atom) -> bool:
 
 
 def _is_reshape(match: Match, x: Atom) -> bool:
-    """Return whether all reduced axes have length 1; reductions to a scalar are left alone, since they read better."""
+    """Return whether all reduced axes have length 1; a reduction to a scalar is not counted, since it reads better."""
     equation, shape = match.equation, shape_of(x)
     single = all(shape[i] == 1 for i in equation.params["axis"])
     return single and has_dtype(x, equation.output.dtype) and equation.output.shape != ()

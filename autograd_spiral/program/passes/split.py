@@ -8,7 +8,7 @@ The rows lie along the leading axis that inputs share. Every value of the progra
 
 Per-row and combined values are computed in *passes* over the rows, numbered from 1; row-free ones in *stages*: stage 0
 before the first pass, stage p after pass p. A per-row value that needs the result of a pass is computed in the next
-pass. A value that a later pass reads is stored, or computed again if that is estimated to be cheaper. A function that
+pass. A value that a later pass reads is stored, or computed again if that is likely to be cheaper. A function that
 needs all rows at once gets the whole array, stored, and its result is row-free.
 """
 
@@ -235,7 +235,7 @@ class Pass:
         return iter((*self.whole, *(of.atom for of in self.rows if isinstance(of.atom, Value))))
 
     def _axis_of_rows(self, output: Value, i: int) -> int | None:
-        """Return the axis of rows of input `i` of the equation for `output` if a block is given its rows, else None."""
+        """Return the axis of rows of input `i` of the equation for `output`, if a block gets its rows; else None."""
         split, atom = self._split, self._split.producer[output].inputs[i]
         found = split.treatments.get(output)
         if found is not None and i in found.sliced:
@@ -246,7 +246,7 @@ class Pass:
         return split.axis[atom] if atom in split.given or earlier else None
 
     def _computes(self, value: Value) -> bool:
-        """Return whether this pass computes `value` itself: row by row, or as a view of something row-free."""
+        """Return whether this pass computes `value` itself: row by row, or as a view of a row-free value."""
         split, producer = self._split, self._split.producer.get(value)
         if value in split.treatments:
             return value in split.axis

@@ -22,7 +22,7 @@ Function: TypeAlias = Callable[..., Any]
 
 
 class Binding(IntEnum):
-    """How tightly operators bind, from the loosest on. An ATOM never needs parentheses."""
+    """How tightly operators bind, beginning with the loosest. An ATOM never needs parentheses."""
 
     COMPARISON, SUM, PRODUCT, SIGN, POWER, ATOM = range(6)
 
@@ -32,7 +32,7 @@ COMPARISONS = (np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.gr
 
 
 class Text(NamedTuple):
-    """An expression, how tightly its outermost operator binds, and its value if it is a number."""
+    """An expression with the binding of its outermost operator, and its value if it is a number."""
 
     text: str
     binding: int = Binding.ATOM
@@ -44,7 +44,7 @@ class Text(NamedTuple):
 
     @property
     def atom(self) -> str:
-        """The expression as it is written before a dot, a bracket or a power."""
+        """The expression as it is written before a dot, a bracket or an exponent."""
         return self.within(Binding.ATOM)
 
 
@@ -114,7 +114,7 @@ def _is_exact(divisor: int, equation: Equation) -> bool:
 
 
 def reciprocal(number: float) -> int | None:
-    """Return the integer n if `number` is 1 / n and has too many digits to be readable, else None.
+    """Return the integer n if `number` is 1 / n, and is hard to read because it has many digits; else None.
 
     >>> reciprocal(1 / 300), reciprocal(0.25), reciprocal(0.3)
     (300, None, None)
@@ -140,7 +140,7 @@ def _item(item: Any, ellipsis: str) -> str:
 
 
 def settings(equation: Equation) -> Iterator[tuple[str, Any]]:
-    """Yield the parameters worth writing: no defaults, no tuple of all axes, and a single axis as a number."""
+    """Yield the parameters that are written: no defaults, no tuple of all axes, and a single axis as a number."""
     for key, value in equation.params.items():
         if key == "axis" and isinstance(value, tuple):
             if len(value) == len(shape_of(equation.inputs[0])):

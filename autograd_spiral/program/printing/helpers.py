@@ -1,4 +1,4 @@
-"""Functions that are printed at the head of a text that calls them: operations that NumPy lacks, and checks."""
+"""Functions that are printed at the beginning of a text that calls them: operations that NumPy lacks, and checks."""
 
 from __future__ import annotations
 

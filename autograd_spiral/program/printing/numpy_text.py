@@ -114,7 +114,7 @@ def _floating(equation: Equation, inputs: Sequence[Text]) -> Text:
 
 
 def _scatter(equation: Equation, inputs: Sequence[Text]) -> Text:
-    """Write the adjoint of indexing; masks use `place`, which does not add, since adding would turn -0.0 into 0.0."""
+    """Write the adjoint of indexing; a mask uses `place`, since adding to zeros would turn -0.0 into 0.0."""
     helper = "place" if all(has_dtype(index, np.dtype(bool)) for index in equation.inputs[1:]) else "scatter"
     call = f"{helper}({inputs[0].text}, np.s_[{index_text(equation, inputs[1:])}], {equation.params['shape']})"
     return _padded(equation, inputs[0]) or Text(call)

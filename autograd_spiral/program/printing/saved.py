@@ -1,4 +1,4 @@
-"""Programs as users see them: with their source, which can be saved in a file."""
+"""Programs as users see them: with their source, which can be saved to a file."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class CapturedProgram(Program):
     def constants(self) -> dict[str, NDArray[Any]]:
         """The large arrays that the function in `source` takes as keyword arguments.
 
-        The keys are their names. Raises `CaptureError` as `source` does.
+        The keys are their names. Raises the errors of `source`.
 
         >>> from autograd_spiral import capture
         >>> step = capture(lambda x: x + np.arange(100.0))
@@ -135,13 +135,13 @@ class CapturedProgram(Program):
         return self._printed.constants
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        r"""Write the program to `path`, a file that can be imported where there is only NumPy, and return the path.
+        r"""Write the program to `path`, a file that can be imported with nothing but NumPy, and return the path.
 
-        Its function is that of `source`, and raises ValueError for arguments of other shapes and dtypes and for invalid
-        labels. The current state and large constants are saved next to it, in a file of the same name that ends in
-        .npz. A comment at the head of the file shows a loop that goes on from this state. Missing folders are created.
-        Raises ValueError if `path` does not end in .py, OSError if it cannot be written, and `CaptureError` as `source`
-        does.
+        The file has the same function as `source`, except that it also raises ValueError for arguments of other shapes
+        and dtypes, and for invalid labels. The current state and large constants are saved next to it, in a file of the
+        same name that ends in .npz. A comment at the beginning of the file shows a loop that continues from this state.
+        Missing folders are created. Raises ValueError if `path` does not end in .py, OSError if it cannot be written,
+        and the errors of `source`.
 
         >>> import tempfile
         >>> from autograd_spiral import capture, grad

@@ -1,9 +1,9 @@
 """A program as NumPy source that a person can read, and that runs: one commented line per equation.
 
-The text is a function that needs only NumPy, without side effects or in-place writes. So it also runs under `jax.jit`
-with `jax.numpy` for `np`, unless it has checks or adds into entries of an array. Names are, in order of preference,
-those that the user gave, "d" and a name for gradients, and local variables. A value without a name is written inside
-the expression that uses it.
+The text is a function that needs only NumPy, has no side effects and writes nothing in place. So it also runs under
+`jax.jit` with `jax.numpy` as `np`, unless it has checks or adds to entries of an array. The preferred name is the one
+that the user gave, then "d" and the name of the primal for a gradient, then that of a local variable. A value without a
+name is written inside the expression that uses it.
 """
 
 from __future__ import annotations
@@ -193,7 +193,7 @@ class Source:
         return f"    {name}({', '.join([self.names[check.value], *map(repr, check.details)])})"
 
     def _name_of_new(self, position: int, state: Value) -> str:
-        """Return the name of the state itself, or a different name if its old value is still read later."""
+        """Return the name of the state itself, or another name if the old value of the state is still read later."""
         readers = [state, *(value for value, reads in self._unread.items() if state in reads)]
         if any(self._last_read.get(value, -1) > position for value in readers):
             return self.unique(f"new_{self.names[state]}")

@@ -1,4 +1,4 @@
-"""How to call a saved program: a comment at the head of its text, with code that continues from the saved state."""
+"""How to call a saved program: a comment above its text, with code that continues from the saved state."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def usage(program: Program, source: Source, path: Path) -> str:
 
 
 def _outputs(program: Program, source: Source) -> list[str]:
-    """Return a name for each output that differs from the names of arguments and other outputs."""
+    """Return a name for each output; all of them differ from each other and from the names of the arguments."""
     taken = {source.names[value] for value in program.inputs}
     outputs = []
     for i, atom in enumerate(program.outputs):

@@ -1,7 +1,7 @@
 """Running a program in blocks of rows, so that values stay in the processor's cache, on one thread or several.
 
-Each part of a split program is replayed. A pass runs once per block, in buffers that all blocks share, and partial
-results are added up in pairs, so that rounding errors stay small.
+Each part of a split program is replayed. A pass runs once per block, in buffers that all blocks share. Partial results
+are added up in pairs, so that rounding errors stay small.
 """
 
 from __future__ import annotations
@@ -78,14 +78,14 @@ def _run_in_blocks(program: Program, rows: int | None, threads: int) -> Run | No
 
 
 def _pays(parts: Split) -> bool:
-    """Whether there is only one pass, and it computes most of the memory needed; further passes read memory again."""
+    """Whether there is only one pass, and it computes most of the bytes; further passes would read memory again."""
     outputs = [equation.output for equation in parts.program.equations]
     whole = sum(value.nbytes for value in outputs if value not in parts.treatments)
     return len(parts.passes) == 1 and whole <= sum(value.nbytes for value in outputs) / 4
 
 
 def _rows_in_cache(parts: Split, threads: int) -> int:
-    """Return how many rows make a block, for blocks of about equal length; all rows if splitting gains nothing."""
+    """Return the number of rows in a block, so that all blocks are about as long; all rows if blocks gain nothing."""
     total, per_row = parts.rows, max(map(_bytes_per_row, parts.passes))
     if per_row * total <= 2 * _CACHE:  # measured: two blocks are no faster than one
         return total
@@ -119,7 +119,7 @@ class _Worker:
         return _code(one, n).function([f"x{i}" for i in range(len(one.rows) + len(one.whole))])
 
     def __call__(self, one: Pass, of_rows: Any, whole: Any, kept: Any) -> list[Array]:
-        """Return the partial results of all blocks together, and store the rows of what is kept."""
+        """Return the combined partial results of all blocks, and store the rows of the values that are kept."""
         runs, sums, count = self._runs[one.number - 1], self._sums[one.number - 1], len(one.partial)
         for done, (start, stop) in enumerate(self._bounds):
             block = slice(start, stop)

@@ -1,4 +1,4 @@
-"""Memory for the values of a program: aligned arrays, and blocks that values share when they are not alive together.
+"""Memory for the values of a program: aligned arrays, and blocks shared by values that are not needed at the same time.
 
 All buffers are allocated once, aligned to cache lines, and live as long as the program.
 """

@@ -111,7 +111,7 @@ class Code:
         return name
 
     def function(self, arguments: Sequence[str]) -> Callable[..., tuple[Any, ...]]:
-        """Return the lines as a function of `arguments`."""
+        """Return a function of `arguments` that runs the lines."""
         body = "\n    ".join(self.lines)
         names = dict(self._bound)  # as globals: a function that closes over thousands of names compiles far more slowly
         exec(

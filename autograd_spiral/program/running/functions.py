@@ -1,4 +1,4 @@
-"""The code of NumPy functions that are neither ufuncs nor reductions: views, and functions that fill a buffer."""
+"""Code for NumPy functions that are neither ufuncs nor reductions: views, and functions that fill a buffer."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _copy_reshaped(code: Code, position: int, equation: Equation) -> None:
 
 
 def _element(equation: Equation) -> tuple[Any, ...]:
-    """Return the index of the element that a view without axes shows."""
+    """Return the index of the element that a view without axes shows in its base."""
     if equation.function is operator.getitem:
         return tuple(item for item in equation.params["index"] if item is not Ellipsis)  # `...` would give a view
     return (0,) * len(shape_of(equation.inputs[0])) if equation.function is np.reshape else ()

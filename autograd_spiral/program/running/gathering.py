@@ -1,7 +1,7 @@
 """The code of indexing with arrays of integers: entries gathered into a buffer in C order.
 
-NumPy computes `x[:, i, j]` with the axes of the indices first in memory, so products and reshapes of it are slow.
-`take` along one axis writes in C order; adjacent axes that are indexed become one axis here.
+NumPy computes `x[:, i, j]` with the axes of the indices first in memory, so products and reshapes of the result are
+slow. `take` along one axis writes in C order, so adjacent axes that are indexed are first made one axis.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def write_gather(code: Code, position: int, equation: Equation) -> None:
 
 
 def _first_axis(equation: Equation) -> int | None:
-    """Return the first of the adjacent axes that arrays index, if all other axes are taken in full, else None."""
+    """Return the first of the adjacent axes that arrays index; None unless all other axes are taken whole."""
     index, ndim, count = equation.params["index"], len(shape_of(equation.inputs[0])), len(equation.inputs) - 1
     rest = [slice(None)] * (ndim - sum(item is not Ellipsis for item in index))
     at = index.index(Ellipsis) if Ellipsis in index else len(index)
@@ -63,7 +63,7 @@ def _first_axis(equation: Equation) -> int | None:
 
 
 def _places(code: Code, shape: tuple[int, ...], axis: int, arrays: list[Atom]) -> str:
-    """Return the name of the array of places: positions of the entries, counted along all indexed axes together."""
+    """Return the name of the array of positions of the entries, counted along all indexed axes together."""
     key = "places", shape, axis, tuple(array if isinstance(array, Value) else id(array) for array in arrays)
     if key not in code.shared:
         numbered = functools.partial(_numbered, shape, axis)
@@ -76,7 +76,7 @@ def _places(code: Code, shape: tuple[int, ...], axis: int, arrays: list[Atom]) -
 
 
 def _numbered(shape: tuple[int, ...], axis: int, *arrays: Any) -> Array:
-    """Return the places that `arrays` index, from `axis` on; raise NumPy's error for an index out of bounds."""
+    """Return the positions that `arrays` index, from `axis` on; raise NumPy's error for an index out of bounds."""
     number: Any = 0
     for i, array in enumerate(arrays, axis):
         if array.size and not (-shape[i] <= array.min() and array.max() < shape[i]):

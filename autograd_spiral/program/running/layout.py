@@ -1,4 +1,4 @@
-"""The layout of a replay: where in memory each value of a program is kept, and until when.
+"""The layout of a replay: where in memory each value of a program is kept, and for how long.
 
 A block of memory is reused as soon as no later equation reads its contents, and an elementwise result overwrites an
 operand that nothing else reads. The operand of an affine map is kept with a column of ones next to it.
@@ -114,7 +114,7 @@ class Layout:
     # --- room for a column of ones --------------------------------------------------------------------------------
 
     def _augment(self) -> None:
-        """Make room for `[x 1]` wherever a kernel wants it: for an x that is an input, or can be computed in place."""
+        """Make room for `[x 1]` wherever a kernel wants it, if x is an input or can be computed there."""
         producers = {equation.output: equation for equation in self.program.equations}
         results = set(self.program.results())
         for equation in self.program.equations:

@@ -1,8 +1,8 @@
 """Products and sums of arrays with several axes, written as products and sums of matrices, which BLAS computes.
 
 In each operand, all axes that are summed over become one axis, and so do all other axes. `np.einsum` does the same, but
-at each call, it copies operands whose axes are in another order. Here the matrices are views, or are copied once for
-all products that read them.
+copies operands whose axes are in another order at each call. Here the matrices are views, or are copied once for all
+products that read them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from autograd_spiral.program.running.kernels.kernel import is_real
 __all__ = ["with_matrices"]
 
 _ROWS = 48
-"""Matrices of at least this many rows are multiplied just as fast one by one, since each stays in the cache."""
+"""Matrices with at least this many rows are multiplied just as fast one by one, since each stays in the cache."""
 
 
 def with_matrices(program: Program) -> Program:
@@ -104,7 +104,7 @@ class _Matrices:
         return self.builder.uses[product] == 1 and self._is_stack(a) and self._is_stack(b)
 
     def _instead(self, atom: Atom) -> Equation:
-        """Return an equation that gives its output the entries of `atom`."""
+        """Return an equation that computes its output from the entries of `atom`."""
         return rewritten(self.equation, np.reshape, atom, shape=self.equation.output.shape)
 
     # --- what is read -------------------------------------------------------------------------------------------------

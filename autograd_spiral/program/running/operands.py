@@ -15,7 +15,7 @@ from autograd_spiral.program.running.kernels.kernel import MANY
 __all__ = ["with_fast_operands"]
 
 _CACHED = 2**17
-"""At most this many numbers stay in the processor's cache, where reading another array is cheap."""
+"""Up to this many numbers fit into the processor's cache, where reading another array is cheap."""
 
 Known = dict[Any, Atom]
 
@@ -53,7 +53,7 @@ def _full_array(atom: Atom, other: Atom, equation: Equation, builder: Builder, k
 
 
 def _mask_as_floats(atom: Atom, other: Atom, equation: Equation, builder: Builder, known: Known) -> Atom:
-    """Return floats for a mask: NumPy casts it faster beforehand than during a product."""
+    """Return a mask as floats: NumPy casts it faster beforehand than during a product."""
     if not (isinstance(atom, Value) and atom.dtype == bool and _pays(equation, atom, other)):
         return atom
     key = atom, equation.output.dtype

@@ -1,4 +1,4 @@
-"""The code of reductions: into buffers, or to numbers; short rows are reduced column by column."""
+"""Code for reductions: into buffers, or to numbers; short rows are reduced column by column."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _write_total(code: Code, equation: Equation) -> None:
 
 
 def _combines_slices(code: Code, equation: Equation, x: Value) -> bool:
-    """Whether this reduces short axes without a change of dtype; NumPy would run many short loops for them."""
+    """Whether this reduces short axes and keeps the dtype; NumPy would run many short loops for them."""
     axes = equation.params["axis"]
     lengths = [x.shape[axis] for axis in axes]
     if x not in code.layout.array or x.dtype != equation.output.dtype or not 2 <= math.prod(lengths) <= _SHORT**2:
@@ -75,13 +75,13 @@ def _combines_slices(code: Code, equation: Equation, x: Value) -> bool:
 
 
 def _slices(array: Array, axes: tuple[int, ...]) -> list[Array]:
-    """Return the parts of `array` that are combined: one for each place along the reduced `axes`."""
+    """Return the parts of `array` that are combined: one for each position along the reduced `axes`."""
     last = np.moveaxis(array, axes, range(-len(axes), 0))
     return [last[(..., *place)] for place in np.ndindex(last.shape[-len(axes) :])]
 
 
 def _combine(code: Code, ufunc: np.ufunc, parts: Sequence[Array], out: Array) -> None:
-    """Combine one part after the other: each is one long loop, while NumPy's reduction makes many short ones."""
+    """Combine the parts one by one: each takes one long loop, while NumPy's reduction makes many short ones."""
     out = out.reshape(parts[0].shape)
     before = code.bind(parts[0])
     for part in parts[1:]:

@@ -1,4 +1,4 @@
-"""Replay: a program as straight-line Python that computes in buffers allocated beforehand.
+"""Replay: runs a program as straight-line Python that computes in buffers allocated beforehand.
 
 Each equation becomes one call or two, with `out=` into a buffer. Views are taken once. Results are fresh arrays.
 """
@@ -109,7 +109,7 @@ _OPERATORS = {np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/", n
 
 
 _LARGE = 2**15
-"""For arrays of at least this many bytes, reading and writing one more array costs more than allocating a new one."""
+"""If arrays have at least this many bytes, reading and writing one array more costs more than allocating one."""
 
 
 def _overwritten_by_results(code: Code) -> set[Value]:
@@ -191,6 +191,6 @@ def _write_call(code: Code, equation: Equation) -> None:
 
 
 def _call_on_copies(equation: Equation, *operands: Any) -> NDArray[Any]:
-    """Return a copy of what an opaque primitive returns for frozen copies of `operands`; raise as `compute` does."""
+    """Return a copy of what an opaque primitive returns for frozen copies of `operands`; raises as `compute` does."""
     copies = (frozen(np.array(operand)) if isinstance(operand, np.ndarray) else operand for operand in operands)
     return compute(equation, tuple(copies)).copy()

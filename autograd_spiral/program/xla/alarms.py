@@ -40,7 +40,7 @@ def indices(equation: Equation) -> Iterator[tuple[Atom, int]]:
 
 
 def _axes(item: Any) -> int:
-    """Return how many axes an item of an index stands for; the others are left to an Ellipsis."""
+    """Return the number of axes that an item of an index covers; an Ellipsis covers all axes that the others do not."""
     if item is None or item is Ellipsis:
         return 0
     return len(shape_of(item)) if has_dtype(item, _MASK) else 1
@@ -73,7 +73,7 @@ def alarm(equation: Equation, out: Any, operands: Sequence[Any], known: Collecti
 
 
 def _not_finite(equation: Equation, out: Any, *operands: Any) -> Any:
-    """Return whether an entry is not finite, as for a singular matrix, or where NumPy's algorithm does not converge."""
+    """Return whether any entry is not finite, as for a singular matrix, or if NumPy's algorithm does not converge."""
     return ~jnp.isfinite(out).all()
 
 

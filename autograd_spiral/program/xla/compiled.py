@@ -1,7 +1,7 @@
-"""A program as one function, which JAX compiles for a device, or for several that share its rows.
+"""A program as one function, which JAX compiles for one device, or for several that divide its rows.
 
-The function is made from the equations of the readable program. It is compiled when the step is captured, so that what
-XLA cannot run is refused then.
+The function is made from the equations of the readable program. It is compiled when the step is captured, so operations
+that XLA cannot run raise an error at that time.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Compiled:
         return tuple(map(OnDevice, results))
 
     def _is_suspicious(self, arrays: Sequence[Any]) -> bool:
-        """Run the checks on the arrays passed in; return whether any of their indices is out of bounds."""
+        """Run the checks that concern the given arrays; return whether any index in these arrays is out of bounds."""
         given = dict(zip(self._given, arrays, strict=True))
         for check in self._checks:
             check.function(np.asarray(given[check.value]), *check.details)
@@ -144,7 +144,7 @@ def _traced(equation: Equation, compute_it: Any, operands: Sequence[Any], at_hom
 
 
 def _noted(equation: Equation, operands: tuple[Any, ...]) -> Any:
-    """Compute an equation; an error gets a note with the line."""
+    """Compute an equation; add a note with the line to any error."""
     try:
         return compute(equation, operands)
     except Exception as error:

@@ -99,7 +99,7 @@ def _promoted(equation: Equation, operands: Sequence[Any]) -> Iterator[Any]:
 
 
 def _of_whole_numbers(equation: Equation, x: Any) -> Any:
-    """Round only what has a fraction: NumPy returns integers as they are."""
+    """Round numbers unless they are integers, which NumPy returns unchanged."""
     (dtype, *_) = loop = _loop(equation)
     return cast(x, dtype) if loop[0].kind in "iub" else getattr(jnp, equation.function.__name__)(cast(x, dtype))
 
@@ -200,7 +200,7 @@ def _wide(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 
 def _index(equation: Equation, arrays: Sequence[Any]) -> Any:
-    """Return the index; masks become the places where they are true, which must be known when the step is compiled."""
+    """Return the index; a mask becomes the indices of its true entries, and must be known at compile time."""
     items = []
     for atom, array in zip(equation.inputs[1:], arrays, strict=True):
         if has_dtype(atom, np.dtype(bool)):
@@ -303,7 +303,7 @@ _OTHERWISE: dict[str, Counterpart] = {
     "log_expit": lambda x: -jnp.logaddexp(-x, 0),
     "psi": lambda x: special.digamma(x),
 }
-"""Functions of SciPy that JAX lacks, or calls otherwise, by name, since SciPy need not be installed."""
+"""Functions of SciPy that JAX lacks or names differently; listed by name, since SciPy may not be installed."""
 
 # --- the table --------------------------------------------------------------------------------------------------------
 

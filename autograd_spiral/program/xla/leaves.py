@@ -1,9 +1,10 @@
 """Leaves whose values are on a device, and are copied to NumPy only when they are read.
 
 The slot `_value` of such a leaf is empty, and `_away` holds the array on the device. As soon as XLA is used, `_value`
-becomes a property that looks there. Before, it is a plain slot, so that programs without XLA are not slowed down. A
-leaf with a NumPy value may also have an array on a device. The two are the same as long as the leaf has not been given
-another value. Values are frozen and replaced, never written, so comparing identities is enough to know.
+becomes a property that looks in `_away`. Before that, it is a plain slot, so that programs without XLA are not slowed
+down. A leaf with a NumPy value may also have an array on a device. The two are the same as long as the leaf has not
+been given another value. Values are frozen, and are replaced but never written to, so comparing the identities of
+arrays tells whether they are the same.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def refuse_forked() -> None:
 
 
 def allow_leaves_on_devices() -> None:
-    """Let leaves be read whose values are on a device."""
+    """Make it possible to read leaves whose values are on a device."""
     if Tensor.__dict__["_value"] is _SLOT:
         _STARTED.append(os.getpid())
         cast(Any, Tensor)._value = property(_read, _SLOT.__set__, _SLOT.__delete__)

@@ -46,8 +46,8 @@ def in_float64(function: Callable[..., Any], *args: Any) -> Any:
 def in_a_thread(function: Callable[[], Any]) -> Any:
     """Return `in_float64(function)`, called in a thread of its own, which no interrupt can reach.
 
-    This is for long work in JAX: in the user's thread, parts of it that an interrupt stops could later change JAX's
-    settings there.
+    This is for long work in JAX. In the user's thread, an interrupt could stop parts of the work that later change
+    JAX's settings in that thread.
     """
     answer: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()  # which an interrupt cannot break
 

@@ -1,4 +1,4 @@
-"""Waiting for other processes with a time limit: what they compute together runs in a separate thread.
+"""Waits for other processes, with a time limit: what the processes compute together runs in a separate thread.
 
 XLA waits for other processes as long as they exist, even if they never answer, and nothing can interrupt it.
 """
@@ -23,7 +23,7 @@ _thread: threading.Thread | None = None
 def in_time(work: Callable[[], T], patience: float) -> T:
     """Return `work()`, which runs after all earlier work; raise the errors that it raises.
 
-    Raises TimeoutError after `patience` seconds. The work goes on even then, and also after an interrupt.
+    Raises TimeoutError after `patience` seconds. The work continues after that, and after an interrupt, too.
 
     >>> in_time(lambda: 2 * 3, patience=60)
     6

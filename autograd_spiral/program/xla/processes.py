@@ -1,6 +1,6 @@
-"""Several processes that share a mesh: what they tell each other, and what must be the same in all of them.
+"""Several processes that share a mesh: the messages they exchange, and what must be the same in all of them.
 
-Everything that they compute together has an all-reduce, and what they tell each other travels with it: each process
+Everything that they compute together includes an all-reduce, and their messages are sent along with it: each process
 fills its own row of an array of zeros, and the arrays are added up.
 """
 
@@ -27,7 +27,7 @@ __all__ = ["FINE", "REFUSED", "SUSPICIOUS", "Processes", "Stamped", "digest", "p
 T = TypeVar("T")
 
 FINE, REFUSED, SUSPICIOUS = range(3)
-"""What a process says of its arguments; if they are suspicious, NumPy says whether they are refused."""
+"""What a process reports on its arguments; if they are suspicious, NumPy decides whether they are refused."""
 
 
 def processes_of(mesh: Any) -> set[int]:
@@ -51,7 +51,7 @@ def digest(*parts: Any) -> int:
 
 
 class Stamped(OnDevice):
-    """An array that each process has, and a stamp, a number for its origin: equal stamps mean equal arrays.
+    """An array that each process has, with a stamp, a number for its origin: equal stamps mean equal arrays.
 
     Comparing stamps does not require reading arrays back from the devices.
     """
@@ -136,8 +136,8 @@ class Processes(DeviceMesh):
     def row(self, *numbers: int, dtype: Any = np.float64) -> Any:
         """Return an array on the devices, with these numbers in the row of this process; `total` then has all rows.
 
-        It has the floating dtype of the other sums, since an all-reduce has a single dtype. Large numbers are not exact
-        in float32, so each is split into two.
+        The array has the floating dtype of the other sums, since an all-reduce has a single dtype. Large numbers are
+        not exact in float32, so each number is split into two.
         """
         own = np.zeros((1, len(self.numbers), 2 * len(numbers)), dtype)
         nothing, shape = np.zeros_like(own), (self.mesh.devices.size, *own.shape[1:])
@@ -171,13 +171,13 @@ class Processes(DeviceMesh):
             ) from None
 
     def started(self, add_up: Callable[..., Any]) -> None:
-        """Remember what all processes ran last: a function from numbers to the `total` of the rows of all."""
+        """Remember what all processes ran last, as a function from numbers to the `total` of all their rows."""
         _LATEST[self.mesh] = add_up
 
     def agree(self, name: str, refusal: Exception | None = None, made: int = 0) -> None:
         """Raise an error in all processes if one of them refuses, or if they have made different programs.
 
-        This takes part in the program that ran last, on zeros, since another process may be running it.
+        For this, the program that ran last runs again, on zeros, since another process may be running it, too.
         """
         flag = FINE if refusal is None else REFUSED
         found = told(self.together(name, lambda: _LATEST[self.mesh](True, flag, made, 0)))
@@ -193,7 +193,8 @@ class Processes(DeviceMesh):
     def raise_refusals(self, name: str, found: NDArray[Any], refusal: Exception | None) -> None:
         """Raise the refusal of this process, `CaptureError` if others refuse, or `OutOfStep` if they do something else.
 
-        `found` has a row for each process: whether it captures or verifies the step, and what it says of its arguments.
+        `found` has a row for each process: whether it captures or verifies the step, and what it reports on its
+        arguments.
         """
         agreeing, flags, *_ = found.T
         if refusal is not None:
@@ -237,7 +238,7 @@ _TOLD = "_all_processes_know"
 
 
 def _told(error: Exception) -> Exception:
-    """Mark an error that all processes know of, so that they are not told again."""
+    """Mark an error as known to all processes, so that it is not reported to them again."""
     vars(error)[_TOLD] = True
     return error
 

@@ -70,7 +70,7 @@ class Device:
 
 
 _STARTING = new_lock()
-"""Held while a function is started on several devices, so that all of them run their parts in the same order."""
+"""A lock for starting a function on several devices, so that all of them run their parts in the same order."""
 
 
 class DeviceMesh(Device):

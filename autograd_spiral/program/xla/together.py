@@ -1,4 +1,4 @@
-"""A program that several processes run together: captured for all rows, while each process passes only its own."""
+"""A program that several processes run together: it is captured for all rows, but each process passes only its own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["Together"]
 class Together(Peers):
     """An executor for several processes.
 
-    As its own `peers`, it also says how steps are captured for the rows of all processes together.
+    It is also its own `peers`, which capture steps for the rows of all processes together.
     """
 
     def __init__(self, processes: Processes) -> None:
@@ -94,7 +94,7 @@ class CompiledTogether(Compiled):
         return rows
 
     def _opinion(self, arrays: Sequence[Any]) -> tuple[int, Exception | None]:
-        """Return what this process says of its arguments, and the error that they raise."""
+        """Return what this process reports on its arguments, and the error that they raise."""
         try:
             return (SUSPICIOUS if self._is_suspicious(arrays) else FINE), None
         except Exception as error:

@@ -35,7 +35,7 @@ def operands(arrays: Iterable[Any]) -> list[Any]:
 
 
 def stand_in(x: Any) -> Any:
-    """Return an array of the shape of `x` that takes no memory, to find out with it how NumPy changes shapes and axes.
+    """Return an array with the shape of `x` that takes no memory, to find out how NumPy changes shapes and axes.
 
     >>> np.squeeze(stand_in(np.ones((1, 3)))).shape
     (3,)
@@ -62,7 +62,7 @@ def floating(x: Any) -> Any:
 
 
 def shared(function: Callable[..., Any], composition: Callable[..., Any]) -> None:
-    """Enter `composition`, which several functions share, for `function`, with only the keywords that it has."""
+    """Enter `composition`, which several functions share, for `function`, with only the keywords of `function`."""
     ours, theirs = inspect.signature(composition), inspect.signature(function).parameters
     kept = [p for p in ours.parameters.values() if p.kind is not p.KEYWORD_ONLY or p.name in theirs]
     composition.__signature__ = ours.replace(parameters=kept)  # type: ignore[attr-defined]

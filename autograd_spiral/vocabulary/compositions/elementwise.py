@@ -15,7 +15,7 @@ from autograd_spiral.vocabulary.compositions.indexing import take
 
 
 def _of_dtypes(function: Any) -> Any:
-    """Return `function`, which looks at dtypes only, as a function that also takes Tensors."""
+    """Return `function`, which uses only the dtypes of its arguments, as a function that also takes Tensors."""
     return lambda *args, **kw: function(*(np.empty(0, a.dtype) if hasattr(a, "backward") else a for a in args), **kw)
 
 

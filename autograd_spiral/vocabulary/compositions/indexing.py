@@ -32,7 +32,7 @@ def take(a: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") 
 
 
 def picked(function: Any, a: Any, axis: int | None, *settings: Any) -> Any:
-    """Return the entries of `a` that `function`, which moves, repeats or drops entries, picks from positions on `axis`.
+    """Return the entries of `a` that `function`, which only moves, repeats or drops entries, picks along `axis`.
 
     >>> picked(np.repeat, np.array([1.0, 2.0]), 0, 2)
     array([1., 1., 2., 2.])
@@ -65,7 +65,7 @@ def _insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
 
 
 def _plain(obj: Any) -> Any:
-    """Return positions that decide a shape; a Tensor is read, and returned as an array."""
+    """Return positions on which a shape depends, as an array: the value of a Tensor is read."""
     return np.asarray(obj) if hasattr(obj, "ndim") else obj
 
 

@@ -16,12 +16,12 @@ _MAKERS = ("array", "asarray", "asanyarray")
 
 @functools.cache
 def _passing(module: types.ModuleType) -> Any:
-    """Return the names of `module`, with `operand` for the functions that turn a Tensor into an array."""
+    """Return the names of `module`, with `operand` in place of the functions that turn a Tensor into an array."""
     return types.SimpleNamespace(**{**vars(module), **dict.fromkeys(_MAKERS, operand)})
 
 
 def numpys_own(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `function` with NumPy's own Python code, which here keeps Tensors where it would convert to arrays.
+    """Return `function` with NumPy's own Python code, except that it keeps Tensors and does not convert them.
 
     >>> import numpy as np
     >>> numpys_own(np.rot90)(np.array([[1, 2], [3, 4]]))

@@ -124,7 +124,7 @@ def _einsum(subscripts: Any, /, *operands: Any, optimize: Any = False) -> Any:
 
 
 def _letter(axis: Any) -> str:
-    """Return a letter for the number of an axis; letters sort like numbers, since NumPy sorts both."""
+    """Return a letter for the number of an axis; the letters sort in the order of the numbers, as NumPy expects."""
     if axis is Ellipsis:
         return "..."
     if operator.index(axis) not in range(52):

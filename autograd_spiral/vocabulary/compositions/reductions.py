@@ -197,7 +197,7 @@ def _gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> A
 
 
 def _slopes(f: Any, spacing: Any, axis: int, edge_order: int) -> Any:
-    """Return the slopes of parabolas through three neighbours; at the edges, the slope of a line or last parabola."""
+    """Return the slopes of parabolas through three neighbours; at the edges, of a line or the last parabola."""
     f = np.moveaxis(f, axis, 0)
     steps = converted(np.diff(spacing) if spacing.ndim else np.broadcast_to(spacing, (len(f) - 1,)), f.dtype)
     steps = np.reshape(steps, (len(f) - 1,) + (1,) * (f.ndim - 1))

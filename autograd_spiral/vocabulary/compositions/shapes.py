@@ -41,7 +41,7 @@ for _function in (np.atleast_1d, np.atleast_2d, np.atleast_3d):
     composes(_function)(functools.partial(_at_least, numpys_own(_function)))
 
 _DIRECT = 8
-"""Take at most this many parts directly from the whole: the gradients of n such parts are n arrays of its size."""
+"""Take at most this many parts directly from the whole: each gradient of such a part has the size of the whole."""
 
 
 def _parts(ary: Any, cuts: list[int], axis: int) -> list[Any]:
@@ -83,7 +83,7 @@ def _stand_ins(nested: Any) -> Any:
 
 
 def _joined(nested: Any, width: int) -> tuple[Any, int]:
-    """Return nested lists of arrays as one array of `width` axes, and how deeply they are nested."""
+    """Return nested lists of arrays as one array with `width` axes, and the depth of the nesting."""
     if not isinstance(nested, list):
         return np.reshape(nested, (1,) * (width - np.ndim(nested)) + np.shape(nested)), 0
     parts, depths = zip(*(_joined(part, width) for part in nested), strict=True)

@@ -30,7 +30,7 @@ def _power_y(ct: Any, out: Any, x: Any, y: Any) -> Any:
 
 
 def _share(ct: Any, out: Any, x: Any, y: Any) -> Any:
-    """Return the cotangent where `x` is the extremum of x and y, half of it in a tie, and 0 elsewhere."""
+    """Return the cotangent where `x` is the extremum of x and y, half of the cotangent at a tie, and 0 elsewhere."""
     return np.where(x == out, np.where(y == out, 0.5 * ct, ct), 0)
 
 
@@ -56,7 +56,7 @@ def _weight(x: Any, y: Any, out: Any, exp: Any) -> Any:
 
 
 def in_wider(least: Any, function: Any, *vjps: Any) -> list[Any]:
-    """Return rules that compute in dtype `least` if an argument is narrower; `function` recomputes the output in it.
+    """Return rules that compute in dtype `least` if an argument is narrower; `function` recomputes the output.
 
     >>> (rule,) = in_wider(np.float32, np.tanh, lambda ct, out, x: ct * (1 - out * out))
     >>> rule(np.float16(1), np.float16(0.9995), np.float16(4)).dtype

@@ -22,7 +22,7 @@ from autograd_spiral.vocabulary.rules.reductions import others, restore_axes
 
 @overridable
 def kink(x: Any, at: Any) -> Any:
-    """Return zeros like x with derivative NaN where `at` is True, to add to a gradient that has no derivative there.
+    """Return zeros like x, with derivative NaN where `at` is True: added to a gradient, they mark a kink of it.
 
     >>> kink(np.array([1.0, 2.0]), np.array([True, False]))
     array([0., 0.])
@@ -40,7 +40,7 @@ def _norm(x: Any, ord: float, axis: tuple[int, ...], keepdims: bool) -> Any:
 
 
 def _is_stale(node: Any) -> bool:
-    """Whether an argument of `node` was assigned a new value since then."""
+    """Whether an argument of `node` was assigned a new value after `node` was computed."""
     value_of = MODE.get().trace.value_of
     pairs = zip(node.args, node.operands, strict=True)
     return any(hasattr(arg, "backward") and value_of(arg) is not operand for arg, operand in pairs)
@@ -96,7 +96,7 @@ define(np.linalg.vector_norm, _norm_rule, bind=signatures.vector_norm, evaluate=
 
 
 def _where_lost(lost: Any, x: Any) -> Any:
-    """Return the matrices `x`, with NaN for all entries of those that are `lost`."""
+    """Return the matrices `x`, with NaN in all entries of those that are `lost`."""
     return np.where(lost[..., None, None], np.nan, x)
 
 
@@ -193,10 +193,11 @@ def _triangle(x: Any, upper: bool) -> Any:
 
 
 def _over_gaps(x: Any, values: Any, ct: Any, used: Any, pair: Any) -> tuple[Any, Any]:
-    """Return `(x - x.mT) / 2` divided by `pair(v_j, v_i)` of `values`, and where the divisor is 0, up to rounding.
+    """Return `(x - x.mT) / 2` divided by `pair(v_j, v_i)` of `values`, and a mask of the divisors that are about 0.
 
-    There, the quotient is NaN if the function depends on one of the two vectors (`used`), or differently on the two
-    values, whose cotangents are `ct`. Otherwise it is 0, and its derivative would be 0 / 0: a `kink`.
+    Where the divisor is 0, up to rounding, the quotient is NaN if the function depends on one of the two vectors
+    (`used`), or depends differently on the two values, whose cotangents are `ct`. Otherwise it is 0, and its derivative
+    would be 0 / 0: a `kink`.
     """
     eps = float(np.finfo(values.dtype).eps)
     gaps = pair(values[..., None, :], values[..., None])

@@ -54,7 +54,7 @@ def _linear_recurrence(b: Any, a: Any, axis: int) -> Any:
 
 
 def _by_halves(b: Any, a: Any) -> Any:
-    """Return y along the first axis: every second one from a recurrence of half the length, then the others."""
+    """Return y along the first axis: every second entry from a recurrence of half the length, then the others."""
     half = len(b) // 2
     if half == 0:
         return b.copy()
@@ -73,7 +73,7 @@ linear_recurrence = overridable(_linear_recurrence)
 
 
 def _recurrence_b(ct: Any, out: Any, b: Any, a: Any, axis: int) -> Any:
-    """Return the cotangent of `b`: the recurrence of `ct` in the other direction."""
+    """Return the cotangent of `b`: the same recurrence of `ct`, in the other direction."""
     return np.flip(linear_recurrence(np.flip(ct, axis), np.flip(a, axis), axis=axis), axis)
 
 

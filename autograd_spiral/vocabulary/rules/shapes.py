@@ -42,7 +42,7 @@ def _pad_rule(ct: Any, out: Any, x: Any, pad_width: tuple[tuple[int, int], ...],
 
 
 def _windows(x: Any, window_shape: tuple[int, ...], axis: tuple[int, ...]) -> Any:
-    """Return NumPy's windows as a view whose base is an array, so that no copy is needed to freeze it."""
+    """Return NumPy's windows as a view whose base is an array, so that the view can be frozen without a copy."""
     x = x if x.flags.c_contiguous else frozen(x.copy())
     found = sliding_window_view(x, window_shape, axis)
     return np.ndarray(found.shape, x.dtype, x, 0, found.strides)

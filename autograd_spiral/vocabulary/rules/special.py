@@ -50,7 +50,7 @@ def _log_ndtr_slope(special: Any, x: Any) -> Any:
 
 
 def _digamma(special: Any, x: Any) -> Any:
-    """Return `digamma(x)`, below 0 by reflection, without whole turns of the angle, which would cost digits."""
+    """Return `digamma(x)`; below 0, by reflection, with the angle reduced by whole turns, to keep digits."""
     left = x < 0
     value = special.digamma(np.where(left, 1 - x, x))
     return np.where(left, value - math.pi / np.tan(math.pi * np.where(left, x - np.rint(x), 0.5)), value)

@@ -1,6 +1,7 @@
 """The kernels of affine maps and of their gradients: products with a column of ones.
 
-An affine map reads `[x 1]`, x with a column of ones, which the layout keeps for it. So the gradients can read it, too.
+An affine map reads `[x 1]`, which is x with a column of ones. The layout keeps it in memory, so the gradients can read
+it, too.
 """
 
 from __future__ import annotations

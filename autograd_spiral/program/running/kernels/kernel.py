@@ -24,7 +24,7 @@ Function = Callable[..., Any]
 
 
 class Order(Enum):
-    """The order of axes in which a function is fastest with its matrices."""
+    """The order of axes with which a function of matrices is fastest."""
 
     ANY = "whatever order they have"
     SAME = "the result and the operands of its shape in one order"
@@ -36,9 +36,9 @@ class Kernel(Primitive):
     """A row of the table of kernels, which describes one kernel completely.
 
     `body` is the kernel in NumPy, and also the pattern that it replaces. The pattern is replaced wherever `when(match,
-    *atoms)` holds and nothing else reads the values in between. `write(code, position, equation)` writes the lines of
-    replay for it, and `order` is the memory order that it asks of the layout. `ones` says that it computes with `[x
-    1]`, its first operand x with a column of ones, and that its result may be written into any array.
+    *atoms)` holds and nothing else reads the values in between. `write(code, position, equation)` writes the lines for
+    replay, and `order` is the memory order that the kernel wants. `ones` says that the kernel computes with `[x 1]`,
+    its first operand x with a column of ones, and that its result may be written into any array.
     """
 
     def __init__(

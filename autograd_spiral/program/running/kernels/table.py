@@ -28,7 +28,7 @@ __all__ = ["KERNELS", "with_kernels"]
 # --- sums -----------------------------------------------------------------------------------------------------------
 
 _FLOAT32 = 2**14
-"""BLAS adds up at most this many float32 numbers, in long runs; for more, NumPy's pairwise sums are more accurate."""
+"""BLAS adds up at most this many float32 numbers, one by one; for more, NumPy's pairwise sums are more accurate."""
 
 
 def sum_of_squares(x: Any) -> Any:
@@ -91,7 +91,7 @@ def _picks_from_rows(match: Match, x: Atom, index: Atom) -> bool:
 
 
 def _flat_index(code: Code, index: Atom, shape: tuple[int, ...], by_row: bool) -> str:
-    """Return the name of the flat indices of the entries `index` of the rows of a matrix of this shape."""
+    """Return the name of the flat indices of the entries that `index` picks, one from each row of such a matrix."""
     rows, columns = shape
     key = "flat index", index, shape, by_row
     if key not in code.shared:
