@@ -142,8 +142,8 @@ class Optimizer:
         scope with the name of the class, so pictures show `W ← Adam(W, dW)`. Raises `GradientError` if the gradients
         have another form, if one is missing, or if the container now holds other parameters; `ShapeError` if a gradient
         has another shape, and `DtypeError` if it is not floating-point. Issues a UserWarning if the loss was computed
-        before the latest update, or if two updates in a row get gradients of the same other tensors, whose values have
-        not changed in between.
+        before the latest update, or if two updates in a row get gradients of tensors that are not parameters of this
+        optimizer: the same ones both times, with unchanged values.
 
         >>> w = Tensor([1.0, 2.0], requires_grad=True)
         >>> Adam(w, learning_rate=0.1).update(np.array([3.0, -0.5]))

@@ -317,7 +317,7 @@ REMARKS: dict[Any, str] = {
     np.matmul: "vectors become matrices",
     **dict.fromkeys(
         (np.sum, np.mean, np.prod, np.max, np.min, np.all, np.any),
-        "rewritten if there are more keywords than axis and keepdims",
+        "rewritten if keywords other than axis and keepdims are given",
     ),
     **dict.fromkeys((np.cumsum, np.cumprod), "rewritten if dtype= is given"),
     np.nanstd: "as for std",

@@ -80,7 +80,7 @@ class Node:
 
     @property
     def function(self) -> Any:
-        """The function that computes the value; None if it is given."""
+        """The function that computes the value, or None if the value is given rather than computed."""
         return self.equation and self.equation.function
 
     @property

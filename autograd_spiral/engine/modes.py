@@ -170,7 +170,7 @@ class entering:
         cls._set(_without(MODE.get(), entered))
 
     def _again(self) -> entering:
-        """Return a new object for the same block, which exists only during its with statement."""
+        """Return another object that enters the same block; it exists only while its with statement runs."""
         block = object.__new__(type(self))
         block._changes = self._changes
         return block

@@ -258,8 +258,8 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
     def backward(self, cotangent: TensorLike | None = None, **others: Never) -> None:
         """Add the gradient of this tensor to `.grad` of every leaf it depends on that requires gradients.
 
-        `cotangent`, of this tensor's shape and dtype, weights the elements, and is required unless there is only one:
-        each leaf gets its vector-Jacobian product. An error during the sweep leaves every `.grad` unchanged.
+        `cotangent`, of this tensor's shape and dtype, weights the elements: each leaf gets a vector-Jacobian product.
+        It may be left out if the tensor has only one element. An error during the sweep leaves every `.grad` unchanged.
         Raises `GradientError` when this tensor does not depend on a leaf that requires gradients, or needs a cotangent;
         `ShapeError` and `DtypeError` for a cotangent of another shape or dtype.
 

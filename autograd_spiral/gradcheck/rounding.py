@@ -156,7 +156,7 @@ def at_least(value: Any, dtype: Any) -> Any:
 
 
 def _or_in_float64(function: Callable[..., Any], *args: Any, **params: Any) -> Any:
-    """Call `function`; if it does not take long doubles, as functions of np.linalg do not, pass float64 instead."""
+    """Call `function`; if it rejects long doubles, as functions of np.linalg do, call it with float64 instead."""
     try:
         return function(*args, **params)
     except TypeError:

@@ -74,7 +74,7 @@ class _Job:
             self._news.put(None)
 
     def settle(self) -> None:
-        """Wait until the function has returned; if it has not yet begun, it never will."""
+        """If the function has not begun, keep it from ever beginning; otherwise wait until it has returned."""
         if self._owner.setdefault("is", "caller") == "helper":
             self._wait()
 

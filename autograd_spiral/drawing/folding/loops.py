@@ -241,7 +241,10 @@ class _Finder:
 
 
 def _outside(a: Use, b: Use) -> _Change | None:
-    """Return how a use of a box outside the loop changes; it may move on with the rounds of a loop around that box."""
+    """Return how this loop's use of a box outside it changes from round to round.
+
+    If that box is in another loop, each round may use a later round of that loop.
+    """
     if [k is None for k in a.at] != [k is None for k in b.at]:
         return None
     differences = tuple(0 if k is None or m is None else m - k for k, m in zip(a.at, b.at, strict=True))

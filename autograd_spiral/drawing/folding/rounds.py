@@ -73,7 +73,7 @@ class _Folding:
     scopes: list[list[tuple[str, ...]]]  # of each loop folded so far: the scope of each round
 
     def without(self, loop: Loop) -> _Folding:
-        """Return the folding in which one round also stands for all rounds of `loop`."""
+        """Return this folding with `loop` folded as well: one of its rounds stands for all of them."""
         rows = [*loop.rows, *loop.leaves]
         place = {i: (j, k) for j, row in enumerate(rows) for k, i in enumerate(row)}
         kept = [i for i in range(len(self.loops)) if place.get(i, (0, 0))[1] == 0]
@@ -215,8 +215,8 @@ class _Surroundings(NamedTuple):
 def _surroundings(nodes: Sequence[Node], loop: Loop) -> _Surroundings:
     """Return the frame of a loop.
 
-    It is the scope that is numbered along with the rounds if there is one; otherwise the scope around the loop, if
-    nothing else is in it; otherwise a new frame.
+    If each round has a numbered scope of its own, such as "layer 1" and "layer 2", that scope becomes the frame.
+    Otherwise it is the scope around the loop, provided that nothing else is in it; otherwise a new frame.
     """
     paths = {nodes[i].scope for row in loop.rows for i in row}
     common = common_scope(paths)

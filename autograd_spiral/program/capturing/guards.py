@@ -30,7 +30,10 @@ _LASTING = (*CONSTANTS, *FUNCTIONS, types.ModuleType, types.CodeType, types.Cell
 
 
 class Row(NamedTuple):
-    """A read: its source, how and what it reads, the value that it returned, its name, and the path from a root."""
+    """One read: the number of its source, the reading function and its key, the number of the value read, and its name.
+
+    The `path` leads from a root to the value.
+    """
 
     source: int
     read: Read
@@ -74,11 +77,11 @@ class Guards:
         self.unpin()
 
     def _reference(self, value: Any, *, owned: bool) -> Any:
-        """Return a weak reference, which tells these guards when `value` is freed, or else the value itself.
+        """Return a weak reference, which tells these guards when `value` is freed; or else the value itself, or None.
 
-        If the guards are `owned`, the value itself is kept only if it cannot refer to the owner, because it refers only
-        to constants, arrays and tensors. If it is not kept, a new object that gets the id of the freed value is
-        mistaken for it, until its attributes are read or the step is verified.
+        If an object owns the guards, a value is kept only if everything it refers to is a constant, an array or a
+        tensor: then it cannot refer to the owner. With None, a new object that gets the id of the freed value is
+        mistaken for that value, until the attributes of the new object are read or the step is verified.
         """
         if type(value).__weakrefoffset__:
             return weakref.ref(value, self.freed.append)

@@ -1,4 +1,4 @@
-"""A program as one function, which JAX compiles for one device, or for several that divide its rows.
+"""A program as one function, which JAX compiles for one device, or for several that share the rows of the data.
 
 The function is made from the equations of the readable program. It is compiled when the step is captured, so operations
 that XLA cannot run raise an error at that time.

@@ -45,7 +45,7 @@ class Device:
         return bool(known.array.sharding == self.sharding)
 
     def sent(self, home: NDArray[Any]) -> OnDevice:
-        """Send a NumPy array to this device, and return it."""
+        """Send a NumPy array to this device; return both the copy there and the original, in one object."""
         return OnDevice(self.send(home), home)
 
     def send(self, array: NDArray[Any]) -> Any:

@@ -23,7 +23,7 @@ composes(np.partition)(lambda a, kth, axis=-1: reorder(a, np.argpartition(a, kth
 
 
 def _lanes(a: Any, axis: Any, keepdims: bool) -> tuple[Any, tuple[int, ...]]:
-    """Return `a` with the axes `axis` merged into one, which is last, and the shape of a reduction over these axes."""
+    """Return `a` with the axes in `axis` merged into one last axis; and the shape of a reduction over these axes."""
     axes = tuple(range(a.ndim)) if axis is None else normalize_axis_tuple(axis, a.ndim)
     kept = tuple(i for i in range(a.ndim) if i not in axes)
     shape = tuple(a.shape[i] for i in kept)

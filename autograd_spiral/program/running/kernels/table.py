@@ -130,7 +130,10 @@ PICK = Kernel(pick, _when_pick, _write_pick, Order.COLUMNS)
 
 
 def less_one_hot(x: Any, index: Any, columns: Any) -> Any:
-    """`x - (index[:, None] == columns)` for all columns in order; replay subtracts 1 from one entry of each row."""
+    """`x - (index[:, None] == columns)`, where `columns` numbers the columns of x.
+
+    Replay subtracts 1 from one entry of each row.
+    """
     return x - (index[:, None] == columns)
 
 
