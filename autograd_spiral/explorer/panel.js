@@ -75,11 +75,11 @@ class Panel {
     const later = i => data.boxes[i].order > done;
     this.none.textContent = !known
       ? 'No values: a program is valid for any. explore(step, inputs=…) shows those of a call, ' +
-        'and explore.training(step) those of a training.'
+        'and explore.training(step) those of a training run.'
       : later(box)
-        ? 'Its value shows when it is computed: → goes on.'
+        ? 'This value is not computed yet: press → to go on.'
         : beside && later(beside.box)
-          ? `Its ${beside.role} shows when it is computed: → goes on.`
+          ? `The ${beside.role} is not computed yet: press → to go on.`
           : '';
     this.none.hidden = !this.none.textContent;
     this.heat[0].show(later(box) ? null : box, moment, beside ? this.roleOf(box) : 'value');
@@ -118,10 +118,12 @@ class Panel {
     const off = `Where ${reluOff(boxes[mask])} is 0, relu is off, and the gradient stops`;
     const text = mask === box ? [off, ' here'] : [off, ' in ', this.chip(mask)];
     const known = this.point !== null && hasPoints(this.data, mask) && boxes[mask].order <= done;
+    const when = this.data.at.length > 1 ? `, ${afterUpdates(this.data.at[moment])}` : '';
     const none = known ? this.values.zerosOfRow(mask, moment, this.point) : undefined;
     if (none !== undefined)
-      text.push(`: ${none} of the ${boxes[mask].shape[1]} units get none from point ${this.point}`);
-    else if (this.point === null && hasPoints(this.data, mask)) text.push('. Follow a point to see for how many units');
+      text.push(`: ${none} of the ${boxes[mask].shape[1]} units get none from point ${this.point}${when}`);
+    else if (this.point === null && hasPoints(this.data, mask))
+      text.push('. Follow a point (click on one, or press P) to see for how many units.');
     this.stops.replaceChildren(...text);
   }
 

@@ -198,11 +198,11 @@ def test_what_is_not_computed_says_so(opened, net):
         tab.keyboard.press("Home")
         box(tab, "h").click()
         assert not tab.locator("#panel .heat").first.is_visible()
-        assert "shows when it is computed" in tab.locator("#panel .none").inner_text()
+        assert "This value is not computed yet" in tab.locator("#panel .none").inner_text()
         tab.keyboard.press("ArrowRight")
         assert tab.locator("#panel .heat").first.is_visible()
         assert not tab.locator("#panel .heat").nth(1).is_visible()  # its gradient comes later
-        assert "Its gradient of h shows when it is computed" in tab.locator("#panel .none").inner_text()
+        assert "The gradient of h is not computed yet" in tab.locator("#panel .none").inner_text()
         tab.keyboard.press("Home")
         box(tab, "dscores").click()
         assert "not computed yet" in tab.locator("#panel .facts").inner_text()
@@ -626,12 +626,11 @@ def test_a_point_is_followed_by_number_and_the_relu_says_where_its_gradient_stop
         assert 0 < zeros < 30
         told = tab.locator("#panel .stops").inner_text()
         assert told.startswith("Where h is 0, relu is off, and the gradient stops in t1 = dh × (h > 0)")
-        assert told.endswith(f"{zeros} of the 30 units get none from point 14")
+        none = f"{zeros} of the 30 units get none from point 14, after 40 updates"
+        assert told.endswith(none)
         tab.locator("#panel .stops button").click()
         assert heading(tab) == "t1 = dh × (h > 0)"
-        assert (
-            tab.locator("#panel .stops").inner_text().endswith(f"here: {zeros} of the 30 units get none from point 14")
-        )
+        assert tab.locator("#panel .stops").inner_text().endswith(f"here: {none}")
         box(tab, "dh").click()
         assert tab.locator("#panel .stops").inner_text() == told
         assert "point 14: class 0" in tab.locator(".regions figcaption").inner_text()
