@@ -21,7 +21,7 @@ _error_state: ContextVar[Any] = ContextVar("autograd_spiral_error_state", defaul
 class blame(entering):
     """Raise `NonFiniteError` at the first operation, forward or backward, whose result is not finite.
 
-    A context manager, and a decorator when called (`@blame()`).
+    A context manager (`with blame():`) and a decorator (`@blame()`).
 
     The error names the primitive, the user's line that recorded it, the direction, and the range of each input.
     Data may hold infinities (a score of -inf rules out a class): only results are checked. NumPy's own warnings are

@@ -497,7 +497,7 @@ class ArrayMethods:
         return np.conjugate(self)
 
     def choose(self, choices: Any, mode: str = "raise") -> Self:
-        """Return `np.choose`: each entry comes from the choice whose number this tensor has at the same index.
+        """Return `np.choose`: each entry of the tensor is the number of the choice that the result takes there.
 
         The choices and this tensor broadcast together. Numbers out of range raise ValueError, unless `mode` is "wrap"
         or "clip", which bring them into range.

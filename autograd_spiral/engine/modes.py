@@ -191,7 +191,7 @@ class _Called(type):
 
 
 class no_grad(entering, metaclass=_Called):
-    """Compute without recording: a context manager, and a decorator when called (`@no_grad()`).
+    """Compute without recording: a context manager (`with no_grad():`) and a decorator (`@no_grad()`).
 
     Safe with threads and asyncio: recording stops in the current thread or task only. It decorates generator functions
     and coroutine functions too: what their bodies compute is not recorded.
@@ -213,7 +213,7 @@ class no_grad(entering, metaclass=_Called):
 class scope(entering):
     """Group the operations recorded inside the block under `name`: pictures frame them, and programs keep the name.
 
-    A context manager, and a decorator when called. Scopes nest, and entering one with the same name again continues it.
+    A context manager and a decorator. Scopes nest, and entering one with the same name again continues it.
     Raises TypeError unless `name` is a string, and ValueError if it is empty.
 
     >>> from autograd_spiral import Tensor

@@ -189,7 +189,7 @@ class Program:
     """The computation of a captured step: `equations` from `inputs` and `state` to `outputs` and the new state.
 
     `inputs` are the arrays that a call is given, `state` the leaves that the step read or assigned, and `outside` the
-    other arrays that it read (`found` has their contents at that time). `updates` are pairs of a state and its new
+    other arrays that it read (`found` has their contents at capture). `updates` are pairs of a state and its new
     value. In a captured step they are in the order of `state`, which begins with the states that have a new value.
     `checks` run before the state changes. `names` has the names of values, `primals` the values that gradients are
     taken with respect to, and `trained` the states that require gradients. Raises `CaptureError` if an equation reads a

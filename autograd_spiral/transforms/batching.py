@@ -28,7 +28,7 @@ np: Any = numpy  # its type stubs know nothing of Tensors
 def in_rows(
     primitive: Primitive, args: Sequence[Any], rows: Sequence[bool], shape: tuple[int, ...], params: dict[str, Any]
 ) -> Any:
-    """Return the results of `primitive` for all rows, each of shape `shape`, along a new leading axis.
+    """Return the results of `primitive` for all rows, each of shape `shape`, stacked along a new first axis.
 
     `args` are arrays, or Tensors and constants. Those with True in `rows` (at least one) have a leading axis of rows;
     all rows share the others.

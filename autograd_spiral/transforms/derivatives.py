@@ -165,7 +165,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
 
 
 def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, ...]:
-    """Return the product of the Hessian of `f`, a single number, with the tangents: a tuple with an item per primal.
+    """Return the Hessian of `f` times the tangents, as a tuple with an item per primal; `f` returns a single number.
 
     It takes two backward passes, and never builds the Hessian. Raises the errors of `jvp` and `value_and_grad`.
 

@@ -62,7 +62,7 @@ class Lowering:
         self._values: dict[Tensor, Value] = {}
 
     def add_input(self, tensor: Tensor, name: str) -> Value:
-        """Return the value of `tensor`, which is an input called `name`."""
+        """Make `tensor` an input of the program, called `name`, and return its `Value`."""
         self._values[tensor] = value = Value(tensor.shape, tensor.dtype)
         self.names[value] = Name(Rank.GIVEN, name)
         return value

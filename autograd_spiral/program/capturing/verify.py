@@ -32,7 +32,7 @@ class Difference(NamedTuple):
     other: str
 
     def describe(self, then: str, now: str) -> str:
-        """Return a text with the line and the difference; `then` and `now` are the words for the two runs in it."""
+        """Return a message with the line and the difference; it calls the two runs `then` and `now`."""
         place = f"{self.place}\n" if self.place else ""
         return f"{place}{self.what} was {self.one} {then}, and {self.other} {now}"
 

@@ -75,7 +75,7 @@ def _may_merge(first: float, second: float, dtype: np.dtype[Any]) -> bool:
 
 
 def with_factors_collected(program: Program) -> Program:
-    """Return `program` with numbers multiplied in earlier in the backward pass, if that saves multiplications.
+    """Return `program` with constant factors applied earlier in the backward pass, if that saves multiplications.
 
     A number commutes with linear functions. A step of size 0.1, for example, multiplies every gradient by 0.1; the
     gradients are linear in the cotangent that the backward pass starts from, so multiplying that cotangent has the same

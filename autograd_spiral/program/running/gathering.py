@@ -1,4 +1,4 @@
-"""The code of indexing with arrays of integers: entries gathered into a buffer in C order.
+"""Code for indexing with arrays of integers, which gathers the entries into a buffer in C order.
 
 NumPy computes `x[:, i, j]` with the axes of the indices first in memory, so products and reshapes of the result are
 slow. `take` along one axis writes in C order, so adjacent axes that are indexed are first made one axis.
