@@ -139,7 +139,8 @@ def _factors(program: Program, cotangents: Set[Value]) -> dict[Value, float]:
     for equation in reversed(program.equations):
         output = equation.output
         numbers = asked.get(output, [])
-        if output in cotangents and len(numbers) == readers[output] and {*numbers} == {numbers[0]} != {1.0}:
+        alike = len(numbers) == readers[output] and len({*numbers}) == 1
+        if output in cotangents and alike and numbers[0] != 1.0:
             factors[output] = numbers[0]
         scaled = _scaled(equation)
         if scaled is not None:
@@ -166,5 +167,5 @@ def _linear_in(equation: Equation, cotangents: Set[Value]) -> list[Value]:
     found = [x for x in equation.inputs if isinstance(x, Value) and x in cotangents and x.dtype == dtype]
     sums = function in _SUMS and len(found) == 2
     products = function in _PRODUCTS and len(found) == 1
-    others = function in _LINEAR and found == [equation.inputs[0]]
+    others = function in _LINEAR and len(found) == 1 and found[0] is equation.inputs[0]
     return found if sums or products or others else []
