@@ -11,7 +11,7 @@ import numpy as np
 
 from autograd_spiral.errors import DtypeError, LabelError, ShapeError
 
-__all__ = ["check_form", "check_labels", "check_probabilities", "check_scores", "unsigned"]
+__all__ = ["check_form", "check_labels", "check_probabilities", "check_scores"]
 
 
 _UNSIGNED = {size: np.dtype(f"u{size}") for size in (1, 2, 4, 8)}
@@ -35,22 +35,14 @@ def check_probabilities(rows: Any) -> None:
         )
 
 
-def unsigned(dtype: np.dtype[Any], classes: int) -> tuple[np.dtype[Any], int]:
-    """Return the dtype in which to view labels of `dtype`, and the limit that all of `range(classes)` are below there.
-
-    As unsigned integers, negative labels are large.
-    """
-    if dtype.kind == "u":
-        return dtype, classes
-    return _UNSIGNED[dtype.itemsize].newbyteorder(dtype.byteorder), min(classes, 1 << 8 * dtype.itemsize - 1)
-
-
 def check_labels(labels: Any, classes: int) -> None:
     """Raise `LabelError` unless all of the integers `labels` are in `range(classes)`."""
     if not labels.size:
         return
-    dtype, limit = unsigned(labels.dtype, classes)
-    seen = labels.view(dtype)
+    limit, seen, dtype = classes, labels, labels.dtype
+    if dtype.kind != "u":  # as unsigned integers, negative labels are large
+        limit = min(classes, 1 << 8 * dtype.itemsize - 1)
+        seen = labels.view(_UNSIGNED[dtype.itemsize].newbyteorder(dtype.byteorder))
     if seen[seen.argmax()] >= limit:  # faster than the maximum
         row = int(np.argmax((labels < 0) | (labels >= classes)))
         from_1 = labels.min() == 1 and labels.max() == classes

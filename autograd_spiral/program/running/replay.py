@@ -25,7 +25,6 @@ from autograd_spiral.program.running.kernels.kernel import Kernel
 from autograd_spiral.program.running.kernels.table import with_kernels
 from autograd_spiral.program.running.layout import VIEWS
 from autograd_spiral.program.running.reductions import REDUCTIONS, write_reduction
-from autograd_spiral.vocabulary.labels import check_labels, unsigned
 
 __all__ = ["generate", "replay"]
 
@@ -76,12 +75,7 @@ def _given(program: Program) -> tuple[Value, ...]:
 def _write_checks(code: Code, checks: Iterable[Check]) -> None:
     for check in checks:
         details = "".join(f", {code.bind(detail)}" for detail in check.details)
-        text = code.text(check.value)
-        call = f"{code.bind(check.function, 'check')}({text}{details})"
-        if check.function is check_labels and check.value.size:  # what it does first, without the call
-            dtype, limit = unsigned(check.value.dtype, *check.details)
-            call = f"if (seen := {text}.view({code.bind(dtype)})).item(seen.argmax()) >= {limit}: {call}"
-        code.lines.append(call)
+        code.lines.append(f"{code.bind(check.function, 'check')}({code.text(check.value)}{details})")
 
 
 def _write(code: Code, position: int, equation: Equation) -> None:
