@@ -61,6 +61,19 @@ def test_parentheses_stand_where_the_order_of_operations_needs_them(alphabet: Al
         assert float(eval(text, dict(NAMES))) == pytest.approx(computed(tree), rel=1e-12, abs=1e-12), text
 
 
+@pytest.mark.parametrize("dtype", ["f8", "f4", "f2", ">f8", ">i2", "i8", "u1", "?"])
+@pytest.mark.parametrize("number", [0, 1, 7, -0.0, 0.25, -1 / 3, np.inf])
+def test_an_array_of_one_number_is_written_as_a_call(number: float, dtype: str) -> None:
+    array = np.array(number, dtype) if np.dtype(dtype).kind == "f" else np.array(number != 0, dtype)
+    shown = Value((2, 3), array.dtype)
+    call = NUMPY.write(Equation(PRIMITIVES[np.broadcast_to], (array,), {"shape": (2, 3)}, shown), [literal(array)])
+    for text in (call.text, literal(np.full((2, 3), array, array.dtype)).text):
+        assert text.partition("(")[0] in ("np.zeros", "np.ones", "np.full")
+        written_out = eval(text, {"np": np})
+        assert written_out.dtype == array.dtype
+        assert written_out.tobytes() == array.tobytes() * 6
+
+
 def test_signs_that_mean_the_same_in_both_alphabets_bind_the_same() -> None:
     for function in (*BINARY, *COMPARED, np.matmul):
         bindings = [

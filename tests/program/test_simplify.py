@@ -44,11 +44,17 @@ SIMPLER = [
     (lambda x: x * 2 * 3 / 4, [np.multiply]),
     (lambda x: x**2, [np.square]),
     (lambda x: x + (-x * 3), [np.multiply, np.add]),
-    (lambda x: x.sin() if hasattr(x, "sin") else np.sin(x) + (-np.cos(x)), [np.sin, np.cos, np.subtract]),
+    (lambda x: np.sin(x) + (-np.cos(x)), [np.sin, np.cos, np.subtract]),
     (lambda x: np.sin(x) - (-np.cos(x)), [np.sin, np.cos, np.add]),
     (lambda x: x.sum(axis=0).reshape(1, 4), [np.sum]),
     (lambda x: np.broadcast_to(Tensor(3.0), (3, 4)) * x, [np.multiply]),
     (lambda x: x.reshape(3, 4, 1).min(axis=2) * 2, [np.multiply]),
+    (lambda x: np.broadcast_to(Tensor(3.0), (2, 6)).reshape(3, 4) * x, [np.multiply]),
+    (lambda x: np.broadcast_to(Tensor(3.0), (4, 3)).T + x, [np.add]),
+    (
+        lambda x: np.sin(np.broadcast_to(np.broadcast_to(x[0], (3, 4)), (2, 3, 4))),
+        [op.getitem, np.broadcast_to, np.sin],
+    ),
 ]
 
 
@@ -66,6 +72,8 @@ KEPT = [
     (lambda x: x[:1].sum(axis=0), [op.getitem, np.sum]),  # which turns -0 into 0
     (lambda x: x[:, :1].mean(axis=1), [op.getitem, np.mean]),
     (lambda x: x.sum(axis=()), [np.sum]),
+    (lambda x: np.broadcast_to(x[0], (3, 4)).T.sum(axis=0), [op.getitem, np.broadcast_to, np.transpose, np.sum]),
+    (lambda x: np.sin(np.broadcast_to(x[0], (3, 4)).reshape(12)), [op.getitem, np.broadcast_to, np.reshape, np.sin]),
 ]
 
 

@@ -95,6 +95,15 @@ def _with_axes_kept(reduction: Callable[..., Any]) -> Rule:
     )
 
 
+def _of_one_number(view: Callable[..., Any]) -> Rule:
+    return Rule(
+        lambda x: view(np.broadcast_to(x, ANY), ANY),
+        lambda x: np.broadcast_to(x, ANY),
+        lambda match, x: shape_of(x) == (),
+        lambda match: {"shape": match.equation.output.shape},
+    )
+
+
 def _as_reshape(extremum: Callable[..., Any]) -> Rule:
     return Rule(
         lambda x: extremum(x, ANY),
@@ -112,6 +121,7 @@ for _rule in (
     Rule(lambda x: np.broadcast_to(x, ANY), lambda x: x, _same_type),
     Rule(lambda x: np.reshape(x, ANY), lambda x: x, _same_type),
     Rule(lambda x: np.reshape(np.reshape(x, ANY), ANY), lambda x: np.reshape(x, ANY)),
+    Rule(lambda x: np.broadcast_to(np.broadcast_to(x, ANY), ANY), lambda x: np.broadcast_to(x, ANY)),
     Rule(lambda x: np.transpose(x, ANY), lambda x: x, _keeps_order),
     Rule(lambda x: np.transpose(np.transpose(x, ANY), ANY), lambda x: np.transpose(x, ANY), params=_composed),
     Rule(lambda x: x * 1, lambda x: x, _same_type),
@@ -123,6 +133,7 @@ for _rule in (
     Rule(lambda x: x + x, lambda x: 2.0 * x, _is_float),
     Rule(lambda x, y: x + (-y), lambda x, y: x - y, _negation_is_exact),
     Rule(lambda x, y: x - (-y), lambda x, y: x + y, _negation_is_exact),
+    *(_of_one_number(view) for view in (np.reshape, np.transpose)),
     *(_with_axes_kept(reduction) for reduction in (np.sum, np.max, np.min, np.mean)),
     *(_as_reshape(extremum) for extremum in (np.max, np.min)),  # but no sum: it begins with 0, and 0 + -0.0 is 0.0
 ):

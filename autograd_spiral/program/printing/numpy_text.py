@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.program.ir import Equation, has_dtype, shape_of
@@ -38,21 +37,21 @@ def literal(value: Any) -> Text:
     """Return a constant as source: a Python number, or an array, as a short call or with all its elements."""
     if not isinstance(value, np.ndarray):
         return _number(value)
-    typed = "" if value.dtype == np.float64 else f", dtype={_dtype(value.dtype)}"
-    kind = "" if value.dtype in (np.int64, np.bool) else typed
+    kind = "" if value.dtype in (np.float64, np.int64, np.bool) else f", dtype={_dtype(value.dtype)}"
     if value.ndim == 1 and value.dtype.kind in "iu" and np.array_equal(value, np.arange(value.size)):
         return Text(f"np.arange({value.size}{kind})")
-    if value.size == 0 or (value.size > 1 and _is_full(value)):
-        first = value.flat[0].item() if value.size else 0
-        if first in (0, 1):
-            return Text(f"np.{'ones' if first else 'zeros'}({value.shape}{typed})")
-        return Text(f"np.full({value.shape}, {_number(first).text}{typed})")
+    if value.size == 0 or (value.size > 1 and value.tobytes() == value.ravel()[:1].tobytes() * value.size):
+        return _full(value.shape, value.flat[0].item() if value.size else 0, value.dtype)
     return Text(f"np.array({_nested(value.tolist())}{kind})")
 
 
-def _is_full(value: NDArray[Any]) -> bool:
-    first = value.flat[0]
-    return value.tobytes() == first.tobytes() * value.size and not (first == 0 and str(first.item()).startswith("-"))
+def _full(shape: tuple[int, ...], number: Any, dtype: np.dtype[Any]) -> Text:
+    """Write an array that holds one number everywhere."""
+    typed = "" if dtype == np.float64 else f", dtype={_dtype(dtype)}"
+    text = _number(number).text
+    if text in ("0", "0.0", "False", "1", "1.0", "True"):  # but not "-0.0"
+        return Text(f"np.{'ones' if number else 'zeros'}({shape}{typed})")
+    return Text(f"np.full({shape}, {text}{typed})")
 
 
 def _nested(value: Any) -> str:
@@ -98,6 +97,13 @@ def _power(equation: Equation, inputs: Sequence[Text]) -> Text:
 
 def _to_shape(equation: Equation, inputs: Sequence[Text]) -> Text:
     return Text(f"{equation.primitive.name}({inputs[0].text}, {equation.output.shape})")
+
+
+def _broadcast_to(equation: Equation, inputs: Sequence[Text]) -> Text:
+    (x,) = equation.inputs
+    if isinstance(x, np.ndarray) and x.size == 1:
+        return _full(equation.output.shape, x.item(), x.dtype)
+    return _to_shape(equation, inputs)
 
 
 def _transpose(equation: Equation, inputs: Sequence[Text]) -> Text:
@@ -222,7 +228,7 @@ NUMPY = Alphabet(
         np.power: _power,
         np.transpose: _transpose,
         np.reshape: _to_shape,
-        np.broadcast_to: _to_shape,
+        np.broadcast_to: _broadcast_to,
         np.concatenate: lambda equation, inputs: Text(
             f"np.concatenate([{listed(inputs)}], axis={equation.params['axis']})"
         ),
