@@ -203,7 +203,7 @@ ROWS: dict[str, dict[Any, Row]] = {
         np.concatenate: words("the part of z̄ that came from x"),
         np.pad: words("z̄ without the padding"),
         sliding_window_view: words("zeros in the shape of x, with each window of z̄ added where it was"),
-        add_windows: words("the windows of z̄", edges="internal: how the gradient of `sliding_window_view` is recorded"),
+        add_windows: words("z̄, cut into windows", edges="internal: how the gradient of `sliding_window_view` is recorded"),
     },
     "Linear algebra": {
         np.linalg.inv: words("−zᵀ @ z̄ @ zᵀ"),
