@@ -203,7 +203,7 @@ ROWS: dict[str, dict[Any, Row]] = {
         np.concatenate: words("the part of z̄ that came from x"),
         np.pad: words("z̄ without the padding"),
         sliding_window_view: words("zeros in the shape of x, with each window of z̄ added where it was"),
-        add_windows: words("z̄, cut into windows", edges="internal: how the gradient of `sliding_window_view` is recorded"),
+        add_windows: words("z̄ in windows", edges="internal: how the gradient of `sliding_window_view` is recorded"),
     },
     "Linear algebra": {
         np.linalg.inv: words("−zᵀ @ z̄ @ zᵀ"),
@@ -479,8 +479,9 @@ Functions accept the same shapes and keywords as in NumPy, except that a keyword
 error. A function that is marked *internal* is not for users: it appears only in recorded graphs.
 
 The column *edges* is about points where the function has no derivative, or an infinite one: it says which value the
-rule returns there. Rules are written with functions that have rules themselves, so you can take gradients of gradients,
-to any order. The column *orders* says which of these can differ from 0:
+rule returns there. (A *tie* means that several arguments, or several entries, are equal.) Rules are written with
+functions that have rules themselves, so you can take gradients of gradients, to any order. The column *orders* says
+which of these can differ from 0:
 
 - *any*: the first, the second and all further ones, unless the function is a polynomial like `np.square`;
 - *first, then 0*: only the first, since the function is linear or piecewise linear;
