@@ -292,7 +292,7 @@ def digits() -> tuple[Iterator[Any], dict[str, Any]]:
 
 
 def adam_tuned(one_vector: bool = False) -> Step:
-    """The step by hand, tuned as above; with `one_vector`, all parameters share an array, and all gradients another."""
+    """The step by hand, tuned as above; with `one_vector`, parameters are in one array, and gradients in another."""
     batches, net = digits()
     sizes = [w.size for w in net.values()]
     p, g = np.concatenate([w.ravel() for w in net.values()]), np.empty(sum(sizes), np.float32)
@@ -663,7 +663,7 @@ def serve(number: int, name: str, given_threads: int) -> None:
     """Run in a contender's process: for each count that is read from stdin, make so many steps and print the figures.
 
     The figures are the mean time, the page faults of a step, and the growth of the process's memory in MB. Before these
-    steps, a fifth of their number run without being measured.
+    steps, a fifth as many steps run that are not measured.
     """
     global points, threads
     table = TABLES[number]

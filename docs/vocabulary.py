@@ -371,7 +371,7 @@ def missing() -> list[str]:
 
 
 def has_gradient(function: Any) -> bool:
-    """Return whether the rule table has a rule for some argument of `function`."""
+    """Return whether the rule table has a rule for any argument of `function`."""
     primitive = PRIMITIVES[function]
     return primitive.rest is not None or any(primitive.vjps)
 
@@ -417,7 +417,7 @@ def _calls(function: Any) -> Iterator[tuple[Callable[..., Any], list[Any]]]:
 
 
 def orders(function: Any) -> str:
-    """Return which gradients of `function` can differ from 0, found by taking the first two of example calls."""
+    """Return which gradients of `function` can differ from 0, found from the first two gradients of example calls."""
     left = 0
     rng = np.random.default_rng(2)
     for example, given in _calls(function):
