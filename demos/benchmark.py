@@ -1,18 +1,20 @@
-"""How fast the engine is, as ratios: each contender has its own process, they take turns, and medians are shown.
+"""Measure how fast the engine is, compared with other libraries and with NumPy code written by hand.
+
+Each contender runs in its own process, and the contenders take turns. The tables show medians of ratios.
 
     python demos/benchmark.py                    everything, about half an hour
     python demos/benchmark.py --quick            a short run, to see that it works
     python demos/benchmark.py --tables MNIST     the tables with MNIST in their title
     python demos/benchmark.py --threads 2        two cores and two BLAS threads for every contender
 
-All processes are pinned to one core (`os.sched_setaffinity`), or to as many as `--threads` says. This matters for XLA,
-which ignores the thread settings that BLAS and OpenMP read, and starts a thread for every core that it may use. Where
-processes cannot be pinned, as on macOS and Windows, the output says so.
+All processes may use only one core (`os.sched_setaffinity`), or as many cores as `--threads` says. This matters for
+XLA, which ignores the thread settings that BLAS and OpenMP read, and starts a thread for every core that it may use. On
+macOS and Windows, processes cannot be limited to a core, and the output says so.
 
-Next to the time, the table shows the page faults of a step (pages that the allocator returned to the system and
-requested again) and the largest amount of memory that the contender's process held, less what it held before its first
-step. Contenders that are not installed (torch, jax, autograd, mygrad) are left out. Only the ratios mean anything,
-since other work on the machine changes all absolute times.
+Next to the time, the table shows the number of page faults in a step: how often memory that was given back to the
+system had to be requested again. It also shows the largest amount of memory that the contender's process has used, less
+what it used before its first step. Contenders that are not installed (torch, jax, autograd, mygrad) are left out. Only
+the ratios mean anything, since other work on the machine changes all absolute times.
 """
 
 from __future__ import annotations
@@ -59,7 +61,7 @@ def start() -> tuple[Any, ...]:
 
 
 def by_hand() -> Step:
-    """The case study's own loop: forward, derived gradients and updates in plain NumPy, one pass for each call."""
+    """The case study's own loop in plain NumPy, with its hand-derived gradients; each call makes one step."""
 
     def loop() -> Iterator[float]:
         X, y, W, b, W2, b2 = start()
@@ -92,7 +94,7 @@ def by_hand() -> Step:
 
 
 def eager() -> Step:
-    """The same loop over the package's own model."""
+    """The same loop with the package's own model."""
     from autograd_spiral import Tensor, grad
     from autograd_spiral.spiral import TwoLayerNet
 
@@ -128,9 +130,12 @@ def replayed(executor: Any = None) -> Step:
 
 
 def tuned() -> Step:
-    """The step by hand, tuned: every result goes to a buffer allocated beforehand, and each operation is written in the
-    fastest way known. Scores are kept column by column, relu's bound is a full array, BLAS computes column sums and
-    sums of squares, the entry of each row is taken from the flat array, and relu's mask is a factor."""
+    """The step by hand, tuned: every result goes to a buffer that is allocated beforehand.
+
+    Each operation is written in the fastest way that we know. Scores are stored column by column. In relu, the 0 is a
+    whole array of zeros, and its mask is a factor. BLAS computes sums of columns and sums of squares. The correct score
+    of each row is taken from the flat array of all scores.
+    """
     X, y, W, b, W2, b2 = start()
     n, reg, step_size = len(X), 1e-3, 1.0
     hidden, dhidden, zeros, mask = np.empty((n, 100)), np.empty((n, 100)), np.zeros((n, 100)), np.empty((n, 100), bool)
@@ -287,7 +292,7 @@ def digits() -> tuple[Iterator[Any], dict[str, Any]]:
 
 
 def adam_tuned(one_vector: bool = False) -> Step:
-    """The step by hand, tuned as above; with `one_vector`, parameters and gradients are views of one array each."""
+    """The step by hand, tuned as above; with `one_vector`, parameters are in one array, and gradients in another."""
     batches, net = digits()
     sizes = [w.size for w in net.values()]
     p, g = np.concatenate([w.ravel() for w in net.values()]), np.empty(sum(sizes), np.float32)
@@ -531,7 +536,7 @@ def replayed_by_threads() -> Step:
 
 
 class Contender(NamedTuple):
-    """Builds a step; it needs a module, and its process may keep freed memory."""
+    """A function that builds a step, the module that it needs, and whether its process keeps freed memory."""
 
     build: Callable[[], Step]
     module: str = "autograd_spiral"
@@ -539,7 +544,7 @@ class Contender(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A title, contenders by name, how many steps they make in a turn, how many turns, and the points of each class."""
+    """A title, contenders by name, the number of steps in a turn, the number of turns, and the points of each class."""
 
     title: str
     contenders: dict[str, Contender]
@@ -587,7 +592,7 @@ ADAM = {
 
 
 def contenders_of(model: Model, tuned: bool = False) -> dict[str, Contender]:
-    """Return what trains one of the models; `tuned` if it is also written by hand."""
+    """Return the contenders for one of the models; with `tuned`, also the step written by hand."""
 
     def built(build: Callable[[Model], Step], *needs: str) -> Contender:
         return Contender(functools.partial(build, model), *needs)
@@ -624,13 +629,13 @@ TABLES = [
     *(Table(f"one training step of {title}", shared_rows_of(model), 1, 10) for title, model in WIDE.items()),
 ]
 QUICK = TABLES[:4]
-"""What a short run shows: a table of each kind."""
+"""The tables of a short run: one of each kind."""
 
 
 def pin(cores: int) -> str:
     """Pin this process, and those that it will start, to this number of cores; return a line that says so.
 
-    Raises ValueError if there are not as many.
+    Raises ValueError if there are fewer cores.
     """
     if not hasattr(os, "sched_setaffinity"):
         return "processes are not pinned to cores, since this system has no way to do that; XLA may use all cores"
@@ -655,10 +660,10 @@ def environment(threads: int) -> dict[str, str]:
 
 
 def serve(number: int, name: str, given_threads: int) -> None:
-    """In a contender's process: for every count read from stdin, run that many steps and print their figures.
+    """Run in a contender's process: for each count that is read from stdin, make so many steps and print the figures.
 
-    These are the mean time, the page faults of a step, and the growth of the process's memory in MB. A fifth as many
-    steps run before them, untimed.
+    The figures are the mean time, the page faults of a step, and the growth of the process's memory in MB. Before these
+    steps, a fifth as many steps run that are not measured.
     """
     global points, threads
     table = TABLES[number]
@@ -672,7 +677,7 @@ def serve(number: int, name: str, given_threads: int) -> None:
     _, first = used()
     for line in sys.stdin:
         count = int(line)
-        for _ in range(-(-count // 5)):  # to warm the caches after the turns of the others
+        for _ in range(-(-count // 5)):  # since the turns of the others have filled the caches
             step()
         faults, _ = used()
         began = time.perf_counter()
@@ -694,7 +699,7 @@ def used() -> tuple[float, float]:
 
 
 def measure(number: int, only: str, rounds: int, steps: int) -> None:
-    """Print the time of every installed contender in a table as a ratio to the first one's."""
+    """Print the times of all installed contenders in a table, divided by the time of the first one."""
     contenders = TABLES[number].contenders
     first, *others = (name for name, contender in contenders.items() if importlib.util.find_spec(contender.module))
     names = [first, *(name for name in others if only in name)]
@@ -747,7 +752,7 @@ def capture_time() -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="few and short turns")
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter turns")
     parser.add_argument("--only", metavar="WORD", default="", help="the first line and those with WORD in their name")
     parser.add_argument("--tables", metavar="WORD", default="", help="the tables with WORD in their title")
     parser.add_argument("--threads", type=int, default=1, help="cores and BLAS threads (default: %(default)s)")

@@ -7,11 +7,12 @@
 # ---
 
 # %% [markdown]
-# # The neural networks case study, with the gradients left to the engine
+# # The neural networks case study, with gradients from the engine
 #
-# The [case study](https://cs231n.github.io/neural-networks-case-study/) trains two models on three spiral arms, a
-# linear classifier and a net with one hidden layer, and derives their gradients by hand. Here the gradients are
-# recorded, drawn, compared with the hand-derived ones, printed as NumPy, and used for training.
+# The [case study](https://cs231n.github.io/neural-networks-case-study/) trains two models on points that lie on three
+# spiral arms: a linear classifier, and a net with one hidden layer. It derives their gradients by hand. Here the engine
+# computes the gradients. This notebook draws them, compares them with those derived by hand, prints them as NumPy, and
+# trains with them.
 
 # %%
 import tempfile
@@ -34,7 +35,8 @@ def show_plot(name, plot, *args):
 # %% [markdown]
 # ## The data
 #
-# `published.start()` draws data and weights as the published run did, from the same stream of random numbers.
+# `published.start()` makes the same data and the same initial weights as the published run, since it draws the same
+# random numbers.
 
 # %%
 X, y, linear, net = published.start()
@@ -44,8 +46,8 @@ show_plot("spiral.png", plots.plot_data, X, y)
 # %% [markdown]
 # ## A softmax linear classifier
 #
-# The scores are one line, `X @ W + b`. The loss is their mean cross-entropy plus half the regularisation strength times
-# the sum of squared weights. Nothing else is written by hand.
+# The scores are `X @ W + b`. The loss is the mean cross-entropy of their softmax, plus a penalty: half the
+# regularisation strength times the sum of the squared weights. Nothing else has to be written by hand.
 
 # %%
 loss = linear.loss(Tensor(X, name="X"), Tensor(y, name="y"), reg=1e-3)
@@ -53,20 +55,22 @@ print(loss)
 draw(loss)
 
 # %% [markdown]
-# The gradients are recorded too, and drawn next to the values that they belong to:
+# With `gradients_of`, the backward pass is drawn, too. Each gradient is next to the value that it belongs to:
 
 # %%
 draw(loss, gradients_of=linear.parameters())
 
 # %% [markdown]
-# They are equal, element by element, to the ones that the case study derives, `(p − onehot(y)) / N` and so on:
+# The case study derives `(p − onehot(y)) / N` for the scores, and from that the gradients of W and b. `check_against`
+# compares these with the engine's gradients, element by element:
 
 # %%
 _, derived = by_hand.linear_gradients(X, y, linear.W.data, linear.b.data, 1e-3)
 check_against(lambda W, b: LinearClassifier(W, b).loss(X, y, 1e-3), derived, linear.W, linear.b)
 
 # %% [markdown]
-# Training replays a captured step. The losses are the published ones, to all six printed decimals:
+# `train` records a training step once and then replays it. The losses equal the published ones in all six printed
+# decimals:
 
 # %%
 losses = {"linear classifier": train(linear, X, y, steps=200)}
@@ -81,7 +85,7 @@ show_plot("linear.png", plots.plot_regions, linear, X, y, "Regions of the linear
 # %% [markdown]
 # ## A net with one hidden layer
 #
-# The net has one more line in the forward pass, and one more round in the backward pass.
+# The net has one more layer, so its forward pass and its backward pass are longer.
 
 # %%
 loss = net.loss(Tensor(X, name="X"), Tensor(y, name="y"), reg=1e-3)
@@ -90,9 +94,9 @@ draw(loss, gradients_of=net.parameters())
 # %% [markdown]
 # ### Three gradients compared
 #
-# The recorded gradients are compared with the hand-derived ones, and with finite differences whose error bound is
-# known. Three points start exactly on relu's kink, where there is no single slope to compare with, and the report says
-# so.
+# First, the gradients derived by hand are compared with the engine's gradients. Then the engine's gradients are
+# compared with finite differences, whose error bound is known. Three data points start exactly at the kink of relu,
+# where there is no derivative, and the report says so.
 
 # %%
 W1, b1, W2, b2 = (p.data for p in net.parameters())
@@ -110,7 +114,7 @@ display(check_gradients(loss_of, *arrays))
 # %% [markdown]
 # ### The backward pass as NumPy
 #
-# This is the captured step. The line `dW2 = ... h.T @ dscores` is the one that the case study derives.
+# This is a recorded training step. The case study derives the same line for `dW2`, with `h.T @ dscores`.
 
 # %%
 step = descent(net)
@@ -135,7 +139,7 @@ show_plot("loss.png", plots.plot_losses, losses)
 # %% [markdown]
 # ## Gradients of gradients
 #
-# How fast does the gradient of the trained net's loss change along its own direction?
+# How fast does the gradient of the trained net's loss change if the parameters move in the direction of this gradient?
 
 # %%
 parameters = net.parameters()

@@ -1,7 +1,8 @@
-"""Compare what three gradient checkers find in 100 faulty gradients of five models, derived by hand in plain NumPy.
+"""Compare three gradient checkers: how many of 100 wrong gradients each of them finds.
 
-The faults are in tests/gradcheck/planted_faults.py; `--quick` takes 5 of them. Faults that a checker does not find are
-listed at the end. PyTorch and HIPS autograd are left out if they are not installed: `pip install torch autograd`.
+The gradients belong to five models and were derived by hand in plain NumPy. The mistakes in them are in
+tests/gradcheck/planted_faults.py; `--quick` uses only 5 of these. Mistakes that a checker does not find are listed at
+the end. PyTorch and HIPS autograd are left out if they are not installed: `pip install torch autograd`.
 """
 
 import re
@@ -59,7 +60,7 @@ def found(check, *case):
 
 
 warnings.simplefilter("ignore")
-np.random.seed(0)  # noqa: NPY002  # HIPS autograd draws its directions from it
+np.random.seed(0)  # noqa: NPY002  # HIPS autograd uses this generator for its directions
 faults = FAULTS[::20] if "--quick" in sys.argv else FAULTS
 models = {fault.model for fault in FAULTS}
 print("| checker | caught | mistake named | right gradients refused | time |")

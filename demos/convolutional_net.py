@@ -1,4 +1,4 @@
-"""A small convolutional net on handwritten digits: its convolution and max-pooling are written in NumPy.
+"""A small convolutional net for handwritten digits, with convolution and max-pooling written in NumPy.
 
 The images, 8 by 8 pixels, come with scikit-learn (Alpaydin and Kaynak, 1998). Run: python demos/convolutional_net.py
 """
@@ -38,7 +38,7 @@ def main() -> None:
     digits, filters = load_digits(), 12
     rng = np.random.default_rng(0)
     train, test = np.split(rng.permutation(len(digits.target)), [1400])
-    X, y = digits.images / 16 - 0.3, digits.target  # about 0 on average
+    X, y = digits.images / 16 - 0.3, digits.target  # the mean of the pixels is about 0
 
     sizes = {"filters": (3, 3, filters), "shifts": (filters,), "W": (9 * filters, 10), "b": (10,)}
     net = [Tensor(0.1 * rng.standard_normal(size), requires_grad=True, name=name) for name, size in sizes.items()]

@@ -1,8 +1,9 @@
 """Measure the explorer's pages in headless Chromium: their size, how soon they open, and how fast a slider moves.
 
-Needs playwright (extra `test-browser`) and Chromium. The first time is from the start of the page's script until the
-page is drawn. The others are from a change of a slider until the browser has laid out the page again, as median and
-maximum. Between two changes the browser draws a frame, as it does between the moves of a hand.
+Needs playwright (extra `test-browser`) and Chromium. The column "opens" is the time from the start of the page's script
+until the page is drawn. The other two columns are about the sliders: they show how long the browser takes to lay out
+the page again after a slider has moved, as the median and the maximum of many moves. The browser draws a frame between
+two moves, as it would if a person moved the slider.
 """
 
 import shutil

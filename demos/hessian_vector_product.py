@@ -1,8 +1,8 @@
-"""Compute Hessian-vector products as the gradient of (gradient · v), without ever forming the Hessian.
+"""Compute the product of the Hessian and a vector v as the gradient of (gradient · v), without the Hessian itself.
 
-For the two-layer net on the spiral data, power iteration with these products finds the direction in which the loss is
-most curved. The curvature in this direction is the largest eigenvalue of the Hessian, which has 603 rows and columns;
-gradient descent overshoots with steps larger than 2 divided by the curvature.
+The example is the two-layer net on the spiral data, whose Hessian has 603 rows and columns. Power iteration with these
+products finds the direction in which the loss is most curved. The curvature in this direction is the largest eigenvalue
+of the Hessian. If a step of gradient descent is larger than 2 divided by this curvature, it overshoots.
 """
 
 import numpy as np

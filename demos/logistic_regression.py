@@ -1,4 +1,4 @@
-"""Logistic regression on real measurements: which of 569 breast tumours are benign, given 30 numbers about each.
+"""Logistic regression on real data: which of 569 breast tumours are benign, given 30 measurements of each.
 
 The data comes with scikit-learn (Wolberg, Street and Mangasarian, 1993). Run: python demos/logistic_regression.py
 """
@@ -30,7 +30,7 @@ def main() -> None:
 
     w = Tensor(np.zeros(X.shape[1]), requires_grad=True, name="w")
     b = Tensor(0.0, requires_grad=True, name="b")
-    points, labels = Tensor(X[train]), y[train]  # a Tensor made once, so that no step copies the points
+    points, labels = Tensor(X[train]), y[train]  # a Tensor: a plain array would be copied in every step
     for i in range(501):
         loss = loss_of(w, b, points, labels, reg=1e-2)
         dw, db = grad(loss, (w, b))
@@ -43,7 +43,7 @@ def main() -> None:
     right = (X @ w.data + b.data > 0) == (y == 1)
     print(f"accuracy: {right[train].mean():.3f} on {len(train)} training samples, ", end="")
     print(f"{right[test].mean():.3f} on {len(test)} new ones")
-    print("the measurements with the largest weights; positive weights speak for a benign tumour:")
+    print("the measurements with the largest weights (positive: a large value suggests a benign tumour):")
     for i in np.argsort(-np.abs(w.data))[:5]:
         print(f"  {data.feature_names[i]:24} {w.data[i]:+.2f}")
 

@@ -1,8 +1,8 @@
-"""A training step saved as a file that needs only NumPy, and used for training without this package.
+"""Save a training step as a file that needs only NumPy, and use this file to train without the package.
 
-The net is trained for a while by its captured step. The step's text and the net's current state are saved in a folder.
-Another Python process, which imports only NumPy, continues the training from there, and both processes end with the
-same loss.
+First, a captured step trains the net for a while. Then the text of the step and the current parameters are saved in a
+folder. Another Python process, which imports only NumPy, continues the training from there. In the end, both processes
+have the same loss.
 """
 
 import subprocess
@@ -46,7 +46,7 @@ def main() -> None:
         there = float(subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout)
 
     here = [float(step(X, y)) for _ in range(500)][-1]
-    print(f"\n500 steps later: loss {there:.6f} there, {here:.6f} here")
+    print(f"\n500 steps later: loss {there:.6f} in the other process, {here:.6f} in this one")
     assert abs(there - here) < 1e-9
 
 

@@ -10,7 +10,7 @@ from autograd_spiral.spiral import spiral
 
 
 def loss_of(X, y, W1, b1, W2, b2, reg):
-    """Return the case study's loss, computed with the lines of the case study, which take arrays or Tensors."""
+    """Return the case study's loss, computed as in the case study. The arguments may be arrays or Tensors."""
     hidden = np.maximum(0, np.dot(X, W1) + b1)
     scores = np.dot(hidden, W2) + b2
     exp_scores = np.exp(scores - np.max(scores, axis=1, keepdims=True))
@@ -22,7 +22,7 @@ def loss_of(X, y, W1, b1, W2, b2, reg):
 
 
 def main() -> None:
-    keep_memory()  # thousands of steps will allocate the same amounts
+    keep_memory()  # thousands of steps will need the same amount of memory again
     rng = np.random.default_rng(3)
     X, y = spiral(100, 3, generator=rng)
     starts = 0.01 * rng.standard_normal((2, 100)), np.zeros((1, 100)), 0.01 * rng.standard_normal((100, 3)), np.zeros(3)
@@ -35,7 +35,7 @@ def main() -> None:
         for p, gradient in zip(parameters, grad(loss, parameters), strict=True):
             p.assign(p - 1.0 * gradient)
 
-    W1, b1, W2, b2 = (p.data for p in parameters)  # plain arrays again, for the same NumPy functions
+    W1, b1, W2, b2 = (p.data for p in parameters)  # plain arrays, since no gradients are needed here
     predicted = np.argmax(np.maximum(0, X @ W1 + b1) @ W2 + b2, axis=1)
     print(f"training accuracy: {np.mean(predicted == y):.2f}")
     for j in range(3):

@@ -1,4 +1,4 @@
-"""Train the case study's net on other data, two interlocking half circles, and draw its regions in characters.
+"""Train the case study's net on other data, two interlocking half circles, and print its regions as text.
 
 Run: python demos/two_moons.py
 """
@@ -18,7 +18,7 @@ def two_moons(points: int, rng: np.random.Generator) -> tuple[np.ndarray, np.nda
 
 
 def picture(net: TwoLayerNet, X: np.ndarray, y: np.ndarray) -> str:
-    """Return the plane in characters: the region of each class is `.` or blank, and its points are `o` or `x`."""
+    """Return the plane as text: the regions of the two classes are `.` and blank, and their points `o` and `x`."""
     (left, bottom), (right, top) = X.min(axis=0), X.max(axis=0)
     columns, rows = 66, 22
     xs, ys = np.linspace(left, right, columns), np.linspace(top, bottom, rows)
@@ -33,7 +33,7 @@ def picture(net: TwoLayerNet, X: np.ndarray, y: np.ndarray) -> str:
 def main() -> None:
     rng = np.random.default_rng(0)
     X, y = two_moons(200, rng)
-    X_new, y_new = two_moons(1000, rng)  # from the same distribution, never used for training
+    X_new, y_new = two_moons(1000, rng)  # from the same distribution, but not used for training
     models = {
         "linear classifier": LinearClassifier.random(rng, classes=2),
         "two-layer net": TwoLayerNet.random(rng, hidden=20, classes=2),

@@ -1,6 +1,6 @@
-"""Two processes train one net, each on half of the rows, and get the losses of one process that has all rows.
+"""Train one net in two processes, each with half of the rows. The losses are those of one process that has all rows.
 
-`main` starts both, and a third process without rows as the coordinator: if that one ends, JAX ends all processes.
+`main` starts both processes, and a third one without rows. This is JAX's coordinator: if it ends, JAX ends all others.
 """
 
 import importlib.util
@@ -31,7 +31,7 @@ def take_part(address, number):
 
     jax.config.update("jax_enable_recoverability", True)  # otherwise JAX ends a process when another is lost
     jax.distributed.initialize(address, num_processes=3, process_id=number, coordinator_bind_address=address)
-    devices = [device for device in jax.devices() if device.process_index > 0]  # which all processes must ask for
+    devices = [device for device in jax.devices() if device.process_index > 0]  # every process must call jax.devices()
     if number == 0:
         return sys.stdin.read()  # until main closes it
     losses = train(slice(number - 1, None, 2), xla(devices))

@@ -1,7 +1,7 @@
 """Makes all pictures in docs/pictures: python docs/pictures.py
 
-Graphs are drawn after 100 steps of training, when values and gradients have settled into typical sizes and the models
-still learn; a captured step shows only shapes. Plots show the models after the whole training: 200 steps of the linear
+Graphs are drawn after 100 steps of training, when values and gradients have typical sizes and the models still learn.
+The pictures of captured steps show only shapes. Plots show the models after the whole training: 200 steps of the linear
 classifier and 10,000 of the net (300 with --quick). Needs matplotlib for plots and Graphviz for graphs; if one of them
 is missing, its pictures are left out.
 """
@@ -80,7 +80,7 @@ def graphs(model: LinearClassifier | TwoLayerNet, X: np.ndarray, y: np.ndarray) 
 
 
 def recurrent(steps: int) -> Drawing:
-    """Return the graph of a recurrent net's loss, both passes: its steps are rounds of a loop."""
+    """Return the graph of a recurrent net with both passes. Its time steps are the rounds of a loop."""
     rng = np.random.default_rng(0)
     shapes = {"Wx": (3, 8), "Wh": (8, 8), "b": (8,), "Wy": (8, 2)}
     Wx, Wh, b, Wy = (

@@ -1,9 +1,10 @@
 """Writes `vocabulary.md`, the page next to this file, from the rule table itself: `python docs/vocabulary.py`.
 
-It is here, next to the page, and not in the package, since computing does not need it. What the engine knows is taken
-from the engine: how each function is called, what a composition records, which gradients are 0, what an error says. The
-rest is written below: the mathematics of each rule in `ROWS`, and remarks in `REMARKS`. The script ends with the name
-of a primitive that has no row. Tests compare the mathematics with the rules, and the page with what this script writes.
+The script is next to the page and not in the package, since the package does not need it. What the engine knows is
+taken from the engine: how each function is called, what a composition records, which gradients are 0, what an error
+says. The rest is written below: the mathematics of each rule in `ROWS`, and remarks in `REMARKS`. If a primitive has no
+row, the script stops and names it. Tests compare the mathematics with the rules, and the page with what this script
+writes.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ PAGE = Path(__file__).with_name("vocabulary.md")
 
 @dataclass(frozen=True)
 class Row:
-    """The mathematics of one rule: the cotangent of each argument, None if it has none, and the edges.
+    """The mathematics of one rule: the cotangent of each argument (None if it has none), and the edges.
 
     With `formula`, the cotangents are formulas, which a test evaluates; otherwise they are described in words.
     """
@@ -64,16 +65,16 @@ def row(*cotangents: str | None, edges: str = "") -> Row:
 
 
 TIE = "a tie: half each"
-STEPS = "0 at the jumps too"
+STEPS = "0 at the jumps, too"
 POWER = "x̄: 0 where y is 0, else infinite where x is 0 and y < 1; ȳ: 0 where x is 0, NaN where x < 0"
 EXTREMUM = words(
-    "z̄ shared equally among the entries that attain the extremum, 0 elsewhere", edges="a tie: equal shares"
+    "z̄, shared equally among the entries that are equal to z, and 0 elsewhere", edges="a tie: equal shares"
 )
 
-TRIANGLE = "in the triangle that NumPy reads"
-TIED = "NaN if not treated alike, and no second derivative"
-PACKED = "internal: all results in one array"
-SCAN = "z̄ plus what flows back from the next index: `z[k] = f(z[k − 1], x[k])`,"
+TRIANGLE = "only in the triangle that NumPy reads"
+TIED = "NaN unless they are treated alike, and no second derivative"
+PACKED = "internal: returns all results in one array"
+SCAN = "computed from the last index to the first: at each index k, the rule of `z[k] = {0}(z[k − 1], x[k])`"
 
 ROWS: dict[str, dict[Any, Row]] = {
     "Arithmetic": {
@@ -88,15 +89,15 @@ ROWS: dict[str, dict[Any, Row]] = {
         np.minimum: row("z̄ · [x < y]", "z̄ · [y < x]", edges=TIE),
         np.fmax: row("z̄ · [x > y]", "z̄ · [y > x]", edges=f"{TIE}; a NaN gets 0"),
         np.fmin: row("z̄ · [x < y]", "z̄ · [y < x]", edges=f"{TIE}; a NaN gets 0"),
-        np.hypot: row("z̄ · x / z", "z̄ · y / z", edges="0 where z is 0, without a second derivative there"),
+        np.hypot: row("z̄ · x / z", "z̄ · y / z", edges="0 where z is 0, and no second derivative there"),
         np.arctan2: row("z̄ · y / (x² + y²)", "−z̄ · x / (x² + y²)", edges="NaN where both are 0"),
         np.logaddexp: row("z̄ · exp(x − z)", "z̄ · exp(y − z)", edges="0 where z is −∞"),
         np.logaddexp2: row("z̄ · exp2(x − z)", "z̄ · exp2(y − z)", edges="0 where z is −∞"),
-        np.remainder: row("z̄", "−z̄ · floor(x / y)", edges="the same at the jumps"),
-        np.fmod: row("z̄", "−z̄ · trunc(x / y)", edges="the same at the jumps"),
-        np.floor_divide: row("0", "0", edges="0 where it jumps, too"),
+        np.remainder: row("z̄", "−z̄ · floor(x / y)", edges="the same formulas at the jumps"),
+        np.fmod: row("z̄", "−z̄ · trunc(x / y)", edges="the same formulas at the jumps"),
+        np.floor_divide: row("0", "0", edges="0 also where it jumps"),
         np.copysign: row("z̄ · sign(x) · sign(y)", "0", edges="0 at 0"),
-        np.heaviside: row("0", "z̄ · [x == 0]", edges="0 at the jump too"),
+        np.heaviside: row("0", "z̄ · [x == 0]", edges="0 at the jump, too"),
         np.ldexp: words("z̄ · 2^y", None),
     },
     "Functions of one argument": {
@@ -153,7 +154,7 @@ ROWS: dict[str, dict[Any, Row]] = {
     },
     "Choosing and converting": {
         np.where: words(None, "z̄ where the condition holds, else 0", "z̄ where it does not, else 0"),
-        np.choose: words("z̄ where x is the choice that the index numbers, else 0"),
+        np.choose: words("z̄ where the index selects x, else 0"),
         np.ndarray.astype: words("z̄, in the dtype of x"),
     },
     "Products": {
@@ -168,29 +169,31 @@ ROWS: dict[str, dict[Any, Row]] = {
     "Reductions and scans": {
         np.sum: words("z̄, broadcast to the shape of x"),
         np.mean: words("z̄ / n, broadcast to the shape of x, for a mean of n entries"),
-        np.prod: words("z̄ · the product of the other entries", edges="exact at entries of 0, at any order"),
+        np.prod: words("z̄ · the product of the other entries", edges="exact even if entries are 0, at any order"),
         np.linalg.vector_norm: words(
             "z̄ · sign(x) · (abs(x) / z)^(ord − 1)",
-            edges="0 where z is 0, without a second derivative there; 0 where x is 0 if ord is below 1",
+            edges="0 where z is 0, and no second derivative there; 0 where x is 0 if ord is below 1",
         ),
         np.max: EXTREMUM,
         np.min: EXTREMUM,
         np.nanmax: EXTREMUM,
         np.nanmin: EXTREMUM,
         np.cumsum: words("the sum of z̄ from each index to the end of the axis"),
-        np.cumprod: words(f"{SCAN} with the slopes of np.multiply", edges="exact at entries of 0, at any order"),
-        np.maximum.accumulate: words(f"{SCAN} with the slopes of np.maximum", edges=TIE),
-        np.minimum.accumulate: words(f"{SCAN} with the slopes of np.minimum", edges=TIE),
-        np.logaddexp.accumulate: words(f"{SCAN} with the slopes of np.logaddexp"),
-        np.hypot.accumulate: words(f"{SCAN} with the slopes of np.hypot", edges="0 where z is 0"),
+        np.cumprod: words(SCAN.format("np.multiply"), edges="exact even if entries are 0, at any order"),
+        np.maximum.accumulate: words(SCAN.format("np.maximum"), edges=TIE),
+        np.minimum.accumulate: words(SCAN.format("np.minimum"), edges=TIE),
+        np.logaddexp.accumulate: words(SCAN.format("np.logaddexp")),
+        np.hypot.accumulate: words(SCAN.format("np.hypot"), edges="0 where z is 0"),
         linear_recurrence: words(
-            "the same recurrence of z̄ from the front to the end", "x̄ · the next z", edges="internal: the rule of scans"
+            "z̄[k] + y[k − 1] · x̄[k − 1] at each index k",
+            "x̄[k] · z[k + 1]",
+            edges="internal: z[k] = x[k] + y[k] · z[k + 1], which the rules of accumulate use",
         ),
     },
     "Order": {
-        reorder: words("z̄ in the original order", None, edges="internal: records np.sort and np.partition"),
+        reorder: words("z̄ in the original order", None, edges="internal: how np.sort and np.partition are recorded"),
         restore_order: words(
-            "z̄, sorted in the same way again", None, edges="internal: records the gradient of np.sort"
+            "z̄, sorted in the same way again", None, edges="internal: how the gradient of np.sort is recorded"
         ),
     },
     "Shapes": {
@@ -200,7 +203,7 @@ ROWS: dict[str, dict[Any, Row]] = {
         np.concatenate: words("the part of z̄ that came from x"),
         np.pad: words("z̄ without the padding"),
         sliding_window_view: words("zeros in the shape of x, with each window of z̄ added where it was"),
-        add_windows: words("the windows of z̄", edges="internal: records the gradient of `sliding_window_view`"),
+        add_windows: words("z̄ in windows", edges="internal: how the gradient of `sliding_window_view` is recorded"),
     },
     "Linear algebra": {
         np.linalg.inv: words("−zᵀ @ z̄ @ zᵀ"),
@@ -210,13 +213,13 @@ ROWS: dict[str, dict[Any, Row]] = {
         ),
         cofactors: words("the derivative of det(x) · inv(x)ᵀ", edges="internal: the gradient of the determinant"),
         kink: words(
-            "NaN at the given places, else 0",
+            "NaN where y is true, else 0",
             None,
-            edges="internal: a 0 that is added to gradients without a second derivative there",
+            edges="internal: 0, added to gradients that have no second derivative where y is true",
         ),
         np.linalg.pinv: words(
             "−zᵀ @ z̄ @ zᵀ + (z̄ᵀ − x @ z @ z̄ᵀ) @ z @ zᵀ, if there are at least as many rows as columns",
-            edges="NaN if singular values are cut off, so that the rank is less than it could be",
+            edges="NaN if a singular value is treated as 0, so that the rank is less than it could be",
         ),
         np.linalg.cholesky: words(
             "inv(z)ᵀ @ Φ(zᵀ @ z̄) @ inv(z), where Φ is the lower triangle with half its diagonal",
@@ -233,12 +236,15 @@ ROWS: dict[str, dict[Any, Row]] = {
         ),
         packed_qr: words(
             "(Q̄ + Q @ sym(R @ R̄ᵀ − Q̄ᵀ @ Q)) @ inv(R)ᵀ, where sym copies the lower triangle to the upper one",
-            edges=f"NaN if a column depends linearly on those before it; {PACKED}",
+            edges=f"NaN if a column depends linearly on the columns before it; {PACKED}",
         ),
     },
     "Indexing": {
-        operator.getitem: words("zeros in the shape of x, with z̄ added at the index", edges="repeated entries add up"),
-        scatter: words("z̄ at the index", edges="internal: records the gradient of `x[index]`"),
+        operator.getitem: words(
+            "zeros in the shape of x, with z̄ added at the index",
+            edges="an entry that is picked twice gets both contributions",
+        ),
+        scatter: words("z̄ at the index", edges="internal: how the gradient of `x[index]` is recorded"),
     },
     "Functions that NumPy lacks": {
         functions.relu: row("z̄ · [x > 0]", edges="0 at 0"),
@@ -284,56 +290,56 @@ CALLED: dict[Any, str] = {
     functions._label_cross_entropy: "softmax_cross_entropy(x, y, *, reduction='mean')",
     functions.softmax_cross_entropy: "softmax_cross_entropy(x, y, *, reduction='mean')",
 }
-"""How to call functions whose signature is missing or says less."""
+"""How to call functions that have no signature, or whose signature says less than this."""
 
 REMARKS: dict[Any, str] = {
     np.clip: "at a bound: half the gradient",
-    np.std: "gradient 0 if all entries are equal, without a second derivative there",
-    np.linalg.vector_norm: "the orders 1, inf and -inf; see above for the others",
+    np.std: "gradient 0 if all entries are equal, and no second derivative there",
+    np.linalg.vector_norm: "composed for the orders 1, inf and -inf",
     np.linalg.norm: "edges as for vector_norm; for vectors, any order except 0; for matrices, NumPy's orders",
     np.linalg.cond: "NaN for singular matrices, and where the norms have no derivative",
-    np.linalg.solve: "a vector y becomes a matrix",
-    np.linalg.lstsq: "the residuals are computed for matrices of less than full rank, too",
-    np.linalg.pinv: "for `hermitian=True`, the triangle that NumPy reads",
-    np.linalg.slogdet: "NumPy's named tuple; see packed_slogdet above",
-    np.linalg.eigh: "NumPy's named tuple; see packed_eigh above",
-    np.linalg.svd: "NumPy's named tuple; see packed_svd above; only as many vectors as there are singular values",
-    np.linalg.qr: "NumPy's named tuple; see packed_qr above; only modes that add no columns to Q",
-    np.full_like: "a constant",
-    np.zeros_like: "a constant",
-    np.ones_like: "a constant",
-    np.einsum: "rewritten if an operand repeats a letter, the result is omitted, or axes are numbered",
-    np.linalg.matrix_power: "a negative power is one of the inverse; the power 0 is a constant",
+    np.linalg.solve: "if b is a vector, it is treated as a matrix",
+    np.linalg.lstsq: "also returns the residuals of matrices of less than full rank, which NumPy does not",
+    np.linalg.pinv: "with `hermitian=True`, the gradient is only in the triangle that NumPy reads",
+    np.linalg.slogdet: "returns NumPy's named tuple; gradient as for packed_slogdet",
+    np.linalg.eigh: "returns NumPy's named tuple; gradient as for packed_eigh",
+    np.linalg.svd: "returns NumPy's named tuple; gradient as for packed_svd; error if full_matrices adds vectors",
+    np.linalg.qr: "returns NumPy's named tuple; gradient as for packed_qr; error if the mode adds columns to Q",
+    np.full_like: "the result is a constant",
+    np.zeros_like: "the result is a constant",
+    np.ones_like: "the result is a constant",
+    np.einsum: "composed if an operand repeats a letter, the result is omitted, or axes are numbered",
+    np.linalg.matrix_power: "a negative power is a power of the inverse; for the power 0, the result is a constant",
     np.cross: "only for vectors of length 3",
-    np.pad: "the modes edge, reflect, symmetric and wrap; see above for constant",
+    np.pad: "composed for the modes edge, reflect, symmetric and wrap",
     np.insert: "the values are converted to the dtype of the array",
     **dict.fromkeys((np.shape, np.ndim, np.size, *elementwise.DTYPES), "no gradient"),
-    **dict.fromkeys((np.imag, np.iscomplex, np.isreal), "a constant"),
+    **dict.fromkeys((np.imag, np.iscomplex, np.isreal), "the result is a constant"),
     np.interp: "at a knot: the slope on the right",
     np.nan_to_num: "gradient 0 where an entry is replaced",
     np.piecewise: "the conditions must be arrays in a captured step",
     np.compress: "the condition must be an array in a captured step",
     np.extract: "the condition must be an array in a captured step",
-    np.matmul: "vectors become matrices",
+    np.matmul: "vectors are treated as matrices",
     **dict.fromkeys(
         (np.sum, np.mean, np.prod, np.max, np.min, np.all, np.any),
-        "rewritten if keywords other than axis and keepdims are given",
+        "composed if keywords other than axis and keepdims are given",
     ),
-    **dict.fromkeys((np.cumsum, np.cumprod), "rewritten if dtype= is given"),
+    **dict.fromkeys((np.cumsum, np.cumprod), "composed if dtype= is given"),
     np.nanstd: "as for std",
-    **dict.fromkeys((np.median, np.partition, np.quantile, np.percentile), "a tie: one of the entries"),
-    np.sort: "a tie: each entry where the sort puts it",
+    **dict.fromkeys((np.median, np.partition, np.quantile, np.percentile), "a tie: the gradient goes to one entry"),
+    np.sort: "a tie: each entry gets the gradient of its place in the result",
     np.count_nonzero: "no gradient",
-    **dict.fromkeys((np.add.reduce, np.multiply.reduce), "settings: dtype, initial and where"),
-    **dict.fromkeys((np.maximum.reduce, np.minimum.reduce), "settings: initial and where; ties as for max"),
-    **dict.fromkeys((np.logical_and.reduce, np.logical_or.reduce), "settings: where; no gradient"),
+    **dict.fromkeys((np.add.reduce, np.multiply.reduce), "the settings are dtype, initial and where"),
+    **dict.fromkeys((np.maximum.reduce, np.minimum.reduce), "the settings are initial and where; ties as for max"),
+    **dict.fromkeys((np.logical_and.reduce, np.logical_or.reduce), "the only setting is where; no gradient"),
     **dict.fromkeys((np.logical_and.reduceat, np.logical_or.reduceat), "no gradient"),
-    np.bincount: "with respect to the weights",
-    functions.leaky_relu: "derivative at 0: the slope",
-    functions.elu: "derivative at 0: alpha",
-    functions.softmax_cross_entropy: "for rows of class probabilities y; for integers y, see above",
+    np.bincount: "the gradient is with respect to the weights",
+    functions.leaky_relu: "the derivative at 0 is the slope",
+    functions.elu: "the derivative at 0 is alpha",
+    functions.softmax_cross_entropy: "composed if y has rows of class probabilities, instead of integers",
 }
-"""Remarks on compositions that their records do not show."""
+"""Remarks on compositions: what the list of recorded functions does not show."""
 
 AROUND: dict[Any, str] = {np.squeeze: "getitem", functions.softmax_cross_entropy: "softmax"}
 """What an example call records besides the function of which it is an example."""
@@ -365,7 +371,7 @@ def missing() -> list[str]:
 
 
 def has_gradient(function: Any) -> bool:
-    """Return whether the rule table has a rule for some argument of `function`."""
+    """Return whether the rule table has a rule for any argument of `function`."""
     primitive = PRIMITIVES[function]
     return primitive.rest is not None or any(primitive.vjps)
 
@@ -411,7 +417,7 @@ def _calls(function: Any) -> Iterator[tuple[Callable[..., Any], list[Any]]]:
 
 
 def orders(function: Any) -> str:
-    """Return which gradients of `function` can differ from 0, found by taking the first two of example calls."""
+    """Return which gradients of `function` can differ from 0, found from the first two gradients of example calls."""
     left = 0
     rng = np.random.default_rng(2)
     for example, given in _calls(function):
@@ -456,27 +462,33 @@ def _table(columns: str, rows: Iterable[Sequence[str]]) -> str:
 
 HEAD = """# Vocabulary
 
-This page lists the functions that can be differentiated, with their gradient rules. [vocabulary.py](vocabulary.py)
-writes it from the rule table, so it is complete: a NumPy function of arrays that is not listed has no gradient rule,
-and raises an error when it is called on a tensor. An alias counts as the function that it names: `np.abs` is
-`np.absolute`, `np.pow` is `np.power`, `np.concat` is `np.concatenate`, `np.permute_dims` is `np.transpose`, `np.acos`
-is `np.arccos`, and so on for the other inverse functions.
+This page lists the functions that you can differentiate, with their gradient rules. The script
+[vocabulary.py](vocabulary.py) writes the page from the engine's own table of rules, so the page is complete: if a NumPy
+function of arrays is not on it, the function has no gradient rule, and raises an error if you call it on a tensor. Some
+functions have several names, and only one of them is listed: `np.abs` is `np.absolute`, `np.pow` is `np.power`,
+`np.concat` is `np.concatenate`, `np.permute_dims` is `np.transpose`, `np.acos` is `np.arccos`, and so on for the other
+inverse functions.
 
-In the tables, the output is `z` and the arguments are `x` and `y`, whatever their names are in the call. `z̄` is the
-cotangent of the output, and `x̄` is the cotangent that the rule returns for `x`. (The code of a rule calls the output
-`out` and its cotangent `ct`.) `[x > y]` is 1 where x > y, and 0 elsewhere. `Σ` is a sum along the axis. Products are
-elementwise, except `@`. Rules can ignore broadcasting and dtypes: the sweep sums over the axes that were stretched, and
-casts to the dtype of the argument. Shapes and keywords are NumPy's; a keyword that is not in the table raises an error.
+In the tables, the output is called `z` and the arguments are called `x` and `y`, even if they have other names in the
+call. A line over a letter means the *cotangent* of this value, which is the gradient of the loss with respect to it. A
+rule is given `z̄`, the cotangent of the output, and it returns `x̄`, the cotangent of `x`. (In the code of a rule, `z` is
+called `out` and `z̄` is called `ct`.) `[x > y]` is 1 where x > y, and 0 elsewhere. `Σ` is a sum along the axis. `·`
+multiplies element by element, and `@` multiplies matrices. The formulas leave out broadcasting and dtypes: the engine
+sums each cotangent over the axes along which the argument was broadcast, and converts it to the dtype of the argument.
+Functions accept the same shapes and keywords as in NumPy, except that a keyword that is not in the table raises an
+error. A function that is marked *internal* is not for users: it appears only in recorded graphs.
 
-*Edges* are the points where the derivative is a convention, or is not finite. Rules are written with functions that
-have rules, so gradients have gradients, at any order. *Orders* says which of these can differ from 0:
+The column *edges* is about points where the function has no derivative, or an infinite one: it says which value the
+rule returns there. (A *tie* means that several arguments, or several entries, are equal.) Rules are written with
+functions that have rules themselves, so you can take gradients of gradients, to any order. The column *orders* says
+which of these can differ from 0:
 
-- *any*: the first, the second, and all further ones too, unless the function is a polynomial like `np.square`;
+- *any*: the first, the second and all further ones, unless the function is a polynomial like `np.square`;
 - *first, then 0*: only the first, since the function is linear or piecewise linear;
-- *0 at every order*: none.
+- *0 at every order*: none of them.
 
-`autograd-spiral check` compares the gradients of every function in these tables with finite differences, and the
-gradients of these gradients, too."""
+The command `autograd-spiral check` compares the gradients of every function in these tables with finite differences,
+and also the gradients of these gradients."""
 
 
 def _gradients(one: Row) -> str:
@@ -491,7 +503,8 @@ def _without_gradient() -> str:
     known = set(checkable().values())
     names = [name_of(f) for f in PRIMITIVES if f in known and not has_gradient(f)]
     text = (
-        "These functions return masks and indices, which are recorded like everything else but let no gradient through."
+        "These functions return masks, indices and other whole numbers. Their calls are recorded like all others, but "
+        "no gradient flows through them."
     )
     listed = textwrap.fill(", ".join(f"`{name}`" for name in names) + ".", 120)
     return _section("Recorded, without a gradient", text, listed)
@@ -507,8 +520,9 @@ def _composed() -> str:
             parts.append("its own rule, above")
         rows.append((f"`{called(function)}`", ", ".join(parts) or "nothing", REMARKS.get(function, "")))
     text = (
-        "These functions of NumPy and of this package are composed of the functions above, and a call records those. "
-        "The table shows what example calls record."
+        "These functions of NumPy and of this package are composed of functions in the tables above: a call records "
+        "these other functions. The second column shows what some example calls record. A function that has its own "
+        "rule is in this table, too, if some of its calls are composed."
     )
     return _section("Composed", text, _table("call records remarks", rows))
 
@@ -527,9 +541,10 @@ def _methods() -> str:
             takes = str(inspect.Signature([parameter.replace(annotation=empty) for parameter in given]))
         rows.append((f"`.{name}{takes}`", text.splitlines()[0]))
     text = (
-        "Operators: `+ - * / // % ** @`, `-x`, `abs(x)`, `round(x)`, `divmod(x, y)`, comparisons, and `& | ^ ~` of "
-        "masks; indexing with integers, slices, `None`, `...`, masks and integer arrays; `len`, iteration, `float` and "
-        "`int` of one element. Methods and attributes:"
+        "Tensors have the operators `+ - * / // % ** @`, `-x`, `abs(x)`, `round(x)`, `divmod(x, y)` and comparisons; "
+        "masks also have `& | ^ ~`. You can index a tensor with integers, slices, `None`, `...`, masks and integer "
+        "arrays. You can also use `len`, iterate over a tensor, and convert a tensor of one element with `float` or "
+        "`int`. Tensors have these methods and attributes:"
     )
     return _section("Operators, methods and attributes of a Tensor", text, _table("name description", rows))
 
@@ -542,9 +557,8 @@ def _others() -> str:
             given = isinstance(member, type) and issubclass(member, (Exception, CapturedStep, CheckReport))
             rows.append((f"`{name if given else called(member)}`", _first_sentence(member)))
     text = (
-        "`from autograd_spiral import …` also has these names, for tensors and their gradients, checks, pictures and "
-        "programs. Entries without parentheses are classes: the package creates their objects, and returns or raises "
-        "them."
+        "You can also import these names with `from autograd_spiral import …`. An entry without parentheses is a class "
+        "whose objects you do not create yourself: the package returns or raises them."
     )
     return _section("Other names in the package", text, _table("name description", rows))
 
@@ -561,8 +575,9 @@ def _errors() -> str:
             builtin = next(base for base in member.__mro__ if base.__module__ == "builtins")
             rows.append((f"`{name}`", f"`{builtin.__name__}`", _first_sentence(member)))
     text = (
-        "Each error is also an instance of the built-in exception that a caller would expect, and all are "
-        "`AutogradError`s. Import them by name: `from autograd_spiral.errors import ShapeError`."
+        "All of these errors are `AutogradError`s. Each of them is also one of Python's built-in exceptions, which the "
+        "second column names, so code that catches this exception catches the error, too. Import an error by name, as "
+        "in `from autograd_spiral.errors import ShapeError`."
     )
     return _section("Errors", text, _table("class builtin meaning", rows))
 
@@ -574,9 +589,9 @@ def _left_out() -> str:
         listed = ", ".join(f"`np.{name}`" for name in names.split())
         rows.append((listed, why, "; ".join(f"for `{name_of(f)}`: {instead}" for f, instead in others.items())))
     text = (
-        "These functions of NumPy are left out on purpose. Each raises an error that gives the reason and says what to "
-        "write instead. Unless the last column says otherwise, this is the same call with the value, as in "
-        "`np.unique(t.data)`."
+        "You cannot call these functions of NumPy on a tensor, for the reason in the second column. Each of them "
+        "raises an error that gives the reason and says what to write instead. If the last column does not mention a "
+        "function, call it on the value of the tensor, as in `np.unique(t.data)`."
     )
     return _section("Left out", text, _table("functions reason write", rows))
 
@@ -600,9 +615,9 @@ def _not_supported() -> str:
             raise AssertionError(f"{code} is said not to be supported, but it runs")
     readers = ", ".join(sorted(f"`{name_of(function)}`" for function in VALUE_FUNCTIONS))
     text = (
-        f"Some functions only need the value, and take it without its graph: {readers}. The following is left out on "
-        "purpose, either because small models of composed operations do not need it, or because it would break the "
-        "promise that a recorded value never changes. Each example raises an error at the call itself, not later:"
+        "The following is not supported, either because small models do not need it, or because a recorded value must "
+        "never change. Each of these examples raises an error at once. A few functions that only need the value of a "
+        f"tensor do accept tensors, but no gradient flows through them: {readers}."
     )
     return _section("Not supported", text, _table("what example error", rows))
 

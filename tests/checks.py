@@ -1,4 +1,4 @@
-"""Helpers of the tests of gradient checks: rules that are off by a known amount, and their reports."""
+"""Helpers for the tests of gradient checks: rules that are wrong by a known amount, and their reports."""
 
 import functools
 

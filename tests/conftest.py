@@ -1,4 +1,4 @@
-"""What holds for the whole suite: its hypothesis profile, the package that processes import, and the command line."""
+"""Settings and fixtures of the whole suite: its hypothesis profile, the package that processes import, and others."""
 
 import contextlib
 import gc

@@ -1,4 +1,4 @@
-"""What an example call is, and the source that shapes, axes, layouts and values of examples are drawn from."""
+"""What an example call is, and how the shapes, axes, memory layouts and values of examples are drawn."""
 
 from __future__ import annotations
 

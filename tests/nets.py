@@ -1,4 +1,4 @@
-"""Models that tests draw: recurrent and convolutional nets, and training steps with an optimizer."""
+"""Models whose pictures are tested: recurrent and convolutional nets, and training steps with an optimizer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures that tests draw, and what they read in them. Run as a program, it renews the golden ones."""
+"""Helpers to draw pictures and to read them. As a program, this file writes the expected (golden) pictures again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Comparisons of a captured step with the eager one: replayed, evaluated, and as its text is executed."""
+"""Comparisons of an eager step with its program: replayed, evaluated, and executed as printed text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The benchmark measures what it says: contenders are pinned, and get the same number of threads."""
+"""The benchmark measures what it says: all contenders may use the same cores and number of threads."""
 
 import importlib.util
 import os

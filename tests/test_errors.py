@@ -1,4 +1,4 @@
-"""Every exception is the package's own and also the builtin that a caller would expect."""
+"""Every exception is an `AutogradError`, and also the built-in exception that a caller would expect."""
 
 import inspect
 

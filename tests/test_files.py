@@ -1,4 +1,4 @@
-"""Files that are written as a whole or not at all, whatever happens half way, and what is kept of the older one."""
+"""Files are written completely or not at all, and what is kept of the file that was there before."""
 
 import contextlib
 import errno

@@ -1,4 +1,4 @@
-"""The rooms of the package, and the direction of every arrow between them: each imports only from those before it."""
+"""The rooms of the package: each of them imports only from the rooms before it."""
 
 import ast
 import functools

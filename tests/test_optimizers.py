@@ -1,4 +1,4 @@
-"""Optimizers agree with their formulas, eagerly and captured; their state can be saved; nothing goes stale."""
+"""Optimizers agree with their formulas, in eager and captured steps, and their state can be saved and restored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names that Tensors and the package lack: what errors say to write is true, and nothing else changes."""
+"""Names that Tensors and the package lack: what the error says to write instead works."""
 
 import copy
 import pickle

@@ -1,4 +1,4 @@
-"""The package's face: names that are there at once, names that are imported when they are asked for, and the tour."""
+"""The package itself: names that are imported at once, names that are imported at first use, and its docstring."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""The typing examples also run: what they promise to mypy is what happens."""
+"""The typing examples also run, and their values have the types that they promise to mypy."""
 
 import inspect
 

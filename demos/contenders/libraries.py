@@ -62,7 +62,7 @@ def _in_numpy(np: Any, softmax: Callable[..., Any]) -> dict[str, Callable[..., A
 
 
 def eager(model: Model, prepare: Callable[[Any], Any] = lambda step: step) -> Step:
-    """Return a step of gradient descent with this project; `prepare` captures it, or not."""
+    """Return a step of gradient descent with this project. To capture it, pass `capture` as `prepare`."""
     from autograd_spiral import Tensor, grad
 
     arrays, batches = model.start()

@@ -1,4 +1,4 @@
-"""The command `check`: the rule table, the user's own functions, and requests that it refuses."""
+"""The command `check`: it checks the rule table and users' own functions, and refuses invalid requests."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""A function that the command line names: found, given inputs, or refused with what to write."""
+"""Functions named on the command line: they are found and given inputs, or an error says what to write."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The command `source`: steps that run, printed or written to a file."""
+"""The command `source`: it prints steps or writes them to a file, and their text runs."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Commands whose stdout or stderr is closed, full, without a reader, or in ASCII alone; and Ctrl-C at any moment."""
+"""Commands when stdout or stderr is closed, full, without a reader, or limited to ASCII; and Ctrl-C at any moment."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The command `train`: the log, the published column, the files, and runs that fail."""
+"""The command `train`: its log, the published losses next to it, the files that it writes, and runs that fail."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The DOT text: frames, tooltips, hostile names, and that Graphviz lays it out in seconds."""
+"""The DOT text: frames, tooltips and strange names; and Graphviz needs only seconds for it."""
 
 import html
 import re

@@ -1,4 +1,4 @@
-"""Nodes, edges, and what becomes part of a formula."""
+"""Graphs: their nodes and edges, and which values become part of a formula."""
 
 import numpy as np
 from nets import adam_by_hand

@@ -1,4 +1,4 @@
-"""The legend, and whether all that it explains can be told apart."""
+"""The legend: everything that it explains looks different from everything else."""
 
 import numpy as np
 from pictures import leaf, legend, picture

@@ -1,4 +1,4 @@
-"""Operations of many operands: stacks, long sums, pieces of gradients."""
+"""Several operations drawn as one operation with many operands: stacks, long sums, pieces of gradients."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""`grad`: the numbers that `backward` adds, returned as new tensors, stored nowhere, differentiable on request."""
+"""`grad` returns the gradients that `backward` adds, as new tensors, and stores them nowhere."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple

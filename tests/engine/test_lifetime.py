@@ -1,4 +1,4 @@
-"""Graphs of any length are recorded, swept, copied, pickled and dropped, by reference counting alone."""
+"""Graphs of any length can be recorded, swept, copied and pickled, and reference counting alone frees them."""
 
 import contextlib
 import copy

@@ -1,4 +1,4 @@
-"""NumPy's functions on Tensors of every shape and memory layout, empty ones included."""
+"""NumPy's functions on Tensors of every shape and memory layout, including empty Tensors."""
 
 import io
 

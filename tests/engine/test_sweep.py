@@ -1,4 +1,4 @@
-"""The reverse sweep: exact sums over every path, nothing left behind, and all or nothing."""
+"""The sweep: it sums over every path, leaves nothing behind, and after an error changes nothing."""
 
 import copy
 import itertools

@@ -1,4 +1,4 @@
-"""What tests read of a page without a browser: its data, and its values as the script decodes them."""
+"""Helpers to read a page without a browser: its data, and its values as the page's script decodes them."""
 
 import base64
 import json

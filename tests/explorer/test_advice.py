@@ -1,4 +1,4 @@
-"""Where a learner should look: each warning comes where its fault is, and not elsewhere."""
+"""Warnings on the explorer's page: each one is shown where its problem is, and nowhere else."""
 
 import numpy as np
 import pytest

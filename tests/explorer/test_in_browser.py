@@ -1,4 +1,4 @@
-"""The page in a real browser: keys, sliders, search, folding, source, values, contrast, and that nothing goes wrong."""
+"""The page in a real browser: keys, sliders, search, folding, source, values and contrast, without any errors."""
 
 import contextlib
 import re

@@ -1,4 +1,4 @@
-"""The page as text: what it holds, that it needs nothing else, how large it is, and what cannot be explored."""
+"""The page as text: what it contains, how large it is, that it needs no other files, and what cannot be explored."""
 
 import re
 from importlib import resources

@@ -1,4 +1,4 @@
-"""Records of trainings: when snapshots are taken, what they hold, and that the training is the same."""
+"""Records of training runs: when snapshots are taken, what they contain, and that the training itself is the same."""
 
 import numpy as np
 import pytest

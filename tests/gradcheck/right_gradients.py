@@ -1,4 +1,4 @@
-"""Functions whose gradients are right and hard to confirm, with inputs at which they are hardest, by name.
+"""Functions whose gradients are right but hard to confirm, by name, with inputs at which this is hardest.
 
 Each is checked in every floating dtype that holds its inputs.
 """

@@ -1,4 +1,4 @@
-"""What is said of wrong gradients."""
+"""What a report says about wrong gradients."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Verdicts on derivatives, wrong, right and hard to tell."""
+"""Verdicts on derivatives that are right, wrong, or hard to judge."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Mistakes that are recognised because the recorded function makes them, too."""
+"""Mistakes that are recognised because the engine can imitate them on the recorded function."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Noise that is measured on values."""
+"""Noise that is measured on the values of a function."""
 
 import numpy as np
 import pytest

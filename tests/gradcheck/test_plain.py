@@ -1,4 +1,4 @@
-"""Plain NumPy: functions that cannot be recorded, and those of which only a part can."""
+"""Plain NumPy: functions that cannot be recorded, or only in part."""
 
 import math
 

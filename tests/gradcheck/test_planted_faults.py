@@ -1,4 +1,4 @@
-"""Faults that people make when they derive gradients by hand: all are caught, most are named, none is named wrongly.
+"""Mistakes that people make when they derive gradients: all are found, most are named, none is named wrongly.
 
 Every third one is tried here; `python demos/compare_checkers.py` tries all of them.
 """

@@ -1,4 +1,4 @@
-"""Right gradients are ok, or lost in noise, however nasty their functions are: never wrong."""
+"""Right gradients get the verdict ok or noise, never wrong, however difficult their functions are."""
 
 import functools
 

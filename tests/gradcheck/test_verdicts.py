@@ -1,4 +1,4 @@
-"""What is derived from the record of a gradient."""
+"""Verdicts, and everything else that is computed from the record of what was found."""
 
 import pickle
 

@@ -1,4 +1,4 @@
-"""Wrong rules of every kind are wrong, whatever hides them: kinks, noise, exact values, weights of 1."""
+"""Wrong rules of every kind are found, whatever hides them: kinks, noise, exact values, weights of 1."""
 
 import numpy as np
 import pytest

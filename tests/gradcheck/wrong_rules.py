@@ -1,4 +1,4 @@
-"""Operations with a wrong rule, and inputs at which it shows, by name.
+"""Operations with a wrong rule, by name, and inputs at which the mistake shows.
 
 A row has the function, one rule for each of its arguments, the inputs, and the keywords of the check.
 """

@@ -1,4 +1,4 @@
-"""Models that hold captured steps in many ways, to be copied and pickled: classes of a module, as pickle needs."""
+"""Models with captured steps, to be copied and pickled. Pickle needs classes that a module defines, like these."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running programs in blocks of rows: the same results as of all rows at once, in little memory, on any threads."""
+"""Programs in blocks of rows: the results are the same as for all rows at once, with less memory and any threads."""
 
 from __future__ import annotations
 

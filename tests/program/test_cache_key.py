@@ -1,4 +1,4 @@
-"""What of the arguments selects a program."""
+"""Cache keys: what about the arguments selects a program."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Warnings about captured steps: each once, at the user's line, and none without a reason."""
+"""Warnings about captured steps: each is given once, names the user's line, and has a reason."""
 
 from __future__ import annotations
 

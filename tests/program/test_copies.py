@@ -1,4 +1,4 @@
-"""Copies of models that hold captured steps: each trains itself, or cannot be made, which an error says."""
+"""Copies of models with captured steps: a copy trains its own parameters, or an error says that it cannot be made."""
 
 from __future__ import annotations
 

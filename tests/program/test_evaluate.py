@@ -1,4 +1,4 @@
-"""What a program means: evaluated equation by equation it is the eager step, and a hook sees every equation."""
+"""`evaluate` computes what the eager step computes, and calls its hook for every equation."""
 
 from __future__ import annotations
 

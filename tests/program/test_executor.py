@@ -1,4 +1,4 @@
-"""Executors: what they are given, what they must return, and what is checked of it."""
+"""Executors: what they are given, what they must return, and how their results are checked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Expressions in both alphabets: what they say, read as mathematics, is what was computed."""
+"""Expressions, as NumPy and as formulas: read as mathematics, they say what was computed."""
 
 from __future__ import annotations
 

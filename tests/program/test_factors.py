@@ -1,4 +1,4 @@
-"""A factor that many gradients have in common is applied once, where that changes nothing but last bits."""
+"""A factor that many gradients share is applied only once, if this changes nothing but the last bits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Entries that arrays of integers pick are gathered into buffers, and are those that NumPy picks."""
+"""Indexing with arrays of integers: a replay gathers the same entries as NumPy, into a buffer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A change in anything that a step reads by name is honoured."""
+"""If anything that a step reads by name changes, the next call uses the new value."""
 
 from __future__ import annotations
 

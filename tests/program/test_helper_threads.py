@@ -1,4 +1,4 @@
-"""Threads that help a call: results, errors, lifetimes, and interrupts at any moment."""
+"""Helper threads: results, errors, when they end, and interrupts at any moment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The functions at the head of texts do what the package's do."""
+"""The functions at the beginning of printed texts compute what the package's functions compute."""
 
 from __future__ import annotations
 

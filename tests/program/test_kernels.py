@@ -1,4 +1,4 @@
-"""Kernels replace what they compute faster, and compute the same."""
+"""Kernels replace the expressions that they compute faster, and compute the same values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The layout: buffers are shared only by values that are not alive together."""
+"""The layout: values share a buffer only if they are never needed at the same time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a captured step keeps alive: nothing that its objects, arguments and variables would not keep alive."""
+"""A captured step keeps nothing in memory that its objects, arguments and variables would not keep."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a program reads at each call, and what bodies of declared primitives become."""
+"""Lowering: which values a program reads at each call, and the equations of declared primitives."""
 
 from __future__ import annotations
 

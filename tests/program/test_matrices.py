@@ -1,4 +1,4 @@
-"""Products and sums of arrays with several axes become those of matrices, and compute the same."""
+"""Products and sums of arrays with several axes become products and sums of matrices, with the same results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No name collides: not with Python's, NumPy's or the text's own, nor with another that Python reads alike."""
+"""Names in a text differ from each other (also as Python reads them) and from Python's and NumPy's names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each equation is in the pass of the step that a reader would look for it in."""
+"""Each equation is printed in the phase of the step in which a reader would look for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each pass keeps the results of any program, and does what it is for."""
+"""Each pass does what it is for, and changes no results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Outside arrays that a program reads at each call, or was made for the contents of."""
+"""Outside arrays: a program reads them at each call, or is made again when their contents change."""
 
 from __future__ import annotations
 

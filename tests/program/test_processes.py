@@ -1,4 +1,4 @@
-"""Two processes on this machine train together: what they compute, refuse and compare, and what ends one of them."""
+"""Two processes on one machine train together: what they compute, compare and refuse, and what happens if one ends."""
 
 from __future__ import annotations
 

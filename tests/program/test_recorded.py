@@ -1,4 +1,4 @@
-"""Recorded graphs as programs: they compute what was recorded, and are named as pictures name it."""
+"""Recorded graphs as programs: they compute what was recorded, with the names that pictures show."""
 
 from __future__ import annotations
 

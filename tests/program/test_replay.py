@@ -1,4 +1,4 @@
-"""Replay: buffers are shared only by values that are not alive together, and nothing grows."""
+"""Replay: values share a buffer only if they are never needed at the same time, and memory does not grow."""
 
 from __future__ import annotations
 

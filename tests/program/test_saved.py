@@ -1,4 +1,4 @@
-"""Saved programs: where they stood, the loop that goes on from there, and checks of what they are given."""
+"""Saved programs: their state, the loop that continues from it, and the checks of their arguments."""
 
 from __future__ import annotations
 

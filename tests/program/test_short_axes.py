@@ -1,4 +1,4 @@
-"""Reductions of short axes, which are combined slice by slice, give what NumPy's do."""
+"""Reductions of short axes, computed slice by slice, return what NumPy returns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Simplification leaves out detours, and keeps what only looks like one."""
+"""Simplification removes operations that change nothing, and keeps those that only seem to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The text of programs: what it looks like, and that it runs on NumPy alone, and under JAX."""
+"""The text of programs: what it looks like, and that it runs with NumPy alone, and with JAX."""
 
 from __future__ import annotations
 

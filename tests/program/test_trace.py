@@ -1,4 +1,4 @@
-"""What a captured step may do while it is recorded, and what is refused with the line and a remedy."""
+"""What a step may do while it is recorded. If it does anything else, an error names the line and a remedy."""
 
 from __future__ import annotations
 

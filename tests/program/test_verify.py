@@ -1,4 +1,4 @@
-"""A step that computes something else in its second run, or returns what a program cannot, is refused."""
+"""An error is raised if a step computes something else in its second run, or returns what a program cannot return."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The executor for XLA: the state stays on the device, dtypes are NumPy's, and what NumPy refuses is refused."""
+"""XLA: the state stays on the device, dtypes are NumPy's, and errors are raised where NumPy would raise them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ways in which a step can read a number that changes: where it is kept, and through what it is read."""
+"""Ways in which a step can read a number that changes: where the number is kept, and how it is read."""
 
 from __future__ import annotations
 

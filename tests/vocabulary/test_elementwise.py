@@ -1,4 +1,4 @@
-"""Special values and keywords of elementwise functions: jumps, knots, infinities, and what they leave alone."""
+"""Special values and keywords of elementwise functions: jumps, knots, infinities, and arguments that do not change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every public function of NumPy that asks Tensors is in the vocabulary, or left out with a reason."""
+"""Every public function of NumPy that can be called on Tensors is in the vocabulary, or left out with a reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Products: how they are called, what they cost, and what they say when shapes do not fit."""
+"""Products: how they are called, what they cost, and the errors for shapes that do not fit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Joining, splitting and windows: what they cost, and what they share with NumPy beyond values and gradients."""
+"""Joining, splitting and windows: what they cost, and what else is the same as in NumPy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sums of many numbers, in gradients and reductions, are right to the digits of their dtype."""
+"""Sums of many numbers, in gradients and in reductions, are as accurate as their dtype allows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts that differ only by numbers that count."""
+"""Texts that differ only in numbers that count up are written as one."""
 
 import pytest
 from hypothesis import given

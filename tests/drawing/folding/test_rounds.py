@@ -1,4 +1,4 @@
-"""Loops folded: nothing is lost, nothing is said that is not true of all rounds, and what differs is not folded."""
+"""Folded loops: nothing is lost, labels are true of every round, and rounds that differ are not folded."""
 
 import contextlib
 import math

@@ -1,4 +1,4 @@
-"""Updates folded into one box for each parameter: what it assigns, or the call of an optimizer."""
+"""Updates folded into one box for each parameter, which lists assignments or shows the call of an optimizer."""
 
 import numpy as np
 import pytest
