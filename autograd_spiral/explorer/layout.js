@@ -1,6 +1,7 @@
 // Layout: a column for each phase, a row for each rank, and a band of rows for each scope. Values flow down in the
 // forward column, gradients up in the backward column, and a gradient is level with its value. Between two rows there
-// is nothing but edges, and an edge that passes a row has a place of its own in it, so that no edge crosses a box.
+// is nothing but edges, and an edge that passes a row has a place of its own in it, so that no edge crosses a box. The
+// ways of edges from one phase to another are in routes.js.
 
 const LAYOUT = {
   height: 44,
@@ -71,9 +72,10 @@ function layout({ nodes, edges, pairs, phases, order, titleWidth }) {
       gutter: gutters[d],
     };
   });
+  const routes = new Routes({ nodes, x, rank, tops, columns });
   /** The curve of an edge. What another edge from the same node has `drawn` already is left out. */
   const curve = (edge, drawn) =>
-    paths.has(edge) ? flowing(edge.tail, paths.get(edge), tops, drawn) : across(edge, nodes, x, y);
+    paths.has(edge) ? flowing(edge.tail, paths.get(edge), tops, drawn) : routes.of(edge);
   return {
     x,
     y,
@@ -385,17 +387,6 @@ function flowing(tail, { way, length, end, left }, tops, drawn) {
     if (k < length) d += `V${leave(next.rank)}`;
   }
   return { d, tip: [round(left + end.x), enter(end.rank), down ? 90 : -90] };
-}
-
-/** The curve of an edge between phases: from the side of one box to the side of the other, behind all boxes. */
-function across({ tail, head }, nodes, x, y) {
-  const right = x[head] >= x[tail];
-  const from = [x[tail] + (right ? nodes[tail].width : 0), y[tail] + LAYOUT.height / 2];
-  const to = [x[head] + (right ? 0 : nodes[head].width), y[head] + LAYOUT.height / 2];
-  const bend = (right ? 1 : -1) * Math.max(30, Math.abs(to[0] - from[0]) / 2);
-  const points = [from, [from[0] + bend, from[1]], [to[0] - bend, to[1]], to].map(([a, b]) => `${round(a)} ${b}`);
-  const d = `M${points[0]}C${points.slice(1).join(' ')}`;
-  return { d, tip: [round(to[0]), to[1], right ? 0 : 180] };
 }
 
 function round(value) {

@@ -17,7 +17,10 @@ from autograd_spiral.explorer.training import Regions
 
 __all__ = ["SCRIPTS", "page_of"]
 
-SCRIPTS = ("values.js", "order.js", "layout.js", "view.js", "picture.js", "panel.js", "training.js", "explorer.js")
+SCRIPTS = (
+    *("values.js", "order.js", "routes.js", "layout.js", "view.js", "picture.js", "panel.js"),
+    *("training.js", "explorer.js"),
+)
 """The files that make up the script, in order."""
 
 _WINDOWS = 1000

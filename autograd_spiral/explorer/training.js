@@ -99,20 +99,21 @@ class TrainingView {
     if (!steepest) return;
     const [update, fall, window] = steepest;
     const moment = this.nearest(update);
-    const near = `near update ${update.toLocaleString('en')}, by ${number(fall, 2)} per update`;
+    const near = `near update ${update.toLocaleString('en')}`;
+    const by = `by ${number(fall, 2)} per update`;
     this.says.replaceChildren(
-      make('span', {}, 'falls fastest '),
+      make('span', {}, `falls fastest ${near}`),
       make(
         'button',
         {
           type: 'button',
           class: 'chip',
-          title: `${near}, over ${window} updates, spikes aside: goes to the snapshot there`,
+          title: `${near}, ${by}, over ${window} updates, spikes aside: goes to the snapshot there`,
           click: () => this.report.choose(moment),
         },
-        afterUpdates(at[moment]),
+        `see it ${afterUpdates(at[moment])}`,
       ),
-      make('span', {}, ` ${near}`), // wrapped out of sight where there is no room
+      make('span', {}, by), // wrapped out of sight where there is no room
     );
   }
 
