@@ -5,18 +5,18 @@
 >>> w = Tensor([1.0, -2.0], requires_grad=True, name="w")  # NumPy's functions and Python's operators record a graph
 >>> loss = np.sum(relu(w) ** 2).named("loss")
 >>> loss.backward()                                        # adds the gradient to w.grad …
->>> slope = grad(loss, w, create_graph=True)               # … and grad returns it, differentiable again
+>>> slope = grad(loss, w, create_graph=True)               # … and grad returns it; it can be differentiated
 >>> check_gradients(np.tanh, w.data).verdict               # gradients compared with finite differences
 'ok'
 >>> picture = draw(loss, gradients_of=w)                   # the graph, forward and backward: picture.save_as("w.svg")
 >>> page = explore(loss, gradients_of=w)                   # … to step through in a browser: page.save_as("w.html")
->>> text = backward_source(loss, w)                        # the same, printed as NumPy that a person could write
+>>> text = backward_source(loss, w)                        # both passes, as NumPy code that a person could write
 >>> step = capture(lambda x: np.sum(w * x))                # a step, recorded at the first call and replayed later
 
-There is more: `value_and_grad`, `jacobian`, `hessian` and others take functions; `Adam` and `SGD` train a model;
-`@primitive` declares an operation with its rule; `no_grad()`, `scope(name)` and `blame()` are contexts. Functions that
-NumPy lacks, such as `softmax_cross_entropy`, are here too. `python -m autograd_spiral --help` lists the commands, and
-the pages in docs/ explain the rest.
+There is more: `value_and_grad`, `jacobian`, `hessian` and others compute derivatives of functions; `Adam` and `SGD`
+train a model; `@primitive` declares an operation with its gradient rule; `no_grad()`, `scope(name)` and `blame()` are
+context managers. Functions that NumPy lacks, such as `softmax_cross_entropy`, are here too. `python -m autograd_spiral
+--help` lists the commands, and the pages in docs/ explain the rest.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ _LATER = {
     "vjp": "transforms",
     "xla": "program.xla",
 }
-"""The modules of public names that are imported at their first use, so that the rest of the package imports quickly."""
+"""Maps public names to modules that are only imported at the first use, so that importing the package is fast."""
 
 _ROOMS = ("cli", "debug", "drawing", "explorer", "gradcheck", "program", "spiral")
 
@@ -172,7 +172,7 @@ def __getattr__(name: str) -> Any:
     if instead is not None:
         message = f"{__name__} has no {name!r}: {instead}"
         caller = sys._getframe(1)
-        if caller.f_code.co_code[caller.f_lasti] == opmap["IMPORT_FROM"]:  # it replaces an AttributeError by its own
+        if caller.f_code.co_code[caller.f_lasti] == opmap["IMPORT_FROM"]:  # it would replace an AttributeError
             raise ImportError(message, name=__name__, path=__file__)
         raise AttributeError(message, name=name)  # without `obj=`, Python does not suggest another name itself
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__])

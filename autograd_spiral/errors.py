@@ -1,4 +1,4 @@
-"""The exceptions. Each is also the builtin exception that a caller would expect."""
+"""The exceptions. Each is a subclass of the built-in exception that a caller would expect."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ class ArgumentError(AutogradError, ValueError):
 
 
 class AxisError(AutogradError, np.exceptions.AxisError):
-    """There is no such axis; this is also NumPy's AxisError, and so a ValueError and an IndexError."""
+    """An array has no such axis. The class is a subclass of NumPy's AxisError, and so of ValueError and IndexError."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)  # NumPy's class also takes the parts of a message
@@ -35,19 +35,19 @@ class NoRuleError(AutogradError, TypeError):
 
 
 class InPlaceError(AutogradError, TypeError):
-    """A recorded value was about to be overwritten; the message names what to write instead."""
+    """A recorded value was about to be overwritten; the message says what to write instead."""
 
 
 class LostGraphError(AutogradError, TypeError):
-    """A conversion to a plain array would silently drop the graph behind a tensor."""
+    """A conversion to a plain array or number would silently drop a tensor's graph, and with it the gradient."""
 
 
 class LabelError(AutogradError, ValueError):
-    """Class labels must be one integer per row, within range, and are not; the message names the row and the label."""
+    """Class labels are not integers, one per row and within range; the message names the row and the label."""
 
 
 class GradientError(AutogradError, RuntimeError):
-    """A gradient was requested or set where there can be none, or requested without the cotangent it needs."""
+    """A gradient was requested or set where there can be none, or its cotangent is missing."""
 
 
 class RuleError(AutogradError, RuntimeError):
@@ -55,7 +55,7 @@ class RuleError(AutogradError, RuntimeError):
 
 
 class StaleLeafError(AutogradError, RuntimeError):
-    """A leaf was assigned after it was recorded, so `create_graph=True` cannot record a gradient at the old value."""
+    """A leaf got a new value after it was recorded, so `create_graph=True` cannot record a gradient at the old one."""
 
 
 class CaptureError(AutogradError, RuntimeError):
@@ -67,7 +67,7 @@ class LostPeerError(AutogradError, RuntimeError):
 
 
 class GradientMismatch(AutogradError, AssertionError):
-    """A gradient check failed, or could judge nothing: `report` says what is wrong, where, and by how much."""
+    """A gradient check failed, or could not judge anything: `report` says what is wrong, where, and by how much."""
 
     def __init__(self, report: object, diagnosis: str = "gradient check failed") -> None:
         super().__init__(f"{diagnosis}\n{report}")

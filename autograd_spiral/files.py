@@ -41,15 +41,15 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
             yield file
         return
     if old is not None:
-        open(path, "r+b").close()  # raises PermissionError for a write-protected file, which os.replace would not
+        open(path, "r+b").close()  # raises PermissionError for a write-protected file, which os.replace would replace
     target = Path(os.path.realpath(path))
     target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{secrets.token_hex(8)}.part")  # the target's name may be as long as names can be
+    beside = target.with_name(f".{secrets.token_hex(8)}.part")  # short, since the target's name may be long
     try:
         with open(beside, "xb") as file:
             if old is not None:
                 if hasattr(os, "chown"):
-                    with suppress(PermissionError):  # only root gives files away
+                    with suppress(PermissionError):  # only root may change a file's owner
                         os.chown(beside, old.st_uid, old.st_gid)
                 shutil.copymode(target, beside)
             yield file

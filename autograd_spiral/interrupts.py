@@ -1,7 +1,7 @@
 """Makes Ctrl-C on the command line print one line and exit with status 130, from the first moment on.
 
 The package imports this file before all others. In a process that runs the package's command line, Ctrl-C then ends the
-process at once, except while a command is working: there it raises KeyboardInterrupt (see `cli`). In any other process,
+process at once, except while a command is working: then it raises KeyboardInterrupt (see `cli`). In any other process,
 nothing changes.
 """
 
@@ -16,7 +16,7 @@ STATUS = 130
 
 
 def end(*_: object) -> None:
-    """End this process with exit status `STATUS`, as the handler of Ctrl-C."""
+    """Handle Ctrl-C: end this process with exit status `STATUS`."""
     try:  # noqa: SIM105  # contextlib would have to be imported first
         os.write(2, b"interrupted\n")
     except OSError:

@@ -45,12 +45,11 @@ Schedule: TypeAlias = Callable[[Any], Any]
 class Optimizer:
     """Update parameters from their gradients: the base of `SGD` and `Adam`.
 
-    `parameters` are leaf Tensors in any container; settings in it, such as texts, numbers, None and functions, are
-    skipped. `learning_rate` is a number, or a function that gets the number of
-    updates so far, a Tensor, and returns the rate: see `cosine_decay`. Averages of gradients are kept for all
-    parameters together, in one vector, with the parameters in the order of their names. `count` is the number of
-    updates, a Tensor. Raises TypeError or `GradientError` if a parameter is not a leaf that requires gradients, or
-    occurs twice.
+    `parameters` are leaf Tensors in any container; settings in the container, such as strings, numbers, None and
+    functions, are skipped. `learning_rate` is a number, or a function that gets the number of updates so far (a Tensor)
+    and returns the rate: see `cosine_decay`. Each average of gradients is one vector for all parameters together, in
+    the order of their names. `count` is the number of updates, a Tensor. Raises TypeError or `GradientError` if a
+    parameter is not a leaf that requires gradients, or occurs twice.
 
     >>> optimizer = SGD({"w": Tensor([1.0, 2.0], requires_grad=True)}, learning_rate=0.1)
     >>> optimizer.update({"w": np.array([1.0, 1.0])})
@@ -71,7 +70,7 @@ class Optimizer:
     )
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Refuse arguments that do not fit, saying what to write instead of other libraries' names."""
+        """Raise an error for arguments that do not fit; it says what to write instead of other libraries' names."""
         if not args and not kwargs:  # this is how copies are made
             return super().__new__(cls)
         signature = inspect.signature(cls.__init__)
@@ -79,7 +78,7 @@ class Optimizer:
             signature.bind(None, *args, **kwargs)
         except TypeError as error:
             others = [f"{_ARGUMENTS[name]} instead of {name}=" for name in kwargs if name in _ARGUMENTS]
-            usual = f"the first arguments are {', '.join(list(signature.parameters)[1:3])}, and the rest have names"
+            usual = f"the first arguments are {', '.join(list(signature.parameters)[1:3])}; pass the others by name"
             raise TypeError(
                 f"{cls.__name__}: {error}: " + (f"write {', '.join(others)}" if others else usual)
             ) from None
@@ -89,7 +88,7 @@ class Optimizer:
         self.parameters = parameters
         self._leaves = _parameters(type(self).__name__, parameters)
         self._settings = frozenset(_by_path(parameters)) - self._leaves.keys()
-        # Not float16, in which the squares of small gradients are 0.
+        # Not float16, in which the squares of small gradients round to 0.
         self._dtype = np.result_type(np.float32, *(p.dtype for p in self._leaves.values()))
         self._schedule = learning_rate if callable(learning_rate) else None
         self._rate = Tensor(0.0, name="learning_rate")
@@ -103,8 +102,8 @@ class Optimizer:
     def learning_rate(self) -> Any:
         """The learning rate of the latest update, a Tensor; set it to a number to change it for later updates.
 
-        A captured step reads it at each call, so changing it makes no new program. Raises ValueError for a negative
-        number, and `GradientError` if it follows a schedule.
+        A captured step reads it at each call, so changing it makes no new program. Setting it raises ValueError for a
+        negative number, and `GradientError` if it follows a schedule.
 
         >>> optimizer = Adam(Tensor(1.0, requires_grad=True), learning_rate=0.01)
         >>> optimizer.learning_rate = 0.5 * optimizer.learning_rate
@@ -126,7 +125,7 @@ class Optimizer:
 
     @property
     def state(self) -> dict[str, Tensor]:
-        """All tensors of the optimizer except the parameters, by name: save them, and restore them by `assign`.
+        """All tensors of the optimizer except the parameters, by name; to restore saved ones, `assign` them.
 
         >>> w = Tensor([1.0, 2.0], requires_grad=True)
         >>> list(Adam({"w": w}).state)
@@ -136,14 +135,14 @@ class Optimizer:
         return {f"{type(self).__name__}.{name}": tensor for name, tensor in own.items()}
 
     def update(self, gradients: Any = None) -> None:
-        """Take one step: assign new values to all parameters, from gradients in the same form.
+        """Take one step: assign new values to all parameters, computed from `gradients`, which have the same form.
 
         In a captured step, the parameters and the state change once the whole step has succeeded. The update is in a
         scope with the name of the class, so pictures show `W ← Adam(W, dW)`. Raises `GradientError` if the gradients
-        have another form, if one is missing, or if the container now holds other parameters; `ShapeError` if a gradient
-        has another shape, and `DtypeError` if it is not floating-point. Issues a UserWarning if the loss was computed
-        before the latest update, or if two updates in a row get gradients of tensors that are not parameters of this
-        optimizer: the same ones both times, with unchanged values.
+        have another form, if one is missing, or if the container now holds other parameters. Raises `ShapeError` if a
+        gradient has another shape, and `DtypeError` if it is not floating-point. Issues a UserWarning if the loss was
+        computed before the latest update, or if two updates in a row get gradients of the same tensors, with unchanged
+        values, that are not parameters of this optimizer.
 
         >>> w = Tensor([1.0, 2.0], requires_grad=True)
         >>> Adam(w, learning_rate=0.1).update(np.array([3.0, -0.5]))
@@ -171,7 +170,7 @@ class Optimizer:
         raise NotImplementedError
 
     def _in_dtype(self, number: Any) -> Any:
-        return number.astype(self._dtype)  # otherwise, multiplying arrays by it would make them float64
+        return number.astype(self._dtype)  # otherwise, the product of an array and the number would be float64
 
     def _checked(self, gradients: Any) -> dict[Any, Any]:
         """Return the gradients of all parameters, in the order of the parameters."""
@@ -180,7 +179,7 @@ class Optimizer:
         now = {key: p for key, p in _by_path(self.parameters).items() if key not in settings or type(p) is Tensor}
         if now.keys() != self._leaves.keys() or any(now[key] is not p for key, p in self._leaves.items()):
             raise GradientError(
-                f"{caller}: the container now holds other parameters: give the old ones new values by assign()"
+                f"{caller}: the container now holds other parameters: use assign() to give the old ones new values"
             )
         given = _by_path(gradients).items()
         found = {key: _floating(caller, key, g) for key, g in given if key not in settings}
@@ -196,10 +195,11 @@ class Optimizer:
         return {key: found[key] for key in self._leaves}
 
     def _warn_of_no_effect(self, gradients: dict[Any, Any]) -> None:
-        """Warn of gradients that show a mistake: those of other tensors, or of a loss from before the latest update.
+        """Warn of gradients of other tensors, and of a loss that was computed before the latest update.
 
-        Gradients of other tensors are allowed, since these may be copies that get the new values after each update. So
-        the warning comes at the second update, if the same tensors still have the values that they had at the first.
+        Gradients of other tensors are allowed, since the tensors may be copies that get the new values after each
+        update. So the warning comes at the second update, if the same tensors still have the values that they had at
+        the first update.
         """
         caller, latest = f"{type(self).__name__}.update", _LATEST.get(self, -1)
         value_of, others = MODE.get().trace.value_of, {}
@@ -221,7 +221,7 @@ class Optimizer:
                 _warn(
                     f"{caller}: these are gradients of tensors that this optimizer does not update, such as "
                     f"{_name(key)}: make a new optimizer for a new net, as in optimizer = {type(self).__name__}(net), "
-                    "or give the old tensors new values by assign()"
+                    "or use assign() to give the old tensors new values"
                 )
                 break
         _OTHERS[self] = others
@@ -240,7 +240,7 @@ class Optimizer:
         return f"<{type(self).__name__} of {_listed(self._leaves)}>"
 
 
-# Not in the optimizers themselves, whose copies and files need none of it.
+# Kept outside the optimizers, since copied or saved optimizers do not need it.
 _LATEST: weakref.WeakKeyDictionary[Optimizer, int] = weakref.WeakKeyDictionary()
 """Maps an optimizer to the serial number of a tensor that its latest update computed."""
 _OTHERS: weakref.WeakKeyDictionary[Optimizer, dict[Any, Any]] = weakref.WeakKeyDictionary()
@@ -253,7 +253,7 @@ _INSTEAD = {
     "state_dict": "optimizer.state",
     "minimize": "optimizer.update(grad(loss, parameters))",
     "step": "optimizer.update(gradients), as in optimizer.update(grad(loss, parameters))",
-    "zero_grad": "optimizer.update(grad(loss, parameters)) alone: unlike backward(), grad leaves nothing to be cleared",
+    "zero_grad": "only optimizer.update(grad(loss, parameters)): unlike backward(), grad leaves nothing to clear",
 }
 _ARGUMENTS = {
     "alpha": "learning_rate=",
@@ -350,9 +350,10 @@ class Adam(Optimizer):
 def clip_by_norm(gradients: Any, max_norm: float) -> Any:
     """Return the gradients, all multiplied by the same number so that their joint norm is at most `max_norm`.
 
-    The norm is that of all gradients joined into one vector (Pascanu et al. 2013). They may be in any container; the
-    result has the same form, with arrays for arrays and Tensors for Tensors. Raises ValueError unless `max_norm` is
-    positive, `GradientError` for missing gradients, and `DtypeError` for gradients that are not floating-point.
+    The joint norm is the norm of all gradients joined into one vector (Pascanu et al. 2013). The gradients may be in
+    any container; the result has the same form, with arrays for arrays and Tensors for Tensors. Raises ValueError
+    unless `max_norm` is positive, `GradientError` for missing gradients, and `DtypeError` for gradients that are not
+    floating-point.
 
     >>> clip_by_norm({"w": np.array([3.0, 0.0]), "b": np.array(4.0)}, max_norm=1.0)
     {'w': array([0.6, 0. ]), 'b': np.float64(0.8)}
@@ -378,7 +379,7 @@ def clip_by_norm(gradients: Any, max_norm: float) -> Any:
 
 @explains_keywords(decay_rate="factor=", gamma="factor=", lr="initial=", step_size="steps=", transition_steps="steps=")
 def exponential_decay(initial: float, factor: float, steps: float = 1) -> Schedule:
-    """Return a schedule that multiplies the learning rate by `factor` every `steps` updates, smoothly.
+    """Return a schedule that changes the learning rate smoothly, by a factor of `factor` every `steps` updates.
 
     The rate is `initial * factor ** (step / steps)`. Raises ValueError unless all three are positive.
 
@@ -398,8 +399,8 @@ def _exponential(step: Any, *, initial: float, factor: float, steps: float) -> A
 def cosine_decay(initial: float, steps: float, final: float = 0.0) -> Schedule:
     """Return a schedule that falls from `initial` to `final` in `steps` updates, along half a cosine wave.
 
-    The rate is `final + (initial - final) * (1 + cos(pi * step / steps)) / 2` (Loshchilov and Hutter 2017), and after
-    that `final`. Raises ValueError unless `initial` and `steps` are positive, and for a negative `final`.
+    The rate is `final + (initial - final) * (1 + cos(pi * step / steps)) / 2` (Loshchilov and Hutter 2017), and `final`
+    after that. Raises ValueError unless `initial` and `steps` are positive, and for a negative `final`.
 
     >>> cosine_decay(0.1, steps=100)(np.array([0, 50, 100, 200])).round(4)
     array([0.1 , 0.05, 0.  , 0.  ])
@@ -433,7 +434,7 @@ def _warmup(step: Any, *, steps: float, schedule: float | Schedule) -> Any:
 def named_parameters(parameters: Any) -> dict[str, Any]:
     """Return the tensors or arrays of a container in a dict, under names made of their keys, such as "layers.0.W".
 
-    Settings, such as texts, None and functions, are left out, and so are numbers in a container of Tensors.
+    Settings, such as strings, None and functions, are left out, and so are numbers in a container of Tensors.
     `np.savez(file, **named_parameters(net))` saves a net of any form. Raises ValueError if two names are equal, as for
     the keys 0 and "0", and TypeError for a single tensor, which has no key.
 
@@ -459,11 +460,11 @@ def named_parameters(parameters: Any) -> dict[str, Any]:
 
 @explains_keywords(batch_size="size=", shuffle="leave it out, since the order is always random")
 def batches(rng: np.random.Generator, size: int, *arrays: Any) -> Iterator[tuple[Any, ...]]:
-    """Yield batches of `size` rows in random order, until each row is used once; the last batch may be smaller.
+    """Yield batches of `size` rows in random order, until each row was used once; the last batch may be smaller.
 
-    A batch is a tuple with the same rows of every array. The order is drawn from `rng` when `batches` is called. Raises
-    `ShapeError` for arrays without rows or of different lengths, TypeError if `rng` is not a NumPy Generator, and
-    ValueError for sizes below 1.
+    A batch is a tuple that has the same rows of each array. The order is drawn from `rng` when `batches` is called.
+    Raises `ShapeError` for arrays without rows or of different lengths, TypeError if `rng` is not a NumPy Generator,
+    and ValueError for sizes below 1.
 
     >>> X, y = np.arange(5) / 10, np.arange(5)
     >>> [rows.tolist() for _, rows in batches(np.random.default_rng(0), 2, X, y)]
@@ -556,7 +557,7 @@ def _floating(caller: str, key: Any, gradient: Any) -> Any:
 
 
 def _no_tensor() -> None:
-    """Return None, as a weak reference does whose tensor no longer exists: for a gradient whose input is not known."""
+    """Return None, as the weak reference to a deleted tensor does; used for a gradient whose input is not known."""
 
 
 def _warn(message: str) -> None:

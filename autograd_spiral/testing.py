@@ -1,12 +1,12 @@
-"""Hypothesis strategies for testing operations and their gradients; they need the `test` extra.
+"""Hypothesis strategies for testing operations and their gradients; they need hypothesis, from the `test` extra.
 
-Numbers come from a short list of round numbers, so a failing test shrinks to arrays that can be read at a glance: 0, 1,
-then other whole numbers and halves, then tenths. Shapes shrink to few, short axes. Every `dtype` argument may also be a
-strategy for dtypes, such as `float_dtypes()`.
+Numbers come from a short list of round numbers, so that a failing test shrinks to arrays that can be read at a glance.
+They shrink to 0 and 1 first, then to other whole numbers and halves, then to tenths. Shapes shrink to few, short axes.
+Every `dtype` argument may also be a strategy for dtypes, such as `float_dtypes()`.
 
-A gradient that is right for such numbers can be wrong, or lost, for others: `arrays_near` draws numbers on kinks and
-next to them, `arrays_of_any_scale` draws tiny and huge numbers, `ill_conditioned_arrays` draws arrays whose differences
-and products lose digits, and `in_any_layout` draws other memory layouts.
+A gradient that is right for such numbers can be wrong for others. `arrays_near` draws numbers on kinks and next to
+them, `arrays_of_any_scale` draws tiny and huge numbers, and `ill_conditioned_arrays` draws arrays whose differences and
+products lose digits. `in_any_layout` draws arrays in other memory layouts.
 
 >>> from hypothesis import given, settings
 >>> from autograd_spiral.gradcheck import check_gradients
@@ -101,12 +101,12 @@ def arrays_away_from(
 
 
 def _arrays(dtype: Any, shape: Any, elements: Any) -> Any:
-    """Return a strategy for arrays of `elements`, a strategy for numbers or a function that returns one for a dtype."""
+    """Return a strategy for arrays of `elements`, which is a strategy, or a function from a dtype to a strategy."""
     if isinstance(dtype, st.SearchStrategy):
         return dtype.flatmap(lambda drawn: _arrays(drawn, shape, elements))
     dtype = np.dtype(dtype)
     chosen = elements(dtype) if callable(elements) else elements
-    # rounded to the dtype, since hypothesis rejects numbers that it cannot hold
+    # rounded to the dtype, since hypothesis rejects numbers that do not fit into it
     return hnp.arrays(dtype, shape, elements=chosen.map(lambda x: float(dtype.type(x))))
 
 
@@ -184,9 +184,9 @@ def arrays_of_any_scale(*, shape: Any = (3,), dtype: Any = np.float64, alike: bo
 def ill_conditioned_arrays(draw: Any, /, *, shape: Any = (3,), dtype: Any = np.float64) -> Array:
     """Draw an array whose differences or products lose digits, in one of the ways that occur in practice.
 
-    Its numbers may be far from 0 and close to each other, as years and altitudes are, or differ widely in scale; or its
-    last row (or number) is nearly the sum of the others, so that a square matrix is nearly singular. Numbers that are
-    closer than the dtype can represent become equal.
+    Its numbers may be far from 0 and close to each other, as years are, or they may differ widely in scale. Or its last
+    row (or number) is nearly the sum of the others, so that a square matrix is nearly singular. Numbers that are too
+    close together for the dtype become equal.
 
     >>> from hypothesis import find
     >>> x = find(ill_conditioned_arrays(), lambda x: np.std(x) > 0 and np.mean(x) > 1e5 * np.std(x))

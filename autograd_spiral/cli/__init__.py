@@ -1,8 +1,8 @@
 """The command line: `python -m autograd_spiral`, also installed as `autograd-spiral`.
 
 Each command has its own file, which ends with its `COMMAND` and is imported when the command runs. To add a command,
-add a file, and a row in `COMMANDS` below. Results go to stdout, everything else to stderr. Exit status: 0 fine, 1 a run
-or a check failed, 2 bad usage, 130 interrupted.
+add a file, and a row in `COMMANDS` below. Results go to stdout, and everything else goes to stderr. The exit status is
+0 if all went well, 1 if a run or a check failed, 2 for wrong usage, and 130 after an interrupt.
 """
 
 from __future__ import annotations
@@ -57,11 +57,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             try:
                 status = _run(list(sys.argv[1:] if argv is None else argv))
             finally:
-                flush()  # here, where a closed pipe can still be told from a failure
+                flush()  # while a closed pipe can still be told from a failure
     except KeyboardInterrupt:
         say("interrupted")
         return interrupts.STATUS
-    except BrokenPipeError:  # the reader of our output has left, as `head` does: nothing went wrong
+    except BrokenPipeError:  # the reader of our output has stopped reading, as `head` does: nothing went wrong
         pass
     except (OSError, MemoryError, FloatingPointError) as error:  # a full disk, too many points, a step size too large
         return fail(str(error) or type(error).__name__)
@@ -84,7 +84,7 @@ def _interruptible() -> Iterator[None]:
 def _run(words: list[str]) -> int:
     first = words[0] if words else ""
     if first in ("-h", "--help", "--version"):
-        _parser().parse_args([first])  # prints and exits
+        _parser().parse_args([first])  # prints the help or the version, and exits
     if not words or first.startswith("-"):
         words.insert(0, next(iter(COMMANDS)))
     elif first not in COMMANDS:
@@ -96,7 +96,7 @@ def _run(words: list[str]) -> int:
 
 
 def _parser() -> Parser:
-    """Return the parser for what may stand in place of a command: the options for help and version."""
+    """Return the parser for a command line without a command: it has the options for help and version."""
     listed = "".join(f"\n  {name:8}{summary}" for name, summary in COMMANDS.items())
     parser = Parser(
         PROGRAM,

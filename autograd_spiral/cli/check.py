@@ -27,7 +27,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--shapes", help=shapes)
     against = (
-        "module:function with gradients derived by hand, which takes the same inputs and returns one array for each"
+        "module:function that returns gradients derived by hand, one array for each input; it takes the same inputs"
     )
     parser.add_argument("--against", metavar="GRADIENT", help=against)
     order = "1 for gradients, 2 for gradients of gradients too (default: 1)"
@@ -58,7 +58,7 @@ def _check_table(options: argparse.Namespace) -> int:
         )
     try:
         report = check_rules(options.names, seed=options.seed)
-    except ValueError as error:  # a name that is not in the table; the report has what a rule raises
+    except ValueError as error:  # a name that is not in the table; errors of a rule are in the report
         options.parser.error(str(error))
     return _conclude(report, options)
 
@@ -67,9 +67,9 @@ def _check_function(name: str, options: argparse.Namespace) -> int:
     if len(options.names) > 1:
         options.parser.error(f"check one module:function at a time, not {' '.join(options.names)}")
     if options.against and options.order:
-        options.parser.error("--order does not apply with --against, which compares gradients alone")
+        options.parser.error("--order does not apply with --against, which compares only gradients")
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # what the user's code prints is not our result
+        with contextlib.redirect_stdout(sys.stderr):  # output of the user's code is not our result
             dtype = options.dtype or "float64"
             function, inputs = function_and_inputs(name, options.shapes, dtype=dtype, seed=options.seed)
             if options.against:
@@ -104,7 +104,7 @@ def _conclude(report: CheckReport | RuleReport, options: argparse.Namespace) -> 
 
 
 def _where(error: BaseException, name: str) -> str:
-    """Return the innermost line of the user's module in the traceback of the exception or its cause, or ""."""
+    """Return the innermost line of the user's module in the traceback of the exception or its cause, or "" if none."""
     ending = name.partition(":")[0].replace(".", "/")
     for raised in filter(None, (error.__cause__, error)):
         for frame in reversed(traceback.extract_tb(raised.__traceback__)):
@@ -116,7 +116,7 @@ def _where(error: BaseException, name: str) -> str:
 
 COMMAND = Command(
     name="check",
-    description="Compare gradients with finite differences whose error bound is known, and report what is wrong, where "
+    description="Compare gradients with finite differences, whose error bounds are known. Report what is wrong, where "
     "and by how much. Exit status 1 when something is wrong, when nothing could be judged because no values were "
     "finite, or when your own function raises.",
     examples=(

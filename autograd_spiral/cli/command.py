@@ -58,7 +58,7 @@ class Command:
 
 
 def examples(pairs: Sequence[tuple[str, str]]) -> str:
-    """Return the part of a help text that lists example commands, each under a line that says what it does.
+    """Return the part of a help text that lists example commands, with a line above each that says what it does.
 
     >>> print(examples([("check exp", "one function")]))
     examples:

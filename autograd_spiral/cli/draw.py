@@ -1,4 +1,4 @@
-"""The command `draw`: the computation graph of a model's loss as a picture."""
+"""The command `draw`: draws the computation graph of a model's loss."""
 
 from __future__ import annotations
 

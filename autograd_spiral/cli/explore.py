@@ -1,4 +1,4 @@
-"""The command `explore`: a model of the case study and its training, as a page to step through."""
+"""The command `explore`: writes a page on which to step through a model of the case study and its training."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _STEPS = {"linear": published.LINEAR.steps, "net": published.TWO_LAYER.steps}
 
 
 class Watch:
-    """Makes a record of a model's training; `train` takes it as `watch`."""
+    """Makes a record of a model's training; pass it to `train` as `watch`."""
 
     def __init__(self, model: Model, X: Any, y: Any) -> None:
         self.record: Training | None = None

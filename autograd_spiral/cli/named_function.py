@@ -1,4 +1,4 @@
-"""A function that the command line names as "module:function", and random inputs for it."""
+"""Finds the function that the command line names as "module:function", and draws random inputs for it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["UsageError", "function_and_inputs", "resolve", "suggestion"]
 
 
 class UsageError(ValueError):
-    """The request names no function or no shapes. The user's code is not at fault."""
+    """The command line names no function, or no shapes; the user's code is not at fault."""
 
 
 def function_and_inputs(
@@ -27,9 +27,9 @@ def function_and_inputs(
     """Return the function that `spec` names, as "module:function", and random inputs of `shapes`.
 
     `shapes` is written as "(3, 4), (4,)"; None raises an error, but only after the function was found. The inputs are
-    standard normal numbers; for "(4,) < 10", they are whole numbers from 0 to 9, such as labels. The module is also
-    searched for in the current directory. Raises `UsageError`, which says what is wrong with the request; exceptions
-    of the module itself pass through.
+    standard normal numbers, or, for "(4,) < 10", whole numbers from 0 to 9, such as labels. The module is also searched
+    for in the current directory. Raises `UsageError`, which says what is wrong with the command line. Exceptions that
+    the module itself raises are passed on.
 
     >>> function, inputs = function_and_inputs("autograd_spiral:softmax_cross_entropy", "(4, 10), (4,) < 10")
     >>> function.__name__, [(x.shape, x.dtype.kind) for x in inputs]
@@ -51,7 +51,7 @@ def suggestion(name: str) -> str | None:
     """Return the "module:function" that `name` probably means, or None.
 
     In `name`, module and function may be separated by a dot, or the module may be written as the path of a file. The
-    module is searched for, in the current directory too, but not imported.
+    module is searched for, also in the current directory, but it is not imported.
 
     >>> suggestion("json.decoder.scanstring"), suggestion("json/decoder.py:scanstring"), suggestion("no.such")
     ('json.decoder:scanstring', 'json.decoder:scanstring', None)
@@ -118,7 +118,7 @@ def _shapes(text: str) -> list[tuple[tuple[int, ...], int | None]]:
         items = ast.parse(f"[{text}]", mode="eval").body.elts  # type: ignore[attr-defined]
         pairs = [_shape_and_limit(item) for item in items]
     except (AttributeError, SyntaxError, ValueError, MemoryError, RecursionError):
-        pairs = []  # refused below
+        pairs = []  # raises an error below
     value = [shape for shape, _ in pairs]
     shapes = [(shape,) if isinstance(shape, int) else shape for shape in value]
     if len(value) > 1 and shapes != value:

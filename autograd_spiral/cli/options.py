@@ -1,4 +1,4 @@
-"""Types of options, and the options that several commands share."""
+"""The types of options, and the options that several commands share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["add_problem", "add_step_size", "count", "file_ending", "problem"]
 
 
 def count(least: int) -> Callable[[str], int]:
-    """Return the type of an option that is a whole number, at least `least`.
+    """Return the type of an option that is a whole number of at least `least`.
 
     >>> count(1)("12")
     12
@@ -33,7 +33,7 @@ def count(least: int) -> Callable[[str], int]:
 
 
 def nonnegative(text: str) -> float:
-    """Return the finite number, 0 or more, that `text` stands for: the type of an option.
+    """Return `text` as a finite number, 0 or more; this function is the type of such options.
 
     >>> nonnegative("1e-3")
     0.001
@@ -68,7 +68,7 @@ def file_ending(*suffixes: str) -> Callable[[str], Path]:
 
 
 def add_problem(parser: argparse.ArgumentParser, *, model: str | None) -> None:
-    """Add the options that choose data and models; `model` is the default model, None for both."""
+    """Add the options that choose data and models; `model` is the default model, or None for both models."""
     which = f"which of the two models (default: {model or 'both'})"
     parser.add_argument("--model", choices=["linear", "net"], default=model, help=which)
     seed = "random seed for data and weights (default: as published)"
@@ -91,6 +91,6 @@ def _add_number(parser: argparse.ArgumentParser, name: str, default: float, says
 
 
 def problem(options: argparse.Namespace) -> tuple[Any, Any, dict[str, Model]]:
-    """Return the data X and y that the options of `add_problem` choose, and both models, untrained, by name."""
+    """Return the data X and y that the options of `add_problem` choose, and a dict of both models, untrained."""
     X, y, linear, net = published.start(options.seed, options.points, options.classes, options.hidden)
     return X, y, {"linear": linear, "net": net}

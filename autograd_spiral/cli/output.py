@@ -31,7 +31,7 @@ def open_streams() -> None:
 
 
 def show(result: object) -> None:
-    """Print the result of finished work. If stdout was closed early, as `head` does, the exit status stays the same."""
+    """Print the result of finished work. If stdout was closed early, as by `head`, the exit status stays the same."""
     with _printing(sys.stdout, BrokenPipeError):
         print(result, flush=True)
 
@@ -58,7 +58,7 @@ def flush() -> None:
 
 @contextmanager
 def _printing(stream: TextIO, ignored: type[OSError]) -> Iterator[None]:
-    """Discard what is not yet written if an OSError occurs; Python would otherwise write it again as it exits."""
+    """If an OSError occurs, discard what is not yet written; otherwise, Python would try to write it again at exit."""
     try:
         yield
     except OSError as error:

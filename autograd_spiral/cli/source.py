@@ -1,4 +1,4 @@
-"""The command `source`: a model's training step as NumPy."""
+"""The command `source`: prints a model's training step as NumPy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command `train`: the case study's two models, trained while you watch, next to the published logs."""
+"""The command `train`: trains the two models of the case study, and prints its losses next to the published ones."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True)
 class _Training:
-    """The training of one model: its results, and the log to compare them with, if the run is the published one."""
+    """The results of training one model, and the log to compare them with if the run is the published one."""
 
     name: str
     title: str
@@ -82,13 +82,13 @@ def _run(options: argparse.Namespace) -> int:
     require_writable(options.out, options.parser)
     if plots.available():
         try:
-            import matplotlib  # noqa: F401  # before the training, which would otherwise be in vain
+            import matplotlib  # noqa: F401  # before the training, whose results might otherwise be lost
         except (ImportError, ValueError) as error:
             return fail(f"cannot import matplotlib: {error} (MPLBACKEND is {os.environ.get('MPLBACKEND')!r})")
     keep_memory()
     X, y, models = problem(options)
     names = [options.model] if options.model else models
-    watches = {} if options.eager else {"net": Watch(models["net"], X, y)}  # an eager run has no program
+    watches = {} if options.eager else {"net": Watch(models["net"], X, y)}  # an eager run has no program to explore
     trainings = [_training(name, models[name], X, y, options, watches.get(name)) for name in names]
     files = _save_plots(options.out, X, y, trainings)
     if options.model != "linear":
@@ -109,9 +109,10 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _training(name: str, model: Model, X: Any, y: Any, options: argparse.Namespace, watch: Watch | None) -> _Training:
-    """Train a model, and print a training log, with the published loss on each line, and a progress counter.
+    """Train a model, and print a training log, with the published losses if there are any, and a progress counter.
 
-    The log is a result and goes to stdout, unless JSON is to be printed; the counter goes to stderr, on terminals only.
+    The log is a result, so it goes to stdout, unless JSON is to be printed. The counter goes to stderr, if that is a
+    terminal.
     """
     title, expected = _PUBLISHED[name]
     steps = expected.steps if options.steps is None else options.steps
@@ -145,7 +146,7 @@ def _training(name: str, model: Model, X: Any, y: Any, options: argparse.Namespa
 
 
 def _show_progress(counter: str = "\033[K") -> None:
-    """Write the progress counter on a terminal; by default, remove it."""
+    """Show the progress counter if stderr is a terminal; by default, remove it."""
     if sys.stderr.isatty():
         print(f"\r{counter}", end="", file=sys.stderr, flush=True)
 

@@ -15,19 +15,17 @@ from autograd_spiral.errors import NonFiniteError
 __all__ = ["blame"]
 
 
-_error_state: ContextVar[Any] = ContextVar("autograd_spiral_error_state", default=None)  # NumPy's, outside blame()
+_error_state: ContextVar[Any] = ContextVar("autograd_spiral_error_state", default=None)  # of NumPy, outside blame()
 
 
 class blame(entering):
     """Raise `NonFiniteError` at the first operation, forward or backward, whose result is not finite.
 
-    A context manager (`with blame():`) and a decorator (`@blame()`).
-
-    The error names the primitive, the user's line that recorded it, the direction, and the range of each input.
-    Data may hold infinities (a score of -inf rules out a class): only results are checked. NumPy's own warnings are
-    silenced inside the block, since the error says more. Outside it nothing is checked, and nothing is slower. A
-    captured step that is called inside the block runs eagerly and is checked; inside such a step, `blame()` raises a
-    `CaptureError`.
+    It is a context manager (`with blame():`) and a decorator (`@blame()`). The error names the primitive, the user's
+    line that recorded it, the pass (forward or backward), and the range of each input. Only results are checked, so
+    data may hold infinities: a score of -inf, for example, rules out a class. NumPy's own warnings are silenced inside
+    the block, since the error says more. Outside the block, nothing is checked, and nothing is slower. A captured step
+    that is called inside the block runs eagerly and is checked; inside such a step, `blame()` raises a `CaptureError`.
 
     >>> from autograd_spiral import Tensor
     >>> x = Tensor([4.0, 0.0], requires_grad=True)
@@ -126,20 +124,20 @@ class _Blame(Observer):
 
 _LOST = {
     "kink": (
-        "Here it has a gradient but no second one: a norm of 0, or eigenvalues or singular values that are repeated. "
-        "For the square of a norm, write np.sum(x * x)."
+        "There is a gradient here but no second derivative: a norm is 0, or eigenvalues or singular values are "
+        "repeated. For the square of a norm, write np.sum(x * x)."
     ),
     "np.linalg.eigh": (
-        "Where eigenvalues are repeated, eigenvectors have no derivative, and eigenvalues only together, such as their "
-        "sum: add a small symmetric matrix that keeps them apart."
+        "Where eigenvalues are repeated, eigenvectors have no derivative, and eigenvalues have one only together, as "
+        "in their sum: add a small symmetric matrix that keeps them apart."
     ),
     "np.linalg.svd": (
-        "Where singular values are repeated or 0, singular vectors have no derivative, and the values only together: "
-        "add a small matrix that keeps them apart, or write np.linalg.norm(x) if the Frobenius norm will do."
+        "Where singular values are repeated or 0, singular vectors have no derivative, and nor do these values, one by "
+        "one: add a small matrix that keeps them apart, or write np.linalg.norm(x) if the Frobenius norm will do."
     ),
-    "np.linalg.qr": "A column that depends on those before has no direction of its own: leave it out.",
+    "np.linalg.qr": "A column that depends linearly on earlier columns has no direction of its own: leave it out.",
     "np.linalg.pinv": (
-        "It jumps where the rank is less than it could be: write np.linalg.solve(x.mT @ x + c * np.eye(n), x.mT) with "
+        "It jumps where x does not have full rank: write np.linalg.solve(x.mT @ x + c * np.eye(n), x.mT) with "
         "a small c."
     ),
     "np.linalg.slogdet": "The matrix is singular: add a small multiple of np.eye(n).",

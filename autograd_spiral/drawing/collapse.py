@@ -1,4 +1,4 @@
-"""Makes large graphs readable: collapses scopes to one node each, with a count of what they hold."""
+"""Makes large graphs readable: draws each of some scopes as one node, with a count of what is in the scope."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _COUNTED = {
 
 
 def collapse(graph: Graph, max_nodes: int) -> Graph:
-    """Return `graph` with just enough scopes collapsed that at most `max_nodes` nodes remain, if possible.
+    """Return `graph` with scopes collapsed into single nodes, until at most `max_nodes` nodes remain, if possible.
 
-    A round that is drawn by itself next to a folded loop collapses first, then the innermost scopes. In the backward
-    pass, such rounds always collapse, since the forward pass shows what they compute. Outputs, nodes outside any scope,
-    and parameters that several scopes use (with their gradients and new states) always stay, so more than `max_nodes`
-    may remain.
+    Rounds that are drawn by themselves next to a folded loop collapse first, then the innermost scopes. In the backward
+    pass, such rounds always collapse, since the forward pass shows what they compute. Some nodes never collapse:
+    outputs, nodes outside any scope, and parameters that several scopes use (with their gradients and new states). So
+    more than `max_nodes` nodes may remain.
     """
     rounds = _beside_loops(graph, ("backward",))
     if len(rounds) < len(graph.nodes):

@@ -1,4 +1,4 @@
-"""Writes the DOT text of the picture of a graph: labels, frames, edges."""
+"""Writes the picture of a graph in the DOT language: labels, frames and edges."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ __all__ = ["dot_lines", "picture_attributes"]
 
 
 _FOLDERS = re.compile(r"^.*?(?=[^/\\]*:\d+: )")
-"""Matches the folders in `folders/file.py:12: code`, which are left out, since pictures are also seen elsewhere."""
+"""Matches the folders in `folders/file.py:12: code`; they are left out, since pictures are also shown to other
+people."""
 
 _LONG = 24
 _NARROW = 14
@@ -44,7 +45,7 @@ def dot_lines(graph: Graph, *, values: bool, rankdir: str) -> Iterator[str]:
     """Yield the lines of the DOT text between the braces."""
     phases = [phase for phase in PHASES if any(node.phase == phase for node in graph.nodes)]
     framed = phases != ["forward"]
-    # If dot reads the order first, it keeps gradients near the values they come from; if last, near the new state.
+    # Gradients are drawn near their values if dot reads the order first, and near the new state if it reads it last.
     order = list(_in_order(graph, phases)) if framed else []
     if "update" not in phases:
         yield from order
@@ -55,7 +56,7 @@ def dot_lines(graph: Graph, *, values: bool, rankdir: str) -> Iterator[str]:
             yield f"\tsubgraph cluster_{phase} {{\n"
             yield f'\t\tlabel=<{title.format(*DIRECTIONS[rankdir])}> labeljust={side} fontcolor="{colour}"\n'
             yield f'\t\tcolor="{colour}" style=rounded penwidth=0.8\n'
-            yield f"\t\t{phase}\n"  # above all others, so that lines between the uppermost nodes miss the title
+            yield f"\t\t{phase}\n"  # above all other nodes, so that no line runs through the title
         yield from _phase(graph, phase, numbers, values=values, narrow=framed)
         if framed:
             yield "\t}\n"
@@ -76,7 +77,7 @@ def _phase(graph: Graph, phase: str, numbers: Iterator[int], *, values: bool, na
     seen: dict[tuple[str, ...], int] = {}
 
     def order(i: int) -> list[int]:
-        """Return a sort key: a frame's own nodes come before its inner frames, and frames keep their order."""
+        """Return a sort key by which a frame's own nodes come before its inner frames, and frames keep their order."""
         return [seen.setdefault(scopes[i][:depth], len(seen)) for depth in range(1, len(scopes[i]) + 1)]
 
     uppermost = _uppermost(graph, scopes)
@@ -94,7 +95,7 @@ def _phase(graph: Graph, phase: str, numbers: Iterator[int], *, values: bool, na
 
 
 def _frame(name: str, number: int, uppermost: list[int]) -> Iterator[str]:
-    """Yield the beginning of a frame. Its title is a node next to the uppermost nodes, so that lines go around it."""
+    """Yield the beginning of a frame. Its title is a node next to the uppermost ones, so that lines avoid it."""
     yield f"\tsubgraph cluster_{number} {{\n"
     yield f'\t\tlabel="" color="{_FRAME}" style="dashed,rounded" penwidth=1 margin={_MARGIN}\n'
     title = "<BR/>".join(map(shown, name.rsplit("  ", 1) if isinstance(name, Rounds) else [name]))
@@ -147,7 +148,7 @@ def _node(index: int, node: Node, values: bool, narrow: bool) -> str:
 
 
 def _title(node: Node) -> list[str]:
-    """Return `name = formula`, or `state ← formula`, on two lines if one would be too long; or statements."""
+    """Return the lines of a node's title: `name = formula`, `state ← formula`, or the statements of an update."""
     if node.statements:
         return [f"<B>{shown(name)}</B> ← {escaped(text, WIDTH - columns(name) - 3)}" for name, text in node.statements]
     sign = "←" if node.kind is Kind.NEW_STATE else "="
@@ -217,7 +218,7 @@ def _edge(graph: Graph, edge: Edge) -> str:
 
 
 def _with_users(graph: Graph) -> Iterator[tuple[int, int]]:
-    """Yield forward nodes that only other phases use, each with its first user, next to which it is drawn."""
+    """Yield forward nodes that only other phases use, each with its first user; the two are drawn side by side."""
     users: dict[int, list[int]] = {}
     for edge in graph.edges:
         users.setdefault(edge.tail, []).append(edge.head)
@@ -238,9 +239,9 @@ def _ends(graph: Graph, edge: Edge) -> tuple[int, int]:
 
 
 def _in_order(graph: Graph, phases: list[str]) -> Iterator[str]:
-    """Yield lines that put the frames in order: a row of invisible nodes, one above each frame, tied to a node in it.
+    """Yield lines that put the frames in order: a row of invisible nodes, one above each frame, linked to a node in it.
 
-    Without them, dot puts the frames where it finds the fewest crossings of lines.
+    Without these lines, dot puts the frames wherever it finds the fewest crossings of edges.
     """
     uses: dict[int, int] = {}
     for edge in graph.edges:
@@ -260,8 +261,8 @@ def picture_attributes(graph: Graph, rankdir: str) -> dict[str, Any]:
     """Return the attributes of the whole picture, of nodes and of edges, as `graphviz.Digraph` takes them.
 
     By default, dot takes minutes for a loop of eighty steps that all use one parameter. It spends most of that time
-    moving nodes sideways, with a network simplex whose rounds `nslimit` limits. In larger graphs, it spends most of it
-    routing curves around nodes.
+    moving nodes sideways, by an algorithm whose iterations `nslimit` limits. In larger graphs, it spends most of the
+    time on curves that avoid nodes.
     """
     font = "Arial"  # one name, whose widths every Graphviz knows; some versions measure a list of names as Times
     whole = {"rankdir": rankdir, "newrank": "true", "fontname": font, "ranksep": "0.3", "nodesep": "0.1"}

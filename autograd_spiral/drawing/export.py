@@ -17,7 +17,7 @@ try:
 except ImportError:
 
     class Digraph:  # type: ignore[no-redef]
-        """A substitute for `graphviz.Digraph` if graphviz is not installed: everything except drawing still works."""
+        """A substitute for `graphviz.Digraph` if graphviz is not installed: all that does not draw still works."""
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             raise ImportError("draw needs graphviz, the Python package, which is not installed: pip install graphviz")
@@ -33,7 +33,7 @@ _PATIENCE = 60.0
 
 
 class Drawing(Digraph):  # type: ignore[misc]  # graphviz has no type hints
-    """A picture of a graph in DOT, the language of Graphviz: `.source` is its text, and Jupyter shows it.
+    """A picture of a graph in DOT, the language of Graphviz: `.source` is the DOT text, and Jupyter shows the picture.
 
     `save_as` writes a file. The other methods are those of `graphviz.Digraph`, whose `render` needs the `dot` program.
 
@@ -45,10 +45,11 @@ class Drawing(Digraph):  # type: ignore[misc]  # graphviz has no type hints
     def save_as(self, path: str | os.PathLike[str]) -> Path:
         """Write the picture to `path` in the format of its suffix, .svg, .png, .pdf or .dot; return the file written.
 
-        Missing folders are created, and an older file stays until the new one is complete. Pictures are made
-        by Graphviz's `dot`, or by the program that `pip install graphviz-pure` installs (which makes no PDF). Without
-        either, or if it fails or takes more than a minute, the DOT text is written instead, as .dot, and a line on
-        stderr says why and what to do. Raises ValueError for another suffix, OSError if the file cannot be written.
+        Missing folders are created, and an older file stays until the new one is complete. Pictures are made by
+        Graphviz's `dot`, or by the program that `pip install graphviz-pure` installs (which makes no PDF). If neither
+        is installed, or if the program fails or takes more than a minute, the DOT text is written instead, with the
+        suffix .dot. A line on stderr then says why, and what to do. Raises ValueError for another suffix, and OSError
+        if the file cannot be written.
 
         >>> import tempfile
         >>> from autograd_spiral import Tensor
@@ -75,7 +76,7 @@ class Drawing(Digraph):  # type: ignore[misc]  # graphviz has no type hints
         return f"<drawing of {count} nodes: shows itself in notebooks, save_as() writes a file>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **_: Any) -> dict[str, str]:
-        """Return the SVG for Jupyter, at most as wide as the cell, or how to get a program that makes it."""
+        """Return the SVG for Jupyter, at most as wide as the cell, or a text that says why there is none."""
         picture, trouble = _picture(self.source, "svg")
         if picture is None:
             return {"text/plain": f"no picture: {trouble}"}
@@ -104,7 +105,7 @@ def _picture(source: str, kind: str) -> tuple[bytes | None, str]:
 
 
 def _program(kind: str) -> str | None:
-    """Return `dot`; else, unless a PDF is wanted, graphviz-pure, which pip puts next to Python or on the path."""
+    """Return the path of `dot`, or else (but not for a PDF) of graphviz-pure, next to Python or on PATH."""
     dot = shutil.which("dot")
     if dot or kind == "pdf":
         return dot

@@ -1,4 +1,4 @@
-"""The alphabet of pictures: equations as the formulas that a reader would write."""
+"""The alphabet of pictures: equations as the formulas that a person would write."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from autograd_spiral.vocabulary.rules.shapes import add_windows
 __all__ = ["BLANK", "FORMULAS", "RAISED", "constant_text"]
 
 BLANK = "·"
-"""Stands for an argument that has no name: the arrow into the operation shows which."""
+"""Stands for an argument without a name: the arrow into the operation shows which argument it is."""
 
 RAISED = "ᵀ⁰¹²³⁴⁵⁶⁷⁸⁹⁻"
-"""The signs that stand raised after a term."""
+"""The signs that are written raised after a term."""
 
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -50,7 +50,7 @@ def _call(equation: Equation, terms: Sequence[Text]) -> Text:
 
 
 def _settings(equation: Equation) -> Iterator[str]:
-    """Yield the parameters that are worth showing: an axis is left out if it is the usual one."""
+    """Yield the parameters that are worth showing; the usual axis is left out."""
     ndim = len(shape_of(equation.inputs[0])) if equation.inputs else 0
     for key, value in settings(equation):
         usual = key == "axis" and type(equation.params[key]) is int and value in (-1, ndim - 1) and ndim < 3

@@ -1,4 +1,4 @@
-"""Makes a graph from a record: its nodes, its edges, and which values become part of a formula.
+"""Makes a graph from a record: its nodes, its edges, and the values that become part of formulas.
 
 The walk is iterative and visits each node once, arguments before their users.
 """
@@ -34,10 +34,10 @@ class Flow(StrEnum):
 
 @dataclass(slots=True)
 class Edge:
-    """A use of the value of `tail` by `head`, both positions in the list of nodes; `uses` counts merged edges.
+    """A use of a value: `head` uses `tail`, both positions in the list of nodes; `uses` counts merged edges.
 
-    If an end stands for several rounds of a loop, `note` says which rounds the edge belongs to, unless it connects each
-    round with itself.
+    If an end stands for several rounds of a loop, `note` says which rounds the edge leaves and enters, unless it
+    connects each round with itself.
     """
 
     tail: int
@@ -49,7 +49,7 @@ class Edge:
 
 @dataclass
 class Graph:
-    """Nodes, arguments before their users; edges; and pairs of nodes that belong side by side."""
+    """The nodes of a picture, arguments before their users; its edges; and pairs of nodes that belong side by side."""
 
     nodes: list[Node] = field(default_factory=list)
     edges: list[Edge] = field(default_factory=list)
@@ -57,9 +57,9 @@ class Graph:
 
 
 def trace(record: Record, *, gather: bool = False) -> Graph:
-    """Return the graph of everything in `record`, whose nodes get their formulas.
+    """Return the graph of everything in `record`, and give the nodes their formulas.
 
-    With `gather`, the additions of a long sum are one node, and so are the cuts that lead to a piece of a gradient.
+    With `gather`, the additions of a long sum are one node, and so are the slices that cut a piece out of a gradient.
     """
     return _Trace(record, gather).graph
 
@@ -81,11 +81,11 @@ class _Trace:
 
     def _node(self, node: Node) -> None:
         for term in [arg for arg in node.args if arg in self.terms and _scope(arg) != _scope(node)]:
-            self._draw(term, *self.terms.pop(term))  # what is passed to an optimizer is not part of it
+            self._draw(term, *self.terms.pop(term))  # arguments of an optimizer are not part of it
         text, sources = self._formula(node)
         terms = [arg for arg in node.args if arg in self.terms]
         while terms and (len(text.text) > WIDTH or len(sources) > 4):
-            term = max(terms, key=lambda term: len(self.terms[term][0].text))  # too long with it
+            term = max(terms, key=lambda term: len(self.terms[term][0].text))  # the formula would be too long with it
             terms.remove(term)
             self._draw(term, *self.terms[term])
             text, sources = self._formula(node)
@@ -160,9 +160,9 @@ _WHOLE_AXES = (None, Ellipsis, slice(None))
 
 
 def _folds(node: Node, text: Text, sources: tuple[Node, ...]) -> bool:
-    """Return whether `node` is only a way to look at a value: a transpose, a mask, a broadcast."""
+    """Return whether `node` is only another form of a value: a transpose, a mask, a broadcast."""
     if node.equation is None or node.result or len(text.text) > WIDTH // 2 or len(sources) > 3:
-        return False  # the last two keep formulas short, and the walk linear
+        return False  # the last two conditions keep formulas short, and the walk linear
     return (
         node.function in (np.transpose, np.broadcast_to)
         or node.output.dtype == bool

@@ -1,4 +1,4 @@
-"""The look of each kind of node and edge, and the legend that explains it."""
+"""The look of each kind of node and edge, and the legend that explains them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LONGEST = 300
 
 
 class Style(NamedTuple):
-    """The look of a kind: its fill, its border, and cues that do not need colours."""
+    """The look of a kind of node: its fill, its border, and marks that do not need colours."""
 
     fill: str
     border: str
@@ -42,7 +42,7 @@ STYLES = {
     Kind.NEW_STATE: Style("#efd0e4", "#8f3a76", "filled", 2.6),
     Kind.SCOPE: Style("#ffffff", "#555555", "filled,dashed,rounded", 2),
 }
-"""Fills and borders around the colour-blind-safe palette of Okabe and Ito (2008); no two kinds share all cues."""
+"""Fills and borders based on the colour-blind-safe palette of Okabe and Ito (2008); no two kinds share all marks."""
 
 TEXT = "#000000"
 SECONDARY = {"value": "#3d3d3d", "gradient": "#8a3300"}
@@ -89,7 +89,7 @@ def legend(graph: Graph, *, values: bool) -> str:
     in_full = [_cell(text) for text in _in_full(graph)]
     other = _cell(with_all_spaces("      ".join(others))) if others else ""
     if len(nodes) + len(others) > 6:
-        length = -(-len(nodes) // -(-len(nodes) // 7))  # rows of equal length, of 7 at most
+        length = -(-len(nodes) // -(-len(nodes) // 7))  # rows of about equal length, with at most 7 items
         rows = ["".join(nodes[i : i + length]) for i in range(0, len(nodes), length)] + [other]
     else:
         rows = ["".join(nodes) + other]

@@ -1,4 +1,4 @@
-"""Escapes texts so that the HTML-like labels of DOT show them literally."""
+"""Escapes strings so that the HTML-like labels of DOT show them literally."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["escaped", "shown"]
 def escaped(text: str, width: int = WIDTH) -> str:
     """Return `text` escaped, so that an HTML-like label shows it literally, cut to at most `width` columns.
 
-    Markup is escaped, and backslashes too: even in HTML-like labels \\N is the name of the node.
+    Backslashes are escaped, too, since even in an HTML-like label, \\N stands for the name of the node.
 
     >>> escaped("a < b")
     'a &lt; b'

@@ -1,8 +1,8 @@
-"""Shows several recorded operations as one operation of many operands: stacks, long sums, and pieces of values.
+"""Shows several recorded operations as one operation with many operands: stacks, long sums, and pieces of values.
 
 `np.stack` is recorded as a reshape of each array and a concatenation. A loop adds up its losses one by one, and a sweep
 adds up the pieces of a gradient one by one, so a value that is used twenty times has nineteen additions in its
-gradient. The gradient of a stack is cut into halves, and these into halves, down to one piece for each array.
+gradient. The gradient of a stack is cut into halves again and again, down to one piece for each array.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from autograd_spiral.program.printing.expressions import Binding, Text, listed
 __all__ = ["gather", "gathered_text"]
 
 _MANY = 4
-"""More operands than this are counted, not listed."""
+"""If there are more operands than this, their number is shown instead of a list."""
 
 
 def gather(nodes: Iterable[Node], uses: Mapping[Node, int], *, all_phases: bool) -> set[Node]:
-    """Set `gathered` on each node that stands for many operations; return the nodes that need not be drawn then.
+    """Set `gathered` on each node that stands for many operations; return the nodes that then need not be drawn.
 
     These operations are stacks and concatenations, and with `all_phases` also long sums and the pieces of gradients.
     `uses` says how often each node is an argument.
@@ -111,7 +111,7 @@ def _sums(nodes: Iterable[Node], uses: Mapping[Node, int]) -> set[Node]:
         operands = tuple(arg for arg in (*start.args, *reversed(pieces)) if type(arg) is Node or arg != 0)
         if whole.phase == "backward" or len(operands) > _MANY:
             whole.gathered = Gathered("sum", operands)
-            whole.scope = common_scope([whole.scope, *(part.scope for part in partials)])  # not that of the last piece
+            whole.scope = common_scope([whole.scope, *(part.scope for part in partials)])  # not just the last piece's
             inside.update(partials)
     return inside
 
@@ -140,7 +140,7 @@ class _Cut(NamedTuple):
 
 
 def _pieces(nodes: Iterable[Node], uses: Mapping[Node, int]) -> set[Node]:
-    """Gather pieces cut out in several steps, or turned into rows; return the larger pieces that nothing else uses."""
+    """Gather pieces cut out in several steps, or made into rows; return the larger pieces that nothing else uses."""
     cuts: dict[Node, _Cut] = {}
     within: Counter[Node] = Counter()
     for node in nodes:

@@ -34,30 +34,32 @@ def draw(
     max_nodes: int = 100,
     rankdir: str = "TB",
 ) -> Drawing:
-    """Return a picture of the graph that `outputs` were computed by: one node per operation, and one per leaf.
+    """Return a picture of how `outputs` were computed: a graph with one node per operation, and one per leaf.
 
     A node shows `name = formula`, the shape, the recorded value (mean ± standard deviation if there is more than one
-    element), and the dtype unless it is float64. After `backward()`, it also shows the size of the gradient: `.grad` of
-    leaves, and the gradient of a single scalar output with respect to each operation. `values=False` leaves out values
-    and gradients. Numbers, transposes, masks and broadcasts are part of the formula that uses them, and so are short
-    terms of an update that have no name and only one use.
+    element), and the dtype unless it is float64. After `backward()`, it also shows the size of the gradient: a leaf
+    shows its `.grad`, and if there is a single scalar output, an operation shows the gradient with respect to its
+    result. `values=False` leaves out values and gradients. Numbers, transposes, masks and broadcasts are part of the
+    formula that uses them, and so are short terms of an update that have no name and only one use.
 
-    With `gradients_of`, leaves or other tensors, in any form that `grad` takes, the backward pass is recorded again and
-    drawn too, each gradient next to its value; the outputs must be scalars. Names come from `Tensor(name=…)` and
-    `.named(…)`, otherwise from `names`, such as `locals()`, otherwise from the keys and attributes of `gradients_of`.
-    `rankdir` is the direction that values flow in: TB, LR, BT or RL.
+    With `gradients_of`, the backward pass is recorded again and drawn too, with each gradient next to its value.
+    `gradients_of` takes leaves or other tensors, in any form that `grad` takes, and the outputs must then be scalars.
+    Names come from `Tensor(name=…)` and `.named(…)`, otherwise from `names`, such as `locals()`, otherwise from the
+    keys and attributes of `gradients_of`. `rankdir` is the direction that values flow in: TB, LR, BT or RL.
 
-    Rounds of a loop that compute the same thing are one frame, which shows the first round. Everything that belongs to
-    the update of one parameter is one node, and so is a long sum. `fold=False` draws all of them in full. Above
-    `max_nodes`, scopes collapse to one node each; operations outside any `scope(…)` stay.
+    If the rounds of a loop all compute the same thing, one frame stands for all of them, and shows the first round.
+    Everything that belongs to the update of one parameter is one node, and so is a long sum. `fold=False` draws all of
+    these in full. If there are more than `max_nodes` nodes, scopes collapse to one node each; operations outside any
+    `scope(…)` stay.
 
     A captured step must have been called before; it is drawn as the program that it used last. The picture of a program
     shows its forward pass, its backward pass, and its updates, such as `W ← W − dW`, next to the state that they
-    change. It shows shapes but no values, and is simplified as the program's source is. No edge leads from a state to
-    its own new value.
+    change. It shows shapes but no values, and is simplified in the same way as the program's source. No edge leads from
+    a state to its own new value.
 
-    Raises TypeError for what cannot be drawn, and for `gradients_of` or `names` of a program, which has its own;
-    ValueError for another `rankdir`; `CaptureError` for a step not called yet; and whatever `grad` raises.
+    Raises TypeError for anything that cannot be drawn, and for `gradients_of` or `names` with a program, which has its
+    own; ValueError for another `rankdir`; `CaptureError` for a step that was not called yet; and whatever `grad`
+    raises.
 
     >>> import numpy as np
     >>> from autograd_spiral import capture, grad
@@ -115,7 +117,7 @@ def record_of(outputs: Any, gradients_of: Any = None, names: Mapping[str, Any] |
 
 
 def _gradients(ends: Sequence[Tensor], tensors: Mapping[Value, Tensor]) -> dict[Value, NDArray[Any]]:
-    """Return the gradients to show after `backward()`: `.grad` of leaves; for a scalar output, the operations' too."""
+    """Return the gradients to show after `backward()`: of leaves, and for a scalar output, of operations too."""
     found = {value: tensor._grad for value, tensor in tensors.items() if tensor._grad is not None}
     if found and len(ends) == 1 and ends[0].size == 1 and ends[0].requires_grad:
         inner = {tensor: value for value, tensor in tensors.items() if tensor.requires_grad and not tensor.is_leaf}

@@ -35,11 +35,11 @@ class Kind(StrEnum):
 
 
 _KINDS = {"forward": Kind.OPERATION, "backward": Kind.BACKWARD, "update": Kind.UPDATE}
-"""The kinds of the nodes of each phase that have no other role."""
+"""For each phase, the kind of its nodes that have no other role."""
 
 
 class Gathered(NamedTuple):
-    """Many operations read as one: a stack, a long sum, a piece of a value (see `operands`), or a call of a scope."""
+    """Several operations shown as one: a stack, a long sum, a piece of a value (see `operands`), or a scope's call."""
 
     name: str
     operands: tuple[Any, ...]
@@ -56,7 +56,7 @@ class Statement(NamedTuple):
 
 @dataclass(eq=False, slots=True)
 class Node:
-    """A value of a program and what the picture says about it; or a scope, collapsed into one node.
+    """A value of a program, and what the picture says about it; or a scope that was collapsed into one node.
 
     If the node has no equation, its value is an input, or a copy of its only argument.
     """
@@ -74,9 +74,9 @@ class Node:
     formula: str = ""  # filled in by `graph.trace`
     gathered: Gathered | None = None  # what to show instead of equation and arguments
     statements: tuple[Statement, ...] = ()  # what the folded update of a parameter assigns, in order
-    states: tuple[str, ...] = ()  # what is kept by an optimizer whose states are one box
+    states: tuple[str, ...] = ()  # the names of the states of an optimizer, in one box
     count: Counter[str] = field(default_factory=Counter)  # what a collapsed scope holds
-    rounds: tuple[int, ...] = ()  # of the loops, outermost first, whose rounds this stands for, see `rounds.fold_loops`
+    rounds: tuple[int, ...] = ()  # of the loops whose rounds this stands for, outermost first; see `rounds.fold_loops`
 
     @property
     def function(self) -> Any:
@@ -96,7 +96,7 @@ def common_scope(scopes: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
     ('net',)
     """
     scopes = list(scopes)
-    first, last = min(scopes), max(scopes)  # in this order, all others begin as these two do
+    first, last = min(scopes), max(scopes)  # all other scopes begin as these two do
     shared = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
     return tuple(name for name, _ in shared)
 
@@ -104,9 +104,9 @@ def common_scope(scopes: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
 class Record:
     """A program (forward, backward and update) as nodes, with values where these are known.
 
-    `nodes` holds each node before those that use it. Constants are not nodes, only arguments. `pairs` are nodes to draw
-    side by side. For a program made of recorded tensors, `values` maps its values to arrays, in the order in which they
-    were computed; only these become nodes. The arrays among `names` name constants.
+    `nodes` holds each node before those that use it. Constants are not nodes, only arguments. `pairs` holds pairs of
+    nodes to draw side by side. For a program made from recorded tensors, `values` maps its values to arrays, in the
+    order in which they were computed; only these values become nodes. Arrays in `names` give constants their names.
     """
 
     def __init__(self, program: Program, values: Mapping[Value, NDArray[Any]], names: Mapping[str, Any]) -> None:
@@ -118,7 +118,7 @@ class Record:
         self._constants: dict[object, Node] = {}  # one node for all arrays that are equal
         self._outputs = {atom for atom in program.outputs if isinstance(atom, Value)}
         forward = [equation for equation in program.equations if equation.phase == "forward"]
-        # of each value: the scope of the first forward equation that reads it
+        # for each value: the scope of the first forward equation that reads it
         self._first_scope = {value: equation.scope for equation in reversed(forward) for value in equation.reads()}
         self._updated = {new: state for state, new in reversed(program.updates) if isinstance(new, Value)}
         equations = {equation.output: equation for equation in program.equations}
@@ -145,7 +145,7 @@ class Record:
         kind = Kind.PARAMETER if value in program.trained else Kind.STATE if value in program.state else Kind.DATA
         node = Node(kind, value, name)
         if value in self._values and value in program.outside:
-            # a recorded sweep starts here: from ones, or from zeros for an input that it does not reach
+            # a recorded sweep starts from ones, or from zeros for an input that it does not reach
             node.kind, node.phase, node.args = Kind.BACKWARD, "backward", tuple(self._values[value].flat[:1])
         self._add(node)
 
@@ -179,7 +179,7 @@ class Record:
         self.nodes.append(node)
 
     def _argument(self, atom: Atom, phase: str) -> object:
-        """Return the node or the number for an argument; equal arrays share a node, also if one is transposed."""
+        """Return the node or the number for an argument; equal arrays, and transposes of them, share a node."""
         if isinstance(atom, Value):
             return self._node_of[atom]
         if not isinstance(atom, np.ndarray) or atom.size == 1:
@@ -187,7 +187,7 @@ class Record:
         content, output = _content(atom), Value(atom.shape, atom.dtype)
         if content not in self._constants:
             other = self._constants.get(_content(np.swapaxes(atom, -1, -2))) if atom.ndim >= 2 else None
-            turned = other if self._values or np.unique(atom).size > 1 else None  # not if all numbers are equal
+            turned = other if self._values or np.unique(atom).size > 1 else None  # unless all numbers are equal
             if turned is not None:
                 axes = (*range(atom.ndim - 2), atom.ndim - 1, atom.ndim - 2)
                 equation = Equation(PRIMITIVES[np.transpose], (turned.output,), {"axes": axes}, output)

@@ -1,4 +1,4 @@
-"""The texts of labels: names unchanged, numbers with few digits, arrays in a few words. Imports only NumPy."""
+"""Names, numbers and arrays as short texts for labels. Imports only NumPy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WIDTH = 32
 
 
 def visible(text: str) -> str:
-    """Return `text` on one line: line ends as ↵, other characters that cannot be printed as their escapes."""
+    """Return `text` on one line: line ends become ↵, and other characters that cannot be printed become escapes."""
     if text.isprintable():
         return text
     text = text.replace("\r\n", "↵").replace("\n", "↵")
@@ -52,7 +52,7 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def with_all_spaces(markup: str) -> str:
-    """Return markup in which several spaces in a row are all shown; otherwise browsers show only one.
+    """Return markup in which browsers show each of several spaces in a row; otherwise they show only one.
 
     >>> with_all_spaces("300×2   all 0")
     '300×2 &#160;&#160;all 0'
@@ -70,7 +70,7 @@ def shape_text(shape: tuple[int, ...]) -> str:
 
 
 def value_text(array: NDArray[Any]) -> str:
-    """Return the number in an array of one element, else mean ± standard deviation, or the range of integers.
+    """Return the number in an array of one element, else its mean ± standard deviation, or the range of integers.
 
     >>> value_text(np.array([1.0, 2.0, 6.0])), value_text(np.arange(3)), value_text(np.zeros(4))
     ('3 ± 2.2', '0 to 2', 'all 0')
@@ -87,7 +87,7 @@ def value_text(array: NDArray[Any]) -> str:
         return f"all {low}" if low == high else f"{low} to {high}"
     flat = array.astype(np.float64).ravel()
     with np.errstate(all="ignore"):
-        mean = float(flat.sum()) / flat.size  # by hand: a third of the time of np.std
+        mean = float(flat.sum()) / flat.size  # takes a third of the time of np.std
         rest = flat - mean
         std = math.sqrt(np.dot(rest, rest) / flat.size)
     if not math.isfinite(std):

@@ -1,4 +1,5 @@
-"""The engine: it records, sweeps and differentiates any function that is entered in its table.
+"""The engine: it records and differentiates every function that is entered in its table.
 
-It knows no vocabulary, and imports only `errors` and NumPy. Read `table`, `tensor`, `sweep`, `grad`, in this order.
+The engine enters no functions itself: the vocabulary does. It imports only `errors` and NumPy. To learn how it works,
+read `table`, `tensor`, `sweep` and `grad`, in this order.
 """

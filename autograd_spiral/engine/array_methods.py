@@ -1,4 +1,4 @@
-"""The methods and attributes that a Tensor shares with arrays: shapes, Python's protocols, methods named as in NumPy.
+"""The methods and attributes that a Tensor shares with arrays: shapes, Python's protocols, and NumPy's methods.
 
 A class that inherits them holds an array as `_value`, makes it readable as `data`, and implements NumPy's protocols. So
 the methods here need not know how operations are recorded.
@@ -24,7 +24,8 @@ np: Any = numpy  # its type stubs know only arrays, not other classes that imple
 class ArrayMethods:
     """A base class with the methods of arrays, for classes that implement NumPy's protocols.
 
-    Results and errors depend on the class; the gradients and errors described here are those of a Tensor.
+    What the methods return and raise depends on that class. The results, gradients and errors described here are those
+    of a Tensor.
 
     >>> class Told(ArrayMethods):
     ...     def __array_function__(self, function, types, args, kwargs):
@@ -95,7 +96,7 @@ class ArrayMethods:
 
     @property
     def mT(self) -> Self:
-        """The tensor with its last two axes exchanged; raises `ShapeError` for fewer than two axes.
+        """The tensor with its last two axes swapped; raises `ShapeError` for fewer than two axes.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor(np.ones((2, 3, 4))).mT.shape
@@ -140,8 +141,8 @@ class ArrayMethods:
     def item(self) -> Any:
         """Return the value of a tensor of one element, as a Python number.
 
-        Raises `ShapeError` for any other size, `CaptureError` while a step is captured, and `LostGraphError` in the
-        function that a transform such as `value_and_grad` differentiates, if the gradient would be lost.
+        Raises `ShapeError` for any other size, and `CaptureError` while a step is captured. In a function that a
+        transform such as `value_and_grad` differentiates, it raises `LostGraphError` if the gradient would be lost.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor([[2.5]]).item()
@@ -228,15 +229,15 @@ class ArrayMethods:
             raise TypeError(f"format {spec!r} needs a tensor of no axes, not shape {self.shape}")
         return str(self)
 
-    # --- methods, by NumPy's functions ------------------------------------------------------------------------------
+    # --- methods that call NumPy's functions ------------------------------------------------------------------------
 
-    # `settings and …` spends no time on a call without settings.
+    # `settings and …` costs no time in a call without settings.
 
     def sum(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
         """Return `np.sum` over `axis` (an int, a tuple, or None for all axes).
 
-        The shape loses `axis`, or keeps it with length 1 if `keepdims`. `settings` are NumPy's `dtype`, `initial` and
-        `where`. Raises AxisError if there is no such axis.
+        The result has no `axis`, or keeps it with length 1 if `keepdims` is True. The `settings` are NumPy's keywords
+        `dtype`, `initial` and `where`. Raises AxisError if there is no such axis.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
@@ -248,8 +249,8 @@ class ArrayMethods:
     def mean(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
         """Return `np.mean` over `axis` (an int, a tuple, or None for all axes).
 
-        Each of n entries gets 1/n of the gradient. `settings` are NumPy's `dtype` and `where`. Shape and errors are as
-        for `sum`.
+        Each of the n entries gets 1/n of the gradient. The `settings` are NumPy's keywords `dtype` and `where`. The
+        shape and the errors are as for `sum`.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([1.0, 5.0, 2.0, 4.0], requires_grad=True)
@@ -262,8 +263,8 @@ class ArrayMethods:
     def max(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
         """Return `np.max` over `axis`; entries that tie share the gradient equally.
 
-        `settings` are NumPy's `initial` and `where`. Shape and errors are as for `sum`; raises `ShapeError` if there
-        are no entries.
+        The `settings` are NumPy's keywords `initial` and `where`. The shape and the errors are as for `sum`; also
+        raises `ShapeError` if there are no entries.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([1.0, 5.0, 5.0], requires_grad=True)
@@ -276,7 +277,7 @@ class ArrayMethods:
     def min(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
         """Return `np.min` over `axis`; entries that tie share the gradient equally.
 
-        `settings`, shape and errors are as for `max`.
+        The `settings`, the shape and the errors are as for `max`.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([[3.0, 1.0], [2.0, 4.0]], requires_grad=True)
@@ -290,8 +291,8 @@ class ArrayMethods:
     def prod(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
         """Return `np.prod` over `axis` (an int, a tuple, or None for all axes).
 
-        Each entry gets the gradient times the product of the other entries, even if some of them are 0. `settings`,
-        shape and errors are as for `sum`.
+        Each entry gets the gradient times the product of the other entries, even if some of them are 0. The `settings`,
+        the shape and the errors are as for `sum`.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([2.0, 0.0, 5.0], requires_grad=True)
@@ -304,7 +305,8 @@ class ArrayMethods:
     def var(self, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, **settings: Any) -> Self:
         """Return `np.var` over `axis`: the sum of (x − mean)², divided by the number of entries minus `ddof`.
 
-        `settings` are NumPy's `dtype`, `where` and `correction`. Shape and errors are as for `sum`.
+        The `settings` are NumPy's keywords `dtype`, `where` and `correction`. The shape and the errors are as for
+        `sum`.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([1.0, 2.0, 6.0], requires_grad=True)
@@ -317,7 +319,8 @@ class ArrayMethods:
     def std(self, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, **settings: Any) -> Self:
         """Return `np.std` over `axis`: the square root of `var`.
 
-        `settings` are as for `var`, shape and errors as for `sum`; the gradient is 0 where all entries are equal.
+        The gradient is 0 where all entries are equal. The `settings` are as for `var`, the shape and the errors as for
+        `sum`.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([[1.0, 3.0], [2.0, 2.0]], requires_grad=True)
@@ -354,7 +357,7 @@ class ArrayMethods:
     def argmax(self, axis: int | None = None, *, keepdims: bool = False, **others: Never) -> Self:
         """Return `np.argmax` along `axis`: the index of the largest entry, the first one in a tie; it has no gradient.
 
-        Without `axis`, it is an index into the ravelled tensor. Raises AxisError if there is no such axis, and
+        Without `axis`, the result is an index into the flattened tensor. Raises AxisError if there is no such axis, and
         ValueError if there are no entries.
 
         >>> from autograd_spiral import Tensor
@@ -366,7 +369,7 @@ class ArrayMethods:
     def argmin(self, axis: int | None = None, *, keepdims: bool = False, **others: Never) -> Self:
         """Return `np.argmin` along `axis`: the index of the smallest entry, the first one in a tie; it has no gradient.
 
-        Without `axis`, it is an index into the ravelled tensor. Errors are as for `argmax`.
+        Without `axis`, the result is an index into the flattened tensor. The errors are as for `argmax`.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor([[3.0, 2.0], [1.0, 4.0]]).argmin()
@@ -377,8 +380,8 @@ class ArrayMethods:
     def argsort(self, axis: int | None = -1, **settings: Any) -> Self:
         """Return `np.argsort` along `axis`: the indices that sort the tensor; it has no gradient.
 
-        If `axis` is None, they are indices into the ravelled tensor. `settings` are NumPy's `kind` and `stable`. Raises
-        AxisError if there is no such axis.
+        If `axis` is None, they are indices into the flattened tensor. The `settings` are NumPy's keywords `kind` and
+        `stable`. Raises AxisError if there is no such axis.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor([3.0, 1.0, 2.0]).argsort()
@@ -387,23 +390,23 @@ class ArrayMethods:
         return np.argsort(self, axis, **settings and messages.in_numpys_names(settings))
 
     def cumsum(self, axis: int | None = None, **settings: Any) -> Self:
-        """Return `np.cumsum` along `axis`, or of the ravelled tensor if `axis` is None.
+        """Return `np.cumsum` along `axis`, or of the flattened tensor if `axis` is None.
 
-        The result has the shape of the tensor, or of the ravelled one. `settings` are NumPy's `dtype`. Raises AxisError
-        if there is no such axis.
+        The result has the shape of the tensor, flattened if `axis` is None. The only setting is NumPy's keyword
+        `dtype`. Raises AxisError if there is no such axis.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
-        >>> x.cumsum().sum().backward()  # an entry is part of every sum from its index on
+        >>> x.cumsum().sum().backward()  # an entry is part of its own sum and of all later sums
         >>> x.grad
         array([3., 2., 1.])
         """
         return np.cumsum(self, axis, **settings and messages.in_numpys_names(settings))
 
     def cumprod(self, axis: int | None = None, **settings: Any) -> Self:
-        """Return `np.cumprod` along `axis`, or of the ravelled tensor if `axis` is None.
+        """Return `np.cumprod` along `axis`, or of the flattened tensor if `axis` is None.
 
-        The gradient is exact even if some entries are 0. Shape, `settings` and errors are as for `cumsum`.
+        The gradient is exact even if some entries are 0. The shape, the `settings` and the errors are as for `cumsum`.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([2.0, 0.0, 5.0], requires_grad=True)
@@ -430,8 +433,8 @@ class ArrayMethods:
     def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Self:
         """Return `np.trace`: the sum along a diagonal.
 
-        The shape loses `axis1` and `axis2`. Raises AxisError if there are no such axes, and ValueError if
-        they are the same.
+        The result has all axes except `axis1` and `axis2`. Raises AxisError if there are no such axes, and ValueError
+        if they are the same.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
@@ -445,7 +448,7 @@ class ArrayMethods:
     def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Self:
         """Return `np.diagonal`: the entries along a diagonal, as the last axis.
 
-        The diagonal is `offset` columns to the right of the main one. Errors are as for `trace`.
+        The diagonal is `offset` columns to the right of the main diagonal. The errors are as for `trace`.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]).diagonal(offset=1)
@@ -468,9 +471,9 @@ class ArrayMethods:
         return np.clip(self, min, max)
 
     def round(self, decimals: int = 0) -> Self:
-        """Return `np.round`: the entries rounded to `decimals` places, halves to even; its gradient is 0.
+        """Return `np.round`: the entries rounded to `decimals` places; the gradient is 0.
 
-        `round(t, decimals)` does the same.
+        A number halfway between two results is rounded to the even one. `round(t, decimals)` does the same.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor([0.125, 1.5, 2.5]).round(2), round(Tensor([0.125, 1.5, 2.5]))
@@ -497,10 +500,10 @@ class ArrayMethods:
         return np.conjugate(self)
 
     def choose(self, choices: Any, mode: str = "raise") -> Self:
-        """Return `np.choose`: each entry of the tensor is the number of the choice that the result takes there.
+        """Return `np.choose`: take each entry of the result from one of the `choices`; this tensor has their numbers.
 
-        The choices and this tensor broadcast together. Numbers out of range raise ValueError, unless `mode` is "wrap"
-        or "clip", which bring them into range.
+        The choices and this tensor broadcast together. A number that is out of range raises ValueError, unless `mode`
+        is "wrap" or "clip", which bring it into range.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor([0, 1, 1]).choose([[1.0, 2.0, 3.0], 10.0])
@@ -509,7 +512,7 @@ class ArrayMethods:
         return np.choose(self, choices, mode=mode)
 
     def compress(self, condition: Any, axis: int | None = None) -> Self:
-        """Return `np.compress`: the entries along `axis`, or of the ravelled tensor, for which `condition` holds.
+        """Return `np.compress`: the entries along `axis`, or of the flattened tensor, for which `condition` is True.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
@@ -520,9 +523,9 @@ class ArrayMethods:
         return np.compress(condition, self, axis)
 
     def reshape(self, *shape: Any) -> Self:
-        """Return `np.reshape` to `shape`, a tuple or separate integers.
+        """Return `np.reshape`: the tensor in another shape (a tuple or separate integers).
 
-        One of them may be -1, which stands for the remaining length. Raises `ShapeError` if the sizes differ.
+        One length may be -1: it is then found from the others. Raises `ShapeError` if the sizes differ.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor(np.arange(6)).reshape(3, -1)
@@ -533,7 +536,7 @@ class ArrayMethods:
         return np.reshape(self, shape[0] if len(shape) == 1 else shape)
 
     def ravel(self) -> Self:
-        """Return all elements along one axis.
+        """Return a tensor of one axis with all elements.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor([[1.0, 2.0], [3.0, 4.0]]).ravel()
@@ -542,7 +545,7 @@ class ArrayMethods:
         return np.ravel(self)
 
     def flatten(self) -> Self:
-        """Return all elements along one axis: the same as `ravel`.
+        """Return a tensor of one axis with all elements: the same as `ravel`.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([[1.0, 2.0]], requires_grad=True)
@@ -553,7 +556,7 @@ class ArrayMethods:
         return np.ravel(self)
 
     def transpose(self, *axes: Any) -> Self:
-        """Return `np.transpose`: the axes in the given order (a tuple or separate integers), or reversed.
+        """Return `np.transpose`: the tensor with its axes in another order (a tuple or separate integers), or reversed.
 
         Raises ValueError unless each axis is given exactly once, or no axis is given.
 
@@ -565,7 +568,7 @@ class ArrayMethods:
         return np.transpose(self, order)
 
     def swapaxes(self, axis1: int, axis2: int) -> Self:
-        """Return `np.swapaxes`: two axes exchanged.
+        """Return `np.swapaxes`: the tensor with two axes swapped.
 
         Raises AxisError if there is no such axis.
 
@@ -578,7 +581,7 @@ class ArrayMethods:
     def squeeze(self, axis: Any = None, **others: Never) -> Self:
         """Return `np.squeeze`: the tensor without its axes of length 1, or only without `axis` (an int or a tuple).
 
-        Raises `ShapeError` if `axis` has another length.
+        Raises `ShapeError` if an axis to remove does not have length 1.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor(np.ones((1, 3, 1))).squeeze(axis=0).shape
@@ -587,9 +590,10 @@ class ArrayMethods:
         return np.squeeze(self, axis, **others and messages.in_numpys_names(others))
 
     def repeat(self, repeats: Any, axis: int | None = None) -> Self:
-        """Return `np.repeat`: each entry repeated along `axis`, or in the ravelled tensor if `axis` is None.
+        """Return `np.repeat`: each entry repeated along `axis`, or in the flattened tensor if `axis` is None.
 
-        `repeats` is one count, or one for each entry; raises `ShapeError` for any other number of counts.
+        `repeats` is one count for all entries, or one count per entry. Raises `ShapeError` for any other number of
+        counts.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([1.0, 2.0], requires_grad=True)
@@ -600,7 +604,7 @@ class ArrayMethods:
         return np.repeat(self, repeats, axis)
 
     def take(self, indices: Any, axis: int | None = None) -> Self:
-        """Return `np.take`: the entries at `indices` along `axis`, or in the ravelled tensor if `axis` is None.
+        """Return `np.take`: the entries at `indices` along `axis`, or in the flattened tensor if `axis` is None.
 
         An entry taken twice gets the sum of both gradients. Raises IndexError for an index out of range.
 

@@ -36,7 +36,7 @@ def overridable(body: F) -> F:
 
 
 def explains_keywords(**instead: str) -> Callable[[F], F]:
-    """Let the error for a keyword of another library say what to write: `instead` maps the keyword to that.
+    """Add advice to the error for a keyword that another library has; `instead` maps each such keyword to its advice.
 
     >>> @explains_keywords(gamma="factor=")
     ... def decay(factor): ...
@@ -60,7 +60,7 @@ def explains_keywords(**instead: str) -> Callable[[F], F]:
 
 
 NUMPY_DEFAULTS = {"out": None, "dtype": None, "where": True, "casting": "same_kind"}
-"""Keywords that no rule takes, each with NumPy's default, which may be passed and is ignored."""
+"""Keywords that no rule takes, each with its default in NumPy. Passing the default is allowed and has no effect."""
 
 
 def call_bound(

@@ -25,17 +25,18 @@ _BY_KEYWORD = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWOR
 
 
 def primitive(*vjps: VJP | None) -> Callable[[F], F]:
-    """Declare a new differentiable operation: the decorated function computes its value, `vjps` its gradients.
+    """Declare a new differentiable operation: the decorated function computes its value, and `vjps` its gradients.
 
     The first `len(vjps)` parameters of the function are its arrays, with one VJP each (None for an array without a
-    gradient); the others are parameters that the rules receive by keyword. The function is called with plain arrays,
-    read-only as all recorded values are, and returns a new one. If the function or a rule returns a buffer that it
-    keeps, the buffer is copied. A VJP is called as `vjp(ct, out, *arrays, **params)` and returns the cotangent of its
-    argument, in the argument's shape or one that it broadcasts to: the engine sums over broadcast axes and restores the
-    dtype. A rule written with NumPy functions can be differentiated itself. The declaration is forgotten when nothing
-    refers any longer to the decorated function or to anything recorded with it.
+    gradient). The rules receive the other parameters by keyword. The function is called with plain arrays, which are
+    read-only like all recorded values, and returns a new array. If the function or a rule returns a buffer that it
+    keeps for later calls, the buffer is copied. A VJP is called as `vjp(ct, out, *arrays, **params)` and returns the
+    cotangent of its argument. The cotangent has the argument's shape, or a shape that the argument broadcasts to: the
+    engine sums over the broadcast axes and restores the dtype. A rule that is written with NumPy functions can itself
+    be differentiated. The declaration is deleted once nothing refers to the decorated function or to anything that it
+    recorded.
 
-    The decorated function takes plain arrays too. Raises `RuleError` when no VJPs are given, when the function has
+    The decorated function also takes plain arrays. Raises `RuleError` when no VJPs are given, when the function has
     fewer parameters than VJPs, when its arrays cannot be passed by position or its parameters by keyword (as with
     `*args` and `**kwargs`), and when a VJP does not take the arguments that it is called with.
 

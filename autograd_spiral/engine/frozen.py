@@ -1,4 +1,4 @@
-"""Read-only arrays, of which a record consists, and calls of users' functions that share no memory with the record."""
+"""Read-only arrays, which all recorded values are, and calls of users' functions that cannot change recorded values."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def frozen(array: NDArray[Any]) -> NDArray[Any]:
 def frozen_copy(data: Any, use: str) -> NDArray[Any]:
     """Return a read-only copy of `data`, anything that NumPy turns into an array of real numbers.
 
-    If `data` is an array, the current trace is told of the copy. Raises `DtypeError`, naming `use`, for other data and
-    for masked arrays.
+    If `data` is an array, the current trace is told of the copy. Raises `DtypeError`, naming `use`, for masked arrays
+    and for data that are not real numbers.
 
     >>> frozen_copy([1, 2], "Tensor(data)")
     array([1, 2])
@@ -78,7 +78,7 @@ def frozen_result(value: Any, primitive: Primitive) -> NDArray[Any]:
 
 
 def taken(holder: list[Any]) -> NDArray[Any]:
-    """Take the only array out of `holder`, and return it, or a copy if anything else refers to it, read-only.
+    """Take the only array out of `holder`, and return it read-only; return a copy if anything else refers to it.
 
     >>> array = np.zeros(2)
     >>> taken([array]) is array, taken([np.ones(2)])
@@ -98,7 +98,7 @@ _TAKEN = _references([np.zeros(1)])
 
 
 def sealed(array: NDArray[Any]) -> NDArray[Any]:
-    """Freeze `array` and the array whose memory it shows, and return it; NumPy cannot make views of it writable again.
+    """Make `array` and the owner of its memory read-only, so that no view can be made writable again; return `array`.
 
     >>> sealed(np.zeros((2, 3)).T).view().setflags(write=True)
     Traceback (most recent call last):

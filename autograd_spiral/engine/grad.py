@@ -38,13 +38,13 @@ def grad(outputs: Any, inputs: Any = None, cotangents: Any = None, create_graph:
     """Return the gradients of `outputs` with respect to `inputs`: for each input, a Tensor of the same shape.
 
     `outputs` is a Tensor or a sequence of Tensors. `inputs` is a Tensor, or a list, tuple, dict or dataclass of
-    Tensors, nested as you like; the gradients come back in the same form. Settings in it, such as texts, numbers,
-    functions and None, come back unchanged. No `.grad` changes. `cotangents` weight the elements of the outputs (the
-    result is a vector-Jacobian product, summed over outputs) and are required for outputs of more than one element.
-    With `create_graph`, the results can be differentiated in turn. An input that the outputs do not depend on gets
-    zeros; if no output has a graph, a UserWarning is issued. Raises `DtypeError` for integers, `GradientError` for an
-    input that does not require gradients and for a missing cotangent, and `StaleLeafError` if `create_graph` needs a
-    leaf that was assigned after it was recorded.
+    Tensors, nested as you like. The gradients come back in the same form. Settings in a container, such as strings,
+    numbers, functions and None, come back unchanged. The `.grad` of the tensors does not change. `cotangents` has an
+    array of weights for each output, and the result is the vector-Jacobian product, summed over the outputs. It is
+    required if an output has more than one element. With `create_graph`, the results can be differentiated in turn. An
+    input that the outputs do not depend on gets zeros; if no output has a graph, a UserWarning is issued. Raises
+    `DtypeError` for integer tensors, `GradientError` for an input that does not require gradients and for a missing
+    cotangent, and `StaleLeafError` if `create_graph` needs the old value of a leaf that was assigned a new one.
 
     >>> x = Tensor(3.0, requires_grad=True)
     >>> first = grad(x**3, x, create_graph=True)
@@ -113,9 +113,9 @@ def _recorded(
 
 
 def note_inputs(gradients: Iterable[Tensor], inputs: Iterable[Tensor], serial: int) -> None:
-    """Note in each gradient its input, without keeping that alive, and the serial number of the differentiated output.
+    """Store in each gradient a weak reference to its input, and the serial number of the differentiated output.
 
-    An optimizer compares them with its own parameters and with its latest update.
+    An optimizer compares these with its own parameters and with its latest update.
     """
     for gradient, start in zip(gradients, inputs, strict=True):
         gradient._gradient_of = weakref.ref(start), serial
@@ -131,7 +131,7 @@ _TENSORS = {Tensor}
 def flatten_parameters(tree: Any) -> tuple[list[Any], Any]:
     """Return the leaves of a container of parameters or arrays, and its treedef, which also holds its settings.
 
-    In a container of Tensors, numbers are settings, too; in a container of arrays, they are parameters.
+    In a container of Tensors, numbers count as settings. In a container of arrays, numbers are parameters.
 
     >>> flatten_parameters({"W": Tensor(1.0), "rate": 0.5, "b": None})[0], flatten_parameters([1.0, 2.0, None])[0]
     ([Tensor(1.)], [1.0, 2.0])
@@ -152,7 +152,7 @@ def parameters_in(tree: Any, role: str) -> tuple[list[Tensor], Any]:
 
 
 def tensors_in(tree: Any, role: str) -> tuple[list[Tensor], Any]:
-    """Return the Tensors in a container or another iterable, and its treedef; error messages name them by `role`.
+    """Return the Tensors in a container or another iterable, and its treedef; error messages call them `role`.
 
     Raises TypeError for anything other than Tensors.
     """

@@ -1,8 +1,8 @@
 """The engine's longer error messages: what was wrong, and what to write instead.
 
-Most functions return an exception to raise; the `explain_*` functions are called while one is being handled, and raise
-a clearer one instead. Two base classes of Tensor raise errors for what it cannot do, and for names that it lacks. The
-module does not import Tensor; it uses only its fields.
+Most functions return an exception to raise. The `explain_*` functions are called while an exception is being handled,
+and raise a clearer one instead. Two base classes of Tensor raise the errors for changes in place and for names that a
+Tensor lacks. The module does not import Tensor; it uses only its fields.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class NeverInPlace:
         one_hot = "; for one-hot rows, write Tensor(np.eye(classes)[labels])" if places else ""
         raise InPlaceError(
             "t[index] = value would change a recorded value: write np.where(mask, value, t), "
-            f"or assign() a whole new array to a leaf, or write into an array before Tensor(array){one_hot}"
+            f"or assign() a whole new array to a leaf, or change the array before Tensor(array) copies it{one_hot}"
         )
 
     def _refuse(self, other: Any) -> NoReturn:
@@ -118,10 +118,10 @@ class NeverInPlace:
 
 
 class MissingNames:
-    """A base class of Tensor with attributes that raise and say what to write instead; `add_missing` adds them.
+    """A base class of Tensor for names that it lacks: reading one raises an error that says what to write instead.
 
-    `hasattr` is False for them, and they cost nothing. A `__getattr__` on Tensor would do the same in fewer lines, but
-    Python then finds all other attributes more slowly.
+    `add_missing` adds such a name. `hasattr` returns False for it, and it costs no time. A `__getattr__` on Tensor
+    would do the same in fewer lines, but would make Python find all other attributes more slowly.
 
     >>> from autograd_spiral import Tensor
     >>> Tensor([1.0, 2.0]).unsqueeze
@@ -152,7 +152,7 @@ class _Missing:
 
 
 def add_missing(name: str, instead: str | Callable[[], str]) -> None:
-    """Let the error for `t.name` say what to do `instead`: a text, or a function that returns it."""
+    """Make `t.name` raise an error that says what to do `instead`: a string, or a function that returns one."""
     setattr(MissingNames, name, _Missing(name, instead))
 
 
@@ -216,8 +216,8 @@ def masked_array(use: str) -> DtypeError:
 
 
 def matrix(name: str) -> DtypeError:
-    """Return the error for a np.matrix as an operand of the function called `name`."""
-    return DtypeError(f"{name}: a np.matrix multiplies differently from arrays and tensors: pass np.asarray(matrix)")
+    """Return the error for an np.matrix as an operand of the function called `name`."""
+    return DtypeError(f"{name}: np.matrix multiplies differently from arrays and tensors: pass np.asarray(matrix)")
 
 
 def lost_graph() -> LostGraphError:
@@ -259,9 +259,9 @@ def plain_array(tensor: Any) -> LostGraphError:
     """Return the error for `np.asarray(t)`, which most of SciPy's functions call."""
     if function := _function_of_scipy():
         return LostGraphError(
-            f"SciPy's {function} would silently drop the graph of {called(tensor)}, since it takes arrays alone: write "
+            f"SciPy's {function} would silently drop the graph of {called(tensor)}, since it takes only arrays: write "
             "it in NumPy's functions and SciPy's ufuncs, which take tensors, or declare it with @primitive(vjp, …); "
-            "for the value alone, pass t.data"
+            "if you only need the value, pass t.data"
         )
     return LostGraphError(
         f"making a plain array of {called(tensor)} would silently drop its graph: to keep it, apply NumPy functions to "
@@ -305,7 +305,7 @@ def no_rule(function: Callable[..., Any]) -> AutogradError:
     if function in INSTEAD:
         return NoRuleError(f"{name} has no gradient rule: write {INSTEAD[function]}")
     return NoRuleError(
-        f"{name} has no gradient rule. For the value alone, pass arrays (t.data); to differentiate it, "
+        f"{name} has no gradient rule. If you only need the value, pass arrays (t.data); to differentiate it, "
         "compose it from functions that have rules, or declare it with @primitive(vjp, …)"
     )
 
@@ -327,7 +327,7 @@ _NUMPYS_NAMES = {"dim": "axis", "keepdim": "keepdims"}
 
 
 def in_numpys_names(keywords: dict[str, Any]) -> dict[str, Any]:
-    """Return the keywords of a method. Raises TypeError for PyTorch's names of NumPy's keywords.
+    """Return the keywords of a method unchanged; raise TypeError for PyTorch's names for NumPy's keywords.
 
     >>> in_numpys_names({"dim": 0})
     Traceback (most recent call last):
@@ -340,7 +340,7 @@ def in_numpys_names(keywords: dict[str, Any]) -> dict[str, Any]:
 
 
 def numpys_names(keywords: Iterable[str]) -> str:
-    """Return what to write instead of PyTorch's names of NumPy's keywords; "" if there are none.
+    """Return what to write instead of PyTorch's names for NumPy's keywords; "" if there are none.
 
     >>> numpys_names(["dim", "dtype"])
     ': write axis= instead of dim='
@@ -513,7 +513,7 @@ def integer_in_grad(role: str, tensor: Any) -> DtypeError:
 
 
 def plain_class(value: Any) -> str:
-    """Return what to write for an object that holds tensors, of a class that is no dataclass; "" for other values.
+    """Return advice for an object that holds tensors but is not a dataclass; return "" for all other values.
 
     >>> from types import SimpleNamespace
     >>> from autograd_spiral import Tensor
@@ -556,8 +556,8 @@ def _rule(primitive: Any, argument: int) -> str:
 def explain_rule(error: Exception, node: Any, argument: int, ct: Any, out: Any, operands: Any) -> None:
     """Raise a `RuleError` for `error`, which a rule raised, saying what the rule was called with.
 
-    An error that is not the rule's fault only gets a note. An error that NumPy raised because of such an error, as in
-    `array[i] = tensor`, only gets a note, too.
+    An error that is not the rule's fault only gets a note. So does an error that NumPy raised because of such an error,
+    as in `array[i] = tensor`.
     """
     primitive = node.primitive
     rule = _rule(primitive, argument)
@@ -589,12 +589,12 @@ def explain_body(error: Exception, primitive: Any, operands: Iterable[Any], para
 
 
 def is_refused_write(error: BaseException | None) -> bool:
-    """Return whether `error` is NumPy's error for writing into a read-only array, or for making one writable."""
+    """Return whether `error` is NumPy's error for writing into a read-only array, or for making it writable."""
     return isinstance(error, ValueError) and any(word in str(error) for word in ("read-only", "WRITEABLE"))
 
 
 def overwritten(function: Callable[..., Any], given: dict[str, Any], params: dict[str, Any]) -> str:
-    """Return the names of the arrays `given` that a call of `function` changes, found by calling it with copies."""
+    """Call `function` with copies of the `given` arrays, and return the names of those that it changes."""
     copies = [np.array(x) if isinstance(x, np.ndarray) else x for x in given.values()]
     with contextlib.suppress(Exception):
         function(*copies, **copy.deepcopy(params))
@@ -608,8 +608,8 @@ def unrecorded_piece(primitive: Any, argument: int) -> RuleError:
     return RuleError(
         f"{_rule(primitive, argument)} returned a plain array while the gradient was being recorded "
         "(for create_graph=True, a captured step or a picture), but a plain array has no graph. Apply NumPy functions "
-        "to the arguments of the rule, not to .data or in a loop; declare what they cannot express as another "
-        "@primitive, with its own rules"
+        "to the arguments of the rule, not to their .data, and do not fill an array in a loop. If NumPy functions are "
+        "not enough, declare another @primitive with its own rules, and call it in the rule"
     )
 
 

@@ -31,26 +31,27 @@ class Observer:
 
 
 class Trace:
-    """Hooks for acts that are not recorded as operations, such as `assign` or reading a value.
+    """Hooks for actions that are not recorded as operations, such as `assign` or reading a value.
 
     This class is for ordinary runs: it permits everything and keeps nothing. A captured step has its own trace: there,
     a leaf that the step assigns stays unchanged, and the trace holds its new value.
     """
 
     def permit(self, act: str, remedy: str) -> None:
-        """Raise, naming the `remedy`, if `act` is not possible, as in a captured step."""
+        """Raise an error that names the `remedy` if `act` is not possible, as while a step is captured."""
 
     def permit_index(self, index: Any) -> None:
-        """Raise if a tensor cannot be indexed by `index`."""
+        """Raise an error if a tensor cannot be indexed by `index`."""
 
     def value_of(self, tensor: Any) -> Any:
         """Return the array that `tensor` holds now."""
         return tensor._value
 
     def operands_of(self, node: Any, *, create_graph: bool) -> tuple[Any, ...]:
-        """Return the arguments of `node`, with the values it was computed from, as tensors to record its rules on.
+        """Return the arguments of `node`, as tensors on which its rules can be recorded.
 
-        Raises `StaleLeafError` if one was assigned since then; in a captured step, only with `create_graph`.
+        They have the values from which `node` was computed. Raises `StaleLeafError` if one of them was assigned since
+        then; in a captured step, it does so only with `create_graph`.
         """
         for arg, operand in zip(node.args, node.operands, strict=True):
             if type(arg) is type(node) and arg._value is not operand:
@@ -81,7 +82,7 @@ NO_TRACE = Trace()
 # Not frozen: a frozen one takes three times as long to create, and models enter scopes in every step.
 @dataclass(slots=True)
 class Mode:
-    """How operations are recorded: whether at all, whether on constants too, in which phase, and who observes it.
+    """How operations are recorded: whether at all, whether on constants too, in which phase, and with which observer.
 
     A mode never changes, since other contexts may hold it too. It holds the mode `outside` its block, the `changes`
     from that mode (the name of a scope, or values of these fields), and a weak reference to the block that was
@@ -116,7 +117,7 @@ def _inside(outside: Mode, changes: str | dict[str, Any], entered: weakref.ref[e
 
 
 def _without(mode: Mode, left: entering | weakref.ref[entering]) -> Mode:
-    """Return `mode` without the innermost changes that `left` made; unchanged if it made them in another context."""
+    """Return `mode` without the innermost changes that `left` made; return it unchanged if there are none here."""
     if mode.outside is None or mode.entered is None:
         return mode
     if mode.entered() is left or mode.entered is left:
@@ -128,8 +129,8 @@ def _without(mode: Mode, left: entering | weakref.ref[entering]) -> Mode:
 class entering:
     """Enter a copy of the current mode with `changes`: a context manager, and a decorator of functions.
 
-    Leaving the block undoes these changes and no others, even after an error, and even if blocks that were entered
-    later are still open, as with generators that are closed in the order in which they began. The same object may be
+    Leaving the block undoes these changes and no others, even after an error. This works even if blocks that were
+    entered later are still open, as when generators are closed in the order in which they began. The same object may be
     entered again, even inside its own block.
 
     >>> with entering(phase="backward") as mode:
@@ -182,7 +183,7 @@ class entering:
 
 
 class _Called(type):
-    """The class of `no_grad`: it cannot be entered itself, only `no_grad()` can."""
+    """The class of `no_grad`: it makes `with no_grad:` raise an error that says to write `with no_grad():`."""
 
     def __enter__(cls) -> NoReturn:
         raise TypeError(f"{cls.__name__} must be called: write with {cls.__name__}():")
@@ -193,8 +194,8 @@ class _Called(type):
 class no_grad(entering, metaclass=_Called):
     """Compute without recording: a context manager (`with no_grad():`) and a decorator (`@no_grad()`).
 
-    Safe with threads and asyncio: recording stops in the current thread or task only. It decorates generator functions
-    and coroutine functions too: what their bodies compute is not recorded.
+    Safe with threads and asyncio: recording stops only in the current thread or task. It also decorates generator
+    functions and coroutine functions, whose bodies then compute without recording.
 
     >>> from autograd_spiral import Tensor, no_grad
     >>> w = Tensor([1.0, 2.0], requires_grad=True)
@@ -213,8 +214,8 @@ class no_grad(entering, metaclass=_Called):
 class scope(entering):
     """Group the operations recorded inside the block under `name`: pictures frame them, and programs keep the name.
 
-    A context manager and a decorator. Scopes nest, and entering one with the same name again continues it.
-    Raises TypeError unless `name` is a string, and ValueError if it is empty.
+    It is a context manager and a decorator. Scopes can be nested, and a later scope with the same name continues the
+    earlier one. Raises TypeError unless `name` is a string, and ValueError if it is empty.
 
     >>> from autograd_spiral import Tensor
     >>> x = Tensor(2.0, requires_grad=True)

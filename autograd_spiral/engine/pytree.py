@@ -1,7 +1,7 @@
-"""Pytrees: containers of tensors as flat lists of leaves, how to rebuild them, and names for their leaves.
+"""Pytrees: how to turn a container of tensors into a flat list of leaves and back, and how its leaves are named.
 
-A container is a list, a tuple, a named tuple, a dict or a dataclass; anything else is a leaf. Besides its tensors, a
-net may hold settings, such as a rate, the name of an activation, or None: they belong to its structure.
+A container is a list, a tuple, a named tuple, a dict or a dataclass; anything else is a leaf. Besides tensors, a
+container may hold settings, such as a rate, the name of an activation, or None: these belong to its structure.
 """
 
 from __future__ import annotations
@@ -100,8 +100,8 @@ def unflatten(treedef: Any, leaves: Iterator[Any]) -> Any:
 def with_settings(leaves: list[Any], treedef: Any, *, numbers: bool) -> tuple[list[Any], Any]:
     """Return the leaves that are not settings, and a treedef that holds the settings in their places.
 
-    Settings are texts, bools, None and functions; with `numbers`, Python's and NumPy's numbers are settings, too. A
-    leaf outside any container is not a setting, and neither is any leaf of a container that holds nothing else.
+    Settings are strings, bools, None and functions; with `numbers`, Python's and NumPy's numbers are settings, too. But
+    a leaf outside any container is not a setting, and if all leaves would be settings, none of them is.
 
     >>> leaves, treedef = with_settings(*flatten({"W": [1.0], "activation": "tanh"}), numbers=False)
     >>> leaves, unflatten(treedef, iter([2.0]))
@@ -122,9 +122,9 @@ def _settled(treedef: Any, leaves: Iterator[Any], kinds: tuple[type, ...]) -> An
 
 
 def leaf_names(treedef: Any, of: str = "") -> list[str]:
-    """Return a name for each leaf: the keys and attributes that lead to it, or the name `of` the tree and a number.
+    """Return a name for each leaf: the keys and attributes that lead to it, or the name `of` the tree with a number.
 
-    A leaf that only numbers lead to is named "" if the tree has no name.
+    If the tree has no name, a leaf that only numbers lead to is named "".
 
     >>> _, treedef = flatten({"W": 1, "layers": [{"b": 2}]})
     >>> leaf_names(treedef), leaf_names(flatten([1, 2])[1], "x"), leaf_names(flatten([{"W": 1}, {"W": 2}])[1])

@@ -181,7 +181,7 @@ def _row_of_ones(length: int, dtype: Any) -> Any:
 
 
 def column_sums(x: Any) -> Any:
-    """Return `x.sum(axis=0, keepdims=True)` of a matrix, as accurate as in `unbroadcast`; for arrays, by BLAS.
+    """Return `x.sum(axis=0, keepdims=True)` of a matrix, as accurately as `unbroadcast`; for arrays, BLAS computes it.
 
     >>> column_sums(np.ones((4, 3)))
     array([[4., 4., 4.]])
@@ -206,7 +206,7 @@ _BLOCK, _SHORT, _MANY = 128, 512, 2**14
 
 
 def wide(x: Any, count: float = 0) -> Any:
-    """Return `x` in the dtype in which `count` of its elements are added up accurately.
+    """Return `x` in a dtype that is wide enough to add up `count` of its elements accurately.
 
     NumPy may add them up one by one. In float16, a sum of ones then stops at 2048; in float32, a sum of a million
     numbers may be off by several percent. So float16 becomes float32, and float32 becomes float64 if there are many

@@ -41,9 +41,9 @@ class Primitive:
     rules might keep or change the arrays that they are given or return, as users' rules might.
 
     `vjps` has one entry per array argument: its VJP, or None if the function has no gradient with respect to it. A
-    variadic primitive (`np.concatenate`) also has `rest`, for every further argument: `rest(ct, out, *args, **params)`
-    returns a function from the argument's index to its cotangent, so that what is common to all is computed once.
-    `rest=None` means that the further arguments have no gradient.
+    variadic primitive (`np.concatenate`) also has `rest`, which serves all further arguments. `rest` is called as a VJP
+    is, and returns a function from an argument's index to its cotangent. So work that these arguments share is done
+    only once. `rest=None` means that the further arguments have no gradient.
 
     >>> import numpy as np
     >>> row = PRIMITIVES[np.multiply]
@@ -141,17 +141,18 @@ class _Table(dict[Function, Primitive]):
         if function in self:
             return self[function]
         row = getattr(function, "_primitive", None)
-        return row if isinstance(row, Primitive) and row.function is function else default  # not of what it wraps
+        return row if isinstance(row, Primitive) and row.function is function else default  # not of one that it wraps
 
 
 PRIMITIVES = _Table()
 """The rule table: maps a function to its row. Looking up a function without a row raises an error that names it.
 
-A row that `attach` gave to a function is found too, but not kept or listed.
+A row that `attach` gave to a function is found too, although it is not in the table.
 """
 
 WHEN_MISSING: list[Callable[[Function], None]] = []
-"""Called with each function that has no row; they may enter rows, such as those of a library imported later."""
+"""Functions that are called with each function that has no row. They may enter it, as for a library that is imported
+later."""
 
 COMPOSITIONS: dict[Function, Function] = {}
 """Maps a NumPy function to the function that composes it from primitives."""

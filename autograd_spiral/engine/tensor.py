@@ -46,7 +46,7 @@ _WEAK_SCALARS = frozenset((float, int, bool))  # as in NumPy 2, they take the dt
 
 
 def _binary(ufunc: np.ufunc) -> tuple[Callable[[Tensor, TensorLike], Tensor], Callable[[Tensor, TensorLike], Tensor]]:
-    """Return the operator that records `ufunc`, and the reflected one, for a Tensor on the right."""
+    """Return the operator that records `ufunc`, and the reflected operator, for when the Tensor is on the right."""
     return (
         lambda self, other: record(PRIMITIVES[ufunc], (self, other)),
         lambda self, other: record(PRIMITIVES[ufunc], (other, self)),
@@ -60,12 +60,13 @@ def _unary(ufunc: np.ufunc) -> Callable[[Tensor], Tensor]:
 class Tensor(ArrayMethods, NeverInPlace, MissingNames):
     """An array that remembers how it was computed, so that gradients can be taken through it.
 
-    `Tensor(data)` copies `data`, anything that NumPy turns into an array of numbers; `requires_grad=True` (floating
-    dtypes only) makes it a leaf that collects gradients; `name` appears in pictures, programs and errors. NumPy's
-    functions and Python's operators on Tensors record a graph; `.data` is the array, read-only. Copies of a leaf are
-    leaves like it. `copy.copy` of a computed tensor keeps its graph, as `t.copy()` does; `copy.deepcopy` and `pickle`
-    keep its value alone, in a leaf that requires no gradients. Raises `DtypeError` for complex, object and string data,
-    and for gradients of integers, and TypeError if `requires_grad` is not a bool or `name` not a string.
+    `Tensor(data)` copies `data`, which is anything that NumPy turns into an array of numbers. With `requires_grad=True`
+    (floating dtypes only), the tensor is a leaf that collects gradients. Its `name` appears in pictures, programs and
+    errors. NumPy's functions and Python's operators on Tensors record a graph. `.data` is the array, read-only.
+    `copy.copy`, `copy.deepcopy` and `pickle` turn a leaf into another leaf with the same value and settings. For a
+    computed tensor, `copy.copy` keeps the graph, as `t.copy()` does; `copy.deepcopy` and `pickle` keep only the value,
+    in a leaf that requires no gradients. Raises `DtypeError` for complex, object and string data, and for gradients of
+    integers, and TypeError if `requires_grad` is not a bool or `name` is not a string.
 
     >>> import numpy as np
     >>> W = Tensor([[1.0, -2.0], [3.0, 0.5]], requires_grad=True, name="W")
@@ -132,9 +133,9 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
 
     @property
     def data(self) -> NDArray[Any]:
-        """The value, as a read-only array. Raises `CaptureError` while a step is captured.
+        """The value, as a read-only array. Reading it raises `CaptureError` while a step is captured.
 
-        Writing to it, as in `t.data -= …`, raises NumPy's own error: to update a leaf, write `t.assign(t.data - …)`.
+        Writing to it, as in `t.data[0] = …`, raises NumPy's own error. To update a leaf, write `t.assign(t.data - …)`.
 
         >>> Tensor([1.0, 2.0]).data[0] = 5.0
         Traceback (most recent call last):
@@ -175,7 +176,7 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
         return self.primitive is None
 
     def named(self, name: str) -> Tensor:
-        """Name this tensor, for pictures, programs and errors, and return it.
+        """Give this tensor a name, which appears in pictures, programs and errors, and return the tensor.
 
         >>> x = Tensor([1.0, 2.0], requires_grad=True)
         >>> (x * x).named("squares").name
@@ -195,7 +196,7 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
         return _alias(self, False)
 
     def assign(self, value: TensorLike) -> None:
-        """Give this leaf a new value of the same shape, in its own dtype; graphs already recorded keep the old one.
+        """Give this leaf a new value of the same shape, cast to its dtype; graphs already recorded keep the old value.
 
         Raises `InPlaceError` for a tensor that was computed, `ShapeError` for another shape, and `DtypeError` for a
         dtype that NumPy does not cast with `casting="same_kind"` (such as float to integer).
@@ -228,10 +229,10 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
     def grad(self) -> NDArray[Any] | None:
         """The gradient that `backward()` has added up in this leaf, a plain array; None before the first `backward()`.
 
-        All other tensors have None, and reading it there issues a UserWarning that says how to get the gradient. Set it
-        to None to start again from zero, or to an array of the leaf's shape, which is copied. Setting it raises
-        `GradientError` for all other tensors and `ShapeError` for another shape. Reading and setting it both raise
-        `CaptureError` while a step is captured.
+        For tensors that are not leaves, or do not require gradients, it is always None, and reading it issues a
+        UserWarning that says how to get the gradient. Set it to None to start again from zero, or to an array of the
+        leaf's shape, which is copied. Setting it raises `ShapeError` for another shape, and `GradientError` for tensors
+        that never have a gradient here. Reading and setting it both raise `CaptureError` while a step is captured.
 
         >>> w = Tensor(3.0, requires_grad=True)
         >>> (w * w).backward()
@@ -256,12 +257,12 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
         self._grad = value
 
     def backward(self, cotangent: TensorLike | None = None, **others: Never) -> None:
-        """Add the gradient of this tensor to `.grad` of every leaf it depends on that requires gradients.
+        """Add this tensor's gradient to `.grad` of every leaf that it depends on, if the leaf requires gradients.
 
         `cotangent`, of this tensor's shape and dtype, weights the elements: each leaf gets a vector-Jacobian product.
         It may be left out if the tensor has only one element. An error during the sweep leaves every `.grad` unchanged.
-        Raises `GradientError` when this tensor does not depend on a leaf that requires gradients, or needs a cotangent;
-        `ShapeError` and `DtypeError` for a cotangent of another shape or dtype.
+        Raises `GradientError` if this tensor does not depend on a leaf that requires gradients, or if the cotangent is
+        missing; `ShapeError` and `DtypeError` for a cotangent of another shape or dtype.
 
         >>> x = Tensor([1.0, 2.0], requires_grad=True)
         >>> (x * x).backward([1.0, 10.0])
@@ -479,7 +480,7 @@ def record(primitive: Primitive, args: tuple[Any, ...], params: dict[str, Any] =
 
 
 def seed_cotangent(output: Tensor, cotangent: TensorLike | None, caller: str = "grad") -> NDArray[Any]:
-    """Return the cotangent that a sweep of `output` starts from: 1 for a single element, or `cotangent`, checked."""
+    """Return the cotangent that a sweep of `output` starts from: `cotangent`, checked, or 1 for a single element."""
     if cotangent is None:
         value = output._value
         if value.size != 1:

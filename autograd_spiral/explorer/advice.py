@@ -1,4 +1,4 @@
-"""Where a learner should look: dead units, saturated softmax, gradients that are 0, not finite, or vanish."""
+"""Points out problems to a learner: dead units, a saturated softmax, gradients that are 0, not finite, or vanishing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from autograd_spiral.drawing.text import number, visible
 __all__ = ["advice_on"]
 
 _SURE = 0.999
-"""A probability above this has next to no gradient."""
+"""At a probability above this, the gradient is almost 0."""
 
 _MANY = 0.9
 """A softmax is saturated if one class has a probability above `_SURE` in at least this share of its rows."""
@@ -27,7 +27,7 @@ _VANISHING = 1e-3
 
 
 def advice_on(graph: Graph, arrays: Sequence[NDArray[Any] | None]) -> list[tuple[int, str]]:
-    """Return pairs of a node and what to notice about its array."""
+    """Return pairs of a node's position and a remark on its array."""
     known = [(i, node, array) for i, node in enumerate(graph.nodes) if (array := arrays[i]) is not None and array.size]
     with np.errstate(all="ignore"):
         found = [(i, says) for i, node, array in known for says in _of_node(node, array)]

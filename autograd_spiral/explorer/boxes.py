@@ -1,4 +1,4 @@
-"""The boxes of a page: the nodes of the picture in the order of computation, each with its line of printed source."""
+"""The boxes of a page: the nodes of the picture in order of computation, each with its line of the printed source."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from autograd_spiral.program.printing.source import Source
 __all__ = ["Boxes"]
 
 _FOLDERS = re.compile(r"^.*?(?=[^/\\]*:\d+: )")
-"""Matches the folders in `folders/file.py:12: code`, which are removed, since pages are passed on to others."""
+"""Matches the folders in `folders/file.py:12: code`; they are left out, since pages are also shown to other people."""
 
 _CONSTANT = 10_000
 _LONG = 40
@@ -63,7 +63,7 @@ class Boxes:
         boxes = [
             {
                 "name": visible(self._name(node)),
-                "named": bool(node.name),  # in formulas, · stands for the others
+                "named": bool(node.name),  # in formulas, · stands for a box without a name
                 "formula": node.formula or _printed(node),
                 "kind": node.kind.name.lower(),
                 "what": str(node.kind),
@@ -131,7 +131,7 @@ class Boxes:
 
 
 def _printed(node: Node) -> str:
-    """Return a constant as it is written in formulas, such as arange(300), or an empty text if that would be long."""
+    """Return a constant as formulas show it, such as arange(300), or an empty string if that would be long."""
     if node.name or node.value is None or node.value.size > _CONSTANT:
         return ""
     text = literal(node.value).text.removeprefix("np.")

@@ -1,4 +1,4 @@
-"""`explore`: a computation as a page to step through and to look inside."""
+"""`explore`: makes a page on which to step through a computation and look inside it."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ _BUDGET = 1_400_000
 
 
 class explore:
-    """Make a page on which to step through the computation of `outputs`, and to look at every value.
+    """Make a page on which to step through the computation of `outputs` and look at every value.
 
     `outputs` are recorded tensors, a captured step, a program, or the record of a training run. `gradients_of` takes
-    leaves or other tensors, in any form that `grad` takes; the page then also shows the backward pass from scalar
-    outputs. A tensor without a name of its own gets one from `names`, such as `locals()`, or otherwise from the keys
-    and attributes of `gradients_of`. For a captured step, pass the arguments of a call as `inputs`: the page shows what
-    this call would compute from the current state, which it does not change. Without `inputs`, only the state has
-    values. Large arrays are sampled, so that the elements kept take at most `budget` bytes.
+    leaves or other tensors, in any form that `grad` takes; the page then also shows the backward pass, and the outputs
+    must be scalars. A tensor without a name of its own gets one from `names`, such as `locals()`, or otherwise from the
+    keys and attributes of `gradients_of`. For a captured step, pass the arguments of a call as `inputs`: the page shows
+    what this call would compute from the current state, without changing the state. Without `inputs`, only the state
+    has values. Of large arrays, the page keeps only some elements, so that it takes at most `budget` bytes for them.
 
-    The page has one box for each line of the program's printed source; a box unfolds into the operations of its line.
-    The page is a single file that needs no server, and notebooks display it. Raises TypeError if `outputs` cannot be
-    explored, and the errors of `backward_source` and of capturing.
+    The page has one box for each line of the program's printed source, and a box can be opened to show the operations
+    of its line. The page is a single file that needs no server, and notebooks display it. Raises TypeError if `outputs`
+    cannot be explored, and the errors of `backward_source` and of capturing.
 
     >>> import numpy as np
     >>> from autograd_spiral import Tensor
@@ -74,14 +74,15 @@ class explore:
         budget: int = _BUDGET,
         regions: Regions | tuple[Any, Any, Any] | None = None,
     ) -> Training:
-        """Return a record of a training run with a captured step: call it in place of the step, and then `explore` it.
+        """Return a record of a training run: call it instead of the captured step, and then pass it to `explore`.
 
         The record takes a snapshot of every value before each of the calls whose numbers are in `at`, counted from 0.
-        By default, it takes one before the calls 0, 1, 2, …, and then whenever the number of calls has grown by 15%, so
-        that 10,000 calls have 60 snapshots. The page adds a last snapshot, of the state at that time. At most
-        `snapshots` are kept, and fewer if their elements would take more than `budget` bytes as float32; large arrays
-        are sampled. If the data are points in the plane, pass `regions=(X, y, predict)`, with X (N, 2), and the page
-        shows the region of each class. Raises TypeError if the step is not captured.
+        By default, it takes one before each of the first calls, and then whenever the number of calls has grown by 15%,
+        so that 10,000 calls have 60 snapshots. The page adds a last snapshot, of the state when the page is made. At
+        most `snapshots` snapshots are kept, or fewer if their elements would take more than `budget` bytes as float32.
+        Of large arrays, only some elements are kept. If the data are points in the plane, pass `regions=(X, y,
+        predict)`, with X (N, 2), and the page shows the region of each class. Raises TypeError if the step is not
+        captured.
 
         >>> import numpy as np
         >>> from autograd_spiral import Tensor, capture, grad
@@ -96,7 +97,7 @@ class explore:
         ...     loss = record(np.zeros(2))
         >>> record
         <record of 10 calls of <captured step step, 1 program>: 9 snapshots>
-        >>> page = explore(record)  # has two sliders
+        >>> page = explore(record)  # a page with two sliders
         """
         where = Regions(*regions) if isinstance(regions, tuple) else regions
         return Training(step, at=at, snapshots=snapshots, budget=budget, regions=where)
@@ -114,8 +115,8 @@ class explore:
     def save_as(self, path: str | os.PathLike[str]) -> Path:
         """Write the page to `path`, which ends in .html, and return it.
 
-        Missing folders are made. An older file of that name is kept until the new one is complete. Raises ValueError
-        for another suffix, OSError if the file cannot be written.
+        Missing folders are created, and an older file stays until the new one is complete. Raises ValueError for
+        another suffix, and OSError if the file cannot be written.
 
         >>> import tempfile
         >>> from autograd_spiral import Tensor

@@ -1,4 +1,4 @@
-"""Packs the numbers of a page as text: 24 bits of each float, split into planes of bytes, deflated, in base64."""
+"""Packs the numbers of a page as text: 24 bits of each float, sorted by byte position, compressed, in base64."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["packed", "rounded"]
 
 
 def rounded(numbers: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return float32 numbers rounded to 24 bits: to within 1 in 65,000, so that four digits are right.
+    """Return float32 numbers rounded to 24 bits: the error is at most 1 in 65,000, so four digits are right.
 
     >>> rounded(np.array([1 / 3, np.inf], np.float32))
     array([0.33333588,        inf], dtype=float32)
@@ -36,7 +36,7 @@ def packed(numbers: Iterable[NDArray[np.float32]], octets: Iterable[NDArray[np.u
     """Return the text for all `numbers` followed by all `octets`, and how many numbers there are.
 
     Each array of numbers has one row for each moment. Each row is stored as its difference (exclusive or) from the row
-    before, which compresses well if little changes.
+    before. If little changes from row to row, the differences compress well.
     """
     bits = [np.zeros(0, np.uint32)]
     for rows in numbers:

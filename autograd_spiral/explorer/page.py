@@ -1,4 +1,4 @@
-"""The page: one HTML file with the boxes, their values and the script, which needs no server."""
+"""The page: one HTML file with the boxes, their values and the script. It needs no server."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def page_of(
 
 
 def _curve(losses: Sequence[float], snapshots: Sequence[Snapshot]) -> list[tuple[int, float | None]]:
-    """Return the points of a curve, (number of updates, loss after them), with every rise and fall that can be seen.
+    """Return the points of the loss curve, as (number of updates, loss after them), with every visible rise and fall.
 
     Each snapshot is one of the points, and its loss is rounded like all values, so that it equals the loss in its box.
     """
@@ -76,7 +76,7 @@ def _curve(losses: Sequence[float], snapshots: Sequence[Snapshot]) -> list[tuple
 
 
 def _steepest(losses: Sequence[float]) -> tuple[int, float, int] | None:
-    """Return the step around which the least loss so far falls fastest, its fall per step, and the length of the fall.
+    """Return the step around which the least loss so far falls fastest, the fall per step, and the length of the fall.
 
     The fall is measured over a thousandth of the training run. The least loss so far is used because the loss itself
     also falls fast after each spike.
@@ -96,7 +96,7 @@ def _plane(regions: Regions) -> dict[str, Any]:
 
 
 def _json(data: Mapping[str, Any]) -> str:
-    """Return JSON in which no HTML parser can find the end of the script around it."""
+    """Return JSON that cannot end the script that contains it, whatever text is in the data."""
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 

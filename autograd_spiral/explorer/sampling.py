@@ -1,4 +1,4 @@
-"""The elements of arrays that a page keeps, and the facts about whole arrays that it shows."""
+"""The elements of an array that a page keeps, and the facts about the whole array that it shows."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ BINS = 16
 """The number of bars of a histogram."""
 
 _FEW = 4
-"""Up to this many columns are all shown as numbers, so that the zeros in a row need not be counted."""
+"""If there are at most this many columns, all their numbers are shown, so that the zeros in a row need not be
+counted."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The elements kept of an array, read as a matrix: every `row_step`-th row, and every `column_step`-th column.
+    """The elements that are kept of an array, as a matrix: every `row_step`-th row and every `column_step`-th column.
 
-    The steps are powers of 2. So if two arrays have equally many rows, the rows kept of one are all kept of the other,
-    too, or the other way round.
+    The steps are powers of 2. So for two arrays with equally many rows, one of the samples has all rows of the other.
 
     >>> Sample.of((300, 2)), Sample.of((300,)), Sample.of((4, 5, 6))
     (Sample(rows=300, columns=2, row_step=1, column_step=1), Sample(rows=1, columns=300, ...), Sample(rows=20, ...))
@@ -68,10 +68,10 @@ class Sample:
 
 
 def samples_within(shapes: Sequence[tuple[int, ...]], size: int, shares: Sequence[float] | None = None) -> list[Sample]:
-    """Return a sample for each shape, together at most `size` elements, or one element of each array if that is more.
+    """Return a sample for each shape, with at most `size` elements together, but at least one element of each array.
 
-    The largest samples lose elements first. `shares` are the relative sizes that the samples may have, by default
-    equal. Arrays of one shape and share, such as a value and its gradient, keep the same elements.
+    The largest samples lose elements first. `shares` are the relative sizes that the samples may have; by default, they
+    are equal. Arrays with the same shape and share, such as a value and its gradient, keep the same elements.
 
     >>> [sample.size for sample in samples_within([(300, 100), (100, 3), ()], 2000)]
     [950, 300, 1]
@@ -96,7 +96,7 @@ def samples_within(shapes: Sequence[tuple[int, ...]], size: int, shares: Sequenc
 
 
 def counts_zeros(sample: Sample) -> bool:
-    """Whether to count the zeros of each row: if not all of a matrix is kept, and each count fits into a byte."""
+    """Whether to count the zeros in each row: if only part of a matrix is kept, and each count fits into a byte."""
     return sample.size < sample.rows * sample.columns and _FEW < sample.columns < 256 and sample.rows > 1
 
 
@@ -128,7 +128,7 @@ def facts(array: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def histogram(array: NDArray[Any]) -> NDArray[np.uint8]:
-    """Return the heights of the bars between the least and the largest finite element; the highest is 255.
+    """Return the heights of the bars between the least and the largest finite element; the highest bar has height 255.
 
     >>> histogram(np.array([0.0, 0.0, 1.0]))[[0, -1]]
     array([255, 128], dtype=uint8)

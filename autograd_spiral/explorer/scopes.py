@@ -1,4 +1,4 @@
-"""The scope of each box, that is, the band of the page's picture in which it lies."""
+"""The scope of each box: the band of the page's picture in which the box is drawn."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["scopes_of"]
 Scope = tuple[str, ...]
 
 _FEW = 2
-"""If at most this many scopes use a parameter, it is in the first of them; otherwise, it is outside them all."""
+"""If at most this many scopes use a parameter, it is in the first of them; otherwise, it is outside all of them."""
 
 
 def scopes_of(graph: Graph) -> list[Scope]:
-    """Return the scope of each node: the one in which its operation was recorded, or the one to which it belongs.
+    """Return the scope of each node: the scope in which its operation was recorded, or the one to which it belongs.
 
-    Inputs, parameters and constants belong to the scope that uses them first, unless many scopes do. The gradient and
-    the new state of a parameter belong to its scope.
+    Inputs, parameters and constants belong to the scope that uses them first, unless many scopes use them. The gradient
+    and the new state of a parameter belong to its scope.
     """
     scopes = [node.scope for node in graph.nodes]
     for i, using in _uses(graph).items():
@@ -33,7 +33,7 @@ def scopes_of(graph: Graph) -> list[Scope]:
 
 
 def _uses(graph: Graph) -> dict[int, list[Scope]]:
-    """Return for each node without an operation the scopes that use it in the forward pass, in order of first use."""
+    """Return, for each node without an operation, the scopes that use it in the forward pass, in order of first use."""
     users: dict[int, dict[Scope, None]] = {}
     for edge in graph.edges:
         if graph.nodes[edge.head].phase == "forward" and graph.nodes[edge.tail].equation is None:

@@ -1,4 +1,4 @@
-"""Snapshots: what a page shows of every value at one moment of a training run."""
+"""Snapshots: what a page shows of all values at one moment of a training run."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ __all__ = ["Camera", "Snapshot"]
 
 _BYTES = 4
 _OVERHEAD = len(FACTS) + BINS // _BYTES
-"""The numbers kept of an array besides its elements."""
+"""What is kept of an array besides its elements."""
 
 _FEWEST = 16
-"""If each snapshot could keep fewer elements of each array than this, fewer snapshots are taken."""
+"""If there is not room for at least this many elements of each array, fewer snapshots are taken."""
 
 _INSIDE = 0.1
-"""The share of elements kept of a value inside a line, relative to the value that the line computes."""
+"""The share of elements that is kept of a value inside a line, relative to the value that the line computes."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Snapshot:
 
 
 class Camera:
-    """Takes snapshots of the values of a program, up to `most`, that together take about `budget` bytes in memory."""
+    """Takes up to `most` snapshots of the values of a program, which together take about `budget` bytes of memory."""
 
     def __init__(self, boxes: Boxes, *, most: int, budget: int) -> None:
         shapes = [node.output.shape for node in boxes.graph.nodes]
@@ -69,7 +69,7 @@ class Camera:
     def take(
         self, values: Values, at: int = 0, regions: NDArray[np.uint8] | None = None, boxes: Boxes | None = None
     ) -> Snapshot:
-        """Return a snapshot of `values`. If they come from another program than the camera's own, pass its `boxes`."""
+        """Return a snapshot of `values`. If they come from another program than the camera's, pass its `boxes`."""
         arrays = (boxes or self.boxes).arrays(values)
         return Snapshot(
             at,
@@ -85,12 +85,12 @@ class Camera:
         )
 
     def samples_to_json(self) -> list[list[int]]:
-        """Return rows, columns and the steps of each box in the form that `json.dumps` takes."""
+        """Return the rows, columns and steps of each box's sample in the form that `json.dumps` takes."""
         return [[s.rows, s.columns, s.row_step, s.column_step] for s in self.samples]
 
 
 def columns_of(snapshots: Sequence[Snapshot], what: str) -> list[NDArray[Any] | None]:
-    """Return for each box the arrays that its snapshots have, stacked; one row if all are equal; None if unknown."""
+    """Return, for each box, the stacked arrays of all snapshots: one row if they are all equal, None if unknown."""
     found: list[NDArray[Any] | None] = []
     for moments in zip(*(getattr(snapshot, what) for snapshot in snapshots), strict=True):
         if any(moment is None for moment in moments):

@@ -1,4 +1,4 @@
-"""The subject of a page: a program as it is printed, and those arrays of its values that are known."""
+"""The subject of a page: a program in the form that is printed, and the arrays of those values that are known."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Subject(NamedTuple):
 
 
 def subject_of(outputs: Any, gradients_of: Any, names: Mapping[str, Any] | None, inputs: Any) -> Subject:
-    """Return the subject of these arguments of `explore`.
+    """Return what `explore` shows for these arguments.
 
-    Tensors are recorded again as a program, from their leaves to the outputs and the gradients; its values are computed
-    from those of the leaves. All values of a captured step are known if `inputs` are the arguments of a call; otherwise
-    only those of its state are known.
+    Tensors are recorded again as a program, from their leaves to the outputs and the gradients. The program's values
+    are computed from the values of the leaves. All values of a captured step are known if `inputs` are the arguments of
+    a call; otherwise only those of its state are known.
     """
     if isinstance(outputs, CapturedStep | Program):
         if gradients_of is not None or names is not None:
@@ -67,7 +67,7 @@ def _with_values(program: CapturedProgram, inputs: Sequence[NDArray[Any]]) -> Su
 
 
 def values_of(program: CapturedProgram, inputs: Sequence[NDArray[Any]]) -> Values:
-    """Return every value of a run of the program on these inputs and its current state, which is not changed."""
+    """Return all values of a run of the program on these inputs and its current state, without changing the state."""
     arrays = [*inputs, *(leaf.data for leaf in program.leaves), *(program.found[value] for value in program.outside)]
     values: Values = dict(zip((*program.inputs, *program.state, *program.outside), arrays, strict=True))
 

@@ -1,4 +1,4 @@
-"""The record of a training run: a captured step that takes snapshots of itself as it is called."""
+"""The record of a training run: a captured step that takes snapshots when it is called."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _GRID = 64
 
 _MARGIN = 0.12
 _GROWTH = 1.15
-"""By default a snapshot is taken when the number of steps has grown by this factor."""
+"""By default, a snapshot is taken whenever the number of steps has grown by this factor."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ class Regions:
             raise ValueError(f"Regions: X must be points (N, 2) and y their classes (N,), not {shapes[0]}, {shapes[1]}")
 
     def bounds(self) -> list[list[float]]:
-        """Return the least and the largest coordinate of each axis that is shown.
+        """Return the least and the largest coordinate that is shown on each axis.
 
         >>> Regions(np.array([[0.0, 0.0], [1.0, 1.0]]), np.array([0, 1]), len).bounds()
         [[-0.12, 1.12], [-0.12, 1.12]]
@@ -85,9 +85,9 @@ class Regions:
 
 
 class Training:
-    """A captured step that takes snapshots now and then; `explore.training` makes it. Call it like the step itself.
+    """A captured step that takes snapshots of a training run, made by `explore.training`. Call it like the step itself.
 
-    `losses` has the value of the first output for each call, or NaN if it has several elements.
+    `losses` has the value of the first output of each call, or NaN if that output has several elements.
 
     >>> from autograd_spiral import capture, explore
     >>> w = Tensor(2.0, requires_grad=True, name="w")
@@ -136,7 +136,7 @@ class Training:
             return
         self._latest = _Moment(program, boxes, [np.array(array) for array in inputs])
         self._taken.append(self._snapshot(self._camera, self._latest, calls))
-        if len(self._taken) >= self._camera.most:  # with room for the last one
+        if len(self._taken) >= self._camera.most:  # there must be room for the last snapshot
             self._taken.remove(_most_crowded(self._taken))
 
     def _snapshot(self, camera: Camera, moment: _Moment, at: int) -> Snapshot:
@@ -165,7 +165,7 @@ class _Moment(NamedTuple):
 
 
 def finished(record: Training) -> tuple[Camera, list[Snapshot]]:
-    """Return the camera and the snapshots of a record, with one added for the current state and the last inputs kept.
+    """Return the camera and the snapshots of a record, with a snapshot added for the current state and the last inputs.
 
     Raises ValueError before the first call.
     """
@@ -176,13 +176,13 @@ def finished(record: Training) -> tuple[Camera, list[Snapshot]]:
 
 
 def _most_crowded(taken: list[Snapshot]) -> Snapshot:
-    """Return the inner snapshot whose neighbours are closest together, by the ratio of their steps."""
+    """Return the inner snapshot whose two neighbours are closest together, by the ratio of their steps."""
     triples = zip(taken, taken[1:], taken[2:], strict=False)
     return min(triples, key=lambda three: (three[2].at + 1) / (three[0].at + 1))[1]
 
 
 def _loss(result: Any) -> float:
-    """Return the first tensor that a step returned, or else the first number; NaN if it has several elements."""
+    """Return the first tensor (or else number) that a step returned, as a float; NaN if it has several elements."""
     leaves, _ = flatten(result)
     tensors = [leaf.data for leaf in leaves if isinstance(leaf, Tensor)]
     first = np.asarray(next(iter(tensors or [leaf for leaf in leaves if leaf is not None]), np.zeros(0)))

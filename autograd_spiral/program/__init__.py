@@ -1,4 +1,4 @@
-"""Programs: a step captured once, then optimised, printed as NumPy, and replayed."""
+"""Programs: a step is captured once, and its program is then simplified, printed as NumPy, and replayed."""
 
 from autograd_spiral.program.capturing.step import CapturedStep, capture
 from autograd_spiral.program.recorded import backward_source

@@ -1,7 +1,7 @@
-"""The meaning of a program: its equations, computed one by one on arrays as NumPy computes them.
+"""The meaning of a program: its equations, computed one by one on arrays by NumPy's functions.
 
-This is the reference: every pass keeps these results, every executor is compared with them, and code that needs values
-inside a program gets them from the hook `each`.
+This is the reference: every pass keeps these results, and every executor is compared with them. Code that needs the
+values inside a program gets them by passing the function `each`.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ def evaluate(
 ) -> tuple[NDArray[Any], ...]:
     """Return the outputs of `program`, followed by its new state, as fresh read-only arrays.
 
-    `arrays` are the arrays for its inputs, state and outside, in this order. `each(equation, operands)` is called for
-    every equation in turn and returns its value: it may look at the operands and the value, or change them. Raises
-    ValueError if the arrays are not of the number, shapes and dtypes that the program states, whatever a check of the
-    program raises, and what `compute` raises.
+    `arrays` are the arrays for the program's inputs, state and outside arrays, in this order. `each(equation,
+    operands)` is called for every equation in turn and returns the equation's value: it may look at the operands and
+    the value, or change them. Raises ValueError if the number, shapes or dtypes of the arrays are not those that the
+    program states. Also raises the errors of the program's checks, and those of `compute`.
 
     >>> from autograd_spiral import capture
     >>> step = capture(lambda x: np.exp(x).sum())

@@ -38,11 +38,11 @@ __all__ = [
 
 
 class Memory(NamedTuple):
-    """Where a run keeps its state and results, and how these get there from leaves, and back.
+    """Where a run keeps its state and results, and how these are exchanged with leaves.
 
-    `take(leaf)` returns what the function of the run is given for a leaf, and `leaf(result)` returns a new leaf that
-    holds one of its results. `update(leaves, before, new)` gives new values to the first leaves, one for each item of
-    `new`; if it is interrupted, no leaf changes. `before` has what was taken from all leaves. `HOST` is the memory of
+    `take(leaf)` returns what the run's function gets for a leaf, and `leaf(result)` returns a new leaf that holds one
+    of the function's results. `update(leaves, before, new)` gives new values to the first leaves, one for each item of
+    `new`; if it is interrupted, no leaf changes. `before` holds what was taken from all leaves. `HOST` is the memory of
     plain arrays.
 
     >>> import numpy as np
@@ -57,7 +57,7 @@ class Memory(NamedTuple):
 
 
 def update(leaves: Sequence[Tensor], before: Sequence[NDArray[Any]], new: Iterable[NDArray[Any]]) -> None:
-    """Give the first of the leaves their new values; if this is interrupted, no leaf gets a new value."""
+    """Give the first leaves their new values, one for each of `new`; if this is interrupted, restore the old ones."""
     try:
         for leaf, value in zip(leaves, new):  # noqa: B905  # strict=True takes longer
             leaf._value = value
@@ -74,13 +74,13 @@ HOST = Memory(operator.attrgetter("_value"), as_leaf, update)
 class Run:
     """A program that is ready to run: `run(*inputs, *state, *outside)` returns `(*outputs, *new_state)`.
 
-    The results are fresh read-only arrays that nothing else holds. The given arrays are not changed. The program's
-    checks run, and may raise an error, before anything is returned. `reentrant` says whether two threads may be inside
-    `function` at the same time. If not, for example because calls share buffers, a run admits one thread at a time.
+    The results are new read-only arrays that nothing else holds. The arguments are not changed. The program's checks
+    run, and may raise an error, before anything is returned. `reentrant` says whether two threads may run `function` at
+    the same time. If not, for example because calls share buffers, calls from other threads wait.
 
-    A captured step keeps the state, and returns the results, in the `memory` of the run. If that is not `HOST`,
-    `function` gets what the memory takes from leaves, and the memory makes leaves of what it returns. A call of the run
-    itself always returns arrays.
+    A captured step keeps its state and its results in the `memory` of the run. If the memory is not `HOST`, `function`
+    gets what the memory takes from leaves, and the memory makes leaves from the results. A direct call of the run
+    always returns arrays.
 
     >>> import numpy as np
     >>> run = Run(lambda x: (x + 1,), reentrant=True)
@@ -107,13 +107,13 @@ Executor: TypeAlias = Callable[[Program], Run]
 
 
 class OutOfStep(CaptureError):
-    """Processes do not all run the same program; after this error, their captured step makes new programs."""
+    """The processes do not all run the same program; after this error, their captured step makes new programs."""
 
 
 class Peers:
-    """The other processes that run a step together with this one: here, none.
+    """The other processes that run a step together with this process; in this class, there are none.
 
-    An executor that has an attribute `peers` runs a program in several processes, each of which passes its own rows.
+    An executor with an attribute `peers` runs a program in several processes, and each process passes its own rows.
 
     >>> import numpy as np
     >>> Peers().stand_in("x", np.zeros(2))
@@ -121,13 +121,13 @@ class Peers:
     """
 
     def stand_in(self, name: str, array: NDArray[Any]) -> NDArray[Any]:
-        """Return what a step is captured with in place of an input: an array with the rows of all processes."""
+        """Return the array with which a step is captured in place of an input: it has the rows of all processes."""
         return array
 
     def alike(self, name: str) -> AbstractContextManager[None]:
-        """Return a context manager: if its body raises an error in one process, it raises one in all processes.
+        """Return a context manager: if its body raises an error in one process, an error is raised in all processes.
 
-        `name` is the name of the step, for messages.
+        Messages use `name`, the name of the step.
         """
         return nullcontext()
 
@@ -154,11 +154,11 @@ def interpret(program: Program) -> Run:
 
 
 def checked(executor: Executor) -> Executor:
-    """Return `executor` with its results checked and copied; only the default executor is trusted to return new arrays.
+    """Return `executor` with its results checked and copied, as is done for all executors but the default one.
 
     A run with its own memory is returned unchanged, since only that memory knows what its results are. The new executor
-    raises TypeError if `executor` does not return a `Run`. Its run gets read-only views, and raises `CaptureError` if
-    the results are not arrays of the number, shapes and dtypes that the program states.
+    raises TypeError if `executor` does not return a `Run`. The run is called with read-only views, and `CaptureError`
+    is raised if its results do not have the number, shapes and dtypes that the program states.
 
     >>> import numpy as np
     >>> from autograd_spiral import capture

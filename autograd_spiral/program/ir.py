@@ -1,6 +1,6 @@
 """A program as data: an immutable list of equations, checked when it is built. Imports only primitives and errors.
 
-Everything else about programs reads this list: passes, printer, executors and pictures do not know of each other.
+Everything else about programs reads this list: passes, printer, executors and pictures are independent of each other.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ __all__ = ["Atom", "Check", "Equation", "Name", "Program", "Rank", "Value", "dty
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Value:
-    """A placeholder for an array that an equation computes or the caller supplies: its shape and dtype are known.
+    """A placeholder for an array of known shape and dtype, which an equation computes or the caller supplies.
 
-    Values are compared by identity: two of the same shape and dtype are two values.
+    Values are compared by identity: two values of the same shape and dtype are still different.
 
     >>> Value((3,), np.dtype(float)) == Value((3,), np.dtype(float))
     False
@@ -129,7 +129,7 @@ class Equation:
 
     @property
     def opaque(self) -> bool:
-        """Whether this calls a declared primitive whose body could not be recorded as equations.
+        """Whether this is a call of a declared primitive whose body could not be recorded as equations.
 
         >>> from autograd_spiral import capture, primitive
         >>> distinct = primitive(None)(lambda x: np.unique(x))  # np.unique has no rule: it cannot be recorded
@@ -153,9 +153,9 @@ class Equation:
 
 
 class Rank:
-    """How good a name is; the lowest rank is the best."""
+    """The ranks of names; the name with the lowest rank is the best."""
 
-    GIVEN, GRADIENT, STEP, CALLER, BODY = range(5)  # the user's; "d" + name; locals of the step, of callees, of bodies
+    GIVEN, GRADIENT, STEP, CALLER, BODY = range(5)  # the user's; "d" + name; variables of the step, callees, bodies
 
 
 class Name(NamedTuple):
@@ -170,7 +170,7 @@ class Name(NamedTuple):
 
 
 class Check(NamedTuple):
-    """A condition on a value: `function(value, *details)` raises if the program must not run on it.
+    """A condition on a value: `function(value, *details)` raises an error if the program must not run on it.
 
     >>> from autograd_spiral import capture, softmax_cross_entropy
     >>> step = capture(lambda scores, y: softmax_cross_entropy(scores, y))
@@ -188,12 +188,13 @@ class Check(NamedTuple):
 class Program:
     """The computation of a captured step: `equations` from `inputs` and `state` to `outputs` and the new state.
 
-    `inputs` are the arrays that a call is given, `state` the leaves that the step read or assigned, and `outside` the
-    other arrays that it read (`found` has their contents at capture). `updates` are pairs of a state and its new
-    value. In a captured step they are in the order of `state`, which begins with the states that have a new value.
+    `inputs` are the arrays that a call is given, `state` is the leaves that the step read or assigned, and `outside` is
+    the other arrays that it read (`found` has their contents at capture). `updates` are pairs of a state and its new
+    value. In a captured step, they are in the order of `state`, which begins with the states that have a new value.
     `checks` run before the state changes. `names` has the names of values, `primals` the values that gradients are
     taken with respect to, and `trained` the states that require gradients. Raises `CaptureError` if an equation reads a
-    value that no earlier one computes, or computes a value again, or if a new state has another shape or dtype.
+    value that no earlier equation computes, or computes a value a second time, or if a new state has another shape or
+    dtype than the old one.
 
     >>> Program("f", inputs=(), state=(), equations=(), outputs=(Value((3,), np.dtype(float)),))
     Traceback (most recent call last):

@@ -1,4 +1,4 @@
-"""Locks that are free again in a forked process, since the thread that held one does not exist there."""
+"""Locks that are free again in a forked process, where the thread that held a lock does not exist."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MADE: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 def new_lock() -> Any:
-    """Return a lock that the thread holding it may take again: a `threading.RLock`.
+    """Return a lock that a thread may take again while it holds it: a `threading.RLock`.
 
     >>> with (lock := new_lock()), lock:
     ...     pass
@@ -32,7 +32,7 @@ def new_lock() -> Any:
 
 def _renew() -> None:
     for lock in _MADE:
-        if not lock._is_owned():  # locks of this thread stay, since it goes on in the child
+        if not lock._is_owned():  # this thread's locks stay locked, since it continues in the child
             lock._at_fork_reinit()
 
 
@@ -40,7 +40,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew)
 
 _OF_LEAVES: dict[int, tuple[int, Any, Any]] = {}
-"""Maps the serial number of a leaf to the number of its lock, the lock, and a reference that removes the entry."""
+"""Maps a leaf's serial number to its lock's number, the lock, and a weak reference that removes the entry."""
 
 _numbers = itertools.count()
 _assigning = new_lock()
@@ -49,13 +49,13 @@ _assigning = new_lock()
 def locks_of(leaves: Collection[Tensor]) -> tuple[Any, ...]:
     """Return the locks to hold while some leaves are read or updated together, in an order common to all threads.
 
-    Leaves that have no lock yet get one together, as the leaves of a model do when its first step is captured.
+    All given leaves that have no lock yet share a new one, as the leaves of a model do when its first step is captured.
     """
     with _assigning:
         number, together = next(_numbers), new_lock()
         for leaf in leaves:
             if leaf.serial not in _OF_LEAVES:
-                ended = functools.partial(_OF_LEAVES.pop, leaf.serial)  # gets the reference as the default
+                ended = functools.partial(_OF_LEAVES.pop, leaf.serial)  # gets the reference as default
                 _OF_LEAVES[leaf.serial] = number, together, weakref.ref(leaf, ended)
         found = {number: lock for number, lock, _ in (_OF_LEAVES[leaf.serial] for leaf in leaves)}
     return tuple(found[number] for number in sorted(found))
@@ -70,5 +70,5 @@ def holding(locks: Sequence[Any], function: Callable[..., T], *args: Any) -> T:
     """
     if not locks:
         return function(*args)
-    with locks[0]:  # each in its own with statement, so that an interrupt at any moment leaves none locked
+    with locks[0]:  # each has its own with statement, so that an interrupt never leaves one locked
         return holding(locks[1:], function, *args)

@@ -1,4 +1,4 @@
-"""Programs of what was recorded without capturing: the graph behind some outputs, and its gradients."""
+"""Programs made from a graph that was recorded without capturing, and from its gradients."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ __all__ = ["backward_source", "named_tensors", "recorded", "recorded_graph"]
 
 
 def backward_source(loss: Tensor, parameters: Any, *, names: Mapping[str, Any] | None = None) -> str:
-    """Return the forward pass behind `loss` and the backward pass to `parameters` as NumPy source.
+    """Return the forward pass that computed `loss`, and the backward pass to `parameters`, as NumPy source.
 
-    The source is a module that needs only NumPy, with one function. It takes the leaves (data, then parameters), and
-    returns the loss and its gradients in order. `loss` is a recorded tensor of one element, and `parameters` are leaves
-    or other tensors that require gradients, in any form that `grad` takes. Names come from `Tensor(name=…)` and
-    `.named(…)`, otherwise from `names`, such as `locals()`, otherwise from the keys and attributes of `parameters`.
-    Raises whatever `grad` raises, `StaleLeafError` if a leaf has been assigned since, and `CaptureError` if an
-    operation cannot be printed.
+    The source is a module that needs only NumPy, with one function. The function takes the leaves (data, then
+    parameters), and returns the loss and then its gradients, in the order of the parameters. `loss` is a recorded
+    tensor of one element, and `parameters` are leaves or other tensors that require gradients, in any form that `grad`
+    takes. Names come from `Tensor(name=…)` and `.named(…)`, otherwise from `names`, such as `locals()`, otherwise from
+    the keys and attributes of `parameters`. Raises whatever `grad` raises, `StaleLeafError` if a leaf was assigned
+    after it was recorded, and `CaptureError` if an operation cannot be printed.
 
     >>> import numpy as np
     >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]], name="x")
@@ -55,7 +55,8 @@ def backward_source(loss: Tensor, parameters: Any, *, names: Mapping[str, Any] |
 
 
 _RESULTS = re.compile(r"_+(i*|i?\d+)")
-"""The variables in which notebooks keep inputs and results of cells: `_`, `__`, `_3`, `_i`, `_i3` and the like."""
+"""Matches the variables in which notebooks keep the inputs and results of cells: `_`, `__`, `_3`, `_i`, `_i3` and so
+on."""
 
 
 def named_tensors(tree: Any, role: str, names: Mapping[str, Any] | None) -> tuple[list[Tensor], dict[str, Any]]:
@@ -67,7 +68,7 @@ def named_tensors(tree: Any, role: str, names: Mapping[str, Any] | None) -> tupl
 
 
 def _names_of(names: Mapping[str, Any]) -> dict[Tensor, str]:
-    """Return the name of each Tensor in `names`, the first name if it has several."""
+    """Return the name of each Tensor in `names`; of several names, the first one."""
     return {value: name for name, value in reversed([*names.items()]) if type(value) is Tensor}
 
 
@@ -76,8 +77,8 @@ def recorded(
 ) -> CapturedProgram:
     """Return the program from the leaves behind `outputs` to the outputs and their gradients, valid for any values.
 
-    The backward pass to `parameters`, leaves or other tensors, is recorded here, and the bodies of declared primitives
-    take their place. Raises what `backward_source` raises.
+    The backward pass to `parameters`, leaves or other tensors, is recorded here, and declared primitives are replaced
+    by their bodies. Raises what `backward_source` raises.
     """
     trace = StepTrace()
     nodes = history(outputs)
@@ -113,11 +114,12 @@ def recorded(
 def recorded_graph(
     outputs: Sequence[Tensor], inputs: Sequence[Tensor], names: Mapping[str, Any]
 ) -> tuple[Program, dict[Value, Tensor]]:
-    """Return the graph behind `outputs` as a program, and the tensor of each value, in the order of their creation.
+    """Return the graph that computed `outputs` as a program, and the tensor of each value, in the order of creation.
 
     The backward pass to `inputs`, any tensors that require gradients, is recorded here. The program shows what ran: no
-    operation is computed again, no declared primitive is expanded, and arrays among the arguments are constants. Its
-    `outside` arrays are those that the backward pass starts from. Raises what `grad` with `create_graph=True` raises.
+    operation is computed again, declared primitives stay single equations, and arrays among the arguments are
+    constants. The program's `outside` arrays are those that the backward pass starts from. Raises what `grad` with
+    `create_graph=True` raises.
     """
     trace = StepTrace()
     gradient_of: dict[Tensor, Tensor] = {}
@@ -143,7 +145,7 @@ def recorded_graph(
         if tensor.primitive is not None and tensor in made:
             args = tuple(value_of[arg] if type(arg) is Tensor else arg for arg in tensor.args)
             how = ("forward", tensor.scope, tensor.place)
-            if tensor in backward:  # nodes that no rule recorded add up pieces of the last rule
+            if tensor in backward:  # nodes that no rule recorded: they add the pieces of the last rule
                 how = ("backward", trace.scopes.get(tensor, trace.swept_scope), None)
             equations.append(Equation(tensor.primitive, args, tensor.params, value, *how))
         elif tensor in backward:

@@ -1,8 +1,7 @@
-"""Threads that help to compute a call, and stay usable if an interrupt comes at any moment.
+"""Threads that help to compute a call, and can still be used after an interrupt at any moment.
 
-The futures of `concurrent.futures` do not stay usable: an interrupt (Ctrl-C) inside their Python code may leave one of
-their locks held for ever. Here the threads share nothing but queues, which are written in C, and each message about a
-job may be sent twice.
+This is not so for `concurrent.futures`: an interrupt (Ctrl-C) inside its Python code may leave one of its locks held
+for ever. Here, threads share only queues, which are written in C, and any message about a job may be sent twice.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ __all__ = ["Helpers"]
 
 
 class Helpers:
-    """Threads that run functions next to the caller's thread. They end when nothing refers to this object any more.
+    """Threads that run functions next to the caller's thread. They end when nothing refers to this object.
 
     >>> Helpers(2).call(lambda: "a", [lambda: "b", lambda: "c"])
     ['a', 'b', 'c']
@@ -32,10 +31,10 @@ class Helpers:
             threading.Thread(target=_serve, args=(self._jobs,), name="blocks", daemon=True).start()
 
     def call(self, first: Callable[[], Any], others: Sequence[Callable[[], Any]]) -> list[Any]:
-        """Return the results of `first`, which runs in this thread, and of the others, which run in other threads.
+        """Return the results of `first`, which runs in this thread, and of `others`, which run in other threads.
 
-        No function keeps running after the call, unless an interrupt ends the call early: then the next call waits for
-        these functions.
+        No function keeps running after the call, unless an interrupt ends the call early. The next call then waits for
+        the functions that still run.
         """
         self._settle()
         self._pending = [_Job(other) for other in others]
@@ -74,7 +73,7 @@ class _Job:
             self._news.put(None)
 
     def settle(self) -> None:
-        """If the function has not begun, keep it from ever beginning; otherwise wait until it has returned."""
+        """If the function has not begun, make sure that it never does; otherwise wait until it has returned."""
         if self._owner.setdefault("is", "caller") == "helper":
             self._wait()
 
@@ -86,11 +85,11 @@ class _Job:
 
     def _wait(self) -> None:
         while not self._finished:
-            with contextlib.suppress(queue.Empty):  # an interrupt may lose the news, so look again now and then
+            with contextlib.suppress(queue.Empty):  # an interrupt may lose a message, so look again now and then
                 self._news.get(timeout=0.1)
 
 
 def _serve(jobs: queue.SimpleQueue[_Job | None]) -> None:
     while (job := jobs.get()) is not None:
         job.run()
-        del job  # what it refers to may be freed while this thread waits
+        del job  # so that its objects may be freed while this thread waits

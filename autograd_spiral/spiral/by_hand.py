@@ -1,6 +1,7 @@
-"""The losses and gradients derived by hand, in plain NumPy: the oracle that the engine is checked against.
+"""The losses and gradients derived by hand, in plain NumPy: the reference that the engine is checked against.
 
-It imports only NumPy, so that it cannot depend on what it judges. Derivations: CS231n, Neural Networks Case Study.
+The module imports only NumPy, so that it cannot depend on what it checks. The derivations are from CS231n, Neural
+Networks Case Study.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ Array = NDArray[Any]
 def softmax_gradient(p: Array, correct: int | tuple[Array, Array]) -> Array:
     """Return the gradient of `-log p[correct]` with respect to the scores whose softmax is `p`.
 
-    It is p itself, minus 1 at the correct class: `dL/df[k] = p[k] - 1(k = correct)`. If each row of `p` is a softmax,
-    `correct` is a pair of arrays: the indices of the rows, and the correct class of each.
+    The gradient is p itself, minus 1 at the correct class: `dL/df[k] = p[k] - 1(k = correct)`. If each row of `p` is a
+    softmax, `correct` is a pair of arrays: the indices of the rows, and the correct class of each.
 
     >>> softmax_gradient(np.array([0.2, 0.3, 0.5]), 1)
     array([ 0.2, -0.7,  0.5])

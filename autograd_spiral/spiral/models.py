@@ -1,4 +1,4 @@
-"""The two models of the case study, as frozen dataclasses of Tensors: applying a model changes nothing."""
+"""The two models of the case study, as frozen dataclasses of Tensors: applying a model does not change it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from autograd_spiral.vocabulary.functions import relu, softmax_cross_entropy
 
 __all__ = ["LinearClassifier", "TwoLayerNet"]
 
-Data: TypeAlias = Any  # an array or a Tensor of shape (N, D); whether `X @ W` is a Tensor is beyond NumPy's stubs
+Data: TypeAlias = Any  # an array or a Tensor of shape (N, D); NumPy's stubs do not know that `X @ W` is a Tensor
 
 
 def _weights(generator: Generator, rows: int, columns: int, name: str) -> Tensor:
@@ -41,7 +41,7 @@ def _loss(scores: Tensor, y: Data, reg: float, *weights: Tensor) -> Tensor:
 class LinearClassifier:
     """A classifier whose scores are linear in the data: `X @ W + b`, with W (D, K) and b (1, K).
 
-    This model and the other one in this module come from CS231n, Neural Networks Case Study.
+    Both models in this module are from CS231n, Neural Networks Case Study.
 
     >>> classifier = LinearClassifier.random(np.random.default_rng(0), dimensions=2, classes=3)
     >>> classifier.scores(np.ones((4, 2))).shape

@@ -1,4 +1,4 @@
-"""Plots of the case study: data, decision regions, hidden units and losses. Needs matplotlib (the `plot` extra)."""
+"""Plots of the case study: data, decision regions, hidden units and losses. They need matplotlib (the `plot` extra)."""
 
 from __future__ import annotations
 
@@ -52,10 +52,11 @@ def plot_regions(path: Path, model: Model, X: NDArray[Any], y: NDArray[Any], tit
 
 
 def plot_hidden_units(path: Path, net: TwoLayerNet, X: NDArray[Any], y: NDArray[Any], most: int = 20) -> None:
-    """Save the net's regions and the points, with a line where each of its `most` strongest hidden units switches on.
+    """Save the net's regions, the points, and a line where each of its `most` strongest hidden units switches on.
 
-    Unit i is on where `x @ W1[:, i] + b1[i] > 0`; the triangle on its line points to that side. Its strength is the
-    length of its input weights times the length of its output weights; stronger units have darker lines.
+    Unit i is on where `x @ W1[:, i] + b1[i] > 0`; the triangle on its line points to the side where it is on. Its
+    strength is the length of its input weights times the length of its output weights; stronger units have darker
+    lines.
     """
     axes = _plane(f"Where the {min(most, net.b1.size)} strongest hidden units switch on", X)
     _regions(axes, net, y)
@@ -96,7 +97,7 @@ def _regions(axes: Any, model: Model, y: NDArray[Any]) -> None:
 
 
 def plot_losses(path: Path, losses: Mapping[str, NDArray[Any]]) -> None:
-    """Save a plot of each model's losses (at least one each) against the step, with both axes logarithmic."""
+    """Save a plot of each model's losses (at least one loss per model) against the step, with both axes logarithmic."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
     axes = _axes("Loss during training", 0.8 * _WIDTH)

@@ -1,4 +1,4 @@
-"""The numbers that the case study published, and data and models made from the same random numbers.
+"""The numbers that the case study published, and the data and models that it drew with the same random numbers.
 
 Source: CS231n, Neural Networks Case Study: the two training logs and the two accuracies.
 """
@@ -50,16 +50,16 @@ TWO_LAYER = Log(
     accuracy=0.98,
 )
 
-_DISCARDED_DRAWS = 18  # for three earlier linear classifiers, with 2 × 3 weights each
+_DISCARDED_DRAWS = 18  # the published run drew three earlier classifiers, of 2 × 3 weights each
 
 
 def start(
     seed: int | None = None, points: int = 100, classes: int = 3, hidden: int = 100
 ) -> tuple[NDArray[Any], NDArray[Any], LinearClassifier, TwoLayerNet]:
-    """Return data X and y, and both models before training.
+    """Return the data X and y, and both models before training.
 
-    Without a seed, the random numbers are those of the published run: one stream of standard normals from
-    `RandomState(0)` for the data, 18 unused numbers, then the weights of both models.
+    Without a seed, the random numbers are those of the published run. They are standard normals from `RandomState(0)`:
+    first those for the data, then 18 that are not used, then those for the weights of both models.
 
     >>> X, y, linear, net = start()
     >>> round(float(net.loss(X, y, REG)), 6)

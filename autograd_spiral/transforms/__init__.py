@@ -1,4 +1,4 @@
-"""Transforms: they compute derivatives of functions."""
+"""Transforms: functions that compute derivatives of other functions."""
 
 from autograd_spiral.transforms.derivatives import (
     elementwise_grad,

@@ -1,8 +1,9 @@
-"""Batching: how functions of the vocabulary are computed for many rows at once, each row being a whole operand.
+"""Batching: how a function of the vocabulary is computed for many rows at once, where each row is a whole operand.
 
-A rule gets the arguments of a call, which of them have a leading axis of rows, the shape of the result for one row, and
-the parameters of the call. It runs on arrays and on Tensors. A function without a rule is computed row by row.
-Functions that are not linear need no rule, since the cotangents of a sweep pass through linear functions only.
+A batching rule gets the arguments of a call, a flag for each that says whether it has a leading axis of rows, the shape
+of the result for one row, and the parameters of the call. It runs on arrays and on Tensors. A function without a rule
+is computed row by row. Functions that are not linear need no rule, since the cotangents of a sweep pass through linear
+functions only.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ def in_rows(
 ) -> Any:
     """Return the results of `primitive` for all rows, each of shape `shape`, stacked along a new first axis.
 
-    `args` are arrays, or Tensors and constants. Those with True in `rows` (at least one) have a leading axis of rows;
-    all rows share the others.
+    `args` are arrays, or Tensors and constants. An argument with True in `rows` (there is at least one) has a leading
+    axis of rows; the other arguments are the same for all rows.
 
     >>> from autograd_spiral.engine.table import PRIMITIVES
     >>> in_rows(PRIMITIVES[np.multiply], [np.arange(4.0).reshape(2, 2), np.array([1.0, 10.0])], [True, False], (2,), {})
@@ -121,7 +122,7 @@ def _scatter(args: Any, rows: Any, one: Any, index: tuple[Any, ...], shape: tupl
 
 
 def _adjacent(index: tuple[Any, ...]) -> bool:
-    """Return whether NumPy leaves the axes of index arrays in place: unless adjacent, they move to the front."""
+    """Return whether the index arrays are adjacent; if they are not, NumPy moves their axes to the front."""
     if ARRAY not in index:
         return True
     places = [i for i, item in enumerate(index) if item is ARRAY or isinstance(item, int)]

@@ -1,9 +1,10 @@
-"""Transforms: they compute derivatives of functions, and have the names that JAX uses.
+"""Transforms: functions that compute derivatives of other functions, with the names that JAX uses.
 
-The functions are written in NumPy, and take arrays or Tensors, also in lists, tuples, dicts and dataclasses. The
-results are arrays, unless an argument is a Tensor or a step is being captured: then they are Tensors, which can be
-differentiated again. Derivatives are with respect to arguments: anything that a function reads from elsewhere counts as
-a constant. If that is a Tensor that the function also gets as an argument, a UserWarning is issued.
+The function to differentiate is written in NumPy. Its arguments are arrays or Tensors, or lists, tuples, dicts and
+dataclasses of these. The results are arrays, unless an argument is a Tensor or a step is being captured: then they are
+Tensors, which can be differentiated again. Derivatives are with respect to arguments, and anything that the function
+reads from elsewhere counts as a constant. A UserWarning is issued if the function reads a Tensor from elsewhere that it
+also gets as an argument.
 """
 
 from __future__ import annotations
@@ -62,10 +63,10 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 
 @_with_hints
 def elementwise_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
-    """Return a function for the derivative of each element of `f` with respect to the same element of its argument.
+    """Return a function that computes the derivative of `f` element by element.
 
-    It is for functions that work element by element, such as an activation. Raises the errors of `value_and_grad`,
-    except that `f` may return any shape.
+    Use it if each element of the result depends only on the same element of the argument, as for an activation. Raises
+    the errors of `value_and_grad`, except that `f` may return any shape.
 
     >>> elementwise_grad(np.tanh)(np.array([0.0, 1.0])).round(4)
     array([1.  , 0.42])
@@ -83,11 +84,12 @@ def elementwise_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 
 @_with_hints
 def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
-    """Return a function for the derivative of every element of `f` with respect to every element of its argument.
+    """Return a function that computes the Jacobian of `f`.
 
-    For an output of shape `m` and an argument of shape `n`, the result has shape `(*m, *n)`; for containers and several
-    `argnums`, it has the same form as the gradient of `value_and_grad`. One backward pass is computed for all elements
-    of the output at once; only operations that are not NumPy's, such as your own, are computed for one element after
+    The Jacobian holds the derivative of every element of the output with respect to every element of the argument. For
+    an output of shape `m` and an argument of shape `n`, it has shape `(*m, *n)`. For containers and several `argnums`,
+    the result has the same form as the gradient of `value_and_grad`. The backward pass is computed for all elements of
+    the output at once. Only operations that are not NumPy's, such as your own, are computed for one element after
     another. Raises `DtypeError` for integer arguments.
 
     >>> jacobian(lambda x: np.cumsum(x**2))(np.array([1.0, 2.0]))
@@ -106,10 +108,11 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 
 @_with_hints
 def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
-    """Return a function for the second derivatives of `f`, a single number, with respect to all pairs of elements.
+    """Return a function that computes the second derivatives of `f`, a single number, for all pairs of elements.
 
-    For an argument of shape `n`, the result has shape `(*n, *n)`. For several arguments, or for a container, the result
-    has the same form as the gradient, and so has each of its leaves in turn. Raises the errors of `value_and_grad`.
+    For an argument of shape `n`, the result has shape `(*n, *n)`. For a dict with W and b, the derivatives with respect
+    to an element of W and an element of b are in `result["W"]["b"]`; other containers and several arguments work alike.
+    Raises the errors of `value_and_grad`.
 
     >>> hessian(lambda x: np.sum(x**3) + x[0] * x[1])(np.array([1.0, 2.0]))
     array([[ 6.,  1.],
@@ -144,11 +147,11 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
 
 
 def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
-    """Return `f(*primals)`, and its derivative along the tangents, one for each primal and in the same form.
+    """Return `f(*primals)`, and its derivative along the tangents, which have the form of the primals.
 
-    It needs no rules of its own: the vector-Jacobian product is linear in its cotangent, and its derivative with
-    respect to the cotangent, weighted with the tangents, is the Jacobian-vector product. Raises `ShapeError` for
-    tangents of other shapes.
+    It needs no rules of its own, since it differentiates a vector-Jacobian product with respect to the cotangent. That
+    product is linear in the cotangent, so its derivative, weighted with the tangents, is the Jacobian-vector product.
+    Raises `ShapeError` for tangents of other shapes.
 
     >>> jvp(np.sin, (np.array([0.0, 1.0]),), (np.array([1.0, 2.0]),))[1].round(4)
     array([1.    , 1.0806])
@@ -165,7 +168,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
 
 
 def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, ...]:
-    """Return the Hessian of `f` times the tangents, as a tuple with an item per primal; `f` returns a single number.
+    """Return the Hessian of `f` times the tangents, as a tuple with one item per primal; `f` returns a single number.
 
     It takes two backward passes, and never builds the Hessian. Raises the errors of `jvp` and `value_and_grad`.
 
@@ -182,7 +185,7 @@ def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
 
 
 def flatten(params: Any) -> tuple[Any, Function]:
-    """Return all numbers of a container of arrays as one vector, and a function from such a vector to the container.
+    """Return all numbers of a container as one vector, and a function that turns such a vector back into a container.
 
     >>> vector, unflatten = flatten({"W": np.ones((2, 2)), "b": np.zeros(2)})
     >>> vector, unflatten(2 * vector)["W"]
@@ -203,7 +206,7 @@ def flatten(params: Any) -> tuple[Any, Function]:
 
 
 def _check_transform(caller: str, f: Any, argnums: Any) -> None:
-    """Raise TypeError unless a transform was given a function, and `argnums` are positions of arguments."""
+    """Raise TypeError unless `f` is a function and `argnums` is the position of an argument, or several."""
     if not callable(f):
         raise TypeError(f"{caller} takes a function, not {type(f).__name__}: write {caller}(f)(x)")
     positions = [argnums] if isinstance(argnums, int | np.integer) else argnums
@@ -244,7 +247,7 @@ class _Inputs:
     def _leaf(self, name: str, value: Any) -> Tensor:
         if type(value) is Tensor and value.requires_grad:
             with nullcontext() if MODE.get().recording else entering(recording=True):
-                leaf = +value  # a new node: what `f` reads elsewhere does not depend on it
+                leaf = +value  # a new node, so that tensors that `f` reads from elsewhere do not depend on it
             leaf.name = value.name
             return leaf
         array = value._value if type(value) is Tensor else np.asarray(value)
@@ -331,7 +334,7 @@ class _Inputs:
         return arguments if self._several else arguments[0]
 
     def out(self, result: Any) -> Any:
-        """Return a result for the caller: an array, or a number if it has no axes; a Tensor if Tensors were passed."""
+        """Return a result for the caller: a Tensor if Tensors were passed, else an array, or a number."""
         if self.as_arrays:
             return np.array(result.data if type(result) is Tensor else result)[()]
         return result if self.recorded else result.detach()
@@ -370,7 +373,7 @@ _MOST = 2**23
 
 
 def _some_cotangent(output: Tensor) -> Tensor:
-    """Return a cotangent to record a backward pass with; it has no zeros, since rules may look for zeros."""
+    """Return a cotangent to record a backward pass with; it has no zeros, which some rules treat specially."""
     numbers = np.random.default_rng(0).uniform(0.5, 1.5, output.shape)
     return Tensor(numbers.astype(output.dtype), requires_grad=True)
 
@@ -388,7 +391,7 @@ def _jacobians(output: Tensor, inputs: _Inputs) -> list[Any]:
 
 
 def _units(output: Tensor) -> Any:
-    """Return, for each element of the output, the cotangent that picks it."""
+    """Return a cotangent for each element of the output, which is 1 at that element and 0 elsewhere."""
     return np.eye(output.size, dtype=output.dtype).reshape(output.size, *output.shape)
 
 
@@ -429,5 +432,5 @@ def _stacked(parts: list[Any], shape: tuple[int, ...]) -> Any:
 
 
 def _zeros(shape: tuple[int, ...], inputs: _Inputs) -> list[Tensor]:
-    """Return the derivatives of an array of this shape that depends on no argument, such as the slope of a line."""
+    """Return derivatives of 0 for an array of this shape that depends on no argument, such as the slope of a line."""
     return [Tensor(np.zeros((*shape, *leaf.shape), leaf.dtype)) for leaf in inputs.leaves]

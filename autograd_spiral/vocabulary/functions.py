@@ -1,4 +1,4 @@
-"""The differentiable functions that NumPy lacks: declared with `@primitive`, as users declare theirs, or composed.
+"""The differentiable functions that NumPy lacks: declared with `@primitive`, as a user's own would be, or composed.
 
 All take arrays or Tensors, and their bodies and rules run on both.
 """
@@ -163,8 +163,8 @@ def gelu(x: Array, *, approximate: bool = False) -> Array:
     """
     x = operand(x)
     if approximate:
-        bounded = np.clip(x, -30, 30)  # beyond, Φ is 0 or 1 already, and x³ might overflow
-        return x * sigmoid(math.sqrt(8 / math.pi) * (bounded + 0.044715 * bounded**3))  # 1 + tanh, without cancelling
+        bounded = np.clip(x, -30, 30)  # outside this range, Φ is 0 or 1 after rounding, and x³ might overflow
+        return x * sigmoid(math.sqrt(8 / math.pi) * (bounded + 0.044715 * bounded**3))  # (1 + tanh) / 2, accurately
     return x * _ndtr(x)
 
 
@@ -279,7 +279,8 @@ def softmax_cross_entropy(scores: Any, labels: Any, *, reduction: str = "mean") 
     `scores` has shape (N, K). `labels` holds N integers in `range(K)`, the class of each row; or it is an (N, K) array
     of floats, the class probabilities of each row. `reduction` is "mean", "sum" or "none" (shape (N,)). The gradient
     with respect to the scores is `(softmax(scores) - onehot(labels)) / N` for the mean (CS231n, Neural Networks Case
-    Study). Scores of any size are safe. Raises `LabelError`, naming the first bad label and its row, and `ShapeError`.
+    Study). Large scores do not overflow. Raises `LabelError`, naming the first wrong label and its row, and
+    `ShapeError` if shapes do not fit.
 
     >>> scores = np.log(np.array([[0.2, 0.3, 0.5]]))
     >>> round(float(softmax_cross_entropy(scores, [1])), 6) == round(-math.log(0.3), 6)

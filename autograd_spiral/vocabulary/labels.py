@@ -26,7 +26,7 @@ def check_scores(scores: Any) -> None:
 
 
 def check_probabilities(rows: Any) -> None:
-    """Raise `LabelError` unless each of `rows` is nonnegative and sums to 1, up to 0.01."""
+    """Raise `LabelError` unless each of `rows` has no negative entry and sums to 1, to within 0.01."""
     bad = (rows < -0.01).any(axis=1) | ~(np.absolute(rows.sum(axis=1) - 1) <= 0.01)
     if bad.any():
         row = int(np.argmax(bad))

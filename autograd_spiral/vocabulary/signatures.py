@@ -82,7 +82,7 @@ def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: flo
 
 
 def scan(a: Any, axis: int | None = None) -> Bound:
-    """Bind `axis` counted from the front; without one, ravel the array."""
+    """Bind `axis` counted from the front; without an axis, flatten the array."""
     if axis is None:
         return (a if a.ndim == 1 else np.ravel(a),), {"axis": 0}
     return (a,), {"axis": normalize_axis_index(axis, a.ndim)}
@@ -117,7 +117,7 @@ def argpartition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introsele
 
 
 def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Bound:
-    """Bind `a` after sorting it by `sorter`, if that is given."""
+    """Bind `a`, sorted by `sorter` if that is given."""
     return (a if sorter is None else np.take(a, sorter), v), {"side": side}
 
 
@@ -176,7 +176,7 @@ def windows(x: Any, window_shape: Any, axis: Any = None) -> Bound:
 # --- linear algebra -------------------------------------------------------------------------------------------------
 
 NO_RTOL = inspect.signature(np.linalg.pinv).parameters["rtol"].default
-"""NumPy's mark for a tolerance that is not given; None has another meaning."""
+"""NumPy's default for a tolerance that is not given; passing None means something else."""
 
 
 def pinv(a: Any, rcond: Any = None, *, rtol: Any = NO_RTOL) -> Bound:
@@ -198,7 +198,7 @@ ARRAY = "array"
 
 
 def fill(index: tuple[Any, ...], arrays: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return the index that NumPy understands: `index` with each `ARRAY` replaced by the next of `arrays`.
+    """Return `index` as NumPy understands it: with each `ARRAY` replaced by the next of `arrays`.
 
     >>> fill((ARRAY, slice(1, 3)), ([0, 2],))
     ([0, 2], slice(1, 3, None))

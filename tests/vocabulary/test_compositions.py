@@ -280,7 +280,7 @@ def test_forms_without_a_rule_raise_the_error_that_says_so(call: Any) -> None:
     ("form", "shape"), [("ii", (2, 3)), ("ii->i", (3, 1)), ("iji", (2, 3, 4)), ("...ii->...", (5, 3, 2))]
 )
 def test_einsum_refuses_a_letter_on_axes_of_unequal_length(form: str, shape: Any) -> None:
-    with pytest.raises(ShapeError, match=r"np\.einsum.*'i' stands twice in .* for axes of lengths \d and \d"):
+    with pytest.raises(ShapeError, match=r"np\.einsum.*'i' occurs twice in .* for axes of lengths \d and \d"):
         np.einsum(form, Tensor(np.ones(shape)))
 
 

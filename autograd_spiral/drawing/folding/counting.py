@@ -46,7 +46,7 @@ def is_count(numbers: Sequence[int]) -> bool:
 
 
 def counted(texts: Sequence[str], *, but_first: bool = False, blank: str | None = None) -> str | None:
-    """Return one text for all `texts`, with `first…last` for each word whose numbers count up; None if there is none.
+    """Return one text for all `texts`, with `first…last` for words whose numbers count up; None if that is impossible.
 
     With `but_first`, the first text may differ in any way, and the result is true of the other texts only. `blank` is a
     word that can stand for any other word.

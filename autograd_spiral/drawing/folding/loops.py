@@ -2,8 +2,8 @@
 
 A round is a series of operations that follow each other in one phase. Scopes suggest where rounds begin, but loops are
 found without scopes, too. Rounds are drawn as one only if that hides nothing. Their operations must be the same. Each
-argument must come from the same round, from the round before, or from outside the loop: from the same node in all
-rounds, or from a node for each round, in order. Leaves that only one round uses, such as the weights of a layer, are
+argument must come from the same round, from the round before, or from outside the loop. From outside, all rounds must
+use the same node, or each round its own, in order. Leaves that only one round uses, such as the weights of a layer, are
 part of that round. Only numbers may differ; they must grow by the same amount from round to round, and the picture must
 show them, as in `step 0…19` and `X[:, 0…19]`.
 """
@@ -24,7 +24,7 @@ from autograd_spiral.program.passes.phases import PHASES
 __all__ = ["Boxes", "Loop", "Use", "find_loop", "is_leaf", "steps"]
 
 _SCOPED, _CARRIED, _APART = 3, 4, 6
-"""The least number of rounds worth a frame: in numbered scopes, in loops that pass a value on, and in other loops."""
+"""The fewest rounds that get a frame: in numbered scopes, in loops that pass a value on, and in other loops."""
 
 _BOXES = 2000
 """At most this many boxes are tried as the beginning of a repeat's first round."""
@@ -34,7 +34,7 @@ At: TypeAlias = tuple[int | None, ...]
 
 
 class Use(NamedTuple):
-    """An edge into a node, from a `tail` in the rounds `at`."""
+    """An edge into a node, from the node `tail` in the rounds `at`."""
 
     tail: int
     flow: Flow
@@ -44,7 +44,7 @@ class Use(NamedTuple):
 
 @dataclass(slots=True)
 class Boxes:
-    """What is drawn: for each box its node, its structure, and the edges into it in the order of its formula."""
+    """What is drawn: for each box, its node, its structure, and the edges into it, in the order of its formula."""
 
     nodes: list[Node]
     structures: list[Structure]
@@ -53,10 +53,11 @@ class Boxes:
 
 @dataclass(slots=True)
 class Loop:
-    """A loop: for each box of a round, its positions in all rounds; `rows` are of computed boxes, `leaves` of leaves.
+    """A loop: for each box of a round, its positions in all rounds.
 
-    `carried` holds the uses of what the round before computed, as pairs of a box and the number of the use. `labels`
-    say, for each box, what all rounds have in common.
+    `rows` holds the positions of computed boxes, and `leaves` those of leaves. `carried` holds the uses of values that
+    the round before computed, as pairs of a box and the number of the use. `labels` says, for each box, what all rounds
+    have in common.
     """
 
     rows: list[list[int]]
@@ -71,7 +72,7 @@ class Loop:
 
 
 def is_leaf(node: Node) -> bool:
-    """Return whether the value of a node is given, not computed."""
+    """Return whether the value of a node is given instead of computed."""
     return node.equation is None and not node.args
 
 
@@ -81,7 +82,7 @@ def steps(first: Structure, second: Structure) -> tuple[int, ...]:
 
 
 def find_loop(boxes: Boxes) -> Loop | None:
-    """Return a loop that has no other loop inside; None if there is none.
+    """Return a loop that has no other loop inside it; None if there is no loop.
 
     The search takes time in proportion to the number of boxes, unless many parts repeat without forming a loop.
     """
@@ -99,8 +100,9 @@ def find_loop(boxes: Boxes) -> Loop | None:
 class _Change(NamedTuple):
     """How an argument of a box, or the numbers of the box itself, change from one round to the next.
 
-    An argument from the loop itself ("own") stays at the same distance, `where`. An argument from outside stays the
-    same node, `where`, or is a leaf of each round. `steps` says by how much numbers, or rounds of another loop, grow.
+    For an argument from the loop itself ("own"), `where` is its distance, which stays the same. For an argument from
+    outside, `where` is its node, which stays the same, unless each round has its own leaf. `steps` says by how much
+    numbers, or rounds of another loop, grow.
     """
 
     origin: str
@@ -117,7 +119,7 @@ class _Finder:
         self.position = {i: position for position, i in enumerate(order)}
 
     def starts(self, repeat: Repeat) -> list[int]:
-        """Return where the first round may begin, best first: where a scope is a round, then in the longest repeats."""
+        """Return positions where the first round may begin, first those at scopes, then in the longest repeats."""
         scopes = [
             self.nodes[i].scope for i in self.order[repeat.start : min(repeat.start + 3 * repeat.period, repeat.stop)]
         ]
@@ -153,14 +155,14 @@ class _Finder:
         while count < len(rounds) and self._changes(rounds[count - 1], rounds[count], start) == usual:
             count += 1
         inside = self._splits_scopes(rounds[:count])
-        for size in (count, count - 1):  # the last round may go on, or have names that do not fit
+        for size in (count, count - 1):  # the last round may continue, or have names that do not fit
             loop = None if size == count and inside else self._of_rounds(rounds[:size], usual, carried)
             if loop is not None:
                 return loop
         return None
 
     def _splits_scopes(self, rounds: Sequence[Sequence[int]]) -> bool:
-        """Return whether each round has its own scope, and that of the last round continues after the round."""
+        """Return whether each round has its own scope, and the scope of the last round continues after the round."""
         scopes = [common_scope([self.nodes[i].scope for i in order]) for order in rounds]
         after = self.position[rounds[-1][-1]] + 1
         if len(set(scopes)) < len(scopes) or after == len(self.order):
@@ -225,7 +227,7 @@ class _Finder:
         return self.position[i] - self.position[use.tail]
 
     def _leaves(self, rows: list[list[int]], changes: list[list[_Change]]) -> list[list[int]] | None:
-        """Return the leaves that belong to one round each; None if one of them would belong to two."""
+        """Return the leaves that belong to one round each; None if a leaf would belong to two rounds."""
         columns = {
             tuple(self.uses[i][n].tail for i in row): None
             for row, row_changes in zip(rows, changes, strict=True)
@@ -243,7 +245,7 @@ class _Finder:
 def _outside(a: Use, b: Use) -> _Change | None:
     """Return how this loop's use of a box outside it changes from round to round.
 
-    If that box is in another loop, each round may use a later round of that loop.
+    If the box is in another loop, each round may use a later round of the other loop.
     """
     if [k is None for k in a.at] != [k is None for k in b.at]:
         return None

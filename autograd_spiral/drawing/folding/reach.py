@@ -1,4 +1,4 @@
-"""Finds which values a result depends on, entry by entry, since an optimizer may keep all parameters in one vector."""
+"""Finds the values that each entry of a result depends on, since an optimizer may keep all parameters in one vector."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from autograd_spiral.drawing.record import Node
 __all__ = ["reached"]
 
 _Runs: TypeAlias = list[tuple[int, frozenset[Node]]]
-"""The flat entries of an array, in runs that depend on the same values: where each run stops, and these values."""
+"""The flat entries of an array, in runs that depend on the same values: each run's end, and these values."""
 
 
 def reached(ends: Iterable[Node], start: Set[Node]) -> dict[Node, frozenset[Node]]:
     """Return, for each of `ends`, the nodes in `start` that its entries depend on.
 
-    Values that are neither in `start` nor computed from it are ignored. Vectors that were joined, combined entry by
-    entry and cut apart again are kept apart; any other operation is assumed to mix all entries of its arguments.
+    Values that are neither in `start` nor computed from it are ignored. Vectors may be joined, combined entry by entry,
+    and cut apart again, without being mixed up here. Any other operation is assumed to mix all entries of its
+    arguments.
     """
     runs: dict[Node, _Runs] = {node: [(node.output.size, frozenset([node]))] for node in start}
     found: dict[Node, frozenset[Node]] = {}
@@ -86,7 +87,7 @@ def _all(runs: _Runs) -> frozenset[Node]:
 
 
 def _merged(arguments: Sequence[_Runs], size: int) -> _Runs:
-    """Return the runs of a result, if each of its entries depends on one entry of each argument."""
+    """Return the runs of a result whose entries each depend on one entry of each argument."""
     stops = sorted({size, *(stop for runs in arguments for stop, _ in runs)})
     ats = [0] * len(arguments)
     merged: _Runs = []

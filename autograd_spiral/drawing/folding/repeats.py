@@ -14,7 +14,7 @@ _LONGEST = 500
 
 
 class Repeat(NamedTuple):
-    """A stretch of a sequence, from `start` to before `stop`, that repeats itself with this `period`."""
+    """A part of a sequence, from `start` to before `stop`, that repeats itself with this `period`."""
 
     start: int
     stop: int
@@ -22,7 +22,7 @@ class Repeat(NamedTuple):
 
 
 def repeats(items: Sequence[Hashable], least: int) -> Iterator[Repeat]:
-    """Yield the longest stretches that contain at least `least` periods, those with short periods first.
+    """Yield the longest parts that contain at least `least` periods, those with short periods first.
 
     >>> list(repeats("xababab!", least=3)), list(repeats("aaaa", least=2))
     ([Repeat(start=1, stop=7, period=2)], [Repeat(start=0, stop=4, period=1), Repeat(start=0, stop=4, period=2)])

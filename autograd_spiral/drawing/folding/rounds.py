@@ -1,4 +1,4 @@
-"""Folds loops: one round stands for all, and edges say which rounds they leave and enter."""
+"""Folds loops: one round is drawn for all of them, and the edges say which rounds they leave and enter."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FIRST, NEXT = "first round", "next round"
 
 
 class Rounds(str):
-    """The name of a frame, an item of `Node.scope`, that stands for all rounds of a loop: `step 0…19  ×20`.
+    """The name of a frame that stands for all rounds of a loop, such as `step 0…19  ×20`; an item of `Node.scope`.
 
     `like` is the scope of one of the rounds, if their scopes are numbered.
 
@@ -70,7 +70,7 @@ class _Folding:
     boxes: Boxes
     pairs: list[_Pair]
     loops: list[tuple[int, ...]]  # the numbers of the loops around each box, outermost first
-    scopes: list[list[tuple[str, ...]]]  # of each loop folded so far: the scope of each round
+    scopes: list[list[tuple[str, ...]]]  # for each loop folded so far: the scope of each round
 
     def without(self, loop: Loop) -> _Folding:
         """Return this folding with `loop` folded as well: one of its rounds stands for all of them."""
@@ -107,7 +107,7 @@ class _Folding:
         return _Folding(boxes, pairs, loops, [*self.scopes, self._scopes(loop)])
 
     def _shared(self, loop: Loop, place: dict[int, tuple[int, int]]) -> set[int]:
-        """Return what must be drawn outside the loop: leaves that all rounds use, their gradients and new values."""
+        """Return the boxes to keep outside the loop: leaves that all rounds use, their gradients and new values."""
         nodes = self.boxes.nodes
         if nodes[loop.rows[0][0]].phase != "forward":
             return set()
@@ -132,9 +132,9 @@ class _Folding:
         return node, Structure((one.same, node.rounds, steps(one, other)), one.numbers)
 
     def _uses(self, loop: Loop, j: int, place: dict[int, tuple[int, int]], around: _Surroundings) -> Iterator[Use]:
-        """Yield the edges into the box that stands for a row: those of the first round, and those that carry values."""
+        """Yield the edges into the box that stands for a row, from the first round and from the round before."""
         row = loop.rows[j] if j < len(loop.rows) else loop.leaves[j - len(loop.rows)]
-        nested = f" of {around.frame.split('  ')[0]}" if self.boxes.nodes[row[0]].rounds else ""  # not the inner loop's
+        nested = f" of {around.frame.split('  ')[0]}" if self.boxes.nodes[row[0]].rounds else ""  # not the inner one's
         for n, use in enumerate(self.boxes.uses[row[0]]):
             if (j, n) in loop.carried:
                 yield use._replace(note=_joined(use.note, FIRST + nested))
@@ -149,7 +149,7 @@ class _Folding:
                 yield use._replace(at=at, note=_joined(use.note, self._which_rounds(loop, uses)))
 
     def _which_rounds(self, loop: Loop, uses: Sequence[Use]) -> str:
-        """Return which rounds of another loop the rounds of this one use; "" if each uses its own counterpart."""
+        """Return which rounds of another loop the rounds of `loop` use; "" if each uses the one with its own number."""
         tail, first, second = uses[0].tail, uses[0].at, uses[1].at
         level = next(n - len(first) for n, (a, b) in enumerate(zip(first, second, strict=True)) if a != b)
         used = [_known(use.at[level]) for use in uses]
@@ -169,8 +169,8 @@ class _Folding:
     def _beside(self, loop: Loop, other: int) -> dict[int, int]:
         """Return, for rounds of `loop`, the rounds of the `other` loop to which they belong.
 
-        They belong together if they have the same scope. Without scopes, a round belongs to the round whose gradients
-        or new values it computes.
+        Two rounds belong together if they have the same scope. Without scopes, a round belongs to the round whose
+        gradients or new values it computes.
         """
         scopes = self._scopes(loop)
         if scopes and self.scopes[other]:
@@ -205,18 +205,18 @@ _NEAR = {frozenset({0}): "", frozenset({-1}): "round before", frozenset({1}): "r
 
 
 class _Surroundings(NamedTuple):
-    """The frame of a loop: the scopes outside of it, and its name."""
+    """The frame of a loop: the scopes around it, and its name."""
 
     outside: tuple[str, ...]
     frame: Rounds
-    depth: int  # how many items of the scope of a box in a round these two replace
+    depth: int  # the number of items of a box's scope that these two replace
 
 
 def _surroundings(nodes: Sequence[Node], loop: Loop) -> _Surroundings:
     """Return the frame of a loop.
 
     If each round has a numbered scope of its own, such as "layer 1" and "layer 2", that scope becomes the frame.
-    Otherwise it is the scope around the loop, provided that nothing else is in it; otherwise a new frame.
+    Otherwise the frame is the scope around the loop, if nothing else is in it, or else a new frame.
     """
     paths = {nodes[i].scope for row in loop.rows for i in row}
     common = common_scope(paths)

@@ -1,4 +1,4 @@
-"""The label of a box that stands for all rounds of a loop: it says only what is true of each round."""
+"""The label of a box that stands for all rounds of a loop: everything in it is true of each round."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Said(NamedTuple):
 
 
 def said(nodes: Sequence[Node], *, carries: bool) -> Said | None:
-    """Return the label for these nodes, one from each round; None if no label is true of all.
+    """Return the label for these nodes, one from each round; None if no label is true of all of them.
 
-    If a node uses a value that the round before `carries` on, its formula is taken from the later rounds, since the
-    first round gets the value from elsewhere.
+    If a node uses a value that the round before it `carries` on, its formula is taken from the later rounds, since the
+    first round gets this value from elsewhere.
     """
     name = _name([node.name or "" for node in nodes])
     formula = unified([node.formula for node in nodes], but_first=carries)
@@ -38,7 +38,7 @@ def said(nodes: Sequence[Node], *, carries: bool) -> Said | None:
 
 
 def unified(formulas: Sequence[str], *, but_first: bool = False) -> str | None:
-    """Return one formula for the same operation in all rounds; None if no formula is true of all.
+    """Return one formula for the same operation in all rounds; None if no formula is true of all rounds.
 
     Numbers that count up become `first…last`, and an argument that has a name only in some rounds becomes a blank.
 
@@ -51,7 +51,7 @@ def unified(formulas: Sequence[str], *, but_first: bool = False) -> str | None:
 
 
 def _name(names: Sequence[str]) -> str | None:
-    """Return the name of a box for all rounds; it says so if only the first or the last round has a name."""
+    """Return the name of a box for all rounds, with a remark if only the first or the last round has a name."""
     if names[-1] and not any(names[:-1]):
         return f"{names[-1]} (last round)"
     if names[0] and not any(names[1:]):

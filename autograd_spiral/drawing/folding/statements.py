@@ -1,4 +1,4 @@
-"""The formulas of an update in full, as the statements of a program that assigns one state after the other."""
+"""The formulas of an update in full, as the statements of a program that assigns the states one after another."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from autograd_spiral.program.printing.expressions import Text
 __all__ = ["statements"]
 
 _LONGEST = 200
-"""A term with more characters than this becomes a blank in its formula."""
+"""A term with more characters than this is shown as a blank in its formula."""
 
 
 def statements(news: Iterable[Node], boxes: Set[Node]) -> tuple[Statement, ...]:
     """Return, for each of these new states in order, the statement that assigns it.
 
-    As in a program, a name means its value at that point: the new value, once it has been assigned. An earlier value is
-    called `old`, and a value that another box assigns is called `new`. Values of `boxes` appear by name, all others as
+    As in a program, the name of a state that has been assigned means its new value. The value from before is called
+    `old`, and a value that another box assigns is called `new`. Values of `boxes` appear by name, all others as
     formulas.
     """
     found: list[Statement] = []

@@ -1,4 +1,4 @@
-"""What a drawn node computes, as data that can be compared, and the numbers in it, which may differ between rounds.
+"""What a node computes, as data that can be compared, and the numbers in it, which may differ between rounds.
 
 The numbers are those that a picture shows: numbers in scopes, whole numbers in formulas, and positions in an index.
 Everything else must be the same, including hidden parts of the formula. Names are not part of the structure.
@@ -18,7 +18,7 @@ from autograd_spiral.drawing.record import Node
 __all__ = ["Structure", "structure"]
 
 _DEPTH = 20
-"""A formula that is nested more deeply than this counts as equal to no other."""
+"""A formula that is nested more deeply than this does not count as equal to any other."""
 
 
 class Structure(NamedTuple):
@@ -29,7 +29,7 @@ class Structure(NamedTuple):
 
 
 def structure(node: Node, drawn: Set[Node]) -> Structure:
-    """Return the structure of a node; nodes in `drawn` have their own boxes, all others are part of formulas."""
+    """Return the structure of a node; nodes in `drawn` have their own boxes, and all others are part of formulas."""
     numbers: list[int] = []
     same = (_facts(node, numbers), _expression(node, node, drawn, numbers, 0))
     return Structure(same, tuple(numbers))
@@ -44,7 +44,7 @@ def _facts(node: Node, numbers: list[int]) -> Hashable:
 
 
 def _expression(node: Node, of: Node, drawn: Set[Node], numbers: list[int], depth: int) -> Hashable:
-    """Return the operation of a node, with those of its arguments that are part of the formula of `of`."""
+    """Return the operation of a node, with the arguments that are part of the formula of `of`."""
     if depth > _DEPTH:
         return object()
     if node.gathered is not None:
@@ -78,5 +78,5 @@ def _frozen(value: Any, numbers: list[int] | None) -> Hashable:
     if isinstance(value, slice):
         return "slice", *(_frozen(item, numbers) for item in (value.start, value.stop, value.step))
     if isinstance(value, float):
-        return repr(value)  # in which 0.0 and -0.0 differ
+        return repr(value)  # it tells 0.0 from -0.0
     return type(value).__name__, value if isinstance(value, Hashable) else object()

@@ -1,8 +1,8 @@
 """Folds updates: everything that belongs to the update of one parameter becomes one box.
 
-The box includes moments and velocities that only this update reads and writes. It lists what it assigns, in order. If
-the update was recorded in a scope, as the update of an optimizer is, the box is a call, `W ← Adam(W, dW)`, and the
-values that the scope keeps from step to step are one more box.
+The box includes moments and velocities that only this update reads and writes, and lists its assignments in order. If
+the update was recorded in a scope, as the update of an optimizer is, the box shows a call, `W ← Adam(W, dW)`. Another
+box then holds the values that the scope keeps from step to step.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from autograd_spiral.drawing.record import Gathered, Kind, Node
 __all__ = ["fold_updates"]
 
 _NAMED = 4
-"""A call with more values than this shows only their number."""
+"""A call with more arguments than this shows only their number."""
 
 
 def fold_updates(graph: Graph) -> Graph:
-    """Return `graph` with one box for the update of each parameter; `statements` are what a box assigns, in order.
+    """Return `graph` with one box for the update of each parameter, whose `statements` are its assignments in order.
 
     `graph` itself is not changed.
     """
@@ -34,7 +34,7 @@ def fold_updates(graph: Graph) -> Graph:
 
 
 class _Folding:
-    """A graph, and which of its nodes are replaced by which boxes."""
+    """A graph, and the boxes that replace some of its nodes."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph, self.nodes = graph, graph.nodes
@@ -143,7 +143,7 @@ class _Folding:
         self.gone |= dict.fromkeys(shared, next(iter(members), 0))
 
     def _ends(self) -> dict[int, set[int]]:
-        """Return, for each value that the update computes, the new parameters it leads to, and -1 for anything else."""
+        """Return, for each value that the update computes, the new parameters it leads to, and -1 for other results."""
         ends: dict[int, set[int]] = {}
         for i in reversed(range(len(self.nodes))):
             node = self.nodes[i]
@@ -158,7 +158,7 @@ class _Folding:
         return ends
 
     def _shared(self, folded: Set[int]) -> set[int]:
-        """Return the numbers without a name that only folded updates use."""
+        """Return the unnamed scalars that only folded updates use."""
         shared: set[int] = set()
         for i in reversed(range(len(self.nodes))):
             node = self.nodes[i]
@@ -169,7 +169,7 @@ class _Folding:
         return shared
 
     def _into(self, group: set[int], shared: set[int]) -> list[int]:
-        """Return the nodes outside whose values a group uses, directly or by way of shared terms."""
+        """Return the nodes outside a group whose values it uses, directly or through shared terms."""
         found: dict[int, None] = {}
         seen = set(group)
         stack = sorted(group)
@@ -190,7 +190,7 @@ def _called(name: str, new: Node, sources: Sequence[Node]) -> Node:
 
 
 def _kept(name: str, news: Sequence[Node], unchanged: Sequence[Node], sources: Sequence[Node]) -> Node:
-    """Return the box of all that `name` keeps from step to step."""
+    """Return the box of everything that `name` keeps from step to step."""
     states = tuple(node.name or BLANK for node in news)
     names = [node.name for node in sources if node.name is not None]  # no arrows lead here, to keep the picture clear
     given = ", ".join(names) if len(names) == len(sources) <= _NAMED else f"{len(sources)} values"

@@ -15,13 +15,13 @@ __all__ = ["broadcast_afterwards", "without_broadcasts"]
 
 
 def _source(atom: Atom, builder: Builder) -> Atom | None:
-    """Return the array or number that `np.broadcast_to` stretches to `atom`, or None if there is none."""
+    """Return the array or number that `np.broadcast_to` stretched to make `atom`, or None if there is none."""
     producer = builder.producers.get(atom) if isinstance(atom, Value) else None
     return producer.inputs[0] if producer is not None and producer.function is np.broadcast_to else None
 
 
 def without_broadcasts(equation: Equation, builder: Builder) -> Equation:
-    """Return an elementwise `equation` that broadcasts its inputs itself, and has numbers for arrays of one number."""
+    """Return an elementwise `equation` that broadcasts its inputs itself, with numbers for arrays of one number."""
     inputs = list(equation.inputs)
     for i, atom in enumerate(inputs):
         source = _source(atom, builder)
@@ -44,7 +44,7 @@ def without_broadcasts(equation: Equation, builder: Builder) -> Equation:
 
 
 def broadcast_afterwards(equation: Equation, builder: Builder) -> Equation:
-    """Return `np.broadcast_to(f(x), shape)` for `f(np.broadcast_to(x, shape))` with a number x."""
+    """Return `np.broadcast_to(f(x), shape)` for `f(np.broadcast_to(x, shape))`, where x is a number."""
     output, inputs = equation.output, list(equation.inputs)
     for i, atom in enumerate(inputs):
         source = _source(atom, builder)

@@ -16,7 +16,7 @@ __all__ = ["Builder", "rebuilt", "rewritten"]
 
 
 class Builder:
-    """A program under construction, made from another one: `add` keeps an equation, `replace` replaces a value."""
+    """A program that is being made from another one: `add` appends an equation, `replace` replaces a value."""
 
     def __init__(self, program: Program) -> None:
         self.before = program
@@ -30,7 +30,7 @@ class Builder:
         self._replacements: dict[Value, Atom] = {}
 
     def current(self, equation: Equation) -> Equation:
-        """Return `equation` with the values that it reads replaced."""
+        """Return `equation`, reading the atoms that have replaced its inputs."""
         if not self._replacements or not any(value in self._replacements for value in equation.reads()):
             return equation
         return replace(equation, inputs=tuple(map(self._current, equation.inputs)), body=())
@@ -84,7 +84,7 @@ class Builder:
         )
 
     def _primals(self) -> dict[Value, Value]:
-        """Return the primals of the current gradients; if two gradients became one, a trained state is preferred."""
+        """Return the primals of the current gradients; if two gradients became one, prefer a trained state."""
         primals: dict[Value, Value] = {}
         for ct, primal in self.before.primals.items():
             current, of = self._current(ct), self._current(primal)
@@ -115,7 +115,7 @@ def rewritten(
     output: Value | None = None,
     **params: Any,
 ) -> Equation:
-    """Return a call of `function` to replace `equation`; it keeps the line, and the output unless one is given."""
+    """Return a call of `function` to replace `equation`; it keeps the line, and the output unless `output` is given."""
     primitive = function if isinstance(function, Primitive) else PRIMITIVES[function]
     output = output or equation.output
     return replace(equation, primitive=primitive, inputs=inputs, params=params, output=output, body=())

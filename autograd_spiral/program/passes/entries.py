@@ -1,4 +1,4 @@
-"""Picking one entry from each row, and the adjoint of that; both rely on checks that the indices are in range."""
+"""Picking one entry from each row, and the adjoint; both rely on checks that the indices are in range."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Products with numbers: two factors become one, and a factor that many results share is applied only once.
 
-Numbers are combined only if the same results overflow or underflow with and without that.
+Numbers are combined only if this does not change which results overflow or underflow.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _scaled(equation: Equation) -> tuple[Atom, float] | None:
 
 
 _MODEST = 2.0**16
-"""If a number is multiplied by at most this and then divided, it overflows in between only near the limits."""
+"""If a number is first multiplied by at most this and then divided, it overflows in between only near the limits."""
 
 
 def _is_modest(number: float, dtype: np.dtype[Any]) -> bool:
@@ -55,7 +55,7 @@ def _is_modest(number: float, dtype: np.dtype[Any]) -> bool:
 
 
 def _holds(dtype: np.dtype[Any], *numbers: float) -> bool:
-    """Return whether `dtype` holds all of `numbers` to full precision, and is no more precise than Python's floats."""
+    """Return whether all of `numbers` have full precision in `dtype`, which is no more precise than Python's floats."""
     if dtype.itemsize > 8:
         return False
     limits = np.finfo(dtype)
@@ -63,11 +63,11 @@ def _holds(dtype: np.dtype[Any], *numbers: float) -> bool:
 
 
 def _may_merge(first: float, second: float, dtype: np.dtype[Any]) -> bool:
-    """Return whether `x * first * second` overflows or underflows in `dtype` just where `x * (first * second)` does."""
+    """Return whether `x * first * second` overflows and underflows for the same x as `x * (first * second)`."""
     if not _holds(dtype, first, second, float(first) * float(second)):
         return False
     if (abs(first) > 1) == (abs(second) > 1) or abs(first) == 1 or abs(second) == 1:
-        return True  # an intermediate result that overflows or underflows does so in the end
+        return True  # if the intermediate result overflows or underflows, so does the final one
     return _is_modest(first, dtype)
 
 
@@ -77,9 +77,9 @@ def _may_merge(first: float, second: float, dtype: np.dtype[Any]) -> bool:
 def with_factors_collected(program: Program) -> Program:
     """Return `program` with constant factors applied earlier in the backward pass, if that saves multiplications.
 
-    A number commutes with linear functions. A step of size 0.1, for example, multiplies every gradient by 0.1; the
-    gradients are linear in the cotangent that the backward pass starts from, so multiplying that cotangent has the same
-    effect.
+    Multiplying the argument of a linear function by a number multiplies the result by that number. For example, a step
+    of size 0.1 multiplies every gradient by 0.1. All gradients are linear in the cotangent that the backward pass
+    starts from, so multiplying that cotangent has the same effect.
     """
     cotangents = _cotangents(program)
     factors = _factors(program, cotangents)
@@ -104,7 +104,7 @@ def _add(equation: Equation, factors: Mapping[Value, float], cotangents: Set[Val
         builder.add(current)
         return 0
     terms = _linear_in(equation, cotangents)
-    if not any(x in factors for x in terms):  # the factor goes no further
+    if not any(x in factors for x in terms):  # the factor is not passed on
         product = Value(output.shape, output.dtype)
         builder.add(replace(current, output=product))
         builder.add(rewritten(current, np.multiply, product, factor))
@@ -120,7 +120,7 @@ def _add(equation: Equation, factors: Mapping[Value, float], cotangents: Set[Val
 
 
 def _cotangents(program: Program) -> Set[Value]:
-    """Return what the backward pass and the updates compute, except views of what the forward pass has computed."""
+    """Return the values that the backward pass and the updates compute, except views of the forward pass's values."""
     found: set[Value] = set()
     for equation in program.equations:
         if equation.phase != "forward" and (equation.function not in _VIEWS or not found.isdisjoint(equation.reads())):
@@ -129,7 +129,7 @@ def _cotangents(program: Program) -> Set[Value]:
 
 
 def _factors(program: Program, cotangents: Set[Value]) -> dict[Value, float]:
-    """Return the values of the backward pass that may include a factor, since everything that reads them applies it.
+    """Return the values of the backward pass that may include a factor, since all that reads them would apply it.
 
     The equations are visited from the last to the first, so that all readers of a value come before it.
     """

@@ -1,8 +1,8 @@
-"""Patterns: expressions in NumPy, found among the equations of a program.
+"""Patterns: NumPy expressions to look for among the equations of a program.
 
 A pattern is written as a function, `lambda x, y: x - (-y)`. It is called once, with symbols that use NumPy's own
 protocols to record what is computed with them. Each argument matches any atom, but must match the same atom wherever it
-occurs. Axes, shapes and indices must be equal to those in the pattern; `ANY` in their place matches all of them.
+occurs. Axes, shapes and indices must equal those in the pattern; `ANY` in place of one of these matches any.
 """
 
 from __future__ import annotations
@@ -85,7 +85,9 @@ class Match(NamedTuple):
 
     @property
     def alone(self) -> bool:
-        """Whether nothing else reads what the inner equations compute; values added by this pass count as unread."""
+        """Whether nothing else reads what the inner equations compute.
+
+        Values that this pass added count as unread."""
         return all(self.builder.uses[equation.output] <= 1 for equation in self.inner)
 
 
@@ -105,7 +107,7 @@ class Pattern:
             yield match, tuple(match.bound[variable] for variable in self.variables)
 
     def _may_match(self, equation: Equation, builder: Builder) -> bool:
-        """Return whether the operands are of the right kinds, in some order: a quick check excludes most equations."""
+        """Return whether the operands are of the right kinds, in some order; this quickly excludes most equations."""
         parts, inputs = self.root.operands, equation.inputs
         orders = (inputs, inputs[::-1]) if self.function in _COMMUTATIVE else (inputs,)
         return any(
@@ -160,7 +162,7 @@ def number_in(atom: Atom, equation: Equation) -> float | None:
         return atom  # type: ignore[return-value]
     if isinstance(atom, np.ndarray) and atom.size == 1 and atom.dtype == equation.output.dtype:
         others = [other for other in equation.inputs if other is not atom]
-        number = atom.item()  # a longdouble is no Python number
+        number = atom.item()  # for a longdouble, this is not a Python number
         if type(number) in (bool, int, float) and all(
             has_dtype(other, atom.dtype) and atom.ndim <= len(shape_of(other)) for other in others
         ):

@@ -1,4 +1,4 @@
-"""The phases of a step (forward, backward and update), found by the same rule for printed text and for pictures."""
+"""The phases of a step (forward, backward and update), found by one rule for both printed text and pictures."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ AnyProgram = TypeVar("AnyProgram", bound=Program)
 
 
 def with_phases(program: AnyProgram) -> AnyProgram:
-    """Return `program` with a phase for each equation that no backward pass recorded: forward or update.
+    """Return `program` with a phase, forward or update, for each equation that no backward pass recorded.
 
     An equation belongs to the update if no backward pass needs it, and it either leads only to new state, or depends on
     gradients and comes after the last backward pass.
     """
-    late: set[Value] = set()  # depends on gradients
+    late: set[Value] = set()  # values that depend on gradients
     for equation in program.equations:
         if equation.phase == "backward" or not late.isdisjoint(equation.reads()):
             late.add(equation.output)
     checked = (check.value for check in program.checks)
-    differentiated: set[Value] = set()  # needed by a backward pass
+    differentiated: set[Value] = set()  # values that a backward pass needs
     needed = {value for value in (*program.outputs, *checked) if isinstance(value, Value)}
     equations = []
     for equation in reversed(program.equations):
         output = equation.output
         if equation.phase == "backward":
-            late.clear()  # from here on, a backward pass follows
+            late.clear()  # a backward pass follows
         if equation.phase == "backward" or output in differentiated:
             differentiated.update(equation.reads())
         if output in needed:

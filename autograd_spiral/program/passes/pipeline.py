@@ -1,9 +1,9 @@
 """The passes over programs, and the order in which they run.
 
-`readable` returns the program that people read and that replay starts from: declared primitives are replaced by their
-bodies, and there are no dead or repeated equations, no equations on constants alone, and no detours. Sums and products
-of constants are combined, so last bits may differ; the order of sums over arrays stays. Phases are found last, for the
-equations that remain.
+`readable` returns the program that people read and that replay starts from. In it, declared primitives are replaced by
+their bodies. There are no unused or repeated equations, no equations on constants alone, and no detours. Constants in
+sums and products are combined, so the last bits of results may differ, but sums over arrays keep their order. Phases
+are found last, for the equations that remain.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def readable(program: Program) -> Program:
     return _READABLE[program]
 
 
-_READABLE: WeakKeyDictionary[Program, Program] = WeakKeyDictionary()  # replay, text and pictures ask for the same
+_READABLE: WeakKeyDictionary[Program, Program] = WeakKeyDictionary()  # replay, text and pictures all ask for it
 
 
 def optimised(program: Program) -> Program:
@@ -78,7 +78,7 @@ def without_dead_code(program: Program) -> Program:
 
 
 def with_constants_folded(program: Program) -> Program:
-    """Return `program` without equations on constants alone, except those that make a large array from small ones."""
+    """Return `program` without equations on constants alone, except those that make large arrays from small ones."""
     return rebuilt(program, _folded)
 
 

@@ -1,7 +1,6 @@
 """How each function treats rows: whether a block of rows of its inputs yields a block of rows of its output, or a sum.
 
-The code that splits a program into blocks reads this table; code that divides rows among processes could, too. A
-function that is not in the table needs all rows at once.
+The code that splits a program into blocks reads this table. A function that is not in the table needs all rows at once.
 """
 
 from __future__ import annotations
@@ -31,9 +30,9 @@ class Treatment(NamedTuple):
     """How an equation is computed for a block of n rows.
 
     `axis` is the axis of rows in the output, or None for a partial result; `combine` puts partial results together.
-    `sliced` lists the inputs that have no rows but must be cut into blocks all the same, each with the axis to cut.
-    `counting` lists the inputs that contain the row numbers. `params(n)` returns the parameters if they depend on the
-    number of rows.
+    `sliced` has the inputs that have no rows but must still be cut into blocks, each with the axis to cut. `counting`
+    has the inputs that contain the row numbers. `params(n)` returns the parameters if they depend on the number of
+    rows.
     """
 
     axis: int | None
@@ -73,7 +72,7 @@ def with_length(shape: Shape, axis: int, length: int) -> Shape:
 
 
 def _aligned(equation: Equation, axes: Axes, rows: int) -> Treatment | None:
-    """Treat inputs that broadcast: their rows must be along the same axis, counted from the last one."""
+    """Treat inputs that broadcast: their rows must be along the same axis, counted from the last axis."""
     shapes, width = [shape_of(atom) for atom in equation.inputs], equation.output.ndim
     found = {width - len(shape) + axis for shape, axis in zip(shapes, axes, strict=True) if axis is not None}
     if len(found) != 1:
@@ -86,7 +85,7 @@ def _aligned(equation: Equation, axes: Axes, rows: int) -> Treatment | None:
 
 def _matmul(equation: Equation, axes: Axes, rows: int) -> Treatment | None:
     (a, b), (m, n) = axes, (len(shape_of(atom)) for atom in equation.inputs)
-    if a == m - 1 or b == n - 2:  # along the axis that is summed over
+    if a == m - 1 or b == n - 2:  # the rows are along the axis that is summed over
         if a not in (None, m - 1) or b not in (None, n - 2):
             return None
         return Treatment(None, np.add, {0: m - 1} if a is None else {1: n - 2} if b is None else {})
@@ -118,7 +117,7 @@ def _reshape(equation: Equation, axes: Axes, rows: int) -> Treatment | None:
 
 def _broadcast_to(equation: Equation, axes: Axes, rows: int) -> Treatment | None:
     shape, before = equation.output.shape, shape_of(equation.inputs[0])
-    if axes == (None,):  # the input has no rows: all rows are alike
+    if axes == (None,):  # the input has no rows: all rows are the same
         new = shape[:1] == (rows,) and (len(before) < len(shape) or before[0] == 1)
         found, at = (Treatment(0), 0) if new else (None, 0)
     else:
@@ -144,7 +143,7 @@ def _after_index(index: tuple[Any, ...], shape: Shape, axis: int, dims: int = 0)
     items = (*index[:at], *(slice(None),) * rest, *index[at + 1 :])
     count, first = index.count(ARRAY), items.index(ARRAY) if ARRAY in index else 0
     if count and (items[first : first + count].count(ARRAY) < count or any(type(item) is int for item in index)):
-        return None  # separated index arrays: their axes come first; a number counts as one
+        return None  # separated index arrays: their axes come first; a number counts as an index array
     before = after = 0
     for i, item in enumerate(items):
         if item is None:
@@ -184,7 +183,7 @@ def _getitem(equation: Equation, axes: Axes, rows: int) -> Treatment | None:
     index, (x, *arrays) = equation.params["index"], equation.inputs
     if found := _one_of_each_row(equation, axes, rows):
         return found
-    if axes[0] is None:  # rows of a table, by an index of each row
+    if axes[0] is None:  # rows of a table, picked by an index for each row
         place = _place_of_array(index)
         return None if place is None or axes[1] is None else Treatment(place + axes[1])
     if any(axis is not None for axis in axes[1:]):
@@ -201,7 +200,7 @@ def _scatter(equation: Equation, axes: Axes, rows: int) -> Treatment | None:
 
     if found := _one_of_each_row(equation, axes, rows):
         return found._replace(params=along(0)) if shape[0] == rows else None
-    if any(axis is not None for axis in axes[1:]):  # into rows of a table: sums
+    if any(axis is not None for axis in axes[1:]):  # added to the rows of a table
         place = _place_of_array(index)
         at = None if place is None or axes[1] is None else place + axes[1]
         if at is None or axes[0] not in (None, at):

@@ -1,7 +1,7 @@
-"""Simplification: replaces equations by simpler ones, such as `x` for `x * 1`, or one reshape for two.
+"""Simplification: replaces equations by simpler ones, such as `x * 1` by `x`, or two reshapes by one.
 
-Most of it is a table of rules written in NumPy. Where a pattern is not enough, a function takes an equation and the
-program being built, and returns an equation, an atom that replaces the output, or None.
+Most of it is a table of rules written in NumPy. If a pattern is not enough, the rule is a function: it takes an
+equation and the program that is being built, and returns an equation, an atom that replaces the output, or None.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _is_float(match: Match, x: Atom) -> bool:
 
 
 def _negation_is_exact(match: Match, x: Atom, y: Atom) -> bool:
-    """Return whether nothing else reads -y, and integers overflow in the result in the same way as in -y."""
+    """Return whether nothing else reads -y, and whether integers overflow in the result in the same way as in -y."""
     (minus,) = match.inner
     dtype = minus.output.dtype
     return match.alone and (dtype.kind == "f" or dtype == match.equation.output.dtype)
@@ -66,7 +66,7 @@ def _keeps_axes(match: Match, x: Atom) -> bool:
 
 
 def _is_reshape(match: Match, x: Atom) -> bool:
-    """Return whether all reduced axes have length 1; a reduction to a scalar is not counted, since it reads better."""
+    """Return whether all reduced axes have length 1, except for a reduction to a scalar, which is easier to read."""
     equation, shape = match.equation, shape_of(x)
     single = all(shape[i] == 1 for i in equation.params["axis"])
     return single and has_dtype(x, equation.output.dtype) and equation.output.shape != ()
@@ -128,14 +128,14 @@ for _rule in (
     Rule(lambda x: x / 1, lambda x: x, _same_type),
     Rule(lambda x: x**1, lambda x: x, _same_type),
     Rule(lambda x: x**2, lambda x: np.square(x), _same_type),
-    Rule(lambda x: x - 0, lambda x: x, _same_type),  # but not x + 0, which is 0.0 for -0.0
+    Rule(lambda x: x - 0, lambda x: x, _same_type),  # but not x + 0, which turns -0.0 into 0.0
     Rule(lambda x: np.negative(-x), lambda x: x),
     Rule(lambda x: x + x, lambda x: 2.0 * x, _is_float),
     Rule(lambda x, y: x + (-y), lambda x, y: x - y, _negation_is_exact),
     Rule(lambda x, y: x - (-y), lambda x, y: x + y, _negation_is_exact),
     *(_of_one_number(view) for view in (np.reshape, np.transpose)),
     *(_with_axes_kept(reduction) for reduction in (np.sum, np.max, np.min, np.mean)),
-    *(_as_reshape(extremum) for extremum in (np.max, np.min)),  # but no sum: it begins with 0, and 0 + -0.0 is 0.0
+    *(_as_reshape(extremum) for extremum in (np.max, np.min)),  # but not sums, which begin with 0, and 0 + -0.0 is 0.0
 ):
     _RULES.setdefault(_rule.pattern.function, []).append(_rule)
 _RULES[np.multiply].append(one_factor)

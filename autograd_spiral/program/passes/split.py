@@ -1,4 +1,4 @@
-"""Splitting: divides a program into parts that run once, and parts that run once per block of rows.
+"""Splitting: divides a program into parts that run once and parts that run once per block of rows.
 
 The rows lie along the leading axis that inputs share. Every value of the program is one of three kinds:
 
@@ -6,10 +6,10 @@ The rows lie along the leading axis that inputs share. Every value of the progra
 - *combined*: a sum, maximum, minimum, all or any over rows, made of a partial result for each block;
 - *row-free*: everything else.
 
-Per-row and combined values are computed in *passes* over the rows, numbered from 1; row-free ones in *stages*: stage 0
-before the first pass, stage p after pass p. A per-row value that needs the result of a pass is computed in the next
-pass. A value that a later pass reads is stored, or computed again if that is likely to be cheaper. A function that
-needs all rows at once gets the whole array, stored, and its result is row-free.
+Per-row and combined values are computed in *passes* over the rows, numbered from 1. Row-free values are computed in
+*stages*: stage 0 is before the first pass, and stage p is after pass p. A per-row value that needs the result of a pass
+is computed in the next pass. A value that a later pass reads is stored, or computed again if that is likely to be
+cheaper. For a function that needs all rows at once, the whole array is stored, and the result is row-free.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _SLOW = (np.exp, np.log, np.tanh, np.power, np.log1p, np.expm1, np.logaddexp, np
 
 
 def rows_of(program: Program) -> int:
-    """Return the number of rows: the length of the leading axis that most entries of the inputs share, or 0."""
+    """Return the number of rows: the length of the first axis that most entries of the inputs share, or 0."""
     counts = [value.shape[0] for value in (*program.inputs, *program.outside) if value.ndim]
     return max(counts, key=lambda n: (counts.count(n) * n, n), default=0)
 
@@ -43,9 +43,9 @@ def rows_of(program: Program) -> int:
 class Split:
     """A program with the kind of each of its values; `rows` is the number of rows.
 
-    `level` holds the pass of each value that a pass computes, and the stage of every other value; `axis` holds the axis
-    of rows of each per-row value. `treatments` says how passes compute their values; `stored` holds the per-row values
-    that are kept for all rows.
+    `level` has the pass of each value that a pass computes, and the stage of every other value. `axis` has the axis of
+    rows of each per-row value. `treatments` says how passes compute their values. `stored` has the per-row values that
+    are kept for all rows.
     """
 
     def __init__(self, program: Program, rows: int) -> None:
@@ -135,7 +135,7 @@ class Split:
 
 
 def split(program: Program, rows: int) -> Split:
-    """Split `program` into passes over rows, which are those of inputs and outside arrays of length `rows`.
+    """Split `program` into passes over the rows of those inputs and outside arrays that have `rows` rows.
 
     >>> from autograd_spiral import capture
     >>> step = capture(lambda X: np.sum(np.exp(X) / 2))
@@ -199,8 +199,8 @@ class _Rows:
 class Pass:
     """What one pass computes for a block: partial results, and rows of the values that are stored.
 
-    `partial` are the combined values and `kept` the per-row values that it computes; `rows` are the arrays from which
-    it reads the rows of a block, and `whole` the row-free values that it reads.
+    The pass computes `partial`, its combined values, and `kept`, its stored per-row values. It reads the rows of a
+    block from `rows`, and the row-free values in `whole`.
     """
 
     def __init__(self, split: Split, number: int) -> None:
@@ -250,7 +250,7 @@ class Pass:
         split, producer = self._split, self._split.producer.get(value)
         if value in split.treatments:
             return value in split.axis
-        if producer is None or not _is_view(producer):  # a view that another part returns would be a copy
+        if producer is None or not _is_view(producer):  # if another part returned a view, it would be a copy
             return False
         return not any(base in split.axis for base in producer.reads())
 
@@ -263,7 +263,7 @@ class Pass:
     def program(self, n: int) -> Program:
         """Return the program for a block of n rows, from `(*rows, *whole)` to `(*partial, *kept)`.
 
-        Its checks concern only the block: run the checks of the whole program first, on all rows.
+        Its checks are only for the block: first run the checks of the whole program, on all rows.
         """
         split = self._split
         blocks = {
@@ -301,5 +301,5 @@ class Pass:
 
 
 def _dtype_of(atom: Atom) -> np.dtype[np.generic]:
-    assert isinstance(atom, Value | np.ndarray)  # only these have rows
+    assert isinstance(atom, Value | np.ndarray)  # only values and arrays have rows
     return atom.dtype

@@ -22,13 +22,13 @@ Function: TypeAlias = Callable[..., Any]
 
 
 class Binding(IntEnum):
-    """How tightly operators bind, beginning with the loosest. An ATOM never needs parentheses."""
+    """How tightly operators bind, from the loosest to the tightest. An ATOM never needs parentheses."""
 
     COMPARISON, SUM, PRODUCT, SIGN, POWER, ATOM = range(6)
 
 
 COMPARISONS = (np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal)
-"""Comparisons, in the order in which alphabets list their signs."""
+"""The comparisons, in the order in which alphabets list their signs."""
 
 
 class Text(NamedTuple):
@@ -58,7 +58,7 @@ Writer: TypeAlias = Callable[[Equation, Sequence[Text]], Text]
 
 @dataclass(frozen=True)
 class Alphabet:
-    """How operations are written: operators between and before operands, functions with a special notation, calls.
+    """How operations are written: as operators between or before operands, in a special notation, or as calls.
 
     The operators in `associative` need no parentheses around a right operand that binds equally tightly. `stacked` says
     whether two signs may follow each other, as in `--x`.
@@ -78,7 +78,7 @@ class Alphabet:
             function, operands = _scaled(equation, *operands)
         for binding, signs in self.infix.items():
             if function in signs:
-                left = operands[0].within(binding + (binding == Binding.COMPARISON))  # Python chains a < b < c
+                left = operands[0].within(binding + (binding == Binding.COMPARISON))  # in Python, a < b < c is a chain
                 right = operands[1].within(binding + (function not in self.associative))
                 return Text(f"{left} {signs[function]} {right}", binding)
         if function in self.prefix:
@@ -88,7 +88,7 @@ class Alphabet:
 
 
 def _scaled(equation: Equation, left: Text, right: Text) -> tuple[Function, Sequence[Text]]:
-    """Write a product with the number first, and `x / 300` for `x * (1 / 300)` if `_is_exact` permits this."""
+    """Write a product with the number first, and write `x / 300` for `x * (1 / 300)` if `_is_exact` permits this."""
     if left.number is None and right.number is not None:
         left, right = right, left
     if left.number is not None:
@@ -100,9 +100,9 @@ def _scaled(equation: Equation, left: Text, right: Text) -> tuple[Function, Sequ
 
 
 def _is_exact(divisor: int, equation: Equation) -> bool:
-    """Return whether the arrays of `equation` are floating, and hold `divisor` and its reciprocal with all digits."""
+    """Return whether the arrays of `equation` are floating and can hold `divisor` and its reciprocal in full."""
     dtype = equation.output.dtype
-    if dtype.kind != "f" or dtype.itemsize > 8:  # a longdouble has more digits than the number that was multiplied
+    if dtype.kind != "f" or dtype.itemsize > 8:  # a longdouble has more digits than a Python number
         return False
     limits = np.finfo(dtype)
     return (
@@ -140,7 +140,7 @@ def _item(item: Any, ellipsis: str) -> str:
 
 
 def settings(equation: Equation) -> Iterator[tuple[str, Any]]:
-    """Yield the parameters that are written: no defaults, no tuple of all axes, and a single axis as a number."""
+    """Yield the parameters that are written: a default or a tuple of all axes is left out, and one axis is a number."""
     for key, value in equation.params.items():
         if key == "axis" and isinstance(value, tuple):
             if len(value) == len(shape_of(equation.inputs[0])):

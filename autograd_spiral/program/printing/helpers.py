@@ -1,4 +1,4 @@
-"""Functions that are printed at the beginning of a text that calls them: operations that NumPy lacks, and checks."""
+"""Functions that are printed at the beginning of the texts that call them: operations that NumPy lacks, and checks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ __all__ = ["BUILTINS", "HELPERS"]
 HELPERS = {
     "scatter": '''\
 def scatter(ct, index, shape):
-    """Zeros of `shape` with `ct` added in at `index`, repeated entries adding up."""
+    """Return zeros of `shape` with `ct` added at `index`; if an entry is repeated, its additions add up."""
     sums = {"e": np.float32, "f": np.float64 if ct.size > 16384 * np.zeros(shape).size else np.float32}
     out = np.zeros(shape, sums.get(ct.dtype.char, ct.dtype))
     if hasattr(out, "at"):  # of jax.numpy, whose arrays never change
@@ -17,7 +17,7 @@ def scatter(ct, index, shape):
 ''',
     "place": '''\
 def place(ct, index, shape):
-    """Zeros of `shape` with `ct` at `index`, which repeats no entry."""
+    """Return zeros of `shape` with `ct` at `index`, which repeats no entry."""
     out = np.zeros(shape, ct.dtype)
     if hasattr(out, "at"):  # of jax.numpy, whose arrays never change
         return out.at[index].set(ct)
@@ -26,7 +26,7 @@ def place(ct, index, shape):
 ''',
     "add_windows": '''\
 def add_windows(ct, window_shape, axis, shape):
-    """Zeros of `shape` with the entries of the windows `ct`, which slid along `axis`, added where they were."""
+    """Return zeros of `shape` with each entry of the windows `ct`, which slid along `axis`, added at its position."""
     out = np.zeros(shape, np.float32 if ct.dtype == np.float16 else ct.dtype)
     windows = np.lib.stride_tricks.sliding_window_view(out, window_shape, axis, writeable=True)
     for place in np.ndindex(window_shape):
@@ -35,31 +35,31 @@ def add_windows(ct, window_shape, axis, shape):
 ''',
     "argpartition": '''\
 def argpartition(x, kth, axis):
-    """np.argpartition for several kth; jax.numpy, whose arrays have `at`, takes one, so it sorts all entries."""
+    """Call np.argpartition with several kth; jax.numpy, whose arrays have `at`, takes only one, so all are sorted."""
     if hasattr(np.zeros(1), "at"):
         return np.argsort(x, axis=axis)
     return np.argpartition(x, kth, axis=axis)
 ''',
     "argselect": '''\
 def argselect(x, ranks):
-    """The positions of the entries with these `ranks` along the last axis; jax.numpy has to sort all entries."""
+    """Return the positions of the entries with these `ranks` along the last axis; jax.numpy has to sort all entries."""
     order = np.argsort(x, axis=-1) if hasattr(np.zeros(1), "at") else np.argpartition(x, ranks, axis=-1)
     return order[..., np.array(ranks)]
 ''',
     "hypot_accumulate": '''\
 def hypot_accumulate(x, axis):
-    """np.hypot.accumulate; in jax.numpy, whose arrays have `at`, np.hypot has no such method."""
+    """Call np.hypot.accumulate, which jax.numpy, whose arrays have `at`, does not have."""
     hypot = np.frompyfunc(np.hypot, 2, 1) if hasattr(np.zeros(1), "at") else np.hypot
     return hypot.accumulate(x, axis=axis)
 ''',
     "einsum_by_path": '''\
 def einsum_by_path(path, *args):
-    """np.einsum in the order of `path`, which jax.numpy takes without the word at its head."""
+    """Call np.einsum in the order of `path`, which jax.numpy takes without its first word."""
     return np.einsum(*args, optimize=path[1:] if hasattr(np.zeros(1), "at") else path)
 ''',
     "packed": '''\
 def packed(parts, stack):
-    """Several results for each matrix of a `stack`, in one array: their entries, one result after another."""
+    """Return several results for each matrix of a `stack` as one array: their entries, one result after another."""
     flat = []
     for part in parts:
         flat.append(np.reshape(part, (*stack, np.ones(part.shape[len(stack) :]).size)))
@@ -67,7 +67,7 @@ def packed(parts, stack):
 ''',
     "linear_recurrence": '''\
 def linear_recurrence(b, a, axis):
-    """The y with y[k] = b[k] + a[k] * y[k + 1] along `axis`: from twice as many terms in every round."""
+    """Return y with y[k] = b[k] + a[k] * y[k + 1] along `axis`; every round doubles the number of terms."""
     y, a, step = np.moveaxis(b, axis, 0), np.moveaxis(a, axis, 0), 1
     while step < y.shape[0]:
         y = np.concatenate([y[:-step] + a * y[step:], y[-step:]])
@@ -76,7 +76,7 @@ def linear_recurrence(b, a, axis):
 ''',
     "erf": '''\
 def erf(x):
-    """The error function, elementwise: below 1 by its Taylor series, from there by the trapezoidal rule."""
+    """Return the error function, elementwise: below 1 by its Taylor series, else by the trapezoidal rule."""
     y = np.clip(np.asarray(x).astype(np.float64), -6, 6)
     square, series = y * y, 0.0
     for n in range(18, 0, -1):
@@ -91,7 +91,7 @@ def erf(x):
 ''',
     "ndtr": '''\
 def ndtr(x):
-    """The normal distribution function, elementwise: near 0 by a Taylor series, else by the trapezoidal rule."""
+    """Return the normal distribution function, elementwise: near 0 by a Taylor series, else by the trapezoidal rule."""
     y = np.clip(np.asarray(x).astype(np.float64) / -np.sqrt(2), -30, 30)
     square, series = y * y, 0.0
     for n in range(18, 0, -1):
@@ -139,7 +139,7 @@ def check_entries(picked, count):
 ''',
     "check_probabilities": '''\
 def check_probabilities(rows):
-    """Raise ValueError unless each of `rows` is nonnegative and sums to 1, up to 0.01."""
+    """Raise ValueError unless each of `rows` has no negative entry and sums to 1, to within 0.01."""
     bad = (rows < -0.01).any(axis=1) | ~(np.absolute(rows.sum(axis=1) - 1) <= 0.01)
     if bad.any():
         row = bad.argmax()
@@ -151,4 +151,4 @@ def check_probabilities(rows):
 """The source of each function, by its name."""
 
 BUILTINS = frozenset({"ValueError", "dict", "hasattr", "len", "range"})
-"""The builtin names that are used by helpers and by the loop at the head of a saved program."""
+"""The built-in names that are used by helpers and by the loop at the beginning of a saved program."""

@@ -13,7 +13,7 @@ from autograd_spiral.program.printing.helpers import BUILTINS, HELPERS
 __all__ = ["RESERVED", "function_name", "given_names", "identifier", "unique"]
 
 RESERVED = frozenset({"np", "special", "bool", "file", "allow_pickle", *BUILTINS, *HELPERS})
-"""Names that texts use themselves, and the parameters of `np.savez`, which takes arrays by name."""
+"""Names that the texts use themselves, and the parameters of `np.savez`, which takes arrays by name."""
 
 
 def identifier(text: str) -> str:
@@ -29,7 +29,7 @@ def identifier(text: str) -> str:
 
 
 def unique(name: str, taken: set[str]) -> str:
-    """Return the identifier `name`, with a number if it is `taken`, and add the result to `taken`.
+    """Return the identifier `name`, with a number appended if it is `taken`, and add the result to `taken`.
 
     >>> taken = {"np"}
     >>> unique("np", taken), unique("np", taken), unique("x", taken)
@@ -43,9 +43,9 @@ def unique(name: str, taken: set[str]) -> str:
 
 
 def function_name(text: str) -> str:
-    """Return a name for the function of a step called `text`: "step" if that is not an identifier, as for a lambda.
+    """Return a name for the function of a step called `text`, or "step" if that is not an identifier.
 
-    Names with two underscores at both ends lose them, since some such names have a meaning in modules.
+    Two underscores at each end of a name are removed, since some such names have a special meaning in modules.
 
     >>> function_name("train"), function_name("<lambda>"), function_name("np"), function_name("__call__")
     ('train', 'step', 'np_2', 'call')
@@ -57,7 +57,7 @@ def function_name(text: str) -> str:
 
 
 def given_names(program: Program) -> dict[Value, str]:
-    """Return the names of inputs, state and outside arrays: x1, w1, a1 and so on if they have none."""
+    """Return the names of inputs, state and outside arrays; those without a name are called x1, w1, a1 and so on."""
     roles = (("x", program.inputs), ("w", program.state), ("a", program.outside))
     names = {value: f"{role}{i + 1}" for role, values in roles for i, value in enumerate(values)}
     return {value: program.names[value].text if value in program.names else names[value] for value in names}

@@ -34,7 +34,7 @@ __all__ = ["NUMPY", "literal"]
 
 
 def literal(value: Any) -> Text:
-    """Return a constant as source: a Python number, or an array, as a short call or with all its elements."""
+    """Return a constant as source: a Python number, or an array, which is written as a short call or in full."""
     if not isinstance(value, np.ndarray):
         return _number(value)
     kind = "" if value.dtype in (np.float64, np.int64, np.bool) else f", dtype={_dtype(value.dtype)}"
@@ -88,7 +88,7 @@ def _call(equation: Equation, inputs: Sequence[Text]) -> Text:
 
 
 def _power(equation: Equation, inputs: Sequence[Text]) -> Text:
-    """Write `x**y`, or `np.power` where the operator computes something else, such as a root for y = 0.5."""
+    """Write `x**y`, or `np.power` if the operator would compute something else, such as a root for y = 0.5."""
     x, y = equation.inputs
     if has_dtype(x, np.dtype(bool)) or (type(y) is float and y == 0.5):
         return Text(f"np.power({inputs[0].text}, {inputs[1].text})")
@@ -127,7 +127,7 @@ def _scatter(equation: Equation, inputs: Sequence[Text]) -> Text:
 
 
 def _padded(equation: Equation, text: Text) -> Text | None:
-    """Write the adjoint of slicing as a reversal and a padding; return None if it takes more than that."""
+    """Write the adjoint of slicing as a reversal and a padding; return None if these are not enough."""
     shape = equation.params["shape"]
     index = [item for item in equation.params["index"] if item is not None]
     if ARRAY in index:
@@ -205,7 +205,7 @@ def _argpartition(equation: Equation, inputs: Sequence[Text]) -> Text:
 
 
 def _restore_order(equation: Equation, inputs: Sequence[Text]) -> Text:
-    """Write the inverse of a permutation as the order that sorts it."""
+    """Write the inverse of a permutation as the order that sorts the permutation."""
     x, axis = inputs[0].text, equation.params["axis"]
     return Text(f"np.take_along_axis({x}, np.argsort({inputs[1].text}, axis={axis}), axis={axis})")
 

@@ -1,4 +1,4 @@
-"""Programs as users see them: with their source, which can be saved to a file."""
+"""Programs as users see them: with their source, which can be saved as a file."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class SourceText(str):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CapturedProgram(Program):
-    """A program with its source; the function in it is called `name`, after the step if Python permits it.
+    """A program with its source, in which the function is called `name`, as the step is if Python permits that name.
 
-    `references` lead to the tensors that hold the state, in the order of `state`; a program does not keep them alive.
+    `references` are weak references to the tensors that hold the state, in the order of `state`.
 
     >>> from autograd_spiral import capture
     >>> step = capture(lambda x: 2 * x)
@@ -87,9 +87,9 @@ class CapturedProgram(Program):
 
     @property
     def source(self) -> str:
-        """The program as NumPy: a module with one function, from inputs and state to outputs and new state.
+        """The program as NumPy source: a module with one function, from inputs and state to outputs and new state.
 
-        Its arguments are the inputs, the state that the step assigns, and the state that it only reads. It returns the
+        The function takes the inputs, the state that the step assigns, and the state that it only reads. It returns the
         outputs, and then the new state in the order of the arguments: `loss, *state = step(X, y, *state)`. Raises
         `CaptureError` if the step calls a declared primitive whose body cannot run on Tensors.
 
@@ -103,10 +103,11 @@ class CapturedProgram(Program):
         return SourceText(self._printed.text)
 
     def plan(self) -> None:
-        """Print how the program can be computed in blocks of rows: when each value is computed, and of what kind it is.
+        """Print how the program can be computed in blocks of rows: when each value is computed, and its kind.
 
-        Each line shows the pass over the rows in which a value is computed, or the stage between passes, and the kind
-        of the value: per row, or combined over rows. Large programs of one pass run in blocks of rows; see `blocks`.
+        Each line shows the pass over the rows, or the stage between passes, in which a value is computed. Then it shows
+        the kind of the value: per row, or combined over rows. Large programs of one pass run in blocks of rows; see
+        `blocks`.
 
         >>> from autograd_spiral import capture
         >>> step = capture(lambda X: np.tanh(X).sum())
@@ -135,10 +136,10 @@ class CapturedProgram(Program):
         return self._printed.constants
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        r"""Write the program to `path`, a file that can be imported with nothing but NumPy, and return the path.
+        r"""Write the program to `path`, a Python file that needs only NumPy, and return the path.
 
-        The file has the same function as `source`, except that it also raises ValueError for arguments of other shapes
-        and dtypes, and for invalid labels. The current state and large constants are saved next to it, in a file of the
+        The file has the same function as `source`, which here also raises ValueError for arguments of other shapes or
+        dtypes, and for invalid labels. The current state and large constants are saved next to it, in a file of the
         same name that ends in .npz. A comment at the beginning of the file shows a loop that continues from this state.
         Missing folders are created. Raises ValueError if `path` does not end in .py, OSError if it cannot be written,
         and the errors of `source`.
@@ -173,7 +174,7 @@ class CapturedProgram(Program):
         program = readable(self)
         source = Source(program, checked=True)
         leaves = self.leaves
-        held = holding(locks_of(leaves), lambda: [leaf.data for leaf in leaves])  # no thread updates them meanwhile
+        held = holding(locks_of(leaves), lambda: [leaf.data for leaf in leaves])  # while no thread can update them
         state = {source.names[value]: array for value, array in zip(self.state, held, strict=True)}
         arrays: dict[str, Any] = {**state, **source.constants}
         text = (usage(program, source, target) + source.text).encode()

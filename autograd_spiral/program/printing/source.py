@@ -1,9 +1,9 @@
 """A program as NumPy source that a person can read, and that runs: one commented line per equation.
 
 The text is a function that needs only NumPy, has no side effects and writes nothing in place. So it also runs under
-`jax.jit` with `jax.numpy` as `np`, unless it has checks or adds to entries of an array. The preferred name is the one
-that the user gave, then "d" and the name of the primal for a gradient, then that of a local variable. A value without a
-name is written inside the expression that uses it.
+`jax.jit` with `jax.numpy` as `np`, unless it has checks or adds to entries of an array. The best name for a value is
+one that the user gave; next, for a gradient, "d" followed by the name of the primal; then the name of a local variable.
+A value without a name is written inside the expression that uses it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from autograd_spiral.program.printing.numpy_text import NUMPY, literal
 __all__ = ["Source", "comment"]
 
 WIDTH = 88
-"""The length, in characters, above which an expression is broken up into lines."""
+"""Expressions with more characters than this are broken up into several lines."""
 
 _COMMENT = 56
 _LITERAL = 32
@@ -37,12 +37,12 @@ _LITERAL = 32
 class Source:
     """The source of `program`, which is printed unchanged, equation by equation.
 
-    `text` is a module with one function, `name(inputs…, state…, *, large constants…)`, that returns the outputs and
-    then the new state of each state that has one. `constants` are the large arrays that the function takes as keyword
-    arguments, by name. `names` has the names of values, and `lines` the number of the line (from 1) on which each value
-    is computed, or the line of the function's head for arguments. If it is `checked`, the function begins with checks
-    of the shapes and dtypes of its arguments, and also runs the program's checks; all raise ValueError. Raises
-    `CaptureError` if an equation cannot be printed.
+    `text` is a module with one function, `name(inputs…, state…, *, large constants…)`. It returns the outputs, followed
+    by the new values of the states that are updated. `constants` has the large arrays that the function takes as
+    keyword arguments, by name. `names` has the names of values, and `lines` the number of the line (from 1) on which
+    each value is computed; for arguments, this is the line of `def`. If `checked` is True, the function begins with
+    checks of the shapes and dtypes of its arguments, and also runs the program's checks; all of these raise ValueError.
+    Raises `CaptureError` if an equation cannot be printed.
     """
 
     def __init__(self, program: Program, *, checked: bool = False) -> None:
@@ -58,11 +58,11 @@ class Source:
         self._made = {equation.output: equation for equation in program.equations}
         self._new_of = {new: state for state, new in reversed(program.updates) if isinstance(new, Value)}
         self._taken = {*RESERVED, program.name}
-        self._inline: dict[Value, Text] = {}  # expressions that are written inside the one that uses them
+        self._inline: dict[Value, Text] = {}  # expressions that are written inside another one
         self._unread: dict[Value, set[Value]] = {}  # for each inline value not yet printed, the states it reads
         self._constant_names: dict[tuple[Any, ...], str] = {}  # equal constants share a name
         self._lines: list[str] = []
-        self._phase: str | None = None  # of the last line
+        self._phase: str | None = None  # the phase of the last line
         self._fresh = itertools.count(1)
         self._give_names()
         for position, equation in enumerate(program.equations):
@@ -108,7 +108,7 @@ class Source:
             self.names[value] = self.unique(wish)
         named = [
             value
-            for value in self._made  # a new state has the name of the state, unless the user gave it one
+            for value in self._made  # a new state is called like the state, unless the user named it
             if value in program.names and (value not in self._new_of or program.names[value].rank == Rank.GIVEN)
         ]
         for value in sorted(named, key=lambda value: program.names[value].rank):
@@ -141,7 +141,7 @@ class Source:
         self._line(equation, name, text)
 
     def _expression(self, equation: Equation) -> Text:
-        """Return the text of an equation, after giving parts of it their own lines until it is short enough."""
+        """Return the text of an equation, after moving parts of it to their own lines until it is short enough."""
         while True:
             text = NUMPY.write(equation, [self._atom(atom) for atom in equation.inputs])
             parts = [
@@ -176,7 +176,7 @@ class Source:
             for name, array in (given | self.constants).items()
         ]
         for value in (*program.inputs, *program.state, *program.outside):
-            if value not in self._inline:  # a constant, which has been checked
+            if value not in self._inline:  # a constant was checked already
                 lines += self._checks_of(value)
         return ["    # checks", *lines] if lines else []
 

@@ -17,7 +17,7 @@ def usage(program: Program, source: Source, path: Path) -> str:
     saved, state, batches = map(source.unique, ("saved", "state", "batches"))
     inputs = [names[value] for value in program.inputs]
     updated = tuple(names[value] for value, _ in program.updates)
-    kept = len(program.state) > len(updated) or bool(source.constants)  # whether some arrays are the same in every call
+    kept = len(program.state) > len(updated) or bool(source.constants)  # some arrays are the same in every call
 
     title, lines = "To call this:", [f"from {path.stem} import {name}"]
     if identifier(path.stem) != path.stem:

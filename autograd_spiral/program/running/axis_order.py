@@ -17,7 +17,7 @@ NARROW = 16
 
 
 def _order_for(equation: Equation) -> Order:
-    """Return the order that the function of `equation` is fastest with."""
+    """Return the order with which the function of `equation` is fastest."""
     if isinstance(equation.primitive, Kernel):
         return equation.primitive.order
     if equation.elementwise or equation.function is np.ndarray.astype:
@@ -43,7 +43,7 @@ def column_major(program: Program) -> set[Value]:
     given = {*program.inputs, *program.state, *program.outside}
     wanted: list[Value] = []
     fixed: list[Value] = [value for value in program.results() if value.ndim == 2]
-    bases: dict[Value, Value] = {}  # from a transpose to its matrix
+    bases: dict[Value, Value] = {}  # maps a transpose to its matrix
     windows: set[Value] = set()
 
     for equation in program.equations:
@@ -55,7 +55,7 @@ def column_major(program: Program) -> set[Value]:
         elif equation.function is np.transpose and matrices:
             bases[output] = bases.get(matrices[0], matrices[0])
         elif equation.function is operator.getitem and matrices and output.ndim == 2 and len(equation.inputs) == 1:
-            group[find(output)] = find(matrices[0])  # some rows of a matrix have its order
+            group[find(output)] = find(matrices[0])  # a matrix of some of the rows has the same order
             fixed += [output] if matrices[0] in given else []
         elif equation.function is np.reshape and matrices:
             fixed.append(matrices[0])

@@ -1,7 +1,7 @@
-"""Running a program in blocks of rows, so that values stay in the processor's cache, on one thread or several.
+"""Runs a program in blocks of rows, so that values stay in the processor's cache, on one thread or several.
 
 Each part of a split program is replayed. A pass runs once per block, in buffers that all blocks share. Partial results
-are added up in pairs, so that rounding errors stay small.
+are combined in pairs, so that rounding errors stay small.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ from autograd_spiral.program.threads import Helpers
 __all__ = ["blocks", "replay_or_blocks"]
 
 _CACHE = 2**21
-"""The bytes of the buffers of a block: twice a usual L2 cache, since not all of them are in use at the same time."""
+"""The size of a block's buffers in bytes: twice a usual L2 cache, since not all buffers are in use at the same time."""
 
 _FEWEST = 64
-"""Blocks of fewer rows cost more in calls than they save."""
+"""With fewer rows in a block, the calls cost more than blocks save."""
 
 Array = NDArray[Any]
 
 
 def blocks(rows: int | None = None, threads: int = 1) -> Executor:
-    """Return an executor that computes `rows` rows at a time, shared among `threads` threads.
+    """Return an executor that computes in blocks of `rows` rows, which are shared among `threads` threads.
 
     Rows are taken along the leading axis that inputs of the step have in common. By default, a block has as many rows
     as fit into the processor's cache, and a program that would not be faster in blocks is replayed without them.
     Results differ from those of replay in the last bits, since rows are added up in a different order. They depend on
-    `rows` and `threads`, but repeat exactly from run to run. Several threads pay off for wide layers, if BLAS itself
-    uses only one thread in each of them. If threadpoolctl is installed, this is done for you; otherwise set
+    `rows` and `threads`, but repeat exactly from run to run. Several threads pay off for wide layers, if BLAS uses only
+    one thread in each of them. If threadpoolctl is installed, BLAS is set to this for you; otherwise, set
     OPENBLAS_NUM_THREADS=1 before Python starts. Raises ValueError unless `rows` and `threads` are at least 1.
 
     >>> from autograd_spiral import capture
@@ -78,18 +78,18 @@ def _run_in_blocks(program: Program, rows: int | None, threads: int) -> Run | No
 
 
 def _pays(parts: Split) -> bool:
-    """Whether there is only one pass, and it computes most of the bytes; further passes would read memory again."""
+    """Whether there is only one pass, and it computes most of the bytes; a second pass would read memory again."""
     outputs = [equation.output for equation in parts.program.equations]
     whole = sum(value.nbytes for value in outputs if value not in parts.treatments)
     return len(parts.passes) == 1 and whole <= sum(value.nbytes for value in outputs) / 4
 
 
 def _rows_in_cache(parts: Split, threads: int) -> int:
-    """Return the number of rows in a block, so that all blocks are about as long; all rows if blocks gain nothing."""
+    """Return the number of rows in a block, so that all blocks are about equally long; all rows if that is as fast."""
     total, per_row = parts.rows, max(map(_bytes_per_row, parts.passes))
     if per_row * total <= 2 * _CACHE:  # measured: two blocks are no faster than one
         return total
-    most = max(_FEWEST, int(_CACHE / per_row) * (1 if threads == 1 else 2))  # fewer calls, since threads take turns
+    most = max(_FEWEST, int(_CACHE / per_row) * (1 if threads == 1 else 2))  # threads take turns, so fewer calls
     return -(-total // -(-total // most))
 
 
@@ -106,7 +106,7 @@ def _bytes_per_row(one: Pass) -> float:
 
 
 class _Worker:
-    """Computes some blocks of every pass, in buffers of its own."""
+    """Computes some of the blocks of every pass, in its own buffers."""
 
     def __init__(self, parts: Split, bounds: Sequence[tuple[int, int]]) -> None:
         self._parts, self._bounds = parts, bounds
@@ -160,7 +160,7 @@ class _Blocks:
         ends = [len(bounds) * i // threads for i in range(threads + 1)]
         shares = [bounds[a:b] for a, b in itertools.pairwise(ends) if a < b]
         self._workers = [_Worker(parts, share) for share in shares]
-        self._pool: tuple[int, Helpers] | None = None  # of this process
+        self._pool: tuple[int, Helpers] | None = None  # the process that made the threads, and these
         results = set(program.results())
         self._new = [value for value in parts.stored if value in results]
         self._stored = {value: np.empty(value.shape, value.dtype) for value in parts.stored - results}
@@ -215,7 +215,7 @@ class _Blocks:
         known.update(zip(one.partial, map(np.array, total), strict=True))
 
     def _helpers(self) -> Helpers:
-        """Return the threads of this process: after a fork, the parent's do not exist."""
+        """Return the threads of this process; in a forked process, make new ones, since the parent's do not exist."""
         if self._pool is None or self._pool[0] != os.getpid():
             self._pool = os.getpid(), Helpers(len(self._workers) - 1)
         return self._pool[1]

@@ -1,4 +1,4 @@
-"""Memory for the values of a program: aligned arrays, and blocks shared by values that are not needed at the same time.
+"""Memory for the values of a program: aligned arrays, in blocks that values share if not needed at the same time.
 
 All buffers are allocated once, aligned to cache lines, and live as long as the program.
 """
@@ -18,11 +18,11 @@ __all__ = ["Array", "Block", "Memory", "aligned"]
 Array: TypeAlias = NDArray[Any]
 
 _LINE = 64
-"""The bytes of a cache line: vector loads that cross from one line to the next take longer."""
+"""The size of a cache line in bytes: loads of vectors that cross from one line to the next take longer."""
 
 
 def aligned(shape: tuple[int, ...], dtype: np.dtype[Any], order: str = "C") -> Array:
-    """Return an uninitialised array that begins at a cache line; `order` is that of its axes, as in NumPy."""
+    """Return an uninitialised array that begins at a cache line; `order` is the order of its axes, as in NumPy."""
     size = int(np.prod(shape)) * dtype.itemsize
     raw = np.empty(size + _LINE, np.uint8)
     start = -raw.ctypes.data % _LINE
@@ -52,7 +52,7 @@ class Memory:
     """The blocks of a program: `take` one for a value, `free` it after the value's last use."""
 
     def __init__(self) -> None:
-        self._free: list[Block] = []  # by size; blocks of equal size in the order in which they were freed
+        self._free: list[Block] = []  # sorted by size; blocks of equal size are in the order in which they were freed
         self.allocated = 0
 
     def take(self, value: Value) -> Block:
@@ -64,5 +64,5 @@ class Memory:
         return Block(value.nbytes)
 
     def free(self, block: Block) -> None:
-        """Let other values use a block."""
+        """Make a block free for other values."""
         bisect.insort(self._free, block, key=_size)

@@ -1,4 +1,4 @@
-"""The code of a replay as it is being written: its lines, and the objects to which their names refer."""
+"""The code of a replay while it is being written: its lines, and the objects to which their names refer."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ class Code:
         self.program = program
         self.layout = Layout(program)
         self.lines: list[str] = []
-        self.local: dict[Value, str] = {}  # the names of values that are new at each call
+        self.local: dict[Value, str] = {}  # the names of values that are computed as new arrays at each call
         self.fresh: set[Value] = set()  # values that share their memory with nothing
         self.scattered: set[Value] = set()  # new views that are not contiguous in C order
-        self.results = set(program.results()) if fresh else set()  # those that are returned as new arrays
+        self.results = set(program.results()) if fresh else set()  # the values that are returned as new arrays
         self.shared: dict[Any, str] = {}  # names of helper values that several equations use
         self._bound: dict[str, Any] = {}  # what the code names: functions, buffers, views, constants
         self._names: dict[int, str] = {}
 
     def bind(self, thing: Any, name: str = "a") -> str:
-        """Return the name under which the code finds a constant object."""
+        """Return the name by which the code refers to a constant object."""
         if id(thing) not in self._names:
             self._names[id(thing)] = known = f"{name}{len(self._bound)}"
             self._bound[known] = thing
@@ -66,14 +66,14 @@ class Code:
         return array.reshape(-1, order="C" if by_row else "F"), by_row
 
     def nbytes(self) -> int:
-        """Return the bytes of the buffers and constants that the lines name."""
+        """Return the size in bytes of the buffers and constants that the lines name."""
         arrays = (thing for thing in self._bound.values() if isinstance(thing, np.ndarray))
         return sum({id(base): base.nbytes for base in map(_base, arrays)}.values())
 
     # --- lines ----------------------------------------------------------------------------------------------------
 
     def line(self, function: Callable[..., Any], arguments: str, out: Array | str, *, keyword: bool = False) -> None:
-        """Call `function` with `arguments`, given as text, and with the buffer for the result as the last one."""
+        """Call `function` with `arguments`, a text, and with the buffer for the result as the last argument."""
         name = out if isinstance(out, str) else self.bind(out)
         self.lines.append(f"{self.bind(function, 'f')}({arguments}, {'out=' if keyword else ''}{name})")
 
@@ -82,7 +82,7 @@ class Code:
         self.lines.append(f"{self.bind(to)}[...] = {text}")
 
     def new(self, value: Value, text: str, *, fresh: bool = True) -> None:
-        """Compute a new value at each call, by the code `text`; the value is `fresh` unless it may be a view."""
+        """Compute a new value at each call, by the code `text`; the value is `fresh` unless it might be a view."""
         self.local[value] = name = f"v{len(self.local)}"
         if fresh:
             self.fresh.add(value)
@@ -103,7 +103,7 @@ class Code:
         if not (isinstance(atom, Value) and atom in self.fresh):
             text = f"{self.bind(np.array, 'copy')}({self.text(atom)})"
         elif atom.shape:
-            text = self.local[atom]  # not a copy of it in a buffer
+            text = self.local[atom]  # not its copy in a buffer
         else:
             text = f"{self.bind(np.asarray, 'array')}({self.local[atom]})"  # of a NumPy scalar
         self.lines.append(f"{name} = {text}")
@@ -113,7 +113,7 @@ class Code:
     def function(self, arguments: Sequence[str]) -> Callable[..., tuple[Any, ...]]:
         """Return a function of `arguments` that runs the lines."""
         body = "\n    ".join(self.lines)
-        names = dict(self._bound)  # as globals: a function that closes over thousands of names compiles far more slowly
+        names = dict(self._bound)  # as globals: a closure of thousands of names compiles far more slowly
         exec(
             compile(f"def run({', '.join(arguments)}):\n    {body}\n", f"<replay of {self.program.name}>", "exec"),
             names,

@@ -102,7 +102,7 @@ def _pad(code: Code, position: int, equation: Equation) -> None:
         return
     buffer = code.layout.buffer(equation.output, position)
     widths = zip(equation.params["pad_width"], shape_of(equation.inputs[0]), strict=True)
-    number = filling.astype(buffer.dtype).reshape(-1)[0]  # as np.pad converts it: -1 wraps around in uint8
+    number = filling.astype(buffer.dtype).reshape(-1)[0]  # converted as by np.pad: -1 wraps around in uint8
     code.lines.append(f"{code.bind(buffer)}.fill({code.bind(number)})")
     code.copy(buffer[tuple(slice(before, before + n) for (before, _), n in widths)], code.texts(equation.inputs))
 

@@ -1,7 +1,7 @@
 """Code for indexing with arrays of integers, which gathers the entries into a buffer in C order.
 
 NumPy computes `x[:, i, j]` with the axes of the indices first in memory, so products and reshapes of the result are
-slow. `take` along one axis writes in C order, so adjacent axes that are indexed are first made one axis.
+slow. `take` along one axis writes in C order. So adjacent axes that are indexed are first merged into one axis.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def gathers(code: Code, equation: Equation) -> bool:
         return False
     dtypes = [dtype_of(array) for array in arrays]
     constant = not any(isinstance(array, Value) for array in arrays)
-    worth_it = constant or (_first_axis(equation) != 0 and output.size >= 8 * MANY)  # places are computed at each call
+    worth_it = constant or (_first_axis(equation) != 0 and output.size >= 8 * MANY)  # computed at each call
     return worth_it and all(dtype is not None and dtype.kind in "iu" for dtype in dtypes)
 
 
@@ -39,7 +39,7 @@ def write_gather(code: Code, position: int, equation: Equation) -> None:
     """Write the lines that pick the entries."""
     x, *arrays = equation.inputs
     shape, axis = shape_of(x), _first_axis(equation)
-    assert axis is not None  # since it `gathers`
+    assert axis is not None  # since `gathers` is True
     end = axis + len(arrays)
     merged = (*shape[:axis], math.prod(shape[axis:end]), *shape[end:])
     base, text = code.array(x), code.text(x)
@@ -48,11 +48,11 @@ def write_gather(code: Code, position: int, equation: Equation) -> None:
     elif merged != shape:
         text = f"{text}.reshape({merged})"
     places, out = _places(code, shape, axis, arrays), code.bind(code.layout.buffer(equation.output, position))
-    code.lines.append(f"{text}.take({places}, {axis}, {out}, 'clip')")  # all are in range: 'clip' saves a copy
+    code.lines.append(f"{text}.take({places}, {axis}, {out}, 'clip')")  # all indices are in range: 'clip' saves a copy
 
 
 def _first_axis(equation: Equation) -> int | None:
-    """Return the first of the adjacent axes that arrays index; None unless all other axes are taken whole."""
+    """Return the first of the adjacent axes that arrays index; None unless all other axes are taken in full."""
     index, ndim, count = equation.params["index"], len(shape_of(equation.inputs[0])), len(equation.inputs) - 1
     rest = [slice(None)] * (ndim - sum(item is not Ellipsis for item in index))
     at = index.index(Ellipsis) if Ellipsis in index else len(index)
@@ -76,7 +76,7 @@ def _places(code: Code, shape: tuple[int, ...], axis: int, arrays: list[Atom]) -
 
 
 def _numbered(shape: tuple[int, ...], axis: int, *arrays: Any) -> Array:
-    """Return the positions that `arrays` index, from `axis` on; raise NumPy's error for an index out of bounds."""
+    """Return the positions that `arrays` index, from `axis` on; raise NumPy's error if one is out of bounds."""
     number: Any = 0
     for i, array in enumerate(arrays, axis):
         if array.size and not (-shape[i] <= array.min() and array.max() < shape[i]):

@@ -1,7 +1,7 @@
 """The layout of a replay: where in memory each value of a program is kept, and for how long.
 
 A block of memory is reused as soon as no later equation reads its contents, and an elementwise result overwrites an
-operand that nothing else reads. The operand of an affine map is kept with a column of ones next to it.
+operand that nothing else reads. The operand of an affine map has a column of ones next to it.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from autograd_spiral.program.running.kernels.kernel import Kernel
 __all__ = ["VIEWS", "Layout"]
 
 VIEWS = (np.transpose, np.reshape, np.broadcast_to, operator.getitem, sliding_window_view)
-"""The functions that may return a view of their operand; `operator.getitem` if the index has no arrays."""
+"""The functions that may return a view of their operand; `operator.getitem` does so if the index has no arrays."""
 
 
 class Layout:
-    """The arrays that hold the values of `program`, chosen as its equations are written, one position after the other.
+    """The arrays that hold the values of `program`, chosen one by one while its equations are written.
 
-    `array` contains the values that are in buffers, or are views of buffers; all other values are new at each call.
+    `array` has the values that are in buffers or are views of buffers; all other values are new arrays at each call.
     """
 
     def __init__(self, program: Program) -> None:
@@ -34,15 +34,15 @@ class Layout:
         self.column_major = column_major(program)
         self.memory = Memory()
         self.array: dict[Value, Array] = {}
-        self.augmented: dict[Value, Array] = {}  # from x to `[x 1]`, of which `array[x]` is a view
+        self.augmented: dict[Value, Array] = {}  # maps x to `[x 1]`; `array[x]` is a view of it
         self.position = {equation.output: i for i, equation in enumerate(program.equations)}
         self.last = self._last_reads()
         self._block: dict[Value, Block] = {}  # the block that a value, or the base of a view, is in
         self._whole: set[Value] = set()  # the values that are not views
-        self._ends: dict[Block, int] = {}  # the position of the last equation that reads a block
+        self._ends: dict[Block, int] = {}  # the position of the last equation that reads from a block
         self._ending: dict[int, list[Block]] = {}  # the blocks that may be free after a position
         self.viewed = {value for e in program.equations if e.function in VIEWS for value in e.reads()}
-        self._constants: dict[tuple[int, bool], Array] = {}  # copies in the memory order in which they are read
+        self._constants: dict[tuple[int, bool], Array] = {}  # copies in the order that is read fastest
         self._augment()
 
     def _last_reads(self) -> dict[Value, int]:
@@ -58,7 +58,7 @@ class Layout:
         return "F" if value in self.column_major else "C"
 
     def buffer(self, value: Value, position: int, operands: Iterable[Atom] = ()) -> Array:
-        """Return the buffer for a result: an elementwise function may reuse the buffer of an operand."""
+        """Return the buffer for a result; for an elementwise function, it may be the buffer of an operand."""
         if value in self.array:  # decided when the layout was made
             return self.array[value]
         values = [atom for atom in operands if isinstance(atom, Value)]
@@ -79,7 +79,7 @@ class Layout:
         return array
 
     def show(self, value: Value, base: Value, view: Array) -> None:
-        """Let `value` be a view of the array of `base`."""
+        """Make `value` a view of the array of `base`."""
         self.array[value] = view
         if base in self._block:
             self._hold(value, self._block[base])
@@ -124,7 +124,7 @@ class Layout:
             producer = producers.get(x)
             if producer is not None and (x not in self.column_major or not _can_fill(producer) or x in results):
                 continue
-            by_row = producer is None and x.shape[1] > NARROW  # an input is by row; reordering takes longer
+            by_row = producer is None and x.shape[1] > NARROW  # an input is by row, and reordering is slow
             shape = x.shape[0], x.shape[1] + 1
             whole = self.augmented[x] = aligned(shape, x.dtype, "C" if by_row else "F")
             whole[:, -1] = 1
@@ -133,12 +133,12 @@ class Layout:
                 producer = self._overwritten(producer, producers)
 
     def _overwritten(self, equation: Equation, producers: dict[Value, Equation]) -> Equation | None:
-        """Let an elementwise `equation` overwrite an operand; return the equation that computes the operand."""
+        """Make an elementwise `equation` overwrite an operand; return the equation that computes the operand."""
         for operand in equation.reads() if equation.elementwise else ():
             producer = producers.get(operand)
             if producer is None or operand in self.array or operand not in self.column_major or not _can_fill(producer):
                 continue
-            if operand in self.viewed:  # a view of it may be read later
+            if operand in self.viewed:  # a view of the operand may be read later
                 continue
             alike = operand.shape == equation.output.shape and operand.dtype == equation.output.dtype
             if alike and self.last[operand] == self.position[equation.output]:

@@ -1,8 +1,8 @@
-"""Products and sums of arrays with several axes, written as products and sums of matrices, which BLAS computes.
+"""Writes products and sums of arrays with several axes as products and sums of matrices, which BLAS computes.
 
 In each operand, all axes that are summed over become one axis, and so do all other axes. `np.einsum` does the same, but
-copies operands whose axes are in another order at each call. Here the matrices are views, or are copied once for all
-products that read them.
+if the axes of an operand are in another order, it copies the operand in each call. Here, the matrices are views, or are
+copied once for all products that read them.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ from autograd_spiral.program.running.kernels.kernel import is_real
 __all__ = ["with_matrices"]
 
 _ROWS = 48
-"""Matrices with at least this many rows are multiplied just as fast one by one, since each stays in the cache."""
+"""Matrices with at least this many rows are multiplied just as fast one by one, since each of them stays in the
+cache."""
 
 
 def with_matrices(program: Program) -> Program:
-    """Return `program` in which products of arrays, and sums over all axes but the last, are rewritten for matrices."""
+    """Return `program` with products of arrays, and sums over all axes but the last, rewritten for matrices."""
     if not any(equation.function in _FUNCTIONS for equation in program.equations):
         return program
     matrices = _Matrices()
@@ -42,7 +43,7 @@ def with_matrices(program: Program) -> Program:
 
 
 class _Matrices:
-    """Rewrites `equation`, and adds the equations that its new form needs to `builder`, each once per program."""
+    """Rewrites `equation`, and adds to `builder` the equations that the new form needs, each once per program."""
 
     equation: Equation
     builder: Builder
@@ -51,20 +52,20 @@ class _Matrices:
         self._known: dict[Any, Atom] = {}
 
     def einsum(self) -> Equation:
-        """Rewrite a product of two operands as one of matrices, if the axes summed over are those that both have."""
+        """Rewrite a product of two operands as a product of matrices, if it sums over just the axes that both have."""
         terms, result = self.equation.params["subscripts"].split("->")
         first, _, second = terms.partition(",")
         shared = set(first) & set(second)
         if not shared or any(len(set(term)) < len(term) for term in (first, second, result)):
             return self.equation
-        if set(first) ^ set(second) != set(result):  # also if there are more operands
+        if set(first) ^ set(second) != set(result):  # this also excludes more than two operands
             return self.equation
         a, b = self.equation.inputs
         of_a, of_b = (dict(zip(*pair, strict=True)) for pair in ((first, shape_of(a)), (second, shape_of(b))))
-        if any(of_a[letter] != of_b[letter] for letter in shared):  # one of them is broadcast
+        if any(of_a[letter] != of_b[letter] for letter in shared):  # an axis is broadcast
             return self.equation
         sizes = of_a | of_b
-        if result[:1] and result[0] in second:  # its axes come first
+        if result[:1] and result[0] in second:  # the second operand's axes come first
             a, b, first, second = b, a, second, first
         larger = first if math.prod(shape_of(a)) > math.prod(shape_of(b)) else second
         summed = "".join(letter for letter in larger if letter in shared)
@@ -95,7 +96,7 @@ class _Matrices:
         return self.equation
 
     def _sums_all_products(self, match: Match, a: Atom, b: Atom) -> bool:
-        """Whether a match adds up all products of stacks a and b of small matrices, and nothing else reads these."""
+        """Whether a match adds up all products of stacks a and b of small matrices, which nothing else reads."""
         (product,) = match.equation.reads()
         (axes,) = (inner.params["axes"] for inner in match.inner if inner.function is np.transpose)
         *stack, rows, columns = range(product.ndim)
@@ -104,7 +105,7 @@ class _Matrices:
         return self.builder.uses[product] == 1 and self._is_stack(a) and self._is_stack(b)
 
     def _instead(self, atom: Atom) -> Equation:
-        """Return an equation that computes its output from the entries of `atom`."""
+        """Return an equation that makes the output of `equation` from the entries of `atom`."""
         return rewritten(self.equation, np.reshape, atom, shape=self.equation.output.shape)
 
     # --- what is read -------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Operands in the form with which NumPy computes fastest."""
+"""Brings operands into the form with which NumPy computes fastest."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Known = dict[Any, Atom]
 
 
 def with_fast_operands(program: Program) -> Program:
-    """Return `program` with full arrays for bounds, floats for masks, and constants that need no casts."""
+    """Return `program` with full arrays for bounds, floats for masks, and constants that need no conversion."""
     known: Known = {}
 
     def prepared(equation: Equation, builder: Builder) -> Equation:
@@ -42,7 +42,7 @@ def _pays(equation: Equation, *operands: Atom) -> bool:
 
 
 def _full_array(atom: Atom, other: Atom, equation: Equation, builder: Builder, known: Known) -> Atom:
-    """Return a full array for a bound: NumPy's loop over two arrays is faster than over an array and a number."""
+    """Return a full array for a bound, since NumPy's loop over two arrays is faster than over an array and a number."""
     if type(atom) not in (int, float) or not _pays(equation, other):
         return atom
     shape, dtype = equation.output.shape, equation.output.dtype
@@ -53,7 +53,7 @@ def _full_array(atom: Atom, other: Atom, equation: Equation, builder: Builder, k
 
 
 def _mask_as_floats(atom: Atom, other: Atom, equation: Equation, builder: Builder, known: Known) -> Atom:
-    """Return a mask as floats: NumPy casts it faster beforehand than during a product."""
+    """Return a mask as floats, since NumPy converts it faster beforehand than during a product."""
     if not (isinstance(atom, Value) and atom.dtype == bool and _pays(equation, atom, other)):
         return atom
     key = atom, equation.output.dtype
@@ -64,7 +64,7 @@ def _mask_as_floats(atom: Atom, other: Atom, equation: Equation, builder: Builde
 
 
 def _without_cast(atom: Atom, other: Atom, equation: Equation, builder: Builder, known: Known) -> Atom:
-    """Return an integer constant in the dtype of the integers that it is compared with, if its numbers fit into it."""
+    """Return an integer constant in the dtype of the integers that it is compared with, if its numbers fit."""
     if not (isinstance(atom, np.ndarray) and atom.size and isinstance(other, Value)):
         return atom
     if not {atom.dtype.kind, other.dtype.kind} <= {"i", "u"}:

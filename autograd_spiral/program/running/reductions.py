@@ -1,4 +1,4 @@
-"""Code for reductions: into buffers, or to numbers; short rows are reduced column by column."""
+"""Code for reductions, into buffers or to numbers; short rows are reduced column by column."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SHORT = 4
 """Axes of at most this many elements are combined slice by slice."""
 
 _FEW = 1024
-"""At most this many elements are summed faster by a dot product with ones, which begins with 0 if they are several."""
+"""Up to this many elements are summed faster by a dot product with ones, which begins with 0 if there are several."""
 
 _POSITIVE = (np.exp, np.square, np.absolute)
 """Functions that never return -0.0."""
@@ -48,7 +48,7 @@ def write_reduction(code: Code, position: int, equation: Equation) -> None:
 
 
 def _write_total(code: Code, equation: Equation) -> None:
-    """Write a reduction to a number; a contiguous array is reduced as one flat row."""
+    """Write the lines for a reduction to a number; a contiguous array is reduced as one flat row."""
     output, x = equation.output, equation.inputs[0]
     reduce, flat = code.bind(REDUCTIONS[equation.function].reduce, "reduce"), code.flat(x)
     if flat is None:
@@ -64,7 +64,7 @@ def _write_total(code: Code, equation: Equation) -> None:
 
 
 def _combines_slices(code: Code, equation: Equation, x: Value) -> bool:
-    """Whether this reduces short axes and keeps the dtype; NumPy would run many short loops for them."""
+    """Whether this reduces short axes, for which NumPy would run many short loops, and keeps the dtype."""
     axes = equation.params["axis"]
     lengths = [x.shape[axis] for axis in axes]
     if x not in code.layout.array or x.dtype != equation.output.dtype or not 2 <= math.prod(lengths) <= _SHORT**2:
@@ -81,7 +81,7 @@ def _slices(array: Array, axes: tuple[int, ...]) -> list[Array]:
 
 
 def _combine(code: Code, ufunc: np.ufunc, parts: Sequence[Array], out: Array) -> None:
-    """Combine the parts one by one: each takes one long loop, while NumPy's reduction makes many short ones."""
+    """Combine the parts one by one: each takes one long loop, while NumPy's reduction would run many short loops."""
     out = out.reshape(parts[0].shape)
     before = code.bind(parts[0])
     for part in parts[1:]:

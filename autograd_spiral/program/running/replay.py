@@ -1,6 +1,6 @@
 """Replay: runs a program as straight-line Python that computes in buffers allocated beforehand.
 
-Each equation becomes one call or two, with `out=` into a buffer. Views are taken once. Results are fresh arrays.
+Each equation becomes one or two calls that write into a buffer. Views are made only once. Results are new arrays.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def replay(program: Program) -> Run:
 def generate(program: Program, *, fresh: bool = True) -> Code:
     """Return the code for the equations of `program`, one by one.
 
-    With `fresh`, results are new arrays, and the checks are run. Without it, results may be in buffers, which the next
+    With `fresh`, results are new arrays, and the checks are run. Without it, results may be in buffers that the next
     call overwrites, and no checks are run.
     """
     code = Code(program, fresh=fresh)
@@ -103,11 +103,11 @@ _OPERATORS = {np.add: "+", np.subtract: "-", np.multiply: "*", np.divide: "/", n
 
 
 _LARGE = 2**15
-"""If arrays have at least this many bytes, reading and writing one array more costs more than allocating one."""
+"""For arrays of at least this many bytes, reading and writing one more array takes longer than allocating one."""
 
 
 def _overwritten_by_results(code: Code) -> set[Value]:
-    """Return the values that must be new arrays, too, since a result overwrites them."""
+    """Return the values that must also be new arrays, since a result overwrites them."""
     found: set[Value] = set()
     for position, equation in reversed([*enumerate(code.program.equations)]):
         if equation.output in code.results or equation.output in found:
@@ -118,7 +118,7 @@ def _overwritten_by_results(code: Code) -> set[Value]:
 
 
 def _overwritten(code: Code, position: int, equation: Equation) -> Value | None:
-    """Return the operand that a large elementwise result may overwrite: a ufunc's output that nothing else reads."""
+    """Return the operand that a large elementwise result may overwrite, the output of a ufunc, if any."""
     layout, output = code.layout, equation.output
     for value in equation.reads() if equation.elementwise and output.nbytes >= _LARGE else ():
         alike = value.shape == output.shape and value.dtype == output.dtype
@@ -146,7 +146,7 @@ def _write_ufunc(code: Code, position: int, equation: Equation) -> None:
             _number_in_array(code, atom, equation) or text for atom, text in zip(equation.inputs, texts, strict=True)
         ]
         out = code.layout.buffer(output, position, equation.inputs if equation.elementwise else ())
-        deprecated = function in (np.maximum, np.minimum)  # a third array by position
+        deprecated = function in (np.maximum, np.minimum)  # NumPy deprecates passing `out` by position
         code.line(function, ", ".join(texts), out, keyword=deprecated)
 
 
@@ -155,7 +155,7 @@ def _all_float(equation: Equation) -> bool:
 
 
 def _number_in_array(code: Code, number: Atom, equation: Equation) -> str | None:
-    """Return the name of an array without axes that holds a number, since NumPy would make one from it at each call."""
+    """Return the name of a 0-d array that holds a number; otherwise, NumPy would make such an array at each call."""
     if not isinstance(number, int | float) or isinstance(number, bool):
         return None
     dtypes = {dtype_of(atom) for atom in equation.inputs if atom is not number}
@@ -171,7 +171,7 @@ def _number_in_array(code: Code, number: Atom, equation: Equation) -> str | None
 def _write_call(code: Code, equation: Equation) -> None:
     """Call the function of `equation` as `evaluate` does, with a new array as the result."""
     call = functools.partial(equation.primitive.evaluate, **equation.params)
-    if equation.opaque:  # it may keep or change its arguments, and keep its result
+    if equation.opaque:  # an opaque primitive may keep or change its arguments, and keep its result
         call = functools.partial(_call_on_copies, equation)
     array = code.bind(np.asarray, "array")  # NumPy scalars lack some methods of arrays
     arguments = [
@@ -180,7 +180,7 @@ def _write_call(code: Code, equation: Equation) -> None:
     ]
     text = f"{code.bind(call, 'f')}({', '.join(arguments)})"
     if equation.function is np.einsum and len(equation.inputs) == 1:
-        text = f"{code.bind(np.array, 'copy')}({text})"  # it may be a view
+        text = f"{code.bind(np.array, 'copy')}({text})"  # the result may be a view
     code.new(equation.output, text)
 
 

@@ -1,3 +1,3 @@
-"""Programs on XLA: each compiled by JAX as one function, with the state on a device such as a GPU."""
+"""Programs on XLA: JAX compiles each as one function, and the state is on a device such as a GPU."""
 
 from autograd_spiral.program.xla.executor import xla as xla

@@ -1,6 +1,6 @@
-"""Alarms: conditions under which NumPy may raise an error, in a table by function; XLA would return numbers instead.
+"""Alarms: conditions under which NumPy might raise an error where XLA returns numbers, in a table by function.
 
-A step computes them along with its results. If one is true, `evaluate` runs the program again, and raises NumPy's
+A step computes its alarms along with its results. If one is True, `evaluate` runs the program again, and raises NumPy's
 error.
 """
 
@@ -40,7 +40,7 @@ def indices(equation: Equation) -> Iterator[tuple[Atom, int]]:
 
 
 def _axes(item: Any) -> int:
-    """Return the number of axes that an item of an index covers; an Ellipsis covers all axes that the others do not."""
+    """Return the number of axes that an item of an index covers; 0 for an Ellipsis, which covers the others."""
     if item is None or item is Ellipsis:
         return 0
     return len(shape_of(item)) if has_dtype(item, _MASK) else 1
@@ -56,9 +56,9 @@ def out_of_bounds(picked: Any, length: int) -> Any:
 
 
 def alarm(equation: Equation, out: Any, operands: Sequence[Any], known: Collection[Value]) -> Any:
-    """Return whether NumPy may raise an error where `equation` computes `out`; None if it never does.
+    """Return whether NumPy might raise an error when `equation` computes `out`; None if it never does.
 
-    Indices that are `known` before the step runs are skipped, since they are checked then.
+    Indices that are `known` before the step runs are skipped, since they are checked at that time.
     """
     if equation.function in (operator.getitem, scatter):
         traced = {atom: x for atom, x in zip(equation.inputs, operands, strict=True) if isinstance(atom, Value)}
@@ -73,7 +73,7 @@ def alarm(equation: Equation, out: Any, operands: Sequence[Any], known: Collecti
 
 
 def _not_finite(equation: Equation, out: Any, *operands: Any) -> Any:
-    """Return whether any entry is not finite, as for a singular matrix, or if NumPy's algorithm does not converge."""
+    """Return whether any entry is not finite, as for a singular matrix, or when an algorithm does not converge."""
     return ~jnp.isfinite(out).all()
 
 

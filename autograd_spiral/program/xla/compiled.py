@@ -1,7 +1,7 @@
-"""A program as one function, which JAX compiles for one device, or for several that share the rows of the data.
+"""A program as one function, which JAX compiles for one device, or for several devices that divide the rows.
 
-The function is made from the equations of the readable program. It is compiled when the step is captured, so operations
-that XLA cannot run raise an error at that time.
+The function is made from the equations of the readable program. It is compiled when the step is captured, so an
+operation that XLA cannot run raises an error at that time.
 """
 
 from __future__ import annotations
@@ -27,14 +27,15 @@ from autograd_spiral.vocabulary.labels import check_labels
 __all__ = ["OPTIONS", "Compiled"]
 
 OPTIONS = {"xla_disable_hlo_passes": "algsimp"}
-"""Options of the compiler: without them, it would turn `x * 1e200 * 1e200` into `x * inf`, which is NaN for 0."""
+"""Options of the compiler: otherwise, it would turn `x * 1e200 * 1e200` into `x * inf`, which is NaN for x = 0."""
 
 _LITERAL = 64
-"""Constants of more elements are arguments of the compiled function: XLA would store them twice."""
+"""Constants with more elements than this are arguments of the compiled function; otherwise, XLA would store them
+twice."""
 
 
 class Compiled:
-    """A program compiled for a device: a function from inputs, state and outside to outputs and new state.
+    """A program compiled for a device: a function from inputs, state and outside arrays to outputs and new state.
 
     The state may be passed as NumPy arrays, or as arrays that are on the device already. Results are on the device.
     """
@@ -57,7 +58,7 @@ class Compiled:
         self._function = in_a_thread(self._compile)
 
     def __call__(self, *arrays: Any) -> tuple[OnDevice, ...]:
-        """Return the outputs and the new state; raise the errors of checks and NumPy before anything has changed."""
+        """Return the outputs and the new state; raise errors, of checks or of NumPy, before anything has changed."""
         refuse_forked()
         if self._is_suspicious(arrays):
             self._raise_as_numpy(arrays)
@@ -68,7 +69,7 @@ class Compiled:
         return tuple(map(OnDevice, results))
 
     def _is_suspicious(self, arrays: Sequence[Any]) -> bool:
-        """Run the checks that concern the given arrays; return whether any index in these arrays is out of bounds."""
+        """Run the checks of the given arrays; return whether any index in these arrays is out of bounds."""
         given = dict(zip(self._given, arrays, strict=True))
         for check in self._checks:
             check.function(np.asarray(given[check.value]), *check.details)
@@ -91,7 +92,7 @@ class Compiled:
         return self._device.jitted(function).lower(expected, self._constants, *more)
 
     def _trace(self, arguments: Sequence[Any], constants: Mapping[int, Any]) -> Any:
-        """Compute the program on traced arrays: results, checked values, and whether NumPy might raise."""
+        """Compute the program on traced arrays: its results, the checked values, and whether NumPy might raise."""
         program = self._program
         known: dict[Value, Any] = dict(zip(self._given, arguments, strict=True))
 
@@ -110,7 +111,7 @@ class Compiled:
         return results, [known[check.value] for check in self._later], jnp.stack(alarms).any() if alarms else None
 
     def _raise_as_numpy(self, arrays: Sequence[Any]) -> None:
-        """Run the program on NumPy, so that its error is raised, with the line; return if there is none."""
+        """Run the program with NumPy, which raises its own error, with the line; return if there is no error."""
         evaluate(self._original, *map(np.asarray, arrays), each=_noted)
 
 
@@ -132,13 +133,13 @@ def _traced(equation: Equation, compute_it: Any, operands: Sequence[Any], at_hom
         raise
     except Exception as error:
         raise CaptureError(
-            f"{equation.place}\n{equation.primitive.name} cannot run on XLA as it is called here ({error}): leave this "
-            "step to NumPy, capture(step), or write it with other functions"
+            f"{equation.place}\n{equation.primitive.name} cannot run on XLA as it is called here ({error}): run this "
+            "step with NumPy, capture(step), or write it with other functions"
         ) from error
     if out.shape != equation.output.shape:
         raise CaptureError(
             f"{equation.place}\n{equation.primitive.name} has shape {out.shape} on XLA, but {equation.output.shape} in "
-            "NumPy: please report this, and leave this step to NumPy, capture(step)"
+            "NumPy: please report this, and run this step with NumPy, capture(step)"
         )
     return out, alarmed
 

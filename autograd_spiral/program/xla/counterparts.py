@@ -1,7 +1,7 @@
 """What XLA computes for each primitive: the function of the same name in jax.numpy, or a row of the table here.
 
-The dtypes are NumPy's. JAX promotes dtypes by other rules, so every operand is first cast to the dtype in which NumPy
-computes.
+Dtypes are the same as in NumPy. JAX promotes dtypes by other rules, so every operand is first cast to the dtype in
+which NumPy computes.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from autograd_spiral.vocabulary.signatures import ARRAY, fill
 __all__ = ["Counterpart", "cast", "counterpart"]
 
 Counterpart = Callable[..., Any]
-"""`counterpart(equation, *operands)`: the value, in any dtype, of operands that are being traced, or constants."""
+"""`counterpart(equation, *operands)`: returns the value, in any dtype; operands are traced arrays or constants."""
 
 
 def counterpart(equation: Equation) -> Counterpart:
-    """Return the function that computes `equation` on XLA. Raises `CaptureError` with its line if there is none."""
+    """Return the function that computes `equation` on XLA. Raises `CaptureError`, with the line, if there is none."""
     function = equation.function
     for atom in (equation.output, *equation.inputs):
         dtype = dtype_of(atom)
@@ -49,12 +49,12 @@ def counterpart(equation: Equation) -> Counterpart:
     reason = "its body does not run on Tensors, so its equations are not known" if equation.opaque else "it has no row"
     raise CaptureError(
         f"{equation.place}\n{equation.primitive.name} cannot run on XLA: {reason}. Write it with NumPy functions that "
-        "have rules, or call it outside the step and pass the result, or leave this step to NumPy: capture(step)"
+        "have rules, or call it outside the step and pass the result, or run this step with NumPy: capture(step)"
     )
 
 
 def _same_name(function: Any) -> Counterpart | None:
-    """Return JAX's function of the same name as a function of NumPy or SciPy, or None."""
+    """Return JAX's function that has the same name as this function of NumPy or SciPy, or None."""
     name = getattr(function, "__name__", "")
     for theirs, ours in ((np, jnp), (np.linalg, jnp.linalg), (sys.modules.get("scipy.special"), special)):
         if getattr(theirs, name, None) is function:
@@ -72,7 +72,7 @@ def cast(x: Any, dtype: Any) -> Any:
 
 
 def _loop(equation: Equation) -> tuple[np.dtype[Any], ...]:
-    """Return the dtypes that NumPy's loop takes, and the one that it returns."""
+    """Return the dtypes that NumPy's inner loop takes, and the dtype that it returns."""
     function: Any = equation.function
     kinds = [dtype_of(atom) or (np.dtype(bool) if type(atom) is bool else type(atom)) for atom in equation.inputs]
     loop: tuple[np.dtype[Any], ...] = function.resolve_dtypes((*kinds, None))
@@ -88,7 +88,7 @@ def _function(ours: Counterpart, equation: Equation, *operands: Any) -> Any:
 
 
 def _promoted(equation: Equation, operands: Sequence[Any]) -> Iterator[Any]:
-    """Yield the operands in their common dtype, which is that of the output if only it is floating."""
+    """Yield the operands in their common dtype, or in the dtype of the output if only the output is floating."""
     dtype = np.result_type(*(dtype_of(atom) or atom for atom in equation.inputs))
     if equation.output.dtype.kind == "f" and dtype.kind != "f":
         dtype = equation.output.dtype
@@ -99,13 +99,13 @@ def _promoted(equation: Equation, operands: Sequence[Any]) -> Iterator[Any]:
 
 
 def _of_whole_numbers(equation: Equation, x: Any) -> Any:
-    """Round numbers unless they are integers, which NumPy returns unchanged."""
+    """Round the numbers, unless they are integers, which NumPy returns unchanged."""
     (dtype, *_) = loop = _loop(equation)
     return cast(x, dtype) if loop[0].kind in "iub" else getattr(jnp, equation.function.__name__)(cast(x, dtype))
 
 
 def _power(equation: Equation, x: Any, y: Any) -> Any:
-    """Multiply for small whole exponents, as NumPy does for 2, since a general power is slow and has fewer digits."""
+    """Use products for small whole exponents, as NumPy does for 2, since a general power is slow and less accurate."""
     loop, exponent = _loop(equation), equation.inputs[1]
     whole = isinstance(exponent, int | float) and abs(exponent) <= 64 and exponent == int(exponent)
     if whole and loop[0].kind == "f":
@@ -114,7 +114,7 @@ def _power(equation: Equation, x: Any, y: Any) -> Any:
 
 
 def _division(equation: Equation, x: Any, y: Any) -> Any:
-    """Give 0 for integers divided by 0, as NumPy does."""
+    """Divide; return 0 for integers divided by 0, as NumPy does."""
     loop, function = _loop(equation), getattr(jnp, equation.function.__name__)
     x, y = cast(x, loop[0]), cast(y, loop[1])
     if loop[0].kind == "f":
@@ -218,7 +218,7 @@ def _getitem(equation: Equation, x: Any, *arrays: Any) -> Any:
     if equation.params["index"] == (ARRAY, ARRAY) and len(shape_of(equation.inputs[0])) == 2:
         rows, picked = equation.inputs[1:]
         in_order = isinstance(rows, np.ndarray) and np.array_equal(rows, np.arange(shape_of(equation.inputs[0])[0]))
-        if in_order and shape_of(picked) == shape_of(rows):  # one entry of each row, which stays where the row is
+        if in_order and shape_of(picked) == shape_of(rows):  # one entry of each row, on the row's device
             return jnp.take_along_axis(jnp.asarray(x), jnp.asarray(arrays[1])[:, None], axis=1)[:, 0]
     return jnp.asarray(x)[_index(equation, arrays)]
 
@@ -231,7 +231,7 @@ def _scatter(equation: Equation, ct: Any, *arrays: Any) -> Any:
 
 
 def _padded_between(ct: Any, index: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
-    """Return zeros of `shape` with `ct` at an index of integers and slices, where no entry is repeated."""
+    """Return zeros of `shape` with `ct` at an index of integers and slices, which repeats no entry."""
     rest = len(shape) - sum(item is not None and item is not Ellipsis for item in index)
     where = index.index(Ellipsis) if Ellipsis in index else len(index)
     items = [*index[:where], *[slice(None)] * rest, *index[where + 1 :]]
@@ -256,12 +256,12 @@ def _restore_order(equation: Equation, x: Any, order: Any) -> Any:
 
 
 def _argpartition(equation: Equation, x: Any) -> Any:
-    return jnp.argsort(x, axis=equation.params["axis"])  # a fully sorted order is a partition, too
+    return jnp.argsort(x, axis=equation.params["axis"])  # a sorted order is also a partition
 
 
 # --- products and linear algebra ------------------------------------------------------------------------------------
 
-_EXACT = "highest"  # otherwise, accelerators multiply float32 with fewer digits
+_EXACT = "highest"  # otherwise, GPUs and TPUs may multiply float32 with fewer digits
 
 
 def _matmul(equation: Equation, x: Any, y: Any) -> Any:
@@ -282,7 +282,7 @@ def _pinv(equation: Equation, x: Any) -> Any:
 
 
 def _packing(function: Callable[..., Any]) -> Counterpart:
-    """Return the counterpart of several results in one array, as `packed` packs them."""
+    """Return a counterpart that puts several results into one array, in the form of `packed`."""
 
     def pack(equation: Equation, x: Any) -> Any:
         x = cast(x, equation.output.dtype)

@@ -27,27 +27,28 @@ def xla(
     """Return an executor that compiles programs with XLA, for one JAX device, or for several that divide the rows.
 
     By default, `devices` is JAX's first device. State and results stay on the device between calls. A leaf's value, or
-    a result, is copied back to the CPU when it is read. Everything is computed in NumPy's dtypes, including float64,
-    regardless of JAX's settings. If XLA cannot run an operation, such as a declared one whose body calls other
-    libraries, a `CaptureError` is raised when the step is captured.
+    a result, is copied back to the CPU when it is read. Everything is computed in the dtypes that NumPy would use,
+    including float64, whatever JAX's settings are. If XLA cannot run an operation, such as a declared one whose body
+    calls other libraries, a `CaptureError` is raised when the step is captured.
 
-    Several `devices` form a mesh with one axis; or pass a `jax.sharding.Mesh`. `rows` names the inputs whose rows are
-    divided among the devices, along the first axis of the mesh; by default, these are all inputs that have axes. Each
-    device holds the whole state. If the rows cannot be divided equally, a `CaptureError` is raised.
+    Several `devices` form a mesh with one axis; instead, you can pass a `jax.sharding.Mesh` as `mesh`. `rows` names the
+    inputs whose rows are divided among the devices, along the first axis of the mesh; by default, these are all inputs
+    that have axes. Each device holds the whole state. If the rows cannot be divided equally, a `CaptureError` is
+    raised.
 
-    If the devices belong to several processes, each process calls the step with its own rows; all must pass equally
-    many. Everything else must be the same in all processes. If something differs, or if the rows of one process are
-    invalid, the call raises an error in all processes. It raises `LostPeerError` if another process ends, or does not
-    answer for `patience` seconds. After each of these errors, the leaves have the values from before the call.
+    If the devices belong to several processes, each process calls the step with its own rows, and all must pass equally
+    many rows. Everything else must be the same in all processes. If something differs, or if the rows of one process
+    are invalid, the call raises an error in all processes. It raises `LostPeerError` if another process ends, or does
+    not answer for `patience` seconds. After each of these errors, the leaves have the values from before the call.
 
-    Raises ImportError if JAX is not installed; ValueError if there are no devices, if one is passed twice, if the only
-    device belongs to another process, if the processes do not have equal parts of the mesh, or if `patience` is not
-    positive.
+    Raises ImportError if JAX is not installed. Raises ValueError if there are no devices, if a device is passed twice,
+    if the only device belongs to another process, if the processes do not have equal parts of the mesh, or if
+    `patience` is not positive.
     """
     require()
     allow_leaves_on_devices()
     if devices is not None and mesh is not None:
-        raise ValueError("xla takes devices or a mesh of them, not both")
+        raise ValueError("xla takes devices or a mesh, not both")
     if mesh is None:
         chosen = jax.local_devices()[:1] if devices is None else list(devices)
         if not chosen or len(set(chosen)) < len(chosen):

@@ -1,10 +1,10 @@
 """Leaves whose values are on a device, and are copied to NumPy only when they are read.
 
 The slot `_value` of such a leaf is empty, and `_away` holds the array on the device. As soon as XLA is used, `_value`
-becomes a property that looks in `_away`. Before that, it is a plain slot, so that programs without XLA are not slowed
-down. A leaf with a NumPy value may also have an array on a device. The two are the same as long as the leaf has not
-been given another value. Values are frozen, and are replaced but never written to, so comparing the identities of
-arrays tells whether they are the same.
+becomes a property that looks in `_away`. Before that, `_value` is a plain slot, so that programs without XLA are not
+slowed down. A leaf with a NumPy value may also have an array on a device. The two hold the same value until the leaf is
+given another one. Values are frozen: they are replaced but never written to. So two arrays hold the same value if they
+are the same object.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from autograd_spiral.errors import CaptureError
 __all__ = ["OnDevice", "allow_leaves_on_devices", "known_on_device", "leaf_on_device", "put", "update"]
 
 _SLOT: Any = Tensor.__dict__["_value"]
-_STARTED: list[int] = []  # the process that uses the device
+_STARTED: list[int] = []  # the number of the process that uses the device
 
 
 class OnDevice:
@@ -52,10 +52,10 @@ def fetch(array: Any) -> NDArray[Any]:
 
 
 def refuse_forked() -> None:
-    """Raise `CaptureError` in a process that was forked from the one that uses the device."""
+    """Raise `CaptureError` in a process that was forked from the process that uses the device."""
     if os.getpid() not in _STARTED:
         raise CaptureError(
-            "XLA cannot be used in a forked process, since its threads stay behind: start processes with "
+            "XLA cannot be used in a forked process, since its threads do not exist there: start processes with "
             'multiprocessing.get_context("spawn"), or read what they need of the state before the fork'
         )
 
@@ -86,7 +86,7 @@ def known_on_device(leaf: Tensor) -> OnDevice | None:
 def put(leaf: Tensor, value: OnDevice) -> None:
     """Give `leaf` a value that is on a device."""
     leaf._away = value
-    with contextlib.suppress(AttributeError):  # if it was on a device before
+    with contextlib.suppress(AttributeError):  # the leaf has no NumPy value if it was on a device before
         _SLOT.__delete__(leaf)
 
 
@@ -101,7 +101,7 @@ _NOTHING = frozen(np.zeros(0))
 
 
 def update(leaves: Sequence[Tensor], before: Sequence[OnDevice], new: Iterable[OnDevice]) -> None:
-    """Give the first of the leaves the new values; if this is interrupted, all leaves keep their old values."""
+    """Give the first leaves the values in `new`; if this is interrupted, all leaves keep their old values."""
     try:
         for leaf, value in zip(leaves, new, strict=False):
             put(leaf, value)

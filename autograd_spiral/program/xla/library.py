@@ -1,4 +1,4 @@
-"""JAX, imported only when one of its names is first used, so that nothing else needs it installed."""
+"""JAX, imported only when one of its names is first used, so that everything else works without it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class _Module:
         self._name = name
 
     def __getattr__(self, attribute: str) -> Any:
-        if attribute.startswith("__"):  # tools such as doctest ask any object for these: no reason to import JAX
+        if attribute.startswith("__"):  # tools such as doctest read these from any object: no reason to import JAX
             raise AttributeError(attribute)
         return getattr(importlib.import_module(self._name), attribute)
 
@@ -44,10 +44,10 @@ def in_float64(function: Callable[..., Any], *args: Any) -> Any:
 
 
 def in_a_thread(function: Callable[[], Any]) -> Any:
-    """Return `in_float64(function)`, called in a thread of its own, which no interrupt can reach.
+    """Return `in_float64(function)`, called in its own thread, which no interrupt can reach.
 
-    This is for long work in JAX. In the user's thread, an interrupt could stop parts of the work that later change
-    JAX's settings in that thread.
+    This is for long work in JAX. In the user's thread, an interrupt could stop the work halfway, and the rest of it
+    could change JAX's settings in that thread later.
     """
     answer: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()  # which an interrupt cannot break
 
@@ -65,7 +65,7 @@ def in_a_thread(function: Callable[[], Any]) -> Any:
 
 
 def require() -> None:
-    """Import JAX; raise ImportError that says how to install it if it is missing or too old."""
+    """Import JAX; if it is missing or too old, raise an ImportError that says how to install it."""
     try:
         jax.enable_x64  # noqa: B018  # since JAX 0.8
     except (ImportError, AttributeError) as error:

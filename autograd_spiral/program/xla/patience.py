@@ -1,6 +1,6 @@
-"""Waits for other processes, with a time limit: what the processes compute together runs in a separate thread.
+"""Waits for other processes, but not longer than a time limit: work that involves them runs in a separate thread.
 
-XLA waits for other processes as long as they exist, even if they never answer, and nothing can interrupt it.
+By itself, XLA waits for other processes as long as they exist, even if they never answer, and nothing can interrupt it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def in_time(work: Callable[[], T], patience: float) -> T:
     """
     global _thread
     with _starting:
-        if _thread is None:  # not a second one: all processes must compute in the same order
+        if _thread is None:  # never a second thread: all processes must compute in the same order
             _thread = threading.Thread(target=_run_tasks, name="autograd_spiral.xla", daemon=True)
             _thread.start()
     answer: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
@@ -52,4 +52,4 @@ def _run_tasks() -> None:
             answer.put((work(), None))
         except BaseException as error:
             answer.put((None, error))
-        del work, answer  # and the objects to which they refer
+        del work, answer  # free the objects to which they refer

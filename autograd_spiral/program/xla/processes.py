@@ -1,7 +1,7 @@
 """Several processes that share a mesh: the messages they exchange, and what must be the same in all of them.
 
-Everything that they compute together includes an all-reduce, and their messages are sent along with it: each process
-fills its own row of an array of zeros, and the arrays are added up.
+Everything that the processes compute together includes an all-reduce, and their messages are sent along with it. For
+this, each process fills its own row of an array of zeros, and the arrays are added up.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = ["FINE", "REFUSED", "SUSPICIOUS", "Processes", "Stamped", "digest", "p
 T = TypeVar("T")
 
 FINE, REFUSED, SUSPICIOUS = range(3)
-"""What a process reports on its arguments; if they are suspicious, NumPy decides whether they are refused."""
+"""What a process reports about its arguments; if they are suspicious, NumPy decides whether they are refused."""
 
 
 def processes_of(mesh: Any) -> set[int]:
@@ -36,7 +36,7 @@ def processes_of(mesh: Any) -> set[int]:
 
 
 def digest(*parts: Any) -> int:
-    """Return a number of 48 bits for texts, numbers and arrays.
+    """Return a hash of 48 bits for strings, numbers and arrays.
 
     >>> digest(np.zeros(2)) == digest(np.zeros(2)), digest(np.zeros(2)) == digest(np.zeros(3))
     (True, False)
@@ -51,9 +51,9 @@ def digest(*parts: Any) -> int:
 
 
 class Stamped(OnDevice):
-    """An array that each process has, with a stamp, a number for its origin: equal stamps mean equal arrays.
+    """An array that each process has, with a stamp, which is a number: equal stamps mean equal arrays.
 
-    Comparing stamps does not require reading arrays back from the devices.
+    So arrays can be compared without reading them back from the devices.
     """
 
     __slots__ = ("stamp",)
@@ -81,7 +81,7 @@ class Processes(DeviceMesh):
         self._lost: str | None = None
 
     def _refuse_shares(self, own: int) -> None:
-        """Raise ValueError unless the first axis is divided into equally large parts, one for each process."""
+        """Raise ValueError unless the first axis of the mesh has equally large parts, one for each process."""
         if own not in self.numbers:
             raise ValueError(f"none of the devices of the mesh belongs to this process, {own}")
         owners: dict[int, set[int]] = {number: set() for number in self.numbers}
@@ -101,7 +101,7 @@ class Processes(DeviceMesh):
         return isinstance(known, Stamped) and super().has(known)
 
     def sent(self, home: NDArray[Any]) -> OnDevice:
-        """Send a NumPy array to the devices, and return it, stamped by its contents."""
+        """Send a NumPy array to the devices, and return the array there, with a stamp made from its contents."""
         return Stamped(self.send(home), digest(home), home)
 
     def send(self, array: NDArray[Any]) -> Any:
@@ -110,7 +110,7 @@ class Processes(DeviceMesh):
         return in_float64(jax.make_array_from_callback, copy.shape, self.sharding, copy.__getitem__)
 
     def argument(self, array: Any, value: Value, sharding: Any) -> Any:
-        """Return the array on the devices for `value`. Raises `CaptureError` unless it has the rows of this process."""
+        """Return the array on the devices for `value`. Raises `CaptureError` unless `array` has this process's rows."""
         if isinstance(array, OnDevice):
             return array.array
         if sharding is not self.by_rows:
@@ -134,10 +134,10 @@ class Processes(DeviceMesh):
     # --- what they tell each other ------------------------------------------------------------------------------------
 
     def row(self, *numbers: int, dtype: Any = np.float64) -> Any:
-        """Return an array on the devices, with these numbers in the row of this process; `total` then has all rows.
+        """Return an array on the devices with these numbers in the row of this process; `total` adds up all rows.
 
         The array has the floating dtype of the other sums, since an all-reduce has a single dtype. Large numbers are
-        not exact in float32, so each number is split into two.
+        not exact in float32, so each number is split into two smaller ones.
         """
         own = np.zeros((1, len(self.numbers), 2 * len(numbers)), dtype)
         nothing, shape = np.zeros_like(own), (self.mesh.devices.size, *own.shape[1:])
@@ -156,7 +156,7 @@ class Processes(DeviceMesh):
         return self._total(self.row(*numbers))
 
     def together(self, name: str, compute: Callable[[], T]) -> T:
-        """Return what all processes compute together. Raises `LostPeerError` if that takes longer than `patience`."""
+        """Return what all processes compute together. Raises `LostPeerError` if this takes longer than `patience`."""
         try:
             if self._lost is not None:
                 raise TimeoutError(self._lost)
@@ -165,19 +165,19 @@ class Processes(DeviceMesh):
         except (jax.errors.JaxRuntimeError, TimeoutError) as error:
             self._lost = str(error).splitlines()[0][:200]
             raise LostPeerError(
-                f"{name}: another of the processes {self.numbers} has ended, or does not answer. The leaves are what "
-                "they were before this call: save them, end this process with os._exit(1), since JAX would wait for "
-                f"the others, and start all of them again from there ({self._lost})"
+                f"{name}: another of the processes {self.numbers} has ended, or does not answer. The leaves have the "
+                "values from before this call: save them, end this process with os._exit(1), since JAX would wait for "
+                f"the others, and start all processes again from the saved values ({self._lost})"
             ) from None
 
     def started(self, add_up: Callable[..., Any]) -> None:
-        """Remember what all processes ran last, as a function from numbers to the `total` of all their rows."""
+        """Remember what all processes ran last, as a function from a process's numbers to the `total` of all rows."""
         _LATEST[self.mesh] = add_up
 
     def agree(self, name: str, refusal: Exception | None = None, made: int = 0) -> None:
-        """Raise an error in all processes if one of them refuses, or if they have made different programs.
+        """Raise an error in all processes if a process refuses its arguments, or if they have made different programs.
 
-        For this, the program that ran last runs again, on zeros, since another process may be running it, too.
+        For this, the program that ran last runs again, on zeros, since another process may be running it now, too.
         """
         flag = FINE if refusal is None else REFUSED
         found = told(self.together(name, lambda: _LATEST[self.mesh](True, flag, made, 0)))
@@ -191,9 +191,9 @@ class Processes(DeviceMesh):
             )
 
     def raise_refusals(self, name: str, found: NDArray[Any], refusal: Exception | None) -> None:
-        """Raise the refusal of this process, `CaptureError` if others refuse, or `OutOfStep` if they do something else.
+        """Raise this process's own refusal, `CaptureError` if others refuse, or `OutOfStep` if they do something else.
 
-        `found` has a row for each process: whether it captures or verifies the step, and what it reports on its
+        `found` has a row for each process: whether it captures or verifies the step, and what it reports about its
         arguments.
         """
         agreeing, flags, *_ = found.T
@@ -221,7 +221,7 @@ class Processes(DeviceMesh):
 
     @contextlib.contextmanager
     def alike(self, name: str) -> Iterator[None]:
-        """If the body raises an error in one process, raise one in all of them."""
+        """If the body raises an error in one process, raise an error in all of them."""
         try:
             yield
         except Exception as error:
@@ -232,7 +232,7 @@ class Processes(DeviceMesh):
 
 
 _LATEST: dict[Any, Callable[..., Any]] = {}
-"""For each mesh, the program that its processes ran last."""
+"""Maps each mesh to the program that its processes ran last."""
 
 _TOLD = "_all_processes_know"
 
@@ -244,7 +244,7 @@ def _told(error: Exception) -> Exception:
 
 
 _HALF = 1 << 24
-"""Smaller whole numbers are exact in float32."""
+"""Whole numbers that are smaller than this are exact in float32."""
 
 
 def total(rows: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Where the arrays of a program are: on one device, or on a mesh of devices that divide the rows of its inputs."""
+"""Where the arrays of a program are: on one device, or on a mesh of devices that divide the rows of inputs."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Device:
         return bool(known.array.sharding == self.sharding)
 
     def sent(self, home: NDArray[Any]) -> OnDevice:
-        """Send a NumPy array to this device; return both the copy there and the original, in one object."""
+        """Send a NumPy array to this device; return the copy there together with the original, in one object."""
         return OnDevice(self.send(home), home)
 
     def send(self, array: NDArray[Any]) -> Any:
@@ -53,14 +53,14 @@ class Device:
         return in_float64(jax.device_put, np.array(array), self.sharding)
 
     def shardings(self, program: Program) -> list[Any]:
-        """Return where each input, state and outside array of `program` is."""
+        """Return the place of each input, state and outside array of `program`."""
         return [self.sharding for _ in (*program.inputs, *program.state, *program.outside)]
 
     def argument(self, array: Any, value: Value, sharding: Any) -> Any:
-        """Return the argument of the compiled function for `value`: an array on the device, or a copy of a NumPy array.
+        """Return what the compiled function gets for `value`: an array on the device, or a copy of a NumPy array.
 
         JAX sends the copy to the device faster than `send` would. A copy is needed because on a CPU, XLA reads aligned
-        arrays in place, even after the call has returned.
+        arrays where they are, even after the call has returned.
         """
         return array.array if isinstance(array, OnDevice) else np.array(array, value.dtype)
 
@@ -70,13 +70,13 @@ class Device:
 
 
 _STARTING = new_lock()
-"""A lock for starting a function on several devices, so that all of them run their parts in the same order."""
+"""A lock for starting functions on several devices, so that all devices run their parts in the same order."""
 
 
 class DeviceMesh(Device):
     """A mesh of devices: the rows of inputs are divided along its first axis; all other arrays are on each device.
 
-    `rows` names the inputs with rows; None means all that have axes.
+    `rows` names the inputs with rows; None means all inputs that have axes.
     """
 
     def __init__(self, mesh: Any, rows: Sequence[str] | None) -> None:
@@ -94,7 +94,7 @@ class DeviceMesh(Device):
         return array.ndim > 0 and (self._rows is None or name in self._rows)
 
     def shardings(self, program: Program) -> list[Any]:
-        """Return where each array is. Raises `CaptureError` if the rows cannot be divided equally."""
+        """Return the place of each array. Raises `CaptureError` if the rows cannot be divided equally."""
         with_rows = [value for value in program.inputs if self.has_rows(program.call(value), value)]
         self._refuse_unequal(program, with_rows)
         given = (*program.inputs, *program.state, *program.outside)
@@ -121,5 +121,5 @@ class DeviceMesh(Device):
                 )
 
     def jitted(self, function: Any) -> Any:
-        """Return `function` in the form that can be compiled for the mesh, with results on each device."""
+        """Return `function` in the form that can be compiled for the mesh; each device then has the results."""
         return jax.jit(function, out_shardings=self.sharding)

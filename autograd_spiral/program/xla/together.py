@@ -1,4 +1,4 @@
-"""A program that several processes run together: it is captured for all rows, but each process passes only its own."""
+"""A program that several processes run together: it is captured for all rows, and each process passes its own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["Together"]
 class Together(Peers):
     """An executor for several processes.
 
-    It is also its own `peers`, which capture steps for the rows of all processes together.
+    It is its own `peers`: a step is captured with the rows of all processes.
     """
 
     def __init__(self, processes: Processes) -> None:
@@ -37,13 +37,13 @@ class Together(Peers):
         return Run(compiled, reentrant=False, memory=self._processes.memory())
 
     def stand_in(self, name: str, array: NDArray[Any]) -> NDArray[Any]:
-        """Return an array with as many rows as all processes have together, made of this process's rows, repeated."""
+        """Return an array with as many rows as all processes have together: this process's rows, repeated."""
         if not self._processes.has_rows(name, array):
             return array
         return np.concatenate([array] * len(self._processes.numbers))
 
     def alike(self, name: str) -> AbstractContextManager[None]:
-        """If the body raises an error in one process, raise one in all of them."""
+        """If the body raises an error in one process, raise an error in all of them."""
         return self._processes.alike(name)
 
 
@@ -51,8 +51,8 @@ class CompiledTogether(Compiled):
     """A compiled program that takes the rows of this process.
 
     A process that refuses its arguments still runs the program, since the others wait for its part. It reports the
-    refusal along with the results, and then no process keeps them. Each process also sends a digest of its other
-    arrays, those without rows, which must be the same in all processes.
+    refusal along with the results, and then no process keeps these results. Each process also sends a hash of its
+    arrays without rows, which must be the same in all processes.
     """
 
     def __init__(self, program: Program, processes: Processes) -> None:
@@ -94,14 +94,14 @@ class CompiledTogether(Compiled):
         return rows
 
     def _opinion(self, arrays: Sequence[Any]) -> tuple[int, Exception | None]:
-        """Return what this process reports on its arguments, and the error that they raise."""
+        """Return what this process reports about its arguments, and the error that they raise."""
         try:
             return (SUSPICIOUS if self._is_suspicious(arrays) else FINE), None
         except Exception as error:
             return REFUSED, error
 
     def _alike(self, arrays: Sequence[Any]) -> dict[str, Any]:
-        """Return a dict of the arrays that must be the same in all processes: all but inputs with rows."""
+        """Return a dict of the arrays that must be the same in all processes: all except the inputs with rows."""
         given = zip(self._given, self._shardings, arrays, strict=True)
         by_rows = self._processes.by_rows
         return {f"{i} {self._named(v)}": a for i, (v, where, a) in enumerate(given) if where is not by_rows}
@@ -111,7 +111,7 @@ class CompiledTogether(Compiled):
         return f"an outside array of shape {value.shape}" if value in program.outside else program.call(value)
 
     def _compare(self, alike: dict[str, Any]) -> int:
-        """Raise `CaptureError` in all processes if their arrays differ; otherwise return one number for all."""
+        """Raise `CaptureError` in all processes if their arrays differ; otherwise, return a number for all arrays."""
         processes, name = self._processes, self._program.name
         digests = [digest(np.asarray(array)) for array in alike.values()]
         columns = zip(alike, processes.gather(name, *digests).T, strict=True)
@@ -119,7 +119,7 @@ class CompiledTogether(Compiled):
         if differing:
             raise CaptureError(
                 f"{name}: {', '.join(differing)} differ{'s' * (len(differing) == 1)} between the processes "
-                f"{processes.numbers}, and only inputs with rows may: make leaves from the same seed or file in all of "
+                f"{processes.numbers}, but only inputs with rows may: make leaves from the same seed or file in all of "
                 "them, and pass arrays with rows as arguments. No leaf has changed"
             )
         return digest(*digests)
@@ -136,7 +136,7 @@ class CompiledTogether(Compiled):
     def _warn_of_own_rows(self) -> None:
         """Warn of a division by the number of rows of this process.
 
-        All processes divide by the same number, so that comparing them does not reveal it, and it may be meant.
+        All processes divide by the same number, so comparing them does not find this mistake; and it may be intended.
         """
         count, given = len(self._processes.numbers), zip(self._given, self._shardings, strict=True)
         own = {value.shape[0] // count for value, where in given if where is self._processes.by_rows} - {0, 1}

@@ -1,4 +1,4 @@
-"""Helpers for compositions: they bring arguments into the form that compositions expect, and enter compositions."""
+"""Helpers for compositions: some convert arguments to the form that compositions expect, others enter compositions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from autograd_spiral.engine.table import composes
 
 
 def operand(x: Any, dtype: Any = None, *, ndmin: int = 0, **how: Any) -> Any:
-    """Return `x`, turned into an array unless it is an array or a Tensor; it replaces `np.array` in NumPy's own code.
+    """Return `x` itself if it is an array or a Tensor, else as an array.
+
+    In NumPy's own code, it replaces `np.array`.
 
     >>> operand([1, 2], ndmin=2)
     array([[1, 2]])
@@ -62,7 +64,7 @@ def floating(x: Any) -> Any:
 
 
 def shared(function: Callable[..., Any], composition: Callable[..., Any]) -> None:
-    """Enter `composition`, which several functions share, for `function`, with only the keywords of `function`."""
+    """Enter `composition`, which several functions share, for `function`, with only that function's keywords."""
     ours, theirs = inspect.signature(composition), inspect.signature(function).parameters
     kept = [p for p in ours.parameters.values() if p.kind is not p.KEYWORD_ONLY or p.name in theirs]
     composition.__signature__ = ours.replace(parameters=kept)  # type: ignore[attr-defined]
@@ -70,7 +72,7 @@ def shared(function: Callable[..., Any], composition: Callable[..., Any]) -> Non
 
 
 def available(*names: str) -> tuple[Any, ...]:
-    """Return NumPy's functions of these names, without those that the installed NumPy does not have.
+    """Return NumPy's functions with these names, except those that the installed version of NumPy lacks.
 
     Use it to enter functions newer than NumPy 2.0, as in `@composes(*available("matvec"))`.
 

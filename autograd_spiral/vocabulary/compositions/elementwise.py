@@ -1,4 +1,4 @@
-"""Elementwise functions, and facts about dtypes, that need no computation."""
+"""Elementwise functions, and functions that only look at dtypes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ composes(np.ones_like)(functools.partial(_filled_like, np.ones))
 @composes(np.full_like)
 def _full_like(a: Any, fill_value: Any, dtype: Any = None, *, shape: Any = None) -> Any:
     if hasattr(fill_value, "backward"):
-        raise NoRuleError("np.full_like makes a constant: for a gradient write np.broadcast_to(fill_value, a.shape)")
+        raise NoRuleError("np.full_like makes a constant: for a gradient, write np.broadcast_to(fill_value, a.shape)")
     return _filled_like(lambda shape, dtype: np.full(shape, fill_value, dtype), a, dtype, shape=shape)
 
 
@@ -86,7 +86,7 @@ def _nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, n
     return np.where(np.isnan(x), nan, np.where(x == np.inf, above, np.where(x == -np.inf, below, x)))
 
 
-# --- of real numbers, where these have an imaginary part of 0 ---------------------------------------------------------
+# --- functions of complex numbers, for real numbers, whose imaginary part is 0 ----------------------------------------
 
 composes(np.real)(lambda val: np.copy(val))
 composes(np.real_if_close)(lambda a, tol=100: np.copy(a))
@@ -100,7 +100,7 @@ composes(np.iscomplex)(lambda x: np.zeros_like(x, dtype=bool))
 @composes(np.select)
 def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     facts = [np.empty(0, operand(condition).dtype) for condition in condlist]
-    np.select(facts, [0 for choice in choicelist])  # raises if a condition is not a mask, or has no choice
+    np.select(facts, [0 for choice in choicelist])  # raises unless each choice has a condition, a mask
     out = default
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
         out = np.where(condition, choice, out)

@@ -20,7 +20,7 @@ def take(a: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") 
     array([2., 1.])
     """
     index = operand(indices)
-    if index.dtype == bool or (index is not indices and not index.size):  # np.take has no masks; [] becomes float
+    if index.dtype == bool or (index is not indices and not index.size):  # no mask, nor [], which becomes float
         index = index.astype(np.intp)
     a = operands((a, index))[0] if isinstance(a, np.ndarray) else a
     a, axis = (np.ravel(a), 0) if axis is None else (a, normalize_axis_index(axis, a.ndim))
@@ -32,7 +32,7 @@ def take(a: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") 
 
 
 def picked(function: Any, a: Any, axis: int | None, *settings: Any) -> Any:
-    """Return the entries of `a` that `function`, which only moves, repeats or drops entries, picks along `axis`.
+    """Apply to `a`, along `axis`, a `function` that only moves, repeats or drops entries.
 
     >>> picked(np.repeat, np.array([1.0, 2.0]), 0, 2)
     array([1., 1., 2., 2.])

@@ -131,7 +131,7 @@ composes(np.linalg.eigvalsh)(lambda a, UPLO="L": np.linalg.eigh(a, UPLO)[0])
 
 
 def _lengths(a: Any) -> tuple[int, int, int]:
-    """Return the numbers of rows and columns of the matrices `a`, and the smaller of both."""
+    """Return the numbers of rows and columns of the matrices `a`, and the smaller of the two."""
     if a.ndim < 2:
         raise ShapeError(f"{a.ndim}-dimensional array given. Array must be at least two-dimensional")
     m, n = a.shape[-2:]

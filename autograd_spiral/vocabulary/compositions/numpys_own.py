@@ -21,7 +21,7 @@ def _passing(module: types.ModuleType) -> Any:
 
 
 def numpys_own(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `function` with NumPy's own Python code, except that it keeps Tensors and does not convert them.
+    """Return `function` with NumPy's own Python code, except that Tensors are not converted to arrays.
 
     >>> import numpy as np
     >>> numpys_own(np.rot90)(np.array([[1, 2], [3, 4]]))

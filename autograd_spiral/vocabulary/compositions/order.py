@@ -49,9 +49,9 @@ def _by_partition(lanes: Any, q: Any, method: str) -> tuple[Any, Any]:
 
 
 def _by_sorting(lanes: Any, q: Any, method: str) -> tuple[Any, Any]:
-    """Return the same as `_by_partition`, ignoring NaNs, so that the number of entries differs from lane to lane."""
+    """Return the same as `_by_partition`, but ignore NaNs: lanes may then have different numbers of entries."""
     if method != "linear":
-        raise NoRuleError(f"quantiles beside NaNs with method={method!r} have no gradient rule: use method='linear'")
+        raise NoRuleError(f"quantiles that ignore NaNs need method='linear': method={method!r} has no gradient rule")
     lanes = np.sort(lanes, axis=-1)
     count = np.sum(np.logical_not(np.isnan(lanes)), axis=-1, keepdims=True)
     ranks = np.maximum(count - 1, 0) * q

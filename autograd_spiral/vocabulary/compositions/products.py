@@ -80,7 +80,7 @@ def _matrix_power(a: Any, n: int) -> Any:
 @composes(np.correlate)
 def _correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
     a, v = np.atleast_1d(operand(a)), np.atleast_1d(operand(v))
-    if mode == "same" and a.size < v.size:  # NumPy exchanges them, so that the middle is half a step further on
+    if mode == "same" and a.size < v.size:  # NumPy swaps them, which moves the middle by half a step
         return np.convolve(a, v[::-1])[a.size // 2 :][: v.size]
     return np.convolve(a, v[::-1], mode)
 
@@ -113,7 +113,7 @@ def _einsum(subscripts: Any, /, *operands: Any, optimize: Any = False) -> Any:
             first, second = twice.start(1), twice.start(2)
             if arrays[i].shape[first] != arrays[i].shape[second]:
                 lengths = f"{arrays[i].shape[first]} and {arrays[i].shape[second]}"
-                raise ValueError(f"np.einsum: {twice[1]!r} stands twice in {term!r}, for axes of lengths {lengths}")
+                raise ValueError(f"np.einsum: {twice[1]!r} occurs twice in {term!r}, for axes of lengths {lengths}")
             arrays[i] = np.diagonal(arrays[i], 0, first, second)
             term = term[:first] + term[first + 1 : second] + term[second + 1 :] + twice[1]
         inputs[i] = term

@@ -26,7 +26,7 @@ def _masked(where: Any, a: Any, fill: Any) -> Any:
 
 
 def _reduction(function: Any, fill: Any, join: Any) -> Any:
-    """Return a reduction with `fill` or `initial` in place of entries that `where` leaves out, joined to `initial`."""
+    """Return a reduction that counts entries left out by `where` as `fill` or `initial`, and joins `initial` to it."""
 
     def reduce(
         a: Any, axis: Any = None, *, dtype: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True
@@ -34,7 +34,7 @@ def _reduction(function: Any, fill: Any, join: Any) -> Any:
         if dtype is None and initial is None and where is True:
             return NotImplemented
         if fill is None and initial is None:
-            raise ArgumentError(f"np.{function.__name__} with where= needs initial=, the result where nothing counts")
+            raise ArgumentError(f"np.{function.__name__} with where= needs initial=, the result if no entry counts")
         a = a if dtype is None else a.astype(dtype)
         first: Any = None if initial is None else operand(initial)
         counted = _masked(where, a, fill if first is None or fill is not None else first.astype(a.dtype))
@@ -68,7 +68,7 @@ def _moment(
     masked = {} if where is True else {"where": where}
     if function is np.mean and dtype is None and not masked:
         return NotImplemented
-    if dtype is not None or a.dtype == np.float16:  # in float16, sums of squares leave the range
+    if dtype is not None or a.dtype == np.float16:  # in float16, sums of squares overflow
         dtype = np.dtype(dtype or a.dtype)
         if dtype.kind != "f":
             raise NoRuleError(f"np.{function.__name__} with dtype={dtype} has no gradient rule: use a floating dtype")
@@ -112,7 +112,7 @@ def _average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fal
         weights = np.transpose(weights, sorted(range(len(axes)), key=axes.__getitem__))
         weights = np.reshape(weights, tuple(n if i in axes else 1 for i, n in enumerate(a.shape)))
     dtype = np.result_type(a.dtype, weights.dtype, np.float16 if a.dtype.kind == "f" else np.float64)
-    wide = np.float32 if dtype == np.float16 else dtype  # in float16, sums stop growing
+    wide = np.float32 if dtype == np.float16 else dtype  # in float16, a sum of ones stops at 2048
     total = np.sum(weights, axis, dtype=wide, keepdims=keepdims)
     out = converted(np.sum(converted(a, wide) * weights, axis, keepdims=keepdims) / total, dtype)
     return (out, converted(total, dtype) * np.ones_like(out)) if returned else out
@@ -197,7 +197,7 @@ def _gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> A
 
 
 def _slopes(f: Any, spacing: Any, axis: int, edge_order: int) -> Any:
-    """Return the slopes of parabolas through three neighbours; at the edges, of a line or the last parabola."""
+    """Return the slopes of parabolas through three neighbours; at the edges, of a line or of the nearest parabola."""
     f = np.moveaxis(f, axis, 0)
     steps = converted(np.diff(spacing) if spacing.ndim else np.broadcast_to(spacing, (len(f) - 1,)), f.dtype)
     steps = np.reshape(steps, (len(f) - 1,) + (1,) * (f.ndim - 1))

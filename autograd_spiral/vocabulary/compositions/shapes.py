@@ -41,11 +41,12 @@ for _function in (np.atleast_1d, np.atleast_2d, np.atleast_3d):
     composes(_function)(functools.partial(_at_least, numpys_own(_function)))
 
 _DIRECT = 8
-"""Take at most this many parts directly from the whole: each gradient of such a part has the size of the whole."""
+"""At most this many parts are cut directly from an array, since the gradient of each such part is as large as the
+array."""
 
 
 def _parts(ary: Any, cuts: list[int], axis: int) -> list[Any]:
-    """Return the parts of `ary` between `cuts`; if there are many, cut the array into halves first, and these again."""
+    """Return the parts of `ary` between `cuts`; if there are many, cut the array into halves, and cut these in turn."""
     before, length = (slice(None),) * axis, ary.shape[axis]
     middle = len(cuts) // 2
     if len(cuts) <= _DIRECT or any(a > b for a, b in itertools.pairwise([0, *cuts, length])):

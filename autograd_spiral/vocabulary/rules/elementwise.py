@@ -30,18 +30,18 @@ def _power_y(ct: Any, out: Any, x: Any, y: Any) -> Any:
 
 
 def _share(ct: Any, out: Any, x: Any, y: Any) -> Any:
-    """Return the cotangent where `x` is the extremum of x and y, half of the cotangent at a tie, and 0 elsewhere."""
+    """Return the cotangent where the result came from `x`, half of the cotangent at a tie with `y`, and 0 elsewhere."""
     return np.where(x == out, np.where(y == out, 0.5 * ct, ct), 0)
 
 
 def _over_length(x: Any, length: Any) -> Any:
-    """Return `x / length`; where both are 0 it is 0 and has no derivative, since the square root has none at 0."""
+    """Return `x / length`, or 0 where both are 0; it has no derivative there, since the square root has none at 0."""
     zero = length == 0
     return np.where(zero, np.sqrt(np.where(zero, x, 1)), x / np.where(zero, 1, length))
 
 
 def _over_squares(a: Any, x: Any, y: Any) -> Any:
-    """Return `a / (x² + y²)`, even where the squares leave the range of the dtype."""
+    """Return `a / (x² + y²)`, even where the squares overflow or round to 0."""
     size = np.hypot(x, y)
     return a / size / size
 
@@ -56,7 +56,7 @@ def _weight(x: Any, y: Any, out: Any, exp: Any) -> Any:
 
 
 def in_wider(least: Any, function: Any, *vjps: Any) -> list[Any]:
-    """Return rules that compute in dtype `least` if an argument is narrower; `function` recomputes the output.
+    """Return rules that compute in dtype `least` if an argument is narrower; `function` then recomputes the output.
 
     >>> (rule,) = in_wider(np.float32, np.tanh, lambda ct, out, x: ct * (1 - out * out))
     >>> rule(np.float16(1), np.float16(0.9995), np.float16(4)).dtype
@@ -123,12 +123,14 @@ define(np.ldexp, lambda ct, out, x, y: np.ldexp(ct, y), None)
 
 
 def bell(x: Any, width: float = 1) -> Any:
-    """Return `exp(-x² / width)`: one factor for x rounded to sixteenths, whose square is exact, and one for the rest.
+    """Return `exp(-x² / width)`, accurate even for large x.
+
+    One factor is for x rounded to sixteenths, whose square is exact, and one for the rest.
 
     >>> bell(np.array([0.0, 1.0, 1e200])).round(4)
     array([1.    , 0.3679, 0.    ])
     """
-    x = np.clip(x, -60, 60)  # beyond, the result is 0 already
+    x = np.clip(x, -60, 60)  # outside this range, the result is 0
     coarse = np.rint(16 * x) / 16
     return np.exp(-np.square(coarse) / width) * np.exp((coarse - x) * (coarse + x) / width)
 

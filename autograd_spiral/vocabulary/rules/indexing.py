@@ -23,7 +23,7 @@ def _scatter(ct: Any, *arrays: Any, index: tuple[Any, ...], shape: tuple[int, ..
     out = np.zeros(shape, added.dtype)
     if once:
         out[where] = added
-    elif len(arrays) < len(index):  # NumPy adds fast at positions along one axis
+    elif len(arrays) < len(index):  # NumPy adds faster at positions along one axis
         np.add.at(out.reshape(-1), np.arange(out.size).reshape(shape)[where].reshape(-1), added.reshape(-1))
     else:
         np.add.at(out, where, added)

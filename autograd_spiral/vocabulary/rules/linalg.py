@@ -22,7 +22,7 @@ from autograd_spiral.vocabulary.rules.reductions import others, restore_axes
 
 @overridable
 def kink(x: Any, at: Any) -> Any:
-    """Return zeros like x, with derivative NaN where `at` is True: added to a gradient, they mark a kink of it.
+    """Return zeros like x whose derivative is NaN where `at` is True; adding them to a gradient marks a kink there.
 
     >>> kink(np.array([1.0, 2.0]), np.array([True, False]))
     array([0., 0.])
@@ -68,7 +68,7 @@ def _cofactor(ct: Any, out: Any, depth: int = 8) -> Any:
 
 
 def _norm_rule(ct: Any, out: Any, x: Any, ord: float, axis: tuple[int, ...], keepdims: bool) -> Any:
-    """Return `ct · sign(x) · |x / out|**(ord - 1)`, with x scaled to a norm near 1: powers of x may leave the range."""
+    """Return `ct · sign(x) · |x / out|**(ord - 1)`, with x scaled to a norm near 1, since powers might overflow."""
     c = _cofactor(ct, out) if ord == 2 else None
     if c is not None:
         return restore_axes(c, x, axis, keepdims) * x
@@ -147,9 +147,10 @@ def _slogdet_rule(ct: Any, out: Any, x: Any) -> Any:
 
 
 def _pinv_rule(ct: Any, out: Any, x: Any, rcond: float) -> Any:
-    """Return the adjoint of `-out @ dx @ out + out @ out.mT @ dx.mT @ (1 - x @ out)`, if x is not wider than tall.
+    """Return the VJP of the pseudoinverse, if x has at least as many rows as columns.
 
-    (Golub and Pereyra, 1973.) It is NaN if the rank, the trace of `out @ x`, is less than the number of columns.
+    It is the adjoint of `-out @ dx @ out + out @ out.mT @ dx.mT @ (1 - x @ out)` (Golub and Pereyra, 1973). It is NaN
+    if the rank, which is the trace of `out @ x`, is less than the number of columns.
     """
     if x.shape[-2] < x.shape[-1]:
         return _pinv_rule(ct.mT, out.mT, x.mT, rcond).mT
@@ -195,9 +196,9 @@ def _triangle(x: Any, upper: bool) -> Any:
 def _over_gaps(x: Any, values: Any, ct: Any, used: Any, pair: Any) -> tuple[Any, Any]:
     """Return `(x - x.mT) / 2` divided by `pair(v_j, v_i)` of `values`, and a mask of the divisors that are about 0.
 
-    Where the divisor is 0, up to rounding, the quotient is NaN if the function depends on one of the two vectors
-    (`used`), or depends differently on the two values, whose cotangents are `ct`. Otherwise it is 0, and its derivative
-    would be 0 / 0: a `kink`.
+    The divisor is 0, up to rounding, where two values are equal. The quotient there is NaN if the loss depends on one
+    of the two vectors (`used`), or if it depends differently on the two values, whose cotangents are `ct`. Otherwise
+    the quotient is 0, and its derivative would be 0 / 0: a `kink`.
     """
     eps = float(np.finfo(values.dtype).eps)
     gaps = pair(values[..., None, :], values[..., None])
@@ -218,7 +219,7 @@ def _outside(x: Any, basis: Any) -> Any:
 
 
 def _cholesky_rule(ct: Any, out: Any, x: Any, upper: bool = False) -> Any:
-    """Return the gradient of Murray (2016), `inv(L).mT @ Φ(L.mT @ ct) @ inv(L)`, in the triangle that NumPy reads."""
+    """Return `inv(L).mT @ Φ(L.mT @ ct) @ inv(L)` (Murray, 2016), in the triangle that NumPy reads."""
     lower, ct = (out.mT, ct.mT) if upper else (out, ct)
     inverse = np.linalg.inv(lower)
     half = np.tril(np.matmul(lower.mT, ct)) * (1 - np.eye(x.shape[-1], dtype=x.dtype) / 2)
@@ -235,7 +236,7 @@ def _eigh_rule(ct: Any, out: Any, x: Any, UPLO: str) -> Any:
 
 
 def _svd_rule(ct: Any, out: Any, x: Any, full_matrices: bool) -> Any:
-    """Return the gradient of Townsend (2016), with `1 / (s_j² - s_i²)` in partial fractions."""
+    """Return the gradient by Townsend's formula (2016), with `1 / (s_j² - s_i²)` in partial fractions."""
     (m, n), k = x.shape[-2:], min(x.shape[-2:])
     (u, s, vh), (to_u, to_s, to_vh) = (unpacked(each, (m, k), (k,), (k, n)) for each in (out, ct))
     left, right = np.matmul(u.mT, to_u), np.matmul(vh, to_vh.mT)
@@ -250,11 +251,11 @@ def _svd_rule(ct: Any, out: Any, x: Any, full_matrices: bool) -> Any:
 
 
 def _qr_rule(ct: Any, out: Any, x: Any) -> Any:
-    """Return the gradient of Walter and Lehmann (2013), for at least as many rows as columns."""
+    """Return the gradient by the formula of Walter and Lehmann (2013), for at least as many rows as columns."""
     m, n = x.shape[-2:]
     (q, r), (to_q, to_r) = (unpacked(each, (m, n), (n, n)) for each in (out, ct))
     rounding = 8 * float(np.finfo(x.dtype).eps) * np.sum(np.absolute(r), axis=-2)
-    lost = np.any(np.absolute(np.diagonal(r, 0, -2, -1)) <= rounding, axis=-1)  # columns that depend on others
+    lost = np.any(np.absolute(np.diagonal(r, 0, -2, -1)) <= rounding, axis=-1)  # a column depends on those before it
     mixed = np.matmul(r, to_r.mT) - np.matmul(to_q.mT, q)
     return np.matmul(to_q + np.matmul(q, np.tril(mixed) + np.tril(mixed, -1).mT), inverse_or_nan(r, lost).mT)
 

@@ -17,7 +17,7 @@ def _reorder(x: Any, order: Any, axis: int) -> Any:
 
 
 def _restore_order(x: Any, order: Any, axis: int) -> Any:
-    """Return the array whose `reorder` is `x`: the inverse of reordering, and its adjoint."""
+    """Return the array that `_reorder` turns into `x`: the inverse of reordering, which is also its adjoint."""
     out = np.empty_like(x)
     np.put_along_axis(out, order, x, axis)
     return out

@@ -13,7 +13,7 @@ from autograd_spiral.vocabulary import fast_paths, signatures
 
 
 def _einsum_rule(ct: Any, out: Any, *args: Any, subscripts: str, optimize: Any = False) -> Callable[[int], Any]:
-    method = optimize if isinstance(optimize, bool | str) else True  # a path fits these operands only
+    method = optimize if isinstance(optimize, bool | str) else True  # a path fits only the call it was made for
     return lambda argument: _einsum_piece(ct, args, argument, subscripts, method)
 
 

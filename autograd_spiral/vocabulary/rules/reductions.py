@@ -20,7 +20,7 @@ def restore_axes(ct: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     >>> restore_axes(np.ones(3), np.ones((2, 3)), (0,), False).shape
     (1, 3)
     """
-    if keepdims or ct.ndim == 0:  # without axes it broadcasts anyway
+    if keepdims or ct.ndim == 0:  # a `ct` without axes broadcasts anyway
         return ct
     return ct.reshape(tuple(1 if i in axis else n for i, n in enumerate(x.shape)))
 
@@ -88,9 +88,9 @@ def _accumulation_rule(ufunc: np.ufunc) -> Any:
     def rule(ct: Any, out: Any, x: Any, axis: int) -> Any:
         along_out, along_x = cast(Any, PRIMITIVES[ufunc].vjps)
         first, rest, last = ((*(slice(None),) * axis, s) for s in (slice(1), slice(1, None), slice(-1)))
-        ct, out, wider = (wide(each, math.inf) for each in (ct, out, x))  # products of slopes may leave a narrow range
+        ct, out, wider = (wide(each, math.inf) for each in (ct, out, x))  # products of slopes may overflow
         step = out[rest], out[last], wider[rest]
-        slopes = step[2] if ufunc is np.multiply else along_out(1.0, *step)  # a product has them at hand
+        slopes = step[2] if ufunc is np.multiply else along_out(1.0, *step)  # for a product, they are known already
         total = linear_recurrence(ct, slopes, axis=axis)
         pieces = np.concatenate([total[first], along_x(total[rest], *step)], axis=axis)
         return pieces if pieces.dtype == x.dtype else pieces.astype(x.dtype)
@@ -144,7 +144,7 @@ def others(x: Any) -> Any:
 
 def _prod_rule(ct: Any, out: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     order = tuple(i for i in range(x.ndim) if i not in axis) + axis
-    moved = np.transpose(wide(x, math.inf), order)  # products of some entries may leave a narrow range
+    moved = np.transpose(wide(x, math.inf), order)  # products of some entries may overflow
     flat = (*moved.shape[: x.ndim - len(axis)], math.prod(x.shape[i] for i in axis))
     rest = np.transpose(np.reshape(others(np.reshape(moved, flat)), moved.shape), inverse(order))
     pieces = restore_axes(ct, x, axis, keepdims) * rest

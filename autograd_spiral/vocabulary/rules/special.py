@@ -1,4 +1,4 @@
-"""The ufuncs of `scipy.special`, which follow NumPy's protocol: their rows are entered when one is first used.
+"""The ufuncs of `scipy.special`, which follow NumPy's protocol: their rows are entered when one of them is first used.
 
 SciPy is never imported here. Rules compute in float64, since SciPy's functions are not accurate in narrow dtypes.
 """
@@ -35,7 +35,7 @@ def _erfcx_slope(special: Any, x: Any, out: Any) -> Any:
     right = x > 0.25
     y = np.where(right, x, 1)[..., None]
     terms = np.exp(-np.square(_STEPS)) * np.square(_STEPS / np.hypot(_STEPS, y))
-    pole = np.minimum(np.where(right, x, 1), 6)  # beyond, it adds nothing
+    pole = np.minimum(np.where(right, x, 1), 6)  # for larger x, the pole adds nothing
     pole = pole * np.exp(np.square(pole)) / np.expm1(16 / 3 * math.pi * pole) * (x < 6)
     left = np.minimum(x, 0)  # where SciPy's erfcx has few digits
     value = np.where(x < 0, 2 / bell(left) - special.erfcx(-left), out)

@@ -1,1 +1,1 @@
-"""Kernels: NumPy expressions that replay computes in its own way, each a row of a table."""
+"""Kernels: NumPy expressions that replay computes in a faster way; each is a row of a table."""

@@ -1,7 +1,7 @@
-"""The kernels of affine maps and of their gradients: products with a column of ones.
+"""The kernels of affine maps and their gradients: products with a column of ones.
 
-An affine map reads `[x 1]`, which is x with a column of ones. The layout keeps it in memory, so the gradients can read
-it, too.
+An affine map reads `[x 1]`, which is x with a column of ones added. The layout keeps `[x 1]` in memory, so that the
+gradients can read it, too.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _WIDE = 32
 
 
 def affine(x: Any, W: Any, b: Any) -> Any:
-    """`x @ W + b` for matrices x (N, D) and W (D, H), and a row b. In replay, it is one product, `[x 1] @ [W; b]`."""
+    """Return `x @ W + b` for x (N, D), W (D, H) and a row b; replay computes one product, `[x 1] @ [W; b]`."""
     return np.matmul(x, W) + b
 
 
@@ -35,7 +35,7 @@ def _when_affine(match: Match, x: Atom, W: Atom, b: Atom) -> bool:
     output, left, right = match.equation.output, shape_of(x), shape_of(W)
     if not (len(left) == len(right) == 2 and output.shape == (left[0], right[1]) and is_real(x, W, b, output)):
         return False
-    beside_ones = isinstance(x, Value) and x in match.builder.producers  # otherwise x must be copied there
+    beside_ones = isinstance(x, Value) and x in match.builder.producers  # otherwise x must be copied next to the ones
     return shape_of(b) in (right[1:], (1, right[1])) and (beside_ones or left[1] <= min(2 * right[1], _WIDE))
 
 
@@ -54,7 +54,7 @@ def _write_affine(code: Code, position: int, equation: Equation) -> None:
             part[...] = atom
             continue
         code.copy(part, code.text(atom))
-        if atom in code.local and atom.shape == part.shape:  # from here on, the copy is read
+        if atom in code.local and atom.shape == part.shape:  # from now on, the copy is read
             code.layout.array[atom] = part
     out = code.bind(code.layout.buffer(equation.output, position))
     code.line(np.matmul, f"{code.bind(augmented)}, {code.bind(stacked)}", out)
@@ -64,7 +64,7 @@ AFFINE = Kernel(affine, _when_affine, _write_affine, Order.PRODUCT, ones=True)
 
 
 def product_and_sums(x: Any, y: Any) -> Any:
-    """`x.T @ y` above the sums of the columns of y, (D + 1, H); replay computes it as one product, `[x 1].T @ y`."""
+    """Return `x.T @ y` above the column sums of y, shape (D + 1, H); replay computes one product, `[x 1].T @ y`."""
     return np.concatenate([np.matmul(np.transpose(x), y), np.sum(y, axis=0, keepdims=True)])
 
 
@@ -92,7 +92,7 @@ class _Joint(Kernel):
                 parts = (equation, *sums[y])
                 first = min((part.output for part in parts), key=position.__getitem__)
                 if not self.when(match, x, y) or position.get(x, -1) > position[first]:
-                    continue  # x may even be computed from the sums
+                    continue  # x might be computed from the sums
                 del sums[y]
                 rows = x.shape[1]
                 both = Value((rows + 1, y.shape[1]), y.dtype)
@@ -120,11 +120,12 @@ def _write_product_and_sums(code: Code, position: int, equation: Equation) -> No
 PRODUCT_AND_SUMS = _Joint(product_and_sums, lambda match, x, y: is_real(x, y), _write_product_and_sums, Order.PRODUCT)
 
 _FEW = 12
-"""Up to this many columns of products cost less than computing, masking and multiplying the array they replace."""
+"""Up to this many columns of products are faster than computing, masking and multiplying the array that they
+replace."""
 
 
 def masked_product_and_sums(x: Any, a: Any, b: Any, m: Any) -> Any:
-    """`product_and_sums(x, (a @ b) * m)`; for narrow x and a, replay does without the (N, H) array `a @ b`.
+    """Return `product_and_sums(x, (a @ b) * m)`; for narrow x and a, replay does not compute the (N, H) array `a @ b`.
 
     With X for `[x 1]`: `Σ_n X[n,d] · m[n,h] · Σ_k a[n,k] · b[k,h] = Σ_k b[k,h] · Σ_n (X[n,d] · a[n,k]) · m[n,h]`.
     """

@@ -1,4 +1,4 @@
-"""What a kernel is: a NumPy expression that replay computes in its own way."""
+"""What a kernel is: a NumPy expression that replay computes in a faster way."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Function = Callable[..., Any]
 
 
 class Order(Enum):
-    """The order of axes with which a function of matrices is fastest."""
+    """The order of axes in memory with which a function of matrices is fastest."""
 
     ANY = "whatever order they have"
     SAME = "the result and the operands of its shape in one order"
@@ -33,12 +33,12 @@ class Order(Enum):
 
 
 class Kernel(Primitive):
-    """A row of the table of kernels, which describes one kernel completely.
+    """A row of the table of kernels: the complete description of one kernel.
 
     `body` is the kernel in NumPy, and also the pattern that it replaces. The pattern is replaced wherever `when(match,
-    *atoms)` holds and nothing else reads the values in between. `write(code, position, equation)` writes the lines for
-    replay, and `order` is the memory order that the kernel wants. `ones` says that the kernel computes with `[x 1]`,
-    its first operand x with a column of ones, and that its result may be written into any array.
+    *atoms)` is true and nothing else reads the intermediate values. `write(code, position, equation)` writes the lines
+    for replay, and `order` is the memory order with which the kernel is fastest. `ones` says that the kernel computes
+    with `[x 1]`, its first operand x with a column of ones, and that its result may be written into any array.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """The table of kernels, and the pass that puts them into a program before it is replayed.
 
-A program of kernels can still be evaluated equation by equation, since each has a body in NumPy. Products and sums over
-rows are left to BLAS, so terms are added up in another order.
+A program with kernels can still be evaluated equation by equation, since each kernel has a body in NumPy. BLAS computes
+products and sums over rows, so terms are added up in another order.
 """
 
 from __future__ import annotations
@@ -28,11 +28,12 @@ __all__ = ["KERNELS", "with_kernels"]
 # --- sums -----------------------------------------------------------------------------------------------------------
 
 _FLOAT32 = 2**14
-"""BLAS adds up at most this many float32 numbers, one by one; for more, NumPy's pairwise sums are more accurate."""
+"""BLAS, which adds up one by one, gets at most this many float32 numbers; for more, NumPy's pairwise sums are
+better."""
 
 
 def sum_of_squares(x: Any) -> Any:
-    """`np.sum(np.square(x))`, with BLAS."""
+    """Return `np.sum(np.square(x))`, computed by BLAS."""
     return np.sum(np.square(x))
 
 
@@ -54,7 +55,7 @@ SUM_OF_SQUARES = Kernel(sum_of_squares, _when_sum_of_squares, _write_sum_of_squa
 
 
 def column_sums(x: Any) -> Any:
-    """The sums of the columns of x (N, H) as a row (1, H), with BLAS."""
+    """Return the sums of the columns of x (N, H) as a row (1, H), computed by BLAS."""
     return np.sum(x, axis=0, keepdims=True)
 
 
@@ -72,7 +73,7 @@ COLUMN_SUMS = Kernel(column_sums, _when_column_sums, _write_column_sums)
 
 
 def vector_of_column_sums(x: Any) -> Any:
-    """The sums of the columns of x (N, H) as a vector (H,), with BLAS."""
+    """Return the sums of the columns of x (N, H) as a vector (H,), computed by BLAS."""
     return np.sum(x, axis=0)
 
 
@@ -82,7 +83,7 @@ VECTOR_OF_COLUMN_SUMS = Kernel(vector_of_column_sums, _when_column_sums, _write_
 
 
 def _picks_from_rows(match: Match, x: Atom, index: Atom) -> bool:
-    """Whether `index` has one entry for each row of a matrix x, and is checked to be within range."""
+    """Whether `index` has one entry for each row of a matrix x, and these are checked to be in range."""
     shape = shape_of(x)
     if not (isinstance(index, Value) and len(shape) == 2 and index.shape == shape[:1]):
         return False
@@ -91,7 +92,7 @@ def _picks_from_rows(match: Match, x: Atom, index: Atom) -> bool:
 
 
 def _flat_index(code: Code, index: Atom, shape: tuple[int, ...], by_row: bool) -> str:
-    """Return the name of the flat indices of the entries that `index` picks, one from each row of such a matrix."""
+    """Return the name of the flat indices of the entries that `index` picks, one from each row of a matrix."""
     rows, columns = shape
     key = "flat index", index, shape, by_row
     if key not in code.shared:
@@ -103,7 +104,7 @@ def _flat_index(code: Code, index: Atom, shape: tuple[int, ...], by_row: bool) -
 
 
 def pick(x: Any, rows: Any, index: Any) -> Any:
-    """`x[rows, index]` for all rows in order; replay takes entries of the flat array."""
+    """Return `x[rows, index]` for all rows in order; replay takes entries of the flat array."""
     return x[rows, index]
 
 
@@ -123,14 +124,14 @@ def _write_pick(code: Code, position: int, equation: Equation) -> None:
         code.new(equation.output, f"{take}({indices})")
     else:
         out = code.bind(code.layout.buffer(equation.output, position))
-        code.lines.append(f"{take}({indices}, None, {out}, 'clip')")  # all are in range: 'clip' saves a check
+        code.lines.append(f"{take}({indices}, None, {out}, 'clip')")  # all indices are in range: 'clip' saves a check
 
 
 PICK = Kernel(pick, _when_pick, _write_pick, Order.COLUMNS)
 
 
 def less_one_hot(x: Any, index: Any, columns: Any) -> Any:
-    """`x - (index[:, None] == columns)`, where `columns` numbers the columns of x.
+    """Return `x - (index[:, None] == columns)`, where `columns` has the numbers of the columns of x.
 
     Replay subtracts 1 from one entry of each row.
     """
