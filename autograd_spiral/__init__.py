@@ -15,8 +15,8 @@
 
 There is more: `value_and_grad`, `jacobian`, `hessian` and others compute derivatives of functions; `Adam` and `SGD`
 train a model; `@primitive` declares an operation with its gradient rule; `no_grad()`, `scope(name)` and `blame()` are
-context managers. Functions that NumPy lacks, such as `softmax_cross_entropy`, are here too. `python -m autograd_spiral
---help` lists the commands, and the pages in docs/ explain the rest.
+context managers. Functions that NumPy lacks, such as `softmax_cross_entropy`, are here too.
+`python -m autograd_spiral --help` lists the commands, and the pages in docs/ explain the rest.
 """
 
 from __future__ import annotations
@@ -172,7 +172,7 @@ def __getattr__(name: str) -> Any:
     if instead is not None:
         message = f"{__name__} has no {name!r}: {instead}"
         caller = sys._getframe(1)
-        if caller.f_code.co_code[caller.f_lasti] == opmap["IMPORT_FROM"]:  # it would replace an AttributeError
+        if caller.f_code.co_code[caller.f_lasti] == opmap["IMPORT_FROM"]:  # `from … import` replaces an AttributeError
             raise ImportError(message, name=__name__, path=__file__)
         raise AttributeError(message, name=name)  # without `obj=`, Python does not suggest another name itself
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__])

@@ -1,4 +1,4 @@
-"""`python -m autograd_spiral`."""
+"""Runs the command line, as `python -m autograd_spiral`."""
 
 import sys
 

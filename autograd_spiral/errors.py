@@ -16,7 +16,7 @@ class ArgumentError(AutogradError, ValueError):
 
 
 class AxisError(AutogradError, np.exceptions.AxisError):
-    """An array has no such axis. The class is a subclass of NumPy's AxisError, and so of ValueError and IndexError."""
+    """An array has no such axis. This class is a subclass of NumPy's AxisError, and so of ValueError and IndexError."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)  # NumPy's class also takes the parts of a message
@@ -63,7 +63,7 @@ class CaptureError(AutogradError, RuntimeError):
 
 
 class LostPeerError(AutogradError, RuntimeError):
-    """Another process that takes part in a step has ended, or does not answer; the leaves are as before the call."""
+    """Another process that takes part in a step has ended, or does not answer; the leaves keep their old values."""
 
 
 class GradientMismatch(AutogradError, AssertionError):

@@ -125,7 +125,7 @@ class Optimizer:
 
     @property
     def state(self) -> dict[str, Tensor]:
-        """All tensors of the optimizer except the parameters, by name; to restore saved ones, `assign` them.
+        """All tensors of the optimizer except the parameters, by name; to restore a saved state, `assign` its values.
 
         >>> w = Tensor([1.0, 2.0], requires_grad=True)
         >>> list(Adam({"w": w}).state)
@@ -135,14 +135,15 @@ class Optimizer:
         return {f"{type(self).__name__}.{name}": tensor for name, tensor in own.items()}
 
     def update(self, gradients: Any = None) -> None:
-        """Take one step: assign new values to all parameters, computed from `gradients`, which have the same form.
+        """Take one step: assign new values to all parameters, computed from their gradients.
 
-        In a captured step, the parameters and the state change once the whole step has succeeded. The update is in a
-        scope with the name of the class, so pictures show `W ← Adam(W, dW)`. Raises `GradientError` if the gradients
-        have another form, if one is missing, or if the container now holds other parameters. Raises `ShapeError` if a
-        gradient has another shape, and `DtypeError` if it is not floating-point. Issues a UserWarning if the loss was
-        computed before the latest update, or if two updates in a row get gradients of the same tensors, with unchanged
-        values, that are not parameters of this optimizer.
+        The gradients have the form of the parameters. In a captured step, the parameters and the state change once the
+        whole step has succeeded. The update is in a scope with the name of the class, so pictures show `W ← Adam(W,
+        dW)`. Raises `GradientError` if the gradients have another form, if one is missing, or if the container now
+        holds other parameters. Raises `ShapeError` if a gradient has another shape, and `DtypeError` if it is not
+        floating-point. Issues a UserWarning if the loss was computed before the latest update. Also issues one if two
+        updates in a row get gradients of the same tensors that are not parameters, and the values of these tensors have
+        not changed.
 
         >>> w = Tensor([1.0, 2.0], requires_grad=True)
         >>> Adam(w, learning_rate=0.1).update(np.array([3.0, -0.5]))
@@ -268,9 +269,9 @@ _ARGUMENTS = {
 class SGD(Optimizer):
     """Update parameters by stochastic gradient descent, `p - learning_rate * g`, with optional momentum.
 
-    With momentum, the velocity `v = momentum * v + g` replaces `g`; with `nesterov`, `g + momentum * v` does (Sutskever
-    et al. 2013, in PyTorch's form). Raises the errors of `Optimizer`, and ValueError for a momentum outside [0, 1) or
-    for `nesterov` without momentum.
+    With momentum, the velocity `v = momentum * v + g` replaces `g`; with `nesterov`, `g + momentum * v` replaces it
+    (Sutskever et al. 2013, in PyTorch's form). Raises the errors of `Optimizer`, and ValueError for a momentum outside
+    [0, 1) or for `nesterov` without momentum.
 
     >>> w = Tensor([3.0, -2.0], requires_grad=True)
     >>> optimizer = SGD(w, learning_rate=0.1, momentum=0.9)
@@ -299,10 +300,10 @@ class SGD(Optimizer):
 
 
 class Adam(Optimizer):
-    """Update parameters by Adam, with optional weight decay, which is decoupled (AdamW).
+    """Update parameters by Adam, or by AdamW, which adds decoupled weight decay.
 
-    Kingma and Ba 2015: with `mean = beta1 * mean + (1 - beta1) * g` and `square = beta2 * square + (1 - beta2) * g**2`,
-    update t subtracts `learning_rate * (mean / (1 - beta1**t)) / (sqrt(square / (1 - beta2**t)) + epsilon)`. Weight
+    With `mean = beta1 * mean + (1 - beta1) * g` and `square = beta2 * square + (1 - beta2) * g**2`, update t subtracts
+    `learning_rate * (mean / (1 - beta1**t)) / (sqrt(square / (1 - beta2**t)) + epsilon)` (Kingma and Ba 2015). Weight
     decay (Loshchilov and Hutter 2019) also subtracts `learning_rate * weight_decay * p`. Raises the errors of
     `Optimizer`, and ValueError for a beta outside [0, 1), an epsilon that is not positive, and a negative weight decay.
 
@@ -351,9 +352,9 @@ def clip_by_norm(gradients: Any, max_norm: float) -> Any:
     """Return the gradients, all multiplied by the same number so that their joint norm is at most `max_norm`.
 
     The joint norm is the norm of all gradients joined into one vector (Pascanu et al. 2013). The gradients may be in
-    any container; the result has the same form, with arrays for arrays and Tensors for Tensors. Raises ValueError
-    unless `max_norm` is positive, `GradientError` for missing gradients, and `DtypeError` for gradients that are not
-    floating-point.
+    any container, and the result has the same form: an array for each array, and a Tensor for each Tensor. Raises
+    ValueError unless `max_norm` is positive, `GradientError` for missing gradients, and `DtypeError` for gradients that
+    are not floating-point.
 
     >>> clip_by_norm({"w": np.array([3.0, 0.0]), "b": np.array(4.0)}, max_norm=1.0)
     {'w': array([0.6, 0. ]), 'b': np.float64(0.8)}
@@ -460,7 +461,7 @@ def named_parameters(parameters: Any) -> dict[str, Any]:
 
 @explains_keywords(batch_size="size=", shuffle="leave it out, since the order is always random")
 def batches(rng: np.random.Generator, size: int, *arrays: Any) -> Iterator[tuple[Any, ...]]:
-    """Yield batches of `size` rows in random order, until each row was used once; the last batch may be smaller.
+    """Yield batches of `size` rows in random order, until each row has been used once; the last batch may be smaller.
 
     A batch is a tuple that has the same rows of each array. The order is drawn from `rng` when `batches` is called.
     Raises `ShapeError` for arrays without rows or of different lengths, TypeError if `rng` is not a NumPy Generator,

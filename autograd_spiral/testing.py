@@ -55,7 +55,7 @@ Array: TypeAlias = NDArray[Any]
 def numbers(low: float = -3.0, high: float = 3.0, *, away_from: Iterable[float] = (), gap: float = 0.05) -> Any:
     """Return a strategy for floats between `low` and `high`, at least `gap` away from each of `away_from`.
 
-    Round numbers come first. Raises ValueError when no number is left, or when `low` is above `high`.
+    Failing examples shrink to round numbers. Raises ValueError when no number is left, or when `low` is above `high`.
 
     >>> from hypothesis import find
     >>> find(numbers(0.5, 2), lambda x: x != 1)
@@ -147,8 +147,8 @@ def arrays_near(kinks: Iterable[float], *, shape: Any = (3,), dtype: Any = np.fl
 def arrays_of_any_scale(*, shape: Any = (3,), dtype: Any = np.float64, alike: bool = False, signed: bool = True) -> Any:
     """Return a strategy for arrays of tiny and huge numbers from the whole range of the dtype, subnormals included.
 
-    Each number of an array has its own scale, unless they are `alike`: then all have the same scale. Numbers are
-    positive unless `signed`. They shrink towards 1.
+    Each number of an array has its own scale; with `alike`, all numbers have the same scale. Numbers are positive
+    unless `signed`. They shrink towards 1.
 
     >>> from hypothesis import find
     >>> float(find(arrays_of_any_scale(dtype="float16"), lambda x: x.min() > 100).max())

@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             try:
                 status = _run(list(sys.argv[1:] if argv is None else argv))
             finally:
-                flush()  # while a closed pipe can still be told from a failure
+                flush()  # here, a closed pipe can still be distinguished from a failure
     except KeyboardInterrupt:
         say("interrupted")
         return interrupts.STATUS

@@ -32,7 +32,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def graph_of(model: Model, X: Any, y: Any, reg: float, *, backward: bool) -> Drawing:
-    """Return a drawing of the model's loss on X and y; if `backward`, with the graph of its gradients next to it."""
+    """Return a drawing of the model's loss on X and y; `backward` adds the graph of the gradients next to it."""
     loss = model.loss(Tensor(X, name="X"), Tensor(y, name="y"), reg)
     return draw(loss, gradients_of=model.parameters() if backward else None)
 

@@ -77,7 +77,7 @@ def _exists(module: Sequence[str]) -> bool:
 
 
 def resolve(spec: str) -> Callable[..., Any]:
-    """Return the function that `spec` names, as "module:function". Raises as `function_and_inputs` does.
+    """Return the function that `spec` names, as "module:function". Raises the same errors as `function_and_inputs`.
 
     >>> resolve("numpy:tanh").__name__
     'tanh'

@@ -1,4 +1,4 @@
-"""The command `train`: trains the two models of the case study, and prints its losses next to the published ones."""
+"""The command `train`: trains the two models of the case study, and prints their losses next to the published ones."""
 
 from __future__ import annotations
 

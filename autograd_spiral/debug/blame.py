@@ -1,4 +1,4 @@
-"""Blame mode: raise an error at the first NaN or infinity, saying where it came from."""
+"""Blame mode: raises an error at the first NaN or infinity, and says where it came from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes large graphs readable: draws each of some scopes as one node, with a count of what is in the scope."""
+"""Makes large graphs readable: draws scopes as single nodes, each with a count of what the scope holds."""
 
 from __future__ import annotations
 

@@ -196,7 +196,7 @@ def _tooltip(node: Node) -> str:
         text += f"  ({_FOLDERS.sub('', node.equation.place, count=1)})"
     literal = escaped(text, 600 if node.statements else 300).replace(
         "\\", "\\\\"
-    )  # quoted strings double them once more
+    )  # in a quoted string, backslashes are doubled once more
     return '"' + literal.replace('"', "&quot;") + '"'
 
 

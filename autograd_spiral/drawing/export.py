@@ -17,7 +17,7 @@ try:
 except ImportError:
 
     class Digraph:  # type: ignore[no-redef]
-        """A substitute for `graphviz.Digraph` if graphviz is not installed: all that does not draw still works."""
+        """A substitute for `graphviz.Digraph` if graphviz is not installed, so that only drawing fails."""
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             raise ImportError("draw needs graphviz, the Python package, which is not installed: pip install graphviz")

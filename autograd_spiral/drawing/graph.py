@@ -70,7 +70,7 @@ class _Trace:
         self.index: dict[Node, int] = {}  # the position of each drawn node
         self.read: dict[Node, tuple[Text, tuple[Node, ...]]] = {}  # how an argument reads, and the nodes behind it
         self.uses = Counter(arg for node in record.nodes for arg in node.args if type(arg) is Node)
-        self.terms: dict[Node, tuple[Text, tuple[Node, ...]]] = {}  # values of an update in the formula of their user
+        self.terms: dict[Node, tuple[Text, tuple[Node, ...]]] = {}  # values of an update that are part of a formula
         self.absorbed = _absorbed(record, self.uses)
         inside = gather(record.nodes, self.uses, all_phases=all_phases)
         for node in record.nodes:
@@ -81,7 +81,7 @@ class _Trace:
 
     def _node(self, node: Node) -> None:
         for term in [arg for arg in node.args if arg in self.terms and _scope(arg) != _scope(node)]:
-            self._draw(term, *self.terms.pop(term))  # arguments of an optimizer are not part of it
+            self._draw(term, *self.terms.pop(term))  # what an optimizer is given has its own box
         text, sources = self._formula(node)
         terms = [arg for arg in node.args if arg in self.terms]
         while terms and (len(text.text) > WIDTH or len(sources) > 4):
@@ -102,7 +102,7 @@ class _Trace:
         if node.state is not None:
             node.name = node.state.name
             self.read[node] = Text(BLANK), (node,)  # its name means the old value
-            sources = tuple(source for source in sources if source is not node.state)  # the name says so
+            sources = tuple(source for source in sources if source is not node.state)  # the name shows this source
         for source in sources:
             self._edge(source, node)
 

@@ -10,7 +10,7 @@ __all__ = ["escaped", "shown"]
 
 
 def escaped(text: str, width: int = WIDTH) -> str:
-    """Return `text` escaped, so that an HTML-like label shows it literally, cut to at most `width` columns.
+    """Return `text`, cut to at most `width` columns and escaped, so that an HTML-like label shows it literally.
 
     Backslashes are escaped, too, since even in an HTML-like label, \\N stands for the name of the node.
 

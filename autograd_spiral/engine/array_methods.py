@@ -236,8 +236,8 @@ class ArrayMethods:
     def sum(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
         """Return `np.sum` over `axis` (an int, a tuple, or None for all axes).
 
-        The result has no `axis`, or keeps it with length 1 if `keepdims` is True. The `settings` are NumPy's keywords
-        `dtype`, `initial` and `where`. Raises AxisError if there is no such axis.
+        The axes that are summed over are removed, or kept with length 1 if `keepdims` is True. The `settings` are
+        NumPy's keywords `dtype`, `initial` and `where`. Raises AxisError if there is no such axis.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
@@ -319,8 +319,8 @@ class ArrayMethods:
     def std(self, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, **settings: Any) -> Self:
         """Return `np.std` over `axis`: the square root of `var`.
 
-        The gradient is 0 where all entries are equal. The `settings` are as for `var`, the shape and the errors as for
-        `sum`.
+        The gradient is 0 where all entries are equal. The `settings` are as for `var`; the shape and the errors are as
+        for `sum`.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([[1.0, 3.0], [2.0, 2.0]], requires_grad=True)
@@ -334,7 +334,7 @@ class ArrayMethods:
     def all(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
         """Return `np.all` over `axis`; it has no gradient.
 
-        `settings` are NumPy's `where`. Shape and errors are as for `sum`.
+        The only setting is NumPy's keyword `where`. The shape and the errors are as for `sum`.
 
         >>> from autograd_spiral import Tensor
         >>> (Tensor([[1.0, 2.0], [0.0, 3.0]]) > 0).all(axis=1)
@@ -345,7 +345,7 @@ class ArrayMethods:
     def any(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
         """Return `np.any` over `axis`; it has no gradient.
 
-        `settings` are NumPy's `where`. Shape and errors are as for `sum`.
+        The only setting is NumPy's keyword `where`. The shape and the errors are as for `sum`.
 
         >>> from autograd_spiral import Tensor
         >>> np.isnan(Tensor([[1.0, np.nan], [3.0, 4.0]])).any(axis=1, keepdims=True)
@@ -392,7 +392,7 @@ class ArrayMethods:
     def cumsum(self, axis: int | None = None, **settings: Any) -> Self:
         """Return `np.cumsum` along `axis`, or of the flattened tensor if `axis` is None.
 
-        The result has the shape of the tensor, flattened if `axis` is None. The only setting is NumPy's keyword
+        The result has the shape of the tensor, or is flat if `axis` is None. The only setting is NumPy's keyword
         `dtype`. Raises AxisError if there is no such axis.
 
         >>> from autograd_spiral import Tensor
@@ -500,7 +500,7 @@ class ArrayMethods:
         return np.conjugate(self)
 
     def choose(self, choices: Any, mode: str = "raise") -> Self:
-        """Return `np.choose`: take each entry of the result from one of the `choices`; this tensor has their numbers.
+        """Return `np.choose`: take each entry from one of the `choices`; this tensor says from which one.
 
         The choices and this tensor broadcast together. A number that is out of range raises ValueError, unless `mode`
         is "wrap" or "clip", which bring it into range.
@@ -525,7 +525,7 @@ class ArrayMethods:
     def reshape(self, *shape: Any) -> Self:
         """Return `np.reshape`: the tensor in another shape (a tuple or separate integers).
 
-        One length may be -1: it is then found from the others. Raises `ShapeError` if the sizes differ.
+        One length may be -1: it is then computed from the others. Raises `ShapeError` if the sizes differ.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor(np.arange(6)).reshape(3, -1)

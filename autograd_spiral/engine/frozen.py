@@ -28,7 +28,7 @@ def frozen(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def frozen_copy(data: Any, use: str) -> NDArray[Any]:
-    """Return a read-only copy of `data`, anything that NumPy turns into an array of real numbers.
+    """Return a read-only copy of `data`, which may be anything that NumPy turns into an array of real numbers.
 
     If `data` is an array, the current trace is told of the copy. Raises `DtypeError`, naming `use`, for masked arrays
     and for data that are not real numbers.
@@ -120,9 +120,9 @@ _ndarray = np.ndarray
 def call_isolated(function: Callable[..., Any], /, *given: Any, **params: Any) -> Any:
     """Return `function(*given, **params)`, without letting the function write to any memory of the engine.
 
-    `function` is the body of a declared primitive or one of its rules, and the arrays given are sealed. It gets views
-    of them, and copies of containers. If anything else refers to the returned array, because the function keeps it as a
-    buffer, for example, a copy is returned.
+    `function` is the body of a declared primitive or one of its rules, and the arrays given are sealed. The function
+    gets views of the arrays, and copies of containers. If anything else refers to the array that it returns, for
+    example because the function keeps it as a buffer, a copy is returned.
 
     >>> buffer = np.zeros(2)
     >>> result = call_isolated(lambda x: np.multiply(x, 2, out=buffer), sealed(np.ones(2)))

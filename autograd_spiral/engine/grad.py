@@ -39,12 +39,13 @@ def grad(outputs: Any, inputs: Any = None, cotangents: Any = None, create_graph:
 
     `outputs` is a Tensor or a sequence of Tensors. `inputs` is a Tensor, or a list, tuple, dict or dataclass of
     Tensors, nested as you like. The gradients come back in the same form. Settings in a container, such as strings,
-    numbers, functions and None, come back unchanged. The `.grad` of the tensors does not change. `cotangents` has an
-    array of weights for each output, and the result is the vector-Jacobian product, summed over the outputs. It is
-    required if an output has more than one element. With `create_graph`, the results can be differentiated in turn. An
-    input that the outputs do not depend on gets zeros; if no output has a graph, a UserWarning is issued. Raises
-    `DtypeError` for integer tensors, `GradientError` for an input that does not require gradients and for a missing
-    cotangent, and `StaleLeafError` if `create_graph` needs the old value of a leaf that was assigned a new one.
+    numbers, functions and None, come back unchanged. The `.grad` of the tensors does not change. `cotangents` holds an
+    array of weights for each output (or is a single array, for a single Tensor). The result is then a vector-Jacobian
+    product, summed over the outputs. `cotangents` is required if an output has more than one element. With
+    `create_graph`, the results can be differentiated in turn. An input that the outputs do not depend on gets zeros; if
+    no output has a graph, a UserWarning is issued. Raises `DtypeError` for integer tensors, `GradientError` for an
+    input that does not require gradients and for a missing cotangent, and `StaleLeafError` if `create_graph` needs the
+    old value of a leaf that was assigned a new one.
 
     >>> x = Tensor(3.0, requires_grad=True)
     >>> first = grad(x**3, x, create_graph=True)

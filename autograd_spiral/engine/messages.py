@@ -238,7 +238,7 @@ def lost_number(tensor: Any, use: str, transform: str) -> LostGraphError:
 
 
 def formats_text() -> bool:
-    """Return whether Python is computing `"%.2f" % t`, which needs the number of t for display only.
+    """Return whether Python is computing `"%.2f" % t`, which needs the value of t only to display it.
 
     >>> class Number:
     ...     def __float__(self):
@@ -265,8 +265,8 @@ def plain_array(tensor: Any) -> LostGraphError:
         )
     return LostGraphError(
         f"making a plain array of {called(tensor)} would silently drop its graph: to keep it, apply NumPy functions to "
-        "the tensor itself, np.stack to a list of tensors, and df.to_numpy() to a pandas table used with it; for the "
-        "value alone, use t.data, or float(t) or t.item() for a single number"
+        "the tensor itself, np.stack to a list of tensors, and df.to_numpy() to a pandas table used with it; if you "
+        "only need the value, use t.data, or float(t) or t.item() for a single number"
     )
 
 
@@ -495,12 +495,12 @@ def no_cotangent(tensor: Any, caller: str) -> GradientError:
 
 
 def cotangent_shape(tensor: Any, shape: tuple[int, ...]) -> ShapeError:
-    """Return the error for a cotangent whose shape differs from that of its output."""
+    """Return the error for a cotangent that does not have the shape of its output."""
     return ShapeError(f"the cotangent has shape {shape} but {called(tensor)} has shape {tensor.shape}")
 
 
 def cotangent_dtype(tensor: Any, dtype: np.dtype[Any]) -> DtypeError:
-    """Return the error for a cotangent whose dtype differs from that of its output."""
+    """Return the error for a cotangent that does not have the dtype of its output."""
     return DtypeError(
         f"the cotangent has dtype {dtype} but {called(tensor)} has dtype {tensor.dtype}: "
         f"pass cotangent.astype(np.{tensor.dtype})"

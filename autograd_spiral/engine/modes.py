@@ -50,8 +50,8 @@ class Trace:
     def operands_of(self, node: Any, *, create_graph: bool) -> tuple[Any, ...]:
         """Return the arguments of `node`, as tensors on which its rules can be recorded.
 
-        They have the values from which `node` was computed. Raises `StaleLeafError` if one of them was assigned since
-        then; in a captured step, it does so only with `create_graph`.
+        They have the values from which `node` was computed. Raises `StaleLeafError` if one of them was given another
+        value after that; while a step is captured, this is an error only with `create_graph`.
         """
         for arg, operand in zip(node.args, node.operands, strict=True):
             if type(arg) is type(node) and arg._value is not operand:
@@ -194,7 +194,7 @@ class _Called(type):
 class no_grad(entering, metaclass=_Called):
     """Compute without recording: a context manager (`with no_grad():`) and a decorator (`@no_grad()`).
 
-    Safe with threads and asyncio: recording stops only in the current thread or task. It also decorates generator
+    It is safe with threads and asyncio: recording stops only in the current thread or task. It also decorates generator
     functions and coroutine functions, whose bodies then compute without recording.
 
     >>> from autograd_spiral import Tensor, no_grad
@@ -267,7 +267,7 @@ def _decorated(block: entering, function: Any) -> Any:
                     return end.value
                 try:
                     resume = functools.partial(inner.send, (yield item))
-                except BaseException as error:  # thrown in, or GeneratorExit when it is closed
+                except BaseException as error:  # thrown into the generator, or GeneratorExit when it is closed
                     resume = functools.partial(inner.throw, error)
 
         return generator

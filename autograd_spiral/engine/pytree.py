@@ -91,7 +91,7 @@ def unflatten(treedef: Any, leaves: Iterator[Any]) -> Any:
     if not issubclass(kind, list | tuple):
         tree = object.__new__(kind)
         for key, part in parts:
-            object.__setattr__(tree, key, unflatten(part, leaves))  # also if it is frozen
+            object.__setattr__(tree, key, unflatten(part, leaves))  # works for frozen dataclasses, too
         return tree
     build: Callable[[Any], Any] = getattr(kind, "_make", kind)  # of a named tuple
     return build([next(leaves) if part is LEAF else unflatten(part, leaves) for _, part in parts])
@@ -101,7 +101,7 @@ def with_settings(leaves: list[Any], treedef: Any, *, numbers: bool) -> tuple[li
     """Return the leaves that are not settings, and a treedef that holds the settings in their places.
 
     Settings are strings, bools, None and functions; with `numbers`, Python's and NumPy's numbers are settings, too. But
-    a leaf outside any container is not a setting, and if all leaves would be settings, none of them is.
+    a leaf outside any container is not a setting, and if all leaves would count as settings, none of them does.
 
     >>> leaves, treedef = with_settings(*flatten({"W": [1.0], "activation": "tanh"}), numbers=False)
     >>> leaves, unflatten(treedef, iter([2.0]))

@@ -208,9 +208,9 @@ _BLOCK, _SHORT, _MANY = 128, 512, 2**14
 def wide(x: Any, count: float = 0) -> Any:
     """Return `x` in a dtype that is wide enough to add up `count` of its elements accurately.
 
-    NumPy may add them up one by one. In float16, a sum of ones then stops at 2048; in float32, a sum of a million
-    numbers may be off by several percent. So float16 becomes float32, and float32 becomes float64 if there are many
-    elements.
+    NumPy may add up the elements one by one. In float16, a sum of ones then stops at 2048; in float32, a sum of a
+    million numbers may be off by several percent. So float16 becomes float32, and float32 becomes float64 if there are
+    many elements.
 
     >>> wide(np.ones(3, np.float16)).dtype, wide(np.ones(3, np.float32)).dtype
     (dtype('float32'), dtype('float32'))

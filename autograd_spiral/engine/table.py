@@ -34,11 +34,12 @@ Bind = Callable[..., tuple[tuple[Any, ...], dict[str, Any]]]
 
 
 class Primitive:
-    """A differentiable function: its identity, how it is called on arrays, and its VJPs.
+    """A row of the table: a differentiable function, how it is called on arrays, and its VJPs.
 
-    `function` is the key of the row. `bind` turns a user's call into arrays and parameters, and `evaluate(*arrays,
-    **params)` returns the value. `body` is the function of a declared primitive, else None. `isolated` says whether its
-    rules might keep or change the arrays that they are given or return, as users' rules might.
+    `function` is the key of the row. `bind` turns a user's call into arrays and parameters, and
+    `evaluate(*arrays, **params)` returns the value. `body` is the function of a declared primitive, else None.
+    `isolated` says whether its rules might keep or change the arrays that they are given or return, as users' rules
+    might.
 
     `vjps` has one entry per array argument: its VJP, or None if the function has no gradient with respect to it. A
     variadic primitive (`np.concatenate`) also has `rest`, which serves all further arguments. `rest` is called as a VJP
@@ -151,8 +152,8 @@ A row that `attach` gave to a function is found too, although it is not in the t
 """
 
 WHEN_MISSING: list[Callable[[Function], None]] = []
-"""Functions that are called with each function that has no row. They may enter it, as for a library that is imported
-later."""
+"""Functions that are called with each function that has no row. They may enter a row for it, as for a library that is
+imported later."""
 
 COMPOSITIONS: dict[Function, Function] = {}
 """Maps a NumPy function to the function that composes it from primitives."""

@@ -232,7 +232,7 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
         For tensors that are not leaves, or do not require gradients, it is always None, and reading it issues a
         UserWarning that says how to get the gradient. Set it to None to start again from zero, or to an array of the
         leaf's shape, which is copied. Setting it raises `ShapeError` for another shape, and `GradientError` for tensors
-        that never have a gradient here. Reading and setting it both raise `CaptureError` while a step is captured.
+        for which it is always None. Reading and setting it both raise `CaptureError` while a step is captured.
 
         >>> w = Tensor(3.0, requires_grad=True)
         >>> (w * w).backward()
@@ -259,10 +259,11 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
     def backward(self, cotangent: TensorLike | None = None, **others: Never) -> None:
         """Add this tensor's gradient to `.grad` of every leaf that it depends on, if the leaf requires gradients.
 
-        `cotangent`, of this tensor's shape and dtype, weights the elements: each leaf gets a vector-Jacobian product.
-        It may be left out if the tensor has only one element. An error during the sweep leaves every `.grad` unchanged.
-        Raises `GradientError` if this tensor does not depend on a leaf that requires gradients, or if the cotangent is
-        missing; `ShapeError` and `DtypeError` for a cotangent of another shape or dtype.
+        `cotangent` has this tensor's shape and dtype, and holds a weight for each element: each leaf then gets a
+        vector-Jacobian product. It may be left out if the tensor has only one element. An error during the sweep leaves
+        every `.grad` unchanged. Raises `GradientError` if this tensor does not depend on a leaf that requires
+        gradients, or if the cotangent is missing; `ShapeError` and `DtypeError` for a cotangent of another shape or
+        dtype.
 
         >>> x = Tensor([1.0, 2.0], requires_grad=True)
         >>> (x * x).backward([1.0, 10.0])

@@ -31,7 +31,8 @@ class explore:
     must be scalars. A tensor without a name of its own gets one from `names`, such as `locals()`, or otherwise from the
     keys and attributes of `gradients_of`. For a captured step, pass the arguments of a call as `inputs`: the page shows
     what this call would compute from the current state, without changing the state. Without `inputs`, only the state
-    has values. Of large arrays, the page keeps only some elements, so that it takes at most `budget` bytes for them.
+    has values. Of large arrays, the page keeps only some elements, so that all elements together take at most `budget`
+    bytes.
 
     The page has one box for each line of the program's printed source, and a box can be opened to show the operations
     of its line. The page is a single file that needs no server, and notebooks display it. Raises TypeError if `outputs`
@@ -80,9 +81,9 @@ class explore:
         By default, it takes one before each of the first calls, and then whenever the number of calls has grown by 15%,
         so that 10,000 calls have 60 snapshots. The page adds a last snapshot, of the state when the page is made. At
         most `snapshots` snapshots are kept, or fewer if their elements would take more than `budget` bytes as float32.
-        Of large arrays, only some elements are kept. If the data are points in the plane, pass `regions=(X, y,
-        predict)`, with X (N, 2), and the page shows the region of each class. Raises TypeError if the step is not
-        captured.
+        Of large arrays, only some elements are kept. If the data are points in the plane, pass
+        `regions=(X, y, predict)`, with X (N, 2), and the page shows the region of each class. Raises TypeError if the
+        step is not captured.
 
         >>> import numpy as np
         >>> from autograd_spiral import Tensor, capture, grad

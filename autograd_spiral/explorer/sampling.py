@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 __all__ = ["BINS", "FACTS", "Sample", "counts_zeros", "facts", "histogram", "samples_within", "zeros_of_rows"]
 
 FACTS = ("mean", "deviation", "least", "largest", "norm", "zeros", "nans", "infinities")
-"""The facts about all elements of an array, in this order; mean to norm cover only the finite elements."""
+"""The facts about all elements of an array, in this order; those from mean to norm cover only the finite elements."""
 
 BINS = 16
 """The number of bars of a histogram."""
@@ -110,7 +110,7 @@ def zeros_of_rows(array: NDArray[Any], sample: Sample) -> NDArray[np.uint8]:
 
 
 def facts(array: NDArray[Any]) -> NDArray[np.float32]:
-    """Return the `FACTS` about an array; mean to norm are NaN if no element is finite.
+    """Return the `FACTS` about an array; those from the mean to the norm are NaN if no element is finite.
 
     >>> dict(zip(FACTS, facts(np.array([0.0, 4.0, np.inf])).tolist()))["mean"]
     2.0

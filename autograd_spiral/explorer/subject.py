@@ -35,7 +35,7 @@ def subject_of(outputs: Any, gradients_of: Any, names: Mapping[str, Any] | None,
 
     Tensors are recorded again as a program, from their leaves to the outputs and the gradients. The program's values
     are computed from the values of the leaves. All values of a captured step are known if `inputs` are the arguments of
-    a call; otherwise only those of its state are known.
+    a call; otherwise, only the values of its state are known.
     """
     if isinstance(outputs, CapturedStep | Program):
         if gradients_of is not None or names is not None:
@@ -58,7 +58,7 @@ def _subject_of_program(given: CapturedStep | Program, inputs: Any) -> Subject:
         known = program.leaves if isinstance(program, CapturedProgram) else ()
         return Subject(readable(program), {value: leaf.data for value, leaf in zip(program.state, known, strict=False)})
     if isinstance(given, Program):
-        raise TypeError("explore: inputs are for a captured step, which has the state that a program lacks")
+        raise TypeError("explore: inputs are for a captured step, since a program has no state: pass the step itself")
     return _with_values(*given.program_for(*(inputs if isinstance(inputs, tuple | list) else (inputs,))))
 
 

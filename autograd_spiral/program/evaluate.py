@@ -42,10 +42,10 @@ def evaluate(
 ) -> tuple[NDArray[Any], ...]:
     """Return the outputs of `program`, followed by its new state, as fresh read-only arrays.
 
-    `arrays` are the arrays for the program's inputs, state and outside arrays, in this order. `each(equation,
-    operands)` is called for every equation in turn and returns the equation's value: it may look at the operands and
-    the value, or change them. Raises ValueError if the number, shapes or dtypes of the arrays are not those that the
-    program states. Also raises the errors of the program's checks, and those of `compute`.
+    `arrays` are the arrays for the program's inputs, state and outside arrays, in this order.
+    `each(equation, operands)` is called for every equation in turn and returns the equation's value: it may look at the
+    operands and the value, or change them. Raises ValueError if the number, shapes or dtypes of the arrays are not
+    those that the program states. Also raises the errors of the program's checks, and those of `compute`.
 
     >>> from autograd_spiral import capture
     >>> step = capture(lambda x: np.exp(x).sum())

@@ -188,9 +188,9 @@ class Check(NamedTuple):
 class Program:
     """The computation of a captured step: `equations` from `inputs` and `state` to `outputs` and the new state.
 
-    `inputs` are the arrays that a call is given, `state` is the leaves that the step read or assigned, and `outside` is
-    the other arrays that it read (`found` has their contents at capture). `updates` are pairs of a state and its new
-    value. In a captured step, they are in the order of `state`, which begins with the states that have a new value.
+    `inputs` are the arrays that a call is given. `state` has the leaves that the step read or assigned, and `outside`
+    has the other arrays that it read (`found` has their contents at capture). `updates` are pairs of a state and its
+    new value. In a captured step, they are in the order of `state`, which begins with the states that have a new value.
     `checks` run before the state changes. `names` has the names of values, `primals` the values that gradients are
     taken with respect to, and `trained` the states that require gradients. Raises `CaptureError` if an equation reads a
     value that no earlier equation computes, or computes a value a second time, or if a new state has another shape or

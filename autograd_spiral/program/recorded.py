@@ -60,7 +60,7 @@ on."""
 
 
 def named_tensors(tree: Any, role: str, names: Mapping[str, Any] | None) -> tuple[list[Tensor], dict[str, Any]]:
-    """Return the Tensors in a container, and a dict of named values: `names`, then Tensors by key or attribute."""
+    """Return the Tensors in a container, and a dict of named values: `names`, and Tensors under their keys."""
     tensors, treedef = parameters_in(tree, role)
     named = {name: value for name, value in (names or {}).items() if not _RESULTS.fullmatch(name)}
     inside = {name: tensor for name, tensor in zip(leaf_names(treedef), tensors, strict=True) if name}

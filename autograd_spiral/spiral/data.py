@@ -17,10 +17,10 @@ def spiral(
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return points in the plane and their classes: one spiral arm per class, which no straight lines can separate.
 
-    The points X have shape (points_per_class · classes, 2), and the classes y are in order. On arm j, the radius r
-    goes from 0 to 1, and the angle t from 4j to 4(j + 1), plus `noise` times a standard normal number. The numbers are
-    drawn arm by arm, and the points are (r sin t, r cos t). Source: CS231n, Neural Networks Case Study. Raises
-    ValueError for counts below 1.
+    The points X have shape (points_per_class · classes, 2), and the classes y are sorted. On arm j, the radius r goes
+    from 0 to 1, and the angle t from 4j to 4(j + 1), plus `noise` times a standard normal number. The numbers are drawn
+    arm by arm, and the points are (r sin t, r cos t). Source: CS231n, Neural Networks Case Study. Raises ValueError for
+    counts below 1.
 
     >>> X, y = spiral(100, 3, generator=np.random.default_rng(0))
     >>> X.shape, y[[0, 100, 200]]

@@ -101,7 +101,7 @@ class LinearClassifier:
     def predict(self, X: Data) -> NDArray[np.intp]:
         """Return the class with the largest score for each row of X (N, D), shape (N,), without recording.
 
-        The first of equal scores counts. Raises ShapeError as `scores` does.
+        If several classes have the largest score, the first one is returned. Raises ShapeError as `scores` does.
 
         >>> classifier = LinearClassifier(Tensor([[1.0, -1.0]]), Tensor([[0.0, 0.0]]))
         >>> classifier.predict(np.array([[2.0], [-3.0], [0.0]]))
@@ -194,7 +194,7 @@ class TwoLayerNet:
     def predict(self, X: Data) -> NDArray[np.intp]:
         """Return the class with the largest score for each row of X (N, D), shape (N,), without recording.
 
-        The first of equal scores counts. Raises ShapeError as `scores` does.
+        If several classes have the largest score, the first one is returned. Raises ShapeError as `scores` does.
 
         >>> net = TwoLayerNet(Tensor([[1.0, -1.0]]), Tensor([[0.0, 0.0]]), Tensor(np.eye(2)), Tensor([[0.0, 1.0]]))
         >>> net.predict(np.array([[2.0], [0.5], [-1.0]]))

@@ -1,4 +1,4 @@
-"""The numbers that the case study published, and the data and models that it drew with the same random numbers.
+"""The numbers that the case study published, and its data and models, made from the same random numbers.
 
 Source: CS231n, Neural Networks Case Study: the two training logs and the two accuracies.
 """

@@ -42,8 +42,8 @@ def train(
 ) -> NDArray[np.float64]:
     """Update the model's parameters `steps` times by `-step_size` times the gradient of its loss on all of X and y.
 
-    The result has the loss before each update, in shape (steps,); `on_step(i, loss)` is called for each. The step is
-    captured and replayed, or recorded again each time if `eager` is True; the results are the same. `watch`, for
+    Returns an array of shape (steps,) with the loss before each update; `on_step(i, loss)` is called for each. The step
+    is captured and replayed, or recorded again each time if `eager` is True; the results are the same. `watch`, for
     example `explore.training`, takes the captured step and returns a function to call in its place. Raises
     FloatingPointError if a loss is not finite, and ValueError if `steps` is negative.
 

@@ -111,8 +111,8 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return a function that computes the second derivatives of `f`, a single number, for all pairs of elements.
 
     For an argument of shape `n`, the result has shape `(*n, *n)`. For a dict with W and b, the derivatives with respect
-    to an element of W and an element of b are in `result["W"]["b"]`; other containers and several arguments work alike.
-    Raises the errors of `value_and_grad`.
+    to an element of W and an element of b are in `result["W"]["b"]`; other containers and several arguments work in the
+    same way. Raises the errors of `value_and_grad`.
 
     >>> hessian(lambda x: np.sum(x**3) + x[0] * x[1])(np.array([1.0, 2.0]))
     array([[ 6.,  1.],

@@ -56,7 +56,7 @@ def transposed(y: Any) -> Any:
 
 
 def broadcast_to(ct: Any, shape: tuple[int, ...]) -> Any:
-    """Return `np.broadcast_to(ct, shape)`; for arrays, fill a new one, which is much faster than that call.
+    """Return `np.broadcast_to(ct, shape)`; for arrays, fill a new array instead, which is much faster.
 
     >>> broadcast_to(np.array(2.0), (3,))
     array([2., 2., 2.])

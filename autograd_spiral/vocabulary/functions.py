@@ -154,7 +154,7 @@ PRIMITIVES[_ndtr].name = "ndtr"  # as SciPy calls it
 
 
 def gelu(x: Array, *, approximate: bool = False) -> Array:
-    """Return `x · Φ(x)`, elementwise, where Φ is the normal distribution function; `approximate=True` uses tanh for Φ.
+    """Return `x · Φ(x)`, elementwise, with the normal distribution function Φ; `approximate=True` computes Φ by tanh.
 
     (Hendrycks and Gimpel, 2016.)
 

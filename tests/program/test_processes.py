@@ -85,8 +85,8 @@ def test_a_label_that_one_process_refuses_is_an_error_in_both(alike: list[Any]) 
             assert re.search((LABEL if own == culprit else REFUSED).format(culprit), error)
 
 
-DIFFERS = r"^CaptureError: \S+: {} between the processes \[1, 2\], and only inputs with rows may"
-ANOTHER = r"^CaptureError: \S+ is not the same program in the processes \[1, 2\]: each must pass as many rows as every"
+DIFFERS = r"^CaptureError: \S+: {} between the processes \[1, 2\], but only inputs with rows may"
+ANOTHER = r"^CaptureError: \S+ is not the same program in the processes \[1, 2\]: all must pass equally many rows"
 
 
 def test_what_must_be_alike_is_compared(alike: list[Any]) -> None:
@@ -112,7 +112,7 @@ def test_a_division_by_the_rows_of_one_process_warns(alike: list[Any]) -> None:
 
 def test_processes_that_get_out_of_step_find_together_again(alike: list[Any]) -> None:
     for seen in alike:
-        message = "^OutOfStep: _step: process 2 makes or verifies a program where the others run one: each must pass"
+        message = "^OutOfStep: _step: process 2 makes or verifies a program where the others run one: all must pass"
         assert re.search(message, seen["rows of one"])
         assert seen["and once more"] < seen["and again"] < seen["losses"][-1]
         assert re.search(DIFFERS.format("W1, b1, W2, b2 differ"), seen["interrupted"][1])

@@ -335,7 +335,7 @@ def test_devices_that_cannot_be_used_are_refused() -> None:
             ValueError, match=r"xla takes devices that differ, not \[.*\]: pass some of jax.devices\(\)"
         ):
             xla(devices=devices)
-    with pytest.raises(ValueError, match="devices or a mesh of them, not both"):
+    with pytest.raises(ValueError, match="devices or a mesh, not both"):
         xla(devices=[device], mesh=jax.sharding.Mesh(np.array([device]), ("rows",)))
     step = autograd_spiral.capture(lambda x: 2 * x, executor=xla(devices=[device]))
     assert_same(flat(step(ONES)), [2 * ONES], "value")

@@ -190,7 +190,8 @@ class _Finder:
     ) -> list[list[_Change]] | None:
         """Return how the arguments of each box, and its numbers, change from one round to the next.
 
-        None if they change in a way that is not allowed. In the first round, `carried` arguments come from outside.
+        Return None if they change in a way that is not allowed. In the first round, `carried` arguments come from
+        outside.
         """
         found: list[list[_Change]] = []
         for j, (first, second) in enumerate(zip(before, after, strict=True)):

@@ -132,7 +132,7 @@ class _Folding:
         return node, Structure((one.same, node.rounds, steps(one, other)), one.numbers)
 
     def _uses(self, loop: Loop, j: int, place: dict[int, tuple[int, int]], around: _Surroundings) -> Iterator[Use]:
-        """Yield the edges into the box that stands for a row, from the first round and from the round before."""
+        """Yield the edges into the box of a row: those of the first round, and those from the round before."""
         row = loop.rows[j] if j < len(loop.rows) else loop.leaves[j - len(loop.rows)]
         nested = f" of {around.frame.split('  ')[0]}" if self.boxes.nodes[row[0]].rounds else ""  # not the inner one's
         for n, use in enumerate(self.boxes.uses[row[0]]):
@@ -209,7 +209,7 @@ class _Surroundings(NamedTuple):
 
     outside: tuple[str, ...]
     frame: Rounds
-    depth: int  # the number of items of a box's scope that these two replace
+    depth: int  # the number of items of a box's scope that `outside` and `frame` replace
 
 
 def _surroundings(nodes: Sequence[Node], loop: Loop) -> _Surroundings:

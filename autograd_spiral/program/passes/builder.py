@@ -30,7 +30,7 @@ class Builder:
         self._replacements: dict[Value, Atom] = {}
 
     def current(self, equation: Equation) -> Equation:
-        """Return `equation`, reading the atoms that have replaced its inputs."""
+        """Return `equation` with each input replaced by the atom that stands for it now."""
         if not self._replacements or not any(value in self._replacements for value in equation.reads()):
             return equation
         return replace(equation, inputs=tuple(map(self._current, equation.inputs)), body=())
@@ -49,8 +49,8 @@ class Builder:
     def replace(self, value: Value, atom: Atom) -> None:
         """Read `atom` instead of `value` from now on.
 
-        If `atom` is a value, it gets the better of the two names: a name that the user gave is best, and a local
-        variable in the body of a primitive is worst.
+        If `atom` is a value, then of the two names, it keeps the better one: a name that the user gave is best, and the
+        name of a local variable in the body of a primitive is worst.
         """
         self._replacements[value] = atom
         if not isinstance(atom, Value):
@@ -64,7 +64,7 @@ class Builder:
     def program(self) -> Program:
         """Return the program that was built; run the checks of values that have become constants."""
         before = self.before
-        if not self._replacements and tuple(self.producers.values()) == before.equations:  # the same objects
+        if not self._replacements and tuple(self.producers.values()) == before.equations:  # compared by identity
             return before
         checks = []
         for value, its_checks in self.checks.items():

@@ -44,4 +44,4 @@ def with_phases(program: AnyProgram) -> AnyProgram:
             equation = equation if equation.phase == phase else replace(equation, phase=phase)
         equations.append(equation)
     found = tuple(reversed(equations))
-    return program if found == program.equations else program.with_equations(found)  # the same objects
+    return program if found == program.equations else program.with_equations(found)  # compared by identity

@@ -48,7 +48,7 @@ def optimised(program: Program) -> Program:
         before = program.equations
         for improved in (simplified, with_constants_folded, without_common_subexpressions, without_dead_code):
             program = improved(program)
-        if program.equations == before:  # the same objects
+        if program.equations == before:  # compared by identity
             break
     return with_phases(program)
 

@@ -42,7 +42,7 @@ class SourceText(str):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CapturedProgram(Program):
-    """A program with its source, in which the function is called `name`, as the step is if Python permits that name.
+    """A program with its source. The function in the source is called `name`: the step's name, if Python permits it.
 
     `references` are weak references to the tensors that hold the state, in the order of `state`.
 
@@ -138,11 +138,11 @@ class CapturedProgram(Program):
     def save(self, path: str | os.PathLike[str]) -> Path:
         r"""Write the program to `path`, a Python file that needs only NumPy, and return the path.
 
-        The file has the same function as `source`, which here also raises ValueError for arguments of other shapes or
-        dtypes, and for invalid labels. The current state and large constants are saved next to it, in a file of the
-        same name that ends in .npz. A comment at the beginning of the file shows a loop that continues from this state.
-        Missing folders are created. Raises ValueError if `path` does not end in .py, OSError if it cannot be written,
-        and the errors of `source`.
+        The file has the same function as `source`, but in the file, the function also raises ValueError for arguments
+        of other shapes or dtypes, and for invalid labels. The current state and large constants are saved next to it,
+        in a file of the same name that ends in .npz. A comment at the beginning of the file shows a loop that continues
+        from this state. Missing folders are created. Raises ValueError if `path` does not end in .py, OSError if it
+        cannot be written, and the errors of `source`.
 
         >>> import tempfile
         >>> from autograd_spiral import capture, grad

@@ -108,7 +108,7 @@ class Source:
             self.names[value] = self.unique(wish)
         named = [
             value
-            for value in self._made  # a new state is called like the state, unless the user named it
+            for value in self._made  # a new state gets the state's name, unless the user named it
             if value in program.names and (value not in self._new_of or program.names[value].rank == Rank.GIVEN)
         ]
         for value in sorted(named, key=lambda value: program.names[value].rank):

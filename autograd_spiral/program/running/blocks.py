@@ -44,10 +44,10 @@ def blocks(rows: int | None = None, threads: int = 1) -> Executor:
 
     Rows are taken along the leading axis that inputs of the step have in common. By default, a block has as many rows
     as fit into the processor's cache, and a program that would not be faster in blocks is replayed without them.
-    Results differ from those of replay in the last bits, since rows are added up in a different order. They depend on
-    `rows` and `threads`, but repeat exactly from run to run. Several threads pay off for wide layers, if BLAS uses only
-    one thread in each of them. If threadpoolctl is installed, BLAS is set to this for you; otherwise, set
-    OPENBLAS_NUM_THREADS=1 before Python starts. Raises ValueError unless `rows` and `threads` are at least 1.
+    Results differ from those of replay in the last bits, since rows are added up in a different order. The results
+    depend on `rows` and `threads`, but are exactly the same in every run. Several threads pay off for wide layers, if
+    BLAS uses only one thread in each of them. If threadpoolctl is installed, BLAS is set to this for you; otherwise,
+    set OPENBLAS_NUM_THREADS=1 before Python starts. Raises ValueError unless `rows` and `threads` are at least 1.
 
     >>> from autograd_spiral import capture
     >>> step = capture(lambda X: np.sum(X * X), executor=blocks(rows=100))
@@ -160,7 +160,7 @@ class _Blocks:
         ends = [len(bounds) * i // threads for i in range(threads + 1)]
         shares = [bounds[a:b] for a, b in itertools.pairwise(ends) if a < b]
         self._workers = [_Worker(parts, share) for share in shares]
-        self._pool: tuple[int, Helpers] | None = None  # the process that made the threads, and these
+        self._pool: tuple[int, Helpers] | None = None  # the process that made the threads, and the threads
         results = set(program.results())
         self._new = [value for value in parts.stored if value in results]
         self._stored = {value: np.empty(value.shape, value.dtype) for value in parts.stored - results}

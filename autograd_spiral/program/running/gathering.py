@@ -31,7 +31,7 @@ def gathers(code: Code, equation: Equation) -> bool:
         return False
     dtypes = [dtype_of(array) for array in arrays]
     constant = not any(isinstance(array, Value) for array in arrays)
-    worth_it = constant or (_first_axis(equation) != 0 and output.size >= 8 * MANY)  # computed at each call
+    worth_it = constant or (_first_axis(equation) != 0 and output.size >= 8 * MANY)  # positions take time to compute
     return worth_it and all(dtype is not None and dtype.kind in "iu" for dtype in dtypes)
 
 

@@ -118,7 +118,7 @@ def _overwritten_by_results(code: Code) -> set[Value]:
 
 
 def _overwritten(code: Code, position: int, equation: Equation) -> Value | None:
-    """Return the operand that a large elementwise result may overwrite, the output of a ufunc, if any."""
+    """Return the operand that a large elementwise result may overwrite, or None; a ufunc must have computed it."""
     layout, output = code.layout, equation.output
     for value in equation.reads() if equation.elementwise and output.nbytes >= _LARGE else ():
         alike = value.shape == output.shape and value.dtype == output.dtype

@@ -125,7 +125,9 @@ def _large_constants(program: Program) -> list[NDArray[Any]]:
 
 
 def _traced(equation: Equation, compute_it: Any, operands: Sequence[Any], at_home: Any) -> tuple[Any, Any]:
-    """Return the value of an equation, in the dtype that it states, and its alarm. Raises `CaptureError`."""
+    """Return the value of an equation, in the dtype that it states, and its alarm.
+
+    Raises `CaptureError` if XLA cannot compute it."""
     try:
         out = cast(compute_it(equation, *operands), equation.output.dtype)
         alarmed = alarm(equation, out, operands, at_home)

@@ -3,8 +3,8 @@
 The slot `_value` of such a leaf is empty, and `_away` holds the array on the device. As soon as XLA is used, `_value`
 becomes a property that looks in `_away`. Before that, `_value` is a plain slot, so that programs without XLA are not
 slowed down. A leaf with a NumPy value may also have an array on a device. The two hold the same value until the leaf is
-given another one. Values are frozen: they are replaced but never written to. So two arrays hold the same value if they
-are the same object.
+given another one. Values are frozen: they are replaced but never written to. So a leaf still has its old value if its
+array is still the same object.
 """
 
 from __future__ import annotations

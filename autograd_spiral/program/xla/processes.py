@@ -118,7 +118,7 @@ class Processes(DeviceMesh):
         if array.shape != (expected := (value.shape[0] // len(self.numbers), *value.shape[1:])):
             raise CaptureError(
                 f"an input of shape {array.shape} where {expected} was expected: the program is for the rows of "
-                f"{len(self.numbers)} processes together, {value.shape}, and each passes its own"
+                f"{len(self.numbers)} processes together, shape {value.shape}, and each process passes its own"
             )
         make = jax.make_array_from_process_local_data
         return in_float64(make, sharding, np.array(array, value.dtype), value.shape)
@@ -185,8 +185,8 @@ class Processes(DeviceMesh):
         if any(found[:, 2] != made):
             raise _told(
                 CaptureError(
-                    f"{name} is not the same program in the processes {self.numbers}: each must pass as many rows as "
-                    "every other one, and use the same numbers, shapes and constants. No leaf has changed"
+                    f"{name} is not the same program in the processes {self.numbers}: all must pass equally many rows, "
+                    "and use the same numbers, shapes and constants. No leaf has changed"
                 )
             )
 
@@ -204,7 +204,7 @@ class Processes(DeviceMesh):
             raise _told(
                 OutOfStep(
                     f"{name}: process {self._those(agreeing == 1)} makes or verifies a program where the others run "
-                    "one: each must pass as many rows as every other one, and what the step reads must change in all "
+                    "one: all must pass equally many rows, and what the step reads must change in all "
                     "of them. No leaf has changed, and the next call can go on"
                 )
             )

@@ -100,7 +100,7 @@ composes(np.iscomplex)(lambda x: np.zeros_like(x, dtype=bool))
 @composes(np.select)
 def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     facts = [np.empty(0, operand(condition).dtype) for condition in condlist]
-    np.select(facts, [0 for choice in choicelist])  # raises unless each choice has a condition, a mask
+    np.select(facts, [0 for choice in choicelist])  # raises unless each choice has a mask
     out = default
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
         out = np.where(condition, choice, out)

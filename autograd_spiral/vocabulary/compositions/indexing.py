@@ -20,7 +20,7 @@ def take(a: Any, indices: Any, axis: int | None = None, *, mode: str = "raise") 
     array([2., 1.])
     """
     index = operand(indices)
-    if index.dtype == bool or (index is not indices and not index.size):  # no mask, nor [], which becomes float
+    if index.dtype == bool or (index is not indices and not index.size):  # a mask counts as 0 and 1; [] became float
         index = index.astype(np.intp)
     a = operands((a, index))[0] if isinstance(a, np.ndarray) else a
     a, axis = (np.ravel(a), 0) if axis is None else (a, normalize_axis_index(axis, a.ndim))
@@ -65,7 +65,7 @@ def _insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
 
 
 def _plain(obj: Any) -> Any:
-    """Return positions on which a shape depends, as an array: the value of a Tensor is read."""
+    """Return positions as an array; for a Tensor, read its value, since a shape depends on it."""
     return np.asarray(obj) if hasattr(obj, "ndim") else obj
 
 

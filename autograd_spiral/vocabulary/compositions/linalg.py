@@ -98,7 +98,7 @@ def _pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = NO_
 def _lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     a, b = operand(a), operand(b)
     if a.ndim != 2 or b.ndim not in (1, 2) or len(a) != len(b):
-        raise ValueError("it takes a matrix, and a vector or matrix with the same number of rows: no other shapes")
+        raise ValueError("it takes a matrix, and a vector or matrix with the same number of rows, not these shapes")
     dtype = np.result_type(a.dtype, b.dtype, *(float for x in (a, b) if x.dtype.kind != "f"))
     a, b = (x if x.dtype == dtype else x.astype(dtype) for x in (a, b))
     eps = float(np.finfo(dtype).eps)

@@ -125,7 +125,7 @@ define(np.ldexp, lambda ct, out, x, y: np.ldexp(ct, y), None)
 def bell(x: Any, width: float = 1) -> Any:
     """Return `exp(-x² / width)`, accurate even for large x.
 
-    One factor is for x rounded to sixteenths, whose square is exact, and one for the rest.
+    It is the product of two factors: one for x rounded to sixteenths, whose square is exact, and one for the rest.
 
     >>> bell(np.array([0.0, 1.0, 1e200])).round(4)
     array([1.    , 0.3679, 0.    ])
@@ -157,7 +157,7 @@ def i0_slope(x: Any) -> Any:
     array([0.      , 0.565159])
     """
     sign = np.copysign(1, x)
-    size = np.minimum((sign * x)[..., None], np.full(1, 1400.0))  # in float64; there, the result overflows
+    size = np.minimum((sign * x)[..., None], np.full(1, 1400.0))  # a float64; there, the result overflows
     root, rise = np.exp(size / 2), -np.expm1(-2 * COSINES * size) * np.exp(-VERSINES * size)
     return sign * np.mean(root * (COSINES / 2 * rise) * root, axis=-1).astype(x.dtype)
 

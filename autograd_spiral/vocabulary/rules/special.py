@@ -18,7 +18,7 @@ _ROOT_PI = math.sqrt(math.pi)
 
 
 def _erfinv_slope(special: Any, x: Any, z: Any) -> Any:
-    """Return `√π/2 · exp(z²)` for `z = erfinv(x)`; erfcx corrects the rounding of z, which would change the power."""
+    """Return `√π/2 · exp(z²)` for `z = erfinv(x)`; erfcx corrects for the rounding of z, which the power magnifies."""
     inside = np.isfinite(z)
     size = np.absolute(np.where(inside, z, 0))
     power, tail = bell(size), special.erfcx(size)
@@ -88,7 +88,7 @@ def _entr_slope(x: Any) -> Any:
 
 def _i1_slope(x: Any) -> Any:
     """Return the mean of `cos² θ · cosh(x · cos θ)` over a quarter turn, by the trapezoidal rule."""
-    size = np.minimum((np.copysign(1, x) * x)[..., None], 1400)  # there, the result overflows
+    size = np.minimum((np.copysign(1, x) * x)[..., None], 1400)  # at 1400, the result overflows
     root, rise = np.exp(size / 2), np.exp(-VERSINES * size) * (1 + np.exp(-2 * COSINES * size))
     return np.mean(root * (np.square(COSINES) / 2 * rise) * root, axis=-1)
 
@@ -116,7 +116,7 @@ def _over(x: Any, y: Any) -> Any:
 def enter(function: Any = None) -> None:
     """Enter the rows of `scipy.special` if it was imported; called when a function is missing from the table."""
     special: Any = sys.modules.get("scipy.special")
-    if getattr(special, "log_ndtr", None) is None or special.log_ndtr in PRIMITIVES:  # not yet, or already
+    if getattr(special, "log_ndtr", None) is None or special.log_ndtr in PRIMITIVES:  # not imported, or entered already
         return
     rules: dict[str, tuple[Any, ...]] = {
         "expit": (lambda ct, out, x: ct * (out * special.expit(-x)),),

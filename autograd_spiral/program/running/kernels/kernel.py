@@ -35,10 +35,11 @@ class Order(Enum):
 class Kernel(Primitive):
     """A row of the table of kernels: the complete description of one kernel.
 
-    `body` is the kernel in NumPy, and also the pattern that it replaces. The pattern is replaced wherever `when(match,
-    *atoms)` is true and nothing else reads the intermediate values. `write(code, position, equation)` writes the lines
-    for replay, and `order` is the memory order with which the kernel is fastest. `ones` says that the kernel computes
-    with `[x 1]`, its first operand x with a column of ones, and that its result may be written into any array.
+    `body` is the kernel in NumPy, and also the pattern that it replaces. The pattern is replaced wherever
+    `when(match, *atoms)` is true and nothing else reads the intermediate values. `write(code, position, equation)`
+    writes the lines for replay, and `order` is the memory order with which the kernel is fastest. `ones` says that the
+    kernel computes with `[x 1]`, its first operand x with a column of ones, and that its result may be written into any
+    array.
     """
 
     def __init__(
