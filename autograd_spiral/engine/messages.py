@@ -490,7 +490,7 @@ def no_cotangent(tensor: Any, caller: str) -> GradientError:
         remedy = "as in grad(t.sum(), …) or grad(t.mean(), …), or pass cotangents="
     return GradientError(
         f"{caller}() needs a single number, such as a loss, but {called(tensor)} has shape {tensor.shape}: "
-        f"reduce it, {remedy}, an array of that shape that weights its elements"
+        f"reduce it, {remedy}, an array of that shape with a weight for each element"
     )
 
 

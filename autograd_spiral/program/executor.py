@@ -1,7 +1,7 @@
 """Executors: the interface between a program and what runs it, and the simplest executor.
 
 An executor is called once for each program, and returns a `Run`. `capture(step, executor=…)` takes any executor. The
-default one is `replay`, in `running/`.
+default executor is `replay_or_blocks`, in `running/`.
 """
 
 from __future__ import annotations

@@ -197,8 +197,9 @@ def flatten(params: Any) -> tuple[Any, Function]:
     ends = np.cumsum([np.prod(shape, dtype=int) for shape in shapes]).tolist()
 
     def restore(vector: Any) -> Any:
-        if np.shape(vector) != (ends[-1] if ends else 0,):
-            raise ShapeError(f"flatten: the vector has shape {np.shape(vector)}, but the container needs {ends[-1:]}")
+        needed = (ends[-1] if ends else 0,)
+        if np.shape(vector) != needed:
+            raise ShapeError(f"flatten: the vector has shape {np.shape(vector)}, but the container needs shape {needed}")
         parts = (vector[end - np.prod(shape, dtype=int) : end] for end, shape in zip(ends, shapes, strict=True))
         return unflatten(treedef, (np.reshape(part, shape) for part, shape in zip(parts, shapes, strict=True)))
 

@@ -112,7 +112,7 @@ def test_cotangents_weight_the_outputs(create_graph):
         grad(outputs, x, create_graph=create_graph)
     assert str(caught.value) == (
         "grad() needs a single number, such as a loss, but a tensor has shape (2,): reduce it, as in grad(t.sum(), …) "
-        "or grad(t.mean(), …), or pass cotangents=, an array of that shape that weights its elements"
+        "or grad(t.mean(), …), or pass cotangents=, an array of that shape with a weight for each element"
     )
 
 

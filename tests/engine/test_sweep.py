@@ -193,7 +193,7 @@ def test_a_missing_cotangent_or_gradient_raises():
         (leaf([1, 2]) * 2).named("h").backward()
     assert str(caught.value) == (
         "backward() needs a single number, such as a loss, but 'h' has shape (2,): reduce it, as in t.sum().backward() "
-        "or t.mean().backward(), or pass cotangent=, an array of that shape that weights its elements"
+        "or t.mean().backward(), or pass cotangent=, an array of that shape with a weight for each element"
     )
     with pytest.raises(GradientError, match="'c' does not require gradients"):
         Tensor(1.0, name="c").backward()

@@ -116,8 +116,8 @@ REFUSED: dict[str, tuple[Any, Any, str]] = {
     "numbers of rows": (
         None,
         [np.ones((4, 2)), ONES],
-        r"inputs with different numbers of rows \(x 4, y 2\): say which of them the devices share, as in "
-        r"xla\(mesh=mesh, rows=\('x',\)\)",
+        r"inputs with different numbers of rows \(x 4, y 2\): say which of them to divide among the devices, "
+        r"as in xla\(mesh=mesh, rows=\('x',\)\)",
     ),
     "a name": (("z",), [ONES, ONES], r"has no input called 'z', as in rows=\('z',\): its inputs are x, y"),
 }

@@ -30,9 +30,10 @@ __all__ = ["generate", "replay"]
 
 
 def replay(program: Program) -> Run:
-    """Run `program` as straight-line Python that computes in buffers: the default executor.
+    """Run `program` as straight-line Python that computes in buffers.
 
-    The run is not reentrant, since all calls share its buffers.
+    The default executor does this, unless it computes in blocks of rows. The run is not reentrant, since all calls
+    share its buffers.
     """
     code = generate(with_kernels(readable(program)))
     return Run(code.function([f"x{i}" for i, _ in enumerate(_given(program))]), reentrant=False)

@@ -110,8 +110,9 @@ class DeviceMesh(Device):
         told = ", ".join(f"{program.call(value)} {value.shape[0]}" for value in with_rows)
         if self._rows is None and len({value.shape[0] for value in with_rows}) > 1:
             raise CaptureError(
-                f"{program.name} has inputs with different numbers of rows ({told}): say which of them the devices "
-                f"share, as in xla(mesh=mesh, rows=({program.call(with_rows[0])!r},)); each gets all of the others"
+                f"{program.name} has inputs with different numbers of rows ({told}): say which of them to divide "
+                f"among the devices, as in xla(mesh=mesh, rows=({program.call(with_rows[0])!r},)). Each device gets "
+                "the others in full"
             )
         for value in with_rows:
             if value.shape[0] % self.parts:

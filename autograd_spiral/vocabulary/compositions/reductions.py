@@ -26,7 +26,10 @@ def _masked(where: Any, a: Any, fill: Any) -> Any:
 
 
 def _reduction(function: Any, fill: Any, join: Any) -> Any:
-    """Return a reduction that counts entries left out by `where` as `fill` or `initial`, and joins `initial` to it."""
+    """Return a reduction that also takes `where` and `initial`.
+
+    An entry that `where` leaves out counts as `fill`, or as `initial` if `fill` is None. If `initial` is given, `join`
+    combines it with the result."""
 
     def reduce(
         a: Any, axis: Any = None, *, dtype: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True
