@@ -7,19 +7,19 @@ const KEYS = [
   ['↑ ↓', 'the box before, the box after the selected one'],
   ['Enter', 'unfold or fold the selected line or scope'],
   ['F', 'fold the scope of the selected box'],
-  ['[ ]', 'the snapshot before, the one after'],
-  ['P', 'the number of a point to follow, as a click on it; empty: none'],
-  [', .', 'the point before, the one after'],
+  ['[ ]', 'the snapshot before, the snapshot after'],
+  ['P', 'type the number of a point to follow, or click on the point; empty: none'],
+  [', .', 'the point before, the point after'],
   ['W', 'the next warning'],
-  ['/', 'search; Enter goes to the next one found; Esc: ends it'],
+  ['/', 'search; Enter goes to the next match, Esc ends the search'],
   ['+ − 0', 'zoom in, zoom out, fit'],
   ['?', 'this list'],
   ['drag, wheel', 'move the picture; with Ctrl, the wheel zooms'],
   ['double click', 'unfold a line or a scope'],
 ];
-const PLAY = 650; // milliseconds for each step
-const SEVERAL = 16; // operations above which those of one line are one box at first
-const ENOUGH = 70; // boxes above which scopes are folded at first
+const PLAY = 650; // milliseconds per step
+const SEVERAL = 16; // with more operations than this, each line is one box at first
+const ENOUGH = 70; // with more boxes than this, scopes are folded at first
 
 class Page {
   constructor(data, values) {
@@ -71,7 +71,7 @@ class Page {
     this.paint();
   }
 
-  /** Draws the picture anew, after something was folded or unfolded; `toggled` is it if it is one scope or line. */
+  /** Draws the picture again after something was folded or unfolded: `toggled`, if it is one scope or line. */
   redraw(toggled) {
     const visible = visibleOf(this.data, this.state);
     this.picture.redraw(visible, this.state.box, toggled);
@@ -89,13 +89,13 @@ class Page {
     this.paint();
   }
 
-  /** How many of the visible boxes are computed. */
+  /** The number of visible boxes that are computed. */
   get position() {
     const { reached } = this;
     return this.sequence.filter(k => this.picture.visible.nodes[k].order <= reached).length;
   }
 
-  /** The number of the last operation computed: at least `done`, and all of the box that this one is folded into. */
+  /** The number of the last computed operation: `done`, or the last operation of the folded box that contains it. */
   get reached() {
     const { nodes, nodeOf } = this.picture.visible;
     const { done } = this.state;
@@ -167,7 +167,7 @@ class Page {
   /** Goes to a position in the computation, and selects what is computed there. */
   go(position) {
     const at = Math.max(0, Math.min(this.sequence.length, position));
-    if (at === this.position) return; // there is nothing before the start and after the end
+    if (at === this.position) return; // there is nothing before the start or after the end
     const node = this.picture.visible.nodes[this.sequence[at - 1]];
     this.state.done = node ? node.order : -1;
     if (node) this.state.box = node.main;
@@ -175,7 +175,7 @@ class Page {
     if (node) this.picture.reveal(node.main);
   }
 
-  /** Goes on step by step, or stops. */
+  /** Plays the computation step by step, or stops. */
   play(on = !this.timer) {
     clearInterval(this.timer);
     this.timer = null;
@@ -190,7 +190,7 @@ class Page {
     this.element('play').setAttribute('aria-pressed', String(Boolean(this.timer)));
   }
 
-  /** Selects the visible box `by` further on. */
+  /** Selects the visible box that comes `by` boxes after the selected one. */
   walk(by) {
     const { nodes, nodeOf } = this.picture.visible;
     const order = nodes.map((_, k) => k).sort((a, b) => nodes[a].order - nodes[b].order || a - b);
@@ -322,16 +322,16 @@ class Page {
     return exact;
   }
 
-  /** Marks what the text is found in; the selection stays. */
+  /** Marks the boxes in which the text is found; the selection stays. */
   search(query) {
     this.state.query = query;
-    this.hit = -1; // the number of the one that Enter selected
+    this.hit = -1; // the number of the found box that Enter selected
     const { size } = this.found(query);
     this.element('found').textContent = query.trim() ? `${size} found${size ? ': Enter' : ''}` : '';
     this.paint();
   }
 
-  /** Selects the first one found, and then one after the other. */
+  /** Selects the first box that was found, then the next ones. */
   searchNext() {
     const { query } = this.state;
     const hits = [...this.found(query)];
@@ -460,5 +460,5 @@ class Page {
   const values = await Values.read(document.getElementById('values').textContent, data);
   const page = new Page(data, values);
   document.documentElement.dataset.ready = String(Math.round(performance.now() - began));
-  window.explorer = page; // for a look from the console
+  window.explorer = page; // to be looked at from the console
 })();

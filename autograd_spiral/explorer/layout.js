@@ -1,7 +1,7 @@
 // Layout: a column for each phase, a row for each rank, and a band of rows for each scope. Values flow down in the
-// forward column, gradients up in the backward column, and a gradient is level with its value. Between two rows there
-// is nothing but edges, and an edge that passes a row has a place of its own in it, so that no edge crosses a box. The
-// ways of edges from one phase to another are in routes.js.
+// forward column, gradients flow up in the backward column, and a gradient is level with its value. Between two rows
+// there are only edges, and an edge that passes a row has its own place in the row, so that no edge crosses a box. The
+// routes of edges from one phase to another are in routes.js.
 
 const LAYOUT = {
   height: 44,
@@ -17,7 +17,7 @@ const LAYOUT = {
 
 /**
  * Places `nodes` ({ phase, scope, width, given }) and `edges` ({ tail, head, flow }), which refer to nodes by
- * index, arguments before their users; `pairs` are nodes to draw level; `order` is the one from left to right to keep.
+ * index, arguments before their users. `pairs` are nodes to draw level. `order` is the left-to-right order to keep.
  * Returns nodes' x and y (of their upper left corners), frames, columns, the curves of edges and the size of the whole.
  */
 function layout({ nodes, edges, pairs, phases, order, titleWidth }) {
@@ -73,7 +73,7 @@ function layout({ nodes, edges, pairs, phases, order, titleWidth }) {
     };
   });
   const routes = new Routes({ nodes, x, rank, tops, columns });
-  /** The curve of an edge. What another edge from the same node has `drawn` already is left out. */
+  /** The curve of an edge, without the part that another edge from the same node has `drawn` already. */
   const curve = (edge, drawn) =>
     paths.has(edge) ? flowing(edge.tail, paths.get(edge), tops, drawn) : routes.of(edge);
   return {
@@ -87,7 +87,7 @@ function layout({ nodes, edges, pairs, phases, order, titleWidth }) {
   };
 }
 
-/** The scopes as a tree: { name, path, parent, inner, own }, inner ones in the order of their first operations. */
+/** The scopes as a tree: { name, path, parent, inner, own }, inner scopes in the order of their first operations. */
 function scopesOf(nodes) {
   const root = { name: '', path: [], parent: null, inner: [], own: [] };
   const forwardFirst = nodes
@@ -140,7 +140,7 @@ function ranksOf(nodes, edges, pairs, root) {
   return { rank, bands, rows };
 }
 
-/** The nodes of a scope itself as lists: those above its first inner scope, those between it and the second, … */
+/** The nodes of a scope itself as lists: those above its first inner scope, those below that, … */
 function segmentsOf(scope, nodes, args, users, level) {
   const count = scope.inner.length;
   const segment = new Map();
@@ -186,7 +186,7 @@ function rankSegment(members, base, rank, nodes, args, users, level) {
   const forward = phase('forward');
   for (const i of forward.filter(i => !nodes[i].given)) {
     const above = args[i].filter(arg => inside.has(arg));
-    const least = above.some(arg => nodes[arg].given) ? 1 : 0; // what is given is ranked below, next to its users
+    const least = above.some(arg => nodes[arg].given) ? 1 : 0; // given nodes get a lower row, next to their users
     local.set(i, Math.max(least, ...of(above).map(r => r + 1)));
   }
   for (const i of forward.filter(i => nodes[i].given)) {
@@ -221,7 +221,7 @@ function rowTops(rows, bands) {
   return tops;
 }
 
-/** How many frames begin (or end) at this row inside of a scope, with its own. */
+/** How many frames begin (or end) at this row inside a scope, including its own frame. */
 function nested(bands, row, scope, end) {
   return bands.filter(band => band[end] === row && scope.path.every((name, d) => band.scope.path[d] === name)).length;
 }
@@ -242,7 +242,7 @@ function columnOf(members, edges, nodes, rank, order) {
     a.near.push(b);
     b.near.push(a);
   };
-  const ways = new Map(); // from each node up and down: the node, and then a lane in each row; its edges share them
+  const ways = new Map(); // from each node, up and down: the node, then a lane in each row; its edges share it
   const routes = edges.map(({ tail, head }) => {
     const start = vertices.get(tail);
     const end = vertices.get(head);
@@ -272,7 +272,7 @@ function columnOf(members, edges, nodes, rank, order) {
   const filled = layers.filter(Boolean);
   sortRows(filled, () => {});
   if (!filled.every(isInOrder)) sortRows(filled, keepOrder);
-  // The order stays from here on; nodes move to the middle of what they are joined to: above, below, and both.
+  // From here on, the order stays. Nodes move to the middle of the nodes they are joined to: above, below, then both.
   for (const towards of ['above', 'above', 'below', 'below', 'both', 'both', 'both', 'both', 'both', 'both']) {
     const down = towards !== 'below';
     for (const layer of down ? filled : [...filled].reverse()) {
@@ -280,7 +280,7 @@ function columnOf(members, edges, nodes, rank, order) {
         layer,
         layer.map(vertex => {
           const near = vertex.near.filter(other => towards === 'both' || other.rank < vertex.rank === down);
-          const lanes = vertex.lane ? near.filter(other => other.lane) : []; // lanes are to be straight
+          const lanes = vertex.lane ? near.filter(other => other.lane) : []; // lanes should be straight
           const among = lanes.length ? lanes : near;
           return among.length ? among.reduce((sum, other) => sum + other.x, 0) / among.length : vertex.x;
         }),
@@ -292,7 +292,7 @@ function columnOf(members, edges, nodes, rank, order) {
   return { vertices, routes, width: Math.max(...all.map(vertex => vertex.x + vertex.width / 2)) };
 }
 
-/** Sorts the vertices of each row so that few edges cross; each order that is tried is one that `keep` has changed. */
+/** Sorts the vertices of each row so that few edges cross; each order that is tried was changed by `keep`. */
 function sortRows(filled, keep) {
   for (const layer of filled) {
     layer.sort((a, b) => a.key - b.key);
@@ -325,7 +325,7 @@ function sortRows(filled, keep) {
   best.orders.forEach((order, k) => filled[k].splice(0, order.length, ...order));
 }
 
-/** The number of pairs of edges that cross between two rows; not counted in large pictures. */
+/** The number of pairs of edges that cross between two rows; large pictures are not counted. */
 function crossingsOf(layers) {
   let count = 0;
   for (const layer of layers) {

@@ -1,9 +1,9 @@
-// The order of boxes from left to right. What was seen once keeps it when something is folded or unfolded, also what
-// was hidden in the meantime.
+// The order of boxes from left to right. Boxes that were seen once keep their order when something is folded or
+// unfolded, even if they were hidden in the meantime.
 
 class Order {
   constructor() {
-    this.ids = []; // of all boxes and folded scopes that were ever visible
+    this.ids = []; // the ids of all boxes and folded scopes that were ever visible
     this.places = new Map();
   }
 
@@ -12,7 +12,7 @@ class Order {
     return this.places.get(id);
   }
 
-  /** Takes in the nodes of a drawing, `x` and `y` being where they are: new ones come next to what they stand next to. */
+  /** Adds the nodes of a drawing, which are at `x` and `y`: a new node is put next to its neighbour in the drawing. */
   add(nodes, x, y) {
     const rightwards = nodes.map((_, k) => k).sort((a, b) => x[a] - x[b]);
     if (!this.ids.length) this.ids = rightwards.map(k => nodes[k].id);
@@ -25,7 +25,7 @@ class Order {
     for (const row of rows.values()) {
       row.forEach((id, i) => {
         if (known.has(id)) return;
-        const next = row.find(other => known.has(other)); // if there is none to the left, it is to the right
+        const next = row.find(other => known.has(other)); // if there is none to the left, there is one to the right
         const at = i ? this.ids.indexOf(row[i - 1]) + 1 : next ? this.ids.indexOf(next) : this.ids.length;
         this.ids.splice(at, 0, id);
         known.add(id);
@@ -35,7 +35,7 @@ class Order {
   }
 }
 
-/** Puts the vertices of a row that have a `place` into its order; each of the others stays where it is. */
+/** Puts the vertices of a row that have a `place` into its order; all other vertices stay where they are. */
 function keepOrder(row) {
   const placed = row.filter(vertex => vertex.place !== undefined).sort((a, b) => a.place - b.place);
   row.forEach((vertex, i) => {

@@ -1,4 +1,4 @@
-// The panel: everything about the selected value, with its gradient beside it.
+// The panel: everything about the selected value, with its gradient next to it.
 
 /** The colour of `value` on a scale from −largest (blue) over 0 to largest (orange), as [r, g, b]. */
 function colourOf(value, largest, dark) {
@@ -6,7 +6,7 @@ function colourOf(value, largest, dark) {
   const share = Math.max(-1, Math.min(1, largest ? value / largest : 0));
   const zero = dark ? [34, 37, 42] : [250, 250, 250];
   const end = share > 0 ? (dark ? [255, 150, 60] : [190, 75, 0]) : dark ? [90, 180, 255] : [0, 95, 160];
-  const weight = Math.abs(share) ** 0.7; // small values are told apart, too
+  const weight = Math.abs(share) ** 0.7; // so that small values can be told apart
   return zero.map((part, i) => Math.round(part + weight * (end[i] - part)));
 }
 
@@ -22,7 +22,7 @@ class Panel {
       max: this.count - 1,
       placeholder: 'none',
       input: event => this.choosePoint(event.target.value === '' ? null : Number(event.target.value)),
-      change: () => (this.field.value = this.point ?? ''), // if it was typed as another number
+      change: () => (this.field.value = this.point ?? ''), // if another number was typed
     });
     const button = (sign, name, by) =>
       make('button', { type: 'button', 'aria-label': name, click: () => this.step(by) }, sign);
@@ -49,7 +49,7 @@ class Panel {
     );
   }
 
-  /** Shows a box at a moment, when the operations up to number `done` are computed; `point` is followed, if any. */
+  /** Shows a box at a moment, when the operations up to number `done` are computed; `point` is followed, or null. */
   show({ box, moment, done, advice, point }) {
     const { data } = this;
     const of = data.boxes[box];
@@ -74,7 +74,7 @@ class Panel {
     const beside = this.beside(box);
     const later = i => data.boxes[i].order > done;
     this.none.textContent = !known
-      ? 'No values: a program is valid for any. explore(step, inputs=…) shows those of a call, ' +
+      ? 'No values: a program is valid for any values. explore(step, inputs=…) shows those of a call, ' +
         'and explore.training(step) those of a training run.'
       : later(box)
         ? 'This value is not computed yet: press → to go on.'
@@ -109,7 +109,7 @@ class Panel {
     return `${{ forward: 'value', backward: 'value', update: 'after' }[phase]} ${name}`.trim();
   }
 
-  /** Says of a relu, of its gradient and of the box between them why units that are off get no gradient, and how many. */
+  /** Says why units that are off get no gradient, and how many: for a relu, its gradient, and the box between them. */
   sayWhereGradientsStop(box, moment, done) {
     const { boxes } = this.data;
     const mask = reluOff(boxes[box]) ? box : maskOf(this.data, box);
@@ -133,18 +133,18 @@ class Panel {
     this.report.point(point === null ? null : Math.max(0, Math.min(this.count - 1, Math.round(point))));
   }
 
-  /** Follows the point `by` further on. */
+  /** Follows the point that comes `by` points later. */
   step(by) {
     if (this.count) this.choosePoint(this.point === null ? (by > 0 ? 0 : this.count - 1) : this.point + by);
   }
 
-  /** Lets one type the number of a point. */
+  /** Lets the user type the number of a point. */
   follow() {
     this.field.focus();
     this.field.select();
   }
 
-  /** Says how the value is computed, from what, and by whom it is used. */
+  /** Says how and from what the value is computed, and where it is used. */
   explain(box) {
     const { boxes, edges, source, pairs } = this.data;
     const of = boxes[box];
@@ -193,7 +193,7 @@ class Panel {
   }
 }
 
-/** One array: heat map, scale, the element pointed at, the point followed, histogram, and facts about all elements. */
+/** One array: heat map, scale, the element under the pointer, the followed point, histogram, and facts. */
 class Heat {
   constructor(panel, side) {
     this.panel = panel;
@@ -301,7 +301,7 @@ class Heat {
           {},
           ...Array.from({ length: across }, (_, c) => {
             const value = this.elements[r * across + c];
-            const colour = colourOf(value, this.largest * 2.6, dark); // pale, for the number on it to be read
+            const colour = colourOf(value, this.largest * 2.6, dark); // pale, so that the number on it can be read
             return make('td', { style: `background: rgb(${colour.join(' ')})` }, number(value, 4));
           }),
         ),
@@ -393,7 +393,7 @@ class Heat {
     if (!hasPoints(data, this.box)) return;
     const point =
       data.boxes[this.box].shape.length > 1 ? cell[0] * this.kept.rowStep : cell[1] * this.kept.columnStep;
-    this.shownPoint = point; // the element pointed at stays
+    this.shownPoint = point; // the element under the pointer stays
     report.point(point);
   }
 
@@ -413,7 +413,7 @@ class Heat {
     event.stopPropagation();
   }
 
-  /** Says what the point that is followed has here, and marks it, if this array has something for each point. */
+  /** Says what this array has for the followed point, and marks it, if the array has something for each point. */
   showPoint() {
     const { point, data, values } = this.panel;
     const { box, moment, kept } = this;
@@ -421,7 +421,7 @@ class Heat {
     this.followed.replaceChildren();
     this.mark.hidden = !shown;
     const { shape } = data.boxes[box];
-    const flat = shape.length === 1; // its points lie side by side
+    const flat = shape.length === 1; // its points are side by side
     const [count, step] = flat ? [kept.across, kept.columnStep] : [kept.down, kept.rowStep];
     const nearest = Math.min(count - 1, Math.round(point / step));
     this.table.querySelectorAll('tr').forEach((row, r) => {
@@ -440,7 +440,7 @@ class Heat {
     this.followed.append(make('b', {}, `point ${point}: `), told.filter(Boolean).join('; '));
   }
 
-  /** What the page has of this array for a point: its numbers if they are few, or how many are 0, or nothing. */
+  /** What this array has for a point: its numbers if there are few, or how many of them are 0, or nothing. */
   told(point) {
     const { values, data } = this.panel;
     const { box, moment, kept } = this;

@@ -1,11 +1,11 @@
-// The picture: what of the computation is visible, its boxes and edges as SVG.
+// The picture: the visible part of the computation, with its boxes and edges as SVG.
 
 const PHASES = ['forward', 'backward', 'update'];
 const HEADINGS = { forward: 'forward ↓', backward: 'backward ↑', update: 'update' };
 const MOST = 21; // columns of text in a box
-const GLIDE = 240; // milliseconds in which boxes move to where they are after folding or unfolding
-const MANY = 300; // boxes above which they do not glide
-const FAN = 8; // uses of one value by the backward pass that are drawn
+const GLIDE = 240; // milliseconds that boxes take to move after folding or unfolding
+const MANY = 300; // with more boxes than this, they do not glide
+const FAN = 8; // if the backward pass uses a value more often, these edges are not drawn
 
 /** The text of a line of code in the signs of formulas. */
 function asFormula(code) {
@@ -32,7 +32,7 @@ function codeOf(line) {
 }
 
 /**
- * What is visible: nodes, each for one box or for several that are folded into it, and the edges between them.
+ * What is visible: nodes, each for one box or for several boxes folded into it, and the edges between them.
  * `folded` has the paths of folded scopes as JSON; if `byLine`, the operations of one line of the source are one node,
  * except for the lines in `unfolded`.
  */
@@ -101,7 +101,7 @@ function visibleOf(data, { folded, byLine, unfolded }) {
   return { nodes, edges: [...edges.values()], pairs, nodeOf };
 }
 
-/** The SVG in `place`: draws what is visible and reports what is chosen to `choose(box)`, `foldScope(path)`. */
+/** The SVG in `place`: draws what is visible and reports clicks to `choose(box)` and `foldScope(path)`. */
 class Picture {
   constructor(place, data, { choose, foldScope, foldLine }) {
     this.data = data;
@@ -124,7 +124,7 @@ class Picture {
     return this.pen.measureText(text).width;
   }
 
-  /** Draws what is visible anew. */
+  /** Draws what is visible again. */
   draw(visible) {
     this.visible = visible;
     const { nodes, edges } = visible;
@@ -304,7 +304,7 @@ class Picture {
       .join(' ');
   }
 
-  /** Unfolds a node that others are folded into; returns whether there were any. */
+  /** Unfolds a node; returns whether any boxes were folded into it. */
   unfold(node) {
     if (node.path) this.report.foldScope(node.path);
     else if (node.line) this.report.foldLine(node.line);
@@ -312,8 +312,8 @@ class Picture {
   }
 
   /**
-   * Draws what is visible after something was folded or unfolded, `toggled`: { path } of a scope or { line }. It stays
-   * where it was on the screen. What is `selected` stays in sight, and with it, if they fit in, the boxes that were
+   * Draws what is visible after something was folded or unfolded: `toggled`, { path } of a scope or { line }. It stays
+   * where it was on the screen. The `selected` box stays in sight, and if there is room, so do the boxes that were
    * folded or unfolded and those that use their result.
    */
   redraw(visible, selected, toggled) {
@@ -369,13 +369,13 @@ class Picture {
     return { left: x[k], top: y[k], right: x[k] + this.visible.nodes[k].width, bottom: y[k] + LAYOUT.height };
   }
 
-  /** Where each box of the data, or the one that it is folded into, is on the screen. */
+  /** Where each box of the data, or the node that it is folded into, is on the screen. */
   spots() {
     const { x, y } = this.placed;
     return this.visible.nodeOf.map(k => this.view.onScreen([x[k], y[k]]));
   }
 
-  /** Moves boxes from where they were on the screen to where they are; unfolded ones come out of the one before. */
+  /** Moves boxes from their old places on the screen to the new ones; unfolded boxes come out of the folded box. */
   glide(spots) {
     const { nodes } = this.visible;
     if (nodes.length > MANY || matchMedia('(prefers-reduced-motion: reduce)').matches) return;
@@ -391,7 +391,7 @@ class Picture {
       if (!layer.classList.contains('boxes')) layer.animate([{ opacity: 0 }, { opacity: 1 }], timing);
   }
 
-  /** Brings the node of this box in sight. */
+  /** Brings the node of this box into sight. */
   reveal(box) {
     this.view.reveal(this.rectangle(this.visible.nodeOf[box]));
   }

@@ -1,10 +1,11 @@
-// The ways of edges from one phase to another. An edge is one curve if that crosses no box. Otherwise it goes around the
-// boxes: through the gap below the row of its tail, between two columns, and through the gap below the row of its head.
+// The routes of edges from one phase to another. An edge is one curve if that crosses no box. Otherwise it goes around
+// the boxes: through the gap below the row of its tail, between two columns, and through the gap below the row of its
+// head.
 
 const ROUTE = { corner: 8, radius: 5, track: 9, step: 4, tracks: 3, samples: 64 };
 
 class Routes {
-  /** `nodes` are at `x`, in the row `rank`; `tops` has the upper edge of each row, and `columns` are those of phases. */
+  /** `nodes` are at `x`, in the row `rank`; `tops` has the upper edge of each row; `columns` are the phases'. */
   constructor({ nodes, x, rank, tops, columns }) {
     Object.assign(this, { nodes, x, rank, tops, columns });
     this.rows = tops.map(() => []); // the boxes of each row

@@ -1,6 +1,6 @@
-// The training: the loss curve, on which one chooses a moment, and the regions of classes in the plane.
+// The training: the loss curve, on which the user chooses a moment, and the regions of classes in the plane.
 
-// The regions and the points of up to eight classes, around the colour-blind-safe palette of Okabe and Ito.
+// The regions and the points of up to eight classes, based on the colour-blind-safe palette of Okabe and Ito.
 const FILLS = {
   dark: [
     [18, 58, 88, 255],
@@ -108,12 +108,12 @@ class TrainingView {
         {
           type: 'button',
           class: 'chip',
-          title: `${near}, ${by}, over ${window} updates, spikes aside: goes to the snapshot there`,
+          title: `${near}, ${by}, over ${window} updates, ignoring spikes: goes to the snapshot there`,
           click: () => this.report.choose(moment),
         },
         `see it ${afterUpdates(at[moment])}`,
       ),
-      make('span', {}, by), // wrapped out of sight where there is no room
+      make('span', {}, by), // wrapped out of sight if there is no room
     );
   }
 
@@ -251,7 +251,7 @@ class TrainingView {
   }
 }
 
-/** How texts call the moment after `n` updates. */
+/** The name of the moment after `n` updates in texts. */
 function afterUpdates(n) {
   return `after ${n.toLocaleString('en')} update${n === 1 ? '' : 's'}`;
 }

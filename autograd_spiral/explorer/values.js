@@ -1,6 +1,6 @@
-// The values that the page carries: for each box and moment the elements kept, what is said of all, and a histogram.
+// The values in the page: for each box and moment, the elements kept, facts about all elements, and a histogram.
 
-/** Decodes the text of the page into views of one large array; `planes` of bytes as they were deflated. */
+/** Decodes the text of the page into views of one large array; `planes` has the decompressed bytes. */
 class Values {
   static async read(text, data) {
     const binary = atob(text);
@@ -53,7 +53,7 @@ class Values {
     return Values.view(this.octets, this.barsOf[box], moment);
   }
 
-  /** How many zeros each row has, also of rows that were left out; null if that is not kept. */
+  /** How many zeros each row has, including rows that were left out; null if that is not kept. */
   zeros(box, moment) {
     return Values.view(this.octets, this.zerosOf[box], moment);
   }
@@ -74,7 +74,7 @@ class Values {
     return row % rowStep ? undefined : this.elements(box, moment)?.subarray(at, at + across);
   }
 
-  /** What is said of all elements, by name; null if the value is not known. */
+  /** The facts about all elements, by name; null if the value is not known. */
   facts(box, moment) {
     const found = Values.view(this.numbers, this.factsOf[box], moment);
     return found && Object.fromEntries(this.data.factNames.map((name, i) => [name, found[i]]));
@@ -127,7 +127,7 @@ function spelledOut(data, box, depth = 8) {
     const text = name || spelledOut(data, tail, depth - 1) || what;
     const power = /·[²ᵀ[]/.test(formula) ? '' : '[²ᵀ]?';
     const alone = new RegExp(`^[\\p{L}\\d_]*(\\([^()]*\\))?${power}$`, 'u').test(text) || formula.includes('(·');
-    const product = /^[^()]* [+−] [^()]*$/.test(formula) && /^[^()+−]*$/.test(text); // binds closer than the sum
+    const product = /^[^()]* [+−] [^()]*$/.test(formula) && /^[^()+−]*$/.test(text); // binds more tightly
     return alone || product ? text : `(${text})`;
   });
   return formula.replace(/(?<![\p{L}\d_])\(·\)|·/gu, dot => {
@@ -136,7 +136,7 @@ function spelledOut(data, box, depth = 8) {
   });
 }
 
-/** How many points the data has, that the rows of other values belong to; 0 if that is not known. */
+/** The number of points in the data, to which the rows of other values belong; 0 if it is not known. */
 function pointsOf({ regions, boxes }) {
   const rows = ({ kind, shape }) => kind === 'data' && [1, 2].includes(shape.length);
   return regions?.points.length ?? boxes.find(rows)?.shape[0] ?? 0;
@@ -150,12 +150,12 @@ function hasPoints(data, box) {
   return [1, 2].includes(shape.length) && shape[0] === pointsOf(data) && !NO_POINTS.includes(kind);
 }
 
-/** What is 0 where a box leaves out the gradient of a relu that is off, such as h in dh × (h > 0); '' if it does not. */
+/** The value that is 0 where a box masks the gradient of a relu, such as h in dh × (h > 0); '' if the box does not. */
 function reluOff({ phase, formula }) {
   return (phase === 'backward' && formula.match(/ × \((.+) > 0\)$/)?.[1]) || '';
 }
 
-/** The box that leaves out gradients where this one, the value of a relu or its gradient, is off; −1 if none does. */
+/** The box that masks a gradient and reads this box, a relu or the gradient; −1 if there is none. */
 function maskOf(data, box) {
   return data.boxes.findIndex((other, i) => reluOff(other) && argumentsOf(data, i).includes(box));
 }
@@ -165,14 +165,14 @@ function isNumbered({ name, named, printed }) {
   return !named && printed && /^t\d+_*$/.test(name);
 }
 
-/** How texts call a box: its name, or else its formula; both if its name says nothing. */
+/** The name of a box in texts: its name, or else its formula; both if its name says nothing. */
 function calledIn(data, box) {
   const { name, what } = data.boxes[box];
   if (isNumbered(data.boxes[box])) return `${name} = ${spelledOut(data, box)}`;
   return name || spelledOut(data, box) || what;
 }
 
-/** What the names in a formula stand for that say nothing by themselves: where t1 = dh × (h > 0). */
+/** Explains the names in a formula that say nothing by themselves: where t1 = dh × (h > 0). */
 function whereOf(data, formula) {
   data.numbered ??= new Map(
     data.boxes.map((box, i) => [box.name, i]).filter(([, i]) => isNumbered(data.boxes[i])),

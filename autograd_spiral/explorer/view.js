@@ -1,13 +1,13 @@
-// The view: which part of the picture one sees, and how one moves around in it.
+// The view: which part of the picture is in sight, and how the user moves around in it.
 
-const READABLE = 0.58; // the scale below which texts are too small
-const NARROW = 500; // a window below this shows no whole picture that one can read
+const READABLE = 0.58; // with a smaller scale than this, texts are too small
+const NARROW = 500; // in a narrower window than this, a whole picture cannot be read
 const MARGIN = 12; // around what is in sight
 
 class View {
   constructor(svg, world) {
     Object.assign(this, { svg, world, size: { width: 1, height: 1 }, x: 0, y: 0, scale: 1 });
-    this.moved = false; // whether somebody has moved it since it was fitted
+    this.moved = false; // whether the user has moved the picture since it was fitted
     this.listen();
   }
 
@@ -49,7 +49,7 @@ class View {
     return [this.x + this.scale * x, this.y + this.scale * y];
   }
 
-  /** Puts a point of the picture to the point `at` of the window, unless the picture would leave an edge empty. */
+  /** Puts a point of the picture at the point `at` of the window, unless an edge of the window would become empty. */
   hold([x, y], at) {
     const { width, height } = this.svg.getBoundingClientRect();
     const along = (now, wanted, window, whole) =>
@@ -65,7 +65,7 @@ class View {
     this.show(rectangle, (from, long, window) => (window - long) / 2 - from);
   }
 
-  /** Moves the picture no more than it takes to see the first rectangle, and each further one that fits in with it. */
+  /** Moves the picture no more than needed to show the first rectangle, and each further one that fits as well. */
   revealAll([first, ...others]) {
     const both = (a, b) => ({
       left: Math.min(a.left, b.left),
@@ -139,7 +139,7 @@ class View {
         !svg.hasPointerCapture(event.pointerId)
       )
         return;
-      svg.setPointerCapture(event.pointerId); // from here on it is no click
+      svg.setPointerCapture(event.pointerId); // from now on, this is not a click
       if (others.length) {
         const before = Math.hypot(x - others[0][0], y - others[0][1]);
         const after = Math.hypot(event.clientX - others[0][0], event.clientY - others[0][1]);

@@ -199,7 +199,9 @@ def flatten(params: Any) -> tuple[Any, Function]:
     def restore(vector: Any) -> Any:
         needed = (ends[-1] if ends else 0,)
         if np.shape(vector) != needed:
-            raise ShapeError(f"flatten: the vector has shape {np.shape(vector)}, but the container needs shape {needed}")
+            raise ShapeError(
+                f"flatten: the vector has shape {np.shape(vector)}, but the container needs shape {needed}"
+            )
         parts = (vector[end - np.prod(shape, dtype=int) : end] for end, shape in zip(ends, shapes, strict=True))
         return unflatten(treedef, (np.reshape(part, shape) for part, shape in zip(parts, shapes, strict=True)))
 

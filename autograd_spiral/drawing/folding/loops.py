@@ -55,9 +55,9 @@ class Boxes:
 class Loop:
     """A loop: for each box of a round, its positions in all rounds.
 
-    `rows` holds the positions of computed boxes, and `leaves` those of leaves. `carried` holds the uses of values that
-    the round before computed, as pairs of a box and the number of the use. `labels` says, for each box, what all rounds
-    have in common.
+    `rows` holds the positions of computed boxes, and `leaves` holds the positions of leaves. `carried` holds the uses
+    of values that the round before computed, as pairs of a box and the number of the use. `labels` says, for each box,
+    what all rounds have in common.
     """
 
     rows: list[list[int]]

@@ -47,7 +47,7 @@ def _linear_recurrence(b: Any, a: Any, axis: int) -> Any:
     """Return y with `y[k] = b[k] + a[k] · y[k + 1]` along `axis`; `a` has one entry fewer than `b`."""
     with np.errstate(all="ignore"):
         y = _by_halves(np.moveaxis(b, axis, 0), np.moveaxis(a, axis, 0))
-    if not np.isfinite(y).all():  # a product of several a may overflow where no y does
+    if not np.isfinite(y).all():  # a product of several entries of `a` may overflow even if no y does
         for k in range(len(a := np.moveaxis(a, axis, 0)) - 1, -1, -1):
             y[k] = np.moveaxis(b, axis, 0)[k] + a[k] * y[k + 1]
     return np.moveaxis(y, 0, axis)
