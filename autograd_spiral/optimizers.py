@@ -13,7 +13,7 @@ import numbers
 import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NoReturn, Self, TypeAlias
+from typing import Any, Never, NoReturn, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -134,7 +134,7 @@ class Optimizer:
         own = {"count": self.count, "learning_rate": self._rate, **self._averages}
         return {f"{type(self).__name__}.{name}": tensor for name, tensor in own.items()}
 
-    def update(self, gradients: Any = None) -> None:
+    def update(self, gradients: Any = None, *others: Never) -> None:
         """Take one step: assign new values to all parameters, computed from their gradients.
 
         The gradients have the form of the parameters. In a captured step, the parameters and the state change once the
@@ -150,6 +150,11 @@ class Optimizer:
         >>> w
         Tensor([0.9, 2.1], requires_grad=True)
         """
+        if others:
+            raise TypeError(
+                f"{type(self).__name__}.update takes the gradients alone: to change the rate, write "
+                "optimizer.learning_rate = …"
+            )
         if gradients is None:
             name = type(self).__name__
             raise TypeError(f"{name}.update takes the gradients: write optimizer.update(grad(loss, parameters))")
@@ -187,7 +192,8 @@ class Optimizer:
         if found.keys() != self._leaves.keys():
             raise GradientError(
                 f"{caller}: the parameters are {_listed(self._leaves)}, but the gradients are {_listed(found)}: write "
-                "grad(loss, parameters) or value_and_grad(f)(parameters), for gradients in the form of the parameters"
+                "grad(loss, parameters) or value_and_grad(f)(parameters), for gradients in the form of the parameters. "
+                f"To freeze a parameter, leave it out: {type(self).__name__}(…) of the others, and grad of these"
             )
         for key, p in self._leaves.items():
             if found[key].shape != p.shape:
@@ -539,8 +545,13 @@ def _parameters(caller: str, container: Any) -> dict[Any, Tensor]:
             )
     if not found:
         raise GradientError(f"{caller}: there are no parameters")
-    if len(set(found.values())) < len(found):
-        raise GradientError(f"{caller}: two of the parameters {_listed(found)} are the same tensor: pass each one once")
+    for p in found.values():
+        same = [key for key, other in found.items() if other is p]
+        if len(same) > 1:
+            raise GradientError(
+                f"{caller}: {' and '.join(map(_name, same))} are the same tensor: pass it once, and take its gradient "
+                "once, which counts all its uses"
+            )
     return found
 
 
@@ -548,12 +559,22 @@ def _floating(caller: str, key: Any, gradient: Any) -> Any:
     """Return a gradient unchanged if it is a Tensor, else as an array; raise unless it is floating-point."""
     if gradient is None:
         raise GradientError(
-            f"{caller}: the gradient of {_name(key)} is None: pass one for each parameter, as in grad(loss, parameters)"
+            f"{caller}: the gradient of {_name(key)} is None: pass one for each parameter, as in grad(loss, "
+            "parameters); to freeze a parameter, leave it out of the parameters"
+        )
+    if type(gradient) is Tensor and gradient.is_leaf and gradient.requires_grad:
+        raise GradientError(
+            f"{caller} takes gradients, but {_name(key)} is a parameter: pass grad(loss, parameters), and use what "
+            "clip_by_norm returns"
         )
     array = gradient if type(gradient) is Tensor else np.asarray(gradient)
     if array.dtype.kind != "f":
-        kind = array.dtype if array.dtype != object else type(gradient).__name__
-        raise DtypeError(f"{caller}: the gradient of {_name(key)} must be floating-point, not {kind}")
+        if array.dtype == object:
+            raise DtypeError(
+                f"{caller}: the gradient of {_name(key)} must be floating-point, not {type(gradient).__name__}: pass "
+                "gradients in a list, tuple, dict or dataclass"
+            )
+        raise DtypeError(f"{caller}: the gradient of {_name(key)} must be floating-point, not {array.dtype}")
     return array
 
 

@@ -386,7 +386,7 @@ def test_a_parameter_that_was_replaced_is_noticed() -> None:
         ({"W": Tensor(1.0)}, GradientError, "'W' requires no gradients: leave it out. "),
         ({"W": 2 * W}, GradientError, "'W' was computed. Parameters are tensors made by Tensor(data, requires_grad="),
         ([], GradientError, "there are no parameters"),
-        ({"a": W, "b": W}, GradientError, "two of the parameters 'a', 'b' are the same tensor: pass each one once"),
+        ({"a": W, "b": [W]}, GradientError, "'a' and 'b.0' are the same tensor: pass it once, and take its gradient"),
     ],
 )
 def test_wrong_parameters_are_refused(given: Any, error: Any, message: str) -> None:
@@ -411,6 +411,12 @@ def test_wrong_parameters_are_refused(given: Any, error: Any, message: str) -> N
         (lambda: clip_by_norm([np.ones(2)], 0.0), ValueError, "clip_by_norm: max_norm must be positive and finite"),
         (lambda: clip_by_norm([], 1.0), GradientError, "clip_by_norm: there are no gradients"),
         (lambda: clip_by_norm({"W": None}, 1.0), GradientError, "clip_by_norm: the gradient of 'W' is None"),
+        (lambda: clip_by_norm({"W": W}, 1.0), GradientError, "clip_by_norm takes gradients, but 'W' is a parameter"),
+        (lambda: clip_by_norm({}.values(), 1.0), DtypeError, "not dict_values: pass gradients in a list, tuple, dict"),
+        (lambda: SGD({"W": W}, 0.1).update({"W": W}), GradientError, "takes gradients, but 'W' is a parameter"),
+        (lambda: SGD({"W": W}, 0.1).update({"W": None}), GradientError, "to freeze a parameter, leave it out"),
+        (lambda: SGD({"W": W}, 0.1).update({}), GradientError, "To freeze a parameter, leave it out: SGD(…)"),
+        (lambda: SGD(W, 0.1).update(np.ones(2), 0.05), TypeError, "to change the rate, write optimizer.learning_rate"),
         (
             lambda: dropout_mask(np.random.default_rng(0), 3, 1.0),
             ValueError,

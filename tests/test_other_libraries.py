@@ -1,6 +1,7 @@
 """Names that Tensors and the package lack: what the error says to write instead works."""
 
 import copy
+import operator
 import pickle
 import re
 import sys
@@ -9,10 +10,10 @@ import numpy as np
 import pytest
 
 import autograd_spiral
-from autograd_spiral import Tensor, no_grad
+from autograd_spiral import Tensor, blame, grad, no_grad
 from autograd_spiral.engine.messages import MissingNames
 from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES
-from autograd_spiral.errors import LostGraphError, ShapeError
+from autograd_spiral.errors import GradientError, InPlaceError, LostGraphError, ShapeError
 from autograd_spiral.other_libraries import _ON_THE_PACKAGE, instead_on_the_package
 from autograd_spiral.vocabulary import functions
 
@@ -157,6 +158,15 @@ def test_a_method_with_pytorchs_keywords_says_which_are_numpys(method):
         (lambda t: t.sum().backward(create_graph=True), TypeError, "write grad(loss, parameters, create_graph=True)"),
         (lambda t: t.backward(gradient=t), TypeError, "write cotangent= instead of gradient="),
         (lambda t: t.backward(axis=1), TypeError, "backward() got an unexpected keyword argument 'axis'"),
+        (lambda t: grad(t.sum(), t, retain_graph=True), TypeError, "'retain_graph': leave it out, since a graph"),
+        (lambda t: grad(t, t, grad_outputs=t), TypeError, "write cotangents= instead of grad_outputs="),
+        (lambda t: Tensor([1.0], dtype=np.float32), TypeError, "'dtype': write Tensor(np.asarray(data, dtype))"),
+        (lambda t: setattr(t, "requires_grad", False), GradientError, "to freeze a parameter, leave it out of grad("),
+        (lambda t: operator.iadd(t, 1.0), InPlaceError, "To add up losses, add numbers, as in total += float(loss)"),
+        (lambda t: operator.iadd(np.ones(2), t), InPlaceError, "as would a += t and the like with an array a"),
+        (lambda t: grad(np.float64(1.0), t), TypeError, "Tensors, not float64, which has no graph, like all"),
+        (lambda t: grad([np.ones(2)], t), TypeError, "instead of filling an array, write np.stack([t, …])"),
+        (lambda t: grad(t.sum(), np.ones(2)), TypeError, "write Tensor(array, requires_grad=True), or value_and_grad("),
         (lambda t: setattr(t, "grad", 0), ShapeError, "of shape (2,) to shape (): to clear it, write t.grad = None"),
         (lambda t: t in [t + 1, t], ShapeError, "to look for a tensor in a list, write any(x is t for x in list)"),
         (lambda t: [t + 1, t].index(t), ShapeError, "write any(x is t for x in list)"),
@@ -167,9 +177,15 @@ def test_calls_in_the_manner_of_others_say_what_to_write(call, error, message):
         call(Tensor([1.0, 2.0], requires_grad=True))
 
 
-def test_no_grad_must_be_called():
-    with pytest.raises(TypeError, match=re.escape("write with no_grad():")), no_grad:
+@pytest.mark.parametrize("block", [no_grad, blame])
+def test_blocks_must_be_called(block):
+    with pytest.raises(TypeError, match=re.escape(f"write with {block.__name__}():")), block:
         pass
+    with pytest.raises(TypeError, match=re.escape(f"write @{block.__name__}()")):
+        block(lambda: None)
+
+
+def test_nothing_is_recorded_inside_no_grad():
     with no_grad():
         assert not (2 * Tensor(1.0, requires_grad=True)).requires_grad
 
@@ -193,7 +209,7 @@ def test_a_function_of_scipy_that_takes_arrays_alone_is_named():
 @pytest.mark.parametrize(
     ("name", "instead"),
     [
-        ("nn", "a model is a dict, list or dataclass of tensors: "),
+        ("nn", "a model is a dict, list or dataclass of tensors"),
         ("AdamW", "write Adam(parameters, learning_rate, weight_decay=0.01)"),
         ("RMSprop", "keep the averages in Tensors, and write p.assign(p - step_size * dp) for "),
         ("DataLoader", "write batches(rng, size, X, y), and loop over it"),

@@ -9,7 +9,7 @@ import numpy as np
 
 from autograd_spiral.debug.user_code import users_line
 from autograd_spiral.engine.messages import INSTEAD_OF_BLAME, called
-from autograd_spiral.engine.modes import MODE, Mode, Observer, entering
+from autograd_spiral.engine.modes import MODE, Called, Mode, Observer, entering
 from autograd_spiral.errors import NonFiniteError
 
 __all__ = ["blame"]
@@ -18,7 +18,7 @@ __all__ = ["blame"]
 _error_state: ContextVar[Any] = ContextVar("autograd_spiral_error_state", default=None)  # of NumPy, outside blame()
 
 
-class blame(entering):
+class blame(entering, metaclass=Called):
     """Raise `NonFiniteError` at the first operation, forward or backward, whose result is not finite.
 
     It is a context manager (`with blame():`) and a decorator (`@blame()`). The error names the primitive, the user's

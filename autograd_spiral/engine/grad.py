@@ -6,7 +6,7 @@ import functools
 import warnings
 import weakref
 from collections.abc import Iterable, Iterator, Sequence, ValuesView
-from typing import Any, TypeVar, overload
+from typing import Any, Never, TypeVar, overload
 
 import numpy as np
 
@@ -34,7 +34,7 @@ def grad(
 def grad(
     outputs: Tensor | Sequence[Tensor], inputs: Parameters, cotangents: Any = None, create_graph: bool = False
 ) -> Parameters: ...
-def grad(outputs: Any, inputs: Any = None, cotangents: Any = None, create_graph: bool = False) -> Any:
+def grad(outputs: Any, inputs: Any = None, cotangents: Any = None, create_graph: bool = False, **others: Never) -> Any:
     """Return the gradients of `outputs` with respect to `inputs`: for each input, a Tensor of the same shape.
 
     `outputs` is a Tensor or a sequence of Tensors. `inputs` is a Tensor, or a list, tuple, dict or dataclass of
@@ -43,7 +43,8 @@ def grad(outputs: Any, inputs: Any = None, cotangents: Any = None, create_graph:
     array of weights for each output (or is a single array, for a single Tensor). The result is then a vector-Jacobian
     product, summed over the outputs. `cotangents` is required if an output has more than one element. With
     `create_graph`, the results can be differentiated in turn. An input that the outputs do not depend on gets zeros; if
-    no output has a graph, a UserWarning is issued. Raises `DtypeError` for integer tensors, `GradientError` for an
+    no output has a graph, a UserWarning is issued. The same happens if an input is not a leaf but the tenth in a row of
+    updates like `w = w - 0.1 * grad(loss, w)`. Raises `DtypeError` for integer tensors, `GradientError` for an
     input that does not require gradients and for a missing cotangent, and `StaleLeafError` if `create_graph` needs the
     old value of a leaf that was assigned a new one.
 
@@ -56,6 +57,8 @@ def grad(outputs: Any, inputs: Any = None, cotangents: Any = None, create_graph:
     >>> grad(net["w"] ** 2 + net["b"], net)
     {'w': Tensor(6.), 'b': Tensor(1.)}
     """
+    if others:
+        raise messages.unknown_keyword("grad", *others)
     if inputs is None and not callable(outputs):
         raise TypeError(
             "grad takes the parameters too: write grad(loss, parameters), or loss.backward() for all leaves"
@@ -70,6 +73,8 @@ def grad(outputs: Any, inputs: Any = None, cotangents: Any = None, create_graph:
         if not start._requires_grad:
             role, floating = called_in(treedef, i, "input"), start._value.dtype.kind == "f"
             raise (messages.input_without_gradient if floating else messages.integer_in_grad)(role, start)
+        if start.args and (warning := messages.many_updates(called_in(treedef, i, "input"), start)):
+            warnings.warn(warning, UserWarning, stacklevel=2)
     given: Sequence[Any] = [None] * len(ends)
     if cotangents is not None:
         given = [cotangents] if isinstance(outputs, Tensor) else list(cotangents)
@@ -163,12 +168,12 @@ def tensors_in(tree: Any, role: str) -> tuple[list[Tensor], Any]:
     if treedef is LEAF:
         if not isinstance(tree, Iterable):
             function = "; for a function, write value_and_grad(f)(x) or grad(f(x), x)" if callable(tree) else ""
-            remedy = messages.plain_class(tree) or function
+            remedy = messages.plain_class(tree) or messages.plain_number(tree, role) or function
             kinds = "a Tensor, or a list, tuple, dict or dataclass of Tensors"
             raise TypeError(f"{role} must be {kinds}, not {type(tree).__name__}{remedy}")
         leaves, treedef = flatten(tuple(tree))  # such as the values of a dict
     for i, leaf in enumerate(leaves):
         if not isinstance(leaf, Tensor):
-            kind = f"{type(leaf).__name__}{messages.plain_class(leaf)}"
+            kind = f"{type(leaf).__name__}{messages.plain_class(leaf) or messages.plain_number(leaf, role)}"
             raise TypeError(f"{called_in(treedef, i, role)} must be a Tensor, not {kind}")
     return leaves, treedef

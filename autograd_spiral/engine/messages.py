@@ -110,7 +110,8 @@ class NeverInPlace:
     def _refuse(self, other: Any) -> NoReturn:
         raise InPlaceError(
             f"{called(self)} cannot be changed in place, since a recorded value must not change: "
-            "write t = t + … for a new value, or t.assign(t + …) to update a leaf"
+            "write t = t + … for a new value, or t.assign(t + …) to update a leaf. To add up losses, add numbers, as "
+            "in total += float(loss)"
         )
 
     __iadd__ = __isub__ = __imul__ = __itruediv__ = __imatmul__ = __ipow__ = _refuse
@@ -160,8 +161,9 @@ def set_requires_grad(tensor: Any) -> GradientError:
     """Return the error for `t.requires_grad = …`."""
     t = tensor.name or "t"
     return GradientError(
-        f"requires_grad of {called(tensor)} cannot be changed: write Tensor({t}.data, requires_grad=True) "
-        f"for a leaf that collects a gradient, or {t}.detach() for one that does not"
+        f"requires_grad of {called(tensor)} cannot be changed: to freeze a parameter, leave it out of "
+        f"grad(loss, parameters) and of the optimizer; write Tensor({t}.data, requires_grad=True) for a leaf that "
+        f"collects a gradient, or {t}.detach() for one that does not"
     )
 
 
@@ -353,8 +355,9 @@ def keyword(ufunc: np.ufunc, key: str) -> AutogradError:
     """Return the error for a keyword of a ufunc that recording does not support."""
     if key == "out":
         return InPlaceError(
-            f"{name_of(ufunc)} with out= would overwrite an array, but a recorded value never changes: "
-            "use the returned tensor, or t.assign(…) to update a leaf"
+            f"{name_of(ufunc)} with out= would overwrite an array, as would a += t and the like with an array a, but a "
+            f"recorded value never changes: write a = {name_of(ufunc)}(…) for a new value, or t.assign(…) to update a "
+            "leaf"
         )
     remedies = {
         "where": "use np.where(condition, value, other)",
@@ -452,15 +455,59 @@ def no_collected_gradient(tensor: Any) -> str:
     return f"{called(tensor)} has no .grad: only leaves with requires_grad=True collect one; {remedy}"
 
 
-def keyword_of_backward(keyword: str, *others: str) -> TypeError:
-    """Return the error for `backward(retain_graph=True)` and other keywords."""
-    remedies = {
-        "create_graph": ": write grad(loss, parameters, create_graph=True)",
-        "gradient": ": write cotangent= instead of gradient=",
-        "inputs": ": write grad(loss, inputs)",
-        "retain_graph": ": leave it out, since a graph stays as long as its tensors",
-    }
-    return TypeError(f"backward() got an unexpected keyword argument {keyword!r}{remedies.get(keyword, '')}")
+_KEYWORDS = {
+    "Tensor": {
+        "device": "leave it out, since all tensors are NumPy arrays",
+        "dtype": "write Tensor(np.asarray(data, dtype))",
+    },
+    "backward": {
+        "create_graph": "write grad(loss, parameters, create_graph=True)",
+        "gradient": "write cotangent= instead of gradient=",
+        "inputs": "write grad(loss, inputs)",
+        "retain_graph": "leave it out, since a graph stays as long as its tensors",
+    },
+    "grad": {
+        "allow_unused": "leave it out, since such an input gets zeros",
+        "grad_outputs": "write cotangents= instead of grad_outputs=",
+        "retain_graph": "leave it out, since a graph stays as long as its tensors",
+    },
+}
+
+
+def unknown_keyword(function: str, keyword: str, *others: str) -> TypeError:
+    """Return the error for a keyword that a function lacks, such as PyTorch's `backward(retain_graph=True)`."""
+    remedy = _KEYWORDS[function].get(keyword)
+    return TypeError(f"{function}() got an unexpected keyword argument {keyword!r}{f': {remedy}' if remedy else ''}")
+
+
+_UPDATES = 10
+
+
+def many_updates(role: str, tensor: Any) -> str | None:
+    """Return the warning for a parameter that ten updates have replaced by new tensors; None for any other tensor.
+
+    An update computes it from its old value and from a constant of the same shape. From the eleventh update on, there
+    is no other warning.
+    """
+    name, count = tensor.name, 0
+    while count <= _UPDATES and len(tensor.args) == 2 and (old := _updated(*tensor.args)) is not None:
+        tensor, count = old, count + 1
+    if count != _UPDATES:
+        return None
+    name = name or tensor.name or "w"
+    return (
+        f"grad: {role} has been replaced by a new tensor in each of {count} updates, and every one of these tensors "
+        f"stays in memory, in the graph of the next: write {name}.assign({name} - 0.1 * d{name}) instead of "
+        f"{name} = {name} - 0.1 * d{name}"
+    )
+
+
+def _updated(x: Any, y: Any) -> Any:
+    """Return the one of two operands that requires gradients, if they have the same shape; None if both or none do."""
+    flags = getattr(x, "requires_grad", False), getattr(y, "requires_grad", False)
+    if flags[0] == flags[1] or getattr(x, "shape", None) != getattr(y, "shape", None):
+        return None
+    return x if flags[0] else y
 
 
 def grad_of_no_leaf(tensor: Any) -> GradientError:
@@ -521,6 +568,22 @@ def plain_class(value: Any) -> str:
     (': write @dataclass above class SimpleNamespace', '')
     """
     return f": write @dataclass above class {type(value).__name__}" if _holds_tensors(value, 3) else ""
+
+
+def plain_number(value: Any, role: str) -> str:
+    """Return what to write for an array or a number where a Tensor is needed; "" for other values.
+
+    >>> plain_number(np.ones(2), "grad: input")
+    ': write Tensor(array, requires_grad=True), or value_and_grad(f)(array)'
+    """
+    if not isinstance(value, np.ndarray | np.number | float):
+        return ""
+    if role.endswith("output"):
+        return (
+            ", which has no graph, like all results of .data, float(t) and array[i] = t: instead of filling an array, "
+            "write np.stack([t, …])"
+        )
+    return ": write Tensor(array, requires_grad=True), or value_and_grad(f)(array)"
 
 
 def _holds_tensors(value: Any, levels: int) -> bool:

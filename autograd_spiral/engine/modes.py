@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TypeVar
 
 from autograd_spiral.engine.messages import stale
 
-__all__ = ["MODE", "NO_TRACE", "Mode", "Observer", "Trace", "entering", "no_grad", "scope"]
+__all__ = ["MODE", "NO_TRACE", "Called", "Mode", "Observer", "Trace", "entering", "no_grad", "scope"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -182,8 +182,14 @@ class entering:
         return decorate(self, function)
 
 
-class _Called(type):
-    """The class of `no_grad`: it makes `with no_grad:` raise an error that says to write `with no_grad():`."""
+class Called(type):
+    """The class of `no_grad` and `blame`: `with no_grad:` and `@no_grad` raise errors that say to write `no_grad()`."""
+
+    def __call__(cls, *args: Any) -> Any:
+        """Make a block. Raises TypeError for a function, which it would decorate."""
+        if args and callable(args[0]):
+            raise TypeError(f"{cls.__name__} must be called: write @{cls.__name__}()")
+        return super().__call__(*args)
 
     def __enter__(cls) -> NoReturn:
         raise TypeError(f"{cls.__name__} must be called: write with {cls.__name__}():")
@@ -191,7 +197,7 @@ class _Called(type):
     def __exit__(cls, *error: object) -> None: ...
 
 
-class no_grad(entering, metaclass=_Called):
+class no_grad(entering, metaclass=Called):
     """Compute without recording: a context manager (`with no_grad():`) and a decorator (`@no_grad()`).
 
     It is safe with threads and asyncio: recording stops only in the current thread or task. It also decorates generator

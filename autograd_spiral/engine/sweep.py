@@ -40,7 +40,8 @@ def sweep(
     array but was called with Tensors.
     """
     seeds = list(seeds)
-    order, leaves = _reachable({node for node, _ in seeds})
+    oldest = 0 if inputs is None else min((node.serial for node in inputs), default=0)
+    order, leaves = _reachable({node for node, _ in seeds}, oldest)
     flows = None if inputs is None or leaves <= inputs else _dependents(order, inputs)  # None: all of them
     cotangents: dict[Any, Any] = {}  # popped when a node is visited; what remains is the result
     recorded, widened = operands_of is not None, False
@@ -148,8 +149,11 @@ def unbroadcast(ct: Any, shape: tuple[int, ...]) -> Any:
     return wide(ct, math.inf if one_by_one > _SHORT else 0).sum(axis=summed).reshape(shape)
 
 
-def _reachable(outputs: set[Any]) -> tuple[list[Any], set[Any]]:
-    """Return the nodes through which gradients of `outputs` flow, `outputs` included, users first; and the leaves."""
+def _reachable(outputs: set[Any], oldest: int) -> tuple[list[Any], set[Any]]:
+    """Return the nodes through which gradients of `outputs` flow, `outputs` included, users first; and the leaves.
+
+    Nodes with serial numbers up to `oldest` count as leaves: what they were computed from is not visited.
+    """
     leaves = {output for output in outputs if not output.args}
     seen = outputs - leaves
     nodes = list(seen)
@@ -157,7 +161,7 @@ def _reachable(outputs: set[Any]) -> tuple[list[Any], set[Any]]:
         kind = type(node)
         for arg in node.args:
             if type(arg) is kind and arg._requires_grad and arg not in seen:
-                if arg.args:
+                if arg.args and arg.serial > oldest:
                     seen.add(arg)
                     nodes.append(arg)
                 else:

@@ -97,7 +97,9 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
         "serial",
     )
 
-    def __init__(self, data: TensorLike, requires_grad: bool = False, name: str | None = None) -> None:
+    def __init__(self, data: TensorLike, requires_grad: bool = False, name: str | None = None, **others: Never) -> None:
+        if others:
+            raise messages.unknown_keyword("Tensor", *others)
         if type(data) is not Tensor:
             self._value = frozen_copy(data, "Tensor(data)")
         elif data.requires_grad:
@@ -271,7 +273,7 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
         array([ 2., 40.])
         """
         if others:
-            raise messages.keyword_of_backward(*others)
+            raise messages.unknown_keyword("backward", *others)
         MODE.get().trace.permit("backward()", INSTEAD_OF_BACKWARD)
         if not self._requires_grad:
             raise messages.no_gradient(self)

@@ -75,7 +75,7 @@ def elementwise_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 
     def derivative(*args: Any, **kwargs: Any) -> Any:
         inputs = _Inputs("elementwise_grad", args, argnums, kwargs)
-        value = _one_tensor(inputs.call(f), "elementwise_grad")
+        value = inputs.call(f)
         ones = np.ones(value.shape, value.dtype)
         return inputs.in_form(_grad(value, inputs, ones, create_graph=inputs.recorded))
 
@@ -100,7 +100,7 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 
     def all_derivatives(*args: Any, **kwargs: Any) -> Any:
         inputs = _Inputs("jacobian", args, argnums, kwargs)
-        output = _one_tensor(inputs.call(f), "jacobian")
+        output = inputs.call(f)
         return inputs.in_form(_jacobians(output, inputs))
 
     return all_derivatives
@@ -137,7 +137,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
     (array([ 3., 40.]), array([ 1., 20.]))
     """
     inputs = _Inputs("vjp", primals, range(len(primals)))
-    output = _one_tensor(inputs.call(f), "vjp")
+    output = inputs.call(f)
 
     def pull_back(cotangent: Any) -> Any:
         recorded = inputs.recorded or type(cotangent) is Tensor
@@ -158,7 +158,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     """
     inputs = _Inputs("jvp", tuple(primals), range(len(primals)))
     directions = inputs.tangents(tangents)
-    output = _one_tensor(inputs.call(f), "jvp")
+    output = inputs.call(f)
     if not output.requires_grad:
         return inputs.out(output), inputs.out(Tensor(np.zeros(output.shape, output.dtype)))
     cotangent = _some_cotangent(output)
@@ -264,10 +264,11 @@ class _Inputs:
             )
         return Tensor(value, requires_grad=True)
 
-    def call(self, f: Function) -> Any:
+    def call(self, f: Function) -> Tensor:
         """Call the function with these leaves, recording even inside `no_grad()`, and return its result.
 
-        Raises `LostGraphError` if the function converts a tensor to a plain number, which drops the gradient.
+        Raises TypeError unless the function returns one array or number, and `LostGraphError` if it converts a tensor
+        to a plain number, which drops the gradient.
         """
         try:
             with entering(recording=True, transform=self.caller):
@@ -276,20 +277,16 @@ class _Inputs:
             if isinstance(error.__cause__, LostGraphError):
                 raise error.__cause__.with_traceback(error.__traceback__) from None
             raise
-        if isinstance(output, list | tuple) and output and self.caller == "jacobian":
-            raise TypeError(
-                f"jacobian: the function must return one array or number, not a {type(output).__name__}: write "
-                "np.stack([…]) or np.concatenate([…])"
-            )
-        if type(output) is not Tensor or not output.requires_grad:
-            self._warn_of_constant(f, output)
+        result = _one_tensor(output, self.caller)
+        if not result.requires_grad:
+            self._warn_of_constant(f, result)
         elif self.recorded and not MODE.get().transform:
-            self._warn_of_reads(f, output)
-        return output
+            self._warn_of_reads(f, result)
+        return result
 
-    def _warn_of_constant(self, f: Function, output: Any) -> None:
+    def _warn_of_constant(self, f: Function, output: Tensor) -> None:
         """Warn, at the line that called the transform, that the result of `f` does not depend on its argument."""
-        if type(output) is Tensor and output.args:  # a comparison, for example, which has no slope
+        if output.args:  # a comparison, for example, which has no slope
             return
         warnings.warn(
             f"{self.caller} returns zeros: the result of {name_of(f)} does not depend on its argument, or its graph "
@@ -357,12 +354,18 @@ def _one_tensor(output: Any, caller: str) -> Tensor:
     if isinstance(output, np.ndarray | np.generic | int | float):  # it depends on no argument
         return Tensor(np.asarray(output, float))
     if type(output) is not Tensor:
-        raise TypeError(f"{caller}: the function must return one array or number, not a {type(output).__name__}")
+        several = isinstance(output, list | tuple)
+        remedy = ""
+        if several and caller in ("value_and_grad", "hessian", "hvp"):
+            remedy = ": for further results, write loss, more = f(x), with a Tensor x, and then grad(loss, x)"
+        elif several:
+            remedy = ": write np.stack([…]) or np.concatenate([…])"
+        kind = type(output).__name__
+        raise TypeError(f"{caller}: the function must return one array or number, not a {kind}{remedy}")
     return output
 
 
-def _one_number(output: Any, caller: str) -> Tensor:
-    value = _one_tensor(output, caller)
+def _one_number(value: Tensor, caller: str) -> Tensor:
     if value._value.size != 1:
         raise GradientError(
             f"{caller}: the function returned shape {value.shape}, but must return one number: sum it, or use "

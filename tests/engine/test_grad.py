@@ -1,5 +1,6 @@
 """`grad` returns the gradients that `backward` adds, as new tensors, and stores them nowhere."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -125,6 +126,58 @@ def test_gradients_with_respect_to_nodes_and_to_the_output_itself(create_graph):
     assert got[0].data.tolist() == [3, 3]
     assert got[1].item() == 1
     assert got[2].data.tolist() == [7, 13]
+
+
+class Unvisited(tuple):
+    """Arguments of a node that may not be looked at."""
+
+    def __iter__(self):
+        raise AssertionError("visited")
+
+
+@both
+def test_nothing_is_visited_that_was_computed_before_all_inputs(create_graph):
+    w = leaf([1, 2])
+    before = w * 3.0
+    x = before + w
+    loss = np.sum(x * x * before)
+    before.args = Unvisited(before.args)
+    assert grad(loss, x, create_graph=create_graph).data.tolist() == [2 * 4 * 3, 2 * 8 * 6]
+
+
+@both
+def test_inputs_from_several_times_get_what_each_gets_alone(create_graph):
+    w = leaf([1, 2])
+    x = np.sin(w)
+    y = x * w + leaf([3, 4])
+    loss = np.sum(np.exp(y) * x * w)
+    together = grad(loss, [y, w, x], create_graph=create_graph)
+    assert [g.data.tolist() for g in together] == [grad(loss, t).data.tolist() for t in (y, w, x)]
+
+
+def steps(count, update):
+    """Messages of the warnings in `count` rounds that each replace a tensor by `update` of it."""
+    w = Tensor([1.0, -2.0], requires_grad=True, name="w")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(count):
+            w = update(w, grad(np.sum(w * w), w))
+    return [str(warning.message) for warning in caught]
+
+
+def test_updates_that_make_new_tensors_are_warned_of_once():
+    (message,) = steps(30, lambda w, dw: w - 0.1 * dw)
+    assert "in each of 10 updates" in message
+    assert "write w.assign(w - 0.1 * dw) instead of w = w - 0.1 * dw" in message
+    assert len(steps(11, lambda w, dw: -0.1 * dw.data + w)) == 1
+
+
+def test_layers_few_updates_and_leaves_are_not_taken_for_updates():
+    assert steps(10, lambda w, dw: w - 0.1 * dw) == []  # as in an inner loop of meta-learning
+    assert steps(30, lambda w, dw: w + np.tanh(w)) == []
+    assert steps(30, lambda w, dw: np.tanh(w)) == []
+    assert steps(30, lambda w, dw: w * Tensor(0.9) + 1.0) == []
+    assert steps(30, lambda w, dw: Tensor(w.data - 0.1 * dw.data, requires_grad=True)) == []
 
 
 @both

@@ -397,6 +397,14 @@ def test_a_plain_number_within_a_transform_raises(transform: Any, function: Any)
         transform(function)(np.array([1.0, 2.0]))
 
 
+@pytest.mark.parametrize("transform", [value_and_grad, hessian, jacobian, elementwise_grad])
+def test_a_function_with_several_results_is_refused_and_nothing_else_is_said(transform: Any) -> None:
+    x = np.array([1.0, 2.0])
+    for function in (lambda x: (np.sum(x), x), lambda x: [1.0, 2.0]):
+        with pytest.raises(TypeError, match=r"one array or number, not a (tuple|list): (for further|write np\.stack)"):
+            transform(function)(x)
+
+
 def test_numbers_for_display_and_for_branches_are_free() -> None:
     seen: list[Any] = []
 
