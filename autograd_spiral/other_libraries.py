@@ -90,7 +90,9 @@ for name in ("add_", "clamp_", "copy_", "div_", "fill", "fill_", "mul_", "put", 
 # --- on the package: autograd_spiral.nn -------------------------------------------------------------------------------
 
 _LAYER = "write X @ W + b, where W and b are Tensor(data, requires_grad=True)"
-_MODEL = "a model is a dict, list or dataclass of tensors, and functions of it: see autograd_spiral.spiral.TwoLayerNet"
+_MODEL = (
+    "a model is a dict, list or dataclass of tensors: write functions of it, as in autograd_spiral.spiral.TwoLayerNet"
+)
 _STEP = "write p.assign(p - step_size * dp) for p, dp in zip(parameters, grad(loss, parameters))"
 _SCHEDULE = "which Adam and SGD take as their learning rate"
 _LEAF = "write Tensor(data, requires_grad=True)"

@@ -101,7 +101,7 @@ def with_settings(leaves: list[Any], treedef: Any, *, numbers: bool) -> tuple[li
     """Return the leaves that are not settings, and a treedef that holds the settings in their places.
 
     Settings are strings, bools, None and functions; with `numbers`, Python's and NumPy's numbers are settings, too. But
-    a leaf outside any container is not a setting, and if all leaves would count as settings, none of them does.
+    a leaf outside any container is not a setting. If all leaves would be settings, none of them is.
 
     >>> leaves, treedef = with_settings(*flatten({"W": [1.0], "activation": "tanh"}), numbers=False)
     >>> leaves, unflatten(treedef, iter([2.0]))

@@ -42,7 +42,7 @@ def sweep(
     seeds = list(seeds)
     oldest = 0 if inputs is None else min((node.serial for node in inputs), default=0)
     order, leaves = _reachable({node for node, _ in seeds}, oldest)
-    flows = None if inputs is None or leaves <= inputs else _dependents(order, inputs)  # None: all of them
+    flows = None if inputs is None or leaves <= inputs else _dependents(order, inputs)  # None: through all nodes
     cotangents: dict[Any, Any] = {}  # popped when a node is visited; what remains is the result
     recorded, widened = operands_of is not None, False
     for node, ct in seeds:

@@ -1,7 +1,8 @@
 """Threads that help to compute a call, and can still be used after an interrupt at any moment.
 
-This is not so for `concurrent.futures`: an interrupt (Ctrl-C) inside its Python code may leave one of its locks held
-for ever. Here, threads share only queues, which are written in C, and any message about a job may be sent twice.
+Threads of `concurrent.futures` cannot: an interrupt (Ctrl-C) inside that module's Python code may leave one of its
+locks held for ever. Here, threads share only queues, which are written in C, and any message about a job may be sent
+twice.
 """
 
 from __future__ import annotations
