@@ -349,11 +349,11 @@ def numpys_names(keywords: Iterable[str]) -> str:
     return f": write {', '.join(pairs)}" if pairs else ""
 
 
-def keyword(ufunc: np.ufunc, key: str) -> AutogradError:
-    """Return the error for a keyword of a ufunc that recording does not support."""
+def keyword(function: Callable[..., Any], key: str) -> AutogradError:
+    """Return the error for a keyword, of a ufunc or any other function, that recording does not support."""
     if key == "out":
         return InPlaceError(
-            f"{name_of(ufunc)} with out= would overwrite an array, but a recorded value never changes: "
+            f"{name_of(function)} with out= would overwrite an array, but a recorded value never changes: "
             "use the returned tensor, or t.assign(…) to update a leaf"
         )
     remedies = {
@@ -362,7 +362,7 @@ def keyword(ufunc: np.ufunc, key: str) -> AutogradError:
         "axes": "move the axes with np.moveaxis or np.transpose",
         "axis": "move the axes with np.moveaxis or np.transpose",
     }
-    return NoRuleError(f"{name_of(ufunc)} with {key}= has no gradient rule: {remedies.get(key, 'leave it out')}")
+    return NoRuleError(f"{name_of(function)} with {key}= has no gradient rule: {remedies.get(key, 'leave it out')}")
 
 
 def modular_power() -> NoRuleError:
