@@ -249,6 +249,7 @@ ROWS: dict[str, dict[Any, Row]] = {
     "Functions that NumPy lacks": {
         functions.relu: row("z̄ · [x > 0]", edges="0 at 0"),
         functions.sigmoid: row("z̄ · z · (1 − z)"),
+        functions.softplus: row("z̄ · sigmoid(x)"),
         functions.erf: row("z̄ · 2 / √(π) · exp(−x²)"),
         functions._ndtr: row("z̄ · exp(−x² / 2) / √(2 · π)", edges="internal: the normal distribution function in gelu"),
         functions.softmax: row("z · (z̄ − Σ(z̄ · z))"),

@@ -75,7 +75,7 @@ def call_bound(
     """
     try:
         return function(*args, **kwargs)
-    except TypeError as raised:
+    except TypeError:
         name, signature = name_of(original), inspect.signature(function)
         kept = {k: v for k, v in kwargs.items() if not (k in NUMPY_DEFAULTS and v is NUMPY_DEFAULTS[k])}
         try:
@@ -85,9 +85,6 @@ def call_bound(
             raise NoRuleError(
                 f"{name} on a Tensor is called as {name}{unannotated(signature)}: {error}{remedy}"
             ) from None
-        passed_on = [key for key in kept if f"unexpected keyword argument {key!r}" in str(raised)]
-        if isinstance(raised, NoRuleError) and passed_on:  # by NumPy's own code, to a function that does not take it
-            raise NoRuleError(f"{name} on a Tensor takes no {passed_on[0]}=: leave it out") from None
         if len(kept) == len(kwargs):
             raise
     return function(*args, **kept)

@@ -351,12 +351,12 @@ def numpys_names(keywords: Iterable[str]) -> str:
     return f": write {', '.join(pairs)}" if pairs else ""
 
 
-def keyword(ufunc: np.ufunc, key: str) -> AutogradError:
-    """Return the error for a keyword of a ufunc that recording does not support."""
+def keyword(function: Callable[..., Any], key: str) -> AutogradError:
+    """Return the error for a keyword, of a ufunc or any other function, that recording does not support."""
     if key == "out":
         return InPlaceError(
-            f"{name_of(ufunc)} with out= would overwrite an array, as would a += t and the like with an array a, but a "
-            f"recorded value never changes: write a = {name_of(ufunc)}(…) for a new value, or t.assign(…) to update a "
+            f"{name_of(function)} with out= would overwrite an array, as would a += t and the like with an array a, but a "
+            f"recorded value never changes: write a = {name_of(function)}(…) for a new value, or t.assign(…) to update a "
             "leaf"
         )
     remedies = {
@@ -365,7 +365,7 @@ def keyword(ufunc: np.ufunc, key: str) -> AutogradError:
         "axes": "move the axes with np.moveaxis or np.transpose",
         "axis": "move the axes with np.moveaxis or np.transpose",
     }
-    return NoRuleError(f"{name_of(ufunc)} with {key}= has no gradient rule: {remedies.get(key, 'leave it out')}")
+    return NoRuleError(f"{name_of(function)} with {key}= has no gradient rule: {remedies.get(key, 'leave it out')}")
 
 
 def modular_power() -> NoRuleError:

@@ -399,6 +399,8 @@ _ndarray = np.ndarray  # looking up a global is faster than an attribute of a mo
 def apply(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call a NumPy function, or a declared primitive, that has Tensors among its arguments."""
     composition = COMPOSITIONS.get(function)
+    if kwargs.get("out") is not None and (composition or PRIMITIVES[function]):
+        raise messages.keyword(function, "out")
     if composition is not None:
         try:
             result = call_bound(function, composition, args, kwargs)

@@ -112,6 +112,7 @@ def silu(x: Array) -> Array:
     return x * sigmoid(x)
 
 
+@trusted_primitive(lambda ct, out, x: ct * sigmoid(wide(x)))
 def softplus(x: Array) -> Array:
     """Return `log(1 + exp(x))`, elementwise, in any shape, without overflow; its derivative is the sigmoid.
 
@@ -123,17 +124,13 @@ def softplus(x: Array) -> Array:
     return np.logaddexp(x, 0)
 
 
-def _erf_rule(ct: Any, out: Any, x: Any) -> Any:
-    return ct * (2 / math.sqrt(math.pi) * bell(wide(x)))
-
-
 def _entrywise(function: Any, x: Any) -> Any:
     values = np.asarray(x)
     values = values if values.dtype.kind == "f" else values.astype(float)
     return np.array([function(entry) for entry in values.ravel().tolist()], values.dtype).reshape(values.shape)
 
 
-@trusted_primitive(_erf_rule)
+@trusted_primitive(lambda ct, out, x: ct * (2 / math.sqrt(math.pi) * bell(wide(x))))
 def erf(x: Array) -> Array:
     """Return the error function, `2/√π · ∫₀ˣ exp(-t²) dt`, elementwise, as the C library computes it.
 

@@ -20,7 +20,7 @@ from properties import (
     assert_value,
 )
 
-from autograd_spiral import Tensor, capture, grad
+from autograd_spiral import Tensor, capture, grad, primitive
 from autograd_spiral.engine.messages import name_of
 from autograd_spiral.engine.table import COMPOSITIONS
 from autograd_spiral.errors import NoRuleError, ShapeError
@@ -205,6 +205,38 @@ def test_a_cotangent_keeps_its_value_when_its_factor_is_assigned(captured: bool)
         return grad(norm, x, cotangent, create_graph=True)
 
     assert np.allclose((capture(gradient) if captured else gradient)().data, [6.0, 8.0])
+
+
+@pytest.mark.parametrize("captured", [False, True])
+@pytest.mark.parametrize("shift", [0.0, 1.0])
+def test_norms_of_a_leaf_before_and_after_it_is_assigned_are_two_norms(shift: float, captured: bool) -> None:
+    x = Tensor([3.0, 4.0], requires_grad=True)
+
+    def gradient() -> Tensor:
+        before = np.linalg.norm(x + shift) if shift else np.linalg.norm(x)
+        x.assign(2 * x)
+        return grad(before, x, np.linalg.norm(x + shift) if shift else np.linalg.norm(x))
+
+    was = np.array([3.0, 4.0])
+    length = np.linalg.norm(2 * was + shift)
+    expected = length * (was + shift) / np.linalg.norm(was + shift)
+    np.testing.assert_allclose((capture(gradient) if captured else gradient)().data, expected)
+
+
+@pytest.mark.parametrize("declared", [False, True])
+def test_only_norms_of_what_cannot_differ_are_one_norm(declared: bool) -> None:
+    draws = iter([1.0, 3.0])
+
+    @primitive(lambda ct, out, x: ct)
+    def shifted(x: Any) -> Any:
+        return x + next(draws)
+
+    def moved(x: Any) -> Any:
+        return shifted(x) if declared else x + next(draws)
+
+    x = Tensor([0.0, 0.0], requires_grad=True)
+    first, second = np.linalg.norm(moved(x)), np.linalg.norm(moved(x))
+    np.testing.assert_allclose(grad(first, x, second, create_graph=True).data, 3.0)
 
 
 def test_smooth_functions_of_lengths_that_are_not_recognised_have_no_finite_second_derivative_at_0() -> None:

@@ -12,6 +12,7 @@ from leaves import leaf
 
 from autograd_spiral import Tensor, capture, grad
 from autograd_spiral.errors import AutogradError, CaptureError, InPlaceError
+from autograd_spiral.vocabulary import functions
 
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 2.5, -2.5, 3.0, -3.0, 1e300, -1e300, np.inf, -np.inf, np.nan]
 
@@ -213,3 +214,35 @@ def test_unwrapped_angles_have_numpys_dtype(dtype: Any, period: Any) -> None:
     found, expected = np.unwrap(Tensor(angles), period=period).data, np.unwrap(angles, period=period)
     assert found.dtype == expected.dtype
     assert np.array_equal(found, expected)
+
+
+def _kinks() -> dict[Any, list[float]]:
+    """Where the branches of rules meet."""
+    special = pytest.importorskip("scipy.special")
+    return {
+        np.sinc: [-0.5, 0, 0.5, 0.75, 1, 1.25, 1.5, 2],
+        np.exp2: [0.0],
+        np.arctan: [-1.0, 0, 1],
+        lambda x: np.logaddexp(x, -x): [-1.0, 0, 1],
+        functions.softplus: [-1.0, 0, 1],
+        special.erfinv: [0, special.erf(0.6), -special.erf(0.6)],
+        special.erfcx: [0, 0.25, 6],
+        special.log_ndtr: [-0.7, 0],
+        special.gammaln: [-1.75, -1.5, -1.25, -0.5, 0.5, 1],
+        special.digamma: [-1.75, -1.5, -1.25, -0.5, 0.5, 1],
+    }
+
+
+def test_branches_of_a_rule_meet_with_all_their_derivatives() -> None:
+    def derivative(function: Any, x: Any, order: int) -> Any:
+        out = function(x := leaf(x))
+        for _ in range(order):
+            out = grad(out, x, np.ones(x.shape), create_graph=True)
+        return out.data
+
+    for function, points in _kinks().items():
+        x, step = np.array(points), 1e-4
+        for order in (1, 2, 3):
+            before, after = (derivative(function, x + side, order - 1) for side in (-step, step))
+            found = derivative(function, x, order)
+            np.testing.assert_allclose(found, (after - before) / (2 * step), rtol=1e-5, atol=1e-6, err_msg=f"{order}")

@@ -222,6 +222,8 @@ SQUARES: dict[str, tuple[Any, Any]] = {
     "scaled": (lambda x: 0.25 * (np.linalg.norm(x) / 5) ** 2, 0.02 * np.eye(3)),
     "rows": (lambda x: np.sum(np.linalg.norm(np.reshape(x, (1, 3)), axis=1, keepdims=True) ** 2), 2 * np.eye(3)),
     "a deviation": (lambda x: np.std(x) ** 2, 2 / 9 * (3 * np.eye(3) - 1)),
+    "two deviations": (lambda x: np.std(x) * np.std(x), 2 / 9 * (3 * np.eye(3) - 1)),
+    "of parts": (lambda x: np.linalg.norm(2 * x[:2]) * np.linalg.norm(2 * x[:2]), 8 * np.diag([1, 1, 0])),
 }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Any
 
@@ -23,26 +22,16 @@ for fact in (np.result_type, np.can_cast, np.min_scalar_type):
     composes(fact)(_of_dtypes(fact))
 
 
-def _constant(array: Any, like: Any) -> Any:
-    """Return `array` as an array or as a Tensor, whichever `like` is."""
-    return array if isinstance(like, np.ndarray) else type(like)(array)
-
-
-def _filled_like(make: Any, a: Any, dtype: Any = None, *, shape: Any = None) -> Any:
-    return _constant(make(a.shape if shape is None else shape, dtype or a.dtype), a)
-
-
-composes(np.zeros_like)(functools.partial(_filled_like, np.zeros))
-composes(np.ones_like)(functools.partial(_filled_like, np.ones))
-
-
 @composes(np.full_like)
 def _full_like(a: Any, fill_value: Any, dtype: Any = None, *, shape: Any = None) -> Any:
     if hasattr(fill_value, "backward"):
         raise NoRuleError("np.full_like makes a constant: for a gradient, write np.broadcast_to(fill_value, a.shape)")
-    return _filled_like(lambda shape, dtype: np.full(shape, fill_value, dtype), a, dtype, shape=shape)
+    array = np.full(a.shape if shape is None else shape, fill_value, dtype or a.dtype)
+    return array if isinstance(a, np.ndarray) else type(a)(array)
 
 
+composes(np.zeros_like)(lambda a, dtype=None, *, shape=None: _full_like(a, 0, dtype, shape=shape))
+composes(np.ones_like)(lambda a, dtype=None, *, shape=None: _full_like(a, 1, dtype, shape=shape))
 composes(np.copy)(lambda a: a.astype(bool) if a.dtype == bool else np.positive(a))  # NumPy has no +a for bools
 composes(np.astype)(lambda x, dtype, /: x.astype(dtype))
 

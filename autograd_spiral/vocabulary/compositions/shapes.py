@@ -33,12 +33,8 @@ def _stack(arrays: Any, axis: int = 0, *, dtype: Any = None, casting: Any = "sam
     return np.concatenate([np.expand_dims(part, axis) for part in parts], axis=axis, dtype=dtype, casting=casting)
 
 
-def _at_least(own: Any, *arys: Any) -> Any:
-    return own(*operands(arys))
-
-
 for _function in (np.atleast_1d, np.atleast_2d, np.atleast_3d):
-    composes(_function)(functools.partial(_at_least, numpys_own(_function)))
+    composes(_function)(functools.partial(lambda own, *arys: own(*operands(arys)), numpys_own(_function)))
 
 _DIRECT = 8
 """At most this many parts are cut directly from an array, since the gradient of each such part is as large as the

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -46,17 +47,22 @@ def _over_squares(a: Any, x: Any, y: Any) -> Any:
     return a / size / size
 
 
-def _weight(x: Any, y: Any, out: Any, exp: Any) -> Any:
-    """Return `exp(x) / (exp(x) + exp(y))`, the weight of x in `out = log(exp(x) + exp(y))`; 0 where out is -inf."""
-    most = np.finfo(out.dtype).max
-    shift = np.clip(np.maximum(x, y), -most, most)  # then x - shift is at most 0, unless x is infinite
-    own, other = (exp(np.minimum(a - shift, 1)) for a in (x, y))
-    total = own + other
-    return own / np.where(total == 0, 1, total)
+def _weight(x: Any, y: Any, exp: Any) -> Any:
+    """Return `exp(x) / (exp(x) + exp(y))`, in float64; 0 where x and y are -inf."""
+    below, infinite, most = x < y, np.isinf(x) | np.isinf(y), np.where(x == -math.inf, 0.0, 1.0)
+    x, y = np.where(infinite, 1e6 * (x > y), x), np.where(infinite, 1e6 * below, y)  # 1e6 is as far apart as infinity
+    gap = x - y
+    rest = (x - (gap - (gap - x))) - (y + (gap - x))  # what the difference lost by rounding
+    rest = np.where(np.absolute(rest) < 1, rest, 0)  # it is more only if the gap is so wide that one weight is 0
+    sign = np.where(below, 1.0, -1.0)
+    ratio = exp(sign * gap) * exp(sign * rest)
+    return np.where(below, ratio, most) / (1 + ratio)
 
 
 def in_wider(least: Any, function: Any, *vjps: Any) -> list[Any]:
     """Return rules that compute in dtype `least` if an argument is narrower; `function` then recomputes the output.
+
+    It is None if no rule uses the output.
 
     >>> (rule,) = in_wider(np.float32, np.tanh, lambda ct, out, x: ct * (1 - out * out))
     >>> rule(np.float16(1), np.float16(0.9995), np.float16(4)).dtype
@@ -67,16 +73,13 @@ def in_wider(least: Any, function: Any, *vjps: Any) -> list[Any]:
     def widened(x: Any) -> Any:
         return x.astype(least) if hasattr(x, "dtype") and x.dtype.itemsize < size else x
 
-    def wider(vjp: Any) -> Any:
-        def rule(ct: Any, out: Any, *args: Any) -> Any:
-            wide = [*map(widened, args)]
-            if all(a is b for a, b in zip(args, wide, strict=True)):
-                return vjp(ct, out, *args)
-            return vjp(widened(ct), function(*wide), *wide).astype(np.promote_types(out.dtype, np.float32))
+    def rule(vjp: Any, ct: Any, out: Any, *args: Any) -> Any:
+        wide = [*map(widened, args)]
+        if all(a is b for a, b in zip(args, wide, strict=True)):
+            return vjp(ct, out, *args)
+        return vjp(widened(ct), function and function(*wide), *wide).astype(np.promote_types(out.dtype, np.float32))
 
-        return rule
-
-    return [wider(vjp) for vjp in vjps]
+    return [functools.partial(rule, vjp) for vjp in vjps]
 
 
 def symmetric(vjp: Any) -> list[Any]:
@@ -98,23 +101,14 @@ define(np.power, *in_wider(np.float32, np.power, _power_x, _power_y))
 for extremum in (np.maximum, np.minimum, np.fmax, np.fmin):
     define(extremum, *symmetric(_share))
 define(np.hypot, *in_wider(np.float32, np.hypot, *symmetric(lambda ct, out, x, y: ct * _over_length(x, out))))
-define(
-    np.arctan2,
-    *in_wider(
-        np.float32,
-        np.arctan2,
-        lambda ct, out, x, y: ct * _over_squares(y, x, y),
-        lambda ct, out, x, y: -ct * _over_squares(x, x, y),
-    ),
-)
+turns = (lambda ct, out, x, y: ct * _over_squares(y, x, y), lambda ct, out, x, y: -ct * _over_squares(x, x, y))
+define(np.arctan2, *in_wider(np.float32, None, *turns))
 for logarithm, exp in ((np.logaddexp, np.exp), (np.logaddexp2, np.exp2)):
-    weights = symmetric(lambda ct, out, x, y, exp=exp: ct * _weight(x, y, out, exp))
-    define(logarithm, *in_wider(np.float32, logarithm, *weights))
+    weights = symmetric(lambda ct, out, x, y, exp=exp: ct * _weight(x, y, exp))
+    define(logarithm, *in_wider(np.float64, None, *weights))
 define(np.remainder, lambda ct, out, x, y: ct, lambda ct, out, x, y: -ct * np.floor_divide(x, y))
 define(np.fmod, lambda ct, out, x, y: ct, lambda ct, out, x, y: -ct * np.rint((x - out) / y))
-define(
-    np.copysign, lambda ct, out, x, y: ct * (np.sign(x) * np.copysign(1, y)), lambda ct, out, x, y: np.zeros_like(ct)
-)
+define(np.copysign, lambda ct, out, x, y: ct * np.sign(x) * np.copysign(1, y), lambda ct, out, x, y: np.zeros_like(ct))
 define(np.heaviside, lambda ct, out, x, y: np.zeros_like(ct), lambda ct, out, x, y: np.where(x == 0, ct, 0))
 define(np.floor_divide, lambda ct, out, x, y: np.zeros_like(ct), lambda ct, out, x, y: np.zeros_like(ct))
 define(np.ldexp, lambda ct, out, x, y: np.ldexp(ct, y), None)
@@ -142,8 +136,12 @@ def _sinc_slope(x: Any) -> Any:
     square, series = np.square(math.pi * near), np.ones_like(near)
     for n in range(12, 0, -1):
         series = 1 - square / (2 * n * (2 * n + 3)) * series
-    cosine = np.cos(math.pi * (far - 2 * np.rint(far / 2)))  # without whole turns, the angle has all its digits
-    return np.where(small, -(math.pi**2) / 3 * near * series, (cosine - np.sinc(far)) / far)
+    whole = np.rint(far)
+    rest = far - whole  # without whole half turns, the angle has all its digits, and so has its cosine near 0
+    steep = np.absolute(rest) > 0.25
+    cosine = np.where(steep, np.sin(math.pi * (0.5 - np.absolute(rest))), np.cos(math.pi * rest))
+    slope = (1 - 2 * np.remainder(whole, 2)) * (cosine - np.sin(math.pi * rest) / (math.pi * far)) / far
+    return np.where(small, -(math.pi**2) / 3 * near * series, slope)
 
 
 _ANGLES = (np.arange(64) + 0.5) * (math.pi / 128)  # the midpoints of 64 parts of a quarter turn
@@ -167,7 +165,7 @@ define(np.sqrt, lambda ct, out, x: ct * (0.5 / out))
 define(np.cbrt, *in_wider(np.float64, np.cbrt, lambda ct, out, x: ct / (3 * out * out)))
 define(np.reciprocal, lambda ct, out, x: -ct * (out * out))
 define(np.exp, lambda ct, out, x: ct * out)
-define(np.exp2, lambda ct, out, x: ct * (out * math.log(2)))
+define(np.exp2, lambda ct, out, x: ct * np.where(x > 0, np.exp2(x - 1) * math.log(4), out * math.log(2)))
 define(np.expm1, lambda ct, out, x: ct * np.exp(x))
 define(np.log, lambda ct, out, x: ct / x)
 define(np.log2, lambda ct, out, x: ct * (1 / math.log(2) / x))
@@ -178,15 +176,15 @@ define(np.cos, lambda ct, out, x: -ct * np.sin(x))
 define(np.tan, *in_wider(np.float64, np.tan, lambda ct, out, x: ct * (1 + out * out)))
 define(np.arcsin, lambda ct, out, x: ct / np.sqrt((1 - x) * (1 + x)))
 define(np.arccos, lambda ct, out, x: -ct / np.sqrt((1 - x) * (1 + x)))
-define(np.arctan, *in_wider(np.float32, np.arctan, lambda ct, out, x: ct / (1 + x * x)))
+define(np.arctan, *in_wider(np.float32, None, lambda ct, out, x: ct / (1 + x * x)))
 define(np.sinh, lambda ct, out, x: ct * np.cosh(x))
 define(np.cosh, lambda ct, out, x: ct * np.sinh(x))
 define(np.tanh, *in_wider(np.float32, np.tanh, lambda ct, out, x: ct * (1 - out * out)))
 define(np.arcsinh, lambda ct, out, x: ct / np.hypot(x, 1))
 define(np.arccosh, lambda ct, out, x: ct / (np.sqrt(x - 1) * np.sqrt(x + 1)))
 define(np.arctanh, lambda ct, out, x: ct / ((1 - x) * (1 + x)))
-define(np.sinc, *in_wider(np.float64, np.sinc, lambda ct, out, x: ct * _sinc_slope(x)), bind=signatures.alone)
-define(np.i0, *in_wider(np.float32, np.i0, lambda ct, out, x: ct * i0_slope(x)), bind=signatures.alone)
+define(np.sinc, *in_wider(np.float64, None, lambda ct, out, x: ct * _sinc_slope(x)), bind=signatures.alone)
+define(np.i0, *in_wider(np.float32, None, lambda ct, out, x: ct * i0_slope(x)), bind=signatures.alone)
 define(np.conjugate, lambda ct, out, x: ct)
 for magnitude in (np.absolute, np.fabs):
     define(magnitude, lambda ct, out, x: ct * np.sign(x))

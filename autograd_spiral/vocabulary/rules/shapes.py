@@ -60,12 +60,7 @@ def _add_windows(ct: Any, window_shape: tuple[int, ...], axis: tuple[int, ...], 
 
 add_windows = overridable(_add_windows)
 
-define(
-    np.reshape,
-    lambda ct, out, x, shape: np.reshape(ct, x.shape),
-    bind=signatures.reshape,
-    evaluate=_reshape,
-)
+define(np.reshape, lambda ct, out, x, shape: np.reshape(ct, x.shape), bind=signatures.reshape, evaluate=_reshape)
 define(np.transpose, lambda ct, out, x, axes: np.transpose(ct, inverse(axes)), bind=signatures.transpose)
 define(np.broadcast_to, lambda ct, out, x, shape: ct, bind=signatures.broadcast_to)  # the sweep undoes broadcasting
 define(

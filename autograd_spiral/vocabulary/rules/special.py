@@ -17,63 +17,76 @@ from autograd_spiral.vocabulary.rules.elementwise import COSINES, VERSINES, bell
 _ROOT_PI = math.sqrt(math.pi)
 
 
-def _erfinv_slope(special: Any, x: Any, z: Any) -> Any:
-    """Return `√π/2 · exp(z²)` for `z = erfinv(x)`; erfcx corrects for the rounding of z, which the power magnifies."""
-    inside = np.isfinite(z)
-    size = np.absolute(np.where(inside, z, 0))
-    power, tail = bell(size), special.erfcx(size)
-    rest = _ROOT_PI * size * (tail - np.where(inside, 1 - np.absolute(x), 1) / power)
-    slope = _ROOT_PI / 2 / power
-    return np.where(inside, slope + slope * rest, np.absolute(z))
+_SQUARES = [(0.4375 * n) ** 2 for n in range(16, 0, -1)]  # exact; the largest terms come last
 
 
-_STEPS = np.arange(1, 20) * 0.375  # whose squares are exact
+def _shortfall(x: Any) -> Any:
+    """Return `1 - √π · x · erfcx(x)`, which is between 0 and 1, for x > 0.25.
+
+    It is `2/√π · ∫ exp(-t²) · t² / (t² + x²) dt`, from 0 on, by the trapezoidal rule, and what that misses: its pole.
+    """
+    near, pole = np.minimum(x, 1e8), np.minimum(x, 6)  # beyond, it is 1 / (2x²), and its pole adds nothing
+    square = np.square(near)
+    total = sum(0.875 / _ROOT_PI * each * math.exp(-each) / (square + each) for each in _SQUARES)
+    pole = pole * np.exp(np.square(pole)) / np.expm1(32 / 7 * math.pi * pole) * (x < 6)
+    return total * np.square(near / x) + 2 * _ROOT_PI * pole
+
+
+def _erfinv_slope(x: Any, z: Any) -> Any:
+    """Return `√π/2 · exp(z²)` for `z = erfinv(x)`, if z is small, else `√π/2 · erfcx(|z|) / (1 - |x|)`.
+
+    They are equal, but the rounding of a large z would change the power.
+    """
+    size = np.minimum(np.absolute(z), 6)  # it is more only where x is 1 or -1
+    small = size < 0.6
+    near, far = np.where(small, z, 0), np.where(small, 1, size)
+    quotient = (1 - _shortfall(far)) / (2 * far * (1 - np.absolute(x)))
+    return np.where(small, _ROOT_PI / 2 * np.exp(np.square(near)), quotient)
 
 
 def _erfcx_slope(special: Any, x: Any, out: Any) -> Any:
-    """Return `2x · erfcx(x) - 2/√π`; for positive x, where these cancel, the difference of their trapezoidal sums."""
-    right = x > 0.25
-    y = np.where(right, x, 1)[..., None]
-    terms = np.exp(-np.square(_STEPS)) * np.square(_STEPS / np.hypot(_STEPS, y))
-    pole = np.minimum(np.where(right, x, 1), 6)  # for larger x, the pole adds nothing
-    pole = pole * np.exp(np.square(pole)) / np.expm1(16 / 3 * math.pi * pole) * (x < 6)
-    left = np.minimum(x, 0)  # where SciPy's erfcx has few digits
-    value = np.where(x < 0, 2 / bell(left) - special.erfcx(-left), out)
-    return np.where(right, -1.5 / math.pi * np.sum(terms, axis=-1) - 4 * pole, 2 * x * value - 2 / _ROOT_PI)
+    """Return `2x · erfcx(x) - 2/√π`, whose terms cancel for positive x."""
+    right, left = x > 0.25, np.minimum(x, 0)
+    value = np.where(x < 0, 2 / bell(left) - special.erfcx(-left), out)  # below 0, SciPy's erfcx has few digits
+    return np.where(right, -2 / _ROOT_PI * _shortfall(np.where(right, x, 1)), 2 * x * value - 2 / _ROOT_PI)
 
 
 def _log_ndtr_slope(special: Any, x: Any) -> Any:
-    right = x > -1  # where SciPy's ndtr has more digits than its erfcx
+    right = x > -0.7  # where SciPy's ndtr has enough digits
     above, below = np.where(right, x, 0), np.where(right, -1, x)
-    left = math.sqrt(2 / math.pi) / special.erfcx(-below / math.sqrt(2))
+    left = -below / (1 - _shortfall(-below / math.sqrt(2)))
     return np.where(right, bell(above, 2) / math.sqrt(2 * math.pi) / special.ndtr(above), left)
 
 
 def _digamma(special: Any, x: Any) -> Any:
-    """Return `digamma(x)`; below 0, by reflection, with the angle reduced by whole turns, to keep digits."""
+    """Return `digamma(x)`; below 0, by reflection: `digamma(1 - x) - π · cot(πx)`, with at most a quarter turn."""
     left = x < 0
-    value = special.digamma(np.where(left, 1 - x, x))
-    return np.where(left, value - math.pi / np.tan(math.pi * np.where(left, x - np.rint(x), 0.5)), value)
+    right = np.where(left, 1 - x, 1)
+    lost = (1 - right) - x  # by rounding: it counts where the digamma is near 0, and its slope about 1 / (x - 0.43)
+    value, part = special.digamma(np.where(left, right, x)), np.where(left, x - np.rint(x), 0.25)
+    size = np.absolute(part)
+    steep = size < 0.25
+    tangent = np.tan(math.pi * np.where(steep, size, 0.5 - size))
+    cotangent = np.where(steep, math.pi / np.where(steep, tangent, 1), math.pi * tangent)
+    return np.where(left, value + lost / (right - 0.43) - np.copysign(1, part) * cotangent, value)
 
 
 _BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)
 
 
 def _trigamma(x: Any) -> Any:
-    """Return the derivative of digamma: the sum of 1 / (x + n)², by its asymptotic series from n = 12 on.
+    """Return the derivative of digamma: the sum of 1 / (x + n)² over n = 0, 1, 2, …
 
-    Below 0, it is found from the value at 1 - x, by reflection.
+    From n = 8 on it is an asymptotic series. Below 0, there are such sums on both sides of the largest term.
     """
     left = x < 0
-    sine = np.sin(math.pi * (x - np.rint(x)))
-    y = np.where(left, 1 - x, x)
-    inverse = 1 / (y + 12)
-    square, series = np.square(inverse), np.zeros_like(inverse)
+    rest = np.where(left, x - np.rint(x), 0.5)
+    y = np.stack([1 + rest, 1 - rest, np.where(left, 1 - x, x)])
+    inverse, series = 1 / (y + 8), np.zeros_like(y)
     for number in reversed(_BERNOULLI):
-        series = (number + series) * square
-    terms = np.square(1 / (y[..., None] + np.arange(12.0)))
-    value = np.sum(terms, axis=-1) + inverse * (1 + inverse / 2 + series)
-    return np.where(left, np.square(math.pi / np.where(left, sine, 1)) - value, value)
+        series = (number + series) * np.square(inverse)
+    one, other, value = inverse * (1 + inverse / 2 + series) + sum(np.square(1 / (y + n)) for n in range(7, -1, -1))
+    return np.where(left, np.square(1 / rest) + (one + (other - value)), value)
 
 
 _ROOT, _LOG_PLUS_1 = 0.36787944117144233, 3.3784855259134224e-17  # 1/e, where the slope of entr is 0; log(_ROOT) + 1
@@ -125,7 +138,7 @@ def enter(function: Any = None) -> None:
         "erf": (lambda ct, out, x: ct * (2 / _ROOT_PI * bell(x)),),
         "erfc": (lambda ct, out, x: ct * (-2 / _ROOT_PI * bell(x)),),
         "erfcx": (lambda ct, out, x: ct * _erfcx_slope(special, x, out),),
-        "erfinv": (lambda ct, out, x: ct * _erfinv_slope(special, x, out),),
+        "erfinv": (lambda ct, out, x: ct * _erfinv_slope(x, out),),
         "gammaln": (lambda ct, out, x: ct * _digamma(special, x),),
         "digamma": (lambda ct, out, x: ct * _trigamma(x),),
         "xlogy": (lambda ct, out, x, y: ct * np.log(y), lambda ct, out, x, y: ct * _over(x, y)),
