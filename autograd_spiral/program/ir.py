@@ -5,7 +5,9 @@ Everything else about programs reads this list: passes, printer, executors and p
 
 from __future__ import annotations
 
+import functools
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Self, TypeAlias
@@ -254,6 +256,18 @@ class Program:
         """
         atoms = (*self.outputs, *(new for _, new in self.updates), *(check.value for check in self.checks))
         return (atom for atom in atoms if isinstance(atom, Value))
+
+    @functools.cached_property
+    def uses(self) -> Counter[Value]:
+        """How often each value is read: by equations, as a result, and by checks.
+
+        >>> x = Value((3,), np.dtype(float))
+        >>> Program("f", (x,), (), (), (x, x)).uses[x]
+        2
+        """
+        uses = Counter(value for equation in self.equations for value in equation.reads())
+        uses.update(self.results())
+        return uses
 
     def with_equations(self, equations: Iterator[Equation] | tuple[Equation, ...], **changes: Any) -> Self:
         """Return the same program with other equations.

@@ -70,7 +70,7 @@ UNSUPPORTED = [
 ]
 
 
-@pytest.mark.parametrize(("function", "keywords"), UNSUPPORTED, ids=lambda case: str(case)[:40])
+@pytest.mark.parametrize(("function", "keywords"), UNSUPPORTED)
 def test_unsupported_keywords_raise_and_are_named(function, keywords):
     with pytest.raises(NoRuleError, match="|".join(keywords)):
         function(leaf(SQUARE), **keywords)

@@ -38,7 +38,6 @@ def test_tiny_slopes_are_told_apart(slope, reported):
         (lambda x: np.sum(np.absolute(x - 0.5)), 1),
         (lambda x: np.maximum(2 * x, 1), 1),
     ],
-    ids=str,
 )
 def test_kinks_are_never_wrong(function, kinks, dtype, order):
     x = np.array([0.0, 0.5, -1.25, 2.0, 1e-3, -1e-5], dtype)

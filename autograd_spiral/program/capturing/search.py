@@ -107,7 +107,7 @@ class Search:
         owners = [(name, value.__self__ if type(value) is built_in else value) for name, value in found]
         return [
             ("np.random", np.random.get_state(legacy=False)),  # noqa: NPY002
-            ("the module random", random.getstate()),
+            ("the module random", _state_of_random(random)),
             *((name, _random_state(owner)) for name, owner in owners if isinstance(owner, _GENERATORS)),
         ]
 
@@ -269,10 +269,16 @@ def _means_itself(name: str, value: Any) -> bool:
 
 def _random_state(generator: Any) -> Any:
     if isinstance(generator, random.Random):
-        return None if isinstance(generator, random.SystemRandom) else generator.getstate()
+        return None if isinstance(generator, random.SystemRandom) else _state_of_random(generator)
     if isinstance(generator, np.random.RandomState):
         return generator.get_state(legacy=False)
     return getattr(generator, "bit_generator", generator).state
+
+
+def _state_of_random(generator: Any) -> Any:
+    """Return the state of Python's generator, its 625 integers as an array, which is compared in one step."""
+    version, integers, following = generator.getstate()
+    return version, np.array(integers), following
 
 
 @functools.lru_cache(1024)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -25,8 +24,7 @@ class Builder:
         self.checks: dict[Value, list[Check]] = {}
         for check in program.checks:
             self.checks.setdefault(check.value, []).append(check)
-        self.uses = Counter(value for equation in program.equations for value in equation.reads())
-        self.uses.update(program.results())
+        self.uses = program.uses.copy()
         self._replacements: dict[Value, Atom] = {}
 
     def current(self, equation: Equation) -> Equation:

@@ -134,12 +134,11 @@ def _factors(program: Program, cotangents: Set[Value]) -> dict[Value, float]:
     The equations are visited from the last to the first, so that all readers of a value come before it.
     """
     factors: dict[Value, float] = {}
-    readers = Builder(program).uses
     asked: dict[Value, list[float]] = {}
     for equation in reversed(program.equations):
         output = equation.output
         numbers = asked.get(output, [])
-        alike = len(numbers) == readers[output] and len({*numbers}) == 1
+        alike = len(numbers) == program.uses[output] and len({*numbers}) == 1
         if output in cotangents and alike and numbers[0] != 1.0:
             factors[output] = numbers[0]
         scaled = _scaled(equation)
