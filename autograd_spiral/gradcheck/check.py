@@ -7,7 +7,7 @@ plus what rounding did to it, which is measured on the record (see `rounding`).
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -85,12 +85,10 @@ def check_gradients(
             second = gradient.faults() or _against_differences(Judge(gradient, before=judge), directions)
             of_weights = [gradient.names[at] for at in gradient.weights]
             second = [row for row in second if row.name not in of_weights or row.verdict.fails]
-            rows += _only_where(second, {row.name: row for row in rows}, "at second order alone")
-        if any(row.verdict is Verdict.WRONG for row in rows) and (wide := checked.in_float64()):
-            fine = check_gradients(
-                function, *wide, order=order, cotangent=cotangent, directions=directions, raise_on_mismatch=False
-            )
-            rows = _wrong_when_narrow(checked, rows, fine)
+            first = {row.name: row for row in rows}
+            rows += [_noted(row, first.get(row.name), "at second order alone") for row in second]
+        how = {"order": order, "cotangent": cotangent, "directions": directions, "raise_on_mismatch": False}
+        rows = _compared_with_float64(checked, rows, lambda *wide: check_gradients(function, *wide, **how))
     return _conclude(CheckReport(checked.name, tuple(rows)), raise_on_mismatch)
 
 
@@ -136,29 +134,29 @@ def check_against(
     rows, method = ([], "") if why else _by_the_engine(checked, hand, cotangent)
     if not method:
         rows, method = _by_differences(checked.as_arrays(), hand, cotangent, why)
-    wide = checked.in_float64() if callable(gradients) or together else []
-    if wide and any(row.verdict is Verdict.WRONG for row in rows):
-        fine = check_against(function, gradients, *wide, cotangent=cotangent, raise_on_mismatch=False)
-        rows = _wrong_when_narrow(checked, rows, fine)
+    if callable(gradients) or together:
+        how = {"cotangent": cotangent, "raise_on_mismatch": False}
+        rows = _compared_with_float64(checked, rows, lambda *wide: check_against(function, gradients, *wide, **how))
     return _conclude(CheckReport(checked.name, tuple(rows), method), raise_on_mismatch)
 
 
-def _only_where(rows: Sequence[Findings], others: Mapping[str, Findings], where: str) -> list[Findings]:
-    """Return the rows; add `where` to the diagnosis of each wrong row whose namesake in `others` is right."""
-    right = {name for name, other in others.items() if other.verdict in (Verdict.OK, Verdict.KINK)}
-    return [
-        replace(row, diagnosis="; ".join(filter(None, (row.diagnosis, where))))
-        if row.verdict is Verdict.WRONG and row.name in right
-        else row
-        for row in rows
-    ]
+def _noted(row: Findings, other: Findings | None, note: str) -> Findings:
+    """Return the row; add `note` to its diagnosis if it is wrong, and `other`, its counterpart, is right."""
+    if row.verdict is not Verdict.WRONG or other is None or other.verdict not in (Verdict.OK, Verdict.KINK):
+        return row
+    return replace(row, diagnosis="; ".join(filter(None, (row.diagnosis, note))))
 
 
-def _wrong_when_narrow(checked: CheckedFunction, rows: Sequence[Findings], wide: CheckReport) -> list[Findings]:
-    """Return the rows, noting which wrong ones are right in float64, according to the report `wide`."""
-    text = f"in {checked.narrowest} alone: right in float64"
-    by_name = {order: {row.name: row for row in wide.rows if row.order == order} for order in (1, 2)}
-    return [found for row in rows for found in _only_where([row], by_name[row.order], text)]
+def _compared_with_float64(
+    checked: CheckedFunction, rows: list[Findings], check: Callable[..., CheckReport]
+) -> list[Findings]:
+    """Return the rows, noting which wrong ones are right in float64, where `check` checks them again."""
+    wide = checked.in_float64()
+    if not wide or not any(row.verdict is Verdict.WRONG for row in rows):
+        return rows
+    others = {(row.name, row.order): row for row in check(*wide).rows}
+    note = f"in {checked.narrowest} alone: right in float64"
+    return [_noted(row, others.get((row.name, row.order)), note) for row in rows]
 
 
 def _value_of(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -181,12 +179,9 @@ def _by_the_engine(checked: CheckedFunction, hand: ByHand, cotangent: Any) -> tu
         return rows, "judged before any gradient was compared"
     checked.use_arrays_for_values()
     judge = Judge(checked, cotangent)
-    found = {}
-    for at, given in hand.gradients.items():
-        if not _is_confirmed(judge, at):
-            return [], ""
-        gradient = _weighted(judge, at, given)
-        found[at] = _unfit(checked, at, gradient) or _by_hand(judge, at, gradient)
+    if not all(_is_confirmed(judge, at) for at in hand.gradients):
+        return [], ""
+    found = {at: _unfit(checked, at, g) or _by_hand(judge, at, g) for at, g in _weighted(judge, hand).items()}
     return _diagnosed(judge, found, by_hand=True), "judged by the engine's gradients, which differences confirm"
 
 
@@ -194,8 +189,7 @@ def _is_confirmed(judge: Judge, at: int) -> bool:
     """Return whether differences agree with the engine's gradient, in a few directions or else in some elements."""
     findings = along_directions(judge, at, DIRECTIONS)
     if not findings.wrong.any() and not findings.counts[Verdict.OK]:  # lost in kinks or in noise
-        gradient = judge.gradients[at]
-        findings = judge.findings(at, gradient, judge.elements(at, gradient, _some(np.arange(gradient.size))))
+        findings = judge.findings(at, judge.elements(at, _some(np.arange(judge.gradients[at].size))))
     return not findings.wrong.any()
 
 
@@ -207,16 +201,7 @@ def _by_differences(plain: CheckedFunction, hand: ByHand, cotangent: Any, why: s
         return rows, method
     judge = Judge(plain, cotangent)
     judge.sizes |= {n for x in plain.arrays for n in (*x.shape, x.size)}
-    found = {}
-    for at, given in hand.gradients.items():
-        gradient = _weighted(judge, at, given)
-        if unfit := _unfit(plain, at, gradient):
-            found[at] = unfit
-            continue
-        rounding = hand.rounding(at, _natural(judge, at))
-        judge.take(at, gradient, rounding, DOUBTFUL * rounding)
-        judge.doubts.clear()
-        found[at] = replace(_against_one(judge, at, None), diagnosis="; ".join(judge.doubts))
+    found = {at: _unfit(plain, at, g) or _alone(judge, hand, at, g) for at, g in _weighted(judge, hand).items()}
     return _diagnosed(judge, found), method
 
 
@@ -254,11 +239,10 @@ def _against_differences(judge: Judge, directions: int | None) -> list[Findings]
 
 
 def _against_one(judge: Judge, at: int, directions: int | None) -> Findings:
-    gradient = judge.gradients[at]
     if at in judge.function.weights:  # the gradients are linear in them
         return along_directions(judge, at, 1)
-    if directions is None and gradient.size <= ELEMENT_LIMIT:
-        return judge.findings(at, gradient, judge.elements(at, gradient, range(gradient.size)))
+    if directions is None and judge.gradients[at].size <= ELEMENT_LIMIT:
+        return judge.findings(at, judge.elements(at, range(judge.gradients[at].size)))
     return along_directions(judge, at, DIRECTIONS if directions is None else directions)
 
 
@@ -273,17 +257,18 @@ def _in_proportion(judge: Judge, at: int, findings: Findings, scaled: Array) -> 
         bent = np.flatnonzero(np.isfinite(scaled) & (np.abs(scaled - SCALE * gradient) > rounding))
     if not bent.size or findings.wrong.any():
         return findings
-    slopes = judge.elements(at, gradient, _some(bent))
-    return findings.overruled(replace(slope, verdict=Verdict.WRONG) for slope in slopes)
+    return findings.overruled(replace(slope, verdict=Verdict.WRONG) for slope in judge.elements(at, _some(bent)))
 
 
-def _weighted(judge: Judge, at: int, given: Array) -> Array:
-    """Return a gradient unchanged, and a Jacobian weighted with the cotangents of the output."""
-    shape = judge.function.arrays[at].shape
+def _weighted(judge: Judge, hand: ByHand) -> dict[int, Array]:
+    """Return the gradients that were derived by hand; Jacobians are weighted with the cotangents of the output."""
+    weighted = dict(hand.gradients)
     (ct, *more) = judge.cotangents
-    if not more and given.shape != shape and given.shape == ct.shape + shape:
-        return np.asarray(np.tensordot(ct, given, ct.ndim))
-    return given
+    for at, given in hand.gradients.items():
+        shape = judge.function.arrays[at].shape
+        if not more and given.shape != shape and given.shape == ct.shape + shape:
+            weighted[at] = np.asarray(np.tensordot(ct, given, ct.ndim))
+    return weighted
 
 
 def _unfit(function: CheckedFunction, at: int, gradient: Array) -> Findings | None:
@@ -311,11 +296,20 @@ def _natural(judge: Judge, at: int) -> Array:
     return np.asarray(size / (max(1, x.size) * own))
 
 
+def _alone(judge: Judge, hand: ByHand, at: int, gradient: Array) -> Findings:
+    """Judge a gradient that was derived by hand by differences alone."""
+    rounding = hand.rounding(at, _natural(judge, at))
+    judge.take(at, gradient, rounding, DOUBTFUL * rounding)
+    judge.doubts.clear()
+    return replace(_against_one(judge, at, None), diagnosis="; ".join(judge.doubts))
+
+
 def _by_hand(judge: Judge, at: int, hand: Array) -> Findings:
-    findings = judge.findings(at, hand, judge.compared(at, hand))
-    disputed = np.flatnonzero(findings.wrong)
+    """Judge a gradient that was derived by hand by the engine's, and by differences where the two differ."""
+    slopes = judge.compared(at, hand)
     judge.take(at, hand, judge.rounding[at])
-    return findings.overruled(judge.elements(at, hand, _some(disputed)))
+    findings = judge.findings(at, slopes)
+    return findings.overruled(judge.elements(at, _some(np.flatnonzero(findings.wrong))))
 
 
 def _some(indices: Array) -> list[int]:

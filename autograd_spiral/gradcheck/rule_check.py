@@ -19,8 +19,9 @@ from autograd_spiral.engine.modes import Observer, entering
 from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES
 from autograd_spiral.errors import DtypeError
 from autograd_spiral.gradcheck.check import check_gradients
-from autograd_spiral.gradcheck.examples import EXAMPLES, Example
+from autograd_spiral.gradcheck.examples import EXAMPLES
 from autograd_spiral.gradcheck.examples.special import enter_examples
+from autograd_spiral.gradcheck.examples.table import Example
 from autograd_spiral.gradcheck.function import CheckedFunction
 from autograd_spiral.gradcheck.report import Report
 from autograd_spiral.gradcheck.report.display import Paint, Styled

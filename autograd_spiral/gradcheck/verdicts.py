@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -272,18 +271,11 @@ class Findings:
         return self._filled(False, lambda slope: slope.verdict.fails)
 
     def _filled(self, missing: Any, read: Callable[[Slope], Any]) -> Array:
-        slopes, elements = self._judged
         array: Array = np.full(self.shape, missing)
-        array.flat[elements] = [read(slope) for slope in slopes]
+        for slope in self.slopes:
+            if slope.index is not None and slope.verdict is not Verdict.UNJUDGED:
+                array[slope.index] = read(slope)
         return array
-
-    @functools.cached_property
-    def _judged(self) -> tuple[list[Slope], Array]:
-        """The slopes of the judged elements, and the flat indices of these elements."""
-        slopes = [slope for slope in self.slopes if slope.index is not None and slope.verdict is not Verdict.UNJUDGED]
-        if not self.shape or not slopes:
-            return slopes, np.zeros(len(slopes), int)
-        return slopes, np.ravel_multi_index(np.array([slope.index for slope in slopes]).T, self.shape)
 
     def overruled(self, slopes: Iterable[Slope]) -> Findings:
         """Return findings in which `slopes` replace the slopes of the same elements, and of all directions.

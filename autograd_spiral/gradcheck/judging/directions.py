@@ -32,7 +32,7 @@ def along_directions(judge: Judge, at: int, count: int) -> Findings:
         slope = _along(judge, at, way)
         if k == 0 and _is_hidden(slope):
             j = _narrowed(judge, at, way, _is_hidden)
-            if j is not None and judge.elements(at, gradient, [j])[0].verdict.fails:
+            if j is not None and judge.elements(at, [j])[0].verdict.fails:
                 return _failure(judge, at, j, rng)
         while slope.verdict.fails or (slope.verdict is Verdict.KINK and sought < KINKS_SOUGHT):
             if sought >= 2 * KINKS_SOUGHT:
@@ -42,7 +42,7 @@ def along_directions(judge: Judge, at: int, count: int) -> Findings:
             if j is None:  # several kinks add up to it
                 slope = replace(slope, verdict=Verdict.KINK)
                 break
-            found = judge.elements(at, gradient, [j])[0].verdict
+            found = judge.elements(at, [j])[0].verdict
             if found.fails:
                 return _failure(judge, at, j, rng)
             kinks.append(j)
@@ -58,7 +58,7 @@ def along_directions(judge: Judge, at: int, count: int) -> Findings:
         if not (slope.analytic or slope.numeric) and judge.leading[at].any():
             slope = replace(slope, verdict=Verdict.UNJUDGED)
         slopes.append(slope)
-    return judge.findings(at, gradient, slopes, "directions")
+    return judge.findings(at, slopes, "directions")
 
 
 def _along(judge: Judge, at: int, way: Array) -> Slope:
@@ -87,10 +87,9 @@ def _has_verdict(verdict: Verdict, slope: Slope) -> bool:
 
 def _failure(judge: Judge, at: int, j: int, rng: np.random.Generator) -> Findings:
     """Return the findings on element `j`, which is wrong, and on some others for the diagnosis."""
-    gradient = judge.gradients[at]
-    others = rng.choice(gradient.size, min(TO_DIAGNOSE, gradient.size), replace=False)
-    elements = judge.elements(at, gradient, dict.fromkeys([j, *others.tolist()]))
-    return judge.findings(at, gradient, elements, "directions")
+    size = judge.gradients[at].size
+    others = rng.choice(size, min(TO_DIAGNOSE, size), replace=False)
+    return judge.findings(at, judge.elements(at, [*dict.fromkeys([j, *others.tolist()])]), "directions")
 
 
 def _narrowed(judge: Judge, at: int, way: Array, like: Callable[[Slope], bool]) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -208,38 +209,34 @@ class Judge:
 
     # --- one element after the other ------------------------------------------------------------------------------
 
-    def findings(self, at: int, gradient: Array, slopes: Iterable[Slope], judged: str = "elements") -> Findings:
-        """Return the findings that consist of these `slopes` of `gradient`, with respect to input `at`."""
-        return self.function.findings(
-            at, gradient=gradient, slopes=tuple(slopes), judged=judged, random_weights=self.random_weights
-        )
+    def findings(self, at: int, slopes: Iterable[Slope], judged: str = "elements") -> Findings:
+        """Return the findings on the gradient with respect to input `at` that consist of these `slopes`."""
+        how = {"judged": judged, "random_weights": self.random_weights}
+        return self.function.findings(at, gradient=self.gradients[at], slopes=tuple(slopes), **how)
 
-    def elements(self, at: int, gradient: Array, elements: Iterable[int]) -> list[Slope]:
-        """Judge the elements of `gradient`, with respect to input `at`, that have these flat indices.
+    def elements(self, at: int, chosen: Sequence[int]) -> list[Slope]:
+        """Judge the elements of the gradient with respect to input `at` that have these flat indices.
 
         If the function is quick and none of them fails, each is judged again, down to the smallest steps.
         """
-        chosen = [*elements]
-        found = self._elements(at, gradient, chosen, thorough=False)
+        found = self._elements(at, chosen, thorough=False)
         if self.quick and not any(slope.verdict.fails for slope in found):
-            found = self._elements(at, gradient, chosen, thorough=True)
+            found = self._elements(at, chosen, thorough=True)
         return found
 
-    def _elements(self, at: int, gradient: Array, chosen: list[int], thorough: bool) -> list[Slope]:
-        def moving(j: int) -> Callable[[complex], Array]:
-            def moved(t: complex) -> Array:
-                x = self.base[at]
-                x = x.astype(np.result_type(x, t)) if isinstance(t, complex) else x.copy()
-                x.flat[j] += t
-                return x
+    def _elements(self, at: int, chosen: Sequence[int], thorough: bool) -> list[Slope]:
+        def moved(j: int, t: complex) -> Array:
+            x = self.base[at]
+            x = x.astype(np.result_type(x, t)) if isinstance(t, complex) else x.copy()
+            x.flat[j] += t
+            return x
 
-            return moved
-
+        gradient = self.gradients[at]
         at_once = max(1, VALUES // max(1, self._weights.size))
         found: list[Slope] = []
         for start in range(0, len(chosen), at_once):
             js = chosen[start : start + at_once]
-            lines = [self.line(at, moving(j), float(self.scales[at][j])) for j in js]
+            lines = [self.line(at, functools.partial(moved, j), float(self.scales[at][j])) for j in js]
             numbers = [array.flat[js] for array in (gradient, self.rounding[at], self.loose[at])]
             found += self.slopes(lines, *numbers, alone=True, thorough=thorough)
         # Times a cotangent of 0, the derivatives of outputs left out come out as 0, or as nan if they are not finite.
