@@ -17,7 +17,7 @@ from autograd_spiral.engine.table import PRIMITIVES
 from autograd_spiral.errors import GradientMismatch
 from autograd_spiral.gradcheck.diagnoses import SCALE, Record, diagnose, diagnose_shape
 from autograd_spiral.gradcheck.evidence import evidence_of
-from autograd_spiral.gradcheck.function import ByHand, CheckedFunction
+from autograd_spiral.gradcheck.function import NO_TENSOR, ByHand, CheckedFunction
 from autograd_spiral.gradcheck.judging import Judge, Swept, along_directions, beside
 from autograd_spiral.gradcheck.report import CheckReport
 from autograd_spiral.gradcheck.verdicts import Array, Findings, Verdict
@@ -78,7 +78,8 @@ def check_gradients(
         checked.use_arrays_for_values()
         judge = Judge(checked, cotangent)
         rows = _against_differences(judge, directions)
-        if lost := checked.lost_graph():
+        if not judge.has_record:
+            lost = f"zero: {NO_TENSOR}"
             rows = [replace(row, diagnosis=lost) if row.verdict is Verdict.WRONG else row for row in rows]
         if order == 2:
             gradient = checked.gradient(judge.cotangents)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Collection, Sequence
 from copy import copy
 from typing import Any
@@ -20,7 +21,7 @@ from autograd_spiral.gradcheck.rounding import at_least, blurred, joined
 from autograd_spiral.gradcheck.steadiness import Wobble, wobble_of
 from autograd_spiral.gradcheck.verdicts import Array, Findings, Verdict
 
-__all__ = ["ByHand", "CheckedFunction", "gradients_of", "not_finite"]
+__all__ = ["ByHand", "CheckedFunction", "gradients_of", "is_recorded", "not_finite"]
 
 
 NO_TENSOR = "no Tensor came back that depends on an input: float(t), t.item() and t.data drop the graph"
@@ -125,11 +126,6 @@ class CheckedFunction:
             return f"{type(error).__name__}: {first[:LONGEST_REASON]}"
         return "" if any(out.requires_grad for out in outputs) else NO_TENSOR
 
-    def lost_graph(self) -> str:
-        """Return the diagnosis if no output was recorded; "" if one was."""
-        _, outputs = self.run(self.arrays, recorded=True)
-        return f"zero: {NO_TENSOR}" if all(out.is_leaf and not out.requires_grad for out in outputs) else ""
-
     @np.errstate(all="ignore")
     def values(self, arrays: Sequence[Array]) -> Array:
         """Return the floating outputs, all elements in a row."""
@@ -194,10 +190,9 @@ class CheckedFunction:
         try:
             _, first = self.run(given)
             _, second = self.run([x.copy() for x in self.arrays])
-            if changed := self._changed(given):
-                return self.refused(Verdict.OVERWRITTEN, "the function writes into this input", changed)
-            if overwritten := self._overwritten():
-                return overwritten
+            written = self.refused(Verdict.OVERWRITTEN, "the function writes into this input", self.changed(given))
+            if written := written or self._overwritten():
+                return written
             if not _all_same(first, second) and not self._steady():
                 return self.refused(Verdict.NOT_DETERMINISTIC, "two calls returned different values", self.floating)
             if not self.takes_tensors:
@@ -205,12 +200,14 @@ class CheckedFunction:
             gradients, again = self._swept_twice()
         except (InPlaceError, RuleError, ValueError) as error:
             if is_refused_write(error):
-                return self.refused(Verdict.OVERWRITTEN, f"the function writes into an input: {error}", self.floating)
-            if isinstance(error, InPlaceError) or is_refused_write(error.__cause__):
-                return self.refused(Verdict.OVERWRITTEN, str(error).splitlines()[-1], self.floating)
-            raise
-        if overwritten := self._overwritten():
-            return overwritten
+                text = f"the function writes into an input: {error}"
+            elif isinstance(error, InPlaceError) or is_refused_write(error.__cause__):
+                text = str(error).splitlines()[-1]
+            else:
+                raise
+            return self.refused(Verdict.OVERWRITTEN, text, self.floating)
+        if written := self._overwritten():
+            return written
         changed = [at for at, a, b in zip(self.floating, gradients, again, strict=True) if not _same(a.data, b.data)]
         if changed and self._steady([gradients, again]):
             return []
@@ -232,9 +229,9 @@ class CheckedFunction:
         """Return the findings on the inputs whose arrays the function has changed for the caller, too."""
         given = [x.data if isinstance(x, Tensor) else x for x in self._given]
         text = "the function writes into the caller's array of this input, which it reaches by another name"
-        return self.refused(Verdict.OVERWRITTEN, text, self._changed(given))
+        return self.refused(Verdict.OVERWRITTEN, text, self.changed(given))
 
-    def _changed(self, given: Sequence[Any]) -> list[int]:
+    def changed(self, given: Sequence[Any]) -> list[int]:
         """Return the indices of the arrays in `given` that no longer hold the inputs."""
         pairs = enumerate(zip(given, self.arrays, strict=True))
         return [i for i, (x, was) in pairs if isinstance(x, np.ndarray) and not _same(x, was)]
@@ -306,12 +303,12 @@ class ByHand:
 
     def __init__(self, function: CheckedFunction, given: Any, *, after_value: bool) -> None:
         self._function, self._given, self._after_value = function, given, after_value
-        self.gradients = self._at(function.arrays)
+        self.gradients = self._at([x.copy() for x in function.arrays])
 
     @np.errstate(all="ignore")
     def _at(self, arrays: Sequence[Array]) -> dict[int, Array]:
         function = self._function
-        given = self._given(*function.with_arrays([x.copy() for x in arrays])) if callable(self._given) else self._given
+        given = self._given(*function.with_arrays(arrays)) if callable(self._given) else self._given
         found = None
         if given is not None:
             found = function.arguments.gradients(given, function.floating, after_value=self._after_value)
@@ -322,18 +319,13 @@ class ByHand:
 
     def faults(self) -> list[Findings]:
         """Return the faults of the gradients' function: two calls of it differ, or it overwrites an input."""
-        function = self._function
-        if not callable(self._given):
-            return []
-        again = self._at(function.arrays)
+        function, given = self._function, [x.copy() for x in self._function.arrays]
+        again = self._at(given)
         changed = [at for at, gradient in self.gradients.items() if not _same(gradient, again[at])]
-        if changed:
-            text = "two calls of the gradients returned different values"
-            return function.refused(Verdict.NOT_DETERMINISTIC, text, changed)
-        given = [x.copy() for x in function.arrays]
-        self._given(*function.with_arrays(given))
+        text = "two calls of the gradients returned different values"
+        differ = function.refused(Verdict.NOT_DETERMINISTIC, text, changed)
         text = "the function of the gradients writes into this input"
-        return function.refused(Verdict.OVERWRITTEN, text, function._changed(given))
+        return differ or function.refused(Verdict.OVERWRITTEN, text, function.changed(given))
 
     @np.errstate(all="ignore")
     def rounding(self, at: int, natural: Array) -> Array:
@@ -350,15 +342,19 @@ class ByHand:
         largest = np.maximum(np.max(np.abs(gradient), where=np.isfinite(gradient), initial=0.0).astype(float), natural)
         level = min(SPACINGS * eps, SHARE) * largest + SPACINGS * float(limits.smallest_subnormal)
         if callable(self._given):
-            others = [[blurred(x, run) for x in arrays] for run in range(BLURRED_RUNS)]
-            moved = [np.abs(self._at(other)[at] - gradient).astype(float) for other in others]
+
+            def computed(change: Callable[[Array], Array]) -> Array:
+                return self._at([change(x.copy()) for x in arrays])[at]
+
+            others = [computed(functools.partial(blurred, run=run)) for run in range(BLURRED_RUNS)]
             if gradient.itemsize < 8:
                 with contextlib.suppress(Exception):  # not every function takes float64
-                    moved.append(np.abs(self._at([at_least(x, float) for x in arrays])[at] - gradient).astype(float))
-            for change in moved:
+                    others.append(computed(functools.partial(at_least, dtype=float)))
+            for other in others:
+                change = np.abs(other - gradient).astype(float)
                 level = np.maximum(level, np.where(change <= eps**0.5 * np.maximum(largest, 1.0), 2 * change, 0))
-            ends = [[_next(x, end) for x in arrays] for end in (-np.inf, np.inf)]
-            runs = np.sort([gradient.astype(float), *(self._at(other)[at].astype(float) for other in ends)], axis=0)
+            beside = (computed(functools.partial(_next, end=end)) for end in (-np.inf, np.inf))
+            runs = np.sort([gradient, *beside], axis=0).astype(float)
             erratic = np.min(np.diff(runs, axis=0), axis=0) > eps**0.5 * largest
             level = np.where(erratic, np.maximum(level, largest + np.ptp(runs, axis=0)), level)
         return np.broadcast_to(level, gradient.shape)
@@ -368,9 +364,14 @@ def gradients_of(
     outputs: Sequence[Tensor], leaves: Sequence[Tensor], weights: Sequence[Any], create_graph: bool = False
 ) -> tuple[Tensor, ...]:
     """Return the result of `grad`, or zeros without a warning if all outputs are constants, which a check reports."""
-    if not any(out.requires_grad or out.args for out in outputs):
+    if not is_recorded(outputs):
         return tuple(Tensor(np.zeros(leaf.shape, leaf.dtype)) for leaf in leaves)
     return grad(outputs, tuple(leaves), weights, create_graph=create_graph)
+
+
+def is_recorded(outputs: Sequence[Tensor]) -> bool:
+    """Return whether at least one of the outputs of a function has a graph."""
+    return any(out.requires_grad or out.args for out in outputs)
 
 
 def not_finite(outputs: Sequence[Array]) -> str:

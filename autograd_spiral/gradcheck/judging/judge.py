@@ -15,7 +15,7 @@ import numpy as np
 
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.gradcheck.differences import Line, slopes_of, typical_scale
-from autograd_spiral.gradcheck.function import CheckedFunction, gradients_of, not_finite
+from autograd_spiral.gradcheck.function import CheckedFunction, gradients_of, is_recorded, not_finite
 from autograd_spiral.gradcheck.judging.complex_steps import varies_within_spacing
 from autograd_spiral.gradcheck.judging.jumps import moves_in_jumps
 from autograd_spiral.gradcheck.judging.noise import measured_noise
@@ -48,15 +48,33 @@ class Swept(NamedTuple):
     gradients: dict[int, Array]
 
 
-class _Sides(NamedTuple):
-    """Sums of one-sided slopes: the lowest and the highest, how far `gap` and the sums can be off, and two marks."""
+class _Compared(NamedTuple):
+    """A derivative of the weighted sum of the outputs, and what its verdict depends on.
 
+    The fields up to `slack` are those of `Slope`. `low` and `high` are the lowest and the highest sum of one-sided
+    slopes. `gap` is how far the two can be off, `loose` a wider limit for the rounding of `analytic`.
+    """
+
+    analytic: float
+    numeric: float
+    rounding: float
+    natural: float
+    slack: float
     low: float
     high: float
     gap: float
     loose: float
-    jump: bool
+    kinked: bool
+    jumps: bool
     one_sided: bool
+
+    @property
+    def bound(self) -> float:
+        return self.slack + self.rounding if math.isfinite(self.analytic) else self.slack
+
+    def is_within(self, reach: float) -> bool:
+        """Return whether `analytic` is within `reach` of the one-sided slopes, or between them."""
+        return self.low - reach <= self.analytic <= self.high + reach
 
 
 class Judge:
@@ -71,8 +89,8 @@ class Judge:
 
     Outputs that are not finite have no slope: their cotangents are set to 0, which leaves them out of the sum that is
     checked. `left_out` names these outputs, in words, and `leading` marks the elements of each input on which they
-    depend. If the function is the gradient of another function, `before` is the judge of that function. `doubts` counts
-    the reasons why wrong slopes of a function without a record count as noise.
+    depend. If the function is the gradient of another function, `before` is the judge of that function. `has_record`
+    says whether the function was recorded. If it was not, `doubts` counts the reasons why wrong slopes count as noise.
     """
 
     def __init__(self, function: CheckedFunction, given: Any = None, before: Judge | None = None) -> None:
@@ -108,8 +126,8 @@ class Judge:
         self._noise, self._hiding = joined(measured.outputs), joined(measured.loose_outputs)
         self._dtype = min((x.dtype for x in self.base if x.dtype.kind == "f"), key=lambda d: -np.finfo(d).eps)
         self._eps = float(np.finfo(self._dtype).eps)
-        self._has_record = any(not out.is_leaf for out in swept.outputs)
-        self._met = measured.largest if self._has_record else max(1.0, *map(largest_of, self.base))
+        self.has_record = is_recorded(swept.outputs)
+        self._met = measured.largest if self.has_record else max(1.0, *map(largest_of, self.base))
         self._hiding += 4 * self._eps * self._met
         coarsest = max((np.finfo(function.arrays[at].dtype) for at in function.floating), key=lambda info: info.eps)
         self._wide = max(WIDE[0], COARSE * float(coarsest.eps)), WIDE[1]
@@ -343,7 +361,7 @@ class Judge:
                 if strays or abs(central - slope.analytic) < off / 4:
                     return replace(slope, verdict=Verdict.NOISE, bound=off)
             step *= EMERGING[2]
-        if not self._has_record and (doubt := self._rounded_within(slope, line, brief)):
+        if not self.has_record and (doubt := self._rounded_within(slope, line, brief)):
             self.doubts[doubt] += 1
             return replace(slope, verdict=Verdict.NOISE, bound=off)
         return slope
@@ -406,22 +424,13 @@ class Judge:
             np.sum(kept(sizes) * kept(slopes.gap_bound), axis=-1),
             loose,
         ]
-        marks = [np.any(kept(marked), axis=-1) for marked in (slopes.kinked, slopes.jumps, slopes.one_sided)]
-        rows = zip(*(x.astype(float).tolist() for x in numbers), *(x.tolist() for x in marks), strict=True)
-        found = []
-        for value, numeric, rounded, size, slack, low, high, gap, most, kinked, jumps, one_sided in rows:
-            bound = slack + rounded if math.isfinite(value) else slack
-            slope = Slope(Verdict.KINK if kinked else Verdict.OK, value, numeric, bound, size, slack)
-            sides = _Sides(low, high, gap, slack + most, alone and jumps, one_sided)
-            found.append(replace(slope, verdict=self._verdict(slope, sides)))
-        return found
+        marks = [np.any(kept(marked), axis=-1) for marked in (slopes.kinked, slopes.jumps & alone, slopes.one_sided)]
+        columns = (*(x.astype(float).tolist() for x in numbers), *(x.tolist() for x in marks))
+        compared = map(_Compared, *columns)
+        return [Slope(self._verdict(s), s.analytic, s.numeric, s.bound, s.natural, s.slack) for s in compared]
 
-    def _verdict(self, slope: Slope, sides: _Sides) -> Verdict:
+    def _verdict(self, slope: _Compared) -> Verdict:
         analytic, slack, bound = slope.analytic, slope.slack, slope.bound
-
-        def within(reach: float) -> bool:
-            return sides.low - reach <= analytic <= sides.high + reach
-
         if not math.isfinite(slack):
             return Verdict.NOISE
         too_large = abs(slope.numeric) + slack > self._largest
@@ -429,19 +438,20 @@ class Judge:
             return Verdict.NOISE if too_large else Verdict.NAN
         # On a kink, the last bits can decide which branch is taken: only the slopes count then, not rounding.
         last_bits = 4 * self._eps * abs(analytic)
-        if slope.verdict is Verdict.KINK and within(max(slack, sides.gap) + last_bits):
+        if slope.kinked and slope.is_within(max(slack, slope.gap) + last_bits):
             return Verdict.KINK
-        if sides.jump:  # there is no derivative, so none is wrong
+        if slope.jumps:  # there is no derivative, so none is wrong
             return Verdict.KINK
         if math.isinf(analytic):  # it can be the slope of a side that was left out, or too large for its dtype
-            doubtful = sides.one_sided or too_large
+            doubtful = slope.one_sided or too_large
             return Verdict.NOISE if doubtful or _is_wide(slope, slack, WIDE) else Verdict.WRONG
         if not math.isfinite(bound):
             return Verdict.NOISE
-        if not within(bound):
-            return Verdict.NOISE if within(max(bound + sides.gap, sides.loose)) else Verdict.WRONG
-        wide = bound > self._least and _is_wide(slope, bound, self._wide)
-        return Verdict.NOISE if wide else slope.verdict
+        if not slope.is_within(bound):
+            return Verdict.NOISE if slope.is_within(max(bound + slope.gap, slack + slope.loose)) else Verdict.WRONG
+        if bound > self._least and _is_wide(slope, bound, self._wide):
+            return Verdict.NOISE
+        return Verdict.KINK if slope.kinked else Verdict.OK
 
 
 def _is_plainly_ok(slope: Slope) -> bool:
@@ -453,7 +463,7 @@ def _is_sharp(slope: Slope) -> bool:
     return not _is_wide(slope, slope.slack, SHARP)
 
 
-def _is_wide(slope: Slope, bound: float, parts: tuple[float, float]) -> bool:
+def _is_wide(slope: Slope | _Compared, bound: float, parts: tuple[float, float]) -> bool:
     """Return whether `bound` exceeds both a fixed fraction of the derivative and one of its natural size."""
     size = max((abs(value) for value in (slope.analytic, slope.numeric) if np.isfinite(value)), default=0.0)
     return bound > parts[0] * size and bound > parts[1] * slope.natural
