@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,10 +35,13 @@ UPSTREAM = 8  # this many earlier values are tried in place of a factor
 
 
 class _Mistake(NamedTuple):
-    """A mistake, the operation it is in, and by how much it changes the gradient with respect to each input."""
+    """A mistake, the edge it is at, and by how much it changes the gradient with respect to each input.
 
-    says: Callable[[], str]
-    node: Tensor
+    `says` is "" if the cotangent that flows back through this edge is lost.
+    """
+
+    says: str
+    edge: Edge
     off: dict[int, Array]
 
 
@@ -67,11 +70,13 @@ class Record:
         edges = list(self._backward.pieces)[::-1]  # from the inputs on
         sizes = sum(node.size for node in (*self._backward.nodes, *self._backward.leaves.values()))
         self._tried = edges if len(edges) * sizes <= WORK else []
+        self._alike = _alike(self._tried)
         if len(edges) * (len(edges) + RULES * len(self._alike)) > STEPS:
             self._tried, self._alike = [], []
         self._met: list[_Mistake] = []
-        self._lost: dict[Edge, dict[int, Array]] = {}
         self._further = self._all_mistakes()
+        backward = self._backward
+        self._without = functools.cache(lambda edge: backward.off({edge: lost}))
 
     def multiple_of_input(self, at: int) -> float | None:
         """Return the multiple of input `at` that its gradient contains, as a penalty on its squares contributes one.
@@ -104,7 +109,7 @@ class Record:
             return ""
         for mistake in self._mistakes():
             if _gives(mistake.off[at], off, reach) and (not of_few or self._gives_all(mistake)):
-                return f"as if {mistake.says()}{_in_line(mistake.node)}"
+                return f"as if {mistake.says or self._of_lost(mistake.edge)}{_in_line(mistake.edge[0])}"
         return self._scaled(at, off, reach, sizes) or self._with_other_shares(at, gradient, reach, sizes)
 
     def _gives_all(self, mistake: _Mistake) -> bool:
@@ -151,40 +156,32 @@ class Record:
             yield mistake
 
     def _all_mistakes(self) -> Iterator[_Mistake]:
-        yield from self._without_edges()
+        yield from (_Mistake("", edge, self._without(edge)) for edge in self._tried)
         yield from self._with_other_rules()
         yield from self._without_all()
         yield from self._of_one_use()
         yield from self._with_other_values()
         yield from self._without_rows()
 
-    def _made(self, text: str | Callable[[], str], changes: Mapping[Edge, Change]) -> Iterator[_Mistake]:
+    def _made(self, text: str, changes: Mapping[Edge, Change]) -> Iterator[_Mistake]:
         """Yield the mistake that consists of these changes, unless a rule fails on the changed values."""
         with contextlib.suppress(Exception):
-            (node, _), *_ = changes
-            yield _Mistake(text if callable(text) else lambda: text, node, self._backward.off(changes))
+            yield _Mistake(text, next(iter(changes)), self._backward.off(changes))
 
-    def _without_edges(self) -> Iterator[_Mistake]:
-        """Yield, for each edge in turn, the mistake of losing the cotangent that flows back through it."""
-
-        def describe(edge: Edge) -> str:
-            one_hot = "one-hot were not subtracted: the entries at the labels get nothing"
-            return one_hot if self._is_one_hot(edge) else f"nothing came back through {_called(edge)}"
-
-        for edge in self._tried:
-            yield _Mistake(functools.partial(describe, edge), edge[0], self._without(edge))
+    def _of_lost(self, edge: Edge) -> str:
+        """Return the mistake of losing the cotangent that flows back through an edge, in words."""
+        if self._is_one_hot(edge):
+            return "one-hot were not subtracted: the entries at the labels get nothing"
+        return f"nothing came back through {_called(edge)}"
 
     def _with_other_rules(self) -> Iterator[_Mistake]:
+        cts, pieces = self._backward.cts, self._backward.pieces
         for text, change in CHANGES:
             for edges in self._alike:
                 with contextlib.suppress(Exception):
-                    pieces = {
-                        edge: change(*edge, self._backward.cts[edge[0]], self._backward.pieces[edge]) for edge in edges
-                    }
-                    made = {
-                        edge: piece for edge, piece in pieces.items() if piece is not None
-                    }  # a mask may hide nothing
-                    if made and all(_fits(piece, edge) for edge, piece in made.items()):
+                    changed = {edge: change(*edge, cts[edge[0]], pieces[edge]) for edge in edges}
+                    made = [edge for edge, piece in changed.items() if piece is not None]  # a mask may hide nothing
+                    if made and all(_fits(changed[edge], edge) for edge in made):
                         yield from self._made(text.format(name(edges[0][0])), dict.fromkeys(made, change))
 
     def _without_all(self) -> Iterator[_Mistake]:
@@ -193,12 +190,6 @@ class Record:
             if len(edges) > 1:
                 text = f"nothing came back through {_called(edges[0])}, all {len(edges)} times"
                 yield from self._made(text, dict.fromkeys(edges, lost))
-
-    def _without(self, edge: Edge) -> dict[int, Array]:
-        """Return the error in the gradients if no cotangent flowed back through `edge`; the result is cached."""
-        if edge not in self._lost:
-            self._lost[edge] = self._backward.off({edge: lost})
-        return self._lost[edge]
 
     def _of_one_use(self) -> Iterator[_Mistake]:
         """Yield gradients to which only one of several uses of an input contributes, as when += was forgotten."""
@@ -247,38 +238,29 @@ class Record:
             return np.asarray(np.einsum("nd,nk->ndk", left, ct))
         return None
 
-    @functools.cached_property
-    def _alike(self) -> list[list[Edge]]:
-        """Groups of edges of the same operation in the same line, as in a loop; a small group also edge by edge."""
-        groups: dict[Any, list[Edge]] = {}
-        for node, i in self._tried:
-            shapes = tuple(np.shape(operand) for operand in node.operands)
-            key = (node.primitive, node.place, i, shapes) if node.place else (node, i)
-            groups.setdefault(key, []).append((node, i))
-        found = list(groups.values())
-        few = [edges for edges in found if 1 < len(edges) <= SINGLY]
-        return found + [[edge] for edges in few for edge in edges]
-
     def _is_one_hot(self, edge: Edge) -> bool:
         """Return whether the cotangent that flows back through an edge ends up in one entry of each row of a matrix."""
         if name(edge[0]) in EXTREMA or not self._has_labels:
             return False
-        seen: dict[Tensor, Array] = {}
-        self._backward.off({edge: lost}, seen)
-        for ct in seen.values():
-            if ct.ndim == 2 and min(ct.shape) > 1:
-                entries = np.count_nonzero(ct, axis=1)
-                if entries.max() == 1 and np.count_nonzero(entries) > 1 and not _is_scattered_again(ct):
-                    return True
-        return False
+        return any(map(_has_one_entry_a_row, self._backward.cotangents_off({edge: lost}).values()))
 
     @functools.cached_property
     def _has_labels(self) -> bool:
         """Whether the function picks one entry of each row, by indices or by a matrix of 0 and 1."""
-        for node in self._backward.nodes:
-            if name(node) in _PICKING or any(type(arg) is np.ndarray and _is_one_hot(arg) for arg in node.args):
-                return True
-        return False
+        nodes = self._backward.nodes
+        masks = (arg for node in nodes for arg in node.args if type(arg) is np.ndarray)
+        return any(name(node) in _PICKING for node in nodes) or any(map(_is_one_hot, masks))
+
+
+def _alike(edges: Iterable[Edge]) -> list[list[Edge]]:
+    """Return groups of edges of the same operation in the same line, as in a loop; small groups also edge by edge."""
+    groups: dict[Any, list[Edge]] = {}
+    for node, i in edges:
+        shapes = tuple(np.shape(operand) for operand in node.operands)
+        key = (node.primitive, node.place, i, shapes) if node.place else (node, i)
+        groups.setdefault(key, []).append((node, i))
+    found = list(groups.values())
+    return found + [[edge] for group in found if 1 < len(group) <= SINGLY for edge in group]
 
 
 def _fits(piece: Any, edge: Edge) -> bool:
@@ -339,9 +321,15 @@ def _in_line(node: Tensor) -> str:
     return f", in `{found[1][:60].strip()}`" if found else ""
 
 
-def _is_scattered_again(ct: Array) -> bool:
-    """Return whether all entries are in one column: then a column was picked, and not the label of each row."""
-    return bool(np.count_nonzero(ct.any(axis=0)) == 1)
+def _has_one_entry_a_row(ct: Array) -> bool:
+    """Return whether a matrix is 0 but for one entry in each of several rows, and these are in several columns.
+
+    If they are all in one column, a column was picked, and not the label of each row.
+    """
+    if ct.ndim != 2 or min(ct.shape) < 2:
+        return False
+    entries = np.count_nonzero(ct, axis=1)
+    return bool(entries.max() == 1 and entries.sum() > 1 and np.count_nonzero(ct.any(axis=0)) > 1)
 
 
 def _is_one_hot(array: Array) -> bool:
