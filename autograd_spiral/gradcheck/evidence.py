@@ -26,22 +26,20 @@ def evidence_of(
     `scaled` is a run with SCALE times the cotangents. It is None for gradients that were not computed by rules; for
     these, `record` is the record of the function, if there is one.
     """
-    shape = found[at].shape
-    function = judge.function
+    shape, function = found[at].shape, judge.function
     inputs = zip(function.names, function.arrays, strict=True)
+    terms = {
+        name: np.broadcast_to(x, shape)
+        for name, x in inputs
+        if x.dtype.kind in "fiu" and x.ndim and broadcasts_to(x.shape, shape)
+    }
     weighted = len(judge.cotangents) == 1 and broadcasts_to(judge.cotangents[0].shape, shape)
     return Evidence(
         ct=judge.cotangents[0] if weighted else None,
         scaled=None if scaled is None else scaled.gradients[at],
         others={o.name: o for other, o in found.items() if other != at and o.shape == shape},
         remedies=dict(_remedies(scaled.leaves[at], scaled.outputs, judge.cotangents)) if scaled else {},
-        terms={}
-        if scaled
-        else {
-            name: np.broadcast_to(x, shape)
-            for name, x in inputs
-            if x.dtype.kind in "fiu" and x.ndim and broadcasts_to(x.shape, shape)
-        },
+        terms={} if scaled else terms,
         repeated=_repeated(function.arrays, shape),
         record=record,
         at=at,

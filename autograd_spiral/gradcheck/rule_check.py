@@ -176,20 +176,23 @@ def _without_verdict(name: str, why: str, says: str) -> RuleRow:
 def _checked(name: str, example: Example) -> list[RuleRow]:
     """Return one row for each floating input of `example`."""
     call = CheckedFunction(example.function, example.inputs)
+    places = [f"{i} {call.arrays[i].shape}" for i in call.floating]
+    none = "no gradient"
     try:
         _, outputs = call.run(call.arrays, recorded=True)
     except DtypeError:  # it returns integers or booleans
-        return _without_gradient(call, name, "no gradient")
+        return [RuleRow(name, place, none, none, none) for place in places]
     narrow = [x.astype(np.float32) if x.dtype.kind == "f" else x for x in example.inputs]
     raw = _RawResults()
     with entering(observer=raw):
         double = check_gradients(example.function, *example.inputs, order=2, raise_on_mismatch=False)
         single = check_gradients(example.function, *narrow, raise_on_mismatch=False)
     if not any(out.requires_grad for out in outputs):
-        return _without_gradient(call, name, "no gradient" if double.ok and single.ok else "wrong")
+        found = none if double.ok and single.ok else "wrong"
+        return [RuleRow(name, place, found, found, found) for place in places]
     first, second = ([row for row in double.rows if row.order == order] for order in (1, 2))
     rows = []
-    for i, one, two, three in zip(call.floating, first, second[: len(first)], single.rows, strict=True):
+    for place, one, two, three in zip(places, first, second[: len(first)], single.rows, strict=True):
         # Faults of raw results belong to the whole call: any of its rules may have returned them.
         narrow_verdict = Verdict.WRONG_DTYPE if raw.faults else three.verdict
         verdicts = str(one.verdict), str(two.verdict), str(narrow_verdict)
@@ -197,15 +200,10 @@ def _checked(name: str, example: Example) -> list[RuleRow]:
         worst = max((w for w in (one.worst, two.worst) if w), key=lambda w: w.error, default=None)
         error, bound = (worst.error, worst.error_bound) if worst else (0.0, 0.0)
         kinks = max(row.counts[Verdict.KINK] for row in (one, two))
-        rows.append(RuleRow(name, f"{i} {one.shape}", *verdicts, error, bound, kinks, "; ".join(filter(None, says))))
+        rows.append(RuleRow(name, place, *verdicts, error, bound, kinks, "; ".join(filter(None, says))))
     for row in second[len(first) :]:  # the rules depend wrongly on their cotangents
-        none = "no gradient"
         rows.append(RuleRow(name, f"{row.name} {row.shape}", none, str(row.verdict), none, says=row.diagnosis))
     return rows
-
-
-def _without_gradient(call: CheckedFunction, name: str, found: str) -> list[RuleRow]:
-    return [RuleRow(name, f"{i} {call.arrays[i].shape}", found, found, found) for i in call.floating]
 
 
 class _RawResults(Observer):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 
@@ -31,14 +29,14 @@ def along_directions(judge: Judge, at: int, count: int) -> Findings:
         way[kinks] = way[lost] = 0
         slope = _along(judge, at, way)
         if k == 0 and _is_hidden(slope):
-            j = _narrowed(judge, at, way, _is_hidden)
+            j = _narrowed(judge, at, way, slope)
             if j is not None and judge.elements(at, [j])[0].verdict.fails:
                 return _failure(judge, at, j, rng)
         while slope.verdict.fails or (slope.verdict is Verdict.KINK and sought < KINKS_SOUGHT):
             if sought >= 2 * KINKS_SOUGHT:
                 slope = replace(slope, verdict=Verdict.NOISE)
                 break
-            j = _narrowed(judge, at, way, partial(_has_verdict, slope.verdict))
+            j = _narrowed(judge, at, way, slope)
             if j is None:  # several kinks add up to it
                 slope = replace(slope, verdict=Verdict.KINK)
                 break
@@ -81,10 +79,6 @@ def _is_hidden(slope: Slope) -> bool:
     return slope.verdict is Verdict.NOISE and abs(slope.analytic - slope.numeric) > slope.bound
 
 
-def _has_verdict(verdict: Verdict, slope: Slope) -> bool:
-    return slope.verdict is verdict
-
-
 def _failure(judge: Judge, at: int, j: int, rng: np.random.Generator) -> Findings:
     """Return the findings on element `j`, which is wrong, and on some others for the diagnosis."""
     size = judge.gradients[at].size
@@ -92,8 +86,8 @@ def _failure(judge: Judge, at: int, j: int, rng: np.random.Generator) -> Finding
     return judge.findings(at, judge.elements(at, [*dict.fromkeys([j, *others.tolist()])]), "directions")
 
 
-def _narrowed(judge: Judge, at: int, way: Array, like: Callable[[Slope], bool]) -> int | None:
-    """Return the element found by halving a direction, each time keeping a half that fails or is `like` the whole.
+def _narrowed(judge: Judge, at: int, way: Array, whole: Slope) -> int | None:
+    """Return the element found by halving a direction, each time keeping a half that fails or is like the `whole`.
 
     The result is None if neither half does.
     """
@@ -103,7 +97,8 @@ def _narrowed(judge: Judge, at: int, way: Array, like: Callable[[Slope], bool]) 
             part = np.zeros_like(way)
             part[half] = way[half]
             slope = _along(judge, at, part)
-            if slope.verdict.fails or like(slope):
+            alike = slope.verdict is whole.verdict and _is_hidden(slope) == _is_hidden(whole)
+            if slope.verdict.fails or alike:
                 support = half
                 break
         else:
