@@ -78,7 +78,7 @@ def check_gradients(
         checked.use_arrays_for_values()
         judge = Judge(checked, cotangent)
         rows = _against_differences(judge, directions)
-        if not judge.has_record:
+        if not judge.values.has_record:
             lost = f"zero: {NO_TENSOR}"
             rows = [replace(row, diagnosis=lost) if row.verdict is Verdict.WRONG else row for row in rows]
         if order == 2:
@@ -292,7 +292,7 @@ def _natural(judge: Judge, at: int) -> Array:
     outputs = judge.swept(judge.cotangents).outputs
     size = sum(float(np.sum(np.abs(ct * out.data))) for ct, out in zip(judge.cotangents, outputs, strict=True))
     x = judge.function.arrays[at]
-    usual = judge.scales[at].reshape(x.shape)
+    usual = judge.values.scales[at].reshape(x.shape)
     own = np.where(x == 0, usual, np.maximum(np.abs(x).astype(float), usual / LITTLE))
     return np.asarray(size / (max(1, x.size) * own))
 
@@ -301,8 +301,8 @@ def _alone(judge: Judge, hand: ByHand, at: int, gradient: Array) -> Findings:
     """Judge a gradient that was derived by hand by differences alone."""
     rounding = hand.rounding(at, _natural(judge, at))
     judge.take(at, gradient, rounding, DOUBTFUL * rounding)
-    judge.doubts.clear()
-    return replace(_against_one(judge, at, None), diagnosis="; ".join(judge.doubts))
+    judge.doubts.reasons.clear()
+    return replace(_against_one(judge, at, None), diagnosis="; ".join(judge.doubts.reasons))
 
 
 def _by_hand(judge: Judge, at: int, hand: Array) -> Findings:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from autograd_spiral.gradcheck.judging.judge import Judge
+from autograd_spiral.gradcheck.judging.verdict import Case
 from autograd_spiral.gradcheck.verdicts import Array, Findings, Slope, Verdict
 
 __all__ = ["along_directions"]
@@ -25,7 +26,7 @@ def along_directions(judge: Judge, at: int, count: int) -> Findings:
     lost = np.flatnonzero(judge.leading[at] & ~np.isfinite(gradient))  # because of the outputs that were left out
     kinks: list[int] = []  # elements on kinks: a direction through them says little about the others
     for k in range(count):
-        way = rng.choice([-1.0, 1.0], gradient.size) * judge.scales[at]
+        way = rng.choice([-1.0, 1.0], gradient.size) * judge.values.scales[at]
         way[kinks] = way[lost] = 0
         slope = _along(judge, at, way)
         if k == 0 and _is_hidden(slope):
@@ -48,7 +49,7 @@ def along_directions(judge: Judge, at: int, count: int) -> Findings:
             if found is Verdict.NOISE:  # most likely, many are
                 sought += KINKS_SOUGHT // 2
             elif sought == KINKS_SOUGHT:  # most likely a mask of zeros: leave out all with these values
-                kinks += np.flatnonzero(np.isin(judge.base[at], judge.base[at].flat[kinks])).tolist()
+                kinks += np.flatnonzero(np.isin(judge.values.base[at], judge.values.base[at].flat[kinks])).tolist()
             way[kinks] = 0
             slope = _along(judge, at, way)
         if kinks and slope.verdict is Verdict.OK:
@@ -61,14 +62,14 @@ def along_directions(judge: Judge, at: int, count: int) -> Findings:
 
 def _along(judge: Judge, at: int, way: Array) -> Slope:
     """Judge the derivative along `way`, a flat array of steps."""
-    x, gradient = judge.base[at], np.ravel(judge.gradients[at])
+    x, gradient = judge.values.base[at], np.ravel(judge.gradients[at])
     step = way.reshape(x.shape)
     moving = way != 0
+    line = judge.values.line(at, lambda t: np.where(step == 0, x, np.asarray(x + t * step, x.dtype)), 1.0)
     with np.errstate(all="ignore"):
         analytic = float(gradient[moving].astype(float) @ way[moving])
-        levels = [np.ravel(levels[at])[moving] @ np.abs(way[moving]) for levels in (judge.rounding, judge.loose)]
-    line = judge.line(at, lambda t: np.where(step == 0, x, np.asarray(x + t * step, x.dtype)), 1.0)
-    return judge.slopes([line], np.array([analytic]), *np.reshape(levels, (2, 1)), brief=True, thorough=judge.quick)[0]
+        rounding, loose = (float(np.ravel(x[at])[moving] @ np.abs(way[moving])) for x in (judge.rounding, judge.loose))
+    return judge.slopes([Case(line, analytic, rounding, loose)], brief=True, thorough=judge.quick)[0]
 
 
 def _is_hidden(slope: Slope) -> bool:
