@@ -27,17 +27,7 @@ from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.gradcheck.verdicts import Array
 from autograd_spiral.program.history import history
 
-__all__ = [
-    "Again",
-    "BlurApart",
-    "Rounding",
-    "at_least",
-    "blurred",
-    "joined",
-    "largest_of",
-    "rounding_of",
-    "widened",
-]
+__all__ = ["Again", "Rounding", "at_least", "blurred", "joined", "largest_of", "rounding_of", "widened"]
 
 Change: TypeAlias = Callable[[Any], Any]
 
@@ -98,11 +88,11 @@ def _with_tail(value: Any, tail: Array, bits: _Bits) -> Any:
     return np.where(np.isfinite(value) & (value != 0), mixed, value)
 
 
-class BlurApart:
+class _BlurApart:
     """Changes numbers as `blurred` does, but to random last bits, so equal values do not stay equal.
 
     >>> x = np.ones(4)
-    >>> bool(np.all(abs(BlurApart()(x) - x) <= 2e-15))
+    >>> bool(np.all(abs(_BlurApart()(x) - x) <= 2e-15))
     True
     """
 
@@ -335,7 +325,7 @@ def rounding_of(
     levels, jumps = levels_of(again(functools.partial(blurred, run=run), once=True) for run in range(RUNS))
     loose = levels
     if zeros:
-        wide, apart = again(widened, keep_zeros=False), BlurApart()
+        wide, apart = again(widened, keep_zeros=False), _BlurApart()
         # Rules that look for the largest operand compare it with the result, which therefore keeps its last bits.
         runs = [again(apart, keep_zeros=False, results=False) for _ in range(RUNS)]
         for further in map(distance, (wide, *runs)):

@@ -7,15 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from autograd_spiral.gradcheck.diagnoses.factors import (
-    agree,
-    of_difference,
-    of_penalty,
-    of_ratio,
-    of_spread,
-    of_terms,
-    together,
-)
+from autograd_spiral.gradcheck.diagnoses import factors
+from autograd_spiral.gradcheck.diagnoses.factors import agree, together
 from autograd_spiral.gradcheck.diagnoses.order import moved_to, of_order
 from autograd_spiral.gradcheck.diagnoses.places import counted
 from autograd_spiral.gradcheck.diagnoses.record import Record
@@ -102,12 +95,12 @@ def _of_numbers(findings: Findings, wrong: Array, sizes: Collection[int], eviden
         return together(", ", f"{of_ct}: multiply by ct", where)
     if of_ct and agree(a, n, b):
         return together(", ", of_ct, where)
-    ratio = of_ratio(a, n, b, sizes)
+    ratio = factors.of_ratio(a, n, b, sizes)
     by_hand = "right after multiplying by the cotangent" if lacks_ct and evidence.scaled is None else ""
     in_part = bool(where) and evidence.record is not None  # a mistake that explains all numbers says more
     if (not ratio or in_part) and not by_hand and (of_all := _of_all(findings, sizes, evidence)):
         return together("; ", of_ct, of_all)
-    text = ratio or by_hand or of_difference(a - n, b, ct) or ("" if of_ct else of_spread(a, n, b))
+    text = ratio or by_hand or factors.of_difference(a - n, b, ct) or ("" if of_ct else factors.of_spread(a, n, b))
     return together(", ", together("; ", of_ct, text), where)
 
 
@@ -138,9 +131,9 @@ def _of_all(findings: Findings, sizes: Collection[int], evidence: Evidence) -> s
             bound[slope.index] = np.inf  # either slope is right there
     if known.all():
         penalty = record.multiple_of_input(at) if record else None
-        text = of_terms(findings.name, evidence.terms, analytic, numeric, bound, penalty)
+        text = factors.of_terms(findings.name, evidence.terms, analytic, numeric, bound, penalty)
         if not text and findings.name in evidence.terms:
-            text = of_penalty(findings.name, findings.x, analytic, numeric, bound, sizes, penalty)
+            text = factors.of_penalty(findings.name, findings.x, analytic, numeric, bound, sizes, penalty)
     if not text and record:
         text = record.explained(at, np.asarray(findings.gradient), sizes)
     return text or (of_order(analytic, numeric, bound) if known.all() else "")
