@@ -22,8 +22,8 @@ class Arguments:
 
     `names` holds a name for each leaf, as a user would write it: the name of its Tensor, or of its parameter with keys
     and attributes, or `input 0` if the function's parameters have no fixed names. `positions` holds the number of the
-    argument that each leaf is in. Lists of Python numbers count as arrays. `settings` holds the indices of numbers in
-    containers that hold Tensors, which are constants.
+    argument that each leaf is in. Lists of Python numbers count as arrays. A number beside Tensors in a container is a
+    constant; `settings` holds the indices of these.
 
     >>> arguments = Arguments(lambda net, x: 0, [{"W": np.ones(2), "b": np.zeros(1)}, [1.0, 2.0]])
     >>> arguments.names, arguments.positions

@@ -142,7 +142,7 @@ def check_against(
 
 
 def _noted(row: Findings, other: Findings | None, note: str) -> Findings:
-    """Return the row; add `note` to its diagnosis if it is wrong, and `other`, its counterpart, is right."""
+    """Return the row, with `note` in its diagnosis if the row is wrong and `other`, its counterpart, is right."""
     if row.verdict is not Verdict.WRONG or other is None or other.verdict not in (Verdict.OK, Verdict.KINK):
         return row
     return replace(row, diagnosis="; ".join(filter(None, (row.diagnosis, note))))
@@ -151,7 +151,7 @@ def _noted(row: Findings, other: Findings | None, note: str) -> Findings:
 def _compared_with_float64(
     checked: CheckedFunction, rows: list[Findings], check: Callable[..., CheckReport]
 ) -> list[Findings]:
-    """Return the rows, noting which wrong ones are right in float64, where `check` checks them again."""
+    """Return the rows; note which of the wrong ones are right in float64, where `check` checks them again."""
     wide = checked.in_float64()
     if not wide or not any(row.verdict is Verdict.WRONG for row in rows):
         return rows
@@ -227,6 +227,7 @@ def _constants_of(function: Callable[..., Any]) -> tuple[int, ...]:
 
 
 def _against_differences(judge: Judge, directions: int | None) -> list[Findings]:
+    """Return the findings on all gradients of the engine, at the inputs and beside them."""
     scaled = judge.swept([np.asarray(SCALE * ct, ct.dtype) for ct in judge.cotangents])
     found = {}
     for at in judge.gradients:
@@ -240,6 +241,7 @@ def _against_differences(judge: Judge, directions: int | None) -> list[Findings]
 
 
 def _against_one(judge: Judge, at: int, directions: int | None) -> Findings:
+    """Judge one gradient, by elements if there are few of them, else along random directions."""
     if at in judge.function.weights:  # the gradients are linear in them
         return along_directions(judge, at, 1)
     if directions is None and judge.gradients[at].size <= ELEMENT_LIMIT:
@@ -248,7 +250,7 @@ def _against_one(judge: Judge, at: int, directions: int | None) -> Findings:
 
 
 def _in_proportion(judge: Judge, at: int, findings: Findings, scaled: Array) -> Findings:
-    """Return the findings, with elements marked as wrong if they do not grow in proportion to the cotangent.
+    """Return the findings; elements that do not grow in proportion to the cotangent are wrong.
 
     This is needed because the cotangent is 1 in many checks, so that a rule that forgets it would pass.
     """
@@ -314,7 +316,7 @@ def _by_hand(judge: Judge, at: int, hand: Array) -> Findings:
 
 
 def _some(indices: Array) -> list[int]:
-    """Return some of `indices`, evenly spread, if there are too many to compare each with differences."""
+    """Return `indices`, or an evenly spread part of them if there are too many to compare all with differences."""
     count = min(indices.size, DISPUTED_LIMIT)
     return [int(i) for i in indices[np.linspace(0, indices.size - 1, count).astype(int)]]
 

@@ -56,10 +56,9 @@ def _repeated(arrays: Iterable[Array], shape: tuple[int, ...]) -> Array | None:
 
 
 def _remedies(leaf: Tensor, outputs: list[Tensor], cotangents: list[Array]) -> Iterator[tuple[str, Array]]:
-    """Yield the gradients that `leaf` would get with changes to the rule of a declared operation, and their names.
+    """Yield changes to the rule of a declared operation, in words, with the gradients that `leaf` would then get.
 
-    There are such gradients only if the function consists of this one operation: then the result of its rule is the
-    gradient.
+    There are none unless the function consists of this one operation: only then is the result of its rule the gradient.
     """
     if len(outputs) != 1:
         return

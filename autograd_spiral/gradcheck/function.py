@@ -27,7 +27,7 @@ __all__ = ["ByHand", "CheckedFunction", "gradients_of", "is_recorded", "not_fini
 NO_TENSOR = "no Tensor came back that depends on an input: float(t), t.item() and t.data drop the graph"
 BLURRED_RUNS = 3
 DISTANCE = 2.0**-7  # of a point beside the inputs, relative to their size
-SPACINGS, SHARE = 128, 0.005  # the rounding of a gradient, if no more is known: in spacings, and at most this part
+SPACINGS, SHARE = 128, 0.005  # a gradient without a record may be off by so many spacings, and by this part at most
 LONGEST_REASON = 120  # characters of an error message that a report repeats
 NAMED = 3  # at most this many non-finite outputs are listed with their indices
 
@@ -105,6 +105,7 @@ class CheckedFunction:
         return self.arguments.with_leaves([self._leaf(i, x) for i, x in enumerate(arrays)])
 
     def _leaf(self, i: int, x: Array) -> Any:
+        """Return what the function gets in place of leaf `i`, given the array `x`."""
         given = self._given[i]
         if i in self.arguments.settings:
             return given
@@ -146,7 +147,7 @@ class CheckedFunction:
         return leaves, _tensors(outputs)
 
     def _results(self, recorded: bool, arrays: Sequence[Array]) -> tuple[list[Tensor], list[Any]]:
-        """Return the same as `run`, with outputs that can be arrays."""
+        """Return what `run` returns, with outputs that can also be arrays."""
         by_arrays = self._values_by_arrays and not recorded
         if by_arrays:
             arrays = [frozen(x.view()) for x in arrays]

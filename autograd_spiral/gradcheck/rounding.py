@@ -32,8 +32,7 @@ __all__ = ["Again", "Rounding", "at_least", "blurred", "joined", "largest_of", "
 Change: TypeAlias = Callable[[Any], Any]
 
 RUNS = 8
-_BITS = 3  # this many last bits of a mantissa are replaced: up to 7 units in the last place, where NumPy's own
-# elementary functions in float32 are up to 4 off
+_BITS = 3  # this many last bits are replaced, up to 7 units in the last place; NumPy's functions can be off by 4
 DRAWN = 4096  # random last bits at once
 _MULTIPLIERS = np.random.default_rng(7).integers(2**62, 2**63, size=RUNS, dtype=np.uint64) | np.uint64(1)
 
@@ -156,8 +155,8 @@ def _or_in_float64(function: Callable[..., Any], *args: Any, **params: Any) -> A
 class _Shadow:
     """A node that is evaluated again on changed operands, with the fields that the sweep reads.
 
-    The nodes that use it read `_read`, if a number that was changed once is not changed again when it is read. A branch
-    that was taken, and anything else that is not floating, stays as it was recorded.
+    The nodes that use it change its `_value` when they read it. If each number is to be changed only once, they read
+    `_read`, which is changed already. What is not floating, such as a mask, stays as it was recorded.
     """
 
     def __init__(self, node: Tensor, shadows: Mapping[Tensor, _Shadow], primitive: Primitive | None) -> None:
@@ -301,7 +300,7 @@ def rounding_of(
         return np.asarray(np.where(np.isnan(away), 0.0, away) + spacing)
 
     def levels_of(runs: Iterable[Array]) -> tuple[Array, Array]:
-        """Return how far runs are from the values, and a mask of jumps: there, they are compared with each other."""
+        """Return how far the runs are from the values, or from each other where they jump, and a mask of the jumps."""
         low = high = np.full(values.shape, np.nan)
         for run in runs:
             low, high = np.fmin(low, run), np.fmax(high, run)

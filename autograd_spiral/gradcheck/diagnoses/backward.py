@@ -52,7 +52,8 @@ class Backward:
             self._sweep(outputs, cotangents)
         self._zeros = {at: np.zeros(leaf.shape) for at, leaf in self.leaves.items()}
         self.right = {at: np.asarray(self.cts.get(leaf, self._zeros[at]), float) for at, leaf in self.leaves.items()}
-        # A value that is subtracted only for safety, as the largest score is, cancels out of the right gradient only.
+        # A value that is subtracted only to avoid overflow, such as the largest score, contributes nothing to the right
+        # gradient, and people leave it out of theirs: no mistake is carried through it.
         self._idle = {node for node in self.nodes if name(node) in EXTREMA and self._cancels(node)}
 
     def _cancels(self, node: Tensor) -> bool:
