@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_spiral.engine.pytree import LEAF, flatten, unflatten
+from autograd_spiral.engine.pytree import LEAF, flatten, paths, unflatten
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import ShapeError
 
@@ -174,26 +174,26 @@ def _matching(name: str, treedef: Any, given: Any) -> Iterator[Any]:
 
     Raises `ShapeError` if `given` is not structured like the tree.
     """
-    if treedef is LEAF:
-        yield given
+    if treedef is LEAF or given is None:
+        yield from (given for _ in paths(treedef))
         return
     kind, children = treedef
-    parts = {} if given is None else _parts(given)
-    if given is not None:
-        keys = [key for key, _ in children]
-        if parts is None or (isinstance(given, list | tuple) and len(given) != len(children)):
-            raise ShapeError(
-                f"check_against: the gradient for {name}, a {kind.__name__} with {', '.join(map(str, keys))}, must be "
-                f"of the same form, not {_described(given)}"
-            )
-        if not isinstance(given, Mapping) and not parts.keys() & set(keys):  # a sequence for the fields of a dataclass
-            parts = dict(zip(keys, parts.values(), strict=True))
-        if unknown := [key for key in parts if key not in keys]:
-            raise ShapeError(f"check_against: there is a gradient for {name}[{unknown[0]!r}], but no such input")
-        if missing := [_at(name, kind, key) for key in keys if key not in parts]:
-            raise ShapeError(f"check_against: there is no gradient for {missing[0]}: give None to leave it out")
+    keys, parts = [key for key, _ in children], _parts(given)
+    if parts is None or (isinstance(given, list | tuple) and len(given) != len(children)):
+        raise ShapeError(
+            f"check_against: the gradient for {name}, a {kind.__name__} with {', '.join(map(str, keys))}, must be "
+            f"of the same form, not {_described(given)}"
+        )
+    if not isinstance(given, Mapping) and not parts.keys() & set(keys):  # a sequence for the fields of a dataclass
+        parts = dict(zip(keys, parts.values(), strict=True))
+    if unknown := [key for key in parts if key not in keys]:
+        raise ShapeError(f"check_against: there is a gradient for {name}[{unknown[0]!r}], but no such input")
     for key, part in children:
-        yield from _matching(_at(name, kind, key), part, (parts or {}).get(key))
+        if key not in parts:
+            raise ShapeError(
+                f"check_against: there is no gradient for {_at(name, kind, key)}: give None to leave it out"
+            )
+        yield from _matching(_at(name, kind, key), part, parts[key])
 
 
 def _parts(given: Any) -> dict[Any, Any] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from copy import copy
 from typing import Any
 
@@ -151,14 +151,12 @@ class CheckedFunction:
         by_arrays = self._values_by_arrays and not recorded
         if by_arrays:
             arrays = [frozen(x.view()) for x in arrays]
-        leaves = [self._leaf(i, x) for i, x in enumerate(arrays)]
-        if by_arrays or not self.takes_tensors:
-            outputs = self._outputs(self._call(recorded, leaves))
-            return [Tensor(arrays[i]) for i in self.floating if recorded], outputs
-        for i in self._tensors:
-            leaves[i] = Tensor(arrays[i], requires_grad=i in self.floating, name=self.names[i])
-        outputs = self._outputs(self._call(recorded, leaves))
-        return [leaves[i] for i in self.floating], outputs
+        given = [self._leaf(i, x) for i, x in enumerate(arrays)]
+        if self.takes_tensors and not by_arrays:
+            for i in self._tensors:
+                given[i] = Tensor(arrays[i], requires_grad=i in self.floating, name=self.names[i])
+        outputs = self._outputs(self._call(recorded, given))
+        return _tensors(given[i] for i in self.floating if recorded), outputs
 
     def _outputs(self, result: Any) -> list[Any]:
         """Return the floating outputs: Tensors, or arrays of real numbers."""
@@ -409,8 +407,8 @@ def _next(x: Array, end: float) -> Array:
     return np.where(x == 0, x, np.nextafter(x, x.dtype.type(end))) if x.dtype.kind == "f" else x
 
 
-def _tensors(outputs: Sequence[Any]) -> list[Tensor]:
-    return [out if isinstance(out, Tensor) else Tensor(out) for out in outputs]
+def _tensors(values: Iterable[Any]) -> list[Tensor]:
+    return [value if isinstance(value, Tensor) else Tensor(value) for value in values]
 
 
 def _is_real(out: Any) -> bool:
