@@ -117,12 +117,11 @@ def of_terms(name: str, terms: Mapping[str, Array], a: Array, n: Array, bound: A
                 return f"{name} itself, not its gradient" if other == name else f"equal to {other}, not to a gradient"
             if other == name:
                 return f"{alone:.3g} × {name} and nothing else: is all but a penalty missing?"
-    own = terms.get(name)
     for other, term in terms.items():
         short = multiple(term, n - a, bound)
         if short is None:
             continue
-        if own is None or other != name:
+        if other != name:
             return f"short by {short:.3g} × {other}" if short > 0 else f"too large by {-short:.3g} × {other}"
         if penalty is not None:
             there = penalty - short
