@@ -6,8 +6,7 @@ plus what rounding did to it, which is measured on the record (see `rounding`).
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import Any
 
@@ -15,21 +14,16 @@ import numpy as np
 
 from autograd_spiral.engine.table import PRIMITIVES
 from autograd_spiral.errors import GradientMismatch
-from autograd_spiral.gradcheck.diagnoses import SCALE, Record, diagnose, diagnose_shape
-from autograd_spiral.gradcheck.evidence import evidence_of
-from autograd_spiral.gradcheck.function import NO_TENSOR, ByHand, CheckedFunction
-from autograd_spiral.gradcheck.judging import Judge, Swept, along_directions, beside
+from autograd_spiral.gradcheck.by_hand import ByHand, judged_by_hand, value_of
+from autograd_spiral.gradcheck.diagnoses import SCALE
+from autograd_spiral.gradcheck.evidence import diagnosed
+from autograd_spiral.gradcheck.function import NO_TENSOR, CheckedFunction
+from autograd_spiral.gradcheck.judging import Judge, beside, whole_gradient
 from autograd_spiral.gradcheck.report import CheckReport
 from autograd_spiral.gradcheck.verdicts import Array, Findings, Verdict
 from autograd_spiral.program.capturing.step import CapturedStep
 
 __all__ = ["check_against", "check_gradients"]
-
-ELEMENT_LIMIT = 1000  # inputs with more elements are checked along random directions
-DIRECTIONS = 3
-DOUBTFUL = 6  # a difference up to this many times the estimated rounding of a gradient is noise
-LITTLE = 32  # an element this many times smaller than usual counts as small
-DISPUTED_LIMIT = 200  # at most this many disputed elements are compared with differences
 
 
 def check_gradients(
@@ -129,12 +123,9 @@ def check_against(
     """
     _refuse("check_against", function)
     together = gradients is True or gradients == function if callable(gradients) else gradients is True
-    checked = CheckedFunction(_value_of(function) if together else function, inputs)
+    checked = CheckedFunction(value_of(function) if together else function, inputs)
     hand = ByHand(checked, function if together else gradients, after_value=together)
-    why = checked.why_not_recorded()
-    rows, method = ([], "") if why else _by_the_engine(checked, hand, cotangent)
-    if not method:
-        rows, method = _by_differences(checked.as_arrays(), hand, cotangent, why)
+    rows, method = judged_by_hand(checked, hand, cotangent)
     if callable(gradients) or together:
         how = {"cotangent": cotangent, "raise_on_mismatch": False}
         rows = _compared_with_float64(checked, rows, lambda *wide: check_against(function, gradients, *wide, **how))
@@ -158,52 +149,6 @@ def _compared_with_float64(
     others = {(row.name, row.order): row for row in check(*wide).rows}
     note = f"in {checked.narrowest} alone: right in float64"
     return [_noted(row, others.get((row.name, row.order)), note) for row in rows]
-
-
-def _value_of(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that returns only the value, which comes first in what `function` returns."""
-
-    @functools.wraps(function)
-    def value(*args: Any) -> Any:
-        returned = function(*args)
-        return returned[0] if isinstance(returned, tuple | list) else returned
-
-    return value
-
-
-def _by_the_engine(checked: CheckedFunction, hand: ByHand, cotangent: Any) -> tuple[list[Findings], str]:
-    """Return findings based on the engine's gradients, and how they were judged.
-
-    Both are empty if finite differences show that a gradient of the engine is wrong.
-    """
-    if rows := checked.faults() or hand.faults():
-        return rows, "judged before any gradient was compared"
-    checked.use_arrays_for_values()
-    judge = Judge(checked, cotangent)
-    if not all(_is_confirmed(judge, at) for at in hand.gradients):
-        return [], ""
-    found = {at: _unfit(checked, at, g) or _by_hand(judge, at, g) for at, g in _weighted(judge, hand).items()}
-    return _diagnosed(judge, found, by_hand=True), "judged by the engine's gradients, which differences confirm"
-
-
-def _is_confirmed(judge: Judge, at: int) -> bool:
-    """Return whether differences agree with the engine's gradient, in a few directions or else in some elements."""
-    findings = along_directions(judge, at, DIRECTIONS)
-    if not findings.wrong.any() and not findings.counts[Verdict.OK]:  # lost in kinks or in noise
-        findings = judge.findings(at, judge.elements(at, _some(np.arange(judge.gradients[at].size))))
-    return not findings.wrong.any()
-
-
-def _by_differences(plain: CheckedFunction, hand: ByHand, cotangent: Any, why: str) -> tuple[list[Findings], str]:
-    """Return findings based on differences alone, and how they were judged."""
-    why = why or "what was recorded is not all of the function, or has a wrong rule"
-    method = f"judged by differences alone: {plain.name} could not be recorded ({why})"
-    if rows := plain.faults() or hand.faults():
-        return rows, method
-    judge = Judge(plain, cotangent)
-    judge.sizes |= {n for x in plain.arrays for n in (*x.shape, x.size)}
-    found = {at: _unfit(plain, at, g) or _alone(judge, hand, at, g) for at, g in _weighted(judge, hand).items()}
-    return _diagnosed(judge, found), method
 
 
 def _refuse(check: str, function: Any) -> None:
@@ -231,22 +176,13 @@ def _against_differences(judge: Judge, directions: int | None) -> list[Findings]
     scaled = judge.swept([np.asarray(SCALE * ct, ct.dtype) for ct in judge.cotangents])
     found = {}
     for at in judge.gradients:
-        found[at] = _in_proportion(judge, at, _against_one(judge, at, directions), scaled.gradients[at])
-    rows = dict(zip(found, _diagnosed(judge, found, scaled), strict=True))
+        found[at] = _in_proportion(judge, at, whole_gradient(judge, at, directions), scaled.gradients[at])
+    rows = dict(zip(found, diagnosed(judge, found, scaled), strict=True))
     for at, findings in found.items():
         if near := beside(judge, at, findings):
-            (row,) = _diagnosed(near[0], {at: near[1]})
+            (row,) = diagnosed(near[0], {at: near[1]})
             rows[at] = replace(row, diagnosis=f"right at these numbers alone; beside them: {row.diagnosis}")
     return [*rows.values()]
-
-
-def _against_one(judge: Judge, at: int, directions: int | None) -> Findings:
-    """Judge one gradient, by elements if there are few of them, else along random directions."""
-    if at in judge.function.weights:  # the gradients are linear in them
-        return along_directions(judge, at, 1)
-    if directions is None and judge.gradients[at].size <= ELEMENT_LIMIT:
-        return judge.findings(at, judge.elements(at, range(judge.gradients[at].size)))
-    return along_directions(judge, at, DIRECTIONS if directions is None else directions)
 
 
 def _in_proportion(judge: Judge, at: int, findings: Findings, scaled: Array) -> Findings:
@@ -260,91 +196,7 @@ def _in_proportion(judge: Judge, at: int, findings: Findings, scaled: Array) -> 
         bent = np.flatnonzero(np.isfinite(scaled) & (np.abs(scaled - SCALE * gradient) > rounding))
     if not bent.size or findings.wrong.any():
         return findings
-    return findings.overruled(replace(slope, verdict=Verdict.WRONG) for slope in judge.elements(at, _some(bent)))
-
-
-def _weighted(judge: Judge, hand: ByHand) -> dict[int, Array]:
-    """Return the gradients that were derived by hand; Jacobians are weighted with the cotangents of the output."""
-    weighted = dict(hand.gradients)
-    (ct, *more) = judge.cotangents
-    for at, given in hand.gradients.items():
-        shape = judge.function.arrays[at].shape
-        if not more and given.shape != shape and given.shape == ct.shape + shape:
-            weighted[at] = np.asarray(np.tensordot(ct, given, ct.ndim))
-    return weighted
-
-
-def _unfit(function: CheckedFunction, at: int, gradient: Array) -> Findings | None:
-    """Return the findings on a gradient whose shape or dtype differs from that of its input; None if both agree."""
-    x = function.arrays[at]
-    if gradient.shape != x.shape:
-        return function.findings(at, fault=Verdict.WRONG_SHAPE, diagnosis=diagnose_shape(gradient.shape, x.shape))
-    if gradient.dtype != x.dtype:
-        text = f"a {gradient.dtype} gradient for a {x.dtype} input"
-        return function.findings(at, fault=Verdict.WRONG_DTYPE, diagnosis=text)
-    return None
-
-
-def _natural(judge: Judge, at: int) -> Array:
-    """Return the natural slope of each element of an input: the size of the outputs over the size of the element.
-
-    A gradient can be a small difference between numbers of this size, as for sin(x) / x. Very small elements are
-    treated as if they had a fixed fraction of the usual size.
-    """
-    outputs = judge.swept(judge.cotangents).outputs
-    size = sum(float(np.sum(np.abs(ct * out.data))) for ct, out in zip(judge.cotangents, outputs, strict=True))
-    x = judge.function.arrays[at]
-    usual = judge.values.scales[at].reshape(x.shape)
-    own = np.where(x == 0, usual, np.maximum(np.abs(x).astype(float), usual / LITTLE))
-    return np.asarray(size / (max(1, x.size) * own))
-
-
-def _alone(judge: Judge, hand: ByHand, at: int, gradient: Array) -> Findings:
-    """Judge a gradient that was derived by hand by differences alone."""
-    rounding = hand.rounding(at, _natural(judge, at))
-    judge.take(at, gradient, rounding, DOUBTFUL * rounding)
-    judge.doubts.reasons.clear()
-    return replace(_against_one(judge, at, None), diagnosis="; ".join(judge.doubts.reasons))
-
-
-def _by_hand(judge: Judge, at: int, hand: Array) -> Findings:
-    """Judge a gradient that was derived by hand by the engine's, and by differences where the two differ."""
-    slopes = judge.compared(at, hand)
-    judge.take(at, hand, judge.rounding[at])
-    findings = judge.findings(at, slopes)
-    return findings.overruled(judge.elements(at, _some(np.flatnonzero(findings.wrong))))
-
-
-def _some(indices: Array) -> list[int]:
-    """Return `indices`, or an evenly spread part of them if there are too many to compare all with differences."""
-    count = min(indices.size, DISPUTED_LIMIT)
-    return [int(i) for i in indices[np.linspace(0, indices.size - 1, count).astype(int)]]
-
-
-def _diagnosed(
-    judge: Judge, found: Mapping[int, Findings], scaled: Swept | None = None, *, by_hand: bool = False
-) -> list[Findings]:
-    """Return the findings with their diagnoses; for gradients derived `by_hand`, record the function once more."""
-    rows = []
-    wrong = {at: np.asarray(row.gradient) for at, row in found.items() if by_hand and row.wrong.any()}
-    record = Record(lambda: judge.swept(judge.cotangents)[:2], judge.cotangents, wrong) if wrong else None
-    for at, findings in found.items():
-        says = [findings.diagnosis]
-        if findings.wrong.any():
-            says = [diagnose(findings, judge.sizes, evidence_of(judge, found, at, scaled, record))]
-        if not findings.fault and judge.leading[at].any():
-            says.append(_not_judged(findings, judge.left_out))
-        rows.append(replace(findings, diagnosis="; ".join(filter(None, says))))
-    return rows
-
-
-def _not_judged(findings: Findings, left_out: str) -> str:
-    """Return the note for an input with elements on which outputs that are not finite depend."""
-    total, count = findings.counts.total(), findings.counts[Verdict.UNJUDGED]
-    if not count:
-        return f"checked with the remaining outputs only: {left_out}"
-    some = "" if count == total else f"{count} of {total} {findings.judged} "
-    return f"{some}not judged: {left_out}"
+    return findings.overruled(replace(slope, verdict=Verdict.WRONG) for slope in judge.some_elements(at, bent))
 
 
 def _conclude(report: CheckReport, raise_on_mismatch: bool) -> CheckReport:

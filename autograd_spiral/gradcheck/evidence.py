@@ -1,9 +1,10 @@
-"""Evidence for the diagnosis of a wrong gradient, collected only after a check has failed."""
+"""Findings with diagnoses, and the evidence for these, which is collected only after a check has failed."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
@@ -11,14 +12,40 @@ import numpy as np
 
 from autograd_spiral.engine.sweep import unbroadcast
 from autograd_spiral.engine.tensor import Tensor
-from autograd_spiral.gradcheck.diagnoses import Evidence, Record, broadcasts_to
+from autograd_spiral.gradcheck.diagnoses import Evidence, Record, broadcasts_to, diagnose
 from autograd_spiral.gradcheck.judging import Judge, Swept
-from autograd_spiral.gradcheck.verdicts import Array, Findings
+from autograd_spiral.gradcheck.verdicts import Array, Findings, Verdict
 
-__all__ = ["evidence_of"]
+__all__ = ["diagnosed"]
 
 
-def evidence_of(
+def diagnosed(
+    judge: Judge, found: Mapping[int, Findings], scaled: Swept | None = None, *, by_hand: bool = False
+) -> list[Findings]:
+    """Return the findings with their diagnoses; for gradients derived `by_hand`, record the function once more."""
+    rows = []
+    wrong = {at: np.asarray(row.gradient) for at, row in found.items() if by_hand and row.wrong.any()}
+    record = Record(lambda: judge.swept(judge.cotangents)[:2], judge.cotangents, wrong) if wrong else None
+    for at, findings in found.items():
+        says = [findings.diagnosis]
+        if findings.wrong.any():
+            says = [diagnose(findings, judge.sizes, _evidence_of(judge, found, at, scaled, record))]
+        if not findings.fault and judge.leading[at].any():
+            says.append(_not_judged(findings, judge.left_out))
+        rows.append(replace(findings, diagnosis="; ".join(filter(None, says))))
+    return rows
+
+
+def _not_judged(findings: Findings, left_out: str) -> str:
+    """Return the note for an input with elements on which outputs that are not finite depend."""
+    total, count = findings.counts.total(), findings.counts[Verdict.UNJUDGED]
+    if not count:
+        return f"checked with the remaining outputs only: {left_out}"
+    some = "" if count == total else f"{count} of {total} {findings.judged} "
+    return f"{some}not judged: {left_out}"
+
+
+def _evidence_of(
     judge: Judge, found: Mapping[int, Findings], at: int, scaled: Swept | None = None, record: Record | None = None
 ) -> Evidence:
     """Return the evidence on input `at`, given what was `found` for all inputs.

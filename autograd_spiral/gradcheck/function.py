@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 from collections.abc import Callable, Collection, Iterable, Sequence
 from copy import copy
 from typing import Any
@@ -17,17 +16,15 @@ from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import DtypeError, InPlaceError, RuleError, ShapeError
 from autograd_spiral.gradcheck.arguments import Arguments, leaves_of
 from autograd_spiral.gradcheck.differences import typical_scale
-from autograd_spiral.gradcheck.rounding import at_least, blurred, joined
+from autograd_spiral.gradcheck.rounding import at_least, joined
 from autograd_spiral.gradcheck.steadiness import Wobble, wobble_of
 from autograd_spiral.gradcheck.verdicts import Array, Findings, Verdict
 
-__all__ = ["ByHand", "CheckedFunction", "gradients_of", "is_recorded", "not_finite"]
+__all__ = ["CheckedFunction", "gradients_of", "is_recorded", "not_finite", "same"]
 
 
 NO_TENSOR = "no Tensor came back that depends on an input: float(t), t.item() and t.data drop the graph"
-BLURRED_RUNS = 3
 DISTANCE = 2.0**-7  # of a point beside the inputs, relative to their size
-SPACINGS, SHARE = 128, 0.005  # a gradient without a record may be off by so many spacings, and by this part at most
 LONGEST_REASON = 120  # characters of an error message that a report repeats
 NAMED = 3  # at most this many non-finite outputs are listed with their indices
 
@@ -207,7 +204,7 @@ class CheckedFunction:
             return self.refused(Verdict.OVERWRITTEN, text, self.floating)
         if written := self._overwritten():
             return written
-        changed = [at for at, a, b in zip(self.floating, gradients, again, strict=True) if not _same(a.data, b.data)]
+        changed = [at for at, a, b in zip(self.floating, gradients, again, strict=True) if not same(a.data, b.data)]
         if changed and self._steady([gradients, again]):
             return []
         text = "two sweeps returned different gradients: a rule must compute from its arguments alone"
@@ -233,7 +230,7 @@ class CheckedFunction:
     def changed(self, given: Sequence[Any]) -> list[int]:
         """Return the indices of the arrays in `given` that no longer hold the inputs."""
         pairs = enumerate(zip(given, self.arrays, strict=True))
-        return [i for i, (x, was) in pairs if isinstance(x, np.ndarray) and not _same(x, was)]
+        return [i for i, (x, was) in pairs if isinstance(x, np.ndarray) and not same(x, was)]
 
     def _steady(self, sweeps: Sequence[Sequence[Tensor]] = ()) -> bool:
         """Measure how much calls and `sweeps` differ, and return whether rounding explains the differences."""
@@ -294,71 +291,6 @@ class CheckedFunction:
         return derivative
 
 
-class ByHand:
-    """Gradients derived by hand: `gradients` holds them by the index of the input, whether `given` or computed.
-
-    Raises `ShapeError` unless they match the inputs.
-    """
-
-    def __init__(self, function: CheckedFunction, given: Any, *, after_value: bool) -> None:
-        self._function, self._given, self._after_value = function, given, after_value
-        self.gradients = self._at([x.copy() for x in function.arrays])
-
-    @np.errstate(all="ignore")
-    def _at(self, arrays: Sequence[Array]) -> dict[int, Array]:
-        function = self._function
-        given = self._given(*function.with_arrays(arrays)) if callable(self._given) else self._given
-        found = None
-        if given is not None:
-            found = function.arguments.gradients(given, function.floating, after_value=self._after_value)
-        if not found:
-            what = "returned None: was `return` forgotten?" if callable(self._given) else "are None"
-            raise ShapeError(f"check_against: there is nothing to compare: the gradients {what}")
-        return {at: np.array(gradient) for at, gradient in found.items()}
-
-    def faults(self) -> list[Findings]:
-        """Return the faults of the gradients' function: two calls of it differ, or it overwrites an input."""
-        function, given = self._function, [x.copy() for x in self._function.arrays]
-        again = self._at(given)
-        changed = [at for at, gradient in self.gradients.items() if not _same(gradient, again[at])]
-        text = "two calls of the gradients returned different values"
-        differ = function.refused(Verdict.NOT_DETERMINISTIC, text, changed)
-        text = "the function of the gradients writes into this input"
-        return differ or function.refused(Verdict.OVERWRITTEN, text, function.changed(given))
-
-    @np.errstate(all="ignore")
-    def rounding(self, at: int, natural: Array) -> Array:
-        """Return how far rounding can have moved a gradient, estimated without a record of it.
-
-        The estimate is a few spacings of its largest number, or of the `natural` slopes, which change the outputs by
-        their own size. If a function computes the gradient, it is also called with other last bits of the inputs, and
-        in float64 if they are narrower. The resulting changes count, unless they are too large to be rounding, as when
-        a mask changes. A gradient that differs at each of three neighbouring numbers can be off by its own size.
-        """
-        gradient, arrays = self.gradients[at], self._function.arrays
-        limits = np.finfo(gradient.dtype)
-        eps = float(limits.eps)
-        largest = np.maximum(np.max(np.abs(gradient), where=np.isfinite(gradient), initial=0.0).astype(float), natural)
-        level = min(SPACINGS * eps, SHARE) * largest + SPACINGS * float(limits.smallest_subnormal)
-        if callable(self._given):
-
-            def computed(change: Callable[[Array], Array]) -> Array:
-                return self._at([change(x.copy()) for x in arrays])[at]
-
-            others = [computed(functools.partial(blurred, run=run)) for run in range(BLURRED_RUNS)]
-            if gradient.itemsize < 8:
-                with contextlib.suppress(Exception):  # not every function takes float64
-                    others.append(computed(functools.partial(at_least, dtype=float)))
-            for other in others:
-                change = np.abs(other - gradient).astype(float)
-                level = np.maximum(level, np.where(change <= eps**0.5 * np.maximum(largest, 1.0), 2 * change, 0))
-            beside = (computed(functools.partial(_next, end=end)) for end in (-np.inf, np.inf))
-            runs = np.sort([gradient, *beside], axis=0).astype(float)
-            erratic = np.min(np.diff(runs, axis=0), axis=0) > eps**0.5 * largest
-            level = np.where(erratic, np.maximum(level, largest + np.ptp(runs, axis=0)), level)
-        return np.broadcast_to(level, gradient.shape)
-
-
 def gradients_of(
     outputs: Sequence[Tensor], leaves: Sequence[Tensor], weights: Sequence[Any], create_graph: bool = False
 ) -> tuple[Tensor, ...]:
@@ -395,16 +327,16 @@ def not_finite(outputs: Sequence[Array]) -> str:
     return ", ".join(says)
 
 
+def same(a: Array, b: Array) -> bool:
+    """Return whether arrays are the same, to the last bit; NaN is the same as NaN."""
+    return np.array_equal(a, b, equal_nan=a.dtype.kind == "f" and b.dtype.kind == "f")
+
+
 def _all_same(first: Sequence[Tensor], second: Sequence[Tensor]) -> bool:
     """Return whether outputs are the same, to the last bit."""
     if [x.dtype for x in first] != [x.dtype for x in second]:
         return False
-    return all(_same(a.data, b.data) for a, b in zip(first, second, strict=True))
-
-
-def _next(x: Array, end: float) -> Array:
-    """Return the next numbers towards `end`; zeros and integers stay unchanged."""
-    return np.where(x == 0, x, np.nextafter(x, x.dtype.type(end))) if x.dtype.kind == "f" else x
+    return all(same(a.data, b.data) for a, b in zip(first, second, strict=True))
 
 
 def _tensors(values: Iterable[Any]) -> list[Tensor]:
@@ -414,7 +346,3 @@ def _tensors(values: Iterable[Any]) -> list[Tensor]:
 def _is_real(out: Any) -> bool:
     """Return whether `out` is a Tensor or an array of real numbers. Making a Tensor of anything else may raise."""
     return isinstance(out, Tensor) or (type(out) is np.ndarray and out.dtype.kind in "fiub")
-
-
-def _same(a: Array, b: Array) -> bool:
-    return np.array_equal(a, b, equal_nan=a.dtype.kind == "f" and b.dtype.kind == "f")

@@ -6,8 +6,8 @@ compares a derivative with their differences. `doubts` says whether the values c
 and `neighbours` gradients at points next to the inputs.
 """
 
-from autograd_spiral.gradcheck.judging.directions import along_directions
+from autograd_spiral.gradcheck.judging.directions import along_directions, whole_gradient
 from autograd_spiral.gradcheck.judging.judge import Judge, Swept
 from autograd_spiral.gradcheck.judging.neighbours import beside
 
-__all__ = ["Judge", "Swept", "along_directions", "beside"]
+__all__ = ["Judge", "Swept", "along_directions", "beside", "whole_gradient"]

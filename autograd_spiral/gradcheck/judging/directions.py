@@ -10,14 +10,26 @@ from autograd_spiral.gradcheck.judging.judge import Judge
 from autograd_spiral.gradcheck.judging.verdict import Case
 from autograd_spiral.gradcheck.verdicts import Array, Findings, Slope, Verdict
 
-__all__ = ["along_directions"]
+__all__ = ["along_directions", "whole_gradient"]
 
+ELEMENT_LIMIT = 1000  # inputs with more elements are checked along random directions
+DIRECTIONS = 3
 
 KINKS_SOUGHT = 8  # at most this many elements that are on kinks are sought, and left out of random directions
 TO_DIAGNOSE = 16  # this many further elements are judged once a random direction has led to a wrong one
 
 
-def along_directions(judge: Judge, at: int, count: int) -> Findings:
+def whole_gradient(judge: Judge, at: int, directions: int | None = None) -> Findings:
+    """Judge the gradient with respect to input `at`: all elements if they are few, else some random directions."""
+    if at in judge.function.weights:  # the gradients are linear in them
+        return along_directions(judge, at, 1)
+    size = judge.gradients[at].size
+    if directions is None and size <= ELEMENT_LIMIT:
+        return judge.findings(at, judge.elements(at, range(size)))
+    return along_directions(judge, at, DIRECTIONS if directions is None else directions)
+
+
+def along_directions(judge: Judge, at: int, count: int = DIRECTIONS) -> Findings:
     """Judge the gradient with respect to input `at` along `count` random directions; find the element of a failure."""
     gradient = judge.gradients[at]
     rng = np.random.default_rng(count)

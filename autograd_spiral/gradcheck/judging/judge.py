@@ -22,6 +22,7 @@ from autograd_spiral.program.history import history
 __all__ = ["Judge", "Swept"]
 
 
+ENOUGH = 200  # this many elements are judged where some are enough
 VALUES = 512  # about this many values of outputs are compared at once: larger arrays cost more than they save
 
 
@@ -159,6 +160,11 @@ class Judge:
             verdict = Verdict.UNJUDGED if leads[j] and nothing else slope.verdict
             found[k] = replace(slope, verdict=verdict, index=tuple(map(int, np.unravel_index(j, gradient.shape))))
         return found
+
+    def some_elements(self, at: int, indices: Array) -> list[Slope]:
+        """Judge the elements with these flat indices, or an evenly spread part of them if there are too many."""
+        count = min(indices.size, ENOUGH)
+        return self.elements(at, indices[np.linspace(0, indices.size - 1, count).astype(int)].tolist())
 
     def compared(self, at: int, hand: Array) -> list[Slope]:
         """Compare `hand`, a gradient with respect to input `at`, with the engine's: both may be off by rounding."""
