@@ -13,6 +13,7 @@ import numpy as np
 from autograd_spiral.errors import ShapeError
 from autograd_spiral.gradcheck.diagnoses import diagnose_shape
 from autograd_spiral.gradcheck.evidence import diagnosed
+from autograd_spiral.gradcheck.faults import faults_of
 from autograd_spiral.gradcheck.function import CheckedFunction, same
 from autograd_spiral.gradcheck.judging import Judge, along_directions, whole_gradient
 from autograd_spiral.gradcheck.rounding import at_least, blurred
@@ -125,7 +126,7 @@ def _by_the_engine(checked: CheckedFunction, hand: ByHand, cotangent: Any) -> tu
 
     Both are empty if finite differences show that a gradient of the engine is wrong.
     """
-    if rows := checked.faults() or hand.faults():
+    if rows := faults_of(checked) or hand.faults():
         return rows, "judged before any gradient was compared"
     checked.use_arrays_for_values()
     judge = Judge(checked, cotangent)
@@ -147,7 +148,7 @@ def _by_differences(plain: CheckedFunction, hand: ByHand, cotangent: Any, why: s
     """Return findings based on differences alone, and how they were judged."""
     why = why or "what was recorded is not all of the function, or has a wrong rule"
     method = f"judged by differences alone: {plain.name} could not be recorded ({why})"
-    if rows := plain.faults() or hand.faults():
+    if rows := faults_of(plain) or hand.faults():
         return rows, method
     judge = Judge(plain, cotangent)
     judge.sizes |= {n for x in plain.arrays for n in (*x.shape, x.size)}
@@ -174,7 +175,7 @@ def _natural(judge: Judge, at: int) -> Array:
     A gradient can be a small difference between numbers of this size, as for sin(x) / x. Very small elements are
     treated as if they had a fixed fraction of the usual size.
     """
-    outputs = judge.swept(judge.cotangents).outputs
+    outputs = judge.function.swept(judge.cotangents).outputs
     size = sum(float(np.sum(np.abs(ct * out.data))) for ct, out in zip(judge.cotangents, outputs, strict=True))
     x = judge.function.arrays[at]
     usual = judge.values.scales[at].reshape(x.shape)

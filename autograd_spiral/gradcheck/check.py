@@ -17,6 +17,7 @@ from autograd_spiral.errors import GradientMismatch
 from autograd_spiral.gradcheck.by_hand import ByHand, judged_by_hand, value_of
 from autograd_spiral.gradcheck.diagnoses import SCALE
 from autograd_spiral.gradcheck.evidence import diagnosed
+from autograd_spiral.gradcheck.faults import faults_of
 from autograd_spiral.gradcheck.function import NO_TENSOR, CheckedFunction
 from autograd_spiral.gradcheck.judging import Judge, beside, whole_gradient
 from autograd_spiral.gradcheck.report import CheckReport
@@ -67,7 +68,7 @@ def check_gradients(
     if order not in (1, 2):
         raise ValueError(f"check_gradients: order must be 1 or 2, not {order!r}")
     checked = CheckedFunction(function, inputs, constants=_constants_of(function))
-    rows = checked.faults()
+    rows = faults_of(checked)
     if not rows:
         checked.use_arrays_for_values()
         judge = Judge(checked, cotangent)
@@ -77,7 +78,7 @@ def check_gradients(
             rows = [replace(row, diagnosis=lost) if row.verdict is Verdict.WRONG else row for row in rows]
         if order == 2:
             gradient = checked.gradient(judge.cotangents)
-            second = gradient.faults() or _against_differences(Judge(gradient, before=judge), directions)
+            second = faults_of(gradient) or _against_differences(Judge(gradient, before=judge), directions)
             of_weights = [gradient.names[at] for at in gradient.weights]
             second = [row for row in second if row.name not in of_weights or row.verdict.fails]
             first = {row.name: row for row in rows}
@@ -173,7 +174,7 @@ def _constants_of(function: Callable[..., Any]) -> tuple[int, ...]:
 
 def _against_differences(judge: Judge, directions: int | None) -> list[Findings]:
     """Return the findings on all gradients of the engine, at the inputs and beside them."""
-    scaled = judge.swept([np.asarray(SCALE * ct, ct.dtype) for ct in judge.cotangents])
+    scaled = judge.function.swept([np.asarray(SCALE * ct, ct.dtype) for ct in judge.cotangents])
     found = {}
     for at in judge.gradients:
         found[at] = _in_proportion(judge, at, whole_gradient(judge, at, directions), scaled.gradients[at])

@@ -13,7 +13,8 @@ import numpy as np
 from autograd_spiral.engine.sweep import unbroadcast
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.gradcheck.diagnoses import Evidence, Record, broadcasts_to, diagnose
-from autograd_spiral.gradcheck.judging import Judge, Swept
+from autograd_spiral.gradcheck.function import Swept
+from autograd_spiral.gradcheck.judging import Judge
 from autograd_spiral.gradcheck.verdicts import Array, Findings, Verdict
 
 __all__ = ["diagnosed"]
@@ -25,7 +26,7 @@ def diagnosed(
     """Return the findings with their diagnoses; for gradients derived `by_hand`, record the function once more."""
     rows = []
     wrong = {at: np.asarray(row.gradient) for at, row in found.items() if by_hand and row.wrong.any()}
-    record = Record(lambda: judge.swept(judge.cotangents)[:2], judge.cotangents, wrong) if wrong else None
+    record = Record(lambda: judge.function.swept(judge.cotangents)[:2], judge.cotangents, wrong) if wrong else None
     for at, findings in found.items():
         says = [findings.diagnosis]
         if findings.wrong.any():

@@ -5,28 +5,42 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Collection, Iterable, Sequence
 from copy import copy
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from autograd_spiral.engine.frozen import frozen
 from autograd_spiral.engine.grad import grad
-from autograd_spiral.engine.messages import is_refused_write, name_of
+from autograd_spiral.engine.messages import name_of
 from autograd_spiral.engine.tensor import Tensor
-from autograd_spiral.errors import DtypeError, InPlaceError, RuleError, ShapeError
+from autograd_spiral.errors import DtypeError, ShapeError
 from autograd_spiral.gradcheck.arguments import Arguments, leaves_of
 from autograd_spiral.gradcheck.differences import typical_scale
 from autograd_spiral.gradcheck.rounding import at_least, joined
-from autograd_spiral.gradcheck.steadiness import Wobble, wobble_of
 from autograd_spiral.gradcheck.verdicts import Array, Findings, Verdict
 
-__all__ = ["CheckedFunction", "gradients_of", "is_recorded", "not_finite", "same"]
+__all__ = ["CheckedFunction", "Swept", "Wobble", "all_same", "gradients_of", "is_recorded", "not_finite", "same"]
 
 
 NO_TENSOR = "no Tensor came back that depends on an input: float(t), t.item() and t.data drop the graph"
 DISTANCE = 2.0**-7  # of a point beside the inputs, relative to their size
 LONGEST_REASON = 120  # characters of an error message that a report repeats
 NAMED = 3  # at most this many non-finite outputs are listed with their indices
+
+
+class Swept(NamedTuple):
+    """A recorded run: the leaf and the gradient of each floating input, by its index, and the outputs."""
+
+    leaves: dict[int, Tensor]
+    outputs: list[Tensor]
+    gradients: dict[int, Array]
+
+
+class Wobble(NamedTuple):
+    """How much the outputs and the gradients of several calls differ, element by element."""
+
+    outputs: list[Array]
+    gradients: list[Array]
 
 
 class CheckedFunction:
@@ -87,7 +101,7 @@ class CheckedFunction:
         by_arrays._values_by_arrays = True
         points = self.arrays, self.beside()
         with contextlib.suppress(Exception):
-            self._values_by_arrays = all(_all_same(self.run(x)[1], by_arrays.run(x)[1]) for x in points)
+            self._values_by_arrays = all(all_same(self.run(x)[1], by_arrays.run(x)[1]) for x in points)
 
     def beside(self) -> list[Array]:
         """Return arrays near the inputs, about as far away as the points that differences use."""
@@ -174,74 +188,19 @@ class CheckedFunction:
         """Return the findings on the gradient with respect to input `at`; `found` holds their fields."""
         return Findings(self.names[at], self.arrays[at], self.order, **found)
 
-    def faults(self) -> list[Findings]:
-        """Return the faults that make a check impossible: two calls differ, or something is overwritten.
-
-        Two calls of the function are compared, and so are two sweeps of one call, with another call between them: rules
-        must compute from their arguments alone, not from anything that the last call left behind. Neither the function
-        nor a rule may write into its arguments, or into the arrays of the caller. Calls may differ by rounding;
-        `wobble` then says by how much.
-        """
-        given = [x.copy() for x in self.arrays]
-        try:
-            _, first = self.run(given)
-            _, second = self.run([x.copy() for x in self.arrays])
-            written = self.refused(Verdict.OVERWRITTEN, "the function writes into this input", self.changed(given))
-            if written := written or self._overwritten():
-                return written
-            if not _all_same(first, second) and not self._steady():
-                return self.refused(Verdict.NOT_DETERMINISTIC, "two calls returned different values", self.floating)
-            if not self.takes_tensors:
-                return []
-            gradients, again = self._swept_twice()
-        except (InPlaceError, RuleError, ValueError) as error:
-            if is_refused_write(error):
-                text = f"the function writes into an input: {error}"
-            elif isinstance(error, InPlaceError) or is_refused_write(error.__cause__):
-                text = str(error).splitlines()[-1]
-            else:
-                raise
-            return self.refused(Verdict.OVERWRITTEN, text, self.floating)
-        if written := self._overwritten():
-            return written
-        changed = [at for at, a, b in zip(self.floating, gradients, again, strict=True) if not same(a.data, b.data)]
-        if changed and self._steady([gradients, again]):
-            return []
-        text = "two sweeps returned different gradients: a rule must compute from its arguments alone"
-        return self.refused(Verdict.NOT_DETERMINISTIC, text, changed)
-
-    @np.errstate(all="ignore")
-    def _swept_twice(self) -> list[tuple[Tensor, ...]]:
-        cotangents = self.cotangents(None)
-        leaves, outputs = self.run(self.arrays, recorded=True)
-        found = []
-        for _ in range(2):
-            found.append(gradients_of(outputs, leaves, cotangents))
-            with contextlib.suppress(Exception):
-                self.run(self.beside())
-        return found
-
-    def _overwritten(self) -> list[Findings]:
-        """Return the findings on the inputs whose arrays the function has changed for the caller, too."""
-        given = [x.data if isinstance(x, Tensor) else x for x in self._given]
-        text = "the function writes into the caller's array of this input, which it reaches by another name"
-        return self.refused(Verdict.OVERWRITTEN, text, self.changed(given))
-
-    def changed(self, given: Sequence[Any]) -> list[int]:
-        """Return the indices of the arrays in `given` that no longer hold the inputs."""
+    def changed(self, given: Sequence[Any] | None = None) -> list[int]:
+        """Return the indices of the arrays, by default those of the caller, that no longer hold the inputs."""
+        given = given or [x.data if isinstance(x, Tensor) else x for x in self._given]
         pairs = enumerate(zip(given, self.arrays, strict=True))
         return [i for i, (x, was) in pairs if isinstance(x, np.ndarray) and not same(x, was)]
 
-    def _steady(self, sweeps: Sequence[Sequence[Tensor]] = ()) -> bool:
-        """Measure how much calls and `sweeps` differ, and return whether rounding explains the differences."""
-        cotangents = self.cotangents(None)
-
-        def call() -> tuple[Sequence[Tensor], Sequence[Tensor]]:
-            leaves, outputs = self.run(self.arrays, recorded=True)
-            return outputs, gradients_of(outputs, leaves, cotangents)
-
-        self.wobble = wobble_of(call, sweeps)
-        return self.wobble is not None
+    @np.errstate(all="ignore")
+    def swept(self, cotangents: Sequence[Array]) -> Swept:
+        """Record the function, and take the gradients of its outputs with these cotangents."""
+        leaves, outputs = self.run(self.arrays, recorded=True)
+        gradients = [g.data for g in gradients_of(outputs, leaves, cotangents)]
+        at = self.floating
+        return Swept(dict(zip(at, leaves, strict=True)), outputs, dict(zip(at, gradients, strict=True)))
 
     def refused(self, verdict: Verdict, text: str, inputs: Sequence[int]) -> list[Findings]:
         """Return findings for each of these inputs, which all have the same fault."""
@@ -332,7 +291,7 @@ def same(a: Array, b: Array) -> bool:
     return np.array_equal(a, b, equal_nan=a.dtype.kind == "f" and b.dtype.kind == "f")
 
 
-def _all_same(first: Sequence[Tensor], second: Sequence[Tensor]) -> bool:
+def all_same(first: Sequence[Tensor], second: Sequence[Tensor]) -> bool:
     """Return whether outputs are the same, to the last bit."""
     if [x.dtype for x in first] != [x.dtype for x in second]:
         return False

@@ -7,7 +7,7 @@ and `neighbours` gradients at points next to the inputs.
 """
 
 from autograd_spiral.gradcheck.judging.directions import along_directions, whole_gradient
-from autograd_spiral.gradcheck.judging.judge import Judge, Swept
+from autograd_spiral.gradcheck.judging.judge import Judge
 from autograd_spiral.gradcheck.judging.neighbours import beside
 
-__all__ = ["Judge", "Swept", "along_directions", "beside", "whole_gradient"]
+__all__ = ["Judge", "along_directions", "beside", "whole_gradient"]

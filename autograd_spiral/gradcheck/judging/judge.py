@@ -6,12 +6,11 @@ import functools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from autograd_spiral.engine.tensor import Tensor
-from autograd_spiral.gradcheck.function import CheckedFunction, gradients_of, not_finite
+from autograd_spiral.gradcheck.function import CheckedFunction, not_finite
 from autograd_spiral.gradcheck.judging.doubts import Doubts
 from autograd_spiral.gradcheck.judging.values import Values
 from autograd_spiral.gradcheck.judging.verdict import Case, judged
@@ -19,19 +18,11 @@ from autograd_spiral.gradcheck.rounding import rounding_of
 from autograd_spiral.gradcheck.verdicts import Array, Findings, Slope, Verdict
 from autograd_spiral.program.history import history
 
-__all__ = ["Judge", "Swept"]
+__all__ = ["Judge"]
 
 
 ENOUGH = 200  # this many elements are judged where some are enough
 VALUES = 512  # about this many values of outputs are compared at once: larger arrays cost more than they save
-
-
-class Swept(NamedTuple):
-    """A recorded run: the leaf and the gradient of each floating input, by its index, and the outputs."""
-
-    leaves: dict[int, Tensor]
-    outputs: list[Tensor]
-    gradients: dict[int, Array]
 
 
 class Judge:
@@ -52,7 +43,7 @@ class Judge:
         self.cotangents = function.cotangents(given)
         drawn = given is None and [ct.size for ct in self.cotangents] != [1]
         self.random_weights = tuple(ct.shape for ct in self.cotangents) if drawn else ()
-        swept = self.swept(self.cotangents)
+        swept = function.swept(self.cotangents)
         self.left_out = not_finite([out.data for out in swept.outputs])
         self.leading = {at: np.zeros(function.arrays[at].shape, bool) for at in function.floating}
         if self.left_out:
@@ -60,7 +51,7 @@ class Judge:
             self.leading = self._leading(infinite)
             pairs = zip(self.cotangents, infinite, strict=True)
             self.cotangents = [np.where(lost, ct.dtype.type(0), ct) for ct, lost in pairs]
-            swept = self.swept(self.cotangents)
+            swept = function.swept(self.cotangents)
         if before is not None and before.left_out:
             self.left_out = before.left_out
             unweighted = {at: function.arrays[at] == 0 for at in function.floating}
@@ -79,20 +70,12 @@ class Judge:
             for at, apart in zip(function.floating, function.wobble.gradients, strict=True):
                 self.rounding[at] = self.rounding[at] + 2 * apart
 
-    @np.errstate(all="ignore")
-    def swept(self, cotangents: list[Array]) -> Swept:
-        """Run the function, and take the gradients with these cotangents."""
-        leaves, outputs = self.function.run(self.function.arrays, recorded=True)
-        gradients = [g.data for g in gradients_of(outputs, leaves, cotangents)]
-        at = self.function.floating
-        return Swept(dict(zip(at, leaves, strict=True)), outputs, dict(zip(at, gradients, strict=True)))
-
     def _leading(self, infinite: list[Array]) -> dict[int, Array]:
         """Return the elements of each input on which an `infinite` output depends, by the rules or by their index."""
         ones = [lost.astype(ct.dtype) for lost, ct in zip(infinite, self.cotangents, strict=True)]
         everywhere = all(lost.all() for lost in infinite)
         leading = {}
-        for at, gradient in self.swept(ones).gradients.items():
+        for at, gradient in self.function.swept(ones).gradients.items():
             by_index = [lost for lost in infinite if lost.shape == gradient.shape]
             leading[at] = np.any([gradient != 0, *by_index], axis=0) | everywhere  # nan, too
         return leading
