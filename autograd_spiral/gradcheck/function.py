@@ -81,9 +81,9 @@ class CheckedFunction:
         return plain
 
     @property
-    def narrowest(self) -> str:
+    def narrowest(self) -> np.dtype[Any]:
         """The narrowest dtype of a floating input."""
-        return str(min((self.arrays[at].dtype for at in self.floating), key=lambda dtype: dtype.itemsize))
+        return min((self.arrays[at].dtype for at in self.floating), key=lambda dtype: dtype.itemsize)
 
     def in_float64(self) -> list[Any]:
         """Return the arguments with all floating arrays in float64, or an empty list if they all are in float64."""

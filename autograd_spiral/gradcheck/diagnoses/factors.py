@@ -8,26 +8,7 @@ import numpy as np
 
 from autograd_spiral.gradcheck.verdicts import Array
 
-__all__ = [
-    "agree",
-    "how_much",
-    "multiple",
-    "of_difference",
-    "of_penalty",
-    "of_ratio",
-    "of_spread",
-    "of_terms",
-    "together",
-]
-
-
-def together(between: str, *parts: str) -> str:
-    """Join the parts that are not empty, with `between` between them.
-
-    >>> together(", ", "a", "", "b")
-    'a, b'
-    """
-    return between.join(part for part in parts if part)
+__all__ = ["agree", "how_much", "multiple", "of_difference", "of_penalty", "of_ratio", "of_spread", "of_terms"]
 
 
 def agree(a: Array, b: Array, bound: Array) -> bool:
@@ -70,7 +51,7 @@ def how_much(ratio: float, sizes: Collection[int], accuracy: float) -> str:
     """
     if ratio < 0:
         much = "" if abs(ratio + 1) <= accuracy else how_much(-ratio, sizes, accuracy)
-        return together(" and ", "sign flipped", much)
+        return f"sign flipped and {much}" if much else "sign flipped"
     size = max(ratio, 1 / ratio)
     direction = "large" if ratio > 1 else "small"
     whole = round(size)

@@ -14,7 +14,6 @@ from autograd_spiral.gradcheck.function import CheckedFunction, not_finite
 from autograd_spiral.gradcheck.judging.doubts import Doubts
 from autograd_spiral.gradcheck.judging.values import Values
 from autograd_spiral.gradcheck.judging.verdict import Case, judged
-from autograd_spiral.gradcheck.rounding import rounding_of
 from autograd_spiral.gradcheck.verdicts import Array, Findings, Slope, Verdict
 from autograd_spiral.program.history import history
 
@@ -58,10 +57,9 @@ class Judge:
             self.leading = {at: leads | (unweighted | before.leading)[at] for at, leads in self.leading.items()}
         self.gradients = swept.gradients
         self.sizes = {n for node in history(swept.outputs) for n in (*node.shape, node.size)}
-        leaves, gradients = list(swept.leaves.values()), list(self.gradients.values())
-        measured = rounding_of(swept.outputs, self.cotangents, leaves, gradients)
-        self.values = Values(function, self.cotangents, swept.outputs, measured)
+        self.values = Values(function, self.cotangents, swept)
         self.doubts = Doubts(self.values)
+        measured = self.values.rounding
         self.rounding, self.loose, self.jumps = (
             dict(zip(function.floating, found, strict=True))
             for found in (measured.gradients, measured.loose_gradients, measured.jumps)

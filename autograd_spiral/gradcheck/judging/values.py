@@ -9,7 +9,7 @@ import numpy as np
 
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.gradcheck.differences import Line, typical_scale
-from autograd_spiral.gradcheck.function import CheckedFunction, is_recorded
+from autograd_spiral.gradcheck.function import CheckedFunction, Swept, is_recorded
 from autograd_spiral.gradcheck.judging.noise import measured_noise
 from autograd_spiral.gradcheck.rounding import Rounding, at_least, joined, largest_of, rounding_of
 from autograd_spiral.gradcheck.verdicts import Array
@@ -27,22 +27,16 @@ class Values:
     each input. `centre` holds the outputs there, computed with spacing `eps`. `noise` is how far each of them can be
     off; `recorded` is the part of it that the record shows, if the function `has_record`. A change of at most `hiding`
     may not show at all. `met` is the largest number that was met, and `astray` by what part float64 changes the values
-    of a function that must be evaluated in a narrower dtype. `coarsest` has the limits of the narrowest input.
+    of a function that must be evaluated in a narrower dtype. `rounding` is that of the outputs and gradients at the
+    inputs themselves, and `limits` are those of the narrowest input's dtype.
     """
 
-    def __init__(
-        self,
-        function: CheckedFunction,
-        cotangents: Sequence[Array],
-        outputs: Sequence[Tensor],
-        measured: Rounding,
-    ) -> None:
+    def __init__(self, function: CheckedFunction, cotangents: Sequence[Array], swept: Swept) -> None:
         self.function, self.weights, self.astray = function, joined(cotangents), 0.0
-        self.has_record = is_recorded(outputs)
-        self.coarsest = max(
-            (np.finfo(function.arrays[at].dtype) for at in function.floating), key=lambda info: info.eps
-        )
-        self.base, measured = self._widened(outputs, measured)
+        self.has_record, self.limits = is_recorded(swept.outputs), np.finfo(function.narrowest)
+        leaves, gradients = list(swept.leaves.values()), list(swept.gradients.values())
+        self.rounding = measured = rounding_of(swept.outputs, cotangents, leaves, gradients)
+        self.base, measured = self._widened(swept.outputs, measured)
         self._dtype = min((x.dtype for x in self.base if x.dtype.kind == "f"), key=lambda d: -np.finfo(d).eps)
         self.eps = float(np.finfo(self._dtype).eps)
         self.met = measured.largest if self.has_record else max(1.0, *map(largest_of, self.base))

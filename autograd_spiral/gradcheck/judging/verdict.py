@@ -109,10 +109,9 @@ def _compared(values: Values, cases: Sequence[Case], natural: Array | None = Non
 
 def _verdict(slope: _Compared, values: Values) -> Verdict:
     analytic, slack, bound = slope.case.analytic, slope.slack, slope.bound
-    limits = values.coarsest
     if not math.isfinite(slack):
         return Verdict.NOISE
-    too_large = abs(slope.numeric) + slack > float(limits.max)
+    too_large = abs(slope.numeric) + slack > float(values.limits.max)
     if math.isnan(analytic):
         return Verdict.NOISE if too_large else Verdict.NAN
     # On a kink, the last bits can decide which branch is taken: only the slopes count then, not rounding.
@@ -129,8 +128,8 @@ def _verdict(slope: _Compared, values: Values) -> Verdict:
     if not slope.is_within(bound):
         reach = max(bound + slope.gap, slack + slope.case.loose)
         return Verdict.NOISE if slope.is_within(reach) else Verdict.WRONG
-    parts = max(WIDE[0], COARSE * float(limits.eps)), WIDE[1]
-    if bound > COARSE * float(limits.smallest_subnormal) and slope.is_wide(bound, parts):
+    parts = max(WIDE[0], COARSE * float(values.limits.eps)), WIDE[1]
+    if bound > COARSE * float(values.limits.smallest_subnormal) and slope.is_wide(bound, parts):
         return Verdict.NOISE
     return Verdict.KINK if slope.kinked else Verdict.OK
 
