@@ -46,10 +46,10 @@ class Wobble(NamedTuple):
 class CheckedFunction:
     """A function and its inputs: `arrays` holds copies of all leaves, `floating` the indices of those with gradients.
 
-    The inputs may be in containers: see `arguments`. The inputs at the indices `constants` have no gradient. `order` is
-    1 for a function itself, and 2 for its gradients, which are a function of the same inputs and, at the indices
-    `weights`, of the weights of its outputs. `as_arrays()` is the same function, called with arrays instead of Tensors.
-    `wobble` says by how much calls differ, if they differ by rounding.
+    The inputs may be in containers: see `arguments`. The arguments with the numbers `constants` have no gradient.
+    `order` is 1 for a function itself, and 2 for its gradients. These are a function of the same inputs, and of the
+    weights of the outputs, which are at the indices `weights`. `wobble` says by how much calls differ, if they differ
+    by rounding.
 
     Raises ValueError if no input is floating.
     """

@@ -37,10 +37,10 @@ class Doubts:
     def doubted(self, slope: Slope, line: Line, brief: bool) -> Slope:
         """Return a wrong slope, with the verdict noise if the values could hide the right one.
 
-        If outputs do not change, their rounding can hide a slope, unless they do not depend on the line at all (then
-        they are not nan at t = nan). If the outputs change, a difference of the slopes must show in the first steps in
-        which it is larger than the noise. If the outputs follow the analytic slope there, or do not follow the numeric
-        one, longer steps reach over a change of the function.
+        Outputs that do not change can hide a slope in their rounding, unless they do not depend on the line at all:
+        then they are not nan at t = nan. Where outputs change, a wrong slope must show in the first steps in which it
+        moves them by more than their noise. If they follow the analytic slope in these steps, or do not follow the
+        numeric one, the longer steps of the differences reached over a change of the function.
         """
         values, weights = self._values, self._values.weights
         off = abs(slope.analytic - slope.numeric)

@@ -24,7 +24,7 @@ SHARP = 1e-4, 1e-9  # a numeric bound wider than both is worth smaller steps
 class Case(NamedTuple):
     """A derivative to judge: the slope `analytic` along `line`, which rounding can have moved by `rounding`.
 
-    A larger difference is noise if it is at most `loose`. The line is that of an element `alone`, or of several.
+    A larger difference is noise if it is at most `loose`. `alone` says that only one element changes along the line.
     """
 
     line: Line
