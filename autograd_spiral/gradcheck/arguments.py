@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from numbers import Number
 from typing import Any
 
 import numpy as np
 
-from autograd_spiral.engine.pytree import LEAF, flatten, unflatten
+from autograd_spiral.engine.pytree import LEAF, flatten, paths, unflatten
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import ShapeError
 
@@ -21,8 +22,8 @@ class Arguments:
 
     `names` holds a name for each leaf, as a user would write it: the name of its Tensor, or of its parameter with keys
     and attributes, or `input 0` if the function's parameters have no fixed names. `positions` holds the number of the
-    argument that each leaf is in. Lists of Python numbers count as arrays. `settings` holds the indices of numbers in
-    containers that hold Tensors, which are constants.
+    argument that each leaf is in. Lists of Python numbers count as arrays. A number beside Tensors in a container is a
+    constant; `settings` holds the indices of these.
 
     >>> arguments = Arguments(lambda net, x: 0, [{"W": np.ones(2), "b": np.zeros(1)}, [1.0, 2.0]])
     >>> arguments.names, arguments.positions
@@ -30,22 +31,17 @@ class Arguments:
     """
 
     def __init__(self, function: Callable[..., Any], inputs: Sequence[Any]) -> None:
-        self.inputs = tuple(inputs)
         self.parameters = _parameters(function, len(inputs))
-        found = [flatten(tree, _is_numbers) for tree in self.inputs]
+        found = [flatten(tree, _is_numbers) for tree in inputs]
         self._treedefs = [treedef for _, treedef in found]
-        self._all_leaves = all(treedef is LEAF for treedef in self._treedefs)
         self.leaves = [leaf for leaves, _ in found for leaf in leaves]
-        trees = enumerate(zip(self.parameters, self._treedefs, strict=True))
-        named = [(name, i) for i, (parameter, treedef) in trees for name in _written(parameter, treedef)]
-        self.names = [getattr(leaf, "name", None) or name for leaf, (name, _) in zip(self.leaves, named, strict=True)]
-        self.positions = [i for _, i in named]
-        self.settings = {at for at, i in enumerate(self.positions) if self._is_setting(at, i)}
-
-    def _is_setting(self, at: int, position: int) -> bool:
-        beside = (leaf for leaf, i in zip(self.leaves, self.positions, strict=True) if i == position)
-        is_number = isinstance(self.leaves[at], Number) or _is_numbers(self.leaves[at])
-        return is_number and any(isinstance(leaf, Tensor) for leaf in beside)
+        self.positions = [i for i, (leaves, _) in enumerate(found) for _ in leaves]
+        written = itertools.chain(*map(_written, self.parameters, self._treedefs))
+        self.names = [getattr(leaf, "name", None) or name for leaf, name in zip(self.leaves, written, strict=True)]
+        leaves = [*zip(self.positions, self.leaves, strict=True)]
+        with_tensors = {i for i, leaf in leaves if isinstance(leaf, Tensor)}
+        numbers = (at for at, (_, leaf) in enumerate(leaves) if isinstance(leaf, Number) or _is_numbers(leaf))
+        self.settings = {at for at in numbers if self.positions[at] in with_tensors}
 
     def with_leaves(self, leaves: Sequence[Any]) -> list[Any]:
         """Return the arguments with these leaves in place of their own.
@@ -53,8 +49,6 @@ class Arguments:
         >>> Arguments(lambda pair: 0, [(np.ones(1), np.ones(2))]).with_leaves("ab")
         [('a', 'b')]
         """
-        if self._all_leaves:
-            return list(leaves)
         rest = iter(leaves)
         return [unflatten(treedef, rest) for treedef in self._treedefs]
 
@@ -79,26 +73,27 @@ class Arguments:
         refused: list[ShapeError] = []
         for trees in (trees for form in forms for trees in self._by_argument(form, floating)):
             try:
-                found = self._matched(trees, floating)
+                matched.append(self._matched(trees, floating))
             except ShapeError as error:
                 refused.append(error)
-                continue
-            if all(np.shape(g) == np.shape(_value(self.leaves[at])) for at, g in found.items()):
-                return found
-            matched.append(found)
-        if matched:
-            return matched[0]
-        if refused:
-            raise refused[0]
-        places = self._floating_positions(floating)
-        count = len(given) if isinstance(given, list | tuple | Mapping) else 1
-        if count > 1 and isinstance(given, list | tuple) and _is_one_number(given[0]):
+        if matched:  # the first whose shapes fit, or else the first
+            return max(matched, key=self._fits)
+        raise refused[0] if refused else self._miscounted(given, floating)
+
+    def _fits(self, gradients: Mapping[int, Any]) -> bool:
+        return all(np.shape(g) == np.shape(_value(self.leaves[at])) for at, g in gradients.items())
+
+    def _miscounted(self, given: Any, floating: Collection[int]) -> ShapeError:
+        """Return the error that there are too many or too few gradients."""
+        several = isinstance(given, list | tuple)
+        count = len(given) if several or isinstance(given, Mapping) else 1
+        if several and count > 1 and _is_one_number(given[0]):
             count -= 1  # the value, which comes first
         called = f" ({', '.join(map(str, given))})" if isinstance(given, Mapping) else ""
-        named = ", ".join(self.parameters[i] for i in places)
-        raise ShapeError(
-            f"check_against: {count} gradients{called} but {len(places)} floating inputs ({named}): give None for "
-            "those to leave out, or a dict whose keys are their names"
+        named = [self.parameters[i] for i in self._floating_positions(floating)]
+        return ShapeError(
+            f"check_against: {count} gradients{called} but {len(named)} floating inputs ({', '.join(named)}): give "
+            "None for those to leave out, or a dict whose keys are their names"
         )
 
     def _floating_positions(self, floating: Collection[int]) -> list[int]:
@@ -110,7 +105,7 @@ class Arguments:
         if isinstance(given, list | tuple):
             if len(given) == len(places):
                 yield dict(zip(places, given, strict=True))
-            if len(given) == len(self.inputs):
+            if len(given) == len(self._treedefs):
                 yield {i: tree for i, tree in enumerate(given) if i in places}
         several = isinstance(given, list | tuple) and not _is_numbers(given)
         if len(places) == 1 and not (several and self._treedefs[places[0]] is LEAF):
@@ -179,26 +174,26 @@ def _matching(name: str, treedef: Any, given: Any) -> Iterator[Any]:
 
     Raises `ShapeError` if `given` is not structured like the tree.
     """
-    if treedef is LEAF:
-        yield given
+    if treedef is LEAF or given is None:
+        yield from (given for _ in paths(treedef))
         return
     kind, children = treedef
-    parts = {} if given is None else _parts(given)
-    if given is not None:
-        keys = [key for key, _ in children]
-        if parts is None or (isinstance(given, list | tuple) and len(given) != len(children)):
-            raise ShapeError(
-                f"check_against: the gradient for {name}, a {kind.__name__} with {', '.join(map(str, keys))}, must be "
-                f"of the same form, not {_described(given)}"
-            )
-        if not isinstance(given, Mapping) and not parts.keys() & set(keys):  # a sequence for the fields of a dataclass
-            parts = dict(zip(keys, parts.values(), strict=True))
-        if unknown := [key for key in parts if key not in keys]:
-            raise ShapeError(f"check_against: there is a gradient for {name}[{unknown[0]!r}], but no such input")
-        if missing := [_at(name, kind, key) for key in keys if key not in parts]:
-            raise ShapeError(f"check_against: there is no gradient for {missing[0]}: give None to leave it out")
+    keys, parts = [key for key, _ in children], _parts(given)
+    if parts is None or (isinstance(given, list | tuple) and len(given) != len(children)):
+        raise ShapeError(
+            f"check_against: the gradient for {name}, a {kind.__name__} with {', '.join(map(str, keys))}, must be "
+            f"of the same form, not {_described(given)}"
+        )
+    if not isinstance(given, Mapping) and not parts.keys() & set(keys):  # a sequence for the fields of a dataclass
+        parts = dict(zip(keys, parts.values(), strict=True))
+    if unknown := [key for key in parts if key not in keys]:
+        raise ShapeError(f"check_against: there is a gradient for {name}[{unknown[0]!r}], but no such input")
     for key, part in children:
-        yield from _matching(_at(name, kind, key), part, (parts or {}).get(key))
+        if key not in parts:
+            raise ShapeError(
+                f"check_against: there is no gradient for {_at(name, kind, key)}: give None to leave it out"
+            )
+        yield from _matching(_at(name, kind, key), part, parts[key])
 
 
 def _parts(given: Any) -> dict[Any, Any] | None:

@@ -6,8 +6,7 @@ plus what rounding did to it, which is measured on the record (see `rounding`).
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import Any
 
@@ -15,21 +14,17 @@ import numpy as np
 
 from autograd_spiral.engine.table import PRIMITIVES
 from autograd_spiral.errors import GradientMismatch
-from autograd_spiral.gradcheck.diagnoses import SCALE, Record, diagnose, diagnose_shape
-from autograd_spiral.gradcheck.evidence import evidence_of
-from autograd_spiral.gradcheck.function import ByHand, CheckedFunction
-from autograd_spiral.gradcheck.judging import Judge, Swept, along_directions, beside
+from autograd_spiral.gradcheck.by_hand import ByHand, judged_by_hand, value_of
+from autograd_spiral.gradcheck.diagnoses import SCALE
+from autograd_spiral.gradcheck.evidence import diagnosed
+from autograd_spiral.gradcheck.faults import faults_of
+from autograd_spiral.gradcheck.function import NO_TENSOR, CheckedFunction
+from autograd_spiral.gradcheck.judging import Judge, beside, whole_gradient
 from autograd_spiral.gradcheck.report import CheckReport
 from autograd_spiral.gradcheck.verdicts import Array, Findings, Verdict
 from autograd_spiral.program.capturing.step import CapturedStep
 
 __all__ = ["check_against", "check_gradients"]
-
-ELEMENT_LIMIT = 1000  # inputs with more elements are checked along random directions
-DIRECTIONS = 3
-DOUBTFUL = 6  # a difference up to this many times the estimated rounding of a gradient is noise
-LITTLE = 32  # an element this many times smaller than usual counts as small
-DISPUTED_LIMIT = 200  # at most this many disputed elements are compared with differences
 
 
 def check_gradients(
@@ -73,24 +68,23 @@ def check_gradients(
     if order not in (1, 2):
         raise ValueError(f"check_gradients: order must be 1 or 2, not {order!r}")
     checked = CheckedFunction(function, inputs, constants=_constants_of(function))
-    rows = checked.faults()
+    rows = faults_of(checked)
     if not rows:
         checked.use_arrays_for_values()
         judge = Judge(checked, cotangent)
         rows = _against_differences(judge, directions)
-        if lost := checked.lost_graph():
+        if not judge.values.has_record:
+            lost = f"zero: {NO_TENSOR}"
             rows = [replace(row, diagnosis=lost) if row.verdict is Verdict.WRONG else row for row in rows]
         if order == 2:
             gradient = checked.gradient(judge.cotangents)
-            second = gradient.faults() or _against_differences(Judge(gradient, before=judge), directions)
+            second = faults_of(gradient) or _against_differences(Judge(gradient, before=judge), directions)
             of_weights = [gradient.names[at] for at in gradient.weights]
             second = [row for row in second if row.name not in of_weights or row.verdict.fails]
-            rows += _only_where(second, {row.name: row for row in rows}, "at second order alone")
-        if any(row.verdict is Verdict.WRONG for row in rows) and (wide := checked.in_float64()):
-            fine = check_gradients(
-                function, *wide, order=order, cotangent=cotangent, directions=directions, raise_on_mismatch=False
-            )
-            rows = _wrong_when_narrow(checked, rows, fine)
+            first = {row.name: row for row in rows}
+            rows += [_noted(row, first.get(row.name), "at second order alone") for row in second]
+        how = {"order": order, "cotangent": cotangent, "directions": directions, "raise_on_mismatch": False}
+        rows = _compared_with_float64(checked, rows, lambda *wide: check_gradients(function, *wide, **how))
     return _conclude(CheckReport(checked.name, tuple(rows)), raise_on_mismatch)
 
 
@@ -130,94 +124,32 @@ def check_against(
     """
     _refuse("check_against", function)
     together = gradients is True or gradients == function if callable(gradients) else gradients is True
-    checked = CheckedFunction(_value_of(function) if together else function, inputs)
+    checked = CheckedFunction(value_of(function) if together else function, inputs)
     hand = ByHand(checked, function if together else gradients, after_value=together)
-    why = checked.why_not_recorded()
-    rows, method = ([], "") if why else _by_the_engine(checked, hand, cotangent)
-    if not method:
-        rows, method = _by_differences(checked.as_arrays(), hand, cotangent, why)
-    wide = checked.in_float64() if callable(gradients) or together else []
-    if wide and any(row.verdict is Verdict.WRONG for row in rows):
-        fine = check_against(function, gradients, *wide, cotangent=cotangent, raise_on_mismatch=False)
-        rows = _wrong_when_narrow(checked, rows, fine)
+    rows, method = judged_by_hand(checked, hand, cotangent)
+    if callable(gradients) or together:
+        how = {"cotangent": cotangent, "raise_on_mismatch": False}
+        rows = _compared_with_float64(checked, rows, lambda *wide: check_against(function, gradients, *wide, **how))
     return _conclude(CheckReport(checked.name, tuple(rows), method), raise_on_mismatch)
 
 
-def _only_where(rows: Sequence[Findings], others: Mapping[str, Findings], where: str) -> list[Findings]:
-    """Return the rows; add `where` to the diagnosis of each wrong row whose namesake in `others` is right."""
-    right = {name for name, other in others.items() if other.verdict in (Verdict.OK, Verdict.KINK)}
-    return [
-        replace(row, diagnosis="; ".join(filter(None, (row.diagnosis, where))))
-        if row.verdict is Verdict.WRONG and row.name in right
-        else row
-        for row in rows
-    ]
+def _noted(row: Findings, other: Findings | None, note: str) -> Findings:
+    """Return the row, with `note` in its diagnosis if the row is wrong and `other`, its counterpart, is right."""
+    if row.verdict is not Verdict.WRONG or other is None or other.verdict not in (Verdict.OK, Verdict.KINK):
+        return row
+    return replace(row, diagnosis="; ".join(filter(None, (row.diagnosis, note))))
 
 
-def _wrong_when_narrow(checked: CheckedFunction, rows: Sequence[Findings], wide: CheckReport) -> list[Findings]:
-    """Return the rows, noting which wrong ones are right in float64, according to the report `wide`."""
-    text = f"in {checked.narrowest} alone: right in float64"
-    by_name = {order: {row.name: row for row in wide.rows if row.order == order} for order in (1, 2)}
-    return [found for row in rows for found in _only_where([row], by_name[row.order], text)]
-
-
-def _value_of(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that returns only the value, which comes first in what `function` returns."""
-
-    @functools.wraps(function)
-    def value(*args: Any) -> Any:
-        returned = function(*args)
-        return returned[0] if isinstance(returned, tuple | list) else returned
-
-    return value
-
-
-def _by_the_engine(checked: CheckedFunction, hand: ByHand, cotangent: Any) -> tuple[list[Findings], str]:
-    """Return findings based on the engine's gradients, and how they were judged.
-
-    Both are empty if finite differences show that a gradient of the engine is wrong.
-    """
-    if rows := checked.faults() or hand.faults():
-        return rows, "judged before any gradient was compared"
-    checked.use_arrays_for_values()
-    judge = Judge(checked, cotangent)
-    found = {}
-    for at, given in hand.gradients.items():
-        if not _is_confirmed(judge, at):
-            return [], ""
-        gradient = _weighted(judge, at, given)
-        found[at] = _unfit(checked, at, gradient) or _by_hand(judge, at, gradient)
-    return _diagnosed(judge, found, by_hand=True), "judged by the engine's gradients, which differences confirm"
-
-
-def _is_confirmed(judge: Judge, at: int) -> bool:
-    """Return whether differences agree with the engine's gradient, in a few directions or else in some elements."""
-    findings = along_directions(judge, at, DIRECTIONS)
-    if not findings.wrong.any() and not findings.counts[Verdict.OK]:  # lost in kinks or in noise
-        gradient = judge.gradients[at]
-        findings = judge.findings(at, gradient, judge.elements(at, gradient, _some(np.arange(gradient.size))))
-    return not findings.wrong.any()
-
-
-def _by_differences(plain: CheckedFunction, hand: ByHand, cotangent: Any, why: str) -> tuple[list[Findings], str]:
-    """Return findings based on differences alone, and how they were judged."""
-    why = why or "what was recorded is not all of the function, or has a wrong rule"
-    method = f"judged by differences alone: {plain.name} could not be recorded ({why})"
-    if rows := plain.faults() or hand.faults():
-        return rows, method
-    judge = Judge(plain, cotangent)
-    judge.sizes |= {n for x in plain.arrays for n in (*x.shape, x.size)}
-    found = {}
-    for at, given in hand.gradients.items():
-        gradient = _weighted(judge, at, given)
-        if unfit := _unfit(plain, at, gradient):
-            found[at] = unfit
-            continue
-        rounding = hand.rounding(at, _natural(judge, at))
-        judge.take(at, gradient, rounding, DOUBTFUL * rounding)
-        judge.doubts.clear()
-        found[at] = replace(_against_one(judge, at, None), diagnosis="; ".join(judge.doubts))
-    return _diagnosed(judge, found), method
+def _compared_with_float64(
+    checked: CheckedFunction, rows: list[Findings], check: Callable[..., CheckReport]
+) -> list[Findings]:
+    """Return the rows; note which of the wrong ones are right in float64, where `check` checks them again."""
+    wide = checked.in_float64()
+    if not wide or not any(row.verdict is Verdict.WRONG for row in rows):
+        return rows
+    others = {(row.name, row.order): row for row in check(*wide).rows}
+    note = f"in {checked.narrowest} alone: right in float64"
+    return [_noted(row, others.get((row.name, row.order)), note) for row in rows]
 
 
 def _refuse(check: str, function: Any) -> None:
@@ -241,29 +173,21 @@ def _constants_of(function: Callable[..., Any]) -> tuple[int, ...]:
 
 
 def _against_differences(judge: Judge, directions: int | None) -> list[Findings]:
-    scaled = judge.swept([np.asarray(SCALE * ct, ct.dtype) for ct in judge.cotangents])
+    """Return the findings on all gradients of the engine, at the inputs and beside them."""
+    scaled = judge.function.swept([np.asarray(SCALE * ct, ct.dtype) for ct in judge.cotangents])
     found = {}
     for at in judge.gradients:
-        found[at] = _in_proportion(judge, at, _against_one(judge, at, directions), scaled.gradients[at])
-    rows = dict(zip(found, _diagnosed(judge, found, scaled), strict=True))
+        found[at] = _in_proportion(judge, at, whole_gradient(judge, at, directions), scaled.gradients[at])
+    rows = dict(zip(found, diagnosed(judge, found, scaled), strict=True))
     for at, findings in found.items():
         if near := beside(judge, at, findings):
-            (row,) = _diagnosed(near[0], {at: near[1]})
+            (row,) = diagnosed(near[0], {at: near[1]})
             rows[at] = replace(row, diagnosis=f"right at these numbers alone; beside them: {row.diagnosis}")
     return [*rows.values()]
 
 
-def _against_one(judge: Judge, at: int, directions: int | None) -> Findings:
-    gradient = judge.gradients[at]
-    if at in judge.function.weights:  # the gradients are linear in them
-        return along_directions(judge, at, 1)
-    if directions is None and gradient.size <= ELEMENT_LIMIT:
-        return judge.findings(at, gradient, judge.elements(at, gradient, range(gradient.size)))
-    return along_directions(judge, at, DIRECTIONS if directions is None else directions)
-
-
 def _in_proportion(judge: Judge, at: int, findings: Findings, scaled: Array) -> Findings:
-    """Return the findings, with elements marked as wrong if they do not grow in proportion to the cotangent.
+    """Return the findings; elements that do not grow in proportion to the cotangent are wrong.
 
     This is needed because the cotangent is 1 in many checks, so that a rule that forgets it would pass.
     """
@@ -273,81 +197,7 @@ def _in_proportion(judge: Judge, at: int, findings: Findings, scaled: Array) -> 
         bent = np.flatnonzero(np.isfinite(scaled) & (np.abs(scaled - SCALE * gradient) > rounding))
     if not bent.size or findings.wrong.any():
         return findings
-    slopes = judge.elements(at, gradient, _some(bent))
-    return findings.overruled(replace(slope, verdict=Verdict.WRONG) for slope in slopes)
-
-
-def _weighted(judge: Judge, at: int, given: Array) -> Array:
-    """Return a gradient unchanged, and a Jacobian weighted with the cotangents of the output."""
-    shape = judge.function.arrays[at].shape
-    (ct, *more) = judge.cotangents
-    if not more and given.shape != shape and given.shape == ct.shape + shape:
-        return np.asarray(np.tensordot(ct, given, ct.ndim))
-    return given
-
-
-def _unfit(function: CheckedFunction, at: int, gradient: Array) -> Findings | None:
-    """Return the findings on a gradient whose shape or dtype differs from that of its input; None if both agree."""
-    x = function.arrays[at]
-    if gradient.shape != x.shape:
-        return function.findings(at, fault=Verdict.WRONG_SHAPE, diagnosis=diagnose_shape(gradient.shape, x.shape))
-    if gradient.dtype != x.dtype:
-        text = f"a {gradient.dtype} gradient for a {x.dtype} input"
-        return function.findings(at, fault=Verdict.WRONG_DTYPE, diagnosis=text)
-    return None
-
-
-def _natural(judge: Judge, at: int) -> Array:
-    """Return the natural slope of each element of an input: the size of the outputs over the size of the element.
-
-    A gradient can be a small difference between numbers of this size, as for sin(x) / x. Very small elements are
-    treated as if they had a fixed fraction of the usual size.
-    """
-    outputs = judge.swept(judge.cotangents).outputs
-    size = sum(float(np.sum(np.abs(ct * out.data))) for ct, out in zip(judge.cotangents, outputs, strict=True))
-    x = judge.function.arrays[at]
-    usual = judge.scales[at].reshape(x.shape)
-    own = np.where(x == 0, usual, np.maximum(np.abs(x).astype(float), usual / LITTLE))
-    return np.asarray(size / (max(1, x.size) * own))
-
-
-def _by_hand(judge: Judge, at: int, hand: Array) -> Findings:
-    findings = judge.findings(at, hand, judge.compared(at, hand))
-    disputed = np.flatnonzero(findings.wrong)
-    judge.take(at, hand, judge.rounding[at])
-    return findings.overruled(judge.elements(at, hand, _some(disputed)))
-
-
-def _some(indices: Array) -> list[int]:
-    """Return some of `indices`, evenly spread, if there are too many to compare each with differences."""
-    count = min(indices.size, DISPUTED_LIMIT)
-    return [int(i) for i in indices[np.linspace(0, indices.size - 1, count).astype(int)]]
-
-
-def _diagnosed(
-    judge: Judge, found: Mapping[int, Findings], scaled: Swept | None = None, *, by_hand: bool = False
-) -> list[Findings]:
-    """Return the findings with their diagnoses; for gradients derived `by_hand`, record the function once more."""
-    rows = []
-    wrong = {at: np.asarray(row.gradient) for at, row in found.items() if by_hand and row.wrong.any()}
-    record = Record(lambda: judge.swept(judge.cotangents)[:2], judge.cotangents, wrong) if wrong else None
-    for at, findings in found.items():
-        says = [findings.diagnosis]
-        if findings.wrong.any():
-            says = [diagnose(findings, judge.sizes, evidence_of(judge, found, at, scaled, record))]
-        if not findings.fault and judge.leading[at].any():
-            says.append(_not_judged(findings, judge.left_out))
-        rows.append(replace(findings, diagnosis="; ".join(filter(None, says))))
-    return rows
-
-
-def _not_judged(findings: Findings, left_out: str) -> str:
-    """Return the note for an input with elements on which outputs that are not finite depend."""
-    total, count = findings.counts.total(), findings.counts[Verdict.UNJUDGED]
-    if not count:
-        return f"checked with the remaining outputs only: {left_out}"
-    some = "" if count == total else f"{count} of {total} {findings.judged} "
-    return f"{some}not judged: {left_out}"
+    return findings.overruled(replace(slope, verdict=Verdict.WRONG) for slope in judge.some_elements(at, bent))
 
 
 def _conclude(report: CheckReport, raise_on_mismatch: bool) -> CheckReport:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -118,12 +118,12 @@ def slopes_of(lines: Sequence[Line]) -> Slopes:
         columns = moving[start : start + BLOCK]
         chosen = slice(None) if columns.size == still.shape[1] else columns
         values = np.stack([np.array([side[:, chosen] for side in line._sides]) for line in lines], axis=2)
-        rounding = np.where(still[:, chosen], 0.0, lines[0]._rounding[chosen])
+        stays = still[:, chosen]
+        rounding = np.where(stays, 0.0, lines[0]._rounding[chosen])
         part = _of_outputs(values, centre[:, chosen], rounding, steps, lines[0])
-        alone = still[:, chosen]
-        for name in ("central", "left", "right", "bound", "gap_bound", "kinked", "jumps", "one_sided", "size"):
-            here = getattr(found, name)
-            here[:, chosen] = np.where(alone, here[:, chosen], getattr(part, name))
+        for field in fields(Slopes):
+            here = getattr(found, field.name)
+            here[:, chosen] = np.where(stays, here[:, chosen], getattr(part, field.name))
     return found
 
 

@@ -3,41 +3,53 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from copy import copy
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from autograd_spiral.engine.frozen import frozen
 from autograd_spiral.engine.grad import grad
-from autograd_spiral.engine.messages import is_refused_write, name_of
+from autograd_spiral.engine.messages import name_of
 from autograd_spiral.engine.tensor import Tensor
-from autograd_spiral.errors import DtypeError, InPlaceError, RuleError, ShapeError
+from autograd_spiral.errors import DtypeError, ShapeError
 from autograd_spiral.gradcheck.arguments import Arguments, leaves_of
 from autograd_spiral.gradcheck.differences import typical_scale
-from autograd_spiral.gradcheck.rounding import at_least, blurred, joined
-from autograd_spiral.gradcheck.steadiness import Wobble, wobble_of
+from autograd_spiral.gradcheck.rounding import at_least, joined
 from autograd_spiral.gradcheck.verdicts import Array, Findings, Verdict
 
-__all__ = ["ByHand", "CheckedFunction", "gradients_of", "not_finite"]
+__all__ = ["CheckedFunction", "Swept", "Wobble", "all_same", "gradients_of", "is_recorded", "not_finite", "same"]
 
 
 NO_TENSOR = "no Tensor came back that depends on an input: float(t), t.item() and t.data drop the graph"
-BLURRED_RUNS = 3
 DISTANCE = 2.0**-7  # of a point beside the inputs, relative to their size
-SPACINGS, SHARE = 128, 0.005  # the rounding of a gradient, if no more is known: in spacings, and at most this part
 LONGEST_REASON = 120  # characters of an error message that a report repeats
 NAMED = 3  # at most this many non-finite outputs are listed with their indices
+
+
+class Swept(NamedTuple):
+    """A recorded run: the leaf and the gradient of each floating input, by its index, and the outputs."""
+
+    leaves: dict[int, Tensor]
+    outputs: list[Tensor]
+    gradients: dict[int, Array]
+
+
+class Wobble(NamedTuple):
+    """How much the outputs and the gradients of several calls differ, element by element."""
+
+    outputs: list[Array]
+    gradients: list[Array]
 
 
 class CheckedFunction:
     """A function and its inputs: `arrays` holds copies of all leaves, `floating` the indices of those with gradients.
 
-    The inputs may be in containers: see `arguments`. The inputs at the indices `constants` have no gradient. `order` is
-    1 for a function itself, and 2 for its gradients, which are a function of the same inputs and, at the indices
-    `weights`, of the weights of its outputs. `as_arrays()` is the same function, called with arrays instead of Tensors.
-    `wobble` says by how much calls differ, if they differ by rounding.
+    The inputs may be in containers: see `arguments`. The arguments with the numbers `constants` have no gradient.
+    `order` is 1 for a function itself, and 2 for its gradients. These are a function of the same inputs, and of the
+    weights of the outputs, which are at the indices `weights`. `wobble` says by how much calls differ, if they differ
+    by rounding.
 
     Raises ValueError if no input is floating.
     """
@@ -69,9 +81,9 @@ class CheckedFunction:
         return plain
 
     @property
-    def narrowest(self) -> str:
+    def narrowest(self) -> np.dtype[Any]:
         """The narrowest dtype of a floating input."""
-        return str(min((self.arrays[at].dtype for at in self.floating), key=lambda dtype: dtype.itemsize))
+        return min((self.arrays[at].dtype for at in self.floating), key=lambda dtype: dtype.itemsize)
 
     def in_float64(self) -> list[Any]:
         """Return the arguments with all floating arrays in float64, or an empty list if they all are in float64."""
@@ -89,7 +101,7 @@ class CheckedFunction:
         by_arrays._values_by_arrays = True
         points = self.arrays, self.beside()
         with contextlib.suppress(Exception):
-            self._values_by_arrays = all(_all_same(self.run(x)[1], by_arrays.run(x)[1]) for x in points)
+            self._values_by_arrays = all(all_same(self.run(x)[1], by_arrays.run(x)[1]) for x in points)
 
     def beside(self) -> list[Array]:
         """Return arrays near the inputs, about as far away as the points that differences use."""
@@ -104,6 +116,7 @@ class CheckedFunction:
         return self.arguments.with_leaves([self._leaf(i, x) for i, x in enumerate(arrays)])
 
     def _leaf(self, i: int, x: Array) -> Any:
+        """Return what the function gets in place of leaf `i`, given the array `x`."""
         given = self._given[i]
         if i in self.arguments.settings:
             return given
@@ -125,11 +138,6 @@ class CheckedFunction:
             return f"{type(error).__name__}: {first[:LONGEST_REASON]}"
         return "" if any(out.requires_grad for out in outputs) else NO_TENSOR
 
-    def lost_graph(self) -> str:
-        """Return the diagnosis if no output was recorded; "" if one was."""
-        _, outputs = self.run(self.arrays, recorded=True)
-        return f"zero: {NO_TENSOR}" if all(out.is_leaf and not out.requires_grad for out in outputs) else ""
-
     @np.errstate(all="ignore")
     def values(self, arrays: Sequence[Array]) -> Array:
         """Return the floating outputs, all elements in a row."""
@@ -150,18 +158,16 @@ class CheckedFunction:
         return leaves, _tensors(outputs)
 
     def _results(self, recorded: bool, arrays: Sequence[Array]) -> tuple[list[Tensor], list[Any]]:
-        """Return the same as `run`, with outputs that can be arrays."""
+        """Return what `run` returns, with outputs that can also be arrays."""
         by_arrays = self._values_by_arrays and not recorded
         if by_arrays:
             arrays = [frozen(x.view()) for x in arrays]
-        leaves = [self._leaf(i, x) for i, x in enumerate(arrays)]
-        if by_arrays or not self.takes_tensors:
-            outputs = self._outputs(self._call(recorded, leaves))
-            return [Tensor(arrays[i]) for i in self.floating if recorded], outputs
-        for i in self._tensors:
-            leaves[i] = Tensor(arrays[i], requires_grad=i in self.floating, name=self.names[i])
-        outputs = self._outputs(self._call(recorded, leaves))
-        return [leaves[i] for i in self.floating], outputs
+        given = [self._leaf(i, x) for i, x in enumerate(arrays)]
+        if self.takes_tensors and not by_arrays:
+            for i in self._tensors:
+                given[i] = Tensor(arrays[i], requires_grad=i in self.floating, name=self.names[i])
+        outputs = self._outputs(self._call(recorded, given))
+        return _tensors(given[i] for i in self.floating if recorded), outputs
 
     def _outputs(self, result: Any) -> list[Any]:
         """Return the floating outputs: Tensors, or arrays of real numbers."""
@@ -182,73 +188,19 @@ class CheckedFunction:
         """Return the findings on the gradient with respect to input `at`; `found` holds their fields."""
         return Findings(self.names[at], self.arrays[at], self.order, **found)
 
-    def faults(self) -> list[Findings]:
-        """Return the faults that make a check impossible: two calls differ, or something is overwritten.
-
-        Two calls of the function are compared, and so are two sweeps of one call, with another call between them: rules
-        must compute from their arguments alone, not from anything that the last call left behind. Neither the function
-        nor a rule may write into its arguments, or into the arrays of the caller. Calls may differ by rounding;
-        `wobble` then says by how much.
-        """
-        given = [x.copy() for x in self.arrays]
-        try:
-            _, first = self.run(given)
-            _, second = self.run([x.copy() for x in self.arrays])
-            if changed := self._changed(given):
-                return self.refused(Verdict.OVERWRITTEN, "the function writes into this input", changed)
-            if overwritten := self._overwritten():
-                return overwritten
-            if not _all_same(first, second) and not self._steady():
-                return self.refused(Verdict.NOT_DETERMINISTIC, "two calls returned different values", self.floating)
-            if not self.takes_tensors:
-                return []
-            gradients, again = self._swept_twice()
-        except (InPlaceError, RuleError, ValueError) as error:
-            if is_refused_write(error):
-                return self.refused(Verdict.OVERWRITTEN, f"the function writes into an input: {error}", self.floating)
-            if isinstance(error, InPlaceError) or is_refused_write(error.__cause__):
-                return self.refused(Verdict.OVERWRITTEN, str(error).splitlines()[-1], self.floating)
-            raise
-        if overwritten := self._overwritten():
-            return overwritten
-        changed = [at for at, a, b in zip(self.floating, gradients, again, strict=True) if not _same(a.data, b.data)]
-        if changed and self._steady([gradients, again]):
-            return []
-        text = "two sweeps returned different gradients: a rule must compute from its arguments alone"
-        return self.refused(Verdict.NOT_DETERMINISTIC, text, changed)
+    def changed(self, given: Sequence[Any] | None = None) -> list[int]:
+        """Return the indices of the arrays, by default those of the caller, that no longer hold the inputs."""
+        given = given or [x.data if isinstance(x, Tensor) else x for x in self._given]
+        pairs = enumerate(zip(given, self.arrays, strict=True))
+        return [i for i, (x, was) in pairs if isinstance(x, np.ndarray) and not same(x, was)]
 
     @np.errstate(all="ignore")
-    def _swept_twice(self) -> list[tuple[Tensor, ...]]:
-        cotangents = self.cotangents(None)
+    def swept(self, cotangents: Sequence[Array]) -> Swept:
+        """Record the function, and take the gradients of its outputs with these cotangents."""
         leaves, outputs = self.run(self.arrays, recorded=True)
-        found = []
-        for _ in range(2):
-            found.append(gradients_of(outputs, leaves, cotangents))
-            with contextlib.suppress(Exception):
-                self.run(self.beside())
-        return found
-
-    def _overwritten(self) -> list[Findings]:
-        """Return the findings on the inputs whose arrays the function has changed for the caller, too."""
-        given = [x.data if isinstance(x, Tensor) else x for x in self._given]
-        text = "the function writes into the caller's array of this input, which it reaches by another name"
-        return self.refused(Verdict.OVERWRITTEN, text, self._changed(given))
-
-    def _changed(self, given: Sequence[Any]) -> list[int]:
-        """Return the indices of the arrays in `given` that no longer hold the inputs."""
-        pairs = enumerate(zip(given, self.arrays, strict=True))
-        return [i for i, (x, was) in pairs if isinstance(x, np.ndarray) and not _same(x, was)]
-
-    def _steady(self, sweeps: Sequence[Sequence[Tensor]] = ()) -> bool:
-        """Measure how much calls and `sweeps` differ, and return whether rounding explains the differences."""
-        cotangents = self.cotangents(None)
-
-        def call() -> tuple[Sequence[Tensor], Sequence[Tensor]]:
-            leaves, outputs = self.run(self.arrays, recorded=True)
-            return outputs, gradients_of(outputs, leaves, cotangents)
-
-        self.wobble = wobble_of(call, sweeps)
-        return self.wobble is not None
+        gradients = [g.data for g in gradients_of(outputs, leaves, cotangents)]
+        at = self.floating
+        return Swept(dict(zip(at, leaves, strict=True)), outputs, dict(zip(at, gradients, strict=True)))
 
     def refused(self, verdict: Verdict, text: str, inputs: Sequence[int]) -> list[Findings]:
         """Return findings for each of these inputs, which all have the same fault."""
@@ -298,79 +250,18 @@ class CheckedFunction:
         return derivative
 
 
-class ByHand:
-    """Gradients derived by hand: `gradients` holds them by the index of the input, whether `given` or computed.
-
-    Raises `ShapeError` unless they match the inputs.
-    """
-
-    def __init__(self, function: CheckedFunction, given: Any, *, after_value: bool) -> None:
-        self._function, self._given, self._after_value = function, given, after_value
-        self.gradients = self._at(function.arrays)
-
-    @np.errstate(all="ignore")
-    def _at(self, arrays: Sequence[Array]) -> dict[int, Array]:
-        function = self._function
-        given = self._given(*function.with_arrays([x.copy() for x in arrays])) if callable(self._given) else self._given
-        found = None
-        if given is not None:
-            found = function.arguments.gradients(given, function.floating, after_value=self._after_value)
-        if not found:
-            what = "returned None: was `return` forgotten?" if callable(self._given) else "are None"
-            raise ShapeError(f"check_against: there is nothing to compare: the gradients {what}")
-        return {at: np.array(gradient) for at, gradient in found.items()}
-
-    def faults(self) -> list[Findings]:
-        """Return the faults of the gradients' function: two calls of it differ, or it overwrites an input."""
-        function = self._function
-        if not callable(self._given):
-            return []
-        again = self._at(function.arrays)
-        changed = [at for at, gradient in self.gradients.items() if not _same(gradient, again[at])]
-        if changed:
-            text = "two calls of the gradients returned different values"
-            return function.refused(Verdict.NOT_DETERMINISTIC, text, changed)
-        given = [x.copy() for x in function.arrays]
-        self._given(*function.with_arrays(given))
-        text = "the function of the gradients writes into this input"
-        return function.refused(Verdict.OVERWRITTEN, text, function._changed(given))
-
-    @np.errstate(all="ignore")
-    def rounding(self, at: int, natural: Array) -> Array:
-        """Return how far rounding can have moved a gradient, estimated without a record of it.
-
-        The estimate is a few spacings of its largest number, or of the `natural` slopes, which change the outputs by
-        their own size. If a function computes the gradient, it is also called with other last bits of the inputs, and
-        in float64 if they are narrower. The resulting changes count, unless they are too large to be rounding, as when
-        a mask changes. A gradient that differs at each of three neighbouring numbers can be off by its own size.
-        """
-        gradient, arrays = self.gradients[at], self._function.arrays
-        limits = np.finfo(gradient.dtype)
-        eps = float(limits.eps)
-        largest = np.maximum(np.max(np.abs(gradient), where=np.isfinite(gradient), initial=0.0).astype(float), natural)
-        level = min(SPACINGS * eps, SHARE) * largest + SPACINGS * float(limits.smallest_subnormal)
-        if callable(self._given):
-            others = [[blurred(x, run) for x in arrays] for run in range(BLURRED_RUNS)]
-            moved = [np.abs(self._at(other)[at] - gradient).astype(float) for other in others]
-            if gradient.itemsize < 8:
-                with contextlib.suppress(Exception):  # not every function takes float64
-                    moved.append(np.abs(self._at([at_least(x, float) for x in arrays])[at] - gradient).astype(float))
-            for change in moved:
-                level = np.maximum(level, np.where(change <= eps**0.5 * np.maximum(largest, 1.0), 2 * change, 0))
-            ends = [[_next(x, end) for x in arrays] for end in (-np.inf, np.inf)]
-            runs = np.sort([gradient.astype(float), *(self._at(other)[at].astype(float) for other in ends)], axis=0)
-            erratic = np.min(np.diff(runs, axis=0), axis=0) > eps**0.5 * largest
-            level = np.where(erratic, np.maximum(level, largest + np.ptp(runs, axis=0)), level)
-        return np.broadcast_to(level, gradient.shape)
-
-
 def gradients_of(
     outputs: Sequence[Tensor], leaves: Sequence[Tensor], weights: Sequence[Any], create_graph: bool = False
 ) -> tuple[Tensor, ...]:
     """Return the result of `grad`, or zeros without a warning if all outputs are constants, which a check reports."""
-    if not any(out.requires_grad or out.args for out in outputs):
+    if not is_recorded(outputs):
         return tuple(Tensor(np.zeros(leaf.shape, leaf.dtype)) for leaf in leaves)
     return grad(outputs, tuple(leaves), weights, create_graph=create_graph)
+
+
+def is_recorded(outputs: Sequence[Tensor]) -> bool:
+    """Return whether at least one of the outputs of a function has a graph."""
+    return any(out.requires_grad or out.args for out in outputs)
 
 
 def not_finite(outputs: Sequence[Array]) -> str:
@@ -395,26 +286,22 @@ def not_finite(outputs: Sequence[Array]) -> str:
     return ", ".join(says)
 
 
-def _all_same(first: Sequence[Tensor], second: Sequence[Tensor]) -> bool:
+def same(a: Array, b: Array) -> bool:
+    """Return whether arrays are the same, to the last bit; NaN is the same as NaN."""
+    return np.array_equal(a, b, equal_nan=a.dtype.kind == "f" and b.dtype.kind == "f")
+
+
+def all_same(first: Sequence[Tensor], second: Sequence[Tensor]) -> bool:
     """Return whether outputs are the same, to the last bit."""
     if [x.dtype for x in first] != [x.dtype for x in second]:
         return False
-    return all(_same(a.data, b.data) for a, b in zip(first, second, strict=True))
+    return all(same(a.data, b.data) for a, b in zip(first, second, strict=True))
 
 
-def _next(x: Array, end: float) -> Array:
-    """Return the next numbers towards `end`; zeros and integers stay unchanged."""
-    return np.where(x == 0, x, np.nextafter(x, x.dtype.type(end))) if x.dtype.kind == "f" else x
-
-
-def _tensors(outputs: Sequence[Any]) -> list[Tensor]:
-    return [out if isinstance(out, Tensor) else Tensor(out) for out in outputs]
+def _tensors(values: Iterable[Any]) -> list[Tensor]:
+    return [value if isinstance(value, Tensor) else Tensor(value) for value in values]
 
 
 def _is_real(out: Any) -> bool:
     """Return whether `out` is a Tensor or an array of real numbers. Making a Tensor of anything else may raise."""
     return isinstance(out, Tensor) or (type(out) is np.ndarray and out.dtype.kind in "fiub")
-
-
-def _same(a: Array, b: Array) -> bool:
-    return np.array_equal(a, b, equal_nan=a.dtype.kind == "f" and b.dtype.kind == "f")

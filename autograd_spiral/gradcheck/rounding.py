@@ -27,23 +27,12 @@ from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.gradcheck.verdicts import Array
 from autograd_spiral.program.history import history
 
-__all__ = [
-    "Again",
-    "BlurApart",
-    "Rounding",
-    "at_least",
-    "blurred",
-    "joined",
-    "largest_of",
-    "rounding_of",
-    "widened",
-]
+__all__ = ["Again", "Rounding", "at_least", "blurred", "joined", "largest_of", "rounding_of", "widened"]
 
 Change: TypeAlias = Callable[[Any], Any]
 
 RUNS = 8
-_BITS = 3  # this many last bits of a mantissa are replaced: up to 7 units in the last place, where NumPy's own
-# elementary functions in float32 are up to 4 off
+_BITS = 3  # this many last bits are replaced, up to 7 units in the last place; NumPy's functions can be off by 4
 DRAWN = 4096  # random last bits at once
 _MULTIPLIERS = np.random.default_rng(7).integers(2**62, 2**63, size=RUNS, dtype=np.uint64) | np.uint64(1)
 
@@ -98,11 +87,11 @@ def _with_tail(value: Any, tail: Array, bits: _Bits) -> Any:
     return np.where(np.isfinite(value) & (value != 0), mixed, value)
 
 
-class BlurApart:
+class _BlurApart:
     """Changes numbers as `blurred` does, but to random last bits, so equal values do not stay equal.
 
     >>> x = np.ones(4)
-    >>> bool(np.all(abs(BlurApart()(x) - x) <= 2e-15))
+    >>> bool(np.all(abs(_BlurApart()(x) - x) <= 2e-15))
     True
     """
 
@@ -166,24 +155,20 @@ def _or_in_float64(function: Callable[..., Any], *args: Any, **params: Any) -> A
 class _Shadow:
     """A node that is evaluated again on changed operands, with the fields that the sweep reads.
 
-    The nodes that use it read `_read`, if a number that was changed once is not changed again when it is read. A branch
-    that was taken, and anything else that is not floating, stays as it was recorded.
+    The nodes that use it change its `_value` when they read it. If each number is to be changed only once, they read
+    `_read`, which is changed already. What is not floating, such as a mask, stays as it was recorded.
     """
 
-    def __init__(self, node: Tensor, shadows: Mapping[Tensor, _Shadow], again: Again) -> None:
+    def __init__(self, node: Tensor, shadows: Mapping[Tensor, _Shadow], primitive: Primitive | None) -> None:
         self.serial, self.params, self.name = node.serial, node.params, node.name
         self.original = node.data
         self._requires_grad = node.requires_grad
         self._value: Any = node.data
         self._read: Any = node.data
-        self.primitive: Any = None
-        self.args: tuple[Any, ...] = ()
-        self.operands: tuple[Any, ...] = ()
-        if node.primitive is None or self.original.dtype.kind != "f":
-            return
-        self.args = tuple(shadows[arg] if type(arg) is Tensor else arg for arg in node.args)
-        self.primitive = again.reading_changed(node.primitive, len(self.args))
-        self._constants = node.operands
+        self.primitive: Any = primitive
+        args = node.args if primitive else ()
+        self.args = tuple(shadows[arg] if type(arg) is Tensor else arg for arg in args)
+        self.operands = self._constants = node.operands
         self._zeros = None if np.all(self.original) else self.original == 0
 
     def evaluate(self, again: Again) -> None:
@@ -220,10 +205,12 @@ class Again:
     def __init__(self, outputs: Sequence[Tensor], cotangents: Sequence[Array], inputs: Sequence[Tensor]) -> None:
         self.order = history(outputs)
         self._outputs, self._cotangents, self._inputs = outputs, cotangents, inputs
-        self._reading: dict[tuple[Primitive, int], Primitive] = {}
+        reading_changed = functools.lru_cache(None)(self._reading_changed)
         self._shadows: dict[Any, Any] = {}
         for node in self.order:
-            self._shadows[node] = _Shadow(node, self._shadows, self)
+            is_again = node.primitive is not None and node.dtype.kind == "f"
+            primitive = reading_changed(node.primitive, len(node.args)) if is_again else None
+            self._shadows[node] = _Shadow(node, self._shadows, primitive)
 
     @np.errstate(all="ignore")
     def run(
@@ -260,21 +247,14 @@ class Again:
             self._last = ct, self.change(ct)
         return self._last[1]
 
-    def reading_changed(self, primitive: Primitive, count: int) -> Primitive:
+    def _reading_changed(self, primitive: Primitive, count: int) -> Primitive:
         """Return `primitive` for `count` arguments, with rules that read a changed cotangent."""
 
         def changed(vjp: Any) -> Any:
             return vjp and (lambda ct, *args, **params: _or_in_float64(vjp, self._changed(ct), *args, **params))
 
-        if (primitive, count) not in self._reading:
-            self._reading[primitive, count] = Primitive(
-                primitive.function,
-                tuple(map(changed, primitive.vjps_for(count))),
-                evaluate=primitive.evaluate,
-                body=primitive.body,
-                isolated=primitive.isolated,
-            )
-        return self._reading[primitive, count]
+        how: dict[str, Any] = {"evaluate": primitive.evaluate, "body": primitive.body, "isolated": primitive.isolated}
+        return Primitive(primitive.function, tuple(map(changed, primitive.vjps_for(count))), **how)
 
 
 class _Largest(Observer):
@@ -289,6 +269,7 @@ class _Largest(Observer):
         self.see(piece)
 
 
+@np.errstate(all="ignore")
 def rounding_of(
     outputs: Sequence[Tensor], cotangents: Sequence[Array], inputs: Sequence[Tensor], gradients: Sequence[Array]
 ) -> Rounding:
@@ -311,18 +292,15 @@ def rounding_of(
     )
     spacing = np.asarray(2 * (eps * np.abs(values) + least), dtype=float)
 
-    @np.errstate(all="ignore")
     def again(change: Change, **how: Any) -> Array:
         return joined(record.run(change, **how)).astype(float)
 
-    @np.errstate(all="ignore")
     def distance(run: Array, origin: Array = values) -> Array:
         away = np.abs(run - origin)
         return np.asarray(np.where(np.isnan(away), 0.0, away) + spacing)
 
-    @np.errstate(all="ignore")
     def levels_of(runs: Iterable[Array]) -> tuple[Array, Array]:
-        """Return how far runs are from the values, and a mask of jumps: there, they are compared with each other."""
+        """Return how far the runs are from the values, or from each other where they jump, and a mask of the jumps."""
         low = high = np.full(values.shape, np.nan)
         for run in runs:
             low, high = np.fmin(low, run), np.fmax(high, run)
@@ -346,19 +324,13 @@ def rounding_of(
     levels, jumps = levels_of(again(functools.partial(blurred, run=run), once=True) for run in range(RUNS))
     loose = levels
     if zeros:
-
-        def within_reach(run: Array) -> Array:
-            nonlocal levels
-            further = distance(run)
-            levels = np.maximum(levels, np.where(further <= limit, further, 0))
-            return run
-
-        wide = distance(within_reach(again(widened, keep_zeros=False)))
+        wide, apart = again(widened, keep_zeros=False), _BlurApart()
         # Rules that look for the largest operand compare it with the result, which therefore keeps its last bits.
-        how = {"keep_zeros": False, "results": False}
-        apart = BlurApart()
-        loose, _ = levels_of(within_reach(again(apart, **how)) for _ in range(RUNS))
-        loose[:count] = np.maximum(loose, wide)[:count]
+        runs = [again(apart, keep_zeros=False, results=False) for _ in range(RUNS)]
+        for further in map(distance, (wide, *runs)):
+            levels = np.maximum(levels, np.where(further <= limit, further, 0))
+        loose, _ = levels_of(runs)
+        loose[:count] = np.maximum(loose, distance(wide))[:count]
     levels = np.maximum(levels, np.minimum(2 * happened, cap * (levels + floor)))
     ends = np.cumsum([result.size for result in results], dtype=int)
 

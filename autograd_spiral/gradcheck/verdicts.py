@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -56,8 +55,8 @@ class Slope:
     """One derivative with its verdict: of the element at `index`, or of a random direction, whose index is None.
 
     `numeric` is the finite-difference estimate, with the error bound `slack`; `bound` is how far it may differ from
-    `analytic`: `slack` plus the rounding of `analytic`. `natural` is the slope with which the outputs would change by
-    their own size within the scale of the step.
+    `analytic`: `slack` plus the rounding of `analytic`. `natural` is the slope that would change the outputs by their
+    own size while the input changes by its own.
 
     >>> from autograd_spiral import check_against
     >>> x = np.array([3.0])
@@ -170,7 +169,7 @@ class Findings:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst verdict: a failure; `not judged` if nothing was; `noise` if most are unanswered; else kink or ok.
+        """The gravest failure; else `not judged` if nothing was judged, `noise` if most is unanswered, or kink or ok.
 
         >>> Findings("x", np.zeros(2), slopes=(Slope(Verdict.OK), Slope(Verdict.KINK))).verdict
         <Verdict.KINK: 'kink'>
@@ -272,21 +271,14 @@ class Findings:
         return self._filled(False, lambda slope: slope.verdict.fails)
 
     def _filled(self, missing: Any, read: Callable[[Slope], Any]) -> Array:
-        slopes, elements = self._judged
         array: Array = np.full(self.shape, missing)
-        array.flat[elements] = [read(slope) for slope in slopes]
+        for slope in self.slopes:
+            if slope.index is not None and slope.verdict is not Verdict.UNJUDGED:
+                array[slope.index] = read(slope)
         return array
 
-    @functools.cached_property
-    def _judged(self) -> tuple[list[Slope], Array]:
-        """The slopes of the judged elements, and the flat indices of these elements."""
-        slopes = [slope for slope in self.slopes if slope.index is not None and slope.verdict is not Verdict.UNJUDGED]
-        if not self.shape or not slopes:
-            return slopes, np.zeros(len(slopes), int)
-        return slopes, np.ravel_multi_index(np.array([slope.index for slope in slopes]).T, self.shape)
-
     def overruled(self, slopes: Iterable[Slope]) -> Findings:
-        """Return findings in which `slopes` replace the slopes of the same elements, and of all directions.
+        """Return the findings with these slopes of elements, in place of those of the same elements and of directions.
 
         >>> findings = Findings("x", np.zeros(2), slopes=(Slope(Verdict.WRONG, index=(0,)),))
         >>> findings.overruled([Slope(Verdict.KINK, index=(0,))]).verdict

@@ -36,7 +36,8 @@ class Backward:
 
     >>> x = Tensor([1.0, -2.0, 3.0], requires_grad=True)
     >>> backward = Backward(lambda: ({0: x}, [np.sum(x * x)]), [np.ones(())])
-    >>> backward.right[0], backward.off({[*backward.pieces][-1]: lambda node, i, ct, piece: 0 * piece})[0]
+    >>> without_one_use = backward.off({[*backward.pieces][-1]: lambda node, i, ct, piece: 0 * piece})
+    >>> backward.right[0], without_one_use[0]
     (array([ 2., -4.,  6.]), array([-1.,  2., -3.]))
     """
 
@@ -51,7 +52,8 @@ class Backward:
             self._sweep(outputs, cotangents)
         self._zeros = {at: np.zeros(leaf.shape) for at, leaf in self.leaves.items()}
         self.right = {at: np.asarray(self.cts.get(leaf, self._zeros[at]), float) for at, leaf in self.leaves.items()}
-        # A value that is subtracted only for safety, as the largest score is, cancels out of the right gradient only.
+        # A value that is subtracted only to avoid overflow, such as the largest score, contributes nothing to the right
+        # gradient, and people leave it out of theirs: no mistake is carried through it.
         self._idle = {node for node in self.nodes if name(node) in EXTREMA and self._cancels(node)}
 
     def _cancels(self, node: Tensor) -> bool:
@@ -61,8 +63,8 @@ class Backward:
 
     def _sweep(self, outputs: Sequence[Tensor], cotangents: Sequence[Array]) -> None:
         """Keep the cotangent of each operation, and the piece of cotangent that flows back through each edge."""
-        for out, weights in zip(outputs, cotangents, strict=True):
-            self.cts[out] = self.cts[out] + weights if out in self.cts else np.array(weights)
+        for out, ct in zip(outputs, cotangents, strict=True):
+            _add(self.cts, out, ct)
         for node in reversed(self.nodes):
             for i, arg in enumerate(node.args):
                 if node in self.cts and flows(node, i):
@@ -74,12 +76,17 @@ class Backward:
         shared = None if self.share is None else ties(node, i)
         return piece if shared is None else np.where(shared, self.share * ct, piece)
 
-    def off(self, changes: Mapping[Edge, Change], off: dict[Tensor, Array] | None = None) -> dict[int, Array]:
-        """Return by how much the gradients are off with these changes; `off` collects the same for the cotangents.
+    def off(self, changes: Mapping[Edge, Change]) -> dict[int, Array]:
+        """Return by how much the gradients are off with these changes."""
+        off = self.cotangents_off(changes)
+        return {at: np.asarray(off.get(leaf, self._zeros[at]), float) for at, leaf in self.leaves.items()}
+
+    def cotangents_off(self, changes: Mapping[Edge, Change]) -> dict[Tensor, Array]:
+        """Return by how much the cotangents of operations and leaves are off with these changes.
 
         Rules are linear in the cotangent, so it is enough to pass on what a change adds.
         """
-        off = {} if off is None else off
+        off: dict[Tensor, Array] = {}
         changed = {node for node, _ in changes}
         with np.errstate(all="ignore"):
             for node in reversed(self.nodes):
@@ -97,7 +104,7 @@ class Backward:
                         piece = _unbroadcast(there, arg.shape) - _unbroadcast(right, arg.shape)
                     if piece is not None:
                         _add(off, arg, piece)
-        return {at: np.asarray(off.get(leaf, self._zeros[at]), float) for at, leaf in self.leaves.items()}
+        return off
 
 
 class _Places(Observer):

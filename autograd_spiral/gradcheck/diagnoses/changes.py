@@ -25,13 +25,17 @@ def name(node: Tensor) -> str:
     return node.primitive.name
 
 
-def rule(node: Tensor, i: int, ct: Array, operands: Sequence[Any]) -> Array:
-    """Return the piece for argument `i` by the rule of the operation; a user's rule gets a copy, as it may keep it."""
+def rule(node: Tensor, i: int, ct: Array, operands: Sequence[Any], out: Array | None = None) -> Array:
+    """Return the piece for argument `i` by the rule of the operation, with these operands and this output.
+
+    The rule of an operation that a user declared gets copies, since it may keep or return them.
+    """
     assert node.primitive is not None
     vjp: Any = node.primitive.vjps_for(len(node.args))[i]
+    out = node.data if out is None else out
     if node.primitive.isolated:
-        return np.array(vjp(ct.copy(), node.data, *operands, **node.params))
-    return np.asarray(vjp(ct, node.data, *operands, **node.params))
+        return np.array(vjp(ct.copy(), out, *operands, **node.params))
+    return np.asarray(vjp(ct, out, *operands, **node.params))
 
 
 def lost(node: Tensor, i: int, ct: Array, piece: Array) -> Array:
@@ -72,40 +76,35 @@ def _without_derivative(node: Tensor, i: int, ct: Array, piece: Array) -> Array 
     return ct if node.operands[i].shape == ct.shape else None
 
 
+def _is_elementwise(node: Tensor) -> bool:
+    """Return whether the operation has a single argument, of the same shape as its output."""
+    return len(node.operands) == 1 and node.operands[0].shape == node.shape
+
+
 def _at_the_input(node: Tensor, i: int, ct: Array, piece: Array) -> Array | None:
-    if len(node.operands) != 1 or node.operands[0].shape != node.shape or node.primitive is None:
-        return None
-    vjp: Any = node.primitive.vjps[i]
-    return np.asarray(vjp(ct, node.operands[0], node.operands[0], **node.params))
+    return rule(node, i, ct, node.operands, out=node.operands[0]) if _is_elementwise(node) else None
 
 
 def _at_the_output(node: Tensor, i: int, ct: Array, piece: Array) -> Array | None:
-    if len(node.operands) != 1 or node.operands[0].shape != node.shape or node.primitive is None:
-        return None
-    return rule(node, i, ct, [node.data])
+    return rule(node, i, ct, [node.data]) if _is_elementwise(node) else None
 
 
-def _factor(node: Tensor, i: int) -> Array | None:
-    """Return the other factor of a product, if it is a matrix."""
+def _with_factor(node: Tensor, i: int, ct: Array, change: Callable[[Array], Array]) -> Array | None:
+    """Return the piece of a product of matrices whose other factor is not transposed, but changed in this way."""
     if name(node) not in ("np.matmul", "np.dot") or max(map(np.ndim, node.operands)) > 2:
         return None
     other = np.asarray(node.operands[1 - i])
-    return other if other.ndim == 2 else None
+    if other.ndim != 2:
+        return None
+    return ct @ change(other) if i == 0 else change(other) @ ct
 
 
 def _not_transposed(node: Tensor, i: int, ct: Array, piece: Array) -> Array | None:
-    other = _factor(node, i)
-    if other is None or other.shape[0] != other.shape[1]:
-        return None
-    return ct @ other if i == 0 else other @ ct
+    return _with_factor(node, i, ct, lambda other: other)  # it raises an error unless the factor is square
 
 
 def _reshaped(node: Tensor, i: int, ct: Array, piece: Array) -> Array | None:
-    other = _factor(node, i)
-    if other is None:
-        return None
-    turned = other.reshape(other.shape[::-1])
-    return ct @ turned if i == 0 else turned @ ct
+    return _with_factor(node, i, ct, lambda other: other.reshape(other.shape[::-1]))
 
 
 def _piece_reshaped(node: Tensor, i: int, ct: Array, piece: Array) -> Array | None:

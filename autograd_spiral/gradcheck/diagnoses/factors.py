@@ -8,26 +8,7 @@ import numpy as np
 
 from autograd_spiral.gradcheck.verdicts import Array
 
-__all__ = [
-    "agree",
-    "how_much",
-    "multiple",
-    "of_difference",
-    "of_penalty",
-    "of_ratio",
-    "of_spread",
-    "of_terms",
-    "together",
-]
-
-
-def together(between: str, *parts: str) -> str:
-    """Join the parts that are not empty, with `between` between them.
-
-    >>> together(", ", "a", "", "b")
-    'a, b'
-    """
-    return between.join(part for part in parts if part)
+__all__ = ["agree", "how_much", "multiple", "of_difference", "of_penalty", "of_ratio", "of_spread", "of_terms"]
 
 
 def agree(a: Array, b: Array, bound: Array) -> bool:
@@ -70,7 +51,7 @@ def how_much(ratio: float, sizes: Collection[int], accuracy: float) -> str:
     """
     if ratio < 0:
         much = "" if abs(ratio + 1) <= accuracy else how_much(-ratio, sizes, accuracy)
-        return together(" and ", "sign flipped", much)
+        return f"sign flipped and {much}" if much else "sign flipped"
     size = max(ratio, 1 / ratio)
     direction = "large" if ratio > 1 else "small"
     whole = round(size)
@@ -117,12 +98,11 @@ def of_terms(name: str, terms: Mapping[str, Array], a: Array, n: Array, bound: A
                 return f"{name} itself, not its gradient" if other == name else f"equal to {other}, not to a gradient"
             if other == name:
                 return f"{alone:.3g} × {name} and nothing else: is all but a penalty missing?"
-    own = terms.get(name)
     for other, term in terms.items():
         short = multiple(term, n - a, bound)
         if short is None:
             continue
-        if own is None or other != name:
+        if other != name:
             return f"short by {short:.3g} × {other}" if short > 0 else f"too large by {-short:.3g} × {other}"
         if penalty is not None:
             there = penalty - short

@@ -1,4 +1,4 @@
-"""Whether a gradient has the right numbers in another order. Imports only NumPy."""
+"""Whether a gradient has the right numbers in the wrong places: transposed, reversed, or not summed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from autograd_spiral.gradcheck.diagnoses.factors import agree
 from autograd_spiral.gradcheck.verdicts import Array
 
-__all__ = ["moved_to", "of_order"]
+__all__ = ["broadcasts_to", "diagnose_shape", "moved_to", "of_order"]
 
 
 def of_order(analytic: Array, numeric: Array, bound: Array) -> str:
@@ -40,3 +40,27 @@ def moved_to(moved: Array, moved_bound: Array, analytic: Array, numeric: Array, 
     """
     both = bound + moved_bound
     return agree(analytic, moved, both) and not agree(analytic, numeric, both)
+
+
+def diagnose_shape(given: tuple[int, ...], shape: tuple[int, ...]) -> str:
+    """Return what is wrong with a gradient of shape `given` for an input of `shape`.
+
+    >>> diagnose_shape((300, 3), (1, 3))
+    'gradient of a broadcast not summed: shape (300, 3) for an input of shape (1, 3)'
+    >>> diagnose_shape((3, 2), (2, 3))
+    'transposed: shape (3, 2) for an input of shape (2, 3)'
+    """
+    shapes = f"shape {given} for an input of shape {shape}"
+    if len(shape) > 1 and given == shape[::-1]:
+        return f"transposed: {shapes}"
+    return f"gradient of a broadcast not summed: {shapes}" if broadcasts_to(shape, given) else shapes
+
+
+def broadcasts_to(shape: tuple[int, ...], larger: tuple[int, ...]) -> bool:
+    """Return whether an array of this shape broadcasts to the `larger` one.
+
+    >>> broadcasts_to((1, 3), (4, 2, 3)), broadcasts_to((2, 3), (1, 3))
+    (True, False)
+    """
+    pairs = zip(shape[::-1], larger[::-1], strict=False)
+    return len(shape) <= len(larger) and all(n in (1, m) for n, m in pairs)

@@ -11,16 +11,17 @@ from __future__ import annotations
 import contextlib
 import functools
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from autograd_spiral.engine.sweep import unbroadcast
 from autograd_spiral.engine.tensor import Tensor
-from autograd_spiral.gradcheck.diagnoses.backward import EXTREMA, Backward, Edge, Run, flows, ties
-from autograd_spiral.gradcheck.diagnoses.changes import CHANGES, Change, always, lost, name, with_value
+from autograd_spiral.gradcheck.diagnoses.backward import EXTREMA, Backward, Edge, Run, ties
+from autograd_spiral.gradcheck.diagnoses.changes import lost, name
 from autograd_spiral.gradcheck.diagnoses.factors import how_much, multiple, of_ratio
+from autograd_spiral.gradcheck.diagnoses.mistakes import alike, called, mistakes
 from autograd_spiral.gradcheck.verdicts import Array
 
 __all__ = ["Record"]
@@ -29,16 +30,16 @@ _PICKING = {"getitem", "np.take_along_axis", "softmax_cross_entropy"}
 STEPS, WORK = 1.2e6, 2e7  # beyond these (about 5 s, or large arrays), operations are not tried one by one
 RULES = 8  # about this many changes apply to the rule of an operation
 COUNTED = 50  # gradients of whole numbers below this, times a unit, may be matched by chance
-SINGLY = 3  # groups of at most this many operations of a line are also tried one by one
-PRODUCTS = 10**6  # rows of a batch are tried one by one if their products have at most this many numbers
-UPSTREAM = 8  # this many earlier values are tried in place of a factor
 
 
 class _Mistake(NamedTuple):
-    """A mistake, the operation it is in, and by how much it changes the gradient with respect to each input."""
+    """A mistake, the edge it is at, and by how much it changes the gradient with respect to each input.
 
-    says: Callable[[], str]
-    node: Tensor
+    `says` is "" if the cotangent that flows back through this edge is lost.
+    """
+
+    says: str
+    edge: Edge
     off: dict[int, Array]
 
 
@@ -67,11 +68,11 @@ class Record:
         edges = list(self._backward.pieces)[::-1]  # from the inputs on
         sizes = sum(node.size for node in (*self._backward.nodes, *self._backward.leaves.values()))
         self._tried = edges if len(edges) * sizes <= WORK else []
-        if len(edges) * (len(edges) + RULES * len(self._alike)) > STEPS:
-            self._tried, self._alike = [], []
+        groups = alike(self._tried)
+        if len(edges) * (len(edges) + RULES * len(groups)) > STEPS:
+            self._tried, groups = [], []
         self._met: list[_Mistake] = []
-        self._lost: dict[Edge, dict[int, Array]] = {}
-        self._further = self._all_mistakes()
+        self._further = mistakes(self._backward, self._tried, groups)
 
     def multiple_of_input(self, at: int) -> float | None:
         """Return the multiple of input `at` that its gradient contains, as a penalty on its squares contributes one.
@@ -104,7 +105,7 @@ class Record:
             return ""
         for mistake in self._mistakes():
             if _gives(mistake.off[at], off, reach) and (not of_few or self._gives_all(mistake)):
-                return f"as if {mistake.says()}{_in_line(mistake.node)}"
+                return f"as if {mistake.says or self._of_lost(mistake.edge)}{_in_line(mistake.edge[0])}"
         return self._scaled(at, off, reach, sizes) or self._with_other_shares(at, gradient, reach, sizes)
 
     def _gives_all(self, mistake: _Mistake) -> bool:
@@ -132,161 +133,40 @@ class Record:
 
     def _scaled(self, at: int, off: Array, reach: Array, sizes: Collection[int]) -> str:
         """Return, in words, which part of the gradient is off by a factor."""
-        for edge in self._tried:
-            part = -self._without(edge)[at]
+        for edge, part in ((mistake.edge, -mistake.off[at]) for mistake in self._met if not mistake.says):
             telling = np.count_nonzero(np.abs(part) > 100 * reach)
             more = multiple(part, off, reach) if telling > 2 else None
             if more is not None:
-                through = "of one-hot" if self._is_one_hot(edge) else f"through {_called(edge)}"
+                through = "of one-hot" if self._is_one_hot(edge) else f"through {called(edge)}"
                 return f"the part {through}: {how_much(1 + more, sizes, 1e-6)}{_in_line(edge[0])}"
         return ""
 
-    # --- the mistakes -----------------------------------------------------------------------------------------------
-
     def _mistakes(self) -> Iterator[_Mistake]:
-        """Yield each mistake with its effect on the gradients; this is computed only once."""
+        """Yield each mistake with its effect on the gradients, which is computed only once."""
         yield from self._met
-        for mistake in self._further:
-            self._met.append(mistake)
-            yield mistake
+        for says, changes in self._further:
+            with contextlib.suppress(Exception):  # a rule can fail on the changed values
+                self._met.append(_Mistake(says, next(iter(changes)), self._backward.off(changes)))
+                yield self._met[-1]
 
-    def _all_mistakes(self) -> Iterator[_Mistake]:
-        yield from self._without_edges()
-        yield from self._with_other_rules()
-        yield from self._without_all()
-        yield from self._of_one_use()
-        yield from self._with_other_values()
-        yield from self._without_rows()
-
-    def _made(self, text: str | Callable[[], str], changes: Mapping[Edge, Change]) -> Iterator[_Mistake]:
-        """Yield the mistake that consists of these changes, unless a rule fails on the changed values."""
-        with contextlib.suppress(Exception):
-            (node, _), *_ = changes
-            yield _Mistake(text if callable(text) else lambda: text, node, self._backward.off(changes))
-
-    def _without_edges(self) -> Iterator[_Mistake]:
-        """Yield, for each edge in turn, the mistake of losing the cotangent that flows back through it."""
-
-        def describe(edge: Edge) -> str:
-            one_hot = "one-hot were not subtracted: the entries at the labels get nothing"
-            return one_hot if self._is_one_hot(edge) else f"nothing came back through {_called(edge)}"
-
-        for edge in self._tried:
-            yield _Mistake(functools.partial(describe, edge), edge[0], self._without(edge))
-
-    def _with_other_rules(self) -> Iterator[_Mistake]:
-        for text, change in CHANGES:
-            for edges in self._alike:
-                with contextlib.suppress(Exception):
-                    pieces = {
-                        edge: change(*edge, self._backward.cts[edge[0]], self._backward.pieces[edge]) for edge in edges
-                    }
-                    made = {
-                        edge: piece for edge, piece in pieces.items() if piece is not None
-                    }  # a mask may hide nothing
-                    if made and all(_fits(piece, edge) for edge, piece in made.items()):
-                        yield from self._made(text.format(name(edges[0][0])), dict.fromkeys(made, change))
-
-    def _without_all(self) -> Iterator[_Mistake]:
-        """Yield the mistakes of losing the cotangents of the same operation in every round of a loop."""
-        for edges in self._alike:
-            if len(edges) > 1:
-                text = f"nothing came back through {_called(edges[0])}, all {len(edges)} times"
-                yield from self._made(text, dict.fromkeys(edges, lost))
-
-    def _without(self, edge: Edge) -> dict[int, Array]:
-        """Return the error in the gradients if no cotangent flowed back through `edge`; the result is cached."""
-        if edge not in self._lost:
-            self._lost[edge] = self._backward.off({edge: lost})
-        return self._lost[edge]
-
-    def _of_one_use(self) -> Iterator[_Mistake]:
-        """Yield gradients to which only one of several uses of an input contributes, as when += was forgotten."""
-        for leaf in self._backward.leaves.values():
-            uses = [edge for edge in self._tried if edge[0].args[edge[1]] is leaf]
-            for kept in uses:
-                rest = [edge for edge in uses if edge[0] is not kept[0] and edge[0].primitive is kept[0].primitive]
-                if rest:
-                    text = f"only one of its {len(rest) + 1} uses in {name(kept[0])} counted"
-                    yield from self._made(text, dict.fromkeys(rest, lost))
-
-    def _with_other_values(self) -> Iterator[_Mistake]:
-        """Yield gradients whose rules used an earlier value of the computation in place of an argument."""
-        for edges in self._alike:
-            node = edges[0][0]
-            for k in range(min(len(edge[0].args) for edge in edges)):
-                others = [edge[0].args[k] for edge in edges]
-                if not all(type(other) is Tensor for other in others):
-                    continue
-                for values in zip(*map(_upstream, others), strict=False):
-                    instead = {edge[0]: value.data for edge, value in zip(edges, values, strict=True)}
-                    change = functools.partial(with_value, k, instead)
-                    text = f"the rule of {name(node)} used {_value_called(values[0])} in place of "
-                    yield from self._made(text + _value_called(others[0]), dict.fromkeys(edges, change))
-
-    def _without_rows(self) -> Iterator[_Mistake]:
-        """Yield gradients whose sums leave out one row of a batch, or contain only that row."""
-        for edges in self._alike:
-            summed = [rows for edge in edges if (rows := self._summed(*edge)) is not None]
-            count = min(map(len, summed), default=0)
-            if count < 3 or len(summed) < len(edges) or any(len(rows) != count for rows in summed):
-                continue
-            for k in (0, count - 1):
-                only = {edge: always(rows[k]) for edge, rows in zip(edges, summed, strict=True)}
-                without = {edge: always(rows.sum(axis=0) - rows[k]) for edge, rows in zip(edges, summed, strict=True)}
-                yield from self._made(f"row {k} were not summed, of {count}", without)
-                yield from self._made(f"only row {k} counted, of {count}", only)
-
-    def _summed(self, node: Tensor, i: int) -> Array | None:
-        """Return the rows that add up to the piece for an argument, or None if there are none."""
-        arg, ct, raw = node.args[i], self._backward.cts[node], self._backward.pieces[node, i]
-        if raw.ndim == 2 and raw.shape != arg.shape and arg.size == raw.shape[1]:
-            return raw
-        left = node.operands[0]
-        if name(node) == "np.matmul" and i == 1 and left.ndim == ct.ndim == 2 and left.size * ct.shape[1] <= PRODUCTS:
-            return np.asarray(np.einsum("nd,nk->ndk", left, ct))
-        return None
-
-    @functools.cached_property
-    def _alike(self) -> list[list[Edge]]:
-        """Groups of edges of the same operation in the same line, as in a loop; a small group also edge by edge."""
-        groups: dict[Any, list[Edge]] = {}
-        for node, i in self._tried:
-            shapes = tuple(np.shape(operand) for operand in node.operands)
-            key = (node.primitive, node.place, i, shapes) if node.place else (node, i)
-            groups.setdefault(key, []).append((node, i))
-        found = list(groups.values())
-        few = [edges for edges in found if 1 < len(edges) <= SINGLY]
-        return found + [[edge] for edges in few for edge in edges]
+    def _of_lost(self, edge: Edge) -> str:
+        """Return the mistake of losing the cotangent that flows back through an edge, in words."""
+        if self._is_one_hot(edge):
+            return "one-hot were not subtracted: the entries at the labels get nothing"
+        return f"nothing came back through {called(edge)}"
 
     def _is_one_hot(self, edge: Edge) -> bool:
         """Return whether the cotangent that flows back through an edge ends up in one entry of each row of a matrix."""
         if name(edge[0]) in EXTREMA or not self._has_labels:
             return False
-        seen: dict[Tensor, Array] = {}
-        self._backward.off({edge: lost}, seen)
-        for ct in seen.values():
-            if ct.ndim == 2 and min(ct.shape) > 1:
-                entries = np.count_nonzero(ct, axis=1)
-                if entries.max() == 1 and np.count_nonzero(entries) > 1 and not _is_scattered_again(ct):
-                    return True
-        return False
+        return any(map(_has_one_entry_a_row, self._backward.cotangents_off({edge: lost}).values()))
 
     @functools.cached_property
     def _has_labels(self) -> bool:
         """Whether the function picks one entry of each row, by indices or by a matrix of 0 and 1."""
-        for node in self._backward.nodes:
-            if name(node) in _PICKING or any(type(arg) is np.ndarray and _is_one_hot(arg) for arg in node.args):
-                return True
-        return False
-
-
-def _fits(piece: Any, edge: Edge) -> bool:
-    shape = edge[0].args[edge[1]].shape
-    try:
-        return bool(np.broadcast_shapes(np.shape(piece), shape) == np.shape(piece))
-    except ValueError:
-        return False
+        nodes = self._backward.nodes
+        masks = (arg for node in nodes for arg in node.args if type(arg) is np.ndarray)
+        return any(name(node) in _PICKING for node in nodes) or any(map(_is_one_hot, masks))
 
 
 def _reach(*arrays: Array) -> Array:
@@ -309,39 +189,21 @@ def _is_of_few_numbers(*gradients: Array) -> bool:
     return bool(np.all(np.abs(multiples - np.round(multiples)) < 1e-6) and multiples.max() < COUNTED)
 
 
-def _upstream(tensor: Tensor) -> list[Tensor]:
-    """Return some values of the shape of `tensor` from which it was computed, the nearest first."""
-    found, queue = {tensor}, [tensor]
-    for node in queue:
-        for arg in node.args if len(queue) < 4 * UPSTREAM else ():
-            if type(arg) is Tensor and arg not in found:
-                found.add(arg)
-                queue.append(arg)
-    return [node for node in queue[1:] if node.shape == tensor.shape][:UPSTREAM]
-
-
-def _called(edge: Edge) -> str:
-    """Return the name of an edge: its operation, and its argument if other arguments have gradients, too."""
-    node, i = edge
-    arg = node.args[i]
-    if sum(flows(node, k) for k in range(len(node.args))) == 1:
-        return name(node)
-    return f"{name(node)} to {_value_called(arg) if arg.is_leaf else f'its argument {i}'}"
-
-
-def _value_called(value: Tensor) -> str:
-    return value.name or (f"the result of {name(value)}" if value.primitive else "a constant")
-
-
 def _in_line(node: Tensor) -> str:
     """Return the user's line of code, if it is known."""
     found = re.match(r".*?:\d+: (.+)", node.place or "")
     return f", in `{found[1][:60].strip()}`" if found else ""
 
 
-def _is_scattered_again(ct: Array) -> bool:
-    """Return whether all entries are in one column: then a column was picked, and not the label of each row."""
-    return bool(np.count_nonzero(ct.any(axis=0)) == 1)
+def _has_one_entry_a_row(ct: Array) -> bool:
+    """Return whether a matrix is 0 but for one entry in each of several rows, and these are in several columns.
+
+    If they are all in one column, a column was picked, and not the label of each row.
+    """
+    if ct.ndim != 2 or min(ct.shape) < 2:
+        return False
+    entries = np.count_nonzero(ct, axis=1)
+    return bool(entries.max() == 1 and entries.sum() > 1 and np.count_nonzero(ct.any(axis=0)) > 1)
 
 
 def _is_one_hot(array: Array) -> bool:

@@ -7,15 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from autograd_spiral.gradcheck.diagnoses.factors import (
-    agree,
-    of_difference,
-    of_penalty,
-    of_ratio,
-    of_spread,
-    of_terms,
-    together,
-)
+from autograd_spiral.gradcheck.diagnoses import factors
+from autograd_spiral.gradcheck.diagnoses.factors import agree
 from autograd_spiral.gradcheck.diagnoses.order import moved_to, of_order
 from autograd_spiral.gradcheck.diagnoses.places import counted
 from autograd_spiral.gradcheck.diagnoses.record import Record
@@ -99,16 +92,18 @@ def _of_numbers(findings: Findings, wrong: Array, sizes: Collection[int], eviden
     lacks_ct = ct is not None and agree(a * ct, n, b * (1 + np.abs(ct)))
     of_ct = "" if evidence.scaled is None else _of_scaling(a, evidence.scaled[wrong], b)
     if of_ct and lacks_ct:
-        return together(", ", f"{of_ct}: multiply by ct", where)
-    if of_ct and agree(a, n, b):
-        return together(", ", of_ct, where)
-    ratio = of_ratio(a, n, b, sizes)
-    by_hand = "right after multiplying by the cotangent" if lacks_ct and evidence.scaled is None else ""
-    in_part = bool(where) and evidence.record is not None  # a mistake that explains all numbers says more
-    if (not ratio or in_part) and not by_hand and (of_all := _of_all(findings, sizes, evidence)):
-        return together("; ", of_ct, of_all)
-    text = ratio or by_hand or of_difference(a - n, b, ct) or ("" if of_ct else of_spread(a, n, b))
-    return together(", ", together("; ", of_ct, text), where)
+        text = f"{of_ct}: multiply by ct"
+    elif of_ct and agree(a, n, b):
+        text = of_ct
+    else:
+        by_hand = "right after multiplying by the cotangent" if lacks_ct and evidence.scaled is None else ""
+        text = factors.of_ratio(a, n, b, sizes) or by_hand
+        in_part = bool(where) and evidence.record is not None  # a mistake that explains all numbers says more
+        if not by_hand and (in_part or not text) and (of_all := _of_all(findings, sizes, evidence)):
+            text, where = of_all, ""
+        text = text or factors.of_difference(a - n, b, ct) or ("" if of_ct else factors.of_spread(a, n, b))
+        text = "; ".join(filter(None, (of_ct, text)))
+    return f"{text}, {where}" if where else text
 
 
 def _of_scaling(analytic: Array, scaled: Array, bound: Array) -> str:
@@ -138,9 +133,9 @@ def _of_all(findings: Findings, sizes: Collection[int], evidence: Evidence) -> s
             bound[slope.index] = np.inf  # either slope is right there
     if known.all():
         penalty = record.multiple_of_input(at) if record else None
-        text = of_terms(findings.name, evidence.terms, analytic, numeric, bound, penalty)
+        text = factors.of_terms(findings.name, evidence.terms, analytic, numeric, bound, penalty)
         if not text and findings.name in evidence.terms:
-            text = of_penalty(findings.name, findings.x, analytic, numeric, bound, sizes, penalty)
+            text = factors.of_penalty(findings.name, findings.x, analytic, numeric, bound, sizes, penalty)
     if not text and record:
         text = record.explained(at, np.asarray(findings.gradient), sizes)
     return text or (of_order(analytic, numeric, bound) if known.all() else "")

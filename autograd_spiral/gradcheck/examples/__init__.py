@@ -14,12 +14,10 @@ from autograd_spiral.gradcheck.examples import (
     shapes,
     special,
 )
-from autograd_spiral.gradcheck.examples.table import EXAMPLES, Domain, Example
+from autograd_spiral.gradcheck.examples.table import EXAMPLES
 
 __all__ = [
     "EXAMPLES",
-    "Domain",
-    "Example",
     "elementwise",
     "indexing",
     "linalg",

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy
 
-from autograd_spiral.gradcheck.examples.table import NONZERO, REAL, Draw, example
+from autograd_spiral.gradcheck.examples.table import NONZERO, REAL, Draw, Function, example
 from autograd_spiral.vocabulary.rules.linalg import cofactors, kink, packed_eigh, packed_qr, packed_slogdet, packed_svd
 
 np: Any = numpy  # its stubs know nothing of Tensors
@@ -58,58 +58,52 @@ def singular(n: int) -> Draw:
     return draw
 
 
-def _without_signs(*parts: Any) -> tuple[Any, ...]:
+def _without_signs(function: Function, x: Any, **params: Any) -> tuple[Any, ...]:
     """Return squares, which do not depend on the signs of vectors: LAPACK may change them from call to call."""
-    return tuple(map(np.square, parts))
+    return tuple(map(np.square, function(x, **params)))
 
 
 for _order in (None, 1, np.inf, 3):
-    example(np.linalg.norm, REAL(4), call=lambda x, order=_order: np.linalg.norm(x, order))
+    example(np.linalg.norm, REAL(4), ord=_order)
 for _order in (2, -2, "nuc"):
-    example(np.linalg.norm, matrix(2, 3), call=lambda x, order=_order: np.linalg.norm(x, order))
-example(np.linalg.norm, matrix(2, 2, 2), call=lambda x: np.linalg.norm(x, 2, (2, 1), keepdims=True))
-example(np.linalg.matrix_norm, matrix(3, 2), call=lambda x: np.linalg.matrix_norm(x, ord="nuc"))
+    example(np.linalg.norm, matrix(2, 3), ord=_order)
+example(np.linalg.norm, matrix(2, 2, 2), ord=2, axis=(2, 1), keepdims=True)
+example(np.linalg.matrix_norm, matrix(3, 2), ord="nuc")
 for _order in (2, 3, 1):
-    example(np.linalg.vector_norm, NONZERO(2, 3), call=lambda x, o=_order: np.linalg.vector_norm(x, axis=1, ord=o))
-example(np.linalg.matrix_norm, REAL(2, 3, 2), call=lambda x: np.linalg.matrix_norm(x, keepdims=True))
+    example(np.linalg.vector_norm, NONZERO(2, 3), axis=1, ord=_order)
+example(np.linalg.matrix_norm, REAL(2, 3, 2), keepdims=True)
 for _order in (None, -2, "fro"):
-    example(np.linalg.cond, matrix(2, 2), call=lambda x, order=_order: np.linalg.cond(x, order))
+    example(np.linalg.cond, matrix(2, 2), p=_order)
 
 example(np.trace, REAL(2, 3))
-example(np.linalg.trace, REAL(2, 3, 2), call=lambda x: np.linalg.trace(x, offset=-1))
-example(np.linalg.diagonal, REAL(2, 3, 2), call=lambda x: np.linalg.diagonal(x, offset=-1))
+example((np.linalg.trace, np.linalg.diagonal), REAL(2, 3, 2), offset=-1)
 example(np.linalg.matrix_transpose, REAL(2, 3, 2))
 
-for _f in (np.linalg.inv, np.linalg.det, np.linalg.slogdet, np.linalg.svdvals, packed_slogdet, cofactors):
-    example(_f, matrix(3, 3))
-for _f in (np.linalg.inv, np.linalg.slogdet, np.linalg.qr, packed_qr):
-    example(_f, matrix(2, 2, 2))
+example((np.linalg.inv, np.linalg.det, np.linalg.slogdet, np.linalg.svdvals, packed_slogdet, cofactors), matrix(3, 3))
+example((np.linalg.inv, np.linalg.slogdet, np.linalg.qr, packed_qr), matrix(2, 2, 2))
 for _uplo in ("L", "U"):
-    example(np.linalg.eigh, positive(3), call=lambda x, uplo=_uplo: _without_signs(*np.linalg.eigh(x, uplo)))
-    example(np.linalg.eigvalsh, positive(2), call=lambda x, uplo=_uplo: np.linalg.eigvalsh(x, uplo))
-example(packed_eigh, positive(2, 2), call=lambda x: np.square(packed_eigh(x, UPLO="L")))
+    example(np.linalg.eigh, positive(3), call=_without_signs, UPLO=_uplo)
+    example(np.linalg.eigvalsh, positive(2), UPLO=_uplo)
+example(packed_eigh, positive(2, 2), call=lambda f, x: np.square(f(x, UPLO="L")))
 example(np.linalg.det, singular(3))
-example(kink, REAL(3), call=lambda x: x * kink(x, x > 9))
+example(kink, REAL(3), call=lambda f, x: x * f(x, x > 9))
 for _m, _n in ((3, 2), (2, 3)):
-    example(np.linalg.svd, matrix(_m, _n), call=lambda x: _without_signs(*np.linalg.svd(x, full_matrices=False)))
+    example(np.linalg.svd, matrix(_m, _n), call=_without_signs, full_matrices=False)
     example(np.linalg.qr, matrix(_m, _n))
-example(np.linalg.svd, matrix(2, 2, 2), call=lambda x: _without_signs(*np.linalg.svd(x)))
-example(np.linalg.svd, positive(2), call=lambda x: np.linalg.svd(x, compute_uv=False, hermitian=True))
-example(packed_svd, matrix(2, 3), call=lambda x: np.square(packed_svd(x, full_matrices=False)))
-example(np.linalg.qr, matrix(2, 3), call=lambda x: np.linalg.qr(x, mode="complete"))
-example(np.linalg.qr, matrix(3, 2), call=lambda x: np.linalg.qr(x, mode="r"))
-example(np.linalg.pinv, matrix(3, 2), call=lambda x: np.linalg.pinv(x, 1e-3))
-example(np.linalg.pinv, matrix(2, 3), call=lambda x: np.linalg.pinv(x, rtol=None))
-example(np.linalg.pinv, positive(2), call=lambda x: np.linalg.pinv(x, hermitian=True))
-example(np.linalg.lstsq, matrix(3, 2), REAL(3), call=lambda a, b: np.linalg.lstsq(a, b)[:2])
-example(np.linalg.lstsq, matrix(2, 3), REAL(2, 2), call=lambda a, b: np.linalg.lstsq(a, b, rcond=-1)[::3])
+example(np.linalg.svd, matrix(2, 2, 2), call=_without_signs)
+example(np.linalg.svd, positive(2), compute_uv=False, hermitian=True)
+example(packed_svd, matrix(2, 3), call=lambda f, x: np.square(f(x, full_matrices=False)))
+example(np.linalg.qr, matrix(2, 3), mode="complete")
+example(np.linalg.qr, matrix(3, 2), mode="r")
+example(np.linalg.pinv, matrix(3, 2), rcond=1e-3)
+example(np.linalg.pinv, matrix(2, 3), rtol=None)
+example(np.linalg.pinv, positive(2), hermitian=True)
+example(np.linalg.lstsq, matrix(3, 2), REAL(3), call=lambda f, a, b: f(a, b)[:2])
+example(np.linalg.lstsq, matrix(2, 3), REAL(2, 2), call=lambda f, a, b: f(a, b, rcond=-1)[::3])
 for _upper in (False, True):
-    example(np.linalg.cholesky, positive(3), call=lambda x, upper=_upper: np.linalg.cholesky(x, upper=upper))
+    example(np.linalg.cholesky, positive(3), upper=_upper)
 example(np.linalg.solve, matrix(3, 3), REAL(3))
 example(np.linalg.solve, matrix(2, 2, 2), REAL(2, 2))
-example(np.linalg.tensorsolve, matrix(4, 4), REAL(2, 2), call=lambda a, b: np.linalg.tensorsolve(a.reshape(2, 2, 4), b))
-example(
-    *(np.linalg.tensorsolve, matrix(4, 4), REAL(4)),
-    call=lambda a, b: np.linalg.tensorsolve(a.reshape(2, 4, 2), b, axes=(0,)),
-)
-example(np.linalg.tensorinv, matrix(4, 4), call=lambda a: np.linalg.tensorinv(a.reshape(4, 2, 2), ind=1))
+example(np.linalg.tensorsolve, matrix(4, 4), REAL(2, 2), call=lambda f, a, b: f(a.reshape(2, 2, 4), b))
+example(np.linalg.tensorsolve, matrix(4, 4), REAL(4), call=lambda f, a, b: f(a.reshape(2, 4, 2), b, axes=(0,)))
+example(np.linalg.tensorinv, matrix(4, 4), call=lambda f, a: f(a.reshape(4, 2, 2), ind=1))

@@ -35,27 +35,25 @@ _forms: dict[str, tuple[tuple[int, ...], ...]] = {
     "i,i,i": ((3,), (3,), (3,)),
 }
 for _form, _operands in _forms.items():
-    example(np.einsum, *(REAL(*shape) for shape in _operands), call=lambda *args, form=_form: np.einsum(form, *args))
+    example(np.einsum, *(REAL(*shape) for shape in _operands), call=lambda f, *xs, form: f(form, *xs), form=_form)
 for _how in (True, ["einsum_path", (1, 2), (0, 1)]):
-    example(
-        np.einsum, REAL(2, 3), REAL(3, 2), REAL(2, 2), call=lambda *xs, o=_how: np.einsum("ij,jk,kl", *xs, optimize=o)
-    )
-example(np.einsum, REAL(2, 3), REAL(3, 2), call=lambda x, y: np.einsum(x, [0, 1], y, [1, 2], [2, 0]))
-example(np.einsum, REAL(2, 2, 3), REAL(3), call=lambda x, y: np.einsum(x, [..., 2], y, [2]))
+    _three = REAL(2, 3), REAL(3, 2), REAL(2, 2)
+    example(np.einsum, *_three, call=lambda f, *xs, optimize: f("ij,jk,kl", *xs, optimize=optimize), optimize=_how)
+example(np.einsum, REAL(2, 3), REAL(3, 2), call=lambda f, x, y: f(x, [0, 1], y, [1, 2], [2, 0]))
+example(np.einsum, REAL(2, 2, 3), REAL(3), call=lambda f, x, y: f(x, [..., 2], y, [2]))
 
-example(np.vecdot, REAL(3, 2), REAL(3, 1), call=lambda x, y: np.vecdot(x, y, axis=0))
-example(np.cross, REAL(3, 2), REAL(2, 3), call=lambda x, y: np.cross(x, y, axisa=0, axisc=0))
-example(np.linalg.multi_dot, REAL(3), REAL(3, 2), REAL(2, 4), REAL(4), call=lambda *xs: np.linalg.multi_dot(xs))
-example(np.linalg.multi_dot, REAL(1, 3), REAL(3, 2), REAL(2, 4), call=lambda *xs: np.linalg.multi_dot(xs))
+example(np.vecdot, REAL(3, 2), REAL(3, 1), axis=0)
+example(np.cross, REAL(3, 2), REAL(2, 3), axisa=0, axisc=0)
+example(np.linalg.multi_dot, REAL(3), REAL(3, 2), REAL(2, 4), REAL(4), call=lambda f, *xs: f(xs))
+example(np.linalg.multi_dot, REAL(1, 3), REAL(3, 2), REAL(2, 4), call=lambda f, *xs: f(xs))
 for _n in (2, 5):
-    example(np.linalg.matrix_power, REAL(2, 2, 2), call=lambda x, n=_n: np.linalg.matrix_power(x, n))
+    example(np.linalg.matrix_power, REAL(2, 2, 2), n=_n)
 for _mode in ("full", "same", "valid"):
-    for _f in (np.convolve, np.correlate):
-        example(_f, REAL(3), REAL(4), call=lambda x, y, f=_f, mode=_mode: f(x, y, mode=mode))
+    example((np.convolve, np.correlate), REAL(3), REAL(4), mode=_mode)
 example(np.trapezoid, REAL(2, 3))
-example(np.trapezoid, REAL(3, 2), call=lambda y: np.trapezoid(y, dx=0.5, axis=0))
-example(np.trapezoid, REAL(3, 2), REAL(3), call=lambda y, x: np.trapezoid(y, x, axis=0))
-example(np.trapezoid, REAL(2, 3), REAL(2, 3), call=lambda y, x: np.trapezoid(y, x))
+example(np.trapezoid, REAL(3, 2), dx=0.5, axis=0)
+example(np.trapezoid, REAL(3, 2), REAL(3), axis=0)
+example(np.trapezoid, REAL(2, 3), REAL(2, 3))
 for _f in OUTER:
     _low = Domain(0.4, 0.9) if _f in (*CHOICES, np.power) else NONZERO  # below the others, so that there are no ties
     example(_f.outer, _low(2), Domain(1, 2, signed=True)(2, 2))

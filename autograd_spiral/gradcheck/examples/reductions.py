@@ -31,57 +31,43 @@ def _zeros(x: Any) -> Any:
     return np.where(np.arange(x.size).reshape(x.shape) % 5 < 2, 0 * x, x)
 
 
-for _f in (*SUMS, *TRUTHS, np.average, np.count_nonzero):
-    example(_f, REAL(2, 3))
-for _f in SUMS:
-    example(_f, REAL(2, 3, 2), call=lambda x, f=_f: f(x, axis=(0, 2), keepdims=True))
-    example(_f, REAL(4, 3), mask(4, 3), call=lambda x, m, f=_f: f(x, axis=1, where=m | (np.arange(3) < 2)))
-for _f in (np.sum, np.mean):
-    example(_f, REAL(2, 3), call=lambda x, f=_f: f(x, axis=1, dtype=np.float64))
-for _f in (np.sum, np.prod):
-    example(_f, REAL(2, 3), call=lambda x, f=_f: f(x, axis=1, initial=2.5))
-for _f in EXTREMA:
-    example(_f, Domain(kink=-0.5)(2, 3), call=lambda x, f=_f: f(x, 1))
-    example(_f, REAL(3, 3), mask(3), call=lambda x, m, f=_f: f(x, axis=0, where=m, initial=0.5, keepdims=True))
+example((*SUMS, *TRUTHS, np.average, np.count_nonzero), REAL(2, 3))
+example(SUMS, REAL(2, 3, 2), axis=(0, 2), keepdims=True)
+example(SUMS, REAL(4, 3), mask(4, 3), call=lambda f, x, m: f(x, axis=1, where=m | (np.arange(3) < 2)))
+example((np.sum, np.mean), REAL(2, 3), axis=1, dtype=np.float64)
+example((np.sum, np.prod), REAL(2, 3), axis=1, initial=2.5)
+example(EXTREMA, Domain(kink=-0.5)(2, 3), axis=1)
+example(EXTREMA, REAL(3, 3), mask(3), call=lambda f, x, m: f(x, axis=0, where=m, initial=0.5, keepdims=True))
 example(np.max, lambda rng: np.append(rng.uniform(-1, 1, 3), [1.5, 1.5]))
-for _f in TRUTHS:
-    example(_f, mask(3, 2), mask(3, 2), REAL(2), call=lambda x, m, y, f=_f: np.where(f(x, axis=0, where=m), y, 0))
-for _f in (*WITHOUT_NANS, np.nanmax, np.nanmin):
-    example(_f, REAL(2, 3), call=lambda x, f=_f: f(_holes(x), axis=1))
-example(np.ptp, REAL(2, 3), call=lambda x: np.ptp(x, axis=1, keepdims=True))
-example(np.average, REAL(2, 3), POSITIVE(3), call=lambda x, w: np.average(x, 1, w))
-example(np.average, REAL(2, 3), POSITIVE(2, 3), call=lambda x, w: np.average(x, axis=0, weights=w, returned=True))
+example(TRUTHS, mask(3, 2), mask(3, 2), REAL(2), call=lambda f, x, m, y: np.where(f(x, axis=0, where=m), y, 0))
+example((*WITHOUT_NANS, np.nanmax, np.nanmin), REAL(2, 3), call=lambda f, x: f(_holes(x), axis=1))
+example(np.ptp, REAL(2, 3), axis=1, keepdims=True)
+example(np.average, REAL(2, 3), POSITIVE(3), call=lambda f, x, w: f(x, 1, w))
+example(np.average, REAL(2, 3), POSITIVE(2, 3), call=lambda f, x, w: f(x, axis=0, weights=w, returned=True))
 
-for _f in SCANS:
-    example(_f, REAL(2, 6), call=lambda x, f=_f: f(_zeros(x), 1))
-example(np.cumsum, REAL(2, 3), call=lambda x: np.cumsum(x, dtype=np.float64))
-example(np.cumprod, REAL(2, 3), call=lambda x: np.cumprod(x, axis=1))
-for _f in (np.nancumsum, np.nancumprod):
-    example(_f, REAL(2, 3), call=lambda x, f=_f: f(_holes(x), axis=0))
-for _f in CUMULATIVE:
-    example(_f, REAL(2, 3), call=lambda x, f=_f: f(x, axis=1, include_initial=True))
+example(SCANS, REAL(2, 6), call=lambda f, x: f(_zeros(x), 1))
+example(np.cumsum, REAL(2, 3), dtype=np.float64)
+example(np.cumprod, REAL(2, 3), axis=1)
+example((np.nancumsum, np.nancumprod), REAL(2, 3), call=lambda f, x: f(_holes(x), axis=0))
+example(CUMULATIVE, REAL(2, 3), axis=1, include_initial=True)
 for _length in (1, 5):
-    example(
-        linear_recurrence,
-        *(REAL(2, _length), REAL(2, _length - 1)),
-        call=lambda b, a: linear_recurrence(b, a, axis=1),
-    )
+    example(linear_recurrence, REAL(2, _length), REAL(2, _length - 1), axis=1)
 for _ufunc in (*COMBINED, *CONNECTED):
     example(_ufunc.reduce, NONZERO(3, 2))
-    example(_ufunc.reduceat, NONZERO(5, 2), call=lambda x, u=_ufunc: u.reduceat(x, [0, 3, 1, 2]))
+    example(_ufunc.reduceat, NONZERO(5, 2), call=lambda f, x: f(x, [0, 3, 1, 2]))
 for _ufunc in COMBINED:
-    example(_ufunc.accumulate, NONZERO(2, 4), call=lambda x, u=_ufunc: u.accumulate(x, axis=1))
+    example(_ufunc.accumulate, NONZERO(2, 4), axis=1)
 
 example(np.cov, REAL(2, 4))
-example(np.cov, REAL(4, 2), REAL(4), call=lambda x, y: np.cov(x, y[:, None], rowvar=False, bias=True))
-example(np.cov, REAL(2, 4), POSITIVE(4), call=lambda x, w: np.cov(x, fweights=[1, 2, 0, 3], aweights=w))
+example(np.cov, REAL(4, 2), REAL(4), call=lambda f, x, y: f(x, y[:, None], rowvar=False, bias=True))
+example(np.cov, REAL(2, 4), POSITIVE(4), call=lambda f, x, w: f(x, fweights=[1, 2, 0, 3], aweights=w))
 example(np.corrcoef, REAL(3, 4))
 for _n in (1, 2):
-    example(np.diff, REAL(2, 4), REAL(2, 1), call=lambda x, y, n=_n: np.diff(x, n, prepend=y, append=0.5))
-example(np.ediff1d, REAL(2, 3), REAL(2), call=lambda x, y: np.ediff1d(x, to_begin=y, to_end=[0.5]))
+    example(np.diff, REAL(2, 4), REAL(2, 1), call=lambda f, x, y, n: f(x, n, prepend=y, append=0.5), n=_n)
+example(np.ediff1d, REAL(2, 3), REAL(2), call=lambda f, x, y: f(x, to_begin=y, to_end=[0.5]))
 example(np.gradient, REAL(3, 4))
-example(np.gradient, REAL(4, 3), call=lambda x: np.gradient(x, 0.5, axis=0, edge_order=2))
-example(np.gradient, REAL(2, 4), POSITIVE(4), call=lambda x, h: np.gradient(x, np.cumsum(h), axis=1, edge_order=2))
-example(np.bincount, REAL(5), call=lambda x: np.bincount([0, 3, 1, 3, 3], weights=x, minlength=6))
-example(np.apply_along_axis, REAL(2, 3), call=lambda x: np.apply_along_axis(np.cumsum, 0, x))
-example(np.apply_over_axes, REAL(2, 3, 2), call=lambda x: np.apply_over_axes(np.sum, x, [0, 2]))
+example(np.gradient, REAL(4, 3), call=lambda f, x: f(x, 0.5, axis=0, edge_order=2))
+example(np.gradient, REAL(2, 4), POSITIVE(4), call=lambda f, x, h: f(x, np.cumsum(h), axis=1, edge_order=2))
+example(np.bincount, REAL(5), call=lambda f, x: f([0, 3, 1, 3, 3], weights=x, minlength=6))
+example(np.apply_along_axis, REAL(2, 3), call=lambda f, x: f(np.cumsum, 0, x))
+example(np.apply_over_axes, REAL(2, 3, 2), call=lambda f, x: f(np.sum, x, [0, 2]))

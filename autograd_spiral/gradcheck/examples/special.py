@@ -30,8 +30,7 @@ def enter_examples() -> None:
         return
     for name, domain in _DOMAINS.items():
         example(getattr(special, name), domain(2, 3))
-    for function in (special.xlogy, special.xlog1py):
-        example(function, REAL(2, 3), POSITIVE(3))
+    example((special.xlogy, special.xlog1py), REAL(2, 3), POSITIVE(3))
 
 
 enter_examples()

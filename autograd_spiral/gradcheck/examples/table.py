@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -78,16 +79,26 @@ EXAMPLES: dict[Function, list[Callable[[numpy.random.Generator], Example]]] = {}
 """Maps each function to the functions that draw example calls of it."""
 
 
-def example(function: Function, *draws: Draw, call: Function | None = None) -> None:
-    """Enter an example of `function`, with arrays from `draws`; `call` passes further arguments.
+def example(
+    functions: Function | tuple[Function, ...], *draws: Draw, call: Function | None = None, **params: Any
+) -> None:
+    """Enter an example of each of `functions`: a call with arrays from `draws` and the keyword arguments `params`.
 
-    >>> example(np.flip, REAL(2, 3), call=lambda x: np.flip(x, axis=1))
+    `call(function, *arrays, **params)` makes the call if it has another form.
+
+    >>> example(np.flip, REAL(2, 3), axis=1)
     >>> drawn = EXAMPLES[np.flip].pop()(np.random.default_rng(0))
     >>> bool(np.all(drawn.function(*drawn.inputs) == drawn.inputs[0][:, ::-1]))
     True
     """
-    examples = EXAMPLES.setdefault(function, [])
-    examples.append(lambda rng: Example(call or function, tuple(draw(rng) for draw in draws)))
+    for function in functions if isinstance(functions, tuple) else (functions,):
+        called = functools.partial(call, function) if call else function
+        called = functools.partial(called, **params) if params else called
+        EXAMPLES.setdefault(function, []).append(functools.partial(_drawn, called, draws))
+
+
+def _drawn(function: Function, draws: tuple[Draw, ...], rng: numpy.random.Generator) -> Example:
+    return Example(function, tuple(draw(rng) for draw in draws))
 
 
 def below(high: int, *shape: int) -> Draw:

@@ -20,10 +20,10 @@ def varies_within_spacing(function: Callable[[complex], Array], slope: float, bo
     """Return whether complex steps show this `slope`, within its `bound`, and that `function` varies within rounding.
 
     f(t + ih) is f(t) + ih f'(t) + …: the slope has the imaginary part to itself, where no larger term absorbs it
-    (Squire and Trapp, 1998). So differences of the values can miss a slope that this step has, but only if the function
-    varies within their spacing, and then the slope changes as h grows. A function that is not analytic, such as the
-    absolute value, can seem to have a wrong slope too, but it does not change. A function that does not take complex
-    numbers shows nothing.
+    (Squire and Trapp, 1998). So such a step can show a slope that differences of the values miss. They miss it only if
+    the function varies within the spacing of its values, and then the slope changes as h grows. If the function is not
+    analytic, as the absolute value, the step can show a wrong slope, but one that does not change. A function that does
+    not take complex numbers shows nothing.
 
     >>> varies_within_spacing(lambda t: np.array([t + 1e-20 * np.sin(1e20 * t)]), 2.0, 1e-9, 1.0)
     True

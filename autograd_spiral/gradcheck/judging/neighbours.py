@@ -33,7 +33,5 @@ def beside(judge: Judge, at: int, findings: Findings) -> tuple[Judge, Findings] 
     function = copy(judge.function)
     function.arrays = function.beside()
     near = Judge(function, judge.cotangents)
-    found = near.findings(
-        at, near.gradients[at], near.elements(at, near.gradients[at], np.flatnonzero(jumps)[:SOME].tolist())
-    )
+    found = near.findings(at, near.elements(at, np.flatnonzero(jumps)[:SOME].tolist()))
     return (near, found) if found.verdict.fails else None

@@ -107,7 +107,7 @@ class CheckReport(Report):
         return row.name, str(row.shape), str(row.order), *cells, where, value, analytic, numeric, said
 
     def _footing(self) -> str:
-        """Return a line that says of which number the failing rows show slopes, if the reader cannot tell; else ""."""
+        """Return a line that says what the slopes in failing rows are slopes of; "" if no random weights hide that."""
         rows = [row for row in self.rows if row.verdict.fails and row.worst is not None and row.random_weights]
         if not rows:
             return ""

@@ -103,31 +103,22 @@ def picture(row: Findings, paint: Paint = plain) -> list[str]:
         signs[slope.index] = paint(*_symbol(slope))
     matrix = signs.reshape(-1, row.shape[-1])
     at = np.unravel_index(np.ravel_multi_index(worst.index, row.shape), matrix.shape)
-    spans = [
-        _span(int(middle), count, most) for middle, count, most in zip(at, matrix.shape, (ROWS, COLUMNS), strict=True)
-    ]
-    cut = [
-        f"{name} {first} to {end - 1} of {count}"
-        for name, (first, end), count in zip(("rows", "columns"), spans, matrix.shape, strict=True)
-        if end - first < count
-    ]
-    (top, bottom), (left, right) = spans
-    meanings = {"✗": "wrong"} | {sign: str(verdict) for verdict, (sign, _) in _SYMBOLS.items()}
+    parts = [_part(int(i), count, most) for i, count, most in zip(at, matrix.shape, (ROWS, COLUMNS), strict=True)]
+    head = [row.name, "order 2"] if row.order == 2 else [row.name]
+    for name, part, count in zip(("rows", "columns"), parts, matrix.shape, strict=True):
+        if part.stop - part.start < count:
+            head.append(f"{name} {part.start} to {part.stop - 1} of {count}")
     met = {_symbol(slope)[0] for slope in drawn}
-    key = [
-        f"{sign} {meaning}"
-        for sign, meaning in sorted(meanings.items(), key=lambda item: "·k~?✗".index(item[0]))
-        if sign in met
-    ]
-    head = ", ".join([row.name, *(f"order {row.order}" for _ in range(row.order - 1)), *cut, *key])
-    return [f"{head}:", *(f"  {' '.join(line[left:right])}".rstrip() for line in matrix[top:bottom])]
+    meanings = {sign: verdict for verdict, (sign, _) in _SYMBOLS.items()} | {"✗": "wrong"}
+    head += [f"{sign} {meaning}" for sign, meaning in meanings.items() if sign in met]
+    return [f"{', '.join(head)}:", *(f"  {' '.join(line)}".rstrip() for line in matrix[tuple(parts)])]
 
 
 def _symbol(slope: Slope) -> tuple[str, str]:
     return ("✗", "bad") if slope.verdict.fails else _SYMBOLS[slope.verdict]
 
 
-def _span(middle: int, count: int, most: int) -> tuple[int, int]:
-    """Return a range of at most `most` indices around the middle, out of `count` indices."""
+def _part(middle: int, count: int, most: int) -> slice:
+    """Return a slice of at most `most` indices around the middle, out of `count` indices."""
     first = max(0, min(middle - most // 2, count - most))
-    return first, min(count, first + most)
+    return slice(first, min(count, first + most))
