@@ -355,8 +355,8 @@ def keyword(function: Callable[..., Any], key: str) -> AutogradError:
     """Return the error for a keyword, of a ufunc or any other function, that recording does not support."""
     if key == "out":
         return InPlaceError(
-            f"{name_of(function)} with out= would overwrite an array, as would a += t and the like with an array a, but "
-            f"a recorded value never changes: write a = {name_of(function)}(…) for a new value, or t.assign(…) to "
+            f"{name_of(function)} with out= would overwrite an array, as would a += t and the like with an array a, "
+            f"but a recorded value never changes: write a = {name_of(function)}(…) for a new value, or t.assign(…) to "
             "update a leaf"
         )
     remedies = {
