@@ -92,7 +92,11 @@ def evaluated(formula, **values):
         formula = formula.replace(sign, code)
     found = re.findall(r"[a-z]\w+", formula)
     names = {name: getattr(module, name) for module in (special, np) for name in found if hasattr(module, name)}
-    names |= {"total": lambda x: x.sum(axis=-1, keepdims=True), "softmax": functions.softmax}
+    names |= {
+        "total": lambda x: x.sum(axis=-1, keepdims=True),
+        "softmax": functions.softmax,
+        "sigmoid": functions.sigmoid,
+    }
     return eval(formula, names | values)
 
 
