@@ -152,7 +152,7 @@ class Optimizer:
         """
         if others:
             raise TypeError(
-                f"{type(self).__name__}.update takes the gradients alone: to change the rate, write "
+                f"{type(self).__name__}.update takes only the gradients: to change the rate, write "
                 "optimizer.learning_rate = …"
             )
         if gradients is None:
@@ -193,7 +193,7 @@ class Optimizer:
             raise GradientError(
                 f"{caller}: the parameters are {_listed(self._leaves)}, but the gradients are {_listed(found)}: write "
                 "grad(loss, parameters) or value_and_grad(f)(parameters), for gradients in the form of the parameters. "
-                f"To freeze a parameter, leave it out: {type(self).__name__}(…) of the others, and grad of these"
+                f"To freeze a parameter, leave it out of both {type(self).__name__}(…) and grad(…)"
             )
         for key, p in self._leaves.items():
             if found[key].shape != p.shape:

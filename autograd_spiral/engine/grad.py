@@ -43,10 +43,10 @@ def grad(outputs: Any, inputs: Any = None, cotangents: Any = None, create_graph:
     array of weights for each output (or is a single array, for a single Tensor). The result is then a vector-Jacobian
     product, summed over the outputs. `cotangents` is required if an output has more than one element. With
     `create_graph`, the results can be differentiated in turn. An input that the outputs do not depend on gets zeros; if
-    no output has a graph, a UserWarning is issued. The same happens if an input is not a leaf but the tenth in a row of
-    updates like `w = w - 0.1 * grad(loss, w)`. Raises `DtypeError` for integer tensors, `GradientError` for an
-    input that does not require gradients and for a missing cotangent, and `StaleLeafError` if `create_graph` needs the
-    old value of a leaf that was assigned a new one.
+    no output has a graph, a UserWarning is issued. A UserWarning is also issued if an input is not a leaf, but the
+    result of ten updates such as `w = w - 0.1 * grad(loss, w)`. Raises `DtypeError` for integer tensors,
+    `GradientError` for an input that does not require gradients and for a missing cotangent, and `StaleLeafError` if
+    `create_graph` needs the old value of a leaf that was assigned a new one.
 
     >>> x = Tensor(3.0, requires_grad=True)
     >>> first = grad(x**3, x, create_graph=True)

@@ -352,7 +352,7 @@ def numpys_names(keywords: Iterable[str]) -> str:
 
 
 def keyword(function: Callable[..., Any], key: str) -> AutogradError:
-    """Return the error for a keyword, of a ufunc or any other function, that recording does not support."""
+    """Return the error for a keyword of a NumPy function that recording does not support."""
     if key == "out":
         return InPlaceError(
             f"{name_of(function)} with out= would overwrite an array, as would a += t and the like with an array a, "
@@ -486,8 +486,8 @@ _UPDATES = 10
 def many_updates(role: str, tensor: Any) -> str | None:
     """Return the warning for a parameter that ten updates have replaced by new tensors; None for any other tensor.
 
-    An update computes it from its old value and from a constant of the same shape. From the eleventh update on, there
-    is no other warning.
+    An update computes the new tensor from the old one and from a constant of the same shape. After the warning at the
+    tenth update, there are no further warnings.
     """
     name, count = tensor.name, 0
     while count <= _UPDATES and len(tensor.args) == 2 and (old := _updated(*tensor.args)) is not None:
@@ -496,8 +496,8 @@ def many_updates(role: str, tensor: Any) -> str | None:
         return None
     name = name or tensor.name or "w"
     return (
-        f"grad: {role} has been replaced by a new tensor in each of {count} updates, and every one of these tensors "
-        f"stays in memory, in the graph of the next: write {name}.assign({name} - 0.1 * d{name}) instead of "
+        f"grad: {role} has been replaced by a new tensor in each of {count} updates, and all of these tensors stay in "
+        f"memory, each in the graph of the next: write {name}.assign({name} - 0.1 * d{name}) instead of "
         f"{name} = {name} - 0.1 * d{name}"
     )
 

@@ -186,7 +186,7 @@ class Called(type):
     """The class of `no_grad` and `blame`: `with no_grad:` and `@no_grad` raise errors that say to write `no_grad()`."""
 
     def __call__(cls, *args: Any) -> Any:
-        """Make a block. Raises TypeError for a function, which it would decorate."""
+        """Make a block. Raises TypeError for a function, as from `@no_grad` without parentheses."""
         if args and callable(args[0]):
             raise TypeError(f"{cls.__name__} must be called: write @{cls.__name__}()")
         return super().__call__(*args)

@@ -50,10 +50,10 @@ def _over_squares(a: Any, x: Any, y: Any) -> Any:
 def _weight(x: Any, y: Any, exp: Any) -> Any:
     """Return `exp(x) / (exp(x) + exp(y))`, in float64; 0 where x and y are -inf."""
     below, infinite, most = x < y, np.isinf(x) | np.isinf(y), np.where(x == -math.inf, 0.0, 1.0)
-    x, y = np.where(infinite, 1e6 * (x > y), x), np.where(infinite, 1e6 * below, y)  # 1e6 is as far apart as infinity
+    x, y = np.where(infinite, 1e6 * (x > y), x), np.where(infinite, 1e6 * below, y)  # 1e6 acts like infinity
     gap = x - y
     rest = (x - (gap - (gap - x))) - (y + (gap - x))  # what the difference lost by rounding
-    rest = np.where(np.absolute(rest) < 1, rest, 0)  # it is more only if the gap is so wide that one weight is 0
+    rest = np.where(np.absolute(rest) < 1, rest, 0)  # larger only if one weight is 0 anyway
     sign = np.where(below, 1.0, -1.0)
     ratio = exp(sign * gap) * exp(sign * rest)
     return np.where(below, ratio, most) / (1 + ratio)
@@ -137,7 +137,7 @@ def _sinc_slope(x: Any) -> Any:
     for n in range(12, 0, -1):
         series = 1 - square / (2 * n * (2 * n + 3)) * series
     whole = np.rint(far)
-    rest = far - whole  # without whole half turns, the angle has all its digits, and so has its cosine near 0
+    rest = far - whole  # without whole half turns, the angle keeps all its digits, and so does a cosine near 0
     steep = np.absolute(rest) > 0.25
     cosine = np.where(steep, np.sin(math.pi * (0.5 - np.absolute(rest))), np.cos(math.pi * rest))
     slope = (1 - 2 * np.remainder(whole, 2)) * (cosine - np.sin(math.pi * rest) / (math.pi * far)) / far

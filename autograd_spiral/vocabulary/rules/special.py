@@ -23,9 +23,10 @@ _SQUARES = [(0.4375 * n) ** 2 for n in range(16, 0, -1)]  # exact; the largest t
 def _shortfall(x: Any) -> Any:
     """Return `1 - √π · x · erfcx(x)`, which is between 0 and 1, for x > 0.25.
 
-    It is `2/√π · ∫ exp(-t²) · t² / (t² + x²) dt`, from 0 on, by the trapezoidal rule, and what that misses: its pole.
+    It is `2/√π · ∫ exp(-t²) · t² / (t² + x²) dt` over t ≥ 0, computed by the trapezoidal rule plus a term for the pole,
+    which the rule misses.
     """
-    near, pole = np.minimum(x, 1e8), np.minimum(x, 6)  # beyond, it is 1 / (2x²), and its pole adds nothing
+    near, pole = np.minimum(x, 1e8), np.minimum(x, 6)  # for larger x, it is 1 / (2x²), and the pole adds nothing
     square = np.square(near)
     total = sum(0.875 / _ROOT_PI * each * math.exp(-each) / (square + each) for each in _SQUARES)
     pole = pole * np.exp(np.square(pole)) / np.expm1(32 / 7 * math.pi * pole) * (x < 6)
@@ -35,9 +36,9 @@ def _shortfall(x: Any) -> Any:
 def _erfinv_slope(x: Any, z: Any) -> Any:
     """Return `√π/2 · exp(z²)` for `z = erfinv(x)`, if z is small, else `√π/2 · erfcx(|z|) / (1 - |x|)`.
 
-    They are equal, but the rounding of a large z would change the power.
+    The two are equal, but the power would magnify the rounding of a large z.
     """
-    size = np.minimum(np.absolute(z), 6)  # it is more only where x is 1 or -1
+    size = np.minimum(np.absolute(z), 6)  # larger only where x is 1 or -1
     small = size < 0.6
     near, far = np.where(small, z, 0), np.where(small, 1, size)
     quotient = (1 - _shortfall(far)) / (2 * far * (1 - np.absolute(x)))
@@ -59,10 +60,10 @@ def _log_ndtr_slope(special: Any, x: Any) -> Any:
 
 
 def _digamma(special: Any, x: Any) -> Any:
-    """Return `digamma(x)`; below 0, by reflection: `digamma(1 - x) - π · cot(πx)`, with at most a quarter turn."""
+    """Return `digamma(x)`; below 0, by reflection: `digamma(1 - x) - π · cot(πx)`, for at most a quarter turn."""
     left = x < 0
     right = np.where(left, 1 - x, 1)
-    lost = (1 - right) - x  # by rounding: it counts where the digamma is near 0, and its slope about 1 / (x - 0.43)
+    lost = (1 - right) - x  # by rounding; it matters where digamma is near 0, with a slope of about 1 / (x - 0.43)
     value, part = special.digamma(np.where(left, right, x)), np.where(left, x - np.rint(x), 0.25)
     size = np.absolute(part)
     steep = size < 0.25
