@@ -415,7 +415,11 @@ def test_wrong_parameters_are_refused(given: Any, error: Any, message: str) -> N
         (lambda: clip_by_norm({}.values(), 1.0), DtypeError, "not dict_values: pass gradients in a list, tuple, dict"),
         (lambda: SGD({"W": W}, 0.1).update({"W": W}), GradientError, "takes gradients, but 'W' is a parameter"),
         (lambda: SGD({"W": W}, 0.1).update({"W": None}), GradientError, "to freeze a parameter, leave it out"),
-        (lambda: SGD({"W": W}, 0.1).update({}), GradientError, "To freeze a parameter, leave it out of both SGD(…) and grad(…)"),
+        (
+            lambda: SGD({"W": W}, 0.1).update({}),
+            GradientError,
+            "To freeze a parameter, leave it out of both SGD(…) and grad(…)",
+        ),
         (lambda: SGD(W, 0.1).update(np.ones(2), 0.05), TypeError, "to change the rate, write optimizer.learning_rate"),
         (
             lambda: dropout_mask(np.random.default_rng(0), 3, 1.0),
