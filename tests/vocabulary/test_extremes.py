@@ -217,7 +217,8 @@ def _allowed_of_special() -> dict[Any, tuple[str, Any]]:
         return {}
     return {
         special.gammaln: (
-            "below 0, a cotangent is subtracted from a logarithm: the unit is that of the larger of the three",
+            "below 0, it is digamma(1 − x) − π · cot(πx), which passes through 0 between any two poles; there, both would "
+            "need twice the digits of float64, which SciPy's digamma does not have. The unit is that of the largest number",
             lambda out, x: _of_float64(out, 4 * _largest_part_of_digamma(x.astype(LONG))),
         ),
     }

@@ -15,22 +15,20 @@ from autograd_spiral.engine.table import PRIMITIVES, WHEN_MISSING, define
 from autograd_spiral.vocabulary.rules.elementwise import COSINES, VERSINES, bell, i0_slope, in_wider
 
 _ROOT_PI = math.sqrt(math.pi)
-
-
 _SQUARES = [(0.4375 * n) ** 2 for n in range(16, 0, -1)]  # exact; the largest terms come last
 
 
 def _shortfall(x: Any) -> Any:
     """Return `1 - √π · x · erfcx(x)`, which is between 0 and 1, for x > 0.25.
 
-    It is `2/√π · ∫ exp(-t²) · t² / (t² + x²) dt` over t ≥ 0, computed by the trapezoidal rule plus a term for the pole,
-    which the rule misses.
+    It is the integral of `2/√π · exp(-t²) · t² / (t² + x²)` over t > 0: a sum by the trapezoidal rule in steps of
+    0.4375, plus the residue at `t = ix`, which the rule leaves out.
     """
-    near, pole = np.minimum(x, 1e8), np.minimum(x, 6)  # for larger x, it is 1 / (2x²), and the pole adds nothing
+    near, small = np.minimum(x, 1e8), np.minimum(x, 6)  # for larger x, it is 1 / (2x²), and the residue adds nothing
     square = np.square(near)
     total = sum(0.875 / _ROOT_PI * each * math.exp(-each) / (square + each) for each in _SQUARES)
-    pole = pole * np.exp(np.square(pole)) / np.expm1(32 / 7 * math.pi * pole) * (x < 6)
-    return total * np.square(near / x) + 2 * _ROOT_PI * pole
+    residue = small * np.exp(np.square(small)) / np.expm1(32 / 7 * math.pi * small) * (x < 6)
+    return total * np.square(near / x) + 2 * _ROOT_PI * residue
 
 
 def _erfinv_slope(x: Any, z: Any) -> Any:
@@ -53,6 +51,7 @@ def _erfcx_slope(special: Any, x: Any, out: Any) -> Any:
 
 
 def _log_ndtr_slope(special: Any, x: Any) -> Any:
+    """Return the density of the normal distribution at x, divided by the probability of values up to x."""
     right = x > -0.7  # where SciPy's ndtr has enough digits
     above, below = np.where(right, x, 0), np.where(right, -1, x)
     left = -below / (1 - _shortfall(-below / math.sqrt(2)))
