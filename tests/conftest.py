@@ -34,6 +34,13 @@ sys.dont_write_bytecode = False
 os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(Path(__file__).parents[1] / ".hypothesis"))
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_xdist_auto_num_workers(config):
+    """Start a process for each core for the suite as a whole; fewer tests are done before others have started."""
+    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not config.option.keyword
+    return None if whole else 0
+
+
 def pytest_collection_finish():
     """Leave what the collection made, thousands of tests and their examples, out of every search for garbage.
 

@@ -12,15 +12,16 @@ from autograd_spiral.gradcheck.rule_check import check_rules, checkable
 from autograd_spiral.vocabulary import functions
 
 SEEDS = (0,)
+CHECKABLE = checkable()
 
 
-@pytest.mark.parametrize("name", checkable())
+@pytest.mark.parametrize("name", CHECKABLE)
 def test_every_function_has_an_example(name):
-    assert EXAMPLES.get(checkable()[name])
+    assert EXAMPLES.get(CHECKABLE[name])
 
 
 def test_nothing_is_left_out():
-    covered = set(checkable().values())
+    covered = set(CHECKABLE.values())
     assert {getattr(functions, name) for name in functions.__all__} <= covered
     assert {
         f for f in COMPOSITIONS if (getattr(f, "__module__", None) or "numpy").startswith("numpy")
@@ -39,7 +40,7 @@ def is_checked_here(place, function):
     return place % 5 == 0 if function in COMPOSITIONS else True
 
 
-@pytest.mark.parametrize("name", [name for i, (name, f) in enumerate(checkable().items()) if is_checked_here(i, f)])
+@pytest.mark.parametrize("name", [name for i, (name, f) in enumerate(CHECKABLE.items()) if is_checked_here(i, f)])
 def test_every_rule_passes(name):
     for seed in SEEDS:
         report = report_of(name, seed)

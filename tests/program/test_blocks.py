@@ -21,6 +21,7 @@ from autograd_spiral.program.executor import interpret
 from autograd_spiral.program.ir import Program
 from autograd_spiral.program.running.blocks import blocks, replay_or_blocks
 from autograd_spiral.program.running.replay import replay
+from autograd_spiral.program.threads import Helpers
 
 RNG = np.random.default_rng(7)
 N = 203
@@ -202,6 +203,29 @@ def test_threads_give_the_same_last_bits_at_every_call() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that are forked")
+def test_blas_has_one_thread_in_each_of_several_and_as_many_as_before_afterwards(monkeypatch: Any) -> None:
+    control = pytest.importorskip("threadpoolctl")
+    seen = []
+
+    class Watched(Helpers):
+        def call(self, *functions: Any) -> Any:
+            seen.append(threads_of_blas())
+            return super().call(*functions)
+
+    def threads_of_blas() -> list[int]:
+        return [library["num_threads"] for library in control.threadpool_info() if library["user_api"] == "blas"]
+
+    monkeypatch.setattr("autograd_spiral.program.running.blocks.Helpers", Watched)
+    run = blocks(20, threads=2)(NET[0])
+    for count in (2, 3):
+        with control.threadpool_limits(count, "blas"):
+            before = threads_of_blas()
+            run(*NET[1])
+            assert threads_of_blas() == before
+    assert seen
+    assert all(threads == [1] * len(before) for threads in seen)
+
+
 def test_a_forked_process_starts_threads_of_its_own() -> None:
     run = blocks(20, threads=2)(NET[0])
     run(*NET[1])

@@ -222,9 +222,15 @@ class _Blocks:
 
 
 def _one_blas_thread_each() -> contextlib.AbstractContextManager[Any]:
+    libraries = _blas_libraries()
+    return contextlib.nullcontext() if libraries is None else libraries.limit(limits=1)
+
+
+@functools.cache
+def _blas_libraries() -> Any:
+    """Return what sets the threads of BLAS, if threadpoolctl is installed. Finding it takes longer than most steps."""
     with contextlib.suppress(ImportError):
         import threadpoolctl
 
-        limit: contextlib.AbstractContextManager[Any] = threadpoolctl.threadpool_limits(1, "blas")
-        return limit
-    return contextlib.nullcontext()
+        return threadpoolctl.ThreadpoolController().select(user_api="blas")
+    return None
