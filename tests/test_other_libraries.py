@@ -1,6 +1,7 @@
 """Names that Tensors and the package lack: what the error says to write instead works."""
 
 import copy
+import io
 import operator
 import pickle
 import re
@@ -199,8 +200,61 @@ def test_a_function_of_scipy_that_takes_arrays_alone_is_named():
             call(t)
     np.testing.assert_array_equal(special.erf(t).data, special.erf(t.data))
     for call in (lambda: np.asarray(t), lambda: optimize.minimize(lambda x: np.asarray(t).sum(), 0.0)):
-        with pytest.raises(LostGraphError, match=r"^making a plain array of a tensor would"):
+        with pytest.raises(LostGraphError, match=r"^making a plain array would silently drop the graph of a tensor: "):
             call()
+    with pytest.raises(
+        LostGraphError, match=r"^SciPy's minimize .*: pass t\.data; .* value_and_grad\(function\) and jac="
+    ):
+        optimize.minimize(np.sum, t)
+
+
+@pytest.mark.parametrize(
+    ("call", "name", "remedy"),
+    [
+        (lambda t: np.mean([t, t]), "np.mean of a list", "pass np.stack([t, …]) instead of the list"),
+        (
+            lambda t: np.linalg.norm([t[0], t[1]]),
+            "np.linalg.norm of a list",
+            "pass np.stack([t, …]) instead of the list",
+        ),
+        (lambda t: np.save(io.BytesIO(), [t, t]), "np.save of a list", "pass np.stack([t, …]) instead of the list"),
+        (lambda t: np.r_[t, t], "np.r_", "write np.concatenate([t, …])"),
+        (lambda t: np.c_[t, t], "np.c_", "write np.column_stack([t, …])"),
+        (lambda t: np.full((3, 2), t), "np.full", "write np.broadcast_to(t, shape)"),
+        (lambda t: np.vectorize(abs)(t), "np.vectorize", "call the function itself, with NumPy's functions inside"),
+        (lambda t: np.ma.array(t), "np.ma.array", "pass t.data"),
+        (lambda t: np.testing.assert_allclose(t, 1.0), "np.testing.assert_allclose", "pass t.data"),
+        (lambda t: np.testing.assert_array_less([t], 1.0), "np.testing.assert_array_less", "pass t.data"),
+    ],
+)
+def test_a_function_of_numpy_that_takes_arrays_alone_says_what_to_write(call, name, remedy):
+    with pytest.raises(LostGraphError) as caught:
+        call(Tensor([1.0, 2.0], requires_grad=True))
+    graph = "would silently drop the graph of a tensor"
+    assert str(caught.value) in (f"{name} {graph}: {remedy}", f"{name} {graph}, since it takes only arrays: {remedy}")
+
+
+def test_a_plot_of_tensors_says_how_to_get_their_values():
+    figure = pytest.importorskip("matplotlib.figure")
+    axes = figure.Figure().subplots()
+    t = Tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(LostGraphError, match=r"^Matplotlib's plot would silently drop .*: pass t\.data$"):
+        axes.plot(t)
+    with pytest.raises(
+        LostGraphError, match=r": pass float\(t\), or \[float\(t\) for t in losses\] for a list of them$"
+    ):
+        axes.plot([t[0], t[1]])
+    axes.plot([float(each) for each in (t[0], t[1])])
+
+
+def test_a_table_of_pandas_says_how_to_get_its_array():
+    t = Tensor([1.0, 2.0], requires_grad=True)
+    library = {"__name__": "pandas.core.frame", "np": np}  # pandas itself need not be installed
+    exec("def __matmul__(table, other): return table @ np.asarray(other)", library)
+    with pytest.raises(
+        LostGraphError, match=r"^pandas would silently drop .*: write df\.to_numpy\(\) .*, or t\.data for"
+    ):
+        library["__matmul__"](np.eye(2), t)
 
 
 # --- on the package -------------------------------------------------------------------------------------------------
@@ -209,7 +263,7 @@ def test_a_function_of_scipy_that_takes_arrays_alone_is_named():
 @pytest.mark.parametrize(
     ("name", "instead"),
     [
-        ("nn", "a model is a dict, list or dataclass of tensors"),
+        ("nn", "a model is a dict, list or dataclass of tensors, and functions of it: see "),
         ("AdamW", "write Adam(parameters, learning_rate, weight_decay=0.01)"),
         ("RMSprop", "keep the averages in Tensors, and write p.assign(p - step_size * dp) for "),
         ("DataLoader", "write batches(rng, size, X, y), and loop over it"),
