@@ -60,7 +60,7 @@ _CALLS = {
     "long": "t.astype(int)",
     "masked_fill": "np.where(mask, value, t)",
     "mm": "t @ other",
-    "nonzero": "np.nonzero(t.data), which has no gradient",
+    "nonzero": "np.nonzero(t.data), which has no gradient, outside captured steps",
     "numel": "t.size",
     "partition": "np.partition(t, …), which is a new tensor",
     "permute": "t.transpose(…)",

@@ -103,8 +103,9 @@ class NeverInPlace:
         places = any(np.ndim(item) for item in index) if isinstance(index, tuple) else False  # as Y[rows, labels]
         one_hot = "; for one-hot rows, write Tensor(np.eye(classes)[labels])" if places else ""
         raise InPlaceError(
-            "t[index] = value would change a recorded value: write np.where(mask, value, t), "
-            f"or assign() a whole new array to a leaf, or change the array before Tensor(array) copies it{one_hot}"
+            "t[index] = value would change a recorded value: write np.where(mask, value, t), or np.stack([row, …]) for "
+            "an array made row by row, or assign() a whole new array to a leaf, or change the array before "
+            f"Tensor(array) copies it{one_hot}"
         )
 
     def _refuse(self, other: Any) -> NoReturn:
