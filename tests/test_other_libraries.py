@@ -97,6 +97,7 @@ def test_what_a_hint_says_to_write_runs(name):
         "loss": leaf.sum(),
         "scipy": sys.modules.get("scipy"),
         "rng": np.random.default_rng(0),
+        "file": io.BytesIO(),
         **{"b": 1.0, "sections": 2, "weight": 0.5, "values": np.ones(1), "repeats": 2, "size": 1, "index": 0},
         **{"k": 1, "start": 0, "length": 1, "source": 0, "destination": 0, "other_axis": 0},
     }
