@@ -77,7 +77,8 @@ class Optimizer:
         try:
             signature.bind(None, *args, **kwargs)
         except TypeError as error:
-            others = [f"{_ARGUMENTS[name]} instead of {name}=" for name in kwargs if name in _ARGUMENTS]
+            unknown = [name for name in kwargs if name not in signature.parameters]
+            others = [f"{_ARGUMENTS[name]} instead of {name}=" for name in unknown if name in _ARGUMENTS]
             usual = f"the first arguments are {', '.join(list(signature.parameters)[1:3])}; pass the others by name"
             raise TypeError(
                 f"{cls.__name__}: {error}: " + (f"write {', '.join(others)}" if others else usual)
@@ -92,9 +93,12 @@ class Optimizer:
         self._dtype = np.result_type(np.float32, *(p.dtype for p in self._leaves.values()))
         self._schedule = learning_rate if callable(learning_rate) else None
         self._rate = Tensor(0.0, name="learning_rate")
+        self.count = Tensor(0.0, name="count")
         if self._schedule is None:
             self.learning_rate = learning_rate
-        self.count = Tensor(0.0, name="count")
+        else:
+            with no_grad():
+                self._rate.assign(self._schedule(self.count))
         size = sum(p.size for p in self._leaves.values())
         self._averages = {name: Tensor(np.zeros(size, self._dtype), name=name) for name in averages}
 
@@ -102,8 +106,9 @@ class Optimizer:
     def learning_rate(self) -> Any:
         """The learning rate of the latest update, a Tensor; set it to a number to change it for later updates.
 
-        A captured step reads it at each call, so changing it makes no new program. Setting it raises ValueError for a
-        negative number, and `GradientError` if it follows a schedule.
+        Before the first update, it is the rate of that update. A captured step reads it at each call, so changing it
+        makes no new program. Setting it raises ValueError for a negative number, and `GradientError` if it follows a
+        schedule.
 
         >>> optimizer = Adam(Tensor(1.0, requires_grad=True), learning_rate=0.01)
         >>> optimizer.learning_rate = 0.5 * optimizer.learning_rate
@@ -264,11 +269,14 @@ _INSTEAD = {
 }
 _ARGUMENTS = {
     "alpha": "learning_rate=",
+    "b1": "beta1=",
+    "b2": "beta2=",
     "betas": "beta1= and beta2=",
     "eps": "epsilon=",
     "lr": "learning_rate=",
     "params": "parameters=",
     "step_size": "learning_rate=",
+    "weight_decay": "a penalty in the loss, such as 0.5 * decay * np.sum(W**2),",
 }
 
 
@@ -384,7 +392,16 @@ def clip_by_norm(gradients: Any, max_norm: float) -> Any:
     return unflatten(treedef, iter(clipped))
 
 
-@explains_keywords(decay_rate="factor=", gamma="factor=", lr="initial=", step_size="steps=", transition_steps="steps=")
+@explains_keywords(
+    decay_rate="factor=",
+    gamma="factor=",
+    init_value="initial=",
+    initial_learning_rate="initial=",
+    lr="initial=",
+    staircase="write lambda count: initial * factor ** (count // steps), which is a schedule, too",
+    step_size="steps=",
+    transition_steps="steps=",
+)
 def exponential_decay(initial: float, factor: float, steps: float = 1) -> Schedule:
     """Return a schedule that changes the learning rate smoothly, by a factor of `factor` every `steps` updates.
 
@@ -402,7 +419,15 @@ def _exponential(step: Any, *, initial: float, factor: float, steps: float) -> A
     return initial * factor ** (step / steps)
 
 
-@explains_keywords(T_max="steps=", decay_steps="steps=", eta_min="final=", lr="initial=")
+@explains_keywords(
+    T_max="steps=",
+    alpha="write final=alpha * initial",
+    decay_steps="steps=",
+    eta_min="final=",
+    init_value="initial=",
+    initial_learning_rate="initial=",
+    lr="initial=",
+)
 def cosine_decay(initial: float, steps: float, final: float = 0.0) -> Schedule:
     """Return a schedule that falls from `initial` to `final` in `steps` updates, along half a cosine wave.
 
@@ -421,6 +446,7 @@ def _cosine(step: Any, *, initial: float, steps: float, final: float) -> Any:
     return final + 0.5 * (initial - final) * (1 + np.cos(np.pi * np.minimum(step / steps, 1.0)))
 
 
+@explains_keywords(peak_value="schedule=", transition_steps="steps=", warmup_steps="steps=")
 def linear_warmup(steps: float, schedule: float | Schedule) -> Schedule:
     """Return a schedule that rises evenly in its first `steps` updates, to a number or to the rate of a `schedule`.
 
@@ -464,8 +490,19 @@ def named_parameters(parameters: Any) -> dict[str, Any]:
 
 # --- batches and dropout ----------------------------------------------------------------------------------------------
 
+_SMALLER_BATCH = "to skip a smaller last batch, write if len(y) < size: continue at the beginning of the loop's body"
+_IN_TRAINING = "multiply by a mask in training only, and by 1.0 otherwise"
 
-@explains_keywords(batch_size="size=", shuffle="leave it out, since the order is always random")
+
+@explains_keywords(
+    batch_size="size=",
+    drop_last=_SMALLER_BATCH,
+    drop_remainder=_SMALLER_BATCH,
+    generator="rng=",
+    key="rng=",
+    num_workers="leave it out, since the rows are taken from arrays in memory",
+    shuffle="leave it out, since the order is always random",
+)
 def batches(rng: np.random.Generator, size: int, *arrays: Any) -> Iterator[tuple[Any, ...]]:
     """Yield batches of `size` rows in random order, until each row has been used once; the last batch may be smaller.
 
@@ -492,7 +529,14 @@ def batches(rng: np.random.Generator, size: int, *arrays: Any) -> Iterator[tuple
     return (tuple(array[order[start : start + size]] for array in data) for start in starts)
 
 
-@explains_keywords(p="rate=")
+@explains_keywords(
+    deterministic=_IN_TRAINING,
+    generator="rng=",
+    keep_prob="write rate=1 - keep_prob",
+    key="rng=",
+    p="rate=",
+    training=_IN_TRAINING,
+)
 def dropout_mask(
     rng: np.random.Generator, shape: int | tuple[int, ...], rate: float, dtype: DTypeLike = "float64"
 ) -> NDArray[Any]:

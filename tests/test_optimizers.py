@@ -89,6 +89,7 @@ def test_updates_are_those_of_the_formula(kind: Any, oracle: Any, options: Any, 
     net = parameters(dtype)
     before = {name: p.data.astype(float) for name, p in net.items()}
     optimizer = kind(net, cosine_decay(0.1, steps=9), **options)
+    assert float(optimizer.learning_rate) == 0.1  # of the first update
     step = capture(optimizer.update) if captured else optimizer.update
     given = [random_gradients(seed, dtype) for seed in range(12)]
     for gradients in given:
@@ -615,6 +616,22 @@ def test_names_must_tell_tensors_apart() -> None:
         (lambda w: exponential_decay(0.1, gamma=0.9), "argument 'gamma': write factor= instead of gamma="),
         (lambda w: cosine_decay(0.1, T_max=9), "argument 'T_max': write steps= instead of T_max="),
         (lambda w: dropout_mask(w, 2, p=0.5), "argument 'p': write rate= instead of p="),
+        (lambda w: dropout_mask(w, 2, 0.5, training=True), "'training': multiply by a mask in training only"),
+        (
+            lambda w: batches(w, 2, w, drop_last=True),
+            "'drop_last': to skip a smaller last batch, write if len(y) < size:",
+        ),
+        (lambda w: cosine_decay(0.1, 9, alpha=0.1), "argument 'alpha': write final=alpha * initial"),
+        (
+            lambda w: exponential_decay(0.1, 0.5, staircase=True),
+            "write lambda count: initial * factor ** (count // steps)",
+        ),
+        (lambda w: linear_warmup(peak_value=0.1), "argument 'peak_value': write schedule= instead of peak_value="),
+        (lambda w: SGD(w, 0.1, weight_decay=0.1), "write a penalty in the loss, such as 0.5 * decay * np.sum(W**2)"),
+        (
+            lambda w: Adam(w, 0.1, weight_decay=0.1, b1=0.5),
+            "Adam: got an unexpected keyword argument 'b1': write beta1= instead of b1=",
+        ),
     ],
 )
 def test_calls_in_the_manner_of_others_say_what_to_write(call: Any, message: str) -> None:

@@ -49,9 +49,10 @@ def explains_keywords(**instead: str) -> Callable[[F], F]:
     def decorate(function: F) -> F:
         @functools.wraps(function)
         def explained(*args: Any, **kwargs: Any) -> Any:
-            for key in kwargs.keys() & instead.keys():
-                remedy = f"write {instead[key]} instead of {key}=" if instead[key].endswith("=") else instead[key]
-                raise TypeError(f"{function.__name__}() got an unexpected keyword argument {key!r}: {remedy}")
+            for key in kwargs:
+                if key in instead:
+                    remedy = f"write {instead[key]} instead of {key}=" if instead[key].endswith("=") else instead[key]
+                    raise TypeError(f"{function.__name__}() got an unexpected keyword argument {key!r}: {remedy}")
             return function(*args, **kwargs)
 
         return explained  # type: ignore[return-value]

@@ -103,8 +103,9 @@ class NeverInPlace:
         places = any(np.ndim(item) for item in index) if isinstance(index, tuple) else False  # as Y[rows, labels]
         one_hot = "; for one-hot rows, write Tensor(np.eye(classes)[labels])" if places else ""
         raise InPlaceError(
-            "t[index] = value would change a recorded value: write np.where(mask, value, t), "
-            f"or assign() a whole new array to a leaf, or change the array before Tensor(array) copies it{one_hot}"
+            "t[index] = value would change a recorded value: write np.where(mask, value, t), or np.stack([row, …]) for "
+            "an array made row by row, or assign() a whole new array to a leaf, or change the array before "
+            f"Tensor(array) copies it{one_hot}"
         )
 
     def _refuse(self, other: Any) -> NoReturn:
@@ -253,39 +254,96 @@ def formats_text() -> bool:
         frame = frame.f_back
     if frame is None:
         return False
-    steps = (step for step in dis.get_instructions(frame.f_code) if step.offset == frame.f_lasti)
-    return any(step.argrepr in ("%", "%=") for step in steps)  # an operator calls __float__ only to format a text
+    step = _running(frame)  # an operator calls __float__ only to format a text
+    return step is not None and step.argrepr in ("%", "%=")
+
+
+def _running(frame: FrameType) -> dis.Instruction | None:
+    """Return the instruction that a frame is running."""
+    return next((step for step in dis.get_instructions(frame.f_code) if step.offset == frame.f_lasti), None)
+
+
+_LIBRARIES = {
+    "jax": "JAX",
+    "matplotlib": "Matplotlib",
+    "numpy": "NumPy",
+    "pandas": "pandas",
+    "scipy": "SciPy",
+    "sklearn": "scikit-learn",
+}
+_NUMPYS_FUNCTIONS = {
+    "np.r_": "write np.concatenate([t, …])",
+    "np.c_": "write np.column_stack([t, …])",
+    "np.full": "write np.broadcast_to(t, shape)",
+    "np.vectorize": "call the function itself, with NumPy's functions inside",
+}
+"""What to write instead of functions of NumPy that cannot be called on Tensors."""
 
 
 def plain_array(tensor: Any) -> LostGraphError:
-    """Return the error for `np.asarray(t)`, which most of SciPy's functions call."""
-    if function := _function_of_scipy():
-        return LostGraphError(
-            f"SciPy's {function} would silently drop the graph of {called(tensor)}, since it takes only arrays: write "
-            "it in NumPy's functions and SciPy's ufuncs, which take tensors, or declare it with @primitive(vjp, …); "
-            "if you only need the value, pass t.data"
+    """Return the error for `np.asarray(t)`, which most functions of other libraries call."""
+    library, frame = _converting()
+    value = "float(t)" if tensor.shape == () else "t.data"
+    graph = f"would silently drop the graph of {called(tensor)}"
+    if not library:
+        step = _running(frame) if frame else None
+        if step is not None and step.opname.startswith("STORE_S"):  # a subscript or a slice
+            remedy = f"write np.stack([t, …]) instead of filling an array, or array[i] = {value} for the value alone"
+            return LostGraphError(f"array[i] = t {graph}: {remedy}")
+        remedy = f"write np.stack([t, …]) to make an array of several tensors, or {value} for the value alone"
+        return LostGraphError(f"making a plain array {graph}: {remedy}")
+    assert frame is not None
+    module, name = frame.f_globals["__name__"], _called_as(frame)
+    function = f"{_LIBRARIES[library]}'s {name}"
+    remedy = f"pass {value}" + (", or [float(t) for t in losses] for a list of them" if tensor.shape == () else "")
+    if library == "numpy":
+        room = module.split(".")[1]
+        function = f"np.{name}" if room.startswith(("_", "lib", "matrixlib")) else f"np.{room}.{name}"
+        arguments = (frame.f_locals.get(argument) for argument in frame.f_code.co_varnames[: frame.f_code.co_argcount])
+        lists = [argument for argument in arguments if isinstance(argument, list | tuple)]
+        if function in _NUMPYS_FUNCTIONS:
+            remedy = _NUMPYS_FUNCTIONS[function]
+        elif room != "testing" and any(part is tensor for part in flatten(lists)[0]):
+            return LostGraphError(f"{function} of a list {graph}: pass np.stack([t, …]) instead of the list")
+        else:
+            remedy = f"pass {value}"
+    elif module.startswith("scipy.optimize"):
+        remedy = f"pass {value}; for a function of tensors, pass value_and_grad(function) and jac=True"
+    elif library == "scipy":
+        remedy = (
+            "write it in NumPy's functions and SciPy's ufuncs, which take tensors, or declare it with @primitive(vjp, …"
+            f"); if you only need the value, pass {value}"
         )
-    return LostGraphError(
-        f"making a plain array of {called(tensor)} would silently drop its graph: to keep it, apply NumPy functions to "
-        "the tensor itself, np.stack to a list of tensors, and df.to_numpy() to a pandas table used with it; if you "
-        "only need the value, use t.data, or float(t) or t.item() for a single number"
-    )
+    elif library == "pandas":
+        function = "pandas"
+        remedy = f"write df.to_numpy() for a table that is used with a tensor, or {value} for the value alone"
+    return LostGraphError(f"{function} {graph}, since it takes only arrays: {remedy}")
 
 
-def _function_of_scipy() -> str:
-    """Return the name of the function of SciPy that is making an array of a tensor; "" if none is."""
+def _converting() -> tuple[str, FrameType | None]:
+    """Return the library whose function is making an array of a tensor, and the function's frame.
+
+    If no library is, return "" and the frame of the user.
+    """
     frame: FrameType | None = sys._getframe(1)
-    found = ""
+    found: tuple[str, FrameType | None] = "", None
     while frame is not None:
-        module, name = frame.f_globals.get("__name__", ""), frame.f_code.co_name
-        if module.startswith("scipy.optimize"):  # which calls functions of the user
-            return ""
-        if module.startswith("scipy."):
-            found = found if name in ("<lambda>", "inner", "wrapper") else name
-        elif found or module.partition(".")[0] not in ("autograd_spiral", "numpy"):
+        library = frame.f_globals.get("__name__", "").partition(".")[0]
+        if library in _LIBRARIES:
+            found = (library, frame) if _called_as(frame) else found
+        elif found[0] or library != "autograd_spiral":
             break
         frame = frame.f_back
-    return found
+    return found if found[0] else ("", frame)
+
+
+def _called_as(frame: FrameType) -> str:
+    """Return the name under which a function of a library is called; "" for what decorates another function."""
+    code = frame.f_code
+    if code.co_name.startswith("__"):  # a method of a class that is called like a function, such as np.vectorize
+        kind = code.co_qualname.partition(".")[0]
+        return {"RClass": "r_", "CClass": "c_"}.get(type(frame.f_locals.get("self")).__name__, kind)
+    return "" if code.co_name in ("<lambda>", "inner", "wrapper") else code.co_name
 
 
 # --- calls that cannot be recorded ----------------------------------------------------------------------------------

@@ -11,8 +11,14 @@ import numpy as np
 
 from autograd_spiral.errors import DtypeError, LabelError, ShapeError
 
-__all__ = ["check_form", "check_labels", "check_probabilities", "check_scores"]
+__all__ = ["IGNORING", "check_form", "check_labels", "check_probabilities", "check_scores"]
 
+
+IGNORING = (
+    "to ignore the rows without a label, write kept = labels >= 0 and np.average(softmax_cross_entropy(scores, "
+    'np.where(kept, labels, 0), reduction="none"), weights=kept)'
+)
+"""What to write where PyTorch ignores the label -100."""
 
 _UNSIGNED = {size: np.dtype(f"u{size}") for size in (1, 2, 4, 8)}
 
@@ -47,6 +53,7 @@ def check_labels(labels: Any, classes: int) -> None:
         row = int(np.argmax((labels < 0) | (labels >= classes)))
         from_1 = labels.min() == 1 and labels.max() == classes
         remedy = "; if yours are numbered from 1, write labels - 1" if from_1 else ""
+        remedy = f"; {IGNORING}" if labels[row] < 0 else remedy
         raise LabelError(
             f"the label at row {row} is {labels[row]}, but {classes} classes are numbered 0 to {classes - 1}{remedy}"
         )

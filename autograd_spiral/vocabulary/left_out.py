@@ -30,7 +30,8 @@ LEFT_OUT = {
         spacing frexp nextafter may_share_memory shares_memory einsum_path isnat is_busday busday_count busday_offset
         datetime_as_string""",
     "NumPy keeps it for old code": "polyadd polysub polymul polydiv polyder polyint polyfit",
-    "that is just as short": "fft.fftshift fft.ifftshift linspace logspace geomspace vander empty_like",
+    "that is just as short": "fft.fftshift fft.ifftshift linspace logspace geomspace vander",
+    "a tensor cannot be filled with values": "empty_like",
 }
 """Maps each reason for leaving functions out to their names."""
 
@@ -38,7 +39,7 @@ _OTHERS = {
     "linalg.eig": "np.linalg.eigh(t), for symmetric matrices",
     "linalg.eigvals": "np.linalg.eigvalsh(t), for symmetric matrices",
     "angle": "np.arctan2(y, x)",
-    "frexp": "np.log2(np.abs(t)), or np.frexp(t.data)",
+    "frexp": "np.log2(np.abs(t)), or np.frexp(t.data) outside captured steps",
     "polymul": "np.convolve(p, q)",
     "polyfit": "np.linalg.lstsq(x[:, None] ** np.arange(n), y)",
     **dict.fromkeys(("fft.fftshift", "fft.ifftshift"), "np.roll(t, shift)"),
@@ -46,9 +47,9 @@ _OTHERS = {
     "logspace": "10 ** (start + (stop - start) * np.linspace(0, 1, num))",
     "geomspace": "start * (stop / start) ** np.linspace(0, 1, num)",
     "vander": "x[:, None] ** np.arange(n)",
-    "empty_like": "np.zeros_like(t)",
+    "empty_like": "np.stack([row, …]) or np.concatenate([part, …]) for an array made part by part, or np.zeros_like(t)",
 }
-"""What to write instead of a function, unless it is the same call with t.data."""
+"""What to write instead of a function, unless it is the same call with t.data, which captured steps do not permit."""
 
 
 def named() -> Iterator[tuple[Callable[..., Any], str, str]]:
@@ -60,7 +61,7 @@ def named() -> Iterator[tuple[Callable[..., Any], str, str]]:
     for why, names in LEFT_OUT.items():
         for name in names.split():
             for function in available(name):
-                yield function, _OTHERS.get(name, f"np.{name}(t.data)"), why
+                yield function, _OTHERS.get(name, f"np.{name}(t.data), outside captured steps"), why
 
 
 INSTEAD.update((function, f"{instead}, since {why}") for function, instead, why in named())

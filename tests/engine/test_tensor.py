@@ -48,8 +48,12 @@ def test_tensors_cannot_be_subclassed():
 
 @pytest.mark.parametrize("convert", [np.asarray, np.array, lambda t: np.array([t, t]), lambda t: np.add(1, [t, t])])
 def test_converting_to_an_array_would_lose_the_graph(convert):
-    with pytest.raises(LostGraphError, match=r"np\.stack to a list of tensors.* use t\.data, or float\(t\)"):
+    with pytest.raises(
+        LostGraphError, match=r"^making a plain array .* write np\.stack\(\[t, …\]\) .*, or t\.data for"
+    ):
         convert(leaf([1, 2]))
+    with pytest.raises(LostGraphError, match=r", or float\(t\) for the value alone$"):
+        convert(leaf(1))
 
 
 def test_constants_convert_to_arrays():
@@ -76,8 +80,12 @@ def test_storing_a_zero_dimensional_tensor_stores_the_number():
     a = np.zeros(2)
     a[0] = leaf(2.5)
     assert a.tolist() == [2.5, 0]
-    with pytest.raises(LostGraphError):
+    with pytest.raises(
+        LostGraphError, match=r"^array\[i\] = t .* np\.stack\(\[t, …\]\) instead of filling .* = t\.data"
+    ):
         a[:] = leaf([1, 2])
+    with pytest.raises(LostGraphError, match=r"^array\[i\] = t would silently drop the graph of 'row': "):
+        np.zeros((3, 2))[0] = leaf([1, 2]).named("row")
 
 
 # --- truth, length, membership, iteration ---------------------------------------------------------------------------

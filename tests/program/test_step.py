@@ -232,3 +232,19 @@ def test_notebooks_show_a_step_without_a_text_in_one_line() -> None:
     step = capture(lambda x: opaque(x * w))
     step(ONES)
     assert step._repr_markdown_() == "`<captured step <lambda>, 1 program>`"
+
+
+@pytest.mark.parametrize(
+    ("keyword", "message"),
+    [
+        ("static_argnums", "leave it out, since numbers and strings are constants already"),
+        ("donate_argnums", "leave it out, since a program computes in buffers"),
+        ("input_signature", "leave it out, since each combination of shapes and dtypes gets a program"),
+        ("fullgraph", "leave it out, since a step is always recorded as a whole"),
+        ("backend", "write executor=xla()"),
+    ],
+)
+def test_keywords_of_other_libraries_say_what_to_write(keyword: str, message: str) -> None:
+    for arguments in ((np.sin,), ()):
+        with pytest.raises(TypeError, match=rf"^capture\(\) got .* {keyword!r}: {re.escape(message)}"):
+            capture(*arguments, **{keyword: 1})  # type: ignore[call-overload]

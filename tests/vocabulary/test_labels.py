@@ -1,11 +1,19 @@
 """Checks of scores and labels: which ones raise, and what the error says to write."""
 
+import re
+
 import numpy as np
 import pytest
 from leaves import leaf
 
 from autograd_spiral import (
     Tensor,
+    capture,
+    elu,
+    gelu,
+    grad,
+    leaky_relu,
+    mean_squared_error,
     softmax_cross_entropy,
 )
 from autograd_spiral.errors import LabelError, ShapeError
@@ -125,3 +133,85 @@ def test_negative_labels_of_narrow_dtypes_are_found_among_many_classes(dtype, cl
     for bad in (-1, np.iinfo(dtype).min):
         with pytest.raises(LabelError, match=f"the label at row 1 is {bad}, but"):
             softmax_cross_entropy(scores, np.array([0, bad], dtype))
+
+
+# --- weighted and ignored rows ----------------------------------------------------------------------------------------
+
+
+def recipe(said):
+    """Return the code that a message says to write, as a function of its names."""
+    code = re.search(r"(?:kept = (.*?) and )?(np\.average\(.*)$", said)
+    kept = f"kept = {code[1]}; " if code[1] else ""
+    return f"{kept}loss = {code[2]}"
+
+
+@pytest.mark.parametrize("captured", [False, True])
+def test_labels_to_ignore_say_what_to_write_and_it_is_the_mean_of_the_other_rows(captured):
+    scores, labels = leaf(np.arange(12).reshape(4, 3) ** 2 / 50), np.array([2, -100, 0, -100])
+    with pytest.raises(
+        LabelError, match=r"row 1 is -100, but 3 classes are numbered 0 to 2; to ignore the rows"
+    ) as caught:
+        softmax_cross_entropy(scores, labels)
+    with pytest.raises(TypeError, match="'ignore_index': to ignore the rows") as of_keyword:
+        softmax_cross_entropy(scores, labels, ignore_index=-100)
+    assert recipe(str(caught.value)) == recipe(str(of_keyword.value))
+
+    def step(labels):
+        names = {"np": np, "softmax_cross_entropy": softmax_cross_entropy, "scores": scores, "labels": labels}
+        exec(recipe(str(caught.value)), names)
+        return names["loss"], grad(names["loss"], scores)
+
+    loss, slope = (capture(step) if captured else step)(labels)
+    kept = labels >= 0
+    others = leaf(scores.data[kept])
+    expected = softmax_cross_entropy(others, labels[kept])
+    assert np.isclose(loss.item(), expected.item())
+    np.testing.assert_allclose(slope.data[kept], grad(expected, others).data, atol=1e-15)
+    assert not slope.data[~kept].any()
+
+
+@pytest.mark.parametrize("captured", [False, True])
+def test_weights_of_classes_say_what_to_write_and_it_is_the_weighted_mean(captured):
+    scores, labels, weights = leaf(np.eye(3)[[0, 1, 0]]), np.array([0, 2, 1]), np.array([1.0, 2.0, 5.0])
+    with pytest.raises(TypeError, match=r"'weight': write np.*; the weights of .* classes are (.*)$") as caught:
+        softmax_cross_entropy(scores, labels, weight=weights)
+    assert str(caught.value).endswith(" are Tensor(class_weights)[labels]")
+    code = re.search(r"write (.*weights=)…\), with a weight for each row", str(caught.value))[1]
+    names = {"np": np, "Tensor": Tensor, "softmax_cross_entropy": softmax_cross_entropy, "class_weights": weights}
+
+    def step(labels):
+        return eval(f"{code}Tensor(class_weights)[labels])", {**names, "scores": scores, "labels": labels})
+
+    losses = [softmax_cross_entropy(scores.data[[i]], labels[[i]]) for i in range(3)]
+    expected = np.sum(weights[labels] * losses) / np.sum(weights[labels])
+    assert np.isclose((capture(step) if captured else step)(labels).item(), expected)
+
+
+def test_smoothed_labels_say_what_to_write():
+    scores, labels, classes, smoothing = leaf(np.eye(3)), np.array([0, 2, 1]), 3, 0.1
+    with pytest.raises(TypeError, match="'label_smoothing': write") as caught:
+        softmax_cross_entropy(scores, labels, label_smoothing=0.1)
+    smooth = eval(str(caught.value).partition("write ")[2], {**globals(), **locals()})
+    hard = [softmax_cross_entropy(scores, np.full(3, k)).item() for k in range(classes)]
+    expected = (1 - smoothing) * softmax_cross_entropy(scores, labels).item() + smoothing * np.mean(hard)
+    assert np.isclose(smooth.item(), expected)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda x: softmax_cross_entropy(logits=x, labels=[0]), "'logits': write scores= instead of logits="),
+        (
+            lambda x: softmax_cross_entropy(x, [0], from_logits=True),
+            "'from_logits': leave it out, since the scores are",
+        ),
+        (lambda x: softmax_cross_entropy(x, [0], axis=1), "'axis': leave it out, since each row"),
+        (lambda x: mean_squared_error(x, x, reduction="sum"), "'reduction': write np.square(prediction - target)"),
+        (lambda x: leaky_relu(x, negative_slope=0.1), "'negative_slope': write slope= instead of negative_slope="),
+        (lambda x: elu(x, inplace=True), "'inplace': leave it out"),
+        (lambda x: gelu(x, approximate="none"), "gelu: approximate must be True or False, not 'none'"),
+    ],
+)
+def test_keywords_of_other_libraries_say_what_to_write(call, message):
+    with pytest.raises(TypeError, match=re.escape(message)):
+        call(leaf([[1, 2]]))

@@ -139,7 +139,7 @@ def test_quantiles_of_infinities_are_those_that_exist() -> None:
 
 
 def test_the_ranks_of_quantiles_must_be_numbers_without_a_gradient() -> None:
-    with pytest.raises(LostGraphError, match=r"t\.data"):
+    with pytest.raises(LostGraphError, match=r"float\(t\)"):
         np.quantile(Tensor([1.0, 2.0]), Tensor(0.5, requires_grad=True))
     with pytest.raises(LostGraphError, match=r"t\.data"):
         np.percentile([1.0, 2.0], Tensor([50.0], requires_grad=True))
@@ -243,7 +243,7 @@ ERRORS: dict[str, tuple[Any, type[Exception], str]] = {
         ShapeError,
         r"\(3,\) do not fit bins of shape \(2,\)",
     ),
-    "bins to differentiate": (lambda t: np.bincount(t), LostGraphError, "drop its graph"),
+    "bins to differentiate": (lambda t: np.bincount(t), LostGraphError, "drop the graph"),
     "parts out of range": (lambda t: np.add.reduceat(t, [0, 3]), IndexError, "out of range for axis 0"),
     "nothing along an axis": (
         lambda t: np.apply_along_axis(np.sum, 0, t.reshape(3, 1)[:, :0]),
