@@ -217,8 +217,9 @@ def _allowed_of_special() -> dict[Any, tuple[str, Any]]:
         return {}
     return {
         special.gammaln: (
-            "below 0, it is digamma(1 − x) − π · cot(πx), which passes through 0 between any two poles; there, both would "
-            "need twice the digits of float64, which SciPy's digamma does not have. The unit is that of the largest number",
+            "below 0, it is digamma(1 − x) − π · cot(πx), which passes through 0 between any two poles; there, both "
+            "would need twice the digits of float64, which SciPy's digamma does not have. The unit is that of the "
+            "largest number",
             lambda out, x: _of_float64(out, 4 * _largest_part_of_digamma(x.astype(LONG))),
         ),
     }
