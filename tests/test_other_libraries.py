@@ -393,7 +393,8 @@ def test_importing_a_name_that_no_library_has_raises_pythons_own_error():
 
 def test_functions_of_the_package_say_axis_and_keepdims_for_pytorchs_names():
     t = Tensor([[1.0, 2.0]], requires_grad=True)
-    with pytest.raises(TypeError, match="'dim': write axis= instead of dim="):
-        functions.softmax(t, dim=1)
+    for x in (t, t.data):
+        with pytest.raises(TypeError, match="'dim': write axis= instead of dim="):
+            functions.softmax(x, dim=1)
     with pytest.raises(TypeError, match="write axis= instead of dim=, keepdims= instead of keepdim="):
         functions.logsumexp(t, dim=1, keepdim=True)

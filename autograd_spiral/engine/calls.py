@@ -30,7 +30,13 @@ def overridable(body: F) -> F:
                 continue
             if hasattr(kind, "__array_function__") and not issubclass(kind, np.ndarray):
                 return arg.__array_function__(function, (kind,), args, kwargs)
-        return body(*args, **kwargs)
+        try:
+            return body(*args, **kwargs)
+        except TypeError as error:
+            remedy = numpys_names(key for key in kwargs if f"unexpected keyword argument {key!r}" in str(error))
+            if remedy:
+                raise TypeError(f"{error}{remedy}") from None
+            raise
 
     return function  # type: ignore[return-value]
 
@@ -82,7 +88,8 @@ def call_bound(
         try:
             signature.bind(*args, **kept)
         except TypeError as error:
-            remedy = numpys_names(kwargs) or ". To compute without a gradient, pass the array: t.data instead of t."
+            on_arrays = ". To compute without a gradient, pass the array: t.data instead of t." if "." in name else ""
+            remedy = numpys_names(kwargs) or on_arrays
             raise NoRuleError(
                 f"{name} on a Tensor is called as {name}{unannotated(signature)}: {error}{remedy}"
             ) from None

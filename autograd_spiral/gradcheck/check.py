@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_spiral.engine.calls import explains_keywords
 from autograd_spiral.engine.table import PRIMITIVES
 from autograd_spiral.errors import GradientMismatch
 from autograd_spiral.gradcheck.by_hand import ByHand, judged_by_hand, value_of
@@ -26,7 +27,18 @@ from autograd_spiral.program.capturing.step import CapturedStep
 
 __all__ = ["check_against", "check_gradients"]
 
+_BOUNDED = "leave it out, since each difference has an error bound of its own"
 
+_with_hints = explains_keywords(
+    atol=_BOUNDED,
+    eps="leave it out, since the step is chosen for each element",
+    raise_exception="raise_on_mismatch=",
+    rtol=_BOUNDED,
+    tol=_BOUNDED,
+)
+
+
+@_with_hints
 def check_gradients(
     function: Callable[..., Any],
     *inputs: Any,
@@ -88,6 +100,7 @@ def check_gradients(
     return _conclude(CheckReport(checked.name, tuple(rows)), raise_on_mismatch)
 
 
+@_with_hints
 def check_against(
     function: Callable[..., Any],
     gradients: Any,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from leaves import leaf
 
+from autograd_spiral import relu
 from autograd_spiral.engine.calls import call_bound, overridable
 from autograd_spiral.engine.messages import name_of
 from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES
@@ -115,3 +116,10 @@ def test_numpys_defaults_may_be_passed():
     assert np.sum(t, axis=None, dtype=None, out=None).item() == 10
     assert np.sum(t, where=True).item() == 10
     assert np.add(t, 1, out=None).data[0, 0] == 2
+
+
+def test_only_functions_that_would_take_the_keyword_on_arrays_are_said_to():
+    for function, said in ((np.ravel, True), (relu, False)):
+        with pytest.raises(NoRuleError, match=r"unexpected keyword argument 'order'") as caught:
+            function(leaf(SQUARE), order="F")
+        assert ("pass the array: t.data" in str(caught.value)) is said

@@ -150,3 +150,17 @@ def test_the_case_study_passes_in_full(model, hand, dtype):
     assert not any(row.counts.get(Verdict.NOISE) for row in report.rows)
     against = check_against(loss, lambda *arrays: hand(points, classes, *arrays, 1e-3)[1], *parameters)
     assert against.ok is True
+
+
+@pytest.mark.parametrize(
+    ("keyword", "message"),
+    [
+        ("eps", "leave it out, since the step is chosen for each element"),
+        ("atol", "leave it out, since each difference has an error bound of its own"),
+        ("raise_exception", "write raise_on_mismatch= instead of raise_exception="),
+    ],
+)
+def test_keywords_of_other_checkers_say_what_to_write(keyword, message):
+    for check in (check_gradients, check_against):
+        with pytest.raises(TypeError, match=rf"^{check.__name__}\(\) got .* '{keyword}': {message}$"):
+            check(square, X, **{keyword: 1e-3})
