@@ -33,6 +33,7 @@ class Values:
 
     def __init__(self, function: CheckedFunction, cotangents: Sequence[Array], swept: Swept) -> None:
         self.function, self.weights, self.astray = function, joined(cotangents), 0.0
+        self._all_kept = bool(np.all(self.weights))
         self.has_record, self.limits = is_recorded(swept.outputs), np.finfo(function.narrowest)
         leaves, gradients = list(swept.leaves.values()), list(swept.gradients.values())
         self.rounding = measured = rounding_of(swept.outputs, cotangents, leaves, gradients)
@@ -93,6 +94,10 @@ class Values:
         self._moves = (values[:, counted] - centre) @ weights
         self._reach = (4 * self.noise[counted] + 1e-9 * np.abs(centre)) @ np.abs(weights)
         self.noise = np.maximum(self.noise, NOISE_REACH * noise)
+
+    def kept(self, outputs: Array) -> Array:
+        """Return those outputs, along the last axis, whose weight is not 0: the others may have no slope."""
+        return outputs if self._all_kept else np.compress(self.weights != 0, outputs, axis=-1)
 
     @np.errstate(all="ignore")
     def depart_from(self, gradients: Mapping[int, Array]) -> bool:

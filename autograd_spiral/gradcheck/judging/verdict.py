@@ -91,11 +91,7 @@ def judged(values: Values, cases: Sequence[Case], *, brief: bool = False, thorou
 def _compared(values: Values, cases: Sequence[Case], natural: Array | None = None) -> list[Slope]:
     """Compare each case with differences; `natural` has the natural sizes of the derivatives if they are known."""
     slopes = slopes_of([case.line for case in cases])
-    weights, counted = values.weights, values.weights != 0
-
-    def kept(outputs: Array) -> Array:
-        return outputs if counted.all() else np.compress(counted, outputs, axis=-1)
-
+    weights, kept = values.weights, values.kept
     if natural is None:
         natural = np.sum(np.abs(weights) * slopes.size, axis=-1) / np.array([case.line.scale for case in cases])
     weighted = kept(weights) * kept(np.array([slopes.central, slopes.left, slopes.right]))
