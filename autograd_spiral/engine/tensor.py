@@ -105,9 +105,7 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
         elif data.requires_grad:
             raise messages.lost_graph()
         else:
-            trace = MODE.get().trace
-            self._value = trace.value_of(data)
-            trace.aliased(self, data)
+            self._value = MODE.get().trace.value_of(data)
         if not isinstance(requires_grad, bool | np.bool_):
             raise messages.no_flag(requires_grad)
         if requires_grad and self._value.dtype.kind != "f":
@@ -116,6 +114,8 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
         if name is not None and not isinstance(name, str):
             raise TypeError(f"Tensor: the name must be a string, not {type(name).__name__}")
         self._make_leaf(name)
+        if type(data) is Tensor:
+            MODE.get().trace.aliased(self, data)
 
     def _make_leaf(self, name: str | None) -> None:
         self.name = name

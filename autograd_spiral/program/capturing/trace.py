@@ -1,7 +1,8 @@
-"""A trace: what one run of a step recorded while the step was captured.
+"""A trace: what one run of a step did, as equations.
 
 The step runs on real arrays, so every operation has its value. The trace keeps the operations in order, what each leaf
-was assigned, and which arrays came from outside.
+was assigned, and which arrays came from outside. It keeps no tensor that the step computed, since a captured run should
+need no more memory than an ordinary one.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Collection, Iterator
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,94 +24,107 @@ from autograd_spiral.debug.user_code import (
     users_line,
     users_line_indexes,
 )
-from autograd_spiral.engine.messages import INSTEAD_OF_MASKS, INSTEAD_OF_READING, stale
+from autograd_spiral.engine.messages import INSTEAD_OF_MASKS, INSTEAD_OF_READING, called, stale
 from autograd_spiral.engine.modes import MODE, NO_TRACE, Observer, Trace, entering
+from autograd_spiral.engine.pytree import LEAF
 from autograd_spiral.engine.table import Primitive
-from autograd_spiral.engine.tensor import Tensor, as_leaf, constant
+from autograd_spiral.engine.tensor import Tensor, constant
 from autograd_spiral.errors import CaptureError
-from autograd_spiral.program.ir import Name, Rank
+from autograd_spiral.program.ir import Atom, Equation, Name, Rank, Value
 
-__all__ = ["StepTrace", "assigned_input", "recording_in", "root"]
+__all__ = ["StepTrace", "assigned_input", "declared_by_user", "recording_in"]
 
 
 class StepTrace(Trace, Observer):
     """The record of one run of a step. `modes.Trace` and `modes.Observer` say when its methods are called."""
 
-    def __init__(self, arguments: Collection[Tensor] = (), *, annotating: bool = True) -> None:
-        self.arguments = arguments  # the inputs, and their stand-ins in this run
+    def __init__(self, arguments: Collection[Tensor] = (), *, annotating: bool = True, expanding: bool = True) -> None:
+        self.arguments = arguments  # the tensors that the step gets only the values of
         self._within = sys._getframe(1).f_code  # the code of the function that makes this trace and runs the step
         self._handlers = signal_handlers()
         self.annotating = annotating  # whether to note lines, scopes and names, which cost more than anything else
-        self.nodes: list[Tensor] = []
-        self.phases: list[str] = []
-        self.sources: dict[Tensor, tuple[Any, ...]] = {}  # the arguments of each node, with leaves as they were then
-        self.holds: dict[Tensor, Tensor] = {}  # what each assigned leaf holds now
-        self.first: dict[Tensor, Tensor] = {}  # for each assigned leaf, a leaf with its value at the beginning
-        self.aliases: dict[Tensor, Tensor] = {}
+        self._expanding = expanding  # whether to record the body of every declared primitive, or of the user's own only
+        self.began = Tensor(0).serial
+        self.inputs: list[Value] = []
+        self.equations: list[Equation] = []  # their arrays are frozen copies of those that the step used
+        self.state: dict[Tensor, Value] = {}  # the leaves from before the step that it read
+        self.known: dict[
+            int, Value | Tensor
+        ] = {}  # by the number of a tensor: its value, or a leaf that has this value
+        self.checks: list[tuple[Callable[..., None], Any, tuple[Any, ...]]] = []
+        self.outputs: list[Atom] = []
+        self.updates: dict[Tensor, Atom] = {}  # the new value of each leaf from before the step that it assigned
+        self.leaves: tuple[Any, ...] = ()  # of the result: `LEAF` for each tensor, and constants
+        self.treedef: Any = None
+        self._holds: dict[Tensor, Tensor] = {}  # what each assigned leaf holds now
+        self._held: dict[Tensor, list[tuple[int, Tensor]]] = {}  # what it has held, each with the number of its start
         self.originals: dict[int, NDArray[Any]] = {}  # from the id of a frozen copy to the array that was copied
         self.copies: list[NDArray[Any]] = []  # kept so that no other array gets one of those ids
-        self.checks: list[tuple[Callable[..., None], Any, tuple[Any, ...]]] = []
-        self.primal_of: dict[Tensor, Tensor] = {}  # maps a gradient to what it was taken with respect to
-        self.locals: dict[Tensor, Name] = {}
-        self.scopes: dict[Tensor, tuple[str, ...]] = {}  # for nodes that a rule recorded: the scope of its operation
-        self.rules_of: dict[Tensor, Primitive | None] = {}  # for nodes that a rule recorded: its primitive
+        self.names: dict[Value, Name] = {}
+        self.primal_of: dict[int, int] = {}  # the numbers of gradients, and of what they were taken with respect to
+        self.scopes: dict[Value, tuple[str, ...]] = {}  # for what a rule computed: the scope of its operation
+        self.rules_of: dict[Value, Primitive] = {}  # for what a rule computed: its primitive
+        self.swept_scope: tuple[str, ...] = ()  # the scope of the operation whose rule ran last
+        self._unswept = 0  # equations from this index on are not yet assigned to a rule
+        self.unexpanded: list[tuple[int, tuple[Any, ...], NDArray[Any]]] = []  # an equation, its operands and value
         self.entropy = False  # whether the system was asked for random numbers, for example by an unseeded generator
         self.refusal: CaptureError | None = None  # raised again at the end, in case the step caught it
-        self.unswept = 0  # nodes from this index on are not yet assigned to a rule
-        self.swept_scope: tuple[str, ...] = ()  # the scope of the operation whose rule ran last
-        self.began = Tensor(0).serial
 
     # --- what recording reports ------------------------------------------------------------------------------------
 
     def recorded(self, node: Tensor) -> None:
-        """Keep a new operation."""
+        """Add the equation of a new operation."""
         if node.primitive is None:
             return
-        phase = MODE.get().phase
         if self.annotating:
             node.place = users_line()
-            if phase == "forward":
-                self.unswept = len(self.nodes) + 1
-        self.nodes.append(node)
-        self.phases.append(phase)
-        holds = self.holds
-        self.sources[node] = tuple([holds.get(arg, arg) if type(arg) is Tensor else arg for arg in node.args])
+        self.add(node, [self._now(arg) for arg in node.args], MODE.get().phase)
+
+    def add(self, node: Tensor, args: Collection[Any], phase: str) -> None:
+        """Add the equation of an operation on these arguments."""
+        assert node.primitive is not None
+        inputs = tuple([self.atom(arg) for arg in args])
+        self.known[node.serial] = output = Value(node.shape, node.dtype)
+        if node.primitive.body is not None and (self._expanding or declared_by_user(node.primitive)):
+            self.unexpanded.append((len(self.equations), node.operands, node._value))
+        self.equations.append(Equation(node.primitive, inputs, node.params, output, phase, node.scope, node.place))
+        if phase == "forward":
+            self._unswept = len(self.equations)  # what follows may belong to a rule
 
     def swept(self, node: Tensor, argument: int, ct: Tensor, piece: Any) -> None:
-        """Note that `ct` is the gradient with respect to `node`, and which nodes the rule of `node` recorded."""
+        """Note that `ct` is the gradient with respect to `node`, and which equations the rule of `node` added."""
         if not self.annotating:
             return
-        self.primal_of.setdefault(ct, node)
-        fresh = set(self.nodes[self.unswept :])
+        self.primal_of.setdefault(ct.serial, node.serial)
+        fresh = {equation.output: equation for equation in self.equations[self._unswept :]}
         self.scopes.update(dict.fromkeys(fresh, self.swept_scope))  # additions of pieces since the previous rule
-        stack = [piece]
+        stack: list[Any] = [self.known.get(piece.serial)] if type(piece) is Tensor else []
         while stack:  # from the piece back to all that this rule recorded
-            part = stack.pop()
-            if part in fresh:
-                fresh.discard(part)
-                self.scopes[part] = node.scope
-                self.rules_of[part] = node.primitive
-                stack += [arg for arg in part.args if type(arg) is Tensor]
-        self.unswept, self.swept_scope = len(self.nodes), node.scope
+            if (equation := fresh.pop(stack.pop(), None)) is not None:
+                self.scopes[equation.output] = node.scope
+                if node.primitive is not None:
+                    self.rules_of[equation.output] = node.primitive
+                stack += equation.reads()
+        self._unswept, self.swept_scope = len(self.equations), node.scope
 
     def value_of(self, tensor: Tensor) -> NDArray[Any]:
         """Return the array that `tensor` holds now."""
-        return self.holds.get(tensor, tensor)._value
+        return self._holds.get(tensor, tensor)._value
 
     def operands_of(self, node: Tensor, *, create_graph: bool) -> tuple[Any, ...]:
         """Return the arguments of `node` with the values that it was computed from."""
-        if node not in self.sources:
+        if node.serial not in self.known:
             return node.args  # computed before the step
         operands = []
-        for arg, source in zip(node.args, self.sources[node], strict=True):
+        for arg in node.args:
             if isinstance(arg, np.ndarray):
                 operands.append(self._as_tensor(arg))
-            elif type(arg) is not Tensor or self._now(arg) is source:
-                operands.append(arg)
-            elif create_graph:
-                raise stale(arg, node)
+            elif type(arg) is Tensor and self._now(arg) is not (then := self._then(arg, node.serial)):
+                if create_graph:
+                    raise stale(arg, node)
+                operands.append(then)
             else:
-                operands.append(self.first[arg] if source is arg else source)
+                operands.append(arg)
         return tuple(operands)
 
     def _as_tensor(self, array: NDArray[Any]) -> Tensor:
@@ -126,19 +140,17 @@ class StepTrace(Trace, Observer):
             return
         if leaf in self.arguments:
             self.refuse(assigned_input())
-        if leaf not in self.first:
-            self.first[leaf] = leaf.detach()
-        self.holds[leaf] = self._now(value)
-
-    def updated(self) -> tuple[Tensor, ...]:
-        """Return the leaves that the step assigned, except those that it made."""
-        return tuple(leaf for leaf in self.holds if leaf.serial < self.began)
+        if leaf not in self._held:
+            self._held[leaf] = [(0, leaf.detach())]
+        new = self._now(value)
+        self._holds[leaf] = new.detach() if new.is_leaf else new  # a leaf may be assigned a new value later
+        self._held[leaf].append((Tensor(0).serial, self._holds[leaf]))
 
     def aliased(self, leaf: Tensor, tensor: Tensor) -> None:
         """Note that `leaf` holds the value of `tensor`, without its history."""
         source = self._now(tensor)
-        if source.is_leaf or source in self.sources:  # otherwise it was computed before the step: a constant
-            self.aliases[leaf] = source
+        if source.is_leaf or source.serial in self.known:  # otherwise it was computed before the step: a constant
+            self.known[leaf.serial] = self.known.get(source.serial, source)
 
     def froze(self, original: NDArray[Any], copy: NDArray[Any]) -> None:
         """Note that the array `original` was copied to `copy`."""
@@ -149,11 +161,11 @@ class StepTrace(Trace, Observer):
         """Run a check, and keep it for each replay."""
         now = self._now(values)
         super().verify(check, now, *details)
-        self.checks.append((check, now, details))
+        self.checks.append((check, self.atom(now), details))
 
     def named(self, tensor: Tensor, of: Tensor) -> None:
         """Note that `tensor` is the gradient with respect to the leaf `of`."""
-        self.primal_of[tensor] = of
+        self.primal_of[tensor.serial] = of.serial
 
     def permit(self, act: str, remedy: str) -> None:
         """Raise `CaptureError`, since a captured step cannot do `act`; only signal handlers may."""
@@ -167,11 +179,6 @@ class StepTrace(Trace, Observer):
             )
         self.refuse(CaptureError(f"{users_line()}\n{act} is not possible while a step is being captured. {remedy}."))
 
-    def refuse(self, error: CaptureError) -> NoReturn:
-        """Raise `error`, which ends the capture even if the step catches it."""
-        self.refusal = error
-        raise error
-
     def permit_index(self, index: Any) -> None:
         """Refuse boolean masks: the shape of the result would depend on their values."""
         for item in index if isinstance(index, tuple) else (index,):
@@ -179,60 +186,97 @@ class StepTrace(Trace, Observer):
             if entries or getattr(item, "dtype", None) == np.dtype(bool):
                 self.permit("indexing by a boolean mask", INSTEAD_OF_MASKS)
 
-    def forget_values(self, results: list[Any], needed: Callable[[Primitive], bool]) -> list[Any]:
-        """Keep the record of every operation, but keep its value only if the value is `needed`.
-
-        Return new placeholders for the results. This is for large models, whose values take much memory.
-        """
-        hollow = {node: _hollow(node, with_values=needed(node.primitive)) for node in self.nodes if node.primitive}
-
-        def kept(part: Any) -> Any:
-            if type(part) is not Tensor:
-                return part
-            part = root(self, part)
-            return hollow.get(part, part)
-
-        def told(known: dict[Tensor, Any]) -> dict[Tensor, Any]:
-            return {hollow.get(tensor, tensor): of for tensor, of in known.items()}
-
-        computed = (part for part in results if type(part) is Tensor and part not in self.holds)
-        instead = {part: hollow.get(root(self, part), part) for part in computed}
-        results = [instead.get(part, part) if type(part) is Tensor else part for part in results]
-        self.sources = {hollow[node]: tuple(map(kept, args)) for node, args in self.sources.items()}
-        self.holds = {leaf: kept(value) for leaf, value in self.holds.items()}
-        self.checks = [(check, kept(values), details) for check, values, details in self.checks]
-        self.primal_of = {hollow.get(ct, ct): hollow.get(of, of) for ct, of in self.primal_of.items()}
-        self.locals, self.scopes, self.rules_of = told(self.locals), told(self.scopes), told(self.rules_of)
-        self.aliases = {leaf: source for leaf, source in self.aliases.items() if root(self, leaf) not in hollow}
-        self.nodes, self.first = [hollow[node] for node in self.nodes], {}
-        return results
-
-    def _now(self, arg: Any) -> Any:
-        return self.holds.get(arg, arg) if type(arg) is Tensor else arg
+    def refuse(self, error: CaptureError) -> NoReturn:
+        """Raise `error`, which ends the capture even if the step catches it."""
+        self.refusal = error
+        raise error
 
     def is_interrupted(self) -> bool:
         """Return whether a signal handler, which is not part of the step, is running in the middle of the step."""
         return is_running(self._handlers, self._within)
 
-    # --- names of local variables ---------------------------------------------------------------------------------
+    # --- what tensors are in the program ---------------------------------------------------------------------------
+
+    def add_input(self, tensor: Tensor, name: str) -> None:
+        """Make `tensor` an input of the program, called `name`."""
+        self.known[tensor.serial] = value = Value(tensor.shape, tensor.dtype)
+        self.inputs.append(value)
+        self.name(value, Rank.GIVEN, name)
+
+    def atom(self, arg: Any) -> Atom:
+        """Return the value or the constant that stands for an argument of an operation."""
+        if type(arg) is not Tensor:
+            return arg  # type: ignore[no-any-return]
+        known = self.known.get(arg.serial, arg)
+        if type(known) is Value:
+            if not arg.is_leaf:
+                self.name(known, Rank.GIVEN, arg.name)
+            return known
+        leaf: Tensor = known  # type: ignore[assignment]
+        if leaf.serial < self.began and leaf.is_leaf:
+            return self.state_of(leaf)
+        if leaf.serial < self.began and leaf.requires_grad:
+            self.refuse(
+                CaptureError(
+                    f"{users_line()}\n{called(leaf)}, of shape {leaf.shape}, was computed before the step began, and "
+                    "gradients flow through it: compute it inside the step, or detach() it"
+                )
+            )
+        if leaf.serial > self.began and leaf.primitive is not None:
+            self.refuse(
+                CaptureError(
+                    f"{users_line()}\nthe result of {leaf.primitive.name}, of shape {leaf.shape}, was computed in "
+                    "another thread or context while the step was captured, so it was not recorded: compute it in the "
+                    "thread that calls the step"
+                )
+            )
+        return leaf._value
+
+    def state_of(self, leaf: Tensor) -> Value:
+        """Return the value of a leaf from before the step."""
+        if leaf not in self.state:
+            self.state[leaf] = self.known[leaf.serial] = value = Value(leaf.shape, leaf.dtype)
+            self.name(value, Rank.GIVEN, leaf.name)
+        return self.state[leaf]
+
+    def _now(self, arg: Any) -> Any:
+        return self._holds.get(arg, arg) if type(arg) is Tensor else arg
+
+    def _then(self, arg: Tensor, serial: int) -> Tensor:
+        """Return the tensor whose value `arg` held when a tensor got this number."""
+        return next((held for since, held in reversed(self._held.get(arg, ())) if since < serial), arg)
+
+    def end(self, leaves: Collection[Any], treedef: Any = None) -> None:
+        """Note the results, and what the assigned leaves hold at the end; from here on, the trace keeps no tensor."""
+        self.outputs = [self.atom(self._now(leaf)) for leaf in leaves if type(leaf) is Tensor]
+        self.updates = {leaf: self.atom(value) for leaf, value in self._holds.items() if leaf.serial < self.began}
+        for leaf in self.updates:
+            self.state_of(leaf)
+        self.leaves, self.treedef = tuple(LEAF if type(leaf) is Tensor else leaf for leaf in leaves), treedef
+        self._holds, self._held = {}, {}
+
+    # --- names -----------------------------------------------------------------------------------------------------
+
+    def name(self, value: Value, rank: int, text: str | None) -> None:
+        """Call `value` by this name, unless it is unnamed or has a name that is as good."""
+        if text and (value not in self.names or rank < self.names[value].rank):
+            self.names[value] = Name(rank, text)
 
     def returned(self, frame: FrameType, rank: int) -> None:
         """Note the tensors in the local variables, except arguments, of a function that is returning."""
         code = frame.f_code
-        for name, value in frame.f_locals.items():
-            if type(value) is Tensor and name not in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
-                known = self.locals.get(value)
-                if not name.startswith("_") and (known is None or rank < known.rank):
-                    self.locals[value] = Name(rank, name)
+        for name, tensor in frame.f_locals.items():
+            if type(tensor) is Tensor and name not in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
+                value = self.known.get(tensor.serial)
+                if type(value) is Value and not tensor.is_leaf and not name.startswith("_"):
+                    self.name(value, rank, name)
+                    self.name(value, Rank.GIVEN, tensor.name)
 
 
-def _hollow(node: Tensor, *, with_values: bool) -> Tensor:
-    """Return a tensor with the operation of `node`, but without references to the arguments of `node`."""
-    empty = np.ndarray(node.shape, node.dtype, np.zeros((), node.dtype), strides=(0,) * node.ndim)
-    hollow = as_leaf(node._value if with_values else empty, name=node.name)
-    hollow.primitive, hollow.params, hollow.scope, hollow.place = node.primitive, node.params, node.scope, node.place
-    hollow.operands = node.operands if with_values else ()
-    return hollow
+def declared_by_user(primitive: Primitive | None) -> TypeGuard[Primitive]:
+    """Return whether a primitive was declared outside the package, so that its body and rules may read anything."""
+    code = getattr(primitive and primitive.body, "__code__", None)
+    return code is not None and not in_package(code.co_filename)
 
 
 @contextlib.contextmanager
@@ -269,10 +313,3 @@ def assigned_input() -> CaptureError:
         f"{users_line()}\na captured step cannot assign() to an argument that requires no gradients, since it gets "
         "only its value: do not pass the tensor; use it in the step as an outside variable"
     )
-
-
-def root(trace: StepTrace, tensor: Tensor) -> Tensor:
-    """Return the tensor whose value `tensor` holds: follow aliases until a tensor that is not an alias."""
-    while tensor in trace.aliases:
-        tensor = trace.aliases[tensor]
-    return tensor

@@ -17,7 +17,8 @@ from autograd_spiral.engine.messages import called
 from autograd_spiral.engine.pytree import LEAF
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.program.capturing.cache_key import constant_key
-from autograd_spiral.program.capturing.lowering import Lowered, declared_by_user, memory_of
+from autograd_spiral.program.capturing.lowering import Lowered, memory_of
+from autograd_spiral.program.capturing.trace import declared_by_user
 from autograd_spiral.program.ir import Equation, Value
 
 __all__ = ["Difference", "difference", "same", "shown"]
