@@ -19,14 +19,20 @@ import numpy as np
 from autograd_spiral.debug.user_code import in_package
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.program.capturing.cache_key import constant_key
-from autograd_spiral.program.capturing.reads import Read, attribute_of_class, global_variable, if_same_list
+from autograd_spiral.program.capturing.reads import (
+    Read,
+    attribute_of_class,
+    free_variable,
+    global_variable,
+    if_same_items,
+)
 
 __all__ = ["CONSTANTS", "FUNCTIONS", "MISSING", "Guards", "Row"]
 
 MISSING, _ANY = object(), object()
 CONSTANTS = (int, float, complex, str, bytes, type(None), np.generic)
 FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, np.ufunc, type(np.sum))
-_LASTING = (*CONSTANTS, *FUNCTIONS, types.ModuleType, types.CodeType, types.CellType, type)
+_LASTING = (*CONSTANTS, *FUNCTIONS, types.ModuleType, types.CodeType, type)
 
 
 class Row(NamedTuple):
@@ -69,10 +75,7 @@ class Guards:
         others = [values[row.result] for row in reads if row.result not in known_by_items | lasting]
         owned = not lasting.issuperset(range(roots))  # by an object that a held value might refer to
         self._held = [self._reference(value, owned=owned) for value in (*others, *items)]
-        self._closure = {i for i, value in enumerate(values) if isinstance(value, types.CellType)}
-        for row in reads:
-            if row.source in self._closure:
-                self._closure.add(row.result)
+        self._closure = {row.result for row in reads if row.source == 0 and row.read is free_variable}
         self._plan: _Plan
         self.unpin()
 
@@ -96,10 +99,10 @@ class Guards:
         arguments = range(1, len(roots))  # these are other objects at each call, even if they are equal
         pinned = (self._closure | self._lasting.keys()).difference(arguments)
         direct = [
-            (_bound(row.read, values[row.source]), row.key, values[row.result], row.name)
+            (*_bound(row, values[row.source], values[row.result]), values[row.result], row.name)
             for row, _, _ in self._rows
             if {row.source, row.result} <= pinned
-            and not (row.read is if_same_list and type(values[row.source]) is tuple)
+            and not (row.read is if_same_items and type(values[row.source]) is tuple)
         ]
         others = [entry for entry in self._rows if not {entry[0].source, entry[0].result} <= pinned]
         self._plan = direct, others, {row.source: values[row.source] for row, _, _ in others if row.source in pinned}
@@ -143,12 +146,16 @@ class Guards:
         return ("an object", self.freed[0]) if self.freed else None
 
 
-def _bound(read: Read, source: Any) -> Callable[[Any, Any], Any]:
-    namespace = {dict.get: "", global_variable: "__globals__", attribute_of_class: "__dict__"}.get(read)
-    if namespace is None:
-        return partial(read, source)
-    get: Callable[[Any, Any], Any] = (getattr(source, namespace) if namespace else source).get  # faster than a partial
-    return get
+def _bound(row: Row, source: Any, value: Any) -> tuple[Callable[[Any, Any], Any], Any]:
+    """Return a function `get` and a key: `get(key, default)` does what the read does on this source, but faster."""
+    if row.read is free_variable and value is not MISSING:
+        return partial(getattr, source.__closure__[row.key]), "cell_contents"
+    if row.read is global_variable:
+        return source.__globals__.get, row.key
+    if row.read is attribute_of_class:
+        return source.__dict__.get, row.key
+    bind = getattr(row.read, "__get__", None)  # as of dict.get
+    return (bind(source) if bind else partial(row.read, source)), row.key
 
 
 def _equal(value: Any, held: Any) -> bool:

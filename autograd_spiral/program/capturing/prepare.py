@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import enum
+import pickle
+import random
+import types
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import replace
 from typing import Any, NamedTuple, NoReturn
@@ -55,7 +58,7 @@ def prepare(call: Call) -> Prepared:
     it would not do everything that the step does; also raises whatever the step raises.
     """
     before = Search(call.roots)
-    states = before.random_states()
+    states = _random_states(call, before)
     first = _trace(call)
     between = Search(call.roots)
     _refuse_rebinding(call, before, between, first)
@@ -64,7 +67,7 @@ def prepare(call: Call) -> Prepared:
     memories = _memories(first) & _memories(second)  # arrays that the step makes lie elsewhere in the second run
     one, other = lower(first, call.step_name, memories), lower(second, call.step_name, memories, names)
     found = difference(one, other) or _overwritten(memories, first, second)
-    drawn = [name for (name, old), (_, new) in zip(states, before.random_states(), strict=True) if not same(old, new)]
+    drawn = [name for (name, old), (_, new) in zip(states, _random_states(call, before), strict=True) if old != new]
     if drawn or first.entropy:  # if the runs differ, this is the reason
         _refuse_random_numbers(
             call, (drawn[0] or "a generator among its arguments") if drawn else "a generator without a seed", found
@@ -129,6 +132,19 @@ def _run(call: Call, arguments: Sequence[Any], trace: StepTrace) -> None:
     leaves, treedef = flatten(result)
     _check_results(call.step_name, leaves)
     trace.end(leaves, treedef)
+
+
+_GENERATORS = (np.random.Generator, np.random.RandomState, np.random.BitGenerator, random.Random)
+_METHODS = (types.MethodType, types.BuiltinMethodType)
+
+
+def _random_states(call: Call, search: Search) -> list[tuple[str, bytes]]:
+    """Return the names and states of the random generators: NumPy's, Python's, arguments, and those that were found."""
+    shared = [("np.random", np.random.rand), ("the module random", random.random)]  # methods of a generator
+    found = [*shared, *(("", root) for root in call.roots), *search.found]
+    owners = [(name, value.__self__ if isinstance(value, _METHODS) else value) for name, value in found]
+    generators = [(name, owner) for name, owner in owners if isinstance(owner, _GENERATORS)]
+    return [(name, pickle.dumps(owner)) for name, owner in generators if not isinstance(owner, random.SystemRandom)]
 
 
 def _stand_in(leaf: Any) -> Tensor:

@@ -11,7 +11,6 @@ import builtins
 import dis
 import functools
 import inspect
-import random
 import sys
 import sysconfig
 import types
@@ -26,19 +25,15 @@ from autograd_spiral.engine.table import PRIMITIVES, Primitive
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.program.capturing.guards import CONSTANTS, FUNCTIONS, MISSING, Guards, Row
 from autograd_spiral.program.capturing.reads import (
+    Items,
     Read,
     attribute_of_class,
-    contents_of_cell,
     free_variable,
     global_variable,
-    if_same_dict,
     if_same_items,
-    if_same_list,
-    is_empty,
     item_of,
-    items_of,
+    items_in,
     keys_of,
-    kind_of,
     module,
     part_of_primitive,
 )
@@ -49,9 +44,7 @@ _MOST_ITEMS = 64
 """Longer containers count as data, and comparing their items at each call would be slow."""
 
 _MOST_GUARDS = 1000
-_FAST: dict[Any, Read] = {list: if_same_list, tuple: if_same_list, dict: if_same_dict}
 _ENDS = (*CONSTANTS, Tensor, np.ndarray)  # where a search ends
-_GENERATORS = (np.random.Generator, np.random.RandomState, np.random.BitGenerator, random.Random)
 _INSTALLED = tuple({sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
@@ -100,23 +93,12 @@ class Search:
         """Return the arrays that were found, each once, with their names."""
         return list({id(value): (name, value) for name, value in self.found if isinstance(value, np.ndarray)}.values())
 
-    def random_states(self) -> list[tuple[str, Any]]:
-        """Return the names and states of the random generators: NumPy's, Python's, and those that were found."""
-        found = [*(("", root) for root in self._roots), *self.found]
-        built_in = types.BuiltinMethodType  # such as `draw = random.random`
-        owners = [(name, value.__self__ if type(value) is built_in else value) for name, value in found]
-        return [
-            ("np.random", np.random.get_state(legacy=False)),  # noqa: NPY002
-            ("the module random", _state_of_random(random)),
-            *((name, _random_state(owner)) for name, owner in owners if isinstance(owner, _GENERATORS)),
-        ]
-
     def _read(self, source: int, read: Read, key: Any, name: str = "") -> int:
         """Guard what `read` returns, follow it if it has a name, and return its index among the values."""
         if (source, read, key) in self._reads:
             return self._reads[source, read, key].result
         value = read(self._values[source], key, MISSING)
-        path = (*self._paths[source], read, None if read is if_same_items or read in _FAST.values() else key)
+        path = (*self._paths[source], read, None if read is if_same_items else key)
         index = self._add(value, path)
         if path in self._unsteady:
             return index
@@ -166,11 +148,8 @@ class Search:
         for name in sorted(set(_names_in(code, "LOAD_GLOBAL", "LOAD_NAME"))):
             if not _means_itself(name, function.__globals__.get(name, MISSING)):
                 self._read(index, global_variable, name, name)
-        for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
-            if index == 0:  # the step itself, which keeps its cells anyway
-                self._read(self._add(cell), contents_of_cell if is_empty(cell) else getattr, "cell_contents", name)
-            else:
-                self._read(index, free_variable, code.co_freevars.index(name), name)
+        for i, name in enumerate(code.co_freevars):
+            self._read(index, free_variable, i, name)
         for name in _names_in(code, "IMPORT_NAME"):
             self._read(index, module, name, name)
         self._attributes.update(dict.fromkeys(_names_in(code, "LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM")))
@@ -188,26 +167,27 @@ class Search:
                 self._read(index, part_of_primitive, i, name)
 
     def _container(self, index: int, name: str, container: Any) -> None:
-        count = kind_of(container).__len__(container)
+        items = tuple(items_in(container)(container))
+        count = len(items) // 2 if isinstance(container, dict) else len(items)
         if count > _MOST_ITEMS:
             return
-        items = items_of(container)
-        read = _FAST.get(type(container), if_same_items)
         self.found.append((name, items))
-        if (*self._paths[index], read, None) in self._unsteady:
+        if (*self._paths[index], if_same_items, None) in self._unsteady:
             return
-        self._read(index, read, (tuple(map(id, items)), keys_of(items)))
+        known = Items(items_in(container), tuple(map(id, items)), keys_of(items))
+        self._read(index, if_same_items, known)
         self._known_by_items.add(index)
-        for key in items[:count] if isinstance(container, dict) else range(count):
-            item = item_of(container, key, None)
+        pairs = zip(items, items[count:], strict=False) if isinstance(container, dict) else enumerate(items)
+        read = dict.get if isinstance(container, dict) else item_of
+        for key, item in pairs:
             called = str(key) if isinstance(container, dict) else f"{name}_{key}"
             if isinstance(item, _ENDS):
                 self._items.append(item)
                 self.found.append((called, item))
                 if type(item) is Tensor:
-                    self.tensors[*self._paths[index], item_of, key] = f"{name}[{key!r}]", item
+                    self.tensors[*self._paths[index], read, key] = f"{name}[{key!r}]", item
             else:
-                self._read(index, item_of, key, called)
+                self._read(index, read, key, called)
 
     def _attribute(self, index: int, name: str) -> None:
         """Guard an attribute: the object's own, or those of its classes, down to the first that is not a descriptor."""
@@ -251,7 +231,7 @@ def _namespace(value: Any) -> Any:
 
 
 def _items(value: Any) -> Any:
-    return items_of(value) if isinstance(value, list | tuple | dict) else value
+    return tuple(items_in(value)(value)) if isinstance(value, list | tuple | dict) else value
 
 
 def _classes_of(value: Any) -> tuple[type, ...]:
@@ -265,20 +245,6 @@ def _means_itself(name: str, value: Any) -> bool:
     if isinstance(value, types.ModuleType):
         return not _is_users_own(value)
     return isinstance(value, (*FUNCTIONS, type)) and value.__name__ == name and not _is_users(inspect.unwrap(value))
-
-
-def _random_state(generator: Any) -> Any:
-    if isinstance(generator, random.Random):
-        return None if isinstance(generator, random.SystemRandom) else _state_of_random(generator)
-    if isinstance(generator, np.random.RandomState):
-        return generator.get_state(legacy=False)
-    return getattr(generator, "bit_generator", generator).state
-
-
-def _state_of_random(generator: Any) -> Any:
-    """Return the state of Python's generator, its 625 integers as an array, which is compared in one step."""
-    version, integers, following = generator.getstate()
-    return version, np.array(integers), following
 
 
 @functools.lru_cache(1024)
