@@ -137,7 +137,7 @@ def recorded_graph(
             args = tuple(value_of[arg] if type(arg) is Tensor else arg for arg in tensor.args)
             how = ("forward", tensor.scope, tensor.place)
             if tensor in backward:  # nodes that no rule recorded: they add the pieces of the last rule
-                how = ("backward", trace.scopes.get(value, trace.swept_scope), None)
+                how = ("backward", trace.rule_of.get(value, (trace.swept_scope, None))[0], None)
             equations.append(Equation(tensor.primitive, args, tensor.params, value, *how))
         elif tensor in backward:
             outside[value] = tensor.data

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_spiral.engine.pytree import LEAF, flatten, leaf_names, unflatten
+from autograd_spiral.engine.pytree import LEAF, flatten, leaf_names
 from autograd_spiral.engine.tensor import Tensor
 
 __all__ = [
@@ -72,14 +72,6 @@ class Call:
         inputs: list[NDArray[Any]] = []
         leaves = tuple(_leaf_key(leaf, inputs) for leaf in self.leaves)
         return CacheKey(self.treedef, leaves, self.recording), inputs
-
-    def with_inputs(self, change: Callable[[str, NDArray[Any]], NDArray[Any]]) -> Call:
-        """Return this call with `change(name, array)` in place of the array of each input; itself if none changes."""
-        leaves = [_changed(leaf, name, change) if is_input(leaf) else leaf for name, leaf in self.named_leaves()]
-        if all(new is leaf for new, leaf in zip(leaves, self.leaves, strict=True)):
-            return self
-        args, kwargs = unflatten(self.treedef, iter(leaves))
-        return Call(self.step, args, kwargs, recording=self.recording)
 
     def arguments(self) -> list[tuple[str, Any]]:
         """Return the arguments in the order of the call, each with the name of its parameter."""
@@ -138,13 +130,6 @@ def _leaf_key(leaf: Any, inputs: list[NDArray[Any]]) -> Any:
         array = Tensor(array)._value
     inputs.append(array)
     return InputKey(array.shape, array.dtype, type(leaf) is Tensor)
-
-
-def _changed(leaf: Any, name: str, change: Callable[[str, NDArray[Any]], NDArray[Any]]) -> Any:
-    """Return an input with another array, or the same one if `change` returns its array."""
-    array = leaf if isinstance(leaf, np.ndarray) else leaf._value
-    new = change(name, array)
-    return leaf if new is array else new if isinstance(leaf, np.ndarray) else Tensor(new)
 
 
 def constant_key(value: Any, identity: Callable[[Any], Any] | None = None) -> Any:

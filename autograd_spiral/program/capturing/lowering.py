@@ -82,7 +82,7 @@ class _Outside:
         """Return the value of an array that is read at each call, and anything else unchanged."""
         if not isinstance(atom, np.ndarray):
             return atom
-        original = self._trace.originals.get(id(atom), atom)
+        _, original = self._trace.frozen.get(id(atom), (atom, atom))
         memory = memory_of(original)
         if memory not in self._memories:
             return atom
@@ -100,7 +100,7 @@ class _Outside:
         if any(map(_holds_arrays, (*inputs, *equation.params.values()))):  # parameters are copied, and not read again
             self._derived(equation, of)
         body = self.equations(equation.body, equation.primitive)
-        scope = self._trace.scopes.get(equation.output, equation.scope)
+        scope, _ = self._trace.rule_of.get(equation.output, (equation.scope, None))
         return replace(equation, inputs=inputs, scope=scope, body=body)
 
     def _derived(self, equation: Equation, of: Any) -> None:
@@ -109,7 +109,7 @@ class _Outside:
         The engine's own rules derive arrays only from shapes.
         """
         functions: Sequence[Any] = ()
-        rule_of = self._trace.rules_of.get(equation.output)
+        _, rule_of = self._trace.rule_of.get(equation.output, ((), None))
         if of is not None:
             functions = [of.body] if declared_by_user(of) else []
         elif equation.phase == "backward":
@@ -163,7 +163,7 @@ def _body(outer: StepTrace, of: Equation, operands: Sequence[Any], value: NDArra
     body = of.primitive.body
     assert body is not None
     trace = StepTrace()
-    trace.originals, trace.copies, trace.names = outer.originals, outer.copies, outer.names
+    trace.frozen, trace.names = outer.frozen, outer.names
     stand_ins = []
     for operand, atom in zip(operands, of.inputs, strict=True):
         if isinstance(atom, Value):

@@ -23,6 +23,7 @@ from autograd_spiral.program.capturing.search import Search
 from autograd_spiral.program.capturing.trace import StepTrace, recording_in
 from autograd_spiral.program.capturing.verify import Difference, difference, same, shown
 from autograd_spiral.program.capturing.warnings import warn_of_kept_tensors
+from autograd_spiral.program.executor import Peers
 from autograd_spiral.program.ir import Equation, Program
 from autograd_spiral.program.passes.phases import with_phases
 
@@ -51,7 +52,7 @@ def _search(call: Call, program: Program, unsteady: Set[Any]) -> Search:
     return Search(call.roots, set(_expanded(program.equations)), unsteady)
 
 
-def prepare(call: Call) -> Prepared:
+def prepare(call: Call, peers: Peers) -> Prepared:
     """Run the step twice on tensors in place of its inputs, and return the program that both runs computed.
 
     Raises `CaptureError` if the runs differ, if random numbers were drawn, if the program cannot return a result, or if
@@ -59,10 +60,10 @@ def prepare(call: Call) -> Prepared:
     """
     before = Search(call.roots)
     states = _random_states(call, before)
-    first = _trace(call)
+    first = _trace(call, peers)
     between = Search(call.roots)
     _refuse_rebinding(call, before, between, first)
-    second = _trace(call, expanding=True)
+    second = _trace(call, peers, expanding=True)
     names = before.tensor_names() | {leaf: name for name, leaf in call.named_leaves() if type(leaf) is Tensor}
     memories = _memories(first) & _memories(second)  # arrays that the step makes lie elsewhere in the second run
     one, other = lower(first, call.step_name, memories), lower(second, call.step_name, memories, names)
@@ -91,27 +92,30 @@ def prepare(call: Call) -> Prepared:
     return Prepared(other._replace(program=program), after.guards, unsteady, watched)
 
 
-def compare(call: Call, known: Lowered) -> Difference | None:
+def compare(call: Call, known: Lowered, peers: Peers) -> Difference | None:
     """Run the step once more, and return the first difference from what it computed at capture, or None.
 
     Raises whatever the step raises.
     """
     memories, before = set(map(memory_of, known.outside)), [array.copy() for array in known.outside]
     with np.errstate(all="ignore"):  # the program itself runs next, and warns
-        traced = _trace(call, annotating=False)
+        traced = _trace(call, peers, annotating=False)
         found = difference(known, lower(traced, call.step_name, memories))
         if found:  # trace again, to get its line, and in case a signal handler computed something in between
-            found = difference(known, lower(_trace(call), call.step_name, memories))
+            found = difference(known, lower(_trace(call, peers), call.step_name, memories))
     return found or _changed(zip(before, known.outside, strict=True)) or _overwritten(memories, traced)
 
 
-def _trace(call: Call, *, annotating: bool = True, expanding: bool = False) -> StepTrace:
+def _trace(call: Call, peers: Peers, *, annotating: bool = True, expanding: bool = False) -> StepTrace:
     """Return the trace of one run of the step on tensors in place of its inputs."""
-    arguments = [_stand_in(leaf) if is_input(leaf) else leaf for leaf in call.leaves]
-    stand_ins = {new: name for new, (name, leaf) in zip(arguments, call.named_leaves(), strict=True) if is_input(leaf)}
-    trace = StepTrace({*stand_ins, *call.input_tensors()}, annotating=annotating, expanding=expanding)
-    for tensor, name in stand_ins.items():
-        trace.add_input(tensor, name)
+    inputs = {i: name for i, (name, leaf) in enumerate(call.named_leaves()) if is_input(leaf)}
+    arguments = list(call.leaves)
+    for i, name in inputs.items():
+        arguments[i] = _stand_in(arguments[i], name, peers)
+    known = {*(arguments[i] for i in inputs), *call.input_tensors()}
+    trace = StepTrace(known, annotating=annotating, expanding=expanding)
+    for i, name in inputs.items():
+        trace.add_input(arguments[i], name)
     _run(call, arguments, trace)
     expand(trace)
     return trace
@@ -147,18 +151,20 @@ def _random_states(call: Call, search: Search) -> list[tuple[str, bytes]]:
     return [(name, pickle.dumps(owner)) for name, owner in generators if not isinstance(owner, random.SystemRandom)]
 
 
-def _stand_in(leaf: Any) -> Tensor:
-    return Tensor(leaf) if isinstance(leaf, np.ndarray) else leaf.detach()
+def _stand_in(leaf: Any, name: str, peers: Peers) -> Tensor:
+    array = leaf if isinstance(leaf, np.ndarray) else leaf._value
+    new = peers.stand_in(name, array)
+    return leaf.detach() if type(leaf) is Tensor and new is array else Tensor(new)
 
 
 def _memories(trace: StepTrace) -> set[Any]:
-    return set(map(memory_of, trace.originals.values()))
+    return {memory_of(array) for _, array in trace.frozen.values()}
 
 
 def _overwritten(memories: Set[Any], *runs: StepTrace) -> Difference | None:
     """Return a difference if these runs changed an outside array that they had read: a replay would not change it."""
-    copies = [(copy, run.originals[id(copy)]) for run in runs for copy in run.copies]
-    return _changed((copy, array) for copy, array in copies if memory_of(array) in memories)
+    pairs = (pair for run in runs for pair in run.frozen.values())
+    return _changed((copy, array) for copy, array in pairs if memory_of(array) in memories)
 
 
 def _changed(copies: Iterable[tuple[NDArray[Any], NDArray[Any]]]) -> Difference | None:

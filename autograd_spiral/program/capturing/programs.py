@@ -78,7 +78,7 @@ class Programs:
 
     def _capture(self, call: Call) -> Ready:
         with self._peers.alike(call.step_name):
-            prepared = prepare(call.with_inputs(self._peers.stand_in))
+            prepared = prepare(call, self._peers)
             ready = Ready(call, prepared, self._executor, weakref.WeakMethod(self._forget))
         if not self._verifying:
             ready.due = math.inf
@@ -110,7 +110,7 @@ class Programs:
                 return
             try:
                 with self._peers.alike(call.step_name):
-                    if found := compare(call.with_inputs(self._peers.stand_in), ready.lowered()):
+                    if found := compare(call, ready.lowered(), self._peers):
                         told = found.describe(f"when {call.step_name} was captured", f"at call {ready.calls}")
                         raise CaptureError(
                             f"{told}. The step reads something that capture does not watch, and calls after call "

@@ -56,14 +56,11 @@ class StepTrace(Trace, Observer):
         self.updates: dict[Tensor, Atom] = {}  # the new value of each leaf from before the step that it assigned
         self.leaves: tuple[Any, ...] = ()  # of the result: `LEAF` for each tensor, and constants
         self.treedef: Any = None
-        self._holds: dict[Tensor, Tensor] = {}  # what each assigned leaf holds now
-        self._held: dict[Tensor, list[tuple[int, Tensor]]] = {}  # what it has held, each with the number of its start
-        self.originals: dict[int, NDArray[Any]] = {}  # from the id of a frozen copy to the array that was copied
-        self.copies: list[NDArray[Any]] = []  # kept so that no other array gets one of those ids
+        self._held: dict[Tensor, list[tuple[int, Tensor]]] = {}  # what an assigned leaf has held since which number
+        self.frozen: dict[int, tuple[NDArray[Any], NDArray[Any]]] = {}  # copies with the arrays they show, by their ids
         self.names: dict[Value, Name] = {}
         self.primal_of: dict[int, int] = {}  # the numbers of gradients, and of what they were taken with respect to
-        self.scopes: dict[Value, tuple[str, ...]] = {}  # for what a rule computed: the scope of its operation
-        self.rules_of: dict[Value, Primitive] = {}  # for what a rule computed: its primitive
+        self.rule_of: dict[Value, tuple[tuple[str, ...], Any]] = {}  # what a rule computed: its scope and primitive
         self.swept_scope: tuple[str, ...] = ()  # the scope of the operation whose rule ran last
         self._unswept = 0  # equations from this index on are not yet assigned to a rule
         self.unexpanded: list[tuple[int, tuple[Any, ...], NDArray[Any]]] = []  # an equation, its operands and value
@@ -97,19 +94,18 @@ class StepTrace(Trace, Observer):
             return
         self.primal_of.setdefault(ct.serial, node.serial)
         fresh = {equation.output: equation for equation in self.equations[self._unswept :]}
-        self.scopes.update(dict.fromkeys(fresh, self.swept_scope))  # additions of pieces since the previous rule
+        self.rule_of.update(dict.fromkeys(fresh, (self.swept_scope, None)))  # additions since the previous rule
         stack: list[Any] = [self.known.get(piece.serial)] if type(piece) is Tensor else []
         while stack:  # from the piece back to all that this rule recorded
             if (equation := fresh.pop(stack.pop(), None)) is not None:
-                self.scopes[equation.output] = node.scope
-                if node.primitive is not None:
-                    self.rules_of[equation.output] = node.primitive
+                self.rule_of[equation.output] = node.scope, node.primitive
                 stack += equation.reads()
         self._unswept, self.swept_scope = len(self.equations), node.scope
 
     def value_of(self, tensor: Tensor) -> NDArray[Any]:
         """Return the array that `tensor` holds now."""
-        return self._holds.get(tensor, tensor)._value
+        value: NDArray[Any] = self._now(tensor)._value
+        return value
 
     def operands_of(self, node: Tensor, *, create_graph: bool) -> tuple[Any, ...]:
         """Return the arguments of `node` with the values that it was computed from."""
@@ -140,11 +136,10 @@ class StepTrace(Trace, Observer):
             return
         if leaf in self.arguments:
             self.refuse(assigned_input())
-        if leaf not in self._held:
-            self._held[leaf] = [(0, leaf.detach())]
         new = self._now(value)
-        self._holds[leaf] = new.detach() if new.is_leaf else new  # a leaf may be assigned a new value later
-        self._held[leaf].append((Tensor(0).serial, self._holds[leaf]))
+        if new.is_leaf:  # it may be assigned a new value later
+            new = new.detach()
+        self._held.setdefault(leaf, [(0, leaf.detach())]).append((Tensor(0).serial, new))
 
     def aliased(self, leaf: Tensor, tensor: Tensor) -> None:
         """Note that `leaf` holds the value of `tensor`, without its history."""
@@ -154,8 +149,8 @@ class StepTrace(Trace, Observer):
 
     def froze(self, original: NDArray[Any], copy: NDArray[Any]) -> None:
         """Note that the array `original` was copied to `copy`."""
-        self.originals[id(copy)] = self.originals.get(id(original), original)  # for a copy of a copy, the first array
-        self.copies.append(copy)
+        _, first = self.frozen.get(id(original), (None, original))  # for a copy of a copy, the first array
+        self.frozen[id(copy)] = copy, first
 
     def verify(self, check: Callable[..., None], values: Any, *details: Any) -> None:
         """Run a check, and keep it for each replay."""
@@ -240,7 +235,7 @@ class StepTrace(Trace, Observer):
         return self.state[leaf]
 
     def _now(self, arg: Any) -> Any:
-        return self._holds.get(arg, arg) if type(arg) is Tensor else arg
+        return self._held[arg][-1][1] if type(arg) is Tensor and arg in self._held else arg
 
     def _then(self, arg: Tensor, serial: int) -> Tensor:
         """Return the tensor whose value `arg` held when a tensor got this number."""
@@ -249,11 +244,11 @@ class StepTrace(Trace, Observer):
     def end(self, leaves: Collection[Any], treedef: Any = None) -> None:
         """Note the results, and what the assigned leaves hold at the end; from here on, the trace keeps no tensor."""
         self.outputs = [self.atom(self._now(leaf)) for leaf in leaves if type(leaf) is Tensor]
-        self.updates = {leaf: self.atom(value) for leaf, value in self._holds.items() if leaf.serial < self.began}
+        self.updates = {leaf: self.atom(self._now(leaf)) for leaf in self._held if leaf.serial < self.began}
         for leaf in self.updates:
             self.state_of(leaf)
         self.leaves, self.treedef = tuple(LEAF if type(leaf) is Tensor else leaf for leaf in leaves), treedef
-        self._holds, self._held = {}, {}
+        self._held = {}
 
     # --- names -----------------------------------------------------------------------------------------------------
 
