@@ -6,7 +6,7 @@ import functools
 import math
 import operator
 import weakref
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from typing import Any
 
 from numpy.typing import NDArray
@@ -26,16 +26,7 @@ from autograd_spiral.program.capturing.cache_key import (
 from autograd_spiral.program.capturing.lowering import Lowered
 from autograd_spiral.program.capturing.prepare import Prepared, compare, guards_of, prepare
 from autograd_spiral.program.capturing.trace import assigned_input
-from autograd_spiral.program.capturing.warnings import (
-    MANY,
-    UNSEEN,
-    Change,
-    change_of_arrays,
-    change_of_variable,
-    changes_of_key,
-    warn_of_many,
-    warn_of_size,
-)
+from autograd_spiral.program.capturing.warnings import MANY, warn_of_many, warn_of_size
 from autograd_spiral.program.executor import ALONE, Executor, Peers
 from autograd_spiral.program.locks import holding, locks_of, new_lock
 from autograd_spiral.program.printing.saved import CapturedProgram
@@ -90,17 +81,10 @@ class Programs:
         count, previous = self._made.get(shapes, (0, ready.key))
         self._made[shapes] = count + 1, ready.key
         if count + 1 == MANY:
-            changes = [*changes_of_key(call, ready.key, previous), *self._changes(call, ready)]
-            warn_of_many(call.step_name, MANY, changes or [UNSEEN])
+            known = next((other for other in self.kept if other.key == ready.key), None)
+            variable = known.guards.changed(call.roots) if known else None
+            warn_of_many(call, ready.key, previous, variable, known.changed_arrays() if known else ())
         return ready
-
-    def _changes(self, call: Call, ready: Ready) -> Iterator[Change]:
-        """Yield the reasons why the latest program for the same arguments cannot be used for this call."""
-        previous = next((other for other in self.kept if other.key == ready.key), None)
-        if previous is not None and (names := previous.changed_arrays()):
-            yield change_of_arrays(names)
-        if previous is not None and (changed := previous.guards.changed(call.roots)):
-            yield change_of_variable(*changed)
 
     def verify(self, ready: Ready, call: Call) -> None:
         """Raise `CaptureError`, and forget the program, if the step no longer computes what the program does."""
