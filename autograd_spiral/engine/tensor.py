@@ -37,7 +37,7 @@ from autograd_spiral.engine.pytree import flatten, unflatten
 from autograd_spiral.engine.sweep import sweep
 from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES, VALUE_FUNCTIONS, Primitive
 
-__all__ = ["Tensor", "TensorLike", "apply", "as_leaf", "constant", "record", "seed_cotangent"]
+__all__ = ["Tensor", "TensorLike", "apply", "as_leaf", "record", "seed_cotangent"]
 
 _next_serial = itertools.count().__next__
 _grad_lock = threading.Lock()
@@ -502,11 +502,6 @@ def seed_cotangent(output: Tensor, cotangent: TensorLike | None, caller: str = "
 
 def _is_weak(value: Any) -> bool:
     return type(value) in _WEAK_SCALARS or isinstance(value, list | tuple)
-
-
-def constant(array: NDArray[Any]) -> Tensor:
-    """Return a leaf that holds a copy of `array` and does not require gradients."""
-    return as_leaf(frozen(np.array(array)))
 
 
 def _alias(tensor: Tensor, requires_grad: bool) -> Tensor:

@@ -11,6 +11,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from autograd_spiral.debug.user_code import users_line
 from autograd_spiral.engine.pytree import LEAF, unflatten
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import CaptureError
@@ -25,7 +26,7 @@ from autograd_spiral.program.capturing.cache_key import (
 )
 from autograd_spiral.program.capturing.lowering import Lowered
 from autograd_spiral.program.capturing.prepare import Prepared, compare, guards_of, prepare
-from autograd_spiral.program.capturing.trace import assigned_input
+from autograd_spiral.program.capturing.trace import ASSIGNED_INPUT
 from autograd_spiral.program.capturing.warnings import MANY, warn_of_many, warn_of_size
 from autograd_spiral.program.executor import ALONE, Executor, Peers
 from autograd_spiral.program.locks import holding, locks_of, new_lock
@@ -64,7 +65,7 @@ class Programs:
                 ready.guards.pin(call.roots)
             self.last, self.program = ready, ready.program
         if ready.assigns_to(call.input_tensors()):
-            raise assigned_input()
+            raise CaptureError(f"{users_line()}\n{ASSIGNED_INPUT}")
         return ready, inputs
 
     def _capture(self, call: Call) -> Ready:

@@ -28,11 +28,16 @@ from autograd_spiral.engine.messages import INSTEAD_OF_MASKS, INSTEAD_OF_READING
 from autograd_spiral.engine.modes import MODE, NO_TRACE, Observer, Trace, entering
 from autograd_spiral.engine.pytree import LEAF
 from autograd_spiral.engine.table import Primitive
-from autograd_spiral.engine.tensor import Tensor, constant
+from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.program.ir import Atom, Equation, Name, Rank, Value
 
-__all__ = ["StepTrace", "assigned_input", "declared_by_user", "recording_in"]
+__all__ = ["ASSIGNED_INPUT", "StepTrace", "declared_by_user", "recording_in"]
+
+ASSIGNED_INPUT = (
+    "a captured step cannot assign() to an argument that requires no gradients, since it gets only its value: do not "
+    "pass the tensor; use it in the step as an outside variable"
+)
 
 
 class StepTrace(Trace, Observer):
@@ -48,9 +53,7 @@ class StepTrace(Trace, Observer):
         self.inputs: list[Value] = []
         self.equations: list[Equation] = []  # their arrays are frozen copies of those that the step used
         self.state: dict[Tensor, Value] = {}  # the leaves from before the step that it read
-        self.known: dict[
-            int, Value | Tensor
-        ] = {}  # by the number of a tensor: its value, or a leaf that has this value
+        self.known: dict[int, Value | Tensor] = {}  # by serial number: the value of a tensor, or a leaf that holds it
         self.checks: list[tuple[Callable[..., None], Any, tuple[Any, ...]]] = []
         self.outputs: list[Atom] = []
         self.updates: dict[Tensor, Atom] = {}  # the new value of each leaf from before the step that it assigned
@@ -114,7 +117,7 @@ class StepTrace(Trace, Observer):
         operands = []
         for arg in node.args:
             if isinstance(arg, np.ndarray):
-                operands.append(self._as_tensor(arg))
+                operands.append(Tensor(arg))  # so that its use in rules is recorded: each call may read it again
             elif type(arg) is Tensor and self._now(arg) is not (then := self._then(arg, node.serial)):
                 if create_graph:
                     raise stale(arg, node)
@@ -123,19 +126,13 @@ class StepTrace(Trace, Observer):
                 operands.append(arg)
         return tuple(operands)
 
-    def _as_tensor(self, array: NDArray[Any]) -> Tensor:
-        """Return a leaf for a frozen array, so that its use in rules is recorded: each call may read it again."""
-        leaf = constant(array)
-        self.froze(array, leaf._value)
-        return leaf
-
     def assigned(self, leaf: Tensor, value: Tensor) -> None:
         """Note that, from now on, `leaf` holds the value of `value`."""
         if self.is_interrupted():
             NO_TRACE.assigned(leaf, value)
             return
         if leaf in self.arguments:
-            self.refuse(assigned_input())
+            self.refuse(ASSIGNED_INPUT)
         new = self._now(value)
         if new.is_leaf:  # it may be assigned a new value later
             new = new.detach()
@@ -172,7 +169,7 @@ class StepTrace(Trace, Observer):
                 "That would read its value, but the program must be valid for any values: index a tensor, as in "
                 "Tensor(X)[i] or np.stack(tensors)[i], or index outside the step and pass X[i]"
             )
-        self.refuse(CaptureError(f"{users_line()}\n{act} is not possible while a step is being captured. {remedy}."))
+        self.refuse(f"{act} is not possible while a step is being captured. {remedy}.")
 
     def permit_index(self, index: Any) -> None:
         """Refuse boolean masks: the shape of the result would depend on their values."""
@@ -181,10 +178,10 @@ class StepTrace(Trace, Observer):
             if entries or getattr(item, "dtype", None) == np.dtype(bool):
                 self.permit("indexing by a boolean mask", INSTEAD_OF_MASKS)
 
-    def refuse(self, error: CaptureError) -> NoReturn:
-        """Raise `error`, which ends the capture even if the step catches it."""
-        self.refusal = error
-        raise error
+    def refuse(self, reason: str) -> NoReturn:
+        """Raise `CaptureError` with the user's line; it ends the capture even if the step catches it."""
+        self.refusal = CaptureError(f"{users_line()}\n{reason}")
+        raise self.refusal
 
     def is_interrupted(self) -> bool:
         """Return whether a signal handler, which is not part of the step, is running in the middle of the step."""
@@ -203,29 +200,24 @@ class StepTrace(Trace, Observer):
         if type(arg) is not Tensor:
             return arg  # type: ignore[no-any-return]
         known = self.known.get(arg.serial, arg)
-        if type(known) is Value:
+        if isinstance(known, Value):
             if not arg.is_leaf:
                 self.name(known, Rank.GIVEN, arg.name)
             return known
-        leaf: Tensor = known  # type: ignore[assignment]
-        if leaf.serial < self.began and leaf.is_leaf:
-            return self.state_of(leaf)
-        if leaf.serial < self.began and leaf.requires_grad:
+        if known.serial < self.began and known.is_leaf:
+            return self.state_of(known)
+        if known.serial < self.began and known.requires_grad:
             self.refuse(
-                CaptureError(
-                    f"{users_line()}\n{called(leaf)}, of shape {leaf.shape}, was computed before the step began, and "
-                    "gradients flow through it: compute it inside the step, or detach() it"
-                )
+                f"{called(known)}, of shape {known.shape}, was computed before the step began, and gradients flow "
+                "through it: compute it inside the step, or detach() it"
             )
-        if leaf.serial > self.began and leaf.primitive is not None:
+        if known.serial > self.began and known.primitive is not None:
             self.refuse(
-                CaptureError(
-                    f"{users_line()}\nthe result of {leaf.primitive.name}, of shape {leaf.shape}, was computed in "
-                    "another thread or context while the step was captured, so it was not recorded: compute it in the "
-                    "thread that calls the step"
-                )
+                f"the result of {known.primitive.name}, of shape {known.shape}, was computed in another thread or "
+                "context while the step was captured, so it was not recorded: compute it in the thread that calls the "
+                "step"
             )
-        return leaf._value
+        return known._value
 
     def state_of(self, leaf: Tensor) -> Value:
         """Return the value of a leaf from before the step."""
@@ -300,11 +292,3 @@ def recording_in(trace: StepTrace, step: Callable[..., Any] | None = None, rank:
         finally:
             if naming:
                 sys.setprofile(None)
-
-
-def assigned_input() -> CaptureError:
-    """Return the error for a step that assigns to one of its inputs, reached as an argument or by name."""
-    return CaptureError(
-        f"{users_line()}\na captured step cannot assign() to an argument that requires no gradients, since it gets "
-        "only its value: do not pass the tensor; use it in the step as an outside variable"
-    )
