@@ -42,7 +42,7 @@ def lower(
 ) -> Lowered:
     """Return the program of a run, called `name`, which reads the arrays in these parts of memory at each call.
 
-    `names` are those of tensors in outside variables.
+    `names` are those of tensors in outside variables. Without them, the program is only for comparison with another.
     """
     outside = _Outside(trace, memories)
     equations = outside.equations(trace.equations)
@@ -60,6 +60,7 @@ def lower(
         tuple(outside.read),
         tuple(check for check in checks if isinstance(check.value, Value)),  # not those of constants
         names=_names(trace, names or {}),
+        found={value: np.array(array) for value, array in outside.read.items() if names is not None},
         primals=_primals(trace),
         trained=frozenset(value for leaf, value in state.items() if leaf.requires_grad),
         references=tuple(weakref.ref(leaf) for leaf in state),
@@ -101,7 +102,8 @@ class _Outside:
             self._derived(equation, of)
         body = self.equations(equation.body, equation.primitive)
         scope, _ = self._trace.rule_of.get(equation.output, (equation.scope, None))
-        return replace(equation, inputs=inputs, scope=scope, body=body)
+        how = equation.phase, scope, equation.place, body
+        return Equation(equation.primitive, inputs, equation.params, equation.output, *how)
 
     def _derived(self, equation: Equation, of: Any) -> None:
         """Note which functions may have derived the arrays among the inputs: the step, or a user's body or rules.

@@ -7,7 +7,6 @@ import pickle
 import random
 import types
 from collections.abc import Iterable, Iterator, Sequence, Set
-from dataclasses import replace
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -87,9 +86,7 @@ def prepare(call: Call, peers: Peers) -> Prepared:
         for name, array in after.arrays()
         if other.derived or id(array) in other.derived_from or not any(np.may_share_memory(array, a) for a in read)
     ]
-    copies = {value: np.array(array) for value, array in zip(other.program.outside, read, strict=True)}
-    program = with_phases(replace(other.program, found=copies))
-    return Prepared(other._replace(program=program), after.guards, unsteady, watched)
+    return Prepared(other._replace(program=with_phases(other.program)), after.guards, unsteady, watched)
 
 
 def compare(call: Call, known: Lowered, peers: Peers) -> Difference | None:

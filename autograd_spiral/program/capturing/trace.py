@@ -201,7 +201,7 @@ class StepTrace(Trace, Observer):
             return arg  # type: ignore[no-any-return]
         known = self.known.get(arg.serial, arg)
         if isinstance(known, Value):
-            if not arg.is_leaf:
+            if arg.name and arg.primitive is not None:
                 self.name(known, Rank.GIVEN, arg.name)
             return known
         if known.serial < self.began and known.is_leaf:
