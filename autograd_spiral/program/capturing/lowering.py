@@ -1,4 +1,8 @@
-"""Lowering: makes a program of a trace."""
+"""Lowering: makes a program of a trace.
+
+It decides which arrays of the trace a program reads at each call, chooses names, and records the bodies of declared
+primitives.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_spiral.engine.modes import entering
+from autograd_spiral.engine.pytree import flatten
 from autograd_spiral.engine.tensor import Tensor, as_leaf
 from autograd_spiral.program.capturing.search import Search
 from autograd_spiral.program.capturing.trace import StepTrace, declared_by_user, recording_in
@@ -65,22 +70,22 @@ def lower(
         trained=frozenset(value for leaf, value in state.items() if leaf.requires_grad),
         references=tuple(weakref.ref(leaf) for leaf in state),
     )
-    read, derived = tuple(outside.read.values()), (outside.derived, outside.derived_from)
-    return Lowered(program, tuple(state), read, *derived, trace.treedef, trace.leaves)
+    read = tuple(outside.read.values())
+    return Lowered(program, tuple(state), read, outside.derived, outside.derived_from, trace.treedef, trace.leaves)
 
 
 class _Outside:
-    """Tells arrays that a program reads at each call, those in given parts of memory, from constants."""
+    """Decides which arrays are constants, and which are read at each call: those in the given parts of memory."""
 
     def __init__(self, trace: StepTrace, memories: Set[Any]) -> None:
         self._trace, self._memories = trace, memories
         self._values: dict[Any, Value] = {}  # by part of memory
         self.read: dict[Value, NDArray[Any]] = {}  # the outside arrays that the program reads
-        self.derived = False
+        self.derived = False  # for these two, see `Lowered`
         self.derived_from: set[int] = set()
 
     def atom(self, atom: Any) -> Any:
-        """Return the value of an array that is read at each call, and anything else unchanged."""
+        """Return the value for an array that is read at each call, and anything else unchanged."""
         if not isinstance(atom, np.ndarray):
             return atom
         _, original = self._trace.frozen.get(id(atom), (atom, atom))
@@ -93,12 +98,13 @@ class _Outside:
         return self._values[memory]
 
     def equations(self, equations: Sequence[Equation], of: Any = None) -> tuple[Equation, ...]:
-        """Return these equations, of the step or of the body of a declared primitive, with values of outside arrays."""
+        """Return these equations, which may be the body of the primitive `of`, with values for outside arrays."""
         return tuple([self._equation(equation, of) for equation in equations])
 
     def _equation(self, equation: Equation, of: Any) -> Equation:
         inputs = tuple(map(self.atom, equation.inputs))
-        if any(map(_holds_arrays, (*inputs, *equation.params.values()))):  # parameters are copied, and not read again
+        parameters, _ = flatten([*equation.params.values()])  # arrays in them are copied, and not read again
+        if any(isinstance(part, np.ndarray) for part in (*inputs, *parameters)):
             self._derived(equation, of)
         body = self.equations(equation.body, equation.primitive)
         scope, _ = self._trace.rule_of.get(equation.output, (equation.scope, None))
@@ -106,9 +112,10 @@ class _Outside:
         return Equation(equation.primitive, inputs, equation.params, equation.output, *how)
 
     def _derived(self, equation: Equation, of: Any) -> None:
-        """Note which functions may have derived the arrays among the inputs: the step, or a user's body or rules.
+        """Note where a constant array of an equation may have been derived in plain NumPy.
 
-        The engine's own rules derive arrays only from shapes.
+        This is the step itself, or the body or a rule of a user's primitive. The package's own bodies and rules derive
+        arrays from nothing but shapes.
         """
         functions: Sequence[Any] = ()
         _, rule_of = self._trace.rule_of.get(equation.output, ((), None))
@@ -121,14 +128,6 @@ class _Outside:
         self.derived_from.update(id(array) for function in functions for _, array in Search((function,)).arrays())
 
 
-def _holds_arrays(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any(map(_holds_arrays, value.values()))
-    if isinstance(value, list | tuple | set):
-        return any(map(_holds_arrays, value))
-    return isinstance(value, np.ndarray)
-
-
 # --- names -----------------------------------------------------------------------------------------------------------
 
 
@@ -139,7 +138,7 @@ def _primals(trace: StepTrace) -> dict[Value, Value]:
 
 
 def _names(trace: StepTrace, outside: Mapping[Tensor, str]) -> dict[Value, Name]:
-    """Return the best name of each value: the user's, that of a gradient, or that of a local variable."""
+    """Return a name for each value: one that the user gave, or else that of a gradient, or of a local variable."""
     for tensor, name in outside.items():
         if isinstance(value := trace.known.get(tensor.serial), Value):
             trace.name(value, Rank.GIVEN, name)
@@ -154,14 +153,14 @@ def _names(trace: StepTrace, outside: Mapping[Tensor, str]) -> dict[Value, Name]
 
 
 def expand(trace: StepTrace) -> None:
-    """Record the bodies of declared primitives: after the run, when its other values are no longer in memory."""
+    """Record the bodies of declared primitives. This comes after the run, when its other values have been freed."""
     for i, operands, value in trace.unexpanded:
         trace.equations[i] = replace(trace.equations[i], body=_body(trace, trace.equations[i], operands, value))
     trace.unexpanded = []
 
 
 def _body(outer: StepTrace, of: Equation, operands: Sequence[Any], value: NDArray[Any]) -> tuple[Equation, ...]:
-    """Return the equations of a declared primitive's body, run on tensors; none if it cannot run on them."""
+    """Return the equations of the body of the primitive in `of`, run on tensors; none if it cannot run on them."""
     body = of.primitive.body
     assert body is not None
     trace = StepTrace()
@@ -186,7 +185,7 @@ def _body(outer: StepTrace, of: Equation, operands: Sequence[Any], value: NDArra
         equations = [replace(part, phase=of.phase, place=of.place) for part in trace.equations[: last + 1]]
         trace.equations = [*equations[:-1], replace(equations[-1], output=of.output)]
         expand(trace)
-    except Exception:  # a body may raise anything when given tensors: it then stays one opaque call
+    except Exception:  # a body may raise anything when it gets tensors: then it stays one opaque call
         return ()
     return tuple(trace.equations)
 

@@ -26,7 +26,7 @@ from autograd_spiral.program.executor import Peers
 from autograd_spiral.program.ir import Equation, Program
 from autograd_spiral.program.passes.phases import with_phases
 
-__all__ = ["Prepared", "compare", "guards_of", "prepare"]
+__all__ = ["Prepared", "compare", "prepare", "steady_search"]
 
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), np.generic, type, enum.Enum, np.dtype)
@@ -42,12 +42,8 @@ class Prepared(NamedTuple):
     watched: list[tuple[str, NDArray[Any]]]  # outside arrays that the step may derive constants from in plain NumPy
 
 
-def guards_of(call: Call, program: Program, unsteady: Set[Any]) -> Guards:
-    """Return the guards for what the step reads now, except on the paths to values that it changes itself."""
-    return _search(call, program, unsteady).guards
-
-
-def _search(call: Call, program: Program, unsteady: Set[Any]) -> Search:
+def steady_search(call: Call, program: Program, unsteady: Set[Any]) -> Search:
+    """Search for what the step reads now, except on the paths to values that it changes itself."""
     return Search(call.roots, set(_expanded(program.equations)), unsteady)
 
 
@@ -64,7 +60,9 @@ def prepare(call: Call, peers: Peers) -> Prepared:
     _refuse_rebinding(call, before, between, first)
     second = _trace(call, peers, expanding=True)
     names = before.tensor_names() | {leaf: name for name, leaf in call.named_leaves() if type(leaf) is Tensor}
-    memories = _memories(first) & _memories(second)  # arrays that the step makes lie elsewhere in the second run
+    memories = _memories(first) & _memories(
+        second
+    )  # other arrays were made by the step, and lie elsewhere in the second run
     one, other = lower(first, call.step_name, memories), lower(second, call.step_name, memories, names)
     found = difference(one, other) or _overwritten(memories, first, second)
     drawn = [name for (name, old), (_, new) in zip(states, _random_states(call, before), strict=True) if old != new]
@@ -78,7 +76,7 @@ def prepare(call: Call, peers: Peers) -> Prepared:
             "each time: pass random numbers and counters as arguments, and keep its state in a Tensor that it assigns"
         )
     unsteady = between.guards.unsteady(call.roots)
-    after = _search(call, other.program, unsteady)
+    after = steady_search(call, other.program, unsteady)
     warn_of_kept_tensors(call.step_name, first.began, after.stored())
     read = other.outside
     watched = [
@@ -119,7 +117,7 @@ def _trace(call: Call, peers: Peers, *, annotating: bool = True, expanding: bool
 
 
 def _run(call: Call, arguments: Sequence[Any], trace: StepTrace) -> None:
-    """Run the step once; nothing that it computed is alive afterwards, except what it keeps itself."""
+    """Run the step once, so that its tensors are freed when this function returns, except those that it keeps."""
     args, kwargs = unflatten(call.treedef, iter(arguments))
     with recording_in(trace, getattr(call.step, "__func__", call.step)):
         try:
@@ -140,8 +138,8 @@ _METHODS = (types.MethodType, types.BuiltinMethodType)
 
 
 def _random_states(call: Call, search: Search) -> list[tuple[str, bytes]]:
-    """Return the names and states of the random generators: NumPy's, Python's, arguments, and those that were found."""
-    shared = [("np.random", np.random.rand), ("the module random", random.random)]  # methods of a generator
+    """Return names and states of generators: NumPy's and Python's global ones, arguments, and those that were found."""
+    shared = [("np.random", np.random.rand), ("the module random", random.random)]  # methods of these generators
     found = [*shared, *(("", root) for root in call.roots), *search.found]
     owners = [(name, value.__self__ if isinstance(value, _METHODS) else value) for name, value in found]
     generators = [(name, owner) for name, owner in owners if isinstance(owner, _GENERATORS)]
@@ -159,7 +157,7 @@ def _memories(trace: StepTrace) -> set[Any]:
 
 
 def _overwritten(memories: Set[Any], *runs: StepTrace) -> Difference | None:
-    """Return a difference if these runs changed an outside array that they had read: a replay would not change it."""
+    """Return a difference if these runs changed an outside array after they read it, which a replay would not do."""
     pairs = (pair for run in runs for pair in run.frozen.values())
     return _changed((copy, array) for copy, array in pairs if memory_of(array) in memories)
 
@@ -184,7 +182,7 @@ def _expanded(equations: Sequence[Equation]) -> Iterator[Any]:
 
 
 def _refuse_rebinding(call: Call, before: Search, after: Search, trace: StepTrace) -> None:
-    """Raise `CaptureError` if a name that held a leaf now holds a result of the step, as after `W = W - dW`."""
+    """Raise `CaptureError` if something that held a leaf now holds a result of the step, as after `self.W = W - dW`."""
     for path, (name, tensor) in after.tensors.items():
         _, known = before.tensors.get(path, (name, tensor))
         if known is not tensor and known.is_leaf and not tensor.is_leaf and tensor.serial > trace.began:

@@ -25,7 +25,7 @@ from autograd_spiral.program.capturing.cache_key import (
     signature_check,
 )
 from autograd_spiral.program.capturing.lowering import Lowered
-from autograd_spiral.program.capturing.prepare import Prepared, compare, guards_of, prepare
+from autograd_spiral.program.capturing.prepare import Prepared, compare, prepare, steady_search
 from autograd_spiral.program.capturing.trace import ASSIGNED_INPUT
 from autograd_spiral.program.capturing.warnings import MANY, warn_of_many, warn_of_size
 from autograd_spiral.program.executor import ALONE, Executor, Peers
@@ -109,7 +109,7 @@ class Programs:
             ready.verified, ready.due = ready.calls, 2 * ready.calls
             if ready.guards.changed(call.roots):  # since the step itself has just changed something that it reads
                 ready.unsteady |= ready.guards.unsteady(call.roots)
-                ready.guards = guards_of(call, ready.program, ready.unsteady)
+                ready.guards = steady_search(call, ready.program, ready.unsteady).guards
                 ready.guards.pin(call.roots)
             ready.keep_digests()  # also of arrays that the step has just changed
 

@@ -1,8 +1,8 @@
 """A trace: what one run of a step did, as equations.
 
 The step runs on real arrays, so every operation has its value. The trace keeps the operations in order, what each leaf
-was assigned, and which arrays came from outside. It keeps no tensor that the step computed, since a captured run should
-need no more memory than an ordinary one.
+was assigned, and which arrays came from outside. It keeps no other tensors that the step computes, so that a captured
+run needs no more memory than an ordinary one.
 """
 
 from __future__ import annotations
@@ -44,36 +44,36 @@ class StepTrace(Trace, Observer):
     """The record of one run of a step. `modes.Trace` and `modes.Observer` say when its methods are called."""
 
     def __init__(self, arguments: Collection[Tensor] = (), *, annotating: bool = True, expanding: bool = True) -> None:
-        self.arguments = arguments  # the tensors that the step gets only the values of
+        self.arguments = arguments  # inputs, and what stands in for them: the step cannot assign to them
         self._within = sys._getframe(1).f_code  # the code of the function that makes this trace and runs the step
         self._handlers = signal_handlers()
-        self.annotating = annotating  # whether to note lines, scopes and names, which cost more than anything else
-        self._expanding = expanding  # whether to record the body of every declared primitive, or of the user's own only
-        self.began = Tensor(0).serial
+        self.annotating = annotating  # whether to note lines, scopes and names, which takes most of the time
+        self._expanding = expanding  # whether to record the bodies of all declared primitives, or of the user's only
+        self.began = Tensor(0).serial  # tensors with lower serial numbers were made before the step
         self.inputs: list[Value] = []
-        self.equations: list[Equation] = []  # their arrays are frozen copies of those that the step used
-        self.state: dict[Tensor, Value] = {}  # the leaves from before the step that it read
-        self.known: dict[int, Value | Tensor] = {}  # by serial number: the value of a tensor, or a leaf that holds it
+        self.equations: list[Equation] = []  # the arrays in them are frozen copies
+        self.state: dict[Tensor, Value] = {}  # the leaves from before the step that it reads
+        self.known: dict[int, Value | Tensor] = {}  # by serial number: the value of a tensor, or the leaf it copies
         self.checks: list[tuple[Callable[..., None], Any, tuple[Any, ...]]] = []
         self.outputs: list[Atom] = []
-        self.updates: dict[Tensor, Atom] = {}  # the new value of each leaf from before the step that it assigned
+        self.updates: dict[Tensor, Atom] = {}  # the new values of leaves from before the step
         self.leaves: tuple[Any, ...] = ()  # of the result: `LEAF` for each tensor, and constants
         self.treedef: Any = None
-        self._held: dict[Tensor, list[tuple[int, Tensor]]] = {}  # what an assigned leaf has held since which number
-        self.frozen: dict[int, tuple[NDArray[Any], NDArray[Any]]] = {}  # copies with the arrays they show, by their ids
+        self._held: dict[Tensor, list[tuple[int, Tensor]]] = {}  # what a leaf has held, since which serial number
+        self.frozen: dict[int, tuple[NDArray[Any], NDArray[Any]]] = {}  # a copy and the original, by the copy's id
         self.names: dict[Value, Name] = {}
-        self.primal_of: dict[int, int] = {}  # the numbers of gradients, and of what they were taken with respect to
-        self.rule_of: dict[Value, tuple[tuple[str, ...], Any]] = {}  # what a rule computed: its scope and primitive
+        self.primal_of: dict[int, int] = {}  # from a gradient to what it is taken with respect to, by serial number
+        self.rule_of: dict[Value, tuple[tuple[str, ...], Any]] = {}  # for a result of a rule: its scope, its primitive
         self.swept_scope: tuple[str, ...] = ()  # the scope of the operation whose rule ran last
-        self._unswept = 0  # equations from this index on are not yet assigned to a rule
-        self.unexpanded: list[tuple[int, tuple[Any, ...], NDArray[Any]]] = []  # an equation, its operands and value
-        self.entropy = False  # whether the system was asked for random numbers, for example by an unseeded generator
+        self._unswept = 0  # equations from this index on do not belong to a rule yet
+        self.unexpanded: list[tuple[int, tuple[Any, ...], NDArray[Any]]] = []  # equation, operands and value of calls
+        self.entropy = False  # whether the system was asked for random numbers, as by a generator without a seed
         self.refusal: CaptureError | None = None  # raised again at the end, in case the step caught it
 
     # --- what recording reports ------------------------------------------------------------------------------------
 
     def recorded(self, node: Tensor) -> None:
-        """Add the equation of a new operation."""
+        """Add the equation of a new operation, unless it was not recorded."""
         if node.primitive is None:
             return
         if self.annotating:
@@ -81,7 +81,7 @@ class StepTrace(Trace, Observer):
         self.add(node, [self._now(arg) for arg in node.args], MODE.get().phase)
 
     def add(self, node: Tensor, args: Collection[Any], phase: str) -> None:
-        """Add the equation of an operation on these arguments."""
+        """Add the equation that computes `node` from these arguments."""
         assert node.primitive is not None
         inputs = tuple([self.atom(arg) for arg in args])
         self.known[node.serial] = output = Value(node.shape, node.dtype)
@@ -92,12 +92,12 @@ class StepTrace(Trace, Observer):
             self._unswept = len(self.equations)  # what follows may belong to a rule
 
     def swept(self, node: Tensor, argument: int, ct: Tensor, piece: Any) -> None:
-        """Note that `ct` is the gradient with respect to `node`, and which equations the rule of `node` added."""
+        """Note that `ct` is the gradient with respect to `node`, and which equations the rule of `node` has added."""
         if not self.annotating:
             return
         self.primal_of.setdefault(ct.serial, node.serial)
         fresh = {equation.output: equation for equation in self.equations[self._unswept :]}
-        self.rule_of.update(dict.fromkeys(fresh, (self.swept_scope, None)))  # additions since the previous rule
+        self.rule_of.update(dict.fromkeys(fresh, (self.swept_scope, None)))  # sums that the sweep added up
         stack: list[Any] = [self.known.get(piece.serial)] if type(piece) is Tensor else []
         while stack:  # from the piece back to all that this rule recorded
             if (equation := fresh.pop(stack.pop(), None)) is not None:
@@ -111,13 +111,13 @@ class StepTrace(Trace, Observer):
         return value
 
     def operands_of(self, node: Tensor, *, create_graph: bool) -> tuple[Any, ...]:
-        """Return the arguments of `node` with the values that it was computed from."""
+        """Return the arguments of `node`, with the values that they had when it was computed."""
         if node.serial not in self.known:
             return node.args  # computed before the step
         operands = []
         for arg in node.args:
             if isinstance(arg, np.ndarray):
-                operands.append(Tensor(arg))  # so that its use in rules is recorded: each call may read it again
+                operands.append(Tensor(arg))  # so that what rules compute with it is recorded
             elif type(arg) is Tensor and self._now(arg) is not (then := self._then(arg, node.serial)):
                 if create_graph:
                     raise stale(arg, node)
@@ -134,19 +134,21 @@ class StepTrace(Trace, Observer):
         if leaf in self.arguments:
             self.refuse(ASSIGNED_INPUT)
         new = self._now(value)
-        if new.is_leaf:  # it may be assigned a new value later
+        if new.is_leaf:  # which may be assigned later, too
             new = new.detach()
         self._held.setdefault(leaf, [(0, leaf.detach())]).append((Tensor(0).serial, new))
 
     def aliased(self, leaf: Tensor, tensor: Tensor) -> None:
         """Note that `leaf` holds the value of `tensor`, without its history."""
         source = self._now(tensor)
-        if source.is_leaf or source.serial in self.known:  # otherwise it was computed before the step: a constant
+        if (
+            source.is_leaf or source.serial in self.known
+        ):  # otherwise, it was computed before the step, and is a constant
             self.known[leaf.serial] = self.known.get(source.serial, source)
 
     def froze(self, original: NDArray[Any], copy: NDArray[Any]) -> None:
         """Note that the array `original` was copied to `copy`."""
-        _, first = self.frozen.get(id(original), (None, original))  # for a copy of a copy, the first array
+        _, first = self.frozen.get(id(original), (None, original))  # for a copy of a copy, the first original
         self.frozen[id(copy)] = copy, first
 
     def verify(self, check: Callable[..., None], values: Any, *details: Any) -> None:
@@ -179,7 +181,7 @@ class StepTrace(Trace, Observer):
                 self.permit("indexing by a boolean mask", INSTEAD_OF_MASKS)
 
     def refuse(self, reason: str) -> NoReturn:
-        """Raise `CaptureError` with the user's line; it ends the capture even if the step catches it."""
+        """Raise `CaptureError` with the user's line and a reason; it ends the capture even if the step catches it."""
         self.refusal = CaptureError(f"{users_line()}\n{reason}")
         raise self.refusal
 
@@ -187,7 +189,7 @@ class StepTrace(Trace, Observer):
         """Return whether a signal handler, which is not part of the step, is running in the middle of the step."""
         return is_running(self._handlers, self._within)
 
-    # --- what tensors are in the program ---------------------------------------------------------------------------
+    # --- what tensors become in the program ---------------------------------------------------------------------------
 
     def add_input(self, tensor: Tensor, name: str) -> None:
         """Make `tensor` an input of the program, called `name`."""
@@ -196,7 +198,7 @@ class StepTrace(Trace, Observer):
         self.name(value, Rank.GIVEN, name)
 
     def atom(self, arg: Any) -> Atom:
-        """Return the value or the constant that stands for an argument of an operation."""
+        """Return what an argument of an operation is in the program: a value, or else a constant."""
         if type(arg) is not Tensor:
             return arg  # type: ignore[no-any-return]
         known = self.known.get(arg.serial, arg)
@@ -230,11 +232,11 @@ class StepTrace(Trace, Observer):
         return self._held[arg][-1][1] if type(arg) is Tensor and arg in self._held else arg
 
     def _then(self, arg: Tensor, serial: int) -> Tensor:
-        """Return the tensor whose value `arg` held when a tensor got this number."""
+        """Return the tensor whose value `arg` held when a tensor got this serial number."""
         return next((held for since, held in reversed(self._held.get(arg, ())) if since < serial), arg)
 
     def end(self, leaves: Collection[Any], treedef: Any = None) -> None:
-        """Note the results, and what the assigned leaves hold at the end; from here on, the trace keeps no tensor."""
+        """Note the results, and what assigned leaves hold at the end; then let go of all tensors that were computed."""
         self.outputs = [self.atom(self._now(leaf)) for leaf in leaves if type(leaf) is Tensor]
         self.updates = {leaf: self.atom(self._now(leaf)) for leaf in self._held if leaf.serial < self.began}
         for leaf in self.updates:
@@ -245,12 +247,12 @@ class StepTrace(Trace, Observer):
     # --- names -----------------------------------------------------------------------------------------------------
 
     def name(self, value: Value, rank: int, text: str | None) -> None:
-        """Call `value` by this name, unless it is unnamed or has a name that is as good."""
+        """Give `value` a name, unless the name is empty or the value already has one that is at least as good."""
         if text and (value not in self.names or rank < self.names[value].rank):
             self.names[value] = Name(rank, text)
 
     def returned(self, frame: FrameType, rank: int) -> None:
-        """Note the tensors in the local variables, except arguments, of a function that is returning."""
+        """Note the names of the local variables, except arguments, that hold tensors when a function returns."""
         code = frame.f_code
         for name, tensor in frame.f_locals.items():
             if type(tensor) is Tensor and name not in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
@@ -268,9 +270,9 @@ def declared_by_user(primitive: Primitive | None) -> TypeGuard[Primitive]:
 
 @contextlib.contextmanager
 def recording_in(trace: StepTrace, step: Callable[..., Any] | None = None, rank: int = Rank.STEP) -> Iterator[None]:
-    """Record the block in `trace`, with the names that `step` and the functions it calls give to tensors.
+    """Record the block in `trace`, with the names that tensors have in `step` and in the functions that it calls.
 
-    If a profiler is running, it keeps running, and no such names are found.
+    A profiler that is already running keeps running, and then these names are not found.
     """
     code = getattr(step, "__code__", None)
 
@@ -285,7 +287,7 @@ def recording_in(trace: StepTrace, step: Callable[..., Any] | None = None, rank:
 
     naming = trace.annotating and sys.getprofile() is None
     with entering(constants=True, observer=trace, trace=trace):
-        try:  # begins before the profiler is set, in case an interrupt follows at once
+        try:  # before the profiler is set, in case of an interrupt just after that
             if naming:
                 sys.setprofile(profile)
             yield

@@ -18,6 +18,7 @@ from autograd_spiral.engine.pytree import LEAF
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.program.capturing.cache_key import constant_key
 from autograd_spiral.program.capturing.lowering import Lowered, memory_of
+from autograd_spiral.program.capturing.reads import free_variable
 from autograd_spiral.program.capturing.trace import declared_by_user
 from autograd_spiral.program.ir import Equation, Value
 
@@ -145,6 +146,6 @@ def _parts_of(value: Any) -> Any:
     if isinstance(value, dict):
         return [part for item in value.items() for part in item]
     if isinstance(value, types.FunctionType):  # it may be a new function in each run
-        cells = [cell.cell_contents for cell in value.__closure__ or () if cell != types.CellType()]  # not empty
-        return [value.__code__, value.__defaults__, value.__kwdefaults__, *cells]
+        variables = [free_variable(value, i, None) for i in range(len(value.__code__.co_freevars))]
+        return [value.__code__, value.__defaults__, value.__kwdefaults__, *variables]
     return [*vars(value).items()] if dataclasses.is_dataclass(value) and hasattr(value, "__dict__") else None
