@@ -10,7 +10,7 @@ import contextlib
 import gc
 import types
 import weakref
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
@@ -36,17 +36,13 @@ _LASTING = (*CONSTANTS, *FUNCTIONS, types.ModuleType, types.CodeType, type)
 
 
 class Row(NamedTuple):
-    """One read: the number of its source, the reading function and its key, the number of the value read, and its name.
-
-    The `path` leads from a root to the value.
-    """
+    """One read: the number of its source, the reading function, its key, the number of the value read, and a name."""
 
     source: int
     read: Read
     key: Any
     result: int
     name: str
-    path: tuple[Any, ...]
 
 
 _Plan: TypeAlias = tuple[
@@ -65,16 +61,24 @@ class Guards:
     """
 
     def __init__(
-        self, roots: int, values: Sequence[Any], reads: Sequence[Row], known_by_items: Set[int], items: Sequence[Any]
+        self,
+        roots: int,
+        values: Sequence[Any],
+        reads: Sequence[Row],
+        known_by_items: Set[int],
+        items: Mapping[int, Sequence[Any]],
     ) -> None:
         self.freed: list[Any] = []  # references to what was freed: then these guards never hold again
         lasting = {i for i, value in enumerate(values) if _lasts(value, step=i == 0)}
         self._lasting = {i: values[i] for i in lasting}
         equal = {**dict.fromkeys(known_by_items, _ANY), **self._lasting}
         self._rows = [(row, id(values[row.result]), equal.get(row.result, MISSING)) for row in reads]
-        others = [values[row.result] for row in reads if row.result not in known_by_items | lasting]
         owned = not lasting.issuperset(range(roots))  # by an object that a held value might refer to
-        self._held = [self._reference(value, owned=owned) for value in (*others, *items)]
+        self._held = {
+            row.result: [self._reference(value, owned=owned) for value in items.get(row.result, [values[row.result]])]
+            for row in reads
+            if row.result not in known_by_items | lasting
+        }
         self._closure = {row.result for row in reads if row.source == 0 and row.read is free_variable}
         self._plan: _Plan
         self.unpin()
@@ -111,16 +115,21 @@ class Guards:
         """Release what `pin` holds, so that nothing is kept alive."""
         self._plan = [], self._rows, self._lasting
 
-    def unsteady(self, roots: Sequence[Any]) -> set[Any]:
-        """Return the paths to everything that has changed."""
-        values, found = {**self._lasting, **dict(enumerate(roots))}, set()
+    def drop_changed(self, roots: Sequence[Any]) -> None:
+        """Drop the guards that do not hold, since the step itself has changed what they read, and those that follow."""
+        values, freed = {**self._lasting, **dict(enumerate(roots))}, set(map(id, self.freed))
+        dropped: set[int] = set()
         for row, known, equal in self._rows:
             values[row.result] = value = MISSING
             with contextlib.suppress(Exception):  # an object may compute its own attributes or items
                 values[row.result] = value = row.read(values[row.source], row.key, MISSING)
-            if id(value) != known and not _equal(value, equal):
-                found.add(row.path)
-        return found
+            same = id(value) == known or _equal(value, equal)
+            if row.source in dropped or not same or not freed.isdisjoint(map(id, self._held.get(row.result, ()))):
+                dropped.add(row.result)
+        self._rows = [entry for entry in self._rows if entry[0].result not in dropped]
+        self._held = {result: held for result, held in self._held.items() if result not in dropped}
+        self.freed.clear()
+        self.unpin()
 
     def changed(self, roots: Sequence[Any]) -> tuple[str, Any] | None:
         """Return the name of the first guard that does not hold, and what it reads now; None if all of them hold."""
@@ -137,7 +146,7 @@ class Guards:
                     others, starts = self._rows, self._lasting
                     break
             values = {**starts, **dict(enumerate(roots))} if others else {}
-            for (source, read, key, result, name, _), known, equal in others:
+            for (source, read, key, result, name), known, equal in others:
                 values[result] = value = read(values[source], key, MISSING)
                 if id(value) != known and not _equal(value, equal):
                     return name, value

@@ -23,10 +23,10 @@ from autograd_spiral.program.capturing.trace import StepTrace, recording_in
 from autograd_spiral.program.capturing.verify import Difference, difference, same, shown
 from autograd_spiral.program.capturing.warnings import warn_of_kept_tensors
 from autograd_spiral.program.executor import Peers
-from autograd_spiral.program.ir import Equation, Program
+from autograd_spiral.program.ir import Equation
 from autograd_spiral.program.passes.phases import with_phases
 
-__all__ = ["Prepared", "compare", "prepare", "steady_search"]
+__all__ = ["Prepared", "compare", "prepare"]
 
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), np.generic, type, enum.Enum, np.dtype)
@@ -38,13 +38,7 @@ class Prepared(NamedTuple):
 
     lowered: Lowered
     guards: Guards
-    unsteady: set[Any]  # the paths to values that the step itself changes, which have no guards
     watched: list[tuple[str, NDArray[Any]]]  # outside arrays that the step may derive constants from in plain NumPy
-
-
-def steady_search(call: Call, program: Program, unsteady: Set[Any]) -> Search:
-    """Search for what the step reads now, except on the paths to values that it changes itself."""
-    return Search(call.roots, set(_expanded(program.equations)), unsteady)
 
 
 def prepare(call: Call, peers: Peers) -> Prepared:
@@ -56,7 +50,7 @@ def prepare(call: Call, peers: Peers) -> Prepared:
     before = Search(call.roots)
     states = _random_states(call, before)
     first = _trace(call, peers)
-    between = Search(call.roots)
+    between = Search(call.roots, set(_expanded(first.equations)))
     _refuse_rebinding(call, before, between, first)
     second = _trace(call, peers, expanding=True)
     names = before.tensor_names() | {leaf: name for name, leaf in call.named_leaves() if type(leaf) is Tensor}
@@ -75,16 +69,15 @@ def prepare(call: Call, peers: Peers) -> Prepared:
             f"{found.describe('in one run of the step', 'in the other')}. A captured step must compute the same thing "
             "each time: pass random numbers and counters as arguments, and keep its state in a Tensor that it assigns"
         )
-    unsteady = between.guards.unsteady(call.roots)
-    after = steady_search(call, other.program, unsteady)
-    warn_of_kept_tensors(call.step_name, first.began, after.stored())
+    between.guards.drop_changed(call.roots)
+    warn_of_kept_tensors(call.step_name, first.began, between.stored())
     read = other.outside
     watched = [
         (name, array)
-        for name, array in after.arrays()
+        for name, array in between.arrays()
         if other.derived or id(array) in other.derived_from or not any(np.may_share_memory(array, a) for a in read)
     ]
-    return Prepared(other._replace(program=with_phases(other.program)), after.guards, unsteady, watched)
+    return Prepared(other._replace(program=with_phases(other.program)), between.guards, watched)
 
 
 def compare(call: Call, known: Lowered, peers: Peers) -> Difference | None:

@@ -25,7 +25,7 @@ from autograd_spiral.program.capturing.cache_key import (
     signature_check,
 )
 from autograd_spiral.program.capturing.lowering import Lowered
-from autograd_spiral.program.capturing.prepare import Prepared, compare, prepare, steady_search
+from autograd_spiral.program.capturing.prepare import Prepared, compare, prepare
 from autograd_spiral.program.capturing.trace import ASSIGNED_INPUT
 from autograd_spiral.program.capturing.warnings import MANY, warn_of_many, warn_of_size
 from autograd_spiral.program.executor import ALONE, Executor, Peers
@@ -108,8 +108,7 @@ class Programs:
                 raise
             ready.verified, ready.due = ready.calls, 2 * ready.calls
             if ready.guards.changed(call.roots):  # since the step itself has just changed something that it reads
-                ready.unsteady |= ready.guards.unsteady(call.roots)
-                ready.guards = steady_search(call, ready.program, ready.unsteady).guards
+                ready.guards.drop_changed(call.roots)
                 ready.guards.pin(call.roots)
             ready.keep_digests()  # also of arrays that the step has just changed
 
@@ -129,7 +128,7 @@ class Ready:
     def __init__(self, call: Call, prepared: Prepared, executor: Executor, forget: Callable[[], Any]) -> None:
         lowered = prepared.lowered
         self.key, _ = call.key()
-        self.program, self.guards, self.unsteady = lowered.program, prepared.guards, prepared.unsteady
+        self.program, self.guards = lowered.program, prepared.guards
         self.same_signature = signature_check(call)
         self._names, self.watched = [name for name, _ in prepared.watched], [array for _, array in prepared.watched]
         self.keep_digests()

@@ -14,7 +14,7 @@ import inspect
 import sys
 import sysconfig
 import types
-from collections.abc import Collection, Sequence, Set
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,19 +51,16 @@ _INSTALLED = tuple({sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib
 class Search:
     """A search from some roots for everything that is read by name: functions first, then attributes that they name."""
 
-    def __init__(
-        self, roots: Sequence[Any], expanded: Collection[Primitive] = (), unsteady: Set[Any] = frozenset()
-    ) -> None:
+    def __init__(self, roots: Sequence[Any], expanded: Collection[Primitive] = ()) -> None:
         self.found: list[tuple[str, Any]] = []  # names and values
         self.tensors: dict[tuple[Any, ...], tuple[str, Tensor]] = {}  # by path, with what a user writes for them
         self._roots = roots
-        self._unsteady = unsteady  # the paths to values that the step itself changes: they get no guards
         self._paths: list[tuple[Any, ...]] = [(i,) for i in range(len(roots))]  # of the values
         self._expanded = expanded  # the declared primitives whose bodies are equations of a program
         self._values = list(roots)  # and then what each read returned
         self._reads: dict[Any, Row] = {}
         self._known_by_items: set[int] = set()  # values whose items a guard looks at
-        self._items: list[Any] = []  # items that have no guards of their own
+        self._items: dict[int, list[Any]] = {}  # the items of containers that have no guards of their own
         self._queue = [("", i) for i in range(len(roots))]
         self._seen: set[int] = set()
         self._objects: list[tuple[int, set[str]]] = []  # where they are, and the attributes that were looked for
@@ -100,9 +97,7 @@ class Search:
         value = read(self._values[source], key, MISSING)
         path = (*self._paths[source], read, None if read is if_same_items else key)
         index = self._add(value, path)
-        if path in self._unsteady:
-            return index
-        self._reads[source, read, key] = Row(source, read, key, index, name, path)
+        self._reads[source, read, key] = Row(source, read, key, index, name)
         if type(value) is Tensor:
             self.tensors[path] = name, value
         if name:
@@ -172,17 +167,14 @@ class Search:
         if count > _MOST_ITEMS:
             return
         self.found.append((name, items))
-        if (*self._paths[index], if_same_items, None) in self._unsteady:
-            return
-        known = Items(items_in(container), tuple(map(id, items)), keys_of(items))
-        self._read(index, if_same_items, known)
+        known = self._read(index, if_same_items, Items(items_in(container), tuple(map(id, items)), keys_of(items)))
+        self._items[known] = [item for item in items if isinstance(item, _ENDS)]
         self._known_by_items.add(index)
         pairs = zip(items, items[count:], strict=False) if isinstance(container, dict) else enumerate(items)
         read = dict.get if isinstance(container, dict) else item_of
         for key, item in pairs:
             called = str(key) if isinstance(container, dict) else f"{name}_{key}"
             if isinstance(item, _ENDS):
-                self._items.append(item)
                 self.found.append((called, item))
                 if type(item) is Tensor:
                     self.tensors[*self._paths[index], read, key] = f"{name}[{key!r}]", item
