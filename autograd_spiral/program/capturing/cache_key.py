@@ -32,7 +32,7 @@ __all__ = [
 
 
 class CacheKey(NamedTuple):
-    """The part of the arguments of a call that determines which program is used."""
+    """What of a call selects its program."""
 
     treedef: Any
     leaves: tuple[Any, ...]  # an `InputKey`, or the key of a constant
@@ -40,7 +40,7 @@ class CacheKey(NamedTuple):
 
 
 class InputKey(NamedTuple):
-    """The part of the key for an input; whether it is a Tensor matters, since the step may return it."""
+    """The part of the key for an input. Whether the input is a Tensor matters, since the step may return it."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -91,7 +91,7 @@ class Call:
 
 
 def taken_apart(arguments: Any) -> tuple[list[Any], Any]:
-    """Return the leaves and treedef of arguments; a dataclass without arrays is a leaf: it may be a model."""
+    """Return the leaves and treedef of arguments. A dataclass without arrays is a leaf, since it may be a model."""
     return flatten(arguments, _is_object)
 
 
@@ -133,7 +133,7 @@ def _leaf_key(leaf: Any, inputs: list[NDArray[Any]]) -> Any:
 
 
 def constant_key(value: Any, identity: Callable[[Any], Any] | None = None) -> Any:
-    """Return a key for a constant: the same tuple for equal constants, or the `identity` of any other object.
+    """Return a key for a constant: a tuple, which is the same for equal constants, or the `identity` of another object.
 
     Numbers are equal if they have the same type, value and sign of zero. Slices, ranges, tuples and frozen dataclasses
     are equal if their parts are. Functions are equal if their code and defaults are, since guards watch everything else
@@ -171,7 +171,7 @@ class Identity:
         try:
             self._object = weakref.ref(value)
         except TypeError:
-            self._object = lambda: value  # type: ignore[assignment]  # as for a list, which has no weak references
+            self._object = lambda: value  # type: ignore[assignment]  # a list, for example, has no weak references
 
     def __eq__(self, other: object) -> bool:
         mine = self._object()
@@ -189,8 +189,8 @@ def digests(arrays: Sequence[NDArray[Any]]) -> tuple[Any, ...]:
 def signature_check(call: Call) -> Callable[[tuple[Any, ...], bool], bool]:
     """Return a function that says whether a call has the signature of `call`, in which all arguments must be arrays.
 
-    The function takes the arguments, and whether gradients are recorded. It is code generated for these shapes and
-    dtypes, since every call of a captured step calls it first.
+    The function takes the arguments, and whether gradients are recorded. It is generated code, since every call of a
+    captured step begins with it.
 
     >>> check = signature_check(Call(np.sin, (np.zeros(3),), {}, recording=True))
     >>> check((np.ones(3),), True), check((np.ones(4),), True), check((np.ones(3), np.ones(3)), True)

@@ -57,7 +57,7 @@ class Guards:
 
     They keep nothing alive except constants, modules, classes and their functions. They know other objects by their
     ids, reach them by a path from the roots, and are told when such an object is freed. While guards are pinned, they
-    also hold what the variables around the step hold, which makes them faster.
+    also hold what the closure variables of the step hold, which makes them faster.
     """
 
     def __init__(
@@ -68,12 +68,14 @@ class Guards:
         known_by_items: Set[int],
         items: Mapping[int, Sequence[Any]],
     ) -> None:
-        self.freed: list[Any] = []  # references to what was freed: then these guards never hold again
+        self.freed: list[
+            Any
+        ] = []  # references to objects that were freed: if there is one, the guards never hold again
         lasting = {i for i, value in enumerate(values) if _lasts(value, step=i == 0)}
         self._lasting = {i: values[i] for i in lasting}
         equal = {**dict.fromkeys(known_by_items, _ANY), **self._lasting}
         self._rows = [(row, id(values[row.result]), equal.get(row.result, MISSING)) for row in reads]
-        owned = not lasting.issuperset(range(roots))  # by an object that a held value might refer to
+        owned = not lasting.issuperset(range(roots))  # by an object, to which a value that is held might refer
         self._held = {
             row.result: [self._reference(value, owned=owned) for value in items.get(row.result, [values[row.result]])]
             for row in reads
@@ -87,8 +89,8 @@ class Guards:
         """Return a weak reference, which tells these guards when `value` is freed; or else the value itself, or None.
 
         If an object owns the guards, a value is kept only if everything it refers to is a constant, an array or a
-        tensor: then it cannot refer to the owner. With None, a new object that gets the id of the freed value is
-        mistaken for that value, until the attributes of the new object are read or the step is verified.
+        tensor: then it cannot refer to the owner. Where this returns None, a new object that gets the id of a freed
+        value is mistaken for that value, until the attributes of the new object are read or the step is verified.
         """
         if type(value).__weakrefoffset__:
             return weakref.ref(value, self.freed.append)
@@ -96,11 +98,11 @@ class Guards:
         return value if all(isinstance(part, (*_LASTING, Tensor, np.ndarray)) for part in parts) else None
 
     def pin(self, roots: Sequence[Any]) -> None:
-        """Hold what the variables around the step hold, for as long as the latest call used these guards."""
+        """Hold what the closure variables of the step hold, as long as these are the guards of the latest call."""
         values = {**self._lasting, **dict(enumerate(roots))}
         for row, _, _ in self._rows:
             values[row.result] = row.read(values[row.source], row.key, MISSING)
-        arguments = range(1, len(roots))  # these are other objects at each call, even if they are equal
+        arguments = range(1, len(roots))  # which may be other objects at each call, even if they are equal
         pinned = (self._closure | self._lasting.keys()).difference(arguments)
         direct = [
             (*_bound(row, values[row.source], values[row.result]), values[row.result], row.name)

@@ -39,7 +39,7 @@ _CAPACITY = 64
 
 
 class Programs:
-    """The programs that were made of a step, the most recently used one first; `find` returns the one for a call."""
+    """The programs of a step, the most recently used one first; `find` returns the one for a call."""
 
     def __init__(self, executor: Executor, *, verify: bool, peers: Peers) -> None:
         self.kept: list[Ready] = []
@@ -103,11 +103,13 @@ class Programs:
                             "an array: np.asarray(number)), or keep it in a Tensor; the next call makes a new program"
                         )
             except Exception:
-                if found or self._peers is not ALONE:  # with several processes, all forget it, whatever the error
+                if (
+                    found or self._peers is not ALONE
+                ):  # if there are several processes, all of them forget it, whatever the error was
                     self._forget(ready)
                 raise
             ready.verified, ready.due = ready.calls, 2 * ready.calls
-            if ready.guards.changed(call.roots):  # since the step itself has just changed something that it reads
+            if ready.guards.changed(call.roots):  # the step itself has just changed something that it reads
                 ready.guards.drop_changed(call.roots)
                 ready.guards.pin(call.roots)
             ready.keep_digests()  # also of arrays that the step has just changed
@@ -132,7 +134,7 @@ class Ready:
         self.same_signature = signature_check(call)
         self._names, self.watched = [name for name, _ in prepared.watched], [array for _, array in prepared.watched]
         self.keep_digests()
-        self.calls, self.verified = 0, 1  # counted from the capture: the latest one, and the latest one verified
+        self.calls, self.verified = 0, 1  # the number of the latest call, and of the latest one that was verified
         self.due: float = 2  # the call at which to verify it next
         self._lowered = lowered._replace(state=())
         self._updates = len(self.program.updates)
@@ -233,7 +235,7 @@ def _any_owned(locks: Sequence[Any]) -> bool:
 
 
 def _used_by_identity(argument: Any) -> bool:
-    """Return whether an argument equals no other object: once it is freed, no later call can pass an equal one."""
+    """Return whether an argument equals no other object. Once it is freed, no later call can pass an equal one."""
     return isinstance(constant_key(argument), Identity) and type(argument).__weakrefoffset__ != 0
 
 

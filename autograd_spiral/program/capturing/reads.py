@@ -61,11 +61,11 @@ def attribute_of_class(cls: type, name: str, otherwise: Any) -> Any:
     return cls.__dict__.get(name, otherwise)
 
 
-# --- containers: their own classes may have other methods than those of list, tuple and dict -------------------------
+# --- containers: by the methods of list, tuple and dict, which a class of the user's may replace by its own ----------
 
 
 def items_in(container: Any) -> Callable[[Any], Iterable[Any]]:
-    """Return the function that returns the items of such containers; those of a dict are its keys, then its values."""
+    """Return the function that lists the items of such containers: for a dict, its keys and then its values."""
     return next(function for kind, function in _ITEMS.items() if isinstance(container, kind))
 
 
@@ -94,7 +94,7 @@ def if_same_items(container: Any, known: Items, otherwise: Any) -> Any:
 
 
 class Items(NamedTuple):
-    """The items of a container, as guards know them: they keep no item alive except constants."""
+    """The items of a container by their ids, and by keys that are equal for equal constants."""
 
     of: Callable[[Any], Iterable[Any]]
     ids: tuple[int, ...]
@@ -102,5 +102,5 @@ class Items(NamedTuple):
 
 
 def keys_of(items: Iterable[Any]) -> tuple[Any, ...]:
-    """Return keys for items: equal constants have equal keys, and a key keeps no other object alive."""
+    """Return a key for each item: equal constants have equal keys. A key keeps nothing else than a constant alive."""
     return tuple([constant_key(item, id) for item in items])

@@ -53,7 +53,7 @@ class Search:
 
     def __init__(self, roots: Sequence[Any], expanded: Collection[Primitive] = ()) -> None:
         self.found: list[tuple[str, Any]] = []  # names and values
-        self.tensors: dict[tuple[Any, ...], tuple[str, Tensor]] = {}  # by path, with what a user writes for them
+        self.tensors: dict[tuple[Any, ...], tuple[str, Tensor]] = {}  # by path: how a user writes it, and the tensor
         self._roots = roots
         self._paths: list[tuple[Any, ...]] = [(i,) for i in range(len(roots))]  # of the values
         self._expanded = expanded  # the declared primitives whose bodies are equations of a program
@@ -63,7 +63,9 @@ class Search:
         self._items: dict[int, list[Any]] = {}  # the items of containers that have no guards of their own
         self._queue = [("", i) for i in range(len(roots))]
         self._seen: set[int] = set()
-        self._objects: list[tuple[int, set[str]]] = []  # where they are, and the attributes that were looked for
+        self._objects: list[
+            tuple[int, set[str]]
+        ] = []  # where each is, and the attributes that were already looked for in it
         self._attributes: dict[str, None] = {"__call__": None}  # named by functions
         self._assigned: dict[str, None] = {}  # the attributes to which functions assign
         self._globals: list[tuple[str, Any]] = []  # the globals to which functions assign
@@ -231,7 +233,7 @@ def _classes_of(value: Any) -> tuple[type, ...]:
 
 
 def _means_itself(name: str, value: Any) -> bool:
-    """Return whether a global is a function or module, not the user's, under its own name: it never changes."""
+    """Return whether a global is a function or module that is not the user's, under its own name: it never changes."""
     if value is MISSING:
         return hasattr(builtins, name)
     if isinstance(value, types.ModuleType):

@@ -67,7 +67,7 @@ def capture(
     dicts, and dataclasses with arrays: their shapes and dtypes select the program. Everything else that the step is
     given or reads is constant. What it reads in plain sight is watched: variables, attributes of your objects, items of
     short lists and dicts, in the step and in your functions and methods that it names. A change there makes a new
-    program. When eight programs were made for inputs of the same shapes, a UserWarning says why. To find other
+    program. Once eight programs have been made for inputs of the same shapes, a UserWarning says why. To find other
     changes, the step is recorded again at calls 2, 4, 8, 16, … of each program, and raises `CaptureError` if it no
     longer computes what the program does; `verify=False` turns this off.
 

@@ -1,7 +1,4 @@
-"""Warnings about a captured step, given even if its two traced runs agree.
-
-All of them point to the user's line that called the step.
-"""
+"""Warnings about a captured step, which works all the same. They point to the user's line that called the step."""
 
 from __future__ import annotations
 
