@@ -68,9 +68,7 @@ class Guards:
         known_by_items: Set[int],
         items: Mapping[int, Sequence[Any]],
     ) -> None:
-        self.freed: list[
-            Any
-        ] = []  # references to objects that were freed: if there is one, the guards never hold again
+        self.freed: list[Any] = []  # references to objects that were freed: after the first, the guards never hold
         lasting = {i for i, value in enumerate(values) if _lasts(value, step=i == 0)}
         self._lasting = {i: values[i] for i in lasting}
         equal = {**dict.fromkeys(known_by_items, _ANY), **self._lasting}

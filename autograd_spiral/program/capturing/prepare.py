@@ -176,9 +176,9 @@ def _expanded(equations: Sequence[Equation]) -> Iterator[Any]:
 
 def _refuse_rebinding(call: Call, before: Search, after: Search, trace: StepTrace) -> None:
     """Raise `CaptureError` if something that held a leaf now holds a result of the step, as after `self.W = W - dW`."""
-    for path, (name, tensor) in after.tensors.items():
-        _, known = before.tensors.get(path, (name, tensor))
-        if known is not tensor and known.is_leaf and not tensor.is_leaf and tensor.serial > trace.began:
+    gone = {name for name, tensor in {*before.tensors}.difference(after.tensors) if tensor.is_leaf}
+    for name, tensor in after.tensors:
+        if name in gone and not tensor.is_leaf and tensor.serial > trace.began:
             raise CaptureError(
                 f"{tensor.place}\n{call.step_name} binds {name!r}, which was a leaf, to a new tensor. A program would "
                 f"not do that at later calls: write {name}.assign(…) in place of {name} = …"

@@ -103,9 +103,7 @@ class Programs:
                             "an array: np.asarray(number)), or keep it in a Tensor; the next call makes a new program"
                         )
             except Exception:
-                if (
-                    found or self._peers is not ALONE
-                ):  # if there are several processes, all of them forget it, whatever the error was
+                if found or self._peers is not ALONE:  # with several processes, all forget it after any error
                     self._forget(ready)
                 raise
             ready.verified, ready.due = ready.calls, 2 * ready.calls

@@ -53,19 +53,17 @@ class Search:
 
     def __init__(self, roots: Sequence[Any], expanded: Collection[Primitive] = ()) -> None:
         self.found: list[tuple[str, Any]] = []  # names and values
-        self.tensors: dict[tuple[Any, ...], tuple[str, Tensor]] = {}  # by path: how a user writes it, and the tensor
+        self.tensors: list[tuple[str, Tensor]] = []  # with what a user writes for each, such as `model.parts[0]`
         self._roots = roots
-        self._paths: list[tuple[Any, ...]] = [(i,) for i in range(len(roots))]  # of the values
         self._expanded = expanded  # the declared primitives whose bodies are equations of a program
         self._values = list(roots)  # and then what each read returned
+        self._texts = [""] * len(roots)  # what a user writes for each value
         self._reads: dict[Any, Row] = {}
         self._known_by_items: set[int] = set()  # values whose items a guard looks at
         self._items: dict[int, list[Any]] = {}  # the items of containers that have no guards of their own
         self._queue = [("", i) for i in range(len(roots))]
         self._seen: set[int] = set()
-        self._objects: list[
-            tuple[int, set[str]]
-        ] = []  # where each is, and the attributes that were already looked for in it
+        self._objects: list[tuple[int, set[str]]] = []  # where each is, and which attributes were looked up in it
         self._attributes: dict[str, None] = {"__call__": None}  # named by functions
         self._assigned: dict[str, None] = {}  # the attributes to which functions assign
         self._globals: list[tuple[str, Any]] = []  # the globals to which functions assign
@@ -92,25 +90,27 @@ class Search:
         """Return the arrays that were found, each once, with their names."""
         return list({id(value): (name, value) for name, value in self.found if isinstance(value, np.ndarray)}.values())
 
-    def _read(self, source: int, read: Read, key: Any, name: str = "") -> int:
-        """Guard what `read` returns, follow it if it has a name, and return its index among the values."""
+    def _read(self, source: int, read: Read, key: Any, name: str = "", text: str = "") -> int:
+        """Guard what `read` returns, follow it if it has a name, and return its index among the values.
+
+        `text` is what a user writes for it; without it, the same as for its source.
+        """
         if (source, read, key) in self._reads:
             return self._reads[source, read, key].result
         value = read(self._values[source], key, MISSING)
-        path = (*self._paths[source], read, None if read is if_same_items else key)
-        index = self._add(value, path)
+        index = self._add(value, text or self._texts[source])
         self._reads[source, read, key] = Row(source, read, key, index, name)
         if type(value) is Tensor:
-            self.tensors[path] = name, value
+            self.tensors.append((self._texts[index], value))
         if name:
             self.found.append((name, value))
             if len(self._values) < _MOST_GUARDS:
                 self._queue.append((name, index))
         return index
 
-    def _add(self, value: Any, path: tuple[Any, ...] = ()) -> int:
+    def _add(self, value: Any, text: str = "") -> int:
         self._values.append(value)
-        self._paths.append(path or (id(value),))
+        self._texts.append(text)
         return len(self._values) - 1
 
     # --- what there is to read in a value ---------------------------------------------------------------------------
@@ -144,11 +144,11 @@ class Search:
         self._read(index, getattr, "__code__")
         for name in sorted(set(_names_in(code, "LOAD_GLOBAL", "LOAD_NAME"))):
             if not _means_itself(name, function.__globals__.get(name, MISSING)):
-                self._read(index, global_variable, name, name)
+                self._read(index, global_variable, name, name, name)
         for i, name in enumerate(code.co_freevars):
-            self._read(index, free_variable, i, name)
+            self._read(index, free_variable, i, name, name)
         for name in _names_in(code, "IMPORT_NAME"):
-            self._read(index, module, name, name)
+            self._read(index, module, name, name, name)
         self._attributes.update(dict.fromkeys(_names_in(code, "LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM")))
         self._assigned.update(dict.fromkeys(_names_in(code, "STORE_ATTR")))
         assigned = _names_in(code, "STORE_GLOBAL")
@@ -176,22 +176,24 @@ class Search:
         read = dict.get if isinstance(container, dict) else item_of
         for key, item in pairs:
             called = str(key) if isinstance(container, dict) else f"{name}_{key}"
+            text = f"{self._texts[index] or name}[{key!r}]"
             if isinstance(item, _ENDS):
                 self.found.append((called, item))
                 if type(item) is Tensor:
-                    self.tensors[*self._paths[index], read, key] = f"{name}[{key!r}]", item
+                    self.tensors.append((text, item))
             else:
-                self._read(index, read, key, called)
+                self._read(index, read, key, called, text)
 
     def _attribute(self, index: int, name: str) -> None:
         """Guard an attribute: the object's own, or those of its classes, down to the first that is not a descriptor."""
         value = self._values[index]
         own = None if isinstance(value, type) else _namespace(value)
+        text = f"{self._texts[index]}.{name}" if self._texts[index] else name
         classes = [cls for cls in _classes_of(value) if name in cls.__dict__ and _is_users_own(cls)]
         if type(own) is dict and (name in own or classes):  # an attribute of the object hides that of the class
             namespace = self._read(index, getattr, "__dict__")
             self._known_by_items.add(namespace)
-            self._read(namespace, dict.get, name, name)
+            self._read(namespace, dict.get, name, name, text)
             if name in own:
                 return
         if classes and not isinstance(value, type):
@@ -199,9 +201,9 @@ class Search:
         for cls in classes:
             attribute = cls.__dict__[name]
             if isinstance(attribute, types.MemberDescriptorType):
-                self._read(index, getattr, name, name)
+                self._read(index, getattr, name, name, text)
                 return
-            self._read(self._add(cls), attribute_of_class, name, name)
+            self._read(self._add(cls), attribute_of_class, name, name, text)
             if not hasattr(type(attribute), "__get__"):
                 return  # not the attributes that `super()` would find
 
