@@ -11,6 +11,7 @@ import builtins
 import dis
 import functools
 import inspect
+import itertools
 import sys
 import sysconfig
 import types
@@ -164,25 +165,24 @@ class Search:
                 self._read(index, part_of_primitive, i, name)
 
     def _container(self, index: int, name: str, container: Any) -> None:
-        items = tuple(items_in(container)(container))
-        count = len(items) // 2 if isinstance(container, dict) else len(items)
-        if count > _MOST_ITEMS:
+        is_dict = isinstance(container, dict)
+        items = tuple(itertools.islice(items_in(container)(container), 2 * _MOST_ITEMS + 1))
+        if len(items) > _MOST_ITEMS * (2 if is_dict else 1):
             return
         self.found.append((name, items))
         known = self._read(index, if_same_items, Items(items_in(container), tuple(map(id, items)), keys_of(items)))
         self._items[known] = [item for item in items if isinstance(item, _ENDS)]
         self._known_by_items.add(index)
-        pairs = zip(items, items[count:], strict=False) if isinstance(container, dict) else enumerate(items)
-        read = dict.get if isinstance(container, dict) else item_of
-        for key, item in pairs:
-            called = str(key) if isinstance(container, dict) else f"{name}_{key}"
+        half = len(items) // 2
+        for key, item in zip(items[:half], items[half:], strict=True) if is_dict else enumerate(items):
+            called = str(key) if is_dict else f"{name}_{key}"
             text = f"{self._texts[index] or name}[{key!r}]"
-            if isinstance(item, _ENDS):
-                self.found.append((called, item))
-                if type(item) is Tensor:
-                    self.tensors.append((text, item))
-            else:
-                self._read(index, read, key, called, text)
+            if not isinstance(item, _ENDS):
+                self._read(index, dict.get if is_dict else item_of, key, called, text)
+                continue
+            self.found.append((called, item))
+            if type(item) is Tensor:
+                self.tensors.append((text, item))
 
     def _attribute(self, index: int, name: str) -> None:
         """Guard an attribute: the object's own, or those of its classes, down to the first that is not a descriptor."""
