@@ -64,6 +64,14 @@ def test_arrays_that_a_step_only_computes_with_are_not_watched() -> None:
     assert captured._programs.last.watched == []
 
 
+def test_a_mask_that_was_computed_before_the_step_makes_it_watch_no_array() -> None:
+    mask, data = w > 0, np.ones(2)
+    captured = capture(lambda x: np.where(mask, w * x, 0.0) * data)
+    assert_same([captured(ONES).data], [np.where(mask.data, w.data, 0.0)], "value")
+    assert captured._programs.last is not None
+    assert captured._programs.last.watched == []
+
+
 def test_capturing_needs_no_more_memory_than_the_step_itself() -> None:
     W = Tensor(np.full((2, 100), 0.1), requires_grad=True)
     V = Tensor(np.full((100, 3), 0.1), requires_grad=True)

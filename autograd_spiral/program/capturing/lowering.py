@@ -104,7 +104,8 @@ class _Outside:
     def _equation(self, equation: Equation, of: Any) -> Equation:
         inputs = tuple(map(self.atom, equation.inputs))
         parameters, _ = flatten([*equation.params.values()])  # arrays in them are copied, and not read again
-        if any(isinstance(part, np.ndarray) for part in (*inputs, *parameters)):
+        arrays = [part for part in (*inputs, *parameters) if isinstance(part, np.ndarray)]
+        if not self._trace.settled.keys() >= set(map(id, arrays)):
             self._derived(equation, of)
         body = self.equations(equation.body, equation.primitive)
         scope, _ = self._trace.rule_of.get(equation.output, (equation.scope, None))
@@ -164,7 +165,7 @@ def _body(outer: StepTrace, of: Equation, operands: Sequence[Any], value: NDArra
     body = of.primitive.body
     assert body is not None
     trace = StepTrace()
-    trace.frozen, trace.names = outer.frozen, outer.names
+    trace.frozen, trace.settled, trace.names = outer.frozen, outer.settled, outer.names
     stand_ins = []
     for operand, atom in zip(operands, of.inputs, strict=True):
         if isinstance(atom, Value):

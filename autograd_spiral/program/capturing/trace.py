@@ -61,6 +61,7 @@ class StepTrace(Trace, Observer):
         self.treedef: Any = None
         self._held: dict[Tensor, list[tuple[int, Tensor]]] = {}  # what a leaf has held, since which serial number
         self.frozen: dict[int, tuple[NDArray[Any], NDArray[Any]]] = {}  # a copy and the original, by the copy's id
+        self.settled: dict[int, NDArray[Any]] = {}  # by id: the values of tensors that were computed before the step
         self.names: dict[Value, Name] = {}
         self.primal_of: dict[int, int] = {}  # from a gradient to what it is taken with respect to, by serial number
         self.rule_of: dict[Value, tuple[tuple[str, ...], Any]] = {}  # for a result of a rule: its scope, its primitive
@@ -219,6 +220,8 @@ class StepTrace(Trace, Observer):
                 "context while the step was captured, so it was not recorded: compute it in the thread that calls the "
                 "step"
             )
+        if known.serial < self.began:
+            self.settled[id(known._value)] = known._value
         return known._value
 
     def state_of(self, leaf: Tensor) -> Value:
