@@ -51,6 +51,26 @@ def test_what_plain_numpy_derives_from_outside_arrays_follows_their_changes_in_p
     assert count_of(step) <= made + 1  # a program for what was there before is used again
 
 
+@pytest.mark.parametrize("use", ["returned", "assigned", "checked"])
+def test_what_a_step_derives_without_computing_with_it_follows_changes_in_place_too(use: str) -> None:
+    data, p = np.array([0, 1]), Tensor([0.0, 0.0])
+    scores = np.array([[1.0, 2.0], [3.0, 5.0]])
+
+    def step(x: Any) -> Any:
+        if use == "assigned":
+            p.assign(data + 1.0)
+        if use == "checked":
+            return x * data, softmax_cross_entropy(scores, 1 - data)
+        return x * data, Tensor(data + 1) if use == "returned" else p * 1.0
+
+    captured = capture(step)
+    for _ in range(3):
+        for _ in range(2):
+            expected = step(Tensor(ONES))
+            assert_same([out.data for out in captured(ONES)], [out.data for out in expected], use)
+        data[:] = 1 - data
+
+
 def test_arrays_that_a_step_only_computes_with_are_not_watched() -> None:
     data, target = np.ones((3, 2)), np.zeros(3)
 

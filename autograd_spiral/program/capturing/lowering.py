@@ -7,7 +7,7 @@ primitives.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -52,16 +52,18 @@ def lower(
     outside = _Outside(trace, memories)
     equations = outside.equations(trace.equations)
     outputs = tuple(map(outside.atom, trace.outputs))
+    new = {leaf: outside.atom(value) for leaf, value in trace.updates.items()}
     checks = [Check(function, outside.atom(atom), details) for function, atom, details in trace.checks]
     # for `loss, *state = step(X, y, *state)`: first what the step updates, in one order, then what it only reads
-    state = dict(sorted(trace.state.items(), key=lambda item: item[0] not in trace.updates))
+    state = dict(sorted(trace.state.items(), key=lambda item: item[0] not in new))
+    outside.derived |= outside.has_derived((*outputs, *new.values(), *(check.value for check in checks)))
     program = CapturedProgram(
         name,
         tuple(trace.inputs),
         tuple(state.values()),
         equations,
         outputs,
-        tuple((value, outside.atom(trace.updates[leaf])) for leaf, value in state.items() if leaf in trace.updates),
+        tuple((value, new[leaf]) for leaf, value in state.items() if leaf in new),
         tuple(outside.read),
         tuple(check for check in checks if isinstance(check.value, Value)),  # not those of constants
         names=_names(trace, names or {}),
@@ -104,15 +106,18 @@ class _Outside:
     def _equation(self, equation: Equation, of: Any) -> Equation:
         inputs = tuple(map(self.atom, equation.inputs))
         parameters, _ = flatten([*equation.params.values()])  # arrays in them are copied, and not read again
-        arrays = [part for part in (*inputs, *parameters) if isinstance(part, np.ndarray)]
-        if not self._trace.settled.keys() >= set(map(id, arrays)):
-            self._derived(equation, of)
+        if self.has_derived((*inputs, *parameters)):
+            self._note_origin(equation, of)
         body = self.equations(equation.body, equation.primitive)
         scope, _ = self._trace.rule_of.get(equation.output, (equation.scope, None))
         how = equation.phase, scope, equation.place, body
         return Equation(equation.primitive, inputs, equation.params, equation.output, *how)
 
-    def _derived(self, equation: Equation, of: Any) -> None:
+    def has_derived(self, atoms: Iterable[Any]) -> bool:
+        """Return whether there are constant arrays among these, except values of tensors from before the step."""
+        return any(isinstance(atom, np.ndarray) and id(atom) not in self._trace.settled for atom in atoms)
+
+    def _note_origin(self, equation: Equation, of: Any) -> None:
         """Note where a constant array of an equation may have been derived in plain NumPy.
 
         This is the step itself, or the body or a rule of a user's primitive. The package's own bodies and rules derive
