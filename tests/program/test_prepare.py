@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import tracemalloc
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,20 @@ def test_arrays_that_a_step_only_computes_with_are_not_watched() -> None:
     captured()
     assert captured._programs.last is not None
     assert captured._programs.last.watched == []
+
+
+def test_arrays_that_the_step_replaces_each_time_it_is_recorded_are_not_watched() -> None:
+    model, table = SimpleNamespace(mask=None, parts=[]), np.ones(2)
+
+    def step(x: Any) -> Any:
+        model.mask, model.parts = np.tri(2), [np.tri(2)]
+        return model.mask @ (x * table) + model.parts[0] @ x
+
+    captured = capture(step)
+    for _ in range(3):
+        assert_same([captured(ONES).data], [[2.0, 4.0]], "value")
+    assert captured._programs.last is not None
+    assert [array is table for array in captured._programs.last.watched] == [True]
 
 
 def test_a_mask_that_was_computed_before_the_step_makes_it_watch_no_array() -> None:

@@ -115,6 +115,11 @@ class Guards:
         """Release what `pin` holds, so that nothing is kept alive."""
         self._plan = [], self._rows, self._lasting
 
+    def ids(self) -> set[int]:
+        """Return the ids of everything to which these guards lead."""
+        items = (row.key.ids for row, _, _ in self._rows if row.read is if_same_items)
+        return {known for _, known, _ in self._rows}.union(*items)
+
     def drop_changed(self, roots: Sequence[Any]) -> None:
         """Drop the guards that do not hold, since the step itself has changed what they read, and those that follow."""
         values, freed = {**self._lasting, **dict(enumerate(roots))}, set(map(id, self.freed))

@@ -54,9 +54,7 @@ def prepare(call: Call, peers: Peers) -> Prepared:
     _refuse_rebinding(call, before, between, first)
     second = _trace(call, peers, expanding=True)
     names = before.tensor_names() | {leaf: name for name, leaf in call.named_leaves() if type(leaf) is Tensor}
-    memories = _memories(first) & _memories(
-        second
-    )  # other arrays were made by the step, and lie elsewhere in the second run
+    memories = _memories(first) & _memories(second)  # arrays that the step itself makes lie elsewhere the second time
     one, other = lower(first, call.step_name, memories), lower(second, call.step_name, memories, names)
     found = difference(one, other) or _overwritten(memories, first, second)
     drawn = [name for (name, old), (_, new) in zip(states, _random_states(call, before), strict=True) if old != new]

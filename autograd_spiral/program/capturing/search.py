@@ -88,8 +88,10 @@ class Search:
         return {value: name for name, value in reversed(self.found) if type(value) is Tensor}  # the first name wins
 
     def arrays(self) -> list[tuple[str, NDArray[Any]]]:
-        """Return the arrays that were found, each once, with their names."""
-        return list({id(value): (name, value) for name, value in self.found if isinstance(value, np.ndarray)}.values())
+        """Return the arrays to which guards lead, each once, with their names."""
+        guarded = self.guards.ids()
+        pairs = ((name, value) for name, value in self.found if isinstance(value, np.ndarray))
+        return list({id(value): (name, value) for name, value in pairs if id(value) in guarded}.values())
 
     def _read(self, source: int, read: Read, key: Any, name: str = "", text: str = "") -> int:
         """Guard what `read` returns, follow it if it has a name, and return its index among the values.
