@@ -105,7 +105,7 @@ class _Outside:
 
     def _equation(self, equation: Equation, of: Any) -> Equation:
         inputs = tuple(map(self.atom, equation.inputs))
-        parameters, _ = flatten([*equation.params.values()])  # arrays in them are copied, and not read again
+        parameters = flatten(equation.params)[0] if equation.params else []  # arrays in them are not read again
         if self.has_derived((*inputs, *parameters)):
             self._note_origin(equation, of)
         body = self.equations(equation.body, equation.primitive)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -44,21 +44,20 @@ def difference(one: Lowered, other: Lowered) -> Difference | None:
     for a, b in zip(_acts(one), _acts(other), strict=False):  # both end with the result, which equals nothing else
         if a.kind != b.kind or not same(a.how, b.how) or len(a.terms) != len(b.terms):
             return Difference(b.place or a.place, "what the step does here", *_described(a, b))
-        for x, y in zip(a.terms, b.terms, strict=True):
-            corresponding = x.origin is not None and x.origin == y.origin
-            if not corresponding and not same(x.constant, y.constant):
-                computed = isinstance(x.constant, Value) or isinstance(y.constant, Value)
-                what = f"{'an argument' if computed else 'a constant'} of {b.name}"
-                return Difference(b.place, what, x.name or shown(x.constant), y.name or shown(y.constant))
+        for (origin, x, name), (other_origin, y, other_name) in zip(a.terms, b.terms, strict=True):
+            if (origin is None or origin != other_origin) and not same(x, y):
+                kind = "an argument" if isinstance(x, Value) or isinstance(y, Value) else "a constant"
+                return Difference(b.place, f"{kind} of {b.name}", name or shown(x), other_name or shown(y))
     return None
 
 
-class _Term(NamedTuple):
-    """An argument of something that a run did. Values of the same `origin` in two runs correspond to each other."""
+_Term: TypeAlias = tuple[Any, Any, str]
+"""An argument of something that a run did: its origin, its constant, and its name.
 
-    origin: Any  # None for a constant
-    constant: Any  # what an outside array or a constant holds; for other values, the value itself
-    name: str = ""  # how messages refer to it, unless they show the constant
+Values of the same origin in two runs correspond to each other; a constant has the origin None. The constant is what an
+outside array or a constant holds; for other values, it is the value itself. The name is empty if messages show the
+constant.
+"""
 
 
 class _Act(NamedTuple):
@@ -74,22 +73,24 @@ class _Act(NamedTuple):
 def _acts(lowered: Lowered) -> Iterator[_Act]:
     """Yield what a run did: operations, checks, new values of leaves, and the result."""
     program, states = lowered.program, dict(zip(lowered.program.state, lowered.state, strict=True))
-    known = {value: _Term(("input", i), value, "computed") for i, value in enumerate(program.inputs)}
-    known |= {value: _Term(id(leaf), value, called(leaf)) for value, leaf in states.items()}
-    known |= {v: _Term(memory_of(array), array) for v, array in zip(program.outside, lowered.outside, strict=True)}
+    known: dict[Value, _Term] = {value: (("input", i), value, "computed") for i, value in enumerate(program.inputs)}
+    known |= {value: (id(leaf), value, called(leaf)) for value, leaf in states.items()}
+    known |= {
+        value: (memory_of(array), array, "") for value, array in zip(program.outside, lowered.outside, strict=True)
+    }
 
     def terms(*atoms: Any) -> tuple[_Term, ...]:
-        return tuple([known[atom] if isinstance(atom, Value) else _Term(None, atom) for atom in atoms])
+        return tuple([known[atom] if isinstance(atom, Value) else (None, atom, "") for atom in atoms])
 
     for i, equation in enumerate(_with_bodies(program.equations)):
         primitive, output = equation.primitive, equation.output
         kind: Any = primitive, output.shape, output.dtype
         yield _Act(equation.place, primitive.name, kind, equation.params, terms(*equation.inputs))
-        known[output] = _Term(i, output, "computed")
+        known[output] = i, output, "computed"
     for function, value, details in program.checks:
         yield _Act(None, "a check of values", function, {"details": details}, terms(value))
     for state, new in program.updates:
-        yield _Act(None, f"an assign() to {known[state].name}", id(states[state]), {}, terms(new))
+        yield _Act(None, f"an assign() to {known[state][2]}", id(states[state]), {}, terms(new))
     constants = [leaf for leaf in lowered.leaves if leaf is not LEAF]
     kind = lowered.treedef, [leaf is LEAF for leaf in lowered.leaves]
     yield _Act(
