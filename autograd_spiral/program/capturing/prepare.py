@@ -94,14 +94,13 @@ def compare(call: Call, known: Lowered, peers: Peers) -> Difference | None:
 
 def _trace(call: Call, peers: Peers, *, annotating: bool = True, expanding: bool = False) -> StepTrace:
     """Return the trace of one run of the step on tensors in place of its inputs."""
-    inputs = {i: name for i, (name, leaf) in enumerate(call.named_leaves()) if is_input(leaf)}
-    arguments = list(call.leaves)
-    for i, name in inputs.items():
-        arguments[i] = _stand_in(arguments[i], name, peers)
-    known = {*(arguments[i] for i in inputs), *call.input_tensors()}
-    trace = StepTrace(known, annotating=annotating, expanding=expanding)
-    for i, name in inputs.items():
-        trace.add_input(arguments[i], name)
+    trace = StepTrace(call.input_tensors(), annotating=annotating, expanding=expanding)
+    arguments = []
+    for name, leaf in call.named_leaves():
+        if is_input(leaf):
+            leaf = _stand_in(leaf, name, peers)
+            trace.add_input(leaf, name)
+        arguments.append(leaf)
     _run(call, arguments, trace)
     expand(trace)
     return trace

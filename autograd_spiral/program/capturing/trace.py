@@ -44,7 +44,7 @@ class StepTrace(Trace, Observer):
     """The record of one run of a step. `modes.Trace` and `modes.Observer` say when its methods are called."""
 
     def __init__(self, arguments: Collection[Tensor] = (), *, annotating: bool = True, expanding: bool = True) -> None:
-        self.arguments = arguments  # inputs, and what stands in for them: the step cannot assign to them
+        self._arguments = {*arguments}  # these and the inputs: the step cannot assign to them
         self._within = sys._getframe(1).f_code  # the code of the function that makes this trace and runs the step
         self._handlers = signal_handlers()
         self.annotating = annotating  # whether to note lines, scopes and names, which takes most of the time
@@ -132,7 +132,7 @@ class StepTrace(Trace, Observer):
         if self.is_interrupted():
             NO_TRACE.assigned(leaf, value)
             return
-        if leaf in self.arguments:
+        if leaf in self._arguments:
             self.refuse(ASSIGNED_INPUT)
         new = self._now(value)
         if new.is_leaf:  # which may be assigned later, too
@@ -196,6 +196,7 @@ class StepTrace(Trace, Observer):
         """Make `tensor` an input of the program, called `name`."""
         self.known[tensor.serial] = value = Value(tensor.shape, tensor.dtype)
         self.inputs.append(value)
+        self._arguments.add(tensor)
         self.name(value, Rank.GIVEN, name)
 
     def atom(self, arg: Any) -> Atom:
