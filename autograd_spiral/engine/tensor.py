@@ -37,7 +37,7 @@ from autograd_spiral.engine.pytree import flatten, unflatten
 from autograd_spiral.engine.sweep import sweep
 from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES, VALUE_FUNCTIONS, Primitive
 
-__all__ = ["Tensor", "TensorLike", "apply", "as_leaf", "constant", "record", "seed_cotangent"]
+__all__ = ["Tensor", "TensorLike", "apply", "as_leaf", "record", "seed_cotangent"]
 
 _next_serial = itertools.count().__next__
 _grad_lock = threading.Lock()
@@ -105,9 +105,7 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
         elif data.requires_grad:
             raise messages.lost_graph()
         else:
-            trace = MODE.get().trace
-            self._value = trace.value_of(data)
-            trace.aliased(self, data)
+            self._value = MODE.get().trace.value_of(data)
         if not isinstance(requires_grad, bool | np.bool_):
             raise messages.no_flag(requires_grad)
         if requires_grad and self._value.dtype.kind != "f":
@@ -116,6 +114,8 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
         if name is not None and not isinstance(name, str):
             raise TypeError(f"Tensor: the name must be a string, not {type(name).__name__}")
         self._make_leaf(name)
+        if type(data) is Tensor:
+            MODE.get().trace.aliased(self, data)
 
     def _make_leaf(self, name: str | None) -> None:
         self.name = name
@@ -502,11 +502,6 @@ def seed_cotangent(output: Tensor, cotangent: TensorLike | None, caller: str = "
 
 def _is_weak(value: Any) -> bool:
     return type(value) in _WEAK_SCALARS or isinstance(value, list | tuple)
-
-
-def constant(array: NDArray[Any]) -> Tensor:
-    """Return a leaf that holds a copy of `array` and does not require gradients."""
-    return as_leaf(frozen(np.array(array)))
 
 
 def _alias(tensor: Tensor, requires_grad: bool) -> Tensor:

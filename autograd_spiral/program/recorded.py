@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +12,7 @@ from autograd_spiral.engine.grad import grad, parameters_in
 from autograd_spiral.engine.modes import NO_TRACE, entering
 from autograd_spiral.engine.pytree import leaf_names
 from autograd_spiral.engine.tensor import Tensor
-from autograd_spiral.program.capturing.lowering import Lowering
+from autograd_spiral.program.capturing.lowering import expand, lower
 from autograd_spiral.program.capturing.trace import StepTrace, recording_in
 from autograd_spiral.program.history import history
 from autograd_spiral.program.ir import Equation, Name, Program, Rank, Value
@@ -81,34 +80,21 @@ def recorded(
     by their bodies. Raises what `backward_source` raises.
     """
     trace = StepTrace()
-    nodes = history(outputs)
-    trace.nodes = [node for node in nodes if node.primitive is not None]
-    trace.phases = ["forward"] * len(trace.nodes)
-    trace.sources = {node: NO_TRACE.operands_of(node, create_graph=True) for node in trace.nodes}
-    trace.unswept = len(trace.nodes)  # none of them is part of a rule
+    nodes, around = history(outputs), _names_of(names or {})
+    leaves = [node for node in nodes if node.is_leaf]
+    for i, leaf in enumerate(leaf for leaf in leaves if not leaf.requires_grad):
+        trace.add_input(leaf, leaf.name or around.get(leaf) or f"x{i + 1}")
+    for leaf in (*parameters, *leaves):
+        if leaf.is_leaf and leaf.requires_grad:
+            trace.state_of(leaf)
+    for node in nodes:
+        if not node.is_leaf:
+            trace.add(node, NO_TRACE.operands_of(node, create_graph=True), "forward")
     with recording_in(trace):
         gradients = grad(list(outputs), list(parameters)) if parameters else ()
-    around = _names_of(names or {})
-    values = Lowering(trace, outside_names=around)
-    leaves = [node for node in nodes if node.primitive is None]
-    data = [leaf for leaf in leaves if not leaf.requires_grad]
-    inputs = [values.add_input(leaf, leaf.name or around.get(leaf) or f"x{i + 1}") for i, leaf in enumerate(data)]
-    for leaf in dict.fromkeys(
-        (*(t for t in parameters if t.is_leaf), *(leaf for leaf in leaves if leaf.requires_grad))
-    ):
-        values.atom(leaf)
-    equations = values.equations()
-    return CapturedProgram(
-        "loss_and_gradients" if parameters else "outputs",
-        inputs=tuple(inputs),
-        equations=tuple(equations),
-        outputs=tuple(values.atom(tensor) for tensor in (*outputs, *gradients)),
-        state=tuple(values.state.values()),
-        names=values.names,
-        primals=values.primals(),
-        trained=frozenset(values.state.values()),
-        references=tuple(weakref.ref(leaf) for leaf in values.state),
-    )
+    trace.end([*outputs, *gradients])
+    expand(trace)
+    return lower(trace, "loss_and_gradients" if parameters else "outputs", names=around).program
 
 
 def recorded_graph(
@@ -122,14 +108,19 @@ def recorded_graph(
     `create_graph=True` raises.
     """
     trace = StepTrace()
+    value_of = {tensor: Value(tensor.shape, tensor.dtype) for tensor in (*history(outputs), *inputs)}
+    trace.known.update((tensor.serial, value) for tensor, value in value_of.items())
     gradient_of: dict[Tensor, Tensor] = {}
     if inputs:
         with entering(constants=True, observer=trace, scope=()):
             gradient_of = dict(zip(inputs, grad(list(outputs), list(inputs), create_graph=True), strict=True))
-    primal_of = trace.primal_of | {gradient: tensor for tensor, gradient in gradient_of.items()}
     made = dict.fromkeys(history([*outputs, *gradient_of.values()]))
     backward = made.keys() - history(outputs)
-    value_of = {tensor: Value(tensor.shape, tensor.dtype) for tensor in (*made, *inputs)}
+    known: dict[int, Any] = trace.known
+    value_of = {t: known.setdefault(t.serial, Value(t.shape, t.dtype)) for t in (*made, *inputs)}
+    trace.primal_of |= {gradient.serial: tensor.serial for tensor, gradient in gradient_of.items()}
+    numbered = {tensor.serial: tensor for tensor in value_of}
+    primal_of = {numbered[ct]: numbered[of] for ct, of in trace.primal_of.items() if {ct, of} <= numbered.keys()}
     given = _names_of(names)
     named: dict[Value, Name] = {}
     equations: list[Equation] = []
@@ -146,7 +137,7 @@ def recorded_graph(
             args = tuple(value_of[arg] if type(arg) is Tensor else arg for arg in tensor.args)
             how = ("forward", tensor.scope, tensor.place)
             if tensor in backward:  # nodes that no rule recorded: they add the pieces of the last rule
-                how = ("backward", trace.scopes.get(tensor, trace.swept_scope), None)
+                how = ("backward", trace.rule_of.get(value, (trace.swept_scope, None))[0], None)
             equations.append(Equation(tensor.primitive, args, tensor.params, value, *how))
         elif tensor in backward:
             outside[value] = tensor.data
@@ -161,7 +152,7 @@ def recorded_graph(
         outside=tuple(outside),
         found=outside,
         names=named,
-        primals={value_of[ct]: value_of[of] for ct, of in primal_of.items() if ct in value_of and of in value_of},
+        primals={value_of[ct]: value_of[of] for ct, of in primal_of.items()},
         trained=frozenset([*state, *(value_of[tensor] for tensor in inputs)]),
     )
     return program, {value_of[tensor]: tensor for tensor in made}

@@ -44,6 +44,16 @@ def test_views_of_outside_arrays_are_read_at_each_call() -> None:
     assert_same(flat(captured(ONES)), [[2.0, 2.0]], "value")
 
 
+def test_views_of_outside_arrays_in_bodies_and_rules_are_read_at_each_call() -> None:
+    table = np.arange(6.0)
+    scaled = primitive(lambda ct, out, x: ct * table[1:3])(lambda x: x * table.reshape(3, 2)[1])
+    step = capture(lambda x: (scaled(w * x), grad(scaled(w * x).sum(), w)))
+    for _ in range(3):
+        assert_same(flat(step(ONES)), [w.data * table[2:4], table[1:3]], "value and gradient")
+        table += 1
+    assert count_of(step) == 1
+
+
 def test_an_array_that_weights_a_gradient_is_read_at_each_call() -> None:
     weights = np.array([1.0, 10.0])
     p = leaf(1, 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import tracemalloc
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,26 @@ def test_what_plain_numpy_derives_from_outside_arrays_follows_their_changes_in_p
     assert count_of(step) <= made + 1  # a program for what was there before is used again
 
 
+@pytest.mark.parametrize("use", ["returned", "assigned", "checked"])
+def test_what_a_step_derives_without_computing_with_it_follows_changes_in_place_too(use: str) -> None:
+    data, p = np.array([0, 1]), Tensor([0.0, 0.0])
+    scores = np.array([[1.0, 2.0], [3.0, 5.0]])
+
+    def step(x: Any) -> Any:
+        if use == "assigned":
+            p.assign(data + 1.0)
+        if use == "checked":
+            return x * data, softmax_cross_entropy(scores, 1 - data)
+        return x * data, Tensor(data + 1) if use == "returned" else p * 1.0
+
+    captured = capture(step)
+    for _ in range(3):
+        for _ in range(2):
+            expected = step(Tensor(ONES))
+            assert_same([out.data for out in captured(ONES)], [out.data for out in expected], use)
+        data[:] = 1 - data
+
+
 def test_arrays_that_a_step_only_computes_with_are_not_watched() -> None:
     data, target = np.ones((3, 2)), np.zeros(3)
 
@@ -60,6 +81,28 @@ def test_arrays_that_a_step_only_computes_with_are_not_watched() -> None:
 
     captured = capture(step)
     captured()
+    assert captured._programs.last is not None
+    assert captured._programs.last.watched == []
+
+
+def test_arrays_that_the_step_replaces_each_time_it_is_recorded_are_not_watched() -> None:
+    model, table = SimpleNamespace(mask=None, parts=[]), np.ones(2)
+
+    def step(x: Any) -> Any:
+        model.mask, model.parts = np.tri(2), [np.tri(2)]
+        return model.mask @ (x * table) + model.parts[0] @ x
+
+    captured = capture(step)
+    for _ in range(3):
+        assert_same([captured(ONES).data], [[2.0, 4.0]], "value")
+    assert captured._programs.last is not None
+    assert [array is table for array in captured._programs.last.watched] == [True]
+
+
+def test_a_mask_that_was_computed_before_the_step_makes_it_watch_no_array() -> None:
+    mask, data = w > 0, np.ones(2)
+    captured = capture(lambda x: np.where(mask, w * x, 0.0) * data)
+    assert_same([captured(ONES).data], [np.where(mask.data, w.data, 0.0)], "value")
     assert captured._programs.last is not None
     assert captured._programs.last.watched == []
 

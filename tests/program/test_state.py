@@ -160,6 +160,26 @@ def test_gradients_are_taken_at_the_values_from_before_an_assignment(capture: An
     assert_same([p.data, q.data], expected, "state")
 
 
+def test_gradients_are_taken_at_the_value_of_another_leaf_from_before_that_one_was_assigned_too(capture: Any) -> None:
+    def make() -> tuple[Any, list[Tensor]]:
+        p, q = leaf(1, 2), leaf(3, 4)
+
+        def step(x: Any) -> Any:
+            p.assign(q)
+            loss = (p * p * x).sum()
+            q.assign(q * 10)
+            p.assign(p * 100)
+            return grad(loss, p)
+
+        return step, [p, q]
+
+    (eager, expected), (step, found) = make(), make()
+    captured = capture(step)
+    for _ in range(2):
+        assert_same(flat(captured(ONES)), flat(eager(Tensor(ONES))), "gradient")
+        assert_same([leaf.data for leaf in found], [leaf.data for leaf in expected], "state")
+
+
 def test_a_graph_of_gradients_at_an_old_value_is_refused_as_in_eager_mode(capture: Any) -> None:
     p = leaf(1, 2)
 

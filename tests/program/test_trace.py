@@ -253,6 +253,23 @@ def test_a_step_that_binds_a_new_tensor_to_the_name_of_a_leaf_is_told_to_assign(
     assert f"write {name}.assign(…) in place of {name} = …" in str(error.value)
 
 
+def test_a_leaf_that_a_step_replaces_is_named_as_the_user_writes_it() -> None:
+    model = _Rebinding()
+
+    def attribute(x: Any) -> Any:
+        model.w = model.w * x
+        return model.w
+
+    def the_whole_list(x: Any) -> Any:
+        model.parts = [part * x for part in model.parts]
+        return model.parts[0]
+
+    for step, name in ((attribute, "model.w"), (the_whole_list, "model.parts[0]")):
+        with pytest.raises(CaptureError) as error:
+            capture(step)(ONES)
+        assert f"write {name}.assign(…) in place of {name} = …" in str(error.value)
+
+
 def test_a_step_may_keep_tensors_under_the_names_of_leaves_elsewhere() -> None:
     params, kept = {"W": leaf()}, {"W": None}
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_spiral.engine.pytree import LEAF, flatten, leaf_names, unflatten
+from autograd_spiral.engine.pytree import LEAF, flatten, leaf_names
 from autograd_spiral.engine.tensor import Tensor
 
 __all__ = [
@@ -32,7 +32,7 @@ __all__ = [
 
 
 class CacheKey(NamedTuple):
-    """The part of the arguments of a call that determines which program is used."""
+    """What of a call selects its program."""
 
     treedef: Any
     leaves: tuple[Any, ...]  # an `InputKey`, or the key of a constant
@@ -40,7 +40,7 @@ class CacheKey(NamedTuple):
 
 
 class InputKey(NamedTuple):
-    """The part of the key for an input; whether it is a Tensor matters, since the step may return it."""
+    """The part of the key for an input. Whether the input is a Tensor matters, since the step may return it."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -73,14 +73,6 @@ class Call:
         leaves = tuple(_leaf_key(leaf, inputs) for leaf in self.leaves)
         return CacheKey(self.treedef, leaves, self.recording), inputs
 
-    def with_inputs(self, change: Callable[[str, NDArray[Any]], NDArray[Any]]) -> Call:
-        """Return this call with `change(name, array)` in place of the array of each input; itself if none changes."""
-        leaves = [_changed(leaf, name, change) if is_input(leaf) else leaf for name, leaf in self.named_leaves()]
-        if all(new is leaf for new, leaf in zip(leaves, self.leaves, strict=True)):
-            return self
-        args, kwargs = unflatten(self.treedef, iter(leaves))
-        return Call(self.step, args, kwargs, recording=self.recording)
-
     def arguments(self) -> list[tuple[str, Any]]:
         """Return the arguments in the order of the call, each with the name of its parameter."""
         try:
@@ -99,7 +91,7 @@ class Call:
 
 
 def taken_apart(arguments: Any) -> tuple[list[Any], Any]:
-    """Return the leaves and treedef of arguments; a dataclass without arrays is a leaf: it may be a model."""
+    """Return the leaves and treedef of arguments. A dataclass without arrays is a leaf, since it may be a model."""
     return flatten(arguments, _is_object)
 
 
@@ -140,15 +132,8 @@ def _leaf_key(leaf: Any, inputs: list[NDArray[Any]]) -> Any:
     return InputKey(array.shape, array.dtype, type(leaf) is Tensor)
 
 
-def _changed(leaf: Any, name: str, change: Callable[[str, NDArray[Any]], NDArray[Any]]) -> Any:
-    """Return an input with another array, or the same one if `change` returns its array."""
-    array = leaf if isinstance(leaf, np.ndarray) else leaf._value
-    new = change(name, array)
-    return leaf if new is array else new if isinstance(leaf, np.ndarray) else Tensor(new)
-
-
 def constant_key(value: Any, identity: Callable[[Any], Any] | None = None) -> Any:
-    """Return a key for a constant: the same tuple for equal constants, or the `identity` of any other object.
+    """Return a key for a constant: a tuple, which is the same for equal constants, or the `identity` of another object.
 
     Numbers are equal if they have the same type, value and sign of zero. Slices, ranges, tuples and frozen dataclasses
     are equal if their parts are. Functions are equal if their code and defaults are, since guards watch everything else
@@ -186,7 +171,7 @@ class Identity:
         try:
             self._object = weakref.ref(value)
         except TypeError:
-            self._object = lambda: value  # type: ignore[assignment]  # as for a list, which has no weak references
+            self._object = lambda: value  # type: ignore[assignment]  # a list, for example, has no weak references
 
     def __eq__(self, other: object) -> bool:
         mine = self._object()
@@ -204,8 +189,8 @@ def digests(arrays: Sequence[NDArray[Any]]) -> tuple[Any, ...]:
 def signature_check(call: Call) -> Callable[[tuple[Any, ...], bool], bool]:
     """Return a function that says whether a call has the signature of `call`, in which all arguments must be arrays.
 
-    The function takes the arguments, and whether gradients are recorded. It is code generated for these shapes and
-    dtypes, since every call of a captured step calls it first.
+    The function takes the arguments, and whether gradients are recorded. It is generated code, since every call of a
+    captured step begins with it.
 
     >>> check = signature_check(Call(np.sin, (np.zeros(3),), {}, recording=True))
     >>> check((np.ones(3),), True), check((np.ones(4),), True), check((np.ones(3), np.ones(3)), True)

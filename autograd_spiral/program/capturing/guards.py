@@ -10,7 +10,7 @@ import contextlib
 import gc
 import types
 import weakref
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
@@ -19,28 +19,30 @@ import numpy as np
 from autograd_spiral.debug.user_code import in_package
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.program.capturing.cache_key import constant_key
-from autograd_spiral.program.capturing.reads import Read, attribute_of_class, global_variable, if_same_list
+from autograd_spiral.program.capturing.reads import (
+    Read,
+    attribute_of_class,
+    free_variable,
+    global_variable,
+    if_same_items,
+)
 
 __all__ = ["CONSTANTS", "FUNCTIONS", "MISSING", "Guards", "Row"]
 
 MISSING, _ANY = object(), object()
 CONSTANTS = (int, float, complex, str, bytes, type(None), np.generic)
 FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, np.ufunc, type(np.sum))
-_LASTING = (*CONSTANTS, *FUNCTIONS, types.ModuleType, types.CodeType, types.CellType, type)
+_LASTING = (*CONSTANTS, *FUNCTIONS, types.ModuleType, types.CodeType, type)
 
 
 class Row(NamedTuple):
-    """One read: the number of its source, the reading function and its key, the number of the value read, and its name.
-
-    The `path` leads from a root to the value.
-    """
+    """One read: the number of its source, the reading function, its key, the number of the value read, and a name."""
 
     source: int
     read: Read
     key: Any
     result: int
     name: str
-    path: tuple[Any, ...]
 
 
 _Plan: TypeAlias = tuple[
@@ -55,24 +57,29 @@ class Guards:
 
     They keep nothing alive except constants, modules, classes and their functions. They know other objects by their
     ids, reach them by a path from the roots, and are told when such an object is freed. While guards are pinned, they
-    also hold what the variables around the step hold, which makes them faster.
+    also hold what the closure variables of the step hold, which makes them faster.
     """
 
     def __init__(
-        self, roots: int, values: Sequence[Any], reads: Sequence[Row], known_by_items: Set[int], items: Sequence[Any]
+        self,
+        roots: int,
+        values: Sequence[Any],
+        reads: Sequence[Row],
+        known_by_items: Set[int],
+        items: Mapping[int, Sequence[Any]],
     ) -> None:
-        self.freed: list[Any] = []  # references to what was freed: then these guards never hold again
+        self.freed: list[Any] = []  # references to objects that were freed: after the first, the guards never hold
         lasting = {i for i, value in enumerate(values) if _lasts(value, step=i == 0)}
         self._lasting = {i: values[i] for i in lasting}
         equal = {**dict.fromkeys(known_by_items, _ANY), **self._lasting}
         self._rows = [(row, id(values[row.result]), equal.get(row.result, MISSING)) for row in reads]
-        others = [values[row.result] for row in reads if row.result not in known_by_items | lasting]
-        owned = not lasting.issuperset(range(roots))  # by an object that a held value might refer to
-        self._held = [self._reference(value, owned=owned) for value in (*others, *items)]
-        self._closure = {i for i, value in enumerate(values) if isinstance(value, types.CellType)}
-        for row in reads:
-            if row.source in self._closure:
-                self._closure.add(row.result)
+        owned = not lasting.issuperset(range(roots))  # by an object, to which a value that is held might refer
+        self._held = {
+            row.result: [self._reference(value, owned=owned) for value in items.get(row.result, [values[row.result]])]
+            for row in reads
+            if row.result not in known_by_items | lasting
+        }
+        self._closure = {row.result for row in reads if row.source == 0 and row.read is free_variable}
         self._plan: _Plan
         self.unpin()
 
@@ -80,8 +87,8 @@ class Guards:
         """Return a weak reference, which tells these guards when `value` is freed; or else the value itself, or None.
 
         If an object owns the guards, a value is kept only if everything it refers to is a constant, an array or a
-        tensor: then it cannot refer to the owner. With None, a new object that gets the id of the freed value is
-        mistaken for that value, until the attributes of the new object are read or the step is verified.
+        tensor: then it cannot refer to the owner. Where this returns None, a new object that gets the id of a freed
+        value is mistaken for that value, until the attributes of the new object are read or the step is verified.
         """
         if type(value).__weakrefoffset__:
             return weakref.ref(value, self.freed.append)
@@ -89,17 +96,17 @@ class Guards:
         return value if all(isinstance(part, (*_LASTING, Tensor, np.ndarray)) for part in parts) else None
 
     def pin(self, roots: Sequence[Any]) -> None:
-        """Hold what the variables around the step hold, for as long as the latest call used these guards."""
+        """Hold what the closure variables of the step hold, as long as these are the guards of the latest call."""
         values = {**self._lasting, **dict(enumerate(roots))}
         for row, _, _ in self._rows:
             values[row.result] = row.read(values[row.source], row.key, MISSING)
-        arguments = range(1, len(roots))  # these are other objects at each call, even if they are equal
+        arguments = range(1, len(roots))  # which may be other objects at each call, even if they are equal
         pinned = (self._closure | self._lasting.keys()).difference(arguments)
         direct = [
-            (_bound(row.read, values[row.source]), row.key, values[row.result], row.name)
+            (*_bound(row, values[row.source], values[row.result]), values[row.result], row.name)
             for row, _, _ in self._rows
             if {row.source, row.result} <= pinned
-            and not (row.read is if_same_list and type(values[row.source]) is tuple)
+            and not (row.read is if_same_items and type(values[row.source]) is tuple)
         ]
         others = [entry for entry in self._rows if not {entry[0].source, entry[0].result} <= pinned]
         self._plan = direct, others, {row.source: values[row.source] for row, _, _ in others if row.source in pinned}
@@ -108,16 +115,26 @@ class Guards:
         """Release what `pin` holds, so that nothing is kept alive."""
         self._plan = [], self._rows, self._lasting
 
-    def unsteady(self, roots: Sequence[Any]) -> set[Any]:
-        """Return the paths to everything that has changed."""
-        values, found = {**self._lasting, **dict(enumerate(roots))}, set()
+    def ids(self) -> set[int]:
+        """Return the ids of everything to which these guards lead."""
+        items = (row.key.ids for row, _, _ in self._rows if row.read is if_same_items)
+        return {known for _, known, _ in self._rows}.union(*items)
+
+    def drop_changed(self, roots: Sequence[Any]) -> None:
+        """Drop the guards that do not hold, since the step itself has changed what they read, and those that follow."""
+        values, freed = {**self._lasting, **dict(enumerate(roots))}, set(map(id, self.freed))
+        dropped: set[int] = set()
         for row, known, equal in self._rows:
             values[row.result] = value = MISSING
             with contextlib.suppress(Exception):  # an object may compute its own attributes or items
                 values[row.result] = value = row.read(values[row.source], row.key, MISSING)
-            if id(value) != known and not _equal(value, equal):
-                found.add(row.path)
-        return found
+            same = id(value) == known or _equal(value, equal)
+            if row.source in dropped or not same or not freed.isdisjoint(map(id, self._held.get(row.result, ()))):
+                dropped.add(row.result)
+        self._rows = [entry for entry in self._rows if entry[0].result not in dropped]
+        self._held = {result: held for result, held in self._held.items() if result not in dropped}
+        self.freed.clear()
+        self.unpin()
 
     def changed(self, roots: Sequence[Any]) -> tuple[str, Any] | None:
         """Return the name of the first guard that does not hold, and what it reads now; None if all of them hold."""
@@ -134,7 +151,7 @@ class Guards:
                     others, starts = self._rows, self._lasting
                     break
             values = {**starts, **dict(enumerate(roots))} if others else {}
-            for (source, read, key, result, name, _), known, equal in others:
+            for (source, read, key, result, name), known, equal in others:
                 values[result] = value = read(values[source], key, MISSING)
                 if id(value) != known and not _equal(value, equal):
                     return name, value
@@ -143,12 +160,16 @@ class Guards:
         return ("an object", self.freed[0]) if self.freed else None
 
 
-def _bound(read: Read, source: Any) -> Callable[[Any, Any], Any]:
-    namespace = {dict.get: "", global_variable: "__globals__", attribute_of_class: "__dict__"}.get(read)
-    if namespace is None:
-        return partial(read, source)
-    get: Callable[[Any, Any], Any] = (getattr(source, namespace) if namespace else source).get  # faster than a partial
-    return get
+def _bound(row: Row, source: Any, value: Any) -> tuple[Callable[[Any, Any], Any], Any]:
+    """Return a function `get` and a key: `get(key, default)` does what the read does on this source, but faster."""
+    if row.read is free_variable and value is not MISSING:
+        return partial(getattr, source.__closure__[row.key]), "cell_contents"
+    if row.read is global_variable:
+        return source.__globals__.get, row.key
+    if row.read is attribute_of_class:
+        return source.__dict__.get, row.key
+    bind = getattr(row.read, "__get__", None)  # as of dict.get
+    return (bind(source) if bind else partial(row.read, source)), row.key
 
 
 def _equal(value: Any, held: Any) -> bool:

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import enum
-import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from itertools import repeat
+import pickle
+import random
+import types
+from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_spiral.engine.pytree import LEAF, flatten, unflatten
-from autograd_spiral.engine.table import Primitive
+from autograd_spiral.engine.pytree import flatten, unflatten
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.program.capturing.cache_key import Call, is_input
 from autograd_spiral.program.capturing.guards import Guards
-from autograd_spiral.program.capturing.lowering import Lowered, Lowering, declared_by_user, memory_of
+from autograd_spiral.program.capturing.lowering import Lowered, expand, lower, memory_of
 from autograd_spiral.program.capturing.search import Search
 from autograd_spiral.program.capturing.trace import StepTrace, recording_in
 from autograd_spiral.program.capturing.verify import Difference, difference, same, shown
 from autograd_spiral.program.capturing.warnings import warn_of_kept_tensors
-from autograd_spiral.program.ir import Equation, Program
+from autograd_spiral.program.executor import Peers
+from autograd_spiral.program.ir import Equation
 from autograd_spiral.program.passes.phases import with_phases
-from autograd_spiral.program.printing.saved import CapturedProgram
 
-__all__ = ["Prepared", "compare", "guards_of", "prepare"]
+__all__ = ["Prepared", "compare", "prepare"]
 
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), np.generic, type, enum.Enum, np.dtype)
@@ -38,52 +38,27 @@ class Prepared(NamedTuple):
 
     lowered: Lowered
     guards: Guards
-    unsteady: set[Any]  # the paths to values that the step itself changes, which have no guards
     watched: list[tuple[str, NDArray[Any]]]  # outside arrays that the step may derive constants from in plain NumPy
 
 
-def guards_of(call: Call, program: Program, unsteady: Set[Any]) -> Guards:
-    """Return the guards for what the step reads now, except on the paths to values that it changes itself."""
-    return _search(call, program, unsteady).guards
-
-
-def _search(call: Call, program: Program, unsteady: Set[Any]) -> Search:
-    return Search(call.roots, set(_expanded(program.equations)), unsteady)
-
-
-class _Traced(NamedTuple):
-    """One run of a step: its trace, the tensors in place of the inputs, and the results."""
-
-    trace: StepTrace
-    inputs: list[Tensor]
-    leaves: list[Any]
-    treedef: Any
-
-    def forget_values(self, needed: Callable[[Primitive], bool]) -> None:
-        """Keep only the values of operations that are `needed` to lower them."""
-        self.leaves[:] = self.trace.forget_values(self.leaves, needed)
-
-
-def prepare(call: Call) -> Prepared:
+def prepare(call: Call, peers: Peers) -> Prepared:
     """Run the step twice on tensors in place of its inputs, and return the program that both runs computed.
 
     Raises `CaptureError` if the runs differ, if random numbers were drawn, if the program cannot return a result, or if
     it would not do everything that the step does; also raises whatever the step raises.
     """
     before = Search(call.roots)
-    states = before.random_states()
-    first = _trace(call)
-    between = Search(call.roots)
-    _refuse_rebinding(call, before, between, first.trace)
-    first.forget_values(declared_by_user)  # before the next run needs as much memory
-    second = _trace(call)
-    second.forget_values(lambda primitive: primitive.body is not None)
+    states = _random_states(call, before)
+    first = _trace(call, peers)
+    between = Search(call.roots, set(_expanded(first.equations)))
+    _refuse_rebinding(call, before, between, first)
+    second = _trace(call, peers, expanding=True)
     names = before.tensor_names() | {leaf: name for name, leaf in call.named_leaves() if type(leaf) is Tensor}
-    memories = _memories(first) & _memories(second)  # arrays that the step makes lie elsewhere in the second run
-    other = _lower(call, second, memories, names)
-    found = difference(_lower(call, first, memories), other) or _overwritten(memories, first, second)
-    drawn = [name for (name, old), (_, new) in zip(states, before.random_states(), strict=True) if not same(old, new)]
-    if drawn or first.trace.entropy:  # if the runs differ, this is the reason
+    memories = _memories(first) & _memories(second)  # arrays that the step itself makes lie elsewhere the second time
+    one, other = lower(first, call.step_name, memories), lower(second, call.step_name, memories, names)
+    found = difference(one, other) or _overwritten(memories, first, second)
+    drawn = [name for (name, old), (_, new) in zip(states, _random_states(call, before), strict=True) if old != new]
+    if drawn or first.entropy:  # if the runs differ, this is the reason
         _refuse_random_numbers(
             call, (drawn[0] or "a generator among its arguments") if drawn else "a generator without a seed", found
         )
@@ -92,36 +67,47 @@ def prepare(call: Call) -> Prepared:
             f"{found.describe('in one run of the step', 'in the other')}. A captured step must compute the same thing "
             "each time: pass random numbers and counters as arguments, and keep its state in a Tensor that it assigns"
         )
-    unsteady = between.guards.unsteady(call.roots)
-    after = _search(call, other.program, unsteady)
-    warn_of_kept_tensors(call.step_name, first.trace.began, after.stored())
+    between.guards.drop_changed(call.roots)
+    warn_of_kept_tensors(call.step_name, first.began, between.stored())
     read = other.outside
     watched = [
         (name, array)
-        for name, array in after.arrays()
+        for name, array in between.arrays()
         if other.derived or id(array) in other.derived_from or not any(np.may_share_memory(array, a) for a in read)
     ]
-    return Prepared(other._replace(program=with_phases(other.program)), after.guards, unsteady, watched)
+    return Prepared(other._replace(program=with_phases(other.program)), between.guards, watched)
 
 
-def compare(call: Call, known: Lowered) -> Difference | None:
+def compare(call: Call, known: Lowered, peers: Peers) -> Difference | None:
     """Run the step once more, and return the first difference from what it computed at capture, or None.
 
     Raises whatever the step raises.
     """
     memories, before = set(map(memory_of, known.outside)), [array.copy() for array in known.outside]
     with np.errstate(all="ignore"):  # the program itself runs next, and warns
-        traced = _trace(call, annotating=False)
-        found = difference(known, _lower(call, traced, memories))
+        traced = _trace(call, peers, annotating=False)
+        found = difference(known, lower(traced, call.step_name, memories))
         if found:  # trace again, to get its line, and in case a signal handler computed something in between
-            found = difference(known, _lower(call, _trace(call), memories))
+            found = difference(known, lower(_trace(call, peers), call.step_name, memories))
     return found or _changed(zip(before, known.outside, strict=True)) or _overwritten(memories, traced)
 
 
-def _trace(call: Call, *, annotating: bool = True) -> _Traced:
-    arguments = [_stand_in(leaf) if is_input(leaf) else leaf for leaf in call.leaves]
-    inputs = [new for new, leaf in zip(arguments, call.leaves, strict=True) if new is not leaf]
-    trace = StepTrace({*inputs, *call.input_tensors()}, annotating=annotating)
+def _trace(call: Call, peers: Peers, *, annotating: bool = True, expanding: bool = False) -> StepTrace:
+    """Return the trace of one run of the step on tensors in place of its inputs."""
+    trace = StepTrace(call.input_tensors(), annotating=annotating, expanding=expanding)
+    arguments = []
+    for name, leaf in call.named_leaves():
+        if is_input(leaf):
+            leaf = _stand_in(leaf, name, peers)
+            trace.add_input(leaf, name)
+        arguments.append(leaf)
+    _run(call, arguments, trace)
+    expand(trace)
+    return trace
+
+
+def _run(call: Call, arguments: Sequence[Any], trace: StepTrace) -> None:
+    """Run the step once, so that its tensors are freed when this function returns, except those that it keeps."""
     args, kwargs = unflatten(call.treedef, iter(arguments))
     with recording_in(trace, getattr(call.step, "__func__", call.step)):
         try:
@@ -134,21 +120,36 @@ def _trace(call: Call, *, annotating: bool = True) -> _Traced:
     _refuse_changed_arguments(call, arguments, (args, kwargs))
     leaves, treedef = flatten(result)
     _check_results(call.step_name, leaves)
-    return _Traced(trace, inputs, leaves, treedef)
+    trace.end(leaves, treedef)
 
 
-def _stand_in(leaf: Any) -> Tensor:
-    return Tensor(leaf) if isinstance(leaf, np.ndarray) else leaf.detach()
+_GENERATORS = (np.random.Generator, np.random.RandomState, np.random.BitGenerator, random.Random)
+_METHODS = (types.MethodType, types.BuiltinMethodType)
 
 
-def _memories(traced: _Traced) -> set[Any]:
-    return set(map(memory_of, traced.trace.originals.values()))
+def _random_states(call: Call, search: Search) -> list[tuple[str, bytes]]:
+    """Return names and states of generators: NumPy's and Python's global ones, arguments, and those that were found."""
+    shared = [("np.random", np.random.rand), ("the module random", random.random)]  # methods of these generators
+    found = [*shared, *(("", root) for root in call.roots), *search.found]
+    owners = [(name, value.__self__ if isinstance(value, _METHODS) else value) for name, value in found]
+    generators = [(name, owner) for name, owner in owners if isinstance(owner, _GENERATORS)]
+    return [(name, pickle.dumps(owner)) for name, owner in generators if not isinstance(owner, random.SystemRandom)]
 
 
-def _overwritten(memories: Set[Any], *runs: _Traced) -> Difference | None:
-    """Return a difference if these runs changed an outside array that they had read: a replay would not change it."""
-    copies = [(copy, run.trace.originals[id(copy)]) for run in runs for copy in run.trace.copies]
-    return _changed((copy, array) for copy, array in copies if memory_of(array) in memories)
+def _stand_in(leaf: Any, name: str, peers: Peers) -> Tensor:
+    array = leaf if isinstance(leaf, np.ndarray) else leaf._value
+    new = peers.stand_in(name, array)
+    return leaf.detach() if type(leaf) is Tensor and new is array else Tensor(new)
+
+
+def _memories(trace: StepTrace) -> set[Any]:
+    return {memory_of(array) for _, array in trace.frozen.values()}
+
+
+def _overwritten(memories: Set[Any], *runs: StepTrace) -> Difference | None:
+    """Return a difference if these runs changed an outside array after they read it, which a replay would not do."""
+    pairs = (pair for run in runs for pair in run.frozen.values())
+    return _changed((copy, array) for copy, array in pairs if memory_of(array) in memories)
 
 
 def _changed(copies: Iterable[tuple[NDArray[Any], NDArray[Any]]]) -> Difference | None:
@@ -157,45 +158,6 @@ def _changed(copies: Iterable[tuple[NDArray[Any], NDArray[Any]]]) -> Difference 
         if not same(now := array.astype(copy.dtype), copy):
             return Difference(None, "an outside array that the step changes in place", shown(copy), shown(now))
     return None
-
-
-def _lower(call: Call, traced: _Traced, memories: Set[Any], names: Mapping[Tensor, str] | None = None) -> Lowered:
-    """Return the program of a run, which reads the arrays in these parts of memory at each call.
-
-    Without names, the program is only for comparison with another run.
-    """
-    trace, outside = traced.trace, [a for a in traced.trace.originals.values() if memory_of(a) in memories]
-    lowering = Lowering(trace, outside, names, expanding=names is not None)
-    input_names = [name for name, leaf in call.named_leaves() if is_input(leaf)] if names is not None else repeat("")
-    inputs = [lowering.add_input(tensor, name) for tensor, name in zip(traced.inputs, input_names)]  # noqa: B905
-    equations = lowering.equations()
-    outputs = [lowering.atom(trace.holds.get(leaf, leaf)) for leaf in traced.leaves if type(leaf) is Tensor]
-    new_state = {leaf: lowering.atom(trace.holds[leaf]) for leaf in trace.updated()}
-    checks = lowering.checks()
-    for leaf in new_state:
-        lowering.state_of(leaf)
-    # for `loss, *state = step(X, y, *state)`: first what the step updates, in one order, then what it only reads
-    lowering.state = dict(sorted(lowering.state.items(), key=lambda item: item[0] not in new_state))
-    updates = [(value, new_state[leaf]) for leaf, value in lowering.state.items() if leaf in new_state]
-    program = CapturedProgram(
-        call.step_name,
-        tuple(inputs),
-        tuple(lowering.state.values()),
-        tuple(equations),
-        tuple(outputs),
-        tuple(updates),
-        tuple(lowering.read),
-        checks,
-        lowering.names,
-        {value: np.array(array) for value, array in lowering.read.items() if names is not None},
-        lowering.primals(),
-        frozenset(value for leaf, value in lowering.state.items() if leaf.requires_grad),
-        tuple(weakref.ref(leaf) for leaf in lowering.state),
-    )
-    leaves = tuple(LEAF if type(leaf) is Tensor else leaf for leaf in traced.leaves)
-    read = tuple(lowering.read.values())
-    derived = lowering.derived, lowering.derived_from
-    return Lowered(program, tuple(lowering.state), read, *derived, traced.treedef, leaves)
 
 
 def _expanded(equations: Sequence[Equation]) -> Iterator[Any]:
@@ -210,10 +172,10 @@ def _expanded(equations: Sequence[Equation]) -> Iterator[Any]:
 
 
 def _refuse_rebinding(call: Call, before: Search, after: Search, trace: StepTrace) -> None:
-    """Raise `CaptureError` if a name that held a leaf now holds a result of the step, as after `W = W - dW`."""
-    for path, (name, tensor) in after.tensors.items():
-        _, known = before.tensors.get(path, (name, tensor))
-        if known is not tensor and known.is_leaf and tensor in trace.sources:
+    """Raise `CaptureError` if something that held a leaf now holds a result of the step, as after `self.W = W - dW`."""
+    gone = {name for name, tensor in {*before.tensors}.difference(after.tensors) if tensor.is_leaf}
+    for name, tensor in after.tensors:
+        if name in gone and not tensor.is_leaf and tensor.serial > trace.began:
             raise CaptureError(
                 f"{tensor.place}\n{call.step_name} binds {name!r}, which was a leaf, to a new tensor. A program would "
                 f"not do that at later calls: write {name}.assign(…) in place of {name} = …"

@@ -6,11 +6,12 @@ import functools
 import math
 import operator
 import weakref
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from typing import Any
 
 from numpy.typing import NDArray
 
+from autograd_spiral.debug.user_code import users_line
 from autograd_spiral.engine.pytree import LEAF, unflatten
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import CaptureError
@@ -24,18 +25,9 @@ from autograd_spiral.program.capturing.cache_key import (
     signature_check,
 )
 from autograd_spiral.program.capturing.lowering import Lowered
-from autograd_spiral.program.capturing.prepare import Prepared, compare, guards_of, prepare
-from autograd_spiral.program.capturing.trace import assigned_input
-from autograd_spiral.program.capturing.warnings import (
-    MANY,
-    UNSEEN,
-    Change,
-    change_of_arrays,
-    change_of_variable,
-    changes_of_key,
-    warn_of_many,
-    warn_of_size,
-)
+from autograd_spiral.program.capturing.prepare import Prepared, compare, prepare
+from autograd_spiral.program.capturing.trace import ASSIGNED_INPUT
+from autograd_spiral.program.capturing.warnings import MANY, warn_of_many, warn_of_size
 from autograd_spiral.program.executor import ALONE, Executor, Peers
 from autograd_spiral.program.locks import holding, locks_of, new_lock
 from autograd_spiral.program.printing.saved import CapturedProgram
@@ -47,7 +39,7 @@ _CAPACITY = 64
 
 
 class Programs:
-    """The programs that were made of a step, the most recently used one first; `find` returns the one for a call."""
+    """The programs of a step, the most recently used one first; `find` returns the one for a call."""
 
     def __init__(self, executor: Executor, *, verify: bool, peers: Peers) -> None:
         self.kept: list[Ready] = []
@@ -73,12 +65,12 @@ class Programs:
                 ready.guards.pin(call.roots)
             self.last, self.program = ready, ready.program
         if ready.assigns_to(call.input_tensors()):
-            raise assigned_input()
+            raise CaptureError(f"{users_line()}\n{ASSIGNED_INPUT}")
         return ready, inputs
 
     def _capture(self, call: Call) -> Ready:
         with self._peers.alike(call.step_name):
-            prepared = prepare(call.with_inputs(self._peers.stand_in))
+            prepared = prepare(call, self._peers)
             ready = Ready(call, prepared, self._executor, weakref.WeakMethod(self._forget))
         if not self._verifying:
             ready.due = math.inf
@@ -90,17 +82,10 @@ class Programs:
         count, previous = self._made.get(shapes, (0, ready.key))
         self._made[shapes] = count + 1, ready.key
         if count + 1 == MANY:
-            changes = [*changes_of_key(call, ready.key, previous), *self._changes(call, ready)]
-            warn_of_many(call.step_name, MANY, changes or [UNSEEN])
+            known = next((other for other in self.kept if other.key == ready.key), None)
+            variable = known.guards.changed(call.roots) if known else None
+            warn_of_many(call, ready.key, previous, variable, known.changed_arrays() if known else ())
         return ready
-
-    def _changes(self, call: Call, ready: Ready) -> Iterator[Change]:
-        """Yield the reasons why the latest program for the same arguments cannot be used for this call."""
-        previous = next((other for other in self.kept if other.key == ready.key), None)
-        if previous is not None and (names := previous.changed_arrays()):
-            yield change_of_arrays(names)
-        if previous is not None and (changed := previous.guards.changed(call.roots)):
-            yield change_of_variable(*changed)
 
     def verify(self, ready: Ready, call: Call) -> None:
         """Raise `CaptureError`, and forget the program, if the step no longer computes what the program does."""
@@ -110,7 +95,7 @@ class Programs:
                 return
             try:
                 with self._peers.alike(call.step_name):
-                    if found := compare(call.with_inputs(self._peers.stand_in), ready.lowered()):
+                    if found := compare(call, ready.lowered(), self._peers):
                         told = found.describe(f"when {call.step_name} was captured", f"at call {ready.calls}")
                         raise CaptureError(
                             f"{told}. The step reads something that capture does not watch, and calls after call "
@@ -118,13 +103,12 @@ class Programs:
                             "an array: np.asarray(number)), or keep it in a Tensor; the next call makes a new program"
                         )
             except Exception:
-                if found or self._peers is not ALONE:  # with several processes, all forget it, whatever the error
+                if found or self._peers is not ALONE:  # with several processes, all forget it after any error
                     self._forget(ready)
                 raise
             ready.verified, ready.due = ready.calls, 2 * ready.calls
-            if ready.guards.changed(call.roots):  # since the step itself has just changed something that it reads
-                ready.unsteady |= ready.guards.unsteady(call.roots)
-                ready.guards = guards_of(call, ready.program, ready.unsteady)
+            if ready.guards.changed(call.roots):  # the step itself has just changed something that it reads
+                ready.guards.drop_changed(call.roots)
                 ready.guards.pin(call.roots)
             ready.keep_digests()  # also of arrays that the step has just changed
 
@@ -144,11 +128,11 @@ class Ready:
     def __init__(self, call: Call, prepared: Prepared, executor: Executor, forget: Callable[[], Any]) -> None:
         lowered = prepared.lowered
         self.key, _ = call.key()
-        self.program, self.guards, self.unsteady = lowered.program, prepared.guards, prepared.unsteady
+        self.program, self.guards = lowered.program, prepared.guards
         self.same_signature = signature_check(call)
         self._names, self.watched = [name for name, _ in prepared.watched], [array for _, array in prepared.watched]
         self.keep_digests()
-        self.calls, self.verified = 0, 1  # counted from the capture: the latest one, and the latest one verified
+        self.calls, self.verified = 0, 1  # the number of the latest call, and of the latest one that was verified
         self.due: float = 2  # the call at which to verify it next
         self._lowered = lowered._replace(state=())
         self._updates = len(self.program.updates)
@@ -249,7 +233,7 @@ def _any_owned(locks: Sequence[Any]) -> bool:
 
 
 def _used_by_identity(argument: Any) -> bool:
-    """Return whether an argument equals no other object: once it is freed, no later call can pass an equal one."""
+    """Return whether an argument equals no other object. Once it is freed, no later call can pass an equal one."""
     return isinstance(constant_key(argument), Identity) and type(argument).__weakrefoffset__ != 0
 
 

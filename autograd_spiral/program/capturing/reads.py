@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import sys
 import types
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, TypeAlias
 
 from autograd_spiral.engine.table import PRIMITIVES
 from autograd_spiral.program.capturing.cache_key import constant_key
 
 __all__ = [
+    "Items",
     "Read",
     "attribute_of_class",
-    "contents_of_cell",
     "free_variable",
     "global_variable",
-    "if_same_dict",
     "if_same_items",
-    "if_same_list",
-    "is_empty",
     "item_of",
-    "items_of",
+    "items_in",
     "keys_of",
-    "kind_of",
     "module",
     "part_of_primitive",
 ]
@@ -40,19 +38,11 @@ def global_variable(function: types.FunctionType, name: str, otherwise: Any) -> 
 
 
 def free_variable(function: types.FunctionType, i: int, otherwise: Any) -> Any:
-    """Return the value of a function's closure variable `i`."""
-    cells = function.__closure__ or ()  # fewer if its code was replaced
-    return contents_of_cell(cells[i], "cell_contents", otherwise) if i < len(cells) else otherwise
-
-
-def contents_of_cell(cell: types.CellType, _: str, otherwise: Any) -> Any:
-    """Return the value in a cell."""
-    return otherwise if is_empty(cell) else cell.cell_contents
-
-
-def is_empty(cell: types.CellType) -> bool:
-    """Return whether a cell is empty, as the cell of a variable that is not yet assigned."""
-    return cell == types.CellType()
+    """Return the value of a function's closure variable `i`, if it has one."""
+    try:
+        return function.__closure__[i].cell_contents  # type: ignore[index]
+    except (TypeError, IndexError, ValueError):  # the function has other code now, or the cell is empty
+        return otherwise
 
 
 def module(_: Any, name: str, otherwise: Any) -> Any:
@@ -71,50 +61,46 @@ def attribute_of_class(cls: type, name: str, otherwise: Any) -> Any:
     return cls.__dict__.get(name, otherwise)
 
 
-# --- containers: their own classes may have other methods than those of list, tuple and dict -------------------------
+# --- containers: by the methods of list, tuple and dict, which a class of the user's may replace by its own ----------
 
 
-def kind_of(container: Any) -> Any:
-    """Return the built-in class whose methods read the items of a container."""
-    return next(kind for kind in (list, tuple, OrderedDict, dict) if isinstance(container, kind))
+def items_in(container: Any) -> Callable[[Any], Iterable[Any]]:
+    """Return the function that lists the items of such containers: for a dict, its keys and then its values."""
+    return next(function for kind, function in _ITEMS.items() if isinstance(container, kind))
 
 
-def items_of(container: Any) -> tuple[Any, ...]:
-    """Return the items of a list or tuple, or the keys and then the values of a dictionary."""
-    kind = kind_of(container)
-    items = kind.__iter__(container)
-    return (*items, *kind.values(container)) if isinstance(container, dict) else tuple(items)
+def _in_dict(container: Any, kind: Any = dict) -> Iterable[Any]:
+    return itertools.chain(kind.__iter__(container), kind.values(container))
 
 
-def item_of(container: Any, key: Any, otherwise: Any) -> Any:
-    """Return one item, or one value of a dictionary."""
-    kind = type(container)
-    if kind is list or kind is tuple:  # the fast way, since calls of a captured step come here
-        return container[key] if key < len(container) else otherwise
-    if isinstance(container, dict):
-        return dict.get(container, key, otherwise)
-    kind = kind_of(container)
-    return kind.__getitem__(container, key) if key < kind.__len__(container) else otherwise
+_ITEMS: dict[Any, Callable[[Any], Iterable[Any]]] = {
+    list: list.__iter__,
+    tuple: tuple.__iter__,
+    OrderedDict: functools.partial(_in_dict, kind=OrderedDict),
+    dict: _in_dict,
+}
 
 
-def keys_of(items: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return keys for items: equal constants have equal keys, and a key keeps no other object alive."""
-    return tuple(constant_key(item, id) for item in items)
+def item_of(container: Any, i: int, _: Any) -> Any:
+    """Return item `i` of a list or a tuple."""
+    return (list if isinstance(container, list) else tuple).__getitem__(container, i)
 
 
-def if_same_items(container: Any, known: tuple[Any, Any], otherwise: Any) -> Any:
-    """Return `known`, the ids and constant keys of some items, if the container still has those items."""
-    items = items_of(container)
-    same = tuple(map(id, items)) == known[0] or keys_of(items) == known[1]
-    return known if same else otherwise
+def if_same_items(container: Any, known: Items, otherwise: Any) -> Any:
+    """Return `known` if the container still has these items, or constants that are equal to them."""
+    if (*map(id, known.of(container)),) == known.ids or keys_of(known.of(container)) == known.keys:
+        return known
+    return otherwise
 
 
-def if_same_list(container: Any, known: tuple[Any, Any], otherwise: Any) -> Any:
-    """Do what `if_same_items` does, faster, for a list or a tuple."""
-    return known if tuple(map(id, container)) == known[0] else if_same_items(container, known, otherwise)
+class Items(NamedTuple):
+    """The items of a container by their ids, and by keys that are equal for equal constants."""
+
+    of: Callable[[Any], Iterable[Any]]
+    ids: tuple[int, ...]
+    keys: tuple[Any, ...]
 
 
-def if_same_dict(container: Any, known: tuple[Any, Any], otherwise: Any) -> Any:
-    """Do what `if_same_items` does, faster, for a dict."""
-    ids = (*map(id, container), *map(id, container.values()))
-    return known if ids == known[0] else if_same_items(container, known, otherwise)
+def keys_of(items: Iterable[Any]) -> tuple[Any, ...]:
+    """Return a key for each item: equal constants have equal keys. A key keeps nothing else than a constant alive."""
+    return tuple([constant_key(item, id) for item in items])

@@ -11,11 +11,11 @@ import builtins
 import dis
 import functools
 import inspect
-import random
+import itertools
 import sys
 import sysconfig
 import types
-from collections.abc import Collection, Sequence, Set
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,19 +26,15 @@ from autograd_spiral.engine.table import PRIMITIVES, Primitive
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.program.capturing.guards import CONSTANTS, FUNCTIONS, MISSING, Guards, Row
 from autograd_spiral.program.capturing.reads import (
+    Items,
     Read,
     attribute_of_class,
-    contents_of_cell,
     free_variable,
     global_variable,
-    if_same_dict,
     if_same_items,
-    if_same_list,
-    is_empty,
     item_of,
-    items_of,
+    items_in,
     keys_of,
-    kind_of,
     module,
     part_of_primitive,
 )
@@ -49,31 +45,26 @@ _MOST_ITEMS = 64
 """Longer containers count as data, and comparing their items at each call would be slow."""
 
 _MOST_GUARDS = 1000
-_FAST: dict[Any, Read] = {list: if_same_list, tuple: if_same_list, dict: if_same_dict}
 _ENDS = (*CONSTANTS, Tensor, np.ndarray)  # where a search ends
-_GENERATORS = (np.random.Generator, np.random.RandomState, np.random.BitGenerator, random.Random)
 _INSTALLED = tuple({sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
 class Search:
     """A search from some roots for everything that is read by name: functions first, then attributes that they name."""
 
-    def __init__(
-        self, roots: Sequence[Any], expanded: Collection[Primitive] = (), unsteady: Set[Any] = frozenset()
-    ) -> None:
+    def __init__(self, roots: Sequence[Any], expanded: Collection[Primitive] = ()) -> None:
         self.found: list[tuple[str, Any]] = []  # names and values
-        self.tensors: dict[tuple[Any, ...], tuple[str, Tensor]] = {}  # by path, with what a user writes for them
+        self.tensors: list[tuple[str, Tensor]] = []  # with what a user writes for each, such as `model.parts[0]`
         self._roots = roots
-        self._unsteady = unsteady  # the paths to values that the step itself changes: they get no guards
-        self._paths: list[tuple[Any, ...]] = [(i,) for i in range(len(roots))]  # of the values
         self._expanded = expanded  # the declared primitives whose bodies are equations of a program
         self._values = list(roots)  # and then what each read returned
+        self._texts = [""] * len(roots)  # what a user writes for each value
         self._reads: dict[Any, Row] = {}
         self._known_by_items: set[int] = set()  # values whose items a guard looks at
-        self._items: list[Any] = []  # items that have no guards of their own
+        self._items: dict[int, list[Any]] = {}  # the items of containers that have no guards of their own
         self._queue = [("", i) for i in range(len(roots))]
         self._seen: set[int] = set()
-        self._objects: list[tuple[int, set[str]]] = []  # where they are, and the attributes that were looked for
+        self._objects: list[tuple[int, set[str]]] = []  # where each is, and which attributes were looked up in it
         self._attributes: dict[str, None] = {"__call__": None}  # named by functions
         self._assigned: dict[str, None] = {}  # the attributes to which functions assign
         self._globals: list[tuple[str, Any]] = []  # the globals to which functions assign
@@ -97,41 +88,32 @@ class Search:
         return {value: name for name, value in reversed(self.found) if type(value) is Tensor}  # the first name wins
 
     def arrays(self) -> list[tuple[str, NDArray[Any]]]:
-        """Return the arrays that were found, each once, with their names."""
-        return list({id(value): (name, value) for name, value in self.found if isinstance(value, np.ndarray)}.values())
+        """Return the arrays to which guards lead, each once, with their names."""
+        guarded = self.guards.ids()
+        pairs = ((name, value) for name, value in self.found if isinstance(value, np.ndarray))
+        return list({id(value): (name, value) for name, value in pairs if id(value) in guarded}.values())
 
-    def random_states(self) -> list[tuple[str, Any]]:
-        """Return the names and states of the random generators: NumPy's, Python's, and those that were found."""
-        found = [*(("", root) for root in self._roots), *self.found]
-        built_in = types.BuiltinMethodType  # such as `draw = random.random`
-        owners = [(name, value.__self__ if type(value) is built_in else value) for name, value in found]
-        return [
-            ("np.random", np.random.get_state(legacy=False)),  # noqa: NPY002
-            ("the module random", _state_of_random(random)),
-            *((name, _random_state(owner)) for name, owner in owners if isinstance(owner, _GENERATORS)),
-        ]
+    def _read(self, source: int, read: Read, key: Any, name: str = "", text: str = "") -> int:
+        """Guard what `read` returns, follow it if it has a name, and return its index among the values.
 
-    def _read(self, source: int, read: Read, key: Any, name: str = "") -> int:
-        """Guard what `read` returns, follow it if it has a name, and return its index among the values."""
+        `text` is what a user writes for it; without it, the same as for its source.
+        """
         if (source, read, key) in self._reads:
             return self._reads[source, read, key].result
         value = read(self._values[source], key, MISSING)
-        path = (*self._paths[source], read, None if read is if_same_items or read in _FAST.values() else key)
-        index = self._add(value, path)
-        if path in self._unsteady:
-            return index
-        self._reads[source, read, key] = Row(source, read, key, index, name, path)
+        index = self._add(value, text or self._texts[source])
+        self._reads[source, read, key] = Row(source, read, key, index, name)
         if type(value) is Tensor:
-            self.tensors[path] = name, value
+            self.tensors.append((self._texts[index], value))
         if name:
             self.found.append((name, value))
             if len(self._values) < _MOST_GUARDS:
                 self._queue.append((name, index))
         return index
 
-    def _add(self, value: Any, path: tuple[Any, ...] = ()) -> int:
+    def _add(self, value: Any, text: str = "") -> int:
         self._values.append(value)
-        self._paths.append(path or (id(value),))
+        self._texts.append(text)
         return len(self._values) - 1
 
     # --- what there is to read in a value ---------------------------------------------------------------------------
@@ -165,14 +147,11 @@ class Search:
         self._read(index, getattr, "__code__")
         for name in sorted(set(_names_in(code, "LOAD_GLOBAL", "LOAD_NAME"))):
             if not _means_itself(name, function.__globals__.get(name, MISSING)):
-                self._read(index, global_variable, name, name)
-        for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
-            if index == 0:  # the step itself, which keeps its cells anyway
-                self._read(self._add(cell), contents_of_cell if is_empty(cell) else getattr, "cell_contents", name)
-            else:
-                self._read(index, free_variable, code.co_freevars.index(name), name)
+                self._read(index, global_variable, name, name, name)
+        for i, name in enumerate(code.co_freevars):
+            self._read(index, free_variable, i, name, name)
         for name in _names_in(code, "IMPORT_NAME"):
-            self._read(index, module, name, name)
+            self._read(index, module, name, name, name)
         self._attributes.update(dict.fromkeys(_names_in(code, "LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM")))
         self._assigned.update(dict.fromkeys(_names_in(code, "STORE_ATTR")))
         assigned = _names_in(code, "STORE_GLOBAL")
@@ -188,36 +167,35 @@ class Search:
                 self._read(index, part_of_primitive, i, name)
 
     def _container(self, index: int, name: str, container: Any) -> None:
-        count = kind_of(container).__len__(container)
-        if count > _MOST_ITEMS:
+        is_dict = isinstance(container, dict)
+        items = tuple(itertools.islice(items_in(container)(container), 2 * _MOST_ITEMS + 1))
+        if len(items) > _MOST_ITEMS * (2 if is_dict else 1):
             return
-        items = items_of(container)
-        read = _FAST.get(type(container), if_same_items)
         self.found.append((name, items))
-        if (*self._paths[index], read, None) in self._unsteady:
-            return
-        self._read(index, read, (tuple(map(id, items)), keys_of(items)))
+        known = self._read(index, if_same_items, Items(items_in(container), tuple(map(id, items)), keys_of(items)))
+        self._items[known] = [item for item in items if isinstance(item, _ENDS)]
         self._known_by_items.add(index)
-        for key in items[:count] if isinstance(container, dict) else range(count):
-            item = item_of(container, key, None)
-            called = str(key) if isinstance(container, dict) else f"{name}_{key}"
-            if isinstance(item, _ENDS):
-                self._items.append(item)
-                self.found.append((called, item))
-                if type(item) is Tensor:
-                    self.tensors[*self._paths[index], item_of, key] = f"{name}[{key!r}]", item
-            else:
-                self._read(index, item_of, key, called)
+        half = len(items) // 2
+        for key, item in zip(items[:half], items[half:], strict=True) if is_dict else enumerate(items):
+            called = str(key) if is_dict else f"{name}_{key}"
+            text = f"{self._texts[index] or name}[{key!r}]"
+            if not isinstance(item, _ENDS):
+                self._read(index, dict.get if is_dict else item_of, key, called, text)
+                continue
+            self.found.append((called, item))
+            if type(item) is Tensor:
+                self.tensors.append((text, item))
 
     def _attribute(self, index: int, name: str) -> None:
         """Guard an attribute: the object's own, or those of its classes, down to the first that is not a descriptor."""
         value = self._values[index]
         own = None if isinstance(value, type) else _namespace(value)
+        text = f"{self._texts[index]}.{name}" if self._texts[index] else name
         classes = [cls for cls in _classes_of(value) if name in cls.__dict__ and _is_users_own(cls)]
         if type(own) is dict and (name in own or classes):  # an attribute of the object hides that of the class
             namespace = self._read(index, getattr, "__dict__")
             self._known_by_items.add(namespace)
-            self._read(namespace, dict.get, name, name)
+            self._read(namespace, dict.get, name, name, text)
             if name in own:
                 return
         if classes and not isinstance(value, type):
@@ -225,9 +203,9 @@ class Search:
         for cls in classes:
             attribute = cls.__dict__[name]
             if isinstance(attribute, types.MemberDescriptorType):
-                self._read(index, getattr, name, name)
+                self._read(index, getattr, name, name, text)
                 return
-            self._read(self._add(cls), attribute_of_class, name, name)
+            self._read(self._add(cls), attribute_of_class, name, name, text)
             if not hasattr(type(attribute), "__get__"):
                 return  # not the attributes that `super()` would find
 
@@ -251,7 +229,7 @@ def _namespace(value: Any) -> Any:
 
 
 def _items(value: Any) -> Any:
-    return items_of(value) if isinstance(value, list | tuple | dict) else value
+    return tuple(items_in(value)(value)) if isinstance(value, list | tuple | dict) else value
 
 
 def _classes_of(value: Any) -> tuple[type, ...]:
@@ -259,26 +237,12 @@ def _classes_of(value: Any) -> tuple[type, ...]:
 
 
 def _means_itself(name: str, value: Any) -> bool:
-    """Return whether a global is a function or module, not the user's, under its own name: it never changes."""
+    """Return whether a global is a function or module that is not the user's, under its own name: it never changes."""
     if value is MISSING:
         return hasattr(builtins, name)
     if isinstance(value, types.ModuleType):
         return not _is_users_own(value)
     return isinstance(value, (*FUNCTIONS, type)) and value.__name__ == name and not _is_users(inspect.unwrap(value))
-
-
-def _random_state(generator: Any) -> Any:
-    if isinstance(generator, random.Random):
-        return None if isinstance(generator, random.SystemRandom) else _state_of_random(generator)
-    if isinstance(generator, np.random.RandomState):
-        return generator.get_state(legacy=False)
-    return getattr(generator, "bit_generator", generator).state
-
-
-def _state_of_random(generator: Any) -> Any:
-    """Return the state of Python's generator, its 625 integers as an array, which is compared in one step."""
-    version, integers, following = generator.getstate()
-    return version, np.array(integers), following
 
 
 @functools.lru_cache(1024)

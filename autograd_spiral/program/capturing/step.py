@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import functools
 import gc
+import inspect
 import pickle
 import sys
 import types
@@ -26,6 +27,7 @@ from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import CaptureError
 from autograd_spiral.program.capturing.cache_key import Call, taken_apart
 from autograd_spiral.program.capturing.programs import Programs
+from autograd_spiral.program.capturing.reads import free_variable
 from autograd_spiral.program.capturing.trace import StepTrace
 from autograd_spiral.program.executor import Executor, OutOfStep, checked, peers_of
 from autograd_spiral.program.printing.saved import CapturedProgram, SourceText
@@ -65,7 +67,7 @@ def capture(
     dicts, and dataclasses with arrays: their shapes and dtypes select the program. Everything else that the step is
     given or reads is constant. What it reads in plain sight is watched: variables, attributes of your objects, items of
     short lists and dicts, in the step and in your functions and methods that it names. A change there makes a new
-    program. When eight programs were made for inputs of the same shapes, a UserWarning says why. To find other
+    program. Once eight programs have been made for inputs of the same shapes, a UserWarning says why. To find other
     changes, the step is recorded again at calls 2, 4, 8, 16, … of each program, and raises `CaptureError` if it no
     longer computes what the program does; `verify=False` turns this off.
 
@@ -298,7 +300,7 @@ class CapturedStep:
 
 
 def _require_gradients(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Whether a tensor that requires gradients is among the arguments."""
+    """Return whether a tensor that requires gradients is among the arguments."""
     return any(type(leaf) is Tensor and leaf.requires_grad for leaf in taken_apart((args, kwargs))[0])
 
 
@@ -306,13 +308,13 @@ _AS_A_METHOD = "make it a method, with @capture in the body of the class or self
 
 
 _MOST_PARTS = 10_000
-"""At most this many of the objects to which a step refers are examined."""
+"""No more than this many of the objects that a step refers to are examined."""
 
 
 def _original_in(step: Any, memo: dict[int, Any]) -> str | None:
-    """Return the variable through which a copied step still refers to an object that was to be copied, or None.
+    """Return the variable through which a copied step still refers to an original, or None.
 
-    Such an object is a leaf that was not copied, or an original object that has a copy.
+    An original is an object that has a copy, or a leaf that has not been copied yet.
     """
     seen = {id(memo), *map(id, memo.values())}
     queue = [("", step)]
@@ -331,12 +333,9 @@ def _parts(value: Any) -> list[tuple[str, Any]]:
     if isinstance(value, CapturedStep):
         return [("", value._step)]
     if isinstance(value, types.FunctionType):
-        code = value.__code__
-        cells = zip(code.co_freevars, value.__closure__ or (), strict=True)
-        closure = [(name, cell.cell_contents) for name, cell in cells if cell != types.CellType()]  # not empty
-        arguments = code.co_varnames[: code.co_argcount]
-        defaults = zip(reversed(arguments), reversed(value.__defaults__ or ()), strict=False)
-        return [*closure, *defaults, *(value.__kwdefaults__ or {}).items(), *vars(value).items()]
+        closure = [(name, free_variable(value, i, None)) for i, name in enumerate(value.__code__.co_freevars)]
+        parameters = inspect.signature(value, follow_wrapped=False).parameters.values()
+        return [*closure, *((one.name, one.default) for one in parameters), *vars(value).items()]
     if isinstance(value, type | types.ModuleType | np.ndarray | Tensor):
         return []
     return [("", part) for part in gc.get_referents(value)]

@@ -1,7 +1,8 @@
-"""A trace: what one run of a step recorded while the step was captured.
+"""A trace: what one run of a step did, as equations.
 
 The step runs on real arrays, so every operation has its value. The trace keeps the operations in order, what each leaf
-was assigned, and which arrays came from outside.
+was assigned, and which arrays came from outside. It keeps no other tensors that the step computes, so that a captured
+run needs no more memory than an ordinary one.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Collection, Iterator
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,137 +24,143 @@ from autograd_spiral.debug.user_code import (
     users_line,
     users_line_indexes,
 )
-from autograd_spiral.engine.messages import INSTEAD_OF_MASKS, INSTEAD_OF_READING, stale
+from autograd_spiral.engine.messages import INSTEAD_OF_MASKS, INSTEAD_OF_READING, called, stale
 from autograd_spiral.engine.modes import MODE, NO_TRACE, Observer, Trace, entering
+from autograd_spiral.engine.pytree import LEAF
 from autograd_spiral.engine.table import Primitive
-from autograd_spiral.engine.tensor import Tensor, as_leaf, constant
+from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import CaptureError
-from autograd_spiral.program.ir import Name, Rank
+from autograd_spiral.program.ir import Atom, Equation, Name, Rank, Value
 
-__all__ = ["StepTrace", "assigned_input", "recording_in", "root"]
+__all__ = ["ASSIGNED_INPUT", "StepTrace", "declared_by_user", "recording_in"]
+
+ASSIGNED_INPUT = (
+    "a captured step cannot assign() to an argument that requires no gradients, since it gets only its value: do not "
+    "pass the tensor; use it in the step as an outside variable"
+)
 
 
 class StepTrace(Trace, Observer):
     """The record of one run of a step. `modes.Trace` and `modes.Observer` say when its methods are called."""
 
-    def __init__(self, arguments: Collection[Tensor] = (), *, annotating: bool = True) -> None:
-        self.arguments = arguments  # the inputs, and their stand-ins in this run
+    def __init__(self, arguments: Collection[Tensor] = (), *, annotating: bool = True, expanding: bool = True) -> None:
+        self._arguments = {*arguments}  # these and the inputs: the step cannot assign to them
         self._within = sys._getframe(1).f_code  # the code of the function that makes this trace and runs the step
         self._handlers = signal_handlers()
-        self.annotating = annotating  # whether to note lines, scopes and names, which cost more than anything else
-        self.nodes: list[Tensor] = []
-        self.phases: list[str] = []
-        self.sources: dict[Tensor, tuple[Any, ...]] = {}  # the arguments of each node, with leaves as they were then
-        self.holds: dict[Tensor, Tensor] = {}  # what each assigned leaf holds now
-        self.first: dict[Tensor, Tensor] = {}  # for each assigned leaf, a leaf with its value at the beginning
-        self.aliases: dict[Tensor, Tensor] = {}
-        self.originals: dict[int, NDArray[Any]] = {}  # from the id of a frozen copy to the array that was copied
-        self.copies: list[NDArray[Any]] = []  # kept so that no other array gets one of those ids
+        self.annotating = annotating  # whether to note lines, scopes and names, which takes most of the time
+        self._expanding = expanding  # whether to record the bodies of all declared primitives, or of the user's only
+        self.began = Tensor(0).serial  # tensors with lower serial numbers were made before the step
+        self.inputs: list[Value] = []
+        self.equations: list[Equation] = []  # the arrays in them are frozen copies
+        self.state: dict[Tensor, Value] = {}  # the leaves from before the step that it reads
+        self.known: dict[int, Value | Tensor] = {}  # by serial number: the value of a tensor, or the leaf it copies
         self.checks: list[tuple[Callable[..., None], Any, tuple[Any, ...]]] = []
-        self.primal_of: dict[Tensor, Tensor] = {}  # maps a gradient to what it was taken with respect to
-        self.locals: dict[Tensor, Name] = {}
-        self.scopes: dict[Tensor, tuple[str, ...]] = {}  # for nodes that a rule recorded: the scope of its operation
-        self.rules_of: dict[Tensor, Primitive | None] = {}  # for nodes that a rule recorded: its primitive
-        self.entropy = False  # whether the system was asked for random numbers, for example by an unseeded generator
-        self.refusal: CaptureError | None = None  # raised again at the end, in case the step caught it
-        self.unswept = 0  # nodes from this index on are not yet assigned to a rule
+        self.outputs: list[Atom] = []
+        self.updates: dict[Tensor, Atom] = {}  # the new values of leaves from before the step
+        self.leaves: tuple[Any, ...] = ()  # of the result: `LEAF` for each tensor, and constants
+        self.treedef: Any = None
+        self._held: dict[Tensor, list[tuple[int, Tensor]]] = {}  # what a leaf has held, since which serial number
+        self.frozen: dict[int, tuple[NDArray[Any], NDArray[Any]]] = {}  # a copy and the original, by the copy's id
+        self.settled: dict[int, NDArray[Any]] = {}  # by id: the values of tensors that were computed before the step
+        self.names: dict[Value, Name] = {}
+        self.primal_of: dict[int, int] = {}  # from a gradient to what it is taken with respect to, by serial number
+        self.rule_of: dict[Value, tuple[tuple[str, ...], Any]] = {}  # for a result of a rule: its scope, its primitive
         self.swept_scope: tuple[str, ...] = ()  # the scope of the operation whose rule ran last
-        self.began = Tensor(0).serial
+        self._unswept = 0  # equations from this index on do not belong to a rule yet
+        self.unexpanded: list[tuple[int, tuple[Any, ...], NDArray[Any]]] = []  # equation, operands and value of calls
+        self.entropy = False  # whether the system was asked for random numbers, as by a generator without a seed
+        self.refusal: CaptureError | None = None  # raised again at the end, in case the step caught it
 
     # --- what recording reports ------------------------------------------------------------------------------------
 
     def recorded(self, node: Tensor) -> None:
-        """Keep a new operation."""
+        """Add the equation of a new operation, unless it was not recorded."""
         if node.primitive is None:
             return
-        phase = MODE.get().phase
         if self.annotating:
             node.place = users_line()
-            if phase == "forward":
-                self.unswept = len(self.nodes) + 1
-        self.nodes.append(node)
-        self.phases.append(phase)
-        holds = self.holds
-        self.sources[node] = tuple([holds.get(arg, arg) if type(arg) is Tensor else arg for arg in node.args])
+        self.add(node, [self._now(arg) for arg in node.args], MODE.get().phase)
+
+    def add(self, node: Tensor, args: Collection[Any], phase: str) -> None:
+        """Add the equation that computes `node` from these arguments."""
+        assert node.primitive is not None
+        inputs = tuple([self.atom(arg) for arg in args])
+        self.known[node.serial] = output = Value(node.shape, node.dtype)
+        if node.primitive.body is not None and (self._expanding or declared_by_user(node.primitive)):
+            self.unexpanded.append((len(self.equations), node.operands, node._value))
+        self.equations.append(Equation(node.primitive, inputs, node.params, output, phase, node.scope, node.place))
+        if phase == "forward":
+            self._unswept = len(self.equations)  # what follows may belong to a rule
 
     def swept(self, node: Tensor, argument: int, ct: Tensor, piece: Any) -> None:
-        """Note that `ct` is the gradient with respect to `node`, and which nodes the rule of `node` recorded."""
+        """Note that `ct` is the gradient with respect to `node`, and which equations the rule of `node` has added."""
         if not self.annotating:
             return
-        self.primal_of.setdefault(ct, node)
-        fresh = set(self.nodes[self.unswept :])
-        self.scopes.update(dict.fromkeys(fresh, self.swept_scope))  # additions of pieces since the previous rule
-        stack = [piece]
+        self.primal_of.setdefault(ct.serial, node.serial)
+        fresh = {equation.output: equation for equation in self.equations[self._unswept :]}
+        self.rule_of.update(dict.fromkeys(fresh, (self.swept_scope, None)))  # sums that the sweep added up
+        stack: list[Any] = [self.known.get(piece.serial)] if type(piece) is Tensor else []
         while stack:  # from the piece back to all that this rule recorded
-            part = stack.pop()
-            if part in fresh:
-                fresh.discard(part)
-                self.scopes[part] = node.scope
-                self.rules_of[part] = node.primitive
-                stack += [arg for arg in part.args if type(arg) is Tensor]
-        self.unswept, self.swept_scope = len(self.nodes), node.scope
+            if (equation := fresh.pop(stack.pop(), None)) is not None:
+                self.rule_of[equation.output] = node.scope, node.primitive
+                stack += equation.reads()
+        self._unswept, self.swept_scope = len(self.equations), node.scope
 
     def value_of(self, tensor: Tensor) -> NDArray[Any]:
         """Return the array that `tensor` holds now."""
-        return self.holds.get(tensor, tensor)._value
+        value: NDArray[Any] = self._now(tensor)._value
+        return value
 
     def operands_of(self, node: Tensor, *, create_graph: bool) -> tuple[Any, ...]:
-        """Return the arguments of `node` with the values that it was computed from."""
-        if node not in self.sources:
+        """Return the arguments of `node`, with the values that they had when it was computed."""
+        if node.serial not in self.known:
             return node.args  # computed before the step
         operands = []
-        for arg, source in zip(node.args, self.sources[node], strict=True):
+        for arg in node.args:
             if isinstance(arg, np.ndarray):
-                operands.append(self._as_tensor(arg))
-            elif type(arg) is not Tensor or self._now(arg) is source:
-                operands.append(arg)
-            elif create_graph:
-                raise stale(arg, node)
+                operands.append(Tensor(arg))  # so that what rules compute with it is recorded
+            elif type(arg) is Tensor and self._now(arg) is not (then := self._then(arg, node.serial)):
+                if create_graph:
+                    raise stale(arg, node)
+                operands.append(then)
             else:
-                operands.append(self.first[arg] if source is arg else source)
+                operands.append(arg)
         return tuple(operands)
-
-    def _as_tensor(self, array: NDArray[Any]) -> Tensor:
-        """Return a leaf for a frozen array, so that its use in rules is recorded: each call may read it again."""
-        leaf = constant(array)
-        self.froze(array, leaf._value)
-        return leaf
 
     def assigned(self, leaf: Tensor, value: Tensor) -> None:
         """Note that, from now on, `leaf` holds the value of `value`."""
         if self.is_interrupted():
             NO_TRACE.assigned(leaf, value)
             return
-        if leaf in self.arguments:
-            self.refuse(assigned_input())
-        if leaf not in self.first:
-            self.first[leaf] = leaf.detach()
-        self.holds[leaf] = self._now(value)
-
-    def updated(self) -> tuple[Tensor, ...]:
-        """Return the leaves that the step assigned, except those that it made."""
-        return tuple(leaf for leaf in self.holds if leaf.serial < self.began)
+        if leaf in self._arguments:
+            self.refuse(ASSIGNED_INPUT)
+        new = self._now(value)
+        if new.is_leaf:  # which may be assigned later, too
+            new = new.detach()
+        self._held.setdefault(leaf, [(0, leaf.detach())]).append((Tensor(0).serial, new))
 
     def aliased(self, leaf: Tensor, tensor: Tensor) -> None:
         """Note that `leaf` holds the value of `tensor`, without its history."""
         source = self._now(tensor)
-        if source.is_leaf or source in self.sources:  # otherwise it was computed before the step: a constant
-            self.aliases[leaf] = source
+        if (
+            source.is_leaf or source.serial in self.known
+        ):  # otherwise, it was computed before the step, and is a constant
+            self.known[leaf.serial] = self.known.get(source.serial, source)
 
     def froze(self, original: NDArray[Any], copy: NDArray[Any]) -> None:
         """Note that the array `original` was copied to `copy`."""
-        self.originals[id(copy)] = self.originals.get(id(original), original)  # for a copy of a copy, the first array
-        self.copies.append(copy)
+        _, first = self.frozen.get(id(original), (None, original))  # for a copy of a copy, the first original
+        self.frozen[id(copy)] = copy, first
 
     def verify(self, check: Callable[..., None], values: Any, *details: Any) -> None:
         """Run a check, and keep it for each replay."""
         now = self._now(values)
         super().verify(check, now, *details)
-        self.checks.append((check, now, details))
+        self.checks.append((check, self.atom(now), details))
 
     def named(self, tensor: Tensor, of: Tensor) -> None:
         """Note that `tensor` is the gradient with respect to the leaf `of`."""
-        self.primal_of[tensor] = of
+        self.primal_of[tensor.serial] = of.serial
 
     def permit(self, act: str, remedy: str) -> None:
         """Raise `CaptureError`, since a captured step cannot do `act`; only signal handlers may."""
@@ -165,12 +172,7 @@ class StepTrace(Trace, Observer):
                 "That would read its value, but the program must be valid for any values: index a tensor, as in "
                 "Tensor(X)[i] or np.stack(tensors)[i], or index outside the step and pass X[i]"
             )
-        self.refuse(CaptureError(f"{users_line()}\n{act} is not possible while a step is being captured. {remedy}."))
-
-    def refuse(self, error: CaptureError) -> NoReturn:
-        """Raise `error`, which ends the capture even if the step catches it."""
-        self.refusal = error
-        raise error
+        self.refuse(f"{act} is not possible while a step is being captured. {remedy}.")
 
     def permit_index(self, index: Any) -> None:
         """Refuse boolean masks: the shape of the result would depend on their values."""
@@ -179,67 +181,102 @@ class StepTrace(Trace, Observer):
             if entries or getattr(item, "dtype", None) == np.dtype(bool):
                 self.permit("indexing by a boolean mask", INSTEAD_OF_MASKS)
 
-    def forget_values(self, results: list[Any], needed: Callable[[Primitive], bool]) -> list[Any]:
-        """Keep the record of every operation, but keep its value only if the value is `needed`.
-
-        Return new placeholders for the results. This is for large models, whose values take much memory.
-        """
-        hollow = {node: _hollow(node, with_values=needed(node.primitive)) for node in self.nodes if node.primitive}
-
-        def kept(part: Any) -> Any:
-            if type(part) is not Tensor:
-                return part
-            part = root(self, part)
-            return hollow.get(part, part)
-
-        def told(known: dict[Tensor, Any]) -> dict[Tensor, Any]:
-            return {hollow.get(tensor, tensor): of for tensor, of in known.items()}
-
-        computed = (part for part in results if type(part) is Tensor and part not in self.holds)
-        instead = {part: hollow.get(root(self, part), part) for part in computed}
-        results = [instead.get(part, part) if type(part) is Tensor else part for part in results]
-        self.sources = {hollow[node]: tuple(map(kept, args)) for node, args in self.sources.items()}
-        self.holds = {leaf: kept(value) for leaf, value in self.holds.items()}
-        self.checks = [(check, kept(values), details) for check, values, details in self.checks]
-        self.primal_of = {hollow.get(ct, ct): hollow.get(of, of) for ct, of in self.primal_of.items()}
-        self.locals, self.scopes, self.rules_of = told(self.locals), told(self.scopes), told(self.rules_of)
-        self.aliases = {leaf: source for leaf, source in self.aliases.items() if root(self, leaf) not in hollow}
-        self.nodes, self.first = [hollow[node] for node in self.nodes], {}
-        return results
-
-    def _now(self, arg: Any) -> Any:
-        return self.holds.get(arg, arg) if type(arg) is Tensor else arg
+    def refuse(self, reason: str) -> NoReturn:
+        """Raise `CaptureError` with the user's line and a reason; it ends the capture even if the step catches it."""
+        self.refusal = CaptureError(f"{users_line()}\n{reason}")
+        raise self.refusal
 
     def is_interrupted(self) -> bool:
         """Return whether a signal handler, which is not part of the step, is running in the middle of the step."""
         return is_running(self._handlers, self._within)
 
-    # --- names of local variables ---------------------------------------------------------------------------------
+    # --- what tensors become in the program ---------------------------------------------------------------------------
+
+    def add_input(self, tensor: Tensor, name: str) -> None:
+        """Make `tensor` an input of the program, called `name`."""
+        self.known[tensor.serial] = value = Value(tensor.shape, tensor.dtype)
+        self.inputs.append(value)
+        self._arguments.add(tensor)
+        self.name(value, Rank.GIVEN, name)
+
+    def atom(self, arg: Any) -> Atom:
+        """Return what an argument of an operation is in the program: a value, or else a constant."""
+        if type(arg) is not Tensor:
+            return arg  # type: ignore[no-any-return]
+        known = self.known.get(arg.serial, arg)
+        if isinstance(known, Value):
+            if arg.name and arg.primitive is not None:
+                self.name(known, Rank.GIVEN, arg.name)
+            return known
+        if known.serial < self.began and known.is_leaf:
+            return self.state_of(known)
+        if known.serial < self.began and known.requires_grad:
+            self.refuse(
+                f"{called(known)}, of shape {known.shape}, was computed before the step began, and gradients flow "
+                "through it: compute it inside the step, or detach() it"
+            )
+        if known.serial > self.began and known.primitive is not None:
+            self.refuse(
+                f"the result of {known.primitive.name}, of shape {known.shape}, was computed in another thread or "
+                "context while the step was captured, so it was not recorded: compute it in the thread that calls the "
+                "step"
+            )
+        if known.serial < self.began:
+            self.settled[id(known._value)] = known._value
+        return known._value
+
+    def state_of(self, leaf: Tensor) -> Value:
+        """Return the value of a leaf from before the step."""
+        if leaf not in self.state:
+            self.state[leaf] = self.known[leaf.serial] = value = Value(leaf.shape, leaf.dtype)
+            self.name(value, Rank.GIVEN, leaf.name)
+        return self.state[leaf]
+
+    def _now(self, arg: Any) -> Any:
+        return self._held[arg][-1][1] if type(arg) is Tensor and arg in self._held else arg
+
+    def _then(self, arg: Tensor, serial: int) -> Tensor:
+        """Return the tensor whose value `arg` held when a tensor got this serial number."""
+        return next((held for since, held in reversed(self._held.get(arg, ())) if since < serial), arg)
+
+    def end(self, leaves: Collection[Any], treedef: Any = None) -> None:
+        """Note the results, and what assigned leaves hold at the end; then let go of all tensors that were computed."""
+        self.outputs = [self.atom(self._now(leaf)) for leaf in leaves if type(leaf) is Tensor]
+        self.updates = {leaf: self.atom(self._now(leaf)) for leaf in self._held if leaf.serial < self.began}
+        for leaf in self.updates:
+            self.state_of(leaf)
+        self.leaves, self.treedef = tuple(LEAF if type(leaf) is Tensor else leaf for leaf in leaves), treedef
+        self._held = {}
+
+    # --- names -----------------------------------------------------------------------------------------------------
+
+    def name(self, value: Value, rank: int, text: str | None) -> None:
+        """Give `value` a name, unless the name is empty or the value already has one that is at least as good."""
+        if text and (value not in self.names or rank < self.names[value].rank):
+            self.names[value] = Name(rank, text)
 
     def returned(self, frame: FrameType, rank: int) -> None:
-        """Note the tensors in the local variables, except arguments, of a function that is returning."""
+        """Note the names of the local variables, except arguments, that hold tensors when a function returns."""
         code = frame.f_code
-        for name, value in frame.f_locals.items():
-            if type(value) is Tensor and name not in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
-                known = self.locals.get(value)
-                if not name.startswith("_") and (known is None or rank < known.rank):
-                    self.locals[value] = Name(rank, name)
+        for name, tensor in frame.f_locals.items():
+            if type(tensor) is Tensor and name not in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
+                value = self.known.get(tensor.serial)
+                if type(value) is Value and not tensor.is_leaf and not name.startswith("_"):
+                    self.name(value, rank, name)
+                    self.name(value, Rank.GIVEN, tensor.name)
 
 
-def _hollow(node: Tensor, *, with_values: bool) -> Tensor:
-    """Return a tensor with the operation of `node`, but without references to the arguments of `node`."""
-    empty = np.ndarray(node.shape, node.dtype, np.zeros((), node.dtype), strides=(0,) * node.ndim)
-    hollow = as_leaf(node._value if with_values else empty, name=node.name)
-    hollow.primitive, hollow.params, hollow.scope, hollow.place = node.primitive, node.params, node.scope, node.place
-    hollow.operands = node.operands if with_values else ()
-    return hollow
+def declared_by_user(primitive: Primitive | None) -> TypeGuard[Primitive]:
+    """Return whether a primitive was declared outside the package, so that its body and rules may read anything."""
+    code = getattr(primitive and primitive.body, "__code__", None)
+    return code is not None and not in_package(code.co_filename)
 
 
 @contextlib.contextmanager
 def recording_in(trace: StepTrace, step: Callable[..., Any] | None = None, rank: int = Rank.STEP) -> Iterator[None]:
-    """Record the block in `trace`, with the names that `step` and the functions it calls give to tensors.
+    """Record the block in `trace`, with the names that tensors have in `step` and in the functions that it calls.
 
-    If a profiler is running, it keeps running, and no such names are found.
+    A profiler that is already running keeps running, and then these names are not found.
     """
     code = getattr(step, "__code__", None)
 
@@ -254,25 +291,10 @@ def recording_in(trace: StepTrace, step: Callable[..., Any] | None = None, rank:
 
     naming = trace.annotating and sys.getprofile() is None
     with entering(constants=True, observer=trace, trace=trace):
-        try:  # begins before the profiler is set, in case an interrupt follows at once
+        try:  # before the profiler is set, in case of an interrupt just after that
             if naming:
                 sys.setprofile(profile)
             yield
         finally:
             if naming:
                 sys.setprofile(None)
-
-
-def assigned_input() -> CaptureError:
-    """Return the error for a step that assigns to one of its inputs, reached as an argument or by name."""
-    return CaptureError(
-        f"{users_line()}\na captured step cannot assign() to an argument that requires no gradients, since it gets "
-        "only its value: do not pass the tensor; use it in the step as an outside variable"
-    )
-
-
-def root(trace: StepTrace, tensor: Tensor) -> Tensor:
-    """Return the tensor whose value `tensor` holds: follow aliases until a tensor that is not an alias."""
-    while tensor in trace.aliases:
-        tensor = trace.aliases[tensor]
-    return tensor

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -17,7 +17,9 @@ from autograd_spiral.engine.messages import called
 from autograd_spiral.engine.pytree import LEAF
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.program.capturing.cache_key import constant_key
-from autograd_spiral.program.capturing.lowering import Lowered, declared_by_user, memory_of
+from autograd_spiral.program.capturing.lowering import Lowered, memory_of
+from autograd_spiral.program.capturing.reads import free_variable
+from autograd_spiral.program.capturing.trace import declared_by_user
 from autograd_spiral.program.ir import Equation, Value
 
 __all__ = ["Difference", "difference", "same", "shown"]
@@ -39,56 +41,61 @@ class Difference(NamedTuple):
 
 def difference(one: Lowered, other: Lowered) -> Difference | None:
     """Return the first difference between two runs of a step, or None."""
-    return _first_difference(_Run(one), _Run(other))
+    for a, b in zip(_acts(one), _acts(other), strict=False):  # both end with the result, which equals nothing else
+        if a.kind != b.kind or not same(a.how, b.how) or len(a.terms) != len(b.terms):
+            return Difference(b.place or a.place, "what the step does here", *_described(a, b))
+        for (origin, x, name), (other_origin, y, other_name) in zip(a.terms, b.terms, strict=True):
+            if (origin is None or origin != other_origin) and not same(x, y):
+                kind = "an argument" if isinstance(x, Value) or isinstance(y, Value) else "a constant"
+                return Difference(b.place, f"{kind} of {b.name}", name or shown(x), other_name or shown(y))
+    return None
+
+
+_Term: TypeAlias = tuple[Any, Any, str]
+"""An argument of something that a run did: its origin, its constant, and its name.
+
+Values of the same origin in two runs correspond to each other; a constant has the origin None. The constant is what an
+outside array or a constant holds; for other values, it is the value itself. The name is empty if messages show the
+constant.
+"""
 
 
 class _Act(NamedTuple):
-    """Something that a run did: its `atoms` may have other values in another run, but `kind` and `how` must agree."""
+    """Something that a run did: its `terms` may have other values in another run, but `kind` and `how` must agree."""
 
     place: str | None
     name: str
-    kind: tuple[Any, ...]
+    kind: Any
     how: Mapping[str, Any]
-    atoms: tuple[Any, ...]
+    terms: tuple[_Term, ...]
 
 
-class _Run:
-    """What a run did, with an origin for each value; values of the same origin in two runs correspond to each other."""
+def _acts(lowered: Lowered) -> Iterator[_Act]:
+    """Yield what a run did: operations, checks, new values of leaves, and the result."""
+    program, states = lowered.program, dict(zip(lowered.program.state, lowered.state, strict=True))
+    known: dict[Value, _Term] = {value: (("input", i), value, "computed") for i, value in enumerate(program.inputs)}
+    known |= {value: (id(leaf), value, called(leaf)) for value, leaf in states.items()}
+    known |= {
+        value: (memory_of(array), array, "") for value, array in zip(program.outside, lowered.outside, strict=True)
+    }
 
-    def __init__(self, lowered: Lowered) -> None:
-        self.lowered, program = lowered, lowered.program
-        self.outside = dict(zip(program.outside, lowered.outside, strict=True))
-        self.states = dict(zip(program.state, lowered.state, strict=True))
-        self.origins: dict[Value, Any] = {value: ("input", i) for i, value in enumerate(program.inputs)}
-        self.origins |= {value: id(leaf) for value, leaf in self.states.items()}
-        self.origins |= {value: memory_of(array) for value, array in self.outside.items()}
-        self.equations = list(_with_bodies(program.equations))
-        self.origins |= {equation.output: i for i, equation in enumerate(self.equations)}
+    def terms(*atoms: Any) -> tuple[_Term, ...]:
+        return tuple([known[atom] if isinstance(atom, Value) else (None, atom, "") for atom in atoms])
 
-    def acts(self) -> Iterator[_Act]:
-        for equation in self.equations:
-            result = (equation.primitive, equation.output.shape, equation.output.dtype)
-            yield _Act(equation.place, equation.primitive.name, result, equation.params, equation.inputs)
-        for check in self.lowered.program.checks:
-            yield _Act(None, "a check of values", (check.function,), {"details": check.details}, (check.value,))
-        for state, new in self.lowered.program.updates:
-            leaf = self.states[state]
-            yield _Act(None, f"an assign() to {called(leaf)}", (id(leaf),), {}, (new,))
-        constants = [leaf for leaf in self.lowered.leaves if leaf is not LEAF]
-        kind = (self.lowered.treedef, [leaf is LEAF for leaf in self.lowered.leaves])
-        how = {"constants": constants} if constants else {}
-        yield _Act(None, "returning the result", kind, how, self.lowered.program.outputs)
-
-    def array(self, atom: Any) -> Any:
-        """Return the array that an outside value holds, and anything else unchanged."""
-        return self.outside.get(atom, atom) if isinstance(atom, Value) else atom
-
-    def describe(self, atom: Any) -> str:
-        """Return how messages refer to an argument."""
-        atom = self.array(atom)
-        if isinstance(atom, Value):
-            return called(self.states[atom]) if atom in self.states else "computed"
-        return shown(atom)
+    for i, equation in enumerate(_with_bodies(program.equations)):
+        primitive, output = equation.primitive, equation.output
+        kind: Any = primitive, output.shape, output.dtype
+        yield _Act(equation.place, primitive.name, kind, equation.params, terms(*equation.inputs))
+        known[output] = i, output, "computed"
+    for function, value, details in program.checks:
+        yield _Act(None, "a check of values", function, {"details": details}, terms(value))
+    for state, new in program.updates:
+        yield _Act(None, f"an assign() to {known[state][2]}", id(states[state]), {}, terms(new))
+    constants = [leaf for leaf in lowered.leaves if leaf is not LEAF]
+    kind = lowered.treedef, [leaf is LEAF for leaf in lowered.leaves]
+    yield _Act(
+        None, "returning the result", kind, {"constants": constants} if constants else {}, terms(*program.outputs)
+    )
 
 
 def shown(constant: Any) -> str:
@@ -106,19 +113,6 @@ def _with_bodies(equations: Sequence[Equation]) -> Iterator[Equation]:
         yield equation
 
 
-def _first_difference(one: _Run, other: _Run) -> Difference | None:
-    for a, b in zip(one.acts(), other.acts(), strict=False):  # both end with the result, which equals nothing else
-        if a.kind != b.kind or not same(a.how, b.how) or len(a.atoms) != len(b.atoms):
-            return Difference(b.place or a.place, "what the step does here", *_described(a, b))
-        for x, y in zip(a.atoms, b.atoms, strict=True):
-            values = type(x) is Value and type(y) is Value
-            if not (values and one.origins[x] == other.origins[y]) and not same(one.array(x), other.array(y)):
-                computed = isinstance(one.array(x), Value) or isinstance(other.array(y), Value)
-                what = f"{'an argument' if computed else 'a constant'} of {b.name}"
-                return Difference(b.place, what, one.describe(x), other.describe(y))
-    return None
-
-
 def _described(*acts: _Act) -> Iterator[str]:
     """Yield a text for each of the acts that differ, with details if they have the same name."""
     for act in acts:
@@ -134,25 +128,25 @@ def same(x: Any, y: Any) -> bool:
         real = x.dtype.kind == "f"
         equal = x.dtype == y.dtype and np.array_equal(x, y, equal_nan=real)
         return equal and not (real and np.any((x == 0) & (np.signbit(x) != np.signbit(y))))
-    if isinstance(x, dict) and isinstance(y, dict):
-        return x.keys() == y.keys() and all(same(value, y[key]) for key, value in x.items())
-    if isinstance(x, tuple | list) and isinstance(y, tuple | list):
-        return len(x) == len(y) and all(map(same, x, y))
     if type(x) is not type(y):
         return False
-    if isinstance(x, types.FunctionType):  # it may be a new function in each run
-        return same(_parts_of(x), _parts_of(y))
+    if (parts := _parts_of(x)) is not None:
+        return len(parts) == len(others := _parts_of(y)) and all(map(same, parts, others))
     if type(key := constant_key(x)) is tuple:  # such keys tell 0.0 and -0.0 apart
         return bool(key == constant_key(y))
-    if dataclasses.is_dataclass(x):
-        return same([*vars(x).items()], [*vars(y).items()])
     try:
         return bool(x == y)
     except Exception:  # the object cannot be compared
         return False
 
 
-def _parts_of(function: types.FunctionType) -> list[Any]:
-    """Return the parts of a function that must be the same in two equal functions."""
-    cells = [cell.cell_contents for cell in function.__closure__ or () if cell != types.CellType()]  # not empty
-    return [function.__code__, function.__defaults__, function.__kwdefaults__, cells]
+def _parts_of(value: Any) -> Any:
+    """Return the parts that must be the same in two equal objects of this class, or None."""
+    if isinstance(value, tuple | list):
+        return value
+    if isinstance(value, dict):
+        return [part for item in value.items() for part in item]
+    if isinstance(value, types.FunctionType):  # it may be a new function in each run
+        variables = [free_variable(value, i, None) for i in range(len(value.__code__.co_freevars))]
+        return [value.__code__, value.__defaults__, value.__kwdefaults__, *variables]
+    return [*vars(value).items()] if dataclasses.is_dataclass(value) and hasattr(value, "__dict__") else None

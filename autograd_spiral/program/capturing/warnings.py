@@ -1,7 +1,4 @@
-"""Warnings about a captured step, given even if its two traced runs agree.
-
-All of them point to the user's line that called the step.
-"""
+"""Warnings about a captured step, which works all the same. They point to the user's line that called the step."""
 
 from __future__ import annotations
 
@@ -19,17 +16,7 @@ from autograd_spiral.engine.pytree import LEAF
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.program.capturing.cache_key import CacheKey, Call, taken_apart
 
-__all__ = [
-    "MANY",
-    "UNSEEN",
-    "Change",
-    "change_of_arrays",
-    "change_of_variable",
-    "changes_of_key",
-    "warn_of_kept_tensors",
-    "warn_of_many",
-    "warn_of_size",
-]
+__all__ = ["MANY", "warn_of_kept_tensors", "warn_of_many", "warn_of_size"]
 
 MANY = 8
 """Warn when this many programs were made for inputs of the same shapes."""
@@ -69,68 +56,72 @@ def warn_of_size(step: str, watched: Sequence[NDArray[Any]]) -> None:
         )
 
 
-class Change(NamedTuple):
+class _Change(NamedTuple):
     """The reason why a call needs a new program: the cause in words, and what to write instead."""
 
     cause: str
     remedy: str
 
 
-UNSEEN = Change("change of something that it does not watch", "Pass what changes as an argument")
+def warn_of_many(
+    call: Call, key: CacheKey, previous: CacheKey, variable: tuple[str, Any] | None, arrays: Sequence[str]
+) -> None:
+    """Warn that many programs were made for inputs of the same shapes, and say why the newest one was needed.
 
-
-def warn_of_many(step: str, count: int, changes: Sequence[Change]) -> None:
-    """Warn that `count` programs were made for inputs of the same shapes, and say why the newest one was needed."""
+    The key of the call differs from the previous one, or a variable holds another value than it did for the latest
+    program with that key, or the contents of arrays with these names have changed.
+    """
+    changes = [*_changes_of_key(call, key, previous)]
+    changes += [_change_of_arrays(arrays)] if arrays else []
+    changes += [_change_of_variable(*variable)] if variable else []
+    changes = changes or [_Change("change of something that it does not watch", "Pass what changes as an argument")]
     causes = " and ".join(dict.fromkeys(change.cause for change in changes))
     remedies = ". ".join(dict.fromkeys(change.remedy for change in changes))
-    _warn(f"{step} has made {count} programs, one for each {causes}. {remedies}")
+    _warn(f"{call.step_name} has made {MANY} programs, one for each {causes}. {remedies}")
 
 
-def changes_of_key(call: Call, key: CacheKey, previous: CacheKey) -> Iterator[Change]:
-    """Yield the reasons why the key of a call differs from the previous key."""
+def _changes_of_key(call: Call, key: CacheKey, previous: CacheKey) -> Iterator[_Change]:
     if key.recording is not previous.recording:
-        yield Change("change of no_grad()", "Make all calls inside no_grad(), or all outside")
+        yield _Change("change of no_grad()", "Make all calls inside no_grad(), or all outside")
+    arguments = [(name, argument, *taken_apart(argument)) for name, argument in call.arguments()]
     if key.treedef != previous.treedef:
-        names = ", ".join(repr(name) for name, argument in call.arguments() if taken_apart(argument)[1] is not LEAF)
-        names = names or "the arguments"
-        yield Change(f"form of {names}", "Pass lists of numbers as arrays, and always the same arguments")
+        names = ", ".join(repr(name) for name, _, _, treedef in arguments if treedef is not LEAF) or "the arguments"
+        yield _Change(f"form of {names}", "Pass lists of numbers as arrays, and always the same arguments")
         return
-    named = [(name, leaf, argument) for name, argument in call.arguments() for leaf in taken_apart(argument)[0]]
-    for (name, leaf, argument), a, b in zip(named, key.leaves, previous.leaves, strict=True):
+    leaves = [(name, leaf, argument) for name, argument, leaves, _ in arguments for leaf in leaves]
+    for leaf, a, b in zip(leaves, key.leaves, previous.leaves, strict=True):
         if a != b:
-            yield _change_of_argument(name, leaf, argument)
+            yield _change_of_argument(*leaf)
 
 
-def _change_of_argument(name: str, value: Any, argument: Any) -> Change:
+def _change_of_argument(name: str, value: Any, argument: Any) -> _Change:
     if _is_number(value):
         if isinstance(argument, list | tuple) and all(map(_is_number, argument)):
             remedy = f"If they change from call to call, pass them as an array: np.asarray({name})"
-            return Change(f"value of the numbers in {name!r}", remedy)
+            return _Change(f"value of the numbers in {name!r}", remedy)
         cause, code = (f"the number {name!r}", name) if argument is value else (f"a number in {name!r}", "number")
         remedy = f"If the number changes from call to call, pass it as an array: np.asarray({code})"
-        return Change(f"value of {cause}", remedy)
+        return _Change(f"value of {cause}", remedy)
     if type(value) is Tensor:
-        return Change(f"tensor passed as {name!r}", "Make the tensor once, and assign() new values to it")
+        return _Change(f"tensor passed as {name!r}", "Make the tensor once, and assign() new values to it")
     if callable(value):
-        return Change(f"function passed as {name!r}", "Define the function once, and pass the same one at each call")
-    return Change(f"{type(value).__name__} passed as {name!r}", "Pass the same object at each call, or arrays")
+        return _Change(f"function passed as {name!r}", "Define the function once, and pass the same one at each call")
+    return _Change(f"{type(value).__name__} passed as {name!r}", "Pass the same object at each call, or arrays")
 
 
-def change_of_variable(name: str, value: Any) -> Change:
-    """Return the reason for a new program if something that the step reads by name has changed."""
+def _change_of_variable(name: str, value: Any) -> _Change:
     if _is_number(value):
         remedy = (
             "If the number changes from call to call, pass it as an array, or keep it in a Tensor that the step "
             "assigns; do not read a counter in the step or in the rules of its operations"
         )
-        return Change(f"value of {name!r}, a number that it reads by name", remedy)
-    return Change(f"object that it reads as {name!r}", "Make the object once, or pass it as an argument")
+        return _Change(f"value of {name!r}, a number that it reads by name", remedy)
+    return _Change(f"object that it reads as {name!r}", "Make the object once, or pass it as an argument")
 
 
-def change_of_arrays(names: Sequence[str]) -> Change:
-    """Return the reason for a new program if the contents of these arrays have changed."""
+def _change_of_arrays(names: Sequence[str]) -> _Change:
     cause = f"state of the outside arrays that it reads in plain NumPy ({', '.join(names)})"
-    return Change(cause, "Pass what changes as an argument, or index a tensor, as in Tensor(array)[i]")
+    return _Change(cause, "Pass what changes as an argument, or index a tensor, as in Tensor(array)[i]")
 
 
 def _is_number(value: Any) -> bool:
