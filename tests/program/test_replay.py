@@ -8,10 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from programs import assert_same, flat
+from hypothesis import given
+from hypothesis import strategies as st
+from programs import assert_same, flat, program_of
 
 from autograd_spiral import CaptureError, Tensor, capture, grad, primitive, relu, softmax_cross_entropy
 from autograd_spiral.errors import LabelError
+from autograd_spiral.program.passes.pipeline import readable
+from autograd_spiral.program.running.replay import generate
 from autograd_spiral.spiral import TwoLayerNet, descent, spiral
 
 
@@ -114,6 +118,38 @@ def test_numbers_take_the_dtype_of_what_they_are_combined_with(dtype: Any, numbe
     for value, other in zip(found[:3], expected, strict=False):
         np.testing.assert_array_equal(value, other)
         np.testing.assert_array_equal(np.signbit(value), np.signbit(other))
+
+
+@given(
+    rows=st.integers(1, 200),
+    columns=st.integers(1, 200),
+    operand=st.sampled_from(["row", "column", "vector", "number"]),
+    swapped=st.booleans(),
+    dtypes=st.tuples(*[st.sampled_from([np.float32, np.float64, np.int64])] * 2),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_rows_and_columns_are_broadcast_as_in_numpy(
+    rows: int, columns: int, operand: str, swapped: bool, dtypes: Any, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    shape = {"row": (1, columns), "column": (rows, 1), "vector": (columns,), "number": (1, 1)}[operand]
+    x, y = (
+        rng.integers(-9, 9, size).astype(dtype) for size, dtype in zip(((rows, columns), shape), dtypes, strict=True)
+    )
+
+    def step(x: Any, y: Any) -> Any:
+        x, y = np.negative(x), np.negative(y)
+        first = np.subtract(y, x) if swapped else np.subtract(x, y)
+        return np.square(first), np.square(np.maximum(x, y) + first), np.square(first * y)
+
+    assert_same(flat(capture(step)(x, y)), flat(step(Tensor(x), Tensor(y))), "values")
+
+
+@pytest.mark.parametrize(("rows", "copies"), [(100, 1), (10_000, 0)])
+def test_a_row_is_copied_to_a_full_array_if_the_array_is_small(rows: int, copies: int) -> None:
+    program = readable(program_of(lambda x, b: np.square(np.sin(x) - np.sin(b)), np.ones((rows, 10)), np.ones(10)))
+    lines = generate(program).lines
+    assert sum("[...] =" in line for line in lines) == copies
 
 
 def test_powers_of_integers_wrap_around_without_a_warning() -> None:

@@ -42,10 +42,23 @@ def test_short_axes_are_reduced_as_numpy_does(
         assert_same([capture(step)(x).data], [step(x)], name)
 
 
-def test_a_sum_of_negative_zeros_is_zero() -> None:
-    zeros = np.full((300, 3, 2, 3, 2, 4), 0.0)
-    total = capture(lambda x: np.sum(np.negative(x), axis=(2, 4)))(zeros).data
+@pytest.mark.parametrize(("shape", "axis"), [((300, 3, 2, 3, 2, 4), (2, 4)), ((300, 3), 1), ((300, 1), 1)])
+def test_a_sum_of_negative_zeros_is_zero(shape: Any, axis: Any) -> None:
+    total = capture(lambda x: np.sum(np.negative(x), axis=axis) * 2)(np.zeros(shape)).data
     assert not np.signbit(total).any()
+
+
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize("by_row", [False, True])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_short_rows_are_summed_by_a_product_with_ones(dtype: Any, by_row: bool, keepdims: bool) -> None:
+    x = np.random.default_rng(0).standard_normal((300, 10)).astype(dtype)
+    rows = np.sin if by_row else lambda x: x @ np.eye(10, dtype=dtype)  # narrow products are kept column by column
+    program = program_of(lambda x: np.sum(rows(x), axis=1, keepdims=keepdims) * 2.0, x)
+    code = generate(with_kernels(readable(program)))
+    assert sum(line.startswith("dot") for line in code.lines) == 1
+    assert not any(line.startswith("reduce") for line in code.lines)
+    assert_same(code.function(["x0"])(x), [2 * rows(x).sum(axis=1, keepdims=keepdims)], "sums")
 
 
 def test_pooling_makes_a_call_for_each_place_of_the_square() -> None:

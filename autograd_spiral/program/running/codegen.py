@@ -14,6 +14,9 @@ from autograd_spiral.program.running.layout import Layout
 
 __all__ = ["Code"]
 
+_SMALL = 2**14
+"""Up to this many elements, copying a row or a column to a full array takes less time than broadcasting it."""
+
 
 class Code:
     """Lines of Python that compute the values of a program, in buffers or as new arrays at each call."""
@@ -94,6 +97,15 @@ class Code:
             self.new(equation.output, f"{self.bind(function, 'f')}({arguments})")
         else:
             self.line(function, arguments, self.layout.buffer(equation.output, position))
+
+    def spread(self, atom: Atom, out: Array) -> str:
+        """Return the name of an operand that an elementwise function broadcasts to `out`, or of a copy in its shape."""
+        pays = out.size <= _SMALL and (out.flags.c_contiguous or out.flags.f_contiguous)
+        if not (pays and isinstance(atom, Value) and atom.shape not in ((), out.shape)):
+            return self.text(atom)
+        full = self.layout.scratch(Value(out.shape, atom.dtype), "C" if out.flags.c_contiguous else "F")
+        self.copy(full, self.text(atom))
+        return self.bind(full)
 
     # --- the function ---------------------------------------------------------------------------------------------
 

@@ -73,8 +73,7 @@ def _element(equation: Equation) -> tuple[Any, ...]:
 
 
 def _astype(code: Code, position: int, equation: Equation) -> None:
-    out = code.bind(code.layout.buffer(equation.output, position))
-    code.lines.append(f"{code.bind(np.copyto, 'f')}({out}, {code.texts(equation.inputs)}, 'unsafe')")
+    code.copy(code.layout.buffer(equation.output, position), code.texts(equation.inputs))
 
 
 def _concatenate(code: Code, position: int, equation: Equation) -> None:

@@ -72,6 +72,12 @@ class Layout:
         block = self.memory.take(value)
         return self._keep(value, block.array(value, self.order(value)), block)
 
+    def scratch(self, value: Value, order: str) -> Array:
+        """Return memory for a value that only the next line reads: the next buffer may be in the same place."""
+        block = self.memory.take(value)
+        self.memory.free(block)
+        return block.array(value, order)
+
     def _keep(self, value: Value, array: Array, block: Block) -> Array:
         self.array[value] = array
         self._whole.add(value)

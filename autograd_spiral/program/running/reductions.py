@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from autograd_spiral.program.ir import Equation, Value
+from autograd_spiral.program.running.axis_order import NARROW
 from autograd_spiral.program.running.buffers import Array
 from autograd_spiral.program.running.codegen import Code
 from autograd_spiral.program.running.kernels.kernel import MANY
@@ -38,7 +39,11 @@ def write_reduction(code: Code, position: int, equation: Equation) -> None:
         code.new(output, f"{reduce}({code.text(x)}, {axis}, None, None, {keepdims})")
         return
     buffer = code.layout.buffer(output, position)
-    if isinstance(x, Value) and _combines_slices(code, equation, x):
+    if isinstance(x, Value) and _sums_short_rows(code, equation, x):
+        array = code.layout.array[x]
+        ones = code.bind(np.ones(x.shape[1], x.dtype))
+        code.lines.append(f"{code.bind(array.dot, 'dot')}({ones}, {code.bind(buffer.reshape(-1))})")
+    elif isinstance(x, Value) and _combines_slices(code, equation, x):
         _combine(code, ufunc, _slices(code.layout.array[x], axis), buffer)
         may_be_negative = code.program.equations[code.layout.position[x]].function not in _POSITIVE
         if ufunc is np.add and output.dtype.kind == "f" and may_be_negative:
@@ -61,6 +66,14 @@ def _write_total(code: Code, equation: Equation) -> None:
         code.new(output, f"{code.bind(elements.dot, 'dot')}({ones})")
     else:
         code.new(output, f"{reduce}({code.bind(elements)})")
+
+
+def _sums_short_rows(code: Code, equation: Equation, x: Value) -> bool:
+    """Whether this sums short rows of a matrix in a buffer: BLAS multiplies the matrix by ones."""
+    if equation.function is not np.sum or equation.params["axis"] != (1,) or code.flat(x) is None:
+        return False
+    real = x.dtype.char in "fd" and x.dtype == equation.output.dtype
+    return real and x.ndim == 2 and 1 < x.shape[1] <= NARROW
 
 
 def _combines_slices(code: Code, equation: Equation, x: Value) -> bool:

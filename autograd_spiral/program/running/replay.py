@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from autograd_spiral.engine.frozen import frozen
 from autograd_spiral.program.evaluate import compute
 from autograd_spiral.program.executor import Run
-from autograd_spiral.program.ir import Atom, Check, Equation, Program, Value, dtype_of
+from autograd_spiral.program.ir import Atom, Check, Equation, Program, Value, dtype_of, shape_of
 from autograd_spiral.program.passes.pipeline import readable
 from autograd_spiral.program.running.codegen import Code
 from autograd_spiral.program.running.functions import FILLS, write_view
@@ -147,6 +147,9 @@ def _write_ufunc(code: Code, position: int, equation: Equation) -> None:
             _number_in_array(code, atom, equation) or text for atom, text in zip(equation.inputs, texts, strict=True)
         ]
         out = code.layout.buffer(output, position, equation.inputs if equation.elementwise else ())
+        broadcast = [i for i, atom in enumerate(equation.inputs) if shape_of(atom) not in ((), output.shape)]
+        if equation.elementwise and len(broadcast) == 1 < len(texts):
+            texts[broadcast[0]] = code.spread(equation.inputs[broadcast[0]], out)
         deprecated = function in (np.maximum, np.minimum)  # NumPy deprecates passing `out` by position
         code.line(function, ", ".join(texts), out, keyword=deprecated)
 

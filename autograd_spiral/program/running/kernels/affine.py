@@ -43,9 +43,9 @@ def _write_affine(code: Code, position: int, equation: Equation) -> None:
     x, W, b = equation.inputs
     augmented = code.augmented(x)
     if augmented is None:
-        out = code.bind(code.layout.buffer(equation.output, position))
-        code.line(np.matmul, code.texts((x, W)), out)
-        code.line(np.add, f"{out}, {code.text(b)}", out)
+        product = code.layout.buffer(equation.output, position)
+        code.line(np.matmul, code.texts((x, W)), product)
+        code.line(np.add, f"{code.bind(product)}, {code.spread(b, product)}", product)
         return
     rows, width = shape_of(W)
     stacked = aligned((rows + 1, width), equation.output.dtype)
@@ -112,9 +112,12 @@ def _write_product_and_sums(code: Code, position: int, equation: Equation) -> No
     if augmented is not None:
         code.line(np.matmul, f"{code.bind(augmented.T)}, {code.text(y)}", out)
         return
-    ones = np.ones((1, shape_of(y)[0]), equation.output.dtype)
+    ones, sums = np.ones(shape_of(y)[0], equation.output.dtype), out[-1]
     code.line(np.matmul, f"{code.text(x)}.T, {code.text(y)}", out[:-1])
-    code.line(np.matmul, f"{code.bind(ones)}, {code.text(y)}", out[-1:])
+    if sums.flags.c_contiguous:
+        code.line(ones.dot, code.text(y), sums)
+    else:
+        code.line(np.matmul, f"{code.bind(ones)}, {code.text(y)}", sums)
 
 
 PRODUCT_AND_SUMS = _Joint(product_and_sums, lambda match, x, y: is_real(x, y), _write_product_and_sums, Order.PRODUCT)

@@ -64,9 +64,12 @@ def _when_column_sums(match: Match, x: Atom) -> bool:
 
 
 def _write_column_sums(code: Code, position: int, equation: Equation) -> None:
-    (x,) = equation.inputs
-    ones = code.bind(np.ones((*equation.output.shape[:-1], shape_of(x)[0]), equation.output.dtype))
-    code.call(equation, np.matmul, f"{ones}, {code.text(x)}", position)
+    (x,), output = equation.inputs, equation.output
+    ones = np.ones((*output.shape[:-1], shape_of(x)[0]), output.dtype)
+    if output in code.results:
+        code.new(output, f"{code.bind(ones.dot, 'dot')}({code.text(x)})")
+    else:
+        code.line(ones.reshape(-1).dot, code.text(x), code.layout.buffer(output, position).reshape(-1))
 
 
 COLUMN_SUMS = Kernel(column_sums, _when_column_sums, _write_column_sums)
