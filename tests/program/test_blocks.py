@@ -13,7 +13,7 @@ from captured import fork
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
-from programs import assert_same
+from programs import assert_same, program_of
 
 from autograd_spiral import Tensor, capture, grad, relu, softmax_cross_entropy
 from autograd_spiral.errors import LabelError
@@ -194,6 +194,15 @@ def test_threads_follow_the_callers_errstate(row: int) -> None:
         assert run(X)[0] == -np.inf
     with np.errstate(divide="raise"), pytest.raises(FloatingPointError, match="divide by zero"):
         run(X)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("rows", [30_000, 41_000])
+def test_threads_get_equal_shares(rows: int, threads: int) -> None:
+    program = program_of(lambda X: np.square(np.tanh(X)).sum(), np.zeros((rows, 40)))
+    workers = blocks(threads=threads)(program).function._workers
+    assert len(workers) == threads
+    assert len({len(worker._bounds) for worker in workers}) == 1
 
 
 def test_threads_give_the_same_last_bits_at_every_call() -> None:

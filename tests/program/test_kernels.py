@@ -155,11 +155,14 @@ def test_kernels_replace_what_they_compute(step: Any, names: Any) -> None:
     assert kernels_in(step, LARGE, LARGE[:32, :24].copy()) == names
 
 
-def test_a_bound_becomes_a_full_array_where_that_is_faster() -> None:
-    program = with_kernels(readable(program_of(lambda x: np.maximum(0, x), LARGE)))
-    assert program.equations[0].inputs[0].shape == LARGE.shape
-    program = with_kernels(readable(program_of(lambda x: np.maximum(0, x), X)))
-    assert type(program.equations[0].inputs[0]) is int
+@pytest.mark.parametrize(
+    ("shape", "full"), [((10, 8), False), ((40, 32), True), ((300, 800), True), ((300, 900), False)]
+)
+def test_a_bound_becomes_a_full_array_where_that_is_faster(shape: Any, full: bool) -> None:
+    program = with_kernels(readable(program_of(lambda x: np.maximum(0, x), np.zeros(shape))))
+    bound = program.equations[0].inputs[0]
+    assert isinstance(bound, np.ndarray) == full
+    assert np.shape(bound) == (shape if full else ())
 
 
 def test_the_gradients_of_an_affine_map_are_one_product() -> None:

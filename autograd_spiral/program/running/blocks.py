@@ -85,12 +85,15 @@ def _pays(parts: Split) -> bool:
 
 
 def _rows_in_cache(parts: Split, threads: int) -> int:
-    """Return the number of rows in a block, so that all blocks are about equally long; all rows if that is as fast."""
+    """Return the number of rows in a block, so that all blocks are about equally long; all rows if that is as fast.
+
+    All threads get equally many blocks.
+    """
     total, per_row = parts.rows, max(map(_bytes_per_row, parts.passes))
     if per_row * total <= 2 * _CACHE:  # measured: two blocks are no faster than one
         return total
-    most = max(_FEWEST, int(_CACHE / per_row) * (1 if threads == 1 else 2))  # threads take turns, so fewer calls
-    return -(-total // -(-total // most))
+    most = max(_FEWEST, int(_CACHE / per_row))
+    return -(-total // (threads * -(-total // (threads * most))))
 
 
 def _code(one: Pass, n: int) -> Code:

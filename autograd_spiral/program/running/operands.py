@@ -14,8 +14,8 @@ from autograd_spiral.program.running.kernels.kernel import MANY
 
 __all__ = ["with_fast_operands"]
 
-_CACHED = 2**17
-"""Up to this many numbers fit into the processor's cache, where reading another array is cheap."""
+_CACHED = 2**21
+"""Up to this many bytes stay in the processor's cache, where reading another array is cheap."""
 
 Known = dict[Any, Atom]
 
@@ -38,7 +38,7 @@ def with_fast_operands(program: Program) -> Program:
 def _pays(equation: Equation, *operands: Atom) -> bool:
     output = equation.output
     whole = all(shape_of(atom) == output.shape for atom in operands)
-    return whole and output.dtype.kind == "f" and MANY <= output.size <= _CACHED
+    return whole and output.dtype.kind == "f" and output.size >= MANY and output.nbytes <= _CACHED
 
 
 def _full_array(atom: Atom, other: Atom, equation: Equation, builder: Builder, known: Known) -> Atom:
