@@ -15,7 +15,7 @@ from autograd_spiral import Tensor, blame, capture, grad, no_grad
 from autograd_spiral.engine.messages import MissingNames
 from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES
 from autograd_spiral.errors import GradientError, InPlaceError, LostGraphError, ShapeError
-from autograd_spiral.other_libraries import _ON_THE_PACKAGE, instead_on_the_package
+from autograd_spiral.other_libraries.names import ON_THE_PACKAGE, instead_on_the_package
 from autograd_spiral.vocabulary import functions
 
 MISSING = sorted(name for name in vars(MissingNames) if not name.startswith("__") and not hasattr(Tensor([1.0]), name))
@@ -331,7 +331,7 @@ NO_CODE = ("a ", "an ", "the ", "functions of ", "import ", "from ", "p.assign",
 """How advice begins that is not code, or that another test runs."""
 
 
-@pytest.mark.parametrize("text", sorted({text for text in _ON_THE_PACKAGE.values() if "write " in text}))
+@pytest.mark.parametrize("text", sorted({text for text in ON_THE_PACKAGE.values() if "write " in text}))
 def test_what_the_package_says_to_write_runs(text):
     end = r", (?:which|where|and|as|outside|then|when|with) |; |: (?:a|see) | for (?:a|each) "
     code = re.split(end, text.partition("write ")[2])[0]
@@ -378,11 +378,11 @@ def test_one_hot_rows_are_as_the_package_says(labels, captured):
     assert (capture(made) if captured else made)(labels).data.tolist() == [[0, 0, 1], [1, 0, 0]]
 
 
-@pytest.mark.parametrize("name", sorted(_ON_THE_PACKAGE.keys() - {"testing"}))  # a module that hypothesis may bring
+@pytest.mark.parametrize("name", sorted(ON_THE_PACKAGE.keys() - {"testing"}))  # a module that hypothesis may bring
 def test_importing_a_name_of_another_library_says_what_to_write(name):
     with pytest.raises(ImportError) as caught:
         exec(f"from autograd_spiral import relu, {name}", {})
-    assert str(caught.value) == f"autograd_spiral has no {name!r}: {_ON_THE_PACKAGE[name]}"
+    assert str(caught.value) == f"autograd_spiral has no {name!r}: {ON_THE_PACKAGE[name]}"
     assert not hasattr(autograd_spiral, name)
 
 

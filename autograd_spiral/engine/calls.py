@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from autograd_spiral.engine.messages import name_of, numpys_names
+from autograd_spiral.engine.messages import KEYWORDS, name_of, numpys_names, unknown_keyword
 from autograd_spiral.errors import NoRuleError
 
 __all__ = ["NUMPY_DEFAULTS", "call_bound", "explains_keywords", "overridable", "unannotated"]
@@ -41,10 +41,11 @@ def overridable(body: F) -> F:
     return function  # type: ignore[return-value]
 
 
-def explains_keywords(**instead: str) -> Callable[[F], F]:
-    """Add advice to the error for a keyword that another library has; `instead` maps each such keyword to its advice.
+def explains_keywords(function: F) -> F:
+    """Make errors for keywords that other libraries have say what to write instead, according to `KEYWORDS`.
 
-    >>> @explains_keywords(gamma="factor=")
+    >>> KEYWORDS["decay"] = {"gamma": "factor="}
+    >>> @explains_keywords
     ... def decay(factor): ...
     >>> decay(gamma=0.9)
     Traceback (most recent call last):
@@ -52,18 +53,14 @@ def explains_keywords(**instead: str) -> Callable[[F], F]:
     TypeError: decay() got an unexpected keyword argument 'gamma': write factor= instead of gamma=
     """
 
-    def decorate(function: F) -> F:
-        @functools.wraps(function)
-        def explained(*args: Any, **kwargs: Any) -> Any:
-            for key in kwargs:
-                if key in instead:
-                    remedy = f"write {instead[key]} instead of {key}=" if instead[key].endswith("=") else instead[key]
-                    raise TypeError(f"{function.__name__}() got an unexpected keyword argument {key!r}: {remedy}")
-            return function(*args, **kwargs)
+    @functools.wraps(function)
+    def explained(*args: Any, **kwargs: Any) -> Any:
+        for key in kwargs:
+            if key in KEYWORDS.get(function.__name__, ()):
+                raise unknown_keyword(function.__name__, key)
+        return function(*args, **kwargs)
 
-        return explained  # type: ignore[return-value]
-
-    return decorate
+    return explained  # type: ignore[return-value]
 
 
 NUMPY_DEFAULTS = {"out": None, "dtype": None, "where": True, "casting": "same_kind"}

@@ -513,29 +513,16 @@ def no_collected_gradient(tensor: Any) -> str:
     return f"{called(tensor)} has no .grad: only leaves with requires_grad=True collect one; {remedy}"
 
 
-_KEYWORDS = {
-    "Tensor": {
-        "device": "leave it out, since all tensors are NumPy arrays",
-        "dtype": "write Tensor(np.asarray(data, dtype))",
-    },
-    "backward": {
-        "create_graph": "write grad(loss, parameters, create_graph=True)",
-        "gradient": "write cotangent= instead of gradient=",
-        "inputs": "write grad(loss, inputs)",
-        "retain_graph": "leave it out, since a graph stays as long as its tensors",
-    },
-    "grad": {
-        "allow_unused": "leave it out, since such an input gets zeros",
-        "grad_outputs": "write cotangents= instead of grad_outputs=",
-        "retain_graph": "leave it out, since a graph stays as long as its tensors",
-    },
-}
+KEYWORDS: dict[str, dict[str, str]] = {}
+"""Maps the name of a function to keywords that it lacks, each with what to write instead; other rooms fill it."""
 
 
 def unknown_keyword(function: str, keyword: str, *others: str) -> TypeError:
     """Return the error for a keyword that a function lacks, such as PyTorch's `backward(retain_graph=True)`."""
-    remedy = _KEYWORDS[function].get(keyword)
-    return TypeError(f"{function}() got an unexpected keyword argument {keyword!r}{f': {remedy}' if remedy else ''}")
+    remedy = KEYWORDS.get(function, {}).get(keyword, "")
+    if remedy.endswith("="):
+        remedy = f"write {remedy} instead of {keyword}="
+    return TypeError(f"{function}() got an unexpected keyword argument {keyword!r}{remedy and f': {remedy}'}")
 
 
 _UPDATES = 10

@@ -27,18 +27,8 @@ from autograd_spiral.program.capturing.step import CapturedStep
 
 __all__ = ["check_against", "check_gradients"]
 
-_BOUNDED = "leave it out, since each difference has an error bound of its own"
 
-_with_hints = explains_keywords(
-    atol=_BOUNDED,
-    eps="leave it out, since the step is chosen for each element",
-    raise_exception="raise_on_mismatch=",
-    rtol=_BOUNDED,
-    tol=_BOUNDED,
-)
-
-
-@_with_hints
+@explains_keywords
 def check_gradients(
     function: Callable[..., Any],
     *inputs: Any,
@@ -100,7 +90,7 @@ def check_gradients(
     return _conclude(CheckReport(checked.name, tuple(rows)), raise_on_mismatch)
 
 
-@_with_hints
+@explains_keywords
 def check_against(
     function: Callable[..., Any],
     gradients: Any,

@@ -32,13 +32,8 @@ __all__ = ["elementwise_grad", "flatten", "hessian", "hvp", "jacobian", "jvp", "
 
 Function = Callable[..., Any]
 
-_with_hints = explains_keywords(
-    argnum="argnums=",
-    has_aux="write loss, more = f(x), with a Tensor x that requires gradients, and then grad(loss, x)",
-)
 
-
-@_with_hints
+@explains_keywords
 def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return a function that computes the value of `f`, a single number, and its gradient with respect to an argument.
 
@@ -61,7 +56,7 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     return value_and_gradient
 
 
-@_with_hints
+@explains_keywords
 def elementwise_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return a function that computes the derivative of `f` element by element.
 
@@ -82,7 +77,7 @@ def elementwise_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     return derivative
 
 
-@_with_hints
+@explains_keywords
 def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return a function that computes the Jacobian of `f`.
 
@@ -106,7 +101,7 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     return all_derivatives
 
 
-@_with_hints
+@explains_keywords
 def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return a function that computes the second derivatives of `f`, a single number, for all pairs of elements.
 

@@ -20,7 +20,7 @@ from autograd_spiral.engine.tensor import Tensor, record
 from autograd_spiral.errors import ShapeError
 from autograd_spiral.vocabulary import fast_paths, signatures
 from autograd_spiral.vocabulary.compositions.arguments import operand
-from autograd_spiral.vocabulary.labels import IGNORING, check_form, check_labels, check_probabilities, check_scores
+from autograd_spiral.vocabulary.labels import check_form, check_labels, check_probabilities, check_scores
 from autograd_spiral.vocabulary.rules.elementwise import bell
 from autograd_spiral.vocabulary.rules.reductions import restore_axes, share
 
@@ -42,9 +42,6 @@ __all__ = [
 
 np: Any = numpy  # its type stubs know nothing of Tensors
 Array = TypeVar("Array", Tensor, NDArray[Any])  # the result has the type of the argument
-
-
-_NEW_ARRAY = "leave it out, since the result is always a new array"
 
 
 # --- activations ----------------------------------------------------------------------------------------------------
@@ -80,7 +77,7 @@ def sigmoid(x: Array) -> Array:
     return np.where(x >= 0, 1, decay) / (1 + decay)
 
 
-@explains_keywords(alpha="slope=", inplace=_NEW_ARRAY, negative_slope="slope=")
+@explains_keywords
 def leaky_relu(x: Array, slope: float = 0.01) -> Array:
     """Return `x` where it is positive, else `slope · x`, elementwise, in any shape; its derivative at 0 is `slope`.
 
@@ -93,7 +90,7 @@ def leaky_relu(x: Array, slope: float = 0.01) -> Array:
     return np.where(x > 0, x, slope * x)
 
 
-@explains_keywords(inplace=_NEW_ARRAY)
+@explains_keywords
 def elu(x: Array, alpha: float = 1.0) -> Array:
     """Return `x` where it is positive, else `alpha · (exp(x) - 1)`, elementwise; its derivative at 0 is `alpha`.
 
@@ -278,27 +275,7 @@ def _label_cross_entropy(scores: Any, labels: Any, reduction: str) -> Any:
 PRIMITIVES[_label_cross_entropy].name = "softmax_cross_entropy"  # the name of the function that the user called
 
 
-_WEIGHTED = (
-    'write np.average(softmax_cross_entropy(scores, labels, reduction="none"), weights=…), with a weight for each row; '
-    "the weights of the labels' classes are Tensor(class_weights)[labels]"
-)
-
-
-@explains_keywords(
-    axis="leave it out, since each row of the scores, of shape (N, K), belongs to one label: reshape them",
-    dim="leave it out, since each row of the scores, of shape (N, K), belongs to one label: reshape them",
-    from_logits="leave it out, since the scores are logits",
-    ignore_index=IGNORING,
-    input="scores=",
-    label_smoothing=(
-        "write softmax_cross_entropy(scores, (1 - smoothing) * np.eye(classes)[labels] + smoothing / classes)"
-    ),
-    logits="scores=",
-    sample_weight=_WEIGHTED,
-    target="labels=",
-    weight=_WEIGHTED,
-    weights=_WEIGHTED,
-)
+@explains_keywords
 def softmax_cross_entropy(scores: Any, labels: Any, *, reduction: str = "mean") -> Any:
     """Return the cross-entropy of `softmax(scores)` with the correct classes: `-log p[y]` for each row, then the mean.
 
@@ -329,12 +306,7 @@ def softmax_cross_entropy(scores: Any, labels: Any, *, reduction: str = "mean") 
     return _label_cross_entropy(scores, labels, reduction=reduction)
 
 
-@explains_keywords(
-    input="prediction=",
-    reduction='write np.square(prediction - target) for "none", or its np.sum for "sum"',
-    y_pred="prediction=",
-    y_true="target=",
-)
+@explains_keywords
 def mean_squared_error(prediction: Any, target: Any) -> Any:
     """Return the mean of `(prediction - target)²` over all elements; both must have the same shape.
 

@@ -34,9 +34,7 @@ def check_probabilities(rows: Any) -> None:
     bad = (rows < -0.01).any(axis=1) | ~(np.absolute(rows.sum(axis=1) - 1) <= 0.01)
     if bad.any():
         row = int(np.argmax(bad))
-        raise LabelError(
-            f"rows of class probabilities must be nonnegative and sum to 1, but row {row} is {rows[row].tolist()}"
-        )
+        raise LabelError(f"class probabilities must be nonnegative and sum to 1, but row {row} is {rows[row].tolist()}")
 
 
 def check_labels(labels: Any, classes: int) -> None:

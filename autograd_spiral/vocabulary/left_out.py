@@ -11,9 +11,8 @@ from autograd_spiral.engine.messages import INSTEAD
 from autograd_spiral.engine.table import VALUE_FUNCTIONS
 from autograd_spiral.vocabulary.compositions.arguments import available
 
-VALUE_FUNCTIONS.update((np.save, np.savez, np.savez_compressed, np.savetxt))
-VALUE_FUNCTIONS.update((np.allclose, np.array_equal, np.array_equiv))
-VALUE_FUNCTIONS.update((np.array2string, np.array_repr, np.array_str))
+VALUE_FUNCTIONS.update((np.save, np.savez, np.savez_compressed, np.savetxt, np.array2string, np.array_repr))
+VALUE_FUNCTIONS.update((np.array_str, np.allclose, np.array_equal, np.array_equiv))
 
 __all__ = ["LEFT_OUT", "named"]
 

@@ -133,8 +133,7 @@ def broadcast_to(array: Any, shape: Any) -> Bound:
 
 def transpose(a: Any, axes: Any = None) -> Bound:
     """Bind `axes` as the order of all axes, counted from the front."""
-    order = range(a.ndim)[::-1] if axes is None else normalize_axis_tuple(axes, a.ndim)
-    return (a,), {"axes": tuple(order)}
+    return (a,), {"axes": tuple(range(a.ndim)[::-1] if axes is None else normalize_axis_tuple(axes, a.ndim))}
 
 
 def concatenate(arrays: Any, /, axis: int | None = 0, *, dtype: Any = None, casting: Any = "same_kind") -> Bound:

@@ -35,10 +35,6 @@ from autograd_spiral.program.running.blocks import replay_or_blocks
 
 __all__ = ["CapturedStep", "capture"]
 
-_CONSTANTS = "leave it out, since numbers and strings are constants already, and each value gets a program of its own"
-_BUFFERS = "leave it out, since a program computes in buffers that it uses again at each call"
-_SHAPES = "leave it out, since each combination of shapes and dtypes gets a program of its own"
-
 
 @overload
 def capture(step: Callable[..., Any], *, executor: Executor | None = None, verify: bool = True) -> CapturedStep: ...
@@ -46,18 +42,7 @@ def capture(step: Callable[..., Any], *, executor: Executor | None = None, verif
 def capture(
     step: None = None, *, executor: Executor | None = None, verify: bool = True
 ) -> Callable[[Callable[..., Any]], CapturedStep]: ...
-@explains_keywords(
-    backend="write executor=xla() to compile programs with XLA",
-    donate_argnames=_BUFFERS,
-    donate_argnums=_BUFFERS,
-    dynamic=_SHAPES,
-    fullgraph="leave it out, since a step is always recorded as a whole",
-    input_signature=_SHAPES,
-    jit_compile="write executor=xla() to compile programs with XLA",
-    reduce_retracing=_SHAPES,
-    static_argnames=_CONSTANTS,
-    static_argnums=_CONSTANTS,
-)
+@explains_keywords
 def capture(
     step: Callable[..., Any] | None = None, *, executor: Executor | None = None, verify: bool = True
 ) -> CapturedStep | Callable[[Callable[..., Any]], CapturedStep]:

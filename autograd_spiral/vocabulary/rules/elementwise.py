@@ -104,8 +104,7 @@ define(np.hypot, *in_wider(np.float32, np.hypot, *symmetric(lambda ct, out, x, y
 turns = (lambda ct, out, x, y: ct * _over_squares(y, x, y), lambda ct, out, x, y: -ct * _over_squares(x, x, y))
 define(np.arctan2, *in_wider(np.float32, None, *turns))
 for logarithm, exp in ((np.logaddexp, np.exp), (np.logaddexp2, np.exp2)):
-    weights = symmetric(lambda ct, out, x, y, exp=exp: ct * _weight(x, y, exp))
-    define(logarithm, *in_wider(np.float64, None, *weights))
+    define(logarithm, *in_wider(np.float64, None, *symmetric(lambda ct, out, x, y, exp=exp: ct * _weight(x, y, exp))))
 define(np.remainder, lambda ct, out, x, y: ct, lambda ct, out, x, y: -ct * np.floor_divide(x, y))
 define(np.fmod, lambda ct, out, x, y: ct, lambda ct, out, x, y: -ct * np.rint((x - out) / y))
 define(np.copysign, lambda ct, out, x, y: ct * np.sign(x) * np.copysign(1, y), lambda ct, out, x, y: np.zeros_like(ct))

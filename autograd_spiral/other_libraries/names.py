@@ -1,174 +1,14 @@
-"""What to write instead of names that arrays or other libraries have, but a Tensor or this package lacks."""
+"""What to write instead of names of other libraries that this package lacks: `autograd_spiral.nn`."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from functools import partial
-from typing import Any
-
 import numpy as np
 
-from autograd_spiral.engine.messages import INSTEAD, add_missing, name_of
+from autograd_spiral.engine.messages import INSTEAD
 from autograd_spiral.engine.table import COMPOSITIONS, PRIMITIVES
-from autograd_spiral.vocabulary import functions
+from autograd_spiral.other_libraries.attributes import CALLS, IN_MEMORY, call_of
 
-__all__ = ["instead_on_the_package"]
-
-
-def _call(function: Callable[..., Any], called: str, source: str = "") -> str:
-    """Return advice on how to call `function` on a tensor t, such as "write np.exp(t)"; `called` is its name."""
-    primitive = PRIMITIVES.get(function)
-    takes: Callable[..., Any] = COMPOSITIONS.get(function) or (primitive and primitive.bind) or function
-    if primitive is not None and takes is function:
-        given = "t, …" if primitive.arity > 1 else "t"
-    else:
-        empty = inspect.Parameter.empty
-        required = [name for name, each in inspect.signature(takes).parameters.items() if each.default is empty]
-        given = "[t, …]" if required[0] in ("arrays", "tup") else "t, …" if len(required) > 1 else "t"
-    return f"write {called}({given}){source}"
-
-
-# --- on a Tensor: t.unsqueeze(0) --------------------------------------------------------------------------------------
-
-for function in (*PRIMITIVES, *COMPOSITIONS):
-    if (full := name_of(function)).startswith("np."):
-        add_missing(full.rpartition(".")[2], partial(_call, function, full))
-for name, value in vars(np).items():  # aliases, too, such as np.abs
-    if callable(value) and (value in PRIMITIVES or value in COMPOSITIONS):
-        add_missing(name, partial(_call, value, f"np.{name}"))
-for name in functions.__all__:
-    add_missing(name, partial(_call, getattr(functions, name), name, ", from autograd_spiral"))
-
-_CALLS = {
-    "addmm": "b + t @ other",
-    "allclose": "np.allclose(t, other)",
-    "argwhere": "np.argwhere(t.data), which has no gradient, outside captured steps",
-    "bernoulli": "rng.random(t.shape) < t.data, outside captured steps",
-    "bincount": "np.bincount(…, weights=t)",
-    "bmm": "t @ other",
-    "bool": "t.astype(bool)",
-    "cat": "np.concatenate([t, …])",
-    "cdist": "np.linalg.norm(t[:, None] - other, axis=-1)",
-    "chunk": "np.array_split(t, sections)",
-    "clamp": "t.clip(min, max)",
-    "clamp_max": "np.minimum(t, max)",
-    "clamp_min": "np.maximum(t, min)",
-    "clone": "t.copy()",
-    "concat": "np.concatenate([t, …])",
-    "concatenate": "np.concatenate([t, …])",
-    "cummax": "np.maximum.accumulate(t)",
-    "cummin": "np.minimum.accumulate(t)",
-    "det": "np.linalg.det(t)",
-    "detach_": "t.detach()",
-    "digamma": "scipy.special.digamma(t)",
-    "dim": "t.ndim",
-    "dist": "np.linalg.norm(t - other)",
-    "div": "t / other",
-    "double": "t.astype(np.float64)",
-    "einsum": 'np.einsum("ij,jk->ik", t, other)',
-    "eq": "t == other",
-    "erfc": "scipy.special.erfc(t)",
-    "erfinv": "scipy.special.erfinv(t)",
-    "expand": "np.broadcast_to(t, shape)",
-    "expand_as": "np.broadcast_to(t, other.shape)",
-    "flags": "t.data.flags",
-    "flat": "t.ravel()",
-    "float": "t.astype(np.float32), or float(t) for one number",
-    "gather": "np.take_along_axis(t, indices, axis)",
-    "ge": "t >= other",
-    "grad_fn": "t.primitive",
-    "gt": "t > other",
-    "half": "t.astype(np.float16)",
-    "index_add": "t + np.eye(len(t))[indices].T @ values, which adds row i of the values to row indices[i] of t",
-    "index_select": "np.take(t, indices, axis)",
-    "int": "t.astype(int), or int(t) for one number",
-    "inverse": "np.linalg.inv(t)",
-    "is_floating_point": 't.dtype.kind == "f"',
-    "itemsize": "t.dtype.itemsize",
-    "kthvalue": "np.sort(t)[k - 1]",
-    "le": "t <= other",
-    "lerp": "t + weight * (other - t)",
-    "lgamma": "scipy.special.gammaln(t)",
-    "logcumsumexp": "np.logaddexp.accumulate(t)",
-    "logdet": "np.linalg.slogdet(t)[1]",
-    "logit": "scipy.special.logit(t)",
-    "long": "t.astype(int)",
-    "lt": "t < other",
-    "masked_fill": "np.where(mask, value, t)",
-    "masked_select": "np.where(mask, t, 0), or t[mask] outside captured steps",
-    "mm": "t @ other",
-    "movedim": "np.moveaxis(t, source, destination)",
-    "mul": "t * other",
-    "mv": "t @ other",
-    "narrow": "t[start : start + length]",
-    "nbytes": "t.data.nbytes",
-    "ndimension": "t.ndim",
-    "ne": "t != other",
-    "neg": "-t",
-    "nelement": "t.size",
-    "new_ones": "np.ones(shape)",
-    "new_tensor": "Tensor(data)",
-    "new_zeros": "np.zeros(shape)",
-    "nonzero": "np.nonzero(t.data), which has no gradient, outside captured steps",
-    "numel": "t.size",
-    "partition": "np.partition(t, …), which is a new tensor",
-    "permute": "t.transpose(…)",
-    "pinverse": "np.linalg.pinv(t)",
-    "register_hook": "grad(loss, t), which returns the gradient of any tensor, and change it before you use it",
-    "repeat_interleave": "np.repeat(t, repeats, axis)",
-    "requires_grad_": (
-        "Tensor(data, requires_grad=True), or leave a tensor out of grad(loss, …) and of the optimizer to freeze it"
-    ),
-    "reshape_as": "t.reshape(other.shape)",
-    "retain_grad": "grad(loss, t)",
-    "rsqrt": "1 / np.sqrt(t)",
-    "scatter": "np.where(mask, value, t)",
-    "scatter_add": "t + np.eye(len(t))[indices].T @ values, which adds row i of the values to row indices[i] of t",
-    "select": "t[index]",
-    "sgn": "np.sign(t)",
-    "sort": "np.sort(t), which is a new tensor",
-    "split": "np.split(t, sections), with the number of parts, or with the positions where they begin",
-    "stack": "np.stack([t, …])",
-    "strides": "t.data.strides",
-    "sub": "t - other",
-    "swapdims": "np.swapaxes(t, axis, other_axis)",
-    "t": "t.T",
-    "take_along_dim": "np.take_along_axis(t, indices, axis)",
-    "tensor_split": "np.array_split(t, sections)",
-    "tobytes": "t.data.tobytes()",
-    "tofile": "np.save(file, t)",
-    "topk": "np.sort(t)[-k:], or np.argsort(t)[-k:] for the positions",
-    "type": "t.astype(dtype)",
-    "type_as": "t.astype(other.dtype)",
-    "unbind": "list(t)",
-    "unique": "np.unique(t.data), outside captured steps",
-    "unflatten": "t.reshape(shape)",
-    "unfold": "np.lib.stride_tricks.sliding_window_view(t, size, axis)",
-    "unsqueeze": "np.expand_dims(t, axis)",
-    "view": "t.reshape(…)",
-    "view_as": "t.reshape(other.shape)",
-    "where": "np.where(condition, t, other)",
-    "xlogy": "scipy.special.xlogy(t, other)",
-    "zero_grad": "t.grad = None",
-}
-_IN_MEMORY = "leave it out; values are always NumPy arrays in main memory"
-_IN_PLACE = "a recorded value never changes: write t = t + … for a new value, or t.assign(…) to update a leaf"
-_WRITERS = """
-    abs add addcdiv addcmul addmm bernoulli ceil clamp clip copy cos div exp fill floor index_add index_copy index_fill
-    log masked_fill mul neg normal pow reciprocal relu round scatter scatter_add sigmoid sin sqrt squeeze sub t tanh
-    transpose uniform unsqueeze zero"""
-
-for name, call in _CALLS.items():
-    add_missing(name, f"write {call}")
-for name in ("contiguous", "cpu", "cuda", "device", "get_device", "is_contiguous", "is_cuda", "pin_memory"):
-    add_missing(name, _IN_MEMORY)
-add_missing("to", f"{_IN_MEMORY}; t.astype(dtype) converts")
-for name in ("fill", "put", *(f"{name}_" for name in _WRITERS.split())):
-    add_missing(name, _IN_PLACE)
-
-
-# --- on the package: autograd_spiral.nn -------------------------------------------------------------------------------
+__all__ = ["ON_THE_PACKAGE", "instead_on_the_package"]
 
 _LAYER = "write X @ W + b, where W and b are Tensor(data, requires_grad=True)"
 _MODEL = (
@@ -318,7 +158,7 @@ _HINTS = {
     "randint": "write rng.integers(classes, size=shape), with rng = np.random.default_rng(seed)",
     "randperm": "write rng.permutation(n), with rng = np.random.default_rng(seed)",
     "get_rng_state set_rng_state": "write rng.bit_generator.state, which can be saved, and set again",
-    "block_until_ready device_put set_default_device": _IN_MEMORY,
+    "block_until_ready device_put set_default_device": IN_MEMORY,
     "set_default_dtype": "leave it out; results have the dtypes of their operands: convert the data and the parameters",
     "is_tensor": "write isinstance(t, Tensor)",
     "cast": "write t.astype(dtype)",
@@ -329,7 +169,7 @@ _HINTS = {
 }
 """Maps names of other libraries, separated by spaces, to what to write instead."""
 
-_ON_THE_PACKAGE = {name: instead for names, instead in _HINTS.items() for name in names.split()}
+ON_THE_PACKAGE = {name: instead for names, instead in _HINTS.items() for name in names.split()}
 
 
 def instead_on_the_package(name: str) -> str | None:
@@ -338,10 +178,10 @@ def instead_on_the_package(name: str) -> str | None:
     >>> instead_on_the_package("tanh"), instead_on_the_package("cross_entropy"), instead_on_the_package("gard")
     ('write np.tanh(t)', 'write softmax_cross_entropy(scores, labels)', None)
     """
-    if name in _ON_THE_PACKAGE:
-        return _ON_THE_PACKAGE[name]
-    if name in _CALLS:
-        return f"write {_CALLS[name]}"
+    if name in ON_THE_PACKAGE:
+        return ON_THE_PACKAGE[name]
+    if name in CALLS:
+        return f"write {CALLS[name]}"
     value = getattr(np, name, getattr(np.linalg, name, None))
     if isinstance(value, float) or (isinstance(value, type) and issubclass(value, np.generic)):
         return f"write np.{name}"  # a constant, or a dtype
@@ -350,4 +190,4 @@ def instead_on_the_package(name: str) -> str | None:
     if value in INSTEAD:
         return f"write {INSTEAD[value]}"
     full = f"np.{name}" if hasattr(np, name) else f"np.linalg.{name}"
-    return _call(value, full) if value in PRIMITIVES or value in COMPOSITIONS else f"write {full}"
+    return call_of(value, full) if value in PRIMITIVES or value in COMPOSITIONS else f"write {full}"
