@@ -57,7 +57,7 @@ class Guards:
 
     They keep nothing alive except constants, modules, classes and their functions. They know other objects by their
     ids, reach them by a path from the roots, and are told when such an object is freed. While guards are pinned, they
-    also hold what the closure variables of the step hold, which makes them faster.
+    also hold what the closure variables of the step hold and what is read from that, which makes them faster.
     """
 
     def __init__(
@@ -79,7 +79,10 @@ class Guards:
             for row in reads
             if row.result not in known_by_items | lasting
         }
-        self._closure = {row.result for row in reads if row.source == 0 and row.read is free_variable}
+        self._closure: set[int] = set()  # what closure variables of the step hold, and what is read from that
+        for row in reads:
+            if row.source in self._closure or (row.source == 0 and row.read is free_variable):
+                self._closure.add(row.result)
         self._plan: _Plan
         self.unpin()
 
