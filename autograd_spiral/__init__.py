@@ -1,4 +1,4 @@
-"""A tiny autograd engine on NumPy: record NumPy once, then differentiate, check, draw, explore, print and replay it.
+"""Tiny autograd on NumPy: record a computation once, then differentiate, check, draw, explore, print and replay it.
 
 >>> import numpy as np
 >>> from autograd_spiral import Tensor, backward_source, capture, check_gradients, draw, explore, grad, relu

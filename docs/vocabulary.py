@@ -71,8 +71,8 @@ EXTREMUM = words(
     "z̄, shared equally among the entries that are equal to z, and 0 elsewhere", edges="a tie: equal shares"
 )
 
-TRIANGLE = "only in the triangle that NumPy reads"
-TIED = "NaN unless they are treated alike, and no second derivative"
+TRIANGLE = "only the entries of the triangle that NumPy reads get a gradient"
+TIED = "NaN, unless the loss treats them all alike; no second derivative there"
 PACKED = "internal: returns all results in one array"
 SCAN = "computed from the last index to the first: at each index k, the rule of `z[k] = {0}(z[k − 1], x[k])`"
 
@@ -211,15 +211,18 @@ ROWS: dict[str, dict[Any, Row]] = {
         np.linalg.det: words(
             "z̄ · det(x) · inv(x)ᵀ, from the singular values", edges="right for singular matrices, too"
         ),
-        cofactors: words("the derivative of det(x) · inv(x)ᵀ", edges="internal: the gradient of the determinant"),
+        cofactors: words(
+            "the gradient of the sum of z̄ · det(x) · inv(x)ᵀ, with z̄ held constant",
+            edges="internal: the gradient of the determinant",
+        ),
         kink: words(
             "NaN where y is true, else 0",
             None,
-            edges="internal: 0, added to gradients that have no second derivative where y is true",
+            edges="internal: returns 0; it is added to a gradient so that the second derivative is NaN where y is true",
         ),
         np.linalg.pinv: words(
             "−zᵀ @ z̄ @ zᵀ + (z̄ᵀ − x @ z @ z̄ᵀ) @ z @ zᵀ, if there are at least as many rows as columns",
-            edges="NaN if a singular value is treated as 0, so that the rank is less than it could be",
+            edges="NaN if a singular value is treated as 0, so that x does not have full rank",
         ),
         np.linalg.cholesky: words(
             "inv(z)ᵀ @ Φ(zᵀ @ z̄) @ inv(z), where Φ is the lower triangle with half its diagonal",
@@ -316,7 +319,7 @@ REMARKS: dict[Any, str] = {
     np.insert: "the values are converted to the dtype of the array",
     **dict.fromkeys((np.shape, np.ndim, np.size, *elementwise.DTYPES), "no gradient"),
     **dict.fromkeys((np.imag, np.iscomplex, np.isreal), "the result is a constant"),
-    np.interp: "at a knot: the slope on the right",
+    np.interp: "at a point of xp: the slope on the right, but at the last point, the slope on the left",
     np.nan_to_num: "gradient 0 where an entry is replaced",
     np.piecewise: "the conditions must be arrays in a captured step",
     np.compress: "the condition must be an array in a captured step",

@@ -146,7 +146,7 @@ def _training(name: str, model: Model, X: Any, y: Any, options: argparse.Namespa
 
 
 def _show_progress(counter: str = "\033[K") -> None:
-    """Show the progress counter if stderr is a terminal; by default, remove it."""
+    """Write `counter` at the start of the line on stderr, if that is a terminal; without an argument, clear it."""
     if sys.stderr.isatty():
         print(f"\r{counter}", end="", file=sys.stderr, flush=True)
 

@@ -73,7 +73,7 @@ class Trace:
         check(getattr(values, "_value", values), *details)
 
     def named(self, tensor: Any, of: Any) -> None:
-        """Note that `tensor` is the gradient with respect to `of`."""
+        """Receive `tensor`, the gradient with respect to `of`."""
 
 
 NO_TRACE = Trace()
@@ -84,9 +84,9 @@ NO_TRACE = Trace()
 class Mode:
     """How operations are recorded: whether at all, whether on constants too, in which phase, and with which observer.
 
-    A mode never changes, since other contexts may hold it too. It holds the mode `outside` its block, the `changes`
-    from that mode (the name of a scope, or values of these fields), and a weak reference to the block that was
-    `entered`.
+    A mode never changes, since other contexts may hold it too. The mode of a `with` block also holds the mode around
+    the block (`outside`), how it differs from that one (`changes`: the name of a scope, or new values of fields), and a
+    weak reference to the object that was entered (`entered`).
     """
 
     recording: bool = True  # whether results can require gradients

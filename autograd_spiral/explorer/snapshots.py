@@ -69,7 +69,10 @@ class Camera:
     def take(
         self, values: Values, at: int = 0, regions: NDArray[np.uint8] | None = None, boxes: Boxes | None = None
     ) -> Snapshot:
-        """Return a snapshot of `values`. If they come from another program than the camera's, pass its `boxes`."""
+        """Return a snapshot of `values`.
+
+        If the values come from another program than the camera's, pass the `boxes` of that program.
+        """
         arrays = (boxes or self.boxes).arrays(values)
         return Snapshot(
             at,

@@ -61,13 +61,13 @@ class ByHand:
         return weighted
 
     def faults(self) -> list[Findings]:
-        """Return the faults of the gradients' function: two calls of it differ, or it overwrites an input."""
+        """Return the faults of the function that computes gradients: two calls differ, or it overwrites an input."""
         function, given = self._function, [x.copy() for x in self._function.arrays]
         again = self._at(given)
         changed = [at for at, gradient in self.gradients.items() if not same(gradient, again[at])]
         text = "two calls of the gradients returned different values"
         differ = function.refused(Verdict.NOT_DETERMINISTIC, text, changed)
-        text = "the function of the gradients writes into this input"
+        text = "the function that computes the gradients writes into this input"
         return differ or function.refused(Verdict.OVERWRITTEN, text, function.changed(given))
 
     @np.errstate(all="ignore")
@@ -192,7 +192,7 @@ def _alone(judge: Judge, hand: ByHand, at: int, gradient: Array) -> Findings:
 
 
 def _by_hand(judge: Judge, at: int, hand: Array) -> Findings:
-    """Judge a gradient that was derived by hand by the engine's, and by differences where the two differ."""
+    """Compare a gradient derived by hand with the engine's; where they differ, let finite differences decide."""
     slopes = judge.compared(at, hand)
     judge.take(at, hand, judge.rounding[at])
     findings = judge.findings(at, slopes)

@@ -1,7 +1,7 @@
 """`check_gradients` and `check_against`: gradients compared with finite differences, with a verdict on every element.
 
-No tolerance is chosen by hand. A derivative may differ from the numeric one by the error bound of the differences,
-plus what rounding did to it, which is measured on the record (see `rounding`).
+No tolerance is chosen by hand. A derivative may differ from the numeric one by the error bound of the differences plus
+its own rounding error, which is measured by running the recorded computation again (see `rounding`).
 """
 
 from __future__ import annotations
@@ -41,12 +41,13 @@ def check_gradients(
 
     `function` takes the inputs, as Tensors, and returns a Tensor or several. `inputs` are arrays or Tensors, also in
     lists, tuples, dicts and dataclasses; integers are constants, and so are arguments for which a declared operation
-    has None in place of a VJP. The rows of the report are named after the parameters, with keys. The slopes in the
-    report are slopes of a single number: the sum of the outputs weighted with `cotangent`, one array for each output
-    (by default fixed random numbers, and 1 for a single number). A gradient that does not grow in proportion to the
-    weights is wrong, too. `order=2` checks the gradients of gradients too, also with respect to the weights: the report
-    has a row `cotangent` if these are wrong. Inputs of more than 1000 elements are checked along random directions, and
-    a failure is narrowed down to its element; `directions=` sets the number of directions for all inputs.
+    has None in place of a VJP. The rows of the report are named after the function's parameters, and inside containers
+    also after the key or attribute, as in `net['w']`. The slopes in the report are slopes of a single number: the sum
+    of the outputs weighted with `cotangent`, one array for each output (by default fixed random numbers, and 1 for a
+    single number). A gradient that does not grow in proportion to the weights is wrong, too. `order=2` also checks the
+    gradients of the gradients, with respect to the inputs and to `cotangent`; only if the latter are wrong does the
+    report have a row `cotangent`. Inputs of more than 1000 elements are checked along random directions, and a failure
+    is narrowed down to its element; `directions=` sets the number of directions for all inputs.
 
     A float32 function is evaluated in float64 for the differences, unless it insists on float32. A derivative is `ok`
     if it differs from the numeric one by no more than the numeric bound plus its own rounding; a `kink` lies between

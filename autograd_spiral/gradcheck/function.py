@@ -189,7 +189,7 @@ class CheckedFunction:
         return Findings(self.names[at], self.arrays[at], self.order, **found)
 
     def changed(self, given: Sequence[Any] | None = None) -> list[int]:
-        """Return the indices of the arrays, by default those of the caller, that no longer hold the inputs."""
+        """Return the indices of those arrays `given`, by default the caller's, that no longer equal the inputs."""
         given = given or [x.data if isinstance(x, Tensor) else x for x in self._given]
         pairs = enumerate(zip(given, self.arrays, strict=True))
         return [i for i, (x, was) in pairs if isinstance(x, np.ndarray) and not same(x, was)]

@@ -153,7 +153,7 @@ def _or_in_float64(function: Callable[..., Any], *args: Any, **params: Any) -> A
 
 
 class _Shadow:
-    """A node that is evaluated again on changed operands, with the fields that the sweep reads.
+    """A stand-in for a node, evaluated again on changed operands, with the fields that the sweep reads.
 
     The nodes that use it change its `_value` when they read it. If each number is to be changed only once, they read
     `_read`, which is changed already. What is not floating, such as a mask, stays as it was recorded.

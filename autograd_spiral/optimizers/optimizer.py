@@ -191,7 +191,7 @@ class Optimizer:
         return {key: found[key] for key in self._leaves}
 
     def _warn_of_no_effect(self, gradients: dict[Any, Any]) -> None:
-        """Warn of gradients of other tensors, and of a loss that was computed before the latest update.
+        """Warn of gradients of tensors that are not updated here, and of a loss from before the latest update.
 
         Gradients of other tensors are allowed, since the tensors may be copies that get the new values after each
         update. So the warning comes at the second update, if the same tensors still have the values that they had at

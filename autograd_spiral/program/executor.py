@@ -121,7 +121,7 @@ class Peers:
     """
 
     def stand_in(self, name: str, array: NDArray[Any]) -> NDArray[Any]:
-        """Return the array with which a step is captured in place of an input: it has the rows of all processes."""
+        """Return what replaces an input while the step is captured: an array with the rows of all processes."""
         return array
 
     def alike(self, name: str) -> AbstractContextManager[None]:

@@ -40,7 +40,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew)
 
 _OF_LEAVES: dict[int, tuple[int, Any, Any]] = {}
-"""Maps a leaf's serial number to its lock's number, the lock, and a weak reference that removes the entry."""
+"""Maps a leaf's serial number to its lock's number, the lock, and a weak reference that drops the entry with it."""
 
 _numbers = itertools.count()
 _assigning = new_lock()

@@ -163,9 +163,10 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
 
 
 def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, ...]:
-    """Return the Hessian of `f` times the tangents, as a tuple with one item per primal; `f` returns a single number.
+    """Return the Hessian of `f` at its arguments, the `primals`, times the `tangents`; `f` returns a single number.
 
-    It takes two backward passes, and never builds the Hessian. Raises the errors of `jvp` and `value_and_grad`.
+    `primals` and `tangents` are sequences, and the result is a tuple with one item per argument. It takes two backward
+    passes, and never builds the Hessian. Raises the errors of `jvp` and `value_and_grad`.
 
     >>> hvp(lambda x: np.sum(x**3), (np.array([1.0, 2.0]),), (np.array([1.0, 1.0]),))
     (array([ 6., 12.]),)

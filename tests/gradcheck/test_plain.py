@@ -128,7 +128,7 @@ def test_gradients_that_differ_between_calls_or_overwrite_are_named():
     row = only(check_against(in_place, overwriting, X, raise_on_mismatch=False))
     assert (row.verdict, row.diagnosis) == (
         Verdict.OVERWRITTEN,
-        "the function of the gradients writes into this input",
+        "the function that computes the gradients writes into this input",
     )
 
 

@@ -119,7 +119,7 @@ def of_terms(name: str, terms: Mapping[str, Array], a: Array, n: Array, bound: A
 def of_penalty(
     name: str, x: Array, a: Array, n: Array, bound: Array, sizes: Collection[int], penalty: float | None = None
 ) -> str:
-    """Return the factor by which a gradient, apart from a multiple of its input `x`, is off; "" if there is none.
+    """Say by what factor a gradient is off, apart from a multiple of its input `x`; "" if there is no such factor.
 
     The multiple is `penalty` if that is known.
 

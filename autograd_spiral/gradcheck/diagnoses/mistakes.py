@@ -82,7 +82,7 @@ def _fits(piece: Any, edge: Edge) -> bool:
 
 
 def _of_one_use(uses: Sequence[Edge]) -> Mistakes:
-    """Yield the mistakes that only one of several uses of an input contributes, as when += was forgotten."""
+    """Yield the mistakes of counting only one of several uses of an input, as when `=` was written in place of `+=`."""
     for kept, _ in uses:
         rest = [edge for edge in uses if edge[0] is not kept and edge[0].primitive is kept.primitive]
         if rest:

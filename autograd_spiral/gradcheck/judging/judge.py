@@ -86,7 +86,8 @@ class Judge:
     def take(self, at: int, gradient: Array, rounding: Array, loose: Array | None = None) -> None:
         """Judge this gradient with respect to input `at` from now on, in place of the engine's.
 
-        Rounding can have moved it by `rounding`. A larger difference is noise if it is at most `loose`.
+        Rounding can have moved it by `rounding`. A difference too large for `rounding`, but not for the wider limit
+        `loose`, counts as noise.
         """
         self.gradients[at], self.rounding[at] = gradient, rounding
         self.loose[at] = rounding if loose is None else loose

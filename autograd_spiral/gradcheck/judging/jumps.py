@@ -49,7 +49,7 @@ def moves_in_jumps(line: Line, slope: Slope, weights: Array, eps: float) -> bool
 
 
 def jump_between(function: Callable[[float], float], slope: float, end: float, least: float, spacing: float) -> float:
-    """Return the size of a jump by which `function` departs from a line of this `slope` between 0 and `end`, or 0.
+    """Return the size of a jump of `function` between 0 and `end`, where it leaves a line of this `slope`; else 0.
 
     The interval is halved, always keeping the half in which the function departs more. A smooth function departs from
     the line by less and less; a jump keeps its size. Changes of at most `least` are rounding; intervals shorter than

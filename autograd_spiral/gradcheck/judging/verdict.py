@@ -24,7 +24,8 @@ SHARP = 1e-4, 1e-9  # a numeric bound wider than both is worth smaller steps
 class Case(NamedTuple):
     """A derivative to judge: the slope `analytic` along `line`, which rounding can have moved by `rounding`.
 
-    A larger difference is noise if it is at most `loose`. `alone` says that only one element changes along the line.
+    A difference too large for `rounding`, but not for the wider limit `loose`, counts as noise. `alone` says that only
+    one element changes along the line.
     """
 
     line: Line

@@ -100,7 +100,10 @@ class _Outside:
         return self._values[memory]
 
     def equations(self, equations: Sequence[Equation], of: Any = None) -> tuple[Equation, ...]:
-        """Return these equations, which may be the body of the primitive `of`, with values for outside arrays."""
+        """Return equations with a `Value` in place of each outside array that the program reads at each call.
+
+        `of` is the declared primitive whose body they are, if there is one.
+        """
         return tuple([self._equation(equation, of) for equation in equations])
 
     def _equation(self, equation: Equation, of: Any) -> Equation:

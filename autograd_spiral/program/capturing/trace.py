@@ -236,7 +236,7 @@ class StepTrace(Trace, Observer):
         return self._held[arg][-1][1] if type(arg) is Tensor and arg in self._held else arg
 
     def _then(self, arg: Tensor, serial: int) -> Tensor:
-        """Return the tensor whose value `arg` held when a tensor got this serial number."""
+        """Return the tensor whose value the leaf `arg` held when the tensor with this serial number was created."""
         return next((held for since, held in reversed(self._held.get(arg, ())) if since < serial), arg)
 
     def end(self, leaves: Collection[Any], treedef: Any = None) -> None:

@@ -113,7 +113,10 @@ def rewritten(
     output: Value | None = None,
     **params: Any,
 ) -> Equation:
-    """Return a call of `function` to replace `equation`; it keeps the line, and the output unless `output` is given."""
+    """Return a call of `function` to replace `equation`.
+
+    It belongs to the same line of the user's code, and computes the same output unless `output` is given.
+    """
     primitive = function if isinstance(function, Primitive) else PRIMITIVES[function]
     output = output or equation.output
     return replace(equation, primitive=primitive, inputs=inputs, params=params, output=output, body=())

@@ -1,7 +1,8 @@
 """The layout of a replay: where in memory each value of a program is kept, and for how long.
 
 A block of memory is reused as soon as no later equation reads its contents, and an elementwise result overwrites an
-operand that nothing else reads. The operand of an affine map has a column of ones next to it.
+operand that nothing else reads. The operand x of an affine map `x @ W + b` has a column of ones next to it, so that the
+map can read the matrix `[x 1]`.
 """
 
 from __future__ import annotations

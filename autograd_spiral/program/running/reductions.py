@@ -21,7 +21,7 @@ _SHORT = 4
 """Axes of at most this many elements are combined slice by slice."""
 
 _FEW = 1024
-"""Up to this many elements are summed faster by a dot product with ones, which begins with 0 if there are several."""
+"""Up to this many elements are summed faster by a dot product with ones, which starts from 0, as np.sum does."""
 
 _POSITIVE = (np.exp, np.square, np.absolute)
 """Functions that never return -0.0."""
