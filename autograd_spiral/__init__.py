@@ -1,4 +1,4 @@
-"""Tiny autograd on NumPy: record a computation once, then differentiate, check, draw, explore, print and replay it.
+"""A tiny autograd engine on NumPy: it records a computation, then differentiates, checks, draws and replays it.
 
 >>> import numpy as np
 >>> from autograd_spiral import Tensor, backward_source, capture, check_gradients, draw, explore, grad, relu
