@@ -192,6 +192,11 @@ def test_a_method_with_pytorchs_keywords_says_which_are_numpys(method):
         (lambda t: setattr(t, "grad", 0), ShapeError, "of shape (2,) to shape (): to clear it, write t.grad = None"),
         (lambda t: t in [t + 1, t], ShapeError, "to look for a tensor in a list, write any(x is t for x in list)"),
         (lambda t: [t + 1, t].index(t), ShapeError, "write any(x is t for x in list)"),
+        (lambda t: np.testing.assert_equal(t, t + 1), ShapeError, "np.testing.assert_equal needs arrays: pass t.data"),
+        (lambda t: np.testing.assert_equal([t], [t]), ShapeError, "np.testing.assert_equal needs arrays: pass t.data"),
+        (lambda t: operator.delitem(t, 0), InPlaceError, "write np.delete(t, index, axis) for a new value without it"),
+        (lambda t: np.save(io.BytesIO(), {"W": t}), TypeError, "np.save saves arrays, and would pickle a dict or list"),
+        (lambda t: np.savez(io.BytesIO(), {"W": t}), TypeError, "write np.savez(file, **net) for a dict of tensors"),
     ],
 )
 def test_calls_in_the_manner_of_others_say_what_to_write(call, error, message):

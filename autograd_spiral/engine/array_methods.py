@@ -186,10 +186,7 @@ class ArrayMethods:
 
     def __bool__(self) -> bool:
         if self.size != 1:
-            raise ShapeError(
-                f"the truth value of a tensor of shape {self.shape} is ambiguous: write t.any() or t.all(); to look "
-                "for a tensor in a list, write any(x is t for x in list)"
-            )
+            raise messages.ambiguous(self)
         return bool(self.data)
 
     def __len__(self) -> int:

@@ -108,6 +108,11 @@ class NeverInPlace:
             f"Tensor(array) copies it{one_hot}"
         )
 
+    def __delitem__(self, index: Any) -> NoReturn:
+        raise InPlaceError(
+            "del t[index] would change a recorded value: write np.delete(t, index, axis) for a new value without it"
+        )
+
     def _refuse(self, other: Any) -> NoReturn:
         raise InPlaceError(
             f"{called(self)} cannot be changed in place, since a recorded value must not change: "
@@ -344,6 +349,26 @@ def _called_as(frame: FrameType) -> str:
         kind = code.co_qualname.partition(".")[0]
         return {"RClass": "r_", "CClass": "c_"}.get(type(frame.f_locals.get("self")).__name__, kind)
     return "" if code.co_name in ("<lambda>", "inner", "wrapper") else code.co_name
+
+
+def ambiguous(tensor: Any) -> ShapeError:
+    """Return the error for the truth value of a tensor that does not have one element."""
+    _, frame = _converting()
+    if frame is not None and frame.f_globals.get("__name__", "").startswith("numpy.testing"):
+        remedy = f"np.testing.{_called_as(frame)} needs arrays: pass t.data"
+    else:
+        remedy = "write t.any() or t.all(); to look for a tensor in a list, write any(x is t for x in list)"
+    return ShapeError(f"the truth value of a tensor of shape {tensor.shape} is ambiguous: {remedy}")
+
+
+def refuse_pickling_by_save() -> None:
+    """Raise TypeError if `np.save` or the like is pickling a container of tensors, which `np.load` would not load."""
+    library, frame = _converting()
+    if library == "numpy" and frame is not None and (name := _called_as(frame)).startswith("save"):
+        raise TypeError(
+            f"np.{name} saves arrays, and would pickle a dict or list of tensors, which np.load refuses to load: "
+            "write np.savez(file, **net) for a dict of tensors, or np.save(file, np.stack([t, …])) for a list"
+        )
 
 
 # --- calls that cannot be recorded ----------------------------------------------------------------------------------

@@ -301,6 +301,8 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
             return apply(ufunc, inputs, given)
         if kwargs.pop("out", None) is not None:
             raise messages.keyword(ufunc, "out")
+        if method == "reduceat" and len(inputs) > 1:
+            kwargs.pop("indices", None)  # which NumPy passes a second time if it was a keyword
         function = getattr(ufunc, method)  # a new object each time, but equal to the earlier ones
         if function not in COMPOSITIONS and function not in PRIMITIVES:
             raise messages.ufunc_method(ufunc, method)
@@ -330,6 +332,7 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
         return _alias(self, self._requires_grad and self.is_leaf)
 
     def __reduce__(self) -> Any:
+        messages.refuse_pickling_by_save()
         return Tensor, (self.data, self._requires_grad and self.is_leaf, self.name)
 
     # --- operators -----------------------------------------------------------------------------------------------
