@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import dis
 import functools
@@ -11,10 +12,11 @@ import signal
 import sys
 from pathlib import Path
 from types import CodeType, FrameType
+from typing import Any
 
 import numpy as np
 
-__all__ = ["in_package", "is_running", "signal_handlers", "users_line", "users_line_indexes"]
+__all__ = ["in_package", "is_running", "signal_handlers", "users_line", "users_operation"]
 
 _PACKAGE = str(Path(__file__).parents[1]) + os.sep
 _MODELS = os.path.join(_PACKAGE, "spiral") + os.sep  # the case study counts as the user's code
@@ -63,8 +65,26 @@ def users_line() -> str:
     return f"{file}:{line}: {linecache.getline(file, line).strip()}".rstrip(": ")
 
 
-def users_line_indexes() -> bool:
-    """Return whether the user's line is currently evaluating `something[index]`."""
+def users_operation() -> str:
+    """Return what the user's line is evaluating: "[]" for `something[index]`, or "[]=" if that is assigned to.
+
+    For a call, return the function as it is written there, such as "math.exp"; for anything else, return "".
+    """
     frame = _users_frame()
-    steps = (step for step in dis.get_instructions(frame.f_code) if step.offset == frame.f_lasti)
-    return any(step.opname == "BINARY_SUBSCR" or step.argrepr == "[]" for step in steps)  # "[]" since Python 3.14
+    for step in dis.get_instructions(frame.f_code):
+        if step.offset == frame.f_lasti:
+            if step.opname == "BINARY_SUBSCR" or step.argrepr == "[]":  # "[]" since Python 3.14
+                return "[]"
+            if step.opname.startswith("STORE_S"):  # a subscript or a slice
+                return "[]="
+            return _called_at(frame.f_code.co_filename, step.positions) if "CALL" in step.opname else ""
+    return ""
+
+
+def _called_at(file: str, positions: Any) -> str:
+    """Return the function that is called at these positions of a file, as it is written there; "" if unknown."""
+    with contextlib.suppress(SyntaxError, IndexError, ValueError):  # if the file is missing, or has changed
+        text = ast.get_source_segment("".join(linecache.getlines(file)), positions)
+        call = ast.parse(f"({text})", mode="eval").body
+        return ast.unparse(call.func) if isinstance(call, ast.Call) else ""
+    return ""

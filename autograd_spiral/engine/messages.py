@@ -11,6 +11,7 @@ import contextlib
 import copy
 import dis
 import inspect
+import math
 import sys
 from collections.abc import Callable, Iterable
 from types import FrameType
@@ -70,9 +71,39 @@ INSTEAD_OF_READING = (
     "The program must be valid for any values: return what you want to see, choose with np.where, and read values "
     "outside the step, or run step.eager(…), which is not captured"
 )
+_ANY_VALUES = "That would read its value, but the program must be valid for any values: "
 INSTEAD_OF_BACKWARD = "Use grad(loss, parameters), whose results a program can compute, instead of backward() and .grad"
 INSTEAD_OF_BLAME = "Write with blame(): around the call of the step, which then runs eagerly with every value checked"
 INSTEAD_OF_MASKS = "Its shape would depend on the values: choose with np.where(mask, t, other), or index by integers"
+
+
+def instead_of(operation: str) -> tuple[str, str] | None:
+    """Return how to call an operation that reads a tensor's value, and what to write instead; None if that is unknown.
+
+    The operation is "[]", "[]=" for an assignment to an index, or a function as the user writes it.
+
+    >>> instead_of("math.exp")[1].rpartition(": ")[2], instead_of("float")
+    ('write np.exp(…)', None)
+    """
+    name = operation.removeprefix("math.")
+    if operation == "[]" or operation.rpartition(".")[2] == "take":
+        return (
+            "indexing a plain array or a list by a tensor",
+            f"{_ANY_VALUES}index a tensor, as in Tensor(X)[i] or np.stack(tensors)[i], or index outside the step and "
+            "pass X[i]",
+        )
+    if operation == "[]=":
+        return (
+            "array[index] = value with a tensor",
+            "A program cannot write into arrays: to keep something for later calls, make a Tensor before the first "
+            "call, and write array.assign(…) in place of array[index] = …; to make an array of several tensors, write "
+            "np.stack([t, …])",
+        )
+    if operation in ("min", "max"):
+        return f"{operation}(…) of a tensor", f"{_ANY_VALUES}write np.{operation}imum(x, y)"
+    if hasattr(math, name) and hasattr(np, name):
+        return f"{operation}(…) of a tensor", f"{_ANY_VALUES}write np.{name}(…)"
+    return None
 
 
 # --- values that would change ---------------------------------------------------------------------------------------

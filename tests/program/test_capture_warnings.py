@@ -12,7 +12,7 @@ import pytest
 from captured import ONES, count_of, leaf
 from programs import assert_same, flat
 
-from autograd_spiral import capture, grad, primitive
+from autograd_spiral import Tensor, capture, grad, primitive
 
 w = leaf(name="w")
 
@@ -49,6 +49,23 @@ class Model:
         self.hidden = [1.0, self.W * x]
         return self.hidden[1].sum()
 
+    def keeps_its_value(self, x: Any) -> Any:
+        hidden = self.W * x
+        self.hidden = hidden.detach()
+        return hidden.sum()
+
+    def keeps_the_argument(self, x: Any) -> Any:
+        self.hidden = x
+        return (self.W * x).sum()
+
+    def keeps_the_value_of_a_leaf(self, x: Any) -> Any:
+        self.hidden = self.W.detach()
+        return (self.W * x).sum()
+
+    def keeps_a_constant(self, x: Any) -> Any:
+        self.hidden = Tensor([1.0, 0.0]).detach()
+        return (self.W * x).sum()
+
     def sets_it_aside(self, x: Any) -> Any:
         self.hidden = self.W * x
         loss, self.hidden = self.hidden.sum(), None
@@ -70,14 +87,21 @@ def keeps_a_global(x: Any) -> Any:
 
 @pytest.mark.parametrize(
     ("step", "name"),
-    [(Model().keeps_it, "hidden"), (Model().keeps_it_in_a_list, "hidden"), (keeps_a_global, "kept")],
+    [
+        (Model().keeps_it, "hidden"),
+        (Model().keeps_it_in_a_list, "hidden"),
+        (Model().keeps_its_value, "hidden"),
+        (Model().keeps_the_argument, "hidden"),
+        (Model().keeps_the_value_of_a_leaf, "hidden"),
+        (keeps_a_global, "kept"),
+    ],
 )
 def test_keeping_a_tensor_in_an_attribute_or_a_global_warns(step: Any, name: str) -> None:
     with pytest.warns(UserWarning, match=f"'{name}' holds a tensor .* return the tensor instead"):
         capture(step)(ONES)
 
 
-@pytest.mark.parametrize("step", [Model().sets_it_aside, Model().keeps_what_it_was_given])
+@pytest.mark.parametrize("step", [Model().sets_it_aside, Model().keeps_what_it_was_given, Model().keeps_a_constant])
 def test_an_attribute_that_is_as_the_step_left_it_at_replay_does_not_warn(step: Any) -> None:
     captured = capture(step)
     assert float(captured(ONES)) == float(captured(ONES))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import math
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ import pytest
 from captured import ONES, count_of, leaf
 from programs import assert_same, flat
 
-from autograd_spiral import CaptureError, Tensor, capture, grad, primitive
+from autograd_spiral import CaptureError, Tensor, capture, grad, no_grad, primitive
 
 w = leaf(name="w")
 
@@ -71,7 +73,7 @@ def _clear(x: Any) -> Any:
         (lambda x: w[np.array([True, False])], "boolean mask"),
         (lambda x: w[np.ones(7, bool)], "boolean mask"),  # and not what NumPy says of the shape
         (lambda x: w[[True, False]], "boolean mask"),
-        (_store, "reading a value"),
+        (_store, r"array\[index\] = value with a tensor"),
     ],
 )
 def test_operations_that_depend_on_values_are_refused_with_the_line_and_a_remedy(step: Any, word: str) -> None:
@@ -80,6 +82,53 @@ def test_operations_that_depend_on_values_are_refused_with_the_line_and_a_remedy
     assert "test_trace.py:" in str(error.value)
     assert len(str(error.value).splitlines()[-1]) > 40  # the remedy
     assert_same([w.data], [[1.0, -2.0]], "the state")
+
+
+TABLE = np.arange(4.0)
+
+
+def _moving_mean(x: Any) -> Any:
+    TABLE[:2] = 0.9 * TABLE[:2] + 0.1 * w * x
+    return w
+
+
+@pytest.mark.parametrize(
+    ("step", "act", "remedy"),
+    [
+        (lambda x: w * min(1.0, (w * x).sum()), "min(…) of a tensor", "write np.minimum(x, y)"),
+        (lambda x: w * max((w * x)[0], 0.0), "max(…) of a tensor", "write np.maximum(x, y)"),
+        (lambda x: w * math.exp(-(w * x).sum() / 10), "math.exp(…) of a tensor", "write np.exp(…)"),
+        (lambda x: w * sqrt(2 + "·".count("·") * w[0]), "sqrt(…) of a tensor", "write np.sqrt(…)"),
+        (lambda x: w * max((w * x).sum(), -9.0).item(), "max(…) of a tensor", "write np.maximum(x, y)"),
+        (lambda x: w * max([w.sum()]).item(), "reading a value", "or run step.eager(…), which is not captured"),
+        (lambda x: max(3, 2) * w.sum().item(), "reading a value", "or run step.eager(…), which is not captured"),
+        (lambda x: w * np.maximum(w, 0.0).tolist(), "reading a value", "or run step.eager(…), which is not captured"),
+        (lambda x: w if w[0] > max(0, 1) else x, "reading a value", "or run step.eager(…), which is not captured"),
+        (lambda x: w * np.take(TABLE, w.astype(int)), "indexing a plain array", "index outside the step and pass X[i]"),
+        (lambda x: w * TABLE.take(w.astype(int), 0), "indexing a plain array", "index outside the step and pass X[i]"),
+        (_moving_mean, "array[index] = value with a tensor", "np.stack([t, …])"),
+        (_moving_mean, "array[index] = value with a tensor", "write array.assign(…) in place of array[index] = …"),
+    ],
+)
+def test_a_refusal_names_what_the_line_does_with_the_value_and_what_does_the_same_for_tensors(
+    step: Any, act: str, remedy: str
+) -> None:
+    for _ in range(20):  # until Python has specialized the instructions
+        with no_grad():
+            step(Tensor(ONES))
+    TABLE[:2] = [0.0, 1.0]
+    with pytest.raises(CaptureError) as error:
+        capture(step)(ONES)
+    said = str(error.value).splitlines()[1]
+    assert said.startswith(act)
+    assert remedy in said
+
+
+def test_a_refusal_does_without_the_text_of_the_line() -> None:
+    names: dict[str, Any] = {"w": w}
+    exec(compile("def step(x):\n    return w * max(w[0], 0.0)", "<no such file>", "exec"), names)
+    with pytest.raises(CaptureError, match=r"^<no such file>:2\nreading a value"):
+        capture(names["step"])(ONES)
 
 
 def test_a_rule_that_reads_a_value_is_refused_with_its_line() -> None:
@@ -92,7 +141,7 @@ def test_a_rule_that_reads_a_value_is_refused_with_its_line() -> None:
     def same(x: Any) -> Any:
         return x * 1
 
-    with pytest.raises(CaptureError, match=r"piece\[0\] = x\[0\]  # the line\nreading a value"):
+    with pytest.raises(CaptureError, match=r"piece\[0\] = x\[0\]  # the line\narray\[index\] = value"):
         capture(lambda x: grad((same(w) * x).sum(), w))(ONES)
 
 
@@ -270,6 +319,77 @@ def test_a_leaf_that_a_step_replaces_is_named_as_the_user_writes_it() -> None:
         assert f"write {name}.assign(…) in place of {name} = …" in str(error.value)
 
 
+class _Keeping:
+    def __init__(self, mean: Any) -> None:
+        self.mean, self.means = mean, {"w": mean}
+
+    def attribute(self, x: Any) -> Any:
+        self.mean = 0.9 * self.mean + 0.1 * w
+        return w * x
+
+    def detached(self, x: Any) -> Any:
+        self.mean = 0.9 * self.mean + 0.1 * w.detach()
+        return w * x
+
+    def detached_at_the_end(self, x: Any) -> Any:
+        self.mean = (0.9 * self.mean + 0.1 * w).detach()
+        return w * x
+
+    def argument(self, x: Any) -> Any:
+        change, self.mean = x - self.mean, x
+        return w * change
+
+    def copied(self, x: Any) -> Any:
+        change = self.means["w"] * x
+        self.means["w"] = w.detach()
+        return w * change
+
+    def value(self, x: Any) -> Any:
+        for key in self.means:
+            self.means[key] = 0.9 * self.means[key] + 0.1 * w
+        return w * x
+
+
+@pytest.mark.parametrize(("old", "was"), [(np.zeros(2), "an array"), (0.0, "a number"), (Tensor([0.0, 0.0]), "a leaf")])
+@pytest.mark.parametrize("way", [name for name in vars(_Keeping) if not name.startswith("_")])
+def test_a_step_that_keeps_a_tensor_for_its_next_call_is_told_to_assign_it(old: Any, was: str, way: str) -> None:
+    keeping = _Keeping(old)
+    name = "means['w']" if way in ("copied", "value") else "mean"
+    with pytest.raises(CaptureError) as error:
+        capture(getattr(keeping, way))(ONES)
+    *lines, said = str(error.value).split("\n")
+    computed = was != "a leaf" or way not in ("argument", "copied")  # or read, which has a line, too
+    assert ["test_trace.py:" in line for line in lines] == [True] * computed
+    assert said.startswith(f"{way} binds {name!r}, which was {was}, to a new tensor. A program would not do that")
+    assert ("make it a Tensor before the first call" in said) is (was != "a leaf")
+    assert said.endswith(f"write {name}.assign(…) in place of {name} = …")
+
+
+def test_a_result_that_is_kept_among_very_many_is_refused_at_the_line_that_reads_it() -> None:
+    means = dict.fromkeys(range(1000), 0.0)
+
+    def step(x: Any) -> Any:
+        means[0] = 0.9 * means[0] + 0.1 * w
+        return w * x
+
+    with pytest.raises(CaptureError, match=r"means\[0\] = .*\n.* by an earlier run .* in a Tensor that it assigns$"):
+        capture(step)(ONES)
+
+
+def test_a_moving_mean_in_a_tensor_is_what_a_step_on_arrays_keeps() -> None:
+    means, expected = {"w": Tensor([0.0, 0.0])}, np.zeros(2)
+
+    @capture
+    def step(x: Any) -> Any:
+        means["w"].assign(0.9 * means["w"] + 0.1 * w * x)
+        return w * x
+
+    for i in range(4):
+        step(ONES * i)
+        expected = 0.9 * expected + 0.1 * w.data * i
+        assert_same([means["w"].data], [expected], "mean")
+
+
 def test_a_step_may_keep_tensors_under_the_names_of_leaves_elsewhere() -> None:
     params, kept = {"W": leaf()}, {"W": None}
 
@@ -280,6 +400,23 @@ def test_a_step_may_keep_tensors_under_the_names_of_leaves_elsewhere() -> None:
 
     with pytest.warns(UserWarning, match="'kept' holds a tensor"):
         assert_same([step(ONES).data], [ONES], "value")
+
+
+mean: Any = None
+
+
+def test_a_step_may_bind_a_global_that_has_the_name_of_a_leaf_elsewhere() -> None:
+    class Model:
+        def __init__(self) -> None:
+            self.mean = leaf()
+
+        def step(self, x: Any) -> Any:
+            global mean
+            mean = w * x
+            return mean * self.mean
+
+    with pytest.warns(UserWarning, match="'mean' holds a tensor"):
+        assert_same([capture(Model().step)(ONES).data], [w.data**2], "value")
 
 
 def test_a_step_that_a_signal_handler_calls_while_it_is_recorded_is_not_recorded_with_it() -> None:

@@ -6,7 +6,7 @@ import enum
 import pickle
 import random
 import types
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -51,8 +51,7 @@ def prepare(call: Call, peers: Peers) -> Prepared:
     states = _random_states(call, before)
     first = _trace(call, peers)
     between = Search(call.roots, set(_expanded(first.equations)))
-    _refuse_rebinding(call, before, between, first)
-    second = _trace(call, peers, expanding=True)
+    second = _trace(call, peers, expanding=True, kept=_kept(call, before, between, first))
     names = before.tensor_names() | {leaf: name for name, leaf in call.named_leaves() if type(leaf) is Tensor}
     memories = _memories(first) & _memories(second)  # arrays that the step itself makes lie elsewhere the second time
     one, other = lower(first, call.step_name, memories), lower(second, call.step_name, memories, names)
@@ -68,7 +67,7 @@ def prepare(call: Call, peers: Peers) -> Prepared:
             "each time: pass random numbers and counters as arguments, and keep its state in a Tensor that it assigns"
         )
     between.guards.drop_changed(call.roots)
-    warn_of_kept_tensors(call.step_name, first.began, between.stored())
+    warn_of_kept_tensors(call.step_name, (first, second), between.stored())
     read = other.outside
     watched = [
         (name, array)
@@ -92,9 +91,12 @@ def compare(call: Call, known: Lowered, peers: Peers) -> Difference | None:
     return found or _changed(zip(before, known.outside, strict=True)) or _overwritten(memories, traced)
 
 
-def _trace(call: Call, peers: Peers, *, annotating: bool = True, expanding: bool = False) -> StepTrace:
+def _trace(
+    call: Call, peers: Peers, *, annotating: bool = True, expanding: bool = False, kept: Mapping[int, str] = {}
+) -> StepTrace:
     """Return the trace of one run of the step on tensors in place of its inputs."""
     trace = StepTrace(call.input_tensors(), annotating=annotating, expanding=expanding)
+    trace.kept = kept
     arguments = []
     for name, leaf in call.named_leaves():
         if is_input(leaf):
@@ -171,15 +173,28 @@ def _expanded(equations: Sequence[Equation]) -> Iterator[Any]:
 # --- what a program would not do -----------------------------------------------------------------------------------
 
 
-def _refuse_rebinding(call: Call, before: Search, after: Search, trace: StepTrace) -> None:
-    """Raise `CaptureError` if something that held a leaf now holds a result of the step, as after `self.W = W - dW`."""
-    gone = {name for name, tensor in {*before.tensors}.difference(after.tensors) if tensor.is_leaf}
-    for name, tensor in after.tensors:
-        if name in gone and not tensor.is_leaf and tensor.serial > trace.began:
-            raise CaptureError(
-                f"{tensor.place}\n{call.step_name} binds {name!r}, which was a leaf, to a new tensor. A program would "
-                f"not do that at later calls: write {name}.assign(…) in place of {name} = …"
+def _kept(call: Call, before: Search, after: Search, trace: StepTrace) -> dict[int, str]:
+    """Return, for each result that the step has kept, why it should have used assign(): a replay would not bind it.
+
+    If the result took the place of a leaf, as after `self.W = W - dW`, this raises `CaptureError`. A result that took
+    the place of anything else, or of nothing, is refused only if the next run reads it.
+    """
+    now, reasons = {(name, id(value)) for name, value in after.written}, {}
+    gone = {name: value for name, value in before.written if (name, id(value)) not in now}
+    for name, tensor in after.written:
+        if trace.computed(tensor):
+            old = gone.get(name)
+            leaf = type(old) is Tensor and old.is_leaf
+            was = "a leaf" if leaf else {np.ndarray: "an array", float: "a number"}.get(type(old))
+            reasons[tensor.serial] = (
+                f"{call.step_name} binds {name!r}{f', which was {was},' if was else ''} to a new tensor. A program "
+                f"would not do that at later calls: {'' if leaf else 'make it a Tensor before the first call, and '}"
+                f"write {name}.assign(…) in place of {name} = …"
             )
+            if leaf:
+                places = (part.place for part in trace.equations if part.output is trace.known[tensor.serial])
+                raise CaptureError("\n".join([*filter(None, places), reasons[tensor.serial]]))
+    return reasons
 
 
 def _refuse_changed_arguments(call: Call, arguments: Sequence[Any], passed: Any) -> None:

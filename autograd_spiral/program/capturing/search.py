@@ -54,7 +54,7 @@ class Search:
 
     def __init__(self, roots: Sequence[Any], expanded: Collection[Primitive] = ()) -> None:
         self.found: list[tuple[str, Any]] = []  # names and values
-        self.tensors: list[tuple[str, Tensor]] = []  # with what a user writes for each, such as `model.parts[0]`
+        self.written: list[tuple[str, Any]] = []  # values, with what a user writes for each: `model.parts[0]`
         self._roots = roots
         self._expanded = expanded  # the declared primitives whose bodies are equations of a program
         self._values = list(roots)  # and then what each read returned
@@ -103,9 +103,8 @@ class Search:
         value = read(self._values[source], key, MISSING)
         index = self._add(value, text or self._texts[source])
         self._reads[source, read, key] = Row(source, read, key, index, name)
-        if type(value) is Tensor:
-            self.tensors.append((self._texts[index], value))
         if name:
+            self.written.append((self._texts[index], value))
             self.found.append((name, value))
             if len(self._values) < _MOST_GUARDS:
                 self._queue.append((name, index))
@@ -183,8 +182,7 @@ class Search:
                 self._read(index, dict.get if is_dict else item_of, key, called, text)
                 continue
             self.found.append((called, item))
-            if type(item) is Tensor:
-                self.tensors.append((text, item))
+            self.written.append((text, item))
 
     def _attribute(self, index: int, name: str) -> None:
         """Guard an attribute: the object's own, or those of its classes, down to the first that is not a descriptor."""

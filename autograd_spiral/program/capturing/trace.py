@@ -10,21 +10,15 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from types import FrameType
 from typing import Any, NoReturn, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_spiral.debug.user_code import (
-    in_package,
-    is_running,
-    signal_handlers,
-    users_line,
-    users_line_indexes,
-)
-from autograd_spiral.engine.messages import INSTEAD_OF_MASKS, INSTEAD_OF_READING, called, stale
+from autograd_spiral.debug.user_code import in_package, is_running, signal_handlers, users_line, users_operation
+from autograd_spiral.engine.messages import INSTEAD_OF_MASKS, INSTEAD_OF_READING, called, instead_of, stale
 from autograd_spiral.engine.modes import MODE, NO_TRACE, Observer, Trace, entering
 from autograd_spiral.engine.pytree import LEAF
 from autograd_spiral.engine.table import Primitive
@@ -45,6 +39,7 @@ class StepTrace(Trace, Observer):
 
     def __init__(self, arguments: Collection[Tensor] = (), *, annotating: bool = True, expanding: bool = True) -> None:
         self._arguments = {*arguments}  # these and the inputs: the step cannot assign to them
+        self.kept: Mapping[int, str] = {}  # by serial number: results of an earlier run, and why not to read them
         self._within = sys._getframe(1).f_code  # the code of the function that makes this trace and runs the step
         self._handlers = signal_handlers()
         self.annotating = annotating  # whether to note lines, scopes and names, which takes most of the time
@@ -166,12 +161,8 @@ class StepTrace(Trace, Observer):
         """Raise `CaptureError`, since a captured step cannot do `act`; only signal handlers may."""
         if self.is_interrupted():
             return
-        if remedy is INSTEAD_OF_READING and users_line_indexes():
-            act = "indexing a plain array or a list by a tensor"
-            remedy = (
-                "That would read its value, but the program must be valid for any values: index a tensor, as in "
-                "Tensor(X)[i] or np.stack(tensors)[i], or index outside the step and pass X[i]"
-            )
+        if remedy is INSTEAD_OF_READING:
+            act, remedy = instead_of(users_operation()) or (act, remedy)
         self.refuse(f"{act} is not possible while a step is being captured. {remedy}.")
 
     def permit_index(self, index: Any) -> None:
@@ -212,8 +203,9 @@ class StepTrace(Trace, Observer):
             return self.state_of(known)
         if known.serial < self.began and known.requires_grad:
             self.refuse(
-                f"{called(known)}, of shape {known.shape}, was computed before the step began, and gradients flow "
-                "through it: compute it inside the step, or detach() it"
+                f"{called(known)}, of shape {known.shape}, was computed before the step began, or by an earlier run of "
+                "the step, and gradients flow through it: compute it inside the step, or detach() it; what the step "
+                "keeps for its next call belongs in a Tensor that it assigns"
             )
         if known.serial > self.began and known.primitive is not None:
             self.refuse(
@@ -225,6 +217,11 @@ class StepTrace(Trace, Observer):
             self.settled[id(known._value)] = known._value
         return known._value
 
+    def computed(self, value: Any) -> bool:
+        """Return whether this is a tensor that the run computed, or copied from an input or a leaf."""
+        known = self.known.get(value.serial) if type(value) is Tensor and value.serial > self.began else None
+        return isinstance(known, Value) or (known is not None and known.serial < self.began)
+
     def state_of(self, leaf: Tensor) -> Value:
         """Return the value of a leaf from before the step."""
         if leaf not in self.state:
@@ -233,6 +230,8 @@ class StepTrace(Trace, Observer):
         return self.state[leaf]
 
     def _now(self, arg: Any) -> Any:
+        if type(arg) is Tensor and arg.serial in self.kept:
+            self.refuse(self.kept[arg.serial])
         return self._held[arg][-1][1] if type(arg) is Tensor and arg in self._held else arg
 
     def _then(self, arg: Tensor, serial: int) -> Tensor:

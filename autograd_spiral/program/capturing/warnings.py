@@ -15,6 +15,7 @@ from autograd_spiral.debug.user_code import in_package
 from autograd_spiral.engine.pytree import LEAF
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.program.capturing.cache_key import CacheKey, Call, taken_apart
+from autograd_spiral.program.capturing.trace import StepTrace
 
 __all__ = ["MANY", "warn_of_kept_tensors", "warn_of_many", "warn_of_size"]
 
@@ -34,13 +35,13 @@ def _warn(message: str) -> None:
     warnings.warn(message, UserWarning, stacklevel=level + 1)
 
 
-def warn_of_kept_tensors(step: str, began: int, found: Sequence[tuple[str, Any]]) -> None:
-    """Warn if a variable, an attribute or a container holds a tensor that was computed after serial number `began`."""
+def warn_of_kept_tensors(step: str, runs: Sequence[StepTrace], found: Sequence[tuple[str, Any]]) -> None:
+    """Warn if a variable, an attribute or a container holds a tensor that one of these runs computed."""
     for name, value in found:
         parts = value if type(value) is tuple else (value,)
-        if any(type(part) is Tensor and part.primitive is not None and part.serial > began for part in parts):
+        if any(run.computed(part) for run in runs for part in parts):
             _warn(
-                f"{name!r} holds a tensor that {step} computed while it was captured, but a replay does not update it: "
+                f"{name!r} holds a tensor of the run in which {step} was captured, but a replay does not update it: "
                 "return the tensor instead"
             )
             return
