@@ -85,6 +85,7 @@ def test_what_a_hint_says_to_write_runs(name):
         "np": np,
         "data": [0.5],
         "other": np.eye(2),
+        **{"x": np.eye(2), "y": np.eye(2)},
         "axis": 0,
         "shape": (2, 1) if name == "unflatten" else (3, 2),
         "indices": np.array([1]),
@@ -365,7 +366,7 @@ def test_what_the_package_says_to_write_runs(text):
         names |= {"scores": square}
     if "q[" in code or "np.log(q)" in code:
         names |= {"q": w + 1}
-    if "[-k:]" in code:
+    if "-k:]" in code:
         names |= {"k": 1}
     if "axis=-1" in code:
         names |= {"x": square, "y": square}

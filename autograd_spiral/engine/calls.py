@@ -33,7 +33,8 @@ def overridable(body: F) -> F:
         try:
             return body(*args, **kwargs)
         except TypeError as error:
-            remedy = numpys_names(key for key in kwargs if f"unexpected keyword argument {key!r}" in str(error))
+            unknown = [key for key in kwargs if f"unexpected keyword argument {key!r}" in str(error)]
+            remedy = numpys_names(unknown) if "axis" in inspect.signature(body).parameters else ""
             if remedy:
                 raise TypeError(f"{error}{remedy}") from None
             raise
@@ -51,6 +52,7 @@ def explains_keywords(function: F) -> F:
     Traceback (most recent call last):
       ...
     TypeError: decay() got an unexpected keyword argument 'gamma': write factor= instead of gamma=
+    >>> del KEYWORDS["decay"]
     """
 
     @functools.wraps(function)

@@ -73,8 +73,11 @@ def grad(outputs: Any, inputs: Any = None, cotangents: Any = None, create_graph:
         if not start._requires_grad:
             role, floating = called_in(treedef, i, "input"), start._value.dtype.kind == "f"
             raise (messages.input_without_gradient if floating else messages.integer_in_grad)(role, start)
-        if start.args and (warning := messages.many_updates(called_in(treedef, i, "input"), start)):
-            warnings.warn(warning, UserWarning, stacklevel=2)
+        if start.args and not create_graph:
+            warning = messages.many_updates(called_in(treedef, i, "input"), start, _ASKED)
+            _ASKED[start.serial] = start
+            if warning:
+                warnings.warn(warning, UserWarning, stacklevel=2)
     given: Sequence[Any] = [None] * len(ends)
     if cotangents is not None:
         given = [cotangents] if isinstance(outputs, Tensor) else list(cotangents)
@@ -93,6 +96,10 @@ def grad(outputs: Any, inputs: Any = None, cotangents: Any = None, create_graph:
         results = [as_leaf(arrays[start]) if start in arrays else _zeros(start) for start in starts]
     note_inputs(results, starts, max([end.serial for end in ends], default=0))
     return unflatten(treedef, iter(results))
+
+
+_ASKED: weakref.WeakValueDictionary[int, Tensor] = weakref.WeakValueDictionary()
+"""The computed tensors for which gradients were computed, by serial number."""
 
 
 def _recorded(

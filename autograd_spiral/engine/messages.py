@@ -13,7 +13,7 @@ import dis
 import inspect
 import math
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -584,15 +584,16 @@ def unknown_keyword(function: str, keyword: str, *others: str) -> TypeError:
 _UPDATES = 10
 
 
-def many_updates(role: str, tensor: Any) -> str | None:
+def many_updates(role: str, tensor: Any, asked: Container[int]) -> str | None:
     """Return the warning for a parameter that ten updates have replaced by new tensors; None for any other tensor.
 
-    An update computes the new tensor from the old one and from a constant of the same shape. After the warning at the
-    tenth update, there are no further warnings.
+    An update computes the new tensor from the old one, for which a gradient was computed, and from a constant of the
+    same shape. `asked` has the serial numbers of computed tensors for which gradients were computed. After the warning
+    at the tenth update, there are no further warnings.
     """
     name, count = tensor.name, 0
     while count <= _UPDATES and len(tensor.args) == 2 and (old := _updated(*tensor.args)) is not None:
-        tensor, count = old, count + 1
+        tensor, count = old, count + (old.is_leaf or old.serial in asked or 2 * _UPDATES)
     if count != _UPDATES:
         return None
     name = name or tensor.name or "w"

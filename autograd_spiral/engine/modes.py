@@ -185,11 +185,11 @@ class entering:
 class Called(type):
     """The class of `no_grad` and `blame`: `with no_grad:` and `@no_grad` raise errors that say to write `no_grad()`."""
 
-    def __call__(cls, *args: Any) -> Any:
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         """Make a block. Raises TypeError for a function, as from `@no_grad` without parentheses."""
         if args and callable(args[0]):
             raise TypeError(f"{cls.__name__} must be called: write @{cls.__name__}()")
-        return super().__call__(*args)
+        return super().__call__(*args, **kwargs)
 
     def __enter__(cls) -> NoReturn:
         raise TypeError(f"{cls.__name__} must be called: write with {cls.__name__}():")

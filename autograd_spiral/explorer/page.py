@@ -17,9 +17,8 @@ from autograd_spiral.explorer.training import Regions
 
 __all__ = ["SCRIPTS", "page_of"]
 
-SCRIPTS = (
-    *("values.js", "order.js", "routes.js", "layout.js", "view.js", "picture.js", "panel.js"),
-    *("training.js", "explorer.js"),
+SCRIPTS = tuple(
+    f"{name}.js" for name in ("values", "order", "routes", "layout", "view", "picture", "panel", "training", "explorer")
 )
 """The files that make up the script, in order."""
 

@@ -147,7 +147,7 @@ def _is_confirmed(judge: Judge, at: int) -> bool:
 def _by_differences(plain: CheckedFunction, hand: ByHand, cotangent: Any, why: str) -> tuple[list[Findings], str]:
     """Return findings based on differences alone, and how they were judged."""
     why = why or "what was recorded is not all of the function, or has a wrong rule"
-    method = f"judged by differences alone: {plain.name} could not be recorded ({why})"
+    method = f"judged by differences only: {plain.name} could not be recorded ({why})"
     if rows := faults_of(plain) or hand.faults():
         return rows, method
     judge = Judge(plain, cotangent)

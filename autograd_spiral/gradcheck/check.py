@@ -85,7 +85,7 @@ def check_gradients(
             of_weights = [gradient.names[at] for at in gradient.weights]
             second = [row for row in second if row.name not in of_weights or row.verdict.fails]
             first = {row.name: row for row in rows}
-            rows += [_noted(row, first.get(row.name), "at second order alone") for row in second]
+            rows += [_noted(row, first.get(row.name), "only at second order") for row in second]
         how = {"order": order, "cotangent": cotangent, "directions": directions, "raise_on_mismatch": False}
         rows = _compared_with_float64(checked, rows, lambda *wide: check_gradients(function, *wide, **how))
     return _conclude(CheckReport(checked.name, tuple(rows)), raise_on_mismatch)
@@ -152,7 +152,7 @@ def _compared_with_float64(
     if not wide or not any(row.verdict is Verdict.WRONG for row in rows):
         return rows
     others = {(row.name, row.order): row for row in check(*wide).rows}
-    note = f"in {checked.narrowest} alone: right in float64"
+    note = f"only in {checked.narrowest}: right in float64"
     return [_noted(row, others.get((row.name, row.order)), note) for row in rows]
 
 
@@ -186,7 +186,7 @@ def _against_differences(judge: Judge, directions: int | None) -> list[Findings]
     for at, findings in found.items():
         if near := beside(judge, at, findings):
             (row,) = diagnosed(near[0], {at: near[1]})
-            rows[at] = replace(row, diagnosis=f"right at these numbers alone; beside them: {row.diagnosis}")
+            rows[at] = replace(row, diagnosis=f"right only at these numbers; beside them: {row.diagnosis}")
     return [*rows.values()]
 
 

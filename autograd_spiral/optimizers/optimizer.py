@@ -10,7 +10,7 @@ from typing import Any, Never, NoReturn, Self
 
 import numpy as np
 
-from autograd_spiral.engine.messages import KEYWORDS
+from autograd_spiral.engine.messages import KEYWORDS, unknown_keyword
 from autograd_spiral.engine.modes import MODE, NO_TRACE, no_grad, scope
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import GradientError, ShapeError
@@ -57,13 +57,11 @@ class Optimizer:
         try:
             signature.bind(None, *args, **kwargs)
         except TypeError as error:
-            unknown = [name for name in kwargs if name not in signature.parameters]
-            known = KEYWORDS.get("Optimizer", {})
-            others = [f"{known[name]} instead of {name}=" for name in unknown if name in known]
+            for name in kwargs:
+                if name in KEYWORDS.get(cls.__name__, ()) and name not in signature.parameters:
+                    raise unknown_keyword(cls.__name__, name) from None
             usual = f"the first arguments are {', '.join(list(signature.parameters)[1:3])}; pass the others by name"
-            raise TypeError(
-                f"{cls.__name__}: {error}: " + (f"write {', '.join(others)}" if others else usual)
-            ) from None
+            raise TypeError(f"{cls.__name__}: {error}: {usual}") from None
         return super().__new__(cls)
 
     def __init__(self, parameters: Any, learning_rate: float | Schedule, averages: Sequence[str] = ()) -> None:

@@ -39,7 +39,7 @@ for name in functions.__all__:
     add_missing(name, partial(call_of, getattr(functions, name), name, ", from autograd_spiral"))
 
 CALLS = {
-    "addmm": "b + t @ other",
+    "addmm": "t + x @ y",
     "allclose": "np.allclose(t, other)",
     "argwhere": "np.argwhere(t.data), which has no gradient, outside captured steps",
     "bernoulli": "rng.random(t.shape) < t.data, outside captured steps",
@@ -84,7 +84,7 @@ CALLS = {
     "inverse": "np.linalg.inv(t)",
     "is_floating_point": 't.dtype.kind == "f"',
     "itemsize": "t.dtype.itemsize",
-    "kthvalue": "np.sort(t)[k - 1]",
+    "kthvalue": "np.sort(t)[..., k - 1]",
     "le": "t <= other",
     "lerp": "t + weight * (other - t)",
     "lgamma": "scipy.special.gammaln(t)",
@@ -136,7 +136,7 @@ CALLS = {
     "tensor_split": "np.array_split(t, sections)",
     "tobytes": "t.data.tobytes()",
     "tofile": "np.save(file, t)",
-    "topk": "np.sort(t)[-k:], or np.argsort(t)[-k:] for the positions",
+    "topk": "np.sort(t)[..., -k:], or np.argsort(t)[..., -k:] for the positions, in ascending order",
     "type": "t.astype(dtype)",
     "type_as": "t.astype(other.dtype)",
     "unbind": "list(t)",

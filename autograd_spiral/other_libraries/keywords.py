@@ -69,14 +69,18 @@ _INSTEAD = {
         "eps": "leave it out, since the step is chosen for each element",
         "raise_exception": "raise_on_mismatch=",
     },
-    "Optimizer": {
+    "Adam": {
         "alpha lr step_size": "learning_rate=",
         "b1": "beta1=",
         "b2": "beta2=",
         "betas": "beta1= and beta2=",
         "eps": "epsilon=",
         "params": "parameters=",
-        "weight_decay": "a penalty in the loss, such as 0.5 * decay * np.sum(W**2),",
+    },
+    "SGD": {
+        "alpha lr step_size": "learning_rate=",
+        "params": "parameters=",
+        "weight_decay": "write a penalty in the loss, such as 0.5 * decay * np.sum(W**2)",
     },
     "exponential_decay": {
         "decay_rate gamma": "factor=",

@@ -87,7 +87,7 @@ _HINTS = {
     "one_hot to_categorical": (
         "write Tensor(np.eye(classes))[labels]; softmax_cross_entropy needs no such rows, but takes the labels"
     ),
-    "top_k": "write np.sort(x)[-k:], and np.argsort(x)[-k:] for the positions",
+    "top_k": "write np.sort(x)[..., -k:], and np.argsort(x)[..., -k:] for the positions, in ascending order",
     # losses
     (
         "BCELoss BCEWithLogitsLoss BinaryCrossentropy binary_cross_entropy binary_cross_entropy_with_logits "

@@ -15,7 +15,7 @@ __all__ = ["IGNORING", "check_form", "check_labels", "check_probabilities", "che
 
 
 IGNORING = (
-    "to ignore the rows without a label, write kept = labels >= 0 and np.average(softmax_cross_entropy(scores, "
+    "to ignore the rows without a label, write kept = labels >= 0; loss = np.average(softmax_cross_entropy(scores, "
     'np.where(kept, labels, 0), reduction="none"), weights=kept)'
 )
 """What to write where PyTorch ignores the label -100."""

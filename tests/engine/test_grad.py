@@ -177,6 +177,16 @@ def test_layers_few_updates_and_leaves_are_not_taken_for_updates():
     assert steps(30, lambda w, dw: w + np.tanh(w)) == []
     assert steps(30, lambda w, dw: np.tanh(w)) == []
     assert steps(30, lambda w, dw: w * Tensor(0.9) + 1.0) == []
+
+
+@pytest.mark.parametrize("combine", [np.multiply, np.add])
+def test_constants_of_the_same_shape_are_not_taken_for_updates(combine):
+    x = h = leaf([1, 2])
+    for _ in range(10):
+        h = combine(h, np.array([0.5, 1.0]))
+    for _ in range(2):
+        grad(np.sum(h * h), h)
+        grad(np.sum(h * h), [x, h])
     assert steps(30, lambda w, dw: Tensor(w.data - 0.1 * dw.data, requires_grad=True)) == []
 
 

@@ -43,7 +43,7 @@ def test_second_order_faults_are_found():
 
     report = checked(cube, X, order=2)
     assert [(row.order, row.verdict) for row in report.rows] == [(1, Verdict.OK), (2, Verdict.WRONG)]
-    assert report.rows[1].diagnosis == "2.00 × too small; at second order alone"
+    assert report.rows[1].diagnosis == "2.00 × too small; only at second order"
 
 
 def test_what_cannot_be_differentiated_is_refused():

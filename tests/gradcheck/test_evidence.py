@@ -126,7 +126,7 @@ def test_a_cotangent_that_is_forgotten_at_second_order_is_named():
     once = declared(lambda x: 3 * x * x, lambda ct, out, x: 6 * x)
     assert [row.diagnosis for row in checked(cube, X, order=2).rows] == [
         "",
-        "does not depend on the cotangent; at second order alone",
+        "does not depend on the cotangent; only at second order",
     ]
 
 

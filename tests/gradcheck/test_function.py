@@ -102,14 +102,14 @@ def test_what_is_wrong_in_a_narrow_dtype_alone_is_said():
         return x * x
 
     says = only(checked(squares, X.astype(np.float32))).diagnosis
-    assert says == "2.00 × too small; in float32 alone: right in float64"
+    assert says == "2.00 × too small; only in float32: right in float64"
     assert checked(squares, X).ok
 
     def by_hand(x):
         return np.asarray(2 * x if x.dtype == float else x, x.dtype)
 
     report = check_against(lambda x: np.sum(x * x), by_hand, X.astype(np.float32), raise_on_mismatch=False)
-    assert only(report).diagnosis == "2.00 × too small; in float32 alone: right in float64"
+    assert only(report).diagnosis == "2.00 × too small; only in float32: right in float64"
 
 
 def test_functions_that_differ_between_calls_are_named():

@@ -261,7 +261,7 @@ WRONG = {
     "a detached result": one_argument(
         np.exp, lambda ct, out, x: ct * (out.detach() if hasattr(out, "detach") else out), **TWICE
     ),
-    "in float32 alone": squares_by(narrow, x=X.astype(np.float32)),
+    "only in float32": squares_by(narrow, x=X.astype(np.float32)),
     "rounded to float16": squares_by(lambda g, x: np.asarray(np.asarray(g, np.float16), g.dtype)),
     "1e-4 in float32": squares_by(lambda g, x: (1 + 1e-4) * g, x=X.astype(np.float32)),
     "10 % in float16": squares_by(lambda g, x: 1.1 * g, x=X.astype(np.float16)),

@@ -513,9 +513,10 @@ def test_names_must_tell_tensors_apart() -> None:
     [
         (
             lambda w: Adam(w, lr=0.1),
-            "Adam: got an unexpected keyword argument 'lr': write learning_rate= instead of lr=",
+            "Adam() got an unexpected keyword argument 'lr': write learning_rate= instead of lr=",
         ),
         (lambda w: Adam(w, 0.1, betas=(0.9, 0.99)), "write beta1= and beta2= instead of betas="),
+        (lambda w: SGD(w, 0.1, b1=0.5), "got an unexpected keyword argument 'b1': the first arguments are parameters"),
         (lambda w: SGD(w), "the first arguments are parameters, learning_rate; pass the others by name"),
         (lambda w: SGD(w, 0.1, 0.9), "SGD: too many positional arguments: the first"),
         (lambda w: Adam(w).update(), "Adam.update takes the gradients: write optimizer.update(grad(loss, parameters))"),
@@ -540,7 +541,7 @@ def test_names_must_tell_tensors_apart() -> None:
         (lambda w: SGD(w, 0.1, weight_decay=0.1), "write a penalty in the loss, such as 0.5 * decay * np.sum(W**2)"),
         (
             lambda w: Adam(w, 0.1, weight_decay=0.1, b1=0.5),
-            "Adam: got an unexpected keyword argument 'b1': write beta1= instead of b1=",
+            "Adam() got an unexpected keyword argument 'b1': write beta1= instead of b1=",
         ),
     ],
 )

@@ -255,6 +255,16 @@ def _numbers_from_a_seed() -> Any:
 
 
 @_step
+def _generators_that_cannot_be_pickled() -> Any:
+    class Local(random.Random): ...
+
+    class Numbers(np.random.Generator): ...
+
+    local, numbers = Local(0), Numbers(np.random.PCG64(0))
+    return lambda x: x * isinstance(local, random.Random) * (numbers.bit_generator is not None), _ones
+
+
+@_step
 def _a_buffer_of_its_own() -> Any:
     buffer, table = np.empty(3), np.ones(3)
 

@@ -459,3 +459,11 @@ def test_slopes_of_i0_are_right_until_it_overflows() -> None:
         x = x[np.abs(x) < np.log(float(np.finfo(dtype).max))]
         _, (found,) = found_slopes(np.i0, x)
         assert np.max(ulps(found, _true_i0_slope(x.astype(WIDER[dtype])))) <= 4
+
+
+@pytest.mark.parametrize("function", [np.logaddexp, np.logaddexp2])
+@pytest.mark.parametrize("other", [np.inf, -np.inf, np.nan, 1.0])
+def test_a_sum_of_powers_with_nan_has_no_slope(function: Any, other: float) -> None:
+    for x, y in ((np.nan, other), (other, np.nan)):
+        with np.errstate(invalid="ignore"):  # NumPy warns, too
+            assert np.isnan(found_slopes(function, np.array([x]), np.array([y]))[1]).all()

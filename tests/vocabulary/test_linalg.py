@@ -243,6 +243,20 @@ def test_squares_of_norms_have_second_derivatives(name: str, at: Any) -> None:
     )
 
 
+def test_products_of_different_norms_have_the_second_derivatives_of_both() -> None:
+    x, h = np.array([0.7, -1.2, 2.0]), 1e-5
+
+    def slope(x: Any) -> Any:
+        x = Tensor(x, requires_grad=True)
+        return grad(np.linalg.norm(x) * np.linalg.norm(x, 3), x).data
+
+    def product(x: Any) -> Any:
+        return np.linalg.norm(x) * np.linalg.norm(x, 3)
+
+    numeric = np.stack([(slope(x + h * e) - slope(x - h * e)) / (2 * h) for e in np.eye(3)])
+    np.testing.assert_allclose(hessian(product)(x), numeric, rtol=1e-8)
+
+
 # --- results ----------------------------------------------------------------------------------------------------------
 
 

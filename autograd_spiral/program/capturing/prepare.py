@@ -135,7 +135,15 @@ def _random_states(call: Call, search: Search) -> list[tuple[str, bytes]]:
     found = [*shared, *(("", root) for root in call.roots), *search.found]
     owners = [(name, value.__self__ if isinstance(value, _METHODS) else value) for name, value in found]
     generators = [(name, owner) for name, owner in owners if isinstance(owner, _GENERATORS)]
-    return [(name, pickle.dumps(owner)) for name, owner in generators if not isinstance(owner, random.SystemRandom)]
+    return [(name, pickle.dumps(_state(owner))) for name, owner in generators]
+
+
+def _state(generator: Any) -> Any:
+    if isinstance(generator, random.Random):
+        return None if isinstance(generator, random.SystemRandom) else generator.getstate()
+    if isinstance(generator, np.random.RandomState):
+        return generator.get_state()
+    return getattr(generator, "bit_generator", generator).state
 
 
 def _stand_in(leaf: Any, name: str, peers: Peers) -> Tensor:

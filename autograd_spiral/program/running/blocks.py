@@ -93,7 +93,7 @@ def _rows_in_cache(parts: Split, threads: int) -> int:
     if per_row * total <= 2 * _CACHE:  # measured: two blocks are no faster than one
         return total
     most = max(_FEWEST, int(_CACHE / per_row))
-    return -(-total // (threads * -(-total // (threads * most))))
+    return max(_FEWEST, -(-total // (threads * -(-total // (threads * most)))))
 
 
 def _code(one: Pass, n: int) -> Code:

@@ -76,8 +76,7 @@ def _quantiles(
 @composes(np.median)
 def _median(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     lanes, shape = _lanes(floating(a), axis, keepdims)
-    middle = [(lanes.shape[-1] - 1) // 2, lanes.shape[-1] // 2]
-    return np.reshape(np.mean(_ranked(lanes, middle), axis=-1), shape)
+    return np.reshape(np.mean(_ranked(lanes, [(lanes.shape[-1] - 1) // 2, lanes.shape[-1] // 2]), axis=-1), shape)
 
 
 for _prefix, _entries in (("", _by_partition), ("nan", _by_sorting)):

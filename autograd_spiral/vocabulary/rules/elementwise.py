@@ -48,8 +48,8 @@ def _over_squares(a: Any, x: Any, y: Any) -> Any:
 
 
 def _weight(x: Any, y: Any, exp: Any) -> Any:
-    """Return `exp(x) / (exp(x) + exp(y))`, in float64; 0 where x and y are -inf."""
-    below, infinite, most = x < y, np.isinf(x) | np.isinf(y), np.where(x == -math.inf, 0.0, 1.0)
+    """Return `exp(x) / (exp(x) + exp(y))`, in float64; 0 where x and y are -inf, and NaN where one of them is NaN."""
+    below, infinite, most = x < y, (np.isinf(x) | np.isinf(y)) & (x == x) & (y == y), np.where(x == -math.inf, 0.0, 1.0)
     x, y = np.where(infinite, 1e6 * (x > y), x), np.where(infinite, 1e6 * below, y)  # 1e6 acts like infinity
     gap = x - y
     rest = (x - (gap - (gap - x))) - (y + (gap - x))  # what the difference lost by rounding
