@@ -161,6 +161,18 @@ def test_guards_hold_until_something_that_the_step_reads_changes() -> None:
     assert search.tensor_names()[layer.w] == "w"
 
 
+def test_pinned_guards_start_from_what_closure_variables_hold() -> None:
+    net = {"W": Tensor(ONES, requires_grad=True), "layers": [Layer()]}
+    roots = (lambda x: net["layers"][0].forward(x) @ net["W"],)
+    guards = Search(roots).guards
+    guards.pin(roots)
+    direct, others, _ = guards._plan
+    assert {"net", "layers", "rate"} <= {name for *_, name in direct}
+    assert not others
+    guards.unpin()
+    assert guards._plan[0] == []
+
+
 def test_objects_as_arguments_are_identified_by_the_attributes_that_the_step_reads() -> None:
     captured = capture(lambda layer, x: layer(x) * 1.0)
     slotted = capture(lambda thing, x: x * thing.rate)

@@ -81,6 +81,12 @@ def test_an_elementwise_result_takes_the_place_of_an_operand_that_dies() -> None
     assert layout.memory.allocated == 50 * 50 * 8
 
 
+def test_rows_that_are_copied_to_full_arrays_share_one_of_them() -> None:
+    x, row = np.ones((50, 50)), np.ones(50)
+    layout = code_of(lambda x, r, s: np.sin((x * 2.0 + r) * s).sum(), x, row, row).layout
+    assert layout.memory.allocated == 2 * x.nbytes
+
+
 def test_a_large_result_takes_the_place_of_a_new_operand_that_dies() -> None:
     w = Tensor(np.ones((80, 80)), requires_grad=True)
 

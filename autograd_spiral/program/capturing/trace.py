@@ -137,9 +137,8 @@ class StepTrace(Trace, Observer):
     def aliased(self, leaf: Tensor, tensor: Tensor) -> None:
         """Note that `leaf` holds the value of `tensor`, without its history."""
         source = self._now(tensor)
-        if (
-            source.is_leaf or source.serial in self.known
-        ):  # otherwise, it was computed before the step, and is a constant
+        # Anything else was computed before the step, and is a constant.
+        if source.is_leaf or source.serial in self.known:
             self.known[leaf.serial] = self.known.get(source.serial, source)
 
     def froze(self, original: NDArray[Any], copy: NDArray[Any]) -> None:
