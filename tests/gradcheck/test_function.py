@@ -334,3 +334,14 @@ def test_a_function_that_takes_arrays_differently_is_judged_by_its_calls_with_te
     slopes = [slope.numeric for slope in report.rows[0].slopes]
     ct = CheckedFunction(function, [x]).cotangents(None)[0]
     np.testing.assert_allclose(slopes, np.broadcast_to(ct, 3) * 2 * x, rtol=1e-6)
+
+
+def test_a_rule_that_rounds_differently_at_each_call_is_judged_like_any_other():
+    calls = itertools.count()
+
+    def square_by(slope):
+        return primitive(lambda ct, out, x: slope * ct * x + 1e-15 * (next(calls) % 3))(lambda x: x * x)
+
+    assert only(check_gradients(square_by(2.0), np.array([1.5, -0.5]), raise_on_mismatch=False)).verdict is Verdict.OK
+    report = check_gradients(square_by(3.0), np.array([1.5, -0.5]), raise_on_mismatch=False)
+    assert only(report).diagnosis == "1.50 × too large"
