@@ -475,12 +475,12 @@ inverse functions.
 
 In the tables, the output is called `z` and the arguments are called `x` and `y`, even if they have other names in the
 call. A line over a letter means the *cotangent* of this value, which is the gradient of the loss with respect to it. A
-rule is given `z̄`, the cotangent of the output, and it returns `x̄`, the cotangent of `x`. (In the code of a rule, `z` is
-called `out` and `z̄` is called `ct`.) `[x > y]` is 1 where x > y, and 0 elsewhere. `Σ` is a sum along the axis. `·`
-multiplies element by element, and `@` multiplies matrices. The formulas leave out broadcasting and dtypes: the engine
-sums each cotangent over the axes along which the argument was broadcast, and converts it to the dtype of the argument.
-Functions accept the same shapes and keywords as in NumPy, except that a keyword that is not in the table raises an
-error. A function that is marked *internal* is not for users: it appears only in recorded graphs.
+rule is given `z̄`, the cotangent of the output, and it returns `x̄`, the cotangent of `x`. (In the code of a rule, `z`
+is called `out` and `z̄` is called `ct`.) `[x > y]` is 1 where x > y, and 0 elsewhere. `Σ` is a sum along the `axis` of
+the call. `·` multiplies element by element, and `@` multiplies matrices. The formulas leave out broadcasting and
+dtypes: the engine sums each cotangent over the axes along which the argument was broadcast, and converts it to the
+dtype of the argument. Functions accept the same shapes and keywords as in NumPy, except that a keyword that is not in
+the table raises an error. A function that is marked *internal* is not for users: it appears only in recorded graphs.
 
 The column *edges* is about points where the function has no derivative, or an infinite one: it says which value the
 rule returns there. (A *tie* means that several arguments, or several entries, are equal.) Rules are written with
@@ -586,18 +586,13 @@ def _errors() -> str:
     return _section("Errors", text, _table("class builtin meaning", rows))
 
 
-def _left_out() -> str:
-    rows = []
-    for why, names in LEFT_OUT.items():
-        others = {f: instead for f, instead, reason in left_out.named() if reason == why and ".data)" not in instead}
-        listed = ", ".join(f"`np.{name}`" for name in names.split())
-        rows.append((listed, why, "; ".join(f"for `{name_of(f)}`: {instead}" for f, instead in others.items())))
-    text = (
-        "You cannot call these functions of NumPy on a tensor, for the reason in the second column. Each of them "
-        "raises an error that gives the reason and says what to write instead. If the last column does not mention a "
-        "function, call it on the value of the tensor, as in `np.unique(t.data)`."
-    )
-    return _section("Left out", text, _table("functions reason write", rows))
+def _left_out() -> str: rows = [] for why, names in LEFT_OUT.items(): others = {f: instead for f, instead, reason in
+left_out.named() if reason == why and ".data)" not in instead} listed = ", ".join(f"`np.{name}`" for name in
+names.split()) rows.append((listed, why, "; ".join(f"for `{name_of(f)}`: {instead}" for f, instead in others.items())))
+text = ( "You cannot call these functions of NumPy on a tensor, for the reason in the second column. Each of them "
+"raises an error that gives the reason and says what to write instead. If the last column says nothing about one " "of
+these functions, call this function on the value of the tensor, as in `np.unique(t.data)`." ) return _section("Left
+out", text, _table("functions reason write", rows))
 
 
 def _not_supported() -> str:
