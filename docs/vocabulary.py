@@ -586,13 +586,18 @@ def _errors() -> str:
     return _section("Errors", text, _table("class builtin meaning", rows))
 
 
-def _left_out() -> str: rows = [] for why, names in LEFT_OUT.items(): others = {f: instead for f, instead, reason in
-left_out.named() if reason == why and ".data)" not in instead} listed = ", ".join(f"`np.{name}`" for name in
-names.split()) rows.append((listed, why, "; ".join(f"for `{name_of(f)}`: {instead}" for f, instead in others.items())))
-text = ( "You cannot call these functions of NumPy on a tensor, for the reason in the second column. Each of them "
-"raises an error that gives the reason and says what to write instead. If the last column says nothing about one " "of
-these functions, call this function on the value of the tensor, as in `np.unique(t.data)`." ) return _section("Left
-out", text, _table("functions reason write", rows))
+def _left_out() -> str:
+    rows = []
+    for why, names in LEFT_OUT.items():
+        others = {f: instead for f, instead, reason in left_out.named() if reason == why and ".data)" not in instead}
+        listed = ", ".join(f"`np.{name}`" for name in names.split())
+        rows.append((listed, why, "; ".join(f"for `{name_of(f)}`: {instead}" for f, instead in others.items())))
+    text = (
+        "You cannot call these functions of NumPy on a tensor, for the reason in the second column. Each of them "
+        "raises an error that gives the reason and says what to write instead. If the last column says nothing about "
+        "one of these functions, call this function on the value of the tensor, as in `np.unique(t.data)`."
+    )
+    return _section("Left out", text, _table("functions reason write", rows))
 
 
 def _not_supported() -> str:

@@ -54,8 +54,8 @@ def draw(
 
     A captured step must have been called before; it is drawn as the program that it used last. The picture of a program
     shows its forward pass, its backward pass, and its updates, such as `W ← W − dW`, next to the state that they
-    change. It shows shapes but no values, and is simplified in the same way as the program's source. No edge leads from
-    a state to its own new value.
+    change. It shows shapes but no values, and is simplified in the same way as the program's source. If a new value is
+    computed directly from the old one, as in `W ← W − dW`, no edge is drawn for this, since the node's name shows it.
 
     Raises TypeError for anything that cannot be drawn, and for `gradients_of` or `names` with a program, which has its
     own; ValueError for another `rankdir`; `CaptureError` for a step that was not called yet; and whatever `grad`

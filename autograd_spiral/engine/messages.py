@@ -74,7 +74,10 @@ INSTEAD_OF_READING = (
 _ANY_VALUES = "That would read its value, but the program must be valid for any values: "
 INSTEAD_OF_BACKWARD = "Use grad(loss, parameters), whose results a program can compute, instead of backward() and .grad"
 INSTEAD_OF_BLAME = "Write with blame(): around the call of the step, which then runs eagerly with every value checked"
-INSTEAD_OF_MASKS = "Its shape would depend on the values: choose with np.where(mask, t, other), or index by integers"
+INSTEAD_OF_MASKS = (
+    "The shape of the result would depend on the mask's values: choose with np.where(mask, t, other), or index by "
+    "integers"
+)
 
 
 def instead_of(operation: str) -> tuple[str, str] | None:

@@ -233,8 +233,9 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
 
         For tensors that are not leaves, or do not require gradients, it is always None, and reading it issues a
         UserWarning that says how to get the gradient. Set it to None to start again from zero, or to an array of the
-        leaf's shape, which is copied. Setting it raises `ShapeError` for another shape, and `GradientError` for tensors
-        for which it is always None. Reading and setting it both raise `CaptureError` while a step is captured.
+        leaf's shape, which is copied. Setting it to an array raises `ShapeError` for another shape, and `GradientError`
+        for tensors for which it is always None. Reading and setting it both raise `CaptureError` while a step is
+        captured.
 
         >>> w = Tensor(3.0, requires_grad=True)
         >>> (w * w).backward()

@@ -75,9 +75,9 @@ class explore:
         budget: int = _BUDGET,
         regions: Regions | tuple[Any, Any, Any] | None = None,
     ) -> Training:
-        """Return a record of a training run: call it instead of the captured step, and then pass it to `explore`.
+        """Return a step that records a training run: call it instead of `step`, and then pass it to `explore`.
 
-        The record takes a snapshot of every value before each of the calls whose numbers are in `at`, counted from 0.
+        It takes a snapshot of every value before each of the calls whose numbers are in `at`, counted from 0.
         By default, it takes one before each of the first calls, and then whenever the number of calls has grown by 15%,
         so that 10,000 calls have 60 snapshots. The page adds a last snapshot, of the state when the page is made. At
         most `snapshots` snapshots are kept, or fewer if their elements would take more than `budget` bytes as float32.

@@ -50,8 +50,9 @@ def check_gradients(
     is narrowed down to its element; `directions=` sets the number of directions for all inputs.
 
     A float32 function is evaluated in float64 for the differences, unless it insists on float32. A derivative is `ok`
-    if it differs from the numeric one by no more than the numeric bound plus its own rounding; a `kink` lies between
-    one-sided slopes that differ. Outputs that are nan or infinite at the inputs are left out of the sum.
+    if it differs from the numeric one by no more than the error bound of the numeric one plus the rounding error of the
+    derivative itself; it is a `kink` if it lies between one-sided slopes that differ. Outputs that are nan or infinite
+    at the inputs are left out of the sum.
 
     Raises `GradientMismatch`, an AssertionError that carries the report, when something is wrong, or when no element of
     some input could be judged because no outputs were finite (unless `raise_on_mismatch=False`). Raises ValueError for

@@ -127,9 +127,9 @@ class Optimizer:
         whole step has succeeded. The update is in a scope with the name of the class, so pictures show `W ← Adam(W,
         dW)`. Raises `GradientError` if the gradients have another form, if one is missing, or if the container now
         holds other parameters. Raises `ShapeError` if a gradient has another shape, and `DtypeError` if it is not
-        floating-point. Issues a UserWarning if the loss was computed before the latest update. Also issues one if two
-        updates in a row get gradients of the same tensors that are not parameters, and the values of these tensors have
-        not changed.
+        floating-point. Issues a UserWarning if the loss was computed before the latest update. Also issues one if it
+        gets, twice in a row, the gradient of a tensor that is not one of the parameters, such as one of a new net, and
+        the value of that tensor has not changed in between.
 
         >>> from autograd_spiral import Adam
         >>> w = Tensor([1.0, 2.0], requires_grad=True)

@@ -97,8 +97,8 @@ def floating_gradient(caller: str, key: Any, gradient: Any) -> Any:
         )
     if type(gradient) is Tensor and gradient.is_leaf and gradient.requires_grad:
         raise GradientError(
-            f"{caller} takes gradients, but {called(key)} is a parameter: pass grad(loss, parameters), and use what "
-            "clip_by_norm returns"
+            f"{caller}: what was passed as the gradient of {called(key)} is a leaf that requires gradients: pass "
+            "grad(loss, parameters); clip_by_norm returns new gradients, and changes none in place"
         )
     array = gradient if type(gradient) is Tensor else np.asarray(gradient)
     if array.dtype.kind != "f":

@@ -50,19 +50,19 @@ def capture(
 
     An array, or a tensor that requires no gradients, is an input if it is an argument, or is inside a list, tuple, dict
     or dataclass among the arguments (a dataclass only if it holds arrays). Each combination of shapes and dtypes of the
-    inputs gets a program of its own. Everything else that the step is given or reads is constant. What it reads in
-    plain sight is watched: variables, attributes of your objects, items of short lists and dicts, in the step and in
-    your functions and methods that it names. A change there makes a new program. Once eight programs have been made for
-    inputs of the same shapes, a UserWarning says why. To find other changes, the step is recorded again at calls 2, 4,
-    8, 16, … of each program, and raises `CaptureError` if it no longer computes what the program does; `verify=False`
-    turns this off.
+    inputs gets a program of its own. Everything else that the step is given or reads is constant. Some of it is
+    watched, in the code of the step and of your functions and methods that this code refers to by name: variables,
+    attributes of your objects, and items of short lists and dicts. A change there makes a new program. Once eight
+    programs have been made for inputs of the same shapes, a UserWarning says why. To find other changes, the step is
+    recorded again at calls 2, 4, 8, 16, … of each program, and raises `CaptureError` if it no longer computes what the
+    program does; `verify=False` turns this off.
 
     Leaf tensors that the step reaches are state: they are read at each call, and the values that the step assigns to
     them are stored once the whole step has succeeded. Other outside arrays are read at each call if the step computes
-    with them. If it derives arrays from them in plain NumPy (`X[i]`, `X / 2`), changing their contents makes a new
-    program. The tensors that the step returns, in any nesting, come back as new leaves; nothing is recorded outside the
-    step. A transform such as `value_and_grad` differentiates steps that get its tensors: these calls run without a
-    program.
+    with them. If the step derives arrays from such an array X in plain NumPy (`X[i]`, `X / 2`), changing the contents
+    of X makes a new program. The tensors that the step returns, in any nesting, come back as new leaves; nothing is
+    recorded outside the step. A call inside a transform such as `value_and_grad` runs without a program if a tensor
+    that requires gradients is among its arguments, so that the transform can differentiate the step.
 
     Inside the step, use `grad` and `assign`. Reading a value (`float(t)`, `t.data`, `print(t)`), `backward()`, `.grad`
     and indexing with a boolean mask raise `CaptureError` with the line, and so does a step that changes a container

@@ -144,7 +144,7 @@ def check_probabilities(rows):
     if bad.any():
         row = bad.argmax()
         raise ValueError(
-            f"rows of class probabilities must be nonnegative and sum to 1, but row {row} is {rows[row].tolist()}"
+            f"class probabilities must be nonnegative and sum to 1, but row {row} is {rows[row].tolist()}"
         )
 ''',
 }

@@ -31,7 +31,7 @@ def _vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: An
 def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     ord = ord.item() if isinstance(ord, np.number) else ord
     if axis is None and ord is not None and x.ndim not in (1, 2):
-        raise ValueError(f"np.linalg.norm with ord={ord!r} needs axis=, one or two axes of shape {x.shape}")
+        raise ValueError(f"np.linalg.norm with ord={ord!r} needs one or two axes: pass axis=, for shape {x.shape}")
     axes = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim)
     if len(axes) == 1 or ord is None or (ord in ("fro", "f") and len(axes) == 2):
         order = ord if len(axes) == 1 and ord is not None else 2
