@@ -370,7 +370,7 @@ def _converting() -> tuple[str, FrameType | None]:
         library = frame.f_globals.get("__name__", "").partition(".")[0]
         if library in _LIBRARIES:
             found = (library, frame) if _called_as(frame) else found
-        elif found[0] or library != "autograd_spiral":
+        elif library != "contextlib" and (found[0] or library != "autograd_spiral"):  # which decorates functions
             break
         frame = frame.f_back
     return found if found[0] else ("", frame)

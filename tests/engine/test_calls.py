@@ -99,7 +99,8 @@ def test_other_unsupported_arguments_raise(call):
 def required(function):
     """Return how many arguments a function with `out` requires, or None if it takes no `out`."""
     parameters = inspect.signature(inspect.unwrap(function)).parameters
-    return sum(p.default is p.empty for p in parameters.values()) if "out" in parameters else None
+    named = [p for p in parameters.values() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    return sum(p.default is p.empty for p in named) if "out" in parameters else None
 
 
 BUFFERED = [f for f in {**COMPOSITIONS, **PRIMITIVES} if inspect.isfunction(inspect.unwrap(f)) and required(f)]
