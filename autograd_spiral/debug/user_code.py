@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import dis
 import functools
 import linecache
 import os
@@ -15,6 +14,8 @@ from types import CodeType, FrameType
 from typing import Any
 
 import numpy as np
+
+from autograd_spiral.engine.messages import running_instruction
 
 __all__ = ["in_package", "is_running", "signal_handlers", "users_line", "users_operation"]
 
@@ -71,14 +72,14 @@ def users_operation() -> str:
     For a call, return the function as it is written there, such as "math.exp"; for anything else, return "".
     """
     frame = _users_frame()
-    for step in dis.get_instructions(frame.f_code):
-        if step.offset == frame.f_lasti:
-            if step.opname == "BINARY_SUBSCR" or step.argrepr == "[]":  # "[]" since Python 3.14
-                return "[]"
-            if step.opname.startswith("STORE_S"):  # a subscript or a slice
-                return "[]="
-            return _called_at(frame.f_code.co_filename, step.positions) if "CALL" in step.opname else ""
-    return ""
+    step = running_instruction(frame)
+    if step is None:
+        return ""
+    if step.opname == "BINARY_SUBSCR" or step.argrepr == "[]":  # "[]" since Python 3.14
+        return "[]"
+    if step.opname.startswith("STORE_S"):  # a subscript or a slice
+        return "[]="
+    return _called_at(frame.f_code.co_filename, step.positions) if "CALL" in step.opname else ""
 
 
 def _called_at(file: str, positions: Any) -> str:

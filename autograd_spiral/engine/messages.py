@@ -293,11 +293,11 @@ def formats_text() -> bool:
         frame = frame.f_back
     if frame is None:
         return False
-    step = _running(frame)  # an operator calls __float__ only to format a text
+    step = running_instruction(frame)  # an operator calls __float__ only to format a text
     return step is not None and step.argrepr in ("%", "%=")
 
 
-def _running(frame: FrameType) -> dis.Instruction | None:
+def running_instruction(frame: FrameType) -> dis.Instruction | None:
     """Return the instruction that a frame is running."""
     return next((step for step in dis.get_instructions(frame.f_code) if step.offset == frame.f_lasti), None)
 
@@ -325,7 +325,7 @@ def plain_array(tensor: Any) -> LostGraphError:
     value = "float(t)" if tensor.shape == () else "t.data"
     graph = f"would silently drop the graph of {called(tensor)}"
     if not library:
-        step = _running(frame) if frame else None
+        step = running_instruction(frame) if frame else None
         if step is not None and step.opname.startswith("STORE_S"):  # a subscript or a slice
             remedy = f"write np.stack([t, …]) instead of filling an array, or array[i] = {value} for the value alone"
             return LostGraphError(f"array[i] = t {graph}: {remedy}")
@@ -370,7 +370,7 @@ def _converting() -> tuple[str, FrameType | None]:
         library = frame.f_globals.get("__name__", "").partition(".")[0]
         if library in _LIBRARIES:
             found = (library, frame) if _called_as(frame) else found
-        elif library != "contextlib" and (found[0] or library != "autograd_spiral"):  # which decorates functions
+        elif library != "contextlib" and (found[0] or library != "autograd_spiral"):  # contextlib decorates functions
             break
         frame = frame.f_back
     return found if found[0] else ("", frame)
@@ -595,8 +595,8 @@ def many_updates(role: str, tensor: Any, asked: Container[int]) -> str | None:
     at the tenth update, there are no further warnings.
     """
     name, count = tensor.name, 0
-    while count <= _UPDATES and len(tensor.args) == 2 and (old := _updated(*tensor.args)) is not None:
-        tensor, count = old, count + (old.is_leaf or old.serial in asked or 2 * _UPDATES)
+    while count <= _UPDATES and (old := _updated(tensor, asked)) is not None:
+        tensor, count = old, count + 1
     if count != _UPDATES:
         return None
     name = name or tensor.name or "w"
@@ -607,12 +607,12 @@ def many_updates(role: str, tensor: Any, asked: Container[int]) -> str | None:
     )
 
 
-def _updated(x: Any, y: Any) -> Any:
-    """Return the one of two operands that requires gradients, if they have the same shape; None if both or none do."""
-    flags = getattr(x, "requires_grad", False), getattr(y, "requires_grad", False)
-    if flags[0] == flags[1] or getattr(x, "shape", None) != getattr(y, "shape", None):
+def _updated(tensor: Any, asked: Container[int]) -> Any:
+    """Return the tensor of which `tensor` is an update; None if it is no update."""
+    if len(tensor.args) != 2 or len({getattr(arg, "shape", None) for arg in tensor.args}) > 1:
         return None
-    return x if flags[0] else y
+    olds = [arg for arg in tensor.args if getattr(arg, "requires_grad", False)]
+    return olds[0] if len(olds) == 1 and (olds[0].is_leaf or olds[0].serial in asked) else None
 
 
 def grad_of_no_leaf(tensor: Any) -> GradientError:
