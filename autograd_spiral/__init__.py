@@ -5,18 +5,19 @@
 >>> w = Tensor([1.0, -2.0], requires_grad=True, name="w")  # NumPy's functions and Python's operators record a graph
 >>> loss = np.sum(relu(w) ** 2).named("loss")
 >>> loss.backward()                                        # adds the gradient to w.grad …
->>> slope = grad(loss, w, create_graph=True)               # … and grad returns it; it can be differentiated
->>> check_gradients(np.tanh, w.data).verdict               # gradients compared with finite differences
+>>> slope = grad(loss, w, create_graph=True)               # … or returns it, here as a tensor with its own graph
+>>> check_gradients(np.tanh, w.data).verdict               # compares gradients with finite differences
 'ok'
 >>> picture = draw(loss, gradients_of=w)                   # the graph, forward and backward: picture.save_as("w.svg")
 >>> page = explore(loss, gradients_of=w)                   # … to step through in a browser: page.save_as("w.html")
 >>> text = backward_source(loss, w)                        # both passes, as NumPy code that a person could write
 >>> step = capture(lambda x: np.sum(w * x))                # a step, recorded at the first call and replayed later
 
-There is more: `value_and_grad`, `jacobian`, `hessian` and others compute derivatives of functions; `Adam` and `SGD`
-train a model; `@primitive` declares an operation with its gradient rule; `no_grad()`, `scope(name)` and `blame()` are
-context managers. Functions that NumPy lacks, such as `softmax_cross_entropy`, are here too.
-`python -m autograd_spiral --help` lists the commands, and the pages in docs/ explain the rest.
+There is more. `value_and_grad`, `jacobian`, `hessian` and others compute derivatives of functions. `Adam` and `SGD`
+train a model. `@primitive` declares an operation with its own gradient rule. In a `with` block, `no_grad()` stops
+recording, `scope(name)` groups operations, and `blame()` finds the first NaN or infinity. Functions that NumPy lacks,
+such as `softmax_cross_entropy`, are here too. `python -m autograd_spiral --help` lists the commands, and the pages in
+docs/ explain the rest.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
-"""The exceptions. Each is a subclass of the built-in exception that a caller would expect."""
+"""The package's exceptions. Each is also a subclass of the built-in exception that a caller would expect."""
 
 import numpy as np
 
 
 class AutogradError(Exception):
-    """The base of every exception that this package defines."""
+    """The base class of every exception that this package defines."""
 
 
 class ShapeError(AutogradError, ValueError):
-    """Shapes do not fit; the message names the operation and every shape."""
+    """Shapes do not fit together; the message names the operation and all shapes."""
 
 
 class ArgumentError(AutogradError, ValueError):
@@ -27,7 +27,7 @@ class PositionError(AutogradError, IndexError):
 
 
 class DtypeError(AutogradError, TypeError):
-    """A dtype or a type does not support the operation (object arrays, complex numbers, an axis of 0.0)."""
+    """A dtype or a type is not supported: for example complex numbers, object arrays, or a float as an axis."""
 
 
 class NoRuleError(AutogradError, TypeError):
@@ -35,7 +35,7 @@ class NoRuleError(AutogradError, TypeError):
 
 
 class InPlaceError(AutogradError, TypeError):
-    """A recorded value was about to be overwritten; the message says what to write instead."""
+    """Code tried to overwrite a recorded value; the message says what to write instead."""
 
 
 class LostGraphError(AutogradError, TypeError):
@@ -43,7 +43,7 @@ class LostGraphError(AutogradError, TypeError):
 
 
 class LabelError(AutogradError, ValueError):
-    """Class labels are not integers, one per row and within range; the message names the row and the label."""
+    """Class labels are invalid: there must be one integer per row, within range; the message names the wrong label."""
 
 
 class GradientError(AutogradError, RuntimeError):
@@ -51,23 +51,23 @@ class GradientError(AutogradError, RuntimeError):
 
 
 class RuleError(AutogradError, RuntimeError):
-    """A primitive's rule failed, returned a wrong shape, or was declared wrongly (such as a wrong number of VJPs)."""
+    """A primitive's gradient rule failed or returned a wrong shape, or the primitive was declared incorrectly."""
 
 
 class StaleLeafError(AutogradError, RuntimeError):
-    """A leaf got a new value after it was recorded, so `create_graph=True` cannot record a gradient at the old one."""
+    """A leaf got a new value after it was recorded; `create_graph=True` cannot record a gradient at the old value."""
 
 
 class CaptureError(AutogradError, RuntimeError):
-    """A step cannot be captured, or a program cannot be printed; the message names the line and the remedy."""
+    """A step cannot be captured, or its program cannot run or be printed; the message names the line and the remedy."""
 
 
 class LostPeerError(AutogradError, RuntimeError):
-    """Another process that takes part in a step has ended, or does not answer; the leaves keep their old values."""
+    """One of the processes that share a step's work has ended or does not answer; the leaves keep their old values."""
 
 
 class GradientMismatch(AutogradError, AssertionError):
-    """A gradient check failed, or could not judge anything: `report` says what is wrong, where, and by how much."""
+    """A gradient check failed or could not judge anything; `report` says what is wrong, where, and by how much."""
 
     def __init__(self, report: object, diagnosis: str = "gradient check failed") -> None:
         super().__init__(f"{diagnosis}\n{report}")
@@ -75,4 +75,4 @@ class GradientMismatch(AutogradError, AssertionError):
 
 
 class NonFiniteError(AutogradError, FloatingPointError):
-    """A NaN or infinity occurred inside `blame()`; the message says where, and from which inputs."""
+    """Inside `blame()`, an operation returned a NaN or infinity; the message says where, and from which inputs."""

@@ -1,10 +1,11 @@
 """Hypothesis strategies for testing operations and their gradients; they need hypothesis, from the `test` extra.
 
-Numbers come from a short list of round numbers, so that a failing test shrinks to arrays that can be read at a glance.
+A strategy draws random test data. If a test fails, hypothesis shrinks the data: it looks for simpler data with which
+the test still fails. The numbers here come from a short list of round numbers, so that what remains is easy to read.
 They shrink to 0 and 1 first, then to other whole numbers and halves, then to tenths. Shapes shrink to few, short axes.
 Every `dtype` argument may also be a strategy for dtypes, such as `float_dtypes()`.
 
-A gradient that is right for such numbers can be wrong for others. `arrays_near` draws numbers on kinks and next to
+A gradient that is right for round numbers can be wrong for others. `arrays_near` draws numbers on kinks and next to
 them, `arrays_of_any_scale` draws tiny and huge numbers, and `ill_conditioned_arrays` draws arrays whose differences and
 products lose digits. `in_any_layout` draws arrays in other memory layouts.
 
@@ -53,11 +54,11 @@ Array: TypeAlias = NDArray[Any]
 
 
 def numbers(low: float = -3.0, high: float = 3.0, *, away_from: Iterable[float] = (), gap: float = 0.05) -> Any:
-    """Return a strategy for floats between `low` and `high`, at least `gap` away from each of `away_from`.
+    """Return a strategy for floats between `low` and `high`, at least `gap` away from each number in `away_from`.
 
-    Failing examples shrink to round numbers. Raises ValueError when no number is left, or when `low` is above `high`.
+    Failing examples shrink to round numbers. Raises ValueError if no number is left, or if `low` is above `high`.
 
-    >>> from hypothesis import find
+    >>> from hypothesis import find  # find returns the simplest example that has a property
     >>> find(numbers(0.5, 2), lambda x: x != 1)
     2.0
     """
@@ -86,12 +87,12 @@ def arrays_away_from(
     max_dims: int = 3,
     max_side: int = 4,
 ) -> Any:
-    """Return a strategy for arrays of floats between `low` and `high`, at least `gap` away from each of `kinks`.
+    """Return a strategy for arrays of floats between `low` and `high`, at least `gap` away from each of the `kinks`.
 
-    `shape` is a shape or a strategy for shapes; without it, arrays have up to `max_dims` axes of up to `max_side`
-    entries. Raises ValueError, as `numbers` does, when the kinks leave no number.
+    `shape` is a shape or a strategy for shapes. Without it, arrays have from `min_dims` to `max_dims` axes, each with
+    at most `max_side` entries. Raises ValueError if the kinks leave no number.
 
-    >>> from hypothesis import find
+    >>> from hypothesis import find  # find returns the simplest example that has a property
     >>> find(arrays_away_from([0.0, 1.0], min_dims=1), lambda x: x.size > 1)
     array([-1., -1.])
     """
@@ -111,9 +112,9 @@ def _arrays(dtype: Any, shape: Any, elements: Any) -> Any:
 
 
 def float_dtypes(*, platform: bool = False) -> Any:
-    """Return a strategy for float64, float32 and float16; with `platform`, also the platform's long double.
+    """Return a strategy for the dtypes float64, float32 and float16; `platform=True` adds the platform's long double.
 
-    >>> from hypothesis import find
+    >>> from hypothesis import find  # find returns the simplest example that has a property
     >>> find(float_dtypes(), lambda dtype: dtype.itemsize < 8)
     dtype('float32')
     """
@@ -121,11 +122,11 @@ def float_dtypes(*, platform: bool = False) -> Any:
 
 
 def arrays_near(kinks: Iterable[float], *, shape: Any = (3,), dtype: Any = np.float64, distance: float = 1e-2) -> Any:
-    """Return a strategy for arrays of numbers at `kinks`, or at most `distance` away from them.
+    """Return a strategy for arrays of numbers that are equal to one of the `kinks` or close to one.
 
-    Raises ValueError if there are no kinks.
+    A number is at most `distance` away from a kink. Raises ValueError if there are no kinks.
 
-    >>> from hypothesis import find
+    >>> from hypothesis import find  # find returns the simplest example that has a property
     >>> find(arrays_near([1.0]), lambda x: np.all(x < 1)).round(6)
     array([0.99, 0.99, 0.99])
     """
@@ -145,12 +146,12 @@ def arrays_near(kinks: Iterable[float], *, shape: Any = (3,), dtype: Any = np.fl
 
 
 def arrays_of_any_scale(*, shape: Any = (3,), dtype: Any = np.float64, alike: bool = False, signed: bool = True) -> Any:
-    """Return a strategy for arrays of tiny and huge numbers from the whole range of the dtype, subnormals included.
+    """Return a strategy for arrays of tiny and huge numbers, from the whole range of the dtype.
 
-    Each number of an array has its own scale; with `alike`, all numbers have the same scale. Numbers are positive
-    unless `signed`. They shrink towards 1.
+    Each number of an array has its own scale; with `alike`, all numbers have the same scale. With `signed=False`, all
+    numbers are positive. They shrink towards 1.
 
-    >>> from hypothesis import find
+    >>> from hypothesis import find  # find returns the simplest example that has a property
     >>> float(find(arrays_of_any_scale(dtype="float16"), lambda x: x.min() > 100).max())
     1000.0
     """
@@ -185,12 +186,12 @@ def ill_conditioned_arrays(draw: Any, /, *, shape: Any = (3,), dtype: Any = np.f
     """Draw an array whose differences or products lose digits, in one of the ways that occur in practice.
 
     Its numbers may be far from 0 and close to each other, as years are, or they may differ widely in scale. Or its last
-    row (or number) is nearly the sum of the others, so that a square matrix is nearly singular. Numbers that are too
-    close together for the dtype become equal.
+    row (or number) is nearly the sum of the others, so that a square matrix is nearly singular. If numbers are too
+    close together for the dtype, they become equal.
 
-    >>> from hypothesis import find
+    >>> from hypothesis import find  # find returns the simplest example that has a property
     >>> x = find(ill_conditioned_arrays(), lambda x: np.std(x) > 0 and np.mean(x) > 1e5 * np.std(x))
-    >>> float(x.min()), bool(np.ptp(x) < 1e-5 * x.min())
+    >>> float(x.min()), bool(np.ptp(x) < 1e-5 * x.min())  # the numbers differ only in their last digits
     (1000000.0, True)
     """
     shape, dtype = (draw(x) if isinstance(x, st.SearchStrategy) else x for x in (shape, dtype))
@@ -216,8 +217,8 @@ def in_any_layout(draw: Any, arrays: Any, /) -> Array:
     Its axes are in another order or run backwards, or the array is part of a larger array, read-only, unaligned, or in
     the other byte order.
 
-    >>> from hypothesis import find
-    >>> find(in_any_layout(arrays_away_from(shape=(2, 2))), lambda x: x.strides[0] < 0).shape
+    >>> from hypothesis import find  # find returns the simplest example that has a property
+    >>> find(in_any_layout(arrays_away_from(shape=(2, 2))), lambda x: x.strides[0] < 0).shape  # runs backwards
     (2, 2)
     """
     x = np.array(draw(arrays))
@@ -248,9 +249,11 @@ def _filled(view: Array, values: Array) -> Array:
 
 @st.composite
 def tensors(draw: Any, /, kinks: Iterable[float] = (), *, requires_grad: bool = True, **how: Any) -> Tensor:
-    """Draw a Tensor with data from `arrays_away_from(kinks, **how)`, which raises for wrong arguments.
+    """Draw a Tensor with data from `arrays_away_from(kinks, **how)`.
 
-    >>> from hypothesis import find
+    Raises the errors of `arrays_away_from`.
+
+    >>> from hypothesis import find  # find returns the simplest example that has a property
     >>> find(tensors(shape=(2,)), lambda x: x.data.min() > 0)
     Tensor([1., 1.], requires_grad=True)
     """
@@ -263,9 +266,9 @@ def broadcastable(
 ) -> tuple[Array, ...]:
     """Draw `count` arrays whose shapes broadcast together.
 
-    Other keywords, and errors, are those of `arrays_away_from`.
+    For the other keywords and errors, see `arrays_away_from`.
 
-    >>> from hypothesis import find
+    >>> from hypothesis import find  # find returns the simplest example that has a property
     >>> x, y = find(broadcastable(), lambda pair: pair[0].shape != pair[1].shape)
     >>> (x + y).shape == np.broadcast_shapes(x.shape, y.shape)
     True
@@ -277,11 +280,11 @@ def broadcastable(
 
 @st.composite
 def labels_for(draw: Any, /, scores: Any) -> NDArray[np.int64]:
-    """Draw class labels for `scores` of shape (N, K), an array or a Tensor: N integers in `range(K)`.
+    """Draw class labels for `scores`, an array or a Tensor of shape (N, K): N integers in `range(K)`.
 
     Raises ValueError if the scores do not have two axes, or have no classes.
 
-    >>> from hypothesis import find
+    >>> from hypothesis import find  # find returns the simplest example that has a property
     >>> find(labels_for(np.zeros((4, 3))), lambda labels: labels.max() == 2)
     array([2, 2, 2, 2])
     """
@@ -294,11 +297,11 @@ def labels_for(draw: Any, /, scores: Any) -> NDArray[np.int64]:
 
 @st.composite
 def matmul_pairs(draw: Any, /, *, max_side: int = 3, vectors: bool = True, **how: Any) -> tuple[Array, Array]:
-    """Draw two arrays for `@`: vectors (unless `vectors=False`), matrices, or stacks of matrices that broadcast.
+    """Draw two arrays that `@` multiplies: vectors (unless `vectors=False`), matrices, or stacks of matrices.
 
-    Other keywords, and errors, are those of `arrays_away_from`.
+    For the other keywords and errors, see `arrays_away_from`.
 
-    >>> from hypothesis import find
+    >>> from hypothesis import find  # find returns the simplest example that has a property
     >>> x, y = find(matmul_pairs(), lambda pair: pair[0].ndim == 1 and pair[1].ndim == 2)
     >>> x, y
     (array([0.]), array([[0.]]))

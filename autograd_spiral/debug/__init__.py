@@ -1,1 +1,1 @@
-"""Tools for debugging and timing: `blame`, the line of the user's code, and `keep_memory`."""
+"""Tools for finding errors and saving time: `blame`, the line of the user's code for messages, and `keep_memory`."""

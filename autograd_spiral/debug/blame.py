@@ -19,13 +19,15 @@ _error_state: ContextVar[Any] = ContextVar("autograd_spiral_error_state", defaul
 
 
 class blame(entering, metaclass=Called):
-    """Raise `NonFiniteError` at the first operation, forward or backward, whose result is not finite.
+    """Raise `NonFiniteError` at the first operation, forward or backward, whose result is NaN or infinite.
 
-    It is a context manager (`with blame():`) and a decorator (`@blame()`). The error names the primitive, the user's
-    line that recorded it, the pass (forward or backward), and the range of each input. Only results are checked, so
-    data may hold infinities: a score of -inf, for example, rules out a class. NumPy's own warnings are silenced inside
-    the block, since the error says more. Outside the block, nothing is checked, and nothing is slower. A captured step
-    that is called inside the block runs eagerly and is checked; inside such a step, `blame()` raises a `CaptureError`.
+    It is a context manager (`with blame():`) and a decorator (`@blame()`). The error names the operation, the line of
+    your code that recorded it, the pass (forward or backward), and the range of each input. Only results are checked,
+    so data may hold infinities: for example, a score of -inf gives a class the probability 0. Inside the block, NumPy's
+    own warnings are silenced, since the error says more. Outside the block, nothing is checked, and nothing is slower.
+
+    A captured step that is called inside the block runs eagerly, that is, operation by operation, so that each result
+    can be checked. Inside such a step, `blame()` raises a `CaptureError`.
 
     >>> from autograd_spiral import Tensor
     >>> x = Tensor([4.0, 0.0], requires_grad=True)

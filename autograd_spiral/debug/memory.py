@@ -8,11 +8,12 @@ __all__ = ["keep_memory"]
 def keep_memory() -> None:
     """Make this process keep freed memory for its next arrays instead of giving it back to the system.
 
-    On Linux with glibc, the memory of arrays of a few hundred kilobytes is otherwise given back after every step, and
-    the page faults at the next step take more time than the arithmetic. This function allocates 30 MB and frees them at
-    once, which raises the threshold above which the allocator gives memory back. (See M_TRIM_THRESHOLD in mallopt(3):
-    the threshold adapts to the largest block freed, up to 32 MB.) This affects the whole process, so the package never
-    calls the function by itself. On other systems, it has no effect.
+    Arrays of a few hundred kilobytes can become faster, on Linux with glibc. There, their memory is otherwise given
+    back after every step, and getting it again in the next step can take longer than the arithmetic. The function
+    affects the whole process, so the package never calls it by itself. On other systems, it has no effect.
+
+    It works by allocating 30 MB and freeing them at once: from then on, the allocator gives memory back only above a
+    higher threshold. (See M_TRIM_THRESHOLD in the manual page mallopt(3).)
 
     >>> keep_memory()
     """

@@ -1,4 +1,4 @@
-"""Pictures of computation graphs: a forward pass, a forward and a backward pass, or a whole captured step."""
+"""Pictures of computation graphs: of a forward pass, of a forward and a backward pass, or of a whole captured step."""
 
 from autograd_spiral.drawing.export import Drawing
 from autograd_spiral.drawing.picture import draw

@@ -33,9 +33,10 @@ _PATIENCE = 60.0
 
 
 class Drawing(Digraph):  # type: ignore[misc]  # graphviz has no type hints
-    """A picture of a graph in DOT, the language of Graphviz: `.source` is the DOT text, and Jupyter shows the picture.
+    """A picture of a graph: `save_as` writes it to a file, and Jupyter shows it.
 
-    `save_as` writes a file. The other methods are those of `graphviz.Digraph`, whose `render` needs the `dot` program.
+    `.source` is the picture in DOT, the language of Graphviz. The other methods are those of `graphviz.Digraph`. Its
+    method `render` needs Graphviz's program `dot`.
 
     >>> from autograd_spiral import Tensor, draw
     >>> draw(3 * Tensor(2.0, requires_grad=True))
@@ -43,13 +44,14 @@ class Drawing(Digraph):  # type: ignore[misc]  # graphviz has no type hints
     """
 
     def save_as(self, path: str | os.PathLike[str]) -> Path:
-        """Write the picture to `path` in the format of its suffix, .svg, .png, .pdf or .dot; return the file written.
+        """Write the picture to `path`, in the format of its suffix (.svg, .png, .pdf or .dot), and return the path.
 
-        Missing folders are created, and an older file stays until the new one is complete. Pictures are made by
-        Graphviz's `dot`, or by the program that `pip install graphviz-pure` installs (which makes no PDF). If neither
-        is installed, or if the program fails or takes more than a minute, the DOT text is written instead, with the
-        suffix .dot. A line on stderr then says why, and what to do. Raises ValueError for another suffix, and OSError
-        if the file cannot be written.
+        Missing folders are created. An existing file is replaced only when the new one is complete. Pictures are made
+        by Graphviz's program `dot`, or by the program that `pip install graphviz-pure` installs (which makes no PDF).
+
+        If neither is installed, or if the program fails or takes more than a minute, the DOT text is written instead,
+        with the suffix .dot, and the path of that file is returned. A line on stderr then says why, and what to do.
+        Raises ValueError for another suffix, and OSError if the file cannot be written.
 
         >>> import tempfile
         >>> from autograd_spiral import Tensor

@@ -36,26 +36,26 @@ def draw(
 ) -> Drawing:
     """Return a picture of how `outputs` were computed: a graph with one node per operation, and one per leaf.
 
-    A node shows `name = formula`, the shape, the recorded value (mean ± standard deviation if there is more than one
-    element), and the dtype unless it is float64. After `backward()`, it also shows the size of the gradient: a leaf
-    shows its `.grad`, and if there is a single scalar output, an operation shows the gradient with respect to its
-    result. `values=False` leaves out values and gradients. Numbers, transposes, masks and broadcasts are part of the
-    formula that uses them, and so are short terms of an update that have no name and only one use.
+    `outputs` is a Tensor, a sequence of Tensors, a captured step, or a program. A node shows `name = formula`, the
+    shape, and the dtype unless it is float64. It also shows the value: the mean ± the standard deviation if there is
+    more than one element. After `backward()`, it shows the norm of the gradient, too. (Operations show one only if
+    there is a single output with one element.) `values=False` leaves out values and gradients. Numbers, transposes,
+    masks and broadcasts have no nodes of their own: they are part of the formula that uses them.
 
     With `gradients_of`, the backward pass is recorded again and drawn too, with each gradient next to its value.
-    `gradients_of` takes leaves or other tensors, in any form that `grad` takes, and the outputs must then be scalars.
-    Names come from `Tensor(name=…)` and `.named(…)`, otherwise from `names`, such as `locals()`, otherwise from the
-    keys and attributes of `gradients_of`. `rankdir` is the direction that values flow in: TB, LR, BT or RL.
+    `gradients_of` takes leaves or other tensors, in any form that `grad` takes, and each output must then have one
+    element. Names come from `Tensor(name=…)` and `.named(…)`, otherwise from `names`, such as `locals()`, otherwise
+    from the keys and attributes of `gradients_of`. `rankdir` is the direction in which values flow: "TB" (top to
+    bottom), "LR", "BT" or "RL".
 
-    If the rounds of a loop all compute the same thing, one frame stands for all of them, and shows the first round.
-    Everything that belongs to the update of one parameter is one node, and so is a long sum. `fold=False` draws all of
-    these in full. If there are more than `max_nodes` nodes, scopes collapse to one node each; operations outside any
-    `scope(…)` stay.
+    Large graphs are simplified. If all rounds of a loop compute the same thing, only the first one is drawn, in a frame
+    that says how many there are. A long sum is one node, and so is the whole update of a parameter. `fold=False` draws
+    all of these in full. If there are more than `max_nodes` nodes, each `scope(…)` is drawn as one node; operations
+    outside any scope stay.
 
-    A captured step must have been called before; it is drawn as the program that it used last. The picture of a program
-    shows its forward pass, its backward pass, and its updates, such as `W ← W − dW`, next to the state that they
-    change. It shows shapes but no values, and is simplified in the same way as the program's source. If a new value is
-    computed directly from the old one, as in `W ← W − dW`, no edge is drawn for this, since the node's name shows it.
+    A captured step is drawn as the program that it used last, so call it first. The picture of a program shows its
+    forward pass, its backward pass, and its updates, such as `W ← W − dW`, next to the state that they change. It shows
+    shapes but no values.
 
     Raises TypeError for anything that cannot be drawn, and for `gradients_of` or `names` with a program, which has its
     own; ValueError for another `rankdir`; `CaptureError` for a step that was not called yet; and whatever `grad`
@@ -64,16 +64,14 @@ def draw(
     >>> import numpy as np
     >>> from autograd_spiral import capture, grad
     >>> W = Tensor([[1.0, 2.0]], requires_grad=True, name="W")
-    >>> picture = draw(np.sum(W**2).named("loss"))
-    >>> "<B>loss</B> = Σ ·" in picture.source
-    True
+    >>> picture = draw(np.sum(W**2).named("loss"))  # picture.save_as("graph.svg") writes a file
     >>> @capture
     ... def step():
     ...     loss = np.sum(W**2)
     ...     W.assign(W - 0.1 * grad(loss, W))
     ...     return loss
     >>> _ = step()
-    >>> "<B>W</B> ← W − 0.2 × W" in draw(step).source
+    >>> "<B>W</B> ← W − 0.2 × W" in draw(step).source  # the update, since the gradient is 2 * W
     True
     >>> x = W
     >>> for _ in range(20):

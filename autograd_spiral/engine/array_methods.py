@@ -1,7 +1,7 @@
 """The methods and attributes that a Tensor shares with arrays: shapes, Python's protocols, and NumPy's methods.
 
-A class that inherits them holds an array as `_value`, makes it readable as `data`, and implements NumPy's protocols. So
-the methods here need not know how operations are recorded.
+A class that inherits them holds an array as `_value`, makes it readable as `data`, and implements NumPy's protocols.
+The methods here only call NumPy's functions, so they need not know how operations are recorded.
 """
 
 from __future__ import annotations
@@ -22,15 +22,16 @@ np: Any = numpy  # its type stubs know only arrays, not other classes that imple
 
 
 class ArrayMethods:
-    """A base class with the methods of arrays, for classes that implement NumPy's protocols.
+    """The base class that gives a Tensor the methods of arrays, such as `sum` and `reshape`.
 
-    What the methods return and raise depends on that class. The results, gradients and errors described here are those
-    of a Tensor.
+    Most of the methods call the NumPy function of the same name. So a class can inherit them if it implements NumPy's
+    protocols, such as `__array_function__`. The results, gradients and errors that are described here are those of a
+    Tensor.
 
-    >>> class Told(ArrayMethods):
-    ...     def __array_function__(self, function, types, args, kwargs):
+    >>> class Shown(ArrayMethods):
+    ...     def __array_function__(self, function, types, args, kwargs):  # shows the call instead of computing it
     ...         return f"np.{function.__name__}", args[1:]
-    >>> Told().swapaxes(0, -1)
+    >>> Shown().swapaxes(0, -1)
     ('np.swapaxes', (0, -1))
     """
 
@@ -129,7 +130,7 @@ class ArrayMethods:
     # --- as values: numbers, lists, text ---------------------------------------------------------------------------
 
     def numpy(self) -> numpy.ndarray[Any, Any]:
-        """Return the value, as a read-only array: the same as `.data`.
+        """Return the value as a read-only array, the same as `.data`.
 
         >>> from autograd_spiral import Tensor
         >>> t = Tensor([1.0, 2.0])
@@ -139,10 +140,11 @@ class ArrayMethods:
         return self.data
 
     def item(self) -> Any:
-        """Return the value of a tensor of one element, as a Python number.
+        """Return the value of a tensor with one element, as a Python number.
 
-        Raises `ShapeError` for any other size, and `CaptureError` while a step is captured. In a function that a
-        transform such as `value_and_grad` differentiates, it raises `LostGraphError` if the gradient would be lost.
+        Raises `ShapeError` if the tensor has another number of elements, and `CaptureError` while `capture` records a
+        step. In a function that is differentiated by `value_and_grad` or another transform, it raises `LostGraphError`
+        if the tensor requires gradients, since a gradient would be lost.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor([[2.5]]).item()
@@ -164,7 +166,7 @@ class ArrayMethods:
     def tolist(self) -> Any:
         """Return the value as nested lists of Python numbers.
 
-        Raises `CaptureError` while a step is captured.
+        Raises `CaptureError` while `capture` records a step.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor([[1, 2], [3, 4]]).tolist()
@@ -231,10 +233,10 @@ class ArrayMethods:
     # `settings and …` costs no time in a call without settings.
 
     def sum(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
-        """Return `np.sum` over `axis` (an int, a tuple, or None for all axes).
+        """Return the sum over `axis` (an int, a tuple of ints, or None for all axes), like `np.sum`.
 
-        The axes that are summed over are removed, or kept with length 1 if `keepdims` is True. The `settings` are
-        NumPy's keywords `dtype`, `initial` and `where`. Raises AxisError if there is no such axis.
+        The axes that are summed over are removed; with `keepdims=True`, they stay, with length 1. NumPy's keywords
+        `dtype`, `initial` and `where` work, too. Raises AxisError if the tensor has no such axis.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
@@ -244,10 +246,10 @@ class ArrayMethods:
         return np.sum(self, axis, keepdims=keepdims, **settings and messages.in_numpys_names(settings))
 
     def mean(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
-        """Return `np.mean` over `axis` (an int, a tuple, or None for all axes).
+        """Return the mean over `axis` (an int, a tuple of ints, or None for all axes), like `np.mean`.
 
-        Each of the n entries gets 1/n of the gradient. The `settings` are NumPy's keywords `dtype` and `where`. The
-        shape and the errors are as for `sum`.
+        The derivative of a mean of n entries with respect to each of them is 1/n. NumPy's keywords `dtype` and `where`
+        work, too. For `keepdims` and errors, see `sum`.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([1.0, 5.0, 2.0, 4.0], requires_grad=True)
@@ -258,10 +260,10 @@ class ArrayMethods:
         return np.mean(self, axis, keepdims=keepdims, **settings and messages.in_numpys_names(settings))
 
     def max(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
-        """Return `np.max` over `axis`; entries that tie share the gradient equally.
+        """Return the largest entry over `axis`, like `np.max`; entries that tie share the gradient equally.
 
-        The `settings` are NumPy's keywords `initial` and `where`. The shape and the errors are as for `sum`; also
-        raises `ShapeError` if there are no entries.
+        NumPy's keywords `initial` and `where` work, too. For `axis`, `keepdims` and errors, see `sum`. Also raises
+        `ShapeError` if there are no entries.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([1.0, 5.0, 5.0], requires_grad=True)
@@ -272,9 +274,9 @@ class ArrayMethods:
         return np.max(self, axis, keepdims=keepdims, **settings and messages.in_numpys_names(settings))
 
     def min(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
-        """Return `np.min` over `axis`; entries that tie share the gradient equally.
+        """Return the smallest entry over `axis`, like `np.min`; entries that tie share the gradient equally.
 
-        The `settings`, the shape and the errors are as for `max`.
+        For the keywords and errors, see `max`.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([[3.0, 1.0], [2.0, 4.0]], requires_grad=True)
@@ -286,10 +288,10 @@ class ArrayMethods:
         return np.min(self, axis, keepdims=keepdims, **settings and messages.in_numpys_names(settings))
 
     def prod(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
-        """Return `np.prod` over `axis` (an int, a tuple, or None for all axes).
+        """Return the product over `axis` (an int, a tuple of ints, or None for all axes), like `np.prod`.
 
-        Each entry gets the gradient times the product of the other entries, even if some of them are 0. The `settings`,
-        the shape and the errors are as for `sum`.
+        The derivative with respect to an entry is the product of the other entries. It is exact even if some entries
+        are 0. For the keywords and errors, see `sum`.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([2.0, 0.0, 5.0], requires_grad=True)
@@ -300,10 +302,10 @@ class ArrayMethods:
         return np.prod(self, axis, keepdims=keepdims, **settings and messages.in_numpys_names(settings))
 
     def var(self, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, **settings: Any) -> Self:
-        """Return `np.var` over `axis`: the sum of (x − mean)², divided by the number of entries minus `ddof`.
+        """Return the variance over `axis`, like `np.var`.
 
-        The `settings` are NumPy's keywords `dtype`, `where` and `correction`. The shape and the errors are as for
-        `sum`.
+        The variance is the sum of (x − mean)², divided by the number of entries minus `ddof`. NumPy's keywords `dtype`,
+        `where` and `correction` (another name for `ddof`) work, too. For `axis`, `keepdims` and errors, see `sum`.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([1.0, 2.0, 6.0], requires_grad=True)
@@ -314,10 +316,9 @@ class ArrayMethods:
         return np.var(self, axis, ddof=ddof, keepdims=keepdims, **settings and messages.in_numpys_names(settings))
 
     def std(self, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, **settings: Any) -> Self:
-        """Return `np.std` over `axis`: the square root of `var`.
+        """Return the standard deviation over `axis`, like `np.std`; it is the square root of the variance.
 
-        The gradient is 0 where all entries are equal. The `settings` are as for `var`; the shape and the errors are as
-        for `sum`.
+        If all entries are equal, the gradient is 0. For the keywords, see `var`. For the errors, see `sum`.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([[1.0, 3.0], [2.0, 2.0]], requires_grad=True)
@@ -329,9 +330,9 @@ class ArrayMethods:
         return np.std(self, axis, ddof=ddof, keepdims=keepdims, **settings and messages.in_numpys_names(settings))
 
     def all(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
-        """Return `np.all` over `axis`; it has no gradient.
+        """Return whether all entries over `axis` are true, like `np.all`; the result has no gradient.
 
-        The only setting is NumPy's keyword `where`. The shape and the errors are as for `sum`.
+        NumPy's keyword `where` works, too. For `axis`, `keepdims` and errors, see `sum`.
 
         >>> from autograd_spiral import Tensor
         >>> (Tensor([[1.0, 2.0], [0.0, 3.0]]) > 0).all(axis=1)
@@ -340,9 +341,9 @@ class ArrayMethods:
         return np.all(self, axis, keepdims=keepdims, **settings and messages.in_numpys_names(settings))
 
     def any(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
-        """Return `np.any` over `axis`; it has no gradient.
+        """Return whether at least one entry over `axis` is true, like `np.any`; the result has no gradient.
 
-        The only setting is NumPy's keyword `where`. The shape and the errors are as for `sum`.
+        NumPy's keyword `where` works, too. For `axis`, `keepdims` and errors, see `sum`.
 
         >>> from autograd_spiral import Tensor
         >>> np.isnan(Tensor([[1.0, np.nan], [3.0, 4.0]])).any(axis=1, keepdims=True)
@@ -352,10 +353,10 @@ class ArrayMethods:
         return np.any(self, axis, keepdims=keepdims, **settings and messages.in_numpys_names(settings))
 
     def argmax(self, axis: int | None = None, *, keepdims: bool = False, **others: Never) -> Self:
-        """Return `np.argmax` along `axis`: the index of the largest entry, the first one in a tie; it has no gradient.
+        """Return the index of the largest entry along `axis`, like `np.argmax`; the result has no gradient.
 
-        Without `axis`, the result is an index into the flattened tensor. Raises AxisError if there is no such axis, and
-        ValueError if there are no entries.
+        If several entries are largest, it is the index of the first one. Without `axis`, it is an index into the
+        flattened tensor. Raises AxisError if the tensor has no such axis, and ValueError if there are no entries.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor([[1.0, 5.0, 5.0], [2.0, 0.0, 1.0]]).argmax(axis=1)
@@ -364,21 +365,22 @@ class ArrayMethods:
         return np.argmax(self, axis, keepdims=keepdims, **others and messages.in_numpys_names(others))
 
     def argmin(self, axis: int | None = None, *, keepdims: bool = False, **others: Never) -> Self:
-        """Return `np.argmin` along `axis`: the index of the smallest entry, the first one in a tie; it has no gradient.
+        """Return the index of the smallest entry along `axis`, like `np.argmin`; the result has no gradient.
 
-        Without `axis`, the result is an index into the flattened tensor. The errors are as for `argmax`.
+        If several entries are smallest, it is the index of the first one. Without `axis`, it is an index into the
+        flattened tensor. For the errors, see `argmax`.
 
         >>> from autograd_spiral import Tensor
-        >>> Tensor([[3.0, 2.0], [1.0, 4.0]]).argmin()
+        >>> Tensor([[3.0, 2.0], [1.0, 4.0]]).argmin()  # the third of the four entries
         Tensor(2)
         """
         return np.argmin(self, axis, keepdims=keepdims, **others and messages.in_numpys_names(others))
 
     def argsort(self, axis: int | None = -1, **settings: Any) -> Self:
-        """Return `np.argsort` along `axis`: the indices that sort the tensor; it has no gradient.
+        """Return the indices that sort the tensor along `axis`, like `np.argsort`; the result has no gradient.
 
-        If `axis` is None, they are indices into the flattened tensor. The `settings` are NumPy's keywords `kind` and
-        `stable`. Raises AxisError if there is no such axis.
+        If `axis` is None, the tensor is flattened first. NumPy's keywords `kind` and `stable` work, too. Raises
+        AxisError if the tensor has no such axis.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor([3.0, 1.0, 2.0]).argsort()
@@ -387,10 +389,10 @@ class ArrayMethods:
         return np.argsort(self, axis, **settings and messages.in_numpys_names(settings))
 
     def cumsum(self, axis: int | None = None, **settings: Any) -> Self:
-        """Return `np.cumsum` along `axis`, or of the flattened tensor if `axis` is None.
+        """Return the cumulative sums along `axis`, like `np.cumsum`.
 
-        The result has the shape of the tensor, or is flat if `axis` is None. The only setting is NumPy's keyword
-        `dtype`. Raises AxisError if there is no such axis.
+        The result has the shape of the tensor. If `axis` is None, the tensor is flattened first. NumPy's keyword
+        `dtype` works, too. Raises AxisError if the tensor has no such axis.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
@@ -401,9 +403,9 @@ class ArrayMethods:
         return np.cumsum(self, axis, **settings and messages.in_numpys_names(settings))
 
     def cumprod(self, axis: int | None = None, **settings: Any) -> Self:
-        """Return `np.cumprod` along `axis`, or of the flattened tensor if `axis` is None.
+        """Return the cumulative products along `axis`, like `np.cumprod`.
 
-        The gradient is exact even if some entries are 0. The shape, the `settings` and the errors are as for `cumsum`.
+        The gradient is exact even if some entries are 0. For the shape, the keywords and errors, see `cumsum`.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([2.0, 0.0, 5.0], requires_grad=True)
@@ -414,10 +416,11 @@ class ArrayMethods:
         return np.cumprod(self, axis, **settings and messages.in_numpys_names(settings))
 
     def dot(self, other: Any) -> Self:
-        """Return `np.dot(self, other)`.
+        """Return the dot product of this tensor and `other`, like `np.dot`.
 
-        It sums over the last axis of this tensor and the second-to-last axis of `other` (its only axis, for a vector).
-        Raises `ShapeError` if their lengths differ.
+        The products are summed over the last axis of this tensor and the second-to-last axis of `other` (its only axis,
+        if it is a vector). Raises `ShapeError` if these two axes have different lengths. If one of the two is a single
+        number, it is multiplied by the other.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([1.0, 2.0], requires_grad=True)
@@ -428,10 +431,11 @@ class ArrayMethods:
         return np.dot(self, other)
 
     def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Self:
-        """Return `np.trace`: the sum along a diagonal.
+        """Return the sum along a diagonal, like `np.trace`.
 
-        The result has all axes except `axis1` and `axis2`. Raises AxisError if there are no such axes, and ValueError
-        if they are the same.
+        The diagonal runs along `axis1` and `axis2`, `offset` columns to the right of the main diagonal. The result has
+        the remaining axes. Raises AxisError if the tensor does not have these two axes, and ValueError if they are the
+        same.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
@@ -443,9 +447,10 @@ class ArrayMethods:
         return np.trace(self, offset, axis1, axis2)
 
     def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Self:
-        """Return `np.diagonal`: the entries along a diagonal, as the last axis.
+        """Return the entries along a diagonal, like `np.diagonal`; they form the last axis of the result.
 
-        The diagonal is `offset` columns to the right of the main diagonal. The errors are as for `trace`.
+        The diagonal runs along `axis1` and `axis2`, `offset` columns to the right of the main diagonal. For the errors,
+        see `trace`.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]).diagonal(offset=1)
@@ -454,10 +459,10 @@ class ArrayMethods:
         return np.diagonal(self, offset, axis1, axis2)
 
     def clip(self, min: Any = None, max: Any = None) -> Self:
-        """Return `np.clip`: the entries limited to the interval from `min` to `max`.
+        """Return the entries limited to the interval from `min` to `max`, like `np.clip`.
 
-        The derivative is 1 between the bounds, 0 outside, and ½ at a bound. Raises `ShapeError` for bounds that do not
-        broadcast.
+        The derivative is 1 between the bounds, 0 outside, and ½ at a bound. The bounds are numbers or arrays. Raises
+        `ShapeError` if their shapes and the tensor's do not broadcast together.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([-2.0, 0.0, 0.5, 3.0], requires_grad=True)
@@ -468,9 +473,10 @@ class ArrayMethods:
         return np.clip(self, min, max)
 
     def round(self, decimals: int = 0) -> Self:
-        """Return `np.round`: the entries rounded to `decimals` places; the gradient is 0.
+        """Return the entries rounded to `decimals` places, like `np.round`; the gradient is 0.
 
-        A number halfway between two results is rounded to the even one. `round(t, decimals)` does the same.
+        If an entry is exactly halfway between two rounded numbers, the result is the one whose last digit is even.
+        `round(t, decimals)` does the same.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor([0.125, 1.5, 2.5]).round(2), round(Tensor([0.125, 1.5, 2.5]))
@@ -479,7 +485,7 @@ class ArrayMethods:
         return np.round(self, decimals)
 
     def conj(self) -> Self:
-        """Return `np.conjugate`: the same values, since there are no complex tensors.
+        """Return the complex conjugate: the same values, since there are no complex tensors.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor([1.0, 2.0]).conj()
@@ -488,7 +494,7 @@ class ArrayMethods:
         return np.conjugate(self)
 
     def conjugate(self) -> Self:
-        """Return `np.conjugate`: the same as `conj`.
+        """Return the complex conjugate, the same as `conj`.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor([1.0, 2.0]).conjugate()
@@ -497,19 +503,22 @@ class ArrayMethods:
         return np.conjugate(self)
 
     def choose(self, choices: Any, mode: str = "raise") -> Self:
-        """Return `np.choose`: take each entry from one of the `choices`; this tensor says from which one.
+        """Return a tensor whose entries come from several arrays, the `choices`, like `np.choose`.
 
-        The choices and this tensor broadcast together. A number that is out of range raises ValueError, unless `mode`
-        is "wrap" or "clip", which bring it into range.
+        The entries of this tensor are integers: where an entry is k, the result has the entry of `choices[k]`. The
+        choices and this tensor broadcast together. Raises ValueError if an integer is out of range, except with
+        `mode="wrap"` or `mode="clip"`, which bring it into range.
 
         >>> from autograd_spiral import Tensor
-        >>> Tensor([0, 1, 1]).choose([[1.0, 2.0, 3.0], 10.0])
+        >>> Tensor([0, 1, 1]).choose([[1.0, 2.0, 3.0], 10.0])  # 10.0 is broadcast
         Tensor([ 1., 10., 10.])
         """
         return np.choose(self, choices, mode=mode)
 
     def compress(self, condition: Any, axis: int | None = None) -> Self:
-        """Return `np.compress`: the entries along `axis`, or of the flattened tensor, for which `condition` is True.
+        """Return the entries for which `condition` is True, like `np.compress`.
+
+        The condition selects along `axis`. If `axis` is None, the tensor is flattened first.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
@@ -520,9 +529,10 @@ class ArrayMethods:
         return np.compress(condition, self, axis)
 
     def reshape(self, *shape: Any) -> Self:
-        """Return `np.reshape`: the tensor in another shape (a tuple or separate integers).
+        """Return the tensor in another shape, like `np.reshape`.
 
-        One length may be -1: it is then computed from the others. Raises `ShapeError` if the sizes differ.
+        The shape is a tuple or separate integers. One length may be -1: it is then computed from the others. Raises
+        `ShapeError` if the new shape has another number of elements.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor(np.arange(6)).reshape(3, -1)
@@ -533,7 +543,7 @@ class ArrayMethods:
         return np.reshape(self, shape[0] if len(shape) == 1 else shape)
 
     def ravel(self) -> Self:
-        """Return a tensor of one axis with all elements.
+        """Return all elements in a tensor with one axis, like `np.ravel`.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor([[1.0, 2.0], [3.0, 4.0]]).ravel()
@@ -542,7 +552,7 @@ class ArrayMethods:
         return np.ravel(self)
 
     def flatten(self) -> Self:
-        """Return a tensor of one axis with all elements: the same as `ravel`.
+        """Return all elements in a tensor with one axis, the same as `ravel`.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([[1.0, 2.0]], requires_grad=True)
@@ -553,9 +563,10 @@ class ArrayMethods:
         return np.ravel(self)
 
     def transpose(self, *axes: Any) -> Self:
-        """Return `np.transpose`: the tensor with its axes in another order (a tuple or separate integers), or reversed.
+        """Return the tensor with its axes in another order, like `np.transpose`.
 
-        Raises ValueError unless each axis is given exactly once, or no axis is given.
+        The order is a tuple or separate integers. If it is left out, the axes are reversed. Raises ValueError if the
+        order does not have each axis exactly once.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor(np.ones((2, 3, 4))).transpose(1, 0, 2).shape
@@ -565,9 +576,9 @@ class ArrayMethods:
         return np.transpose(self, order)
 
     def swapaxes(self, axis1: int, axis2: int) -> Self:
-        """Return `np.swapaxes`: the tensor with two axes swapped.
+        """Return the tensor with two axes swapped, like `np.swapaxes`.
 
-        Raises AxisError if there is no such axis.
+        Raises AxisError if the tensor does not have these axes.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor(np.ones((2, 3, 4))).swapaxes(0, -1).shape
@@ -576,9 +587,10 @@ class ArrayMethods:
         return np.swapaxes(self, axis1, axis2)
 
     def squeeze(self, axis: Any = None, **others: Never) -> Self:
-        """Return `np.squeeze`: the tensor without its axes of length 1, or only without `axis` (an int or a tuple).
+        """Return the tensor without its axes of length 1, like `np.squeeze`.
 
-        Raises `ShapeError` if an axis to remove does not have length 1.
+        With `axis` (an int or a tuple of ints), only these axes are removed. Raises `ShapeError` if one of them does
+        not have length 1.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor(np.ones((1, 3, 1))).squeeze(axis=0).shape
@@ -587,10 +599,10 @@ class ArrayMethods:
         return np.squeeze(self, axis, **others and messages.in_numpys_names(others))
 
     def repeat(self, repeats: Any, axis: int | None = None) -> Self:
-        """Return `np.repeat`: each entry repeated along `axis`, or in the flattened tensor if `axis` is None.
+        """Return the tensor with each entry repeated along `axis`, like `np.repeat`.
 
-        `repeats` is one count for all entries, or one count per entry. Raises `ShapeError` for any other number of
-        counts.
+        If `axis` is None, the tensor is flattened first. `repeats` is one count for all entries, or one count per
+        entry. Raises `ShapeError` if there is another number of counts.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([1.0, 2.0], requires_grad=True)
@@ -601,9 +613,10 @@ class ArrayMethods:
         return np.repeat(self, repeats, axis)
 
     def take(self, indices: Any, axis: int | None = None) -> Self:
-        """Return `np.take`: the entries at `indices` along `axis`, or in the flattened tensor if `axis` is None.
+        """Return the entries at `indices` along `axis`, like `np.take`.
 
-        An entry taken twice gets the sum of both gradients. Raises IndexError for an index out of range.
+        If `axis` is None, the tensor is flattened first. If an entry is taken twice, its gradient is the sum of both
+        contributions. Raises IndexError if an index is out of range.
 
         >>> from autograd_spiral import Tensor
         >>> x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
@@ -614,10 +627,10 @@ class ArrayMethods:
         return np.take(self, indices, axis)
 
     def copy(self) -> Self:
-        """Return a new tensor with the same values, through which gradients flow.
+        """Return a new tensor with the same values, through which gradients flow to this one.
 
         >>> from autograd_spiral import Tensor
-        >>> Tensor([1.0, 2.0], requires_grad=True).copy()
+        >>> Tensor([1.0, 2.0], requires_grad=True).copy()  # np.positive returns its argument unchanged
         Tensor([1., 2.], requires_grad=True, from np.positive)
         """
         return np.copy(self)

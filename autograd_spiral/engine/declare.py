@@ -27,18 +27,18 @@ _BY_KEYWORD = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWOR
 def primitive(*vjps: VJP | None) -> Callable[[F], F]:
     """Declare a new differentiable operation: the decorated function computes its value, and `vjps` its gradients.
 
-    The first `len(vjps)` parameters of the function are its arrays, with one VJP each (None for an array without a
-    gradient). The rules receive the other parameters by keyword. The function is called with plain arrays, which are
-    read-only like all recorded values, and returns a new array. If the function or a rule returns a buffer that it
-    keeps for later calls, the buffer is copied. A VJP is called as `vjp(ct, out, *arrays, **params)` and returns the
-    cotangent of its argument. The cotangent has the argument's shape, or a shape that the argument broadcasts to: the
-    engine sums over the broadcast axes and restores the dtype. A rule that is written with NumPy functions can itself
-    be differentiated. The declaration is deleted once nothing refers to the decorated function or to anything that it
-    recorded.
+    There is one VJP (vector-Jacobian product) for each array that the operation takes, or None for an array without a
+    gradient. So the first `len(vjps)` parameters of the function are arrays. All others are settings, and are passed by
+    keyword. The function is called with plain arrays, which are read-only, and returns a new array. Without Tensors
+    among the arguments, the operation returns a plain array, too.
 
-    The decorated function also takes plain arrays. Raises `RuleError` when no VJPs are given, when the function has
-    fewer parameters than VJPs, when its arrays cannot be passed by position or its parameters by keyword (as with
-    `*args` and `**kwargs`), and when a VJP does not take the arguments that it is called with.
+    A VJP is called as `vjp(ct, out, *arrays, **params)`. Here `out` is the value of the operation, and `ct` is its
+    cotangent: the gradient of the loss with respect to `out`. The VJP returns the gradient of the loss with respect to
+    its array, in the array's shape or in a shape that the array broadcasts to: the engine sums over the broadcast axes.
+    The engine also restores the dtype. If a VJP is written with NumPy functions, it can itself be differentiated.
+
+    Raises `RuleError` if there are no VJPs, or more VJPs than parameters; if an array cannot be passed by position or a
+    setting by keyword (as with `*args` and `**kwargs`); or if a VJP does not take the arguments that it is called with.
 
     >>> import numpy as np
     >>> from autograd_spiral import Tensor, primitive

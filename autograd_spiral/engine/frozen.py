@@ -1,4 +1,4 @@
-"""Read-only arrays, which all recorded values are, and calls of users' functions that cannot change recorded values."""
+"""Makes arrays read-only, as all recorded values are, and calls users' functions so that they cannot change them."""
 
 from __future__ import annotations
 

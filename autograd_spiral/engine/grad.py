@@ -38,20 +38,24 @@ def grad(outputs: Any, inputs: Any = None, cotangents: Any = None, create_graph:
     """Return the gradients of `outputs` with respect to `inputs`: for each input, a Tensor of the same shape.
 
     `outputs` is a Tensor or a sequence of Tensors. `inputs` is a Tensor, or a list, tuple, dict or dataclass of
-    Tensors, nested as you like. The gradients come back in the same form. Settings in a container, such as strings,
-    numbers, functions and None, come back unchanged. The `.grad` of the tensors does not change. `cotangents` holds an
-    array of weights for each output (or is a single array, for a single Tensor). The result is then a vector-Jacobian
-    product, summed over the outputs. `cotangents` is required if an output has more than one element. With
-    `create_graph`, the results can be differentiated in turn. An input that the outputs do not depend on gets zeros; if
-    no output has a graph, a UserWarning is issued. A UserWarning is also issued if an input is not a leaf, but the
-    result of ten updates such as `w = w - 0.1 * grad(loss, w)`. Raises `DtypeError` for integer tensors,
-    `GradientError` for an input that does not require gradients and for a missing cotangent, and `StaleLeafError` if
-    `create_graph` needs the old value of a leaf that was assigned a new one.
+    Tensors, nested as you like. The gradients come back in the same form. A container may also hold settings, such as
+    strings, numbers, functions and None; these come back unchanged. An input that the outputs do not depend on gets
+    zeros. The `.grad` of the tensors does not change.
+
+    If an output has more than one element, `cotangents` is needed: for each output, an array with a weight for each
+    element (a single array, if `outputs` is a single Tensor). The results are then the gradients of the weighted sum of
+    all elements. (They are vector-Jacobian products.) With `create_graph=True`, the results can be differentiated in
+    turn.
+
+    Issues a UserWarning if no output has a graph, since all gradients are then zeros. Also issues one if an input is
+    the result of ten updates such as `w = w - 0.1 * grad(loss, w)`, since each of them makes the graph longer. Raises
+    `DtypeError` for integer tensors, and `GradientError` for an input that does not require gradients or a missing
+    cotangent. Raises `StaleLeafError` if `create_graph` needs the old value of a leaf that was assigned a new one.
 
     >>> x = Tensor(3.0, requires_grad=True)
     >>> first = grad(x**3, x, create_graph=True)
     >>> second = grad(first, x)
-    >>> float(first), float(second)
+    >>> float(first), float(second)  # 3 * x**2 and 6 * x
     (27.0, 18.0)
     >>> net = {"w": x, "b": Tensor(1.0, requires_grad=True)}
     >>> grad(net["w"] ** 2 + net["b"], net)

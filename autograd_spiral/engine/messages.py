@@ -122,7 +122,9 @@ def set_data(tensor: Any) -> InPlaceError:
 
 
 class NeverInPlace:
-    """A base class of Tensor that makes `t[index] = value`, `t += …` and the like raise `InPlaceError`.
+    """The base class of Tensor that makes `t[index] = value`, `t += …` and the like raise `InPlaceError`.
+
+    They would change a recorded value, and gradient rules would then compute with wrong numbers.
 
     >>> from autograd_spiral import Tensor
     >>> Tensor([1.0, 2.0])[0] = 5.0  # doctest: +ELLIPSIS
@@ -159,10 +161,10 @@ class NeverInPlace:
 
 
 class MissingNames:
-    """A base class of Tensor for names that it lacks: reading one raises an error that says what to write instead.
+    """The base class of Tensor that explains missing names: reading one raises an error with what to write instead.
 
-    `add_missing` adds such a name. `hasattr` returns False for it, and it costs no time. A `__getattr__` on Tensor
-    would do the same in fewer lines, but would make Python find all other attributes more slowly.
+    `add_missing` adds such a name, and `hasattr` returns False for it. A `__getattr__` on Tensor would do the same in
+    fewer lines, but would slow down the reading of all other attributes.
 
     >>> from autograd_spiral import Tensor
     >>> Tensor([1.0, 2.0]).unsqueeze
@@ -179,7 +181,7 @@ class MissingNames:
 
 
 class _Missing:
-    """A descriptor in the place of a missing attribute: reading it raises AttributeError."""
+    """A descriptor in the place of a missing attribute: reading the attribute raises AttributeError."""
 
     __slots__ = ("_instead", "_name")
 

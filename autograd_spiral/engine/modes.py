@@ -127,11 +127,12 @@ def _without(mode: Mode, left: entering | weakref.ref[entering]) -> Mode:
 
 
 class entering:
-    """Enter a copy of the current mode with `changes`: a context manager, and a decorator of functions.
+    """Change how operations are recorded, in a block or in a decorated function.
 
-    Leaving the block undoes these changes and no others, even after an error. This works even if blocks that were
-    entered later are still open, as when generators are closed in the order in which they began. The same object may be
-    entered again, even inside its own block.
+    The block gets a copy of the current `Mode`, with new values for the fields that are named in `changes`. Leaving the
+    block undoes these changes and no others, even after an error. This works even if blocks that were entered later are
+    still open, as when generators are closed in the order in which they began. The same object may be entered again,
+    even inside its own block.
 
     >>> with entering(phase="backward") as mode:
     ...     MODE.get() is mode, mode.phase
@@ -198,10 +199,10 @@ class Called(type):
 
 
 class no_grad(entering, metaclass=Called):
-    """Compute without recording: a context manager (`with no_grad():`) and a decorator (`@no_grad()`).
+    """Compute without recording, in a block (`with no_grad():`) or in a decorated function (`@no_grad()`).
 
-    It is safe with threads and asyncio: recording stops only in the current thread or task. It also decorates generator
-    functions and coroutine functions, whose bodies then compute without recording.
+    The results require no gradients. It is safe with threads and asyncio: recording stops only in the current thread or
+    task. The decorator also works for generator functions and coroutine functions.
 
     >>> from autograd_spiral import Tensor, no_grad
     >>> w = Tensor([1.0, 2.0], requires_grad=True)
@@ -218,10 +219,10 @@ class no_grad(entering, metaclass=Called):
 
 
 class scope(entering):
-    """Group the operations recorded inside the block under `name`: pictures frame them, and programs keep the name.
+    """Group the operations of a block or of a decorated function under a `name`, for pictures and programs.
 
-    It is a context manager and a decorator. Scopes can be nested, and a later scope with the same name continues the
-    earlier one. Raises TypeError unless `name` is a string, and ValueError if it is empty.
+    Pictures draw a frame with the name around the operations. Scopes can be nested, and a later scope with the same
+    name continues the earlier one. Raises TypeError unless `name` is a string, and ValueError if it is empty.
 
     >>> from autograd_spiral import Tensor
     >>> x = Tensor(2.0, requires_grad=True)

@@ -34,22 +34,24 @@ Bind = Callable[..., tuple[tuple[Any, ...], dict[str, Any]]]
 
 
 class Primitive:
-    """A row of the table: a differentiable function, how it is called on arrays, and its VJPs.
+    """A row of the rule table: a differentiable function, how it is called on arrays, and its gradient rules (VJPs).
 
     `function` is the key of the row. `bind` turns a user's call into arrays and parameters, and
-    `evaluate(*arrays, **params)` returns the value. `body` is the function of a declared primitive, else None.
-    `isolated` says whether its rules might keep or change the arrays that they are given or return, as users' rules
-    might.
+    `evaluate(*arrays, **params)` returns the value. `body` is the decorated function if the row was made by
+    `@primitive`, else None. `isolated` is True if the function and its rules are a user's: they might keep or change
+    arrays, so the engine protects its own.
 
     `vjps` has one entry per array argument: its VJP, or None if the function has no gradient with respect to it. A
-    variadic primitive (`np.concatenate`) also has `rest`, which serves all further arguments. `rest` is called as a VJP
-    is, and returns a function from an argument's index to its cotangent. So work that these arguments share is done
-    only once. `rest=None` means that the further arguments have no gradient.
+    function such as `np.concatenate` takes any number of arrays. The further ones share one rule, `rest`. It is called
+    like a VJP, and returns a function from an argument's index to its cotangent, so that work that these arguments
+    share is done only once. `rest=None` means that the further arguments have no gradient.
 
     >>> import numpy as np
     >>> row = PRIMITIVES[np.multiply]
-    >>> row, row.arity, row.vjps[0](1.0, 6.0, 2.0, 3.0)  # ct, out, x, y
-    (<primitive np.multiply>, 2, 3.0)
+    >>> row, row.arity  # the arity is the number of arrays
+    (<primitive np.multiply>, 2)
+    >>> row.vjps[0](1.0, 6.0, 2.0, 3.0)  # called with ct, out, x and y; returns ct * y
+    3.0
     """
 
     __slots__ = (
@@ -91,7 +93,9 @@ class Primitive:
         self.rest = rest
 
     def vjps_for(self, count: int) -> tuple[VJP | None, ...]:
-        """Return the VJP, or None, of each of `count` array arguments; raise TypeError for a wrong number of them.
+        """Return the VJP, or None, for each of `count` array arguments.
+
+        Raises TypeError if the function does not take so many arrays.
 
         >>> import numpy as np
         >>> [vjp is not None for vjp in PRIMITIVES[np.where].vjps_for(3)]  # the condition has no gradient
@@ -169,7 +173,7 @@ def define(function: Function, *vjps: VJP | None, **options: Any) -> Primitive:
 
 
 def attach(function: Function, *vjps: VJP | None, **options: Any) -> None:
-    """Give `function` a row as `define` does, but outside the table: the row is deleted with the function."""
+    """Give `function` a row as `define` does, but outside the table, so that the row is deleted with the function."""
     function._primitive = Primitive(function, vjps, **options)  # type: ignore[attr-defined]
 
 

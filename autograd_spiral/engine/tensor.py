@@ -60,13 +60,19 @@ def _unary(ufunc: np.ufunc) -> Callable[[Tensor], Tensor]:
 class Tensor(ArrayMethods, NeverInPlace, MissingNames):
     """An array that remembers how it was computed, so that gradients can be taken through it.
 
-    `Tensor(data)` copies `data`, which is anything that NumPy turns into an array of numbers. With `requires_grad=True`
-    (floating dtypes only), the tensor is a leaf that collects gradients. Its `name` appears in pictures, programs and
-    errors. NumPy's functions and Python's operators on Tensors record a graph. `.data` is the array, read-only.
+    `Tensor(data)` copies `data`: a number, a list, an array, or anything else that NumPy turns into an array of
+    numbers. `.data` is the value, a read-only array. NumPy's functions and Python's operators on Tensors return
+    Tensors, and record how these were computed. The record is called the graph.
+
+    A tensor that was made from data is a leaf. With `requires_grad=True` (only for floating-point data), `backward()`
+    collects its gradient in `.grad`. Its `name` appears in pictures, programs and errors.
+
     `copy.copy`, `copy.deepcopy` and `pickle` turn a leaf into another leaf with the same value and settings. For a
     computed tensor, `copy.copy` keeps the graph, as `t.copy()` does; `copy.deepcopy` and `pickle` keep only the value,
-    in a leaf that requires no gradients. Raises `DtypeError` for complex, object and string data, and for gradients of
-    integers, and TypeError if `requires_grad` is not a bool or `name` is not a string.
+    in a leaf that requires no gradients.
+
+    Raises `DtypeError` for complex numbers, objects and strings, and for gradients of integers. Raises TypeError if
+    `requires_grad` is not a bool or `name` is not a string.
 
     >>> import numpy as np
     >>> W = Tensor([[1.0, -2.0], [3.0, 0.5]], requires_grad=True, name="W")
@@ -135,9 +141,10 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
 
     @property
     def data(self) -> NDArray[Any]:
-        """The value, as a read-only array. Reading it raises `CaptureError` while a step is captured.
+        """The value, as a read-only array.
 
         Writing to it, as in `t.data[0] = …`, raises NumPy's own error. To update a leaf, write `t.assign(t.data - …)`.
+        Reading `.data` raises `CaptureError` while `capture` records a step.
 
         >>> Tensor([1.0, 2.0]).data[0] = 5.0
         Traceback (most recent call last):
@@ -153,10 +160,10 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
 
     @property
     def requires_grad(self) -> bool:
-        """Whether gradients flow to or through this tensor; fixed when the tensor is made.
+        """Whether gradients flow to or through this tensor; this cannot be changed later.
 
         >>> w = Tensor([1.0, 2.0], requires_grad=True)
-        >>> (2 * w).requires_grad, (w > 1.5).requires_grad
+        >>> (2 * w).requires_grad, (w > 1.5).requires_grad  # a comparison has no gradient
         (True, False)
         """
         return self._requires_grad
@@ -169,16 +176,18 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
     def is_leaf(self) -> bool:
         """Whether this tensor was made from data instead of being computed from tensors.
 
-        A result computed only from constants is not recorded, so it is a leaf too.
+        A result of tensors that require no gradients is not recorded, so it is a leaf too.
 
         >>> w = Tensor([1.0, 2.0], requires_grad=True)
-        >>> w.is_leaf, (2 * w).is_leaf, (2 * w.detach()).is_leaf
-        (True, False, True)
+        >>> w.is_leaf, (2 * w).is_leaf
+        (True, False)
+        >>> (2 * w.detach()).is_leaf
+        True
         """
         return self.primitive is None
 
     def named(self, name: str) -> Tensor:
-        """Give this tensor a name, which appears in pictures, programs and errors, and return the tensor.
+        """Name this tensor, and return it; the name appears in pictures, programs and errors.
 
         >>> x = Tensor([1.0, 2.0], requires_grad=True)
         >>> (x * x).named("squares").name
@@ -188,20 +197,21 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
         return self
 
     def detach(self) -> Tensor:
-        """Return a leaf with this value and no history, through which no gradient flows.
+        """Return a leaf with the same value, through which no gradient flows.
 
         >>> x = Tensor(3.0, requires_grad=True)
-        >>> (x * x.detach()).backward()
+        >>> (x * x.detach()).backward()  # the second factor counts as the constant 3
         >>> x.grad
         array(3.)
         """
         return _alias(self, False)
 
     def assign(self, value: TensorLike) -> None:
-        """Give this leaf a new value of the same shape, cast to its dtype; graphs already recorded keep the old value.
+        """Give this leaf a new value of the same shape.
 
-        Raises `InPlaceError` for a tensor that was computed, `ShapeError` for another shape, and `DtypeError` for a
-        dtype that NumPy does not cast with `casting="same_kind"` (such as float to integer).
+        The value is converted to the leaf's dtype. Graphs that are already recorded keep the old value, so their
+        gradients stay right. Raises `InPlaceError` for a tensor that was computed, `ShapeError` for another shape, and
+        `DtypeError` for a dtype that NumPy does not convert with `casting="same_kind"` (such as float to integer).
 
         >>> w = Tensor([1.0, 2.0], requires_grad=True)
         >>> w.assign(w - 0.5)
@@ -229,17 +239,16 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
 
     @property
     def grad(self) -> NDArray[Any] | None:
-        """The gradient that `backward()` has added up in this leaf, a plain array; None before the first `backward()`.
+        """The gradient that `backward()` has added up in this leaf, as a plain array; None before the first call.
 
-        For tensors that are not leaves, or do not require gradients, it is always None, and reading it issues a
-        UserWarning that says how to get the gradient. Set it to None to start again from zero, or to an array of the
-        leaf's shape, which is copied. Setting it to an array raises `ShapeError` for another shape, and `GradientError`
-        for tensors for which it is always None. Reading and setting it both raise `CaptureError` while a step is
-        captured.
+        Set it to None to start again from zero, or to an array of the leaf's shape, which is copied. If this tensor is
+        not a leaf, or does not require gradients, `.grad` is always None: reading it issues a UserWarning that says how
+        to get the gradient, and setting it to an array raises `GradientError`. An array of another shape raises
+        `ShapeError`. While `capture` records a step, reading and setting it both raise `CaptureError`.
 
         >>> w = Tensor(3.0, requires_grad=True)
         >>> (w * w).backward()
-        >>> (w * w).backward()
+        >>> (w * w).backward()  # each of the two calls adds 2 * w
         >>> w.grad
         array(12.)
         """
@@ -260,16 +269,18 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
         self._grad = value
 
     def backward(self, cotangent: TensorLike | None = None, **others: Never) -> None:
-        """Add this tensor's gradient to `.grad` of every leaf that it depends on, if the leaf requires gradients.
+        """Compute the gradient with respect to each leaf that this tensor depends on, and add it to the leaf's `.grad`.
 
-        `cotangent` has this tensor's shape and dtype, and holds a weight for each element: each leaf then gets a
-        vector-Jacobian product. It may be left out if the tensor has only one element. An error during the sweep leaves
-        every `.grad` unchanged. Raises `GradientError` if this tensor does not depend on a leaf that requires
-        gradients, or if the cotangent is missing; `ShapeError` and `DtypeError` for a cotangent of another shape or
-        dtype.
+        Only leaves with `requires_grad=True` get a gradient. If this tensor has more than one element, `cotangent` is
+        needed: an array of the tensor's shape and dtype, with a weight for each element. Each leaf then gets the
+        gradient of the weighted sum of the elements. (This is a vector-Jacobian product.) If an error occurs, every
+        `.grad` stays unchanged.
+
+        Raises `GradientError` if this tensor does not depend on a leaf that requires gradients, or if the cotangent is
+        missing. Raises `ShapeError` or `DtypeError` for a cotangent of another shape or dtype.
 
         >>> x = Tensor([1.0, 2.0], requires_grad=True)
-        >>> (x * x).backward([1.0, 10.0])
+        >>> (x * x).backward([1.0, 10.0])  # the gradient of 1 * x[0]**2 + 10 * x[1]**2
         >>> x.grad
         array([ 2., 40.])
         """
@@ -380,9 +391,10 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
         return apply(operator.getitem, (self, index), _NO_PARAMS)
 
     def astype(self, dtype: DTypeLike) -> Tensor:
-        """Return the same values in another dtype; the gradient is converted back to the dtype of this tensor.
+        """Return the same values in another dtype.
 
-        No gradient flows through integers and booleans. Raises `DtypeError` for complex, object and string dtypes.
+        Gradients flow through the conversion, and are converted back to the dtype of this tensor. But no gradient flows
+        through integers and booleans. Raises `DtypeError` for complex numbers, objects and strings.
 
         >>> x = Tensor([1.0, 2.0], requires_grad=True)
         >>> x.astype(np.float32).sum().backward()

@@ -26,17 +26,18 @@ _BUDGET = 1_400_000
 class explore:
     """Make a page on which to step through the computation of `outputs` and look at every value.
 
-    `outputs` are recorded tensors, a captured step, a program, or the record of a training run. `gradients_of` takes
-    leaves or other tensors, in any form that `grad` takes; the page then also shows the backward pass, and the outputs
-    must be scalars. A tensor without a name of its own gets one from `names`, such as `locals()`, or otherwise from the
-    keys and attributes of `gradients_of`. For a captured step, pass the arguments of a call as `inputs`: the page shows
-    what this call would compute from the current state, without changing the state. Without `inputs`, only the state
-    has values. Of large arrays, the page keeps only some elements, so that all elements together take at most `budget`
-    bytes.
+    `outputs` are recorded tensors, a captured step, a program, or the record of a training run (see
+    `explore.training`). With `gradients_of`, the page also shows the backward pass. It takes leaves or other tensors,
+    in any form that `grad` takes, and each output must then have one element. A tensor without a name gets one from
+    `names`, such as `locals()`, or otherwise from the keys and attributes of `gradients_of`.
 
-    The page has one box for each line of the program's printed source, and a box can be opened to show the operations
-    of its line. The page is a single file that needs no server, and notebooks display it. Raises TypeError if `outputs`
-    cannot be explored, and the errors of `backward_source` and of capturing.
+    For a captured step, pass the arguments of a call as `inputs`. The page then shows what this call would compute; the
+    state does not change. Without `inputs`, only the state has values. Of large arrays, the page keeps only some
+    elements, so that all elements together take at most `budget` bytes.
+
+    The page has one box for each line of the program's printed source. A click on a box shows the operations of its
+    line. The page is a single file that needs no server, and notebooks display it. Raises TypeError if `outputs` cannot
+    be explored, and the errors of `backward_source` and of capturing.
 
     >>> import numpy as np
     >>> from autograd_spiral import Tensor
@@ -77,13 +78,14 @@ class explore:
     ) -> Training:
         """Return a step that records a training run: call it instead of `step`, and then pass it to `explore`.
 
-        It takes a snapshot of every value before each of the calls whose numbers are in `at`, counted from 0.
-        By default, it takes one before each of the first calls, and then whenever the number of calls has grown by 15%,
-        so that 10,000 calls have 60 snapshots. The page adds a last snapshot, of the state when the page is made. At
-        most `snapshots` snapshots are kept, or fewer if their elements would take more than `budget` bytes as float32.
-        Of large arrays, only some elements are kept. If the data are points in the plane, pass
-        `regions=(X, y, predict)`, with X (N, 2), and the page shows the region of each class. Raises TypeError if the
-        step is not captured.
+        A snapshot holds every value of a call. `at` has the numbers of the calls for which one is taken, counted from
+        0. By default, these are the first calls, and then a call whenever the number of calls has grown by 15%, so that
+        10,000 calls have 60 snapshots. The page adds a last snapshot, of the state when the page is made.
+
+        At most `snapshots` snapshots are kept, or fewer if their elements would take more than `budget` bytes as
+        float32. Of large arrays, only some elements are kept. If the data are points in the plane, pass
+        `regions=(X, y, predict)`, where X has shape (N, 2): the page then shows the region of each class. Raises
+        TypeError if the step is not captured.
 
         >>> import numpy as np
         >>> from autograd_spiral import Tensor, capture, grad
@@ -98,7 +100,7 @@ class explore:
         ...     loss = record(np.zeros(2))
         >>> record
         <record of 10 calls of <captured step step, 1 program>: 9 snapshots>
-        >>> page = explore(record)  # a page with two sliders
+        >>> page = explore(record)  # one slider for the steps of the computation, one for the snapshots
         """
         where = Regions(*regions) if isinstance(regions, tuple) else regions
         return Training(step, at=at, snapshots=snapshots, budget=budget, regions=where)
@@ -114,10 +116,10 @@ class explore:
         return self._html
 
     def save_as(self, path: str | os.PathLike[str]) -> Path:
-        """Write the page to `path`, which ends in .html, and return it.
+        """Write the page to `path`, which must end in .html, and return the path.
 
-        Missing folders are created, and an older file stays until the new one is complete. Raises ValueError for
-        another suffix, and OSError if the file cannot be written.
+        Missing folders are created. An existing file is replaced only when the new one is complete. Raises ValueError
+        for another suffix, and OSError if the file cannot be written.
 
         >>> import tempfile
         >>> from autograd_spiral import Tensor

@@ -33,9 +33,10 @@ _GROWTH = 1.15
 
 @dataclass(frozen=True, eq=False)
 class Regions:
-    """A classifier of points in the plane; a page shows its regions together with the points.
+    """The regions of the plane in which a classifier predicts each class, for a page of `explore`.
 
-    `X` are points (N, 2), `y` their classes (N,), and `predict` returns the class of each row of such an array.
+    `X` holds the data points, shape (N, 2), and `y` their classes, shape (N,). `predict` returns the class of each row
+    of an array like `X`. The page shows the regions and the points.
 
     >>> X = np.array([[0.0, 0.0], [1.0, 1.0]])
     >>> regions = Regions(X, np.array([0, 1]), lambda points: points[:, 0] > 0.5)
@@ -53,9 +54,10 @@ class Regions:
             raise ValueError(f"Regions: X must be points (N, 2) and y their classes (N,), not {shapes[0]}, {shapes[1]}")
 
     def bounds(self) -> list[list[float]]:
-        """Return the least and the largest coordinate that is shown on each axis.
+        """Return the lowest and the highest coordinate on each axis of the plot.
 
-        >>> Regions(np.array([[0.0, 0.0], [1.0, 1.0]]), np.array([0, 1]), len).bounds()
+        >>> X, y = np.array([[0.0, 0.0], [1.0, 1.0]]), np.array([0, 1])
+        >>> Regions(X, y, lambda points: points[:, 0] > 0.5).bounds()  # the points, with a margin around them
         [[-0.12, 1.12], [-0.12, 1.12]]
         """
         X = np.asarray(self.X, dtype=float)
@@ -65,9 +67,10 @@ class Regions:
         return [[float(f"{m - side:.6g}"), float(f"{m + side:.6g}")] for m in middle]
 
     def grid(self) -> NDArray[np.float64]:
-        """Return the points at which classes are computed, row by row from the top.
+        """Return the points for which classes are predicted: a grid, row by row from the top.
 
-        >>> Regions(np.array([[0.0, 0.0], [1.0, 1.0]]), np.array([0, 1]), len).grid()[0]
+        >>> X, y = np.array([[0.0, 0.0], [1.0, 1.0]]), np.array([0, 1])
+        >>> Regions(X, y, lambda points: points[:, 0] > 0.5).grid()[0]  # the top left corner of the plot
         array([-0.12,  1.12])
         """
         (left, right), (bottom, top) = self.bounds()
@@ -78,14 +81,14 @@ class Regions:
         """Return the predicted class of each point of the grid.
 
         >>> regions = Regions(np.zeros((1, 2)), np.array([0]), lambda points: points[:, 0] > 0)
-        >>> int(regions.classes().sum())
+        >>> int(regions.classes().sum())  # half of the 64 × 64 points are in class 1
         2048
         """
         return np.asarray(self.predict(self.grid())).astype(np.uint8).ravel()
 
 
 class Training:
-    """A captured step that takes snapshots of a training run, made by `explore.training`. Call it like the step itself.
+    """A captured step that records its training run, made by `explore.training`: call it like the step itself.
 
     `losses` has the value of the first output of each call, or NaN if that output has several elements.
 

@@ -1,11 +1,21 @@
-"""Gradient checks with a verdict: they compare gradients with finite differences whose error is known.
+"""Gradient checks: they compare gradients with finite differences, and return a verdict on each element.
 
-From the ground up: `verdicts` (and the record of what was found), `report/` (its table, its colours, its data),
-`differences` (numeric derivatives and their bounds), `rounding` (what rounding can do to a recorded computation),
-`arguments` (inputs and gradients in containers), `function` (the function that is checked), `faults` (calls that
-differ, and arrays that are overwritten), `judging/` (verdicts on derivatives), `diagnoses/` (what wrong numbers have in
-common), `evidence` (what helps a diagnosis), `by_hand` (gradients derived by hand), `check` (the two public functions),
-and `rule_check`, the check of the whole rule table, on the calls in `examples/`.
+No tolerance is chosen by hand, since the error of each finite difference has a known bound.
+
+The files build on each other in this order:
+
+- `verdicts`: the verdicts, and the record of what a check found.
+- `report/`: the table of a report, its colours, and its data.
+- `differences`: numeric derivatives and their error bounds.
+- `rounding`: what rounding can do to a recorded computation.
+- `arguments`: inputs and gradients in containers.
+- `function`: the function that is checked.
+- `faults`: calls that return different results, and arrays that are overwritten.
+- `judging/`: how a derivative gets its verdict.
+- `diagnoses/`: what the numbers of a wrong gradient have in common, and `evidence`, which collects such facts.
+- `by_hand`: gradients derived by hand.
+- `check`: the two public functions, `check_gradients` and `check_against`.
+- `rule_check`: the check of the whole rule table, on the calls in `examples/`.
 """
 
 from autograd_spiral.gradcheck.check import check_against, check_gradients

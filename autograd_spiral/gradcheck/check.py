@@ -39,25 +39,29 @@ def check_gradients(
 ) -> CheckReport:
     """Compare the gradients of `function` at `inputs` with finite differences; return a `CheckReport`.
 
-    `function` takes the inputs, as Tensors, and returns a Tensor or several. `inputs` are arrays or Tensors, also in
-    lists, tuples, dicts and dataclasses; integers are constants, and so are arguments for which a declared operation
-    has None in place of a VJP. The rows of the report are named after the function's parameters, and inside containers
-    also after the key or attribute, as in `net['w']`. The slopes in the report are slopes of a single number: the sum
-    of the outputs weighted with `cotangent`, one array for each output (by default fixed random numbers, and 1 for a
-    single number). A gradient that does not grow in proportion to the weights is wrong, too. `order=2` also checks the
-    gradients of the gradients, with respect to the inputs and to `cotangent`; only if the latter are wrong does the
-    report have a row `cotangent`. Inputs of more than 1000 elements are checked along random directions, and a failure
-    is narrowed down to its element; `directions=` sets the number of directions for all inputs.
+    `function` takes the inputs as Tensors, and returns one Tensor or several. `inputs` are arrays or Tensors, or lists,
+    tuples, dicts and dataclasses of these. Integers count as constants. So do arguments for which a declared operation
+    has None in place of a VJP. Each input has a row in the report. The row has the name of the function's parameter,
+    and inside a container also the key or attribute, as in `net['w']`.
 
-    A float32 function is evaluated in float64 for the differences, unless it insists on float32. A derivative is `ok`
-    if it differs from the numeric one by no more than the error bound of the numeric one plus the rounding error of the
-    derivative itself; it is a `kink` if it lies between one-sided slopes that differ. Outputs that are nan or infinite
-    at the inputs are left out of the sum.
+    Gradients are gradients of a single number. If the function returns more than that, the check uses the sum of all
+    output elements, each times a weight. `cotangent` holds the weights, one array for each output; by default, they are
+    fixed random numbers. The check also multiplies all weights by a constant: a gradient that does not grow in
+    proportion is wrong. Output elements that are NaN or infinite at the inputs are left out of the sum.
 
-    Raises `GradientMismatch`, an AssertionError that carries the report, when something is wrong, or when no element of
-    some input could be judged because no outputs were finite (unless `raise_on_mismatch=False`). Raises ValueError for
-    an order other than 1 and 2; TypeError for anything that is not callable, and for a captured step, whose results
-    have no graph; `DtypeError` if the function returns nothing floating.
+    A derivative is `ok` if its distance from the finite difference is at most the error bound of the difference plus
+    the rounding error of the derivative itself. It is a `kink` if the slopes on the two sides differ and it lies
+    between them. For the differences, a float32 function is evaluated in float64 if possible.
+
+    `order=2` also checks the gradients of the gradients, with respect to the inputs and to `cotangent`. (The report has
+    a row for `cotangent` only if that gradient is wrong.) An input of more than 1000 elements is checked along random
+    directions. If that fails, the check searches for a wrong element. `directions=` sets the number of directions, for
+    all inputs.
+
+    Raises `GradientMismatch`, an AssertionError that carries the report, if a gradient is wrong. Also raises it if no
+    element of some input could be judged, because no outputs were finite. With `raise_on_mismatch=False`, the report is
+    returned instead. Raises ValueError for an order other than 1 and 2, `DtypeError` if the function returns no
+    floating-point numbers, and TypeError if it is not callable or is a captured step, whose results have no graph.
 
     >>> import numpy as np
     >>> from autograd_spiral import relu
@@ -102,28 +106,30 @@ def check_against(
 ) -> CheckReport:
     """Compare gradients derived by hand with those of `function` at `inputs`; return a `CheckReport`.
 
-    The function may be plain NumPy. If it can be recorded, the engine's gradients are the reference, and finite
-    differences confirm them. Otherwise finite differences alone decide. `report.method` says which of the two decided.
+    `function` may be plain NumPy. If it can be recorded, the hand-derived gradients are compared with the engine's, and
+    the engine's with finite differences. Otherwise, they are compared with finite differences alone. `report.method`
+    says which of the two was done.
 
-    `gradients` has one array for each floating input, of the same shape and dtype, and is structured like the inputs: a
-    single array for a single input, a dict for a dict. It may also be a dict whose keys are the names of parameters.
-    None leaves an input out. Instead, `gradients` may be a function that computes them from the inputs, and returns
-    them alone or after the value, as in `(value, gradients)`. Pass `function` itself, or True (like `jac=True` in
-    SciPy), if `function` returns both the value and the gradients. If a function has several outputs, each gradient is
-    the gradient of their sum weighted with `cotangent`. A Jacobian may be given instead of a gradient; its shape is the
+    `gradients` holds an array for each floating-point input, of the same shape and dtype, and is structured like the
+    inputs: a single array for a single input, or a dict for a dict. It may also be a dict whose keys are the names of
+    parameters. None leaves an input out. If the function has several outputs, the gradients are those of the sum of all
+    output elements, each weighted with `cotangent`. Instead of a gradient, you can pass a Jacobian: its shape is the
     shape of the output followed by that of the input.
 
-    If an element differs from the reference by more than rounding, it is also compared with a finite difference, which
-    decides which of the two is right. At a kink, either convention is accepted. `inputs`, `cotangent` and errors are
-    those of `check_gradients`. Raises `ShapeError` when the gradients do not match the floating inputs in number or
-    form.
+    Instead of arrays, `gradients` can also be a function that computes them from the inputs. It returns the gradients,
+    or a tuple `(value, gradients)`. If `function` itself returns such a tuple, pass `gradients=True`, like `jac=True`
+    in SciPy.
+
+    If an element differs from the engine's gradient by more than rounding, a finite difference decides which of the two
+    is right. At a kink, any slope between the two sides is accepted. For `inputs`, `cotangent` and errors, see
+    `check_gradients`. Also raises `ShapeError` if the number or form of the gradients does not match the inputs.
 
     >>> import numpy as np
     >>> x = np.array([1.0, 2.0, 3.0])
     >>> check_against(lambda x: np.sum(x**2), 2 * x, x).ok
     True
     >>> def loss_and_gradient(x):
-    ...     return np.sum(x**2), x
+    ...     return np.sum(x**2), x  # the factor 2 is missing
     >>> print(check_against(loss_and_gradient, True, x, raise_on_mismatch=False).rows[0].diagnosis)
     2.00 × too small
     """

@@ -36,10 +36,12 @@ _PASSING = {Verdict.OK, Verdict.KINK, "no gradient"}
 
 @dataclass(frozen=True)
 class RuleRow:
-    """The findings on one argument of one example call.
+    """What `check_rules` found for one argument of one example call.
 
-    `order1`, `order2` and `float32` (order 1 on float32 inputs) are verdicts, or "no gradient"; `error` is the worst
-    relative error in float64 with its `bound`; `kinks` counts the elements on a kink; `says` is the diagnosis.
+    There are three verdicts: `order1` is on the gradient, `order2` on the gradient of the gradient, and `float32` on
+    the gradient with float32 inputs. They are "no gradient" if the function has none. `error` is the largest relative
+    error in float64, and `bound` is its bound. `kinks` is the number of elements on a kink, and `says` is the
+    diagnosis.
 
     >>> (row,) = check_rules(["tanh"]).rows
     >>> row.primitive, row.argument, row.order2, row.error <= row.bound
@@ -60,7 +62,7 @@ class RuleRow:
 
     @property
     def ok(self) -> bool:
-        """Whether all verdicts are ok: nothing is wrong, and nothing is too noisy to tell.
+        """Whether all three verdicts are harmless: nothing is wrong, and nothing is too noisy to tell.
 
         >>> RuleRow("np.exp", "0 (2, 3)", "ok", "wrong", "ok", 0.5, 1e-10).ok
         False
@@ -70,7 +72,7 @@ class RuleRow:
 
 @dataclass(frozen=True)
 class RuleReport(Report):
-    """The rows of a run over the rule table; prints as a table.
+    """The result of `check_rules`, with one row for each argument of each example call; it prints as a table.
 
     >>> row = RuleRow("np.exp", "0 (2, 3)", "ok", "ok", "ok", 1e-12, 1e-10)
     >>> print(RuleReport((row,)))
@@ -109,10 +111,10 @@ class RuleReport(Report):
 
 
 def checkable() -> dict[str, Callable[..., Any]]:
-    """Return the functions that a run covers, by name.
+    """Return the functions that `check_rules` can check, by name.
 
-    They are those of the rule table, the compositions, and the functions that NumPy lacks, but no primitives that were
-    declared outside the package.
+    They are the functions with gradient rules and the functions composed of these, from NumPy and from this package.
+    Operations that were declared elsewhere are not included.
 
     >>> checkable()["np.exp"]
     <ufunc 'exp'>
@@ -133,12 +135,13 @@ def _ours(function: Callable[..., Any]) -> bool:
 
 
 def check_rules(names: Iterable[str] = (), *, seed: int = 0) -> RuleReport:
-    """Check the gradients of the functions called `names` (by default all) on example calls drawn with `seed`.
+    """Check the gradients of the functions in the rule table on example calls.
 
-    Each is checked at orders 1 and 2 in float64, and at order 1 in float32. A function without an example gets a row
-    that is not ok. Raises ValueError for a name that is not in `checkable()`, with suggestions.
+    `names` are the names of the functions, by default all; `seed` is for the random numbers in the example calls. Each
+    function is checked at orders 1 and 2 in float64, and at order 1 in float32. A function without an example call gets
+    a row that is not ok. Raises ValueError, with suggestions, for a name that is not in `checkable()`.
 
-    >>> print(check_rules(["exp", "relu"]))
+    >>> print(check_rules(["exp", "relu"]))  # the examples for relu contain its kink, 0
     primitive  argument  order 1  order 2  float32  worst error ± bound  kinks  says
     np.exp     0 (2, 3)  ok       ok       ok       ...
     relu       0 (2, 3)  kink     kink     kink     ...

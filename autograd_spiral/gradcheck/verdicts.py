@@ -1,4 +1,4 @@
-"""What a gradient check found: a verdict on each derivative, and one record for each input. Imports only NumPy."""
+"""What a gradient check found: a verdict on each derivative, and a record for each input. Imports only NumPy."""
 
 from __future__ import annotations
 
@@ -17,13 +17,12 @@ Array: TypeAlias = NDArray[Any]
 
 
 class Verdict(StrEnum):
-    """The verdict on one element, on one random direction, or on a whole input.
+    """A verdict on one element, on one random direction, or on a whole input.
 
-    The verdicts are in order, from harmless to grave; each is a string too. `judging` and `function` reach verdicts,
-    `report` and `rule_check` count them.
+    The verdicts are in order, from harmless to grave. Each of them is also a string.
 
-    >>> {Verdict.WRONG_SHAPE: 3}["wrong shape"]
-    3
+    >>> Verdict.WRONG_SHAPE == "wrong shape"
+    True
     """
 
     OK = "ok"
@@ -39,7 +38,7 @@ class Verdict(StrEnum):
 
     @property
     def fails(self) -> bool:
-        """Whether a report that contains this verdict is not ok.
+        """Whether this verdict makes a check fail.
 
         >>> [str(verdict) for verdict in Verdict if not verdict.fails]
         ['ok', 'kink', 'noise', 'not judged']
@@ -52,17 +51,19 @@ _HARMLESS = frozenset((Verdict.OK, Verdict.KINK, Verdict.NOISE, Verdict.UNJUDGED
 
 @dataclass(frozen=True, slots=True)
 class Slope:
-    """One derivative with its verdict: of the element at `index`, or of a random direction, whose index is None.
+    """One derivative that was checked, with its verdict.
 
-    `numeric` is the finite-difference estimate, with the error bound `slack`; `bound` is how far it may differ from
-    `analytic`: `slack` plus the rounding of `analytic`. `natural` is the slope that would change the outputs by their
-    own size while the input changes by its own.
+    It is the derivative with respect to the element at `index`, or along a random direction if `index` is None.
+    `analytic` is the derivative that was checked. `numeric` is the finite difference, and `slack` is its error bound.
+    `bound` is how far the two may differ: `slack` plus the rounding error of `analytic`. `natural` is a typical size of
+    the derivative: with it, the outputs change by their own size if the input changes by its own size.
 
     >>> from autograd_spiral import check_against
     >>> x = np.array([3.0])
-    >>> worst = check_against(lambda x: np.sum(x**2), x, x, raise_on_mismatch=False).rows[0].worst
-    >>> worst.index, worst.analytic, round(worst.numeric, 6), round(worst.error, 6)
-    ((0,), 3.0, 6.0, 0.5)
+    >>> report = check_against(lambda x: np.sum(x**2), x, x, raise_on_mismatch=False)  # the gradient should be 2 * x
+    >>> worst = report.rows[0].worst
+    >>> worst.index, worst.analytic, round(worst.numeric, 6), str(worst.verdict)
+    ((0,), 3.0, 6.0, 'wrong')
     """
 
     JSON: ClassVar = ("index", "analytic", "numeric", "bound", "error", "error_bound")
@@ -77,9 +78,10 @@ class Slope:
 
     @property
     def error(self) -> float:
-        """The difference between the two values, relative to the derivative or to a thousandth of its natural size.
+        """The difference between `analytic` and `numeric`, relative to the larger of the two.
 
-        The larger of these two is used. The natural size is the slope that changes the outputs by their own size.
+        If both are less than a thousandth of `natural`, the difference is relative to that thousandth. Otherwise,
+        derivatives that are almost 0 would have large relative errors.
 
         >>> Slope(Verdict.WRONG, analytic=3.0, numeric=6.0, bound=1e-9).error
         0.5
@@ -88,7 +90,7 @@ class Slope:
 
     @property
     def error_bound(self) -> float:
-        """The bound of the difference, relative to the size of the derivative.
+        """The largest `error` that `bound` permits: `bound`, relative to the same size.
 
         >>> Slope(Verdict.OK, analytic=10.0, numeric=10.0, bound=1.0).error_bound
         0.1
@@ -103,11 +105,12 @@ class Slope:
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """The findings on the `gradient` with respect to one input, at order 1 or 2; a report is made of these.
+    """What a check found for the gradient with respect to one input: a row of a `CheckReport`.
 
-    `slopes` are the derivatives that were compared. `judged` says whether the check began with "elements" or with
-    random "directions". After a failure, the slopes are those of elements in either case. A `fault` of the whole input
-    leaves no gradient to compare. `random_weights` has the shape of each output if random numbers weighted them.
+    `slopes` holds the derivatives that were compared. `judged` is "elements" if the check began with single elements,
+    and "directions" if it began with random directions. After a failure, the slopes are those of elements in either
+    case. `fault` is a verdict on the whole input, such as "wrong shape", after which no numbers can be compared. If the
+    outputs were weighted with random numbers, `random_weights` has the shape of each output.
 
     >>> from autograd_spiral import check_gradients
     >>> row = check_gradients(np.abs, np.array([-1.0, 0.0, 2.0])).rows[0]
@@ -158,9 +161,10 @@ class Findings:
 
     @property
     def counts(self) -> Counter[Verdict]:
-        """The number of elements, or directions, with each verdict.
+        """The number of elements (or of directions) with each verdict.
 
-        >>> Findings("x", np.zeros(3), slopes=(Slope(Verdict.OK), Slope(Verdict.KINK))).counts["kink"]
+        >>> slopes = (Slope(Verdict.OK, index=(0,)), Slope(Verdict.KINK, index=(1,)))
+        >>> Findings("x", np.zeros(2), slopes=slopes).counts["kink"]
         1
         """
         if self.fault is not None:
@@ -169,9 +173,13 @@ class Findings:
 
     @property
     def verdict(self) -> Verdict:
-        """The gravest failure; else `not judged` if nothing was judged, `noise` if most is unanswered, or kink or ok.
+        """The verdict on the whole input.
 
-        >>> Findings("x", np.zeros(2), slopes=(Slope(Verdict.OK), Slope(Verdict.KINK))).verdict
+        It is the gravest failure, if there is one. Otherwise it is `not judged` if nothing was judged, `noise` if more
+        than half of the derivatives were not decided, `kink` if there is a kink, and else `ok`.
+
+        >>> slopes = (Slope(Verdict.OK, index=(0,)), Slope(Verdict.KINK, index=(1,)))
+        >>> Findings("x", np.zeros(2), slopes=slopes).verdict
         <Verdict.KINK: 'kink'>
         """
         counts = self.counts
@@ -186,26 +194,30 @@ class Findings:
 
     @property
     def unanswered(self) -> int:
-        """The number of elements, or directions, that were lost in noise or not judged.
+        """The number of elements (or of directions) that were lost in noise or not judged.
 
-        >>> slopes = [Slope(verdict) for verdict in (Verdict.OK, Verdict.NOISE, Verdict.UNJUDGED)]
-        >>> Findings("x", np.zeros(3), slopes=tuple(slopes)).unanswered
+        >>> verdicts = (Verdict.OK, Verdict.NOISE, Verdict.UNJUDGED)
+        >>> slopes = tuple(Slope(verdict, index=(i,)) for i, verdict in enumerate(verdicts))
+        >>> Findings("x", np.zeros(3), slopes=slopes).unanswered
         2
         """
         return self.counts[Verdict.NOISE] + self.counts[Verdict.UNJUDGED]
 
     @property
     def unjudged(self) -> bool:
-        """Whether nothing could be judged because the function is not finite at the inputs.
+        """Whether no element could be judged, because the function is not finite at the inputs.
 
-        >>> Findings("x", np.zeros(1), slopes=(Slope(Verdict.UNJUDGED),)).unjudged
+        >>> Findings("x", np.zeros(1), slopes=(Slope(Verdict.UNJUDGED, index=(0,)),)).unjudged
         True
         """
         return bool(self.counts[Verdict.UNJUDGED]) and self.unanswered == self.counts.total()
 
     @property
     def worst(self) -> Slope | None:
-        """The slope with the largest error, relative to its bound if something fails, else to its size; or None.
+        """The slope with the largest error, or None if nothing was judged.
+
+        If some slopes fail, it is one of those, and errors are measured in units of `bound`. Otherwise, errors are
+        relative to the size of the derivative. A slope on a kink is only chosen if there are no others.
 
         >>> slopes = tuple(Slope(Verdict.WRONG, value, 1.0, 0.1, index=(i,)) for i, value in enumerate([2.0, -3.0]))
         >>> Findings("x", np.zeros(2), slopes=slopes).worst.index
@@ -224,9 +236,12 @@ class Findings:
 
     @property
     def value(self) -> float | None:
-        """The element of the input to which the worst slope belongs; None for a direction, or if none was judged.
+        """The element of the input to which the worst slope belongs.
 
-        >>> Findings("x", np.array([5.0]), slopes=(Slope(Verdict.OK, 1.0, 1.0, 1e-9, index=(0,)),)).value
+        It is None if that slope is along a direction, or if nothing was judged.
+
+        >>> slope = Slope(Verdict.OK, analytic=1.0, numeric=1.0, bound=1e-9, index=(0,))
+        >>> Findings("x", np.array([5.0]), slopes=(slope,)).value
         5.0
         """
         worst = self.worst
@@ -236,7 +251,7 @@ class Findings:
 
     @property
     def analytic(self) -> Array:
-        """The gradient in float64.
+        """The gradient that was checked, as a float64 array.
 
         >>> Findings("x", np.zeros(2), gradient=np.array([1, 2], np.float32)).analytic
         array([1., 2.])
@@ -245,25 +260,27 @@ class Findings:
 
     @property
     def numeric(self) -> Array:
-        """The numeric derivatives, NaN for elements that were not judged.
+        """The finite difference for each element, as an array; NaN for elements that were not judged.
 
-        >>> Findings("x", np.zeros(2), slopes=(Slope(Verdict.OK, 1.0, 1.0, 1e-9, index=(0,)),)).numeric
+        >>> slope = Slope(Verdict.OK, analytic=1.0, numeric=1.0, bound=1e-9, index=(0,))
+        >>> Findings("x", np.zeros(2), slopes=(slope,)).numeric
         array([ 1., nan])
         """
         return self._filled(np.nan, lambda slope: slope.numeric)
 
     @property
     def bound(self) -> Array:
-        """How far `analytic` and `numeric` may differ, NaN for elements that were not judged.
+        """How far `analytic` and `numeric` may differ, for each element; NaN for elements that were not judged.
 
-        >>> Findings("x", np.zeros(2), slopes=(Slope(Verdict.OK, 1.0, 1.0, 1e-9, index=(0,)),)).bound
+        >>> slope = Slope(Verdict.OK, analytic=1.0, numeric=1.0, bound=1e-9, index=(0,))
+        >>> Findings("x", np.zeros(2), slopes=(slope,)).bound
         array([1.e-09,    nan])
         """
         return self._filled(np.nan, lambda slope: slope.bound)
 
     @property
     def wrong(self) -> Array:
-        """A mask of the elements that fail.
+        """A mask that is True at the elements that fail.
 
         >>> Findings("x", np.zeros(2), slopes=(Slope(Verdict.NAN, index=(1,)),)).wrong
         array([False,  True])
@@ -278,7 +295,9 @@ class Findings:
         return array
 
     def overruled(self, slopes: Iterable[Slope]) -> Findings:
-        """Return the findings with these slopes of elements, in place of those of the same elements and of directions.
+        """Return the findings with other slopes for some elements.
+
+        The new slopes replace those of the same elements. Slopes along directions are dropped.
 
         >>> findings = Findings("x", np.zeros(2), slopes=(Slope(Verdict.WRONG, index=(0,)),))
         >>> findings.overruled([Slope(Verdict.KINK, index=(0,))]).verdict

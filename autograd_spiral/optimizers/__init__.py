@@ -1,7 +1,7 @@
 """Optimizers, and the other tools that a training loop needs: schedules, clipping, batches, dropout masks.
 
-An optimizer is written in NumPy on Tensors, so it works in eager and in captured steps. Everything that changes from
-step to step, its `state`, is kept in tensors.
+An optimizer is written in NumPy on Tensors, so it works in eager and in captured steps. It keeps in tensors all that
+changes from step to step, which is called its `state`.
 """
 
 from autograd_spiral.optimizers.adam import Adam

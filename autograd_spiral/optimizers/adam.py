@@ -14,18 +14,21 @@ __all__ = ["Adam"]
 
 
 class Adam(Optimizer):
-    """Update parameters by Adam, or by AdamW, which adds decoupled weight decay.
+    """Update parameters by Adam, or by AdamW if `weight_decay` is positive.
 
-    With `mean = beta1 * mean + (1 - beta1) * g` and `square = beta2 * square + (1 - beta2) * g**2`, update t subtracts
-    `learning_rate * (mean / (1 - beta1**t)) / (sqrt(square / (1 - beta2**t)) + epsilon)` (Kingma and Ba 2015). Weight
-    decay (Loshchilov and Hutter 2019) also subtracts `learning_rate * weight_decay * p`. Raises the errors of
-    `Optimizer`, and ValueError for a beta outside [0, 1), an epsilon that is not positive, and a negative weight decay.
+    The state of the optimizer is two averages of the gradient g: `mean = beta1 * mean + (1 - beta1) * g`, and
+    `square = beta2 * square + (1 - beta2) * g**2`. Update number t subtracts
+    `learning_rate * (mean / (1 - beta1**t)) / (sqrt(square / (1 - beta2**t)) + epsilon)` from a parameter p (Kingma and
+    Ba 2015). Weight decay also subtracts `learning_rate * weight_decay * p` (Loshchilov and Hutter 2019).
+
+    For the arguments and errors, see `Optimizer`. Also raises ValueError for a beta outside [0, 1), an epsilon that is
+    not positive, and a negative weight decay.
 
     >>> from autograd_spiral import Tensor
     >>> w = Tensor([3.0, -2.0], requires_grad=True)
     >>> optimizer = Adam(w, learning_rate=0.1)
     >>> for _ in range(300):
-    ...     optimizer.update(2 * (w - 1.0))
+    ...     optimizer.update(2 * (w - 1.0))  # the gradient of the sum of (w - 1)**2
     >>> np.allclose(w.data, 1.0, atol=1e-3)
     True
     """

@@ -22,19 +22,18 @@ __all__ = ["Optimizer"]
 
 
 class Optimizer:
-    """Update parameters from their gradients: the base of `SGD` and `Adam`.
+    """Update parameters from their gradients: the base class of `SGD` and `Adam`.
 
-    `parameters` are leaf Tensors in any container; settings in the container, such as strings, numbers, None and
-    functions, are skipped. `learning_rate` is a number, or a function that gets the number of updates so far (a Tensor)
-    and returns the rate: see `cosine_decay`. Each average of gradients is one vector for all parameters together, in
-    the order of their names. `count` is the number of updates, a Tensor. Raises TypeError or `GradientError` if a
-    parameter is not a leaf that requires gradients, or occurs twice.
+    `parameters` are leaf Tensors in any container. The container may also hold settings, such as strings, numbers, None
+    and functions; these are skipped. `learning_rate` is a number, or a schedule: a function that takes the number of
+    updates so far and returns the rate, such as `cosine_decay(…)`. `count` is the number of updates, as a Tensor.
+    Raises TypeError or `GradientError` if a parameter is not a leaf that requires gradients, or occurs twice.
 
     >>> from autograd_spiral import SGD
     >>> optimizer = SGD({"w": Tensor([1.0, 2.0], requires_grad=True)}, learning_rate=0.1)
     >>> optimizer.update({"w": np.array([1.0, 1.0])})
-    >>> optimizer.parameters["w"], int(optimizer.count), isinstance(optimizer, Optimizer)
-    (Tensor([0.9, 1.9], requires_grad=True), 1, True)
+    >>> optimizer.parameters["w"], int(optimizer.count)
+    (Tensor([0.9, 1.9], requires_grad=True), 1)
     """
 
     __slots__ = (
@@ -83,10 +82,10 @@ class Optimizer:
 
     @property
     def learning_rate(self) -> Any:
-        """The learning rate of the latest update, a Tensor; set it to a number to change it for later updates.
+        """The learning rate of the latest update (before the first update, of the first), as a Tensor.
 
-        Before the first update, it is the rate of that update. A captured step reads it at each call, so changing it
-        makes no new program. Setting it raises ValueError for a negative number, and `GradientError` if it follows a
+        Set it to a number to change it for later updates. A captured step reads it at each call, so changing it makes
+        no new program. Setting it raises ValueError for a negative number, and `GradientError` if the rate follows a
         schedule.
 
         >>> from autograd_spiral import Adam
@@ -110,7 +109,10 @@ class Optimizer:
 
     @property
     def state(self) -> dict[str, Tensor]:
-        """All tensors of the optimizer except the parameters, by name; to restore a saved state, `assign` its values.
+        """All tensors of the optimizer except the parameters, by name.
+
+        To restore a saved state, `assign` the saved values to these tensors. An average of gradients, such as
+        `Adam.mean`, is one vector for all parameters together.
 
         >>> from autograd_spiral import Adam
         >>> w = Tensor([1.0, 2.0], requires_grad=True)
@@ -123,18 +125,19 @@ class Optimizer:
     def update(self, gradients: Any = None, *others: Never) -> None:
         """Take one step: assign new values to all parameters, computed from their gradients.
 
-        The gradients have the form of the parameters. In a captured step, the parameters and the state change once the
-        whole step has succeeded. The update is in a scope with the name of the class, so pictures show `W ← Adam(W,
-        dW)`. Raises `GradientError` if the gradients have another form, if one is missing, or if the container now
-        holds other parameters. Raises `ShapeError` if a gradient has another shape, and `DtypeError` if it is not
-        floating-point. Issues a UserWarning if the loss was computed before the latest update. Also issues one if it
-        gets, twice in a row, the gradient of a tensor that is not one of the parameters, such as one of a new net, and
-        the value of that tensor has not changed in between.
+        `gradients` has the form of the parameters. In a captured step, the parameters and the state change only when
+        the whole step has succeeded. Pictures show the update of W as `W ← Adam(W, dW)`.
+
+        Raises `GradientError` if the gradients have another form, if one is missing, or if the container now holds
+        other parameters. Raises `ShapeError` if a gradient has another shape, and `DtypeError` if it is not
+        floating-point. Issues a UserWarning if the loss was computed before the latest update. Also issues one if the
+        gradients are those of other tensors, such as the parameters of a new net, and these tensors do not change from
+        one update to the next.
 
         >>> from autograd_spiral import Adam
         >>> w = Tensor([1.0, 2.0], requires_grad=True)
         >>> Adam(w, learning_rate=0.1).update(np.array([3.0, -0.5]))
-        >>> w
+        >>> w  # the first update of Adam changes each number by the learning rate
         Tensor([0.9, 2.1], requires_grad=True)
         """
         if others:

@@ -1,4 +1,4 @@
-"""What a training loop draws at random: batches of rows, and dropout masks."""
+"""Random numbers for training: batches of rows, and dropout masks."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ __all__ = ["batches", "dropout_mask"]
 
 @explains_keywords
 def batches(rng: np.random.Generator, size: int, *arrays: Any) -> Iterator[tuple[Any, ...]]:
-    """Yield batches of `size` rows in random order, until each row has been used once; the last batch may be smaller.
+    """Yield batches of `size` rows in random order, until each row has been used once.
 
-    A batch is a tuple that has the same rows of each array. The order is drawn from `rng` when `batches` is called.
-    Raises `ShapeError` for arrays without rows or of different lengths, TypeError if `rng` is not a NumPy Generator,
-    and ValueError for sizes below 1.
+    A batch is a tuple with the same rows of each array. The last batch may be smaller. The order is drawn from `rng`
+    when `batches` is called. Raises `ShapeError` for arrays without rows or of different lengths, TypeError if `rng` is
+    not a NumPy Generator, and ValueError for a size below 1.
 
     >>> X, y = np.arange(5) / 10, np.arange(5)
-    >>> [rows.tolist() for _, rows in batches(np.random.default_rng(0), 2, X, y)]
+    >>> [labels.tolist() for rows, labels in batches(np.random.default_rng(0), 2, X, y)]
     [[2, 4], [3, 0], [1]]
     """
     check_generator("batches", rng, "batches(rng, size, X, y)")
@@ -47,10 +47,11 @@ def batches(rng: np.random.Generator, size: int, *arrays: Any) -> Iterator[tuple
 def dropout_mask(
     rng: np.random.Generator, shape: int | tuple[int, ...], rate: float, dtype: DTypeLike = "float64"
 ) -> NDArray[Any]:
-    """Return a random array to multiply by: 0 with probability `rate`, otherwise `1 / (1 - rate)`, so 1 on average.
+    """Return a random mask for dropout: each entry is 0 with probability `rate`, and `1 / (1 - rate)` otherwise.
 
-    Draw it outside a captured step, pass it as an argument, and multiply by it only in training (Srivastava et al.
-    2014). Raises ValueError for a rate outside [0, 1), and TypeError if `rng` is not a NumPy Generator.
+    So an entry is 1 on average. Multiply activations by the mask in training, but not in prediction (Srivastava et al.
+    2014). A captured step must not draw random numbers, so draw the mask outside the step and pass it as an argument.
+    Raises ValueError for a rate outside [0, 1), and TypeError if `rng` is not a NumPy Generator.
 
     >>> dropout_mask(np.random.default_rng(0), (2, 4), rate=0.5)
     array([[2., 0., 0., 0.],

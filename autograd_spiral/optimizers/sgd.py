@@ -12,18 +12,20 @@ __all__ = ["SGD"]
 
 
 class SGD(Optimizer):
-    """Update parameters by stochastic gradient descent, `p - learning_rate * g`, with optional momentum.
+    """Update parameters by stochastic gradient descent: subtract `learning_rate * g`, where g is the gradient.
 
-    With momentum, the velocity `v = momentum * v + g` replaces `g`; with `nesterov`, `g + momentum * v` replaces it
-    (Sutskever et al. 2013, in PyTorch's form). Raises the errors of `Optimizer`, and ValueError for a momentum outside
-    [0, 1) or for `nesterov` without momentum.
+    With `momentum`, the velocity `v = momentum * v + g` is used instead of g. With `nesterov=True`, it is
+    `g + momentum * v` (Sutskever et al. 2013, in PyTorch's form).
+
+    For the arguments and errors, see `Optimizer`. Also raises ValueError for a momentum outside [0, 1), and for
+    `nesterov` without momentum.
 
     >>> import numpy as np
     >>> from autograd_spiral import Tensor
     >>> w = Tensor([3.0, -2.0], requires_grad=True)
     >>> optimizer = SGD(w, learning_rate=0.1, momentum=0.9)
     >>> for _ in range(200):
-    ...     optimizer.update(2 * (w - 1.0))
+    ...     optimizer.update(2 * (w - 1.0))  # the gradient of the sum of (w - 1)**2
     >>> np.allclose(w.data, 1.0, atol=1e-3)
     True
     """

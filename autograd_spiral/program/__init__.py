@@ -1,4 +1,4 @@
-"""Programs: a step is captured once, and its program is then simplified, printed as NumPy, and replayed."""
+"""Programs: a step is recorded once, and its program is then simplified, printed as NumPy code, and replayed."""
 
 from autograd_spiral.program.capturing.step import CapturedStep, capture
 from autograd_spiral.program.recorded import backward_source

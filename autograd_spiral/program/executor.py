@@ -38,15 +38,15 @@ __all__ = [
 
 
 class Memory(NamedTuple):
-    """Where a run keeps its state and results, and how these are exchanged with leaves.
+    """Where a `Run` keeps its state and results: in plain arrays, or for example on a GPU.
 
-    `take(leaf)` returns what the run's function gets for a leaf, and `leaf(result)` returns a new leaf that holds one
-    of the function's results. `update(leaves, before, new)` gives new values to the first leaves, one for each item of
-    `new`; if it is interrupted, no leaf changes. `before` holds what was taken from all leaves. `HOST` is the memory of
-    plain arrays.
+    `HOST` is the memory of plain arrays. A memory has three functions. `take(leaf)` returns what the run's function
+    gets for a leaf. `leaf(result)` returns a new leaf that holds a result of the function.
+    `update(leaves, before, new)` gives the first leaves new values, one for each item of `new`. If it is interrupted,
+    all leaves keep their old values, which are in `before`.
 
     >>> import numpy as np
-    >>> run = Run(lambda x: (x + 1,), reentrant=True)
+    >>> run = Run(lambda x: (x + 1,), reentrant=True)  # its memory is HOST
     >>> run.memory.leaf(*run(np.zeros(2)))
     Tensor([1., 1.])
     """
@@ -74,12 +74,13 @@ HOST = Memory(operator.attrgetter("_value"), as_leaf, update)
 class Run:
     """A program that is ready to run: `run(*inputs, *state, *outside)` returns `(*outputs, *new_state)`.
 
-    The results are new read-only arrays that nothing else holds. The arguments are not changed. The program's checks
-    run, and may raise an error, before anything is returned. `reentrant` says whether two threads may run `function` at
-    the same time. If not, for example because calls share buffers, calls from other threads wait.
+    The results are new read-only arrays that nothing else holds, and the arguments are not changed. If a check of the
+    program fails, an error is raised and nothing is returned. `reentrant` says whether two threads may run `function`
+    at the same time. If not, for example because calls share buffers, a call waits until calls from other threads have
+    ended.
 
-    A captured step keeps its state and its results in the `memory` of the run. If the memory is not `HOST`, `function`
-    gets what the memory takes from leaves, and the memory makes leaves from the results. A direct call of the run
+    A captured step keeps its state and results in the `memory` of the run. If the memory is not `HOST`, `function` gets
+    what the memory takes from leaves, and the memory makes leaves from the results. If you call the run yourself, it
     always returns arrays.
 
     >>> import numpy as np
@@ -113,7 +114,8 @@ class OutOfStep(CaptureError):
 class Peers:
     """The other processes that run a step together with this process; in this class, there are none.
 
-    An executor with an attribute `peers` runs a program in several processes, and each process passes its own rows.
+    If an executor runs a program in several processes, it has an attribute `peers`, and each process passes its own
+    rows.
 
     >>> import numpy as np
     >>> Peers().stand_in("x", np.zeros(2))

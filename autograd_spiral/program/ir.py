@@ -23,9 +23,10 @@ __all__ = ["Atom", "Check", "Equation", "Name", "Program", "Rank", "Value", "dty
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Value:
-    """A placeholder for an array of known shape and dtype, which an equation computes or the caller supplies.
+    """An array in a program, before it is computed: only its shape and dtype are known.
 
-    Values are compared by identity: two values of the same shape and dtype are still different.
+    An equation computes it, or the caller passes it. Values are compared by identity: two values of the same shape and
+    dtype are still different.
 
     >>> Value((3,), np.dtype(float)) == Value((3,), np.dtype(float))
     False
@@ -56,7 +57,7 @@ class Value:
     def nbytes(self) -> int:
         """The memory that the elements take up, in bytes.
 
-        >>> Value((300, 2), np.dtype(np.float32)).nbytes
+        >>> Value((300, 2), np.dtype(np.float32)).nbytes  # 4 bytes for each of the 600 elements
         2400
         """
         return self.size * self.dtype.itemsize
@@ -86,7 +87,11 @@ def has_dtype(atom: Atom, dtype: np.dtype[Any]) -> bool:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Equation:
-    """`output = primitive(*inputs, **params)`, with the phase, the scopes and the line of code that it belongs to.
+    """One operation of a program: `output = primitive(*inputs, **params)`.
+
+    `phase` is "forward", "backward" or "update". `scope` has the names of the scopes that the operation is in, and
+    `place` is the line of code that recorded it. If the primitive was declared with `@primitive`, `body` has the
+    equations of its function.
 
     >>> from autograd_spiral import capture
     >>> step = capture(lambda x: np.sum(x, axis=0))
@@ -107,7 +112,7 @@ class Equation:
 
     @property
     def function(self) -> Callable[..., Any]:
-        """The function of the primitive: NumPy's, or a declared one.
+        """The function of the primitive: one of NumPy's, or a declared one.
 
         >>> from autograd_spiral import capture
         >>> step = capture(lambda x: np.exp(x))
@@ -119,7 +124,7 @@ class Equation:
 
     @property
     def elementwise(self) -> bool:
-        """Whether each element of the output depends on only one element of each input, up to broadcasting.
+        """Whether each element of the output depends on only one element of each input, after broadcasting.
 
         >>> from autograd_spiral import capture
         >>> step = capture(lambda x: np.exp(x).sum())
@@ -131,10 +136,12 @@ class Equation:
 
     @property
     def opaque(self) -> bool:
-        """Whether this is a call of a declared primitive whose body could not be recorded as equations.
+        """Whether this is a call of a declared primitive whose function could not be recorded as equations.
 
         >>> from autograd_spiral import capture, primitive
-        >>> distinct = primitive(None)(lambda x: np.unique(x))  # np.unique has no rule: it cannot be recorded
+        >>> @primitive(None)  # None: it has no gradient
+        ... def distinct(x):
+        ...     return np.unique(x)  # this has no rule, so it cannot be recorded
         >>> step = capture(lambda x: distinct(x))
         >>> _ = step(np.array([2.0, 1.0]))
         >>> step.program.equations[0].opaque
@@ -143,7 +150,7 @@ class Equation:
         return self.primitive.body is not None and not self.body
 
     def reads(self) -> list[Value]:
-        """Return the values among the inputs.
+        """Return the inputs that are values, without those that are constants.
 
         >>> from autograd_spiral import capture
         >>> step = capture(lambda x: 2 * x)
@@ -161,7 +168,7 @@ class Rank:
 
 
 class Name(NamedTuple):
-    """A name for a value, with its rank.
+    """A name for a value, with its rank: of two names, the one with the lower rank is better.
 
     >>> min(Name(Rank.STEP, "total"), Name(Rank.GIVEN, "loss")).text
     'loss'
@@ -172,12 +179,12 @@ class Name(NamedTuple):
 
 
 class Check(NamedTuple):
-    """A condition on a value: `function(value, *details)` raises an error if the program must not run on it.
+    """A condition on a value of a program: `function(value, *details)` raises an error if it does not hold.
 
     >>> from autograd_spiral import capture, softmax_cross_entropy
     >>> step = capture(lambda scores, y: softmax_cross_entropy(scores, y))
     >>> _ = step(np.zeros((2, 3)), np.array([0, 2]))
-    >>> [check.value is step.program.inputs[1] for check in step.program.checks]  # the labels
+    >>> [check.value is step.program.inputs[1] for check in step.program.checks]  # only y is checked
     [True]
     """
 
@@ -188,15 +195,22 @@ class Check(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """The computation of a captured step: `equations` from `inputs` and `state` to `outputs` and the new state.
+    """The computation of a captured step, as a list of equations.
 
-    `inputs` are the arrays that a call is given. `state` has the leaves that the step read or assigned, and `outside`
-    has the other arrays that it read (`found` has their contents at capture). `updates` are pairs of a state and its
-    new value. In a captured step, they are in the order of `state`, which begins with the states that have a new value.
-    `checks` run before the state changes. `names` has the names of values, `primals` the values that gradients are
-    taken with respect to, and `trained` the states that require gradients. Raises `CaptureError` if an equation reads a
-    value that no earlier equation computes, or computes a value a second time, or if a new state has another shape or
-    dtype than the old one.
+    - `inputs`: the arrays that are passed to a call.
+    - `state`: the leaves that the step reads or assigns.
+    - `outside`: the other arrays that it reads. `found` has their contents at capture.
+    - `equations`: the operations, in an order in which they can be computed.
+    - `outputs`: the results, which are values or constants.
+    - `updates`: pairs of a state and its new value. A captured step has them in the order of `state`, which begins with
+      the states that get a new value.
+    - `checks`: conditions that are checked before the state changes.
+    - `names`: the names of values.
+    - `primals`: for each gradient, the value that it is the gradient with respect to.
+    - `trained`: the states that require gradients.
+
+    Raises `CaptureError` if an equation reads a value that no earlier equation computes, or computes a value a second
+    time, or if a new state does not have the shape and dtype of the old one.
 
     >>> Program("f", inputs=(), state=(), equations=(), outputs=(Value((3,), np.dtype(float)),))
     Traceback (most recent call last):
@@ -242,7 +256,8 @@ class Program:
         """Return how messages refer to `value`: by its name, or else by its shape.
 
         >>> x = Value((3,), np.dtype(float))
-        >>> Program("f", (x,), (), (), (x,), names={x: Name(Rank.GIVEN, "x")}).call(x)
+        >>> names = {x: Name(Rank.GIVEN, "x")}
+        >>> Program("f", inputs=(x,), state=(), equations=(), outputs=(x,), names=names).call(x)
         'x'
         """
         return self.names[value].text if value in self.names else f"a value of shape {value.shape}"
@@ -251,7 +266,8 @@ class Program:
         """Yield the values that must be computed: outputs, new state and checked values, but no constants.
 
         >>> x = Value((3,), np.dtype(float))
-        >>> [value.shape for value in Program("f", (x,), (), (), (2.0, x)).results()]
+        >>> program = Program("f", inputs=(x,), state=(), equations=(), outputs=(2.0, x))
+        >>> [value.shape for value in program.results()]  # 2.0 is a constant
         [(3,)]
         """
         atoms = (*self.outputs, *(new for _, new in self.updates), *(check.value for check in self.checks))
@@ -259,10 +275,10 @@ class Program:
 
     @functools.cached_property
     def uses(self) -> Counter[Value]:
-        """How often each value is read: by equations, as a result, and by checks.
+        """How often each value is used: by equations, as a result, or by a check.
 
         >>> x = Value((3,), np.dtype(float))
-        >>> Program("f", (x,), (), (), (x, x)).uses[x]
+        >>> Program("f", inputs=(x,), state=(), equations=(), outputs=(x, x)).uses[x]
         2
         """
         uses = Counter(value for equation in self.equations for value in equation.reads())
@@ -272,10 +288,11 @@ class Program:
     def with_equations(self, equations: Iterator[Equation] | tuple[Equation, ...], **changes: Any) -> Self:
         """Return the same program with other equations.
 
-        `changes` are new values of other fields. Raises the errors of `Program`.
+        `changes` are new values of other fields, such as `name`. Raises the errors of `Program`.
 
         >>> x = Value((3,), np.dtype(float))
-        >>> Program("f", (x,), (), (), (x,)).with_equations((), name="g").name
+        >>> program = Program("f", inputs=(x,), state=(), equations=(), outputs=(x,))
+        >>> program.with_equations((), name="g").name
         'g'
         """
         return replace(self, equations=tuple(equations), **changes)

@@ -26,10 +26,12 @@ def backward_source(loss: Tensor, parameters: Any, *, names: Mapping[str, Any] |
 
     The source is a module that needs only NumPy, with one function. The function takes the leaves (data, then
     parameters), and returns the loss and then its gradients, in the order of the parameters. `loss` is a recorded
-    tensor of one element, and `parameters` are leaves or other tensors that require gradients, in any form that `grad`
+    tensor with one element. `parameters` are leaves or other tensors that require gradients, in any form that `grad`
     takes. Names come from `Tensor(name=…)` and `.named(…)`, otherwise from `names`, such as `locals()`, otherwise from
-    the keys and attributes of `parameters`. Raises whatever `grad` raises, `StaleLeafError` if a leaf was assigned
-    after it was recorded, and `CaptureError` if an operation cannot be printed.
+    the keys and attributes of `parameters`.
+
+    Raises whatever `grad` raises, `StaleLeafError` if a leaf was assigned after it was recorded, and `CaptureError` if
+    an operation cannot be printed.
 
     >>> import numpy as np
     >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]], name="x")

@@ -1,7 +1,7 @@
 """The losses and gradients derived by hand, in plain NumPy: the reference that the engine is checked against.
 
-The module imports only NumPy, so that it cannot depend on what it checks. The derivations are from CS231n, Neural
-Networks Case Study.
+The module imports only NumPy, so it does not depend on what it checks. The derivations are from CS231n, Neural Networks
+Case Study.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ Array = NDArray[Any]
 def softmax_gradient(p: Array, correct: int | tuple[Array, Array]) -> Array:
     """Return the gradient of `-log p[correct]` with respect to the scores whose softmax is `p`.
 
-    The gradient is p itself, minus 1 at the correct class: `dL/df[k] = p[k] - 1(k = correct)`. If each row of `p` is a
-    softmax, `correct` is a pair of arrays: the indices of the rows, and the correct class of each.
+    The gradient is `p`, minus 1 at the correct class. `correct` is the index of that class. If each row of `p` is a
+    softmax, `correct` is a pair of arrays: the indices of the rows, and the correct class of each row.
 
     >>> softmax_gradient(np.array([0.2, 0.3, 0.5]), 1)
     array([ 0.2, -0.7,  0.5])
@@ -41,13 +41,13 @@ def _data_loss(scores: Array, y: Array) -> tuple[float, Array]:
 
 
 def linear_gradients(X: Array, y: Array, W: Array, b: Array, reg: float) -> tuple[float, tuple[Array, Array]]:
-    """Return the loss of the softmax linear classifier and its gradients with respect to W (D, K) and b (1, K).
+    """Return the loss of a linear softmax classifier, and its gradients with respect to W (D, K) and b (1, K).
 
-    `X` is (N, D), and `y` holds the N classes. The loss is the mean cross-entropy plus `reg / 2 · ΣW²`. The arguments
-    are not changed.
+    X has shape (N, D), and y holds the classes of the N rows. The loss is the mean cross-entropy plus `reg / 2 · ΣW²`.
+    The arguments are not changed.
 
     >>> loss, (dW, db) = linear_gradients(np.eye(2), np.array([0, 1]), np.zeros((2, 2)), np.zeros((1, 2)), 0.0)
-    >>> round(loss, 4)
+    >>> round(loss, 4)  # log 2, since both classes have the same probability
     0.6931
     >>> dW
     array([[-0.25,  0.25],
@@ -62,7 +62,7 @@ def linear_gradients(X: Array, y: Array, W: Array, b: Array, reg: float) -> tupl
 def two_layer_gradients(
     X: Array, y: Array, W1: Array, b1: Array, W2: Array, b2: Array, reg: float
 ) -> tuple[float, tuple[Array, Array, Array, Array]]:
-    """Return the loss of the two-layer ReLU net and its gradients with respect to its parameters.
+    """Return the loss of the two-layer ReLU net, and its gradients with respect to the parameters.
 
     The parameters are W1 (D, H), b1 (1, H), W2 (H, K) and b2 (1, K). The gradient passes through a hidden unit only
     where the unit's output is positive. The arguments are not changed.

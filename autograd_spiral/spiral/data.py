@@ -15,12 +15,12 @@ Generator: TypeAlias = np.random.Generator | np.random.RandomState
 def spiral(
     points_per_class: int = 100, classes: int = 3, noise: float = 0.2, *, generator: Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return points in the plane and their classes: one spiral arm per class, which no straight lines can separate.
+    """Return points on spiral arms, and their classes: one arm per class.
 
-    The points X have shape (points_per_class · classes, 2), and the classes y are sorted. On arm j, the radius r goes
-    from 0 to 1, and the angle t from 4j to 4(j + 1), plus `noise` times a standard normal number. The numbers are drawn
-    arm by arm, and the points are (r sin t, r cos t). Source: CS231n, Neural Networks Case Study. Raises ValueError for
-    counts below 1.
+    Straight lines cannot separate the classes, so a linear classifier fails on these data. The points X have shape
+    (points_per_class · classes, 2), and the classes y are sorted. On arm j, the radius r goes from 0 to 1, and the
+    angle t goes from 4j to 4(j + 1), plus `noise` times a standard normal random number. The points are (r sin t, r cos
+    t). The data set is from CS231n, Neural Networks Case Study. Raises ValueError for counts below 1.
 
     >>> X, y = spiral(100, 3, generator=np.random.default_rng(0))
     >>> X.shape, y[[0, 100, 200]]

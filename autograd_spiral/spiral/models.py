@@ -39,14 +39,15 @@ def _loss(scores: Tensor, y: Data, reg: float, *weights: Tensor) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class LinearClassifier:
-    """A classifier whose scores are linear in the data: `X @ W + b`, with W (D, K) and b (1, K).
+    """A classifier whose scores are linear in the data: the scores are `X @ W + b`.
 
-    Both models in this module are from CS231n, Neural Networks Case Study.
+    X has N rows of D numbers, and there are K classes, so W has shape (D, K) and b has shape (1, K). Both models in
+    this module are from CS231n, Neural Networks Case Study.
 
     >>> classifier = LinearClassifier.random(np.random.default_rng(0), dimensions=2, classes=3)
     >>> classifier.scores(np.ones((4, 2))).shape
     (4, 3)
-    >>> round(float(classifier.loss(np.ones((4, 2)), np.array([0, 1, 2, 0]), reg=1e-3)), 2)
+    >>> round(float(classifier.loss(np.ones((4, 2)), np.array([0, 1, 2, 0]), reg=1e-3)), 2)  # about log 3
     1.1
     """
 
@@ -55,9 +56,9 @@ class LinearClassifier:
 
     @classmethod
     def random(cls, generator: Generator, dimensions: int = 2, classes: int = 3) -> LinearClassifier:
-        """Return a classifier with small random weights from `generator` and biases of 0.
+        """Return a classifier with small random weights and biases of 0.
 
-        Weights are 0.01 times standard normals, of shape (dimensions, classes).
+        The weights have shape (dimensions, classes). They are 0.01 times standard normal numbers from `generator`.
 
         >>> LinearClassifier.random(np.random.default_rng(0), dimensions=4, classes=10).W.shape
         (4, 10)
@@ -73,9 +74,9 @@ class LinearClassifier:
         return self.W, self.b
 
     def scores(self, X: Data) -> Tensor:
-        """Return the class scores of the rows of X (N, D), shape (N, K).
+        """Return the class scores for each row of X.
 
-        Raises ShapeError when X does not have D columns.
+        X has shape (N, D), and the scores have shape (N, K). Raises ShapeError if X does not have D columns.
 
         >>> classifier = LinearClassifier(Tensor([[1.0, -1.0]]), Tensor([[0.5, 0.0]]))
         >>> classifier.scores(np.array([[2.0], [0.0]])).data
@@ -87,21 +88,22 @@ class LinearClassifier:
         return scores.named("scores")
 
     def loss(self, X: Data, y: Data, reg: float) -> Tensor:
-        """Return the mean cross-entropy of the scores with classes y (N,), plus `reg / 2 · ΣW²`.
+        """Return the mean cross-entropy of the scores with the classes y, plus `reg / 2 · ΣW²`.
 
-        Raises LabelError, naming the row, for labels that are not N integers in `range(K)`.
+        X has shape (N, D), and y holds N integers in `range(K)`. Raises LabelError, naming the row, if y does not.
 
-        >>> classifier = LinearClassifier(Tensor([[3.0, 3.0]]), Tensor([[0.0, 0.0]]))
-        >>> data, penalty = np.log(2), 0.1 / 2 * (3**2 + 3**2)
-        >>> bool(np.isclose(classifier.loss(np.ones((4, 1)), np.array([0, 1, 1, 0]), reg=0.1).data, data + penalty))
-        True
+        >>> classifier = LinearClassifier(Tensor([[3.0, 3.0]]), Tensor([[0.0, 0.0]]))  # both classes get the same score
+        >>> loss = classifier.loss(np.ones((4, 1)), np.array([0, 1, 1, 0]), reg=0.1)
+        >>> float(loss.data.round(4)), float(np.round(np.log(2) + 0.1 / 2 * (3**2 + 3**2), 4))
+        (1.5931, 1.5931)
         """
         return _loss(self.scores(X), y, reg, self.W)
 
     def predict(self, X: Data) -> NDArray[np.intp]:
-        """Return the class with the largest score for each row of X (N, D), shape (N,), without recording.
+        """Return the class with the largest score for each row of X, without recording.
 
-        If several classes have the largest score, the first one is returned. Raises ShapeError as `scores` does.
+        If several classes have the largest score, the first one is returned. X has shape (N, D), and the result has
+        shape (N,). Raises ShapeError if X does not have D columns.
 
         >>> classifier = LinearClassifier(Tensor([[1.0, -1.0]]), Tensor([[0.0, 0.0]]))
         >>> classifier.predict(np.array([[2.0], [-3.0], [0.0]]))
@@ -112,9 +114,10 @@ class LinearClassifier:
 
 @dataclass(frozen=True, eq=False)
 class TwoLayerNet:
-    """A net with one hidden layer of rectified linear units: `h = relu(X @ W1 + b1)`, scores `h @ W2 + b2`.
+    """A net with one hidden layer of rectified linear units: `h = relu(X @ W1 + b1)`, with scores `h @ W2 + b2`.
 
-    W1 is (D, H), b1 (1, H), W2 (H, K), b2 (1, K).
+    X has N rows of D numbers, and there are H hidden units and K classes. So the shapes are W1 (D, H), b1 (1, H), W2
+    (H, K) and b2 (1, K).
 
     >>> net = TwoLayerNet.random(np.random.default_rng(0), hidden=5)
     >>> net.hidden(np.ones((4, 2))).shape, net.scores(np.ones((4, 2))).shape
@@ -130,9 +133,10 @@ class TwoLayerNet:
 
     @classmethod
     def random(cls, generator: Generator, dimensions: int = 2, hidden: int = 100, classes: int = 3) -> TwoLayerNet:
-        """Return a net with small random weights from `generator` and biases of 0.
+        """Return a net with small random weights and biases of 0.
 
-        Weights are 0.01 times standard normals, of shapes (dimensions, hidden) and (hidden, classes).
+        The weights have the shapes (dimensions, hidden) and (hidden, classes). They are 0.01 times standard normal
+        numbers from `generator`.
 
         >>> net = TwoLayerNet.random(np.random.default_rng(0), hidden=50)
         >>> net.W1.shape, net.W2.shape
@@ -145,18 +149,18 @@ class TwoLayerNet:
     def parameters(self) -> tuple[Tensor, ...]:
         """Return W1, b1, W2 and b2.
 
-        >>> sum(parameter.size for parameter in TwoLayerNet.random(np.random.default_rng(0)).parameters())
-        603
+        >>> [parameter.name for parameter in TwoLayerNet.random(np.random.default_rng(0)).parameters()]
+        ['W1', 'b1', 'W2', 'b2']
         """
         return self.W1, self.b1, self.W2, self.b2
 
     def hidden(self, X: Data) -> Tensor:
-        """Return the outputs of the hidden units for the rows of X (N, D), shape (N, H).
+        """Return the outputs of the hidden units for each row of X.
 
-        Raises ShapeError when X does not have D columns.
+        X has shape (N, D), and the outputs have shape (N, H). Raises ShapeError if X does not have D columns.
 
-        >>> unused = Tensor([[0.0]])
-        >>> net = TwoLayerNet(Tensor([[1.0, -1.0]]), Tensor([[0.5, 0.5]]), unused, unused)
+        >>> other = Tensor([[0.0]])  # the second layer is not used here
+        >>> net = TwoLayerNet(Tensor([[1.0, -1.0]]), Tensor([[0.5, 0.5]]), other, other)
         >>> net.hidden(np.array([[2.0], [0.0]])).data
         array([[2.5, 0. ],
                [0.5, 0.5]])
@@ -166,9 +170,9 @@ class TwoLayerNet:
         return h.named("h")
 
     def scores(self, X: Data) -> Tensor:
-        """Return the class scores of the rows of X (N, D), shape (N, K).
+        """Return the class scores for each row of X.
 
-        Raises ShapeError when X does not have D columns.
+        X has shape (N, D), and the scores have shape (N, K). Raises ShapeError if X does not have D columns.
 
         >>> net = TwoLayerNet.random(np.random.default_rng(0), dimensions=4, classes=10)
         >>> net.scores(np.ones((5, 4))).shape
@@ -180,9 +184,9 @@ class TwoLayerNet:
         return scores.named("scores")
 
     def loss(self, X: Data, y: Data, reg: float) -> Tensor:
-        """Return the mean cross-entropy of the scores with classes y (N,), plus `reg / 2 · (ΣW1² + ΣW2²)`.
+        """Return the mean cross-entropy of the scores with the classes y, plus `reg / 2 · (ΣW1² + ΣW2²)`.
 
-        Raises LabelError, naming the row, for labels that are not N integers in `range(K)`.
+        X has shape (N, D), and y holds N integers in `range(K)`. Raises LabelError, naming the row, if y does not.
 
         >>> TwoLayerNet.random(np.random.default_rng(0)).loss(np.ones((2, 2)), np.array([0, 3]), reg=1e-3)
         Traceback (most recent call last):
@@ -192,9 +196,10 @@ class TwoLayerNet:
         return _loss(self.scores(X), y, reg, self.W1, self.W2)
 
     def predict(self, X: Data) -> NDArray[np.intp]:
-        """Return the class with the largest score for each row of X (N, D), shape (N,), without recording.
+        """Return the class with the largest score for each row of X, without recording.
 
-        If several classes have the largest score, the first one is returned. Raises ShapeError as `scores` does.
+        If several classes have the largest score, the first one is returned. X has shape (N, D), and the result has
+        shape (N,). Raises ShapeError if X does not have D columns.
 
         >>> net = TwoLayerNet(Tensor([[1.0, -1.0]]), Tensor([[0.0, 0.0]]), Tensor(np.eye(2)), Tensor([[0.0, 1.0]]))
         >>> net.predict(np.array([[2.0], [0.5], [-1.0]]))

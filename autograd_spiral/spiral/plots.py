@@ -42,7 +42,7 @@ def plot_data(path: Path, X: NDArray[Any], y: NDArray[Any]) -> None:
 
 
 def plot_regions(path: Path, model: Model, X: NDArray[Any], y: NDArray[Any], title: str) -> None:
-    """Save the regions of the plane that `model` assigns to each class, with the training points on top."""
+    """Save a plot of the regions of the plane that `model` assigns to each class, with the points X on top."""
     axes = _plane(title, X)
     _regions(axes, model, y)
     _scatter(axes, X, y)
@@ -52,11 +52,11 @@ def plot_regions(path: Path, model: Model, X: NDArray[Any], y: NDArray[Any], tit
 
 
 def plot_hidden_units(path: Path, net: TwoLayerNet, X: NDArray[Any], y: NDArray[Any], most: int = 20) -> None:
-    """Save the net's regions, the points, and a line where each of its `most` strongest hidden units switches on.
+    """Save a plot of where the hidden units of a net switch on: a line for each unit, over the net's regions.
 
-    Unit i is on where `x @ W1[:, i] + b1[i] > 0`; the triangle on its line points to the side where it is on. Its
-    strength is the length of its input weights times the length of its output weights; stronger units have darker
-    lines.
+    Unit i is on where `x @ W1[:, i] + b1[i] > 0`. The triangle on its line points to the side where it is on. The plot
+    shows the `most` strongest units, and stronger units have darker lines. The strength of a unit is the length of its
+    input weights times the length of its output weights.
     """
     axes = _plane(f"Where the {min(most, net.b1.size)} strongest hidden units switch on", X)
     _regions(axes, net, y)
@@ -97,7 +97,10 @@ def _regions(axes: Any, model: Model, y: NDArray[Any]) -> None:
 
 
 def plot_losses(path: Path, losses: Mapping[str, NDArray[Any]]) -> None:
-    """Save a plot of each model's losses (at least one loss per model) against the step, with both axes logarithmic."""
+    """Save a plot of the losses of each model against the step, with both axes logarithmic.
+
+    Each model needs at least one loss.
+    """
     from matplotlib.ticker import LogLocator, NullFormatter
 
     axes = _axes("Loss during training", 0.8 * _WIDTH)

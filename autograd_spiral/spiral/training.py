@@ -40,12 +40,12 @@ def train(
     eager: bool = False,
     watch: Callable[[CapturedStep], Callable[..., Any]] | None = None,
 ) -> NDArray[np.float64]:
-    """Update the model's parameters `steps` times by `-step_size` times the gradient of its loss on all of X and y.
+    """Train a model by gradient descent on all of X and y; return the loss before each step.
 
-    Returns an array of shape (steps,) with the loss before each update; `on_step(i, loss)` is called for each. The step
-    is captured and replayed, or recorded again each time if `eager` is True; the results are the same. `watch`, for
-    example `explore.training`, takes the captured step and returns a function to call in its place. Raises
-    FloatingPointError if a loss is not finite, and ValueError if `steps` is negative.
+    Each of the `steps` steps subtracts `step_size` times the gradient of the loss from the parameters, and then calls
+    `on_step(i, loss)`. The step is captured and replayed. With `eager=True`, it is recorded again each time, with the
+    same results. `watch`, for example `explore.training`, takes the captured step and returns a function that is called
+    in its place. Raises FloatingPointError if a loss is not finite, and ValueError if `steps` is negative.
 
     >>> from autograd_spiral.spiral import LinearClassifier, spiral
     >>> generator = np.random.default_rng(0)
@@ -73,13 +73,15 @@ def train(
 
 
 def descent(model: Model, *, step_size: float = 1.0, reg: float = 1e-3) -> CapturedStep:
-    """Return a captured step of gradient descent: it takes X and y, updates the parameters and returns the loss.
+    """Return a captured step of gradient descent.
+
+    The step takes X and y, updates the model's parameters, and returns the loss.
 
     >>> from autograd_spiral.spiral import LinearClassifier, spiral
     >>> generator = np.random.default_rng(0)
     >>> X, y = spiral(20, generator=generator)
     >>> step = descent(LinearClassifier.random(generator))
-    >>> bool(step(X, y) > step(X, y))
+    >>> bool(step(X, y) > step(X, y))  # the second loss is smaller
     True
     """
     parameters = model.parameters()
@@ -95,12 +97,12 @@ def descent(model: Model, *, step_size: float = 1.0, reg: float = 1e-3) -> Captu
 
 
 def accuracy(model: Model, X: NDArray[Any], y: NDArray[Any]) -> float:
-    """Return the fraction of the rows of X (N, D) whose predicted class is the one in y (N,).
+    """Return the fraction of the rows of X for which the model predicts the class in y.
 
     >>> from autograd_spiral.spiral import LinearClassifier
     >>> W = Tensor([[1.0, -1.0]], requires_grad=True)
     >>> model = LinearClassifier(W, Tensor([[0.0, 0.0]], requires_grad=True))
-    >>> accuracy(model, np.array([[2.0], [-3.0], [1.0], [-1.0]]), np.array([0, 1, 0, 0]))
+    >>> accuracy(model, np.array([[2.0], [-3.0], [1.0], [-1.0]]), np.array([0, 1, 0, 0]))  # the last one is wrong
     0.75
     """
     return float(np.mean(model.predict(X) == y))

@@ -1,4 +1,4 @@
-"""Transforms: functions that compute derivatives of other functions."""
+"""Transforms: they turn a function into another function that computes its derivatives."""
 
 from autograd_spiral.transforms.derivatives import (
     elementwise_grad,

@@ -1,4 +1,4 @@
-"""Transforms: functions that compute derivatives of other functions, with the names that JAX uses.
+"""Transforms: they compute derivatives of functions, and have the names that JAX uses.
 
 The function to differentiate is written in NumPy. Its arguments are arrays or Tensors, or lists, tuples, dicts and
 dataclasses of these. The results are arrays, unless an argument is a Tensor or a step is being captured: then they are
@@ -35,12 +35,12 @@ Function = Callable[..., Any]
 
 @explains_keywords
 def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
-    """Return a function that computes the value of `f`, a single number, and its gradient with respect to an argument.
+    """Return a function that computes both the value and the gradient of `f`, which must return a single number.
 
-    `argnums` is the position of the argument. The gradient has the same form as the argument: an array, or a list,
-    tuple, dict or dataclass of arrays. With several `argnums`, it is a tuple of gradients. Pass the returned function
-    to `scipy.optimize.minimize(…, jac=True)`, for example. Raises `GradientError` if `f` returns more than one element,
-    and `DtypeError` for integer arguments.
+    The gradient is with respect to the argument at position `argnums`. It has the form of this argument: an array, or a
+    list, tuple, dict or dataclass of arrays. If `argnums` is a tuple of positions, the gradients come in a tuple. You
+    can pass the returned function to `scipy.optimize.minimize(…, jac=True)`, for example. Raises `GradientError` if `f`
+    returns more than one element, and `DtypeError` for integer arguments.
 
     >>> value_and_grad(lambda w, x: np.sum(w * x) ** 2)(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
     (np.float64(121.0), array([66., 88.]))
@@ -60,10 +60,10 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 def elementwise_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return a function that computes the derivative of `f` element by element.
 
-    Use it if each element of the result depends only on the same element of the argument, as for an activation. Raises
-    the errors of `value_and_grad`, except that `f` may return any shape.
+    Use it if each element of the result depends only on the same element of the argument, as for an activation
+    function. `f` may return any shape. Raises `DtypeError` for integer arguments.
 
-    >>> elementwise_grad(np.tanh)(np.array([0.0, 1.0])).round(4)
+    >>> elementwise_grad(np.tanh)(np.array([0.0, 1.0])).round(4)  # the derivative is 1 - tanh(x)**2
     array([1.  , 0.42])
     """
     _check_transform("elementwise_grad", f, argnums)
@@ -83,9 +83,10 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 
     The Jacobian holds the derivative of every element of the output with respect to every element of the argument. For
     an output of shape `m` and an argument of shape `n`, it has shape `(*m, *n)`. For containers and several `argnums`,
-    the result has the same form as the gradient of `value_and_grad`. The backward pass is computed for all elements of
-    the output at once. Only operations that are not NumPy's, such as your own, are computed for one element after
-    another. Raises `DtypeError` for integer arguments.
+    the result has the same form as the gradient of `value_and_grad`.
+
+    The backward pass is computed for all elements of the output at once. Only operations that are not NumPy's, such as
+    your own, are computed for one element after another. Raises `DtypeError` for integer arguments.
 
     >>> jacobian(lambda x: np.cumsum(x**2))(np.array([1.0, 2.0]))
     array([[2., 0.],
@@ -103,11 +104,12 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 
 @explains_keywords
 def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
-    """Return a function that computes the second derivatives of `f`, a single number, for all pairs of elements.
+    """Return a function that computes the Hessian of `f`, which must return a single number.
 
-    For an argument of shape `n`, the result has shape `(*n, *n)`. For a dict with W and b, the derivatives with respect
-    to an element of W and an element of b are in `result["W"]["b"]`; other containers and several arguments work in the
-    same way. Raises the errors of `value_and_grad`.
+    The Hessian holds the second derivatives for all pairs of elements of the argument. For an argument of shape `n`, it
+    has shape `(*n, *n)`. If the argument is a dict with W and b, `result["W"]["b"]` holds the derivatives with respect
+    to an element of W and an element of b. Other containers and several arguments work in the same way. Raises the
+    errors of `value_and_grad`.
 
     >>> hessian(lambda x: np.sum(x**3) + x[0] * x[1])(np.array([1.0, 2.0]))
     array([[ 6.,  1.],
@@ -125,10 +127,13 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 
 
 def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
-    """Return `f(*primals)`, and a function that maps a cotangent of this value to a tuple of the primals' cotangents.
+    """Return `f(*primals)`, and a function that computes vector-Jacobian products (VJPs).
+
+    That function takes a cotangent: an array with a weight for each element of `f(*primals)`. It returns a tuple with
+    the gradients of the weighted sum with respect to the primals, which are the arguments of `f`.
 
     >>> value, pull_back = vjp(lambda x, y: x * y, np.array([1.0, 2.0]), np.array([3.0, 4.0]))
-    >>> pull_back(np.array([1.0, 10.0]))
+    >>> pull_back(np.array([1.0, 10.0]))  # the weights times y, and the weights times x
     (array([ 3., 40.]), array([ 1., 20.]))
     """
     inputs = _Inputs("vjp", primals, range(len(primals)))
@@ -142,13 +147,14 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
 
 
 def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
-    """Return `f(*primals)`, and its derivative along the tangents, which have the form of the primals.
+    """Return `f(*primals)`, and its derivative along the `tangents` (a Jacobian-vector product).
 
-    It needs no rules of its own, since it differentiates a vector-Jacobian product with respect to the cotangent. That
-    product is linear in the cotangent, so its derivative, weighted with the tangents, is the Jacobian-vector product.
-    Raises `ShapeError` for tangents of other shapes.
+    The primals are the arguments of `f`. Each has a tangent of the same form, which says how fast the argument changes.
+    The derivative is how fast `f(*primals)` then changes. It is computed with two backward passes. Raises `ShapeError`
+    if a tangent does not have the shape of its primal.
 
-    >>> jvp(np.sin, (np.array([0.0, 1.0]),), (np.array([1.0, 2.0]),))[1].round(4)
+    >>> x, dx = np.array([0.0, 1.0]), np.array([1.0, 2.0])
+    >>> jvp(np.sin, (x,), (dx,))[1].round(4)  # cos(x) * dx
     array([1.    , 1.0806])
     """
     inputs = _Inputs("jvp", tuple(primals), range(len(primals)))
@@ -163,12 +169,14 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
 
 
 def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, ...]:
-    """Return the Hessian of `f` at its arguments, the `primals`, times the `tangents`; `f` returns a single number.
+    """Return the Hessian of `f` at the `primals`, multiplied by the `tangents`; `f` must return a single number.
 
-    `primals` and `tangents` are sequences, and the result is a tuple with one item per argument. It takes two backward
-    passes, and never builds the Hessian. Raises the errors of `jvp` and `value_and_grad`.
+    The primals are the arguments of `f`, and each has a tangent of the same form. The result is a tuple with one item
+    per argument. It takes two backward passes, and never builds the Hessian. Raises the errors of `jvp` and
+    `value_and_grad`.
 
-    >>> hvp(lambda x: np.sum(x**3), (np.array([1.0, 2.0]),), (np.array([1.0, 1.0]),))
+    >>> x, dx = np.array([1.0, 2.0]), np.array([1.0, 1.0])
+    >>> hvp(lambda x: np.sum(x**3), (x,), (dx,))  # the Hessian is diagonal, with entries 6 * x
     (array([ 6., 12.]),)
     """
     inputs = _Inputs("hvp", tuple(primals), range(len(primals)))

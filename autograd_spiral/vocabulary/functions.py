@@ -1,6 +1,7 @@
-"""The differentiable functions that NumPy lacks: declared with `@primitive`, as a user's own would be, or composed.
+"""The differentiable functions that NumPy lacks, such as `relu` and `softmax`.
 
-All take arrays or Tensors, and their bodies and rules run on both.
+Some are declared with their own gradient rules, as users do with `@primitive`. The others are composed of functions
+that have rules. All take arrays or Tensors, and their bodies and rules run on both.
 """
 
 from __future__ import annotations
@@ -49,9 +50,9 @@ Array = TypeVar("Array", Tensor, NDArray[Any])  # the result has the type of the
 
 @trusted_primitive(lambda ct, out, x: fast_paths.mask(ct, out > 0))
 def relu(x: Array) -> Array:
-    """Return the positive part, `max(x, 0)`, elementwise, in any shape; its derivative at 0 is 0.
+    """Return the positive part of x, `max(x, 0)`, elementwise.
 
-    (Glorot, Bordes and Bengio, 2011.)
+    The derivative at 0 is 0. See Glorot, Bordes and Bengio (2011).
 
     >>> relu(np.array([-1.0, 0.0, 2.0]))
     array([0., 0., 2.])
@@ -66,9 +67,9 @@ def _sigmoid_rule(ct: Any, out: Any, x: Any) -> Any:
 
 @trusted_primitive(_sigmoid_rule)
 def sigmoid(x: Array) -> Array:
-    """Return the logistic function, `1 / (1 + exp(-x))`, elementwise, in any shape, without overflow.
+    """Return the logistic function, `1 / (1 + exp(-x))`, elementwise.
 
-    Its derivative is `sigmoid(x) · (1 - sigmoid(x))`.
+    Large inputs do not overflow. The derivative is `sigmoid(x) · (1 - sigmoid(x))`.
 
     >>> sigmoid(np.array([-1e4, 0.0, 1e4]))
     array([0. , 0.5, 1. ])
@@ -79,9 +80,9 @@ def sigmoid(x: Array) -> Array:
 
 @explains_keywords
 def leaky_relu(x: Array, slope: float = 0.01) -> Array:
-    """Return `x` where it is positive, else `slope · x`, elementwise, in any shape; its derivative at 0 is `slope`.
+    """Return `x` where it is positive, and `slope · x` elsewhere.
 
-    (Maas, Hannun and Ng, 2013.)
+    The derivative at 0 is `slope`. See Maas, Hannun and Ng (2013).
 
     >>> leaky_relu(np.array([-2.0, 3.0]), slope=0.1)
     array([-0.2,  3. ])
@@ -92,9 +93,9 @@ def leaky_relu(x: Array, slope: float = 0.01) -> Array:
 
 @explains_keywords
 def elu(x: Array, alpha: float = 1.0) -> Array:
-    """Return `x` where it is positive, else `alpha · (exp(x) - 1)`, elementwise; its derivative at 0 is `alpha`.
+    """Return `x` where it is positive, and `alpha · (exp(x) - 1)` elsewhere.
 
-    (Clevert, Unterthiner and Hochreiter, 2015.)
+    The derivative at 0 is `alpha`. See Clevert, Unterthiner and Hochreiter (2015).
 
     >>> elu(np.array([-1.0, 3.0])).round(3)
     array([-0.632,  3.   ])
@@ -105,9 +106,9 @@ def elu(x: Array, alpha: float = 1.0) -> Array:
 
 
 def silu(x: Array) -> Array:
-    """Return `x · sigmoid(x)`, elementwise, in any shape; the function is also called swish.
+    """Return `x · sigmoid(x)`, elementwise.
 
-    (Elfwing, Uchibe and Doya, 2017.)
+    The function is also called swish. See Elfwing, Uchibe and Doya (2017).
 
     >>> silu(np.array([-1.0, 0.0, 1.0])).round(3)
     array([-0.269,  0.   ,  0.731])
@@ -117,9 +118,9 @@ def silu(x: Array) -> Array:
 
 @trusted_primitive(lambda ct, out, x: ct * sigmoid(wide(x)))
 def softplus(x: Array) -> Array:
-    """Return `log(1 + exp(x))`, elementwise, in any shape, without overflow; its derivative is the sigmoid.
+    """Return `log(1 + exp(x))`, elementwise.
 
-    (Dugas, Bengio, Bélisle, Nadeau and Garcia, 2000.)
+    Large inputs do not overflow. The derivative is `sigmoid(x)`. See Dugas, Bengio, Bélisle, Nadeau and Garcia (2000).
 
     >>> softplus(np.array([-1e4, 0.0, 2.0])).round(3)
     array([0.   , 0.693, 2.127])
@@ -135,9 +136,9 @@ def _entrywise(function: Any, x: Any) -> Any:
 
 @trusted_primitive(lambda ct, out, x: ct * (2 / math.sqrt(math.pi) * bell(wide(x))))
 def erf(x: Array) -> Array:
-    """Return the error function, `2/√π · ∫₀ˣ exp(-t²) dt`, elementwise, as the C library computes it.
+    """Return the error function, `2/√π · ∫₀ˣ exp(-t²) dt`, elementwise.
 
-    Its derivative is `2/√π · exp(-x²)`.
+    The derivative is `2/√π · exp(-x²)`.
 
     >>> erf(np.array([0.0, 1.0])).round(4)
     array([0.    , 0.8427])
@@ -154,9 +155,10 @@ PRIMITIVES[_ndtr].name = "ndtr"  # as SciPy calls it
 
 
 def gelu(x: Array, *, approximate: bool = False) -> Array:
-    """Return `x · Φ(x)`, elementwise, with the normal distribution function Φ; `approximate=True` computes Φ by tanh.
+    """Return `x · Φ(x)`, elementwise, where Φ is the distribution function of the standard normal distribution.
 
-    (Hendrycks and Gimpel, 2016.) Raises TypeError if `approximate` is not a bool.
+    With `approximate=True`, Φ is approximated by a formula with tanh. See Hendrycks and Gimpel (2016). Raises TypeError
+    if `approximate` is not a bool.
 
     >>> gelu(np.array([-1.0, 1.0])).round(4)
     array([-0.1587,  0.8413])
@@ -180,9 +182,11 @@ def _softmax_rule(ct: Any, out: Any, x: Any, axis: int) -> Any:
 
 @trusted_primitive(_softmax_rule)
 def softmax(x: Array, axis: int = -1) -> Array:
-    """Return `exp(x) / Σ exp(x)` along `axis`, in the shape of x, without overflow.
+    """Return `exp(x) / Σ exp(x)`, where the sum is along `axis`.
 
-    Its VJP is `out · (ct - Σ ct · out)`. Raises AxisError, a ValueError, if x has no such axis.
+    The result has the shape of x, and its entries along `axis` add up to 1. Large inputs do not overflow. The gradient
+    rule is `out · (ct - Σ ct · out)`, where `ct` is the cotangent of the result `out`. Raises AxisError if x has no
+    such axis.
 
     >>> softmax(np.array([0.0, 1e4, -np.inf]))
     array([0., 1., 0.])
@@ -202,9 +206,10 @@ def _log_softmax_rule(ct: Any, out: Any, x: Any, axis: int) -> Any:
 
 @trusted_primitive(_log_softmax_rule)
 def log_softmax(x: Array, axis: int = -1) -> Array:
-    """Return the logarithm of `softmax(x, axis)`, in the shape of x, accurate even where the softmax rounds to 0.
+    """Return the logarithm of `softmax(x, axis)`.
 
-    Its VJP is `ct - softmax(x) · Σ ct`. Raises AxisError, a ValueError, if x has no such axis.
+    It is accurate even where the softmax rounds to 0. The gradient rule is `ct - softmax(x) · Σ ct`, where `ct` is the
+    cotangent of the result. Raises AxisError if x has no such axis.
 
     >>> log_softmax(np.array([0.0, 1e4]))
     array([-10000.,      0.])
@@ -225,10 +230,10 @@ def _logsumexp_rule(ct: Any, out: Any, x: Any, axis: Any, keepdims: bool) -> Any
 
 @trusted_primitive(_logsumexp_rule)
 def logsumexp(x: Array, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Array:
-    """Return `log Σ exp(x)` over `axis` (an int, a tuple, or None for all axes), without overflow.
+    """Return `log Σ exp(x)`, where the sum is over `axis` (an int, a tuple of ints, or None for all axes).
 
-    The result is -inf where all of x is -inf. The gradient is the softmax, or 0 along a row of -inf. Raises AxisError,
-    a ValueError, if x has no such axis.
+    Large inputs do not overflow. The gradient is the softmax of x. If all entries are -inf, the result is -inf and the
+    gradient is 0. Raises AxisError if x has no such axis.
 
     >>> logsumexp(np.array([[0.0, 0.0], [-np.inf, -np.inf], [1e4, 0.0]]), axis=1)
     array([6.93147181e-01,           -inf, 1.00000000e+04])
@@ -277,17 +282,20 @@ PRIMITIVES[_label_cross_entropy].name = "softmax_cross_entropy"  # the name of t
 
 @explains_keywords
 def softmax_cross_entropy(scores: Any, labels: Any, *, reduction: str = "mean") -> Any:
-    """Return the cross-entropy of `softmax(scores)` with the correct classes: `-log p[y]` for each row, then the mean.
+    """Return the loss of a classifier: the cross-entropy of `softmax(scores)` with the correct classes.
 
-    `scores` has shape (N, K). `labels` holds N integers in `range(K)`, the class of each row; or it is an (N, K) array
-    of floats, the class probabilities of each row. `reduction` is "mean", "sum" or "none" (shape (N,)). The gradient
-    with respect to the scores is `(softmax(scores) - onehot(labels)) / N` for the mean (CS231n, Neural Networks Case
-    Study). Large scores do not overflow. Raises `LabelError`, naming the first wrong label and its row, and
-    `ShapeError` if shapes do not fit.
+    `scores` has shape (N, K), for N rows of data and K classes. `labels` holds N integers in `range(K)`, the correct
+    class of each row. The loss of a row is `-log p[y]`, where p is the softmax of its scores and y is its label.
+    `labels` may also be an (N, K) array of floats, the class probabilities of each row. `reduction` is "mean" for the
+    mean over the rows, "sum" for the sum, or "none" for the N losses themselves. Large scores do not overflow.
 
-    >>> scores = np.log(np.array([[0.2, 0.3, 0.5]]))
-    >>> round(float(softmax_cross_entropy(scores, [1])), 6) == round(-math.log(0.3), 6)
-    True
+    For the mean, the gradient with respect to the scores is `(softmax(scores) - onehot(labels)) / N` (see CS231n,
+    Neural Networks Case Study). Raises `LabelError`, which names the first wrong label and its row, and `ShapeError` if
+    the shapes do not fit.
+
+    >>> scores = np.log(np.array([[0.2, 0.3, 0.5]]))  # the softmax of these is 0.2, 0.3, 0.5
+    >>> float(softmax_cross_entropy(scores, [1]).round(4)), round(-math.log(0.3), 4)
+    (1.204, 1.204)
     """
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"softmax_cross_entropy: reduction must be 'mean', 'sum' or 'none', not {reduction!r}")
@@ -308,9 +316,9 @@ def softmax_cross_entropy(scores: Any, labels: Any, *, reduction: str = "mean") 
 
 @explains_keywords
 def mean_squared_error(prediction: Any, target: Any) -> Any:
-    """Return the mean of `(prediction - target)²` over all elements; both must have the same shape.
+    """Return the mean of `(prediction - target)²` over all elements.
 
-    Raises `ShapeError` for different shapes, since broadcasting them is almost always a mistake.
+    Raises `ShapeError` if the two shapes differ, since broadcasting them is almost always a mistake.
 
     >>> float(mean_squared_error(np.array([1.0, 2.0]), np.array([1.0, 4.0])))
     2.0

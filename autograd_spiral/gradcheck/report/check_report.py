@@ -14,9 +14,10 @@ __all__ = ["CheckReport"]
 
 @dataclass(frozen=True)
 class CheckReport(Report):
-    """The result of a gradient check: one row for each input and order; prints as a table.
+    """The result of a gradient check, with one row for each input and order; it prints as a table.
 
-    `method` says what decided about gradients that were derived by hand.
+    In the table, `analytic` is the derivative that was checked, and `numeric` is the finite difference with its error
+    bound. `rows` holds the `Findings` on each input. `method` says what hand-derived gradients were compared with.
 
     >>> import numpy as np
     >>> from autograd_spiral import check_against
@@ -45,11 +46,12 @@ class CheckReport(Report):
     def ok(self) -> bool | None:
         """True if nothing is wrong, False if something is, None if that is undecided.
 
-        It is None when most elements are too noisy or not finite, or when no element of some input could be judged.
+        It is None if, for most elements, the differences are too noisy or not finite. It is also None if no element of
+        some input could be judged.
 
         >>> import numpy as np
         >>> from autograd_spiral import check_gradients
-        >>> print(check_gradients(np.sqrt, np.zeros(3)).ok)
+        >>> print(check_gradients(np.sqrt, np.zeros(3)).ok)  # at 0, the slope of the square root is infinite
         None
         """
         if any(row.verdict.fails for row in self.rows):
@@ -60,7 +62,9 @@ class CheckReport(Report):
 
     @property
     def unjudged(self) -> tuple[str, ...]:
-        """The inputs in which nothing could be judged because the function is not finite there; they do not pass.
+        """The names of the inputs for which nothing could be judged, because the function is not finite there.
+
+        `check_gradients` raises an error if there are such inputs.
 
         >>> import numpy as np
         >>> from autograd_spiral import check_gradients

@@ -14,7 +14,10 @@ __all__ = ["Report", "table"]
 
 
 class Report:
-    """Rows that print as a table and turn into data.
+    """A base class for reports: their rows print as a table, and can be turned into data.
+
+    In a subclass, `COLUMNS` has the titles of the columns, `_cells` returns the texts of a row, and `JSON` maps the
+    keys of the data to attributes.
 
     >>> class Squares(Report):
     ...     COLUMNS = ("number", "square")
@@ -55,7 +58,7 @@ class Report:
         return self._painted(plain)
 
     def coloured(self) -> str:
-        """Return the text of the report with the escape codes of colours, for a terminal.
+        """Return the text of the report with escape codes that colour it in a terminal.
 
         >>> from autograd_spiral import check_gradients
         >>> check_gradients(np.sin, np.ones(2)).coloured().splitlines()[0]
@@ -85,7 +88,7 @@ class Report:
         return f"{above}<table>{''.join(lines)}</table>{below}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report in a form for `json.dumps`: dicts, lists, strings and numbers.
+        """Return the report as dicts, lists, strings and numbers, for example for `json.dumps`.
 
         Numbers that are not finite become None.
 

@@ -1,7 +1,7 @@
 """`capture` records a step once for each kind of call, and replays it from then on.
 
-A call is of the same kind if its arrays have the same shapes and dtypes, and if everything else that the step reads by
-name is the same: other arguments, variables, attributes, and items of lists and dictionaries.
+Two calls are of the same kind if their arrays have the same shapes and dtypes, and if everything else that the step
+reads by name is the same: other arguments, variables, attributes, and items of lists and dictionaries.
 """
 
 from __future__ import annotations
@@ -46,35 +46,38 @@ def capture(
 def capture(
     step: Callable[..., Any] | None = None, *, executor: Executor | None = None, verify: bool = True
 ) -> CapturedStep | Callable[[Callable[..., Any]], CapturedStep]:
-    """Make a program of `step` at its first call, and replay the program at later calls: a decorator.
+    """Record what `step` computes at its first call, and replay the record at later calls: a decorator for functions.
 
-    An array, or a tensor that requires no gradients, is an input if it is an argument, or is inside a list, tuple, dict
-    or dataclass among the arguments (a dataclass only if it holds arrays). Each combination of shapes and dtypes of the
-    inputs gets a program of its own. Everything else that the step is given or reads is constant. Some of it is
-    watched, in the code of the step and of your functions and methods that this code refers to by name: variables,
-    attributes of your objects, and items of short lists and dicts. A change there makes a new program. Once eight
-    programs have been made for inputs of the same shapes, a UserWarning says why. To find other changes, the step is
-    recorded again at calls 2, 4, 8, 16, … of each program, and raises `CaptureError` if it no longer computes what the
-    program does; `verify=False` turns this off.
+    The record is called a program. Replaying it takes less time than running the function. It can also be printed,
+    drawn and explored, and it is valid for any values of its inputs.
 
-    Leaf tensors that the step reaches are state: they are read at each call, and the values that the step assigns to
-    them are stored once the whole step has succeeded. Other outside arrays are read at each call if the step computes
-    with them. If the step derives arrays from such an array X in plain NumPy (`X[i]`, `X / 2`), changing the contents
-    of X makes a new program. The tensors that the step returns, in any nesting, come back as new leaves; nothing is
-    recorded outside the step. A call inside a transform such as `value_and_grad` runs without a program if a tensor
-    that requires gradients is among its arguments, so that the transform can differentiate the step.
+    The inputs are the arrays among the arguments, and the tensors that require no gradients. They may be inside lists,
+    tuples, dicts and dataclasses (a dataclass must hold arrays). Each combination of shapes and dtypes gets its own
+    program. The other leaf tensors that the step uses, such as parameters, are its state: they are read at each call,
+    and new values that the step assigns to them are stored when the whole step has succeeded. Tensors that the step
+    returns are new leaves without a graph.
 
-    Inside the step, use `grad` and `assign`. Reading a value (`float(t)`, `t.data`, `print(t)`), `backward()`, `.grad`
-    and indexing with a boolean mask raise `CaptureError` with the line, and so does a step that changes a container
-    among its arguments, or computes something else when it is run again, for example with random numbers. Side effects,
-    such as printing or counting, happen only when the step is recorded. `step.eager(…)` runs without a program,
-    `step.program` is the program used last, `step.source` its text. Several threads may call captured steps, also steps
-    that share state.
+    Everything else that the step uses counts as constant. Capture watches what the code of the step, and of your
+    functions that it calls by name, refers to: variables, attributes of your objects, and items of short lists and
+    dicts. If one of these changes, the next call makes a new program. After eight programs for inputs of the same
+    shapes, a UserWarning says why there are so many. An outside array is read at each call if the step combines it with
+    tensors. If the step derives another array from it in plain NumPy (`X[i]`, `X / 2`), a change of its contents makes
+    a new program. To find all other changes, calls 2, 4, 8, 16, … of each program record the step again, and raise
+    `CaptureError` if it computes something else. `verify=False` turns this off.
 
-    `executor` runs the programs: `blocks()`, `xla()`, or a function from a program to a `Run`, such as `interpret`
-    (both are in `autograd_spiral.program.executor`). By default NumPy replays them in buffers, and large ones in
-    blocks. Raises TypeError if `step` or `executor` is not callable. At a call, an executor's results raise
-    `CaptureError` if they do not fit the program.
+    In the step, use `grad` and `assign`. Reading a value (`float(t)`, `t.data`, `print(t)`), `backward()`, `.grad`, and
+    indexing with a boolean mask raise `CaptureError`, which names the line. So do random numbers, and changes of a
+    container among the arguments. Side effects, such as printing or counting, happen only when the step is recorded.
+
+    `step.eager(…)` calls the original function, `step.program` is the program that was used last, and `step.source` is
+    its text. If a transform such as `value_and_grad` calls the step with a tensor that requires gradients, the original
+    function runs, so that it can be differentiated. Several threads may call captured steps, even steps that share
+    state.
+
+    `executor` says how programs are run: `blocks()`, `xla()`, or your own function from a program to a `Run`. (The
+    simplest one is `interpret`, in `autograd_spiral.program.executor`.) By default, NumPy replays programs in buffers
+    that are reused, and large programs in blocks of rows. Raises TypeError if `step` or `executor` is not callable. A
+    call raises `CaptureError` if the results of the executor do not have the shapes and dtypes of the program.
 
     >>> import numpy as np
     >>> from autograd_spiral import Tensor, capture, grad
@@ -106,14 +109,16 @@ def capture(
 
 
 class CapturedStep:
-    """A captured step, as returned by `capture`. Call it like the original function.
+    """A captured step, as `capture` returns it; call it like the original function.
 
     >>> import numpy as np
     >>> from autograd_spiral import Tensor, capture
     >>> w = Tensor([1.0, -2.0], requires_grad=True, name="w")
-    >>> step = capture(lambda x: (w * x).sum())
+    >>> @capture
+    ... def step(x):
+    ...     return (w * x).sum()
     >>> float(step(np.ones(2))), step
-    (-1.0, <captured step <lambda>, 1 program>)
+    (-1.0, <captured step step, 1 program>)
     """
 
     def __init__(self, step: Callable[..., Any], *, executor: Executor | None = None, verify: bool = True) -> None:
@@ -188,11 +193,11 @@ class CapturedStep:
             raise
 
     def eager(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the step without a program: everything is recorded, and values can be read inside.
+        """Call the original function, without a program.
 
-        Raises what the step raises.
+        Operations are recorded as usual, and values can be read. Raises what the function raises.
 
-        >>> step = capture(lambda x: x / float(x.sum()))
+        >>> step = capture(lambda x: x / float(x.sum()))  # float(…) would raise an error in a captured call
         >>> step.eager(Tensor([1.0, 3.0]))
         Tensor([0.25, 0.75])
         """
@@ -200,7 +205,9 @@ class CapturedStep:
 
     @property
     def program(self) -> CapturedProgram:
-        """The program that was used last. Raises `CaptureError` before the first call.
+        """The program that was used last.
+
+        Raises `CaptureError` before the first call.
 
         >>> import numpy as np
         >>> step = capture(lambda x: np.sum(x * x))
@@ -218,12 +225,12 @@ class CapturedStep:
     def program_for(self, *args: Any, **kwargs: Any) -> tuple[CapturedProgram, list[NDArray[Any]]]:
         """Return the program for a call with these arguments, and the arrays of its inputs, without making the call.
 
-        The program is captured now if there is none yet. Raises what capturing raises.
+        If there is no such program yet, it is captured now. Raises what capturing raises.
 
         >>> w = Tensor([1.0, 2.0], requires_grad=True, name="w")
         >>> step = capture(lambda x: w.assign(w - x))
         >>> program, arrays = step.program_for(np.ones(2))
-        >>> len(program.equations), arrays, w.data
+        >>> len(program.equations), arrays, w.data  # w has not changed
         (1, [array([1., 1.])], array([1., 2.]))
         """
         ready, inputs = self._programs.find(Call(self._step, args, kwargs, recording=MODE.get().recording))
@@ -231,7 +238,7 @@ class CapturedStep:
 
     @property
     def source(self) -> str:
-        """The program that was used last, as NumPy.
+        """The program that was used last, as NumPy source code.
 
         Raises `CaptureError` before the first call, and if the step calls a declared primitive whose body cannot run on
         Tensors.

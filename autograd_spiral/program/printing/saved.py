@@ -42,9 +42,10 @@ class SourceText(str):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CapturedProgram(Program):
-    """A program with its source. The function in the source is called `name`: the step's name, if Python permits it.
+    """A program that can be printed and saved as source code.
 
-    `references` are weak references to the tensors that hold the state, in the order of `state`.
+    The function in the source has the name of the step, if Python permits that name. `references` are weak references
+    to the tensors that hold the state, in the order of `state`.
 
     >>> from autograd_spiral import capture
     >>> step = capture(lambda x: 2 * x)
@@ -67,7 +68,9 @@ class CapturedProgram(Program):
 
     @property
     def leaves(self) -> tuple[Tensor, ...]:
-        """The tensors that hold the state, in the order of `state`. Raises `CaptureError` if one was deleted.
+        """The tensors that hold the state, in the order of `state`.
+
+        Raises `CaptureError` if one of them was deleted.
 
         >>> from autograd_spiral import capture
         >>> w = Tensor(2.0, requires_grad=True, name="w")
@@ -87,11 +90,12 @@ class CapturedProgram(Program):
 
     @property
     def source(self) -> str:
-        """The program as NumPy source: a module with one function, from inputs and state to outputs and new state.
+        """The program as NumPy source: a module with one function.
 
         The function takes the inputs, the state that the step assigns, and the state that it only reads. It returns the
-        outputs, and then the new state in the order of the arguments: `loss, *state = step(X, y, *state)`. Raises
-        `CaptureError` if the step calls a declared primitive whose body cannot run on Tensors.
+        outputs, and then the new state, in the order of the arguments. So you can call it in a loop, as in
+        `loss, *state = step(X, y, *state)`. Raises `CaptureError` if the step calls a declared primitive whose body
+        cannot run on Tensors.
 
         >>> from autograd_spiral import capture
         >>> step = capture(lambda x: 2 * x)
@@ -103,11 +107,11 @@ class CapturedProgram(Program):
         return SourceText(self._printed.text)
 
     def plan(self) -> None:
-        """Print how the program can be computed in blocks of rows: when each value is computed, and its kind.
+        """Print how the program can be computed in blocks of rows.
 
-        Each line shows the pass over the rows, or the stage between passes, in which a value is computed. Then it shows
-        the kind of the value: per row, or combined over rows. Large programs of one pass run in blocks of rows; see
-        `blocks`.
+        A pass goes through all rows, block by block. Each line of the plan is about one value. It shows in which pass,
+        or after which pass, the value is computed, and whether it is computed per row or combined over all rows. Large
+        programs with a single pass run in blocks; see `blocks`.
 
         >>> from autograd_spiral import capture
         >>> step = capture(lambda X: np.tanh(X).sum())
@@ -123,9 +127,9 @@ class CapturedProgram(Program):
 
     @property
     def constants(self) -> dict[str, NDArray[Any]]:
-        """The large arrays that the function in `source` takes as keyword arguments.
+        """The large arrays that the function in `source` takes as keyword arguments, by name.
 
-        The keys are their names. Raises the errors of `source`.
+        Raises the errors of `source`.
 
         >>> from autograd_spiral import capture
         >>> step = capture(lambda x: x + np.arange(100.0))
@@ -138,11 +142,11 @@ class CapturedProgram(Program):
     def save(self, path: str | os.PathLike[str]) -> Path:
         r"""Write the program to `path`, a Python file that needs only NumPy, and return the path.
 
-        The file has the same function as `source`, but in the file, the function also raises ValueError for arguments
-        of other shapes or dtypes, and for invalid labels. The current state and large constants are saved next to it,
-        in a file of the same name that ends in .npz. A comment at the beginning of the file shows a loop that continues
-        from this state. Missing folders are created. Raises ValueError if `path` does not end in .py, OSError if it
-        cannot be written, and the errors of `source`.
+        The file has the function of `source`, which there also raises ValueError for invalid labels and for arguments
+        of other shapes or dtypes. The current state and large constants are saved next to it, in a file of the same
+        name that ends in .npz. A comment at the beginning of the file shows a loop that continues from this state.
+        Missing folders are created. Raises ValueError if `path` does not end in .py, OSError if it cannot be written,
+        and the errors of `source`.
 
         >>> import tempfile
         >>> from autograd_spiral import capture, grad

@@ -40,14 +40,17 @@ Array = NDArray[Any]
 
 
 def blocks(rows: int | None = None, threads: int = 1) -> Executor:
-    """Return an executor that computes in blocks of `rows` rows, which are shared among `threads` threads.
+    """Return an executor for `capture` that computes in blocks of rows, on one thread or several.
 
-    Rows are taken along the leading axis that inputs of the step have in common. By default, a block has as many rows
-    as fit into the processor's cache, and a program that would not be faster in blocks is replayed without them.
-    Results differ from those of replay in the last bits, since rows are added up in a different order. The results
-    depend on `rows` and `threads`, but are exactly the same in every run. Several threads pay off for wide layers, if
-    BLAS uses only one thread in each of them. If threadpoolctl is installed, BLAS is set to this for you; otherwise,
-    set OPENBLAS_NUM_THREADS=1 before Python starts. Raises ValueError unless `rows` and `threads` are at least 1.
+    The values of a block stay in the processor's cache, which makes large programs faster. Rows are taken along the
+    leading axis that inputs of the step have in common. `rows` is the number of rows in a block. By default, it is as
+    many as fit into the cache, and a program that would not be faster in blocks is run without them.
+
+    Rows are added up in a different order than without blocks, so results differ in the last bits. They depend on
+    `rows` and `threads`, but are exactly the same in every run. Several threads pay off for wide layers, if BLAS, which
+    multiplies matrices for NumPy, uses only one thread itself. If threadpoolctl is installed, this is arranged for you;
+    otherwise, set OPENBLAS_NUM_THREADS=1 before Python starts. Raises ValueError unless `rows` and `threads` are at
+    least 1.
 
     >>> from autograd_spiral import capture
     >>> step = capture(lambda X: np.sum(X * X), executor=blocks(rows=100))

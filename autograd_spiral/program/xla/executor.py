@@ -24,17 +24,17 @@ def xla(
     rows: Sequence[str] | None = None,
     patience: float = 300.0,
 ) -> Executor:
-    """Return an executor that compiles programs with XLA, for one JAX device, or for several that divide the rows.
+    """Return an executor for `capture` that compiles programs with XLA, for one JAX device or several.
 
-    By default, `devices` is JAX's first device. State and results stay on the device between calls. A leaf's value, or
-    a result, is copied back to the CPU when it is read. Everything is computed in the dtypes that NumPy would use,
-    including float64, whatever JAX's settings are. If XLA cannot run an operation, such as a declared one whose body
-    calls other libraries, a `CaptureError` is raised when the step is captured.
+    By default, `devices` is JAX's first device, for example a GPU. State and results stay on the device between calls.
+    When a leaf or a result is read, it is copied back to the CPU. Everything is computed in the dtypes that NumPy would
+    use, including float64, whatever JAX's settings are. If XLA cannot run an operation, such as a declared one whose
+    body calls other libraries, a `CaptureError` is raised when the step is captured.
 
-    Several `devices` form a mesh with one axis; instead, you can pass a `jax.sharding.Mesh` as `mesh`. `rows` names the
-    inputs whose rows are divided among the devices, along the first axis of the mesh; by default, these are all inputs
-    that have axes. Each device holds the whole state. If the rows cannot be divided equally, a `CaptureError` is
-    raised.
+    Several devices share the rows of the inputs, and each device holds the whole state. `rows` has the names of the
+    inputs that are divided by rows; by default, these are all inputs that have axes. If the rows cannot be divided
+    equally, a `CaptureError` is raised. Instead of `devices`, you can pass a `jax.sharding.Mesh` as `mesh`: the rows
+    are then divided along its first axis.
 
     If the devices belong to several processes, each process calls the step with its own rows, and all must pass equally
     many rows. Everything else must be the same in all processes. If something differs, or if the rows of one process
