@@ -1,10 +1,9 @@
 """Writes `vocabulary.md`, the page next to this file, from the rule table itself: `python docs/vocabulary.py`.
 
-The script is next to the page and not in the package, since the package does not need it. What the engine knows is
-taken from the engine: how each function is called, what a composition records, which gradients are 0, what an error
-says. The rest is written below: the mathematics of each rule in `ROWS`, and remarks in `REMARKS`. If a primitive has no
-row, the script stops and names it. Tests compare the mathematics with the rules, and the page with what this script
-writes.
+The script is next to the page and not in the package, since the package does not need it. As much as possible is taken
+from the engine: how each function is called, what a composition records, which gradients are 0, and what an error says.
+The rest is written below: the mathematics of each rule in `ROWS`, and remarks in `REMARKS`. If a primitive has no row,
+the script stops and names it. Tests compare the mathematics with the rules, and the page with what this script writes.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -66,6 +65,7 @@ def row(*cotangents: str | None, edges: str = "") -> Row:
 
 TIE = "a tie: half each"
 STEPS = "0 at the jumps, too"
+JUMPS = "the same formulas hold at the jumps"
 POWER = "x̄: 0 where y is 0, else infinite where x is 0 and y < 1; ȳ: 0 where x is 0, NaN where x < 0"
 EXTREMUM = words(
     "z̄, shared equally among the entries that are equal to z, and 0 elsewhere", edges="a tie: equal shares"
@@ -74,7 +74,7 @@ EXTREMUM = words(
 TRIANGLE = "only the entries of the triangle that NumPy reads get a gradient"
 TIED = "NaN, unless the loss treats them all alike; no second derivative there"
 PACKED = "internal: returns all results in one array"
-SCAN = "computed from the last index to the first: at each index k, the rule of `z[k] = {0}(z[k − 1], x[k])`"
+SCAN = "computed step by step, from the last index to the first, with the rule of `z[k] = {0}(z[k − 1], x[k])`"
 
 ROWS: dict[str, dict[Any, Row]] = {
     "Arithmetic": {
@@ -93,11 +93,11 @@ ROWS: dict[str, dict[Any, Row]] = {
         np.arctan2: row("z̄ · y / (x² + y²)", "−z̄ · x / (x² + y²)", edges="NaN where both are 0"),
         np.logaddexp: row("z̄ · exp(x − z)", "z̄ · exp(y − z)", edges="0 where z is −∞"),
         np.logaddexp2: row("z̄ · exp2(x − z)", "z̄ · exp2(y − z)", edges="0 where z is −∞"),
-        np.remainder: row("z̄", "−z̄ · floor(x / y)", edges="the same formulas at the jumps"),
-        np.fmod: row("z̄", "−z̄ · trunc(x / y)", edges="the same formulas at the jumps"),
-        np.floor_divide: row("0", "0", edges="0 also where it jumps"),
+        np.remainder: row("z̄", "−z̄ · floor(x / y)", edges=JUMPS),
+        np.fmod: row("z̄", "−z̄ · trunc(x / y)", edges=JUMPS),
+        np.floor_divide: row("0", "0", edges="also 0 at the jumps"),
         np.copysign: row("z̄ · sign(x) · sign(y)", "0", edges="0 at 0"),
-        np.heaviside: row("0", "z̄ · [x == 0]", edges="0 at the jump, too"),
+        np.heaviside: row("0", "z̄ · [x == 0]", edges="x̄: 0 at the jump, too"),
         np.ldexp: words("z̄ · 2^y", None),
     },
     "Functions of one argument": {
@@ -163,7 +163,7 @@ ROWS: dict[str, dict[Any, Row]] = {
         np.convolve: words(
             'correlate(z̄, y), for mode="full"',
             "correlate(z̄, x)",
-            edges="for the other modes, z̄ is padded to full length first",
+            edges="for the other modes, z̄ is first padded to full length",
         ),
     },
     "Reductions and scans": {
@@ -187,7 +187,7 @@ ROWS: dict[str, dict[Any, Row]] = {
         linear_recurrence: words(
             "z̄[k] + y[k − 1] · x̄[k − 1] at each index k",
             "x̄[k] · z[k + 1]",
-            edges="internal: z[k] = x[k] + y[k] · z[k + 1], which the rules of accumulate use",
+            edges="internal: computes z[k] = x[k] + y[k] · z[k + 1]; the rules of accumulate use it",
         ),
     },
     "Order": {
@@ -209,7 +209,7 @@ ROWS: dict[str, dict[Any, Row]] = {
         np.linalg.inv: words("−zᵀ @ z̄ @ zᵀ"),
         np.linalg.solve: words("−ȳ @ zᵀ", "inv(x)ᵀ @ z̄"),
         np.linalg.det: words(
-            "z̄ · det(x) · inv(x)ᵀ, from the singular values", edges="right for singular matrices, too"
+            "z̄ · det(x) · inv(x)ᵀ, computed from the singular values", edges="right for singular matrices, too"
         ),
         cofactors: words(
             "the gradient of the sum of z̄ · det(x) · inv(x)ᵀ, with z̄ held constant",
@@ -222,10 +222,10 @@ ROWS: dict[str, dict[Any, Row]] = {
         ),
         np.linalg.pinv: words(
             "−zᵀ @ z̄ @ zᵀ + (z̄ᵀ − x @ z @ z̄ᵀ) @ z @ zᵀ, if there are at least as many rows as columns",
-            edges="NaN if a singular value is treated as 0, so that x does not have full rank",
+            edges="NaN if x does not have full rank, since a singular value is then treated as 0",
         ),
         np.linalg.cholesky: words(
-            "inv(z)ᵀ @ Φ(zᵀ @ z̄) @ inv(z), where Φ is the lower triangle with half its diagonal",
+            "inv(z)ᵀ @ Φ(zᵀ @ z̄) @ inv(z), where Φ takes the lower triangle and halves its diagonal",
             edges=TRIANGLE,
         ),
         packed_slogdet: words("z̄ · inv(x)ᵀ, for the logarithm", edges=f"NaN for singular matrices; {PACKED}"),
@@ -234,7 +234,7 @@ ROWS: dict[str, dict[Any, Row]] = {
             edges=f"repeated eigenvalues: {TIED}; {TRIANGLE}; {PACKED}",
         ),
         packed_svd: words(
-            "U @ diag(s̄) @ Vᵀ for the singular values s; for the vectors see Townsend (2016)",
+            "U @ diag(s̄) @ Vᵀ for the singular values s; for the singular vectors, see Townsend (2016)",
             edges=f"singular values that are repeated or 0: {TIED}; {PACKED}",
         ),
         packed_qr: words(
@@ -291,24 +291,28 @@ CALLED: dict[Any, str] = {
     argselect: "argselect(x, ranks)",
     linear_recurrence: "linear_recurrence(x, y, axis)",
     functions._ndtr: "ndtr(x)",
+    autograd_spiral.no_grad: "no_grad()",
+    autograd_spiral.blame: "blame()",
     functions._label_cross_entropy: "softmax_cross_entropy(x, y, *, reduction='mean')",
     functions.softmax_cross_entropy: "softmax_cross_entropy(x, y, *, reduction='mean')",
 }
 """How to call functions that have no signature, or whose signature says less than this."""
 
+NAMED = "returns NumPy's named tuple; for the gradient, see packed_{0}"
+
 REMARKS: dict[Any, str] = {
     np.clip: "at a bound: half the gradient",
     np.std: "gradient 0 if all entries are equal, and no second derivative there",
     np.linalg.vector_norm: "composed for the orders 1, inf and -inf",
-    np.linalg.norm: "edges as for vector_norm; for vectors, any order except 0; for matrices, NumPy's orders",
+    np.linalg.norm: "vectors: any order except 0, with edges as for vector_norm; matrices: NumPy's orders",
     np.linalg.cond: "NaN for singular matrices, and where the norms have no derivative",
-    np.linalg.solve: "if b is a vector, it is treated as a matrix",
-    np.linalg.lstsq: "also returns the residuals of matrices of less than full rank, which NumPy does not",
-    np.linalg.pinv: "with `hermitian=True`, the gradient is only in the triangle that NumPy reads",
-    np.linalg.slogdet: "returns NumPy's named tuple; gradient as for packed_slogdet",
-    np.linalg.eigh: "returns NumPy's named tuple; gradient as for packed_eigh",
-    np.linalg.svd: "returns NumPy's named tuple; gradient as for packed_svd; error if full_matrices adds vectors",
-    np.linalg.qr: "returns NumPy's named tuple; gradient as for packed_qr; error if the mode adds columns to Q",
+    np.linalg.solve: "a vector b is treated as a matrix with one column",
+    np.linalg.lstsq: "unlike NumPy, also returns the residuals if the matrix does not have full rank",
+    np.linalg.pinv: "with `hermitian=True`, only the triangle that NumPy reads gets a gradient",
+    np.linalg.slogdet: NAMED.format("slogdet"),
+    np.linalg.eigh: NAMED.format("eigh"),
+    np.linalg.svd: f"{NAMED.format('svd')}; raises an error if full_matrices adds vectors",
+    np.linalg.qr: f"{NAMED.format('qr')}; raises an error if the mode adds columns to Q",
     np.full_like: "the result is a constant",
     np.zeros_like: "the result is a constant",
     np.ones_like: "the result is a constant",
@@ -319,12 +323,12 @@ REMARKS: dict[Any, str] = {
     np.insert: "the values are converted to the dtype of the array",
     **dict.fromkeys((np.shape, np.ndim, np.size, *elementwise.DTYPES), "no gradient"),
     **dict.fromkeys((np.imag, np.iscomplex, np.isreal), "the result is a constant"),
-    np.interp: "at a point of xp: the slope on the right, but at the last point, the slope on the left",
+    np.interp: "at a point of xp: the slope to the right of it; at the last point: the slope to the left",
     np.nan_to_num: "gradient 0 where an entry is replaced",
     np.piecewise: "the conditions must be arrays in a captured step",
     np.compress: "the condition must be an array in a captured step",
     np.extract: "the condition must be an array in a captured step",
-    np.matmul: "vectors are treated as matrices",
+    np.matmul: "a vector is treated as a matrix with one row or one column",
     **dict.fromkeys(
         (np.sum, np.mean, np.prod, np.max, np.min, np.all, np.any),
         "composed if keywords other than axis and keepdims are given",
@@ -341,11 +345,11 @@ REMARKS: dict[Any, str] = {
     np.bincount: "the gradient is with respect to the weights",
     functions.leaky_relu: "the derivative at 0 is the slope",
     functions.elu: "the derivative at 0 is alpha",
-    functions.softmax_cross_entropy: "composed if y has rows of class probabilities, instead of integers",
+    functions.softmax_cross_entropy: "composed if y holds class probabilities instead of integers",
 }
 """Remarks on compositions: what the list of recorded functions does not show."""
 
-AROUND: dict[Any, str] = {np.squeeze: "getitem", functions.softmax_cross_entropy: "softmax"}
+AROUND: dict[Any, str] = {np.squeeze: "x[index]", functions.softmax_cross_entropy: "softmax"}
 """What an example call records besides the function of which it is an example."""
 
 NOT_SUPPORTED: tuple[tuple[str, str], ...] = (
@@ -391,11 +395,19 @@ def called(function: Any) -> str:
         return f"{name_of(function)}({', '.join('xyz'[: primitive.arity])})"
     signature = inspect.signature(takes)
     empty = inspect.Parameter.empty
-    given = [each for each in signature.parameters.values() if each.name != "out"]  # of NumPy's own code
-    plain = [
-        each.replace(annotation=empty, default=None if each.default is np._NoValue else each.default) for each in given
-    ]
+    given = [each for each in _taken(signature) if each.name != "out"]  # of NumPy's own code
+    plain = [each.replace(default=None if each.default is np._NoValue else each.default) for each in given]
     return f"{name_of(function)}{signature.replace(parameters=plain, return_annotation=empty)}".replace(", /", "")
+
+
+def _taken(signature: inspect.Signature) -> list[inspect.Parameter]:
+    """Return the parameters without their types, and without those that only catch wrong keywords."""
+    parameters = [each for each in signature.parameters.values() if each.annotation not in (Never, "Never")]
+    return [each.replace(annotation=inspect.Parameter.empty) for each in parameters]
+
+
+def _name(primitive: Any) -> str:
+    return "x[index]" if primitive.function is operator.getitem else str(primitive.name).lstrip("_")
 
 
 def recorded_by(function: Any) -> list[str]:
@@ -405,7 +417,7 @@ def recorded_by(function: Any) -> list[str]:
     class Seen(Observer):
         def recorded(self, node: Tensor) -> None:
             if node.primitive is not None:
-                seen[node.primitive.name] = None
+                seen[_name(node.primitive)] = None
 
     for example, leaves in _calls(function):
         with entering(observer=Seen()):
@@ -474,21 +486,23 @@ functions have several names, and only one of them is listed: `np.abs` is `np.ab
 inverse functions.
 
 In the tables, the output is called `z` and the arguments are called `x` and `y`, even if they have other names in the
-call. A line over a letter means the *cotangent* of this value, which is the gradient of the loss with respect to it. A
-rule is given `z̄`, the cotangent of the output, and it returns `x̄`, the cotangent of `x`. (In the code of a rule, `z`
-is called `out` and `z̄` is called `ct`.) `[x > y]` is 1 where x > y, and 0 elsewhere. `Σ` is a sum along the `axis` of
-the call. `·` multiplies element by element, and `@` multiplies matrices. The formulas leave out broadcasting and
-dtypes: the engine sums each cotangent over the axes along which the argument was broadcast, and converts it to the
-dtype of the argument. Functions accept the same shapes and keywords as in NumPy, except that a keyword that is not in
-the table raises an error. A function that is marked *internal* is not for users: it appears only in recorded graphs.
+call. A bar over a letter means the *cotangent* of that value: the gradient of the loss with respect to it. A rule gets
+`z̄`, the cotangent of the output, and returns `x̄`, the cotangent of `x`. (In the code of a rule, `z` is called `out` and
+`z̄` is called `ct`.) `[x > y]` is 1 where x > y, and 0 elsewhere. `Σ` is a sum along the `axis` of the call. `·`
+multiplies element by element, and `@` multiplies matrices.
 
-The column *edges* is about points where the function has no derivative, or an infinite one: it says which value the
-rule returns there. (A *tie* means that several arguments, or several entries, are equal.) Rules are written with
-functions that have rules themselves, so you can take gradients of gradients, to any order. The column *orders* says
-which of these can differ from 0:
+The formulas leave out broadcasting and dtypes: the engine sums each cotangent over the axes along which the argument
+was broadcast, and converts it to the dtype of the argument. Functions accept the same shapes and keywords as in NumPy,
+but a keyword that is not in the table raises an error. A function that is marked *internal* is not for users: it
+appears only in recorded graphs.
 
-- *any*: the first, the second and all further ones, unless the function is a polynomial like `np.square`;
-- *first, then 0*: only the first, since the function is linear or piecewise linear;
+The column *edges* is about points where the function has no derivative, or an infinite one. It says which value the
+rule returns there. (A *tie* means that several arguments, or several entries, are equal.) All rules consist of
+functions that have rules themselves, so you can also take gradients of gradients, to any order. The column *orders*
+says which of these gradients can differ from 0:
+
+- *any*: gradients of every order (although those of a polynomial like `np.square` become 0 at some order);
+- *first, then 0*: only the first gradient, since the function is linear or piecewise linear;
 - *0 at every order*: none of them.
 
 The command `autograd-spiral check` compares the gradients of every function in these tables with finite differences,
@@ -505,10 +519,10 @@ def _gradients(one: Row) -> str:
 
 def _without_gradient() -> str:
     known = set(checkable().values())
-    names = [name_of(f) for f in PRIMITIVES if f in known and not has_gradient(f)]
+    names = [_name(PRIMITIVES[f]) for f in PRIMITIVES if f in known and not has_gradient(f)]
     text = (
         "These functions return masks, indices and other whole numbers. Their calls are recorded like all others, but "
-        "no gradient flows through them."
+        "no gradient flows through them. (`argselect` is internal: medians and quantiles use it.)"
     )
     listed = textwrap.fill(", ".join(f"`{name}`" for name in names) + ".", 120)
     return _section("Recorded, without a gradient", text, listed)
@@ -519,14 +533,13 @@ def _composed() -> str:
     composed = [f for f in checkable().values() if f in COMPOSITIONS or (f in own and f not in PRIMITIVES)]
     rows = []
     for function in composed:
-        parts = [f"`{name}`" for name in recorded_by(function) if name != name_of(function)]
-        if function in PRIMITIVES:
-            parts.append("its own rule, above")
-        rows.append((f"`{called(function)}`", ", ".join(parts) or "nothing", REMARKS.get(function, "")))
+        parts = ", ".join(f"`{name}`" for name in recorded_by(function) if name != name_of(function)) or "nothing"
+        itself = "; or the function itself, see above" if function in PRIMITIVES else ""
+        rows.append((f"`{called(function)}`", f"{parts}{itself}", REMARKS.get(function, "")))
     text = (
-        "These functions of NumPy and of this package are composed of functions in the tables above: a call records "
-        "these other functions. The second column shows what some example calls record. A function that has its own "
-        "rule is in this table, too, if some of its calls are composed."
+        "These functions are composed of functions from the tables above: when you call one, those functions are "
+        "recorded. The second column lists what example calls record. A few functions that have a rule are in this "
+        "table, too, because some of their calls are composed."
     )
     return _section("Composed", text, _table("call records remarks", rows))
 
@@ -540,15 +553,15 @@ def _methods() -> str:
             continue
         takes = ""
         if callable(member):
-            _, *given = inspect.signature(member).parameters.values()  # all but self
-            empty = inspect.Parameter.empty
-            takes = str(inspect.Signature([parameter.replace(annotation=empty) for parameter in given]))
+            _, *given = _taken(inspect.signature(member))  # all but self
+            takes = str(inspect.Signature(given))
         rows.append((f"`.{name}{takes}`", text.splitlines()[0]))
     text = (
         "Tensors have the operators `+ - * / // % ** @`, `-x`, `abs(x)`, `round(x)`, `divmod(x, y)` and comparisons; "
         "masks also have `& | ^ ~`. You can index a tensor with integers, slices, `None`, `...`, masks and integer "
         "arrays. You can also use `len`, iterate over a tensor, and convert a tensor of one element with `float` or "
-        "`int`. Tensors have these methods and attributes:"
+        "`int`. Tensors have these methods and attributes (`settings` stands for some other keywords of the NumPy "
+        "function; `help(Tensor.sum)` lists those of `sum`):"
     )
     return _section("Operators, methods and attributes of a Tensor", text, _table("name description", rows))
 
@@ -579,9 +592,9 @@ def _errors() -> str:
             builtin = next(base for base in member.__mro__ if base.__module__ == "builtins")
             rows.append((f"`{name}`", f"`{builtin.__name__}`", _first_sentence(member)))
     text = (
-        "All of these errors are `AutogradError`s. Each of them is also one of Python's built-in exceptions, which the "
-        "second column names, so code that catches this exception catches the error, too. Import an error by name, as "
-        "in `from autograd_spiral.errors import ShapeError`."
+        "All of these errors are `AutogradError`s. Each is also one of Python's built-in exceptions, which the second "
+        "column names: code that catches that exception also catches the error. Import an error by name, as in `from "
+        "autograd_spiral.errors import ShapeError`."
     )
     return _section("Errors", text, _table("class builtin meaning", rows))
 
@@ -593,11 +606,11 @@ def _left_out() -> str:
         listed = ", ".join(f"`np.{name}`" for name in names.split())
         rows.append((listed, why, "; ".join(f"for `{name_of(f)}`: {instead}" for f, instead in others.items())))
     text = (
-        "You cannot call these functions of NumPy on a tensor, for the reason in the second column. Each of them "
-        "raises an error that gives the reason and says what to write instead. If the last column says nothing about "
-        "one of these functions, call this function on the value of the tensor, as in `np.unique(t.data)`."
+        "If you call one of these NumPy functions on a tensor, it raises an error. The second column gives the reason, "
+        "and the third column says what to write instead. For a function that is not mentioned in the third column, "
+        "pass the value of the tensor, as in `np.unique(t.data)`."
     )
-    return _section("Left out", text, _table("functions reason write", rows))
+    return _section("Left out", text, _table("functions reason instead", rows))
 
 
 def _not_supported() -> str:
@@ -620,8 +633,8 @@ def _not_supported() -> str:
     readers = ", ".join(sorted(f"`{name_of(function)}`" for function in VALUE_FUNCTIONS))
     text = (
         "The following is not supported, either because small models do not need it, or because a recorded value must "
-        "never change. Each of these examples raises an error at once. A few functions that only need the value of a "
-        f"tensor do accept tensors, but no gradient flows through them: {readers}."
+        "never change. Each of the examples raises the error next to it. Some other functions have no gradient "
+        f"either, but accept tensors, since they only need the values: {readers}."
     )
     return _section("Not supported", text, _table("what example error", rows))
 

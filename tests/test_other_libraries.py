@@ -186,7 +186,7 @@ def test_a_method_with_pytorchs_keywords_says_which_are_numpys(method):
         (lambda t: Tensor([1.0], dtype=np.float32), TypeError, "'dtype': write Tensor(np.asarray(data, dtype))"),
         (lambda t: setattr(t, "requires_grad", False), GradientError, "to freeze a parameter, leave it out of grad("),
         (lambda t: operator.iadd(t, 1.0), InPlaceError, "To add up losses, add numbers, as in total += float(loss)"),
-        (lambda t: operator.iadd(np.ones(2), t), InPlaceError, "as would a += t and the like with an array a"),
+        (lambda t: operator.iadd(np.ones(2), t), InPlaceError, "and so would a += t with an array a"),
         (lambda t: grad(np.float64(1.0), t), TypeError, "Tensors, not float64, which has no graph, like all"),
         (lambda t: grad([np.ones(2)], t), TypeError, "instead of filling an array, write np.stack([t, …])"),
         (lambda t: grad(t.sum(), np.ones(2)), TypeError, "write Tensor(array, requires_grad=True), or value_and_grad("),

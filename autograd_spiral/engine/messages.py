@@ -474,8 +474,8 @@ def keyword(function: Callable[..., Any], key: str) -> AutogradError:
     """Return the error for a keyword of a NumPy function that recording does not support."""
     if key == "out":
         return InPlaceError(
-            f"{name_of(function)} with out= would overwrite an array, as would a += t and the like with an array a, "
-            f"but a recorded value never changes: write a = {name_of(function)}(…) for a new value, or t.assign(…) to "
+            f"{name_of(function)} with out= would overwrite an array (and so would a += t with an array a), but a "
+            f"recorded value never changes: write a = {name_of(function)}(…) for a new value, or t.assign(…) to "
             "update a leaf"
         )
     remedies = {

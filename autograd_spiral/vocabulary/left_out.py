@@ -1,4 +1,4 @@
-"""Functions without gradients: those that only use values, and those left out on purpose, each with an alternative."""
+"""NumPy functions without gradients: some use only the values of tensors, others are left out, with alternatives."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VALUE_FUNCTIONS.update((np.array_str, np.allclose, np.array_equal, np.array_equi
 __all__ = ["LEFT_OUT", "named"]
 
 LEFT_OUT = {
-    "its results can be complex numbers, whose gradients need conventions of their own": """
+    "its results can be complex numbers, which are not supported": """
         fft.fft fft.ifft fft.fft2 fft.ifft2 fft.fftn fft.ifftn fft.rfft fft.irfft fft.rfft2 fft.irfft2 fft.rfftn
         fft.irfftn fft.hfft fft.ihfft linalg.eig linalg.eigvals poly roots sort_complex angle""",
     "the shape of its result depends on the values": """
@@ -29,7 +29,7 @@ LEFT_OUT = {
         spacing frexp nextafter may_share_memory shares_memory einsum_path isnat is_busday busday_count busday_offset
         datetime_as_string""",
     "NumPy keeps it for old code": "polyadd polysub polymul polydiv polyder polyint polyfit",
-    "that is just as short": "fft.fftshift fft.ifftshift linspace logspace geomspace vander",
+    "a short formula does the same": "fft.fftshift fft.ifftshift linspace logspace geomspace vander",
     "a tensor cannot be filled with values": "empty_like",
 }
 """Maps each reason for leaving functions out to their names."""
@@ -55,7 +55,7 @@ def named() -> Iterator[tuple[Callable[..., Any], str, str]]:
     """Yield each left-out function that this NumPy has, with what to write instead, and why it is left out.
 
     >>> {function.__name__: (instead, why) for function, instead, why in named()}["vander"]
-    ('x[:, None] ** np.arange(n)', 'that is just as short')
+    ('x[:, None] ** np.arange(n)', 'a short formula does the same')
     """
     for why, names in LEFT_OUT.items():
         for name in names.split():
