@@ -149,7 +149,7 @@ def arrays_of_any_scale(*, shape: Any = (3,), dtype: Any = np.float64, alike: bo
     """Return a strategy for arrays of tiny and huge numbers, from the whole range of the dtype.
 
     Each number of an array has its own scale; with `alike`, all numbers have the same scale. With `signed=False`, all
-    numbers are positive. They shrink towards 1.
+    numbers are positive. Numbers shrink towards 1.
 
     >>> from hypothesis import find  # find returns the simplest example that has a property
     >>> float(find(arrays_of_any_scale(dtype="float16"), lambda x: x.min() > 100).max())

@@ -1,8 +1,8 @@
 """The command line: `python -m autograd_spiral`, also installed as `autograd-spiral`.
 
 Each command has its own file, which defines it as `COMMAND` and is imported only when the command runs. To add a
-command, add a file, and a row in `COMMANDS` below. Results go to stdout, and everything else goes to stderr. The exit
-status is 0 if all went well, 1 if a run or a check failed, 2 for wrong usage, and 130 after an interrupt.
+command, add a file, and a row in `COMMANDS`. Results go to stdout, and everything else goes to stderr. The exit status
+is 0 if all went well, 1 if a run or a check failed, 2 for wrong usage, and 130 after an interrupt.
 """
 
 from __future__ import annotations

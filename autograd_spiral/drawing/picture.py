@@ -38,15 +38,15 @@ def draw(
 
     `outputs` is a Tensor, a sequence of Tensors, a captured step, or a program. A node shows `name = formula`, the
     shape, and the dtype unless it is float64. It also shows the value: the mean ± the standard deviation if there is
-    more than one element. After `backward()`, it shows the norm of the gradient, too. (Operations show one only if
-    there is a single output with one element.) `values=False` leaves out values and gradients. Numbers, transposes,
+    more than one element. After `backward()`, it shows the norm of the gradient, too. (An operation shows it only if
+    there is a single output, with one element.) `values=False` leaves out values and gradients. Numbers, transposes,
     masks and broadcasts have no nodes of their own: they are part of the formula that uses them.
 
-    With `gradients_of`, the backward pass is recorded again and drawn too, with each gradient next to its value.
-    `gradients_of` takes leaves or other tensors, in any form that `grad` takes, and each output must then have one
-    element. Names come from `Tensor(name=…)` and `.named(…)`, otherwise from `names`, such as `locals()`, otherwise
-    from the keys and attributes of `gradients_of`. `rankdir` is the direction in which values flow: "TB" (top to
-    bottom), "LR", "BT" or "RL".
+    With `gradients_of`, the backward pass is recorded again and drawn too, with each gradient next to its value: pass
+    leaves or other tensors, in any form that `grad` takes. Each output must then have one element. The names in the
+    picture come from `Tensor(name=…)` and `.named(…)`, otherwise from `names`, such as `locals()`, otherwise from the
+    keys and attributes of `gradients_of`. `rankdir` is the direction in which values flow: "TB" (top to bottom), "LR"
+    (left to right), "BT" or "RL".
 
     Large graphs are simplified. If all rounds of a loop compute the same thing, only the first one is drawn, in a frame
     that says how many there are. A long sum is one node, and so is the whole update of a parameter. `fold=False` draws

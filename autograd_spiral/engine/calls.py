@@ -43,7 +43,7 @@ def overridable(body: F) -> F:
 
 
 def explains_keywords(function: F) -> F:
-    """Make errors for keywords that other libraries have say what to write instead, according to `KEYWORDS`.
+    """Decorate `function`: its errors for keywords of other libraries say what to write instead (see `KEYWORDS`).
 
     >>> KEYWORDS["decay"] = {"gamma": "factor="}
     >>> @explains_keywords

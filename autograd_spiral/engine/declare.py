@@ -28,14 +28,15 @@ def primitive(*vjps: VJP | None) -> Callable[[F], F]:
     """Declare a new differentiable operation: the decorated function computes its value, and `vjps` its gradients.
 
     There is one VJP (vector-Jacobian product) for each array that the operation takes, or None for an array without a
-    gradient. So the first `len(vjps)` parameters of the function are arrays. All others are settings, and are passed by
-    keyword. The function is called with plain arrays, which are read-only, and returns a new array. Without Tensors
-    among the arguments, the operation returns a plain array, too.
+    gradient. So the first `len(vjps)` parameters of the function are arrays. All others are settings, called `params`
+    here, which are passed by keyword. The function is called with plain arrays, which are read-only, and returns a new
+    array. Without Tensors among the arguments, the operation returns a plain array, too.
 
     A VJP is called as `vjp(ct, out, *arrays, **params)`. Here `out` is the value of the operation, and `ct` is its
     cotangent: the gradient of the loss with respect to `out`. The VJP returns the gradient of the loss with respect to
-    its array, in the array's shape or in a shape that the array broadcasts to: the engine sums over the broadcast axes.
-    The engine also restores the dtype. If a VJP is written with NumPy functions, it can itself be differentiated.
+    its array. If this has a shape that the array broadcasts to, the engine sums over the broadcast axes. It also
+    converts the gradient to the array's dtype. If a VJP is written with NumPy functions, it can itself be
+    differentiated.
 
     Raises `RuleError` if there are no VJPs, or more VJPs than parameters; if an array cannot be passed by position or a
     setting by keyword (as with `*args` and `**kwargs`); or if a VJP does not take the arguments that it is called with.

@@ -379,7 +379,7 @@ def _converting() -> tuple[str, FrameType | None]:
 
 
 def _called_as(frame: FrameType) -> str:
-    """Return the name under which a function of a library is called; "" for what decorates another function."""
+    """Return the name under which a function of a library is called; "" if it only decorates another function."""
     code = frame.f_code
     if code.co_name.startswith("__"):  # a method of a class that is called like a function, such as np.vectorize
         kind = code.co_qualname.partition(".")[0]
@@ -610,7 +610,7 @@ def many_updates(role: str, tensor: Any, asked: Container[int]) -> str | None:
 
 
 def _updated(tensor: Any, asked: Container[int]) -> Any:
-    """Return the tensor of which `tensor` is an update; None if it is no update."""
+    """Return the tensor of which `tensor` is an update; None if it is not an update."""
     if len(tensor.args) != 2 or len({getattr(arg, "shape", None) for arg in tensor.args}) > 1:
         return None
     olds = [arg for arg in tensor.args if getattr(arg, "requires_grad", False)]

@@ -124,7 +124,7 @@ def _settled(treedef: Any, leaves: Iterator[Any], kinds: tuple[type, ...]) -> An
 def leaf_names(treedef: Any, of: str = "") -> list[str]:
     """Return a name for each leaf: the keys and attributes that lead to it, or the name `of` the tree with a number.
 
-    If the tree has no name, a leaf that only numbers lead to is named "".
+    If only numbers lead to a leaf and the tree has no name, the name of the leaf is "".
 
     >>> _, treedef = flatten({"W": 1, "layers": [{"b": 2}]})
     >>> leaf_names(treedef), leaf_names(flatten([1, 2])[1], "x"), leaf_names(flatten([{"W": 1}, {"W": 2}])[1])

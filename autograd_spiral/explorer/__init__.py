@@ -1,4 +1,4 @@
-"""The explorer: one HTML file in which to step through a computation, forward, backward and update."""
+"""The explorer: a page, in one HTML file, on which to step through a computation: forward, backward and update."""
 
 from autograd_spiral.explorer.explorer import explore
 from autograd_spiral.explorer.training import Regions, Training

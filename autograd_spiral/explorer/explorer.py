@@ -27,15 +27,15 @@ class explore:
     """Make a page on which to step through the computation of `outputs` and look at every value.
 
     `outputs` are recorded tensors, a captured step, a program, or the record of a training run (see
-    `explore.training`). With `gradients_of`, the page also shows the backward pass. It takes leaves or other tensors,
-    in any form that `grad` takes, and each output must then have one element. A tensor without a name gets one from
-    `names`, such as `locals()`, or otherwise from the keys and attributes of `gradients_of`.
+    `explore.training`). With `gradients_of`, the page also shows the backward pass: pass leaves or other tensors, in
+    any form that `grad` takes. Each output must then have one element. A tensor without a name gets one from `names`,
+    such as `locals()`, or otherwise from the keys and attributes of `gradients_of`.
 
     For a captured step, pass the arguments of a call as `inputs`. The page then shows what this call would compute; the
     state does not change. Without `inputs`, only the state has values. Of large arrays, the page keeps only some
     elements, so that all elements together take at most `budget` bytes.
 
-    The page has one box for each line of the program's printed source. A click on a box shows the operations of its
+    The page has one box for each line of the program's printed source. Double-click a box to see the operations of its
     line. The page is a single file that needs no server, and notebooks display it. Raises TypeError if `outputs` cannot
     be explored, and the errors of `backward_source` and of capturing.
 
@@ -107,7 +107,7 @@ class explore:
 
     @property
     def html(self) -> str:
-        """The text of the page.
+        """The page as a text, in HTML.
 
         >>> from autograd_spiral import Tensor
         >>> explore(2 * Tensor(3.0, requires_grad=True)).html[:15]

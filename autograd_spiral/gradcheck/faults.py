@@ -1,7 +1,7 @@
 """Faults that make a check impossible: calls that differ from each other, and arrays that are overwritten.
 
 Sums in several threads, or in an order that depends on where an array lies in memory, differ in their last bits from
-call to call. That is no fault; it widens the bounds.
+call to call. That is not a fault: it only widens the bounds.
 """
 
 from __future__ import annotations

@@ -38,10 +38,10 @@ _PASSING = {Verdict.OK, Verdict.KINK, "no gradient"}
 class RuleRow:
     """What `check_rules` found for one argument of one example call.
 
-    There are three verdicts: `order1` is on the gradient, `order2` on the gradient of the gradient, and `float32` on
-    the gradient with float32 inputs. They are "no gradient" if the function has none. `error` is the largest relative
-    error in float64, and `bound` is its bound. `kinks` is the number of elements on a kink, and `says` is the
-    diagnosis.
+    `argument` is its number and its shape, as in "0 (2, 3)". There are three verdicts: `order1` is on the gradient,
+    `order2` on the gradient of the gradient, and `float32` on the gradient with float32 inputs. They are "no gradient"
+    if the function has none. `error` is the largest relative error in float64, and `bound` is its bound. `kinks` is the
+    number of elements on a kink, and `says` is the diagnosis.
 
     >>> (row,) = check_rules(["tanh"]).rows
     >>> row.primitive, row.argument, row.order2, row.error <= row.bound
@@ -74,7 +74,7 @@ class RuleRow:
 class RuleReport(Report):
     """The result of `check_rules`, with one row for each argument of each example call; it prints as a table.
 
-    >>> row = RuleRow("np.exp", "0 (2, 3)", "ok", "ok", "ok", 1e-12, 1e-10)
+    >>> row = RuleRow("np.exp", "0 (2, 3)", "ok", "ok", "ok", 1e-12, 1e-10)  # argument 0, of shape (2, 3)
     >>> print(RuleReport((row,)))
     primitive  argument  order 1  order 2  float32  worst error ± bound  kinks  says
     np.exp     0 (2, 3)  ok       ok       ok       1e-12 ± 1e-10

@@ -90,7 +90,7 @@ class Slope:
 
     @property
     def error_bound(self) -> float:
-        """The largest `error` that `bound` permits: `bound`, relative to the same size.
+        """The largest `error` that is still ok: `bound`, made relative in the same way.
 
         >>> Slope(Verdict.OK, analytic=10.0, numeric=10.0, bound=1.0).error_bound
         0.1

@@ -82,7 +82,7 @@ class Optimizer:
 
     @property
     def learning_rate(self) -> Any:
-        """The learning rate of the latest update (before the first update, of the first), as a Tensor.
+        """The learning rate of the latest update, as a Tensor; before any update, the rate of the first one.
 
         Set it to a number to change it for later updates. A captured step reads it at each call, so changing it makes
         no new program. Setting it raises ValueError for a negative number, and `GradientError` if the rate follows a

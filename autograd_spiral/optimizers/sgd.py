@@ -14,8 +14,8 @@ __all__ = ["SGD"]
 class SGD(Optimizer):
     """Update parameters by stochastic gradient descent: subtract `learning_rate * g`, where g is the gradient.
 
-    With `momentum`, the velocity `v = momentum * v + g` is used instead of g. With `nesterov=True`, it is
-    `g + momentum * v` (Sutskever et al. 2013, in PyTorch's form).
+    With `momentum`, the velocity `v = momentum * v + g` replaces g. With `nesterov=True`, `g + momentum * v` replaces g
+    (Sutskever et al. 2013, in PyTorch's form).
 
     For the arguments and errors, see `Optimizer`. Also raises ValueError for a momentum outside [0, 1), and for
     `nesterov` without momentum.

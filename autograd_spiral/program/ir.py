@@ -162,13 +162,15 @@ class Equation:
 
 
 class Rank:
-    """The ranks of names; the name with the lowest rank is the best."""
+    """The ranks of names: where a name comes from, from the best source to the worst."""
 
     GIVEN, GRADIENT, STEP, CALLER, BODY = range(5)  # the user's; "d" + name; variables of the step, callees, bodies
 
 
 class Name(NamedTuple):
     """A name for a value, with its rank: of two names, the one with the lower rank is better.
+
+    The rank says where the name comes from. A name that the user gave to a tensor has the lowest rank.
 
     >>> min(Name(Rank.STEP, "total"), Name(Rank.GIVEN, "loss")).text
     'loss'

@@ -25,13 +25,12 @@ def backward_source(loss: Tensor, parameters: Any, *, names: Mapping[str, Any] |
     """Return the forward pass that computed `loss`, and the backward pass to `parameters`, as NumPy source.
 
     The source is a module that needs only NumPy, with one function. The function takes the leaves (data, then
-    parameters), and returns the loss and then its gradients, in the order of the parameters. `loss` is a recorded
-    tensor with one element. `parameters` are leaves or other tensors that require gradients, in any form that `grad`
-    takes. Names come from `Tensor(name=…)` and `.named(…)`, otherwise from `names`, such as `locals()`, otherwise from
-    the keys and attributes of `parameters`.
+    parameters), and returns the loss and then its gradients, in the order of the parameters.
 
-    Raises whatever `grad` raises, `StaleLeafError` if a leaf was assigned after it was recorded, and `CaptureError` if
-    an operation cannot be printed.
+    `loss` is a recorded tensor with one element. `parameters` are leaves or other tensors that require gradients, in
+    any form that `grad` takes. The names in the source come from `Tensor(name=…)` and `.named(…)`, otherwise from
+    `names`, such as `locals()`, otherwise from the keys and attributes of `parameters`. Raises whatever `grad` raises,
+    `StaleLeafError` if a leaf was assigned after it was recorded, and `CaptureError` if an operation cannot be printed.
 
     >>> import numpy as np
     >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]], name="x")

@@ -1,7 +1,7 @@
 """Threads that help to compute a call, and can still be used after an interrupt at any moment.
 
 Threads of `concurrent.futures` cannot: an interrupt (Ctrl-C) inside that module's Python code may leave one of its
-locks held for ever. Here, threads share only queues, which are written in C, and any message about a job may be sent
+locks locked forever. Here, threads share only queues, which are written in C, and any message about a job may be sent
 twice.
 """
 
@@ -35,7 +35,7 @@ class Helpers:
         """Return the results of `first`, which runs in this thread, and of `others`, which run in other threads.
 
         No function keeps running after the call, unless an interrupt ends the call early. The next call then waits for
-        the functions that still run.
+        the functions that are still running.
         """
         self._settle()
         self._pending = [_Job(other) for other in others]

@@ -1,4 +1,4 @@
-"""NumPy functions without gradients: some use only the values of tensors, others are left out, with alternatives."""
+"""NumPy functions without gradients: those that use only the values of tensors, and those that refuse tensors."""
 
 from __future__ import annotations
 

@@ -16,8 +16,9 @@ __all__ = ["CheckReport"]
 class CheckReport(Report):
     """The result of a gradient check, with one row for each input and order; it prints as a table.
 
-    In the table, `analytic` is the derivative that was checked, and `numeric` is the finite difference with its error
-    bound. `rows` holds the `Findings` on each input. `method` says what hand-derived gradients were compared with.
+    For each input, the table shows the worst element: its index (`worst at`), its `value`, the derivative that was
+    checked (`analytic`), and the finite difference with its error bound (`numeric ± bound`). `rows` holds the
+    `Findings` on each input. `method` says what hand-derived gradients were compared with.
 
     >>> import numpy as np
     >>> from autograd_spiral import check_against

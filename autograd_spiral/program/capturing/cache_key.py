@@ -32,7 +32,7 @@ __all__ = [
 
 
 class CacheKey(NamedTuple):
-    """What of a call selects its program."""
+    """The parts of a call that select its program."""
 
     treedef: Any
     leaves: tuple[Any, ...]  # an `InputKey`, or the key of a constant

@@ -182,7 +182,7 @@ def _expanded(equations: Sequence[Equation]) -> Iterator[Any]:
 
 
 def _kept(call: Call, before: Search, after: Search, trace: StepTrace) -> dict[int, str]:
-    """Return, for each result that the step has kept, why it should have used assign(): a replay would not bind it.
+    """Return, for each result that the step has bound to a name, why it must use assign(): a replay would not bind it.
 
     If the result took the place of a leaf, as after `self.W = W - dW`, this raises `CaptureError`. A result that took
     the place of anything else, or of nothing, is refused only if the next run reads it.

@@ -96,7 +96,7 @@ class Search:
     def _read(self, source: int, read: Read, key: Any, name: str = "", text: str = "") -> int:
         """Guard what `read` returns, follow it if it has a name, and return its index among the values.
 
-        `text` is what a user writes for it; without it, the same as for its source.
+        `text` is what a user writes for this read. By default, it is the text of the source.
         """
         if (source, read, key) in self._reads:
             return self._reads[source, read, key].result

@@ -57,17 +57,18 @@ def capture(
     and new values that the step assigns to them are stored when the whole step has succeeded. Tensors that the step
     returns are new leaves without a graph.
 
-    Everything else that the step uses counts as constant. Capture watches what the code of the step, and of your
-    functions that it calls by name, refers to: variables, attributes of your objects, and items of short lists and
-    dicts. If one of these changes, the next call makes a new program. After eight programs for inputs of the same
-    shapes, a UserWarning says why there are so many. An outside array is read at each call if the step combines it with
-    tensors. If the step derives another array from it in plain NumPy (`X[i]`, `X / 2`), a change of its contents makes
-    a new program. To find all other changes, calls 2, 4, 8, 16, … of each program record the step again, and raise
-    `CaptureError` if it computes something else. `verify=False` turns this off.
+    Everything else that the step uses counts as constant. But if a variable, an attribute of one of your objects, or an
+    item of a short list or dict changes, the next call makes a new program. This works for everything that the code of
+    the step refers to by name, and for your own functions that it calls by name. After eight programs for inputs of the
+    same shapes, a UserWarning says why there are so many. An array that is not an argument is read at each call if the
+    step combines it with tensors. If the step derives another array from it in plain NumPy (`X[i]`, `X / 2`), a change
+    of its contents makes a new program. To find all other changes, the step is recorded again at calls 2, 4, 8, 16, …
+    of each program. If it computes something else then, `CaptureError` is raised. `verify=False` turns this off.
 
     In the step, use `grad` and `assign`. Reading a value (`float(t)`, `t.data`, `print(t)`), `backward()`, `.grad`, and
-    indexing with a boolean mask raise `CaptureError`, which names the line. So do random numbers, and changes of a
-    container among the arguments. Side effects, such as printing or counting, happen only when the step is recorded.
+    indexing with a boolean mask raise `CaptureError`, which names the line. Drawing random numbers raises it, too, and
+    so does changing a container among the arguments. Side effects, such as printing or counting, happen only when the
+    step is recorded.
 
     `step.eager(…)` calls the original function, `step.program` is the program that was used last, and `step.source` is
     its text. If a transform such as `value_and_grad` calls the step with a tensor that requires gradients, the original

@@ -1,4 +1,4 @@
-"""Warnings about a captured step, which works all the same. They point to the user's line that called the step."""
+"""Warnings about a step that can be captured, but has a likely mistake. They point to the user's line that called it."""
 
 from __future__ import annotations
 

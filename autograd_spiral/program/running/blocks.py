@@ -42,9 +42,9 @@ Array = NDArray[Any]
 def blocks(rows: int | None = None, threads: int = 1) -> Executor:
     """Return an executor for `capture` that computes in blocks of rows, on one thread or several.
 
-    The values of a block stay in the processor's cache, which makes large programs faster. Rows are taken along the
-    leading axis that inputs of the step have in common. `rows` is the number of rows in a block. By default, it is as
-    many as fit into the cache, and a program that would not be faster in blocks is run without them.
+    The values of a block stay in the processor's cache, which makes large programs faster. The rows are those of the
+    step's inputs, along the first axis that they have in common. `rows` is the number of rows in a block. By default,
+    it is as many as fit into the cache, and a program that would not be faster in blocks is run without them.
 
     Rows are added up in a different order than without blocks, so results differ in the last bits. They depend on
     `rows` and `threads`, but are exactly the same in every run. Several threads pay off for wide layers, if BLAS, which
@@ -81,7 +81,9 @@ def _run_in_blocks(program: Program, rows: int | None, threads: int) -> Run | No
 
 
 def _pays(parts: Split) -> bool:
-    """Whether there is only one pass, and it computes most of the bytes; a second pass would read memory again."""
+    """Return whether blocks are faster: there is one pass, which computes most of the bytes (a second would read them
+    again).
+    """
     outputs = [equation.output for equation in parts.program.equations]
     whole = sum(value.nbytes for value in outputs if value not in parts.treatments)
     return len(parts.passes) == 1 and whole <= sum(value.nbytes for value in outputs) / 4
