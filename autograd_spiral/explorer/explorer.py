@@ -78,8 +78,8 @@ class explore:
     ) -> Training:
         """Return a step that records a training run: call it instead of `step`, and then pass it to `explore`.
 
-        A snapshot holds every value of a call. `at` has the numbers of the calls for which one is taken, counted from
-        0. By default, these are the first calls, and then a call whenever the number of calls has grown by 15%, so that
+        A snapshot holds every value of a call. `at` has the numbers of the calls that get a snapshot, counted from 0.
+        By default, these are the first calls, and then a call whenever the number of calls has grown by 15%, so that
         10,000 calls have 60 snapshots. The page adds a last snapshot, of the state when the page is made.
 
         At most `snapshots` snapshots are kept, or fewer if their elements would take more than `budget` bytes as

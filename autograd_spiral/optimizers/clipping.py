@@ -19,10 +19,10 @@ __all__ = ["clip_by_norm"]
 def clip_by_norm(gradients: Any, max_norm: float) -> Any:
     """Return the gradients, all multiplied by the same number so that their joint norm is at most `max_norm`.
 
-    The joint norm is the norm of all gradients joined into one vector (Pascanu et al. 2013). Gradients with a smaller
-    norm do not change. The gradients may be in any container, and the result has the same form: an array for each
-    array, and a Tensor for each Tensor. Raises ValueError unless `max_norm` is positive, `GradientError` for missing
-    gradients, and `DtypeError` for gradients that are not floating-point.
+    The joint norm is the norm of all gradients joined into one vector (Pascanu et al. 2013). If it is at most
+    `max_norm`, the gradients do not change. They may be in lists, tuples, dicts and dataclasses, and the result has the
+    same form: an array for each array, and a Tensor for each Tensor. Raises ValueError unless `max_norm` is positive,
+    `GradientError` for missing gradients, and `DtypeError` for gradients that are not floating-point.
 
     >>> clip_by_norm({"w": np.array([3.0, 0.0]), "b": np.array(4.0)}, max_norm=1.0)  # the joint norm is 5
     {'w': array([0.6, 0. ]), 'b': np.float64(0.8)}

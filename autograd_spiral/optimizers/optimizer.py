@@ -24,10 +24,11 @@ __all__ = ["Optimizer"]
 class Optimizer:
     """Update parameters from their gradients: the base class of `SGD` and `Adam`.
 
-    `parameters` are leaf Tensors in any container. The container may also hold settings, such as strings, numbers, None
-    and functions; these are skipped. `learning_rate` is a number, or a schedule: a function that takes the number of
-    updates so far and returns the rate, such as `cosine_decay(…)`. `count` is the number of updates, as a Tensor.
-    Raises TypeError or `GradientError` if a parameter is not a leaf that requires gradients, or occurs twice.
+    `parameters` is a leaf Tensor, or a list, tuple, dict or dataclass of leaf Tensors, nested as you like. It may also
+    hold settings, such as strings, numbers, None and functions; these are skipped. `learning_rate` is a number, or a
+    schedule: a function that takes the number of updates so far and returns the rate, such as `cosine_decay(…)`.
+    `count` is the number of updates, as a Tensor. Raises TypeError or `GradientError` if a parameter is not a leaf that
+    requires gradients, or occurs twice.
 
     >>> from autograd_spiral import SGD
     >>> optimizer = SGD({"w": Tensor([1.0, 2.0], requires_grad=True)}, learning_rate=0.1)

@@ -19,9 +19,9 @@ __all__ = ["by_path", "called", "floating_gradient", "listed", "named_parameters
 def named_parameters(parameters: Any) -> dict[str, Any]:
     """Return the tensors or arrays of a container in a dict, under names made of their keys, such as "layers.0.W".
 
-    So `np.savez(file, **named_parameters(net))` saves a net of any form. Settings, such as strings, None and functions,
-    are left out, and so are numbers in a container of Tensors. Raises ValueError if two names are equal, as for the
-    keys 0 and "0", and TypeError for a single tensor, which has no key.
+    A container is a list, tuple, dict or dataclass. `np.savez(file, **named_parameters(net))` saves a net of any form.
+    Settings, such as strings, None and functions, are left out, and so are numbers in a container of Tensors. Raises
+    ValueError if two names are equal, as for the keys 0 and "0", and TypeError for a single tensor, which has no key.
 
     >>> layers = [{"W": Tensor([1.0, 2.0]), "b": Tensor(3.0)}, {"W": Tensor([4.0])}]
     >>> named_parameters(layers)

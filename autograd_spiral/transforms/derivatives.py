@@ -191,6 +191,8 @@ def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
 def flatten(params: Any) -> tuple[Any, Function]:
     """Return all numbers of a container as one vector, and a function that turns such a vector back into a container.
 
+    A container is a list, tuple, dict or dataclass of arrays or Tensors.
+
     >>> vector, unflatten = flatten({"W": np.ones((2, 2)), "b": np.zeros(2)})
     >>> vector, unflatten(2 * vector)["W"]
     (array([1., 1., 1., 1., 0., 0.]), array([[2., 2.],

@@ -1,4 +1,4 @@
-"""Warnings about a step that can be captured, but has a likely mistake. They point to the user's line that called it."""
+"""Warnings about a step that can be captured, but has a likely mistake. They point to the user's line that calls it."""
 
 from __future__ import annotations
 

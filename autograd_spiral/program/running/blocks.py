@@ -81,8 +81,9 @@ def _run_in_blocks(program: Program, rows: int | None, threads: int) -> Run | No
 
 
 def _pays(parts: Split) -> bool:
-    """Return whether blocks are faster: there is one pass, which computes most of the bytes (a second would read them
-    again).
+    """Return whether blocks are faster: there is one pass, and it computes most of the bytes.
+
+    A second pass would read memory again.
     """
     outputs = [equation.output for equation in parts.program.equations]
     whole = sum(value.nbytes for value in outputs if value not in parts.treatments)
