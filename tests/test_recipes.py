@@ -14,7 +14,7 @@ from autograd_spiral import SGD, Tensor, capture, dropout_mask, grad
 
 PAGE = (Path(__file__).parents[1] / "docs" / "train_your_own.md").read_text(encoding="utf-8")
 BLOCKS = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-RECIPES = PAGE.partition("### In a few lines")[2].partition("\n## ")[0]
+RECIPES = PAGE.partition("### Short recipes")[2].partition("\n## ")[0]
 
 
 @pytest.fixture

@@ -303,6 +303,7 @@ def is_replayed(program: Program) -> bool:
 
 def test_programs_that_would_gain_nothing_are_replayed_as_a_whole() -> None:
     assert is_replayed(NET[0])  # small
+    assert is_replayed(large_net(4000)[0])  # buffers of a few blocks
     assert is_replayed(arrays_of(batch_normalised, inputs())[0])  # several passes
     assert is_replayed(sums_of(2000)[0])
     assert is_replayed(mostly_of_all_rows(20_000)[0])

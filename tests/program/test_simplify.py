@@ -32,6 +32,8 @@ SAME = [
     lambda x: x.max(axis=()),
     lambda x: np.transpose(x, (1, 0)).T,
     lambda x: x * Tensor(np.ones((1, 1))),
+    lambda x: x * np.ones_like(x),
+    lambda x: x - np.zeros(4),
 ]
 
 
@@ -48,6 +50,7 @@ SIMPLER = [
     (lambda x: np.sin(x) - (-np.cos(x)), [np.sin, np.cos, np.add]),
     (lambda x: x.sum(axis=0).reshape(1, 4), [np.sum]),
     (lambda x: np.broadcast_to(Tensor(3.0), (3, 4)) * x, [np.multiply]),
+    (lambda x: (np.full(4, 2.0) * x) / np.full((3, 4), 4.0), [np.multiply]),
     (lambda x: x.reshape(3, 4, 1).min(axis=2) * 2, [np.multiply]),
     (lambda x: np.broadcast_to(Tensor(3.0), (2, 6)).reshape(3, 4) * x, [np.multiply]),
     (lambda x: np.broadcast_to(Tensor(3.0), (4, 3)).T + x, [np.add]),
@@ -66,7 +69,8 @@ def test_longer_ways_are_simplified(longer: Any, functions: Any) -> None:
 KEPT = [
     (lambda x: x + 0.0, [np.add]),  # which turns -0 into 0
     (lambda x: x * np.ones((2, 3, 4)), [np.multiply]),  # which broadcasts
-    (lambda x: x * Tensor(np.ones(4)), [np.multiply]),
+    (lambda x: x + np.array([0.0, 0.0, -0.0, 0.0]), [np.add]),
+    (lambda x: np.sin(x) @ np.ones((4, 4)), [np.sin, np.matmul]),
     (lambda x: (x > 0.7) * 1.0, [np.greater, np.multiply]),  # which makes floats
     (lambda x: x.astype(np.float32) * Tensor(1.0), [np.ndarray.astype, np.multiply]),  # which widens
     (lambda x: x[:1].sum(axis=0), [op.getitem, np.sum]),  # which turns -0 into 0

@@ -96,7 +96,7 @@ def _rows_in_cache(parts: Split, threads: int) -> int:
     All threads get equally many blocks.
     """
     total, per_row = parts.rows, max(map(_bytes_per_row, parts.passes))
-    if per_row * total <= 2 * _CACHE:  # measured: two blocks are no faster than one
+    if per_row * total <= 4 * _CACHE:  # measured: a few blocks are no faster than one
         return total
     most = max(_FEWEST, int(_CACHE / per_row))
     return max(_FEWEST, -(-total // (threads * -(-total // (threads * most)))))
