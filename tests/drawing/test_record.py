@@ -155,7 +155,7 @@ def test_a_constant_and_its_transpose_are_one_box_in_captured_steps_too():
 
 def test_constants_of_equal_entries_are_not_taken_for_transposes_of_each_other():
     W = leaf(np.ones((2, 3)), "W")
-    step = capture(lambda: (W @ np.full((3, 2), 2.5)).sum() + (W.T @ np.full((2, 3), 2.5)).sum())
+    step = capture(lambda: (W * np.full((2, 3), 2.5)).sum() + (W.T * np.full((3, 2), 2.5)).sum())
     step()
     drawn = titles(draw(step))
     assert drawn.count("data") == 2

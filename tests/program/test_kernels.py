@@ -63,7 +63,7 @@ def _net(x: Any, y: Any) -> Any:
 
 
 STEPS = {
-    "affine": lambda x, y: x @ LARGE.T + np.arange(64.0),
+    "affine": lambda x, y: x @ LARGE.T + np.ones(64),
     "product_and_sums": _net,
     "masked_product_and_sums": _net,
     "sum_of_squares": lambda x, y: np.sum(np.square(x)) * 2,
@@ -137,11 +137,11 @@ def test_bodies_and_code_compute_the_kernel(kernel: Any, dtype: Any, n: int, d: 
 # --- where kernels apply --------------------------------------------------------------------------------------------
 
 REPLACED = [
-    (lambda x, w: x @ w + np.arange(24.0), ["affine"]),
-    (lambda x, w: np.arange(24.0)[None] + x @ w, ["affine"]),
-    (lambda x, w: x @ w + np.arange(64.0 * 24).reshape(64, 24), ["matmul", "add"]),
-    (lambda x, w: x @ w[:, :3] + np.arange(3.0), ["getitem", "matmul", "add"]),  # x has more columns than its image
-    (lambda x, w: np.sin(x) @ w[:, :3] + np.arange(3.0), ["sin", "getitem", "affine"]),  # here it need not be copied
+    (lambda x, w: x @ w + np.ones(24), ["affine"]),
+    (lambda x, w: np.ones((1, 24)) + x @ w, ["affine"]),
+    (lambda x, w: x @ w + np.ones((64, 24)), ["matmul", "add"]),
+    (lambda x, w: x @ w[:, :3] + np.ones(3), ["getitem", "matmul", "add"]),  # x has more columns than its image
+    (lambda x, w: np.sin(x) @ w[:, :3] + np.ones(3), ["sin", "getitem", "affine"]),  # here it need not be copied
     (lambda x, w: x.sum(axis=0, keepdims=True) * 2, ["column_sums", "multiply"]),
     (lambda x, w: np.square(x).sum() * 2, ["sum_of_squares", "multiply"]),
     (lambda x, w: x.mean(axis=1), ["sum", "divide"]),

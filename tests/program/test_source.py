@@ -433,7 +433,7 @@ class Layer:
 
 def test_the_text_of_a_loss_takes_names_from_the_form_of_its_parameters() -> None:
     net = {"hidden": Layer(leaf(1.0, 2.0), leaf(3.0, 4.0)), "out": leaf(5.0, 6.0)}
-    loss = np.sum(np.tanh(np.array([1.0, 2.0]) * net["hidden"].W + net["hidden"].b) * net["out"])
+    loss = np.sum(np.tanh(ONES * net["hidden"].W + net["hidden"].b) * net["out"])
     source = backward_source(loss, net)
     assert "def loss_and_gradients(hidden_W, hidden_b, out):" in source
     assert "return t1, dhidden_W, dhidden_b, dout" in source

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from autograd_spiral.program.ir import Atom, Equation, Value, shape_of
-from autograd_spiral.program.passes.builder import Builder, rewritten
+from autograd_spiral.engine.frozen import frozen
+from autograd_spiral.program.ir import Atom, Equation, Program, Value, shape_of
+from autograd_spiral.program.passes.builder import Builder, rebuilt, rewritten
 from autograd_spiral.program.passes.patterns import number_in
 
-__all__ = ["broadcast_afterwards", "without_broadcasts"]
+__all__ = ["broadcast_afterwards", "with_numbers", "without_broadcasts"]
 
 
 def _source(atom: Atom, builder: Builder) -> Atom | None:
@@ -55,3 +56,33 @@ def broadcast_afterwards(equation: Equation, builder: Builder) -> Equation:
     number = Value((), output.dtype)
     builder.add(replace(equation, inputs=tuple(inputs), output=number))
     return rewritten(equation, np.broadcast_to, number, shape=output.shape)
+
+
+def with_numbers(program: Program) -> Program:
+    """Return `program` with a number for each constant array of one number that a larger operand broadcasts.
+
+    >>> from autograd_spiral import capture
+    >>> step = capture(lambda x: np.zeros(3) + x)
+    >>> _ = step(np.ones((2, 3)))
+    >>> with_numbers(step.program).equations[0].inputs[0]
+    array(0.)
+    """
+
+    def narrower(equation: Equation, builder: Builder) -> Equation:
+        if not equation.elementwise:
+            return equation
+        return replace(equation, inputs=tuple(_number(atom, equation) for atom in equation.inputs))
+
+    return rebuilt(program, narrower)
+
+
+def _number(atom: Atom, equation: Equation) -> Atom:
+    """Return `atom` as an array with no axes, if it is a constant array of one number, of one sign."""
+    if not isinstance(atom, np.ndarray) or atom.size < 2:
+        return atom
+    rest = [shape_of(other) for other in equation.inputs if other is not atom]
+    first = atom.flat[0]
+    alike = np.broadcast_shapes(*rest) == equation.output.shape and bool(np.all(atom == first))
+    if alike and not first and atom.dtype.kind == "f":
+        alike = bool(np.all(np.signbit(atom) == np.signbit(first)))
+    return frozen(np.array(first)) if alike else atom

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from autograd_spiral.program.ir import Atom, Equation, Value, has_dtype, shape_of
 from autograd_spiral.program.passes.builder import Builder, rewritten
@@ -158,31 +157,17 @@ def _operand(part: Any, atom: Atom, equation: Equation, match: Match) -> Iterato
 
 
 def number_in(atom: Atom, equation: Equation) -> float | None:
-    """Return `atom`, an input of `equation`, as a Python number if that leaves the result's dtype and shape unchanged.
-
-    An array whose elements are all the same is such a number to an elementwise function with a larger operand.
-    """
+    """Return `atom`, an input of `equation`, as a Python number if that leaves the dtype of the result unchanged."""
     if type(atom) in (bool, int, float):
         return atom  # type: ignore[return-value]
-    if not isinstance(atom, np.ndarray) or atom.size == 0 or atom.dtype != equation.output.dtype:
-        return None
-    number = atom.flat[0].item()  # for a longdouble, this is not a Python number
-    others = [other for other in equation.inputs if other is not atom]
-    if type(number) not in (bool, int, float) or not all(has_dtype(other, atom.dtype) for other in others):
-        return None
-    shapes = [shape_of(other) for other in others]
-    if atom.size == 1:
-        return number if all(atom.ndim <= len(shape) for shape in shapes) else None
-    fits = equation.elementwise and others and np.broadcast_shapes(*shapes) == equation.output.shape
-    return number if fits and _is_uniform(atom) else None
-
-
-def _is_uniform(array: NDArray[Any]) -> bool:
-    """Return whether all elements are the same number, with the same sign if they are 0."""
-    first, last = array.flat[0], array.flat[-1]
-    if first != last or not np.all(array == first):
-        return False
-    return bool(first) or array.dtype.kind != "f" or bool(np.all(np.signbit(array) == np.signbit(first)))
+    if isinstance(atom, np.ndarray) and atom.size == 1 and atom.dtype == equation.output.dtype:
+        others = [other for other in equation.inputs if other is not atom]
+        number = atom.item()  # for a longdouble, this is not a Python number
+        if type(number) in (bool, int, float) and all(
+            has_dtype(other, atom.dtype) and atom.ndim <= len(shape_of(other)) for other in others
+        ):
+            return number  # type: ignore[no-any-return]
+    return None
 
 
 class Rule:

@@ -22,6 +22,7 @@ from functools import cached_property
 import numpy as np
 
 from autograd_spiral.program.ir import Atom, Equation, Program, Value, shape_of
+from autograd_spiral.program.passes.broadcasting import with_numbers
 from autograd_spiral.program.passes.builder import Builder, rebuilt, rewritten
 from autograd_spiral.program.passes.rows import Axes, Treatment, treatment, with_length
 from autograd_spiral.vocabulary.signatures import ARRAY
@@ -145,7 +146,7 @@ def split(program: Program, rows: int) -> Split:
     pass 1  per row           np.divide (300, 2)
     pass 1  combined          np.sum ()
     """
-    return Split(with_means_as_sums(program), rows)
+    return Split(with_means_as_sums(with_numbers(program)), rows)
 
 
 def with_means_as_sums(program: Program) -> Program:
