@@ -47,27 +47,27 @@ class LabelError(AutogradError, ValueError):
 
 
 class GradientError(AutogradError, RuntimeError):
-    """A gradient was requested or set where there can be none, or its cotangent is missing."""
+    """A gradient was requested or set where there can be none, or the argument `cotangent` is missing."""
 
 
 class RuleError(AutogradError, RuntimeError):
-    """A primitive's gradient rule failed or returned a wrong shape, or the primitive was declared incorrectly."""
+    """A gradient rule failed or returned a wrong shape, or an operation was declared incorrectly."""
 
 
 class StaleLeafError(AutogradError, RuntimeError):
-    """A leaf got a new value after it was recorded; `create_graph=True` cannot record a gradient at the old value."""
+    """A tensor got a new value after it was recorded; `create_graph=True` cannot record a gradient at the old value."""
 
 
 class CaptureError(AutogradError, RuntimeError):
-    """A step cannot be captured, or its program cannot run or be printed; the message names the line and the remedy."""
+    """A step cannot be captured, or its program cannot run or be printed; the message says what to write instead."""
 
 
 class LostPeerError(AutogradError, RuntimeError):
-    """One of the processes that share a step's work has ended or does not answer; the leaves keep their old values."""
+    """One of the processes that share a step's work has ended or does not answer; all tensors keep their old values."""
 
 
 class GradientMismatch(AutogradError, AssertionError):
-    """A gradient check failed or could not judge anything; `report` says what is wrong, where, and by how much."""
+    """A gradient is wrong, or an input could not be judged; `report` says what is wrong, where, and by how much."""
 
     def __init__(self, report: object, diagnosis: str = "gradient check failed") -> None:
         super().__init__(f"{diagnosis}\n{report}")

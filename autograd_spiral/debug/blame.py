@@ -22,12 +22,15 @@ class blame(entering, metaclass=Called):
     """Raise `NonFiniteError` at the first operation, forward or backward, whose result is NaN or infinite.
 
     It is a context manager (`with blame():`) and a decorator (`@blame()`). The error names the operation, the line of
-    your code that recorded it, the pass (forward or backward), and the range of each input. Only results are checked,
-    so data may hold infinities: for example, a score of -inf gives a class the probability 0. Inside the block, NumPy's
-    own warnings are silenced, since the error says more. Outside the block, nothing is checked, and nothing is slower.
+    your code that called it, the pass (forward or backward), and the range of each input. For the backward pass, it
+    also shows the range of the output's cotangent, which is the gradient of the loss with respect to the output. Only
+    results are checked, so data may hold infinities: for example, a score of -inf gives a class the probability 0.
+    Inside the block, NumPy's own warnings are silenced, since the error says more. Outside the block, nothing is
+    checked, and nothing is slower.
 
     A captured step that is called inside the block runs eagerly, that is, operation by operation, so that each result
-    can be checked. Inside such a step, `blame()` raises a `CaptureError`.
+    can be checked. Put the block around the call: in the body of a captured step, `with blame():` raises a
+    `CaptureError` when the step is captured.
 
     >>> from autograd_spiral import Tensor
     >>> x = Tensor([4.0, 0.0], requires_grad=True)

@@ -8,13 +8,13 @@ __all__ = ["keep_memory"]
 def keep_memory() -> None:
     """Make this process keep freed memory for its next arrays instead of giving it back to the system.
 
-    On Linux with glibc, this can make steps with arrays of a few hundred kilobytes faster. Otherwise, the memory of
-    such arrays is given back after every step, and getting it again in the next step can take longer than the
-    arithmetic. The function affects the whole process, so the package never calls it by itself. On other systems, it
-    has no effect.
+    On Linux with glibc, the usual C library, this can make steps with arrays of a few hundred kilobytes faster. Without
+    this call, the memory of such arrays is given back after every step, and getting it again in the next step can take
+    longer than the arithmetic. The function affects the whole process, so the package never calls it by itself. On
+    other systems, it has no effect.
 
-    It works by allocating 30 MB and freeing it at once. From then on, the allocator gives back memory only above a
-    higher threshold. (See M_TRIM_THRESHOLD in the manual page mallopt(3).)
+    It works by allocating 30 MB and freeing it at once. From then on, glibc gives memory back to the system only when
+    much more of it is free than before. (See M_TRIM_THRESHOLD in the manual page mallopt(3).)
 
     >>> keep_memory()
     """

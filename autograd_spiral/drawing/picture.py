@@ -34,32 +34,32 @@ def draw(
     max_nodes: int = 100,
     rankdir: str = "TB",
 ) -> Drawing:
-    """Return a picture of how `outputs` were computed: a graph with one node per operation, and one per leaf.
+    """Draw the computation of `outputs` as a graph: one node per operation, and one per tensor that was not computed.
 
     `outputs` is a Tensor, a sequence of Tensors, a captured step, or a program. A node shows `name = formula`, the
     shape, and the dtype unless it is float64. It also shows the value: the mean ± the standard deviation if there is
     more than one element. After `backward()`, it shows the norm of the gradient, too. (An operation shows it only if
-    there is a single output, with one element.) `values=False` leaves out values and gradients. Numbers, transposes,
-    masks and broadcasts have no nodes of their own: they are part of the formula that uses them.
+    there is a single output, with one element.) `values=False` leaves out values and gradients. Plain numbers,
+    transposes, masks and broadcasts have no nodes of their own: they are part of the formula that uses them.
 
-    With `gradients_of`, the backward pass is recorded again and drawn too, with each gradient next to its value: pass
-    leaves or other tensors, in any form that `grad` takes. Each output must then have one element. The names in the
-    picture come from `Tensor(name=…)` and `.named(…)`, otherwise from `names`, such as `locals()`, otherwise from the
-    keys and attributes of `gradients_of`. `rankdir` is the direction in which values flow: "TB" (top to bottom), "LR"
-    (left to right), "BT" or "RL".
+    With `gradients_of`, the backward pass is drawn too, with each gradient next to its value. Pass a tensor that
+    requires gradients, or a list, tuple, dict or dataclass of such tensors. Each output must then have one element. A
+    name in the picture comes from `Tensor(name=…)` or `.named(…)`. Without such a name, it comes from the dict `names`,
+    such as `locals()`, or else from the keys and attributes of `gradients_of`. `rankdir` is the direction in which
+    values flow: "TB" (top to bottom), "LR" (left to right), "BT" or "RL".
 
     Large graphs are simplified. If all rounds of a loop compute the same thing, only the first one is drawn, in a frame
     that says how many there are. A long sum is one node, and so is the whole update of a parameter. `fold=False` draws
-    all of these in full. If there are more than `max_nodes` nodes, each `scope(…)` is drawn as one node; operations
-    outside any scope stay.
+    all of these in full. If there are more than `max_nodes` nodes, each `scope(…)` is drawn as one node, and only
+    operations outside any scope are still drawn one by one.
 
-    A captured step is drawn as the program that it used last, so call it first. The picture of a program shows its
-    forward pass, its backward pass, and its updates, such as `W ← W − dW`, next to the state that they change. It shows
-    shapes but no values.
+    A captured step is drawn as the program that its latest call used, so call it first. The picture of a program shows
+    its forward pass, its backward pass, and its updates, such as `W ← W − dW`, next to the parameters that they change.
+    It shows shapes but no values.
 
-    Raises TypeError for anything that cannot be drawn, and for `gradients_of` or `names` with a program, which has its
-    own; ValueError for another `rankdir`; `CaptureError` for a step that was not called yet; and whatever `grad`
-    raises.
+    Raises TypeError for anything that cannot be drawn, and for `gradients_of` or `names` with a program, which already
+    contains gradients and names. Raises ValueError for another `rankdir`, `CaptureError` for a step that was not called
+    yet, and whatever `grad` raises.
 
     >>> import numpy as np
     >>> from autograd_spiral import capture, grad

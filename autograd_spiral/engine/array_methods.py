@@ -143,8 +143,8 @@ class ArrayMethods:
         """Return the value of a tensor with one element, as a Python number.
 
         Raises `ShapeError` if the tensor has another number of elements, and `CaptureError` while `capture` records a
-        step. In a function that is differentiated by `value_and_grad` or another transform, it raises `LostGraphError`
-        if the tensor requires gradients, since a gradient would be lost.
+        step. In a function that is differentiated by `value_and_grad` or a similar function, it raises
+        `LostGraphError` if the tensor requires gradients, since its gradient would be lost.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor([[2.5]]).item()
@@ -630,7 +630,7 @@ class ArrayMethods:
         """Return a new tensor with the same values, through which gradients flow to this one.
 
         >>> from autograd_spiral import Tensor
-        >>> Tensor([1.0, 2.0], requires_grad=True).copy()  # np.positive returns its argument unchanged
+        >>> Tensor([1.0, 2.0], requires_grad=True).copy()  # np.positive changes no value
         Tensor([1., 2.], requires_grad=True, from np.positive)
         """
         return np.copy(self)

@@ -27,19 +27,21 @@ _BY_KEYWORD = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWOR
 def primitive(*vjps: VJP | None) -> Callable[[F], F]:
     """Declare a new differentiable operation: the decorated function computes its value, and `vjps` its gradients.
 
-    There is one VJP (vector-Jacobian product) for each array that the operation takes, or None for an array without a
-    gradient. So the first `len(vjps)` parameters of the function are arrays. All others are settings, called `params`
-    here, which are passed by keyword. The function is called with plain arrays, which are read-only, and returns a new
-    array. Without Tensors among the arguments, the operation returns a plain array, too.
+    `vjps` are the gradient rules, also called vector-Jacobian products. There is one rule for each array that the
+    operation takes, or None for an array without a gradient. So the first `len(vjps)` parameters of the function are
+    arrays. All others are settings, called `params` here, which are passed by keyword. The function is called with
+    plain arrays, which are read-only, and returns a new array. If no argument is a Tensor, the operation returns a
+    plain array, too.
 
-    A VJP is called as `vjp(ct, out, *arrays, **params)`. Here `out` is the value of the operation, and `ct` is its
-    cotangent: the gradient of the loss with respect to `out`. The VJP returns the gradient of the loss with respect to
-    its array. If this has a shape that the array broadcasts to, the engine sums over the broadcast axes. It also
-    converts the gradient to the array's dtype. If a VJP is written with NumPy functions, it can itself be
+    A rule is called as `vjp(ct, out, *arrays, **params)`. Here `out` is the value of the operation, and `ct` is its
+    cotangent: the gradient of the loss with respect to `out`. The rule returns the gradient of the loss with respect to
+    its array. If this gradient has a shape that the array broadcasts to, the engine sums over the broadcast axes. It
+    also converts the gradient to the array's dtype. If a rule is written with NumPy functions, it can itself be
     differentiated.
 
-    Raises `RuleError` if there are no VJPs, or more VJPs than parameters; if an array cannot be passed by position or a
-    setting by keyword (as with `*args` and `**kwargs`); or if a VJP does not take the arguments that it is called with.
+    Raises `RuleError` if there are no rules, or more rules than parameters. Also raises it if an array cannot be passed
+    by position or a setting by keyword (as with `*args` and `**kwargs`), or if a rule does not take the arguments that
+    it is called with.
 
     >>> import numpy as np
     >>> from autograd_spiral import Tensor, primitive

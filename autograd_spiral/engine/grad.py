@@ -37,20 +37,21 @@ def grad(
 def grad(outputs: Any, inputs: Any = None, cotangents: Any = None, create_graph: bool = False, **others: Never) -> Any:
     """Return the gradients of `outputs` with respect to `inputs`: for each input, a Tensor of the same shape.
 
-    `outputs` is a Tensor or a sequence of Tensors. `inputs` is a Tensor, or a list, tuple, dict or dataclass of
-    Tensors, nested as you like. The gradients come back in the same form. A container may also hold settings, such as
-    strings, numbers, functions and None; these come back unchanged. An input that the outputs do not depend on gets
-    zeros. The `.grad` of the tensors does not change.
+    `outputs` is a Tensor or a sequence of Tensors, whose sum is differentiated. `inputs` is a Tensor, or a list, tuple,
+    dict or dataclass of Tensors, nested as you like. The gradients come back in the same form. A container may also
+    hold settings, such as strings, numbers, functions and None; these come back unchanged. An input that the outputs do
+    not depend on gets zeros. The `.grad` of the tensors does not change.
 
     If an output has more than one element, `cotangents` is needed: for each output, an array with a weight for each
     element (a single array, if `outputs` is a single Tensor). The results are then the gradients of the weighted sum of
-    all elements. (They are vector-Jacobian products.) With `create_graph=True`, the results can be differentiated in
-    turn.
+    all elements. (They are vector-Jacobian products.) With `create_graph=True`, the results can themselves be
+    differentiated, as in the example.
 
-    Issues a UserWarning if no output has a graph, since all gradients are then zeros. Also issues one if an input is
-    the result of ten updates such as `w = w - 0.1 * grad(loss, w)`, since each of them makes the graph longer. Raises
-    `DtypeError` for integer tensors, and `GradientError` for an input that does not require gradients or a missing
-    cotangent. Raises `StaleLeafError` if `create_graph` needs the old value of a leaf that was assigned a new one.
+    Issues a UserWarning if no output was computed from a tensor that requires gradients, since all gradients are then
+    zeros. Also issues one if an input is the result of ten updates such as `w = w - 0.1 * grad(loss, w)`, since each of
+    them makes the record longer. Raises `DtypeError` for integer tensors, and `GradientError` if `cotangents` is
+    missing or if an input does not require gradients. Raises `StaleLeafError` if `create_graph` needs the old value of
+    a tensor that `assign` has changed.
 
     >>> x = Tensor(3.0, requires_grad=True)
     >>> first = grad(x**3, x, create_graph=True)

@@ -58,21 +58,21 @@ def _unary(ufunc: np.ufunc) -> Callable[[Tensor], Tensor]:
 
 
 class Tensor(ArrayMethods, NeverInPlace, MissingNames):
-    """An array that remembers how it was computed, so that gradients can be taken through it.
+    """An array that remembers how it was computed, so that gradients can be computed from this record.
 
     `Tensor(data)` copies `data`: a number, a list, an array, or anything else that NumPy turns into an array of
     numbers. `.data` is the value, a read-only array. NumPy's functions and Python's operators on Tensors return
     Tensors, and record how these were computed. The record is called the graph.
 
     A tensor that was made from data is a leaf. With `requires_grad=True` (only for floating-point data), `backward()`
-    collects its gradient in `.grad`. Its `name` appears in pictures, programs and errors.
+    adds its gradient to `.grad`. Its `name` appears in pictures, programs and errors.
 
-    `copy.copy`, `copy.deepcopy` and `pickle` turn a leaf into another leaf with the same value and settings. For a
-    computed tensor, `copy.copy` keeps the graph, as `t.copy()` does; `copy.deepcopy` and `pickle` keep only the value,
-    in a leaf that requires no gradients.
+    `copy.copy`, `copy.deepcopy` and `pickle` turn a leaf into another leaf with the same value, `requires_grad` and
+    name. For a computed tensor, `copy.copy` keeps the graph, as `t.copy()` does; `copy.deepcopy` and `pickle` keep only
+    the value, in a leaf that requires no gradients.
 
-    Raises `DtypeError` for complex numbers, objects and strings, and for gradients of integers. Raises TypeError if
-    `requires_grad` is not a bool or `name` is not a string.
+    Raises `DtypeError` for complex numbers, objects and strings, and for integers with `requires_grad=True`. Raises
+    TypeError if `requires_grad` is not a bool or `name` is not a string.
 
     >>> import numpy as np
     >>> W = Tensor([[1.0, -2.0], [3.0, 0.5]], requires_grad=True, name="W")
@@ -143,8 +143,8 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
     def data(self) -> NDArray[Any]:
         """The value, as a read-only array.
 
-        Writing to it, as in `t.data[0] = …`, raises NumPy's own error. To update a leaf, write `t.assign(t.data - …)`.
-        Reading `.data` raises `CaptureError` while `capture` records a step.
+        Writing to it, as in `t.data[0] = …`, raises NumPy's error for read-only arrays. To give a tensor a new value,
+        write `t.assign(t.data - …)`. Reading `.data` raises `CaptureError` while `capture` records a step.
 
         >>> Tensor([1.0, 2.0]).data[0] = 5.0
         Traceback (most recent call last):
@@ -160,10 +160,13 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
 
     @property
     def requires_grad(self) -> bool:
-        """Whether gradients flow to or through this tensor; this cannot be changed later.
+        """Whether this tensor gets a gradient, or passes one on to the tensors that it was computed from.
+
+        This cannot be changed later. A computed tensor requires gradients if one of the tensors that it was computed
+        from does, except if it has no gradient, like a comparison.
 
         >>> w = Tensor([1.0, 2.0], requires_grad=True)
-        >>> (2 * w).requires_grad, (w > 1.5).requires_grad  # a comparison has no gradient
+        >>> (2 * w).requires_grad, (w > 1.5).requires_grad
         (True, False)
         """
         return self._requires_grad
@@ -197,7 +200,7 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
         return self
 
     def detach(self) -> Tensor:
-        """Return a leaf with the same value, through which no gradient flows.
+        """Return a tensor with the same value that counts as a constant: no gradient flows back through it.
 
         >>> x = Tensor(3.0, requires_grad=True)
         >>> (x * x.detach()).backward()  # the second factor counts as the constant 3
@@ -207,11 +210,12 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
         return _alias(self, False)
 
     def assign(self, value: TensorLike) -> None:
-        """Give this leaf a new value of the same shape.
+        """Give this tensor a new value of the same shape.
 
-        The value is converted to the leaf's dtype. Graphs that are already recorded keep the old value, so their
-        gradients stay right. Raises `InPlaceError` for a tensor that was computed, `ShapeError` for another shape, and
-        `DtypeError` for a dtype that NumPy does not convert with `casting="same_kind"` (such as float to integer).
+        This is only for tensors that were not computed from others (leaves), such as parameters. The value is converted
+        to the tensor's dtype. What was recorded before keeps the old value, so its gradients stay right. Raises
+        `InPlaceError` for a tensor that was computed, `ShapeError` for another shape, and `DtypeError` for a dtype that
+        NumPy does not convert with `casting="same_kind"` (such as float to integer).
 
         >>> w = Tensor([1.0, 2.0], requires_grad=True)
         >>> w.assign(w - 0.5)
@@ -239,12 +243,13 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
 
     @property
     def grad(self) -> NDArray[Any] | None:
-        """The gradient that `backward()` has added up in this leaf, as a plain array; None before the first call.
+        """The sum of the gradients that `backward()` has computed for this tensor; None before the first call.
 
-        Set it to None to start again from zero, or to an array of the leaf's shape, which is copied. If this tensor is
-        not a leaf, or does not require gradients, `.grad` is always None: reading it issues a UserWarning that says how
-        to get the gradient, and setting it to an array raises `GradientError`. An array of another shape raises
-        `ShapeError`. While `capture` records a step, reading and setting it both raise `CaptureError`.
+        It is a plain array. Set it to None to start again from zero, or to an array of the tensor's shape, which is
+        copied. An array of another shape raises `ShapeError`. Only tensors with `requires_grad=True` that were not
+        computed from others have a `.grad`. For any other tensor, it is always None: reading it issues a UserWarning
+        that says how to get the gradient, and setting it to an array raises `GradientError`. While `capture` records a
+        step, reading and setting it both raise `CaptureError`.
 
         >>> w = Tensor(3.0, requires_grad=True)
         >>> (w * w).backward()
@@ -269,15 +274,15 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
         self._grad = value
 
     def backward(self, cotangent: TensorLike | None = None, **others: Never) -> None:
-        """Compute the gradient with respect to each leaf that this tensor depends on, and add it to the leaf's `.grad`.
+        """Compute the gradient with respect to each parameter that this tensor depends on, and add it to its `.grad`.
 
-        Only leaves with `requires_grad=True` get a gradient. If this tensor has more than one element, `cotangent` is
-        needed: an array of the tensor's shape and dtype, with a weight for each element. Each leaf then gets the
-        gradient of the weighted sum of the elements. (This is a vector-Jacobian product.) If an error occurs, every
-        `.grad` stays unchanged.
+        A parameter is a tensor with `requires_grad=True` that was not computed from others. If this tensor has more
+        than one element, `cotangent` is needed: an array of the tensor's shape and dtype, with a weight for each
+        element. Each parameter then gets the gradient of the weighted sum of the elements. (This is a vector-Jacobian
+        product.) If an error occurs, every `.grad` stays unchanged.
 
-        Raises `GradientError` if this tensor does not depend on a leaf that requires gradients, or if the cotangent is
-        missing. Raises `ShapeError` or `DtypeError` for a cotangent of another shape or dtype.
+        Raises `GradientError` if this tensor does not depend on a parameter, or if `cotangent` is missing. Raises
+        `ShapeError` or `DtypeError` for a cotangent of another shape or dtype.
 
         >>> x = Tensor([1.0, 2.0], requires_grad=True)
         >>> (x * x).backward([1.0, 10.0])  # the gradient of 1 * x[0]**2 + 10 * x[1]**2

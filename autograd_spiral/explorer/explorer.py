@@ -24,20 +24,22 @@ _BUDGET = 1_400_000
 
 
 class explore:
-    """Make a page on which to step through the computation of `outputs` and look at every value.
+    """Make a page that shows the computation of `outputs` step by step, with every value.
 
     `outputs` are recorded tensors, a captured step, a program, or the record of a training run (see
-    `explore.training`). With `gradients_of`, the page also shows the backward pass: pass leaves or other tensors, in
-    any form that `grad` takes. Each output must then have one element. A tensor without a name gets one from `names`,
-    such as `locals()`, or otherwise from the keys and attributes of `gradients_of`.
+    `explore.training`). With `gradients_of`, the page also shows the backward pass. Pass a tensor that requires
+    gradients, or a list, tuple, dict or dataclass of such tensors. Each output must then have one element. A tensor
+    without a name gets one from the dict `names`, such as `locals()`, or else from the keys and attributes of
+    `gradients_of`.
 
-    For a captured step, pass the arguments of a call as `inputs`. The page then shows what this call would compute; the
-    state does not change. Without `inputs`, only the state has values. Of large arrays, the page keeps only some
-    elements, so that all elements together take at most `budget` bytes.
+    For a captured step, pass the arguments of a call as `inputs`. The page then shows what this call would compute, but
+    the parameters do not change. Without `inputs`, the page shows only the values of parameters and of other tensors
+    that are not arguments. Of large arrays, the page keeps only some elements, so that all elements together take at
+    most `budget` bytes.
 
     The page has one box for each line of the program's printed source. Double-click a box to see the operations of its
     line. The page is a single file that needs no server, and notebooks display it. Raises TypeError if `outputs` cannot
-    be explored, and the errors of `backward_source` and of capturing.
+    be explored. Also raises the errors of `backward_source` and `capture`.
 
     >>> import numpy as np
     >>> from autograd_spiral import Tensor
@@ -80,26 +82,27 @@ class explore:
 
         A snapshot holds every value of a call. `at` has the numbers of the calls that get a snapshot, counted from 0.
         By default, these are the first calls, and then a call whenever the number of calls has grown by 15%, so that
-        10,000 calls have 60 snapshots. The page adds a last snapshot, of the state when the page is made.
+        10,000 calls have 60 snapshots. `explore` adds a last snapshot, with the parameters as they are when it is
+        called.
 
         At most `snapshots` snapshots are kept, or fewer if their elements would take more than `budget` bytes as
-        float32. Of large arrays, only some elements are kept. If the data are points in the plane, pass
-        `regions=(X, y, predict)`, where X has shape (N, 2): the page then shows the region of each class. Raises
-        TypeError if the step is not captured.
+        float32. Of large arrays, only some elements are kept. If the data are points in the plane, pass `regions=(X, y,
+        predict)`: the points X of shape (N, 2), their classes y, and a function that returns the class of each row of
+        an array like X. The page then shows the region of each class. Raises TypeError if the step is not captured.
 
         >>> import numpy as np
         >>> from autograd_spiral import Tensor, capture, grad
         >>> w = Tensor([1.0, -2.0], requires_grad=True, name="w")
         >>> @capture
-        ... def step(target):
+        ... def train(target):
         ...     loss = np.square(w - target).sum()
         ...     w.assign(w - 0.1 * grad(loss, w))
         ...     return loss
-        >>> record = explore.training(step)
+        >>> record = explore.training(train)
         >>> for _ in range(10):
         ...     loss = record(np.zeros(2))
-        >>> record
-        <record of 10 calls of <captured step step, 1 program>: 9 snapshots>
+        >>> record  # of calls 0 to 7 and 9
+        <record of 10 calls of <captured step train, 1 program>: 9 snapshots>
         >>> page = explore(record)  # one slider for the steps of the computation, one for the snapshots
         """
         where = Regions(*regions) if isinstance(regions, tuple) else regions
@@ -107,7 +110,7 @@ class explore:
 
     @property
     def html(self) -> str:
-        """The page as a text, in HTML.
+        """The HTML of the page, as a string.
 
         >>> from autograd_spiral import Tensor
         >>> explore(2 * Tensor(3.0, requires_grad=True)).html[:15]

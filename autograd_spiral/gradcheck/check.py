@@ -40,28 +40,30 @@ def check_gradients(
     """Compare the gradients of `function` at `inputs` with finite differences; return a `CheckReport`.
 
     `function` takes the inputs as Tensors, and returns one Tensor or several. `inputs` are arrays or Tensors, or lists,
-    tuples, dicts and dataclasses of these. Integers count as constants. So do arguments for which a declared operation
-    has None in place of a VJP. Each input has a row in the report. The row has the name of the function's parameter,
-    and inside a container also the key or attribute, as in `net['w']`.
+    tuples, dicts and dataclasses of these. Integers count as constants. So do arguments of an operation declared with
+    `@primitive` that have None instead of a gradient rule. Each input has a row in the report. The row has the name of
+    the function's parameter, and inside a container also the key or attribute, as in `net['w']`.
 
-    Gradients are gradients of a single number. If the function returns more than that, the check uses the sum of all
-    output elements, each times a weight. `cotangent` holds the weights, one array for each output; by default, they are
-    fixed random numbers. The check also multiplies all weights by a constant: a gradient that does not grow in
-    proportion is wrong. Output elements that are NaN or infinite at the inputs are left out of the sum.
+    A gradient is always the gradient of a single number. If the function returns more than one number, the check
+    multiplies each of them by a weight, and uses the sum. `cotangent` holds the weights, one array for each output; by
+    default, they are fixed random numbers. The check also multiplies all weights by a constant: a gradient that does
+    not change by the same factor is wrong. Output elements that are NaN or infinite at the inputs are left out of the
+    sum.
 
     A derivative is `ok` if its distance from the finite difference is at most the error bound of the difference plus
-    the rounding error of the derivative itself. It is a `kink` if the slopes on the two sides differ and it lies
-    between them. For the differences, a float32 function is evaluated in float64 if possible.
+    the rounding error of the derivative itself. It is a `kink` if the slopes on the two sides differ and the derivative
+    lies between them. The finite differences of a float32 function are computed in float64 if possible.
 
     `order=2` also checks the gradients of the gradients, with respect to the inputs and to `cotangent`. (The report has
-    a row for `cotangent` only if that gradient is wrong.) An input of more than 1000 elements is checked along random
-    directions. If that fails, the check searches for a wrong element. `directions=` sets the number of directions, for
-    all inputs.
+    a row for `cotangent` only if that gradient is wrong.) An input of more than 1000 elements is checked along some
+    random directions instead of element by element. If that fails, the check searches for a wrong element. With
+    `directions`, all inputs are checked like this, along the given number of directions.
 
-    Raises `GradientMismatch`, an AssertionError that carries the report, if a gradient is wrong. Also raises it if no
-    element of some input could be judged, because no outputs were finite. With `raise_on_mismatch=False`, the report is
-    returned instead. Raises ValueError for an order other than 1 and 2, `DtypeError` if the function returns no
-    floating-point numbers, and TypeError if it is not callable or is a captured step, whose results have no graph.
+    Raises `GradientMismatch`, an AssertionError that holds the report, if a gradient is wrong. Also raises it if there
+    is an input of which no element could be judged, because no outputs were finite. With `raise_on_mismatch=False`, the
+    report is returned instead. Raises ValueError for an order other than 1 and 2, and `DtypeError` if the function
+    returns no floating-point numbers. Raises TypeError if the function is not callable, or if it is a captured step,
+    since no gradient flows back through the results of a captured step.
 
     >>> import numpy as np
     >>> from autograd_spiral import relu
@@ -106,15 +108,15 @@ def check_against(
 ) -> CheckReport:
     """Compare gradients derived by hand with those of `function` at `inputs`; return a `CheckReport`.
 
-    `function` may be plain NumPy. If it can be recorded, the hand-derived gradients are compared with the engine's, and
-    the engine's with finite differences. Otherwise, they are compared with finite differences alone. `report.method`
-    says which of the two was done.
+    `function` may be plain NumPy. If it also works with Tensors, the hand-derived gradients are compared with the
+    engine's, and the engine's with finite differences. Otherwise, the hand-derived gradients are compared with finite
+    differences alone. `report.method` says which of the two was done.
 
-    `gradients` holds an array for each floating-point input, of the same shape and dtype, and is structured like the
+    `gradients` holds an array for each floating-point input, of the same shape and dtype. It has the form of the
     inputs: a single array for a single input, or a dict for a dict. It may also be a dict whose keys are the names of
-    parameters. None leaves an input out. If the function has several outputs, the gradients are those of the sum of all
-    output elements, each weighted with `cotangent`. Instead of a gradient, you can pass a Jacobian: its shape is the
-    shape of the output followed by that of the input.
+    the function's parameters. None instead of an array leaves an input out. If the function returns more than one
+    number, the gradients must be those of the sum of all output elements, each multiplied by its weight in `cotangent`.
+    Instead of a gradient, you can pass a Jacobian: its shape is the shape of the output followed by that of the input.
 
     Instead of arrays, `gradients` can also be a function that computes them from the inputs. It returns the gradients,
     or a tuple `(value, gradients)`. If `function` itself returns such a tuple, pass `gradients=True`, like `jac=True`

@@ -16,13 +16,15 @@ __all__ = ["Adam"]
 class Adam(Optimizer):
     """Update parameters by Adam, or by AdamW if `weight_decay` is positive.
 
-    The state of the optimizer is two averages of the gradient g: `mean = beta1 * mean + (1 - beta1) * g`, and
-    `square = beta2 * square + (1 - beta2) * g**2`. Update number t subtracts
-    `learning_rate * (mean / (1 - beta1**t)) / (sqrt(square / (1 - beta2**t)) + epsilon)` from a parameter p (Kingma and
-    Ba 2015). Weight decay also subtracts `learning_rate * weight_decay * p` (Loshchilov and Hutter 2019).
+    The optimizer keeps two averages of the gradient g, which are 0 at first: `mean = beta1 * mean + (1 - beta1) * g`,
+    and `square = beta2 * square + (1 - beta2) * g**2`. Update number t, counted from 1, subtracts `learning_rate *
+    (mean / (1 - beta1**t)) / (sqrt(square / (1 - beta2**t)) + epsilon)` from a parameter p (Kingma and Ba 2015). With
+    `weight_decay`, it also subtracts `learning_rate * weight_decay * p` (Loshchilov and Hutter 2019).
 
-    For the arguments and errors, see `Optimizer`. Also raises ValueError for a beta outside [0, 1), an epsilon that is
-    not positive, and a negative weight decay.
+    `parameters` is a tensor that requires gradients, or a list, tuple, dict or dataclass of such tensors.
+    `learning_rate` is a number, or a schedule such as `cosine_decay(…)`. For more about both, and for the errors, see
+    `autograd_spiral.optimizers.Optimizer`. Also raises ValueError if `beta1` or `beta2` is outside [0, 1), if `epsilon`
+    is not positive, or if `weight_decay` is negative.
 
     >>> from autograd_spiral import Tensor
     >>> w = Tensor([3.0, -2.0], requires_grad=True)

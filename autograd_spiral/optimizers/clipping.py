@@ -22,10 +22,10 @@ def clip_by_norm(gradients: Any, max_norm: float) -> Any:
     The joint norm is the norm of all gradients joined into one vector (Pascanu et al. 2013). If it is at most
     `max_norm`, the gradients do not change. They may be in lists, tuples, dicts and dataclasses, and the result has the
     same form: an array for each array, and a Tensor for each Tensor. Raises ValueError unless `max_norm` is positive,
-    `GradientError` for missing gradients, and `DtypeError` for gradients that are not floating-point.
+    `GradientError` if a gradient is None, and `DtypeError` for gradients that are not floating-point.
 
-    >>> clip_by_norm({"w": np.array([3.0, 0.0]), "b": np.array(4.0)}, max_norm=1.0)  # the joint norm is 5
-    {'w': array([0.6, 0. ]), 'b': np.float64(0.8)}
+    >>> clip_by_norm({"w": np.array([3.0, 0.0]), "b": np.array([4.0])}, max_norm=1.0)  # the joint norm is 5
+    {'w': array([0.6, 0. ]), 'b': array([0.8])}
     """
     if isinstance(gradients, numbers.Real) and not isinstance(max_norm, numbers.Real):
         raise TypeError("clip_by_norm takes the gradients first: write clip_by_norm(gradients, max_norm)")

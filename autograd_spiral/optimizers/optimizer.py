@@ -24,11 +24,11 @@ __all__ = ["Optimizer"]
 class Optimizer:
     """Update parameters from their gradients: the base class of `SGD` and `Adam`.
 
-    `parameters` is a leaf Tensor, or a list, tuple, dict or dataclass of leaf Tensors, nested as you like. It may also
-    hold settings, such as strings, numbers, None and functions; these are skipped. `learning_rate` is a number, or a
-    schedule: a function that takes the number of updates so far and returns the rate, such as `cosine_decay(…)`.
-    `count` is the number of updates, as a Tensor. Raises TypeError or `GradientError` if a parameter is not a leaf that
-    requires gradients, or occurs twice.
+    `parameters` is a tensor that requires gradients and was not computed from others (a leaf), or a list, tuple, dict
+    or dataclass of such tensors, nested as you like. It may also hold settings, such as strings, numbers, None and
+    functions; these are skipped. `learning_rate` is a number, or a schedule: a function that takes the number of
+    updates so far and returns the rate, such as `cosine_decay(…)`. The attribute `count` is the number of updates so
+    far, as a Tensor. Raises TypeError or `GradientError` if a parameter is not such a tensor, or occurs twice.
 
     >>> from autograd_spiral import SGD
     >>> optimizer = SGD({"w": Tensor([1.0, 2.0], requires_grad=True)}, learning_rate=0.1)
@@ -85,9 +85,9 @@ class Optimizer:
     def learning_rate(self) -> Any:
         """The learning rate of the latest update, as a Tensor; before any update, the rate of the first one.
 
-        Set it to a number to change it for later updates. A captured step reads it at each call, so changing it makes
-        no new program. Setting it raises ValueError for a negative number, and `GradientError` if the rate follows a
-        schedule.
+        Set it to a number to change it for later updates. A captured step uses its current value at each call, so
+        changing it makes no new program. Setting it raises ValueError for a negative number, and `GradientError` if the
+        rate follows a schedule.
 
         >>> from autograd_spiral import Adam
         >>> optimizer = Adam(Tensor(1.0, requires_grad=True), learning_rate=0.01)
@@ -126,8 +126,9 @@ class Optimizer:
     def update(self, gradients: Any = None, *others: Never) -> None:
         """Take one step: assign new values to all parameters, computed from their gradients.
 
-        `gradients` has the form of the parameters. In a captured step, the parameters and the state change only when
-        the whole step has succeeded. Pictures show the update of W as `W ← Adam(W, dW)`.
+        `gradients` has the form of the parameters: a single gradient, or a container with the same keys. In a captured
+        step, the parameters and the optimizer's own tensors change only when the whole step has succeeded. Pictures
+        show the update of W as `W ← Adam(W, dW)`.
 
         Raises `GradientError` if the gradients have another form, if one is missing, or if the container now holds
         other parameters. Raises `ShapeError` if a gradient has another shape, and `DtypeError` if it is not

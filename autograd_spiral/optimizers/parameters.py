@@ -23,9 +23,9 @@ def named_parameters(parameters: Any) -> dict[str, Any]:
     Settings, such as strings, None and functions, are left out, and so are numbers in a container of Tensors. Raises
     ValueError if two names are equal, as for the keys 0 and "0", and TypeError for a single tensor, which has no key.
 
-    >>> layers = [{"W": Tensor([1.0, 2.0]), "b": Tensor(3.0)}, {"W": Tensor([4.0])}]
-    >>> named_parameters(layers)
-    {'0.W': Tensor([1., 2.]), '0.b': Tensor(3.), '1.W': Tensor([4.])}
+    >>> net = {"layers": [{"W": Tensor([1.0, 2.0]), "b": Tensor(3.0)}, {"W": Tensor([4.0])}]}
+    >>> named_parameters(net)
+    {'layers.0.W': Tensor([1., 2.]), 'layers.0.b': Tensor(3.), 'layers.1.W': Tensor([4.])}
     """
     leaves, treedef = flatten_parameters(parameters)
     found = dict(zip(paths(treedef), leaves, strict=True))

@@ -20,9 +20,9 @@ __all__ = ["batches", "dropout_mask"]
 def batches(rng: np.random.Generator, size: int, *arrays: Any) -> Iterator[tuple[Any, ...]]:
     """Yield batches of `size` rows in random order, until each row has been used once.
 
-    A batch is a tuple with the same rows of each array. The last batch may be smaller. The order is drawn from `rng`
-    when `batches` is called. Raises `ShapeError` for arrays without rows or of different lengths, TypeError if `rng` is
-    not a NumPy Generator, and ValueError for a size below 1.
+    A batch is a tuple with the same rows of each array. The last batch may be smaller. `rng`, a NumPy Generator, draws
+    the order when `batches` is called. Raises `ShapeError` for arrays without rows or of different lengths, TypeError
+    if `rng` is not a NumPy Generator, and ValueError for a size below 1.
 
     >>> X, y = np.arange(5) / 10, np.arange(5)
     >>> [labels.tolist() for rows, labels in batches(np.random.default_rng(0), 2, X, y)]
@@ -49,9 +49,9 @@ def dropout_mask(
 ) -> NDArray[Any]:
     """Return a random mask for dropout: each entry is 0 with probability `rate`, and `1 / (1 - rate)` otherwise.
 
-    So an entry is 1 on average. Multiply activations by the mask in training, but not in prediction (Srivastava et al.
-    2014). A captured step must not draw random numbers, so draw the mask outside the step and pass it as an argument.
-    Raises ValueError for a rate outside [0, 1), and TypeError if `rng` is not a NumPy Generator.
+    So an entry is 1 on average. Multiply the outputs of a layer by the mask in training, but not in prediction
+    (Srivastava et al. 2014). A captured step must not draw random numbers, so draw the mask outside the step and pass
+    it as an argument. Raises ValueError for a rate outside [0, 1), and TypeError if `rng` is not a NumPy Generator.
 
     >>> dropout_mask(np.random.default_rng(0), (2, 4), rate=0.5)
     array([[2., 0., 0., 0.],

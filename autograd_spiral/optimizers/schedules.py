@@ -20,8 +20,9 @@ Schedule: TypeAlias = Callable[[Any], Any]
 def exponential_decay(initial: float, factor: float, steps: float = 1) -> Schedule:
     """Return a schedule that multiplies the learning rate by `factor` every `steps` updates, smoothly.
 
-    After `step` updates, the rate is `initial * factor ** (step / steps)`. Raises ValueError unless `initial`, `factor`
-    and `steps` are positive.
+    A schedule is a function that takes the number of updates so far and returns the learning rate. Pass it to an
+    optimizer as `learning_rate`. After `step` updates, the rate is `initial * factor ** (step / steps)`. Raises
+    ValueError unless `initial`, `factor` and `steps` are positive.
 
     >>> exponential_decay(0.1, 0.5, steps=10)(np.array([0, 5, 10, 20])).round(4)
     array([0.1   , 0.0707, 0.05  , 0.025 ])
@@ -39,9 +40,10 @@ def _exponential(step: Any, *, initial: float, factor: float, steps: float) -> A
 def cosine_decay(initial: float, steps: float, final: float = 0.0) -> Schedule:
     """Return a schedule that lowers the learning rate from `initial` to `final`, along half a cosine wave.
 
-    After `step` updates, the rate is `final + (initial - final) * (1 + cos(pi * step / steps)) / 2` (Loshchilov and
-    Hutter 2017). After `steps` updates, it stays at `final`. Raises ValueError unless `initial` and `steps` are
-    positive, and for a negative `final`.
+    A schedule is a function that takes the number of updates so far and returns the learning rate. Pass it to an
+    optimizer as `learning_rate`. After `step` updates, the rate is `final + (initial - final) * (1 + cos(pi * step /
+    steps)) / 2` (Loshchilov and Hutter 2017). After `steps` updates, it stays at `final`. Raises ValueError unless
+    `initial` and `steps` are positive, and for a negative `final`.
 
     >>> cosine_decay(0.1, steps=100)(np.array([0, 50, 100, 200])).round(4)
     array([0.1 , 0.05, 0.  , 0.  ])
@@ -59,9 +61,10 @@ def _cosine(step: Any, *, initial: float, steps: float, final: float) -> Any:
 def linear_warmup(steps: float, schedule: float | Schedule) -> Schedule:
     """Return a schedule that raises the learning rate evenly during the first `steps` updates.
 
-    After that, the rate is that of `schedule`, which is a number or another schedule. The formula is
-    `schedule(step) * min(1, (step + 1) / steps)`, where `step` is the number of updates so far. Raises ValueError
-    unless `steps` is positive.
+    A schedule is a function that takes the number of updates so far and returns the learning rate. Pass it to an
+    optimizer as `learning_rate`. After the first `steps` updates, the rate is that of `schedule`, which is a number or
+    another schedule. The formula is `schedule(step) * min(1, (step + 1) / steps)`, where `step` is the number of
+    updates so far. Raises ValueError unless `steps` is positive.
 
     >>> linear_warmup(4, 0.1)(np.array([0, 1, 2, 3, 4]))
     array([0.025, 0.05 , 0.075, 0.1  , 0.1  ])

@@ -14,11 +14,14 @@ __all__ = ["SGD"]
 class SGD(Optimizer):
     """Update parameters by stochastic gradient descent: subtract `learning_rate * g`, where g is the gradient.
 
-    With `momentum`, the velocity `v = momentum * v + g` replaces g. With `nesterov=True`, `g + momentum * v` replaces g
-    (Sutskever et al. 2013, in PyTorch's form).
+    With `momentum`, it subtracts `learning_rate * v` instead. The velocity v is 0 at first, and each update begins with
+    `v = momentum * v + g`. With `nesterov=True` too, it subtracts `learning_rate * (g + momentum * v)` (Sutskever et
+    al. 2013, in PyTorch's form).
 
-    For the arguments and errors, see `Optimizer`. Also raises ValueError for a momentum outside [0, 1), and for
-    `nesterov` without momentum.
+    `parameters` is a tensor that requires gradients, or a list, tuple, dict or dataclass of such tensors.
+    `learning_rate` is a number, or a schedule such as `cosine_decay(…)`. For more about both, and for the errors, see
+    `autograd_spiral.optimizers.Optimizer`. Also raises ValueError for a momentum outside [0, 1), and for `nesterov`
+    without momentum.
 
     >>> import numpy as np
     >>> from autograd_spiral import Tensor

@@ -22,15 +22,17 @@ __all__ = ["backward_source", "named_tensors", "recorded", "recorded_graph"]
 
 
 def backward_source(loss: Tensor, parameters: Any, *, names: Mapping[str, Any] | None = None) -> str:
-    """Return the forward pass that computed `loss`, and the backward pass to `parameters`, as NumPy source.
+    """Return NumPy code that computes `loss` and its gradients with respect to `parameters`.
 
-    The source is a module that needs only NumPy, with one function. The function takes the leaves (data, then
-    parameters), and returns the loss and then its gradients, in the order of the parameters.
+    The code is a module with one function, and needs only NumPy. The function takes the arrays that `loss` was computed
+    from: first the data, then the parameters. It returns the loss, and then the gradients in the order of the
+    parameters.
 
-    `loss` is a recorded tensor with one element. `parameters` are leaves or other tensors that require gradients, in
-    any form that `grad` takes. The names in the source come from `Tensor(name=…)` and `.named(…)`, otherwise from
-    `names`, such as `locals()`, otherwise from the keys and attributes of `parameters`. Raises whatever `grad` raises,
-    `StaleLeafError` if a leaf was assigned after it was recorded, and `CaptureError` if an operation cannot be printed.
+    `loss` is a recorded tensor with one element. `parameters` is a tensor that requires gradients, or a list, tuple,
+    dict or dataclass of such tensors. A name in the code comes from `Tensor(name=…)` or `.named(…)`. Without such a
+    name, it comes from the dict `names`, such as `locals()`, or else from the keys and attributes of `parameters`.
+    Raises whatever `grad` raises, `StaleLeafError` if `assign` has changed a tensor since `loss` was computed from it,
+    and `CaptureError` if an operation cannot be printed.
 
     >>> import numpy as np
     >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]], name="x")

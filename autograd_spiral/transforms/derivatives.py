@@ -37,10 +37,10 @@ Function = Callable[..., Any]
 def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return a function that computes both the value and the gradient of `f`, which must return a single number.
 
-    The gradient is with respect to the argument at position `argnums`. It has the form of this argument: an array, or a
-    list, tuple, dict or dataclass of arrays. If `argnums` is a tuple of positions, the gradients come in a tuple. You
-    can pass the returned function to `scipy.optimize.minimize(…, jac=True)`, for example. Raises `GradientError` if `f`
-    returns more than one element, and `DtypeError` for integer arguments.
+    The gradient is with respect to the argument at position `argnums`, counted from 0. It has the form of this
+    argument: an array, or a list, tuple, dict or dataclass of arrays. If `argnums` is a tuple of positions, the
+    gradients come in a tuple. You can pass the returned function to `scipy.optimize.minimize(…, jac=True)`, for
+    example. Raises `GradientError` if `f` returns more than one element, and `DtypeError` for integer arguments.
 
     >>> value_and_grad(lambda w, x: np.sum(w * x) ** 2)(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
     (np.float64(121.0), array([66., 88.]))
@@ -60,8 +60,9 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 def elementwise_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return a function that computes the derivative of `f` element by element.
 
-    Use it if each element of the result depends only on the same element of the argument, as for an activation
-    function. `f` may return any shape. Raises `DtypeError` for integer arguments.
+    Use it if each element of the result depends only on the same element of the argument, as in `np.tanh`. The result
+    of `f` may have any shape. `argnums` is the position of the argument, as in `value_and_grad`. Raises `DtypeError`
+    for integer arguments.
 
     >>> elementwise_grad(np.tanh)(np.array([0.0, 1.0])).round(4)  # the derivative is 1 - tanh(x)**2
     array([1.  , 0.42])
@@ -81,12 +82,13 @@ def elementwise_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return a function that computes the Jacobian of `f`.
 
-    The Jacobian holds the derivative of every element of the output with respect to every element of the argument. For
-    an output of shape `m` and an argument of shape `n`, it has shape `(*m, *n)`. For containers and several `argnums`,
-    the result has the same form as the gradient of `value_and_grad`.
+    The Jacobian holds the derivative of every element of the output with respect to every element of the argument. Its
+    shape is the shape of the output followed by that of the argument. `argnums` says which argument, as in
+    `value_and_grad`. For containers and several arguments, the result has the same form as the gradient there.
 
-    The backward pass is computed for all elements of the output at once. Only operations that are not NumPy's, such as
-    your own, are computed for one element after another. Raises `DtypeError` for integer arguments.
+    The backward pass is computed for all elements of the output at once. But some operations, such as those that you
+    declared with `@primitive`, are computed for one element after another, which takes longer. Raises `DtypeError` for
+    integer arguments.
 
     >>> jacobian(lambda x: np.cumsum(x**2))(np.array([1.0, 2.0]))
     array([[2., 0.],
@@ -106,10 +108,11 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return a function that computes the Hessian of `f`, which must return a single number.
 
-    The Hessian holds the second derivatives for all pairs of elements of the argument. For an argument of shape `n`, it
-    has shape `(*n, *n)`. If the argument is a dict with W and b, `result["W"]["b"]` holds the derivatives with respect
-    to an element of W and an element of b. Other containers and several arguments work in the same way. Raises the
-    errors of `value_and_grad`.
+    The Hessian holds the second derivatives for all pairs of elements of the argument. Its shape is the shape of the
+    argument, twice: for an argument of shape (2, 3), it is (2, 3, 2, 3). If the argument is a dict with W and b,
+    `result["W"]["b"]` holds the derivatives with respect to an element of W and an element of b. Other containers and
+    several arguments work in the same way. `argnums` says which arguments, as in `value_and_grad`. Raises the errors of
+    `value_and_grad`.
 
     >>> hessian(lambda x: np.sum(x**3) + x[0] * x[1])(np.array([1.0, 2.0]))
     array([[ 6.,  1.],
@@ -129,8 +132,8 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
     """Return `f(*primals)`, and a function that computes vector-Jacobian products (VJPs).
 
-    That function takes a cotangent: an array with a weight for each element of `f(*primals)`. It returns a tuple with
-    the gradients of the weighted sum with respect to the primals, which are the arguments of `f`.
+    `primals` are the arguments of `f`. The returned function takes a cotangent: an array with a weight for each element
+    of `f(*primals)`. It returns a tuple with the gradients of the weighted sum with respect to the arguments.
 
     >>> value, pull_back = vjp(lambda x, y: x * y, np.array([1.0, 2.0]), np.array([3.0, 4.0]))
     >>> pull_back(np.array([1.0, 10.0]))  # the weights times y, and the weights times x
@@ -149,9 +152,9 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
 def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     """Return `f(*primals)`, and its derivative along the `tangents` (a Jacobian-vector product).
 
-    The primals are the arguments of `f`. Each has a tangent of the same form, which says how fast the argument changes.
-    The derivative is how fast `f(*primals)` then changes. It is computed with two backward passes. Raises `ShapeError`
-    if a tangent does not have the shape of its primal.
+    `primals` is a tuple of the arguments of `f`. `tangents` has an array or container of the same form for each of
+    them, which says how fast the argument changes. The derivative says how fast `f(*primals)` then changes. It is
+    computed with two backward passes. Raises `ShapeError` if a tangent does not have the shape of its argument.
 
     >>> x, dx = np.array([0.0, 1.0]), np.array([1.0, 2.0])
     >>> jvp(np.sin, (x,), (dx,))[1].round(4)  # cos(x) * dx
@@ -169,11 +172,11 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
 
 
 def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, ...]:
-    """Return the Hessian of `f` at the `primals`, multiplied by the `tangents`; `f` must return a single number.
+    """Return the Hessian of `f`, multiplied by a vector; `f` must return a single number.
 
-    The primals are the arguments of `f`, and each has a tangent of the same form. The result is a tuple with one item
-    per argument. It takes two backward passes, and never builds the Hessian. Raises the errors of `jvp` and
-    `value_and_grad`.
+    `primals` is a tuple of the arguments of `f`. `tangents` is the vector: a tuple with an array or container of the
+    same form for each argument. The result is such a tuple, too. It takes two backward passes, and never builds the
+    Hessian. Raises the errors of `jvp` and `value_and_grad`.
 
     >>> x, dx = np.array([1.0, 2.0]), np.array([1.0, 1.0])
     >>> hvp(lambda x: np.sum(x**3), (x,), (dx,))  # the Hessian is diagonal, with entries 6 * x

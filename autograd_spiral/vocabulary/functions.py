@@ -155,7 +155,7 @@ PRIMITIVES[_ndtr].name = "ndtr"  # as SciPy calls it
 
 
 def gelu(x: Array, *, approximate: bool = False) -> Array:
-    """Return `x · Φ(x)`, elementwise, where Φ is the distribution function of the standard normal distribution.
+    """Return `x · Φ(x)`, elementwise; Φ is the cumulative distribution function of the standard normal distribution.
 
     With `approximate=True`, Φ is approximated by a formula with tanh. See Hendrycks and Gimpel (2016). Raises TypeError
     if `approximate` is not a bool.
@@ -184,9 +184,9 @@ def _softmax_rule(ct: Any, out: Any, x: Any, axis: int) -> Any:
 def softmax(x: Array, axis: int = -1) -> Array:
     """Return `exp(x) / Σ exp(x)`, where the sum is along `axis`.
 
-    The result has the shape of x, and its entries along `axis` add up to 1. Large inputs do not overflow. The gradient
-    rule is `out · (ct - Σ ct · out)`, where `ct` is the cotangent of the result `out`. Raises AxisError if x has no
-    such axis.
+    The result has the shape of x, and its entries along `axis` add up to 1. Large inputs do not overflow. If g is the
+    gradient of the loss with respect to the result `out`, the gradient with respect to x is `out · (g - Σ g · out)`.
+    Raises AxisError if x has no such axis.
 
     >>> softmax(np.array([0.0, 1e4, -np.inf]))
     array([0., 1., 0.])
@@ -208,8 +208,8 @@ def _log_softmax_rule(ct: Any, out: Any, x: Any, axis: int) -> Any:
 def log_softmax(x: Array, axis: int = -1) -> Array:
     """Return the logarithm of `softmax(x, axis)`.
 
-    It is accurate even where the softmax rounds to 0. The gradient rule is `ct - softmax(x) · Σ ct`, where `ct` is the
-    cotangent of the result. Raises AxisError if x has no such axis.
+    It is accurate even where the softmax rounds to 0. If g is the gradient of the loss with respect to the result, the
+    gradient with respect to x is `g - softmax(x) · Σ g`. Raises AxisError if x has no such axis.
 
     >>> log_softmax(np.array([0.0, 1e4]))
     array([-10000.,      0.])
@@ -289,9 +289,9 @@ def softmax_cross_entropy(scores: Any, labels: Any, *, reduction: str = "mean") 
     `labels` may also be an (N, K) array of floats, the class probabilities of each row. `reduction` is "mean" for the
     mean over the rows, "sum" for the sum, or "none" for the N losses themselves. Large scores do not overflow.
 
-    For the mean, the gradient with respect to the scores is `(softmax(scores) - onehot(labels)) / N` (see CS231n,
-    Neural Networks Case Study). Raises `LabelError`, which names the first wrong label and its row, and `ShapeError` if
-    the shapes do not fit.
+    For the mean, the gradient with respect to the scores is `(softmax(scores) - onehot) / N`, where each row of
+    `onehot` is 1 at the correct class and 0 elsewhere (see CS231n, Neural Networks Case Study). Raises `LabelError`,
+    which names the first wrong label and its row, and `ShapeError` if the shapes do not fit.
 
     >>> scores = np.log(np.array([[0.2, 0.3, 0.5]]))  # the softmax of these is 0.2, 0.3, 0.5
     >>> float(softmax_cross_entropy(scores, [1]).round(4)), round(-math.log(0.3), 4)

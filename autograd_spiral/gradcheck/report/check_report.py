@@ -14,11 +14,15 @@ __all__ = ["CheckReport"]
 
 @dataclass(frozen=True)
 class CheckReport(Report):
-    """The result of a gradient check, with one row for each input and order; it prints as a table.
+    """The result of a gradient check, which prints as a table, with one row for each input and order of derivative.
 
-    For each input, the table shows the worst element: its index (`worst at`), its `value`, the derivative that was
-    checked (`analytic`), and the finite difference with its error bound (`numeric ± bound`). `rows` holds the
-    `Findings` on each input. `method` says what hand-derived gradients were compared with.
+    The columns `ok`, `kink`, `noise` and `wrong` count the elements of the input with this verdict: the derivative is
+    right; it is at a kink, such as 0 for relu; the finite difference is too inaccurate to tell; or the derivative is
+    wrong. For the worst element, the table shows its index (`worst at`), its `value`, the derivative that was checked
+    (`analytic`), and the finite difference with its error bound (`numeric ± bound`).
+
+    The attribute `rows` holds a `Findings` object for each row. After `check_against`, `method` says what the
+    hand-derived gradients were compared with, as in the last line below.
 
     >>> import numpy as np
     >>> from autograd_spiral import check_against
@@ -45,10 +49,10 @@ class CheckReport(Report):
 
     @property
     def ok(self) -> bool | None:
-        """True if nothing is wrong, False if something is, None if that is undecided.
+        """True if no gradient is wrong, False if one is wrong, None if the check could not decide.
 
-        It is None if, for most elements, the differences are too noisy or not finite. It is also None if no element of
-        some input could be judged.
+        It is None if, for most elements, the finite differences are too inaccurate or not finite. It is also None if
+        there is an input of which no element could be judged.
 
         >>> import numpy as np
         >>> from autograd_spiral import check_gradients
@@ -63,9 +67,9 @@ class CheckReport(Report):
 
     @property
     def unjudged(self) -> tuple[str, ...]:
-        """The names of the inputs for which nothing could be judged, because the function is not finite there.
+        """The names of the inputs of which no element could be judged, because the function is not finite there.
 
-        `check_gradients` raises an error if there are such inputs.
+        `check_gradients` raises `GradientMismatch` if there are such inputs.
 
         >>> import numpy as np
         >>> from autograd_spiral import check_gradients
@@ -76,7 +80,7 @@ class CheckReport(Report):
 
     @property
     def verdict(self) -> str:
-        """The verdict in one word: "ok", "wrong" or "undecided".
+        """The verdict in one word: "ok", "wrong" or "undecided" (if `ok` is True, False or None).
 
         >>> import numpy as np
         >>> from autograd_spiral import check_gradients

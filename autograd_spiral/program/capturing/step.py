@@ -48,37 +48,43 @@ def capture(
 ) -> CapturedStep | Callable[[Callable[..., Any]], CapturedStep]:
     """Record what `step` computes at its first call, and replay the record at later calls: a decorator for functions.
 
-    The record is called a program. Replaying it takes less time than running the function. It can also be printed,
-    drawn and explored, and it is valid for any values of its inputs.
+    The record is called a program. Replaying it takes less time than running the function. A program can also be
+    printed, drawn and explored, and it is valid for any values of its inputs.
 
-    The inputs are the arrays among the arguments, and the tensors that require no gradients. They may be inside lists,
-    tuples, dicts and dataclasses (a dataclass must hold arrays). Each combination of shapes and dtypes gets its own
-    program. The other leaf tensors that the step uses, such as parameters, are its state: they are read at each call,
-    and new values that the step assigns to them are stored when the whole step has succeeded. Tensors that the step
-    returns are new leaves without a graph.
+    The inputs are the arrays among the arguments, and the tensors among them that require no gradients. They may be
+    inside lists, tuples, dicts and dataclasses. Each combination of shapes and dtypes gets its own program. The other
+    tensors that the step uses but does not compute, such as parameters, are its state: each call uses their current
+    values. If the step assigns new values to them, they change when the whole step has succeeded. (A dataclass that
+    holds no arrays counts as a constant object, and its tensors are part of the state, like those of a model.) No
+    gradient flows back through the tensors that the step returns.
 
     Everything else that the step uses counts as constant. But if a variable, an attribute of one of your objects, or an
     item of a short list or dict changes, the next call makes a new program. This works for everything that the code of
-    the step refers to by name, and for your own functions that it calls by name. After eight programs for inputs of the
-    same shapes, a UserWarning says why there are so many. An array that is not an argument is read at each call if the
-    step combines it with tensors. If the step derives another array from it in plain NumPy (`X[i]`, `X / 2`), a change
-    of its contents makes a new program. To find all other changes, the step is recorded again at calls 2, 4, 8, 16, …
-    of each program. If it computes something else then, `CaptureError` is raised. `verify=False` turns this off.
+    the step refers to by name. It also works for everything that your own functions refer to by name, if the step calls
+    them by name. After eight programs for inputs of the same shapes, a UserWarning says why there are so many.
 
-    In the step, use `grad` and `assign`. Reading a value (`float(t)`, `t.data`, `print(t)`), `backward()`, `.grad`, and
-    indexing with a boolean mask raise `CaptureError`, which names the line. Drawing random numbers raises it, too, and
-    so does changing a container among the arguments. Side effects, such as printing or counting, happen only when the
-    step is recorded.
+    If the step combines tensors with an array that is not an argument, each call uses the current contents of the
+    array. If it computes another array from it in plain NumPy, as in `X[i]` or `X / 2`, the next call after a change of
+    the contents makes a new program.
 
-    `step.eager(…)` calls the original function, `step.program` is the program that was used last, and `step.source` is
-    its text. If a transform such as `value_and_grad` calls the step with a tensor that requires gradients, the original
-    function runs, so that it can be differentiated. Several threads may call captured steps, even steps that share
-    state.
+    To find all other changes, the step is recorded again at calls 2, 4, 8, 16, … of each program. If the new record
+    differs from the program, `CaptureError` is raised. `verify=False` turns this off.
 
-    `executor` says how programs are run: `blocks()`, `xla()`, or your own function from a program to a `Run`. (The
-    simplest one is `interpret`, in `autograd_spiral.program.executor`.) By default, NumPy replays programs in buffers
-    that are reused, and large programs in blocks of rows. Raises TypeError if `step` or `executor` is not callable. A
-    call raises `CaptureError` if the results of the executor do not have the shapes and dtypes of the program.
+    In the step, use `grad` and `assign`. `backward()` and `.grad` raise `CaptureError`. So does reading a value
+    (`float(t)`, `t.data`, `print(t)`), indexing with a boolean mask, drawing random numbers, and changing a list or
+    another container that is an argument. The message names the line of your code. Side effects, such as printing or
+    counting, happen only when the step is recorded.
+
+    `step.eager(…)` calls the original function, `step.program` is the program that the latest call used, and
+    `step.source` is its NumPy code. If you pass a captured step to `value_and_grad` or a similar function, the original
+    function runs, so that it can be differentiated. Several threads may call captured steps at the same time, even
+    steps that change the same tensors.
+
+    `executor` says how programs are run. It is `blocks()`, `xla()`, or a function of your own that takes a program and
+    returns a `Run`, an object that runs the program when it is called with arrays. (The simplest one is
+    `interpret`, in `autograd_spiral.program.executor`.) By default, NumPy replays programs in arrays that are used
+    again at each call, and large programs in blocks of rows. Raises TypeError if `step` or `executor` is not callable.
+    A call raises `CaptureError` if the results of the executor do not have the shapes and dtypes of the program.
 
     >>> import numpy as np
     >>> from autograd_spiral import Tensor, capture, grad
@@ -110,16 +116,16 @@ def capture(
 
 
 class CapturedStep:
-    """A captured step, as `capture` returns it; call it like the original function.
+    """A function that was captured with `capture`; call it like the original function.
 
     >>> import numpy as np
     >>> from autograd_spiral import Tensor, capture
     >>> w = Tensor([1.0, -2.0], requires_grad=True, name="w")
     >>> @capture
-    ... def step(x):
+    ... def weighted_sum(x):
     ...     return (w * x).sum()
-    >>> float(step(np.ones(2))), step
-    (-1.0, <captured step step, 1 program>)
+    >>> float(weighted_sum(np.ones(2))), weighted_sum
+    (-1.0, <captured step weighted_sum, 1 program>)
     """
 
     def __init__(self, step: Callable[..., Any], *, executor: Executor | None = None, verify: bool = True) -> None:
@@ -196,7 +202,8 @@ class CapturedStep:
     def eager(self, *args: Any, **kwargs: Any) -> Any:
         """Call the original function, without a program.
 
-        Operations are recorded as usual, and values can be read. Raises what the function raises.
+        The engine records the operations as in any other function, and the function can read values, as with
+        `float(t)`. Raises what the function raises.
 
         >>> step = capture(lambda x: x / float(x.sum()))  # float(…) would raise an error in a captured call
         >>> step.eager(Tensor([1.0, 3.0]))
@@ -206,9 +213,10 @@ class CapturedStep:
 
     @property
     def program(self) -> CapturedProgram:
-        """The program that was used last.
+        """The program that the latest call used.
 
-        Raises `CaptureError` before the first call.
+        A program is the record of a call: mainly a list of equations, one for each operation. Raises `CaptureError`
+        before the first call.
 
         >>> import numpy as np
         >>> step = capture(lambda x: np.sum(x * x))
@@ -224,9 +232,10 @@ class CapturedStep:
         return self._programs.program
 
     def program_for(self, *args: Any, **kwargs: Any) -> tuple[CapturedProgram, list[NDArray[Any]]]:
-        """Return the program for a call with these arguments, and the arrays of its inputs, without making the call.
+        """Return the program that a call with these arguments would use, and the arrays of its inputs.
 
-        If there is no such program yet, it is captured now. Raises what capturing raises.
+        The call itself is not made. If there is no such program yet, it is recorded now. Raises the errors that
+        recording raises.
 
         >>> w = Tensor([1.0, 2.0], requires_grad=True, name="w")
         >>> step = capture(lambda x: w.assign(w - x))
@@ -239,10 +248,10 @@ class CapturedStep:
 
     @property
     def source(self) -> str:
-        """The program that was used last, as NumPy source code.
+        """The NumPy code of the program that the latest call used.
 
-        Raises `CaptureError` before the first call, and if the step calls a declared primitive whose body cannot run on
-        Tensors.
+        Raises `CaptureError` before the first call. Also raises it if the step calls an operation that was declared
+        with `@primitive`, and the function of this operation does not work with Tensors.
 
         >>> import numpy as np
         >>> step = capture(lambda x: 1 / np.exp(x))

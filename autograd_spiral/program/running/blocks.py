@@ -42,15 +42,19 @@ Array = NDArray[Any]
 def blocks(rows: int | None = None, threads: int = 1) -> Executor:
     """Return an executor for `capture` that computes in blocks of rows, on one thread or several.
 
-    The values of a block stay in the processor's cache, which makes large programs faster. The rows are those of the
-    step's inputs, along the first axis that they have in common. `rows` is the number of rows in a block. By default,
-    it is as many as fit into the cache, and a program that would not be faster in blocks is run without them.
+    An executor runs the programs of a captured step: pass it as in the example. The values of a block stay in the
+    processor's cache, which makes large programs faster. `rows` is the number of rows in a block. By default, it is as
+    many as fit into the cache, and a program that would not be faster in blocks is run without them.
 
-    Rows are added up in a different order than without blocks, so results differ in the last bits. They depend on
-    `rows` and `threads`, but are exactly the same in every run. Several threads pay off for wide layers, if BLAS, which
-    multiplies matrices for NumPy, uses only one thread itself. If threadpoolctl is installed, this is arranged for you;
-    otherwise, set OPENBLAS_NUM_THREADS=1 before Python starts. Raises ValueError unless `rows` and `threads` are at
-    least 1.
+    Rows lie along the first axis of the inputs. If the inputs have different numbers of rows, those with the same
+    number are counted together, and those with the most rows in total are divided into blocks. Each block uses the
+    other inputs whole.
+
+    Sums over rows are added up in a different order than without blocks, so results can differ in the last digits. With
+    the same `rows` and `threads`, they are exactly the same in every run. Several threads pay off for wide layers, but
+    only if BLAS, the library that multiplies matrices for NumPy, uses one thread itself. If the package threadpoolctl
+    is installed, `blocks` takes care of that. Otherwise, set the environment variable OPENBLAS_NUM_THREADS to 1 before
+    Python starts. Raises ValueError unless `rows` and `threads` are at least 1.
 
     >>> from autograd_spiral import capture
     >>> step = capture(lambda X: np.sum(X * X), executor=blocks(rows=100))

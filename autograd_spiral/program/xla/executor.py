@@ -26,20 +26,23 @@ def xla(
 ) -> Executor:
     """Return an executor for `capture` that compiles programs with XLA, for one JAX device or several.
 
-    By default, `devices` is JAX's first device, for example a GPU. State and results stay on the device between calls.
-    When a leaf or a result is read, it is copied back to the CPU. Everything is computed in the dtypes that NumPy would
-    use, including float64, whatever JAX's settings are. If XLA cannot run an operation, such as a declared one whose
-    body calls other libraries, a `CaptureError` is raised when the step is captured.
+    XLA is the compiler of JAX. A device is a GPU, for example, and an executor runs the programs of a captured step:
+    write `capture(step, executor=xla())`. By default, `devices` is JAX's first device. The step's state, that is, the
+    parameters and other tensors that it uses but does not compute, stays on the device between calls, and so do its
+    results. When you read one of these tensors, its value is copied to the CPU. Everything is computed in the dtypes
+    that NumPy would use, including float64, whatever JAX's settings are. If XLA cannot run an operation, such as one
+    declared with `@primitive` that calls other libraries, a `CaptureError` is raised when the step is captured.
 
     Several devices share the rows of the inputs, and each device holds the whole state. `rows` has the names of the
-    inputs that are divided by rows; by default, these are all inputs that have axes. If the rows cannot be divided
-    equally, a `CaptureError` is raised. Instead of `devices`, you can pass a `jax.sharding.Mesh` as `mesh`: the rows
-    are then divided along its first axis.
+    inputs whose rows are divided among the devices; by default, these are all inputs with at least one axis. If the
+    rows cannot be divided equally, a `CaptureError` is raised. Instead of `devices`, you can pass a `jax.sharding.Mesh`
+    as `mesh`, which is an array of devices: the rows are then divided along its first axis.
 
-    If the devices belong to several processes, each process calls the step with its own rows, and all must pass equally
-    many rows. Everything else must be the same in all processes. If something differs, or if the rows of one process
-    are invalid, the call raises an error in all processes. It raises `LostPeerError` if another process ends, or does
-    not answer for `patience` seconds. After each of these errors, the leaves have the values from before the call.
+    If the devices belong to several processes, each process calls the step with its own rows, and all must pass the
+    same number of rows. Everything else must be the same in all processes. If something differs, or if the rows of one
+    process are invalid, the call raises an error in all processes. It raises `LostPeerError` if another process ends,
+    or does not answer for `patience` seconds. After each of these errors, the state has the values from before the
+    call.
 
     Raises ImportError if JAX is not installed. Raises ValueError if there are no devices, if a device is passed twice,
     if the only device belongs to another process, if the processes do not have equal parts of the mesh, or if
