@@ -38,9 +38,12 @@ def draw(
 
     `outputs` is a Tensor, a sequence of Tensors, a captured step, or a program. A node shows `name = formula`, the
     shape, and the dtype unless it is float64. It also shows the value: the mean ± the standard deviation if there is
-    more than one element. After `backward()`, it shows the norm of the gradient, too. (An operation shows it only if
-    there is a single output, with one element.) `values=False` leaves out values and gradients. Plain numbers,
+    more than one element. After `backward()`, it shows the norm of the gradient, too. (An operation shows its gradient
+    only if there is a single output, with one element.) `values=False` leaves out values and gradients. Plain numbers,
     transposes, masks and broadcasts have no nodes of their own: they are part of the formula that uses them.
+
+    The result is a graph for the program Graphviz. Its `source` is the text of the graph in Graphviz's language,
+    `save_as(path)` writes a picture, and notebooks display it.
 
     With `gradients_of`, the backward pass is drawn too, with each gradient next to its value. Pass a tensor that
     requires gradients, or a list, tuple, dict or dataclass of such tensors. Each output must then have one element. A
@@ -76,9 +79,10 @@ def draw(
     >>> x = W
     >>> for _ in range(20):
     ...     x = np.tanh(2.0 * x)
-    >>> draw(x.sum()), draw(x.sum(), fold=False)  # doctest: +NORMALIZE_WHITESPACE
-    (<drawing of 4 nodes: shows itself in notebooks, save_as() writes a file>,
-     <drawing of 42 nodes: shows itself in notebooks, save_as() writes a file>)
+    >>> draw(x.sum())
+    <drawing of 4 nodes: shows itself in notebooks, save_as() writes a file>
+    >>> draw(x.sum(), fold=False)
+    <drawing of 42 nodes: shows itself in notebooks, save_as() writes a file>
     """
     if rankdir not in DIRECTIONS:
         raise ValueError(f"draw: rankdir must be TB, LR, BT or RL, not {rankdir!r}")

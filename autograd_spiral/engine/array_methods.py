@@ -630,7 +630,7 @@ class ArrayMethods:
         """Return a new tensor with the same values, through which gradients flow to this one.
 
         >>> from autograd_spiral import Tensor
-        >>> Tensor([1.0, 2.0], requires_grad=True).copy()  # np.positive changes no value
+        >>> Tensor([1.0, 2.0], requires_grad=True).copy()  # recorded as np.positive, which changes no value
         Tensor([1., 2.], requires_grad=True, from np.positive)
         """
         return np.copy(self)

@@ -28,7 +28,7 @@ def primitive(*vjps: VJP | None) -> Callable[[F], F]:
     """Declare a new differentiable operation: the decorated function computes its value, and `vjps` its gradients.
 
     `vjps` are the gradient rules, also called vector-Jacobian products. There is one rule for each array that the
-    operation takes, or None for an array without a gradient. So the first `len(vjps)` parameters of the function are
+    operation takes, or None for an array that gets no gradient. So the first `len(vjps)` parameters of the function are
     arrays. All others are settings, called `params` here, which are passed by keyword. The function is called with
     plain arrays, which are read-only, and returns a new array. If no argument is a Tensor, the operation returns a
     plain array, too.

@@ -201,8 +201,8 @@ class Called(type):
 class no_grad(entering, metaclass=Called):
     """Compute without recording, in a block (`with no_grad():`) or in a decorated function (`@no_grad()`).
 
-    The results require no gradients. It is safe with threads and asyncio: recording stops only in the current thread or
-    task. The decorator also works for generator functions and coroutine functions.
+    The results require no gradients. You can use it with threads and asyncio: recording stops only in the current
+    thread or task. The decorator also works for generator functions and coroutine functions.
 
     >>> from autograd_spiral import Tensor, no_grad
     >>> w = Tensor([1.0, 2.0], requires_grad=True)
@@ -222,7 +222,8 @@ class scope(entering):
     """Group the operations of a block or of a decorated function under a `name`, for pictures and programs.
 
     Pictures draw a frame with the name around the operations. Scopes can be nested, and a later scope with the same
-    name continues the earlier one. Raises TypeError unless `name` is a string, and ValueError if it is empty.
+    name adds to the group of the earlier one. Raises TypeError unless `name` is a string, and ValueError if it is
+    empty.
 
     >>> from autograd_spiral import Tensor
     >>> x = Tensor(2.0, requires_grad=True)

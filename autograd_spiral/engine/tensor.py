@@ -163,7 +163,7 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
         """Whether this tensor gets a gradient, or passes one on to the tensors that it was computed from.
 
         This cannot be changed later. A computed tensor requires gradients if one of the tensors that it was computed
-        from does, except if it has no gradient, like a comparison.
+        from does, except if it has no gradient, like the result of a comparison.
 
         >>> w = Tensor([1.0, 2.0], requires_grad=True)
         >>> (2 * w).requires_grad, (w > 1.5).requires_grad
@@ -200,7 +200,7 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
         return self
 
     def detach(self) -> Tensor:
-        """Return a tensor with the same value that counts as a constant: no gradient flows back through it.
+        """Return a constant tensor with the same value: no gradient flows back through it.
 
         >>> x = Tensor(3.0, requires_grad=True)
         >>> (x * x.detach()).backward()  # the second factor counts as the constant 3
@@ -274,15 +274,15 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
         self._grad = value
 
     def backward(self, cotangent: TensorLike | None = None, **others: Never) -> None:
-        """Compute the gradient with respect to each parameter that this tensor depends on, and add it to its `.grad`.
+        """Compute the gradient with respect to each parameter of this tensor, and add it to the parameter's `.grad`.
 
-        A parameter is a tensor with `requires_grad=True` that was not computed from others. If this tensor has more
-        than one element, `cotangent` is needed: an array of the tensor's shape and dtype, with a weight for each
-        element. Each parameter then gets the gradient of the weighted sum of the elements. (This is a vector-Jacobian
-        product.) If an error occurs, every `.grad` stays unchanged.
+        The parameters are the tensors with `requires_grad=True` that this one was computed from, and that were not
+        computed from others. If this tensor has more than one element, `cotangent` is needed: an array of the tensor's
+        shape and dtype, with a weight for each element. Each parameter then gets the gradient of the weighted sum of
+        the elements. (This is a vector-Jacobian product.) If an error occurs, every `.grad` stays unchanged.
 
-        Raises `GradientError` if this tensor does not depend on a parameter, or if `cotangent` is missing. Raises
-        `ShapeError` or `DtypeError` for a cotangent of another shape or dtype.
+        Raises `GradientError` if this tensor has no parameters, or if `cotangent` is missing. Raises `ShapeError` or
+        `DtypeError` for a cotangent of another shape or dtype.
 
         >>> x = Tensor([1.0, 2.0], requires_grad=True)
         >>> (x * x).backward([1.0, 10.0])  # the gradient of 1 * x[0]**2 + 10 * x[1]**2

@@ -81,14 +81,15 @@ class explore:
         """Return a step that records a training run: call it instead of `step`, and then pass it to `explore`.
 
         A snapshot holds every value of a call. `at` has the numbers of the calls that get a snapshot, counted from 0.
-        By default, these are the first calls, and then a call whenever the number of calls has grown by 15%, so that
-        10,000 calls have 60 snapshots. `explore` adds a last snapshot, with the parameters as they are when it is
-        called.
+        By default, these are the first calls, and then a call whenever the number of calls has grown by 15% since the
+        last snapshot, so that 10,000 calls have 60 snapshots. `explore` adds a last snapshot, with the parameters as
+        they are when it is called.
 
         At most `snapshots` snapshots are kept, or fewer if their elements would take more than `budget` bytes as
-        float32. Of large arrays, only some elements are kept. If the data are points in the plane, pass `regions=(X, y,
-        predict)`: the points X of shape (N, 2), their classes y, and a function that returns the class of each row of
-        an array like X. The page then shows the region of each class. Raises TypeError if the step is not captured.
+        float32. Of large arrays, only some elements are kept. If the data are points in the plane, the page can show
+        the region of each class: pass `regions=(X, y, predict)`. These are the points X of shape (N, 2), their classes
+        y, and a function that returns the class of each row of an array like X. Raises TypeError if the step is not
+        captured.
 
         >>> import numpy as np
         >>> from autograd_spiral import Tensor, capture, grad

@@ -185,7 +185,7 @@ def softmax(x: Array, axis: int = -1) -> Array:
     """Return `exp(x) / Σ exp(x)`, where the sum is along `axis`.
 
     The result has the shape of x, and its entries along `axis` add up to 1. Large inputs do not overflow. If g is the
-    gradient of the loss with respect to the result `out`, the gradient with respect to x is `out · (g - Σ g · out)`.
+    gradient of the loss with respect to the result `out`, the gradient with respect to x is `out · (g - Σ(g · out))`.
     Raises AxisError if x has no such axis.
 
     >>> softmax(np.array([0.0, 1e4, -np.inf]))
@@ -209,7 +209,8 @@ def log_softmax(x: Array, axis: int = -1) -> Array:
     """Return the logarithm of `softmax(x, axis)`.
 
     It is accurate even where the softmax rounds to 0. If g is the gradient of the loss with respect to the result, the
-    gradient with respect to x is `g - softmax(x) · Σ g`. Raises AxisError if x has no such axis.
+    gradient with respect to x is `g - softmax(x) · Σ(g)`, with a sum along `axis`. Raises AxisError if x has no such
+    axis.
 
     >>> log_softmax(np.array([0.0, 1e4]))
     array([-10000.,      0.])

@@ -16,13 +16,14 @@ __all__ = ["CheckReport"]
 class CheckReport(Report):
     """The result of a gradient check, which prints as a table, with one row for each input and order of derivative.
 
-    The columns `ok`, `kink`, `noise` and `wrong` count the elements of the input with this verdict: the derivative is
-    right; it is at a kink, such as 0 for relu; the finite difference is too inaccurate to tell; or the derivative is
-    wrong. For the worst element, the table shows its index (`worst at`), its `value`, the derivative that was checked
-    (`analytic`), and the finite difference with its error bound (`numeric ± bound`).
+    `ok` counts the elements of the input whose derivative is right, `kink` those at a kink (such as 0 for relu),
+    `noise` those whose finite difference is too inaccurate, and `wrong` those whose derivative is wrong. For the worst
+    element, the table shows its index (`worst at`), its `value`, the derivative that was checked (`analytic`), and the
+    finite difference with its error bound (`numeric ± bound`).
 
     The attribute `rows` holds a `Findings` object for each row. After `check_against`, `method` says what the
-    hand-derived gradients were compared with, as in the last line below.
+    hand-derived gradients were compared with. This is the last line below: the engine's gradients, which agree with
+    finite differences.
 
     >>> import numpy as np
     >>> from autograd_spiral import check_against

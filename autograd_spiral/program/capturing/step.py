@@ -54,9 +54,9 @@ def capture(
     The inputs are the arrays among the arguments, and the tensors among them that require no gradients. They may be
     inside lists, tuples, dicts and dataclasses. Each combination of shapes and dtypes gets its own program. The other
     tensors that the step uses but does not compute, such as parameters, are its state: each call uses their current
-    values. If the step assigns new values to them, they change when the whole step has succeeded. (A dataclass that
-    holds no arrays counts as a constant object, and its tensors are part of the state, like those of a model.) No
-    gradient flows back through the tensors that the step returns.
+    values. If the step assigns new values to them, they change when the whole step has succeeded. (A dataclass without
+    arrays counts as a model: a constant object whose tensors are part of the state.) No gradient flows back through the
+    tensors that the step returns.
 
     Everything else that the step uses counts as constant. But if a variable, an attribute of one of your objects, or an
     item of a short list or dict changes, the next call makes a new program. This works for everything that the code of
@@ -81,10 +81,11 @@ def capture(
     steps that change the same tensors.
 
     `executor` says how programs are run. It is `blocks()`, `xla()`, or a function of your own that takes a program and
-    returns a `Run`, an object that runs the program when it is called with arrays. (The simplest one is
-    `interpret`, in `autograd_spiral.program.executor`.) By default, NumPy replays programs in arrays that are used
-    again at each call, and large programs in blocks of rows. Raises TypeError if `step` or `executor` is not callable.
-    A call raises `CaptureError` if the results of the executor do not have the shapes and dtypes of the program.
+    returns a `Run`, an object that runs the program when it is called with arrays. (The simplest such function is
+    `interpret`, in `autograd_spiral.program.executor`.) By default, NumPy runs the programs: it writes results into
+    arrays that it uses again at the next call, and computes large programs in blocks of rows. Raises TypeError if
+    `step` or `executor` is not callable. A call raises `CaptureError` if the results of the executor do not have the
+    shapes and dtypes of the program.
 
     >>> import numpy as np
     >>> from autograd_spiral import Tensor, capture, grad
