@@ -47,8 +47,7 @@ def check_gradients(
     A gradient is always the gradient of a single number. If the function returns more than one number, the check
     multiplies each of them by a weight, and uses the sum. `cotangent` holds the weights, one array for each output; by
     default, they are fixed random numbers. The check also multiplies all weights by a constant: a gradient that does
-    not change by the same factor is wrong. Output elements that are NaN or infinite at the inputs are left out of the
-    sum.
+    not change by the same factor is wrong. Output elements that are NaN or infinite are left out of the sum.
 
     A derivative is `ok` if its distance from the finite difference is at most the error bound of the difference plus
     the rounding error of the derivative itself. It is a `kink` if the slopes on the two sides differ and the derivative
@@ -60,7 +59,7 @@ def check_gradients(
     `directions`, all inputs are checked like this, along the given number of directions.
 
     Raises `GradientMismatch`, an AssertionError that holds the report, if a gradient is wrong. Also raises it if there
-    is an input of which no element could be judged, because no outputs were finite. With `raise_on_mismatch=False`, the
+    is an input of which no element could be judged, because no output is finite. With `raise_on_mismatch=False`, the
     report is returned instead. Raises ValueError for an order other than 1 and 2, and `DtypeError` if the function
     returns no floating-point numbers. Raises TypeError if the function is not callable, or if it is a captured step,
     since no gradient flows back through the results of a captured step.

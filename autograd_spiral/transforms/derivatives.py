@@ -84,7 +84,8 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 
     The Jacobian holds the derivative of every element of the output with respect to every element of the argument. Its
     shape is the shape of the output followed by that of the argument. `argnums` says which argument, as in
-    `value_and_grad`. For containers and several arguments, the result has the same form as the gradient there.
+    `value_and_grad`. For containers and several arguments, the result has the same form as the gradient of
+    `value_and_grad`.
 
     The backward pass is computed for all elements of the output at once. But some operations, such as those that you
     declared with `@primitive`, are computed for one element after another, which takes longer. Raises `DtypeError` for

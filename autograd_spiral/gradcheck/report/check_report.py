@@ -14,12 +14,13 @@ __all__ = ["CheckReport"]
 
 @dataclass(frozen=True)
 class CheckReport(Report):
-    """The result of a gradient check, which prints as a table, with one row for each input and order of derivative.
+    """The result of a gradient check, which prints as a table: one row for each input and each order of derivative.
 
-    `ok` counts the elements of the input whose derivative is right, `kink` those at a kink (such as 0 for relu),
-    `noise` those whose finite difference is too inaccurate, and `wrong` those whose derivative is wrong. For the worst
-    element, the table shows its index (`worst at`), its `value`, the derivative that was checked (`analytic`), and the
-    finite difference with its error bound (`numeric ± bound`).
+    The column `order` is 1 for gradients, and 2 for gradients of gradients. The column `ok` counts the elements of the
+    input whose derivative is right, `kink` those at a kink (such as 0 for relu), `noise` those whose finite difference
+    is too inaccurate, and `wrong` those whose derivative is wrong. For the worst element, the table shows its index
+    (`worst at`), its `value`, the derivative that was checked (`analytic`), and the finite difference with its error
+    bound (`numeric ± bound`).
 
     The attribute `rows` holds a `Findings` object for each row. After `check_against`, `method` says what the
     hand-derived gradients were compared with. This is the last line below: the engine's gradients, which agree with

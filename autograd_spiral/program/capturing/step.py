@@ -70,10 +70,10 @@ def capture(
     To find all other changes, the step is recorded again at calls 2, 4, 8, 16, … of each program. If the new record
     differs from the program, `CaptureError` is raised. `verify=False` turns this off.
 
-    In the step, use `grad` and `assign`. `backward()` and `.grad` raise `CaptureError`. So does reading a value
-    (`float(t)`, `t.data`, `print(t)`), indexing with a boolean mask, drawing random numbers, and changing a list or
-    another container that is an argument. The message names the line of your code. Side effects, such as printing or
-    counting, happen only when the step is recorded.
+    In the step, use `grad` and `assign` instead of `backward()` and `.grad`, which raise `CaptureError`. Reading a
+    value (`float(t)`, `t.data`, `print(t)`), indexing with a boolean mask, and drawing random numbers raise it, too. In
+    all these cases, the message names the line of your code. Changing a list or another container among the arguments
+    also raises `CaptureError`. Side effects, such as printing or counting, happen only when the step is recorded.
 
     `step.eager(…)` calls the original function, `step.program` is the program that the latest call used, and
     `step.source` is its NumPy code. If you pass a captured step to `value_and_grad` or a similar function, the original

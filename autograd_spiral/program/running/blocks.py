@@ -43,8 +43,8 @@ def blocks(rows: int | None = None, threads: int = 1) -> Executor:
     """Return an executor for `capture` that computes in blocks of rows, on one thread or several.
 
     An executor runs the programs of a captured step: pass it as in the example. The values of a block stay in the
-    processor's cache, which makes large programs faster. `rows` is the number of rows in a block. By default, it is as
-    many as fit into the cache, and a program that would not be faster in blocks is run without them.
+    processor's cache, which makes large programs faster. `rows` is the number of rows in a block. By default, a block
+    has as many rows as fit into the cache, and a program that would not be faster in blocks is run without them.
 
     Rows lie along the first axis of the inputs. If the inputs have different numbers of rows, those with the same
     number are counted together, and those with the most rows in total are divided into blocks. Each block uses the
