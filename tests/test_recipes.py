@@ -102,7 +102,7 @@ def test_batch_normalization_keeps_running_averages(page, captured):
 
 
 def test_weights_of_classes_and_ignored_rows_give_a_weighted_mean(page):
-    names = run("Weights of classes", page)
+    names = run("Class weights", page)
     kept = names["labels"] != -100
     assert 0 < kept.sum() < 700
     scores, labels = names["scores_of"](names["net"], page["X"]).data[kept], names["labels"][kept]
