@@ -145,7 +145,7 @@ def test_a_restored_run_goes_on_with_the_same_losses(page, monkeypatch, tmp_path
     run("To stop training and continue later", names)
     expected = epoch()
     assert rng.bit_generator.state != saved
-    restoring = BLOCKS.search(RECIPES, RECIPES.index("**To stop training and continue later"))[1].partition("\n\nsaved = ")[2]
+    restoring = BLOCKS.search(RECIPES, RECIPES.index("**To stop training"))[1].partition("\n\nsaved = ")[2]
     exec(f"saved = {restoring}", names)
     assert rng.bit_generator.state == saved
     assert json.loads(json.dumps(saved)) == saved
