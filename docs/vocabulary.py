@@ -95,7 +95,7 @@ ROWS: dict[str, dict[Any, Row]] = {
         np.logaddexp2: row("z̄ · exp2(x − z)", "z̄ · exp2(y − z)", edges="0 where z is −∞"),
         np.remainder: row("z̄", "−z̄ · floor(x / y)", edges=JUMPS),
         np.fmod: row("z̄", "−z̄ · trunc(x / y)", edges=JUMPS),
-        np.floor_divide: row("0", "0", edges=STEPS),
+        np.floor_divide: row("0", "0", edges="also 0 at the jumps"),
         np.copysign: row("z̄ · sign(x) · sign(y)", "0", edges="0 at 0"),
         np.heaviside: row("0", "z̄ · [x == 0]", edges="x̄: 0 at the jump, too"),
         np.ldexp: words("z̄ · 2^y", None),
@@ -486,9 +486,9 @@ HEAD = """# Vocabulary
 
 This page lists the functions that you can differentiate, with their gradient rules. The script
 [vocabulary.py](vocabulary.py) writes the page from the engine's own table of rules, so the page is complete: if a NumPy
-function is not on this page, it has no gradient rule, and raises an error if you call it on a tensor. Some functions
-have several names, and only one of them is listed: `np.abs` is `np.absolute`, `np.pow` is `np.power`, `np.concat` is
-`np.concatenate`, `np.permute_dims` is `np.transpose`, `np.acos` is `np.arccos`, and so on for the other
+function of arrays is not on this page, it has no gradient rule, and raises an error if you call it on a tensor. Some
+functions have several names, and only one of them is listed: `np.abs` is `np.absolute`, `np.pow` is `np.power`,
+`np.concat` is `np.concatenate`, `np.permute_dims` is `np.transpose`, `np.acos` is `np.arccos`, and so on for the other
 inverse trigonometric and hyperbolic functions.
 
 In the tables, the output is called `z` and the arguments are called `x` and `y`, even if they have other names in the
@@ -503,9 +503,9 @@ keywords that the table shows. Other keywords raise an error. A function that is
 appears only in recorded graphs.
 
 The column *edges* is about points where the function has no derivative, or an infinite one. It says which gradient the
-rule returns there. (A *tie* means that several arguments, or several entries, are equal.) All rules use only
-functions that have rules themselves, so you can also take gradients of gradients, to any order. The column *orders*
-says which of these gradients can differ from 0:
+rule returns there. (A *tie* means that several arguments, or several entries, are equal.) All rules use only functions that
+have rules themselves, so you can also take gradients of gradients, to any order. The column *orders* says which of
+these gradients can differ from 0:
 
 - *any*: gradients of every order (although those of a polynomial like `np.square` become 0 at some order);
 - *first, then 0*: only the first gradient, since the function is linear or piecewise linear;
