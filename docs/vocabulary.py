@@ -503,8 +503,8 @@ keywords that the table shows. Other keywords raise an error. A function that is
 appears only in recorded graphs.
 
 The column *edges* is about points where the function has no derivative, or an infinite one. It says which gradient the
-rule returns there. (A *tie* means that several arguments, or several entries, are equal.) All rules use only functions that
-have rules themselves, so you can also take gradients of gradients, to any order. The column *orders* says which of
+rule returns there. (A *tie* means that several arguments, or several entries, are equal.) All rules use only functions
+that have rules themselves, so you can also take gradients of gradients, to any order. The column *orders* says which of
 these gradients can differ from 0:
 
 - *any*: gradients of every order (although those of a polynomial like `np.square` become 0 at some order);
