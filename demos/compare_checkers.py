@@ -63,7 +63,7 @@ warnings.simplefilter("ignore")
 np.random.seed(0)  # noqa: NPY002  # HIPS autograd uses this generator for its directions
 faults = FAULTS[::20] if "--quick" in sys.argv else FAULTS
 models = {fault.model for fault in FAULTS}
-print("| checker | caught | mistake named | right gradients refused | time |")
+print("| checker | mistakes found | mistakes named | correct gradients rejected | time |")
 print("|---|---|---|---|---|")
 passed = []
 CHECKERS = {

@@ -133,7 +133,7 @@ ROWS: dict[str, dict[Any, Row]] = {
         **dict.fromkeys((np.rad2deg, np.degrees), row("z̄ · 180 / π")),
         **{step: row("0", edges=STEPS) for step in (np.sign, np.floor, np.ceil, np.trunc, np.rint, np.round)},
     },
-    "Ufuncs of scipy.special": {
+    "Elementwise functions of scipy.special": {
         special.expit: row("z̄ · z · (1 − z)"),
         special.logit: row("z̄ / (x · (1 − x))", edges="infinite at 0"),
         special.log_expit: row("z̄ · expit(−x)"),
@@ -202,7 +202,7 @@ ROWS: dict[str, dict[Any, Row]] = {
         np.broadcast_to: words("z̄, summed over the axes that were broadcast"),
         np.concatenate: words("the part of z̄ that came from x"),
         np.pad: words("z̄ without the padding"),
-        sliding_window_view: words("zeros in the shape of x, with each window of z̄ added where it was"),
+        sliding_window_view: words("zeros in the shape of x, with each window of z̄ added where it was taken"),
         add_windows: words("z̄ in windows", edges="internal: how the gradient of `sliding_window_view` is recorded"),
     },
     "Linear algebra": {
@@ -222,19 +222,22 @@ ROWS: dict[str, dict[Any, Row]] = {
         ),
         np.linalg.pinv: words(
             "−zᵀ @ z̄ @ zᵀ + (z̄ᵀ − x @ z @ z̄ᵀ) @ z @ zᵀ, if there are at least as many rows as columns",
-            edges="NaN if x does not have full rank, since a singular value is then treated as 0",
+            edges="NaN if x does not have full rank; singular values that pinv treats as 0 count as 0",
         ),
         np.linalg.cholesky: words(
             "inv(z)ᵀ @ Φ(zᵀ @ z̄) @ inv(z), where Φ takes the lower triangle and halves its diagonal",
             edges=TRIANGLE,
         ),
-        packed_slogdet: words("z̄ · inv(x)ᵀ, for the logarithm", edges=f"NaN for singular matrices; {PACKED}"),
+        packed_slogdet: words(
+            "z̄ · inv(x)ᵀ, for the logarithm; the sign has no gradient", edges=f"NaN for singular matrices; {PACKED}"
+        ),
         packed_eigh: words(
             "V @ (diag(w̄) + (Vᵀ @ V̄) / (wⱼ − wᵢ)) @ Vᵀ for eigenvalues w and eigenvectors V",
             edges=f"repeated eigenvalues: {TIED}; {TRIANGLE}; {PACKED}",
         ),
         packed_svd: words(
-            "U @ diag(s̄) @ Vᵀ for the singular values s; for the singular vectors, see Townsend (2016)",
+            "U @ diag(s̄) @ Vᵀ for the singular values s; for the singular vectors, see Townsend, "
+            "Differentiating the Singular Value Decomposition (2016)",
             edges=f"singular values that are repeated or 0: {TIED}; {PACKED}",
         ),
         packed_qr: words(
@@ -254,12 +257,15 @@ ROWS: dict[str, dict[Any, Row]] = {
         functions.sigmoid: row("z̄ · z · (1 − z)"),
         functions.softplus: row("z̄ · sigmoid(x)"),
         functions.erf: row("z̄ · 2 / √(π) · exp(−x²)"),
-        functions._ndtr: row("z̄ · exp(−x² / 2) / √(2 · π)", edges="internal: the normal distribution function in gelu"),
+        functions._ndtr: row(
+            "z̄ · exp(−x² / 2) / √(2 · π)",
+            edges="internal: the distribution function of the normal distribution, used by gelu",
+        ),
         functions.softmax: row("z · (z̄ − Σ(z̄ · z))"),
         functions.log_softmax: row("z̄ − softmax(x) · Σ(z̄)"),
         functions.logsumexp: words("z̄ · softmax(x)", edges="0 along a row of −∞"),
         functions._label_cross_entropy: words(
-            "z̄ · (softmax(x) − onehot(y)) / N, where N is 1 unless the mean is taken", None
+            "z̄ · (softmax(x) − onehot(y)) / N, where N is the number of rows if the mean is taken, else 1", None
         ),
     },
 }
@@ -268,7 +274,7 @@ ROWS: dict[str, dict[Any, Row]] = {
 CALLED: dict[Any, str] = {
     operator.getitem: "x[index]",
     np.ndarray.astype: "x.astype(dtype)",
-    np.einsum: "np.einsum(subscripts, *operands)",
+    np.einsum: "np.einsum(subscripts, *operands, optimize=False)",
     np.concatenate: "np.concatenate(arrays, axis=0)",
     special.digamma: "special.digamma(x)",
     np.choose: "np.choose(index, choices, mode='raise')",
@@ -304,7 +310,7 @@ REMARKS: dict[Any, str] = {
     np.clip: "at a bound: half the gradient",
     np.std: "gradient 0 if all entries are equal, and no second derivative there",
     np.linalg.vector_norm: "composed for the orders 1, inf and -inf",
-    np.linalg.norm: "vectors: any order except 0, with edges as for vector_norm; matrices: NumPy's orders",
+    np.linalg.norm: "vectors: any order except 0, with edges as for vector_norm; matrices: the same orders as in NumPy",
     np.linalg.cond: "NaN for singular matrices, and where the norms have no derivative",
     np.linalg.solve: "a vector b is treated as a matrix with one column",
     np.linalg.lstsq: "unlike NumPy, also returns the residuals if the matrix does not have full rank",
@@ -316,7 +322,7 @@ REMARKS: dict[Any, str] = {
     np.full_like: "the result is a constant",
     np.zeros_like: "the result is a constant",
     np.ones_like: "the result is a constant",
-    np.einsum: "composed if an operand repeats a letter, the result is omitted, or axes are numbered",
+    np.einsum: "composed if an operand repeats a letter, if `->` is left out, or if axes are numbers, not letters",
     np.linalg.matrix_power: "a negative power is a power of the inverse; for the power 0, the result is a constant",
     np.cross: "only for vectors of length 3",
     np.pad: "composed for the modes edge, reflect, symmetric and wrap",
@@ -325,9 +331,9 @@ REMARKS: dict[Any, str] = {
     **dict.fromkeys((np.imag, np.iscomplex, np.isreal), "the result is a constant"),
     np.interp: "at a point of xp: the slope to the right of it; at the last point: the slope to the left",
     np.nan_to_num: "gradient 0 where an entry is replaced",
-    np.piecewise: "the conditions must be arrays in a captured step",
-    np.compress: "the condition must be an array in a captured step",
-    np.extract: "the condition must be an array in a captured step",
+    np.piecewise: "in a captured step, the conditions must be plain arrays",
+    np.compress: "in a captured step, the condition must be a plain array",
+    np.extract: "in a captured step, the condition must be a plain array",
     np.matmul: "a vector is treated as a matrix with one row or one column",
     **dict.fromkeys(
         (np.sum, np.mean, np.prod, np.max, np.min, np.all, np.any),
@@ -350,21 +356,21 @@ REMARKS: dict[Any, str] = {
 """Remarks on compositions: what the list of recorded functions does not show."""
 
 AROUND: dict[Any, str] = {np.squeeze: "x[index]", functions.softmax_cross_entropy: "softmax"}
-"""What an example call records besides the function of which it is an example."""
+"""Operations that the example calls of a function record, but the function itself does not."""
 
 NOT_SUPPORTED: tuple[tuple[str, str], ...] = (
     ("eigenvalues that may be complex", "np.linalg.eigvals(x * M)"),
     ("complex numbers", "Tensor([1 + 2j])"),
     ("`out=`", "np.add(x, 1.0, out=buffer)"),
     ("`where=` of elementwise functions", "np.add(x, x, where=mask)"),
-    ("other methods of ufuncs", "np.subtract.accumulate(x)"),
+    ("other methods of NumPy's ufuncs", "np.subtract.accumulate(x)"),
     ("writing into arrays", "np.copyto(x, 0.0)"),
     ("assigning to elements", "x[0] = 1.0"),
     ("updating in place", "x += 1.0"),
     ("plain arrays of tensors", "np.asarray(x)"),
     ("gradients of integers", "Tensor([1, 2], requires_grad=True)"),
 )
-"""What is left out on purpose, and a line that raises the error."""
+"""Things that are not supported on purpose, each with a line of code that raises an error."""
 
 
 # --- what the engine knows ------------------------------------------------------------------------------------------
@@ -480,33 +486,33 @@ HEAD = """# Vocabulary
 
 This page lists the functions that you can differentiate, with their gradient rules. The script
 [vocabulary.py](vocabulary.py) writes the page from the engine's own table of rules, so the page is complete: if a NumPy
-function of arrays is not on it, the function has no gradient rule, and raises an error if you call it on a tensor. Some
+function of arrays is not on this page, it has no gradient rule, and raises an error if you call it on a tensor. Some
 functions have several names, and only one of them is listed: `np.abs` is `np.absolute`, `np.pow` is `np.power`,
 `np.concat` is `np.concatenate`, `np.permute_dims` is `np.transpose`, `np.acos` is `np.arccos`, and so on for the other
-inverse functions.
+inverse trigonometric and hyperbolic functions.
 
 In the tables, the output is called `z` and the arguments are called `x` and `y`, even if they have other names in the
-call. A bar over a letter means the *cotangent* of that value: the gradient of the loss with respect to it. A rule gets
-`z̄`, the cotangent of the output, and returns `x̄`, the cotangent of `x`. (In the code of a rule, `z` is called `out` and
-`z̄` is called `ct`.) `[x > y]` is 1 where x > y, and 0 elsewhere. `Σ` is a sum along the `axis` of the call. `·`
-multiplies element by element, and `@` multiplies matrices.
+call. `x̄`, with a bar, is the *cotangent* of `x`: the gradient of the loss with respect to `x`. A rule gets `z̄`, the
+cotangent of the output, and returns `x̄` and `ȳ`, the cotangents of the arguments. (In the code of a rule, `z` is called
+`out` and `z̄` is called `ct`.) `[x > y]` is 1 where x > y, and 0 elsewhere. `Σ` is a sum along the `axis` of the call.
+`·` multiplies element by element, and `@` multiplies matrices.
 
 The formulas leave out broadcasting and dtypes: the engine sums each cotangent over the axes along which the argument
-was broadcast, and converts it to the dtype of the argument. Functions accept the same shapes and keywords as in NumPy,
-but a keyword that is not in the table raises an error. A function that is marked *internal* is not for users: it
+was broadcast, and converts it to the dtype of the argument. Functions accept the same shapes as in NumPy, and the
+keywords that the table shows. Other keywords raise an error. A function that is marked *internal* is not for users: it
 appears only in recorded graphs.
 
-The column *edges* is about points where the function has no derivative, or an infinite one. It says which value the
-rule returns there. (A *tie* means that several arguments, or several entries, are equal.) All rules consist of
-functions that have rules themselves, so you can also take gradients of gradients, to any order. The column *orders*
-says which of these gradients can differ from 0:
+The column *edges* is about points where the function has no derivative, or an infinite one. It says which gradient the
+rule returns there. (A *tie* means that several arguments, or several entries, are equal.) All rules use only functions
+that have rules themselves, so you can also take gradients of gradients, to any order. The column *orders* says which of
+these gradients can differ from 0:
 
 - *any*: gradients of every order (although those of a polynomial like `np.square` become 0 at some order);
 - *first, then 0*: only the first gradient, since the function is linear or piecewise linear;
 - *0 at every order*: none of them.
 
-The command `autograd-spiral check` compares the gradients of every function in these tables with finite differences,
-and also the gradients of these gradients."""
+The command `python -m autograd_spiral check` compares the gradients of every function in these tables with finite
+differences, and also the gradients of these gradients."""
 
 
 def _gradients(one: Row) -> str:
@@ -537,9 +543,9 @@ def _composed() -> str:
         itself = "; or the function itself, see above" if function in PRIMITIVES else ""
         rows.append((f"`{called(function)}`", f"{parts}{itself}", REMARKS.get(function, "")))
     text = (
-        "These functions are composed of functions from the tables above: when you call one, those functions are "
-        "recorded. The second column lists what example calls record. A few functions that have a rule are in this "
-        "table, too, because some of their calls are composed."
+        "These functions are composed of functions from the tables above: if you call one of them, the engine records "
+        "the functions that it is composed of. The second column lists what example calls record. A few functions that "
+        "have a rule are in this table, too, because some of their calls are composed."
     )
     return _section("Composed", text, _table("call records remarks", rows))
 
@@ -592,11 +598,11 @@ def _errors() -> str:
             builtin = next(base for base in member.__mro__ if base.__module__ == "builtins")
             rows.append((f"`{name}`", f"`{builtin.__name__}`", _first_sentence(member)))
     text = (
-        "All of these errors are `AutogradError`s. Each is also one of Python's built-in exceptions, which the second "
-        "column names: code that catches that exception also catches the error. Import an error by name, as in `from "
-        "autograd_spiral.errors import ShapeError`."
+        "All of these classes are subclasses of `AutogradError`. Each is also a subclass of a built-in exception, "
+        "which the second column names, so code that catches the built-in exception also catches the error. Import a "
+        "class by name, as in `from autograd_spiral.errors import ShapeError`."
     )
-    return _section("Errors", text, _table("class builtin meaning", rows))
+    return _section("Errors", text, _table("class built-in meaning", rows))
 
 
 def _left_out() -> str:

@@ -102,7 +102,7 @@ def test_batch_normalization_keeps_running_averages(page, captured):
 
 
 def test_weights_of_classes_and_ignored_rows_give_a_weighted_mean(page):
-    names = run("Weights of classes", page)
+    names = run("Class weights", page)
     kept = names["labels"] != -100
     assert 0 < kept.sum() < 700
     scores, labels = names["scores_of"](names["net"], page["X"]).data[kept], names["labels"][kept]
@@ -142,10 +142,10 @@ def test_a_restored_run_goes_on_with_the_same_losses(page, monkeypatch, tmp_path
 
     epoch()
     saved = copy.deepcopy(rng.bit_generator.state)
-    run("To go on later", names)
+    run("To stop training and continue later", names)
     expected = epoch()
     assert rng.bit_generator.state != saved
-    restoring = BLOCKS.search(RECIPES, RECIPES.index("**To go on later"))[1].partition("\n\nsaved = ")[2]
+    restoring = BLOCKS.search(RECIPES, RECIPES.index("**To stop training"))[1].partition("\n\nsaved = ")[2]
     exec(f"saved = {restoring}", names)
     assert rng.bit_generator.state == saved
     assert json.loads(json.dumps(saved)) == saved

@@ -39,7 +39,7 @@ def check_probabilities(rows: Any) -> None:
 
 def check_labels(labels: Any, classes: int) -> None:
     """Raise `LabelError` unless all of the integers `labels` are in `range(classes)`."""
-    # NumPy finds the places of extrema faster than the extrema
+    # argmin and argmax are faster than min and max
     if labels.size and not 0 <= labels.item(labels.argmin()) <= labels.item(labels.argmax()) < classes:
         row = int(np.argmax((labels < 0) | (labels >= classes)))
         from_1 = labels.min() == 1 and labels.max() == classes

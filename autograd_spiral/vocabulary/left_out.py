@@ -48,7 +48,7 @@ _OTHERS = {
     "vander": "x[:, None] ** np.arange(n)",
     "empty_like": "np.stack([row, …]) or np.concatenate([part, …]) for an array made part by part, or np.zeros_like(t)",
 }
-"""What to write instead of a function, unless it is the same call with t.data, which captured steps do not permit."""
+"""What to write instead of some functions. All others are called with t.data, which captured steps do not permit."""
 
 
 def named() -> Iterator[tuple[Callable[..., Any], str, str]]:

@@ -1,8 +1,8 @@
 """A program as NumPy source that a person can read, and that runs: one commented line per equation.
 
 The text is a function that needs only NumPy, has no side effects and writes nothing in place. So it also runs under
-`jax.jit` with `jax.numpy` as `np`, unless it contains checks, or adds to entries of an array. The best name for a value
-is one that the user gave; next, for a gradient, "d" followed by the name of the primal; then the name of a local
+`jax.jit` with `jax.numpy` as `np`, unless it contains checks, or a function that `jax.numpy` lacks. The best name for a
+value is one that the user gave; next, for a gradient, "d" followed by the name of the primal; then the name of a local
 variable. A value without a name is written inside the expression that uses it.
 """
 
