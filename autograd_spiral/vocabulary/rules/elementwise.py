@@ -10,6 +10,7 @@ import numpy as np
 
 from autograd_spiral.engine.table import define
 from autograd_spiral.vocabulary import fast_paths, signatures
+from autograd_spiral.vocabulary.rules.linalg import kink
 
 # --- arithmetic -------------------------------------------------------------------------------------------------------
 
@@ -35,16 +36,25 @@ def _share(ct: Any, out: Any, x: Any, y: Any) -> Any:
     return np.where(x == out, np.where(y == out, 0.5 * ct, ct), 0)
 
 
-def _over_length(x: Any, length: Any) -> Any:
-    """Return `x / length`, or 0 where both are 0; it has no derivative there, since the square root has none at 0."""
-    zero = length == 0
-    return np.where(zero, np.sqrt(np.where(zero, x, 1)), x / np.where(zero, 1, length))
+def _scaled(x: Any, y: Any) -> tuple[Any, Any]:
+    """Return the larger of |x| and |y|, made neither 0 nor infinite, and `x² + y²`, with both divided by it."""
+    size = np.maximum(np.absolute(x), np.absolute(y))
+    size = np.clip(size, np.finfo(size.dtype).tiny, np.finfo(size.dtype).max)
+    return size, np.square(x / size) + np.square(y / size)
+
+
+def _over_length(a: Any, x: Any, y: Any) -> Any:
+    """Return `a / √(x² + y²)`, even where the squares overflow or round to 0; where both are 0, 0 and a kink."""
+    size, squares = _scaled(x, y)
+    return a / size / np.sqrt(np.maximum(squares, 2.0**-120)) + kink(a, squares == 0)
 
 
 def _over_squares(a: Any, x: Any, y: Any) -> Any:
     """Return `a / (x² + y²)`, even where the squares overflow or round to 0."""
-    size = np.hypot(x, y)
-    return a / size / size
+    size, squares = _scaled(x, y)
+    # a / size might be subnormal, with few digits; if size is below 1, dividing by it again magnifies the error
+    up = np.where((np.absolute(a) < 2.0**-100) & (size < 1), 2.0**60, np.ones_like(size))
+    return a * up * up / (size * up) / (size * up) / squares
 
 
 def _weight(x: Any, y: Any, exp: Any) -> Any:
@@ -96,11 +106,12 @@ define(np.negative, lambda ct, out, x: -ct)
 define(np.add, lambda ct, out, x, y: ct, lambda ct, out, x, y: ct, evaluate=fast_paths.add)
 define(np.subtract, lambda ct, out, x, y: ct, lambda ct, out, x, y: -ct)
 define(np.multiply, lambda ct, out, x, y: ct * y, lambda ct, out, x, y: ct * x)
-define(np.divide, lambda ct, out, x, y: ct / y, lambda ct, out, x, y: -ct * (out / y))
+define(np.divide, lambda ct, out, x, y: ct / y, *in_wider(np.float32, np.divide, lambda ct, out, x, y: -ct * (out / y)))
 define(np.power, *in_wider(np.float32, np.power, _power_x, _power_y))
 for extremum in (np.maximum, np.minimum, np.fmax, np.fmin):
     define(extremum, *symmetric(_share))
-define(np.hypot, *in_wider(np.float32, np.hypot, *symmetric(lambda ct, out, x, y: ct * _over_length(x, out))))
+shares = (lambda ct, out, x, y: ct * _over_length(x, x, y), lambda ct, out, x, y: ct * _over_length(y, x, y))
+define(np.hypot, *in_wider(np.float32, None, *shares))
 turns = (lambda ct, out, x, y: ct * _over_squares(y, x, y), lambda ct, out, x, y: -ct * _over_squares(x, x, y))
 define(np.arctan2, *in_wider(np.float32, None, *turns))
 for logarithm, exp in ((np.logaddexp, np.exp), (np.logaddexp2, np.exp2)):
@@ -187,10 +198,8 @@ define(np.i0, *in_wider(np.float32, None, lambda ct, out, x: ct * i0_slope(x)), 
 define(np.conjugate, lambda ct, out, x: ct)
 for magnitude in (np.absolute, np.fabs):
     define(magnitude, lambda ct, out, x: ct * np.sign(x))
-for to_radians in (np.deg2rad, np.radians):
-    define(to_radians, lambda ct, out, x: ct * (math.pi / 180))
-for to_degrees in (np.rad2deg, np.degrees):
-    define(to_degrees, lambda ct, out, x: ct * (180 / math.pi))
+for angle in (np.deg2rad, np.radians, np.rad2deg, np.degrees):
+    define(angle, lambda ct, out, x, angle=angle: angle(ct))
 
 for flat in (np.sign, np.floor, np.ceil, np.trunc, np.rint):
     define(flat, lambda ct, out, x: np.zeros_like(ct))
@@ -207,13 +216,8 @@ define(np.isclose, None, None, bind=signatures.isclose)
 
 # --- choosing, converting ---------------------------------------------------------------------------------------------
 
-define(
-    np.where,
-    None,
-    lambda ct, out, condition, x, y: np.where(condition, ct, 0),
-    lambda ct, out, condition, x, y: np.where(condition, 0, ct),
-    bind=signatures.where,
-)
+chosen = (lambda ct, out, mask, x, y: np.where(mask, ct, 0), lambda ct, out, mask, x, y: np.where(mask, 0, ct))
+define(np.where, None, *chosen, bind=signatures.where)
 define(
     np.choose,
     None,
