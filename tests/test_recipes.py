@@ -86,7 +86,7 @@ def test_a_frozen_part_does_not_change(page):
 
 @pytest.mark.parametrize("captured", [False, True])
 def test_batch_normalization_keeps_running_averages(page, captured):
-    names = run("Batch normalization", page)
+    names = run("Batch normalisation", page)
     batch_norm = capture(names["batch_norm"]) if captured else names["batch_norm"]
     mean, var = np.zeros(100), np.ones(100)
     for i in range(3):
