@@ -45,11 +45,11 @@ def draw(
     The result is a graph for the program Graphviz. Its `source` is the text of the graph in Graphviz's language,
     `save_as(path)` writes a picture, and notebooks display it.
 
-    With `gradients_of`, the backward pass is drawn too, with each gradient next to its value. Pass a tensor that
-    requires gradients, or a list, tuple, dict or dataclass of such tensors. Each output must then have one element. A
-    name in the picture comes from `Tensor(name=…)` or `.named(…)`. Without such a name, it comes from the dict `names`,
-    such as `locals()`, or else from the keys and attributes of `gradients_of`. `rankdir` is the direction in which
-    values flow: "TB" (top to bottom), "LR" (left to right), "BT" or "RL".
+    `gradients_of` is a tensor that requires gradients, or a list, tuple, dict or dataclass of such tensors. With it,
+    the backward pass is drawn, too, with each gradient next to its value, and each output must have one element. A name
+    in the picture comes from `Tensor(name=…)` or `.named(…)`. Without such a name, it comes from the dict `names`, such
+    as `locals()`, or else from the keys and attributes of `gradients_of`. `rankdir` is the direction in which values
+    flow: "TB" (top to bottom), "LR" (left to right), "BT" or "RL".
 
     Large graphs are simplified. If all rounds of a loop compute the same thing, only the first one is drawn, in a frame
     that says how many there are. A long sum is one node, and so is the whole update of a parameter. `fold=False` draws
@@ -61,8 +61,8 @@ def draw(
     It shows shapes but no values.
 
     Raises TypeError for anything that cannot be drawn, and for `gradients_of` or `names` with a program, which already
-    contains gradients and names. Raises ValueError for another `rankdir`, `CaptureError` for a step that was not called
-    yet, and whatever `grad` raises.
+    contains gradients and names. Raises ValueError for any other `rankdir`, `CaptureError` for a step that was not
+    called yet, and whatever `grad` raises.
 
     >>> import numpy as np
     >>> from autograd_spiral import capture, grad

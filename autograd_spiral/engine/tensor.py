@@ -163,7 +163,7 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
         """Whether this tensor gets a gradient, or passes one on to the tensors that it was computed from.
 
         This cannot be changed later. A computed tensor requires gradients if one of the tensors that it was computed
-        from does, except if it has no gradient, like the result of a comparison.
+        from does. The results of comparisons and other functions without gradients never do.
 
         >>> w = Tensor([1.0, 2.0], requires_grad=True)
         >>> (2 * w).requires_grad, (w > 1.5).requires_grad
@@ -179,7 +179,7 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
     def is_leaf(self) -> bool:
         """Whether this tensor was made from data instead of being computed from tensors.
 
-        A result of tensors that require no gradients is not recorded, so it is a leaf too.
+        A result that was computed only from tensors that require no gradients is not recorded, so it is a leaf, too.
 
         >>> w = Tensor([1.0, 2.0], requires_grad=True)
         >>> w.is_leaf, (2 * w).is_leaf

@@ -27,14 +27,14 @@ class explore:
     """Make a page that shows the computation of `outputs` step by step, with every value.
 
     `outputs` are recorded tensors, a captured step, a program, or the record of a training run (see
-    `explore.training`). With `gradients_of`, the page also shows the backward pass. Pass a tensor that requires
-    gradients, or a list, tuple, dict or dataclass of such tensors. Each output must then have one element. A tensor
+    `explore.training`). `gradients_of` is a tensor that requires gradients, or a list, tuple, dict or dataclass of such
+    tensors. With it, the page also shows the backward pass, and each output must have one element. A tensor
     without a name gets one from the dict `names`, such as `locals()`, or else from the keys and attributes of
     `gradients_of`.
 
     For a captured step, pass the arguments of a call as `inputs`. The page then shows what this call would compute, but
     the parameters do not change. Without `inputs`, the page shows only the values of parameters and of other tensors
-    that are not arguments. Of large arrays, the page keeps only some elements, so that all elements together take at
+    that are not arguments. Of large arrays, the page keeps only some elements, so that these elements together take at
     most `budget` bytes.
 
     The page has one box for each line of the program's printed source. Double-click a box to see the operations of its

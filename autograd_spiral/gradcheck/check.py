@@ -40,9 +40,9 @@ def check_gradients(
     """Compare the gradients of `function` at `inputs` with finite differences; return a `CheckReport`.
 
     `function` takes the inputs as Tensors, and returns one Tensor or several. `inputs` are arrays or Tensors, or lists,
-    tuples, dicts and dataclasses of these. Integers count as constants. So do arguments of an operation declared with
-    `@primitive` that have None instead of a gradient rule. Each input has a row in the report. The row has the name of
-    the function's parameter, and inside a container also the key or attribute, as in `net['w']`.
+    tuples, dicts and dataclasses of these. Integers count as constants. So does an argument of an operation declared
+    with `@primitive` if it has None instead of a gradient rule. Each input has a row in the report. The row has the
+    name of the function's parameter, and inside a container also the key or attribute, as in `net['w']`.
 
     A gradient is always the gradient of a single number. If the function returns more than one number, the check
     multiplies each of them by a weight, and uses the sum. `cotangent` holds the weights, one array for each output; by

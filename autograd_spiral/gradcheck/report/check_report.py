@@ -23,8 +23,8 @@ class CheckReport(Report):
     bound (`numeric ± bound`).
 
     The attribute `rows` holds a `Findings` object for each row. After `check_against`, `method` says what the
-    hand-derived gradients were compared with. This is the last line below: the engine's gradients, which agree with
-    finite differences.
+    hand-derived gradients were compared with. The last line of the example shows it: the engine's gradients, which
+    agree with finite differences.
 
     >>> import numpy as np
     >>> from autograd_spiral import check_against

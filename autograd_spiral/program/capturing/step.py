@@ -46,7 +46,7 @@ def capture(
 def capture(
     step: Callable[..., Any] | None = None, *, executor: Executor | None = None, verify: bool = True
 ) -> CapturedStep | Callable[[Callable[..., Any]], CapturedStep]:
-    """Record what `step` computes at its first call, and replay the record at later calls: a decorator for functions.
+    """Record what `step` computes at its first call, and replay the record at later calls; usable as a decorator.
 
     The record is called a program. Replaying it takes less time than running the function. A program can also be
     printed, drawn and explored, and it is valid for any values of its inputs.
@@ -64,8 +64,8 @@ def capture(
     them by name. After eight programs for inputs of the same shapes, a UserWarning says why there are so many.
 
     If the step combines tensors with an array that is not an argument, each call uses the current contents of the
-    array. If it computes another array from it in plain NumPy, as in `X[i]` or `X / 2`, the next call after a change of
-    the contents makes a new program.
+    array. If the step computes another array from this array in plain NumPy, as in `X[i]` or `X / 2`, the next call
+    after a change of the contents makes a new program.
 
     To find all other changes, the step is recorded again at calls 2, 4, 8, 16, … of each program. If the new record
     differs from the program, `CaptureError` is raised. `verify=False` turns this off.

@@ -46,15 +46,14 @@ def blocks(rows: int | None = None, threads: int = 1) -> Executor:
     processor's cache, which makes large programs faster. `rows` is the number of rows in a block. By default, a block
     has as many rows as fit into the cache, and a program that would not be faster in blocks is run without them.
 
-    Rows lie along the first axis of the inputs. If the inputs have different numbers of rows, those with the same
-    number are counted together, and those with the most rows in total are divided into blocks. Each block uses the
-    other inputs whole.
+    Rows lie along the first axis of the inputs. If the inputs have different numbers of rows, they are grouped by that
+    number, and the group with the most rows in total is divided into blocks. Each block uses the other inputs whole.
 
     Sums over rows are added up in a different order than without blocks, so results can differ in the last digits. With
     the same `rows` and `threads`, they are exactly the same in every run. Several threads pay off for wide layers, but
-    only if BLAS, the library that multiplies matrices for NumPy, uses one thread itself. If the package threadpoolctl
-    is installed, `blocks` takes care of that. Otherwise, set the environment variable OPENBLAS_NUM_THREADS to 1 before
-    Python starts. Raises ValueError unless `rows` and `threads` are at least 1.
+    only if BLAS, the library that multiplies matrices for NumPy, uses only one thread itself. If the package
+    threadpoolctl is installed, `blocks` takes care of that. Otherwise, set the environment variable
+    OPENBLAS_NUM_THREADS to 1 before Python starts. Raises ValueError unless `rows` and `threads` are at least 1.
 
     >>> from autograd_spiral import capture
     >>> step = capture(lambda X: np.sum(X * X), executor=blocks(rows=100))
