@@ -274,7 +274,7 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
         self._grad = value
 
     def backward(self, cotangent: TensorLike | None = None, **others: Never) -> None:
-        """Compute the gradient with respect to each parameter of this tensor, and add it to the parameter's `.grad`.
+        """Compute the gradient of this tensor with respect to each of its parameters, and add it to their `.grad`.
 
         The parameters are the tensors with `requires_grad=True` that this one was computed from, and that were not
         computed from others. If this tensor has more than one element, `cotangent` is needed: an array of the tensor's

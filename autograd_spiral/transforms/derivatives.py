@@ -112,8 +112,8 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     The Hessian holds the second derivatives for all pairs of elements of the argument. Its shape is the shape of the
     argument, twice: for an argument of shape (2, 3), it is (2, 3, 2, 3). If the argument is a dict with W and b,
     `result["W"]["b"]` holds the derivatives with respect to an element of W and an element of b. Other containers and
-    several arguments work in the same way. `argnums` says which arguments, as in `value_and_grad`. Raises the errors of
-    `value_and_grad`.
+    several arguments work in the same way. `argnums` says with respect to which arguments, as in `value_and_grad`.
+    Raises the errors of `value_and_grad`.
 
     >>> hessian(lambda x: np.sum(x**3) + x[0] * x[1])(np.array([1.0, 2.0]))
     array([[ 6.,  1.],
@@ -176,8 +176,8 @@ def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     """Return the Hessian of `f`, multiplied by a vector; `f` must return a single number.
 
     `primals` is a tuple of the arguments of `f`. `tangents` is the vector: a tuple with an array or container of the
-    same form for each argument. The result is such a tuple, too. It takes two backward passes, and never builds the
-    Hessian. Raises the errors of `jvp` and `value_and_grad`.
+    same form for each argument. The result is such a tuple, too. Computing it takes two backward passes, and the whole
+    Hessian is never built. Raises the errors of `jvp` and `value_and_grad`.
 
     >>> x, dx = np.array([1.0, 2.0]), np.array([1.0, 1.0])
     >>> hvp(lambda x: np.sum(x**3), (x,), (dx,))  # the Hessian is diagonal, with entries 6 * x

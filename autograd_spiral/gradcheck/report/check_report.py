@@ -22,9 +22,9 @@ class CheckReport(Report):
     (`worst at`), its `value`, the derivative that was checked (`analytic`), and the finite difference with its error
     bound (`numeric ± bound`).
 
-    The attribute `rows` holds a `Findings` object for each row. After `check_against`, `method` says what the
-    hand-derived gradients were compared with. The last line of the example shows it: the engine's gradients, which
-    agree with finite differences.
+    The attribute `rows` holds a `Findings` object for each row. In a report of `check_against`, the attribute `method`
+    says what the hand-derived gradients were compared with. In the example, these are the engine's gradients, which
+    agree with finite differences; the last line says so.
 
     >>> import numpy as np
     >>> from autograd_spiral import check_against
@@ -82,7 +82,7 @@ class CheckReport(Report):
 
     @property
     def verdict(self) -> str:
-        """The verdict in one word: "ok", "wrong" or "undecided" (if `ok` is True, False or None).
+        """The verdict in one word: "ok" if `ok` is True, "wrong" if it is False, "undecided" if it is None.
 
         >>> import numpy as np
         >>> from autograd_spiral import check_gradients
