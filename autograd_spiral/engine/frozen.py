@@ -53,6 +53,7 @@ def frozen_copy(data: Any, use: str) -> NDArray[Any]:
 def frozen_result(value: Any, primitive: Primitive) -> NDArray[Any]:
     """Return `value`, the result of `primitive`, as a read-only array; copy it if it is a view of a writable array.
 
+    A new array that was reshaped is such a view, too. It is not copied, since nothing else refers to what it views.
     Raises `RuleError` for a tuple, and `DtypeError` for anything but real numbers; both name the primitive.
 
     >>> from autograd_spiral.engine.table import PRIMITIVES
@@ -74,7 +75,23 @@ def frozen_result(value: Any, primitive: Primitive) -> NDArray[Any]:
     base = array.base
     while isinstance(base, np.ndarray) and not base.flags.writeable:
         base = base.base
-    return frozen(array if base is None else array.copy())
+    if base is None:
+        return frozen(array)
+    del base
+    if _references_to_base(array) != _ONE_VIEW:
+        return frozen(array.copy())
+    frozen(array.base)  # type: ignore[arg-type]
+    return frozen(array)
+
+
+def _references_to_base(array: NDArray[Any]) -> int:
+    """Return the number of references to the array that `array` reshapes; 0 if it is any other view."""
+    base = array.base
+    whole = type(base) is np.ndarray and base.flags.owndata and base.nbytes == array.nbytes
+    return getrefcount(base) if whole and array.flags.c_contiguous else 0
+
+
+_ONE_VIEW = _references_to_base(np.zeros(1)[:])
 
 
 def taken(holder: list[Any]) -> NDArray[Any]:

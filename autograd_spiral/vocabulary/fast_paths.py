@@ -6,13 +6,15 @@ expression in its docstring.
 
 from __future__ import annotations
 
+import functools
+import math
 from typing import Any
 
 import numpy
 
-__all__ = ["add", "broadcast_to", "by_column", "mask", "one_hot", "transposed"]
+__all__ = ["add", "broadcast_to", "by_column", "extremum", "mask", "matmul", "one_hot"]
 
-_ndarray, _add = numpy.ndarray, numpy.add
+_ndarray, _add, _matmul = numpy.ndarray, numpy.add, numpy.matmul
 np: Any = numpy  # its type stubs know nothing of Tensors
 
 
@@ -46,17 +48,25 @@ def mask(ct: Any, where: Any) -> Any:
     return kept
 
 
-def transposed(y: Any) -> Any:
-    """Return `y.mT`; copy it if `y` has few columns, since BLAS then multiplies faster.
+def matmul(x: Any, y: Any) -> Any:
+    """Return `x @ y`; a column times a row is computed elementwise, which is faster than BLAS.
 
-    >>> transposed(np.array([[1.0, 2.0, 3.0]])).shape
-    (3, 1)
+    The result is then stored column by column if its rows are short. Otherwise, if `y` has few rows, it is first copied
+    to C order, since BLAS then multiplies faster.
+
+    >>> matmul(np.array([[1.0], [2.0]]), np.array([[3.0, 4.0]]))
+    array([[3., 4.],
+           [6., 8.]])
     """
-    return y.mT.copy() if type(y) is np.ndarray and y.shape[-1] <= 16 else y.mT
+    if type(x) is not _ndarray or type(y) is not _ndarray or x.shape[-1] > 16:
+        return _matmul(x, y)
+    if x.shape[-1] == 1 and x.ndim == y.ndim == 2:
+        return np.multiply(x, y, order="F" if y.size <= 16 < x.size else "C")
+    return _matmul(x, y if y.flags.c_contiguous else y.copy())
 
 
 def broadcast_to(ct: Any, shape: tuple[int, ...]) -> Any:
-    """Return `np.broadcast_to(ct, shape)`; for arrays, fill a new array instead, which is much faster.
+    """Return `np.broadcast_to(ct, shape)`; fill a new array instead, which is faster, unless it is large and constant.
 
     >>> broadcast_to(np.array(2.0), (3,))
     array([2., 2., 2.])
@@ -64,8 +74,25 @@ def broadcast_to(ct: Any, shape: tuple[int, ...]) -> Any:
     if not isinstance(ct, np.ndarray | np.generic):
         return np.broadcast_to(ct, shape)
     out = np.empty(shape, ct.dtype)
+    if out.size > 2**15 and ct.size == 1:
+        return np.ndarray(shape, ct.dtype, ct, 0, (0,) * len(shape))  # all entries are the same piece of memory
     out[...] = ct
     return out
+
+
+def extremum(ufunc: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    """Return `ufunc.reduce(x, axis, keepdims=keepdims)`, a maximum or minimum; along short axes, run only long loops.
+
+    NumPy would run a short loop for each entry of the result.
+
+    >>> extremum(np.maximum, np.array([[1.0, 3.0], [2.0, 0.0]]), (1,), False)
+    array([3., 2.])
+    """
+    if x.size < 2**12 or x.shape[-1] > 16 or not 1 < math.prod(x.shape[i] for i in axis) <= 16:
+        return ufunc.reduce(x, axis, keepdims=keepdims)
+    last = np.moveaxis(x, axis, range(-len(axis), 0))
+    out = functools.reduce(ufunc, (last[(..., *place)] for place in np.ndindex(last.shape[x.ndim - len(axis) :])))
+    return np.expand_dims(out, axis) if keepdims else out
 
 
 def by_column(x: Any, axis: int) -> Any:

@@ -8,7 +8,26 @@ import pytest
 from leaves import leaf
 
 from autograd_spiral import Tensor, grad, primitive
+from autograd_spiral.engine.frozen import frozen_result
+from autograd_spiral.engine.table import PRIMITIVES
 from autograd_spiral.errors import GradientError, InPlaceError, NoRuleError, ShapeError, StaleLeafError
+
+# --- results that are views ------------------------------------------------------------------------------------------
+
+
+def test_a_result_that_is_a_new_array_in_another_shape_is_not_copied():
+    reshape = PRIMITIVES[np.reshape]
+    kept, new = np.zeros(6), np.zeros(6).reshape(2, 3)
+    address = new.ctypes.data
+    frozen = frozen_result(new, reshape)
+    assert frozen.ctypes.data == address
+    with pytest.raises(ValueError, match="WRITEABLE"):
+        frozen.setflags(write=True)
+    for view in (kept.reshape(2, 3), kept[::-1], np.zeros(6)[:3], memoryview(bytearray(8)), [kept.reshape(3, 2)][0].T):
+        frozen = frozen_result(np.asarray(view), reshape)
+        assert not np.shares_memory(frozen, np.asarray(view))
+    assert kept.flags.writeable
+
 
 # --- arrays that are overwritten after they were recorded -----------------------------------------------------------
 

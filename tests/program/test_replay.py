@@ -29,6 +29,16 @@ def test_an_operand_that_is_also_read_turned_is_not_overwritten() -> None:
     assert_same(flat(capture(step)(x)), [expected], "value")
 
 
+@pytest.mark.parametrize(("between", "elementwise"), [(1, True), (2, False)])
+def test_a_column_times_a_row_is_computed_elementwise(between: int, elementwise: bool) -> None:
+    x, y = np.arange(40.0 * between).reshape(40, between), np.arange(5.0 * between).reshape(between, 5)
+    step = lambda x, y: np.sum(np.cos(np.sin(x) @ np.sin(y)), axis=0)  # noqa: E731
+    code = generate(readable(program_of(step, x, y)))
+    called = [name for name in (np.multiply, np.matmul) if any(f"{code.bind(name)}(" in line for line in code.lines)]
+    assert called == [np.multiply if elementwise else np.matmul]
+    assert_same(flat(capture(step)(x, y)), [step(x, y)], "value")
+
+
 def test_a_view_outlives_what_is_computed_in_the_place_of_its_base() -> None:
     rng = np.random.default_rng(0)
     w, b = (Tensor(rng.standard_normal(shape), requires_grad=True) for shape in ((4, 3), (1, 3)))

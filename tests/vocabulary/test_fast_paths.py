@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from autograd_spiral import Tensor
+from autograd_spiral import Tensor, grad
 from autograd_spiral.engine.sweep import column_sums
 from autograd_spiral.vocabulary import fast_paths
 
@@ -68,11 +68,25 @@ def test_mask(data, rows, columns):
     same(where, before[1])
 
 
-@pytest.mark.parametrize("columns", [1, 3, 16, 17])
-def test_transposed(columns):
-    y = np.arange(2 * 5 * columns, dtype=float).reshape(2, 5, columns)
-    same(fast_paths.transposed(y), np.swapaxes(y, -1, -2))
-    same(fast_paths.transposed(y[0]), y[0].T)
+@pytest.mark.parametrize("between", [0, 1, 3, 16, 17])
+@pytest.mark.parametrize("columns", [0, 1, 4, 20])
+def test_matmul(between, columns):
+    x = np.arange(2.0 * 18 * between).reshape(2, 18, between)
+    y = np.arange(2.0 * columns * between).reshape(2, columns, between).mT
+    for a, b in ((x, y), (x[0], y[0]), (x, y[0]), (x[0], y), (x[0], y[0].copy())):
+        same(fast_paths.matmul(a, b), a @ b)
+
+
+def test_a_long_column_times_a_short_row_is_stored_column_by_column():
+    column, row = np.arange(100.0)[:, None], np.arange(5.0)[None]
+    assert fast_paths.matmul(column, row).flags.f_contiguous
+    assert fast_paths.matmul(row.T, column.T).flags.c_contiguous
+    k = Tensor(row[0], requires_grad=True)
+    W = Tensor(np.arange(500.0).reshape(100, 5), requires_grad=True)
+    for product in (W @ k, np.einsum("nk,k->n", W, k)):
+        piece = grad(product, W, column[:, 0]).data
+        same(piece, column * row)
+        assert piece.flags.f_contiguous
 
 
 @given(st.data(), hnp.mutually_broadcastable_shapes(num_shapes=1, base_shape=(2, 3), max_dims=2))
@@ -82,6 +96,22 @@ def test_broadcast_to(data, shapes):
         same(fast_paths.broadcast_to(ct, (2, 3)), np.broadcast_to(ct, (2, 3)))
     assert fast_paths.broadcast_to(np.float32(2), (3,)).tolist() == [2, 2, 2]
     assert fast_paths.broadcast_to(np.float32(2), (3,)).dtype == np.float32
+
+
+@pytest.mark.parametrize("number", [np.float32(2), np.array(2.0), np.array([[2.0]])])
+def test_many_copies_of_one_number_take_no_memory(number):
+    found = fast_paths.broadcast_to(number, (300, 400))
+    same(found, np.broadcast_to(number, (300, 400)))
+    assert not any(found.strides)
+
+
+@given(st.data(), st.booleans(), st.sampled_from([np.maximum, np.minimum]))
+def test_extremum(data, keepdims, ufunc):
+    shape = data.draw(st.sampled_from([(2, 3), (3, 2000, 2), (40, 6, 2, 3, 4), (2000, 17), (5, 1000)]))
+    axis = tuple(data.draw(st.sets(st.integers(0, len(shape) - 1))))
+    x = data.draw(arrays(shape, np.float64))
+    x[data.draw(st.integers(0, len(x) - 1))] = data.draw(st.sampled_from([np.nan, np.inf, -np.inf, 0]))
+    same(fast_paths.extremum(ufunc, x, axis, keepdims), ufunc.reduce(x, axis, keepdims=keepdims))
 
 
 @given(st.data(), SIZES, SIZES)
@@ -116,7 +146,10 @@ def test_tensors_are_recorded_with_the_plain_functions():
     for made, name, value in (
         (fast_paths.add(x, x), "np.add", x.data + x.data),
         (fast_paths.mask(x, mask), "np.multiply", x.data * mask.data),
-        (fast_paths.transposed(x), "np.transpose", x.data.T),
+        (fast_paths.matmul(x, x.mT), "np.matmul", x.data @ x.data.T),
+        (fast_paths.matmul(x[:, :1], x[:1]), "np.matmul", x.data[:, :1] @ x.data[:1]),
+        (fast_paths.matmul(np.ones((4, 1)), x[:1]), "np.matmul", np.ones((4, 1)) @ x.data[:1]),
+        (fast_paths.matmul(np.ones((4, 10)), x), "np.matmul", np.ones((4, 10)) @ x.data),
         (fast_paths.broadcast_to(x, (2, 10, 3)), "np.broadcast_to", np.broadcast_to(x.data, (2, 10, 3))),
         (column_sums(x), "np.sum", x.data.sum(axis=0, keepdims=True)),
         (fast_paths.one_hot(labels, 3), "np.equal", labels.data[:, None] == np.arange(3)),

@@ -148,3 +148,13 @@ def test_outer_takes_numbers_lists_and_arrays_as_numpy_does(ufunc: Any) -> None:
             assert found.requires_grad
             assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
             np.testing.assert_allclose(found.data, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("rows", [1, 5, 40])
+def test_products_with_a_constant_have_second_derivatives(rows: int) -> None:
+    X = np.random.default_rng(0).standard_normal((rows, 4))
+    for function, product in ((lambda W: X @ W, lambda W: X.T @ (X @ W)), (lambda W: W @ X.T, lambda W: (W @ X.T) @ X)):
+        W = Tensor(np.ones((4, 4)), requires_grad=True)
+        slope = grad(np.sum(np.square(function(W))), W, create_graph=True)
+        np.testing.assert_allclose(slope.data, 2 * product(W.data))
+        np.testing.assert_allclose(grad(np.sum(np.square(slope)), W).data, 8 * product(product(W.data)))

@@ -122,6 +122,24 @@ def test_a_tied_median_gives_its_gradient_away_once() -> None:
     assert found[1] == 0
 
 
+@pytest.mark.parametrize("n", [2, 63, 64, 65, 66, 128, 1000])
+def test_the_median_of_many_entries_is_the_mean_of_the_two_in_the_middle(n: int) -> None:
+    rng = np.random.default_rng(n)
+    middle = [(n - 1) // 2, n // 2]
+    for x in (rng.permutation(n) * 1.0, rng.integers(0, 3, n) * 1.0, np.zeros(n), np.full(n, np.inf)):
+        ranked = np.sort(x)[middle]
+        assert np.median(Tensor(x)).item() == np.mean(ranked)
+        found = slopes(np.median, x)
+        assert found.sum() == 1
+        assert np.count_nonzero(found) == len({*middle})  # also if they are equal
+        np.testing.assert_array_equal(np.sort(x[found != 0]), ranked[: len({*middle})])
+    lanes = np.stack([rng.permutation(n), rng.permutation(n)]) * 1.0
+    lanes[1, 0] = np.nan
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_array_equal(np.median(Tensor(lanes), axis=1), np.median(lanes, axis=1))
+    assert np.quantile(Tensor(lanes[0]), []).shape == (0,)
+
+
 @pytest.mark.parametrize("function", [np.median, lambda x: np.quantile(x, 0.3)])
 def test_a_nan_spoils_a_quantile_and_its_gradient(function: Any) -> None:
     x = Tensor([1.0, np.nan, 2.0, 5.0], requires_grad=True)

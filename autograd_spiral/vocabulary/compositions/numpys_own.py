@@ -20,6 +20,7 @@ def _passing(module: types.ModuleType) -> Any:
     return types.SimpleNamespace(**{**vars(module), **dict.fromkeys(_MAKERS, operand)})
 
 
+@functools.cache  # making the function takes longer than calling it
 def numpys_own(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return `function` with NumPy's own Python code, except that Tensors are not converted to arrays.
 

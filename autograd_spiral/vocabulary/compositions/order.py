@@ -30,7 +30,7 @@ def _lanes(a: Any, axis: Any, keepdims: bool) -> tuple[Any, tuple[int, ...]]:
     flat = (*shape, math.prod(a.shape[i] for i in axes))
     if not flat[-1]:
         raise ShapeError("an axis of length 0 has no median or quantile")
-    lanes = a if a.ndim == 1 else np.reshape(np.transpose(a, kept + axes), flat)
+    lanes = a if axes == (a.ndim - 1,) else np.reshape(np.transpose(a, kept + axes), flat)
     return lanes, tuple(1 if i in axes else n for i, n in enumerate(a.shape)) if keepdims else shape
 
 
@@ -76,7 +76,8 @@ def _quantiles(
 @composes(np.median)
 def _median(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     lanes, shape = _lanes(floating(a), axis, keepdims)
-    return np.reshape(np.mean(_ranked(lanes, [(lanes.shape[-1] - 1) // 2, lanes.shape[-1] // 2]), axis=-1), shape)
+    out = np.mean(_ranked(lanes, [*{(lanes.shape[-1] - 1) // 2, lanes.shape[-1] // 2}]), axis=-1)
+    return np.reshape(out, shape) if keepdims else out
 
 
 for _prefix, _entries in (("", _by_partition), ("nan", _by_sorting)):

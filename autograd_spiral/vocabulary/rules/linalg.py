@@ -15,7 +15,7 @@ from autograd_spiral.engine.messages import name_of
 from autograd_spiral.engine.modes import MODE
 from autograd_spiral.engine.sweep import wide
 from autograd_spiral.engine.table import define
-from autograd_spiral.vocabulary import signatures
+from autograd_spiral.vocabulary import fast_paths, signatures
 from autograd_spiral.vocabulary.rules.reductions import others, restore_axes
 
 
@@ -115,7 +115,7 @@ def inverse_or_nan(x: Any, lost: Any) -> Any:
 
 def _solve_rule(ct: Any, out: Any, a: Any, b: Any) -> Callable[[int], Any]:
     to_b = np.linalg.solve(a.mT, ct)
-    return lambda argument: to_b if argument == 1 else -np.matmul(to_b, out.mT)
+    return lambda argument: to_b if argument == 1 else -fast_paths.matmul(to_b, out.mT)
 
 
 def _signed_svd(x: Any) -> tuple[Any, Any, Any, Any]:

@@ -19,14 +19,14 @@ def _einsum_rule(ct: Any, out: Any, *args: Any, subscripts: str, optimize: Any =
 
 def _einsum_piece(ct: Any, args: tuple[Any, ...], argument: int, subscripts: str, optimize: Any) -> Any:
     """Return the einsum of the cotangent with the other operands, broadcast along axes that only this argument has."""
-    terms, result = subscripts.split("->")
-    inputs = terms.split(",")
-    own, x = inputs[argument], args[argument]
-    others = [(term, arg) for i, (term, arg) in enumerate(zip(inputs, args, strict=True)) if i != argument]
-    known = set(result).union(*(term for term, _ in others))
+    *inputs, result = subscripts.replace("->", ",").split(",")
+    own, x = inputs.pop(argument), args[argument]
+    known = {*result}.union(*inputs)
     kept = "".join(letter for letter in own if letter in known)
-    form = ",".join([result, *(term for term, _ in others)]) + "->" + kept
-    piece = np.einsum(form, wide(ct), *(arg for _, arg in others), optimize=optimize)
+    form = ",".join([result, *inputs]) + "->" + kept
+    tall = type(x) is np.ndarray and x.ndim == 2 and x.shape[1] <= 16 < len(x)
+    order: Any = {"order": "F"} if tall and known <= {*own} else {}  # loops along the short rows would take longer
+    piece = np.einsum(form, wide(ct), *args[:argument], *args[argument + 1 :], optimize=optimize, **order)
     sizes = dict(zip(kept, piece.shape, strict=True))
     shape = tuple(sizes.get(letter, 1) for letter in own)
     target = np.broadcast_shapes(shape, x.shape)  # einsum broadcasts axes of length 1
@@ -40,9 +40,7 @@ def _whole(ct: Any, a: Any, v: Any, mode: str) -> Any:
 
 
 # For matrices and stacks of matrices: the composition turns vectors into matrices first.
-define(
-    np.matmul, lambda ct, out, x, y: np.matmul(ct, fast_paths.transposed(y)), lambda ct, out, x, y: np.matmul(x.mT, ct)
-)
+define(np.matmul, lambda ct, out, x, y: fast_paths.matmul(ct, y.mT), lambda ct, out, x, y: fast_paths.matmul(x.mT, ct))
 # For explicit subscripts without repeated letters in an operand: the composition rewrites other forms first.
 define(
     np.einsum,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any, cast
 
@@ -34,6 +35,10 @@ def share(ct: Any, count: int) -> Any:
     return ct / count if count <= 65504 else ct * (1 / count)
 
 
+def _sum_rule(ct: Any, out: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    return fast_paths.broadcast_to(restore_axes(ct, x, axis, keepdims), x.shape)
+
+
 def _mean_rule(ct: Any, out: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     count = math.prod(x.shape[i] for i in axis)
     return fast_paths.broadcast_to(share(restore_axes(ct, x, axis, keepdims), count), x.shape)
@@ -45,27 +50,30 @@ def _cumsum_rule(ct: Any, out: Any, x: Any, axis: int) -> Any:
 
 def _linear_recurrence(b: Any, a: Any, axis: int) -> Any:
     """Return y with `y[k] = b[k] + a[k] · y[k + 1]` along `axis`; `a` has one entry fewer than `b`."""
+    b, a = b.swapaxes(axis, 0), a.swapaxes(axis, 0)
+    if b.ndim == 2 and b.shape[1] <= 16:  # loops along the short rows would take longer than these copies
+        b, a = np.asfortranarray(b), np.asfortranarray(a)
     with np.errstate(all="ignore"):
-        y = _by_halves(np.moveaxis(b, axis, 0), np.moveaxis(a, axis, 0))
+        y = _by_halves(b, a, 8)
     if not np.isfinite(y).all():  # a product of several entries of `a` may overflow even if no y does
-        for k in range(len(a := np.moveaxis(a, axis, 0)) - 1, -1, -1):
-            y[k] = np.moveaxis(b, axis, 0)[k] + a[k] * y[k + 1]
-    return np.moveaxis(y, 0, axis)
+        y = _by_halves(b, a, len(b))
+    return y.swapaxes(axis, 0)
 
 
-def _by_halves(b: Any, a: Any) -> Any:
-    """Return y along the first axis: every second entry from a recurrence of half the length, then the others."""
-    half = len(b) // 2
-    if half == 0:
-        return b.copy()
-    even, odd = a[: 2 * half : 2], a[1::2]
-    shorter = b[::2].copy()
-    shorter[:half] += even * b[1::2]
-    y, between = np.empty_like(b), slice(1, 2 * len(odd), 2)
-    y[-1:] = b[-1:]
-    y[::2] = _by_halves(shorter, even[: len(odd)] * odd)
-    np.multiply(odd, y[2::2], out=y[between])
-    y[between] += b[between]
+def _by_halves(b: Any, a: Any, short: int) -> Any:
+    """Return y along the first axis: every second entry from a recurrence of half the length, then the others.
+
+    A recurrence of at most `short` entries is computed one by one.
+    """
+    y = b.copy(order="K")
+    if len(b) <= short:
+        for k in range(len(a) - 1, -1, -1):
+            y[k] += a[k] * y[k + 1]
+        return y
+    even, odd = a[::2], a[1::2]
+    y[:-1:2] += even * b[1::2]
+    y[::2] = _by_halves(y[::2], even[: len(odd)] * odd, short)
+    y[1:-1:2] += odd * y[2::2]
     return y
 
 
@@ -96,27 +104,6 @@ def _accumulation_rule(ufunc: np.ufunc) -> Any:
         return pieces if pieces.dtype == x.dtype else pieces.astype(x.dtype)
 
     return rule
-
-
-_product_rule = _accumulation_rule(np.multiply)
-
-
-def _far_from_0(x: Any, where: Any = True) -> Any:
-    return np.min(np.absolute(x), initial=1, where=where) > 1e-280
-
-
-def _cumprod_rule(ct: Any, out: Any, x: Any, axis: int) -> Any:
-    """Return the sum of `ct · out` from each entry on, divided by the entry, or use `_product_rule` if that fails."""
-    if type(out) is np.ndarray and x.dtype.char == "d" and _far_from_0(out):
-        with np.errstate(all="ignore"):
-            sums = ct * out
-            precise = _far_from_0(sums) or _far_from_0(sums, ct != 0)
-            backward = np.flip(sums, axis)
-            np.cumsum(backward, axis, out=backward)  # in place: a new array would take longer
-            sums /= x
-        if precise and np.isfinite(sums).all():
-            return sums
-    return _product_rule(ct, out, x, axis)
 
 
 def _extremum_rule(ct: Any, out: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
@@ -151,20 +138,15 @@ def _prod_rule(ct: Any, out: Any, x: Any, axis: tuple[int, ...], keepdims: bool)
     return pieces if pieces.dtype == x.dtype else pieces.astype(x.dtype)
 
 
-define(
-    np.sum,
-    lambda ct, out, x, axis, keepdims: fast_paths.broadcast_to(restore_axes(ct, x, axis, keepdims), x.shape),
-    bind=signatures.reduction,
-    evaluate=np.add.reduce,
-)
+define(np.sum, _sum_rule, bind=signatures.reduction, evaluate=np.add.reduce)
 define(np.mean, _mean_rule, bind=signatures.reduction, evaluate=np.ndarray.mean)
 define(np.prod, _prod_rule, bind=signatures.reduction, evaluate=np.multiply.reduce)
-define(np.max, _extremum_rule, bind=signatures.reduction, evaluate=np.maximum.reduce)
-define(np.min, _extremum_rule, bind=signatures.reduction, evaluate=np.minimum.reduce)
+define(np.max, _extremum_rule, bind=signatures.reduction, evaluate=functools.partial(fast_paths.extremum, np.maximum))
+define(np.min, _extremum_rule, bind=signatures.reduction, evaluate=functools.partial(fast_paths.extremum, np.minimum))
 for extremum in (np.nanmax, np.nanmin):
     define(extremum, _extremum_rule, bind=signatures.reduction)
 define(np.cumsum, _cumsum_rule, bind=signatures.scan)
-define(np.cumprod, _cumprod_rule, bind=signatures.scan)
+define(np.cumprod, _accumulation_rule(np.multiply), bind=signatures.scan)
 for ufunc in (np.maximum, np.minimum, np.logaddexp, np.hypot):
     define(ufunc.accumulate, _accumulation_rule(ufunc), bind=signatures.accumulation)
 define(linear_recurrence, _recurrence_b, _recurrence_a, bind=signatures.along, evaluate=_linear_recurrence)

@@ -27,10 +27,7 @@ def inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _reshape(x: Any, shape: tuple[int, ...]) -> Any:
-    out = np.reshape(x, shape)  # by position: the keyword is `newshape` in NumPy 2.0
-    if not (x.flags.c_contiguous or out.base is None or np.may_share_memory(out, x)):
-        frozen(out.base)  # NumPy made a copy, and returns a view of it: no other copy is needed to freeze that
-    return out
+    return np.reshape(x, shape)  # by position: the keyword is `newshape` in NumPy 2.0
 
 
 def _concatenate_rule(ct: Any, out: Any, *args: Any, axis: int) -> Callable[[int], Any]:
