@@ -143,10 +143,10 @@ class CapturedProgram(Program):
         r"""Write the program to `path`, a Python file that needs only NumPy, and return the path.
 
         The file contains the function of `source`. In the file, this function also raises ValueError for invalid
-        labels, and for arguments that do not have the shapes and dtypes of the program's inputs. The current state and
-        large constants are saved next to the file, in a file of the same name that ends in .npz. A comment at the
-        beginning of the Python file shows a loop that continues from this state. Missing folders are created. Raises
-        ValueError if `path` does not end in .py, OSError if it cannot be written, and the errors of `source`.
+        labels, and for arguments that do not have the shapes and dtypes with which the step was captured. The current
+        state and large constants are saved next to the file, in a file of the same name that ends in .npz. A comment at
+        the beginning of the Python file shows a loop that continues from this state. Missing folders are created.
+        Raises ValueError if `path` does not end in .py, OSError if it cannot be written, and the errors of `source`.
 
         >>> import tempfile
         >>> from autograd_spiral import capture, grad
