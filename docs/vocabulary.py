@@ -135,7 +135,7 @@ ROWS: dict[str, dict[Any, Row]] = {
     },
     "Elementwise functions of scipy.special": {
         special.expit: row("z̄ · z · (1 − z)"),
-        special.logit: row("z̄ / (x · (1 − x))", edges="infinite at 0"),
+        special.logit: row("z̄ / (x · (1 − x))", edges="infinite at 0 and 1"),
         special.log_expit: row("z̄ · expit(−x)"),
         special.erf: row("z̄ · 2 / √(π) · exp(−x²)"),
         special.erfc: row("−z̄ · 2 / √(π) · exp(−x²)"),
@@ -169,7 +169,7 @@ ROWS: dict[str, dict[Any, Row]] = {
     "Reductions and scans": {
         np.sum: words("z̄, broadcast to the shape of x"),
         np.mean: words("z̄ / n, broadcast to the shape of x, for a mean of n entries"),
-        np.prod: words("z̄ · the product of the other entries", edges="exact even if entries are 0, at any order"),
+        np.prod: words("z̄ · the product of the other entries", edges="exact at any order, even if entries are 0"),
         np.linalg.vector_norm: words(
             "z̄ · sign(x) · (abs(x) / z)^(ord − 1)",
             edges="0 where z is 0, and no second derivative there; 0 where x is 0 if ord is below 1",
@@ -179,7 +179,7 @@ ROWS: dict[str, dict[Any, Row]] = {
         np.nanmax: EXTREMUM,
         np.nanmin: EXTREMUM,
         np.cumsum: words("the sum of z̄ from each index to the end of the axis"),
-        np.cumprod: words(SCAN.format("np.multiply"), edges="exact even if entries are 0, at any order"),
+        np.cumprod: words(SCAN.format("np.multiply"), edges="exact at any order, even if entries are 0"),
         np.maximum.accumulate: words(SCAN.format("np.maximum"), edges=TIE),
         np.minimum.accumulate: words(SCAN.format("np.minimum"), edges=TIE),
         np.logaddexp.accumulate: words(SCAN.format("np.logaddexp")),
@@ -222,7 +222,7 @@ ROWS: dict[str, dict[Any, Row]] = {
         ),
         np.linalg.pinv: words(
             "−zᵀ @ z̄ @ zᵀ + (z̄ᵀ − x @ z @ z̄ᵀ) @ z @ zᵀ, if there are at least as many rows as columns",
-            edges="NaN if x does not have full rank; singular values that pinv treats as 0 count as 0",
+            edges="NaN if x does not have full rank (singular values that NumPy treats as 0 lower the rank)",
         ),
         np.linalg.cholesky: words(
             "inv(z)ᵀ @ Φ(zᵀ @ z̄) @ inv(z), where Φ takes the lower triangle and halves its diagonal",
@@ -265,7 +265,9 @@ ROWS: dict[str, dict[Any, Row]] = {
         functions.log_softmax: row("z̄ − softmax(x) · Σ(z̄)"),
         functions.logsumexp: words("z̄ · softmax(x)", edges="0 along a row of −∞"),
         functions._label_cross_entropy: words(
-            "z̄ · (softmax(x) − onehot(y)) / N, where N is the number of rows if the mean is taken, else 1", None
+            "z̄ · (softmax(x) − onehot(y)) / N, where onehot(y) is 1 at the correct class of each row and 0 elsewhere, "
+            "and N is the number of rows if the mean is taken, else 1",
+            None,
         ),
     },
 }
@@ -299,10 +301,12 @@ CALLED: dict[Any, str] = {
     functions._ndtr: "ndtr(x)",
     autograd_spiral.no_grad: "no_grad()",
     autograd_spiral.blame: "blame()",
+    np.logaddexp.reduce: "np.logaddexp.reduce(array, axis=0, *, keepdims=False)",
+    np.hypot.reduce: "np.hypot.reduce(array, axis=0, *, keepdims=False)",
     functions._label_cross_entropy: "softmax_cross_entropy(x, y, *, reduction='mean')",
     functions.softmax_cross_entropy: "softmax_cross_entropy(x, y, *, reduction='mean')",
 }
-"""How to call functions that have no signature, or whose signature says less than this."""
+"""How to call functions that have no signature, or whose signature does not say exactly this."""
 
 NAMED = "returns NumPy's named tuple; for the gradient, see packed_{0}"
 
@@ -311,7 +315,7 @@ REMARKS: dict[Any, str] = {
     np.std: "gradient 0 if all entries are equal, and no second derivative there",
     np.linalg.vector_norm: "composed for the orders 1, inf and -inf",
     np.linalg.norm: "vectors: any order except 0, with edges as for vector_norm; matrices: the same orders as in NumPy",
-    np.linalg.cond: "NaN for singular matrices, and where the norms have no derivative",
+    np.linalg.cond: "gradient NaN for singular matrices, and where the norms have no derivative",
     np.linalg.solve: "a vector b is treated as a matrix with one column",
     np.linalg.lstsq: "unlike NumPy, also returns the residuals if the matrix does not have full rank",
     np.linalg.pinv: "with `hermitian=True`, only the triangle that NumPy reads gets a gradient",
@@ -348,6 +352,7 @@ REMARKS: dict[Any, str] = {
     **dict.fromkeys((np.maximum.reduce, np.minimum.reduce), "the settings are initial and where; ties as for max"),
     **dict.fromkeys((np.logical_and.reduce, np.logical_or.reduce), "the only setting is where; no gradient"),
     **dict.fromkeys((np.logical_and.reduceat, np.logical_or.reduceat), "no gradient"),
+    **dict.fromkeys((np.add.accumulate, np.multiply.accumulate), "the only setting is dtype"),
     np.bincount: "the gradient is with respect to the weights",
     functions.leaky_relu: "the derivative at 0 is the slope",
     functions.elu: "the derivative at 0 is alpha",
@@ -502,10 +507,10 @@ was broadcast, and converts it to the dtype of the argument. Functions accept th
 keywords that the table shows. Other keywords raise an error. A function that is marked *internal* is not for users: it
 appears only in recorded graphs.
 
-The column *edges* is about points where the function has no derivative, or an infinite one. It says which gradient the
-rule returns there. (A *tie* means that several arguments, or several entries, are equal.) All rules use only functions
-that have rules themselves, so you can also take gradients of gradients, to any order. The column *orders* says which of
-these gradients can differ from 0:
+The column *edges* is mainly about points where the function has no derivative, or an infinite one. It says which
+gradient the rule returns there. (A *tie* means that several arguments, or several entries, are equal.) The column also
+contains other remarks. All rules use only functions that have rules themselves, so you can also take gradients of
+gradients, to any order. The column *orders* says which of these gradients can differ from 0:
 
 - *any*: gradients of every order (although those of a polynomial like `np.square` become 0 at some order);
 - *first, then 0*: only the first gradient, since the function is linear or piecewise linear;
@@ -527,7 +532,7 @@ def _without_gradient() -> str:
     known = set(checkable().values())
     names = [_name(PRIMITIVES[f]) for f in PRIMITIVES if f in known and not has_gradient(f)]
     text = (
-        "These functions return masks, indices and other whole numbers. Their calls are recorded like all others, but "
+        "These functions return masks, indices or other whole numbers. Their calls are recorded like all others, but "
         "no gradient flows through them. (`argselect` is internal: medians and quantiles use it.)"
     )
     listed = textwrap.fill(", ".join(f"`{name}`" for name in names) + ".", 120)
@@ -545,7 +550,7 @@ def _composed() -> str:
     text = (
         "These functions are composed of functions from the tables above: if you call one of them, the engine records "
         "the functions that it is composed of. The second column lists what example calls record. A few functions that "
-        "have a rule are in this table, too, because some of their calls are composed."
+        "have a rule are in this table, too, because with some arguments, they are composed of other functions instead."
     )
     return _section("Composed", text, _table("call records remarks", rows))
 
@@ -610,9 +615,15 @@ def _left_out() -> str:
     for why, names in LEFT_OUT.items():
         others = {f: instead for f, instead, reason in left_out.named() if reason == why and ".data)" not in instead}
         listed = ", ".join(f"`np.{name}`" for name in names.split())
-        rows.append((listed, why, "; ".join(f"for `{name_of(f)}`: {instead}" for f, instead in others.items())))
+        rows.append(
+            (
+                listed,
+                why.format("the function"),
+                "; ".join(f"for `{name_of(f)}`: {instead}" for f, instead in others.items()),
+            )
+        )
     text = (
-        "If you call one of these NumPy functions on a tensor, it raises an error. The second column gives the reason, "
+        "If you call one of these NumPy functions on a tensor, you get an error. The second column gives the reason, "
         "and the third column says what to write instead. For a function that is not mentioned in the third column, "
         "pass the value of the tensor, as in `np.unique(t.data)`."
     )

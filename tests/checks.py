@@ -74,7 +74,7 @@ def checked_alone(function, *inputs, factor=1.0, as_arrays=False):
 
     gradients = exactly(*inputs) if as_arrays else by_hand
     report = check_against(plain(function), gradients, *inputs, cotangent=ct, raise_on_mismatch=False)
-    assert report.method.startswith("judged by differences only")
+    assert report.method.startswith("judged by finite differences only")
     return report
 
 

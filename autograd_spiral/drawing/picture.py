@@ -46,15 +46,15 @@ def draw(
     `save_as(path)` writes a picture, and notebooks display it.
 
     `gradients_of` is a tensor that requires gradients, or a list, tuple, dict or dataclass of such tensors. With it,
-    the backward pass is drawn, too, with each gradient next to its value, and each output must have one element. A name
-    in the picture comes from `Tensor(name=…)` or `.named(…)`. Without such a name, it comes from the dict `names`, such
-    as `locals()`, or else from the keys and attributes of `gradients_of`. `rankdir` is the direction in which values
-    flow: "TB" (top to bottom), "LR" (left to right), "BT" or "RL".
+    the backward pass is drawn, too, and each output must have one element. Each gradient is drawn next to the value
+    that it belongs to. The names in the picture come from `Tensor(name=…)` and `.named(…)`. A tensor without such a
+    name gets one from the dict `names`, such as `locals()`, or else from the keys and attributes of `gradients_of`.
+    `rankdir` is the direction in which values flow: "TB" (top to bottom), "LR" (left to right), "BT" or "RL".
 
-    Large graphs are simplified. If all rounds of a loop compute the same thing, only the first one is drawn, in a frame
-    that says how many there are. A long sum is one node, and so is the whole update of a parameter. `fold=False` draws
-    all of these in full. If there are more than `max_nodes` nodes, each `scope(…)` is drawn as one node, and only
-    operations outside any scope are still drawn one by one.
+    Large graphs are simplified. If all rounds of a loop perform the same operations, only the first round is drawn, in
+    a frame that says how many rounds there are. A long sum is one node, and so is the whole update of a parameter.
+    `fold=False` draws all of these in full. If there are more than `max_nodes` nodes, each `scope(…)` is drawn as one
+    node, and only operations outside any scope are still drawn one by one.
 
     A captured step is drawn as the program that its latest call used, so call it first. The picture of a program shows
     its forward pass, its backward pass, and its updates, such as `W ← W − dW`, next to the parameters that they change.

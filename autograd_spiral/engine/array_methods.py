@@ -260,7 +260,7 @@ class ArrayMethods:
         return np.mean(self, axis, keepdims=keepdims, **settings and messages.in_numpys_names(settings))
 
     def max(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
-        """Return the largest entry over `axis`, like `np.max`; entries that tie share the gradient equally.
+        """Return the largest entry along `axis`, like `np.max`; entries that tie share the gradient equally.
 
         NumPy's keywords `initial` and `where` work, too. For `axis`, `keepdims` and errors, see `sum`. Also raises
         `ShapeError` if there are no entries.
@@ -274,7 +274,7 @@ class ArrayMethods:
         return np.max(self, axis, keepdims=keepdims, **settings and messages.in_numpys_names(settings))
 
     def min(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
-        """Return the smallest entry over `axis`, like `np.min`; entries that tie share the gradient equally.
+        """Return the smallest entry along `axis`, like `np.min`; entries that tie share the gradient equally.
 
         For the keywords and errors, see `max`.
 
@@ -330,7 +330,7 @@ class ArrayMethods:
         return np.std(self, axis, ddof=ddof, keepdims=keepdims, **settings and messages.in_numpys_names(settings))
 
     def all(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
-        """Return whether all entries over `axis` are true, like `np.all`; the result has no gradient.
+        """Return whether all entries along `axis` are true, like `np.all`; the result has no gradient.
 
         NumPy's keyword `where` works, too. For `axis`, `keepdims` and errors, see `sum`.
 
@@ -341,7 +341,7 @@ class ArrayMethods:
         return np.all(self, axis, keepdims=keepdims, **settings and messages.in_numpys_names(settings))
 
     def any(self, axis: Any = None, *, keepdims: bool = False, **settings: Any) -> Self:
-        """Return whether at least one entry over `axis` is true, like `np.any`; the result has no gradient.
+        """Return whether at least one entry along `axis` is true, like `np.any`; the result has no gradient.
 
         NumPy's keyword `where` works, too. For `axis`, `keepdims` and errors, see `sum`.
 
@@ -627,7 +627,7 @@ class ArrayMethods:
         return np.take(self, indices, axis)
 
     def copy(self) -> Self:
-        """Return a new tensor with the same values, through which gradients flow to this one.
+        """Return a new tensor with the same values; gradients flow back through it to this tensor.
 
         >>> from autograd_spiral import Tensor
         >>> Tensor([1.0, 2.0], requires_grad=True).copy()  # recorded as np.positive, which changes no value

@@ -30,8 +30,8 @@ def primitive(*vjps: VJP | None) -> Callable[[F], F]:
     `vjps` are the gradient rules, also called vector-Jacobian products. There is one rule for each array that the
     operation takes, or None for an array that gets no gradient. So the first `len(vjps)` parameters of the function are
     arrays. All others are settings, called `params` here, which are passed by keyword. The function is called with
-    plain arrays, which are read-only, and returns a new array. If no argument is a Tensor, the operation returns a
-    plain array, too.
+    plain arrays, which are read-only, and returns a new array. The operation itself can be called with Tensors, and
+    then returns a Tensor. If no argument is a Tensor, it returns a plain array.
 
     A rule is called as `vjp(ct, out, *arrays, **params)`. Here `out` is the value of the operation, and `ct` is its
     cotangent: the gradient of the loss with respect to `out`. The rule returns the gradient of the loss with respect to

@@ -64,8 +64,8 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
     numbers. `.data` is the value, a read-only array. NumPy's functions and Python's operators on Tensors return
     Tensors, and record how these were computed. The record is called the graph.
 
-    A tensor that was made from data is a leaf. With `requires_grad=True` (only for floating-point data), `backward()`
-    adds its gradient to `.grad`. Its `name` appears in pictures, programs and errors.
+    A tensor that was made from data is a leaf. If it was made with `requires_grad=True` (only for floating-point data),
+    `backward()` adds its gradient to its `.grad`. A `name` appears in pictures, programs and errors.
 
     `copy.copy`, `copy.deepcopy` and `pickle` turn a leaf into another leaf with the same value, `requires_grad` and
     name. For a computed tensor, `copy.copy` keeps the graph, as `t.copy()` does; `copy.deepcopy` and `pickle` keep only
@@ -214,8 +214,8 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
 
         This is only for tensors that were not computed from others (leaves), such as parameters. The value is converted
         to the tensor's dtype. What was recorded before keeps the old value, so its gradients stay right. Raises
-        `InPlaceError` for a tensor that was computed, `ShapeError` for another shape, and `DtypeError` for a dtype that
-        NumPy does not convert with `casting="same_kind"` (such as float to integer).
+        `InPlaceError` for a tensor that was computed, `ShapeError` for another shape, and `DtypeError` for a conversion
+        that NumPy does not allow with `casting="same_kind"` (such as float to integer).
 
         >>> w = Tensor([1.0, 2.0], requires_grad=True)
         >>> w.assign(w - 0.5)
@@ -274,15 +274,15 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
         self._grad = value
 
     def backward(self, cotangent: TensorLike | None = None, **others: Never) -> None:
-        """Compute the gradient of this tensor with respect to each of its parameters, and add it to their `.grad`.
+        """Compute the gradients of this tensor, and add them to the `.grad` of the leaves that it was computed from.
 
-        The parameters are the tensors with `requires_grad=True` that this one was computed from, and that were not
-        computed from others. If this tensor has more than one element, `cotangent` is needed: an array of the tensor's
-        shape and dtype, with a weight for each element. Each parameter then gets the gradient of the weighted sum of
-        the elements. (This is a vector-Jacobian product.) If an error occurs, every `.grad` stays unchanged.
+        Only leaves with `requires_grad=True` get a gradient. A leaf is a tensor that was not computed from others, such
+        as a parameter. If this tensor has more than one element, `cotangent` is needed: an array of the tensor's shape
+        and dtype, with a weight for each element. Each leaf then gets the gradient of the weighted sum of the elements.
+        (This is a vector-Jacobian product.) If an error occurs, every `.grad` stays unchanged.
 
-        Raises `GradientError` if this tensor has no parameters, or if `cotangent` is missing. Raises `ShapeError` or
-        `DtypeError` for a cotangent of another shape or dtype.
+        Raises `GradientError` if there is no leaf that gets a gradient, or if `cotangent` is missing. Raises
+        `ShapeError` or `DtypeError` for a cotangent of another shape or dtype.
 
         >>> x = Tensor([1.0, 2.0], requires_grad=True)
         >>> (x * x).backward([1.0, 10.0])  # the gradient of 1 * x[0]**2 + 10 * x[1]**2

@@ -82,8 +82,8 @@ class explore:
 
         A snapshot holds every value of a call. `at` has the numbers of the calls that get a snapshot, counted from 0.
         By default, these are the first calls, and then a call whenever the number of calls has grown by 15% since the
-        last snapshot, so that 10,000 calls have 60 snapshots. `explore` adds a last snapshot, with the parameters as
-        they are when it is called.
+        last snapshot, so that 10,000 calls have 60 snapshots. When you call `explore`, it adds a last snapshot, with
+        the current values of the parameters.
 
         At most `snapshots` snapshots are kept, or fewer if their elements would take more than `budget` bytes as
         float32. Of large arrays, only some elements are kept. If the data are points in the plane, the page can show
@@ -102,7 +102,7 @@ class explore:
         >>> record = explore.training(train)
         >>> for _ in range(10):
         ...     loss = record(np.zeros(2))
-        >>> record  # of calls 0 to 7 and 9
+        >>> record  # the snapshots are of the calls 0 to 7 and 9
         <record of 10 calls of <captured step train, 1 program>: 9 snapshots>
         >>> page = explore(record)  # one slider for the steps of the computation, one for the snapshots
         """

@@ -133,7 +133,7 @@ def _by_the_engine(checked: CheckedFunction, hand: ByHand, cotangent: Any) -> tu
     if not all(_is_confirmed(judge, at) for at in hand.gradients):
         return [], ""
     found = {at: _unfit(checked, at, g) or _by_hand(judge, at, g) for at, g in hand.weighted(judge.cotangents).items()}
-    return diagnosed(judge, found, by_hand=True), "judged by the engine's gradients, which differences confirm"
+    return diagnosed(judge, found, by_hand=True), "judged by the engine's gradients, which finite differences confirm"
 
 
 def _is_confirmed(judge: Judge, at: int) -> bool:
@@ -147,7 +147,7 @@ def _is_confirmed(judge: Judge, at: int) -> bool:
 def _by_differences(plain: CheckedFunction, hand: ByHand, cotangent: Any, why: str) -> tuple[list[Findings], str]:
     """Return findings based on differences alone, and how they were judged."""
     why = why or "what was recorded is not all of the function, or has a wrong rule"
-    method = f"judged by differences only: {plain.name} could not be recorded ({why})"
+    method = f"judged by finite differences only: {plain.name} could not be recorded ({why})"
     if rows := faults_of(plain) or hand.faults():
         return rows, method
     judge = Judge(plain, cotangent)

@@ -121,9 +121,10 @@ def check_against(
     or a tuple `(value, gradients)`. If `function` itself returns such a tuple, pass `gradients=True`, like `jac=True`
     in SciPy.
 
-    If an element differs from the engine's gradient by more than rounding, a finite difference decides which of the two
-    is right. At a kink, any slope between the two sides is accepted. For `inputs`, `cotangent` and errors, see
-    `check_gradients`. Also raises `ShapeError` if the number or form of the gradients does not match the inputs.
+    If an element of a hand-derived gradient differs from the engine's by more than rounding, a finite difference
+    decides which of the two is right. At a kink, such as 0 for relu, any value between the slopes on the two sides is
+    accepted. For `inputs`, `cotangent` and errors, see `check_gradients`. Also raises `ShapeError` if the number or
+    form of the gradients does not match the inputs.
 
     >>> import numpy as np
     >>> x = np.array([1.0, 2.0, 3.0])

@@ -16,11 +16,11 @@ __all__ = ["Adam"]
 class Adam(Optimizer):
     """Update parameters by Adam, or by AdamW if `weight_decay` is positive.
 
-    The optimizer keeps two averages of the gradient g, which are 0 at first: `mean = beta1 * mean + (1 - beta1) * g`,
-    and `square = beta2 * square + (1 - beta2) * g**2`. At the t-th update, where t starts at 1, it subtracts
-    `learning_rate * (mean / (1 - beta1**t)) / (sqrt(square / (1 - beta2**t)) + epsilon)` from each parameter p (Kingma
-    and Ba 2015). With `weight_decay`, it also subtracts `learning_rate * weight_decay * p` (Loshchilov and Hutter
-    2019).
+    The optimizer keeps an average of the gradient g and an average of g**2. Both are 0 at first. Each update computes
+    `mean = beta1 * mean + (1 - beta1) * g` and `square = beta2 * square + (1 - beta2) * g**2`. The t-th update, where t
+    starts at 1, then subtracts `learning_rate * (mean / (1 - beta1**t)) / (sqrt(square / (1 - beta2**t)) + epsilon)`
+    from each parameter p (Kingma and Ba 2015). With `weight_decay`, it also subtracts
+    `learning_rate * weight_decay * p` (Loshchilov and Hutter 2019).
 
     `parameters` is a tensor that requires gradients, or a list, tuple, dict or dataclass of such tensors.
     `learning_rate` is a number, or a schedule such as `cosine_decay(…)`. For more about both, and for the errors, see

@@ -124,7 +124,7 @@ class Optimizer:
         return {f"{type(self).__name__}.{name}": tensor for name, tensor in own.items()}
 
     def update(self, gradients: Any = None, *others: Never) -> None:
-        """Take one step: assign new values to all parameters, computed from their gradients.
+        """Make one update: assign new values to all parameters, computed from their gradients.
 
         `gradients` has the form of the parameters: a single gradient, or a container with the same keys. In a captured
         step, the parameters and the optimizer's own tensors change only when the whole step has succeeded. Pictures
@@ -132,9 +132,9 @@ class Optimizer:
 
         Raises `GradientError` if the gradients have another form, if one is missing, or if the container now holds
         other parameters. Raises `ShapeError` if a gradient has another shape, and `DtypeError` if it is not
-        floating-point. Issues a UserWarning if the loss was computed before the latest update. Also issues one if the
-        gradients are those of other tensors, such as the parameters of a new net, and these tensors do not change from
-        one update to the next.
+        floating-point. Issues a UserWarning if the gradients are out of date because the loss was computed before the
+        latest update. Also issues one if the gradients are those of other tensors, such as the parameters of a new net,
+        and these tensors do not change from one update to the next.
 
         >>> from autograd_spiral import Adam
         >>> w = Tensor([1.0, 2.0], requires_grad=True)

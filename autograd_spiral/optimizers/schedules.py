@@ -43,7 +43,7 @@ def cosine_decay(initial: float, steps: float, final: float = 0.0) -> Schedule:
     A schedule is a function that takes the number of updates so far and returns the learning rate. Pass it to an
     optimizer as `learning_rate`. After `step` updates, the rate is
     `final + (initial - final) * (1 + cos(pi * step / steps)) / 2` (Loshchilov and Hutter 2017). After `steps` updates,
-    it stays at `final`. Raises ValueError unless `initial` and `steps` are positive, and for a negative `final`.
+    it stays at `final`. Raises ValueError if `initial` or `steps` is not positive, or if `final` is negative.
 
     >>> cosine_decay(0.1, steps=100)(np.array([0, 50, 100, 200])).round(4)
     array([0.1 , 0.05, 0.  , 0.  ])

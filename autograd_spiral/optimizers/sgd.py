@@ -14,9 +14,9 @@ __all__ = ["SGD"]
 class SGD(Optimizer):
     """Update parameters by stochastic gradient descent: subtract `learning_rate * g`, where g is the gradient.
 
-    With `momentum`, it subtracts `learning_rate * v` instead. The velocity v is 0 at first, and each update begins with
-    `v = momentum * v + g`. If `nesterov=True` is also given, it subtracts `learning_rate * (g + momentum * v)`
-    (Sutskever et al. 2013, in PyTorch's form).
+    With `momentum`, the optimizer subtracts `learning_rate * v` instead. The velocity v is 0 at first, and each update
+    begins with `v = momentum * v + g`. If `nesterov=True` is also given, the optimizer subtracts
+    `learning_rate * (g + momentum * v)` (Sutskever et al. 2013; PyTorch uses the same formula).
 
     `parameters` is a tensor that requires gradients, or a list, tuple, dict or dataclass of such tensors.
     `learning_rate` is a number, or a schedule such as `cosine_decay(…)`. For more about both, and for the errors, see

@@ -29,10 +29,10 @@ def backward_source(loss: Tensor, parameters: Any, *, names: Mapping[str, Any] |
     parameters.
 
     `loss` is a recorded tensor with one element. `parameters` is a tensor that requires gradients, or a list, tuple,
-    dict or dataclass of such tensors. A name in the code comes from `Tensor(name=…)` or `.named(…)`. Without such a
-    name, it comes from the dict `names`, such as `locals()`, or else from the keys and attributes of `parameters`.
-    Raises whatever `grad` raises, `StaleLeafError` if `assign` has changed a tensor since `loss` was computed from it,
-    and `CaptureError` if an operation cannot be printed.
+    dict or dataclass of such tensors. The names in the code come from `Tensor(name=…)` and `.named(…)`. A tensor
+    without such a name gets one from the dict `names`, such as `locals()`, or else from the keys and attributes of
+    `parameters`. Raises whatever `grad` raises, `StaleLeafError` if `assign` has changed a tensor since `loss` was
+    computed from it, and `CaptureError` if an operation cannot be printed.
 
     >>> import numpy as np
     >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]], name="x")

@@ -112,8 +112,8 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     The Hessian holds the second derivatives for all pairs of elements of the argument. Its shape is the shape of the
     argument, twice: for an argument of shape (2, 3), it is (2, 3, 2, 3). If the argument is a dict with W and b,
     `result["W"]["b"]` holds the derivatives with respect to an element of W and an element of b. Other containers and
-    several arguments work in the same way. `argnums` says with respect to which arguments, as in `value_and_grad`.
-    Raises the errors of `value_and_grad`.
+    several arguments work in the same way. The derivatives are with respect to the arguments at the positions
+    `argnums`, as in `value_and_grad`. Raises the errors of `value_and_grad`.
 
     >>> hessian(lambda x: np.sum(x**3) + x[0] * x[1])(np.array([1.0, 2.0]))
     array([[ 6.,  1.],

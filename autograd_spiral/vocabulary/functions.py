@@ -291,8 +291,9 @@ def softmax_cross_entropy(scores: Any, labels: Any, *, reduction: str = "mean") 
     mean over the rows, "sum" for the sum, or "none" for the N losses themselves. Large scores do not overflow.
 
     For the mean, the gradient with respect to the scores is `(softmax(scores) - onehot) / N`, where each row of
-    `onehot` is 1 at the correct class and 0 elsewhere (see CS231n, Neural Networks Case Study). Raises `LabelError`,
-    which names the first wrong label and its row, and `ShapeError` if the shapes do not fit.
+    `onehot` is 1 at the correct class and 0 elsewhere (see CS231n, Neural Networks Case Study). Raises `LabelError` if
+    the labels are invalid; the message names the first wrong label and its row. Raises `ShapeError` if the scores do
+    not have shape (N, K).
 
     >>> scores = np.log(np.array([[0.2, 0.3, 0.5]]))  # the softmax of these is 0.2, 0.3, 0.5
     >>> float(softmax_cross_entropy(scores, [1]).round(4)), round(-math.log(0.3), 4)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_spiral.engine.messages import INSTEAD
+from autograd_spiral.engine.messages import INSTEAD, name_of
 from autograd_spiral.engine.table import VALUE_FUNCTIONS
 from autograd_spiral.vocabulary.compositions.arguments import available
 
@@ -17,22 +17,22 @@ VALUE_FUNCTIONS.update((np.array_str, np.allclose, np.array_equal, np.array_equi
 __all__ = ["LEFT_OUT", "named"]
 
 LEFT_OUT = {
-    "its results can be complex numbers, which are not supported": """
+    "{} can return complex numbers, which are not supported": """
         fft.fft fft.ifft fft.fft2 fft.ifft2 fft.fftn fft.ifftn fft.rfft fft.irfft fft.rfft2 fft.irfft2 fft.rfftn
         fft.irfftn fft.hfft fft.ihfft linalg.eig linalg.eigvals poly roots sort_complex angle""",
-    "the shape of its result depends on the values": """
+    "the shape of what {} returns depends on the values": """
         argwhere flatnonzero nonzero ix_ trim_zeros unique unique_all unique_counts unique_inverse unique_values
         intersect1d setdiff1d setxor1d union1d""",
-    "its results are counts, positions, masks or bits, which have no gradient": """
+    "{} returns counts, positions, masks or bits, which have no gradient": """
         digitize isin in1d lexsort ravel_multi_index unravel_index histogram histogram2d histogramdd
         histogram_bin_edges diag_indices_from tril_indices_from triu_indices_from linalg.matrix_rank packbits unpackbits
         spacing frexp nextafter may_share_memory shares_memory einsum_path isnat is_busday busday_count busday_offset
         datetime_as_string""",
-    "NumPy keeps it for old code": "polyadd polysub polymul polydiv polyder polyint polyfit",
+    "NumPy keeps {} for old code": "polyadd polysub polymul polydiv polyder polyint polyfit",
     "a short formula does the same": "fft.fftshift fft.ifftshift linspace logspace geomspace vander",
     "a tensor cannot be filled with values": "empty_like",
 }
-"""Maps each reason for leaving functions out to their names."""
+"""Maps each reason for leaving functions out, with {} for the function, to their names."""
 
 _OTHERS = {
     "linalg.eig": "np.linalg.eigh(t), for symmetric matrices",
@@ -63,4 +63,4 @@ def named() -> Iterator[tuple[Callable[..., Any], str, str]]:
                 yield function, _OTHERS.get(name, f"np.{name}(t.data), outside captured steps"), why
 
 
-INSTEAD.update((function, f"{instead}, since {why}") for function, instead, why in named())
+INSTEAD.update((function, f"{instead}, since {why.format(name_of(function))}") for function, instead, why in named())

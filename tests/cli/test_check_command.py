@@ -65,8 +65,8 @@ def wrong(W, x):
     ("words", "status", "says"),
     [
         (["losses:hinge", "--against", "losses:gradients"], 0, "judged by the engine's gradients"),
-        (["losses:in_place", "--against", "losses:gradients"], 0, "judged by differences only: in_place could not be"),
-        (["losses:both", "--against", "losses:both"], 0, "judged by differences only: both could not be recorded"),
+        (["losses:in_place", "--against", "losses:gradients"], 0, "judged by finite differences only: in_place could"),
+        (["losses:both", "--against", "losses:both"], 0, "judged by finite differences only: both could not be"),
         (["losses:hinge", "--against", "losses:wrong"], 1, "sign flipped"),
         (["losses:in_place", "--against", "losses:wrong"], 1, "sign flipped"),
     ],

@@ -58,7 +58,7 @@ def test_what_cannot_be_recorded_is_judged_by_differences_alone(function, dtype)
     x = X.astype(dtype)
     report = check_against(function, lambda x: np.asarray(PLAIN[function](x), x.dtype), x)
     assert report.verdict == "ok"
-    assert report.method.startswith(f"judged by differences only: {function.__name__} could not be recorded (")
+    assert report.method.startswith(f"judged by finite differences only: {function.__name__} could not be recorded (")
     assert str(report).splitlines()[-1] == report.method
     wrong = np.asarray(PLAIN[function](x) * [[1, 1, 1], [1.01, 1, 1]], dtype)
     row = only(check_against(function, wrong, x, raise_on_mismatch=False))
@@ -69,7 +69,7 @@ def test_what_cannot_be_recorded_is_judged_by_differences_alone(function, dtype)
 
 def test_the_engine_judges_what_it_can_record():
     report = check_against(lambda x: np.sum(x * x), 2 * X, X)
-    assert report.method == "judged by the engine's gradients, which differences confirm"
+    assert report.method == "judged by the engine's gradients, which finite differences confirm"
 
 
 def test_a_part_that_is_not_recorded_is_seen_by_differences():

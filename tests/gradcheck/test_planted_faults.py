@@ -18,7 +18,7 @@ UNNAMED = re.compile("no common factor")
 def test_the_right_gradients_pass(model):
     report = check_against(model.loss, model.gradients, *model.inputs.values())
     assert report.verdict == "ok"
-    assert report.method == "judged by the engine's gradients, which differences confirm"
+    assert report.method == "judged by the engine's gradients, which finite differences confirm"
 
 
 @pytest.mark.parametrize("fault", FAULTS[::3], ids=[fault.name for fault in FAULTS[::3]])
@@ -34,7 +34,7 @@ def test_planted_faults_are_caught_and_named(fault):
 def test_planted_faults_are_caught_by_differences_alone(fault):
     inputs = fault.model.inputs.values()
     report = check_against(plain(fault.model.loss), fault.gradients(), *inputs, raise_on_mismatch=False)
-    assert report.method.startswith("judged by differences only")
+    assert report.method.startswith("judged by finite differences only")
     assert report.ok is False
 
 

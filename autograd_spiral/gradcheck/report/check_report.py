@@ -17,14 +17,14 @@ class CheckReport(Report):
     """The result of a gradient check, which prints as a table: one row for each input and each order of derivative.
 
     The column `order` is 1 for gradients, and 2 for gradients of gradients. The column `ok` counts the elements of the
-    input whose derivative is right, `kink` those at a kink (such as 0 for relu), `noise` those whose finite difference
-    is too inaccurate, and `wrong` those whose derivative is wrong. For the worst element, the table shows its index
-    (`worst at`), its `value`, the derivative that was checked (`analytic`), and the finite difference with its error
-    bound (`numeric ± bound`).
+    input whose derivative is right, `kink` those at a kink, where the slope jumps (such as 0 for relu), `noise` those
+    whose finite difference is too inaccurate, and `wrong` those whose derivative is wrong. For the worst element, the
+    table shows its index (`worst at`), its `value`, the derivative that was checked (`analytic`), and the finite
+    difference with its error bound (`numeric ± bound`).
 
     The attribute `rows` holds a `Findings` object for each row. In a report of `check_against`, the attribute `method`
-    says what the hand-derived gradients were compared with. In the example, these are the engine's gradients, which
-    agree with finite differences; the last line says so.
+    says what the hand-derived gradients were compared with. In the example, they were compared with the engine's
+    gradients, which agree with finite differences; the last line says so.
 
     >>> import numpy as np
     >>> from autograd_spiral import check_against
@@ -36,7 +36,7 @@ class CheckReport(Report):
     np.square: wrong
     input    shape  order  ok  kink  noise  wrong  worst at  value  analytic  numeric ± bound  says
     input 0  (2,)   1      0   0     0      2      (0,)      1      3         2 ± 1e-11        1.50 × too large
-    judged by the engine's gradients, which differences confirm
+    judged by the engine's gradients, which finite differences confirm
     """
 
     COLUMNS: ClassVar = (

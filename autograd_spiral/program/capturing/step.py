@@ -51,12 +51,12 @@ def capture(
     The record is called a program. Replaying it takes less time than running the function. A program can also be
     printed, drawn and explored, and it is valid for any values of its inputs.
 
-    The inputs are the arrays among the arguments, and the tensors among them that require no gradients. They may be
-    inside lists, tuples, dicts and dataclasses. Each combination of shapes and dtypes gets its own program. The other
-    tensors that the step uses but does not compute, such as parameters, are its state: each call uses their current
-    values. If the step assigns new values to them, they change when the whole step has succeeded. (If an argument is a
-    dataclass that holds no arrays, it is taken for a model: the object itself counts as constant, and its tensors
-    belong to the state.) No gradient flows back through the tensors that the step returns.
+    The inputs are those arguments that are arrays, or tensors that require no gradients. They may also be inside lists,
+    tuples, dicts and dataclasses. Each combination of shapes and dtypes gets its own program. The other tensors that
+    the step uses but does not compute, such as parameters, are its state: each call uses their current values. If the
+    step assigns new values to them, they change when the whole step has succeeded. (If an argument is a dataclass that
+    holds no arrays, it is taken for a model: the object itself counts as constant, and its tensors belong to the
+    state.) No gradient flows back through the tensors that the step returns.
 
     Everything else that the step uses counts as constant. But if a variable, an attribute of one of your objects, or an
     item of a short list or dict changes, the next call makes a new program. This works for everything that the code of
@@ -82,10 +82,10 @@ def capture(
 
     `executor` says how programs are run. It is `blocks()`, `xla()`, or a function of your own that takes a program and
     returns a `Run`, an object that runs the program when it is called with arrays. (The simplest such function is
-    `interpret`, in `autograd_spiral.program.executor`.) By default, NumPy runs the programs: it writes results into
-    arrays that it uses again at the next call, and computes large programs in blocks of rows. Raises TypeError if
-    `step` or `executor` is not callable. A call raises `CaptureError` if the results of the executor do not have the
-    shapes and dtypes of the program.
+    `interpret`, in `autograd_spiral.program.executor`.) By default, programs run on NumPy: results are written into
+    arrays that the next call uses again, and large programs are computed in blocks of rows. Raises TypeError if `step`
+    or `executor` is not callable. A call raises `CaptureError` if an executor's results do not have the shapes and
+    dtypes that the program states.
 
     >>> import numpy as np
     >>> from autograd_spiral import Tensor, capture, grad
@@ -206,7 +206,7 @@ class CapturedStep:
         The engine records the operations as in any other function, and the function can read values, as with
         `float(t)`. Raises what the function raises.
 
-        >>> step = capture(lambda x: x / float(x.sum()))  # float(…) would raise an error in a captured call
+        >>> step = capture(lambda x: x / float(x.sum()))  # because of float(…), step(x) would raise an error
         >>> step.eager(Tensor([1.0, 3.0]))
         Tensor([0.25, 0.75])
         """
@@ -233,7 +233,7 @@ class CapturedStep:
         return self._programs.program
 
     def program_for(self, *args: Any, **kwargs: Any) -> tuple[CapturedProgram, list[NDArray[Any]]]:
-        """Return the program that a call with these arguments would use, and the arrays of its inputs.
+        """Return the program that a call with these arguments would use, and the arrays that it would get as inputs.
 
         The call itself is not made. If there is no such program yet, it is recorded now. Raises the errors that
         recording raises.

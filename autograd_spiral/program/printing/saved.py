@@ -94,8 +94,8 @@ class CapturedProgram(Program):
 
         The function takes the inputs, the state that the step assigns, and the state that it only reads. It returns the
         outputs, and then the new state, in the order of the arguments. So you can call it in a loop, as in
-        `loss, *state = step(X, y, *state)`. Raises `CaptureError` if the step calls a declared primitive whose body
-        cannot run on Tensors.
+        `loss, *state = step(X, y, *state)`. Raises `CaptureError` if the step calls an operation that was declared with
+        `@primitive`, and the function of this operation does not work with Tensors.
 
         >>> from autograd_spiral import capture
         >>> step = capture(lambda x: 2 * x)
@@ -142,11 +142,11 @@ class CapturedProgram(Program):
     def save(self, path: str | os.PathLike[str]) -> Path:
         r"""Write the program to `path`, a Python file that needs only NumPy, and return the path.
 
-        The file has the function of `source`, which there also raises ValueError for invalid labels and for arguments
-        of other shapes or dtypes. The current state and large constants are saved next to it, in a file of the same
-        name that ends in .npz. A comment at the beginning of the file shows a loop that continues from this state.
-        Missing folders are created. Raises ValueError if `path` does not end in .py, OSError if it cannot be written,
-        and the errors of `source`.
+        The file contains the function of `source`. In the file, this function also raises ValueError for invalid
+        labels, and for arguments that do not have the shapes and dtypes with which the step was captured. The current
+        state and large constants are saved next to the file, in a file of the same name that ends in .npz. A comment at
+        the beginning of the Python file shows a loop that continues from this state. Missing folders are created.
+        Raises ValueError if `path` does not end in .py, OSError if it cannot be written, and the errors of `source`.
 
         >>> import tempfile
         >>> from autograd_spiral import capture, grad

@@ -50,9 +50,9 @@ def blocks(rows: int | None = None, threads: int = 1) -> Executor:
     number, and the group with the most rows in total is divided into blocks. Each block uses the other inputs whole.
 
     Sums over rows are added up in a different order than without blocks, so results can differ in the last digits. With
-    the same `rows` and `threads`, they are exactly the same in every run. Several threads pay off for wide layers, but
-    only if BLAS, the library that multiplies matrices for NumPy, uses only one thread itself. If the package
-    threadpoolctl is installed, `blocks` takes care of that. Otherwise, set the environment variable
+    the same `rows` and `threads`, the results are exactly the same in every run. Several threads pay off for wide
+    layers, but only if BLAS, the library that multiplies matrices for NumPy, uses only one thread itself. If the
+    package threadpoolctl is installed, `blocks` takes care of that. Otherwise, set the environment variable
     OPENBLAS_NUM_THREADS to 1 before Python starts. Raises ValueError unless `rows` and `threads` are at least 1.
 
     >>> from autograd_spiral import capture
