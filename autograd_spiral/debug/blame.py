@@ -24,9 +24,9 @@ class blame(entering, metaclass=Called):
     It is a context manager (`with blame():`) and a decorator (`@blame()`). The error names the operation, the line of
     your code that called it, the pass (forward or backward), and the range of each input. For the backward pass, it
     also shows the range of the output's cotangent, which is the gradient of the loss with respect to the output. Only
-    results are checked, so data may hold infinities: for example, a score of -inf gives a class the probability 0.
-    Inside the block, NumPy's own warnings are silenced, since the error says more. Outside the block, nothing is
-    checked, and nothing is slower.
+    results are checked, so your data may contain infinities, such as a score of -inf, which gives a class the
+    probability 0. Inside the block, NumPy's own warnings are silenced, since the error says more. Outside the block,
+    nothing is checked, and nothing is slower.
 
     A captured step that is called inside the block runs eagerly, that is, operation by operation, so that each result
     can be checked. Put the block around the call: in the body of a captured step, `with blame():` raises a

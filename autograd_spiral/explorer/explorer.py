@@ -81,9 +81,9 @@ class explore:
         """Return a step that records a training run: call it instead of `step`, and then pass it to `explore`.
 
         A snapshot holds every value of a call. `at` has the numbers of the calls that get a snapshot, counted from 0.
-        By default, these are the first calls, and then a call whenever the number of calls has grown by 15% since the
-        last snapshot, so that 10,000 calls have 60 snapshots. When you call `explore`, it adds a last snapshot, with
-        the current values of the parameters.
+        By default, each of the first eight calls gets a snapshot, and then a call does whenever the number of calls has
+        grown by 15% since the last snapshot. So 10,000 calls have 60 snapshots. When you call `explore`, it adds a last
+        snapshot, with the current values of the parameters.
 
         At most `snapshots` snapshots are kept, or fewer if their elements would take more than `budget` bytes as
         float32. Of large arrays, only some elements are kept. If the data are points in the plane, the page can show

@@ -40,9 +40,10 @@ def check_gradients(
     """Compare the gradients of `function` at `inputs` with finite differences; return a `CheckReport`.
 
     `function` takes the inputs as Tensors, and returns one Tensor or several. `inputs` are arrays or Tensors, or lists,
-    tuples, dicts and dataclasses of these. Integers count as constants. So does an argument of an operation declared
-    with `@primitive` if it has None instead of a gradient rule. Each input has a row in the report. The row has the
-    name of the function's parameter, and inside a container also the key or attribute, as in `net['w']`.
+    tuples, dicts and dataclasses of these. Integers count as constants. An argument of an operation declared with
+    `@primitive` also counts as a constant if None was given as its gradient rule. Each input has a row in the report.
+    The row has the name of the function's parameter, and inside a container also the key or attribute, as in
+    `net['w']`.
 
     A gradient is always the gradient of a single number. If the function returns more than one number, the check
     multiplies each of them by a weight, and uses the sum. `cotangent` holds the weights, one array for each output; by
@@ -58,11 +59,11 @@ def check_gradients(
     random directions instead of element by element. If that fails, the check searches for a wrong element. With
     `directions`, all inputs are checked like this, along the given number of directions.
 
-    Raises `GradientMismatch`, an AssertionError that holds the report, if a gradient is wrong. Also raises it if there
-    is an input of which no element could be judged, because no output is finite. With `raise_on_mismatch=False`, the
-    report is returned instead. Raises ValueError for an order other than 1 and 2, and `DtypeError` if the function
-    returns no floating-point numbers. Raises TypeError if the function is not callable, or if it is a captured step,
-    since no gradient flows back through the results of a captured step.
+    Raises `GradientMismatch`, an AssertionError that holds the report, if a gradient is wrong. Also raises it if none
+    of an input's elements could be judged because no output is finite. With `raise_on_mismatch=False`, the report is
+    returned instead. Raises ValueError for an order other than 1 and 2, and `DtypeError` if the function returns no
+    floating-point numbers. Raises TypeError if the function is not callable, or if it is a captured step, since no
+    gradient flows back through the results of a captured step.
 
     >>> import numpy as np
     >>> from autograd_spiral import relu

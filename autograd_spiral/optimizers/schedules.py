@@ -18,7 +18,7 @@ Schedule: TypeAlias = Callable[[Any], Any]
 
 @explains_keywords
 def exponential_decay(initial: float, factor: float, steps: float = 1) -> Schedule:
-    """Return a schedule that multiplies the learning rate by `factor` over every `steps` updates, smoothly.
+    """Return a schedule that changes the learning rate smoothly, by a factor of `factor` every `steps` updates.
 
     A schedule is a function that takes the number of updates so far and returns the learning rate. Pass it to an
     optimizer as `learning_rate`. After `step` updates, the rate is `initial * factor ** (step / steps)`. Raises

@@ -60,9 +60,9 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 def elementwise_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return a function that computes the derivative of `f` element by element.
 
-    Use it if each element of the result depends only on the same element of the argument, as in `np.tanh`. The result
-    of `f` may have any shape. `argnums` is the position of the argument, as in `value_and_grad`. Raises `DtypeError`
-    for integer arguments.
+    Use it if each element of the result depends only on the same element of the argument, as in `np.tanh`. Unlike for
+    `value_and_grad`, the result of `f` need not be a single number. `argnums` is the position of the argument, as in
+    `value_and_grad`. Raises `DtypeError` for integer arguments.
 
     >>> elementwise_grad(np.tanh)(np.array([0.0, 1.0])).round(4)  # the derivative is 1 - tanh(x)**2
     array([1.  , 0.42])
@@ -153,9 +153,10 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
 def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     """Return `f(*primals)`, and its derivative along the `tangents` (a Jacobian-vector product).
 
-    `primals` is a tuple of the arguments of `f`. `tangents` has an array or container of the same form for each of
-    them, which says how fast the argument changes. The derivative says how fast `f(*primals)` then changes. It is
-    computed with two backward passes. Raises `ShapeError` if a tangent does not have the shape of its argument.
+    `primals` is a tuple of the arguments of `f`. `tangents` is a tuple with one entry for each argument: it has the
+    same form as the argument, and says how fast the argument changes. The derivative says how fast `f(*primals)` then
+    changes. It is computed with two backward passes. Raises `ShapeError` if a tangent does not have the shape of its
+    argument.
 
     >>> x, dx = np.array([0.0, 1.0]), np.array([1.0, 2.0])
     >>> jvp(np.sin, (x,), (dx,))[1].round(4)  # cos(x) * dx

@@ -54,7 +54,7 @@ class CheckReport(Report):
         """True if no gradient is wrong, False if one is wrong, None if the check could not decide.
 
         It is None if, for most elements, the finite differences are too inaccurate or not finite. It is also None if
-        there is an input of which no element could be judged.
+        none of an input's elements could be judged.
 
         >>> import numpy as np
         >>> from autograd_spiral import check_gradients
@@ -69,7 +69,7 @@ class CheckReport(Report):
 
     @property
     def unjudged(self) -> tuple[str, ...]:
-        """The names of the inputs of which no element could be judged, because the function is not finite there.
+        """The names of the inputs none of whose elements could be judged, because the function is not finite there.
 
         `check_gradients` raises `GradientMismatch` if there are such inputs.
 

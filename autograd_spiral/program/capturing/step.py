@@ -251,8 +251,8 @@ class CapturedStep:
     def source(self) -> str:
         """The NumPy code of the program that the latest call used.
 
-        Raises `CaptureError` before the first call. Also raises it if the step calls an operation that was declared
-        with `@primitive`, and the function of this operation does not work with Tensors.
+        Raises `CaptureError` before the first call. Also raises it if the step calls an operation, declared with
+        `@primitive`, whose Python function does not work with Tensors.
 
         >>> import numpy as np
         >>> step = capture(lambda x: 1 / np.exp(x))

@@ -46,8 +46,9 @@ def blocks(rows: int | None = None, threads: int = 1) -> Executor:
     processor's cache, which makes large programs faster. `rows` is the number of rows in a block. By default, a block
     has as many rows as fit into the cache, and a program that would not be faster in blocks is run without them.
 
-    Rows lie along the first axis of the inputs. If the inputs have different numbers of rows, they are grouped by that
-    number, and the group with the most rows in total is divided into blocks. Each block uses the other inputs whole.
+    Rows lie along the first axis of the inputs. If the inputs have different numbers of rows, inputs with the same
+    number form a group. Only the group whose inputs have the most rows, added together, is divided into blocks. Each
+    block uses all rows of the other inputs.
 
     Sums over rows are added up in a different order than without blocks, so results can differ in the last digits. With
     the same `rows` and `threads`, the results are exactly the same in every run. Several threads pay off for wide
