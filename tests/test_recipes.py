@@ -15,6 +15,11 @@ from autograd_spiral import SGD, Tensor, capture, dropout_mask, grad
 PAGE = (Path(__file__).parents[1] / "docs" / "train_your_own.md").read_text(encoding="utf-8")
 BLOCKS = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 RECIPES = PAGE.partition("### Short recipes")[2].partition("\n## ")[0]
+TABLES = PAGE.partition("\n## From another library")[2]
+HEADS = ("PyTorch", "JAX", "HIPS autograd", "---")
+ROWS = [
+    row for row in re.findall(r"^\|(.*)\|(.*)\|$", TABLES, re.MULTILINE) if not row[0].strip(" |").startswith(HEADS)
+]
 
 
 @pytest.fixture
@@ -35,6 +40,41 @@ def page():
     names["net"] = names["new_net"](64, 100, 10)
     names["optimizer"] = SGD(names["net"], 0.1)
     return names
+
+
+@pytest.fixture
+def names_of_tables(page, tmp_path):
+    """Values for the names that the tables for users of other libraries use."""
+    net, x, t = page["new_net"](3, 4, 3), np.array([1.0, 2.0]), Tensor([3.0, 1.0])
+    net |= {"W": Tensor(np.ones((3, 4)), requires_grad=True), "b": Tensor(np.ones(4), requires_grad=True)}
+    X, y, w = Tensor(np.ones((3, 3))), np.arange(3), Tensor(x, requires_grad=True)
+    np.sum(w * w).backward()
+    loss = page["loss_of"](net, X, y, 1.0)
+
+    def f(x, *others):
+        return np.sum(autograd_spiral.flatten(x)[0] ** 3)
+
+    own = {
+        "loss_of": lambda net, X, y: page["loss_of"](net, X, y, 1.0),
+        "f": f,
+        "step": f,
+        "file": tmp_path / "net.npz",
+    }
+    own |= {
+        "net": net,
+        "params": net,
+        "X": X,
+        "y": y,
+        "w": w,
+        "x": x,
+        "a": x,
+        "v": np.array([3.0, 1.0]),
+        "t": t,
+        "xs": x,
+    }
+    own |= {"loss": loss, "gradients": grad(loss, net), "optimizer": SGD(net, 0.1), "W": net["W"], "b": net["b"]}
+    own |= {"scores": X, "prediction": X[0], "h": X, "mask": np.ones((3, 3)), "shape": (3, 3), "ct": np.array(2.0)}
+    return page | own | {"loss_and_more": lambda params: (loss, None)}
 
 
 def run(beginning, names):
@@ -151,3 +191,41 @@ def test_a_restored_run_goes_on_with_the_same_losses(page, monkeypatch, tmp_path
     assert json.loads(json.dumps(saved)) == saved
     assert epoch() == expected
     assert all(type(tensor) is Tensor for tensor in net.values())
+
+
+# --- a scipy recipe, and the tables -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["BFGS", "L-BFGS-B", "CG", "TNC", "SLSQP", "trust-constr", "Newton-CG"])
+def test_scipy_minimizes_a_captured_function_as_it_does_the_original_one(method):
+    optimize = pytest.importorskip("scipy.optimize")
+    recipe = next(block for block in BLOCKS.findall(PAGE) if "capture(value_and_grad(rosenbrock))" in block)
+    assert recipe.count('"L-BFGS-B"') == 1
+    names = {name: getattr(autograd_spiral, name) for name in autograd_spiral.__all__} | {"np": np}
+    names["rosenbrock"] = lambda x: np.sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+    names["minimize"] = optimize.minimize
+    exec(recipe.replace("L-BFGS-B", method), names)
+    eager = names["value_and_grad"](names["rosenbrock"])
+    expected = optimize.minimize(eager, np.zeros(4), jac=True, method=method).x
+    assert type(names["x"]) is np.ndarray
+    np.testing.assert_allclose(names["x"], expected, rtol=1e-6)
+    np.testing.assert_allclose(names["x"], 1, atol=1e-3)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row[0].strip() for row in ROWS])
+def test_what_the_tables_say_to_write_runs(row, names_of_tables):
+    for code in re.findall(r"`([^`]*)`", row[1]):
+        exec(code, names_of_tables)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "expected"),
+    [("hessian_vector_product(f)(x, v)", [18.0, 12.0]), ("pull_back(ct)", [6.0, 24.0])],
+)
+def test_products_are_arrays_as_in_hips_autograd(theirs, expected, names_of_tables):
+    codes = next(re.findall(r"`([^`]*)`", ours) for their, ours in ROWS if theirs in their)
+    for code in codes[:-1]:
+        exec(code, names_of_tables)
+    result = eval(codes[-1], names_of_tables)
+    assert type(result) is np.ndarray
+    np.testing.assert_allclose(result, expected)

@@ -85,10 +85,10 @@ class Optimizer:
     def learning_rate(self) -> Any:
         """The learning rate of the latest update, as a Tensor; before any update, the rate of the first one.
 
-        Set it to a number, or to an array or a Tensor without axes, to change it for later updates. A captured step uses
-        its current value at each call, so changing it makes no new program. Setting it raises TypeError for anything
-        else, ValueError for a negative number, and `GradientError` if the rate follows a schedule. If a captured step
-        sets it to an array or a Tensor, the value is not checked.
+        Set it to a number, or to an array or a Tensor without axes, to change it for later updates. A captured step
+        uses its current value at each call, so changing it makes no new program. Setting it raises TypeError for
+        anything else, ValueError for a negative number, and `GradientError` if the rate follows a schedule. If a
+        captured step sets it to an array or a Tensor, the value is not checked.
 
         >>> from autograd_spiral import Adam
         >>> optimizer = Adam(Tensor(1.0, requires_grad=True), learning_rate=0.01)
