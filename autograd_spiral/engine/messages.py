@@ -403,7 +403,8 @@ def refuse_pickling_by_save() -> None:
     if library == "numpy" and frame is not None and (name := _called_as(frame)).startswith("save"):
         raise TypeError(
             f"np.{name} saves arrays, and would pickle a dict or list of tensors, which np.load refuses to load: "
-            "write np.savez(file, **net) for a dict of tensors, or np.save(file, np.stack([t, …])) for a list"
+            "write np.savez(file, **net) for a dict of tensors, np.savez(file, **optimizer.state) for an optimizer, or "
+            "np.save(file, np.stack([t, …])) for a list"
         )
 
 

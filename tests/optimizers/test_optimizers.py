@@ -566,6 +566,41 @@ def test_names_must_tell_tensors_apart() -> None:
         named_parameters(np.ones(2))
 
 
+class Plain:
+    def __init__(self) -> None:
+        self.W = Tensor(np.ones(2), requires_grad=True)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Adam(W), "not Adam: write optimizer.state, "),
+        (lambda: SGD(W, 0.1), "not SGD: write optimizer.state, "),
+        (Plain, "not Plain: write @dataclass above class Plain"),
+        (lambda: np.random.default_rng(0), "not Generator"),
+    ],
+)
+def test_objects_with_tensors_of_their_own_have_no_names(make: Any, message: str) -> None:
+    with pytest.raises(
+        TypeError, match=f"^named_parameters takes a list, tuple, dict or dataclass of tensors, {message}"
+    ):
+        named_parameters(make())
+    for container in ({"net": {"W": W}, "more": make()}, {"net": np.ones(2), "more": make()}):
+        with pytest.raises(TypeError, match=f"^named_parameters: 'more' must be a tensor or an array, {message}"):
+            named_parameters(container)
+
+
+def test_an_optimizer_that_is_saved_as_a_whole_says_what_to_write() -> None:
+    optimizer, file = Adam({"W": W}), io.BytesIO()
+    with pytest.raises(
+        TypeError, match=re.escape("write np.savez(file, **net)") + ".*" + re.escape("**optimizer.state")
+    ):
+        np.savez(file, optimizer=optimizer)  # type: ignore[arg-type]
+    np.savez(file, **named_parameters({"net": [W], "optimizer": optimizer.state}))
+    file.seek(0)
+    assert list(np.load(file)) == ["net.0", *(f"optimizer.{name}" for name in optimizer.state)]
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
