@@ -10,7 +10,7 @@ from typing import Any, Never, NoReturn, Self
 
 import numpy as np
 
-from autograd_spiral.engine.messages import KEYWORDS, unknown_keyword
+from autograd_spiral.engine.messages import IN_PLACE, KEYWORDS, unknown_keyword
 from autograd_spiral.engine.modes import MODE, no_grad, scope
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import GradientError, ShapeError
@@ -253,6 +253,10 @@ _INSTEAD = {
     "step": "optimizer.update(gradients), as in optimizer.update(grad(loss, parameters))",
     "zero_grad": "only optimizer.update(grad(loss, parameters)): unlike backward(), grad leaves nothing to clear",
 }
+
+IN_PLACE["learning_rate"] = (
+    "write optimizer.learning_rate = 0.5 * optimizer.learning_rate, or t.assign(0.5 * t) for a tensor of your own"
+)
 
 
 def _no_tensor() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import math
+import operator
 import pickle
 import re
 from collections import OrderedDict
@@ -32,7 +33,7 @@ from autograd_spiral import (
     softmax_cross_entropy,
     value_and_grad,
 )
-from autograd_spiral.errors import AutogradError, DtypeError, GradientError, NonFiniteError, ShapeError
+from autograd_spiral.errors import AutogradError, DtypeError, GradientError, InPlaceError, NonFiniteError, ShapeError
 
 SHAPES = {"W": (3, 2), "b": (2,), "scale": ()}
 
@@ -485,6 +486,21 @@ def test_the_rate_may_be_an_array_or_a_tensor_without_axes(form: Any, kind: Any,
     for name, p in by_number.items():
         assert by_array[name].dtype == dtype
         np.testing.assert_allclose(by_array[name].data, p.data, rtol=4 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("captured", [False, True])
+@pytest.mark.parametrize("change", [operator.imul, operator.itruediv, operator.isub])
+def test_a_rate_that_is_changed_in_place_says_what_to_write(change: Any, captured: bool) -> None:
+    optimizer = Adam(W, 0.1)
+
+    def decay() -> None:
+        optimizer.learning_rate = change(optimizer.learning_rate, 0.5)  # as optimizer.learning_rate *= 0.5 does
+
+    with pytest.raises(InPlaceError, match=r"write optimizer\.learning_rate = 0\.5 \* optimizer\.learning_rate, or"):
+        (capture(decay) if captured else decay)()
+    with pytest.raises(InPlaceError, match=r"'count' cannot be changed in place, .*write t = t \+ … for a new value"):
+        optimizer.count += 1
+    assert float(optimizer.learning_rate) == 0.1
 
 
 @pytest.mark.parametrize("captured", [False, True])
