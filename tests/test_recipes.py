@@ -15,11 +15,6 @@ from autograd_spiral import SGD, Tensor, capture, dropout_mask, grad
 PAGE = (Path(__file__).parents[1] / "docs" / "train_your_own.md").read_text(encoding="utf-8")
 BLOCKS = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 RECIPES = PAGE.partition("### Short recipes")[2].partition("\n## ")[0]
-TABLES = PAGE.partition("\n## From another library")[2]
-HEADS = ("PyTorch", "JAX", "HIPS autograd", "---")
-ROWS = [
-    row for row in re.findall(r"^\|(.*)\|(.*)\|$", TABLES, re.MULTILINE) if not row[0].strip(" |").startswith(HEADS)
-]
 
 
 @pytest.fixture
@@ -40,41 +35,6 @@ def page():
     names["net"] = names["new_net"](64, 100, 10)
     names["optimizer"] = SGD(names["net"], 0.1)
     return names
-
-
-@pytest.fixture
-def names_of_tables(page, tmp_path):
-    """Values for the names that the tables for users of other libraries use."""
-    net, x, t = page["new_net"](3, 4, 3), np.array([1.0, 2.0]), Tensor([3.0, 1.0])
-    net |= {"W": Tensor(np.ones((3, 4)), requires_grad=True), "b": Tensor(np.ones(4), requires_grad=True)}
-    X, y, w = Tensor(np.ones((3, 3))), np.arange(3), Tensor(x, requires_grad=True)
-    np.sum(w * w).backward()
-    loss = page["loss_of"](net, X, y, 1.0)
-
-    def f(x, *others):
-        return np.sum(autograd_spiral.flatten(x)[0] ** 3)
-
-    own = {
-        "loss_of": lambda net, X, y: page["loss_of"](net, X, y, 1.0),
-        "f": f,
-        "step": f,
-        "file": tmp_path / "net.npz",
-    }
-    own |= {
-        "net": net,
-        "params": net,
-        "X": X,
-        "y": y,
-        "w": w,
-        "x": x,
-        "a": x,
-        "v": np.array([3.0, 1.0]),
-        "t": t,
-        "xs": x,
-    }
-    own |= {"loss": loss, "gradients": grad(loss, net), "optimizer": SGD(net, 0.1), "W": net["W"], "b": net["b"]}
-    own |= {"scores": X, "prediction": X[0], "h": X, "mask": np.ones((3, 3)), "shape": (3, 3), "ct": np.array(2.0)}
-    return page | own | {"loss_and_more": lambda params: (loss, None)}
 
 
 def run(beginning, names):
@@ -193,7 +153,7 @@ def test_a_restored_run_goes_on_with_the_same_losses(page, monkeypatch, tmp_path
     assert all(type(tensor) is Tensor for tensor in net.values())
 
 
-# --- a scipy recipe, and the tables -----------------------------------------------------------------------------------
+# --- SciPy and HIPS autograd ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("method", ["BFGS", "L-BFGS-B", "CG", "TNC", "SLSQP", "trust-constr", "Newton-CG"])
@@ -212,20 +172,15 @@ def test_scipy_minimizes_a_captured_function_as_it_does_the_original_one(method)
     np.testing.assert_allclose(names["x"], 1, atol=1e-3)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=[row[0].strip() for row in ROWS])
-def test_what_the_tables_say_to_write_runs(row, names_of_tables):
-    for code in re.findall(r"`([^`]*)`", row[1]):
-        exec(code, names_of_tables)
-
-
 @pytest.mark.parametrize(
     ("theirs", "expected"),
-    [("hessian_vector_product(f)(x, v)", [18.0, 12.0]), ("pull_back(ct)", [6.0, 24.0])],
+    [("hessian_vector_product(f)(x, v)", [18.0, 12.0]), ("make_vjp(f)(x); pull_back(ct)", [6.0, 24.0])],
 )
-def test_products_are_arrays_as_in_hips_autograd(theirs, expected, names_of_tables):
-    codes = next(re.findall(r"`([^`]*)`", ours) for their, ours in ROWS if theirs in their)
-    for code in codes[:-1]:
-        exec(code, names_of_tables)
-    result = eval(codes[-1], names_of_tables)
+def test_products_are_arrays_as_in_hips_autograd(theirs, expected):
+    ours = re.search(rf"{re.escape(theirs)}` \| `(.*)` \|$", PAGE, re.MULTILINE)[1]
+    names = {"f": lambda x: np.sum(x**3), "x": np.array([1.0, 2.0]), "v": np.array([3.0, 1.0]), "ct": 2.0}
+    before, _, last = ours.rpartition("; ")
+    exec(before, names | vars(autograd_spiral), names)
+    result = eval(last, names | vars(autograd_spiral))
     assert type(result) is np.ndarray
     np.testing.assert_allclose(result, expected)

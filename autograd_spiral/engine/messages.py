@@ -252,13 +252,14 @@ def lost_number(tensor: Any, use: str, transform: str) -> LostGraphError:
     library, frame = _converting()
     operation = "" if library else operation_in(frame)
     if operation == "[]=":
-        use, remedy = "array[i] = t", "write np.stack([t, …]) instead of filling an array"
+        does, remedy = "array[i] = t with", "write np.stack([t, …]) instead of filling an array"
     elif known := numpys_function(operation):
-        use, remedy = f"{operation}(…)", f"write {known}(…)"
+        does, remedy = f"{operation}(…) of", f"write {known}(…)"
     else:
+        does = f"{use} of"
         remedy = "compute with t itself, which needs no float(), and write np.exp(t) instead of math.exp(t)"
     return LostGraphError(
-        f"{use} of {called(tensor)} in the function passed to {transform} would silently drop its gradient: {remedy}. "
+        f"{does} {called(tensor)} in the function passed to {transform} would silently drop its gradient: {remedy}. "
         "If the number is for display only, write float(t.detach())"
     )
 

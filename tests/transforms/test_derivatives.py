@@ -382,12 +382,24 @@ def filled(x: Any) -> Any:
 
 
 DROPPING: list[tuple[Callable[[Any], Any], str, str]] = [
-    (lambda x: math.sin(x[0]) + x[1], "math.sin(…)", "write np.sin(…)"),
-    (lambda x: x[1] * sqrt(x[0]), "sqrt(…)", "write np.sqrt(…)"),
-    (lambda x: math.gamma(x[0]) + x[1], "float(t)", "compute with t itself, which needs no float(), and write np.exp"),
-    (lambda x: float(x[0]) * x[1], "float(t)", "compute with t itself, which needs no float(), and write np.exp(t) i"),
-    (lambda x: x[0].item() + x[1], "item()", "compute with t itself, which needs no float(), and write np.exp(t) ins"),
-    (filled, "array[i] = t", "write np.stack([t, …]) instead of filling an array"),
+    (lambda x: math.sin(x[0]) + x[1], "math.sin(…) of", "write np.sin(…)"),
+    (lambda x: x[1] * sqrt(x[0]), "sqrt(…) of", "write np.sqrt(…)"),
+    (
+        lambda x: math.gamma(x[0]) + x[1],
+        "float(t) of",
+        "compute with t itself, which needs no float(), and write np.exp",
+    ),
+    (
+        lambda x: float(x[0]) * x[1],
+        "float(t) of",
+        "compute with t itself, which needs no float(), and write np.exp(t) i",
+    ),
+    (
+        lambda x: x[0].item() + x[1],
+        "item() of",
+        "compute with t itself, which needs no float(), and write np.exp(t) ins",
+    ),
+    (filled, "array[i] = t with", "write np.stack([t, …]) instead of filling an array"),
 ]
 
 
@@ -395,7 +407,7 @@ DROPPING: list[tuple[Callable[[Any], Any], str, str]] = [
 @pytest.mark.parametrize("transform", [value_and_grad, jacobian, hessian, elementwise_grad])
 def test_a_plain_number_within_a_transform_raises(transform: Any, function: Any, use: str, remedy: str) -> None:
     dropped = f"in the function passed to {transform.__name__} would silently drop its gradient: {remedy}"
-    message = f"^{re.escape(use)} of a tensor {re.escape(dropped)}.*{re.escape('write float(t.detach())')}$"
+    message = f"^{re.escape(use)} a tensor {re.escape(dropped)}.*{re.escape('write float(t.detach())')}$"
     with pytest.raises(LostGraphError, match=message):
         transform(function)(np.array([1.0, 2.0]))
 
