@@ -97,7 +97,16 @@ def test_the_program_that_trains_is_short_and_what_to_write_for_other_libraries_
     net, square = {"W": leaf}, np.ones((2, 2))
     names = {name: getattr(autograd_spiral, name) for name in autograd_spiral.__all__}
     names |= {"np": np, "rng": rng, "file": io.BytesIO(), "a": x, "v": x, "xs": x, "x": x, "shape": (2,)}
-    names |= {"X": square, "W": square, "b": x, "h": square, "y": np.array([0, 1]), "prediction": x, "scores": square}
+    names |= {
+        "X": square,
+        "W": square,
+        "b": x,
+        "h": square,
+        "y": np.array([0, 1]),
+        "prediction": x,
+        "scores": square,
+        "ct": 2.0,
+    }
     names |= {"net": net, "params": leaf, "gradients": {"W": np.ones((2, 2))}, "loss": np.sum(leaf), "step": np.sin}
     names |= {"mask": square, "w": leaf, "loss_and_more": lambda w: (np.sum(w), "more")}
     np.sum(leaf).backward()

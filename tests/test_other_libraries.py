@@ -188,7 +188,7 @@ def test_a_method_with_pytorchs_keywords_says_which_are_numpys(method):
         (lambda t: operator.iadd(t, 1.0), InPlaceError, "To add up losses, add numbers, as in total += float(loss)"),
         (lambda t: operator.iadd(np.ones(2), t), InPlaceError, "and so would a += t with an array a"),
         (lambda t: grad(np.float64(1.0), t), TypeError, "Tensors, not float64, which has no graph, like all"),
-        (lambda t: grad([np.ones(2)], t), TypeError, "instead of filling an array, write np.stack([t, …])"),
+        (lambda t: grad([np.ones(2)], t), TypeError, "np.stack([t, …]) instead of filling an array"),
         (lambda t: grad(t.sum(), np.ones(2)), TypeError, "write Tensor(array, requires_grad=True), or value_and_grad("),
         (lambda t: setattr(t, "grad", 0), ShapeError, "of shape (2,) to shape (): to clear it, write t.grad = None"),
         (lambda t: t in [t + 1, t], ShapeError, "to look for a tensor in a list, write any(x is t for x in list)"),

@@ -151,3 +151,37 @@ def test_a_restored_run_goes_on_with_the_same_losses(page, monkeypatch, tmp_path
     assert json.loads(json.dumps(saved)) == saved
     assert epoch() == expected
     assert all(type(tensor) is Tensor for tensor in net.values())
+
+
+# --- SciPy and HIPS autograd ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["BFGS", "L-BFGS-B", "CG", "TNC", "SLSQP", "trust-constr", "Newton-CG"])
+def test_scipy_minimizes_a_captured_function_as_it_does_the_original_one(method):
+    optimize = pytest.importorskip("scipy.optimize")
+    recipe = next(block for block in BLOCKS.findall(PAGE) if "capture(value_and_grad(rosenbrock))" in block)
+    assert recipe.count('"L-BFGS-B"') == 1
+    names = {name: getattr(autograd_spiral, name) for name in autograd_spiral.__all__} | {"np": np}
+    # Not Rosenbrock's function, on whose long way the methods multiply a difference in the last digit.
+    names["rosenbrock"] = lambda x: np.sum(np.cosh(x - np.arange(4.0))) + x[0] * x[1]
+    names["minimize"] = optimize.minimize
+    exec(recipe.replace("L-BFGS-B", method), names)
+    eager = names["value_and_grad"](names["rosenbrock"])
+    expected = optimize.minimize(eager, np.zeros(4), jac=True, method=method).x
+    assert type(names["x"]) is np.ndarray
+    np.testing.assert_allclose(names["x"], expected, rtol=1e-6)
+    np.testing.assert_allclose(eager(names["x"])[1], 0, atol=1e-2)  # as their stopping rules allow
+
+
+@pytest.mark.parametrize(
+    ("theirs", "expected"),
+    [("hessian_vector_product(f)(x, v)", [18.0, 12.0]), ("make_vjp(f)(x); pull_back(ct)", [6.0, 24.0])],
+)
+def test_products_are_arrays_as_in_hips_autograd(theirs, expected):
+    ours = re.search(rf"{re.escape(theirs)}` \| `(.*)` \|$", PAGE, re.MULTILINE)[1]
+    names = {"f": lambda x: np.sum(x**3), "x": np.array([1.0, 2.0]), "v": np.array([3.0, 1.0]), "ct": 2.0}
+    before, _, last = ours.rpartition("; ")
+    exec(before, names | vars(autograd_spiral), names)
+    result = eval(last, names | vars(autograd_spiral))
+    assert type(result) is np.ndarray
+    np.testing.assert_allclose(result, expected)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograd_spiral.debug.user_code import users_line
-from autograd_spiral.engine.messages import INSTEAD_OF_BLAME, called
+from autograd_spiral.engine.messages import called
 from autograd_spiral.engine.modes import MODE, Called, Mode, Observer, entering
 from autograd_spiral.errors import NonFiniteError
 
@@ -16,6 +16,7 @@ __all__ = ["blame"]
 
 
 _error_state: ContextVar[Any] = ContextVar("autograd_spiral_error_state", default=None)  # of NumPy, outside blame()
+_INSTEAD = "Write with blame(): around the call of the step, which then runs eagerly with every value checked"
 
 
 class blame(entering, metaclass=Called):
@@ -53,7 +54,7 @@ class blame(entering, metaclass=Called):
         super().__init__(observer=_Blame())
 
     def __enter__(self) -> Any:
-        MODE.get().trace.permit("blame()", INSTEAD_OF_BLAME)
+        MODE.get().trace.permit("blame()", _INSTEAD)
         return super().__enter__()
 
     @staticmethod

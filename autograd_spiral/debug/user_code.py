@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import functools
 import linecache
@@ -11,11 +10,10 @@ import signal
 import sys
 from pathlib import Path
 from types import CodeType, FrameType
-from typing import Any
 
 import numpy as np
 
-from autograd_spiral.engine.messages import running_instruction
+from autograd_spiral.engine.messages import operation_in
 
 __all__ = ["in_package", "is_running", "signal_handlers", "users_line", "users_operation"]
 
@@ -67,25 +65,5 @@ def users_line() -> str:
 
 
 def users_operation() -> str:
-    """Return what the user's line is evaluating: "[]" for `something[index]`, or "[]=" if that is assigned to.
-
-    For a call, return the function as it is written there, such as "math.exp"; for anything else, return "".
-    """
-    frame = _users_frame()
-    step = running_instruction(frame)
-    if step is None:
-        return ""
-    if step.opname == "BINARY_SUBSCR" or step.argrepr == "[]":  # "[]" since Python 3.14
-        return "[]"
-    if step.opname.startswith("STORE_S"):  # a subscript or a slice
-        return "[]="
-    return _called_at(frame.f_code.co_filename, step.positions) if "CALL" in step.opname else ""
-
-
-def _called_at(file: str, positions: Any) -> str:
-    """Return the function that is called at these positions of a file, as it is written there; "" if unknown."""
-    with contextlib.suppress(SyntaxError, IndexError, ValueError):  # if the file is missing, or has changed
-        text = ast.get_source_segment("".join(linecache.getlines(file)), positions)
-        call = ast.parse(f"({text})", mode="eval").body
-        return ast.unparse(call.func) if isinstance(call, ast.Call) else ""
-    return ""
+    """Return what the user's line is evaluating, such as "math.exp" for a call of it; see `operation_in`."""
+    return operation_in(_users_frame())

@@ -7,10 +7,12 @@ Tensor lacks. The module does not import Tensor; it uses only its fields.
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import copy
 import dis
 import inspect
+import linecache
 import math
 import sys
 from collections.abc import Callable, Container, Iterable
@@ -71,42 +73,7 @@ INSTEAD_OF_READING = (
     "The program must be valid for any values: return what you want to see, choose with np.where, and read values "
     "outside the step, or run step.eager(…), which is not captured"
 )
-_ANY_VALUES = "That would read its value, but the program must be valid for any values: "
 INSTEAD_OF_BACKWARD = "Use grad(loss, parameters), whose results a program can compute, instead of backward() and .grad"
-INSTEAD_OF_BLAME = "Write with blame(): around the call of the step, which then runs eagerly with every value checked"
-INSTEAD_OF_MASKS = (
-    "The shape of the result would depend on the mask's values: choose with np.where(mask, t, other), or index by "
-    "integers"
-)
-
-
-def instead_of(operation: str) -> tuple[str, str] | None:
-    """Return how to call an operation that reads a tensor's value, and what to write instead; None if that is unknown.
-
-    The operation is "[]", "[]=" for an assignment to an index, or a function as the user writes it.
-
-    >>> instead_of("math.exp")[1].rpartition(": ")[2], instead_of("float")
-    ('write np.exp(…)', None)
-    """
-    name = operation.removeprefix("math.")
-    if operation == "[]" or operation.rpartition(".")[2] == "take":
-        return (
-            "indexing a plain array or a list by a tensor",
-            f"{_ANY_VALUES}index a tensor, as in Tensor(X)[i] or np.stack(tensors)[i], or index outside the step and "
-            "pass X[i]",
-        )
-    if operation == "[]=":
-        return (
-            "array[index] = value with a tensor",
-            "A program cannot write into arrays: to keep something for later calls, make a Tensor before the first "
-            "call, and write array.assign(…) in place of array[index] = …; to make an array of several tensors, write "
-            "np.stack([t, …])",
-        )
-    if operation in ("min", "max"):
-        return f"{operation}(…) of a tensor", f"{_ANY_VALUES}write np.{operation}imum(x, y)"
-    if hasattr(math, name) and hasattr(np, name):
-        return f"{operation}(…) of a tensor", f"{_ANY_VALUES}write np.{name}(…)"
-    return None
 
 
 # --- values that would change ---------------------------------------------------------------------------------------
@@ -119,6 +86,10 @@ def set_data(tensor: Any) -> InPlaceError:
         f".data of {called(tensor)} cannot be set, since a recorded value must not change: "
         f"write {t}.assign(…) to update a leaf, as in {t}.assign({t}.data - 0.1 * {t}.grad)"
     )
+
+
+IN_PLACE: dict[str, str] = {}
+"""Maps the name of a tensor to what to write instead of changing it in place; other rooms fill it."""
 
 
 class NeverInPlace:
@@ -149,11 +120,14 @@ class NeverInPlace:
             "del t[index] would change a recorded value: write np.delete(t, index, axis) for a new value without it"
         )
 
-    def _refuse(self, other: Any) -> NoReturn:
-        raise InPlaceError(
-            f"{called(self)} cannot be changed in place, since a recorded value must not change: "
+    def _refuse(self: Any, other: Any) -> NoReturn:
+        remedy = IN_PLACE.get(
+            self.name,
             "write t = t + … for a new value, or t.assign(t + …) to update a leaf. To add up losses, add numbers, as "
-            "in total += float(loss)"
+            "in total += float(loss)",
+        )
+        raise InPlaceError(
+            f"{called(self)} cannot be changed in place, since a recorded value must not change: {remedy}"
         )
 
     __iadd__ = __isub__ = __imul__ = __itruediv__ = __imatmul__ = __ipow__ = _refuse
@@ -211,9 +185,11 @@ def set_requires_grad(tensor: Any) -> GradientError:
 
 def assigned_result(tensor: Any) -> InPlaceError:
     """Return the error for `assign` to a tensor that was computed."""
+    w = tensor.name or next((arg.name for arg in tensor.args if getattr(arg, "name", None)), "w")
     return InPlaceError(
-        f"assign() is for leaves, but {called(tensor)} was computed by {tensor.primitive.name}: "
-        "give the new value a name of its own instead"
+        f"assign() is for leaves, but {called(tensor)} was computed by {tensor.primitive.name}: if it has replaced a "
+        f"parameter, write {w}.assign({w} - 0.1 * d{w}) from the start instead of {w} = {w} - 0.1 * d{w}; if not, give "
+        "the new value a name of its own"
     )
 
 
@@ -273,11 +249,18 @@ def lost_graph() -> LostGraphError:
 
 def lost_number(tensor: Any, use: str, transform: str) -> LostGraphError:
     """Return the error for converting a tensor to a number in the function that a transform differentiates."""
+    library, frame = _converting()
+    operation = "" if library else operation_in(frame)
+    if operation == "[]=":
+        does, remedy = "array[i] = t with", "write np.stack([t, …]) instead of filling an array"
+    elif known := numpys_function(operation):
+        does, remedy = f"{operation}(…) of", f"write {known}(…)"
+    else:
+        does = f"{use} of"
+        remedy = "compute with t itself, which needs no float(), and write np.exp(t) instead of math.exp(t)"
     return LostGraphError(
-        f"{use} of {called(tensor)} in the function passed to {transform} would silently drop its gradient, as would "
-        "math.exp(t) or array[i] = t: compute with t itself, which needs no float(); write np.exp(t) instead of "
-        "math.exp(t), and np.stack([t, …]) instead of filling an array. If the number is for display only, write "
-        "float(t.detach())"
+        f"{does} {called(tensor)} in the function passed to {transform} would silently drop its gradient: {remedy}. "
+        "If the number is for display only, write float(t.detach())"
     )
 
 
@@ -304,6 +287,36 @@ def running_instruction(frame: FrameType) -> dis.Instruction | None:
     return next((step for step in dis.get_instructions(frame.f_code) if step.offset == frame.f_lasti), None)
 
 
+def operation_in(frame: FrameType | None) -> str:
+    """Return what a frame is evaluating: "[]" for `something[index]`, or "[]=" if that is assigned to.
+
+    For a call, return the function as it is written there, such as "math.exp"; for anything else, return "".
+    """
+    step = running_instruction(frame) if frame else None
+    if frame is None or step is None:
+        return ""
+    if step.opname == "BINARY_SUBSCR" or step.argrepr == "[]":  # "[]" since Python 3.14
+        return "[]"
+    if step.opname.startswith("STORE_S"):  # a subscript or a slice
+        return "[]="
+    return _called_at(frame.f_code.co_filename, step.positions) if "CALL" in step.opname else ""
+
+
+def _called_at(file: str, positions: Any) -> str:
+    """Return the function that is called at these positions of a file, as it is written there; "" if unknown."""
+    with contextlib.suppress(SyntaxError, IndexError, ValueError):  # if the file is missing, or has changed
+        text = ast.get_source_segment("".join(linecache.getlines(file)), positions)
+        call = ast.parse(f"({text})", mode="eval").body
+        return ast.unparse(call.func) if isinstance(call, ast.Call) else ""
+    return ""
+
+
+def numpys_function(operation: str) -> str:
+    """Return NumPy's function for one of `math`, such as "np.exp" for "math.exp" or "exp"; "" if there is none."""
+    name = operation.removeprefix("math.")
+    return f"np.{name}" if hasattr(math, name) and hasattr(np, name) else ""
+
+
 _LIBRARIES = {
     "jax": "JAX",
     "matplotlib": "Matplotlib",
@@ -327,8 +340,7 @@ def plain_array(tensor: Any) -> LostGraphError:
     value = "float(t)" if tensor.shape == () else "t.data"
     graph = f"would silently drop the graph of {called(tensor)}"
     if not library:
-        step = running_instruction(frame) if frame else None
-        if step is not None and step.opname.startswith("STORE_S"):  # a subscript or a slice
+        if operation_in(frame) == "[]=":
             remedy = f"write np.stack([t, …]) instead of filling an array, or array[i] = {value} for the value alone"
             return LostGraphError(f"array[i] = t {graph}: {remedy}")
         remedy = f"write np.stack([t, …]) to make an array of several tensors, or {value} for the value alone"
@@ -403,7 +415,8 @@ def refuse_pickling_by_save() -> None:
     if library == "numpy" and frame is not None and (name := _called_as(frame)).startswith("save"):
         raise TypeError(
             f"np.{name} saves arrays, and would pickle a dict or list of tensors, which np.load refuses to load: "
-            "write np.savez(file, **net) for a dict of tensors, or np.save(file, np.stack([t, …])) for a list"
+            "write np.savez(file, **net) for a dict of tensors, np.savez(file, **optimizer.state) for an optimizer, or "
+            "np.save(file, np.stack([t, …])) for a list"
         )
 
 
@@ -687,8 +700,8 @@ def plain_number(value: Any, role: str) -> str:
         return ""
     if role.endswith("output"):
         return (
-            ", which has no graph, like all results of .data, float(t) and array[i] = t: instead of filling an array, "
-            "write np.stack([t, …])"
+            ", which has no graph, like all results of .data, float(t), math.exp(t) and array[i] = t: write np.exp(t) "
+            "instead of math.exp(t), and np.stack([t, …]) instead of filling an array"
         )
     return ": write Tensor(array, requires_grad=True), or value_and_grad(f)(array)"
 

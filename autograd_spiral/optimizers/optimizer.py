@@ -10,11 +10,11 @@ from typing import Any, Never, NoReturn, Self
 
 import numpy as np
 
-from autograd_spiral.engine.messages import KEYWORDS, unknown_keyword
-from autograd_spiral.engine.modes import MODE, NO_TRACE, no_grad, scope
+from autograd_spiral.engine.messages import IN_PLACE, KEYWORDS, unknown_keyword
+from autograd_spiral.engine.modes import MODE, no_grad, scope
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.errors import GradientError, ShapeError
-from autograd_spiral.optimizers.arguments import number
+from autograd_spiral.optimizers.arguments import number_or_tensor
 from autograd_spiral.optimizers.parameters import by_path, called, floating_gradient, listed, parameters_by_path
 from autograd_spiral.optimizers.schedules import Schedule
 
@@ -85,9 +85,10 @@ class Optimizer:
     def learning_rate(self) -> Any:
         """The learning rate of the latest update, as a Tensor; before any update, the rate of the first one.
 
-        Set it to a number to change it for later updates. A captured step uses its current value at each call, so
-        changing it makes no new program. Setting it raises ValueError for a negative number, and `GradientError` if the
-        rate follows a schedule.
+        Set it to a number, or to an array or a Tensor without axes, to change it for later updates. A captured step
+        uses its current value at each call, so changing it makes no new program. Setting it raises TypeError for
+        anything else, ValueError for a negative number, and `GradientError` if the rate follows a schedule. If a
+        captured step sets it to an array or a Tensor, the value is not checked.
 
         >>> from autograd_spiral import Adam
         >>> optimizer = Adam(Tensor(1.0, requires_grad=True), learning_rate=0.01)
@@ -104,9 +105,7 @@ class Optimizer:
                 f"{type(self).__name__}: the learning rate follows a schedule, so it cannot be set: pass a number as "
                 "learning_rate when you make the optimizer, or a schedule that does what you want"
             )
-        if type(rate) is Tensor and MODE.get().trace is NO_TRACE:
-            rate = rate.item()
-        self._rate.assign(rate if type(rate) is Tensor else number(type(self).__name__, "learning_rate", rate))
+        self._rate.assign(number_or_tensor(type(self).__name__, "learning_rate", rate))
 
     @property
     def state(self) -> dict[str, Tensor]:
@@ -254,6 +253,10 @@ _INSTEAD = {
     "step": "optimizer.update(gradients), as in optimizer.update(grad(loss, parameters))",
     "zero_grad": "only optimizer.update(grad(loss, parameters)): unlike backward(), grad leaves nothing to clear",
 }
+
+IN_PLACE["learning_rate"] = (
+    "write optimizer.learning_rate = 0.5 * optimizer.learning_rate, or t.assign(0.5 * t) for a tensor of your own"
+)
 
 
 def _no_tensor() -> None:

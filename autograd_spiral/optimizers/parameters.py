@@ -21,7 +21,8 @@ def named_parameters(parameters: Any) -> dict[str, Any]:
 
     A container is a list, tuple, dict or dataclass. `np.savez(file, **named_parameters(net))` saves a net of any form.
     Settings, such as strings, None and functions, are left out, and so are numbers in a container of Tensors. Raises
-    ValueError if two names are equal, as for the keys 0 and "0", and TypeError for a single tensor, which has no key.
+    ValueError if two names are equal, as for the keys 0 and "0". Raises TypeError for a single tensor, which has no
+    key, and for other objects in the container: for an optimizer, pass `optimizer.state`.
 
     >>> net = {"layers": [{"W": Tensor([1.0, 2.0]), "b": Tensor(3.0)}, {"W": Tensor([4.0])}]}
     >>> named_parameters(net)
@@ -29,15 +30,26 @@ def named_parameters(parameters: Any) -> dict[str, Any]:
     """
     leaves, treedef = flatten_parameters(parameters)
     found = dict(zip(paths(treedef), leaves, strict=True))
-    if () in found:
-        raise TypeError(
-            "named_parameters takes a list, tuple, dict or dataclass of tensors, not a "
-            f"{type(parameters).__name__}{plain_class(parameters) or ': write np.savez(file, W=W)'}"
-        )
+    for key, leaf in found.items():
+        if not key:
+            raise TypeError(
+                "named_parameters takes a list, tuple, dict or dataclass of tensors, not "
+                f"{type(leaf).__name__}{_advice(leaf) or ': write np.savez(file, W=W)'}"
+            )
+        if not hasattr(leaf, "dtype") and np.asarray(leaf).dtype == object:
+            kind = type(leaf).__name__
+            raise TypeError(f"named_parameters: {called(key)} must be a tensor or an array, not {kind}{_advice(leaf)}")
     names = {".".join(map(str, key)): leaf for key, leaf in found.items()}
     if len(names) < len(found):
         raise ValueError("named_parameters: two keys of the container have the same name, as 0 and '0' do")
     return names
+
+
+def _advice(value: Any) -> str:
+    """Return what to write instead of an optimizer, or of an object that is not a dataclass; "" for other values."""
+    if isinstance(getattr(value, "state", None), dict):
+        return ": write optimizer.state, which holds the tensors of an optimizer by name, instead of the optimizer"
+    return plain_class(value)
 
 
 def by_path(container: Any) -> dict[tuple[Any, ...], Any]:

@@ -40,7 +40,8 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     The gradient is with respect to the argument at position `argnums`, counted from 0. It has the form of this
     argument: an array, or a list, tuple, dict or dataclass of arrays. If `argnums` is a tuple of positions, the
     gradients come in a tuple. You can pass the returned function to `scipy.optimize.minimize(…, jac=True)`, for
-    example. Raises `GradientError` if `f` returns more than one element, and `DtypeError` for integer arguments.
+    example. If you `capture` it first, it returns Tensors: pass `lambda x: [np.asarray(r) for r in captured(x)]`.
+    Raises `GradientError` if `f` returns more than one element, and `DtypeError` for integer arguments.
 
     >>> value_and_grad(lambda w, x: np.sum(w * x) ** 2)(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
     (np.float64(121.0), array([66., 88.]))

@@ -1,6 +1,7 @@
 """The text of errors: what was wrong, with which shapes, and what to write instead."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -304,6 +305,37 @@ def test_a_parameter_that_was_replaced_instead_of_updated_says_assign():
         GradientError, match=r"new tensor has replaced a parameter, write W\.assign\(W - 0\.1 \* W\.grad\) instead"
     ):
         (constant * constant).sum().backward()
+
+
+@pytest.mark.parametrize("name", ["W", None])
+def test_a_result_is_not_assigned_and_a_parameter_that_it_replaced_says_so(name):
+    W = Tensor([1.0, 2.0], requires_grad=True, name=name)
+    w = name or "w"
+    remedy = (
+        f"has replaced a parameter, write {w}.assign({w} - 0.1 * d{w}) from the start instead of {w} = {w} - 0.1 * d{w}"
+    )
+    for updates in (1, 3):
+        replaced = W
+        for _ in range(updates):
+            replaced = replaced - 0.1 * grad(np.sum(replaced**2), replaced)
+            replaced.name = name if updates > 1 else None
+        with pytest.raises(
+            InPlaceError, match=r"assign\(\) is for leaves, .* computed by np\.subtract.*" + re.escape(remedy)
+        ):
+            replaced.assign(replaced - 0.1)
+    with pytest.raises(
+        InPlaceError, match=r"'y' was computed by np\.sum: .*; if not, give the new value a name of its own$"
+    ):
+        np.sum(W * W).named("y").assign(3.0)
+
+
+@pytest.mark.parametrize("function", [math.sin, float])
+def test_the_gradient_of_a_plain_number_says_what_to_write(function):
+    w = leaf([1.0, 2.0])
+    with pytest.raises(
+        TypeError, match=r"not float, .*write np\.exp\(t\) instead of math\.exp\(t\), and np\.stack\(\[t, …\]\)"
+    ):
+        grad(function(w[0]), w)
 
 
 @pytest.mark.parametrize(

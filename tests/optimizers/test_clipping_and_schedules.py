@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from captured import count_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograd_spiral import (
     Tensor,
+    capture,
     clip_by_norm,
     cosine_decay,
     exponential_decay,
@@ -47,6 +49,22 @@ def test_clipped_gradients_can_be_differentiated() -> None:
     clipped = clip_by_norm(grad(np.sum(w**2) / 2, w, create_graph=True), 1.0)
     np.testing.assert_allclose(clipped.data, [0.6, 0.8])
     np.testing.assert_allclose(grad(clipped[0], w).data, [16 / 125, -12 / 125])  # of w / |w|
+
+
+@pytest.mark.parametrize("captured", [False, True])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("form", [np.asarray, np.float32, lambda norm: np.asarray(norm, np.float32), Tensor])
+def test_the_norm_may_be_an_array_or_a_tensor_without_axes(form: Any, dtype: Any, captured: bool) -> None:
+    gradients = {"W": np.linspace(-1, 2, 6, dtype=dtype).reshape(3, 2), "b": np.array([3.0, 0.1], dtype)}
+    clip = capture(lambda gradients, norm: clip_by_norm(gradients, norm)) if captured else clip_by_norm
+    for norm in (0.3, 0.7, 100.0):
+        expected = clip_by_norm(gradients, float(form(norm)))
+        for name, g in clip(gradients, form(norm)).items():
+            assert type(g) is (Tensor if captured else np.ndarray)
+            assert g.dtype == dtype
+            np.testing.assert_allclose(np.asarray(g), expected[name], rtol=3 * np.finfo(dtype).eps)
+    if captured and form is not np.float32:  # a new program would be made for each of NumPy's scalars
+        assert count_of(clip) == 1
 
 
 @pytest.mark.parametrize(

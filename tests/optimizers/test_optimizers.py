@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import math
+import operator
 import pickle
 import re
 from collections import OrderedDict
@@ -32,7 +33,7 @@ from autograd_spiral import (
     softmax_cross_entropy,
     value_and_grad,
 )
-from autograd_spiral.errors import AutogradError, DtypeError, GradientError, NonFiniteError, ShapeError
+from autograd_spiral.errors import AutogradError, DtypeError, GradientError, InPlaceError, NonFiniteError, ShapeError
 
 SHAPES = {"W": (3, 2), "b": (2,), "scale": ()}
 
@@ -464,6 +465,75 @@ def test_the_rate_is_set_to_a_number_and_only_without_a_schedule() -> None:
         SGD(W, cosine_decay(0.1, 10)).learning_rate = 0.1
 
 
+@pytest.mark.parametrize("captured", [False, True])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", [Adam, SGD])
+@pytest.mark.parametrize("form", [np.asarray, lambda rate: np.asarray(rate, np.float32), Tensor])
+def test_the_rate_may_be_an_array_or_a_tensor_without_axes(form: Any, kind: Any, dtype: Any, captured: bool) -> None:
+    by_number, by_array = parameters(dtype), parameters(dtype)
+    optimizer, other = kind(by_number, 0.5), kind(by_array, form(0.5))
+
+    def set_and_update(rate: Any, gradients: Any) -> None:
+        other.learning_rate = rate
+        other.update(gradients)
+
+    step = capture(set_and_update) if captured else set_and_update
+    for seed, rate in enumerate([0.1, 0.01, 0.02]):
+        optimizer.learning_rate = float(form(rate))
+        optimizer.update(random_gradients(seed, dtype))
+        step(form(rate), random_gradients(seed, dtype))
+        assert float(other.learning_rate) == float(form(rate))
+    for name, p in by_number.items():
+        assert by_array[name].dtype == dtype
+        np.testing.assert_allclose(by_array[name].data, p.data, rtol=4 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("captured", [False, True])
+@pytest.mark.parametrize("change", [operator.imul, operator.itruediv, operator.isub])
+def test_a_rate_that_is_changed_in_place_says_what_to_write(change: Any, captured: bool) -> None:
+    optimizer = Adam(W, 0.1)
+
+    def decay() -> None:
+        optimizer.learning_rate = change(optimizer.learning_rate, 0.5)  # as optimizer.learning_rate *= 0.5 does
+
+    with pytest.raises(InPlaceError, match=r"write optimizer\.learning_rate = 0\.5 \* optimizer\.learning_rate, or"):
+        (capture(decay) if captured else decay)()
+    with pytest.raises(InPlaceError, match=r"'count' cannot be changed in place, .*write t = t \+ … for a new value"):
+        optimizer.count += 1
+    assert float(optimizer.learning_rate) == 0.1
+
+
+@pytest.mark.parametrize("captured", [False, True])
+@pytest.mark.parametrize(
+    ("wrong", "what"),
+    [
+        (np.ones(1), r"\w+ of shape \(1,\)"),
+        (Tensor([0.1]), r"Tensor of shape \(1,\)"),
+        (np.ones((2, 3)), r"\w+ of shape \(2, 3\)"),
+        ([0.1], "list"),
+        ("0.1", "str"),
+        (None, "NoneType"),
+    ],
+)
+def test_nothing_else_is_a_rate_or_a_norm(wrong: Any, what: str, captured: bool) -> None:
+    optimizer, run = Adam(W, 0.1), capture if captured else lambda function: function
+    with pytest.raises(TypeError, match=f"Adam: learning_rate must be a number, not {what}$"):
+        run(lambda rate: setattr(optimizer, "learning_rate", rate))(wrong)
+    with pytest.raises(TypeError, match=f"clip_by_norm: max_norm must be a number, not {what}$"):
+        run(lambda norm: clip_by_norm([np.ones(2)], norm))(wrong)
+    assert float(optimizer.learning_rate) == 0.1
+
+
+def test_numbers_in_arrays_have_the_same_range() -> None:
+    for form in (np.asarray, Tensor):
+        for rate in (-0.5, math.nan, math.inf):
+            with pytest.raises(ValueError, match="learning_rate must be at least 0 and finite, not"):
+                Adam(W, form(rate))
+            with pytest.raises(ValueError, match="max_norm must be positive and finite, not"):
+                clip_by_norm([np.ones(2)], form(rate))
+    assert SGD(W, 0.1, momentum=np.asarray(0.9)).state["SGD.velocity"].shape == (2,)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("name", ["step", "zero_grad", "state_dict", "load_state_dict", "param_groups", "lr"])
 def test_names_of_pytorch_say_what_to_write(name: str) -> None:
     optimizer = Adam(W)
@@ -510,6 +580,41 @@ def test_names_must_tell_tensors_apart() -> None:
         named_parameters({0: np.ones(1), "0": np.ones(1)})
     with pytest.raises(TypeError, match=r"takes a list, tuple, dict or dataclass.*write np.savez\(file, W=W\)"):
         named_parameters(np.ones(2))
+
+
+class Plain:
+    def __init__(self) -> None:
+        self.W = Tensor(np.ones(2), requires_grad=True)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Adam(W), "not Adam: write optimizer.state, "),
+        (lambda: SGD(W, 0.1), "not SGD: write optimizer.state, "),
+        (Plain, "not Plain: write @dataclass above class Plain"),
+        (lambda: np.random.default_rng(0), "not Generator"),
+    ],
+)
+def test_objects_with_tensors_of_their_own_have_no_names(make: Any, message: str) -> None:
+    with pytest.raises(
+        TypeError, match=f"^named_parameters takes a list, tuple, dict or dataclass of tensors, {message}"
+    ):
+        named_parameters(make())
+    for container in ({"net": {"W": W}, "more": make()}, {"net": np.ones(2), "more": make()}):
+        with pytest.raises(TypeError, match=f"^named_parameters: 'more' must be a tensor or an array, {message}"):
+            named_parameters(container)
+
+
+def test_an_optimizer_that_is_saved_as_a_whole_says_what_to_write() -> None:
+    optimizer, file = Adam({"W": W}), io.BytesIO()
+    with pytest.raises(
+        TypeError, match=re.escape("write np.savez(file, **net)") + ".*" + re.escape("**optimizer.state")
+    ):
+        np.savez(file, optimizer=optimizer)  # type: ignore[arg-type]
+    np.savez(file, **named_parameters({"net": [W], "optimizer": optimizer.state}))
+    file.seek(0)
+    assert list(np.load(file)) == ["net.0", *(f"optimizer.{name}" for name in optimizer.state)]
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -379,22 +381,42 @@ def filled(x: Any) -> Any:
     return squares.sum()
 
 
-DROPPING: list[Callable[[Any], Any]] = [
-    lambda x: math.sin(x[0]) + x[1],
-    lambda x: float(x[0]) * x[1],
-    lambda x: x[0].item() + x[1],
-    filled,
+DROPPING: list[tuple[Callable[[Any], Any], str, str]] = [
+    (lambda x: math.sin(x[0]) + x[1], "math.sin(…) of", "write np.sin(…)"),
+    (lambda x: x[1] * sqrt(x[0]), "sqrt(…) of", "write np.sqrt(…)"),
+    (
+        lambda x: math.gamma(x[0]) + x[1],
+        "float(t) of",
+        "compute with t itself, which needs no float(), and write np.exp",
+    ),
+    (
+        lambda x: float(x[0]) * x[1],
+        "float(t) of",
+        "compute with t itself, which needs no float(), and write np.exp(t) i",
+    ),
+    (
+        lambda x: x[0].item() + x[1],
+        "item() of",
+        "compute with t itself, which needs no float(), and write np.exp(t) ins",
+    ),
+    (filled, "array[i] = t with", "write np.stack([t, …]) instead of filling an array"),
 ]
 
 
-@pytest.mark.parametrize("function", DROPPING)
+@pytest.mark.parametrize(("function", "use", "remedy"), DROPPING)
 @pytest.mark.parametrize("transform", [value_and_grad, jacobian, hessian, elementwise_grad])
-def test_a_plain_number_within_a_transform_raises(transform: Any, function: Any) -> None:
-    message = (
-        rf"in the function passed to {transform.__name__} would silently drop its gradient.*np\.stack.*t\.detach\(\)"
-    )
+def test_a_plain_number_within_a_transform_raises(transform: Any, function: Any, use: str, remedy: str) -> None:
+    dropped = f"in the function passed to {transform.__name__} would silently drop its gradient: {remedy}"
+    message = f"^{re.escape(use)} a tensor {re.escape(dropped)}.*{re.escape('write float(t.detach())')}$"
     with pytest.raises(LostGraphError, match=message):
         transform(function)(np.array([1.0, 2.0]))
+
+
+def test_without_the_text_of_the_line_the_usual_ways_to_drop_a_gradient_are_listed() -> None:
+    names: dict[str, Any] = {"math": math}
+    exec(compile("def f(x):\n    return math.sin(x[0]) + x[1]", "<no such file>", "exec"), names)
+    with pytest.raises(LostGraphError, match=r"^float\(t\) of a tensor .*write np\.exp\(t\) instead of math\.exp\(t\)"):
+        value_and_grad(names["f"])(np.array([1.0, 2.0]))
 
 
 @pytest.mark.parametrize("transform", [value_and_grad, hessian, jacobian, elementwise_grad])

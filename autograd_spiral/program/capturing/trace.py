@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_spiral.debug.user_code import in_package, is_running, signal_handlers, users_line, users_operation
-from autograd_spiral.engine.messages import INSTEAD_OF_MASKS, INSTEAD_OF_READING, called, instead_of, stale
+from autograd_spiral.engine.messages import INSTEAD_OF_READING, called, numpys_function, stale
 from autograd_spiral.engine.modes import MODE, NO_TRACE, Observer, Trace, entering
 from autograd_spiral.engine.pytree import LEAF
 from autograd_spiral.engine.table import Primitive
@@ -31,6 +31,11 @@ __all__ = ["ASSIGNED_INPUT", "StepTrace", "declared_by_user", "recording_in"]
 ASSIGNED_INPUT = (
     "a captured step cannot assign() to an argument that requires no gradients, since it gets only its value: do not "
     "pass the tensor; use it in the step as an outside variable"
+)
+_ANY_VALUES = "That would read its value, but the program must be valid for any values: "
+_INSTEAD_OF_MASKS = (
+    "The shape of the result would depend on the mask's values: choose with np.where(mask, t, other), or index by "
+    "integers"
 )
 
 
@@ -161,7 +166,7 @@ class StepTrace(Trace, Observer):
         if self.is_interrupted():
             return
         if remedy is INSTEAD_OF_READING:
-            act, remedy = instead_of(users_operation()) or (act, remedy)
+            act, remedy = _instead_of(users_operation()) or (act, remedy)
         self.refuse(f"{act} is not possible while a step is being captured. {remedy}.")
 
     def permit_index(self, index: Any) -> None:
@@ -169,7 +174,7 @@ class StepTrace(Trace, Observer):
         for item in index if isinstance(index, tuple) else (index,):
             entries = isinstance(item, list) and item and all(isinstance(entry, bool) for entry in item)
             if entries or getattr(item, "dtype", None) == np.dtype(bool):
-                self.permit("indexing by a boolean mask", INSTEAD_OF_MASKS)
+                self.permit("indexing by a boolean mask", _INSTEAD_OF_MASKS)
 
     def refuse(self, reason: str) -> NoReturn:
         """Raise `CaptureError` with the user's line and a reason; it ends the capture even if the step catches it."""
@@ -296,3 +301,31 @@ def recording_in(trace: StepTrace, step: Callable[..., Any] | None = None, rank:
         finally:
             if naming:
                 sys.setprofile(None)
+
+
+def _instead_of(operation: str) -> tuple[str, str] | None:
+    """Return how to call an operation that reads a tensor's value, and what to write instead; None if that is unknown.
+
+    The operation is "[]", "[]=" for an assignment to an index, or a function as the user writes it.
+
+    >>> _instead_of("math.exp")[1].rpartition(": ")[2], _instead_of("float")
+    ('write np.exp(…)', None)
+    """
+    if operation == "[]" or operation.rpartition(".")[2] == "take":
+        return (
+            "indexing a plain array or a list by a tensor",
+            f"{_ANY_VALUES}index a tensor, as in Tensor(X)[i] or np.stack(tensors)[i], or index outside the step and "
+            "pass X[i]",
+        )
+    if operation == "[]=":
+        return (
+            "array[index] = value with a tensor",
+            "A program cannot write into arrays: to keep something for later calls, make a Tensor before the first "
+            "call, and write array.assign(…) in place of array[index] = …; to make an array of several tensors, write "
+            "np.stack([t, …])",
+        )
+    if operation in ("min", "max"):
+        return f"{operation}(…) of a tensor", f"{_ANY_VALUES}write np.{operation}imum(x, y)"
+    if known := numpys_function(operation):
+        return f"{operation}(…) of a tensor", f"{_ANY_VALUES}write {known}(…)"
+    return None
