@@ -55,7 +55,7 @@ class RuleError(AutogradError, RuntimeError):
 
 
 class StaleLeafError(AutogradError, RuntimeError):
-    """A tensor got a new value after it was recorded; `create_graph=True` cannot record a gradient at the old value."""
+    """A tensor got a new value after it was used; `create_graph=True` cannot record a gradient at the old value."""
 
 
 class CaptureError(AutogradError, RuntimeError):

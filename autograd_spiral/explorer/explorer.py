@@ -81,7 +81,7 @@ class explore:
         """Return a step that records a training run: call it instead of `step`, and then pass it to `explore`.
 
         A snapshot holds every value of a call. `at` has the numbers of the calls that get a snapshot, counted from 0.
-        By default, each of the first eight calls gets a snapshot, and then a call does whenever the number of calls has
+        By default, a snapshot is taken at each of the first eight calls, and then whenever the number of calls has
         grown by 15% since the last snapshot. So 10,000 calls have 60 snapshots. When you call `explore`, it adds a last
         snapshot, with the current values of the parameters.
 

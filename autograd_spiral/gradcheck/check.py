@@ -59,8 +59,8 @@ def check_gradients(
     random directions instead of element by element. If that fails, the check searches for a wrong element. With
     `directions`, all inputs are checked like this, along the given number of directions.
 
-    Raises `GradientMismatch`, an AssertionError that holds the report, if a gradient is wrong. Also raises it if none
-    of an input's elements could be judged because no output is finite. With `raise_on_mismatch=False`, the report is
+    Raises `GradientMismatch`, an AssertionError that holds the report, if a gradient is wrong. Also raises it if no
+    output is finite, so that none of an input's elements could be judged. With `raise_on_mismatch=False`, the report is
     returned instead. Raises ValueError for an order other than 1 and 2, and `DtypeError` if the function returns no
     floating-point numbers. Raises TypeError if the function is not callable, or if it is a captured step, since no
     gradient flows back through the results of a captured step.

@@ -39,9 +39,11 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 
     The gradient is with respect to the argument at position `argnums`, counted from 0. It has the form of this
     argument: an array, or a list, tuple, dict or dataclass of arrays. If `argnums` is a tuple of positions, the
-    gradients come in a tuple. You can pass the returned function to `scipy.optimize.minimize(…, jac=True)`, for
-    example. If you `capture` it first, it returns Tensors: pass `lambda x: [np.asarray(r) for r in captured(x)]`.
-    Raises `GradientError` if `f` returns more than one element, and `DtypeError` for integer arguments.
+    gradients come in a tuple. Raises `GradientError` if `f` returns more than one element, and `DtypeError` for integer
+    arguments.
+
+    You can pass the returned function to `scipy.optimize.minimize(…, jac=True)`, for example. If you capture it first,
+    it returns Tensors, which most methods of `minimize` do not accept: convert them with `np.asarray`.
 
     >>> value_and_grad(lambda w, x: np.sum(w * x) ** 2)(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
     (np.float64(121.0), array([66., 88.]))
@@ -61,7 +63,7 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 def elementwise_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """Return a function that computes the derivative of `f` element by element.
 
-    Use it if each element of the result depends only on the same element of the argument, as in `np.tanh`. Unlike for
+    Use it if each element of the result depends only on the same element of the argument, as in `np.tanh`. Unlike with
     `value_and_grad`, the result of `f` need not be a single number. `argnums` is the position of the argument, as in
     `value_and_grad`. Raises `DtypeError` for integer arguments.
 
@@ -156,8 +158,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
 
     `primals` is a tuple of the arguments of `f`. `tangents` is a tuple with one entry for each argument: it has the
     same form as the argument, and says how fast the argument changes. The derivative says how fast `f(*primals)` then
-    changes. It is computed with two backward passes. Raises `ShapeError` if a tangent does not have the shape of its
-    argument.
+    changes. Raises `ShapeError` if a tangent does not have the shape of its argument.
 
     >>> x, dx = np.array([0.0, 1.0]), np.array([1.0, 2.0])
     >>> jvp(np.sin, (x,), (dx,))[1].round(4)  # cos(x) * dx

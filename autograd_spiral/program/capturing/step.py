@@ -54,9 +54,9 @@ def capture(
     The inputs are those arguments that are arrays, or tensors that require no gradients. They may also be inside lists,
     tuples, dicts and dataclasses. Each combination of shapes and dtypes gets its own program. The other tensors that
     the step uses but does not compute, such as parameters, are its state: each call uses their current values. If the
-    step assigns new values to them, they change when the whole step has succeeded. (If an argument is a dataclass that
-    holds no arrays, it is taken for a model: the object itself counts as constant, and its tensors belong to the
-    state.) No gradient flows back through the tensors that the step returns.
+    step assigns new values to them, they change when the whole step has succeeded. (A dataclass argument that holds
+    tensors but no plain arrays is treated as a model: all its tensors belong to the state, and everything else in it
+    counts as constant.) No gradient flows back through the tensors that the step returns.
 
     Everything else that the step uses counts as constant. But if a variable, an attribute of one of your objects, or an
     item of a short list or dict changes, the next call makes a new program. This works for everything that the code of

@@ -47,7 +47,7 @@ def blocks(rows: int | None = None, threads: int = 1) -> Executor:
     has as many rows as fit into the cache, and a program that would not be faster in blocks is run without them.
 
     Rows lie along the first axis of the inputs. If the inputs have different numbers of rows, inputs with the same
-    number form a group. Only the group whose inputs have the most rows, added together, is divided into blocks. Each
+    number form a group. Only one group is divided into blocks: the one whose inputs have the most rows in total. Each
     block uses all rows of the other inputs.
 
     Sums over rows are added up in a different order than without blocks, so results can differ in the last digits. With

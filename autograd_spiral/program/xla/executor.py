@@ -26,12 +26,12 @@ def xla(
 ) -> Executor:
     """Return an executor for `capture` that compiles programs with XLA, for one JAX device or several.
 
-    XLA is the compiler of JAX. A device is a GPU, for example, and an executor runs the programs of a captured step:
-    write `capture(step, executor=xla())`. By default, `devices` is JAX's first device. The step's state, that is, the
-    parameters and other tensors that it uses but does not compute, stays on the device between calls, and so do its
-    results. When you read one of these tensors, its value is copied to the CPU. Everything is computed in the dtypes
-    that NumPy would use, including float64, whatever JAX's settings are. If XLA cannot run an operation, such as one
-    declared with `@primitive` that calls other libraries, a `CaptureError` is raised when the step is captured.
+    XLA is the compiler of JAX. A device is a CPU or a GPU. An executor runs the programs of a captured step: to use
+    this one, write `capture(step, executor=xla())`. By default, `devices` is JAX's first device. The step's state, that
+    is, the parameters and other tensors that it uses but does not compute, stays on the device between calls, and so do
+    its results. When you read one of these tensors, its value is copied to the CPU. Everything is computed in the
+    dtypes that NumPy would use, including float64, whatever JAX's settings are. If XLA cannot run an operation, such as
+    one declared with `@primitive` that calls other libraries, a `CaptureError` is raised when the step is captured.
 
     Several devices share the rows of the inputs, and each device holds the whole state. `rows` has the names of the
     inputs whose rows are divided among the devices; by default, these are all inputs with at least one axis. If the
