@@ -222,7 +222,7 @@ ROWS: dict[str, dict[Any, Row]] = {
         ),
         np.linalg.pinv: words(
             "−zᵀ @ z̄ @ zᵀ + (z̄ᵀ − x @ z @ z̄ᵀ) @ z @ zᵀ, if there are at least as many rows as columns",
-            edges="NaN if x does not have full rank (singular values that NumPy treats as 0 lower the rank)",
+            edges="NaN if x does not have full rank (singular values that NumPy treats as 0 do not count towards it)",
         ),
         np.linalg.cholesky: words(
             "inv(z)ᵀ @ Φ(zᵀ @ z̄) @ inv(z), where Φ takes the lower triangle and halves its diagonal",

@@ -59,11 +59,11 @@ def check_gradients(
     random directions instead of element by element. If that fails, the check searches for a wrong element. With
     `directions`, all inputs are checked like this, along the given number of directions.
 
-    Raises `GradientMismatch`, an AssertionError that holds the report, if a gradient is wrong. Also raises it if no
-    output is finite, so that none of an input's elements could be judged. With `raise_on_mismatch=False`, the report is
-    returned instead. Raises ValueError for an order other than 1 and 2, and `DtypeError` if the function returns no
-    floating-point numbers. Raises TypeError if the function is not callable, or if it is a captured step, since no
-    gradient flows back through the results of a captured step.
+    Raises `GradientMismatch`, an AssertionError that holds the report, if a gradient is wrong. The same error is raised
+    if no output is finite, so that none of an input's elements could be judged. With `raise_on_mismatch=False`, the
+    report is returned instead. Raises ValueError for an order other than 1 and 2, and `DtypeError` if the function
+    returns no floating-point numbers. Raises TypeError if the function is not callable, or if it is a captured step,
+    since no gradient flows back through the results of a captured step.
 
     >>> import numpy as np
     >>> from autograd_spiral import relu
@@ -114,9 +114,10 @@ def check_against(
 
     `gradients` holds an array for each floating-point input, of the same shape and dtype. It has the form of the
     inputs: a single array for a single input, or a dict for a dict. It may also be a dict whose keys are the names of
-    the function's parameters. None instead of an array leaves an input out. If the function returns more than one
-    number, the gradients must be those of the sum of all output elements, each multiplied by its weight in `cotangent`.
-    Instead of a gradient, you can pass a Jacobian: its shape is the shape of the output followed by that of the input.
+    the function's parameters. To leave an input out, pass None instead of its array. If the function returns more than
+    one number, the gradients must be those of the sum of all output elements, each multiplied by its weight in
+    `cotangent`. Instead of a gradient, you can pass a Jacobian: its shape is the shape of the output followed by that
+    of the input.
 
     Instead of arrays, `gradients` can also be a function that computes them from the inputs. It returns the gradients,
     or a tuple `(value, gradients)`. If `function` itself returns such a tuple, pass `gradients=True`, like `jac=True`
