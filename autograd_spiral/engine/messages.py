@@ -72,6 +72,10 @@ INSTEAD_OF_READING = (
     "outside the step, or run step.eager(…), which is not captured"
 )
 _ANY_VALUES = "That would read its value, but the program must be valid for any values: "
+INSTEAD_OF_DATA = (
+    "The program must be valid for any values: compute with the tensor itself, without .data (t.detach() is a "
+    "constant); to update a tensor, write w.assign(w - 0.1 * dw); to see a value, return it"
+)
 INSTEAD_OF_BACKWARD = "Use grad(loss, parameters), whose results a program can compute, instead of backward() and .grad"
 INSTEAD_OF_BLAME = "Write with blame(): around the call of the step, which then runs eagerly with every value checked"
 INSTEAD_OF_MASKS = (
@@ -83,7 +87,7 @@ INSTEAD_OF_MASKS = (
 def instead_of(operation: str) -> tuple[str, str] | None:
     """Return how to call an operation that reads a tensor's value, and what to write instead; None if that is unknown.
 
-    The operation is "[]", "[]=" for an assignment to an index, or a function as the user writes it.
+    The operation is "[]", "[]=" for an assignment to an index, ".data", or a function as the user writes it.
 
     >>> instead_of("math.exp")[1].rpartition(": ")[2], instead_of("float")
     ('write np.exp(…)', None)
@@ -102,6 +106,14 @@ def instead_of(operation: str) -> tuple[str, str] | None:
             "call, and write array.assign(…) in place of array[index] = …; to make an array of several tensors, write "
             "np.stack([t, …])",
         )
+    if operation == ".data":
+        return "reading .data", INSTEAD_OF_DATA
+    if operation in ("np.array", "np.asarray"):
+        remedy = "leave it out and compute with the tensor, or write np.stack([t, …]) for several tensors"
+        return f"{operation}(…) of a tensor", f"{_ANY_VALUES}{remedy}"
+    if operation in ("int", "range"):
+        remedy = "to index, leave out int() and index a tensor, as in Tensor(X)[i]; pass a length or a count as an int"
+        return f"{operation}(…) of a tensor", f"{_ANY_VALUES}{remedy}"
     if operation in ("min", "max"):
         return f"{operation}(…) of a tensor", f"{_ANY_VALUES}write np.{operation}imum(x, y)"
     if hasattr(math, name) and hasattr(np, name):
@@ -321,11 +333,13 @@ _NUMPYS_FUNCTIONS = {
 """What to write instead of functions of NumPy that cannot be called on Tensors."""
 
 
-def plain_array(tensor: Any) -> LostGraphError:
+def plain_array(tensor: Any, *, captured: bool = False) -> LostGraphError:
     """Return the error for `np.asarray(t)`, which most functions of other libraries call."""
     library, frame = _converting()
     value = "float(t)" if tensor.shape == () else "t.data"
     graph = f"would silently drop the graph of {called(tensor)}"
+    if captured:
+        value, graph = f"{value} outside the step", f"would read the value of {called(tensor)} in a captured step"
     if not library:
         step = running_instruction(frame) if frame else None
         if step is not None and step.opname.startswith("STORE_S"):  # a subscript or a slice

@@ -13,7 +13,6 @@ import functools
 import inspect
 import itertools
 import sys
-import sysconfig
 import types
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -21,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_spiral.debug.user_code import in_package
+from autograd_spiral.debug.user_code import is_users
 from autograd_spiral.engine.table import PRIMITIVES, Primitive
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.program.capturing.guards import CONSTANTS, FUNCTIONS, MISSING, Guards, Row
@@ -46,7 +45,6 @@ _MOST_ITEMS = 64
 
 _MOST_GUARDS = 1000
 _ENDS = (*CONSTANTS, Tensor, np.ndarray)  # where a search ends
-_INSTALLED = tuple({sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
 class Search:
@@ -253,18 +251,12 @@ def _names_in(code: types.CodeType, *operations: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-@functools.cache
-def _is_users_file(file: str | None) -> bool:
-    """Return whether a file belongs neither to the engine, nor to Python's library, nor to an installed package."""
-    return file is not None and not in_package(file) and not file.startswith(_INSTALLED)
-
-
 def _is_users(value: Any) -> bool:
     """Return whether a function, a method or another callable object is the user's own."""
     if isinstance(value, types.MethodType):
         value = value.__func__
     if isinstance(value, types.FunctionType):
-        return _is_users_file(value.__code__.co_filename)
+        return is_users(value.__code__.co_filename)
     return _is_users_own(type(value))
 
 
@@ -272,4 +264,4 @@ def _is_users_own(value: type | types.ModuleType) -> bool:
     """Return whether a module or a class is the user's own, so that its attributes may change."""
     module = value if isinstance(value, types.ModuleType) else sys.modules.get(value.__module__)
     name = getattr(module, "__name__", "builtins")
-    return name not in sys.builtin_module_names and _is_users_file(getattr(module, "__file__", None) or "<text>")
+    return name not in sys.builtin_module_names and is_users(getattr(module, "__file__", None) or "<text>")

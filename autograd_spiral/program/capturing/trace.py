@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_spiral.debug.user_code import in_package, is_running, signal_handlers, users_line, users_operation
-from autograd_spiral.engine.messages import INSTEAD_OF_MASKS, INSTEAD_OF_READING, called, instead_of, stale
+from autograd_spiral.engine.messages import INSTEAD_OF_MASKS, INSTEAD_OF_READING, called, instead_of, plain_array, stale
 from autograd_spiral.engine.modes import MODE, NO_TRACE, Observer, Trace, entering
 from autograd_spiral.engine.pytree import LEAF
 from autograd_spiral.engine.table import Primitive
@@ -156,12 +156,15 @@ class StepTrace(Trace, Observer):
         """Note that `tensor` is the gradient with respect to the leaf `of`."""
         self.primal_of[tensor.serial] = of.serial
 
-    def permit(self, act: str, remedy: str) -> None:
+    def permit(self, act: str, remedy: str, converted: Any = None) -> None:
         """Raise `CaptureError`, since a captured step cannot do `act`; only signal handlers may."""
         if self.is_interrupted():
             return
         if remedy is INSTEAD_OF_READING:
-            act, remedy = instead_of(users_operation()) or (act, remedy)
+            known = instead_of(users_operation())
+            if converted is not None and known is None:
+                self.refuse(str(plain_array(converted, captured=True)))
+            act, remedy = known or (act, remedy)
         self.refuse(f"{act} is not possible while a step is being captured. {remedy}.")
 
     def permit_index(self, index: Any) -> None:
