@@ -86,7 +86,8 @@ def users_line() -> str:
 def users_operation() -> str:
     """Return what the user's line is evaluating: "[]" for `something[index]`, or "[]=" if that is assigned to.
 
-    For an attribute, return its name after a dot, such as ".data". For a call, return the function as it is written there, such as "math.exp"; for anything else, return "".
+    For an attribute, return its name after a dot, such as ".data". For a call, return the function as it is written
+    there, such as "math.exp". For anything else, return "".
     """
     frame = _users_frame()
     step = running_instruction(frame)

@@ -712,10 +712,17 @@ def _holds_tensors(value: Any, levels: int) -> bool:
     return any(hasattr(part, "requires_grad") or _holds_tensors(part, levels - 1) for part in parts)
 
 
-def input_without_gradient(role: str, tensor: Any) -> GradientError:
+def input_without_gradient(role: str, tensor: Any, *, captured: bool) -> GradientError:
     """Return the error for an input of `grad` that does not require gradients."""
     named = f" ({tensor.name!r})" if tensor.name else ""
-    return GradientError(f"grad: {role}{named} does not require gradients; make it with requires_grad=True")
+    remedy = "make it with requires_grad=True"
+    if captured:
+        remedy += (
+            ". Results of a captured step never require gradients: to pass them to the step again, write "
+            "value_and_grad(f)(parameters) in the step, or keep the parameters outside and update them as in "
+            "W.assign(W - 0.1 * dW)"
+        )
+    return GradientError(f"grad: {role}{named} does not require gradients; {remedy}")
 
 
 def stale(leaf: Any, node: Any) -> StaleLeafError:

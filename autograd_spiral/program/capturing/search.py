@@ -44,6 +44,7 @@ _MOST_ITEMS = 64
 """Longer containers count as data, and comparing their items at each call would be slow."""
 
 _MOST_GUARDS = 1000
+_STORES = ("STORE_ATTR", "STORE_GLOBAL", "STORE_DEREF", "STORE_SUBSCR")
 _ENDS = (*CONSTANTS, Tensor, np.ndarray)  # where a search ends
 
 
@@ -66,6 +67,7 @@ class Search:
         self._attributes: dict[str, None] = {"__call__": None}  # named by functions
         self._assigned: dict[str, None] = {}  # the attributes to which functions assign
         self._globals: list[tuple[str, Any]] = []  # the globals to which functions assign
+        self._stores: set[str | None] = set()  # the names of all to which functions assign, and None for items
         while self._queue:
             while self._queue:
                 self._follow(*self._queue.pop(0))
@@ -80,6 +82,14 @@ class Search:
         namespaces = [_namespace(self._values[index]) for index, _ in self._objects]
         assigned = [(name, names[name]) for names in namespaces for name in self._assigned if name in names]
         return [*self.found, *((name, _items(value)) for name, value in (*assigned, *self._globals))]
+
+    def counters(self) -> dict[str, Any]:
+        """Return the numbers to which functions assign, each by what a user writes for it."""
+        return {
+            text: value
+            for text, value in self.written
+            if type(value) in (int, float) and (None if text[-1:] == "]" else text.rpartition(".")[2]) in self._stores
+        }
 
     def tensor_names(self) -> dict[Tensor, str]:
         """Return names for the tensors that variables hold, directly or in a list or a tuple."""
@@ -150,6 +160,7 @@ class Search:
         for name in _names_in(code, "IMPORT_NAME"):
             self._read(index, module, name, name, name)
         self._attributes.update(dict.fromkeys(_names_in(code, "LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM")))
+        self._stores.update(_names_in(code, *_STORES))
         self._assigned.update(dict.fromkeys(_names_in(code, "STORE_ATTR")))
         assigned = _names_in(code, "STORE_GLOBAL")
         self._globals += [(name, function.__globals__[name]) for name in assigned if name in function.__globals__]
