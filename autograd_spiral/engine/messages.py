@@ -74,7 +74,8 @@ INSTEAD_OF_READING = (
 _ANY_VALUES = "That would read its value, but the program must be valid for any values: "
 INSTEAD_OF_DATA = (
     "The program must be valid for any values: compute with the tensor itself, without .data (t.detach() is a "
-    "constant); to update a tensor, write w.assign(w - 0.1 * dw); to see a value, return it"
+    "constant); to update a tensor, write w.assign(w - 0.1 * dw); return what you want to see, and read values outside "
+    "the step"
 )
 INSTEAD_OF_BACKWARD = "Use grad(loss, parameters), whose results a program can compute, instead of backward() and .grad"
 INSTEAD_OF_BLAME = "Write with blame(): around the call of the step, which then runs eagerly with every value checked"
@@ -108,7 +109,7 @@ def instead_of(operation: str) -> tuple[str, str] | None:
         )
     if operation == ".data":
         return "reading .data", INSTEAD_OF_DATA
-    if operation in ("np.array", "np.asarray"):
+    if operation.rpartition(".")[2] in ("array", "asarray"):
         remedy = "leave it out and compute with the tensor, or write np.stack([t, …]) for several tensors"
         return f"{operation}(…) of a tensor", f"{_ANY_VALUES}{remedy}"
     if operation in ("int", "range"):
@@ -335,7 +336,7 @@ _NUMPYS_FUNCTIONS = {
 
 def plain_array(tensor: Any, *, captured: bool = False) -> LostGraphError:
     """Return the error for `np.asarray(t)`, which most functions of other libraries call."""
-    library, frame = _converting()
+    library, frame = converting()
     value = "float(t)" if tensor.shape == () else "t.data"
     graph = f"would silently drop the graph of {called(tensor)}"
     if captured:
@@ -375,7 +376,7 @@ def plain_array(tensor: Any, *, captured: bool = False) -> LostGraphError:
     return LostGraphError(f"{function} {graph}, since it takes only arrays: {remedy}")
 
 
-def _converting() -> tuple[str, FrameType | None]:
+def converting() -> tuple[str, FrameType | None]:
     """Return the library whose function is making an array of a tensor, and the function's frame.
 
     If no library is, return "" and the frame of the user.
@@ -403,7 +404,7 @@ def _called_as(frame: FrameType) -> str:
 
 def ambiguous(tensor: Any) -> ShapeError:
     """Return the error for the truth value of a tensor that does not have one element."""
-    _, frame = _converting()
+    _, frame = converting()
     if frame is not None and frame.f_globals.get("__name__", "").startswith("numpy.testing"):
         remedy = f"np.testing.{_called_as(frame)} needs arrays: pass t.data"
     else:
@@ -413,7 +414,7 @@ def ambiguous(tensor: Any) -> ShapeError:
 
 def refuse_pickling_by_save() -> None:
     """Raise TypeError if `np.save` or the like is pickling a container of tensors, which `np.load` would not load."""
-    library, frame = _converting()
+    library, frame = converting()
     if library == "numpy" and frame is not None and (name := _called_as(frame)).startswith("save"):
         raise TypeError(
             f"np.{name} saves arrays, and would pickle a dict or list of tensors, which np.load refuses to load: "

@@ -18,7 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_spiral.debug.user_code import in_package, is_running, signal_handlers, users_line, users_operation
-from autograd_spiral.engine.messages import INSTEAD_OF_MASKS, INSTEAD_OF_READING, called, instead_of, plain_array, stale
+from autograd_spiral.engine.messages import (
+    INSTEAD_OF_MASKS,
+    INSTEAD_OF_READING,
+    called,
+    converting,
+    instead_of,
+    plain_array,
+    stale,
+)
 from autograd_spiral.engine.modes import MODE, NO_TRACE, Observer, Trace, entering
 from autograd_spiral.engine.pytree import LEAF
 from autograd_spiral.engine.table import Primitive
@@ -162,7 +170,7 @@ class StepTrace(Trace, Observer):
             return
         if remedy is INSTEAD_OF_READING:
             known = instead_of(users_operation())
-            if converted is not None and known is None:
+            if converted is not None and known is None and converting()[0]:
                 self.refuse(str(plain_array(converted, captured=True)))
             act, remedy = known or (act, remedy)
         self.refuse(f"{act} is not possible while a step is being captured. {remedy}.")
