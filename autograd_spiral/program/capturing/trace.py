@@ -18,15 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_spiral.debug.user_code import in_package, is_running, signal_handlers, users_line, users_operation
-from autograd_spiral.engine.messages import (
-    INSTEAD_OF_MASKS,
-    INSTEAD_OF_READING,
-    called,
-    converting,
-    instead_of,
-    plain_array,
-    stale,
-)
+from autograd_spiral.engine import messages
 from autograd_spiral.engine.modes import MODE, NO_TRACE, Observer, Trace, entering
 from autograd_spiral.engine.pytree import LEAF
 from autograd_spiral.engine.table import Primitive
@@ -124,7 +116,7 @@ class StepTrace(Trace, Observer):
                 operands.append(Tensor(arg))  # so that what rules compute with it is recorded
             elif type(arg) is Tensor and self._now(arg) is not (then := self._then(arg, node.serial)):
                 if create_graph:
-                    raise stale(arg, node)
+                    raise messages.stale(arg, node)
                 operands.append(then)
             else:
                 operands.append(arg)
@@ -168,10 +160,10 @@ class StepTrace(Trace, Observer):
         """Raise `CaptureError`, since a captured step cannot do `act`; only signal handlers may."""
         if self.is_interrupted():
             return
-        if remedy is INSTEAD_OF_READING:
-            known = instead_of(users_operation())
-            if converted is not None and known is None and converting()[0]:
-                self.refuse(str(plain_array(converted, captured=True)))
+        if remedy is messages.INSTEAD_OF_READING:
+            known = messages.instead_of(users_operation())
+            if converted is not None and known is None and messages.converting()[0]:
+                self.refuse(str(messages.plain_array(converted, captured=True)))
             act, remedy = known or (act, remedy)
         self.refuse(f"{act} is not possible while a step is being captured. {remedy}.")
 
@@ -180,7 +172,7 @@ class StepTrace(Trace, Observer):
         for item in index if isinstance(index, tuple) else (index,):
             entries = isinstance(item, list) and item and all(isinstance(entry, bool) for entry in item)
             if entries or getattr(item, "dtype", None) == np.dtype(bool):
-                self.permit("indexing by a boolean mask", INSTEAD_OF_MASKS)
+                self.permit("indexing by a boolean mask", messages.INSTEAD_OF_MASKS)
 
     def refuse(self, reason: str) -> NoReturn:
         """Raise `CaptureError` with the user's line and a reason; it ends the capture even if the step catches it."""
@@ -213,9 +205,9 @@ class StepTrace(Trace, Observer):
             return self.state_of(known)
         if known.serial < self.began and known.requires_grad:
             self.refuse(
-                f"{called(known)}, of shape {known.shape}, was computed before the step began, or by an earlier run of "
-                "the step, and gradients flow through it: compute it inside the step, or detach() it; what the step "
-                "keeps for its next call belongs in a Tensor that it assigns"
+                f"{messages.called(known)}, of shape {known.shape}, was computed before the step began, or by an "
+                "earlier run of the step, and gradients flow through it: compute it inside the step, or detach() it; "
+                "what the step keeps for its next call belongs in a Tensor that it assigns"
             )
         if known.serial > self.began and known.primitive is not None:
             self.refuse(
