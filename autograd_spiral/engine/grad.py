@@ -76,8 +76,10 @@ def grad(outputs: Any, inputs: Any = None, cotangents: Any = None, create_graph:
             raise messages.integer_in_grad(called_in(ends_def, i, "output"), end)
     for i, start in enumerate(starts):
         if not start._requires_grad:
-            role, floating = called_in(treedef, i, "input"), start._value.dtype.kind == "f"
-            raise (messages.input_without_gradient if floating else messages.integer_in_grad)(role, start)
+            role, captured = called_in(treedef, i, "input"), MODE.get().trace is not NO_TRACE
+            if start._value.dtype.kind != "f":
+                raise messages.integer_in_grad(role, start)
+            raise messages.input_without_gradient(role, start, captured=captured)
         if start.args and not create_graph:
             warning = messages.many_updates(called_in(treedef, i, "input"), start, _ASKED)
             _ASKED[start.serial] = start

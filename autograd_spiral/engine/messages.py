@@ -73,6 +73,11 @@ INSTEAD_OF_READING = (
     "The program must be valid for any values: return what you want to see, choose with np.where, and read values "
     "outside the step, or run step.eager(…), which is not captured"
 )
+INSTEAD_OF_DATA = (
+    "The program must be valid for any values: compute with the tensor itself, without .data (t.detach() is a "
+    "constant); to update a tensor, write w.assign(w - 0.1 * dw); return what you want to see, and read values outside "
+    "the step"
+)
 INSTEAD_OF_BACKWARD = "Use grad(loss, parameters), whose results a program can compute, instead of backward() and .grad"
 
 
@@ -249,7 +254,7 @@ def lost_graph() -> LostGraphError:
 
 def lost_number(tensor: Any, use: str, transform: str) -> LostGraphError:
     """Return the error for converting a tensor to a number in the function that a transform differentiates."""
-    library, frame = _converting()
+    library, frame = converting()
     operation = "" if library else operation_in(frame)
     if operation == "[]=":
         does, remedy = "array[i] = t with", "write np.stack([t, …]) instead of filling an array"
@@ -290,7 +295,8 @@ def running_instruction(frame: FrameType) -> dis.Instruction | None:
 def operation_in(frame: FrameType | None) -> str:
     """Return what a frame is evaluating: "[]" for `something[index]`, or "[]=" if that is assigned to.
 
-    For a call, return the function as it is written there, such as "math.exp"; for anything else, return "".
+    For an attribute, return its name after a dot, such as ".data". For a call, return the function as it is written
+    there, such as "math.exp". For anything else, return "".
     """
     step = running_instruction(frame) if frame else None
     if frame is None or step is None:
@@ -299,6 +305,8 @@ def operation_in(frame: FrameType | None) -> str:
         return "[]"
     if step.opname.startswith("STORE_S"):  # a subscript or a slice
         return "[]="
+    if step.opname == "LOAD_ATTR":
+        return f".{step.argval}"
     return _called_at(frame.f_code.co_filename, step.positions) if "CALL" in step.opname else ""
 
 
@@ -334,11 +342,13 @@ _NUMPYS_FUNCTIONS = {
 """What to write instead of functions of NumPy that cannot be called on Tensors."""
 
 
-def plain_array(tensor: Any) -> LostGraphError:
+def plain_array(tensor: Any, *, captured: bool = False) -> LostGraphError:
     """Return the error for `np.asarray(t)`, which most functions of other libraries call."""
-    library, frame = _converting()
+    library, frame = converting()
     value = "float(t)" if tensor.shape == () else "t.data"
     graph = f"would silently drop the graph of {called(tensor)}"
+    if captured:
+        value, graph = f"{value} outside the step", f"would read the value of {called(tensor)} in a captured step"
     if not library:
         if operation_in(frame) == "[]=":
             remedy = f"write np.stack([t, …]) instead of filling an array, or array[i] = {value} for the value alone"
@@ -373,7 +383,7 @@ def plain_array(tensor: Any) -> LostGraphError:
     return LostGraphError(f"{function} {graph}, since it takes only arrays: {remedy}")
 
 
-def _converting() -> tuple[str, FrameType | None]:
+def converting() -> tuple[str, FrameType | None]:
     """Return the library whose function is making an array of a tensor, and the function's frame.
 
     If no library is, return "" and the frame of the user.
@@ -401,7 +411,7 @@ def _called_as(frame: FrameType) -> str:
 
 def ambiguous(tensor: Any) -> ShapeError:
     """Return the error for the truth value of a tensor that does not have one element."""
-    _, frame = _converting()
+    _, frame = converting()
     if frame is not None and frame.f_globals.get("__name__", "").startswith("numpy.testing"):
         remedy = f"np.testing.{_called_as(frame)} needs arrays: pass t.data"
     else:
@@ -411,7 +421,7 @@ def ambiguous(tensor: Any) -> ShapeError:
 
 def refuse_pickling_by_save() -> None:
     """Raise TypeError if `np.save` or the like is pickling a container of tensors, which `np.load` would not load."""
-    library, frame = _converting()
+    library, frame = converting()
     if library == "numpy" and frame is not None and (name := _called_as(frame)).startswith("save"):
         raise TypeError(
             f"np.{name} saves arrays, and would pickle a dict or list of tensors, which np.load refuses to load: "
@@ -711,10 +721,17 @@ def _holds_tensors(value: Any, levels: int) -> bool:
     return any(hasattr(part, "requires_grad") or _holds_tensors(part, levels - 1) for part in parts)
 
 
-def input_without_gradient(role: str, tensor: Any) -> GradientError:
+def input_without_gradient(role: str, tensor: Any, *, captured: bool) -> GradientError:
     """Return the error for an input of `grad` that does not require gradients."""
     named = f" ({tensor.name!r})" if tensor.name else ""
-    return GradientError(f"grad: {role}{named} does not require gradients; make it with requires_grad=True")
+    remedy = "make it with requires_grad=True"
+    if captured:
+        remedy += (
+            ". Results of a captured step never require gradients: to pass them to the step again, write "
+            "value_and_grad(f)(parameters) in the step, or keep the parameters outside and update them as in "
+            "W.assign(W - 0.1 * dW)"
+        )
+    return GradientError(f"grad: {role}{named} does not require gradients; {remedy}")
 
 
 def stale(leaf: Any, node: Any) -> StaleLeafError:

@@ -37,8 +37,11 @@ class Trace:
     a leaf that the step assigns stays unchanged, and the trace holds its new value.
     """
 
-    def permit(self, act: str, remedy: str) -> None:
-        """Raise an error that names the `remedy` if `act` is not possible, as while a step is captured."""
+    def permit(self, act: str, remedy: str, converted: Any = None) -> None:
+        """Raise an error that names the `remedy` if `act` is not possible, as while a step is captured.
+
+        `converted` is the tensor if `act` makes a plain array of it.
+        """
 
     def permit_index(self, index: Any) -> None:
         """Raise an error if a tensor cannot be indexed by `index`."""

@@ -26,6 +26,7 @@ from autograd_spiral.engine.calls import NUMPY_DEFAULTS, call_bound
 from autograd_spiral.engine.frozen import frozen, frozen_copy, frozen_result
 from autograd_spiral.engine.messages import (
     INSTEAD_OF_BACKWARD,
+    INSTEAD_OF_DATA,
     INSTEAD_OF_READING,
     MissingNames,
     NeverInPlace,
@@ -156,6 +157,7 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
 
     @data.setter
     def data(self, value: Never) -> NoReturn:
+        MODE.get().trace.permit("setting .data", INSTEAD_OF_DATA)
         raise messages.set_data(self)
 
     @property
@@ -333,10 +335,10 @@ class Tensor(ArrayMethods, NeverInPlace, MissingNames):
         return apply(function, args, kwargs)
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
-        values = self.data
+        MODE.get().trace.permit("reading a value", INSTEAD_OF_READING, self)
         if self._requires_grad:
             raise messages.plain_array(self)
-        return np.array(values, dtype=dtype, copy=copy)
+        return np.array(self._value.view(), dtype=dtype, copy=copy)
 
     # --- Python's protocols --------------------------------------------------------------------------------------
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import warnings
+from collections import Counter
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -105,6 +107,106 @@ def test_keeping_a_tensor_in_an_attribute_or_a_global_warns(step: Any, name: str
 def test_an_attribute_that_is_as_the_step_left_it_at_replay_does_not_warn(step: Any) -> None:
     captured = capture(step)
     assert float(captured(ONES)) == float(captured(ONES))
+
+
+COUNT = {"n": 0}
+seen = 0
+
+
+def counts_in_a_dict(x: Any) -> Any:
+    COUNT["n"] += 1
+    return w * x
+
+
+def counts_in_a_global(x: Any) -> Any:
+    global seen
+    seen += 1
+    return w * x
+
+
+def _counting_in(names: Any) -> Any:
+    free = 0
+
+    def in_a_variable(x: Any) -> Any:
+        nonlocal free
+        free += len(x)
+        return w * x
+
+    def in_a_list(x: Any) -> Any:
+        names.parts[1] += 0.5
+        return w * x
+
+    def in_a_helper(x: Any) -> Any:
+        add()
+        return w * x
+
+    def add() -> None:
+        names.total += 1
+
+    def in_a_dict_that_is_empty(x: Any) -> Any:
+        names.counter[x.shape[0]] += 1
+        return w * x
+
+    def down(x: Any) -> Any:
+        names.left -= 1
+        return w * x if names.left > -99 else x
+
+    return in_a_variable, in_a_list, in_a_helper, in_a_dict_that_is_empty, down
+
+
+class Epochs:
+    done = 0
+
+    def __init__(self) -> None:
+        self.t = 0
+
+    def run(self, x: Any) -> Any:
+        self.t += 1
+        return w * x
+
+    def run_all(self, x: Any) -> Any:
+        Epochs.done += 1
+        return w * x
+
+
+_names = SimpleNamespace(parts=[0, 0.0], total=0, counter=Counter(), left=9)
+_steps = (counts_in_a_dict, counts_in_a_global, Epochs().run, Epochs().run_all, *_counting_in(_names))
+_counters = (
+    "COUNT['n']",
+    "seen",
+    "t",
+    "done",
+    "free",
+    "names.parts[1]",
+    "names.total",
+    "names.counter[2]",
+    "names.left",
+)
+
+
+@pytest.mark.parametrize(("step", "counter"), [*zip(_steps, _counters, strict=True)])
+def test_counting_in_a_step_warns_once(step: Any, counter: str) -> None:
+    captured = capture(step)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(9):
+            captured(ONES)
+            captured(ONES.astype(np.float32))
+    (warning,) = caught
+    assert str(warning.message) == (
+        f"{step.__name__} changes {counter!r}, but Python code runs only when the step is recorded, not at each call: "
+        "count outside the step, or keep the count in a Tensor, with count = Tensor(0.0) outside and "
+        "count.assign(count + 1) in the step"
+    )
+    assert warning.filename == __file__
+
+
+def test_a_count_in_a_tensor_is_right() -> None:
+    count = Tensor(0.0)
+    step = capture(lambda x: count.assign(count + 1))
+    for _ in range(9):
+        step(ONES)
+    assert float(count) == 9.0
 
 
 def step_of(x: Any, rate: float = 1.0, *, mode: str = "", more: Any = ()) -> Any:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import functools
+import logging
 import pickle
 import random
+import time
 import warnings
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -19,6 +22,7 @@ from programs import assert_same, flat
 from test_never_silent import RandomStep, Watched
 
 from autograd_spiral import (
+    Adam,
     Tensor,
     capture,
     gelu,
@@ -140,12 +144,12 @@ def _lazily_kept_leaf() -> Any:
     return step, _ones
 
 
-class Counting:
+class Logging:
     def __init__(self) -> None:
-        self.calls, self.log, self.w = 0, deque(maxlen=3), leaf(1, 2, 3)  # type: ignore[var-annotated]
+        self.calls, self.log, self.w = mock.Mock(), deque(maxlen=3), leaf(1, 2, 3)  # type: ignore[var-annotated]
 
     def __call__(self, x: Any) -> Any:
-        self.calls += 1
+        self.calls()
         self.log.append(x.shape)
         loss = (self.w * x).sum()
         self.w.assign(0.9 * self.w)
@@ -153,8 +157,92 @@ class Counting:
 
 
 @_step
-def _counters_and_logs() -> Any:
-    return Counting(), _ones
+def _test_doubles_and_logs() -> Any:
+    return Logging(), _ones
+
+
+@_step
+def _numbers_that_the_step_changes_without_counting() -> Any:
+    cache: dict[Any, Any] = {"misses": 0}
+    stack, noted = [0, 0, 0], SimpleNamespace(started=0.0, latest=0, hits=0, on=False, largest=0, doubled=1)
+
+    def length(x: Any) -> int:
+        if x.shape in cache:
+            noted.hits += 1  # not in the first run
+        else:
+            cache["misses"] += 1  # only in the first run
+            cache[x.shape] = len(x)
+        return int(cache[x.shape])
+
+    def step(x: Any) -> Any:
+        noted.started, noted.latest, noted.on = time.perf_counter(), id(x), not noted.on
+        noted.largest, noted.doubled = max(noted.largest, len(x)), 2 * noted.doubled
+        for i in range(3):
+            stack[i] += i  # a scratch list
+        stack[:] = [0, 0, 0]
+        noted.depth = 1
+        noted.depth -= 1
+        return x * length(x)
+
+    return step, _ones
+
+
+@_step
+def _counters_in_bodies_that_run_at_each_call() -> Any:
+    seen = SimpleNamespace(calls=0)
+
+    @primitive(lambda ct, out, x: ct * (2.0 if seen.calls else 1.0))
+    def doubled(x: Any) -> Any:
+        seen.calls += 1
+        return np.array([2.0 * float(entry) for entry in x])
+
+    w = leaf(1, 2, 3)
+    return lambda x: grad(doubled(w * x).sum(), w), _ones
+
+
+class Averaged:
+    """An optimizer of the user's that counts in a tensor, and keeps what it sets once."""
+
+    def __init__(self) -> None:
+        self.w, self.count, self.rate = leaf(1, 2, 3), Tensor(0.0), 0.0
+
+    def step(self, x: Any) -> Any:
+        self.rate = 0.1
+        self.count.assign(self.count + 1)
+        self.w.assign(self.w - self.rate / self.count * grad((self.w * x).sum(), self.w))
+        return self.w.sum(), self.count
+
+
+@_step
+def _optimizers_that_count_in_tensors() -> Any:
+    return Averaged().step, _ones
+
+
+@_step
+def _an_optimizer_of_the_package() -> Any:
+    w = leaf(1, 2, 3)
+    optimizer = Adam({"w": w}, 0.1)
+
+    def step(x: Any) -> Any:
+        loss = np.square(w - x).sum()
+        optimizer.update(grad(loss, {"w": w}))
+        return loss
+
+    return step, _ones
+
+
+@_step
+def _log_messages() -> Any:
+    logger, records = logging.Logger("steps"), deque(maxlen=2)  # type: ignore[var-annotated]
+    handler = logging.Handler()
+    handler.emit = records.append  # type: ignore[method-assign]
+    logger.addHandler(handler)
+
+    def step(x: Any) -> Any:
+        logger.warning("shape %s", x.shape)
+        return x * 2.0
+
+    return step, _ones
 
 
 @_step

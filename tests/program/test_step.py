@@ -15,8 +15,8 @@ import pytest
 from captured import ONES, count_of, leaf
 from programs import assert_same, flat
 
-from autograd_spiral import CaptureError, Tensor, backward_source, blame, capture, draw, grad, primitive
-from autograd_spiral.errors import NonFiniteError
+from autograd_spiral import CaptureError, Tensor, backward_source, blame, capture, draw, grad, primitive, value_and_grad
+from autograd_spiral.errors import GradientError, NonFiniteError
 from autograd_spiral.program.executor import interpret
 from autograd_spiral.spiral import TwoLayerNet, descent, spiral
 
@@ -248,3 +248,28 @@ def test_keywords_of_other_libraries_say_what_to_write(keyword: str, message: st
     for arguments in ((np.sin,), ()):
         with pytest.raises(TypeError, match=rf"^capture\(\) got .* {keyword!r}: {re.escape(message)}"):
             capture(*arguments, **{keyword: 1})  # type: ignore[call-overload]
+
+
+def test_parameters_that_a_step_returned_say_how_to_pass_them_again() -> None:
+    def loss_of(net: Any, x: Any) -> Any:
+        return np.square(net["W"] - x).sum()
+
+    def by_grad(net: Any, x: Any) -> Any:
+        return {"W": net["W"] - 0.25 * grad(loss_of(net, x), net)["W"]}
+
+    def by_value_and_grad(net: Any, x: Any) -> Any:
+        return {"W": net["W"] - 0.25 * value_and_grad(loss_of)(net, x)[1]["W"]}
+
+    step, net = capture(by_grad), {"W": leaf(1.0, 3.0)}
+    net = step(net, ONES)
+    with pytest.raises(GradientError) as error:
+        step(net, ONES)
+    assert str(error.value) == (
+        "grad: input 'W' does not require gradients; make it with requires_grad=True. Results of a captured step never "
+        "require gradients: to pass them to the step again, write value_and_grad(f)(parameters) in the step, or keep "
+        "the parameters outside and update them as in W.assign(W - 0.1 * dW)"
+    )
+    with pytest.raises(GradientError, match=r"make it with requires_grad=True$"):
+        by_grad(net, ONES)  # not in a captured step
+    step = capture(by_value_and_grad)
+    assert_same(flat(step(step(net, ONES), ONES)["W"]), [[1.0, 1.25]], "the parameters after three updates")

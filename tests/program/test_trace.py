@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import importlib
 import math
 import signal
+import statistics
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from math import sqrt
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -51,13 +55,13 @@ def _clear(x: Any) -> Any:
     ("step", "word"),
     [
         (lambda x: w * float((w * x).sum()), "reading a value"),
-        (lambda x: w * int((w * x).sum()), "reading a value"),
+        (lambda x: w * int((w * x).sum()), "int"),
         (lambda x: w * (w * x).sum().item(), "reading a value"),
-        (lambda x: w * (w * x).data, "reading a value"),
+        (lambda x: w * (w * x).data, "reading .data"),
         (lambda x: w * (w * x).numpy(), "reading a value"),
         (lambda x: w * (w * x).tolist(), "reading a value"),
-        (lambda x: w * np.asarray(w), "reading a value"),
-        (lambda x: w * np.array([(w * x).sum()]), "reading a value"),
+        (lambda x: w * np.asarray(w), "np.asarray"),
+        (lambda x: w * np.array([(w * x).sum()]), "np.array"),
         (lambda x: w * (1.0 in w), "reading a value"),
         (lambda x: f"{(w * x).sum():.3f}" and w, "reading a value"),
         (lambda x: repr(w) and w, "reading a value"),
@@ -92,9 +96,33 @@ def _moving_mean(x: Any) -> Any:
     return w
 
 
+def _update(x: Any) -> Any:
+    w.data -= 0.1 * x.detach()  # type: ignore[misc]
+    return w
+
+
+def _set(x: Any) -> Any:
+    w.data = w - 0.1 * x  # type: ignore[misc]
+    return w
+
+
+LIST = r"would read the value of a tensor in a captured step"
+
+
 @pytest.mark.parametrize(
     ("step", "act", "remedy"),
     [
+        (lambda x: w + 0.9 * w.data, "reading .data", "compute with the tensor itself, without .data"),
+        (lambda x: w * w.data.mean().item(), "reading .data", "t.detach() is a constant"),
+        (lambda x: w * TABLE[int(w[0])], "int(…) of a tensor", "index a tensor, as in Tensor(X)[i]"),
+        (lambda x: w[int(abs(w[1])) - 1], "int(…) of a tensor", "leave out int()"),
+        (lambda x: sum(w[i] for i in range(w[0].astype(int))), "range(…) of a tensor", "pass a length or a count"),
+        (lambda x: w * np.asarray(x), "np.asarray(…) of a tensor", "leave it out and compute with the tensor"),
+        (lambda x: w * np.array([x[0], x[1]]), "np.array(…) of a tensor", "write np.stack([t, …]) for several tensors"),
+        (lambda x: w * np.sum([x[0], x[1]]), f"np.sum of a list {LIST}", "pass np.stack([t, …]) instead of the list"),
+        (lambda x: w * np.mean((x, x)), f"np.mean of a list {LIST}", "pass np.stack([t, …]) instead of the list"),
+        (lambda x: w * np.full(2, x[0]), f"np.full {LIST}", "write np.broadcast_to(t, shape)"),
+        (lambda x: w * np.linalg.matrix_rank([x]), f"np.linalg.matrix_rank of a list {LIST}", "np.stack([t, …])"),
         (lambda x: w * min(1.0, (w * x).sum()), "min(…) of a tensor", "write np.minimum(x, y)"),
         (lambda x: w * max((w * x)[0], 0.0), "max(…) of a tensor", "write np.maximum(x, y)"),
         (lambda x: w * math.exp(-(w * x).sum() / 10), "math.exp(…) of a tensor", "write np.exp(…)"),
@@ -122,6 +150,43 @@ def test_a_refusal_names_what_the_line_does_with_the_value_and_what_does_the_sam
     said = str(error.value).splitlines()[1]
     assert said.startswith(act)
     assert remedy in said
+
+
+@pytest.mark.parametrize(("step", "act"), [(_update, "reading .data"), (_set, "setting .data")])
+def test_an_update_of_data_says_assign(step: Any, act: str) -> None:
+    with pytest.raises(CaptureError, match=rf"\n{act} is not possible .* write w\.assign\(w - 0\.1 \* dw\);"):
+        capture(step)(ONES)
+
+
+TABLES = """
+import numpy as np
+class Frame:
+    __array_ufunc__ = None
+    def __matmul__(self, other):
+        return np.asarray(other)
+def of_its_own(x):
+    return [float(x[0])]
+"""
+
+
+def test_the_line_is_the_users_and_not_one_of_a_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "site-packages" / "pandas").mkdir(parents=True)
+    (tmp_path / "site-packages" / "pandas" / "__init__.py").write_text(TABLES)
+    monkeypatch.syspath_prepend(tmp_path / "site-packages")
+    monkeypatch.setitem(sys.modules, "pandas", None)  # so that what is imported here is gone afterwards
+    del sys.modules["pandas"]
+    pandas = importlib.import_module("pandas")
+    frame = pandas.Frame()
+    with pytest.raises(CaptureError, match=r"^.*test_trace\.py:\d+: capture\(lambda x: frame @ w\)\(ONES\)\n") as error:
+        capture(lambda x: frame @ w)(ONES)
+    assert str(error.value).splitlines()[1] == (
+        "pandas would read the value of 'w' in a captured step, since it takes only arrays: write df.to_numpy() for a "
+        "table that is used with a tensor, or t.data outside the step for the value alone"
+    )
+    with pytest.raises(CaptureError, match=r"test_trace\.py:\d+: capture\(lambda x: statistics"):
+        capture(lambda x: statistics.fmean(x))(ONES)
+    with pytest.raises(CaptureError, match=r"pandas/__init__\.py:8: return \[float\(x\[0\]\)\]\nreading a value"):
+        capture(pandas.of_its_own)(ONES)  # a step of the library itself
 
 
 def test_a_refusal_does_without_the_text_of_the_line() -> None:

@@ -39,6 +39,7 @@ class Prepared(NamedTuple):
     lowered: Lowered
     guards: Guards
     watched: list[tuple[str, NDArray[Any]]]  # outside arrays that the step may derive constants from in plain NumPy
+    counters: list[str]  # what the step counts with, though a program would not
 
 
 def prepare(call: Call, peers: Peers) -> Prepared:
@@ -66,6 +67,7 @@ def prepare(call: Call, peers: Peers) -> Prepared:
             f"{found.describe('in one run of the step', 'in the other')}. A captured step must compute the same thing "
             "each time: pass random numbers and counters as arguments, and keep its state in a Tensor that it assigns"
         )
+    counters = _counters(call, before.counters(), between.counters())
     between.guards.drop_changed(call.roots)
     warn_of_kept_tensors(call.step_name, (first, second), between.stored())
     read = other.outside
@@ -74,7 +76,7 @@ def prepare(call: Call, peers: Peers) -> Prepared:
         for name, array in between.arrays()
         if other.derived or id(array) in other.derived_from or not any(np.may_share_memory(array, a) for a in read)
     ]
-    return Prepared(other._replace(program=with_phases(other.program)), between.guards, watched)
+    return Prepared(other._replace(program=with_phases(other.program)), between.guards, watched, counters)
 
 
 def compare(call: Call, known: Lowered, peers: Peers) -> Difference | None:
@@ -203,6 +205,16 @@ def _kept(call: Call, before: Search, after: Search, trace: StepTrace) -> dict[i
                 places = (part.place for part in trace.equations if part.output is trace.known[tensor.serial])
                 raise CaptureError("\n".join([*filter(None, places), reasons[tensor.serial]]))
     return reasons
+
+
+def _counters(call: Call, before: Mapping[str, Any], between: Mapping[str, Any]) -> list[str]:
+    """Return the names of the numbers to which both runs of the step have added the same.
+
+    Anything else that changes, such as a time, the id of an object or an entry of a cache, may do no harm.
+    """
+    added = {name: now - before.get(name, 0) for name, now in between.items() if now != before.get(name, 0)}
+    after = Search(call.roots).counters() if added else {}
+    return [name for name in added if after.get(name) == between[name] + added[name]]
 
 
 def _refuse_changed_arguments(call: Call, arguments: Sequence[Any], passed: Any) -> None:

@@ -27,7 +27,7 @@ from autograd_spiral.program.capturing.cache_key import (
 from autograd_spiral.program.capturing.lowering import Lowered
 from autograd_spiral.program.capturing.prepare import Prepared, compare, prepare
 from autograd_spiral.program.capturing.trace import ASSIGNED_INPUT
-from autograd_spiral.program.capturing.warnings import MANY, warn_of_many, warn_of_size
+from autograd_spiral.program.capturing.warnings import MANY, warn_of_counters, warn_of_many, warn_of_size
 from autograd_spiral.program.executor import ALONE, Executor, Peers
 from autograd_spiral.program.locks import holding, locks_of, new_lock
 from autograd_spiral.program.printing.saved import CapturedProgram
@@ -76,6 +76,8 @@ class Programs:
             ready.due = math.inf
         if not self.kept:
             warn_of_size(call.step_name, ready.watched)
+        if not self._made:
+            warn_of_counters(call.step_name, prepared.counters)
         if len(self._made) > 8 * _CAPACITY:
             self._made.clear()
         shapes = tuple(key for key in ready.key.leaves if isinstance(key, InputKey))

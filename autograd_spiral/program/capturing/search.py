@@ -13,7 +13,6 @@ import functools
 import inspect
 import itertools
 import sys
-import sysconfig
 import types
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -21,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autograd_spiral.debug.user_code import in_package
+from autograd_spiral.debug.user_code import is_users
 from autograd_spiral.engine.table import PRIMITIVES, Primitive
 from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.program.capturing.guards import CONSTANTS, FUNCTIONS, MISSING, Guards, Row
@@ -45,8 +44,8 @@ _MOST_ITEMS = 64
 """Longer containers count as data, and comparing their items at each call would be slow."""
 
 _MOST_GUARDS = 1000
+_STORES = ("STORE_ATTR", "STORE_GLOBAL", "STORE_DEREF", "STORE_SUBSCR")
 _ENDS = (*CONSTANTS, Tensor, np.ndarray)  # where a search ends
-_INSTALLED = tuple({sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
 class Search:
@@ -68,6 +67,7 @@ class Search:
         self._attributes: dict[str, None] = {"__call__": None}  # named by functions
         self._assigned: dict[str, None] = {}  # the attributes to which functions assign
         self._globals: list[tuple[str, Any]] = []  # the globals to which functions assign
+        self._stores: set[str | None] = set()  # the names of all to which functions assign, and None for items
         while self._queue:
             while self._queue:
                 self._follow(*self._queue.pop(0))
@@ -82,6 +82,14 @@ class Search:
         namespaces = [_namespace(self._values[index]) for index, _ in self._objects]
         assigned = [(name, names[name]) for names in namespaces for name in self._assigned if name in names]
         return [*self.found, *((name, _items(value)) for name, value in (*assigned, *self._globals))]
+
+    def counters(self) -> dict[str, Any]:
+        """Return the numbers to which functions assign, each by what a user writes for it."""
+        return {
+            text: value
+            for text, value in self.written
+            if type(value) in (int, float) and (None if text[-1:] == "]" else text.rpartition(".")[2]) in self._stores
+        }
 
     def tensor_names(self) -> dict[Tensor, str]:
         """Return names for the tensors that variables hold, directly or in a list or a tuple."""
@@ -152,6 +160,7 @@ class Search:
         for name in _names_in(code, "IMPORT_NAME"):
             self._read(index, module, name, name, name)
         self._attributes.update(dict.fromkeys(_names_in(code, "LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM")))
+        self._stores.update(_names_in(code, *_STORES))
         self._assigned.update(dict.fromkeys(_names_in(code, "STORE_ATTR")))
         assigned = _names_in(code, "STORE_GLOBAL")
         self._globals += [(name, function.__globals__[name]) for name in assigned if name in function.__globals__]
@@ -253,18 +262,12 @@ def _names_in(code: types.CodeType, *operations: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-@functools.cache
-def _is_users_file(file: str | None) -> bool:
-    """Return whether a file belongs neither to the engine, nor to Python's library, nor to an installed package."""
-    return file is not None and not in_package(file) and not file.startswith(_INSTALLED)
-
-
 def _is_users(value: Any) -> bool:
     """Return whether a function, a method or another callable object is the user's own."""
     if isinstance(value, types.MethodType):
         value = value.__func__
     if isinstance(value, types.FunctionType):
-        return _is_users_file(value.__code__.co_filename)
+        return is_users(value.__code__.co_filename)
     return _is_users_own(type(value))
 
 
@@ -272,4 +275,4 @@ def _is_users_own(value: type | types.ModuleType) -> bool:
     """Return whether a module or a class is the user's own, so that its attributes may change."""
     module = value if isinstance(value, types.ModuleType) else sys.modules.get(value.__module__)
     name = getattr(module, "__name__", "builtins")
-    return name not in sys.builtin_module_names and _is_users_file(getattr(module, "__file__", None) or "<text>")
+    return name not in sys.builtin_module_names and is_users(getattr(module, "__file__", None) or "<text>")

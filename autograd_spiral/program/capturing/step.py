@@ -73,7 +73,8 @@ def capture(
     In the step, use `grad` and `assign` instead of `backward()` and `.grad`, which raise `CaptureError`. Reading a
     value (`float(t)`, `t.data`, `print(t)`), indexing with a boolean mask, and drawing random numbers raise it, too. In
     all these cases, the message names the line of your code. Changing a list or another container among the arguments
-    also raises `CaptureError`. Side effects, such as printing or counting, happen only when the step is recorded.
+    also raises `CaptureError`. Side effects, such as printing or counting, happen only when the step is recorded. A
+    UserWarning says so for numbers with which the step counts, as in `self.t += 1`.
 
     `step.eager(…)` calls the original function, `step.program` is the program that the latest call used, and
     `step.source` is its NumPy code. If you pass a captured step to `value_and_grad` or a similar function, the original

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autograd_spiral.debug.user_code import in_package, is_running, signal_handlers, users_line, users_operation
-from autograd_spiral.engine.messages import INSTEAD_OF_READING, called, numpys_function, stale
+from autograd_spiral.engine import messages
 from autograd_spiral.engine.modes import MODE, NO_TRACE, Observer, Trace, entering
 from autograd_spiral.engine.pytree import LEAF
 from autograd_spiral.engine.table import Primitive
@@ -121,7 +121,7 @@ class StepTrace(Trace, Observer):
                 operands.append(Tensor(arg))  # so that what rules compute with it is recorded
             elif type(arg) is Tensor and self._now(arg) is not (then := self._then(arg, node.serial)):
                 if create_graph:
-                    raise stale(arg, node)
+                    raise messages.stale(arg, node)
                 operands.append(then)
             else:
                 operands.append(arg)
@@ -161,12 +161,15 @@ class StepTrace(Trace, Observer):
         """Note that `tensor` is the gradient with respect to the leaf `of`."""
         self.primal_of[tensor.serial] = of.serial
 
-    def permit(self, act: str, remedy: str) -> None:
+    def permit(self, act: str, remedy: str, converted: Any = None) -> None:
         """Raise `CaptureError`, since a captured step cannot do `act`; only signal handlers may."""
         if self.is_interrupted():
             return
-        if remedy is INSTEAD_OF_READING:
-            act, remedy = _instead_of(users_operation()) or (act, remedy)
+        if remedy is messages.INSTEAD_OF_READING:
+            known = _instead_of(users_operation())
+            if converted is not None and known is None and messages.converting()[0]:
+                self.refuse(str(messages.plain_array(converted, captured=True)))
+            act, remedy = known or (act, remedy)
         self.refuse(f"{act} is not possible while a step is being captured. {remedy}.")
 
     def permit_index(self, index: Any) -> None:
@@ -207,9 +210,9 @@ class StepTrace(Trace, Observer):
             return self.state_of(known)
         if known.serial < self.began and known.requires_grad:
             self.refuse(
-                f"{called(known)}, of shape {known.shape}, was computed before the step began, or by an earlier run of "
-                "the step, and gradients flow through it: compute it inside the step, or detach() it; what the step "
-                "keeps for its next call belongs in a Tensor that it assigns"
+                f"{messages.called(known)}, of shape {known.shape}, was computed before the step began, or by an "
+                "earlier run of the step, and gradients flow through it: compute it inside the step, or detach() it; "
+                "what the step keeps for its next call belongs in a Tensor that it assigns"
             )
         if known.serial > self.began and known.primitive is not None:
             self.refuse(
@@ -306,7 +309,7 @@ def recording_in(trace: StepTrace, step: Callable[..., Any] | None = None, rank:
 def _instead_of(operation: str) -> tuple[str, str] | None:
     """Return how to call an operation that reads a tensor's value, and what to write instead; None if that is unknown.
 
-    The operation is "[]", "[]=" for an assignment to an index, or a function as the user writes it.
+    The operation is "[]", "[]=" for an assignment to an index, ".data", or a function as the user writes it.
 
     >>> _instead_of("math.exp")[1].rpartition(": ")[2], _instead_of("float")
     ('write np.exp(…)', None)
@@ -324,8 +327,16 @@ def _instead_of(operation: str) -> tuple[str, str] | None:
             "call, and write array.assign(…) in place of array[index] = …; to make an array of several tensors, write "
             "np.stack([t, …])",
         )
+    if operation == ".data":
+        return "reading .data", messages.INSTEAD_OF_DATA
+    if operation.rpartition(".")[2] in ("array", "asarray"):
+        remedy = "leave it out and compute with the tensor, or write np.stack([t, …]) for several tensors"
+        return f"{operation}(…) of a tensor", f"{_ANY_VALUES}{remedy}"
+    if operation in ("int", "range"):
+        remedy = "to index, leave out int() and index a tensor, as in Tensor(X)[i]; pass a length or a count as an int"
+        return f"{operation}(…) of a tensor", f"{_ANY_VALUES}{remedy}"
     if operation in ("min", "max"):
         return f"{operation}(…) of a tensor", f"{_ANY_VALUES}write np.{operation}imum(x, y)"
-    if known := numpys_function(operation):
+    if known := messages.numpys_function(operation):
         return f"{operation}(…) of a tensor", f"{_ANY_VALUES}write {known}(…)"
     return None

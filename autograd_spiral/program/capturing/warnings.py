@@ -17,7 +17,7 @@ from autograd_spiral.engine.tensor import Tensor
 from autograd_spiral.program.capturing.cache_key import CacheKey, Call, taken_apart
 from autograd_spiral.program.capturing.trace import StepTrace
 
-__all__ = ["MANY", "warn_of_kept_tensors", "warn_of_many", "warn_of_size"]
+__all__ = ["MANY", "warn_of_counters", "warn_of_kept_tensors", "warn_of_many", "warn_of_size"]
 
 MANY = 8
 """Warn when this many programs were made for inputs of the same shapes."""
@@ -45,6 +45,16 @@ def warn_of_kept_tensors(step: str, runs: Sequence[StepTrace], found: Sequence[t
                 "return the tensor instead"
             )
             return
+
+
+def warn_of_counters(step: str, counters: Sequence[str]) -> None:
+    """Warn if the step counts with Python numbers."""
+    if counters:
+        _warn(
+            f"{step} changes {' and '.join(map(repr, counters))}, but Python code runs only when the step is recorded, "
+            "not at each call: count outside the step, or keep the count in a Tensor, with count = Tensor(0.0) outside "
+            "and count.assign(count + 1) in the step"
+        )
 
 
 def warn_of_size(step: str, watched: Sequence[NDArray[Any]]) -> None:
