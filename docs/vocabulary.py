@@ -72,7 +72,7 @@ EXTREMUM = words(
 )
 
 TRIANGLE = "only the entries of the triangle that NumPy reads get a gradient"
-TIED = "NaN, unless the loss depends on all of these values alike, as their sum does; second derivative NaN"
+TIED = "NaN, unless the loss treats these values in the same way, like their sum; second derivative NaN"
 PACKED = "internal: returns all results in one array"
 SCAN = "computed step by step, from the last index to the first, with the rule of `z[k] = {0}(z[k − 1], x[k])`"
 

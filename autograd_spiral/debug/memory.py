@@ -13,8 +13,8 @@ def keep_memory() -> None:
     longer than the arithmetic. The function affects the whole process, so the package never calls it by itself. On
     other systems, it has no effect.
 
-    It works by allocating 30 MB and freeing it at once. From then on, glibc keeps more free memory, about 60 MB, before
-    it gives any back to the system. (See M_TRIM_THRESHOLD in the manual page mallopt(3).)
+    It works by allocating 30 MB and freeing them immediately. From then on, glibc keeps more free memory, about 60 MB,
+    before it gives any back to the system. (See M_TRIM_THRESHOLD in the manual page mallopt(3).)
 
     >>> keep_memory()
     """

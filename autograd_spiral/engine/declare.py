@@ -39,9 +39,9 @@ def primitive(*vjps: VJP | None) -> Callable[[F], F]:
     also converts the gradient to the array's dtype. If a rule is written with NumPy functions, it can itself be
     differentiated.
 
-    Raises `RuleError` if there are no rules, or more rules than parameters. Also raises it if the function has `*args`
-    or `**kwargs`, or does not let each array be passed by position and each setting by keyword, or if a rule does not
-    take the arguments that it is called with.
+    Raises `RuleError` if there are no rules, or more rules than parameters. The same error is raised if the function
+    has `*args` or `**kwargs`, or if an array cannot be passed by position or a setting by keyword. It is also raised if
+    a rule does not accept the arguments that it is called with.
 
     >>> import numpy as np
     >>> from autograd_spiral import Tensor, primitive

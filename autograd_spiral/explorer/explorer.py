@@ -34,8 +34,8 @@ class explore:
 
     For a captured step, pass the arguments of a call as `inputs`. The page then shows what this call would compute, but
     the parameters do not change. Without `inputs`, the page shows only the values of parameters and of other tensors
-    that are not arguments. Of large arrays, the page keeps only some elements, so that these elements together take at
-    most `budget` bytes.
+    that are not arguments. The page keeps only some of the elements of large arrays, so that all of them together take
+    at most `budget` bytes.
 
     The page has one box for each line of the program's printed source. Double-click a box to see the operations of its
     line. The page is a single file that needs no server, and notebooks display it. Raises TypeError if `outputs` cannot
@@ -86,10 +86,10 @@ class explore:
         snapshot, with the current values of the parameters.
 
         At most `snapshots` snapshots are kept, or fewer if their elements would take more than `budget` bytes as
-        float32. Of large arrays, only some elements are kept. If the data are points in the plane, the page can show
-        the region of each class: pass `regions=(X, y, predict)`. These are the points X of shape (N, 2), their classes
-        y, and a function that returns the class of each row of an array like X. Raises TypeError if the step is not
-        captured.
+        float32. Only some of the elements of large arrays are kept. If the data are points in the plane, the page can
+        show the region of each class: pass `regions=(X, y, predict)`. These are the points X of shape (N, 2), their
+        classes y, and a function that returns the class of each row of an array like X. Raises TypeError if the step is
+        not captured.
 
         >>> import numpy as np
         >>> from autograd_spiral import Tensor, capture, grad

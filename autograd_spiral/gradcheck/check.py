@@ -55,9 +55,9 @@ def check_gradients(
     lies between them. The finite differences of a float32 function are computed in float64 if possible.
 
     `order=2` also checks the gradients of the gradients, with respect to the inputs and to `cotangent`. (The report has
-    a row for `cotangent` only if that gradient is wrong.) An input of more than 1000 elements is checked along some
-    random directions instead of element by element. If that fails, the check searches for a wrong element. With
-    `directions`, all inputs are checked like this, along the given number of directions.
+    a row for `cotangent` only if the gradient with respect to it is wrong.) An input of more than 1000 elements is
+    checked along some random directions instead of element by element. If that fails, the check searches for a wrong
+    element. With `directions`, all inputs are checked like this, along the given number of directions.
 
     Raises `GradientMismatch`, an AssertionError that holds the report, if a gradient is wrong. The same error is raised
     if no output is finite, so that none of an input's elements could be judged. With `raise_on_mismatch=False`, the

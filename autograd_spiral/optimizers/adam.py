@@ -14,7 +14,7 @@ __all__ = ["Adam"]
 
 
 class Adam(Optimizer):
-    """Update parameters by Adam, or by AdamW if `weight_decay` is positive.
+    """Update parameters with Adam, or with AdamW if `weight_decay` is positive.
 
     The optimizer keeps an average of the gradient g and an average of g**2. Both are 0 at first. Each update computes
     `mean = beta1 * mean + (1 - beta1) * g` and `square = beta2 * square + (1 - beta2) * g**2`. The t-th update, where t

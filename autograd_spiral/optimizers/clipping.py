@@ -23,10 +23,10 @@ def clip_by_norm(gradients: Any, max_norm: float | NDArray[Any] | Tensor) -> Any
 
     The joint norm is the norm of all gradients joined into one vector (Pascanu et al. 2013). If it is at most
     `max_norm`, the gradients do not change. They may be in lists, tuples, dicts and dataclasses, and the result has the
-    same form: an array for each array, and a Tensor for each Tensor. `max_norm` is a number, or an array or a Tensor
-    without axes. Raises TypeError if it is anything else, and ValueError unless it is positive; in a captured step, the
-    value of an array or a Tensor is not checked. Also raises `GradientError` if a gradient is None, and `DtypeError`
-    for gradients that are not floating-point.
+    same form: an array for each array, and a Tensor for each Tensor. `max_norm` is a number, or a zero-dimensional
+    array or Tensor. Raises TypeError if it is anything else, and ValueError unless it is positive; in a captured step,
+    the value of an array or a Tensor is not checked. Also raises `GradientError` if a gradient is None, and
+    `DtypeError` for gradients that are not floating-point.
 
     >>> clip_by_norm({"w": np.array([3.0, 0.0]), "b": np.array([4.0])}, max_norm=1.0)  # the joint norm is 5
     {'w': array([0.6, 0. ]), 'b': array([0.8])}

@@ -85,7 +85,7 @@ class Optimizer:
     def learning_rate(self) -> Any:
         """The learning rate of the latest update, as a Tensor; before any update, the rate of the first one.
 
-        Set it to a number, or to an array or a Tensor without axes, to change it for later updates. A captured step
+        To change it for later updates, set it to a number, or to a zero-dimensional array or Tensor. A captured step
         uses its current value at each call, so changing it makes no new program. Setting it raises TypeError for
         anything else, ValueError for a negative number, and `GradientError` if the rate follows a schedule. If a
         captured step sets it to an array or a Tensor, the value is not checked.

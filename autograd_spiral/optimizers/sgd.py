@@ -12,7 +12,7 @@ __all__ = ["SGD"]
 
 
 class SGD(Optimizer):
-    """Update parameters by stochastic gradient descent: subtract `learning_rate * g`, where g is the gradient.
+    """Update parameters with stochastic gradient descent: subtract `learning_rate * g`, where g is the gradient.
 
     With `momentum`, the optimizer subtracts `learning_rate * v` instead. The velocity v is 0 at first, and each update
     begins with `v = momentum * v + g`. If `nesterov=True` is also given, the optimizer subtracts

@@ -87,8 +87,8 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 
     The Jacobian holds the derivative of every element of the output with respect to every element of the argument. Its
     shape is the shape of the output followed by that of the argument. `argnums` says which argument, as in
-    `value_and_grad`. For containers and several arguments, the result has the same form as the gradient of
-    `value_and_grad`.
+    `value_and_grad`. For containers and several arguments, the result has the same form as the gradient that
+    `value_and_grad` returns.
 
     The backward pass is computed for all elements of the output at once. But some operations, such as those that you
     declared with `@primitive`, are computed for one element after another, which takes longer. Raises `DtypeError` for
@@ -178,9 +178,9 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
 def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, ...]:
     """Return the Hessian of `f`, multiplied by a vector; `f` must return a single number.
 
-    `primals` is a tuple of the arguments of `f`. `tangents` is the vector: a tuple with an array or container of the
-    same form for each argument. The result is such a tuple, too. Computing it takes two backward passes, and the whole
-    Hessian is never built. Raises the errors of `jvp` and `value_and_grad`.
+    `primals` is a tuple of the arguments of `f`. `tangents` is the vector, as a tuple: for each argument, an array or
+    container of the same form as this argument. The result is such a tuple, too. Computing it takes two backward
+    passes, and the whole Hessian is never built. Raises the errors of `jvp` and `value_and_grad`.
 
     >>> x, dx = np.array([1.0, 2.0]), np.array([1.0, 1.0])
     >>> hvp(lambda x: np.sum(x**3), (x,), (dx,))  # the Hessian is diagonal, with entries 6 * x
@@ -196,7 +196,8 @@ def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
 
 
 def flatten(params: Any) -> tuple[Any, Function]:
-    """Return all numbers of a container as one vector, and a function that turns such a vector back into a container.
+    """Return all the numbers in a container as one vector, and a function that turns such a vector back into a
+    container.
 
     A container is a list, tuple, dict or dataclass of arrays or Tensors.
 

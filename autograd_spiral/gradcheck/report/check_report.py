@@ -69,7 +69,7 @@ class CheckReport(Report):
 
     @property
     def unjudged(self) -> tuple[str, ...]:
-        """The names of the inputs none of whose elements could be judged, because the function is not finite there.
+        """The names of the inputs of which no element could be judged, because the function is NaN or infinite.
 
         `check_gradients` raises `GradientMismatch` if there are such inputs.
 

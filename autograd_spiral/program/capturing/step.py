@@ -64,8 +64,8 @@ def capture(
     them by name. After eight programs for inputs of the same shapes, a UserWarning says why there are so many.
 
     If the step combines tensors with an array that is not an argument, each call uses the current contents of the
-    array. If the step computes another array from this array in plain NumPy, as in `X[i]` or `X / 2`, the next call
-    after a change of the contents makes a new program.
+    array. If the step computes another array from this array in plain NumPy, as in `X[i]` or `X / 2`, and the contents
+    of the array change, the next call makes a new program.
 
     To find all other changes, the step is recorded again at calls 2, 4, 8, 16, … of each program. If the new record
     differs from the program, `CaptureError` is raised. `verify=False` turns this off.
@@ -252,8 +252,8 @@ class CapturedStep:
     def source(self) -> str:
         """The NumPy code of the program that the latest call used.
 
-        Raises `CaptureError` before the first call. Also raises it if the step calls an operation, declared with
-        `@primitive`, whose Python function does not work with Tensors.
+        Raises `CaptureError` before the first call. The same error is raised if the step calls a `@primitive` operation
+        whose Python function does not work with Tensors.
 
         >>> import numpy as np
         >>> step = capture(lambda x: 1 / np.exp(x))

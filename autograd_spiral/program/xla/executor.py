@@ -35,8 +35,8 @@ def xla(
 
     Several devices share the rows of the inputs, and each device holds the whole state. `rows` has the names of the
     inputs whose rows are divided among the devices; by default, these are all inputs with at least one axis. If the
-    rows cannot be divided equally, a `CaptureError` is raised. Instead of `devices`, you can pass as `mesh` a
-    `jax.sharding.Mesh`, which is an array of devices: the rows are then divided along its first axis.
+    rows cannot be divided equally, a `CaptureError` is raised. Instead of `devices`, you can pass `mesh`, a
+    `jax.sharding.Mesh` (an array of devices). The rows are then divided along its first axis.
 
     If the devices belong to several processes, each process calls the step with its own rows, and all must pass the
     same number of rows. Everything else must be the same in all processes. If something differs, or if the rows of one
