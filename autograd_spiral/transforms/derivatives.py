@@ -196,8 +196,7 @@ def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
 
 
 def flatten(params: Any) -> tuple[Any, Function]:
-    """Return all the numbers in a container as one vector, and a function that turns such a vector back into a
-    container.
+    """Return all the numbers in a container as one vector, and a function that does the reverse.
 
     A container is a list, tuple, dict or dataclass of arrays or Tensors.
 
