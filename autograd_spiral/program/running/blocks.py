@@ -102,7 +102,8 @@ def _rows_in_cache(parts: Split, threads: int) -> int:
     total, per_row = parts.rows, max(map(_bytes_per_row, parts.passes))
     if per_row * total <= 4 * _CACHE:  # measured: a few blocks are no faster than one
         return total
-    most = max(_FEWEST, int(_CACHE / per_row))
+    size = _CACHE if threads == 1 else 2 * _CACHE  # threads wait for each other between calls: fewer, longer ones
+    most = max(_FEWEST, int(size / per_row))
     return max(_FEWEST, -(-total // (threads * -(-total // (threads * most)))))
 
 
