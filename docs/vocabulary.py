@@ -301,8 +301,6 @@ CALLED: dict[Any, str] = {
     functions._ndtr: "ndtr(x)",
     autograd_spiral.no_grad: "no_grad()",
     autograd_spiral.blame: "blame()",
-    np.logaddexp.reduce: "np.logaddexp.reduce(array, axis=0, *, keepdims=False)",
-    np.hypot.reduce: "np.hypot.reduce(array, axis=0, *, keepdims=False)",
     functions._label_cross_entropy: "softmax_cross_entropy(x, y, *, reduction='mean')",
     functions.softmax_cross_entropy: "softmax_cross_entropy(x, y, *, reduction='mean')",
 }

@@ -287,3 +287,11 @@ def test_other_quantiles_beside_nans_are_refused() -> None:
     assert np.nanpercentile(x, 50, method="linear").item() == 1.5
     with pytest.raises(NoRuleError, match="method='linear'"):
         np.nanquantile(x, 0.5, method="hazen")
+
+
+@pytest.mark.parametrize("ufunc", [np.hypot, np.logaddexp])
+@pytest.mark.parametrize("setting", [{"initial": 1.0}, {"where": np.array([True, False])}, {"dtype": np.float32}])
+def test_reductions_without_settings_say_so_by_their_own_name(ufunc: Any, setting: Any) -> None:
+    x = Tensor([3.0, 4.0], requires_grad=True)
+    with pytest.raises(NoRuleError, match=rf"np\.{ufunc.__name__}\.reduce on a Tensor is called as .*{[*setting][0]}"):
+        ufunc.reduce(x, **setting)

@@ -257,11 +257,13 @@ def _method(ufunc: Any, function: Any) -> None:
         order = np.argsort(np.argsort(lengths, kind="stable"))
         return np.take(np.concatenate(parts, axis=axis), order, axis=axis)
 
-    composes(ufunc.reduce)(
-        lambda array, axis=0, *, keepdims=False, **settings: function(
-            terms(array), axis=axis, keepdims=keepdims, **settings
-        )
-    )
+    def reduce(array: Any, axis: Any = 0, *, keepdims: bool = False) -> Any:
+        return function(terms(array), axis=axis, keepdims=keepdims)
+
+    def reduce_with(array: Any, axis: Any = 0, *, keepdims: bool = False, **settings: Any) -> Any:
+        return function(terms(array), axis=axis, keepdims=keepdims, **settings)
+
+    composes(ufunc.reduce)(reduce if ufunc in (np.logaddexp, np.hypot) else reduce_with)
     composes(ufunc.reduceat)(reduceat)
 
 
