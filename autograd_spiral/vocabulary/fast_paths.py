@@ -61,7 +61,9 @@ def matmul(x: Any, y: Any) -> Any:
     if type(x) is not _ndarray or type(y) is not _ndarray or x.shape[-1] > 16:
         return _matmul(x, y)
     if x.shape[-1] == 1 and x.ndim == y.ndim == 2:
-        return np.multiply(x, y, order="F" if y.size <= 16 < x.size else "C")
+        out = np.multiply(x, y, order="F" if y.size <= 16 < x.size else "C")
+        out += out.dtype.type(0)  # as in any sum of products, -0.0 becomes 0.0
+        return out
     return _matmul(x, y if y.flags.c_contiguous else y.copy())
 
 

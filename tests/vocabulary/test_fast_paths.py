@@ -157,3 +157,9 @@ def test_tensors_are_recorded_with_the_plain_functions():
         assert made.primitive.name == name
         same(made.data, value)
     assert fast_paths.by_column(x, axis=1) is x
+
+
+def test_a_column_times_a_row_has_no_negative_zeros_since_a_sum_of_products_has_none():
+    column, row = -np.ones((40, 1)), np.zeros((1, 5))
+    assert not np.signbit(column @ row).any()
+    assert not np.signbit(fast_paths.matmul(column, row)).any()

@@ -132,8 +132,6 @@ def _overwritten(code: Code, position: int, equation: Equation) -> Value | None:
 
 def _write_ufunc(code: Code, position: int, equation: Equation) -> None:
     function, output = equation.function, equation.output
-    if function is np.matmul and output.ndim == 2 and shape_of(equation.inputs[0])[1] == 1:
-        function = np.multiply  # a column times a row: BLAS takes longer
     texts = [code.text(code.layout.in_order(atom, output)) for atom in equation.inputs]
     if output.ndim == 0 and function in _OPERATORS and (function is not np.power or _all_float(equation)):
         sign = _OPERATORS[function]
